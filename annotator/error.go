@@ -1,0 +1,54 @@
+package annotator
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors every adapter can rely on. Methods wrap them with what they were doing; ask with errors.Is.
+var (
+	ErrNotFound     = errors.New("not found")
+	ErrConflict     = errors.New("conflicts with the present state")
+	ErrForbidden    = errors.New("not allowed for this role")
+	ErrUnauthorized = errors.New("not signed in")
+	ErrNoTask       = errors.New("no task is waiting")
+	ErrUnavailable  = errors.New("temporarily unavailable")
+)
+
+// ValidationError names the field of a request that is wrong and what to do about it.
+type ValidationError struct {
+	Field   string // as the API spells it: "gamma", "values"
+	Message string
+}
+
+func (e *ValidationError) Error() string { return e.Field + ": " + e.Message }
+
+// StaleError is a save made from a revision that is no longer the latest. Current is the revision to
+// rebase on; nothing was overwritten. It matches ErrConflict.
+type StaleError struct {
+	Base    int  // the revision the save was made from
+	Current Edit // the latest revision there is
+}
+
+func (e *StaleError) Error() string {
+	return fmt.Sprintf("revision %d is stale, the latest is %d", e.Base, e.Current.Revision)
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e *StaleError) Is(target error) bool { return target == ErrConflict }
+
+// LeaseError is a task that somebody else holds, or that the actor no longer holds. It matches ErrConflict.
+type LeaseError struct {
+	Task   int64
+	Holder string // the display name of who holds it, "" if nobody does
+}
+
+func (e *LeaseError) Error() string {
+	if e.Holder == "" {
+		return fmt.Sprintf("task %d is not leased to you any more: take it again", e.Task)
+	}
+	return fmt.Sprintf("task %d is being edited by %s", e.Task, e.Holder)
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e *LeaseError) Is(target error) bool { return target == ErrConflict }

@@ -1,0 +1,44 @@
+package annotator
+
+import (
+	"context"
+	"io"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// Scorer answers what a version says of an image when a person's map replaces its own. Only the
+// perception branch runs; the image's features come from a cache (inference.LiveScorer).
+type Scorer interface {
+	Score(ctx context.Context, version Version, image Image, m attention.Map) (probabilities []float32, err error)
+}
+
+// PictureKind says which rendering of an image is wanted.
+type PictureKind string
+
+// The renderings. All are JPEG except the original, which is the file as it was imported.
+const (
+	PictureOriginal PictureKind = "original"
+	PictureWhole    PictureKind = "whole" // whole picture, oriented as the model sees it, at most 1600 px on the longer side
+	PictureView     PictureKind = "view"  // the model's view (ViewRegion), at most 1024 px on the longer side
+	PictureThumb    PictureKind = "thumb" // the model's view, 320 px on the longer side
+)
+
+// Pictures renders images for people (inference.Pictures).
+type Pictures interface {
+	// Render returns the bytes of a rendering, its media type, and must be closed.
+	Render(ctx context.Context, version Version, image Image, kind PictureKind) (io.ReadCloser, string, error)
+	// View returns the part of the picture the version's preprocessing keeps.
+	View(version Version, image Image) (ViewRegion, error)
+}
+
+// Blobs reads content-addressed files by the SHA-256 of their bytes (internal/blob).
+type Blobs interface {
+	Open(ctx context.Context, hash string) (io.ReadSeekCloser, error)
+}
+
+// Queue starts background work; the job is enqueued in the transaction that asks for it, so Store
+// implements it (internal/postgres with River).
+type Queue interface {
+	EnqueueScan(ctx context.Context, versionID int64) (Job, error)
+}

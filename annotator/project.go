@@ -1,0 +1,123 @@
+package annotator
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Split says what part of an experiment an image serves (design section 1).
+type Split string
+
+// The splits. Tasks come from train and pool; what a round gained is measured on test.
+const (
+	SplitTrain      Split = "train"
+	SplitValidation Split = "validation"
+	SplitTest       Split = "test"
+	SplitPool       Split = "pool" // labelled, not trained on until edited
+)
+
+// Project is one classifier, its images and its people's work.
+type Project struct {
+	ID          int64     `json:"id"`
+	Slug        string    `json:"slug"` // in addresses: lower case letters, digits, hyphens
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Classes     []Class   `json:"classes"` // by Index, the order of the model's logits
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+// Class is one of the K answers of the project's classifier.
+type Class struct {
+	Index int    `json:"index"`
+	Key   string `json:"key"`  // as folders and manifests spell it: "n01440764"
+	Name  string `json:"name"` // as people read it: "tench"; equal to Key where nothing better is known
+}
+
+// ProjectSummary is a project with the counts its card shows.
+type ProjectSummary struct {
+	Project
+	Images        int      `json:"images"`
+	OpenTasks     int      `json:"open_tasks"`
+	InReview      int      `json:"in_review"`
+	ApprovedEdits int      `json:"approved_edits"`
+	ActiveVersion *Version `json:"active_version,omitempty"`
+	RunningRound  *int64   `json:"running_round,omitempty"`
+	RunningJob    *Job     `json:"running_job,omitempty"` // an import or scan under way
+}
+
+// Image is one picture of a project. Its bytes are a blob under Hash.
+type Image struct {
+	ID        int64  `json:"id"`
+	ProjectID int64  `json:"project_id"`
+	Name      string `json:"name"` // slash-separated path below the import's root
+	Split     Split  `json:"split"`
+	Label     *int   `json:"label,omitempty"` // class index; nil where unlabelled
+	Group     string `json:"group,omitempty"` // subgroup for worst-group accuracy, such as the scene
+	Hash      string `json:"hash"`            // SHA-256 of the file, lower-case hex
+	MaskHash  string `json:"-"`               // blob of a known object mask (grey PNG of the image's size), "" if none
+	Width     int    `json:"width"`           // pixels, as stored in the file (before EXIF orientation)
+	Height    int    `json:"height"`
+	Broken    string `json:"broken,omitempty"` // why it cannot be decoded, "" if it can
+}
+
+// VersionState is where a model version stands.
+type VersionState string
+
+// Exactly one version of a project that has any is active.
+const (
+	VersionCandidate VersionState = "candidate"
+	VersionActive    VersionState = "active"
+	VersionArchived  VersionState = "archived"
+)
+
+// Version is one trained model of a project: imported, or made by a round. Its file is a blob under ModelHash.
+type Version struct {
+	ID            int64              `json:"id"`
+	ProjectID     int64              `json:"project_id"`
+	Number        int                `json:"number"` // v1, v2, … within the project
+	ParentID      *int64             `json:"parent_id,omitempty"`
+	RoundID       *int64             `json:"round_id,omitempty"`
+	State         VersionState       `json:"state"`
+	ModelHash     string             `json:"model_hash"`     // SHA-256 of the ONNX file
+	ExtractorHash string             `json:"extractor_hash"` // SHA-256 of the extractor alone: keys the feature cache
+	Manifest      json.RawMessage    `json:"manifest"`
+	GridHeight    int                `json:"grid_height"` // h
+	GridWidth     int                `json:"grid_width"`  // w
+	Gain          string             `json:"gain"`        // "1+M" or "M": the attention mechanism
+	Parameters    int64              `json:"parameters"`
+	Bytes         int64              `json:"bytes"`
+	Figures       map[string]float64 `json:"figures,omitempty"` // "test/accuracy", "test/worst_group", "train/accuracy" …, fractions
+	Scanned       int                `json:"scanned"`           // images predicted so far
+	CreatedAt     time.Time          `json:"created_at"`
+	ActivatedAt   *time.Time         `json:"activated_at,omitempty"`
+}
+
+// NewImage is an image to be stored by an import; Name is unique within a project.
+type NewImage struct {
+	Name     string
+	Split    Split
+	Class    string // key of a class, "" where unlabelled
+	Group    string
+	Hash     string
+	MaskHash string
+	Width    int
+	Height   int
+	Broken   string
+}
+
+// NewVersion is a model to be added to a project.
+type NewVersion struct {
+	ParentID      *int64
+	RoundID       *int64
+	ModelHash     string
+	ExtractorHash string
+	Manifest      json.RawMessage
+	Classes       []Class // the first version of a project sets the project's classes where it has none
+	GridHeight    int
+	GridWidth     int
+	Gain          string
+	Parameters    int64
+	Bytes         int64
+	Figures       map[string]float64
+	Activate      bool // make it the active one at once (the first version always is)
+}

@@ -1,0 +1,154 @@
+package annotator
+
+import "time"
+
+// RoundState is where a fine-tuning round stands.
+type RoundState string
+
+// See doc.go for which state follows which.
+const (
+	RoundQueued     RoundState = "queued"
+	RoundTraining   RoundState = "training"
+	RoundEvaluating RoundState = "evaluating"
+	RoundFinished   RoundState = "finished"
+	RoundCancelled  RoundState = "cancelled"
+	RoundFailed     RoundState = "failed"
+)
+
+// Over reports whether nothing will happen to the round any more.
+func (s RoundState) Over() bool {
+	return s == RoundFinished || s == RoundCancelled || s == RoundFailed
+}
+
+// RoundSettings is everything a round's outcome depends on besides its data. The zero value of a
+// field means its default; WithDefaults fills them in and Validate names the first that is wrong.
+type RoundSettings struct {
+	Strategy     string  `json:"strategy"` // "attention" or "both": which branches are updated
+	Gamma        float64 `json:"gamma"`    // scale of L_map
+	MapLoss      string  `json:"map_loss"` // "l2" (the paper's), "mse", "l1"
+	Epochs       int     `json:"epochs"`
+	BatchSize    int     `json:"batch_size"`
+	LearningRate float64 `json:"learning_rate"` // peak
+	Momentum     float64 `json:"momentum"`
+	WeightDecay  float64 `json:"weight_decay"`
+	Schedule     string  `json:"schedule"`   // "cosine", "step", "constant"
+	BatchNorm    string  `json:"batch_norm"` // "frozen" or "batch" statistics
+	Flip         bool    `json:"flip"`       // horizontal flips, the map flipped too
+	Seed         int64   `json:"seed"`
+	Engine       string  `json:"engine"` // "ort"
+}
+
+// Arm names one of the two trainings of a round (design section 11).
+type Arm string
+
+// The control trains from the same start, seed and budget with γ = 0.
+const (
+	ArmCandidate Arm = "candidate"
+	ArmControl   Arm = "control"
+)
+
+// Round is one fine-tuning: a candidate, its control, and what the difference between them was.
+type Round struct {
+	ID            int64         `json:"id"`
+	ProjectID     int64         `json:"project_id"`
+	Number        int           `json:"number"`
+	State         RoundState    `json:"state"`
+	Settings      RoundSettings `json:"settings"`
+	ParentVersion int64         `json:"parent_version"`    // version id
+	Version       *int64        `json:"version,omitempty"` // the candidate, once finished
+	Edits         int           `json:"edits"`             // approved edits it learns from
+	Images        int           `json:"images"`            // training images, edited ones included
+	StartedBy     string        `json:"started_by"`
+	CreatedAt     time.Time     `json:"created_at"`
+	StartedAt     *time.Time    `json:"started_at,omitempty"`
+	FinishedAt    *time.Time    `json:"finished_at,omitempty"`
+	Progress      RoundProgress `json:"progress"`
+	Result        *RoundResult  `json:"result,omitempty"`
+	Error         string        `json:"error,omitempty"`
+}
+
+// RoundProgress is what is known of a round under way.
+type RoundProgress struct {
+	Phase            string  `json:"phase"`    // "features", "candidate", "control", "evaluating"
+	Fraction         float64 `json:"fraction"` // of the whole round, [0,1]
+	RemainingSeconds float64 `json:"remaining_seconds"`
+	Step             int     `json:"step"`
+	Steps            int     `json:"steps"` // of the current phase
+}
+
+// RoundPoint is one point of a loss curve: means over the steps since the last point.
+type RoundPoint struct {
+	Arm      Arm     `json:"arm"`
+	Step     int     `json:"step"`
+	Epoch    float64 `json:"epoch"`
+	LossAtt  float64 `json:"loss_att"`
+	LossPer  float64 `json:"loss_per"`
+	LossMap  float64 `json:"loss_map"` // γ-scaled in the candidate; measured with γ = 1 and not trained on in the control
+	Accuracy float64 `json:"accuracy"` // perception branch on the training batches
+}
+
+// RoundEvent is one message of a round's event stream; exactly one field besides ID is set.
+type RoundEvent struct {
+	ID    int64       `json:"id"` // grows; resume after the last one seen
+	Point *RoundPoint `json:"point,omitempty"`
+	Round *Round      `json:"round,omitempty"` // a new state or progress
+}
+
+// RoundResult compares candidate, control and parent on images no edit touched.
+type RoundResult struct {
+	Headline   string    `json:"headline"` // "Maps were worth +3.1 points (95% 0.8 to 5.4) over the control."
+	Split      Split     `json:"split"`    // what it was measured on
+	Images     int       `json:"images"`
+	Measures   []Measure `json:"measures"`
+	Fixed      []int64   `json:"fixed"`  // image ids the control gets wrong and the candidate right
+	Broken     []int64   `json:"broken"` // and the other way round
+	FeatureMAE float64   `json:"feature_mae,omitempty"`
+	Seconds    float64   `json:"seconds"`
+}
+
+// Measure is one figure of the three models, with the candidate's paired-bootstrap difference to the control.
+type Measure struct {
+	Name       string  `json:"name"`  // "accuracy", "worst_group", "attention_inside", "top5", "map_distance"
+	Label      string  `json:"label"` // as people read it
+	Unit       string  `json:"unit"`  // "fraction" or ""
+	Parent     float64 `json:"parent"`
+	Control    float64 `json:"control"`
+	Candidate  float64 `json:"candidate"`
+	Difference float64 `json:"difference"` // candidate − control
+	Low        float64 `json:"low"`        // 95% interval
+	High       float64 `json:"high"`
+	Images     int     `json:"images"` // how many images it is taken over
+}
+
+// JobKind names a kind of background work.
+type JobKind string
+
+// The kinds of background work.
+const (
+	JobImport   JobKind = "import"
+	JobScan     JobKind = "scan"
+	JobRound    JobKind = "round"
+	JobEvaluate JobKind = "evaluate"
+)
+
+// Job is background work as pages show it: what, how far, how long.
+type Job struct {
+	ID               int64     `json:"id"`
+	Kind             JobKind   `json:"kind"`
+	State            string    `json:"state"` // "queued", "running", "finished", "failed", "cancelled"
+	Done             int       `json:"done"`
+	Total            int       `json:"total"`
+	RemainingSeconds float64   `json:"remaining_seconds"`
+	Message          string    `json:"message,omitempty"` // last warning or error
+	CreatedAt        time.Time `json:"created_at"`
+}
+
+// AuditEntry is one line of the trail: who did what to what.
+type AuditEntry struct {
+	ID      int64     `json:"id"`
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`
+	Action  string    `json:"action"`  // "edit.approve", "version.activate", …
+	Subject string    `json:"subject"` // "edit 41", "version 3"
+	Detail  string    `json:"detail,omitempty"`
+}

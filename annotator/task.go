@@ -1,0 +1,195 @@
+package annotator
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// TaskState is where the work on one image stands.
+type TaskState string
+
+// See doc.go for which state follows which.
+const (
+	TaskOpen             TaskState = "open"
+	TaskLeased           TaskState = "leased"
+	TaskSubmitted        TaskState = "submitted"
+	TaskApproved         TaskState = "approved"
+	TaskChangesRequested TaskState = "changes-requested"
+	TaskSkipped          TaskState = "skipped"
+)
+
+// LeaseDuration is how long a task stays with its painter after their last sign of life.
+const LeaseDuration = 15 * time.Minute
+
+// Task asks a person to repaint the attention map of one image that the active version gets wrong.
+type Task struct {
+	ID             int64      `json:"id"`
+	ProjectID      int64      `json:"project_id"`
+	ImageID        int64      `json:"image_id"`
+	VersionID      int64      `json:"version_id"` // the version whose map is being edited
+	State          TaskState  `json:"state"`
+	AuthorID       *int64     `json:"author_id,omitempty"` // who paints it, once somebody has
+	AuthorName     string     `json:"author_name,omitempty"`
+	LeaseExpiresAt *time.Time `json:"lease_expires_at,omitempty"`
+	SkipReason     string     `json:"skip_reason,omitempty"`
+	UpdatedAt      time.Time  `json:"updated_at"`
+}
+
+// TaskCard is a task as the queue shows it. EditMap is absent while nobody has painted.
+type TaskCard struct {
+	Task
+	Image      Image          `json:"image"`
+	LabelName  string         `json:"label_name"`
+	Prediction Prediction     `json:"prediction"`
+	EditMap    *attention.Map `json:"edit_map,omitempty"`
+}
+
+// TaskDetail is all the editor and the review page need of a task.
+type TaskDetail struct {
+	TaskCard
+	Project Project    `json:"project"`
+	Version Version    `json:"version"`
+	Edit    *Edit      `json:"edit,omitempty"` // the latest revision; nil: untouched
+	Reviews []Review   `json:"reviews"`        // oldest first
+	Lease   *Lease     `json:"lease,omitempty"`
+	View    ViewRegion `json:"view"`
+}
+
+// Lease says who holds a task, and until when.
+type Lease struct {
+	UserID    int64     `json:"user_id"`
+	UserName  string    `json:"user_name"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Mine      bool      `json:"mine"` // the actor holds it
+}
+
+// ViewRegion is the part of the stored picture that the model sees, in the pixels of the oriented
+// original: the attention grid covers exactly this rectangle.
+type ViewRegion struct {
+	X      float64 `json:"x"`
+	Y      float64 `json:"y"`
+	Width  float64 `json:"width"`
+	Height float64 `json:"height"`
+}
+
+// EditState is where one revision stands.
+type EditState string
+
+// A revision is a draft until it is submitted; only the submitted one is judged.
+const (
+	EditDraft     EditState = "draft"
+	EditSubmitted EditState = "submitted"
+	EditApproved  EditState = "approved"
+	EditRejected  EditState = "rejected"
+)
+
+// EditSource says how a map came to be. "Untouched" is no edit at all, "all zero" is a painted map of
+// zeros, and "use the model's own" is SourceModel: three different statements.
+type EditSource string
+
+// The sources of an edit.
+const (
+	SourcePainted   EditSource = "painted"
+	SourceModel     EditSource = "model"     // the model's own map, confirmed as it is
+	SourceGenerator EditSource = "generator" // made from a known mask, by no person
+)
+
+// Edit is one immutable revision of a person's map M′ for one task.
+type Edit struct {
+	ID        int64         `json:"id"`
+	TaskID    int64         `json:"task_id"`
+	Revision  int           `json:"revision"` // 1, 2, … within the task
+	AuthorID  int64         `json:"author_id"`
+	Author    string        `json:"author"`
+	State     EditState     `json:"state"`
+	Source    EditSource    `json:"source"`
+	Map       attention.Map `json:"map"`
+	VersionID int64         `json:"version_id"` // whose map it started from
+	CreatedAt time.Time     `json:"created_at"`
+	// History is the editor's undo stack (opaque to the server, at most MaxHistoryBytes); it comes
+	// back with the task so that undo survives a reload.
+	History json.RawMessage `json:"history,omitempty"`
+	// Provenance says what the edit was made under: tool strokes by kind, seconds spent, what feedback was shown.
+	Provenance json.RawMessage `json:"provenance,omitempty"`
+	Before     *Scores         `json:"before,omitempty"` // with the model's map; set at submission
+	After      *Scores         `json:"after,omitempty"`  // with this map; set at submission
+}
+
+// MaxHistoryBytes bounds Edit.History.
+const MaxHistoryBytes = 1 << 20
+
+// Draft is a save of the map being painted.
+type Draft struct {
+	BaseRevision int // the revision it was made from, 0 for none
+	Source       EditSource
+	Map          attention.Map
+	History      json.RawMessage
+	Provenance   json.RawMessage
+}
+
+// Verdict is a reviewer's judgement.
+type Verdict string
+
+// The verdicts. A rejection needs a comment: it goes back to its author.
+const (
+	VerdictApprove Verdict = "approve"
+	VerdictReject  Verdict = "reject"
+)
+
+// Review is one judgement of one submitted edit.
+type Review struct {
+	ID         int64     `json:"id"`
+	EditID     int64     `json:"edit_id"`
+	Revision   int       `json:"revision"`
+	ReviewerID int64     `json:"reviewer_id"`
+	Reviewer   string    `json:"reviewer"`
+	Verdict    Verdict   `json:"verdict"`
+	Comment    string    `json:"comment"`
+	CreatedAt  time.Time `json:"created_at"`
+}
+
+// TaskFilter selects tasks of one project. Zero fields do not filter.
+type TaskFilter struct {
+	Project       string // slug
+	States        []TaskState
+	Label         *int
+	Predicted     *int // with Label: a confusion pair
+	MinConfidence *float32
+	MaxConfidence *float32
+	Author        *int64
+	Search        string // part of the image's name
+	Cursor        string // opaque, from TaskPage.Next
+	Limit         int    // 1 to 200, default 60
+}
+
+// TaskPage is one page of a queue, most confident mistakes first.
+type TaskPage struct {
+	Tasks []TaskCard `json:"tasks"`
+	Total int        `json:"total"`
+	Next  string     `json:"next,omitempty"` // cursor of the following page, "" at the end
+}
+
+// Facets are the counts beside the queue's filters, each taken with the other filters applied.
+type Facets struct {
+	States    map[TaskState]int `json:"states"`
+	Labels    map[int]int       `json:"labels"`
+	Confusion []ConfusionPair   `json:"confusion"`  // most frequent first, at most 40
+	Authors   []AuthorCount     `json:"authors"`    // most frequent first
+	Histogram [10]int           `json:"confidence"` // tasks per tenth of confidence
+}
+
+// ConfusionPair counts tasks of one true class taken for one other.
+type ConfusionPair struct {
+	Label     int `json:"label"`
+	Predicted int `json:"predicted"`
+	Count     int `json:"count"`
+}
+
+// AuthorCount counts the tasks one person works or worked on.
+type AuthorCount struct {
+	UserID int64  `json:"user_id"`
+	Name   string `json:"name"`
+	Count  int    `json:"count"`
+}

@@ -1,0 +1,47 @@
+package annotator
+
+import "time"
+
+// Role is what a person may do. Each role may do all that the ones before it may.
+type Role string
+
+// The roles, weakest first.
+const (
+	RoleAnnotator Role = "annotator" // paints and submits
+	RoleReviewer  Role = "reviewer"  // also approves and rejects other people's edits
+	RoleAdmin     Role = "admin"     // also runs rounds, activates versions, imports, manages people
+)
+
+var roleRank = map[Role]int{RoleAnnotator: 1, RoleReviewer: 2, RoleAdmin: 3}
+
+// May reports whether r includes everything needed may do.
+func (r Role) May(needed Role) bool { return roleRank[r] >= roleRank[needed] && roleRank[needed] > 0 }
+
+// Valid reports whether r is one of the three roles.
+func (r Role) Valid() bool { return roleRank[r] > 0 }
+
+// User is a person who can sign in, or (Generator) the author of edits no person painted.
+type User struct {
+	ID         int64      `json:"id"`
+	Email      string     `json:"email"`
+	Name       string     `json:"name"`
+	Role       Role       `json:"role"`
+	Disabled   bool       `json:"disabled"`
+	Generator  bool       `json:"generator"` // made maps from known masks; cannot sign in
+	CreatedAt  time.Time  `json:"created_at"`
+	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+}
+
+// NewUser is what an admin says of a person to be added. The password is at least 10 characters.
+type NewUser struct {
+	Email, Name, Password string
+	Role                  Role
+}
+
+// UserChange changes the fields that are not nil.
+type UserChange struct {
+	Name     *string
+	Role     *Role
+	Disabled *bool
+	Password *string
+}

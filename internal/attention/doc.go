@@ -1,0 +1,5 @@
+// Package attention holds Map, the value everything else in the studio is about:
+// where an Attention Branch Network looks, as one number per cell of the model's own grid.
+//
+// The package is a leaf: it imports nothing of the project and everything may import it.
+package attention

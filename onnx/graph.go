@@ -1,0 +1,141 @@
+package onnx
+
+// Model is an ONNX file: a graph, the operator sets its nodes are written for, and free metadata.
+// Reading and writing a Model keeps what this package does not know (see Unknown).
+type Model struct {
+	IRVersion       int64
+	Opsets          []Opset
+	ProducerName    string
+	ProducerVersion string
+	Domain          string
+	ModelVersion    int64
+	DocString       string
+	Graph           *Graph
+	Metadata        []Metadata // in file order; see MetadataValue and SetMetadata
+	Unknown         []byte     // protobuf fields this package does not know, as they were read
+}
+
+// Opset names one operator set a model is written for. Domain "" is ai.onnx.
+type Opset struct {
+	Domain  string
+	Version int64
+	Unknown []byte
+}
+
+// Metadata is one entry of a model's metadata_props.
+type Metadata struct{ Key, Value string }
+
+// Graph is a list of nodes in topological order over named values. Every value has exactly one
+// producer: a graph input, an initializer, or one output of one node.
+type Graph struct {
+	Name         string
+	DocString    string
+	Nodes        []*Node
+	Initializers []*Tensor
+	Inputs       []*ValueInfo // may repeat initializers, as IR versions below 4 demand
+	Outputs      []*ValueInfo
+	ValueInfo    []*ValueInfo
+	Unknown      []byte
+}
+
+// Node applies an operator. An optional input that is left out is the empty string.
+type Node struct {
+	Name       string
+	Op         string
+	Domain     string
+	Inputs     []string
+	Outputs    []string
+	Attributes []*Attribute
+	DocString  string
+	Unknown    []byte
+}
+
+// AttributeType is the protobuf enum AttributeProto.AttributeType.
+type AttributeType int32
+
+// The attribute types this package interprets; the others are kept as bytes.
+const (
+	AttributeFloat   AttributeType = 1
+	AttributeInt     AttributeType = 2
+	AttributeString  AttributeType = 3
+	AttributeTensor  AttributeType = 4
+	AttributeGraph   AttributeType = 5
+	AttributeFloats  AttributeType = 6
+	AttributeInts    AttributeType = 7
+	AttributeStrings AttributeType = 8
+)
+
+// Attribute is a named constant of a node; Type says which field holds it.
+type Attribute struct {
+	Name    string
+	Type    AttributeType
+	Float   float32
+	Int     int64
+	String  []byte
+	Tensor  *Tensor
+	Floats  []float32
+	Ints    []int64
+	Strings [][]byte
+	Unknown []byte // graphs, sparse tensors and whatever else the file held
+}
+
+// DataType is the protobuf enum TensorProto.DataType.
+type DataType int32
+
+// The element types that occur in ABN files.
+const (
+	Float    DataType = 1
+	Uint8    DataType = 2
+	Int8     DataType = 3
+	Uint16   DataType = 4
+	Int16    DataType = 5
+	Int32    DataType = 6
+	Int64    DataType = 7
+	String   DataType = 8
+	Bool     DataType = 9
+	Float16  DataType = 10
+	Double   DataType = 11
+	BFloat16 DataType = 16
+)
+
+// Tensor is a constant: an initializer, or the value of a Constant node. Raw holds the elements in
+// little-endian order whatever form the file stored them in; Float32s and Int64s decode it.
+type Tensor struct {
+	Name      string
+	Type      DataType
+	Dims      []int64
+	Raw       []byte
+	DocString string
+	Unknown   []byte
+
+	// stored remembers the form the file used, so that an unchanged tensor is written as it was read.
+	stored storage
+}
+
+// storage is how a TensorProto held its elements.
+type storage uint8
+
+const (
+	storedRaw   storage = iota // raw_data
+	storedTyped                // float_data, int64_data, int32_data, double_data …
+)
+
+// Dim is one axis of a shape: a known Size (Name empty, Size ≥ 0), a Name for a size that varies from
+// run to run (conventionally "N", the batch), or neither (Size -1): unknown.
+type Dim struct {
+	Size int64
+	Name string
+}
+
+// Shape is a value's axes in order; nil means that not even the rank is known, an empty non-nil
+// Shape is a scalar.
+type Shape []Dim
+
+// ValueInfo gives the type and, as far as known, the shape of a named value.
+type ValueInfo struct {
+	Name      string
+	Type      DataType
+	Shape     Shape
+	DocString string
+	Unknown   []byte
+}
