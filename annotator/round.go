@@ -78,13 +78,14 @@ type RoundProgress struct {
 
 // RoundPoint is one point of a loss curve: means over the steps since the last point.
 type RoundPoint struct {
-	Arm      Arm     `json:"arm"`
-	Step     int     `json:"step"`
-	Epoch    float64 `json:"epoch"`
-	LossAtt  float64 `json:"loss_att"`
-	LossPer  float64 `json:"loss_per"`
-	LossMap  float64 `json:"loss_map"` // γ-scaled in the candidate; measured with γ = 1 and not trained on in the control
-	Accuracy float64 `json:"accuracy"` // perception branch on the training batches
+	Arm         Arm     `json:"arm"`
+	Step        int     `json:"step"`
+	Epoch       float64 `json:"epoch"`
+	LossAtt     float64 `json:"loss_att"`
+	LossPer     float64 `json:"loss_per"`
+	LossMap     float64 `json:"loss_map"`     // γ-scaled; 0 in the control
+	MapDistance float64 `json:"map_distance"` // L_map with γ = 1, in both arms
+	Accuracy    float64 `json:"accuracy"`     // perception branch on the training batches
 }
 
 // RoundEvent is one message of a round's event stream; exactly one field besides ID is set.

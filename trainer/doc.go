@@ -1,0 +1,22 @@
+// Package trainer teaches an Attention Branch Network where to look.
+//
+//	L_abn = L_att + L_per                       cross entropies of ŷ_att and ŷ_per
+//	L     = L_abn + L_map
+//	L_map = γ · (1/|S|) Σ_{i∈S} ‖M′_i − M_i‖₂    S: the images of the batch that carry an approved edit
+//
+// (Mitsuhara et al., arXiv 1905.03540). The norm is the unsquared L2 norm over the h·w cells, with
+// 1e-12 under the root. Axes: N batch, C channels, h×w map, K classes.
+//
+//	settings.go     what a training run depends on
+//	engine.go       Engine: one training step, whoever computes it
+//	ort_engine.go   the step as one ONNX graph on ONNX Runtime
+//	loss.go         the losses, as graph nodes
+//	optimizer.go    the fused update
+//	features.go     g(x) once per image, cached on disk
+//	loop.go         epochs, order, schedule, checkpoints, cancellation
+//	checkpoint.go   a run's state by parameter name, written atomically
+//	evaluate.go     accuracy, worst group, attention inside the mask
+//	bootstrap.go    paired intervals
+//	round.go        candidate and control, and what the maps were worth
+//	architecture.go residual ABNs from scratch
+package trainer

@@ -1,0 +1,61 @@
+package trainer
+
+import "context"
+
+// Batch is what one training step sees. Slices are row-major and shared, never kept by the engine.
+type Batch struct {
+	Size    int       // N, at most the engine's batch size; the last batch of an epoch may be smaller
+	Inputs  []float32 // [N, C, h, w] features, or [N, 3, H, W] pixels under StrategyScratch
+	Labels  []int64   // [N]
+	Edited  []float32 // [N, 1, h, w] edited maps M′; ignored where HasEdit is 0
+	HasEdit []float32 // [N], 1 where the row carries an approved edit, else 0
+}
+
+// Update is the optimiser's setting for one step.
+type Update struct {
+	LearningRate, Momentum, WeightDecay float64
+}
+
+// StepResult is what one step measured, before its update.
+type StepResult struct {
+	LossAtt     float64 // L_att, mean over the batch
+	LossPer     float64 // L_per
+	LossMap     float64 // L_map, γ-scaled; 0 in a batch without an edit
+	MapDistance float64 // L_map with γ = 1
+	HitsAtt     int     // rows the attention branch gets right
+	HitsPer     int
+}
+
+// Total is L = L_att + L_per + L_map.
+func (r StepResult) Total() float64 { return r.LossAtt + r.LossPer + r.LossMap }
+
+// Outputs is a forward pass in evaluation mode.
+type Outputs struct {
+	LogitsAtt []float32 // [N, K]
+	LogitsPer []float32 // [N, K]
+	Maps      []float32 // [N, 1, h, w]
+}
+
+// Parameter is one tensor a run changes: a trained weight, or a running statistic of a BatchNorm. Value
+// and Momentum are the engine's own buffers: copy them to keep them.
+type Parameter struct {
+	Name     string // the initializer's name in the model file
+	Dims     []int64
+	Value    []float32
+	Momentum []float32 // nil for running statistics
+}
+
+// Engine computes training steps on one network. It is not safe for concurrent use.
+type Engine interface {
+	// Step runs forward and backward over a batch and applies the update in place. When ctx ends
+	// the step is abandoned, no parameter changes, and ctx's cause is returned.
+	Step(ctx context.Context, b Batch, u Update) (StepResult, error)
+	// Forward evaluates inputs [n, C, h, w] with the present parameters (running statistics).
+	Forward(ctx context.Context, n int, inputs []float32) (Outputs, error)
+	// Parameters lists what the run changes, in the order of the model's initializers.
+	Parameters() []Parameter
+	// Load sets values (and momenta, where given) by name; names the engine does not train are an error.
+	Load(parameters []Parameter) error
+	// Close frees the runtime's memory.
+	Close() error
+}
