@@ -1,0 +1,76 @@
+// Command studio is ABN Studio: it serves the pages, runs the background work, and brings models in
+// and home. It is the only place that reads flags and the environment.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// stdio is what a command reads from and writes to. Results go to Out, progress and logs to Err.
+type stdio struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// commandLine is the whole surface: one field per command, each in the file of its name.
+type commandLine struct{}
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], &stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}
+
+// run parses the arguments and runs one command; it returns the exit code.
+func run(ctx context.Context, args []string, streams *stdio) int {
+	var cli commandLine
+	exit := -1
+	parser, err := kong.New(&cli,
+		kong.Name("studio"),
+		kong.Description("Teach image classifiers where to look."),
+		kong.UsageOnError(),
+		kong.Writers(streams.Out, streams.Err),
+		kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(streams),
+	)
+	if err != nil {
+		fmt.Fprintln(streams.Err, "studio:", err)
+		return exitFailure
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 { // --help has been printed
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(streams.Err, "studio: %v\nRun \"studio --help\" for the commands.\n", err)
+		return exitUsage
+	}
+	err = command.Run()
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		fmt.Fprintln(streams.Err, "studio: interrupted")
+		return exitFailure
+	default:
+		fmt.Fprintln(streams.Err, "studio:", err)
+		return exitFailure
+	}
+}
