@@ -1,0 +1,28 @@
+# ABN Studio: one binary and ONNX Runtime's shared library, run by a user without privileges.
+FROM node:22-bookworm-slim AS native
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --omit=optional
+RUN cp node_modules/onnxruntime-node/bin/napi-v6/linux/$(node -p process.arch)/libonnxruntime.so.1 /libonnxruntime.so.1
+
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN go build -trimpath -ldflags=-s -o /studio ./cmd/studio
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates libstdc++6 \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --create-home --home-dir /data --uid 10001 studio
+COPY --from=native /libonnxruntime.so.1 /usr/local/lib/libonnxruntime.so.1
+COPY --from=build /studio /usr/local/bin/studio
+ENV STUDIO_ORT_LIB=/usr/local/lib/libonnxruntime.so.1 STUDIO_DATA=/data
+USER studio
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["studio", "health", "http://127.0.0.1:8080/readyz"]
+ENTRYPOINT ["studio"]
+CMD ["serve", "--listen", "0.0.0.0:8080"]

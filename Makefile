@@ -1,0 +1,57 @@
+# ABN Studio. `make` prints this help; README.md says what each command needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export GOFLAGS ?= -buildvcs=false
+
+GO_SOURCES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 'migrations/*.sql' 'web/static/*' 'dataset/aviary/*' 2>/dev/null)
+
+help: ## print the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: bin/studio ## install what is needed, build, start the demo, print its address and sign-ins
+	@bin/studio demo $(ARGS)
+
+test: bin/studio chromium ## every test: Go (with the race detector where threads meet), editor, browser
+	@.ci/test
+
+build: bin/studio ## build bin/studio
+
+verify: node_modules/.package-lock.json ## regenerate what is generated, check format, vet and import directions; fail on a diff
+	@$(MAKE) --no-print-directory generate
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
+	@go vet ./...
+	@npm run --silent check
+	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
+	@echo "verify: generated files are up to date"
+
+generate: node_modules/.package-lock.json ## templ pages, API types, editor and page bundles
+	@.ci/generate
+
+lint: ## golangci-lint, the import directions included (downloads the linter)
+	@go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2 run
+
+aviary: bin/studio ## remake the demo's images and its model from their recipe (docs/aviary.md)
+	@.ci/aviary
+
+bench: bin/studio ## the ratios of docs/performance.md
+	@bin/studio bench
+
+clean: ## remove what was built
+	rm -rf bin node_modules
+
+bin/studio: node_modules/.package-lock.json $(GO_SOURCES)
+	@mkdir -p bin
+	@echo "building bin/studio"
+	@go build -trimpath -o bin/studio ./cmd/studio
+
+# ONNX Runtime and PostgreSQL come as npm packages; their install scripts are not run (.npmrc).
+node_modules/.package-lock.json: package.json package-lock.json .npmrc
+	@echo "installing ONNX Runtime, PostgreSQL and the page tools from npm"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The browser tests drive Debian's Chromium. As root it is installed; otherwise they say that they skip.
+chromium:
+	@.ci/chromium
+
+.PHONY: help run test build verify generate lint aviary bench clean chromium
