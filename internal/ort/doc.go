@@ -1,0 +1,12 @@
+// Package ort runs ONNX graphs on ONNX Runtime. It is a thin, safe layer over
+// github.com/yalue/onnxruntime_go: it finds the shared library, shares Go slices with the runtime
+// without copying them, stops a run when a context ends, and says what was being done when the
+// runtime refuses.
+//
+//	locate.go   where the shared library is
+//	runtime.go  loading it, once per process
+//	session.go  a graph ready to run
+//	tensor.go   a Go slice as the runtime sees it
+//
+// Everything is safe for concurrent use except that two runs must not write the same tensor.
+package ort
