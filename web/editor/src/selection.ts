@@ -1,0 +1,67 @@
+// A selection: how much of each cell lies inside a shape, in [0,1]. Shapes are measured by area, as
+// dabs are, so that a lasso drawn a pixel further selects a little more and not a cell more.
+
+import type { MapPoint } from "./geometry.ts";
+
+export interface Selection {
+  readonly coverage: Float32Array;
+  /** What was drawn, for the outline. */
+  readonly outline: readonly MapPoint[];
+}
+
+const scanlines = 16; // per row of cells; a span's ends are exact, so the error is in y only
+
+/**
+ * Coverage of every cell by a closed polygon, by the non-zero rule: a lasso that crosses itself
+ * selects both loops.
+ */
+export function polygonCoverage(polygon: readonly MapPoint[], rows: number, columns: number): Float32Array {
+  const out = new Float32Array(rows * columns);
+  if (polygon.length < 3) return out;
+  for (let line = 0; line < rows * scanlines; line++) {
+    const y = (line + 0.5) / scanlines;
+    const crossings: { x: number; winding: number }[] = [];
+    for (let i = 0; i < polygon.length; i++) {
+      const a = polygon[i]!;
+      const b = polygon[(i + 1) % polygon.length]!;
+      if (a.y <= y === b.y <= y) continue;
+      crossings.push({ x: a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x), winding: a.y < b.y ? 1 : -1 });
+    }
+    crossings.sort((p, q) => p.x - q.x);
+    const row = Math.floor(line / scanlines) * columns;
+    let winding = 0;
+    for (let i = 0; i + 1 < crossings.length; i++) {
+      winding += crossings[i]!.winding;
+      if (winding !== 0) addSpan(out, row, columns, crossings[i]!.x, crossings[i + 1]!.x, 1 / scanlines);
+    }
+  }
+  for (let i = 0; i < out.length; i++) if ((out[i] ?? 0) > 1) out[i] = 1;
+  return out;
+}
+
+function addSpan(out: Float32Array, row: number, columns: number, from: number, to: number, height: number): void {
+  from = Math.max(0, from);
+  to = Math.min(columns, to);
+  for (let c = Math.floor(from); c < to; c++) {
+    const inside = Math.min(c + 1, to) - Math.max(c, from);
+    out[row + c] = (out[row + c] ?? 0) + inside * height;
+  }
+}
+
+/** Exact coverage of every cell by the rectangle between two corners. */
+export function boxCoverage(a: MapPoint, b: MapPoint, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(rows * columns);
+  const overlap = (from: number, to: number, cell: number) =>
+    Math.max(0, Math.min(to, cell + 1) - Math.max(from, cell));
+  for (let r = 0; r < rows; r++) {
+    const down = overlap(Math.min(a.y, b.y), Math.max(a.y, b.y), r);
+    if (down === 0) continue;
+    for (let c = 0; c < columns; c++) {
+      out[r * columns + c] = down * overlap(Math.min(a.x, b.x), Math.max(a.x, b.x), c);
+    }
+  }
+  return out;
+}
+
+/** Whether a selection holds anything worth keeping. */
+export const isEmpty = (coverage: Float32Array): boolean => !coverage.some((c) => c > 1e-4);
