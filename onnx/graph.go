@@ -138,4 +138,7 @@ type ValueInfo struct {
 	Shape     Shape
 	DocString string
 	Unknown   []byte
+
+	// storedType is the TypeProto the file used, written again while Type and Shape are what it says.
+	storedType []byte
 }

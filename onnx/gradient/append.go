@@ -1,0 +1,108 @@
+package gradient
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// ErrNoPath is a value that was to be differentiated by and does not influence the loss.
+var ErrNoPath = errors.New("does not influence the loss")
+
+// Append adds to m's graph the nodes that compute the derivative of the scalar value loss by every
+// value of wrt (initializers, inputs, or outputs of nodes), and returns the names of these
+// derivatives, each of its value's shape. The graph's outputs are left as they are: add what is to be
+// read. Only the paths from wrt to loss are differentiated, so other branches may hold anything. The
+// model is raised to operator set 17 at least (see Raise), and nodes that are differentiated may get
+// further outputs (a MaxPool's indices, a BatchNormalization's statistics).
+//
+// m's shapes must be inferable but for the batch axis. An *UnsupportedError names the nodes for which
+// there is no rule; m is then not to be used.
+func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error) {
+	b, err := newBuilder(m, wrt)
+	if err != nil {
+		return nil, err
+	}
+	info, known := b.info[loss]
+	if !known {
+		return nil, fmt.Errorf("differentiating %s: the graph has no such value", loss)
+	}
+	for _, d := range info.Shape {
+		if d.Size != 1 {
+			return nil, fmt.Errorf("differentiating %s: it has shape %v, want a scalar", loss, info.Shape)
+		}
+	}
+	for _, name := range wrt {
+		if _, known := b.info[name]; !known {
+			return nil, fmt.Errorf("differentiating by %s: the graph has no such value", name)
+		}
+	}
+	seed := slices.Repeat([]float32{1}, 1)
+	dims := make([]int64, len(info.Shape))
+	for i := range dims {
+		dims[i] = 1
+	}
+	b.give(loss, b.floats(seed, dims...))
+	b.walk()
+	if len(b.reasons) > 0 {
+		return nil, &UnsupportedError{b.reasons}
+	}
+	derivatives := make(map[string]string, len(wrt))
+	for _, name := range wrt {
+		d := b.gradient(name)
+		if d == "" {
+			return nil, fmt.Errorf("differentiating by %s: it %w", name, ErrNoPath)
+		}
+		derivatives[name] = d
+	}
+	return derivatives, nil
+}
+
+// walk visits the forward nodes from the last to the first. A node's outputs have their whole
+// gradient when it is reached, since all who read them stand after it.
+func (b *builder) walk() {
+	for _, n := range slices.Backward(b.forward) {
+		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return b.depends[o] && len(b.parts[o]) > 0 }) {
+			continue
+		}
+		if err := b.differentiate(n); err != nil {
+			b.reasons = append(b.reasons, Reason{Node: nodeName(n), Op: n.Op, Why: err.Error()})
+			// Go on as if it had worked, so that one call finds everything.
+			for _, input := range n.Inputs {
+				if b.depends[input] && len(b.parts[input]) == 0 {
+					b.give(input, input)
+				}
+			}
+		}
+	}
+	slices.Reverse(b.reasons)
+}
+
+func (b *builder) differentiate(n *onnx.Node) error {
+	r, known := rules[n.Op]
+	if !known || (n.Domain != "" && n.Domain != "ai.onnx") {
+		return errors.New("there is no gradient for this operator")
+	}
+	if info := b.info[n.Outputs[0]]; info.Shape == nil {
+		return errors.New("its output's shape cannot be inferred")
+	}
+	dY := make([]string, len(n.Outputs))
+	for i, output := range n.Outputs {
+		if output != "" && b.depends[output] {
+			dY[i] = b.gradient(output)
+		}
+	}
+	if dY[0] == "" {
+		return errors.New("the loss depends on another output than the first")
+	}
+	return r(b, n, dY[0])
+}
+
+func nodeName(n *onnx.Node) string {
+	if n.Name == "" && len(n.Outputs) > 0 {
+		return n.Outputs[0]
+	}
+	return n.Name
+}

@@ -1,0 +1,210 @@
+package gradient
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// builder adds gradient nodes to a graph.
+type builder struct {
+	graph   *onnx.Graph
+	opset   int64
+	info    map[string]onnx.ValueInfo // types and shapes of the forward values
+	forward []*onnx.Node              // the nodes as they were before any was added
+	maker   map[string]*onnx.Node     // who computes a forward value
+	readers map[string]int            // how many node inputs and graph outputs read a forward value
+	taken   map[string]bool           // names in use
+	counter int
+
+	depends map[string]bool     // values that depend on what is differentiated by
+	parts   map[string][]string // gradient contributions that have arrived at a value
+	shared  map[string]string   // values derived once and wanted by several rules
+	static  map[string]*static  // see known
+	fixed   map[string]*onnx.Tensor
+	reasons []Reason
+}
+
+// newBuilder raises m, infers its shapes and finds what depends on wrt.
+func newBuilder(m *onnx.Model, wrt []string) (*builder, error) {
+	if err := Raise(m); err != nil {
+		return nil, err
+	}
+	info, err := onnx.InferShapes(m, nil)
+	if err != nil {
+		return nil, fmt.Errorf("inferring shapes before differentiating: %w", err)
+	}
+	b := &builder{
+		graph: m.Graph, opset: opsetOf(m), info: info, forward: slices.Clone(m.Graph.Nodes),
+		maker: map[string]*onnx.Node{}, readers: map[string]int{}, taken: map[string]bool{},
+		depends: map[string]bool{}, parts: map[string][]string{}, shared: map[string]string{},
+		static: map[string]*static{}, fixed: map[string]*onnx.Tensor{},
+	}
+	for _, t := range m.Graph.Initializers {
+		b.taken[t.Name] = true
+		b.fixed[t.Name] = t
+	}
+	for _, v := range m.Graph.Inputs {
+		b.taken[v.Name] = true
+		delete(b.fixed, v.Name) // a default that a run may replace
+	}
+	for _, v := range m.Graph.Outputs {
+		b.readers[v.Name]++
+	}
+	for _, name := range wrt {
+		b.depends[name] = true
+		delete(b.fixed, name)
+	}
+	for _, n := range b.forward {
+		touched := slices.ContainsFunc(n.Inputs, func(i string) bool { return b.depends[i] })
+		for _, input := range n.Inputs {
+			b.readers[input]++
+		}
+		for _, output := range n.Outputs {
+			b.taken[output] = true
+			b.maker[output] = n
+			if touched && output != "" {
+				b.depends[output] = true
+			}
+		}
+	}
+	return b, nil
+}
+
+// give adds a contribution to the gradient of value, if anyone asked for what lies behind it.
+func (b *builder) give(value, gradient string) {
+	if value != "" && b.depends[value] {
+		b.parts[value] = append(b.parts[value], gradient)
+	}
+}
+
+// gradient is the sum of what was given to value, or "" if nothing was.
+func (b *builder) gradient(value string) string {
+	parts := b.parts[value]
+	if len(parts) == 0 {
+		return ""
+	}
+	sum := parts[0]
+	for _, p := range parts[1:] {
+		sum = b.node("Add", []string{sum, p})
+	}
+	b.parts[value] = []string{sum}
+	return sum
+}
+
+// fresh returns a name nobody uses.
+func (b *builder) fresh(kind string) string {
+	for {
+		b.counter++
+		name := fmt.Sprintf("gradient/%s_%d", kind, b.counter)
+		if !b.taken[name] {
+			b.taken[name] = true
+			return name
+		}
+	}
+}
+
+// node adds a node with one output and returns the output's name.
+func (b *builder) node(op string, inputs []string, attributes ...*onnx.Attribute) string {
+	name := b.fresh(op)
+	b.graph.Nodes = append(b.graph.Nodes, onnx.NewNode(op, name, inputs, []string{name}, attributes...))
+	return name
+}
+
+// once is node, except that the same call gives the same value.
+func (b *builder) once(key string, make func() string) string {
+	if value, ok := b.shared[key]; ok {
+		return value
+	}
+	value := make()
+	b.shared[key] = value
+	return value
+}
+
+// floats adds a float32 constant; without dims it is a scalar.
+func (b *builder) floats(data []float32, dims ...int64) string {
+	return b.once(fmt.Sprint("floats", dims, data), func() string {
+		name := b.fresh("constant")
+		b.graph.Initializers = append(b.graph.Initializers, onnx.NewFloat32(name, dims, data))
+		return name
+	})
+}
+
+func (b *builder) scalar(v float64) string { return b.floats([]float32{float32(v)}) }
+
+// ints adds a one-dimensional int64 constant.
+func (b *builder) ints(data ...int64) string {
+	return b.once(fmt.Sprint("ints", data), func() string {
+		name := b.fresh("constant")
+		b.graph.Initializers = append(b.graph.Initializers, onnx.NewInt64(name, []int64{int64(len(data))}, data))
+		return name
+	})
+}
+
+func (b *builder) mul(x, y string) string { return b.node("Mul", []string{x, y}) }
+func (b *builder) add(x, y string) string { return b.node("Add", []string{x, y}) }
+func (b *builder) sub(x, y string) string { return b.node("Sub", []string{x, y}) }
+func (b *builder) div(x, y string) string { return b.node("Div", []string{x, y}) }
+func (b *builder) neg(x string) string    { return b.node("Neg", []string{x}) }
+
+// scaled is x·factor, and x itself for 1.
+func (b *builder) scaled(x string, factor float64) string {
+	if factor == 1 {
+		return x
+	}
+	return b.mul(x, b.scalar(factor))
+}
+
+func (b *builder) transpose(x string, perm ...int64) string {
+	return b.node("Transpose", []string{x}, onnx.Ints("perm", perm...))
+}
+
+func (b *builder) reshape(x string, shape ...int64) string {
+	return b.node("Reshape", []string{x, b.ints(shape...)})
+}
+
+// slice cuts [starts, ends) with steps out of axes.
+func (b *builder) slice(x string, axes, starts, ends, steps []int64) string {
+	return b.node("Slice", []string{x, b.ints(starts...), b.ints(ends...), b.ints(axes...), b.ints(steps...)})
+}
+
+// reshapeLike gives x, which has as many elements, the shape of the forward value like.
+func (b *builder) reshapeLike(x, like string) string {
+	shape, unknown := b.info[like].Shape, 0
+	target := make([]int64, len(shape))
+	for i, d := range shape {
+		if target[i] = d.Size; d.Size < 0 {
+			target[i] = -1
+			unknown++
+		}
+	}
+	if shape == nil || unknown > 1 || slices.Contains(target, 0) {
+		return b.node("Reshape", []string{x, b.shapeOf(like)})
+	}
+	return b.reshape(x, target...)
+}
+
+// shapeOf is the forward value's shape as a value of the graph.
+func (b *builder) shapeOf(value string) string {
+	return b.once("shape "+value, func() string {
+		if shape := b.info[value].Shape; shape != nil {
+			if dims, ok := sizes(shape); ok {
+				return b.ints(dims...)
+			}
+		}
+		return b.node("Shape", []string{value})
+	})
+}
+
+// sizes are the dimensions of a shape that is known in full.
+func sizes(s onnx.Shape) ([]int64, bool) {
+	dims := make([]int64, len(s))
+	for i, d := range s {
+		if d.Size < 0 {
+			return nil, false
+		}
+		dims[i] = d.Size
+	}
+	return dims, s != nil
+}

@@ -1,0 +1,55 @@
+package gradient
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// ErrUnsupported is a graph that cannot be differentiated; an *UnsupportedError says where.
+var ErrUnsupported = errors.New("graph cannot be differentiated")
+
+// Reason names a node that stands between a trained value and the loss and cannot be differentiated.
+type Reason struct {
+	Node string `json:"node"` // the node's name, or its first output's where it has none
+	Op   string `json:"op"`
+	Why  string `json:"why"`
+}
+
+func (r Reason) String() string { return fmt.Sprintf("%s (%s): %s", r.Node, r.Op, r.Why) }
+
+// UnsupportedError lists all nodes that keep a graph from being differentiated.
+type UnsupportedError struct{ Reasons []Reason }
+
+func (e *UnsupportedError) Error() string {
+	lines := make([]string, len(e.Reasons))
+	for i, r := range e.Reasons {
+		lines[i] = r.String()
+	}
+	return ErrUnsupported.Error() + ": " + strings.Join(lines, "; ")
+}
+
+// Unwrap makes errors.Is(err, ErrUnsupported) hold.
+func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
+
+// Unsupported lists, in the graph's order, what keeps outputs from being differentiated by wrt;
+// nothing if all is well. The model is left as it is. The error is about the model itself: an
+// operator set or shapes that cannot be read.
+func Unsupported(m *onnx.Model, outputs, wrt []string) ([]Reason, error) {
+	trial := *m
+	trial.Graph = m.Graph.Clone()
+	b, err := newBuilder(&trial, wrt)
+	if err != nil {
+		return nil, err
+	}
+	for _, output := range outputs {
+		if b.depends[output] {
+			// The seed's value does not matter, since nothing is run.
+			b.give(output, output)
+		}
+	}
+	b.walk()
+	return b.reasons, nil
+}
