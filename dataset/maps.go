@@ -1,0 +1,228 @@
+package dataset
+
+import (
+	"archive/zip"
+	"bufio"
+	"errors"
+	"fmt"
+	"image/png"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// Errors that Maps and Match wrap.
+var (
+	ErrNoMaps    = errors.New("no attention map found")
+	ErrAmbiguous = errors.New("the name of a map fits several images")
+)
+
+// EditedMap is one map of a MapSet.
+type EditedMap struct {
+	Key    string // the image's name, as the file or npz entry gives it, without .npy or .png
+	Source string // where it was read, for messages
+	Map    attention.Map
+}
+
+// MapSet holds edited maps, ordered by key, each valid on a grid of its own.
+type MapSet struct {
+	Path string
+	Maps []EditedMap
+}
+
+// Maps reads edited attention maps: a folder of .npy or grey .png files, in folders below it too,
+// or one .npz. Each is called like its image, with or without the image's suffix, by the whole path
+// below the data set's root or by the file's name alone. A PNG's pixels are the cells, 255 is 1.
+//
+// The first map that is none is an error that names its file and, for a value outside [0,1], the
+// cell; it wraps ErrNPY, attention.ErrGrid or attention.ErrValue. Other files are ErrNoMaps if
+// there is no map at all, and are passed over otherwise.
+func Maps(path string) (*MapSet, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening maps: %w", err)
+	}
+	set := &MapSet{Path: path}
+	switch {
+	case info.IsDir():
+		err = set.readDir(path)
+	case strings.EqualFold(filepath.Ext(path), ".npz"):
+		err = set.readNPZ(path)
+	default:
+		return nil, fmt.Errorf("opening maps: %s is neither a folder nor an .npz file", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(set.Maps) == 0 {
+		return nil, fmt.Errorf("%w in %s: want .npy or grey .png files named after their images, or an .npz", ErrNoMaps, path)
+	}
+	slices.SortFunc(set.Maps, func(a, b EditedMap) int { return strings.Compare(a.Key, b.Key) })
+	for i, m := range set.Maps[1:] {
+		if set.Maps[i].Key == m.Key {
+			return nil, fmt.Errorf("two maps are called %s: %s and %s", m.Key, set.Maps[i].Source, m.Source)
+		}
+	}
+	return set, nil
+}
+
+// ValidateOn reports the first map that is not on the model's grid, by its source.
+func (s *MapSet) ValidateOn(height, width int) error {
+	for _, m := range s.Maps {
+		if err := m.Map.ValidateOn(height, width); err != nil {
+			return fmt.Errorf("%s: %w", m.Source, err)
+		}
+	}
+	return nil
+}
+
+// Match finds the image of each map. The result is keyed by Sample.Name; unused lists the sources of
+// maps whose image is not among the samples. A name that fits several images is ErrAmbiguous, and so
+// are two maps for one image.
+func (s *MapSet) Match(samples []Sample) (maps map[string]attention.Map, unused []string, err error) {
+	// Forms of a name, the most precise first.
+	forms := []func(string) string{
+		func(name string) string { return name },
+		withoutSuffix,
+		path.Base,
+		func(name string) string { return path.Base(withoutSuffix(name)) },
+	}
+	index := make([]map[string][]string, len(forms))
+	for i, form := range forms {
+		index[i] = make(map[string][]string, len(samples))
+		for _, sample := range samples {
+			key := form(sample.Name)
+			index[i][key] = append(index[i][key], sample.Name)
+		}
+	}
+	maps = make(map[string]attention.Map, len(s.Maps))
+	source := map[string]string{}
+	for _, m := range s.Maps {
+		var names []string
+		for i := range index {
+			if names = index[i][m.Key]; len(names) > 0 {
+				break
+			}
+		}
+		switch {
+		case len(names) == 0:
+			unused = append(unused, m.Source)
+			continue
+		case len(names) > 1:
+			return nil, nil, fmt.Errorf("%w: %s could be %s or %s: name it by the path below the data set's root", ErrAmbiguous, m.Source, names[0], names[1])
+		case source[names[0]] != "":
+			return nil, nil, fmt.Errorf("%w: %s and %s are both maps of %s", ErrAmbiguous, source[names[0]], m.Source, names[0])
+		}
+		maps[names[0]], source[names[0]] = m.Map, m.Source
+	}
+	return maps, unused, nil
+}
+
+func withoutSuffix(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
+
+func (s *MapSet) readDir(dir string) error {
+	return filepath.WalkDir(dir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("reading maps: %w", err)
+		}
+		if file != dir && passOver(entry) != "" {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		suffix := strings.ToLower(filepath.Ext(file))
+		if entry.IsDir() || suffix != ".npy" && suffix != ".png" {
+			return nil
+		}
+		name, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		m, err := readMapFile(file, suffix)
+		if err != nil {
+			return fmt.Errorf("reading map %s: %w", file, err)
+		}
+		key := filepath.ToSlash(name)
+		s.Maps = append(s.Maps, EditedMap{Key: key[:len(key)-len(suffix)], Source: file, Map: m})
+		return nil
+	})
+}
+
+func readMapFile(file, suffix string) (attention.Map, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return attention.Map{}, err
+	}
+	defer f.Close()
+	if suffix == ".png" {
+		return readMapPNG(f)
+	}
+	return readNPY(f)
+}
+
+// readMapPNG reads a grey PNG of one pixel a cell.
+func readMapPNG(r io.ReadSeeker) (attention.Map, error) {
+	config, err := png.DecodeConfig(bufio.NewReader(r))
+	if err != nil {
+		return attention.Map{}, err
+	}
+	if config.Width > attention.MaxSide || config.Height > attention.MaxSide {
+		return attention.Map{}, fmt.Errorf("%w: %d×%d pixels, want one a cell and at most %d on a side", attention.ErrGrid, config.Width, config.Height, attention.MaxSide)
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return attention.Map{}, err
+	}
+	picture, err := png.Decode(bufio.NewReader(r))
+	if err != nil {
+		return attention.Map{}, err
+	}
+	bounds := picture.Bounds()
+	m := attention.New(bounds.Dy(), bounds.Dx())
+	for row := range m.Height {
+		for column := range m.Width {
+			v, grey := greyOf(picture.At(bounds.Min.X+column, bounds.Min.Y+row))
+			if !grey {
+				return attention.Map{}, fmt.Errorf("%w: the pixel in row %d, column %d is not grey: save the map as a grey PNG without transparency", attention.ErrValue, row, column)
+			}
+			m.Values[row*m.Width+column] = float32(v) / 0xffff
+		}
+	}
+	return m, nil
+}
+
+func (s *MapSet) readNPZ(file string) error {
+	archive, err := zip.OpenReader(file)
+	if err != nil {
+		return fmt.Errorf("reading maps %s: %w", file, err)
+	}
+	defer archive.Close()
+	return s.addArchive(&archive.Reader, file)
+}
+
+func (s *MapSet) addArchive(archive *zip.Reader, file string) error {
+	for _, entry := range archive.File {
+		if entry.FileInfo().IsDir() || !strings.HasSuffix(entry.Name, ".npy") {
+			continue
+		}
+		source := file + ":" + entry.Name
+		content, err := entry.Open()
+		if err != nil {
+			return fmt.Errorf("reading map %s: %w", source, err)
+		}
+		m, err := readNPY(content)
+		content.Close()
+		if err != nil {
+			return fmt.Errorf("reading map %s: %w", source, err)
+		}
+		key := strings.TrimSuffix(strings.ReplaceAll(entry.Name, `\`, "/"), ".npy")
+		s.Maps = append(s.Maps, EditedMap{Key: key, Source: source, Map: m})
+	}
+	return nil
+}
