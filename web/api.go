@@ -1,0 +1,165 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// anyone marks an operation that needs no sign-in.
+const anyone annotator.Role = ""
+
+// apiPrefix is where the API stands.
+const apiPrefix = "/api/v1"
+
+// api registers the operations of /api/v1 on one router.
+type api struct {
+	server *Server
+	huma   huma.API
+	roles  map[string]annotator.Role // "GET /tasks/{task}" → the role it needs, for the test that walks them
+}
+
+// newAPI describes and registers every operation. A nil server is enough to describe.
+func newAPI(s *Server, r chi.Router) *api {
+	config := huma.DefaultConfig("ABN Studio", "1")
+	config.Info.Description = "Teach an image classifier where to look: tasks, attention maps, live scores, reviews, rounds, versions. " +
+		"Sign in with POST /session (a cookie) or send a bearer token made on the account page. Errors are problems (RFC 9457)."
+	config.Servers = []*huma.Server{{URL: apiPrefix}}
+	config.DocsPath, config.SchemasPath = "", ""
+	config.CreateHooks = nil // no $schema fields
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"session": {Type: "apiKey", In: "cookie", Name: "studio"},
+		"bearer":  {Type: "http", Scheme: "bearer"},
+	}
+	a := &api{server: s, huma: humachi.New(r, config), roles: map[string]annotator.Role{}}
+	a.sessions()
+	a.people()
+	a.projects()
+	a.images()
+	a.tasks()
+	a.reviews()
+	a.rounds()
+	a.versions()
+	return a
+}
+
+// OpenAPI returns the API's description (OpenAPI 3.1, JSON). It needs no database.
+func OpenAPI() ([]byte, error) {
+	raw, err := newAPI(nil, chi.NewMux()).huma.OpenAPI().MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("describing the API: %w", err)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, raw, "", " "); err != nil {
+		return nil, fmt.Errorf("describing the API: %w", err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
+
+// answer is a JSON body with status 200, or the operation's default.
+type answer[T any] struct {
+	Body T
+}
+
+// nothing is the input of an operation without parameters, and the output of one without a body.
+type nothing struct{}
+
+// The addresses of things. They are exported because huma reads the fields of exported embedded types only.
+type (
+	// ByProject addresses a project.
+	ByProject struct {
+		Project string `path:"project" maxLength:"100" doc:"The project's slug, as in its address."`
+	}
+	// ByTask addresses a task.
+	ByTask struct {
+		Task int64 `path:"task"`
+	}
+	// ByRound addresses a round.
+	ByRound struct {
+		Round int64 `path:"round"`
+	}
+	// ByVersion addresses a version.
+	ByVersion struct {
+		Version int64 `path:"version"`
+	}
+)
+
+// handle registers one operation: it checks the role, calls h, and turns its error into a problem.
+func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx context.Context, actor annotator.User, in *I) (*O, error)) {
+	a.roles[o.Method+" "+o.Path] = role
+	if role != anyone {
+		o.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
+		o.Description = joinSentences(o.Description, "Needs the role "+string(role)+".")
+	}
+	if o.Responses != nil { // huma adds the problem only where nothing is said of the responses
+		o.Responses["default"] = &huma.Response{Description: "A problem", Content: map[string]*huma.MediaType{
+			"application/problem+json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[*Problem](), true, "Problem")}}}
+	}
+	guard := func(ctx huma.Context, next func(huma.Context)) {
+		if role != anyone {
+			if _, err := actorFor(ctx.Context(), role); err != nil {
+				r, w := humachi.Unwrap(ctx)
+				a.server.fail(w, r, err) // before the body is read or judged
+				return
+			}
+		}
+		next(ctx)
+	}
+	o.Middlewares = append(o.Middlewares, guard)
+	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
+		actor, _ := ctx.Value(keyActor).(annotator.User)
+		out, err := h(ctx, actor, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+func joinSentences(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + " " + b
+}
+
+// problem turns an error into what the API tells of it, and logs what it does not tell.
+func (a *api) problem(ctx context.Context, err error) *Problem {
+	f := outcome(err)
+	if f.status >= 500 {
+		a.server.log.ErrorContext(ctx, "request failed", "error", err, "request", requestID(ctx))
+	}
+	if f.current != nil {
+		a.server.metrics.conflict.Inc()
+	}
+	return newProblem(ctx, f)
+}
+
+// get, post, put, patch and del write an operation; the last word of its id is what it answers with.
+func get(id, path, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary}
+}
+
+func post(id, path, summary string) huma.Operation {
+	return huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, DefaultStatus: http.StatusOK}
+}
+
+func created(o huma.Operation) huma.Operation {
+	o.DefaultStatus = http.StatusCreated
+	return o
+}
+
+func noContent(o huma.Operation) huma.Operation {
+	o.DefaultStatus = http.StatusNoContent
+	return o
+}

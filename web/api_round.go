@@ -1,0 +1,165 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+type (
+	roundList struct {
+		Rounds []annotator.Round `json:"rounds"`
+	}
+	roundMade struct {
+		Round annotator.Round `json:"round"`
+	}
+	roundDefaults struct {
+		Settings annotator.RoundSettings `json:"settings"`
+		Edits    int                     `json:"edits" doc:"Approved edits a round would learn from now."`
+	}
+	// roundRequest is annotator.RoundSettings with every field optional: the default stands in for what is absent.
+	roundRequest struct {
+		Strategy     string  `json:"strategy,omitempty" enum:"attention,both" doc:"Which branches are updated."`
+		Gamma        float64 `json:"gamma,omitempty" doc:"Scale of L_map."`
+		MapLoss      string  `json:"map_loss,omitempty" enum:"l2,mse,l1" doc:"l2 is the paper's."`
+		Epochs       int     `json:"epochs,omitempty"`
+		BatchSize    int     `json:"batch_size,omitempty"`
+		LearningRate float64 `json:"learning_rate,omitempty"`
+		Momentum     float64 `json:"momentum,omitempty"`
+		WeightDecay  float64 `json:"weight_decay,omitempty"`
+		Schedule     string  `json:"schedule,omitempty" enum:"cosine,step,constant"`
+		BatchNorm    string  `json:"batch_norm,omitempty" enum:"frozen,batch"`
+		Flip         bool    `json:"flip,omitempty"`
+		Seed         int64   `json:"seed,omitempty"`
+		Engine       string  `json:"engine,omitempty"`
+	}
+)
+
+// rounds registers fine-tuning.
+func (a *api) rounds() {
+	handle(a, annotator.RoleAnnotator, get("rounds", "/projects/{project}/rounds", "Rounds, newest first"),
+		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[roundList], error) {
+			rounds, err := a.server.service.Rounds(ctx, actor, in.Project)
+			return &answer[roundList]{roundList{orEmpty(rounds)}}, err
+		})
+	handle(a, annotator.RoleAnnotator, get("roundDefaults", "/projects/{project}/rounds/defaults", "The settings a round starts with"),
+		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[roundDefaults], error) {
+			settings, edits, err := a.server.service.RoundDefaults(ctx, actor, in.Project)
+			return &answer[roundDefaults]{roundDefaults{settings, edits}}, err
+		})
+	type startRequest struct {
+		ByProject
+		Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key gives the same round again."`
+		Body roundRequest
+	}
+	handle(a, annotator.RoleAdmin, created(post("startRound", "/projects/{project}/rounds", "Start a round from the active version")),
+		func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[roundMade], error) {
+			round, err := a.server.service.StartRound(ctx, actor, in.Project, annotator.RoundSettings(in.Body), in.Key)
+			return &answer[roundMade]{roundMade{round}}, err
+		})
+	handle(a, annotator.RoleAnnotator, get("round", "/rounds/{round}", "One round"),
+		func(ctx context.Context, actor annotator.User, in *ByRound) (*answer[annotator.Round], error) {
+			round, _, err := a.server.service.Round(ctx, actor, in.Round)
+			return &answer[annotator.Round]{round}, err
+		})
+	handle(a, annotator.RoleAdmin, post("cancelRound", "/rounds/{round}/cancel", "Ask a round to stop within one step"),
+		func(ctx context.Context, actor annotator.User, in *ByRound) (*answer[annotator.Round], error) {
+			round, err := a.server.service.CancelRound(ctx, actor, in.Round)
+			return &answer[annotator.Round]{round}, err
+		})
+
+	type eventsRequest struct {
+		ByRound
+		LastEventID int64 `header:"Last-Event-ID" doc:"The last event seen; those after it follow."`
+		After       int64 `query:"after" doc:"The same, for clients that cannot set headers."`
+	}
+	events := get("roundEvents", "/rounds/{round}/events", "A round as it happens (server-sent events)")
+	events.Description = "`point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 15 s keeps proxies awake."
+	events.Responses = map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{
+		"text/event-stream": {Schema: huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[annotator.RoundEvent]())}}}}
+	handle(a, annotator.RoleAnnotator, events,
+		func(ctx context.Context, actor annotator.User, in *eventsRequest) (*huma.StreamResponse, error) {
+			if _, _, err := a.server.service.Round(ctx, actor, in.Round); err != nil {
+				return nil, err
+			}
+			return &huma.StreamResponse{Body: func(hc huma.Context) {
+				_, w := humachi.Unwrap(hc)
+				a.server.streamRound(ctx, w, actor, in.Round, max(in.LastEventID, in.After))
+			}}, nil
+		})
+}
+
+// heartbeat is how often a silent stream says that it is alive.
+const heartbeat = 15 * time.Second
+
+// streamRound writes a round's events after an id until the round is over, the client goes, or the
+// server shuts down.
+func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, actor annotator.User, id, after int64) {
+	s.metrics.streams.Inc()
+	defer s.metrics.streams.Dec()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.streams, cancel)()
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	control := http.NewResponseController(w)
+	send := func(format string, args ...any) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(2 * heartbeat))
+		if _, err := fmt.Fprintf(w, format, args...); err != nil {
+			return false
+		}
+		return control.Flush() == nil
+	}
+	if !send("retry: 2000\n\n") {
+		return
+	}
+	for {
+		wait, stop := context.WithTimeout(ctx, heartbeat)
+		events, err := s.service.RoundEvents(wait, actor, id, after)
+		silent := wait.Err() != nil
+		stop()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && silent, err == nil && silent && len(events) == 0:
+			if !send(": still here\n\n") {
+				return
+			}
+			continue
+		case err != nil:
+			if !errors.Is(err, context.Canceled) {
+				s.log.Error("round events", "error", err, "round", id)
+			}
+			return // the browser comes back with Last-Event-ID
+		case len(events) == 0:
+			send("event: end\ndata: {}\n\n")
+			return
+		}
+		for _, e := range events {
+			kind, value := "point", any(e.Point)
+			if e.Round != nil {
+				kind, value = "round", e.Round
+			}
+			data, err := json.Marshal(value)
+			if err != nil {
+				s.log.Error("round events", "error", err, "round", id)
+				return
+			}
+			if !send("id: %d\nevent: %s\ndata: %s\n\n", e.ID, kind, data) {
+				return
+			}
+			after = e.ID
+		}
+	}
+}

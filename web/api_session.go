@@ -1,0 +1,116 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// signedIn says who a session or token belongs to.
+type signedIn struct {
+	User annotator.User `json:"user"`
+	Role annotator.Role `json:"role" enum:"annotator,reviewer,admin"`
+}
+
+type tokenMade struct {
+	Token string `json:"token" doc:"Shown this once; only its hash is kept."`
+}
+
+// sessions registers signing in and out.
+func (a *api) sessions() {
+	type signInRequest struct {
+		Body struct {
+			Email    string `json:"email" maxLength:"320"`
+			Password string `json:"password" maxLength:"1000"`
+		}
+	}
+	// The throttle needs the peer's address and the session its request, which an operation does not see.
+	var keyRequest contextKey = 100
+	withRequest := func(ctx huma.Context, next func(huma.Context)) {
+		r := requestOf(ctx)
+		next(huma.WithValue(ctx, keyRequest, r))
+	}
+	signIn := post("signIn", "/session", "Sign in: sets the session's cookie")
+	signIn.Middlewares = huma.Middlewares{withRequest}
+	handle(a, anyone, signIn, func(ctx context.Context, _ annotator.User, in *signInRequest) (*answer[signedIn], error) {
+		r := ctx.Value(keyRequest).(*http.Request).WithContext(ctx)
+		user, err := a.server.signIn(r, in.Body.Email, in.Body.Password)
+		if err != nil {
+			return nil, err
+		}
+		return &answer[signedIn]{signedIn{User: user, Role: user.Role}}, nil
+	})
+	handle(a, annotator.RoleAnnotator, get("session", "/session", "Who is signed in"),
+		func(_ context.Context, actor annotator.User, _ *nothing) (*answer[signedIn], error) {
+			return &answer[signedIn]{signedIn{User: actor, Role: actor.Role}}, nil
+		})
+	signOut := noContent(huma.Operation{OperationID: "signOut", Method: http.MethodDelete, Path: "/session", Summary: "Sign out"})
+	handle(a, annotator.RoleAnnotator, signOut, func(ctx context.Context, _ annotator.User, _ *nothing) (*nothing, error) {
+		return nil, a.server.sessions.Destroy(ctx)
+	})
+	type tokenRequest struct {
+		Body struct {
+			Name string `json:"name" minLength:"1" maxLength:"100" doc:"What it is for."`
+		}
+	}
+	handle(a, annotator.RoleAnnotator, created(post("createToken", "/tokens", "Make a bearer token for yourself")),
+		func(ctx context.Context, actor annotator.User, in *tokenRequest) (*answer[tokenMade], error) {
+			token, err := a.server.service.CreateToken(ctx, actor, in.Body.Name)
+			return &answer[tokenMade]{tokenMade{token}}, err
+		})
+}
+
+// people registers the accounts.
+func (a *api) people() {
+	handle(a, annotator.RoleAdmin, get("users", "/users", "Everybody"),
+		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[userList], error) {
+			users, err := a.server.service.Users(ctx, actor)
+			return &answer[userList]{userList{orEmpty(users)}}, err
+		})
+	type newUserRequest struct {
+		Body struct {
+			Email    string         `json:"email" maxLength:"320"`
+			Name     string         `json:"name" maxLength:"200"`
+			Password string         `json:"password" maxLength:"1000"`
+			Role     annotator.Role `json:"role" enum:"annotator,reviewer,admin"`
+		}
+	}
+	handle(a, annotator.RoleAdmin, created(post("createUser", "/users", "Add a person")),
+		func(ctx context.Context, actor annotator.User, in *newUserRequest) (*answer[annotator.User], error) {
+			u, err := a.server.service.CreateUser(ctx, actor, annotator.NewUser{
+				Email: in.Body.Email, Name: in.Body.Name, Password: in.Body.Password, Role: in.Body.Role})
+			return &answer[annotator.User]{u}, err
+		})
+	type changeUserRequest struct {
+		User int64 `path:"user"`
+		Body struct {
+			Name     *string         `json:"name,omitempty" maxLength:"200"`
+			Role     *annotator.Role `json:"role,omitempty" enum:"annotator,reviewer,admin"`
+			Disabled *bool           `json:"disabled,omitempty"`
+			Password *string         `json:"password,omitempty" maxLength:"1000"`
+		}
+	}
+	change := huma.Operation{OperationID: "changeUser", Method: http.MethodPatch, Path: "/users/{user}", Summary: "Change a person",
+		Description: "Anybody may change their own name and password, an admin everything of everybody."}
+	handle(a, annotator.RoleAnnotator, change,
+		func(ctx context.Context, actor annotator.User, in *changeUserRequest) (*answer[annotator.User], error) {
+			u, err := a.server.service.ChangeUser(ctx, actor, in.User, annotator.UserChange{
+				Name: in.Body.Name, Role: in.Body.Role, Disabled: in.Body.Disabled, Password: in.Body.Password})
+			return &answer[annotator.User]{u}, err
+		})
+}
+
+type userList struct {
+	Users []annotator.User `json:"users"`
+}
+
+// orEmpty makes a nil list an empty one, which JSON writes as [].
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

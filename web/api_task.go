@@ -1,0 +1,265 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+type (
+	// nextTask is a task with its parts under short names, too: the task itself, the label's index, the model's map.
+	nextTask struct {
+		annotator.TaskDetail
+		Task  annotator.Task `json:"task"`
+		Label *int           `json:"label,omitempty"`
+		Map   attention.Map  `json:"map"`
+	}
+	maybeTask struct {
+		Status int
+		Body   *nextTask
+	}
+	revisionList struct {
+		Revisions []annotator.Edit `json:"revisions"`
+	}
+	// TaskQuery is what a queue can be filtered by.
+	TaskQuery struct {
+		Project       string   `query:"project" required:"true" maxLength:"100" doc:"The project's slug."`
+		State         []string `query:"state,explode" enum:"open,leased,submitted,approved,changes-requested,skipped" doc:"Any of these; all without it."`
+		Label         int      `query:"label" default:"-1" doc:"True class; -1: any."`
+		Predicted     int      `query:"predicted" default:"-1" doc:"Predicted class; -1: any."`
+		MinConfidence float32  `query:"min_confidence" minimum:"0" maximum:"1"`
+		MaxConfidence float32  `query:"max_confidence" minimum:"0" maximum:"1" default:"1"`
+		Author        int64    `query:"author" doc:"Who paints or painted it (user id)."`
+		Search        string   `query:"q" maxLength:"200" doc:"Part of the image's name."`
+	}
+)
+
+func (q TaskQuery) filter() annotator.TaskFilter {
+	f := annotator.TaskFilter{Project: q.Project, Search: q.Search}
+	for _, s := range q.State {
+		f.States = append(f.States, annotator.TaskState(s))
+	}
+	if q.Label >= 0 {
+		f.Label = &q.Label
+	}
+	if q.Predicted >= 0 {
+		f.Predicted = &q.Predicted
+	}
+	if q.MinConfidence > 0 {
+		f.MinConfidence = &q.MinConfidence
+	}
+	if q.MaxConfidence < 1 {
+		f.MaxConfidence = &q.MaxConfidence
+	}
+	if q.Author != 0 {
+		f.Author = &q.Author
+	}
+	return f
+}
+
+// MapBody is a map as a request carries it: whole, or its values alone for the task's own grid.
+type MapBody struct {
+	Map    *attention.Map `json:"map,omitempty" doc:"The map with its grid."`
+	Values []float32      `json:"values,omitempty" doc:"Instead of map: h·w values in [0,1], row by row, on the grid of the task's version."`
+}
+
+// of returns the map of a request; values alone take their grid from the task.
+func (b MapBody) of(ctx context.Context, s *annotator.Service, actor annotator.User, task int64) (attention.Map, error) {
+	if b.Map != nil {
+		return *b.Map, nil
+	}
+	if b.Values == nil {
+		return attention.Map{}, &annotator.ValidationError{Field: "map", Message: "send map {h, w, values}, or values alone"}
+	}
+	t, err := s.Task(ctx, actor, task)
+	if err != nil {
+		return attention.Map{}, err
+	}
+	return attention.Map{Height: t.Version.GridHeight, Width: t.Version.GridWidth, Values: b.Values}, nil
+}
+
+// tasks registers the queue and the work on one task.
+func (a *api) tasks() {
+	role := annotator.RoleAnnotator
+	next := post("nextTask", "/projects/{project}/tasks/next", "Take the next task")
+	next.Description = "204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake."
+	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
+	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *ByProject) (*maybeTask, error) {
+		t, err := a.server.service.NextTask(ctx, actor, in.Project)
+		if errors.Is(err, annotator.ErrNoTask) {
+			return &maybeTask{Status: http.StatusNoContent}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		t = tidy(t)
+		return &maybeTask{Status: http.StatusOK, Body: &nextTask{TaskDetail: t, Task: t.Task, Label: t.Image.Label, Map: t.Prediction.Map}}, nil
+	})
+
+	type listRequest struct {
+		TaskQuery
+		Cursor string `query:"cursor" maxLength:"500" doc:"From the page before."`
+		Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"60"`
+	}
+	handle(a, role, get("tasks", "/tasks", "Tasks of a project, the most confident mistakes first"),
+		func(ctx context.Context, actor annotator.User, in *listRequest) (*answer[annotator.TaskPage], error) {
+			f := in.filter()
+			f.Cursor, f.Limit = in.Cursor, in.Limit
+			page, err := a.server.service.Tasks(ctx, actor, f)
+			page.Tasks = orEmpty(page.Tasks)
+			return &answer[annotator.TaskPage]{page}, err
+		})
+	handle(a, role, get("facets", "/tasks/facets", "What each filter would leave"),
+		func(ctx context.Context, actor annotator.User, in *TaskQuery) (*answer[annotator.Facets], error) {
+			facets, err := a.server.service.Facets(ctx, actor, in.filter())
+			facets.Confusion, facets.Authors = orEmpty(facets.Confusion), orEmpty(facets.Authors)
+			return &answer[annotator.Facets]{facets}, err
+		})
+	handle(a, role, get("task", "/tasks/{task}", "One task, without taking it"), a.onTask((*annotator.Service).Task))
+	handle(a, role, post("claimTask", "/tasks/{task}/claim", "Take this task"), a.onTask((*annotator.Service).ClaimTask))
+	handle(a, role, post("renewLease", "/tasks/{task}/lease", "Keep the task for another while"),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[annotator.Lease], error) {
+			lease, err := a.server.service.RenewLease(ctx, actor, in.Task)
+			return &answer[annotator.Lease]{lease}, err
+		})
+	handle(a, role, get("revisions", "/tasks/{task}/revisions", "A task's edits, oldest first"),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[revisionList], error) {
+			edits, err := a.server.service.Revisions(ctx, actor, in.Task)
+			return &answer[revisionList]{revisionList{orEmpty(edits)}}, err
+		})
+
+	type scoreRequest struct {
+		ByTask
+		Body MapBody
+	}
+	score := post("score", "/tasks/{task}/score", "What the model says with this map in place of its own; nothing is stored")
+	score.MaxBodyBytes = 8 << 20
+	handle(a, role, score, func(ctx context.Context, actor annotator.User, in *scoreRequest) (*answer[annotator.Scores], error) {
+		start := time.Now()
+		m, err := in.Body.of(ctx, a.server.service, actor, in.Task)
+		if err != nil {
+			return nil, err
+		}
+		scores, err := a.server.service.Score(ctx, actor, in.Task, m)
+		if err != nil {
+			return nil, err
+		}
+		a.server.metrics.scores.Observe(time.Since(start).Seconds())
+		return &answer[annotator.Scores]{scores}, nil
+	})
+
+	type draftRequest struct {
+		ByTask
+		Body struct {
+			MapBody
+			BaseRevision int                  `json:"base_revision" minimum:"0" doc:"The revision it was made from; 0: none yet."`
+			Source       annotator.EditSource `json:"source,omitempty" enum:"painted,model" default:"painted" doc:"model: the model's own map, confirmed as it is."`
+			History      json.RawMessage      `json:"history,omitempty" doc:"The editor's undo stack, at most 1 MiB; comes back with the task."`
+			Provenance   json.RawMessage      `json:"provenance,omitempty" doc:"What it was made under: strokes by tool, seconds, feedback shown."`
+		}
+	}
+	draft := huma.Operation{OperationID: "saveDraft", Method: http.MethodPut, Path: "/tasks/{task}/draft", Summary: "Save a new revision",
+		Description:  "409 with the current revision in the problem's `current` when the base is not the latest; nothing is overwritten.",
+		MaxBodyBytes: 8 << 20, BodyReadTimeout: 30 * time.Second}
+	handle(a, role, draft, func(ctx context.Context, actor annotator.User, in *draftRequest) (*answer[annotator.Edit], error) {
+		m, err := in.Body.of(ctx, a.server.service, actor, in.Task)
+		if err != nil {
+			return nil, err
+		}
+		source := in.Body.Source
+		if source == "" {
+			source = annotator.SourcePainted
+		}
+		edit, err := a.server.service.SaveDraft(ctx, actor, in.Task, annotator.Draft{
+			BaseRevision: in.Body.BaseRevision, Source: source, Map: m, History: in.Body.History, Provenance: in.Body.Provenance})
+		return &answer[annotator.Edit]{edit}, err
+	})
+
+	type submitRequest struct {
+		ByTask
+		Body struct {
+			Revision int `json:"revision" minimum:"1" doc:"The latest revision, the one to be judged."`
+		}
+	}
+	handle(a, role, post("submitTask", "/tasks/{task}/submit", "Hand the latest revision to review"),
+		func(ctx context.Context, actor annotator.User, in *submitRequest) (*answer[annotator.TaskDetail], error) {
+			t, err := a.server.service.Submit(ctx, actor, in.Task, in.Body.Revision)
+			return &answer[annotator.TaskDetail]{tidy(t)}, err
+		})
+	type skipRequest struct {
+		ByTask
+		Body struct {
+			Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why it is not worth a map."`
+		}
+	}
+	handle(a, role, noContent(post("skipTask", "/tasks/{task}/skip", "Put a task aside")),
+		func(ctx context.Context, actor annotator.User, in *skipRequest) (*nothing, error) {
+			return nil, a.server.service.Skip(ctx, actor, in.Task, in.Body.Reason)
+		})
+	handle(a, role, noContent(post("releaseTask", "/tasks/{task}/release", "Give a task back; its drafts stay")),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {
+			return nil, a.server.service.Release(ctx, actor, in.Task)
+		})
+	handle(a, annotator.RoleReviewer, noContent(post("reopenTask", "/tasks/{task}/reopen", "Put a skipped task back into the queue")),
+		func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {
+			return nil, a.server.service.Reopen(ctx, actor, in.Task)
+		})
+}
+
+// onTask makes an operation of a Service method that takes a task and returns its detail.
+func (a *api) onTask(method func(*annotator.Service, context.Context, annotator.User, int64) (annotator.TaskDetail, error)) func(context.Context, annotator.User, *ByTask) (*answer[annotator.TaskDetail], error) {
+	return func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[annotator.TaskDetail], error) {
+		t, err := method(a.server.service, ctx, actor, in.Task)
+		return &answer[annotator.TaskDetail]{tidy(t)}, err
+	}
+}
+
+// tidy makes the lists of a task ones that JSON writes as [].
+func tidy(t annotator.TaskDetail) annotator.TaskDetail {
+	t.Reviews = orEmpty(t.Reviews)
+	t.Project.Classes = orEmpty(t.Project.Classes)
+	t.Prediction.Top = orEmpty(t.Prediction.Top)
+	return t
+}
+
+// reviews registers the second pair of eyes.
+func (a *api) reviews() {
+	type nextRequest struct {
+		ByProject
+		After int64 `query:"after" doc:"A task id; the answer is one after it."`
+	}
+	type maybeDetail struct {
+		Status int
+		Body   *annotator.TaskDetail
+	}
+	next := get("nextReview", "/projects/{project}/reviews/next", "The submitted task waiting longest")
+	next.Description = "Never one the caller painted. 204 when nothing is waiting."
+	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
+	handle(a, annotator.RoleReviewer, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeDetail, error) {
+		t, err := a.server.service.NextReview(ctx, actor, in.Project, in.After)
+		if errors.Is(err, annotator.ErrNoTask) {
+			return &maybeDetail{Status: http.StatusNoContent}, nil
+		}
+		t = tidy(t)
+		return &maybeDetail{Status: http.StatusOK, Body: &t}, err
+	})
+	type reviewRequest struct {
+		Edit int64 `path:"edit"`
+		Body struct {
+			Verdict annotator.Verdict `json:"verdict" enum:"approve,reject"`
+			Comment string            `json:"comment,omitempty" maxLength:"2000" doc:"Goes back to the author; a rejection needs one."`
+		}
+	}
+	handle(a, annotator.RoleReviewer, post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else"),
+		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
+			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment)
+			return &answer[annotator.TaskDetail]{tidy(t)}, err
+		})
+}

@@ -1,0 +1,19 @@
+// Package web serves the studio: the pages, the JSON API and the event streams, on chi.
+//
+//	server.go      Config, NewServer, Serve: what the outside constructs
+//	routes.go      every address there is, each with the role it needs
+//	middleware.go  request ids, access log, recovery, security headers
+//	session.go     who is asking: session cookie or bearer token; throttle.go bounds guessing
+//	error.go       the one table from errors to statuses; problem.go (API) and pages show them
+//	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses
+//	api_*.go       /api/v1, described by its OpenAPI document (huma)
+//	page_*.go      the pages, one file per section, rendered by package templates
+//	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`
+//	editor/        the editor (TypeScript), bundled the same way
+//
+// A handler returns an error and does nothing else with it; one adapter turns it into a status and a
+// page or a problem (RFC 9457). Pages and API call the same annotator.Service, which checks every
+// actor's role itself; the routes check it too, so that neither relies on the other.
+package web
+
+//go:generate go run ./bundle

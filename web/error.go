@@ -1,0 +1,107 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+var (
+	errCrossOrigin = errors.New("the request came from another site")
+	errBadPassword = errors.New("no account has this e-mail address and password")
+	errBadForm     = errors.New("the form could not be read")
+)
+
+// failure is what an error means to whoever asked.
+type failure struct {
+	status  int
+	title   string // a few words: what happened
+	detail  string // one sentence: which thing, and what to do
+	field   string // of the request, as the API spells it; "" if no one field is wrong
+	current *annotator.Edit
+	retry   int // seconds until trying again makes sense; 0: not said
+}
+
+// outcome is the one table from errors to statuses. What it does not know is a 500, whose cause is
+// for the log and not for the page.
+func outcome(err error) failure {
+	var (
+		validation *annotator.ValidationError
+		stale      *annotator.StaleError
+		lease      *annotator.LeaseError
+		throttled  *throttledError
+		tooLarge   *http.MaxBytesError
+	)
+	say := err.Error()
+	switch {
+	case errors.As(err, &validation):
+		return failure{status: http.StatusUnprocessableEntity, title: "Not valid", detail: validation.Message, field: validation.Field}
+	case errors.Is(err, attention.ErrGrid), errors.Is(err, attention.ErrValue):
+		return failure{status: http.StatusUnprocessableEntity, title: "Not an attention map of this model", detail: say, field: "map"}
+	case errors.As(err, &stale):
+		return failure{status: http.StatusConflict, title: "Saved elsewhere meanwhile",
+			detail: stale.Error() + ": rebase on it, nothing was overwritten", field: "base_revision", current: &stale.Current}
+	case errors.As(err, &lease):
+		return failure{status: http.StatusConflict, title: "Held by somebody else", detail: lease.Error()}
+	case errors.As(err, &throttled):
+		return failure{status: http.StatusTooManyRequests, title: "Too many attempts", detail: say, retry: int(throttled.after.Seconds() + 1)}
+	case errors.As(err, &tooLarge):
+		return failure{status: http.StatusRequestEntityTooLarge, title: "Too large", detail: "at most " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes are read"}
+	case errors.Is(err, errBadPassword):
+		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: say}
+	case errors.Is(err, errBadForm):
+		return failure{status: http.StatusBadRequest, title: "Not understood", detail: say}
+	case errors.Is(err, errCrossOrigin):
+		return failure{status: http.StatusForbidden, title: "Refused", detail: say + ": open the studio itself and do it there"}
+	case errors.Is(err, annotator.ErrUnauthorized):
+		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: "sign in, or send a valid bearer token"}
+	case errors.Is(err, annotator.ErrForbidden):
+		return failure{status: http.StatusForbidden, title: "Not allowed", detail: say}
+	case errors.Is(err, annotator.ErrNotFound):
+		return failure{status: http.StatusNotFound, title: "Not found", detail: say}
+	case errors.Is(err, annotator.ErrNoTask):
+		return failure{status: http.StatusNotFound, title: "Nothing waiting", detail: say}
+	case errors.Is(err, annotator.ErrConflict):
+		return failure{status: http.StatusConflict, title: "Not possible now", detail: say}
+	case errors.Is(err, annotator.ErrUnavailable):
+		return failure{status: http.StatusServiceUnavailable, title: "Unavailable for the moment", detail: say, retry: 2}
+	case errors.Is(err, context.Canceled):
+		return failure{status: 499, title: "Cancelled", detail: "the client went away"} // nginx's number; nobody reads it
+	case errors.Is(err, context.DeadlineExceeded):
+		return failure{status: http.StatusGatewayTimeout, title: "Took too long", detail: "the studio gave up waiting: try again", retry: 2}
+	default:
+		return failure{status: http.StatusInternalServerError, title: "Something broke here",
+			detail: "the studio's log has the cause under this request's id"}
+	}
+}
+
+// fail answers a request with an error: a problem under /api, a page elsewhere. It logs what the
+// visitor is not told.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	f := outcome(err)
+	if f.status >= 500 {
+		s.log.ErrorContext(r.Context(), "request failed", "error", err, "method", r.Method, "path", r.URL.Path, "request", requestID(r.Context()))
+	}
+	if rec, ok := r.Context().Value(keyRecord).(*record); ok && rec.wrote {
+		return // too late to say anything: the connection's end says it
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Del("Content-Encoding")
+	if f.retry > 0 {
+		h.Set("Retry-After", strconv.Itoa(f.retry))
+	}
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/api/"):
+		writeProblem(w, newProblem(r.Context(), f))
+	case f.status == http.StatusUnauthorized && r.Method == http.MethodGet:
+		http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
+	default:
+		s.errorPage(w, r, f)
+	}
+}

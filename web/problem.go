@@ -1,0 +1,70 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// Problem is an error as the API tells it (RFC 9457, application/problem+json).
+type Problem struct {
+	Title   string              `json:"title" doc:"What happened, in a few words."`
+	Status  int                 `json:"status" doc:"The HTTP status."`
+	Detail  string              `json:"detail,omitempty" doc:"Which thing, and what to do about it."`
+	Errors  []*huma.ErrorDetail `json:"errors,omitempty" doc:"The fields that are wrong, each with its place in the request, such as body.gamma."`
+	Current *annotator.Edit     `json:"current,omitempty" doc:"Of a stale save (409): the latest revision, to rebase on."`
+	Request string              `json:"request,omitempty" doc:"The request's id, under which the log has more."`
+}
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus makes a Problem a huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType names the media type of problems.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+func newProblem(ctx context.Context, f failure) *Problem {
+	p := &Problem{Title: f.title, Status: f.status, Detail: f.detail, Current: f.current, Request: requestID(ctx)}
+	if f.field != "" {
+		location := f.field
+		if !strings.Contains(location, ".") {
+			location = "body." + location
+		}
+		p.Errors = []*huma.ErrorDetail{{Message: f.detail, Location: location}}
+	}
+	return p
+}
+
+func writeProblem(w http.ResponseWriter, p *Problem) {
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client has gone if this fails
+}
+
+// huma's own errors (a body that does not fit its schema) become problems of the same shape.
+func init() {
+	huma.DefaultArrayNullable = false // the API writes [] where it has none
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		p := &Problem{Title: http.StatusText(status), Status: status, Detail: message}
+		for _, err := range errs {
+			if detailed, ok := err.(huma.ErrorDetailer); ok {
+				p.Errors = append(p.Errors, detailed.ErrorDetail())
+			} else if err != nil {
+				p.Errors = append(p.Errors, &huma.ErrorDetail{Message: err.Error()})
+			}
+		}
+		return p
+	}
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
+		p := huma.NewError(status, message, errs...).(*Problem)
+		p.Request = requestID(ctx.Context())
+		return p
+	}
+}

@@ -1,0 +1,194 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// contextKey keys the values this package puts into a request's context.
+type contextKey int
+
+const (
+	keyActor contextKey = iota
+	keyRequestID
+	keyRecord
+)
+
+// The session's own keys.
+const (
+	sessionUser  = "user"
+	sessionFlash = "flash"
+)
+
+// sessions keeps who is signed in. The cookie is marked Secure where the request came over TLS, by
+// itself or by a trusted proxy's word, or where the studio's public address is https.
+type sessions struct {
+	*scs.SessionManager
+	secure     *scs.SessionManager // the same store and keys, with a Secure cookie
+	always     bool
+	trustProxy bool
+	addresses  *throttle
+	accounts   *throttle
+	hashing    chan struct{} // argon2id takes 64 MiB a password: this many at once
+}
+
+func newSessions(c Config) *sessions {
+	m := scs.New()
+	m.Store = c.SessionStore
+	m.Lifetime = 7 * 24 * time.Hour
+	m.IdleTimeout = 24 * time.Hour
+	m.HashTokenInStore = true // a copy of the table signs nobody in
+	m.Cookie.Name = "studio"
+	m.Cookie.HttpOnly = true
+	m.Cookie.SameSite = http.SameSiteLaxMode
+	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		c.Logger.Error("session", "error", err, "request", requestID(r.Context()))
+		http.Error(w, "The studio cannot reach its database. Try again in a moment.", http.StatusServiceUnavailable)
+	}
+	secure := *m
+	secure.Cookie.Secure = true
+	return &sessions{
+		SessionManager: m, secure: &secure,
+		always:     strings.HasPrefix(c.PublicURL, "https://"),
+		trustProxy: c.TrustProxy,
+		addresses:  newThrottle(c.SignIn.PerAddress, c.SignIn.Refill),
+		accounts:   newThrottle(c.SignIn.PerAccount, c.SignIn.Refill),
+		hashing:    make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+	}
+}
+
+// loadAndSave reads the session before next and writes it after.
+func (s *sessions) loadAndSave(next http.Handler) http.Handler {
+	plain, secure := s.LoadAndSave(next), s.secure.LoadAndSave(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.overTLS(r) {
+			secure.ServeHTTP(w, r)
+			return
+		}
+		plain.ServeHTTP(w, r)
+	})
+}
+
+func (s *sessions) overTLS(r *http.Request) bool {
+	return s.always || r.TLS != nil || s.trustProxy && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// address is who connects: the peer, or what a trusted proxy says it forwards for.
+func (s *sessions) address(r *http.Request) string {
+	if s.trustProxy {
+		// The last entry is the one the proxy added itself; those before it are the client's own words.
+		if list := r.Header.Get("X-Forwarded-For"); list != "" {
+			return strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:])
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// throttledError is a sign-in refused because too many failed before it.
+type throttledError struct{ after time.Duration }
+
+func (e *throttledError) Error() string {
+	return fmt.Sprintf("too many failed sign-ins: try again in %d s", int(e.after.Seconds()+1))
+}
+
+// signIn checks a password and starts a session under a new token, so that a token known before
+// (session fixation) is worth nothing after.
+func (s *Server) signIn(r *http.Request, email, password string) (annotator.User, error) {
+	ctx := r.Context()
+	address, account := addressKey(s.sessions.address(r)), accountKey(email)
+	if wait := max(s.sessions.addresses.wait(address), s.sessions.accounts.wait(account)); wait > 0 {
+		s.metrics.signIns.WithLabelValues("throttled").Inc()
+		return annotator.User{}, &throttledError{after: wait}
+	}
+	select {
+	case s.sessions.hashing <- struct{}{}:
+		defer func() { <-s.sessions.hashing }()
+	case <-ctx.Done():
+		return annotator.User{}, context.Cause(ctx)
+	}
+	user, err := s.service.SignIn(ctx, email, password)
+	if errors.Is(err, annotator.ErrUnauthorized) {
+		s.sessions.addresses.failed(address)
+		s.sessions.accounts.failed(account)
+		s.metrics.signIns.WithLabelValues("refused").Inc()
+		s.log.Warn("sign-in refused", "address", address, "request", requestID(ctx))
+		return annotator.User{}, errBadPassword
+	}
+	if err != nil {
+		return annotator.User{}, fmt.Errorf("signing in: %w", err)
+	}
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return annotator.User{}, fmt.Errorf("renewing the session: %w", err)
+	}
+	s.sessions.Put(ctx, sessionUser, user.ID)
+	s.metrics.signIns.WithLabelValues("accepted").Inc()
+	return user, nil
+}
+
+// signOut ends the session.
+func (s *Server) signOut(r *http.Request) error {
+	if err := s.sessions.Destroy(r.Context()); err != nil {
+		return fmt.Errorf("ending the session: %w", err)
+	}
+	return nil
+}
+
+// authenticate puts the user of a bearer token or session into the request's context; without either
+// the request goes on as nobody's. A wrong bearer token is refused at once.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
+		ctx := r.Context()
+		var user annotator.User
+		var err error
+		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+			if user, err = s.service.UserByToken(ctx, strings.TrimSpace(token)); err != nil {
+				return fmt.Errorf("bearer token: %w", err)
+			}
+		} else if id := s.sessions.GetInt64(ctx, sessionUser); id != 0 {
+			user, err = s.service.UserByID(ctx, id)
+			switch {
+			case errors.Is(err, annotator.ErrUnauthorized), errors.Is(err, annotator.ErrNotFound):
+				if err := s.sessions.Destroy(ctx); err != nil { // gone or disabled since they signed in
+					return err
+				}
+				user = annotator.User{}
+			case err != nil:
+				return fmt.Errorf("user of the session: %w", err)
+			}
+		}
+		if user.ID != 0 {
+			ctx = context.WithValue(ctx, keyActor, user)
+			if rec, ok := ctx.Value(keyRecord).(*record); ok {
+				rec.user = user.ID
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+		return nil
+	})
+}
+
+// actorFor returns who is asking if they may do what needs role; ErrUnauthorized or ErrForbidden if not.
+func actorFor(ctx context.Context, role annotator.Role) (annotator.User, error) {
+	actor, ok := ctx.Value(keyActor).(annotator.User)
+	if !ok {
+		return annotator.User{}, annotator.ErrUnauthorized
+	}
+	if !actor.Role.May(role) {
+		return annotator.User{}, fmt.Errorf("%w: this needs the role %s, yours is %s", annotator.ErrForbidden, role, actor.Role)
+	}
+	return actor, nil
+}
