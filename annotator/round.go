@@ -63,6 +63,7 @@ type Round struct {
 	StartedAt     *time.Time    `json:"started_at,omitempty"`
 	FinishedAt    *time.Time    `json:"finished_at,omitempty"`
 	Progress      RoundProgress `json:"progress"`
+	Cancelling    bool          `json:"cancelling"` // somebody asked it to stop and it has not yet
 	Result        *RoundResult  `json:"result,omitempty"`
 	Error         string        `json:"error,omitempty"`
 }

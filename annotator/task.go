@@ -34,6 +34,8 @@ type Task struct {
 	AuthorName     string     `json:"author_name,omitempty"`
 	LeaseExpiresAt *time.Time `json:"lease_expires_at,omitempty"`
 	SkipReason     string     `json:"skip_reason,omitempty"`
+	Returned       bool       `json:"returned"` // a reviewer asked for changes and they are still due
+	SubmittedAt    *time.Time `json:"submitted_at,omitempty"`
 	UpdatedAt      time.Time  `json:"updated_at"`
 }
 

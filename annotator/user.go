@@ -45,3 +45,7 @@ type UserChange struct {
 	Disabled *bool
 	Password *string
 }
+
+// System is the actor behind commands run on the server itself: whoever can run them holds the
+// database anyway. It is no row of the users table.
+var System = User{Name: "command line", Role: RoleAdmin}

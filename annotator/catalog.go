@@ -1,0 +1,186 @@
+package annotator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+)
+
+// ProjectStore keeps projects, their classes and what runs for them.
+type ProjectStore interface {
+	// ProjectBySlug and ProjectByID return the project with its classes.
+	ProjectBySlug(ctx context.Context, slug string) (Project, error)
+	ProjectByID(ctx context.Context, id int64) (Project, error)
+	// ProjectSummaries returns every project with its counts, by name; slug "" means all.
+	ProjectSummaries(ctx context.Context, slug string) ([]ProjectSummary, error)
+	// InsertProject returns ErrConflict where the slug is taken.
+	InsertProject(ctx context.Context, p Project) (Project, error)
+	// Jobs lists a project's background work, newest first.
+	Jobs(ctx context.Context, projectID int64, limit int) ([]Job, error)
+}
+
+// ImageStore reads images and what versions said of them.
+type ImageStore interface {
+	Image(ctx context.Context, id int64) (Image, error)
+	// Prediction returns ErrNotFound where the version has not seen the image. Top carries no names.
+	Prediction(ctx context.Context, versionID, imageID int64) (Prediction, error)
+}
+
+var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// Projects lists the projects with their counts.
+func (s *Service) Projects(ctx context.Context, actor User) ([]ProjectSummary, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return nil, err
+	}
+	return s.store.ProjectSummaries(ctx, "")
+}
+
+// Project returns one project with its counts.
+func (s *Service) Project(ctx context.Context, actor User, slug string) (ProjectSummary, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return ProjectSummary{}, err
+	}
+	if slug == "" {
+		return ProjectSummary{}, fmt.Errorf("project %q: %w", slug, ErrNotFound)
+	}
+	found, err := s.store.ProjectSummaries(ctx, slug)
+	if err != nil {
+		return ProjectSummary{}, err
+	}
+	if len(found) == 0 {
+		return ProjectSummary{}, fmt.Errorf("project %q: %w", slug, ErrNotFound)
+	}
+	return found[0], nil
+}
+
+// CreateProject makes an empty project (admin).
+func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, description string) (Project, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return Project{}, err
+	}
+	if len(slug) > 60 || !slugPattern.MatchString(slug) {
+		return Project{}, &ValidationError{Field: "slug", Message: "use up to 60 lower-case letters, digits and single hyphens"}
+	}
+	name, err := checkText("name", name, 1, 100)
+	if err != nil {
+		return Project{}, err
+	}
+	if description, err = checkText("description", description, 0, 4000); err != nil {
+		return Project{}, err
+	}
+	var project Project
+	err = s.store.InTx(ctx, func(tx Store) error {
+		project, err = tx.InsertProject(ctx, Project{Slug: slug, Name: name, Description: description, CreatedAt: s.now()})
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &project.ID, "project.create", "project "+slug, name)
+	})
+	if errors.Is(err, ErrConflict) {
+		return Project{}, &ValidationError{Field: "slug", Message: "another project has it already"}
+	}
+	return project, err
+}
+
+// Jobs lists a project's background work, newest first, at most 50.
+func (s *Service) Jobs(ctx context.Context, actor User, slug string) ([]Job, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.Jobs(ctx, project.ID, 50)
+}
+
+// Audit lists a project's trail, newest first, at most 100; before is the id to continue from, 0 for
+// the start. Draft saves are not in it: the revisions themselves are their record.
+func (s *Service) Audit(ctx context.Context, actor User, slug string, before int64) ([]AuditEntry, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.AuditEntries(ctx, project.ID, before, 100)
+}
+
+// Image returns one image of a project with the given version's prediction of it (nil version: the
+// active one's). The prediction is nil where the version has not seen the image.
+func (s *Service) Image(ctx context.Context, actor User, imageID int64, versionID *int64) (Image, *Prediction, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return Image{}, nil, err
+	}
+	image, err := s.store.Image(ctx, imageID)
+	if err != nil {
+		return Image{}, nil, err
+	}
+	project, err := s.store.ProjectByID(ctx, image.ProjectID)
+	if err != nil {
+		return Image{}, nil, err
+	}
+	var version Version
+	if versionID != nil {
+		version, err = s.store.Version(ctx, *versionID)
+		if err == nil && version.ProjectID != image.ProjectID {
+			err = fmt.Errorf("version %d of the image's project: %w", *versionID, ErrNotFound)
+		}
+	} else {
+		version, err = s.store.ActiveVersion(ctx, image.ProjectID)
+		if isNotFound(err) {
+			return image, nil, nil
+		}
+	}
+	if err != nil {
+		return Image{}, nil, err
+	}
+	prediction, err := s.store.Prediction(ctx, version.ID, imageID)
+	if isNotFound(err) {
+		return image, nil, nil
+	}
+	if err != nil {
+		return Image{}, nil, err
+	}
+	nameClasses(prediction.Top, project.Classes)
+	return image, &prediction, nil
+}
+
+// Picture renders an image of a project as the active version sees it.
+func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind PictureKind) (io.ReadCloser, string, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return nil, "", err
+	}
+	switch kind {
+	case PictureOriginal, PictureWhole, PictureView, PictureThumb:
+	default:
+		return nil, "", &ValidationError{Field: "kind", Message: "is original, whole, view or thumb"}
+	}
+	image, err := s.store.Image(ctx, imageID)
+	if err != nil {
+		return nil, "", err
+	}
+	version, err := s.store.ActiveVersion(ctx, image.ProjectID)
+	if err != nil && !isNotFound(err) { // before the first model the picture is shown whole: the zero Version
+		return nil, "", err
+	}
+	if s.pictures == nil {
+		return nil, "", fmt.Errorf("rendering image %d: %w: this process shows no pictures", imageID, ErrUnavailable)
+	}
+	return s.pictures.Render(ctx, version, image, kind)
+}
+
+// project checks the actor and finds the project of an address.
+func (s *Service) project(ctx context.Context, actor User, needed Role, slug string) (Project, error) {
+	if err := may(actor, needed); err != nil {
+		return Project{}, err
+	}
+	return s.store.ProjectBySlug(ctx, slug)
+}
+
+// nameClasses fills in the names of an answer's classes.
+func nameClasses(top []ClassScore, classes []Class) {
+	for i, score := range top {
+		if score.Class >= 0 && score.Class < len(classes) {
+			top[i].Name = classes[score.Class].Name
+		}
+	}
+}

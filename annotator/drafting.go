@@ -1,0 +1,294 @@
+package annotator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// EditStore keeps edits, which are only ever added to, and the reviews of them.
+type EditStore interface {
+	Edit(ctx context.Context, id int64) (Edit, error)
+	// LatestEdit returns a task's latest revision with its history; ErrNotFound while it is untouched.
+	LatestEdit(ctx context.Context, taskID int64) (Edit, error)
+	// Revisions lists a task's edits, oldest first, without their histories.
+	Revisions(ctx context.Context, taskID int64) ([]Edit, error)
+	// InsertEdit adds a revision; its history replaces the one of the revision before.
+	InsertEdit(ctx context.Context, e Edit) (Edit, error)
+	// SubmitEdit moves a draft to submitted and keeps what the model said before and after.
+	SubmitEdit(ctx context.Context, id int64, before, after Scores, at time.Time) error
+	// JudgeEdit adds a review and moves the submitted edit to approved or rejected.
+	JudgeEdit(ctx context.Context, r Review) (Review, error)
+	Reviews(ctx context.Context, taskID int64) ([]Review, error)
+	// NextReview returns the submitted task waiting longest, after the given one (0: the first), of
+	// which the reviewer painted nothing that is to be judged. ErrNoTask if there is none.
+	NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error)
+	// PaintedBy reports whether the user made the edit's map: it, or an equal revision of its task.
+	PaintedBy(ctx context.Context, editID, userID int64) (bool, error)
+}
+
+// Score answers what the task's version says with m in place of its own map. Nothing is stored.
+func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attention.Map) (Scores, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return Scores{}, err
+	}
+	card, version, project, err := s.scored(ctx, taskID)
+	if err != nil {
+		return Scores{}, err
+	}
+	return s.score(ctx, version, card.Image, project.Classes, m)
+}
+
+// scored loads what a live score of a task needs.
+func (s *Service) scored(ctx context.Context, taskID int64) (card TaskCard, v Version, p Project, err error) {
+	if card, err = s.store.TaskCard(ctx, taskID); err != nil {
+		return
+	}
+	if v, err = s.store.Version(ctx, card.VersionID); err != nil {
+		return
+	}
+	p, err = s.store.ProjectByID(ctx, card.ProjectID)
+	return
+}
+
+func (s *Service) score(ctx context.Context, v Version, image Image, classes []Class, m attention.Map) (Scores, error) {
+	if err := m.ValidateOn(v.GridHeight, v.GridWidth); err != nil {
+		return Scores{}, err
+	}
+	if s.scorer == nil {
+		return Scores{}, fmt.Errorf("scoring image %d: %w: this process runs no model", image.ID, ErrUnavailable)
+	}
+	start := time.Now()
+	probabilities, err := s.scorer.Score(ctx, v, image, m)
+	if err != nil {
+		return Scores{}, fmt.Errorf("scoring image %d with version %d: %w", image.ID, v.ID, err)
+	}
+	scores := Scores{
+		Probabilities: probabilities, Top: TopClasses(probabilities, 5), Label: image.Label,
+		Milliseconds: float64(time.Since(start)) / float64(time.Millisecond),
+	}
+	nameClasses(scores.Top, classes)
+	scores.Correct = image.Label != nil && len(scores.Top) > 0 && scores.Top[0].Class == *image.Label
+	return scores, nil
+}
+
+// TopClasses returns the n largest of probabilities, falling; equal ones in class order. They carry no names.
+func TopClasses(probabilities []float32, n int) []ClassScore {
+	top := make([]ClassScore, 0, n+1)
+	for class, p := range probabilities {
+		if math.IsNaN(float64(p)) || len(top) == n && p <= top[n-1].Probability {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(top, p, func(s ClassScore, p float32) int {
+			if s.Probability >= p {
+				return -1
+			}
+			return 1
+		})
+		top = slices.Insert(top, at, ClassScore{Class: class, Probability: p})
+		top = top[:min(n, len(top))]
+	}
+	return top
+}
+
+// SaveDraft stores a new revision and renews the lease. *StaleError if the base is not the latest
+// revision, *LeaseError if the actor does not hold the task, attention.ErrGrid or ErrValue for a bad map.
+// The same save again, as after a lost answer, returns the revision it made the first time.
+func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Draft) (Edit, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return Edit{}, err
+	}
+	if err := d.check(); err != nil {
+		return Edit{}, err
+	}
+	var edit Edit
+	err := s.store.InTx(ctx, func(tx Store) error {
+		task, err := s.held(ctx, tx, actor, taskID)
+		if err != nil {
+			return err
+		}
+		version, err := tx.Version(ctx, task.VersionID)
+		if err != nil {
+			return err
+		}
+		if err := d.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
+			return err
+		}
+		latest, err := tx.LatestEdit(ctx, taskID)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if latest.Revision != d.BaseRevision {
+			if latest.Revision == d.BaseRevision+1 && latest.AuthorID == actor.ID && latest.State == EditDraft &&
+				latest.Source == d.Source && latest.Map.Equal(d.Map) {
+				edit = latest
+				return nil
+			}
+			if latest.Revision == 0 {
+				return &ValidationError{Field: "base_revision", Message: "is 0 for a task nobody has painted"}
+			}
+			return &StaleError{Base: d.BaseRevision, Current: latest}
+		}
+		if d.Source == SourceModel {
+			prediction, err := tx.Prediction(ctx, task.VersionID, task.ImageID)
+			if err != nil {
+				return err
+			}
+			if !prediction.Map.Equal(d.Map) {
+				return &ValidationError{Field: "source", Message: `is "model" only with the model's own map, unchanged`}
+			}
+		}
+		edit, err = tx.InsertEdit(ctx, Edit{
+			TaskID: taskID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditDraft,
+			Source: d.Source, Map: d.Map, VersionID: task.VersionID, CreatedAt: s.now(),
+			History: d.History, Provenance: d.Provenance,
+		})
+		if err != nil {
+			return err
+		}
+		return s.lease(ctx, tx, actor, task)
+	})
+	if err != nil {
+		return Edit{}, err
+	}
+	return edit, nil
+}
+
+func (d Draft) check() error {
+	if err := d.Map.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case d.Source != SourcePainted && d.Source != SourceModel:
+		return &ValidationError{Field: "source", Message: "is painted or model"}
+	case d.BaseRevision < 0:
+		return &ValidationError{Field: "base_revision", Message: "is 0 or a revision"}
+	case len(d.History) > MaxHistoryBytes:
+		return &ValidationError{Field: "history", Message: fmt.Sprintf("has %d bytes, at most %d are kept", len(d.History), MaxHistoryBytes)}
+	case len(d.History) > 0 && !json.Valid(d.History):
+		return &ValidationError{Field: "history", Message: "is not JSON"}
+	case len(d.Provenance) > 64<<10:
+		return &ValidationError{Field: "provenance", Message: "has more than 64 KiB"}
+	case len(d.Provenance) > 0 && !json.Valid(d.Provenance):
+		return &ValidationError{Field: "provenance", Message: "is not JSON"}
+	}
+	return nil
+}
+
+// Submit hands the latest revision (which must be revision) to review, scored before and after. Where
+// somebody else drew that revision before giving the task back, the submission is a new revision of
+// the actor's own with the same map.
+func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision int) (TaskDetail, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return TaskDetail{}, err
+	}
+	if revision < 1 {
+		return TaskDetail{}, &ValidationError{Field: "revision", Message: "paint or confirm the map before submitting it"}
+	}
+	// The model is asked before the transaction: a lock never waits for it.
+	card, version, project, err := s.scored(ctx, taskID)
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	if card.State == TaskSubmitted && ptrOr(card.AuthorID) == actor.ID {
+		return s.resubmitted(ctx, actor, taskID, revision)
+	}
+	edit, err := s.store.LatestEdit(ctx, taskID)
+	switch {
+	case isNotFound(err):
+		return TaskDetail{}, &ValidationError{Field: "revision", Message: "paint or confirm the map before submitting it"}
+	case err != nil:
+		return TaskDetail{}, err
+	}
+	if card.State != TaskLeased || ptrOr(card.AuthorID) != actor.ID {
+		return TaskDetail{}, &LeaseError{Task: taskID, Holder: card.AuthorName}
+	}
+	if edit.Revision != revision {
+		return TaskDetail{}, &StaleError{Base: revision, Current: edit}
+	}
+	if edit.State != EditDraft {
+		return TaskDetail{}, fmt.Errorf("revision %d of task %d was %s: change the map before submitting it again: %w",
+			revision, taskID, edit.State, ErrConflict)
+	}
+	before, err := s.score(ctx, version, card.Image, project.Classes, card.Prediction.Map)
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	after, err := s.score(ctx, version, card.Image, project.Classes, edit.Map)
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	err = s.store.InTx(ctx, func(tx Store) error {
+		task, err := s.held(ctx, tx, actor, taskID)
+		if err != nil {
+			return err
+		}
+		latest, err := tx.LatestEdit(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		if latest.ID != edit.ID {
+			return &StaleError{Base: revision, Current: latest}
+		}
+		if latest.AuthorID != actor.ID {
+			own := latest
+			own.Revision, own.AuthorID, own.Author, own.CreatedAt = latest.Revision+1, actor.ID, actor.Name, s.now()
+			if latest, err = tx.InsertEdit(ctx, own); err != nil {
+				return err
+			}
+		}
+		now := s.now()
+		if err := tx.SubmitEdit(ctx, latest.ID, before, after, now); err != nil {
+			return err
+		}
+		task.State, task.LeaseExpiresAt, task.Returned = TaskSubmitted, nil, false
+		task.SubmittedAt, task.UpdatedAt = &now, now
+		if err := tx.UpdateTask(ctx, task); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &task.ProjectID, "edit.submit", editSubject(latest.ID),
+			fmt.Sprintf("task %d, revision %d", taskID, latest.Revision))
+	})
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	return s.taskDetail(ctx, actor, taskID)
+}
+
+// resubmitted answers a submission that arrives a second time, as after a lost answer.
+func (s *Service) resubmitted(ctx context.Context, actor User, taskID int64, revision int) (TaskDetail, error) {
+	d, err := s.taskDetail(ctx, actor, taskID)
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	if d.State != TaskSubmitted || d.Edit == nil || d.Edit.Revision != revision {
+		return TaskDetail{}, fmt.Errorf("task %d is in review already: %w", taskID, ErrConflict)
+	}
+	return d, nil
+}
+
+// Revisions lists a task's edits, oldest first.
+func (s *Service) Revisions(ctx context.Context, actor User, taskID int64) ([]Edit, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return nil, err
+	}
+	if _, err := s.store.Task(ctx, taskID); err != nil {
+		return nil, err
+	}
+	return s.store.Revisions(ctx, taskID)
+}
+
+func editSubject(id int64) string { return fmt.Sprintf("edit %d", id) }
+
+// ptrOr is what p points at, or 0, which is nobody's id.
+func ptrOr(p *int64) int64 {
+	if p == nil {
+		return 0
+	}
+	return *p
+}

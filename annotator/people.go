@@ -1,0 +1,235 @@
+package annotator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// UserStore keeps people, their password hashes and their tokens.
+type UserStore interface {
+	User(ctx context.Context, id int64) (User, error)
+	// UserByEmail ignores case; the hash is "" for who cannot sign in.
+	UserByEmail(ctx context.Context, email string) (u User, passwordHash string, err error)
+	// UserByTokenHash finds a token's owner by the SHA-256 of the token.
+	UserByTokenHash(ctx context.Context, hash []byte) (User, error)
+	Users(ctx context.Context) ([]User, error)
+	// InsertUser returns ErrConflict where the address is taken.
+	InsertUser(ctx context.Context, u User, passwordHash string) (User, error)
+	// UpdateUser writes name, role and disabled; passwordHash nil leaves the password.
+	UpdateUser(ctx context.Context, u User, passwordHash *string) error
+	// LockAdmins returns the ids of the enabled admins and keeps other transactions from changing
+	// who they are until this one ends.
+	LockAdmins(ctx context.Context) ([]int64, error)
+	TouchUser(ctx context.Context, id int64, seen time.Time) error
+	InsertToken(ctx context.Context, userID int64, name string, hash []byte) error
+}
+
+// SignIn checks a password (argon2id) and returns who it belongs to, or ErrUnauthorized. An unknown
+// address takes as long as a wrong password, and gets the same answer.
+func (s *Service) SignIn(ctx context.Context, email, password string) (User, error) {
+	if utf8.RuneCountInString(password) > MaxPassword {
+		return User{}, ErrUnauthorized
+	}
+	user, hash, err := s.store.UserByEmail(ctx, strings.TrimSpace(email))
+	if err != nil && !isNotFound(err) {
+		return User{}, err
+	}
+	right, err := s.password.matches(ctx, password, hash)
+	if err != nil {
+		return User{}, fmt.Errorf("checking a password: %w", err)
+	}
+	if !right || user.Disabled || user.Generator {
+		return User{}, ErrUnauthorized
+	}
+	now := s.now()
+	if err := s.store.TouchUser(ctx, user.ID, now); err != nil {
+		return User{}, err
+	}
+	user.LastSeenAt = &now
+	return user, nil
+}
+
+// UserByID returns the user of a session; ErrUnauthorized if they are gone or disabled.
+func (s *Service) UserByID(ctx context.Context, id int64) (User, error) {
+	return signedIn(s.store.User(ctx, id))
+}
+
+// UserByToken returns the user of an API bearer token, or ErrUnauthorized.
+func (s *Service) UserByToken(ctx context.Context, token string) (User, error) {
+	return signedIn(s.store.UserByTokenHash(ctx, tokenHash(token)))
+}
+
+func signedIn(u User, err error) (User, error) {
+	switch {
+	case isNotFound(err):
+		return User{}, ErrUnauthorized
+	case err != nil:
+		return User{}, err
+	case u.Disabled || u.Generator:
+		return User{}, ErrUnauthorized
+	}
+	return u, nil
+}
+
+// CreateToken makes a bearer token for the actor; only its hash is kept.
+func (s *Service) CreateToken(ctx context.Context, actor User, name string) (token string, err error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return "", err
+	}
+	if actor.ID == 0 {
+		return "", fmt.Errorf("%w: only a person has tokens", ErrForbidden)
+	}
+	if name, err = checkText("name", name, 1, 100); err != nil {
+		return "", err
+	}
+	token, hash := newToken()
+	err = s.store.InTx(ctx, func(tx Store) error {
+		if err := tx.InsertToken(ctx, actor.ID, name, hash); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, nil, "token.create", fmt.Sprintf("user %d", actor.ID), name)
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// Users lists everybody (admin).
+func (s *Service) Users(ctx context.Context, actor User) ([]User, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return nil, err
+	}
+	return s.store.Users(ctx)
+}
+
+// CreateUser adds a person (admin).
+func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return User{}, err
+	}
+	email := strings.TrimSpace(u.Email)
+	if address, err := mail.ParseAddress(email); err != nil || address.Address != email || len(email) > 254 {
+		return User{}, &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
+	}
+	name, err := checkText("name", u.Name, 1, 100)
+	if err != nil {
+		return User{}, err
+	}
+	if !u.Role.Valid() {
+		return User{}, &ValidationError{Field: "role", Message: "is annotator, reviewer or admin"}
+	}
+	if err := checkPassword(u.Password); err != nil {
+		return User{}, err
+	}
+	hash, err := s.password.hash(ctx, u.Password)
+	if err != nil {
+		return User{}, fmt.Errorf("hashing a password: %w", err)
+	}
+	var added User
+	err = s.store.InTx(ctx, func(tx Store) error {
+		added, err = tx.InsertUser(ctx, User{Email: email, Name: name, Role: u.Role, CreatedAt: s.now()}, hash)
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, nil, "user.create", fmt.Sprintf("user %d", added.ID), string(added.Role))
+	})
+	if errors.Is(err, ErrConflict) {
+		return User{}, &ValidationError{Field: "email", Message: "somebody has this address already"}
+	}
+	return added, err
+}
+
+// ChangeUser changes a person (admin; anybody may change their own name and password). The last
+// enabled admin can be neither disabled nor demoted.
+func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserChange) (User, error) {
+	own := id == actor.ID && c.Role == nil && c.Disabled == nil
+	needed := RoleAdmin
+	if own {
+		needed = RoleAnnotator
+	}
+	if err := may(actor, needed); err != nil {
+		return User{}, err
+	}
+	var changed []string
+	var name string
+	var hash *string
+	if c.Name != nil {
+		var err error
+		if name, err = checkText("name", *c.Name, 1, 100); err != nil {
+			return User{}, err
+		}
+		changed = append(changed, "name")
+	}
+	if c.Role != nil {
+		if !c.Role.Valid() {
+			return User{}, &ValidationError{Field: "role", Message: "is annotator, reviewer or admin"}
+		}
+		changed = append(changed, "role "+string(*c.Role))
+	}
+	if c.Disabled != nil {
+		changed = append(changed, fmt.Sprintf("disabled %t", *c.Disabled))
+	}
+	if c.Password != nil {
+		if err := checkPassword(*c.Password); err != nil {
+			return User{}, err
+		}
+		h, err := s.password.hash(ctx, *c.Password)
+		if err != nil {
+			return User{}, fmt.Errorf("hashing a password: %w", err)
+		}
+		hash, changed = &h, append(changed, "password")
+	}
+	var user User
+	err := s.store.InTx(ctx, func(tx Store) error {
+		admins, err := tx.LockAdmins(ctx)
+		if err != nil {
+			return err
+		}
+		if user, err = tx.User(ctx, id); err != nil {
+			return err
+		}
+		if user.Generator {
+			return fmt.Errorf("%w: %s is no person", ErrForbidden, user.Name)
+		}
+		if c.Name != nil {
+			user.Name = name
+		}
+		if c.Role != nil {
+			user.Role = *c.Role
+		}
+		if c.Disabled != nil {
+			user.Disabled = *c.Disabled
+		}
+		if len(admins) == 1 && admins[0] == id && (user.Disabled || user.Role != RoleAdmin) {
+			return fmt.Errorf("%w: %s is the last admin; make somebody else one first", ErrConflict, user.Name)
+		}
+		if err := tx.UpdateUser(ctx, user, hash); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, nil, "user.change", fmt.Sprintf("user %d", id), strings.Join(changed, ", "))
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("changing user %d: %w", id, err)
+	}
+	return user, nil
+}
+
+// checkText trims a field that people type and bounds its length in characters.
+func checkText(field, text string, least, most int) (string, error) {
+	text = strings.TrimSpace(text)
+	switch n := utf8.RuneCountInString(text); {
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return "", &ValidationError{Field: field, Message: "is not valid text"}
+	case n < least && least == 1:
+		return "", &ValidationError{Field: field, Message: "is empty"}
+	case n < least || n > most:
+		return "", &ValidationError{Field: field, Message: fmt.Sprintf("has %d characters, want %d to %d", n, least, most)}
+	}
+	return text, nil
+}

@@ -1,0 +1,311 @@
+package annotator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// TaskStore keeps tasks. Times are the caller's, so that a lease expires by the Service's clock.
+type TaskStore interface {
+	Task(ctx context.Context, id int64) (Task, error)
+	// LockTask is Task, and keeps others from changing it until the transaction ends.
+	LockTask(ctx context.Context, id int64) (Task, error)
+	// NextTask locks the task the user should paint next (see Service.NextTask), skipping those that
+	// other transactions hold. ErrNoTask if there is none.
+	NextTask(ctx context.Context, projectID, userID int64) (Task, error)
+	// UpdateTask writes a locked task's state, author, lease, skip reason, return and times.
+	UpdateTask(ctx context.Context, t Task) error
+	// ExpireLeases gives back every leased task of the project whose time is over.
+	ExpireLeases(ctx context.Context, projectID int64, now time.Time) error
+	// TaskCard returns one task's card; like TaskCards it names no classes.
+	TaskCard(ctx context.Context, id int64) (TaskCard, error)
+	TaskCards(ctx context.Context, projectID int64, f TaskFilter) (TaskPage, error)
+	Facets(ctx context.Context, projectID int64, f TaskFilter) (Facets, error)
+}
+
+// NextTask leases a task of the project to the actor: first one of theirs whose changes were
+// requested, then one they hold already, then the open one with the most confident mistake. ErrNoTask if there is none.
+func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDetail, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	var id int64
+	err = s.store.InTx(ctx, func(tx Store) error {
+		if err := tx.ExpireLeases(ctx, project.ID, s.now()); err != nil {
+			return err
+		}
+		task, err := tx.NextTask(ctx, project.ID, actor.ID)
+		if err != nil {
+			return err
+		}
+		id = task.ID
+		return s.lease(ctx, tx, actor, task)
+	})
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	return s.taskDetail(ctx, actor, id)
+}
+
+// ClaimTask leases one particular task, open or returned to the actor; *LeaseError if another holds it.
+func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return TaskDetail{}, err
+	}
+	err := s.store.InTx(ctx, func(tx Store) error {
+		task, err := tx.LockTask(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		task = s.expire(task)
+		mine := task.AuthorID != nil && *task.AuthorID == actor.ID
+		switch task.State {
+		case TaskOpen:
+		case TaskLeased, TaskChangesRequested:
+			if !mine {
+				return &LeaseError{Task: taskID, Holder: task.AuthorName}
+			}
+		default:
+			return fmt.Errorf("task %d is %s and cannot be painted: %w", taskID, task.State, ErrConflict)
+		}
+		return s.lease(ctx, tx, actor, task)
+	})
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	return s.taskDetail(ctx, actor, taskID)
+}
+
+// lease gives a locked task to the actor from now on.
+func (s *Service) lease(ctx context.Context, tx Store, actor User, task Task) error {
+	renewal := task.State == TaskLeased
+	now := s.now()
+	until := now.Add(LeaseDuration)
+	task.State, task.AuthorID, task.LeaseExpiresAt, task.UpdatedAt = TaskLeased, &actor.ID, &until, now
+	if err := tx.UpdateTask(ctx, task); err != nil || renewal {
+		return err
+	}
+	return s.audit(ctx, tx, actor, &task.ProjectID, "task.lease", taskSubject(task.ID), "")
+}
+
+// expire is what ExpireLeases makes of a task, for one that is locked already.
+func (s *Service) expire(t Task) Task {
+	if t.State != TaskLeased || t.LeaseExpiresAt == nil || s.now().Before(*t.LeaseExpiresAt) {
+		return t
+	}
+	return released(t)
+}
+
+// released is a leased task given back: to its author where changes are due, else to everybody.
+func released(t Task) Task {
+	t.LeaseExpiresAt = nil
+	t.State = TaskOpen
+	if t.Returned {
+		t.State = TaskChangesRequested
+	} else {
+		t.AuthorID, t.AuthorName = nil, ""
+	}
+	return t
+}
+
+// held locks a task and returns a *LeaseError unless the actor holds it now.
+func (s *Service) held(ctx context.Context, tx Store, actor User, taskID int64) (Task, error) {
+	task, err := tx.LockTask(ctx, taskID)
+	if err != nil {
+		return Task{}, err
+	}
+	task = s.expire(task)
+	if task.State != TaskLeased {
+		return Task{}, &LeaseError{Task: taskID}
+	}
+	if *task.AuthorID != actor.ID {
+		return Task{}, &LeaseError{Task: taskID, Holder: task.AuthorName}
+	}
+	return task, nil
+}
+
+// RenewLease keeps a task with the actor for another LeaseDuration.
+func (s *Service) RenewLease(ctx context.Context, actor User, taskID int64) (Lease, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return Lease{}, err
+	}
+	var lease Lease
+	err := s.store.InTx(ctx, func(tx Store) error {
+		task, err := s.held(ctx, tx, actor, taskID)
+		if err != nil {
+			return err
+		}
+		lease = Lease{UserID: actor.ID, UserName: actor.Name, ExpiresAt: s.now().Add(LeaseDuration), Mine: true}
+		return s.lease(ctx, tx, actor, task)
+	})
+	return lease, err
+}
+
+// Skip puts a task aside, with a reason.
+func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason string) error {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return err
+	}
+	reason, err := checkText("reason", reason, 1, 500)
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx Store) error {
+		task, err := s.held(ctx, tx, actor, taskID)
+		if err != nil {
+			return err
+		}
+		task.State, task.SkipReason, task.UpdatedAt = TaskSkipped, reason, s.now()
+		task.LeaseExpiresAt, task.Returned = nil, false
+		if err := tx.UpdateTask(ctx, task); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &task.ProjectID, "task.skip", taskSubject(taskID), reason)
+	})
+}
+
+// Reopen puts a skipped task back into the queue (reviewer). So does it with one whose changes are due
+// while its author is away: anybody may then take it.
+func (s *Service) Reopen(ctx context.Context, actor User, taskID int64) error {
+	if err := may(actor, RoleReviewer); err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx Store) error {
+		task, err := tx.LockTask(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		task = s.expire(task)
+		if task.State != TaskSkipped && task.State != TaskChangesRequested {
+			return fmt.Errorf("task %d is %s, only a skipped or returned one is reopened: %w", taskID, task.State, ErrConflict)
+		}
+		task.State, task.SkipReason, task.Returned, task.UpdatedAt = TaskOpen, "", false, s.now()
+		task.AuthorID, task.AuthorName = nil, ""
+		if err := tx.UpdateTask(ctx, task); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &task.ProjectID, "task.reopen", taskSubject(taskID), "")
+	})
+}
+
+// Release gives a leased task back; its drafts stay.
+func (s *Service) Release(ctx context.Context, actor User, taskID int64) error {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(tx Store) error {
+		task, err := s.held(ctx, tx, actor, taskID)
+		if err != nil {
+			return err
+		}
+		task = released(task)
+		task.UpdatedAt = s.now()
+		if err := tx.UpdateTask(ctx, task); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &task.ProjectID, "task.release", taskSubject(taskID), "")
+	})
+}
+
+// Tasks lists tasks by filter, the most confident mistakes first.
+func (s *Service) Tasks(ctx context.Context, actor User, f TaskFilter) (TaskPage, error) {
+	project, f, err := s.filter(ctx, actor, f)
+	if err != nil {
+		return TaskPage{}, err
+	}
+	page, err := s.store.TaskCards(ctx, project.ID, f)
+	if err != nil {
+		return TaskPage{}, err
+	}
+	for i := range page.Tasks {
+		nameCard(&page.Tasks[i], project.Classes)
+	}
+	return page, nil
+}
+
+// Facets counts what each filter would leave.
+func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets, error) {
+	project, f, err := s.filter(ctx, actor, f)
+	if err != nil {
+		return Facets{}, err
+	}
+	return s.store.Facets(ctx, project.ID, f)
+}
+
+// filter checks a filter, fills in its defaults and brings the queue's leases up to date.
+func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project, TaskFilter, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, f.Project)
+	if err != nil {
+		return Project{}, f, err
+	}
+	for _, state := range f.States {
+		switch state {
+		case TaskOpen, TaskLeased, TaskSubmitted, TaskApproved, TaskChangesRequested, TaskSkipped:
+		default:
+			return Project{}, f, &ValidationError{Field: "state", Message: fmt.Sprintf("%q is no state of a task", state)}
+		}
+	}
+	if f.Limit == 0 {
+		f.Limit = 60
+	}
+	if f.Limit < 1 || f.Limit > 200 {
+		return Project{}, f, &ValidationError{Field: "limit", Message: "is between 1 and 200"}
+	}
+	return project, f, s.store.ExpireLeases(ctx, project.ID, s.now())
+}
+
+// Task returns a task without taking it.
+func (s *Service) Task(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return TaskDetail{}, err
+	}
+	return s.taskDetail(ctx, actor, taskID)
+}
+
+func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDetail, error) {
+	card, err := s.store.TaskCard(ctx, id)
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	card.Task = s.expire(card.Task)
+	d := TaskDetail{TaskCard: card}
+	if d.Project, err = s.store.ProjectByID(ctx, card.ProjectID); err != nil {
+		return TaskDetail{}, err
+	}
+	nameCard(&d.TaskCard, d.Project.Classes)
+	if d.Version, err = s.store.Version(ctx, card.VersionID); err != nil {
+		return TaskDetail{}, err
+	}
+	edit, err := s.store.LatestEdit(ctx, id)
+	switch {
+	case err == nil:
+		d.Edit, d.EditMap = &edit, &edit.Map
+	case !errors.Is(err, ErrNotFound):
+		return TaskDetail{}, err
+	}
+	if d.Reviews, err = s.store.Reviews(ctx, id); err != nil {
+		return TaskDetail{}, err
+	}
+	if t := d.Task; t.State == TaskLeased {
+		d.Lease = &Lease{UserID: *t.AuthorID, UserName: t.AuthorName, ExpiresAt: *t.LeaseExpiresAt, Mine: *t.AuthorID == actor.ID}
+	}
+	if s.pictures != nil {
+		if d.View, err = s.pictures.View(d.Version, d.Image); err != nil {
+			return TaskDetail{}, fmt.Errorf("placing image %d under the grid: %w", d.Image.ID, err)
+		}
+	}
+	return d, nil
+}
+
+// nameCard fills in the names of classes, which the store leaves to the project.
+func nameCard(c *TaskCard, classes []Class) {
+	if label := c.Image.Label; label != nil && *label < len(classes) {
+		c.LabelName = classes[*label].Name
+	}
+	nameClasses(c.Prediction.Top, classes)
+}
+
+func taskSubject(id int64) string { return fmt.Sprintf("task %d", id) }

@@ -1,0 +1,112 @@
+package annotator
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// VersionStore keeps model versions.
+type VersionStore interface {
+	Version(ctx context.Context, id int64) (Version, error)
+	// ActiveVersion returns ErrNotFound while the project has no model.
+	ActiveVersion(ctx context.Context, projectID int64) (Version, error)
+	// Versions lists a project's versions, v1 first.
+	Versions(ctx context.Context, projectID int64) ([]Version, error)
+	// ActivateVersion archives the active version and makes this one active. It returns the version
+	// as it is then and whether that changed anything.
+	ActivateVersion(ctx context.Context, id int64) (Version, bool, error)
+}
+
+// Versions lists a project's versions, v1 first.
+func (s *Service) Versions(ctx context.Context, actor User, slug string) ([]Version, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.Versions(ctx, project.ID)
+}
+
+// Version returns one version and its project.
+func (s *Service) Version(ctx context.Context, actor User, id int64) (Version, Project, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return Version{}, Project{}, err
+	}
+	version, err := s.store.Version(ctx, id)
+	if err != nil {
+		return Version{}, Project{}, err
+	}
+	project, err := s.store.ProjectByID(ctx, version.ProjectID)
+	return version, project, err
+}
+
+// ActivateVersion makes a version the project's active one, archives the one before and scans with
+// it what it has not seen (admin). Activating an archived version is rollback.
+func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Version, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return Version{}, err
+	}
+	var version Version
+	err := s.store.InTx(ctx, func(tx Store) error {
+		was, err := tx.Version(ctx, id)
+		if err != nil {
+			return err
+		}
+		changed := false
+		if version, changed, err = tx.ActivateVersion(ctx, id); err != nil || !changed {
+			return err
+		}
+		if _, err := tx.EnqueueScan(ctx, id); err != nil {
+			return err
+		}
+		detail := fmt.Sprintf("v%d", version.Number)
+		if was.State == VersionArchived {
+			detail += ", rolled back"
+		}
+		return s.audit(ctx, tx, actor, &version.ProjectID, "version.activate", versionSubject(id), detail)
+	})
+	if err != nil {
+		return Version{}, fmt.Errorf("activating version %d: %w", id, err)
+	}
+	return version, nil
+}
+
+// OpenModel opens a version's ONNX file for download.
+func (s *Service) OpenModel(ctx context.Context, actor User, id int64) (io.ReadSeekCloser, Version, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return nil, Version{}, err
+	}
+	version, err := s.store.Version(ctx, id)
+	if err != nil {
+		return nil, Version{}, err
+	}
+	file, err := s.blobs.Open(ctx, version.ModelHash)
+	if err != nil {
+		return nil, Version{}, fmt.Errorf("opening the model of version %d: %w", id, err)
+	}
+	return file, version, nil
+}
+
+// StartScan predicts with a version every image it has not predicted (admin).
+func (s *Service) StartScan(ctx context.Context, actor User, versionID int64) (Job, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return Job{}, err
+	}
+	var job Job
+	err := s.store.InTx(ctx, func(tx Store) error {
+		version, err := tx.Version(ctx, versionID)
+		if err != nil {
+			return err
+		}
+		if job, err = tx.EnqueueScan(ctx, versionID); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &version.ProjectID, "version.scan", versionSubject(versionID), "")
+	})
+	if err != nil {
+		return Job{}, fmt.Errorf("starting a scan with version %d: %w", versionID, err)
+	}
+	return job, nil
+}
+
+func versionSubject(id int64) string { return fmt.Sprintf("version %d", id) }
