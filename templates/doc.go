@@ -1,0 +1,11 @@
+// Package templates renders the studio's pages: templ components over small view models, one file
+// per page. It decides how things look and read, never what may be done: package web asks the
+// service, fills a view model, and renders it.
+//
+//	frame.go, layout.templ       what every page stands in
+//	components.templ, icons.templ the pieces pages share
+//	format.go                    figures, times and maps as people (and canvases) read them
+//	PAGE.go, PAGE.templ          the view model of a page, and the page
+//
+// The *_templ.go files are written by `go tool templ generate -path templates` and committed.
+package templates

@@ -1,0 +1,195 @@
+package templates
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// Count writes a whole number with its thousands apart: 1,120.
+func Count[N int | int64](n N) string {
+	s := strconv.FormatInt(int64(n), 10)
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "−", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// Plural writes a number with its noun: "1 image", "1,120 images".
+func Plural[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Count(n) + " " + noun + "s"
+}
+
+// Fraction writes a probability or a map's value: 0.72.
+func Fraction[F float32 | float64](f F) string {
+	if math.IsNaN(float64(f)) {
+		return "–"
+	}
+	return strconv.FormatFloat(float64(f), 'f', 2, 64)
+}
+
+// Percent writes a fraction in per cent with one digit: 72.4%.
+func Percent[F float32 | float64](f F) string {
+	if math.IsNaN(float64(f)) {
+		return "–"
+	}
+	return strconv.FormatFloat(100*float64(f), 'f', 1, 64) + "%"
+}
+
+// Figure writes a measure's value: a fraction in per cent, anything else to three digits.
+func Figure(unit string, v float64) string {
+	if unit == "fraction" {
+		return Percent(v)
+	}
+	return strconv.FormatFloat(v, 'f', 3, 64)
+}
+
+// Difference writes a difference with its sign; of fractions, in percentage points: +3.1.
+func Difference(unit string, v float64) string {
+	digits := 3
+	if unit == "fraction" {
+		v, digits = 100*v, 1
+	}
+	s := strconv.FormatFloat(math.Abs(v), 'f', digits, 64)
+	switch {
+	case strings.Trim(s, "0.") == "":
+		return "±" + s
+	case v < 0:
+		return "−" + s
+	default:
+		return "+" + s
+	}
+}
+
+// Bytes writes a size: 12.4 MB.
+func Bytes(n int64) string {
+	switch f := float64(n); {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case f < 1e6:
+		return fmt.Sprintf("%.1f kB", f/1e3)
+	case f < 1e9:
+		return fmt.Sprintf("%.1f MB", f/1e6)
+	default:
+		return fmt.Sprintf("%.2f GB", f/1e9)
+	}
+}
+
+// Millions writes a number of parameters: 31.2 M.
+func Millions(n int64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%.1f k", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f M", float64(n)/1e6)
+}
+
+// Seconds writes a duration as people say it: 45 s, 3 min, 1 h 20 min.
+func Seconds(s float64) string {
+	switch {
+	case s < 0 || math.IsNaN(s) || math.IsInf(s, 0):
+		return "–"
+	case s < 10:
+		return fmt.Sprintf("%.1f s", s)
+	case s < 90:
+		return fmt.Sprintf("%.0f s", s)
+	case s < 3600:
+		return fmt.Sprintf("%.0f min", s/60)
+	default:
+		return fmt.Sprintf("%d h %d min", int(s)/3600, int(s)%3600/60)
+	}
+}
+
+// Ago writes how long before now something was: "just now", "5 min ago", "3 days ago", else its date.
+func Ago(t, now time.Time) string {
+	d := now.Sub(t)
+	switch {
+	case d < -time.Minute:
+		return "in " + Seconds((-d).Seconds())
+	case d < 45*time.Second:
+		return "just now"
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%d min ago", max(1, int(d.Minutes()+0.5)))
+	case d < 36*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()+0.5))
+	case d < 14*24*time.Hour:
+		return fmt.Sprintf("%d days ago", int(d.Hours()/24+0.5))
+	default:
+		return t.Format("2 Jan 2006")
+	}
+}
+
+// Absolute is the time shown on hover.
+func Absolute(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
+
+// EncodeMap writes a map for the page's canvas: "h,w," and one byte a cell in base64. 256 steps are
+// what a colour map can show; the map itself stays with the server.
+func EncodeMap(m attention.Map) string {
+	if m.IsZero() {
+		return ""
+	}
+	cells := make([]byte, len(m.Values))
+	for i, v := range m.Values {
+		cells[i] = byte(math.Round(255 * float64(min(max(v, 0), 1))))
+	}
+	return fmt.Sprintf("%d,%d,%s", m.Height, m.Width, base64.StdEncoding.EncodeToString(cells))
+}
+
+// PictureURL is the address of a rendering; version makes it one that browsers may keep.
+func PictureURL(image int64, kind annotator.PictureKind, version int64) string {
+	return fmt.Sprintf("/api/v1/images/%d/picture?kind=%s&v=%d", image, kind, version)
+}
+
+// ViewRatio is height over width of what a version sees, from its manifest; 1 where nothing is known.
+func ViewRatio(v *annotator.Version) float64 {
+	if v == nil {
+		return 1
+	}
+	var manifest struct {
+		Crop []float64 `json:"crop"`
+	}
+	if json.Unmarshal(v.Manifest, &manifest) == nil && len(manifest.Crop) == 2 && manifest.Crop[0] > 0 && manifest.Crop[1] > 0 {
+		return manifest.Crop[0] / manifest.Crop[1]
+	}
+	if v.GridWidth > 0 && v.GridHeight > 0 {
+		return float64(v.GridHeight) / float64(v.GridWidth)
+	}
+	return 1
+}
+
+// pixels is the height of a picture of the given width and ratio.
+func pixels(width int, ratio float64) string { return strconv.Itoa(int(math.Round(float64(width) * ratio))) }
+
+// share is part of whole in per cent, for the width of a bar.
+func share(part, whole int) string {
+	if whole <= 0 {
+		return "0"
+	}
+	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 1, 64)
+}
+
+// hundredths is a fraction as the width of a bar of 100.
+func hundredths[F float32 | float64](f F) string {
+	return strconv.FormatFloat(100*min(max(float64(f), 0), 1), 'f', 1, 64)
+}
+
+// short cuts a hash to what people compare.
+func short(hash string) string { return hash[:min(len(hash), 10)] }
+
+// baseName is the last part of an image's name.
+func baseName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+func id(n int64) string { return strconv.FormatInt(n, 10) }

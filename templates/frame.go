@@ -1,0 +1,87 @@
+package templates
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// Frame is what a page stands in: who looks, at which project, and where the assets are.
+type Frame struct {
+	Title   string
+	User    *annotator.User           // nil: nobody is signed in
+	Project *annotator.ProjectSummary // nil outside a project
+	Section string                    // of the project's tabs: "queue", "review", "rounds", "versions", "activity", "settings"
+	Theme   string                    // "light", "dark", or "" for the system's
+	Notice  *Notice                   // what the last action did; shown once
+	Asset   func(name string) string  // address of an embedded asset
+	Scripts []string                  // bundles besides pages.js
+	Release string
+	Now     time.Time
+}
+
+// Notice is one sentence about what just happened.
+type Notice struct {
+	Text string
+	Bad  bool // it did not work
+}
+
+// May reports whether the visitor's role includes role.
+func (f Frame) May(role annotator.Role) bool { return f.User != nil && f.User.Role.May(role) }
+
+// To returns an address within the project: To("queue") is /projects/SLUG/queue.
+func (f Frame) To(format string, args ...any) string {
+	if f.Project == nil {
+		return "/projects"
+	}
+	return "/projects/" + f.Project.Slug + "/" + fmt.Sprintf(format, args...)
+}
+
+// tab is one entry of a project's navigation.
+type tab struct {
+	section, label string
+	count          int // shown where it is not 0
+}
+
+// tabs lists what the visitor finds in the project.
+func (f Frame) tabs() []tab {
+	tabs := []tab{{"queue", "Queue", f.Project.OpenTasks}}
+	if f.May(annotator.RoleReviewer) {
+		tabs = append(tabs, tab{"review", "Review", f.Project.InReview})
+	}
+	return append(tabs, tab{"rounds", "Rounds", 0}, tab{"versions", "Versions", 0},
+		tab{"activity", "Activity", 0}, tab{"settings", "Data", 0})
+}
+
+// ClassName is the name people read of a class of the project.
+func (f Frame) ClassName(index int) string {
+	if f.Project != nil {
+		return ClassName(f.Project.Classes, index)
+	}
+	return fmt.Sprint(index)
+}
+
+// ClassName is the name people read of a class.
+func ClassName(classes []annotator.Class, index int) string {
+	if index >= 0 && index < len(classes) {
+		return classes[index].Name
+	}
+	return fmt.Sprintf("class %d", index)
+}
+
+// viewRatio is height over width of the model's view.
+func (f Frame) viewRatio() float64 {
+	if f.Project == nil {
+		return 1
+	}
+	return ViewRatio(f.Project.ActiveVersion)
+}
+
+// activeVersion is the id of the project's active version, 0 where there is none.
+func (f Frame) activeVersion() int64 {
+	if f.Project == nil || f.Project.ActiveVersion == nil {
+		return 0
+	}
+	return f.Project.ActiveVersion.ID
+}

@@ -1,0 +1,61 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/abn-studio/studio/templates"
+)
+
+func (s *Server) signInPage(w http.ResponseWriter, r *http.Request) error {
+	if r.Context().Value(keyActor) != nil {
+		http.Redirect(w, r, "/projects", http.StatusSeeOther)
+		return nil
+	}
+	return s.showSignIn(w, r, http.StatusOK, templates.SignIn{Next: localAddress(r.URL.Query().Get("next"))})
+}
+
+func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, v templates.SignIn) error {
+	for _, a := range s.config.Accounts {
+		v.Accounts = append(v.Accounts, templates.Account(a))
+	}
+	return s.render(w, r, status, templates.SignInPage(s.frame(r, "Sign in"), v))
+}
+
+func (s *Server) doSignIn(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	next := localAddress(form.Get("next"))
+	if _, err := s.signIn(r, form.Get("email"), form.Get("password")); err != nil {
+		f := outcome(err)
+		if f.status >= 500 {
+			return err
+		}
+		if f.retry > 0 {
+			w.Header().Set("Retry-After", "10")
+		}
+		problem := strings.ToUpper(f.detail[:1]) + f.detail[1:] + "."
+		return s.showSignIn(w, r, f.status, templates.SignIn{Email: form.Get("email"), Next: next, Problem: problem})
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+func (s *Server) doSignOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.signOut(r); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/signin", http.StatusSeeOther)
+	return nil
+}
+
+// localAddress is address if it stays within the studio ("/projects/birds"), else the front page:
+// "//elsewhere" and "/\elsewhere" are other sites to a browser.
+func localAddress(address string) string {
+	if !strings.HasPrefix(address, "/") || strings.HasPrefix(address, "//") || strings.ContainsAny(address, "\\\r\n\t") {
+		return "/projects"
+	}
+	return address
+}
