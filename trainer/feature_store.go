@@ -172,6 +172,25 @@ func (s *FeatureStore) Get(k FeatureKey, dims [3]int, dst []float32) (bool, erro
 	return false, fmt.Errorf("read features: %w", err)
 }
 
+// Has reports whether there is an entry for a key, and marks it as used so that it stays. It does not
+// look inside: Get does.
+func (s *FeatureStore) Has(k FeatureKey) bool {
+	path := s.path(k, k.digest())
+	info, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	s.touch(path, info.ModTime())
+	return true
+}
+
+// touch sets a file's time, which says when it was last used. Half of Keep is fine enough, and saves most writes.
+func (s *FeatureStore) touch(path string, used time.Time) {
+	if now := s.options.Now(); now.Sub(used) > s.options.Keep/2 {
+		_ = os.Chtimes(path, now, now) // it may be gone already, which is no harm
+	}
+}
+
 func (s *FeatureStore) read(path string, digest [sha256.Size]byte, dims [3]int, dst []float32) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -213,10 +232,7 @@ func (s *FeatureStore) read(path string, digest [sha256.Size]byte, dims [3]int, 
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[entryHeader+4*i:]))
 		}
 	}
-	// The file's time says when it was last used. Half of Keep is fine enough, and saves most writes.
-	if now := s.options.Now(); now.Sub(info.ModTime()) > s.options.Keep/2 {
-		_ = os.Chtimes(path, now, now) // it may be gone already, which is no harm
-	}
+	s.touch(path, info.ModTime())
 	return nil
 }
 

@@ -1,0 +1,214 @@
+package trainer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// Forwarder evaluates inputs [n, …] (an Engine does).
+type Forwarder interface {
+	Forward(ctx context.Context, n int, inputs []float32) (Outputs, error)
+}
+
+// Result is what a network makes of one image.
+type Result struct {
+	Predicted   int     `json:"predicted"` // argmax of the perception branch
+	Confidence  float64 `json:"confidence"`
+	Correct     bool    `json:"correct"`
+	Top5        bool    `json:"top5"`        // the label is among the five largest logits
+	AttCorrect  bool    `json:"att_correct"` // the attention branch's argmax is the label
+	Inside      float64 `json:"inside"`      // attention inside the mask; -1 without a mask
+	MapDistance float64 `json:"distance"`    // ‖M′ − M‖₂ to the sample's edited map; -1 without one
+}
+
+// Evaluation is what a network makes of a set of images, figures as fractions.
+type Evaluation struct {
+	Images     int            `json:"images"`
+	Top1       float64        `json:"top1"`
+	Top5       float64        `json:"top5"`
+	AttTop1    float64        `json:"attention_top1"`  // the attention branch's own answer
+	Confidence float64        `json:"mean_confidence"` // of the answer given, right or wrong
+	PerClass   []ClassFigure  `json:"per_class"`       // classes that occur, by index
+	Groups     []GroupFigure  `json:"groups,omitempty"`
+	WorstGroup *GroupFigure   `json:"worst_group,omitempty"`
+	Inside     *MaskedFigure  `json:"attention_inside,omitempty"`
+	Results    []Result       `json:"-"` // in the order of the samples
+	samples    []Sample       // what Results are of
+	groupIndex map[string]int // of Groups
+}
+
+// ClassFigure is the accuracy on one class.
+type ClassFigure struct {
+	Class  int     `json:"class"`
+	Name   string  `json:"name,omitempty"`
+	Images int     `json:"images"`
+	Top1   float64 `json:"top1"`
+}
+
+// GroupFigure is the accuracy on one group of images.
+type GroupFigure struct {
+	Group  string  `json:"group"`
+	Images int     `json:"images"`
+	Top1   float64 `json:"top1"`
+}
+
+// MaskedFigure is a mean over the images with a known mask.
+type MaskedFigure struct {
+	Images int     `json:"images"`
+	Mean   float64 `json:"mean"` // Σ M·mask / Σ M, averaged over images
+	Area   float64 `json:"area"` // the mask's share of the cells: what an even map would score
+}
+
+// evaluateBatch is how many inputs a forward pass takes at once.
+const evaluateBatch = 32
+
+// Evaluate runs a network over samples. in gives their inputs; classes is K and height × width the
+// map's grid. progress (may be nil) is called with the number of images done.
+func Evaluate(ctx context.Context, network Forwarder, in Inputs, samples []Sample, classes, height, width int, progress func(done int)) (*Evaluation, error) {
+	size, cells := in.Size(), height*width
+	results := make([]Result, 0, len(samples))
+	var buffer []float32
+	for start := 0; start < len(samples); start += evaluateBatch {
+		batch := samples[start:min(start+evaluateBatch, len(samples))]
+		buffer = resized(buffer, len(batch)*size)
+		for i, s := range batch {
+			if err := in.Read(ctx, start+i, false, 0, buffer[i*size:(i+1)*size]); err != nil {
+				return nil, fmt.Errorf("image %s: %w", s.Name, err)
+			}
+		}
+		out, err := network.Forward(ctx, len(batch), buffer)
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return nil, cause
+			}
+			return nil, fmt.Errorf("evaluate: %w", err)
+		}
+		for i, s := range batch {
+			m := attention.Map{Height: height, Width: width, Values: out.Maps[i*cells : (i+1)*cells]}
+			results = append(results, judge(s, out.LogitsAtt[i*classes:(i+1)*classes], out.LogitsPer[i*classes:(i+1)*classes], m))
+		}
+		if progress != nil {
+			progress(len(results))
+		}
+	}
+	return Summarize(samples, results), nil
+}
+
+// judge compares one answer with what is known of the image.
+func judge(s Sample, att, per []float32, m attention.Map) Result {
+	r := Result{Predicted: argmax(per), Inside: -1, MapDistance: -1}
+	r.Correct = r.Predicted == s.Label
+	r.AttCorrect = argmax(att) == s.Label
+	above := 0 // logits that come before the label's; of equals the lower index first, as argmax has it
+	for i, v := range per {
+		if v > per[s.Label] || v == per[s.Label] && i < s.Label {
+			above++
+		}
+	}
+	r.Top5 = above < 5
+	var sum float64
+	for _, v := range per {
+		sum += math.Exp(float64(v) - float64(per[r.Predicted]))
+	}
+	r.Confidence = 1 / sum
+	if !s.Mask.IsZero() {
+		r.Inside = m.InsideFraction(s.Mask)
+	}
+	if !s.Edited.IsZero() {
+		r.MapDistance = m.Distance(s.Edited)
+	}
+	return r
+}
+
+// argmax is the index of the largest value, the first of equals.
+func argmax(values []float32) int {
+	best := 0
+	for i, v := range values {
+		if v > values[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// Summarize makes the figures of results, one for each sample.
+func Summarize(samples []Sample, results []Result) *Evaluation {
+	e := &Evaluation{Images: len(results), Results: results, samples: samples, groupIndex: map[string]int{}}
+	if e.Images == 0 {
+		return e
+	}
+	classes := map[int]*ClassFigure{}
+	masked := MaskedFigure{}
+	for i, r := range results {
+		s := samples[i]
+		e.Top1 += one(r.Correct)
+		e.Top5 += one(r.Top5)
+		e.AttTop1 += one(r.AttCorrect)
+		e.Confidence += r.Confidence
+		c := classes[s.Label]
+		if c == nil {
+			c = &ClassFigure{Class: s.Label}
+			classes[s.Label] = c
+		}
+		c.Images++
+		c.Top1 += one(r.Correct)
+		if s.Group != "" {
+			g, ok := e.groupIndex[s.Group]
+			if !ok {
+				g = len(e.Groups)
+				e.groupIndex[s.Group] = g
+				e.Groups = append(e.Groups, GroupFigure{Group: s.Group})
+			}
+			e.Groups[g].Images++
+			e.Groups[g].Top1 += one(r.Correct)
+		}
+		if r.Inside >= 0 {
+			masked.Images++
+			masked.Mean += r.Inside
+			masked.Area += area(s.Mask)
+		}
+	}
+	n := float64(e.Images)
+	e.Top1, e.Top5, e.AttTop1, e.Confidence = e.Top1/n, e.Top5/n, e.AttTop1/n, e.Confidence/n
+	for _, c := range classes {
+		c.Top1 /= float64(c.Images)
+		e.PerClass = append(e.PerClass, *c)
+	}
+	slices.SortFunc(e.PerClass, func(a, b ClassFigure) int { return cmp.Compare(a.Class, b.Class) })
+	slices.SortFunc(e.Groups, func(a, b GroupFigure) int { return cmp.Compare(a.Group, b.Group) })
+	for i := range e.Groups {
+		g := &e.Groups[i]
+		g.Top1 /= float64(g.Images)
+		e.groupIndex[g.Group] = i
+		if e.WorstGroup == nil || g.Top1 < e.WorstGroup.Top1 {
+			e.WorstGroup = g
+		}
+	}
+	if masked.Images > 0 {
+		masked.Mean /= float64(masked.Images)
+		masked.Area /= float64(masked.Images)
+		e.Inside = &masked
+	}
+	return e
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// area is a mask's mean over its cells.
+func area(mask attention.Map) float64 {
+	var sum float64
+	for _, v := range mask.Values {
+		sum += float64(v)
+	}
+	return sum / float64(max(1, len(mask.Values)))
+}

@@ -1,0 +1,114 @@
+package trainer
+
+import (
+	"fmt"
+	"math"
+)
+
+// Measure is one figure of parent, control and candidate, with the paired-bootstrap interval of
+// candidate − control. Where there was no control, the difference is to the parent.
+type Measure struct {
+	Name       string  `json:"name"`
+	Label      string  `json:"label"` // as people read it
+	Unit       string  `json:"unit"`  // "fraction", or "" for a distance
+	Parent     float64 `json:"parent"`
+	Control    float64 `json:"control"`
+	Candidate  float64 `json:"candidate"`
+	Difference float64 `json:"difference"`
+	Low        float64 `json:"low"` // 95% interval of Difference
+	High       float64 `json:"high"`
+	Images     int     `json:"images"` // how many it is taken over
+}
+
+// The measures, in the order they are reported.
+const (
+	MeasureAccuracy    = "accuracy"
+	MeasureTop5        = "top5"
+	MeasureAttention   = "attention_branch"
+	MeasureWorstGroup  = "worst_group"
+	MeasureInside      = "attention_inside"
+	MeasureConfidence  = "mean_confidence"
+	MeasureMapDistance = "map_distance"
+)
+
+// arms are the three networks' results on one set of samples.
+type arms struct {
+	samples                    []Sample
+	parent, control, candidate []Result
+}
+
+// measure compares the arms by one statistic over the images that keep accepts; nil where none is.
+func (a arms) measure(name, label, unit string, f statistic, keep func(i int) bool, seed uint64) *Measure {
+	strata := strataOf(a.samples, keep)
+	var all []int
+	for _, s := range strata {
+		all = append(all, s...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	interval := pairedBootstrap(a.candidate, a.control, strata, f, seed)
+	return &Measure{
+		Name: name, Label: label, Unit: unit, Images: len(all),
+		Parent: f(a.parent, all), Control: f(a.control, all), Candidate: f(a.candidate, all),
+		Difference: interval.Difference, Low: interval.Low, High: interval.High,
+	}
+}
+
+// heldoutMeasures compares the arms on images no edit touched.
+func heldoutMeasures(a arms, classes int, seed uint64) []Measure {
+	every := func(int) bool { return true }
+	var out []Measure
+	add := func(m *Measure) {
+		if m != nil {
+			out = append(out, *m)
+		}
+	}
+	groups := map[string]bool{}
+	for _, s := range a.samples {
+		if s.Group != "" {
+			groups[s.Group] = true
+		}
+	}
+	add(a.measure(MeasureAccuracy, "Accuracy", "fraction", mean(func(r Result) float64 { return one(r.Correct) }), every, seed))
+	if classes > 5 {
+		add(a.measure(MeasureTop5, "Label among the first five", "fraction", mean(func(r Result) float64 { return one(r.Top5) }), every, seed))
+	}
+	if len(groups) > 1 {
+		add(a.measure(MeasureWorstGroup, "Accuracy on the worst group", "fraction", worstGroup(a.samples),
+			func(i int) bool { return a.samples[i].Group != "" }, seed))
+	}
+	add(a.measure(MeasureInside, "Attention inside the object", "fraction", mean(func(r Result) float64 { return r.Inside }),
+		func(i int) bool { return !a.samples[i].Mask.IsZero() }, seed))
+	add(a.measure(MeasureAttention, "Accuracy of the attention branch", "fraction", mean(func(r Result) float64 { return one(r.AttCorrect) }), every, seed))
+	add(a.measure(MeasureConfidence, "Mean confidence", "fraction", mean(func(r Result) float64 { return r.Confidence }), every, seed))
+	return out
+}
+
+// headline says in a sentence what the maps were worth, and says so too when it cannot be told.
+// against is "the control" or "the parent".
+func headline(m Measure, against string) string {
+	points := func(v float64) string {
+		v = math.Round(1000*v) / 10
+		if v < 0 {
+			return fmt.Sprintf("−%.1f", -v)
+		}
+		return fmt.Sprintf("%.1f", math.Abs(v))
+	}
+	interval := fmt.Sprintf("95%% %s to %s, %d images", points(m.Low), points(m.High), m.Images)
+	what := "Maps were worth"
+	if against != "the control" {
+		what = "The round was worth"
+	}
+	switch {
+	case m.Low > 0:
+		return fmt.Sprintf("%s +%s points of accuracy (%s) over %s.", what, points(m.Difference), interval, against)
+	case m.High < 0:
+		return fmt.Sprintf("%s %s points of accuracy (%s) against %s: they did harm.", what, points(m.Difference), interval, against)
+	}
+	sign := ""
+	if m.Difference >= 0.0005 {
+		sign = "+"
+	}
+	return fmt.Sprintf("No clear difference in accuracy: %s%s points (%s) against %s.", sign, points(m.Difference), interval, against)
+}
