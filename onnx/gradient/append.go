@@ -30,8 +30,8 @@ func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error)
 		return nil, fmt.Errorf("differentiating %s: the graph has no such value", loss)
 	}
 	for _, d := range info.Shape {
-		if d.Size != 1 {
-			return nil, fmt.Errorf("differentiating %s: it has shape %v, want a scalar", loss, info.Shape)
+		if d != onnx.Fixed(1) {
+			return nil, fmt.Errorf("differentiating %s: its shape is %s, want a scalar", loss, info.Shape)
 		}
 	}
 	for _, name := range wrt {
@@ -39,12 +39,7 @@ func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error)
 			return nil, fmt.Errorf("differentiating by %s: the graph has no such value", name)
 		}
 	}
-	seed := slices.Repeat([]float32{1}, 1)
-	dims := make([]int64, len(info.Shape))
-	for i := range dims {
-		dims[i] = 1
-	}
-	b.give(loss, b.floats(seed, dims...))
+	b.give(loss, b.floats([]float32{1}, slices.Repeat([]int64{1}, len(info.Shape))...))
 	b.walk()
 	if len(b.reasons) > 0 {
 		return nil, &UnsupportedError{b.reasons}

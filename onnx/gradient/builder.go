@@ -36,7 +36,7 @@ func newBuilder(m *onnx.Model, wrt []string) (*builder, error) {
 		return nil, fmt.Errorf("inferring shapes before differentiating: %w", err)
 	}
 	b := &builder{
-		graph: m.Graph, opset: opsetOf(m), info: info, forward: slices.Clone(m.Graph.Nodes),
+		graph: m.Graph, opset: m.Opset(), info: info, forward: slices.Clone(m.Graph.Nodes),
 		maker: map[string]*onnx.Node{}, readers: map[string]int{}, taken: map[string]bool{},
 		depends: map[string]bool{}, parts: map[string][]string{}, shared: map[string]string{},
 		static: map[string]*static{}, fixed: map[string]*onnx.Tensor{},
@@ -157,7 +157,7 @@ func (b *builder) scaled(x string, factor float64) string {
 }
 
 func (b *builder) transpose(x string, perm ...int64) string {
-	return b.node("Transpose", []string{x}, onnx.Ints("perm", perm...))
+	return b.node("Transpose", []string{x}, onnx.IntsAttr("perm", perm...))
 }
 
 func (b *builder) reshape(x string, shape ...int64) string {
@@ -174,7 +174,7 @@ func (b *builder) reshapeLike(x, like string) string {
 	shape, unknown := b.info[like].Shape, 0
 	target := make([]int64, len(shape))
 	for i, d := range shape {
-		if target[i] = d.Size; d.Size < 0 {
+		if target[i] = d.Size; !d.Known() {
 			target[i] = -1
 			unknown++
 		}
@@ -189,22 +189,10 @@ func (b *builder) reshapeLike(x, like string) string {
 func (b *builder) shapeOf(value string) string {
 	return b.once("shape "+value, func() string {
 		if shape := b.info[value].Shape; shape != nil {
-			if dims, ok := sizes(shape); ok {
+			if dims, ok := shape.Sizes(); ok {
 				return b.ints(dims...)
 			}
 		}
 		return b.node("Shape", []string{value})
 	})
-}
-
-// sizes are the dimensions of a shape that is known in full.
-func sizes(s onnx.Shape) ([]int64, bool) {
-	dims := make([]int64, len(s))
-	for i, d := range s {
-		if d.Size < 0 {
-			return nil, false
-		}
-		dims[i] = d.Size
-	}
-	return dims, s != nil
 }

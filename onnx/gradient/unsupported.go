@@ -38,9 +38,7 @@ func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
 // nothing if all is well. The model is left as it is. The error is about the model itself: an
 // operator set or shapes that cannot be read.
 func Unsupported(m *onnx.Model, outputs, wrt []string) ([]Reason, error) {
-	trial := *m
-	trial.Graph = m.Graph.Clone()
-	b, err := newBuilder(&trial, wrt)
+	b, err := newBuilder(m.Clone(), wrt)
 	if err != nil {
 		return nil, err
 	}

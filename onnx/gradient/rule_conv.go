@@ -1,0 +1,190 @@
+package gradient
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// conv: Y [N,O,h,w] = X [N,C,H,W] * W [O,C/g,k…] + B [O]. Three gradients, each by the kernel of ONNX
+// Runtime that was found fastest for it on a CPU:
+//
+//	dB  sums over h·w, then over N
+//	dX  a Conv of dY with W's axes swapped and its kernel turned around, where the stride is 1;
+//	    else ConvTranspose with W as it is
+//	dW  for every kernel position one Gemm of dY with the inputs that position sees; as one
+//	    Conv over transposed operands it is half as fast
+func conv(b *builder, n *onnx.Node, dY string) error {
+	x, w := n.Inputs[0], n.Inputs[1]
+	shape := b.info[w].Shape
+	dims, ok := shape.Sizes()
+	if !ok || len(dims) < 3 {
+		return fmt.Errorf("its weight has shape %s", shape)
+	}
+	g, err := b.windows(n, dims[2:])
+	if err != nil {
+		return err
+	}
+	groups := n.AttrInt("group", 1)
+	if bias := n.Input(2); b.depends[bias] {
+		b.give(bias, b.perChannel(dY, len(dims)))
+	}
+	if b.depends[x] {
+		b.give(x, b.convInput(dY, w, dims, g, groups))
+	}
+	if b.depends[w] {
+		if groups == 1 {
+			b.give(w, b.convWeight(dY, x, n.Outputs[0], dims, g))
+		} else {
+			b.give(w, b.convWeightGrouped(dY, x, dims, g, groups))
+		}
+	}
+	return nil
+}
+
+// convInput is dX of a convolution.
+func (b *builder) convInput(dY, w string, dims []int64, g *geometry, groups int64) string {
+	turned := g.dense()
+	pads, extra := make([]int64, 2*g.rank()), make([]int64, g.rank())
+	for i := range g.rank() {
+		// A window of dY that ends at input i starts reach−1 before it.
+		pads[i] = g.reach(i) - 1 - g.before[i]
+		pads[g.rank()+i] = g.reach(i) - 1 - g.after[i]
+		turned = turned && pads[i] >= 0 && pads[g.rank()+i] >= 0
+		extra[i] = g.leftover(i)
+	}
+	if turned {
+		return b.node("Conv", []string{dY, b.turnedKernel(w, dims, groups)},
+			onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", g.kernel...),
+			onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("pads", pads...),
+			onnx.IntsAttr("strides", g.stride...))
+	}
+	return b.node("ConvTranspose", []string{dY, w},
+		onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", g.kernel...),
+		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("strides", g.stride...),
+		onnx.IntsAttr("pads", append(append([]int64{}, g.before...), g.after...)...),
+		onnx.IntsAttr("output_padding", extra...))
+}
+
+// turnedKernel is W [O,C/g,k…] with its channels swapped within groups and its kernel turned by half a
+// turn: [C,O/g,k…].
+func (b *builder) turnedKernel(w string, dims []int64, groups int64) string {
+	outputs, inputs := dims[0], dims[1] // inputs per group
+	points := product(dims[2:])
+	kernel := w
+	if groups == 1 {
+		kernel = b.reshape(kernel, outputs, inputs, points)
+		kernel = b.transpose(kernel, 1, 0, 2)
+	} else if outputs != groups || inputs != 1 {
+		kernel = b.reshape(kernel, groups, outputs/groups, inputs, points)
+		kernel = b.transpose(kernel, 0, 2, 1, 3)
+	}
+	swapped := []int64{groups * inputs, outputs / groups}
+	if points > 1 {
+		kernel = b.reshape(kernel, swapped[0], swapped[1], points)
+		kernel = b.slice(kernel, []int64{2}, []int64{-1}, []int64{-1 << 62}, []int64{-1})
+	}
+	return b.reshape(kernel, append(swapped, dims[2:]...)...)
+}
+
+// convWeight is dW of a convolution without groups. With X and dY as rows of channels, one row per
+// place, the inputs of a kernel position are whole rows, cheap to cut out, and dW's entry for the
+// position is one product of O×(N·h·w) with (N·h·w)×C.
+func (b *builder) convWeight(dY, x, y string, dims []int64, g *geometry) string {
+	outputs, inputs := dims[0], dims[1]
+	if g.points() == 1 {
+		cut := x
+		if !g.plain() {
+			cut = b.windowSlice(b.padSpatial(x, g, 2), g, make([]int64, g.rank()), 2)
+		}
+		return b.reshape(b.product2(b.rows(dY, y, outputs), b.rows(cut, "", inputs), true, false, 1), dims...)
+	}
+	rows := b.rows(dY, y, outputs)
+	last := b.once("channels last "+x+fmt.Sprint(g.before, g.after), func() string {
+		return b.transpose(b.padSpatial(x, g, 2), b.channelsLast(g.rank())...)
+	})
+	var positions []string
+	g.each(func(position []int64) {
+		cut := b.reshape(b.windowSlice(last, g, position, 1), -1, inputs)
+		positions = append(positions, b.reshape(b.product2(rows, cut, true, false, 1), 1, outputs*inputs))
+	})
+	all := b.node("Concat", positions, onnx.IntAttr("axis", 0)) // [k², O·C]
+	return b.reshape(b.transpose(all, 1, 0), dims...)
+}
+
+// rows is x [N,C,…] as [N·…, C]. Where x stands for the gradient of a forward value it is named by it.
+func (b *builder) rows(x, _ string, channels int64) string {
+	return b.once("rows "+x, func() string {
+		return b.reshape(b.transpose(b.reshape(x, 0, channels, -1), 0, 2, 1), -1, channels)
+	})
+}
+
+func (b *builder) channelsLast(spatial int) []int64 {
+	perm := []int64{0}
+	for i := range spatial {
+		perm = append(perm, int64(i+2))
+	}
+	return append(perm, 1)
+}
+
+// convWeightGrouped is dW with groups: per kernel position a stack of g products of (O/g)×(N·h·w) with
+// (N·h·w)×(C/g).
+func (b *builder) convWeightGrouped(dY, x string, dims []int64, g *geometry, groups int64) string {
+	outputs, inputs := dims[0]/groups, dims[1]
+	first := b.channelsFirst(g.rank())
+	left := b.reshape(b.transpose(dY, first...), groups, outputs, -1) // [g, O/g, N·h·w]
+	right := b.transpose(b.padSpatial(x, g, 2), first...)             // [C, N, H, W]
+	var positions []string
+	g.each(func(position []int64) {
+		cut := b.reshape(b.windowSlice(right, g, position, 2), groups, inputs, -1)
+		product := b.node("MatMul", []string{left, b.transpose(cut, 0, 2, 1)})
+		positions = append(positions, b.reshape(product, groups*outputs, inputs, 1))
+	})
+	all := positions[0]
+	if len(positions) > 1 {
+		all = b.node("Concat", positions, onnx.IntAttr("axis", 2))
+	}
+	return b.reshape(all, dims...)
+}
+
+func (b *builder) channelsFirst(spatial int) []int64 {
+	perm := []int64{1, 0}
+	for i := range spatial {
+		perm = append(perm, int64(i+2))
+	}
+	return perm
+}
+
+// convTranspose: the roles of Conv's X and Y exchanged. Y [N,O,H,W] from X [N,C,h,w], W [C,O/g,k…].
+func convTranspose(b *builder, n *onnx.Node, dY string) error {
+	x, w := n.Inputs[0], n.Inputs[1]
+	dims, ok := b.info[w].Shape.Sizes()
+	if !ok || len(dims) < 3 {
+		return fmt.Errorf("its weight has shape %s", b.info[w].Shape)
+	}
+	if pad := n.AttrStr("auto_pad", "NOTSET"); pad != "NOTSET" || n.Attr("output_shape") != nil {
+		return errors.New("auto_pad and output_shape are not differentiated")
+	}
+	forward, err := b.windows(n, dims[2:])
+	if err != nil {
+		return err
+	}
+	// The convolution that would lead from Y to X.
+	g := *forward
+	g.in, g.out = forward.out, forward.in
+	groups := n.AttrInt("group", 1)
+	if bias := n.Input(2); b.depends[bias] {
+		b.give(bias, b.perChannel(dY, len(dims)))
+	}
+	if b.depends[x] {
+		b.give(x, b.node("Conv", []string{dY, w}, onnx.IntAttr("group", groups),
+			onnx.IntsAttr("kernel_shape", g.kernel...), onnx.IntsAttr("dilations", g.dilation...),
+			onnx.IntsAttr("strides", g.stride...),
+			onnx.IntsAttr("pads", append(append([]int64{}, g.before...), g.after...)...)))
+	}
+	if b.depends[w] {
+		b.give(w, b.convWeightGrouped(x, dY, dims, &g, groups))
+	}
+	return nil
+}

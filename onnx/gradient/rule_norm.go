@@ -1,0 +1,114 @@
+package gradient
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// batchNormalization: y = γ·(x−μ)·r + β with r = 1/√(v+ε), per channel. X is [N,C,…]; inputs X, γ, β,
+// mean, variance. With frozen statistics μ and v are constants and
+//
+//	dβ = Σ dY,  dγ = r·(Σ dY·x − μ·Σ dY),  dX = γ·r·dY
+//
+// With training_mode 1 they are the batch's own, over m = N·H·W elements, and
+//
+//	dX = γ·r·(dY − dβ/m − (x−μ)·r·dγ/m) = a·dY + b·x + c
+//
+// with per-channel a = γ·r, b = −γ·r²·dγ/m, c = −(a·dβ/m + b·μ).
+func batchNormalization(b *builder, n *onnx.Node, dY string) error {
+	x, scale, shift := n.Inputs[0], n.Inputs[1], n.Inputs[2]
+	shape := b.info[x].Shape
+	if len(shape) < 2 {
+		return fmt.Errorf("its input has shape %s", shape)
+	}
+	if b.depends[n.Inputs[3]] || b.depends[n.Inputs[4]] {
+		return errors.New("its running statistics are computed from what is trained")
+	}
+	epsilon := float64(n.AttrFloat("epsilon", 1e-5))
+	if n.AttrInt("training_mode", 0) != 0 {
+		return b.normalizeBatch(n, dY, epsilon)
+	}
+	r := b.inverseDeviation(n.Inputs[4], epsilon)
+	if b.depends[shift] || b.depends[scale] {
+		dShift := b.perChannel(dY, len(shape))
+		b.give(shift, dShift)
+		if b.depends[scale] {
+			b.give(scale, b.scaleGradient(dY, x, dShift, n.Inputs[3], r, len(shape)))
+		}
+	}
+	if b.depends[x] {
+		b.give(x, b.mul(dY, b.column(b.mul(scale, r), len(shape))))
+	}
+	return nil
+}
+
+// inverseDeviation is 1/√(variance+ε), [C].
+func (b *builder) inverseDeviation(variance string, epsilon float64) string {
+	return b.once(fmt.Sprint("deviation ", variance, epsilon), func() string {
+		return b.node("Reciprocal", []string{b.node("Sqrt", []string{b.add(variance, b.scalar(epsilon))})})
+	})
+}
+
+// scaleGradient is r·(Σ dY·x − μ·Σ dY), [C].
+func (b *builder) scaleGradient(dY, x, dShift, mean, r string, rank int) string {
+	moment := b.perChannel(b.mul(dY, x), rank)
+	return b.mul(r, b.sub(moment, b.mul(mean, dShift)))
+}
+
+// column gives a vector [C] the shape [C,1,…] that broadcasts over [N,C,…].
+func (b *builder) column(v string, rank int) string {
+	if rank == 2 {
+		return v
+	}
+	shape := []int64{-1}
+	for range rank - 2 {
+		shape = append(shape, 1)
+	}
+	return b.reshape(v, shape...)
+}
+
+func (b *builder) normalizeBatch(n *onnx.Node, dY string, epsilon float64) error {
+	x, scale, shift := n.Inputs[0], n.Inputs[1], n.Inputs[2]
+	shape := b.info[x].Shape
+	mean, variance := b.batchStatistics(n)
+	r := b.inverseDeviation(variance, epsilon)
+	dShift := b.perChannel(dY, len(shape))
+	dScale := b.scaleGradient(dY, x, dShift, mean, r, len(shape))
+	b.give(shift, dShift)
+	b.give(scale, dScale)
+	if !b.depends[x] {
+		return nil
+	}
+	axes := []int64{0}
+	for i := 2; i < len(shape); i++ {
+		axes = append(axes, int64(i))
+	}
+	slope := b.mul(scale, r)                                                                         // a
+	lean := b.neg(b.mul(b.mul(slope, r), b.divideByCount(dScale, x, shape, axes)))                   // b
+	offset := b.neg(b.add(b.mul(slope, b.divideByCount(dShift, x, shape, axes)), b.mul(lean, mean))) // c
+	tilted := b.add(b.mul(dY, b.column(slope, len(shape))), b.mul(x, b.column(lean, len(shape))))
+	b.give(x, b.add(tilted, b.column(offset, len(shape))))
+	return nil
+}
+
+// batchStatistics are the batch's own mean and (population) variance. The node gives out running
+// statistics, momentum·before + (1−momentum)·batch, from which they are taken back; with momentum 0
+// they are the same.
+func (b *builder) batchStatistics(n *onnx.Node) (mean, variance string) {
+	for len(n.Outputs) < 3 {
+		n.Outputs = append(n.Outputs, "")
+	}
+	momentum := float64(n.AttrFloat("momentum", 0.9))
+	statistic := func(i int) string {
+		if n.Outputs[i] == "" {
+			n.Outputs[i] = b.fresh("statistics")
+		}
+		if momentum == 0 {
+			return n.Outputs[i]
+		}
+		return b.scaled(b.sub(n.Outputs[i], b.scaled(n.Inputs[2+i], momentum)), 1/(1-momentum))
+	}
+	return statistic(1), statistic(2)
+}

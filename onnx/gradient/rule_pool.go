@@ -1,0 +1,110 @@
+package gradient
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// maxPool adds dY to zeros at the places the maxima came from, which the node is made to give out as
+// its second output: the first of equals, as PyTorch's. Windows may overlap.
+func maxPool(b *builder, n *onnx.Node, dY string) error {
+	if n.AttrInt("storage_order", 0) != 0 {
+		return errors.New("it counts column by column (storage_order 1)")
+	}
+	for len(n.Outputs) < 2 {
+		n.Outputs = append(n.Outputs, "")
+	}
+	if n.Outputs[1] == "" {
+		n.Outputs[1] = b.fresh("indices")
+	}
+	x := n.Inputs[0]
+	size := b.node("Size", []string{x})
+	zeros := b.node("ConstantOfShape", []string{b.reshape(size, 1)},
+		onnx.TensorAttr("value", onnx.NewFloat32("", []int64{1}, []float32{0})))
+	sum := b.node("ScatterElements", []string{zeros, b.reshape(n.Outputs[1], -1), b.reshape(dY, -1)},
+		onnx.IntAttr("axis", 0), onnx.StrAttr("reduction", "add"))
+	b.give(x, b.reshapeLike(sum, x))
+	return nil
+}
+
+// averagePool spreads dY over its window by a ConvTranspose with a kernel of ones, all channels folded
+// into the batch, after dividing by how many inputs each window averaged.
+func averagePool(b *builder, n *onnx.Node, dY string) error {
+	x := n.Inputs[0]
+	g, err := b.windows(n, nil)
+	if err != nil {
+		return err
+	}
+	if g.rank() > 2 {
+		return fmt.Errorf("it pools over %d axes: one or two are differentiated", g.rank())
+	}
+	channels, err := b.channels(x)
+	if err != nil {
+		return err
+	}
+	includePad := n.AttrInt("count_include_pad", 0) != 0
+	weights, same := g.shares(includePad)
+	kernel := make([]float32, g.points())
+	for i := range kernel {
+		kernel[i] = 1
+		if same {
+			kernel[i] = weights[0]
+		}
+	}
+	if !same {
+		dY = b.mul(dY, b.floats(weights, append([]int64{1, 1}, g.out...)...))
+	}
+	pads, extra := append(append([]int64{}, g.before...), g.after...), make([]int64, g.rank())
+	for i := range g.rank() {
+		extra[i] = g.leftover(i)
+		if extra[i] < 0 { // the last window reaches past the end: cut off as if it were padding
+			pads[g.rank()+i] -= extra[i]
+			extra[i] = 0
+		}
+	}
+	folded := b.reshape(dY, append([]int64{-1, 1}, g.out...)...)
+	spread := b.node("ConvTranspose", []string{folded, b.floats(kernel, append([]int64{1, 1}, g.kernel...)...)},
+		onnx.IntsAttr("kernel_shape", g.kernel...), onnx.IntsAttr("strides", g.stride...),
+		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("pads", pads...),
+		onnx.IntsAttr("output_padding", extra...))
+	b.give(x, b.reshape(spread, append([]int64{-1, channels}, g.in...)...))
+	return nil
+}
+
+// shares is 1/(how many inputs the window averages) for every output place, row-major, and whether all
+// are the same. With includePad the padding counts as inputs, but not what ceil_mode adds beyond it.
+func (g *geometry) shares(includePad bool) (weights []float32, same bool) {
+	counts := make([][]int64, g.rank())
+	for i := range g.rank() {
+		low, high := int64(0), g.in[i]
+		if includePad {
+			low, high = -g.before[i], g.in[i]+g.after[i]
+		}
+		for o := range g.out[i] {
+			count := int64(0)
+			for k := range g.kernel[i] {
+				if at := o*g.stride[i] - g.before[i] + k*g.dilation[i]; at >= low && at < high {
+					count++
+				}
+			}
+			counts[i] = append(counts[i], count)
+		}
+	}
+	weights = []float32{1}
+	for _, axis := range counts {
+		var next []float32
+		for _, w := range weights {
+			for _, c := range axis {
+				next = append(next, w/float32(c))
+			}
+		}
+		weights = next
+	}
+	same = true
+	for _, w := range weights {
+		same = same && w == weights[0]
+	}
+	return weights, same
+}

@@ -1,0 +1,26 @@
+package gradient
+
+import "github.com/abn-studio/studio/onnx"
+
+// rule adds the nodes that take dY, the derivative by n's first output, to n's inputs.
+type rule func(b *builder, n *onnx.Node, dY string) error
+
+// rules is what can be differentiated.
+var rules map[string]rule
+
+func init() {
+	rules = map[string]rule{
+		"Identity": passOn, "Dropout": dropout, "Cast": cast,
+		"Relu": relu, "Clip": clip, "Sigmoid": sigmoid, "HardSigmoid": hardSigmoid, "HardSwish": hardSwish,
+		"LeakyRelu": leakyRelu, "Tanh": tanh, "Exp": exponential, "Log": logarithm, "Sqrt": squareRoot,
+		"Neg": negate, "Abs": absolute, "Reciprocal": reciprocal, "Erf": errorFunction,
+		"Add": add, "Sum": add, "Sub": subtract, "Mul": multiply, "Div": divide, "Pow": power,
+		"Conv": conv, "ConvTranspose": convTranspose, "Gemm": gemm, "MatMul": matMul,
+		"BatchNormalization": batchNormalization,
+		"MaxPool":            maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool,
+		"ReduceMean": reduceMean, "ReduceSum": reduceSum,
+		"Flatten": likeInput, "Reshape": likeInput, "Squeeze": likeInput, "Unsqueeze": likeInput,
+		"Transpose": transpose, "Concat": concat, "Split": split, "Slice": slice, "Pad": pad, "Expand": expand,
+		"Softmax": softmax, "LogSoftmax": logSoftmax, "SoftmaxCrossEntropyLoss": softmaxCrossEntropy,
+	}
+}
