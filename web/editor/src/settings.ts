@@ -1,0 +1,81 @@
+// What a person sets and finds again next time: brush, view, colour map. Kept in localStorage.
+
+import { Emitter } from "./emitter.ts";
+import { colorMapNames, type ColorMapName } from "./colormap.ts";
+import { brushModes, type BrushMode } from "./mode.ts";
+
+export const views = ["cells", "smooth", "spotlight"] as const;
+export type View = (typeof views)[number];
+
+export const pressures = ["off", "size", "strength"] as const;
+export type Pressure = (typeof pressures)[number];
+
+export interface SettingsValues {
+  size: number; // of the brush, in cells across: [0.25, 64]
+  hardness: number; // [0,1]
+  strength: number; // [0,1]: what the brush paints, adds or takes away
+  other: number; // [0,1]: the strength that X swaps in
+  mode: BrushMode;
+  pressure: Pressure; // what a pen's pressure acts on
+  tolerance: number; // of the flood fill, in values: [0,1]
+  view: View;
+  colorMap: ColorMapName;
+  opacity: number; // of the map over the picture: [0,1]
+  grid: boolean;
+}
+
+export const defaults: Readonly<SettingsValues> = {
+  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", pressure: "size", tolerance: 0.1,
+  view: "smooth", colorMap: "viridis", opacity: 0.55, grid: false,
+};
+
+const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {
+  size: [0.25, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], tolerance: [0, 1], opacity: [0, 1],
+};
+const choices: Partial<Record<keyof SettingsValues, readonly string[]>> = {
+  mode: brushModes, pressure: pressures, view: views, colorMap: colorMapNames,
+};
+
+const key = "abn-editor/settings";
+
+export class Settings extends Emitter<{ changed: keyof SettingsValues }> {
+  private readonly values: SettingsValues = { ...defaults };
+
+  constructor(private readonly storage: Pick<Storage, "getItem" | "setItem"> | null) {
+    super();
+    try {
+      const stored = JSON.parse(storage?.getItem(key) ?? "{}") as Record<string, unknown>;
+      for (const name of Object.keys(defaults) as (keyof SettingsValues)[]) this.accept(name, stored[name]);
+    } catch {
+      // unreadable settings are no settings
+    }
+  }
+
+  get<K extends keyof SettingsValues>(name: K): SettingsValues[K] {
+    return this.values[name];
+  }
+
+  set<K extends keyof SettingsValues>(name: K, value: SettingsValues[K]): void {
+    const before = this.values[name];
+    this.accept(name, value);
+    if (this.values[name] === before) return;
+    try {
+      this.storage?.setItem(key, JSON.stringify(this.values));
+    } catch {
+      // a full or forbidden storage costs the preference, not the work
+    }
+    this.emit("changed", name);
+  }
+
+  /** Takes a value if it is one this setting can have. */
+  private accept(name: keyof SettingsValues, value: unknown): void {
+    if (typeof value !== typeof defaults[name]) return;
+    const limit = limits[name];
+    if (limit) {
+      if (!Number.isFinite(value)) return;
+      value = Math.min(limit[1], Math.max(limit[0], value as number));
+    }
+    if (choices[name] && !choices[name].includes(value as string)) return;
+    (this.values as unknown as Record<string, unknown>)[name] = value;
+  }
+}
