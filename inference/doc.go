@@ -1,0 +1,13 @@
+// Package inference runs an Attention Branch Network on pictures: it turns files into the network's
+// input exactly as torchvision would, runs the network's three parts on ONNX Runtime, scans whole
+// collections, and scores a map while a person paints it.
+//
+// Axes: N batch, C channels, h×w map, H×W image, K classes. All arrays are row-major float32.
+//
+//	decode.go, chroma.go, exif.go, raster.go  a file's bytes → 8-bit RGB, as PIL decodes it
+//	resample.go, preprocess.go                RGB → [3,H,W], as torchvision resizes, crops and normalises
+//	network.go                                extractor, attention branch, perception branch
+//	scan.go, progress.go                      many pictures → predictions and maps, streamed
+//	features.go, score.go                     g(x) kept in memory; live scores from it (annotator.Scorer)
+//	pictures.go                               what people are shown (annotator.Pictures)
+package inference

@@ -1,0 +1,185 @@
+package inference
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// MaxSide bounds what a manifest may ask for: a crop or a resize beyond it is a mistake.
+const MaxSide = 8192
+
+// Preprocessor turns picture files into a network's input as torchvision's Resize, CenterCrop,
+// ToTensor and Normalize do on PIL images. It is safe for concurrent use.
+type Preprocessor struct {
+	manifest  onnx.Manifest
+	maxPixels int64
+	channels  int // of the input: 3, or 1 for "L"
+	kernel    *kernel
+	// normal[c][v] is (v/255 − mean[c]) / std[c].
+	normal [3][256]float32
+}
+
+// NewPreprocessor checks a manifest and prepares its tables. maxPixels bounds the pictures it will
+// decode (0: DefaultMaxPixels).
+func NewPreprocessor(m onnx.Manifest, maxPixels int64) (*Preprocessor, error) {
+	if maxPixels <= 0 {
+		maxPixels = DefaultMaxPixels
+	}
+	p := &Preprocessor{manifest: m, maxPixels: maxPixels, channels: 3}
+	var err error
+	if p.kernel, err = kernelNamed(m.Interpolation); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	switch m.Channels {
+	case "RGB", "BGR", "":
+	case "L":
+		p.channels = 1
+	default:
+		return nil, fmt.Errorf("manifest: channels %q is not known: use RGB, BGR or L", m.Channels)
+	}
+	for _, side := range m.Crop {
+		if side < 1 || side > MaxSide {
+			return nil, fmt.Errorf("manifest: crop %v must be 1 to %d pixels on a side", m.Crop, MaxSide)
+		}
+	}
+	if m.Resize != nil && (*m.Resize < 1 || *m.Resize > MaxSide) {
+		return nil, fmt.Errorf("manifest: resize %d must be 1 to %d pixels", *m.Resize, MaxSide)
+	}
+	for c := range p.channels {
+		mean, std := float32(0), float32(1)
+		if len(m.Mean) != 0 {
+			if len(m.Mean) != p.channels {
+				return nil, fmt.Errorf("manifest: mean has %d values for %d channels", len(m.Mean), p.channels)
+			}
+			mean = m.Mean[c]
+		}
+		if len(m.Std) != 0 {
+			if len(m.Std) != p.channels {
+				return nil, fmt.Errorf("manifest: std has %d values for %d channels", len(m.Std), p.channels)
+			}
+			std = m.Std[c]
+		}
+		if !(std > 0) || math.IsInf(float64(std), 0) || math.IsNaN(float64(mean)) || math.IsInf(float64(mean), 0) {
+			return nil, fmt.Errorf("manifest: mean %v and std %v of channel %d are not usable", mean, std, c)
+		}
+		for v := range 256 {
+			p.normal[c][v] = (float32(v)/255 - mean) / std
+		}
+	}
+	return p, nil
+}
+
+// Size is the number of values of one image: channels · H · W.
+func (p *Preprocessor) Size() int { return p.channels * p.manifest.Crop[0] * p.manifest.Crop[1] }
+
+// Channels is 3, or 1 where the manifest asks for grey.
+func (p *Preprocessor) Channels() int { return p.channels }
+
+// Manifest is what the Preprocessor was made from.
+func (p *Preprocessor) Manifest() onnx.Manifest { return p.manifest }
+
+// MaxPixels is the largest picture that is decoded.
+func (p *Preprocessor) MaxPixels() int64 { return p.maxPixels }
+
+// Pixels decodes a picture file and writes the network's input [channels, H, W] to dst, which holds
+// Size values. Errors: ErrNotPicture, *TooLargeError, or what is wrong with the file.
+func (p *Preprocessor) Pixels(data []byte, dst []float32) error {
+	if len(dst) != p.Size() {
+		return fmt.Errorf("preprocessing: room for %d values, want %d", len(dst), p.Size())
+	}
+	view, err := p.view(data)
+	if err != nil {
+		return err
+	}
+	plane := view.width * view.height
+	for c := range p.channels {
+		from := c
+		if p.manifest.Channels == "BGR" {
+			from = 2 - c
+		}
+		table := &p.normal[c]
+		to := dst[c*plane:][:plane]
+		for i := range to {
+			to[i] = table[view.pix[3*i+from]]
+		}
+	}
+	return nil
+}
+
+// view decodes a picture and returns what the network sees of it, before normalisation: H×W pixels.
+func (p *Preprocessor) view(data []byte) (*raster, error) {
+	r, info, err := decode(data, p.maxPixels)
+	if err != nil {
+		return nil, err
+	}
+	if p.manifest.EXIF {
+		r = r.orient(info.Orientation)
+	}
+	if p.manifest.Channels == "L" {
+		r.luma()
+	}
+	g := p.geometry(r.width, r.height)
+	part := resample(r, p.kernel, g.width, g.height, g.left, g.top, g.right, g.bottom)
+	if part.width == g.cropWidth && part.height == g.cropHeight {
+		return part, nil
+	}
+	out := newRaster(g.cropWidth, g.cropHeight) // black where the crop reaches beyond the picture
+	for y := range part.height {
+		copy(out.pix[3*((g.padTop+y)*out.width+g.padLeft):], part.pix[3*y*part.width:][:3*part.width])
+	}
+	return out, nil
+}
+
+// geometry is where the crop lies: the picture is resized to width × height, of which the rectangle
+// left ≤ x < right, top ≤ y < bottom is kept and put at (padLeft, padTop) of the crop.
+type geometry struct {
+	width, height            int
+	left, top, right, bottom int
+	padLeft, padTop          int
+	cropWidth, cropHeight    int
+}
+
+// geometry follows torchvision: the long side is int(resize·long/short); a picture smaller than the
+// crop is padded, the odd pixel to the right and bottom; the crop's corner is round((size−crop)/2)
+// with halves to the even number, as Python rounds.
+func (p *Preprocessor) geometry(width, height int) geometry {
+	g := geometry{width: width, height: height, cropHeight: p.manifest.Crop[0], cropWidth: p.manifest.Crop[1]}
+	if p.manifest.Resize != nil {
+		side := *p.manifest.Resize
+		if width <= height {
+			g.width, g.height = side, max(1, int(float64(side)*float64(height)/float64(width)))
+		} else {
+			g.width, g.height = max(1, int(float64(side)*float64(width)/float64(height))), side
+		}
+	}
+	g.left, g.right, g.padLeft = cropAxis(g.width, g.cropWidth)
+	g.top, g.bottom, g.padTop = cropAxis(g.height, g.cropHeight)
+	return g
+}
+
+// cropAxis crops one axis of size pixels to crop: the kept range, and the padding before it.
+func cropAxis(size, crop int) (from, to, pad int) {
+	if crop >= size {
+		return 0, size, (crop - size) / 2
+	}
+	from = int(math.RoundToEven(float64(size-crop) / 2))
+	return from, from + crop, 0
+}
+
+// View is the rectangle of the oriented original that the network sees, for a picture of width ×
+// height pixels as stored and of an EXIF orientation (1 to 8; ignored unless the manifest asks). It
+// may reach beyond the picture, where the network sees black.
+func (p *Preprocessor) View(width, height, orientation int) annotator.ViewRegion {
+	if p.manifest.EXIF {
+		width, height = orientedSize(width, height, orientation)
+	}
+	g := p.geometry(width, height)
+	sx, sy := float64(width)/float64(g.width), float64(height)/float64(g.height)
+	return annotator.ViewRegion{
+		X: float64(g.left-g.padLeft) * sx, Y: float64(g.top-g.padTop) * sy,
+		Width: float64(g.cropWidth) * sx, Height: float64(g.cropHeight) * sy,
+	}
+}

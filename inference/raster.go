@@ -1,0 +1,65 @@
+package inference
+
+import "fmt"
+
+// raster is a decoded picture: 8-bit RGB, interleaved, rows from the top. Alpha is gone.
+type raster struct {
+	width, height int
+	pix           []uint8 // 3·width·height
+}
+
+func newRaster(width, height int) *raster {
+	return &raster{width: width, height: height, pix: make([]uint8, 3*width*height)}
+}
+
+// orient returns the picture as an EXIF orientation (1 to 8) wants it shown.
+func (r *raster) orient(orientation int) *raster {
+	if orientation < 2 || orientation > 8 {
+		return r
+	}
+	out := newRaster(orientedSize(r.width, r.height, orientation))
+	for y := range out.height {
+		for x := range out.width {
+			sx, sy := x, y
+			if orientation >= 5 { // 5 to 8 exchange the axes
+				sx, sy = y, x
+			}
+			if orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8 {
+				sx = r.width - 1 - sx
+			}
+			if orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7 {
+				sy = r.height - 1 - sy
+			}
+			copy(out.pix[3*(y*out.width+x):][:3], r.pix[3*(sy*r.width+sx):][:3])
+		}
+	}
+	return out
+}
+
+// orientedSize is the size of a picture of width × height once an EXIF orientation is applied.
+func orientedSize(width, height, orientation int) (int, int) {
+	if orientation >= 5 && orientation <= 8 {
+		return height, width
+	}
+	return width, height
+}
+
+// luma replaces each pixel by its luminance, as PIL's convert("L") computes it (ITU-R 601-2).
+func (r *raster) luma() {
+	for i := 0; i < len(r.pix); i += 3 {
+		p := r.pix[i : i+3 : i+3]
+		l := uint8((uint32(p[0])*19595 + uint32(p[1])*38470 + uint32(p[2])*7471 + 0x8000) >> 16)
+		p[0], p[1], p[2] = l, l, l
+	}
+}
+
+// TooLargeError is a picture whose header announces more pixels than are allowed.
+type TooLargeError struct {
+	Width, Height int
+	MaxPixels     int64
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the picture is %d×%d pixels (%.0f megapixels), over the limit of %.0f megapixels",
+		e.Width, e.Height, float64(e.Width)*float64(e.Height)/1e6, float64(e.MaxPixels)/1e6)
+}
