@@ -1,0 +1,24 @@
+package aviary
+
+import (
+	"image"
+	"slices"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// EditFromMask is the map that a person would leave who paints the bird: the mask averaged to the
+// model's grid of height × width cells, divided by its maximum, so that the cell the bird fills most
+// is 1. An empty mask gives a map of zeros.
+func EditFromMask(mask *image.Gray, height, width int) attention.Map {
+	m := dataset.Average(mask, height, width)
+	top := slices.Max(m.Values)
+	if top == 0 {
+		return m
+	}
+	for i := range m.Values {
+		m.Values[i] /= top
+	}
+	return m
+}

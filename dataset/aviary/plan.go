@@ -1,0 +1,141 @@
+package aviary
+
+import (
+	"fmt"
+
+	"github.com/abn-studio/studio/dataset"
+)
+
+// Options says how many pictures are made. WithDefaults fills zero fields.
+type Options struct {
+	Seed int64
+	// Pictures of each bird in each split. Validation and Test are multiples of 4, to be the same in every scene; Pool may be 0.
+	Train, Validation, Test, Pool int
+	// HomePercent is how many of a hundred training pictures show a bird in its home scene.
+	HomePercent int
+	// Parallel bounds how many pictures are drawn at once; 0 is one a core. The pictures do not depend on it.
+	Parallel int
+}
+
+// WithDefaults returns o with the shipped data set's figures in place of zeros.
+func (o Options) WithDefaults() Options {
+	if o.Seed == 0 {
+		o.Seed = 1
+	}
+	if o.Train == 0 {
+		o.Train = 200
+	}
+	if o.Validation == 0 {
+		o.Validation = 40
+	}
+	if o.Test == 0 {
+		o.Test = 80
+	}
+	if o.HomePercent == 0 {
+		o.HomePercent = 92
+	}
+	return o
+}
+
+// Validate reports the first field that makes no data set.
+func (o Options) Validate() error {
+	for _, field := range []struct {
+		name      string
+		value     int
+		low, high int
+		multiple  int
+	}{
+		{"pictures of each bird for training", o.Train, 1, 10000, 1},
+		{"pictures of each bird for validation", o.Validation, 4, 10000, 4},
+		{"pictures of each bird for test", o.Test, 4, 10000, 4},
+		{"pictures of each bird in the pool", o.Pool, 0, 10000, 1},
+		{"percentage at home", o.HomePercent, 25, 100, 1},
+	} {
+		if field.value < field.low || field.value > field.high || field.value%field.multiple != 0 {
+			return fmt.Errorf("%s: %d, want %d to %d in steps of %d", field.name, field.value, field.low, field.high, field.multiple)
+		}
+	}
+	return nil
+}
+
+// Groups of pictures for worst-group accuracy: where the scene tells the bird, and where it misleads.
+const (
+	Home = "home"
+	Away = "away"
+)
+
+// Picture says what one picture shows.
+type Picture struct {
+	Name  string // file below the root: "train/owl/0007.png"
+	Split string
+	Bird  Bird
+	Scene Scene
+}
+
+// Group is Home where the bird is in its home scene, else Away. On test, where scenes are balanced,
+// Away is three pictures in four, and its accuracy is what a classifier has left without the scene.
+func (p Picture) Group() string {
+	if p.Scene == p.Bird.Home {
+		return Home
+	}
+	return Away
+}
+
+// Mask is the file of the picture's mask below the root.
+func (p Picture) Mask() string { return "masks/" + p.Name }
+
+// Plan lists the pictures of a data set. Validation and test show every bird in every scene equally
+// often; in train and pool HomePercent of each bird's pictures are at home, the others evenly elsewhere.
+func Plan(o Options) []Picture {
+	o = o.WithDefaults()
+	var out []Picture
+	for _, split := range []struct {
+		name     string
+		count    int
+		balanced bool
+	}{
+		{dataset.Train, o.Train, false}, {dataset.Validation, o.Validation, true},
+		{dataset.Test, o.Test, true}, {dataset.Pool, o.Pool, false},
+	} {
+		for index, bird := range Birds() {
+			var scenes []Scene
+			if split.balanced {
+				for i := range split.count {
+					scenes = append(scenes, Scenes()[i%4])
+				}
+			} else {
+				scenes = biased(bird, index, split.count, o.HomePercent)
+			}
+			r := newRandom(o.Seed, "plan", split.name, bird.Name)
+			r.shuffle(len(scenes), func(i, j int) { scenes[i], scenes[j] = scenes[j], scenes[i] })
+			for i, scene := range scenes {
+				out = append(out, Picture{
+					Name:  fmt.Sprintf("%s/%s/%04d.png", split.name, bird.Name, i),
+					Split: split.name, Bird: bird, Scene: scene,
+				})
+			}
+		}
+	}
+	return out
+}
+
+// biased lists scenes of which homePercent are the bird's own and the rest the others in turn; index
+// moves where the turn starts, so that no scene is favoured by remainders.
+func biased(bird Bird, index, count, homePercent int) []Scene {
+	var others []Scene
+	for _, scene := range Scenes() {
+		if scene != bird.Home {
+			others = append(others, scene)
+		}
+	}
+	home := (count*homePercent + 50) / 100
+	scenes := make([]Scene, 0, count)
+	for i := range count {
+		if i < home {
+			scenes = append(scenes, bird.Home)
+		} else {
+			scenes = append(scenes, others[(i+index)%3])
+		}
+	}
+	return scenes
+}
