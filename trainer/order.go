@@ -57,7 +57,7 @@ func (o *order) count() int { return (o.rows() + o.batchSize - 1) / o.batchSize 
 // of one row would leave batch statistics undefined behind a global pooling, so it takes a second
 // from the batch before it.
 func (o *order) epoch(epoch int) [][]row {
-	rng := rand.NewPCG(uint64(o.seed), uint64(epoch))
+	rng := newOrderSource(o.seed, epoch)
 	plain := shuffled(rng, o.plain)
 	var edited []int
 	for range o.repeat {
@@ -93,6 +93,9 @@ func (o *order) epoch(epoch int) [][]row {
 	}
 	return out
 }
+
+// newOrderSource is the generator of one epoch: PCG-DXSM, as math/rand/v2 defines it.
+func newOrderSource(seed int64, epoch int) *rand.PCG { return rand.NewPCG(uint64(seed), uint64(epoch)) }
 
 // shuffled returns a permutation of list: Fisher and Yates, written out so that an order stored by its
 // seed does not depend on a library's next version. The modulo's bias is below 2⁻⁴⁰ for any list that fits in memory.

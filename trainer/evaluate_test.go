@@ -1,0 +1,136 @@
+package trainer
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+func TestEvaluationFigures(t *testing.T) {
+	t.Parallel()
+	mask := attention.Map{Height: 1, Width: 2, Values: []float32{1, 0}}
+	m := attention.Map{Height: 1, Width: 2, Values: []float32{0.75, 0.25}}
+	samples := []Sample{
+		{Label: 0, Group: "water", Mask: mask},
+		{Label: 1, Group: "water", Edited: mask},
+		{Label: 1, Group: "shore"},
+		{Label: 6},
+	}
+	logits := [][]float32{
+		{math.Log2E * 0, 0, 0, 0, 0, 0, -100},
+		{0, float32(math.Log(3)), -100, -100, -100, -100, -100},
+		{9, 1, 2, 3, 4, 5, 6},
+		{5, 4, 3, 2, 1, 0, 4},
+	}
+	var results []Result
+	for i, s := range samples {
+		results = append(results, judge(s, []float32{0, 0, 0, 0, 0, 0, 1}, logits[i], m))
+	}
+	if r := results[0]; !r.Correct || math.Abs(r.Confidence-1./6) > 1e-6 || math.Abs(r.Inside-0.75) > 1e-6 || r.MapDistance != -1 {
+		t.Errorf("first: %+v", r)
+	}
+	if r := results[1]; !r.Correct || math.Abs(r.Confidence-0.75) > 1e-6 || r.Inside != -1 || math.Abs(r.MapDistance-math.Sqrt(2)/4) > 1e-6 {
+		t.Errorf("second: %+v", r)
+	}
+	if r := results[2]; r.Correct || r.Top5 || r.Predicted != 0 {
+		t.Errorf("third: %+v", r)
+	}
+	if r := results[3]; r.Correct || !r.Top5 || !r.AttCorrect {
+		t.Errorf("fourth: %+v", r)
+	}
+	e := Summarize(samples, results)
+	if e.Images != 4 || e.Top1 != 0.5 || e.Top5 != 0.75 || e.AttTop1 != 0.25 {
+		t.Errorf("figures: %+v", e)
+	}
+	if e.WorstGroup == nil || *e.WorstGroup != (GroupFigure{"shore", 1, 0}) || len(e.Groups) != 2 {
+		t.Errorf("groups: %+v, worst %+v", e.Groups, e.WorstGroup)
+	}
+	if e.Inside == nil || e.Inside.Images != 1 || e.Inside.Area != 0.5 {
+		t.Errorf("inside: %+v", e.Inside)
+	}
+	if len(e.PerClass) != 3 || e.PerClass[1] != (ClassFigure{Class: 1, Images: 2, Top1: 0.5}) {
+		t.Errorf("per class: %+v", e.PerClass)
+	}
+	if empty := Summarize(nil, nil); empty.Images != 0 || empty.WorstGroup != nil {
+		t.Errorf("nothing: %+v", empty)
+	}
+}
+
+// Two networks whose true difference is known: the 95% interval must hold it in about 95 of 100
+// held-out sets, and its width must be that of the paired difference.
+func TestBootstrapCoversTheTruth(t *testing.T) {
+	t.Parallel()
+	const sets, n, fix, spoil = 200, 300, 0.12, 0.04 // the candidate mends 12% of images and spoils 4%
+	correct := mean(func(r Result) float64 { return one(r.Correct) })
+	rng := rand.New(rand.NewPCG(11, 12))
+	covered, width := 0, 0.0
+	samples := make([]Sample, n)
+	strata := strataOf(samples, func(int) bool { return true })
+	for set := range sets {
+		control, candidate := make([]Result, n), make([]Result, n)
+		for i := range n {
+			u := rng.Float64()
+			control[i].Correct = u >= fix && u < 0.7
+			candidate[i].Correct = u < 0.7-spoil
+		}
+		got := pairedBootstrap(candidate, control, strata, correct, uint64(set))
+		if got.Low <= fix-spoil && fix-spoil <= got.High {
+			covered++
+		}
+		width += (got.High - got.Low) / sets
+	}
+	if share := float64(covered) / sets; share < 0.90 || share > 0.99 {
+		t.Errorf("the interval held the truth in %.3f of cases, want about 0.95", share)
+	}
+	// Each image contributes +1, −1 or 0: variance fix + spoil − (fix − spoil)².
+	want := 2 * 1.96 * math.Sqrt((fix+spoil-(fix-spoil)*(fix-spoil))/n)
+	if width < 0.9*want || width > 1.1*want {
+		t.Errorf("mean width %.4f, theory says %.4f", width, want)
+	}
+}
+
+func TestBootstrapIsSeededAndStratified(t *testing.T) {
+	t.Parallel()
+	samples := []Sample{{Group: "a"}, {Group: "b"}, {Group: "a"}, {Group: "b"}, {Group: "b"}}
+	strata := strataOf(samples, func(i int) bool { return i != 4 })
+	if len(strata) != 2 || len(strata[0]) != 2 || len(strata[1]) != 2 {
+		t.Fatalf("strata %v", strata)
+	}
+	// Where every image of a group is alike, resampling within groups changes nothing.
+	control := make([]Result, 5)
+	candidate := []Result{{Correct: true}, {}, {Correct: true}, {}, {}}
+	correct := mean(func(r Result) float64 { return one(r.Correct) })
+	if got := pairedBootstrap(candidate, control, strata, correct, 1); got != (Interval{0.5, 0.5, 0.5}) {
+		t.Errorf("stratified: %+v", got)
+	}
+	whole := [][]int{{0, 1, 2, 3}}
+	a, b := pairedBootstrap(candidate, control, whole, correct, 1), pairedBootstrap(candidate, control, whole, correct, 1)
+	if a != b || a.Low >= 0.5 || a.High <= 0.5 {
+		t.Errorf("unstratified: %+v and %+v", a, b)
+	}
+	worst := worstGroup(samples)
+	if got := worst(candidate, []int{0, 1, 2, 3, 4}); got != 0 {
+		t.Errorf("worst group %v", got)
+	}
+}
+
+func TestHeadlineSaysWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		m       Measure
+		against string
+		want    string
+	}{
+		{Measure{Difference: 0.031, Low: 0.008, High: 0.054, Images: 1120}, "the control", "Maps were worth +3.1 points of accuracy (95% 0.8 to 5.4, 1120 images) over the control."},
+		{Measure{Difference: -0.02, Low: -0.03, High: -0.01, Images: 500}, "the control", "Maps were worth −2.0 points of accuracy (95% −3.0 to −1.0, 500 images) against the control: they did harm."},
+		{Measure{Difference: 0.004, Low: -0.009, High: 0.017, Images: 500}, "the control", "No clear difference in accuracy: +0.4 points (95% −0.9 to 1.7, 500 images) against the control."},
+		{Measure{Difference: 0, Low: 0, High: 0, Images: 10}, "the control", "No clear difference in accuracy: 0.0 points (95% 0.0 to 0.0, 10 images) against the control."},
+		{Measure{Difference: 0.1, Low: 0.05, High: 0.15, Images: 10}, "the parent", "The round was worth +10.0 points of accuracy (95% 5.0 to 15.0, 10 images) over the parent."},
+	} {
+		if got := headline(c.m, c.against); got != c.want {
+			t.Errorf("got  %q\nwant %q", got, c.want)
+		}
+	}
+}
