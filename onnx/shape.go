@@ -1,0 +1,217 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrShape says that a graph's shapes do not fit together, or that a value nobody makes is read.
+var ErrShape = errors.New("shapes do not fit")
+
+// ErrGraph says that a graph is not well-formed: a value made twice, or read before it is made.
+var ErrGraph = errors.New("graph is not well-formed")
+
+// Inferred is what static inference found out about a model's values.
+type Inferred struct {
+	// Values gives type and shape of every input, initializer and node output. A shape that could not
+	// be told is nil, an axis that could not Unknown().
+	Values map[string]ValueInfo
+
+	known map[string]*value
+}
+
+// InferShapes is Infer for callers that need no constants.
+func InferShapes(m *Model, inputs map[string]Shape) (map[string]ValueInfo, error) {
+	inferred, err := Infer(m, inputs)
+	if err != nil {
+		return nil, err
+	}
+	return inferred.Values, nil
+}
+
+// Infer works out type and shape of every value, from the shapes of the graph's inputs: those given here
+// by name, else those the file declares. Axes may be symbolic: a batch named "N" stays "N" through
+// convolutions, flattening and the shape arithmetic exporters write, whose integers are followed as
+// constants. An operator this package does not know leaves its outputs with what the file declares for
+// them. Shapes that contradict each other give an error that names the node (ErrShape).
+func Infer(m *Model, inputs map[string]Shape) (*Inferred, error) {
+	inf := &inference{opset: m.Opset(), values: make(map[string]*value, 2*len(m.Graph.Nodes)), declared: map[string]*ValueInfo{}}
+	if err := inf.start(m.Graph, inputs); err != nil {
+		return nil, err
+	}
+	for _, n := range m.Graph.Nodes {
+		if err := inf.node(n); err != nil {
+			return nil, fmt.Errorf("%v: %w", n, err)
+		}
+	}
+	out := &Inferred{Values: make(map[string]ValueInfo, len(inf.values)), known: inf.values}
+	for name, v := range inf.values {
+		out.Values[name] = ValueInfo{Name: name, Type: v.dtype, Shape: v.shape}
+	}
+	return out, nil
+}
+
+// Shape is the shape of a value; nil where it is not known or there is no such value.
+func (inf *Inferred) Shape(name string) Shape { return inf.Values[name].Shape }
+
+// Constant is the value's content where it does not depend on the graph's inputs and is known: an initializer,
+// or the outcome of shape arithmetic (at most maxConstant elements). Else nil.
+func (inf *Inferred) Constant(name string) *Tensor {
+	v := inf.known[name]
+	if v == nil {
+		return nil
+	}
+	return v.asTensor(name)
+}
+
+// inference is one run over a graph.
+type inference struct {
+	opset    int64
+	values   map[string]*value
+	declared map[string]*ValueInfo // what the file says of node outputs
+}
+
+func (inf *inference) start(g *Graph, inputs map[string]Shape) error {
+	for _, t := range g.Initializers {
+		if inf.values[t.Name] != nil {
+			return fmt.Errorf("%w: initializer %q stands twice", ErrGraph, t.Name)
+		}
+		inf.values[t.Name] = valueOf(t)
+	}
+	for _, in := range g.Inputs {
+		if inf.values[in.Name] != nil {
+			continue // an initializer that older files repeat among the inputs
+		}
+		v := &value{dtype: in.Type, shape: in.Shape}
+		if given, ok := inputs[in.Name]; ok {
+			v.shape = given
+		}
+		inf.values[in.Name] = v
+	}
+	for _, list := range [][]*ValueInfo{g.ValueInfo, g.Outputs} {
+		for _, v := range list {
+			inf.declared[v.Name] = v
+		}
+	}
+	return nil
+}
+
+// node infers the outputs of one node.
+func (inf *inference) node(n *Node) error {
+	c := &call{Node: n, opset: inf.opset, in: make([]*value, len(n.Inputs)), out: make([]*value, len(n.Outputs))}
+	for i, name := range n.Inputs {
+		if name == "" {
+			continue
+		}
+		if c.in[i] = inf.values[name]; c.in[i] == nil {
+			return fmt.Errorf("%w: it reads %q, which nothing before it makes", ErrGraph, name)
+		}
+	}
+	for i := range c.out {
+		c.out[i] = &value{}
+	}
+	rule, known := shapeRules[n.Op]
+	if known && n.IsOp(n.Op) {
+		if err := c.ready(); err != nil {
+			return err
+		}
+		if err := rule(c); err != nil {
+			return err
+		}
+	}
+	for i, name := range n.Outputs {
+		if name == "" {
+			continue
+		}
+		if inf.values[name] != nil {
+			return fmt.Errorf("%w: it makes %q, which exists already", ErrGraph, name)
+		}
+		inf.values[name] = c.out[i].declaredAs(inf.declared[name])
+	}
+	return nil
+}
+
+// call is one node with what is known of its inputs; a rule fills out.
+type call struct {
+	*Node
+	opset int64
+	in    []*value
+	out   []*value
+}
+
+// ready makes sure that a rule may look at its first input and output without asking.
+func (c *call) ready() error {
+	if len(c.out) == 0 {
+		return fmt.Errorf("%w: it has no output", ErrGraph)
+	}
+	switch c.Op {
+	case "Constant", "RandomNormal", "RandomUniform":
+		return nil
+	}
+	if len(c.in) == 0 || c.in[0] == nil {
+		return fmt.Errorf("%w: its first input is missing", ErrGraph)
+	}
+	return nil
+}
+
+// input is the i-th input, or nil where it is left out.
+func (c *call) input(i int) *value {
+	if i < len(c.in) {
+		return c.in[i]
+	}
+	return nil
+}
+
+// need is the i-th input, which must be there.
+func (c *call) need(i int) (*value, error) {
+	if v := c.input(i); v != nil {
+		return v, nil
+	}
+	return nil, fmt.Errorf("%w: input %d is missing", ErrGraph, i)
+}
+
+// ints is a list of integers that is an attribute in older operator sets and the i-th input in newer ones.
+// given is false where the node says nothing; known is false where the input is not a known constant.
+func (c *call) ints(attribute string, i int) (values []int64, given, known bool) {
+	if a := c.Attr(attribute); a != nil && a.Type == AttributeInts {
+		return a.Ints, true, true
+	}
+	v := c.input(i)
+	if v == nil {
+		return nil, false, true
+	}
+	values, known = v.int64s()
+	return values, true, known
+}
+
+// axis resolves a possibly negative axis of a value of this rank.
+func axis(a int64, rank int) (int, error) {
+	if a < 0 {
+		a += int64(rank)
+	}
+	if a < 0 || a >= int64(rank) {
+		return 0, fmt.Errorf("%w: axis %d of a value with %d axes", ErrShape, a, rank)
+	}
+	return int(a), nil
+}
+
+// axes resolves a list of axes into a set.
+func axes(list []int64, rank int) (map[int]bool, error) {
+	set := make(map[int]bool, len(list))
+	for _, a := range list {
+		i, err := axis(a, rank)
+		if err != nil {
+			return nil, err
+		}
+		set[i] = true
+	}
+	return set, nil
+}
+
+// wantRank reports a value of another rank; one that is not known passes.
+func wantRank(v *value, what string, rank int) error {
+	if v.shape != nil && len(v.shape) != rank {
+		return fmt.Errorf("%w: %s has shape %v, want %d axes", ErrShape, what, v.shape, rank)
+	}
+	return nil
+}

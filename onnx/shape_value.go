@@ -1,0 +1,228 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+// maxConstant bounds the elements of the constants that inference computes with; shape arithmetic needs a
+// handful. Initializers are constants whatever their size.
+const maxConstant = 1024
+
+// value is what inference knows of one value of the graph.
+type value struct {
+	dtype  DataType
+	shape  Shape
+	tensor *Tensor   // an initializer or attribute, as it stands in the file
+	ints   []integer // elements of an integer or boolean value; nil: not known
+	floats []float64 // elements of a floating-point value; nil: not known
+}
+
+// integer is an element of a value that shapes are computed from: a number, the size of a symbolic axis, or unknown.
+type integer struct {
+	v       int64
+	name    string
+	unknown bool
+}
+
+func (e integer) fixed() bool { return e.name == "" && !e.unknown }
+
+func integerOf(d Dim) integer {
+	return integer{v: max(d.Size, 0), name: d.Name, unknown: d.Name == "" && d.Size < 0}
+}
+
+// dim is the axis whose size is e; a negative number is no size.
+func (e integer) dim() Dim {
+	switch {
+	case e.name != "":
+		return Dim{Name: e.name}
+	case e.unknown || e.v < 0:
+		return Unknown()
+	}
+	return Fixed(e.v)
+}
+
+// valueOf describes a constant of the file; small ones are decoded.
+func valueOf(t *Tensor) *value {
+	v := &value{dtype: t.Type, shape: ShapeOf(t.Dims...), tensor: t}
+	if v.shape == nil {
+		v.shape = Shape{}
+	}
+	n, err := t.Elements()
+	if err != nil || n > maxConstant {
+		return v
+	}
+	if t.Type.IsFloat() {
+		if t.Type == Double && int64(len(t.Raw)) == 8*n {
+			v.floats = decode(t.Raw, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
+		} else if floats, err := t.Float32s(); err == nil {
+			v.floats = make([]float64, len(floats))
+			for i, f := range floats {
+				v.floats[i] = float64(f)
+			}
+		}
+	} else if ints, err := t.Int64s(); err == nil {
+		v.ints = make([]integer, len(ints))
+		for i, x := range ints {
+			v.ints[i] = integer{v: x}
+		}
+	}
+	return v
+}
+
+// constant reports whether every element is known as a number.
+func (v *value) constant() bool {
+	if v.tensor != nil || v.floats != nil {
+		return true
+	}
+	return v.ints != nil && !slices.ContainsFunc(v.ints, func(e integer) bool { return !e.fixed() })
+}
+
+// int64s are the elements of an integer value, with ok false where one is not a known number.
+func (v *value) int64s() (list []int64, ok bool) {
+	if v.ints == nil {
+		return nil, false
+	}
+	list = make([]int64, len(v.ints))
+	for i, e := range v.ints {
+		if !e.fixed() {
+			return nil, false
+		}
+		list[i] = e.v
+	}
+	return list, true
+}
+
+// asTensor is the value's content under a name; nil where it is not known.
+func (v *value) asTensor(name string) *Tensor {
+	if v.tensor != nil {
+		t := v.tensor.Clone()
+		t.Name = name
+		return t
+	}
+	dims, ok := v.shape.Sizes()
+	if !ok || !v.constant() {
+		return nil
+	}
+	t := &Tensor{Name: name, Type: v.dtype, Dims: dims, Raw: []byte{}}
+	for _, e := range v.ints {
+		switch v.dtype {
+		case Int64:
+			t.Raw = binary.LittleEndian.AppendUint64(t.Raw, uint64(e.v))
+		case Int32:
+			t.Raw = binary.LittleEndian.AppendUint32(t.Raw, uint32(e.v))
+		case Bool, Int8, Uint8:
+			t.Raw = append(t.Raw, byte(e.v))
+		default:
+			return nil
+		}
+	}
+	for _, f := range v.floats {
+		switch v.dtype {
+		case Float:
+			t.Raw = binary.LittleEndian.AppendUint32(t.Raw, math.Float32bits(float32(f)))
+		case Double:
+			t.Raw = binary.LittleEndian.AppendUint64(t.Raw, math.Float64bits(f))
+		default:
+			return nil
+		}
+	}
+	if t.check() != nil {
+		return nil
+	}
+	return t
+}
+
+// copyElements takes over what is known of another value's elements, for operators that only change the shape.
+func (v *value) copyElements(from *value) {
+	v.ints, v.floats = from.ints, from.floats
+	if from.tensor != nil && v.ints == nil && v.floats == nil {
+		if dims, ok := v.shape.Sizes(); ok {
+			t := from.tensor.Clone()
+			t.Dims = dims
+			v.tensor = t
+		}
+	}
+}
+
+// elements is the number of elements, with ok false where it is not known or beyond maxConstant.
+func (s Shape) elements() (n int, ok bool) {
+	sizes, ok := s.Sizes()
+	if !ok {
+		return 0, false
+	}
+	total := int64(1)
+	for _, size := range sizes {
+		if total *= size; total > maxConstant {
+			return 0, false
+		}
+	}
+	return int(total), true
+}
+
+// gatherElements fills v (whose shape is set) with elements of from, where source gives the flat index in
+// from of the element at a position of v.
+func (v *value) gatherElements(from *value, source func(position []int64) int) {
+	n, ok := v.shape.elements()
+	if !ok || from.ints == nil && from.floats == nil {
+		return
+	}
+	sizes, _ := v.shape.Sizes()
+	if from.ints != nil {
+		v.ints = make([]integer, 0, n)
+	} else {
+		v.floats = make([]float64, 0, n)
+	}
+	position := make([]int64, len(sizes))
+	for range n {
+		i := source(position)
+		if from.ints != nil {
+			v.ints = append(v.ints, from.ints[i])
+		} else {
+			v.floats = append(v.floats, from.floats[i])
+		}
+		for a := len(position) - 1; a >= 0; a-- {
+			if position[a]++; position[a] < sizes[a] {
+				break
+			}
+			position[a] = 0
+		}
+	}
+}
+
+// strides are the row-major strides of a fully known shape.
+func (s Shape) strides() []int64 {
+	strides := make([]int64, len(s))
+	step := int64(1)
+	for i := len(s) - 1; i >= 0; i-- {
+		strides[i] = step
+		step *= s[i].Size
+	}
+	return strides
+}
+
+// declaredAs fills what inference left open from what the file declares. A declared batch of another
+// size is not believed: only axes behind the first are taken over.
+func (v *value) declaredAs(d *ValueInfo) *value {
+	if d == nil {
+		return v
+	}
+	if v.dtype == 0 {
+		v.dtype = d.Type
+	}
+	if v.shape == nil && d.Shape != nil {
+		v.shape = slices.Clone(d.Shape)
+		return v
+	}
+	if len(v.shape) != len(d.Shape) {
+		return v
+	}
+	for i := 1; i < len(v.shape); i++ {
+		if v.shape[i] == Unknown() {
+			v.shape = slices.Clone(v.shape)
+			v.shape[i] = d.Shape[i]
+		}
+	}
+	return v
+}
