@@ -28,21 +28,45 @@ type (
 	}
 	// roundRequest is annotator.RoundSettings with every field optional: the default stands in for what is absent.
 	roundRequest struct {
-		Strategy     string  `json:"strategy,omitempty" enum:"attention,both" doc:"Which branches are updated."`
-		Gamma        float64 `json:"gamma,omitempty" doc:"Scale of L_map."`
-		MapLoss      string  `json:"map_loss,omitempty" enum:"l2,mse,l1" doc:"l2 is the paper's."`
-		Epochs       int     `json:"epochs,omitempty"`
-		BatchSize    int     `json:"batch_size,omitempty"`
-		LearningRate float64 `json:"learning_rate,omitempty"`
-		Momentum     float64 `json:"momentum,omitempty"`
-		WeightDecay  float64 `json:"weight_decay,omitempty"`
-		Schedule     string  `json:"schedule,omitempty" enum:"cosine,step,constant"`
-		BatchNorm    string  `json:"batch_norm,omitempty" enum:"frozen,batch"`
-		Flip         bool    `json:"flip,omitempty"`
-		Seed         int64   `json:"seed,omitempty"`
-		Engine       string  `json:"engine,omitempty"`
+		Strategy     *string  `json:"strategy,omitempty" enum:"attention,both" doc:"Which branches are updated."`
+		Gamma        *float64 `json:"gamma,omitempty" doc:"Scale of L_map."`
+		MapLoss      *string  `json:"map_loss,omitempty" enum:"l2,mse,l1" doc:"l2 is the paper's."`
+		Epochs       *int     `json:"epochs,omitempty"`
+		BatchSize    *int     `json:"batch_size,omitempty"`
+		LearningRate *float64 `json:"learning_rate,omitempty" doc:"Its peak."`
+		Momentum     *float64 `json:"momentum,omitempty"`
+		WeightDecay  *float64 `json:"weight_decay,omitempty"`
+		Schedule     *string  `json:"schedule,omitempty" enum:"cosine,step,constant"`
+		BatchNorm    *string  `json:"batch_norm,omitempty" enum:"frozen,batch" doc:"Whose statistics a kept BatchNorm uses."`
+		Flip         *bool    `json:"flip,omitempty" doc:"Horizontal flips, the map flipped too."`
+		Seed         *int64   `json:"seed,omitempty"`
+		Engine       *string  `json:"engine,omitempty" enum:"ort,gorgonia"`
 	}
 )
+
+// over is the settings with what the request says in place of theirs.
+func (r roundRequest) over(s annotator.RoundSettings) annotator.RoundSettings {
+	put(&s.Strategy, r.Strategy)
+	put(&s.Gamma, r.Gamma)
+	put(&s.MapLoss, r.MapLoss)
+	put(&s.Epochs, r.Epochs)
+	put(&s.BatchSize, r.BatchSize)
+	put(&s.LearningRate, r.LearningRate)
+	put(&s.Momentum, r.Momentum)
+	put(&s.WeightDecay, r.WeightDecay)
+	put(&s.Schedule, r.Schedule)
+	put(&s.BatchNorm, r.BatchNorm)
+	put(&s.Flip, r.Flip)
+	put(&s.Seed, r.Seed)
+	put(&s.Engine, r.Engine)
+	return s
+}
+
+func put[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
 
 // rounds registers fine-tuning.
 func (a *api) rounds() {
@@ -63,7 +87,7 @@ func (a *api) rounds() {
 	}
 	handle(a, annotator.RoleAdmin, created(post("startRound", "/projects/{project}/rounds", "Start a round from the active version")),
 		func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[roundMade], error) {
-			round, err := a.server.service.StartRound(ctx, actor, in.Project, annotator.RoundSettings(in.Body), in.Key)
+			round, err := a.server.service.StartRound(ctx, actor, in.Project, in.Body.over(annotator.DefaultRoundSettings()), in.Key)
 			return &answer[roundMade]{roundMade{round}}, err
 		})
 	handle(a, annotator.RoleAnnotator, get("round", "/rounds/{round}", "One round"),

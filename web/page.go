@@ -119,7 +119,9 @@ func (s *Server) frame(r *http.Request, title string) templates.Frame {
 }
 
 // render answers with a page.
-func (v *visit) render(c templ.Component) error { return v.server.render(v.ResponseWriter, v.Request, http.StatusOK, c) }
+func (v *visit) render(c templ.Component) error {
+	return v.server.render(v.ResponseWriter, v.Request, http.StatusOK, c)
+}
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

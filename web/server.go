@@ -22,8 +22,8 @@ type Config struct {
 	Service      *annotator.Service
 	SessionStore scs.Store // where sessions live, such as pgxstore.New(pool)
 
-	Logger  *slog.Logger           // slog.Default() where nil
-	Metrics *prometheus.Registry   // /metrics shows it; a fresh one where nil
+	Logger  *slog.Logger                // slog.Default() where nil
+	Metrics *prometheus.Registry        // /metrics shows it; a fresh one where nil
 	Ready   func(context.Context) error // whether requests can be served (/readyz); always where nil
 
 	PublicURL      string   // how people reach the studio, "https://studio.example.org"; https makes cookies secure

@@ -1,0 +1,210 @@
+package templates
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// Queue is the view model of the contact sheet.
+type Queue struct {
+	Query  QueueQuery
+	Page   annotator.TaskPage
+	Facets annotator.Facets
+}
+
+// QueueQuery is what the address of a queue says; the zero value is the work to be done.
+type QueueQuery struct {
+	State     string // a TaskState, "all", or "" for what is still to be painted
+	Label     *int
+	Predicted *int
+	From, To  int // confidence in tenths, [From, To); 0, 0: any
+	Author    *int64
+	Search    string
+	Cursor    string
+}
+
+// todo are the states of work to be done.
+var todo = []annotator.TaskState{annotator.TaskOpen, annotator.TaskLeased, annotator.TaskChangesRequested}
+
+// ParseQueueQuery reads an address; what it does not understand it leaves out.
+func ParseQueueQuery(v url.Values) QueueQuery {
+	q := QueueQuery{State: v.Get("state"), Search: v.Get("q"), Cursor: v.Get("cursor")}
+	number := func(key string) *int {
+		if n, err := strconv.Atoi(v.Get(key)); err == nil && n >= 0 {
+			return &n
+		}
+		return nil
+	}
+	q.Label, q.Predicted = number("label"), number("predicted")
+	if n := number("author"); n != nil {
+		author := int64(*n)
+		q.Author = &author
+	}
+	if from, to := number("from"), number("to"); from != nil && to != nil && *from < *to && *to <= 10 {
+		q.From, q.To = *from, *to
+	}
+	known := q.State == "" || q.State == "all"
+	for _, s := range queueStates {
+		known = known || q.State == string(s)
+	}
+	if !known {
+		q.State = ""
+	}
+	return q
+}
+
+// Filter is the query as the service takes it.
+func (q QueueQuery) Filter(project string) annotator.TaskFilter {
+	f := annotator.TaskFilter{Project: project, Label: q.Label, Predicted: q.Predicted, Author: q.Author, Search: q.Search, Cursor: q.Cursor}
+	switch q.State {
+	case "":
+		f.States = todo
+	case "all":
+	default:
+		f.States = []annotator.TaskState{annotator.TaskState(q.State)}
+	}
+	if q.To > 0 {
+		low, high := float32(q.From)/10, float32(q.To)/10
+		f.MinConfidence = &low
+		if q.To < 10 {
+			high = math.Nextafter32(high, 0) // bins are half open
+		}
+		f.MaxConfidence = &high
+	}
+	return f
+}
+
+// values is the query as an address says it.
+func (q QueueQuery) values() url.Values {
+	v := url.Values{}
+	set := func(key, value string) {
+		if value != "" {
+			v.Set(key, value)
+		}
+	}
+	set("state", q.State)
+	set("q", q.Search)
+	if q.Label != nil {
+		set("label", strconv.Itoa(*q.Label))
+	}
+	if q.Predicted != nil {
+		set("predicted", strconv.Itoa(*q.Predicted))
+	}
+	if q.Author != nil {
+		set("author", id(*q.Author))
+	}
+	if q.To > 0 {
+		set("from", strconv.Itoa(q.From))
+		set("to", strconv.Itoa(q.To))
+	}
+	return v
+}
+
+// address is the queue's address with changes: With("label", "3", "predicted", "") and so on.
+func (q QueueQuery) address(changes ...string) string {
+	v := q.values()
+	for i := 0; i+1 < len(changes); i += 2 {
+		if changes[i+1] == "" {
+			v.Del(changes[i])
+		} else {
+			v.Set(changes[i], changes[i+1])
+		}
+	}
+	if len(v) == 0 {
+		return "queue"
+	}
+	return "queue?" + v.Encode()
+}
+
+// filtered reports whether the query leaves anything out besides what is done.
+func (q QueueQuery) filtered() bool {
+	return q.Label != nil || q.Predicted != nil || q.Author != nil || q.To > 0 || q.Search != "" || q.State != ""
+}
+
+var queueStates = []annotator.TaskState{annotator.TaskOpen, annotator.TaskLeased, annotator.TaskChangesRequested,
+	annotator.TaskSubmitted, annotator.TaskApproved, annotator.TaskSkipped}
+
+// stateFilter is one line of the state filter.
+type stateFilter struct {
+	key, word string
+	count     int
+	on        bool
+}
+
+func (v Queue) states() []stateFilter {
+	sum := 0
+	for _, s := range todo {
+		sum += v.Facets.States[s]
+	}
+	list := []stateFilter{{"", "To do", sum, v.Query.State == ""}}
+	all := 0
+	for _, s := range queueStates {
+		n := v.Facets.States[s]
+		all += n
+		list = append(list, stateFilter{string(s), stateWord(s), n, v.Query.State == string(s)})
+	}
+	return append(list, stateFilter{"all", "All", all, v.Query.State == "all"})
+}
+
+// labelCount is one line of the class filter.
+type labelCount struct{ index, count int }
+
+// labels lists the classes, most frequent first.
+func (v Queue) labels() []labelCount {
+	var list []labelCount
+	for _, index := range slices.Sorted(maps.Keys(v.Facets.Labels)) {
+		list = append(list, labelCount{index, v.Facets.Labels[index]})
+	}
+	slices.SortStableFunc(list, func(a, b labelCount) int { return cmp.Compare(b.count, a.count) })
+	return list
+}
+
+// matrixSide bounds the confusion matrix: more classes than this cannot be hit with a finger.
+const matrixSide = 14
+
+// matrixCell is one pair of the confusion matrix, placed and shaded.
+type matrixCell struct {
+	annotator.ConfusionPair
+	row, column int
+	shade       float64 // of the most frequent pair
+}
+
+// matrix places the most confused classes on a small square; classes in their own order.
+func (v Queue) matrix() (classes []int, cells []matrixCell) {
+	seen := map[int]bool{}
+	most := 0
+	for _, p := range v.Facets.Confusion { // most frequent first
+		for _, c := range []int{p.Label, p.Predicted} {
+			if !seen[c] && len(seen) < matrixSide {
+				seen[c] = true
+			}
+		}
+		most = max(most, p.Count)
+	}
+	classes = slices.Sorted(maps.Keys(seen))
+	at := map[int]int{}
+	for i, c := range classes {
+		at[c] = i
+	}
+	for _, p := range v.Facets.Confusion {
+		if seen[p.Label] && seen[p.Predicted] {
+			cells = append(cells, matrixCell{p, at[p.Label], at[p.Predicted], float64(p.Count) / float64(most)})
+		}
+	}
+	return classes, cells
+}
+
+// pairs are the confusions named in words under the matrix.
+func (v Queue) pairs() []annotator.ConfusionPair { return v.Facets.Confusion[:min(6, len(v.Facets.Confusion))] }
+
+// is reports whether an optional filter is set to n.
+func is[N comparable](filter *N, n N) bool { return filter != nil && *filter == n }
+
+// histogramTop is the largest bin, at least 1.
+func (v Queue) histogramTop() int { return max(1, slices.Max(v.Facets.Histogram[:])) }
