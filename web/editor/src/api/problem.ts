@@ -1,0 +1,24 @@
+// How a request can fail, as the editor tells failures apart.
+
+import type { Edit } from "./types.ts";
+
+/** The server could not be reached, or is not able to answer now: the same request may work later. */
+export class Unreachable extends Error {}
+
+/** The answer was an RFC 9457 problem. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    /** Of a stale save: the latest revision. */
+    readonly current: Edit | undefined,
+  ) {
+    super(detail || title);
+  }
+}
+
+/** Whether a failure is one of the network or of a server that is away for a moment. */
+export const passing = (error: unknown): boolean =>
+  error instanceof Unreachable ||
+  (error instanceof Problem && (error.status === 429 || error.status === 408 || error.status >= 500));

@@ -1,0 +1,377 @@
+// One person's work at the editor: opens a task, wires map, scores, saves and lease together, and goes on to the next
+// after a submission or a skip. Nothing here touches the page.
+
+import { Client, wireMap } from "./api/client.ts";
+import { passing, Problem } from "./api/problem.ts";
+import type { Edit, Scores, TaskDetail } from "./api/types.ts";
+import { MapDocument } from "./document.ts";
+import { Editor } from "./editor.ts";
+import { Emitter } from "./emitter.ts";
+import { checksum, fromWire, sameBits } from "./grid.ts";
+import { decodeHistory, encodeHistory } from "./history_codec.ts";
+import { LeaseKeeper } from "./lease.ts";
+import { Autosave, type SaveState } from "./save/autosave.ts";
+import type { Journal } from "./save/journal.ts";
+import { LiveScores } from "./scores.ts";
+import { Stopwatch } from "./stopwatch.ts";
+
+export type Phase =
+  | { readonly kind: "loading"; readonly what: string }
+  | { readonly kind: "working" }
+  | { readonly kind: "reading"; readonly why: string } // the map can be looked at, not changed
+  | { readonly kind: "sending"; readonly what: string } // submitting or skipping
+  | { readonly kind: "empty" } // no task is waiting
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface DeskEvents {
+  opened: TaskDetail;
+  phase: Phase;
+  save: SaveState;
+  scores: void;
+  /** One sentence for everybody, screen readers included. */
+  notice: string;
+  /** The answer flipped; in words. */
+  flip: string;
+  /** Submit was asked for a map that is the model's to the bit. */
+  untouched: void;
+}
+
+const taskStateWords: Partial<Record<TaskDetail["state"], string>> = {
+  submitted: "Submitted: it waits for review",
+  approved: "Approved: it trains the next round",
+  skipped: "Skipped",
+};
+
+export class Desk extends Emitter<DeskEvents> {
+  detail: TaskDetail | null = null;
+  phase: Phase = { kind: "loading", what: "Opening the task" };
+  /** The answer with the model's own map, and with the map as it is now; null until known. */
+  before: Scores | null = null;
+  after: Scores | null = null;
+  autosave: Autosave | null = null;
+  /** Tasks finished since the page was opened. */
+  finished = 0;
+  private scores: LiveScores | null = null;
+  private lease: LeaseKeeper | null = null;
+  private watch = new Stopwatch();
+  private shown = 0; // scores seen of this task
+
+  constructor(
+    readonly editor: Editor,
+    readonly client: Client,
+    private readonly journal: Journal,
+  ) {
+    super();
+    editor.on("values", () => this.rescore(false));
+    editor.on("settled", () => {
+      this.watch.sign();
+      this.lease?.sign();
+      this.rescore(true);
+      this.autosave?.changed();
+    });
+    editor.on("notice", (words) => this.emit("notice", words));
+  }
+
+  get saveState(): SaveState {
+    return this.autosave?.state ?? { kind: "untouched" };
+  }
+
+  /** Opens a task, taking it if that is possible. */
+  async open(detail: TaskDetail): Promise<void> {
+    this.leaveTask();
+    this.detail = null; // nothing is saved or scored while the next one is set up
+    if (!detail.lease?.mine && ["open", "leased", "changes-requested"].includes(detail.state)) {
+      try {
+        detail = await this.client.claim(detail.id);
+      } catch (error) {
+        const why = error instanceof Problem ? error.message : "The studio can't be reached: reload to take the task";
+        return this.setUp(detail, why);
+      }
+    }
+    this.setUp(detail, detail.lease?.mine ? "" : (taskStateWords[detail.state] ?? "Somebody else paints this one"));
+  }
+
+  /** Opens a task by its number. */
+  async openTask(id: number): Promise<void> {
+    if (!(await this.putDown())) return;
+    await this.during("Opening the task", async () => this.open(await this.client.task(id)));
+  }
+
+  /** Hands the map to review and goes on to the next task. A map that is the model's own has to be meant. */
+  async submit(): Promise<void> {
+    const { detail, autosave } = this;
+    if (!detail || !autosave || this.phase.kind !== "working") return;
+    this.editor.document.commit();
+    if (this.editor.document.source !== "model" && this.editor.document.isModels) return this.emit("untouched", undefined);
+    this.become({ kind: "sending", what: "Submitting" });
+    if (!(await autosave.flush())) return this.backToWork(this.whyUnsaved());
+    try {
+      await this.client.submit(detail.id, autosave.revision);
+    } catch (error) {
+      return this.backToWork(`Not submitted: ${reason(error)}`);
+    }
+    this.finished++;
+    this.emit("notice", "Submitted for review");
+    await this.next();
+  }
+
+  /** Submits the model's own map, confirmed as it is. */
+  async submitModels(): Promise<void> {
+    this.editor.whole("model");
+    await this.submit();
+  }
+
+  async skip(why: string): Promise<void> {
+    const { detail, autosave } = this;
+    if (!detail || this.phase.kind !== "working") return;
+    this.become({ kind: "sending", what: "Skipping" });
+    if (autosave && !(await autosave.flush())) return this.backToWork(this.whyUnsaved());
+    try {
+      await this.client.skip(detail.id, why);
+    } catch (error) {
+      return this.backToWork(`Not skipped: ${reason(error)}`);
+    }
+    this.finished++;
+    this.emit("notice", "Skipped");
+    await this.next();
+  }
+
+  /** Leases and opens the next task of the project. */
+  async next(): Promise<void> {
+    const project = this.detail?.project.slug ?? this.project;
+    if (!project) return;
+    await this.during("Fetching the next task", async () => {
+      const detail = await this.client.next(project);
+      if (detail) return this.open(detail);
+      this.leaveTask();
+      this.become({ kind: "empty" });
+    });
+  }
+
+  /** Takes a task whose lease was lost again, and saves what is unsaved. */
+  async takeAgain(): Promise<void> {
+    const { detail, autosave } = this;
+    if (!detail || !autosave) return;
+    try {
+      await this.client.claim(detail.id);
+      autosave.resume();
+      if (!autosave.dirty) autosave.changed();
+    } catch (error) {
+      this.emit("notice", `Not taken: ${reason(error)}`);
+    }
+  }
+
+  /** Ends a conflict. Theirs becomes a step on top of mine, so that undo still leads back to it. */
+  resolve(side: "mine" | "theirs"): void {
+    const state = this.saveState;
+    if (state.kind !== "conflict" || !this.autosave) return;
+    if (side === "mine") return this.autosave.keepMine();
+    const { autosave } = this;
+    this.autosave = null; // taking the saved map is no change to save
+    this.editor.document.replace("Other version", fromWire(state.current.map), sourceOf(state.current));
+    this.autosave = autosave;
+    autosave.keptTheirs();
+  }
+
+  /** The connection is back. */
+  online(): void {
+    this.autosave?.resume();
+  }
+
+  /** The page is being hidden or left. */
+  hidden(): void {
+    this.editor.document.commit();
+    this.autosave?.leave();
+  }
+
+  /** Whether leaving the page now could lose something: unsaved, and the browser would not keep it either. */
+  get wouldLose(): boolean {
+    return this.autosave !== null && this.autosave.dirty && !this.autosave.journaled;
+  }
+
+  private project: string | undefined;
+
+  private setUp(detail: TaskDetail, readOnly: string): void {
+    this.detail = detail;
+    this.project = detail.project.slug;
+    const model = fromWire(detail.prediction.map);
+    const { h, w } = detail.prediction.map;
+    const edit = detail.edit;
+    const saved = edit ? fromWire(edit.map) : model;
+    const document = new MapDocument(h, w, model, saved);
+    if (edit) document.source = sourceOf(edit);
+    this.restore(document, edit?.history);
+    const recovered = readOnly ? "none" : this.recover(document, detail, saved);
+    this.editor.readOnly = readOnly !== "";
+    this.editor.open(document, { region: detail.view, whole: oriented(detail) });
+    this.before = this.after = null;
+    this.shown = 0;
+    this.watch = new Stopwatch();
+    this.startScores(detail, document);
+    if (!readOnly) this.startSaving(detail, document, edit, recovered);
+    this.emit("opened", detail);
+    this.become(readOnly ? { kind: "reading", why: readOnly } : { kind: "working" });
+    this.emit("save", this.saveState);
+    if (recovered === "newer") this.emit("notice", "Strokes that had not been saved are back");
+  }
+
+  private restore(document: MapDocument, wire: unknown): void {
+    const history = decodeHistory(wire, document.values);
+    if (history) document.history.restore(history.steps, history.position, history.dropped);
+  }
+
+  /** Puts unacknowledged strokes of this browser back; says how they stand to what the server has. */
+  private recover(document: MapDocument, detail: TaskDetail, saved: Float32Array): "none" | "newer" | "conflict" {
+    const entry = this.journal.read(detail.id, saved.length);
+    if (!entry || (entry.user !== 0 && entry.user !== detail.lease?.user_id)) return "none";
+    const sameSource = entry.source === document.source;
+    if (sameBits(entry.values, saved) && sameSource) {
+      this.journal.remove(detail.id);
+      return "none";
+    }
+    document.values.set(entry.values);
+    document.source = entry.source;
+    this.restore(document, entry.history);
+    const revision = detail.edit?.revision ?? 0;
+    // The server may have the save whose answer never came: then what is here goes on from it.
+    return entry.base === revision || (detail.edit && entry.sent === checksum(saved)) ? "newer" : "conflict";
+  }
+
+  private startSaving(detail: TaskDetail, document: MapDocument, edit: Edit | undefined, recovered: string): void {
+    const autosave = new Autosave(
+      detail.id, detail.lease?.user_id ?? 0, document, edit?.revision ?? 0, this.journal,
+      (d, base, last) => this.client.save(detail.id, {
+        base_revision: base,
+        source: d.source,
+        map: wireMap(d.rows, d.columns, d.values),
+        // A request that outlives the page may carry 64 KiB in all.
+        history: encodeHistory(d.history, d.values, last ? 24 << 10 : undefined),
+        provenance: this.provenance(detail, d),
+      }, last),
+    );
+    autosave.on("state", (state) => this.emit("save", state));
+    this.autosave = autosave;
+    this.lease = new LeaseKeeper(() => this.client.renew(detail.id), (message) => autosave.lose(message));
+    if (recovered === "newer") autosave.changed();
+    if (recovered === "conflict" && edit) autosave.startConflict(edit);
+  }
+
+  /** Scores the model's own map once, which also warms the image's features, and then every change. */
+  private startScores(detail: TaskDetail, document: MapDocument): void {
+    const ask = (values: Float32Array, signal?: AbortSignal) =>
+      this.client.score(detail.id, wireMap(document.rows, document.columns, values), signal);
+    const scores = (this.scores = new LiveScores(ask));
+    scores.on("scores", (s) => this.scored(s));
+    scores.on("failed", (error) => {
+      if (!passing(error)) this.emit("notice", `No score: ${reason(error)}`);
+    });
+    ask(document.model).then(
+      (s) => {
+        if (this.scores !== scores) return;
+        this.before = s;
+        if (!this.after && document.isModels) this.after = s;
+        this.emit("scores", undefined);
+      },
+      () => undefined, // the stored prediction stands in
+    );
+    if (!document.isModels) scores.changed(() => document.values, true);
+  }
+
+  private rescore(final: boolean): void {
+    if (!this.detail) return;
+    const { document } = this.editor;
+    this.scores?.changed(() => document.values, final);
+  }
+
+  private scored(scores: Scores): void {
+    const was = (this.after ?? this.before)?.top[0]?.class ?? this.detail?.prediction.class;
+    this.after = scores;
+    this.shown++;
+    this.emit("scores", undefined);
+    const now = scores.top[0];
+    if (!now || was === undefined || now.class === was) return;
+    const label = this.detail?.image.label;
+    const judged = label === undefined ? "now" : now.class === label ? "now right" : "now wrong";
+    this.emit("flip", `${judged}: ${now.name}`);
+  }
+
+  private provenance(detail: TaskDetail, document: MapDocument): unknown {
+    return {
+      editor: 1,
+      version_id: detail.version.id,
+      model_hash: detail.version.model_hash,
+      preprocessing: detail.version.manifest ?? null,
+      source_map: detail.edit ? `revision ${detail.edit.revision}` : "model",
+      strokes: Object.fromEntries(document.tally),
+      seconds: this.watch.seconds,
+      feedback: { kind: "live scores, top 5 before and after", shown: this.shown },
+    };
+  }
+
+  /** Saves what is unsaved before another task is opened; false if that failed (and said so). */
+  private async putDown(): Promise<boolean> {
+    this.editor.document.commit();
+    if (!this.autosave?.dirty) return true;
+    await this.autosave.flush();
+    return true; // what could not be saved is in the journal, and comes back with the task
+  }
+
+  private leaveTask(): void {
+    this.editor.cancel();
+    this.scores?.close();
+    this.autosave?.close();
+    this.lease?.close();
+    this.scores = this.autosave = this.lease = null;
+  }
+
+  private async during(what: string, work: () => Promise<void>): Promise<void> {
+    this.become({ kind: "loading", what });
+    try {
+      await work();
+    } catch (error) {
+      this.become({ kind: "failed", message: `${what} failed: ${reason(error)}` });
+    }
+  }
+
+  private backToWork(notice: string): void {
+    this.become({ kind: "working" });
+    this.emit("notice", notice);
+  }
+
+  private whyUnsaved(): string {
+    const state = this.saveState;
+    switch (state.kind) {
+      case "conflict":
+        return "Choose between the two versions first";
+      case "lost":
+        return `Not saved: ${state.message}`;
+      case "refused":
+        return `Not saved: ${state.message}`;
+      default:
+        return "The studio can't be reached. The map is kept here: submit again when the connection is back";
+    }
+  }
+
+  private become(phase: Phase): void {
+    this.phase = phase;
+    this.emit("phase", phase);
+  }
+}
+
+const sourceOf = (edit: Edit): "painted" | "model" => (edit.source === "model" ? "model" : "painted");
+
+const reason = (error: unknown): string =>
+  passing(error) && !(error instanceof Problem)
+    ? "the studio can't be reached. Check the connection and try again"
+    : error instanceof Error ? error.message : String(error);
+
+/**
+ * The oriented original's rectangle. An image stores its size before EXIF orientation; where the model's view
+ * sticks out of it the picture was turned.
+ */
+function oriented(detail: TaskDetail): { x: number; y: number; width: number; height: number } {
+  const { width, height } = detail.image;
+  const { view } = detail;
+  const turned = view.x + view.width > width + 1 || view.y + view.height > height + 1;
+  return { x: 0, y: 0, width: turned ? height : width, height: turned ? width : height };
+}

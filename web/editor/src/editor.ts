@@ -1,0 +1,367 @@
+// The editor without a screen: a document, tools, a view of it, and what pointer and keys do. The browser's
+// interface draws it and feeds it; tests drive it directly.
+
+import { MapDocument } from "./document.ts";
+import { Emitter } from "./emitter.ts";
+import { Placement, Viewport, screenPoint, type MapPoint, type Region, type ScreenPoint } from "./geometry.ts";
+import { clampValue } from "./grid.ts";
+import { keyDown, keyUp, type KeyInput } from "./input/keys.ts";
+import { PointerChain, type PointerSample } from "./input/pointer.ts";
+import { oppositeMode } from "./mode.ts";
+import type { Settings } from "./settings.ts";
+import { BrushTool } from "./tools/brush.ts";
+import { FloodTool, PickTool } from "./tools/click.ts";
+import { PanTool } from "./tools/pan.ts";
+import { BoxTool, LassoTool } from "./tools/shape.ts";
+import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
+import { runWhole, type WholeOperation } from "./whole.ts";
+
+/** What the editor asks of whoever runs it. */
+export type Command = "submit" | "skip" | "help" | "escape";
+
+export interface EditorEvents {
+  opened: void;
+  /** Values changed, perhaps in the middle of a stroke. */
+  values: void;
+  /** A step was made, undone or redone. */
+  settled: void;
+  /** Tool, view, selection, hover or cell cursor: something to draw or to show has changed. */
+  changed: void;
+  /** The cell cursor moved or its cell changed: say it. */
+  cell: number;
+  command: Command;
+  /** One sentence for the status line and for screen readers. */
+  notice: string;
+}
+
+/** What the pictures need besides the map. */
+export interface Scene {
+  readonly region: Region; // the model's view, in pixels of the oriented original
+  readonly whole: Region; // the oriented original
+}
+
+export class Editor extends Emitter<EditorEvents> implements ToolContext {
+  document: MapDocument;
+  placement: Placement;
+  scene: Scene;
+  viewport: Viewport;
+  readOnly = false;
+  /** C is held: the model's own map is shown. */
+  showModel = false;
+  showDifference = false;
+  showWhole = false;
+  /** Where a hovering pointer is; null when it is elsewhere, or a finger. */
+  hover: ScreenPoint | null = null;
+  /** The cell the keyboard is on; -1 until arrows are used. */
+  cell = -1;
+  /** The pen's pressure right now, which the cursor shows; 1 elsewhere. */
+  pressure = 1;
+  private readonly tools: Record<ToolName, Tool>;
+  private chosen: ToolName = "brush";
+  private before: ToolName = "brush"; // the tool that the picker goes back to
+  private panning = false; // Space is held
+  private strokeTool: Tool | null = null;
+  private fitted = true;
+  private readonly chain: PointerChain;
+  private unsubscribe: (() => void)[] = [];
+
+  constructor(readonly settings: Settings) {
+    super();
+    this.document = new MapDocument(1, 1, new Float32Array(1));
+    this.placement = new Placement({ x: 0, y: 0, width: 1, height: 1 }, 1, 1);
+    this.scene = { region: this.placement.region, whole: this.placement.region };
+    this.viewport = Viewport.fit(100, 100, this.scene.region);
+    this.tools = {
+      brush: new BrushTool("brush", this),
+      eraser: new BrushTool("eraser", this),
+      smooth: new BrushTool("smooth", this),
+      lasso: new LassoTool(this),
+      box: new BoxTool(this),
+      flood: new FloodTool(this),
+      pick: new PickTool(this),
+      pan: new PanTool(this),
+    };
+    this.chain = new PointerChain({
+      down: (s) => this.strokeDown(s),
+      move: (s) => this.strokeTool?.onMove(this.toolEvent(s)),
+      up: (s) => {
+        this.strokeTool?.onUp(this.toolEvent(s));
+        this.strokeTool = null;
+      },
+      cancel: () => {
+        this.strokeTool?.onCancel();
+        this.strokeTool = null;
+      },
+      pinch: (from, to, factor) => {
+        this.setViewport(this.viewport.panned(to.x - from.x, to.y - from.y).zoomed(factor, to));
+      },
+    });
+    settings.on("changed", () => this.redraw());
+  }
+
+  /** Starts on another map. */
+  open(document: MapDocument, scene: Scene): void {
+    this.cancel();
+    for (const stop of this.unsubscribe) stop();
+    this.document = document;
+    this.scene = scene;
+    this.placement = new Placement(scene.region, document.rows, document.columns);
+    this.showModel = this.showDifference = this.showWhole = false;
+    this.cell = -1;
+    this.unsubscribe = [
+      document.on("values", () => this.emit("values", undefined)),
+      document.on("settled", () => this.emit("settled", undefined)),
+      document.on("selection", () => this.redraw()),
+    ];
+    this.fit();
+    this.emit("opened", undefined);
+    this.emit("values", undefined);
+  }
+
+  // --- tools
+
+  get tool(): ToolName {
+    return this.panning ? "pan" : this.chosen;
+  }
+
+  get activeTool(): Tool {
+    return this.tools[this.tool];
+  }
+
+  get busy(): boolean {
+    return this.chain.stroking;
+  }
+
+  choose(tool: ToolName): void {
+    this.cancel();
+    if (tool === "pick" && this.chosen !== "pick") this.before = this.chosen;
+    this.chosen = tool;
+    this.redraw();
+  }
+
+  holdPan(held: boolean): void {
+    if (this.panning === held) return;
+    if (!this.busy) this.panning = held;
+    else if (!held) this.panning = false;
+    this.redraw();
+  }
+
+  /** X: paints the opposite. Set swaps its strength with the other one; add and subtract swap. */
+  swap(): void {
+    const { settings } = this;
+    const mode = settings.get("mode");
+    if (mode !== "set") return settings.set("mode", oppositeMode(mode));
+    const strength = settings.get("strength");
+    settings.set("strength", settings.get("other"));
+    settings.set("other", strength);
+  }
+
+  /** I: takes the value under the pointer or the cell cursor, or else waits for a click. */
+  pick(): void {
+    const cell = this.hover ? this.placement.cellAt(this.toMap(this.hover)) : this.cell;
+    if (cell >= 0) this.picked(this.document.values[cell] ?? 0);
+    else this.choose("pick");
+  }
+
+  picked(value: number): void {
+    this.settings.set("strength", value);
+    if (this.chosen === "pick") this.chosen = this.before === "eraser" || this.before === "smooth" ? "brush" : this.before;
+    this.emit("notice", `strength ${value.toFixed(2)}`);
+    this.redraw();
+  }
+
+  whole(operation: WholeOperation): void {
+    if (this.refused()) return;
+    this.cancel();
+    if (!runWhole(operation, this.document)) this.emit("notice", "Draw a box or a lasso first, then keep what is inside");
+  }
+
+  /** Paints the selection with the brush's mode and strength, or with zeros. */
+  fillSelection(erase = false): void {
+    const selection = this.document.selection;
+    if (!selection || this.refused()) return;
+    const { settings } = this;
+    const stroke = erase
+      ? this.document.begin("Erase inside", { mode: "set", strength: 0, hardness: 1 }, 1)
+      : this.document.begin("Fill", { mode: settings.get("mode"), strength: settings.get("strength"), hardness: 1 }, 1);
+    stroke.fill(new Float32Array(this.document.values.length).fill(1));
+    this.document.commit();
+  }
+
+  deselect(): void {
+    this.document.select(null);
+  }
+
+  undo(): void {
+    if (!this.refused() && !this.document.undo()) this.emit("notice", "Nothing to undo");
+  }
+
+  redo(): void {
+    if (!this.refused() && !this.document.redo()) this.emit("notice", "Nothing to redo");
+  }
+
+  travel(position: number): void {
+    if (!this.refused()) this.document.travel(position);
+  }
+
+  /** Gives up a stroke under way. */
+  cancel(): void {
+    this.chain.cancel();
+    this.document.cancel();
+  }
+
+  // --- the keyboard's cell
+
+  moveCell(rows: number, columns: number): void {
+    const { document } = this;
+    if (this.cell < 0) this.cell = Math.floor(document.rows / 2) * document.columns + Math.floor(document.columns / 2);
+    else {
+      const clamp = (v: number, limit: number) => Math.min(limit - 1, Math.max(0, v));
+      const row = clamp(Math.floor(this.cell / document.columns) + rows, document.rows);
+      this.cell = row * document.columns + clamp((this.cell % document.columns) + columns, document.columns);
+    }
+    this.emit("cell", this.cell);
+    this.redraw();
+  }
+
+  /** Changes the keyboard's cell by `by`; `again` while the key is held down. */
+  nudge(by: number, again: boolean): void {
+    if (this.refused()) return;
+    if (this.cell < 0) return this.moveCell(0, 0);
+    const before = this.document.values[this.cell] ?? 0;
+    // Rounded to the step, so that ten presses of + from 0 make exactly 1.
+    this.document.setCell("Cell", this.cell, clampValue(Math.round((before + by) * 1000) / 1000), again);
+    this.emit("cell", this.cell);
+  }
+
+  /** One dab of the brush on the keyboard's cell. */
+  dabCell(): void {
+    if (this.refused() || this.cell < 0) return;
+    const tool = this.tools[this.chosen];
+    const { columns } = this.document;
+    const map = { x: (this.cell % columns) + 0.5, y: Math.floor(this.cell / columns) + 0.5 } as MapPoint;
+    const e: ToolEvent = { screen: this.toScreen(map), map, pressure: 1, shift: false, alt: false };
+    tool.onDown(e);
+    tool.onUp(e);
+    this.emit("cell", this.cell);
+  }
+
+  // --- view
+
+  toMap(p: ScreenPoint): MapPoint {
+    return this.placement.toMap(this.viewport.toImage(p));
+  }
+
+  toScreen(p: MapPoint): ScreenPoint {
+    return this.viewport.toScreen(this.placement.toImage(p));
+  }
+
+  pan(dx: number, dy: number): void {
+    this.setViewport(this.viewport.panned(dx, dy));
+  }
+
+  zoom(factor: number, at?: ScreenPoint): void {
+    this.setViewport(this.viewport.zoomed(factor, at ?? screenPoint(this.viewport.width / 2, this.viewport.height / 2)));
+  }
+
+  fit(): void {
+    const region = this.showWhole ? this.scene.whole : this.scene.region;
+    this.viewport = Viewport.fit(this.viewport.width, this.viewport.height, region);
+    this.fitted = true;
+    this.redraw();
+  }
+
+  resize(width: number, height: number): void {
+    if (width <= 0 || height <= 0) return;
+    this.viewport = this.viewport.resized(width, height);
+    if (this.fitted) this.fit();
+    else this.redraw();
+  }
+
+  toggleWhole(): void {
+    this.showWhole = !this.showWhole;
+    this.fit();
+  }
+
+  toggleDifference(): void {
+    this.showDifference = !this.showDifference;
+    this.redraw();
+  }
+
+  holdModel(held: boolean): void {
+    if (this.showModel === held) return;
+    this.showModel = held;
+    this.redraw();
+  }
+
+  redraw(): void {
+    this.emit("changed", undefined);
+  }
+
+  // --- input
+
+  pointerDown(s: PointerSample): void {
+    this.cell = -1;
+    this.pressure = s.pressure;
+    this.chain.down(s);
+  }
+
+  pointerMove(s: PointerSample): void {
+    this.hover = s.type === "touch" ? null : s.point;
+    this.pressure = s.type === "pen" && this.busy ? s.pressure : 1;
+    this.chain.move(s);
+    this.redraw();
+  }
+
+  pointerUp(s: PointerSample): void {
+    this.pressure = 1;
+    this.chain.up(s);
+  }
+
+  pointerLost(id: number): void {
+    this.chain.lost(id);
+  }
+
+  pointerLeft(): void {
+    this.hover = null;
+    this.redraw();
+  }
+
+  /** Whether the key meant something here. */
+  keyDown(k: KeyInput): boolean {
+    return keyDown(this, k);
+  }
+
+  keyUp(k: KeyInput): boolean {
+    return keyUp(this, k);
+  }
+
+  private setViewport(viewport: Viewport): void {
+    this.viewport = viewport;
+    this.fitted = false;
+    this.redraw();
+  }
+
+  private refused(): boolean {
+    if (this.readOnly) this.emit("notice", "This map can be looked at, not changed");
+    return this.readOnly;
+  }
+
+  private strokeDown(s: PointerSample): void {
+    const pan = s.button === 1 || this.tool === "pan";
+    if (!pan && s.button !== 0) return;
+    if (!pan && s.alt) return void this.pickAt(s.point);
+    if (!pan && this.tool !== "pick" && this.refused()) return;
+    this.strokeTool = pan ? this.tools.pan : this.tools[this.chosen];
+    this.strokeTool.onDown(this.toolEvent(s));
+  }
+
+  private pickAt(p: ScreenPoint): void {
+    const cell = this.placement.cellAt(this.toMap(p));
+    if (cell >= 0) this.picked(this.document.values[cell] ?? 0);
+  }
+
+  private toolEvent(s: PointerSample): ToolEvent {
+    return { screen: s.point, map: this.toMap(s.point), pressure: s.pressure, shift: s.shift, alt: s.alt };
+  }
+}

@@ -1,0 +1,24 @@
+// Numbers and times as the interface writes them.
+
+/** A map value: two digits, three where the third says something near zero. */
+export const value = (v: number): string => (v > 0 && v < 0.01 ? v.toFixed(3) : v.toFixed(2));
+
+/** A probability as the answer panel shows it: ".61", "1.00". */
+export const probability = (p: number): string => p.toFixed(2).replace(/^0(?=\.)/, "");
+
+/** What the attention mechanism does to a feature under a value: "1.72×". */
+export const gain = (v: number, mechanism: string): string => `${(mechanism === "M" ? v : 1 + v).toFixed(2)}×`;
+
+export const percent = (v: number): string => `${Math.round(v * 100)} %`;
+
+/** "just now", "8 s ago", "3 min ago". */
+export function ago(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 2) return "just now";
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
+  return `${Math.round(seconds / 3600)} h ago`;
+}
+
+/** The last part of a slash-separated path. */
+export const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);

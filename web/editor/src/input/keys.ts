@@ -1,0 +1,111 @@
+// The keyboard: one table, from which the help overlay is made too.
+
+import type { Editor } from "../editor.ts";
+import { colorMapNames } from "../colormap.ts";
+import { views } from "../settings.ts";
+
+export interface KeyInput {
+  readonly key: string;
+  readonly code: string; // physical key, for what depends on place rather than letter
+  readonly ctrl: boolean; // Control, or Command on a Mac
+  readonly shift: boolean;
+  readonly alt: boolean;
+  readonly repeat: boolean;
+}
+
+interface Binding {
+  readonly keys: string; // for the help overlay
+  readonly does: string;
+  readonly group: "Paint" | "Map" | "View" | "Cell" | "Task";
+  matches(k: KeyInput): boolean;
+  run(e: Editor, k: KeyInput): void;
+}
+
+const next = <T>(list: readonly T[], now: T, step = 1): T =>
+  list[(list.indexOf(now) + step + list.length) % list.length] ?? now;
+
+const plain = (letter: string) => (k: KeyInput) => !k.ctrl && !k.alt && !k.shift && k.key.toLowerCase() === letter;
+const ctrl = (letter: string, shift = false) => (k: KeyInput) =>
+  k.ctrl && k.shift === shift && k.key.toLowerCase() === letter;
+const named = (...names: string[]) => (k: KeyInput) => !k.ctrl && !k.alt && names.includes(k.key);
+// Where [ needs AltGr, browsers report Ctrl and Alt with it.
+const bracket = (open: boolean) => (k: KeyInput) =>
+  k.key === (open ? "[" : "]") || k.key === (open ? "{" : "}") || (!k.ctrl && k.code === (open ? "BracketLeft" : "BracketRight"));
+
+function size(e: Editor, larger: boolean, hardness: boolean): void {
+  const s = e.settings;
+  if (hardness) s.set("hardness", Math.round((s.get("hardness") + (larger ? 0.1 : -0.1)) * 10) / 10);
+  else s.set("size", Math.round(s.get("size") * (larger ? 1.15 : 1 / 1.15) * 100) / 100);
+}
+
+function tool(keys: string, letter: string, does: string, name: Parameters<Editor["choose"]>[0]): Binding {
+  return { keys, does, group: "Paint", matches: plain(letter), run: (e) => e.choose(name) };
+}
+
+export const bindings: readonly Binding[] = [
+  tool("B", "b", "Brush", "brush"),
+  tool("E", "e", "Eraser", "eraser"),
+  tool("S", "s", "Smooth", "smooth"),
+  tool("R", "r", "Select a box", "box"),
+  tool("L", "l", "Select with a lasso", "lasso"),
+  tool("F", "f", "Flood fill", "flood"),
+  { keys: "[ ]", does: "Smaller, larger brush", group: "Paint", matches: (k) => bracket(true)(k) || bracket(false)(k),
+    run: (e, k) => size(e, bracket(false)(k), k.shift) },
+  { keys: "⇧[ ⇧]", does: "Softer, harder brush", group: "Paint", matches: () => false, run: () => undefined },
+  { keys: "1 … 9 0", does: "Strength 0.1 … 0.9, 1.0", group: "Paint", matches: (k) => !k.ctrl && !k.alt && /^[0-9]$/.test(k.key),
+    run: (e, k) => e.settings.set("strength", k.key === "0" ? 1 : Number(k.key) / 10) },
+  { keys: "X", does: "Paint the opposite (strength ⇄ 0, add ⇄ subtract)", group: "Paint", matches: plain("x"), run: (e) => e.swap() },
+  { keys: "I", does: "Pick the value under the pointer (or Alt-click)", group: "Paint", matches: plain("i"), run: (e) => e.pick() },
+  { keys: "Ctrl Z", does: "Undo", group: "Map", matches: ctrl("z"), run: (e) => e.undo() },
+  { keys: "Ctrl ⇧Z, Ctrl Y", does: "Redo", group: "Map", matches: (k) => ctrl("z", true)(k) || ctrl("y")(k), run: (e) => e.redo() },
+  { keys: "Enter", does: "Fill the selection, or dab on the cell", group: "Map", matches: named("Enter"),
+    run: (e) => (e.document.selection ? e.fillSelection() : e.dabCell()) },
+  { keys: "Delete", does: "Erase inside the selection", group: "Map", matches: named("Delete", "Backspace"), run: (e) => e.fillSelection(true) },
+  { keys: "K", does: "Keep inside the selection", group: "Map", matches: plain("k"), run: (e) => e.whole("keep") },
+  { keys: "Esc", does: "Give up the stroke, let go of the selection", group: "Map", matches: named("Escape"), run: (e) => escape(e) },
+  { keys: "C (hold)", does: "The model's map", group: "View", matches: plain("c"), run: (e) => e.holdModel(true) },
+  { keys: "D", does: "Difference to the model's map", group: "View", matches: plain("d"), run: (e) => e.toggleDifference() },
+  { keys: "V", does: "Cells, smooth, spotlight", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
+  { keys: "M", does: "Next colour map", group: "View", matches: plain("m"), run: (e) => e.settings.set("colorMap", next(colorMapNames, e.settings.get("colorMap"))) },
+  { keys: "G", does: "Grid", group: "View", matches: plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
+  { keys: "W", does: "Whole picture, the model's view outlined", group: "View", matches: plain("w"), run: (e) => e.toggleWhole() },
+  { keys: "Space (hold)", does: "Pan", group: "View", matches: named(" "), run: (e) => e.holdPan(true) },
+  { keys: "Wheel, Ctrl + −", does: "Zoom", group: "View", matches: (k) => k.ctrl && ["+", "=", "-"].includes(k.key), run: (e, k) => e.zoom(k.key === "-" ? 0.8 : 1.25) },
+  { keys: "Ctrl 0", does: "Fit", group: "View", matches: (k) => k.ctrl && k.key === "0", run: (e) => e.fit() },
+  { keys: "← ↑ → ↓", does: "Move over cells (⇧: by four)", group: "Cell", matches: named("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"),
+    run: (e, k) => {
+      const far = k.shift ? 4 : 1;
+      e.moveCell(k.key === "ArrowUp" ? -far : k.key === "ArrowDown" ? far : 0, k.key === "ArrowLeft" ? -far : k.key === "ArrowRight" ? far : 0);
+    } },
+  { keys: "+ −", does: "Change the cell by 0.05 (Alt: 0.01)", group: "Cell", matches: (k) => !k.ctrl && ["+", "=", "-", "_"].includes(k.key),
+    run: (e, k) => e.nudge((k.key === "-" || k.key === "_" ? -1 : 1) * (k.alt ? 0.01 : 0.05), k.repeat) },
+  { keys: "Ctrl Enter", does: "Submit", group: "Task", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
+  { keys: "Ctrl Space", does: "Skip", group: "Task", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
+  { keys: "?", does: "This help", group: "Task", matches: named("?"), run: (e) => e.emit("command", "help") },
+];
+
+function escape(e: Editor): void {
+  if (e.busy) e.cancel();
+  else if (e.document.selection) e.deselect();
+  else {
+    e.cell = -1;
+    e.emit("command", "escape");
+    e.redraw();
+  }
+}
+
+/** Runs what a key is bound to; false if it is bound to nothing. */
+export function keyDown(editor: Editor, k: KeyInput): boolean {
+  const binding = bindings.find((b) => b.matches(k));
+  if (!binding) return false;
+  binding.run(editor, k);
+  return true;
+}
+
+/** Ends what lasts while a key is held. */
+export function keyUp(editor: Editor, k: KeyInput): boolean {
+  if (k.key === " ") editor.holdPan(false);
+  else if (k.key.toLowerCase() === "c") editor.holdModel(false);
+  else return false;
+  return true;
+}

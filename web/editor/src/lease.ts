@@ -1,0 +1,39 @@
+// Keeps a task with the person who works on it: renews the lease while they do, and tells when it is gone.
+
+import { Problem } from "./api/problem.ts";
+
+const every = 4 * 60_000; // a lease lasts 15 minutes
+const idle = 10 * 60_000; // after this long without a sign of life it is let go
+
+export class LeaseKeeper {
+  private lastSign = Date.now();
+  private readonly timer: ReturnType<typeof setInterval>;
+
+  constructor(
+    private readonly renew: () => Promise<unknown>,
+    private readonly lost: (message: string) => void,
+  ) {
+    this.timer = setInterval(() => void this.tick(), every);
+  }
+
+  /** The person did something. */
+  sign(): void {
+    const slept = Date.now() - this.lastSign > idle;
+    this.lastSign = Date.now();
+    if (slept) void this.tick();
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private async tick(): Promise<void> {
+    if (Date.now() - this.lastSign > idle) return;
+    try {
+      await this.renew();
+    } catch (error) {
+      // A server that is away for a moment does not end the lease; saving tells if it has.
+      if (error instanceof Problem && error.status === 409) this.lost(error.message);
+    }
+  }
+}

@@ -1,0 +1,215 @@
+// Saves the map after every stroke. There is never more than one save under way; strokes made meanwhile go
+// with the next one. A save says which revision it was made from; if that is stale nothing is overwritten.
+//
+//   untouched ── stroke ──▶ pending ──▶ saving ──▶ saved
+//                              ▲          ├─ unreachable ──▶ offline ── backoff, or `online` ──▶ saving
+//                              │          ├─ 409, current ──▶ conflict ── mine ──▶ saving, theirs ──▶ saved
+//                              │          ├─ 409 ──▶ lost ── taken again ──▶ saving
+//                              └─ stroke ─┴─ 4xx ──▶ refused
+
+import { passing, Problem } from "../api/problem.ts";
+import type { Edit } from "../api/types.ts";
+import { Emitter } from "../emitter.ts";
+import { checksum } from "../grid.ts";
+import type { MapDocument } from "../document.ts";
+import type { Journal } from "./journal.ts";
+
+export type SaveState =
+  | { readonly kind: "untouched" }
+  | { readonly kind: "pending" }
+  | { readonly kind: "saving" }
+  | { readonly kind: "saved"; readonly at: number } // ms since the epoch
+  | { readonly kind: "offline"; readonly message: string }
+  | { readonly kind: "conflict"; readonly current: Edit }
+  | { readonly kind: "lost"; readonly message: string } // somebody else holds the task, or nobody
+  | { readonly kind: "refused"; readonly message: string };
+
+export const coalesce = 250; // ms that a save waits for another stroke
+const firstRetry = 1000;
+const lastRetry = 30_000;
+
+/** Sends one save; `last` while the page goes away. */
+export type Save = (document: MapDocument, base: number, last: boolean) => Promise<Edit>;
+
+export class Autosave extends Emitter<{ state: SaveState }> {
+  state: SaveState = { kind: "untouched" };
+  private made = 0; // changes made here
+  private kept = 0; // changes the server has acknowledged
+  private inFlight: Promise<void> | null = null;
+  private sent: string | null = null; // checksum of the map being saved
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private retry = firstRetry;
+  private closed = false;
+
+  constructor(
+    private readonly task: number,
+    private readonly user: number,
+    private readonly document: MapDocument,
+    /** The latest revision known; 0: none. */
+    public revision: number,
+    private readonly journal: Journal,
+    private readonly save: Save,
+  ) {
+    super();
+    if (revision > 0) this.state = { kind: "saved", at: Date.now() };
+  }
+
+  get dirty(): boolean {
+    return this.made > this.kept;
+  }
+
+  /** Whether the browser itself keeps what the server has not got. */
+  journaled = true;
+
+  /** A step was made, undone or redone. */
+  changed(): void {
+    this.made++;
+    this.note();
+    if (this.state.kind === "conflict" || this.state.kind === "lost") return; // until somebody decides
+    if (this.state.kind === "offline") return; // the next attempt takes it along
+    if (!this.inFlight) this.become({ kind: "pending" });
+    this.schedule(coalesce);
+  }
+
+  /** Starts from the stale side of a conflict: what is here was made from another revision than `current`. */
+  startConflict(current: Edit): void {
+    this.made++;
+    this.become({ kind: "conflict", current });
+  }
+
+  /** Saves what is unsaved now; true once the server has everything. */
+  async flush(): Promise<boolean> {
+    clearTimeout(this.timer);
+    while (this.dirty && !this.closed) {
+      if (this.state.kind === "conflict" || this.state.kind === "lost") return false;
+      const before = this.kept;
+      await (this.inFlight ?? this.attempt());
+      if (this.kept === before && this.dirty) return false;
+    }
+    return !this.closed;
+  }
+
+  /** The connection is back, or the task is held again. */
+  resume(): void {
+    if (this.closed || !this.dirty || this.state.kind === "conflict") return;
+    this.retry = firstRetry;
+    if (this.state.kind === "lost") this.become({ kind: "pending" });
+    this.schedule(0);
+  }
+
+  /** The task is somebody else's now. */
+  lose(message: string): void {
+    clearTimeout(this.timer);
+    this.become({ kind: "lost", message });
+  }
+
+  /** Ends a conflict by saving what is here on top of the other revision. */
+  keepMine(): void {
+    if (this.state.kind !== "conflict") return;
+    this.revision = this.state.current.revision;
+    this.become({ kind: "pending" });
+    this.note();
+    this.schedule(0);
+  }
+
+  /** Ends a conflict after the document has taken the other revision's map. */
+  keptTheirs(): void {
+    if (this.state.kind !== "conflict") return;
+    this.revision = this.state.current.revision;
+    this.settled();
+  }
+
+  /** The page goes away: sends what is unsaved if nothing is under way. The journal has it in any case. */
+  leave(): void {
+    if (this.closed || !this.dirty) return;
+    this.note();
+    if (!this.inFlight && this.state.kind !== "conflict" && this.state.kind !== "lost") void this.attempt(true);
+  }
+
+  /** Stops; what the server has not acknowledged stays in the journal. */
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private schedule(delay: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      if (!this.inFlight) void this.attempt();
+    }, delay);
+  }
+
+  private attempt(last = false): Promise<void> {
+    clearTimeout(this.timer);
+    this.inFlight = this.send(last).finally(() => {
+      this.inFlight = null;
+      if (!this.closed && this.dirty && this.state.kind === "saved") {
+        this.become({ kind: "pending" });
+        this.schedule(coalesce);
+      }
+    });
+    return this.inFlight;
+  }
+
+  private async send(last: boolean): Promise<void> {
+    const sending = this.made;
+    if (this.state.kind !== "offline") this.become({ kind: "saving" });
+    this.sent = checksum(this.document.values);
+    this.note();
+    try {
+      const edit = await this.save(this.document, this.revision, last);
+      this.revision = edit.revision;
+      this.kept = sending;
+      this.retry = firstRetry;
+      this.sent = null;
+      if (this.dirty) this.note();
+      else this.journal.remove(this.task);
+      this.become({ kind: "saved", at: Date.now() });
+    } catch (error) {
+      if (!this.closed) this.failed(error);
+    }
+  }
+
+  private failed(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    if (passing(error)) {
+      this.become({ kind: "offline", message });
+      this.schedule(this.retry);
+      this.retry = Math.min(lastRetry, this.retry * 2);
+      return;
+    }
+    if (error instanceof Problem && error.status === 409) {
+      const current = error.current;
+      if (!current) return this.become({ kind: "lost", message });
+      if (checksum(Float32Array.from(current.map.values)) === this.sent) {
+        // The other revision is the save whose answer was lost: this person's own.
+        this.revision = current.revision;
+        this.become({ kind: "pending" });
+        return this.schedule(0);
+      }
+      return this.become({ kind: "conflict", current });
+    }
+    const signedOut = error instanceof Problem && error.status === 401;
+    if (signedOut) this.schedule(this.retry = lastRetry);
+    this.become({ kind: "refused", message: signedOut ? "Signed out. Sign in in another tab and it is saved then" : message });
+  }
+
+  private settled(): void {
+    this.kept = this.made;
+    this.journal.remove(this.task);
+    this.become({ kind: "saved", at: Date.now() });
+  }
+
+  private note(): void {
+    const { document } = this;
+    if (this.closed) return;
+    this.journaled = this.journal.write(
+      this.task, this.user, this.revision, this.sent, document.values, document.source, document.history,
+    );
+  }
+
+  private become(state: SaveState): void {
+    this.state = state;
+    if (!this.closed) this.emit("state", state);
+  }
+}

@@ -1,0 +1,78 @@
+// What has been painted and not yet acknowledged by the server, in localStorage: written in the same task as the
+// stroke's end, so that neither a crash nor a lost connection loses a finished stroke.
+
+import { encodeHistory, fromBase64, historyBudget, toBase64, type WireHistory } from "../history_codec.ts";
+import type { History, Source } from "../history.ts";
+
+export interface JournalEntry {
+  readonly user: number; // whose work it is; 0 where it was not known
+  readonly base: number; // the revision it was made from
+  /** Checksum of the map that was being saved, whose answer may have been lost. */
+  readonly sent: string | null;
+  readonly values: Float32Array;
+  readonly source: Source;
+  readonly history: WireHistory;
+}
+
+interface Stored {
+  readonly v: 1;
+  readonly user: number;
+  readonly base: number;
+  readonly sent: string | null;
+  readonly source: Source;
+  readonly map: string; // base64 of little-endian float32
+  readonly history: WireHistory;
+}
+
+export type JournalStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+
+const key = (task: number): string => `abn-editor/journal/${task}`;
+
+export class Journal {
+  constructor(private readonly storage: JournalStorage | null) {}
+
+  /** Keeps the present state of a task; false where the browser keeps nothing. */
+  write(
+    task: number, user: number, base: number, sent: string | null,
+    values: Float32Array, source: Source, history: History,
+  ): boolean {
+    // Browsers keep about 5 MB a site; should this not fit, undo gives way to the map.
+    for (const budget of [historyBudget, historyBudget / 16, 0]) {
+      const stored: Stored = {
+        v: 1, user, base, sent, source,
+        map: toBase64(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+        history: encodeHistory(history, values, budget),
+      };
+      try {
+        if (!this.storage) return false;
+        this.storage.setItem(key(task), JSON.stringify(stored));
+        return true;
+      } catch {
+        // over quota: try with less
+      }
+    }
+    return false;
+  }
+
+  /** What is kept for a task, if its grid has `cells` cells. */
+  read(task: number, cells: number): JournalEntry | null {
+    try {
+      const stored = JSON.parse(this.storage?.getItem(key(task)) ?? "null") as Stored | null;
+      if (stored?.v !== 1) return null;
+      const bytes = fromBase64(stored.map);
+      if (bytes.length !== 4 * cells) return null;
+      const { user, base, sent, source, history } = stored;
+      return { user, base, sent, source, history, values: new Float32Array(bytes.buffer) };
+    } catch {
+      return null;
+    }
+  }
+
+  remove(task: number): void {
+    try {
+      this.storage?.removeItem(key(task));
+    } catch {
+      // forbidden storage holds nothing
+    }
+  }
+}
