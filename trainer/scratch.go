@@ -1,0 +1,212 @@
+package trainer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// ScratchSpec is a training of a whole network from images and labels, the extractor too.
+type ScratchSpec struct {
+	Model    []byte // the network at its initial parameters, an ONNX file
+	Manifest onnx.Manifest
+	Settings Settings // Strategy is set to scratch
+	// Shift moves each training image by up to so many pixels either way along both axes, its edge
+	// pixels repeated where it leaves a gap. 0: not at all.
+	Shift   int
+	Train   []Sample
+	Heldout []Sample // measured once, after the last epoch; may be empty
+	Pixels  PixelReader
+	// Store keeps the network's inputs, so that each picture is decoded once; nil: they are kept in WorkDir.
+	Store   *FeatureStore
+	WorkDir string // checkpoints; see RoundSpec
+	Threads int
+
+	network *network // tests bring their own
+}
+
+// ScratchOutcome is a trained network.
+type ScratchOutcome struct {
+	Model      []byte
+	Evaluation *Evaluation // on Heldout, nil without any
+	Curve      []Point
+	Images     int
+	Steps      int
+	Skipped    []Problem
+	Seconds    float64
+}
+
+// PhaseTrain is the phase of ScratchSpec's training; before it come PhaseFeatures, in which the
+// pictures are decoded, and after it PhaseEvaluating.
+const PhaseTrain = Phase(ArmTrain)
+
+// TrainScratch trains a network. Cancelling and resuming are as in RunRound.
+func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out ScratchOutcome, err error) {
+	started := time.Now()
+	spec.Settings.Strategy = StrategyScratch
+	spec.Settings = spec.Settings.WithDefaults()
+	if err := spec.Settings.Validate(); err != nil {
+		return out, fmt.Errorf("train: %w", err)
+	}
+	net := spec.network
+	if net == nil {
+		if net, err = openNetwork(RoundSpec{Model: spec.Model, Manifest: spec.Manifest, Threads: spec.Threads}); err != nil {
+			return out, fmt.Errorf("train: %w", err)
+		}
+		defer net.close()
+	}
+	for _, list := range [][]Sample{spec.Train, spec.Heldout} {
+		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {
+			return out, fmt.Errorf("train: %w", err)
+		}
+	}
+	if len(spec.Train) == 0 {
+		return out, errors.New("train: no images to train on")
+	}
+	release, err := claimWorkDir(spec.WorkDir)
+	if err != nil {
+		return out, fmt.Errorf("train: %w", err)
+	}
+	defer func() {
+		if errors.Is(context.Cause(ctx), ErrCancelled) && err != nil {
+			err = errors.Join(err, os.RemoveAll(spec.WorkDir))
+		}
+		release()
+	}()
+	out, err = spec.run(ctx, net, observer)
+	if err != nil {
+		return ScratchOutcome{}, fmt.Errorf("train: %w", err)
+	}
+	out.Seconds = time.Since(started).Seconds()
+	return out, nil
+}
+
+func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer) (out ScratchOutcome, err error) {
+	meter := newMeter(observer.Progress, &stretch{phase: PhaseFeatures}, &stretch{phase: PhaseTrain}, &stretch{phase: PhaseEvaluating})
+	store := spec.Store
+	if store == nil {
+		if store, err = OpenFeatureStore(filepath.Join(spec.WorkDir, "inputs"), FeatureStoreOptions{}); err != nil {
+			return out, err
+		}
+	}
+	inputs := &Features{
+		Store: store, Extractor: identity{}, ExtractorHash: "input", Preprocessing: PreprocessingHash(spec.Manifest),
+		Pixels: spec.Pixels, Input: net.input, Dims: net.input,
+	}
+	last, before := time.Now(), 0
+	everything := append(append([]Sample(nil), spec.Train...), spec.Heldout...)
+	problems, err := inputs.Prepare(ctx, everything, false, func(done, total int) {
+		now := time.Now()
+		meter.expect(PhaseFeatures, total, 2*time.Millisecond)
+		meter.advance(PhaseFeatures, done, done-before, now.Sub(last))
+		last, before = now, done
+	})
+	if err != nil {
+		return out, err
+	}
+	train, heldout := readable(spec.Train, problems), readable(spec.Heldout, problems)
+	if len(train) == 0 {
+		return out, fmt.Errorf("none of %d training images can be read; the first: %w", len(spec.Train), problems[0].Err)
+	}
+	engine, err := net.newEngine(ctx, spec.Settings)
+	if err != nil {
+		return out, fmt.Errorf("start %s: %w", spec.Settings.Strategy, err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	l := &loop{
+		arm: ArmTrain, engine: engine, settings: spec.Settings, samples: train,
+		inputs: &augmented{Features: inputs, samples: train, shift: spec.Shift, seed: spec.Settings.Seed},
+		cells:  net.cells(), key: runKey(net.modelHash+" "+strconv.Itoa(spec.Shift), spec.Settings, train),
+		checkpoints: &checkpoints{dir: spec.WorkDir, arm: ArmTrain}, point: observer.Point,
+	}
+	evaluating := time.Duration(0)
+	l.step = func(done, steps int, took time.Duration) {
+		timed := 0
+		if took > 0 {
+			timed = 1
+			evaluating = took / time.Duration(3*spec.Settings.BatchSize) // a step is forward, backward, update
+		}
+		meter.expect(PhaseTrain, steps, time.Second)
+		meter.expect(PhaseEvaluating, len(heldout), evaluating)
+		meter.advance(PhaseTrain, done, timed, took)
+	}
+	out.Steps, out.Images, out.Skipped = l.steps(), len(train), problems
+	if out.Curve, err = l.run(ctx); err != nil {
+		return out, err
+	}
+	settings, err := json.Marshal(spec.Settings)
+	if err != nil {
+		return out, err
+	}
+	if out.Model, err = net.export(engine.Parameters(), []onnx.Metadata{
+		{Key: "abn.settings", Value: string(settings)},
+		{Key: "abn.images", Value: strconv.Itoa(len(train))},
+		{Key: "abn.seed", Value: strconv.FormatInt(spec.Settings.Seed, 10)},
+		{Key: "abn.run", Value: l.key},
+	}); err != nil {
+		return out, fmt.Errorf("export: %w", err)
+	}
+	if len(heldout) > 0 {
+		last, before := time.Now(), 0
+		out.Evaluation, err = Evaluate(ctx, engine, &augmented{Features: inputs, samples: heldout}, heldout,
+			net.classes, net.features[1], net.features[2], func(done int) {
+				now := time.Now()
+				meter.advance(PhaseEvaluating, done, done-before, now.Sub(last))
+				last, before = now, done
+			})
+	}
+	return out, err
+}
+
+// identity is the extractor of a network that is trained from its pixels.
+type identity struct{}
+
+func (identity) Extract(_ context.Context, _ int, pixels []float32) ([]float32, error) { return pixels, nil }
+
+// augmented feeds a loop with pixels, mirrored and moved.
+type augmented struct {
+	*Features
+	samples []Sample
+	shift   int
+	seed    int64
+}
+
+// Read implements Inputs.
+func (a *augmented) Read(ctx context.Context, sample int, mirrored bool, epoch int, dst []float32) error {
+	if err := a.Features.Read(ctx, a.samples[sample], false, dst); err != nil {
+		return err
+	}
+	height, width := a.Dims[1], a.Dims[2]
+	if mirrored {
+		mirror(dst, width)
+	}
+	if a.shift == 0 {
+		return nil
+	}
+	rng := newOrderSource(a.seed, epoch)
+	rng.Seed(rng.Uint64(), uint64(sample)) // a generator for each image, so that order does not matter
+	span := uint64(2*a.shift + 1)
+	dx, dy := int(rng.Uint64()%span)-a.shift, int(rng.Uint64()%span)-a.shift
+	for c := range a.Dims[0] {
+		move(dst[c*height*width:(c+1)*height*width], height, width, dy, dx)
+	}
+	return nil
+}
+
+// move shifts a plane down by dy and right by dx, in place, repeating its edges.
+func move(plane []float32, height, width, dy, dx int) {
+	from := append([]float32(nil), plane...)
+	for y := range height {
+		line := from[min(max(y-dy, 0), height-1)*width:][:width]
+		for x := range width {
+			plane[y*width+x] = line[min(max(x-dx, 0), width-1)]
+		}
+	}
+}
