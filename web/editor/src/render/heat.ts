@@ -1,0 +1,71 @@
+// Turns map values into pixels: one pixel a cell, or bilinear between the cells' centres. For display only; the
+// values themselves are interpolated, not their colours, so that every pixel shows a colour of the map.
+
+import { colorTable, differenceShade, shade, type ColorMapName } from "../colormap.ts";
+
+export type HeatStyle =
+  | { readonly kind: "map"; readonly colors: ColorMapName }
+  | { readonly kind: "spotlight" } // black, opaque where the value is 0
+  | { readonly kind: "difference"; readonly from: Float32Array };
+
+const longestSide = 336; // pixels of a smooth rendering; the browser scales it from there
+const darkest = 0.86; // of the spotlight's shade
+
+/** Pixels per cell side of a smooth rendering. */
+export const smoothFactor = (rows: number, columns: number): number =>
+  Math.max(1, Math.floor(longestSide / Math.max(rows, columns)));
+
+/** RGBA of shade 0 … 255, as ImageData's bytes read by a little-endian Uint32Array. */
+export function palette(style: HeatStyle): Uint32Array {
+  if (style.kind === "spotlight") {
+    return Uint32Array.from({ length: 256 }, (_, i) => (Math.round((255 - i) * darkest) << 24) >>> 0);
+  }
+  const table = colorTable(style.kind === "difference" ? "difference" : style.colors);
+  return Uint32Array.from({ length: 256 }, (_, i) => {
+    const [r, g, b] = [table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0];
+    return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  });
+}
+
+/** Shades, as floats in [0,255], of every cell. */
+export function shades(values: Float32Array, style: HeatStyle): Float32Array {
+  if (style.kind === "difference") return values.map((v, i) => differenceShade(v - (style.from[i] ?? 0)));
+  return values.map((v) => Math.min(1, Math.max(0, v)) * 255);
+}
+
+/** One pixel a cell into `out`. */
+export function paintCells(values: Float32Array, style: HeatStyle, out: Uint32Array): void {
+  const colors = palette(style);
+  const cells = shades(values, style);
+  for (let i = 0; i < cells.length; i++) out[i] = colors[shade((cells[i] ?? 0) / 255)] ?? 0;
+}
+
+/** factor × factor pixels a cell into `out`, bilinear between cell centres, edges repeated. */
+export function paintSmooth(
+  values: Float32Array, rows: number, columns: number, factor: number, style: HeatStyle, out: Uint32Array,
+): void {
+  const colors = palette(style);
+  const cells = shades(values, style);
+  const width = columns * factor;
+  const left = new Uint32Array(width);
+  const right = new Uint32Array(width);
+  const share = new Float32Array(width);
+  for (let x = 0; x < width; x++) {
+    const at = (x + 0.5) / factor - 0.5;
+    left[x] = Math.max(0, Math.floor(at));
+    right[x] = Math.min(columns - 1, Math.floor(at) + 1);
+    share[x] = at - Math.floor(at);
+  }
+  const row = new Float32Array(columns);
+  for (let y = 0; y < rows * factor; y++) {
+    const at = (y + 0.5) / factor - 0.5;
+    const above = Math.max(0, Math.floor(at)) * columns;
+    const below = Math.min(rows - 1, Math.floor(at) + 1) * columns;
+    const t = at - Math.floor(at);
+    for (let c = 0; c < columns; c++) row[c] = cells[above + c]! * (1 - t) + cells[below + c]! * t;
+    for (let x = 0; x < width; x++) {
+      const a = row[left[x]!]!;
+      out[y * width + x] = colors[(a + (row[right[x]!]! - a) * share[x]! + 0.5) | 0]!;
+    }
+  }
+}

@@ -1,0 +1,166 @@
+// Draws the three layers: the picture, the map over it, and the overlay of cursor, grid and selection. Each is
+// a canvas of its own, so that painting redraws the map and not the picture.
+
+import type { Editor } from "../editor.ts";
+import { imagePoint, screenPoint, type Region } from "../geometry.ts";
+import { paintCells, paintSmooth, smoothFactor, type HeatStyle } from "./heat.ts";
+
+export interface Pictures {
+  readonly view: CanvasImageSource | null;
+  readonly whole: CanvasImageSource | null;
+}
+
+/** Where a rectangle of the picture is on the screen, in CSS pixels. */
+function onScreen(editor: Editor, region: Region): Region {
+  const a = editor.viewport.toScreen(imagePoint(region.x, region.y));
+  return { x: a.x, y: a.y, width: region.width * editor.viewport.scale, height: region.height * editor.viewport.scale };
+}
+
+export function drawPicture(g: CanvasRenderingContext2D, editor: Editor, pictures: Pictures): void {
+  g.imageSmoothingEnabled = true;
+  g.imageSmoothingQuality = editor.viewport.scale < 1 ? "high" : "medium";
+  const { region, whole } = editor.scene;
+  const inside = onScreen(editor, region);
+  if (editor.showWhole && pictures.whole) {
+    const all = onScreen(editor, whole);
+    g.drawImage(pictures.whole, all.x, all.y, all.width, all.height);
+    g.fillStyle = "rgba(0, 0, 0, 0.55)"; // what the model does not see
+    g.beginPath();
+    g.rect(all.x, all.y, all.width, all.height);
+    g.rect(inside.x, inside.y, inside.width, inside.height);
+    g.fill("evenodd");
+  }
+  if (pictures.view) g.drawImage(pictures.view, inside.x, inside.y, inside.width, inside.height);
+  if (editor.showWhole) {
+    g.lineWidth = 1.5;
+    g.strokeStyle = "#fff";
+    g.strokeRect(inside.x, inside.y, inside.width, inside.height);
+  }
+}
+
+/** Keeps the small canvas that map pixels are made in. */
+export class MapPainter {
+  private readonly canvas = document.createElement("canvas");
+  private pixels: ImageData | null = null;
+
+  draw(g: CanvasRenderingContext2D, editor: Editor): void {
+    const { document: doc, settings } = editor;
+    const values = editor.showModel ? doc.model : doc.values;
+    const view = settings.get("view");
+    const style: HeatStyle = editor.showDifference && !editor.showModel
+      ? { kind: "difference", from: doc.model }
+      : view === "spotlight" ? { kind: "spotlight" } : { kind: "map", colors: settings.get("colorMap") };
+    const factor = view === "cells" ? 1 : smoothFactor(doc.rows, doc.columns);
+    const pixels = this.sized(doc.columns * factor, doc.rows * factor);
+    const out = new Uint32Array(pixels.data.buffer);
+    if (factor === 1) paintCells(values, style, out);
+    else paintSmooth(values, doc.rows, doc.columns, factor, style, out);
+    this.canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+    const at = onScreen(editor, editor.scene.region);
+    g.imageSmoothingEnabled = factor > 1;
+    g.imageSmoothingQuality = "low"; // bilinear
+    g.drawImage(this.canvas, at.x, at.y, at.width, at.height);
+  }
+
+  private sized(width: number, height: number): ImageData {
+    if (!this.pixels || this.pixels.width !== width || this.pixels.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+      this.pixels = new ImageData(width, height);
+    }
+    return this.pixels;
+  }
+}
+
+/** Strokes the current path dark and then light, so that it shows on any picture. */
+function outline(g: CanvasRenderingContext2D, light = "#fff", width = 1.25): void {
+  g.lineWidth = width + 1.75;
+  g.strokeStyle = "rgba(0, 0, 0, 0.65)";
+  g.stroke();
+  g.lineWidth = width;
+  g.strokeStyle = light;
+  g.stroke();
+}
+
+export function drawOverlay(g: CanvasRenderingContext2D, editor: Editor): void {
+  if (editor.settings.get("grid")) drawGrid(g, editor);
+  drawShapes(g, editor);
+  drawCellCursor(g, editor);
+  drawBrushCursor(g, editor);
+}
+
+function drawGrid(g: CanvasRenderingContext2D, editor: Editor): void {
+  const at = onScreen(editor, editor.scene.region);
+  const { rows, columns } = editor.document;
+  g.beginPath();
+  for (let c = 0; c <= columns; c++) {
+    const x = at.x + (at.width * c) / columns;
+    g.moveTo(x, at.y);
+    g.lineTo(x, at.y + at.height);
+  }
+  for (let r = 0; r <= rows; r++) {
+    const y = at.y + (at.height * r) / rows;
+    g.moveTo(at.x, y);
+    g.lineTo(at.x + at.width, y);
+  }
+  g.lineWidth = 0.75;
+  g.strokeStyle = "rgba(255, 255, 255, 0.35)";
+  g.stroke();
+}
+
+function drawShapes(g: CanvasRenderingContext2D, editor: Editor): void {
+  const sketch = editor.activeTool.sketch?.points;
+  const selection = editor.document.selection?.outline;
+  for (const [points, dashed] of [[selection, true], [sketch, false]] as const) {
+    if (!points || points.length < 2) continue;
+    g.beginPath();
+    points.forEach((p, i) => {
+      const s = editor.toScreen(p);
+      if (i === 0) g.moveTo(s.x, s.y);
+      else g.lineTo(s.x, s.y);
+    });
+    g.closePath();
+    g.setLineDash(dashed ? [5, 4] : []);
+    outline(g);
+    g.setLineDash([]);
+  }
+}
+
+function drawCellCursor(g: CanvasRenderingContext2D, editor: Editor): void {
+  if (editor.cell < 0) return;
+  const at = onScreen(editor, editor.scene.region);
+  const { rows, columns } = editor.document;
+  const width = at.width / columns;
+  const height = at.height / rows;
+  g.beginPath();
+  g.rect(at.x + (editor.cell % columns) * width, at.y + Math.floor(editor.cell / columns) * height, width, height);
+  outline(g, "#ffd84d", 2);
+}
+
+/** The brush's true footprint: its rim, and where its full weight ends. */
+function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
+  const p = editor.hover;
+  if (!p || !["brush", "eraser", "smooth"].includes(editor.tool)) return;
+  const { settings, placement, viewport } = editor;
+  const press = settings.get("pressure") === "size" ? 0.25 + 0.75 * editor.pressure : 1;
+  const { rx, ry } = placement.radii(settings.get("size") * press);
+  const x = rx * placement.cellWidth * viewport.scale;
+  const y = ry * placement.cellHeight * viewport.scale;
+  g.beginPath();
+  g.ellipse(p.x, p.y, x, y, 0, 0, 2 * Math.PI);
+  outline(g);
+  const hardness = settings.get("hardness");
+  if (hardness > 0.05 && hardness < 0.95 && x * hardness > 3) {
+    g.beginPath();
+    g.ellipse(p.x, p.y, x * hardness, y * hardness, 0, 0, 2 * Math.PI);
+    g.setLineDash([2, 3]);
+    g.lineWidth = 1;
+    g.strokeStyle = "rgba(255, 255, 255, 0.75)";
+    g.stroke();
+    g.setLineDash([]);
+  }
+  const dot = screenPoint(p.x, p.y);
+  g.beginPath();
+  g.arc(dot.x, dot.y, 1.25, 0, 2 * Math.PI);
+  outline(g, "#fff", 0.75);
+}

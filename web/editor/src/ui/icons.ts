@@ -1,0 +1,44 @@
+// Line icons, 16 px, made by DOM; they are decoration, and words or a label stand beside them.
+
+const paths = {
+  brush: "M13.5 2.5 7 9M6.5 8.5c-2 0-3 1.3-3 3 0 1-.6 1.6-1.5 2 3.500.8 6-.5 6-3 0-1.200-.5-2-1.500-2Z",
+  eraser: "M6.500 13.500 2.500 9.500 9 3l4.500 4.500-6 6h-1M5.500 6.500l4.500 4.500M9 13.500h4.500",
+  smooth: "M2 5c2-2 4-2 6 0s4 2 6 0M2 8.500c2-2 4-2 6 0s4 2 6 0M2 12c2-2 4-2 6 0s4 2 6 0",
+  box: "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3",
+  lasso: "M8 3c3.300 0 5.500 1.500 5.500 3.700S11.300 10.500 8 10.500 2.500 9 2.500 6.700 4.700 3 8 3ZM5 10c-1.200.7-1 2.300.3 2.500 1 .1 1.700.4 1.200 1.500",
+  flood: "M6.500 2.500 12.500 8.500 7.500 13 2.500 8ZM2.800 8h9.200M14 10.500c.6.9 1 1.600 1 2.100a1 1 0 0 1-2 0c0-.5.4-1.200 1-2.100Z",
+  pick: "M9.500 4.500 11.500 2.500a1.400 1.400 0 0 1 2 2L11.500 6.500M8.500 3.500l4 4M10 5.500 4 11.500l-1.500 2 2-1.500 6-6",
+  pan: "M8 2v12M2 8h12M8 2 6.500 3.500M8 2l1.500 1.500M8 14l-1.500-1.500M8 14l1.500-1.500M2 8l1.500-1.500M2 8l1.500 1.500M14 8l-1.500-1.500M14 8l-1.500 1.500",
+  clear: "M3 3h10v10H3ZM5.500 10.500l5-5",
+  invert: "M8 2.500a5.500 5.500 0 1 1 0 11ZM8 2.500a5.500 5.500 0 1 0 0 11",
+  blur: "M8 2.500c2.500 3 4 4.800 4 7a4 4 0 0 1-8 0c0-2.200 1.500-4 4-7ZM6.500 10a1.700 1.700 0 0 0 1.500 1.500",
+  keep: "M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3M6 6h4v4H6Z",
+  reset: "M3 3.500v3.500h3.500M3.300 7A5 5 0 1 1 3 9.500",
+  undo: "M5.500 3 2.500 6l3 3M2.500 6h7a4 4 0 0 1 0 8H6",
+  redo: "M10.500 3l3 3-3 3M13.500 6h-7a4 4 0 0 0 0 8H10",
+  chevron: "M6 3.500 10.500 8 6 12.500",
+  up: "M3.500 10 8 5.500l4.500 4.500",
+  fit: "M2.500 6V2.500H6M10 2.500h3.500V6M13.500 10v3.500H10M6 13.500H2.500V10",
+  help: "M6 6a2 2 0 1 1 2.800 1.800c-.6.300-.8.700-.8 1.400M8 11.700v.1M8 1.800a6.200 6.200 0 1 1 0 12.400A6.200 6.200 0 0 1 8 1.800Z",
+  check: "M3 8.500 6.500 12 13 4.500",
+  comment: "M2.500 3.500h11v7.500H8l-3 2.500V11H2.500Z",
+  mark: "M4.500 1.500h7a3 3 0 0 1 3 3v7a3 3 0 0 1-3 3h-7a3 3 0 0 1-3-3v-7a3 3 0 0 1 3-3ZM8 4.600a3.400 3.400 0 1 1 0 6.800 3.400 3.400 0 0 1 0-6.800Z",
+  whole: "M2 3.500h12v9H2ZM5 5.500h6v5H5Z",
+} as const;
+
+export type IconName = keyof typeof paths;
+
+const svg = "http://www.w3.org/2000/svg";
+
+export function icon(name: IconName): SVGSVGElement {
+  const element = document.createElementNS(svg, "svg");
+  const attributes = {
+    class: "icon", viewBox: "0 0 16 16", width: "16", height: "16", fill: "none", stroke: "currentColor",
+    "stroke-width": "1.4", "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true",
+  };
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  const path = document.createElementNS(svg, "path");
+  path.setAttribute("d", paths[name]);
+  element.append(path);
+  return element;
+}

@@ -1,0 +1,144 @@
+// The canvas: three stacked layers, their size in device pixels, and the pointer's, wheel's and keyboard's events
+// on their way to the editor.
+
+import type { Editor } from "../editor.ts";
+import { screenPoint, type ScreenPoint } from "../geometry.ts";
+import { pictureURL } from "../api/client.ts";
+import type { PointerSample } from "../input/pointer.ts";
+import { RenderLoop, type Layer } from "../render/loop.ts";
+import { drawOverlay, drawPicture, MapPainter } from "../render/scene.ts";
+import { h } from "./element.ts";
+
+const layers: readonly Layer[] = ["picture", "map", "overlay"];
+
+export class Stage {
+  readonly element: HTMLElement;
+  readonly loop = new RenderLoop((layer) => this.draw(layer));
+  private readonly canvases: Record<Layer, HTMLCanvasElement>;
+  private readonly painter = new MapPainter();
+  private pictures: { image: number; view: HTMLImageElement | null; whole: HTMLImageElement | null } = { image: 0, view: null, whole: null };
+  private ratio = 1;
+
+  constructor(private readonly editor: Editor, private readonly broken: (what: string) => void) {
+    const canvas = (layer: Layer) => h(`canvas.stage-${layer}`, { "aria-hidden": "true" });
+    this.canvases = { picture: canvas("picture"), map: canvas("map"), overlay: canvas("overlay") };
+    this.element = h(
+      "div.stage",
+      { id: "stage", tabindex: "0", role: "application", "aria-label": "Attention map", "aria-describedby": "stage-help", "data-testid": "stage" },
+      ...layers.map((layer) => this.canvases[layer]),
+    );
+    this.listen();
+    editor.on("values", () => this.loop.mark("map"));
+    editor.on("changed", () => this.refresh());
+    new ResizeObserver(() => this.resize()).observe(this.element);
+  }
+
+  /** Shows another image's pictures. */
+  show(image: number, label: string, rows: number, columns: number): void {
+    this.element.setAttribute("aria-label", `Attention map of ${label}, ${rows} rows by ${columns} columns`);
+    if (this.pictures.image === image) return this.loop.mark(...layers);
+    this.pictures = { image, view: null, whole: null };
+    void this.load(image, "view");
+    this.loop.mark(...layers);
+  }
+
+  private async load(image: number, kind: "view" | "whole"): Promise<void> {
+    const picture = new Image();
+    picture.src = pictureURL(image, kind);
+    try {
+      await picture.decode();
+    } catch {
+      if (this.pictures.image === image) this.broken("The picture can't be shown: reload, or skip this task");
+      return;
+    }
+    if (this.pictures.image !== image) return;
+    this.pictures[kind] = picture;
+    this.element.dataset["picture"] = "shown";
+    this.loop.mark("picture");
+  }
+
+  private shown = "";
+
+  /** The editor changed in some way: works out which layers that concerns. */
+  private refresh(): void {
+    const { editor } = this;
+    const { viewport: v, settings } = editor;
+    if (editor.showWhole && !this.pictures.whole && this.pictures.image) void this.load(this.pictures.image, "whole");
+    const view = `${v.scale} ${v.offsetX} ${v.offsetY} ${v.width} ${v.height} ${editor.showWhole}`;
+    const map = `${editor.showModel} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
+    const now = `${view}|${map}`;
+    this.loop.mark("overlay");
+    if (now === this.shown) return;
+    if (!this.shown.startsWith(`${view}|`)) this.loop.mark("picture");
+    this.shown = now;
+    this.loop.mark("map");
+    const spotlight = settings.get("view") === "spotlight" && !editor.showDifference;
+    this.canvases.map.style.opacity = String(spotlight ? 1 : settings.get("opacity"));
+  }
+
+  private resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.element;
+    if (width === 0 || height === 0) return;
+    this.ratio = window.devicePixelRatio || 1;
+    for (const layer of layers) {
+      this.canvases[layer].width = Math.round(width * this.ratio);
+      this.canvases[layer].height = Math.round(height * this.ratio);
+    }
+    this.editor.resize(width, height);
+    this.loop.mark(...layers);
+  }
+
+  private draw(layer: Layer): void {
+    if ((window.devicePixelRatio || 1) !== this.ratio) this.resize(); // moved to another screen
+    const canvas = this.canvases[layer];
+    const g = canvas.getContext("2d")!;
+    g.setTransform(1, 0, 0, 1, 0, 0);
+    g.clearRect(0, 0, canvas.width, canvas.height);
+    g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    if (layer === "picture") drawPicture(g, this.editor, this.pictures);
+    else if (layer === "map") this.painter.draw(g, this.editor);
+    else drawOverlay(g, this.editor);
+  }
+
+  private listen(): void {
+    const { element, editor } = this;
+    element.addEventListener("pointerdown", (e) => {
+      element.focus({ preventScroll: true });
+      e.preventDefault();
+      try {
+        element.setPointerCapture(e.pointerId);
+      } catch {
+        // a pointer that is gone already has nothing to capture
+      }
+      editor.pointerDown(this.sample(e));
+    });
+    element.addEventListener("pointermove", (e) => {
+      const events = e.getCoalescedEvents?.() ?? [];
+      for (const one of events.length > 0 ? events : [e]) editor.pointerMove(this.sample(one));
+    });
+    element.addEventListener("pointerup", (e) => editor.pointerUp(this.sample(e)));
+    element.addEventListener("pointercancel", (e) => editor.pointerLost(e.pointerId));
+    element.addEventListener("lostpointercapture", (e) => editor.pointerLost(e.pointerId));
+    element.addEventListener("pointerleave", () => editor.pointerLeft());
+    element.addEventListener("contextmenu", (e) => e.preventDefault());
+    element.addEventListener("wheel", (e) => {
+      e.preventDefault();
+      // Notches and pixels alike; a pinch on a trackpad comes as a wheel with Ctrl and small steps.
+      const pixels = e.deltaY * (e.deltaMode === 1 ? 16 : 1);
+      editor.zoom(Math.exp(-pixels * (e.ctrlKey ? 0.01 : 0.0015)), this.point(e));
+    }, { passive: false });
+  }
+
+  private point(e: MouseEvent): ScreenPoint {
+    const box = this.element.getBoundingClientRect();
+    return screenPoint(e.clientX - box.left, e.clientY - box.top);
+  }
+
+  private sample(e: PointerEvent): PointerSample {
+    const type = e.pointerType === "pen" || e.pointerType === "touch" ? e.pointerType : "mouse";
+    return {
+      id: e.pointerId, type, point: this.point(e), pressure: type === "pen" ? e.pressure : 1,
+      button: Math.max(0, e.button), shift: e.shiftKey, alt: e.altKey,
+    };
+  }
+}
