@@ -90,7 +90,14 @@ func Evaluate(ctx context.Context, network Forwarder, in Inputs, samples []Sampl
 		}
 		for i, s := range batch {
 			m := attention.Map{Height: height, Width: width, Values: out.Maps[i*cells : (i+1)*cells]}
-			results = append(results, judge(s, out.LogitsAtt[i*classes:(i+1)*classes], out.LogitsPer[i*classes:(i+1)*classes], m))
+			per := out.LogitsPer[i*classes : (i+1)*classes]
+			r := Judge(s, per, argmax(out.LogitsAtt[i*classes:(i+1)*classes]), m)
+			var sum float64
+			for _, v := range per {
+				sum += math.Exp(float64(v) - float64(per[r.Predicted]))
+			}
+			r.Confidence = 1 / sum
+			results = append(results, r)
 		}
 		if progress != nil {
 			progress(len(results))
@@ -99,23 +106,20 @@ func Evaluate(ctx context.Context, network Forwarder, in Inputs, samples []Sampl
 	return Summarize(samples, results), nil
 }
 
-// judge compares one answer with what is known of the image.
-func judge(s Sample, att, per []float32, m attention.Map) Result {
-	r := Result{Predicted: argmax(per), Inside: -1, MapDistance: -1}
+// Judge compares a network's answer with what is known of an image. scores [K] are the perception
+// branch's probabilities; of logits Confidence makes no sense and is the caller's to set. attClass is
+// the attention branch's answer and m the map M(x).
+func Judge(s Sample, scores []float32, attClass int, m attention.Map) Result {
+	r := Result{Predicted: argmax(scores), AttCorrect: attClass == s.Label, Inside: -1, MapDistance: -1}
 	r.Correct = r.Predicted == s.Label
-	r.AttCorrect = argmax(att) == s.Label
-	above := 0 // logits that come before the label's; of equals the lower index first, as argmax has it
-	for i, v := range per {
-		if v > per[s.Label] || v == per[s.Label] && i < s.Label {
+	r.Confidence = float64(scores[r.Predicted])
+	above := 0 // scores that come before the label's; of equals the lower index first, as argmax has it
+	for i, v := range scores {
+		if v > scores[s.Label] || v == scores[s.Label] && i < s.Label {
 			above++
 		}
 	}
 	r.Top5 = above < 5
-	var sum float64
-	for _, v := range per {
-		sum += math.Exp(float64(v) - float64(per[r.Predicted]))
-	}
-	r.Confidence = 1 / sum
 	if !s.Mask.IsZero() {
 		r.Inside = m.InsideFraction(s.Mask)
 	}

@@ -1,12 +1,39 @@
 package trainer
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
 )
+
+// fixedOutputs answers with given logits, one row after the other; its attention branch always says
+// the last class.
+type fixedOutputs struct {
+	classes int
+	logits  [][]float32
+	maps    []float32
+}
+
+func (f *fixedOutputs) Forward(_ context.Context, n int, _ []float32) (out Outputs, err error) {
+	for _, row := range f.logits[:n] {
+		att := make([]float32, f.classes)
+		att[f.classes-1] = 1
+		out.LogitsAtt = append(out.LogitsAtt, att...)
+		out.LogitsPer = append(out.LogitsPer, row...)
+		out.Maps = append(out.Maps, f.maps...)
+	}
+	f.logits = f.logits[n:]
+	return out, nil
+}
+
+// noInputs are inputs nobody looks at.
+type noInputs struct{}
+
+func (noInputs) Size() int                                             { return 0 }
+func (noInputs) Read(context.Context, int, bool, int, []float32) error { return nil }
 
 func TestEvaluationFigures(t *testing.T) {
 	t.Parallel()
@@ -18,16 +45,17 @@ func TestEvaluationFigures(t *testing.T) {
 		{Label: 1, Group: "shore"},
 		{Label: 6},
 	}
-	logits := [][]float32{
-		{math.Log2E * 0, 0, 0, 0, 0, 0, -100},
+	forward := fixedOutputs{classes: 7, maps: m.Values, logits: [][]float32{
+		{0, 0, 0, 0, 0, 0, -100},
 		{0, float32(math.Log(3)), -100, -100, -100, -100, -100},
 		{9, 1, 2, 3, 4, 5, 6},
 		{5, 4, 3, 2, 1, 0, 4},
+	}}
+	e, err := Evaluate(t.Context(), &forward, noInputs{}, samples, 7, 1, 2, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var results []Result
-	for i, s := range samples {
-		results = append(results, judge(s, []float32{0, 0, 0, 0, 0, 0, 1}, logits[i], m))
-	}
+	results := e.Results
 	if r := results[0]; !r.Correct || math.Abs(r.Confidence-1./6) > 1e-6 || math.Abs(r.Inside-0.75) > 1e-6 || r.MapDistance != -1 {
 		t.Errorf("first: %+v", r)
 	}
@@ -40,7 +68,6 @@ func TestEvaluationFigures(t *testing.T) {
 	if r := results[3]; r.Correct || !r.Top5 || !r.AttCorrect {
 		t.Errorf("fourth: %+v", r)
 	}
-	e := Summarize(samples, results)
 	if e.Images != 4 || e.Top1 != 0.5 || e.Top5 != 0.75 || e.AttTop1 != 0.25 {
 		t.Errorf("figures: %+v", e)
 	}

@@ -257,3 +257,26 @@ func (f featureInputs) Size() int { return f.features.Size() }
 func (f featureInputs) Read(ctx context.Context, sample int, mirrored bool, _ int, dst []float32) error {
 	return f.features.Read(ctx, f.samples[sample], mirrored, dst)
 }
+
+// ImageFeatures is a FeatureStore seen as the features of one network by image hash: what a rescan
+// reads from and adds to (inference.FeatureSource).
+type ImageFeatures struct {
+	Store         *FeatureStore
+	ExtractorHash string
+	Preprocessing string // PreprocessingHash
+	Dims          [3]int // C, h, w
+}
+
+func (f ImageFeatures) key(imageHash string) FeatureKey {
+	return FeatureKey{Extractor: f.ExtractorHash, Preprocessing: f.Preprocessing, Image: imageHash}
+}
+
+// Get reads an image's features into dst [C, h, w] and reports whether they are there.
+func (f ImageFeatures) Get(imageHash string, dst []float32) (bool, error) {
+	return f.Store.Get(f.key(imageHash), f.Dims, dst)
+}
+
+// Put keeps an image's features [C, h, w].
+func (f ImageFeatures) Put(imageHash string, features []float32) error {
+	return f.Store.Put(f.key(imageHash), f.Dims, features)
+}
