@@ -1,0 +1,106 @@
+package templates
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// Review is the view model of the review page. Task is nil when nothing waits.
+type Review struct {
+	Task      *annotator.TaskDetail
+	Revisions []annotator.Edit
+	Waiting   int    // submitted tasks, this one included
+	Problem   string // what was wrong with the last verdict
+	Comment   string // as it was typed then
+	Own       bool   // the visitor painted it: somebody else judges
+}
+
+// EncodeExact writes a map for the page's canvas with its float32 values: "h,w,f," and base64.
+func EncodeExact(m attention.Map) string {
+	raw := make([]byte, 0, 4*len(m.Values))
+	for _, v := range m.Values {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	return fmt.Sprintf("%d,%d,f,%s", m.Height, m.Width, base64.StdEncoding.EncodeToString(raw))
+}
+
+// judgeable reports whether the visitor can approve or reject now.
+func (v Review) judgeable() bool {
+	return v.Task != nil && v.Task.State == annotator.TaskSubmitted && v.Task.Edit != nil && !v.Own
+}
+
+// change is one class's probability with the model's map and with the edit.
+type change struct {
+	class         annotator.ClassScore
+	before, after float32
+}
+
+// changes lines up the answers before and after: the classes of either top five, by the larger probability.
+func (v Review) changes() []change {
+	e := v.Task.Edit
+	if e == nil || e.Before == nil || e.After == nil {
+		return nil
+	}
+	var list []change
+	seen := map[int]bool{}
+	add := func(c annotator.ClassScore) {
+		if !seen[c.Class] && len(list) < 6 {
+			seen[c.Class] = true
+			list = append(list, change{c, probability(e.Before, c), probability(e.After, c)})
+		}
+	}
+	for i := range max(len(e.Before.Top), len(e.After.Top)) {
+		if i < len(e.Before.Top) {
+			add(e.Before.Top[i])
+		}
+		if i < len(e.After.Top) {
+			add(e.After.Top[i])
+		}
+	}
+	return list
+}
+
+func probability(s *annotator.Scores, c annotator.ClassScore) float32 {
+	if c.Class < len(s.Probabilities) {
+		return s.Probabilities[c.Class]
+	}
+	for _, t := range s.Top {
+		if t.Class == c.Class {
+			return t.Probability
+		}
+	}
+	return 0
+}
+
+// outcomeWord says in words what the edit does to the answer.
+func (v Review) outcomeWord() (word, class string) {
+	e := v.Task.Edit
+	switch {
+	case e == nil || e.Before == nil || e.After == nil:
+		return "", ""
+	case e.After.Correct && !e.Before.Correct:
+		return "✓ The edit makes the answer right.", "good"
+	case !e.After.Correct && e.Before.Correct:
+		return "✗ The edit makes the answer wrong.", "bad"
+	case e.After.Correct:
+		return "✓ Right with and without the edit.", "good"
+	default:
+		return "✗ Still wrong with the edit: fine-tuning may carry it further.", "bad"
+	}
+}
+
+// sourceWord is how an edit came to be.
+func sourceWord(s annotator.EditSource) string {
+	switch s {
+	case annotator.SourceModel:
+		return "the model's own map, confirmed"
+	case annotator.SourceGenerator:
+		return "made from a known mask, by no person"
+	}
+	return "painted"
+}

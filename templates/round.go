@@ -1,0 +1,103 @@
+package templates
+
+import (
+	"strconv"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// Rounds is the view model of the list of rounds.
+type Rounds struct {
+	Rounds   []annotator.Round
+	Versions map[int64]int // version id → its number
+}
+
+// RoundForm is the view model of the form that starts a round.
+type RoundForm struct {
+	Settings annotator.RoundSettings
+	Edits    int    // approved edits it would learn from
+	Key      string // idempotency key: pressing twice starts one round
+	Problem  string
+	Field    string // which setting the problem is about
+	Running  bool   // another round runs
+}
+
+// Round is the view model of an experiment's page.
+type Round struct {
+	Round    annotator.Round
+	Versions map[int64]int
+	Fixed    []RoundImage
+	Broken   []RoundImage
+}
+
+// RoundImage is an image whose answer the maps changed, with the parent's map.
+type RoundImage struct {
+	Image      annotator.Image
+	Prediction *annotator.Prediction
+}
+
+// number is a setting as a form shows it.
+func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// vName is a version by its number: v3.
+func vName(numbers map[int64]int, version int64) string {
+	if n := numbers[version]; n > 0 {
+		return "v" + strconv.Itoa(n)
+	}
+	return "–"
+}
+
+// headlineClass colours the headline by what the interval allows to say.
+func headlineClass(r *annotator.RoundResult) string {
+	for _, m := range r.Measures {
+		if m.Name == "accuracy" {
+			switch {
+			case m.Low > 0:
+				return "good"
+			case m.High < 0:
+				return "bad"
+			}
+		}
+	}
+	return ""
+}
+
+// phases are a round's stages in order, for the line of steps.
+var phases = []struct{ key, word string }{
+	{"features", "Features"}, {"candidate", "Candidate"}, {"control", "Control"}, {"evaluating", "Evaluation"},
+}
+
+// phaseState is "done", "now" or "" of a phase of a round under way.
+func phaseState(r annotator.Round, key string) string {
+	if r.State == annotator.RoundFinished {
+		return "done"
+	}
+	at := -1
+	for i, p := range phases {
+		if p.key == r.Progress.Phase {
+			at = i
+		}
+	}
+	for i, p := range phases {
+		if p.key == key {
+			switch {
+			case i < at:
+				return "done"
+			case i == at:
+				return "now"
+			}
+		}
+	}
+	return ""
+}
+
+// excludesZero reports whether the 95% interval leaves zero out: the difference is there.
+func excludesZero(m annotator.Measure) bool { return m.Low > 0 || m.High < 0 }
+
+// better reports whether a difference is to the good; a larger map distance is not.
+func better(m annotator.Measure) bool {
+	if m.Name == "map_distance" {
+		return m.Difference < 0
+	}
+	return m.Difference > 0
+}
