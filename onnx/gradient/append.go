@@ -80,9 +80,6 @@ func (b *builder) differentiate(n *onnx.Node) error {
 	if !known || (n.Domain != "" && n.Domain != "ai.onnx") {
 		return errors.New("there is no gradient for this operator")
 	}
-	if info := b.info[n.Outputs[0]]; info.Shape == nil {
-		return errors.New("its output's shape cannot be inferred")
-	}
 	dY := make([]string, len(n.Outputs))
 	for i, output := range n.Outputs {
 		if output != "" && b.depends[output] {

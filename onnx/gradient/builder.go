@@ -9,20 +9,18 @@ import (
 
 // builder adds gradient nodes to a graph.
 type builder struct {
-	graph   *onnx.Graph
-	opset   int64
-	info    map[string]onnx.ValueInfo // types and shapes of the forward values
-	forward []*onnx.Node              // the nodes as they were before any was added
-	maker   map[string]*onnx.Node     // who computes a forward value
-	readers map[string]int            // how many node inputs and graph outputs read a forward value
-	taken   map[string]bool           // names in use
-	counter int
+	graph    *onnx.Graph
+	inferred *onnx.Inferred
+	info     map[string]onnx.ValueInfo // types and shapes of the forward values
+	forward  []*onnx.Node              // the nodes as they were before any was added
+	maker    map[string]*onnx.Node     // who computes a forward value
+	readers  map[string]int            // how many node inputs and graph outputs read a forward value
+	taken    map[string]bool           // names in use
+	counter  int
 
 	depends map[string]bool     // values that depend on what is differentiated by
 	parts   map[string][]string // gradient contributions that have arrived at a value
 	shared  map[string]string   // values derived once and wanted by several rules
-	static  map[string]*static  // see known
-	fixed   map[string]*onnx.Tensor
 	reasons []Reason
 }
 
@@ -31,30 +29,26 @@ func newBuilder(m *onnx.Model, wrt []string) (*builder, error) {
 	if err := Raise(m); err != nil {
 		return nil, err
 	}
-	info, err := onnx.InferShapes(m, nil)
+	inferred, err := onnx.Infer(m, nil)
 	if err != nil {
 		return nil, fmt.Errorf("inferring shapes before differentiating: %w", err)
 	}
 	b := &builder{
-		graph: m.Graph, opset: m.Opset(), info: info, forward: slices.Clone(m.Graph.Nodes),
+		graph: m.Graph, inferred: inferred, info: inferred.Values, forward: slices.Clone(m.Graph.Nodes),
 		maker: map[string]*onnx.Node{}, readers: map[string]int{}, taken: map[string]bool{},
 		depends: map[string]bool{}, parts: map[string][]string{}, shared: map[string]string{},
-		static: map[string]*static{}, fixed: map[string]*onnx.Tensor{},
 	}
 	for _, t := range m.Graph.Initializers {
 		b.taken[t.Name] = true
-		b.fixed[t.Name] = t
 	}
 	for _, v := range m.Graph.Inputs {
 		b.taken[v.Name] = true
-		delete(b.fixed, v.Name) // a default that a run may replace
 	}
 	for _, v := range m.Graph.Outputs {
 		b.readers[v.Name]++
 	}
 	for _, name := range wrt {
 		b.depends[name] = true
-		delete(b.fixed, name)
 	}
 	for _, n := range b.forward {
 		touched := slices.ContainsFunc(n.Inputs, func(i string) bool { return b.depends[i] })

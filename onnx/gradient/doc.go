@@ -15,7 +15,7 @@
 //	unsupported.go   what cannot be differentiated, said before training starts
 //	builder.go       adding nodes and constants under fresh names
 //	opset.go         Raise: the same graph on the operator set the rules are written for
-//	static.go        values that are known without running the graph (pads, axes, shapes)
+//	static.go        values that are known without running the graph (pads, axes, bounds)
 //	broadcast.go     summing a gradient back to the shape that was broadcast
 //	geometry.go      windows of convolutions and pools: strides, pads, dilation, leftovers
 //	rules.go         the table: one rule per operator

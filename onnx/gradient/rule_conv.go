@@ -35,7 +35,7 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 	}
 	if b.depends[w] {
 		if groups == 1 {
-			b.give(w, b.convWeight(dY, x, n.Outputs[0], dims, g))
+			b.give(w, b.convWeight(dY, x, dims, g))
 		} else {
 			b.give(w, b.convWeightGrouped(dY, x, dims, g, groups))
 		}
@@ -91,16 +91,16 @@ func (b *builder) turnedKernel(w string, dims []int64, groups int64) string {
 // convWeight is dW of a convolution without groups. With X and dY as rows of channels, one row per
 // place, the inputs of a kernel position are whole rows, cheap to cut out, and dW's entry for the
 // position is one product of O×(N·h·w) with (N·h·w)×C.
-func (b *builder) convWeight(dY, x, y string, dims []int64, g *geometry) string {
+func (b *builder) convWeight(dY, x string, dims []int64, g *geometry) string {
 	outputs, inputs := dims[0], dims[1]
 	if g.points() == 1 {
 		cut := x
 		if !g.plain() {
 			cut = b.windowSlice(b.padSpatial(x, g, 2), g, make([]int64, g.rank()), 2)
 		}
-		return b.reshape(b.product2(b.rows(dY, y, outputs), b.rows(cut, "", inputs), true, false, 1), dims...)
+		return b.reshape(b.product2(b.rows(dY, outputs), b.rows(cut, inputs), true, false, 1), dims...)
 	}
-	rows := b.rows(dY, y, outputs)
+	rows := b.rows(dY, outputs)
 	last := b.once("channels last "+x+fmt.Sprint(g.before, g.after), func() string {
 		return b.transpose(b.padSpatial(x, g, 2), b.channelsLast(g.rank())...)
 	})
@@ -113,8 +113,8 @@ func (b *builder) convWeight(dY, x, y string, dims []int64, g *geometry) string 
 	return b.reshape(b.transpose(all, 1, 0), dims...)
 }
 
-// rows is x [N,C,…] as [N·…, C]. Where x stands for the gradient of a forward value it is named by it.
-func (b *builder) rows(x, _ string, channels int64) string {
+// rows is x [N,C,…] as [N·…, C].
+func (b *builder) rows(x string, channels int64) string {
 	return b.once("rows "+x, func() string {
 		return b.reshape(b.transpose(b.reshape(x, 0, channels, -1), 0, 2, 1), -1, channels)
 	})

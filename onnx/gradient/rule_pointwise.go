@@ -14,7 +14,7 @@ func passOn(b *builder, n *onnx.Node, dY string) error {
 
 func dropout(b *builder, n *onnx.Node, dY string) error {
 	if training := n.Input(2); training != "" {
-		if s := b.fixed[training]; s == nil || len(s.Raw) == 0 || s.Raw[0] != 0 {
+		if s := b.constant(training); s == nil || len(s.Raw) == 0 || s.Raw[0] != 0 {
 			return errors.New("it is in training mode, and its mask would not repeat: export the model in evaluation mode")
 		}
 	}
