@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/abn-studio/studio/templates"
 )
@@ -35,4 +36,27 @@ func (s *Server) createProject(v *visit) error {
 	}
 	v.say("Made the project %s. Add a model and images to it next.", p.Name)
 	return v.redirect("/projects/" + p.Slug + "/settings")
+}
+
+// trailPage is how many entries the service hands out at once.
+const trailPage = 100
+
+func (s *Server) settingsPage(v *visit) error {
+	return v.render(templates.SettingsPage(v.frame(v.project.Name, "settings")))
+}
+
+func (s *Server) activityPage(v *visit) error {
+	before, _ := strconv.ParseInt(v.URL.Query().Get("before"), 10, 64) // nonsense starts from the newest
+	view := templates.Activity{}
+	var err error
+	if view.Jobs, err = s.service.Jobs(v.Context(), v.actor, v.project.Slug); err != nil {
+		return err
+	}
+	if view.Entries, err = s.service.Audit(v.Context(), v.actor, v.project.Slug, before); err != nil {
+		return err
+	}
+	if n := len(view.Entries); n >= trailPage {
+		view.Older = view.Entries[n-1].ID
+	}
+	return v.render(templates.ActivityPage(v.frame("Activity", "activity"), view))
 }

@@ -945,9 +945,12 @@ export interface components {
             project: components["schemas"]["Project"];
             /** Format: int64 */
             project_id: number;
+            returned: boolean;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             state: string;
+            /** Format: date-time */
+            submitted_at?: string;
             task: components["schemas"]["Task"];
             /** Format: date-time */
             updated_at: string;
@@ -1053,6 +1056,7 @@ export interface components {
             revisions: components["schemas"]["Edit"][];
         };
         Round: {
+            cancelling: boolean;
             /** Format: date-time */
             created_at: string;
             /** Format: int64 */
@@ -1123,20 +1127,28 @@ export interface components {
             steps: number;
         };
         RoundRequest: {
-            /** @enum {string} */
+            /**
+             * @description Whose statistics a kept BatchNorm uses.
+             * @enum {string}
+             */
             batch_norm?: "frozen" | "batch";
             /** Format: int64 */
             batch_size?: number;
-            engine?: string;
+            /** @enum {string} */
+            engine?: "ort" | "gorgonia";
             /** Format: int64 */
             epochs?: number;
+            /** @description Horizontal flips, the map flipped too. */
             flip?: boolean;
             /**
              * Format: double
              * @description Scale of L_map.
              */
             gamma?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description Its peak.
+             */
             learning_rate?: number;
             /**
              * @description l2 is the paper's.
@@ -1233,8 +1245,11 @@ export interface components {
             lease_expires_at?: string;
             /** Format: int64 */
             project_id: number;
+            returned: boolean;
             skip_reason?: string;
             state: string;
+            /** Format: date-time */
+            submitted_at?: string;
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */
@@ -1256,8 +1271,11 @@ export interface components {
             prediction: components["schemas"]["Prediction"];
             /** Format: int64 */
             project_id: number;
+            returned: boolean;
             skip_reason?: string;
             state: string;
+            /** Format: date-time */
+            submitted_at?: string;
             /** Format: date-time */
             updated_at: string;
             /** Format: int64 */
@@ -1282,9 +1300,12 @@ export interface components {
             project: components["schemas"]["Project"];
             /** Format: int64 */
             project_id: number;
+            returned: boolean;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             state: string;
+            /** Format: date-time */
+            submitted_at?: string;
             /** Format: date-time */
             updated_at: string;
             version: components["schemas"]["Version"];

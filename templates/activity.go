@@ -1,0 +1,27 @@
+package templates
+
+import "github.com/abn-studio/studio/annotator"
+
+// Activity is the view model of a project's jobs and trail.
+type Activity struct {
+	Jobs    []annotator.Job
+	Entries []annotator.AuditEntry
+	Older   int64 // id to continue the trail from, 0 at its end
+}
+
+// actionWords are the trail's actions as people say them.
+var actionWords = map[string]string{
+	"task.lease": "took", "task.skip": "skipped", "task.release": "gave back", "task.reopen": "reopened",
+	"edit.submit": "submitted", "edit.approve": "approved", "edit.reject": "rejected",
+	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
+	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
+	"project.create": "made", "image.import": "imported", "user.create": "added", "user.change": "changed",
+}
+
+// actionWord is an action as people say it.
+func actionWord(action string) string {
+	if w, ok := actionWords[action]; ok {
+		return w
+	}
+	return action
+}

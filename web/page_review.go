@@ -1,0 +1,79 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/templates"
+)
+
+// nextReview opens the edit that waits longest, or the one after ?after=, or says that none waits.
+func (s *Server) nextReview(v *visit) error {
+	after, _ := strconv.ParseInt(v.URL.Query().Get("after"), 10, 64) // nonsense starts from the first
+	t, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, after)
+	if errors.Is(err, annotator.ErrNoTask) && after > 0 { // round to the beginning
+		t, err = s.service.NextReview(v.Context(), v.actor, v.project.Slug, 0)
+	}
+	switch {
+	case errors.Is(err, annotator.ErrNoTask):
+		return v.render(templates.ReviewPage(v.frame("Review", "review"), templates.Review{}))
+	case err != nil:
+		return err
+	}
+	return v.redirect(v.to("review/%d", t.ID))
+}
+
+func (s *Server) reviewPage(v *visit) error {
+	t, err := s.taskOf(v)
+	if err != nil {
+		return err
+	}
+	return s.showReview(v, http.StatusOK, templates.Review{Task: &t})
+}
+
+func (s *Server) showReview(v *visit, status int, view templates.Review) error {
+	revisions, err := s.service.Revisions(v.Context(), v.actor, view.Task.ID)
+	if err != nil {
+		return err
+	}
+	view.Revisions, view.Waiting = revisions, v.project.InReview
+	view.Own = view.Task.AuthorID != nil && *view.Task.AuthorID == v.actor.ID
+	for _, r := range revisions { // whoever painted any of it does not judge it
+		view.Own = view.Own || r.AuthorID == v.actor.ID
+	}
+	title := "Review #" + strconv.FormatInt(view.Task.ID, 10)
+	return s.render(v.ResponseWriter, v.Request, status, templates.ReviewPage(v.frame(title, "review", "review"), view))
+}
+
+// judge takes a verdict and goes on to the next edit that waits.
+func (s *Server) judge(v *visit) error {
+	t, err := s.taskOf(v)
+	if err != nil {
+		return err
+	}
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	edit, err := strconv.ParseInt(form.Get("edit"), 10, 64)
+	if err != nil || t.Edit == nil || t.Edit.ID != edit {
+		return s.showReview(v, http.StatusConflict, templates.Review{Task: &t, Comment: form.Get("comment"),
+			Problem: "A newer map has been submitted meanwhile; this is it."})
+	}
+	verdict := annotator.Verdict(form.Get("verdict"))
+	if _, err := s.service.Review(v.Context(), v.actor, edit, verdict, form.Get("comment")); err != nil {
+		problem, err := problemText(err)
+		if err != nil {
+			return err
+		}
+		return s.showReview(v, http.StatusUnprocessableEntity, templates.Review{Task: &t, Comment: form.Get("comment"), Problem: problem})
+	}
+	if verdict == annotator.VerdictApprove {
+		v.say("Approved #%d.", t.ID)
+	} else {
+		v.say("Sent #%d back to %s.", t.ID, t.AuthorName)
+	}
+	return v.redirect(v.to("review?after=%d", t.ID))
+}

@@ -1,0 +1,162 @@
+package web
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/templates"
+)
+
+func (s *Server) roundsPage(v *visit) error {
+	rounds, err := s.service.Rounds(v.Context(), v.actor, v.project.Slug)
+	if err != nil {
+		return err
+	}
+	numbers, err := s.versionNumbers(v)
+	if err != nil {
+		return err
+	}
+	return v.render(templates.RoundsPage(v.frame("Rounds", "rounds"), templates.Rounds{Rounds: rounds, Versions: numbers}))
+}
+
+// versionNumbers are the numbers of the project's versions by id.
+func (s *Server) versionNumbers(v *visit) (map[int64]int, error) {
+	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make(map[int64]int, len(versions))
+	for _, version := range versions {
+		numbers[version.ID] = version.Number
+	}
+	return numbers, nil
+}
+
+func (s *Server) newRoundPage(v *visit) error {
+	settings, edits, err := s.service.RoundDefaults(v.Context(), v.actor, v.project.Slug)
+	if err != nil {
+		return err
+	}
+	form := templates.RoundForm{Settings: settings, Edits: edits, Key: rand.Text(), Running: v.project.RunningRound != nil}
+	return v.render(templates.NewRoundPage(v.frame("New round", "rounds"), form))
+}
+
+func (s *Server) startRound(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	settings, err := readRoundSettings(form)
+	var round annotator.Round
+	if err == nil {
+		round, err = s.service.StartRound(v.Context(), v.actor, v.project.Slug, settings, form.Get("key"))
+	}
+	if err == nil {
+		return v.redirect(v.to("rounds/%d", round.ID))
+	}
+	view := templates.RoundForm{Settings: settings, Key: form.Get("key"), Running: v.project.RunningRound != nil}
+	var validation *annotator.ValidationError
+	if errors.As(err, &validation) {
+		view.Field = validation.Field
+		err = &annotator.ValidationError{Field: validation.Field, Message: validation.Field + " " + validation.Message}
+	}
+	if view.Problem, err = problemText(err); err != nil {
+		return err
+	}
+	if _, view.Edits, err = s.service.RoundDefaults(v.Context(), v.actor, v.project.Slug); err != nil {
+		return err
+	}
+	return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.NewRoundPage(v.frame("New round", "rounds"), view))
+}
+
+// readRoundSettings reads the form; a field that is no number is named.
+func readRoundSettings(form url.Values) (annotator.RoundSettings, error) {
+	var wrong error
+	decimal := func(name string) float64 {
+		x, err := strconv.ParseFloat(form.Get(name), 64)
+		if err != nil && wrong == nil {
+			wrong = &annotator.ValidationError{Field: name, Message: fmt.Sprintf("is %q, which is no number", form.Get(name))}
+		}
+		return x
+	}
+	whole := func(name string) int64 {
+		x, err := strconv.ParseInt(form.Get(name), 10, 64)
+		if err != nil && wrong == nil {
+			wrong = &annotator.ValidationError{Field: name, Message: fmt.Sprintf("is %q, which is no whole number", form.Get(name))}
+		}
+		return x
+	}
+	return annotator.RoundSettings{
+		Strategy: form.Get("strategy"), Gamma: decimal("gamma"), MapLoss: form.Get("map_loss"),
+		Epochs: int(whole("epochs")), BatchSize: int(whole("batch_size")), LearningRate: decimal("learning_rate"),
+		Momentum: decimal("momentum"), WeightDecay: decimal("weight_decay"), Schedule: form.Get("schedule"),
+		BatchNorm: form.Get("batch_norm"), Flip: form.Get("flip") == "true", Seed: whole("seed"), Engine: form.Get("engine"),
+	}, wrong
+}
+
+// roundOf returns a round of the visited project.
+func (s *Server) roundOf(v *visit) (annotator.Round, error) {
+	id, err := v.id("round")
+	if err != nil {
+		return annotator.Round{}, err
+	}
+	round, project, err := s.service.Round(v.Context(), v.actor, id)
+	if err == nil && project.ID != v.project.ID {
+		err = fmt.Errorf("round %d: %w", id, annotator.ErrNotFound)
+	}
+	return round, err
+}
+
+// changedShown is how many images of a contact sheet of a round are shown.
+const changedShown = 24
+
+func (s *Server) roundPage(v *visit) error {
+	round, err := s.roundOf(v)
+	if err != nil {
+		return err
+	}
+	view := templates.Round{Round: round}
+	if view.Versions, err = s.versionNumbers(v); err != nil {
+		return err
+	}
+	if round.Result != nil {
+		if view.Fixed, err = s.roundImages(v, round.ParentVersion, round.Result.Fixed); err != nil {
+			return err
+		}
+		if view.Broken, err = s.roundImages(v, round.ParentVersion, round.Result.Broken); err != nil {
+			return err
+		}
+	}
+	title := fmt.Sprintf("Round %d", round.Number)
+	return v.render(templates.RoundPage(v.frame(title, "rounds", "round"), view))
+}
+
+func (s *Server) roundImages(v *visit, version int64, ids []int64) ([]templates.RoundImage, error) {
+	var list []templates.RoundImage
+	for _, id := range ids[:min(changedShown, len(ids))] {
+		image, prediction, err := s.service.Image(v.Context(), v.actor, id, &version)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, templates.RoundImage{Image: image, Prediction: prediction})
+	}
+	return list, nil
+}
+
+func (s *Server) cancelRound(v *visit) error {
+	round, err := s.roundOf(v)
+	if err != nil {
+		return err
+	}
+	if _, err := s.service.CancelRound(v.Context(), v.actor, round.ID); errors.Is(err, annotator.ErrConflict) {
+		v.warn("The round is over already.")
+	} else if err != nil {
+		return err
+	}
+	return v.redirect(v.to("rounds/%d", round.ID))
+}

@@ -1,0 +1,115 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/templates"
+)
+
+func (s *Server) versionsPage(v *visit) error {
+	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
+	if err != nil {
+		return err
+	}
+	rounds, err := s.service.Rounds(v.Context(), v.actor, v.project.Slug)
+	if err != nil {
+		return err
+	}
+	view := templates.Versions{Versions: versions, Rounds: map[int64]int{}}
+	for _, r := range rounds {
+		view.Rounds[r.ID] = r.Number
+	}
+	if picked := v.URL.Query()["v"]; len(picked) >= 2 {
+		view.A, view.B = versionByID(versions, picked[0]), versionByID(versions, picked[len(picked)-1])
+	}
+	return v.render(templates.VersionsPage(v.frame("Versions", "versions"), view))
+}
+
+func versionByID(versions []annotator.Version, text string) *annotator.Version {
+	id, _ := strconv.ParseInt(text, 10, 64) // no number matches no version
+	for i := range versions {
+		if versions[i].ID == id {
+			return &versions[i]
+		}
+	}
+	return nil
+}
+
+// versionOf returns a version of the visited project.
+func (s *Server) versionOf(v *visit) (annotator.Version, error) {
+	id, err := v.id("version")
+	if err != nil {
+		return annotator.Version{}, err
+	}
+	version, project, err := s.service.Version(v.Context(), v.actor, id)
+	if err == nil && project.ID != v.project.ID {
+		err = fmt.Errorf("version %d: %w", id, annotator.ErrNotFound)
+	}
+	return version, err
+}
+
+func (s *Server) activateVersion(v *visit) error {
+	version, err := s.versionOf(v)
+	if err != nil {
+		return err
+	}
+	if _, err := s.service.ActivateVersion(v.Context(), v.actor, version.ID); err != nil {
+		problem, err := problemText(err)
+		if err != nil {
+			return err
+		}
+		v.warn("v%d was not activated: %s", version.Number, problem)
+	} else {
+		v.say("v%d is active. It is scanned now; the queue follows.", version.Number)
+	}
+	return v.redirect(v.to("versions"))
+}
+
+func (s *Server) scanVersion(v *visit) error {
+	version, err := s.versionOf(v)
+	if err != nil {
+		return err
+	}
+	if _, err := s.service.StartScan(v.Context(), v.actor, version.ID); err != nil {
+		problem, err := problemText(err)
+		if err != nil {
+			return err
+		}
+		v.warn("No scan was started: %s", problem)
+	} else {
+		v.say("Scanning with v%d.", version.Number)
+	}
+	return v.redirect(v.to("activity"))
+}
+
+func (s *Server) imagePage(v *visit) error {
+	id, err := v.id("image")
+	if err != nil {
+		return err
+	}
+	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
+	if err != nil {
+		return err
+	}
+	var view templates.Image
+	if view.Image, _, err = s.service.Image(v.Context(), v.actor, id, nil); err != nil {
+		return err
+	}
+	if view.Image.ProjectID != v.project.ID {
+		return fmt.Errorf("image %d: %w", id, annotator.ErrNotFound)
+	}
+	for i := len(versions) - 1; i >= 0; i-- {
+		_, prediction, err := s.service.Image(v.Context(), v.actor, id, &versions[i].ID)
+		if err != nil && !errors.Is(err, annotator.ErrNotFound) {
+			return err
+		}
+		view.Predictions = append(view.Predictions, templates.VersionPrediction{Version: versions[i], Prediction: prediction})
+	}
+	if v.project.ActiveVersion != nil {
+		view.Manifest = v.project.ActiveVersion.Manifest
+	}
+	return v.render(templates.ImagePage(v.frame(view.Image.Name, "image"), view))
+}
