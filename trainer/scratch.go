@@ -168,7 +168,9 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 // identity is the extractor of a network that is trained from its pixels.
 type identity struct{}
 
-func (identity) Extract(_ context.Context, _ int, pixels []float32) ([]float32, error) { return pixels, nil }
+func (identity) Extract(_ context.Context, _ int, pixels []float32) ([]float32, error) {
+	return pixels, nil
+}
 
 // augmented feeds a loop with pixels, mirrored and moved.
 type augmented struct {

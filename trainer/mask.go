@@ -1,0 +1,62 @@
+package trainer
+
+import (
+	"image"
+	"math"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// MaskOnGrid averages an object's mask over the cells of a model's grid of height × width cells: each
+// cell gets the mean, in [0,1], of the part of the mask it covers, by area. region is the part of the
+// picture the network sees, as fractions of the picture's width and height (x, y, width, height); it
+// may reach beyond the picture, where there is no object. The mask may have another size than its picture.
+func MaskOnGrid(mask *image.Gray, region [4]float64, height, width int) attention.Map {
+	b := mask.Bounds()
+	columns := cellSpans(region[0]*float64(b.Dx()), region[2]*float64(b.Dx()), width, b.Dx())
+	rows := cellSpans(region[1]*float64(b.Dy()), region[3]*float64(b.Dy()), height, b.Dy())
+	// First along the lines, then down them.
+	lines := make([]float64, b.Dy()*width)
+	for y := range b.Dy() {
+		pixels := mask.Pix[mask.PixOffset(b.Min.X, b.Min.Y+y):][:b.Dx()]
+		for j, span := range columns {
+			var sum float64
+			for x := span.first; x < span.end; x++ {
+				sum += span.weight(x) * float64(pixels[x])
+			}
+			lines[y*width+j] = sum / 255
+		}
+	}
+	out := attention.New(height, width)
+	for i, span := range rows {
+		for j := range width {
+			var sum float64
+			for y := span.first; y < span.end; y++ {
+				sum += span.weight(y) * lines[y*width+j]
+			}
+			out.Values[i*width+j] = float32(min(sum, 1))
+		}
+	}
+	return out
+}
+
+// cellSpan is the stretch from … to of an axis that one cell covers, and the pixels it touches.
+type cellSpan struct {
+	from, to   float64
+	first, end int
+}
+
+// weight is the share of the cell that pixel i covers.
+func (s cellSpan) weight(i int) float64 {
+	return max(0, min(s.to, float64(i+1))-max(s.from, float64(i))) / (s.to - s.from)
+}
+
+// cellSpans divides size pixels from start on into n cells, on an axis of pixels 0 … limit−1.
+func cellSpans(start, size float64, n, limit int) []cellSpan {
+	out := make([]cellSpan, n)
+	for i := range out {
+		from, to := start+size*float64(i)/float64(n), start+size*float64(i+1)/float64(n)
+		out[i] = cellSpan{from, to, max(0, int(math.Floor(from))), min(limit, int(math.Ceil(to)))}
+	}
+	return out
+}
