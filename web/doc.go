@@ -16,4 +16,4 @@
 // actor's role itself; the routes check it too, so that neither relies on the other.
 package web
 
-//go:generate go run ./bundle
+//go:generate sh -c "cd .. && go tool esbuild web/pages/pages.ts web/pages/review.ts web/pages/round.ts --bundle --format=esm --target=es2022 --minify --legal-comments=none --outdir=web/static --log-level=warning"

@@ -1,0 +1,43 @@
+// Shows background work as it happens: one request every two seconds for a project whose page shows a job.
+import type { components } from "../editor/src/api/schema.d.ts";
+import { duration } from "./clock.ts";
+
+type Job = components["schemas"]["Job"];
+
+const alive = (job: Job) => job.state === "running" || job.state === "queued";
+
+function show(line: HTMLElement, job: Job): void {
+  line.dataset["state"] = job.state;
+  const bar = line.querySelector("progress");
+  if (bar && job.total > 0) bar.value = alive(job) ? job.done / job.total : 1;
+  const count = line.querySelector(".job-count");
+  if (count) count.textContent = job.total > 0 ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : job.state;
+  const left = line.querySelector(".job-left");
+  if (left) left.textContent = alive(job) && job.remaining_seconds > 0 ? `${duration(job.remaining_seconds)} left` : alive(job) ? "" : job.state;
+}
+
+export function watchJobs(): void {
+  const places = [...document.querySelectorAll<HTMLElement>("[data-jobs]")];
+  const slugs = new Set(places.map((place) => place.dataset["jobs"] ?? ""));
+  for (const slug of slugs) if (slug) void watch(slug, places.filter((place) => place.dataset["jobs"] === slug));
+}
+
+async function watch(slug: string, places: HTMLElement[]): Promise<void> {
+  const live = () => places.some((place) => place.querySelector('[data-state="running"], [data-state="queued"]'));
+  const started = live();
+  while (live()) {
+    await new Promise((next) => setTimeout(next, 2000));
+    if (document.hidden) continue;
+    const answer = await fetch(`/api/v1/projects/${slug}/jobs`).catch(() => null);
+    if (!answer?.ok) continue; // the studio restarts: it comes back
+    const { jobs } = (await answer.json()) as { jobs: Job[] };
+    for (const place of places) {
+      for (const line of place.querySelectorAll<HTMLElement>("[data-job]")) {
+        const job = jobs.find((j) => String(j.id) === line.dataset["job"]);
+        if (job) show(line, job);
+      }
+    }
+  }
+  // What a page waited for is there now.
+  if (started && places.some((place) => "reload" in place.dataset || "list" in place.dataset)) location.reload();
+}

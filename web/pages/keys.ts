@@ -1,0 +1,45 @@
+// Keys that press a button, a link or a field: data-key="n".
+const typing = (target: EventTarget | null) =>
+  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
+  !(target instanceof HTMLInputElement && (target.type === "checkbox" || target.type === "range" || target.type === "radio"));
+
+/** Calls handle for a key pressed while nobody types; true means that it was used. */
+export function onKey(handle: (key: string, event: KeyboardEvent) => boolean): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    if (handle(event.key.length === 1 ? event.key.toLowerCase() : event.key, event)) event.preventDefault();
+  });
+}
+
+export function pressKeys(): void {
+  onKey((key) => {
+    const target = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    if (!target) return false;
+    if (target instanceof HTMLInputElement) target.focus();
+    else target.click();
+    return true;
+  });
+}
+
+/** Forms that cannot be undone ask first. */
+export function confirmForms(): void {
+  document.addEventListener("submit", (event) => {
+    const question = event.target instanceof HTMLFormElement ? event.target.dataset["confirm"] : undefined;
+    if (question && !confirm(question)) event.preventDefault();
+  });
+}
+
+/** A popover or menu closes on Escape and on a press outside of it. */
+export function closeMenus(): void {
+  const open = () => document.querySelectorAll<HTMLDetailsElement>("details.menu[open], details.popover[open]");
+  document.addEventListener("click", (event) => {
+    for (const menu of open()) if (!menu.contains(event.target as Node)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of open()) {
+      menu.open = false;
+      menu.querySelector("summary")?.focus();
+    }
+  });
+}

@@ -1,0 +1,19 @@
+// What every page runs. Pages work without it; it keeps them alive and quick.
+import { keepTime } from "./clock.ts";
+import { watchJobs } from "./jobs.ts";
+import { closeMenus, confirmForms, pressKeys } from "./keys.ts";
+import { drawMaps, mapOpacity } from "./maps.ts";
+import { contactSheet } from "./queue.ts";
+import { themeSwitch } from "./theme.ts";
+import { outlineCrop } from "./whole.ts";
+
+drawMaps(document);
+mapOpacity();
+themeSwitch();
+keepTime();
+watchJobs();
+pressKeys();
+confirmForms();
+closeMenus();
+contactSheet();
+outlineCrop();

@@ -1,0 +1,124 @@
+// The review page: four panes that zoom and pan as one, cells read off under the pointer, A and X.
+import { onKey } from "./keys.ts";
+import { type CellMap, decodeMap } from "./maps.ts";
+
+interface View {
+  scale: number; // 1: the picture fills its pane
+  x: number; // of the picture's left upper corner, in pane pixels
+  y: number;
+}
+
+const view: View = { scale: 1, x: 0, y: 0 };
+const stages = [...document.querySelectorAll<HTMLElement>("[data-stage]")];
+const inners = stages.map((stage) => stage.querySelector<HTMLElement>(".stage-inner"));
+
+function apply(): void {
+  const stage = stages[0];
+  if (!stage) return;
+  // The picture never leaves its pane.
+  const limitX = stage.clientWidth * (1 - view.scale);
+  const limitY = stage.clientHeight * (1 - view.scale);
+  view.x = Math.min(0, Math.max(limitX, view.x));
+  view.y = Math.min(0, Math.max(limitY, view.y));
+  for (const inner of inners) if (inner) inner.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+}
+
+function zoom(factor: number, x: number, y: number): void {
+  const scale = Math.min(12, Math.max(1, view.scale * factor));
+  view.x = x - ((x - view.x) * scale) / view.scale;
+  view.y = y - ((y - view.y) * scale) / view.scale;
+  view.scale = scale;
+  apply();
+}
+
+const maps = (name: string): CellMap | null => {
+  const canvas = document.querySelector<HTMLCanvasElement>(`.pane:nth-child(${name}) canvas`);
+  return canvas ? decodeMap(canvas.dataset["map"] ?? "") : null;
+};
+const own = maps("2");
+const edit = maps("3");
+const probe = document.getElementById("probe");
+
+function read(stage: HTMLElement, event: PointerEvent): void {
+  const map = edit ?? own;
+  if (!map || !probe) return;
+  const box = stage.getBoundingClientRect();
+  const column = Math.floor((((event.clientX - box.left - view.x) / view.scale) / box.width) * map.columns);
+  const row = Math.floor((((event.clientY - box.top - view.y) / view.scale) / box.height) * map.rows);
+  if (row < 0 || column < 0 || row >= map.rows || column >= map.columns) return;
+  const at = row * map.columns + column;
+  const parts = [`row ${row + 1}, column ${column + 1}`];
+  if (own) parts.push(`model ${(own.values[at] ?? 0).toFixed(2)}`);
+  if (edit) parts.push(`edit ${(edit.values[at] ?? 0).toFixed(2)}`);
+  probe.textContent = parts.join(" · ");
+}
+
+for (const stage of stages) {
+  stage.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      const box = stage.getBoundingClientRect();
+      zoom(Math.exp(-event.deltaY / 300), event.clientX - box.left, event.clientY - box.top);
+    },
+    { passive: false },
+  );
+  stage.addEventListener("pointerdown", (event) => {
+    if (view.scale > 1) stage.setPointerCapture(event.pointerId);
+  });
+  stage.addEventListener("pointermove", (event) => {
+    if (stage.hasPointerCapture(event.pointerId)) {
+      view.x += event.movementX;
+      view.y += event.movementY;
+      apply();
+    }
+    read(stage, event);
+  });
+  stage.addEventListener("dblclick", (event) => {
+    const box = stage.getBoundingClientRect();
+    zoom(2, event.clientX - box.left, event.clientY - box.top);
+  });
+}
+
+function reset(): void {
+  Object.assign(view, { scale: 1, x: 0, y: 0 });
+  apply();
+}
+
+document.querySelector("[data-review-reset]")?.addEventListener("click", reset);
+const cells = document.querySelector<HTMLInputElement>("[data-review-cells]");
+cells?.addEventListener("change", () => document.querySelector("[data-review]")?.classList.toggle("cells", cells.checked));
+
+const form = document.querySelector<HTMLFormElement>("[data-verdict]");
+const comment = form?.querySelector("textarea");
+const press = (verdict: string) => form?.querySelector<HTMLButtonElement>(`button[value="${verdict}"]`)?.click();
+
+form?.addEventListener("submit", (event) => {
+  const rejecting = (event.submitter as HTMLButtonElement | null)?.value === "reject";
+  if (rejecting && comment && comment.value.trim() === "") {
+    event.preventDefault();
+    comment.setCustomValidity("Say what should change: it goes back to its author.");
+    comment.reportValidity();
+    comment.focus();
+  }
+});
+comment?.addEventListener("input", () => comment.setCustomValidity(""));
+comment?.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") comment.blur(); // back to the keys
+});
+
+onKey((key) => {
+  if (key === "a" && form) return (press("approve"), true);
+  if (key === "x" && form) return (press("reject"), true);
+  if (key === "0") return (reset(), true);
+  return false;
+});
+
+// The next one should be there at once: its page is fetched while this one is looked at.
+const later = document.querySelector<HTMLAnchorElement>('a[data-key="n"]');
+if (later) {
+  const hint = document.createElement("link");
+  hint.rel = "prefetch";
+  hint.href = later.href;
+  document.head.append(hint);
+}
