@@ -68,6 +68,7 @@ export class Stage {
     const map = `${editor.showModel} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
     const now = `${view}|${map}`;
     this.loop.mark("overlay");
+    this.element.dataset["tool"] = editor.tool;
     if (now === this.shown) return;
     if (!this.shown.startsWith(`${view}|`)) this.loop.mark("picture");
     this.shown = now;

@@ -1,0 +1,114 @@
+// Puts the editor's parts on the page and joins them to the desk.
+
+import type { TaskDetail } from "../api/types.ts";
+import type { Desk } from "../desk.ts";
+import { keyInput, ownsKey } from "./keyboard.ts";
+import { answerPanel } from "./answer.ts";
+import { Dialogs } from "./dialogs.ts";
+import { button, h, say } from "./element.ts";
+import { filmStrip } from "./filmstrip.ts";
+import { icon } from "./icons.ts";
+import { curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
+import { brushPanel, historyPanel, viewPanel } from "./panels.ts";
+import { rail } from "./rail.ts";
+import { Stage } from "./stage.ts";
+import { cellWords, statusLine } from "./status.ts";
+import { topBar } from "./topbar.ts";
+
+export interface App {
+  readonly stage: Stage;
+}
+
+/** Builds everything inside `root`; `queue` is the address of the project's queue. */
+export function mount(root: HTMLElement, desk: Desk, queue: string): App {
+  const { editor } = desk;
+  const stage = new Stage(editor, (words) => desk.emit("notice", words));
+  const cell = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "cell" });
+  const help = h("p.visually-hidden", { id: "stage-help" }, "Arrow keys move over the cells, plus and minus change one, question mark lists all keys.");
+
+  const panel = h("aside.panel", { "aria-label": "Answer and settings", id: "panel" });
+  const handle = button("button.sheet-handle", { "aria-expanded": "false", "aria-controls": "panel", "aria-label": "Show all settings", onclick: () => {
+    const open = panel.classList.toggle("open");
+    handle.setAttribute("aria-expanded", String(open));
+  } }, icon("up"));
+  panel.append(handle, answerPanel(desk), brushPanel(desk), viewPanel(desk), historyPanel(desk));
+
+  const work = h(
+    "div.work", {}, reviewNote(desk),
+    h("div.canvas-area", {}, stage.element, selectionBar(desk), noticeLine(desk), curtain(desk, queue)),
+    statusLine(desk), cell, help,
+  );
+  root.replaceChildren();
+  root.classList.add("editor");
+  const dialogs = new Dialogs(root, desk);
+  root.prepend(
+    topBar(desk, {
+      queue,
+      skip: () => dialogs.skip(),
+      submit: () => void desk.submit(),
+      decide: () => (desk.saveState.kind === "lost" ? void desk.takeAgain() : dialogs.conflict()),
+    }),
+    rail(editor), work, panel, filmStrip(desk),
+  );
+
+  desk.on("opened", (detail) => {
+    stage.show(detail.image.id, detail.label_name || detail.image.name, editor.document.rows, editor.document.columns);
+    document.title = `${detail.label_name || detail.image.name} · ${detail.project.name} · ABN Studio`;
+    stage.element.focus({ preventScroll: true });
+  });
+  editor.on("cell", (at) => {
+    const words = cellWords(desk, at);
+    const [, row, , column] = words.place.split(" ");
+    say(cell, `row ${row}, column ${column}, ${words.value}, ${words.gain}`);
+  });
+  editor.on("command", (command) => {
+    if (command === "submit") void desk.submit();
+    else if (command === "skip") dialogs.skip();
+    else if (command === "help") dialogs.help();
+  });
+  listen(desk, dialogs);
+  followAddress(desk);
+  return { stage };
+}
+
+/** The page's own events: keys, connection, leaving. */
+function listen(desk: Desk, dialogs: Dialogs): void {
+  const { editor } = desk;
+  document.addEventListener("keydown", (e) => {
+    if (dialogs.open || ownsKey(e)) return;
+    if (editor.keyDown(keyInput(e))) e.preventDefault();
+  });
+  document.addEventListener("keyup", (e) => {
+    if (editor.keyUp(keyInput(e)) && !ownsKey(e)) e.preventDefault();
+  });
+  window.addEventListener("blur", () => {
+    editor.holdPan(false);
+    editor.holdModel(false);
+  });
+  window.addEventListener("online", () => desk.online());
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") desk.hidden();
+  });
+  window.addEventListener("pagehide", () => desk.hidden());
+  window.addEventListener("beforeunload", (e) => {
+    desk.hidden();
+    if (desk.wouldLose) e.preventDefault();
+  });
+}
+
+/** Keeps the address bar on the task at hand: …/tasks/12. */
+function followAddress(desk: Desk): void {
+  const address = (detail: TaskDetail) => location.pathname.replace(/\/tasks\/\d+/, `/tasks/${detail.id}`);
+  let travelled = false;
+  desk.on("opened", (detail) => {
+    const path = address(detail);
+    if (path !== location.pathname && !travelled) history.pushState({ task: detail.id }, "", path);
+    travelled = false;
+  });
+  window.addEventListener("popstate", () => {
+    const id = Number(/\/tasks\/(\d+)/.exec(location.pathname)?.[1]);
+    if (!id) return;
+    travelled = true;
+    void desk.openTask(id);
+  });
+}

@@ -1,0 +1,121 @@
+// The few questions the editor asks: why a task is skipped, which of two versions stays, whether the model's own map is
+// meant; and the help.
+
+import type { Desk } from "../desk.ts";
+import { bindings } from "../input/keys.ts";
+import { fromWire } from "../grid.ts";
+import { paintCells } from "../render/heat.ts";
+import { button, fill, h } from "./element.ts";
+
+export const skipReasons = [
+  "I can't tell what to mark",
+  "The true class is wrong",
+  "The object is not in the model's view",
+  "The model's map is right as it is",
+] as const;
+
+function dialog(root: HTMLElement, name: string, title: string, ...children: Node[]): HTMLDialogElement {
+  const element = h("dialog.editor-dialog", { "aria-label": title, "data-testid": `dialog-${name}` }, h("h2", {}, title), ...children);
+  element.addEventListener("click", (e) => {
+    if (e.target === element) element.close(); // the backdrop
+  });
+  root.append(element);
+  return element;
+}
+
+export class Dialogs {
+  private readonly skipDialog: HTMLDialogElement;
+  private readonly conflictDialog: HTMLDialogElement;
+  private readonly untouchedDialog: HTMLDialogElement;
+  private readonly helpDialog: HTMLDialogElement;
+  private readonly versions = h("div.versions");
+
+  constructor(root: HTMLElement, private readonly desk: Desk) {
+    const other = h("input", { type: "text", maxlength: 400, placeholder: "Something else", "aria-label": "Another reason" });
+    const radios = skipReasons.map((reason, i) => h("input", { type: "radio", name: "reason", value: reason, checked: i === 0 }));
+    const form = h(
+      "form", { method: "dialog", onsubmit: () => {
+        const chosen = radios.find((r) => r.checked)?.value ?? skipReasons[0];
+        void desk.skip(other.value.trim() || chosen);
+        other.value = "";
+      } },
+      ...skipReasons.map((reason, i) => h("label.reason", {}, radios[i]!, reason)),
+      other,
+      h("div.row.end", {}, button("button", { onclick: () => this.skipDialog.close() }, "Cancel"), h("button.primary", { type: "submit", "data-testid": "confirm-skip" }, "Skip")),
+    );
+    this.skipDialog = dialog(root, "skip", "Why is it skipped?", form);
+
+    this.conflictDialog = dialog(
+      root, "conflict", "This map has two versions",
+      h("p", {}, "It was saved from somewhere else since this page opened it. Nothing has been overwritten. Which one goes on?"),
+      this.versions,
+      h("div.row.end", {},
+        button("button", { "data-testid": "keep-theirs", onclick: () => this.decide("theirs") }, "Take the saved one"),
+        button("button.primary", { "data-testid": "keep-mine", onclick: () => this.decide("mine") }, "Keep this one")),
+      h("p.muted", {}, "The other stays in the task's revisions; taking the saved one can be undone."),
+    );
+
+    this.untouchedDialog = dialog(
+      root, "untouched", "The map is the model's own",
+      h("p", {}, "Nothing has been changed. Submit it as a statement that the model looks at the right place?"),
+      h("div.row.end", {},
+        button("button", { onclick: () => this.untouchedDialog.close() }, "Go on painting"),
+        button("button.primary", { "data-testid": "submit-model", onclick: () => {
+          this.untouchedDialog.close();
+          void desk.submitModels();
+        } }, "Submit the model's own")),
+    );
+
+    const groups = ["Paint", "Map", "View", "Cell", "Task"] as const;
+    this.helpDialog = dialog(
+      root, "help", "Keys",
+      h("p.muted", {}, "A value of 0 leaves a feature as it is: not amplified, not hidden. A value of 1 doubles it."),
+      h("div.help", {}, ...groups.map((group) => h("section", {}, h("h3", {}, group), h("dl", {},
+        ...bindings.filter((b) => b.group === group).flatMap((b) => [h("dt", {}, h("kbd", {}, b.keys)), h("dd", {}, b.does)]))))),
+      h("div.row.end", {}, button("button", { onclick: () => this.helpDialog.close() }, "Close")),
+    );
+    desk.on("untouched", () => this.untouchedDialog.showModal());
+    desk.on("save", (state) => {
+      if (state.kind === "conflict") this.conflict();
+      else if (this.conflictDialog.open) this.conflictDialog.close();
+    });
+  }
+
+  get open(): boolean {
+    return [this.skipDialog, this.conflictDialog, this.untouchedDialog, this.helpDialog].some((d) => d.open);
+  }
+
+  skip(): void {
+    if (this.desk.phase.kind === "working") this.skipDialog.showModal();
+  }
+
+  help(): void {
+    this.helpDialog.showModal();
+  }
+
+  conflict(): void {
+    const state = this.desk.saveState;
+    if (state.kind !== "conflict" || this.conflictDialog.open) return;
+    const { document } = this.desk.editor;
+    const when = new Date(state.current.created_at);
+    fill(
+      this.versions,
+      version("This page", "not saved", document.values, document.rows, document.columns),
+      version(`Saved by ${state.current.author}`, when.toLocaleTimeString(), fromWire(state.current.map), state.current.map.h, state.current.map.w),
+    );
+    this.conflictDialog.showModal();
+  }
+
+  private decide(side: "mine" | "theirs"): void {
+    this.conflictDialog.close();
+    this.desk.resolve(side);
+  }
+}
+
+function version(title: string, note: string, values: Float32Array, rows: number, columns: number): HTMLElement {
+  const canvas = h("canvas", { width: columns, height: rows, role: "img", "aria-label": title });
+  const pixels = new ImageData(columns, rows);
+  paintCells(values, { kind: "map", colors: "viridis" }, new Uint32Array(pixels.data.buffer));
+  canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+  return h("figure", {}, canvas, h("figcaption", {}, h("strong", {}, title), h("span.muted", {}, note)));
+}

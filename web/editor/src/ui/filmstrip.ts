@@ -1,0 +1,43 @@
+// The strip below: what was done here, the task at hand, and the next ones of the queue.
+
+import { pictureURL } from "../api/client.ts";
+import type { TaskCard, TaskDetail } from "../api/types.ts";
+import type { Desk } from "../desk.ts";
+import { button, fill, h, say } from "./element.ts";
+
+const ahead = 24; // thumbnails of the queue
+const behind = 8; // of what was done
+
+export function filmStrip(desk: Desk): HTMLElement {
+  const list = h("ol.film", { "data-testid": "film" });
+  const count = h("p.film-count");
+  const done: TaskCard[] = [];
+  let current: TaskDetail | null = null;
+
+  const frame = (card: TaskCard, state: "done" | "current" | "waiting") =>
+    h("li", {}, button("button.frame", {
+      "data-task-id": card.id, "data-state": state, "aria-current": state === "current" || undefined,
+      title: `${card.label_name}: ${card.image.name}`, "aria-label": `${card.label_name}, ${state}`,
+      onclick: () => state !== "current" && void desk.openTask(card.id),
+    }, h("img", { src: pictureURL(card.image.id, "thumb"), alt: "", loading: "lazy", decoding: "async", draggable: "false" })));
+
+  const show = async (detail: TaskDetail) => {
+    if (current && current.id !== detail.id && !done.some((d) => d.id === current!.id) && desk.finished > done.length) done.push(current);
+    current = detail;
+    const past = done.filter((d) => d.id !== detail.id).slice(-behind);
+    fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"));
+    try {
+      const page = await desk.client.queue(detail.project.slug, ahead);
+      if (current !== detail) return;
+      const waiting = page.tasks.filter((t) => t.id !== detail.id && !past.some((d) => d.id === t.id));
+      fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"), ...waiting.map((c) => frame(c, "waiting")));
+      say(count, `${desk.finished > 0 ? `${desk.finished} done here · ` : ""}${page.total} waiting`);
+      const next = waiting[0];
+      if (next) new Image().src = pictureURL(next.image.id, "view"); // most likely the next task
+    } catch {
+      say(count, ""); // the strip is a convenience: painting goes on without
+    }
+  };
+  desk.on("opened", (detail) => void show(detail));
+  return h("nav.strip", { "aria-label": "Tasks" }, list, count);
+}

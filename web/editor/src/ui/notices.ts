@@ -1,0 +1,83 @@
+// What has to be read: a reviewer's comment, why a map can't be changed, and passing sentences.
+
+import type { Desk } from "../desk.ts";
+import { ago } from "../format.ts";
+import { fill, h, say } from "./element.ts";
+import { icon } from "./icons.ts";
+
+/** The reviewer's comment on the last revision that was sent back; it stays in sight while it is mended. */
+export function reviewNote(desk: Desk): HTMLElement {
+  const note = h("aside.review-note", { hidden: true, "data-testid": "review-comment", "aria-label": "The reviewer's comment" });
+  desk.on("opened", (detail) => {
+    const last = detail.reviews[detail.reviews.length - 1];
+    note.hidden = last?.verdict !== "reject" || detail.state === "approved";
+    if (!last || note.hidden) return;
+    const when = new Date(last.created_at);
+    fill(
+      note, icon("comment"),
+      h("div", {},
+        h("strong", {}, `${last.reviewer} asks for changes`),
+        h("time", { datetime: last.created_at, title: when.toLocaleString() }, ago(Date.now() - when.getTime())),
+        h("p", {}, last.comment)),
+    );
+  });
+  return note;
+}
+
+/** One sentence at a time over the canvas, read out by screen readers, gone after some seconds. */
+export function noticeLine(desk: Desk): HTMLElement {
+  const line = h("p.notice-line", { role: "status", "aria-live": "polite", "data-testid": "notice" });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tell = (words: string, lasting = false) => {
+    say(line, words);
+    clearTimeout(timer);
+    if (!lasting) timer = setTimeout(() => say(line, ""), 6000);
+  };
+  desk.on("notice", (words) => tell(words));
+  desk.on("phase", (phase) => {
+    if (phase.kind === "reading") tell(phase.why, true);
+    else if (phase.kind === "working" && line.textContent === "") tell("");
+  });
+  return line;
+}
+
+/** Covers the canvas while there is nothing to paint on. */
+export function curtain(desk: Desk, queue: string): HTMLElement {
+  const words = h("p");
+  const actions = h("div.row");
+  const element = h("div.curtain", { "data-testid": "curtain" }, words, actions);
+  const again = () => h("button.primary", { type: "button", onclick: () => void desk.next() }, "Look again");
+  const toQueue = () => h("a.button", { href: queue }, "Go to the queue");
+  desk.on("phase", (phase) => {
+    element.hidden = phase.kind === "working" || phase.kind === "reading" || phase.kind === "sending";
+    element.dataset["phase"] = phase.kind;
+    if (phase.kind === "loading") {
+      say(words, `${phase.what}…`);
+      fill(actions);
+    } else if (phase.kind === "empty") {
+      say(words, "No task is waiting. New ones appear here when a scan finds images that the model gets wrong, or when a reviewer sends one back.");
+      fill(actions, toQueue(), again());
+    } else if (phase.kind === "failed") {
+      say(words, phase.message);
+      fill(actions, again(), toQueue());
+    }
+  });
+  return element;
+}
+
+/** What can be done with a selection, where the selection is. */
+export function selectionBar(desk: Desk): HTMLElement {
+  const { editor } = desk;
+  const bar = h("div.selection-bar", { hidden: true, role: "toolbar", "aria-label": "Selection", "data-testid": "selection" });
+  const act = (label: string, key: string, run: () => void) =>
+    h("button.small-button", { type: "button", title: key, onmousedown: (e: MouseEvent) => e.preventDefault(), onclick: run }, label);
+  fill(
+    bar,
+    act("Fill", "Enter", () => editor.fillSelection()),
+    act("Erase", "Delete", () => editor.fillSelection(true)),
+    act("Keep inside", "K", () => editor.whole("keep")),
+    act("Let go", "Esc", () => editor.deselect()),
+  );
+  editor.on("changed", () => (bar.hidden = !editor.document.selection || editor.readOnly));
+  return bar;
+}

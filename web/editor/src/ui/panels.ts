@@ -1,0 +1,126 @@
+// The right side below the answer: brush, view and the list of strokes, each of which can be folded.
+
+import { colorMapNames, colorTable } from "../colormap.ts";
+import type { Desk } from "../desk.ts";
+import { gain, percent } from "../format.ts";
+import type { Pressure, View } from "../settings.ts";
+import { button, fill, h, say } from "./element.ts";
+import { choice, segments, slider } from "./controls.ts";
+
+const folded = (title: string, ...children: Node[]): HTMLElement =>
+  h("details.panel-section", { open: true }, h("summary", {}, h("h2", {}, title)), h("div.panel-body", {}, ...children));
+
+export function brushPanel(desk: Desk): HTMLElement {
+  const { editor } = desk;
+  const { settings } = editor;
+  const smallest = 0.25;
+  const ratio = () => Math.log((2 * Math.max(4, editor.document.rows, editor.document.columns)) / smallest);
+  const size = slider(settings, {
+    label: "Size", setting: "size", hint: "Across, in cells of the map ( [ and ] )", words: (v) => v.toFixed(v < 10 ? 2 : 1),
+    to: (v) => Math.log(v / smallest) / ratio(), from: (t) => smallest * Math.exp(t * ratio()),
+  });
+  const hardness = slider(settings, { label: "Hardness", setting: "hardness", hint: "How far from the middle the full strength reaches ( Shift+[ and Shift+] )", words: percent });
+  const strength = slider(settings, { label: "Strength", setting: "strength", hint: "What the brush paints; a stroke never goes beyond it (1 … 9, 0)", words: (v) => v.toFixed(2) });
+  const modes = segments(settings, "mode", "Mode", [
+    ["set", "Set", "The map becomes the strength"],
+    ["add", "Add", "The strength is added"],
+    ["subtract", "Subtract", "The strength is taken away"],
+  ]);
+  const tolerance = slider(settings, { label: "Tolerance", setting: "tolerance", hint: "How far values may differ to be filled together", words: (v) => v.toFixed(2) });
+  const pressure = choice<"pressure">(settings, "pressure", "Pen pressure", [
+    ["size", "size"], ["strength", "strength"], ["off", "off"],
+  ] satisfies [Pressure, string][]);
+  pressure.hidden = true; // until a pen has been seen
+  document.addEventListener("pointermove", (e) => {
+    if (e.pointerType === "pen") pressure.hidden = false;
+  });
+  const show = () => (tolerance.hidden = editor.tool !== "flood");
+  editor.on("changed", show);
+  show();
+  return folded("Brush", size, hardness, strength, modes, tolerance, pressure);
+}
+
+export function viewPanel(desk: Desk): HTMLElement {
+  const { editor } = desk;
+  const { settings } = editor;
+  const views = segments(settings, "view", "View", [
+    ["cells", "Cells", "One square a cell"],
+    ["smooth", "Smooth", "Between the cells' centres, for the eye only"],
+    ["spotlight", "Spotlight", "The picture dark where nothing is amplified: not amplified, not hidden"],
+  ] satisfies [View, string, string][]);
+  const maps = choice(settings, "colorMap", "Colours", colorMapNames.map((name) => [name, name] as const));
+  const opacity = slider(settings, { label: "Opacity", setting: "opacity", hint: "Of the map over the picture", words: percent });
+  const toggle = (label: string, title: string, id: string, get: () => boolean, set: () => void) => {
+    const b = button("button", { title, "data-testid": id, onclick: set }, label);
+    editor.on("changed", () => b.setAttribute("aria-pressed", String(get())));
+    b.setAttribute("aria-pressed", String(get()));
+    return b;
+  };
+  const toggles = h("div.segments", { role: "group", "aria-label": "Overlays" },
+    toggle("Difference", "Signed difference to the model's map (D); hold C for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
+    toggle("Grid", "The map's cells (G)", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
+  );
+  return folded("View", views, maps, opacity, toggles, legend(desk));
+}
+
+/** The colour bar, and what its two ends do to a feature. */
+function legend(desk: Desk): HTMLElement {
+  const { editor } = desk;
+  const bar = h("canvas.legend-bar", { width: 256, height: 1, "aria-hidden": "true" });
+  const low = h("span");
+  const high = h("span");
+  const show = () => {
+    const table = colorTable(editor.showDifference ? "difference" : editor.settings.get("colorMap"));
+    const pixels = new ImageData(256, 1);
+    for (let i = 0; i < 256; i++) pixels.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
+    bar.getContext("2d")!.putImageData(pixels, 0, 0);
+    const mechanism = desk.detail?.version.gain ?? "1+M";
+    const nothing = mechanism === "M" ? "" : " not amplified";
+    say(low, editor.showDifference ? "lowered" : `0 · ${gain(0, mechanism)}${nothing}`);
+    say(high, editor.showDifference ? "raised" : `1 · ${gain(1, mechanism)}`);
+  };
+  editor.on("changed", show);
+  desk.on("opened", show);
+  show();
+  return h("div.legend", {}, bar, h("div.legend-ends", {}, low, high));
+}
+
+export function historyPanel(desk: Desk): HTMLElement {
+  const { editor } = desk;
+  const list = h("ol.strokes", { "data-testid": "strokes" });
+  const count = h("span.count");
+  const show = () => {
+    const { history } = editor.document;
+    const start = history.dropped > 0 ? "Earlier strokes" : desk.detail?.edit ? "As it was opened" : "The model's map";
+    const item = (label: string, position: number) => {
+      const b = button("button.stroke", {
+        "aria-current": history.position === position ? "step" : undefined,
+        "data-undone": position > history.position || undefined,
+        disabled: editor.readOnly,
+        onclick: () => editor.travel(position),
+      }, label);
+      return h("li", {}, b);
+    };
+    const shown = history.steps.slice(-120);
+    const first = history.steps.length - shown.length;
+    fill(list, ...shown.map((step, i) => item(step.label, first + i + 1)).reverse(), item(start, 0));
+    say(count, history.position === 0 ? "" : String(history.position));
+    count.hidden = history.position === 0;
+  };
+  editor.on("settled", show);
+  desk.on("opened", show);
+  const own = button("button.wide", {
+    "data-testid": "use-model", title: "Confirm the model's map as it is: an answer of its own, not an empty one",
+    onclick: () => editor.whole("model"),
+  }, "Use the model's own map");
+  const mark = () => {
+    own.setAttribute("aria-pressed", String(editor.document.source === "model"));
+    own.disabled = editor.readOnly;
+  };
+  editor.on("settled", mark);
+  desk.on("opened", mark);
+  const section = folded("Strokes", list, own);
+  section.querySelector("h2")!.append(count);
+  section.classList.add("grows");
+  return section;
+}

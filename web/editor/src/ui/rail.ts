@@ -1,0 +1,45 @@
+// The tool rail: tools, then what works on the whole map.
+
+import type { Editor } from "../editor.ts";
+import type { ToolName } from "../tools/tool.ts";
+import { wholeOperations } from "../whole.ts";
+import { button, h } from "./element.ts";
+import { icon } from "./icons.ts";
+
+const tools: readonly { name: ToolName; label: string; key: string }[] = [
+  { name: "brush", label: "Brush", key: "B" },
+  { name: "eraser", label: "Eraser", key: "E" },
+  { name: "smooth", label: "Smooth", key: "S" },
+  { name: "box", label: "Select a box", key: "R" },
+  { name: "lasso", label: "Select with a lasso", key: "L" },
+  { name: "flood", label: "Flood fill", key: "F" },
+  { name: "pick", label: "Pick a value", key: "I" },
+  { name: "pan", label: "Pan", key: "Space" },
+];
+
+export function rail(editor: Editor): HTMLElement {
+  const buttons = new Map(tools.map(({ name, label, key }) => [
+    name,
+    button("button.tool", {
+      "data-testid": `tool-${name}`, "aria-pressed": "false", "aria-label": label, title: `${label} (${key})`,
+      onclick: () => editor.choose(name),
+    }, icon(name)),
+  ]));
+  const whole = wholeOperations.filter((o) => o.name !== "model").map((o) => ({
+    name: o.name,
+    button: button("button.tool", {
+      "data-testid": `map-${o.name}`, "aria-label": o.label, title: `${o.label}: ${o.hint}`, onclick: () => editor.whole(o.name),
+    }, icon(o.name as "clear")),
+  }));
+  const show = () => {
+    for (const [name, b] of buttons) b.setAttribute("aria-pressed", String(editor.tool === name));
+    for (const o of whole) o.button.disabled = editor.readOnly || (o.name === "keep" && !editor.document.selection);
+  };
+  editor.on("changed", show);
+  editor.on("opened", show);
+  show();
+  return h(
+    "div.rail", { role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
+    ...buttons.values(), h("span.rule"), ...whole.map((o) => o.button),
+  );
+}

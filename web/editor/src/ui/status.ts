@@ -1,0 +1,61 @@
+// The line under the canvas: the cell under the pointer or the keyboard, its value, what the model gave it, and
+// what the attention mechanism makes of it; and how far we are zoomed in.
+
+import type { Desk } from "../desk.ts";
+import { gain, value } from "../format.ts";
+import { button, h, say } from "./element.ts";
+import { icon } from "./icons.ts";
+
+/** What the status line and a screen reader say of a cell. */
+export function cellWords(desk: Desk, cell: number): { place: string; value: string; was: string; gain: string } {
+  const { document } = desk.editor;
+  const mechanism = desk.detail?.version.gain ?? "1+M";
+  const now = document.values[cell] ?? 0;
+  const nothing = now < 0.005 && mechanism !== "M" ? " not amplified" : "";
+  return {
+    place: `r ${Math.floor(cell / document.columns) + 1} c ${(cell % document.columns) + 1}`,
+    value: value(now),
+    was: `was ${value(document.model[cell] ?? 0)}`,
+    gain: `gain ${gain(now, mechanism)}${nothing}`,
+  };
+}
+
+export function statusLine(desk: Desk): HTMLElement {
+  const { editor } = desk;
+  const place = h("span.status-place");
+  const now = h("strong.status-value", { "data-testid": "cell-value" });
+  const was = h("span.status-was");
+  const gained = h("span.status-gain", { "data-testid": "cell-gain" });
+  const hint = h("span.status-hint");
+  const zoom = h("span.status-zoom");
+
+  const show = () => {
+    const cell = editor.hover && editor.cell < 0 ? editor.placement.cellAt(editor.toMap(editor.hover)) : editor.cell;
+    const words = cell >= 0 && desk.detail ? cellWords(desk, cell) : null;
+    say(place, words?.place ?? "");
+    say(now, words?.value ?? "");
+    say(was, words?.was ?? "");
+    say(gained, words?.gain ?? "");
+    say(hint, words ? "" : modeHint(desk));
+    say(zoom, `zoom ${Math.round(editor.viewport.scale * 100)} %`);
+  };
+  editor.on("changed", show);
+  editor.on("values", show);
+  desk.on("opened", show);
+  const whole = button("button.quiet.square", { "aria-label": "Whole picture", title: "Whole picture, with what the model sees outlined (W)", onclick: () => editor.toggleWhole() }, icon("whole"));
+  editor.on("changed", () => whole.setAttribute("aria-pressed", String(editor.showWhole)));
+  return h(
+    "div.status", { "data-testid": "status" }, place, now, was, gained, hint, h("span.grow"), zoom,
+    button("button.quiet.square", { "aria-label": "Fit", title: "Fit (Ctrl+0)", onclick: () => editor.fit() }, icon("fit")),
+    whole,
+    button("button.quiet.square", { "aria-label": "Help", title: "Keys and what they do (?)", onclick: () => editor.emit("command", "help") }, icon("help")),
+  );
+}
+
+function modeHint(desk: Desk): string {
+  const { editor } = desk;
+  if (editor.showModel) return "the model's map";
+  if (editor.showDifference) return "difference to the model's map";
+  if (editor.settings.get("view") === "spotlight") return "dark is not amplified, not hidden";
+  return "";
+}

@@ -1,0 +1,79 @@
+// The bar on top: where we are, whether the work is saved, undo and redo, and what ends a task.
+
+import type { TaskDetail } from "../api/types.ts";
+import type { Desk } from "../desk.ts";
+import { ago, baseName } from "../format.ts";
+import type { SaveState } from "../save/autosave.ts";
+import { button, fill, h, say } from "./element.ts";
+import { icon } from "./icons.ts";
+
+/** Words for a state of saving; the first is always there, the second where there is room. */
+export function saveWords(state: SaveState, now: number): string {
+  switch (state.kind) {
+    case "untouched": return "untouched";
+    case "pending": return "unsaved";
+    case "saving": return "saving…";
+    case "saved": return `saved ${ago(now - state.at)}`;
+    case "offline": return "offline: kept here";
+    case "conflict": return "two versions";
+    case "lost": return "lease lost";
+    case "refused": return "not saved";
+  }
+}
+
+export function topBar(desk: Desk, actions: { skip(): void; submit(): void; decide(): void; queue: string }): HTMLElement {
+  const { editor } = desk;
+  const crumbs = h("nav.crumbs", { "aria-label": "Breadcrumb" });
+  const words = h("span.save-words");
+  const state = h("output.save-state", { id: "save-state", "data-testid": "save-state" }, h("span.save-dot"), words);
+  const act = button("button.small-button", { hidden: true, onclick: actions.decide }, "");
+  const undo = button("button.quiet.square", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", onclick: () => editor.undo() }, icon("undo"));
+  const redo = button("button.quiet.square", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", onclick: () => editor.redo() }, icon("redo"));
+  const skip = button("button", { id: "skip", title: "Put this task aside (Ctrl+Space)", onclick: actions.skip }, "Skip");
+  const submitLabel = h("span", {}, "Submit");
+  const submit = button("button.primary", { id: "submit", title: "Hand the map to review (Ctrl+Enter)", onclick: actions.submit }, submitLabel, h("kbd", {}, "Ctrl ⏎"));
+
+  const showSave = () => {
+    const now = desk.saveState;
+    state.dataset["state"] = desk.phase.kind === "reading" ? "readonly" : now.kind;
+    say(words, desk.phase.kind === "reading" ? "read only" : saveWords(now, Date.now()));
+    state.title = "message" in now ? now.message : "";
+    act.hidden = now.kind !== "conflict" && now.kind !== "lost";
+    say(act, now.kind === "conflict" ? "Choose" : "Take it again");
+  };
+  const showHistory = () => {
+    undo.disabled = editor.readOnly || !editor.document.history.canUndo;
+    redo.disabled = editor.readOnly || !editor.document.history.canRedo;
+  };
+  const showPhase = () => {
+    const working = desk.phase.kind === "working";
+    skip.disabled = submit.disabled = !working;
+    say(submitLabel, desk.phase.kind === "sending" && desk.phase.what === "Submitting" ? "Submitting…" : "Submit");
+    showSave();
+  };
+  desk.on("opened", (detail) => {
+    fill(crumbs, ...breadcrumb(detail, actions.queue));
+    showHistory();
+  });
+  desk.on("phase", showPhase);
+  desk.on("save", showSave);
+  editor.on("settled", showHistory);
+  setInterval(showSave, 1000);
+
+  return h(
+    "header.editor-bar", {},
+    h("a.brand", { href: "/projects", "aria-label": "Projects" }, icon("mark")),
+    crumbs, h("span.grow"), state, act, h("span.grow"), undo, redo, skip, submit,
+  );
+}
+
+function breadcrumb(detail: TaskDetail, queue: string): Node[] {
+  return [
+    h("a", { href: queue }, detail.project.name),
+    icon("chevron"),
+    h("a", { href: queue }, "queue"),
+    icon("chevron"),
+    h("strong.image-name", { title: detail.image.name, "data-testid": "image-name" }, baseName(detail.image.name)),
+    h("span.class-name", { title: "True class", "data-testid": "true-class" }, detail.label_name || "no label"),
+  ];
+}
