@@ -13,8 +13,8 @@ type Interval struct {
 	Difference, Low, High float64
 }
 
-// statistic is a figure of one network over the images of indices, which may repeat.
-type statistic func(results []Result, indices []int) float64
+// figure is a number of one network over the images of indices, which may repeat.
+type figure func(results []Result, indices []int) float64
 
 // pairedBootstrap estimates statistic(candidate) − statistic(control) and its 95% interval: both
 // networks are judged on the same resampled images, so that what makes an image hard for both cancels
@@ -24,7 +24,7 @@ type statistic func(results []Result, indices []int) float64
 //
 // What it tells: how far the difference could be due to which images happened to be held out. What it
 // does not: how far it is due to the seed of the one training each network had.
-func pairedBootstrap(candidate, control []Result, strata [][]int, f statistic, seed uint64) Interval {
+func pairedBootstrap(candidate, control []Result, strata [][]int, f figure, seed uint64) Interval {
 	var all []int
 	for _, s := range strata {
 		all = append(all, s...)
@@ -82,7 +82,7 @@ func strataOf(samples []Sample, keep func(i int) bool) [][]int {
 }
 
 // mean is the statistic that averages a value over images.
-func mean(value func(Result) float64) statistic {
+func mean(value func(Result) float64) figure {
 	return func(results []Result, indices []int) float64 {
 		if len(indices) == 0 {
 			return 0
@@ -97,7 +97,7 @@ func mean(value func(Result) float64) statistic {
 
 // worstGroup is the statistic of the least accuracy among the groups of samples. Its bootstrap
 // differences lean a little towards zero, as those of any minimum do.
-func worstGroup(samples []Sample) statistic {
+func worstGroup(samples []Sample) figure {
 	group := make([]int, len(samples))
 	names := map[string]int{}
 	for i, s := range samples {

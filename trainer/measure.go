@@ -38,7 +38,7 @@ type arms struct {
 }
 
 // measure compares the arms by one statistic over the images that keep accepts; nil where none is.
-func (a arms) measure(name, label, unit string, f statistic, keep func(i int) bool, seed uint64) *Measure {
+func (a arms) measure(name, label, unit string, f figure, keep func(i int) bool, seed uint64) *Measure {
 	strata := strataOf(a.samples, keep)
 	var all []int
 	for _, s := range strata {
