@@ -1,0 +1,185 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// editColumns are of edits under the alias e, joined with users u by author.
+const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name, e.state, e.source, e.map_height, e.map_width, e.map,
+	e.version_id, e.created_at, e.provenance, e.before, e.after`
+
+const editTables = `edits e JOIN users u ON u.id = e.author_id`
+
+func scanEdit(row pgx.CollectableRow) (annotator.Edit, error) { return scanEditAnd(row) }
+
+// scanEditAnd scans an edit and what stands after its columns.
+func scanEditAnd(row pgx.CollectableRow, more ...any) (e annotator.Edit, err error) {
+	var height, width int
+	var cells, provenance, before, after []byte
+	err = row.Scan(append([]any{&e.ID, &e.TaskID, &e.Revision, &e.AuthorID, &e.Author, &e.State, &e.Source, &height, &width, &cells,
+		&e.VersionID, &e.CreatedAt, &provenance, &before, &after}, more...)...)
+	if err != nil {
+		return e, err
+	}
+	e.Provenance = provenance
+	for _, s := range []struct {
+		data []byte
+		to   **annotator.Scores
+	}{{before, &e.Before}, {after, &e.After}} {
+		if s.data != nil {
+			if err := json.Unmarshal(s.data, s.to); err != nil {
+				return e, fmt.Errorf("edit %d: its scores are damaged: %w", e.ID, err)
+			}
+		}
+	}
+	e.Map, err = attention.FromBytes(height, width, cells)
+	return e, err
+}
+
+// Edit implements annotator.EditStore.
+func (s *Store) Edit(ctx context.Context, id int64) (annotator.Edit, error) {
+	e, err := one(ctx, s, scanEdit, `SELECT `+editColumns+` FROM `+editTables+` WHERE e.id = $1`, id)
+	return e, wrap(err, "edit %d", id)
+}
+
+// LatestEdit implements annotator.EditStore.
+func (s *Store) LatestEdit(ctx context.Context, taskID int64) (annotator.Edit, error) {
+	var history []byte
+	e, err := one(ctx, s, func(row pgx.CollectableRow) (annotator.Edit, error) { return scanEditAnd(row, &history) }, `
+		SELECT `+editColumns+`, h.history FROM `+editTables+`
+		LEFT JOIN edit_histories h ON h.task_id = e.task_id AND h.revision = e.revision
+		WHERE e.task_id = $1 ORDER BY e.revision DESC LIMIT 1`, taskID)
+	e.History = history
+	return e, wrap(err, "the latest edit of task %d", taskID)
+}
+
+// Revisions implements annotator.EditStore.
+func (s *Store) Revisions(ctx context.Context, taskID int64) ([]annotator.Edit, error) {
+	all, err := list(ctx, s, scanEdit, `SELECT `+editColumns+` FROM `+editTables+` WHERE e.task_id = $1 ORDER BY e.revision`, taskID)
+	return all, wrap(err, "listing the edits of task %d", taskID)
+}
+
+// InsertEdit implements annotator.EditStore.
+func (s *Store) InsertEdit(ctx context.Context, e annotator.Edit) (annotator.Edit, error) {
+	added := e
+	err := s.inTx(ctx, func(tx *Store) error {
+		var err error
+		added.ID, err = one(ctx, tx, pgx.RowTo[int64], `
+			INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, provenance, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10) RETURNING id`,
+			e.TaskID, e.Revision, e.AuthorID, e.VersionID, e.Source, e.Map.Height, e.Map.Width, e.Map.Bytes(), document(e.Provenance), e.CreatedAt)
+		if err != nil {
+			return err
+		}
+		if len(e.History) == 0 {
+			_, err = tx.q.Exec(ctx, `DELETE FROM edit_histories WHERE task_id = $1`, e.TaskID)
+			return err
+		}
+		_, err = tx.q.Exec(ctx, `
+			INSERT INTO edit_histories (task_id, revision, history) VALUES ($1, $2, $3::json)
+			ON CONFLICT (task_id) DO UPDATE SET revision = excluded.revision, history = excluded.history`,
+			e.TaskID, e.Revision, document(e.History))
+		return err
+	})
+	if violated(err) == "edits_revision_key" {
+		return added, fmt.Errorf("adding revision %d to task %d: there is one: %w", e.Revision, e.TaskID, annotator.ErrConflict)
+	}
+	return added, wrap(err, "adding revision %d to task %d", e.Revision, e.TaskID)
+}
+
+// document is JSON as a parameter: text, or null where there is none.
+func document(raw json.RawMessage) *string {
+	if len(raw) == 0 {
+		return nil
+	}
+	text := string(raw)
+	return &text
+}
+
+// SubmitEdit implements annotator.EditStore.
+func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after annotator.Scores, at time.Time) error {
+	b, err := json.Marshal(before)
+	if err != nil {
+		return wrap(err, "submitting edit %d", id)
+	}
+	a, err := json.Marshal(after)
+	if err != nil {
+		return wrap(err, "submitting edit %d", id)
+	}
+	n, err := s.exec(ctx, `
+		UPDATE edits SET state = 'submitted', before = $2::json, after = $3::json, submitted_at = $4 WHERE id = $1 AND state = 'draft'`,
+		id, document(b), document(a), at)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("it is no draft any more: %w", annotator.ErrConflict)
+	}
+	return wrap(err, "submitting edit %d", id)
+}
+
+// JudgeEdit implements annotator.EditStore.
+func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Review, error) {
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		r.ID, err = one(ctx, tx, pgx.RowTo[int64], `
+			INSERT INTO reviews (edit_id, reviewer_id, verdict, comment, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
+			r.EditID, r.ReviewerID, r.Verdict, r.Comment, r.CreatedAt)
+		if err != nil {
+			return err
+		}
+		_, err = tx.q.Exec(ctx, `
+			UPDATE edits SET judged_at = $3, state = CASE $2 WHEN 'approve' THEN 'approved' ELSE 'rejected' END WHERE id = $1`,
+			r.EditID, string(r.Verdict), r.CreatedAt)
+		return err
+	})
+	switch violated(err) {
+	case "reviews_not_by_author", "reviews_by_reviewer":
+		err = errors.Join(annotator.ErrForbidden, err)
+	case "reviews_of_submitted", "reviews_one_per_edit":
+		err = errors.Join(annotator.ErrConflict, err)
+	}
+	return r, wrap(err, "judging edit %d", r.EditID)
+}
+
+// Reviews implements annotator.EditStore.
+func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, error) {
+	all, err := list(ctx, s, func(row pgx.CollectableRow) (r annotator.Review, err error) {
+		err = row.Scan(&r.ID, &r.EditID, &r.Revision, &r.ReviewerID, &r.Reviewer, &r.Verdict, &r.Comment, &r.CreatedAt)
+		return r, err
+	}, `
+		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name, r.verdict, r.comment, r.created_at
+		FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN users u ON u.id = r.reviewer_id
+		WHERE e.task_id = $1 ORDER BY r.id`, taskID)
+	if all == nil {
+		all = []annotator.Review{}
+	}
+	return all, wrap(err, "listing the reviews of task %d", taskID)
+}
+
+// NextReview implements annotator.EditStore.
+func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error) {
+	id, err := one(ctx, s, pgx.RowTo[int64], `
+		SELECT t.id FROM tasks t JOIN edits e ON e.task_id = t.id AND e.state = 'submitted'
+		WHERE t.project_id = $1 AND t.state = 'submitted'
+			AND NOT EXISTS (SELECT FROM edits mine WHERE mine.task_id = t.id AND mine.author_id = $2 AND (mine.id = e.id OR mine.map = e.map))
+			AND ($3::bigint = 0 OR (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $3))
+		ORDER BY t.submitted_at, t.id LIMIT 1`, projectID, reviewerID, after)
+	if errors.Is(err, annotator.ErrNotFound) {
+		return 0, annotator.ErrNoTask
+	}
+	return id, wrap(err, "the next review of project %d", projectID)
+}
+
+// PaintedBy implements annotator.EditStore.
+func (s *Store) PaintedBy(ctx context.Context, editID, userID int64) (bool, error) {
+	painted, err := one(ctx, s, pgx.RowTo[bool], `
+		SELECT EXISTS (SELECT FROM edits e JOIN edits mine ON mine.task_id = e.task_id AND (mine.id = e.id OR mine.map = e.map)
+			WHERE e.id = $1 AND mine.author_id = $2)`, editID, userID)
+	return painted, wrap(err, "edit %d", editID)
+}

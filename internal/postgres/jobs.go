@@ -1,0 +1,133 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+const jobColumns = `id, kind, state, done, total, remaining_seconds, message, created_at`
+
+func scanJob(row pgx.CollectableRow) (j annotator.Job, err error) {
+	err = row.Scan(&j.ID, &j.Kind, &j.State, &j.Done, &j.Total, &j.RemainingSeconds, &j.Message, &j.CreatedAt)
+	return j, err
+}
+
+// Job returns one job as pages show it.
+func (s *Store) Job(ctx context.Context, id int64) (annotator.Job, error) {
+	j, err := one(ctx, s, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id)
+	return j, wrap(err, "job %d", id)
+}
+
+// Jobs implements annotator.ProjectStore.
+func (s *Store) Jobs(ctx context.Context, projectID int64, limit int) ([]annotator.Job, error) {
+	all, err := list(ctx, s, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE project_id = $1 ORDER BY id DESC LIMIT $2`, projectID, limit)
+	return all, wrap(err, "listing the jobs of project %d", projectID)
+}
+
+func (s *Store) insertJobRow(ctx context.Context, projectID int64, kind annotator.JobKind, versionID, roundID *int64) (annotator.Job, error) {
+	return one(ctx, s, scanJob, `
+		INSERT INTO jobs (project_id, kind, version_id, round_id) VALUES ($1, $2, $3, $4) RETURNING `+jobColumns,
+		projectID, kind, versionID, roundID)
+}
+
+// CreateJob makes a job that no worker takes: the caller does the work and reports it with StartJob,
+// SetJobProgress and FinishJob or FailJob.
+func (s *Store) CreateJob(ctx context.Context, projectID int64, kind annotator.JobKind) (annotator.Job, error) {
+	var job annotator.Job
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		job, err = tx.insertJobRow(ctx, projectID, kind, nil, nil)
+		return err
+	})
+	return job, wrap(err, "adding a %s job to project %d", kind, projectID)
+}
+
+// EnqueueImport starts an import in the background; a.JobID and a.ProjectID are filled in.
+func (s *Store) EnqueueImport(ctx context.Context, projectID int64, a ImportArgs) (annotator.Job, error) {
+	var job annotator.Job
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		if job, err = tx.insertJobRow(ctx, projectID, annotator.JobImport, nil, nil); err != nil {
+			return err
+		}
+		a.JobID, a.ProjectID = job.ID, projectID
+		return tx.insertJob(ctx, job.ID, a, QueueLight)
+	})
+	return job, wrap(err, "starting an import into project %d", projectID)
+}
+
+// EnqueueEvaluate starts the measuring of a version's figures in the background.
+func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator.Job, error) {
+	var job annotator.Job
+	err := s.inTx(ctx, func(tx *Store) error {
+		v, err := tx.Version(ctx, versionID)
+		if err != nil {
+			return err
+		}
+		if job, err = tx.insertJobRow(ctx, v.ProjectID, annotator.JobEvaluate, &versionID, nil); err != nil {
+			return err
+		}
+		return tx.insertJob(ctx, job.ID, EvaluateArgs{JobID: job.ID, VersionID: versionID}, QueueModel)
+	})
+	return job, wrap(err, "starting an evaluation of version %d", versionID)
+}
+
+// JobProgress is how far a job is. RemainingSeconds 0 means that nobody can tell.
+type JobProgress struct {
+	Done, Total      int
+	RemainingSeconds float64
+	Message          string // the last warning; "" leaves the one before
+}
+
+// StartJob marks a job as running, again after a rescue too; total 0 leaves the total as it is.
+func (s *Store) StartJob(ctx context.Context, jobID int64, total int) error {
+	n, err := s.exec(ctx, `
+		UPDATE jobs SET state = 'running', started_at = coalesce(started_at, now()), total = CASE WHEN $2 > 0 THEN $2 ELSE total END
+		WHERE id = $1 AND state IN ('queued', 'running')`, jobID, total)
+	return changed(n, err, "starting job %d", jobID)
+}
+
+// SetJobProgress says how far a running job is.
+func (s *Store) SetJobProgress(ctx context.Context, jobID int64, p JobProgress) error {
+	n, err := s.exec(ctx, `
+		UPDATE jobs SET done = $2, total = $3, remaining_seconds = $4, message = CASE WHEN $5 = '' THEN message ELSE $5 END
+		WHERE id = $1 AND state = 'running'`, jobID, p.Done, p.Total, p.RemainingSeconds, p.Message)
+	return changed(n, err, "job %d", jobID)
+}
+
+// FinishJob ends a job that did what it was for; message "" leaves the last warning.
+func (s *Store) FinishJob(ctx context.Context, jobID int64, message string) error {
+	return s.endJob(ctx, jobID, "finished", message)
+}
+
+// FailJob ends a job that could not do what it was for.
+func (s *Store) FailJob(ctx context.Context, jobID int64, message string) error {
+	return s.endJob(ctx, jobID, "failed", message)
+}
+
+// endJob ends a job once: a later end of the same job, as after a rescue, changes nothing.
+func (s *Store) endJob(ctx context.Context, jobID int64, state, message string) error {
+	_, err := s.exec(ctx, `
+		UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), finished_at = now(), remaining_seconds = 0,
+			message = CASE WHEN $3 = '' THEN message ELSE $3 END
+		WHERE id = $1 AND state IN ('queued', 'running')`, jobID, state, message)
+	return wrap(err, "ending job %d", jobID)
+}
+
+// cancelRiver cancels the River jobs behind a job: waiting ones at once, a running one by a word to its
+// worker, whose context ends.
+func (s *Store) cancelRiver(ctx context.Context, jobID int64) error {
+	ids, err := list(ctx, s, pgx.RowTo[int64], `SELECT river_job_id FROM job_parts WHERE job_id = $1`, jobID)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		// River removes jobs that ended long ago.
+		if _, err := s.river.JobCancelTx(ctx, s.tx, id); err != nil && !errors.Is(err, riverNotFound) {
+			return err
+		}
+	}
+	return nil
+}

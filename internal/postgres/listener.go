@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// listener wakes who waits for a round's events. One connection listens for the whole process; it is
+// opened when somebody waits for the first time, and again whenever it is lost. Whoever waits reads the
+// table before and after, so that a notification lost with a connection costs time only.
+type listener struct {
+	pool *pgxpool.Pool
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	waiting map[int64][]chan struct{} // by round
+	cancel  context.CancelFunc        // nil until somebody waits
+	done    chan struct{}
+	closed  bool
+}
+
+func newListener(pool *pgxpool.Pool, log *slog.Logger) *listener {
+	return &listener{pool: pool, log: log, waiting: map[int64][]chan struct{}{}}
+}
+
+// wait returns a channel that is closed when the round has news. Call leave when it is not needed any more.
+func (l *listener) wait(round int64) chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ch := make(chan struct{})
+	if l.closed {
+		close(ch)
+		return ch
+	}
+	l.waiting[round] = append(l.waiting[round], ch)
+	if l.cancel == nil {
+		var ctx context.Context
+		ctx, l.cancel = context.WithCancel(context.Background())
+		l.done = make(chan struct{})
+		go l.run(ctx)
+	}
+	return ch
+}
+
+func (l *listener) leave(round int64, ch chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.waiting[round]
+	for i, c := range all {
+		if c == ch {
+			l.waiting[round] = append(all[:i:i], all[i+1:]...)
+			break
+		}
+	}
+	if len(l.waiting[round]) == 0 {
+		delete(l.waiting, round)
+	}
+}
+
+// news wakes who waits for one round, or everybody (0).
+func (l *listener) news(round int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, all := range l.waiting {
+		if round == 0 || id == round {
+			for _, ch := range all {
+				close(ch)
+			}
+			delete(l.waiting, id)
+		}
+	}
+}
+
+func (l *listener) run(ctx context.Context) {
+	defer close(l.done)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		began := time.Now()
+		err := l.listen(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > 10*time.Second {
+			wait = 50 * time.Millisecond
+		}
+		l.log.Warn("the connection that listens for round events was lost", "reason", err, "again_in", wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (l *listener) listen(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, l.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "LISTEN round_events"); err != nil {
+		return err
+	}
+	l.news(0) // whatever happened before the connection listened
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return err
+		}
+		if round, err := strconv.ParseInt(n.Payload, 10, 64); err == nil {
+			l.news(round)
+		}
+	}
+}
+
+func (l *listener) close() {
+	l.mu.Lock()
+	l.closed = true
+	cancel, done := l.cancel, l.done
+	l.mu.Unlock()
+	l.news(0)
+	if cancel != nil {
+		cancel()
+		<-done
+	}
+}

@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/abn-studio/studio/migrations"
+)
+
+// migrationLock is the advisory lock that lets one process migrate while others wait for it.
+const migrationLock = 0x61626e_73747564 // "abnstud"
+
+// Migrate brings the database to the newest schema: the studio's own tables and River's. It is safe
+// to run from several processes at once, and does nothing where there is nothing to do.
+func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
+	pool, err := pgxpool.New(ctx, dsn)
+	if err != nil {
+		return fmt.Errorf("migrating: reading the database's address: %w", err)
+	}
+	defer pool.Close()
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("migrating: reaching the database: %w", err)
+	}
+	// The lock belongs to the connection, which is closed and not put back: it cannot outlive this.
+	locked := conn.Hijack()
+	defer locked.Close(context.WithoutCancel(ctx))
+	if _, err := locked.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
+		return fmt.Errorf("migrating: waiting for another migration: %w", err)
+	}
+
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithSlog(log))
+	if err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	done, err := provider.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	river, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: log})
+	if err != nil {
+		return fmt.Errorf("migrating River's tables: %w", err)
+	}
+	result, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if err != nil {
+		return fmt.Errorf("migrating River's tables: %w", err)
+	}
+	if n := len(done) + len(result.Versions); n > 0 {
+		log.Info("the database's schema is up to date", "steps", n)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// predictionColumns are of predictions under the alias p, without the K probabilities.
+const predictionColumns = `p.version_id, p.image_id, p.class, p.confidence, p.correct, p.att_class, p.top_classes, p.top_values, p.map_height, p.map_width, p.map`
+
+// predictionRow is a prediction on its way out of a row.
+type predictionRow struct {
+	p             annotator.Prediction
+	classes       []int32
+	values        []float32
+	height, width int
+	cells         []byte
+}
+
+func (r *predictionRow) fields() []any {
+	return []any{&r.p.VersionID, &r.p.ImageID, &r.p.Class, &r.p.Confidence, &r.p.Correct, &r.p.AttClass,
+		&r.classes, &r.values, &r.height, &r.width, &r.cells}
+}
+
+func (r *predictionRow) prediction() (annotator.Prediction, error) {
+	for i, class := range r.classes {
+		r.p.Top = append(r.p.Top, annotator.ClassScore{Class: int(class), Probability: r.values[i]})
+	}
+	var err error
+	r.p.Map, err = attention.FromBytes(r.height, r.width, r.cells)
+	return r.p, err
+}
+
+// Prediction implements annotator.ImageStore.
+func (s *Store) Prediction(ctx context.Context, versionID, imageID int64) (annotator.Prediction, error) {
+	p, err := one(ctx, s, func(row pgx.CollectableRow) (annotator.Prediction, error) {
+		var r predictionRow
+		var probabilities []byte
+		if err := row.Scan(append(r.fields(), &probabilities)...); err != nil {
+			return annotator.Prediction{}, err
+		}
+		r.p.Probabilities = floats(probabilities)
+		return r.prediction()
+	}, `SELECT `+predictionColumns+`, p.probabilities FROM predictions p WHERE version_id = $1 AND image_id = $2`, versionID, imageID)
+	return p, wrap(err, "version %d's prediction of image %d", versionID, imageID)
+}
+
+// Predictions lists what a version said of a project's images of the given splits (none: all), by image
+// id, with probabilities.
+func (s *Store) Predictions(ctx context.Context, versionID int64, splits ...annotator.Split) ([]annotator.Prediction, error) {
+	all, err := list(ctx, s, func(row pgx.CollectableRow) (annotator.Prediction, error) {
+		var r predictionRow
+		var probabilities []byte
+		if err := row.Scan(append(r.fields(), &probabilities)...); err != nil {
+			return annotator.Prediction{}, err
+		}
+		r.p.Probabilities = floats(probabilities)
+		return r.prediction()
+	}, `
+		SELECT `+predictionColumns+`, p.probabilities FROM predictions p JOIN images i ON i.id = p.image_id
+		WHERE p.version_id = $1 AND (cardinality($2::text[]) = 0 OR i.split = ANY($2)) ORDER BY p.image_id`, versionID, texts(splits))
+	return all, wrap(err, "listing the predictions of version %d", versionID)
+}
+
+// insertPredictions writes predictions by COPY, through a temporary table, and leaves out those that
+// are there already. It returns how many were new, and counts them on the version.
+func (s *Store) insertPredictions(ctx context.Context, versionID int64, predictions []annotator.Prediction) (int, error) {
+	if len(predictions) == 0 {
+		return 0, nil
+	}
+	for _, p := range predictions {
+		if err := p.Map.Validate(); err != nil {
+			return 0, fmt.Errorf("prediction of image %d: %w", p.ImageID, err)
+		}
+	}
+	if _, err := s.q.Exec(ctx, `
+		CREATE TEMP TABLE IF NOT EXISTS new_predictions (image_id bigint, class int, confidence real, att_class int, top_classes int[], top_values real[],
+			probabilities bytea, map_height int, map_width int, map bytea) ON COMMIT DELETE ROWS`); err != nil {
+		return 0, err
+	}
+	_, err := s.q.CopyFrom(ctx, pgx.Identifier{"new_predictions"},
+		[]string{"image_id", "class", "confidence", "att_class", "top_classes", "top_values", "probabilities", "map_height", "map_width", "map"},
+		pgx.CopyFromSlice(len(predictions), func(i int) ([]any, error) {
+			p := predictions[i]
+			top := annotator.TopClasses(p.Probabilities, 5)
+			classes, values := make([]int32, len(top)), make([]float32, len(top))
+			for j, t := range top {
+				classes[j], values[j] = int32(t.Class), t.Probability
+			}
+			return []any{p.ImageID, p.Class, p.Confidence, p.AttClass, classes, values, bytesOf(p.Probabilities), p.Map.Height, p.Map.Width, p.Map.Bytes()}, nil
+		}))
+	if err != nil {
+		return 0, err
+	}
+	tag, err := s.q.Exec(ctx, `
+		INSERT INTO predictions (version_id, image_id, class, confidence, correct, att_class, top_classes, top_values, probabilities, map_height, map_width, map)
+		SELECT $1, n.image_id, class, confidence, coalesce(class = i.label, false), att_class, top_classes, top_values, probabilities, map_height, map_width, map
+		FROM new_predictions n JOIN images i ON i.id = n.image_id
+		ON CONFLICT (version_id, image_id) DO NOTHING`, versionID)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := s.q.Exec(ctx, `UPDATE versions SET scanned = scanned + $2 WHERE id = $1`, versionID, tag.RowsAffected()); err != nil {
+		return 0, err
+	}
+	_, err = s.q.Exec(ctx, `TRUNCATE new_predictions`)
+	return int(tag.RowsAffected()), err
+}
+
+// bytesOf and floats are float32 values as little-endian bytes, and back.
+func bytesOf(values []float32) []byte {
+	out := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	}
+	return out
+}
+
+func floats(data []byte) []float32 {
+	out := make([]float32, len(data)/4)
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return out
+}

@@ -1,0 +1,104 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+const projectColumns = `id, slug, name, description, created_at`
+
+func scanProject(row pgx.CollectableRow) (p annotator.Project, err error) {
+	err = row.Scan(&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt)
+	return p, err
+}
+
+// ProjectBySlug implements annotator.ProjectStore.
+func (s *Store) ProjectBySlug(ctx context.Context, slug string) (annotator.Project, error) {
+	p, err := one(ctx, s, scanProject, `SELECT `+projectColumns+` FROM projects WHERE slug = $1`, slug)
+	if err == nil {
+		p.Classes, err = s.classes(ctx, p.ID)
+	}
+	return p, wrap(err, "project %q", slug)
+}
+
+// ProjectByID implements annotator.ProjectStore.
+func (s *Store) ProjectByID(ctx context.Context, id int64) (annotator.Project, error) {
+	p, err := one(ctx, s, scanProject, `SELECT `+projectColumns+` FROM projects WHERE id = $1`, id)
+	if err == nil {
+		p.Classes, err = s.classes(ctx, p.ID)
+	}
+	return p, wrap(err, "project %d", id)
+}
+
+// InsertProject implements annotator.ProjectStore.
+func (s *Store) InsertProject(ctx context.Context, p annotator.Project) (annotator.Project, error) {
+	var added annotator.Project
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		added, err = one(ctx, tx, scanProject, `
+			INSERT INTO projects (slug, name, description, created_at) VALUES ($1, $2, $3, $4)
+			RETURNING `+projectColumns, p.Slug, p.Name, p.Description, p.CreatedAt)
+		return err
+	})
+	if violated(err) == "projects_slug_key" {
+		return added, fmt.Errorf("adding project %q: the name in its address is taken: %w", p.Slug, annotator.ErrConflict)
+	}
+	return added, wrap(err, "adding project %q", p.Slug)
+}
+
+// ProjectSummaries implements annotator.ProjectStore.
+func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.ProjectSummary, error) {
+	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {
+		var active, job *int64
+		err = row.Scan(&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt,
+			&p.Images, &p.OpenTasks, &p.InReview, &p.ApprovedEdits, &active, &p.RunningRound, &job)
+		if active != nil {
+			p.ActiveVersion = &annotator.Version{ID: *active}
+		}
+		if job != nil {
+			p.RunningJob = &annotator.Job{ID: *job}
+		}
+		return p, err
+	}, `
+		SELECT `+projectColumns+`,
+			(SELECT count(*) FROM images i WHERE i.project_id = p.id),
+			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
+			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
+			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved'),
+			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
+			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
+			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan'))
+		FROM projects p WHERE $1 = '' OR slug = $1 ORDER BY lower(name), id`, slug)
+	for i := range all {
+		if err != nil {
+			break
+		}
+		err = s.fillSummary(ctx, &all[i])
+	}
+	return all, wrap(err, "summing up projects")
+}
+
+// fillSummary replaces the ids of a summary by what they stand for.
+func (s *Store) fillSummary(ctx context.Context, p *annotator.ProjectSummary) (err error) {
+	if p.Classes, err = s.classes(ctx, p.ID); err != nil {
+		return err
+	}
+	if p.ActiveVersion != nil {
+		v, err := s.Version(ctx, p.ActiveVersion.ID)
+		if err != nil {
+			return err
+		}
+		p.ActiveVersion = &v
+	}
+	if p.RunningJob != nil {
+		j, err := s.Job(ctx, p.RunningJob.ID)
+		if err != nil {
+			return err
+		}
+		p.RunningJob = &j
+	}
+	return nil
+}

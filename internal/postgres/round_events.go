@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// tellOfRound says that a locked round changed: its one event of the kind moves to the end.
+func (s *Store) tellOfRound(ctx context.Context, id int64) error {
+	if _, err := s.q.Exec(ctx, `DELETE FROM round_events WHERE round_id = $1 AND kind = 'round'`, id); err != nil {
+		return err
+	}
+	_, err := s.q.Exec(ctx, `INSERT INTO round_events (round_id, kind) VALUES ($1, 'round')`, id)
+	return err
+}
+
+// eventPage bounds what one call returns; the next call goes on from there.
+const eventPage = 1000
+
+// lookAgain is how often who waits looks without being woken, in case the wake-up was lost.
+const lookAgain = 5 * time.Second
+
+// WaitRoundEvents implements annotator.RoundStore.
+func (s *Store) WaitRoundEvents(ctx context.Context, id, after int64) ([]annotator.RoundEvent, error) {
+	for {
+		news := s.wake.wait(id)
+		events, over, err := s.roundEvents(ctx, id, after)
+		if err != nil || len(events) > 0 || over {
+			s.wake.leave(id, news)
+			return events, wrap(err, "events of round %d", id)
+		}
+		again := time.NewTimer(lookAgain)
+		select {
+		case <-news:
+		case <-again.C:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		again.Stop()
+		s.wake.leave(id, news)
+		if err != nil {
+			return nil, wrap(err, "waiting for events of round %d", id)
+		}
+	}
+}
+
+// roundEvents reads the events after an id. over says that none will follow.
+func (s *Store) roundEvents(ctx context.Context, id, after int64) (events []annotator.RoundEvent, over bool, err error) {
+	// The round is read first: if it is over then, its last event is there already.
+	round, err := s.Round(ctx, id)
+	if err != nil {
+		return nil, false, err
+	}
+	events, err = list(ctx, s, func(row pgx.CollectableRow) (e annotator.RoundEvent, err error) {
+		var body []byte
+		if err = row.Scan(&e.ID, &body); err != nil || body == nil {
+			return e, err
+		}
+		if err = json.Unmarshal(body, &e.Point); err != nil {
+			err = fmt.Errorf("event %d is damaged: %w", e.ID, err)
+		}
+		return e, err
+	}, `SELECT id, body FROM round_events WHERE round_id = $1 AND id > $2 ORDER BY id LIMIT $3`, id, after, eventPage)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range events {
+		if events[i].Point == nil {
+			// Read after the event, so that it is at least as new.
+			if round, err = s.Round(ctx, id); err != nil {
+				return nil, false, err
+			}
+			events[i].Round = &round
+		}
+	}
+	return events, round.State.Over(), nil
+}

@@ -1,0 +1,178 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// roundColumns are of rounds under the alias r.
+const roundColumns = `r.id, r.project_id, r.number, r.state, r.settings, r.parent_version, (SELECT v.id FROM versions v WHERE v.round_id = r.id),
+	r.edits, r.images, r.started_by_name, r.created_at, r.started_at, r.finished_at, r.progress, r.cancel_requested_at IS NOT NULL, r.result, r.error`
+
+func scanRound(row pgx.CollectableRow) (r annotator.Round, err error) {
+	var settings, progress, result []byte
+	var asked bool
+	if err = row.Scan(&r.ID, &r.ProjectID, &r.Number, &r.State, &settings, &r.ParentVersion, &r.Version,
+		&r.Edits, &r.Images, &r.StartedBy, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &asked, &result, &r.Error); err != nil {
+		return r, err
+	}
+	r.Cancelling = asked && !r.State.Over()
+	err = errors.Join(json.Unmarshal(settings, &r.Settings), json.Unmarshal(progress, &r.Progress))
+	if result != nil {
+		err = errors.Join(err, json.Unmarshal(result, &r.Result))
+	}
+	return r, wrap(err, "round %d is damaged", r.ID)
+}
+
+// Round implements annotator.RoundStore.
+func (s *Store) Round(ctx context.Context, id int64) (annotator.Round, error) {
+	r, err := one(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1`, id)
+	return r, wrap(err, "round %d", id)
+}
+
+// Rounds implements annotator.RoundStore.
+func (s *Store) Rounds(ctx context.Context, projectID int64) ([]annotator.Round, error) {
+	all, err := list(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.project_id = $1 ORDER BY r.number DESC`, projectID)
+	return all, wrap(err, "listing the rounds of project %d", projectID)
+}
+
+// RoundByKey implements annotator.RoundStore.
+func (s *Store) RoundByKey(ctx context.Context, projectID int64, key string) (annotator.Round, error) {
+	r, err := one(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.project_id = $1 AND r.idempotency_key = $2`, projectID, key)
+	return r, wrap(err, "the round of key %q", key)
+}
+
+// usableEdits selects (image_id, edit_id) of what a round of project $1 from version $2 learns from: of
+// each labelled training or pool image the edit approved last, on the version's own grid.
+const usableEdits = `
+	SELECT DISTINCT ON (i.id) i.id AS image_id, e.id AS edit_id
+	FROM edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = $2
+	WHERE i.project_id = $1 AND e.state = 'approved' AND i.split IN ('train', 'pool') AND i.label IS NOT NULL AND i.broken = ''
+		AND e.map_height = v.grid_height AND e.map_width = v.grid_width
+	ORDER BY i.id, e.judged_at DESC, e.id DESC`
+
+// CountApproved implements annotator.RoundStore.
+func (s *Store) CountApproved(ctx context.Context, projectID int64) (int, error) {
+	v, err := s.ActiveVersion(ctx, projectID)
+	if errors.Is(err, annotator.ErrNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n, err := one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM (`+usableEdits+`) AS usable`, projectID, v.ID)
+	return n, wrap(err, "counting the approved edits of project %d", projectID)
+}
+
+// StartRound implements annotator.RoundStore.
+func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (annotator.Round, error) {
+	var round annotator.Round
+	err := s.inTx(ctx, func(tx *Store) error {
+		if err := tx.lockProject(ctx, start.ProjectID); err != nil {
+			return err
+		}
+		settings, err := json.Marshal(start.Settings)
+		if err != nil {
+			return err
+		}
+		id, err := one(ctx, tx, pgx.RowTo[int64], `
+			WITH usable AS (`+usableEdits+`),
+			latest AS (SELECT coalesce(max(id), 0) AS id FROM images WHERE project_id = $1),
+			training AS (
+				SELECT count(*) AS n FROM images i, latest WHERE i.project_id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.id <= latest.id
+				AND (i.split = 'train' OR i.id IN (SELECT image_id FROM usable))
+			),
+			round AS (
+				INSERT INTO rounds (project_id, number, settings, parent_version, started_by, started_by_name, idempotency_key, last_image_id, edits, images)
+				SELECT $1, 1 + coalesce((SELECT max(number) FROM rounds WHERE project_id = $1), 0), $3, $2, nullif($4::bigint, 0), $5, nullif($6, ''),
+					latest.id, (SELECT count(*) FROM usable), training.n
+				FROM latest, training
+				RETURNING id
+			), kept AS (
+				INSERT INTO round_edits (round_id, image_id, edit_id) SELECT round.id, image_id, edit_id FROM usable, round
+			)
+			SELECT id FROM round`,
+			start.ProjectID, start.ParentVersion, settings, start.StartedBy.ID, start.StartedBy.Name, start.IdempotencyKey)
+		if err != nil {
+			return err
+		}
+		job, err := tx.insertJobRow(ctx, start.ProjectID, annotator.JobRound, nil, &id)
+		if err != nil {
+			return err
+		}
+		if err := tx.insertJob(ctx, job.ID, RoundArgs{JobID: job.ID, RoundID: id}, QueueModel); err != nil {
+			return err
+		}
+		if err := tx.tellOfRound(ctx, id); err != nil {
+			return err
+		}
+		round, err = tx.Round(ctx, id)
+		return err
+	})
+	switch violated(err) {
+	case "rounds_one_running":
+		return round, fmt.Errorf("another round of the project runs: %w", annotator.ErrConflict)
+	case "rounds_idempotency":
+		return round, fmt.Errorf("the key has started a round already: %w", annotator.ErrConflict)
+	}
+	return round, wrap(err, "queueing a round of project %d", start.ProjectID)
+}
+
+// CancelRound implements annotator.RoundStore.
+func (s *Store) CancelRound(ctx context.Context, id int64) (annotator.Round, error) {
+	var round annotator.Round
+	err := s.inTx(ctx, func(tx *Store) error {
+		var err error
+		if round, err = one(ctx, tx, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1 FOR NO KEY UPDATE`, id); err != nil {
+			return err
+		}
+		if round.State.Over() {
+			return fmt.Errorf("it is %s: %w", round.State, annotator.ErrConflict)
+		}
+		jobID, err := one(ctx, tx, pgx.RowTo[int64], `SELECT id FROM jobs WHERE round_id = $1`, id)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `UPDATE rounds SET cancel_requested_at = coalesce(cancel_requested_at, now()) WHERE id = $1`, id); err != nil {
+			return err
+		}
+		if round.State == annotator.RoundQueued {
+			if err := tx.endRound(ctx, id, annotator.RoundCancelled, ""); err != nil {
+				return err
+			}
+		} else if err := tx.tellOfRound(ctx, id); err != nil {
+			return err
+		}
+		if err := tx.cancelRiver(ctx, jobID); err != nil {
+			return err
+		}
+		round, err = tx.Round(ctx, id)
+		return err
+	})
+	return round, wrap(err, "round %d", id)
+}
+
+// endRound moves a locked round, and its job, to a state that is the last.
+func (s *Store) endRound(ctx context.Context, id int64, state annotator.RoundState, message string) error {
+	if state == annotator.RoundFailed && message == "" {
+		message = "it failed without saying why"
+	}
+	if _, err := s.q.Exec(ctx, `UPDATE rounds SET state = $2, error = $3, finished_at = now() WHERE id = $1`, id, state, message); err != nil {
+		return err
+	}
+	jobState := map[annotator.RoundState]string{annotator.RoundCancelled: "cancelled", annotator.RoundFailed: "failed"}[state]
+	jobID, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM jobs WHERE round_id = $1`, id)
+	if err != nil {
+		return err
+	}
+	if err := s.endJob(ctx, jobID, jobState, message); err != nil {
+		return err
+	}
+	return s.tellOfRound(ctx, id)
+}

@@ -1,0 +1,236 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// ScanShares is how many River jobs take part in one scan: how many workers can share it.
+const ScanShares = 4
+
+// ChunkImages is how many images a worker claims at a time; ChunkLease how long it keeps them without a sign of life.
+const (
+	ChunkImages       = 64
+	ChunkLeaseSeconds = 15
+)
+
+// EnqueueScan implements annotator.Queue: a version predicts what it has not seen. A scan of the
+// version that runs already takes the new images in, and is returned. Where there is nothing to predict, the job is
+// finished at once, and the active version's tasks are made.
+func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job, error) {
+	var job annotator.Job
+	err := s.inTx(ctx, func(tx *Store) error {
+		v, err := tx.Version(ctx, versionID)
+		if err != nil {
+			return err
+		}
+		if err := tx.lockProject(ctx, v.ProjectID); err != nil {
+			return err
+		}
+		job, err = one(ctx, tx, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE version_id = $1 AND kind = 'scan' AND state IN ('queued', 'running') FOR UPDATE`, versionID)
+		joins := err == nil
+		if errors.Is(err, annotator.ErrNotFound) {
+			job, err = tx.insertJobRow(ctx, v.ProjectID, annotator.JobScan, &versionID, nil)
+		}
+		if err != nil {
+			return err
+		}
+		added, err := one(ctx, tx, pgx.RowTo[int], `
+			WITH unseen AS (
+				SELECT i.id, (row_number() OVER (ORDER BY i.id) - 1) / $3 AS chunk FROM images i
+				WHERE i.project_id = $1 AND i.broken = ''
+					AND NOT EXISTS (SELECT FROM predictions p WHERE p.version_id = $2 AND p.image_id = i.id)
+					AND NOT EXISTS (SELECT FROM scan_chunks c WHERE c.job_id = $4 AND c.done_at IS NULL AND i.id = ANY(c.image_ids))
+			), chunks AS (
+				INSERT INTO scan_chunks (job_id, image_ids)
+				SELECT $4, array_agg(id ORDER BY id) FROM unseen GROUP BY chunk ORDER BY chunk
+				RETURNING cardinality(image_ids) AS n
+			)
+			SELECT coalesce(sum(n), 0)::int FROM chunks`, v.ProjectID, versionID, ChunkImages, job.ID)
+		if err != nil {
+			return err
+		}
+		job, err = one(ctx, tx, scanJob, `UPDATE jobs SET total = total + $2 WHERE id = $1 RETURNING `+jobColumns, job.ID, added)
+		if err != nil || joins {
+			return err
+		}
+		if added == 0 {
+			job, err = tx.endScan(ctx, job.ID)
+			return err
+		}
+		shares := min(ScanShares, (added+ChunkImages-1)/ChunkImages)
+		for share := range shares {
+			if err := tx.insertJob(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, QueueModel); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return job, wrap(err, "starting a scan with version %d", versionID)
+}
+
+// Chunk is a part of a scan that a worker holds.
+type Chunk struct {
+	ID, JobID, VersionID int64
+	Attempt              int               // states the claim in every later call
+	Images               []annotator.Image // what is still to be predicted, by id
+}
+
+// ClaimChunk gives a worker the next part of a scan for ChunkLeaseSeconds; KeepChunk renews that. ErrScanOver
+// means that nothing is left, ErrChunksBusy that other workers hold the rest: ask again in a
+// second, in case one of them dies.
+func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chunk, error) {
+	var c Chunk
+	var failure error
+	err := s.inTx(ctx, func(tx *Store) error {
+		c, failure = Chunk{JobID: jobID}, nil
+		state, err := one(ctx, tx, pgx.RowTo[string], `
+			UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'running' ELSE state END,
+				started_at = CASE state WHEN 'queued' THEN now() ELSE started_at END
+			WHERE id = $1 RETURNING state`, jobID)
+		if err != nil {
+			return err
+		}
+		if state != "running" {
+			failure = ErrScanOver
+			return nil
+		}
+		var ids []int64
+		_, err = one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&c.ID, &c.Attempt, &ids)
+		}, `
+			UPDATE scan_chunks SET attempt = attempt + 1, claimed_by = $2, lease_expires_at = now() + make_interval(secs => $3)
+			WHERE id = (SELECT id FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL AND (claimed_by IS NULL OR lease_expires_at < now())
+				ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+			RETURNING id, attempt, image_ids`, jobID, worker, ChunkLeaseSeconds)
+		if errors.Is(err, annotator.ErrNotFound) {
+			failure = ErrChunksBusy
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c.VersionID, err = one(ctx, tx, pgx.RowTo[int64], `SELECT version_id FROM jobs WHERE id = $1`, jobID); err != nil {
+			return err
+		}
+		c.Images, err = list(ctx, tx, scanImage, `
+			SELECT `+imageColumns+` FROM images i WHERE i.id = ANY($1) AND i.broken = ''
+				AND NOT EXISTS (SELECT FROM predictions p WHERE p.version_id = $2 AND p.image_id = i.id)
+			ORDER BY i.id`, ids, c.VersionID)
+		return err
+	})
+	if err == nil {
+		err = failure
+	}
+	return c, wrap(err, "claiming a part of scan %d", jobID)
+}
+
+// KeepChunk renews a claim; ErrSuperseded if it was lost.
+func (s *Store) KeepChunk(ctx context.Context, c Chunk) error {
+	n, err := s.exec(ctx, `
+		UPDATE scan_chunks SET lease_expires_at = now() + make_interval(secs => $3)
+		WHERE id = $1 AND attempt = $2 AND claimed_by IS NOT NULL`, c.ID, c.Attempt, ChunkLeaseSeconds)
+	if err == nil && n == 0 {
+		err = ErrSuperseded
+	}
+	return wrap(err, "keeping chunk %d", c.ID)
+}
+
+// ReleaseChunk gives a claim back, so that another worker need not wait for it to expire.
+func (s *Store) ReleaseChunk(ctx context.Context, c Chunk) error {
+	_, err := s.exec(ctx, `
+		UPDATE scan_chunks SET claimed_by = NULL, lease_expires_at = NULL WHERE id = $1 AND attempt = $2 AND done_at IS NULL`, c.ID, c.Attempt)
+	return wrap(err, "releasing chunk %d", c.ID)
+}
+
+// BrokenImage is an image a scan could not decode.
+type BrokenImage struct {
+	ImageID int64
+	Reason  string
+}
+
+// ScanStatus is how far a scan is.
+type ScanStatus struct {
+	Done, Total int
+	Over        bool // this chunk was the last one
+}
+
+// CompleteChunk writes a chunk's predictions and broken images and ends it, in one transaction;
+// ErrSuperseded, with nothing written, if the claim was lost. The last chunk ends the scan and makes the active version's tasks.
+func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annotator.Prediction, broken []BrokenImage) (ScanStatus, error) {
+	var status ScanStatus
+	err := s.inTx(ctx, func(tx *Store) error {
+		status = ScanStatus{}
+		// The project first, as everywhere, so that two transactions never wait for each other.
+		project, err := one(ctx, tx, pgx.RowTo[int64], `SELECT project_id FROM jobs WHERE id = $1`, c.JobID)
+		if err != nil {
+			return err
+		}
+		if err := tx.lockProject(ctx, project); err != nil {
+			return err
+		}
+		tag, err := tx.q.Exec(ctx, `
+			UPDATE scan_chunks SET done_at = now(), claimed_by = NULL, lease_expires_at = NULL
+			WHERE id = $1 AND attempt = $2 AND claimed_by IS NOT NULL`, c.ID, c.Attempt)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrSuperseded
+		}
+		if _, err := tx.insertPredictions(ctx, c.VersionID, predictions); err != nil {
+			return err
+		}
+		message := ""
+		for _, b := range broken {
+			reason := strings.ToValidUTF8(b.Reason, "�")
+			if _, err := tx.q.Exec(ctx, `UPDATE images SET broken = $2 WHERE id = $1`, b.ImageID, reason); err != nil {
+				return err
+			}
+			message = fmt.Sprintf("image %d: %s", b.ImageID, reason)
+		}
+		// The chunk counts as a whole, whatever of it was predicted before: total was counted so.
+		_, err = one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&status.Done, &status.Total)
+		}, `
+			UPDATE jobs SET done = done + (SELECT cardinality(image_ids) FROM scan_chunks WHERE id = $2),
+				remaining_seconds = coalesce(extract(epoch FROM now() - started_at) / nullif(done + 1, 0) * greatest(0, total - done), 0),
+				message = CASE WHEN $3 = '' THEN message ELSE $3 END
+			WHERE id = $1 RETURNING done, total`, c.JobID, c.ID, message)
+		if err != nil {
+			return err
+		}
+		left, err := one(ctx, tx, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL)`, c.JobID)
+		if err != nil || left {
+			return err
+		}
+		status.Over = true
+		_, err = tx.endScan(ctx, c.JobID)
+		return err
+	})
+	return status, wrap(err, "completing chunk %d of scan %d", c.ID, c.JobID)
+}
+
+// endScan ends a scan's job and makes the tasks, where its version is in use.
+func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error) {
+	if err := s.endJob(ctx, jobID, "finished", ""); err != nil {
+		return annotator.Job{}, err
+	}
+	active, err := list(ctx, s, pgx.RowTo[int64], `
+		SELECT v.id FROM versions v JOIN jobs j ON j.version_id = v.id WHERE j.id = $1 AND v.state = 'active'`, jobID)
+	if err != nil {
+		return annotator.Job{}, err
+	}
+	for _, version := range active {
+		if _, err := s.CreateTasks(ctx, version); err != nil {
+			return annotator.Job{}, err
+		}
+	}
+	return s.Job(ctx, jobID)
+}

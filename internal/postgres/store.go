@@ -1,0 +1,267 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// Errors for workers; see doc.go. All but ErrChunksBusy mean that there is nothing left to do.
+var (
+	ErrSuperseded     = errors.New("another attempt holds this work now")
+	ErrRoundCancelled = errors.New("the round was cancelled")
+	ErrRoundOver      = errors.New("the round is over")
+	ErrScanOver       = errors.New("the scan is over")
+	ErrChunksBusy     = errors.New("other workers hold what is left of the scan")
+)
+
+// Config says which database a Store stands on.
+type Config struct {
+	DSN string // keyword form or URL
+	// MaxConns bounds the connections of this process. Default: 16.
+	MaxConns int32
+	// Patience is how long an operation that can safely be repeated waits for a database that is
+	// away before it returns annotator.ErrUnavailable. Default: 10 s.
+	Patience time.Duration
+	Logger   *slog.Logger // default slog.Default
+}
+
+// Store is the database. It is safe for concurrent use; inside InTx a Store of the transaction's own is handed out.
+type Store struct {
+	pool     *pgxpool.Pool
+	q        querier // the pool, or a transaction
+	tx       pgx.Tx  // nil outside a transaction
+	river    *river.Client[pgx.Tx]
+	wake     *listener
+	patience time.Duration
+	log      *slog.Logger
+}
+
+var _ annotator.Store = (*Store)(nil)
+
+// querier is what a pool and a transaction have in common.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (int64, error)
+}
+
+// Open connects to a migrated database.
+func Open(ctx context.Context, c Config) (*Store, error) {
+	config, err := pgxpool.ParseConfig(c.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database's address: %w", err)
+	}
+	config.MaxConns = cmp.Or(c.MaxConns, 16)
+	// A restarted server leaves dead connections in the pool: look soon, and use none unseen.
+	config.HealthCheckPeriod = 5 * time.Second
+	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, 5*time.Second)
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "abn-studio"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	s := &Store{pool: pool, q: pool, patience: cmp.Or(c.Patience, 10*time.Second), log: cmp.Or(c.Logger, slog.Default())}
+	if s.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: s.log}); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("opening the job queue: %w", err)
+	}
+	s.wake = newListener(pool, s.log)
+	if err := s.Ping(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("reaching the database: %w", err)
+	}
+	return s, nil
+}
+
+// Pool gives the connections to what keeps its own tables: sessions and River.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.patiently(ctx, func() error { return s.pool.Ping(ctx) })
+}
+
+// Close ends every connection; what is under way gets an error.
+func (s *Store) Close() {
+	s.wake.close()
+	s.pool.Close()
+}
+
+// InTx runs fn on a store whose changes are kept together or not at all. It runs fn again after a lost
+// connection, a deadlock or a failed serialisation, for as long as the Store's patience lasts; only a
+// connection lost during COMMIT, whose outcome nobody knows, comes back as annotator.ErrUnavailable at once.
+func (s *Store) InTx(ctx context.Context, fn func(tx annotator.Store) error) error {
+	return s.inTx(ctx, func(tx *Store) error { return fn(tx) })
+}
+
+func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) error {
+	if s.tx != nil {
+		return fn(s)
+	}
+	return s.patiently(ctx, func() error {
+		tx, err := s.pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after Commit
+		inner := *s
+		inner.q, inner.tx = tx, tx
+		if err := fn(&inner); err != nil {
+			return err
+		}
+		if err := tx.Commit(ctx); err != nil {
+			if away(err) {
+				return &uncertainError{err}
+			}
+			return err
+		}
+		return nil
+	})
+}
+
+// uncertainError is a connection lost during COMMIT.
+type uncertainError struct{ err error }
+
+func (e *uncertainError) Error() string {
+	return "the connection was lost while committing: " + e.err.Error()
+}
+func (e *uncertainError) Unwrap() error        { return e.err }
+func (e *uncertainError) Is(target error) bool { return target == annotator.ErrUnavailable }
+
+// patiently runs what is safe to repeat until it succeeds, fails for good, or patience ends.
+func (s *Store) patiently(ctx context.Context, do func() error) error {
+	deadline := time.Now().Add(s.patience)
+	for wait := 25 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		err := do()
+		var uncertain *uncertainError
+		switch {
+		case err == nil, errors.As(err, &uncertain):
+			return err
+		case ctx.Err() != nil:
+			return err
+		case !away(err) && !collided(err):
+			return err
+		case time.Now().Add(wait).After(deadline):
+			if away(err) {
+				return fmt.Errorf("%w: the database: %w", annotator.ErrUnavailable, err)
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// away reports whether err says that the server cannot be reached or ended the connection.
+func away(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case "57P01", "57P02", "57P03", "08000", "08003", "08006", "53300":
+			return true // shutdown, crash, starting up, connection trouble, too many connections
+		}
+		return false
+	}
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) {
+		return true
+	}
+	return err != nil && !errors.Is(err, pgx.ErrNoRows) && (pgconn.SafeToRetry(err) || lost(err))
+}
+
+// collided reports whether another transaction was in the way and a repeat may succeed.
+func collided(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// violated returns the name of the constraint err says was broken, "" for other errors.
+func violated(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && len(pg.Code) == 5 && pg.Code[:2] == "23" {
+		return pg.ConstraintName
+	}
+	return ""
+}
+
+// list runs a query and collects its rows. Outside a transaction it is repeated while the server is away.
+func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	var all []T
+	read := func() error {
+		rows, err := s.q.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, scan)
+		return err
+	}
+	if s.tx != nil {
+		return all, read()
+	}
+	return all, s.patiently(ctx, read)
+}
+
+// one is list for a query of one row; annotator.ErrNotFound where there is none.
+func one[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
+	var found T
+	read := func() error {
+		rows, err := s.q.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectExactlyOneRow(rows, scan)
+		return err
+	}
+	var err error
+	if s.tx != nil {
+		err = read()
+	} else {
+		err = s.patiently(ctx, read)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		return found, annotator.ErrNotFound
+	}
+	return found, err
+}
+
+// exec runs a statement as a transaction of its own, or as part of the one it is in. It returns the
+// number of rows it touched.
+func (s *Store) exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	err = s.inTx(ctx, func(tx *Store) error {
+		tag, err := tx.q.Exec(ctx, sql, args...)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// insertJob adds a River job in the store's transaction.
+func (s *Store) insertJob(ctx context.Context, jobID int64, args river.JobArgs, queue string) error {
+	result, err := s.river.InsertTx(ctx, s.tx, args, &river.InsertOpts{Queue: queue, MaxAttempts: maxAttempts})
+	if err != nil {
+		return fmt.Errorf("enqueueing a %s job: %w", args.Kind(), err)
+	}
+	_, err = s.q.Exec(ctx, `INSERT INTO job_parts (job_id, river_job_id) VALUES ($1, $2)`, jobID, result.Job.ID)
+	return err
+}
+
+// maxAttempts is how often a job that fails with an error is tried; being rescued from a killed worker does not count.
+const maxAttempts = 3

@@ -1,0 +1,241 @@
+package postgres
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// taskColumns are of tasks under the alias t, left joined with users u by author.
+const taskColumns = `t.id, t.project_id, t.image_id, t.version_id, t.state, t.author_id, coalesce(u.name, ''),
+	t.lease_expires_at, coalesce(t.skip_reason, ''), t.returned, t.submitted_at, t.updated_at`
+
+const taskTables = `tasks t LEFT JOIN users u ON u.id = t.author_id`
+
+func taskFields(t *annotator.Task) []any {
+	return []any{&t.ID, &t.ProjectID, &t.ImageID, &t.VersionID, &t.State, &t.AuthorID, &t.AuthorName,
+		&t.LeaseExpiresAt, &t.SkipReason, &t.Returned, &t.SubmittedAt, &t.UpdatedAt}
+}
+
+func scanTask(row pgx.CollectableRow) (t annotator.Task, err error) {
+	err = row.Scan(taskFields(&t)...)
+	return t, err
+}
+
+// Task implements annotator.TaskStore.
+func (s *Store) Task(ctx context.Context, id int64) (annotator.Task, error) {
+	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.id = $1`, id)
+	return t, wrap(err, "task %d", id)
+}
+
+// LockTask implements annotator.TaskStore.
+func (s *Store) LockTask(ctx context.Context, id int64) (annotator.Task, error) {
+	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.id = $1 FOR UPDATE OF t`, id)
+	return t, wrap(err, "task %d", id)
+}
+
+// NextTask implements annotator.TaskStore. The three kinds are asked for one after the other, so that
+// each is one index scan; a task that another transaction is just taking is passed over.
+func (s *Store) NextTask(ctx context.Context, projectID, userID int64) (annotator.Task, error) {
+	for _, kind := range []string{
+		`t.project_id = $1 AND t.state = 'changes-requested' AND t.author_id = $2 ORDER BY t.updated_at, t.id`,
+		`t.project_id = $1 AND t.state = 'leased' AND t.author_id = $2 ORDER BY t.updated_at DESC, t.id`,
+		`t.project_id = $1 AND t.state = 'open' AND $2::bigint IS NOT NULL ORDER BY t.confidence DESC, t.id`,
+	} {
+		t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+kind+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, projectID, userID)
+		if err == nil || !errors.Is(err, annotator.ErrNotFound) {
+			return t, wrap(err, "the next task of project %d", projectID)
+		}
+	}
+	return annotator.Task{}, annotator.ErrNoTask
+}
+
+// UpdateTask implements annotator.TaskStore.
+func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
+	var reason *string
+	if t.State == annotator.TaskSkipped {
+		reason = &t.SkipReason
+	}
+	n, err := s.exec(ctx, `
+		UPDATE tasks SET state = $2, author_id = $3, lease_expires_at = $4, skip_reason = $5, returned = $6, submitted_at = $7, updated_at = $8
+		WHERE id = $1`, t.ID, t.State, t.AuthorID, t.LeaseExpiresAt, reason, t.Returned, t.SubmittedAt, t.UpdatedAt)
+	return changed(n, err, "task %d", t.ID)
+}
+
+// ExpireLeases implements annotator.TaskStore.
+func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time) error {
+	_, err := s.exec(ctx, `
+		UPDATE tasks SET lease_expires_at = NULL, updated_at = $2,
+			state = CASE WHEN returned THEN 'changes-requested' ELSE 'open' END,
+			author_id = CASE WHEN returned THEN author_id END
+		WHERE id IN (SELECT id FROM tasks WHERE project_id = $1 AND state = 'leased' AND lease_expires_at <= $2 FOR UPDATE SKIP LOCKED)`,
+		projectID, now)
+	return wrap(err, "ending the leases of project %d", projectID)
+}
+
+// cardColumns and cardTables make one row of a card: the task, its image, its version's prediction and
+// the latest revision's map.
+const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map`
+
+const cardTables = taskTables + `
+	JOIN images i ON i.id = t.image_id
+	JOIN predictions p ON p.version_id = t.version_id AND p.image_id = t.image_id
+	LEFT JOIN LATERAL (SELECT map_height, map_width, map FROM edits WHERE task_id = t.id ORDER BY revision DESC LIMIT 1) e ON true`
+
+func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
+	var r predictionRow
+	var height, width *int
+	var cells []byte
+	fields := append(taskFields(&c.Task), imageFields(&c.Image)...)
+	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells)...); err != nil {
+		return c, err
+	}
+	if c.Prediction, err = r.prediction(); err != nil || height == nil {
+		return c, err
+	}
+	m, err := attention.FromBytes(*height, *width, cells)
+	c.EditMap = &m
+	return c, err
+}
+
+// TaskCard implements annotator.TaskStore.
+func (s *Store) TaskCard(ctx context.Context, id int64) (annotator.TaskCard, error) {
+	c, err := one(ctx, s, scanCard, `SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id = $1`, id)
+	return c, wrap(err, "task %d", id)
+}
+
+// TaskCards implements annotator.TaskStore.
+func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.TaskFilter) (annotator.TaskPage, error) {
+	var page annotator.TaskPage
+	where := conditions(projectID, f, "")
+	var err error
+	if page.Total, err = one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM tasks t WHERE `+where.sql(), where.args...); err != nil {
+		return page, wrap(err, "counting the tasks of project %d", projectID)
+	}
+	if f.Cursor != "" {
+		confidence, id, err := readCursor(f.Cursor)
+		if err != nil {
+			return page, err
+		}
+		where.add(`(t.confidence < $%[1]d OR (t.confidence = $%[1]d AND t.id > $%[2]d))`, confidence, id)
+	}
+	// The page is chosen before anything is joined to it.
+	where.args = append(where.args, f.Limit+1)
+	page.Tasks, err = list(ctx, s, scanCard, `
+		WITH page AS (
+			SELECT id FROM tasks t WHERE `+where.sql()+` ORDER BY confidence DESC, id LIMIT $`+strconv.Itoa(len(where.args))+`
+		)
+		SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id IN (SELECT id FROM page) ORDER BY t.confidence DESC, t.id`, where.args...)
+	if len(page.Tasks) > f.Limit {
+		page.Tasks = page.Tasks[:f.Limit]
+		last := page.Tasks[f.Limit-1]
+		page.Next = writeCursor(last.Prediction.Confidence, last.ID)
+	}
+	return page, wrap(err, "listing the tasks of project %d", projectID)
+}
+
+// clause collects the conditions of a query on tasks t, with their arguments.
+type clause struct {
+	parts []string
+	args  []any
+}
+
+// add appends a condition whose verbs stand for the numbers of its arguments.
+func (c *clause) add(condition string, args ...any) {
+	numbers := make([]any, len(args))
+	for i := range args {
+		numbers[i] = len(c.args) + i + 1
+	}
+	c.parts = append(c.parts, fmt.Sprintf(condition, numbers...))
+	c.args = append(c.args, args...)
+}
+
+func (c *clause) sql() string { return strings.Join(c.parts, " AND ") }
+
+// conditions are a filter's, but for the one named: a facet counts with the other filters applied.
+func conditions(projectID int64, f annotator.TaskFilter, except string) *clause {
+	c := &clause{}
+	c.add(`t.project_id = $%d`, projectID)
+	if len(f.States) > 0 && except != "state" {
+		c.add(`t.state = ANY($%d)`, texts(f.States))
+	}
+	if f.Label != nil && except != "label" && except != "confusion" {
+		c.add(`t.label = $%d`, *f.Label)
+	}
+	if f.Predicted != nil && except != "confusion" {
+		c.add(`t.predicted = $%d`, *f.Predicted)
+	}
+	if f.MinConfidence != nil && except != "confidence" {
+		c.add(`t.confidence >= $%d`, *f.MinConfidence)
+	}
+	if f.MaxConfidence != nil && except != "confidence" {
+		c.add(`t.confidence <= $%d`, *f.MaxConfidence)
+	}
+	if f.Author != nil && except != "author" {
+		c.add(`t.author_id = $%d`, *f.Author)
+	}
+	if f.Search != "" {
+		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Search) + "%"
+		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE $%d)`, pattern)
+	}
+	return c
+}
+
+// A cursor names the last task of a page: its confidence to the bit, and its id.
+func writeCursor(confidence float32, id int64) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%08x.%d", math.Float32bits(confidence), id))
+}
+
+func readCursor(cursor string) (confidence float32, id int64, err error) {
+	var bits uint32
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		_, err = fmt.Sscanf(string(text), "%08x.%d", &bits, &id)
+	}
+	if err != nil {
+		return 0, 0, &annotator.ValidationError{Field: "cursor", Message: "is not one of ours: begin at the first page"}
+	}
+	return math.Float32frombits(bits), id, nil
+}
+
+// CreateTasks makes a task of every labelled training and pool image that the version gets wrong, and
+// returns how many were made. An image somebody has worked on keeps that task, whichever version it was
+// of; open tasks of other versions that nobody touched are removed, since the version in use sees those images anew.
+func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
+	var created int64
+	err := s.inTx(ctx, func(tx *Store) error {
+		v, err := tx.Version(ctx, versionID)
+		if err != nil {
+			return err
+		}
+		if err := tx.lockProject(ctx, v.ProjectID); err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `
+			DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND state = 'open'
+			AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, v.ProjectID, versionID); err != nil {
+			return err
+		}
+		tag, err := tx.q.Exec(ctx, `
+			INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
+			SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
+			FROM predictions p JOIN images i ON i.id = p.image_id
+			WHERE p.version_id = $1 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool') AND i.broken = ''
+				AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
+			ORDER BY i.id
+			ON CONFLICT (version_id, image_id) DO NOTHING`, versionID)
+		created = tag.RowsAffected()
+		return err
+	})
+	return int(created), wrap(err, "making the tasks of version %d", versionID)
+}

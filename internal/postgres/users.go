@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+const userColumns = `id, email, name, role, disabled, generator, created_at, last_seen_at`
+
+func scanUser(row pgx.CollectableRow) (u annotator.User, err error) {
+	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt)
+	return u, err
+}
+
+// User implements annotator.UserStore.
+func (s *Store) User(ctx context.Context, id int64) (annotator.User, error) {
+	u, err := one(ctx, s, scanUser, `SELECT `+userColumns+` FROM users WHERE id = $1`, id)
+	return u, wrap(err, "user %d", id)
+}
+
+// UserByEmail implements annotator.UserStore.
+func (s *Store) UserByEmail(ctx context.Context, email string) (annotator.User, string, error) {
+	var hash string
+	u, err := one(ctx, s, func(row pgx.CollectableRow) (u annotator.User, err error) {
+		err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt, &hash)
+		return u, err
+	}, `SELECT `+userColumns+`, coalesce(password_hash, '') FROM users WHERE lower(email) = lower($1)`, email)
+	return u, hash, wrap(err, "user %q", email)
+}
+
+// UserByTokenHash implements annotator.UserStore.
+func (s *Store) UserByTokenHash(ctx context.Context, hash []byte) (annotator.User, error) {
+	u, err := one(ctx, s, scanUser, `
+		SELECT `+userColumns+` FROM users
+		WHERE id = (SELECT user_id FROM tokens WHERE hash = $1)`, hash)
+	return u, wrap(err, "the token's owner")
+}
+
+// Users implements annotator.UserStore: people first, then generators, each by name.
+func (s *Store) Users(ctx context.Context) ([]annotator.User, error) {
+	all, err := list(ctx, s, scanUser, `SELECT `+userColumns+` FROM users ORDER BY generator, lower(name), id`)
+	return all, wrap(err, "listing users")
+}
+
+// InsertUser implements annotator.UserStore.
+func (s *Store) InsertUser(ctx context.Context, u annotator.User, passwordHash string) (annotator.User, error) {
+	var added annotator.User
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		added, err = one(ctx, tx, scanUser, `
+			INSERT INTO users (email, name, role, password_hash, generator, created_at)
+			VALUES ($1, $2, $3, nullif($4, ''), $5, $6)
+			RETURNING `+userColumns, u.Email, u.Name, u.Role, passwordHash, u.Generator, u.CreatedAt)
+		return err
+	})
+	if violated(err) == "users_email_key" {
+		return annotator.User{}, fmt.Errorf("adding user %q: the address is taken: %w", u.Email, annotator.ErrConflict)
+	}
+	return added, wrap(err, "adding user %q", u.Email)
+}
+
+// UpdateUser implements annotator.UserStore.
+func (s *Store) UpdateUser(ctx context.Context, u annotator.User, passwordHash *string) error {
+	n, err := s.exec(ctx, `
+		UPDATE users SET name = $2, role = $3, disabled = $4, password_hash = coalesce($5, password_hash)
+		WHERE id = $1`, u.ID, u.Name, u.Role, u.Disabled, passwordHash)
+	return changed(n, err, "changing user %d", u.ID)
+}
+
+// LockAdmins implements annotator.UserStore.
+func (s *Store) LockAdmins(ctx context.Context) ([]int64, error) {
+	ids, err := list(ctx, s, pgx.RowTo[int64], `
+		SELECT id FROM users WHERE role = 'admin' AND NOT disabled AND NOT generator ORDER BY id FOR UPDATE`)
+	return ids, wrap(err, "locking the admins")
+}
+
+// TouchUser implements annotator.UserStore.
+func (s *Store) TouchUser(ctx context.Context, id int64, seen time.Time) error {
+	n, err := s.exec(ctx, `UPDATE users SET last_seen_at = $2 WHERE id = $1`, id, seen)
+	return changed(n, err, "user %d", id)
+}
+
+// InsertToken implements annotator.UserStore.
+func (s *Store) InsertToken(ctx context.Context, userID int64, name string, hash []byte) error {
+	_, err := s.exec(ctx, `INSERT INTO tokens (user_id, name, hash) VALUES ($1, $2, $3)`, userID, name, hash)
+	return wrap(err, "adding a token of user %d", userID)
+}
+
+// GeneratorUser finds or makes the user under whose name a program's edits, or its reviews, stand. It
+// cannot sign in. Its role is reviewer, so that one generator may review what another made.
+func (s *Store) GeneratorUser(ctx context.Context, name string) (annotator.User, error) {
+	var u annotator.User
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		// The address is in a domain that never exists (RFC 2606), and says what it is.
+		if _, err = tx.q.Exec(ctx, `
+			INSERT INTO users (email, name, role, generator)
+			VALUES (replace(lower($1), ' ', '-') || '@generator.invalid', $1, 'reviewer', true)
+			ON CONFLICT (lower(email)) DO NOTHING`, name); err != nil {
+			return err
+		}
+		u, err = one(ctx, tx, scanUser, `
+			SELECT `+userColumns+` FROM users
+			WHERE generator AND lower(email) = replace(lower($1), ' ', '-') || '@generator.invalid'`, name)
+		return err
+	})
+	return u, wrap(err, "generator %q", name)
+}

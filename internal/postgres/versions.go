@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+const versionColumns = `id, project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
+	grid_height, grid_width, gain, parameters, bytes, figures, scanned, created_at, activated_at`
+
+func scanVersion(row pgx.CollectableRow) (v annotator.Version, err error) {
+	err = row.Scan(&v.ID, &v.ProjectID, &v.Number, &v.ParentID, &v.RoundID, &v.State, &v.ModelHash, &v.ExtractorHash, (*[]byte)(&v.Manifest),
+		&v.GridHeight, &v.GridWidth, &v.Gain, &v.Parameters, &v.Bytes, &v.Figures, &v.Scanned, &v.CreatedAt, &v.ActivatedAt)
+	return v, err
+}
+
+// Version implements annotator.VersionStore.
+func (s *Store) Version(ctx context.Context, id int64) (annotator.Version, error) {
+	v, err := one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = $1`, id)
+	return v, wrap(err, "version %d", id)
+}
+
+// ActiveVersion implements annotator.VersionStore.
+func (s *Store) ActiveVersion(ctx context.Context, projectID int64) (annotator.Version, error) {
+	v, err := one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE project_id = $1 AND state = 'active'`, projectID)
+	return v, wrap(err, "the active version of project %d", projectID)
+}
+
+// Versions implements annotator.VersionStore.
+func (s *Store) Versions(ctx context.Context, projectID int64) ([]annotator.Version, error) {
+	all, err := list(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE project_id = $1 ORDER BY number`, projectID)
+	return all, wrap(err, "listing the versions of project %d", projectID)
+}
+
+// AddVersion adds a model. The first of a project is active at once; another is a candidate unless
+// v.Activate. It scans nothing: EnqueueScan does.
+func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.NewVersion) (annotator.Version, error) {
+	var added annotator.Version
+	err := s.inTx(ctx, func(tx *Store) error {
+		if err := tx.lockProject(ctx, projectID); err != nil {
+			return err
+		}
+		if len(v.Classes) > 0 {
+			if err := tx.SetClasses(ctx, projectID, v.Classes); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ActiveVersion(ctx, projectID)
+		if err != nil && !errors.Is(err, annotator.ErrNotFound) {
+			return err
+		}
+		first := err != nil
+		if first && len(v.Classes) == 0 {
+			return &annotator.ValidationError{Field: "classes", Message: "the first model of a project says what its classes are"}
+		}
+		if !first && v.Activate {
+			if err := tx.archiveActive(ctx, projectID); err != nil {
+				return err
+			}
+		}
+		state := annotator.VersionCandidate
+		if first || v.Activate {
+			state = annotator.VersionActive
+		}
+		if v.Figures == nil {
+			v.Figures = map[string]float64{}
+		}
+		added, err = one(ctx, tx, scanVersion, `
+			INSERT INTO versions (project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
+				grid_height, grid_width, gain, parameters, bytes, figures, activated_at)
+			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $4 = 'active' THEN now() END
+			FROM versions WHERE project_id = $1
+			RETURNING `+versionColumns,
+			projectID, v.ParentID, v.RoundID, state, v.ModelHash, v.ExtractorHash, []byte(v.Manifest),
+			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.Figures)
+		return err
+	})
+	if violated(err) == "versions_one_per_round" {
+		return added, fmt.Errorf("adding a version: round %d has one already: %w", *v.RoundID, annotator.ErrConflict)
+	}
+	return added, wrap(err, "adding a version to project %d", projectID)
+}
+
+func (s *Store) archiveActive(ctx context.Context, projectID int64) error {
+	_, err := s.q.Exec(ctx, `UPDATE versions SET state = 'archived', archived_at = now() WHERE project_id = $1 AND state = 'active'`, projectID)
+	return err
+}
+
+// ActivateVersion implements annotator.VersionStore.
+func (s *Store) ActivateVersion(ctx context.Context, id int64) (annotator.Version, bool, error) {
+	var active annotator.Version
+	var switched bool
+	err := s.inTx(ctx, func(tx *Store) error {
+		v, err := tx.Version(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := tx.lockProject(ctx, v.ProjectID); err != nil {
+			return err
+		}
+		if active, err = tx.Version(ctx, id); err != nil {
+			return err
+		}
+		if active.State == annotator.VersionActive {
+			switched = false
+			return nil
+		}
+		if err := tx.archiveActive(ctx, v.ProjectID); err != nil {
+			return err
+		}
+		active, err = one(ctx, tx, scanVersion, `
+			UPDATE versions SET state = 'active', activated_at = now(), archived_at = NULL WHERE id = $1
+			RETURNING `+versionColumns, id)
+		switched = true
+		return err
+	})
+	return active, switched, err
+}
+
+// SetFigures merges figures ("test/accuracy": 0.91) into a version's.
+func (s *Store) SetFigures(ctx context.Context, versionID int64, figures map[string]float64) error {
+	n, err := s.exec(ctx, `UPDATE versions SET figures = figures || $2 WHERE id = $1`, versionID, figures)
+	return changed(n, err, "setting the figures of version %d", versionID)
+}
