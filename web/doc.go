@@ -17,3 +17,5 @@
 package web
 
 //go:generate sh -c "cd .. && go tool esbuild web/pages/pages.ts web/pages/review.ts web/pages/round.ts --bundle --format=esm --target=es2022 --minify --legal-comments=none --outdir=web/static --log-level=warning"
+//go:generate sh -c "cd .. && go tool esbuild web/editor/src/main.ts --bundle --minify --format=esm --target=es2022 --outfile=web/static/editor.js --log-level=warning"
+//go:generate sh -c "cd .. && go tool esbuild web/editor/src/editor.css --bundle --minify --outfile=web/static/editor.css --log-level=warning"

@@ -21,9 +21,11 @@ export function palette(style: HeatStyle): Uint32Array {
     return Uint32Array.from({ length: 256 }, (_, i) => (Math.round((255 - i) * darkest) << 24) >>> 0);
   }
   const table = colorTable(style.kind === "difference" ? "difference" : style.colors);
+  // Where nothing changed the picture shows through.
+  const alpha = (i: number) => (style.kind === "difference" ? Math.round(90 + 165 * Math.min(1, Math.abs(i - 127.5) / 64)) : 255);
   return Uint32Array.from({ length: 256 }, (_, i) => {
     const [r, g, b] = [table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0];
-    return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+    return ((alpha(i) << 24) | (b << 16) | (g << 8) | r) >>> 0;
   });
 }
 

@@ -41,7 +41,7 @@ export function answerRows(
 export function answerPanel(desk: Desk): HTMLElement {
   const body = h("tbody");
   const table = h(
-    "table.answer", { "data-testid": "answer" },
+    "table.answers", { "data-testid": "answer" },
     h("thead", {}, h("tr", {}, h("th"), h("th"), h("th.num", { scope: "col" }, "before"), h("th.num", { scope: "col" }, "after"), h("th"))),
     body,
   );
@@ -73,7 +73,7 @@ function answerRow(row: AnswerRow): HTMLElement {
   const change = row.before !== null && row.after !== null ? row.after - row.before : 0;
   const arrow = change > 0.005 ? "▲" : change < -0.005 ? "▼" : "";
   const sign = row.truth ? "✓" : row.answer ? "✗" : "";
-  const bar = h("span.bar", { "aria-hidden": "true" });
+  const bar = h("span.likely", { "aria-hidden": "true" });
   bar.style.width = `${Math.round(100 * (row.after ?? row.before ?? 0))}%`;
   return h(
     "tr", { "data-class": row.class, "data-truth": row.truth || undefined, "data-answer": row.answer || undefined },

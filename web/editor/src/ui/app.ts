@@ -26,7 +26,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   const cell = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "cell" });
   const help = h("p.visually-hidden", { id: "stage-help" }, "Arrow keys move over the cells, plus and minus change one, question mark lists all keys.");
 
-  const panel = h("aside.panel", { "aria-label": "Answer and settings", id: "panel" });
+  const panel = h("aside.side", { "aria-label": "Answer and settings", id: "panel" });
   const handle = button("button.sheet-handle", { "aria-expanded": "false", "aria-controls": "panel", "aria-label": "Show all settings", onclick: () => {
     const open = panel.classList.toggle("open");
     handle.setAttribute("aria-expanded", String(open));

@@ -68,5 +68,5 @@ export function choice<K extends TextSetting>(
   const show = () => (select.value = settings.get(setting));
   settings.on("changed", (name) => name === setting && show());
   show();
-  return h("label.choice", {}, h("span", {}, label), select);
+  return h("label.picker", {}, h("span", {}, label), select);
 }

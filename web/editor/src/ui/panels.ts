@@ -66,7 +66,7 @@ export function viewPanel(desk: Desk): HTMLElement {
 /** The colour bar, and what its two ends do to a feature. */
 function legend(desk: Desk): HTMLElement {
   const { editor } = desk;
-  const bar = h("canvas.legend-bar", { width: 256, height: 1, "aria-hidden": "true" });
+  const bar = h("canvas.scale-bar", { width: 256, height: 1, "aria-hidden": "true" });
   const low = h("span");
   const high = h("span");
   const show = () => {
@@ -82,7 +82,7 @@ function legend(desk: Desk): HTMLElement {
   editor.on("changed", show);
   desk.on("opened", show);
   show();
-  return h("div.legend", {}, bar, h("div.legend-ends", {}, low, high));
+  return h("div.scale", {}, bar, h("div.scale-ends", {}, low, high));
 }
 
 export function historyPanel(desk: Desk): HTMLElement {

@@ -23,7 +23,7 @@ export class Stage {
     const canvas = (layer: Layer) => h(`canvas.stage-${layer}`, { "aria-hidden": "true" });
     this.canvases = { picture: canvas("picture"), map: canvas("map"), overlay: canvas("overlay") };
     this.element = h(
-      "div.stage",
+      "div.easel",
       { id: "stage", tabindex: "0", role: "application", "aria-label": "Attention map", "aria-describedby": "stage-help", "data-testid": "stage" },
       ...layers.map((layer) => this.canvases[layer]),
     );
