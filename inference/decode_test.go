@@ -266,6 +266,30 @@ func TestManifestsThatMakeNoSense(t *testing.T) {
 	}
 }
 
+// TestCropWithoutResizing checks single pixels: nothing is moved or filtered, and what lies beyond the
+// picture is black.
+func TestCropWithoutResizing(t *testing.T) {
+	t.Parallel()
+	for _, size := range [][2]int{{40, 60}, {60, 40}, {30, 20}, {61, 75}, {48, 48}} {
+		width, height := size[0], size[1]
+		img := photograph(width, height).(*image.RGBA)
+		p := torchvision(t, func(m *onnx.Manifest) { m.Resize, m.Crop = nil, [2]int{48, 48} })
+		view, err := p.view(asPNG(t, img))
+		if err != nil {
+			t.Fatal(err)
+		}
+		region := p.View(width, height, 1)
+		for y := range 48 {
+			for x := range 48 {
+				want := img.RGBAAt(int(region.X)+x, int(region.Y)+y) // zero outside
+				if got := view.pix[3*(48*y+x):][:3]; got[0] != want.R || got[1] != want.G || got[2] != want.B {
+					t.Fatalf("%v: pixel (%d,%d) is %v, want %v", size, x, y, got, want)
+				}
+			}
+		}
+	}
+}
+
 // FuzzPreprocess feeds bytes from outside to every codec, to EXIF and to the resampling behind them.
 func FuzzPreprocess(f *testing.F) {
 	f.Add(asJPEG(f, photograph(9, 7)))

@@ -39,14 +39,15 @@ type taps struct {
 	weights [][]int32
 }
 
-// newTaps weighs input samples (in of them) for the outputs from ≤ i < to of a resize to out samples.
-// When shrinking, the filter is stretched by the ratio, which is what antialiases.
-func newTaps(k *kernel, in, out, from, to int) taps {
-	scale := float64(in) / float64(out)
+// newTaps weighs input samples (in of them) for the outputs from ≤ i < to of a resize of the stretch
+// offset to offset+span of the input to out samples. When shrinking, the filter is stretched by the
+// ratio, which is what antialiases.
+func newTaps(k *kernel, in int, offset, span float64, out, from, to int) taps {
+	scale := span / float64(out)
 	t := taps{start: make([]int, to-from), weights: make([][]int32, to-from)}
 	if k == nil { // nearest
 		for i := range t.start {
-			t.start[i] = min(int((float64(from+i)+0.5)*scale), in-1)
+			t.start[i] = min(int(offset+(float64(from+i)+0.5)*scale), in-1)
 			t.weights[i] = []int32{1 << precision}
 		}
 		return t
@@ -55,7 +56,7 @@ func newTaps(k *kernel, in, out, from, to int) taps {
 	support := k.support * stretch
 	w := make([]float64, 0, int(math.Ceil(support))*2+1)
 	for i := range t.start {
-		center := (float64(from+i) + 0.5) * scale
+		center := offset + (float64(from+i)+0.5)*scale
 		first := max(int(center-support+0.5), 0)
 		last := min(int(center+support+0.5), in)
 		w = w[:0]
@@ -86,17 +87,30 @@ func (t taps) span() (from, to int) {
 // resample computes the rectangle (x0,y0)–(x1,y1) of r resized to width × height: horizontally to 8
 // bits, then vertically, as Pillow does, and nothing outside the rectangle.
 func resample(r *raster, k *kernel, width, height, x0, y0, x1, y1 int) *raster {
-	horizontal := newTaps(k, r.width, width, x0, x1)
-	vertical := newTaps(k, r.height, height, y0, y1)
+	horizontal := newTaps(k, r.width, 0, float64(r.width), width, x0, x1)
+	vertical := newTaps(k, r.height, 0, float64(r.height), height, y0, y1)
 	top, bottom := vertical.span()
+	if r.height == height {
+		top, bottom = y0, y1
+	}
+	var part *raster
 	if r.width == width { // Pillow skips a pass that changes nothing
-		part := newRaster(x1-x0, bottom-top)
+		part = newRaster(x1-x0, bottom-top)
 		for y := range part.height {
 			copy(part.pix[3*y*part.width:][:3*part.width], r.pix[3*((top+y)*r.width+x0):])
 		}
-		return resampleRows(part, vertical, top)
+	} else {
+		part = resampleColumns(r, horizontal, top, bottom)
 	}
-	part := newRaster(x1-x0, bottom-top)
+	if r.height == height {
+		return part
+	}
+	return resampleRows(part, vertical, top)
+}
+
+// resampleColumns is the horizontal pass over the input rows top ≤ y < bottom.
+func resampleColumns(r *raster, horizontal taps, top, bottom int) *raster {
+	part := newRaster(len(horizontal.weights), bottom-top)
 	for y := range part.height {
 		from := r.pix[3*(top+y)*r.width:][:3*r.width]
 		to := part.pix[3*y*part.width:][:3*part.width]
@@ -113,10 +127,7 @@ func resample(r *raster, k *kernel, width, height, x0, y0, x1, y1 int) *raster {
 			q[0], q[1], q[2] = clamp8(red>>precision), clamp8(green>>precision), clamp8(blue>>precision)
 		}
 	}
-	if r.height == height {
-		return part
-	}
-	return resampleRows(part, vertical, top)
+	return part
 }
 
 // resampleRows is the vertical pass; row 0 of part is input row top.

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// predictCommand says what a model makes of every picture of a folder, and where it looks.
+type predictCommand struct {
+	Model   string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
+	Images  string `help:"Folder of pictures: split/class/image or class/image." required:"" type:"existingdir"`
+	Out     string `help:"Where to write one JSON line per picture." required:"" placeholder:"FILE.jsonl"`
+	Format  string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	Split   string `help:"Only this split."`
+	Batch   int    `help:"Pictures per run." default:"16"`
+	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
+	JSON    bool   `name:"json" help:"Print the summary as one JSON document."`
+}
+
+// prediction is one line of the output.
+type prediction struct {
+	Name        string         `json:"name"`
+	Split       string         `json:"split,omitempty"`
+	Error       string         `json:"error,omitempty"` // why the picture could not be used; nothing but name and label then
+	Label       string         `json:"label,omitempty"` // the folder's class
+	Class       string         `json:"class,omitempty"` // the perception branch's answer
+	Probability float32        `json:"probability,omitempty"`
+	Correct     *bool          `json:"correct,omitempty"` // absent where the label is not known or no class of the model
+	Top5        []classScore   `json:"top5,omitempty"`
+	AttClass    string         `json:"attention_class,omitempty"` // the attention branch's answer
+	Map         *attention.Map `json:"map,omitempty"`
+}
+
+type classScore struct {
+	Class       string  `json:"class"`
+	Probability float32 `json:"probability"`
+}
+
+// predictSummary is what --json prints. Accuracies are fractions of the labelled pictures.
+type predictSummary struct {
+	accuracy
+	Splits    map[string]*accuracy `json:"splits,omitempty"`
+	Broken    []brokenImage        `json:"broken"`
+	PerSecond float64              `json:"images_per_second"`
+	Out       string               `json:"out"`
+}
+
+// accuracy counts answers; the figures are absent where nothing was labelled.
+type accuracy struct {
+	Images   int      `json:"images"` // predicted
+	Labelled int      `json:"labelled"`
+	Top1     *float64 `json:"top1,omitempty"`
+	Top5     *float64 `json:"top5,omitempty"`
+	AttTop1  *float64 `json:"attention_top1,omitempty"`
+
+	hits, hits5, hitsAtt int
+}
+
+func (a *accuracy) count(label int, r inference.ScanResult, top []int) {
+	a.Images++
+	if label < 0 {
+		return
+	}
+	a.Labelled++
+	if r.Class == label {
+		a.hits++
+	}
+	if slices.Contains(top, label) {
+		a.hits5++
+	}
+	if r.AttClass == label {
+		a.hitsAtt++
+	}
+}
+
+func (a *accuracy) finish() {
+	if a.Labelled == 0 {
+		return
+	}
+	share := func(hits int) *float64 {
+		f := float64(hits) / float64(a.Labelled)
+		return &f
+	}
+	a.Top1, a.Top5, a.AttTop1 = share(a.hits), share(a.hits5), share(a.hitsAtt)
+}
+
+func (a *accuracy) String() string {
+	if a.Labelled == 0 {
+		return fmt.Sprintf("%d images, none labelled with a class of the model", a.Images)
+	}
+	return fmt.Sprintf("%d images, %d labelled: top-1 %.2f%%, top-5 %.2f%%, attention branch %.2f%%",
+		a.Images, a.Labelled, 100**a.Top1, 100**a.Top5, 100**a.AttTop1)
+}
+
+// Run predicts. The output appears under its name only when it is complete.
+func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
+	network, manifest, err := openModel(c.Model, c.Threads)
+	if err != nil {
+		return err
+	}
+	defer network.Close()
+	set, err := dataset.Open(c.Format, c.Images)
+	if err != nil {
+		return err
+	}
+	samples := set.Samples
+	if c.Split != "" {
+		split, ok := dataset.SplitName(c.Split)
+		if !ok {
+			return fmt.Errorf("%q is no split: use train, validation, test or pool", c.Split)
+		}
+		if samples = set.Split(split); len(samples) == 0 {
+			return fmt.Errorf("there are no images in the split %s of %s", split, c.Images)
+		}
+	}
+	out, err := os.CreateTemp(filepath.Dir(c.Out), ".predict-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", c.Out, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, out.Close(), os.Remove(out.Name()))
+		}
+	}()
+	buffer := bufio.NewWriterSize(out, 1<<20)
+	p := predictor{samples: samples, names: classNames(manifest.Classes, network.Sizes().Classes), lines: json.NewEncoder(buffer)}
+	p.summary.Splits, p.summary.Broken = map[string]*accuracy{}, []brokenImage{}
+	for _, s := range set.Skipped {
+		p.summary.Broken = append(p.summary.Broken, brokenImage{s.Path, s.Reason})
+	}
+	progress := newProgressLine(streams.Err)
+	done, err := inference.Scan(ctx, network, p.images, p.write, inference.ScanOptions{
+		Batch: c.Batch, Total: len(samples),
+		Progress: func(p inference.Progress) { progress.say(p.String()) },
+	})
+	progress.done()
+	if err != nil {
+		return err
+	}
+	if done.Broken == done.Done {
+		return fmt.Errorf("none of the %d images can be used, the first: %s: %s", done.Done, p.summary.Broken[0].Image, p.summary.Broken[0].Error)
+	}
+	if err := errors.Join(buffer.Flush(), out.Chmod(0o644)); err != nil {
+		return fmt.Errorf("writing %s: %w", c.Out, err)
+	}
+	if err := out.Close(); err != nil {
+		return fmt.Errorf("writing %s: %w", c.Out, err)
+	}
+	if err := os.Rename(out.Name(), c.Out); err != nil {
+		return fmt.Errorf("writing %s: %w", c.Out, err)
+	}
+	p.summary.PerSecond, p.summary.Out = done.PerSecond, c.Out
+	p.summary.finish()
+	for _, a := range p.summary.Splits {
+		a.finish()
+	}
+	if c.JSON {
+		return printJSON(streams.Out, p.summary)
+	}
+	p.summary.print(streams.Out)
+	return nil
+}
+
+// predictor turns scan results into lines and counts them.
+type predictor struct {
+	samples []dataset.Sample
+	names   []string // of the K classes
+	lines   *json.Encoder
+	summary predictSummary
+}
+
+// images is what is scanned; an image's ID is its place in samples.
+func (p *predictor) images(yield func(inference.ScanImage, error) bool) {
+	for i, s := range p.samples {
+		read := func(context.Context) ([]byte, error) { return os.ReadFile(s.Path) }
+		if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Read: read}, nil) {
+			return
+		}
+	}
+}
+
+func (p *predictor) write(_ context.Context, results []inference.ScanResult) error {
+	for _, r := range results {
+		s := p.samples[r.Image.ID]
+		line := prediction{Name: s.Name, Split: s.Split, Label: s.Class}
+		if r.Err != nil {
+			line.Error = r.Err.Error()
+			p.summary.Broken = append(p.summary.Broken, brokenImage{s.Name, line.Error})
+		} else {
+			label := slices.Index(p.names, s.Class)
+			top := largest(r.Probabilities, 5)
+			line.Class, line.Probability, line.AttClass, line.Map = p.names[r.Class], r.Confidence, p.names[r.AttClass], &r.Map
+			for _, k := range top {
+				line.Top5 = append(line.Top5, classScore{p.names[k], r.Probabilities[k]})
+			}
+			if label >= 0 {
+				correct := r.Class == label
+				line.Correct = &correct
+			}
+			p.summary.count(label, r, top)
+			if s.Split != "" {
+				if p.summary.Splits[s.Split] == nil {
+					p.summary.Splits[s.Split] = &accuracy{}
+				}
+				p.summary.Splits[s.Split].count(label, r, top)
+			}
+		}
+		if err := p.lines.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// largest lists the indices of the n largest values, falling, equals in order.
+func largest(values []float32, n int) []int {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
+	return order[:min(n, len(order))]
+}
+
+// classNames are the manifest's, or "0", "1", … where it has none.
+func classNames(classes []string, n int) []string {
+	if len(classes) == n {
+		return classes
+	}
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprint(i)
+	}
+	return names
+}
+
+// print writes the summary for people.
+func (s predictSummary) print(out io.Writer) {
+	fmt.Fprintf(out, "%s; %.3g images/s\n", s.accuracy.String(), s.PerSecond)
+	if len(s.Splits) > 1 {
+		for _, split := range []string{dataset.Train, dataset.Validation, dataset.Test, dataset.Pool} {
+			if a := s.Splits[split]; a != nil {
+				fmt.Fprintf(out, "  %s: %s\n", split, a)
+			}
+		}
+	}
+	if n := len(s.Broken); n > 0 {
+		fmt.Fprintf(out, "%d images could not be used, the first: %s: %s\n", n, s.Broken[0].Image, s.Broken[0].Error)
+	}
+	fmt.Fprintf(out, "written to %s\n", s.Out)
+}

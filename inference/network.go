@@ -1,0 +1,328 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// Outputs is what a network says of N images.
+type Outputs struct {
+	Maps      []float32 // [N, 1, h, w], M(x) in [0,1]
+	LogitsAtt []float32 // [N, K]
+	LogitsPer []float32 // [N, K]
+}
+
+// Sizes are a network's dimensions.
+type Sizes struct {
+	ImageChannels, ImageHeight, ImageWidth int // x
+	Channels, GridHeight, GridWidth        int // g(x), and the map's h×w
+	Classes                                int // K
+}
+
+// Image is the length of one image, Features of its features, Map of its attention map.
+func (s Sizes) Image() int    { return s.ImageChannels * s.ImageHeight * s.ImageWidth }
+func (s Sizes) Features() int { return s.Channels * s.GridHeight * s.GridWidth }
+func (s Sizes) Map() int      { return s.GridHeight * s.GridWidth }
+
+// NetworkOptions tune the sessions of a Network.
+type NetworkOptions struct {
+	MaxPixels int64       // see NewPreprocessor
+	Session   ort.Options // threads and spinning of every part; Name is overwritten
+}
+
+// Network is an ABN on the runtime: g(x), M(x) with ŷ_att, and ŷ_per, each a session of its own that is
+// opened when it is first used, for batches of any size. It is safe for concurrent use.
+type Network struct {
+	Preprocessor *Preprocessor
+	sizes        Sizes
+	extractor    *part
+	attention    *part
+	perception   *part
+	branches     *part
+	whole        *part
+}
+
+// part is a graph whose session is opened on demand.
+type part struct {
+	name            string
+	inputs, outputs []string
+	options         ort.Options
+
+	mu      sync.Mutex
+	model   *onnx.Model // nil once the session has its own copy
+	closed  bool
+	session *ort.Session
+}
+
+// OpenNetwork splits a model and checks that its manifest fits: the crop and channels are its input's,
+// and the classes as many as its logits. The model must not be changed afterwards.
+func OpenNetwork(model *onnx.Model, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
+	var names onnx.PartNames
+	if manifest.Names != nil {
+		names = *manifest.Names
+	}
+	parts, err := onnx.FindParts(model, names)
+	if err != nil {
+		return nil, fmt.Errorf("opening the network: %w", err)
+	}
+	abn, err := onnx.Split(model, parts)
+	if err != nil {
+		return nil, fmt.Errorf("opening the network: %w", err)
+	}
+	return NewNetwork(abn, manifest, o)
+}
+
+// NewNetwork is OpenNetwork for a model that is split already.
+func NewNetwork(abn *onnx.ABN, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
+	pre, err := NewPreprocessor(manifest, o.MaxPixels)
+	if err != nil {
+		return nil, fmt.Errorf("opening the network: %w", err)
+	}
+	p := &abn.Parts
+	sizes := Sizes{
+		ImageChannels: p.ImageChannels, ImageHeight: p.ImageHeight, ImageWidth: p.ImageWidth,
+		Channels: p.Channels, GridHeight: p.Height, GridWidth: p.Width, Classes: p.Classes,
+	}
+	if err := fits(manifest, pre, sizes); err != nil {
+		return nil, fmt.Errorf("opening the network: %w", err)
+	}
+	open := func(name string, model *onnx.Model, inputs, outputs []string) *part {
+		return &part{name: name, model: model, inputs: inputs, outputs: outputs, options: o.Session}
+	}
+	answers := []string{onnx.PortMap, onnx.PortLogitsAtt, onnx.PortLogitsPer}
+	return &Network{
+		Preprocessor: pre,
+		sizes:        sizes,
+		extractor:    open("extractor", abn.Extractor, []string{onnx.PortImage}, []string{onnx.PortFeatures}),
+		attention:    open("attention branch", abn.Attention, []string{onnx.PortFeatures}, []string{onnx.PortMap, onnx.PortLogitsAtt}),
+		perception:   open("perception branch", abn.Perception, []string{onnx.PortFeatures, onnx.PortMap}, []string{onnx.PortLogitsPer}),
+		branches:     open("branches", abn.Branches, []string{onnx.PortFeatures}, answers),
+		whole:        open("network", abn.Whole, []string{onnx.PortImage}, answers),
+	}, nil
+}
+
+// fits reports what of a manifest contradicts the network.
+func fits(m onnx.Manifest, pre *Preprocessor, s Sizes) error {
+	switch {
+	case s.ImageHeight != m.Crop[0] || s.ImageWidth != m.Crop[1]:
+		return fmt.Errorf("the manifest's crop is %d×%d pixels, the network's input %d×%d", m.Crop[0], m.Crop[1], s.ImageHeight, s.ImageWidth)
+	case s.ImageChannels != pre.Channels():
+		return fmt.Errorf("the manifest's channels are %q, the network takes %d", m.Channels, s.ImageChannels)
+	case len(m.Classes) != 0 && len(m.Classes) != s.Classes:
+		return fmt.Errorf("the manifest names %d classes, the network has %d", len(m.Classes), s.Classes)
+	}
+	return nil
+}
+
+// Close frees all sessions, after the runs under way. A run on a closed Network is ort.ErrClosed.
+func (n *Network) Close() error {
+	var errs []error
+	for _, p := range []*part{n.extractor, n.attention, n.perception, n.branches, n.whole} {
+		errs = append(errs, p.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Sizes are the network's dimensions.
+func (n *Network) Sizes() Sizes { return n.sizes }
+
+// Features computes g(x): pixels [count, channels, H, W] → [count, C, h, w].
+func (n *Network) Features(ctx context.Context, count int, pixels []float32) ([]float32, error) {
+	out := make([]float32, count*n.sizes.Features())
+	return out, n.FeaturesInto(ctx, count, pixels, out)
+}
+
+// Extract is Features under the name that package trainer asks for.
+func (n *Network) Extract(ctx context.Context, count int, pixels []float32) ([]float32, error) {
+	return n.Features(ctx, count, pixels)
+}
+
+// FeaturesInto is Features into memory of the caller's, which saves a large allocation per batch.
+func (n *Network) FeaturesInto(ctx context.Context, count int, pixels, features []float32) error {
+	s := n.sizes
+	return n.extractor.run(ctx,
+		[]array{{pixels, n.imageDims(count)}},
+		[]array{{features, dims(count, s.Channels, s.GridHeight, s.GridWidth)}})
+}
+
+// Attention computes M(x) [count, 1, h, w] and ŷ_att [count, K] from features.
+func (n *Network) Attention(ctx context.Context, count int, features []float32) (maps, logits []float32, err error) {
+	maps, logits = make([]float32, count*n.sizes.Map()), make([]float32, count*n.sizes.Classes)
+	err = n.attention.run(ctx, []array{n.featureArray(count, features)},
+		[]array{n.mapArray(count, maps), n.logitArray(count, logits)})
+	return maps, logits, err
+}
+
+// Perception computes ŷ_per [count, K] from features and maps, the network's own or people's.
+func (n *Network) Perception(ctx context.Context, count int, features, maps []float32) ([]float32, error) {
+	logits := make([]float32, count*n.sizes.Classes)
+	err := n.perception.run(ctx, []array{n.featureArray(count, features), n.mapArray(count, maps)},
+		[]array{n.logitArray(count, logits)})
+	return logits, err
+}
+
+// Branches runs both branches over features in one go.
+func (n *Network) Branches(ctx context.Context, count int, features []float32) (Outputs, error) {
+	out := n.newOutputs(count)
+	return out, n.branches.run(ctx, []array{n.featureArray(count, features)}, n.outputArrays(count, out))
+}
+
+// Forward runs the whole network in one go: pixels [count, channels, H, W] in, everything but the
+// features out.
+func (n *Network) Forward(ctx context.Context, count int, pixels []float32) (Outputs, error) {
+	out := n.newOutputs(count)
+	return out, n.whole.run(ctx, []array{{pixels, n.imageDims(count)}}, n.outputArrays(count, out))
+}
+
+// Probabilities turns perception logits [N, K] into probabilities in place, a softmax per row. (Where a
+// file's graph ends in a Softmax, its logits are the values before it: see onnx.Parts.)
+func (n *Network) Probabilities(logits []float32) {
+	for at := 0; at+n.sizes.Classes <= len(logits); at += n.sizes.Classes {
+		softmax(logits[at : at+n.sizes.Classes])
+	}
+}
+
+func softmax(row []float32) {
+	highest := float32(math.Inf(-1))
+	for _, v := range row {
+		highest = max(highest, v)
+	}
+	var sum float64
+	for i, v := range row {
+		e := math.Exp(float64(v - highest))
+		row[i] = float32(e)
+		sum += e
+	}
+	for i := range row {
+		row[i] = float32(float64(row[i]) / sum)
+	}
+}
+
+// argmax is the index of the largest value, the first of equals.
+func argmax(row []float32) int {
+	best := 0
+	for i, v := range row {
+		if v > row[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// array is a slice and the shape the runtime shall see it in.
+type array struct {
+	data []float32
+	dims []int64
+}
+
+func dims(sizes ...int) []int64 {
+	out := make([]int64, len(sizes))
+	for i, s := range sizes {
+		out[i] = int64(s)
+	}
+	return out
+}
+
+func (n *Network) imageDims(count int) []int64 {
+	return dims(count, n.sizes.ImageChannels, n.sizes.ImageHeight, n.sizes.ImageWidth)
+}
+
+func (n *Network) featureArray(count int, data []float32) array {
+	return array{data, dims(count, n.sizes.Channels, n.sizes.GridHeight, n.sizes.GridWidth)}
+}
+
+func (n *Network) mapArray(count int, data []float32) array {
+	return array{data, dims(count, 1, n.sizes.GridHeight, n.sizes.GridWidth)}
+}
+
+func (n *Network) logitArray(count int, data []float32) array {
+	return array{data, dims(count, n.sizes.Classes)}
+}
+
+func (n *Network) newOutputs(count int) Outputs {
+	k := count * n.sizes.Classes
+	return Outputs{
+		Maps:      make([]float32, count*n.sizes.Map()),
+		LogitsAtt: make([]float32, k),
+		LogitsPer: make([]float32, k),
+	}
+}
+
+func (n *Network) outputArrays(count int, out Outputs) []array {
+	return []array{n.mapArray(count, out.Maps), n.logitArray(count, out.LogitsAtt), n.logitArray(count, out.LogitsPer)}
+}
+
+// open returns the part's session.
+func (p *part) open() (*ort.Session, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, fmt.Errorf("running the %s: %w", p.name, ort.ErrClosed)
+	}
+	if p.session != nil {
+		return p.session, nil
+	}
+	data, err := p.model.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("opening the %s: %w", p.name, err)
+	}
+	o := p.options
+	o.Name = "the " + p.name
+	p.session, err = ort.Open(data, p.inputs, p.outputs, o)
+	if err == nil {
+		p.model = nil
+	}
+	return p.session, err
+}
+
+func (p *part) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	session := p.session
+	p.session = nil
+	return session.Close()
+}
+
+// run shares the arrays with the runtime for the length of one run.
+func (p *part) run(ctx context.Context, in, out []array) error {
+	session, err := p.open()
+	if err != nil {
+		return err
+	}
+	inputs, err := tensors(in)
+	defer closeAll(inputs)
+	if err != nil {
+		return fmt.Errorf("running the %s: %w", p.name, err)
+	}
+	outputs, err := tensors(out)
+	defer closeAll(outputs)
+	if err != nil {
+		return fmt.Errorf("running the %s: %w", p.name, err)
+	}
+	return session.Run(ctx, inputs, outputs)
+}
+
+func tensors(arrays []array) ([]*ort.Tensor, error) {
+	out := make([]*ort.Tensor, 0, len(arrays))
+	for _, a := range arrays {
+		t, err := ort.Float32s(a.data, a.dims...)
+		if err != nil {
+			return out, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func closeAll(tensors []*ort.Tensor) {
+	for _, t := range tensors {
+		t.Close()
+	}
+}

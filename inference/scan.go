@@ -1,0 +1,395 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// ScanImage is one picture to be scanned.
+type ScanImage struct {
+	ID   int64  // the caller's own; not looked at
+	Name string // for errors
+	Hash string // SHA-256 of the file; only needed with ScanOptions.Features
+	// Read returns the file's bytes. It is called at most once, from any goroutine. Its errors are the
+	// picture's own, except that annotator.ErrUnavailable ends the scan.
+	Read func(ctx context.Context) ([]byte, error)
+}
+
+// ScanResult is what the network says of one picture.
+type ScanResult struct {
+	Image         ScanImage
+	Err           error         // why the picture could not be used; the rest is then empty
+	Probabilities []float32     // K of them, from the perception branch
+	Class         int           // their argmax
+	Confidence    float32       // its probability
+	AttClass      int           // argmax of the attention branch
+	Map           attention.Map // M(x)
+}
+
+// FeatureSource keeps the features of one extractor and one preprocessing from scan to scan. It is
+// called from several goroutines.
+type FeatureSource interface {
+	// Get reads the features of an image into dst [C, h, w] and reports whether it had them.
+	Get(imageHash string, dst []float32) (bool, error)
+	// Put keeps features [C, h, w], which it must copy.
+	Put(imageHash string, features []float32) error
+}
+
+// ScanOptions configures a scan. Zero fields have defaults.
+type ScanOptions struct {
+	Batch    int              // images per run; default 16
+	Decoders int              // pictures decoded at once; default one per core
+	Total    int              // how many images there are, for progress; 0: not known
+	Features FeatureSource    // nil: features are neither read nor kept
+	Progress func(Progress)   // called at the start, about twice a second, and at the end; never at once
+	Now      func() time.Time // default time.Now
+}
+
+// progressEvery is the least time between two calls of ScanOptions.Progress.
+const progressEvery = 500 * time.Millisecond
+
+// batchesInFlight are the batches that exist: one being filled and one waiting while one runs and one
+// is being stored. Together they are all the memory a scan takes, however many images there are.
+const batchesInFlight = 4
+
+// scanBatch is the memory of one batch, used again and again.
+type scanBatch struct {
+	images   []ScanImage
+	errs     []error
+	cached   []bool    // row's features came from the source
+	pixels   []float32 // [batch, channels, H, W]
+	features []float32 // [batch, C, h, w]
+	out      Outputs
+	kept     []int // rows that took part in the run, in the order of out
+	pending  atomic.Int32
+	ready    chan struct{} // receives once when every picture is decoded
+}
+
+// Scan runs the network over images and hands the results to sink in batches, in the order of the
+// images, from one goroutine; the slices are sink's to keep. Decoding, running and storing overlap.
+// A picture that cannot be used becomes a result with Err and the scan goes on; an error of images, of
+// sink or of the runtime ends it, and so does ctx, whose cause is then returned.
+func Scan(ctx context.Context, network *Network, images iter.Seq2[ScanImage, error], sink func(context.Context, []ScanResult) error, o ScanOptions) (Progress, error) {
+	if o.Batch < 1 {
+		o.Batch = 16
+	}
+	if o.Decoders < 1 {
+		o.Decoders = runtime.GOMAXPROCS(0)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &scan{
+		network: network, options: o, start: o.Now(),
+		free:    make(chan *scanBatch, batchesInFlight),
+		jobs:    make(chan job, o.Batch),
+		filled:  make(chan *scanBatch, batchesInFlight),
+		results: make(chan *scanBatch, batchesInFlight),
+	}
+	for range batchesInFlight {
+		s.free <- s.newBatch()
+	}
+	s.progress.Total = o.Total
+	s.tell(true)
+
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.gather(inner, images) })
+	for range o.Decoders {
+		group.Go(func() error { return s.decode(inner) })
+	}
+	group.Go(func() error { return s.run(inner) })
+	group.Go(func() error { return s.store(inner, sink) })
+	err := group.Wait()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	s.tell(true)
+	if err != nil {
+		return s.progress, fmt.Errorf("scanning: %w", err)
+	}
+	return s.progress, nil
+}
+
+// scan is one Scan under way: gather → decode → run → store, and back to gather through free.
+type scan struct {
+	network  *Network
+	options  ScanOptions
+	start    time.Time
+	told     time.Time
+	progress Progress
+	free     chan *scanBatch
+	jobs     chan job
+	filled   chan *scanBatch // in the order of the images; ready once decoded
+	results  chan *scanBatch
+}
+
+// job is one picture to decode into one row of a batch.
+type job struct {
+	batch *scanBatch
+	row   int
+}
+
+func (s *scan) newBatch() *scanBatch {
+	n, sizes := s.options.Batch, s.network.sizes
+	return &scanBatch{
+		images: make([]ScanImage, 0, n), errs: make([]error, n), cached: make([]bool, n),
+		pixels: make([]float32, n*sizes.Image()), features: make([]float32, n*sizes.Features()),
+		kept: make([]int, 0, n), ready: make(chan struct{}, 1),
+	}
+}
+
+// gather groups the images into batches and hands out their pictures.
+func (s *scan) gather(ctx context.Context, images iter.Seq2[ScanImage, error]) error {
+	defer close(s.filled)
+	defer close(s.jobs)
+	var b *scanBatch
+	dispatch := func() error {
+		b.pending.Store(int32(len(b.images)))
+		if err := send(ctx, s.filled, b); err != nil {
+			return err
+		}
+		for row := range b.images {
+			if err := send(ctx, s.jobs, job{b, row}); err != nil {
+				return err
+			}
+		}
+		b = nil
+		return nil
+	}
+	for image, err := range images {
+		if err != nil {
+			return fmt.Errorf("listing the images: %w", err)
+		}
+		if b == nil {
+			var err error
+			if b, err = receive(ctx, s.free); err != nil {
+				return err
+			}
+			b.images, b.kept = b.images[:0], b.kept[:0]
+			clear(b.errs)
+			clear(b.cached)
+		}
+		b.images = append(b.images, image)
+		if len(b.images) == s.options.Batch {
+			if err := dispatch(); err != nil {
+				return err
+			}
+		}
+	}
+	if b != nil {
+		return dispatch()
+	}
+	return nil
+}
+
+// decode fills rows until there are none left.
+func (s *scan) decode(ctx context.Context) error {
+	for j := range s.jobs {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		fault, err := s.row(ctx, j.batch, j.row)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			return fmt.Errorf("reading %s: %w", j.batch.images[j.row].Name, err)
+		}
+		j.batch.errs[j.row] = fault
+		if j.batch.pending.Add(-1) == 0 {
+			j.batch.ready <- struct{}{}
+		}
+	}
+	return nil
+}
+
+// row makes one row of a batch: its features if they are kept, else its pixels. fault is what is wrong
+// with the picture, err what is wrong beyond it.
+func (s *scan) row(ctx context.Context, b *scanBatch, row int) (fault, err error) {
+	image := b.images[row]
+	if source := s.options.Features; source != nil && image.Hash != "" {
+		size := s.network.sizes.Features()
+		if b.cached[row], err = source.Get(image.Hash, b.features[row*size:][:size]); err != nil || b.cached[row] {
+			return nil, err
+		}
+	}
+	data, err := image.Read(ctx)
+	if errors.Is(err, annotator.ErrUnavailable) {
+		return nil, err
+	}
+	if err != nil {
+		return err, nil
+	}
+	size := s.network.sizes.Image()
+	return s.network.Preprocessor.Pixels(data, b.pixels[row*size:][:size]), nil
+}
+
+// run takes batches as they are decoded and computes them, one after the other.
+func (s *scan) run(ctx context.Context) error {
+	defer close(s.results)
+	for {
+		b, ok := <-s.filled
+		if !ok {
+			return nil
+		}
+		if _, err := receive(ctx, b.ready); err != nil {
+			return err
+		}
+		if err := s.compute(ctx, b); err != nil {
+			return err
+		}
+		if err := send(ctx, s.results, b); err != nil {
+			return err
+		}
+	}
+}
+
+// compute runs the network over the usable rows of a batch. Rows with pixels are moved together at the
+// front, in order, and rows with features behind them; kept says which image each one is.
+func (s *scan) compute(ctx context.Context, b *scanBatch) error {
+	sizes := s.network.sizes
+	for row := range b.images {
+		if b.errs[row] == nil && !b.cached[row] {
+			if to := len(b.kept); to != row {
+				copy(b.pixels[to*sizes.Image():][:sizes.Image()], b.pixels[row*sizes.Image():])
+			}
+			b.kept = append(b.kept, row)
+		}
+	}
+	fresh := len(b.kept)
+	if s.options.Features == nil {
+		if fresh == 0 {
+			return nil
+		}
+		var err error
+		b.out, err = s.network.Forward(ctx, fresh, b.pixels[:fresh*sizes.Image()])
+		return err
+	}
+	for row := range b.images {
+		if b.errs[row] == nil && b.cached[row] {
+			b.kept = append(b.kept, row)
+		}
+	}
+	if len(b.kept) == 0 {
+		return nil
+	}
+	size := sizes.Features()
+	features := make([]float32, len(b.kept)*size)
+	for i, row := range b.kept[fresh:] {
+		copy(features[(fresh+i)*size:][:size], b.features[row*size:])
+	}
+	if fresh > 0 {
+		if err := s.network.FeaturesInto(ctx, fresh, b.pixels[:fresh*sizes.Image()], features[:fresh*size]); err != nil {
+			return err
+		}
+		for i, row := range b.kept[:fresh] { // store puts them away
+			copy(b.features[row*size:][:size], features[i*size:])
+		}
+	}
+	var err error
+	b.out, err = s.network.Branches(ctx, len(b.kept), features)
+	return err
+}
+
+// store turns outputs into results and hands them to the sink.
+func (s *scan) store(ctx context.Context, sink func(context.Context, []ScanResult) error) error {
+	for {
+		b, ok := <-s.results
+		if !ok {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		results, err := s.collect(b)
+		if err != nil {
+			return err
+		}
+		if err := sink(ctx, results); err != nil {
+			return fmt.Errorf("storing results: %w", err)
+		}
+		s.progress.Done += len(results)
+		s.tell(false)
+		s.free <- b // never blocks: there are no more batches than room
+	}
+}
+
+// collect copies a batch's results out of it and keeps the features that were computed.
+func (s *scan) collect(b *scanBatch) ([]ScanResult, error) {
+	sizes := s.network.sizes
+	results := make([]ScanResult, len(b.images))
+	for row, image := range b.images {
+		results[row] = ScanResult{Image: image, Err: b.errs[row]}
+		if b.errs[row] != nil {
+			s.progress.Broken++
+		}
+	}
+	if len(b.kept) > 0 {
+		s.network.Probabilities(b.out.LogitsPer)
+	}
+	for i, row := range b.kept {
+		r := &results[row]
+		k := sizes.Classes
+		r.Probabilities = slices.Clone(b.out.LogitsPer[i*k:][:k])
+		r.Class = argmax(r.Probabilities)
+		r.Confidence = r.Probabilities[r.Class]
+		r.AttClass = argmax(b.out.LogitsAtt[i*k:][:k])
+		r.Map = attention.New(sizes.GridHeight, sizes.GridWidth)
+		copy(r.Map.Values, b.out.Maps[i*sizes.Map():])
+		if source := s.options.Features; source != nil && !b.cached[row] && r.Image.Hash != "" {
+			if err := source.Put(r.Image.Hash, b.features[row*sizes.Features():][:sizes.Features()]); err != nil {
+				return nil, fmt.Errorf("keeping features of %s: %w", r.Image.Name, err)
+			}
+		}
+	}
+	return results, nil
+}
+
+// tell reports progress, but not too often unless it must.
+func (s *scan) tell(always bool) {
+	now := s.options.Now()
+	if !always && now.Sub(s.told) < progressEvery {
+		return
+	}
+	s.told = now
+	s.progress = s.progress.at(now.Sub(s.start))
+	if s.options.Progress != nil {
+		s.options.Progress(s.progress)
+	}
+}
+
+func send[T any](ctx context.Context, to chan<- T, v T) error {
+	select {
+	case to <- v:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// errEnded is a channel that closed because its writer failed, which errgroup reports.
+var errEnded = errors.New("ended")
+
+func receive[T any](ctx context.Context, from <-chan T) (T, error) {
+	select {
+	case v, ok := <-from:
+		if !ok {
+			return v, errEnded
+		}
+		return v, nil
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}

@@ -1,0 +1,268 @@
+package inference
+
+import (
+	"container/list"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// ModelLoader gives the path of a local copy of the ONNX file with a hash.
+type ModelLoader func(ctx context.Context, hash string) (path string, err error)
+
+// LiveScorerOptions configures a LiveScorer. Zero fields have defaults.
+type LiveScorerOptions struct {
+	FeatureBytes int64       // bound of the feature cache; default 512 MiB
+	Networks     int         // how many models stay open; default 3
+	MaxPixels    int64       // see NewPreprocessor
+	Session      ort.Options // default: see NewLiveScorer
+}
+
+// LiveScorer answers what a network says of an image when a person's map replaces its own, while
+// they paint. Open networks are kept by model hash and features by extractor and image, so that a
+// score costs one run of the perception branch; only the first score of an image runs the extractor.
+// It implements annotator.Scorer and is safe for concurrent use.
+type LiveScorer struct {
+	load     ModelLoader
+	blobs    annotator.Blobs
+	options  LiveScorerOptions
+	features *FeatureCache
+	flights  singleflight.Group // of models being opened and features being computed
+
+	mu       sync.Mutex
+	closed   bool
+	order    *list.List // of *openNetwork, most recently used in front
+	networks map[string]*list.Element
+}
+
+type openNetwork struct {
+	key     string
+	network *Network
+}
+
+var _ annotator.Scorer = (*LiveScorer)(nil)
+
+// NewLiveScorer makes a scorer that reads images from blobs and models through load. Unless told
+// otherwise its sessions use at most two threads and do not spin while idle: scores are short, come from
+// several people at once, and share the machine with the pages.
+func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions) *LiveScorer {
+	if o.FeatureBytes == 0 {
+		o.FeatureBytes = 512 << 20
+	}
+	if o.Networks == 0 {
+		o.Networks = 3
+	}
+	if o.Session.IntraOpThreads == 0 {
+		o.Session.IntraOpThreads = 2
+		o.Session.NoSpinning = true
+	}
+	return &LiveScorer{
+		load: load, blobs: blobs, options: o, features: NewFeatureCache(o.FeatureBytes),
+		order: list.New(), networks: map[string]*list.Element{},
+	}
+}
+
+// Score returns the K probabilities of the version's answer for image under map m. Errors:
+// attention.ErrGrid or ErrValue for a bad map, what Preprocessor.Pixels gives for a bad picture, or
+// the context's cause.
+func (s *LiveScorer) Score(ctx context.Context, version annotator.Version, image annotator.Image, m attention.Map) ([]float32, error) {
+	probabilities, err := s.score(ctx, version, image, m)
+	if errors.Is(err, ort.ErrClosed) && !s.isClosed() { // evicted between being found and being run
+		probabilities, err = s.score(ctx, version, image, m)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("scoring image %s with model %.12s: %w", image.Name, version.ModelHash, err)
+	}
+	return probabilities, nil
+}
+
+func (s *LiveScorer) score(ctx context.Context, version annotator.Version, image annotator.Image, m attention.Map) ([]float32, error) {
+	network, err := s.network(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.ValidateOn(network.sizes.GridHeight, network.sizes.GridWidth); err != nil {
+		return nil, err
+	}
+	features, err := s.featuresOf(ctx, network, version, image)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := network.Perception(ctx, 1, features, m.Values)
+	if err != nil {
+		return nil, err
+	}
+	network.Probabilities(answer)
+	return answer, nil
+}
+
+// Warm computes what the first score of an image would have to wait for.
+func (s *LiveScorer) Warm(ctx context.Context, version annotator.Version, image annotator.Image) error {
+	network, err := s.network(ctx, version)
+	if err == nil {
+		_, err = s.featuresOf(ctx, network, version, image)
+	}
+	if err != nil {
+		return fmt.Errorf("preparing image %s for model %.12s: %w", image.Name, version.ModelHash, err)
+	}
+	return nil
+}
+
+// Features is the cache, for its figures.
+func (s *LiveScorer) Features() *FeatureCache { return s.features }
+
+// Close frees all networks. Scores after it fail with ort.ErrClosed.
+func (s *LiveScorer) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	var errs []error
+	for e := s.order.Front(); e != nil; e = e.Next() {
+		errs = append(errs, e.Value.(*openNetwork).network.Close())
+	}
+	s.order.Init()
+	clear(s.networks)
+	return errors.Join(errs...)
+}
+
+func (s *LiveScorer) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// network returns the open network of a version, opening it if need be.
+func (s *LiveScorer) network(ctx context.Context, version annotator.Version) (*Network, error) {
+	key := version.ModelHash + " " + string(version.Manifest)
+	if n, err := s.lookup(key); n != nil || err != nil {
+		return n, err
+	}
+	// Whoever asks first opens it for all: their leaving must not fail the others.
+	detached := context.WithoutCancel(ctx)
+	result := s.flights.DoChan("model "+key, func() (any, error) {
+		if n, err := s.lookup(key); n != nil || err != nil {
+			return n, err
+		}
+		n, err := s.openNetwork(detached, version)
+		if err != nil {
+			return nil, err
+		}
+		return n, s.keep(key, n)
+	})
+	return await[*Network](ctx, result)
+}
+
+func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version) (*Network, error) {
+	path, err := s.load(ctx, version.ModelHash)
+	if err != nil {
+		return nil, fmt.Errorf("fetching the model: %w", err)
+	}
+	model, err := onnx.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var manifest onnx.Manifest
+	if err := json.Unmarshal(version.Manifest, &manifest); err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return OpenNetwork(model, manifest, NetworkOptions{MaxPixels: s.options.MaxPixels, Session: s.options.Session})
+}
+
+func (s *LiveScorer) lookup(key string) (*Network, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, ort.ErrClosed
+	}
+	e, ok := s.networks[key]
+	if !ok {
+		return nil, nil
+	}
+	s.order.MoveToFront(e)
+	return e.Value.(*openNetwork).network, nil
+}
+
+// keep adds a network and closes the ones that no longer fit, once their runs are over.
+func (s *LiveScorer) keep(key string, n *Network) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errors.Join(ort.ErrClosed, n.Close())
+	}
+	s.networks[key] = s.order.PushFront(&openNetwork{key, n})
+	var evicted []*Network
+	for s.order.Len() > s.options.Networks {
+		old := s.order.Remove(s.order.Back()).(*openNetwork)
+		delete(s.networks, old.key)
+		evicted = append(evicted, old.network)
+	}
+	s.mu.Unlock()
+	var errs []error
+	for _, old := range evicted {
+		errs = append(errs, old.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// featuresOf returns g(x) of an image, computing it once however many ask at the same time.
+func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version annotator.Version, image annotator.Image) ([]float32, error) {
+	key := FeatureKey{Extractor: version.ExtractorHash, Preprocessing: string(version.Manifest), Image: image.Hash}
+	if features, ok := s.features.Get(key); ok {
+		return features, nil
+	}
+	detached := context.WithoutCancel(ctx)
+	result := s.flights.DoChan(fmt.Sprintf("features %q", key), func() (any, error) {
+		data, err := readBlob(detached, s.blobs, image.Hash)
+		if err != nil {
+			return nil, err
+		}
+		pixels := make([]float32, network.Preprocessor.Size())
+		if err := network.Preprocessor.Pixels(data, pixels); err != nil {
+			return nil, err
+		}
+		features, err := network.Features(detached, 1, pixels)
+		if err != nil {
+			return nil, err
+		}
+		s.features.Put(key, features)
+		return features, nil
+	})
+	return await[[]float32](ctx, result)
+}
+
+// await waits for a shared computation, but no longer than ctx.
+func await[T any](ctx context.Context, result <-chan singleflight.Result) (T, error) {
+	var none T
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return none, r.Err
+		}
+		return r.Val.(T), nil
+	case <-ctx.Done():
+		return none, context.Cause(ctx)
+	}
+}
+
+func readBlob(ctx context.Context, blobs annotator.Blobs, hash string) ([]byte, error) {
+	r, err := blobs.Open(ctx, hash)
+	if err != nil {
+		return nil, fmt.Errorf("opening the picture: %w", err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading the picture: %w", err)
+	}
+	return data, nil
+}
