@@ -8,15 +8,25 @@
 //
 // # Where things live
 //
-//	graph.go      Model, Graph, Node, Attribute, Tensor, ValueInfo: the data
-//	build.go      making nodes and tensors in code
-//	read.go       protobuf → Model; unknown fields are kept
-//	write.go      Model → protobuf
-//	shape*.go     static shape inference, with a symbolic batch axis
-//	parts.go      finding extractor, attention branch, mechanism, perception branch
-//	split.go      one ABN → three graphs
-//	manifest.go   how pixels become the input, and what the classes are called
-//	inspect.go    what `studio model inspect` says
+//	graph.go        Model, Graph, Node, Attribute, Tensor, ValueInfo: the data
+//	build.go        making nodes, tensors and shapes in code; copies
+//	access.go       looking things up: attributes, initializers, producers and consumers
+//	tensor.go       element types, and decoding a tensor's bytes
+//	read*.go        protobuf → Model; unknown fields are kept
+//	wire.go         the protobuf wire format, and errors that say where
+//	external.go     tensors kept in other files, inside the model's folder only
+//	write.go        Model → protobuf
+//	subgraph.go     what the graphs of control flow capture
+//	shape*.go       static shape inference with a symbolic batch axis; shape_rules.go lists the operators
+//	parts.go        finding an ABN's map and logits
+//	mechanism.go    where the map multiplies the features, and the gain
+//	divide.go       which node and initializer belongs to which part
+//	batch.go        opening a fixed batch axis
+//	split.go        one ABN → graphs that run by themselves
+//	version.go      the same graph with other initializers; the extractor's hash
+//	manifest.go     how pixels become the input, and what the classes are called
+//	manifest_load.go  where a manifest is found, and what makes one wrong
+//	inspect.go      what `studio model inspect` says
 //
 // Nothing here runs a graph: that is internal/ort's.
 package onnx

@@ -25,4 +25,6 @@ type PartNames struct {
 	Map       string `json:"map,omitempty"`        // M(x)
 	LogitsAtt string `json:"logits_att,omitempty"` // ŷ_att
 	LogitsPer string `json:"logits_per,omitempty"` // ŷ_per
+	// Size is H×W for a file that leaves its input's height and width open; LoadManifest takes it from the crop.
+	Size *[2]int `json:"size,omitempty"`
 }

@@ -1,0 +1,97 @@
+package onnx
+
+import (
+	"fmt"
+	"slices"
+)
+
+// divide assigns nodes and initializers to the three parts, and refuses a graph in which a branch reads
+// more than features and map. Nodes that only compute constants may stand in several parts.
+func (f *finder) divide() error {
+	p := f.parts
+	varying := f.descendants(map[string]bool{p.Names.Image: true})
+	extractor := f.ancestors([]string{p.Names.Features})
+	if root := f.index.Producer[f.root]; root != nil && extractor[root] {
+		return fmt.Errorf("%w: the features %q depend on the map %q", ErrNoABN, p.Names.Features, f.root)
+	}
+	attention := f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt}, p.Names.Features)
+	perception := f.ancestors([]string{p.Names.LogitsPer}, p.Names.Features, p.Names.Map)
+
+	foreign := func(branch, owner map[*Node]bool) (reader *Node, value string) {
+		for _, n := range f.graph.Nodes {
+			if !branch[n] || owner[n] {
+				continue
+			}
+			for _, in := range n.Reads() {
+				made := f.index.Producer[in]
+				port := in == p.Names.Features || in == p.Names.Map
+				if varying[in] && !port && (in == p.Names.Image || made != nil && owner[made]) {
+					return n, in
+				}
+			}
+		}
+		return nil, ""
+	}
+	if n, value := foreign(attention, extractor); n != nil {
+		return fmt.Errorf("%w: %v of the attention branch reads %q inside the extractor, beside the features %q", ErrNoABN, n, value, p.Names.Features)
+	}
+	if n, value := foreign(perception, extractor); n != nil {
+		return fmt.Errorf("%w: %v of the perception branch reads %q inside the extractor, beside the features %q", ErrNoABN, n, value, p.Names.Features)
+	}
+	if n, value := foreign(perception, attention); n != nil {
+		return fmt.Errorf("%w: %v of the perception branch reads %q of the attention branch, beside the map %q", ErrNoABN, n, value, p.Names.Map)
+	}
+	for part, set := range []map[*Node]bool{extractor, attention, perception} {
+		for i, n := range f.graph.Nodes {
+			if set[n] {
+				p.nodes[part] = append(p.nodes[part], i)
+			}
+		}
+	}
+	if len(p.nodes[extractorPart]) == 0 {
+		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)
+	}
+	f.assignInitializers()
+	return nil
+}
+
+// ancestors are the nodes needed for the targets, going back no further than the stops.
+func (f *finder) ancestors(targets []string, stops ...string) map[*Node]bool {
+	needed := map[*Node]bool{}
+	for queue := slices.Clone(targets); len(queue) > 0; queue = queue[1:] {
+		n := f.index.Producer[queue[0]]
+		if n == nil || needed[n] || slices.Contains(stops, queue[0]) && !slices.Contains(targets, queue[0]) {
+			continue
+		}
+		needed[n] = true
+		for _, in := range n.Reads() {
+			if !slices.Contains(stops, in) {
+				queue = append(queue, in)
+			}
+		}
+	}
+	return needed
+}
+
+func (f *finder) assignInitializers() {
+	p := f.parts
+	var reads [3]map[string]bool
+	for part, list := range p.nodes {
+		reads[part] = map[string]bool{}
+		for _, i := range list {
+			for _, in := range f.graph.Nodes[i].Reads() {
+				reads[part][in] = true
+			}
+		}
+	}
+	for _, t := range f.graph.Initializers {
+		switch {
+		case reads[extractorPart][t.Name]:
+			p.ExtractorInitializers = append(p.ExtractorInitializers, t.Name)
+		case reads[perceptionPart][t.Name]:
+			p.PerceptionInitializers = append(p.PerceptionInitializers, t.Name)
+		case reads[attentionPart][t.Name]:
+			p.AttentionInitializers = append(p.AttentionInitializers, t.Name)
+		}
+	}
+}

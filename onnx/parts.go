@@ -1,0 +1,306 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrNoABN says that a graph is no Attention Branch Network that can be taken apart here; the message names
+// the value or node, and the reason.
+var ErrNoABN = errors.New("no ABN")
+
+// Gain is what the attention mechanism multiplies the features with.
+type Gain string
+
+// The mechanisms: g′ = (1+M)·g, which never takes a feature away, and g′ = M·g.
+const (
+	GainOnePlusM Gain = "1+M"
+	GainM        Gain = "M"
+)
+
+// Parts is where an ABN's graph comes apart, and the sizes of its values.
+type Parts struct {
+	// Names are values of the file's graph: the input, g(x), M(x) as (N,1,h,w), and the logits before any
+	// Softmax.
+	Names PartNames
+
+	ImageChannels, ImageHeight, ImageWidth int // 3, H, W
+	Channels, Height, Width                int // C, h, w
+	Classes                                int // K
+	Gain                                   Gain
+
+	// Initializers by who reads them, in file order. One that the extractor reads belongs to it alone, as it
+	// never changes; one that both branches read belongs to the perception branch, since training
+	// the attention branch alone must leave the perception branch as it is.
+	ExtractorInitializers, AttentionInitializers, PerceptionInitializers []string
+
+	// BatchWasFixed is the batch size the file was exported for; 0 where it leaves the batch open.
+	BatchWasFixed int64
+
+	nodes [3][]int // positions in the graph's nodes, by part
+}
+
+// The parts of a graph, as indexes of Parts.nodes.
+const (
+	extractorPart = iota
+	attentionPart
+	perceptionPart
+)
+
+// FindParts finds extractor, attention branch, mechanism and perception branch. The map is the output
+// of shape (N,1,h,w) or (N,h,w) that ends in a Sigmoid; the split is where it multiplies the
+// features; the perception logits are the output (N,K) that depends on the product, the attention logits the
+// one that does not. Names say what cannot be told by itself. Failures wrap ErrNoABN or, where
+// the graph is broken, ErrShape or ErrGraph.
+func FindParts(m *Model, names PartNames) (*Parts, error) {
+	f, err := newFinder(m, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range []func() error{f.findMap, f.findMechanism, f.findLogits, f.divide} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return f.parts, nil
+}
+
+// finder holds what FindParts has found so far.
+type finder struct {
+	names    PartNames
+	graph    *Graph
+	index    *Index
+	inferred *Inferred
+	parts    *Parts
+
+	root      string            // the map where the Sigmoid leaves it
+	cut       string            // the map as (N,1,h,w), from where on it belongs to the perception branch
+	mechanism map[string]bool   // outputs of the nodes that combine map and features
+	parent    map[string]string // how a reshaped map was made, back to root
+}
+
+func newFinder(m *Model, names PartNames) (*finder, error) {
+	m = m.Clone()
+	parts := &Parts{}
+	image, err := findImage(m, names)
+	if err != nil {
+		return nil, err
+	}
+	names.Image = image.Name
+	if parts.BatchWasFixed, err = openBatch(m, image); err != nil {
+		return nil, err
+	}
+	inferred, err := Infer(m, nil)
+	if err != nil {
+		if parts.BatchWasFixed > 0 {
+			return nil, fmt.Errorf("the file was exported for a batch of %d, and its graph does not allow others; export it with a dynamic batch axis: %w", parts.BatchWasFixed, err)
+		}
+		return nil, err
+	}
+	parts.ImageChannels, parts.ImageHeight, parts.ImageWidth = int(image.Shape[1].Size), int(image.Shape[2].Size), int(image.Shape[3].Size)
+	return &finder{names: names, graph: m.Graph, index: m.Graph.Index(), inferred: inferred, parts: parts,
+		mechanism: map[string]bool{}, parent: map[string]string{}}, nil
+}
+
+// findImage is the input that takes pixels, [N,channels,H,W] with its batch made symbolic.
+func findImage(m *Model, names PartNames) (*ValueInfo, error) {
+	feeds := m.Graph.Feeds()
+	var image *ValueInfo
+	for _, v := range feeds {
+		if v.Name == names.Image || names.Image == "" && len(feeds) == 1 {
+			image = v
+		}
+	}
+	switch {
+	case image == nil && names.Image != "":
+		return nil, fmt.Errorf("%w: no input named %q; inputs are %s", ErrNoABN, names.Image, describe(feeds))
+	case image == nil || len(feeds) != 1:
+		return nil, fmt.Errorf("%w: want one input, the image; inputs are %s", ErrNoABN, describe(feeds))
+	case image.Type != Float:
+		return nil, fmt.Errorf("%w: input %q is %v; export the network in float32", ErrNoABN, image.Name, image.Type)
+	case len(image.Shape) != 4 || !image.Shape[1].Known():
+		return nil, fmt.Errorf("%w: input %q has shape %v, want (N,channels,H,W)", ErrNoABN, image.Name, image.Shape)
+	}
+	if !image.Shape[2].Known() || !image.Shape[3].Known() {
+		if names.Size == nil {
+			return nil, fmt.Errorf("%w: input %q has shape %v; give height and width with the manifest's crop", ErrNoABN, image.Name, image.Shape)
+		}
+		image.Shape[2], image.Shape[3] = Fixed(int64(names.Size[0])), Fixed(int64(names.Size[1]))
+	}
+	return image, nil
+}
+
+// describe lists values with their shapes for a message.
+func describe(values []*ValueInfo) string {
+	if len(values) == 0 {
+		return "none"
+	}
+	list := make([]string, len(values))
+	for i, v := range values {
+		list[i] = fmt.Sprintf("%s %v", v.Name, v.Shape)
+	}
+	return strings.Join(list, ", ")
+}
+
+// outputs describes the graph's outputs with the shapes that were inferred.
+func (f *finder) outputs() string {
+	list := make([]*ValueInfo, len(f.graph.Outputs))
+	for i, v := range f.graph.Outputs {
+		list[i] = &ValueInfo{Name: v.Name, Shape: f.inferred.Shape(v.Name)}
+	}
+	return describe(list)
+}
+
+// exists reports a name given by hand that the graph does not know.
+func (f *finder) exists(what, name string) error {
+	if _, ok := f.inferred.Values[name]; !ok {
+		return fmt.Errorf("%w: there is no value %q, which was named as the %s", ErrNoABN, name, what)
+	}
+	return nil
+}
+
+// isGrid reports whether a shape is a map's: (N,1,h,w), or (N,h,w).
+func isGrid(s Shape) bool {
+	switch len(s) {
+	case 4:
+		return s[0].Name == BatchName && s[1] == Fixed(1) && s[2].Known() && s[3].Known()
+	case 3:
+		return s[0].Name == BatchName && s[1].Known() && s[2].Known()
+	}
+	return false
+}
+
+// reshaping are the operators that leave a map's values as they are.
+var reshaping = []string{"Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Cast", "Dropout"}
+
+// findMap sets root.
+func (f *finder) findMap() error {
+	if f.names.Map != "" {
+		if err := f.exists("map", f.names.Map); err != nil {
+			return err
+		}
+		f.root = f.sigmoidBefore(f.names.Map)
+		if f.root == "" {
+			f.root = f.names.Map // a map that is no sigmoid: its owner says so
+		}
+		if s := f.inferred.Shape(f.names.Map); !isGrid(s) {
+			return fmt.Errorf("%w: %q, which was named as the map, has shape %v, want (N,1,h,w)", ErrNoABN, f.names.Map, s)
+		}
+		return nil
+	}
+	var found []string
+	for _, out := range f.graph.Outputs {
+		if !isGrid(f.inferred.Shape(out.Name)) {
+			continue
+		}
+		if root := f.sigmoidBefore(out.Name); root != "" && !slices.Contains(found, root) {
+			found = append(found, root)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return fmt.Errorf("%w: no output of shape (N,1,h,w) that ends in a Sigmoid; outputs are %s", ErrNoABN, f.outputs())
+	case 1:
+		f.root = found[0]
+		return nil
+	}
+	return fmt.Errorf("%w: %d outputs could be the map (%s); name one in the manifest's names.map", ErrNoABN, len(found), strings.Join(found, ", "))
+}
+
+// sigmoidBefore goes back over reshaping to the value a Sigmoid made; "" where there is none.
+func (f *finder) sigmoidBefore(name string) string {
+	for {
+		n := f.index.Producer[name]
+		switch {
+		case n == nil:
+			return ""
+		case n.IsOp("Sigmoid", "HardSigmoid"):
+			return name
+		case n.IsOp(reshaping...):
+			name = n.Input(0)
+		default:
+			return ""
+		}
+	}
+}
+
+// findLogits finds both outputs of shape (N,K), before any Softmax.
+func (f *finder) findLogits() error {
+	after := f.descendants(f.mechanism)
+	var attention, perception []string
+	for _, out := range f.graph.Outputs {
+		s := f.inferred.Shape(out.Name)
+		if len(s) != 2 || s[0].Name != BatchName || !s[1].Known() {
+			continue
+		}
+		list := &attention
+		if after[out.Name] {
+			list = &perception
+		}
+		if name := f.beforeSoftmax(out.Name); !slices.Contains(*list, name) {
+			*list = append(*list, name)
+		}
+	}
+	choose := func(what, named, field string, found []string, rule string) (string, error) {
+		switch {
+		case named != "":
+			return f.beforeSoftmax(named), f.exists(what, named)
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) == 0:
+			return "", fmt.Errorf("%w: no %s: no output of shape (N,K) that %s the attention mechanism; outputs are %s", ErrNoABN, what, rule, f.outputs())
+		}
+		return "", fmt.Errorf("%w: %d outputs could be the %s (%s); name one in the manifest's names.%s",
+			ErrNoABN, len(found), what, strings.Join(found, ", "), field)
+	}
+	var err error
+	if f.parts.Names.LogitsAtt, err = choose("attention logits", f.names.LogitsAtt, "logits_att", attention, "does not depend on"); err != nil {
+		return err
+	}
+	if f.parts.Names.LogitsPer, err = choose("perception logits", f.names.LogitsPer, "logits_per", perception, "depends on"); err != nil {
+		return err
+	}
+	att, per := f.inferred.Shape(f.parts.Names.LogitsAtt), f.inferred.Shape(f.parts.Names.LogitsPer)
+	switch {
+	case len(att) != 2 || !att[1].Known() || !att.Equal(per):
+		return fmt.Errorf("%w: attention logits %q have shape %v, perception logits %q %v; want both (N,K)",
+			ErrNoABN, f.parts.Names.LogitsAtt, att, f.parts.Names.LogitsPer, per)
+	case after[f.parts.Names.LogitsAtt]:
+		return fmt.Errorf("%w: attention logits %q depend on the attention mechanism", ErrNoABN, f.parts.Names.LogitsAtt)
+	case !after[f.parts.Names.LogitsPer]:
+		return fmt.Errorf("%w: perception logits %q do not depend on the attention mechanism", ErrNoABN, f.parts.Names.LogitsPer)
+	}
+	f.parts.Classes = int(att[1].Size)
+	return nil
+}
+
+// beforeSoftmax goes back from probabilities to the logits they were made of.
+func (f *finder) beforeSoftmax(name string) string {
+	for {
+		n := f.index.Producer[name]
+		if n == nil || !n.IsOp("Softmax", "LogSoftmax", "Identity") {
+			return name
+		}
+		name = n.Input(0)
+	}
+}
+
+// descendants are all values made from these, the values themselves included.
+func (f *finder) descendants(of map[string]bool) map[string]bool {
+	reached := make(map[string]bool, len(of))
+	for name := range of {
+		reached[name] = true
+	}
+	for _, n := range f.graph.Nodes {
+		if slices.ContainsFunc(n.Reads(), func(in string) bool { return reached[in] }) {
+			for _, out := range n.Outputs {
+				if out != "" {
+					reached[out] = true
+				}
+			}
+		}
+	}
+	return reached
+}

@@ -1,0 +1,166 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// The names of the ports of the graphs that Split makes.
+const (
+	PortImage     = "image"      // [N, channels, H, W]
+	PortFeatures  = "features"   // [N, C, h, w]
+	PortMap       = "map"        // [N, 1, h, w]
+	PortLogitsAtt = "logits_att" // [N, K]
+	PortLogitsPer = "logits_per" // [N, K]
+)
+
+// ABN is a network taken apart into graphs that run by themselves. Initializers keep the names they have in
+// the file, values do not. Every graph takes batches of any size.
+type ABN struct {
+	Parts
+	Extractor  *Model // image → features
+	Attention  *Model // features → map, logits_att
+	Perception *Model // features, map → logits_per; the attention mechanism is in it
+	Branches   *Model // features → map, logits_att, logits_per
+	Whole      *Model // image → map, logits_att, logits_per
+}
+
+// Split takes a model apart where FindParts says. m is the model that parts were found in, or one with the
+// same graph and other initializers, such as a later version of it.
+func Split(m *Model, parts *Parts) (*ABN, error) {
+	m = m.Clone()
+	image, err := findImage(m, PartNames{Image: parts.Names.Image, Size: &[2]int{parts.ImageHeight, parts.ImageWidth}})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := openBatch(m, image); err != nil {
+		return nil, err
+	}
+	for _, list := range parts.nodes {
+		if n := len(list); n > 0 && list[n-1] >= len(m.Graph.Nodes) {
+			return nil, fmt.Errorf("%w: parts were found in another graph", ErrGraph)
+		}
+	}
+	c, h, w, k := int64(parts.Channels), int64(parts.Height), int64(parts.Width), int64(parts.Classes)
+	pixels := port{parts.Names.Image, PortImage, image.Shape}
+	features := port{parts.Names.Features, PortFeatures, BatchOf(c, h, w)}
+	grid := port{parts.Names.Map, PortMap, BatchOf(1, h, w)}
+	att := port{parts.Names.LogitsAtt, PortLogitsAtt, BatchOf(k)}
+	per := port{parts.Names.LogitsPer, PortLogitsPer, BatchOf(k)}
+
+	abn := &ABN{Parts: *parts}
+	for _, cut := range []struct {
+		name    string
+		into    **Model
+		parts   []int
+		inputs  []port
+		outputs []port
+	}{
+		{"extractor", &abn.Extractor, []int{extractorPart}, []port{pixels}, []port{features}},
+		{"attention branch", &abn.Attention, []int{attentionPart}, []port{features}, []port{grid, att}},
+		{"perception branch", &abn.Perception, []int{perceptionPart}, []port{features, grid}, []port{per}},
+		{"branches", &abn.Branches, []int{attentionPart, perceptionPart}, []port{features}, []port{grid, att, per}},
+		{"network", &abn.Whole, []int{extractorPart, attentionPart, perceptionPart}, []port{pixels}, []port{grid, att, per}},
+	} {
+		var nodes []int
+		for _, part := range cut.parts {
+			nodes = append(nodes, parts.nodes[part]...)
+		}
+		slices.Sort(nodes)
+		if *cut.into, err = extract(m, cut.name, slices.Compact(nodes), cut.inputs, cut.outputs); err != nil {
+			return nil, fmt.Errorf("splitting off the %s: %w", cut.name, err)
+		}
+	}
+	return abn, nil
+}
+
+// port is a value at the edge of a cut-out graph: its name in the file, and the one it gets.
+type port struct {
+	value, name string
+	shape       Shape
+}
+
+// extract copies some nodes of a model, with the initializers they read, into a model of their own.
+func extract(m *Model, name string, nodes []int, inputs, outputs []port) (*Model, error) {
+	if len(nodes) == 0 {
+		return nil, errors.New("it has no nodes")
+	}
+	g := &Graph{Name: name}
+	reads := map[string]bool{}
+	for _, i := range nodes {
+		n := m.Graph.Nodes[i].Clone()
+		g.Nodes = append(g.Nodes, n)
+		for _, in := range n.Reads() {
+			reads[in] = true
+		}
+	}
+	constants := map[string]bool{}
+	for _, t := range m.Graph.Initializers {
+		if reads[t.Name] {
+			g.Initializers = append(g.Initializers, t)
+			constants[t.Name] = true
+		}
+	}
+	renamed := map[string]string{}
+	for _, p := range slices.Concat(inputs, outputs) {
+		renamed[p.value] = p.name
+	}
+	if err := rename(g, renamed, constants); err != nil {
+		return nil, err
+	}
+	for _, p := range inputs {
+		g.Inputs = append(g.Inputs, NewValue(p.name, Float, p.shape))
+	}
+	for _, p := range outputs {
+		g.Outputs = append(g.Outputs, NewValue(p.name, Float, p.shape))
+	}
+	return &Model{
+		IRVersion: max(m.IRVersion, 4), // before version 4 initializers had to be inputs as well
+		Opsets:    slices.Clone(m.Opsets),
+		Graph:     g,
+		Unknown:   m.Unknown, // functions the nodes may call
+	}, nil
+}
+
+// rename gives values their new names, and moves a value that had one of these already out of the way.
+func rename(g *Graph, names map[string]string, constants map[string]bool) error {
+	taken := map[string]bool{}
+	for _, n := range g.Nodes {
+		for _, name := range slices.Concat(n.Inputs, n.Outputs) {
+			taken[name] = true
+		}
+	}
+	for _, name := range []string{PortImage, PortFeatures, PortMap, PortLogitsAtt, PortLogitsPer} {
+		if _, moved := names[name]; moved || !taken[name] {
+			continue
+		}
+		if constants[name] {
+			return fmt.Errorf("%w: an initializer is named %q, as the port is", ErrGraph, name)
+		}
+		free := name + "/inner"
+		for taken[free] {
+			free += "_"
+		}
+		names[name] = free
+	}
+	replace := func(list []string) {
+		for i, name := range list {
+			if to, ok := names[name]; ok && name != "" {
+				list[i] = to
+			}
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, a := range n.Attributes {
+			for _, name := range a.captured(0) {
+				if to, ok := names[name]; ok && to != name {
+					return fmt.Errorf("%w: control flow in %v reads %q", ErrNoABN, n, name)
+				}
+			}
+		}
+		replace(n.Inputs)
+		replace(n.Outputs)
+	}
+	return nil
+}
