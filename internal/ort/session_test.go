@@ -239,7 +239,7 @@ func TestTenThousandRunsLeakNothing(t *testing.T) {
 	runs(10000)
 	after := resident(t)
 	t.Logf("%d bytes resident before, %d after", before, after)
-	if after > before+4<<20 { // leaking one small native object a run takes more
+	if !raceDetector && after > before+4<<20 { // leaked tensors take twice that
 		t.Errorf("10,000 runs grew the process from %d to %d bytes", before, after)
 	}
 	if n := runtime.NumGoroutine(); n > goroutines {
