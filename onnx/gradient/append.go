@@ -44,12 +44,17 @@ func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error)
 	if len(b.reasons) > 0 {
 		return nil, &UnsupportedError{b.reasons}
 	}
-	derivatives := make(map[string]string, len(wrt))
+	derivatives, given := make(map[string]string, len(wrt)), map[string]bool{}
 	for _, name := range wrt {
 		d := b.gradient(name)
 		if d == "" {
 			return nil, fmt.Errorf("differentiating by %s: it %w", name, ErrNoPath)
 		}
+		// Every derivative is a value of its own, so that all can be outputs of the graph.
+		if given[d] || !b.isNode(d) {
+			d = b.node("Identity", []string{d})
+		}
+		given[d] = true
 		derivatives[name] = d
 	}
 	return derivatives, nil
@@ -90,6 +95,11 @@ func (b *builder) differentiate(n *onnx.Node) error {
 		return errors.New("the loss depends on another output than the first")
 	}
 	return r(b, n, dY[0])
+}
+
+// isNode reports whether a value is made by a node that was added, not by a forward one or a constant.
+func (b *builder) isNode(value string) bool {
+	return slices.ContainsFunc(b.graph.Nodes[len(b.forward):], func(n *onnx.Node) bool { return slices.Contains(n.Outputs, value) })
 }
 
 func nodeName(n *onnx.Node) string {

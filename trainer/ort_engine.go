@@ -1,0 +1,349 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// ORTOptions tune an engine on ONNX Runtime. The zero value is right for training.
+type ORTOptions struct {
+	Threads       int    // of one operator; 0: one per core
+	ProfilePrefix string // if not "", Close writes PREFIX_<time>.json with the time of every node
+}
+
+// ortEngine is Engine on ONNX Runtime: one graph computes losses and gradients, a loop in Go updates
+// the parameters in the very buffers that the graph reads them from.
+type ortEngine struct {
+	step       *stepGraph
+	session    *ort.Session
+	evaluation *evaluation
+
+	parameters []Parameter // weights and running statistics, in the file's order
+	weights    []Parameter // the trained ones, in the step graph's order
+	gradients  [][]float32
+	statistics []batchStatistics
+
+	fixedInputs []*ort.Tensor // the weights
+	outputs     []*ort.Tensor // losses, logits, gradients, statistics; logits are nil between steps
+	edited      []float32     // [N, h·w], zeros where a row has no edit
+}
+
+// batchStatistics is where a BatchNormalization's statistics are read from and written to.
+type batchStatistics struct {
+	runningMean, runningVariance, mean, variance []float32
+	spatial                                      int
+}
+
+// Positions in stepGraph.outputs.
+const (
+	outputLossAtt = iota
+	outputLossPer
+	outputMapDistance
+	outputLogitsAtt
+	outputLogitsPer
+	outputGradients
+)
+
+// NewORTEngine compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
+// under StrategyScratch of the whole network on pixels. Parameters start at the file's values. A
+// network that cannot be trained gives a *gradient.UnsupportedError; Untrainable finds that out sooner.
+func NewORTEngine(abn *onnx.ABN, s Settings, o ORTOptions) (Engine, error) {
+	return openORTEngine(sourceOf(abn, s.Strategy), s, o)
+}
+
+// Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
+// can be trained. No runtime is needed.
+func Untrainable(abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.Reason, error) {
+	_, err := buildStep(sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1})
+	var unsupported *gradient.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return unsupported.Reasons, nil
+	}
+	return nil, err
+}
+
+// openORTEngine compiles the step of a network and opens it. parameters that are trained start at the
+// file's values.
+func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, err error) {
+	step, err := buildStep(source, s)
+	if err != nil {
+		return nil, fmt.Errorf("compiling the training step: %w", err)
+	}
+	e := &ortEngine{step: step}
+	defer func() {
+		if err != nil {
+			_ = e.Close()
+		}
+	}()
+	if err = e.takeParameters(source.model.Graph); err != nil {
+		return nil, err
+	}
+	if err = e.openStep(o); err != nil {
+		return nil, fmt.Errorf("opening the training step: %w", err)
+	}
+	e.evaluation = newEvaluation(source, e.parameters, step, o.Threads)
+	return e, nil
+}
+
+// takeParameters copies what is trained out of the file into buffers of its own.
+func (e *ortEngine) takeParameters(g *onnx.Graph) error {
+	running := map[string]bool{}
+	for _, s := range e.step.statistics {
+		running[s.mean], running[s.variance] = true, true
+	}
+	byName := map[string]Parameter{}
+	for _, t := range g.Initializers {
+		trained := slices.Contains(e.step.weights, t.Name)
+		if !trained && !running[t.Name] {
+			continue
+		}
+		value, err := t.Float32s()
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", t.Name, err)
+		}
+		p := Parameter{Name: t.Name, Dims: t.Dims, Value: slices.Clone(value)}
+		if trained {
+			p.Momentum = make([]float32, len(value))
+		}
+		byName[t.Name] = p
+		e.parameters = append(e.parameters, p)
+	}
+	for _, name := range e.step.weights {
+		e.weights = append(e.weights, byName[name])
+	}
+	for _, s := range e.step.statistics {
+		channels := len(byName[s.mean].Value)
+		e.statistics = append(e.statistics, batchStatistics{
+			runningMean: byName[s.mean].Value, runningVariance: byName[s.variance].Value,
+			mean: make([]float32, channels), variance: make([]float32, channels), spatial: int(s.spatial),
+		})
+	}
+	return nil
+}
+
+// openStep opens the session and makes the tensors that stay from step to step.
+func (e *ortEngine) openStep(o ORTOptions) error {
+	data, err := e.step.model.Marshal()
+	if err != nil {
+		return err
+	}
+	var inputs []string
+	for _, v := range e.step.model.Graph.Inputs {
+		inputs = append(inputs, v.Name)
+	}
+	e.session, err = ort.Open(data, inputs, e.step.outputs(), ort.Options{
+		Name: "training step", IntraOpThreads: o.Threads, ProfilePrefix: o.ProfilePrefix,
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range e.weights {
+		t, err := parameterTensor(p)
+		if err != nil {
+			return err
+		}
+		e.fixedInputs = append(e.fixedInputs, t)
+	}
+	e.outputs = make([]*ort.Tensor, outputGradients, len(e.step.outputs()))
+	for _, i := range []int{outputLossAtt, outputLossPer, outputMapDistance} {
+		if e.outputs[i], err = ort.Float32s(make([]float32, 1), 1); err != nil {
+			return err
+		}
+	}
+	keep := func(data []float32, dims ...int64) error {
+		t, err := ort.Float32s(data, dims...)
+		e.outputs = append(e.outputs, t)
+		return err
+	}
+	for _, p := range e.weights {
+		gradient := make([]float32, len(p.Value))
+		e.gradients = append(e.gradients, gradient)
+		if err := keep(gradient, p.Dims...); err != nil {
+			return err
+		}
+	}
+	for _, s := range e.statistics {
+		if err := errors.Join(keep(s.mean, int64(len(s.mean))), keep(s.variance, int64(len(s.variance)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parameterTensor is a parameter's value as the runtime sees it.
+func parameterTensor(p Parameter) (*ort.Tensor, error) {
+	t, err := ort.Float32s(p.Value, p.Dims...)
+	if err != nil {
+		return nil, fmt.Errorf("parameter %s: %w", p.Name, err)
+	}
+	return t, nil
+}
+
+// Step implements Engine.
+func (e *ortEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, error) {
+	if e.session == nil {
+		return StepResult{}, errors.New("training step: the engine is closed")
+	}
+	if err := e.check(b); err != nil {
+		return StepResult{}, fmt.Errorf("training step: %w", err)
+	}
+	inputs, release, err := e.batchTensors(b)
+	defer release()
+	if err != nil {
+		return StepResult{}, fmt.Errorf("training step: %w", err)
+	}
+	defer func() { // their shape follows the batch
+		for _, i := range []int{outputLogitsAtt, outputLogitsPer} {
+			_ = e.outputs[i].Close()
+			e.outputs[i] = nil
+		}
+	}()
+	if err := e.session.Run(ctx, append(inputs, e.fixedInputs...), e.outputs); err != nil {
+		if ctx.Err() != nil {
+			return StepResult{}, context.Cause(ctx)
+		}
+		return StepResult{}, err
+	}
+	if ctx.Err() != nil {
+		return StepResult{}, context.Cause(ctx)
+	}
+	result := e.result(b)
+	update(e.weights, e.gradients, u)
+	for _, s := range e.statistics {
+		follow(s.runningMean, s.runningVariance, s.mean, s.variance, b.Size*s.spatial)
+	}
+	return result, nil
+}
+
+// check compares a batch with the network.
+func (e *ortEngine) check(b Batch) error {
+	input := int(e.step.inputDims[0] * e.step.inputDims[1] * e.step.inputDims[2])
+	cells := int(e.step.shape.cells)
+	switch {
+	case b.Size < 1:
+		return fmt.Errorf("a batch of %d", b.Size)
+	case len(b.Inputs) != b.Size*input:
+		return fmt.Errorf("%d input values for %d rows of %v", len(b.Inputs), b.Size, e.step.inputDims)
+	case len(b.Labels) != b.Size:
+		return fmt.Errorf("%d labels for %d rows", len(b.Labels), b.Size)
+	case len(b.HasEdit) != b.Size:
+		return fmt.Errorf("%d edit marks for %d rows", len(b.HasEdit), b.Size)
+	case len(b.Edited) != b.Size*cells:
+		return fmt.Errorf("%d values of edited maps for %d rows of %v", len(b.Edited), b.Size, e.step.mapDims)
+	}
+	for i, label := range b.Labels {
+		if label < 0 || label >= e.step.shape.classes {
+			return fmt.Errorf("row %d has label %d of %d classes", i, label, e.step.shape.classes)
+		}
+	}
+	return nil
+}
+
+// batchTensors makes the batch's tensors, in the order of the graph's inputs. release is never nil.
+func (e *ortEngine) batchTensors(b Batch) (tensors []*ort.Tensor, release func(), err error) {
+	release = func() {
+		for _, t := range tensors {
+			_ = t.Close()
+		}
+	}
+	n, cells := int64(b.Size), int(e.step.shape.cells)
+	e.edited = append(e.edited[:0], b.Edited...)
+	for i, has := range b.HasEdit {
+		if has == 0 { // whatever stands there, NaN too, is not looked at
+			clear(e.edited[i*cells : (i+1)*cells])
+		}
+	}
+	add := func(t *ort.Tensor, problem error) {
+		if problem != nil {
+			err = errors.Join(err, problem)
+			return
+		}
+		tensors = append(tensors, t)
+	}
+	add(ort.Float32s(b.Inputs, append([]int64{n}, e.step.inputDims...)...))
+	add(ort.Int64s(b.Labels, n))
+	add(ort.Float32s(e.edited, n, int64(cells)))
+	add(ort.Float32s(b.HasEdit, n))
+	return tensors, release, err
+}
+
+func (e *ortEngine) result(b Batch) StepResult {
+	first := func(i int) float64 { return float64(e.outputs[i].Float32()[0]) }
+	r := StepResult{
+		LossAtt: first(outputLossAtt), LossPer: first(outputLossPer), MapDistance: first(outputMapDistance),
+		HitsAtt: hits(e.outputs[outputLogitsAtt].Float32(), b.Labels),
+		HitsPer: hits(e.outputs[outputLogitsPer].Float32(), b.Labels),
+	}
+	r.LossMap = e.step.gamma * r.MapDistance
+	return r
+}
+
+// hits counts the rows of logits [N, K] whose first largest is at the label.
+func hits(logits []float32, labels []int64) int {
+	classes, count := len(logits)/len(labels), 0
+	for i, label := range labels {
+		row := logits[i*classes : (i+1)*classes]
+		best := 0
+		for k, v := range row {
+			if v > row[best] {
+				best = k
+			}
+		}
+		if int64(best) == label {
+			count++
+		}
+	}
+	return count
+}
+
+// Forward implements Engine.
+func (e *ortEngine) Forward(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+	if e.session == nil {
+		return Outputs{}, errors.New("forward pass: the engine is closed")
+	}
+	return e.evaluation.run(ctx, n, inputs)
+}
+
+// Parameters implements Engine.
+func (e *ortEngine) Parameters() []Parameter { return slices.Clone(e.parameters) }
+
+// Load implements Engine.
+func (e *ortEngine) Load(parameters []Parameter) error {
+	own := map[string]Parameter{}
+	for _, p := range e.parameters {
+		own[p.Name] = p
+	}
+	for _, p := range parameters { // all are looked at before any is changed
+		mine, ok := own[p.Name]
+		switch {
+		case !ok:
+			return fmt.Errorf("loading parameters: %s is not trained here", p.Name)
+		case len(p.Value) != len(mine.Value):
+			return fmt.Errorf("loading parameters: %s has %d values, want %v", p.Name, len(p.Value), mine.Dims)
+		case p.Momentum != nil && len(p.Momentum) != len(mine.Momentum):
+			return fmt.Errorf("loading parameters: %s has %d momenta, want %d", p.Name, len(p.Momentum), len(mine.Momentum))
+		}
+	}
+	for _, p := range parameters {
+		copy(own[p.Name].Value, p.Value)
+		copy(own[p.Name].Momentum, p.Momentum)
+	}
+	return nil
+}
+
+// Close implements Engine. Closing twice does nothing.
+func (e *ortEngine) Close() error {
+	for _, t := range slices.Concat(e.fixedInputs, e.outputs) {
+		_ = t.Close()
+	}
+	e.fixedInputs, e.outputs = nil, nil
+	err := errors.Join(e.session.Close(), e.evaluation.close())
+	e.session = nil
+	return err
+}

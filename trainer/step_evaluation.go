@@ -1,0 +1,106 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// evaluation is the forward pass of what is being trained, with running statistics. It reads the
+// parameters from the buffers that training writes, and is opened when first used.
+type evaluation struct {
+	source     stepSource
+	parameters []Parameter
+	inputDims  []int64
+	threads    int
+	session    *ort.Session
+	fixed      []*ort.Tensor
+}
+
+func newEvaluation(source stepSource, parameters []Parameter, step *stepGraph, threads int) *evaluation {
+	return &evaluation{source: source, parameters: parameters, inputDims: step.inputDims, threads: threads}
+}
+
+func (v *evaluation) open() error {
+	model := v.source.model.Clone()
+	g := model.Graph
+	g.ValueInfo = nil
+	symbolicBatch(g, v.source.input)
+	for _, n := range g.Nodes {
+		if n.IsOp("BatchNormalization") {
+			setTraining(n, false)
+		}
+	}
+	names := make([]string, len(v.parameters))
+	for i, p := range v.parameters {
+		names[i] = p.Name
+	}
+	feedInitializers(g, names)
+	outputs := []string{v.source.logitsAtt, v.source.logitsPer, v.source.attention}
+	g.Outputs = nil
+	for _, name := range outputs {
+		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
+	}
+	// From IR version 4 on a weight that is an input need not be an initializer too.
+	model.IRVersion = max(model.IRVersion, 4)
+	data, err := model.Marshal()
+	if err != nil {
+		return err
+	}
+	for _, p := range v.parameters {
+		t, err := parameterTensor(p)
+		if err != nil {
+			return err
+		}
+		v.fixed = append(v.fixed, t)
+	}
+	v.session, err = ort.Open(data, append([]string{v.source.input}, names...), outputs,
+		ort.Options{Name: "forward pass", IntraOpThreads: v.threads})
+	return err
+}
+
+// run evaluates inputs [n, C, h, w].
+func (v *evaluation) run(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+	if size := v.inputDims[0] * v.inputDims[1] * v.inputDims[2]; n < 1 || int64(len(inputs)) != int64(n)*size {
+		return Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, v.inputDims)
+	}
+	if v.session == nil {
+		if err := v.open(); err != nil {
+			return Outputs{}, errors.Join(fmt.Errorf("opening the forward pass: %w", err), v.close())
+		}
+	}
+	input, err := ort.Float32s(inputs, append([]int64{int64(n)}, v.inputDims...)...)
+	if err != nil {
+		return Outputs{}, fmt.Errorf("forward pass: %w", err)
+	}
+	defer input.Close()
+	out := make([]*ort.Tensor, 3)
+	if err := v.session.Run(ctx, append([]*ort.Tensor{input}, v.fixed...), out); err != nil {
+		if ctx.Err() != nil {
+			return Outputs{}, context.Cause(ctx)
+		}
+		return Outputs{}, err
+	}
+	// The tensors' memory is Go's and outlives them.
+	result := Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
+	for _, t := range out {
+		_ = t.Close()
+	}
+	return result, nil
+}
+
+func (v *evaluation) close() error {
+	if v == nil {
+		return nil
+	}
+	for _, t := range v.fixed {
+		_ = t.Close()
+	}
+	v.fixed = nil
+	err := v.session.Close()
+	v.session = nil
+	return err
+}

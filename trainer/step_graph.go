@@ -1,0 +1,194 @@
+package trainer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// stepGraph is a training step as one ONNX graph: it takes an input batch, labels, edited maps and
+// the parameters, and gives losses, logits, gradients and the batch's statistics.
+type stepGraph struct {
+	model   *onnx.Model
+	loss    lossNames
+	weights []string // trained initializers, inputs of the graph
+	// statistics are the running statistics that follow the batch.
+	statistics []normStatistics
+	gradients  []string // as weights
+	shape      lossShape
+	inputDims  []int64 // [C, h, w] of the input
+	mapDims    []int64 // [h, w]
+	gamma      float64
+}
+
+// normStatistics is a BatchNormalization that uses the batch's statistics.
+type normStatistics struct {
+	mean, variance           string // initializers: the running ones
+	batchMean, batchVariance string // values of the step graph
+	scale, shift             string // for the order of parameters
+	spatial                  int64  // H·W: N·spatial elements are averaged
+}
+
+// buildStep puts the step's graph together. The source's model is left as it is.
+func buildStep(source stepSource, s Settings) (*stepGraph, error) {
+	model := source.model.Clone()
+	if err := gradient.Raise(model); err != nil {
+		return nil, err
+	}
+	source.model = model
+	chosen, err := source.choose(s.Strategy, s.BatchNorm)
+	if err != nil {
+		return nil, err
+	}
+	if len(chosen.reasons) > 0 {
+		return nil, &gradient.UnsupportedError{Reasons: chosen.reasons}
+	}
+	step := &stepGraph{model: model, weights: chosen.weights, gamma: s.Gamma, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
+	g := model.Graph
+	g.ValueInfo = nil // what the file says of a batch of one would contradict
+	symbolicBatch(g, source.input)
+	for _, n := range chosen.frozen {
+		setTraining(n, false)
+	}
+	info, err := onnx.InferShapes(model, nil)
+	if err != nil {
+		return nil, fmt.Errorf("shapes of the branches: %w", err)
+	}
+	if err := step.measure(source, info); err != nil {
+		return nil, err
+	}
+	for _, n := range chosen.norms {
+		spatial, ok := info[n.Inputs[0]].Shape[1:].Sizes()
+		if !ok {
+			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
+		}
+		setTraining(n, true)
+		one := normStatistics{mean: n.Inputs[3], variance: n.Inputs[4], scale: n.Inputs[1], shift: n.Inputs[2], spatial: 1,
+			batchMean: "batch/" + n.Inputs[3], batchVariance: "batch/" + n.Inputs[4]}
+		for _, d := range spatial[1:] {
+			one.spatial *= d
+		}
+		n.Outputs = append(n.Outputs[:1], one.batchMean, one.batchVariance)
+		step.statistics = append(step.statistics, one)
+	}
+	step.addInputs(source.input)
+	if err := addLosses(g, step.loss, step.shape, s.MapLoss, s.Gamma); err != nil {
+		return nil, err
+	}
+	derivatives, err := gradient.Append(model, step.loss.total, step.weights)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range step.weights {
+		step.gradients = append(step.gradients, derivatives[name])
+	}
+	g.Outputs = nil
+	for _, name := range step.outputs() {
+		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
+	}
+	model.Metadata = nil
+	return step, nil
+}
+
+// measure takes down the sizes that losses and buffers need.
+func (step *stepGraph) measure(source stepSource, info map[string]onnx.ValueInfo) error {
+	inner := func(name string, rank int) ([]int64, error) {
+		shape := info[name].Shape
+		if len(shape) < 2 {
+			return nil, fmt.Errorf("%s has shape %s", name, shape)
+		}
+		dims, ok := shape[1:].Sizes()
+		if !ok || rank > 0 && len(dims) != rank {
+			return nil, fmt.Errorf("%s has shape %s: all but the batch must be known", name, shape)
+		}
+		return dims, nil
+	}
+	var err error
+	if step.inputDims, err = inner(source.input, 3); err != nil {
+		return err
+	}
+	for _, logits := range []string{source.logitsAtt, source.logitsPer} {
+		dims, err := inner(logits, 1)
+		if err != nil {
+			return err
+		}
+		if step.shape.classes != 0 && step.shape.classes != dims[0] {
+			return fmt.Errorf("the branches answer for %d and %d classes", step.shape.classes, dims[0])
+		}
+		step.shape.classes = dims[0]
+	}
+	dims, err := inner(source.attention, 0)
+	if err != nil {
+		return err
+	}
+	if len(dims) < 2 || len(dims) == 3 && dims[0] != 1 || len(dims) > 3 {
+		return fmt.Errorf("the map %s has shape %s, want (N,1,h,w) or (N,h,w)", source.attention, info[source.attention].Shape)
+	}
+	step.mapDims = dims[len(dims)-2:]
+	step.shape.cells = step.mapDims[0] * step.mapDims[1]
+	return nil
+}
+
+// addInputs declares what a run feeds: the weights turn from constants into inputs. Files of IR version
+// 3 list all initializers among the inputs, which operator set 17 needs no more.
+func (step *stepGraph) addInputs(input string) {
+	g, l := step.model.Graph, step.loss
+	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.ValueInfo) bool { return v.Name != input })
+	g.Inputs = append(g.Inputs,
+		onnx.NewValue(l.labels, onnx.Int64, onnx.Shape{onnx.Batch()}),
+		onnx.NewValue(l.edited, onnx.Float, onnx.BatchOf(step.shape.cells)),
+		onnx.NewValue(l.hasEdit, onnx.Float, onnx.Shape{onnx.Batch()}))
+	feedInitializers(g, step.weights)
+}
+
+// feedInitializers makes initializers inputs of the graph, in the order of names.
+func feedInitializers(g *onnx.Graph, names []string) {
+	values := map[string]*onnx.ValueInfo{}
+	g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool {
+		if !slices.Contains(names, t.Name) {
+			return false
+		}
+		values[t.Name] = onnx.NewValue(t.Name, t.Type, onnx.ShapeOf(t.Dims...))
+		return true
+	})
+	// Files of IR version 3 list initializers among the inputs too.
+	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.ValueInfo) bool { return slices.Contains(names, v.Name) })
+	for _, name := range names {
+		g.Inputs = append(g.Inputs, values[name])
+	}
+}
+
+// outputs are what a run gives, in order: losses, logits, gradients, statistics.
+func (step *stepGraph) outputs() []string {
+	l := step.loss
+	names := append([]string{l.att, l.per, l.mapDistance, l.logitsAtt, l.logitsPer}, step.gradients...)
+	for _, s := range step.statistics {
+		names = append(names, s.batchMean, s.batchVariance)
+	}
+	return names
+}
+
+// symbolicBatch makes the first axis of a graph's input the batch, whatever the file says.
+func symbolicBatch(g *onnx.Graph, input string) {
+	for _, v := range g.Inputs {
+		if v.Name == input && len(v.Shape) > 0 {
+			v.Shape[0] = onnx.Batch()
+		}
+	}
+}
+
+// setTraining makes a BatchNormalization use the batch's statistics, and hand them out, or the running ones.
+func setTraining(n *onnx.Node, training bool) {
+	if !training {
+		n.Outputs = n.Outputs[:1]
+		if n.Attr("training_mode") != nil {
+			n.SetAttr(onnx.IntAttr("training_mode", 0))
+		}
+		return
+	}
+	n.SetAttr(onnx.IntAttr("training_mode", 1))
+	// The node gives momentum·running + (1−momentum)·batch: with 0 the batch's own.
+	n.SetAttr(onnx.FloatAttr("momentum", 0))
+}

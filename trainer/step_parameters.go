@@ -1,0 +1,139 @@
+package trainer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// stepSource is the network that a step trains, or the part of it that is run.
+type stepSource struct {
+	model     *onnx.Model
+	input     string          // [N, C, h, w] features, or [N, 3, H, W] pixels
+	attention string          // the map
+	logitsAtt string          // [N, K]
+	logitsPer string          // [N, K]
+	untouched map[string]bool // initializers that other parts use, which must not change
+}
+
+// selection is what a strategy changes in a network.
+type selection struct {
+	weights []string     // initializers, in the file's order
+	norms   []*onnx.Node // BatchNormalizations that use the batch's statistics
+	frozen  []*onnx.Node // the others
+	reasons []gradient.Reason
+}
+
+// weightInputs is at which inputs an operator takes trained tensors. Operators of arithmetic may take
+// constants just as well: there only tensors of more than one element count as trained.
+var weightInputs = map[string][]int{
+	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "BatchNormalization": {1, 2},
+	"Add": {0, 1}, "Mul": {0, 1}, "Sub": {0, 1}, "Div": {0, 1},
+}
+
+// choose finds what a strategy trains: the weights of the nodes of its branches, as far as no node of
+// another part uses them too.
+func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error) {
+	trained := map[*onnx.Node]bool{}
+	attention := s.ancestors(s.attention, s.logitsAtt)
+	switch strategy {
+	case StrategyAttention:
+		trained = attention
+	case StrategyBoth, StrategyScratch:
+		maps.Copy(trained, attention)
+		maps.Copy(trained, s.ancestors(s.logitsPer))
+	default:
+		return selection{}, fmt.Errorf("strategy %q: want %q, %q or %q", strategy, StrategyAttention, StrategyBoth, StrategyScratch)
+	}
+	tied := maps.Clone(s.untouched)
+	if tied == nil {
+		tied = map[string]bool{}
+	}
+	for _, n := range s.model.Graph.Nodes {
+		if !trained[n] {
+			for _, name := range n.Inputs {
+				tied[name] = true
+			}
+		}
+	}
+	var out selection
+	constants := map[string]*onnx.Tensor{}
+	for _, t := range s.model.Graph.Initializers {
+		constants[t.Name] = t
+	}
+	wanted := map[string]bool{}
+	statistics := map[string]bool{}
+	for _, n := range s.model.Graph.Nodes {
+		if n.IsOp("BatchNormalization") {
+			if !trained[n] || norm != BatchNormBatch {
+				out.frozen = append(out.frozen, n)
+			} else {
+				out.norms = append(out.norms, n)
+				out.reasons = append(out.reasons, statisticsReasons(n, constants, tied, statistics)...)
+			}
+		}
+		if !trained[n] {
+			continue
+		}
+		for _, i := range weightInputs[n.Op] {
+			name := n.Input(i)
+			t := constants[name]
+			if t == nil || tied[name] || !n.IsOp(n.Op) || isArithmetic(n) && len(t.Raw) <= 4 {
+				continue
+			}
+			if t.Type != onnx.Float {
+				out.reasons = append(out.reasons, gradient.Reason{Node: n.Name, Op: n.Op, Why: "its weight " + name + " is not float32"})
+				continue
+			}
+			wanted[name] = true
+		}
+	}
+	for _, t := range s.model.Graph.Initializers {
+		if wanted[t.Name] {
+			out.weights = append(out.weights, t.Name)
+		}
+	}
+	if len(out.weights) == 0 {
+		return out, fmt.Errorf("strategy %s: the branches have no weights to train", strategy)
+	}
+	return out, nil
+}
+
+func isArithmetic(n *onnx.Node) bool { return n.IsOp("Add", "Mul", "Sub", "Div") }
+
+// statisticsReasons says why a BatchNormalization's running statistics cannot follow the batch's.
+func statisticsReasons(n *onnx.Node, constants map[string]*onnx.Tensor, tied, seen map[string]bool) (reasons []gradient.Reason) {
+	for _, name := range []string{n.Input(3), n.Input(4)} {
+		why := ""
+		switch t := constants[name]; {
+		case t == nil || t.Type != onnx.Float:
+			why = "its running statistics " + name + " are no float32 initializer"
+		case tied[name] || seen[name]:
+			why = "its running statistics " + name + " are shared with another node: train with frozen statistics"
+		}
+		if why != "" {
+			reasons = append(reasons, gradient.Reason{Node: n.Name, Op: n.Op, Why: why})
+		}
+		seen[name] = true
+	}
+	return reasons
+}
+
+// ancestors are the nodes that values are computed by, back to the source's input.
+func (s stepSource) ancestors(values ...string) map[*onnx.Node]bool {
+	producer := s.model.Graph.Index().Producer
+	seen := map[*onnx.Node]bool{}
+	stack := slices.Clone(values)
+	for len(stack) > 0 {
+		value := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if n := producer[value]; value != s.input && n != nil && !seen[n] {
+			seen[n] = true
+			stack = append(stack, n.Reads()...)
+		}
+	}
+	return seen
+}
