@@ -31,7 +31,18 @@ func Plural[N int | int64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+	if strings.HasSuffix(noun, "s") {
+		noun += "e"
+	}
 	return Count(n) + " " + noun + "s"
+}
+
+// sentence starts a phrase with a capital.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // Fraction writes a probability or a map's value: 0.72.

@@ -147,7 +147,7 @@ func (v Queue) states() []stateFilter {
 	for _, s := range queueStates {
 		n := v.Facets.States[s]
 		all += n
-		list = append(list, stateFilter{string(s), stateWord(s), n, v.Query.State == string(s)})
+		list = append(list, stateFilter{string(s), sentence(stateWord(s)), n, v.Query.State == string(s)})
 	}
 	return append(list, stateFilter{"all", "All", all, v.Query.State == "all"})
 }
