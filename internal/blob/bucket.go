@@ -1,0 +1,55 @@
+package blob
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/s3blob" // registers s3://
+	"gocloud.dev/gcerrors"
+)
+
+// bucket keeps files under their hashes in an object store.
+type bucket struct{ *blob.Bucket }
+
+func openBucket(ctx context.Context, address string) (*bucket, error) {
+	b, err := blob.OpenBucket(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := b.IsAccessible(ctx)
+	if err == nil && !ok {
+		err = fmt.Errorf("there is no such bucket, or the credentials do not reach it")
+	}
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	return &bucket{b}, nil
+}
+
+func (b *bucket) exists(ctx context.Context, hash string) (bool, error) { return b.Exists(ctx, hash) }
+
+func (b *bucket) open(ctx context.Context, hash string) (io.ReadCloser, error) {
+	r, err := b.NewReader(ctx, hash, nil)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, ErrNotFound
+	}
+	return r, err
+}
+
+// upload sends a local file. Object stores show a file when it is complete, and not before.
+func (b *bucket) upload(ctx context.Context, hash, path string) error {
+	there, err := b.Exists(ctx, hash)
+	if err != nil || there {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return b.Upload(ctx, hash, file, &blob.WriterOptions{ContentType: "application/octet-stream"})
+}

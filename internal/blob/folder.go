@@ -1,0 +1,146 @@
+package blob
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+)
+
+// folder keeps files as DIR/ab/abcd…, so that no folder grows beyond what file systems are quick at.
+type folder struct {
+	dir   string
+	limit int64 // bytes a cache keeps; 0: everything
+
+	mu      sync.Mutex
+	counted bool
+	used    int64 // bytes a cache holds, as far as this process knows
+}
+
+func openFolder(dir string) (*folder, error) {
+	if err := os.MkdirAll(filepath.Join(dir, "incoming"), 0o700); err != nil {
+		return nil, full(err)
+	}
+	return &folder{dir: dir}, nil
+}
+
+func (f *folder) path(hash string) string { return filepath.Join(f.dir, hash[:2], hash) }
+
+// receive writes r to a temporary file on the same file system and returns the hash of its bytes.
+func (f *folder) receive(r io.Reader) (hash string, size int64, temporary string, err error) {
+	file, err := os.CreateTemp(filepath.Join(f.dir, "incoming"), "*")
+	if err != nil {
+		return "", 0, "", full(err)
+	}
+	sum := newHash()
+	size, err = io.Copy(io.MultiWriter(file, sum), r)
+	if err == nil {
+		err = file.Chmod(0o444)
+	}
+	if err == nil {
+		err = file.Sync() // before the rename: a name never stands for half a file, not even after a power cut
+	}
+	if closing := file.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		os.Remove(file.Name())
+		return "", 0, "", full(err)
+	}
+	return hexOf(sum), size, file.Name(), nil
+}
+
+// keep gives a received file its name.
+func (f *folder) keep(hash, temporary string, size int64) error {
+	path := f.path(hash)
+	if _, err := os.Stat(path); err == nil {
+		// Young again, so that a sweep under way does not take it for forgotten.
+		now := time.Now()
+		return os.Chtimes(path, now, now)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return full(err)
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return full(err)
+	}
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		dir.Sync() // the name itself; not every file system can
+		dir.Close()
+	}
+	return f.bound(size)
+}
+
+// touch marks a cached file as used.
+func (f *folder) touch(path string) {
+	if f.limit > 0 {
+		now := time.Now()
+		os.Chtimes(path, now, now)
+	}
+}
+
+// bound removes a cache's longest unused files once it has grown beyond its limit, down to nine tenths.
+// How much it holds is counted at the first addition, and after that only added to.
+func (f *folder) bound(added int64) error {
+	if f.limit == 0 {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.used += added
+	if f.counted && f.used <= f.limit {
+		return nil
+	}
+	files, total, err := f.list()
+	if err != nil {
+		return err
+	}
+	f.counted, f.used = true, total
+	if total <= f.limit {
+		return nil
+	}
+	slices.SortFunc(files, func(a, b stored) int { return a.used.Compare(b.used) })
+	for _, file := range files[:len(files)-1] { // the newest is what was asked for
+		if f.used <= f.limit/10*9 {
+			break
+		}
+		if err := os.Remove(file.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		f.used -= file.size
+	}
+	return nil
+}
+
+// stored is a file of the folder.
+type stored struct {
+	hash, path string
+	size       int64
+	used       time.Time
+}
+
+func (f *folder) list() (files []stored, total int64, err error) {
+	err = filepath.WalkDir(f.dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed by another process meanwhile
+		}
+		if err != nil || entry.IsDir() || !valid(entry.Name()) {
+			return err
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		files = append(files, stored{hash: entry.Name(), path: path, size: info.Size(), used: info.ModTime()})
+		total += info.Size()
+		return nil
+	})
+	return files, total, err
+}

@@ -1,0 +1,87 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Sweep removes files for which keep is false and that are older than age, which must be longer than
+// any transaction takes between a Put and the row that refers to it: an hour, say. It returns how many
+// files and bytes went.
+func (s *Store) Sweep(ctx context.Context, age time.Duration, keep func(hash string) bool) (removed int, bytes int64, err error) {
+	before := time.Now().Add(-age)
+	if err := s.files.forgetIncoming(before); err != nil {
+		return 0, 0, fmt.Errorf("sweeping the blob store: %w", err)
+	}
+	if s.bucket != nil {
+		removed, bytes, err = s.bucket.sweep(ctx, before, keep)
+		return removed, bytes, wrapSweep(err)
+	}
+	files, _, err := s.files.list()
+	if err != nil {
+		return 0, 0, wrapSweep(err)
+	}
+	for _, file := range files {
+		if ctx.Err() != nil {
+			return removed, bytes, context.Cause(ctx)
+		}
+		if file.used.After(before) || keep(file.hash) {
+			continue
+		}
+		if err := os.Remove(file.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return removed, bytes, wrapSweep(err)
+		}
+		removed++
+		bytes += file.size
+	}
+	return removed, bytes, nil
+}
+
+func wrapSweep(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sweeping the blob store: %w", err)
+}
+
+// forgetIncoming removes what an interrupted Put left behind.
+func (f *folder) forgetIncoming(before time.Time) error {
+	entries, err := os.ReadDir(filepath.Join(f.dir, "incoming"))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && info.ModTime().Before(before) {
+			if err := os.Remove(filepath.Join(f.dir, "incoming", entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bucket) sweep(ctx context.Context, before time.Time, keep func(string) bool) (removed int, bytes int64, err error) {
+	for objects := b.List(nil); ; {
+		object, err := objects.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return removed, bytes, nil
+		}
+		if err != nil {
+			return removed, bytes, err
+		}
+		if !valid(object.Key) || object.ModTime.After(before) || keep(object.Key) {
+			continue
+		}
+		if err := b.Delete(ctx, object.Key); err != nil {
+			return removed, bytes, err
+		}
+		removed++
+		bytes += object.Size
+	}
+}
