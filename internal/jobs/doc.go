@@ -1,0 +1,13 @@
+// Package jobs is the studio's background work, on River: imports, scans, rounds and evaluations. A Worker takes jobs
+// from the database; as many may run, on as many machines, as wanted.
+//
+//	worker.go    Worker: start, stop, heartbeat, rescue of what dead workers left
+//	import.go    a folder or data set → images of a project
+//	model.go     an ONNX file → a model version, checked before it is stored
+//	scan.go      chunks of images → predictions and maps
+//	round.go     approved edits → candidate, control, and what the maps were worth
+//	evaluate.go  a version's figures over the labelled splits
+//	catalog.go   opening models and pictures by their content hash
+//
+// Import and AddModel also run outside a Worker: the command line calls them in its own process.
+package jobs

@@ -1,0 +1,106 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// evaluateWorker takes a version's figures from its predictions.
+type evaluateWorker struct {
+	river.WorkerDefaults[postgres.EvaluateArgs]
+	worker *Worker
+}
+
+// Timeout is none: a large project has many masks.
+func (*evaluateWorker) Timeout(*river.Job[postgres.EvaluateArgs]) time.Duration { return -1 }
+
+// Work evaluates and stores the figures.
+func (e *evaluateWorker) Work(ctx context.Context, job *river.Job[postgres.EvaluateArgs]) error {
+	store := e.worker.config.Store
+	if err := store.StartJob(ctx, job.Args.JobID, 1); err != nil {
+		return err
+	}
+	if err := Evaluate(ctx, store, e.worker.catalog, job.Args.VersionID); err != nil {
+		if job.Attempt < job.MaxAttempts && ctx.Err() == nil {
+			return err
+		}
+		return store.FailJob(context.WithoutCancel(ctx), job.Args.JobID, err.Error())
+	}
+	return store.FinishJob(ctx, job.Args.JobID, "")
+}
+
+// Evaluate takes a version's figures from its predictions: per split "SPLIT/accuracy", "SPLIT/top5", "SPLIT/attention_branch", and,
+// where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are fractions.
+func Evaluate(ctx context.Context, store *postgres.Store, catalog *Catalog, versionID int64) error {
+	version, err := store.Version(ctx, versionID)
+	if err != nil {
+		return err
+	}
+	figures := map[string]float64{}
+	for _, split := range []annotator.Split{annotator.SplitTrain, annotator.SplitValidation, annotator.SplitTest, annotator.SplitPool} {
+		images, err := store.Images(ctx, version.ProjectID, split)
+		if err != nil {
+			return err
+		}
+		predictions, err := store.Predictions(ctx, versionID, split)
+		if err != nil {
+			return err
+		}
+		samples, results, err := judge(ctx, catalog, version, images, predictions)
+		if err != nil {
+			return err
+		}
+		if len(samples) == 0 {
+			continue
+		}
+		e := trainer.Summarize(samples, results)
+		prefix := string(split) + "/"
+		figures[prefix+trainer.MeasureAccuracy], figures[prefix+trainer.MeasureTop5] = e.Top1, e.Top5
+		figures[prefix+trainer.MeasureAttention] = e.AttTop1
+		if e.WorstGroup != nil {
+			figures[prefix+trainer.MeasureWorstGroup] = e.WorstGroup.Top1
+		}
+		if e.Inside != nil {
+			figures[prefix+trainer.MeasureInside] = e.Inside.Mean
+		}
+	}
+	return store.SetFigures(ctx, versionID, figures)
+}
+
+// judge compares predictions with what is known of their images; unlabelled ones are left out.
+func judge(ctx context.Context, catalog *Catalog, version annotator.Version, images []annotator.Image, predictions []annotator.Prediction) (samples []trainer.Sample, results []trainer.Result, err error) {
+	byID := make(map[int64]annotator.Image, len(images))
+	for _, image := range images {
+		byID[image.ID] = image
+	}
+	for _, p := range predictions {
+		image, found := byID[p.ImageID]
+		if !found || image.Label == nil {
+			continue
+		}
+		sample := trainer.Sample{ID: image.ID, Name: image.Name, Label: *image.Label, Group: image.Group}
+		result := trainer.Result{
+			Predicted: p.Class, Confidence: float64(p.Confidence), Correct: p.Correct,
+			AttCorrect: p.AttClass == *image.Label, Inside: -1, MapDistance: -1,
+		}
+		for _, score := range p.Top {
+			result.Top5 = result.Top5 || score.Class == *image.Label
+		}
+		// Only the test split's masks are averaged: they are what a round is compared on.
+		if image.MaskHash != "" && image.Split == annotator.SplitTest {
+			if sample.Mask, err = catalog.Mask(ctx, version, image); err != nil {
+				return nil, nil, fmt.Errorf("mask of %s: %w", image.Name, err)
+			}
+			result.Inside = p.Map.InsideFraction(sample.Mask)
+		}
+		samples, results = append(samples, sample), append(results, result)
+	}
+	return samples, results, nil
+}

@@ -1,0 +1,93 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// VersionStore is where a model goes (postgres.Store).
+type VersionStore interface {
+	AddVersion(ctx context.Context, projectID int64, v annotator.NewVersion) (annotator.Version, error)
+}
+
+// AddModel checks an ONNX file and makes it a version of a project: its parts are found, it is run once, and each node
+// that could not be trained is named. Only then it is stored. The first version of a project is active at once, and gives
+// the project's classes their order.
+func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projectID int64, file []byte, manifest onnx.Manifest) (annotator.Version, error) {
+	model, err := onnx.Read(file)
+	if err != nil {
+		return annotator.Version{}, fmt.Errorf("add model: %w", err)
+	}
+	v, err := checkModel(ctx, model, manifest)
+	if err != nil {
+		return annotator.Version{}, fmt.Errorf("add model: %w", err)
+	}
+	if v.ModelHash, v.Bytes, err = blobs.Put(ctx, bytes.NewReader(file)); err != nil {
+		return annotator.Version{}, fmt.Errorf("add model: %w", err)
+	}
+	added, err := store.AddVersion(ctx, projectID, v)
+	if err != nil {
+		return annotator.Version{}, fmt.Errorf("add model: %w", err)
+	}
+	return added, nil
+}
+
+// checkModel finds a model's parts and makes sure that it runs and can be trained.
+func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest) (v annotator.NewVersion, err error) {
+	var names onnx.PartNames
+	if manifest.Names != nil {
+		names = *manifest.Names
+	}
+	parts, err := onnx.FindParts(model, names)
+	if err != nil {
+		return v, err
+	}
+	abn, err := onnx.Split(model, parts)
+	if err != nil {
+		return v, err
+	}
+	reasons, err := trainer.Untrainable(abn, trainer.StrategyBoth, trainer.BatchNormBatch)
+	if err != nil {
+		return v, fmt.Errorf("it could not be trained: %w", err)
+	}
+	if len(reasons) > 0 {
+		return v, fmt.Errorf("it could not be trained: %w", &gradient.UnsupportedError{Reasons: reasons})
+	}
+	network, err := inference.NewNetwork(abn, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, network.Close()) }()
+	if _, err := network.Forward(ctx, 1, make([]float32, network.Sizes().Image())); err != nil {
+		return v, fmt.Errorf("it does not run: %w", err)
+	}
+	if v.Manifest, err = json.Marshal(manifest); err != nil {
+		return v, err
+	}
+	if v.ExtractorHash, err = onnx.ExtractorHash(model, parts); err != nil {
+		return v, err
+	}
+	v.GridHeight, v.GridWidth, v.Gain = network.Sizes().GridHeight, network.Sizes().GridWidth, string(parts.Gain)
+	for _, t := range model.Graph.Initializers {
+		n, err := t.Elements()
+		if err != nil {
+			return v, err
+		}
+		v.Parameters += n
+	}
+	for i, key := range manifest.Classes {
+		v.Classes = append(v.Classes, annotator.Class{Index: i, Key: key, Name: ClassName(key)})
+	}
+	return v, nil
+}

@@ -1,0 +1,316 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// reportEvery is how often a round's progress and points reach the database, and how soon it notices a cancellation.
+const reportEvery = 400 * time.Millisecond
+
+// roundWorker trains and measures one round.
+type roundWorker struct {
+	river.WorkerDefaults[postgres.RoundArgs]
+	worker *Worker
+}
+
+// Timeout is none: a round takes what it takes.
+func (*roundWorker) Timeout(*river.Job[postgres.RoundArgs]) time.Duration { return -1 }
+
+// Work runs the round, or goes on with one that another worker left.
+func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundArgs]) error {
+	w := rw.worker
+	claim, round, err := w.config.Store.ClaimRound(ctx, job.Args.RoundID)
+	switch {
+	case errors.Is(err, postgres.ErrRoundOver), errors.Is(err, postgres.ErrRoundCancelled):
+		return os.RemoveAll(w.roundFolder(job.Args.RoundID))
+	case err != nil:
+		return err
+	}
+	r := &roundRun{worker: w, store: w.config.Store, claim: claim, round: round, folder: w.roundFolder(round.ID)}
+	err = r.run(ctx)
+	ended := context.WithoutCancel(ctx)
+	switch {
+	case err == nil:
+		return os.RemoveAll(r.folder)
+	case errors.Is(err, postgres.ErrSuperseded), errors.Is(err, postgres.ErrRoundOver):
+		w.log.Warn("round was taken over by another worker", "round", round.ID)
+		return nil
+	case errors.Is(err, trainer.ErrCancelled), errors.Is(err, postgres.ErrRoundCancelled):
+		return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
+	case ctx.Err() != nil:
+		// The worker shuts down (the folder stays, and the next worker goes on from the checkpoint), or River cancelled the job.
+		if now, err := w.config.Store.Round(ended, round.ID); err == nil && now.Cancelling {
+			return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
+		}
+		return river.JobSnooze(0)
+	case errors.Is(err, annotator.ErrUnavailable):
+		return err // the database was away: try again
+	default:
+		return errors.Join(w.config.Store.FailRound(ended, claim, failure(err)), os.RemoveAll(r.folder))
+	}
+}
+
+// failure is what the round's page says of an error.
+func failure(err error) string {
+	var diverged *trainer.DivergedError
+	if errors.As(err, &diverged) {
+		return diverged.Error() + ". Try a lower learning rate."
+	}
+	return err.Error()
+}
+
+// roundRun is one attempt at a round.
+type roundRun struct {
+	worker *Worker
+	store  *postgres.Store
+	claim  postgres.RoundClaim
+	round  annotator.Round
+	folder string
+
+	mu       sync.Mutex
+	points   []annotator.RoundPoint
+	progress annotator.RoundProgress
+	dirty    bool
+}
+
+func (r *roundRun) run(ctx context.Context) error {
+	inputs, err := r.store.RoundInputs(ctx, r.round.ID)
+	if err != nil {
+		return err
+	}
+	spec, err := r.spec(ctx, inputs)
+	if err != nil {
+		return err
+	}
+	training, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var reporting sync.WaitGroup
+	stop := make(chan struct{})
+	reporting.Go(func() { r.report(ctx, stop, cancel) })
+	outcome, err := trainer.RunRound(training, spec, trainer.Observer{Progress: r.onProgress, Point: r.onPoint})
+	close(stop)
+	reporting.Wait()
+	if cause := context.Cause(training); err != nil && cause != nil && ctx.Err() == nil {
+		return cause
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	return r.finish(ctx, inputs, outcome)
+}
+
+// spec gathers what the trainer needs.
+func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.RoundSpec, error) {
+	w := r.worker
+	path, err := w.config.Blobs.Path(ctx, in.Parent.ModelHash)
+	if err != nil {
+		return trainer.RoundSpec{}, fmt.Errorf("version %d: %w", in.Parent.Number, err)
+	}
+	model, err := os.ReadFile(path)
+	if err != nil {
+		return trainer.RoundSpec{}, fmt.Errorf("version %d: %w", in.Parent.Number, err)
+	}
+	var manifest onnx.Manifest
+	if err := json.Unmarshal(in.Parent.Manifest, &manifest); err != nil {
+		return trainer.RoundSpec{}, fmt.Errorf("manifest of version %d: %w", in.Parent.Number, err)
+	}
+	pixels, err := w.catalog.Pixels(manifest)
+	if err != nil {
+		return trainer.RoundSpec{}, err
+	}
+	train, err := r.samples(ctx, in.Train, in.Parent)
+	if err != nil {
+		return trainer.RoundSpec{}, err
+	}
+	evaluation := make([]postgres.TrainingImage, len(in.Eval))
+	for i, image := range in.Eval {
+		evaluation[i].Image = image
+	}
+	heldout, err := r.samples(ctx, evaluation, in.Parent)
+	if err != nil {
+		return trainer.RoundSpec{}, err
+	}
+	return trainer.RoundSpec{
+		Model: model, Manifest: manifest, Settings: trainerSettings(r.round.Settings),
+		Train: train, Heldout: heldout,
+		Pixels: func(ctx context.Context, s trainer.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
+		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
+		WorkDir: r.folder, Threads: w.config.Threads,
+		Lineage: trainer.Lineage{Round: r.round.ID, Project: in.Project.Slug},
+	}, nil
+}
+
+// samples turns rows into the trainer's samples, masks averaged to the grid.
+func (r *roundRun) samples(ctx context.Context, images []postgres.TrainingImage, v annotator.Version) ([]trainer.Sample, error) {
+	out := make([]trainer.Sample, len(images))
+	for i, t := range images {
+		image := t.Image
+		out[i] = trainer.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: *image.Label, Group: image.Group}
+		if t.Map != nil {
+			out[i].Edited = *t.Map
+		}
+		if image.MaskHash == "" || image.Split == annotator.SplitTrain {
+			continue // attention inside the mask is measured on held-out images only
+		}
+		mask, err := r.worker.catalog.Mask(ctx, v, image)
+		if err != nil {
+			return nil, fmt.Errorf("mask of %s: %w", image.Name, err)
+		}
+		out[i].Mask = mask
+	}
+	return out, nil
+}
+
+func (r *roundRun) onProgress(p trainer.Progress) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.progress = annotator.RoundProgress{
+		Phase: string(p.Phase), Fraction: p.Fraction, RemainingSeconds: p.Remaining.Seconds(), Step: p.Step, Steps: p.Steps,
+	}
+	r.dirty = true
+}
+
+func (r *roundRun) onPoint(p trainer.Point) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.points = append(r.points, annotator.RoundPoint{
+		Arm: annotator.Arm(p.Arm), Step: p.Step, Epoch: p.Epoch, LossAtt: p.LossAtt, LossPer: p.LossPer,
+		LossMap: p.LossMap, MapDistance: p.MapDistance, Accuracy: p.Accuracy,
+	})
+}
+
+// report writes points and progress as they come, and stops the training when the round is cancelled
+// or has gone to another worker. A database that is away for a while only delays it.
+func (r *roundRun) report(ctx context.Context, stop <-chan struct{}, cancel context.CancelCauseFunc) {
+	ticker := time.NewTicker(reportEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		switch err := r.flush(ctx); {
+		case err == nil:
+		case errors.Is(err, postgres.ErrRoundCancelled):
+			cancel(trainer.ErrCancelled)
+			return
+		case errors.Is(err, postgres.ErrSuperseded):
+			cancel(err)
+			return
+		case ctx.Err() == nil:
+			r.worker.log.Warn("round: progress not written", "round", r.round.ID, "err", err)
+		}
+	}
+}
+
+// flush writes what has gathered. What could not be written is kept for the next time.
+func (r *roundRun) flush(ctx context.Context) error {
+	r.mu.Lock()
+	points, progress := r.points, r.progress
+	r.points, r.dirty = nil, false
+	r.mu.Unlock()
+	if len(points) > 0 {
+		if err := r.store.AddRoundPoints(ctx, r.claim, points); err != nil {
+			r.mu.Lock()
+			r.points = append(points, r.points...)
+			r.mu.Unlock()
+			return err
+		}
+	}
+	if progress.Phase == "" {
+		progress.Phase = string(trainer.PhaseFeatures)
+	}
+	return r.store.SetRoundProgress(ctx, r.claim, progress)
+}
+
+// finish stores the candidate and the comparison, in one transaction that makes the version.
+func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o trainer.RoundOutcome) error {
+	parent := in.Parent
+	if err := r.store.StartEvaluating(ctx, r.claim); err != nil {
+		return err
+	}
+	hash, size, err := r.worker.config.Blobs.Put(ctx, bytes.NewReader(o.Model))
+	if err != nil {
+		return fmt.Errorf("store the candidate: %w", err)
+	}
+	version := annotator.NewVersion{
+		ModelHash: hash, ExtractorHash: parent.ExtractorHash, Manifest: parent.Manifest,
+		GridHeight: parent.GridHeight, GridWidth: parent.GridWidth, Gain: parent.Gain, Parameters: parent.Parameters, Bytes: size,
+		Figures: map[string]float64{},
+	}
+	for _, m := range o.Measures {
+		if m.Unit == "fraction" {
+			version.Figures[string(in.EvalSplit)+"/"+m.Name] = m.Candidate
+		}
+	}
+	result := annotator.RoundResult{
+		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results),
+		Fixed: o.Fixed, Broken: o.Broken, Seconds: o.Seconds,
+	}
+	for _, m := range o.Measures {
+		result.Measures = append(result.Measures, annotator.Measure{
+			Name: m.Name, Label: m.Label, Unit: m.Unit, Parent: m.Parent, Control: m.Control, Candidate: m.Candidate,
+			Difference: m.Difference, Low: m.Low, High: m.High, Images: m.Images,
+		})
+	}
+	_, err = r.store.FinishRound(ctx, r.claim, version, result)
+	return err
+}
+
+// trainerSettings spells a round's settings as the trainer does.
+func trainerSettings(s annotator.RoundSettings) trainer.Settings {
+	return trainer.Settings{
+		Strategy: trainer.Strategy(s.Strategy), Gamma: s.Gamma, MapLoss: trainer.MapLoss(s.MapLoss), BatchNorm: trainer.BatchNorm(s.BatchNorm),
+		Epochs: s.Epochs, BatchSize: s.BatchSize, LearningRate: s.LearningRate, Momentum: s.Momentum, WeightDecay: s.WeightDecay,
+		Schedule: trainer.Schedule(s.Schedule), Flip: s.Flip, Seed: s.Seed,
+	}
+}
+
+// decodeMask reads a stored mask: a grey PNG.
+func decodeMask(data []byte) (*image.Gray, error) {
+	decoded, err := png.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	grey, ok := decoded.(*image.Gray)
+	if !ok {
+		return nil, fmt.Errorf("a stored mask is grey, this one is %T", decoded)
+	}
+	return grey, nil
+}
+
+// maskOnGrid averages the part of a mask that the model sees over the cells of its grid.
+func maskOnGrid(mask *image.Gray, view annotator.ViewRegion, height, width int) attention.Map {
+	rect := image.Rect(int(view.X+0.5), int(view.Y+0.5), int(view.X+view.Width+0.5), int(view.Y+view.Height+0.5))
+	seen := image.NewGray(image.Rect(0, 0, rect.Dx(), rect.Dy()))
+	for y := range rect.Dy() {
+		for x := range rect.Dx() {
+			seen.SetGray(x, y, mask.GrayAt(rect.Min.X+x, rect.Min.Y+y))
+		}
+	}
+	return dataset.Average(seen, height, width)
+}

@@ -1,0 +1,232 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// keepEvery is how often a worker renews the chunks it holds; askAgain how long it waits when others hold the rest.
+const (
+	keepEvery = 5 * time.Second
+	askAgain  = time.Second
+)
+
+// scanWorker takes part in a scan: it claims chunks until there are none.
+type scanWorker struct {
+	river.WorkerDefaults[postgres.ScanArgs]
+	worker *Worker
+}
+
+// Timeout is none: a scan takes as long as there are images.
+func (*scanWorker) Timeout(*river.Job[postgres.ScanArgs]) time.Duration { return -1 }
+
+// Work scans. A worker that shuts down gives its chunks back, and the job is taken up by another.
+func (sw *scanWorker) Work(ctx context.Context, job *river.Job[postgres.ScanArgs]) error {
+	w := sw.worker
+	err := sw.scan(ctx, job.Args)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return river.JobSnooze(0)
+	case job.Attempt < job.MaxAttempts:
+		return err
+	default:
+		return errors.Join(err, w.config.Store.FailJob(context.WithoutCancel(ctx), job.Args.JobID, err.Error()))
+	}
+}
+
+func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
+	w := sw.worker
+	version, err := w.config.Store.Version(ctx, args.VersionID)
+	if err != nil {
+		return err
+	}
+	network, err := w.catalog.Network(ctx, version)
+	if err != nil {
+		return err
+	}
+	manifest, err := manifestOf(version)
+	if err != nil {
+		return err
+	}
+	sizes := network.Sizes()
+	run := &scanRun{worker: w, job: args.JobID}
+	defer run.release(context.WithoutCancel(ctx))
+	keeping, stop := context.WithCancel(ctx)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { run.keep(keeping) })
+	features := trainer.ImageFeatures{
+		Store: w.features, ExtractorHash: version.ExtractorHash, Preprocessing: trainer.PreprocessingHash(manifest),
+		Dims: [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth},
+	}
+	for again := true; again && err == nil; again = run.busy {
+		_, err = inference.Scan(ctx, network, run.images(ctx), run.store, inference.ScanOptions{Features: features})
+	}
+	stop()
+	keeper.Wait()
+	if err == nil && run.over {
+		_, err = w.config.Store.EnqueueEvaluate(ctx, version.ID)
+	}
+	return err
+}
+
+// scanRun is one worker's part of a scan. Images flow from chunk to chunk without a pause, so that decoding the next
+// chunk overlaps with running the one before; a chunk is completed when its last image comes back.
+type scanRun struct {
+	worker *Worker
+	job    int64
+	over   bool // this worker completed the last chunk
+	busy   bool // other workers held what was left when the stream of images ended
+
+	mu   sync.Mutex
+	held []*heldChunk // claimed, in the order their images were handed out
+}
+
+// heldChunk gathers the results of a claimed chunk.
+type heldChunk struct {
+	chunk       postgres.Chunk
+	missing     int // images still to come back
+	predictions []annotator.Prediction
+	broken      []postgres.BrokenImage
+}
+
+// images claims chunk after chunk and yields their images. While other workers hold what is left it waits, since one of
+// them may die.
+func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, error] {
+	w := s.worker
+	return func(yield func(inference.ScanImage, error) bool) {
+		s.busy = false
+		for {
+			chunk, err := w.config.Store.ClaimChunk(ctx, s.job, w.id)
+			switch {
+			case errors.Is(err, postgres.ErrScanOver):
+				return
+			case errors.Is(err, postgres.ErrChunksBusy):
+				// What this worker holds itself comes back through store, not by waiting here: end the
+				// stream, so that the pipeline drains, and ask again with empty hands.
+				if s.holds() {
+					s.busy = true
+					return
+				}
+				select {
+				case <-ctx.Done():
+					yield(inference.ScanImage{}, context.Cause(ctx))
+					return
+				case <-time.After(askAgain):
+					continue
+				}
+			case err != nil:
+				yield(inference.ScanImage{}, err)
+				return
+			}
+			held := &heldChunk{chunk: chunk, missing: len(chunk.Images)}
+			s.mu.Lock()
+			s.held = append(s.held, held)
+			s.mu.Unlock()
+			if held.missing == 0 {
+				if err := s.complete(ctx, held); err != nil {
+					yield(inference.ScanImage{}, err)
+					return
+				}
+			}
+			for _, image := range chunk.Images {
+				read := func(ctx context.Context) ([]byte, error) { return w.catalog.Picture(ctx, image.Hash) }
+				if !yield(inference.ScanImage{ID: image.ID, Name: image.Name, Hash: image.Hash, Read: read}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *scanRun) holds() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.held) > 0
+}
+
+// store takes results, which come in the order the images were handed out, and completes the chunks they fill.
+func (s *scanRun) store(ctx context.Context, results []inference.ScanResult) error {
+	for _, r := range results {
+		s.mu.Lock()
+		held := s.held[0]
+		s.mu.Unlock()
+		if r.Err != nil {
+			s.worker.log.Warn("image left out of the scan", "image", r.Image.Name, "err", r.Err)
+			held.broken = append(held.broken, postgres.BrokenImage{ImageID: r.Image.ID, Reason: r.Err.Error()})
+		} else {
+			held.predictions = append(held.predictions, annotator.Prediction{
+				VersionID: held.chunk.VersionID, ImageID: r.Image.ID, Class: r.Class, Confidence: r.Confidence,
+				Probabilities: r.Probabilities, AttClass: r.AttClass, Map: r.Map,
+			})
+		}
+		if held.missing--; held.missing > 0 {
+			continue
+		}
+		if err := s.complete(ctx, held); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// complete hands a chunk in. One that was lost to another worker is forgotten: that worker predicts it.
+func (s *scanRun) complete(ctx context.Context, held *heldChunk) error {
+	status, err := s.worker.config.Store.CompleteChunk(ctx, held.chunk, held.predictions, held.broken)
+	if err != nil && !errors.Is(err, postgres.ErrSuperseded) {
+		return fmt.Errorf("chunk %d: %w", held.chunk.ID, err)
+	}
+	s.over = s.over || status.Over
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, other := range s.held {
+		if other == held {
+			s.held = append(s.held[:i:i], s.held[i+1:]...)
+			break
+		}
+	}
+	return nil
+}
+
+// keep renews the claims on what is held.
+func (s *scanRun) keep(ctx context.Context) {
+	ticker := time.NewTicker(keepEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		s.mu.Lock()
+		held := append([]*heldChunk(nil), s.held...)
+		s.mu.Unlock()
+		for _, h := range held {
+			// A claim that is lost, or a database that is away, shows when the chunk is handed in.
+			if err := s.worker.config.Store.KeepChunk(ctx, h.chunk); err != nil && ctx.Err() == nil {
+				s.worker.log.Warn("scan: claim not renewed", "chunk", h.chunk.ID, "err", err)
+			}
+		}
+	}
+}
+
+// release gives back what was not finished.
+func (s *scanRun) release(ctx context.Context) {
+	for _, h := range s.held {
+		if err := s.worker.config.Store.ReleaseChunk(ctx, h.chunk); err != nil {
+			s.worker.log.Warn("scan: chunk not released", "chunk", h.chunk.ID, "err", err)
+		}
+	}
+}

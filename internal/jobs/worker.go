@@ -1,0 +1,205 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// A worker shows that it lives every heartbeat, and takes over what workers left that have been
+// silent for staleAfter.
+const (
+	heartbeat  = 5 * time.Second
+	staleAfter = 15 * time.Second
+)
+
+// Config is what a Worker works with.
+type Config struct {
+	Store *postgres.Store
+	Blobs *blob.Store
+	// Data is the folder of caches and of rounds under way. A round resumes from its checkpoint where another
+	// worker sees the same folder, and starts again where not.
+	Data string
+	// Threads bounds ONNX Runtime's threads; 0: all cores.
+	Threads int
+	// MaxPixels bounds a picture that is decoded; 0: inference.DefaultMaxPixels.
+	MaxPixels int64
+	// FeatureBytes bounds the cache of features on disk; 0: trainer's default.
+	FeatureBytes int64
+	Logger       *slog.Logger
+}
+
+// Worker takes jobs from the database. Make one with NewWorker; Start it once; Stop is safe at any time.
+type Worker struct {
+	config   Config
+	log      *slog.Logger
+	id       string
+	catalog  *Catalog
+	features *trainer.FeatureStore
+	client   *river.Client[pgx.Tx]
+	cancel   context.CancelFunc
+	beating  sync.WaitGroup
+}
+
+// NewWorker checks its folders and prepares a worker. Nothing runs before Start.
+func NewWorker(c Config) (*Worker, error) {
+	host, _ := os.Hostname()
+	w := &Worker{config: c, log: c.Logger, id: fmt.Sprintf("%s-%d-%d", host, os.Getpid(), time.Now().UnixNano())}
+	if w.log == nil {
+		w.log = slog.Default()
+	}
+	for _, folder := range []string{w.roundsFolder(), w.cacheFolder()} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return nil, fmt.Errorf("worker: %w", err)
+		}
+	}
+	var err error
+	if w.features, err = trainer.OpenFeatureStore(filepath.Join(w.cacheFolder(), "features"), trainer.FeatureStoreOptions{MaxBytes: c.FeatureBytes}); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	w.catalog = NewCatalog(c.Blobs, c.MaxPixels, c.Threads)
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &importWorker{worker: w})
+	river.AddWorker(workers, &scanWorker{worker: w})
+	river.AddWorker(workers, &roundWorker{worker: w})
+	river.AddWorker(workers, &evaluateWorker{worker: w})
+	w.client, err = river.NewClient(riverpgxv5.New(c.Store.Pool()), &river.Config{
+		ID:     w.id,
+		Logger: slog.New(quiet{w.log.Handler()}),
+		Queues: map[string]river.QueueConfig{
+			postgres.QueueModel: {MaxWorkers: 1}, // a model's run keeps all cores busy
+			postgres.QueueLight: {MaxWorkers: 2},
+		},
+		Workers:                     workers,
+		JobTimeout:                  -1, // a round takes what it takes; a dead worker's jobs are rescued by heartbeat
+		RescueStuckJobsAfter:        30 * 24 * time.Hour,
+		ErrorHandler:                &errorHandler{worker: w},
+		CompletedJobRetentionPeriod: 7 * 24 * time.Hour,
+		RetryPolicy:                 retrySoon{},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	return w, nil
+}
+
+func (w *Worker) roundsFolder() string { return filepath.Join(w.config.Data, "rounds") }
+func (w *Worker) cacheFolder() string  { return filepath.Join(w.config.Data, "cache") }
+
+// roundFolder holds the checkpoints of one round while it is under way.
+func (w *Worker) roundFolder(id int64) string {
+	return filepath.Join(w.roundsFolder(), strconv.FormatInt(id, 10))
+}
+
+// Features is the cache of features on disk, for whoever else in the process can use it.
+func (w *Worker) Features() *trainer.FeatureStore { return w.features }
+
+// Start begins to take jobs and returns. The worker runs until Stop, whatever becomes of ctx.
+func (w *Worker) Start(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := w.beat(ctx); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	if err := w.client.Start(ctx); err != nil {
+		return fmt.Errorf("start worker: %w", err)
+	}
+	beats, cancel := context.WithCancel(ctx)
+	w.cancel = cancel
+	w.beating.Go(func() { w.keepBeating(beats) })
+	w.log.Info("worker started", "worker", w.id)
+	return nil
+}
+
+// Stop asks running jobs to stop where they can go on later (a round at its next step, a scan after its
+// chunk), waits for them, and signs off. When ctx ends first it returns ctx's error.
+func (w *Worker) Stop(ctx context.Context) error {
+	if w.cancel == nil {
+		return nil
+	}
+	err := w.client.StopAndCancel(ctx)
+	w.cancel()
+	w.beating.Wait()
+	err = errors.Join(err, w.config.Store.RemoveWorker(ctx, w.id), w.catalog.Close())
+	w.cancel = nil
+	return err
+}
+
+// beat shows a sign of life and takes over what dead workers left.
+func (w *Worker) beat(ctx context.Context) error {
+	host, _ := os.Hostname()
+	if err := w.config.Store.Heartbeat(ctx, postgres.Worker{ID: w.id, Host: host, PID: os.Getpid()}); err != nil {
+		return err
+	}
+	rescued, err := w.config.Store.RescueJobs(ctx, staleAfter)
+	if rescued > 0 {
+		w.log.Warn("took over the jobs of a worker that fell silent", "jobs", rescued)
+	}
+	return err
+}
+
+func (w *Worker) keepBeating(ctx context.Context) {
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if err := w.beat(ctx); err != nil && ctx.Err() == nil {
+				w.log.Warn("worker: no heartbeat", "err", err)
+			}
+		}
+	}
+}
+
+// retrySoon tries a failed job again after a few seconds: most failures are a database that was away.
+type retrySoon struct{}
+
+// NextRetry is a little later each time.
+func (retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
+	return time.Now().Add(time.Duration(2*len(job.Errors)+1) * time.Second)
+}
+
+// errorHandler tells the page of a job that it has failed for good.
+type errorHandler struct{ worker *Worker }
+
+// HandleError logs an attempt that failed.
+func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	h.worker.log.Error("job failed", "kind", job.Kind, "attempt", job.Attempt, "err", err)
+	return nil
+}
+
+// HandlePanic logs a panic; River treats the job as failed.
+func (h *errorHandler) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	h.worker.log.Error("job panicked", "kind", job.Kind, "panic", value, "trace", trace)
+	return nil
+}
+
+// quiet drops River's own lines below a warning: a page of them a minute says nothing.
+type quiet struct{ slog.Handler }
+
+// Enabled lets warnings and errors through.
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs keeps the filter on derived handlers.
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+
+// WithGroup keeps the filter on derived handlers.
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
