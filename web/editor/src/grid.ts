@@ -10,13 +10,16 @@ export interface WireMap {
   readonly values: readonly number[];
 }
 
+const smallestNormal = 2 ** -126;
+
 /**
  * The double whose shortest decimal is also the shortest decimal of the float32 `v`. Six significant
  * digits always survive decimal → float32 → decimal and nine always identify a float32, so the
- * search is over four candidates and stops at the first that reads back as v.
+ * search is over four candidates and stops at the first that reads back as v. (Subnormals have fewer
+ * digits, and are searched from one.)
  */
 export function shortest(v: number): number {
-  for (let digits = 6; digits < 9; digits++) {
+  for (let digits = v < smallestNormal ? 1 : 6; digits < 9; digits++) {
     const decimal = Number(v.toPrecision(digits));
     if (Math.fround(decimal) === v) return decimal;
   }

@@ -1,0 +1,224 @@
+// The headless editor that tests drive: the real desk, editor, saving and scoring, with the network and the browser's
+// storage replaced at their edges. Coordinates are cells of the map: pointerDown(3, 4) is column 3, row 4.
+
+import { vi } from "vitest";
+import { Client } from "../src/api/client.ts";
+import type { Edit, TaskDetail } from "../src/api/types.ts";
+import { Desk } from "../src/desk.ts";
+import { Editor } from "../src/editor.ts";
+import { mapPoint } from "../src/geometry.ts";
+import type { WireMap } from "../src/grid.ts";
+import type { KeyInput } from "../src/input/keys.ts";
+import type { PointerSample } from "../src/input/pointer.ts";
+import { Journal } from "../src/save/journal.ts";
+import { Settings } from "../src/settings.ts";
+
+/** localStorage as far as the editor uses it, with a quota. */
+export class MemoryStorage {
+  readonly items = new Map<string, string>();
+  constructor(public quota = 5 << 20) {}
+  getItem(key: string): string | null {
+    return this.items.get(key) ?? null;
+  }
+  setItem(key: string, value: string): void {
+    if (value.length > this.quota) throw new DOMException("quota", "QuotaExceededError");
+    this.items.set(key, value);
+  }
+  removeItem(key: string): void {
+    this.items.delete(key);
+  }
+}
+
+export interface SentRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: Record<string, unknown>;
+  readonly signal: AbortSignal | undefined;
+  /** Answers it; without a body 204. */
+  reply(status: number, body?: unknown): Promise<void>;
+  /** The network fails. */
+  drop(): Promise<void>;
+}
+
+/** The network's edge: every request waits in `open` until a test answers it, or a rule does. */
+export class FakeNetwork {
+  readonly sent: SentRequest[] = [];
+  private rules: ((r: SentRequest) => boolean)[] = [];
+
+  readonly fetch = (input: string, init: RequestInit = {}): Promise<Response> =>
+    new Promise((resolve, reject) => {
+      const signal = init.signal ?? undefined;
+      signal?.addEventListener("abort", () => reject(signal.reason as Error));
+      const settle = async () => void (await vi.advanceTimersByTimeAsync(0));
+      const request: SentRequest = {
+        method: init.method ?? "GET",
+        path: input.replace("/api/v1", ""),
+        body: JSON.parse((init.body as string | undefined) ?? "{}") as Record<string, unknown>,
+        signal,
+        reply: (status, body) => {
+          resolve(new Response(body === undefined ? null : JSON.stringify(body), { status }));
+          return settle();
+        },
+        drop: () => {
+          reject(new TypeError("fetch failed"));
+          return settle();
+        },
+      };
+      this.sent.push(request);
+      this.rules.some((rule) => rule(request));
+    });
+
+  /** Answers requests that match from now on; the newest rule is asked first. */
+  on(method: string, path: RegExp, answer: (r: SentRequest) => [number, unknown?] | "drop" | "wait"): void {
+    this.rules.unshift((r) => {
+      if (r.method !== method || !path.test(r.path)) return false;
+      const a = answer(r);
+      if (a === "drop") void r.drop();
+      else if (a !== "wait") void r.reply(...a);
+      return true;
+    });
+  }
+
+  of(method: string, path: RegExp): SentRequest[] {
+    return this.sent.filter((r) => r.method === method && path.test(r.path));
+  }
+}
+
+export const classNames = ["cardinal", "owl", "dove"];
+
+export function task(id: number, values: readonly number[], side: number, more: Partial<TaskDetail> = {}): TaskDetail {
+  const top = [{ class: 1, name: "owl", probability: 0.6 }, { class: 0, name: "cardinal", probability: 0.2 }];
+  return {
+    id, state: "leased", label_name: "cardinal",
+    image: { id: 100 + id, name: `train/cardinal/${id}.jpg`, label: 0, width: 300, height: 200 },
+    prediction: { class: 1, confidence: 0.6, correct: false, top, map: { h: side, w: side, values } },
+    project: { slug: "birds", name: "Birds", classes: classNames.map((name, index) => ({ index, name })) },
+    version: { id: 5, number: 2, model_hash: "ab", gain: "1+M" },
+    reviews: [],
+    lease: { user_id: 7, user_name: "Ana", expires_at: "2030-01-01T00:00:00Z", mine: true },
+    view: { x: 50, y: 0, width: 200, height: 200 },
+    ...more,
+  };
+}
+
+export function savedEdit(revision: number, map: WireMap, more: Partial<Edit> = {}): Edit {
+  return {
+    id: 900 + revision, revision, author_id: 7, author: "Ana", state: "draft", source: "painted", map,
+    created_at: "2030-01-01T00:00:00Z", ...more,
+  };
+}
+
+export class TestEditor {
+  readonly network = new FakeNetwork();
+  readonly editor: Editor;
+  readonly desk: Desk;
+  readonly notices: string[] = [];
+  readonly flips: string[] = [];
+  revision = 0;
+  private id = 1;
+
+  constructor(readonly storage = new MemoryStorage()) {
+    this.editor = new Editor(new Settings(storage));
+    this.editor.resize(800, 600);
+    this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage));
+    this.desk.on("notice", (words) => this.notices.push(words));
+    this.desk.on("flip", (words) => this.flips.push(words));
+    this.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);
+    this.network.on("PUT", /draft$/, (r) => [200, savedEdit(++this.revision, r.body["map"] as WireMap, { history: r.body["history"] })]);
+    this.network.on("POST", /lease$/, () => [200, {}]);
+  }
+
+  /** Opens a task whose model map has these values; zeros without. */
+  async open(side = 14, values?: readonly number[], more: Partial<TaskDetail> = {}): Promise<this> {
+    const map = values ?? new Array<number>(side * side).fill(0);
+    this.revision = more.edit?.revision ?? 0;
+    await this.desk.open(task(1, map, side, more));
+    await this.settle();
+    return this;
+  }
+
+  get values(): Float32Array {
+    return this.editor.document.values;
+  }
+
+  get history() {
+    return this.editor.document.history;
+  }
+
+  pointerDown(x: number, y: number, more: Partial<PointerSample> = {}): this {
+    this.editor.pointerDown(this.sample(x, y, more));
+    return this;
+  }
+
+  pointerMove(x: number, y: number, more: Partial<PointerSample> = {}): this {
+    this.editor.pointerMove(this.sample(x, y, more));
+    return this;
+  }
+
+  pointerUp(x: number, y: number, more: Partial<PointerSample> = {}): this {
+    this.editor.pointerUp(this.sample(x, y, more));
+    return this;
+  }
+
+  /** A whole stroke through points, in cells. */
+  stroke(...points: readonly (readonly [number, number])[]): this {
+    const [first, last] = [points[0]!, points[points.length - 1]!];
+    this.pointerDown(...first);
+    for (const p of points.slice(1)) this.pointerMove(...p);
+    return this.pointerUp(...last);
+  }
+
+  click(x: number, y: number): this {
+    return this.pointerDown(x, y).pointerUp(x, y);
+  }
+
+  /** "b", "Ctrl+Shift+z", "[". */
+  key(combination: string, repeat = false): this {
+    const input = keyOf(combination, repeat);
+    this.editor.keyDown(input);
+    this.editor.keyUp(input);
+    return this;
+  }
+
+  hold(combination: string): this {
+    this.editor.keyDown(keyOf(combination, false));
+    return this;
+  }
+
+  /** Lets time pass, timers and promises included. */
+  async wait(milliseconds: number): Promise<void> {
+    await vi.advanceTimersByTimeAsync(milliseconds);
+  }
+
+  settle(): Promise<void> {
+    return this.wait(0);
+  }
+
+  get saves(): SentRequest[] {
+    return this.network.of("PUT", /draft$/);
+  }
+
+  private sample(x: number, y: number, more: Partial<PointerSample>): PointerSample {
+    const point = this.editor.toScreen(mapPoint(x, y));
+    return { id: this.id, type: "mouse", point, pressure: 1, button: 0, shift: false, alt: false, ...more };
+  }
+}
+
+export function scores(probabilities: readonly number[]) {
+  const top = probabilities
+    .map((probability, c) => ({ class: c, name: classNames[c] ?? "", probability }))
+    .sort((a, b) => b.probability - a.probability);
+  return { probabilities, top, correct: top[0]?.class === 0, milliseconds: 2 };
+}
+
+function keyOf(combination: string, repeat: boolean): KeyInput {
+  const parts = combination.split(/\+(?=.)/);
+  const key = parts.pop()!;
+  const codes: Record<string, string> = { "[": "BracketLeft", "{": "BracketLeft", "]": "BracketRight", "}": "BracketRight" };
+  return {
+    key, code: codes[key] ?? "", repeat,
+    ctrl: parts.includes("Ctrl"), shift: parts.includes("Shift"), alt: parts.includes("Alt"),
+  };
+}
+
+export const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);

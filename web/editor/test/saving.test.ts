@@ -1,0 +1,258 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { fromWire, sameBits, type WireMap } from "../src/grid.ts";
+import { MemoryStorage, savedEdit, TestEditor, type SentRequest } from "./editor.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const mapOf = (r: SentRequest): WireMap => JSON.parse(JSON.stringify(r.body["map"])) as WireMap;
+const zeros: WireMap = { h: 14, w: 14, values: new Array<number>(196).fill(0) };
+const kind = (t: TestEditor) => t.desk.saveState.kind;
+
+/** Saves wait until a test answers them. */
+async function slow(): Promise<TestEditor> {
+  const t = await new TestEditor().open();
+  t.network.on("PUT", /draft$/, () => "wait");
+  return t;
+}
+
+describe("autosave", () => {
+  it("saves at a stroke's end, made from the revision it knows", async () => {
+    const t = await new TestEditor().open();
+    expect(kind(t)).toBe("untouched");
+    t.pointerDown(3, 3).pointerMove(6, 6);
+    await t.wait(3000);
+    expect(t.saves.length).toBe(0); // not in the middle of a stroke
+    t.pointerUp(6, 6);
+    await t.wait(300);
+    expect(t.saves.length).toBe(1);
+    expect(t.saves[0]!.body).toMatchObject({ base_revision: 0, source: "painted" });
+    expect(sameBits(fromWire(mapOf(t.saves[0]!)), t.values)).toBe(true);
+    expect(kind(t)).toBe("saved");
+    t.click(9, 9);
+    await t.wait(300);
+    expect(t.saves[1]!.body["base_revision"]).toBe(1);
+  });
+
+  it("has never two saves under way, and takes strokes made meanwhile along in one", async () => {
+    const t = await slow();
+    t.click(3, 3);
+    await t.wait(300);
+    t.click(5, 5);
+    await t.wait(1000);
+    t.click(7, 7);
+    await t.wait(5000);
+    expect(t.saves.length).toBe(1);
+    await t.saves[0]!.reply(200, savedEdit(1, mapOf(t.saves[0]!)));
+    await t.wait(300);
+    expect(t.saves.length).toBe(2);
+    expect(t.saves[1]!.body["base_revision"]).toBe(1);
+    expect(sameBits(fromWire(mapOf(t.saves[1]!)), t.values)).toBe(true);
+    await t.saves[1]!.reply(200, savedEdit(2, mapOf(t.saves[1]!)));
+    expect(kind(t)).toBe("saved");
+    expect(t.desk.autosave!.dirty).toBe(false);
+  });
+
+  it("says where an edit came from", async () => {
+    const t = await new TestEditor().open();
+    t.click(3, 3).click(5, 5).key("e").click(3, 3);
+    await t.wait(400);
+    expect(t.saves[0]!.body["provenance"]).toMatchObject({
+      version_id: 5, model_hash: "ab", source_map: "model", strokes: { Brush: 2, Erase: 1 },
+    });
+  });
+
+  it("keeps trying while it is offline, waits longer each time, and goes on at once when the connection is back", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("PUT", /draft$/, () => "drop");
+    t.click(3, 3);
+    await t.wait(300);
+    expect(kind(t)).toBe("offline");
+    await t.wait(60_000);
+    const tries = t.saves.length;
+    expect(tries).toBeGreaterThan(4);
+    expect(tries).toBeLessThan(9);
+    t.click(6, 6);
+    expect(kind(t)).toBe("offline");
+    t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, mapOf(r))]);
+    t.desk.online();
+    await t.wait(10);
+    expect(kind(t)).toBe("saved");
+    expect(sameBits(fromWire(mapOf(t.saves.at(-1)!)), t.values)).toBe(true);
+  });
+
+  it("treats a server that is away for a moment as offline", async () => {
+    const t = await new TestEditor().open();
+    let answers = 0;
+    t.network.on("PUT", /draft$/, (r) => (++answers < 3 ? [503, { title: "Away" }] : [200, savedEdit(1, mapOf(r))]));
+    t.click(3, 3);
+    await t.wait(300);
+    expect(kind(t)).toBe("offline");
+    await t.wait(4000);
+    expect(kind(t)).toBe("saved");
+  });
+
+  it("overwrites nothing in a conflict, and lets the person choose their own", async () => {
+    const t = await new TestEditor().open();
+    const other = savedEdit(4, { ...zeros, values: zeros.values.map(() => 0.5) });
+    t.network.on("PUT", /draft$/, (r) => (r.body["base_revision"] === 4 ? [200, savedEdit(5, mapOf(r))] : [409, { title: "Stale", current: other }]));
+    t.click(3, 3);
+    await t.wait(300);
+    expect(kind(t)).toBe("conflict");
+    const mine = t.values.slice();
+    t.click(9, 9);
+    await t.wait(60_000);
+    expect(t.saves.length).toBe(1);
+    t.desk.resolve("mine");
+    await t.wait(300);
+    expect(kind(t)).toBe("saved");
+    expect(t.saves[1]!.body["base_revision"]).toBe(4);
+    expect(sameBits(t.values, mine)).toBe(false); // the stroke made meanwhile is in it, too
+    expect(sameBits(fromWire(mapOf(t.saves[1]!)), t.values)).toBe(true);
+  });
+
+  it("takes the other version as a step that can be undone", async () => {
+    const t = await new TestEditor().open();
+    const other = savedEdit(4, { ...zeros, values: zeros.values.map(() => 0.5) });
+    t.network.on("PUT", /draft$/, (r) => (r.body["base_revision"] === 4 ? [200, savedEdit(5, mapOf(r))] : [409, { title: "Stale", current: other }]));
+    t.click(3, 3);
+    await t.wait(300);
+    const mine = t.values.slice();
+    t.desk.resolve("theirs");
+    await t.wait(1000);
+    expect(kind(t)).toBe("saved");
+    expect(t.values.every((v) => v === 0.5)).toBe(true);
+    expect(t.saves.length).toBe(1);
+    t.key("Ctrl+z");
+    expect(sameBits(t.values, mine)).toBe(true);
+    await t.wait(300);
+    expect(t.saves[1]!.body["base_revision"]).toBe(4);
+  });
+
+  it("goes on from its own save when only the answer was lost", async () => {
+    const t = await new TestEditor().open();
+    let kept: WireMap | null = null;
+    t.network.on("PUT", /draft$/, (r) => {
+      if (!kept) {
+        kept = mapOf(r);
+        return "drop"; // stored, but nobody heard
+      }
+      return r.body["base_revision"] === 1 ? [200, savedEdit(2, mapOf(r))] : [409, { title: "Stale", current: savedEdit(1, kept) }];
+    });
+    t.click(3, 3);
+    await t.wait(5000);
+    expect(kind(t)).toBe("saved");
+    expect(t.desk.autosave!.revision).toBe(2);
+  });
+
+  it("says when the lease is gone, keeps the strokes, and saves them once the task is taken again", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("PUT", /draft$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Ben" }]);
+    t.click(3, 3);
+    await t.wait(300);
+    expect(t.desk.saveState).toMatchObject({ kind: "lost", message: "task 1 is being edited by Ben" });
+    t.click(6, 6);
+    await t.wait(10_000);
+    expect(t.saves.length).toBe(1);
+    t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, mapOf(r))]);
+    t.network.on("POST", /claim$/, () => [200, t.desk.detail]);
+    await t.desk.takeAgain();
+    await t.wait(300);
+    expect(kind(t)).toBe("saved");
+  });
+
+  it("does not repeat a save that is refused", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("PUT", /draft$/, () => [422, { title: "Invalid", detail: "values: row 0 is 2" }]);
+    t.click(3, 3);
+    await t.wait(60_000);
+    expect(t.saves.length).toBe(1);
+    expect(t.desk.saveState).toMatchObject({ kind: "refused", message: "values: row 0 is 2" });
+  });
+
+  it("sends what is unsaved when the page goes away", async () => {
+    const t = await new TestEditor().open();
+    t.click(3, 3);
+    t.desk.hidden();
+    expect(t.saves.length).toBe(1);
+    await t.wait(0);
+    expect(kind(t)).toBe("saved");
+  });
+});
+
+describe("journal", () => {
+  it("brings strokes back that the server never got, undo included", async () => {
+    const storage = new MemoryStorage();
+    const t = await new TestEditor(storage).open();
+    t.network.on("PUT", /draft$/, () => "drop");
+    t.click(3, 3).click(6, 6).click(9, 9);
+    // No time passes: the browser crashes before the first save was even tried.
+    const again = new TestEditor(storage);
+    await again.open();
+    expect(sameBits(again.values, t.values)).toBe(true);
+    expect(again.notices).toContain("Strokes that had not been saved are back");
+    await again.wait(500);
+    expect(again.saves[0]!.body["base_revision"]).toBe(0);
+    for (let i = 0; i < 3; i++) again.key("Ctrl+z");
+    expect(again.values.every((v) => v === 0)).toBe(true);
+  });
+
+  it("forgets what the server has acknowledged", async () => {
+    const storage = new MemoryStorage();
+    const t = await new TestEditor(storage).open();
+    t.click(3, 3);
+    expect(storage.items.has("abn-editor/journal/1")).toBe(true);
+    await t.wait(500);
+    expect(storage.items.has("abn-editor/journal/1")).toBe(false);
+  });
+
+  it("goes on from a save whose answer was lost in the crash", async () => {
+    const storage = new MemoryStorage();
+    const t = await new TestEditor(storage).open();
+    t.network.on("PUT", /draft$/, () => "wait");
+    t.click(3, 3);
+    await t.wait(300);
+    const arrived = mapOf(t.saves[0]!);
+    t.click(9, 9); // and this one did not arrive
+    const again = await new TestEditor(storage).open(14, undefined, { edit: savedEdit(1, arrived) });
+    expect(again.desk.saveState.kind).not.toBe("conflict");
+    expect(sameBits(again.values, t.values)).toBe(true);
+    await again.wait(500);
+    expect(again.saves[0]!.body["base_revision"]).toBe(1);
+  });
+
+  it("asks when the server has moved on", async () => {
+    const storage = new MemoryStorage();
+    const t = await new TestEditor(storage).open();
+    t.click(3, 3);
+    const other = savedEdit(3, { ...zeros, values: zeros.values.map(() => 0.25) });
+    const again = await new TestEditor(storage).open(14, undefined, { edit: other });
+    expect(again.desk.saveState.kind).toBe("conflict");
+    expect(sameBits(again.values, t.values)).toBe(true);
+    again.desk.resolve("theirs");
+    await again.wait(500);
+    expect(again.values.every((v) => v === 0.25)).toBe(true);
+    expect(again.saves.length).toBe(0);
+  });
+
+  it("is nobody else's", async () => {
+    const storage = new MemoryStorage();
+    const t = await new TestEditor(storage).open();
+    t.click(3, 3);
+    const lease = { user_id: 8, user_name: "Ben", expires_at: "", mine: true };
+    const again = await new TestEditor(storage).open(14, undefined, { lease });
+    expect(again.values.every((v) => v === 0)).toBe(true);
+  });
+
+  it("gives up undo before the map where storage is small, and says so where there is none", async () => {
+    const storage = new MemoryStorage(1800);
+    const t = await new TestEditor(storage).open();
+    for (let i = 0; i < 30; i++) t.click(i % 14, (i * 5) % 14);
+    const again = await new TestEditor(storage).open();
+    expect(sameBits(again.values, t.values)).toBe(true);
+    const none = await new TestEditor(new MemoryStorage(10)).open();
+    none.network.on("PUT", /draft$/, () => "drop");
+    none.click(3, 3);
+    expect(none.desk.wouldLose).toBe(true);
+  });
+});
