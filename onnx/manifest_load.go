@@ -21,7 +21,9 @@ var ErrManifest = errors.New("manifest")
 // ManifestError names the field of a manifest that is wrong.
 type ManifestError struct{ Field, Reason string }
 
-func (e *ManifestError) Error() string { return fmt.Sprintf("%v: %s: %s", ErrManifest, e.Field, e.Reason) }
+func (e *ManifestError) Error() string {
+	return fmt.Sprintf("%v: %s: %s", ErrManifest, e.Field, e.Reason)
+}
 
 // Unwrap makes errors.Is(err, ErrManifest) hold.
 func (e *ManifestError) Unwrap() error { return ErrManifest }
@@ -102,9 +104,6 @@ func ParseManifest(data []byte) (Manifest, error) {
 	m.Channels = cmp.Or(m.Channels, "RGB")
 	if err := m.Validate(); err != nil {
 		return Manifest{}, err
-	}
-	if m.Names != nil && m.Names.Size == nil {
-		m.Names.Size = &m.Crop
 	}
 	return m, nil
 }
