@@ -18,5 +18,5 @@
 //	evaluate.go     accuracy, worst group, attention inside the mask
 //	bootstrap.go    paired intervals
 //	round.go        candidate and control, and what the maps were worth
-//	architecture.go residual ABNs from scratch
+//	architecture*.go  residual ABNs from scratch, by name
 package trainer
