@@ -46,12 +46,15 @@ func (s *Store) SetClasses(ctx context.Context, projectID int64, classes []annot
 			return err
 		}
 		old, err := tx.classes(ctx, projectID)
-		if err != nil || sameClasses(old, classes) {
+		if err != nil || slices.Equal(old, classes) {
 			return err
 		}
 		versions, err := one(ctx, tx, pgx.RowTo[int], `SELECT count(*) FROM versions WHERE project_id = $1`, projectID)
 		if err != nil {
 			return err
+		}
+		if versions > 0 && sameKeys(old, classes) {
+			return nil // a round's model may spell the names in its own way
 		}
 		if versions > 0 {
 			return &annotator.ValidationError{Field: "classes", Message: fmt.Sprintf(
@@ -128,7 +131,7 @@ func loosely(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
 
-func sameClasses(a, b []annotator.Class) bool {
+func sameKeys(a, b []annotator.Class) bool {
 	return slices.EqualFunc(a, b, func(x, y annotator.Class) bool { return x.Key == y.Key })
 }
 

@@ -63,7 +63,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 		}
 		return p, err
 	}, `
-		SELECT `+projectColumns+`,
+		SELECT p.id, p.slug, p.name, p.description, p.created_at,
 			(SELECT count(*) FROM images i WHERE i.project_id = p.id),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
@@ -71,7 +71,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
 			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan'))
-		FROM projects p WHERE $1 = '' OR slug = $1 ORDER BY lower(name), id`, slug)
+		FROM projects p WHERE $1 = '' OR slug = $1 ORDER BY lower(p.name), p.id`, slug)
 	for i := range all {
 		if err != nil {
 			break

@@ -1,0 +1,145 @@
+package annotator_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+func TestPeople(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	u, err := w.Service.CreateUser(ctx, annotator.System, annotator.NewUser{Email: "eve@example.org", Name: " Eve ", Password: "long enough", Role: annotator.RoleAnnotator})
+	if err != nil || u.Name != "Eve" {
+		t.Fatalf("CreateUser = %+v, %v", u, err)
+	}
+	if got, err := w.Service.SignIn(ctx, "EVE@example.org ", "long enough"); err != nil || got.ID != u.ID || got.LastSeenAt == nil {
+		t.Errorf("SignIn = %+v, %v", got, err)
+	}
+	for _, wrong := range [][2]string{{"eve@example.org", "long enougH"}, {"eve@example.org", ""}, {"nobody@example.org", "long enough"}, {"eve@example.org", strings.Repeat("x", 201)}} {
+		if _, err := w.Service.SignIn(ctx, wrong[0], wrong[1]); !errors.Is(err, annotator.ErrUnauthorized) {
+			t.Errorf("SignIn(%q) = %v, want ErrUnauthorized", wrong, err)
+		}
+	}
+	token, err := w.Service.CreateToken(ctx, u, "laptop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Service.UserByToken(ctx, token); err != nil || got.ID != u.ID {
+		t.Errorf("UserByToken = %+v, %v", got, err)
+	}
+	if _, err := w.Service.UserByToken(ctx, token+"x"); !errors.Is(err, annotator.ErrUnauthorized) {
+		t.Errorf("a wrong token: %v", err)
+	}
+	password, disabled := "another password", true
+	if _, err := w.Service.ChangeUser(ctx, u, u.ID, annotator.UserChange{Password: &password}); err != nil {
+		t.Errorf("changing one's own password: %v", err)
+	}
+	if _, err := w.Service.SignIn(ctx, "eve@example.org", password); err != nil {
+		t.Errorf("signing in with it: %v", err)
+	}
+	if _, err := w.Service.ChangeUser(ctx, w.Admin, u.ID, annotator.UserChange{Disabled: &disabled}); err != nil {
+		t.Fatal(err)
+	}
+	for name, check := range map[string]func() error{
+		"password": func() error { _, err := w.Service.SignIn(ctx, "eve@example.org", password); return err },
+		"session":  func() error { _, err := w.Service.UserByID(ctx, u.ID); return err },
+		"token":    func() error { _, err := w.Service.UserByToken(ctx, token); return err },
+	} {
+		if err := check(); !errors.Is(err, annotator.ErrUnauthorized) {
+			t.Errorf("a disabled person's %s: %v, want ErrUnauthorized", name, err)
+		}
+	}
+}
+
+func TestCreateUserChecksItsFields(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	good := annotator.NewUser{Email: "new@example.org", Name: "New", Password: "0123456789", Role: annotator.RoleReviewer}
+	for field, change := range map[string]func(*annotator.NewUser){
+		"email":    func(u *annotator.NewUser) { u.Email = "New <new@example.org>" },
+		"name":     func(u *annotator.NewUser) { u.Name = " " },
+		"password": func(u *annotator.NewUser) { u.Password = "012345678" },
+		"role":     func(u *annotator.NewUser) { u.Role = "owner" },
+	} {
+		u := good
+		change(&u)
+		var invalid *annotator.ValidationError
+		if _, err := w.Service.CreateUser(t.Context(), w.Admin, u); !errors.As(err, &invalid) || invalid.Field != field {
+			t.Errorf("a wrong %s: %v", field, err)
+		}
+	}
+	taken := good
+	taken.Email = "ADA@example.org"
+	var invalid *annotator.ValidationError
+	if _, err := w.Service.CreateUser(t.Context(), w.Admin, taken); !errors.As(err, &invalid) || invalid.Field != "email" {
+		t.Errorf("a taken address: %v", err)
+	}
+}
+
+func TestTheLastAdminStays(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	role, disabled := annotator.RoleReviewer, true
+	for _, c := range []annotator.UserChange{{Role: &role}, {Disabled: &disabled}} {
+		if _, err := w.Service.ChangeUser(ctx, w.Admin, w.Admin.ID, c); !errors.Is(err, annotator.ErrConflict) {
+			t.Errorf("ChangeUser(%+v) of the last admin = %v, want ErrConflict", c, err)
+		}
+	}
+	admin := annotator.RoleAdmin
+	if _, err := w.Service.ChangeUser(ctx, w.Admin, w.Ada.ID, annotator.UserChange{Role: &admin}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.ChangeUser(ctx, w.Admin, w.Admin.ID, annotator.UserChange{Role: &role}); err != nil {
+		t.Errorf("one of two admins steps down: %v", err)
+	}
+}
+
+// Every method asks for a role, and says so to whoever lacks it.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	s := w.Service
+	only := func(_ any, err error) error { return err }
+	for name, c := range map[string]struct {
+		needs annotator.Role
+		call  func(annotator.User) error
+	}{
+		"Users":         {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Users(ctx, u)) }},
+		"CreateUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
+		"ChangeUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
+		"CreateProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
+		"StartRound": {annotator.RoleAdmin, func(u annotator.User) error {
+			return only(s.StartRound(ctx, u, "birds", annotator.RoundSettings{}, ""))
+		}},
+		"CancelRound":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CancelRound(ctx, u, 1)) }},
+		"ActivateVersion": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID)) }},
+		"StartScan":       {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
+		"Review":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
+		"NextReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
+		"Reopen":          {annotator.RoleReviewer, func(u annotator.User) error { return s.Reopen(ctx, u, 1) }},
+		"Projects":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Projects(ctx, u)) }},
+		"NextTask":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.NextTask(ctx, u, "birds")) }},
+		"Tasks":           {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Tasks(ctx, u, annotator.TaskFilter{Project: "birds"})) }},
+		"SaveDraft":       {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.SaveDraft(ctx, u, 1, annotator.Draft{})) }},
+		"Versions":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Versions(ctx, u, "birds")) }},
+	} {
+		if err := c.call(annotator.User{}); !errors.Is(err, annotator.ErrUnauthorized) {
+			t.Errorf("%s by nobody: %v, want ErrUnauthorized", name, err)
+		}
+		for _, who := range []annotator.User{w.Ada, w.Reviewer} {
+			err := c.call(who)
+			if !who.Role.May(c.needs) && !errors.Is(err, annotator.ErrForbidden) {
+				t.Errorf("%s by %s: %v, want ErrForbidden", name, who.Role, err)
+			}
+			if who.Role.May(c.needs) && errors.Is(err, annotator.ErrForbidden) {
+				t.Errorf("%s by %s is forbidden", name, who.Role)
+			}
+		}
+	}
+}

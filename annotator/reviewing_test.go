@@ -1,0 +1,148 @@
+package annotator_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+func TestReviewIsSomebodyElses(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.submitted(w.Reviewer) // reviewers paint, too
+	if _, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""); !errors.Is(err, annotator.ErrForbidden) {
+		t.Errorf("an author approving: %v, want ErrForbidden", err)
+	}
+	if _, err := w.Service.Review(ctx, w.Ada, d.Edit.ID, annotator.VerdictApprove, ""); !errors.Is(err, annotator.ErrForbidden) {
+		t.Errorf("an annotator approving: %v, want ErrForbidden", err)
+	}
+	if _, err := w.Service.NextReview(ctx, w.Reviewer, "birds", 0); !errors.Is(err, annotator.ErrNoTask) {
+		t.Errorf("the author's next review: %v, want ErrNoTask", err)
+	}
+	next, err := w.Service.NextReview(ctx, w.Admin, "birds", 0)
+	if err != nil || next.ID != d.ID {
+		t.Fatalf("the admin's next review: %d, %v", next.ID, err)
+	}
+	if _, err := w.Service.NextReview(ctx, w.Admin, "birds", next.ID); !errors.Is(err, annotator.ErrNoTask) {
+		t.Errorf("the review after the last: %v, want ErrNoTask", err)
+	}
+	if got, err := w.Service.Review(ctx, w.Admin, d.Edit.ID, annotator.VerdictApprove, ""); err != nil || got.State != annotator.TaskApproved {
+		t.Errorf("the admin approving: %s, %v", got.State, err)
+	}
+	if _, err := w.Service.Review(ctx, w.Admin, d.Edit.ID, annotator.VerdictReject, "late"); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("a second verdict: %v, want ErrConflict", err)
+	}
+}
+
+// Who paints a map, gives the task back and lets another submit it unchanged does not review it.
+func TestReviewOfAHandedOnMap(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.next(w.Reviewer)
+	w.save(w.Reviewer, d.ID, 0, 0.75)
+	if err := w.Service.Release(ctx, w.Reviewer, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := w.Service.ClaimTask(ctx, w.Ada, d.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Service.Submit(ctx, w.Ada, d.ID, taken.Edit.Revision)
+	if err != nil || got.Edit.AuthorID != w.Ada.ID || got.Edit.Revision != 2 {
+		t.Fatalf("Ada's submission: %+v, %v; want a revision of her own", got.Edit, err)
+	}
+	if _, err := w.Service.Review(ctx, w.Reviewer, got.Edit.ID, annotator.VerdictApprove, ""); !errors.Is(err, annotator.ErrForbidden) {
+		t.Errorf("its painter approving: %v, want ErrForbidden", err)
+	}
+	if _, err := w.Service.NextReview(ctx, w.Reviewer, "birds", 0); !errors.Is(err, annotator.ErrNoTask) {
+		t.Errorf("its painter's next review: %v, want ErrNoTask", err)
+	}
+}
+
+func TestRejectionGoesBackToItsAuthor(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.submitted(w.Ada)
+	var invalid *annotator.ValidationError
+	if _, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictReject, " "); !errors.As(err, &invalid) || invalid.Field != "comment" {
+		t.Errorf("a rejection without a comment: %v", err)
+	}
+	back, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictReject, "Leave the branch out.")
+	if err != nil || back.State != annotator.TaskChangesRequested || len(back.Reviews) != 1 || back.Reviews[0].Comment != "Leave the branch out." {
+		t.Fatalf("rejected: %s, %+v, %v", back.State, back.Reviews, err)
+	}
+	var held *annotator.LeaseError
+	if _, err := w.Service.ClaimTask(ctx, w.Bob, d.ID); !errors.As(err, &held) || held.Holder != "Ada" {
+		t.Errorf("Bob claiming Ada's: %v", err)
+	}
+	w.next(w.Bob) // takes another one
+	mend := w.next(w.Ada)
+	if mend.ID != d.ID {
+		t.Fatalf("Ada's next task is %d, want the returned one, %d", mend.ID, d.ID)
+	}
+	if _, err := w.Service.Submit(ctx, w.Ada, mend.ID, 1); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("submitting the rejected revision again: %v, want ErrConflict", err)
+	}
+	// Its lease ends and it is still hers.
+	w.Clock.Add(annotator.LeaseDuration)
+	if _, err := w.Service.ClaimTask(ctx, w.Bob, d.ID); !errors.As(err, &held) {
+		t.Errorf("Bob claiming Ada's after her lease: %v", err)
+	}
+	if again := w.next(w.Ada); again.ID != d.ID {
+		t.Errorf("after her lease Ada gets %d, want %d", again.ID, d.ID)
+	}
+	e := w.save(w.Ada, d.ID, 1, 0.9)
+	if _, err := w.Service.Submit(ctx, w.Ada, d.ID, e.Revision); err != nil {
+		t.Fatal(err)
+	}
+	done, err := w.Service.Review(ctx, w.Reviewer, e.ID, annotator.VerdictApprove, "")
+	if err != nil || done.State != annotator.TaskApproved || done.Returned || len(done.Reviews) != 2 {
+		t.Errorf("approved: %+v, %v", done.Task, err)
+	}
+}
+
+func TestAReturnedTaskCanBeReopened(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.submitted(w.Ada)
+	if _, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictReject, "no"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Service.Reopen(ctx, w.Reviewer, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Service.ClaimTask(ctx, w.Bob, d.ID); err != nil || got.Edit.Revision != 1 {
+		t.Errorf("Bob claiming it: %v", err)
+	}
+}
+
+func TestAuditTellsOfEveryStep(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.approved()
+	entries, err := w.Service.Audit(t.Context(), w.Ada, "birds", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var actions []string
+	for _, e := range entries {
+		actions = append(actions, e.Actor+" "+e.Action)
+	}
+	want := []string{"Rose edit.approve", "Ada edit.submit", "Ada task.lease", "Grace project.create"}
+	if len(actions) != len(want) {
+		t.Fatalf("the trail is %q, want %q", actions, want)
+	}
+	for i := range want {
+		if actions[i] != want[i] {
+			t.Errorf("line %d: %q, want %q", i, actions[i], want[i])
+		}
+	}
+	if older, err := w.Service.Audit(t.Context(), w.Ada, "birds", entries[1].ID); err != nil || len(older) != 2 {
+		t.Errorf("the older half: %d lines, %v", len(older), err)
+	}
+}

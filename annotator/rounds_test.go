@@ -1,0 +1,191 @@
+package annotator_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+func TestStartRound(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	var invalid *annotator.ValidationError
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.RoundSettings{}, ""); !errors.As(err, &invalid) || invalid.Field != "edits" {
+		t.Errorf("without an approved edit: %v", err)
+	}
+	w.approved()
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.RoundSettings{Gamma: -1}, ""); !errors.As(err, &invalid) || invalid.Field != "gamma" {
+		t.Errorf("a negative gamma: %v", err)
+	}
+	defaults, edits, err := w.Service.RoundDefaults(ctx, w.Ada, "birds")
+	if err != nil || edits != 1 || defaults.Validate() != nil {
+		t.Errorf("RoundDefaults = %+v, %d, %v", defaults, edits, err)
+	}
+	// The same request three times at once is one round.
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	ids := map[int64]bool{}
+	for range 3 {
+		all.Go(func() {
+			r, err := w.Service.StartRound(ctx, w.Admin, "birds", defaults, "key-1")
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			ids[r.ID] = true
+		})
+	}
+	all.Wait()
+	if len(ids) != 1 {
+		t.Fatalf("one key started %d rounds", len(ids))
+	}
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", defaults, "key-2"); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("a second round meanwhile: %v, want ErrConflict", err)
+	}
+	rounds, err := w.Service.Rounds(ctx, w.Ada, "birds")
+	if err != nil || len(rounds) != 1 || rounds[0].State != annotator.RoundQueued || rounds[0].Edits != 1 || rounds[0].Images != 6 || rounds[0].StartedBy != "Grace" {
+		t.Errorf("Rounds = %+v, %v; want one queued with 1 edit of 6 images", rounds, err)
+	}
+	p, err := w.Service.Project(ctx, w.Ada, "birds")
+	if err != nil || p.RunningRound == nil || p.ApprovedEdits != 1 || p.OpenTasks != 7 || p.ActiveVersion == nil {
+		t.Errorf("Project = %+v, %v", p, err)
+	}
+}
+
+func TestCancelQueuedRound(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	w.approved()
+	r, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err = w.Service.CancelRound(ctx, w.Admin, r.ID); err != nil || r.State != annotator.RoundCancelled {
+		t.Fatalf("CancelRound = %s, %v", r.State, err)
+	}
+	if _, err = w.Service.CancelRound(ctx, w.Admin, r.ID); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("cancelling it again: %v, want ErrConflict", err)
+	}
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""); err != nil {
+		t.Errorf("the next round: %v", err)
+	}
+	jobs, err := w.Service.Jobs(ctx, w.Ada, "birds")
+	if err != nil || len(jobs) < 2 || jobs[0].State != "queued" || jobs[1].State != "cancelled" {
+		t.Errorf("jobs %+v, %v", jobs, err)
+	}
+}
+
+func TestRoundEventsWaitForNews(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	w.approved()
+	r, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := w.Service.RoundEvents(ctx, w.Ada, r.ID, 0)
+	if err != nil || len(events) != 1 || events[0].Round == nil || events[0].Round.State != annotator.RoundQueued {
+		t.Fatalf("the first events: %+v, %v", events, err)
+	}
+	last := events[0].ID
+
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if _, err := w.Service.RoundEvents(short, w.Ada, r.ID, last); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting for nothing: %v, want the context's end", err)
+	}
+
+	type answer struct {
+		events []annotator.RoundEvent
+		err    error
+	}
+	answers := make(chan answer)
+	go func() {
+		events, err := w.Service.RoundEvents(ctx, w.Ada, r.ID, last)
+		answers <- answer{events, err}
+	}()
+	claim, _, err := w.Store.ClaimRound(ctx, r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := <-answers
+	if got.err != nil || len(got.events) != 1 || got.events[0].Round.State != annotator.RoundTraining {
+		t.Fatalf("after the claim: %+v, %v", got.events, got.err)
+	}
+	last = got.events[0].ID
+	if err := w.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 10, LossMap: 0.5}, {Arm: annotator.ArmControl, Step: 10}}); err != nil {
+		t.Fatal(err)
+	}
+	events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, last)
+	if err != nil || len(events) != 2 || events[0].Point == nil || events[0].Point.LossMap != 0.5 {
+		t.Fatalf("the points: %+v, %v", events, err)
+	}
+	if err := w.Store.FailRound(ctx, claim, "the disk is full"); err != nil {
+		t.Fatal(err)
+	}
+	events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, events[1].ID)
+	if err != nil || len(events) != 1 || events[0].Round.Error != "the disk is full" {
+		t.Fatalf("the end: %+v, %v", events, err)
+	}
+	if events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, events[0].ID); err != nil || len(events) != 0 {
+		t.Errorf("after the end: %+v, %v; want none", events, err)
+	}
+	if _, err := w.Service.RoundEvents(ctx, w.Ada, 4711, 0); !errors.Is(err, annotator.ErrNotFound) {
+		t.Errorf("events of no round: %v", err)
+	}
+}
+
+func TestActivateAndRollBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	untouched := w.next(w.Bob)
+	if err := w.Service.Release(ctx, w.Bob, untouched.ID); err != nil {
+		t.Fatal(err)
+	}
+	painted := w.submitted(w.Ada)
+	second, err := w.Store.AddVersion(ctx, w.Project.ID, pgtest.NewVersion(1))
+	if err != nil || second.State != annotator.VersionCandidate || second.Number != 2 {
+		t.Fatalf("the second version: %+v, %v", second, err)
+	}
+	v, err := w.Service.ActivateVersion(ctx, w.Admin, second.ID)
+	if err != nil || v.State != annotator.VersionActive || v.ActivatedAt == nil {
+		t.Fatalf("ActivateVersion = %+v, %v", v, err)
+	}
+	jobs, err := w.Service.Jobs(ctx, w.Ada, "birds")
+	if err != nil || jobs[0].Kind != annotator.JobScan || jobs[0].State != "queued" || jobs[0].Total != 12 {
+		t.Errorf("the scan: %+v, %v", jobs[0], err)
+	}
+	if err := w.Scan(ctx, second.ID); err != nil {
+		t.Fatal(err)
+	}
+	page, err := w.Service.Tasks(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
+	if err != nil || page.Total != 8 {
+		t.Fatalf("%d tasks after the scan, %v; want 8", page.Total, err)
+	}
+	for _, c := range page.Tasks {
+		if want := second.ID; c.ID == painted.ID {
+			if c.VersionID != w.Version.ID || c.State != annotator.TaskSubmitted {
+				t.Errorf("the painted task became %+v", c.Task)
+			}
+		} else if c.VersionID != want {
+			t.Errorf("task %d is of version %d, want %d", c.ID, c.VersionID, want)
+		}
+	}
+	if v, err = w.Service.ActivateVersion(ctx, w.Admin, w.Version.ID); err != nil || v.State != annotator.VersionActive {
+		t.Fatalf("rolling back: %+v, %v", v, err)
+	}
+	versions, err := w.Service.Versions(ctx, w.Ada, "birds")
+	if err != nil || len(versions) != 2 || versions[1].State != annotator.VersionArchived || versions[0].Scanned != 12 {
+		t.Errorf("versions %+v, %v", versions, err)
+	}
+}
