@@ -1,5 +1,5 @@
 // What the editor reads of the studio's API: the parts of TaskDetail, Edit and Scores that it uses.
-// The generated schema.d.ts has all of it; test/schema.test.ts checks that the two agree.
+// The generated schema.d.ts has all of it; test/schema.ts checks that the two agree.
 
 import type { Source } from "../history.ts";
 import type { WireMap } from "../grid.ts";

@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { savedEdit, task, TestEditor } from "./editor.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+const zeros = new Array<number>(196).fill(0);
+
+describe("the desk", () => {
+  it("submits the last revision once everything is saved, and opens the next task", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
+    t.network.on("POST", /next$/, () => [200, task(2, zeros, 14)]);
+    t.click(3, 3);
+    void t.desk.submit(); // before the autosave had its turn
+    await t.wait(100);
+    const order = t.network.sent.filter((r) => /draft|submit|next/.test(r.path)).map((r) => r.path);
+    expect(order).toEqual(["/tasks/1/draft", "/tasks/1/submit", "/projects/birds/tasks/next"]);
+    expect(t.network.of("POST", /submit$/)[0]!.body).toEqual({ revision: 1 });
+    expect(t.desk.detail!.id).toBe(2);
+    expect(t.desk.phase.kind).toBe("working");
+    expect(t.history.steps.length).toBe(0);
+    t.click(5, 5);
+    await t.wait(300);
+    expect(t.saves.at(-1)!.path).toBe("/tasks/2/draft");
+    expect(t.saves.at(-1)!.body["base_revision"]).toBe(0);
+  });
+
+  it("does not submit what could not be saved", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("PUT", /draft$/, () => "drop");
+    t.click(3, 3);
+    await Promise.all([t.desk.submit(), t.wait(100)]);
+    expect(t.network.of("POST", /submit$/).length).toBe(0);
+    expect(t.desk.phase.kind).toBe("working");
+    expect(t.notices.at(-1)).toContain("kept here");
+  });
+
+  it("asks before it submits the model's own map, and says so to the server", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(0.4));
+    let asked = 0;
+    t.desk.on("untouched", () => asked++);
+    t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
+    t.network.on("POST", /next$/, () => [204]);
+    await t.desk.submit();
+    expect(asked).toBe(1);
+    expect(t.network.of("POST", /submit$/).length).toBe(0);
+    await Promise.all([t.desk.submitModels(), t.wait(100)]);
+    expect(t.saves[0]!.body["source"]).toBe("model");
+    expect(t.network.of("POST", /submit$/).length).toBe(1);
+  });
+
+  it("says when no task is waiting", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /skip$/, () => [204]);
+    t.network.on("POST", /next$/, () => [204]);
+    await Promise.all([t.desk.skip("The true class is wrong"), t.wait(100)]);
+    expect(t.network.of("POST", /skip$/)[0]!.body).toEqual({ reason: "The true class is wrong" });
+    expect(t.desk.phase.kind).toBe("empty");
+  });
+
+  it("goes back to work when the server refuses, with its reason", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /submit$/, () => [409, { title: "Conflict", detail: "revision 1 is stale" }]);
+    t.click(3, 3);
+    await Promise.all([t.desk.submit(), t.wait(100)]);
+    expect(t.desk.phase.kind).toBe("working");
+    expect(t.notices.at(-1)).toContain("revision 1 is stale");
+  });
+
+  it("takes an open task, and only shows one that somebody else has", async () => {
+    const t = new TestEditor();
+    t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
+    const { lease: _, ...open } = task(1, zeros, 14, { state: "open" });
+    await t.desk.open(open);
+    expect(t.desk.phase.kind).toBe("working");
+    t.network.on("POST", /claim$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Ben" }]);
+    await t.desk.open(open);
+    expect(t.desk.phase).toEqual({ kind: "reading", why: "task 1 is being edited by Ben" });
+  });
+
+  it("opens the saved map, not the model's, and scores both", async () => {
+    const t = await new TestEditor().open(14, zeros, { edit: savedEdit(3, { h: 14, w: 14, values: zeros.map(() => 0.5) }) });
+    expect(t.values[0]).toBe(0.5);
+    await t.wait(100);
+    expect(t.network.of("POST", /score$/).length).toBe(2);
+    t.click(3, 3);
+    await t.wait(300);
+    expect(t.saves[0]!.body["base_revision"]).toBe(3);
+  });
+
+  it("renews the lease while somebody works, and lets it go when they do not", async () => {
+    const t = await new TestEditor().open();
+    const renewals = () => t.network.of("POST", /lease$/).length;
+    await t.wait(9 * 60_000);
+    expect(renewals()).toBe(2);
+    await t.wait(60 * 60_000);
+    expect(renewals()).toBe(2);
+    t.click(3, 3);
+    await t.wait(10);
+    expect(renewals()).toBe(3);
+  });
+});

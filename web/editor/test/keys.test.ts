@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { bindings } from "../src/input/keys.ts";
+import { Settings } from "../src/settings.ts";
+import { cellWords } from "../src/ui/status.ts";
+import { MemoryStorage, TestEditor } from "./editor.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe("keys", () => {
+  it("choose tools", async () => {
+    const t = await new TestEditor().open();
+    for (const [key, tool] of [["e", "eraser"], ["s", "smooth"], ["l", "lasso"], ["r", "box"], ["f", "flood"], ["B", "brush"]] as const) {
+      expect(t.key(key).editor.tool).toBe(tool);
+    }
+  });
+
+  it("set size, hardness and strength", async () => {
+    const e = await new TestEditor().open();
+    const s = e.editor.settings;
+    const size = s.get("size");
+    e.key("]");
+    expect(s.get("size")).toBeGreaterThan(size);
+    e.key("[").key("[");
+    expect(s.get("size")).toBeLessThan(size);
+    e.key("Shift+}");
+    expect(s.get("hardness")).toBeCloseTo(0.6);
+    e.key("Shift+{").key("Shift+{");
+    expect(s.get("hardness")).toBeCloseTo(0.4);
+    for (const [key, strength] of [["1", 0.1], ["7", 0.7], ["0", 1]] as const) {
+      e.key(key);
+      expect(s.get("strength")).toBe(strength);
+    }
+    e.key("x");
+    expect(s.get("strength")).toBe(0);
+    e.key("x");
+    expect(s.get("strength")).toBe(1);
+  });
+
+  it("switch views, and hold the model's map and the hand", async () => {
+    const t = await new TestEditor().open();
+    const s = t.editor.settings;
+    expect(t.key("v").editor.settings.get("view")).toBe("spotlight");
+    t.key("m");
+    expect(s.get("colorMap")).toBe("inferno");
+    t.key("g").key("d").key("w");
+    expect([s.get("grid"), t.editor.showDifference, t.editor.showWhole]).toEqual([true, true, true]);
+    t.hold("c");
+    expect(t.editor.showModel).toBe(true);
+    t.key("c");
+    expect(t.editor.showModel).toBe(false);
+    t.hold(" ");
+    expect(t.editor.tool).toBe("pan");
+    const x = t.editor.viewport.offsetX;
+    const at = t.editor.viewport;
+    t.editor.pointerDown({ id: 1, type: "mouse", point: { x: 100, y: 100 } as never, pressure: 1, button: 0, shift: false, alt: false });
+    t.editor.pointerUp({ id: 1, type: "mouse", point: { x: 140, y: 90 } as never, pressure: 1, button: 0, shift: false, alt: false });
+    expect(t.editor.viewport.offsetX - x).toBeCloseTo(40);
+    expect(t.history.steps.length).toBe(0);
+    t.key(" ");
+    expect(t.editor.tool).toBe("brush");
+    t.key("Ctrl+0");
+    expect(t.editor.viewport.scale).toBeCloseTo(at.scale, 0);
+  });
+
+  it("ask for submission, skip and help, and leave other keys alone", async () => {
+    const t = await new TestEditor().open();
+    const asked: string[] = [];
+    t.editor.on("command", (c) => asked.push(c));
+    t.key("Ctrl+Enter").key("Ctrl+ ").key("?");
+    expect(asked).toEqual(["submit", "skip", "help"]);
+    const input = { code: "", ctrl: true, shift: false, alt: false, repeat: false };
+    for (const key of ["b", "s", "1", "r", "p", "i"]) expect(t.editor.keyDown({ ...input, key })).toBe(false);
+    expect(t.editor.keyDown({ ...input, ctrl: false, key: "q" })).toBe(false);
+  });
+
+  it("are all in the help, none twice", () => {
+    const keys = bindings.map((b) => b.keys);
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
+describe("editing by keyboard", () => {
+  it("moves a cell cursor and changes one cell, a held key being one step", async () => {
+    const t = await new TestEditor().open();
+    t.key("ArrowRight"); // puts it in the middle
+    expect(t.editor.cell).toBe(7 * 14 + 7);
+    t.key("ArrowUp").key("ArrowLeft").key("Shift+ArrowLeft");
+    expect(t.editor.cell).toBe(6 * 14 + 2);
+    for (let i = 0; i < 9; i++) t.key("Shift+ArrowLeft").key("ArrowUp");
+    expect(t.editor.cell).toBe(0);
+    t.key("+");
+    expect(t.values[0]).toBe(Math.fround(0.05));
+    for (let i = 0; i < 25; i++) t.key("+", true);
+    expect(t.values[0]).toBe(1);
+    expect(t.history.steps.length).toBe(1);
+    t.key("Alt+-");
+    expect(t.values[0]).toBe(Math.fround(0.99));
+    expect(t.history.steps.length).toBe(2);
+    t.key("Ctrl+z").key("Ctrl+z");
+    expect(t.values[0]).toBe(0);
+  });
+
+  it("dabs on the cell, and a finger or mouse puts the cursor away", async () => {
+    const t = await new TestEditor().open();
+    t.key("ArrowUp").key("Enter");
+    expect(t.values[7 * 14 + 7]).toBeGreaterThan(0.5);
+    expect(t.history.steps.length).toBe(1);
+    t.click(2, 2);
+    expect(t.editor.cell).toBe(-1);
+  });
+
+  it("says row, column, value, what it was and the gain", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(Math.fround(0.31)));
+    t.key("ArrowUp");
+    t.editor.nudge(0.41, false);
+    expect(cellWords(t.desk, t.editor.cell)).toEqual({ place: "r 8 c 8", value: "0.72", was: "was 0.31", gain: "gain 1.72×" });
+    t.editor.nudge(-1, false);
+    expect(cellWords(t.desk, t.editor.cell).gain).toBe("gain 1.00× not amplified");
+    const m = await new TestEditor().open(14, undefined, { version: { id: 1, number: 1, model_hash: "", gain: "M" } });
+    expect(cellWords(m.desk, 0).gain).toBe("gain 0.00×");
+  });
+});
+
+describe("settings", () => {
+  it("are found again, and nonsense is not taken", () => {
+    const storage = new MemoryStorage();
+    const settings = new Settings(storage);
+    settings.set("size", 4.5);
+    settings.set("colorMap", "magma");
+    settings.set("hardness", 7);
+    settings.set("view", "upside down" as never);
+    const again = new Settings(storage);
+    expect([again.get("size"), again.get("colorMap"), again.get("hardness"), again.get("view")]).toEqual([4.5, "magma", 1, "smooth"]);
+    storage.setItem("abn-editor/settings", '{"size":"big","opacity":null,"mode":"explode"}');
+    expect(new Settings(storage).get("mode")).toBe("set");
+    storage.setItem("abn-editor/settings", "not json");
+    expect(new Settings(storage).get("size")).toBe(2.5);
+    expect(new Settings(null).get("strength")).toBe(1);
+  });
+});
