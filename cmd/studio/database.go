@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/postgres/embedded"
+)
+
+// storageFlags say where the studio's state is. Every command that needs it embeds them.
+type storageFlags struct {
+	DatabaseURL string `name:"database" env:"DATABASE_URL" placeholder:"URL" help:"PostgreSQL's address. Without one the studio runs a server of its own in the data folder."`
+	DataDir     string `name:"data" env:"STUDIO_DATA" type:"path" placeholder:"DIR" help:"Data folder (default: /var/lib/abn-studio for root, else ~/.local/share/abn-studio)."`
+	BlobURL     string `name:"blobs" env:"STUDIO_BLOBS" placeholder:"URL" help:"Where pictures and models are kept: a folder or s3://BUCKET?region=R (default: blobs in the data folder)."`
+	PGBin       string `name:"pg-bin" env:"STUDIO_PG_BIN" type:"path" placeholder:"DIR" help:"Folder of PostgreSQL's programs, for the studio's own server."`
+}
+
+// storage is the studio's open state: database and blobs.
+type storage struct {
+	Store *postgres.Store
+	Blobs *blob.Store
+	Data  string // the data folder
+	DSN   string // the database's address, for processes beside this one
+
+	server *embedded.Server // nil where another one serves
+}
+
+// open brings the database up, migrates it and opens the blobs. Where another studio runs on the data
+// folder, beside says to use that one's database server; a second server of pages is refused instead.
+func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
+	s := &storage{DSN: f.DatabaseURL}
+	var err error
+	if s.Data, err = f.dataDir(); err != nil {
+		return nil, err
+	}
+	if s.DSN == "" {
+		config := embedded.Config{DataDir: s.Data, BinDir: f.PGBin, Logger: log}
+		s.server, err = embedded.Start(ctx, config)
+		switch {
+		case err == nil:
+			s.DSN = s.server.DSN()
+		case errors.Is(err, embedded.ErrInUse) && beside:
+			if s.DSN, err = embedded.Attach(ctx, config); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, err
+		}
+	}
+	if err := s.connect(ctx, f.BlobURL, log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *storage) connect(ctx context.Context, blobs string, log *slog.Logger) (err error) {
+	if err = postgres.Migrate(ctx, s.DSN, log); err != nil {
+		return err
+	}
+	if s.Store, err = postgres.Open(ctx, postgres.Config{DSN: s.DSN, Logger: log}); err != nil {
+		return err
+	}
+	if blobs == "" {
+		blobs = filepath.Join(s.Data, "blobs")
+	}
+	s.Blobs, err = blob.Open(ctx, blobs, blob.Options{CacheDir: filepath.Join(s.Data, "cache", "blobs")})
+	return err
+}
+
+func (f storageFlags) dataDir() (string, error) {
+	if f.DataDir != "" {
+		return f.DataDir, nil
+	}
+	return embedded.DefaultDataDir(os.Getenv("XDG_DATA_HOME"))
+}
+
+// Close disconnects, and stops the server where it is this process's own.
+func (s *storage) Close() error {
+	if s.Store != nil {
+		s.Store.Close()
+	}
+	var err error
+	if s.Blobs != nil {
+		err = s.Blobs.Close()
+	}
+	if s.server != nil {
+		err = errors.Join(err, s.server.Stop())
+	}
+	return err
+}
+
+// withStore runs a short command on the open state, in the name of the command line.
+func (f storageFlags) withStore(ctx context.Context, streams *stdio, do func(s *storage, service *annotator.Service) error) (err error) {
+	log := slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s, err := f.open(ctx, log, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	err = do(s, annotator.NewService(annotator.ServiceConfig{Store: s.Store, Logger: log}))
+	var invalid *annotator.ValidationError
+	if errors.As(err, &invalid) {
+		return fmt.Errorf("%s: %s", invalid.Field, invalid.Message)
+	}
+	return err
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// projectCommand manages projects.
+type projectCommand struct {
+	Create projectCreateCommand `cmd:"" help:"Make an empty project."`
+	List   projectListCommand   `cmd:"" help:"List the projects with their counts."`
+}
+
+type projectCreateCommand struct {
+	storageFlags
+	Slug        string `arg:"" help:"Name in addresses: lower-case letters, digits, hyphens."`
+	Name        string `help:"Name on pages (default: the slug)."`
+	Description string `help:"What it is about."`
+	JSON        bool   `name:"json" help:"Print one JSON document."`
+}
+
+// Run makes the project.
+func (c *projectCreateCommand) Run(ctx context.Context, streams *stdio) error {
+	name := c.Name
+	if name == "" {
+		name = c.Slug
+	}
+	return c.withStore(ctx, streams, func(_ *storage, service *annotator.Service) error {
+		p, err := service.CreateProject(ctx, annotator.System, c.Slug, name, c.Description)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(streams.Out, p)
+		}
+		_, err = fmt.Fprintf(streams.Out, "Made the project %s (%s). Next: studio import, studio model add.\n", p.Slug, p.Name)
+		return err
+	})
+}
+
+type projectListCommand struct {
+	storageFlags
+	JSON bool `name:"json" help:"Print one JSON document."`
+}
+
+// Run lists the projects.
+func (c *projectListCommand) Run(ctx context.Context, streams *stdio) error {
+	return c.withStore(ctx, streams, func(_ *storage, service *annotator.Service) error {
+		projects, err := service.Projects(ctx, annotator.System)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			if projects == nil {
+				projects = []annotator.ProjectSummary{}
+			}
+			return printJSON(streams.Out, map[string]any{"projects": projects})
+		}
+		table := tabwriter.NewWriter(streams.Out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(table, "PROJECT\tNAME\tIMAGES\tOPEN\tIN REVIEW\tAPPROVED\tVERSION")
+		for _, p := range projects {
+			version := "none"
+			if p.ActiveVersion != nil {
+				version = fmt.Sprintf("v%d", p.ActiveVersion.Number)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%s\n", p.Slug, p.Name, p.Images, p.OpenTasks, p.InReview, p.ApprovedEdits, version)
+		}
+		return table.Flush()
+	})
+}
