@@ -1,0 +1,191 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// modelInspectCommand says what a model file is: its parts, shapes, manifest, and what can be trained.
+type modelInspectCommand struct {
+	File      string `arg:"" help:"The ONNX file." type:"existingfile"`
+	JSON      bool   `name:"json" help:"Print one JSON document."`
+	Image     string `help:"Name of the input, where it cannot be told." placeholder:"VALUE"`
+	Features  string `help:"Name of the features the map multiplies." placeholder:"VALUE"`
+	Map       string `help:"Name of the attention map." placeholder:"VALUE"`
+	LogitsAtt string `help:"Name of the attention branch's logits." placeholder:"VALUE"`
+	LogitsPer string `help:"Name of the perception branch's logits." placeholder:"VALUE"`
+}
+
+// inspection is what --json prints.
+type inspection struct {
+	File string `json:"file"`
+	*onnx.Report
+	Problem  string         `json:"problem,omitempty"` // why the file cannot be used
+	Manifest *onnx.Manifest `json:"manifest,omitempty"`
+	Training []trainability `json:"training,omitempty"`
+	Warning  string         `json:"warning,omitempty"` // a manifest that is missing or does not fit
+}
+
+// trainability says whether a strategy can train the network, and if not why.
+type trainability struct {
+	Strategy  trainer.Strategy  `json:"strategy"`
+	BatchNorm trainer.BatchNorm `json:"batch_norm"`
+	OK        bool              `json:"ok"`
+	Reasons   []gradient.Reason `json:"reasons,omitempty"`
+}
+
+// Run reads and describes the file. One that is no ABN is described as far as possible, and is a failure.
+func (c *modelInspectCommand) Run(streams *stdio) error {
+	model, err := onnx.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	found := inspection{File: c.File}
+	manifest, manifestErr := onnx.LoadManifest(c.File, model)
+	var names onnx.PartNames
+	if manifestErr == nil {
+		found.Manifest = &manifest
+		names = manifest.PartNames()
+	} else {
+		found.Warning = manifestErr.Error()
+	}
+	for _, flag := range []struct {
+		given string
+		name  *string
+	}{
+		{c.Image, &names.Image}, {c.Features, &names.Features}, {c.Map, &names.Map},
+		{c.LogitsAtt, &names.LogitsAtt}, {c.LogitsPer, &names.LogitsPer},
+	} {
+		*flag.name = cmp.Or(flag.given, *flag.name)
+	}
+	var problem error
+	if found.Report, problem = onnx.Inspect(model, names); problem == nil {
+		problem = found.inspectNetwork(model, names)
+	}
+	if problem != nil {
+		found.Problem = problem.Error()
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(streams.Out)
+		encoder.SetIndent("", "  ")
+		return errors.Join(encoder.Encode(found), problem)
+	}
+	found.print(streams.Out)
+	if problem != nil {
+		return fmt.Errorf("%s: %w", c.File, problem)
+	}
+	return nil
+}
+
+// inspectNetwork checks the manifest against the network and asks what can be trained.
+func (f *inspection) inspectNetwork(model *onnx.Model, names onnx.PartNames) error {
+	parts, err := onnx.FindParts(model, names)
+	if err != nil {
+		return err
+	}
+	abn, err := onnx.Split(model, parts)
+	if err != nil {
+		return err
+	}
+	if f.Manifest != nil {
+		if err := f.Manifest.ValidateFor(parts); err != nil {
+			f.Warning = err.Error()
+		}
+	}
+	for _, strategy := range []trainer.Strategy{trainer.StrategyAttention, trainer.StrategyBoth} {
+		for _, norm := range []trainer.BatchNorm{trainer.BatchNormFrozen, trainer.BatchNormBatch} {
+			t := trainability{Strategy: strategy, BatchNorm: norm}
+			t.Reasons, err = trainer.Untrainable(abn, strategy, norm)
+			if err != nil {
+				t.Reasons = []gradient.Reason{{Why: err.Error()}}
+			}
+			t.OK = len(t.Reasons) == 0
+			f.Training = append(f.Training, t)
+		}
+	}
+	return nil
+}
+
+func (f *inspection) print(w io.Writer) {
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(w, "%-18s %s\n", label, fmt.Sprintf(format, args...))
+	}
+	line("file", "%s", f.File)
+	line("format", "opset %d, IR %d, %s", f.Opset, f.IRVersion, cmp.Or(f.Producer, "producer unknown"))
+	line("size", "%d nodes, %d parameters", f.Nodes, f.Parameters)
+	for _, v := range f.Inputs {
+		line("input", "%s %s", v.Name, v.Shape)
+	}
+	for _, v := range f.Outputs {
+		line("output", "%s %s", v.Name, v.Shape)
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.Metadata)) {
+		line("metadata", "%s = %s", key, shorten(f.Metadata[key], 60))
+	}
+	if a := f.ABN; a != nil {
+		fmt.Fprintln(w)
+		for _, v := range []struct {
+			label string
+			onnx.ValueReport
+		}{{"image x", a.Image}, {"features g(x)", a.Features}, {"map M(x)", a.Map}, {"logits ŷ_att", a.LogitsAtt}, {"logits ŷ_per", a.LogitsPer}} {
+			line(v.label, "%s %s", v.Shape, v.Name)
+		}
+		line("mechanism", "%s", map[onnx.Gain]string{
+			onnx.GainOnePlusM: "(1+M)·g: an erased cell is not amplified", onnx.GainM: "M·g: an erased cell is hidden"}[a.Gain])
+		if a.BatchWasFixed > 0 {
+			line("batch", "exported for %d, opened", a.BatchWasFixed)
+		}
+		line("extractor hash", "%s", a.ExtractorHash)
+		for _, p := range a.Parts {
+			ops := make([]string, 0, len(p.Ops))
+			for _, op := range slices.Sorted(maps.Keys(p.Ops)) {
+				ops = append(ops, fmt.Sprintf("%s×%d", op, p.Ops[op]))
+			}
+			line(p.Name, "%d parameters, %d nodes: %s", p.Parameters, p.Nodes, strings.Join(ops, " "))
+		}
+		for _, node := range a.Untold {
+			line("shape unknown", "%s", node)
+		}
+	}
+	if f.Manifest != nil {
+		m := f.Manifest
+		resize := "none"
+		if m.Resize != nil {
+			resize = fmt.Sprint(*m.Resize)
+		}
+		line("manifest", "resize %s, crop %d×%d, %s %s, mean %v, std %v, %d classes",
+			resize, m.Crop[0], m.Crop[1], m.Interpolation, m.Channels, m.Mean, m.Std, len(m.Classes))
+	}
+	if f.Warning != "" {
+		line("warning", "%s", f.Warning)
+	}
+	for _, t := range f.Training {
+		label := fmt.Sprintf("train %s", t.Strategy)
+		if t.OK {
+			line(label, "yes, BatchNorm %s", t.BatchNorm)
+			continue
+		}
+		for _, reason := range t.Reasons {
+			line(label, "no, BatchNorm %s: %s", t.BatchNorm, reason)
+		}
+	}
+}
+
+// shorten cuts a text to n runes and one line.
+func shorten(s string, n int) string {
+	runes := []rune(strings.Join(strings.Fields(s), " "))
+	if len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return string(runes)
+}

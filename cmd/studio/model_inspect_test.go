@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx"
+)
+
+func TestModelInspectDescribesTheReferenceModels(t *testing.T) {
+	t.Parallel()
+	for _, name := range fixture.ReferenceModels(t) {
+		path := filepath.Join(fixture.Reference(t), name+".onnx")
+		var out bytes.Buffer
+		command := modelInspectCommand{File: path, JSON: true}
+		if err := command.Run(&stdio{Out: &out}); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var got struct {
+			Opset int64
+			ABN   struct {
+				Gain  string
+				Parts []struct{ Parameters int64 }
+			}
+			Training []struct{ OK bool }
+		}
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Opset == 0 || got.ABN.Gain != "1+M" || len(got.ABN.Parts) != 3 || len(got.Training) != 4 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		for _, training := range got.Training {
+			if !training.OK {
+				t.Errorf("%s: a strategy cannot be trained", name)
+			}
+		}
+		out.Reset()
+		command.JSON = false
+		if err := command.Run(&stdio{Out: &out}); err != nil || !strings.Contains(out.String(), "(1+M)·g") {
+			t.Errorf("%s: %v\n%s", name, err, out.String())
+		}
+	}
+}
+
+func TestModelInspectSaysWhyAFileIsNoABN(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "plain.onnx")
+	plain := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Nodes: []*onnx.Node{
+			onnx.NewNode("GlobalAveragePool", "pool", []string{"x"}, []string{"p"}),
+			onnx.NewNode("Flatten", "flatten", []string{"p"}, []string{"logits"}),
+		},
+		Inputs:  []*onnx.ValueInfo{onnx.NewValue("x", onnx.Float, onnx.BatchOf(3, 8, 8))},
+		Outputs: []*onnx.ValueInfo{onnx.NewValue("logits", onnx.Float, onnx.BatchOf(3))},
+	}}
+	if err := plain.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err := (&modelInspectCommand{File: path, JSON: true}).Run(&stdio{Out: &out})
+	if !errors.Is(err, onnx.ErrNoABN) || !strings.Contains(err.Error(), "logits (N,3)") {
+		t.Errorf("got %v, want ErrNoABN that lists the outputs", err)
+	}
+	if !json.Valid(out.Bytes()) || !strings.Contains(out.String(), `"problem"`) {
+		t.Errorf("printed %s", out.String())
+	}
+}

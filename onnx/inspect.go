@@ -1,0 +1,124 @@
+package onnx
+
+// Report is what Inspect finds out about a file.
+type Report struct {
+	IRVersion  int64             `json:"ir_version"`
+	Opset      int64             `json:"opset"`
+	Producer   string            `json:"producer,omitempty"`
+	Inputs     []ValueReport     `json:"inputs"`
+	Outputs    []ValueReport     `json:"outputs"`
+	Nodes      int               `json:"nodes"`
+	Parameters int64             `json:"parameters"` // elements of floating-point initializers, running statistics included
+	Metadata   map[string]string `json:"metadata,omitempty"`
+	ABN        *ABNReport        `json:"abn,omitempty"` // nil where the file is no ABN
+}
+
+// ValueReport is a named value with its shape, such as "(N,1,14,14)".
+type ValueReport struct {
+	Name  string `json:"name"`
+	Shape string `json:"shape"`
+}
+
+// ABNReport says where a network comes apart, and of what its parts are made.
+type ABNReport struct {
+	Image         ValueReport  `json:"image"`
+	Features      ValueReport  `json:"features"`
+	Map           ValueReport  `json:"map"`
+	LogitsAtt     ValueReport  `json:"logits_att"`
+	LogitsPer     ValueReport  `json:"logits_per"`
+	Gain          Gain         `json:"gain"`
+	Classes       int          `json:"classes"`
+	BatchWasFixed int64        `json:"batch_was_fixed,omitempty"` // the size the file was exported for; it runs any all the same
+	ExtractorHash string       `json:"extractor_hash"`
+	Parts         []PartReport `json:"parts"`
+	// Untold lists nodes whose output shapes could not be told. They run; they may keep a part from being trained.
+	Untold []string `json:"untold_shapes,omitempty"`
+}
+
+// PartReport counts what a part is made of.
+type PartReport struct {
+	Name       string         `json:"name"`
+	Nodes      int            `json:"nodes"`
+	Parameters int64          `json:"parameters"`
+	Ops        map[string]int `json:"ops"`
+	// BatchNorms counts the BatchNormalizations that were kept rather than folded into a convolution.
+	BatchNorms int `json:"batch_norms"`
+}
+
+// Inspect describes a file. Of one that is no ABN it gives both a report without an ABN and the error that
+// says why. What can be trained is package gradient's to say.
+func Inspect(m *Model, names PartNames) (*Report, error) {
+	r := &Report{
+		IRVersion: m.IRVersion, Opset: m.Opset(), Producer: m.ProducerName, Nodes: len(m.Graph.Nodes),
+		Parameters: parameters(m.Graph), Metadata: map[string]string{},
+	}
+	if m.ProducerVersion != "" {
+		r.Producer += " " + m.ProducerVersion
+	}
+	for _, e := range m.Metadata {
+		r.Metadata[e.Key] = e.Value
+	}
+	for _, v := range m.Graph.Feeds() {
+		r.Inputs = append(r.Inputs, ValueReport{v.Name, v.Shape.String()})
+	}
+	inferred, inferErr := Infer(m, nil)
+	for _, v := range m.Graph.Outputs {
+		shape := v.Shape
+		if inferErr == nil {
+			shape = inferred.Shape(v.Name)
+		}
+		r.Outputs = append(r.Outputs, ValueReport{v.Name, shape.String()})
+	}
+	parts, err := FindParts(m, names)
+	if err != nil {
+		return r, err
+	}
+	abn, err := Split(m, parts)
+	if err != nil {
+		return r, err
+	}
+	r.ABN = abn.report()
+	return r, nil
+}
+
+func (a *ABN) report() *ABNReport {
+	h, w := int64(a.Height), int64(a.Width)
+	logits := BatchOf(int64(a.Classes)).String()
+	r := &ABNReport{
+		Image:     ValueReport{a.Names.Image, BatchOf(int64(a.ImageChannels), int64(a.ImageHeight), int64(a.ImageWidth)).String()},
+		Features:  ValueReport{a.Names.Features, BatchOf(int64(a.Channels), h, w).String()},
+		Map:       ValueReport{a.Names.Map, BatchOf(1, h, w).String()},
+		LogitsAtt: ValueReport{a.Names.LogitsAtt, logits},
+		LogitsPer: ValueReport{a.Names.LogitsPer, logits},
+		Gain:      a.Gain, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed, ExtractorHash: a.ExtractorHash(),
+	}
+	for _, part := range []struct {
+		name  string
+		model *Model
+	}{{"extractor", a.Extractor}, {"attention branch", a.Attention}, {"perception branch", a.Perception}} {
+		p := PartReport{Name: part.name, Nodes: len(part.model.Graph.Nodes), Parameters: parameters(part.model.Graph), Ops: map[string]int{}}
+		inferred, err := Infer(part.model, nil)
+		for _, n := range part.model.Graph.Nodes {
+			p.Ops[n.Op]++
+			if n.IsOp("BatchNormalization") {
+				p.BatchNorms++
+			}
+			if err == nil && inferred.Shape(n.Output(0)) == nil {
+				r.Untold = append(r.Untold, n.String())
+			}
+		}
+		r.Parts = append(r.Parts, p)
+	}
+	return r
+}
+
+// parameters counts the elements of floating-point initializers.
+func parameters(g *Graph) int64 {
+	var total int64
+	for _, t := range g.Initializers {
+		if n, err := t.Elements(); err == nil && t.Type.IsFloat() {
+			total += n
+		}
+	}
+	return total
+}
