@@ -1,6 +1,6 @@
 // Package aviary makes the demo's data: fourteen birds in four painted scenes, by a seeded generator
-// that knows where each bird is. In the training split the scene gives the bird away nine times in
-// ten or more, in the test split it does not, so that a classifier trained on it is right for the
+// that knows where each bird is. In the training split the scene gives the bird away 95 times in
+// a hundred, in the others it does not, so that a classifier trained on it is right for the
 // wrong reason: the standard way (Waterbirds, Sagawa et al. 2020) to have something to teach.
 //
 //	bird.go      the birds and scenes, and which bird lives where

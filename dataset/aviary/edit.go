@@ -12,7 +12,12 @@ import (
 // model's grid of height × width cells, divided by its maximum, so that the cell the bird fills most
 // is 1. An empty mask gives a map of zeros.
 func EditFromMask(mask *image.Gray, height, width int) attention.Map {
-	m := dataset.Average(mask, height, width)
+	return EditFromGrid(dataset.Average(mask, height, width))
+}
+
+// EditFromGrid is EditFromMask for a mask that is on the model's grid already.
+func EditFromGrid(mask attention.Map) attention.Map {
+	m := mask.Clone()
 	top := slices.Max(m.Values)
 	if top == 0 {
 		return m

@@ -9,7 +9,8 @@ import (
 // Options says how many pictures are made. WithDefaults fills zero fields.
 type Options struct {
 	Seed int64
-	// Pictures of each bird in each split. Validation and Test are multiples of 4, to be the same in every scene; Pool may be 0.
+	// Pictures of each bird in each split. All but Train are multiples of 4, to be the same in every
+	// scene; a negative Pool makes none.
 	Train, Validation, Test, Pool int
 	// HomePercent is how many of a hundred training pictures show a bird in its home scene.
 	HomePercent int
@@ -26,13 +27,16 @@ func (o Options) WithDefaults() Options {
 		o.Train = 200
 	}
 	if o.Validation == 0 {
-		o.Validation = 40
+		o.Validation = 20
 	}
 	if o.Test == 0 {
 		o.Test = 80
 	}
+	if o.Pool == 0 {
+		o.Pool = 80
+	}
 	if o.HomePercent == 0 {
-		o.HomePercent = 92
+		o.HomePercent = 95
 	}
 	return o
 }
@@ -48,7 +52,7 @@ func (o Options) Validate() error {
 		{"pictures of each bird for training", o.Train, 1, 10000, 1},
 		{"pictures of each bird for validation", o.Validation, 4, 10000, 4},
 		{"pictures of each bird for test", o.Test, 4, 10000, 4},
-		{"pictures of each bird in the pool", o.Pool, 0, 10000, 1},
+		{"pictures of each bird in the pool", max(o.Pool, 0), 0, 10000, 4},
 		{"percentage at home", o.HomePercent, 25, 100, 1},
 	} {
 		if field.value < field.low || field.value > field.high || field.value%field.multiple != 0 {
@@ -84,8 +88,9 @@ func (p Picture) Group() string {
 // Mask is the file of the picture's mask below the root.
 func (p Picture) Mask() string { return "masks/" + p.Name }
 
-// Plan lists the pictures of a data set. Validation and test show every bird in every scene equally
-// often; in train and pool HomePercent of each bird's pictures are at home, the others evenly elsewhere.
+// Plan lists the pictures of a data set. In train HomePercent of each bird's pictures are at home, the
+// others evenly elsewhere; validation, test and pool show every bird in every scene equally often, as
+// pictures come in from outside once a classifier is in use.
 func Plan(o Options) []Picture {
 	o = o.WithDefaults()
 	var out []Picture
@@ -95,12 +100,12 @@ func Plan(o Options) []Picture {
 		balanced bool
 	}{
 		{dataset.Train, o.Train, false}, {dataset.Validation, o.Validation, true},
-		{dataset.Test, o.Test, true}, {dataset.Pool, o.Pool, false},
+		{dataset.Test, o.Test, true}, {dataset.Pool, o.Pool, true},
 	} {
 		for index, bird := range Birds() {
 			var scenes []Scene
 			if split.balanced {
-				for i := range split.count {
+				for i := range max(split.count, 0) {
 					scenes = append(scenes, Scenes()[i%4])
 				}
 			} else {
