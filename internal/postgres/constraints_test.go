@@ -1,0 +1,101 @@
+package postgres_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+// The database itself refuses what the domain does not know, whatever program writes to it.
+func TestConstraints(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approved := approve(t, w, 0.75)
+	d, err := w.Service.NextTask(ctx, w.Reviewer, "birds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft, err := w.Service.SaveDraft(ctx, w.Reviewer, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidate, err := w.Store.AddVersion(ctx, w.Project.ID, pgtest.NewVersion(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	refused(t, w, "versions_one_active", `UPDATE versions SET state = 'active', activated_at = now() WHERE id = $1`, candidate.ID)
+	refused(t, w, "versions_one_active", `UPDATE versions SET state = 'archived', archived_at = now() WHERE id = $1`, w.Version.ID)
+	refused(t, w, "versions_candidate_was_never_active", `UPDATE versions SET activated_at = now() WHERE id = $1`, candidate.ID)
+	refused(t, w, "versions_keep_content", `UPDATE versions SET model_hash = $2 WHERE id = $1`, candidate.ID, pgtest.Hash(5))
+
+	refused(t, w, "edits_append_only", `UPDATE edits SET map = $2 WHERE id = $1`, approved.ID, pgtest.Map(0).Bytes())
+	refused(t, w, "edits_append_only", `UPDATE edits SET author_id = $2 WHERE id = $1`, approved.ID, w.Bob.ID)
+	refused(t, w, "edits_append_only", `UPDATE edits SET after = '{}' WHERE id = $1`, approved.ID)
+	refused(t, w, "edits_append_only", `DELETE FROM edits WHERE id = $1`, draft.ID)
+	refused(t, w, "edits_append_only", `TRUNCATE edits CASCADE`)
+	refused(t, w, "edits_state_order", `UPDATE edits SET state = 'submitted', judged_at = NULL WHERE id = $1`, approved.ID)
+	refused(t, w, "edits_submitted_when", `UPDATE edits SET state = 'submitted' WHERE id = $1`, draft.ID)
+	const insert = `INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map) VALUES ($1, $2, $3, $4, 'painted', $5, $6, $7)`
+	refused(t, w, "edits_revision_key", insert, d.ID, 1, w.Ada.ID, w.Version.ID, 2, 3, pgtest.Map(0).Bytes())
+	refused(t, w, "edits_map_length", insert, d.ID, 2, w.Ada.ID, w.Version.ID, 2, 3, []byte{1, 2, 3, 4})
+	refused(t, w, "edits_grid", insert, d.ID, 2, w.Ada.ID, w.Version.ID, 3, 2, pgtest.Map(0).Bytes())
+
+	const review = `INSERT INTO reviews (edit_id, reviewer_id, verdict, comment) VALUES ($1, $2, $3, $4)`
+	refused(t, w, "reviews_of_submitted", review, draft.ID, w.Admin.ID, "approve", "")
+	if _, err := w.Service.Submit(ctx, w.Reviewer, d.ID, 1); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, w, "reviews_not_by_author", review, draft.ID, w.Reviewer.ID, "approve", "")
+	refused(t, w, "reviews_by_reviewer", review, draft.ID, w.Ada.ID, "approve", "")
+	refused(t, w, "reviews_rejection_says_why", review, draft.ID, w.Admin.ID, "reject", " ")
+	refused(t, w, "edits_judged_by_review", `UPDATE edits SET state = 'approved', judged_at = now() WHERE id = $1`, draft.ID)
+	refused(t, w, "reviews_append_only", `UPDATE reviews SET verdict = 'reject', comment = 'x'`)
+	refused(t, w, "reviews_append_only", `DELETE FROM reviews`)
+
+	refused(t, w, "tasks_lease_of_leased", `UPDATE tasks SET lease_expires_at = now() WHERE state = 'open'`)
+	refused(t, w, "tasks_lease_of_leased", `UPDATE tasks SET state = 'leased', author_id = $1 WHERE state = 'open'`, w.Ada.ID)
+	refused(t, w, "tasks_open_is_nobodys", `UPDATE tasks SET author_id = $1 WHERE state = 'open'`, w.Ada.ID)
+	refused(t, w, "tasks_author_known", `UPDATE tasks SET state = 'leased', lease_expires_at = now() WHERE state = 'open'`)
+	refused(t, w, "tasks_skipped_why", `UPDATE tasks SET state = 'skipped' WHERE state = 'open'`)
+	refused(t, w, "tasks_one_per_version", `INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence) SELECT project_id, image_id, version_id, 0, 1, 1 FROM tasks LIMIT 1`)
+	refused(t, w, "predictions_map_length", `UPDATE predictions SET map = '\x00'`)
+	refused(t, w, "audit_append_only", `DELETE FROM audit`)
+	refused(t, w, "audit_append_only", `UPDATE audit SET actor = 'nobody'`)
+
+	round, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, w, "rounds_one_running", `
+		INSERT INTO rounds (project_id, number, settings, parent_version, started_by_name, last_image_id, edits, images)
+		SELECT project_id, 2, settings, parent_version, '', 0, 1, 1 FROM rounds`)
+	refused(t, w, "rounds_over_when", `UPDATE rounds SET state = 'cancelled' WHERE id = $1`, round.ID)
+	refused(t, w, "rounds_state_order", `UPDATE rounds SET state = 'finished', started_at = now(), finished_at = now(), result = '{}' WHERE id = $1`, round.ID)
+	refused(t, w, "rounds_error_of_failed", `UPDATE rounds SET state = 'failed', finished_at = $2 WHERE id = $1`, round.ID, time.Now())
+	refused(t, w, "users_generator_has_no_password", `UPDATE users SET generator = true WHERE id = $1`, w.Ada.ID)
+}
+
+// Every table says in the database what it is for.
+func TestTablesAreDescribed(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Open(t)
+	rows, err := pool.Query(t.Context(), `
+		SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relname NOT LIKE 'river\_%' AND c.relname <> 'goose_db_version'
+			AND obj_description(c.oid) IS NULL`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		t.Errorf("table %s has no comment", name)
+	}
+}

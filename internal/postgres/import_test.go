@@ -1,0 +1,100 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+func TestImagesBeforeTheModel(t *testing.T) {
+	t.Parallel()
+	store := pgtest.Store(t)
+	ctx := t.Context()
+	p, err := store.InsertProject(ctx, annotator.Project{Slug: "p", Name: "P"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := []annotator.NewImage{
+		{Name: "a.png", Split: annotator.SplitTrain, Class: "black_bird", Hash: pgtest.Hash(1), Width: 8, Height: 8, Group: "water", MaskHash: pgtest.Hash(9)},
+		{Name: "b.png", Split: annotator.SplitTest, Class: "albatross", Hash: pgtest.Hash(2), Width: 8, Height: 8},
+		{Name: "c.png", Split: annotator.SplitPool, Hash: pgtest.Hash(3), Broken: "truncated"},
+	}
+	if n, err := store.AddImages(ctx, p.ID, images); err != nil || n != 3 {
+		t.Fatalf("AddImages = %d, %v", n, err)
+	}
+	if n, err := store.AddImages(ctx, p.ID, images); err != nil || n != 0 {
+		t.Errorf("AddImages again = %d, %v; want 0", n, err)
+	}
+	// The model's order is another one, it spells a class in its own way, and knows one more.
+	v := pgtest.NewVersion(0)
+	v.Classes = []annotator.Class{{Key: "Black Bird"}, {Key: "crow"}, {Key: "albatross", Name: "Albatross"}}
+	if _, err := store.AddVersion(ctx, p.ID, v); err != nil {
+		t.Fatal(err)
+	}
+	all, err := store.Images(ctx, p.ID)
+	if err != nil || len(all) != 3 {
+		t.Fatalf("Images = %d, %v", len(all), err)
+	}
+	if *all[0].Label != 0 || *all[1].Label != 2 || all[2].Label != nil || all[0].Group != "water" || all[0].MaskHash != pgtest.Hash(9) {
+		t.Errorf("images %+v", all)
+	}
+	var invalid *annotator.ValidationError
+	if _, err := store.AddImages(ctx, p.ID, []annotator.NewImage{{Name: "d.png", Split: annotator.SplitTrain, Class: "penguin", Hash: pgtest.Hash(4), Width: 1, Height: 1}}); !errors.As(err, &invalid) || invalid.Field != "class" {
+		t.Errorf("a class the model does not know: %v", err)
+	}
+	v.Classes = v.Classes[:2]
+	if _, err := store.AddVersion(ctx, p.ID, v); !errors.As(err, &invalid) || invalid.Field != "classes" {
+		t.Errorf("a second model of other classes: %v", err)
+	}
+	blobs, err := store.ReferencedBlobs(ctx)
+	if err != nil || len(blobs) != 5 { // three pictures, a mask, a model
+		t.Errorf("ReferencedBlobs = %d, %v; want 5", len(blobs), err)
+	}
+}
+
+func TestAModelThatDoesNotKnowTheImagesClasses(t *testing.T) {
+	t.Parallel()
+	store := pgtest.Store(t)
+	ctx := t.Context()
+	p, err := store.InsertProject(ctx, annotator.Project{Slug: "p", Name: "P"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.AddImages(ctx, p.ID, []annotator.NewImage{{Name: "a.png", Split: annotator.SplitTrain, Class: "whale", Hash: pgtest.Hash(1), Width: 8, Height: 8}}); err != nil {
+		t.Fatal(err)
+	}
+	var invalid *annotator.ValidationError
+	if _, err := store.AddVersion(ctx, p.ID, pgtest.NewVersion(0)); !errors.As(err, &invalid) || invalid.Field != "classes" {
+		t.Errorf("AddVersion = %v, want a *ValidationError of its classes", err)
+	}
+	if versions, err := store.Versions(ctx, p.ID); err != nil || len(versions) != 0 {
+		t.Errorf("%d versions were left, %v", len(versions), err)
+	}
+}
+
+func TestJobLifecycle(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	j, err := w.Store.CreateJob(ctx, w.Project.ID, annotator.JobImport)
+	if err != nil || j.State != "queued" {
+		t.Fatalf("CreateJob = %+v, %v", j, err)
+	}
+	if err := w.Store.StartJob(ctx, j.ID, 10); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := w.Service.Project(ctx, w.Ada, "birds"); err != nil || p.RunningJob == nil || p.RunningJob.ID != j.ID {
+		t.Errorf("the project's running job: %+v, %v", p.RunningJob, err)
+	}
+	if err := w.Store.FailJob(ctx, j.ID, "no such folder"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.FinishJob(ctx, j.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = w.Store.Job(ctx, j.ID); err != nil || j.State != "failed" || j.Message != "no such folder" || j.Total != 10 {
+		t.Errorf("the job: %+v, %v; want it to stay failed", j, err)
+	}
+}

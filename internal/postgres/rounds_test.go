@@ -1,0 +1,199 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+func startRound(t *testing.T, w *pgtest.World) annotator.Round {
+	t.Helper()
+	r, err := w.Service.StartRound(t.Context(), w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A worker is killed in a round and another takes it up; the first comes back and changes nothing.
+func TestRoundIsFencedByItsAttempt(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approve(t, w, 0.75)
+	round := startRound(t, w)
+	dead, r, err := w.Store.ClaimRound(ctx, round.ID)
+	if err != nil || r.State != annotator.RoundTraining || r.StartedAt == nil {
+		t.Fatalf("ClaimRound = %+v, %v", r, err)
+	}
+	points := []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 10, LossMap: 1}, {Arm: annotator.ArmCandidate, Step: 20, LossMap: 0.5}}
+	if err := w.Store.AddRoundPoints(ctx, dead, points); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.StartEvaluating(ctx, dead); err != nil {
+		t.Fatal(err)
+	}
+	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
+	if err != nil || claim.Attempt != 2 {
+		t.Fatalf("the second claim: %+v, %v", claim, err)
+	}
+	for name, err := range map[string]error{
+		"SetRoundProgress": w.Store.SetRoundProgress(ctx, dead, annotator.RoundProgress{}),
+		"AddRoundPoints":   w.Store.AddRoundPoints(ctx, dead, points),
+		"FailRound":        w.Store.FailRound(ctx, dead, "x"),
+		"StopRound":        w.Store.StopRound(ctx, dead),
+	} {
+		if !errors.Is(err, postgres.ErrSuperseded) {
+			t.Errorf("%s of the dead worker: %v, want ErrSuperseded", name, err)
+		}
+	}
+	if _, err := w.Store.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, postgres.ErrSuperseded) {
+		t.Errorf("FinishRound of the dead worker: %v, want ErrSuperseded", err)
+	}
+	// It resumes at step 10 and says step 20 again.
+	if err := w.Store.AddRoundPoints(ctx, claim, append(points[1:], annotator.RoundPoint{Arm: annotator.ArmCandidate, Step: 30})); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{Phase: "candidate", Fraction: 0.5, Step: 30, Steps: 60}); err != nil {
+		t.Fatal(err)
+	}
+	v, err := w.Store.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Images: 4})
+	if err != nil || v.State != annotator.VersionCandidate || v.Number != 2 || *v.ParentID != w.Version.ID || *v.RoundID != round.ID {
+		t.Fatalf("FinishRound = %+v, %v", v, err)
+	}
+	if _, _, err := w.Store.ClaimRound(ctx, round.ID); !errors.Is(err, postgres.ErrRoundOver) {
+		t.Errorf("claiming it again: %v, want ErrRoundOver", err)
+	}
+	done, err := w.Store.Round(ctx, round.ID)
+	if err != nil || done.State != annotator.RoundFinished || done.Version == nil || *done.Version != v.ID || done.Result.Headline != "Maps helped." || done.Progress.Fraction != 1 {
+		t.Errorf("the round: %+v, %v", done, err)
+	}
+	events, err := w.Store.WaitRoundEvents(ctx, round.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := 0
+	for _, e := range events {
+		if e.Point != nil {
+			steps++
+		}
+	}
+	if steps != 3 || events[len(events)-1].Round == nil || events[len(events)-1].Round.State != annotator.RoundFinished {
+		t.Errorf("%d points and the last event %+v; want steps 10, 20, 30 and then the end", steps, events[len(events)-1])
+	}
+	if versions, err := w.Store.Versions(ctx, w.Project.ID); err != nil || len(versions) != 2 {
+		t.Errorf("%d versions, %v; want 2", len(versions), err)
+	}
+}
+
+func TestCancelRunningRound(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approve(t, w, 0.75)
+	round := startRound(t, w)
+	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.StopRound(ctx, claim); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("stopping a round nobody cancelled: %v, want ErrConflict", err)
+	}
+	r, err := w.Service.CancelRound(ctx, w.Admin, round.ID)
+	if err != nil || r.State != annotator.RoundTraining || !r.Cancelling {
+		t.Fatalf("CancelRound = %+v, %v; want it cancelling", r, err)
+	}
+	if _, err := w.Store.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, postgres.ErrRoundCancelled) {
+		t.Errorf("finishing a cancelled round: %v, want ErrRoundCancelled", err)
+	}
+	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{}); !errors.Is(err, postgres.ErrRoundCancelled) {
+		t.Errorf("its progress: %v, want ErrRoundCancelled", err)
+	}
+	if err := w.Store.StopRound(ctx, claim); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = w.Store.Round(ctx, round.ID); err != nil || r.State != annotator.RoundCancelled || r.Cancelling {
+		t.Errorf("the round: %+v, %v", r, err)
+	}
+	if versions, err := w.Store.Versions(ctx, w.Project.ID); err != nil || len(versions) != 1 {
+		t.Errorf("it left %d versions, %v; want 1", len(versions), err)
+	}
+}
+
+// Cancelled while its worker is dead, a round ends when the next worker takes it.
+func TestCancelOfARoundWithoutAWorker(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approve(t, w, 0.75)
+	round := startRound(t, w)
+	if _, _, err := w.Store.ClaimRound(ctx, round.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.CancelRound(ctx, w.Admin, round.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := w.Store.ClaimRound(ctx, round.ID); !errors.Is(err, postgres.ErrRoundCancelled) {
+		t.Errorf("ClaimRound = %v, want ErrRoundCancelled", err)
+	}
+	if r, err := w.Store.Round(ctx, round.ID); err != nil || r.State != annotator.RoundCancelled {
+		t.Errorf("the round: %s, %v", r.State, err)
+	}
+}
+
+// What a round learns from is settled when it starts.
+func TestRoundInputs(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	first := approve(t, w, 0.75)
+	pool := w.Images[6]
+	author, err := w.Store.GeneratorUser(ctx, "Mask generator")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reviewer, err := w.Store.GeneratorUser(ctx, "Mask reviewer")
+	if err != nil || reviewer.ID == author.ID {
+		t.Fatalf("two generators: %+v, %+v, %v", author, reviewer, err)
+	}
+	seed := postgres.SeedEdits{ProjectID: w.Project.ID, VersionID: w.Version.ID, Author: author, Reviewer: reviewer, Edits: []postgres.SeedEdit{
+		{ImageID: pool.ID, Map: pgtest.Map(1)}, {ImageID: w.Images[0].ID, Map: pgtest.Map(1)}, // the second has Ada's
+	}}
+	if n, err := w.Store.SeedEdits(ctx, seed); err != nil || n != 1 {
+		t.Fatalf("SeedEdits = %d, %v; want 1", n, err)
+	}
+	if n, err := w.Store.SeedEdits(ctx, seed); err != nil || n != 0 {
+		t.Errorf("SeedEdits again = %d, %v; want 0", n, err)
+	}
+	if _, err := w.Store.SeedEdits(ctx, postgres.SeedEdits{ProjectID: w.Project.ID, VersionID: w.Version.ID, Author: w.Ada, Reviewer: w.Reviewer}); !errors.Is(err, annotator.ErrForbidden) {
+		t.Errorf("seeding in a person's name: %v, want ErrForbidden", err)
+	}
+	round := startRound(t, w)
+	approve(t, w, 0.25) // too late for the round
+	more(t, w, 5)
+	in, err := w.Store.RoundInputs(ctx, round.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Round.Edits != 2 || in.Round.Images != 7 || len(in.Train) != 7 || in.Parent.ID != w.Version.ID || len(in.Project.Classes) != 3 {
+		t.Errorf("the round has %d edits, %d images, %d to train on", in.Round.Edits, in.Round.Images, len(in.Train))
+	}
+	maps := map[int64]bool{}
+	for _, image := range in.Train {
+		if image.Map != nil {
+			maps[image.Image.ID] = true
+		}
+		if image.Image.ID == w.Images[0].ID && (image.Map == nil || !image.Map.Equal(first.Map)) {
+			t.Errorf("Ada's edit came back as %v", image.Map)
+		}
+	}
+	if len(maps) != 2 || !maps[pool.ID] {
+		t.Errorf("maps on images %v, want on %d and %d", maps, w.Images[0].ID, pool.ID)
+	}
+	if in.EvalSplit != annotator.SplitTest || len(in.Eval) != 4 {
+		t.Errorf("measured on %d images of %s, want 4 of test", len(in.Eval), in.EvalSplit)
+	}
+}

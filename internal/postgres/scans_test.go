@@ -1,0 +1,185 @@
+package postgres_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+// more adds n unlabelled images to the world's project.
+func more(t *testing.T, w *pgtest.World, n int) {
+	t.Helper()
+	images := make([]annotator.NewImage, n)
+	for i := range images {
+		images[i] = annotator.NewImage{Name: fmt.Sprintf("more/%05d.png", i), Split: annotator.SplitPool, Hash: pgtest.Hash(2000 + i), Width: 8, Height: 8}
+	}
+	if added, err := w.Store.AddImages(t.Context(), w.Project.ID, images); err != nil || added != n {
+		t.Fatalf("AddImages = %d, %v; want %d", added, err, n)
+	}
+}
+
+// Two workers share a scan; one is killed in the middle of a chunk, and comes back as if it had only been
+// asleep. Every image is predicted exactly once.
+func TestTwoWorkersShareAScan(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	const n = 10*postgres.ChunkImages + 7
+	more(t, w, n)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil || job.Total != n {
+		t.Fatalf("EnqueueScan = %+v, %v; want %d images", job, err, n)
+	}
+	if again, err := w.Store.EnqueueScan(ctx, w.Version.ID); err != nil || again.ID != job.ID || again.Total != n {
+		t.Errorf("asked again: %+v, %v; want the same scan", again, err)
+	}
+
+	dead, err := w.Store.ClaimChunk(ctx, job.ID, "killed")
+	if err != nil || len(dead.Images) != postgres.ChunkImages {
+		t.Fatalf("ClaimChunk = %d images, %v", len(dead.Images), err)
+	}
+	var over sync.Mutex
+	ends, images := 0, 0
+	work := func(worker string) {
+		for {
+			c, err := w.Store.ClaimChunk(ctx, job.ID, worker)
+			if errors.Is(err, postgres.ErrScanOver) || errors.Is(err, postgres.ErrChunksBusy) {
+				return
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := w.Store.KeepChunk(ctx, c); err != nil {
+				t.Error(err)
+			}
+			status, err := w.Store.CompleteChunk(ctx, c, pgtest.Predict(c), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			over.Lock()
+			images += len(c.Images)
+			if status.Over {
+				ends++
+			}
+			over.Unlock()
+		}
+	}
+	var both sync.WaitGroup
+	both.Go(func() { work("one") })
+	both.Go(func() { work("two") })
+	both.Wait()
+	if ends != 0 || images != n-postgres.ChunkImages {
+		t.Fatalf("while the dead worker's lease runs: %d ends, %d images", ends, images)
+	}
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "one"); !errors.Is(err, postgres.ErrChunksBusy) {
+		t.Errorf("ClaimChunk = %v, want ErrChunksBusy", err)
+	}
+	expire(t, w)
+	work("one")
+	if ends != 1 || images != n {
+		t.Fatalf("after the lease: %d ends, %d images; want 1 and %d", ends, images, n)
+	}
+	if _, err := w.Store.CompleteChunk(ctx, dead, pgtest.Predict(dead), nil); !errors.Is(err, postgres.ErrSuperseded) {
+		t.Errorf("the dead worker's late answer: %v, want ErrSuperseded", err)
+	}
+	if err := w.Store.KeepChunk(ctx, dead); !errors.Is(err, postgres.ErrSuperseded) {
+		t.Errorf("the dead worker's sign of life: %v, want ErrSuperseded", err)
+	}
+	v, err := w.Store.Version(ctx, w.Version.ID)
+	if err != nil || v.Scanned != n+len(w.Images) {
+		t.Errorf("%d scanned, %v; want %d", v.Scanned, err, n+len(w.Images))
+	}
+	if all, err := w.Store.Predictions(ctx, w.Version.ID); err != nil || len(all) != v.Scanned {
+		t.Errorf("%d predictions, %v; want %d", len(all), err, v.Scanned)
+	}
+	if job, err = w.Store.Job(ctx, job.ID); err != nil || job.State != "finished" || job.Done != n {
+		t.Errorf("the job: %+v, %v", job, err)
+	}
+}
+
+// expire ends every lease on a chunk, as time would.
+func expire(t *testing.T, w *pgtest.World) {
+	t.Helper()
+	if _, err := w.Store.Pool().Exec(t.Context(), `UPDATE scan_chunks SET lease_expires_at = now() - interval '1 s' WHERE claimed_by IS NOT NULL`); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestScanPutsBrokenImagesAside(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, 3)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := c.Images[1]
+	predictions := pgtest.Predict(c)
+	predictions = append(predictions[:1], predictions[2:]...)
+	status, err := w.Store.CompleteChunk(ctx, c, predictions, []postgres.BrokenImage{{ImageID: broken.ID, Reason: "unexpected EOF"}})
+	if err != nil || !status.Over || status.Done != 3 {
+		t.Fatalf("CompleteChunk = %+v, %v", status, err)
+	}
+	if image, err := w.Store.Image(ctx, broken.ID); err != nil || image.Broken != "unexpected EOF" {
+		t.Errorf("the broken image: %+v, %v", image, err)
+	}
+	if job, err = w.Store.EnqueueScan(ctx, w.Version.ID); err != nil || job.State != "finished" || job.Total != 0 {
+		t.Errorf("the next scan: %+v, %v; want nothing to do", job, err)
+	}
+}
+
+func TestReleasedChunkIsFreeAtOnce(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, 1)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.ReleaseChunk(ctx, c); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := w.Store.ClaimChunk(ctx, job.ID, "two"); err != nil || again.ID != c.ID || again.Attempt != 2 {
+		t.Errorf("ClaimChunk = %+v, %v", again, err)
+	}
+}
+
+func TestPredictionsOnAnotherGridAreRefused(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	more(t, w, 1)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	predictions := pgtest.Predict(c)
+	predictions[0].Map.Height, predictions[0].Map.Width = 3, 2
+	if _, err := w.Store.CompleteChunk(ctx, c, predictions, nil); err == nil {
+		t.Error("a map of another grid was stored")
+	}
+	if v, err := w.Store.Version(ctx, w.Version.ID); err != nil || v.Scanned != len(w.Images) {
+		t.Errorf("after the refusal %d are counted, %v; want %d", v.Scanned, err, len(w.Images))
+	}
+}
