@@ -22,7 +22,30 @@ type stdio struct {
 }
 
 // commandLine is the whole surface: one field per command, each in the file of its name.
-type commandLine struct{}
+type commandLine struct {
+	Demo    demoCommand    `cmd:"" help:"Serve a demo project of its own making, with its own database."`
+	Serve   serveCommand   `cmd:"" help:"Serve pages and API, and do the background work."`
+	Worker  workerCommand  `cmd:"" help:"Do background work beside a server."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database up to date."`
+	User    userCommand    `cmd:"" help:"Add and list people, set passwords."`
+	Project projectCommand `cmd:"" help:"Create and list projects."`
+	Import  importCommand  `cmd:"" help:"Bring a folder of pictures into a project."`
+	Model   modelCommand   `cmd:"" help:"Inspect a model, or add it to a project."`
+
+	Predict  predictCommand  `cmd:"" group:"Without a database" help:"Predict a folder of pictures."`
+	Finetune finetuneCommand `cmd:"" group:"Without a database" help:"Fine-tune a model with edited maps."`
+	Evaluate evaluateCommand `cmd:"" group:"Without a database" help:"Measure a model on a folder of labelled pictures."`
+	Aviary   aviaryCommand   `cmd:"" group:"Without a database" help:"Draw the demo's pictures."`
+
+	OpenAPI openapiCommand `cmd:"" name:"openapi" hidden:"" help:"Print the description of the JSON API."`
+	Health  healthCommand  `cmd:"" hidden:"" help:"Ask a running server whether it is well."`
+}
+
+// modelCommand groups what is done with model files.
+type modelCommand struct {
+	Inspect modelInspectCommand `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
+	Add     modelAddCommand     `cmd:"" help:"Make a model a version of a project."`
+}
 
 // Exit codes.
 const (

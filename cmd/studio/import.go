@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/jobs"
+)
+
+// importCommand brings a folder of pictures into a project.
+type importCommand struct {
+	storageFlags
+	Format  string `arg:"" enum:"folder,cub,idrid,csv" help:"Layout: folder (split/class/image), cub, idrid or csv."`
+	Dir     string `arg:"" type:"existingdir" help:"The data set's folder."`
+	Project string `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
+	Split   string `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none."`
+	DryRun  bool   `help:"Read and report only; needs no database."`
+	JSON    bool   `name:"json" help:"Print one JSON document."`
+}
+
+// importSummary is what --json prints.
+type importSummary struct {
+	jobs.ImportReport
+	Classes  int               `json:"classes"`
+	Splits   map[string]int    `json:"splits"`
+	Problems []dataset.Problem `json:"problems,omitempty"` // skipped and missing, at most 100
+	DryRun   bool              `json:"dry_run"`
+}
+
+// Run imports.
+func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
+	d, err := dataset.Open(c.Format, c.Dir)
+	if err != nil {
+		return err
+	}
+	summary := importSummary{Classes: len(d.Classes), Splits: map[string]int{}, DryRun: c.DryRun}
+	for _, s := range d.Samples {
+		split := s.Split
+		if split == "" {
+			split = c.Split
+		}
+		summary.Splits[split]++
+	}
+	summary.Problems = append(append(summary.Problems, d.Skipped...), d.Missing...)
+	summary.Problems = summary.Problems[:min(100, len(summary.Problems))]
+	summary.ImportReport = jobs.ImportReport{Images: len(d.Samples), Skipped: len(d.Skipped), Missing: len(d.Missing)}
+	if !c.DryRun {
+		if c.Project == "" {
+			return errors.New("name the project with --project, or try --dry-run")
+		}
+		if summary.ImportReport, err = c.store(ctx, streams, d); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(streams.Out).Encode(summary)
+	}
+	return c.print(streams, summary)
+}
+
+// store imports under a job of the project, so that its pages show the progress too.
+func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset) (report jobs.ImportReport, err error) {
+	log := newLog(streams.Err)
+	s, err := c.open(ctx, log, true)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	project, err := s.Store.ProjectBySlug(ctx, c.Project)
+	if err != nil {
+		return report, fmt.Errorf("project %q: %w (make it with 'studio project create %s')", c.Project, err, c.Project)
+	}
+	job, err := s.Store.CreateJob(ctx, project.ID, annotator.JobImport)
+	if err != nil {
+		return report, err
+	}
+	line := newProgressLine(streams.Err)
+	defer line.done()
+	report, err = jobs.TrackedImport(ctx, s.Store, s.Blobs, job.ID, project.ID, d, jobs.ImportOptions{
+		Split:    annotator.Split(c.Split),
+		Progress: func(done, total int) { line.say(fmt.Sprintf("importing %d of %d images", done, total)) },
+	})
+	if err != nil {
+		return report, errors.Join(err, s.Store.FailJob(context.WithoutCancel(ctx), job.ID, err.Error()))
+	}
+	// A project with a model predicts what it has not seen.
+	if active, err := s.Store.ActiveVersion(ctx, project.ID); err == nil {
+		if _, err := s.Store.EnqueueScan(ctx, active.ID); err != nil {
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+func (c *importCommand) print(streams *stdio, s importSummary) error {
+	var splits []string
+	for _, name := range []string{"train", "validation", "test", "pool"} {
+		if n := s.Splits[name]; n > 0 {
+			splits = append(splits, fmt.Sprintf("%d %s", n, name))
+		}
+	}
+	fmt.Fprintf(streams.Out, "%s: %d images of %d classes (%s)\n", filepath.Base(c.Dir), s.Images, s.Classes, strings.Join(splits, ", "))
+	if !s.DryRun {
+		fmt.Fprintf(streams.Out, "%d added, %d known already, %d cannot be read\n", s.Added, s.Known, s.Broken)
+	}
+	fmt.Fprintf(streams.Out, "%d files skipped, %d named and not there\n", s.Skipped, s.Missing)
+	for _, p := range s.Problems[:min(10, len(s.Problems))] {
+		fmt.Fprintf(streams.Out, "  %s: %s\n", p.Path, p.Reason)
+	}
+	if rest := s.Skipped + s.Missing - 10; rest > 0 {
+		fmt.Fprintf(streams.Out, "  and %d more\n", rest)
+	}
+	return nil
+}

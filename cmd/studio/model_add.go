@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// modelAddCommand checks an ABN and makes it a version of a project.
+type modelAddCommand struct {
+	storageFlags
+	File     string `arg:"" type:"existingfile" help:"The ABN, an ONNX file, with its manifest beside it."`
+	Project  string `required:"" placeholder:"SLUG" help:"The project."`
+	Activate bool   `help:"Make it the active version at once (the first one always is)."`
+	NoScan   bool   `help:"Do not predict the project's images with it yet."`
+	JSON     bool   `name:"json" help:"Print the version as one JSON document."`
+}
+
+// Run adds the model and queues its scan.
+func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
+	file, err := os.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	model, err := onnx.ReadFile(c.File)
+	if err != nil {
+		return err
+	}
+	manifest, err := onnx.LoadManifest(c.File, model)
+	if err != nil {
+		return err
+	}
+	if err := ort.Init(""); err != nil {
+		return err
+	}
+	s, err := c.open(ctx, newLog(streams.Err), true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	project, err := s.Store.ProjectBySlug(ctx, c.Project)
+	if err != nil {
+		return fmt.Errorf("project %q: %w (make it with 'studio project create %s')", c.Project, err, c.Project)
+	}
+	version, err := jobs.AddModel(ctx, s.Store, s.Blobs, project.ID, file, manifest)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	if c.Activate && version.State != annotator.VersionActive {
+		if version, _, err = s.Store.ActivateVersion(ctx, version.ID); err != nil {
+			return err
+		}
+	}
+	if !c.NoScan {
+		if _, err := s.Store.EnqueueScan(ctx, version.ID); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(streams.Out).Encode(version)
+	}
+	fmt.Fprintf(streams.Out, "%s is v%d of %s (%s): map %d×%d, %d parameters\n", c.File, version.Number, project.Name, version.State,
+		version.GridHeight, version.GridWidth, version.Parameters)
+	if !c.NoScan {
+		fmt.Fprintln(streams.Out, "Its scan is queued: a running 'studio serve' or 'studio worker' predicts the project's images.")
+	}
+	return nil
+}

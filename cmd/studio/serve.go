@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alexedwards/scs/pgxstore"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/web"
+)
+
+// serveCommand answers pages and the API, and does the background work unless another process does.
+type serveCommand struct {
+	storageFlags
+	Listen         string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to answer on."`
+	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
+	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
+	TrustProxy     bool     `env:"STUDIO_TRUST_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them."`
+	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
+	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
+}
+
+// Run serves until it is interrupted.
+func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
+	log := newLog(streams.Err)
+	listener, err := listen(c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	s, err := c.open(ctx, log, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	running, err := startStudio(ctx, s, studioConfig{
+		log: log, worker: !c.NoWorker, threads: c.Threads,
+		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, running.stop()) }()
+	fmt.Fprintf(streams.Out, "ABN Studio answers on http://%s\n", listener.Addr())
+	if people, err := running.service.Users(ctx, annotator.System); err == nil && !hasAdmin(people) {
+		fmt.Fprintln(streams.Out, "Nobody can sign in yet. Add an admin: studio user add --email you@example.org --name You --role admin")
+	}
+	return running.server.Serve(ctx, listener)
+}
+
+func hasAdmin(people []annotator.User) bool {
+	for _, u := range people {
+		if u.Role == annotator.RoleAdmin && !u.Disabled && !u.Generator {
+			return true
+		}
+	}
+	return false
+}
+
+// studioConfig is what a running studio is made of besides its storage.
+type studioConfig struct {
+	log     *slog.Logger
+	worker  bool
+	threads int
+	web     web.Config
+}
+
+// studio is a server and, in the same process, perhaps a worker.
+type studio struct {
+	service *annotator.Service
+	server  *web.Server
+	worker  *jobs.Worker
+	scorer  *inference.LiveScorer
+}
+
+// startStudio puts the parts together: the use cases on the store, pages and API on the use cases, and the worker beside them.
+func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, error) {
+	if err := ort.Init(""); err != nil {
+		return nil, err
+	}
+	r := &studio{scorer: inference.NewLiveScorer(s.Blobs.Path, s.Blobs, inference.LiveScorerOptions{})}
+	r.service = annotator.NewService(annotator.ServiceConfig{
+		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, Logger: c.log,
+		Pictures: inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), 0),
+	})
+	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, pgxstore.New(s.Store.Pool()), c.log, s.Store.Ping
+	var err error
+	if r.server, err = web.NewServer(c.web); err != nil {
+		return nil, errors.Join(err, r.scorer.Close())
+	}
+	if c.worker {
+		if r.worker, err = jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.threads, Logger: c.log}); err == nil {
+			err = r.worker.Start(ctx)
+		}
+		if err != nil {
+			return nil, errors.Join(err, r.scorer.Close())
+		}
+	}
+	return r, nil
+}
+
+// stopWithin is how long running jobs may take to reach a point they can go on from.
+const stopWithin = 30 * time.Second
+
+// stop ends the worker and frees the models.
+func (r *studio) stop() error {
+	var err error
+	if r.worker != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+		defer cancel()
+		err = r.worker.Stop(ctx)
+	}
+	return errors.Join(err, r.scorer.Close())
+}
+
+// listen takes an address, and says what to do when it is taken.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is in use by another program: choose another with --listen HOST:PORT", address)
+	}
+	return listener, err
+}
+
+// newLog writes what happens as lines of text.
+func newLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+// loopback reports whether only this machine can reach an address.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

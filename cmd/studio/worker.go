@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/ort"
+)
+
+// workerCommand does background work, beside a server on the same database.
+type workerCommand struct {
+	storageFlags
+	Threads      int    `default:"0" help:"Threads of ONNX Runtime; 0: all cores."`
+	HealthListen string `placeholder:"HOST:PORT" help:"Answer /readyz on this address, for health checks."`
+}
+
+// Run works until it is interrupted; then running jobs stop where another worker can go on.
+func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
+	log := newLog(streams.Err)
+	if err := ort.Init(""); err != nil {
+		return err
+	}
+	s, err := c.open(ctx, log, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	worker, err := jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.Threads, Logger: log})
+	if err != nil {
+		return err
+	}
+	if c.HealthListen != "" {
+		listener, err := listen(c.HealthListen)
+		if err != nil {
+			return err
+		}
+		health := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := s.Store.Ping(r.Context()); err != nil {
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			fmt.Fprintln(w, "ready")
+		})}
+		go func() { _ = health.Serve(listener) }()
+		defer health.Close()
+	}
+	if err := worker.Start(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(streams.Out, "worker is ready")
+	<-ctx.Done()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	return worker.Stop(stopping)
+}
