@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -163,7 +164,7 @@ func (s *Session) Run(ctx context.Context, inputs, outputs []*Tensor) error {
 	runtime.KeepAlive(outputs)
 	if err != nil {
 		for i, v := range out { // results converted before the one that failed
-			if v != nil && outputs[i] == nil {
+			if v != nil && outputs[i] == nil && !reflect.ValueOf(v).IsNil() { // the failed one is a nil inside an interface
 				_ = v.Destroy()
 			}
 		}
