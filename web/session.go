@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"time"
 
@@ -39,7 +38,6 @@ type sessions struct {
 	trustProxy bool
 	addresses  *throttle
 	accounts   *throttle
-	hashing    chan struct{} // argon2id takes 64 MiB a password: this many at once
 }
 
 func newSessions(c Config) *sessions {
@@ -63,7 +61,6 @@ func newSessions(c Config) *sessions {
 		trustProxy: c.TrustProxy,
 		addresses:  newThrottle(c.SignIn.PerAddress, c.SignIn.Refill),
 		accounts:   newThrottle(c.SignIn.PerAccount, c.SignIn.Refill),
-		hashing:    make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
 	}
 }
 
@@ -113,12 +110,6 @@ func (s *Server) signIn(r *http.Request, email, password string) (annotator.User
 	if wait := max(s.sessions.addresses.wait(address), s.sessions.accounts.wait(account)); wait > 0 {
 		s.metrics.signIns.WithLabelValues("throttled").Inc()
 		return annotator.User{}, &throttledError{after: wait}
-	}
-	select {
-	case s.sessions.hashing <- struct{}{}:
-		defer func() { <-s.sessions.hashing }()
-	case <-ctx.Done():
-		return annotator.User{}, context.Cause(ctx)
 	}
 	user, err := s.service.SignIn(ctx, email, password)
 	if errors.Is(err, annotator.ErrUnauthorized) {

@@ -1,0 +1,213 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+func TestHeadersOfEveryPage(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	b := s.as(annotator.RoleAdmin)
+	for _, path := range []string{"/signin", "/projects", "/projects/birds/queue", "/projects/birds/versions", "/nothing", "/api/v1/projects", "/healthz"} {
+		h := b.get(path).Header
+		csp := h.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "script-src 'self';") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: the policy is %q", path, csp)
+		}
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"} {
+			if h.Get(name) != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, h.Get(name), want)
+			}
+		}
+		if h.Get("X-Request-Id") == "" {
+			t.Errorf("%s has no request id", path)
+		}
+	}
+	// What the policy forbids is nowhere in the pages: inline scripts, styles, handlers.
+	for _, path := range []string{"/signin", "/projects", "/projects/birds/queue", "/projects/birds/versions", "/projects/birds/rounds/new", "/people", "/account"} {
+		page := b.get(path)
+		page.hasNot("script:not([src]):not([type='application/json'])")
+		page.hasNot("style, [style], [onclick], [onload], [onsubmit]")
+	}
+}
+
+func TestCrossSiteRequestsAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, func(c *Config) { c.TrustedOrigins = []string{"https://proxy.example"} })
+	b := s.as(annotator.RoleAdmin)
+	form := url.Values{"name": {"Evil"}, "slug": {"evil"}}.Encode()
+	send := func(headers ...string) *response {
+		return b.do(http.MethodPost, "/projects", strings.NewReader(form), append(headers, "Content-Type", "application/x-www-form-urlencoded")...)
+	}
+	send("Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example").want(http.StatusForbidden).has("h1", "Refused")
+	send("Sec-Fetch-Site", "", "Origin", "https://evil.example").want(http.StatusForbidden)
+	api := b.do(http.MethodPost, apiPrefix+"/projects", strings.NewReader("{}"), "Content-Type", "text/plain", "Sec-Fetch-Site", "cross-site").want(http.StatusForbidden)
+	if api.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("the API refuses with %s", api.Header.Get("Content-Type"))
+	}
+	if list := into[projectList](b.api(http.MethodGet, "/projects", nil)); len(list.Projects) != 1 {
+		t.Errorf("a refused request made a project: %d are there", len(list.Projects))
+	}
+	// Behind a proxy that rewrites Host, the public origin is trusted by name.
+	send("Sec-Fetch-Site", "cross-site", "Origin", "https://proxy.example").want(http.StatusSeeOther)
+}
+
+func TestSignInIsThrottled(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, func(c *Config) { c.SignIn = Throttle{PerAddress: 100, PerAccount: 3, Refill: time.Hour} })
+	b := s.nobody()
+	try := func(email, word string) *response {
+		return b.post("/signin", url.Values{"email": {email}, "password": {word}})
+	}
+	for range 3 {
+		try("admin@example.org", "guess").want(http.StatusUnauthorized).has("[role=alert]", "No account has this")
+	}
+	refused := try(" ADMIN@example.org", password).want(http.StatusTooManyRequests) // the right one, too: a guesser learns nothing
+	refused.has("[role=alert]", "Too many failed sign-ins")
+	if refused.Header.Get("Retry-After") == "" {
+		t.Error("a throttled sign-in does not say when to come back")
+	}
+	b.api(http.MethodPost, "/session", map[string]string{"email": "admin@example.org", "password": password}).want(http.StatusTooManyRequests)
+	try("reviewer@example.org", password).want(http.StatusSeeOther) // others are not locked out
+}
+
+func TestThrottleBoundsItsMemory(t *testing.T) {
+	t.Parallel()
+	th := newThrottle(2, time.Hour)
+	th.maxKeys = 100
+	for i := range 10_000 {
+		th.failed(fmt.Sprint("account-", i))
+	}
+	if n := len(th.young) + len(th.old); n > 200 {
+		t.Errorf("%d limiters are kept, want at most two generations of 100", n)
+	}
+	th.failed("account-9999")
+	if th.wait("account-9999") <= 0 {
+		t.Error("two failures of an account of 2 leave it free")
+	}
+	if a, b := addressKey("2001:db8:1:2:3:4:5:6"), addressKey("2001:db8:1:2:ffff::1"); a != b {
+		t.Errorf("one IPv6 network counts as %s and %s", a, b)
+	}
+	if a, b := addressKey("::ffff:192.0.2.1"), addressKey("192.0.2.1"); a != b {
+		t.Errorf("one IPv4 address counts as %s and %s", a, b)
+	}
+}
+
+func TestSessionCookie(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, func(c *Config) { c.TrustProxy = true })
+	b := s.nobody()
+	b.do(http.MethodGet, "/signin", nil)
+	form := url.Values{"email": {"admin@example.org"}, "password": {password}}.Encode()
+	signIn := func(headers ...string) *http.Cookie {
+		r := b.do(http.MethodPost, "/signin", strings.NewReader(form), append(headers, "Content-Type", "application/x-www-form-urlencoded")...).want(http.StatusSeeOther)
+		for _, c := range r.Cookies() {
+			if c.Name == "studio" {
+				return c
+			}
+		}
+		t.Fatal("signing in sets no cookie")
+		return nil
+	}
+	first := signIn()
+	if !first.HttpOnly || first.SameSite != http.SameSiteLaxMode || first.Secure {
+		t.Errorf("over plain HTTP the cookie is %v", first)
+	}
+	second := signIn()
+	if second.Value == first.Value {
+		t.Error("signing in again keeps the session's token")
+	}
+	if !signIn("X-Forwarded-Proto", "https").Secure {
+		t.Error("behind a proxy with TLS the cookie is not secure")
+	}
+	old := s.nobody()
+	old.do(http.MethodGet, "/projects", nil, "Cookie", "studio="+first.Value).want(http.StatusSeeOther) // the old token is worth nothing
+
+	b.post("/signout", nil).want(http.StatusSeeOther)
+	b.get("/projects").want(http.StatusSeeOther)
+}
+
+func TestWithoutATrustedProxyItsHeadersAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	r := s.nobody().do(http.MethodGet, "/signin", nil, "X-Forwarded-Proto", "https")
+	if r.Header.Get("Strict-Transport-Security") != "" {
+		t.Error("anybody's X-Forwarded-Proto is believed")
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	must(t, err)
+	request.RemoteAddr = "192.0.2.7:1234"
+	request.Header.Set("X-Forwarded-For", "203.0.113.9")
+	if a := s.server.sessions.address(request); a != "192.0.2.7" {
+		t.Errorf("the address is %s", a)
+	}
+}
+
+func TestBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	b := s.as(annotator.RoleAdmin)
+	big := strings.Repeat("x", maxForm+1)
+	b.post("/projects", url.Values{"name": {big}}).want(http.StatusRequestEntityTooLarge)
+	b.api(http.MethodPost, "/projects", map[string]string{"slug": "a", "name": strings.Repeat("x", 2<<20)}).want(http.StatusRequestEntityTooLarge)
+}
+
+func TestAssetsAreKeptForEver(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	b := s.nobody()
+	page := b.get("/signin").page()
+	style, _ := page.Find("link[rel=stylesheet]").Attr("href")
+	css := b.do(http.MethodGet, style, nil, "Accept-Encoding", "br").want(http.StatusOK)
+	if css.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" || css.Header.Get("Content-Encoding") != "br" {
+		t.Errorf("%s: %s, %s", style, css.Header.Get("Cache-Control"), css.Header.Get("Content-Encoding"))
+	}
+	font, _ := page.Find("link[rel=preload]").Attr("href")
+	if media := b.get(font).want(http.StatusOK).Header.Get("Content-Type"); media != "font/woff2" {
+		t.Errorf("%s is %s", font, media)
+	}
+	if plain := b.get("/static/studio.css").want(http.StatusOK); !strings.Contains(string(plain.body), font) {
+		t.Errorf("the style sheet does not name the font's address %s", font)
+	}
+	b.get("/static/../server.go").want(http.StatusNotFound)
+	b.do(http.MethodGet, style, nil, "If-None-Match", css.Header.Get("Etag")).want(http.StatusNotModified)
+}
+
+func TestProbesAndMetrics(t *testing.T) {
+	t.Parallel()
+	down := false
+	s := newStudio(t, func(c *Config) {
+		ready := c.Ready
+		c.Ready = func(ctx context.Context) error {
+			if down {
+				return io.ErrUnexpectedEOF
+			}
+			return ready(ctx)
+		}
+	})
+	b := s.nobody()
+	b.get("/healthz").want(http.StatusOK)
+	b.get("/readyz").want(http.StatusOK)
+	down = true
+	b.get("/readyz").want(http.StatusServiceUnavailable)
+	b.get("/healthz").want(http.StatusOK)
+	s.as(annotator.RoleAnnotator).get("/projects/birds/queue")
+	metrics := string(b.get("/metrics").want(http.StatusOK).body)
+	for _, line := range []string{
+		`studio_http_requests_total{method="GET",route="/projects/{slug}/queue",status="200"} 1`,
+		`studio_sign_ins_total{outcome="accepted"} 1`,
+	} {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("the metrics have no %s", line)
+		}
+	}
+}
