@@ -76,7 +76,7 @@ func (f *finder) meetings() (found []meeting, readers []*Node) {
 		for _, n := range f.index.Consumers[at.name] {
 			out := n.Output(0)
 			switch {
-			case n.IsOp(reshaping...) && n.Input(0) == at.name, n.IsOp("Expand") && n.Input(0) == at.name:
+			case n.Input(0) == at.name && (f.reshapes(n) || n.IsOp("Expand", "Tile")):
 				next := arrival{out, out, at.plusOne}
 				if at.plusOne {
 					next.through = at.through

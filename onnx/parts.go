@@ -172,8 +172,23 @@ func isGrid(s Shape) bool {
 	return false
 }
 
-// reshaping are the operators that leave a map's values as they are.
-var reshaping = []string{"Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Cast", "Dropout"}
+// reshapes reports whether a node hands its first input's values on as they are, in their order: m[:, 0] is
+// written as a Gather from an axis of size 1.
+func (f *finder) reshapes(n *Node) bool {
+	if n.IsOp("Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Cast", "Dropout") {
+		return true
+	}
+	if !n.IsOp("Gather") {
+		return false
+	}
+	s, index := f.inferred.Shape(n.Input(0)), f.inferred.Constant(n.Input(1))
+	if s == nil || index == nil {
+		return false
+	}
+	at, err := axis(n.AttrInt("axis", 0), len(s))
+	elements, _ := index.Elements()
+	return err == nil && s[at] == Fixed(1) && elements == 1
+}
 
 // findMap sets root.
 func (f *finder) findMap() error {
@@ -218,7 +233,7 @@ func (f *finder) sigmoidBefore(name string) string {
 			return ""
 		case n.IsOp("Sigmoid", "HardSigmoid"):
 			return name
-		case n.IsOp(reshaping...):
+		case f.reshapes(n):
 			name = n.Input(0)
 		default:
 			return ""

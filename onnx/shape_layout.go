@@ -181,9 +181,13 @@ func transpose(c *call) error {
 func squeeze(c *call) error {
 	x, out := c.in[0], c.out[0]
 	out.dtype = x.dtype
-	list, given, known := c.ints("axes", 1)
+	list, _, known := c.ints("axes", 1)
+	given := len(list) > 0
 	if x.shape == nil || !known {
 		return nil
+	}
+	if !given && slices.ContainsFunc(x.shape, func(d Dim) bool { return !d.Known() }) {
+		return nil // every axis that happens to be 1 goes: a batch of one loses its batch axis
 	}
 	set, err := axes(list, len(x.shape))
 	if err != nil {
