@@ -12,7 +12,7 @@ export const wholeOperations: readonly { readonly name: WholeOperation; readonly
   { name: "blur", label: "Blur", hint: "Mix each cell with its neighbours" },
   { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0" },
   { name: "reset", label: "Reset", hint: "Go back to the model's map and paint on from there" },
-  { name: "model", label: "Use the model's own", hint: "Confirm the model's map as it is" },
+  { name: "model", label: "Use the model's own", hint: "Confirm the model's map as it is: an answer of its own, not an empty one" },
 ];
 
 /** Runs an operation; false where it needs a selection and there is none. */

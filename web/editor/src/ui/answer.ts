@@ -40,20 +40,29 @@ export function answerRows(
 
 export function answerPanel(desk: Desk): HTMLElement {
   const body = h("tbody");
+  const title = h("th.title", { colspan: 2 }, "The answer");
   const table = h(
     "table.answers", { "data-testid": "answer" },
-    h("thead", {}, h("tr", {}, h("th"), h("th"), h("th.num", { scope: "col" }, "before"), h("th.num", { scope: "col" }, "after"), h("th"))),
+    h("colgroup", {}, h("col.sign"), h("col"), h("col.num"), h("col.num"), h("col.change")),
+    h("thead", {}, h("tr", {}, title, h("th.num", { scope: "col" }, "before"), h("th.num", { scope: "col" }, "after"), h("th"))),
     body,
   );
   const verdict = h("p.verdict", { "data-testid": "verdict" });
   const flip = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "flip" });
 
+  const views = new Map<number, RowView>();
   const show = () => {
     const { detail } = desk;
     if (!detail) return;
     const label = detail.image.label;
     const rows = answerRows(detail.project.classes.map((c) => c.name), label, detail.prediction.top, desk.before, desk.after);
-    fill(body, ...rows.map((row) => answerRow(row)));
+    const listed = rows.map((row) => {
+      let view = views.get(row.class);
+      if (!view) views.set(row.class, (view = new RowView(row)));
+      view.show(row);
+      return view.element;
+    });
+    if (listed.length !== body.children.length || listed.some((e, i) => body.children[i] !== e)) fill(body, ...listed);
     const now = rows.find((r) => r.answer);
     const judged = label === undefined ? "" : now?.truth ? "right" : "wrong";
     verdict.dataset["verdict"] = judged;
@@ -62,25 +71,39 @@ export function answerPanel(desk: Desk): HTMLElement {
   };
   desk.on("opened", () => {
     say(flip, "");
+    views.clear();
+    say(title, `The answer of v${desk.detail?.version.number}`);
     show();
   });
   desk.on("scores", show);
   desk.on("flip", (words) => say(flip, words));
-  return h("section.panel-section", { "aria-label": "The answer" }, h("h2", {}, "The answer"), table, verdict, flip);
+  return h("section.panel-section", { "aria-label": "The answer" }, table, verdict, flip);
 }
 
-function answerRow(row: AnswerRow): HTMLElement {
-  const change = row.before !== null && row.after !== null ? row.after - row.before : 0;
-  const arrow = change > 0.005 ? "▲" : change < -0.005 ? "▼" : "";
-  const sign = row.truth ? "✓" : row.answer ? "✗" : "";
-  const bar = h("span.likely", { "aria-hidden": "true" });
-  bar.style.width = `${Math.round(100 * (row.after ?? row.before ?? 0))}%`;
-  return h(
-    "tr", { "data-class": row.class, "data-truth": row.truth || undefined, "data-answer": row.answer || undefined },
-    h("td.sign", { title: row.truth ? "The true class" : row.answer ? "The model's answer, which is wrong" : undefined }, sign),
-    h("th", { scope: "row", title: row.name }, h("span.name", {}, row.name), bar),
-    h("td.num.before", {}, row.before === null ? "–" : probability(row.before)),
-    h("td.num.after", {}, row.after === null ? "–" : probability(row.after)),
-    h("td.change", { "aria-label": arrow === "▲" ? "rose" : arrow === "▼" ? "fell" : undefined }, arrow),
-  );
+/** A row that stays on the page while its numbers change, so that its bar moves instead of being made anew. */
+class RowView {
+  private readonly sign = h("td.sign");
+  private readonly bar = h("span.likely", { "aria-hidden": "true" });
+  private readonly before = h("td.num.before");
+  private readonly after = h("td.num.after");
+  private readonly change = h("td.change");
+  readonly element: HTMLTableRowElement;
+
+  constructor(row: AnswerRow) {
+    const name = h("th", { scope: "row", title: row.name }, h("span.name", {}, row.name), this.bar);
+    this.element = h("tr", { "data-class": row.class }, this.sign, name, this.before, this.after, this.change);
+  }
+
+  show(row: AnswerRow): void {
+    const difference = row.before !== null && row.after !== null ? row.after - row.before : 0;
+    this.element.toggleAttribute("data-truth", row.truth);
+    this.element.toggleAttribute("data-answer", row.answer);
+    say(this.sign, row.truth ? "✓" : row.answer ? "✗" : "");
+    this.sign.title = row.truth ? "The true class" : row.answer ? "The model's answer, which is wrong" : "";
+    say(this.before, row.before === null ? "–" : probability(row.before));
+    say(this.after, row.after === null ? "–" : probability(row.after));
+    say(this.change, difference > 0.005 ? "▲" : difference < -0.005 ? "▼" : "");
+    this.change.ariaLabel = difference > 0.005 ? "rose" : difference < -0.005 ? "fell" : "";
+    this.bar.style.width = `${Math.round(100 * (row.after ?? row.before ?? 0))}%`;
+  }
 }

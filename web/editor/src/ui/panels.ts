@@ -109,17 +109,7 @@ export function historyPanel(desk: Desk): HTMLElement {
   };
   editor.on("settled", show);
   desk.on("opened", show);
-  const own = button("button.wide", {
-    "data-testid": "use-model", title: "Confirm the model's map as it is: an answer of its own, not an empty one",
-    onclick: () => editor.whole("model"),
-  }, "Use the model's own map");
-  const mark = () => {
-    own.setAttribute("aria-pressed", String(editor.document.source === "model"));
-    own.disabled = editor.readOnly;
-  };
-  editor.on("settled", mark);
-  desk.on("opened", mark);
-  const section = folded("Strokes", list, own);
+  const section = folded("Strokes", list);
   section.querySelector("h2")!.append(count);
   section.classList.add("grows");
   return section;

@@ -25,17 +25,19 @@ export function rail(editor: Editor): HTMLElement {
       onclick: () => editor.choose(name),
     }, icon(name)),
   ]));
-  const whole = wholeOperations.filter((o) => o.name !== "model").map((o) => ({
+  const whole = wholeOperations.map((o) => ({
     name: o.name,
     button: button("button.tool", {
       "data-testid": `map-${o.name}`, "aria-label": o.label, title: `${o.label}: ${o.hint}`, onclick: () => editor.whole(o.name),
-    }, icon(o.name as "clear")),
+    }, icon(o.name)),
   }));
   const show = () => {
     for (const [name, b] of buttons) b.setAttribute("aria-pressed", String(editor.tool === name));
     for (const o of whole) o.button.disabled = editor.readOnly || (o.name === "keep" && !editor.document.selection);
+    whole.find((o) => o.name === "model")?.button.setAttribute("aria-pressed", String(editor.document.source === "model"));
   };
   editor.on("changed", show);
+  editor.on("settled", show);
   editor.on("opened", show);
   show();
   return h(
