@@ -100,7 +100,7 @@ func TopClasses(probabilities []float32, n int) []ClassScore {
 // revision, *LeaseError if the actor does not hold the task, attention.ErrGrid or ErrValue for a bad map.
 // The same save again, as after a lost answer, returns the revision it made the first time.
 func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Draft) (Edit, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	if err := mayPaint(actor); err != nil {
 		return Edit{}, err
 	}
 	if err := d.check(); err != nil {
@@ -184,7 +184,7 @@ func (d Draft) check() error {
 // somebody else drew that revision before giving the task back, the submission is a new revision of
 // the actor's own with the same map.
 func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision int) (TaskDetail, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+	if err := mayPaint(actor); err != nil {
 		return TaskDetail{}, err
 	}
 	if revision < 1 {

@@ -84,6 +84,17 @@ func may(actor User, needed Role) error {
 	return nil
 }
 
+// mayPaint is may for what is done in a person's own name, which the command line has not.
+func mayPaint(actor User) error {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return err
+	}
+	if actor.ID == 0 {
+		return fmt.Errorf("%w: only a person paints", ErrForbidden)
+	}
+	return nil
+}
+
 // audit writes one line of the trail inside the transaction of the change it tells of.
 func (s *Service) audit(ctx context.Context, tx Store, actor User, projectID *int64, action, subject, detail string) error {
 	return tx.InsertAudit(ctx, projectID, actor, AuditEntry{

@@ -46,7 +46,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 				SELECT i.id, (row_number() OVER (ORDER BY i.id) - 1) / $3 AS chunk FROM images i
 				WHERE i.project_id = $1 AND i.broken = ''
 					AND NOT EXISTS (SELECT FROM predictions p WHERE p.version_id = $2 AND p.image_id = i.id)
-					AND NOT EXISTS (SELECT FROM scan_chunks c WHERE c.job_id = $4 AND c.done_at IS NULL AND i.id = ANY(c.image_ids))
+					AND i.id NOT IN (SELECT unnest(c.image_ids) FROM scan_chunks c WHERE c.job_id = $4 AND c.done_at IS NULL)
 			), chunks AS (
 				INSERT INTO scan_chunks (job_id, image_ids)
 				SELECT $4, array_agg(id ORDER BY id) FROM unseen GROUP BY chunk ORDER BY chunk
@@ -199,10 +199,10 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 		_, err = one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
 			return struct{}{}, row.Scan(&status.Done, &status.Total)
 		}, `
-			UPDATE jobs SET done = done + (SELECT cardinality(image_ids) FROM scan_chunks WHERE id = $2),
-				remaining_seconds = coalesce(extract(epoch FROM now() - started_at) / nullif(done + 1, 0) * greatest(0, total - done), 0),
+			UPDATE jobs SET done = done + c.n, remaining_seconds = extract(epoch FROM now() - started_at) / (done + c.n) * greatest(0, total - done - c.n),
 				message = CASE WHEN $3 = '' THEN message ELSE $3 END
-			WHERE id = $1 RETURNING done, total`, c.JobID, c.ID, message)
+			FROM (SELECT cardinality(image_ids) AS n FROM scan_chunks WHERE id = $2) AS c
+			WHERE jobs.id = $1 RETURNING done, total`, c.JobID, c.ID, message)
 		if err != nil {
 			return err
 		}
