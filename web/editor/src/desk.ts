@@ -108,7 +108,9 @@ export class Desk extends Emitter<DeskEvents> {
     try {
       await this.client.submit(detail.id, autosave.revision);
     } catch (error) {
-      return this.backToWork(`Not submitted: ${reason(error)}`);
+      this.backToWork(`Not submitted: ${reason(error)}`);
+      if (error instanceof Problem && error.current) autosave.startConflict(error.current);
+      return;
     }
     this.finished++;
     this.emit("notice", "Submitted for review");
@@ -178,8 +180,13 @@ export class Desk extends Emitter<DeskEvents> {
     this.autosave?.resume();
   }
 
-  /** The page is being hidden or left. */
-  hidden(): void {
+  /** Saves at once: the page was hidden, or somebody asked for it. */
+  saveNow(): void {
+    if (!this.editor.busy) void this.autosave?.flush();
+  }
+
+  /** The page is being left. */
+  leave(): void {
     this.editor.document.commit();
     this.autosave?.leave();
   }
@@ -226,6 +233,8 @@ export class Desk extends Emitter<DeskEvents> {
     if (!entry || (entry.user !== 0 && entry.user !== detail.lease?.user_id)) return "none";
     const sameSource = entry.source === document.source;
     if (sameBits(entry.values, saved) && sameSource) {
+      // A save made while the page went away carries less undo than was journaled.
+      if (entry.history.steps.length > document.history.steps.length) this.restore(document, entry.history);
       this.journal.remove(detail.id);
       return "none";
     }
@@ -354,6 +363,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private become(phase: Phase): void {
     this.phase = phase;
+    this.editor.readOnly = phase.kind !== "working"; // a stroke made while its task is handed in would be lost
     this.emit("phase", phase);
   }
 }

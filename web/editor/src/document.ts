@@ -67,6 +67,7 @@ export class MapDocument extends Emitter<DocumentEvents> {
     if (!this.open) return;
     const { stroke, label } = this.open;
     this.open = null;
+    stroke.close();
     this.record(label, stroke.before, "painted", false);
   }
 

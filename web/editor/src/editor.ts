@@ -17,7 +17,7 @@ import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
 import { runWhole, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "submit" | "skip" | "help" | "escape";
+export type Command = "submit" | "skip" | "save" | "help";
 
 export interface EditorEvents {
   opened: void;
@@ -349,10 +349,11 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
 
   private strokeDown(s: PointerSample): void {
     const pan = s.button === 1 || this.tool === "pan";
-    if (!pan && s.button !== 0) return;
+    const eraserEnd = s.type === "pen" && s.button === 5;
+    if (!pan && !eraserEnd && s.button !== 0) return;
     if (!pan && s.alt) return void this.pickAt(s.point);
     if (!pan && this.tool !== "pick" && this.refused()) return;
-    this.strokeTool = pan ? this.tools.pan : this.tools[this.chosen];
+    this.strokeTool = pan ? this.tools.pan : eraserEnd ? this.tools.eraser : this.tools[this.chosen];
     this.strokeTool.onDown(this.toolEvent(s));
   }
 

@@ -32,11 +32,19 @@ export interface WireHistory {
   readonly steps: readonly WireStep[];
 }
 
+/** A done step never changes on the wire, and there are hundreds at every stroke's end. */
+const encoded = new WeakMap<Step, WireStep>();
+
 const sources: Record<string, Source> = { p: "painted", m: "model" };
 
 /** The stack for a map of `values`, at most `budget` characters of JSON (about). */
 export function encodeHistory(history: History, values: Float32Array, budget = historyBudget): WireHistory {
-  const steps = history.steps.map((step, i) => encodeStep(step, i < history.position, values.length));
+  const steps = history.steps.map((step, i) => {
+    if (i >= history.position) return encodeStep(step, false, values.length);
+    let wire = encoded.get(step);
+    if (!wire) encoded.set(step, (wire = encodeStep(step, true, values.length)));
+    return wire;
+  });
   let size = 200 + steps.reduce((sum, step) => sum + sizeOf(step), 0);
   let first = 0;
   while (size > budget && first < history.position) size -= sizeOf(steps[first++]!);

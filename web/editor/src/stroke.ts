@@ -28,6 +28,7 @@ export class Stroke {
   private readonly parts: Float32Array;
   private readonly smoothed: Float32Array | null;
   private scratch = new Float64Array(0);
+  private closed = false;
 
   constructor(
     private readonly values: Float32Array, // painted in place
@@ -44,6 +45,7 @@ export class Stroke {
 
   /** One dab at (x, y), radii in cells; `weight` in [0,1] scales its coverage (pen pressure). */
   dab(x: number, y: number, rx: number, ry: number, weight = 1): void {
+    if (this.closed) return;
     const { n, columns } = this;
     const fine = cellBox(x * n, y * n, rx * n, ry * n, columns * n, this.rows * n);
     const width = fine.right - fine.left;
@@ -66,12 +68,19 @@ export class Stroke {
 
   /** Covers cells by a given amount at once: fills of a selection or a flood. */
   fill(coverage: Float32Array): void {
+    if (this.closed) return;
     for (let i = 0; i < coverage.length; i++) this.set(i, coverage[i] ?? 0);
   }
 
-  /** Puts the map back as it was before the stroke. */
+  /** Ends the stroke: whatever still holds it paints nothing more. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** Puts the map back as it was before the stroke, and ends it. */
   cancel(): void {
     this.values.set(this.before);
+    this.closed = true;
   }
 
   private settle(box: CellBox): void {

@@ -68,6 +68,21 @@ describe("the desk", () => {
     expect(t.notices.at(-1)).toContain("revision 1 is stale");
   });
 
+  it("paints nothing while a task is handed in", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /submit$/, () => "wait");
+    t.click(3, 3);
+    void t.desk.submit();
+    await t.wait(10);
+    expect(t.desk.phase.kind).toBe("sending");
+    t.click(9, 9);
+    expect(t.history.steps.length).toBe(1);
+    await t.network.of("POST", /submit$/)[0]!.reply(409, { title: "Stale", current: savedEdit(7, { h: 14, w: 14, values: zeros }) });
+    expect(t.desk.saveState.kind).toBe("conflict");
+    t.click(9, 9);
+    expect(t.history.steps.length).toBe(2);
+  });
+
   it("takes an open task, and only shows one that somebody else has", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);

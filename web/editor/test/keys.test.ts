@@ -67,10 +67,10 @@ describe("keys", () => {
     const t = await new TestEditor().open();
     const asked: string[] = [];
     t.editor.on("command", (c) => asked.push(c));
-    t.key("Ctrl+Enter").key("Ctrl+ ").key("?");
-    expect(asked).toEqual(["submit", "skip", "help"]);
+    t.key("Ctrl+Enter").key("Ctrl+ ").key("?").key("Ctrl+s");
+    expect(asked).toEqual(["submit", "skip", "help", "save"]);
     const input = { code: "", ctrl: true, shift: false, alt: false, repeat: false };
-    for (const key of ["b", "s", "1", "r", "p", "i"]) expect(t.editor.keyDown({ ...input, key })).toBe(false);
+    for (const key of ["b", "e", "1", "r", "p", "i"]) expect(t.editor.keyDown({ ...input, key })).toBe(false);
     expect(t.editor.keyDown({ ...input, ctrl: false, key: "q" })).toBe(false);
   });
 

@@ -115,6 +115,13 @@ describe("painting", () => {
     expect(await dab(0.2)).toBeLessThan((await dab(1)) / 4);
   });
 
+  it("erases with the other end of a pen", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(0.5));
+    t.pointerDown(7.5, 7.5, { type: "pen", button: 5 }).pointerUp(7.5, 7.5, { type: "pen", button: 5 });
+    expect(t.values[7 * 14 + 7]).toBeLessThan(0.1);
+    expect(t.editor.tool).toBe("brush");
+  });
+
   it("takes a stroke back on Escape, and when a second finger comes down", async () => {
     const t = await new TestEditor().open();
     t.pointerDown(3, 3).pointerMove(8, 8);

@@ -173,10 +173,37 @@ describe("autosave", () => {
   it("sends what is unsaved when the page goes away", async () => {
     const t = await new TestEditor().open();
     t.click(3, 3);
-    t.desk.hidden();
+    t.desk.leave();
     expect(t.saves.length).toBe(1);
     await t.wait(0);
     expect(kind(t)).toBe("saved");
+  });
+});
+
+describe("a page that is left", () => {
+  it("keeps all of undo, though its last save carries a part of it", async () => {
+    const storage = new MemoryStorage();
+    const t = await new TestEditor(storage).open();
+    for (let i = 0; i < 150; i++) t.stroke([i % 14, (i * 5) % 14], [(i * 3) % 14, (i * 7) % 14]);
+    const steps = t.history.steps.length;
+    t.desk.leave();
+    await t.wait(0);
+    const sent = t.saves[0]!;
+    expect(JSON.stringify(sent.body).length).toBeLessThan(64 << 10);
+    const again = await new TestEditor(storage).open(14, undefined, {
+      edit: savedEdit(1, mapOf(sent), { history: sent.body["history"] }),
+    });
+    expect(again.history.steps.length).toBe(steps);
+    expect(again.desk.saveState.kind).toBe("saved");
+  });
+
+  it("does not wait for a pause to save", async () => {
+    const t = await new TestEditor().open();
+    for (let i = 0; i < 20; i++) {
+      t.click(i % 14, (i * 5) % 14);
+      await t.wait(200);
+    }
+    expect(t.saves.length).toBeGreaterThanOrEqual(2);
   });
 });
 

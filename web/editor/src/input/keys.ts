@@ -81,6 +81,7 @@ export const bindings: readonly Binding[] = [
     run: (e, k) => e.nudge((k.key === "-" || k.key === "_" ? -1 : 1) * (k.alt ? 0.01 : 0.05), k.repeat) },
   { keys: "Ctrl Enter", does: "Submit", group: "Task", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
   { keys: "Ctrl Space", does: "Skip", group: "Task", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
+  { keys: "Ctrl S", does: "Save now (every stroke is saved by itself)", group: "Task", matches: ctrl("s"), run: (e) => e.emit("command", "save") },
   { keys: "?", does: "This help", group: "Task", matches: named("?"), run: (e) => e.emit("command", "help") },
 ];
 
@@ -89,7 +90,6 @@ function escape(e: Editor): void {
   else if (e.document.selection) e.deselect();
   else {
     e.cell = -1;
-    e.emit("command", "escape");
     e.redraw();
   }
 }

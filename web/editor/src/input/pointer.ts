@@ -12,7 +12,7 @@ export interface PointerSample {
   readonly type: "mouse" | "pen" | "touch";
   readonly point: ScreenPoint;
   readonly pressure: number; // [0,1]; 1 unless it is a pen
-  readonly button: number; // of the event that pressed: 0 left, 1 middle, 2 right
+  readonly button: number; // of the event that pressed: 0 left, 1 middle, 2 right, 5 a pen's eraser
   readonly shift: boolean;
   readonly alt: boolean;
 }

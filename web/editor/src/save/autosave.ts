@@ -25,6 +25,7 @@ export type SaveState =
   | { readonly kind: "refused"; readonly message: string };
 
 export const coalesce = 250; // ms that a save waits for another stroke
+export const longestWait = 1500; // ms that strokes can put a save off
 const firstRetry = 1000;
 const lastRetry = 30_000;
 
@@ -39,6 +40,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   private sent: string | null = null; // checksum of the map being saved
   private timer: ReturnType<typeof setTimeout> | undefined;
   private retry = firstRetry;
+  private waitingSince = 0;
   private closed = false;
 
   constructor(
@@ -63,12 +65,13 @@ export class Autosave extends Emitter<{ state: SaveState }> {
 
   /** A step was made, undone or redone. */
   changed(): void {
+    if (!this.dirty) this.waitingSince = Date.now();
     this.made++;
     this.note();
     if (this.state.kind === "conflict" || this.state.kind === "lost") return; // until somebody decides
     if (this.state.kind === "offline") return; // the next attempt takes it along
     if (!this.inFlight) this.become({ kind: "pending" });
-    this.schedule(coalesce);
+    this.schedule(Math.max(0, Math.min(coalesce, this.waitingSince + longestWait - Date.now())));
   }
 
   /** Starts from the stale side of a conflict: what is here was made from another revision than `current`. */
@@ -162,8 +165,9 @@ export class Autosave extends Emitter<{ state: SaveState }> {
       this.kept = sending;
       this.retry = firstRetry;
       this.sent = null;
+      this.waitingSince = Date.now();
       if (this.dirty) this.note();
-      else this.journal.remove(this.task);
+      else if (!last) this.journal.remove(this.task); // a last save carries less undo than the journal
       this.become({ kind: "saved", at: Date.now() });
     } catch (error) {
       if (!this.closed) this.failed(error);

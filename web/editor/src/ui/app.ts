@@ -51,7 +51,9 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
     rail(editor), work, panel, filmStrip(desk),
   );
 
+  desk.on("phase", (phase) => (root.dataset["phase"] = phase.kind));
   desk.on("opened", (detail) => {
+    root.dataset["taskId"] = String(detail.id);
     stage.show(detail.image.id, detail.label_name || detail.image.name, editor.document.rows, editor.document.columns);
     document.title = `${detail.label_name || detail.image.name} · ${detail.project.name} · ABN Studio`;
     stage.element.focus({ preventScroll: true });
@@ -64,7 +66,8 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   editor.on("command", (command) => {
     if (command === "submit") void desk.submit();
     else if (command === "skip") dialogs.skip();
-    else if (command === "help") dialogs.help();
+    else if (command === "save") desk.saveNow();
+    else dialogs.help();
   });
   listen(desk, dialogs);
   followAddress(desk);
@@ -87,11 +90,11 @@ function listen(desk: Desk, dialogs: Dialogs): void {
   });
   window.addEventListener("online", () => desk.online());
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") desk.hidden();
+    if (document.visibilityState === "hidden") desk.saveNow();
   });
-  window.addEventListener("pagehide", () => desk.hidden());
+  window.addEventListener("pagehide", () => desk.leave());
   window.addEventListener("beforeunload", (e) => {
-    desk.hidden();
+    desk.leave();
     if (desk.wouldLose) e.preventDefault();
   });
 }

@@ -25,7 +25,8 @@ export function topBar(desk: Desk, actions: { skip(): void; submit(): void; deci
   const { editor } = desk;
   const crumbs = h("nav.crumbs", { "aria-label": "Breadcrumb" });
   const words = h("span.save-words");
-  const state = h("output.save-state", { id: "save-state", "data-testid": "save-state" }, h("span.save-dot"), words);
+  const state = h("span.save-state", { id: "save-state", "data-testid": "save-state" }, h("span.save-dot"), words);
+  const told = h("span.visually-hidden", { role: "status", "aria-live": "polite" }); // changes that matter, not the seconds
   const act = button("button.small-button", { hidden: true, onclick: actions.decide }, "");
   const undo = button("button.quiet.square", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", onclick: () => editor.undo() }, icon("undo"));
   const redo = button("button.quiet.square", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", onclick: () => editor.redo() }, icon("redo"));
@@ -37,6 +38,8 @@ export function topBar(desk: Desk, actions: { skip(): void; submit(): void; deci
     const now = desk.saveState;
     state.dataset["state"] = desk.phase.kind === "reading" ? "readonly" : now.kind;
     say(words, desk.phase.kind === "reading" ? "read only" : saveWords(now, Date.now()));
+    if (["offline", "conflict", "lost", "refused"].includes(now.kind)) say(told, saveWords(now, Date.now()));
+    else if (now.kind === "saved" && told.textContent !== "") say(told, "saved");
     state.title = "message" in now ? now.message : "";
     act.hidden = now.kind !== "conflict" && now.kind !== "lost";
     say(act, now.kind === "conflict" ? "Choose" : "Take it again");
@@ -63,7 +66,7 @@ export function topBar(desk: Desk, actions: { skip(): void; submit(): void; deci
   return h(
     "header.editor-bar", {},
     h("a.brand", { href: "/projects", "aria-label": "Projects" }, icon("mark")),
-    crumbs, h("span.grow"), state, act, h("span.grow"), undo, redo, skip, submit,
+    crumbs, h("span.grow"), state, told, act, h("span.grow"), undo, redo, skip, submit,
   );
 }
 
