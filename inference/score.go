@@ -121,6 +121,9 @@ func (s *LiveScorer) Warm(ctx context.Context, version annotator.Version, image 
 // Features is the cache, for its figures.
 func (s *LiveScorer) Features() *FeatureCache { return s.features }
 
+// Session is how the scorer's sessions are set up.
+func (s *LiveScorer) Session() ort.Options { return s.options.Session }
+
 // Close frees all networks. Scores after it fail with ort.ErrClosed.
 func (s *LiveScorer) Close() error {
 	s.mu.Lock()
