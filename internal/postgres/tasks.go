@@ -38,10 +38,13 @@ func (s *Store) Task(ctx context.Context, id int64) (annotator.Task, error) {
 	return t, wrap(err, "task %d", id)
 }
 
-// LockTask implements annotator.TaskStore.
+// LockTask implements annotator.TaskStore. It locks first and reads then: a query that waits for a lock
+// sees the new row, but joins it to the others as they were before.
 func (s *Store) LockTask(ctx context.Context, id int64) (annotator.Task, error) {
-	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.id = $1 FOR UPDATE OF t`, id)
-	return t, wrap(err, "task %d", id)
+	if _, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM tasks WHERE id = $1 FOR UPDATE`, id); err != nil {
+		return annotator.Task{}, wrap(err, "task %d", id)
+	}
+	return s.Task(ctx, id)
 }
 
 // NextTask implements annotator.TaskStore. The three kinds are asked for one after the other, so that
