@@ -34,7 +34,11 @@ func (b binaries) postgres() string { return filepath.Join(b.dir, "postgres") }
 // read it, so an installation of it is preferred to all others.
 func findBinaries(ctx context.Context, given string, wanted int) (binaries, error) {
 	if given != "" {
-		b, err := inspect(ctx, binaries{dir: given})
+		b := binaries{dir: filepath.Clean(given)}
+		if _, err := os.Stat(filepath.Join(b.dir, "..", "pg-symlinks.json")); err == nil {
+			b.npm = filepath.Join(b.dir, "..", "..") // the npm package's, whose links may be missing
+		}
+		b, err := inspect(ctx, b)
 		if err != nil {
 			return binaries{}, fmt.Errorf("%w in %s: %w", ErrNoServer, given, err)
 		}
