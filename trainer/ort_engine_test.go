@@ -2,8 +2,13 @@ package trainer
 
 import (
 	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -25,7 +30,7 @@ func splitModel(t *testing.T, m *onnx.Model) *onnx.ABN {
 // openEngine opens an engine on a network.
 func openEngine(t *testing.T, m *onnx.Model, s Settings) *ortEngine {
 	t.Helper()
-	e, err := NewORTEngine(splitModel(t, m), s, ORTOptions{})
+	e, err := NewORTEngine(splitModel(t, m), s, ORTOptions{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,4 +63,264 @@ func runWhole(t *testing.T, model []byte, b archiveData) Outputs {
 		t.Fatal(err)
 	}
 	return Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
+}
+
+// fixtureRun is an engine on a small network, with its training images.
+func fixtureRun(t *testing.T, s Settings) (*ortEngine, archiveData) {
+	t.Helper()
+	dir := fixture.Reference(t)
+	name := fixture.ReferenceModels(t)[0]
+	b := archiveBatches(t, openArchive(t, filepath.Join(dir, name+".npz")))
+	return openEngine(t, readModel(t, filepath.Join(dir, name+".onnx")), s), b
+}
+
+var both = Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}
+
+func step(t *testing.T, e *ortEngine, b Batch, rate float64) StepResult {
+	t.Helper()
+	r, err := e.Step(context.Background(), b, Update{LearningRate: rate, Momentum: 0.9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestOverfitsOneBatch(t *testing.T) {
+	t.Parallel()
+	e, data := fixtureRun(t, both)
+	b := data.batch(0)
+	first := step(t, e, b, 0.02)
+	var last StepResult
+	for range 80 {
+		last = step(t, e, b, 0.02)
+	}
+	if last.HitsPer != b.Size || last.LossPer > 0.1*first.LossPer {
+		t.Errorf("after 80 steps on %d images: %d right, L_per %.3f from %.3f", b.Size, last.HitsPer, last.LossPer, first.LossPer)
+	}
+	if last.LossAtt > 0.5*first.LossAtt {
+		t.Errorf("L_att %.3f from %.3f", last.LossAtt, first.LossAtt)
+	}
+}
+
+// TestMapsFollowEdits trains each form of L_map, and once with γ = 0, on the same batch.
+func TestMapsFollowEdits(t *testing.T) {
+	t.Parallel()
+	distance := func(form MapLoss, gamma float64) float64 {
+		s := both
+		s.Strategy, s.MapLoss, s.Gamma = StrategyAttention, form, gamma
+		e, data := fixtureRun(t, s)
+		b := data.batch(0)
+		first, last := step(t, e, b, 0.05), StepResult{}
+		for range 40 {
+			last = step(t, e, b, 0.05)
+		}
+		return last.MapDistance / first.MapDistance
+	}
+	for form, gamma := range map[MapLoss]float64{MapLossL2: 2, MapLossMSE: 20, MapLossL1: 20} {
+		with, without := distance(form, gamma), distance(form, 0)
+		if with > 0.7 || with > 0.8*without {
+			t.Errorf("%s: distance fell to %.2f of the first with γ %g, to %.2f without", form, with, gamma, without)
+		}
+	}
+}
+
+// TestMapLossForms compares the three forms, and their mean over edited rows only, with their definitions.
+func TestMapLossForms(t *testing.T) {
+	t.Parallel()
+	for _, form := range []MapLoss{MapLossL2, MapLossMSE, MapLossL1} {
+		s := both
+		s.MapLoss, s.Gamma, s.BatchNorm = form, 3, BatchNormFrozen
+		e, data := fixtureRun(t, s)
+		b := data.batch(0)
+		b.HasEdit, b.Edited = slices.Clone(b.HasEdit), slices.Clone(b.Edited)
+		clear(b.HasEdit)
+		b.HasEdit[0], b.HasEdit[2] = 1, 1
+		cells := len(b.Edited) / b.Size
+		b.Edited[cells] = float32(math.NaN()) // row 1 has no edit: what stands there is not looked at
+		out, err := e.Forward(context.Background(), b.Size, b.Inputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := 0.0
+		for _, row := range []int{0, 2} {
+			squares, absolutes := 0.0, 0.0
+			for i := row * cells; i < (row+1)*cells; i++ {
+				d := float64(out.Maps[i]) - float64(b.Edited[i])
+				squares, absolutes = squares+d*d, absolutes+math.Abs(d)
+			}
+			want += map[MapLoss]float64{MapLossL2: math.Sqrt(squares), MapLossMSE: squares / float64(cells), MapLossL1: absolutes / float64(cells)}[form] / 2
+		}
+		r := step(t, e, b, 0)
+		if math.Abs(r.MapDistance-want) > 1e-5*want || math.Abs(r.LossMap-3*want) > 3e-5*want {
+			t.Errorf("%s: distance %g, L_map %g; want %g and 3 times it", form, r.MapDistance, r.LossMap, want)
+		}
+		clear(b.HasEdit)
+		if r := step(t, e, b, 0); r.LossMap != 0 || math.IsNaN(r.Total()) {
+			t.Errorf("%s: without an edit L_map is %g, L %g", form, r.LossMap, r.Total())
+		}
+	}
+}
+
+func TestCancelledStepChangesNothing(t *testing.T) {
+	t.Parallel()
+	e, data := fixtureRun(t, both)
+	before := cloneParameters(e.Parameters())
+	reason := errors.New("the round was cancelled")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(reason)
+	if _, err := e.Step(ctx, data.batch(0), Update{LearningRate: 0.1}); !errors.Is(err, reason) {
+		t.Errorf("got %v, want the context's cause", err)
+	}
+	// And when it ends while the runtime is at work: the step is abandoned, or was whole already.
+	for range 20 {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		go cancel(reason)
+		_, err := e.Step(ctx, data.batch(0), Update{LearningRate: 0.1, Momentum: 0.9})
+		cancel(nil)
+		if err == nil {
+			before = cloneParameters(e.Parameters())
+			continue
+		}
+		if !errors.Is(err, reason) {
+			t.Fatalf("got %v, want the context's cause", err)
+		}
+		for i, p := range e.Parameters() {
+			if !slices.Equal(p.Value, before[i].Value) || !slices.Equal(p.Momentum, before[i].Momentum) {
+				t.Fatalf("%s changed in a cancelled step", p.Name)
+			}
+		}
+	}
+	// The engine is as good as new.
+	if err := e.Load(before); err != nil {
+		t.Fatal(err)
+	}
+	step(t, e, data.batch(0), 0.01)
+}
+
+func cloneParameters(list []Parameter) []Parameter {
+	out := slices.Clone(list)
+	for i := range out {
+		out[i].Value, out[i].Momentum = slices.Clone(out[i].Value), slices.Clone(out[i].Momentum)
+	}
+	return out
+}
+
+// TestResumesToTheBit loads a state into a second engine, and takes batches of other sizes.
+func TestResumesToTheBit(t *testing.T) {
+	t.Parallel()
+	first, data := fixtureRun(t, both)
+	second, _ := fixtureRun(t, both)
+	step(t, first, data.batch(0), 0.01)
+	if err := second.Load(cloneParameters(first.Parameters())); err != nil {
+		t.Fatal(err)
+	}
+	b := data.batch(1)
+	short := Batch{Size: 3, Inputs: b.Inputs[:3*len(b.Inputs)/b.Size], Labels: b.Labels[:3], Edited: b.Edited[:3*len(b.Edited)/b.Size], HasEdit: b.HasEdit[:3]}
+	for _, b := range []Batch{b, short, data.batch(2)} {
+		if x, y := step(t, first, b, 0.01), step(t, second, b, 0.01); x != y {
+			t.Errorf("batch of %d: %+v and %+v", b.Size, x, y)
+		}
+	}
+	for i, p := range first.Parameters() {
+		if q := second.Parameters()[i]; !slices.Equal(p.Value, q.Value) {
+			t.Errorf("%s differs", p.Name)
+		}
+	}
+}
+
+func TestEngineRefuses(t *testing.T) {
+	t.Parallel()
+	e, data := fixtureRun(t, both)
+	for name, spoil := range map[string]func(*Batch){
+		"label":  func(b *Batch) { b.Labels = slices.Repeat([]int64{99}, b.Size) },
+		"inputs": func(b *Batch) { b.Inputs = b.Inputs[1:] },
+		"maps":   func(b *Batch) { b.Edited = nil },
+		"empty":  func(b *Batch) { *b = Batch{} },
+	} {
+		b := data.batch(0)
+		spoil(&b)
+		if _, err := e.Step(context.Background(), b, Update{}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if err := e.Load([]Parameter{{Name: "extractor.0.weight", Value: []float32{1}}}); err == nil {
+		t.Error("loading a parameter that is not trained: no error")
+	}
+	if _, err := e.Forward(context.Background(), 2, data.features[:7]); err == nil {
+		t.Error("forward pass of too few values: no error")
+	}
+}
+
+// TestScratchTrainsEverything trains a whole network from pixels.
+func TestScratchTrainsEverything(t *testing.T) {
+	t.Parallel()
+	s := both
+	s.Strategy = StrategyScratch
+	for _, norm := range []BatchNorm{BatchNormFrozen, BatchNormBatch} {
+		s.BatchNorm = norm
+		e, data := fixtureRun(t, s)
+		parent := readModel(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
+		if norm == BatchNormBatch && len(e.Parameters()) != len(parent.Graph.Initializers) {
+			t.Errorf("%d of %d initializers are trained", len(e.Parameters()), len(parent.Graph.Initializers))
+		}
+		b := data.batch(0)
+		b.Inputs = data.image[:len(data.image)/data.n*b.Size]
+		first, last := step(t, e, b, 0.01), StepResult{}
+		for range 30 {
+			last = step(t, e, b, 0.01)
+		}
+		if fall := map[BatchNorm]float64{BatchNormFrozen: 0.95, BatchNormBatch: 0.7}[norm]; last.LossPer > fall*first.LossPer {
+			t.Errorf("%s: L_per %.3f from %.3f after 30 steps", norm, last.LossPer, first.LossPer)
+		}
+	}
+}
+
+// TestUntrainable names what stands in the way.
+func TestUntrainable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx")
+	abn := splitModel(t, readModel(t, path))
+	if reasons, err := Untrainable(abn, StrategyBoth, BatchNormBatch); err != nil || len(reasons) > 0 {
+		t.Errorf("the fixture: %v, %v", reasons, err)
+	}
+	relu := ""
+	for _, n := range abn.Branches.Graph.Nodes {
+		if n.Op == "Relu" {
+			n.Op, relu = "Softsign", n.Name
+		}
+	}
+	reasons, err := Untrainable(abn, StrategyBoth, BatchNormFrozen)
+	if err != nil || len(reasons) == 0 || reasons[len(reasons)-1].Op != "Softsign" || reasons[len(reasons)-1].Node != relu {
+		t.Errorf("with Softsign: %v, %v; want the last to name %s", reasons, err, relu)
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	m, err := onnx.ReadFile(filepath.Join(fixture.Reference(b), fixture.ReferenceModels(b)[0]+".onnx"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	abn, err := onnx.Split(m, parts)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := NewORTEngine(abn, both, ORTOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	const n = 32
+	batch := Batch{
+		Size: n, Inputs: make([]float32, n*abn.Channels*abn.Height*abn.Width), Labels: make([]int64, n),
+		Edited: make([]float32, n*abn.Height*abn.Width), HasEdit: make([]float32, n),
+	}
+	for b.Loop() {
+		if _, err := e.Step(context.Background(), batch, Update{LearningRate: 1e-3}); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
