@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"time"
@@ -52,7 +51,7 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err := ort.Init(""); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := warnings(streams.Err)
 	s, err := c.open(ctx, log, false)
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,12 +18,13 @@ import (
 // importCommand brings a folder of pictures into a project.
 type importCommand struct {
 	storageFlags
-	Format  string `arg:"" enum:"folder,cub,idrid,csv" help:"Layout: folder (split/class/image), cub, idrid or csv."`
-	Dir     string `arg:"" type:"existingdir" help:"The data set's folder."`
-	Project string `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
-	Split   string `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none."`
-	DryRun  bool   `help:"Read and report only; needs no database."`
-	JSON    bool   `name:"json" help:"Print one JSON document."`
+	Format  string  `arg:"" enum:"folder,cub,idrid,csv" help:"Layout: folder (split/class/image), cub, idrid or csv."`
+	Dir     string  `arg:"" type:"existingdir" help:"The data set's folder."`
+	Project string  `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
+	Split   string  `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none."`
+	Pool    float64 `placeholder:"FRACTION" help:"Share of the test split, chosen by name, that becomes the pool: tasks come from there, and the rest still measures."`
+	DryRun  bool    `help:"Read and report only; needs no database."`
+	JSON    bool    `name:"json" help:"Print one JSON document."`
 }
 
 // importSummary is what --json prints.
@@ -39,6 +42,10 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Pool < 0 || c.Pool >= 1 {
+		return fmt.Errorf("--pool %v: want a fraction from 0 to below 1", c.Pool)
+	}
+	takePool(d, c.Pool)
 	summary := importSummary{Classes: len(d.Classes), Splits: map[string]int{}, DryRun: c.DryRun}
 	for _, s := range d.Samples {
 		split := s.Split
@@ -64,10 +71,22 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	return c.print(streams, summary)
 }
 
+// takePool moves a share of the test split to the pool. Which images those are depends on their names alone, so that a
+// repeated import agrees with the first.
+func takePool(d *dataset.Dataset, share float64) {
+	for i := range d.Samples {
+		if s := &d.Samples[i]; s.Split == dataset.Test {
+			sum := sha256.Sum256([]byte(s.Name))
+			if float64(binary.BigEndian.Uint32(sum[:]))/(1<<32) < share {
+				s.Split = dataset.Pool
+			}
+		}
+	}
+}
+
 // store imports under a job of the project, so that its pages show the progress too.
 func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset) (report jobs.ImportReport, err error) {
-	log := newLog(streams.Err)
-	s, err := c.open(ctx, log, true)
+	s, err := c.open(ctx, warnings(streams.Err), true)
 	if err != nil {
 		return report, err
 	}

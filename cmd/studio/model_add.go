@@ -40,7 +40,7 @@ func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err := ort.Init(""); err != nil {
 		return err
 	}
-	s, err := c.open(ctx, newLog(streams.Err), true)
+	s, err := c.open(ctx, warnings(streams.Err), true)
 	if err != nil {
 		return err
 	}

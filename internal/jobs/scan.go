@@ -215,7 +215,7 @@ func (s *scanRun) keep(ctx context.Context) {
 		s.mu.Unlock()
 		for _, h := range held {
 			// A claim that is lost, or a database that is away, shows when the chunk is handed in.
-			if err := s.worker.config.Store.KeepChunk(ctx, h.chunk); err != nil && ctx.Err() == nil {
+			if err := s.worker.config.Store.KeepChunk(ctx, h.chunk); err != nil && ctx.Err() == nil && !errors.Is(err, postgres.ErrSuperseded) {
 				s.worker.log.Warn("scan: claim not renewed", "chunk", h.chunk.ID, "err", err)
 			}
 		}
