@@ -35,8 +35,8 @@ func (b binaries) postgres() string { return filepath.Join(b.dir, "postgres") }
 func findBinaries(ctx context.Context, given string, wanted int) (binaries, error) {
 	if given != "" {
 		b := binaries{dir: filepath.Clean(given)}
-		if _, err := os.Stat(filepath.Join(b.dir, "..", "pg-symlinks.json")); err == nil {
-			b.npm = filepath.Join(b.dir, "..", "..") // the npm package's, whose links may be missing
+		if npm := filepath.Join(b.dir, "..", ".."); isNPM(npm) {
+			b.npm = npm // whose links may be missing
 		}
 		b, err := inspect(ctx, b)
 		if err != nil {

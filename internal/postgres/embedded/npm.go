@@ -42,6 +42,16 @@ func npmCandidates() []binaries {
 	return found
 }
 
+// isNPM reports whether a folder is the npm package's; a copy of its programs is a plain installation.
+func isNPM(dir string) bool {
+	for _, name := range []string{"package.json", "native/pg-symlinks.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // npmMajor reads the PostgreSQL version from the package's own ("18.4.0-beta.17"): its programs do
 // not start before the links are made.
 func npmMajor(npm string) (int, error) {
