@@ -32,6 +32,8 @@
 //	SetClasses(ctx, projectID int64, classes []annotator.Class) error   // where the project has none or the same
 //	AddImages(ctx, projectID int64, images []annotator.NewImage) (added int, err error)   // COPY; known names are left alone
 //	AddVersion(ctx, projectID int64, v annotator.NewVersion) (annotator.Version, error)   // no scan: EnqueueScan
+//	Images(ctx, projectID int64, splits ...annotator.Split) ([]annotator.Image, error)
+//	Predictions(ctx, versionID int64, splits ...annotator.Split) ([]annotator.Prediction, error)   // with probabilities and maps
 //	SetFigures(ctx, versionID int64, figures map[string]float64) error  // merged into what is there
 //	ReferencedBlobs(ctx) (map[string]struct{}, error)                   // for blob.Store.Sweep
 //
