@@ -43,7 +43,7 @@ type benchmark struct {
 func (c *benchAllCommand) Run(ctx context.Context, streams *stdio) error {
 	scan := benchScanCommand{benchSubject: c.benchSubject, Limit: defaultScanLimit, Batch: 16, Rounds: 3, JSON: c.JSON}
 	score := benchScoreCommand{benchSubject: c.benchSubject, Runs: defaultScoreRuns, JSON: c.JSON}
-	train := benchTrainCommand{Network: "resnet50-short", Batch: 32, Steps: 5, Strategy: "both", Norm: "batch", JSON: c.JSON}
+	train := benchTrainCommand{Arch: "resnet18", Classes: 200, Batch: 32, Steps: 5, Strategy: "both", Norm: "batch", JSON: c.JSON}
 	all := map[string]json.RawMessage{}
 	for _, b := range []benchmark{{"scan", scan.Run}, {"score", score.Run}, {"train", train.Run}} {
 		out := streams.Out
