@@ -1,0 +1,521 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// asProgram is set where the test binary is to be the studio itself: what is killed below is a real process.
+const asProgram = "STUDIO_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		return
+	}
+	os.Exit(pgtest.Main(m))
+}
+
+// process is a studio that runs beside the test.
+type process struct {
+	*exec.Cmd
+	lines chan string // what it printed, line by line
+	mu    sync.Mutex
+	said  bytes.Buffer // what it logged
+}
+
+// Write gathers the log.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.said.Write(b)
+}
+
+func (p *process) log() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.said.String()
+}
+
+// launch starts the studio with arguments; it is killed when the test ends.
+func launch(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 100)}
+	p.Env = append(os.Environ(), asProgram+"=1", "DATABASE_URL=", "STUDIO_DATA=", "STUDIO_BLOBS=")
+	p.Stderr = p
+	out, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer close(p.lines)
+		for scanner := bufio.NewScanner(out); scanner.Scan(); {
+			p.lines <- scanner.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = p.Process.Kill()
+		<-ended
+		_ = p.Wait()
+		if t.Failed() {
+			t.Logf("studio %s:\n%s", strings.Join(args, " "), p.log())
+		}
+	})
+	return p
+}
+
+// until waits for a line that holds a text and returns it.
+func (p *process) until(t *testing.T, text string) string {
+	t.Helper()
+	deadline := time.After(60 * time.Second)
+	for {
+		select {
+		case line, open := <-p.lines:
+			if !open {
+				t.Fatalf("the studio ended before it printed %q:\n%s", text, p.log())
+			}
+			if strings.Contains(line, text) {
+				return line
+			}
+		case <-deadline:
+			t.Fatalf("the studio did not print %q:\n%s", text, p.log())
+		}
+	}
+}
+
+// kill is kill -9.
+func (p *process) kill(t *testing.T) {
+	t.Helper()
+	if err := p.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually waits for something another process does.
+func eventually(t *testing.T, what string, within time.Duration, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %v", what, within)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// aviaryProject is a small project of real pictures with an untrained network, which gets most of them wrong.
+type aviaryProject struct {
+	*storage
+	flags   []string // that lead a studio to it
+	project annotator.Project
+	version annotator.Version
+	images  int
+}
+
+// openAviary makes the project on the storage of flags. perBird is how many training pictures there are of each of 14 birds.
+func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
+	t.Helper()
+	ctx := t.Context()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	s, err := at.open(ctx, discard(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &aviaryProject{storage: s, flags: []string{"--data", at.DataDir}}
+	if at.DatabaseURL != "" {
+		p.flags = append(p.flags, "--database", at.DatabaseURL)
+	}
+	if p.project, err = s.Store.InsertProject(ctx, annotator.Project{Slug: "aviary", Name: "Aviary"}); err != nil {
+		t.Fatal(err)
+	}
+	tiny, err := trainer.ArchitectureNamed("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := tiny.Build(14, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := model.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	if err := aviary.Generate(ctx, folder, aviary.Options{Train: perBird, Validation: 4, Test: 4, Pool: -1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	data, err := dataset.Open("folder", folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := onnx.Manifest{Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB", Classes: data.Classes}
+	if p.version, err = jobs.AddModel(ctx, s.Store, s.Blobs, p.project.ID, file, manifest); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := jobs.Import(ctx, s.Store, s.Blobs, p.project.ID, data, jobs.ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	p.images = len(data.Samples)
+	return p
+}
+
+// scanned runs a worker until every image is predicted.
+func (p *aviaryProject) scanned(t *testing.T) {
+	t.Helper()
+	job, err := p.Store.EnqueueScan(t.Context(), p.version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := p.worker(t)
+	p.finished(t, job.ID)
+	stop(t, w)
+}
+
+func (p *aviaryProject) worker(t *testing.T) *process {
+	t.Helper()
+	w := launch(t, append([]string{"worker", "--threads", "1"}, p.flags...)...)
+	w.until(t, "worker is ready")
+	return w
+}
+
+func (p *aviaryProject) finished(t *testing.T, job int64) {
+	t.Helper()
+	eventually(t, "the job ends", 120*time.Second, func() bool {
+		j, err := p.Store.Job(t.Context(), job)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if j.State == "failed" {
+			t.Fatalf("the job failed: %s", j.Message)
+		}
+		return j.State == "finished"
+	})
+}
+
+// stop ends a studio as Ctrl+C does.
+func stop(t *testing.T, p *process) {
+	t.Helper()
+	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for range p.lines { // until it has closed its output
+	}
+}
+
+// onSharedDatabase leads to a database that several processes can use.
+func onSharedDatabase(t *testing.T) storageFlags {
+	t.Helper()
+	return storageFlags{DatabaseURL: pgtest.DSN(t), DataDir: t.TempDir()}
+}
+
+// Two workers share a scan and one of them is killed: every image is predicted exactly once.
+func TestScanSurvivesAKilledWorker(t *testing.T) {
+	t.Parallel()
+	p := openAviary(t, onSharedDatabase(t), 24)
+	defer p.Close()
+	job, err := p.Store.EnqueueScan(t.Context(), p.version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doomed := p.worker(t)
+	eventually(t, "the first worker begins", 60*time.Second, func() bool {
+		j, err := p.Store.Job(t.Context(), job.ID)
+		return err == nil && j.State == "running"
+	})
+	doomed.kill(t)
+	p.worker(t)
+	p.finished(t, job.ID)
+	predictions, err := p.Store.Predictions(t.Context(), p.version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := p.Store.Version(t.Context(), p.version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(predictions) != p.images || version.Scanned != p.images {
+		t.Errorf("%d predictions, counted as %d, of %d images", len(predictions), version.Scanned, p.images)
+	}
+}
+
+// startRound queues a round that takes a few seconds, on a project with approved edits.
+func startRound(t *testing.T, p *aviaryProject, epochs int) annotator.Round {
+	t.Helper()
+	p.scanned(t)
+	d := &demo{storage: p.storage, seed: 1, edits: 6, line: newProgressLine(&bytes.Buffer{})}
+	if err := d.seedEdits(t.Context(), p.project, p.version); err != nil {
+		t.Fatal(err)
+	}
+	service := annotator.NewService(annotator.ServiceConfig{Store: p.Store, Blobs: p.Blobs})
+	settings, edits, err := service.RoundDefaults(t.Context(), annotator.System, "aviary")
+	if err != nil || edits != 6 {
+		t.Fatalf("%d edits to learn from, %v", edits, err)
+	}
+	settings.Epochs = epochs
+	round, err := service.StartRound(t.Context(), annotator.System, "aviary", settings, "once")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return round
+}
+
+// A worker killed in a round: another goes on from the checkpoint, and there is one new version.
+func TestRoundSurvivesAKilledWorker(t *testing.T) {
+	t.Parallel()
+	p := openAviary(t, onSharedDatabase(t), 8)
+	defer p.Close()
+	round := startRound(t, p, 30)
+	doomed := p.worker(t)
+	folder := filepath.Join(p.Data, "rounds", fmt.Sprint(round.ID))
+	eventually(t, "a checkpoint is written", 60*time.Second, func() bool {
+		found, _ := filepath.Glob(filepath.Join(folder, "*"))
+		checkpoints := 0
+		for _, f := range found {
+			if strings.Contains(filepath.Base(f), string(trainer.ArmCandidate)) {
+				checkpoints++
+			}
+		}
+		return checkpoints > 0
+	})
+	doomed.kill(t)
+	p.worker(t)
+	eventually(t, "the round finishes", 120*time.Second, func() bool {
+		r, err := p.Store.Round(t.Context(), round.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.State.Over() && r.State != annotator.RoundFinished {
+			t.Fatalf("the round %s: %s", r.State, r.Error)
+		}
+		return r.State == annotator.RoundFinished
+	})
+	versions, err := p.Store.Versions(t.Context(), p.project.ID)
+	if err != nil || len(versions) != 2 {
+		t.Errorf("%d versions after the round, %v; want the imported one and its candidate", len(versions), err)
+	}
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("the finished round left %s behind (%v)", folder, err)
+	}
+}
+
+// A cancelled round leaves no version, no checkpoint and no file behind.
+func TestCancelledRoundLeavesNothing(t *testing.T) {
+	t.Parallel()
+	p := openAviary(t, onSharedDatabase(t), 8)
+	defer p.Close()
+	round := startRound(t, p, 500)
+	before := blobCount(t, p.Data)
+	p.worker(t)
+	eventually(t, "training begins", 60*time.Second, func() bool {
+		r, err := p.Store.Round(t.Context(), round.ID)
+		return err == nil && r.Progress.Phase == string(trainer.PhaseCandidate) && r.Progress.Step > 0
+	})
+	service := annotator.NewService(annotator.ServiceConfig{Store: p.Store, Blobs: p.Blobs})
+	if _, err := service.CancelRound(t.Context(), annotator.System, round.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the round stops", 20*time.Second, func() bool {
+		r, err := p.Store.Round(t.Context(), round.ID)
+		return err == nil && r.State == annotator.RoundCancelled
+	})
+	folder := filepath.Join(p.Data, "rounds", fmt.Sprint(round.ID))
+	eventually(t, "its folder goes", 10*time.Second, func() bool {
+		_, err := os.Stat(folder)
+		return os.IsNotExist(err)
+	})
+	versions, err := p.Store.Versions(t.Context(), p.project.ID)
+	if err != nil || len(versions) != 1 {
+		t.Errorf("%d versions, %v; want the imported one alone", len(versions), err)
+	}
+	if after := blobCount(t, p.Data); after != before {
+		t.Errorf("%d blobs before the round, %d after", before, after)
+	}
+}
+
+func blobCount(t *testing.T, data string) int {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(filepath.Join(data, "blobs"), func(_ string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A server killed while somebody paints loses no stroke it has acknowledged.
+func TestKilledServerLosesNoStroke(t *testing.T) {
+	t.Parallel()
+	at := storageFlags{DataDir: dataFolder(t)}
+	p := openAviary(t, at, 1)
+	task := paintableTask(t, p)
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	serve := func() (*process, *client) {
+		s := launch(t, "serve", "--data", at.DataDir, "--listen", "127.0.0.1:0", "--no-worker")
+		line := s.until(t, "answers on ")
+		return s, signIn(t, line[strings.Index(line, "http://"):])
+	}
+	server, c := serve()
+	acknowledged := 0
+	killed := make(chan struct{})
+	for revision := 0; ; revision++ {
+		if revision == 5 { // from here on the kill may come at any moment
+			go func() { defer close(killed); server.kill(t) }()
+		}
+		if !c.draft(task, revision, float32(revision+1)/1000) {
+			break
+		}
+		acknowledged = revision + 1
+	}
+	<-killed
+	if acknowledged < 5 {
+		t.Fatalf("only %d strokes were saved before the kill", acknowledged)
+	}
+	_, c = serve()
+	detail := c.task(t, task)
+	if detail.Edit == nil || detail.Edit.Revision < acknowledged {
+		t.Fatalf("revision %d was acknowledged, and after the kill there is %+v", acknowledged, detail.Edit)
+	}
+	if got, want := detail.Edit.Map.Values[0], float32(detail.Edit.Revision)/1000; got != want {
+		t.Errorf("revision %d holds %v, want %v", detail.Edit.Revision, got, want)
+	}
+}
+
+// paintableTask predicts nothing but says what a scan would have: one image is wrong. It returns its task.
+func paintableTask(t *testing.T, p *aviaryProject) int64 {
+	t.Helper()
+	p.inProcessScan(t)
+	service := annotator.NewService(annotator.ServiceConfig{Store: p.Store, Blobs: p.Blobs})
+	if _, err := service.CreateUser(t.Context(), annotator.System, annotator.NewUser{Email: painter.email, Name: "Painter", Password: painter.password, Role: annotator.RoleAnnotator}); err != nil {
+		t.Fatal(err)
+	}
+	page, err := service.Tasks(t.Context(), annotator.System, annotator.TaskFilter{Project: "aviary"})
+	if err != nil || len(page.Tasks) == 0 {
+		t.Fatalf("no task to paint: %v", err)
+	}
+	return page.Tasks[0].ID
+}
+
+// inProcessScan scans with a worker of this process.
+func (p *aviaryProject) inProcessScan(t *testing.T) {
+	t.Helper()
+	w, err := jobs.NewWorker(jobs.Config{Store: p.Store, Blobs: p.Blobs, Data: p.Data, Threads: 1, Logger: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	job, err := p.Store.EnqueueScan(t.Context(), p.version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.finished(t, job.ID)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := w.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var painter = struct{ email, password string }{"painter@example.org", "a long enough one"}
+
+// client speaks the JSON API as a browser does.
+type client struct {
+	http.Client
+	base string
+}
+
+func signIn(t *testing.T, base string) *client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &client{Client: http.Client{Jar: jar, Timeout: 20 * time.Second}, base: base + "/api/v1"}
+	if status, body := c.send(http.MethodPost, "/session", map[string]string{"email": painter.email, "password": painter.password}); status != http.StatusOK {
+		t.Fatalf("signing in: %d %s", status, body)
+	}
+	return c
+}
+
+func (c *client) send(method, path string, body any) (int, []byte) {
+	text, _ := json.Marshal(body)
+	request, err := http.NewRequest(method, c.base+path, bytes.NewReader(text))
+	if err != nil {
+		return 0, nil
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := c.Do(request)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	defer response.Body.Close()
+	var out bytes.Buffer
+	if _, err := out.ReadFrom(response.Body); err != nil {
+		return 0, []byte(err.Error())
+	}
+	return response.StatusCode, out.Bytes()
+}
+
+func (c *client) task(t *testing.T, id int64) annotator.TaskDetail {
+	t.Helper()
+	status, body := c.send(http.MethodGet, fmt.Sprintf("/tasks/%d", id), nil)
+	var detail annotator.TaskDetail
+	if err := json.Unmarshal(body, &detail); status != http.StatusOK || err != nil {
+		t.Fatalf("task %d: %d %s", id, status, body)
+	}
+	return detail
+}
+
+// draft saves a map of one value everywhere and reports whether it was acknowledged.
+func (c *client) draft(task int64, base int, value float32) bool {
+	if base == 0 {
+		if status, _ := c.send(http.MethodPost, fmt.Sprintf("/tasks/%d/claim", task), nil); status != http.StatusOK {
+			return false
+		}
+	}
+	values := make([]float32, 14*14)
+	for i := range values {
+		values[i] = value
+	}
+	status, _ := c.send(http.MethodPut, fmt.Sprintf("/tasks/%d/draft", task), map[string]any{"base_revision": base, "source": "painted", "values": values})
+	return status == http.StatusOK
+}
