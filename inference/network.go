@@ -63,11 +63,7 @@ type part struct {
 // OpenNetwork splits a model and checks that its manifest fits: the crop and channels are its input's,
 // and the classes as many as its logits. The model must not be changed afterwards.
 func OpenNetwork(model *onnx.Model, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
-	var names onnx.PartNames
-	if manifest.Names != nil {
-		names = *manifest.Names
-	}
-	parts, err := onnx.FindParts(model, names)
+	parts, err := onnx.FindParts(model, manifest.PartNames())
 	if err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}

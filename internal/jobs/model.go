@@ -45,11 +45,7 @@ func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projec
 
 // checkModel finds a model's parts and makes sure that it runs and can be trained.
 func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest) (v annotator.NewVersion, err error) {
-	var names onnx.PartNames
-	if manifest.Names != nil {
-		names = *manifest.Names
-	}
-	parts, err := onnx.FindParts(model, names)
+	parts, err := onnx.FindParts(model, manifest.PartNames())
 	if err != nil {
 		return v, err
 	}
