@@ -54,6 +54,7 @@ export class Desk extends Emitter<DeskEvents> {
   private scores: LiveScores | null = null;
   private lease: LeaseKeeper | null = null;
   private watch = new Stopwatch();
+  private nextTake = 0; // when a lost lease may be taken again unasked, ms since the epoch
   private shown = 0; // scores seen of this task
 
   constructor(
@@ -150,16 +151,20 @@ export class Desk extends Emitter<DeskEvents> {
     });
   }
 
-  /** Takes a task whose lease was lost again, and saves what is unsaved. */
-  async takeAgain(): Promise<void> {
+  /**
+   * Takes a task whose lease was lost again, and saves what is unsaved. The desk does so by itself when a lease ran out
+   * while nobody else wanted the task; `byItself` keeps quiet if that fails, and does not try again for a minute.
+   */
+  async takeAgain(byItself = false): Promise<void> {
     const { detail, autosave } = this;
-    if (!detail || !autosave) return;
+    if (!detail || !autosave || (byItself && Date.now() < this.nextTake)) return;
+    this.nextTake = Date.now() + 60_000;
     try {
       await this.client.claim(detail.id);
       autosave.resume();
       if (!autosave.dirty) autosave.changed();
     } catch (error) {
-      this.emit("notice", `Not taken: ${reason(error)}`);
+      if (!byItself) this.emit("notice", `Not taken: ${reason(error)}`);
     }
   }
 
@@ -214,6 +219,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.before = this.after = null;
     this.shown = 0;
     this.watch = new Stopwatch();
+    this.nextTake = 0;
     this.startScores(detail, document);
     if (!readOnly) this.startSaving(detail, document, edit, recovered);
     this.emit("opened", detail);
@@ -258,7 +264,10 @@ export class Desk extends Emitter<DeskEvents> {
         provenance: this.provenance(detail, d),
       }, last),
     );
-    autosave.on("state", (state) => this.emit("save", state));
+    autosave.on("state", (state) => {
+      this.emit("save", state);
+      if (state.kind === "lost") void this.takeAgain(true);
+    });
     this.autosave = autosave;
     this.lease = new LeaseKeeper(() => this.client.renew(detail.id), (message) => autosave.lose(message));
     if (recovered === "newer") autosave.changed();

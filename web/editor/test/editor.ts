@@ -89,7 +89,7 @@ export const classNames = ["cardinal", "owl", "dove"];
 export function task(id: number, values: readonly number[], side: number, more: Partial<TaskDetail> = {}): TaskDetail {
   const top = [{ class: 1, name: "owl", probability: 0.6 }, { class: 0, name: "cardinal", probability: 0.2 }];
   return {
-    id, state: "leased", label_name: "cardinal",
+    id, version_id: 5, state: "leased", label_name: "cardinal",
     image: { id: 100 + id, name: `train/cardinal/${id}.jpg`, label: 0, width: 300, height: 200 },
     prediction: { class: 1, confidence: 0.6, correct: false, top, map: { h: side, w: side, values } },
     project: { slug: "birds", name: "Birds", classes: classNames.map((name, index) => ({ index, name })) },

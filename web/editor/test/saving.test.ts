@@ -161,6 +161,21 @@ describe("autosave", () => {
     expect(kind(t)).toBe("saved");
   });
 
+  it("takes a task again by itself when its lease ran out and nobody else has it", async () => {
+    const t = await new TestEditor().open();
+    let held = false;
+    t.network.on("POST", /claim$/, () => ((held = true), [200, t.desk.detail]));
+    t.network.on("PUT", /draft$/, (r) => (held ? [200, savedEdit(1, mapOf(r))] : [409, { title: "Conflict", detail: "take it again" }]));
+    t.click(3, 3);
+    await t.wait(600);
+    expect(kind(t)).toBe("saved");
+    held = false;
+    t.click(9, 9);
+    await t.wait(600);
+    expect(kind(t)).toBe("lost"); // not for ever
+    expect(t.network.of("POST", /claim$/).length).toBe(1);
+  });
+
   it("does not repeat a save that is refused", async () => {
     const t = await new TestEditor().open();
     t.network.on("PUT", /draft$/, () => [422, { title: "Invalid", detail: "values: row 0 is 2" }]);

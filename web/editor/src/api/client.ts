@@ -2,7 +2,7 @@
 
 import { toWire, type WireMap } from "../grid.ts";
 import { Problem, Unreachable } from "./problem.ts";
-import type { Draft, Edit, Lease, Scores, TaskDetail, TaskPage } from "./types.ts";
+import type { Draft, Edit, Lease, Scores, TaskCard, TaskDetail, TaskPage } from "./types.ts";
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
 
@@ -10,7 +10,9 @@ const patience = 20_000; // milliseconds until a request counts as unreachable
 
 export type PictureKind = "view" | "whole" | "thumb";
 
-export const pictureURL = (image: number, kind: PictureKind): string => `/api/v1/images/${image}/picture?kind=${kind}`;
+/** A task's picture; naming the version lets the browser keep it. */
+export const pictureURL = (task: TaskCard, kind: PictureKind): string =>
+  `/api/v1/images/${task.image.id}/picture?kind=${kind}&v=${task.version_id}`;
 
 export const wireMap = (rows: number, columns: number, values: Float32Array): WireMap => ({
   h: rows, w: columns, values: toWire(values),

@@ -57,6 +57,7 @@ export type TaskState = "open" | "leased" | "submitted" | "approved" | "changes-
 
 export interface TaskCard {
   readonly id: number;
+  readonly version_id: number;
   readonly state: TaskState;
   readonly image: Image;
   readonly label_name: string;

@@ -54,7 +54,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   desk.on("phase", (phase) => (root.dataset["phase"] = phase.kind));
   desk.on("opened", (detail) => {
     root.dataset["taskId"] = String(detail.id);
-    stage.show(detail.image.id, detail.label_name || detail.image.name, editor.document.rows, editor.document.columns);
+    stage.show(detail);
     document.title = `${detail.label_name || detail.image.name} · ${detail.project.name} · ABN Studio`;
     stage.element.focus({ preventScroll: true });
   });

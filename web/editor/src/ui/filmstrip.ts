@@ -19,7 +19,7 @@ export function filmStrip(desk: Desk): HTMLElement {
       "data-task-id": card.id, "data-state": state, "aria-current": state === "current" || undefined,
       title: `${card.label_name}: ${card.image.name}`, "aria-label": `${card.label_name}, ${state}`,
       onclick: () => state !== "current" && void desk.openTask(card.id),
-    }, h("img", { src: pictureURL(card.image.id, "thumb"), alt: "", loading: "lazy", decoding: "async", draggable: "false" })));
+    }, h("img", { src: pictureURL(card, "thumb"), alt: "", loading: "lazy", decoding: "async", draggable: "false" })));
 
   const show = async (detail: TaskDetail) => {
     if (current && current.id !== detail.id && !done.some((d) => d.id === current!.id) && desk.finished > done.length) done.push(current);
@@ -33,7 +33,7 @@ export function filmStrip(desk: Desk): HTMLElement {
       fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"), ...waiting.map((c) => frame(c, "waiting")));
       say(count, `${desk.finished > 0 ? `${desk.finished} done here · ` : ""}${page.total} waiting`);
       const next = waiting[0];
-      if (next) new Image().src = pictureURL(next.image.id, "view"); // most likely the next task
+      if (next) new Image().src = pictureURL(next, "view"); // most likely the next task
     } catch {
       say(count, ""); // the strip is a convenience: painting goes on without
     }

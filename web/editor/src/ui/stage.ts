@@ -4,6 +4,7 @@
 import type { Editor } from "../editor.ts";
 import { screenPoint, type ScreenPoint } from "../geometry.ts";
 import { pictureURL } from "../api/client.ts";
+import type { TaskDetail } from "../api/types.ts";
 import type { PointerSample } from "../input/pointer.ts";
 import { RenderLoop, type Layer } from "../render/loop.ts";
 import { drawOverlay, drawPicture, MapPainter } from "../render/scene.ts";
@@ -16,7 +17,7 @@ export class Stage {
   readonly loop = new RenderLoop((layer) => this.draw(layer));
   private readonly canvases: Record<Layer, HTMLCanvasElement>;
   private readonly painter = new MapPainter();
-  private pictures: { image: number; view: HTMLImageElement | null; whole: HTMLImageElement | null } = { image: 0, view: null, whole: null };
+  private pictures: { task: TaskDetail | null; view: HTMLImageElement | null; whole: HTMLImageElement | null } = { task: null, view: null, whole: null };
   private ratio = 1;
 
   constructor(private readonly editor: Editor, private readonly broken: (what: string) => void) {
@@ -33,37 +34,44 @@ export class Stage {
     new ResizeObserver(() => this.resize()).observe(this.element);
   }
 
-  /** Shows another image's pictures. */
-  show(image: number, label: string, rows: number, columns: number): void {
+  /** Shows another task's pictures. */
+  show(task: TaskDetail): void {
+    const { rows, columns } = this.editor.document;
+    const label = task.label_name || task.image.name;
     this.element.setAttribute("aria-label", `Attention map of ${label}, ${rows} rows by ${columns} columns`);
-    if (this.pictures.image === image) return this.loop.mark(...layers);
-    this.pictures = { image, view: null, whole: null };
-    void this.load(image, "view");
+    this.pictures = { task, view: null, whole: null };
+    delete this.element.dataset["picture"];
+    void this.load(task, "view");
     this.loop.mark(...layers);
   }
 
-  private async load(image: number, kind: "view" | "whole"): Promise<void> {
+  private async load(task: TaskDetail, kind: "view" | "whole"): Promise<void> {
     const picture = new Image();
-    picture.src = pictureURL(image, kind);
+    picture.src = pictureURL(task, kind);
     try {
       await picture.decode();
     } catch {
-      if (this.pictures.image === image) this.broken("The picture can't be shown: reload, or skip this task");
+      if (this.pictures.task === task) this.broken("The picture can't be shown: reload, or skip this task");
       return;
     }
-    if (this.pictures.image !== image) return;
+    if (this.pictures.task !== task) return;
     this.pictures[kind] = picture;
     this.element.dataset["picture"] = "shown";
     this.loop.mark("picture");
   }
 
   private shown = "";
+  private wholeOf: TaskDetail | null = null; // whose whole picture has been asked for
 
   /** The editor changed in some way: works out which layers that concerns. */
   private refresh(): void {
     const { editor } = this;
     const { viewport: v, settings } = editor;
-    if (editor.showWhole && !this.pictures.whole && this.pictures.image) void this.load(this.pictures.image, "whole");
+    const { task, whole } = this.pictures;
+    if (editor.showWhole && !whole && task && this.wholeOf !== task) {
+      this.wholeOf = task;
+      void this.load(task, "whole");
+    }
     const view = `${v.scale} ${v.offsetX} ${v.offsetY} ${v.width} ${v.height} ${editor.showWhole}`;
     const map = `${editor.showModel} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
     const now = `${view}|${map}`;
