@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 
+	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -25,8 +27,112 @@ type network struct {
 // cells is h·w.
 func (n *network) cells() int { return n.features[1] * n.features[2] }
 
-func openNetwork(spec RoundSpec) (*network, error) {
-	return nil, errors.New("no engine yet")
+// openNetwork reads and splits the spec's model. extractor and extractorHash may be nil and "".
+func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extractorHash string, threads int) (*network, error) {
+	model, err := onnx.Read(file)
+	if err != nil {
+		return nil, err
+	}
+	var names onnx.PartNames
+	if manifest.Names != nil {
+		names = *manifest.Names
+	}
+	if names.Size == nil && manifest.Crop != [2]int{} {
+		names.Size = &manifest.Crop
+	}
+	parts, err := onnx.FindParts(model, names)
+	if err != nil {
+		return nil, err
+	}
+	abn, err := onnx.Split(model, parts)
+	if err != nil {
+		return nil, err
+	}
+	if manifest.Crop != [2]int{} && manifest.Crop != [2]int{abn.ImageHeight, abn.ImageWidth} {
+		return nil, fmt.Errorf("the manifest's crop is %d×%d pixels, the network's input %d×%d", manifest.Crop[0], manifest.Crop[1], abn.ImageHeight, abn.ImageWidth)
+	}
+	graph, err := abn.Extractor.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	if extractorHash == "" {
+		extractorHash = abn.ExtractorHash()
+	}
+	n := &network{
+		modelHash: hexHash(file), extractorHash: extractorHash,
+		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
+		features: [3]int{abn.Channels, abn.Height, abn.Width},
+		classes:  abn.Classes, extractor: extractor,
+		newEngine: func(_ context.Context, s Settings) (Engine, error) {
+			return NewORTEngine(abn, s, ORTOptions{Threads: threads})
+		},
+		export: func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error) {
+			out, err := Export(model, parameters, metadata)
+			if err != nil {
+				return nil, err
+			}
+			return out.Marshal()
+		},
+		close: func() {},
+	}
+	if extractor == nil {
+		own := &sessionExtractor{graph: graph, input: n.input, features: n.features, threads: threads}
+		n.extractor, n.close = own, func() { _ = own.close() }
+	}
+	return n, nil
+}
+
+// sourceOf is what a strategy runs: the branches on features, or the whole network on pixels.
+func sourceOf(abn *onnx.ABN, strategy Strategy) stepSource {
+	source := stepSource{model: abn.Branches, input: onnx.PortFeatures, attention: onnx.PortMap, logitsAtt: onnx.PortLogitsAtt, logitsPer: onnx.PortLogitsPer}
+	if strategy == StrategyScratch {
+		source.model, source.input = abn.Whole, onnx.PortImage
+		return source
+	}
+	source.untouched = map[string]bool{}
+	for _, name := range abn.ExtractorInitializers {
+		source.untouched[name] = true
+	}
+	return source
+}
+
+// sessionExtractor runs an extractor's graph on the runtime. The session is opened when first used: a
+// round whose features are all in the store needs none.
+type sessionExtractor struct {
+	graph           []byte
+	input, features [3]int
+	threads         int
+	session         *ort.Session
+	out             []float32
+}
+
+// Extract implements Extractor.
+func (e *sessionExtractor) Extract(ctx context.Context, n int, pixels []float32) ([]float32, error) {
+	if e.session == nil {
+		session, err := ort.Open(e.graph, []string{onnx.PortImage}, []string{onnx.PortFeatures}, ort.Options{Name: "extractor", IntraOpThreads: e.threads})
+		if err != nil {
+			return nil, err
+		}
+		e.session = session
+	}
+	e.out = resized(e.out, n*e.features[0]*e.features[1]*e.features[2])
+	in, err := ort.Float32s(pixels, int64(n), int64(e.input[0]), int64(e.input[1]), int64(e.input[2]))
+	if err != nil {
+		return nil, err
+	}
+	out, err := ort.Float32s(e.out, int64(n), int64(e.features[0]), int64(e.features[1]), int64(e.features[2]))
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	err = e.session.Run(ctx, []*ort.Tensor{in}, []*ort.Tensor{out})
+	return e.out, errors.Join(err, in.Close(), out.Close())
+}
+
+func (e *sessionExtractor) close() error {
+	if e.session == nil {
+		return nil
+	}
+	return e.session.Close()
 }
 
 func hexHash(data []byte) string {

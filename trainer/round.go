@@ -89,7 +89,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	}
 	net := spec.network
 	if net == nil {
-		if net, err = openNetwork(spec); err != nil {
+		if net, err = openNetwork(spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 		defer net.close()

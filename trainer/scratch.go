@@ -57,7 +57,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 	}
 	net := spec.network
 	if net == nil {
-		if net, err = openNetwork(RoundSpec{Model: spec.Model, Manifest: spec.Manifest, Threads: spec.Threads}); err != nil {
+		if net, err = openNetwork(spec.Model, spec.Manifest, identity{}, "input", spec.Threads); err != nil {
 			return out, fmt.Errorf("train: %w", err)
 		}
 		defer net.close()

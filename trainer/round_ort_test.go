@@ -1,0 +1,173 @@
+package trainer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// referenceSpec is a round on a reference network and its images: the first half trains, three of them edited; the
+// second half, with noise, is held out.
+func referenceSpec(t *testing.T, name string) RoundSpec {
+	t.Helper()
+	dir := fixture.Reference(t)
+	file, err := os.ReadFile(filepath.Join(dir, name+".onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := archiveBatches(t, openArchive(t, filepath.Join(dir, name+".npz")))
+	model := readModel(t, filepath.Join(dir, name+".onnx"))
+	parts, err := onnx.FindParts(model, onnx.PartNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, cells := len(a.image)/a.n, parts.Height*parts.Width
+	pictures := map[string][]float32{}
+	spec := RoundSpec{
+		Model: file, WorkDir: filepath.Join(t.TempDir(), "round"),
+		Settings: Settings{Gamma: 0.5, Epochs: 2, BatchSize: 4, LearningRate: 0.01, Seed: 9, Flip: true},
+		Pixels: func(_ context.Context, s Sample, dst []float32) error {
+			copy(dst, pictures[s.Hash])
+			return nil
+		},
+		Lineage: Lineage{Round: 3, Project: "birds"},
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range a.n {
+		s := Sample{ID: int64(i), Name: fmt.Sprint("image ", i), Hash: fmt.Sprintf("%064x", i), Label: int(a.label[i])}
+		picture := slices.Clone(a.image[i*size : (i+1)*size])
+		if i < 3 {
+			s.Edited = attention.Map{Height: parts.Height, Width: parts.Width, Values: a.edited[i*cells : (i+1)*cells]}
+		}
+		pictures[s.Hash] = picture
+		spec.Train = append(spec.Train, s)
+		noisy := slices.Clone(picture)
+		for j := range noisy {
+			noisy[j] += float32(rng.NormFloat64() * 0.1)
+		}
+		s.ID, s.Hash, s.Edited = s.ID+1000, s.Hash+"noisy", attention.Map{}
+		pictures[s.Hash] = noisy
+		spec.Heldout = append(spec.Heldout, s)
+	}
+	return spec
+}
+
+// A round on the runtime: extractor, store, engine, export. The candidate must be what the trainer
+// evaluated, differ from its parent in the branches alone, and resume to the bit.
+func TestRoundOnTheRuntime(t *testing.T) {
+	t.Parallel()
+	for _, name := range fixture.ReferenceModels(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			spec := referenceSpec(t, name)
+			whole, err := RunRound(t.Context(), spec, Observer{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLineage(t, spec, whole)
+			checkExported(t, spec, whole)
+
+			shutdown := errors.New("the worker shuts down")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			again := referenceSpec(t, name)
+			_, err = RunRound(ctx, again, Observer{Point: func(p Point) {
+				if p.Arm == ArmControl && p.Step == 2 {
+					cancel(shutdown)
+				}
+			}})
+			if !errors.Is(err, shutdown) {
+				t.Fatalf("not cut off: %v", err)
+			}
+			resumed, err := RunRound(t.Context(), again, Observer{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(resumed.Model, whole.Model) || !bytes.Equal(resumed.Control, whole.Control) {
+				t.Error("the resumed round made other files")
+			}
+		})
+	}
+}
+
+func checkLineage(t *testing.T, spec RoundSpec, out RoundOutcome) {
+	t.Helper()
+	model, err := onnx.Read(out.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{
+		"abn.parent": hexHash(spec.Model), "abn.round": "3", "abn.project": "birds", "abn.edits": "3", "abn.seed": "9", "abn.gamma": "0.5", "abn.arm": "candidate",
+	} {
+		if got, _ := model.MetadataValue(key); got != want {
+			t.Errorf("metadata %s is %q, want %q", key, got, want)
+		}
+	}
+	parent, err := onnx.Read(spec.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := onnx.FindParts(parent, onnx.PartNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := 0
+	for i, before := range parent.Graph.Initializers {
+		after := model.Graph.Initializers[i]
+		if before.Name != after.Name {
+			t.Fatalf("initializer %d is called %s, was %s", i, after.Name, before.Name)
+		}
+		if !bytes.Equal(before.Raw, after.Raw) {
+			changed++
+			if slices.Contains(parts.ExtractorInitializers, before.Name) {
+				t.Errorf("%s of the extractor changed", before.Name)
+			}
+		}
+	}
+	if changed == 0 {
+		t.Error("nothing was trained")
+	}
+}
+
+// checkExported runs the candidate as a file of its own over the held-out images.
+func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
+	t.Helper()
+	net, err := openNetwork(out.Model, spec.Manifest, nil, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer net.close()
+	parent, err := openNetwork(spec.Model, spec.Manifest, nil, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parent.close()
+	if net.extractorHash != parent.extractorHash {
+		t.Error("the candidate's extractor has another hash: its features would be computed again")
+	}
+	engine, err := net.newEngine(t.Context(), spec.Settings.WithDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	f := &Features{Extractor: net.extractor, Pixels: spec.Pixels, Input: net.input, Dims: net.features}
+	e, err := Evaluate(t.Context(), engine, featureInputs{f, spec.Heldout}, spec.Heldout, net.classes, net.features[1], net.features[2], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range e.Results {
+		want := out.CandidateEvaluation.Results[i]
+		if off := r.Confidence - want.Confidence; off > 2e-3 || off < -2e-3 || r.Predicted != want.Predicted { // features of float16 on one side
+			t.Errorf("image %d: the file answers %d with %.4f, the trainer had %d with %.4f", i, r.Predicted, r.Confidence, want.Predicted, want.Confidence)
+		}
+	}
+}
