@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// evaluateCommand measures a model on labelled pictures.
+type evaluateCommand struct {
+	Model   string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
+	Images  string `help:"Folder of labelled pictures: split/class/image." required:"" type:"existingdir"`
+	Format  string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	Split   string `help:"Split to measure on; without it test, else validation, else everything."`
+	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
+	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
+	JSON    bool   `name:"json" help:"Print one JSON document."`
+}
+
+// evaluateReport is evaluate's JSON document.
+type evaluateReport struct {
+	Model string `json:"model"`
+	Split string `json:"split"` // "" where the folder has none
+	trainer.Evaluation
+	Broken  []brokenImage `json:"broken"` // pictures that could not be used
+	Seconds float64       `json:"seconds"`
+}
+
+type brokenImage struct {
+	Image string `json:"image"`
+	Error string `json:"error"`
+}
+
+// Run measures.
+func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
+	start := time.Now()
+	network, manifest, err := openModel(c.Model, c.Threads)
+	if err != nil {
+		return err
+	}
+	defer network.Close()
+	set, err := dataset.Open(c.Format, c.Images)
+	if err != nil {
+		return err
+	}
+	sizes := network.Sizes()
+	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth)
+	if err != nil {
+		return err
+	}
+	split, samples, err := images.heldOut(c.Split)
+	if err != nil {
+		return err
+	}
+	if split == "" {
+		samples = images.samples
+	}
+	if len(samples) == 0 {
+		return fmt.Errorf("there are no labelled images in %s", c.Images)
+	}
+	progress := newProgressLine(io.Err)
+	report := evaluateReport{Model: c.Model, Split: split, Broken: []brokenImage{}}
+	report.Evaluation, report.Broken, err = evaluateNetwork(ctx, network, images, samples, progress)
+	progress.done()
+	if err != nil {
+		return err
+	}
+	for i := range report.PerClass {
+		report.PerClass[i].Name = manifest.Classes[report.PerClass[i].Class]
+	}
+	report.Seconds = time.Since(start).Seconds()
+	if c.JSON {
+		return printJSON(io.Out, report)
+	}
+	report.print(io.Out)
+	return nil
+}
+
+// evaluateNetwork scans samples and judges each answer.
+func evaluateNetwork(ctx context.Context, network *inference.Network, images *trainingImages, samples []trainer.Sample, progress *progressLine) (trainer.Evaluation, []brokenImage, error) {
+	broken := []brokenImage{}
+	for _, b := range images.broken {
+		broken = append(broken, brokenImage{Error: b})
+	}
+	pictures := func(yield func(inference.ScanImage, error) bool) {
+		for i, s := range samples {
+			read := func(context.Context) ([]byte, error) { return os.ReadFile(images.paths[s.ID]) }
+			if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Read: read}, nil) {
+				return
+			}
+		}
+	}
+	var judged []trainer.Sample
+	var results []trainer.Result
+	_, err := inference.Scan(ctx, network, iter.Seq2[inference.ScanImage, error](pictures), func(_ context.Context, batch []inference.ScanResult) error {
+		for _, r := range batch {
+			s := samples[r.Image.ID]
+			if r.Err != nil {
+				broken = append(broken, brokenImage{s.Name, r.Err.Error()})
+				continue
+			}
+			judged = append(judged, s)
+			results = append(results, trainer.Judge(s, r.Probabilities, r.AttClass, r.Map))
+		}
+		return nil
+	}, inference.ScanOptions{Total: len(samples), Progress: func(p inference.Progress) { progress.say(p.String()) }})
+	if err != nil {
+		return trainer.Evaluation{}, nil, err
+	}
+	if len(results) == 0 {
+		return trainer.Evaluation{}, nil, errors.New("none of the images can be read: " + broken[0].Image + ": " + broken[0].Error)
+	}
+	return *trainer.Summarize(judged, results), broken, nil
+}
+
+// print writes the report for people.
+func (r evaluateReport) print(out io.Writer) {
+	on := r.Split
+	if on == "" {
+		on = "all images"
+	}
+	fmt.Fprintf(out, "%d images (%s)\n", r.Images, on)
+	fmt.Fprintf(out, "  top-1 %.2f%%, top-5 %.2f%%, attention branch %.2f%%, mean confidence %.2f%%\n", 100*r.Top1, 100*r.Top5, 100*r.AttTop1, 100*r.Confidence)
+	if r.WorstGroup != nil {
+		fmt.Fprintf(out, "  worst group %s: %.2f%% of %d\n", r.WorstGroup.Group, 100*r.WorstGroup.Top1, r.WorstGroup.Images)
+	}
+	if r.Inside != nil {
+		fmt.Fprintf(out, "  attention inside the object %.1f%% (it covers %.1f%%), %d images with a mask\n", 100*r.Inside.Mean, 100*r.Inside.Area, r.Inside.Images)
+	}
+	if n := len(r.Broken); n > 0 {
+		fmt.Fprintf(out, "  %d images could not be used, the first: %s: %s\n", n, r.Broken[0].Image, r.Broken[0].Error)
+	}
+}
+
+// openModel opens an ABN and its manifest on the runtime.
+func openModel(path string, threads int) (*inference.Network, onnx.Manifest, error) {
+	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
+		return nil, onnx.Manifest{}, err
+	}
+	model, err := onnx.ReadFile(path)
+	if err != nil {
+		return nil, onnx.Manifest{}, err
+	}
+	manifest, err := onnx.LoadManifest(path, model)
+	if err != nil {
+		return nil, onnx.Manifest{}, err
+	}
+	network, err := inference.OpenNetwork(model, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
+	if err != nil {
+		return nil, onnx.Manifest{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return network, manifest, nil
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// finetuneCommand teaches a model with edited maps.
+type finetuneCommand struct {
+	Model  string `help:"The ABN to start from, an ONNX file." required:"" type:"existingfile"`
+	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, and every image that has a map." required:"" type:"existingdir"`
+	Format string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	Maps   string `help:"Edited maps: a folder of .npy or grey .png named after their images, or an .npz." required:"" type:"path"`
+	Out    string `help:"ONNX file to write." required:"" type:"path"`
+
+	Strategy  string   `help:"Branches to update." enum:"attention,both," default:""`
+	Gamma     *float64 `help:"Scale of the map loss, ≥ 0; 0 trains without maps. Without it, the default of docs/aviary.md."`
+	MapLoss   string   `help:"Form of the map loss." enum:"l2,mse,l1," default:""`
+	BatchNorm string   `help:"Statistics of BatchNormalizations." enum:"frozen,batch," default:""`
+	Engine    string   `help:"What computes the training steps." enum:"ort" default:"ort"`
+	schedule
+	EditRepeat int `help:"How often an epoch shows an edited image; 0: as often as it takes that every batch has one."`
+
+	Control bool   `help:"Also train a control with γ=0 from the same start and seed, and measure against it."`
+	Split   string `help:"Split to measure on; without it test, else validation. Images that are trained on are left out."`
+	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
+	Cache   string `help:"Folder in which features are kept from run to run (default: in the user's cache folder)." type:"path"`
+	Work    string `help:"Folder for checkpoints (default: beside --out). An interrupted run with the same settings goes on from there." type:"path"`
+	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
+	JSON    bool   `name:"json" help:"Print one JSON document."`
+}
+
+// schedule is what all trainings have in common. Zero values stand for the defaults.
+type schedule struct {
+	Epochs      int      `help:"Times to go through the images."`
+	Batch       int      `help:"Images in a batch."`
+	LR          float64  `name:"lr" help:"Peak learning rate."`
+	Momentum    float64  `help:"Momentum."`
+	WeightDecay *float64 `help:"Weight decay."`
+	Schedule    string   `help:"How the learning rate moves." enum:"cosine,step,constant," default:""`
+	Flip        bool     `help:"Mirror images at random, their maps too."`
+	Seed        int64    `help:"Seed of order and augmentation." default:"1"`
+}
+
+// fill sets the fields of s that were given.
+func (c schedule) fill(s *trainer.Settings) {
+	if c.Epochs != 0 {
+		s.Epochs = c.Epochs
+	}
+	if c.Batch != 0 {
+		s.BatchSize = c.Batch
+	}
+	if c.LR != 0 {
+		s.LearningRate = c.LR
+	}
+	if c.Momentum != 0 {
+		s.Momentum = c.Momentum
+	}
+	if c.WeightDecay != nil {
+		s.WeightDecay = *c.WeightDecay
+	}
+	if c.Schedule != "" {
+		s.Schedule = trainer.Schedule(c.Schedule)
+	}
+	s.Flip, s.Seed = c.Flip, c.Seed
+}
+
+// settings are the defaults with what was given in their place.
+func (c *finetuneCommand) settings() trainer.Settings {
+	s := trainer.DefaultSettings()
+	c.fill(&s)
+	if c.Strategy != "" {
+		s.Strategy = trainer.Strategy(c.Strategy)
+	}
+	if c.MapLoss != "" {
+		s.MapLoss = trainer.MapLoss(c.MapLoss)
+	}
+	if c.BatchNorm != "" {
+		s.BatchNorm = trainer.BatchNorm(c.BatchNorm)
+	}
+	if c.Gamma != nil {
+		s.Gamma = *c.Gamma
+	}
+	s.EditRepeat = c.EditRepeat
+	return s
+}
+
+// finetuneReport is finetune's JSON document.
+type finetuneReport struct {
+	Out           string              `json:"out"`
+	ModelHash     string              `json:"model_hash"`
+	ControlOut    string              `json:"control_out,omitempty"`
+	Settings      trainer.Settings    `json:"settings"`
+	Images        int                 `json:"images"` // trained on
+	Edits         int                 `json:"edits"`
+	Steps         int                 `json:"steps"`
+	Split         string              `json:"split"` // measured on
+	Headline      string              `json:"headline"`
+	Measures      []trainer.Measure   `json:"measures"`
+	Parent        *trainer.Evaluation `json:"parent"`
+	Control       *trainer.Evaluation `json:"control,omitempty"`
+	Candidate     *trainer.Evaluation `json:"candidate"`
+	Fixed         []string            `json:"fixed"` // images the control gets wrong and the candidate right
+	Broken        []string            `json:"broken"`
+	Excluded      int                 `json:"excluded"` // of the split, because they are trained on
+	Skipped       []brokenImage       `json:"skipped"`  // unusable pictures
+	UnusedMaps    []string            `json:"unused_maps"`
+	Curve         []trainer.Point     `json:"curve"`
+	Seconds       float64             `json:"seconds"`
+	FeatureSecs   float64             `json:"feature_seconds"`
+	FeatureMisses int                 `json:"features_computed"`
+}
+
+// Run fine-tunes.
+func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
+	settings := c.settings()
+	if err := settings.Validate(); err != nil {
+		return err
+	}
+	network, manifest, err := openModel(c.Model, c.Threads)
+	if err != nil {
+		return err
+	}
+	defer network.Close()
+	maps, err := dataset.Maps(c.Maps)
+	if err != nil {
+		return err
+	}
+	sizes := network.Sizes()
+	if err := maps.ValidateOn(sizes.GridHeight, sizes.GridWidth); err != nil {
+		return err
+	}
+	set, err := dataset.Open(c.Format, c.Images)
+	if err != nil {
+		return err
+	}
+	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth)
+	if err != nil {
+		return err
+	}
+	edited, unused, err := maps.Match(set.Samples)
+	if err != nil {
+		return err
+	}
+	for i := range images.samples {
+		if m, ok := edited[images.samples[i].Name]; ok {
+			images.samples[i].Edited = m
+		}
+	}
+	train := images.trainedOn()
+	if !slices.ContainsFunc(train, func(s trainer.Sample) bool { return !s.Edited.IsZero() }) {
+		return fmt.Errorf("none of the %d maps in %s belongs to a labelled image of %s; the first is %s", len(maps.Maps), c.Maps, c.Images, maps.Maps[0].Source)
+	}
+	split, heldout, err := images.heldOut(c.Split)
+	if err != nil {
+		return err
+	}
+	store, err := openFeatureCache(c.Cache)
+	if err != nil {
+		return err
+	}
+	model, err := os.ReadFile(c.Model)
+	if err != nil {
+		return err
+	}
+	work := c.Work
+	if work == "" {
+		work = c.Out + ".work"
+	}
+	progress := newProgressLine(io.Err)
+	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
+		Model: model, Manifest: manifest, Settings: settings, Train: train, Heldout: heldout,
+		Pixels: images.pixels, Store: store, Extractor: network, WorkDir: work,
+		WithoutControl: !c.Control, Threads: c.Threads,
+	}, progress.observer())
+	progress.done()
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintf(io.Err, "studio: the same command goes on from the last epoch; remove %s to begin anew\n", work)
+	}
+	if err != nil {
+		return err
+	}
+	report := newFinetuneReport(c.Out, split, outcome, images)
+	report.UnusedMaps = append(report.UnusedMaps, unused...)
+	if err := writeModel(c.Out, c.Model, outcome.Model); err != nil {
+		return err
+	}
+	if outcome.Control != nil {
+		report.ControlOut = controlPath(c.Out)
+		if err := writeModel(report.ControlOut, c.Model, outcome.Control); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(work); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io.Out, report)
+	}
+	report.print(io.Out)
+	return nil
+}
+
+// trainedOn are the images of the split train, or all of a folder without splits, and those with an
+// edited map wherever they are.
+func (t *trainingImages) trainedOn() []trainer.Sample {
+	var out []trainer.Sample
+	for i, s := range t.samples {
+		if t.splits[i] == dataset.Train || t.splits[i] == "" || !s.Edited.IsZero() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// openFeatureCache opens the store of features in a folder, by default the user's cache folder.
+func openFeatureCache(dir string) (*trainer.FeatureStore, error) {
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("no cache folder: %w: give one with --cache", err)
+		}
+		dir = filepath.Join(user, "abn-studio", "features")
+	}
+	return trainer.OpenFeatureStore(dir, trainer.FeatureStoreOptions{})
+}
+
+// controlPath is where the control of a candidate at out is written.
+func controlPath(out string) string {
+	ext := filepath.Ext(out)
+	return out[:len(out)-len(ext)] + "-control" + ext
+}
+
+// manifestPath is the manifest beside a model.
+func manifestPath(model string) string {
+	return model[:len(model)-len(filepath.Ext(model))] + ".json"
+}
+
+// writeModel writes a model, and beside it the manifest that stands beside its parent, if one does.
+func writeModel(out, parent string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	manifest, err := os.ReadFile(manifestPath(parent))
+	if err == nil && manifestPath(out) != manifestPath(parent) {
+		err = os.WriteFile(manifestPath(out), manifest, 0o644)
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	temp := out + ".part"
+	if err := os.WriteFile(temp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temp, out)
+}
+
+func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *trainingImages) finetuneReport {
+	r := finetuneReport{
+		Out: out, ModelHash: o.ModelHash, Settings: o.Settings, Images: o.Images, Edits: o.Edits, Steps: o.Steps,
+		Split: split, Headline: o.Headline, Measures: o.Measures,
+		Parent: o.ParentEvaluation, Control: o.ControlEvaluation, Candidate: o.CandidateEvaluation,
+		Fixed: []string{}, Broken: []string{}, Skipped: []brokenImage{}, UnusedMaps: []string{}, Excluded: o.Excluded, Curve: o.Curve,
+		Seconds: o.Seconds, FeatureSecs: o.FeatureSeconds, FeatureMisses: o.FeatureMisses,
+	}
+	names := map[int64]string{}
+	for _, s := range images.samples {
+		names[s.ID] = s.Name
+	}
+	for _, id := range o.Fixed {
+		r.Fixed = append(r.Fixed, names[id])
+	}
+	for _, id := range o.Broken {
+		r.Broken = append(r.Broken, names[id])
+	}
+	for _, p := range o.Skipped {
+		r.Skipped = append(r.Skipped, brokenImage{p.Sample.Name, p.Err.Error()})
+	}
+	return r
+}
+
+// print writes the report for people.
+func (r finetuneReport) print(out io.Writer) {
+	fmt.Fprintf(out, "%s: %d images, %d with an edited map, %d steps, %.0f s\n", r.Out, r.Images, r.Edits, r.Steps, r.Seconds)
+	if n := len(r.Skipped); n > 0 {
+		fmt.Fprintf(out, "%d images could not be used, the first: %s: %s\n", n, r.Skipped[0].Image, r.Skipped[0].Error)
+	}
+	if n := len(r.UnusedMaps); n > 0 {
+		fmt.Fprintf(out, "%d maps belong to no image, the first: %s\n", n, r.UnusedMaps[0])
+	}
+	fmt.Fprintln(out, r.Headline)
+	if len(r.Measures) == 0 {
+		return
+	}
+	against := "control"
+	if r.Control == nil {
+		against = "parent"
+	}
+	fmt.Fprintf(out, "%-46s %9s %9s %9s  %s\n", r.Split, "parent", "control", "candidate", "candidate − "+against+" (95%)")
+	for _, m := range r.Measures {
+		scale := 1.0
+		if m.Unit == "fraction" {
+			scale = 100
+		}
+		control := fmt.Sprintf("%9.2f", scale*m.Control)
+		if r.Control == nil {
+			control = "        –"
+		}
+		fmt.Fprintf(out, "%-46s %9.2f %s %9.2f  %+.2f (%.2f to %.2f), %d images\n", m.Label, scale*m.Parent, control, scale*m.Candidate,
+			scale*m.Difference, scale*m.Low, scale*m.High, m.Images)
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"image"
+	_ "image/jpeg" // the sizes of pictures
+	_ "image/png"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	_ "golang.org/x/image/webp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// trainingImages are the labelled pictures of a data set, as training and evaluation want them. A
+// sample's ID is its place in paths.
+type trainingImages struct {
+	preprocessor *inference.Preprocessor
+	paths        []string
+	splits       []string
+	samples      []trainer.Sample
+	unlabelled   int
+	broken       []string // pictures that cannot be opened, and why
+}
+
+// openTrainingImages hashes the pictures of a data set and matches their classes to the model's. masks
+// is a folder of masks named after the images ("": those the data set names itself); they are averaged
+// to a grid of height × width cells. An unlabelled picture is counted and left out.
+func openTrainingImages(ctx context.Context, set *dataset.Dataset, classes []string, p *inference.Preprocessor, masks string, height, width int) (*trainingImages, error) {
+	label := make(map[string]int, len(classes))
+	for i, c := range classes {
+		label[c] = i
+	}
+	for _, c := range set.Classes {
+		if _, ok := label[c]; !ok {
+			return nil, fmt.Errorf("class %q of %s is none of the model's %d (%s, …): name the folders as its manifest does",
+				c, set.Dir, len(classes), strings.Join(classes[:min(3, len(classes))], ", "))
+		}
+	}
+	samples, faults := make([]trainer.Sample, len(set.Samples)), make([]error, len(set.Samples))
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(4) // two cores to hash and decode masks, and some to wait for the disk
+	for i, s := range set.Samples {
+		group.Go(func() error {
+			if inner.Err() != nil {
+				return context.Cause(inner)
+			}
+			data, err := os.ReadFile(s.Path)
+			if err != nil {
+				faults[i] = err
+				return nil
+			}
+			sum := sha256.Sum256(data)
+			samples[i] = trainer.Sample{Name: s.Name, Hash: hex.EncodeToString(sum[:]), Group: s.Group, Label: label[s.Class]}
+			mask := s.Mask
+			if masks != "" {
+				mask = findMask(masks, s.Name)
+			}
+			if mask != "" {
+				samples[i].Mask, err = maskOnGrid(p, mask, s.Path, height, width)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	t := &trainingImages{preprocessor: p}
+	for i, s := range set.Samples {
+		switch {
+		case faults[i] != nil:
+			t.broken = append(t.broken, fmt.Sprintf("%s: %v", s.Name, faults[i]))
+		case s.Class == "":
+			t.unlabelled++
+		default:
+			samples[i].ID = int64(len(t.paths))
+			t.paths, t.splits, t.samples = append(t.paths, s.Path), append(t.splits, s.Split), append(t.samples, samples[i])
+		}
+	}
+	return t, nil
+}
+
+// pixels implements trainer.PixelReader.
+func (t *trainingImages) pixels(_ context.Context, s trainer.Sample, dst []float32) error {
+	data, err := os.ReadFile(t.paths[s.ID])
+	if err != nil {
+		return err
+	}
+	return t.preprocessor.Pixels(data, dst)
+}
+
+// of returns the samples of some splits.
+func (t *trainingImages) of(splits ...string) []trainer.Sample {
+	var out []trainer.Sample
+	for i, s := range t.samples {
+		if slices.Contains(splits, t.splits[i]) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// heldOut names the split to measure on: the one asked for, else test, else validation, else "" with
+// no samples.
+func (t *trainingImages) heldOut(asked string) (string, []trainer.Sample, error) {
+	if asked != "" {
+		split, ok := dataset.SplitName(asked)
+		if !ok {
+			return "", nil, fmt.Errorf("%q is no split: use train, validation, test or pool", asked)
+		}
+		list := t.of(split)
+		if len(list) == 0 {
+			return "", nil, fmt.Errorf("there are no labelled images in the split %s", split)
+		}
+		return split, list, nil
+	}
+	for _, split := range []string{dataset.Test, dataset.Validation} {
+		if list := t.of(split); len(list) > 0 {
+			return split, list, nil
+		}
+	}
+	return "", nil, nil
+}
+
+// findMask looks for an image's mask: a picture of the image's path below the data set's root, of that
+// path without its first folders, or of its file name alone. "" if there is none.
+func findMask(dir, name string) string {
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	for {
+		for _, suffix := range []string{".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"} {
+			file := filepath.Join(dir, filepath.FromSlash(stem+suffix))
+			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+				return file
+			}
+		}
+		_, rest, more := strings.Cut(stem, "/")
+		if !more {
+			return ""
+		}
+		stem = rest
+	}
+}
+
+// maskOnGrid reads an object's mask and averages it over the cells of what the network sees of the
+// picture. A mask is taken to be oriented as the picture is after its EXIF orientation, where the manifest applies that.
+func maskOnGrid(p *inference.Preprocessor, mask, picture string, height, width int) (attention.Map, error) {
+	f, err := os.Open(picture)
+	if err != nil {
+		return attention.Map{}, err
+	}
+	config, _, err := image.DecodeConfig(f)
+	f.Close()
+	if err != nil || config.Width < 1 || config.Height < 1 {
+		return attention.Map{}, nil // a broken picture: reported when it is decoded
+	}
+	grey, err := dataset.Mask(mask)
+	if err != nil {
+		return attention.Map{}, err
+	}
+	view := p.View(config.Width, config.Height, 1)
+	w, h := float64(config.Width), float64(config.Height)
+	return trainer.MaskOnGrid(grey, [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}, height, width), nil
+}
