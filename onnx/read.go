@@ -164,10 +164,12 @@ func (r *reader) node(n *Node, f wireField) error {
 		var s string
 		switch f.number {
 		case 1:
+			r.messages++ // two bytes in a file, sixteen and more here
 			err := f.text(&s)
 			n.Inputs = append(n.Inputs, s)
 			return withinList(err, "input", len(n.Inputs)-1)
 		case 2:
+			r.messages++
 			err := f.text(&s)
 			n.Outputs = append(n.Outputs, s)
 			return withinList(err, "output", len(n.Outputs)-1)

@@ -243,8 +243,8 @@ func where(c *call) error {
 	if out.shape, err = broadcast(out.shape, condition.shape); err != nil {
 		return err
 	}
-	if condition.ints != nil && a.ints != nil && b.ints != nil &&
-		len(condition.ints) == len(a.ints) && len(a.ints) == len(b.ints) {
+	n, ok := out.shape.elements()
+	if ok && len(condition.ints) == n && len(a.ints) == n && len(b.ints) == n {
 		for i, e := range condition.ints {
 			switch {
 			case !e.fixed():

@@ -158,7 +158,7 @@ func transpose(c *call) error {
 		}
 	}
 	set, err := axes(perm, len(x.shape))
-	if err != nil || len(perm) != len(x.shape) || len(set) != len(perm) {
+	if err != nil || len(perm) != len(x.shape) || len(set) != len(perm) || len(perm) > 0 && slices.Min(perm) < 0 {
 		return fmt.Errorf("%w: perm %v of %v", ErrShape, perm, x.shape)
 	}
 	out.shape = make(Shape, len(perm))

@@ -136,7 +136,9 @@ func (v *value) asTensor(name string) *Tensor {
 
 // copyElements takes over what is known of another value's elements, for operators that only change the shape.
 func (v *value) copyElements(from *value) {
-	v.ints, v.floats = from.ints, from.floats
+	if n, ok := v.shape.elements(); ok && n == max(len(from.ints), len(from.floats)) {
+		v.ints, v.floats = from.ints, from.floats
+	}
 	if from.tensor != nil && v.ints == nil && v.floats == nil {
 		if dims, ok := v.shape.Sizes(); ok {
 			t := from.tensor.Clone()
@@ -154,6 +156,9 @@ func (s Shape) elements() (n int, ok bool) {
 	}
 	total := int64(1)
 	for _, size := range sizes {
+		if size > maxConstant { // before multiplying, which could run over
+			return 0, false
+		}
 		if total *= size; total > maxConstant {
 			return 0, false
 		}

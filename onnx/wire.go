@@ -29,7 +29,7 @@ func (e *MalformedError) Unwrap() error { return ErrMalformed }
 
 // maxMessages bounds how many nested messages one file may hold. An empty message is two bytes on disk and
 // hundreds in memory, so a small forged file could otherwise ask for gigabytes. Real graphs hold thousands.
-const maxMessages = 4 << 20
+const maxMessages = 1 << 20
 
 // decoder reads one file.
 type decoder struct{ messages int }
