@@ -32,9 +32,11 @@ type commandLine struct {
 	Import  importCommand  `cmd:"" help:"Bring a folder of pictures into a project."`
 	Model   modelCommand   `cmd:"" help:"Inspect a model, or add it to a project."`
 
+	Train    trainCommand    `cmd:"" group:"Without a database" help:"Train a network from pictures and labels."`
 	Predict  predictCommand  `cmd:"" group:"Without a database" help:"Predict a folder of pictures."`
 	Finetune finetuneCommand `cmd:"" group:"Without a database" help:"Fine-tune a model with edited maps."`
 	Evaluate evaluateCommand `cmd:"" group:"Without a database" help:"Measure a model on a folder of labelled pictures."`
+	Bench    benchCommand    `cmd:"" group:"Without a database" help:"Time scans, live scores and training against the bare runtime."`
 	Aviary   aviaryCommand   `cmd:"" group:"Without a database" help:"Draw the demo's pictures."`
 
 	OpenAPI openapiCommand `cmd:"" name:"openapi" hidden:"" help:"Print the description of the JSON API."`
