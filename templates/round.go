@@ -91,13 +91,22 @@ func phaseState(r annotator.Round, key string) string {
 	return ""
 }
 
-// excludesZero reports whether the 95% interval leaves zero out: the difference is there.
-func excludesZero(m annotator.Measure) bool { return m.Low > 0 || m.High < 0 }
-
-// better reports whether a difference is to the good; a larger map distance is not.
-func better(m annotator.Measure) bool {
-	if m.Name == "map_distance" {
-		return m.Difference < 0
+// judgement is "good" or "bad" of a difference whose interval leaves zero out, else "". A larger
+// map distance is bad, and confidence by itself is neither.
+func judgement(m annotator.Measure) string {
+	gain := m.Difference
+	switch m.Name {
+	case "mean_confidence":
+		return ""
+	case "map_distance":
+		gain = -gain
 	}
-	return m.Difference > 0
+	switch {
+	case m.Low <= 0 && m.High >= 0:
+		return ""
+	case gain > 0:
+		return "good"
+	default:
+		return "bad"
+	}
 }

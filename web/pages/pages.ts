@@ -2,13 +2,14 @@
 import { keepTime } from "./clock.ts";
 import { watchJobs } from "./jobs.ts";
 import { closeMenus, confirmForms, pressKeys } from "./keys.ts";
-import { drawMaps, mapOpacity } from "./maps.ts";
+import { drawMaps, mapOpacity, mapStretch } from "./maps.ts";
 import { contactSheet } from "./queue.ts";
 import { themeSwitch } from "./theme.ts";
 import { outlineCrop } from "./whole.ts";
 
 drawMaps(document);
 mapOpacity();
+mapStretch();
 themeSwitch();
 keepTime();
 watchJobs();
