@@ -186,7 +186,7 @@ func (m Manifest) PartNames() PartNames {
 	if m.Names != nil {
 		names = *m.Names
 	}
-	if names.Size == nil {
+	if names.Size == nil && m.Crop != [2]int{} {
 		names.Size = &m.Crop
 	}
 	return names

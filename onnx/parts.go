@@ -124,7 +124,7 @@ func findImage(m *Model, names PartNames) (*ValueInfo, error) {
 		return nil, fmt.Errorf("%w: input %q has shape %v, want (N,channels,H,W)", ErrNoABN, image.Name, image.Shape)
 	}
 	if !image.Shape[2].Known() || !image.Shape[3].Known() {
-		if names.Size == nil {
+		if names.Size == nil || names.Size[0] < 1 || names.Size[1] < 1 {
 			return nil, fmt.Errorf("%w: input %q has shape %v; give height and width with the manifest's crop", ErrNoABN, image.Name, image.Shape)
 		}
 		image.Shape[2], image.Shape[3] = Fixed(int64(names.Size[0])), Fixed(int64(names.Size[1]))
