@@ -37,12 +37,27 @@ type DivergedError struct {
 	Step  int // the step that measured it, from 1
 	Epoch int // epochs in the last good checkpoint; 0: the start
 	Loss  float64
+	// Chance is not 0 where the loss is a number, but more than that of guessing all classes alike
+	// for many steps: what the network knew is gone.
+	Chance float64
 }
 
 func (e *DivergedError) Error() string {
+	if e.Chance != 0 {
+		return fmt.Sprintf("%s forgot what the network knew: after %d steps its loss is %.2f, and guessing has %.2f; try a tenth of the learning rate",
+			e.Arm, e.Step, e.Loss, e.Chance)
+	}
 	return fmt.Sprintf("%s diverged at step %d (loss %v); the last good state is that after epoch %d: try a lower learning rate or γ",
 		e.Arm, e.Step, e.Loss, e.Epoch)
 }
+
+// A fine-tuning that is worse than not looking has come apart, even if its loss is a number: a mean of
+// collapsed times ln K over collapsedSteps steps, where K equal probabilities have ln K. It happens
+// with learning rates that are too high for a network whose BatchNorms are folded away.
+const (
+	collapsed      = 1.2
+	collapsedSteps = 10
+)
 
 // explodedLoss is more cross entropy than any network that still learns can have: an average
 // logit difference of a thousand.
@@ -65,6 +80,7 @@ type loop struct {
 	samples     []Sample
 	inputs      Inputs
 	cells       int          // h·w of the map
+	chance      float64      // ln K in a fine-tuning, 0 where training begins at chance
 	key         string       // runKey
 	checkpoints *checkpoints // nil: none are kept
 	point       func(Point)
@@ -95,6 +111,7 @@ func (l *loop) run(ctx context.Context) ([]Point, error) {
 	}
 	l.report(state.Step, steps, 0)
 	every := max(1, steps/200)
+	recent := make([]float64, 0, collapsedSteps) // L_per of the last steps
 	for epoch := state.Epoch; epoch < l.settings.Epochs; epoch++ {
 		sum := pointSum{arm: l.arm}
 		emit := func(rate float64) {
@@ -120,6 +137,15 @@ func (l *loop) run(ctx context.Context) ([]Point, error) {
 			state.Step++
 			if sane := result.LossAtt+result.LossPer < explodedLoss && finite(result.LossMap) && finite(result.MapDistance); !sane { // NaN is not sane
 				return &DivergedError{Arm: l.arm, Step: state.Step, Epoch: epoch, Loss: result.Total()}
+			}
+			if l.chance > 0 {
+				if len(recent) == collapsedSteps {
+					recent = recent[:copy(recent, recent[1:])]
+				}
+				recent = append(recent, result.LossPer)
+				if len(recent) == collapsedSteps && meanOf(recent) > collapsed*l.chance {
+					return &DivergedError{Arm: l.arm, Step: state.Step, Epoch: epoch, Loss: meanOf(recent), Chance: l.chance}
+				}
 			}
 			sum.add(result, b)
 			if state.Step%every == 0 || state.Step == (epoch+1)*o.batches {
@@ -231,6 +257,14 @@ func resized[T any](list []T, n int) []T {
 		return make([]T, n)
 	}
 	return list[:n]
+}
+
+func meanOf(values []float64) float64 {
+	var sum float64
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -170,7 +171,7 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 		phase := Phase(arm)
 		l := &loop{
 			arm: arm, engine: engine, settings: settings, samples: r.train,
-			inputs: featureInputs{r.features, r.train}, cells: r.net.cells(),
+			inputs: featureInputs{r.features, r.train}, cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
 			key:         runKey(r.net.modelHash, settings, r.train),
 			checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm},
 			point:       r.observer.Point,

@@ -189,6 +189,18 @@ func TestDivergedRoundKeepsItsLastGoodCheckpoint(t *testing.T) {
 	}
 }
 
+func TestRoundThatForgetsIsStopped(t *testing.T) {
+	t.Parallel()
+	p := newToyProblem(t, 600, 10, 60)
+	spec := p.spec(t, nil)
+	spec.Settings.LearningRate, spec.Settings.Epochs = 60, 20
+	_, err := RunRound(t.Context(), spec, Observer{})
+	var diverged *DivergedError
+	if !errors.As(err, &diverged) || diverged.Chance == 0 || !strings.Contains(err.Error(), "learning rate") {
+		t.Fatalf("got %v, want a DivergedError that names the learning rate", err)
+	}
+}
+
 func TestRoundSurvivesABrokenCheckpoint(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 90, 10, 60)
