@@ -3,8 +3,11 @@
 /** A map value: two digits, three where the third says something near zero. */
 export const value = (v: number): string => (v > 0 && v < 0.01 ? v.toFixed(3) : v.toFixed(2));
 
-/** A probability as the answer panel shows it: ".61", "1.00". */
-export const probability = (p: number): string => p.toFixed(2).replace(/^0(?=\.)/, "");
+/** A probability as the answer panel shows it: ".61", "1.00"; the digits are the same for a whole table. */
+export const probability = (p: number, digits = 2): string => p.toFixed(digits).replace(/^0(?=\.)/, "");
+
+/** Digits that still show a change where the likeliest answer is this probable: a sure network needs more. */
+export const digitsFor = (highest: number): number => (highest > 0.999 ? 4 : highest > 0.99 ? 3 : 2);
 
 /** What the attention mechanism does to a feature under a value: "1.72×". */
 export const gain = (v: number, mechanism: string): string => `${(mechanism === "M" ? v : 1 + v).toFixed(2)}×`;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerRows } from "../src/ui/answer.ts";
+import { digitsFor, probability } from "../src/format.ts";
 import { debounce } from "../src/scores.ts";
 import { classNames, scores, TestEditor } from "./editor.ts";
 
@@ -102,6 +103,12 @@ describe("the answer's rows", () => {
       ["owl", 0.6, false, true],
       ["cardinal", null, true, false],
     ]);
+  });
+
+  it("shows more digits of a network that is sure", () => {
+    expect(probability(0.612, digitsFor(0.612))).toBe(".61");
+    expect(probability(1, digitsFor(0.9996))).toBe("1.0000");
+    expect(probability(0.0004, digitsFor(0.9996))).toBe(".0004");
   });
 
   it("keeps its order when the answer flips", () => {

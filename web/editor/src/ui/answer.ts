@@ -3,7 +3,7 @@
 
 import type { ClassScore, Scores } from "../api/types.ts";
 import type { Desk } from "../desk.ts";
-import { probability } from "../format.ts";
+import { digitsFor, probability } from "../format.ts";
 import { fill, h, say } from "./element.ts";
 
 export interface AnswerRow {
@@ -56,10 +56,11 @@ export function answerPanel(desk: Desk): HTMLElement {
     if (!detail) return;
     const label = detail.image.label;
     const rows = answerRows(detail.project.classes.map((c) => c.name), label, detail.prediction.top, desk.before, desk.after);
+    const digits = digitsFor(Math.max(...rows.map((r) => r.before ?? 0)));
     const listed = rows.map((row) => {
       let view = views.get(row.class);
       if (!view) views.set(row.class, (view = new RowView(row)));
-      view.show(row);
+      view.show(row, digits);
       return view.element;
     });
     if (listed.length !== body.children.length || listed.some((e, i) => body.children[i] !== e)) fill(body, ...listed);
@@ -94,16 +95,17 @@ class RowView {
     this.element = h("tr", { "data-class": row.class }, this.sign, name, this.before, this.after, this.change);
   }
 
-  show(row: AnswerRow): void {
+  show(row: AnswerRow, digits: number): void {
     const difference = row.before !== null && row.after !== null ? row.after - row.before : 0;
     this.element.toggleAttribute("data-truth", row.truth);
     this.element.toggleAttribute("data-answer", row.answer);
     say(this.sign, row.truth ? "✓" : row.answer ? "✗" : "");
     this.sign.title = row.truth ? "The true class" : row.answer ? "The model's answer, which is wrong" : "";
-    say(this.before, row.before === null ? "–" : probability(row.before));
-    say(this.after, row.after === null ? "–" : probability(row.after));
-    say(this.change, difference > 0.005 ? "▲" : difference < -0.005 ? "▼" : "");
-    this.change.ariaLabel = difference > 0.005 ? "rose" : difference < -0.005 ? "fell" : "";
+    say(this.before, row.before === null ? "–" : probability(row.before, digits));
+    say(this.after, row.after === null ? "–" : probability(row.after, digits));
+    const seen = 0.5 * 10 ** -digits;
+    say(this.change, difference > seen ? "▲" : difference < -seen ? "▼" : "");
+    this.change.ariaLabel = difference > seen ? "rose" : difference < -seen ? "fell" : "";
     this.bar.style.width = `${Math.round(100 * (row.after ?? row.before ?? 0))}%`;
   }
 }
