@@ -137,12 +137,13 @@ func (g *geometry) each(visit func(position []int64)) {
 	}
 }
 
-// pad puts zeros around axes (spatial axes start at first) of x as the window sees it.
+// padSpatial puts zeros around the spatial axes of x, which start at first, as the window sees them. x has
+// two axes besides: batch and channels, the latter behind the spatial ones where first is 1.
 func (b *builder) padSpatial(x string, g *geometry, first int) string {
 	if !g.padded() {
 		return x
 	}
-	rank := first + g.rank()
+	rank := 2 + g.rank()
 	pads := make([]int64, 2*rank)
 	for i := range g.rank() {
 		pads[first+i], pads[rank+first+i] = g.before[i], g.after[i]
