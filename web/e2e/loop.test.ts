@@ -1,0 +1,136 @@
+// The loop, by three people: paint, reload, submit; reject, mend, approve; a round, its curve, activation, the new scan.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
+
+interface Edit { id: number; revision: number; state: string; map: { values: number[] } }
+interface Task { id: number; state: string; edit?: Edit; prediction: { map: { values: number[] } } }
+interface Summary { open_tasks: number; images: number; active_version?: { id: number; number: number; scanned: number } }
+interface Round { id: number; state: string; version?: number; result?: { headline: string } }
+
+const browserThere = chromiumPath() !== undefined;
+if (!browserThere && process.env.CI) throw new Error("no Chromium: install the package chromium, or set STUDIO_CHROMIUM");
+if (!browserThere) console.warn("no Chromium found: the browser tests are skipped");
+
+describe.skipIf(!browserThere)("the loop", () => {
+  let studio: Studio, browser: Browser, ana: Person, rui: Person, ada: Person;
+  let task = 0;
+
+  beforeAll(async () => {
+    studio = await Studio.start();
+    browser = await openBrowser();
+    ana = await Person.signIn(browser, studio, "annotator");
+    rui = await Person.signIn(browser, studio, "reviewer");
+    ada = await Person.signIn(browser, studio, "admin");
+    await until("the demo project is ready", async () => {
+      const project = await ada.get<Summary>("/projects/aviary").catch(() => undefined); // not there in the first second
+      return (project?.open_tasks ?? 0) > 0 && (await ada.get<{ edits: number }>("/projects/aviary/rounds/defaults")).edits > 0;
+    }, 180_000);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await studio?.stop();
+  });
+
+  /** Draws a stroke over the middle of the map, from one relative place to another. */
+  async function stroke(page: Page, from: [number, number], to: [number, number]): Promise<void> {
+    const box = (await page.getByTestId("stage").boundingBox())!;
+    const side = Math.min(box.width, box.height) * 0.8; // the picture stands in the middle of the stage
+    const at = ([x, y]: [number, number]): [number, number] => [box.x + box.width / 2 + (x - 0.5) * side, box.y + box.height / 2 + (y - 0.5) * side];
+    await page.mouse.move(...at(from));
+    await page.mouse.down();
+    await page.mouse.move(...at(to), { steps: 12 });
+    await page.mouse.up();
+  }
+
+  const saved = (page: Page) => page.getByTestId("save-state").filter({ hasText: /saved/ }).waitFor();
+
+  it("the annotator paints, and the scores change", async () => {
+    await ana.page.goto("/projects/aviary/queue");
+    await ana.page.getByRole("link", { name: /Paint the next one/ }).or(ana.page.getByRole("button", { name: /Paint the next one/ })).click();
+    await ana.page.getByTestId("stage").waitFor();
+    task = Number(/tasks\/(\d+)/.exec(ana.page.url())![1]);
+    const before = await ana.page.getByTestId("answer").innerText();
+    const scored = ana.page.waitForResponse((r) => r.url().endsWith("/score") && r.status() === 200);
+    await stroke(ana.page, [0.2, 0.2], [0.8, 0.8]);
+    await scored;
+    await saved(ana.page);
+    await until("the scores change", async () => (await ana.page.getByTestId("answer").innerText()) !== before, 10_000);
+  });
+
+  it("a reload loses no stroke, and undo reaches back over it", async () => {
+    await stroke(ana.page, [0.2, 0.8], [0.8, 0.2]);
+    await saved(ana.page);
+    await until("two strokes are stored", async () => ((await ana.get<Task>(`/tasks/${task}`)).edit?.revision ?? 0) >= 2, 10_000);
+    const stored = (await ana.get<Task>(`/tasks/${task}`)).edit!;
+    await ana.page.reload();
+    await ana.page.getByTestId("stage").waitFor();
+    await expect.poll(() => ana.page.getByTestId("strokes").locator("li").count()).toBeGreaterThanOrEqual(3); // the model's map and two strokes
+    expect((await ana.get<Task>(`/tasks/${task}`)).edit!.map.values).toEqual(stored.map.values);
+
+    await ana.page.getByTestId("stage").focus();
+    await ana.page.keyboard.press("Control+z");
+    await until("the undo is stored", async () => ((await ana.get<Task>(`/tasks/${task}`)).edit?.revision ?? 0) > stored.revision, 10_000);
+    expect((await ana.get<Task>(`/tasks/${task}`)).edit!.map.values).not.toEqual(stored.map.values);
+    await ana.page.keyboard.press("Control+Shift+z");
+    await until("the redo is stored", async () => {
+      const now = (await ana.get<Task>(`/tasks/${task}`)).edit!;
+      return JSON.stringify(now.map.values) === JSON.stringify(stored.map.values);
+    }, 10_000);
+  });
+
+  it("submits; the reviewer rejects with a comment", async () => {
+    await ana.page.keyboard.press("Control+Enter");
+    await until("it is submitted", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "submitted", 20_000);
+    await rui.page.goto("/projects/aviary/review");
+    await rui.page.getByRole("textbox").fill("Also its tail, please.");
+    await rui.page.getByRole("button", { name: /^Reject/ }).click();
+    await until("it is sent back", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "changes-requested", 10_000);
+  });
+
+  it("the annotator reads the comment, mends and submits; the reviewer approves", async () => {
+    await ana.page.goto(`/projects/aviary/tasks/${task}`);
+    await ana.page.getByTestId("review-comment").filter({ hasText: "Also its tail, please." }).waitFor();
+    await stroke(ana.page, [0.5, 0.3], [0.5, 0.7]);
+    await saved(ana.page);
+    await ana.page.locator("#submit").click();
+    await until("it is submitted again", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "submitted", 20_000);
+    await rui.page.goto("/projects/aviary/review");
+    await rui.page.getByRole("button", { name: /^Approve/ }).click();
+    await until("it is approved", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "approved", 10_000);
+  });
+
+  it("the admin runs a round and sees its curve and its result", async () => {
+    await ada.page.goto("/projects/aviary/rounds/new");
+    await ada.page.getByRole("button", { name: "Start round" }).click();
+    await ada.page.waitForURL(/\/rounds\/\d+$/);
+    const round = Number(/rounds\/(\d+)/.exec(ada.page.url())![1]);
+    await ada.page.locator("[data-chart] canvas").first().waitFor();
+    await until("the round finishes", async () => {
+      const { state } = await ada.get<Round>(`/rounds/${round}`);
+      if (state === "failed" || state === "cancelled") throw new Error(`the round ${state}`);
+      return state === "finished";
+    }, 200_000);
+    await ada.page.getByText(/over the control/).first().waitFor();
+    await ada.page.locator("tr[data-measure=accuracy]").waitFor();
+  });
+
+  it("the admin activates the version, and its scan is shown", async () => {
+    await ada.page.goto("/projects/aviary/versions");
+    ada.page.on("dialog", (dialog) => void dialog.accept());
+    await ada.page.getByRole("button", { name: "Activate v2" }).click();
+    const confirm = ada.page.locator("dialog[open]").getByRole("button").filter({ hasText: /Activate|Yes|OK/ });
+    if (await confirm.count()) await confirm.first().click();
+    await until("v2 has predicted every image", async () => {
+      const project = await ada.get<Summary>("/projects/aviary");
+      return project.active_version?.number === 2 && project.active_version.scanned === project.images;
+    });
+    await ada.page.goto("/projects/aviary/queue");
+    await ada.page.getByText(/\d+ tasks?/).first().waitFor();
+  });
+
+  it("nothing complained", () => {
+    expect([...ana.complaints, ...rui.complaints, ...ada.complaints]).toEqual([]);
+  });
+});

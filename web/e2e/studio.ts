@@ -1,0 +1,102 @@
+// The program under test: `studio demo` on a folder of its own, and people in a Chromium.
+import { spawn, type ChildProcess } from "node:child_process";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+export interface Account { Name: string; Email: string; Password: string; Role: string }
+
+/** The browser to drive: STUDIO_CHROMIUM, else an installed one; undefined where there is none. */
+export function chromiumPath(): string | undefined {
+  return [process.env.STUDIO_CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/chromium-browser"]
+    .find((path) => path && existsSync(path));
+}
+
+/** A running demo. */
+export class Studio {
+  private constructor(
+    private readonly process: ChildProcess, private readonly folder: string,
+    readonly address: string, readonly accounts: Account[], private readonly log: string[],
+  ) {}
+
+  static async start(): Promise<Studio> {
+    // Not below the home folder: PostgreSQL runs as an unprivileged user where the tests run as root.
+    const folder = await mkdtemp("/tmp/abn-studio-e2e-");
+    await chmod(folder, 0o755);
+    const child = spawn(join(root, "bin/studio"), ["demo", "--data", join(folder, "data"), "--listen", "127.0.0.1:0", "--json"],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, DATABASE_URL: "", STUDIO_DATA: "", STUDIO_BLOBS: "" } });
+    const log: string[] = [];
+    createInterface({ input: child.stderr! }).on("line", (line) => log.push(line));
+    const greeting = await new Promise<string>((done, failed) => {
+      createInterface({ input: child.stdout! }).once("line", done);
+      child.once("exit", (code) => failed(new Error(`studio demo ended with ${code}:\n${log.join("\n")}`)));
+    });
+    const { address, accounts } = JSON.parse(greeting) as { address: string; accounts: Account[] };
+    return new Studio(child, folder, address, accounts, log);
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((done) => this.process.once("exit", done));
+    this.process.kill("SIGINT");
+    await ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  account(role: string): Account {
+    const account = this.accounts.find((a) => a.Role === role);
+    if (!account) throw new Error(`the demo has no ${role}`);
+    return account;
+  }
+
+  /** What the program wrote to its log so far. */
+  said(): string { return this.log.join("\n"); }
+}
+
+/** A person at a browser of their own. */
+export class Person {
+  readonly complaints: string[] = []; // what the browser's console and the pages' scripts complained of
+
+  private constructor(readonly studio: Studio, readonly context: BrowserContext, readonly page: Page) {}
+
+  static async signIn(browser: Browser, studio: Studio, role: string): Promise<Person> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, baseURL: studio.address });
+    const page = await context.newPage();
+    const person = new Person(studio, context, page);
+    page.on("pageerror", (error) => person.complaints.push(error.message));
+    page.on("console", (message) => { if (message.type() === "error") person.complaints.push(message.text()); });
+    const account = studio.account(role);
+    await page.goto("/signin");
+    await page.getByLabel("E-mail").fill(account.Email);
+    await page.getByLabel("Password").fill(account.Password);
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.waitForURL((url) => !url.pathname.startsWith("/signin"));
+    return person;
+  }
+
+  /** The API, as this person. */
+  async get<T>(path: string): Promise<T> {
+    const response = await this.context.request.get(`${this.studio.address}/api/v1${path}`);
+    if (!response.ok()) throw new Error(`GET ${path}: ${response.status()} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+}
+
+export async function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+/** Asks until the answer is good; the pages' own waiting is Playwright's. */
+export async function until(what: string, done: () => Promise<boolean>, milliseconds = 120_000): Promise<void> {
+  for (const end = Date.now() + milliseconds; !(await done());) {
+    if (Date.now() > end) throw new Error(`${what}: not within ${milliseconds / 1000} s`);
+    await new Promise((wait) => setTimeout(wait, 250));
+  }
+}

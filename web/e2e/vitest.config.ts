@@ -1,0 +1,9 @@
+// The browser tests drive the real program in a real Chromium: one demo for all of them, one after the other.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["*.test.ts"], environment: "node", fileParallelism: false,
+    testTimeout: 240_000, hookTimeout: 240_000, bail: 1,
+  },
+});
