@@ -26,9 +26,10 @@ type Architecture struct {
 	Gain       onnx.Gain
 }
 
-// architectures are the networks known by name. tiny is the demo's: at 112×112 its map is 14×14, as the
+// architectures are the networks known by name. micro is the demo's: at 112×112 its map is 14×14, as the
 // others' is at 224×224.
 var architectures = []Architecture{
+	{Name: "micro", ImageSize: 112, Width: 8, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 5, Gain: onnx.GainM},
 	{Name: "tiny", ImageSize: 112, Width: 16, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 5, Gain: onnx.GainM},
 	{Name: "small", ImageSize: 112, Width: 32, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 5, Gain: onnx.GainM},
 	{Name: "resnet18", ImageSize: 224, Width: 64, Blocks: [4]int{2, 2, 2, 2}, StemKernel: 7, StemPool: true, Gain: onnx.GainOnePlusM},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -10,8 +9,14 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 )
 
-// aviaryCommand writes the demo's pictures as an image folder, for looking at and for training on.
+// aviaryCommand is about the demo's data.
 type aviaryCommand struct {
+	Draw  aviaryDrawCommand  `cmd:"" default:"withargs" help:"Draw the demo's pictures (the default)."`
+	Sweep aviarySweepCommand `cmd:"" hidden:"" help:"Measure what edits are worth over their number and γ."`
+}
+
+// aviaryDrawCommand writes the demo's pictures as an image folder, for looking at and for training on.
+type aviaryDrawCommand struct {
 	Out         string `required:"" type:"path" help:"Folder to write to; it is made."`
 	Seed        int64  `default:"1" help:"Every seed gives other pictures, the same on every machine."`
 	HomePercent int    `default:"95" help:"How many of 100 training pictures show a bird in its home scene."`
@@ -19,7 +24,7 @@ type aviaryCommand struct {
 	Validation  int    `default:"20" help:"Pictures of each bird for validation, a multiple of 4."`
 	Test        int    `default:"80" help:"Pictures of each bird for test, a multiple of 4."`
 	Pool        int    `default:"80" help:"Pictures of each bird in the pool, a multiple of 4; -1 for none."`
-	JSON        bool   `help:"Print one JSON document."`
+	JSON        bool   `name:"json" help:"Print one JSON document."`
 }
 
 // aviaryReport is what --json prints.
@@ -32,7 +37,8 @@ type aviaryReport struct {
 	Seconds float64        `json:"seconds"`
 }
 
-func (c *aviaryCommand) Run(ctx context.Context, io *stdio) error {
+// Run draws.
+func (c *aviaryDrawCommand) Run(ctx context.Context, io *stdio) error {
 	start := time.Now()
 	options := aviary.Options{
 		Seed: c.Seed, HomePercent: c.HomePercent,
@@ -60,9 +66,7 @@ func (c *aviaryCommand) Run(ctx context.Context, io *stdio) error {
 		report.Splits[sample.Split]++
 	}
 	if c.JSON {
-		encoder := json.NewEncoder(io.Out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
+		return printJSON(io.Out, report)
 	}
 	fmt.Fprintf(io.Out, "%d pictures of %d birds in %s\n", report.Images, len(report.Classes), c.Out)
 	for _, split := range []string{dataset.Train, dataset.Validation, dataset.Test, dataset.Pool} {

@@ -18,6 +18,9 @@ func EditFromMask(mask *image.Gray, height, width int) attention.Map {
 // EditFromGrid is EditFromMask for a mask that is on the model's grid already.
 func EditFromGrid(mask attention.Map) attention.Map {
 	m := mask.Clone()
+	if len(m.Values) == 0 {
+		return m
+	}
 	top := slices.Max(m.Values)
 	if top == 0 {
 		return m
