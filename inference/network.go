@@ -33,7 +33,11 @@ func (s Sizes) Map() int      { return s.GridHeight * s.GridWidth }
 // NetworkOptions tune the sessions of a Network.
 type NetworkOptions struct {
 	MaxPixels int64       // see NewPreprocessor
-	Session   ort.Options // threads and spinning of every part; Name is overwritten
+	Session   ort.Options // threads of every part; Name and NoSpinning are overwritten
+	// Spin lets the runtime's idle threads wait for the next operator in a loop. That is only worth it
+	// on a machine that does nothing else: where other processes want the cores, and decoding
+	// always does, the loops take them away from the work (measured: 1.6 times slower).
+	Spin bool
 }
 
 // Network is an ABN on the runtime: g(x), M(x) with ŷ_att, and ŷ_per, each a session of its own that is
@@ -88,6 +92,7 @@ func NewNetwork(abn *onnx.ABN, manifest onnx.Manifest, o NetworkOptions) (*Netwo
 	if err := fits(manifest, pre, sizes); err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}
+	o.Session.NoSpinning = !o.Spin
 	open := func(name string, model *onnx.Model, inputs, outputs []string) *part {
 		return &part{name: name, model: model, inputs: inputs, outputs: outputs, options: o.Session}
 	}

@@ -43,7 +43,7 @@ func arrays(t testing.TB, name string, keys ...string) map[string][]float32 {
 func openReference(t testing.TB, file string) *Network {
 	t.Helper()
 	model, manifest := referenceModel(t, file)
-	n, err := OpenNetwork(model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1, NoSpinning: true}})
+	n, err := OpenNetwork(model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sync/singleflight"
@@ -53,8 +54,8 @@ type openNetwork struct {
 var _ annotator.Scorer = (*LiveScorer)(nil)
 
 // NewLiveScorer makes a scorer that reads images from blobs and models through load. Unless told
-// otherwise its sessions use at most two threads and do not spin while idle: scores are short, come from
-// several people at once, and share the machine with the pages.
+// otherwise its sessions use at most two threads: scores are short, come from several people at once,
+// and share the machine with the pages.
 func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions) *LiveScorer {
 	if o.FeatureBytes == 0 {
 		o.FeatureBytes = 512 << 20
@@ -63,8 +64,7 @@ func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions)
 		o.Networks = 3
 	}
 	if o.Session.IntraOpThreads == 0 {
-		o.Session.IntraOpThreads = 2
-		o.Session.NoSpinning = true
+		o.Session.IntraOpThreads = min(2, runtime.GOMAXPROCS(0))
 	}
 	return &LiveScorer{
 		load: load, blobs: blobs, options: o, features: NewFeatureCache(o.FeatureBytes),

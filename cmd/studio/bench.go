@@ -41,7 +41,7 @@ type benchmark struct {
 
 // Run runs them all.
 func (c *benchAllCommand) Run(ctx context.Context, streams *stdio) error {
-	scan := benchScanCommand{benchSubject: c.benchSubject, Limit: defaultScanLimit, Batch: 16, Rounds: 3, JSON: c.JSON}
+	scan := benchScanCommand{benchSubject: c.benchSubject, Limit: defaultScanLimit, Batch: 16, Rounds: 5, JSON: c.JSON}
 	score := benchScoreCommand{benchSubject: c.benchSubject, Runs: defaultScoreRuns, JSON: c.JSON}
 	train := benchTrainCommand{Arch: "resnet18", Classes: 200, Batch: 32, Steps: 5, Strategy: "both", Norm: "batch", JSON: c.JSON}
 	all := map[string]json.RawMessage{}

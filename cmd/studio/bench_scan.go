@@ -19,7 +19,7 @@ type benchScanCommand struct {
 	benchSubject
 	Limit   int  `help:"Pictures to scan at most." default:"96"`
 	Batch   int  `help:"Pictures per run." default:"16"`
-	Rounds  int  `help:"How often scan and bare runs take turns." default:"3"`
+	Rounds  int  `help:"How often scan and bare runs take turns." default:"5"`
 	Threads int  `help:"Threads of the runtime; 0: all cores." default:"0"`
 	JSON    bool `name:"json" help:"Print one JSON document."`
 }
