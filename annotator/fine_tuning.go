@@ -33,11 +33,12 @@ type RoundStart struct {
 	IdempotencyKey string // "" for none
 }
 
-// DefaultRoundSettings are the settings a round starts with where nothing else is said.
+// DefaultRoundSettings are the settings a round starts with where nothing else is said: trainer.DefaultSettings in
+// this package's words (a test of internal/jobs holds them together).
 func DefaultRoundSettings() RoundSettings {
 	return RoundSettings{
-		Strategy: "both", Gamma: 1, MapLoss: "l2", Epochs: 10, BatchSize: 32, LearningRate: 0.01, Momentum: 0.9,
-		WeightDecay: 1e-4, Schedule: "cosine", BatchNorm: "frozen", Flip: true, Seed: 1, Engine: "ort",
+		Strategy: "both", Gamma: 0.1, MapLoss: "l2", Epochs: 6, BatchSize: 32, LearningRate: 0.02, Momentum: 0.9,
+		WeightDecay: 1e-4, Schedule: "cosine", BatchNorm: "batch", Flip: false, Seed: 1, Engine: "ort",
 	}
 }
 
@@ -74,7 +75,7 @@ func (r RoundSettings) Validate() error {
 		{"map_loss", r.MapLoss, []string{"l2", "mse", "l1"}},
 		{"schedule", r.Schedule, []string{"cosine", "step", "constant"}},
 		{"batch_norm", r.BatchNorm, []string{"frozen", "batch"}},
-		{"engine", r.Engine, []string{"ort", "gorgonia"}},
+		{"engine", r.Engine, []string{"ort"}},
 	} {
 		if err := oneOf(choice.field, choice.value, choice.of); err != nil {
 			return err

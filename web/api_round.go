@@ -40,7 +40,7 @@ type (
 		BatchNorm    *string  `json:"batch_norm,omitempty" enum:"frozen,batch" doc:"Whose statistics a kept BatchNorm uses."`
 		Flip         *bool    `json:"flip,omitempty" doc:"Horizontal flips, the map flipped too."`
 		Seed         *int64   `json:"seed,omitempty"`
-		Engine       *string  `json:"engine,omitempty" enum:"ort,gorgonia"`
+		Engine       *string  `json:"engine,omitempty" enum:"ort"`
 	}
 )
 

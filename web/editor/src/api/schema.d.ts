@@ -1135,7 +1135,7 @@ export interface components {
             /** Format: int64 */
             batch_size?: number;
             /** @enum {string} */
-            engine?: "ort" | "gorgonia";
+            engine?: "ort";
             /** Format: int64 */
             epochs?: number;
             /** @description Horizontal flips, the map flipped too. */
