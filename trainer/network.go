@@ -18,6 +18,7 @@ type network struct {
 	input         [3]int // 3, H, W
 	features      [3]int // C, h, w
 	classes       int    // K
+	learningRate  float64 // SuggestedLearningRate
 	extractor     Extractor
 	newEngine     func(ctx context.Context, s Settings) (Engine, error) // at the parent's parameters
 	export        func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error)
@@ -62,7 +63,7 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 		modelHash: hexHash(file), extractorHash: extractorHash,
 		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
-		classes:  abn.Classes, extractor: extractor,
+		classes:  abn.Classes, learningRate: SuggestedLearningRate(abn), extractor: extractor,
 		newEngine: func(_ context.Context, s Settings) (Engine, error) {
 			return NewORTEngine(abn, s, ORTOptions{Threads: threads})
 		},
@@ -80,6 +81,33 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 		n.extractor, n.close = own, func() { _ = own.close() }
 	}
 	return n, nil
+}
+
+// SuggestedLearningRate is the peak learning rate to fine-tune a network with where nobody says
+// otherwise: that of DefaultSettings, or a tenth of it where most of the branches' convolutions have their
+// BatchNorm folded away. Without one behind it a step moves a convolution's output by as much as its weights,
+// and what suits a normalised network makes such a one forget all it knew within an epoch.
+func SuggestedLearningRate(abn *onnx.ABN) float64 {
+	normalised := map[string]bool{}
+	for _, n := range abn.Branches.Graph.Nodes {
+		if n.IsOp("BatchNormalization") {
+			normalised[n.Input(0)] = true
+		}
+	}
+	convolutions, behind := 0, 0
+	for _, n := range abn.Branches.Graph.Nodes {
+		if n.IsOp("Conv") {
+			convolutions++
+			if normalised[n.Output(0)] {
+				behind++
+			}
+		}
+	}
+	rate := DefaultSettings().LearningRate
+	if 2*behind < convolutions {
+		return rate / 10
+	}
+	return rate
 }
 
 // sourceOf is what a strategy runs: the branches on features, or the whole network on pixels.

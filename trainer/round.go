@@ -22,7 +22,7 @@ var ErrBusy = errors.New("another process is at work in this folder")
 type RoundSpec struct {
 	Model    []byte        // the parent, an ONNX file
 	Manifest onnx.Manifest // its preprocessing and classes
-	Settings Settings      // completed by WithDefaults
+	Settings Settings      // completed by WithDefaults; a LearningRate of 0 is SuggestedLearningRate
 
 	// Train takes part in training: the training images, and whatever images carry an edited map.
 	Train []Sample
@@ -80,6 +80,7 @@ type RoundOutcome struct {
 // γ=0, evaluates parent, control and candidate on images no edit touched, and exports the candidate. A parent, a
 // sample or settings that cannot be trained are refused before anything is computed.
 func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome RoundOutcome, err error) {
+	suggest := spec.Settings.LearningRate == 0
 	spec.Settings = spec.Settings.WithDefaults()
 	if err := spec.Settings.Validate(); err != nil {
 		return RoundOutcome{}, fmt.Errorf("round: %w", err)
@@ -93,6 +94,9 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 		defer net.close()
+	}
+	if suggest && net.learningRate != 0 {
+		spec.Settings.LearningRate = net.learningRate
 	}
 	for _, list := range [][]Sample{spec.Train, spec.Heldout} {
 		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {

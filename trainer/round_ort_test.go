@@ -171,3 +171,24 @@ func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 		}
 	}
 }
+
+func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
+	t.Parallel()
+	dir := fixture.Reference(t)
+	for _, name := range fixture.ReferenceModels(t) {
+		for suffix, want := range map[string]float64{"": DefaultSettings().LearningRate, "-fused": DefaultSettings().LearningRate / 10} {
+			file, err := os.ReadFile(filepath.Join(dir, name+suffix+".onnx"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			net, err := openNetwork(file, onnx.Manifest{}, nil, "", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			net.close()
+			if net.learningRate != want {
+				t.Errorf("%s%s: %v, want %v", name, suffix, net.learningRate, want)
+			}
+		}
+	}
+}

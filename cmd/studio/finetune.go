@@ -42,7 +42,7 @@ type finetuneCommand struct {
 type schedule struct {
 	Epochs      int      `help:"Times to go through the images."`
 	Batch       int      `help:"Images in a batch."`
-	LR          float64  `name:"lr" help:"Peak learning rate."`
+	LR          float64  `name:"lr" help:"Peak learning rate (default: what suits the network)."`
 	Momentum    float64  `help:"Momentum."`
 	WeightDecay *float64 `help:"Weight decay."`
 	Schedule    string   `help:"How the learning rate moves." enum:"cosine,step,constant," default:""`
@@ -76,6 +76,7 @@ func (c schedule) fill(s *trainer.Settings) {
 // settings are the defaults with what was given in their place.
 func (c *finetuneCommand) settings() trainer.Settings {
 	s := trainer.DefaultSettings()
+	s.LearningRate = 0 // the network's own, trainer.SuggestedLearningRate
 	c.fill(&s)
 	if c.Strategy != "" {
 		s.Strategy = trainer.Strategy(c.Strategy)
@@ -122,7 +123,7 @@ type finetuneReport struct {
 // Run fine-tunes.
 func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	settings := c.settings()
-	if err := settings.Validate(); err != nil {
+	if err := settings.WithDefaults().Validate(); err != nil {
 		return err
 	}
 	network, manifest, err := openModel(c.Model, c.Threads)
