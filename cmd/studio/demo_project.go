@@ -137,8 +137,9 @@ func (d *demo) scan(ctx context.Context, version annotator.Version) error {
 	return err
 }
 
-// seedEdits paints some of the misclassified training pictures from the birds' masks, so that a round
-// can be run at once. They stand under the generator's name.
+// seedEdits paints some of the training pictures from the birds' masks, the misclassified ones first and
+// then others (the shipped network is wrong on few of them), so that a round can be run at once. They
+// stand under the generator's name.
 func (d *demo) seedEdits(ctx context.Context, project annotator.Project, version annotator.Version) error {
 	approved, err := d.Store.CountApproved(ctx, project.ID)
 	if err != nil || approved > 0 || d.edits == 0 {
@@ -167,19 +168,18 @@ func (d *demo) seedEdits(ctx context.Context, project annotator.Project, version
 	order := rand.New(rand.NewPCG(uint64(d.seed), 0)).Perm(len(images))
 	seed := postgres.SeedEdits{ProjectID: project.ID, VersionID: version.ID, Author: author, Reviewer: reviewer}
 	catalog := jobs.NewCatalog(d.Blobs, 0, 1)
-	for _, i := range order {
-		if len(seed.Edits) == d.edits {
-			break
+	for _, misclassified := range []bool{true, false} {
+		for _, i := range order {
+			image := images[i]
+			if len(seed.Edits) == d.edits || wrong[image.ID] != misclassified || image.MaskHash == "" {
+				continue
+			}
+			m, err := catalog.Mask(ctx, version, image)
+			if err != nil {
+				return fmt.Errorf("mask of %s: %w", image.Name, err)
+			}
+			seed.Edits = append(seed.Edits, postgres.SeedEdit{ImageID: image.ID, Map: aviary.EditFromGrid(m)})
 		}
-		image := images[i]
-		if !wrong[image.ID] || image.MaskHash == "" {
-			continue
-		}
-		m, err := catalog.Mask(ctx, version, image)
-		if err != nil {
-			return fmt.Errorf("mask of %s: %w", image.Name, err)
-		}
-		seed.Edits = append(seed.Edits, postgres.SeedEdit{ImageID: image.ID, Map: aviary.EditFromGrid(m)})
 	}
 	_, err = d.Store.SeedEdits(ctx, seed)
 	return err

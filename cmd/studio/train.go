@@ -20,7 +20,7 @@ import (
 type trainCommand struct {
 	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, or everything where there are no splits." required:"" type:"existingdir"`
 	Format string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
-	Arch   string `help:"Network: tiny, small, resnet18, resnet34, resnet50 or resnet101." required:""`
+	Arch   string `help:"Network: micro, tiny, small, resnet18, resnet34, resnet50 or resnet101." required:""`
 	Gain   string `help:"Attention mechanism: 1+M or M (default: the architecture's)." enum:"1+M,M," default:""`
 	Size   int    `help:"Side of the network's input in pixels; 0: the architecture's own."`
 	Out    string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
