@@ -11,7 +11,7 @@ import { icon } from "./icons.ts";
 export function saveWords(state: SaveState, now: number): string {
   switch (state.kind) {
     case "untouched": return "untouched";
-    case "pending": return "unsaved";
+    case "pending": return "changed";
     case "saving": return "saving…";
     case "saved": return `saved ${ago(now - state.at)}`;
     case "offline": return "offline: kept here";
