@@ -182,7 +182,9 @@ func ViewRatio(v *annotator.Version) float64 {
 }
 
 // pixels is the height of a picture of the given width and ratio.
-func pixels(width int, ratio float64) string { return strconv.Itoa(int(math.Round(float64(width) * ratio))) }
+func pixels(width int, ratio float64) string {
+	return strconv.Itoa(int(math.Round(float64(width) * ratio)))
+}
 
 // share is part of whole in per cent, for the width of a bar.
 func share(part, whole int) string {

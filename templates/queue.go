@@ -201,7 +201,9 @@ func (v Queue) matrix() (classes []int, cells []matrixCell) {
 }
 
 // pairs are the confusions named in words under the matrix.
-func (v Queue) pairs() []annotator.ConfusionPair { return v.Facets.Confusion[:min(6, len(v.Facets.Confusion))] }
+func (v Queue) pairs() []annotator.ConfusionPair {
+	return v.Facets.Confusion[:min(6, len(v.Facets.Confusion))]
+}
 
 // is reports whether an optional filter is set to n.
 func is[N comparable](filter *N, n N) bool { return filter != nil && *filter == n }

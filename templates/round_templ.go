@@ -744,7 +744,7 @@ func measureExplanation(name string) string {
 		return "Accuracy in the subgroup, such as a class in one scene, where it is lowest."
 	case "attention_inside":
 		return "Share of the attention that falls on the object's known mask."
-	case "attention_accuracy":
+	case "attention_branch":
 		return "Images the attention branch alone answers rightly; the network's answer is the perception branch's."
 	case "mean_confidence":
 		return "The mean probability of the answer given, right or wrong. More is not better by itself."

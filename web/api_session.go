@@ -97,7 +97,7 @@ func (a *api) people() {
 		Description: "Anybody may change their own name and password, an admin everything of everybody."}
 	handle(a, annotator.RoleAnnotator, change,
 		func(ctx context.Context, actor annotator.User, in *changeUserRequest) (*answer[annotator.User], error) {
-			u, err := a.server.service.ChangeUser(ctx, actor, in.User, annotator.UserChange{
+			u, err := a.server.changeUser(ctx, actor, in.User, annotator.UserChange{
 				Name: in.Body.Name, Role: in.Body.Role, Disabled: in.Body.Disabled, Password: in.Body.Password})
 			return &answer[annotator.User]{u}, err
 		})

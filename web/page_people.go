@@ -64,7 +64,7 @@ func (s *Server) changePerson(v *visit) error {
 	default:
 		return errBadForm
 	}
-	user, err := s.service.ChangeUser(v.Context(), v.actor, id, change)
+	user, err := s.changeUser(v.Context(), v.actor, id, change)
 	if err != nil {
 		problem, err := problemText(err)
 		if err != nil {
@@ -96,7 +96,7 @@ func (s *Server) changeOwnName(v *visit) error {
 		return err
 	}
 	name := form.Get("name")
-	if _, err := s.service.ChangeUser(v.Context(), v.actor, v.actor.ID, annotator.UserChange{Name: &name}); err != nil {
+	if _, err := s.changeUser(v.Context(), v.actor, v.actor.ID, annotator.UserChange{Name: &name}); err != nil {
 		problem, err := problemText(err)
 		if err != nil {
 			return err
@@ -120,7 +120,7 @@ func (s *Server) changeOwnPassword(v *visit) error {
 	}
 	if err == nil {
 		password := form.Get("password")
-		_, err = s.service.ChangeUser(v.Context(), v.actor, v.actor.ID, annotator.UserChange{Password: &password})
+		_, err = s.changeUser(v.Context(), v.actor, v.actor.ID, annotator.UserChange{Password: &password})
 	}
 	if err != nil {
 		problem, err := problemText(err)

@@ -43,9 +43,8 @@ type sessions struct {
 func newSessions(c Config) *sessions {
 	m := scs.New()
 	m.Store = c.SessionStore
-	m.Lifetime = 7 * 24 * time.Hour
-	m.IdleTimeout = 24 * time.Hour
-	m.HashTokenInStore = true // a copy of the table signs nobody in
+	m.Lifetime = 7 * 24 * time.Hour // no idle timeout: it would write to the database at every request
+	m.HashTokenInStore = true       // a copy of the table signs nobody in
 	m.Cookie.Name = "studio"
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
@@ -128,6 +127,48 @@ func (s *Server) signIn(r *http.Request, email, password string) (annotator.User
 	s.sessions.Put(ctx, sessionUser, user.ID)
 	s.metrics.signIns.WithLabelValues("accepted").Inc()
 	return user, nil
+}
+
+// changeUser changes a person and, where the password is changed or the account disabled, ends
+// whatever sessions they have open; the actor's own goes on under a new token.
+func (s *Server) changeUser(ctx context.Context, actor annotator.User, id int64, c annotator.UserChange) (annotator.User, error) {
+	user, err := s.service.ChangeUser(ctx, actor, id, c)
+	if err != nil || c.Password == nil && (c.Disabled == nil || !*c.Disabled) {
+		return user, err
+	}
+	if err := s.sessions.endAll(id); err != nil {
+		return user, fmt.Errorf("ending the sessions of user %d: %w", id, err)
+	}
+	if s.sessions.GetInt64(ctx, sessionUser) == id {
+		if err := s.sessions.RenewToken(ctx); err != nil {
+			return user, fmt.Errorf("renewing the session: %w", err)
+		}
+	}
+	return user, nil
+}
+
+// endAll deletes every session of a user from the store.
+func (s *sessions) endAll(user int64) error {
+	store, ok := s.Store.(scs.IterableStore)
+	if !ok {
+		return fmt.Errorf("the session store %T cannot list its sessions", s.Store)
+	}
+	all, err := store.All()
+	if err != nil {
+		return err
+	}
+	for token, data := range all {
+		_, values, err := s.Codec.Decode(data)
+		if err != nil {
+			return err
+		}
+		if values[sessionUser] == user {
+			if err := s.Store.Delete(token); err != nil { // the store's own key: a hash of the cookie's token
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // signOut ends the session.

@@ -5,6 +5,7 @@ import { closeMenus, confirmForms, pressKeys } from "./keys.ts";
 import { drawMaps, mapOpacity, mapStretch } from "./maps.ts";
 import { contactSheet } from "./queue.ts";
 import { themeSwitch } from "./theme.ts";
+import { explainTerms } from "./tip.ts";
 import { outlineCrop } from "./whole.ts";
 
 drawMaps(document);
@@ -18,3 +19,4 @@ confirmForms();
 closeMenus();
 contactSheet();
 outlineCrop();
+explainTerms();

@@ -102,7 +102,9 @@ form?.addEventListener("submit", (event) => {
     comment.focus();
   }
 });
-comment?.addEventListener("input", () => comment.setCustomValidity(""));
+const forgive = () => comment?.setCustomValidity("");
+comment?.addEventListener("input", forgive);
+for (const button of form?.querySelectorAll("button") ?? []) button.addEventListener("click", forgive); // before it is validated
 comment?.addEventListener("keydown", (event) => {
   if (event.key === "Escape") comment.blur(); // back to the keys
 });
@@ -114,11 +116,12 @@ onKey((key) => {
   return false;
 });
 
-// The next one should be there at once: its page is fetched while this one is looked at.
-const later = document.querySelector<HTMLAnchorElement>('a[data-key="n"]');
-if (later) {
-  const hint = document.createElement("link");
-  hint.rel = "prefetch";
-  hint.href = later.href;
-  document.head.append(hint);
+// The next one should be there at once: its picture is fetched while this one is looked at.
+async function fetchNext(): Promise<void> {
+  const [, slug, , id] = location.pathname.slice(1).split("/");
+  const answer = await fetch(`/api/v1/projects/${slug ?? ""}/reviews/next?after=${id ?? ""}`).catch(() => null);
+  if (answer?.status !== 200) return;
+  const next = (await answer.json()) as { image_id: number; version_id: number };
+  new Image().src = `/api/v1/images/${next.image_id}/picture?kind=view&v=${next.version_id}`;
 }
+if (form) void fetchNext();
