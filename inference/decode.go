@@ -119,8 +119,9 @@ func recovered(doing string, err *error) {
 
 // truncation says in words what an early end of file means.
 func truncation(err error) error {
-	shortScan := jpeg.FormatError("short Huffman data") // the package's word for an end within a scan
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, shortScan) {
+	// The codecs' own words for an end within the pixels.
+	shortScan, shortRows := jpeg.FormatError("short Huffman data"), png.FormatError("not enough pixel data")
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, shortScan) || errors.Is(err, shortRows) {
 		return fmt.Errorf("the file ends too early (truncated): %w", err)
 	}
 	return err
