@@ -10,8 +10,12 @@
 //	settings.go     what a training run depends on
 //	engine.go       Engine: one training step, whoever computes it
 //	ort_engine.go   the step as one ONNX graph on ONNX Runtime
+//	step_graph.go   that graph: forward, losses, gradients, batch statistics
+//	step_parameters.go  which tensors a strategy trains
+//	step_evaluation.go  the forward pass on the same parameters
 //	loss.go         the losses, as graph nodes
 //	optimizer.go    the fused update
+//	export.go       the trained file: its parent with other initializers
 //	features.go     g(x) once per image, cached on disk
 //	loop.go         epochs, order, schedule, checkpoints, cancellation
 //	checkpoint.go   a run's state by parameter name, written atomically

@@ -324,3 +324,39 @@ func BenchmarkStep(b *testing.B) {
 		}
 	}
 }
+
+// TestWeightsBehindIdentities trains the same network as exporters write it that name equal tensors once.
+func TestWeightsBehindIdentities(t *testing.T) {
+	t.Parallel()
+	plain, data := fixtureRun(t, both)
+	m := readModel(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
+	var nodes []*onnx.Node
+	for _, initializer := range m.Graph.Initializers {
+		name := initializer.Name + "/same"
+		nodes = append(nodes, onnx.NewNode("Identity", name, []string{initializer.Name}, []string{name}))
+	}
+	for _, n := range m.Graph.Nodes {
+		for i, input := range n.Inputs {
+			if m.Graph.Initializer(input) != nil {
+				n.Inputs[i] = input + "/same"
+			}
+		}
+	}
+	m.Graph.Nodes = append(nodes, m.Graph.Nodes...)
+	hidden := openEngine(t, m, both)
+	for k := range 3 {
+		x, y := step(t, plain, data.batch(k), 0.01), step(t, hidden, data.batch(k), 0.01)
+		if math.Abs(x.Total()-y.Total()) > 1e-5 {
+			t.Errorf("step %d: %+v, want %+v", k, y, x)
+		}
+	}
+	names := func(e *ortEngine) (list []string) {
+		for _, p := range e.Parameters() {
+			list = append(list, p.Name)
+		}
+		return list
+	}
+	if got, want := names(hidden), names(plain); !slices.Equal(got, want) {
+		t.Errorf("trains %v, want %v", got, want)
+	}
+}

@@ -27,7 +27,6 @@ type stepGraph struct {
 type normStatistics struct {
 	mean, variance           string // initializers: the running ones
 	batchMean, batchVariance string // values of the step graph
-	scale, shift             string // for the order of parameters
 	spatial                  int64  // H·W: N·spatial elements are averaged
 }
 
@@ -38,6 +37,7 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 		return nil, err
 	}
 	source.model = model
+	source = source.indexed()
 	chosen, err := source.choose(s.Strategy, s.BatchNorm)
 	if err != nil {
 		return nil, err
@@ -65,8 +65,8 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
 		}
 		setTraining(n, true)
-		one := normStatistics{mean: n.Inputs[3], variance: n.Inputs[4], scale: n.Inputs[1], shift: n.Inputs[2], spatial: 1,
-			batchMean: "batch/" + n.Inputs[3], batchVariance: "batch/" + n.Inputs[4]}
+		one := normStatistics{mean: source.initializer(n.Inputs[3]), variance: source.initializer(n.Inputs[4]), spatial: 1}
+		one.batchMean, one.batchVariance = "batch/"+one.mean, "batch/"+one.variance
 		for _, d := range spatial[1:] {
 			one.spatial *= d
 		}

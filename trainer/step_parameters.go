@@ -17,6 +17,23 @@ type stepSource struct {
 	logitsAtt string          // [N, K]
 	logitsPer string          // [N, K]
 	untouched map[string]bool // initializers that other parts use, which must not change
+
+	producer map[string]*onnx.Node // filled by indexed
+}
+
+// indexed is s with what its methods look nodes up in.
+func (s stepSource) indexed() stepSource {
+	s.producer = s.model.Graph.Index().Producer
+	return s
+}
+
+// initializer is what a weight is in the file: exporters write some transposed, reshaped, or as an
+// Identity of another that had the same values.
+func (s stepSource) initializer(name string) string {
+	for n := s.producer[name]; n != nil && n.IsOp("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"); n = s.producer[name] {
+		name = n.Input(0)
+	}
+	return name
 }
 
 // selection is what a strategy changes in a network.
@@ -37,6 +54,7 @@ var weightInputs = map[string][]int{
 // choose finds what a strategy trains: the weights of the nodes of its branches, as far as no node of
 // another part uses them too.
 func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error) {
+	s = s.indexed()
 	trained := map[*onnx.Node]bool{}
 	attention := s.ancestors(s.attention, s.logitsAtt)
 	switch strategy {
@@ -55,7 +73,7 @@ func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error)
 	for _, n := range s.model.Graph.Nodes {
 		if !trained[n] {
 			for _, name := range n.Inputs {
-				tied[name] = true
+				tied[s.initializer(name)] = true
 			}
 		}
 	}
@@ -72,14 +90,14 @@ func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error)
 				out.frozen = append(out.frozen, n)
 			} else {
 				out.norms = append(out.norms, n)
-				out.reasons = append(out.reasons, statisticsReasons(n, constants, tied, statistics)...)
+				out.reasons = append(out.reasons, s.statisticsReasons(n, constants, tied, statistics)...)
 			}
 		}
 		if !trained[n] {
 			continue
 		}
 		for _, i := range weightInputs[n.Op] {
-			name := n.Input(i)
+			name := s.initializer(n.Input(i))
 			t := constants[name]
 			if t == nil || tied[name] || !n.IsOp(n.Op) || isArithmetic(n) && len(t.Raw) <= 4 {
 				continue
@@ -105,8 +123,8 @@ func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error)
 func isArithmetic(n *onnx.Node) bool { return n.IsOp("Add", "Mul", "Sub", "Div") }
 
 // statisticsReasons says why a BatchNormalization's running statistics cannot follow the batch's.
-func statisticsReasons(n *onnx.Node, constants map[string]*onnx.Tensor, tied, seen map[string]bool) (reasons []gradient.Reason) {
-	for _, name := range []string{n.Input(3), n.Input(4)} {
+func (s stepSource) statisticsReasons(n *onnx.Node, constants map[string]*onnx.Tensor, tied, seen map[string]bool) (reasons []gradient.Reason) {
+	for _, name := range []string{s.initializer(n.Input(3)), s.initializer(n.Input(4))} {
 		why := ""
 		switch t := constants[name]; {
 		case t == nil || t.Type != onnx.Float:
@@ -124,13 +142,12 @@ func statisticsReasons(n *onnx.Node, constants map[string]*onnx.Tensor, tied, se
 
 // ancestors are the nodes that values are computed by, back to the source's input.
 func (s stepSource) ancestors(values ...string) map[*onnx.Node]bool {
-	producer := s.model.Graph.Index().Producer
 	seen := map[*onnx.Node]bool{}
 	stack := slices.Clone(values)
 	for len(stack) > 0 {
 		value := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if n := producer[value]; value != s.input && n != nil && !seen[n] {
+		if n := s.producer[value]; value != s.input && n != nil && !seen[n] {
 			seen[n] = true
 			stack = append(stack, n.Reads()...)
 		}

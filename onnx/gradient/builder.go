@@ -14,7 +14,6 @@ type builder struct {
 	info     map[string]onnx.ValueInfo // types and shapes of the forward values
 	forward  []*onnx.Node              // the nodes as they were before any was added
 	maker    map[string]*onnx.Node     // who computes a forward value
-	readers  map[string]int            // how many node inputs and graph outputs read a forward value
 	taken    map[string]bool           // names in use
 	counter  int
 
@@ -35,7 +34,7 @@ func newBuilder(m *onnx.Model, wrt []string) (*builder, error) {
 	}
 	b := &builder{
 		graph: m.Graph, inferred: inferred, info: inferred.Values, forward: slices.Clone(m.Graph.Nodes),
-		maker: map[string]*onnx.Node{}, readers: map[string]int{}, taken: map[string]bool{},
+		maker: map[string]*onnx.Node{}, taken: map[string]bool{},
 		depends: map[string]bool{}, parts: map[string][]string{}, shared: map[string]string{},
 	}
 	for _, t := range m.Graph.Initializers {
@@ -44,17 +43,11 @@ func newBuilder(m *onnx.Model, wrt []string) (*builder, error) {
 	for _, v := range m.Graph.Inputs {
 		b.taken[v.Name] = true
 	}
-	for _, v := range m.Graph.Outputs {
-		b.readers[v.Name]++
-	}
 	for _, name := range wrt {
 		b.depends[name] = true
 	}
 	for _, n := range b.forward {
 		touched := slices.ContainsFunc(n.Inputs, func(i string) bool { return b.depends[i] })
-		for _, input := range n.Inputs {
-			b.readers[input]++
-		}
 		for _, output := range n.Outputs {
 			b.taken[output] = true
 			b.maker[output] = n
