@@ -44,7 +44,7 @@ describe.skipIf(!browserThere)("the loop", () => {
     await page.mouse.up();
   }
 
-  const saved = (page: Page) => page.getByTestId("save-state").filter({ hasText: /saved/ }).waitFor();
+  const saved = (page: Page) => page.locator("#save-state[data-state=saved]").waitFor();
 
   it("the annotator paints, and the scores change", async () => {
     await ana.page.goto("/projects/aviary/queue");

@@ -1,0 +1,144 @@
+package jobs
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// tinyABN is a small network for the fourteen birds, and its manifest.
+func tinyABN(t *testing.T) (*onnx.Model, onnx.Manifest) {
+	t.Helper()
+	a, err := trainer.ArchitectureNamed("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := a.Build(14, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest := onnx.Manifest{
+		Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB",
+		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.25, 0.25, 0.25},
+	}
+	for _, bird := range aviary.Birds() {
+		manifest.Classes = append(manifest.Classes, bird.Name)
+	}
+	return model, manifest
+}
+
+// What cannot be run, split or trained is refused when it is added, by name, and leaves nothing behind.
+func TestAddModelRefuses(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	store, folder := pgtest.Store(t), t.TempDir()
+	blobs, err := blob.Open(t.Context(), folder, blob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := store.InsertProject(t.Context(), annotator.Project{Slug: "birds", Name: "Birds"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(m *onnx.Model) []byte {
+		data, err := m.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	good, manifest := tinyABN(t)
+
+	classifier := good.Clone() // the map's Sigmoid is gone: no ABN any more
+	for _, n := range classifier.Graph.Nodes {
+		if n.Op == "Sigmoid" {
+			n.Op = "Tanh"
+		}
+	}
+	odd := good.Clone() // an operator of the attention branch that has no gradient here
+	changed := ""
+	parts, err := onnx.FindParts(odd, onnx.PartNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	abn, err := onnx.Split(odd, parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range abn.Attention.Graph.Nodes {
+		if n.Op == "Relu" {
+			changed = n.Name
+			break
+		}
+	}
+	for _, n := range odd.Graph.Nodes {
+		if n.Name == changed && changed != "" {
+			n.Op = "Softsign"
+		}
+	}
+	fewer := manifest
+	fewer.Classes = manifest.Classes[:3]
+
+	for name, c := range map[string]struct {
+		file     []byte
+		manifest onnx.Manifest
+		says     []string
+	}{
+		"no ONNX":         {[]byte("a text file"), manifest, nil},
+		"a reference npz": {readReference(t), manifest, nil},
+		"no ABN":          {file(classifier), manifest, []string{"no ABN", "Sigmoid"}},
+		"untrainable op":  {file(odd), manifest, []string{"could not be trained", changed, "Softsign"}},
+		"other classes":   {file(good), fewer, []string{"classes"}},
+	} {
+		_, err := AddModel(t.Context(), store, blobs, project.ID, c.file, c.manifest)
+		if err == nil {
+			t.Errorf("%s: it was added", name)
+			continue
+		}
+		for _, text := range c.says {
+			if !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %q does not name %q", name, err, text)
+			}
+		}
+	}
+	if versions, err := store.Versions(t.Context(), project.ID); err != nil || len(versions) != 0 {
+		t.Errorf("%d versions of refused models, %v", len(versions), err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(folder, "*", "*", "*")); len(kept) != 0 {
+		t.Errorf("files of refused models: %v", kept)
+	}
+
+	version, err := AddModel(t.Context(), store, blobs, project.ID, file(good), manifest)
+	if err != nil {
+		t.Fatalf("a good one: %v", err)
+	}
+	if version.Number != 1 || version.State != annotator.VersionActive || version.GridHeight != 14 || version.GridWidth != 14 {
+		t.Errorf("v%d %s on a grid of %d×%d, want the active v1 on 14×14", version.Number, version.State, version.GridHeight, version.GridWidth)
+	}
+	if ok, err := blobs.Exists(t.Context(), version.ModelHash); err != nil || !ok {
+		t.Errorf("its file is not in the blob store: %v", err)
+	}
+}
+
+func readReference(t *testing.T) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
