@@ -16,11 +16,11 @@
 //	loss.go         the losses, as graph nodes
 //	optimizer.go    the fused update
 //	export.go       the trained file: its parent with other initializers
-//	features.go     g(x) once per image, cached on disk
-//	loop.go         epochs, order, schedule, checkpoints, cancellation
+//	features.go     g(x) once per image; feature_store.go, feature_eviction.go keep it on disk
+//	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go
 //	checkpoint.go   a run's state by parameter name, written atomically
-//	evaluate.go     accuracy, worst group, attention inside the mask
-//	bootstrap.go    paired intervals
-//	round.go        candidate and control, and what the maps were worth
+//	evaluate.go     accuracy, worst group, attention inside the mask (mask.go)
+//	bootstrap.go    paired intervals; measure.go names what is compared
+//	round.go        candidate and control (round_arms.go), and what the maps were worth; scratch.go trains a whole network
 //	architecture*.go  residual ABNs from scratch, by name
 package trainer

@@ -20,7 +20,7 @@ import (
 type Precision uint32
 
 // Float16 halves the disk and the reading; what it costs in accuracy is measured in
-// docs/features.md. An entry with a value that float16 cannot hold (65520 and more) is kept as float32.
+// docs/training.md. An entry with a value that float16 cannot hold (65520 and more) is kept as float32.
 const (
 	Float32 Precision = 32
 	Float16 Precision = 16

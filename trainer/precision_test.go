@@ -1,0 +1,119 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"image/jpeg"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// What keeping features as float16 does to the answers on real photographs: nothing that matters.
+// STUDIO_ALL_IMAGES=1 takes all of them rather than every twentieth; docs/training.md has the figures.
+func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
+	t.Parallel()
+	model := filepath.Join(fixture.Models(t), "abn-mobilenetv2-cub60.onnx")
+	paths, err := filepath.Glob(filepath.Join(fixture.Data(t), "cub200-2010-60", "images", "*", "*.jpg"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no photographs: %v", err)
+	}
+	every := 20
+	if os.Getenv("STUDIO_ALL_IMAGES") != "" {
+		every = 1
+	}
+	file, err := os.ReadFile(model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := openNetwork(file, onnx.Manifest{}, nil, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer net.close()
+	var samples []Sample
+	files := map[string]string{}
+	for i := 0; i < len(paths); i += every {
+		hash := fmt.Sprintf("%064x", i)
+		files[hash] = paths[i]
+		samples = append(samples, Sample{ID: int64(i), Name: filepath.Base(paths[i]), Hash: hash})
+	}
+	engine, err := net.newEngine(t.Context(), DefaultSettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	results := map[Precision][]Result{}
+	maps := map[Precision][]float32{}
+	for _, precision := range []Precision{Float32, Float16} {
+		store, err := OpenFeatureStore(t.TempDir(), FeatureStoreOptions{Precision: precision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &Features{Store: store, Extractor: net.extractor, ExtractorHash: net.extractorHash, Input: net.input, Dims: net.features,
+			Pixels: func(_ context.Context, s Sample, dst []float32) error { return decodeTestImage(files[s.Hash], dst) }}
+		if _, err := f.Prepare(t.Context(), samples, false, func(int, int) {}); err != nil {
+			t.Fatal(err)
+		}
+		recorder := &mapRecorder{Forwarder: engine}
+		e, err := Evaluate(t.Context(), recorder, featureInputs{f, samples}, samples, net.classes, net.features[1], net.features[2], nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results[precision], maps[precision] = e.Results, recorder.maps
+		t.Logf("float%d: %d bytes an image", precision, store.Stats().Bytes/int64(len(samples)))
+	}
+	flips, confidence, cell := 0, 0.0, 0.0
+	for i, r := range results[Float16] {
+		want := results[Float32][i]
+		if r.Predicted != want.Predicted {
+			flips++
+		}
+		confidence = max(confidence, math.Abs(r.Confidence-want.Confidence))
+	}
+	for i, v := range maps[Float16] {
+		cell = max(cell, math.Abs(float64(v-maps[Float32][i])))
+	}
+	t.Logf("%d images: %d answers differ, confidence by at most %.5f, a map's cell by at most %.5f", len(samples), flips, confidence, cell)
+	if flips*500 > len(samples) || confidence > 0.01 || cell > 0.005 {
+		t.Errorf("float16 changes %d of %d answers, confidence by %.4f, cells by %.4f", flips, len(samples), confidence, cell)
+	}
+}
+
+// mapRecorder keeps the maps that pass through it.
+type mapRecorder struct {
+	Forwarder
+	maps []float32
+}
+
+func (m *mapRecorder) Forward(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+	out, err := m.Forwarder.Forward(ctx, n, inputs)
+	m.maps = append(m.maps, out.Maps...)
+	return out, err
+}
+
+// decodeTestImage reads a photograph of 224×224 pixels as x/127.5 − 1, [3, 224, 224].
+func decodeTestImage(path string, dst []float32) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	img, err := jpeg.Decode(f)
+	if err != nil {
+		return err
+	}
+	for y := range 224 {
+		for x := range 224 {
+			r, g, b, _ := img.At(x, y).RGBA()
+			for c, v := range []uint32{r, g, b} {
+				dst[c*224*224+y*224+x] = float32(v>>8)/127.5 - 1
+			}
+		}
+	}
+	return nil
+}
