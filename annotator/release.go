@@ -52,7 +52,7 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Ve
 		if err != nil {
 			return err
 		}
-		changed := false
+		var changed bool
 		if version, changed, err = tx.ActivateVersion(ctx, id); err != nil || !changed {
 			return err
 		}

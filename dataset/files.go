@@ -22,9 +22,6 @@ var (
 
 func pictureSuffixes() string { return ".jpg, .jpeg, .png or .webp" }
 
-// isPictureName reports whether a file's suffix, in any case, is that of a picture we decode.
-func isPictureName(name string) bool { return pictureSuffix[strings.ToLower(path.Ext(name))] }
-
 // passOver says why an entry is no part of a data set, before anything is opened; "" if it may be.
 func passOver(entry fs.DirEntry) string {
 	name := entry.Name()

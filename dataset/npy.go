@@ -89,7 +89,7 @@ func readNPYHeader(in io.Reader) (npyHeader, error) {
 	if _, err := io.ReadFull(in, start[:]); err != nil || string(start[:6]) != npyMagic {
 		return npyHeader{}, fmt.Errorf("%w: it does not start as one", ErrNPY)
 	}
-	length := 0
+	var length int
 	switch start[6] {
 	case 1:
 		var b [2]byte

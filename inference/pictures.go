@@ -147,7 +147,7 @@ func (p *Pictures) render(ctx context.Context, pre *Preprocessor, img annotator.
 	if pre.manifest.EXIF {
 		r = r.orient(info.Orientation)
 	}
-	side := 0
+	var side int
 	switch kind {
 	case annotator.PictureWhole:
 		region, side = annotator.ViewRegion{Width: float64(r.width), Height: float64(r.height)}, wholeSide

@@ -7,14 +7,13 @@ import (
 
 // kernel is a resampling filter of finite support, as in Pillow's Resample.c.
 type kernel struct {
-	name    string
 	support float64
 	weight  func(x float64) float64
 }
 
 var kernels = map[string]*kernel{
-	"bilinear": {"bilinear", 1, func(x float64) float64 { return max(0, 1-math.Abs(x)) }},
-	"bicubic": {"bicubic", 2, func(x float64) float64 { // Keys with a = −½
+	"bilinear": {1, func(x float64) float64 { return max(0, 1-math.Abs(x)) }},
+	"bicubic": {2, func(x float64) float64 { // Keys with a = −½
 		const a = -0.5
 		x = math.Abs(x)
 		switch {

@@ -186,14 +186,6 @@ func pixels(width int, ratio float64) string {
 	return strconv.Itoa(int(math.Round(float64(width) * ratio)))
 }
 
-// share is part of whole in per cent, for the width of a bar.
-func share(part, whole int) string {
-	if whole <= 0 {
-		return "0"
-	}
-	return strconv.FormatFloat(100*float64(part)/float64(whole), 'f', 1, 64)
-}
-
 // hundredths is a fraction as the width of a bar of 100.
 func hundredths[F float32 | float64](f F) string {
 	return strconv.FormatFloat(100*min(max(float64(f), 0), 1), 'f', 1, 64)

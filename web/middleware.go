@@ -68,7 +68,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		start := time.Now()
 		defer func() {
-			if v := recover(); v != nil && v != http.ErrAbortHandler {
+			if v := recover(); v != nil && v != any(http.ErrAbortHandler) {
 				s.log.Error("panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()), "request", id)
 				s.fail(rec, r, fmt.Errorf("panic: %v", v))
 			}

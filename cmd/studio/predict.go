@@ -248,7 +248,7 @@ func classNames(classes []string, n int) []string {
 
 // print writes the summary for people.
 func (s predictSummary) print(out io.Writer) {
-	fmt.Fprintf(out, "%s; %.3g images/s\n", s.accuracy.String(), s.PerSecond)
+	fmt.Fprintf(out, "%s; %.3g images/s\n", s.String(), s.PerSecond)
 	if len(s.Splits) > 1 {
 		for _, split := range []string{dataset.Train, dataset.Validation, dataset.Test, dataset.Pool} {
 			if a := s.Splits[split]; a != nil {

@@ -172,7 +172,6 @@ type pose struct {
 	degrees  int // turned clockwise
 	mirrored bool
 	tint     tint
-	shadow   int // opacity of a soft shadow below, 0 to 256
 }
 
 // stamp draws a sprite. Where mask is given, it is set to the sprite's opacity (0 to 255).

@@ -254,7 +254,7 @@ func (s *Server) answers(ctx context.Context, p *process) error {
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("it ended at once (%v); its log says:\n%s", p.err, lastLines(s.config.logFile(), 8))
+			return fmt.Errorf("it ended at once (%w); its log says:\n%s", p.err, lastLines(s.config.logFile(), 8))
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for an answer: %w; its log says:\n%s", context.Cause(ctx), lastLines(s.config.logFile(), 8))
 		case <-tick.C:
