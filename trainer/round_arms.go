@@ -31,10 +31,7 @@ type round struct {
 func (r *round) run(ctx context.Context) error {
 	control := !r.spec.WithoutControl && r.spec.Settings.Gamma > 0
 	r.plan(control)
-	if err := r.prepare(ctx); err != nil {
-		return err
-	}
-	parent, err := r.arm(ctx, "", r.spec.Settings)
+	parent, err := r.parent(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,13 +59,65 @@ func (r *round) run(ctx context.Context) error {
 	return nil
 }
 
-// plan sets up the meter with what can be said before anything has been timed.
+// plan sets up the meter: how much there is to do, as far as it is known before any file was opened.
 func (r *round) plan(control bool) {
-	phases := []*stretch{{phase: PhaseFeatures}, {phase: PhaseEvaluating}, {phase: PhaseCandidate}}
-	if control {
-		phases = append(phases, &stretch{phase: PhaseControl})
+	steps := r.spec.Settings.Epochs * newOrder(r.spec.Train, r.spec.Settings).batches
+	networks, edits := 2, 0
+	for _, s := range r.spec.Train {
+		if !s.Edited.IsZero() {
+			edits++
+		}
 	}
+	phases := []*stretch{{phase: PhaseFeatures}, {phase: PhaseEvaluating}, {phase: PhaseCandidate, total: steps}}
+	if control {
+		networks++
+		phases = append(phases, &stretch{phase: PhaseControl, total: steps})
+	}
+	phases[1].total = networks * (len(r.spec.Heldout) + edits)
 	r.meter = newMeter(r.observer.Progress, phases...)
+}
+
+// gauge times a forward pass over zeros, so that the remaining time is known to a factor of two before
+// the first step: a step is forward, backward and update, about three times as long.
+func (r *round) gauge(ctx context.Context, engine Engine) error {
+	n := r.spec.Settings.BatchSize
+	zeros := make([]float32, n*r.net.features[0]*r.net.cells())
+	var took time.Duration
+	for range 2 { // the first pass opens the session
+		start := time.Now()
+		if _, err := engine.Forward(ctx, n, zeros); err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
+			return err
+		}
+		took = time.Since(start)
+	}
+	for _, s := range r.meter.phases {
+		switch s.phase {
+		case PhaseEvaluating:
+			s.prior = took / time.Duration(n)
+		case PhaseCandidate, PhaseControl:
+			s.prior = 3 * took
+		}
+	}
+	return nil
+}
+
+// parent opens the parent, computes the features and evaluates it.
+func (r *round) parent(ctx context.Context) (out armResult, err error) {
+	engine, err := r.net.newEngine(ctx, r.spec.Settings)
+	if err != nil {
+		return out, fmt.Errorf("start %s: %w", r.spec.Settings.Strategy, err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	if err := r.gauge(ctx, engine); err != nil {
+		return out, err
+	}
+	if err := r.prepare(ctx); err != nil {
+		return out, err
+	}
+	return out, r.evaluate(ctx, "", engine, &out)
 }
 
 // prepare computes features and leaves out what cannot be read.
@@ -160,36 +209,34 @@ type armResult struct {
 	file       []byte
 }
 
-// arm trains one network (none: the parent as it is) and evaluates it.
+// arm trains one network, exports and evaluates it.
 func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armResult, err error) {
 	engine, err := r.net.newEngine(ctx, settings)
 	if err != nil {
 		return out, fmt.Errorf("start %s: %w", settings.Strategy, err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	if arm != "" {
-		phase := Phase(arm)
-		l := &loop{
-			arm: arm, engine: engine, settings: settings, samples: r.train,
-			inputs: featureInputs{r.features, r.train}, cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
-			key:         runKey(r.net.modelHash, settings, r.train),
-			checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm},
-			point:       r.observer.Point,
-			step: func(done, steps int, took time.Duration) {
-				r.meter.expect(phase, steps, 0)
-				timed := 0
-				if took > 0 {
-					timed = 1
-				}
-				r.meter.advance(phase, done, timed, took)
-			},
-		}
-		if out.curve, err = l.run(ctx); err != nil {
-			return out, err
-		}
-		if out.file, err = r.net.export(engine.Parameters(), r.metadata(arm, settings)); err != nil {
-			return out, fmt.Errorf("export %s: %w", arm, err)
-		}
+	phase := Phase(arm)
+	l := &loop{
+		arm: arm, engine: engine, settings: settings, samples: r.train,
+		inputs: featureInputs{r.features, r.train}, cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
+		key:         runKey(r.net.modelHash, settings, r.train),
+		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm},
+		point:       r.observer.Point,
+		step: func(done, steps int, took time.Duration) {
+			r.meter.expect(phase, steps, 0)
+			timed := 0
+			if took > 0 {
+				timed = 1
+			}
+			r.meter.advance(phase, done, timed, took)
+		},
+	}
+	if out.curve, err = l.run(ctx); err != nil {
+		return out, err
+	}
+	if out.file, err = r.net.export(engine.Parameters(), r.metadata(arm, settings)); err != nil {
+		return out, fmt.Errorf("export %s: %w", arm, err)
 	}
 	return out, r.evaluate(ctx, arm, engine, &out)
 }
@@ -209,13 +256,7 @@ func (r *round) evaluate(ctx context.Context, arm Arm, engine Engine, out *armRe
 		return func(done int) {
 			now := time.Now()
 			took := now.Sub(last)
-			if arm == "" && counted == 0 { // the first look at this network's speed: a step is forward, backward, update
-				perImage := took / time.Duration(done)
-				r.meter.expect(PhaseEvaluating, networks*images, perImage)
-				for _, p := range []Phase{PhaseCandidate, PhaseControl} {
-					r.meter.expect(p, r.outcome.Steps, 3*perImage*time.Duration(r.spec.Settings.BatchSize))
-				}
-			}
+			r.meter.expect(PhaseEvaluating, networks*images, 0)
 			r.meter.advance(PhaseEvaluating, before+offset+done, offset+done-counted, took)
 			last, counted = now, offset+done
 		}

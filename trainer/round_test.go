@@ -84,6 +84,9 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 	}
 	last := Progress{}
 	for i, pr := range progress {
+		if pr.Fraction == 1 && pr.Remaining > 0 {
+			t.Errorf("progress %d says all is done: %+v", i, pr)
+		}
 		if pr.Fraction < last.Fraction || pr.Remaining < 0 || pr.Step > pr.Steps {
 			t.Fatalf("progress %d went from %+v to %+v", i, last, pr)
 		}
