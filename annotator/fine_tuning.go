@@ -37,7 +37,7 @@ type RoundStart struct {
 // this package's words (a test of internal/jobs holds them together).
 func DefaultRoundSettings() RoundSettings {
 	return RoundSettings{
-		Strategy: "both", Gamma: 0.1, MapLoss: "l2", Epochs: 6, BatchSize: 32, LearningRate: 0.02, Momentum: 0.9,
+		Strategy: "both", Gamma: 1, MapLoss: "l2", Epochs: 6, BatchSize: 32, LearningRate: 0.02, Momentum: 0.9,
 		WeightDecay: 1e-4, Schedule: "cosine", BatchNorm: "batch", Flip: false, Seed: 1, Engine: "ort",
 	}
 }
@@ -115,7 +115,24 @@ func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (R
 		return RoundSettings{}, 0, err
 	}
 	n, err := s.store.CountApproved(ctx, project.ID)
-	return DefaultRoundSettings(), n, err
+	if err != nil {
+		return RoundSettings{}, 0, err
+	}
+	settings, err := s.roundDefaults(ctx, s.store, project.ID)
+	return settings, n, err
+}
+
+// roundDefaults are DefaultRoundSettings with the learning rate that suits the project's active version.
+func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int64) (RoundSettings, error) {
+	settings := DefaultRoundSettings()
+	active, err := store.ActiveVersion(ctx, projectID)
+	if errors.Is(err, ErrNotFound) {
+		return settings, nil
+	}
+	if active.LearningRate > 0 {
+		settings.LearningRate = active.LearningRate
+	}
+	return settings, err
 }
 
 // StartRound queues a round from the active version (admin). The same idempotency key gives the same
@@ -124,6 +141,13 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r Rou
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
 		return Round{}, err
+	}
+	if r.LearningRate == 0 {
+		defaults, err := s.roundDefaults(ctx, s.store, project.ID)
+		if err != nil {
+			return Round{}, err
+		}
+		r.LearningRate = defaults.LearningRate
 	}
 	r = r.WithDefaults()
 	if err := r.Validate(); err != nil {

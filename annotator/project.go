@@ -86,8 +86,9 @@ type Version struct {
 	Gain          string             `json:"gain"`        // "1+M" or "M": the attention mechanism
 	Parameters    int64              `json:"parameters"`
 	Bytes         int64              `json:"bytes"`
-	Figures       map[string]float64 `json:"figures,omitempty"` // "test/accuracy", "test/worst_group", "train/accuracy" …, fractions
-	Scanned       int                `json:"scanned"`           // images predicted so far
+	LearningRate  float64            `json:"learning_rate,omitempty"` // peak that suits the network; 0: not known
+	Figures       map[string]float64 `json:"figures,omitempty"`       // "test/accuracy", "test/worst_group", "train/accuracy" …, fractions
+	Scanned       int                `json:"scanned"`                 // images predicted so far
 	CreatedAt     time.Time          `json:"created_at"`
 	ActivatedAt   *time.Time         `json:"activated_at,omitempty"`
 }
@@ -118,6 +119,7 @@ type NewVersion struct {
 	Gain          string
 	Parameters    int64
 	Bytes         int64
+	LearningRate  float64 // peak that suits the network (trainer.SuggestedLearningRate); 0: not known
 	Figures       map[string]float64
 	Activate      bool // make it the active one at once (the first version always is)
 }

@@ -14,6 +14,7 @@ CREATE TABLE versions (
     gain           text NOT NULL CHECK (gain IN ('1+M', 'M')),
     parameters     bigint NOT NULL CHECK (parameters >= 0),
     bytes          bigint NOT NULL CHECK (bytes >= 0),
+    learning_rate  double precision NOT NULL DEFAULT 0 CHECK (learning_rate >= 0),
     figures        jsonb NOT NULL DEFAULT '{}',
     scanned        integer NOT NULL DEFAULT 0 CHECK (scanned >= 0),
     created_at     timestamptz NOT NULL DEFAULT now(),
@@ -27,6 +28,7 @@ CREATE TABLE versions (
 );
 CREATE UNIQUE INDEX versions_one_active ON versions (project_id) WHERE state = 'active';
 COMMENT ON TABLE versions IS 'Trained models of a project, imported or made by a round. Their files are blobs under model_hash.';
+COMMENT ON COLUMN versions.learning_rate IS 'Peak learning rate that suits the network, what a round''s form starts with; 0: not known.';
 COMMENT ON COLUMN versions.scanned IS 'How many predictions of this version there are, kept by those who write them.';
 
 -- At most one is active by the index above; at least one, once there is any, by this trigger at commit.

@@ -78,7 +78,7 @@ const MaxEditRepeat = 8
 // demo's Aviary data found best (docs/aviary.md), on a network with a map of 14×14 cells. The l2 norm
 // grows with the square root of the number of cells, so a coarser grid wants a larger γ.
 func DefaultSettings() Settings {
-	return Settings{Gamma: 0.1, WeightDecay: 1e-4}.WithDefaults()
+	return Settings{Gamma: 1, WeightDecay: 1e-4}.WithDefaults()
 }
 
 // WithDefaults returns s with its zero fields filled in.

@@ -87,7 +87,11 @@ func (a *api) rounds() {
 	}
 	handle(a, annotator.RoleAdmin, created(post("startRound", "/projects/{project}/rounds", "Start a round from the active version")),
 		func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[roundMade], error) {
-			round, err := a.server.service.StartRound(ctx, actor, in.Project, in.Body.over(annotator.DefaultRoundSettings()), in.Key)
+			defaults, _, err := a.server.service.RoundDefaults(ctx, actor, in.Project)
+			if err != nil {
+				return nil, err
+			}
+			round, err := a.server.service.StartRound(ctx, actor, in.Project, in.Body.over(defaults), in.Key)
 			return &answer[roundMade]{roundMade{round}}, err
 		})
 	handle(a, annotator.RoleAnnotator, get("round", "/rounds/{round}", "One round"),

@@ -11,11 +11,11 @@ import (
 )
 
 const versionColumns = `id, project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
-	grid_height, grid_width, gain, parameters, bytes, figures, scanned, created_at, activated_at`
+	grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, scanned, created_at, activated_at`
 
 func scanVersion(row pgx.CollectableRow) (v annotator.Version, err error) {
 	err = row.Scan(&v.ID, &v.ProjectID, &v.Number, &v.ParentID, &v.RoundID, &v.State, &v.ModelHash, &v.ExtractorHash, (*[]byte)(&v.Manifest),
-		&v.GridHeight, &v.GridWidth, &v.Gain, &v.Parameters, &v.Bytes, &v.Figures, &v.Scanned, &v.CreatedAt, &v.ActivatedAt)
+		&v.GridHeight, &v.GridWidth, &v.Gain, &v.Parameters, &v.Bytes, &v.LearningRate, &v.Figures, &v.Scanned, &v.CreatedAt, &v.ActivatedAt)
 	return v, err
 }
 
@@ -72,12 +72,12 @@ func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.New
 		}
 		added, err = one(ctx, tx, scanVersion, `
 			INSERT INTO versions (project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
-				grid_height, grid_width, gain, parameters, bytes, figures, activated_at)
-			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, CASE WHEN $4 = 'active' THEN now() END
+				grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, activated_at)
+			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, CASE WHEN $4 = 'active' THEN now() END
 			FROM versions WHERE project_id = $1
 			RETURNING `+versionColumns,
 			projectID, v.ParentID, v.RoundID, state, v.ModelHash, v.ExtractorHash, []byte(v.Manifest),
-			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.Figures)
+			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.LearningRate, v.Figures)
 		return err
 	})
 	if violated(err) == "versions_one_per_round" {

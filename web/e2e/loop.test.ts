@@ -127,7 +127,7 @@ describe.skipIf(!browserThere)("the loop", () => {
       return project.active_version?.number === 2 && project.active_version.scanned === project.images;
     });
     await ada.page.goto("/projects/aviary/queue");
-    await ada.page.getByText(/\d+ tasks?/).first().waitFor();
+    await ada.page.getByRole("heading", { name: /\d+ tasks?/ }).waitFor();
   });
 
   it("nothing complained", () => {

@@ -1361,6 +1361,8 @@ export interface components {
             grid_width: number;
             /** Format: int64 */
             id: number;
+            /** Format: double */
+            learning_rate?: number;
             manifest: unknown;
             model_hash: string;
             /** Format: int64 */
