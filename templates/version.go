@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ func (v Versions) comparison() []figureRow {
 		names[n] = true
 	}
 	var rows []figureRow
-	for _, n := range slices.Sorted(maps.Keys(names)) {
+	for _, n := range slices.SortedFunc(maps.Keys(names), byWeight) {
 		r := figureRow{name: n, label: figureLabel(n), unit: "fraction"}
 		if strings.HasSuffix(n, "map_distance") {
 			r.unit = ""
@@ -44,9 +45,31 @@ func (v Versions) comparison() []figureRow {
 	return rows
 }
 
+// Figures are read in this order: what a version is judged by first.
+var (
+	figureSplits = []string{"test", "validation", "pool", "train"}
+	figureNames  = []string{"accuracy", "worst_group", "attention_inside", "top5", "attention_branch"}
+)
+
+// byWeight orders the keys of figures by split, then by measure; unknown ones come last, by name.
+func byWeight(a, b string) int {
+	rank := func(list []string, word string) int {
+		if i := slices.Index(list, word); i >= 0 {
+			return i
+		}
+		return len(list)
+	}
+	splitA, nameA, _ := strings.Cut(a, "/")
+	splitB, nameB, _ := strings.Cut(b, "/")
+	return cmp.Or(
+		cmp.Compare(rank(figureSplits, splitA), rank(figureSplits, splitB)),
+		cmp.Compare(rank(figureNames, nameA), rank(figureNames, nameB)),
+		cmp.Compare(a, b))
+}
+
 // mainFigure is the figure a version is known by: accuracy on the first split that has one.
 func mainFigure(v annotator.Version) (value float64, label string, ok bool) {
-	for _, split := range []string{"test", "validation", "pool", "train"} {
+	for _, split := range figureSplits {
 		if a, ok := v.Figures[split+"/accuracy"]; ok {
 			return a, "accuracy, " + split, true
 		}
