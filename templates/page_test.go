@@ -95,10 +95,10 @@ func TestVersionsAreCompared(t *testing.T) {
 	a := annotator.Version{ID: 1, Number: 1, Figures: map[string]float64{"test/accuracy": 0.64, "pool/accuracy": 0.7}}
 	b := annotator.Version{ID: 2, Number: 2, State: annotator.VersionActive, Figures: map[string]float64{"test/accuracy": 0.67}}
 	doc := rendered(t, VersionsPage(frameOf(annotator.RoleAnnotator), Versions{Versions: []annotator.Version{a, b}, A: &a, B: &b}))
-	if got := text(doc, ".compare tbody tr:nth-child(2)"); got != "accuracy, test64.0%67.0%+3.0" {
+	if got := text(doc, ".compare tbody tr:nth-child(1)"); got != "accuracy, test64.0%67.0%+3.0" {
 		t.Errorf("the comparison says %q", got)
 	}
-	if got := text(doc, ".compare tbody tr:nth-child(1)"); got != "accuracy, pool70.0%–" {
+	if got := text(doc, ".compare tbody tr:nth-child(2)"); got != "accuracy, pool70.0%–" {
 		t.Errorf("a figure that only one has reads %q", got)
 	}
 	if got := text(doc, ".node.active"); got != "v2 67.0% accuracy, test" {
