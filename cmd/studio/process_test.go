@@ -324,9 +324,10 @@ func TestRoundSurvivesAKilledWorker(t *testing.T) {
 	if err != nil || len(versions) != 2 {
 		t.Errorf("%d versions after the round, %v; want the imported one and its candidate", len(versions), err)
 	}
-	if _, err := os.Stat(folder); !os.IsNotExist(err) {
-		t.Errorf("the finished round left %s behind (%v)", folder, err)
-	}
+	eventually(t, "its folder goes", 10*time.Second, func() bool { // after the version is stored
+		_, err := os.Stat(folder)
+		return os.IsNotExist(err)
+	})
 }
 
 // A cancelled round leaves no version, no checkpoint and no file behind.
