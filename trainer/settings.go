@@ -74,8 +74,8 @@ type Settings struct {
 // edits shown dozens of times an epoch would be memorised rather than learned from.
 const MaxEditRepeat = 8
 
-// DefaultSettings are ours, not the paper's (our sources do not record its γ): what the sweep on the
-// demo's Aviary data found best (docs/aviary.md), on a network with a map of 14×14 cells. The l2 norm
+// DefaultSettings are ours, not the paper's (our sources do not record its γ): strategy and γ from the
+// sweep on the demo's Aviary data (docs/aviary.md), on a network with a map of 14×14 cells. The l2 norm
 // grows with the square root of the number of cells, so a coarser grid wants a larger γ.
 func DefaultSettings() Settings {
 	return Settings{Gamma: 1, WeightDecay: 1e-4}.WithDefaults()

@@ -98,8 +98,11 @@ func printSweep(out io.Writer, rows []sweepRow) {
 	for _, r := range rows {
 		gain, away := "", ""
 		if r.Gamma != 0 {
-			gain = fmt.Sprintf("%+.1f ± %.1f", 100*r.Gain, 100*r.GainError)
-			away = fmt.Sprintf("%+.1f ± %.1f", 100*r.GainAway, 100*r.GainAwayError)
+			gain, away = fmt.Sprintf("%+.1f", 100*r.Gain), fmt.Sprintf("%+.1f", 100*r.GainAway)
+			if r.Seeds > 1 { // one says nothing of the spread
+				gain += fmt.Sprintf(" ± %.1f", 100*r.GainError)
+				away += fmt.Sprintf(" ± %.1f", 100*r.GainAwayError)
+			}
 		}
 		strategy := r.Strategy
 		if r.MapLoss != "l2" {
