@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
 )
 
 // Catalog opens what versions and images name by content hash. The network used last stays open: a worker scans
@@ -119,8 +120,10 @@ func (c *Catalog) Mask(ctx context.Context, v annotator.Version, image annotator
 		return attention.Map{}, err
 	}
 	// Masks are stored as pictures lie in their files, so the view is that of the unrotated picture.
+	width, height := float64(mask.Rect.Dx()), float64(mask.Rect.Dy())
 	view := preprocessor.View(mask.Rect.Dx(), mask.Rect.Dy(), 1)
-	return maskOnGrid(mask, view, v.GridHeight, v.GridWidth), nil
+	region := [4]float64{view.X / width, view.Y / height, view.Width / width, view.Height / height}
+	return trainer.MaskOnGrid(mask, region, v.GridHeight, v.GridWidth), nil
 }
 
 func manifestOf(v annotator.Version) (onnx.Manifest, error) {

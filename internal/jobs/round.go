@@ -15,8 +15,6 @@ import (
 	"github.com/riverqueue/river"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/dataset"
-	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -301,16 +299,4 @@ func decodeMask(data []byte) (*image.Gray, error) {
 		return nil, fmt.Errorf("a stored mask is grey, this one is %T", decoded)
 	}
 	return grey, nil
-}
-
-// maskOnGrid averages the part of a mask that the model sees over the cells of its grid.
-func maskOnGrid(mask *image.Gray, view annotator.ViewRegion, height, width int) attention.Map {
-	rect := image.Rect(int(view.X+0.5), int(view.Y+0.5), int(view.X+view.Width+0.5), int(view.Y+view.Height+0.5))
-	seen := image.NewGray(image.Rect(0, 0, rect.Dx(), rect.Dy()))
-	for y := range rect.Dy() {
-		for x := range rect.Dx() {
-			seen.SetGray(x, y, mask.GrayAt(rect.Min.X+x, rect.Min.Y+y))
-		}
-	}
-	return dataset.Average(seen, height, width)
 }
