@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/ort"
@@ -131,6 +130,3 @@ func demoPeople(ctx context.Context, service *annotator.Service) error {
 	}
 	return nil
 }
-
-// patience between two looks at a job under way.
-const jobPoll = 200 * time.Millisecond

@@ -23,6 +23,9 @@ const (
 	demoDescription = "Fourteen birds in four landscapes. The network learned from pictures in which the landscape gives the bird away; the test pictures do not. Paint it onto the birds."
 )
 
+// jobPoll is the pause between two looks at a job under way.
+const jobPoll = 200 * time.Millisecond
+
 // demo fills the demo's project. Each step does nothing where it was done before, so that an interrupted
 // start goes on with the next.
 type demo struct {
