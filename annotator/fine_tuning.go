@@ -39,11 +39,12 @@ func DefaultRoundSettings() RoundSettings {
 	return RoundSettings{
 		Strategy: "both", Gamma: 1, MapLoss: "l2", Epochs: 6, BatchSize: 32, LearningRate: 0.02, Momentum: 0.9,
 		WeightDecay: 1e-4, Schedule: "cosine", BatchNorm: "batch", Flip: false, Seed: 1, Engine: "ort",
+		Optimizer: "sgd", WarmUp: 0.05,
 	}
 }
 
-// WithDefaults fills in the fields that are zero and for which zero makes no sense. Momentum and
-// WeightDecay 0, Flip false and Seed 0 are values: whoever wants their defaults starts from DefaultRoundSettings.
+// WithDefaults fills in the fields that are zero and for which zero makes no sense. Momentum,
+// WeightDecay, WarmUp and Anchor 0, Flip false and Seed 0 are values: whoever wants their defaults starts from DefaultRoundSettings.
 func (r RoundSettings) WithDefaults() RoundSettings {
 	d := DefaultRoundSettings()
 	fill(&r.Strategy, d.Strategy)
@@ -55,6 +56,7 @@ func (r RoundSettings) WithDefaults() RoundSettings {
 	fill(&r.Schedule, d.Schedule)
 	fill(&r.BatchNorm, d.BatchNorm)
 	fill(&r.Engine, d.Engine)
+	fill(&r.Optimizer, d.Optimizer)
 	return r
 }
 
@@ -75,7 +77,8 @@ func (r RoundSettings) Validate() error {
 		{"map_loss", r.MapLoss, []string{"l2", "mse", "l1"}},
 		{"schedule", r.Schedule, []string{"cosine", "step", "constant"}},
 		{"batch_norm", r.BatchNorm, []string{"frozen", "batch"}},
-		{"engine", r.Engine, []string{"ort"}},
+		{"engine", r.Engine, []string{"ort", "gorgonia"}},
+		{"optimizer", r.Optimizer, []string{"sgd", "nesterov", "adamw"}},
 	} {
 		if err := oneOf(choice.field, choice.value, choice.of); err != nil {
 			return err
@@ -91,6 +94,11 @@ func (r RoundSettings) Validate() error {
 		{"learning_rate", r.LearningRate, 1e-8, 10},
 		{"momentum", r.Momentum, 0, 0.9999},
 		{"weight_decay", r.WeightDecay, 0, 1},
+		{"warm_up", r.WarmUp, 0, 0.9},
+		{"clip_norm", r.ClipNorm, 0, 1e6},
+		{"patience", float64(r.Patience), 0, 1000},
+		{"anchor", r.Anchor, 0, 1e4},
+		{"crop", r.Crop, 0, 1},
 	} {
 		if math.IsNaN(bound.value) || bound.value < bound.least || bound.value > bound.max {
 			return &ValidationError{Field: bound.field, Message: fmt.Sprintf("is %v, want %v to %v", bound.value, bound.least, bound.max)}

@@ -35,7 +35,15 @@ type RoundSettings struct {
 	BatchNorm    string  `json:"batch_norm"` // "frozen" or "batch" statistics
 	Flip         bool    `json:"flip"`       // horizontal flips, the map flipped too
 	Seed         int64   `json:"seed"`
-	Engine       string  `json:"engine"` // "ort"
+	Engine       string  `json:"engine"`      // "ort" or "gorgonia"
+	Optimizer    string  `json:"optimizer"`   // "sgd", "nesterov", "adamw"
+	WarmUp       float64 `json:"warm_up"`     // share of the steps in which the learning rate rises to its peak
+	SpareNorms   bool    `json:"spare_norms"` // weight decay leaves biases and BatchNorms alone
+	ClipNorm     float64 `json:"clip_norm"`   // bound of the gradient's L2 norm; 0: none
+	Balanced     bool    `json:"balanced"`    // every class equally often
+	Patience     int     `json:"patience"`    // epochs without a better validation before stopping; 0: never
+	Anchor       float64 `json:"anchor"`      // scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none
+	Crop         float64 `json:"crop"`        // least share of the area that random crops keep; 0: no crops
 }
 
 // Arm names one of the two trainings of a round (design section 11).

@@ -1,6 +1,11 @@
 package trainer
 
-import "context"
+import (
+	"context"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
 
 // Batch is what one training step sees. Slices are row-major and shared, never kept by the engine.
 type Batch struct {
@@ -9,11 +14,18 @@ type Batch struct {
 	Labels  []int64   // [N]
 	Edited  []float32 // [N, 1, h, w] edited maps M′; ignored where HasEdit is 0
 	HasEdit []float32 // [N], 1 where the row carries an approved edit, else 0
+	// Anchored is 1 where a row without an edit holds in Edited the parent's own map M° as the target of L_anchor; nil: none does.
+	Anchored []float32 // [N]
 }
 
 // Update is the optimiser's setting for one step.
 type Update struct {
 	LearningRate, Momentum, WeightDecay float64
+
+	Optimizer  Optimizer // "" is OptimizerSGD
+	SpareNorms bool
+	ClipNorm   float64 // 0: never
+	Step       int     // from 1; AdamW corrects its moments' bias by it
 }
 
 // StepResult is what one step measured, before its update.
@@ -22,12 +34,14 @@ type StepResult struct {
 	LossPer     float64 // L_per
 	LossMap     float64 // L_map, γ-scaled; 0 in a batch without an edit
 	MapDistance float64 // L_map with γ = 1
+	LossAnchor  float64 // L_anchor, scaled by Settings.Anchor; 0 in a batch without anchored rows
+	GradNorm    float64 // L2 norm over all gradients, before clipping; 0 where Update.ClipNorm is 0
 	HitsAtt     int     // rows the attention branch gets right
 	HitsPer     int
 }
 
-// Total is L = L_att + L_per + L_map.
-func (r StepResult) Total() float64 { return r.LossAtt + r.LossPer + r.LossMap }
+// Total is L = L_att + L_per + L_map + L_anchor.
+func (r StepResult) Total() float64 { return r.LossAtt + r.LossPer + r.LossMap + r.LossAnchor }
 
 // Outputs is a forward pass in evaluation mode.
 type Outputs struct {
@@ -36,13 +50,14 @@ type Outputs struct {
 	Maps      []float32 // [N, 1, h, w]
 }
 
-// Parameter is one tensor a run changes: a trained weight, or a running statistic of a BatchNorm. Value
-// and Momentum are the engine's own buffers: copy them to keep them.
+// Parameter is one tensor a run changes: a trained weight, or a running statistic of a BatchNorm. Value,
+// Momentum and Second are the engine's own buffers: copy them to keep them.
 type Parameter struct {
 	Name     string // the initializer's name in the model file
 	Dims     []int64
 	Value    []float32
-	Momentum []float32 // nil for running statistics
+	Momentum []float32 // SGD's buffer or AdamW's first moment; nil for running statistics
+	Second   []float32 // AdamW's second moment; nil with other optimizers and for running statistics
 }
 
 // Engine computes training steps on one network. It is not safe for concurrent use.
@@ -58,4 +73,24 @@ type Engine interface {
 	Load(parameters []Parameter) error
 	// Close frees the runtime's memory.
 	Close() error
+}
+
+// NewEngine opens the engine that the settings name, on an ABN at the file's parameters. threads bound one
+// operator of ONNX Runtime; 0: one per core.
+func NewEngine(abn *onnx.ABN, s Settings, threads int) (Engine, error) {
+	switch s.Engine {
+	case EngineGorgonia:
+		return NewGorgoniaEngine(abn, s)
+	default:
+		return NewORTEngine(abn, s, ORTOptions{Threads: threads})
+	}
+}
+
+// Lacks lists the nodes that keep the settings' engine from training an ABN with its strategy and BatchNorm, and says
+// why; nothing if it can. No runtime is needed.
+func Lacks(abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
+	if s.Engine == EngineGorgonia {
+		return gorgoniaLacks(abn, s)
+	}
+	return Untrainable(abn, s.Strategy, s.BatchNorm)
 }

@@ -65,7 +65,7 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
 		classes:  abn.Classes, learningRate: SuggestedLearningRate(abn), extractor: extractor,
 		newEngine: func(_ context.Context, s Settings) (Engine, error) {
-			return NewORTEngine(abn, s, ORTOptions{Threads: threads})
+			return NewEngine(abn, s, threads)
 		},
 		export: func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error) {
 			out, err := Export(model, parameters, metadata)

@@ -50,21 +50,55 @@ const (
 	ScheduleConstant Schedule = "constant"
 )
 
-// Settings is all a training run depends on besides its data. WithDefaults fills zero fields; Gamma,
-// WeightDecay and Flip are values whatever they are, so start from DefaultSettings for ours.
+// EngineName names what computes the training steps.
+type EngineName string
+
+// The engines: the step as one ONNX graph on ONNX Runtime, and the same step by Gorgonia's own
+// automatic differentiation, slower, an independent check that needs no runtime library.
+const (
+	EngineORT      EngineName = "ort"
+	EngineGorgonia EngineName = "gorgonia"
+)
+
+// Optimizer names the update; each is PyTorch's form, see optimizer.go.
+type Optimizer string
+
+// The optimizers.
+const (
+	OptimizerSGD      Optimizer = "sgd"      // with momentum
+	OptimizerNesterov Optimizer = "nesterov" // SGD with Nesterov's momentum
+	OptimizerAdamW    Optimizer = "adamw"    // decoupled weight decay; β₁ 0.9, β₂ 0.999, ε 1e-8
+)
+
+// Settings is all a training run depends on besides its data. WithDefaults fills zero fields for which zero makes
+// no sense; Gamma, Anchor, WeightDecay, WarmUp and the switches are values whatever they are, so start from
+// DefaultSettings for ours.
 type Settings struct {
-	Strategy     Strategy  `json:"strategy"`
-	Gamma        float64   `json:"gamma"` // scale of L_map, ≥ 0
-	MapLoss      MapLoss   `json:"map_loss"`
+	Engine   EngineName `json:"engine"`
+	Strategy Strategy   `json:"strategy"`
+	Gamma    float64    `json:"gamma"` // scale of L_map, ≥ 0
+	MapLoss  MapLoss    `json:"map_loss"`
+	// Anchor is the scale of L_anchor: the same distance as L_map, between the maps of the batch's images without an
+	// edit and the maps the parent gave them, so that attention does not drift where nobody asked for it. 0: none.
+	Anchor       float64   `json:"anchor"`
 	BatchNorm    BatchNorm `json:"batch_norm"`
 	Epochs       int       `json:"epochs"`
 	BatchSize    int       `json:"batch_size"`
 	LearningRate float64   `json:"learning_rate"` // peak
-	Momentum     float64   `json:"momentum"`      // PyTorch's form: buf = momentum·buf + grad; p −= lr·buf
-	WeightDecay  float64   `json:"weight_decay"`  // added to the gradient of every trained parameter
+	Optimizer    Optimizer `json:"optimizer"`
+	Momentum     float64   `json:"momentum"` // PyTorch's form: buf = momentum·buf + grad; p −= lr·buf; unused by AdamW
+	WeightDecay  float64   `json:"weight_decay"`
+	SpareNorms   bool      `json:"spare_norms"` // weight decay leaves biases and BatchNorms alone (tensors of one axis)
+	ClipNorm     float64   `json:"clip_norm"`   // gradients are scaled down to this L2 norm over all parameters; 0: never
 	Schedule     Schedule  `json:"schedule"`
-	Flip         bool      `json:"flip"` // horizontal flips with probability ½, the edited map flipped too
-	Seed         int64     `json:"seed"`
+	WarmUp       float64   `json:"warm_up"`  // share of the run's steps in which the rate rises linearly to its peak
+	Balanced     bool      `json:"balanced"` // an epoch shows every class equally often; see order.go
+	Patience     int       `json:"patience"` // epochs without a better validation before the run stops with its best state; 0: it goes to the end
+	Flip         bool      `json:"flip"`     // horizontal flips with probability ½, the map flipped too
+	// Crop is the least share of the view's area that a random resized crop keeps, the map cut and resized with it; 0: no
+	// crops. Features are then computed anew every epoch.
+	Crop float64 `json:"crop"`
+	Seed int64   `json:"seed"`
 	// EditRepeat is how often an epoch shows each edited image. 0, the default, stands for as often
 	// as it takes that every batch carries an edited row (at most MaxEditRepeat); see order.go.
 	EditRepeat int `json:"edit_repeat"`
@@ -78,11 +112,13 @@ const MaxEditRepeat = 8
 // sweep on the demo's Aviary data (docs/aviary.md), on a network with a map of 14×14 cells. The l2 norm
 // grows with the square root of the number of cells, so a coarser grid wants a larger γ.
 func DefaultSettings() Settings {
-	return Settings{Gamma: 1, WeightDecay: 1e-4}.WithDefaults()
+	return Settings{Gamma: 1, WeightDecay: 1e-4, WarmUp: 0.05}.WithDefaults()
 }
 
 // WithDefaults returns s with its zero fields filled in.
 func (s Settings) WithDefaults() Settings {
+	s.Engine = cmp.Or(s.Engine, EngineORT)
+	s.Optimizer = cmp.Or(s.Optimizer, OptimizerSGD)
 	s.Strategy = cmp.Or(s.Strategy, StrategyBoth)
 	s.MapLoss = cmp.Or(s.MapLoss, MapLossL2)
 	s.BatchNorm = cmp.Or(s.BatchNorm, BatchNormBatch)
@@ -117,6 +153,16 @@ func (s Settings) Validate() error {
 		return &SettingError{Field: field, Message: fmt.Sprintf(format, args...)}
 	}
 	within := func(v, low, high float64) bool { return v >= low && v <= high } // false for NaN
+	switch s.Engine {
+	case EngineORT, EngineGorgonia:
+	default:
+		return bad("engine", "%q is neither ort nor gorgonia", s.Engine)
+	}
+	switch s.Optimizer {
+	case OptimizerSGD, OptimizerNesterov, OptimizerAdamW:
+	default:
+		return bad("optimizer", "%q is none of sgd, nesterov, adamw", s.Optimizer)
+	}
 	switch s.Strategy {
 	case StrategyAttention, StrategyBoth, StrategyScratch:
 	default:
@@ -150,6 +196,16 @@ func (s Settings) Validate() error {
 		return bad("learning_rate", "%v is not above 0 and at most 100", s.LearningRate)
 	case !within(s.Momentum, 0, 0.9999):
 		return bad("momentum", "%v is not between 0 and 0.9999", s.Momentum)
+	case !within(s.Anchor, 0, maxGamma):
+		return bad("anchor", "%v is not between 0 and %g", s.Anchor, maxGamma)
+	case !within(s.ClipNorm, 0, 1e6):
+		return bad("clip_norm", "%v is not between 0 (never) and 1e6", s.ClipNorm)
+	case !within(s.WarmUp, 0, 0.9):
+		return bad("warm_up", "%v is not between 0 and 0.9 of the run", s.WarmUp)
+	case !within(s.Crop, 0, 1):
+		return bad("crop", "%v is not between 0 (no crops) and 1", s.Crop)
+	case s.Patience < 0 || s.Patience > maxEpochs:
+		return bad("patience", "%d is not between 0 (no early stopping) and %d", s.Patience, maxEpochs)
 	case !within(s.WeightDecay, 0, 1):
 		return bad("weight_decay", "%v is not between 0 and 1", s.WeightDecay)
 	case s.EditRepeat < 0 || s.EditRepeat > 1000:

@@ -285,6 +285,8 @@ func trainerSettings(s annotator.RoundSettings) trainer.Settings {
 		Strategy: trainer.Strategy(s.Strategy), Gamma: s.Gamma, MapLoss: trainer.MapLoss(s.MapLoss), BatchNorm: trainer.BatchNorm(s.BatchNorm),
 		Epochs: s.Epochs, BatchSize: s.BatchSize, LearningRate: s.LearningRate, Momentum: s.Momentum, WeightDecay: s.WeightDecay,
 		Schedule: trainer.Schedule(s.Schedule), Flip: s.Flip, Seed: s.Seed,
+		Engine: trainer.EngineName(s.Engine), Optimizer: trainer.Optimizer(s.Optimizer), WarmUp: s.WarmUp, SpareNorms: s.SpareNorms,
+		ClipNorm: s.ClipNorm, Balanced: s.Balanced, Patience: s.Patience, Anchor: s.Anchor, Crop: s.Crop,
 	}
 }
 
