@@ -18,18 +18,22 @@ type lossNames struct {
 	labels  string // [N], int64
 	edited  string // [N, h·w]
 	hasEdit string // [N], 0 or 1
+	// anchored marks the rows without an edit whose target in edited is the parent's own map: [N], 0 or 1. An input of
+	// graphs with an anchor alone, like the value anchorDistance.
+	anchored string
 
-	att, per    string // L_att, L_per
-	mapDistance string // L_map with γ = 1
-	total       string // L
+	att, per       string // L_att, L_per
+	mapDistance    string // L_map with γ = 1
+	anchorDistance string // L_anchor with a scale of 1
+	total          string // L
 }
 
 // newLossNames gives the values that addLosses makes and reads their names.
 func newLossNames(logitsAtt, logitsPer, attention string) lossNames {
 	return lossNames{
 		logitsAtt: logitsAtt, logitsPer: logitsPer, attention: attention,
-		labels: "loss/labels", edited: "loss/edited", hasEdit: "loss/has_edit",
-		att: "loss/att", per: "loss/per", mapDistance: "loss/map_distance", total: "loss/total",
+		labels: "loss/labels", edited: "loss/edited", hasEdit: "loss/has_edit", anchored: "loss/anchored",
+		att: "loss/att", per: "loss/per", mapDistance: "loss/map_distance", anchorDistance: "loss/anchor_distance", total: "loss/total",
 	}
 }
 
@@ -41,12 +45,13 @@ type lossShape struct {
 
 // addLosses adds the nodes of
 //
-//	L = L_att + L_per + γ·D,   D = (1/|S|) Σ_{i∈S} d(M′_i, M_i)
+//	L = L_att + L_per + γ·D(S, M′) + α·D(A, M°),   D(R, T) = (1/|R|) Σ_{i∈R} d(T_i, M_i)
 //
-// to g: cross entropies averaged over the batch, and D over its edited rows S (0 where there is none).
-// d is the unsquared L2 norm over the cells, the mean of the squares, or the mean of the absolute
-// differences. Operators are written as operator sets 13 and later have them.
-func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form MapLoss, gamma float64) error {
+// to g: cross entropies averaged over the batch, D over its edited rows S with the edited maps M′ and, where the
+// anchor α is not 0, over its anchored rows A with the parent's maps M° (0 over no rows). d is the unsquared L2 norm
+// over the cells, the mean of the squares, or the mean of the absolute differences. With α = 0 the graph holds
+// nothing of the last term. Operators are written as operator sets 13 and later have them.
+func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form MapLoss, gamma, anchor float64) error {
 	w := lossWriter{g}
 	w.crossEntropy("att", n.logitsAtt, n.labels, n.att, shape.classes)
 	w.crossEntropy("per", n.logitsPer, n.labels, n.per, shape.classes)
@@ -73,17 +78,21 @@ func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form MapLoss, gamma 
 		w.float("loss/per_cell", 1/float64(shape.cells))
 		w.node("Mul", "loss/map_rows", "loss/map_sum", "loss/per_cell")
 	}
-	w.node("Mul", "loss/map_edited", "loss/map_rows", n.hasEdit)
-	w.node("ReduceSum", "loss/map_all", "loss/map_edited", onnx.IntAttr("keepdims", 1))
-	w.node("ReduceSum", "loss/edits", n.hasEdit, onnx.IntAttr("keepdims", 1))
 	w.float("loss/one", 1)
-	w.node("Max", "loss/edits_or_one", "loss/edits", "loss/one")
-	w.node("Div", n.mapDistance, "loss/map_all", "loss/edits_or_one")
+	w.meanOver("map", n.hasEdit, n.mapDistance)
 
 	w.float("loss/gamma", gamma)
 	w.node("Mul", "loss/map_scaled", n.mapDistance, "loss/gamma")
 	w.node("Add", "loss/abn", n.att, n.per)
-	w.node("Add", n.total, "loss/abn", "loss/map_scaled")
+	if anchor == 0 {
+		w.node("Add", n.total, "loss/abn", "loss/map_scaled")
+		return nil
+	}
+	w.meanOver("anchor", n.anchored, n.anchorDistance)
+	w.float("loss/alpha", anchor)
+	w.node("Mul", "loss/anchor_scaled", n.anchorDistance, "loss/alpha")
+	w.node("Add", "loss/maps", "loss/map_scaled", "loss/anchor_scaled")
+	w.node("Add", n.total, "loss/abn", "loss/maps")
 	return nil
 }
 
@@ -110,6 +119,16 @@ func (w lossWriter) ints(name string, v ...int64) {
 
 func (w lossWriter) float(name string, v float64) {
 	w.graph.Initializers = append(w.graph.Initializers, onnx.NewFloat32(name, nil, []float32{float32(v)}))
+}
+
+// meanOver averages the rows' map distances over those that a mask of zeros and ones marks; 0 over none.
+func (w lossWriter) meanOver(rows, mask, mean string) {
+	at := func(value string) string { return "loss/" + rows + "_" + value }
+	w.node("Mul", at("marked"), "loss/map_rows", mask)
+	w.node("ReduceSum", at("all"), at("marked"), onnx.IntAttr("keepdims", 1))
+	w.node("ReduceSum", at("count"), mask, onnx.IntAttr("keepdims", 1))
+	w.node("Max", at("count_or_one"), at("count"), "loss/one")
+	w.node("Div", mean, at("all"), at("count_or_one"))
 }
 
 // crossEntropy is −mean_i log softmax(logits_i)[label_i].

@@ -40,7 +40,7 @@ type batchStatistics struct {
 	spatial                                      int
 }
 
-// Positions in stepGraph.outputs.
+// Positions in stepGraph.outputs. The anchor's distance, where there is one, is the last.
 const (
 	outputLossAtt = iota
 	outputLossPer
@@ -173,6 +173,9 @@ func (e *ortEngine) openStep(o ORTOptions) error {
 			return err
 		}
 	}
+	if e.step.anchor != 0 {
+		return keep(make([]float32, 1), 1)
+	}
 	return nil
 }
 
@@ -236,6 +239,13 @@ func (e *ortEngine) check(b Batch) error {
 		return fmt.Errorf("%d edit marks for %d rows", len(b.HasEdit), b.Size)
 	case len(b.Edited) != b.Size*cells:
 		return fmt.Errorf("%d values of edited maps for %d rows of %v", len(b.Edited), b.Size, e.step.mapDims)
+	case b.Anchored != nil && len(b.Anchored) != b.Size:
+		return fmt.Errorf("%d anchor marks for %d rows", len(b.Anchored), b.Size)
+	}
+	for i, anchored := range b.Anchored {
+		if anchored != 0 && b.HasEdit[i] != 0 {
+			return fmt.Errorf("row %d is both edited and anchored", i)
+		}
 	}
 	for i, label := range b.Labels {
 		if label < 0 || label >= e.step.shape.classes {
@@ -255,7 +265,7 @@ func (e *ortEngine) batchTensors(b Batch) (tensors []*ort.Tensor, release func()
 	n, cells := int64(b.Size), int(e.step.shape.cells)
 	e.edited = append(e.edited[:0], b.Edited...)
 	for i, has := range b.HasEdit {
-		if has == 0 { // whatever stands there, NaN too, is not looked at
+		if has == 0 && !(e.step.anchor != 0 && b.Anchored != nil && b.Anchored[i] != 0) { // whatever stands there, NaN too, is not looked at
 			clear(e.edited[i*cells : (i+1)*cells])
 		}
 	}
@@ -270,6 +280,13 @@ func (e *ortEngine) batchTensors(b Batch) (tensors []*ort.Tensor, release func()
 	add(ort.Int64s(b.Labels, n))
 	add(ort.Float32s(e.edited, n, int64(cells)))
 	add(ort.Float32s(b.HasEdit, n))
+	if e.step.anchor != 0 {
+		anchored := b.Anchored
+		if anchored == nil {
+			anchored = make([]float32, n)
+		}
+		add(ort.Float32s(anchored, n))
+	}
 	return tensors, release, err
 }
 
@@ -281,6 +298,9 @@ func (e *ortEngine) result(b Batch) StepResult {
 		HitsPer: hits(e.outputs[outputLogitsPer].Float32(), b.Labels),
 	}
 	r.LossMap = e.step.gamma * r.MapDistance
+	if e.step.anchor != 0 {
+		r.LossAnchor = e.step.anchor * first(len(e.outputs)-1)
+	}
 	return r
 }
 

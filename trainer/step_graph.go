@@ -21,6 +21,7 @@ type stepGraph struct {
 	inputDims  []int64 // [C, h, w] of the input
 	mapDims    []int64 // [h, w]
 	gamma      float64
+	anchor     float64 // 0: the graph has no L_anchor
 }
 
 // normStatistics is a BatchNormalization that uses the batch's statistics.
@@ -45,7 +46,7 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 	if len(chosen.reasons) > 0 {
 		return nil, &gradient.UnsupportedError{Reasons: chosen.reasons}
 	}
-	step := &stepGraph{model: model, weights: chosen.weights, gamma: s.Gamma, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
+	step := &stepGraph{model: model, weights: chosen.weights, gamma: s.Gamma, anchor: s.Anchor, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
 	g := model.Graph
 	g.ValueInfo = nil // what the file says of a batch of one would contradict
 	symbolicBatch(g, source.input)
@@ -74,7 +75,7 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 		step.statistics = append(step.statistics, one)
 	}
 	step.addInputs(source.input)
-	if err := addLosses(g, step.loss, step.shape, s.MapLoss, s.Gamma); err != nil {
+	if err := addLosses(g, step.loss, step.shape, s.MapLoss, s.Gamma, s.Anchor); err != nil {
 		return nil, err
 	}
 	derivatives, err := gradient.Append(model, step.loss.total, step.weights)
@@ -140,6 +141,9 @@ func (step *stepGraph) addInputs(input string) {
 		onnx.NewValue(l.labels, onnx.Int64, onnx.Shape{onnx.Batch()}),
 		onnx.NewValue(l.edited, onnx.Float, onnx.BatchOf(step.shape.cells)),
 		onnx.NewValue(l.hasEdit, onnx.Float, onnx.Shape{onnx.Batch()}))
+	if step.anchor != 0 {
+		g.Inputs = append(g.Inputs, onnx.NewValue(l.anchored, onnx.Float, onnx.Shape{onnx.Batch()}))
+	}
 	feedInitializers(g, step.weights)
 }
 
@@ -160,12 +164,15 @@ func feedInitializers(g *onnx.Graph, names []string) {
 	}
 }
 
-// outputs are what a run gives, in order: losses, logits, gradients, statistics.
+// outputs are what a run gives, in order: losses, logits, gradients, statistics and, with an anchor, its distance.
 func (step *stepGraph) outputs() []string {
 	l := step.loss
 	names := append([]string{l.att, l.per, l.mapDistance, l.logitsAtt, l.logitsPer}, step.gradients...)
 	for _, s := range step.statistics {
 		names = append(names, s.batchMean, s.batchVariance)
+	}
+	if step.anchor != 0 {
+		names = append(names, l.anchorDistance)
 	}
 	return names
 }
