@@ -22,5 +22,6 @@
 //	evaluate.go     accuracy, worst group, attention inside the mask (mask.go)
 //	bootstrap.go    paired intervals; measure.go names what is compared
 //	round.go        candidate and control (round_arms.go), and what the maps were worth; scratch.go trains a whole network
+//	inspect.go      what each engine can train of an ABN, and what keeps it from the rest
 //	architecture*.go  residual ABNs from scratch, by name
 package trainer

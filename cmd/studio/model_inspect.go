@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -30,18 +29,11 @@ type modelInspectCommand struct {
 type inspection struct {
 	File string `json:"file"`
 	*onnx.Report
-	Problem  string         `json:"problem,omitempty"` // why the file cannot be used
-	Manifest *onnx.Manifest `json:"manifest,omitempty"`
-	Training []trainability `json:"training,omitempty"`
-	Warning  string         `json:"warning,omitempty"` // a manifest that is missing or does not fit
-}
-
-// trainability says whether a strategy can train the network, and if not why.
-type trainability struct {
-	Strategy  trainer.Strategy  `json:"strategy"`
-	BatchNorm trainer.BatchNorm `json:"batch_norm"`
-	OK        bool              `json:"ok"`
-	Reasons   []gradient.Reason `json:"reasons,omitempty"`
+	Problem   string                 `json:"problem,omitempty"` // why the file cannot be used
+	Manifest  *onnx.Manifest         `json:"manifest,omitempty"`
+	Training  trainer.TrainingReport `json:"training,omitempty"`
+	Obstacles []trainer.Obstacle     `json:"obstacles,omitempty"` // what keeps an engine from training, every node once
+	Warning   string                 `json:"warning,omitempty"`   // a manifest that is missing or does not fit
 }
 
 // Run reads and describes the file. One that is no ABN is described as far as possible, and is a failure.
@@ -102,17 +94,8 @@ func (f *inspection) inspectNetwork(model *onnx.Model, names onnx.PartNames) err
 			f.Warning = err.Error()
 		}
 	}
-	for _, strategy := range []trainer.Strategy{trainer.StrategyAttention, trainer.StrategyBoth} {
-		for _, norm := range []trainer.BatchNorm{trainer.BatchNormFrozen, trainer.BatchNormBatch} {
-			t := trainability{Strategy: strategy, BatchNorm: norm}
-			t.Reasons, err = trainer.Untrainable(abn, strategy, norm)
-			if err != nil {
-				t.Reasons = []gradient.Reason{{Why: err.Error()}}
-			}
-			t.OK = len(t.Reasons) == 0
-			f.Training = append(f.Training, t)
-		}
-	}
+	f.Training = trainer.InspectTraining(abn)
+	f.Obstacles = f.Training.Obstacles()
 	return nil
 }
 
@@ -169,15 +152,30 @@ func (f *inspection) print(w io.Writer) {
 	if f.Warning != "" {
 		line("warning", "%s", f.Warning)
 	}
-	for _, t := range f.Training {
-		label := fmt.Sprintf("train %s", t.Strategy)
-		if t.OK {
-			line(label, "yes, BatchNorm %s", t.BatchNorm)
-			continue
+	f.printTraining(line)
+}
+
+// printTraining says what each engine can train, and names the nodes that keep it from the rest.
+func (f *inspection) printTraining(line func(label, format string, args ...any)) {
+	for _, engine := range []trainer.EngineName{trainer.EngineORT, trainer.EngineGorgonia} {
+		can, of := f.Training.Trains(engine)
+		label := fmt.Sprintf("train with %s", engine)
+		switch {
+		case of == 0:
+		case can == of:
+			line(label, "yes: attention and both, BatchNorm frozen and batch")
+		case can == 0:
+			line(label, "no")
+		default:
+			for _, t := range f.Training {
+				if t.Engine == engine {
+					line(label, "%s, BatchNorm %s: %s", t.Strategy, t.BatchNorm, map[bool]string{true: "yes", false: "no"}[t.OK])
+				}
+			}
 		}
-		for _, reason := range t.Reasons {
-			line(label, "no, BatchNorm %s: %s", t.BatchNorm, reason)
-		}
+	}
+	for _, o := range f.Obstacles {
+		line("cannot train", "%v [%s]", o.Reason, strings.Join(o.Cases, "; "))
 	}
 }
 

@@ -27,17 +27,20 @@ func TestModelInspectDescribesTheReferenceModels(t *testing.T) {
 				Gain  string
 				Parts []struct{ Parameters int64 }
 			}
-			Training []struct{ OK bool }
+			Training []struct {
+				Engine string
+				OK     bool
+			}
 		}
 		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 			t.Fatal(err)
 		}
-		if got.Opset == 0 || got.ABN.Gain != "1+M" || len(got.ABN.Parts) != 3 || len(got.Training) != 4 {
+		if got.Opset == 0 || got.ABN.Gain != "1+M" || len(got.ABN.Parts) != 3 || len(got.Training) != 8 {
 			t.Errorf("%s: %+v", name, got)
 		}
 		for _, training := range got.Training {
-			if !training.OK {
-				t.Errorf("%s: a strategy cannot be trained", name)
+			if !training.OK && training.Engine == "ort" {
+				t.Errorf("%s: ort cannot train it", name)
 			}
 		}
 		out.Reset()
@@ -69,5 +72,54 @@ func TestModelInspectSaysWhyAFileIsNoABN(t *testing.T) {
 	}
 	if !json.Valid(out.Bytes()) || !strings.Contains(out.String(), `"problem"`) {
 		t.Errorf("printed %s", out.String())
+	}
+}
+
+// TestModelInspectNamesWhatCannotBeTrained puts an operator without a gradient into a perception branch: training the
+// attention branch sends a gradient through it too, and both ways name it; the file is described and no failure.
+func TestModelInspectNamesWhatCannotBeTrained(t *testing.T) {
+	t.Parallel()
+	model, err := onnx.ReadFile(filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := ""
+	for _, n := range model.Graph.Nodes {
+		if n.Op == "Relu" {
+			name = n.Name
+		}
+	}
+	for _, n := range model.Graph.Nodes {
+		if n.Name == name {
+			n.Op = "Softsign"
+		}
+	}
+	path := filepath.Join(t.TempDir(), "softsign.onnx")
+	if err := model.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := (&modelInspectCommand{File: path, JSON: true}).Run(&stdio{Out: &out}); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Obstacles []struct {
+			Node, Op, Why string
+			Cases         []string
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, o := range got.Obstacles {
+		found = found || o.Node == name && o.Op == "Softsign" && o.Why != "" && len(o.Cases) > 0 && o.Cases[0] == "ort"
+	}
+	if !found {
+		t.Errorf("want Softsign %q as an obstacle for ort: %+v", name, got.Obstacles)
+	}
+	out.Reset()
+	if err := (&modelInspectCommand{File: path}).Run(&stdio{Out: &out}); err != nil || !strings.Contains(out.String(), name+" (Softsign): ") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }

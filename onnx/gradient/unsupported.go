@@ -18,7 +18,12 @@ type Reason struct {
 	Why  string `json:"why"`
 }
 
-func (r Reason) String() string { return fmt.Sprintf("%s (%s): %s", r.Node, r.Op, r.Why) }
+func (r Reason) String() string {
+	if r.Node == "" && r.Op == "" { // about the graph as a whole
+		return r.Why
+	}
+	return fmt.Sprintf("%s (%s): %s", r.Node, r.Op, r.Why)
+}
 
 // UnsupportedError lists all nodes that keep a graph from being differentiated.
 type UnsupportedError struct{ Reasons []Reason }

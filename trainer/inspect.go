@@ -1,0 +1,94 @@
+package trainer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// Trainability says whether an engine can train an ABN by a strategy, and if not which nodes keep it from that.
+type Trainability struct {
+	Engine    EngineName        `json:"engine"`
+	Strategy  Strategy          `json:"strategy"`
+	BatchNorm BatchNorm         `json:"batch_norm"`
+	OK        bool              `json:"ok"`
+	Reasons   []gradient.Reason `json:"reasons,omitempty"` // in the graph's order; without a node where the network as a whole is the reason
+}
+
+// Obstacle is one reason and what it keeps from being trained.
+type Obstacle struct {
+	gradient.Reason
+	Cases []string `json:"cases"` // as Trainability.Case, or an engine's name where it stands in the way of all that engine does
+}
+
+// Case names an engine, a strategy and a treatment of BatchNorm in words, such as "ort, both, BatchNorm batch".
+func (t Trainability) Case() string {
+	return fmt.Sprintf("%s, %s, BatchNorm %s", t.Engine, t.Strategy, t.BatchNorm)
+}
+
+// TrainingReport is what the engines can train of an ABN: one entry per engine, strategy and treatment of BatchNorm.
+type TrainingReport []Trainability
+
+// InspectTraining asks both engines what they could train of an ABN, without opening either; no runtime is needed. The
+// strategies are those of fine-tuning: attention and both. What `studio model inspect` and the page where a model is
+// added say comes from here.
+func InspectTraining(abn *onnx.ABN) TrainingReport {
+	var report TrainingReport
+	for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
+		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth} {
+			for _, norm := range []BatchNorm{BatchNormFrozen, BatchNormBatch} {
+				t := Trainability{Engine: engine, Strategy: strategy, BatchNorm: norm}
+				reasons, err := Lacks(abn, Settings{Engine: engine, Strategy: strategy, BatchNorm: norm}.WithDefaults())
+				if t.Reasons = reasons; err != nil {
+					t.Reasons = append(t.Reasons, gradient.Reason{Why: err.Error()})
+				}
+				t.OK = len(t.Reasons) == 0
+				report = append(report, t)
+			}
+		}
+	}
+	return report
+}
+
+// Trains counts in how many of its ways an engine can train the ABN.
+func (r TrainingReport) Trains(engine EngineName) (can, of int) {
+	for _, t := range r {
+		if t.Engine == engine {
+			of++
+			if t.OK {
+				can++
+			}
+		}
+	}
+	return can, of
+}
+
+// Obstacles lists every reason once, in the order in which they were found, with what each stands in the way of; empty if
+// all can be trained.
+func (r TrainingReport) Obstacles() []Obstacle {
+	var list []Obstacle
+	at := map[gradient.Reason]map[EngineName][]string{}
+	for _, t := range r {
+		for _, reason := range t.Reasons {
+			if at[reason] == nil {
+				at[reason] = map[EngineName][]string{}
+				list = append(list, Obstacle{Reason: reason})
+			}
+			if cases := at[reason][t.Engine]; !slices.Contains(cases, t.Case()) {
+				at[reason][t.Engine] = append(cases, t.Case())
+			}
+		}
+	}
+	for i, o := range list {
+		for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
+			cases := at[o.Reason][engine]
+			if _, of := r.Trains(engine); len(cases) == of && of > 0 {
+				cases = []string{string(engine)}
+			}
+			list[i].Cases = append(list[i].Cases, cases...)
+		}
+	}
+	return list
+}
