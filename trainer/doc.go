@@ -1,8 +1,9 @@
 // Package trainer teaches an Attention Branch Network where to look.
 //
 //	L_abn = L_att + L_per                       cross entropies of ŷ_att and ŷ_per
-//	L     = L_abn + L_map
+//	L     = L_abn + L_map + L_anchor
 //	L_map = γ · (1/|S|) Σ_{i∈S} ‖M′_i − M_i‖₂    S: the images of the batch that carry an approved edit
+//	L_anchor = α · (1/|A|) Σ_{i∈A} ‖M°_i − M_i‖₂    A: those without one; M°: the parent's map (ours, see anchor.go)
 //
 // (Mitsuhara et al., arXiv 1905.03540). The norm is the unsquared L2 norm over the h·w cells, with
 // 1e-12 under the root. Axes: N batch, C channels, h×w map, K classes.
@@ -14,6 +15,7 @@
 //	step_parameters.go  which tensors a strategy trains
 //	step_evaluation.go  the forward pass on the same parameters
 //	loss.go         the losses, as graph nodes
+//	anchor.go       L_anchor's targets: the parent's maps of the images without an edit
 //	optimizer.go    the fused update
 //	export.go       the trained file: its parent with other initializers
 //	features.go     g(x) once per image; feature_store.go, feature_eviction.go keep it on disk

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
+
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 // Arm names one training of a round, or "train" outside of one.
@@ -26,6 +29,7 @@ type Point struct {
 	LossPer     float64 `json:"loss_per"`
 	LossMap     float64 `json:"loss_map"`     // γ-scaled, over the steps with an edited row
 	MapDistance float64 `json:"map_distance"` // L_map with γ = 1
+	LossAnchor  float64 `json:"loss_anchor"`  // scaled by the anchor, over the steps with an anchored row
 	Accuracy    float64 `json:"accuracy"`     // perception branch on the training batches
 	Rate        float64 `json:"learning_rate"`
 }
@@ -78,6 +82,7 @@ type loop struct {
 	engine      Engine
 	settings    Settings
 	samples     []Sample
+	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
 	inputs      Inputs
 	cells       int          // h·w of the map
 	chance      float64      // ln K in a fine-tuning, 0 where training begins at chance
@@ -135,7 +140,7 @@ func (l *loop) run(ctx context.Context) ([]Point, error) {
 				return fmt.Errorf("%s, step %d: %w", l.arm, state.Step+1, err)
 			}
 			state.Step++
-			if sane := result.LossAtt+result.LossPer < explodedLoss && finite(result.LossMap) && finite(result.MapDistance); !sane { // NaN is not sane
+			if sane := result.LossAtt+result.LossPer < explodedLoss && finite(result.LossMap) && finite(result.MapDistance) && finite(result.LossAnchor); !sane { // NaN is not sane
 				return &DivergedError{Arm: l.arm, Step: state.Step, Epoch: epoch, Loss: result.Total()}
 			}
 			if l.chance > 0 {
@@ -229,6 +234,10 @@ func (l *loop) fill(ctx context.Context, b *Batch, rows []row, epoch, size int) 
 	b.Labels = resized(b.Labels, n)
 	b.Edited = resized(b.Edited, n*l.cells)
 	b.HasEdit = resized(b.HasEdit, n)
+	b.Anchored = nil
+	if l.anchors != nil {
+		b.Anchored = make([]float32, n)
+	}
 	for i, r := range rows {
 		s := &l.samples[r.sample]
 		if err := l.inputs.Read(ctx, r.sample, r.mirrored, epoch, b.Inputs[i*size:(i+1)*size]); err != nil {
@@ -236,17 +245,21 @@ func (l *loop) fill(ctx context.Context, b *Batch, rows []row, epoch, size int) 
 		}
 		b.Labels[i] = int64(s.Label)
 		cells := b.Edited[i*l.cells : (i+1)*l.cells]
-		if s.Edited.IsZero() {
+		m := s.Edited
+		b.HasEdit[i] = 0
+		switch {
+		case !m.IsZero():
+			b.HasEdit[i] = 1
+		case l.anchors != nil:
+			m, b.Anchored[i] = l.anchors[r.sample], 1
+		default:
 			clear(cells)
-			b.HasEdit[i] = 0
 			continue
 		}
-		m := s.Edited
 		if r.mirrored {
 			m = m.FlipHorizontal()
 		}
 		copy(cells, m.Values)
-		b.HasEdit[i] = 1
 	}
 	return nil
 }
@@ -288,6 +301,8 @@ type pointSum struct {
 	att, per    float64 // summed over rows
 	steps       int     // steps with an edited row
 	maps, apart float64 // summed over those steps
+	anchoredIn  int     // steps with an anchored row
+	anchor      float64 // summed over those steps
 }
 
 func (s *pointSum) add(r StepResult, b Batch) {
@@ -295,6 +310,10 @@ func (s *pointSum) add(r StepResult, b Batch) {
 	s.hits += r.HitsPer
 	s.att += r.LossAtt * float64(b.Size)
 	s.per += r.LossPer * float64(b.Size)
+	if slices.Contains(b.Anchored, 1) {
+		s.anchoredIn++
+		s.anchor += r.LossAnchor
+	}
 	for _, has := range b.HasEdit[:b.Size] {
 		if has != 0 {
 			s.steps++
@@ -310,6 +329,6 @@ func (s *pointSum) point(step int, epoch, rate float64) Point {
 	return Point{
 		Arm: s.arm, Step: step, Epoch: epoch, Rate: rate,
 		LossAtt: s.att / rows, LossPer: s.per / rows, Accuracy: float64(s.hits) / rows,
-		LossMap: s.maps / edited, MapDistance: s.apart / edited,
+		LossMap: s.maps / edited, MapDistance: s.apart / edited, LossAnchor: s.anchor / float64(max(1, s.anchoredIn)),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -23,6 +24,7 @@ type round struct {
 	train    []Sample // that can be read
 	edited   []Sample // of them with an edit
 	heldout  []Sample
+	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
 	meter    *meter
 	edits    [3][]Result // on edited: parent, control, candidate
 	outcome  RoundOutcome
@@ -74,6 +76,9 @@ func (r *round) plan(control bool) {
 		phases = append(phases, &stretch{phase: PhaseControl, total: steps})
 	}
 	phases[1].total = networks * (len(r.spec.Heldout) + edits)
+	if r.spec.Settings.Anchor > 0 {
+		phases[1].total += len(r.spec.Train) - edits
+	}
 	r.meter = newMeter(r.observer.Progress, phases...)
 }
 
@@ -115,6 +120,9 @@ func (r *round) parent(ctx context.Context) (out armResult, err error) {
 		return out, err
 	}
 	if err := r.prepare(ctx); err != nil {
+		return out, err
+	}
+	if err := r.takeAnchors(ctx, engine); err != nil {
 		return out, err
 	}
 	return out, r.evaluate(ctx, "", engine, &out)
@@ -218,7 +226,7 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	phase := Phase(arm)
 	l := &loop{
-		arm: arm, engine: engine, settings: settings, samples: r.train,
+		arm: arm, engine: engine, settings: settings, samples: r.train, anchors: r.anchors,
 		inputs: featureInputs{r.features, r.train}, cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
 		key:         runKey(r.net.modelHash, settings, r.train),
 		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm},
@@ -244,19 +252,19 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 // evaluate judges a network on the held-out images and on the edited ones.
 func (r *round) evaluate(ctx context.Context, arm Arm, engine Engine, out *armResult) error {
 	images := len(r.heldout) + len(r.edited)
-	networks, before := len(r.meter.phases)-1, 0 // parent, candidate, perhaps control
+	networks, before := len(r.meter.phases)-1, r.anchorRows() // parent, candidate, perhaps control
 	switch arm {
 	case ArmCandidate:
-		before = images
+		before += images
 	case ArmControl:
-		before = 2 * images
+		before += 2 * images
 	}
 	last, counted := time.Now(), 0
 	track := func(offset int) func(int) {
 		return func(done int) {
 			now := time.Now()
 			took := now.Sub(last)
-			r.meter.expect(PhaseEvaluating, networks*images, 0)
+			r.meter.expect(PhaseEvaluating, networks*images+r.anchorRows(), 0)
 			r.meter.advance(PhaseEvaluating, before+offset+done, offset+done-counted, took)
 			last, counted = now, offset+done
 		}
@@ -308,6 +316,7 @@ func (r *round) metadata(arm Arm, s Settings) []onnx.Metadata {
 		{Key: "abn.strategy", Value: string(s.Strategy)},
 		{Key: "abn.gamma", Value: strconv.FormatFloat(s.Gamma, 'g', -1, 64)},
 		{Key: "abn.map_loss", Value: string(s.MapLoss)},
+		{Key: "abn.anchor", Value: strconv.FormatFloat(s.Anchor, 'g', -1, 64)},
 		{Key: "abn.edits", Value: strconv.Itoa(len(r.edited))},
 		{Key: "abn.images", Value: strconv.Itoa(len(r.train))},
 		{Key: "abn.seed", Value: strconv.FormatInt(s.Seed, 10)},

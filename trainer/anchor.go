@@ -1,0 +1,69 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// The anchor holds attention where nobody asked for another one:
+//
+//	L_anchor = α · (1/|A|) Σ_{i∈A} d(M°_i, M_i)    A: the rows of the batch without an edit
+//
+// M°_i is the parent's map of the image, d the form of L_map, α Settings.Anchor. γ does not scale it, so that
+// the control (γ = 0) is anchored as the candidate is and candidate − control stays what the edits were worth. Of an
+// augmented row the target is the parent's map of the image as it is, mirrored and cut like an edited map.
+
+// anchorRows is how many maps takeAnchors computes.
+func (r *round) anchorRows() int {
+	if r.spec.Settings.Anchor == 0 {
+		return 0
+	}
+	return len(r.train) - len(r.edited)
+}
+
+// takeAnchors computes M° of the training images without an edit, by the parent in evaluation mode: N·h·w numbers
+// that stay in memory for the round.
+func (r *round) takeAnchors(ctx context.Context, parent Engine) error {
+	if r.anchorRows() == 0 {
+		return nil
+	}
+	r.anchors = make([]attention.Map, len(r.train))
+	var plain []int
+	for i, s := range r.train {
+		if s.Edited.IsZero() {
+			plain = append(plain, i)
+		}
+	}
+	height, width, cells := r.net.features[1], r.net.features[2], r.net.cells()
+	in := featureInputs{r.features, r.train}
+	size, last := in.Size(), time.Now()
+	maps := make([]float32, len(plain)*cells)
+	inputs := make([]float32, min(evaluateBatch, len(plain))*size)
+	for start := 0; start < len(plain); start += evaluateBatch {
+		batch := plain[start:min(start+evaluateBatch, len(plain))]
+		for k, i := range batch {
+			if err := in.Read(ctx, i, false, 0, inputs[k*size:(k+1)*size]); err != nil {
+				return fmt.Errorf("image %s: %w", r.train[i].Name, err)
+			}
+		}
+		out, err := parent.Forward(ctx, len(batch), inputs[:len(batch)*size])
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
+			}
+			return fmt.Errorf("the parent's maps: %w", err)
+		}
+		copy(maps[start*cells:], out.Maps)
+		for k, i := range batch {
+			at := (start + k) * cells
+			r.anchors[i] = attention.Map{Height: height, Width: width, Values: maps[at : at+cells : at+cells]}
+		}
+		now := time.Now()
+		r.meter.advance(PhaseEvaluating, start+len(batch), len(batch), now.Sub(last))
+		last = now
+	}
+	return nil
+}
