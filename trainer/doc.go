@@ -22,6 +22,7 @@
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go
 //	checkpoint.go   a run's state by parameter name, written atomically
 //	evaluate.go     accuracy, worst group, attention inside the mask (mask.go)
+//	drift.go        how far maps moved on images that were right and stay so
 //	bootstrap.go    paired intervals; measure.go names what is compared
 //	round.go        candidate and control (round_arms.go), and what the maps were worth; scratch.go trains a whole network
 //	inspect.go      what each engine can train of an ABN, and what keeps it from the rest

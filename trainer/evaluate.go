@@ -24,6 +24,7 @@ type Result struct {
 	AttCorrect  bool    `json:"att_correct"` // the attention branch's argmax is the label
 	Inside      float64 `json:"inside"`      // attention inside the mask; -1 without a mask
 	MapDistance float64 `json:"distance"`    // ‖M′ − M‖₂ to the sample's edited map; -1 without one
+	Drift       float64 `json:"-"`           // ‖M − M°‖₂ to the parent's map; set in rounds alone
 }
 
 // Evaluation is what a network makes of a set of images, figures as fractions.

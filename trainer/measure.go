@@ -29,6 +29,7 @@ const (
 	MeasureInside      = "attention_inside"
 	MeasureConfidence  = "mean_confidence"
 	MeasureMapDistance = "map_distance"
+	MeasureMapDrift    = "map_drift"
 )
 
 // arms are the three networks' results on one set of samples.

@@ -25,6 +25,7 @@ type round struct {
 	edited   []Sample // of them with an edit
 	heldout  []Sample
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
+	parents  []float32       // the parent's maps of heldout, [N, h·w]
 	meter    *meter
 	edits    [3][]Result // on edited: parent, control, candidate
 	outcome  RoundOutcome
@@ -275,8 +276,15 @@ func (r *round) evaluate(ctx context.Context, arm Arm, engine Engine, out *armRe
 		return err
 	}
 	out.edits = edits.Results
-	out.evaluation, err = Evaluate(ctx, engine, featureInputs{r.features, r.heldout}, r.heldout, classes, h, w, track(len(r.edited)))
-	return err
+	keeper := &mapKeeper{Forwarder: engine}
+	if out.evaluation, err = Evaluate(ctx, keeper, featureInputs{r.features, r.heldout}, r.heldout, classes, h, w, track(len(r.edited))); err != nil {
+		return err
+	}
+	if r.parents == nil {
+		r.parents = keeper.maps // the parent comes first
+	}
+	setDrift(out.evaluation.Results, keeper.maps, r.parents, h, w)
+	return nil
 }
 
 // compare fills in what the round was worth. base is the control, or the parent without one.
@@ -294,6 +302,9 @@ func (r *round) compare(parent, base, candidate armResult, control bool) {
 	on := arms{r.edited, parent.edits, base.edits, candidate.edits}
 	if m := on.measure(MeasureMapDistance, "Distance to people's maps (training images)", "", mean(func(r Result) float64 { return r.MapDistance }),
 		func(int) bool { return true }, seed); m != nil {
+		r.outcome.Measures = append(r.outcome.Measures, *m)
+	}
+	if m := driftMeasure(arms{r.heldout, parent.evaluation.Results, base.evaluation.Results, candidate.evaluation.Results}, seed); m != nil {
 		r.outcome.Measures = append(r.outcome.Measures, *m)
 	}
 	r.outcome.Fixed, r.outcome.Broken = []int64{}, []int64{}
