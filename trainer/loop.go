@@ -129,10 +129,9 @@ func (l *loop) run(ctx context.Context) ([]Point, error) {
 		}
 		err := l.feed(ctx, o.epoch(epoch), epoch, func(b Batch) error {
 			start := time.Now()
-			rate := l.settings.LearningRateAt(state.Step, steps)
-			result, err := l.engine.Step(ctx, b, Update{
-				LearningRate: rate, Momentum: l.settings.Momentum, WeightDecay: l.settings.WeightDecay,
-			})
+			update := l.settings.UpdateAt(state.Step, steps)
+			rate := update.LearningRate
+			result, err := l.engine.Step(ctx, b, update)
 			if err != nil {
 				if cause := context.Cause(ctx); cause != nil {
 					return cause

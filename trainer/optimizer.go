@@ -1,46 +1,192 @@
 package trainer
 
 import (
+	"fmt"
+	"math"
 	"runtime"
 	"sync"
 )
 
-// updateChunk is how many elements a goroutine updates at a time: 3·256 KiB, which stay in a core's cache.
+// AdamW's constants, PyTorch's defaults.
+const (
+	adamBeta1   = 0.9
+	adamBeta2   = 0.999
+	adamEpsilon = 1e-8
+)
+
+// clipEpsilon is what torch.nn.utils.clip_grad_norm_ adds to the norm before it divides by it.
+const clipEpsilon = 1e-6
+
+// UpdateAt is the optimiser's setting for step (0 … steps−1) of a run of so many steps.
+func (s Settings) UpdateAt(step, steps int) Update {
+	return Update{
+		LearningRate: s.LearningRateAt(step, steps), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
+		Optimizer: s.Optimizer, SpareNorms: s.SpareNorms, ClipNorm: s.ClipNorm, Step: step + 1,
+	}
+}
+
+// update changes every parameter in place by its gradient g, as PyTorch's optimisers do:
+//
+//	sgd       g ← g + decay·p;  buf ← momentum·buf + g;  p ← p − rate·buf
+//	nesterov  the same, but p ← p − rate·(g + momentum·buf)
+//	adamw     p ← (1 − rate·decay)·p;  m ← β₁·m + (1−β₁)·g;  v ← β₂·v + (1−β₂)·g²
+//	          p ← p − rate/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε), t = u.Step
+//
+// with buf, m and v 0 before the first step. SpareNorms leaves the decay out for tensors of one axis. A
+// ClipNorm scales every g by min(1, ClipNorm/(norm + 1e-6)) first, where norm is the L2 norm over all gradients,
+// as torch.nn.utils.clip_grad_norm_ does.
+//
+// It returns that norm, 0 without a ClipNorm. Where the norm is not a number no parameter changes: the
+// caller has to look. One pass over memory (with a ClipNorm a second one over the gradients), shared by all
+// cores; the result does not depend on their number.
+func update(parameters []Parameter, gradients [][]float32, u Update) (norm float64, err error) {
+	work := chunksOf(parameters, gradients, u)
+	for _, c := range work {
+		if u.Optimizer == OptimizerAdamW && c.second == nil {
+			return 0, fmt.Errorf("parameter %s has no room for AdamW's second moment: the engine was opened for another optimizer", c.name)
+		}
+	}
+	rule, err := ruleOf(u)
+	if err != nil {
+		return 0, err
+	}
+	scale := float32(1)
+	if u.ClipNorm > 0 {
+		norm = gradientNorm(work)
+		if !finite(norm) {
+			return norm, nil
+		}
+		scale = float32(min(1, u.ClipNorm/(norm+clipEpsilon)))
+	}
+	onAllCores(len(work), func(i int) { rule(&work[i], scale) })
+	return norm, nil
+}
+
+// updateChunk is how many elements a goroutine updates at a time: 3 or 4 times 256 KiB, which stay in a core's cache.
 const updateChunk = 1 << 16
 
-// update applies stochastic gradient descent with momentum to every parameter in place, as PyTorch's SGD:
-//
-//	g ← g + decay·p;  buf ← momentum·buf + g;  p ← p − rate·buf
-//
-// with buf 0 before the first step. One pass over memory, shared by all cores.
-func update(parameters []Parameter, gradients [][]float32, u Update) {
-	rate, momentum, decay := float32(u.LearningRate), float32(u.Momentum), float32(u.WeightDecay)
-	chunks := make(chan func(), runtime.GOMAXPROCS(0))
+// chunk is a stretch of one parameter.
+type chunk struct {
+	name                            string
+	value, moment, second, gradient []float32
+	decay                           float32
+	squares                         float64 // Σ gradient², filled by gradientNorm
+}
+
+// chunksOf cuts parameters up. The cuts depend on the parameters' lengths alone.
+func chunksOf(parameters []Parameter, gradients [][]float32, u Update) []chunk {
+	var out []chunk
+	for i, p := range parameters {
+		decay := float32(u.WeightDecay)
+		if u.SpareNorms && len(p.Dims) < 2 {
+			decay = 0
+		}
+		for start := 0; start < len(p.Value); start += updateChunk {
+			end := min(start+updateChunk, len(p.Value))
+			c := chunk{name: p.Name, value: p.Value[start:end], moment: p.Momentum[start:end], gradient: gradients[i][start:end], decay: decay}
+			if p.Second != nil {
+				c.second = p.Second[start:end]
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// onAllCores calls work for 0 … n−1, from as many goroutines as there are cores.
+func onAllCores(n int, work func(i int)) {
+	next := make(chan int, n)
+	for i := range n {
+		next <- i
+	}
+	close(next)
 	var workers sync.WaitGroup
-	for range cap(chunks) {
+	for range min(n, runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
-			for work := range chunks {
-				work()
+			for i := range next {
+				work(i)
 			}
 		})
 	}
-	for i, p := range parameters {
-		for start := 0; start < len(p.Value); start += updateChunk {
-			end := min(start+updateChunk, len(p.Value))
-			value, buffer, gradient := p.Value[start:end], p.Momentum[start:end], gradients[i][start:end]
-			chunks <- func() { descend(value, buffer, gradient, rate, momentum, decay) }
-		}
-	}
-	close(chunks)
 	workers.Wait()
 }
 
-func descend(value, buffer, gradient []float32, rate, momentum, decay float32) {
+// gradientNorm is the L2 norm over all gradients. Each chunk is summed by itself and the chunks in their
+// order, so that it is the same on any number of cores.
+func gradientNorm(work []chunk) float64 {
+	onAllCores(len(work), func(i int) {
+		var lanes [4]float64 // four sums at a time: one would wait for each addition
+		g := work[i].gradient
+		for ; len(g) >= 4; g = g[4:] {
+			lanes[0] += float64(g[0]) * float64(g[0])
+			lanes[1] += float64(g[1]) * float64(g[1])
+			lanes[2] += float64(g[2]) * float64(g[2])
+			lanes[3] += float64(g[3]) * float64(g[3])
+		}
+		for _, v := range g {
+			lanes[0] += float64(v) * float64(v)
+		}
+		work[i].squares = lanes[0] + lanes[1] + lanes[2] + lanes[3]
+	})
+	var sum float64
+	for _, c := range work {
+		sum += c.squares
+	}
+	return math.Sqrt(sum)
+}
+
+// ruleOf is what an update does to a chunk whose gradient is first multiplied by scale.
+func ruleOf(u Update) (func(c *chunk, scale float32), error) {
+	rate, momentum := float32(u.LearningRate), float32(u.Momentum)
+	switch u.Optimizer {
+	case OptimizerSGD, "":
+		return func(c *chunk, scale float32) { descend(c.value, c.moment, c.gradient, scale, rate, momentum, c.decay) }, nil
+	case OptimizerNesterov:
+		return func(c *chunk, scale float32) {
+			descendNesterov(c.value, c.moment, c.gradient, scale, rate, momentum, c.decay)
+		}, nil
+	case OptimizerAdamW:
+		if u.Step < 1 {
+			return nil, fmt.Errorf("AdamW corrects its moments by the number of the step, which begins at 1 and is %d", u.Step)
+		}
+		first, second := 1-math.Pow(adamBeta1, float64(u.Step)), 1-math.Pow(adamBeta2, float64(u.Step))
+		step, root := float32(u.LearningRate/first), float32(math.Sqrt(second))
+		return func(c *chunk, scale float32) {
+			descendAdamW(c.value, c.moment, c.second, c.gradient, scale, step, root, 1-rate*c.decay)
+		}, nil
+	}
+	return nil, fmt.Errorf("optimizer %q is none of sgd, nesterov, adamw", u.Optimizer)
+}
+
+func descend(value, buffer, gradient []float32, scale, rate, momentum, decay float32) {
 	buffer, gradient = buffer[:len(value)], gradient[:len(value)] // one bounds check instead of three a turn
 	for i, v := range value {
-		b := momentum*buffer[i] + (gradient[i] + decay*v)
+		b := momentum*buffer[i] + (scale*gradient[i] + decay*v)
 		buffer[i] = b
 		value[i] = v - rate*b
+	}
+}
+
+func descendNesterov(value, buffer, gradient []float32, scale, rate, momentum, decay float32) {
+	buffer, gradient = buffer[:len(value)], gradient[:len(value)]
+	for i, v := range value {
+		g := scale*gradient[i] + decay*v
+		b := momentum*buffer[i] + g
+		buffer[i] = b
+		value[i] = v - rate*(g+momentum*b)
+	}
+}
+
+// descendAdamW takes step = rate/(1−β₁ᵗ), root = √(1−β₂ᵗ) and keep = 1 − rate·decay.
+func descendAdamW(value, first, second, gradient []float32, scale, step, root, keep float32) {
+	const rise1, rise2 = 1 - adamBeta1, 1 - adamBeta2
+	first, second, gradient = first[:len(value)], second[:len(value)], gradient[:len(value)]
+	for i, v := range value {
+		g := scale * gradient[i]
+		m := adamBeta1*first[i] + rise1*g
+		s := adamBeta2*second[i] + rise2*(g*g)
+		first[i], second[i] = m, s
+		value[i] = keep*v - step*(m/(float32(math.Sqrt(float64(s)))/root+adamEpsilon))
 	}
 }
 

@@ -81,7 +81,7 @@ func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, e
 			_ = e.Close()
 		}
 	}()
-	if err = e.takeParameters(source.model.Graph); err != nil {
+	if err = e.takeParameters(source.model.Graph, s.Optimizer); err != nil {
 		return nil, err
 	}
 	if err = e.openStep(o); err != nil {
@@ -92,7 +92,7 @@ func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, e
 }
 
 // takeParameters copies what is trained out of the file into buffers of its own.
-func (e *ortEngine) takeParameters(g *onnx.Graph) error {
+func (e *ortEngine) takeParameters(g *onnx.Graph, optimizer Optimizer) error {
 	running := map[string]bool{}
 	for _, s := range e.step.statistics {
 		running[s.mean], running[s.variance] = true, true
@@ -110,6 +110,9 @@ func (e *ortEngine) takeParameters(g *onnx.Graph) error {
 		p := Parameter{Name: t.Name, Dims: t.Dims, Value: slices.Clone(value)}
 		if trained {
 			p.Momentum = make([]float32, len(value))
+			if optimizer == OptimizerAdamW {
+				p.Second = make([]float32, len(value))
+			}
 		}
 		byName[t.Name] = p
 		e.parameters = append(e.parameters, p)
@@ -217,7 +220,12 @@ func (e *ortEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 		return StepResult{}, context.Cause(ctx)
 	}
 	result := e.result(b)
-	update(e.weights, e.gradients, u)
+	if result.GradNorm, err = update(e.weights, e.gradients, u); err != nil {
+		return StepResult{}, fmt.Errorf("training step: %w", err)
+	}
+	if !finite(result.GradNorm) { // no weight has changed: the caller ends the run
+		return result, nil
+	}
 	for _, s := range e.statistics {
 		follow(s.runningMean, s.runningVariance, s.mean, s.variance, b.Size*s.spatial)
 	}
@@ -348,11 +356,14 @@ func (e *ortEngine) Load(parameters []Parameter) error {
 			return fmt.Errorf("loading parameters: %s has %d values, want %v", p.Name, len(p.Value), mine.Dims)
 		case p.Momentum != nil && len(p.Momentum) != len(mine.Momentum):
 			return fmt.Errorf("loading parameters: %s has %d momenta, want %d", p.Name, len(p.Momentum), len(mine.Momentum))
+		case p.Second != nil && len(p.Second) != len(mine.Second):
+			return fmt.Errorf("loading parameters: %s has %d second moments, want %d", p.Name, len(p.Second), len(mine.Second))
 		}
 	}
 	for _, p := range parameters {
 		copy(own[p.Name].Value, p.Value)
 		copy(own[p.Name].Momentum, p.Momentum)
+		copy(own[p.Name].Second, p.Second)
 	}
 	return nil
 }

@@ -2,32 +2,34 @@ package trainer
 
 import "math"
 
-// warmUpSteps is the length of the cosine schedule's linear warm-up in a run of steps: a twentieth of
-// it, so that the first steps on momentum-less gradients stay small.
-func warmUpSteps(steps int) int { return steps / 20 }
+// warmUpSteps is the length of the linear warm-up in a run of steps: its share WarmUp, rounded down. The default
+// of a twentieth keeps the first steps, whose momentum is only gathering, small.
+func (s Settings) warmUpSteps(steps int) int { return int(s.WarmUp * float64(steps)) }
 
-// LearningRateAt is the learning rate of step (0 … steps−1) of a run of so many steps.
+// LearningRateAt is the learning rate of step (0 … steps−1) of a run of so many steps. With every schedule it
+// first rises linearly, peak·(step+1)/(w+1) for the first w steps, w being the share WarmUp of them; then
 //
-//	cosine    peak·(step+1)/(w+1) for the first w = steps/20; then peak·½(1 + cos(π·t)), t = (step−w)/(steps−w) ∈ [0,1)
+//	cosine    peak·½(1 + cos(π·t)), t = (step−w)/(steps−w) ∈ [0,1)
 //	step      peak; a tenth of it from step steps/2 on; a hundredth from step 3·steps/4 on
 //	constant  peak
+//
+// A warm-up that reaches into step's second half rises to the tenth, or hundredth, that is due there.
 func (s Settings) LearningRateAt(step, steps int) float64 {
-	switch s.Schedule {
-	case ScheduleStep:
+	rate, w := s.LearningRate, s.warmUpSteps(steps)
+	if s.Schedule == ScheduleStep {
 		switch {
 		case 4*step >= 3*steps:
-			return s.LearningRate / 100
+			rate /= 100
 		case 2*step >= steps:
-			return s.LearningRate / 10
+			rate /= 10
 		}
-		return s.LearningRate
-	case ScheduleConstant:
-		return s.LearningRate
 	}
-	w := warmUpSteps(steps)
-	if step < w {
-		return s.LearningRate * float64(step+1) / float64(w+1)
+	switch {
+	case step < w:
+		return rate * float64(step+1) / float64(w+1)
+	case s.Schedule == ScheduleStep, s.Schedule == ScheduleConstant:
+		return rate
 	}
 	t := float64(step-w) / float64(max(1, steps-w))
-	return s.LearningRate / 2 * (1 + math.Cos(math.Pi*t))
+	return rate / 2 * (1 + math.Cos(math.Pi*t))
 }

@@ -39,6 +39,13 @@ func TestValidateNamesTheField(t *testing.T) {
 		"learning_rate": {func(s *Settings) { s.LearningRate = -1 }, func(s *Settings) { s.LearningRate = math.NaN() }},
 		"momentum":      {func(s *Settings) { s.Momentum = 1 }},
 		"weight_decay":  {func(s *Settings) { s.WeightDecay = -1e-4 }},
+		"engine":        {func(s *Settings) { s.Engine = "torch" }},
+		"optimizer":     {func(s *Settings) { s.Optimizer = "lion" }},
+		"warm_up":       {func(s *Settings) { s.WarmUp = 1 }, func(s *Settings) { s.WarmUp = -0.1 }, func(s *Settings) { s.WarmUp = math.NaN() }},
+		"clip_norm":     {func(s *Settings) { s.ClipNorm = -1 }, func(s *Settings) { s.ClipNorm = math.Inf(1) }},
+		"patience":      {func(s *Settings) { s.Patience = -1 }},
+		"anchor":        {func(s *Settings) { s.Anchor = -1 }, func(s *Settings) { s.Anchor = math.NaN() }},
+		"crop":          {func(s *Settings) { s.Crop = 1.5 }},
 		"edit_repeat":   {func(s *Settings) { s.EditRepeat = -1 }},
 	} {
 		for _, change := range changes {
@@ -56,18 +63,37 @@ func TestSchedules(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		schedule    Schedule
+		warmUp      float64
 		step, steps int
 		want        float64
 	}{
-		{ScheduleConstant, 0, 100, 0.4}, {ScheduleConstant, 99, 100, 0.4},
-		{ScheduleStep, 49, 100, 0.4}, {ScheduleStep, 50, 100, 0.04}, {ScheduleStep, 74, 100, 0.04}, {ScheduleStep, 75, 100, 0.004},
-		{ScheduleCosine, 0, 100, 0.4 / 6}, {ScheduleCosine, 4, 100, 0.4 * 5 / 6}, {ScheduleCosine, 5, 100, 0.4},
-		{ScheduleCosine, 5 + 95/5*2, 100, 0.2 * (1 + math.Cos(math.Pi*0.4))}, {ScheduleCosine, 99, 100, 0.2 * (1 + math.Cos(math.Pi*94/95))},
-		{ScheduleCosine, 0, 1, 0.4}, {ScheduleCosine, 0, 10, 0.4}, {ScheduleCosine, 5, 10, 0.2},
+		{ScheduleConstant, 0, 0, 100, 0.4}, {ScheduleConstant, 0, 99, 100, 0.4},
+		{ScheduleConstant, 0.1, 0, 100, 0.4 / 11}, {ScheduleConstant, 0.1, 9, 100, 0.4 * 10 / 11}, {ScheduleConstant, 0.1, 10, 100, 0.4},
+		{ScheduleStep, 0, 49, 100, 0.4}, {ScheduleStep, 0, 50, 100, 0.04}, {ScheduleStep, 0, 74, 100, 0.04}, {ScheduleStep, 0, 75, 100, 0.004},
+		{ScheduleStep, 0.05, 0, 100, 0.4 / 6}, {ScheduleStep, 0.05, 5, 100, 0.4}, {ScheduleStep, 0.6, 55, 100, 0.04 * 56 / 61},
+		{ScheduleCosine, 0.05, 0, 100, 0.4 / 6}, {ScheduleCosine, 0.05, 4, 100, 0.4 * 5 / 6}, {ScheduleCosine, 0.05, 5, 100, 0.4},
+		{ScheduleCosine, 0.05, 5 + 95/5*2, 100, 0.2 * (1 + math.Cos(math.Pi*0.4))}, {ScheduleCosine, 0.05, 99, 100, 0.2 * (1 + math.Cos(math.Pi*94/95))},
+		{ScheduleCosine, 0.05, 0, 1, 0.4}, {ScheduleCosine, 0.05, 0, 10, 0.4}, {ScheduleCosine, 0.05, 5, 10, 0.2}, {ScheduleCosine, 0, 0, 100, 0.4},
 	} {
-		s := Settings{Schedule: c.schedule, LearningRate: 0.4}
+		s := Settings{Schedule: c.schedule, WarmUp: c.warmUp, LearningRate: 0.4}
 		if got := s.LearningRateAt(c.step, c.steps); math.Abs(got-c.want) > 1e-12 {
-			t.Errorf("%s, step %d of %d: %v, want %v", c.schedule, c.step, c.steps, got, c.want)
+			t.Errorf("%s, warm-up %v, step %d of %d: %v, want %v", c.schedule, c.warmUp, c.step, c.steps, got, c.want)
 		}
+	}
+	// The warm-up used to be steps/20 whatever was asked for: the default's rates must stay what they were.
+	for steps := range 50_000 {
+		if got := DefaultSettings().warmUpSteps(steps); got != steps/20 {
+			t.Fatalf("of %d steps %d warm up, want %d", steps, got, steps/20)
+		}
+	}
+}
+
+func TestUpdateAtCarriesTheSettings(t *testing.T) {
+	t.Parallel()
+	s := DefaultSettings()
+	s.Optimizer, s.SpareNorms, s.ClipNorm = OptimizerAdamW, true, 2
+	want := Update{LearningRate: s.LearningRateAt(7, 40), Momentum: 0.9, WeightDecay: 1e-4, Optimizer: OptimizerAdamW, SpareNorms: true, ClipNorm: 2, Step: 8}
+	if got := s.UpdateAt(7, 40); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }

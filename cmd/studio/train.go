@@ -38,7 +38,7 @@ type trainCommand struct {
 // scratchDefaults are the settings that train fills in; they made the demo's model.
 func scratchDefaults() trainer.Settings {
 	return trainer.Settings{
-		Strategy: trainer.StrategyScratch, Epochs: 24, BatchSize: 32, LearningRate: 0.05, WeightDecay: 5e-4,
+		Strategy: trainer.StrategyScratch, Epochs: 24, BatchSize: 32, LearningRate: 0.05, WeightDecay: 5e-4, WarmUp: 0.05,
 	}.WithDefaults()
 }
 
