@@ -18,7 +18,7 @@ import (
 type toyEngine struct {
 	dims, classes  int
 	cells          int
-	gamma          float64
+	gamma, anchor  float64
 	a, b, att, per Parameter
 	onStep         func(step int)
 	steps          int
@@ -155,9 +155,12 @@ func (e *toyEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 	for _, p := range e.Parameters() {
 		grads[p.Name] = make([]float64, len(p.Value))
 	}
-	rows := 0.0
+	rows, anchored := 0.0, 0.0
 	for _, h := range b.HasEdit[:b.Size] {
 		rows += float64(h)
+	}
+	for _, h := range b.Anchored {
+		anchored += float64(h)
 	}
 	n := float64(b.Size)
 	for i := range b.Size {
@@ -180,16 +183,23 @@ func (e *toyEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 				}
 			}
 		}
-		if b.HasEdit[i] != 0 {
+		isAnchored := e.anchor != 0 && b.Anchored != nil && b.Anchored[i] != 0
+		if b.HasEdit[i] != 0 || isAnchored {
 			norm := 1e-12
 			for j := range m {
 				d := m[j] - float64(b.Edited[i*e.cells+j])
 				norm += d * d
 			}
 			norm = math.Sqrt(norm)
-			r.MapDistance += norm / rows
+			scale := e.gamma / rows
+			if isAnchored {
+				scale = e.anchor / anchored
+				r.LossAnchor += scale * norm
+			} else {
+				r.MapDistance += norm / rows
+			}
 			for j := range m {
-				dm[j] += e.gamma / rows * (m[j] - float64(b.Edited[i*e.cells+j])) / norm
+				dm[j] += scale * (m[j] - float64(b.Edited[i*e.cells+j])) / norm
 			}
 		}
 		for j, d := range dm {
@@ -278,6 +288,7 @@ func (p *toyProblem) spec(t testing.TB, opened func(s Settings, e *toyEngine)) R
 			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, classes: p.classes, extractor: p,
 			newEngine: func(_ context.Context, s Settings) (Engine, error) {
 				e := newToyEngine(p.dims, p.classes, s.Gamma)
+				e.anchor = s.Anchor
 				if opened != nil {
 					opened(s, e)
 				}
