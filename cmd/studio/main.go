@@ -23,6 +23,8 @@ type stdio struct {
 
 // commandLine is the whole surface: one field per command, each in the file of its name.
 type commandLine struct {
+	providerFlags
+
 	Demo    demoCommand    `cmd:"" help:"Serve a demo project of its own making, with its own database."`
 	Serve   serveCommand   `cmd:"" help:"Serve pages and API, and do the background work."`
 	Worker  workerCommand  `cmd:"" help:"Do background work beside a server."`
@@ -71,6 +73,7 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 		kong.Description("Teach image classifiers where to look."),
 		kong.UsageOnError(),
 		kong.Writers(streams.Out, streams.Err),
+		kong.Vars{"providers": providerNames()},
 		kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams),
@@ -87,7 +90,9 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 		fmt.Fprintf(streams.Err, "studio: %v\nRun \"studio --help\" for the commands.\n", err)
 		return exitUsage
 	}
-	err = command.Run()
+	if err = cli.choose(streams); err == nil {
+		err = command.Run()
+	}
 	switch {
 	case err == nil:
 		return exitOK

@@ -4,7 +4,8 @@
 // runtime refuses.
 //
 //	locate.go   where the shared library is
-//	runtime.go  loading it, once per process
+//	runtime.go  loading it, once per process, and what it computes on
+//	provider.go execution providers: CUDA and others, by name
 //	session.go  a graph ready to run
 //	tensor.go   a Go slice as the runtime sees it
 //

@@ -1,42 +1,127 @@
 package ort
 
 import (
+	"context"
+	_ "embed" // trial.onnx
 	"fmt"
 	"sync"
 
 	ortgo "github.com/yalue/onnxruntime_go"
 )
 
-// initialising guards the runtime's one environment per process.
-var initialising sync.Mutex
+// environment is the runtime's, one per process.
+var environment struct {
+	sync.Mutex
+	library  string
+	chosen   Provider        // what Use asked for
+	fallback func(why error) // nil: the CPU will not do
+	tried    bool            // chosen was tried
+	err      error           // why it cannot be used
+	active   Provider        // what sessions are opened on
+}
 
-// Init loads the runtime's shared library ("" means Locate) and starts its environment. It may be
-// called any number of times from anywhere: after the first success the others do nothing, whatever
-// path they name. A failure may be tried again.
+// Init loads the runtime's shared library ("" means Locate), starts its environment and tries the provider
+// that Use chose. It may be called any number of times from anywhere: after the first success the others
+// do nothing, whatever path they name. A failure to load may be tried again.
 func Init(libraryPath string) error {
-	initialising.Lock()
-	defer initialising.Unlock()
-	if ortgo.IsInitialized() {
-		return nil
+	environment.Lock()
+	defer environment.Unlock()
+	if !ortgo.IsInitialized() {
+		if libraryPath == "" {
+			var err error
+			if libraryPath, err = Locate(); err != nil {
+				return err
+			}
+		}
+		ortgo.SetSharedLibraryPath(libraryPath)
+		if err := ortgo.InitializeEnvironment(ortgo.WithLogLevelError()); err != nil {
+			return fmt.Errorf("loading ONNX Runtime from %s: %w (version 1.30 or newer is needed; set %s to another)",
+				libraryPath, err, LibraryVariable)
+		}
+		environment.library = libraryPath
 	}
-	if libraryPath == "" {
-		var err error
-		if libraryPath, err = Locate(); err != nil {
-			return err
+	if !environment.tried {
+		environment.tried, environment.active, environment.err = true, environment.chosen, try(environment.chosen)
+		if environment.err != nil {
+			environment.err = fmt.Errorf("%s: %s; --provider cpu does without it, and --provider-fallback goes on with the CPU by itself (%w)",
+				environment.chosen, remedy(environment.chosen, environment.library), environment.err)
+		}
+		if environment.err != nil && environment.fallback != nil {
+			environment.fallback(environment.err)
+			environment.active, environment.err = Provider{}, nil
 		}
 	}
-	ortgo.SetSharedLibraryPath(libraryPath)
-	if err := ortgo.InitializeEnvironment(ortgo.WithLogLevelError()); err != nil {
-		return fmt.Errorf("loading ONNX Runtime from %s: %w (version 1.30 or newer is needed; set %s to another)",
-			libraryPath, err, LibraryVariable)
+	return environment.err
+}
+
+// remedy says what a provider needs.
+func remedy(p Provider, library string) string {
+	switch p.Name {
+	case "cuda", "tensorrt":
+		return fmt.Sprintf("%s must be the GPU build of ONNX Runtime, with its provider libraries beside it and CUDA and cuDNN of the versions it was built for "+
+			"where the system finds libraries (set %s to such a build, for example the one in the Python package onnxruntime-gpu)", library, LibraryVariable)
+	case "coreml":
+		return "it is for macOS"
+	case "directml":
+		return "it is for Windows"
+	default:
+		return fmt.Sprintf("%s must be a build of ONNX Runtime with this provider, and its device and driver must be there (set %s to such a build)", library, LibraryVariable)
+	}
+}
+
+// Use chooses what later sessions run on. It is to be called before the first Init or Open. The provider is
+// tried by Init, which refuses one that cannot be used; if fallback is not nil it is told why instead, once,
+// and the CPU stands in.
+func Use(p Provider, fallback func(why error)) {
+	environment.Lock()
+	defer environment.Unlock()
+	environment.chosen, environment.fallback, environment.tried = p, fallback, false
+	environment.active, environment.err = Provider{}, nil
+}
+
+// Active is what sessions are opened on, known after Init.
+func Active() Provider {
+	environment.Lock()
+	defer environment.Unlock()
+	return environment.active
+}
+
+// trial is Y = Conv(X, ones 3×3): X [1,1,3,3], Y [1,1,1,1].
+//
+//go:embed trial.onnx
+var trial []byte
+
+// try opens and runs a convolution on a provider: libraries, driver and device are only known to be there
+// once something has run on them.
+func try(p Provider) error {
+	if p.isCPU() {
+		return nil
+	}
+	session, err := openOn(p, trial, []string{"X"}, []string{"Y"}, Options{Name: "a trial of " + p.String(), IntraOpThreads: 1})
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	x, err := Float32s([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9}, 1, 1, 3, 3)
+	if err != nil {
+		return err
+	}
+	defer x.Close()
+	y := []*Tensor{nil}
+	if err := session.Run(context.Background(), []*Tensor{x}, y); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrProvider, p, err)
+	}
+	defer y[0].Close()
+	if sum := y[0].Float32()[0]; sum != 45 {
+		return fmt.Errorf("%w: %s adds 1 to 9 up to %v", ErrProvider, p, sum)
 	}
 	return nil
 }
 
 // Version is the loaded library's version, such as "1.30.0", or "" before Init.
 func Version() string {
-	initialising.Lock()
-	defer initialising.Unlock()
+	environment.Lock()
+	defer environment.Unlock()
 	if !ortgo.IsInitialized() {
 		return ""
 	}

@@ -58,12 +58,17 @@ type Session struct {
 	session         *ortgo.DynamicAdvancedSession
 }
 
-// Open loads an ONNX file's bytes, which are not needed afterwards. inputs and outputs name the values
+// Open loads an ONNX file's bytes, which are not needed afterwards, onto the provider chosen by Use. inputs and outputs name the values
 // that Run takes and gives, in that order; outputs may be fewer than the graph has.
 func Open(model []byte, inputs, outputs []string, o Options) (*Session, error) {
 	if err := Init(""); err != nil {
 		return nil, err
 	}
+	return openOn(Active(), model, inputs, outputs, o)
+}
+
+// openOn is Open on a provider.
+func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Session, error) {
 	name := o.Name
 	if name == "" {
 		name = "graph " + strings.Join(inputs, ", ") + " → " + strings.Join(outputs, ", ")
@@ -76,6 +81,9 @@ func Open(model []byte, inputs, outputs []string, o Options) (*Session, error) {
 		return nil, fmt.Errorf("opening %s: setting options: %w", name, err)
 	}
 	defer options.Destroy()
+	if err := p.append(options); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", name, err)
+	}
 	session, err := ortgo.NewDynamicAdvancedSessionWithONNXData(model, inputs, outputs, options)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", name, err)
