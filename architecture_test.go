@@ -15,6 +15,7 @@ var forbidden = map[string][]string{
 	"internal/attention": {""},
 	"onnx":               {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/gradient":      {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
+	"onnx/activation":    {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"annotator":          {"onnx", "inference", "trainer", "web", "internal/postgres", "internal/ort", "internal/blob"},
 	"trainer":            {"annotator", "inference", "web", "internal/postgres"},
 	"inference":          {"trainer", "web", "internal/postgres"},

@@ -1,0 +1,166 @@
+package activation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// Branch is one of an ABN's two branches.
+type Branch string
+
+// The branches. The perception branch reads a map, the network's own or a person's.
+const (
+	Attention  Branch = "attention"
+	Perception Branch = "perception"
+)
+
+// ErrBranch is a branch that is neither.
+var ErrBranch = errors.New("no such branch")
+
+// Graph computes an activation map. It takes batches of any size:
+//
+//	features [N,C,h,w] float32, and for the perception branch map [N,1,h,w] float32
+//	class    [N] int64, from 0 to K−1, one for each image
+//	→ activation [N,1,Height,Width] float32, not normalised
+type Graph struct {
+	Model         *onnx.Model
+	Inputs        []string // in the order above
+	Output        string
+	Value         string // A, by its name in the file
+	Channels      int    // of A
+	Height, Width int    // of A and so of the activation map; a branch that strides has fewer cells than the attention map
+}
+
+// branch is a branch of an ABN that is being added to.
+type branch struct {
+	name     Branch
+	parts    *onnx.Parts
+	model    *onnx.Model // a copy of the branch's graph
+	logits   string
+	inferred *onnx.Inferred
+	index    *onnx.Index
+	counter  int
+}
+
+func newBranch(abn *onnx.ABN, name Branch) (*branch, error) {
+	b := &branch{name: name, parts: &abn.Parts}
+	switch name {
+	case Attention:
+		b.model, b.logits = abn.Attention.Clone(), onnx.PortLogitsAtt
+	case Perception:
+		b.model, b.logits = abn.Perception.Clone(), onnx.PortLogitsPer
+	default:
+		return nil, fmt.Errorf("%w: %q is neither %s nor %s", ErrBranch, name, Attention, Perception)
+	}
+	var err error
+	if b.inferred, err = onnx.Infer(b.model, nil); err != nil {
+		return nil, fmt.Errorf("inferring the shapes of the %s branch: %w", name, err)
+	}
+	b.index = b.model.Graph.Index()
+	return b, nil
+}
+
+// sizes are the axes of a value (N,C,h,w) but the batch; ok is false for any other shape.
+func (b *branch) sizes(value string) (c, h, w int, ok bool) {
+	s := b.inferred.Shape(value)
+	if len(s) != 4 || s[0].Name != onnx.BatchName || !s[1].Known() || !s[2].Known() || !s[3].Known() {
+		return 0, 0, 0, false
+	}
+	return int(s[1].Size), int(s[2].Size), int(s[3].Size), true
+}
+
+// fileName is the name that a value of the split graph has in the file.
+func (b *branch) fileName(value string) string {
+	switch value {
+	case onnx.PortFeatures:
+		return b.parts.Names.Features
+	case onnx.PortMap:
+		return b.parts.Names.Map
+	case onnx.PortLogitsAtt:
+		return b.parts.Names.LogitsAtt
+	case onnx.PortLogitsPer:
+		return b.parts.Names.LogitsPer
+	}
+	return value
+}
+
+// fresh is a name nobody in the graph uses.
+func (b *branch) fresh(kind string) string {
+	for name := "activation/" + kind; ; name = fmt.Sprintf("activation/%s_%d", kind, b.counter) {
+		b.counter++
+		_, taken := b.inferred.Values[name]
+		if !taken && b.model.Graph.Initializer(name) == nil {
+			return name
+		}
+	}
+}
+
+// node adds a node with one output and gives the output's name.
+func (b *branch) node(op string, inputs []string, attributes ...*onnx.Attribute) string {
+	name := b.fresh(op)
+	b.inferred.Values[name] = onnx.ValueInfo{Name: name} // taken from now on
+	b.model.Graph.Nodes = append(b.model.Graph.Nodes, onnx.NewNode(op, name, inputs, []string{name}, attributes...))
+	return name
+}
+
+func (b *branch) constant(t *onnx.Tensor) string {
+	t.Name = b.fresh("constant")
+	b.model.Graph.Initializers = append(b.model.Graph.Initializers, t)
+	return t.Name
+}
+
+// shape adds a constant that a Reshape reads; 0 keeps an axis as it is and −1 takes what is left.
+func (b *branch) shape(dims ...int64) string {
+	return b.constant(onnx.NewInt64("", []int64{int64(len(dims))}, dims))
+}
+
+// classInput adds the input that says which class each image is asked about, [N] int64.
+func (b *branch) classInput() string {
+	name := b.fresh("class")
+	b.model.Graph.Inputs = append(b.model.Graph.Inputs, onnx.NewValue(name, onnx.Int64, onnx.BatchOf()))
+	return name
+}
+
+// chosen adds the rows that are 1 at the class asked about and 0 elsewhere, [N,K] float32.
+func (b *branch) chosen(class string) string {
+	classes := int64(b.parts.Classes)
+	return b.node("OneHot", []string{class,
+		b.constant(onnx.NewInt64("", []int64{1}, []int64{classes})),
+		b.constant(onnx.NewFloat32("", []int64{2}, []float32{0, 1}))}, onnx.IntAttr("axis", -1))
+}
+
+// weightedSum adds Σ_c weights[n,c]·A[n,c,i,j] → [N,1,h,w], as one product of matrices an image.
+func (b *branch) weightedSum(weights, value string) string {
+	c, h, w, _ := b.sizes(value)
+	row := b.node("Reshape", []string{weights, b.shape(-1, 1, int64(c))})
+	cells := b.node("Reshape", []string{value, b.shape(0, int64(c), int64(h)*int64(w))})
+	return b.node("Reshape", []string{b.node("MatMul", []string{row, cells}), b.shape(-1, 1, int64(h), int64(w))})
+}
+
+// graph closes the branch: output is all it gives, and what output does not need is left out.
+func (b *branch) graph(class, output, value string) *Graph {
+	c, h, w, _ := b.sizes(value)
+	g := b.model.Graph
+	index := g.Index()
+	needed, read := map[*onnx.Node]bool{}, map[string]bool{}
+	for queue := []string{output}; len(queue) > 0; queue = queue[1:] {
+		read[queue[0]] = true
+		if n := index.Producer[queue[0]]; n != nil && !needed[n] {
+			needed[n] = true
+			queue = append(queue, n.Reads()...)
+		}
+	}
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return !needed[n] })
+	g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool { return !read[t.Name] })
+	g.Outputs = []*onnx.ValueInfo{onnx.NewValue(output, onnx.Float, onnx.BatchOf(1, int64(h), int64(w)))}
+	g.Name = "activation map of the " + string(b.name) + " branch"
+	inputs := []string{onnx.PortFeatures}
+	if b.name == Perception {
+		inputs = append(inputs, onnx.PortMap)
+	}
+	return &Graph{Model: b.model, Inputs: append(inputs, class), Output: output,
+		Value: b.fileName(value), Channels: c, Height: h, Width: w}
+}

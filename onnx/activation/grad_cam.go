@@ -1,0 +1,107 @@
+package activation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// ErrValue is a value that Grad-CAM cannot weight.
+var ErrValue = errors.New("not a value to weight")
+
+// GradCAM makes the graph of a branch's Grad-CAM, ReLU(Σ_c α_{k,c}·A_c). value is A by its name in the file; ""
+// is the last convolutional value: what a global average pool at the end reads or, without one, the last
+// value (N,C,h,w) before the logits that is not itself pooled. ErrValue for a value that has no cells
+// or no part in the logits, a *gradient.UnsupportedError for operators without a derivative.
+func GradCAM(abn *onnx.ABN, name Branch, value string) (*Graph, error) {
+	b, err := newBranch(abn, name)
+	if err != nil {
+		return nil, err
+	}
+	if value == "" {
+		value, err = b.lastConvolutional()
+	} else {
+		value, err = b.named(value)
+	}
+	if err != nil {
+		return nil, err
+	}
+	class := b.classInput()
+	// Images do not influence each other, so that the derivative of the sum over a batch is each image's own.
+	score := b.node("ReduceSum", []string{b.node("Mul", []string{b.logits, b.chosen(class)})}, onnx.IntAttr("keepdims", 0))
+	derivatives, err := gradient.Append(b.model, score, []string{value})
+	if err != nil {
+		return nil, fmt.Errorf("Grad-CAM of the %s branch: %w", name, err)
+	}
+	alpha := b.node("GlobalAveragePool", []string{derivatives[value]})
+	return b.graph(class, b.node("Relu", []string{b.weightedSum(alpha, value)}), value), nil
+}
+
+// onTheWay are the nodes between the branch's inputs and its logits.
+func (b *branch) onTheWay() map[*onnx.Node]bool {
+	varying := map[string]bool{onnx.PortFeatures: true, onnx.PortMap: b.name == Perception}
+	after := map[*onnx.Node]bool{}
+	for _, n := range b.model.Graph.Nodes {
+		if slices.ContainsFunc(n.Reads(), func(in string) bool { return varying[in] }) {
+			after[n] = true
+			for _, out := range n.Outputs {
+				varying[out] = true
+			}
+		}
+	}
+	way := map[*onnx.Node]bool{}
+	for queue := []string{b.logits}; len(queue) > 0; queue = queue[1:] {
+		if n := b.index.Producer[queue[0]]; n != nil && after[n] && !way[n] {
+			way[n] = true
+			queue = append(queue, n.Reads()...)
+		}
+	}
+	return way
+}
+
+// lastConvolutional is the value that Grad-CAM weights where nobody names one.
+func (b *branch) lastConvolutional() (string, error) {
+	if h, err := b.head(); err == nil {
+		if _, rows, columns, ok := b.sizes(h.pooled); ok && rows*columns > 1 {
+			return h.pooled, nil
+		}
+	}
+	way := b.onTheWay()
+	for _, n := range slices.Backward(b.model.Graph.Nodes) {
+		if !way[n] || n.IsOp("MaxPool", "AveragePool", "LpPool", "Identity", "Dropout", "Pad", "Reshape", "Transpose", "Flatten") {
+			continue
+		}
+		if _, h, w, ok := b.sizes(n.Output(0)); ok && h*w > 1 {
+			return n.Output(0), nil
+		}
+	}
+	return "", fmt.Errorf("Grad-CAM of the %s branch: %w: no value (N,C,h,w) with more than one cell lies between features and logits", b.name, ErrValue)
+}
+
+// named finds a value by its name in the file.
+func (b *branch) named(value string) (string, error) {
+	inner := value
+	for _, port := range []string{onnx.PortFeatures, onnx.PortMap, onnx.PortLogitsAtt, onnx.PortLogitsPer} {
+		if value == b.fileName(port) {
+			inner = port
+		}
+	}
+	refuse := func(why string) (string, error) {
+		return "", fmt.Errorf("Grad-CAM of the %s branch: %q is %w: %s", b.name, value, ErrValue, why)
+	}
+	if _, known := b.inferred.Values[inner]; !known {
+		return refuse("the branch has no such value")
+	}
+	if _, h, w, ok := b.sizes(inner); !ok || h*w < 2 {
+		return refuse(fmt.Sprintf("its shape is %v, want (N,C,h,w) with more than one cell", b.inferred.Shape(inner)))
+	}
+	for n := range b.onTheWay() {
+		if slices.Contains(n.Reads(), inner) {
+			return inner, nil
+		}
+	}
+	return refuse("the branch's logits do not depend on it")
+}
