@@ -5,48 +5,64 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
-	"github.com/abn-studio/studio/internal/ort"
-	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
-// benchTrainCommand times training steps against a large matrix product on the same runtime.
+// benchTrainCommand times training steps against a large matrix product on the same runtime, and, where asked, against
+// the same steps in PyTorch and on the Gorgonia engine.
 type benchTrainCommand struct {
+	Model    string `help:"ABN whose branches to train, an ONNX file; without it one of --arch at random weights." type:"existingfile"`
 	Arch     string `help:"Architecture whose branches to train, as in \"studio train\"." default:"resnet18"`
-	Classes  int    `help:"Classes." default:"200"`
+	Classes  int    `help:"Classes of --arch." default:"200"`
 	Batch    int    `help:"Images in a step." default:"32"`
 	Steps    int    `help:"Steps to time, after one that is not." default:"5"`
+	Threads  int    `help:"Threads of one operator; 0: one per core." default:"0"`
 	Strategy string `help:"attention or both." default:"both" enum:"attention,both"`
 	Norm     string `help:"BatchNorm statistics: frozen or batch." default:"batch" enum:"frozen,batch"`
+	PyTorch  string `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, or \"auto\" for the first that has it."`
+	Layout   string `name:"pytorch-layout" help:"PyTorch's memory format." default:"contiguous" enum:"contiguous,channels_last"`
+	Gorgonia bool   `help:"Compare with the Gorgonia engine."`
+	Memory   bool   `help:"Measure the peak memory of training, in a process of its own."`
 	Profile  bool   `help:"Tell what the operators of a step cost."`
+	Trace    string `placeholder:"PREFIX" help:"Keep the runtime's own profile as PREFIX_<time>.json." type:"path"`
 	JSON     bool   `help:"Print one JSON document." name:"json"`
+
+	// Resident makes this the process whose memory is measured.
+	Resident bool `hidden:""`
 }
 
 // trainBench is what bench train measured. Rates are in 10⁹ floating-point operations a second, where a
-// multiply-add counts as two.
+// multiply-add counts as two. Ratios of what was not measured are absent.
 type trainBench struct {
-	Arch         string            `json:"arch"`
-	Batch        int               `json:"batch"`
-	StepMS       float64           `json:"step_ms"`    // median
-	StepGFLOP    float64           `json:"step_gflop"` // forward, and both gradients of every convolution and matrix product
-	TrainRate    float64           `json:"train_gflops"`
-	GEMMRate     float64           `json:"gemm_gflops"`
-	Ratio        float64           `json:"train_over_gemm_ratio"`
-	ImagesSecond float64           `json:"images_per_second"`
-	Operators    []operatorProfile `json:"operators,omitempty"`
-}
+	Subject      string  `json:"train_subject"` // architecture or file
+	Batch        int     `json:"batch"`
+	StepMS       float64 `json:"step_ms"`    // median
+	StepGFLOP    float64 `json:"step_gflop"` // forward, and both gradients of every convolution and matrix product
+	TrainRate    float64 `json:"train_gflops"`
+	GEMMRate     float64 `json:"gemm_gflops"`
+	Ratio        float64 `json:"train_over_gemm_ratio"`
+	ImagesSecond float64 `json:"images_per_second"`
 
-// gemmSide is the side of the square matrices that the runtime's best rate is measured with.
-const gemmSide = 2048
+	PyTorch        string  `json:"pytorch,omitempty"` // version and threads, or why there is no ratio
+	PyTorchMS      float64 `json:"pytorch_step_ms,omitempty"`
+	OverPyTorch    float64 `json:"train_over_pytorch_ratio,omitempty"` // PyTorch's time ÷ ours
+	GorgoniaMS     float64 `json:"gorgonia_step_ms,omitempty"`
+	OverGorgonia   float64 `json:"ort_over_gorgonia_ratio,omitempty"` // Gorgonia's time ÷ ours
+	*residentBench         // peak memory
+
+	Operators []operatorProfile `json:"operators,omitempty"`
+}
 
 // Run implements the command.
 func (c *benchTrainCommand) Run(ctx context.Context, streams *stdio) error {
+	if c.Resident {
+		return c.runResident(ctx, streams.Out)
+	}
 	result, err := c.measure(ctx)
 	if err != nil {
 		return err
@@ -54,17 +70,35 @@ func (c *benchTrainCommand) Run(ctx context.Context, streams *stdio) error {
 	if c.JSON {
 		return json.NewEncoder(streams.Out).Encode(result)
 	}
-	fmt.Fprintf(streams.Out, "training step   %.0f ms for %d images (%.1f images/s), %.0f GFLOP: %.0f GFLOP/s\n",
-		result.StepMS, result.Batch, result.ImagesSecond, result.StepGFLOP, result.TrainRate)
-	fmt.Fprintf(streams.Out, "large product   %.0f GFLOP/s\n", result.GEMMRate)
-	fmt.Fprintf(streams.Out, "train_over_gemm_ratio   %.2f   (aim: 0.5 or more)\n", result.Ratio)
-	for _, o := range result.Operators {
-		fmt.Fprintf(streams.Out, "  %-24s %8.1f ms %6.0f calls\n", o.Operator, o.MS, o.Calls)
-	}
+	result.print(streams.Out)
 	return nil
 }
 
-// measure alternates steps and products, so that both see the same machine.
+func (b *trainBench) print(w io.Writer) {
+	fmt.Fprintf(w, "training step   %.0f ms for %d images (%.1f images/s), %.0f GFLOP: %.0f GFLOP/s\n",
+		b.StepMS, b.Batch, b.ImagesSecond, b.StepGFLOP, b.TrainRate)
+	fmt.Fprintf(w, "large product   %.0f GFLOP/s\n", b.GEMMRate)
+	fmt.Fprintf(w, "train_over_gemm_ratio   %.2f   (aim: 0.5 or more)\n", b.Ratio)
+	switch {
+	case b.PyTorchMS > 0:
+		fmt.Fprintf(w, "PyTorch step    %.0f ms (%s)\n", b.PyTorchMS, b.PyTorch)
+		fmt.Fprintf(w, "train_over_pytorch_ratio   %.2f   (aim: 1.2 or more)\n", b.OverPyTorch)
+	case b.PyTorch != "":
+		fmt.Fprintf(w, "no comparison with PyTorch: %s\n", b.PyTorch)
+	}
+	if b.GorgoniaMS > 0 {
+		fmt.Fprintf(w, "Gorgonia step   %.0f ms\n", b.GorgoniaMS)
+		fmt.Fprintf(w, "ort_over_gorgonia_ratio   %.1f   (aim: 8 or more)\n", b.OverGorgonia)
+	}
+	if b.residentBench != nil {
+		b.residentBench.print(w)
+	}
+	for _, o := range b.Operators {
+		fmt.Fprintf(w, "  %-24s %8.1f ms %6.0f calls\n", o.Operator, o.MS, o.Calls)
+	}
+}
+
+// measure alternates steps, products and the steps of those compared with, so that all see the same machine.
 func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err error) {
 	if c.Batch < 1 || c.Steps < 1 {
 		return result, fmt.Errorf("bench train: batches of %d, %d steps: want at least 1", c.Batch, c.Steps)
@@ -73,11 +107,8 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 	if err != nil {
 		return result, err
 	}
-	settings := trainer.Settings{
-		Strategy: trainer.Strategy(c.Strategy), BatchNorm: trainer.BatchNorm(c.Norm), MapLoss: trainer.MapLossL2, Gamma: 1,
-	}
-	var options trainer.ORTOptions
-	if c.Profile {
+	options := trainer.ORTOptions{Threads: c.Threads, ProfilePrefix: c.Trace}
+	if c.Profile && c.Trace == "" {
 		folder, err := os.MkdirTemp("", "studio-bench-")
 		if err != nil {
 			return result, err
@@ -85,193 +116,104 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 		defer os.RemoveAll(folder)
 		options.ProfilePrefix = filepath.Join(folder, "step")
 	}
-	engine, err := trainer.NewORTEngine(abn, settings, options)
+	batch := randomBatch(abn, c.Batch)
+	ours, err := c.openEngine(abn, trainer.EngineORT, options, batch)
 	if err != nil {
 		return result, err
 	}
-	closed := false
+	runners := []stepRunner{ours}
 	defer func() {
-		if !closed {
-			err = errors.Join(err, engine.Close())
+		for _, r := range runners {
+			err = errors.Join(err, r.close())
 		}
 	}()
-	product, err := openProduct()
+	product, err := openProduct(c.Threads)
 	if err != nil {
 		return result, err
 	}
-	defer product.close()
-
-	batch := randomBatch(abn, c.Batch)
-	update := trainer.Update{LearningRate: 1e-4, Momentum: 0.9, WeightDecay: 1e-4}
-	var steps, products []float64
-	for i := range c.Steps + 1 {
-		start := time.Now()
-		if _, err := engine.Step(ctx, batch, update); err != nil {
+	runners = append(runners, product)
+	var torch *pytorchSteps
+	if c.PyTorch != "" {
+		if torch, err = c.openPyTorch(ctx, abn, ours); err == nil {
+			runners, result.PyTorch = append(runners, torch), torch.version
+		} else if !errors.Is(err, errNoPyTorch) {
+			return result, err
+		} else {
+			result.PyTorch = err.Error()
+		}
+	}
+	var gorgonia *engineSteps
+	if c.Gorgonia {
+		if gorgonia, err = c.openEngine(abn, trainer.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
 			return result, err
 		}
-		step := time.Since(start).Seconds()
-		start = time.Now()
-		for range productRuns {
-			if err := product.run(ctx); err != nil {
-				return result, err
-			}
-		}
-		if i > 0 { // the first step allocates
-			steps, products = append(steps, step), append(products, time.Since(start).Seconds()/productRuns)
-		}
+		runners = append(runners, gorgonia)
 	}
-	gflop, err := stepGFLOP(abn, settings.Strategy, c.Batch)
+	seconds, err := alternate(ctx, runners, c.Steps)
 	if err != nil {
 		return result, err
 	}
-	step := median(steps)
-	result = trainBench{
-		Arch: c.Arch, Batch: c.Batch, StepMS: 1e3 * step, StepGFLOP: gflop, TrainRate: gflop / step,
-		GEMMRate: 2 * gemmSide * gemmSide * gemmSide / 1e9 / median(products), ImagesSecond: float64(c.Batch) / step,
+	gflop, err := stepGFLOP(abn, trainer.Strategy(c.Strategy), c.Batch)
+	if err != nil {
+		return result, err
 	}
+	step := median(seconds[ours])
+	result.Subject, result.Batch, result.StepMS, result.StepGFLOP = c.subject(), c.Batch, 1e3*step, gflop
+	result.TrainRate, result.ImagesSecond = gflop/step, float64(c.Batch)/step
+	result.GEMMRate = 2 * gemmSide * gemmSide * gemmSide / 1e9 / median(seconds[product])
 	result.Ratio = result.TrainRate / result.GEMMRate
+	if torch != nil {
+		result.PyTorchMS, result.OverPyTorch = 1e3*median(seconds[torch]), median(seconds[torch])/step
+	}
+	if gorgonia != nil {
+		result.GorgoniaMS, result.OverGorgonia = 1e3*median(seconds[gorgonia]), median(seconds[gorgonia])/step
+	}
 	if c.Profile {
-		closed = true
-		if err := engine.Close(); err != nil {
+		if err := ours.close(); err != nil {
 			return result, err
 		}
-		result.Operators, err = readProfile(options.ProfilePrefix, c.Steps+1)
+		if result.Operators, err = readProfile(options.ProfilePrefix, c.Steps+1); err != nil {
+			return result, err
+		}
+	}
+	if c.Memory {
+		result.residentBench, err = c.measureResident(ctx, abn)
 	}
 	return result, err
 }
 
-// network is the architecture at random weights, taken apart.
-func (c *benchTrainCommand) network() (*onnx.ABN, error) {
-	a, err := trainer.ArchitectureNamed(c.Arch)
-	if err != nil {
-		return nil, err
+// subject names what is trained.
+func (c *benchTrainCommand) subject() string {
+	if c.Model != "" {
+		return filepath.Base(c.Model)
 	}
-	model, err := a.Build(c.Classes, 1)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := onnx.FindParts(model, onnx.PartNames{})
-	if err != nil {
-		return nil, err
-	}
-	return onnx.Split(model, parts)
+	return c.Arch
 }
 
-// productRuns is how many products follow each step.
-const productRuns = 4
-
-// largeProduct is one MatMul of two square matrices on ONNX Runtime.
-type largeProduct struct {
-	session *ort.Session
-	inputs  []*ort.Tensor
-	outputs []*ort.Tensor
+// stepRunner takes one step at a time.
+type stepRunner interface {
+	// step returns how many seconds one step took.
+	step(ctx context.Context) (float64, error)
+	close() error
 }
 
-func openProduct() (*largeProduct, error) {
-	matrix := onnx.ShapeOf(gemmSide, gemmSide)
-	model := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
-		Name:    "product",
-		Nodes:   []*onnx.Node{onnx.NewNode("MatMul", "product", []string{"a", "b"}, []string{"c"})},
-		Inputs:  []*onnx.ValueInfo{onnx.NewValue("a", onnx.Float, matrix), onnx.NewValue("b", onnx.Float, matrix)},
-		Outputs: []*onnx.ValueInfo{onnx.NewValue("c", onnx.Float, matrix)},
-	}}
-	data, err := model.Marshal()
-	if err != nil {
-		return nil, err
-	}
-	p := &largeProduct{}
-	if p.session, err = ort.Open(data, []string{"a", "b"}, []string{"c"}, ort.Options{Name: "large product"}); err != nil {
-		return nil, err
-	}
-	for i := range 3 {
-		data := make([]float32, gemmSide*gemmSide)
-		for j := range data {
-			data[j] = rand.Float32()
-		}
-		t, err := ort.Float32s(data, gemmSide, gemmSide)
-		if err != nil {
-			return nil, errors.Join(err, p.close())
-		}
-		if i < 2 {
-			p.inputs = append(p.inputs, t)
-		} else {
-			p.outputs = append(p.outputs, t)
-		}
-	}
-	return p, nil
-}
+// settle is how long the next runner waits for the last one's idle threads to stop spinning and sleep.
+const settle = 60 * time.Millisecond
 
-func (p *largeProduct) run(ctx context.Context) error { return p.session.Run(ctx, p.inputs, p.outputs) }
-
-func (p *largeProduct) close() error {
-	for _, t := range slices.Concat(p.inputs, p.outputs) {
-		_ = t.Close()
-	}
-	return p.session.Close()
-}
-
-// randomBatch is a batch of features as a Relu leaves them, half of it with edited maps.
-func randomBatch(abn *onnx.ABN, size int) trainer.Batch {
-	rng := rand.New(rand.NewPCG(2, 0))
-	b := trainer.Batch{Size: size}
-	for range size * abn.Channels * abn.Height * abn.Width {
-		b.Inputs = append(b.Inputs, max(0, float32(rng.NormFloat64())))
-	}
-	for i := range size {
-		b.Labels = append(b.Labels, rng.Int64N(int64(abn.Classes)))
-		b.HasEdit = append(b.HasEdit, float32(i%2))
-		for range abn.Height * abn.Width {
-			b.Edited = append(b.Edited, rng.Float32())
+// alternate lets every runner take a step in turn, steps times after one turn that is not timed: the first step allocates.
+func alternate(ctx context.Context, runners []stepRunner, steps int) (map[stepRunner][]float64, error) {
+	seconds := map[stepRunner][]float64{}
+	for i := range steps + 1 {
+		for _, r := range runners {
+			time.Sleep(settle)
+			took, err := r.step(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if i > 0 {
+				seconds[r] = append(seconds[r], took)
+			}
 		}
 	}
-	return b
-}
-
-// stepGFLOP counts a step's convolutions and matrix products: each forward, and once more for the
-// gradient of its weight and of its input, where the strategy asks for them. Features have no gradient.
-func stepGFLOP(abn *onnx.ABN, strategy trainer.Strategy, batch int) (float64, error) {
-	inferred, err := onnx.Infer(abn.Branches, map[string]onnx.Shape{
-		onnx.PortFeatures: onnx.ShapeOf(int64(batch), int64(abn.Channels), int64(abn.Height), int64(abn.Width)),
-	})
-	if err != nil {
-		return 0, err
-	}
-	total := 0.0
-	trained := map[string]bool{} // values that depend on a trained weight
-	for _, n := range abn.Branches.Graph.Nodes {
-		weights := slices.ContainsFunc(n.Inputs, func(i string) bool {
-			return slices.Contains(abn.AttentionInitializers, i) ||
-				strategy != trainer.StrategyAttention && slices.Contains(abn.PerceptionInitializers, i)
-		})
-		through := slices.ContainsFunc(n.Inputs, func(i string) bool { return trained[i] })
-		for _, o := range n.Outputs {
-			trained[o] = through || weights
-		}
-		if !n.IsOp("Conv", "Gemm") {
-			continue
-		}
-		out, _ := inferred.Shape(n.Outputs[0]).Sizes()
-		dims, _ := inferred.Shape(n.Inputs[1]).Sizes()
-		flop := 2.0
-		for _, d := range out {
-			flop *= float64(d)
-		}
-		for _, d := range dims[1:] {
-			flop *= float64(d)
-		}
-		times := 1.0
-		if weights {
-			times++
-		}
-		if through {
-			times++
-		}
-		total += times * flop
-	}
-	return total / 1e9, nil
-}
-
-func median(list []float64) float64 {
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[len(sorted)/2]
+	return seconds, nil
 }

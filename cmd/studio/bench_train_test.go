@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -39,22 +42,88 @@ func TestStepGFLOP(t *testing.T) {
 	}
 }
 
-func TestBenchTrain(t *testing.T) {
-	t.Parallel()
+// trainRatios is what bench train prints as JSON.
+type trainRatios struct {
+	Ratio       float64           `json:"train_over_gemm_ratio"`
+	Step        float64           `json:"step_ms"`
+	PyTorch     string            `json:"pytorch"`
+	OverPyTorch *float64          `json:"train_over_pytorch_ratio"`
+	Memory      *float64          `json:"train_memory_ratio"`
+	Operators   []operatorProfile `json:"operators"`
+}
+
+func benchTrain(t *testing.T, c benchTrainCommand) trainRatios {
+	t.Helper()
+	c.Classes, c.Batch, c.Strategy, c.Norm, c.JSON = 10, 4, "both", "batch", true
 	var out bytes.Buffer
-	c := benchTrainCommand{Arch: "tiny", Classes: 10, Batch: 4, Steps: 2, Strategy: "both", Norm: "batch", Profile: true, JSON: true}
 	if err := c.Run(context.Background(), &stdio{Out: &out, Err: &out}); err != nil {
 		t.Fatal(err)
 	}
-	var got struct {
-		Ratio     float64           `json:"train_over_gemm_ratio"`
-		Step      float64           `json:"step_ms"`
-		Operators []operatorProfile `json:"operators"`
-	}
+	var got trainRatios
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatalf("%v in %s", err, out.Bytes())
 	}
-	if !(got.Ratio > 0 && got.Step > 0) || len(got.Operators) < 10 {
+	if !(got.Ratio > 0 && got.Step > 0) {
 		t.Errorf("got %s", out.Bytes())
+	}
+	return got
+}
+
+func TestBenchTrain(t *testing.T) {
+	t.Parallel()
+	got := benchTrain(t, benchTrainCommand{Arch: "tiny", Steps: 2, Profile: true, PyTorch: "/nowhere/python3"})
+	if len(got.Operators) < 10 {
+		t.Errorf("operators %v", got.Operators)
+	}
+	if got.OverPyTorch != nil || !strings.Contains(got.PyTorch, "no Python with PyTorch") {
+		t.Errorf("without PyTorch: ratio %v, text %q", got.OverPyTorch, got.PyTorch)
+	}
+	if got.Memory != nil {
+		t.Errorf("memory %v, which nobody asked for", *got.Memory)
+	}
+}
+
+// TestBenchTrainPyTorch compares with PyTorch, which refuses if the first step's losses are not the same.
+func TestBenchTrainPyTorch(t *testing.T) {
+	t.Parallel()
+	if _, err := findPyTorch(t.Context(), "auto"); err != nil {
+		t.Skip(err)
+	}
+	for _, name := range []string{"abn-resnet-tiny.onnx", "abn-mobilenet-tiny.onnx"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := benchTrain(t, benchTrainCommand{Model: filepath.Join(fixture.Reference(t), name), Steps: 1, PyTorch: "auto", Layout: "contiguous"})
+			if got.OverPyTorch == nil || !(*got.OverPyTorch > 0) {
+				t.Errorf("no ratio: %q", got.PyTorch)
+			}
+		})
+	}
+}
+
+// TestBenchTrainMemory measures a process of its own.
+func TestBenchTrainMemory(t *testing.T) {
+	t.Setenv(asProgram, "1")
+	got := benchTrain(t, benchTrainCommand{Arch: "tiny", Steps: 1, Memory: true})
+	if got.Memory == nil || !(*got.Memory > 0) {
+		t.Errorf("memory ratio %v", got.Memory)
+	}
+}
+
+func TestActivationBytes(t *testing.T) {
+	t.Parallel()
+	c := benchTrainCommand{Arch: "tiny", Classes: 10}
+	abn, err := c.network()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Features of 64 channels; a block from 64 to 128 makes nine values (two convolutions, a third beside them, their
+	// norms, two Relus, a sum), on 14×14 and on 7×7. The head: a norm; 10 classes four times (convolution, norm, Relu,
+	// convolution); their means; 1 channel three times. The mechanism: a product (M·g). Means of 128, 10 logits.
+	const cells = 14 * 14
+	attention := cells*(9*128+128+4*10+3) + 10
+	perception := cells*64 + cells/4*9*128 + 128 + 10
+	got, err := activationBytes(abn, 4)
+	if want := int64(4 * 4 * (cells*64 + attention + perception)); err != nil || got != want {
+		t.Errorf("%d, %v, want %d", got, err, want)
 	}
 }
