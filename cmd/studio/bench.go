@@ -21,10 +21,11 @@ import (
 // benchCommand times the studio's work against what the runtime does bare, each as a ratio of things
 // measured in turn within one run, so that figures of different machines can be compared.
 type benchCommand struct {
-	All   benchAllCommand   `cmd:"" default:"withargs" help:"All of the others, one after the other (this is what \"bench\" alone does)."`
-	Scan  benchScanCommand  `cmd:"" help:"A scan of files against runs of the same pictures from memory."`
-	Score benchScoreCommand `cmd:"" help:"Live scores against bare runs of the perception branch."`
-	Train benchTrainCommand `cmd:"" help:"Training steps against a large matrix product."`
+	All      benchAllCommand      `cmd:"" default:"withargs" help:"All of the others, one after the other (this is what \"bench\" alone does)."`
+	Scan     benchScanCommand     `cmd:"" help:"A scan of files against runs of the same pictures from memory."`
+	Score    benchScoreCommand    `cmd:"" help:"Live scores against bare runs of the perception branch."`
+	Features benchFeaturesCommand `cmd:"" help:"An epoch over cached features against reading their files."`
+	Train    benchTrainCommand    `cmd:"" help:"Training steps against a large matrix product."`
 }
 
 // benchAllCommand runs every benchmark; its JSON document has the keys of all of them.
@@ -45,7 +46,8 @@ func (c *benchAllCommand) Run(ctx context.Context, streams *stdio) error {
 	score := benchScoreCommand{benchSubject: c.benchSubject, Runs: defaultScoreRuns, JSON: c.JSON}
 	train := benchTrainCommand{Arch: "resnet18", Classes: 200, Batch: 32, Steps: 5, Strategy: "both", Norm: "batch", JSON: c.JSON}
 	all := map[string]json.RawMessage{}
-	for _, b := range []benchmark{{"scan", scan.Run}, {"score", score.Run}, {"train", train.Run}} {
+	features := benchFeaturesCommand{Images: 512, Channels: 1024, Side: 14, Rounds: 5, JSON: c.JSON}
+	for _, b := range []benchmark{{"scan", scan.Run}, {"score", score.Run}, {"features", features.Run}, {"train", train.Run}} {
 		out := streams.Out
 		reader, writer := io.Pipe()
 		inner := *streams
