@@ -22,6 +22,7 @@
 //	mechanism.go    where the map multiplies the features, and the gain
 //	divide.go       which node and initializer belongs to which part
 //	batch.go        opening a fixed batch axis
+//	evaluation.go   a file exported in training mode, run in evaluation mode
 //	split.go        one ABN → graphs that run by themselves
 //	version.go      the same graph with other initializers; the extractor's hash
 //	manifest.go     how pixels become the input, and what the classes are called

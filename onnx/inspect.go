@@ -21,16 +21,18 @@ type ValueReport struct {
 
 // ABNReport says where a network comes apart, and of what its parts are made.
 type ABNReport struct {
-	Image         ValueReport  `json:"image"`
-	Features      ValueReport  `json:"features"`
-	Map           ValueReport  `json:"map"`
-	LogitsAtt     ValueReport  `json:"logits_att"`
-	LogitsPer     ValueReport  `json:"logits_per"`
-	Gain          Gain         `json:"gain"`
-	Classes       int          `json:"classes"`
-	BatchWasFixed int64        `json:"batch_was_fixed,omitempty"` // the size the file was exported for; it runs any all the same
-	ExtractorHash string       `json:"extractor_hash"`
-	Parts         []PartReport `json:"parts"`
+	Image         ValueReport `json:"image"`
+	Features      ValueReport `json:"features"`
+	Map           ValueReport `json:"map"`
+	LogitsAtt     ValueReport `json:"logits_att"`
+	LogitsPer     ValueReport `json:"logits_per"`
+	Gain          Gain        `json:"gain"`
+	Classes       int         `json:"classes"`
+	BatchWasFixed int64       `json:"batch_was_fixed,omitempty"` // the size the file was exported for; it runs any all the same
+	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode; they are run in evaluation mode.
+	TrainingModeNodes int          `json:"training_mode_nodes,omitempty"`
+	ExtractorHash     string       `json:"extractor_hash"`
+	Parts             []PartReport `json:"parts"`
 	// Untold lists nodes whose output shapes could not be told. They run; they may keep a part from being trained.
 	Untold []string `json:"untold_shapes,omitempty"`
 }
@@ -91,6 +93,7 @@ func (a *ABN) report() *ABNReport {
 		LogitsAtt: ValueReport{a.Names.LogitsAtt, logits},
 		LogitsPer: ValueReport{a.Names.LogitsPer, logits},
 		Gain:      a.Gain, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed, ExtractorHash: a.ExtractorHash(),
+		TrainingModeNodes: a.TrainingModeNodes,
 	}
 	for _, part := range []struct {
 		name  string

@@ -39,6 +39,9 @@ type Parts struct {
 	// BatchWasFixed is the batch size the file was exported for; 0 where it leaves the batch open.
 	BatchWasFixed int64
 
+	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode. The parts have them in evaluation mode.
+	TrainingModeNodes int
+
 	nodes [3][]int // positions in the graph's nodes, by part
 }
 
@@ -83,7 +86,7 @@ type finder struct {
 
 func newFinder(m *Model, names PartNames) (*finder, error) {
 	m = m.Clone()
-	parts := &Parts{}
+	parts := &Parts{TrainingModeNodes: evaluationMode(m.Graph)}
 	image, err := findImage(m, names)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,12 @@ func Read(data []byte) (*Model, error) {
 	})
 }
 
+// ReadWith is Read for a model whose data is kept elsewhere than in files: load is called for every tensor stored outside,
+// with the location that the model names and the offset there, and sets its Raw.
+func ReadWith(data []byte, load func(t *Tensor, location string, offset int64) error) (*Model, error) {
+	return read(data, func(t *Tensor, e externalData) error { return load(t, e.location, e.offset) })
+}
+
 // ReadFile reads an ONNX file and the data it keeps in other files of its own folder. Data outside that
 // folder is refused (ErrExternal), also behind a symbolic link.
 func ReadFile(path string) (*Model, error) {

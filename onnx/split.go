@@ -26,7 +26,7 @@ type ABN struct {
 	Whole      *Model // image → map, logits_att, logits_per
 }
 
-// Split takes a model apart where FindParts says. m is the model that parts were found in, or one with the
+// Split takes a model apart where FindParts says, in evaluation mode. m is the model that parts were found in, or one with the
 // same graph and other initializers, such as a later version of it.
 func Split(m *Model, parts *Parts) (*ABN, error) {
 	m = m.Clone()
@@ -37,6 +37,7 @@ func Split(m *Model, parts *Parts) (*ABN, error) {
 	if _, err := openBatch(m, image); err != nil {
 		return nil, err
 	}
+	evaluationMode(m.Graph)
 	for _, list := range parts.nodes {
 		if n := len(list); n > 0 && list[n-1] >= len(m.Graph.Nodes) {
 			return nil, fmt.Errorf("%w: parts were found in another graph", ErrGraph)

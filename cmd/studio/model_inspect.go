@@ -128,6 +128,9 @@ func (f *inspection) print(w io.Writer) {
 		if a.BatchWasFixed > 0 {
 			line("batch", "exported for %d, opened", a.BatchWasFixed)
 		}
+		if a.TrainingModeNodes > 0 {
+			line("mode", "exported in training mode; %d BatchNorms and Dropouts are run in evaluation mode", a.TrainingModeNodes)
+		}
 		line("extractor hash", "%s", a.ExtractorHash)
 		for _, p := range a.Parts {
 			ops := make([]string, 0, len(p.Ops))
