@@ -12,31 +12,33 @@ import (
 // then acts; each change is one transaction that also writes the audit trail.
 //
 // The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), queue.go
-// (who gets which task), drafting.go (saves and submissions), reviewing.go, fine_tuning.go and release.go.
+// (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go and release.go.
 type Service struct {
-	store    Store
-	scorer   Scorer
-	pictures Pictures
-	blobs    Blobs
-	now      func() time.Time
-	log      *slog.Logger
-	password passwordHasher
+	store          Store
+	scorer         Scorer
+	activationMaps ActivationMapper
+	pictures       Pictures
+	blobs          Blobs
+	now            func() time.Time
+	log            *slog.Logger
+	password       passwordHasher
 }
 
 // ServiceConfig is what a Service stands on. Store and Blobs are always needed; a command that
 // neither scores nor shows pictures may leave Scorer and Pictures out (their methods then return ErrUnavailable).
 type ServiceConfig struct {
-	Store    Store            // internal/postgres.Store
-	Scorer   Scorer           // inference.LiveScorer
-	Pictures Pictures         // inference.Pictures
-	Blobs    Blobs            // internal/blob.Store
-	Clock    func() time.Time // what leases expire by; default time.Now
-	Logger   *slog.Logger     // default slog.Default
+	Store          Store            // internal/postgres.Store
+	Scorer         Scorer           // inference.LiveScorer
+	ActivationMaps ActivationMapper // inference.LiveScorer
+	Pictures       Pictures         // inference.Pictures
+	Blobs          Blobs            // internal/blob.Store
+	Clock          func() time.Time // what leases expire by; default time.Now
+	Logger         *slog.Logger     // default slog.Default
 }
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, pictures: c.Pictures, blobs: c.Blobs, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, pictures: c.Pictures, blobs: c.Blobs, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = time.Now
 	}

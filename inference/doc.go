@@ -9,5 +9,6 @@
 //	network.go                                extractor, attention branch, perception branch
 //	scan.go, progress.go                      many pictures → predictions and maps, streamed
 //	features.go, score.go                     g(x) kept in memory; live scores from it (annotator.Scorer)
+//	activation_map.go                         CAM and Grad-CAM of either branch (annotator.ActivationMapper)
 //	pictures.go                               what people are shown (annotator.Pictures)
 package inference

@@ -32,13 +32,14 @@ type LiveScorerOptions struct {
 // LiveScorer answers what a network says of an image when a person's map replaces its own, while
 // they paint. Open networks are kept by model hash and features by extractor and image, so that a
 // score costs one run of the perception branch; only the first score of an image runs the extractor.
-// It implements annotator.Scorer and is safe for concurrent use.
+// It implements annotator.Scorer and annotator.ActivationMapper and is safe for concurrent use.
 type LiveScorer struct {
-	load     ModelLoader
-	blobs    annotator.Blobs
-	options  LiveScorerOptions
-	features *FeatureCache
-	flights  singleflight.Group // of models being opened and features being computed
+	load        ModelLoader
+	blobs       annotator.Blobs
+	options     LiveScorerOptions
+	features    *FeatureCache
+	flights     singleflight.Group // of models being opened and features being computed
+	activations *activationCache
 
 	mu       sync.Mutex
 	closed   bool
@@ -68,7 +69,8 @@ func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions)
 	}
 	return &LiveScorer{
 		load: load, blobs: blobs, options: o, features: NewFeatureCache(o.FeatureBytes),
-		order: list.New(), networks: map[string]*list.Element{},
+		activations: newActivationCache(),
+		order:       list.New(), networks: map[string]*list.Element{},
 	}
 }
 
@@ -129,7 +131,7 @@ func (s *LiveScorer) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	var errs []error
+	errs := []error{s.activations.close()}
 	for e := s.order.Front(); e != nil; e = e.Next() {
 		errs = append(errs, e.Value.(*openNetwork).network.Close())
 	}
@@ -144,9 +146,14 @@ func (s *LiveScorer) isClosed() bool {
 	return s.closed
 }
 
+// networkKey tells versions apart that need different sessions.
+func networkKey(version annotator.Version) string {
+	return version.ModelHash + " " + string(version.Manifest)
+}
+
 // network returns the open network of a version, opening it if need be.
 func (s *LiveScorer) network(ctx context.Context, version annotator.Version) (*Network, error) {
-	key := version.ModelHash + " " + string(version.Manifest)
+	key := networkKey(version)
 	if n, err := s.lookup(key); n != nil || err != nil {
 		return n, err
 	}

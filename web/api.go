@@ -46,6 +46,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.projects()
 	a.images()
 	a.tasks()
+	a.activationMaps()
 	a.reviews()
 	a.rounds()
 	a.versions()

@@ -69,7 +69,7 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	must(t, err)
 	scorer := inference.NewLiveScorer(blobs.Path, blobs, inference.LiveScorerOptions{FeatureBytes: 16 << 20})
 	t.Cleanup(func() { must(t, scorer.Close()) })
-	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, Blobs: blobs,
+	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Blobs: blobs,
 		Pictures: inference.NewPictures(blobs, t.TempDir(), 0), Logger: slog.New(slog.DiscardHandler)})
 	c := Config{Service: s.service, SessionStore: pgxstore.NewWithCleanupInterval(s.store.Pool(), 0), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {

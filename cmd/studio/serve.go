@@ -92,7 +92,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	r := &studio{scorer: inference.NewLiveScorer(s.Blobs.Path, s.Blobs, inference.LiveScorerOptions{})}
 	r.service = annotator.NewService(annotator.ServiceConfig{
-		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, Logger: c.log,
+		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Logger: c.log,
 		Pictures: inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), 0),
 	})
 	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, pgxstore.New(s.Store.Pool()), c.log, s.Store.Ping

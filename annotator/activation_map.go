@@ -1,0 +1,112 @@
+package annotator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// ActivationMethod is a way of saying where a network looks for a class, other than its attention map.
+type ActivationMethod string
+
+// The methods (package onnx/activation has the formulas).
+const (
+	ActivationCAM     ActivationMethod = "cam"      // class activation mapping, arXiv 1512.04150
+	ActivationGradCAM ActivationMethod = "grad-cam" // arXiv 1610.02391
+)
+
+// Branch is one of an ABN's two branches.
+type Branch string
+
+// The branches. Only the perception branch reads a map.
+const (
+	BranchAttention  Branch = "attention"
+	BranchPerception Branch = "perception"
+)
+
+// ActivationQuery asks for an activation map of an image.
+type ActivationQuery struct {
+	Method ActivationMethod
+	Branch Branch
+	Class  *int           // nil: the version's own answer
+	Value  string         // Grad-CAM only: the value to weight, by its name in the model's file; "": the last convolutional one
+	Map    *attention.Map // what the perception branch is given; nil: the model's own map
+}
+
+// ActivationMap is where a branch looks for a class. Its cells are those of the branch's last value, which may be
+// fewer than the attention map's.
+type ActivationMap struct {
+	Method       ActivationMethod `json:"method"`
+	Branch       Branch           `json:"branch"`
+	Class        int              `json:"class"`
+	ClassName    string           `json:"class_name"`
+	Value        string           `json:"value" doc:"The value of the network that was weighted, by its name in the model's file."`
+	Height       int              `json:"h"`
+	Width        int              `json:"w"`
+	Values       []float32        `json:"values" doc:"h·w values, row by row, as the method's formula gives them: CAM has either sign, Grad-CAM none below 0."`
+	Min          float32          `json:"min" doc:"The least of values."`
+	Max          float32          `json:"max" doc:"The largest of values; viewers divide by it."`
+	Milliseconds float64          `json:"milliseconds"` // time the model took
+}
+
+// ActivationMapper makes activation maps (inference.LiveScorer). q.Class and q.Map are given. A *ValidationError
+// where the model has no such map, with the reason.
+type ActivationMapper interface {
+	ActivationMap(ctx context.Context, version Version, image Image, q ActivationQuery) (ActivationMap, error)
+}
+
+// ActivationMap answers where the task's version looks by another method. Nothing is stored.
+func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q ActivationQuery) (ActivationMap, error) {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return ActivationMap{}, err
+	}
+	if err := q.check(); err != nil {
+		return ActivationMap{}, err
+	}
+	card, version, project, err := s.scored(ctx, taskID)
+	if err != nil {
+		return ActivationMap{}, err
+	}
+	if q.Class == nil {
+		q.Class = &card.Prediction.Class
+	}
+	if q.Map == nil {
+		q.Map = &card.Prediction.Map
+	}
+	if err := q.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
+		return ActivationMap{}, err
+	}
+	if s.activationMaps == nil {
+		return ActivationMap{}, fmt.Errorf("mapping image %d: %w: this process runs no model", card.Image.ID, ErrUnavailable)
+	}
+	start := time.Now()
+	m, err := s.activationMaps.ActivationMap(ctx, version, card.Image, q)
+	if err != nil {
+		return ActivationMap{}, err
+	}
+	m.Milliseconds = float64(time.Since(start)) / float64(time.Millisecond)
+	for _, c := range project.Classes {
+		if c.Index == m.Class {
+			m.ClassName = c.Name
+		}
+	}
+	return m, nil
+}
+
+func (q ActivationQuery) check() error {
+	switch {
+	case q.Method != ActivationCAM && q.Method != ActivationGradCAM:
+		return &ValidationError{Field: "method", Message: "is cam or grad-cam"}
+	case q.Branch != BranchAttention && q.Branch != BranchPerception:
+		return &ValidationError{Field: "branch", Message: "is attention or perception"}
+	case q.Class != nil && *q.Class < 0:
+		return &ValidationError{Field: "class", Message: "is a class's index, from 0"}
+	case q.Value != "" && q.Method != ActivationGradCAM:
+		return &ValidationError{Field: "value", Message: "can be chosen for grad-cam; cam weights what the branch's global average pool reads"}
+	case q.Map != nil && q.Branch != BranchPerception:
+		return &ValidationError{Field: "map", Message: "is read by the perception branch; the attention branch makes one"}
+	}
+	return nil
+}

@@ -1,0 +1,253 @@
+package inference
+
+import (
+	"container/list"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/activation"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// activationGraphs is how many graphs of activation maps stay open: the four that people compare, of two
+// versions. Each holds the weights of one branch.
+const activationGraphs = 8
+
+var _ annotator.ActivationMapper = (*LiveScorer)(nil)
+
+// ActivationMap says where a branch of the version looks for q.Class in an image, by CAM or Grad-CAM. The image's
+// features come from the cache of live scores; the graph of a method, branch and value is made and opened when
+// it is first asked for. A *annotator.ValidationError where the model has no such map.
+func (s *LiveScorer) ActivationMap(ctx context.Context, version annotator.Version, image annotator.Image, q annotator.ActivationQuery) (annotator.ActivationMap, error) {
+	m, err := s.activationMap(ctx, version, image, q)
+	if errors.Is(err, ort.ErrClosed) && !s.isClosed() { // evicted between being found and being run
+		m, err = s.activationMap(ctx, version, image, q)
+	}
+	if err != nil {
+		return annotator.ActivationMap{}, fmt.Errorf("mapping image %s with model %.12s: %w", image.Name, version.ModelHash, err)
+	}
+	return m, nil
+}
+
+func (s *LiveScorer) activationMap(ctx context.Context, version annotator.Version, image annotator.Image, q annotator.ActivationQuery) (annotator.ActivationMap, error) {
+	var none annotator.ActivationMap
+	network, err := s.network(ctx, version)
+	if err != nil {
+		return none, err
+	}
+	if q.Class == nil || *q.Class < 0 || *q.Class >= network.sizes.Classes {
+		return none, &annotator.ValidationError{Field: "class", Message: fmt.Sprintf("is from 0 to %d", network.sizes.Classes-1)}
+	}
+	var grid []float32
+	if q.Branch == annotator.BranchPerception {
+		if q.Map == nil {
+			return none, &annotator.ValidationError{Field: "map", Message: "the perception branch needs one"}
+		}
+		if err := q.Map.ValidateOn(network.sizes.GridHeight, network.sizes.GridWidth); err != nil {
+			return none, err
+		}
+		grid = q.Map.Values
+	}
+	mapper, err := s.activations.open(ctx, s, version, q)
+	if err != nil {
+		return none, err
+	}
+	features, err := s.featuresOf(ctx, network, version, image)
+	if err != nil {
+		return none, err
+	}
+	values, err := mapper.run(ctx, network, features, grid, *q.Class)
+	if err != nil {
+		return none, err
+	}
+	m := annotator.ActivationMap{Method: q.Method, Branch: q.Branch, Class: *q.Class, Value: mapper.graph.Value,
+		Height: mapper.graph.Height, Width: mapper.graph.Width, Values: values, Min: slices.Min(values), Max: slices.Max(values)}
+	if math.IsNaN(float64(m.Min)) || math.IsInf(float64(m.Min), 0) || math.IsInf(float64(m.Max), 0) {
+		return none, &annotator.ValidationError{Field: "method", Message: "the model's values for this image are not finite numbers"}
+	}
+	return m, nil
+}
+
+// activationMapper is the graph of one method, branch and value, ready to run; or why there is none.
+type activationMapper struct {
+	key     string
+	graph   *activation.Graph // without its model once the session has its own copy
+	session *ort.Session
+	refused error
+}
+
+// run maps one image: features [1,C,h,w], and for the perception branch grid [1,1,h,w].
+func (a *activationMapper) run(ctx context.Context, n *Network, features, grid []float32, class int) ([]float32, error) {
+	arrays := []array{n.featureArray(1, features)}
+	if grid != nil {
+		arrays = append(arrays, n.mapArray(1, grid))
+	}
+	inputs, err := tensors(arrays)
+	defer func() { closeAll(inputs) }()
+	if err != nil {
+		return nil, err
+	}
+	classes, err := ort.Int64s([]int64{int64(class)}, 1)
+	if err != nil {
+		return nil, err
+	}
+	inputs = append(inputs, classes)
+	values := make([]float32, a.graph.Height*a.graph.Width)
+	outputs, err := tensors([]array{{values, dims(1, 1, a.graph.Height, a.graph.Width)}})
+	defer closeAll(outputs)
+	if err != nil {
+		return nil, err
+	}
+	return values, a.session.Run(ctx, inputs, outputs)
+}
+
+// activationCache keeps the mappers used last. It is safe for concurrent use.
+type activationCache struct {
+	flights singleflight.Group
+
+	mu      sync.Mutex
+	closed  bool
+	order   *list.List // of *activationMapper, most recently used in front
+	entries map[string]*list.Element
+}
+
+func newActivationCache() *activationCache {
+	return &activationCache{order: list.New(), entries: map[string]*list.Element{}}
+}
+
+// open returns the mapper for a query, making it if need be. A refusal is remembered like a session, since finding
+// it out reads the model's file.
+func (c *activationCache) open(ctx context.Context, s *LiveScorer, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
+	key := fmt.Sprintf("%s %s %q %s", q.Method, q.Branch, q.Value, networkKey(version))
+	found, err := c.lookup(key)
+	if found == nil && err == nil {
+		detached := context.WithoutCancel(ctx)
+		found, err = await[*activationMapper](ctx, c.flights.DoChan(key, func() (any, error) {
+			if a, err := c.lookup(key); a != nil || err != nil {
+				return a, err
+			}
+			a, err := s.makeMapper(detached, version, q)
+			if err != nil {
+				return nil, err
+			}
+			a.key = key
+			return a, c.keep(a)
+		}))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, found.refused
+}
+
+func (c *activationCache) lookup(key string) (*activationMapper, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ort.ErrClosed
+	}
+	e, ok := c.entries[key]
+	if !ok {
+		return nil, nil
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*activationMapper), nil
+}
+
+// keep adds a mapper and closes the ones that no longer fit, once their runs are over.
+func (c *activationCache) keep(a *activationMapper) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return errors.Join(ort.ErrClosed, a.session.Close())
+	}
+	c.entries[a.key] = c.order.PushFront(a)
+	var evicted []*activationMapper
+	for c.order.Len() > activationGraphs {
+		old := c.order.Remove(c.order.Back()).(*activationMapper)
+		delete(c.entries, old.key)
+		evicted = append(evicted, old)
+	}
+	c.mu.Unlock()
+	var errs []error
+	for _, old := range evicted {
+		errs = append(errs, old.session.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (c *activationCache) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	var errs []error
+	for e := c.order.Front(); e != nil; e = e.Next() {
+		errs = append(errs, e.Value.(*activationMapper).session.Close())
+	}
+	c.order.Init()
+	clear(c.entries)
+	return errors.Join(errs...)
+}
+
+// makeMapper reads the model's file and opens the graph of a query. What the model cannot give is a mapper that
+// holds the refusal.
+func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
+	path, err := s.load(ctx, version.ModelHash)
+	if err != nil {
+		return nil, fmt.Errorf("fetching the model: %w", err)
+	}
+	model, err := onnx.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var manifest onnx.Manifest
+	if err := json.Unmarshal(version.Manifest, &manifest); err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	parts, err := onnx.FindParts(model, manifest.PartNames())
+	if err != nil {
+		return nil, err
+	}
+	abn, err := onnx.Split(model, parts)
+	if err != nil {
+		return nil, err
+	}
+	graph, err := activationGraph(abn, q)
+	switch {
+	case errors.Is(err, activation.ErrNoCAM), errors.Is(err, gradient.ErrUnsupported):
+		return &activationMapper{refused: &annotator.ValidationError{Field: "method", Message: err.Error()}}, nil
+	case errors.Is(err, activation.ErrValue):
+		return &activationMapper{refused: &annotator.ValidationError{Field: "value", Message: err.Error()}}, nil
+	case err != nil:
+		return nil, err
+	}
+	data, err := graph.Model.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	o := s.options.Session
+	o.Name, o.NoSpinning = "the "+graph.Model.Graph.Name, true
+	session, err := ort.Open(data, graph.Inputs, []string{graph.Output}, o)
+	if err != nil {
+		return nil, err
+	}
+	graph.Model = nil
+	return &activationMapper{graph: graph, session: session}, nil
+}
+
+func activationGraph(abn *onnx.ABN, q annotator.ActivationQuery) (*activation.Graph, error) {
+	if q.Method == annotator.ActivationCAM {
+		return activation.CAM(abn, activation.Branch(q.Branch))
+	}
+	return activation.GradCAM(abn, activation.Branch(q.Branch), q.Value)
+}

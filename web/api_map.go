@@ -1,0 +1,38 @@
+package web
+
+import (
+	"context"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// activationMaps registers what other methods say about where a model looks.
+func (a *api) activationMaps() {
+	type mapRequest struct {
+		ByTask
+		Body struct {
+			MapBody
+			Method annotator.ActivationMethod `json:"method" enum:"cam,grad-cam" doc:"cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391)."`
+			Branch annotator.Branch           `json:"branch" enum:"attention,perception"`
+			Class  *int                       `json:"class,omitempty" minimum:"0" doc:"A class's index; the model's answer without it."`
+			Value  string                     `json:"value,omitempty" maxLength:"500" doc:"Of grad-cam: the value of the network to weight, by its name in the model's file; the branch's last convolutional value without it."`
+		}
+	}
+	o := post("activationMap", "/tasks/{task}/activation-map", "Where a branch looks for a class, by CAM or Grad-CAM; nothing is stored")
+	o.Description = "The perception branch is given map, or values, in place of the model's own map. " +
+		"The answer's grid is the branch's last value's, which may be coarser than the attention map's. " +
+		"422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head."
+	o.MaxBodyBytes = 8 << 20
+	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *mapRequest) (*answer[annotator.ActivationMap], error) {
+		q := annotator.ActivationQuery{Method: in.Body.Method, Branch: in.Body.Branch, Class: in.Body.Class, Value: in.Body.Value}
+		if in.Body.Map != nil || in.Body.Values != nil {
+			m, err := in.Body.of(ctx, a.server.service, actor, in.Task)
+			if err != nil {
+				return nil, err
+			}
+			q.Map = &m
+		}
+		m, err := a.server.service.ActivationMap(ctx, actor, in.Task, q)
+		return &answer[annotator.ActivationMap]{m}, err
+	})
+}
