@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,10 +25,11 @@ import (
 )
 
 // aviarySweepCommand measures what edits are worth on the demo: fine-tunings over the number of edits
-// and over γ, for both strategies and several seeds. docs/aviary.md holds what it found.
+// and over γ, for both strategies and several seeds, and over anchors, optimisers and crops. docs/aviary.md holds
+// what it found.
 //
-// A fine-tuning with γ=0 is the control of all those that share its source, strategy, number of edits
-// and seed: the same images, labels, order and steps. With --cross γ is varied at the second number of edits only and
+// A fine-tuning with γ=0 is the control of all those that share all else: the same images, labels, order, anchor,
+// augmentation and steps. With --cross γ is varied at the second number of edits only and
 // the number of edits at the middle γ only; else every pair is run.
 type aviarySweepCommand struct {
 	Model      string        `required:"" type:"existingfile" help:"The ABN to start from."`
@@ -38,6 +40,9 @@ type aviarySweepCommand struct {
 	Edits      []int         `default:"20,60,200,600" help:"Numbers of edits."`
 	Gammas     []float64     `default:"0.1,0.3,1,3,10" help:"Scales of the map loss; 0 is always run."`
 	Cross      bool          `help:"Vary one at a time."`
+	Anchors    []float64     `help:"Scales of the anchor; without any, that of a round's defaults."`
+	Optimizers []string      `default:"sgd" enum:"sgd,nesterov,adamw" help:"Updates."`
+	Crops      []float64     `default:"0" help:"Least shares of the view that random crops keep; 0: no crops."`
 	Seeds      int           `default:"3" help:"Seeds 1 to so many: which images are edited, and the order of training."`
 	MapLoss    string        `default:"l2" enum:"l2,mse,l1" help:"Form of the map loss."`
 	EditRepeat int           `help:"How often an epoch shows an edited image; 0: as often as it takes that every batch has one."`
@@ -55,19 +60,25 @@ type sweepPoint struct {
 	Gamma    float64 `json:"gamma"`
 	Edits    int     `json:"edits"`
 	Seed     int64   `json:"seed"`
+	// The first sweeps had none of these.
+	Anchor    float64 `json:"anchor,omitempty"`
+	Optimizer string  `json:"optimizer,omitempty"` // "": sgd
+	Crop      float64 `json:"crop,omitempty"`
+	Flip      bool    `json:"flip,omitempty"`
 
-	Used     int     `json:"used"` // edits there were
-	Accuracy float64 `json:"accuracy"`
-	Home     float64 `json:"home"`
-	Away     float64 `json:"away"` // the worst group
-	AttTop1  float64 `json:"attention_branch"`
-	Inside   float64 `json:"inside"`
-	Seconds  float64 `json:"seconds"`
+	Used     int      `json:"used"` // edits there were
+	Accuracy float64  `json:"accuracy"`
+	Home     float64  `json:"home"`
+	Away     float64  `json:"away"` // the worst group
+	AttTop1  float64  `json:"attention_branch"`
+	Inside   float64  `json:"inside"`
+	Drift    *float64 `json:"drift,omitempty"` // trainer.MeasureMapDrift, over the images that parent and candidate get right; the first sweeps have none
+	Seconds  float64  `json:"seconds"`
 }
 
 // key is a point's settings.
 func (p sweepPoint) key() string {
-	return fmt.Sprintf("%s %s %s %g %d %d", p.Source, p.Strategy, p.MapLoss, p.Gamma, p.Edits, p.Seed)
+	return fmt.Sprintf("%s %s %s %g %d %d %g %s %g %v", p.Source, p.Strategy, p.MapLoss, p.Gamma, p.Edits, p.Seed, p.Anchor, p.Optimizer, p.Crop, p.Flip)
 }
 
 // points lists what is to be run, seed after seed, so that a sweep that is cut short is balanced.
@@ -85,9 +96,27 @@ func (c *aviarySweepCommand) points() []sweepPoint {
 						if c.Cross && g != 0 && n != edits && g != gamma {
 							continue
 						}
-						out = append(out, sweepPoint{Source: source, Strategy: strategy, MapLoss: c.MapLoss, Gamma: g, Edits: n, Seed: int64(seed + 1)})
+						out = append(out, c.variants(sweepPoint{Source: source, Strategy: strategy, MapLoss: c.MapLoss, Gamma: g, Edits: n, Seed: int64(seed + 1)})...)
 					}
 				}
+			}
+		}
+	}
+	return out
+}
+
+// variants are a point with every anchor, optimiser and crop.
+func (c *aviarySweepCommand) variants(p sweepPoint) []sweepPoint {
+	var out []sweepPoint
+	p.Flip = c.Flip
+	anchors := c.Anchors
+	if len(anchors) == 0 {
+		anchors = []float64{trainer.DefaultSettings().Anchor}
+	}
+	for _, p.Anchor = range anchors {
+		for _, p.Optimizer = range c.Optimizers {
+			for _, p.Crop = range c.Crops {
+				out = append(out, p)
 			}
 		}
 	}
@@ -266,6 +295,7 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 	s.fill(&settings)
 	settings.Strategy, settings.Gamma, settings.Seed = trainer.Strategy(p.Strategy), p.Gamma, p.Seed
 	settings.MapLoss, settings.EditRepeat = trainer.MapLoss(p.MapLoss), s.EditRepeat
+	settings.Anchor, settings.Optimizer, settings.Crop = p.Anchor, trainer.Optimizer(p.Optimizer), p.Crop
 	work, err := os.MkdirTemp(s.work, "arm-")
 	if err != nil {
 		return p, err
@@ -290,6 +320,11 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 	}
 	if e.Inside != nil {
 		p.Inside = e.Inside.Mean
+	}
+	for _, m := range outcome.Measures {
+		if m.Name == trainer.MeasureMapDrift {
+			p.Drift = &m.Candidate
+		}
 	}
 	return p, nil
 }
@@ -334,6 +369,7 @@ func readSweep(file string) ([]sweepPoint, error) {
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
 			return nil, fmt.Errorf("%s is no file of a sweep: %w", file, err)
 		}
+		p.Optimizer = cmp.Or(p.Optimizer, string(trainer.OptimizerSGD))
 		out = append(out, p)
 	}
 	return out, nil

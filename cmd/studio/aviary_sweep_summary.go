@@ -15,13 +15,21 @@ type sweepRow struct {
 	MapLoss  string  `json:"map_loss"`
 	Edits    int     `json:"edits"`
 	Gamma    float64 `json:"gamma"`
+	Anchor   float64 `json:"anchor"`
+	// Optimizer, Crop and Flip as in trainer.Settings.
+	Optimizer string  `json:"optimizer"`
+	Crop      float64 `json:"crop"`
+	Flip      bool    `json:"flip"`
+
 	Seeds    int     `json:"seeds"`
 	Used     float64 `json:"used"`
-
 	Accuracy float64 `json:"accuracy"`
 	Home     float64 `json:"home"`
 	Away     float64 `json:"away"`
+	AttTop1  float64 `json:"attention_branch"`
 	Inside   float64 `json:"inside"`
+	Drift    float64 `json:"drift"`  // mean over the seeds that measured it
+	Drifts   int     `json:"drifts"` // how many did
 
 	// Differences to the γ=0 run of the same seed: mean over seeds and standard error of that mean.
 	Gain          float64 `json:"gain"`
@@ -38,7 +46,10 @@ func summarizeSweep(points []sweepPoint) []sweepRow {
 	}
 	groups := map[sweepRow][]sweepPoint{}
 	for _, p := range byKey {
-		row := sweepRow{Source: p.Source, Strategy: p.Strategy, MapLoss: p.MapLoss, Edits: p.Edits, Gamma: p.Gamma}
+		row := sweepRow{
+			Source: p.Source, Strategy: p.Strategy, MapLoss: p.MapLoss, Edits: p.Edits, Gamma: p.Gamma,
+			Anchor: p.Anchor, Optimizer: p.Optimizer, Crop: p.Crop, Flip: p.Flip,
+		}
 		groups[row] = append(groups[row], p)
 	}
 	var out []sweepRow
@@ -56,24 +67,38 @@ func summarizeSweep(points []sweepPoint) []sweepRow {
 			row.Accuracy += p.Accuracy
 			row.Home += p.Home
 			row.Away += p.Away
+			row.AttTop1 += p.AttTop1
 			row.Inside += p.Inside
+			if p.Drift != nil {
+				row.Drift += *p.Drift
+				row.Drifts++
+			}
 		}
 		if row.Seeds = len(gain); row.Seeds == 0 {
 			continue
 		}
 		n := float64(row.Seeds)
-		for _, figure := range []*float64{&row.Used, &row.Accuracy, &row.Home, &row.Away, &row.Inside} {
+		for _, figure := range []*float64{&row.Used, &row.Accuracy, &row.Home, &row.Away, &row.AttTop1, &row.Inside} {
 			*figure /= n
 		}
+		row.Drift /= max(1, float64(row.Drifts))
 		row.Gain, row.GainError = meanAndError(gain)
 		row.GainAway, row.GainAwayError = meanAndError(away)
 		out = append(out, row)
 	}
 	slices.SortFunc(out, func(a, b sweepRow) int {
 		return cmp.Or(-cmp.Compare(a.Source, b.Source), -cmp.Compare(a.Strategy, b.Strategy), cmp.Compare(a.MapLoss, b.MapLoss),
-			cmp.Compare(a.Edits, b.Edits), cmp.Compare(a.Gamma, b.Gamma))
+			-cmp.Compare(a.Optimizer, b.Optimizer), cmp.Compare(a.Crop, b.Crop), cmp.Compare(one(a.Flip), one(b.Flip)),
+			cmp.Compare(a.Edits, b.Edits), cmp.Compare(a.Anchor, b.Anchor), cmp.Compare(a.Gamma, b.Gamma))
 	})
 	return out
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // meanAndError is the mean and its standard error, 0 for a single value.
@@ -93,8 +118,8 @@ func meanAndError(values []float64) (mean, standardError float64) {
 
 // printSweep writes the rows as the table of docs/aviary.md.
 func printSweep(out io.Writer, rows []sweepRow) {
-	fmt.Fprintln(out, "| edits on | strategy | edits | γ | seeds | accuracy | home | away | inside | gain, all | gain, away |")
-	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Fprintln(out, "| edits on | strategy | edits | anchor | γ | seeds | accuracy | home | away | attention branch | inside | drift | gain, all | gain, away |")
+	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {
 		gain, away := "", ""
 		if r.Gamma != 0 {
@@ -108,7 +133,20 @@ func printSweep(out io.Writer, rows []sweepRow) {
 		if r.MapLoss != "l2" {
 			strategy += ", " + r.MapLoss
 		}
-		fmt.Fprintf(out, "| %s | %s | %.0f | %g | %d | %.1f | %.1f | %.1f | %.2f | %s | %s |\n", r.Source, strategy, r.Used, r.Gamma, r.Seeds,
-			100*r.Accuracy, 100*r.Home, 100*r.Away, r.Inside, gain, away)
+		if r.Optimizer != "sgd" {
+			strategy += ", " + r.Optimizer
+		}
+		if r.Flip {
+			strategy += ", flip"
+		}
+		if r.Crop != 0 {
+			strategy += fmt.Sprintf(", crop %g", r.Crop)
+		}
+		drift := ""
+		if r.Drifts > 0 {
+			drift = fmt.Sprintf("%.2f", r.Drift)
+		}
+		fmt.Fprintf(out, "| %s | %s | %.0f | %g | %g | %d | %.1f | %.1f | %.1f | %.1f | %.2f | %s | %s | %s |\n", r.Source, strategy, r.Used, r.Anchor, r.Gamma,
+			r.Seeds, 100*r.Accuracy, 100*r.Home, 100*r.Away, 100*r.AttTop1, r.Inside, drift, gain, away)
 	}
 }

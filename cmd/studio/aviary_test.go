@@ -58,8 +58,9 @@ func TestAviaryDrawsAndSweeps(t *testing.T) {
 
 func TestSweepSummary(t *testing.T) {
 	t.Parallel()
+	moved := 1.25
 	point := func(gamma float64, seed int64, accuracy, away float64) sweepPoint {
-		return sweepPoint{Source: "train", Strategy: "both", MapLoss: "l2", Edits: 60, Used: 60, Gamma: gamma, Seed: seed, Accuracy: accuracy, Away: away}
+		return sweepPoint{Source: "train", Strategy: "both", MapLoss: "l2", Edits: 60, Used: 60, AttTop1: 0.55, Drift: &moved, Gamma: gamma, Seed: seed, Anchor: 0.3, Optimizer: "sgd", Accuracy: accuracy, Away: away}
 	}
 	rows := summarizeSweep([]sweepPoint{
 		point(1, 1, 0.5, 0.4), point(0, 1, 0.4, 0.3), point(1, 2, 0.7, 0.5), point(0, 2, 0.5, 0.4),
@@ -74,7 +75,7 @@ func TestSweepSummary(t *testing.T) {
 	}
 	var table strings.Builder
 	printSweep(&table, rows)
-	if !strings.Contains(table.String(), "| train | both | 60 | 1 | 2 | 60.0 | 0.0 | 45.0 | 0.00 | +15.0 ± 5.0 | +10.0 ± 0.0 |") {
+	if !strings.Contains(table.String(), "| train | both | 60 | 0.3 | 1 | 2 | 60.0 | 0.0 | 45.0 | 55.0 | 0.00 | 1.25 | +15.0 ± 5.0 | +10.0 ± 0.0 |") {
 		t.Errorf("table:\n%s", table.String())
 	}
 }
