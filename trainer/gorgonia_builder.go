@@ -1,0 +1,258 @@
+package trainer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// gorgoniaBuilder turns the nodes of an ONNX graph, raised to gradient.Level, into nodes of a Gorgonia graph for
+// one batch size. Values keep their ONNX shapes; a scalar is [1].
+type gorgoniaBuilder struct {
+	graph    *G.ExprGraph
+	inferred *onnx.Inferred
+	index    *onnx.Index
+	trained  map[string][]float32 // buffers of initializers that a run changes
+	batch    map[*onnx.Node]bool  // BatchNormalizations on the batch's statistics
+	values   map[string]*G.Node
+	norms    map[*onnx.Node]batchNormNodes
+	maker    map[int64]*onnx.Node // which node a Gorgonia node was made for
+
+	reasons []gradient.Reason
+}
+
+// batchNormNodes are a batch's own statistics, [C].
+type batchNormNodes struct{ mean, variance *G.Node }
+
+// errUnknown is a value that cannot be built since something before it could not; the reason is listed there.
+var errUnknown = errors.New("it depends on a node that the gorgonia engine lacks")
+
+// newGorgoniaBuilder starts a graph in which the source's input holds n rows.
+func newGorgoniaBuilder(source stepSource, input []int64, n int, trained map[string][]float32) (*gorgoniaBuilder, error) {
+	model := source.model.Clone()
+	g := model.Graph
+	g.ValueInfo = nil
+	for _, v := range g.Outputs {
+		v.Shape = nil
+	}
+	shape := onnx.ShapeOf(append([]int64{int64(n)}, input...)...)
+	inferred, err := onnx.Infer(model, map[string]onnx.Shape{source.input: shape})
+	if err != nil {
+		return nil, fmt.Errorf("shapes of the branches: %w", err)
+	}
+	b := &gorgoniaBuilder{
+		graph: G.NewGraph(), inferred: inferred, index: g.Index(), trained: trained,
+		batch: map[*onnx.Node]bool{}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
+	}
+	b.values[source.input] = b.input("input/"+source.input, b.dims(source.input), nil)
+	return b, nil
+}
+
+// dims is a value's shape, nil where it is not known.
+func (b *gorgoniaBuilder) dims(name string) []int {
+	sizes, ok := b.inferred.Shape(name).Sizes()
+	if !ok {
+		return nil
+	}
+	return dimsOf(sizes)
+}
+
+// dimsOf is an ONNX shape as Gorgonia's tensors have it here.
+func dimsOf(sizes []int64) []int {
+	if len(sizes) == 0 {
+		return []int{1}
+	}
+	dims := make([]int, len(sizes))
+	for i, d := range sizes {
+		dims[i] = int(d)
+	}
+	return dims
+}
+
+// input is a leaf of the graph; with data nil its value is bound later.
+func (b *gorgoniaBuilder) input(name string, dims []int, data []float32) *G.Node {
+	options := []G.NodeConsOpt{G.WithName(name), G.WithShape(dims...)}
+	if data != nil {
+		options = append(options, G.WithValue(tensor.New(tensor.WithShape(dims...), tensor.WithBacking(data))))
+	}
+	return G.NewTensor(b.graph, tensor.Float32, len(dims), options...)
+}
+
+// node is the Gorgonia node of an ONNX value, built when first asked for.
+func (b *gorgoniaBuilder) node(name string) (*G.Node, error) {
+	if v, ok := b.values[name]; ok {
+		if v == nil {
+			return nil, errUnknown
+		}
+		return v, nil
+	}
+	if t := b.index.Initializers[name]; t != nil {
+		data, ok := b.trained[name]
+		if !ok {
+			var err error
+			if data, err = t.Float32s(); err != nil {
+				return nil, err
+			}
+		}
+		b.values[name] = b.input("initializer/"+name, dimsOf(t.Dims), data)
+		return b.values[name], nil
+	}
+	n := b.index.Producer[name]
+	if n == nil {
+		return nil, fmt.Errorf("%w: nothing makes the value %q", onnx.ErrGraph, name)
+	}
+	v, err := b.convert(n, slices.Index(n.Outputs, name))
+	if err != nil {
+		b.lack(n, err)
+		// What comes before it and behind it is looked at all the same, so that one call finds everything.
+		for _, in := range n.Inputs {
+			if in != "" && b.inferred.Constant(in) == nil {
+				_, _ = b.node(in)
+			}
+		}
+		if v = nil; b.dims(name) != nil {
+			v = b.input("lacking/"+name, b.dims(name), nil)
+		}
+	}
+	b.values[name] = v
+	if v == nil {
+		return nil, errUnknown
+	}
+	return v, nil
+}
+
+// lack lists a node that could not be built, once.
+func (b *gorgoniaBuilder) lack(n *onnx.Node, err error) {
+	r := gradient.Reason{Node: n.Name, Op: n.Op, Why: err.Error()}
+	if r.Node == "" {
+		r.Node = n.Output(0)
+	}
+	listed := slices.ContainsFunc(b.reasons, func(old gradient.Reason) bool { return old.Node == r.Node })
+	if !listed && !errors.Is(err, errUnknown) {
+		b.reasons = append(b.reasons, r)
+	}
+}
+
+// convert applies the node's rule. Gorgonia panics where others return errors.
+func (b *gorgoniaBuilder) convert(n *onnx.Node, output int) (v *G.Node, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			v, err = nil, fmt.Errorf("gorgonia: %v", p)
+		}
+	}()
+	rule, known := gorgoniaRules[n.Op]
+	if !known || !n.IsOp(n.Op) {
+		return nil, errors.New("the gorgonia engine has no such operator")
+	}
+	dims := b.dims(n.Outputs[output])
+	if dims == nil {
+		return nil, fmt.Errorf("the shape of its output %q is not known: %s", n.Outputs[output], b.inferred.Shape(n.Outputs[output]))
+	}
+	before := len(b.graph.AllNodes())
+	if v, err = rule(b, &ruleCall{Node: n, output: output, dims: dims}); err != nil {
+		return nil, err
+	}
+	for _, made := range b.graph.AllNodes()[before:] {
+		if made.Op() != nil && b.maker[made.ID()] == nil {
+			b.maker[made.ID()] = n
+		}
+	}
+	if !slices.Equal(v.Shape(), dims) {
+		return nil, fmt.Errorf("the gorgonia engine gives it shape %v, want %v", v.Shape(), dims)
+	}
+	return v, nil
+}
+
+// ruleCall is a node of which one output is to be built.
+type ruleCall struct {
+	*onnx.Node
+	output int
+	dims   []int // of that output
+}
+
+// gorgoniaRule makes the Gorgonia node of a node's output.
+type gorgoniaRule func(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error)
+
+// inputs builds the call's inputs i, ….
+func (b *gorgoniaBuilder) inputs(c *ruleCall, which ...int) ([]*G.Node, error) {
+	out := make([]*G.Node, len(which))
+	for i, k := range which {
+		name := c.Input(k)
+		if name == "" {
+			return nil, fmt.Errorf("input %d is missing", k)
+		}
+		var err error
+		if out[i], err = b.node(name); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// ints is an input that is a list of integers known without running the graph; nil where it is left out.
+func (b *gorgoniaBuilder) ints(c *ruleCall, i int) ([]int64, error) {
+	if c.Input(i) == "" {
+		return nil, nil
+	}
+	t := b.inferred.Constant(c.Input(i))
+	if t == nil {
+		return nil, fmt.Errorf("its input %d (%s) is not constant", i, c.Input(i))
+	}
+	return t.Int64s()
+}
+
+// float is an input that is one constant number, or missing where it is left out.
+func (b *gorgoniaBuilder) float(c *ruleCall, i int, missing float32) (float32, error) {
+	if c.Input(i) == "" {
+		return missing, nil
+	}
+	t := b.inferred.Constant(c.Input(i))
+	if t == nil || b.trained[c.Input(i)] != nil {
+		return 0, fmt.Errorf("its input %d (%s) is not a constant number", i, c.Input(i))
+	}
+	list, err := t.Float32s()
+	if err != nil || len(list) != 1 {
+		return 0, fmt.Errorf("its input %d (%s) holds %d numbers, want one", i, c.Input(i), len(list))
+	}
+	return list[0], nil
+}
+
+// reshape gives a node another shape.
+func (b *gorgoniaBuilder) reshape(x *G.Node, to []int) (*G.Node, error) {
+	if slices.Equal(x.Shape(), to) {
+		return x, nil
+	}
+	return G.ApplyOp(newReshaped(x.Shape(), to), x)
+}
+
+// broadcast repeats x to a shape, as numpy does.
+func (b *gorgoniaBuilder) broadcast(x *G.Node, to []int) (*G.Node, error) {
+	from := append(slices.Repeat([]int{1}, max(len(to)-x.Dims(), 0)), x.Shape()...)
+	for i, size := range from {
+		if len(from) != len(to) || size != 1 && size != to[i] {
+			return nil, fmt.Errorf("shape %v does not broadcast to %v", x.Shape(), to)
+		}
+	}
+	x, err := b.reshape(x, from)
+	if err != nil || slices.Equal(from, to) {
+		return x, err
+	}
+	return G.ApplyOp(spread(from, to, 1), x)
+}
+
+// perChannel repeats [C] over [N, C, …].
+func (b *gorgoniaBuilder) perChannel(x *G.Node, to []int) (*G.Node, error) {
+	column := slices.Repeat([]int{1}, len(to))
+	column[1] = to[1]
+	x, err := b.reshape(x, column)
+	if err != nil {
+		return nil, err
+	}
+	return b.broadcast(x, to)
+}

@@ -1,0 +1,32 @@
+package trainer
+
+import (
+	"maps"
+	"slices"
+)
+
+// gorgoniaRules is what the gorgonia engine can build and, with Gorgonia's differentiation, train through. Some
+// operators it has in some forms only; a rule's error says which.
+var gorgoniaRules map[string]gorgoniaRule
+
+func init() { // the rules call the builder, which looks here
+	gorgoniaRules = map[string]gorgoniaRule{
+		"Conv": convRule, "Gemm": gemmRule, "MatMul": matMulRule,
+		"BatchNormalization": batchNormRule,
+		"Add":                arithmeticRule, "Sub": arithmeticRule, "Mul": arithmeticRule, "Div": arithmeticRule, "Sum": arithmeticRule,
+		"Relu": kinkRule, "LeakyRelu": kinkRule, "Clip": kinkRule, "HardSigmoid": kinkRule, "HardSwish": kinkRule, "Abs": kinkRule,
+		"Sigmoid": smoothRule, "Tanh": smoothRule, "Exp": smoothRule, "Log": smoothRule, "Sqrt": smoothRule, "Neg": smoothRule, "Softplus": smoothRule, "Reciprocal": smoothRule,
+		"Softmax": softmaxRule, "LogSoftmax": softmaxRule,
+		"GlobalAveragePool": reduceRule, "ReduceMean": reduceRule, "ReduceSum": reduceRule,
+		"AveragePool": averagePoolRule, "MaxPool": maxPoolRule, "GlobalMaxPool": maxPoolRule,
+		"Flatten": reshapeRule, "Reshape": reshapeRule, "Squeeze": reshapeRule, "Unsqueeze": reshapeRule,
+		"Identity": reshapeRule, "Dropout": reshapeRule, "Expand": expandRule,
+		"Transpose": transposeRule, "Slice": sliceRule, "Split": splitRule, "Pad": padRule, "Concat": concatRule,
+		"Constant": constantRule,
+	}
+}
+
+// GorgoniaOperators lists the ONNX operators that the gorgonia engine has, in alphabetical order.
+func GorgoniaOperators() []string {
+	return slices.Sorted(maps.Keys(gorgoniaRules))
+}

@@ -1,0 +1,103 @@
+package trainer
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+)
+
+// batchNormRule is y = γ·(x−μ)/√(v+ε) + β per channel, written out, so that the gradient is Gorgonia's: its own
+// BatchNorm keeps statistics inside the operator, where neither a file's nor a checkpoint's can be put in. With the
+// batch's statistics μ and v = mean((x−μ)²) are computed here and the gradient runs through them; otherwise they
+// are the file's.
+func batchNormRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	if c.output != 0 {
+		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)
+	}
+	in, err := b.inputs(c, 0, 1, 2)
+	if err != nil {
+		return nil, err
+	}
+	x, scale, shift := in[0], in[1], in[2]
+	var mean, variance *G.Node
+	if b.batch[c.Node] {
+		if mean, variance, err = b.statistics(x); err != nil {
+			return nil, err
+		}
+		b.norms[c.Node] = batchNormNodes{mean, variance}
+	} else {
+		running, err := b.inputs(c, 3, 4)
+		if err != nil {
+			return nil, err
+		}
+		mean, variance = running[0], running[1]
+	}
+	variance, err = G.Add(variance, G.NewConstant(c.AttrFloat("epsilon", 1e-5)))
+	if err != nil {
+		return nil, err
+	}
+	deviation, err := G.Sqrt(variance)
+	if err != nil {
+		return nil, err
+	}
+	if scale, err = G.HadamardDiv(scale, deviation); err != nil {
+		return nil, err
+	}
+	m := nodeChain{b: b, node: x}
+	m.with(G.Sub, mean)
+	m.with(G.HadamardProd, scale)
+	m.with(G.Add, shift)
+	return m.node, m.err
+}
+
+// statistics are mean and population variance over all axes but the channels', [C] each.
+func (b *gorgoniaBuilder) statistics(x *G.Node) (mean, variance *G.Node, err error) {
+	shape := x.Shape()
+	column := make([]int, len(shape))
+	for i := range column {
+		column[i] = 1
+	}
+	column[1] = shape[1]
+	share := float32(1 / float64(shape.TotalSize()/shape[1]))
+	average := func(of *G.Node) *G.Node {
+		if err != nil {
+			return nil
+		}
+		var small *G.Node
+		if small, err = G.ApplyOp(total(shape, column, share), of); err != nil {
+			return nil
+		}
+		small, err = b.reshape(small, []int{shape[1]})
+		return small
+	}
+	if mean = average(x); err != nil {
+		return nil, nil, err
+	}
+	m := nodeChain{b: b, node: x}
+	m.with(G.Sub, mean)
+	if m.err != nil {
+		return nil, nil, m.err
+	}
+	squares, err := G.Square(m.node)
+	if err != nil {
+		return nil, nil, err
+	}
+	variance = average(squares)
+	return mean, variance, err
+}
+
+// nodeChain combines a value [N, C, …] with one per-channel vector after the other and keeps the first error.
+type nodeChain struct {
+	b    *gorgoniaBuilder
+	node *G.Node
+	err  error
+}
+
+func (m *nodeChain) with(op func(a, b *G.Node) (*G.Node, error), channel *G.Node) {
+	if m.err != nil {
+		return
+	}
+	if channel, m.err = m.b.perChannel(channel, m.node.Shape()); m.err == nil {
+		m.node, m.err = op(m.node, channel)
+	}
+}

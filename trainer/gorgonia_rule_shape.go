@@ -1,0 +1,194 @@
+package trainer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// reshapeRule is every operator that keeps the elements and their order. A Dropout passes its input on: networks are
+// trained here as their files evaluate them, but for BatchNorm.
+func reshapeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	in, err := b.inputs(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	if c.output != 0 {
+		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)
+	}
+	return b.reshape(in[0], c.dims)
+}
+
+func expandRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	in, err := b.inputs(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	return b.broadcast(in[0], c.dims)
+}
+
+// constantRule is a Constant node that holds floating-point numbers.
+func constantRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	var data []float32
+	switch t, one, list := c.AttrTensor("value"), c.Attr("value_float"), c.Attr("value_floats"); {
+	case t != nil:
+		var err error
+		if data, err = t.Float32s(); err != nil {
+			return nil, err
+		}
+	case one != nil && one.Type == onnx.AttributeFloat:
+		data = []float32{one.Float}
+	case list != nil:
+		data = list.Floats
+	default:
+		return nil, errors.New("it holds no floating-point numbers")
+	}
+	return b.input("constant/"+c.Output(0), c.dims, slices.Clone(data)), nil
+}
+
+func transposeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	in, err := b.inputs(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	rank := in[0].Dims()
+	order := make([]int, rank)
+	for i := range order {
+		order[i] = rank - 1 - i
+	}
+	if perm := c.AttrInts("perm"); perm != nil {
+		order = dimsOf(perm)
+	}
+	return G.ApplyOp(transposition(in[0].Shape(), order), in[0])
+}
+
+// sliceRule is cut along some axes at constant places.
+func sliceRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	in, err := b.inputs(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	var lists [4][]int64 // starts, ends, axes, steps
+	for i := range lists {
+		if lists[i], err = b.ints(c, 1+i); err != nil {
+			return nil, err
+		}
+	}
+	shape := in[0].Shape()
+	start, step := make([]int, len(shape)), slices.Repeat([]int{1}, len(shape))
+	for i, s := range lists[0] {
+		axis := int64(i)
+		if lists[2] != nil {
+			axis = lists[2][i]
+		}
+		a, err := axisOf(axis, len(shape))
+		if err != nil {
+			return nil, err
+		}
+		if lists[3] != nil {
+			step[a] = int(lists[3][i])
+		}
+		size := int64(shape[a])
+		if s < 0 {
+			s += size
+		}
+		if step[a] < 0 {
+			size--
+		}
+		start[a] = int(min(max(s, 0), size))
+	}
+	return G.ApplyOp(cut(shape, start, step, c.dims), in[0])
+}
+
+// splitRule is one stretch of an axis; the sizes are those of the outputs.
+func splitRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	in, err := b.inputs(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	axis, err := axisOf(c.AttrInt("axis", 0), len(c.dims))
+	if err != nil {
+		return nil, err
+	}
+	start := make([]int, len(c.dims))
+	for _, before := range c.Outputs[:c.output] {
+		dims := b.dims(before)
+		if dims == nil {
+			return nil, fmt.Errorf("the shape of its output %q is not known", before)
+		}
+		start[axis] += dims[axis]
+	}
+	return G.ApplyOp(cut(in[0].Shape(), start, slices.Repeat([]int{1}, len(start)), c.dims), in[0])
+}
+
+func concatRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	axis, err := axisOf(c.AttrInt("axis", 0), len(c.dims))
+	if err != nil {
+		return nil, err
+	}
+	which := make([]int, len(c.Inputs))
+	for i := range which {
+		which[i] = i
+	}
+	in, err := b.inputs(c, which...)
+	if err != nil {
+		return nil, err
+	}
+	var shapes [][]int
+	for _, x := range in {
+		shapes = append(shapes, x.Shape())
+	}
+	return G.ApplyOp(newJoined(shapes, c.dims, axis), in...)
+}
+
+// padRule is x placed in a larger tensor; negative pads cut.
+func padRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	if mode := c.AttrStr("mode", "constant"); mode != "constant" {
+		return nil, fmt.Errorf("its mode is %q: only padding with a constant is had here", mode)
+	}
+	in, err := b.inputs(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	x := in[0]
+	pads, err := b.ints(c, 1)
+	if err != nil {
+		return nil, err
+	}
+	axes, err := b.ints(c, 3)
+	if err != nil {
+		return nil, err
+	}
+	value, err := b.float(c, 2, 0)
+	if err != nil {
+		return nil, err
+	}
+	before := make([]int, x.Dims())
+	for i := range len(pads) / 2 {
+		axis := i
+		if axes != nil {
+			if axis, err = axisOf(axes[i], x.Dims()); err != nil {
+				return nil, err
+			}
+		}
+		before[axis] = int(pads[i])
+	}
+	place := placed(x.Shape(), c.dims, before)
+	y, err := G.ApplyOp(place, x)
+	if err != nil || value == 0 {
+		return y, err
+	}
+	inside, around := make([]float32, x.Shape().TotalSize()), make([]float32, y.Shape().TotalSize())
+	for i := range inside {
+		inside[i] = 1
+	}
+	place.apply(around, inside)
+	for i, v := range around {
+		around[i] = value * (1 - v)
+	}
+	return G.Add(y, b.input("padding/"+c.Output(0), c.dims, around))
+}
