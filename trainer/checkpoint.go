@@ -1,46 +1,61 @@
 package trainer
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"math"
-	"os"
-	"path/filepath"
 )
 
 // ErrCheckpoint is a checkpoint file that is torn, altered or not one of ours.
 var ErrCheckpoint = errors.New("not a usable checkpoint")
 
-// checkpoint is a run's state between two epochs. The order of an epoch follows from the seed (see
-// order), so that Epoch is all there is to know of it.
+// checkpoint is all that a run's next steps depend on, between two steps: what is trained with its optimiser
+// state, where the run stands in the order that its seed deals out, and what early stopping and the watch over
+// divergence remember.
 type checkpoint struct {
 	Key        string // runKey
-	Epoch      int    // epochs done
-	Step       int    // steps done
 	Seed       int64
+	Order      string // digest of the order of epoch Epoch, see order.digest
+	Epoch      int    // epochs done
+	Step       int    // steps done, of this epoch's too
 	Curve      []Point
+	Pending    pointSum  // the steps since the curve's last point
+	Recent     []float64 // L_per of the last steps, at most collapsedSteps
+	Best       bestEpoch
 	Parameters []Parameter
+}
+
+// bestEpoch is the epoch with the best validation so far; its parameters are in a file of their own.
+type bestEpoch struct {
+	Epoch      int        `json:"epoch"` // epochs done, 0: none yet
+	Validation Validation `json:"validation"`
 }
 
 // A checkpoint file is
 //
-//	"ABNCKPT1", length of the header (8 bytes), header (JSON), tensors (float32, in the header's
-//	order, value then momentum), SHA-256 of all before
+//	"ABNCKPT2", length of the header (8 bytes), header (JSON), tensors (float32, in the header's
+//	order, value, then first, then second moment), SHA-256 of all before
 //
-// with little-endian numbers.
-const checkpointMagic = "ABNCKPT1"
+// with little-endian numbers. Files of the first version, which knew neither second moments nor places
+// within an epoch, are passed over: the run starts anew.
+const checkpointMagic = "ABNCKPT2"
 
 type checkpointHeader struct {
 	Key        string            `json:"key"`
+	Seed       int64             `json:"seed"`
+	Order      string            `json:"order"`
 	Epoch      int               `json:"epoch"`
 	Step       int               `json:"step"`
-	Seed       int64             `json:"seed"`
 	Curve      []Point           `json:"curve"`
+	Pending    pointSum          `json:"pending"`
+	Recent     []float64         `json:"recent"`
+	Best       bestEpoch         `json:"best"`
 	Parameters []checkpointEntry `json:"parameters"`
 }
 
@@ -48,156 +63,148 @@ type checkpointEntry struct {
 	Name     string  `json:"name"`
 	Dims     []int64 `json:"dims"`
 	Values   int     `json:"values"`
-	Momentum bool    `json:"momentum"` // momenta follow the values
+	Momentum bool    `json:"momentum"` // first moments follow the values
+	Second   bool    `json:"second"`   // and then second ones
 }
 
-// marshal encodes the checkpoint.
-func (c checkpoint) marshal() ([]byte, error) {
-	header := checkpointHeader{Key: c.Key, Epoch: c.Epoch, Step: c.Step, Seed: c.Seed, Curve: c.Curve}
-	size := 0
+// lists are the tensors of an entry's parameter, in the file's order.
+func (e checkpointEntry) lists(p *Parameter) []*[]float32 {
+	out := []*[]float32{&p.Value}
+	if e.Momentum {
+		out = append(out, &p.Momentum)
+	}
+	if e.Second {
+		out = append(out, &p.Second)
+	}
+	return out
+}
+
+// write encodes the checkpoint, as a stream: a network's parameters are not copied.
+func (c checkpoint) write(w io.Writer) error {
+	header := checkpointHeader{
+		Key: c.Key, Seed: c.Seed, Order: c.Order, Epoch: c.Epoch, Step: c.Step,
+		Curve: c.Curve, Pending: c.Pending, Recent: c.Recent, Best: c.Best,
+	}
 	for _, p := range c.Parameters {
-		header.Parameters = append(header.Parameters, checkpointEntry{p.Name, p.Dims, len(p.Value), p.Momentum != nil})
-		if p.Momentum != nil && len(p.Momentum) != len(p.Value) {
-			return nil, fmt.Errorf("parameter %s: %d momenta for %d values", p.Name, len(p.Momentum), len(p.Value))
+		for _, list := range [][]float32{p.Momentum, p.Second} {
+			if list != nil && len(list) != len(p.Value) {
+				return fmt.Errorf("parameter %s: %d moments for %d values", p.Name, len(list), len(p.Value))
+			}
 		}
-		size += 4 * (len(p.Value) + len(p.Momentum))
+		header.Parameters = append(header.Parameters, checkpointEntry{p.Name, p.Dims, len(p.Value), p.Momentum != nil, p.Second != nil})
 	}
 	text, err := json.Marshal(header)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := make([]byte, 0, len(checkpointMagic)+8+len(text)+size+sha256.Size)
-	out = append(out, checkpointMagic...)
-	out = binary.LittleEndian.AppendUint64(out, uint64(len(text)))
-	out = append(out, text...)
-	for _, p := range c.Parameters {
-		for _, list := range [][]float32{p.Value, p.Momentum} {
-			for _, v := range list {
-				out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	sum := sha256.New()
+	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<18)
+	start := binary.LittleEndian.AppendUint64([]byte(checkpointMagic), uint64(len(text)))
+	for _, part := range [][]byte{start, text} {
+		if _, err := out.Write(part); err != nil {
+			return err
+		}
+	}
+	for i, p := range c.Parameters {
+		for _, list := range header.Parameters[i].lists(&p) {
+			for _, v := range *list {
+				if out.Available() < 4 {
+					if err := out.Flush(); err != nil {
+						return err
+					}
+				}
+				if _, err := out.Write(binary.LittleEndian.AppendUint32(out.AvailableBuffer(), math.Float32bits(v))); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err = w.Write(sum.Sum(nil))
+	return err
+}
+
+// marshal is what write writes.
+func (c checkpoint) marshal() ([]byte, error) {
+	var out bytes.Buffer
+	err := c.write(&out)
+	return out.Bytes(), err
 }
 
 // unmarshalCheckpoint decodes what marshal wrote. Every error matches ErrCheckpoint.
 func unmarshalCheckpoint(data []byte) (checkpoint, error) {
+	return readCheckpoint(bytes.NewReader(data), int64(len(data)))
+}
+
+// readCheckpoint decodes size bytes that write wrote. Every error matches ErrCheckpoint.
+func readCheckpoint(r io.Reader, size int64) (checkpoint, error) {
 	bad := func(why string) (checkpoint, error) { return checkpoint{}, fmt.Errorf("%w: %s", ErrCheckpoint, why) }
 	const start = len(checkpointMagic) + 8
-	if len(data) < start+sha256.Size || string(data[:len(checkpointMagic)]) != checkpointMagic {
+	left := size - int64(start) - sha256.Size
+	sum := sha256.New()
+	in := io.TeeReader(bufio.NewReaderSize(r, 1<<18), sum)
+	begin := make([]byte, start)
+	if left < 0 {
+		return bad("it is too short")
+	}
+	if _, err := io.ReadFull(in, begin); err != nil || string(begin[:len(checkpointMagic)]) != checkpointMagic {
 		return bad("it does not begin as one")
 	}
-	body := data[:len(data)-sha256.Size]
-	if sum := sha256.Sum256(body); !bytes.Equal(sum[:], data[len(body):]) {
-		return bad("its checksum is wrong")
-	}
-	length := binary.LittleEndian.Uint64(data[len(checkpointMagic):])
-	if length > uint64(len(body)-start) {
+	length := binary.LittleEndian.Uint64(begin[len(checkpointMagic):])
+	if length > uint64(left) {
 		return bad("its header is cut off")
 	}
-	var header checkpointHeader
-	if err := json.Unmarshal(body[start:start+int(length)], &header); err != nil {
+	left -= int64(length)
+	text := make([]byte, length)
+	if _, err := io.ReadFull(in, text); err != nil {
 		return bad(err.Error())
 	}
-	rest := body[start+int(length):]
-	take := func(n int) []float32 {
-		out := make([]float32, n)
-		for i := range out {
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(rest[4*i:]))
-		}
-		rest = rest[4*n:]
-		return out
+	var header checkpointHeader
+	if err := json.Unmarshal(text, &header); err != nil {
+		return bad(err.Error())
 	}
-	c := checkpoint{Key: header.Key, Epoch: header.Epoch, Step: header.Step, Seed: header.Seed, Curve: header.Curve}
+	c := checkpoint{
+		Key: header.Key, Seed: header.Seed, Order: header.Order, Epoch: header.Epoch, Step: header.Step,
+		Curve: header.Curve, Pending: header.Pending, Recent: header.Recent, Best: header.Best,
+	}
+	buffer := make([]byte, 1<<16)
 	for _, e := range header.Parameters {
-		lists := 1
-		if e.Momentum {
-			lists = 2
-		}
-		if e.Values < 0 || e.Values > len(rest)/4/lists {
-			return bad("parameter " + e.Name + " is cut off")
-		}
-		p := Parameter{Name: e.Name, Dims: e.Dims, Value: take(e.Values)}
-		if e.Momentum {
-			p.Momentum = take(e.Values)
+		p := Parameter{Name: e.Name, Dims: e.Dims}
+		for _, list := range e.lists(&p) {
+			if e.Values < 0 || int64(e.Values) > left/4 {
+				return bad("parameter " + e.Name + " is cut off")
+			}
+			left -= 4 * int64(e.Values)
+			*list = make([]float32, e.Values)
+			if err := readFloats(in, *list, buffer); err != nil {
+				return bad(err.Error())
+			}
 		}
 		c.Parameters = append(c.Parameters, p)
 	}
-	if len(rest) != 0 {
+	if left != 0 {
 		return bad("it goes on after its last parameter")
+	}
+	want, got := sum.Sum(nil), make([]byte, sha256.Size)
+	if _, err := io.ReadFull(in, got); err != nil || !bytes.Equal(got, want) {
+		return bad("its checksum is wrong")
 	}
 	return c, nil
 }
 
-// checkpoints keeps the last two checkpoints of one arm in a folder: epochs alternate between two
-// files, so that one whole checkpoint exists at every moment.
-type checkpoints struct {
-	dir string
-	arm Arm
-}
-
-func (c checkpoints) path(epoch int) string {
-	return filepath.Join(c.dir, fmt.Sprintf("%s-%d.checkpoint", c.arm, epoch%2))
-}
-
-// save writes a checkpoint so that after a crash, of the machine even, it is either whole or absent.
-func (c checkpoints) save(state checkpoint) error {
-	data, err := state.marshal()
-	if err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
-	}
-	if err := writeAtomically(c.path(state.Epoch), data); err != nil {
-		return fmt.Errorf("checkpoint: %w", err)
+// readFloats fills dst with little-endian numbers, a buffer at a time.
+func readFloats(r io.Reader, dst []float32, buffer []byte) error {
+	for len(dst) > 0 {
+		n := min(len(dst), len(buffer)/4)
+		if _, err := io.ReadFull(r, buffer[:4*n]); err != nil {
+			return err
+		}
+		for i := range n {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(buffer[4*i:]))
+		}
+		dst = dst[n:]
 	}
 	return nil
-}
-
-// load returns the latest whole checkpoint of the run with this key, and false if there is none.
-// Broken files and those of another run are passed over: the run then starts from an earlier epoch.
-func (c checkpoints) load(key string) (checkpoint, bool, error) {
-	var best checkpoint
-	found := false
-	for slot := range 2 {
-		data, err := os.ReadFile(c.path(slot))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return checkpoint{}, false, fmt.Errorf("checkpoint: %w", err)
-		}
-		state, err := unmarshalCheckpoint(data)
-		if err != nil || state.Key != key {
-			continue
-		}
-		if !found || state.Epoch > best.Epoch {
-			best, found = state, true
-		}
-	}
-	return best, found, nil
-}
-
-// writeAtomically replaces a file: temporary file, fsync, rename, fsync of the folder.
-func writeAtomically(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, tempPrefix)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

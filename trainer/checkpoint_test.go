@@ -10,9 +10,12 @@ import (
 
 func sampleCheckpoint(epoch int) checkpoint {
 	return checkpoint{
-		Key: "run", Epoch: epoch, Step: 7 * epoch, Seed: 3, Curve: []Point{{Arm: ArmCandidate, Step: 7, LossPer: 0.5}},
+		Key: "run", Order: "0011", Epoch: epoch, Step: 7 * epoch, Seed: 3,
+		Pending: pointSum{Rows: 16, Hits: 3, Att: 0.1, Per: 1. / 3, Steps: 1, Maps: 2}, Recent: []float64{0.1, 1e-17},
+		Curve: []Point{{Arm: ArmCandidate, Step: 7, LossPer: 0.5}},
 		Parameters: []Parameter{
 			{Name: "a.weight", Dims: []int64{2, 2}, Value: []float32{1, 2, 3, float32(epoch)}, Momentum: []float32{0, -1, 1e-30, 4}},
+			{Name: "b.weight", Dims: []int64{1}, Value: []float32{7}, Momentum: []float32{8}, Second: []float32{9}},
 			{Name: "a.running_mean", Dims: []int64{2}, Value: []float32{5, 6}},
 		},
 	}
@@ -58,7 +61,7 @@ func TestCheckpointsKeepTheLastTwo(t *testing.T) {
 	if got, _, _ := c.load("run"); got.Epoch != 3 {
 		t.Errorf("loaded epoch %d, want 3", got.Epoch)
 	}
-	if err := os.Truncate(c.path(3), 40); err != nil {
+	if err := os.Truncate(c.path(1-c.next), 40); err != nil {
 		t.Fatal(err)
 	}
 	if got, found, err := c.load("run"); got.Epoch != 2 || !found || err != nil {

@@ -1,10 +1,11 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
@@ -19,53 +20,6 @@ const (
 	ArmControl   Arm = "control"
 	ArmTrain     Arm = "train"
 )
-
-// Point is one point of a loss curve: means over the steps since the last point.
-type Point struct {
-	Arm         Arm     `json:"arm"`
-	Step        int     `json:"step"`  // steps done
-	Epoch       float64 `json:"epoch"` // epochs done
-	LossAtt     float64 `json:"loss_att"`
-	LossPer     float64 `json:"loss_per"`
-	LossMap     float64 `json:"loss_map"`     // γ-scaled, over the steps with an edited row
-	MapDistance float64 `json:"map_distance"` // L_map with γ = 1
-	LossAnchor  float64 `json:"loss_anchor"`  // scaled by the anchor, over the steps with an anchored row
-	Accuracy    float64 `json:"accuracy"`     // perception branch on the training batches
-	Rate        float64 `json:"learning_rate"`
-}
-
-// DivergedError is a run whose loss stopped being a number, or left all bounds. The checkpoint of
-// the last whole epoch is still there.
-type DivergedError struct {
-	Arm   Arm
-	Step  int // the step that measured it, from 1
-	Epoch int // epochs in the last good checkpoint; 0: the start
-	Loss  float64
-	// Chance is not 0 where the loss is a number, but more than that of guessing all classes alike
-	// for many steps: what the network knew is gone.
-	Chance float64
-}
-
-func (e *DivergedError) Error() string {
-	if e.Chance != 0 {
-		return fmt.Sprintf("%s forgot what the network knew: after %d steps its loss is %.2f, and guessing has %.2f; try a tenth of the learning rate",
-			e.Arm, e.Step, e.Loss, e.Chance)
-	}
-	return fmt.Sprintf("%s diverged at step %d (loss %v); the last good state is that after epoch %d: try a lower learning rate or γ",
-		e.Arm, e.Step, e.Loss, e.Epoch)
-}
-
-// A fine-tuning that is worse than not looking has come apart, even if its loss is a number: a mean of
-// collapsed times ln K over collapsedSteps steps, where K equal probabilities have ln K. It happens
-// with learning rates that are too high for a network whose BatchNorms are folded away.
-const (
-	collapsed      = 1.2
-	collapsedSteps = 10
-)
-
-// explodedLoss is more cross entropy than any network that still learns can have: an average
-// logit difference of a thousand.
-const explodedLoss = 1e3
 
 // Inputs is where the rows of a run come from.
 type Inputs interface {
@@ -84,95 +38,186 @@ type loop struct {
 	samples     []Sample
 	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
 	inputs      Inputs
-	cells       int          // h·w of the map
-	chance      float64      // ln K in a fine-tuning, 0 where training begins at chance
-	key         string       // runKey
-	checkpoints *checkpoints // nil: none are kept
+	cells       int           // h·w of the map
+	chance      float64       // ln K in a fine-tuning, 0 where training begins at chance
+	key         string        // runKey
+	checkpoints *checkpoints  // nil: none are kept
+	saveEvery   time.Duration // 0: checkpointEvery
+	validation  *validation   // what early stopping looks at; nil: there is none
 	point       func(Point)
-	step        func(done, steps int, took time.Duration) // after every step, and once before the first
+	step        func(done, steps int, took time.Duration) // after every step, once before the first and once after the last
+
+	// Of the run under way.
+	order *order
+	total int // steps, if nothing ends it early
+	saved time.Time
+	good  checkpoint  // Epoch and Step of the last checkpoint
+	best  []Parameter // of the best epoch, where no checkpoints are kept
 }
 
-// steps is the length of the whole run.
+// checkpointEvery is how much training a crash may cost: besides at the end of each epoch, a checkpoint is written
+// after the first step that ends so long after the last one.
+const checkpointEvery = 5 * time.Minute
+
+// ArmRun says how an arm's training went.
+type ArmRun struct {
+	Arm    Arm `json:"arm"`
+	Epochs int `json:"epochs"` // trained: fewer than Settings.Epochs where early stopping ended it
+	Steps  int `json:"steps"`
+	// Kept is the epoch whose state was kept, from 1: with early stopping the one with the best validation, else the last.
+	Kept       int        `json:"kept"`
+	Validation Validation `json:"validation"` // of the epoch that was kept; zero without early stopping
+}
+
+// steps is the length of the whole run, if nothing ends it early.
 func (l *loop) steps() int { return l.settings.Epochs * newOrder(l.samples, l.settings).batches }
 
-// run trains from the latest checkpoint of this run, or from the engine's present parameters, to
-// the last epoch, and returns the whole loss curve. A resumed run takes the steps the uninterrupted one
-// would have taken, to the bit. When ctx ends the run stops within the step and returns ctx's cause.
-func (l *loop) run(ctx context.Context) ([]Point, error) {
-	o := newOrder(l.samples, l.settings)
-	steps := l.settings.Epochs * o.batches
-	state := checkpoint{Key: l.key, Seed: l.settings.Seed}
-	if l.checkpoints != nil {
-		saved, found, err := l.checkpoints.load(l.key)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			if err := l.engine.Load(saved.Parameters); err != nil {
-				return nil, fmt.Errorf("resume %s: %w", l.arm, err)
+// run trains from the latest checkpoint of this run, or from the engine's present parameters, to the last epoch or
+// until early stopping ends it, and returns the whole loss curve. The engine is then in the state that was kept. A
+// resumed run takes the steps the uninterrupted one would have taken, to the bit, wherever it was cut off. When ctx ends
+// the run stops within the step and returns ctx's cause.
+func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
+	l.order = newOrder(l.samples, l.settings)
+	l.total = l.settings.Epochs * l.order.batches
+	state, err := l.resume()
+	if err != nil {
+		return nil, ArmRun{}, err
+	}
+	l.good, l.saved = checkpoint{Epoch: state.Epoch, Step: state.Step}, time.Now()
+	l.report(state.Step, l.total, 0)
+	for state.Epoch < l.settings.Epochs && !l.patienceLost(state) {
+		if err := l.epoch(ctx, &state); err != nil {
+			var diverged *DivergedError
+			if errors.As(err, &diverged) {
+				diverged.Arm, diverged.Step = l.arm, state.Step
+				diverged.Epoch, diverged.GoodStep = l.good.Epoch, l.good.Step
+				if l.checkpoints != nil {
+					diverged.Folder = l.checkpoints.dir
+				}
 			}
-			state = saved
+			return nil, ArmRun{}, err
 		}
 	}
-	l.report(state.Step, steps, 0)
-	every := max(1, steps/200)
-	recent := make([]float64, 0, collapsedSteps) // L_per of the last steps
-	for epoch := state.Epoch; epoch < l.settings.Epochs; epoch++ {
-		sum := pointSum{arm: l.arm}
-		emit := func(rate float64) {
-			p := sum.point(state.Step, float64(state.Step)/float64(o.batches), rate)
-			state.Curve = append(state.Curve, p)
-			if l.point != nil {
-				l.point(p)
-			}
-			sum = pointSum{arm: l.arm}
+	kept := ArmRun{Arm: l.arm, Epochs: state.Epoch, Steps: state.Step, Kept: state.Epoch, Validation: state.Best.Validation}
+	if l.validation != nil {
+		kept.Kept = state.Best.Epoch
+		if err := l.keepBest(state); err != nil {
+			return nil, ArmRun{}, err
 		}
-		err := l.feed(ctx, o.epoch(epoch), epoch, func(b Batch) error {
-			start := time.Now()
-			update := l.settings.UpdateAt(state.Step, steps)
-			rate := update.LearningRate
-			result, err := l.engine.Step(ctx, b, update)
-			if err != nil {
-				if cause := context.Cause(ctx); cause != nil {
-					return cause
-				}
-				return fmt.Errorf("%s, step %d: %w", l.arm, state.Step+1, err)
+	}
+	l.report(state.Step, state.Step, 0)
+	return state.Curve, kept, nil
+}
+
+// resume loads the latest checkpoint of this run into the engine. Without one it is the start.
+func (l *loop) resume() (checkpoint, error) {
+	start := checkpoint{Key: l.key, Seed: l.settings.Seed}
+	if l.checkpoints == nil {
+		return start, nil
+	}
+	saved, found, err := l.checkpoints.load(l.key)
+	if err != nil || !found || saved.Order != l.order.digest(saved.Epoch) { // an order that another release has dealt
+		return start, err
+	}
+	if err := l.engine.Load(saved.Parameters); err != nil {
+		return start, fmt.Errorf("resume %s: %w", l.arm, err)
+	}
+	saved.Parameters = nil // the engine has them
+	return saved, nil
+}
+
+// epoch takes the steps that are left of one epoch, validates and saves.
+func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
+	epoch, batches := state.Epoch, l.order.batches
+	every := max(1, l.total/200)
+	emit := func(rate float64, v Validation) {
+		p := state.Pending.point(l.arm, state.Step, float64(state.Step)/float64(batches), rate)
+		p.ValidationLoss, p.ValidationAccuracy = v.Loss, v.Accuracy
+		state.Curve, state.Pending = append(state.Curve, p), pointSum{}
+		if l.point != nil {
+			l.point(p)
+		}
+	}
+	var rate float64
+	var start time.Time
+	err := l.feed(ctx, l.order.epoch(epoch)[state.Step-epoch*batches:], epoch, func(b Batch) error {
+		start = time.Now()
+		update := l.settings.UpdateAt(state.Step, l.total)
+		rate = update.LearningRate
+		result, err := l.engine.Step(ctx, b, update)
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cause
 			}
-			state.Step++
-			if sane := result.LossAtt+result.LossPer < explodedLoss && finite(result.LossMap) && finite(result.MapDistance) && finite(result.LossAnchor); !sane { // NaN is not sane
-				return &DivergedError{Arm: l.arm, Step: state.Step, Epoch: epoch, Loss: result.Total()}
-			}
-			if l.chance > 0 {
-				if len(recent) == collapsedSteps {
-					recent = recent[:copy(recent, recent[1:])]
-				}
-				recent = append(recent, result.LossPer)
-				if len(recent) == collapsedSteps && meanOf(recent) > collapsed*l.chance {
-					return &DivergedError{Arm: l.arm, Step: state.Step, Epoch: epoch, Loss: meanOf(recent), Chance: l.chance}
-				}
-			}
-			sum.add(result, b)
-			if state.Step%every == 0 || state.Step == (epoch+1)*o.batches {
-				emit(rate)
-			}
-			l.report(state.Step, steps, time.Since(start))
+			return fmt.Errorf("%s, step %d: %w", l.arm, state.Step+1, err)
+		}
+		state.Step++
+		if bad := l.diverged(result, &state.Recent); bad != nil {
+			return bad
+		}
+		state.Pending.add(result, b)
+		if state.Step == (epoch+1)*batches { // told below, with its validation
 			return nil
-		})
-		if err != nil {
-			return nil, err
 		}
-		state.Epoch = epoch + 1
-		state.Parameters = l.engine.Parameters()
-		if name := firstNotFinite(state.Parameters); name != "" {
-			return nil, &DivergedError{Arm: l.arm, Step: state.Step, Epoch: epoch, Loss: math.NaN()}
+		if state.Step%every == 0 {
+			emit(rate, Validation{})
 		}
-		if l.checkpoints != nil {
-			if err := l.checkpoints.save(state); err != nil {
-				return nil, err
+		if time.Since(l.saved) >= l.every() {
+			if err := l.save(state); err != nil {
+				return err
 			}
 		}
+		l.report(state.Step, l.total, time.Since(start))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	return state.Curve, nil
+	if name := firstNotFinite(l.engine.Parameters()); name != "" {
+		return &DivergedError{Loss: math.NaN(), Parameter: name}
+	}
+	var v Validation
+	if l.validation != nil {
+		if v, err = l.validation.measure(ctx, l.engine); err != nil {
+			return err
+		}
+		if !finite(v.Loss) {
+			return &DivergedError{Loss: v.Loss, Validation: true}
+		}
+	}
+	emit(rate, v)
+	state.Epoch++
+	if l.validation != nil && (state.Best.Epoch == 0 || v.Loss < state.Best.Validation.Loss) {
+		if err := l.setBest(state, v); err != nil {
+			return err
+		}
+	}
+	if err := l.save(state); err != nil {
+		return err
+	}
+	l.report(state.Step, l.total, time.Since(start))
+	return nil
+}
+
+// every is how often checkpoints are written within an epoch.
+func (l *loop) every() time.Duration { return cmp.Or(l.saveEvery, checkpointEvery) }
+
+// save writes a checkpoint. What the engine holds must be good: a state that is not is never the last one.
+func (l *loop) save(state *checkpoint) error {
+	l.saved = time.Now()
+	if l.checkpoints == nil {
+		return nil
+	}
+	whole := *state
+	whole.Parameters, whole.Order = l.engine.Parameters(), l.order.digest(state.Epoch)
+	if name := firstNotFinite(whole.Parameters); name != "" {
+		return &DivergedError{Loss: math.NaN(), Parameter: name}
+	}
+	if err := l.checkpoints.save(whole); err != nil {
+		return err
+	}
+	l.good = checkpoint{Epoch: state.Epoch, Step: state.Step}
+	return nil
 }
 
 func (l *loop) report(done, steps int, took time.Duration) {
@@ -269,65 +314,4 @@ func resized[T any](list []T, n int) []T {
 		return make([]T, n)
 	}
 	return list[:n]
-}
-
-func meanOf(values []float64) float64 {
-	var sum float64
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
-}
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-// firstNotFinite names a parameter that holds a NaN or an infinity, "" if none does.
-func firstNotFinite(parameters []Parameter) string {
-	for _, p := range parameters {
-		for _, v := range p.Value {
-			if v-v != 0 {
-				return p.Name
-			}
-		}
-	}
-	return ""
-}
-
-// pointSum adds up steps.
-type pointSum struct {
-	arm         Arm
-	rows, hits  int
-	att, per    float64 // summed over rows
-	steps       int     // steps with an edited row
-	maps, apart float64 // summed over those steps
-	anchoredIn  int     // steps with an anchored row
-	anchor      float64 // summed over those steps
-}
-
-func (s *pointSum) add(r StepResult, b Batch) {
-	s.rows += b.Size
-	s.hits += r.HitsPer
-	s.att += r.LossAtt * float64(b.Size)
-	s.per += r.LossPer * float64(b.Size)
-	if slices.Contains(b.Anchored, 1) {
-		s.anchoredIn++
-		s.anchor += r.LossAnchor
-	}
-	for _, has := range b.HasEdit[:b.Size] {
-		if has != 0 {
-			s.steps++
-			s.maps += r.LossMap
-			s.apart += r.MapDistance
-			return
-		}
-	}
-}
-
-func (s *pointSum) point(step int, epoch, rate float64) Point {
-	rows, edited := float64(max(1, s.rows)), float64(max(1, s.steps))
-	return Point{
-		Arm: s.arm, Step: step, Epoch: epoch, Rate: rate,
-		LossAtt: s.att / rows, LossPer: s.per / rows, Accuracy: float64(s.hits) / rows,
-		LossMap: s.maps / edited, MapDistance: s.apart / edited, LossAnchor: s.anchor / float64(max(1, s.anchoredIn)),
-	}
 }

@@ -1,6 +1,14 @@
 package trainer
 
-import "math/rand/v2"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sort"
+)
 
 // row is one place in an epoch: which sample, and whether its mirror image.
 type row struct {
@@ -9,14 +17,20 @@ type row struct {
 }
 
 // order is which rows an epoch shows in which batches. It depends on the settings' seed, batch size,
-// Flip and EditRepeat and on which samples carry an edit, and on nothing else: not on γ, so that the
-// control sees what the candidate sees.
+// Flip, EditRepeat and Balanced and on the samples' labels and which of them carry an edit, and on nothing else:
+// not on γ, so that the control sees what the candidate sees.
 //
 // Who takes part: every training image once, every edited image repeat times. Images without an edit
 // serve L_att and L_per alone; they hold the branches to what these know already. L_map is a mean
 // over the edited rows of a batch and is absent from a batch without one, so edited rows are dealt out evenly over the
 // batches rather than shuffled among all: with 60 edits in 2,800 images and batches of 32 a plain
 // shuffle would leave half of all steps without any word from people.
+//
+// Balanced changes which images without an edit those rows show, and neither how many rows an epoch has nor the edited
+// rows and their places: each class gets as many further rows as it takes that all classes, their edited rows counted, have
+// equally many (within one). A class with fewer images than rows shows each of them as often as another (within one), a class with
+// more shows some of them, others in the next epoch. Two kinds of classes show their edited rows and nothing
+// else, and the others share what is left: one whose edited rows alone are its share or more, and one that has no image without an edit.
 type order struct {
 	seed      int64
 	flip      bool
@@ -24,7 +38,14 @@ type order struct {
 	repeat    int
 	plain     []int // samples without an edit
 	edited    []int
+	classes   []orderClass // by label; nil unless the order is balanced
 	batches   int
+}
+
+// orderClass is what a balanced order knows of a class.
+type orderClass struct {
+	plain  []int // samples without an edit
+	edited int   // rows of an epoch that show edited ones
 }
 
 // newOrder plans epochs over samples.
@@ -44,7 +65,32 @@ func newOrder(samples []Sample, s Settings) *order {
 		}
 	}
 	o.batches = o.count()
+	if s.Balanced {
+		o.classes = o.classesOf(samples)
+	}
 	return o
+}
+
+// classesOf sorts the samples by their labels, leaving out labels that do not occur.
+func (o *order) classesOf(samples []Sample) []orderClass {
+	byLabel := map[int]*orderClass{}
+	for _, s := range samples {
+		if byLabel[s.Label] == nil {
+			byLabel[s.Label] = &orderClass{}
+		}
+	}
+	for _, i := range o.plain {
+		c := byLabel[samples[i].Label]
+		c.plain = append(c.plain, i)
+	}
+	for _, i := range o.edited {
+		byLabel[samples[i].Label].edited += o.repeat
+	}
+	var out []orderClass
+	for _, label := range slices.Sorted(maps.Keys(byLabel)) {
+		out = append(out, *byLabel[label])
+	}
+	return out
 }
 
 // rows is the length of an epoch.
@@ -58,7 +104,7 @@ func (o *order) count() int { return (o.rows() + o.batchSize - 1) / o.batchSize 
 // from the batch before it.
 func (o *order) epoch(epoch int) [][]row {
 	rng := newOrderSource(o.seed, epoch)
-	plain := shuffled(rng, o.plain)
+	plain := shuffled(rng, o.drawn(rng))
 	var edited []int
 	for range o.repeat {
 		edited = append(edited, shuffled(rng, o.edited)...)
@@ -92,6 +138,50 @@ func (o *order) epoch(epoch int) [][]row {
 		out[b] = batch
 	}
 	return out
+}
+
+// drawn are the samples without an edit that an epoch shows: each once, or as balance wants it.
+func (o *order) drawn(rng *rand.PCG) []int {
+	if o.classes == nil {
+		return o.plain
+	}
+	var open []int // classes that can be filled up
+	for i, c := range o.classes {
+		if len(c.plain) > 0 {
+			open = append(open, i)
+		}
+	}
+	// The water level: what every open class can be filled up to with the rows there are.
+	needed := func(level int) (rows int) {
+		for _, i := range open {
+			rows += max(0, level-o.classes[i].edited)
+		}
+		return rows
+	}
+	level := sort.Search(o.rows(), func(level int) bool { return needed(level+1) > len(o.plain) })
+	over := len(o.plain) - needed(level)
+	var out []int
+	for _, i := range shuffled(rng, open) { // those that get one more differ from epoch to epoch
+		c := o.classes[i]
+		rows := max(0, level-c.edited)
+		if over > 0 && c.edited <= level {
+			rows, over = rows+1, over-1
+		}
+		for rows > 0 {
+			take := min(rows, len(c.plain))
+			out, rows = append(out, shuffled(rng, c.plain)[:take]...), rows-take
+		}
+	}
+	return out
+}
+
+// digest identifies the order of an epoch.
+func (o *order) digest(epoch int) string {
+	h := sha256.New()
+	for _, batch := range o.epoch(epoch) {
+		fmt.Fprintln(h, batch)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // newOrderSource is the generator of one epoch: PCG-DXSM, as math/rand/v2 defines it.

@@ -64,6 +64,83 @@ func TestEpochShowsEveryImageAndDealsOutTheEdits(t *testing.T) {
 	}
 }
 
+// classed are samples with so many images of each class without an edit, and so many with one.
+func classed(plain, edited []int) []Sample {
+	var out []Sample
+	for label, n := range plain {
+		for range n {
+			out = append(out, Sample{ID: int64(len(out)), Label: label})
+		}
+	}
+	for label, n := range edited {
+		for range n {
+			out = append(out, Sample{ID: int64(len(out)), Label: label, Edited: attention.New(2, 2)})
+		}
+	}
+	return out
+}
+
+func TestBalancedEpochShowsClassesEquallyOften(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		plain, edited []int
+		want          []int // rows of each class in an epoch, but for one more or less
+		exactly       int   // classes of which the number of rows is just that
+	}{
+		{[]int{80, 15, 5}, []int{0, 0, 0}, []int{33, 33, 33}, 0},
+		{[]int{80, 15, 5}, []int{0, 10, 0}, []int{36, 36, 36}, 0},
+		{[]int{20, 20, 20}, []int{0, 0, 0}, []int{20, 20, 20}, 3},
+		{[]int{4, 30, 6}, []int{30, 0, 0}, []int{30, 20, 20}, 3}, // the edits of class 0 are more than its share
+		{[]int{0, 30, 6}, []int{3, 0, 0}, []int{3, 18, 18}, 3},   // class 0 has edited images alone
+		{[]int{0, 0}, []int{5, 1}, []int{5, 1}, 2},
+		{[]int{7}, []int{0}, []int{7}, 1},
+	} {
+		samples := classed(c.plain, c.edited)
+		s := Settings{Seed: 3, BatchSize: 16, EditRepeat: 1, Flip: true}
+		unbalanced := newOrder(samples, s)
+		s.Balanced = true
+		o := newOrder(samples, s)
+		if o.batches != unbalanced.batches {
+			t.Errorf("%+v: %d batches, without balance %d", c, o.batches, unbalanced.batches)
+		}
+		for epoch := range 3 {
+			rows, shown := make([]int, len(c.plain)), make([]int, len(samples))
+			plainly := unbalanced.epoch(epoch)
+			for b, batch := range o.epoch(epoch) {
+				if len(batch) != len(plainly[b]) {
+					t.Errorf("%+v: batch %d has %d rows, without balance %d", c, b, len(batch), len(plainly[b]))
+				}
+				for i, r := range batch {
+					rows[samples[r.sample].Label]++
+					shown[r.sample]++
+					if samples[r.sample].Edited.IsZero() != samples[plainly[b][i].sample].Edited.IsZero() {
+						t.Fatalf("%+v: row %d of batch %d is edited in one order alone", c, i, b)
+					}
+				}
+			}
+			for label, n := range rows {
+				if off := n - c.want[label]; off < 0 || off > 1 || label < c.exactly && off != 0 {
+					t.Errorf("%+v, epoch %d: %v rows of the classes, want %v", c, epoch, rows, c.want)
+				}
+			}
+			for i, sample := range samples {
+				least, most := len(samples), 0
+				for j, other := range samples {
+					if other.Label == sample.Label && other.Edited.IsZero() {
+						least, most = min(least, shown[j]), max(most, shown[j])
+					}
+				}
+				if sample.Edited.IsZero() && most-least > 1 || !sample.Edited.IsZero() && shown[i] != 1 {
+					t.Fatalf("%+v: image %d is shown %d times, its class between %d and %d", c, i, shown[i], least, most)
+				}
+			}
+		}
+		if !equalEpochs(o.epoch(1), newOrder(samples, s).epoch(1)) {
+			t.Errorf("%+v: two orders of one seed differ", c)
+		}
+	}
+}
+
 func TestOrderDependsOnSeedAndEpochAlone(t *testing.T) {
 	t.Parallel()
 	samples := samplesWithEdits(100, 10)

@@ -28,6 +28,10 @@ type RoundSpec struct {
 	Train []Sample
 	// Heldout is what the round is measured on. Images whose file is also in Train are left out.
 	Heldout []Sample
+	// Validation is what early stopping looks at (Settings.Patience > 0), in both arms. Images whose file is also in Train
+	// or Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for it. It is
+	// never the held-out images: a round must not be judged on what chose its epochs.
+	Validation []Sample
 
 	Pixels PixelReader
 	// Store keeps features from round to round; nil: they are kept in WorkDir for this one alone.
@@ -46,7 +50,8 @@ type RoundSpec struct {
 	WithoutControl bool
 	Threads        int // for the runtime; 0: all cores
 
-	network *network // tests bring their own
+	network         *network      // tests bring their own
+	checkpointEvery time.Duration // 0: checkpointEvery
 }
 
 // RoundOutcome is what a round made and what it was worth.
@@ -58,8 +63,15 @@ type RoundOutcome struct {
 	Settings Settings
 	Images   int // samples trained on, edited ones included
 	Edits    int // of them with an edited map
-	Steps    int // of each arm
+	Steps    int // of each arm, if early stopping does not end it before
 	OrderKey string
+
+	Runs             []ArmRun // candidate, then the control if there is one: how long each trained and which epoch was kept
+	ValidationImages int      // what early stopping looked at; 0 without it
+	HeldBack         bool     // they are training images that were held back, since no other validation images were given
+
+	// Warnings are what should be known before the figures are believed, as sentences for people.
+	Warnings []string
 
 	Headline string
 	Measures []Measure
@@ -98,7 +110,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	if suggest && net.learningRate != 0 {
 		spec.Settings.LearningRate = net.learningRate
 	}
-	for _, list := range [][]Sample{spec.Train, spec.Heldout} {
+	for _, list := range [][]Sample{spec.Train, spec.Heldout, spec.Validation} {
 		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}

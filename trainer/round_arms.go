@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ type round struct {
 	train    []Sample // that can be read
 	edited   []Sample // of them with an edit
 	heldout  []Sample
+	valid    []Sample        // what early stopping looks at; nil without it
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
 	parents  []float32       // the parent's maps of heldout, [N, h·w]
 	meter    *meter
@@ -45,7 +47,7 @@ func (r *round) run(ctx context.Context) error {
 	r.edits[0], r.edits[2] = parent.edits, candidate.edits
 	r.outcome.ParentEvaluation, r.outcome.CandidateEvaluation = parent.evaluation, candidate.evaluation
 	r.outcome.Model, r.outcome.ModelHash = candidate.file, hexHash(candidate.file)
-	r.outcome.Curve = candidate.curve
+	r.outcome.Curve, r.outcome.Runs = candidate.curve, []ArmRun{candidate.run}
 	base := parent
 	if control {
 		without := r.spec.Settings
@@ -54,7 +56,7 @@ func (r *round) run(ctx context.Context) error {
 			return err
 		}
 		r.outcome.Control, r.outcome.ControlEvaluation = base.file, base.evaluation
-		r.outcome.Curve = append(r.outcome.Curve, base.curve...)
+		r.outcome.Curve, r.outcome.Runs = append(r.outcome.Curve, base.curve...), append(r.outcome.Runs, base.run)
 	}
 	r.compare(parent, base, candidate, control)
 	r.outcome.Settings = r.spec.Settings
@@ -155,6 +157,14 @@ func (r *round) prepare(ctx context.Context) error {
 		s.Edited.Height, s.Edited.Width, s.Edited.Values = 0, 0, nil
 		r.heldout = append(r.heldout, s)
 	}
+	train := r.spec.Train
+	if r.spec.Settings.Patience > 0 {
+		var err error
+		if train, r.valid, err = chooseValidation(train, r.spec.Validation, r.spec.Heldout, r.spec.Settings.Seed); err != nil {
+			return &SettingError{"patience", err.Error()}
+		}
+		r.outcome.HeldBack = len(train) < len(r.spec.Train)
+	}
 	last := start
 	track := func(offset int) func(done, total int) {
 		before := 0
@@ -166,7 +176,7 @@ func (r *round) prepare(ctx context.Context) error {
 			r.outcome.FeatureMisses = offset + total
 		}
 	}
-	problems, err := r.features.Prepare(ctx, r.spec.Train, r.spec.Settings.Flip, track(0))
+	problems, err := r.features.Prepare(ctx, train, r.spec.Settings.Flip, track(0))
 	if err != nil {
 		return err
 	}
@@ -174,12 +184,20 @@ func (r *round) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.outcome.Skipped = append(problems, more...)
-	r.train = readable(r.spec.Train, problems)
+	unseen, err := r.features.Prepare(ctx, r.valid, false, track(r.outcome.FeatureMisses))
+	if err != nil {
+		return err
+	}
+	r.outcome.Skipped = slices.Concat(problems, more, unseen)
+	r.train = readable(train, problems)
 	r.heldout = readable(r.heldout, more)
 	if len(r.train) == 0 {
-		return fmt.Errorf("none of %d training images can be read; the first: %w", len(r.spec.Train), problems[0].Err)
+		return fmt.Errorf("none of %d training images can be read; the first: %w", len(train), problems[0].Err)
 	}
+	if r.valid = readable(r.valid, unseen); r.spec.Settings.Patience > 0 && len(r.valid) == 0 {
+		return fmt.Errorf("none of the validation images can be read; the first: %w", unseen[0].Err)
+	}
+	r.outcome.ValidationImages = len(r.valid)
 	for _, s := range r.train {
 		if !s.Edited.IsZero() {
 			r.edited = append(r.edited, s)
@@ -187,9 +205,26 @@ func (r *round) prepare(ctx context.Context) error {
 	}
 	o := newOrder(r.train, r.spec.Settings)
 	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
-	r.outcome.OrderKey = runKey(r.net.modelHash, Settings{Seed: r.spec.Settings.Seed}, r.train)
+	r.outcome.OrderKey = runKey(r.net.modelHash, Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
 	r.outcome.FeatureSeconds = time.Since(start).Seconds()
+	r.outcome.Warnings = r.warnings()
 	return nil
+}
+
+// fewValidation is how many validation images it takes to tell one epoch from another: the loss of an image differs
+// from the mean by about as much as that mean.
+const fewValidation = 50
+
+// warnings are what should be known of the images before the figures are believed.
+func (r *round) warnings() (out []string) {
+	if plain := len(r.train) - len(r.edited); len(r.edited) > 0 && plain < len(r.edited) {
+		out = append(out, fmt.Sprintf("Only %d training images without an edit take part beside %d with one: they are what holds the branches to what "+
+			"they know, so expect forgetting. Add the images the model was trained on to the training split.", plain, len(r.edited)))
+	}
+	if n := len(r.valid); n > 0 && n < fewValidation {
+		out = append(out, fmt.Sprintf("Early stopping looks at %d validation images only: which epoch it keeps is partly chance.", n))
+	}
+	return out
 }
 
 // readable leaves out the samples with a problem, and others of the same file.
@@ -215,6 +250,7 @@ type armResult struct {
 	evaluation *Evaluation
 	edits      []Result // on the edited training images
 	curve      []Point
+	run        ArmRun
 	file       []byte
 }
 
@@ -229,9 +265,9 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 	l := &loop{
 		arm: arm, engine: engine, settings: settings, samples: r.train, anchors: r.anchors,
 		inputs: featureInputs{r.features, r.train}, cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
-		key:         runKey(r.net.modelHash, settings, r.train),
-		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm},
-		point:       r.observer.Point,
+		key:         runKey(r.net.modelHash, settings, r.train, r.valid),
+		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm}, saveEvery: r.spec.checkpointEvery,
+		point: r.observer.Point,
 		step: func(done, steps int, took time.Duration) {
 			r.meter.expect(phase, steps, 0)
 			timed := 0
@@ -241,7 +277,10 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 			r.meter.advance(phase, done, timed, took)
 		},
 	}
-	if out.curve, err = l.run(ctx); err != nil {
+	if r.valid != nil {
+		l.validation = &validation{inputs: featureInputs{r.features, r.valid}, samples: r.valid}
+	}
+	if out.curve, out.run, err = l.run(ctx); err != nil {
 		return out, err
 	}
 	if out.file, err = r.net.export(engine.Parameters(), r.metadata(arm, settings)); err != nil {
@@ -331,7 +370,7 @@ func (r *round) metadata(arm Arm, s Settings) []onnx.Metadata {
 		{Key: "abn.edits", Value: strconv.Itoa(len(r.edited))},
 		{Key: "abn.images", Value: strconv.Itoa(len(r.train))},
 		{Key: "abn.seed", Value: strconv.FormatInt(s.Seed, 10)},
-		{Key: "abn.run", Value: runKey(r.net.modelHash, s, r.train)},
+		{Key: "abn.run", Value: runKey(r.net.modelHash, s, r.train, r.valid)},
 	}
 	if r.spec.Lineage.Round != 0 {
 		out = append(out, onnx.Metadata{Key: "abn.round", Value: strconv.FormatInt(r.spec.Lineage.Round, 10)})

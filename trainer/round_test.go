@@ -186,7 +186,8 @@ func TestDivergedRoundKeepsItsLastGoodCheckpoint(t *testing.T) {
 	}
 	r := spec
 	r.Settings = r.Settings.WithDefaults()
-	state, found, err := checkpoints{dir: spec.WorkDir, arm: ArmCandidate}.load(runKey("parent", r.Settings, p.train))
+	kept := checkpoints{dir: spec.WorkDir, arm: ArmCandidate}
+	state, found, err := kept.load(runKey("parent", r.Settings, p.train, nil))
 	if err != nil || !found || state.Epoch != 2 || state.Step != 12 {
 		t.Errorf("checkpoint: found %v, epoch %d, step %d, %v", found, state.Epoch, state.Step, err)
 	}

@@ -61,8 +61,8 @@ func writeSamples(h hash.Hash, samples []Sample) {
 }
 
 // runKey identifies a run: two runs with one key make the same network. A checkpoint carries the
-// key of its run and is of no use to another.
-func runKey(modelHash string, s Settings, samples []Sample) string {
+// key of its run and is of no use to another. validation is what early stopping looks at, nil without it.
+func runKey(modelHash string, s Settings, samples, validation []Sample) string {
 	h := sha256.New()
 	settings, err := json.Marshal(s)
 	if err != nil { // NaN, which Validate has refused
@@ -70,6 +70,10 @@ func runKey(modelHash string, s Settings, samples []Sample) string {
 	}
 	fmt.Fprintf(h, "run 1\n%s\n%s\n", modelHash, settings)
 	writeSamples(h, samples)
+	if validation != nil {
+		fmt.Fprintln(h, "validation")
+		writeSamples(h, validation)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,13 +24,16 @@ type ScratchSpec struct {
 	Shift   int
 	Train   []Sample
 	Heldout []Sample // measured once, after the last epoch; may be empty
-	Pixels  PixelReader
+	// Validation is what early stopping looks at; see RoundSpec.
+	Validation []Sample
+	Pixels     PixelReader
 	// Store keeps the network's inputs, so that each picture is decoded once; nil: they are kept in WorkDir.
 	Store   *FeatureStore
 	WorkDir string // checkpoints; see RoundSpec
 	Threads int
 
-	network *network // tests bring their own
+	network         *network      // tests bring their own
+	checkpointEvery time.Duration // 0: checkpointEvery
 }
 
 // ScratchOutcome is a trained network.
@@ -37,10 +41,14 @@ type ScratchOutcome struct {
 	Model      []byte
 	Evaluation *Evaluation // on Heldout, nil without any
 	Curve      []Point
-	Images     int
-	Steps      int
-	Skipped    []Problem
-	Seconds    float64
+	Images     int // trained on
+	Steps      int // if early stopping does not end it before
+	Run        ArmRun
+	// What early stopping looked at, 0 without it; and whether they are training images that were held back.
+	ValidationImages int
+	HeldBack         bool
+	Skipped          []Problem
+	Seconds          float64
 }
 
 // PhaseTrain is the phase of ScratchSpec's training; before it come PhaseFeatures, in which the
@@ -62,7 +70,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 		}
 		defer net.close()
 	}
-	for _, list := range [][]Sample{spec.Train, spec.Heldout} {
+	for _, list := range [][]Sample{spec.Train, spec.Heldout, spec.Validation} {
 		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {
 			return out, fmt.Errorf("train: %w", err)
 		}
@@ -101,7 +109,14 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		Pixels: spec.Pixels, Input: net.input, Dims: net.input,
 	}
 	last, before := time.Now(), 0
-	everything := append(append([]Sample(nil), spec.Train...), spec.Heldout...)
+	chosen, valid := spec.Train, []Sample(nil)
+	if spec.Settings.Patience > 0 {
+		if chosen, valid, err = chooseValidation(spec.Train, spec.Validation, spec.Heldout, spec.Settings.Seed); err != nil {
+			return out, &SettingError{"patience", err.Error()}
+		}
+		out.HeldBack = len(chosen) < len(spec.Train)
+	}
+	everything := slices.Concat(chosen, spec.Heldout, valid)
 	problems, err := inputs.Prepare(ctx, everything, false, func(done, total int) {
 		now := time.Now()
 		meter.expect(PhaseFeatures, total, 2*time.Millisecond)
@@ -111,9 +126,12 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 	if err != nil {
 		return out, err
 	}
-	train, heldout := readable(spec.Train, problems), readable(spec.Heldout, problems)
+	train, heldout := readable(chosen, problems), readable(spec.Heldout, problems)
 	if len(train) == 0 {
-		return out, fmt.Errorf("none of %d training images can be read; the first: %w", len(spec.Train), problems[0].Err)
+		return out, fmt.Errorf("none of %d training images can be read; the first: %w", len(chosen), problems[0].Err)
+	}
+	if valid = readable(valid, problems); spec.Settings.Patience > 0 && len(valid) == 0 {
+		return out, fmt.Errorf("none of the validation images can be read; the first: %w", problems[0].Err)
 	}
 	engine, err := net.newEngine(ctx, spec.Settings)
 	if err != nil {
@@ -123,8 +141,11 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 	l := &loop{
 		arm: ArmTrain, engine: engine, settings: spec.Settings, samples: train,
 		inputs: &augmented{Features: inputs, samples: train, shift: spec.Shift, seed: spec.Settings.Seed},
-		cells:  net.cells(), key: runKey(net.modelHash+" "+strconv.Itoa(spec.Shift), spec.Settings, train),
-		checkpoints: &checkpoints{dir: spec.WorkDir, arm: ArmTrain}, point: observer.Point,
+		cells:  net.cells(), key: runKey(net.modelHash+" "+strconv.Itoa(spec.Shift), spec.Settings, train, valid),
+		checkpoints: &checkpoints{dir: spec.WorkDir, arm: ArmTrain}, saveEvery: spec.checkpointEvery, point: observer.Point,
+	}
+	if valid != nil {
+		l.validation = &validation{inputs: &augmented{Features: inputs, samples: valid}, samples: valid}
 	}
 	evaluating := time.Duration(0)
 	l.step = func(done, steps int, took time.Duration) {
@@ -137,8 +158,8 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		meter.expect(PhaseEvaluating, len(heldout), evaluating)
 		meter.advance(PhaseTrain, done, timed, took)
 	}
-	out.Steps, out.Images, out.Skipped = l.steps(), len(train), problems
-	if out.Curve, err = l.run(ctx); err != nil {
+	out.Steps, out.Images, out.ValidationImages, out.Skipped = l.steps(), len(train), len(valid), problems
+	if out.Curve, out.Run, err = l.run(ctx); err != nil {
 		return out, err
 	}
 	settings, err := json.Marshal(spec.Settings)

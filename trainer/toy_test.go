@@ -57,6 +57,7 @@ func (e *toyEngine) Load(list []Parameter) error {
 				found = true
 				copy(own.Value, p.Value)
 				copy(own.Momentum, p.Momentum)
+				copy(own.Second, p.Second)
 			}
 		}
 		if !found {
@@ -211,11 +212,17 @@ func (e *toyEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 		}
 	}
 	r.LossMap = e.gamma * r.MapDistance
+	gradients := make([][]float32, 0, len(grads))
 	for _, p := range e.Parameters() {
+		list := make([]float32, len(p.Value))
 		for i, g := range grads[p.Name] {
-			p.Momentum[i] = float32(u.Momentum)*p.Momentum[i] + float32(g+u.WeightDecay*float64(p.Value[i]))
-			p.Value[i] -= float32(u.LearningRate) * p.Momentum[i]
+			list[i] = float32(g)
 		}
+		gradients = append(gradients, list)
+	}
+	var err error
+	if r.GradNorm, err = update(e.Parameters(), gradients, u); err != nil {
+		return StepResult{}, err
 	}
 	if e.poison == e.steps {
 		r.LossPer = math.NaN()
@@ -288,6 +295,11 @@ func (p *toyProblem) spec(t testing.TB, opened func(s Settings, e *toyEngine)) R
 			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, classes: p.classes, extractor: p,
 			newEngine: func(_ context.Context, s Settings) (Engine, error) {
 				e := newToyEngine(p.dims, p.classes, s.Gamma)
+				if s.Optimizer == OptimizerAdamW {
+					for _, q := range []*Parameter{&e.a, &e.b, &e.att, &e.per} {
+						q.Second = make([]float32, len(q.Value))
+					}
+				}
 				e.anchor = s.Anchor
 				if opened != nil {
 					opened(s, e)

@@ -1,0 +1,148 @@
+package trainer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// checkpoints keeps one arm's checkpoints in a folder: the last two, which alternate between two files, so that
+// one whole checkpoint exists at every moment; and the parameters of the best epoch that either speaks of.
+type checkpoints struct {
+	dir  string
+	arm  Arm
+	next int    // the slot that is written next
+	best [2]int // the best epoch that each slot speaks of, 0: none
+}
+
+func (c *checkpoints) path(slot int) string {
+	return filepath.Join(c.dir, fmt.Sprintf("%s-%d.checkpoint", c.arm, slot))
+}
+
+func (c *checkpoints) bestPath(epoch int) string {
+	return filepath.Join(c.dir, fmt.Sprintf("%s-best-%d.checkpoint", c.arm, epoch))
+}
+
+// save writes a checkpoint so that after a crash, of the machine even, it is either whole or absent. The
+// best epoch it speaks of must have been saved.
+func (c *checkpoints) save(state checkpoint) error {
+	if err := writeAtomically(c.path(c.next), state.write); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	c.best[c.next] = state.Best.Epoch
+	c.next = 1 - c.next
+	return c.prune()
+}
+
+// saveBest keeps the parameters, without optimiser state, of the epoch that state ends with.
+func (c *checkpoints) saveBest(state checkpoint) error {
+	best := checkpoint{Key: state.Key, Seed: state.Seed, Epoch: state.Epoch, Step: state.Step}
+	for _, p := range state.Parameters {
+		p.Momentum, p.Second = nil, nil
+		best.Parameters = append(best.Parameters, p)
+	}
+	if err := writeAtomically(c.bestPath(best.Epoch), best.write); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// prune removes best epochs that neither checkpoint speaks of.
+func (c *checkpoints) prune() error {
+	files, err := filepath.Glob(filepath.Join(c.dir, string(c.arm)+"-best-*.checkpoint"))
+	for _, file := range files {
+		if file != c.bestPath(c.best[0]) && file != c.bestPath(c.best[1]) {
+			err = errors.Join(err, os.Remove(file))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+// load returns the latest whole checkpoint of the run with this key, and false if there is none. Broken
+// files, those of another run, and those whose best epoch is gone are passed over: the run then starts from an
+// earlier one.
+func (c *checkpoints) load(key string) (checkpoint, bool, error) {
+	var latest checkpoint
+	found := false
+	if stale, err := filepath.Glob(filepath.Join(c.dir, tempPrefix+"*")); err == nil {
+		for _, file := range stale { // of a process that was killed while it wrote
+			_ = os.Remove(file)
+		}
+	}
+	for slot := range 2 {
+		state, err := readCheckpointFile(c.path(slot))
+		if errors.Is(err, ErrCheckpoint) || errors.Is(err, fs.ErrNotExist) || err == nil && state.Key != key {
+			continue
+		}
+		if err != nil {
+			return checkpoint{}, false, fmt.Errorf("checkpoint: %w", err)
+		}
+		if state.Best.Epoch != 0 {
+			if _, whole, err := c.loadBest(key, state.Best.Epoch); err != nil || !whole {
+				continue
+			}
+		}
+		c.best[slot] = state.Best.Epoch
+		if !found || state.Step > latest.Step {
+			latest, found = state, true
+			c.next = 1 - slot
+		}
+	}
+	return latest, found, nil
+}
+
+// loadBest returns the parameters of an epoch, and false if they are not there in one piece.
+func (c *checkpoints) loadBest(key string, epoch int) ([]Parameter, bool, error) {
+	best, err := readCheckpointFile(c.bestPath(epoch))
+	switch {
+	case errors.Is(err, ErrCheckpoint), errors.Is(err, fs.ErrNotExist), err == nil && (best.Key != key || best.Epoch != epoch):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("checkpoint: %w", err)
+	}
+	return best.Parameters, true, nil
+}
+
+func readCheckpointFile(path string) (checkpoint, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return checkpoint{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return checkpoint{}, err
+	}
+	return readCheckpoint(f, info.Size())
+}
+
+// writeAtomically replaces a file: temporary file, fsync, rename, fsync of the folder.
+func writeAtomically(path string, write func(io.Writer) error) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, tempPrefix)
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

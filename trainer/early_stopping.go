@@ -1,0 +1,163 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Early stopping. After each epoch an arm measures the perception branch's cross entropy on validation images, which
+// take no part in training and are not those a round is judged on. It keeps the parameters of the epoch with the lowest
+// loss, stops when Settings.Patience epochs have passed without a lower one, and ends in the state it kept. The start
+// is no candidate: an arm always ends in a state it was trained to.
+//
+// Candidate and control follow the same rule on the same images, each by its own loss, and may keep different
+// epochs. So their difference is what the maps are worth to somebody who trains by this rule; see docs/adr/0007.
+
+// Validation is what a network makes of the validation images.
+type Validation struct {
+	Loss     float64 `json:"loss"`     // cross entropy of ŷ_per, mean over the images
+	Accuracy float64 `json:"accuracy"` // of ŷ_per
+}
+
+// validation measures an arm between its epochs.
+type validation struct {
+	inputs  Inputs
+	samples []Sample
+	buffer  []float32
+}
+
+// measure evaluates the network on the validation images.
+func (v *validation) measure(ctx context.Context, network Forwarder) (Validation, error) {
+	size := v.inputs.Size()
+	var loss float64
+	hit := 0
+	for start := 0; start < len(v.samples); start += evaluateBatch {
+		batch := v.samples[start:min(start+evaluateBatch, len(v.samples))]
+		v.buffer = resized(v.buffer, len(batch)*size)
+		for i, s := range batch {
+			if err := v.inputs.Read(ctx, start+i, false, 0, v.buffer[i*size:(i+1)*size]); err != nil {
+				return Validation{}, fmt.Errorf("image %s: %w", s.Name, err)
+			}
+		}
+		out, err := network.Forward(ctx, len(batch), v.buffer)
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return Validation{}, cause
+			}
+			return Validation{}, fmt.Errorf("validation: %w", err)
+		}
+		classes := len(out.LogitsPer) / len(batch)
+		for i, s := range batch {
+			logits := out.LogitsPer[i*classes : (i+1)*classes]
+			top := argmax(logits)
+			var sum float64
+			for _, x := range logits {
+				sum += math.Exp(float64(x) - float64(logits[top]))
+			}
+			loss += math.Log(sum) + float64(logits[top]) - float64(logits[s.Label])
+			if top == s.Label {
+				hit++
+			}
+		}
+	}
+	n := float64(len(v.samples))
+	return Validation{Loss: loss / n, Accuracy: float64(hit) / n}, nil
+}
+
+// patienceLost says whether early stopping ends the run here.
+func (l *loop) patienceLost(state checkpoint) bool {
+	return l.validation != nil && state.Epoch-state.Best.Epoch >= l.settings.Patience
+}
+
+// setBest keeps the parameters of the epoch that has just ended. They are on disk before a checkpoint speaks of them.
+func (l *loop) setBest(state *checkpoint, v Validation) error {
+	state.Best = bestEpoch{Epoch: state.Epoch, Validation: v}
+	best := *state
+	best.Parameters = l.engine.Parameters()
+	if l.checkpoints != nil {
+		return l.checkpoints.saveBest(best)
+	}
+	l.best = nil
+	for _, p := range best.Parameters {
+		l.best = append(l.best, Parameter{Name: p.Name, Dims: p.Dims, Value: slices.Clone(p.Value)})
+	}
+	return nil
+}
+
+// keepBest puts the engine into the state of the best epoch.
+func (l *loop) keepBest(state checkpoint) error {
+	if state.Best.Epoch == state.Epoch {
+		return nil
+	}
+	best := l.best
+	if l.checkpoints != nil {
+		var whole bool
+		var err error
+		if best, whole, err = l.checkpoints.loadBest(l.key, state.Best.Epoch); err != nil {
+			return err
+		}
+		if !whole {
+			return fmt.Errorf("%s: the parameters of epoch %d, the best, are gone from %s: start the training again", l.arm, state.Best.Epoch, l.checkpoints.dir)
+		}
+	}
+	return l.engine.Load(best)
+}
+
+// heldBack is every how-many-th training image early stopping holds back where no validation images are given.
+const heldBack = 10
+
+// errNoValidation is early stopping without images to look at.
+var errNoValidation = errors.New("early stopping needs validation images, and there are too few training images without an edit to hold a tenth of them back: give it a validation split, or set patience to 0")
+
+// chooseValidation finds what early stopping looks at: the images given, without those whose file is also trained
+// on or judged on; or, if that leaves none, a tenth of the training images without an edit, drawn by the
+// seed within each class, which then take no part in training. It returns the images that are trained on and those that
+// validate.
+func chooseValidation(train, given, judged []Sample, seed int64) (rest, chosen []Sample, err error) {
+	used := map[string]bool{}
+	for _, list := range [][]Sample{train, judged} {
+		for _, s := range list {
+			used[s.Hash] = true
+		}
+	}
+	for _, s := range given {
+		if !used[s.Hash] {
+			chosen = append(chosen, s)
+		}
+	}
+	if len(chosen) > 0 {
+		return train, chosen, nil
+	}
+	editedFile := map[string]bool{}
+	var plain []int
+	for _, s := range train {
+		if !s.Edited.IsZero() {
+			editedFile[s.Hash] = true
+		}
+	}
+	for i, s := range train {
+		if !editedFile[s.Hash] {
+			plain = append(plain, i)
+		}
+	}
+	if len(plain) < heldBack {
+		return nil, nil, errNoValidation
+	}
+	plain = shuffled(newOrderSource(seed, -1), plain) // a stream that no epoch uses
+	slices.SortStableFunc(plain, func(a, b int) int { return train[a].Label - train[b].Label })
+	back := map[string]bool{} // by file: a picture that is there twice is held back twice
+	for i := heldBack / 2; i < len(plain); i += heldBack {
+		back[train[plain[i]].Hash] = true
+	}
+	for _, s := range train {
+		if back[s.Hash] {
+			chosen = append(chosen, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	return rest, chosen, nil
+}
