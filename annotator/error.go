@@ -52,3 +52,12 @@ func (e *LeaseError) Error() string {
 
 // Is makes errors.Is(err, ErrConflict) true.
 func (e *LeaseError) Is(target error) bool { return target == ErrConflict }
+
+// asValidation returns the *ValidationError in an error's chain, nil if there is none.
+func asValidation(err error) *ValidationError {
+	var v *ValidationError
+	if errors.As(err, &v) {
+		return v
+	}
+	return nil
+}

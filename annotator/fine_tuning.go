@@ -15,6 +15,8 @@ type RoundStore interface {
 	RoundByKey(ctx context.Context, projectID int64, key string) (Round, error)
 	// CountApproved returns how many images of the project have an approved edit a round could learn from.
 	CountApproved(ctx context.Context, projectID int64) (int, error)
+	// RoundData counts what a round of the project's active version would work on now; zero while it has no model.
+	RoundData(ctx context.Context, projectID int64) (RoundData, error)
 	// StartRound queues a round of the active version with the edits that are approved now, and its job.
 	// ErrConflict while another round of the project runs.
 	StartRound(ctx context.Context, start RoundStart) (Round, error)
@@ -130,7 +132,39 @@ func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (R
 	return settings, n, err
 }
 
-// roundDefaults are DefaultRoundSettings with the learning rate that suits the project's active version.
+// RoundPlan tells what a round would learn from now, what it starts with and what its engines can do.
+func (s *Service) RoundPlan(ctx context.Context, actor User, slug string) (RoundPlan, error) {
+	project, err := s.project(ctx, actor, RoleAnnotator, slug)
+	if err != nil {
+		return RoundPlan{}, err
+	}
+	var plan RoundPlan
+	if plan.Data, err = s.store.RoundData(ctx, project.ID); err != nil {
+		return plan, err
+	}
+	if plan.Settings, err = s.roundDefaults(ctx, s.store, project.ID); err != nil {
+		return plan, err
+	}
+	active, err := s.store.ActiveVersion(ctx, project.ID)
+	if err != nil && !isNotFound(err) {
+		return plan, err
+	}
+	plan.Training = active.Training
+	rounds, err := s.store.Rounds(ctx, project.ID)
+	if err != nil {
+		return plan, err
+	}
+	for _, r := range rounds {
+		if r.State == RoundFinished && r.Result != nil {
+			plan.Last = &r
+			break
+		}
+	}
+	return plan, nil
+}
+
+// roundDefaults are DefaultRoundSettings with the learning rate that suits the project's active version, and a way of
+// training it that its engine can go.
 func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int64) (RoundSettings, error) {
 	settings := DefaultRoundSettings()
 	active, err := store.ActiveVersion(ctx, projectID)
@@ -140,7 +174,30 @@ func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int6
 	if active.LearningRate > 0 {
 		settings.LearningRate = active.LearningRate
 	}
+	if t, known := TrainabilityOf(active.Training, settings.Engine, settings.Strategy, settings.BatchNorm); known && !t.OK() {
+		for _, t := range active.Training {
+			if t.OK() {
+				settings.Engine, settings.Strategy, settings.BatchNorm = t.Engine, t.Strategy, t.BatchNorm
+				break
+			}
+		}
+	}
 	return settings, err
+}
+
+// checkEngine refuses settings whose engine cannot train the version so, naming the nodes in the way. What nobody has
+// asked about is left to the round itself.
+func checkEngine(v Version, r RoundSettings) error {
+	t, known := TrainabilityOf(v.Training, r.Engine, r.Strategy, r.BatchNorm)
+	if !known || t.OK() {
+		return nil
+	}
+	more := ""
+	if n := len(t.Obstacles) - 1; n > 0 {
+		more = fmt.Sprintf(" (and %d more)", n)
+	}
+	return &ValidationError{Field: "engine", Message: fmt.Sprintf("%s cannot train v%d with strategy %s and batch_norm %s: %s%s",
+		r.Engine, v.Number, r.Strategy, r.BatchNorm, t.Obstacles[0], more)}
 }
 
 // StartRound queues a round from the active version (admin). The same idempotency key gives the same
@@ -177,6 +234,9 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r Rou
 			return &ValidationError{Field: "project", Message: "has no model yet: add one first"}
 		}
 		if err != nil {
+			return err
+		}
+		if err := checkEngine(version, r); err != nil {
 			return err
 		}
 		n, err := tx.CountApproved(ctx, project.ID)

@@ -27,6 +27,10 @@ type UserStore interface {
 	LockAdmins(ctx context.Context) ([]int64, error)
 	TouchUser(ctx context.Context, id int64, seen time.Time) error
 	InsertToken(ctx context.Context, userID int64, name string, hash []byte) error
+	// Tokens lists a person's tokens, newest first.
+	Tokens(ctx context.Context, userID int64) ([]Token, error)
+	// DeleteToken removes a token and returns what it was.
+	DeleteToken(ctx context.Context, id int64) (Token, error)
 }
 
 // SignIn checks a password (argon2id) and returns who it belongs to, or ErrUnauthorized. An unknown
@@ -98,6 +102,46 @@ func (s *Service) CreateToken(ctx context.Context, actor User, name string) (tok
 		return "", err
 	}
 	return token, nil
+}
+
+// Tokens lists a person's bearer tokens, newest first (an admin anybody's, everybody their own).
+func (s *Service) Tokens(ctx context.Context, actor User, userID int64) ([]Token, error) {
+	if err := mayOf(actor, userID); err != nil {
+		return nil, err
+	}
+	if _, err := s.store.User(ctx, userID); err != nil {
+		return nil, err
+	}
+	return s.store.Tokens(ctx, userID)
+}
+
+// RevokeToken makes a bearer token worthless at once (an admin anybody's, everybody their own).
+func (s *Service) RevokeToken(ctx context.Context, actor User, id int64) error {
+	if err := may(actor, RoleAnnotator); err != nil {
+		return err
+	}
+	err := s.store.InTx(ctx, func(tx Store) error {
+		token, err := tx.DeleteToken(ctx, id)
+		if err != nil {
+			return err
+		}
+		if mayOf(actor, token.UserID) != nil { // somebody else's token: it is not said that there is one
+			return ErrNotFound
+		}
+		return s.audit(ctx, tx, actor, nil, "token.revoke", fmt.Sprintf("user %d", token.UserID), token.Name)
+	})
+	if err != nil {
+		return fmt.Errorf("revoking token %d: %w", id, err)
+	}
+	return nil
+}
+
+// mayOf checks that the actor is a person of that id, or an admin.
+func mayOf(actor User, id int64) error {
+	if actor.ID == id {
+		return may(actor, RoleAnnotator)
+	}
+	return may(actor, RoleAdmin)
 }
 
 // Users lists everybody (admin).

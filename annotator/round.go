@@ -46,6 +46,23 @@ type RoundSettings struct {
 	Crop         float64 `json:"crop"`        // least share of the area that random crops keep; 0: no crops
 }
 
+// RoundData counts what a round would work on.
+type RoundData struct {
+	Images     int   `json:"images"`     // labelled images it trains on, edited ones included
+	Edits      int   `json:"edits"`      // of them with an approved edit
+	Validation int   `json:"validation"` // labelled validation images, which early stopping looks at
+	Heldout    int   `json:"heldout"`    // labelled images that no edit touched, which it is measured on
+	Split      Split `json:"split"`      // theirs: test, or validation in a project without test images
+}
+
+// RoundPlan is what a round would be if it was started now.
+type RoundPlan struct {
+	Settings RoundSettings // where nobody says otherwise
+	Data     RoundData
+	Training []Trainability // what the engines can train of the active version; nil where nobody has asked yet
+	Last     *Round         // the latest one that finished, which tells how long one takes; nil: none has
+}
+
 // Arm names one of the two trainings of a round (design section 11).
 type Arm string
 
@@ -139,6 +156,7 @@ const (
 	JobScan     JobKind = "scan"
 	JobRound    JobKind = "round"
 	JobEvaluate JobKind = "evaluate"
+	JobAdd      JobKind = "add" // an uploaded model is run once and becomes a version
 )
 
 // Job is background work as pages show it: what, how far, how long.

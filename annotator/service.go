@@ -12,13 +12,15 @@ import (
 // then acts; each change is one transaction that also writes the audit trail.
 //
 // The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), queue.go
-// (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go and release.go.
+// (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
+// (models that people send) and release.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
 	activationMaps ActivationMapper
 	pictures       Pictures
 	blobs          Blobs
+	models         Models
 	now            func() time.Time
 	log            *slog.Logger
 	password       passwordHasher
@@ -32,13 +34,14 @@ type ServiceConfig struct {
 	ActivationMaps ActivationMapper // inference.LiveScorer
 	Pictures       Pictures         // inference.Pictures
 	Blobs          Blobs            // internal/blob.Store
+	Models         Models           // jobs.Models; without it no model is taken (ErrUnavailable)
 	Clock          func() time.Time // what leases expire by; default time.Now
 	Logger         *slog.Logger     // default slog.Default
 }
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, pictures: c.Pictures, blobs: c.Blobs, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, pictures: c.Pictures, blobs: c.Blobs, models: c.Models, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -59,6 +62,7 @@ type Store interface {
 	EditStore
 	RoundStore
 	VersionStore
+	UploadStore
 	AuditStore
 	Queue
 

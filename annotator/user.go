@@ -49,3 +49,12 @@ type UserChange struct {
 // System is the actor behind commands run on the server itself: whoever can run them holds the
 // database anyway. It is no row of the users table.
 var System = User{Name: "command line", Role: RoleAdmin}
+
+// Token is a bearer token of the API, without its secret, of which only a hash is kept.
+type Token struct {
+	ID         int64      `json:"id"`
+	UserID     int64      `json:"user_id"`
+	Name       string     `json:"name"` // what it is for
+	CreatedAt  time.Time  `json:"created_at"`
+	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // to within ten minutes
+}

@@ -41,16 +41,17 @@ type Pictures struct {
 	blobs     annotator.Blobs
 	dir       string
 	maxPixels int64
+	cache     *pictureCache       // bounds dir
 	decoding  *semaphore.Weighted // a decoded picture can take hundreds of megabytes
 	flights   singleflight.Group
 }
 
 var _ annotator.Pictures = (*Pictures)(nil)
 
-// NewPictures renders images of blobs and keeps what it rendered in dir ("": nowhere). Pictures over
-// maxPixels (0: DefaultMaxPixels) are refused. Whatever is in dir may be deleted at any time.
+// NewPictures renders images of blobs and keeps what it rendered in dir ("": nowhere), up to DefaultPictureBytes. Pictures
+// over maxPixels (0: DefaultMaxPixels) are refused. Whatever is in dir may be deleted at any time.
 func NewPictures(blobs annotator.Blobs, dir string, maxPixels int64) *Pictures {
-	return &Pictures{blobs: blobs, dir: dir, maxPixels: maxPixels, decoding: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
+	return &Pictures{blobs: blobs, dir: dir, maxPixels: maxPixels, cache: &pictureCache{dir: dir, limit: DefaultPictureBytes}, decoding: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 }
 
 // View returns the rectangle of the oriented original that the version's network sees.
@@ -88,6 +89,7 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 	}
 	path := p.path(pre, img, kind)
 	if f, err := os.Open(path); err == nil {
+		p.cache.touch(f)
 		return f, "image/jpeg", nil
 	}
 	// Whoever asks first renders for all, so their leaving must not fail the others.
@@ -257,6 +259,9 @@ func (p *Pictures) keep(path string, data []byte) error {
 		if remove := os.Remove(f.Name()); remove != nil && !errors.Is(remove, fs.ErrNotExist) {
 			err = errors.Join(err, remove)
 		}
+		return fmt.Errorf("keeping a rendering: %w", err)
+	}
+	if err := p.cache.add(int64(len(data))); err != nil {
 		return fmt.Errorf("keeping a rendering: %w", err)
 	}
 	return nil

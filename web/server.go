@@ -33,6 +33,8 @@ type Config struct {
 	Accounts []Account // sign-ins the sign-in page offers; only the demo, which binds to loopback, has any
 	Release  string    // shown in the footer and in OpenAPI
 
+	MaxModelBytes int64 // of an uploaded model, 1 GiB; the Service's Models bounds it too
+
 	SignIn      Throttle      // bounds guessing of passwords
 	ShutdownFor time.Duration // how long open requests may take at shutdown, 10 s
 }
@@ -50,6 +52,7 @@ func (c Config) WithDefaults() Config {
 		c.Ready = func(context.Context) error { return nil }
 	}
 	c.Release = cmp.Or(c.Release, "development")
+	c.MaxModelBytes = cmp.Or(c.MaxModelBytes, 1<<30)
 	c.SignIn = c.SignIn.WithDefaults()
 	c.ShutdownFor = cmp.Or(c.ShutdownFor, 10*time.Second)
 	return c

@@ -30,6 +30,7 @@ type serveCommand struct {
 	TrustProxy     bool     `env:"STUDIO_TRUST_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them."`
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
+	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"1024" placeholder:"MB" help:"Largest model file that is taken from a browser or the API, in MiB."`
 }
 
 // Run serves until it is interrupted.
@@ -46,7 +47,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads,
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20,
 		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy},
 	})
 	if err != nil {
@@ -75,6 +76,8 @@ type studioConfig struct {
 	worker  bool
 	threads int
 	web     web.Config
+
+	maxModelBytes int64 // of an uploaded model; 0: jobs.DefaultMaxModelBytes
 }
 
 // studio is a server and, in the same process, perhaps a worker.
@@ -94,7 +97,9 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Logger: c.log,
 		Pictures: inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), 0),
+		Models:   jobs.NewModels(s.Blobs, filepath.Join(s.Data, "cache", "incoming"), c.maxModelBytes),
 	})
+	c.web.MaxModelBytes = c.maxModelBytes
 	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, pgxstore.New(s.Store.Pool()), c.log, s.Store.Ping
 	var err error
 	if r.server, err = web.NewServer(c.web); err != nil {

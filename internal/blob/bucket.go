@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/s3blob" // registers s3://
@@ -40,10 +41,16 @@ func (b *bucket) open(ctx context.Context, hash string) (io.ReadCloser, error) {
 	return r, err
 }
 
-// upload sends a local file. Object stores show a file when it is complete, and not before.
+// young is an object that no sweep takes for forgotten before the row of whoever puts it again is there.
+const young = time.Hour
+
+// upload sends a local file, unless a young one is there. Object stores show a file when it is complete, and not before.
 func (b *bucket) upload(ctx context.Context, hash, path string) error {
-	there, err := b.Exists(ctx, hash)
-	if err != nil || there {
+	there, err := b.Attributes(ctx, hash)
+	switch {
+	case err == nil && time.Since(there.ModTime) < young:
+		return nil
+	case err != nil && gcerrors.Code(err) != gcerrors.NotFound:
 		return err
 	}
 	file, err := os.Open(path)

@@ -34,6 +34,10 @@ func (s *Store) Sweep(ctx context.Context, age time.Duration, keep func(hash str
 		if file.used.After(before) || keep(file.hash) {
 			continue
 		}
+		// A Put of the same bytes meanwhile has made it young again, and its row may not have been among those kept.
+		if info, err := os.Stat(file.path); err != nil || info.ModTime().After(before) {
+			continue
+		}
 		if err := os.Remove(file.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return removed, bytes, wrapSweep(err)
 		}

@@ -4,9 +4,11 @@
 //	worker.go    Worker: start, stop, heartbeat, rescue of what dead workers left
 //	import.go    a folder or data set → images of a project
 //	model.go     an ONNX file → a model version, checked before it is stored
+//	models.go    what an uploaded ONNX file is, without running it; upload.go makes a version of it
 //	scan.go      chunks of images → predictions and maps
 //	round.go     approved edits → candidate, control, and what the maps were worth
 //	evaluate.go  a version's figures over the labelled splits
+//	tidy.go      what nothing refers to any more, removed every few hours
 //	catalog.go   opening models and pictures by their content hash
 //
 // Import and AddModel also run outside a Worker: the command line calls them in its own process.

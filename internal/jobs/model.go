@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -21,8 +22,8 @@ type VersionStore interface {
 	AddVersion(ctx context.Context, projectID int64, v annotator.NewVersion) (annotator.Version, error)
 }
 
-// AddModel checks an ONNX file and makes it a version of a project: its parts are found, it is run once, and each node
-// that could not be trained is named. Only then it is stored. The first version of a project is active at once, and gives
+// AddModel checks an ONNX file and makes it a version of a project: its parts are found, it is run once, and the nodes
+// that keep every way of training it are named. Only then it is stored. The first version of a project is active at once, and gives
 // the project's classes their order.
 func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projectID int64, file []byte, manifest onnx.Manifest) (annotator.Version, error) {
 	model, err := onnx.Read(file)
@@ -53,12 +54,9 @@ func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest) 
 	if err != nil {
 		return v, err
 	}
-	reasons, err := trainer.Untrainable(abn, trainer.StrategyBoth, trainer.BatchNormBatch)
-	if err != nil {
-		return v, fmt.Errorf("it could not be trained: %w", err)
-	}
-	if len(reasons) > 0 {
-		return v, fmt.Errorf("it could not be trained: %w", &gradient.UnsupportedError{Reasons: reasons})
+	v.Training = trainabilityOf(abn)
+	if err := trainable(v.Training); err != nil {
+		return v, err
 	}
 	network, err := inference.NewNetwork(abn, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
 	if err != nil {
@@ -83,8 +81,26 @@ func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest) 
 		}
 		v.Parameters += n
 	}
-	for i, key := range manifest.Classes {
-		v.Classes = append(v.Classes, annotator.Class{Index: i, Key: key, Name: ClassName(key)})
-	}
+	v.Classes = classesOf(manifest)
 	return v, nil
+}
+
+// trainable returns an error that lists what stands in the way of ONNX Runtime's engine where that can train the network
+// in none of its ways. What it cannot do in one of them is told by the round's form.
+func trainable(training []annotator.Trainability) error {
+	var reasons []string
+	for _, t := range training {
+		if t.Engine != string(trainer.EngineORT) {
+			continue
+		}
+		if t.OK() {
+			return nil
+		}
+		for _, o := range t.Obstacles {
+			if text := o.String(); !slices.Contains(reasons, text) {
+				reasons = append(reasons, text)
+			}
+		}
+	}
+	return fmt.Errorf("it could not be trained: %s", strings.Join(reasons, "; "))
 }

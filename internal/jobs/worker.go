@@ -78,6 +78,8 @@ func NewWorker(c Config) (*Worker, error) {
 	river.AddWorker(workers, &scanWorker{worker: w})
 	river.AddWorker(workers, &roundWorker{worker: w})
 	river.AddWorker(workers, &evaluateWorker{worker: w})
+	river.AddWorker(workers, &addWorker{worker: w})
+	river.AddWorker(workers, &tidyWorker{worker: w})
 	w.client, err = river.NewClient(riverpgxv5.New(c.Store.Pool()), &river.Config{
 		ID:     w.id,
 		Logger: slog.New(quiet{w.log.Handler()}),
@@ -86,6 +88,7 @@ func NewWorker(c Config) (*Worker, error) {
 			postgres.QueueLight: {MaxWorkers: 2},
 		},
 		Workers:                     workers,
+		PeriodicJobs:                periodicJobs(),
 		JobTimeout:                  -1, // a round takes what it takes; a dead worker's jobs are rescued by heartbeat
 		RescueStuckJobsAfter:        30 * 24 * time.Hour,
 		ErrorHandler:                &errorHandler{worker: w},

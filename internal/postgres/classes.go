@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -64,6 +65,23 @@ func (s *Store) SetClasses(ctx context.Context, projectID int64, classes []annot
 	})
 	return wrap(err, "setting the classes of project %d", projectID)
 }
+
+// CheckClasses implements annotator.UploadStore: it sets the classes and takes that back. Outside a transaction only.
+func (s *Store) CheckClasses(ctx context.Context, projectID int64, classes []annotator.Class) error {
+	err := s.inTx(ctx, func(tx *Store) error {
+		if err := tx.SetClasses(ctx, projectID, classes); err != nil {
+			return err
+		}
+		return errTakeBack
+	})
+	if errors.Is(err, errTakeBack) {
+		return nil
+	}
+	return err
+}
+
+// errTakeBack rolls a transaction back that was only to see whether it could be.
+var errTakeBack = errors.New("taken back")
 
 func (s *Store) replaceClasses(ctx context.Context, projectID int64, old, classes []annotator.Class) error {
 	from, to := make([]int, len(old)), make([]int, len(old))

@@ -6,7 +6,7 @@ import "encoding/json"
 // models' worth of cores to spare (one, usually) and on QueueLight with a few.
 const (
 	QueueModel = "model" // scan, round, evaluate: they keep the processor busy
-	QueueLight = "light" // import: reads files
+	QueueLight = "light" // import, add, tidy: they read files
 )
 
 // ImportArgs asks for the images of a folder or data set to be brought into a project.
@@ -50,3 +50,18 @@ type EvaluateArgs struct {
 
 // Kind names the job in River's table.
 func (EvaluateArgs) Kind() string { return "evaluate" }
+
+// AddArgs asks for an uploaded model to be run once and made a version.
+type AddArgs struct {
+	JobID    int64 `json:"job_id"`
+	UploadID int64 `json:"upload_id"`
+}
+
+// Kind names the job in River's table.
+func (AddArgs) Kind() string { return "add" }
+
+// TidyArgs asks for what nothing refers to any more to be removed. It is inserted periodically and shown on no page.
+type TidyArgs struct{}
+
+// Kind names the job in River's table.
+func (TidyArgs) Kind() string { return "tidy" }

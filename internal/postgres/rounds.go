@@ -70,6 +70,34 @@ func (s *Store) CountApproved(ctx context.Context, projectID int64) (int, error)
 	return n, wrap(err, "counting the approved edits of project %d", projectID)
 }
 
+// RoundData implements annotator.RoundStore.
+func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.RoundData, error) {
+	var d annotator.RoundData
+	v, err := s.ActiveVersion(ctx, projectID)
+	if errors.Is(err, annotator.ErrNotFound) {
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
+	var test int
+	_, err = one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
+		return struct{}{}, row.Scan(&d.Images, &d.Edits, &d.Validation, &test)
+	}, `
+		WITH usable AS (`+usableEdits+`),
+		labelled AS (
+			SELECT split, id IN (SELECT image_id FROM usable) AS edited FROM images WHERE project_id = $1 AND label IS NOT NULL AND broken = ''
+		)
+		SELECT count(*) FILTER (WHERE split = 'train' OR edited), count(*) FILTER (WHERE edited),
+			count(*) FILTER (WHERE split = 'validation'), count(*) FILTER (WHERE split = 'test')
+		FROM labelled`, projectID, v.ID)
+	d.Split, d.Heldout = annotator.SplitTest, test
+	if test == 0 {
+		d.Split, d.Heldout = annotator.SplitValidation, d.Validation
+	}
+	return d, wrap(err, "counting what a round of project %d would work on", projectID)
+}
+
 // StartRound implements annotator.RoundStore.
 func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (annotator.Round, error) {
 	var round annotator.Round

@@ -33,12 +33,38 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (annotator.User, 
 	return u, hash, wrap(err, "user %q", email)
 }
 
-// UserByTokenHash implements annotator.UserStore.
+// UserByTokenHash implements annotator.UserStore. It notes the token's use, at most every ten minutes.
 func (s *Store) UserByTokenHash(ctx context.Context, hash []byte) (annotator.User, error) {
 	u, err := one(ctx, s, scanUser, `
+		WITH used AS (
+			UPDATE tokens SET last_used_at = now() WHERE hash = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '10 minutes')
+		)
 		SELECT `+userColumns+` FROM users
 		WHERE id = (SELECT user_id FROM tokens WHERE hash = $1)`, hash)
 	return u, wrap(err, "the token's owner")
+}
+
+const tokenColumns = `id, user_id, name, created_at, last_used_at`
+
+func scanToken(row pgx.CollectableRow) (t annotator.Token, err error) {
+	err = row.Scan(&t.ID, &t.UserID, &t.Name, &t.CreatedAt, &t.LastUsedAt)
+	return t, err
+}
+
+// Tokens implements annotator.UserStore.
+func (s *Store) Tokens(ctx context.Context, userID int64) ([]annotator.Token, error) {
+	all, err := list(ctx, s, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE user_id = $1 ORDER BY id DESC`, userID)
+	return all, wrap(err, "listing the tokens of user %d", userID)
+}
+
+// DeleteToken implements annotator.UserStore.
+func (s *Store) DeleteToken(ctx context.Context, id int64) (annotator.Token, error) {
+	var token annotator.Token
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		token, err = one(ctx, tx, scanToken, `DELETE FROM tokens WHERE id = $1 RETURNING `+tokenColumns, id)
+		return err
+	})
+	return token, wrap(err, "token %d", id)
 }
 
 // Users implements annotator.UserStore: people first, then generators, each by name.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,11 +12,11 @@ import (
 )
 
 const versionColumns = `id, project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
-	grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, scanned, created_at, activated_at`
+	grid_height, grid_width, gain, parameters, bytes, learning_rate, training, figures, scanned, created_at, activated_at`
 
 func scanVersion(row pgx.CollectableRow) (v annotator.Version, err error) {
 	err = row.Scan(&v.ID, &v.ProjectID, &v.Number, &v.ParentID, &v.RoundID, &v.State, &v.ModelHash, &v.ExtractorHash, (*[]byte)(&v.Manifest),
-		&v.GridHeight, &v.GridWidth, &v.Gain, &v.Parameters, &v.Bytes, &v.LearningRate, &v.Figures, &v.Scanned, &v.CreatedAt, &v.ActivatedAt)
+		&v.GridHeight, &v.GridWidth, &v.Gain, &v.Parameters, &v.Bytes, &v.LearningRate, &v.Training, &v.Figures, &v.Scanned, &v.CreatedAt, &v.ActivatedAt)
 	return v, err
 }
 
@@ -70,14 +71,18 @@ func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.New
 		if v.Figures == nil {
 			v.Figures = map[string]float64{}
 		}
+		training, err := orNull(v.Training)
+		if err != nil {
+			return err
+		}
 		added, err = one(ctx, tx, scanVersion, `
 			INSERT INTO versions (project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
-				grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, activated_at)
-			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, CASE WHEN $4 = 'active' THEN now() END
+				grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, training, activated_at)
+			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, CASE WHEN $4 = 'active' THEN now() END
 			FROM versions WHERE project_id = $1
 			RETURNING `+versionColumns,
 			projectID, v.ParentID, v.RoundID, state, v.ModelHash, v.ExtractorHash, []byte(v.Manifest),
-			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.LearningRate, v.Figures)
+			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.LearningRate, v.Figures, training)
 		return err
 	})
 	if violated(err) == "versions_one_per_round" {
@@ -126,4 +131,28 @@ func (s *Store) ActivateVersion(ctx context.Context, id int64) (annotator.Versio
 func (s *Store) SetFigures(ctx context.Context, versionID int64, figures map[string]float64) error {
 	n, err := s.exec(ctx, `UPDATE versions SET figures = figures || $2 WHERE id = $1`, versionID, figures)
 	return changed(n, err, "setting the figures of version %d", versionID)
+}
+
+// SetTraining writes down what engines can fine-tune of a version.
+func (s *Store) SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error {
+	body, err := orNull(training)
+	if err != nil {
+		return wrap(err, "what engines can train of version %d", versionID)
+	}
+	n, err := s.exec(ctx, `UPDATE versions SET training = $2 WHERE id = $1`, versionID, body)
+	return changed(n, err, "setting what engines can train of version %d", versionID)
+}
+
+// ActiveVersions lists the active version of every project.
+func (s *Store) ActiveVersions(ctx context.Context) ([]annotator.Version, error) {
+	all, err := list(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE state = 'active' ORDER BY id`)
+	return all, wrap(err, "listing the active versions")
+}
+
+// orNull is a list as JSON, nil for an empty one.
+func orNull[T any](list []T) ([]byte, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(list)
 }

@@ -1,0 +1,150 @@
+package annotator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Models reads model files and runs none (internal/jobs).
+type Models interface {
+	// Receive keeps the file that r gives and tells what it is; manifest is what came beside it, nil for
+	// nothing. A file that is no ABN in ONNX is a *ValidationError of field "model" and is not kept.
+	Receive(ctx context.Context, r io.Reader, manifest []byte) (ModelFile, error)
+	// Judge tells what a kept file is with another manifest.
+	Judge(ctx context.Context, hash string, manifest []byte) (ModelFile, error)
+}
+
+// UploadStore keeps uploads and makes versions of them.
+type UploadStore interface {
+	Upload(ctx context.Context, id int64) (Upload, error)
+	InsertUpload(ctx context.Context, u Upload, by User) (Upload, error)
+	// EnqueueAdd asks a worker to run the upload's model once and make a version of it. ErrConflict where it is
+	// being added or is a version already.
+	EnqueueAdd(ctx context.Context, id int64, manifest json.RawMessage, activate bool) (Upload, Job, error)
+	// CheckClasses returns what SetClasses would: a *ValidationError where a model's classes do not fit the project's.
+	CheckClasses(ctx context.Context, projectID int64, classes []Class) error
+}
+
+// UploadModel takes a model file for a project and tells what it is (admin). It is no version yet: AddUpload makes it
+// one. name is the file's, manifest what came beside it (nil: nothing).
+func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string, file io.Reader, manifest []byte) (Upload, error) {
+	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	if err != nil {
+		return Upload{}, err
+	}
+	if s.models == nil {
+		return Upload{}, fmt.Errorf("reading a model: %w: this process reads none", ErrUnavailable)
+	}
+	if name, err = checkText("model", name, 1, 255); err != nil {
+		return Upload{}, err
+	}
+	found, err := s.models.Receive(ctx, file, manifest)
+	if err != nil {
+		return Upload{}, err
+	}
+	if err := s.checkClasses(ctx, project.ID, &found); err != nil {
+		return Upload{}, err
+	}
+	var upload Upload
+	err = s.store.InTx(ctx, func(tx Store) error {
+		upload, err = tx.InsertUpload(ctx, Upload{
+			ProjectID: project.ID, Name: name, ModelHash: found.Hash, Bytes: found.Bytes, Report: found.Report, Manifest: found.Manifest,
+		}, actor)
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &project.ID, "model.upload", uploadSubject(upload.ID), name)
+	})
+	return upload, err
+}
+
+// checkClasses turns classes that do not fit the project's into a problem of the manifest.
+func (s *Service) checkClasses(ctx context.Context, projectID int64, found *ModelFile) error {
+	if found.Manifest == nil {
+		return nil
+	}
+	err := s.store.CheckClasses(ctx, projectID, found.Classes)
+	if problem := asValidation(err); problem != nil {
+		found.Report.ManifestProblem = &FieldProblem{Field: "classes", Message: problem.Message}
+		return nil
+	}
+	return err
+}
+
+// Upload returns a model file that somebody sent, and its project (admin).
+func (s *Service) Upload(ctx context.Context, actor User, id int64) (Upload, Project, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return Upload{}, Project{}, err
+	}
+	upload, err := s.store.Upload(ctx, id)
+	if err != nil {
+		return Upload{}, Project{}, err
+	}
+	project, err := s.store.ProjectByID(ctx, upload.ProjectID)
+	return upload, project, err
+}
+
+// AddUpload asks a worker to run an uploaded model once and, if that goes well, make a version of it and scan with it
+// (admin). manifest nil uses the one it came with. The first version of a project is active; another one is where activate says so.
+func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest json.RawMessage, activate bool) (Upload, Job, error) {
+	upload, project, err := s.Upload(ctx, actor, id)
+	if err != nil {
+		return Upload{}, Job{}, err
+	}
+	if manifest == nil {
+		manifest = upload.Manifest
+	}
+	if s.models == nil {
+		return Upload{}, Job{}, fmt.Errorf("reading a model: %w: this process reads none", ErrUnavailable)
+	}
+	found, err := s.models.Judge(ctx, upload.ModelHash, manifest)
+	if err != nil {
+		return Upload{}, Job{}, err
+	}
+	if err := s.checkClasses(ctx, project.ID, &found); err != nil {
+		return Upload{}, Job{}, err
+	}
+	if p := found.Report.ManifestProblem; p != nil {
+		field := "manifest"
+		if p.Field != "" {
+			field += "." + p.Field
+		}
+		return Upload{}, Job{}, &ValidationError{Field: field, Message: p.Message}
+	}
+	if !anyOK(found.Report.Training) {
+		return Upload{}, Job{}, &ValidationError{Field: "model", Message: "no engine can train it: " + firstObstacle(found.Report.Training)}
+	}
+	var job Job
+	err = s.store.InTx(ctx, func(tx Store) error {
+		if upload, job, err = tx.EnqueueAdd(ctx, id, found.Manifest, activate); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &project.ID, "model.add", uploadSubject(id), upload.Name)
+	})
+	if err != nil {
+		return Upload{}, Job{}, fmt.Errorf("adding %s: %w", upload.Name, err)
+	}
+	return upload, job, nil
+}
+
+func anyOK(training []Trainability) bool {
+	for _, t := range training {
+		if t.OK() {
+			return true
+		}
+	}
+	return len(training) == 0
+}
+
+func firstObstacle(training []Trainability) string {
+	for _, t := range training {
+		if !t.OK() {
+			return t.Obstacles[0].String()
+		}
+	}
+	return ""
+}
+
+func uploadSubject(id int64) string { return fmt.Sprintf("upload %d", id) }

@@ -1,0 +1,251 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
+const DefaultMaxModelBytes = 1 << 30
+
+// Models implements annotator.Models: it reads model files with package onnx and never opens a session on one, since
+// the files come from outside. One file is in memory at a time, whoever asks.
+type Models struct {
+	blobs    *blob.Store
+	dir      string // of files on their way in
+	maxBytes int64
+	reading  *semaphore.Weighted
+}
+
+var _ annotator.Models = (*Models)(nil)
+
+// NewModels keeps files in blobs, by way of dir ("": the system's temporary folder). Files over maxBytes (0:
+// DefaultMaxModelBytes) are refused.
+func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
+	return &Models{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxModelBytes), reading: semaphore.NewWeighted(1)}
+}
+
+// Receive implements annotator.Models.
+func (m *Models) Receive(ctx context.Context, r io.Reader, manifest []byte) (annotator.ModelFile, error) {
+	if m.dir != "" {
+		if err := os.MkdirAll(m.dir, 0o700); err != nil {
+			return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+		}
+	}
+	file, err := os.CreateTemp(m.dir, "model-*.onnx")
+	if err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	size, err := io.Copy(file, io.LimitReader(r, m.maxBytes+1))
+	switch {
+	case err != nil:
+		var pathError *fs.PathError // the disk's fault, not the sender's
+		if errors.As(err, &pathError) {
+			return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+		}
+		return annotator.ModelFile{}, &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("it broke off after %d bytes (%v): send it again", size, err)}
+	case size > m.maxBytes:
+		return annotator.ModelFile{}, m.tooLarge()
+	case size == 0:
+		return annotator.ModelFile{}, wrongModel("the file is empty")
+	}
+	if err := m.reading.Acquire(ctx, 1); err != nil {
+		return annotator.ModelFile{}, err
+	}
+	defer m.reading.Release(1)
+	found, err := inspectFile(file.Name(), manifest)
+	if err != nil {
+		return annotator.ModelFile{}, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+	}
+	found.Hash, found.Bytes, err = m.blobs.Put(ctx, file)
+	return found, err
+}
+
+// tooLarge says what to do about a file beyond the limit.
+func (m *Models) tooLarge() error {
+	return wrongModel("it has more than %d MB: add it on the server with 'studio model add', or raise the server's --max-model-mb", m.maxBytes>>20)
+}
+
+// Judge implements annotator.Models.
+func (m *Models) Judge(ctx context.Context, hash string, manifest []byte) (annotator.ModelFile, error) {
+	path, err := m.blobs.Path(ctx, hash)
+	if errors.Is(err, blob.ErrNotFound) {
+		return annotator.ModelFile{}, fmt.Errorf("the model's file: %w: it was not added within a day; send it again", annotator.ErrNotFound)
+	}
+	if err != nil {
+		return annotator.ModelFile{}, err
+	}
+	if err := m.reading.Acquire(ctx, 1); err != nil {
+		return annotator.ModelFile{}, err
+	}
+	defer m.reading.Release(1)
+	found, err := inspectFile(path, manifest)
+	found.Hash = hash
+	return found, err
+}
+
+func wrongModel(format string, args ...any) error {
+	return &annotator.ValidationError{Field: "model", Message: fmt.Sprintf(format, args...)}
+}
+
+// inspectFile tells what a model file is. Of the folder it lies in nothing else is read.
+func inspectFile(path string, manifest []byte) (annotator.ModelFile, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("reading a model: %w", err)
+	}
+	model, err := onnx.Read(data)
+	switch {
+	case errors.Is(err, onnx.ErrExternal):
+		return annotator.ModelFile{}, wrongModel("its weights stand in another file (%v). Save it as one: onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", err)
+	case err != nil:
+		return annotator.ModelFile{}, wrongModel("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
+	}
+	return inspectModel(model, manifest)
+}
+
+// inspectModel tells what a model is, with a manifest that came beside it or else its own.
+func inspectModel(model *onnx.Model, beside []byte) (annotator.ModelFile, error) {
+	var found annotator.ModelFile
+	if beside == nil {
+		if text, ok := model.MetadataValue(onnx.ManifestKey); ok {
+			beside = []byte(text)
+		}
+	}
+	problem := &annotator.FieldProblem{Message: "the file brings none: say how pixels become its input and what its classes are called"}
+	var manifest onnx.Manifest
+	if beside != nil {
+		var err error
+		if manifest, err = onnx.ParseManifest(beside); err != nil {
+			problem = fieldProblem(err)
+			var partly struct{ Names *onnx.PartNames }
+			if json.Unmarshal(beside, &partly) == nil { // what the parts are called helps even so
+				manifest = onnx.Manifest{Names: partly.Names}
+			}
+		} else {
+			problem = nil
+		}
+	}
+	names := manifest.PartNames()
+	parts, err := onnx.FindParts(model, names)
+	if err != nil {
+		return found, wrongModel("%v. For a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err)
+	}
+	abn, err := onnx.Split(model, parts)
+	if err != nil {
+		return found, wrongModel("it cannot be taken apart: %v", err)
+	}
+	described, err := onnx.Inspect(model, names)
+	if err != nil {
+		return found, wrongModel("%v", err)
+	}
+	if problem == nil {
+		if err := manifest.ValidateFor(parts); err != nil {
+			problem = fieldProblem(err)
+		}
+	}
+	found.Report = reportOf(described, abn)
+	found.Report.ManifestProblem = problem
+	if beside != nil && json.Valid(beside) {
+		found.Manifest = beside
+	}
+	if problem == nil {
+		if found.Manifest, err = json.Marshal(manifest); err != nil {
+			return found, err
+		}
+		found.Classes = classesOf(manifest)
+	}
+	return found, nil
+}
+
+func fieldProblem(err error) *annotator.FieldProblem {
+	var wrong *onnx.ManifestError
+	if errors.As(err, &wrong) {
+		return &annotator.FieldProblem{Field: wrong.Field, Message: wrong.Reason}
+	}
+	return &annotator.FieldProblem{Message: err.Error()}
+}
+
+func classesOf(m onnx.Manifest) []annotator.Class {
+	var classes []annotator.Class
+	for i, key := range m.Classes {
+		classes = append(classes, annotator.Class{Index: i, Key: key, Name: ClassName(key)})
+	}
+	return classes
+}
+
+// reportOf spells an inspection as the domain does.
+func reportOf(r *onnx.Report, abn *onnx.ABN) annotator.ModelReport {
+	out := annotator.ModelReport{
+		Opset: r.Opset, IRVersion: r.IRVersion, Producer: r.Producer, Nodes: r.Nodes, Parameters: r.Parameters,
+		ImageHeight: abn.ImageHeight, ImageWidth: abn.ImageWidth, ImageChannels: abn.ImageChannels,
+		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: string(r.ABN.Gain),
+		BatchWasFixed: r.ABN.BatchWasFixed, UntoldShapes: r.ABN.Untold, Training: trainabilityOf(abn),
+	}
+	for _, v := range []struct {
+		role string
+		onnx.ValueReport
+	}{{"image", r.ABN.Image}, {"features", r.ABN.Features}, {"map", r.ABN.Map}, {"logits_att", r.ABN.LogitsAtt}, {"logits_per", r.ABN.LogitsPer}} {
+		out.Values = append(out.Values, annotator.ModelValue{Role: v.role, Name: v.Name, Shape: v.Shape})
+	}
+	for _, p := range r.ABN.Parts {
+		out.Parts = append(out.Parts, annotator.ModelPart{Name: p.Name, Nodes: p.Nodes, Parameters: p.Parameters, BatchNorms: p.BatchNorms, Ops: p.Ops})
+	}
+	return out
+}
+
+// trainabilityOf asks the engines what they can train.
+func trainabilityOf(abn *onnx.ABN) []annotator.Trainability {
+	var list []annotator.Trainability
+	for _, t := range trainer.InspectTraining(abn) {
+		entry := annotator.Trainability{Engine: string(t.Engine), Strategy: string(t.Strategy), BatchNorm: string(t.BatchNorm)}
+		for _, r := range t.Reasons {
+			entry.Obstacles = append(entry.Obstacles, annotator.Obstacle{Node: r.Node, Op: r.Op, Why: r.Why})
+		}
+		list = append(list, entry)
+	}
+	return list
+}
+
+// modelOfVersion takes a version's network apart.
+func (c *Catalog) modelOfVersion(ctx context.Context, v annotator.Version) (*onnx.ABN, error) {
+	path, err := c.blobs.Path(ctx, v.ModelHash)
+	if err != nil {
+		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
+	}
+	manifest, err := manifestOf(v)
+	if err != nil {
+		return nil, err
+	}
+	model, err := onnx.Read(data)
+	if err != nil {
+		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
+	}
+	parts, err := onnx.FindParts(model, manifest.PartNames())
+	if err != nil {
+		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
+	}
+	return onnx.Split(model, parts)
+}

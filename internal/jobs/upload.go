@@ -1,0 +1,83 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// addWorker runs an uploaded model once and makes a version of it.
+type addWorker struct {
+	river.WorkerDefaults[postgres.AddArgs]
+	worker *Worker
+}
+
+// Timeout bounds a model that never answers.
+func (*addWorker) Timeout(*river.Job[postgres.AddArgs]) time.Duration { return 15 * time.Minute }
+
+// Work checks the model as AddModel does; what is wrong with it is written where its page shows it.
+func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) error {
+	store := a.worker.config.Store
+	upload, err := store.Upload(ctx, job.Args.UploadID)
+	if err != nil {
+		return err
+	}
+	if upload.State != annotator.UploadAdding {
+		return store.FinishJob(ctx, job.Args.JobID, "")
+	}
+	if err := store.StartJob(ctx, job.Args.JobID, 1); err != nil {
+		return err
+	}
+	version, err := a.check(ctx, upload)
+	if err == nil {
+		_, err = store.FinishUpload(ctx, upload.ID, job.Args.JobID, version)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, annotator.ErrUnavailable), ctx.Err() != nil && job.Attempt < job.MaxAttempts:
+		return err // the database was away, or this worker stops: another tries again
+	}
+	return store.RefuseUpload(context.WithoutCancel(ctx), upload.ID, job.Args.JobID, reasonOf(err))
+}
+
+// check opens the model on ONNX Runtime.
+func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.NewVersion, error) {
+	path, err := a.worker.config.Blobs.Path(ctx, u.ModelHash)
+	if err != nil {
+		return annotator.NewVersion{}, err
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return annotator.NewVersion{}, err
+	}
+	model, err := onnx.Read(data)
+	if err != nil {
+		return annotator.NewVersion{}, err
+	}
+	var manifest onnx.Manifest
+	if err := json.Unmarshal(u.Manifest, &manifest); err != nil {
+		return annotator.NewVersion{}, fmt.Errorf("manifest: %w", err)
+	}
+	version, err := checkModel(ctx, model, manifest)
+	version.ModelHash, version.Bytes = u.ModelHash, u.Bytes
+	return version, err
+}
+
+// reasonOf is an error as the page shows it.
+func reasonOf(err error) string {
+	var invalid *annotator.ValidationError
+	if errors.As(err, &invalid) {
+		return invalid.Field + " " + invalid.Message
+	}
+	return err.Error()
+}

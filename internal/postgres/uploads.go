@@ -1,0 +1,140 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+const uploadColumns = `id, project_id, name, state, model_hash, bytes, report, manifest, activate, problem, version_id, uploaded_by_name, created_at`
+
+func scanUpload(row pgx.CollectableRow) (u annotator.Upload, err error) {
+	err = row.Scan(&u.ID, &u.ProjectID, &u.Name, &u.State, &u.ModelHash, &u.Bytes, &u.Report, (*[]byte)(&u.Manifest),
+		&u.Activate, &u.Problem, &u.VersionID, &u.UploadedBy, &u.CreatedAt)
+	return u, err
+}
+
+// Upload implements annotator.UploadStore.
+func (s *Store) Upload(ctx context.Context, id int64) (annotator.Upload, error) {
+	u, err := one(ctx, s, scanUpload, `SELECT `+uploadColumns+` FROM uploads WHERE id = $1`, id)
+	return u, wrap(err, "upload %d", id)
+}
+
+// InsertUpload implements annotator.UploadStore.
+func (s *Store) InsertUpload(ctx context.Context, u annotator.Upload, by annotator.User) (annotator.Upload, error) {
+	var added annotator.Upload
+	err := s.inTx(ctx, func(tx *Store) error {
+		report, err := json.Marshal(u.Report)
+		if err != nil {
+			return err
+		}
+		added, err = one(ctx, tx, scanUpload, `
+			INSERT INTO uploads (project_id, name, model_hash, bytes, report, manifest, uploaded_by, uploaded_by_name)
+			VALUES ($1, $2, $3, $4, $5, $6::jsonb, nullif($7::bigint, 0), $8) RETURNING `+uploadColumns,
+			u.ProjectID, u.Name, u.ModelHash, u.Bytes, report, nullJSON(u.Manifest), by.ID, by.Name)
+		return err
+	})
+	return added, wrap(err, "keeping the uploaded model %s", u.Name)
+}
+
+// nullJSON is a document as the database takes it, nil for none.
+func nullJSON(raw json.RawMessage) []byte {
+	if len(raw) == 0 {
+		return nil
+	}
+	return raw
+}
+
+// EnqueueAdd implements annotator.UploadStore.
+func (s *Store) EnqueueAdd(ctx context.Context, id int64, manifest json.RawMessage, activate bool) (annotator.Upload, annotator.Job, error) {
+	var upload annotator.Upload
+	var job annotator.Job
+	err := s.inTx(ctx, func(tx *Store) error {
+		was, err := one(ctx, tx, scanUpload, `SELECT `+uploadColumns+` FROM uploads WHERE id = $1 FOR UPDATE`, id)
+		if err != nil {
+			return err
+		}
+		switch was.State {
+		case annotator.UploadAdding:
+			return fmt.Errorf("it is being added: %w", annotator.ErrConflict)
+		case annotator.UploadAdded:
+			return fmt.Errorf("it is a version already: %w", annotator.ErrConflict)
+		}
+		if upload, err = one(ctx, tx, scanUpload, `
+			UPDATE uploads SET state = 'adding', problem = '', manifest = $2::jsonb, activate = $3 WHERE id = $1
+			RETURNING `+uploadColumns, id, nullJSON(manifest), activate); err != nil {
+			return err
+		}
+		if job, err = tx.insertJobRow(ctx, upload.ProjectID, annotator.JobAdd, nil, nil); err != nil {
+			return err
+		}
+		return tx.insertJob(ctx, job.ID, AddArgs{JobID: job.ID, UploadID: id}, QueueLight)
+	})
+	return upload, job, wrap(err, "upload %d", id)
+}
+
+// FinishUpload makes an uploaded model a version, scans with it and ends the job, in one transaction. A repeat after a
+// crash returns the version there is.
+func (s *Store) FinishUpload(ctx context.Context, id, jobID int64, v annotator.NewVersion) (annotator.Version, error) {
+	var version annotator.Version
+	err := s.inTx(ctx, func(tx *Store) error {
+		upload, err := one(ctx, tx, scanUpload, `SELECT `+uploadColumns+` FROM uploads WHERE id = $1 FOR UPDATE`, id)
+		if err != nil {
+			return err
+		}
+		if upload.VersionID != nil {
+			version, err = tx.Version(ctx, *upload.VersionID)
+			return err
+		}
+		v.Activate = upload.Activate
+		if version, err = tx.AddVersion(ctx, upload.ProjectID, v); err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `UPDATE uploads SET state = 'added', problem = '', version_id = $2 WHERE id = $1`, id, version.ID); err != nil {
+			return err
+		}
+		if _, err := tx.EnqueueScan(ctx, version.ID); err != nil {
+			return err
+		}
+		if err := tx.FinishJob(ctx, jobID, fmt.Sprintf("%s is v%d", upload.Name, version.Number)); err != nil {
+			return err
+		}
+		return tx.auditUpload(ctx, upload, fmt.Sprintf("v%d", version.Number))
+	})
+	return version, wrap(err, "adding upload %d", id)
+}
+
+// RefuseUpload says why an uploaded model did not become a version, and ends the job.
+func (s *Store) RefuseUpload(ctx context.Context, id, jobID int64, problem string) error {
+	problem = strings.ToValidUTF8(problem, "�")
+	err := s.inTx(ctx, func(tx *Store) error {
+		if _, err := tx.q.Exec(ctx, `UPDATE uploads SET state = 'refused', problem = $2 WHERE id = $1 AND state = 'adding'`, id, problem); err != nil {
+			return err
+		}
+		return tx.FailJob(ctx, jobID, problem)
+	})
+	return wrap(err, "refusing upload %d", id)
+}
+
+func (s *Store) auditUpload(ctx context.Context, u annotator.Upload, detail string) error {
+	by, err := one(ctx, s, pgx.RowTo[int64], `SELECT coalesce(uploaded_by, 0) FROM uploads WHERE id = $1`, u.ID)
+	if err != nil {
+		return err
+	}
+	return s.InsertAudit(ctx, &u.ProjectID, annotator.User{ID: by, Name: u.UploadedBy}, annotator.AuditEntry{
+		At: time.Now(), Action: "version.add", Subject: "the model " + u.Name, Detail: detail,
+	})
+}
+
+// ForgetUploads removes the uploads that nobody made a version of for an age, and returns how many.
+func (s *Store) ForgetUploads(ctx context.Context, age time.Duration) (int, error) {
+	n, err := s.exec(ctx, `
+		DELETE FROM uploads WHERE state IN ('inspected', 'refused') AND created_at < now() - make_interval(secs => $1)`, age.Seconds())
+	return int(n), wrap(err, "removing old uploads")
+}
