@@ -35,19 +35,13 @@ var errUnknown = errors.New("it depends on a node that the gorgonia engine lacks
 
 // newGorgoniaBuilder starts a graph in which the source's input holds n rows.
 func newGorgoniaBuilder(source stepSource, input []int64, n int, trained map[string][]float32) (*gorgoniaBuilder, error) {
-	model := source.model.Clone()
-	g := model.Graph
-	g.ValueInfo = nil
-	for _, v := range g.Outputs {
-		v.Shape = nil
-	}
 	shape := onnx.ShapeOf(append([]int64{int64(n)}, input...)...)
-	inferred, err := onnx.Infer(model, map[string]onnx.Shape{source.input: shape})
+	inferred, err := onnx.Infer(source.model, map[string]onnx.Shape{source.input: shape})
 	if err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}
 	b := &gorgoniaBuilder{
-		graph: G.NewGraph(), inferred: inferred, index: g.Index(), trained: trained,
+		graph: G.NewGraph(), inferred: inferred, index: source.model.Graph.Index(), trained: trained,
 		batch: map[*onnx.Node]bool{}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
 	}
 	b.values[source.input] = b.input("input/"+source.input, b.dims(source.input), nil)

@@ -1,17 +1,216 @@
 package trainer
 
 import (
+	"cmp"
+	"context"
 	"errors"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// NewGorgoniaEngine compiles the training step of an ABN on Gorgonia.
-func NewGorgoniaEngine(_ *onnx.ABN, _ Settings) (Engine, error) {
-	return nil, errors.New("the gorgonia engine is not built yet")
+// gorgoniaEngine is Engine on Gorgonia: the network's nodes built from Gorgonia's and a few of ours, gradients by
+// Gorgonia's reverse-mode differentiation, the update shared with the other engine. A Gorgonia graph has one batch
+// size, so there is a program for each that occurs.
+type gorgoniaEngine struct {
+	network    *gorgoniaNetwork
+	parameters []Parameter // weights and running statistics, in the file's order
+	weights    []Parameter // the trained ones
+	statistics []batchStatistics
+	buffers    map[string][]float32 // values of parameters, by name
+
+	steps    map[int]*gorgoniaStepProgram
+	forwards map[int]*gorgoniaForward
+	closed   bool
 }
 
-func gorgoniaLacks(_ *onnx.ABN, _ Settings) ([]gradient.Reason, error) {
-	return nil, errors.New("the gorgonia engine is not built yet")
+// maxPrograms bounds the batch sizes whose graphs are kept: a run has two, its evaluations two more.
+const maxPrograms = 4
+
+// gorgoniaForward evaluates one batch size.
+type gorgoniaForward struct {
+	input   *G.Node
+	program *gorgoniaProgram
+}
+
+// NewGorgoniaEngine compiles the training step of an ABN on Gorgonia: of its branches on features, or under
+// StrategyScratch of the whole network on pixels. No runtime library is needed. Parameters start at the file's values.
+// A network with operators that the engine lacks gives a *gradient.UnsupportedError; Lacks finds that out sooner.
+func NewGorgoniaEngine(abn *onnx.ABN, s Settings) (Engine, error) {
+	network, err := newGorgoniaNetwork(sourceOf(abn, s.Strategy), s)
+	if err != nil {
+		return nil, fmt.Errorf("compiling the training step: %w", err)
+	}
+	e := &gorgoniaEngine{network: network, buffers: map[string][]float32{}, steps: map[int]*gorgoniaStepProgram{}, forwards: map[int]*gorgoniaForward{}}
+	if err := e.takeParameters(s.Optimizer); err != nil {
+		return nil, err
+	}
+	// Two rows where the settings name no size, since operators may do without the batch's axis where it is 1.
+	if _, err := e.step(cmp.Or(s.BatchSize, 2)); err != nil {
+		return nil, fmt.Errorf("compiling the training step: %w", err)
+	}
+	return e, nil
+}
+
+// gorgoniaLacks lists the nodes that keep the engine from training an ABN, and says why.
+func gorgoniaLacks(abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
+	s = s.WithDefaults()
+	network, err := newGorgoniaNetwork(sourceOf(abn, s.Strategy), s)
+	if err == nil {
+		var b *gorgoniaBuilder
+		// Two rows, since operators may do without the batch's axis where it is 1.
+		if b, err = newGorgoniaBuilder(network.source, network.inputDims, 2, nil); err == nil {
+			_, err = buildGorgoniaStep(b, network, 2)
+		}
+	}
+	var unsupported *gradient.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return unsupported.Reasons, nil
+	}
+	return nil, err
+}
+
+// takeParameters copies what is trained out of the file into buffers of its own.
+func (e *gorgoniaEngine) takeParameters(optimizer Optimizer) error {
+	running := map[string]int{}
+	for i, s := range e.network.running {
+		running[s.mean], running[s.variance] = i, i
+	}
+	for _, t := range e.network.source.model.Graph.Initializers {
+		trained := slices.Contains(e.network.weights, t.Name)
+		if _, follows := running[t.Name]; !trained && !follows {
+			continue
+		}
+		value, err := t.Float32s()
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", t.Name, err)
+		}
+		p := Parameter{Name: t.Name, Dims: t.Dims, Value: value}
+		if trained {
+			p.Momentum = make([]float32, len(value))
+			if optimizer == OptimizerAdamW {
+				p.Second = make([]float32, len(value))
+			}
+			e.weights = append(e.weights, p) // in the file's order, as network.weights is
+		}
+		e.buffers[t.Name] = value
+		e.parameters = append(e.parameters, p)
+	}
+	for _, s := range e.network.running {
+		e.statistics = append(e.statistics, batchStatistics{
+			runningMean: e.buffers[s.mean], runningVariance: e.buffers[s.variance], spatial: int(s.spatial),
+		})
+	}
+	return nil
+}
+
+// step is the program for a batch of n.
+func (e *gorgoniaEngine) step(n int) (*gorgoniaStepProgram, error) {
+	if p := e.steps[n]; p != nil {
+		return p, nil
+	}
+	b, err := newGorgoniaBuilder(e.network.source, e.network.inputDims, n, e.buffers)
+	if err != nil {
+		return nil, err
+	}
+	p, err := buildGorgoniaStep(b, e.network, n)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.steps) >= maxPrograms {
+		clear(e.steps)
+	}
+	e.steps[n] = p
+	return p, nil
+}
+
+// Step implements Engine.
+func (e *gorgoniaEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, error) {
+	if e.closed {
+		return StepResult{}, errors.New("training step: the engine is closed")
+	}
+	if err := b.check(e.network.inputDims, e.network.mapDims, e.network.shape); err != nil {
+		return StepResult{}, fmt.Errorf("training step: %w", err)
+	}
+	if ctx.Err() != nil {
+		return StepResult{}, context.Cause(ctx)
+	}
+	program, err := e.step(b.Size)
+	if err != nil {
+		return StepResult{}, fmt.Errorf("compiling the training step for a batch of %d: %w", b.Size, err)
+	}
+	rows := e.network.rows(b)
+	out, err := program.run(ctx, b, rows.target, rows.weight)
+	if err != nil {
+		if ctx.Err() != nil {
+			return StepResult{}, context.Cause(ctx)
+		}
+		return StepResult{}, fmt.Errorf("training step: %w", err)
+	}
+	result := e.network.result(b, rows, out)
+	gradients := out[gorgoniaGradients:][:program.weights]
+	if result.GradNorm, err = update(e.weights, gradients, u); err != nil {
+		return StepResult{}, fmt.Errorf("training step: %w", err)
+	}
+	if !finite(result.GradNorm) { // no weight has changed: the caller ends the run
+		return result, nil
+	}
+	statistics := out[gorgoniaGradients+program.weights:]
+	for i, s := range e.statistics {
+		follow(s.runningMean, s.runningVariance, statistics[2*i], statistics[2*i+1], b.Size*s.spatial)
+	}
+	return result, nil
+}
+
+// Forward implements Engine.
+func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+	if e.closed {
+		return Outputs{}, errors.New("forward pass: the engine is closed")
+	}
+	if size := e.network.inputSize(); n < 1 || len(inputs) != n*size {
+		return Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, e.network.inputDims)
+	}
+	f := e.forwards[n]
+	if f == nil {
+		b, err := newGorgoniaBuilder(e.network.source, e.network.inputDims, n, e.buffers)
+		if err != nil {
+			return Outputs{}, fmt.Errorf("forward pass: %w", err)
+		}
+		outputs, err := b.outputs(e.network.source)
+		if err != nil {
+			return Outputs{}, fmt.Errorf("forward pass: %w", err)
+		}
+		f = &gorgoniaForward{b.values[e.network.source.input], newGorgoniaProgram(b.graph, outputs, b.maker)}
+		if len(e.forwards) >= maxPrograms {
+			clear(e.forwards)
+		}
+		e.forwards[n] = f
+	}
+	out, err := f.program.run(ctx, map[*G.Node][]float32{f.input: inputs})
+	if err != nil {
+		if ctx.Err() != nil {
+			return Outputs{}, context.Cause(ctx)
+		}
+		return Outputs{}, fmt.Errorf("forward pass: %w", err)
+	}
+	return Outputs{LogitsAtt: out[0], LogitsPer: out[1], Maps: out[2]}, nil
+}
+
+// Parameters implements Engine.
+func (e *gorgoniaEngine) Parameters() []Parameter { return slices.Clone(e.parameters) }
+
+// Load implements Engine.
+func (e *gorgoniaEngine) Load(parameters []Parameter) error {
+	return loadParameters(e.parameters, parameters)
+}
+
+// Close implements Engine. Closing twice does nothing.
+func (e *gorgoniaEngine) Close() error {
+	e.closed = true
+	e.steps, e.forwards = nil, nil
+	return nil
 }

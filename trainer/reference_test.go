@@ -35,8 +35,8 @@ var (
 
 const kinkMargin = 1e-6
 
-// TestReferenceRuns repeats every run of the PyTorch fixtures: losses before each step, and a forward
-// pass after the last.
+// TestReferenceRuns repeats every run of the PyTorch fixtures on each engine: losses before each step, and a
+// forward pass after the last.
 func TestReferenceRuns(t *testing.T) {
 	t.Parallel()
 	dir := fixture.Reference(t)
@@ -49,21 +49,20 @@ func TestReferenceRuns(t *testing.T) {
 				continue
 			}
 			runs++
-			t.Run(name+"/"+run, func(t *testing.T) {
-				t.Parallel()
+			eachEngine(t, name+"/"+run, func(t *testing.T, engine EngineName) {
 				kept := readModel(t, filepath.Join(dir, name+".onnx"))
 				if !strings.HasSuffix(run, "_fused") {
-					checkRun(t, dir, name, run, kept, strict)
+					checkRun(t, engine, dir, name, run, kept, strict)
 					return
 				}
 				folded := foldNorms(t, kept)
-				checkRun(t, dir, name, run, folded, strict)
+				checkRun(t, engine, dir, name, run, folded, strict)
 				file, limit := readModel(t, filepath.Join(dir, name+"-fused.onnx")), strict
 				if countNorms(file) < countNorms(folded) {
 					t.Logf("%s-fused.onnx has %d BatchNormalizations where folding each convolution's own leaves %d", name, countNorms(file), countNorms(folded))
 					limit = blurred
 				}
-				checkRun(t, dir, name, run, file, limit)
+				checkRun(t, engine, dir, name, run, file, limit)
 			})
 		}
 		if runs == 0 {
@@ -72,17 +71,18 @@ func TestReferenceRuns(t *testing.T) {
 	}
 }
 
-func checkRun(t *testing.T, dir, name, run string, parent *onnx.Model, limit bounds) {
+func checkRun(t *testing.T, engine EngineName, dir, name, run string, parent *onnx.Model, limit bounds) {
 	strategy, norm, _ := strings.Cut(run, "_")
 	if norm == "fused" {
 		norm = string(BatchNormFrozen)
 	}
-	e := openEngine(t, parent, Settings{Strategy: Strategy(strategy), BatchNorm: BatchNorm(norm), Gamma: 0.05, MapLoss: MapLossL2})
+	s := Settings{Engine: engine, Strategy: Strategy(strategy), BatchNorm: BatchNorm(norm), Gamma: 0.05, MapLoss: MapLossL2}
+	e := openNamed(t, parent, s)
 	data := openArchive(t, filepath.Join(dir, name+".npz"))
 	b := archiveBatches(t, data)
 	want := floats(t, data, run+"_loss")
 	steps := len(want) / 4
-	margin, probe := math.Inf(1), openKinkProbe(t, e)
+	margin, probe := math.Inf(1), openKinkProbe(t, openEngine(t, parent, s), e)
 	for step := range steps {
 		nearest := probe(b.batch(step))
 		r, err := e.Step(context.Background(), b.batch(step), Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4})
@@ -115,9 +115,9 @@ func checkRun(t *testing.T, dir, name, run string, parent *onnx.Model, limit bou
 	}
 }
 
-// openKinkProbe returns a function that tells the least distance of any Relu's input from 0 in the step
-// that is about to be taken.
-func openKinkProbe(t *testing.T, e *ortEngine) func(Batch) float64 {
+// openKinkProbe returns a function that tells the least distance of any Relu's input from 0 in the step that trained is
+// about to take; e is an engine on the same network, which is given its parameters.
+func openKinkProbe(t *testing.T, e *ortEngine, trained Engine) func(Batch) float64 {
 	t.Helper()
 	model := e.step.model.Clone()
 	var names, inputs []string
@@ -143,6 +143,9 @@ func openKinkProbe(t *testing.T, e *ortEngine) func(Batch) float64 {
 	}
 	t.Cleanup(func() { session.Close() })
 	return func(b Batch) float64 {
+		if err := e.Load(trained.Parameters()); err != nil {
+			t.Fatal(err)
+		}
 		tensors, release, err := e.batchTensors(b)
 		defer release()
 		if err != nil {
@@ -215,7 +218,7 @@ func foldNorms(t *testing.T, m *onnx.Model) *onnx.Model {
 
 // checkWeights compares every trained tensor and running statistic with PyTorch's, and makes sure
 // that those not trained are the file's.
-func checkWeights(t *testing.T, e *ortEngine, path string, bound float64) {
+func checkWeights(t *testing.T, e Engine, path string, bound float64) {
 	t.Helper()
 	data := openArchive(t, path)
 	own := map[string][]float32{}
@@ -240,7 +243,7 @@ func checkWeights(t *testing.T, e *ortEngine, path string, bound float64) {
 }
 
 // checkExport writes the trained file and compares it with its parent and, on ONNX Runtime, with Forward.
-func checkExport(t *testing.T, e *ortEngine, parent *onnx.Model, b archiveData, want Outputs) {
+func checkExport(t *testing.T, e Engine, parent *onnx.Model, b archiveData, want Outputs) {
 	t.Helper()
 	trained, err := Export(parent, e.Parameters(), []onnx.Metadata{{Key: "abn.round", Value: "7"}})
 	if err != nil {

@@ -1,0 +1,72 @@
+package trainer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// gorgoniaNetwork is what is trained, whatever the batch size: the raised graph and what a strategy changes in it.
+type gorgoniaNetwork struct {
+	source    stepSource
+	settings  Settings
+	weights   []string         // trained initializers, in the file's order
+	norms     []*onnx.Node     // BatchNormalizations on the batch's statistics
+	running   []normStatistics // theirs, names of initializers only
+	inputDims []int64          // [C, h, w]
+	mapDims   []int64          // [h, w]
+	shape     lossShape
+}
+
+// newGorgoniaNetwork leaves the source's model as it is.
+func newGorgoniaNetwork(source stepSource, s Settings) (*gorgoniaNetwork, error) {
+	model := source.model.Clone()
+	if err := gradient.Raise(model); err != nil {
+		return nil, err
+	}
+	source.model = model
+	source = source.indexed()
+	chosen, err := source.choose(s.Strategy, s.BatchNorm)
+	if err != nil {
+		return nil, err
+	}
+	if len(chosen.reasons) > 0 {
+		return nil, &gradient.UnsupportedError{Reasons: chosen.reasons}
+	}
+	for _, n := range slices.Concat(chosen.frozen, chosen.norms) {
+		setTraining(n, false)
+	}
+	model.Graph.ValueInfo = nil // what the file says of a batch of one would contradict, as its outputs might
+	for _, v := range model.Graph.Outputs {
+		v.Shape = nil
+	}
+	symbolicBatch(model.Graph, source.input)
+	info, err := onnx.InferShapes(model, nil)
+	if err != nil {
+		return nil, fmt.Errorf("shapes of the branches: %w", err)
+	}
+	var sizes stepGraph
+	if err := sizes.measure(source, info); err != nil {
+		return nil, err
+	}
+	net := &gorgoniaNetwork{source: source, settings: s, weights: chosen.weights, norms: chosen.norms, inputDims: sizes.inputDims, mapDims: sizes.mapDims, shape: sizes.shape}
+	for _, n := range chosen.norms {
+		shape, ok := info[n.Inputs[0]].Shape[1:].Sizes()
+		if !ok {
+			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
+		}
+		spatial := int64(1)
+		for _, d := range shape[1:] {
+			spatial *= d
+		}
+		net.running = append(net.running, normStatistics{mean: source.initializer(n.Inputs[3]), variance: source.initializer(n.Inputs[4]), spatial: spatial})
+	}
+	return net, nil
+}
+
+// inputSize is the number of values of one row.
+func (net *gorgoniaNetwork) inputSize() int {
+	return int(net.inputDims[0] * net.inputDims[1] * net.inputDims[2])
+}

@@ -1,0 +1,63 @@
+package trainer
+
+// batchRows is what a batch's rows ask of their maps.
+type batchRows struct {
+	target           []float32 // [N, h·w]; 0 where a row asks for nothing
+	weight           []float32 // [N], of the row's distance in the loss
+	edited, anchored []float32 // [N], of the row's distance in the mean over edited and over anchored rows
+}
+
+// rows turns marks into weights. Whatever stands in the map of a row without a mark, NaN too, is not looked at.
+func (net *gorgoniaNetwork) rows(b Batch) batchRows {
+	cells := int(net.shape.cells)
+	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size)}
+	r.edited = shares(b.HasEdit, b.Size)
+	var marked []float32
+	if net.settings.Anchor != 0 {
+		marked = b.Anchored
+	}
+	r.anchored = shares(marked, b.Size)
+	for i := range b.Size {
+		r.weight[i] = float32(net.settings.Gamma)*r.edited[i] + float32(net.settings.Anchor)*r.anchored[i]
+		if r.edited[i] != 0 || r.anchored[i] != 0 {
+			copy(r.target[i*cells:(i+1)*cells], b.Edited[i*cells:])
+		}
+	}
+	return r
+}
+
+// shares are marks over their sum, or zeros where there is none.
+func shares(marks []float32, n int) []float32 {
+	out := make([]float32, n)
+	sum := float32(0)
+	for _, m := range marks {
+		sum += m
+	}
+	for i, m := range marks {
+		out[i] = m / max(sum, 1)
+	}
+	return out
+}
+
+// result is what a step measured.
+func (net *gorgoniaNetwork) result(b Batch, rows batchRows, out [][]float32) StepResult {
+	mean := func(values []float32, weight func(i int) float32) (sum float64) {
+		for i, v := range values {
+			if w := weight(i); w != 0 {
+				sum += float64(w) * float64(v)
+			}
+		}
+		return sum
+	}
+	even := func(int) float32 { return 1 }
+	r := StepResult{
+		LossAtt:     mean(out[gorgoniaLossAtt], even) / float64(b.Size),
+		LossPer:     mean(out[gorgoniaLossPer], even) / float64(b.Size),
+		MapDistance: mean(out[gorgoniaDistance], func(i int) float32 { return rows.edited[i] }),
+		LossAnchor:  net.settings.Anchor * mean(out[gorgoniaDistance], func(i int) float32 { return rows.anchored[i] }),
+		HitsAtt:     hits(out[gorgoniaLogitsAtt], b.Labels),
+		HitsPer:     hits(out[gorgoniaLogitsPer], b.Labels),
+	}
+	r.LossMap = net.settings.Gamma * r.MapDistance
+	return r
+}

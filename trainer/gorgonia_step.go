@@ -1,0 +1,198 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// gorgoniaLoss is what is bound before a step and read after it, for a batch of N. Losses stay one per row: their
+// means over the batch, over its edited and over its anchored rows are taken by what the rows' gradients are weighted
+// with, so that neither γ nor the number of edits is part of the graph.
+//
+//	L = Σ_i 1/N·att_i + 1/N·per_i + w_i·d_i,   w_i = γ/|S| on edited rows, α/|A| on anchored ones
+type gorgoniaLoss struct {
+	labels *G.Node // [N, K], 1 at the label
+	target *G.Node // [N, h·w], the map asked for
+	share  *G.Node // [N], 1/N
+	weight *G.Node // [N], w
+}
+
+// gorgoniaStepProgram computes a training step's losses and gradients for one batch size.
+type gorgoniaStepProgram struct {
+	gorgoniaLoss
+	input   *G.Node
+	program *gorgoniaProgram
+	weights int // gradients among the targets
+	norms   int // pairs of statistics
+}
+
+// Places of what a step gives, gradients and statistics behind them.
+const (
+	gorgoniaLossAtt = iota // [N]
+	gorgoniaLossPer
+	gorgoniaDistance
+	gorgoniaLogitsAtt // [N, K]
+	gorgoniaLogitsPer
+	gorgoniaGradients
+)
+
+// buildGorgoniaStep builds the step and lets Gorgonia differentiate it. An *gradient.UnsupportedError lists what
+// the engine lacks.
+func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorgoniaStepProgram, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("gorgonia: %v", p)
+		}
+	}()
+	for _, norm := range net.norms {
+		b.batch[norm] = true
+	}
+	outputs, err := b.outputs(net.source)
+	if err != nil {
+		return nil, err
+	}
+	classes, cells := int(net.shape.classes), int(net.shape.cells)
+	s := &gorgoniaStepProgram{input: b.values[net.source.input], weights: len(net.weights), norms: len(net.norms)}
+	s.labels = b.input("loss/labels", []int{n, classes}, nil)
+	s.target = b.input("loss/target", []int{n, cells}, nil)
+	s.share = b.input("loss/share", []int{n}, nil)
+	s.weight = b.input("loss/weight", []int{n}, nil)
+	att, err := b.crossEntropies(outputs[0], s.labels)
+	if err != nil {
+		return nil, err
+	}
+	per, err := b.crossEntropies(outputs[1], s.labels)
+	if err != nil {
+		return nil, err
+	}
+	distances, err := b.distances(outputs[2], s.target, net.settings.MapLoss)
+	if err != nil {
+		return nil, err
+	}
+	var weights G.Nodes
+	for _, name := range net.weights {
+		w := b.values[name]
+		if w == nil {
+			return nil, fmt.Errorf("the weight %s does not influence the loss", name)
+		}
+		weights = append(weights, w)
+	}
+	gradients, err := G.Backpropagate(G.Nodes{att, per, distances}, G.Nodes{s.share, s.share, s.weight}, weights)
+	if err != nil {
+		return nil, fmt.Errorf("gorgonia differentiates the step: %w", err)
+	}
+	targets := slices.Concat(G.Nodes{att, per, distances, outputs[0], outputs[1]}, gradients)
+	for _, norm := range net.norms {
+		targets = append(targets, b.norms[norm].mean, b.norms[norm].variance)
+	}
+	s.program = newGorgoniaProgram(b.graph, targets, b.maker)
+	return s, nil
+}
+
+// outputs builds logits_att, logits_per and the map.
+func (b *gorgoniaBuilder) outputs(source stepSource) ([]*G.Node, error) {
+	var out []*G.Node
+	var problem error
+	for _, name := range []string{source.logitsAtt, source.logitsPer, source.attention} {
+		n, err := b.node(name)
+		if err != nil {
+			problem = err
+		}
+		out = append(out, n)
+	}
+	if len(b.reasons) > 0 {
+		return nil, &gradient.UnsupportedError{Reasons: b.reasons}
+	}
+	return out, problem
+}
+
+// crossEntropies are −log softmax(logits_i)[label_i], [N].
+func (b *gorgoniaBuilder) crossEntropies(logits, labels *G.Node) (*G.Node, error) {
+	shape := logits.Shape()
+	rows := []int{shape[0]}
+	shifted, sum, err := b.exponentials(logits, 1)
+	if err != nil {
+		return nil, err
+	}
+	if sum, err = b.reshape(sum, rows); err != nil {
+		return nil, err
+	}
+	logarithm, err := G.Log(sum)
+	if err != nil {
+		return nil, err
+	}
+	if shifted, err = G.HadamardProd(shifted, labels); err != nil {
+		return nil, err
+	}
+	atLabel, err := b.rowSums(shifted, 1)
+	if err != nil {
+		return nil, err
+	}
+	return G.Sub(logarithm, atLabel)
+}
+
+// distances are d(target_i, M_i), [N]: the L2 norm over the cells, the mean of the squares, or the mean of the
+// absolute differences.
+func (b *gorgoniaBuilder) distances(maps, target *G.Node, form MapLoss) (*G.Node, error) {
+	maps, err := b.reshape(maps, target.Shape())
+	if err != nil {
+		return nil, err
+	}
+	difference, err := G.Sub(maps, target)
+	if err != nil {
+		return nil, err
+	}
+	shape := target.Shape()
+	share := float32(1 / float64(shape[1]))
+	switch form {
+	case MapLossL1:
+		// Gorgonia's Abs has slope 1 at 0, which a map that is met exactly would feel.
+		if difference, err = G.ApplyOp(newPointwise("Abs", shape, abs, sign), difference); err != nil {
+			return nil, err
+		}
+		return b.rowSums(difference, share)
+	case MapLossL2, MapLossMSE:
+	default:
+		return nil, fmt.Errorf("map loss %q: want %q, %q or %q", form, MapLossL2, MapLossMSE, MapLossL1)
+	}
+	if difference, err = G.Square(difference); err != nil {
+		return nil, err
+	}
+	if form == MapLossMSE {
+		return b.rowSums(difference, share)
+	}
+	sum, err := b.rowSums(difference, 1)
+	if err != nil {
+		return nil, err
+	}
+	if sum, err = G.Add(sum, G.NewConstant(float32(rootFloor))); err != nil {
+		return nil, err
+	}
+	return G.Sqrt(sum)
+}
+
+// rowSums are factor times the sums of the rows of a matrix.
+func (b *gorgoniaBuilder) rowSums(x *G.Node, factor float32) (*G.Node, error) {
+	rows := x.Shape()[0]
+	sum, err := G.ApplyOp(total(x.Shape(), []int{rows, 1}, factor), x)
+	if err != nil {
+		return nil, err
+	}
+	return b.reshape(sum, []int{rows})
+}
+
+// run computes the step of a batch. weight are the rows' w.
+func (s *gorgoniaStepProgram) run(ctx context.Context, b Batch, target, weight []float32) ([][]float32, error) {
+	classes := s.labels.Shape()[1]
+	labels, share := make([]float32, b.Size*classes), make([]float32, b.Size)
+	for i, label := range b.Labels {
+		labels[i*classes+int(label)] = 1
+		share[i] = 1 / float32(b.Size)
+	}
+	return s.program.run(ctx, map[*G.Node][]float32{s.input: b.Inputs, s.labels: labels, s.target: target, s.share: share, s.weight: weight})
+}
