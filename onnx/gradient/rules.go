@@ -20,7 +20,7 @@ func init() {
 		"MaxPool":            maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool,
 		"ReduceMean": reduceMean, "ReduceSum": reduceSum,
 		"Flatten": likeInput, "Reshape": likeInput, "Squeeze": likeInput, "Unsqueeze": likeInput,
-		"Transpose": transpose, "Concat": concat, "Split": split, "Slice": slice, "Pad": pad, "Expand": expand,
+		"Transpose": transpose, "Concat": concat, "Split": split, "Slice": slice, "Gather": gather, "Pad": pad, "Expand": expand,
 		"Softmax": softmax, "LogSoftmax": logSoftmax, "SoftmaxCrossEntropyLoss": softmaxCrossEntropy,
 	}
 }

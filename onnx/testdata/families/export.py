@@ -107,6 +107,14 @@ def skeleton(proto):
                 del thing.metadata_props[:]
 
 
+def as_if_trained(model):
+    """Gives every tensor values of its own: the exporters name equal tensors once, as all fresh BatchNorms and copied stages are."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point():
+            spread = torch.rand_like(tensor)
+            tensor.copy_(0.5 + spread if name.endswith("running_var") else tensor + 0.1 * (spread - 0.5))
+
+
 def write(out, size, family, form, dynamo, table):
     build, classes, pixels = (FULL if size == "full" else SMALL)[family]
     form = DEFAULT | form
@@ -115,6 +123,7 @@ def write(out, size, family, form, dynamo, table):
     batch = 2 if form["batch"] == "dynamic" else form["batch"]
     image = torch.randn(batch, 3, pixels, pixels)
     with torch.no_grad():
+        as_if_trained(model)
         features = model.extractor(image)
         if form["norm"] == "training":
             model.train()
@@ -156,4 +165,5 @@ def main():
     (out / f"families{'-new' if new else ''}{part}.json").write_text(json.dumps(table, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+package trainer
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx"
+)
+
+func listFamilies(t testing.TB) []families.Family {
+	t.Helper()
+	list, err := families.List(filepath.Join(fixture.Root(), "onnx", "testdata", "families"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestFamiliesCanBeTrained compiles the training step of every export at its published size: both strategies, BatchNorm frozen
+// and on the batch's statistics.
+func TestFamiliesCanBeTrained(t *testing.T) {
+	t.Parallel()
+	for _, f := range listFamilies(t) {
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			m, err := f.Structure()
+			if err != nil {
+				t.Fatal(err)
+			}
+			abn := splitModel(t, m)
+			for _, training := range InspectTraining(abn) {
+				if training.Engine == EngineORT && !training.OK {
+					t.Errorf("%s: %v", training.Case(), training.Reasons)
+				}
+			}
+		})
+	}
+}
+
+// TestFamiliesLearn runs the step of every narrow export on ONNX Runtime and compares what it reports with what the loss does:
+// along two directions through all parameters by central differences, and over one small step.
+func TestFamiliesLearn(t *testing.T) {
+	t.Parallel()
+	ways := []Settings{
+		{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyBoth, BatchNorm: BatchNormBatch},
+		{Strategy: StrategyAttention, BatchNorm: BatchNormBatch}, {Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
+	}
+	for i, f := range listFamilies(t) {
+		if f.Size != "small" {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			m, err := f.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := ways[(i+i/len(ways))%len(ways)] // every form and every network meets several
+			s.Gamma, s.MapLoss = 0.5, MapLossL2
+			abn := splitModel(t, m)
+			e, err := NewORTEngine(abn, s, ORTOptions{Threads: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			checkStep(t, e.(*ortEngine), familyBatch(abn, 6))
+		})
+	}
+}
+
+// familyBatch is a batch of features as an extractor that ends in a ReLU has them; half of its rows carry an edit.
+func familyBatch(abn *onnx.ABN, n int) Batch {
+	r := rand.New(rand.NewPCG(3, 5))
+	b := Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
+	for range n * abn.Channels * abn.Height * abn.Width {
+		b.Inputs = append(b.Inputs, float32(math.Max(0, r.NormFloat64())))
+	}
+	for range n * abn.Height * abn.Width {
+		b.Edited = append(b.Edited, float32(r.Float64()))
+	}
+	for i := range n {
+		b.Labels[i], b.HasEdit[i] = int64(r.IntN(abn.Classes)), float32(i%2)
+	}
+	return b
+}
+
+// checkStep compares an engine's gradients with its losses. The first direction moves every tensor uphill by the same share of its
+// length, so that the loss changes by Σ|g|·|p| and no tensor hides behind another; the second flips half of them.
+func checkStep(t *testing.T, e *ortEngine, b Batch) {
+	t.Helper()
+	start := cloneParameters(e.Parameters())
+	first, err := e.Step(context.Background(), b, Update{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := first.Total(); math.IsNaN(v) || math.IsInf(v, 0) || v <= 0 {
+		t.Fatalf("loss %g", v)
+	}
+	gradients := map[string][]float32{}
+	for i, p := range e.weights {
+		gradients[p.Name] = slices.Clone(e.gradients[i])
+	}
+	// A step against the gradient so small that the loss falls by a thousandth, if the gradient is right.
+	squares := 0.0
+	for _, g := range gradients {
+		squares += norm(g) * norm(g)
+	}
+	u := Update{LearningRate: 1e-3 * first.Total() / squares}
+	var losses [2]float64
+	for i := range losses {
+		result, err := e.Step(context.Background(), b, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses[i] = result.Total()
+	}
+	if fall := (losses[0] - losses[1]) / first.Total(); losses[0] != first.Total() || math.Abs(fall-1e-3) > 2e-4 {
+		t.Errorf("losses %v after %g: it falls by %.3g of itself in one step, want 1e-3", losses, first.Total(), fall)
+	}
+	// moved is the loss with every tensor moved by step·sign·|p|/|g| along its gradient, and the slope the gradients promise.
+	r := rand.New(rand.NewPCG(1, 9))
+	for _, mixed := range []bool{false, true} {
+		scale, slope, whole := map[string]float64{}, 0.0, 0.0
+		for _, p := range start {
+			g := gradients[p.Name]
+			length, size := norm(g), norm(p.Value)
+			if length == 0 {
+				continue
+			}
+			scale[p.Name] = size / length
+			if mixed && r.IntN(2) == 0 {
+				scale[p.Name] = -scale[p.Name]
+			}
+			slope += scale[p.Name] * length * length
+			whole += size * length
+		}
+		moved := func(step float64) float64 {
+			list := cloneParameters(start)
+			for _, p := range list {
+				for i, g := range gradients[p.Name] { // running statistics have none
+					p.Value[i] += float32(step * scale[p.Name] * float64(g))
+				}
+			}
+			if err := e.Load(list); err != nil {
+				t.Fatal(err)
+			}
+			result, err := e.Step(context.Background(), b, Update{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return result.Total()
+		}
+		step := 3e-4 * first.Total() / whole // small enough for a network of many layers, large beside float32's rounding
+		measured := (moved(step) - moved(-step)) / (2 * step)
+		if off := math.Abs(measured - slope); !(off <= 0.02*whole) {
+			t.Errorf("the loss changes by %.4g along a direction in which the gradients say %.4g (of %.4g in all)", measured, slope, whole)
+		}
+	}
+}
+
+func norm(v []float32) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return math.Sqrt(sum)
+}
