@@ -24,6 +24,7 @@
 //	batch.go        opening a fixed batch axis
 //	evaluation.go   a file exported in training mode, run in evaluation mode
 //	split.go        one ABN → graphs that run by themselves
+//	attach*.go      an ABN of a plain classifier: where to split, the copied stage, the heads
 //	version.go      the same graph with other initializers; the extractor's hash
 //	manifest.go     how pixels become the input, and what the classes are called
 //	manifest_load.go  where a manifest is found, and what makes one wrong

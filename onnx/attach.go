@@ -1,0 +1,293 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrAttach says that a network cannot be given an attention branch; the message names the node and the reason.
+var ErrAttach = errors.New("cannot attach an attention branch")
+
+// AttachSettings says how Attach makes an ABN of a classifier.
+type AttachSettings struct {
+	// At names the value to split at, or the node that makes it; "" lets Attach choose.
+	At string
+	// Classes is K of the ABN; 0: the classifier's own.
+	Classes int
+	// NewHead replaces the classifier's last layer even where its classes are as many as asked for.
+	NewHead bool
+	Gain    Gain  // "" : GainOnePlusM
+	Seed    int64 // of the new layers' values
+	// Image and LogitsPer name the input and the logits where they cannot be told; Size opens a file that leaves its
+	// input's height and width open.
+	Names PartNames
+}
+
+// Attached is an ABN made of a classifier.
+type Attached struct {
+	// Model takes an image [N,channels,H,W], with an open batch, to logits_att [N,K], logits_per [N,K] and attention [N,1,h,w].
+	Model    *Model
+	Cut      Cut   // where the map multiplies the features
+	Cuts     []Cut // where it could have, from the image on
+	Classes  int   // K
+	Was      int   // the classifier's own classes
+	HeadKept bool  // the last layer is the classifier's
+	Norms    bool  // the attention head has BatchNormalizations, as the classifier does
+	Copied   int   // nodes of the attention branch that are copies of the last stage's
+}
+
+// Attach makes an Attention Branch Network of a classifier (Fukui et al., arXiv 1812.10025). Everything before the
+// cut is the extractor. The last stage behind it stays what it is, the perception branch; a copy of it without its
+// strides, with tensors of its own, becomes the attention branch and ends in the published head:
+//
+//	[N,C,h,w] → Conv 1×1 → K → Relu → Conv 1×1 → GlobalAveragePool → logits_att [N,K]
+//	                              └→ Conv 3×3 → 1 → Sigmoid → attention [N,1,h,w]
+//
+// with a BatchNormalization before the first and behind the first and third convolution where the classifier keeps
+// any. The last layer gets new values for K classes, or stays where the classes are as many: with it, a map of
+// zeros under the gain 1+M gives the classifier's own logits. New values follow He et al. (arXiv 1502.01852) over a
+// layer's inputs and depend on the seed and the tensor's name.
+//
+// m is left alone. What cannot be attached to is ErrAttach, or ErrShape and ErrGraph for a broken file.
+func Attach(m *Model, s AttachSettings) (*Attached, error) {
+	if s.Gain == "" {
+		s.Gain = GainOnePlusM
+	}
+	if s.Gain != GainM && s.Gain != GainOnePlusM {
+		return nil, fmt.Errorf("%w: gain %q, want %q or %q", ErrAttach, s.Gain, GainOnePlusM, GainM)
+	}
+	if _, err := FindParts(m, s.Names); err == nil {
+		return nil, fmt.Errorf("%w: the network has one already", ErrAttach)
+	}
+	c, err := newClassifier(m, s.Names)
+	if err != nil {
+		return nil, err
+	}
+	cut, err := c.choose(c.nameOf(s.At))
+	if err != nil {
+		return nil, err
+	}
+	if s.Classes == 0 {
+		s.Classes = c.classes
+	}
+	if s.Classes < 2 {
+		return nil, fmt.Errorf("%w: %d classes, want at least 2", ErrAttach, s.Classes)
+	}
+	out := &Attached{Cut: cut, Cuts: c.cuts, Classes: s.Classes, Was: c.classes, HeadKept: s.Classes == c.classes && !s.NewHead, Norms: c.norms()}
+	a := &attachment{classifier: c, cut: cut, settings: s, names: map[string]bool{}, norms: out.Norms}
+	if err := a.assemble(out); err != nil {
+		return nil, err
+	}
+	parts, err := FindParts(out.Model, PartNames{})
+	if err != nil {
+		return nil, fmt.Errorf("%w: the outcome does not come apart: %w", ErrAttach, err)
+	}
+	if parts.Names.Features != cut.Value || parts.Classes != s.Classes {
+		return nil, fmt.Errorf("%w: the outcome comes apart at %q with %d classes, want %q and %d", ErrAttach, parts.Names.Features, parts.Classes, cut.Value, s.Classes)
+	}
+	return out, nil
+}
+
+// attachment builds the ABN's graph.
+type attachment struct {
+	*classifier
+	cut      Cut
+	settings AttachSettings
+	norms    bool
+	names    map[string]bool // values, nodes and initializers, taken
+	nodes    []*Node
+}
+
+// assemble fills in out.Model.
+func (a *attachment) assemble(out *Attached) error {
+	g := a.model.Graph
+	a.reserve()
+	behind := a.behind(a.cut.Value)
+	var stage []*Node
+	for _, n := range g.Nodes {
+		if behind[n] {
+			stage = append(stage, n)
+		} else {
+			a.nodes = append(a.nodes, n)
+		}
+	}
+	if err := a.unshare(behind); err != nil {
+		return err
+	}
+	copied, err := a.copyStage(stage)
+	if err != nil {
+		return err
+	}
+	out.Copied = len(a.nodes) - (len(g.Nodes) - len(stage))
+	a.attentionHead(copied)
+
+	attended := a.add("Mul", "/mechanism", a.fresh("/attended"), a.cut.Value, AttentionOutput)
+	if a.settings.Gain == GainOnePlusM {
+		attended = a.add("Add", "/residual", a.fresh("/residual/sum"), attended, a.cut.Value)
+	}
+	for _, n := range stage {
+		for i, in := range n.Inputs {
+			if in == a.cut.Value {
+				n.Inputs[i] = attended
+			}
+		}
+	}
+	if !out.HeadKept {
+		if err := a.newHead(); err != nil {
+			return err
+		}
+	}
+	a.nodes = append(a.nodes, stage...)
+	logits := a.logits
+	if a.flatten { // (N,K,1,1)
+		logits = a.add("Flatten", "/logits_per", a.fresh("/logits_per/flat"), logits)
+	}
+	renameValue(a.nodes, logits, LogitsPerOutput)
+	out.Model = a.finish()
+	return a.check(out)
+}
+
+// The outputs of what Attach makes.
+const (
+	LogitsAttOutput = "logits_att" // [N, K]
+	LogitsPerOutput = "logits_per" // [N, K]
+	AttentionOutput = "attention"  // [N, 1, h, w]
+)
+
+var outputNames = []string{LogitsAttOutput, LogitsPerOutput, AttentionOutput}
+
+// reserve notes the names in use.
+func (a *attachment) reserve() {
+	g := a.model.Graph
+	for _, t := range g.Initializers {
+		a.names[t.Name] = true
+	}
+	for _, v := range g.Inputs {
+		a.names[v.Name] = true
+	}
+	for _, n := range g.Nodes {
+		a.names[n.Name] = true
+		for _, name := range n.Outputs {
+			a.names[name] = true
+		}
+	}
+	for _, name := range outputNames {
+		a.names[name] = true
+	}
+}
+
+// fresh is a name nobody has: the wanted one, or that with underscores.
+func (a *attachment) fresh(name string) string {
+	for a.names[name] {
+		name += "_"
+	}
+	a.names[name] = true
+	return name
+}
+
+// add appends a node and returns its output.
+func (a *attachment) add(op, name, output string, inputs ...string) string {
+	a.nodes = append(a.nodes, NewNode(op, a.fresh(name), inputs, []string{output}))
+	return output
+}
+
+// unshare gives the stage its own copies of tensors that the extractor reads too: exporters write equal
+// ones once, and what the extractor reads never changes.
+func (a *attachment) unshare(behind map[*Node]bool) error {
+	before := map[string]bool{}
+	for _, n := range a.model.Graph.Nodes {
+		if !behind[n] {
+			for _, in := range n.Inputs {
+				before[in] = true
+			}
+		}
+	}
+	own := map[string]string{}
+	for _, n := range a.model.Graph.Nodes {
+		if !behind[n] {
+			continue
+		}
+		for i, in := range n.Inputs {
+			t := a.index.Initializers[in]
+			if t == nil || !before[in] || t.Type != Float {
+				continue
+			}
+			if own[in] == "" {
+				own[in] = a.copyTensor(t, "perception."+in)
+			}
+			n.Inputs[i] = own[in]
+		}
+	}
+	return a.infer()
+}
+
+// copyTensor adds a copy of an initializer under a fresh name.
+func (a *attachment) copyTensor(t *Tensor, name string) string {
+	c := t.Clone()
+	c.Name = a.fresh(name)
+	return a.keep(c)
+}
+
+// keep adds an initializer and returns its name.
+func (a *attachment) keep(t *Tensor) string {
+	a.model.Graph.Initializers = append(a.model.Graph.Initializers, t)
+	return t.Name
+}
+
+// finish is the model of the nodes so far.
+func (a *attachment) finish() *Model {
+	m := *a.model
+	g := *m.Graph
+	g.Nodes = a.nodes
+	read := map[string]bool{}
+	for _, n := range g.Nodes {
+		for _, in := range n.Reads() {
+			read[in] = true
+		}
+	}
+	g.Initializers = nil
+	for _, t := range m.Graph.Initializers {
+		if read[t.Name] {
+			g.Initializers = append(g.Initializers, t)
+		}
+	}
+	g.Inputs = []*ValueInfo{a.image}
+	k := int64(a.settings.Classes)
+	g.Outputs = []*ValueInfo{
+		NewValue(LogitsAttOutput, Float, BatchOf(k)),
+		NewValue(LogitsPerOutput, Float, BatchOf(k)),
+		NewValue(AttentionOutput, Float, BatchOf(1, int64(a.cut.Height), int64(a.cut.Width))),
+	}
+	g.ValueInfo = nil // what the exporter said of shapes may no longer hold
+	m.Graph = &g
+	m.IRVersion = max(m.IRVersion, 4) // before version 4 initializers had to be inputs as well
+	return &m
+}
+
+// check infers the outcome's shapes, so that a stage that depends on its old size is refused by name.
+func (a *attachment) check(out *Attached) error {
+	inferred, err := Infer(out.Model, nil)
+	if err != nil {
+		return fmt.Errorf("%w: without its strides the last stage does not fit together: %w", ErrAttach, err)
+	}
+	h, w := int64(out.Cut.Height), int64(out.Cut.Width)
+	for _, n := range out.Model.Graph.Nodes {
+		was, ok := a.copies[n]
+		if !ok {
+			continue
+		}
+		old, now := a.inferred.Shape(was.Output(0)), inferred.Shape(n.Output(0))
+		if isPlane(old) && len(old) == len(now) && (now[2] != Fixed(h) || now[3] != Fixed(w)) && slices.Contains(a.grids, [2]int64{old[2].Size, old[3].Size}) {
+			return fmt.Errorf("%w: %v makes %v of what its copy should keep at %d×%d", ErrAttach, was, now, h, w)
+		}
+	}
+	for name, want := range map[string]Shape{
+		LogitsAttOutput: BatchOf(int64(out.Classes)), LogitsPerOutput: BatchOf(int64(out.Classes)), AttentionOutput: BatchOf(1, h, w),
+	} {
+		if got := inferred.Shape(name); !got.Equal(want) {
+			return fmt.Errorf("%w: %s has shape %v, want %v", ErrAttach, name, got, want)
+		}
+	}
+	return nil
+}
