@@ -15,10 +15,10 @@ import (
 type network struct {
 	modelHash     string // SHA-256 of the file
 	extractorHash string
-	input         [3]int  // 3, H, W
-	features      [3]int  // C, h, w
-	classes       int     // K
-	learningRate  float64 // SuggestedLearningRate
+	input         [3]int                  // 3, H, W
+	features      [3]int                  // C, h, w
+	classes       int                     // K
+	learningRate  func(Optimizer) float64 // SuggestedLearningRate; nil: not known
 	extractor     Extractor
 	newEngine     func(ctx context.Context, s Settings) (Engine, error) // at the parent's parameters
 	export        func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error)
@@ -63,7 +63,8 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 		modelHash: hexHash(file), extractorHash: extractorHash,
 		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
-		classes:  abn.Classes, learningRate: SuggestedLearningRate(abn), extractor: extractor,
+		classes:  abn.Classes, extractor: extractor,
+		learningRate: func(o Optimizer) float64 { return SuggestedLearningRate(abn, o) },
 		newEngine: func(_ context.Context, s Settings) (Engine, error) {
 			return NewEngine(abn, s, threads)
 		},
@@ -84,10 +85,10 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 }
 
 // SuggestedLearningRate is the peak learning rate to fine-tune a network with where nobody says
-// otherwise: that of DefaultSettings, or a tenth of it where most of the branches' convolutions have their
+// otherwise: that of DefaultSettings, or AdamWLearningRate; or a tenth of it where most of the branches' convolutions have their
 // BatchNorm folded away. Without one behind it a step moves a convolution's output by as much as its weights,
 // and what suits a normalised network makes such a one forget all it knew within an epoch.
-func SuggestedLearningRate(abn *onnx.ABN) float64 {
+func SuggestedLearningRate(abn *onnx.ABN, o Optimizer) float64 {
 	normalised := map[string]bool{}
 	for _, n := range abn.Branches.Graph.Nodes {
 		if n.IsOp("BatchNormalization") {
@@ -104,6 +105,9 @@ func SuggestedLearningRate(abn *onnx.ABN) float64 {
 		}
 	}
 	rate := DefaultSettings().LearningRate
+	if o == OptimizerAdamW {
+		rate = AdamWLearningRate
+	}
 	if 2*behind < convolutions {
 		return rate / 10
 	}

@@ -107,8 +107,8 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 		}
 		defer net.close()
 	}
-	if suggest && net.learningRate != 0 {
-		spec.Settings.LearningRate = net.learningRate
+	if suggest && net.learningRate != nil {
+		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
 	}
 	for _, list := range [][]Sample{spec.Train, spec.Heldout, spec.Validation} {
 		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -186,8 +187,11 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 				t.Fatal(err)
 			}
 			net.close()
-			if net.learningRate != want {
-				t.Errorf("%s%s: %v, want %v", name, suffix, net.learningRate, want)
+			if got := net.learningRate(OptimizerSGD); got != want {
+				t.Errorf("%s%s: %v, want %v", name, suffix, got, want)
+			}
+			if got, want := net.learningRate(OptimizerAdamW), want/DefaultSettings().LearningRate*AdamWLearningRate; math.Abs(got-want) > 1e-12 {
+				t.Errorf("%s%s, adamw: %v, want %v", name, suffix, got, want)
 			}
 		}
 	}

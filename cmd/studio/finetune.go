@@ -25,8 +25,9 @@ type finetuneCommand struct {
 	Gamma     *float64 `help:"Scale of the map loss, ≥ 0; 0 trains without maps. Without it, the default of docs/aviary.md."`
 	MapLoss   string   `help:"Form of the map loss." enum:"l2,mse,l1," default:""`
 	BatchNorm string   `help:"Statistics of BatchNormalizations." enum:"frozen,batch," default:""`
-	Engine    string   `help:"What computes the training steps." enum:"ort" default:"ort"`
+	Anchor    *float64 `help:"Scale of the loss that holds the maps of images without an edit to what the model had, ≥ 0; 0: they may drift."`
 	schedule
+	regime
 	EditRepeat int `help:"How often an epoch shows an edited image; 0: as often as it takes that every batch has one."`
 
 	Control bool   `help:"Also train a control with γ=0 from the same start and seed, and measure against it."`
@@ -73,11 +74,39 @@ func (c schedule) fill(s *trainer.Settings) {
 	s.Flip, s.Seed = c.Flip, c.Seed
 }
 
+// regime is how a training goes about its steps, beside its schedule. Zero values stand for the defaults.
+type regime struct {
+	Engine     string   `help:"What computes the training steps: ort is ONNX Runtime; gorgonia differentiates by itself, which is slower and an independent check." enum:"ort,gorgonia" default:"ort"`
+	Optimizer  string   `help:"Update: sgd (with momentum), nesterov or adamw, in PyTorch's forms." enum:"sgd,nesterov,adamw," default:""`
+	WarmUp     *float64 `help:"Share of the steps in which the learning rate rises to its peak (default: 0.05)."`
+	SpareNorms bool     `help:"Weight decay leaves biases and BatchNormalizations alone."`
+	ClipNorm   float64  `help:"Scale gradients down to this L2 norm over all parameters; 0: never."`
+	Balanced   bool     `help:"Show every class equally often."`
+	Patience   int      `help:"Stop after so many epochs without a lower validation loss, and keep the best epoch; 0: train to the end. It looks at the split validation where that is not measured on, else at a tenth of the training images, which is held back."`
+	Crop       float64  `help:"Least share of the view's area that random crops keep, their maps cut alike; 0: no crops."`
+}
+
+// fill sets the fields of s that were given.
+func (c regime) fill(s *trainer.Settings) {
+	s.Engine = trainer.EngineName(c.Engine)
+	if c.Optimizer != "" {
+		s.Optimizer = trainer.Optimizer(c.Optimizer)
+	}
+	if c.WarmUp != nil {
+		s.WarmUp = *c.WarmUp
+	}
+	s.SpareNorms, s.ClipNorm, s.Balanced, s.Patience, s.Crop = c.SpareNorms, c.ClipNorm, c.Balanced, c.Patience, c.Crop
+}
+
 // settings are the defaults with what was given in their place.
 func (c *finetuneCommand) settings() trainer.Settings {
 	s := trainer.DefaultSettings()
 	s.LearningRate = 0 // the network's own, trainer.SuggestedLearningRate
-	c.fill(&s)
+	c.schedule.fill(&s)
+	c.regime.fill(&s)
+	if c.Anchor != nil {
+		s.Anchor = *c.Anchor
+	}
 	if c.Strategy != "" {
 		s.Strategy = trainer.Strategy(c.Strategy)
 	}
@@ -103,6 +132,10 @@ type finetuneReport struct {
 	Images        int                 `json:"images"` // trained on
 	Edits         int                 `json:"edits"`
 	Steps         int                 `json:"steps"`
+	Runs          []trainer.ArmRun    `json:"runs"`              // of the candidate, and of the control if there is one
+	Validation    int                 `json:"validation_images"` // that early stopping looked at
+	HeldBack      bool                `json:"held_back"`         // they are training images that were held back
+	Warnings      []string            `json:"warnings"`
 	Split         string              `json:"split"` // measured on
 	Headline      string              `json:"headline"`
 	Measures      []trainer.Measure   `json:"measures"`
@@ -178,14 +211,12 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	progress := newProgressLine(io.Err)
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: model, Manifest: manifest, Settings: settings, Train: train, Heldout: heldout,
+		Model: model, Manifest: manifest, Settings: settings, Train: train, Heldout: heldout, Validation: images.validation(split),
 		Pixels: images.pixels, Store: store, Extractor: network, WorkDir: work,
 		WithoutControl: !c.Control, Threads: c.Threads,
 	}, progress.observer())
 	progress.done()
-	if errors.Is(err, context.Canceled) {
-		fmt.Fprintf(io.Err, "studio: the same command goes on from the last epoch; remove %s to begin anew\n", work)
-	}
+	tellHowToGoOn(io.Err, err, work)
 	if err != nil {
 		return err
 	}
@@ -208,6 +239,26 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	report.print(io.Out)
 	return nil
+}
+
+// tellHowToGoOn says what becomes of a training that was cut off or came apart.
+func tellHowToGoOn(out io.Writer, err error, work string) {
+	var diverged *trainer.DivergedError
+	switch {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(out, "studio: the same command goes on from the last checkpoint; remove %s to begin anew\n", work)
+	case errors.As(err, &diverged):
+		fmt.Fprintf(out, "studio: no model was written. The last good checkpoint is kept in %s, but the same command would diverge again at the same step, "+
+			"and with another --lr, --gamma or --clip-norm it begins anew: a run's settings hold from its first step to its last\n", work)
+	}
+}
+
+// validation are the images of the split validation, unless that is what is measured on.
+func (t *trainingImages) validation(measured string) []trainer.Sample {
+	if measured == dataset.Validation {
+		return nil
+	}
+	return t.of(dataset.Validation)
 }
 
 // trainedOn are the images of the split train, or all of a folder without splits, and those with an
@@ -267,6 +318,7 @@ func writeModel(out, parent string, data []byte) error {
 func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *trainingImages) finetuneReport {
 	r := finetuneReport{
 		Out: out, ModelHash: o.ModelHash, Settings: o.Settings, Images: o.Images, Edits: o.Edits, Steps: o.Steps,
+		Runs: o.Runs, Validation: o.ValidationImages, HeldBack: o.HeldBack, Warnings: append([]string{}, o.Warnings...),
 		Split: split, Headline: o.Headline, Measures: o.Measures,
 		Parent: o.ParentEvaluation, Control: o.ControlEvaluation, Candidate: o.CandidateEvaluation,
 		Fixed: []string{}, Broken: []string{}, Skipped: []brokenImage{}, UnusedMaps: []string{}, Excluded: o.Excluded, Curve: o.Curve,
@@ -288,9 +340,27 @@ func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *traini
 	return r
 }
 
+// keptEpoch says what early stopping did to an arm.
+func keptEpoch(run trainer.ArmRun, epochs, images int, heldBack bool) string {
+	from := "images of the split validation"
+	if heldBack {
+		from = "training images held back"
+	}
+	return fmt.Sprintf("%s: trained %d of %d epochs, kept epoch %d (loss %.4f, accuracy %.1f%% on %d %s)",
+		run.Arm, run.Epochs, epochs, run.Kept, run.Validation.Loss, 100*run.Validation.Accuracy, images, from)
+}
+
 // print writes the report for people.
 func (r finetuneReport) print(out io.Writer) {
-	fmt.Fprintf(out, "%s: %d images, %d with an edited map, %d steps, %.0f s\n", r.Out, r.Images, r.Edits, r.Steps, r.Seconds)
+	fmt.Fprintf(out, "%s: %d images, %d with an edited map, %d steps, engine %s, %s, %.0f s\n", r.Out, r.Images, r.Edits, r.Steps, r.Settings.Engine, r.Settings.Optimizer, r.Seconds)
+	for _, w := range r.Warnings {
+		fmt.Fprintln(out, w)
+	}
+	for _, run := range r.Runs {
+		if r.Validation > 0 {
+			fmt.Fprintln(out, keptEpoch(run, r.Settings.Epochs, r.Validation, r.HeldBack))
+		}
+	}
 	if n := len(r.Skipped); n > 0 {
 		fmt.Fprintf(out, "%d images could not be used, the first: %s: %s\n", n, r.Skipped[0].Image, r.Skipped[0].Error)
 	}

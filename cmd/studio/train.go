@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +24,7 @@ type trainCommand struct {
 	Size   int    `help:"Side of the network's input in pixels; 0: the architecture's own."`
 	Out    string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
 	schedule
+	regime
 	Shift int `help:"Move each picture by up to so many pixels at random, each time anew."`
 
 	Split   string `help:"Split to measure on afterwards; without it test, else validation, if there is one."`
@@ -50,7 +50,10 @@ type trainReport struct {
 	Images     int                 `json:"images"` // trained on
 	Classes    int                 `json:"classes"`
 	Steps      int                 `json:"steps"`
-	Split      string              `json:"split"` // measured on
+	Run        trainer.ArmRun      `json:"run"`
+	Validation int                 `json:"validation_images"` // that early stopping looked at
+	HeldBack   bool                `json:"held_back"`         // they are training images that were held back
+	Split      string              `json:"split"`             // measured on
 	Evaluation *trainer.Evaluation `json:"evaluation,omitempty"`
 	Skipped    []brokenImage       `json:"skipped"`
 	Curve      []trainer.Point     `json:"curve"`
@@ -60,7 +63,11 @@ type trainReport struct {
 // Run trains.
 func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	settings := scratchDefaults()
-	c.fill(&settings)
+	if c.Optimizer == string(trainer.OptimizerAdamW) {
+		settings.LearningRate = trainer.AdamWLearningRate
+	}
+	c.schedule.fill(&settings)
+	c.regime.fill(&settings)
 	if err := settings.Validate(); err != nil {
 		return err
 	}
@@ -118,12 +125,10 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	progress := newProgressLine(io.Err)
 	outcome, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
 		Model: model, Manifest: manifest, Settings: settings, Shift: c.Shift,
-		Train: images.trainedOn(), Heldout: heldout, Pixels: images.pixels, WorkDir: work, Threads: c.Threads,
+		Train: images.trainedOn(), Heldout: heldout, Validation: images.validation(split), Pixels: images.pixels, WorkDir: work, Threads: c.Threads,
 	}, progress.observer())
 	progress.done()
-	if errors.Is(err, context.Canceled) {
-		fmt.Fprintf(io.Err, "studio: the same command goes on from the last epoch\n")
-	}
+	tellHowToGoOn(io.Err, err, work)
 	if err != nil {
 		return err
 	}
@@ -135,6 +140,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	report := trainReport{
 		Out: c.Out, Arch: arch.Name, Settings: settings, Images: outcome.Images, Classes: len(set.Classes), Steps: outcome.Steps,
+		Run: outcome.Run, Validation: outcome.ValidationImages, HeldBack: outcome.HeldBack,
 		Split: split, Evaluation: outcome.Evaluation, Skipped: []brokenImage{}, Curve: outcome.Curve, Seconds: outcome.Seconds,
 	}
 	for _, p := range outcome.Skipped {
@@ -165,8 +171,11 @@ func (r trainReport) print(out io.Writer) {
 	if len(r.Curve) > 0 {
 		last = r.Curve[len(r.Curve)-1]
 	}
-	fmt.Fprintf(out, "%s: %s, %d classes, %d images, %d steps, %.0f s; the last batches: L_att %.3f, L_per %.3f, accuracy %.1f%%\n",
-		r.Out, r.Arch, r.Classes, r.Images, r.Steps, r.Seconds, last.LossAtt, last.LossPer, 100*last.Accuracy)
+	fmt.Fprintf(out, "%s: %s, %d classes, %d images, %d steps, engine %s, %s, %.0f s; the last batches: L_att %.3f, L_per %.3f, accuracy %.1f%%\n",
+		r.Out, r.Arch, r.Classes, r.Images, r.Steps, r.Settings.Engine, r.Settings.Optimizer, r.Seconds, last.LossAtt, last.LossPer, 100*last.Accuracy)
+	if r.Validation > 0 {
+		fmt.Fprintln(out, keptEpoch(r.Run, r.Settings.Epochs, r.Validation, r.HeldBack))
+	}
 	if n := len(r.Skipped); n > 0 {
 		fmt.Fprintf(out, "%d images could not be used, the first: %s: %s\n", n, r.Skipped[0].Image, r.Skipped[0].Error)
 	}
