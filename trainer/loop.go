@@ -37,7 +37,8 @@ type loop struct {
 	settings    Settings
 	samples     []Sample
 	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
-	inputs      Inputs
+	inputs      rowInputs
+	crop        *cropper      // cuts targets as inputs cuts pixels; nil: no crops
 	cells       int           // h·w of the map
 	chance      float64       // ln K in a fine-tuning, 0 where training begins at chance
 	key         string        // runKey
@@ -139,9 +140,8 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 		}
 	}
 	var rate float64
-	var start time.Time
+	start := time.Now() // of a step: waiting for its batch is part of it
 	err := l.feed(ctx, l.order.epoch(epoch)[state.Step-epoch*batches:], epoch, func(b Batch) error {
-		start = time.Now()
 		update := l.settings.UpdateAt(state.Step, l.total)
 		rate = update.LearningRate
 		result, err := l.engine.Step(ctx, b, update)
@@ -168,6 +168,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 			}
 		}
 		l.report(state.Step, l.total, time.Since(start))
+		start = time.Now()
 		return nil
 	})
 	if err != nil {
@@ -282,11 +283,11 @@ func (l *loop) fill(ctx context.Context, b *Batch, rows []row, epoch, size int) 
 	if l.anchors != nil {
 		b.Anchored = make([]float32, n)
 	}
+	if err := l.inputs.ReadRows(ctx, rows, epoch, b.Inputs); err != nil {
+		return err
+	}
 	for i, r := range rows {
 		s := &l.samples[r.sample]
-		if err := l.inputs.Read(ctx, r.sample, r.mirrored, epoch, b.Inputs[i*size:(i+1)*size]); err != nil {
-			return fmt.Errorf("image %s: %w", s.Name, err)
-		}
 		b.Labels[i] = int64(s.Label)
 		cells := b.Edited[i*l.cells : (i+1)*l.cells]
 		m := s.Edited
@@ -299,6 +300,9 @@ func (l *loop) fill(ctx context.Context, b *Batch, rows []row, epoch, size int) 
 		default:
 			clear(cells)
 			continue
+		}
+		if l.crop != nil {
+			m = l.crop.target(m, l.crop.window(r.draw))
 		}
 		if r.mirrored {
 			m = m.FlipHorizontal()

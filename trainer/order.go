@@ -14,10 +14,11 @@ import (
 type row struct {
 	sample   int
 	mirrored bool
+	draw     uint64 // what its crop is drawn from; 0 without crops
 }
 
 // order is which rows an epoch shows in which batches. It depends on the settings' seed, batch size,
-// Flip, EditRepeat and Balanced and on the samples' labels and which of them carry an edit, and on nothing else:
+// Flip, Crop, EditRepeat and Balanced and on the samples' labels and which of them carry an edit, and on nothing else:
 // not on γ, so that the control sees what the candidate sees.
 //
 // Who takes part: every training image once, every edited image repeat times. Images without an edit
@@ -34,6 +35,7 @@ type row struct {
 type order struct {
 	seed      int64
 	flip      bool
+	crop      bool
 	batchSize int
 	repeat    int
 	plain     []int // samples without an edit
@@ -50,7 +52,7 @@ type orderClass struct {
 
 // newOrder plans epochs over samples.
 func newOrder(samples []Sample, s Settings) *order {
-	o := &order{seed: s.Seed, flip: s.Flip, batchSize: s.BatchSize, repeat: s.EditRepeat}
+	o := &order{seed: s.Seed, flip: s.Flip, crop: s.Crop != 0, batchSize: s.BatchSize, repeat: s.EditRepeat}
 	for i, sample := range samples {
 		if sample.Edited.IsZero() {
 			o.plain = append(o.plain, i)
@@ -109,6 +111,7 @@ func (o *order) epoch(epoch int) [][]row {
 	for range o.repeat {
 		edited = append(edited, shuffled(rng, o.edited)...)
 	}
+	draws := rand.NewPCG(uint64(o.seed), ^uint64(epoch)) // of its own: with and without crops the order is the same
 	total, out := o.rows(), make([][]row, o.batches)
 	for b := range out {
 		size := min(o.batchSize, total-b*o.batchSize)
@@ -133,6 +136,11 @@ func (o *order) epoch(epoch int) [][]row {
 		if o.flip {
 			for i := range batch {
 				batch[i].mirrored = rng.Uint64()>>63 == 1
+			}
+		}
+		if o.crop {
+			for i := range batch {
+				batch[i].draw = draws.Uint64()
 			}
 		}
 		out[b] = batch

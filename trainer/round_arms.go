@@ -170,13 +170,14 @@ func (r *round) prepare(ctx context.Context) error {
 		before := 0
 		return func(done, total int) {
 			now := time.Now()
-			r.meter.expect(PhaseFeatures, offset+total, 20*time.Millisecond)
+			r.meter.expect(PhaseFeatures, offset+total, featurePrior)
 			r.meter.advance(PhaseFeatures, offset+done, done-before, now.Sub(last))
 			last, before = now, done
 			r.outcome.FeatureMisses = offset + total
 		}
 	}
-	problems, err := r.features.Prepare(ctx, train, r.spec.Settings.Flip, track(0))
+	mirrored := r.spec.Settings.Flip && r.spec.Settings.Crop == 0 // crops are mirrored before they are extracted
+	problems, err := r.features.Prepare(ctx, train, mirrored, track(0))
 	if err != nil {
 		return err
 	}
@@ -207,6 +208,7 @@ func (r *round) prepare(ctx context.Context) error {
 	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
 	r.outcome.OrderKey = runKey(r.net.modelHash, Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
 	r.outcome.FeatureSeconds = time.Since(start).Seconds()
+	r.expectCrops()
 	r.outcome.Warnings = r.warnings()
 	return nil
 }
@@ -264,7 +266,7 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 	phase := Phase(arm)
 	l := &loop{
 		arm: arm, engine: engine, settings: settings, samples: r.train, anchors: r.anchors,
-		inputs: featureInputs{r.features, r.train}, cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
+		inputs: r.inputs(settings), crop: newCropper(settings, r.net.input), cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
 		key:         runKey(r.net.modelHash, settings, r.train, r.valid),
 		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm}, saveEvery: r.spec.checkpointEvery,
 		point: r.observer.Point,

@@ -18,7 +18,7 @@ import (
 type ScratchSpec struct {
 	Model    []byte // the network at its initial parameters, an ONNX file
 	Manifest onnx.Manifest
-	Settings Settings // Strategy is set to scratch
+	Settings Settings // Strategy is set to scratch, and Anchor to 0: there is no parent
 	// Shift moves each training image by up to so many pixels either way along both axes, its edge
 	// pixels repeated where it leaves a gap. 0: not at all.
 	Shift   int
@@ -58,7 +58,7 @@ const PhaseTrain = Phase(ArmTrain)
 // TrainScratch trains a network. Cancelling and resuming are as in RunRound.
 func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out ScratchOutcome, err error) {
 	started := time.Now()
-	spec.Settings.Strategy = StrategyScratch
+	spec.Settings.Strategy, spec.Settings.Anchor = StrategyScratch, 0
 	spec.Settings = spec.Settings.WithDefaults()
 	if err := spec.Settings.Validate(); err != nil {
 		return out, fmt.Errorf("train: %w", err)
@@ -140,8 +140,8 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	l := &loop{
 		arm: ArmTrain, engine: engine, settings: spec.Settings, samples: train,
-		inputs: &augmented{Features: inputs, samples: train, shift: spec.Shift, seed: spec.Settings.Seed},
-		cells:  net.cells(), key: runKey(net.modelHash+" "+strconv.Itoa(spec.Shift), spec.Settings, train, valid),
+		inputs: &augmented{Features: inputs, samples: train, shift: spec.Shift, seed: spec.Settings.Seed, crop: newCropper(spec.Settings, net.input)},
+		crop:   newCropper(spec.Settings, net.input), cells: net.cells(), key: runKey(net.modelHash+" "+strconv.Itoa(spec.Shift), spec.Settings, train, valid),
 		checkpoints: &checkpoints{dir: spec.WorkDir, arm: ArmTrain}, saveEvery: spec.checkpointEvery, point: observer.Point,
 	}
 	if valid != nil {
@@ -193,26 +193,52 @@ func (identity) Extract(_ context.Context, _ int, pixels []float32) ([]float32, 
 	return pixels, nil
 }
 
-// augmented feeds a loop with pixels, mirrored and moved.
+// augmented feeds a loop with pixels, cut, mirrored and moved.
 type augmented struct {
 	*Features
 	samples []Sample
 	shift   int
 	seed    int64
+	crop    *cropper // nil: no crops
+	view    []float32
 }
 
-// Read implements Inputs.
-func (a *augmented) Read(ctx context.Context, sample int, mirrored bool, epoch int, dst []float32) error {
+// Read implements Inputs: an image as it is, or its mirror image.
+func (a *augmented) Read(ctx context.Context, sample int, mirrored bool, _ int, dst []float32) error {
 	if err := a.Features.Read(ctx, a.samples[sample], false, dst); err != nil {
 		return err
 	}
-	height, width := a.Dims[1], a.Dims[2]
 	if mirrored {
-		mirror(dst, width)
+		mirror(dst, a.Dims[2])
 	}
-	if a.shift == 0 {
-		return nil
+	return nil
+}
+
+// ReadRows implements rowInputs. It is called by one goroutine at a time.
+func (a *augmented) ReadRows(ctx context.Context, rows []row, epoch int, dst []float32) error {
+	size := a.Size()
+	for i, r := range rows {
+		input := dst[i*size : (i+1)*size]
+		if err := a.Read(ctx, r.sample, false, epoch, input); err != nil {
+			return fmt.Errorf("image %s: %w", a.samples[r.sample].Name, err)
+		}
+		if a.crop != nil {
+			a.view = append(a.view[:0], input...)
+			a.crop.pixels(input, a.view, a.crop.window(r.draw))
+		}
+		if r.mirrored {
+			mirror(input, a.Dims[2])
+		}
+		if a.shift != 0 {
+			a.move(r.sample, epoch, input)
+		}
 	}
+	return nil
+}
+
+// move moves a sample's pixels as the epoch has it.
+func (a *augmented) move(sample, epoch int, dst []float32) {
+	height, width := a.Dims[1], a.Dims[2]
 	rng := newOrderSource(a.seed, epoch)
 	rng.Seed(rng.Uint64(), uint64(sample)) // a generator for each image, so that order does not matter
 	span := uint64(2*a.shift + 1)
@@ -220,7 +246,6 @@ func (a *augmented) Read(ctx context.Context, sample int, mirrored bool, epoch i
 	for c := range a.Dims[0] {
 		move(dst[c*height*width:(c+1)*height*width], height, width, dy, dx)
 	}
-	return nil
 }
 
 // move shifts a plane down by dy and right by dx, in place, repeating its edges.

@@ -1,0 +1,113 @@
+package trainer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// rowInputs is where the batches of a run come from.
+type rowInputs interface {
+	// Size is the length of one input: C·h·w, or 3·H·W.
+	Size() int
+	// ReadRows writes the inputs of rows, cut and mirrored as they say, to dst [len(rows), Size]. An error names the image.
+	ReadRows(ctx context.Context, rows []row, epoch int, dst []float32) error
+}
+
+// ReadRows implements rowInputs, from the store.
+func (f featureInputs) ReadRows(ctx context.Context, rows []row, epoch int, dst []float32) error {
+	size := f.Size()
+	for i, r := range rows {
+		if err := f.Read(ctx, r.sample, r.mirrored, epoch, dst[i*size:(i+1)*size]); err != nil {
+			return fmt.Errorf("image %s: %w", f.samples[r.sample].Name, err)
+		}
+	}
+	return nil
+}
+
+// croppedInputs feeds a loop with g of random resized crops. No two are alike, so nothing is kept: each row's picture is
+// decoded on all cores, cut and mirrored, and the extractor runs over a stack of them, while the engine trains on the batch
+// before.
+type croppedInputs struct {
+	features *Features
+	samples  []Sample
+	crop     *cropper
+
+	views, stack []float32 // [n, 3, H, W]: what the network would see, and what it does see
+}
+
+// Size implements rowInputs.
+func (c *croppedInputs) Size() int { return c.features.Size() }
+
+// ReadRows implements rowInputs. It is called by one goroutine at a time.
+func (c *croppedInputs) ReadRows(ctx context.Context, rows []row, _ int, dst []float32) error {
+	size := c.Size()
+	for start := 0; start < len(rows); start += extractBatch {
+		end := min(start+extractBatch, len(rows))
+		if err := c.extract(ctx, rows[start:end], dst[start*size:end*size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expectCrops adds to what a step is expected to take what its batch's features are: the cores do both.
+func (r *round) expectCrops() {
+	if r.spec.Settings.Crop == 0 {
+		return
+	}
+	batch := time.Duration(r.spec.Settings.BatchSize) * cmp.Or(r.meter.find(PhaseFeatures).rate(), featurePrior)
+	for _, s := range r.meter.phases {
+		if s.phase == PhaseCandidate || s.phase == PhaseControl {
+			s.prior += batch
+		}
+	}
+}
+
+// inputs are the training images of a round: cached features, or features of crops.
+func (r *round) inputs(s Settings) rowInputs {
+	if s.Crop == 0 {
+		return featureInputs{r.features, r.train}
+	}
+	return &croppedInputs{features: r.features, samples: r.train, crop: newCropper(s, r.net.input)}
+}
+
+func (c *croppedInputs) extract(ctx context.Context, rows []row, dst []float32) error {
+	f := c.features
+	size := f.Input[0] * f.Input[1] * f.Input[2]
+	c.views, c.stack = resized(c.views, len(rows)*size), resized(c.stack, len(rows)*size)
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, r := range rows {
+		view, input := c.views[i*size:(i+1)*size], c.stack[i*size:(i+1)*size]
+		group.Go(func() error {
+			s := c.samples[r.sample]
+			if err := f.Pixels(inner, s, view); err != nil {
+				return fmt.Errorf("image %s: %w", s.Name, err)
+			}
+			c.crop.pixels(input, view, c.crop.window(r.draw))
+			if r.mirrored {
+				mirror(input, f.Input[2])
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out, err := f.Extractor.Extract(ctx, len(rows), c.stack)
+	if err != nil {
+		return fmt.Errorf("features of crops: %w", err)
+	}
+	if len(out) != len(dst) {
+		return fmt.Errorf("the extractor gave %d values for %d images of %d", len(out), len(rows), c.Size())
+	}
+	copy(dst, out)
+	return nil
+}
