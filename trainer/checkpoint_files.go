@@ -50,6 +50,16 @@ func (c *checkpoints) saveBest(state checkpoint) error {
 	return nil
 }
 
+// discard removes the checkpoint that was written last.
+func (c *checkpoints) discard() error {
+	c.next = 1 - c.next
+	c.best[c.next] = 0
+	if err := os.Remove(c.path(c.next)); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
 // prune removes best epochs that neither checkpoint speaks of.
 func (c *checkpoints) prune() error {
 	files, err := filepath.Glob(filepath.Join(c.dir, string(c.arm)+"-best-*.checkpoint"))

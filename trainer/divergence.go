@@ -11,7 +11,8 @@ import (
 type DivergedError struct {
 	Arm  Arm
 	Step int // the step that measured it, from 1
-	// The last good checkpoint: epochs and steps done, both 0 for the start; and the folder that holds it, "" if none was kept.
+	// The last good checkpoint, one from which at least a step was taken that measured a sane loss: epochs and steps done, both 0
+	// for the start; and the folder that holds it, "" if none was kept.
 	Epoch    int
 	GoodStep int
 	Folder   string
@@ -48,7 +49,7 @@ func (e *DivergedError) good() string {
 	if e.GoodStep == 0 {
 		return "there is no good state after the start"
 	}
-	return fmt.Sprintf("the last good state is that of step %d, %d epochs done", e.GoodStep, e.Epoch)
+	return fmt.Sprintf("the last good state is that of step %d (epochs done: %d)", e.GoodStep, e.Epoch)
 }
 
 // A fine-tuning that is worse than not looking has come apart, even if its loss is a number: a mean of

@@ -52,7 +52,8 @@ type loop struct {
 	order *order
 	total int // steps, if nothing ends it early
 	saved time.Time
-	good  checkpoint  // Epoch and Step of the last checkpoint
+	good  checkpoint  // Epoch and Step of the last checkpoint from which a step has been taken that did not diverge
+	fresh checkpoint  // of one from which none has been taken yet
 	best  []Parameter // of the best epoch, where no checkpoints are kept
 }
 
@@ -94,6 +95,9 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 				diverged.Epoch, diverged.GoodStep = l.good.Epoch, l.good.Step
 				if l.checkpoints != nil {
 					diverged.Folder = l.checkpoints.dir
+					if l.fresh.Step != 0 { // what diverged is that very state
+						err = errors.Join(err, l.checkpoints.discard())
+					}
 				}
 			}
 			return nil, ArmRun{}, err
@@ -154,6 +158,9 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 		state.Step++
 		if bad := l.diverged(result, &state.Recent); bad != nil {
 			return bad
+		}
+		if l.fresh.Step != 0 {
+			l.good, l.fresh = l.fresh, checkpoint{}
 		}
 		state.Pending.add(result, b)
 		if state.Step == (epoch+1)*batches { // told below, with its validation
@@ -217,7 +224,7 @@ func (l *loop) save(state *checkpoint) error {
 	if err := l.checkpoints.save(whole); err != nil {
 		return err
 	}
-	l.good = checkpoint{Epoch: state.Epoch, Step: state.Step}
+	l.fresh = checkpoint{Epoch: state.Epoch, Step: state.Step}
 	return nil
 }
 
