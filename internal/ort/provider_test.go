@@ -97,5 +97,22 @@ func TestProviderProcess(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("runs on %s", Active())
+	p, err = active()
+	t.Logf("runs on %s", p)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What try does on a device, it does on the CPU: tensors, a run, and the sum.
+func TestTrialRuns(t *testing.T) {
+	t.Parallel()
+	if err := load(""); err != nil {
+		t.Fatal(err)
+	}
+	provider.Lock() // as when a provider is tried
+	defer provider.Unlock()
+	if err := run(Provider{}); err != nil {
+		t.Error(err)
+	}
 }

@@ -9,63 +9,86 @@ import (
 	ortgo "github.com/yalue/onnxruntime_go"
 )
 
-// environment is the runtime's, one per process.
-var environment struct {
+// library is the runtime's shared library, loaded once per process.
+var library struct {
 	sync.Mutex
-	library  string
+	path string
+}
+
+// provider is what sessions are opened on. Its lock is held while it is tried, which takes the library's.
+var provider struct {
+	sync.Mutex
 	chosen   Provider        // what Use asked for
 	fallback func(why error) // nil: the CPU will not do
 	tried    bool            // chosen was tried
 	err      error           // why it cannot be used
-	active   Provider        // what sessions are opened on
+	active   Provider
 }
 
 // Init loads the runtime's shared library ("" means Locate), starts its environment and tries the provider
 // that Use chose. It may be called any number of times from anywhere: after the first success the others
 // do nothing, whatever path they name. A failure to load may be tried again.
 func Init(libraryPath string) error {
-	environment.Lock()
-	defer environment.Unlock()
-	if !ortgo.IsInitialized() {
-		if libraryPath == "" {
-			var err error
-			if libraryPath, err = Locate(); err != nil {
-				return err
-			}
-		}
-		ortgo.SetSharedLibraryPath(libraryPath)
-		if err := ortgo.InitializeEnvironment(ortgo.WithLogLevelError()); err != nil {
-			return fmt.Errorf("loading ONNX Runtime from %s: %w (version 1.30 or newer is needed; set %s to another)",
-				libraryPath, err, LibraryVariable)
-		}
-		environment.library = libraryPath
+	if err := load(libraryPath); err != nil {
+		return err
 	}
-	if !environment.tried {
-		environment.tried, environment.active, environment.err = true, environment.chosen, try(environment.chosen)
-		if environment.err != nil {
-			environment.err = fmt.Errorf("%s: %s; --provider cpu does without it, and --provider-fallback goes on with the CPU by itself (%w)",
-				environment.chosen, remedy(environment.chosen, environment.library), environment.err)
-		}
-		if environment.err != nil && environment.fallback != nil {
-			environment.fallback(environment.err)
-			environment.active, environment.err = Provider{}, nil
+	_, err := active()
+	return err
+}
+
+// load is the first half of Init.
+func load(path string) error {
+	library.Lock()
+	defer library.Unlock()
+	if ortgo.IsInitialized() {
+		return nil
+	}
+	if path == "" {
+		var err error
+		if path, err = Locate(); err != nil {
+			return err
 		}
 	}
-	return environment.err
+	ortgo.SetSharedLibraryPath(path)
+	if err := ortgo.InitializeEnvironment(ortgo.WithLogLevelError()); err != nil {
+		return fmt.Errorf("loading ONNX Runtime from %s: %w (version 1.30 or newer is needed; set %s to another)", path, err, LibraryVariable)
+	}
+	library.path = path
+	return nil
+}
+
+// active is the second half of Init: what sessions are opened on, tried when first asked for.
+func active() (Provider, error) {
+	provider.Lock()
+	defer provider.Unlock()
+	if !provider.tried {
+		provider.tried, provider.active, provider.err = true, provider.chosen, try(provider.chosen)
+		if provider.err != nil {
+			provider.err = fmt.Errorf("%s: %s; --provider cpu does without it, and --provider-fallback goes on with the CPU by itself (%w)",
+				provider.chosen, remedy(provider.chosen), provider.err)
+		}
+		if provider.err != nil && provider.fallback != nil {
+			provider.fallback(provider.err)
+			provider.active, provider.err = Provider{}, nil
+		}
+	}
+	return provider.active, provider.err
 }
 
 // remedy says what a provider needs.
-func remedy(p Provider, library string) string {
+func remedy(p Provider) string {
+	library.Lock()
+	defer library.Unlock()
 	switch p.Name {
 	case "cuda", "tensorrt":
 		return fmt.Sprintf("%s must be the GPU build of ONNX Runtime, with its provider libraries beside it and CUDA and cuDNN of the versions it was built for "+
-			"where the system finds libraries (set %s to such a build, for example the one in the Python package onnxruntime-gpu)", library, LibraryVariable)
+			"where the system finds libraries (set %s to such a build, for example the one in the Python package onnxruntime-gpu)", library.path, LibraryVariable)
 	case "coreml":
 		return "it is for macOS"
 	case "directml":
 		return "it is for Windows"
 	default:
-		return fmt.Sprintf("%s must be a build of ONNX Runtime with this provider, and its device and driver must be there (set %s to such a build)", library, LibraryVariable)
+		return fmt.Sprintf("%s must be a build of ONNX Runtime with this provider, and its device and driver must be there (set %s to such a build)", library.path, LibraryVariable)
 	}
 }
 
@@ -73,17 +96,9 @@ func remedy(p Provider, library string) string {
 // tried by Init, which refuses one that cannot be used; if fallback is not nil it is told why instead, once,
 // and the CPU stands in.
 func Use(p Provider, fallback func(why error)) {
-	environment.Lock()
-	defer environment.Unlock()
-	environment.chosen, environment.fallback, environment.tried = p, fallback, false
-	environment.active, environment.err = Provider{}, nil
-}
-
-// Active is what sessions are opened on, known after Init.
-func Active() Provider {
-	environment.Lock()
-	defer environment.Unlock()
-	return environment.active
+	provider.Lock()
+	defer provider.Unlock()
+	provider.chosen, provider.fallback, provider.tried = p, fallback, false
 }
 
 // trial is Y = Conv(X, ones 3×3): X [1,1,3,3], Y [1,1,1,1].
@@ -91,12 +106,17 @@ func Active() Provider {
 //go:embed trial.onnx
 var trial []byte
 
-// try opens and runs a convolution on a provider: libraries, driver and device are only known to be there
-// once something has run on them.
+// try finds out whether a provider can be used.
 func try(p Provider) error {
 	if p.isCPU() {
 		return nil
 	}
+	return run(p)
+}
+
+// run computes a convolution on a provider: libraries, driver and device are only known to be there once
+// something has run on them.
+func run(p Provider) error {
 	session, err := openOn(p, trial, []string{"X"}, []string{"Y"}, Options{Name: "a trial of " + p.String(), IntraOpThreads: 1})
 	if err != nil {
 		return err
@@ -120,8 +140,8 @@ func try(p Provider) error {
 
 // Version is the loaded library's version, such as "1.30.0", or "" before Init.
 func Version() string {
-	environment.Lock()
-	defer environment.Unlock()
+	library.Lock()
+	defer library.Unlock()
 	if !ortgo.IsInitialized() {
 		return ""
 	}

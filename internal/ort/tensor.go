@@ -52,7 +52,7 @@ func Int64s(data []int64, dims ...int64) (*Tensor, error) {
 }
 
 func newValue[T float32 | int64](data []T, dims []int64) (*ortgo.Tensor[T], error) {
-	if err := Init(""); err != nil {
+	if err := load(""); err != nil {
 		return nil, err
 	}
 	if len(dims) == 0 {
