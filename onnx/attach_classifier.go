@@ -41,6 +41,7 @@ func newClassifier(m *Model, names PartNames) (*classifier, error) {
 	if _, err = openBatch(c.model, c.image); err != nil {
 		return nil, err
 	}
+	evaluationMode(c.model.Graph)
 	c.materialise()
 	for _, step := range []func() error{c.infer, func() error { return c.findLogits(names.LogitsPer) }, c.prune, c.infer, c.findHead, c.findCuts} {
 		if err := step(); err != nil {

@@ -14,6 +14,8 @@ type networkBuilder struct {
 	seed         int64
 	nodes        []*onnx.Node
 	initializers []*onnx.Tensor
+	dry          bool  // parameters are counted, not made
+	count        int64 // of their values
 }
 
 func (b *networkBuilder) node(op, name, output string, inputs ...string) string {
@@ -31,6 +33,10 @@ func (b *networkBuilder) parameter(name string, fill func(*rand.Rand) float32, d
 	sizes, n := make([]int64, len(dims)), 1
 	for i, d := range dims {
 		sizes[i], n = int64(d), n*d
+	}
+	b.count += int64(n)
+	if b.dry {
+		return name
 	}
 	data := make([]float32, n)
 	for i := range data {

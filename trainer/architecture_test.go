@@ -166,3 +166,65 @@ func TestArchitectureRefuses(t *testing.T) {
 		t.Errorf("images of 8 pixels: %v", err)
 	}
 }
+
+// Without the attention branch the networks have the values torchvision's have: parameters and running statistics.
+func TestArchitecturesHaveThePublishedSizes(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int64{"resnet18": 11_689_512 + 9_600, "mobilenetv2": 3_504_872 + 34_112} {
+		a, err := trainer.ArchitectureNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := a.Build(1000, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all, plain int64
+		for _, tensor := range m.Graph.Initializers {
+			n, err := tensor.Elements()
+			if err != nil {
+				t.Fatal(err)
+			}
+			all += n
+			if !strings.HasPrefix(tensor.Name, "att_") && !strings.HasPrefix(tensor.Name, "bn_att") {
+				plain += n
+			}
+		}
+		if plain != want {
+			t.Errorf("%s has %d values without its attention branch, want %d", name, plain, want)
+		}
+		if counted, err := a.Parameters(1000); err != nil || counted != all {
+			t.Errorf("%s: counted %d values, %v, want %d", name, counted, err, all)
+		}
+	}
+}
+
+func TestMobileNetTrains(t *testing.T) {
+	t.Parallel()
+	a, err := trainer.ArchitectureNamed("mobilenetv2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Width, a.ImageSize = 8, 64
+	m, err := a.Build(5, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if parts.Height != a.Grid(64) || parts.Height != 4 || parts.Channels != 24 {
+		t.Errorf("map %d×%d over %d channels", parts.Height, parts.Width, parts.Channels)
+	}
+	abn, err := onnx.Split(m, parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, strategy := range []trainer.Strategy{trainer.StrategyAttention, trainer.StrategyBoth, trainer.StrategyScratch} {
+		reasons, err := trainer.Untrainable(abn, strategy, trainer.BatchNormBatch)
+		if err != nil || len(reasons) > 0 {
+			t.Errorf("%s: %v, %v", strategy, reasons, err)
+		}
+	}
+}

@@ -27,5 +27,5 @@
 //	bootstrap.go    paired intervals; measure.go names what is compared
 //	round.go        candidate and control (round_arms.go), and what the maps were worth; scratch.go trains a whole network
 //	inspect.go      what each engine can train of an ABN, and what keeps it from the rest
-//	architecture*.go  residual ABNs from scratch, by name
+//	architecture*.go  ABNs from scratch, by name
 package trainer

@@ -49,6 +49,7 @@ type commandLine struct {
 type modelCommand struct {
 	Inspect modelInspectCommand `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
 	Add     modelAddCommand     `cmd:"" help:"Make a model a version of a project."`
+	Attach  modelAttachCommand  `cmd:"" help:"Give a plain classifier an attention branch."`
 }
 
 // Exit codes.

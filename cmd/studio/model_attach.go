@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// modelAttachCommand gives a plain classifier an attention branch.
+type modelAttachCommand struct {
+	Model   string `help:"The classifier, an ONNX file with one input (the image) and class scores." required:"" type:"existingfile"`
+	Out     string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
+	At      string `help:"Where to split: the name of a node or value that all later ones are computed from, or auto." default:"auto" placeholder:"NODE"`
+	Classes string `help:"File with the classes of the ABN, one a line." type:"existingfile" xor:"classes"`
+	Images  string `help:"Folder of labelled pictures whose classes are to be the ABN's." type:"existingdir" xor:"classes"`
+	Format  string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	NewHead bool   `help:"Give the last layer new values even where its classes are as many as asked for."`
+	Gain    string `help:"Attention mechanism." enum:"1+M,M" default:"1+M"`
+	Seed    int64  `help:"Seed of the new layers' values." default:"1"`
+	Logits  string `help:"Name of the classes' scores, where they cannot be told." placeholder:"VALUE"`
+	preprocessingFlags
+	JSON bool `name:"json" help:"Print one JSON document."`
+}
+
+// preprocessingFlags say how pixels become the input, over the manifest beside the model or in it.
+type preprocessingFlags struct {
+	Manifest      string    `help:"Manifest to take the preprocessing from (default: beside the model, or in its metadata)." type:"existingfile" placeholder:"FILE"`
+	Resize        *int      `help:"Shorter side of a picture before the crop, in pixels; 0: it is left as it is."`
+	Side          int       `help:"Side of the crop in pixels, for a file that leaves its input's size open."`
+	Interpolation string    `help:"How pictures are resized." enum:"bilinear,bicubic,nearest," default:""`
+	Channels      string    `help:"Order of the input's channels." enum:"RGB,BGR,L," default:""`
+	Mean          []float32 `help:"Mean of each channel, of values from 0 to 1; 0.485,0.456,0.406 for most networks trained on ImageNet." placeholder:"M,…"`
+	Std           []float32 `help:"Standard deviation of each channel; 0.229,0.224,0.225 for most networks trained on ImageNet." placeholder:"S,…"`
+}
+
+// attachReport is attach's JSON document.
+type attachReport struct {
+	Out        string                 `json:"out"`
+	Cut        onnx.Cut               `json:"cut"`
+	Candidates []onnx.Cut             `json:"candidates"`
+	Image      [2]int                 `json:"image"` // H, W
+	Gain       onnx.Gain              `json:"gain"`
+	Classes    int                    `json:"classes"`
+	Was        int                    `json:"classifier_classes"`
+	HeadKept   bool                   `json:"head_kept"`
+	Norms      bool                   `json:"batch_norms"` // of the attention branch's head
+	Copied     int                    `json:"copied_nodes"`
+	Training   []trainer.Trainability `json:"training"`
+}
+
+// Run attaches.
+func (c *modelAttachCommand) Run(streams *stdio) error {
+	model, err := onnx.ReadFile(c.Model)
+	if err != nil {
+		return err
+	}
+	known, err := c.knownManifest(model)
+	if err != nil {
+		return err
+	}
+	classes, err := c.classes()
+	if err != nil {
+		return err
+	}
+	settings := onnx.AttachSettings{Classes: len(classes), NewHead: c.NewHead, Gain: onnx.Gain(c.Gain), Seed: c.Seed}
+	if c.At != "auto" {
+		settings.At = c.At
+	}
+	if known != nil {
+		settings.Names = known.PartNames()
+		settings.NewHead = settings.NewHead || classes != nil && !sameClasses(classes, known.Classes)
+	}
+	settings.Names.LogitsPer = c.Logits
+	if c.Side != 0 {
+		settings.Names.Size = &[2]int{c.Side, c.Side}
+	}
+	attached, err := onnx.Attach(model, settings)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Model, err)
+	}
+	if attached.HeadKept && known != nil {
+		classes = known.Classes // in the order of the layer that is kept
+	}
+	if len(classes) == 0 {
+		return fmt.Errorf("the names of the %d classes are not known: give them with --classes or --images, or in the manifest", attached.Classes)
+	}
+	report, manifest, err := c.describe(attached, known, classes)
+	if err != nil {
+		return err
+	}
+	attached.Model.Metadata = slices.DeleteFunc(attached.Model.Metadata, func(m onnx.Metadata) bool { return m.Key == onnx.ManifestKey }) // it stands beside the file
+	attached.Model.SetMetadata("abn.attached_at", attached.Cut.Value)
+	data, err := attached.Model.Marshal()
+	if err != nil {
+		return err
+	}
+	if err := writeTrained(c.Out, data, manifest); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(streams.Out, report)
+	}
+	report.print(streams.Out)
+	return nil
+}
+
+// describe makes report and manifest, and refuses what could not be trained.
+func (c *modelAttachCommand) describe(attached *onnx.Attached, known *onnx.Manifest, classes []string) (attachReport, onnx.Manifest, error) {
+	r := attachReport{
+		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
+		HeadKept: attached.HeadKept, Norms: attached.Norms, Copied: attached.Copied,
+	}
+	parts, err := onnx.FindParts(attached.Model, onnx.PartNames{})
+	if err != nil {
+		return r, onnx.Manifest{}, err
+	}
+	r.Image = [2]int{parts.ImageHeight, parts.ImageWidth}
+	manifest, err := c.manifest(known, parts, classes)
+	if err != nil {
+		return r, manifest, err
+	}
+	abn, err := onnx.Split(attached.Model, parts)
+	if err != nil {
+		return r, manifest, err
+	}
+	for _, strategy := range []trainer.Strategy{trainer.StrategyBoth, trainer.StrategyScratch} {
+		t := trainer.Trainability{Engine: trainer.EngineORT, Strategy: strategy, BatchNorm: trainer.BatchNormBatch}
+		if t.Reasons, err = trainer.Untrainable(abn, strategy, t.BatchNorm); err != nil {
+			t.Reasons = []gradient.Reason{{Why: err.Error()}}
+		}
+		t.OK = len(t.Reasons) == 0
+		r.Training = append(r.Training, t)
+	}
+	return r, manifest, nil
+}
+
+// knownManifest is the one given, beside the model or in it; nil where there is none.
+func (c *modelAttachCommand) knownManifest(model *onnx.Model) (*onnx.Manifest, error) {
+	var manifest onnx.Manifest
+	var err error
+	if c.Manifest != "" {
+		manifest, err = onnx.ReadManifest(c.Manifest)
+	} else {
+		_, inside := model.MetadataValue(onnx.ManifestKey)
+		if _, missing := os.Stat(onnx.ManifestPath(c.Model)); errors.Is(missing, os.ErrNotExist) && !inside {
+			return nil, nil
+		}
+		manifest, err = onnx.LoadManifest(c.Model, model)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &manifest, nil
+}
+
+// manifest is the ABN's: what is known of the classifier's preprocessing, with the flags over it.
+func (c *modelAttachCommand) manifest(known *onnx.Manifest, parts *onnx.Parts, classes []string) (onnx.Manifest, error) {
+	crop := [2]int{parts.ImageHeight, parts.ImageWidth}
+	base := onnx.Manifest{Resize: &crop[0], Crop: crop, Interpolation: "bilinear", Channels: "RGB"}
+	if parts.ImageChannels == 1 {
+		base.Channels = "L"
+	}
+	switch {
+	case known != nil:
+		base = *known
+		base.Names = nil // the outputs have names that tell what they are
+	case c.Mean == nil || c.Std == nil:
+		return base, fmt.Errorf("how pixels become the input of %s is not known: give --mean and --std (and --resize), or write %s",
+			c.Model, filepath.Base(onnx.ManifestPath(c.Model)))
+	}
+	overrides := onnx.ManifestOverrides{Resize: c.Resize, Crop: &crop, Mean: c.Mean, Std: c.Std, Classes: classes}
+	if c.Interpolation != "" {
+		overrides.Interpolation = &c.Interpolation
+	}
+	if c.Channels != "" {
+		overrides.Channels = &c.Channels
+	}
+	manifest, err := base.With(overrides)
+	if err != nil {
+		return manifest, err
+	}
+	return manifest, manifest.ValidateFor(parts)
+}
+
+// classes are those asked for; nil stands for the classifier's own.
+func (c *modelAttachCommand) classes() ([]string, error) {
+	switch {
+	case c.Images != "":
+		set, err := dataset.Open(c.Format, c.Images)
+		if err != nil {
+			return nil, err
+		}
+		return set.Classes, nil
+	case c.Classes != "":
+		return readLines(c.Classes)
+	}
+	return nil, nil
+}
+
+// readLines reads the lines of a file that hold something, without the space around them.
+func readLines(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var lines []string
+	scanner := bufio.NewScanner(f)
+	for scanner.Scan() {
+		if line := strings.TrimSpace(scanner.Text()); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(lines) == 0 {
+		return nil, fmt.Errorf("%s names no classes", path)
+	}
+	return lines, nil
+}
+
+// sameClasses reports whether two lists name the same classes, in whatever order.
+func sameClasses(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// print writes the report for people.
+func (r attachReport) print(w io.Writer) {
+	fmt.Fprintln(w, "values it can be split at, with the convolutions behind each:")
+	for _, cut := range r.Candidates {
+		mark := " "
+		if cut.Value == r.Cut.Value {
+			mark = "→"
+		}
+		fmt.Fprintf(w, "%s %4d  %s\n", mark, cut.Convolutions, cut)
+	}
+	head := "the classifier's last layer is kept"
+	if !r.HeadKept {
+		head = fmt.Sprintf("a new last layer (the classifier has %d classes)", r.Was)
+	}
+	fmt.Fprintf(w, "%s: split at %s, map %d×%d of %d×%d pixels, %s; %d nodes copied at stride 1; %d classes, %s\n",
+		r.Out, r.Cut, r.Cut.Height, r.Cut.Width, r.Image[0], r.Image[1], r.Gain, r.Copied, r.Classes, head)
+	for _, t := range r.Training {
+		what := map[trainer.Strategy]string{trainer.StrategyBoth: "branches", trainer.StrategyScratch: "the whole network"}[t.Strategy]
+		if t.OK {
+			fmt.Fprintf(w, "%s: can be trained\n", what)
+		}
+		for _, reason := range t.Reasons {
+			fmt.Fprintf(w, "%s: cannot be trained: %s\n", what, reason)
+		}
+	}
+}
