@@ -1,6 +1,9 @@
 package trainer
 
 import (
+	"context"
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/abn-studio/studio/onnx"
@@ -30,4 +33,165 @@ func openNamed(t *testing.T, m *onnx.Model, s Settings) Engine {
 		}
 	})
 	return e
+}
+
+// engineCase is a network, how it is trained, and how often.
+type engineCase struct {
+	name     string
+	settings Settings
+	update   Update
+	steps    int
+	rows     []int // batch sizes, in turn
+}
+
+var engineCases = []engineCase{
+	{name: "attention, frozen", settings: Settings{Strategy: StrategyAttention, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5}},
+	{name: "both, batch", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}},
+	{name: "attention, batch, mse", settings: Settings{Strategy: StrategyAttention, BatchNorm: BatchNormBatch, MapLoss: MapLossMSE, Gamma: 2}},
+	{name: "both, frozen, l1", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL1, Gamma: 2}},
+	{name: "no maps", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}},
+	{name: "anchor", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5, Anchor: 0.3}},
+	{name: "anchor, l1", settings: Settings{Strategy: StrategyAttention, BatchNorm: BatchNormFrozen, MapLoss: MapLossL1, Gamma: 0.5, Anchor: 2}},
+	{name: "scratch", settings: Settings{Strategy: StrategyScratch, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}},
+	{name: "smaller last batch", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}, rows: []int{4, 4, 3}},
+	{name: "one row", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5}, rows: []int{1}},
+	{name: "nesterov, clipped", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5, Optimizer: OptimizerNesterov},
+		update: Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-3, Optimizer: OptimizerNesterov, SpareNorms: true, ClipNorm: 0.5}},
+	{name: "adamw", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5, Optimizer: OptimizerAdamW},
+		update: Update{LearningRate: 1e-4, WeightDecay: 1e-2, Optimizer: OptimizerAdamW}},
+}
+
+// TestEnginesAgree takes the same steps on both engines, on a network of our own making, and compares losses, hits,
+// parameters and momenta after them, and a forward pass.
+func TestEnginesAgree(t *testing.T) {
+	t.Parallel()
+	for _, c := range engineCases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a, err := ArchitectureNamed("micro")
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.ImageSize = 40 // a map of 5×5
+			m, err := a.Build(4, 11)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.compare(t, m, syntheticBatches(t, m, c))
+		})
+	}
+}
+
+// compare takes the case's steps on both engines.
+func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []Batch) {
+	t.Helper()
+	if c.update == (Update{}) {
+		c.update = Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4}
+	}
+	ours := c.settings
+	ours.Engine = EngineORT
+	runtime := openNamed(t, m, ours)
+	ours.Engine = EngineGorgonia
+	gorgonia := openNamed(t, m, ours)
+	for k, b := range batches {
+		c.update.Step = k + 1
+		want, err := runtime.Step(context.Background(), b, c.update)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := gorgonia.Step(context.Background(), b, c.update)
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, k, got, want)
+	}
+	got, want := gorgonia.Parameters(), runtime.Parameters()
+	if len(got) != len(want) {
+		t.Fatalf("%d parameters, want %d", len(got), len(want))
+	}
+	for i, p := range got {
+		if p.Name != want[i].Name || (p.Momentum == nil) != (want[i].Momentum == nil) || (p.Second == nil) != (want[i].Second == nil) {
+			t.Fatalf("parameter %d is %s, want %s", i, p.Name, want[i].Name)
+		}
+		closeTo(t, p.Name, p.Value, want[i].Value, 2e-4)
+		closeTo(t, "momentum of "+p.Name, p.Momentum, want[i].Momentum, 2e-3)
+		closeTo(t, "second moment of "+p.Name, p.Second, want[i].Second, 1e-4)
+	}
+	last := batches[len(batches)-1]
+	x, err := gorgonia.Forward(context.Background(), last.Size, last.Inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := runtime.Forward(context.Background(), last.Size, last.Inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeTo(t, "logits_att", x.LogitsAtt, y.LogitsAtt, 1e-3)
+	closeTo(t, "logits_per", x.LogitsPer, y.LogitsPer, 1e-3)
+	closeTo(t, "maps", x.Maps, y.Maps, 1e-3)
+}
+
+// agree compares what a step measured on two engines.
+func agree(t *testing.T, step int, got, want StepResult) {
+	t.Helper()
+	for _, l := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"L_att", got.LossAtt, want.LossAtt}, {"L_per", got.LossPer, want.LossPer}, {"L_map", got.LossMap, want.LossMap},
+		{"map distance", got.MapDistance, want.MapDistance}, {"L_anchor", got.LossAnchor, want.LossAnchor},
+		{"L", got.Total(), want.Total()}, {"gradient norm", got.GradNorm, want.GradNorm},
+	} {
+		if !(math.Abs(l.got-l.want) <= 1e-4*math.Abs(l.want)+1e-7) {
+			t.Errorf("step %d: %s is %g, want %g", step, l.name, l.got, l.want)
+		}
+	}
+	if got.HitsAtt != want.HitsAtt || got.HitsPer != want.HitsPer {
+		t.Errorf("step %d: %d and %d right, want %d and %d", step, got.HitsAtt, got.HitsPer, want.HitsAtt, want.HitsPer)
+	}
+}
+
+// syntheticBatches are batches of noise for a network: every other row edited, of the rest every other anchored, and no
+// edit in the second batch.
+func syntheticBatches(t *testing.T, m *onnx.Model, c engineCase) []Batch {
+	t.Helper()
+	abn := splitModel(t, m)
+	dims := []int{abn.Channels, abn.Height, abn.Width}
+	if c.settings.Strategy == StrategyScratch {
+		dims = []int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth}
+	}
+	rows := c.rows
+	if rows == nil {
+		rows = []int{4}
+	}
+	rng := rand.New(rand.NewPCG(8, 8))
+	var out []Batch
+	for k := range max(c.steps, 4) {
+		n := rows[k%len(rows)]
+		b := Batch{
+			Size: n, Inputs: make([]float32, n*dims[0]*dims[1]*dims[2]), Labels: make([]int64, n),
+			Edited: make([]float32, n*abn.Height*abn.Width), HasEdit: make([]float32, n), Anchored: make([]float32, n),
+		}
+		for i := range b.Inputs {
+			b.Inputs[i] = float32(rng.NormFloat64())
+		}
+		for i := range b.Edited {
+			b.Edited[i] = rng.Float32()
+		}
+		for i := range n {
+			b.Labels[i] = int64(rng.IntN(abn.Classes))
+			if i%2 == 0 && k != 1 {
+				b.HasEdit[i] = 1
+			} else if i%4 != 3 {
+				b.Anchored[i] = 1
+			}
+		}
+		for i := range n { // what no mark asks for is not looked at
+			if c.settings.Anchor == 0 && b.HasEdit[i] == 0 {
+				b.Edited[i*abn.Height*abn.Width] = float32(math.NaN())
+			}
+		}
+		out = append(out, b)
+	}
+	return out
 }
