@@ -51,6 +51,7 @@ func (f *finder) divide() error {
 	if len(p.nodes[extractorPart]) == 0 {
 		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)
 	}
+	untie(f.graph, p.nodes)
 	f.assignInitializers()
 	return nil
 }

@@ -26,7 +26,7 @@ type ABN struct {
 	Whole      *Model // image → map, logits_att, logits_per
 }
 
-// Split takes a model apart where FindParts says, in evaluation mode. m is the model that parts were found in, or one with the
+// Split takes a model apart where FindParts says, in evaluation mode, every layer with tensors of its own. m is the model that parts were found in, or one with the
 // same graph and other initializers, such as a later version of it.
 func Split(m *Model, parts *Parts) (*ABN, error) {
 	m = m.Clone()
@@ -43,6 +43,7 @@ func Split(m *Model, parts *Parts) (*ABN, error) {
 			return nil, fmt.Errorf("%w: parts were found in another graph", ErrGraph)
 		}
 	}
+	untie(m.Graph, parts.nodes)
 	c, h, w, k := int64(parts.Channels), int64(parts.Height), int64(parts.Width), int64(parts.Classes)
 	pixels := port{parts.Names.Image, PortImage, image.Shape}
 	features := port{parts.Names.Features, PortFeatures, BatchOf(c, h, w)}

@@ -15,10 +15,12 @@ import (
 // WithInitializers is a later version of a model: the same graph, with other values in some initializers and
 // entries of metadata_props set. Everything else is written as it was read. A name that is no float32
 // initializer, a value of another length, and a value that is not finite are errors: such a file must not
-// leave the studio.
+// leave the studio. A name that Split gave to a layer's own copy of a tensor that the file has once for several layers adds
+// that copy.
 func WithInitializers(original *Model, values map[string][]float32, metadata []Metadata) (*Model, error) {
 	m := original.Clone()
 	left := maps.Clone(values)
+	untieAs(m.Graph, func(name string) bool { _, ok := values[name]; return ok })
 	for i, t := range m.Graph.Initializers {
 		data, ok := left[t.Name]
 		if !ok {

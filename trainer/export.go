@@ -6,22 +6,17 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Export is parent with the values of parameters, in memory. It differs from parent in these
-// initializers (and in the metadata given) only, and shares the bytes of all others with it.
+// Export is parent with the values of parameters, in memory. It differs from parent in these initializers (and in the metadata
+// given) only, and shares the bytes of all others with it; see onnx.WithInitializers for tensors that the parent has once for
+// several layers.
 func Export(parent *onnx.Model, parameters []Parameter, metadata []onnx.Metadata) (*onnx.Model, error) {
-	out := parent.Clone()
+	values := make(map[string][]float32, len(parameters))
 	for _, p := range parameters {
-		t := out.Graph.Initializer(p.Name)
-		if t == nil {
-			return nil, fmt.Errorf("exporting: the parent has no initializer %s", p.Name)
-		}
-		if n, err := t.Elements(); err != nil || n != int64(len(p.Value)) || t.Type != onnx.Float {
-			return nil, fmt.Errorf("exporting %s: %d float32 values for the parent's %v: %w", p.Name, len(p.Value), t.Dims, onnx.ErrShape)
-		}
-		t.SetFloat32s(p.Value)
+		values[p.Name] = p.Value
 	}
-	for _, e := range metadata {
-		out.SetMetadata(e.Key, e.Value)
+	out, err := onnx.WithInitializers(parent, values, metadata)
+	if err != nil {
+		return nil, fmt.Errorf("exporting: %w", err)
 	}
 	return out, nil
 }

@@ -171,3 +171,78 @@ func norm(v []float32) float64 {
 	}
 	return math.Sqrt(sum)
 }
+
+// TestFreshNetworksAreUntied trains networks of which the exporter has written equal tensors once: the attention branch, still a
+// copy of the last stage, and every BatchNorm get tensors of their own, and the exported file answers as the engine does.
+func TestFreshNetworksAreUntied(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, f := range listFamilies(t) {
+		if f.Weights != "fresh" || f.Size != "small" {
+			continue
+		}
+		found++
+		parent, err := f.Model()
+		if err != nil {
+			t.Fatal(err)
+		}
+		abn := splitModel(t, parent)
+		attention := readBy(abn.Attention.Graph)
+		for name := range readBy(abn.Perception.Graph) {
+			if attention[name] {
+				t.Errorf("%s: both branches read %s", f.Name, name)
+			}
+		}
+		e, err := NewORTEngine(abn, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		b := familyBatch(abn, 6)
+		for range 3 {
+			if _, err := e.Step(context.Background(), b, Update{LearningRate: 1e-3}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		child, err := Export(parent, e.Parameters(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reloaded := splitModel(t, child)
+		again, err := NewORTEngine(reloaded, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		want, err := e.Forward(context.Background(), b.Size, b.Inputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := again.Forward(context.Background(), b.Size, b.Inputs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got.LogitsPer, want.LogitsPer) || !slices.Equal(got.LogitsAtt, want.LogitsAtt) || !slices.Equal(got.Maps, want.Maps) {
+			t.Errorf("%s: the exported file answers differently", f.Name)
+		}
+		if len(again.Parameters()) != len(e.Parameters()) || reloaded.ExtractorHash() != abn.ExtractorHash() {
+			t.Errorf("%s: %d parameters, then %d; or another extractor", f.Name, len(e.Parameters()), len(again.Parameters()))
+		}
+	}
+	if found == 0 {
+		t.Error("no fresh export")
+	}
+}
+
+// readBy are a graph's initializers of more than one element that its convolutions and BatchNorms read.
+func readBy(g *onnx.Graph) map[string]bool {
+	read := map[string]bool{}
+	for _, n := range g.Nodes {
+		if n.IsOp("Conv", "BatchNormalization", "Gemm") {
+			for _, in := range n.Inputs[1:] {
+				read[in] = g.Initializer(in) != nil
+			}
+		}
+	}
+	return read
+}

@@ -27,13 +27,15 @@ type Family struct {
 	Exporter string `json:"exporter"` // "trace" (TorchScript) or "export" (torch.export)
 	Torch    string `json:"torch"`    // PyTorch's version
 	Opset    int64  `json:"opset"`
-	Norm     string `json:"norm"`    // BatchNorm "folded" where the exporter could, "kept", or exported in "training" mode
-	Batch    any    `json:"batch"`   // "dynamic", or the size it was exported for
-	Head     string `json:"head"`    // "published" and "short" with BatchNorm, "plain" without
-	Pool     string `json:"pool"`    // how the logits are averaged: "adaptive", "window", "mean"
-	Map      string `json:"map"`     // "grid": (N,1,h,w); "squeezed": (N,h,w) handed out; "flat first": (N,h,w) computed, too
-	Gain     string `json:"gain"`    // "g*M+g", "(1+M)*g", "g*M"
-	Answers  string `json:"answers"` // what stands in the outputs: "logits", "probabilities", or "both"
+	Norm     string `json:"norm"`  // BatchNorm "folded" where the exporter could, "kept", or exported in "training" mode
+	Batch    any    `json:"batch"` // "dynamic", or the size it was exported for
+	Head     string `json:"head"`  // "published" and "short" with BatchNorm, "plain" without
+	Pool     string `json:"pool"`  // how the logits are averaged: "adaptive", "window", "mean"
+	Map      string `json:"map"`   // "grid": (N,1,h,w); "squeezed": (N,h,w) handed out; "flat first": (N,h,w) computed, too
+	Gain     string `json:"gain"`  // "g*M+g", "(1+M)*g", "g*M"
+	// Weights are "trained", each tensor with values of its own, or "fresh": equal ones, which the exporter writes once.
+	Weights string `json:"weights"`
+	Answers string `json:"answers"` // what stands in the outputs: "logits", "probabilities", or "both"
 
 	Classes  int `json:"classes"`  // K
 	Image    int `json:"image"`    // H = W

@@ -25,7 +25,7 @@ import torchvision
 from networks import FULL, SMALL
 
 KEEP = 8  # elements: clip bounds, scales of a Resize and the like are part of the graph
-DEFAULT = {"head": "published", "pool": "adaptive", "map": "grid", "gain": "g*M+g", "answers": "logits", "norm": "folded", "batch": "dynamic", "opset": 13}
+DEFAULT = {"head": "published", "pool": "adaptive", "map": "grid", "gain": "g*M+g", "answers": "logits", "weights": "trained", "norm": "folded", "batch": "dynamic", "opset": 13}
 
 # What people do differently, one list of changes to DEFAULT per export of a small network.
 FORMS = [
@@ -41,6 +41,8 @@ EXTRA = [  # one network is enough for these
     ("resnet18", {"norm": "training", "opset": 11, "batch": 2}),
     ("resnet18", {"opset": 14, "head": "plain", "answers": "probabilities", "map": "squeezed", "batch": 1}),
     ("resnet18", {"opset": 10, "norm": "kept"}),
+    ("resnet18", {"weights": "fresh"}),
+    ("mobilenet_v2", {"weights": "fresh", "norm": "kept", "opset": 17}),
     ("resnet18", {"opset": 9, "gain": "g*M", "pool": "window"}),
     ("densenet", {"opset": 9, "pool": "window", "batch": 3}),
     ("mobilenet_v2", {"opset": 9, "norm": "kept"}),
@@ -123,7 +125,8 @@ def write(out, size, family, form, dynamo, table):
     batch = 2 if form["batch"] == "dynamic" else form["batch"]
     image = torch.randn(batch, 3, pixels, pixels)
     with torch.no_grad():
-        as_if_trained(model)
+        if form["weights"] == "trained":
+            as_if_trained(model)
         features = model.extractor(image)
         if form["norm"] == "training":
             model.train()
@@ -133,7 +136,7 @@ def write(out, size, family, form, dynamo, table):
     skeleton(proto)
     by = "export" if dynamo else "trace"
     opset = {o.domain: o.version for o in proto.opset_import}.get("", form["opset"])  # the exporter may write another than was asked for
-    name = f"{family}-{size}-{by}{opset}-{form['norm']}-{form['head']}"
+    name = f"{family}-{size}-{by}{opset}-{form['norm']}-{form['head']}" + ("-fresh" if form["weights"] == "fresh" else "")
     data = proto.SerializeToString()
     (out / f"{name}.onnx.gz").write_bytes(gzip.compress(data, 9, mtime=0))
     table.append({"name": name, "family": family, "size": size, "exporter": by, "torch": torch.__version__.split("+")[0], **form, "opset": opset,

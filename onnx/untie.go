@@ -1,0 +1,90 @@
+package onnx
+
+import "fmt"
+
+// Exporters write equal tensors once. In a network that has not been trained yet most are equal: every fresh BatchNorm's
+// scale and variance are 1, its shift and mean 0, and an attention branch that starts as a copy of the last stage has that
+// stage's weights. Trained as one tensor they would stay equal, and a mean that is also a shift cannot be trained at all.
+
+// weightReader is an input of a node that takes a trained tensor.
+type weightReader struct {
+	node  *Node
+	input int
+	name  string // of the initializer, before any Identity
+	owner string // readers of the same owner mean one tensor
+}
+
+// weightReaders lists what reads a float32 initializer as a weight. A BatchNorm's tensors are its own. Two convolutions or
+// matrix products of one part that have one weight are taken for one layer that is applied twice; any other tensor they
+// share is theirs by chance.
+func weightReaders(g *Graph, nodes []int, part int, index *Index) []weightReader {
+	resolve := func(name string) string {
+		for n := index.Producer[name]; n != nil && n.IsOp("Identity"); n = index.Producer[name] {
+			name = n.Input(0)
+		}
+		if t := index.Initializers[name]; t == nil || t.Type != Float || len(t.Dims) == 0 {
+			return ""
+		}
+		return name
+	}
+	var list []weightReader
+	for _, at := range nodes {
+		n := g.Nodes[at]
+		inputs, owner := []int{1, 2}, ""
+		switch {
+		case n.IsOp("BatchNormalization"):
+			inputs, owner = []int{1, 2, 3, 4}, n.Output(0)
+		case n.IsOp("Conv", "ConvTranspose", "Gemm", "MatMul"):
+			owner = fmt.Sprint(part, " ", resolve(n.Input(1)))
+		default:
+			continue
+		}
+		for _, i := range inputs {
+			if name := resolve(n.Input(i)); name != "" {
+				list = append(list, weightReader{n, i, name, fmt.Sprint(owner, " ", i)})
+			}
+		}
+	}
+	return list
+}
+
+// ownName is what a tensor is called that a reader gets for itself.
+func (r weightReader) ownName() string {
+	return fmt.Sprintf("%s/%s/%d", r.name, r.node.Output(0), r.input)
+}
+
+// own gives the reader a copy of its tensor under a name that only depends on the graph.
+func (r weightReader) own(g *Graph, index *Index) {
+	t := index.Initializers[r.name].Clone()
+	t.Name = r.ownName()
+	g.Initializers = append(g.Initializers, t)
+	r.node.Inputs[r.input] = t.Name
+}
+
+// untie gives every layer tensors of its own where the file has one for several. The extractor keeps the names of the file, then
+// the perception branch. A graph whose tensors are all apart is left as it is, so that untying twice changes nothing.
+func untie(g *Graph, parts [3][]int) {
+	index, owners := g.Index(), map[string]string{}
+	for _, part := range []int{extractorPart, perceptionPart, attentionPart} {
+		for _, r := range weightReaders(g, parts[part], part, index) {
+			if first, owned := owners[r.name]; !owned || first == r.owner {
+				owners[r.name] = r.owner
+			} else {
+				r.own(g, index)
+			}
+		}
+	}
+}
+
+// untieAs unties those tensors whose own names are asked for: the same graph again, for a file whose parts are not known.
+func untieAs(g *Graph, wanted func(name string) bool) {
+	index, all := g.Index(), make([]int, len(g.Nodes))
+	for i := range all {
+		all[i] = i
+	}
+	for _, r := range weightReaders(g, all, 0, index) {
+		if wanted(r.ownName()) {
+			r.own(g, index)
+		}
+	}
+}
