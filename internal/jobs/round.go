@@ -69,10 +69,26 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 // failure is what the round's page says of an error.
 func failure(err error) string {
 	var diverged *trainer.DivergedError
-	if errors.As(err, &diverged) {
-		return diverged.Error() + ". Try a lower learning rate."
+	if !errors.As(err, &diverged) {
+		return err.Error()
 	}
-	return err.Error()
+	d := diverged
+	var what string
+	switch {
+	case d.Chance != 0:
+		what = fmt.Sprintf("The %s forgot what the network knew: at step %d its loss was %.2f, and guessing has %.2f.", d.Arm, d.Step, d.Loss, d.Chance)
+	case d.Parameter != "":
+		what = fmt.Sprintf("The %s came apart at step %d: %s holds a value that is no number.", d.Arm, d.Step, d.Parameter)
+	case d.Validation:
+		what = fmt.Sprintf("The %s came apart: after step %d its loss on the validation images was %v.", d.Arm, d.Step, d.Loss)
+	default:
+		what = fmt.Sprintf("The %s came apart at step %d: its loss was %v.", d.Arm, d.Step, d.Loss)
+	}
+	good := "No state after the start was good."
+	if d.GoodStep > 0 {
+		good = fmt.Sprintf("The last good state was that of step %d, after %d whole epochs.", d.GoodStep, d.Epoch)
+	}
+	return what + " " + good + " Nothing was kept of the round, and the active version is what it was. Try a tenth of the learning rate, a smaller γ, or a bound for the gradient (clip norm)."
 }
 
 // roundRun is one attempt at a round.
@@ -141,22 +157,31 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
-	evaluation := make([]postgres.TrainingImage, len(in.Eval))
-	for i, image := range in.Eval {
-		evaluation[i].Image = image
+	heldout, err := r.samples(ctx, withoutMaps(in.Eval), in.Parent)
+	if err != nil {
+		return trainer.RoundSpec{}, err
 	}
-	heldout, err := r.samples(ctx, evaluation, in.Parent)
+	validation, err := r.samples(ctx, withoutMaps(in.Validation), in.Parent)
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
 	return trainer.RoundSpec{
 		Model: model, Manifest: manifest, Settings: trainerSettings(r.round.Settings),
-		Train: train, Heldout: heldout,
+		Train: train, Heldout: heldout, Validation: validation,
 		Pixels: func(ctx context.Context, s trainer.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
 		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
 		WorkDir: r.folder, Threads: w.config.Threads,
 		Lineage: trainer.Lineage{Round: r.round.ID, Project: in.Project.Slug},
 	}, nil
+}
+
+// withoutMaps are images that nobody edited.
+func withoutMaps(images []annotator.Image) []postgres.TrainingImage {
+	out := make([]postgres.TrainingImage, len(images))
+	for i, image := range images {
+		out[i].Image = image
+	}
+	return out
 }
 
 // samples turns rows into the trainer's samples, masks averaged to the grid.
@@ -194,7 +219,8 @@ func (r *roundRun) onPoint(p trainer.Point) {
 	defer r.mu.Unlock()
 	r.points = append(r.points, annotator.RoundPoint{
 		Arm: annotator.Arm(p.Arm), Step: p.Step, Epoch: p.Epoch, LossAtt: p.LossAtt, LossPer: p.LossPer,
-		LossMap: p.LossMap, MapDistance: p.MapDistance, Accuracy: p.Accuracy,
+		LossMap: p.LossMap, MapDistance: p.MapDistance, LossAnchor: p.LossAnchor, Accuracy: p.Accuracy,
+		ValidationLoss: p.ValidationLoss, ValidationAccuracy: p.ValidationAccuracy,
 	})
 }
 
@@ -269,6 +295,13 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	result := annotator.RoundResult{
 		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results),
 		Fixed: o.Fixed, Broken: o.Broken, Seconds: o.Seconds,
+		ValidationImages: o.ValidationImages, HeldBack: o.HeldBack, Warnings: o.Warnings,
+	}
+	for _, run := range o.Runs {
+		result.Arms = append(result.Arms, annotator.RoundArm{
+			Arm: annotator.Arm(run.Arm), Epochs: run.Epochs, Steps: run.Steps, Kept: run.Kept,
+			ValidationLoss: run.Validation.Loss, ValidationAccuracy: run.Validation.Accuracy,
+		})
 	}
 	for _, m := range o.Measures {
 		result.Measures = append(result.Measures, annotator.Measure{

@@ -233,6 +233,9 @@ type RoundInputs struct {
 	Eval    []annotator.Image // labelled images of EvalSplit that carry no edit; by id
 	// EvalSplit is test, or validation in a project without test images.
 	EvalSplit annotator.Split
+	// Validation is what early stopping looks at: where the round stops early and is measured on test, the labelled validation
+	// images that carry no edit; by id.
+	Validation []annotator.Image
 }
 
 // TrainingImage is an image and, where one was approved, the map people want on it.
@@ -277,14 +280,21 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 		return in, err
 	}
 	for _, in.EvalSplit = range []annotator.Split{annotator.SplitTest, annotator.SplitValidation} {
-		in.Eval, err = list(ctx, s, scanImage, `
-			SELECT `+imageColumns+` FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
-			WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = ''
-				AND NOT EXISTS (SELECT FROM round_edits x WHERE x.round_id = r.id AND x.image_id = i.id)
-			ORDER BY i.id`, roundID, in.EvalSplit)
-		if err != nil || len(in.Eval) > 0 {
-			return in, err
+		if in.Eval, err = s.unedited(ctx, roundID, in.EvalSplit); err != nil || len(in.Eval) > 0 {
+			break
 		}
 	}
-	return in, nil
+	if err == nil && in.Round.Settings.Patience > 0 && in.EvalSplit != annotator.SplitValidation {
+		in.Validation, err = s.unedited(ctx, roundID, annotator.SplitValidation)
+	}
+	return in, err
+}
+
+// unedited are a round's labelled images of a split that it learns no edit of.
+func (s *Store) unedited(ctx context.Context, roundID int64, split annotator.Split) ([]annotator.Image, error) {
+	return list(ctx, s, scanImage, `
+		SELECT `+imageColumns+` FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
+		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = ''
+			AND NOT EXISTS (SELECT FROM round_edits x WHERE x.round_id = r.id AND x.image_id = i.id)
+		ORDER BY i.id`, roundID, split)
 }

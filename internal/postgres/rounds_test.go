@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
@@ -195,5 +196,35 @@ func TestRoundInputs(t *testing.T) {
 	}
 	if in.EvalSplit != annotator.SplitTest || len(in.Eval) != 4 {
 		t.Errorf("measured on %d images of %s, want 4 of test", len(in.Eval), in.EvalSplit)
+	}
+}
+
+// Early stopping looks at the validation images, unless they are what the round is measured on.
+func TestRoundInputsForEarlyStopping(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approve(t, w, 0.75)
+	images := make([]annotator.NewImage, 3)
+	for i := range images {
+		images[i] = annotator.NewImage{Name: fmt.Sprintf("validation/%d.png", i), Split: annotator.SplitValidation, Class: "class-1", Hash: pgtest.Hash(3000 + i), Width: 8, Height: 8}
+	}
+	if added, err := w.Store.AddImages(ctx, w.Project.ID, images); err != nil || added != len(images) {
+		t.Fatalf("AddImages = %d, %v", added, err)
+	}
+	for patience, want := range map[int]int{0: 0, 2: 3} {
+		settings := annotator.DefaultRoundSettings()
+		settings.Patience = patience
+		round, err := w.Service.StartRound(ctx, w.Admin, "birds", settings, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := w.Store.RoundInputs(ctx, round.ID)
+		if err != nil || in.EvalSplit != annotator.SplitTest || len(in.Eval) != 4 || len(in.Validation) != want {
+			t.Errorf("patience %d: %d validation images beside %d of %s, %v; want %d", patience, len(in.Validation), len(in.Eval), in.EvalSplit, err, want)
+		}
+		if _, err := w.Service.CancelRound(ctx, w.Admin, round.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
