@@ -21,6 +21,7 @@ type network struct {
 	learningRate  func(Optimizer) float64 // SuggestedLearningRate; nil: not known
 	extractor     Extractor
 	newEngine     func(ctx context.Context, s Settings) (Engine, error) // at the parent's parameters
+	require       func(s Settings) error                                // what the settings' engine lacks; nil: nothing is asked
 	export        func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error)
 	close         func()
 }
@@ -68,6 +69,7 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 		newEngine: func(_ context.Context, s Settings) (Engine, error) {
 			return NewEngine(abn, s, threads)
 		},
+		require: func(s Settings) error { return requireEngine(abn, s) },
 		export: func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error) {
 			out, err := Export(model, parameters, metadata)
 			if err != nil {

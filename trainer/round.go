@@ -110,6 +110,11 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	if suggest && net.learningRate != nil {
 		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
 	}
+	if net.require != nil {
+		if err := net.require(spec.Settings); err != nil {
+			return RoundOutcome{}, fmt.Errorf("round: %w", err)
+		}
+	}
 	for _, list := range [][]Sample{spec.Train, spec.Heldout, spec.Validation} {
 		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)

@@ -14,11 +14,16 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ScratchSpec is a training of a whole network from images and labels, the extractor too.
+// ScratchSpec is a training of a whole network from images and labels, the extractor too unless it is frozen.
 type ScratchSpec struct {
 	Model    []byte // the network at its initial parameters, an ONNX file
 	Manifest onnx.Manifest
-	Settings Settings // Strategy is set to scratch, and Anchor to 0: there is no parent
+	// Settings' Strategy is set to scratch, or to both where the extractor is frozen, and Anchor to 0: there is no parent. A
+	// LearningRate of 0 is SuggestedLearningRate.
+	Settings Settings
+	// Frozen leaves the extractor as it is: the branches learn from features that are computed once per image and kept in
+	// Store, or from those of crops.
+	Frozen bool
 	// Shift moves each training image by up to so many pixels either way along both axes, its edge
 	// pixels repeated where it leaves a gap. 0: not at all.
 	Shift   int
@@ -39,6 +44,7 @@ type ScratchSpec struct {
 // ScratchOutcome is a trained network.
 type ScratchOutcome struct {
 	Model      []byte
+	Settings   Settings    // completed
 	Evaluation *Evaluation // on Heldout, nil without any
 	Curve      []Point
 	Images     int // trained on
@@ -58,17 +64,29 @@ const PhaseTrain = Phase(ArmTrain)
 // TrainScratch trains a network. Cancelling and resuming are as in RunRound.
 func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out ScratchOutcome, err error) {
 	started := time.Now()
-	spec.Settings.Strategy, spec.Settings.Anchor = StrategyScratch, 0
+	suggest := spec.Settings.LearningRate == 0
+	spec.Settings.Strategy, spec.Settings.Anchor = spec.strategy(), 0
 	spec.Settings = spec.Settings.WithDefaults()
 	if err := spec.Settings.Validate(); err != nil {
 		return out, fmt.Errorf("train: %w", err)
 	}
+	if spec.Frozen && spec.Shift != 0 {
+		return out, fmt.Errorf("train: %w", &SettingError{"shift", "pictures cannot be moved behind a frozen extractor: use crops"})
+	}
 	net := spec.network
 	if net == nil {
-		if net, err = openNetwork(spec.Model, spec.Manifest, identity{}, "input", spec.Threads); err != nil {
+		if net, err = spec.open(); err != nil {
 			return out, fmt.Errorf("train: %w", err)
 		}
 		defer net.close()
+	}
+	if suggest && net.learningRate != nil {
+		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
+	}
+	if net.require != nil {
+		if err := net.require(spec.Settings); err != nil {
+			return out, fmt.Errorf("train: %w", err)
+		}
 	}
 	for _, list := range [][]Sample{spec.Train, spec.Heldout, spec.Validation} {
 		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {
@@ -104,10 +122,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 			return out, err
 		}
 	}
-	inputs := &Features{
-		Store: store, Extractor: identity{}, ExtractorHash: "input", Preprocessing: PreprocessingHash(spec.Manifest),
-		Pixels: spec.Pixels, Input: net.input, Dims: net.input,
-	}
+	inputs := spec.features(net, store)
 	last, before := time.Now(), 0
 	chosen, valid := spec.Train, []Sample(nil)
 	if spec.Settings.Patience > 0 {
@@ -117,9 +132,9 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		out.HeldBack = len(chosen) < len(spec.Train)
 	}
 	everything := slices.Concat(chosen, spec.Heldout, valid)
-	problems, err := inputs.Prepare(ctx, everything, false, func(done, total int) {
+	problems, err := inputs.Prepare(ctx, everything, spec.mirrorsFeatures(), func(done, total int) {
 		now := time.Now()
-		meter.expect(PhaseFeatures, total, 2*time.Millisecond)
+		meter.expect(PhaseFeatures, total, spec.featurePrior())
 		meter.advance(PhaseFeatures, done, done-before, now.Sub(last))
 		last, before = now, done
 	})
@@ -140,7 +155,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	l := &loop{
 		arm: ArmTrain, engine: engine, settings: spec.Settings, samples: train,
-		inputs: &augmented{Features: inputs, samples: train, shift: spec.Shift, seed: spec.Settings.Seed, crop: newCropper(spec.Settings, net.input)},
+		inputs: spec.rows(inputs, net, train),
 		crop:   newCropper(spec.Settings, net.input), cells: net.cells(), key: runKey(net.modelHash+" "+strconv.Itoa(spec.Shift), spec.Settings, train, valid),
 		checkpoints: &checkpoints{dir: spec.WorkDir, arm: ArmTrain}, saveEvery: spec.checkpointEvery, point: observer.Point,
 	}
@@ -158,6 +173,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		meter.expect(PhaseEvaluating, len(heldout), evaluating)
 		meter.advance(PhaseTrain, done, timed, took)
 	}
+	out.Settings = spec.Settings
 	out.Steps, out.Images, out.ValidationImages, out.Skipped = l.steps(), len(train), len(valid), problems
 	if out.Curve, out.Run, err = l.run(ctx); err != nil {
 		return out, err

@@ -1,0 +1,48 @@
+package trainer
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// LacksError is an engine that cannot train a network: every node that keeps it from that, and what to do.
+type LacksError struct {
+	Engine  EngineName
+	Reasons []gradient.Reason
+	Remedy  string // a sentence without a full stop; "" where we know none
+}
+
+func (e *LacksError) Error() string {
+	lines := make([]string, len(e.Reasons))
+	for i, r := range e.Reasons {
+		lines[i] = r.String()
+	}
+	text := fmt.Sprintf("the %s engine cannot train this network: %s", e.Engine, strings.Join(lines, "; "))
+	if e.Remedy != "" {
+		text += ". " + e.Remedy
+	}
+	return text
+}
+
+// Unwrap makes errors.Is(err, gradient.ErrUnsupported) hold.
+func (e *LacksError) Unwrap() error { return gradient.ErrUnsupported }
+
+// requireEngine is a *LacksError where the settings' engine lacks something to train an ABN. It compiles the step and
+// runs nothing.
+func requireEngine(abn *onnx.ABN, s Settings) error {
+	reasons, err := Lacks(abn, s)
+	if err != nil || len(reasons) == 0 {
+		return err
+	}
+	lacks := &LacksError{Engine: s.Engine, Reasons: reasons}
+	if s.Engine == EngineGorgonia {
+		s.Engine = EngineORT
+		if reasons, err := Lacks(abn, s); err == nil && len(reasons) == 0 {
+			lacks.Remedy = "Use the ort engine, which can"
+		}
+	}
+	return lacks
+}

@@ -1,0 +1,209 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// microNetwork is an untrained network with a map of 5×5 and four classes.
+func microNetwork(t *testing.T) *onnx.Model {
+	t.Helper()
+	a, err := ArchitectureNamed("micro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ImageSize = 40
+	m, err := a.Build(4, 11)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+var gorgoniaBoth = Settings{Engine: EngineGorgonia, Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}
+
+// TestGorgoniaEndsWithContext ends a step before it begins and while it runs: the cause comes back and no parameter
+// has changed.
+func TestGorgoniaEndsWithContext(t *testing.T) {
+	t.Parallel()
+	m := microNetwork(t)
+	e := openNamed(t, m, gorgoniaBoth)
+	b := syntheticBatches(t, m, engineCase{})[0]
+	before := cloneParameters(e.Parameters())
+	cause := errors.New("enough")
+	for _, nodes := range []int{0, 1, 100} {
+		ctx := endsAfter(t, nodes, cause)
+		if _, err := e.Step(ctx, b, Update{LearningRate: 1}); !errors.Is(err, cause) {
+			t.Errorf("ended after %d nodes: %v, want the cause", nodes, err)
+		}
+		if _, err := e.Forward(endsAfter(t, nodes, cause), b.Size, b.Inputs); !errors.Is(err, cause) {
+			t.Errorf("forward pass ended after %d nodes: %v, want the cause", nodes, err)
+		}
+	}
+	for i, p := range e.Parameters() {
+		if !slices.Equal(p.Value, before[i].Value) || !slices.Equal(p.Momentum, before[i].Momentum) {
+			t.Errorf("%s changed", p.Name)
+		}
+	}
+}
+
+// countedContext ends once it has been asked that often.
+type countedContext struct {
+	context.Context
+	cancel context.CancelCauseFunc
+	cause  error
+	left   int
+}
+
+func endsAfter(t *testing.T, questions int, cause error) context.Context {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	return &countedContext{ctx, cancel, cause, questions}
+}
+
+func (c *countedContext) Err() error {
+	if c.left--; c.left < 0 {
+		c.cancel(c.cause)
+	}
+	return c.Context.Err()
+}
+
+// TestGorgoniaRefuses gives errors, not panics, for what cannot be.
+func TestGorgoniaRefuses(t *testing.T) {
+	t.Parallel()
+	m := microNetwork(t)
+	e := openNamed(t, m, gorgoniaBoth)
+	for name, spoil := range map[string]func(*Batch){
+		"label":  func(b *Batch) { b.Labels = slices.Repeat([]int64{99}, b.Size) },
+		"inputs": func(b *Batch) { b.Inputs = b.Inputs[1:] },
+		"maps":   func(b *Batch) { b.Edited = nil },
+		"empty":  func(b *Batch) { *b = Batch{} },
+	} {
+		b := syntheticBatches(t, m, engineCase{})[0]
+		spoil(&b)
+		if _, err := e.Step(context.Background(), b, Update{}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if err := e.Load([]Parameter{{Name: "conv1.weight", Value: []float32{1}}}); err == nil {
+		t.Error("loading a parameter that is not trained: no error")
+	}
+	if _, err := e.Forward(context.Background(), 2, make([]float32, 7)); err == nil {
+		t.Error("forward pass of too few values: no error")
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.Step(context.Background(), syntheticBatches(t, m, engineCase{})[0], Update{}); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("a step after Close: %v", err)
+	}
+}
+
+// TestGorgoniaLacks names every node that the engine does not have, before a round and when it is opened.
+func TestGorgoniaLacks(t *testing.T) {
+	t.Parallel()
+	m := microNetwork(t)
+	if reasons, err := Lacks(splitModel(t, m), gorgoniaBoth); err != nil || len(reasons) > 0 {
+		t.Errorf("residual network: %v, %v", reasons, err)
+	}
+	var want []string
+	for _, n := range m.Graph.Nodes {
+		if strings.HasPrefix(n.Name, "/layer4.") && n.Op == "Relu" { // Gorgonia's tanh would do, but there is no such rule
+			n.Op, want = "Softsign", append(want, n.Name)
+		}
+	}
+	abn := splitModel(t, m)
+	reasons, err := Lacks(abn, gorgoniaBoth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range reasons {
+		got = append(got, r.Node)
+		if r.Op != "Softsign" || r.Why == "" {
+			t.Errorf("%+v, want Softsign and why", r)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("lacks %v, want %v", got, want)
+	}
+	if _, err := NewGorgoniaEngine(abn, gorgoniaBoth); !errors.Is(err, gradient.ErrUnsupported) {
+		t.Errorf("opening it: %v", err)
+	}
+	err = requireEngine(abn, gorgoniaBoth)
+	var lacks *LacksError
+	if !errors.As(err, &lacks) || len(lacks.Reasons) != len(want) || !strings.Contains(err.Error(), want[0]) {
+		t.Errorf("before a round: %v", err)
+	}
+}
+
+// TestGorgoniaResumes loads an engine's state into another after two steps: both go on alike, to the bit.
+func TestGorgoniaResumes(t *testing.T) {
+	t.Parallel()
+	m := microNetwork(t)
+	first, second := openNamed(t, m, gorgoniaBoth), openNamed(t, m, gorgoniaBoth)
+	batches := syntheticBatches(t, m, engineCase{rows: []int{4, 3}})
+	u := Update{LearningRate: 0.05, Momentum: 0.9}
+	for _, b := range batches[:2] {
+		if _, err := first.Step(context.Background(), b, u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := second.Load(cloneParameters(first.Parameters())); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range batches {
+		x, err := first.Step(context.Background(), b, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := second.Step(context.Background(), b, u)
+		if err != nil || x != y {
+			t.Errorf("%+v and %+v, %v", x, y, err)
+		}
+	}
+	for i, p := range first.Parameters() {
+		if q := second.Parameters()[i]; !slices.Equal(p.Value, q.Value) || !slices.Equal(p.Momentum, q.Momentum) {
+			t.Errorf("%s differs", p.Name)
+		}
+	}
+}
+
+// TestGorgoniaKeepsNoSteps takes steps of many sizes: what stays in memory does not grow with their number. Not
+// parallel, since it looks at the whole program's memory.
+func TestGorgoniaKeepsNoSteps(t *testing.T) {
+	m := microNetwork(t)
+	e := openNamed(t, m, gorgoniaBoth)
+	batches := syntheticBatches(t, m, engineCase{rows: []int{2, 3, 4, 5, 6, 7, 8, 9}, steps: 8})
+	held := func() uint64 {
+		for _, b := range batches {
+			if _, err := e.Step(context.Background(), b, Update{LearningRate: 1e-3}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := e.Forward(context.Background(), b.Size, b.Inputs); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.GC() // the first only marks what finalizers hold
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	held()
+	before := held()
+	for range 8 {
+		held()
+	}
+	if after := held(); after > before+before/10+1<<20 {
+		t.Errorf("%d bytes stay in use, %d before 64 steps", after, before)
+	}
+}
