@@ -2,15 +2,19 @@ package inference
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
 )
 
 func ask(method annotator.ActivationMethod, branch annotator.Branch, class int) annotator.ActivationQuery {
@@ -156,5 +160,55 @@ func TestActivationMapsAreBounded(t *testing.T) {
 	s.scorer.Close()
 	if _, err := s.scorer.ActivationMap(t.Context(), s.version, s.image, ask(annotator.ActivationCAM, annotator.BranchAttention, 1)); !errors.Is(err, ort.ErrClosed) {
 		t.Errorf("after Close: %v, want ort.ErrClosed", err)
+	}
+}
+
+// One image's maps of a real network on cached features, beside a live score.
+func BenchmarkActivationMap(b *testing.B) {
+	model := filepath.Join(fixture.Models(b), "abn-mobilenetv2-cub60.onnx")
+	read, err := onnx.ReadFile(model)
+	if err != nil {
+		b.Fatal(err)
+	}
+	manifest, err := onnx.LoadManifest(model, read)
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw, err := json.Marshal(manifest)
+	if err != nil {
+		b.Fatal(err)
+	}
+	scorer := NewLiveScorer(func(context.Context, string) (string, error) { return model, nil }, blobs{"picture": asPNG(b, noise(70, 80, 5))}, LiveScorerOptions{})
+	defer scorer.Close()
+	version, image := annotator.Version{ModelHash: "m", ExtractorHash: "e", Manifest: raw}, annotator.Image{Name: "picture", Hash: "picture"}
+	grid := attention.New(14, 14)
+	if _, err := scorer.Score(b.Context(), version, image, grid); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("score", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := scorer.Score(b.Context(), version, image, grid); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	for _, method := range []annotator.ActivationMethod{annotator.ActivationCAM, annotator.ActivationGradCAM} {
+		for _, branch := range []annotator.Branch{annotator.BranchAttention, annotator.BranchPerception} {
+			q := ask(method, branch, 3)
+			q.Map = &grid
+			start := time.Now()
+			if _, err := scorer.ActivationMap(b.Context(), version, image, q); err != nil {
+				b.Fatal(err)
+			}
+			opening := float64(time.Since(start)) / float64(time.Millisecond)
+			b.Run(string(method)+"/"+string(branch), func(b *testing.B) {
+				for b.Loop() {
+					if _, err := scorer.ActivationMap(b.Context(), version, image, q); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(opening, "first-ms")
+			})
+		}
 	}
 }
