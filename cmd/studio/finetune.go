@@ -248,8 +248,12 @@ func tellHowToGoOn(out io.Writer, err error, work string) {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(out, "studio: the same command goes on from the last checkpoint; remove %s to begin anew\n", work)
 	case errors.As(err, &diverged):
-		fmt.Fprintf(out, "studio: no model was written. The last good checkpoint is kept in %s, but the same command would diverge again at the same step, "+
-			"and with another --lr, --gamma or --clip-norm it begins anew: a run's settings hold from its first step to its last\n", work)
+		kept := "No step of it was good"
+		if diverged.GoodStep > 0 {
+			kept = fmt.Sprintf("The checkpoint of step %d, the last good one, is kept in %s", diverged.GoodStep, work)
+		}
+		fmt.Fprintf(out, "studio: no model was written. %s. The same command would diverge again at the same step; with another --lr, --gamma or --clip-norm it begins anew, "+
+			"since a run's settings hold from its first step to its last\n", kept)
 	}
 }
 
