@@ -15,6 +15,8 @@ import (
 type ORTOptions struct {
 	Threads       int    // of one operator; 0: one per core
 	ProfilePrefix string // if not "", Close writes PREFIX_<time>.json with the time of every node
+
+	plainStatistics bool // as on providers other than the CPU
 }
 
 // ortEngine is Engine on ONNX Runtime: one graph computes losses and gradients, a loop in Go updates
@@ -132,6 +134,15 @@ func (e *ortEngine) takeParameters(g *onnx.Graph, optimizer Optimizer) error {
 
 // openStep opens the session and makes the tensors that stay from step to step.
 func (e *ortEngine) openStep(o ORTOptions) error {
+	provider, err := ort.Active()
+	if err != nil {
+		return err
+	}
+	if o.plainStatistics || !provider.IsCPU() {
+		if err := plainStatistics(e.step.model); err != nil {
+			return err
+		}
+	}
 	data, err := e.step.model.Marshal()
 	if err != nil {
 		return err

@@ -84,12 +84,12 @@ func (p Provider) String() string {
 	return p.Name + ":" + strings.Join(options, ",")
 }
 
-// isCPU reports whether there is nothing to append.
-func (p Provider) isCPU() bool { return p.Name == "" || p.Name == "cpu" }
+// IsCPU reports whether nothing but the CPU computes.
+func (p Provider) IsCPU() bool { return p.Name == "" || p.Name == "cpu" }
 
 // append adds the provider to a session's options.
 func (p Provider) append(o *ortgo.SessionOptions) error {
-	if p.isCPU() {
+	if p.IsCPU() {
 		return nil
 	}
 	add, known := providers[p.Name]

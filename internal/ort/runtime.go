@@ -75,6 +75,14 @@ func active() (Provider, error) {
 	return provider.active, provider.err
 }
 
+// Active is what sessions are opened on, which is tried first.
+func Active() (Provider, error) {
+	if err := load(""); err != nil {
+		return Provider{}, err
+	}
+	return active()
+}
+
 // remedy says what a provider needs.
 func remedy(p Provider) string {
 	library.Lock()
@@ -108,7 +116,7 @@ var trial []byte
 
 // try finds out whether a provider can be used.
 func try(p Provider) error {
-	if p.isCPU() {
+	if p.IsCPU() {
 		return nil
 	}
 	return run(p)

@@ -61,10 +61,7 @@ type Session struct {
 // Open loads an ONNX file's bytes, which are not needed afterwards, onto the provider chosen by Use. inputs and outputs name the values
 // that Run takes and gives, in that order; outputs may be fewer than the graph has.
 func Open(model []byte, inputs, outputs []string, o Options) (*Session, error) {
-	if err := load(""); err != nil {
-		return nil, err
-	}
-	p, err := active()
+	p, err := Active()
 	if err != nil {
 		return nil, err
 	}
