@@ -30,6 +30,7 @@ var resumeCases = []resumeCase{
 	{"adamw, balanced, mirrored, stopping early", func(s *Settings) {
 		s.Optimizer, s.SpareNorms, s.Balanced, s.Flip, s.Patience, s.LearningRate = OptimizerAdamW, true, true, true, 2, 0.1
 	}, 1},
+	{"sgd, cropped and mirrored, a checkpoint a step", func(s *Settings) { s.Crop, s.Flip = 0.5, true }, 1},
 	{"adamw, anchored, a checkpoint an epoch", func(s *Settings) { s.Optimizer, s.Anchor, s.LearningRate = OptimizerAdamW, 0.5, 0.02 }, 0},
 }
 
@@ -95,6 +96,77 @@ func TestRoundKilledAtEveryStepResumesToTheBit(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Between two points of a curve, a checkpoint carries the sums of the steps since the first.
+func TestRoundKilledBetweenPointsReportsTheSameCurve(t *testing.T) {
+	t.Parallel()
+	p := newToyProblem(t, 20, 3, 10)
+	build := func(onStep func(step int)) RoundSpec {
+		spec := p.spec(t, func(_ Settings, e *toyEngine) { e.onStep = onStep })
+		spec.Settings.Epochs, spec.Settings.BatchSize, spec.Settings.LearningRate, spec.WithoutControl = 25, 2, 0.01, true
+		return spec
+	}
+	want, err := RunRound(t.Context(), build(nil), Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(want.Curve) < 200 || len(want.Curve) > want.Steps*2/3 {
+		t.Fatalf("%d points of %d steps: there is nothing between points", len(want.Curve), want.Steps)
+	}
+	killed := errors.New("killed")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cut := build(func(step int) {
+		if step == 255 {
+			cancel(killed)
+		}
+	})
+	cut.checkpointEvery = 1
+	if _, err := RunRound(ctx, cut, Observer{}); !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	if c := latestCheckpoint(t, cut.WorkDir, ArmCandidate); c.Pending.Rows == 0 || c.Step != 255 {
+		t.Fatalf("killed at step %d, with %+v since the last point", c.Step, c.Pending)
+	}
+	again := build(nil)
+	again.WorkDir = cut.WorkDir
+	got, err := RunRound(t.Context(), again, Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameRound(t, "killed between two points", want, got)
+}
+
+// The watch over a network that forgets looks back over steps; a resumed run sees them too.
+func TestRoundKilledWhileItForgetsDivergesAtTheSameStep(t *testing.T) {
+	t.Parallel()
+	p := newToyProblem(t, 300, 10, 60)
+	build := func(onStep func(step int)) RoundSpec {
+		spec := p.spec(t, func(_ Settings, e *toyEngine) { e.onStep = onStep })
+		spec.Settings.LearningRate, spec.Settings.Epochs, spec.checkpointEvery = 60, 20, 1
+		return spec
+	}
+	var want, got *DivergedError
+	if _, err := RunRound(t.Context(), build(nil), Observer{}); !errors.As(err, &want) || want.Chance == 0 {
+		t.Fatalf("a learning rate of 60: %v", err)
+	}
+	killed := errors.New("killed")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cut := build(func(step int) {
+		if step == want.Step-3 {
+			cancel(killed)
+		}
+	})
+	if _, err := RunRound(ctx, cut, Observer{}); !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	again := build(nil)
+	again.WorkDir = cut.WorkDir
+	if _, err := RunRound(t.Context(), again, Observer{}); !errors.As(err, &got) || *got != (DivergedError{
+		Arm: want.Arm, Step: want.Step, Epoch: want.Epoch, GoodStep: want.GoodStep, Folder: again.WorkDir, Loss: want.Loss, Chance: want.Chance,
+	}) {
+		t.Errorf("killed three steps before, it ends with %v; uninterrupted with %v", err, want)
 	}
 }
 
