@@ -13,6 +13,7 @@
 //	ort_engine.go   the step as one ONNX graph on ONNX Runtime
 //	step_graph.go   that graph: forward, losses, gradients, batch statistics
 //	step_parameters.go  which tensors a strategy trains
+//	step_statistics.go  BatchNorm on batch statistics for providers that lack it
 //	step_evaluation.go  the forward pass on the same parameters
 //	loss.go         the losses, as graph nodes
 //	anchor.go       L_anchor's targets: the parent's maps of the images without an edit
