@@ -15,6 +15,9 @@ import (
 type ORTOptions struct {
 	Threads       int    // of one operator; 0: one per core
 	ProfilePrefix string // if not "", Close writes PREFIX_<time>.json with the time of every node
+	// Portable keeps the step to standard operators, as it is on processors and providers without the runtime's blocked
+	// convolutions (see blockConvolutions).
+	Portable bool
 
 	plainStatistics bool // as on providers other than the CPU
 }
@@ -140,6 +143,11 @@ func (e *ortEngine) openStep(o ORTOptions) error {
 	}
 	if o.plainStatistics || !provider.IsCPU() {
 		if err := plainStatistics(e.step.model); err != nil {
+			return err
+		}
+	}
+	if block := blockSize(); block > 1 && !o.Portable {
+		if err := blockConvolutions(e.step.model, block); err != nil {
 			return err
 		}
 	}
