@@ -43,7 +43,7 @@ func newClassifier(m *Model, names PartNames) (*classifier, error) {
 	}
 	evaluationMode(c.model.Graph)
 	c.materialise()
-	for _, step := range []func() error{c.infer, func() error { return c.findLogits(names.LogitsPer) }, c.prune, c.infer, c.findHead, c.findCuts} {
+	for _, step := range []func() error{c.infer, c.freeReshapes, func() error { return c.findLogits(names.LogitsPer) }, c.prune, c.infer, c.findHead, c.findCuts} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -102,6 +102,20 @@ func renameValue(nodes []*Node, from, to string) {
 			}
 		}
 	}
+}
+
+// freeReshapes lets Reshape nodes take the batch's size from what they reshape rather than from the image: torch.export writes them so, and
+// no features would be all that later nodes are computed from.
+func (c *classifier) freeReshapes() error {
+	for _, n := range c.model.Graph.Nodes {
+		if !n.IsOp("Reshape") || !c.varying[n.Input(1)] {
+			continue
+		}
+		if sizes := c.inferred.batchReshape(n); sizes != nil {
+			reshapeTo(c.model.Graph, n, sizes)
+		}
+	}
+	return nil
 }
 
 // infer works out shapes, and which values depend on the image.
@@ -237,11 +251,6 @@ func (c *classifier) checkHead() error {
 		c.bias = nil // an Add behind another layer is no part of it
 	}
 	return nil
-}
-
-// norms reports whether the network keeps BatchNormalizations.
-func (c *classifier) norms() bool {
-	return slices.ContainsFunc(c.model.Graph.Nodes, func(n *Node) bool { return n.IsOp("BatchNormalization") })
 }
 
 // behind are the nodes that depend on a value.

@@ -27,7 +27,7 @@ func openBatch(m *Model, image *ValueInfo) (fixed int64, err error) {
 		for _, out := range n.Outputs {
 			varying[out] = true
 		}
-		if !n.IsOp("Reshape") || !varying[n.Input(0)] || n.AttrInt("allowzero", 0) != 0 {
+		if !n.IsOp("Reshape") || !varying[n.Input(0)] {
 			continue
 		}
 		x, target := before.Shape(n.Input(0)), before.Constant(n.Input(1))
@@ -38,10 +38,72 @@ func openBatch(m *Model, image *ValueInfo) (fixed int64, err error) {
 		if err != nil || len(sizes) == 0 || sizes[0] != batch.Size {
 			continue
 		}
-		sizes[0] = 0 // Reshape's way of saying: as it is in the input
-		name := fmt.Sprintf("%s/open_batch_shape", n.Output(0))
-		m.Graph.Initializers = append(m.Graph.Initializers, NewInt64(name, []int64{int64(len(sizes))}, sizes))
-		n.Inputs[1] = name
+		if n.AttrInt("allowzero", 0) != 0 && slices.Contains(sizes, 0) {
+			continue // an axis of no elements
+		}
+		sizes[0] = 0
+		reshapeTo(m.Graph, n, sizes)
 	}
 	return batch.Size, nil
+}
+
+// reshapeTo gives a Reshape a constant target, in which 0 stands for the input's own size.
+func reshapeTo(g *Graph, n *Node, sizes []int64) {
+	if n.Attr("allowzero") != nil {
+		n.SetAttr(IntAttr("allowzero", 0))
+	}
+	name := fmt.Sprintf("%s/open_batch_shape", n.Output(0))
+	g.Initializers = append(g.Initializers, NewInt64(name, []int64{int64(len(sizes))}, sizes))
+	n.Inputs[1] = name
+}
+
+// batchFromFeatures finds the Reshape nodes behind the extractor that learn the batch's size from the image or from inside the
+// extractor, as torch.export writes it, and lets them take it from what they reshape: a branch sees features only. The
+// new targets are kept by the node's position, for Split.
+func (f *finder) batchFromFeatures(extractor map[*Node]bool, varying map[string]bool) {
+	f.parts.reshapes = map[int][]int64{}
+	for i, n := range f.graph.Nodes {
+		if extractor[n] || !n.IsOp("Reshape") || !varying[n.Input(0)] || !varying[n.Input(1)] || !f.readsInside(n.Input(1), extractor, varying) {
+			continue
+		}
+		if sizes := f.inferred.batchReshape(n); sizes != nil {
+			reshapeTo(f.graph, n, sizes)
+			f.parts.reshapes[i] = sizes
+		}
+	}
+}
+
+// batchReshape is what a Reshape's target can be written as that is computed from the batch's size alone, with 0 where
+// it stands; nil where it cannot.
+func (inf *Inferred) batchReshape(n *Node) []int64 {
+	x, target := inf.Shape(n.Input(0)), inf.known[n.Input(1)]
+	if target == nil || target.ints == nil {
+		return nil
+	}
+	sizes := make([]int64, len(target.ints))
+	for k, e := range target.ints {
+		switch {
+		case e.fixed() && e.v != 0:
+			sizes[k] = e.v
+		case e.fixed() || k >= len(x) || e.dim() != x[k] || x[k] != Batch():
+			return nil
+		}
+	}
+	return sizes
+}
+
+// readsInside reports whether a value behind the features is computed from the image or from inside the extractor.
+func (f *finder) readsInside(value string, extractor map[*Node]bool, varying map[string]bool) bool {
+	inside := func(name string) bool {
+		return varying[name] && (name == f.parts.Names.Image || f.index.Producer[name] != nil && extractor[f.index.Producer[name]])
+	}
+	if inside(value) {
+		return true
+	}
+	for n := range f.ancestors([]string{value}, f.parts.Names.Features) {
+		if !extractor[n] && slices.ContainsFunc(n.Reads(), func(in string) bool { return in != f.parts.Names.Features && inside(in) }) {
+			return true
+		}
+	}
+	return false
 }

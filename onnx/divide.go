@@ -14,6 +14,7 @@ func (f *finder) divide() error {
 	if root := f.index.Producer[f.root]; root != nil && extractor[root] {
 		return fmt.Errorf("%w: the features %q depend on the map %q", ErrNoABN, p.Names.Features, f.root)
 	}
+	f.batchFromFeatures(extractor, varying)
 	attention := f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt}, p.Names.Features)
 	perception := f.ancestors([]string{p.Names.LogitsPer}, p.Names.Features, p.Names.Map)
 

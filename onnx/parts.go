@@ -42,7 +42,8 @@ type Parts struct {
 	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode. The parts have them in evaluation mode.
 	TrainingModeNodes int
 
-	nodes [3][]int // positions in the graph's nodes, by part
+	nodes    [3][]int        // positions in the graph's nodes, by part
+	reshapes map[int][]int64 // new targets of Reshape nodes, by position; see batchFromFeatures
 }
 
 // The parts of a graph, as indexes of Parts.nodes.
@@ -176,10 +177,21 @@ func isGrid(s Shape) bool {
 }
 
 // reshapes reports whether a node hands its first input's values on as they are, in their order: m[:, 0] is
-// written as a Gather from an axis of size 1.
+// written as a Gather from an axis of size 1, by torch.export after a Slice that keeps everything.
 func (f *finder) reshapes(n *Node) bool {
-	if n.IsOp("Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Cast", "Dropout") {
+	if n.IsOp("Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Cast", "CastLike", "Dropout") {
 		return true
+	}
+	if n.IsOp("Slice") {
+		steps := []int64{1}
+		if t := f.inferred.Constant(n.Input(4)); t != nil {
+			steps, _ = t.Int64s()
+		} else if n.Input(4) != "" {
+			return false
+		}
+		from, to := f.inferred.Shape(n.Input(0)), f.inferred.Shape(n.Output(0))
+		return from != nil && from.Equal(to) && !slices.ContainsFunc(from, func(d Dim) bool { return d == Unknown() }) &&
+			!slices.ContainsFunc(steps, func(s int64) bool { return s < 0 })
 	}
 	if !n.IsOp("Gather") {
 		return false

@@ -51,8 +51,18 @@ func dropout(c *call) error {
 	return nil
 }
 
-func cast(c *call) error {
-	to := DataType(c.AttrInt("to", 0))
+func cast(c *call) error { return c.castTo(DataType(c.AttrInt("to", 0))) }
+
+// castLike casts to the type of its second input.
+func castLike(c *call) error {
+	like, err := c.need(1)
+	if err != nil {
+		return err
+	}
+	return c.castTo(like.dtype)
+}
+
+func (c *call) castTo(to DataType) error {
 	in, out := c.in[0], c.out[0]
 	out.dtype, out.shape = to, in.shape
 	switch {

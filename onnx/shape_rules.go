@@ -18,6 +18,7 @@ func init() {
 	add(identity, "Identity")
 	add(dropout, "Dropout")
 	add(cast, "Cast")
+	add(castLike, "CastLike")
 	add(batchNormalization, "BatchNormalization")
 	add(layerNormalization, "LayerNormalization")
 	add(unaryFunc(math.Sqrt), "Sqrt")

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -42,6 +43,9 @@ func Split(m *Model, parts *Parts) (*ABN, error) {
 		if n := len(list); n > 0 && list[n-1] >= len(m.Graph.Nodes) {
 			return nil, fmt.Errorf("%w: parts were found in another graph", ErrGraph)
 		}
+	}
+	for _, at := range slices.Sorted(maps.Keys(parts.reshapes)) {
+		reshapeTo(m.Graph, m.Graph.Nodes[at], parts.reshapes[at])
 	}
 	untie(m.Graph, parts.nodes)
 	c, h, w, k := int64(parts.Channels), int64(parts.Height), int64(parts.Width), int64(parts.Classes)
