@@ -16,13 +16,20 @@
 //	step_statistics.go  BatchNorm on batch statistics for providers that lack it
 //	step_evaluation.go  the forward pass on the same parameters
 //	loss.go         the losses, as graph nodes
+//	engine_batch.go  what every engine asks of a batch; engine_lacks.go  refusing a network before anything is computed
+//	gorgonia_engine.go  Engine on Gorgonia, an independent second one; docs/adr/0006 says what of it is Gorgonia's
+//	gorgonia_network.go, gorgonia_step.go, gorgonia_rows.go  what it trains, its losses and what a batch's rows weigh in them
+//	gorgonia_builder.go  ONNX nodes to Gorgonia's, by gorgonia_rule_*.go; gorgonia_operators.go  the table of them
+//	gorgonia_op.go, gorgonia_layout.go, gorgonia_window.go, gorgonia_product.go  operators that Gorgonia lacks, most of them linear maps with their transposes
+//	gorgonia_program.go  running a Gorgonia graph
 //	anchor.go       L_anchor's targets: the parent's maps of the images without an edit
 //	crop.go         random resized crops of pixels and maps; crop_features.go computes their features epoch by epoch
 //	optimizer.go    the fused update
 //	export.go       the trained file: its parent with other initializers
 //	features.go     g(x) once per image; feature_store.go, feature_eviction.go keep it on disk
-//	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go
-//	checkpoint.go   a run's state by parameter name, written atomically
+//	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go
+//	early_stopping.go  the best epoch by validation images; divergence.go  when a run has come apart; curve.go
+//	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best
 //	evaluate.go     accuracy, worst group, attention inside the mask (mask.go)
 //	drift.go        how far maps moved on images that were right and stay so
 //	bootstrap.go    paired intervals; measure.go names what is compared

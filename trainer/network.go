@@ -86,36 +86,6 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 	return n, nil
 }
 
-// SuggestedLearningRate is the peak learning rate to fine-tune a network with where nobody says
-// otherwise: that of DefaultSettings, or AdamWLearningRate; or a tenth of it where most of the branches' convolutions have their
-// BatchNorm folded away. Without one behind it a step moves a convolution's output by as much as its weights,
-// and what suits a normalised network makes such a one forget all it knew within an epoch.
-func SuggestedLearningRate(abn *onnx.ABN, o Optimizer) float64 {
-	normalised := map[string]bool{}
-	for _, n := range abn.Branches.Graph.Nodes {
-		if n.IsOp("BatchNormalization") {
-			normalised[n.Input(0)] = true
-		}
-	}
-	convolutions, behind := 0, 0
-	for _, n := range abn.Branches.Graph.Nodes {
-		if n.IsOp("Conv") {
-			convolutions++
-			if normalised[n.Output(0)] {
-				behind++
-			}
-		}
-	}
-	rate := DefaultSettings().LearningRate
-	if o == OptimizerAdamW {
-		rate = AdamWLearningRate
-	}
-	if 2*behind < convolutions {
-		return rate / 10
-	}
-	return rate
-}
-
 // sourceOf is what a strategy runs: the branches on features, or the whole network on pixels.
 func sourceOf(abn *onnx.ABN, strategy Strategy) stepSource {
 	source := stepSource{model: abn.Branches, input: onnx.PortFeatures, attention: onnx.PortMap, logitsAtt: onnx.PortLogitsAtt, logitsPer: onnx.PortLogitsPer}

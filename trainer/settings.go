@@ -60,10 +60,6 @@ const (
 	EngineGorgonia EngineName = "gorgonia"
 )
 
-// AdamWLearningRate is the peak rate that AdamW starts from where SGD has that of DefaultSettings: AdamW's steps are about
-// the rate itself for every weight, whatever its gradient.
-const AdamWLearningRate = 1e-3
-
 // Optimizer names the update; each is PyTorch's form, see optimizer.go.
 type Optimizer string
 

@@ -1,0 +1,87 @@
+package trainer
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// AdamWLearningRate is the peak learning rate of AdamW where nothing is known of the network: PyTorch's default.
+const AdamWLearningRate = 1e-3
+
+// adamWShare is how far AdamW's first steps may move a weight, as a share of the root mean square of all weights. On
+// Aviary, where that is 0.09, rates from a hundredth to a third of it were tried (docs/training.md).
+const adamWShare = 0.05
+
+// SuggestedLearningRate is the peak learning rate to fine-tune a network with where nobody says otherwise.
+//
+// With SGD and Nesterov it is that of DefaultSettings. AdamW moves every weight by about the rate itself, whatever its
+// gradient, so its rate is measured in weights: a share of the root mean square of the branches' weights, to one digit.
+//
+// Of either it is a tenth where most of the branches' convolutions have their BatchNorm folded away. Without one behind it
+// a step moves a convolution's output by as much as its weights, and what suits a normalised network makes such a one forget
+// all it knew within an epoch.
+func SuggestedLearningRate(abn *onnx.ABN, o Optimizer) float64 {
+	rate := DefaultSettings().LearningRate
+	if o == OptimizerAdamW {
+		rate = AdamWLearningRate
+		if size := weightSize(abn.Branches.Graph); size > 0 {
+			rate = oneDigit(adamWShare * size)
+		}
+	}
+	if folded(abn.Branches.Graph) {
+		return rate / 10
+	}
+	return rate
+}
+
+// folded reports whether fewer than half of a graph's convolutions have a BatchNormalization behind them.
+func folded(g *onnx.Graph) bool {
+	normalised := map[string]bool{}
+	for _, n := range g.Nodes {
+		if n.IsOp("BatchNormalization") {
+			normalised[n.Input(0)] = true
+		}
+	}
+	convolutions, behind := 0, 0
+	for _, n := range g.Nodes {
+		if n.IsOp("Conv") {
+			convolutions++
+			if normalised[n.Output(0)] {
+				behind++
+			}
+		}
+	}
+	return 2*behind < convolutions
+}
+
+// weightSize is the root mean square over the elements of a graph's float initializers of more than one axis: the weights
+// of convolutions and matrix products. 0 if there are none.
+func weightSize(g *onnx.Graph) float64 {
+	var squares float64
+	count := 0
+	for _, t := range g.Initializers {
+		if t.Type != onnx.Float || len(t.Dims) < 2 {
+			continue
+		}
+		values, err := t.Float32s()
+		if err != nil { // external data that is not there: the engine says so
+			continue
+		}
+		for _, v := range values {
+			squares += float64(v) * float64(v)
+		}
+		count += len(values)
+	}
+	return math.Sqrt(squares / float64(max(1, count)))
+}
+
+// oneDigit rounds to one significant decimal digit.
+func oneDigit(v float64) float64 {
+	short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 0, 64), 64)
+	if err != nil { // of what FormatFloat wrote
+		return v
+	}
+	return short
+}
