@@ -13,6 +13,7 @@ var (
 	ErrUnauthorized = errors.New("not signed in")
 	ErrNoTask       = errors.New("no task is waiting")
 	ErrUnavailable  = errors.New("temporarily unavailable")
+	ErrTooLarge     = errors.New("too large")
 )
 
 // ValidationError names the field of a request that is wrong and what to do about it.

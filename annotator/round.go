@@ -111,7 +111,11 @@ type RoundPoint struct {
 	LossPer     float64 `json:"loss_per"`
 	LossMap     float64 `json:"loss_map"`     // γ-scaled; 0 in the control
 	MapDistance float64 `json:"map_distance"` // L_map with γ = 1, in both arms
+	LossAnchor  float64 `json:"loss_anchor"`  // scaled by the anchor; 0 without one
 	Accuracy    float64 `json:"accuracy"`     // perception branch on the training batches
+	// What early stopping saw at the end of an epoch; absent elsewhere and without early stopping.
+	ValidationLoss     float64 `json:"validation_loss,omitempty"`
+	ValidationAccuracy float64 `json:"validation_accuracy,omitempty"`
 }
 
 // RoundEvent is one message of a round's event stream; exactly one field besides ID is set.
@@ -131,6 +135,24 @@ type RoundResult struct {
 	Broken     []int64   `json:"broken"` // and the other way round
 	FeatureMAE float64   `json:"feature_mae,omitempty"`
 	Seconds    float64   `json:"seconds"`
+
+	Arms []RoundArm `json:"arms,omitempty"` // candidate, control: how long each trained and what was kept of it
+	// ValidationImages are what early stopping looked at, 0 without it; HeldBack says that they were taken out of the
+	// training images, since the project has no others.
+	ValidationImages int      `json:"validation_images,omitempty"`
+	HeldBack         bool     `json:"held_back,omitempty"`
+	Warnings         []string `json:"warnings,omitempty"` // what should be known before the figures are believed
+}
+
+// RoundArm says how one of a round's two trainings went.
+type RoundArm struct {
+	Arm    Arm `json:"arm"`
+	Epochs int `json:"epochs"` // trained: fewer than asked for where early stopping ended it
+	Steps  int `json:"steps"`
+	Kept   int `json:"kept"` // the epoch whose state was kept, from 1
+	// Of the epoch that was kept; absent without early stopping.
+	ValidationLoss     float64 `json:"validation_loss,omitempty"`
+	ValidationAccuracy float64 `json:"validation_accuracy,omitempty"`
 }
 
 // Measure is one figure of the three models, with the candidate's paired-bootstrap difference to the control.

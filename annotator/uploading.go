@@ -9,9 +9,10 @@ import (
 
 // Models reads model files and runs none (internal/jobs).
 type Models interface {
-	// Receive keeps the file that r gives and tells what it is; manifest is what came beside it, nil for
-	// nothing. A file that is no ABN in ONNX is a *ValidationError of field "model" and is not kept.
-	Receive(ctx context.Context, r io.Reader, manifest []byte) (ModelFile, error)
+	// Receive keeps the file that r gives and tells what it is. manifest gives what came beside it, nil for nothing; it is
+	// called once r has been read to its end. A file that is no ABN in ONNX is a *ValidationError of field "model", one
+	// that is too large ErrTooLarge; neither is kept.
+	Receive(ctx context.Context, r io.Reader, manifest func() ([]byte, error)) (ModelFile, error)
 	// Judge tells what a kept file is with another manifest.
 	Judge(ctx context.Context, hash string, manifest []byte) (ModelFile, error)
 }
@@ -28,8 +29,8 @@ type UploadStore interface {
 }
 
 // UploadModel takes a model file for a project and tells what it is (admin). It is no version yet: AddUpload makes it
-// one. name is the file's, manifest what came beside it (nil: nothing).
-func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string, file io.Reader, manifest []byte) (Upload, error) {
+// one. name is the file's; manifest gives what came beside it (nil: nothing) once the file has been read.
+func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string, file io.Reader, manifest func() ([]byte, error)) (Upload, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
 		return Upload{}, err
@@ -62,7 +63,7 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string
 
 // checkClasses turns classes that do not fit the project's into a problem of the manifest.
 func (s *Service) checkClasses(ctx context.Context, projectID int64, found *ModelFile) error {
-	if found.Manifest == nil {
+	if found.Report.ManifestProblem != nil {
 		return nil
 	}
 	err := s.store.CheckClasses(ctx, projectID, found.Classes)

@@ -18,6 +18,7 @@ type PersonForm struct {
 // AccountView is the view model of one's own account.
 type AccountView struct {
 	Token   string // made just now, shown once
+	Tokens  []annotator.Token
 	Problem string
 	Field   string // which form it belongs to: "name", "password", "token"
 }

@@ -1,7 +1,9 @@
 package templates
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 )
@@ -10,16 +12,6 @@ import (
 type Rounds struct {
 	Rounds   []annotator.Round
 	Versions map[int64]int // version id → its number
-}
-
-// RoundForm is the view model of the form that starts a round.
-type RoundForm struct {
-	Settings annotator.RoundSettings
-	Edits    int    // approved edits it would learn from
-	Key      string // idempotency key: pressing twice starts one round
-	Problem  string
-	Field    string // which setting the problem is about
-	Running  bool   // another round runs
 }
 
 // Round is the view model of an experiment's page.
@@ -109,4 +101,20 @@ func judgement(m annotator.Measure) string {
 	default:
 		return "bad"
 	}
+}
+
+// stoppedText says what early stopping kept, "" for a round without it.
+func stoppedText(r annotator.Round) string {
+	if r.Settings.Patience == 0 || r.Result == nil || len(r.Result.Arms) == 0 {
+		return ""
+	}
+	var kept []string
+	for _, a := range r.Result.Arms {
+		kept = append(kept, fmt.Sprintf("the %s's epoch %d of %d (validation loss %.3f, accuracy %s)", a.Arm, a.Kept, a.Epochs, a.ValidationLoss, Percent(a.ValidationAccuracy)))
+	}
+	from := Plural(r.Result.ValidationImages, "validation image")
+	if r.Result.HeldBack {
+		from = Plural(r.Result.ValidationImages, "training image") + " that were held back"
+	}
+	return fmt.Sprintf("Early stopping, by %s, kept %s.", from, strings.Join(kept, " and "))
 }

@@ -50,6 +50,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.reviews()
 	a.rounds()
 	a.versions()
+	a.uploads()
 	return a
 }
 

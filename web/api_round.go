@@ -23,8 +23,10 @@ type (
 		Round annotator.Round `json:"round"`
 	}
 	roundDefaults struct {
-		Settings annotator.RoundSettings `json:"settings"`
-		Edits    int                     `json:"edits" doc:"Approved edits a round would learn from now."`
+		Settings annotator.RoundSettings  `json:"settings"`
+		Edits    int                      `json:"edits" doc:"Approved edits a round would learn from now."`
+		Data     annotator.RoundData      `json:"data" doc:"What it would work on now."`
+		Training []annotator.Trainability `json:"training,omitempty" doc:"What each engine can train of the active version, and which nodes keep it from the rest; absent where nobody has asked yet."`
 	}
 	// roundRequest is annotator.RoundSettings with every field optional: the default stands in for what is absent.
 	roundRequest struct {
@@ -40,7 +42,15 @@ type (
 		BatchNorm    *string  `json:"batch_norm,omitempty" enum:"frozen,batch" doc:"Whose statistics a kept BatchNorm uses."`
 		Flip         *bool    `json:"flip,omitempty" doc:"Horizontal flips, the map flipped too."`
 		Seed         *int64   `json:"seed,omitempty"`
-		Engine       *string  `json:"engine,omitempty" enum:"ort"`
+		Engine       *string  `json:"engine,omitempty" enum:"ort,gorgonia" doc:"gorgonia is a slower second opinion; training of GET …/rounds/defaults says what it lacks."`
+		Optimizer    *string  `json:"optimizer,omitempty" enum:"sgd,nesterov,adamw"`
+		WarmUp       *float64 `json:"warm_up,omitempty" doc:"Share of the steps in which the learning rate rises to its peak."`
+		SpareNorms   *bool    `json:"spare_norms,omitempty" doc:"Weight decay leaves biases and BatchNorms alone."`
+		ClipNorm     *float64 `json:"clip_norm,omitempty" doc:"Gradients are scaled down to this L2 norm; 0: never."`
+		Balanced     *bool    `json:"balanced,omitempty" doc:"Every class equally often."`
+		Patience     *int     `json:"patience,omitempty" doc:"Epochs without a better validation before it stops with its best state; 0: never."`
+		Anchor       *float64 `json:"anchor,omitempty" doc:"Scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none."`
+		Crop         *float64 `json:"crop,omitempty" doc:"Least share of the area that random crops keep; 0: no crops."`
 	}
 )
 
@@ -59,6 +69,14 @@ func (r roundRequest) over(s annotator.RoundSettings) annotator.RoundSettings {
 	put(&s.Flip, r.Flip)
 	put(&s.Seed, r.Seed)
 	put(&s.Engine, r.Engine)
+	put(&s.Optimizer, r.Optimizer)
+	put(&s.WarmUp, r.WarmUp)
+	put(&s.SpareNorms, r.SpareNorms)
+	put(&s.ClipNorm, r.ClipNorm)
+	put(&s.Balanced, r.Balanced)
+	put(&s.Patience, r.Patience)
+	put(&s.Anchor, r.Anchor)
+	put(&s.Crop, r.Crop)
 	return s
 }
 
@@ -77,8 +95,8 @@ func (a *api) rounds() {
 		})
 	handle(a, annotator.RoleAnnotator, get("roundDefaults", "/projects/{project}/rounds/defaults", "The settings a round starts with"),
 		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[roundDefaults], error) {
-			settings, edits, err := a.server.service.RoundDefaults(ctx, actor, in.Project)
-			return &answer[roundDefaults]{roundDefaults{settings, edits}}, err
+			plan, err := a.server.service.RoundPlan(ctx, actor, in.Project)
+			return &answer[roundDefaults]{roundDefaults{plan.Settings, plan.Data.Edits, plan.Data, plan.Training}}, err
 		})
 	type startRequest struct {
 		ByProject
@@ -87,6 +105,9 @@ func (a *api) rounds() {
 	}
 	handle(a, annotator.RoleAdmin, created(post("startRound", "/projects/{project}/rounds", "Start a round from the active version")),
 		func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[roundMade], error) {
+			if err := refuseZero(in.Body.Gamma, in.Body.Epochs, in.Body.BatchSize, in.Body.LearningRate); err != nil {
+				return nil, err
+			}
 			defaults, _, err := a.server.service.RoundDefaults(ctx, actor, in.Project)
 			if err != nil {
 				return nil, err

@@ -61,10 +61,35 @@ func (a *api) sessions() {
 			token, err := a.server.service.CreateToken(ctx, actor, in.Body.Name)
 			return &answer[tokenMade]{tokenMade{token}}, err
 		})
+	handle(a, annotator.RoleAnnotator, get("tokens", "/tokens", "Your own bearer tokens, newest first"),
+		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[tokenList], error) {
+			tokens, err := a.server.service.Tokens(ctx, actor, actor.ID)
+			return &answer[tokenList]{tokenList{orEmpty(tokens)}}, err
+		})
+	revoke := noContent(huma.Operation{OperationID: "revokeToken", Method: http.MethodDelete, Path: "/tokens/{token}", Summary: "Revoke a bearer token",
+		Description: "It is worth nothing from then on. Everybody may revoke their own, an admin anybody's."})
+	type byToken struct {
+		Token int64 `path:"token"`
+	}
+	handle(a, annotator.RoleAnnotator, revoke, func(ctx context.Context, actor annotator.User, in *byToken) (*nothing, error) {
+		return nil, a.server.service.RevokeToken(ctx, actor, in.Token)
+	})
+}
+
+type tokenList struct {
+	Tokens []annotator.Token `json:"tokens"`
 }
 
 // people registers the accounts.
 func (a *api) people() {
+	type byUser struct {
+		User int64 `path:"user"`
+	}
+	handle(a, annotator.RoleAdmin, get("userTokens", "/users/{user}/tokens", "A person's bearer tokens, newest first"),
+		func(ctx context.Context, actor annotator.User, in *byUser) (*answer[tokenList], error) {
+			tokens, err := a.server.service.Tokens(ctx, actor, in.User)
+			return &answer[tokenList]{tokenList{orEmpty(tokens)}}, err
+		})
 	handle(a, annotator.RoleAdmin, get("users", "/users", "Everybody"),
 		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[userList], error) {
 			users, err := a.server.service.Users(ctx, actor)
@@ -94,7 +119,7 @@ func (a *api) people() {
 		}
 	}
 	change := huma.Operation{OperationID: "changeUser", Method: http.MethodPatch, Path: "/users/{user}", Summary: "Change a person",
-		Description: "Anybody may change their own name and password, an admin everything of everybody."}
+		Description: "Anybody may change their own name and password, an admin everything of everybody. A new password ends the person's open sessions; tokens stay valid until they are revoked."}
 	handle(a, annotator.RoleAnnotator, change,
 		func(ctx context.Context, actor annotator.User, in *changeUserRequest) (*answer[annotator.User], error) {
 			u, err := a.server.changeUser(ctx, actor, in.User, annotator.UserChange{

@@ -50,6 +50,8 @@ func outcome(err error) failure {
 		return failure{status: http.StatusConflict, title: "Held by somebody else", detail: lease.Error()}
 	case errors.As(err, &throttled):
 		return failure{status: http.StatusTooManyRequests, title: "Too many attempts", detail: say, retry: int(throttled.after.Seconds() + 1)}
+	case errors.Is(err, annotator.ErrTooLarge):
+		return failure{status: http.StatusRequestEntityTooLarge, title: "Too large", detail: strings.TrimPrefix(say, annotator.ErrTooLarge.Error()+": "), field: "model"}
 	case errors.As(err, &tooLarge):
 		return failure{status: http.StatusRequestEntityTooLarge, title: "Too large", detail: "at most " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes are read"}
 	case errors.Is(err, errBadPassword):

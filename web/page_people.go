@@ -2,7 +2,10 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
@@ -73,12 +76,16 @@ func (s *Server) changePerson(v *visit) error {
 		v.warn("Not changed: %s", problem)
 		return v.redirect("/people")
 	}
-	v.say("Changed %s.", user.Name)
+	if change.Password != nil {
+		v.say("%s has a new password and is signed out everywhere. API tokens stay valid until they are revoked.", user.Name)
+	} else {
+		v.say("Changed %s.", user.Name)
+	}
 	return v.redirect("/people")
 }
 
 func (s *Server) accountPage(v *visit) error {
-	return v.render(templates.AccountPage(v.frame("Account", "account"), templates.AccountView{}))
+	return s.showAccount(v, templates.AccountView{})
 }
 
 // showAccount answers a form of the account page that was refused, or made a token.
@@ -86,6 +93,10 @@ func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 	status := http.StatusOK
 	if view.Problem != "" {
 		status = http.StatusUnprocessableEntity
+	}
+	var err error
+	if view.Tokens, err = s.service.Tokens(v.Context(), v.actor, v.actor.ID); err != nil {
+		return err
 	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.AccountPage(v.frame("Account", "account"), view))
 }
@@ -129,7 +140,7 @@ func (s *Server) changeOwnPassword(v *visit) error {
 		}
 		return s.showAccount(v, templates.AccountView{Field: "password", Problem: problem})
 	}
-	v.say("The password is changed.")
+	v.say("The password is changed, and you are signed out everywhere else. API tokens stay valid until they are revoked.")
 	return v.redirect("/account")
 }
 
@@ -147,4 +158,49 @@ func (s *Server) makeToken(v *visit) error {
 		return s.showAccount(v, templates.AccountView{Field: "token", Problem: problem})
 	}
 	return s.showAccount(v, templates.AccountView{Token: token})
+}
+
+// revokeToken makes a token worthless: one's own, or an admin anybody's.
+func (s *Server) revokeToken(v *visit) error {
+	id, err := v.id("token")
+	if err != nil {
+		return err
+	}
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	switch err := s.service.RevokeToken(v.Context(), v.actor, id); {
+	case errors.Is(err, annotator.ErrNotFound):
+		v.warn("That token is gone already.")
+	case err != nil:
+		return err
+	default:
+		v.say("Revoked: the token is worth nothing from now on.")
+	}
+	if owner, err := strconv.ParseInt(form.Get("user"), 10, 64); err == nil && owner != v.actor.ID {
+		return v.redirect("/people/" + strconv.FormatInt(owner, 10) + "/tokens")
+	}
+	return v.redirect("/account")
+}
+
+// tokensPage lists another person's tokens.
+func (s *Server) tokensPage(v *visit) error {
+	id, err := v.id("user")
+	if err != nil {
+		return err
+	}
+	users, err := s.service.Users(v.Context(), v.actor)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(users, func(u annotator.User) bool { return u.ID == id })
+	if at < 0 {
+		return fmt.Errorf("user %d: %w", id, annotator.ErrNotFound)
+	}
+	tokens, err := s.service.Tokens(v.Context(), v.actor, id)
+	if err != nil {
+		return err
+	}
+	return v.render(templates.TokensPage(v.frame("API tokens", "people"), users[at], tokens))
 }

@@ -38,11 +38,11 @@ func (s *Server) versionNumbers(v *visit) (map[int64]int, error) {
 }
 
 func (s *Server) newRoundPage(v *visit) error {
-	settings, edits, err := s.service.RoundDefaults(v.Context(), v.actor, v.project.Slug)
+	plan, err := s.service.RoundPlan(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
 		return err
 	}
-	form := templates.RoundForm{Settings: settings, Edits: edits, Key: rand.Text(), Running: v.project.RunningRound != nil}
+	form := templates.RoundForm{RoundPlan: plan, Key: rand.Text(), Running: v.project.RunningRound != nil}
 	return v.render(templates.NewRoundPage(v.frame("New round", "rounds"), form))
 }
 
@@ -59,18 +59,18 @@ func (s *Server) startRound(v *visit) error {
 	if err == nil {
 		return v.redirect(v.to("rounds/%d", round.ID))
 	}
-	view := templates.RoundForm{Settings: settings, Key: form.Get("key"), Running: v.project.RunningRound != nil}
+	view := templates.RoundForm{Key: form.Get("key"), Running: v.project.RunningRound != nil}
 	var validation *annotator.ValidationError
 	if errors.As(err, &validation) {
 		view.Field = validation.Field
-		err = &annotator.ValidationError{Field: validation.Field, Message: validation.Field + " " + validation.Message}
 	}
 	if view.Problem, err = problemText(err); err != nil {
 		return err
 	}
-	if _, view.Edits, err = s.service.RoundDefaults(v.Context(), v.actor, v.project.Slug); err != nil {
+	if view.RoundPlan, err = s.service.RoundPlan(v.Context(), v.actor, v.project.Slug); err != nil {
 		return err
 	}
+	view.Settings = settings
 	return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.NewRoundPage(v.frame("New round", "rounds"), view))
 }
 
@@ -91,12 +91,34 @@ func readRoundSettings(form url.Values) (annotator.RoundSettings, error) {
 		}
 		return x
 	}
-	return annotator.RoundSettings{
+	settings := annotator.RoundSettings{
 		Strategy: form.Get("strategy"), Gamma: decimal("gamma"), MapLoss: form.Get("map_loss"),
 		Epochs: int(whole("epochs")), BatchSize: int(whole("batch_size")), LearningRate: decimal("learning_rate"),
 		Momentum: decimal("momentum"), WeightDecay: decimal("weight_decay"), Schedule: form.Get("schedule"),
 		BatchNorm: form.Get("batch_norm"), Flip: form.Get("flip") == "true", Seed: whole("seed"), Engine: form.Get("engine"),
-	}, wrong
+		Optimizer: form.Get("optimizer"), WarmUp: decimal("warm_up"), SpareNorms: form.Get("spare_norms") == "true", ClipNorm: decimal("clip_norm"),
+		Balanced: form.Get("balanced") == "true", Patience: int(whole("patience")), Anchor: decimal("anchor"), Crop: decimal("crop"),
+	}
+	if wrong == nil {
+		wrong = refuseZero(&settings.Gamma, &settings.Epochs, &settings.BatchSize, &settings.LearningRate)
+	}
+	return settings, wrong
+}
+
+// refuseZero names the first setting that somebody set to 0 although that is no value of it: further in, 0 stands for the
+// default, which is not what they asked for. nil is a setting that nobody set.
+func refuseZero(gamma *float64, epochs, batchSize *int, learningRate *float64) error {
+	switch {
+	case gamma != nil && *gamma == 0:
+		return &annotator.ValidationError{Field: "gamma", Message: "is 0, which is what the control trains with anyway: want more"}
+	case epochs != nil && *epochs == 0:
+		return &annotator.ValidationError{Field: "epochs", Message: "is 0, want at least 1"}
+	case batchSize != nil && *batchSize == 0:
+		return &annotator.ValidationError{Field: "batch_size", Message: "is 0, want at least 1"}
+	case learningRate != nil && *learningRate == 0:
+		return &annotator.ValidationError{Field: "learning_rate", Message: "is 0: nothing would be learned"}
+	}
+	return nil
 }
 
 // roundOf returns a round of the visited project.

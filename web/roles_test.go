@@ -45,7 +45,10 @@ var pageRoles = map[string]annotator.Role{
 	"POST /projects/{slug}/rounds/{round}/cancel": annotator.RoleAdmin,
 	"GET /projects/{slug}/versions":               annotator.RoleAnnotator, "POST /projects/{slug}/versions/{version}/activate": annotator.RoleAdmin,
 	"POST /projects/{slug}/versions/{version}/scan": annotator.RoleAdmin,
-	"GET /projects/{slug}/images/{image}":           annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
+	"GET /projects/{slug}/versions/new":             annotator.RoleAdmin, "POST /projects/{slug}/uploads": annotator.RoleAdmin,
+	"GET /projects/{slug}/uploads/{upload}": annotator.RoleAdmin, "POST /projects/{slug}/uploads/{upload}": annotator.RoleAdmin,
+	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin,
+	"GET /projects/{slug}/images/{image}": annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
 	"GET /projects/{slug}/settings": annotator.RoleAnnotator,
 }
 

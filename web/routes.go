@@ -30,6 +30,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(protection.Handler, s.sessions.loadAndSave, s.authenticate)
 		r.Route(apiPrefix, func(r chi.Router) { newAPI(s, r) })
+		r.Post("/projects/{slug}/uploads", s.projectPage(admins, s.sendModel)) // bounds its body itself
 
 		r.Group(func(r chi.Router) {
 			r.Use(bounded, compressed)
@@ -48,6 +49,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Post("/account/name", s.page(annotators, s.changeOwnName))
 			r.Post("/account/password", s.page(annotators, s.changeOwnPassword))
 			r.Post("/account/tokens", s.page(annotators, s.makeToken))
+			r.Post("/account/tokens/{token}/revoke", s.page(annotators, s.revokeToken))
+			r.Get("/people/{user}/tokens", s.page(admins, s.tokensPage))
 
 			r.Route("/projects/{slug}", func(r chi.Router) {
 				r.Get("/", s.projectPage(annotators, func(v *visit) error { return v.redirect(v.to("queue")) }))
@@ -64,6 +67,9 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/rounds/{round}", s.projectPage(annotators, s.roundPage))
 				r.Post("/rounds/{round}/cancel", s.projectPage(admins, s.cancelRound))
 				r.Get("/versions", s.projectPage(annotators, s.versionsPage))
+				r.Get("/versions/new", s.projectPage(admins, s.newVersionPage))
+				r.Get("/uploads/{upload}", s.projectPage(admins, s.uploadPage))
+				r.Post("/uploads/{upload}", s.projectPage(admins, s.addUpload))
 				r.Post("/versions/{version}/activate", s.projectPage(admins, s.activateVersion))
 				r.Post("/versions/{version}/scan", s.projectPage(admins, s.scanVersion))
 				r.Get("/images/{image}", s.projectPage(annotators, s.imagePage))

@@ -149,26 +149,35 @@ func (s *Server) changeUser(ctx context.Context, actor annotator.User, id int64,
 
 // endAll deletes every session of a user from the store.
 func (s *sessions) endAll(user int64) error {
-	store, ok := s.Store.(scs.IterableStore)
+	_, err := EndSessions(s.Store, user)
+	return err
+}
+
+// EndSessions deletes every session of a user from the store that servers keep theirs in, and returns how many there were.
+// Whoever changes a password without a server calls it, as the command line does.
+func EndSessions(sessions scs.Store, user int64) (int, error) {
+	store, ok := sessions.(scs.IterableStore)
 	if !ok {
-		return fmt.Errorf("the session store %T cannot list its sessions", s.Store)
+		return 0, fmt.Errorf("the session store %T cannot list its sessions", sessions)
 	}
 	all, err := store.All()
 	if err != nil {
-		return err
+		return 0, err
 	}
+	ended := 0
 	for token, data := range all {
-		_, values, err := s.Codec.Decode(data)
+		_, values, err := scs.GobCodec{}.Decode(data)
 		if err != nil {
-			return err
+			return ended, err
 		}
 		if values[sessionUser] == user {
-			if err := s.Store.Delete(token); err != nil { // the store's own key: a hash of the cookie's token
-				return err
+			if err := sessions.Delete(token); err != nil { // the store's own key: a hash of the cookie's token
+				return ended, err
 			}
+			ended++
 		}
 	}
-	return nil
+	return ended, nil
 }
 
 // signOut ends the session.

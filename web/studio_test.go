@@ -47,6 +47,7 @@ type studio struct {
 	people  map[annotator.Role]annotator.User
 	version annotator.Version
 	project annotator.Project
+	blobs   *blob.Store
 }
 
 const password = "correct horse battery"
@@ -67,10 +68,12 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	s := &studio{t: t, store: pgtest.Store(t), people: map[annotator.Role]annotator.User{}}
 	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
 	must(t, err)
+	s.blobs = blobs
 	scorer := inference.NewLiveScorer(blobs.Path, blobs, inference.LiveScorerOptions{FeatureBytes: 16 << 20})
 	t.Cleanup(func() { must(t, scorer.Close()) })
 	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Blobs: blobs,
-		Pictures: inference.NewPictures(blobs, t.TempDir(), 0), Logger: slog.New(slog.DiscardHandler)})
+		Pictures: inference.NewPictures(blobs, t.TempDir(), 0), Logger: slog.New(slog.DiscardHandler),
+		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20)})
 	c := Config{Service: s.service, SessionStore: pgxstore.NewWithCleanupInterval(s.store.Pool(), 0), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&c)

@@ -6,19 +6,24 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
+	"github.com/alexedwards/scs/pgxstore"
 	"golang.org/x/term"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/web"
 )
 
 // userCommand manages people from the server's own command line.
 type userCommand struct {
 	Add    userAddCommand    `cmd:"" help:"Add a person."`
 	List   userListCommand   `cmd:"" help:"List everybody."`
-	Passwd userPasswdCommand `cmd:"" help:"Give a person a new password."`
+	Passwd userPasswdCommand `cmd:"" help:"Give a person a new password and end their open sessions."`
+	Tokens userTokensCommand `cmd:"" help:"List a person's API tokens, or revoke them."`
 }
 
 type userAddCommand struct {
@@ -104,8 +109,65 @@ func (c *userPasswdCommand) Run(ctx context.Context, streams *stdio) error {
 		if _, err := service.ChangeUser(ctx, annotator.System, u.ID, annotator.UserChange{Password: &password}); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(streams.Out, "%s has a new password.\n", u.Name)
+		ended, err := web.EndSessions(pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0), u.ID)
+		if err != nil {
+			return fmt.Errorf("%s has a new password, but is still signed in: %w", u.Name, err)
+		}
+		_, err = fmt.Fprintf(streams.Out, "%s has a new password; open sessions ended: %d. API tokens stay valid: studio user tokens --email %s --revoke all\n", u.Name, ended, u.Email)
 		return err
+	})
+}
+
+type userTokensCommand struct {
+	storageFlags
+	Email  string `required:"" placeholder:"ADDRESS" help:"Whose tokens."`
+	Revoke string `placeholder:"ID|all" help:"Revoke the token of this number, or all of them."`
+	JSON   bool   `name:"json" help:"Print one JSON document."`
+}
+
+// Run lists the tokens that are left.
+func (c *userTokensCommand) Run(ctx context.Context, streams *stdio) error {
+	return c.withStore(ctx, streams, func(s *storage, service *annotator.Service) error {
+		u, _, err := s.Store.UserByEmail(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		tokens, err := service.Tokens(ctx, annotator.System, u.ID)
+		if err != nil {
+			return err
+		}
+		revoked := 0
+		for _, t := range tokens {
+			if c.Revoke != "all" && c.Revoke != strconv.FormatInt(t.ID, 10) {
+				continue
+			}
+			if err := service.RevokeToken(ctx, annotator.System, t.ID); err != nil {
+				return err
+			}
+			revoked++
+		}
+		if c.Revoke != "" && c.Revoke != "all" && revoked == 0 {
+			return fmt.Errorf("%s has no token %s", u.Email, c.Revoke)
+		}
+		if tokens, err = service.Tokens(ctx, annotator.System, u.ID); err != nil {
+			return err
+		}
+		if c.JSON {
+			return printJSON(streams.Out, map[string]any{"revoked": revoked, "tokens": tokens})
+		}
+		if c.Revoke != "" {
+			fmt.Fprintf(streams.Out, "revoked: %d\n", revoked)
+		}
+		table := tabwriter.NewWriter(streams.Out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(table, "ID\tWHAT FOR\tMADE\tUSED")
+		for _, t := range tokens {
+			used := "never"
+			if t.LastUsedAt != nil {
+				used = t.LastUsedAt.Format(time.DateTime)
+			}
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", t.ID, t.Name, t.CreatedAt.Format(time.DateTime), used)
+		}
+		return table.Flush()
 	})
 }
 

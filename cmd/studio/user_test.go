@@ -3,8 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/pgxstore"
+	"github.com/alexedwards/scs/v2"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -30,9 +35,44 @@ func TestUserCommands(t *testing.T) {
 	if err := add.Run(ctx, streams); err != nil || !strings.Contains(out.String(), "Added grace <grace@example.org> as admin") {
 		t.Fatalf("user add: %q, %v", out, err)
 	}
-	streams, _ = shell("battery staple\n")
-	if err := (&userPasswdCommand{storageFlags: at, Email: "Grace@example.org"}).Run(ctx, streams); err != nil {
-		t.Fatalf("user passwd: %v", err)
+	s, err := at.open(ctx, discard(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	service := annotator.NewService(annotator.ServiceConfig{Store: s.Store})
+	grace, err := service.SignIn(ctx, "grace@example.org", "correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := service.CreateToken(ctx, grace, "nightly export")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signedIn(t, s, grace, "their browser")
+	signedIn(t, s, annotator.User{ID: grace.ID + 1}, "somebody else's")
+	streams, out = shell("battery staple\n")
+	if err := (&userPasswdCommand{storageFlags: at, Email: "Grace@example.org"}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "sessions ended: 1") {
+		t.Fatalf("user passwd: %q, %v", out, err)
+	}
+	if left, err := pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0).All(); err != nil || len(left) != 1 {
+		t.Errorf("%d sessions are left, %v; want somebody else's", len(left), err)
+	}
+	if _, err := service.UserByToken(ctx, token); err != nil {
+		t.Errorf("the token is worth nothing after a new password: %v", err)
+	}
+	streams, out = shell("")
+	if err := (&userTokensCommand{storageFlags: at, Email: "grace@example.org"}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "nightly export") || strings.Contains(out.String(), "never") {
+		t.Errorf("user tokens: %q, %v; want the one that was used", out, err)
+	}
+	if err := (&userTokensCommand{storageFlags: at, Email: "grace@example.org", Revoke: "4711"}).Run(ctx, streams); err == nil {
+		t.Error("a token that is not there was revoked")
+	}
+	if err := (&userTokensCommand{storageFlags: at, Email: "grace@example.org", Revoke: "all"}).Run(ctx, streams); err != nil {
+		t.Error(err)
+	}
+	if _, err := service.UserByToken(ctx, token); !errors.Is(err, annotator.ErrUnauthorized) {
+		t.Errorf("a revoked token: %v, want ErrUnauthorized", err)
 	}
 	streams, out = shell("")
 	if err := (&userListCommand{storageFlags: at, JSON: true}).Run(ctx, streams); err != nil {
@@ -43,14 +83,20 @@ func TestUserCommands(t *testing.T) {
 		t.Errorf("user list: %s, %v", out, err)
 	}
 
-	s, err := at.open(ctx, discard(), true)
+	if _, err := service.SignIn(ctx, "grace@example.org", "battery staple"); err != nil {
+		t.Errorf("signing in with the new password: %v", err)
+	}
+}
+
+// signedIn leaves an open session of somebody in the store, as the server does.
+func signedIn(t *testing.T, s *storage, u annotator.User, token string) {
+	t.Helper()
+	data, err := scs.GobCodec{}.Encode(time.Now().Add(time.Hour), map[string]any{"user": u.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	service := annotator.NewService(annotator.ServiceConfig{Store: s.Store})
-	if _, err := service.SignIn(ctx, "grace@example.org", "battery staple"); err != nil {
-		t.Errorf("signing in with the new password: %v", err)
+	if err := pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0).Commit(token, data, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
 	}
 }
 

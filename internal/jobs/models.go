@@ -39,7 +39,7 @@ func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
 }
 
 // Receive implements annotator.Models.
-func (m *Models) Receive(ctx context.Context, r io.Reader, manifest []byte) (annotator.ModelFile, error) {
+func (m *Models) Receive(ctx context.Context, r io.Reader, manifest func() ([]byte, error)) (annotator.ModelFile, error) {
 	if m.dir != "" {
 		if err := os.MkdirAll(m.dir, 0o700); err != nil {
 			return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
@@ -64,11 +64,15 @@ func (m *Models) Receive(ctx context.Context, r io.Reader, manifest []byte) (ann
 	case size == 0:
 		return annotator.ModelFile{}, wrongModel("the file is empty")
 	}
+	beside, err := manifest()
+	if err != nil {
+		return annotator.ModelFile{}, err
+	}
 	if err := m.reading.Acquire(ctx, 1); err != nil {
 		return annotator.ModelFile{}, err
 	}
 	defer m.reading.Release(1)
-	found, err := inspectFile(file.Name(), manifest)
+	found, err := inspectFile(file.Name(), beside)
 	if err != nil {
 		return annotator.ModelFile{}, err
 	}
@@ -81,7 +85,8 @@ func (m *Models) Receive(ctx context.Context, r io.Reader, manifest []byte) (ann
 
 // tooLarge says what to do about a file beyond the limit.
 func (m *Models) tooLarge() error {
-	return wrongModel("it has more than %d MB: add it on the server with 'studio model add', or raise the server's --max-model-mb", m.maxBytes>>20)
+	return fmt.Errorf("%w: the model has more than %d MiB: add it on the server with 'studio model add', or start the server with a larger --max-model-mb",
+		annotator.ErrTooLarge, m.maxBytes>>20)
 }
 
 // Judge implements annotator.Models.

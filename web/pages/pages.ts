@@ -6,6 +6,7 @@ import { drawMaps, mapOpacity, mapStretch } from "./maps.ts";
 import { contactSheet } from "./queue.ts";
 import { themeSwitch } from "./theme.ts";
 import { explainTerms } from "./tip.ts";
+import { sendModels } from "./upload.ts";
 import { outlineCrop } from "./whole.ts";
 
 drawMaps(document);
@@ -20,3 +21,4 @@ closeMenus();
 contactSheet();
 outlineCrop();
 explainTerms();
+sendModels();

@@ -21,13 +21,16 @@ function token(name: string): string {
   return color;
 }
 
-type Key = "loss_att" | "loss_per" | "loss_map";
+type Key = "loss_att" | "loss_per" | "loss_map" | "loss_anchor" | "validation_loss";
 const arms = { candidate: new Map<number, Point>(), control: new Map<number, Point>() };
 const charts = new Map<Key, uPlot>();
 let gamma = 1;
 
 /** L_map of the control is what its maps' distance would have cost with the candidate's γ. */
-const value = (p: Point, key: Key) => (key === "loss_map" && p.arm === "control" ? gamma * p.map_distance : p[key]);
+const value = (p: Point, key: Key) => {
+  if (key === "validation_loss") return p.validation_loss ?? null; // at the end of an epoch only
+  return key === "loss_map" && p.arm === "control" ? gamma * p.map_distance : p[key];
+};
 
 function data(key: Key): uPlot.AlignedData {
   const steps = [...new Set([...arms.candidate.keys(), ...arms.control.keys()])].sort((a, b) => a - b);

@@ -245,7 +245,11 @@ export interface paths {
          */
         get: operations["versions"];
         put?: never;
-        post?: never;
+        /**
+         * Send a model: it is inspected, run once by a worker, and becomes a version
+         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the parts model and manifest. The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. 422 names what is wrong: no ONNX, no Attention Branch Network, weights in another file, a manifest that does not fit, classes other than the project's. Needs the role admin.
+         */
+        post: operations["addVersion"];
         delete?: never;
         options?: never;
         head?: never;
@@ -391,6 +395,26 @@ export interface paths {
         get: operations["task"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/activation-map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Where a branch looks for a class, by CAM or Grad-CAM; nothing is stored
+         * @description The perception branch is given map, or values, in place of the model's own map. The answer's grid is the branch's last value's, which may be coarser than the attention map's. 422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head. Needs the role annotator.
+         */
+        post: operations["activationMap"];
         delete?: never;
         options?: never;
         head?: never;
@@ -584,13 +608,77 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Your own bearer tokens, newest first
+         * @description Needs the role annotator.
+         */
+        get: operations["tokens"];
         put?: never;
         /**
          * Make a bearer token for yourself
          * @description Needs the role annotator.
          */
         post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a bearer token
+         * @description It is worth nothing from then on. Everybody may revoke their own, an admin anybody's. Needs the role annotator.
+         */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/uploads/{upload}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A model file that was sent, and what became of it
+         * @description Needs the role admin.
+         */
+        get: operations["upload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/uploads/{upload}/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a model that was sent a version
+         * @description Needs the role admin.
+         */
+        post: operations["addUpload"];
         delete?: never;
         options?: never;
         head?: never;
@@ -636,9 +724,29 @@ export interface paths {
         head?: never;
         /**
          * Change a person
-         * @description Anybody may change their own name and password, an admin everything of everybody. Needs the role annotator.
+         * @description Anybody may change their own name and password, an admin everything of everybody. A new password ends the person's open sessions; tokens stay valid until they are revoked. Needs the role annotator.
          */
         patch: operations["changeUser"];
+        trace?: never;
+    };
+    "/users/{user}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A person's bearer tokens, newest first
+         * @description Needs the role admin.
+         */
+        get: operations["userTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/versions/{version}": {
@@ -725,6 +833,38 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        ActivationMap: {
+            branch: string;
+            /** Format: int64 */
+            class: number;
+            class_name: string;
+            /** Format: int64 */
+            h: number;
+            /**
+             * Format: float
+             * @description The largest of values; viewers divide by it.
+             */
+            max: number;
+            method: string;
+            /** Format: double */
+            milliseconds: number;
+            /**
+             * Format: float
+             * @description The least of values.
+             */
+            min: number;
+            /** @description The value of the network that was weighted, by its name in the model's file. */
+            value: string;
+            /** @description h·w values, row by row, as the method's formula gives them: CAM has either sign, Grad-CAM none below 0. */
+            values: number[];
+            /** Format: int64 */
+            w: number;
+        };
+        AddUploadRequestBody: {
+            activate?: boolean;
+            /** @description How pixels become its input and what its classes are called; the one it came with where absent. */
+            manifest?: unknown;
+        };
         AuditEntry: {
             action: string;
             actor: string;
@@ -835,6 +975,10 @@ export interface components {
                 [key: string]: number;
             };
         };
+        FieldProblem: {
+            field: string;
+            message: string;
+        };
         Image: {
             broken?: string;
             group?: string;
@@ -891,6 +1035,26 @@ export interface components {
             /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version. */
             values?: number[];
         };
+        MapRequestBody: {
+            /** @enum {string} */
+            branch: "attention" | "perception";
+            /**
+             * Format: int64
+             * @description A class's index; the model's answer without it.
+             */
+            class?: number;
+            /** @description The map with its grid. */
+            map?: components["schemas"]["Map"];
+            /**
+             * @description cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391).
+             * @enum {string}
+             */
+            method: "cam" | "grad-cam";
+            /** @description Of grad-cam: the value of the network to weight, by its name in the model's file; the branch's last convolutional value without it. */
+            value?: string;
+            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version. */
+            values?: number[];
+        };
         Measure: {
             /** Format: double */
             candidate: number;
@@ -909,6 +1073,54 @@ export interface components {
             /** Format: double */
             parent: number;
             unit: string;
+        };
+        ModelPart: {
+            /** Format: int64 */
+            batch_norms: number;
+            name: string;
+            /** Format: int64 */
+            nodes: number;
+            ops: {
+                [key: string]: number;
+            };
+            /** Format: int64 */
+            parameters: number;
+        };
+        ModelReport: {
+            /** Format: int64 */
+            batch_was_fixed?: number;
+            /** Format: int64 */
+            classes: number;
+            gain: string;
+            /** Format: int64 */
+            grid_height: number;
+            /** Format: int64 */
+            grid_width: number;
+            /** Format: int64 */
+            image_channels: number;
+            /** Format: int64 */
+            image_height: number;
+            /** Format: int64 */
+            image_width: number;
+            /** Format: int64 */
+            ir_version: number;
+            manifest_problem?: components["schemas"]["FieldProblem"];
+            /** Format: int64 */
+            nodes: number;
+            /** Format: int64 */
+            opset: number;
+            /** Format: int64 */
+            parameters: number;
+            parts: components["schemas"]["ModelPart"][];
+            producer?: string;
+            training: components["schemas"]["Trainability"][];
+            untold_shapes?: string[];
+            values: components["schemas"]["ModelValue"][];
+        };
+        ModelValue: {
+            name: string;
+            role: string;
+            shape: string;
         };
         NewProjectRequestBody: {
             description?: string;
@@ -958,6 +1170,11 @@ export interface components {
             /** Format: int64 */
             version_id: number;
             view: components["schemas"]["ViewRegion"];
+        };
+        Obstacle: {
+            node?: string;
+            op?: string;
+            why: string;
         };
         PredictedImage: {
             image: components["schemas"]["Image"];
@@ -1084,13 +1301,41 @@ export interface components {
             /** Format: int64 */
             version?: number;
         };
+        RoundArm: {
+            arm: string;
+            /** Format: int64 */
+            epochs: number;
+            /** Format: int64 */
+            kept: number;
+            /** Format: int64 */
+            steps: number;
+            /** Format: double */
+            validation_accuracy?: number;
+            /** Format: double */
+            validation_loss?: number;
+        };
+        RoundData: {
+            /** Format: int64 */
+            edits: number;
+            /** Format: int64 */
+            heldout: number;
+            /** Format: int64 */
+            images: number;
+            split: string;
+            /** Format: int64 */
+            validation: number;
+        };
         RoundDefaults: {
+            /** @description What it would work on now. */
+            data: components["schemas"]["RoundData"];
             /**
              * Format: int64
              * @description Approved edits a round would learn from now.
              */
             edits: number;
             settings: components["schemas"]["RoundSettings"];
+            /** @description What each engine can train of the active version, and which nodes keep it from the rest; absent where nobody has asked yet. */
+            training?: components["schemas"]["Trainability"][];
         };
         RoundList: {
             rounds: components["schemas"]["Round"][];
@@ -1105,6 +1350,8 @@ export interface components {
             /** Format: double */
             epoch: number;
             /** Format: double */
+            loss_anchor: number;
+            /** Format: double */
             loss_att: number;
             /** Format: double */
             loss_map: number;
@@ -1114,6 +1361,10 @@ export interface components {
             map_distance: number;
             /** Format: int64 */
             step: number;
+            /** Format: double */
+            validation_accuracy?: number;
+            /** Format: double */
+            validation_loss?: number;
         };
         RoundProgress: {
             /** Format: double */
@@ -1128,14 +1379,34 @@ export interface components {
         };
         RoundRequest: {
             /**
+             * Format: double
+             * @description Scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none.
+             */
+            anchor?: number;
+            /** @description Every class equally often. */
+            balanced?: boolean;
+            /**
              * @description Whose statistics a kept BatchNorm uses.
              * @enum {string}
              */
             batch_norm?: "frozen" | "batch";
             /** Format: int64 */
             batch_size?: number;
-            /** @enum {string} */
-            engine?: "ort";
+            /**
+             * Format: double
+             * @description Gradients are scaled down to this L2 norm; 0: never.
+             */
+            clip_norm?: number;
+            /**
+             * Format: double
+             * @description Least share of the area that random crops keep; 0: no crops.
+             */
+            crop?: number;
+            /**
+             * @description gorgonia is a slower second opinion; training of GET …/rounds/defaults says what it lacks.
+             * @enum {string}
+             */
+            engine?: "ort" | "gorgonia";
             /** Format: int64 */
             epochs?: number;
             /** @description Horizontal flips, the map flipped too. */
@@ -1158,34 +1429,60 @@ export interface components {
             /** Format: double */
             momentum?: number;
             /** @enum {string} */
+            optimizer?: "sgd" | "nesterov" | "adamw";
+            /**
+             * Format: int64
+             * @description Epochs without a better validation before it stops with its best state; 0: never.
+             */
+            patience?: number;
+            /** @enum {string} */
             schedule?: "cosine" | "step" | "constant";
             /** Format: int64 */
             seed?: number;
+            /** @description Weight decay leaves biases and BatchNorms alone. */
+            spare_norms?: boolean;
             /**
              * @description Which branches are updated.
              * @enum {string}
              */
             strategy?: "attention" | "both";
+            /**
+             * Format: double
+             * @description Share of the steps in which the learning rate rises to its peak.
+             */
+            warm_up?: number;
             /** Format: double */
             weight_decay?: number;
         };
         RoundResult: {
+            arms?: components["schemas"]["RoundArm"][];
             broken: number[];
             /** Format: double */
             feature_mae?: number;
             fixed: number[];
             headline: string;
+            held_back?: boolean;
             /** Format: int64 */
             images: number;
             measures: components["schemas"]["Measure"][];
             /** Format: double */
             seconds: number;
             split: string;
+            /** Format: int64 */
+            validation_images?: number;
+            warnings?: string[];
         };
         RoundSettings: {
+            /** Format: double */
+            anchor: number;
+            balanced: boolean;
             batch_norm: string;
             /** Format: int64 */
             batch_size: number;
+            /** Format: double */
+            clip_norm: number;
+            /** Format: double */
+            crop: number;
             engine: string;
             /** Format: int64 */
             epochs: number;
@@ -1197,10 +1494,16 @@ export interface components {
             map_loss: string;
             /** Format: double */
             momentum: number;
+            optimizer: string;
+            /** Format: int64 */
+            patience: number;
             schedule: string;
             /** Format: int64 */
             seed: number;
+            spare_norms: boolean;
             strategy: string;
+            /** Format: double */
+            warm_up: number;
             /** Format: double */
             weight_decay: number;
         };
@@ -1319,6 +1622,20 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        Token: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** Format: date-time */
+            last_used_at?: string;
+            name: string;
+            /** Format: int64 */
+            user_id: number;
+        };
+        TokenList: {
+            tokens: components["schemas"]["Token"][];
+        };
         TokenMade: {
             /** @description Shown this once; only its hash is kept. */
             token: string;
@@ -1326,6 +1643,36 @@ export interface components {
         TokenRequestBody: {
             /** @description What it is for. */
             name: string;
+        };
+        Trainability: {
+            batch_norm: string;
+            engine: string;
+            obstacles?: components["schemas"]["Obstacle"][];
+            strategy: string;
+        };
+        Upload: {
+            activate: boolean;
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            manifest?: unknown;
+            model_hash: string;
+            name: string;
+            problem?: string;
+            /** Format: int64 */
+            project_id: number;
+            report: components["schemas"]["ModelReport"];
+            state: string;
+            uploaded_by: string;
+            /** Format: int64 */
+            version_id?: number;
+        };
+        UploadState: {
+            job?: components["schemas"]["Job"];
+            upload: components["schemas"]["Upload"];
         };
         User: {
             /** Format: date-time */
@@ -1378,6 +1725,7 @@ export interface components {
             /** Format: int64 */
             scanned: number;
             state: string;
+            training?: components["schemas"]["Trainability"][];
         };
         VersionList: {
             versions: components["schemas"]["Version"][];
@@ -1883,6 +2231,61 @@ export interface operations {
             };
         };
     };
+    addVersion: {
+        parameters: {
+            query?: {
+                /** @description The file's name, where the body is the file itself. */
+                name?: string;
+                /** @description Only tell what the file is; POST /uploads/{upload}/add makes it a version within a day. */
+                inspect?: boolean;
+                /** @description Make it the active version at once (the first one always is). */
+                activate?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description Its manifest, JSON, where the file does not carry it.
+                     */
+                    manifest?: string;
+                    /**
+                     * Format: binary
+                     * @description The ONNX file.
+                     */
+                    model: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadState"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     round: {
         parameters: {
             query?: never;
@@ -2198,6 +2601,41 @@ export interface operations {
             };
         };
     };
+    activationMap: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MapRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivationMap"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     claimTask: {
         parameters: {
             query?: never;
@@ -2487,6 +2925,35 @@ export interface operations {
             };
         };
     };
+    tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     createToken: {
         parameters: {
             query?: never;
@@ -2507,6 +2974,101 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadState"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddUploadRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadState"];
                 };
             };
             /** @description Error */
@@ -2604,6 +3166,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    userTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
                 };
             };
             /** @description Error */

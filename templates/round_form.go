@@ -1,0 +1,127 @@
+package templates
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// RoundForm is the view model of the form that starts a round.
+type RoundForm struct {
+	annotator.RoundPlan        // Settings as they were typed, once they were
+	Key                 string // idempotency key: pressing twice starts one round
+	Problem             string
+	Field               string // which setting the problem is about
+	Running             bool   // another round runs
+}
+
+// settingWords are the settings as the form calls them.
+var settingWords = map[string]string{
+	"strategy": "Strategy", "gamma": "γ", "map_loss": "Map loss", "epochs": "Epochs", "batch_size": "Batch size", "learning_rate": "Learning rate",
+	"momentum": "Momentum", "weight_decay": "Weight decay", "schedule": "Schedule", "batch_norm": "Batch normalisation", "seed": "Seed",
+	"engine": "Engine", "optimizer": "Optimiser", "warm_up": "Warm-up", "clip_norm": "Clip norm", "patience": "Stop early after",
+	"anchor": "Anchor", "crop": "Random crops",
+}
+
+// problemOf is what is wrong with a setting, "" if nothing is.
+func (v RoundForm) problemOf(field string) string {
+	if field == v.Field {
+		return sentence(v.Problem)
+	}
+	return ""
+}
+
+// summary is the problem on top of the form: where it stands, for one that is about a setting.
+func (v RoundForm) summary() string {
+	word, ok := settingWords[v.Field]
+	switch {
+	case !ok:
+		return sentence(v.Problem)
+	case v.Field == "engine":
+		return "Engine: " + v.Problem
+	}
+	return word + " " + v.Problem
+}
+
+// fewUnedited is how few training images without an edit, for each with one, are too few to hold the network to what it knows.
+const fewUnedited = 1
+
+// warnings say what would make the round's outcome worthless, and what to do about it.
+func (v RoundForm) warnings() []string {
+	var list []string
+	d := v.Data
+	switch plain := d.Images - d.Edits; {
+	case plain == 0:
+		list = append(list, "The round would train on its edited images alone: no labelled training images take part. The network forgets what it knew. Import the images it was trained on as the training split.")
+	case plain < fewUnedited*d.Edits:
+		list = append(list, fmt.Sprintf("Only %s without an edit take part beside %s with one: expect forgetting. Import the images the network was trained on as the training split.", Plural(plain, "training image"), Count(d.Edits)))
+	}
+	if d.Heldout == 0 {
+		list = append(list, "There is nothing to measure the round on: no labelled test or validation image is free of edits. Import a test split.")
+	}
+	return list
+}
+
+// validationText says what early stopping would look at.
+func (v RoundForm) validationText() string {
+	switch d := v.Data; {
+	case d.Split == annotator.SplitTest && d.Validation > 0:
+		return Plural(d.Validation, "validation image")
+	default:
+		return "a tenth of the unedited training images"
+	}
+}
+
+func (v RoundForm) patienceHint() string {
+	return "Epochs without a better validation, the best state kept; 0: it goes to the end."
+}
+
+// mapsText, dataText and optimiserText say in a line what a folded group is set to.
+func (v RoundForm) mapsText() string {
+	return words(
+		map[string]string{"l2": "L2 norm", "mse": "squared error", "l1": "absolute error"}[v.Settings.MapLoss],
+		either(v.Settings.Anchor > 0, "anchor "+number(v.Settings.Anchor), "no anchor"))
+}
+
+func (v RoundForm) dataText() string {
+	s := v.Settings
+	return words(fmt.Sprintf("batches of %d", s.BatchSize), either(s.Flip, "flips", ""), either(s.Crop > 0, "crops from "+number(s.Crop), ""),
+		either(s.Balanced, "classes balanced", ""), either(s.Patience > 0, fmt.Sprintf("stops early after %d", s.Patience), ""), fmt.Sprintf("seed %d", s.Seed))
+}
+
+func (v RoundForm) optimiserText() string {
+	s := v.Settings
+	return words(optimizerWord(s), s.Schedule, either(s.WarmUp > 0, "warm-up "+number(s.WarmUp), ""), "decay "+number(s.WeightDecay),
+		either(s.ClipNorm > 0, "clipped at "+number(s.ClipNorm), ""), map[string]string{"frozen": "BatchNorm frozen", "batch": "BatchNorm by batch"}[s.BatchNorm])
+}
+
+// optimizerWord is the update in words: "SGD, momentum 0.9".
+func optimizerWord(s annotator.RoundSettings) string {
+	switch s.Optimizer {
+	case "adamw":
+		return "AdamW"
+	case "nesterov":
+		return "Nesterov SGD, momentum " + number(s.Momentum)
+	}
+	return "SGD, momentum " + number(s.Momentum)
+}
+
+func either(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
+}
+
+// words joins what is said, apart by middle dots.
+func words(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " · ")
+}
+
+// lastText says how long the latest round took, for who wonders how long this one will.
+func (v RoundForm) lastText() string {
+	r := v.Last
+	return fmt.Sprintf("Round %d took %s: %s over %s, on %s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), engineWord(r.Settings.Engine))
+}

@@ -1,0 +1,244 @@
+package templates
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// NewVersion is the view model of the page where a model is sent.
+type NewVersion struct {
+	MaxBytes int64
+	Problem  string
+}
+
+// Upload is the view model of a model file on its way to becoming a version.
+type Upload struct {
+	Upload   annotator.Upload
+	Job      *annotator.Job     // while a worker adds it
+	Version  *annotator.Version // once it is one
+	Form     ManifestForm
+	Activate bool
+	Problem  string
+	Field    string // of the manifest the problem is about: "mean", "classes[3]"
+}
+
+// ManifestForm is a manifest as people type it.
+type ManifestForm struct {
+	Resize, CropHeight, CropWidth string
+	Interpolation, Channels       string
+	EXIF                          bool
+	Scaling                       string // a key of scalings, or "own"
+	Mean, Std                     string // with "own": numbers apart by commas
+	Classes                       string // a line each
+}
+
+// scaling is a common way to bring x/255 into a network's range.
+type scaling struct {
+	key, label, explanation string
+	mean, std               [3]float64
+}
+
+var scalings = []scaling{
+	{"imagenet", "ImageNet", "mean 0.485, 0.456, 0.406; std 0.229, 0.224, 0.225: what torchvision's models are trained with", [3]float64{0.485, 0.456, 0.406}, [3]float64{0.229, 0.224, 0.225}},
+	{"symmetric", "−1 … 1", "mean 0.5, std 0.5", [3]float64{0.5, 0.5, 0.5}, [3]float64{0.5, 0.5, 0.5}},
+	{"unit", "0 … 1", "mean 0, std 1: x/255 as it is", [3]float64{0, 0, 0}, [3]float64{1, 1, 1}},
+}
+
+// Scaling returns the mean and std of a preset for a number of channels; false for "own".
+func Scaling(key string, channels int) (mean, std []float64, ok bool) {
+	for _, s := range scalings {
+		if s.key == key {
+			n := min(max(channels, 1), 3)
+			return slices.Clone(s.mean[:n]), slices.Clone(s.std[:n]), true
+		}
+	}
+	return nil, nil, false
+}
+
+// NewManifestForm is the form's start: what came with the file, else what fits the network and is most common.
+func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm {
+	var m struct {
+		Resize        *int      `json:"resize"`
+		Crop          [2]int    `json:"crop"`
+		Interpolation string    `json:"interpolation"`
+		Channels      string    `json:"channels"`
+		EXIF          bool      `json:"exif"`
+		Mean          []float64 `json:"mean"`
+		Std           []float64 `json:"std"`
+		Classes       []string  `json:"classes"`
+	}
+	given := len(u.Manifest) > 0 && json.Unmarshal(u.Manifest, &m) == nil
+	r := u.Report
+	f := ManifestForm{
+		CropHeight: strconv.Itoa(cmp.Or(m.Crop[0], r.ImageHeight)), CropWidth: strconv.Itoa(cmp.Or(m.Crop[1], r.ImageWidth)),
+		Interpolation: cmp.Or(m.Interpolation, "bilinear"), Channels: m.Channels, EXIF: m.EXIF,
+		Mean: joinNumbers(m.Mean), Std: joinNumbers(m.Std), Classes: strings.Join(m.Classes, "\n"), Scaling: "imagenet",
+	}
+	if f.Channels == "" {
+		f.Channels = map[bool]string{true: "L", false: "RGB"}[r.ImageChannels == 1]
+	}
+	switch {
+	case m.Resize != nil:
+		f.Resize = strconv.Itoa(*m.Resize)
+	case !given && r.ImageHeight == 224 && r.ImageWidth == 224:
+		f.Resize = "256"
+	case !given:
+		f.Resize = strconv.Itoa(min(r.ImageHeight, r.ImageWidth))
+	}
+	if len(m.Mean) > 0 {
+		f.Scaling = "own"
+		for _, s := range scalings {
+			if slices.Equal(m.Mean, s.mean[:min(3, len(m.Mean))]) && slices.Equal(m.Std, s.std[:min(3, len(m.Std))]) {
+				f.Scaling = s.key
+			}
+		}
+	}
+	if f.Classes == "" && len(project.Classes) == r.Classes {
+		var keys []string
+		for _, c := range project.Classes {
+			keys = append(keys, c.Key)
+		}
+		f.Classes = strings.Join(keys, "\n")
+	}
+	return f
+}
+
+func joinNumbers(list []float64) string {
+	var texts []string
+	for _, v := range list {
+		texts = append(texts, number(v))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// editable reports whether the manifest is to be typed: none came, or it cannot be used.
+func (v Upload) editable() bool {
+	return v.Upload.Report.ManifestProblem != nil || v.Field != "" || v.Upload.State == annotator.UploadRefused
+}
+
+// open reports whether it can still be added.
+func (v Upload) open() bool {
+	return v.Upload.State == annotator.UploadInspected || v.Upload.State == annotator.UploadRefused
+}
+
+// problemOf is what is wrong with a field of the manifest, "" if nothing is.
+func (v Upload) problemOf(field string) string {
+	at, _, _ := strings.Cut(v.Field, "[")
+	if at == field {
+		return v.Problem
+	}
+	if p := v.Upload.Report.ManifestProblem; p != nil && v.Field == "" {
+		if at, _, _ := strings.Cut(p.Field, "["); at == field && p.Field != "" {
+			return p.Message
+		}
+	}
+	return ""
+}
+
+// value is where the graph comes apart: "features (N,256,14,14)".
+func value(r annotator.ModelReport, role string) annotator.ModelValue {
+	for _, v := range r.Values {
+		if v.Role == role {
+			return v
+		}
+	}
+	return annotator.ModelValue{}
+}
+
+// gives are the values that a part hands on.
+func gives(r annotator.ModelReport, part string) []annotator.ModelValue {
+	roles := map[string][]string{"extractor": {"features"}, "attention": {"map", "logits_att"}, "perception": {"logits_per"}}[part]
+	var list []annotator.ModelValue
+	for _, role := range roles {
+		list = append(list, value(r, role))
+	}
+	return list
+}
+
+// roleWord is a value as the paper calls it.
+func roleWord(role string) string {
+	return map[string]string{"image": "x", "features": "g(x)", "map": "M(x)", "logits_att": "ŷ_att", "logits_per": "ŷ_per"}[role]
+}
+
+// opsText counts operators, the commonest first.
+func opsText(ops map[string]int) string {
+	names := slices.Collect(maps.Keys(ops))
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(ops[b], ops[a]), cmp.Compare(a, b)) })
+	var texts []string
+	for _, n := range names {
+		texts = append(texts, fmt.Sprintf("%s %d", n, ops[n]))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// engineWord is an engine as people call it.
+func engineWord(engine string) string {
+	if engine == "gorgonia" {
+		return "Gorgonia"
+	}
+	return "ONNX Runtime"
+}
+
+// ways are the columns of what can be trained.
+var ways = []struct{ strategy, batchNorm, label string }{
+	{"attention", "frozen", "attention branch, statistics frozen"},
+	{"attention", "batch", "attention branch, batch statistics"},
+	{"both", "frozen", "both branches, statistics frozen"},
+	{"both", "batch", "both branches, batch statistics"},
+}
+
+// obstacleRow is one obstacle and the ways of training it stands in.
+type obstacleRow struct {
+	annotator.Obstacle
+	cases []string
+}
+
+// obstacles lists every obstacle once, of one engine or ("") of all.
+func obstacles(training []annotator.Trainability, engine string) []obstacleRow {
+	var rows []obstacleRow
+	for _, t := range training {
+		if engine != "" && t.Engine != engine {
+			continue
+		}
+		for _, o := range t.Obstacles {
+			i := slices.IndexFunc(rows, func(r obstacleRow) bool { return r.Obstacle == o })
+			if i < 0 {
+				i = len(rows)
+				rows = append(rows, obstacleRow{Obstacle: o})
+			}
+			rows[i].cases = append(rows[i].cases, engineWord(t.Engine)+": "+t.Strategy+", "+t.BatchNorm)
+		}
+	}
+	for i, r := range rows { // all of an engine's ways are said by its name
+		for _, e := range []string{"ort", "gorgonia"} {
+			mine := slices.DeleteFunc(slices.Clone(r.cases), func(c string) bool { return !strings.HasPrefix(c, engineWord(e)+":") })
+			if len(mine) == len(ways) {
+				r.cases = slices.DeleteFunc(r.cases, func(c string) bool { return slices.Contains(mine, c) })
+				r.cases = append(r.cases, engineWord(e))
+			}
+		}
+		rows[i].cases = r.cases
+	}
+	return rows
+}
+
+// canTrain reports whether an engine ("": any) can train in some way; also where nobody has asked.
+func canTrain(training []annotator.Trainability, engine string) bool {
+	asked := false
+	for _, t := range training {
+		if engine == "" || t.Engine == engine {
+			asked = true
+			if t.OK() {
+				return true
+			}
+		}
+	}
+	return !asked
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// ByUpload addresses a model file that somebody sent.
+type ByUpload struct {
+	Upload int64 `path:"upload"`
+}
+
+// uploadState is an upload and, while a worker makes a version of it, its job.
+type uploadState struct {
+	Upload annotator.Upload `json:"upload"`
+	Job    *annotator.Job   `json:"job,omitempty"`
+}
+
+// keyExchange finds the request and its answer behind an operation that reads its body itself.
+const keyExchange contextKey = 101
+
+type exchange struct {
+	r *http.Request
+	w http.ResponseWriter
+}
+
+// withExchange lets an operation read its body as it comes.
+func withExchange(ctx huma.Context, next func(huma.Context)) {
+	r, w := humachi.Unwrap(ctx)
+	next(huma.WithValue(ctx, keyExchange, exchange{r, w}))
+}
+
+// uploads registers the way of a model file into a project.
+func (a *api) uploads() {
+	type addVersionRequest struct {
+		ByProject
+		Name     string `query:"name" maxLength:"255" doc:"The file's name, where the body is the file itself."`
+		Inspect  bool   `query:"inspect" doc:"Only tell what the file is; POST /uploads/{upload}/add makes it a version within a day."`
+		Activate bool   `query:"activate" doc:"Make it the active version at once (the first one always is)."`
+	}
+	add := post("addVersion", "/projects/{project}/versions", "Send a model: it is inspected, run once by a worker, and becomes a version")
+	add.Description = "The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the parts model and manifest. " +
+		"The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. " +
+		"422 names what is wrong: no ONNX, no Attention Branch Network, weights in another file, a manifest that does not fit, classes other than the project's."
+	add.DefaultStatus = http.StatusAccepted
+	add.Middlewares = huma.Middlewares{withExchange}
+	type addVersionAnswer struct {
+		Status int
+		Body   uploadState
+	}
+	handle(a, annotator.RoleAdmin, add,
+		func(ctx context.Context, actor annotator.User, in *addVersionRequest) (*addVersionAnswer, error) {
+			x := ctx.Value(keyExchange).(exchange)
+			upload, err := a.server.receiveModel(x.w, x.r.WithContext(ctx), actor, in.Project)
+			if err != nil {
+				return nil, err
+			}
+			if in.Inspect {
+				return &addVersionAnswer{http.StatusOK, uploadState{Upload: upload}}, nil
+			}
+			upload, job, err := a.server.service.AddUpload(ctx, actor, upload.ID, nil, in.Activate)
+			return &addVersionAnswer{http.StatusAccepted, uploadState{upload, &job}}, err
+		})
+	binary := &huma.Schema{Type: "string", Format: "binary"}
+	// Said after the operation is registered: huma would else read the body into memory to judge it by this.
+	a.huma.OpenAPI().Paths["/projects/{project}/versions"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"application/octet-stream": {Schema: binary},
+		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Required: []string{"model"}, Properties: map[string]*huma.Schema{
+			"model":    {Type: "string", Format: "binary", Description: "The ONNX file."},
+			"manifest": {Type: "string", Format: "binary", Description: "Its manifest, JSON, where the file does not carry it."},
+		}}},
+	}}
+
+	handle(a, annotator.RoleAdmin, get("upload", "/uploads/{upload}", "A model file that was sent, and what became of it"),
+		func(ctx context.Context, actor annotator.User, in *ByUpload) (*answer[uploadState], error) {
+			upload, _, err := a.server.service.Upload(ctx, actor, in.Upload)
+			return &answer[uploadState]{uploadState{Upload: upload}}, err
+		})
+	type addUploadRequest struct {
+		ByUpload
+		Body struct {
+			Manifest json.RawMessage `json:"manifest,omitempty" doc:"How pixels become its input and what its classes are called; the one it came with where absent."`
+			Activate bool            `json:"activate,omitempty"`
+		}
+	}
+	addUpload := post("addUpload", "/uploads/{upload}/add", "Make a model that was sent a version")
+	addUpload.DefaultStatus = http.StatusAccepted
+	handle(a, annotator.RoleAdmin, addUpload,
+		func(ctx context.Context, actor annotator.User, in *addUploadRequest) (*answer[uploadState], error) {
+			upload, job, err := a.server.service.AddUpload(ctx, actor, in.Upload, in.Body.Manifest, in.Body.Activate)
+			return &answer[uploadState]{uploadState{upload, &job}}, err
+		})
+}

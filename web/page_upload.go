@@ -1,0 +1,197 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/templates"
+)
+
+func (s *Server) newVersionPage(v *visit) error {
+	return v.render(templates.NewVersionPage(v.frame("Add a version", "versions"), templates.NewVersion{MaxBytes: s.config.MaxModelBytes}))
+}
+
+// sendModel takes a model file and goes on to the page that says what it is.
+func (s *Server) sendModel(v *visit) error {
+	upload, err := s.receiveModel(v.ResponseWriter, v.Request, v.actor, v.project.Slug)
+	if err == nil {
+		return v.redirect(v.to("uploads/%d", upload.ID))
+	}
+	status := outcome(err).status
+	problem, err := problemText(err)
+	if err != nil {
+		return err
+	}
+	return s.render(v.ResponseWriter, v.Request, status, templates.NewVersionPage(v.frame("Add a version", "versions"),
+		templates.NewVersion{MaxBytes: s.config.MaxModelBytes, Problem: sentenceOf(problem)}))
+}
+
+// sentenceOf starts a problem with a capital.
+func sentenceOf(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// uploadOf returns an upload of the visited project.
+func (s *Server) uploadOf(v *visit) (annotator.Upload, error) {
+	id, err := v.id("upload")
+	if err != nil {
+		return annotator.Upload{}, err
+	}
+	upload, project, err := s.service.Upload(v.Context(), v.actor, id)
+	if err == nil && project.ID != v.project.ID {
+		err = fmt.Errorf("upload %d: %w", id, annotator.ErrNotFound)
+	}
+	return upload, err
+}
+
+func (s *Server) uploadPage(v *visit) error {
+	upload, err := s.uploadOf(v)
+	if err != nil {
+		return err
+	}
+	return s.showUpload(v, http.StatusOK, templates.Upload{Upload: upload, Form: templates.NewManifestForm(upload, v.project.Project), Activate: upload.Activate})
+}
+
+func (s *Server) showUpload(v *visit, status int, view templates.Upload) error {
+	switch view.Upload.State {
+	case annotator.UploadAdding:
+		jobs, err := s.service.Jobs(v.Context(), v.actor, v.project.Slug)
+		if err != nil {
+			return err
+		}
+		for _, j := range jobs {
+			if j.Kind == annotator.JobAdd && (j.State == "queued" || j.State == "running") {
+				view.Job = &j
+				break
+			}
+		}
+	case annotator.UploadAdded:
+		version, _, err := s.service.Version(v.Context(), v.actor, *view.Upload.VersionID)
+		if err != nil {
+			return err
+		}
+		view.Version = &version
+	}
+	return s.render(v.ResponseWriter, v.Request, status, templates.UploadPage(v.frame(view.Upload.Name, "versions"), view))
+}
+
+// addUpload makes an uploaded model a version, with the manifest it came with or the one that was typed.
+func (s *Server) addUpload(v *visit) error {
+	upload, err := s.uploadOf(v)
+	if err != nil {
+		return err
+	}
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	view := templates.Upload{Upload: upload, Form: templates.NewManifestForm(upload, v.project.Project), Activate: form.Get("activate") == "true"}
+	var manifest json.RawMessage
+	if form.Get("manifest") == "typed" {
+		view.Form = readManifestForm(form)
+		manifest, err = typedManifest(view.Form, upload)
+	}
+	if err == nil {
+		if _, _, err = s.service.AddUpload(v.Context(), v.actor, upload.ID, manifest, view.Activate); err == nil {
+			return v.redirect(v.to("uploads/%d", upload.ID))
+		}
+	}
+	var validation *annotator.ValidationError
+	if errors.As(err, &validation) {
+		view.Field, _ = strings.CutPrefix(validation.Field, "manifest.")
+	}
+	problem, err := problemText(err)
+	if err != nil {
+		return err
+	}
+	view.Problem = problem
+	if view.Field == "manifest" || view.Field == "model" {
+		view.Field, view.Problem = "", sentenceOf(problem)
+	}
+	return s.showUpload(v, http.StatusUnprocessableEntity, view)
+}
+
+func readManifestForm(form url.Values) templates.ManifestForm {
+	return templates.ManifestForm{
+		Resize: form.Get("resize"), CropHeight: form.Get("crop_height"), CropWidth: form.Get("crop_width"),
+		Interpolation: form.Get("interpolation"), Channels: form.Get("channels"), EXIF: form.Get("exif") == "true",
+		Scaling: form.Get("scaling"), Mean: form.Get("mean"), Std: form.Get("std"), Classes: strings.ReplaceAll(form.Get("classes"), "\r\n", "\n"),
+	}
+}
+
+// typedManifest spells what was typed as a manifest; a field that is no number is named. The names of the graph's parts,
+// which no form asks for, stay as they came.
+func typedManifest(f templates.ManifestForm, u annotator.Upload) (json.RawMessage, error) {
+	var wrong error
+	refuse := func(field, format string, args ...any) {
+		if wrong == nil {
+			wrong = &annotator.ValidationError{Field: "manifest." + field, Message: fmt.Sprintf(format, args...)}
+		}
+	}
+	whole := func(field, text string) int {
+		n, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil {
+			refuse(field, "%q is no whole number", text)
+		}
+		return n
+	}
+	numbers := func(field, text string) []float64 {
+		var list []float64
+		for part := range strings.SplitSeq(text, ",") {
+			x, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
+			if err != nil {
+				refuse(field, "%q is no number: write one per channel, apart by commas", part)
+			}
+			list = append(list, x)
+		}
+		return list
+	}
+	var m struct {
+		Resize        *int            `json:"resize"`
+		Crop          [2]int          `json:"crop"`
+		Interpolation string          `json:"interpolation"`
+		Channels      string          `json:"channels"`
+		EXIF          bool            `json:"exif"`
+		Mean          []float64       `json:"mean"`
+		Std           []float64       `json:"std"`
+		Classes       []string        `json:"classes"`
+		Names         json.RawMessage `json:"names,omitempty"`
+	}
+	if len(u.Manifest) > 0 {
+		_ = json.Unmarshal(u.Manifest, &m) // what cannot be read is what is typed anew
+	}
+	m.Resize, m.Classes = nil, nil
+	if strings.TrimSpace(f.Resize) != "" {
+		side := whole("resize", f.Resize)
+		m.Resize = &side
+	}
+	m.Crop = [2]int{whole("crop", f.CropHeight), whole("crop", f.CropWidth)}
+	m.Interpolation, m.Channels, m.EXIF = f.Interpolation, f.Channels, f.EXIF
+	channels := 3
+	if m.Channels == "L" {
+		channels = 1
+	}
+	if mean, std, ok := templates.Scaling(f.Scaling, channels); ok {
+		m.Mean, m.Std = mean, std
+	} else {
+		m.Mean, m.Std = numbers("mean", f.Mean), numbers("std", f.Std)
+	}
+	for line := range strings.SplitSeq(f.Classes, "\n") {
+		if name := strings.TrimSpace(line); name != "" {
+			m.Classes = append(m.Classes, name)
+		}
+	}
+	if wrong != nil {
+		return nil, wrong
+	}
+	return json.Marshal(m)
+}

@@ -1,0 +1,218 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// modelForm is a multipart form: pairs of a part's name and its content; a model's part has a file name.
+func modelFormOf(t *testing.T, parts ...string) (io.Reader, string) {
+	t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for i := 0; i+1 < len(parts); i += 2 {
+		part, err := w.CreateFormFile(parts[i], parts[i]+".onnx")
+		must(t, err)
+		_, err = part.Write([]byte(parts[i+1]))
+		must(t, err)
+	}
+	must(t, w.Close())
+	return &body, w.FormDataContentType()
+}
+
+// referenceModel is a small real ABN, and a manifest with the classes of the tests' project.
+func referenceModel(t *testing.T, name string) (file []byte, manifest []byte) {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(fixture.Reference(t), name+".onnx"))
+	must(t, err)
+	model, err := onnx.Read(file)
+	must(t, err)
+	report, err := onnx.Inspect(model, onnx.PartNames{})
+	must(t, err)
+	shape := model.Graph.Feeds()[0].Shape
+	m := onnx.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Interpolation: "bilinear", Channels: "RGB",
+		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}}
+	for i := range report.ABN.Classes {
+		m.Classes = append(m.Classes, fmt.Sprintf("bird-%d", i))
+	}
+	manifest, err = json.Marshal(m)
+	must(t, err)
+	return file, manifest
+}
+
+// work starts a worker, which adds what is uploaded, and returns a function that waits until an upload is more than that.
+func (s *studio) work() func(id int64) annotator.Upload {
+	s.t.Helper()
+	worker, err := jobs.NewWorker(jobs.Config{Store: s.store, Blobs: s.blobs, Data: s.t.TempDir(), Threads: 1, Logger: s.server.log})
+	must(s.t, err)
+	must(s.t, worker.Start(s.t.Context()))
+	s.t.Cleanup(func() { must(s.t, worker.Stop(context.WithoutCancel(s.t.Context()))) })
+	return func(id int64) annotator.Upload {
+		s.t.Helper()
+		for {
+			u, err := s.store.Upload(s.t.Context(), id)
+			must(s.t, err)
+			if u.State != annotator.UploadAdding {
+				return u
+			}
+			select { // polled as the page does it: no event tells of a job
+			case <-s.t.Context().Done():
+				s.t.Fatal("the upload is never added")
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+}
+
+func TestUploadedModelBecomesAVersion(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	added := s.work()
+	file, manifest := referenceModel(t, "abn-resnet-tiny")
+	admin := s.as(annotator.RoleAdmin)
+
+	admin.get("/projects/birds/versions/new").want(http.StatusOK).has("form[data-upload] input[name=model]", "")
+	admin.get("/projects/birds/versions").has("a[href='/projects/birds/versions/new']", "Add a version")
+
+	// Without a manifest the page says what the file is and asks for the rest.
+	body, media := modelFormOf(t, "manifest", "", "model", string(file))
+	address := admin.do(http.MethodPost, "/projects/birds/uploads", body, "Content-Type", media).want(http.StatusSeeOther).Header.Get("Location")
+	page := admin.get(address).want(http.StatusOK)
+	page.has(".upload h1", "model.onnx")
+	page.has(".parts", "attention")
+	page.has(".ways", "ONNX Runtime")
+	page.has("textarea[name=classes]", "bird-0 bird-1")
+	form := url.Values{"manifest": {"typed"}, "resize": {""}, "crop_height": {"32"}, "crop_width": {"32"}, "interpolation": {"bilinear"}, "channels": {"RGB"},
+		"scaling": {"own"}, "mean": {"0.5, half, 0.5"}, "std": {"0.5,0.5,0.5"}, "classes": {page.page().Find("textarea[name=classes]").Text()}}
+	for name := range form {
+		if value, ok := page.page().Find("input[name=" + name + "][type=number]").Attr("value"); ok {
+			form.Set(name, value)
+		}
+	}
+	admin.post(address, form).want(http.StatusUnprocessableEntity).has(".problem", "no number")
+	form.Set("scaling", "imagenet")
+	form.Set("crop_height", "31")
+	admin.post(address, form).want(http.StatusUnprocessableEntity).has(".problem", "but the network takes")
+	form.Set("crop_height", form.Get("crop_width"))
+	form.Set("classes", "someone\nelse")
+	admin.post(address, form).want(http.StatusUnprocessableEntity).has(".problem", "2 names, but the network has")
+	form.Set("classes", strings.Replace(page.page().Find("textarea[name=classes]").Text(), "bird-1", "another", 1))
+	admin.post(address, form).want(http.StatusUnprocessableEntity).has(".problem", "differ from the project's")
+	form.Set("classes", page.page().Find("textarea[name=classes]").Text())
+	admin.post(address, form).want(http.StatusSeeOther)
+	var id int64
+	_, err := fmt.Sscanf(address, "/projects/birds/uploads/%d", &id)
+	must(t, err)
+	upload := added(id)
+	if upload.State != annotator.UploadAdded || upload.VersionID == nil {
+		t.Fatalf("the upload is %s: %s", upload.State, upload.Problem)
+	}
+	admin.get(address).want(http.StatusOK).has(".notice", "It is v2 (candidate)")
+	version, err := s.store.Version(t.Context(), *upload.VersionID)
+	must(t, err)
+	if len(version.Training) != 8 || !strings.Contains(string(version.Manifest), "0.485") {
+		t.Errorf("v%d has %d answers of the engines and the manifest %s", version.Number, len(version.Training), version.Manifest)
+	}
+	admin.post(address, form).want(http.StatusUnprocessableEntity).has(".notice-bad", "a version already")
+
+	// With a manifest, in either order, one request to the API does it all.
+	body, media = modelFormOf(t, "model", string(file), "manifest", string(manifest))
+	sent := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?activate=true", body, "Content-Type", media).want(http.StatusAccepted))
+	if sent.Job == nil || sent.Upload.Report.Classes == 0 || sent.Upload.Report.Gain != "1+M" {
+		t.Errorf("the API tells %+v", sent)
+	}
+	if u := added(sent.Upload.ID); u.State != annotator.UploadAdded {
+		t.Fatalf("the upload is %s: %s", u.State, u.Problem)
+	}
+	versions, err := s.store.Versions(t.Context(), s.project.ID)
+	must(t, err)
+	if len(versions) != 3 || versions[2].State != annotator.VersionActive {
+		t.Errorf("%d versions, the last %s; want the third active", len(versions), versions[len(versions)-1].State)
+	}
+}
+
+func TestUploadRefuses(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, func(c *Config) { c.MaxModelBytes = 4 << 20 })
+	admin := s.as(annotator.RoleAdmin)
+	file, manifest := referenceModel(t, "abn-resnet-tiny")
+	model, err := onnx.Read(file)
+	must(t, err)
+	marshal := func(m *onnx.Model) string {
+		data, err := m.Marshal()
+		must(t, err)
+		return string(data)
+	}
+	classifier := model.Clone()
+	for _, n := range classifier.Graph.Nodes {
+		if n.Op == "Sigmoid" {
+			n.Op = "Tanh"
+		}
+	}
+	for name, c := range map[string]struct {
+		parts []string
+		want  int
+		says  string
+	}{
+		"text":         {[]string{"model", "a text file"}, http.StatusUnprocessableEntity, "no ONNX file"},
+		"empty":        {[]string{"model", ""}, http.StatusUnprocessableEntity, "empty"},
+		"cut off":      {[]string{"model", string(file[:len(file)/2])}, http.StatusUnprocessableEntity, "no ONNX file"},
+		"no ABN":       {[]string{"model", marshal(classifier)}, http.StatusUnprocessableEntity, "studio model attach"},
+		"no file":      {[]string{"manifest", string(manifest)}, http.StatusUnprocessableEntity, "choose an ONNX file"},
+		"external":     {[]string{"model", string(file), "data", "weights"}, http.StatusUnprocessableEntity, "External data is not taken"},
+		"two models":   {[]string{"model", string(file), "model", "weights"}, http.StatusUnprocessableEntity, "external data is not taken"},
+		"too large":    {[]string{"model", string(file) + strings.Repeat("\x00", 4<<20)}, http.StatusRequestEntityTooLarge, "more than 4 MiB"},
+		"bad manifest": {[]string{"manifest", `{"crop": "wide"}`, "model", string(file)}, http.StatusUnprocessableEntity, "a string at byte"},
+	} {
+		body, media := modelFormOf(t, c.parts...)
+		r := admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions", body, "Content-Type", media).want(c.want)
+		if p := into[Problem](r); !strings.Contains(strings.ToLower(p.Detail), strings.ToLower(c.says)) || len(p.Errors) == 0 {
+			t.Errorf("%s: %s", name, r.body)
+		}
+		if name == "bad manifest" { // the page asks for another one instead
+			continue
+		}
+		body, media = modelFormOf(t, c.parts...)
+		admin.do(http.MethodPost, "/projects/birds/uploads", body, "Content-Type", media).want(c.want).has("[data-upload-problem] .notice-bad", "")
+	}
+	admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions", strings.NewReader("{}"), "Content-Type", "application/json").want(http.StatusUnprocessableEntity)
+	body, media := modelFormOf(t, "model", string(file))
+	s.as(annotator.RoleReviewer).do(http.MethodPost, apiPrefix+"/projects/birds/versions", body, "Content-Type", media).want(http.StatusForbidden)
+	// A model whose classes are others' is told so before it is added, and is no version.
+	other := strings.ReplaceAll(string(manifest), "bird-1", "wolf-1")
+	body, media = modelFormOf(t, "manifest", other, "model", string(file))
+	r := admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions", body, "Content-Type", media).want(http.StatusUnprocessableEntity)
+	if p := into[Problem](r); len(p.Errors) == 0 || p.Errors[0].Location != "body.manifest.classes" && p.Errors[0].Location != "manifest.classes" {
+		t.Errorf("other classes: %s", r.body)
+	}
+	// The file itself as the body is inspected alone where that is asked for.
+	found := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true&name=tiny.onnx", bytes.NewReader(file), "Content-Type", "application/octet-stream").want(http.StatusOK))
+	if found.Upload.Name != "tiny.onnx" || found.Upload.State != annotator.UploadInspected || found.Upload.Report.ManifestProblem == nil || len(found.Upload.Report.Training) != 8 {
+		t.Errorf("inspecting the file alone: %+v", found.Upload)
+	}
+	again := into[uploadState](admin.api(http.MethodGet, fmt.Sprintf("/uploads/%d", found.Upload.ID), nil).want(http.StatusOK))
+	if again.Upload.ModelHash != found.Upload.ModelHash {
+		t.Errorf("the upload is another one: %+v", again)
+	}
+	versions, err := s.store.Versions(t.Context(), s.project.ID)
+	must(t, err)
+	if len(versions) != 1 {
+		t.Errorf("%d versions after refusals", len(versions))
+	}
+}
