@@ -91,3 +91,17 @@ func TestFinetuneThatDivergesWritesNothing(t *testing.T) {
 		t.Errorf("a learning rate of 0.001: exit code %d, %q, %s", code, text, stderr)
 	}
 }
+
+func TestTrainThatDivergesWritesNothing(t *testing.T) {
+	t.Parallel()
+	images, _ := writePatches(t)
+	out := filepath.Join(t.TempDir(), "patches.onnx")
+	code, _, stderr := runStudio(t, "train", "--images", images, "--arch", "micro", "--size", "32", "--out", out, "--epochs", "40", "--batch", "4",
+		"--lr", "100", "--schedule", "constant", "--clip-norm", "1e6")
+	if code != exitFailure || !strings.Contains(stderr, "train diverged at step") || !strings.Contains(stderr, "no model was written") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	if _, err := os.Stat(out); !os.IsNotExist(err) {
+		t.Errorf("a model was written: %v", err)
+	}
+}
