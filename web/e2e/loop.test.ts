@@ -59,6 +59,28 @@ describe.skipIf(!browserThere)("the loop", () => {
     await until("the scores change", async () => (await ana.page.getByTestId("answer").innerText()) !== before, 10_000);
   });
 
+  it("other methods' maps are looked at, and the edit stays as it is", async () => {
+    const mine = (await ana.get<Task>(`/tasks/${task}`)).edit!;
+    const shown = ana.page.locator("[data-testid=comparison][data-state=shown]");
+    await ana.page.getByTestId("set-map-status").selectOption("grad-cam-perception");
+    await shown.waitFor();
+    await ana.page.getByTestId("set-class").selectOption("answer");
+    await ana.page.getByTestId("comparison-words").filter({ hasText: /^Grad-CAM, perception branch, for .+ cells$/ }).waitFor();
+    await ana.page.getByTestId("stage").focus();
+    await ana.page.keyboard.press("Shift+A");
+    await ana.page.getByTestId("comparison-words").filter({ hasText: "Grad-CAM, attention branch" }).waitFor();
+    await stroke(ana.page, [0.3, 0.3], [0.7, 0.3]);
+    await ana.page.getByTestId("notice").filter({ hasText: "Another map is shown" }).waitFor();
+    await shown.waitFor();
+    await ana.page.getByTestId("use-as-start").click();
+    await ana.page.getByTestId("strokes").getByText("Start from Grad-CAM").waitFor();
+    expect(await ana.page.getByTestId("comparison").isHidden()).toBe(true);
+    await ana.page.getByTestId("stage").focus();
+    await ana.page.keyboard.press("Control+z");
+    await saved(ana.page);
+    await until("the edit is as it was", async () => JSON.stringify((await ana.get<Task>(`/tasks/${task}`)).edit!.map) === JSON.stringify(mine.map), 10_000);
+  });
+
   it("a reload loses no stroke, and undo reaches back over it", async () => {
     await stroke(ana.page, [0.2, 0.8], [0.8, 0.2]);
     await saved(ana.page);
@@ -84,6 +106,10 @@ describe.skipIf(!browserThere)("the loop", () => {
     await ana.page.keyboard.press("Control+Enter");
     await until("it is submitted", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "submitted", 20_000);
     await rui.page.goto("/projects/aviary/review");
+    await rui.page.keyboard.press("m");
+    await rui.page.locator("[data-method-words]").filter({ hasText: /^CAM, attention branch, for .+ Brightest/ }).waitFor();
+    await rui.page.getByLabel("Maps by another method").selectOption("cam perception");
+    await rui.page.locator("[data-method-words]").filter({ hasText: /of both/ }).waitFor();
     await rui.page.getByRole("textbox").fill("Also its tail, please.");
     await rui.page.getByRole("button", { name: /^Reject/ }).click();
     await until("it is sent back", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "changes-requested", 10_000);

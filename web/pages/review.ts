@@ -1,6 +1,7 @@
 // The review page: four panes that zoom and pan as one, cells read off under the pointer, A and X.
 import { onKey } from "./keys.ts";
 import { type CellMap, decodeMap } from "./maps.ts";
+import { otherMethods, readMethods } from "./methods.ts";
 
 interface View {
   scale: number; // 1: the picture fills its pane
@@ -38,18 +39,20 @@ const maps = (name: string): CellMap | null => {
 const own = maps("2");
 const edit = maps("3");
 const probe = document.getElementById("probe");
+otherMethods({ own, edit });
 
 function read(stage: HTMLElement, event: PointerEvent): void {
   const map = edit ?? own;
   if (!map || !probe) return;
   const box = stage.getBoundingClientRect();
-  const column = Math.floor((((event.clientX - box.left - view.x) / view.scale) / box.width) * map.columns);
-  const row = Math.floor((((event.clientY - box.top - view.y) / view.scale) / box.height) * map.rows);
+  const [x, y] = [(event.clientX - box.left - view.x) / view.scale / box.width, (event.clientY - box.top - view.y) / view.scale / box.height];
+  const [column, row] = [Math.floor(x * map.columns), Math.floor(y * map.rows)];
   if (row < 0 || column < 0 || row >= map.rows || column >= map.columns) return;
   const at = row * map.columns + column;
   const parts = [`row ${row + 1}, column ${column + 1}`];
   if (own) parts.push(`model ${(own.values[at] ?? 0).toFixed(2)}`);
   if (edit) parts.push(`edit ${(edit.values[at] ?? 0).toFixed(2)}`);
+  readMethods(x, y);
   probe.textContent = parts.join(" · ");
 }
 

@@ -4,9 +4,11 @@
 import { Client, wireMap } from "./api/client.ts";
 import { passing, Problem } from "./api/problem.ts";
 import type { Edit, Scores, TaskDetail } from "./api/types.ts";
+import { Comparison } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
+import { oriented } from "./geometry.ts";
 import { checksum, fromWire, sameBits } from "./grid.ts";
 import { decodeHistory, encodeHistory } from "./history_codec.ts";
 import { LeaseKeeper } from "./lease.ts";
@@ -49,6 +51,7 @@ export class Desk extends Emitter<DeskEvents> {
   before: Scores | null = null;
   after: Scores | null = null;
   autosave: Autosave | null = null;
+  readonly comparison: Comparison;
   /** Tasks finished since the page was opened. */
   finished = 0;
   private scores: LiveScores | null = null;
@@ -63,6 +66,7 @@ export class Desk extends Emitter<DeskEvents> {
     private readonly journal: Journal,
   ) {
     super();
+    this.comparison = new Comparison(editor, client);
     editor.on("values", () => this.rescore(false));
     editor.on("settled", () => {
       this.watch.sign();
@@ -120,6 +124,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** Submits the model's own map, confirmed as it is. */
   async submitModels(): Promise<void> {
+    this.comparison.show("edited");
     this.editor.whole("model");
     await this.submit();
   }
@@ -137,6 +142,26 @@ export class Desk extends Emitter<DeskEvents> {
     this.finished++;
     this.emit("notice", "Skipped");
     await this.next();
+  }
+
+  /** Gives the task back to the queue; what was painted stays with it. Whether that was done. */
+  async release(): Promise<boolean> {
+    const { detail, autosave } = this;
+    if (!detail || this.phase.kind !== "working") return false;
+    this.editor.document.commit();
+    this.become({ kind: "sending", what: "Putting back" });
+    if (autosave && !(await autosave.flush())) {
+      this.backToWork(this.whyUnsaved());
+      return false;
+    }
+    try {
+      await this.client.release(detail.id);
+    } catch (error) {
+      this.backToWork(`Not put back: ${reason(error)}`);
+      return false;
+    }
+    this.leaveTask();
+    return true;
   }
 
   /** Leases and opens the next task of the project. */
@@ -183,6 +208,7 @@ export class Desk extends Emitter<DeskEvents> {
   /** The connection is back. */
   online(): void {
     this.autosave?.resume();
+    this.comparison.retry();
   }
 
   /** Saves at once: the page was hidden, or somebody asked for it. */
@@ -215,7 +241,8 @@ export class Desk extends Emitter<DeskEvents> {
     this.restore(document, edit?.history);
     const recovered = readOnly ? "none" : this.recover(document, detail, saved);
     this.editor.readOnly = readOnly !== "";
-    this.editor.open(document, { region: detail.view, whole: oriented(detail) });
+    this.comparison.open(detail);
+    this.editor.open(document, { region: detail.view, whole: oriented(detail.image, detail.view) });
     this.before = this.after = null;
     this.shown = 0;
     this.watch = new Stopwatch();
@@ -336,6 +363,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private leaveTask(): void {
     this.editor.cancel();
+    this.comparison.close();
     this.scores?.close();
     this.autosave?.close();
     this.lease?.close();
@@ -383,14 +411,3 @@ const reason = (error: unknown): string =>
   passing(error) && !(error instanceof Problem)
     ? "the studio can't be reached. Check the connection and try again"
     : error instanceof Error ? error.message : String(error);
-
-/**
- * The oriented original's rectangle. An image stores its size before EXIF orientation; where the model's view
- * sticks out of it the picture was turned.
- */
-function oriented(detail: TaskDetail): { x: number; y: number; width: number; height: number } {
-  const { width, height } = detail.image;
-  const { view } = detail;
-  const turned = view.x + view.width > width + 1 || view.y + view.height > height + 1;
-  return { x: 0, y: 0, width: turned ? height : width, height: turned ? width : height };
-}

@@ -1,6 +1,7 @@
 // The editor without a screen: a document, tools, a view of it, and what pointer and keys do. The browser's
 // interface draws it and feeds it; tests drive it directly.
 
+import type { OtherMap } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Emitter } from "./emitter.ts";
 import { Placement, Viewport, screenPoint, type MapPoint, type Region, type ScreenPoint } from "./geometry.ts";
@@ -17,7 +18,7 @@ import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
 import { runWhole, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "submit" | "skip" | "save" | "help";
+export type Command = "submit" | "skip" | "save" | "help" | "next-map" | "previous-map" | "own-map";
 
 export interface EditorEvents {
   opened: void;
@@ -46,6 +47,10 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   scene: Scene;
   viewport: Viewport;
   readOnly = false;
+  /** Another map is looked at (comparison.ts): nothing is painted. */
+  comparing = false;
+  /** What is drawn in place of the document's map. */
+  other: OtherMap | null = null;
   /** C is held: the model's own map is shown. */
   showModel = false;
   showDifference = false;
@@ -344,7 +349,8 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
 
   private refused(): boolean {
     if (this.readOnly) this.emit("notice", "This map can be looked at, not changed");
-    return this.readOnly;
+    else if (this.comparing) this.emit("notice", "Another map is shown: Esc leads back to the one that is painted");
+    return this.readOnly || this.comparing;
   }
 
   private strokeDown(s: PointerSample): void {

@@ -12,6 +12,9 @@ export const digitsFor = (highest: number): number => (highest > 0.999 ? 4 : hig
 /** What the attention mechanism does to a feature under a value: "1.72×". */
 export const gain = (v: number, mechanism: string): string => `${(mechanism === "M" ? v : 1 + v).toFixed(2)}×`;
 
+/** A number of any size, to three digits. */
+export const number = (v: number): string => (v === 0 ? "0" : Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5 ? String(Number(v.toPrecision(3))) : v.toExponential(1)).replace("-", "−");
+
 export const percent = (v: number): string => `${Math.round(v * 100)} %`;
 
 /** "just now", "8 s ago", "3 min ago". */

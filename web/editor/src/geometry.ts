@@ -129,3 +129,12 @@ export class Viewport {
     return new Viewport(width, height, this.scale, this.offsetX + dx, this.offsetY + dy);
   }
 }
+
+/**
+ * The oriented original's rectangle. An image stores its size before EXIF orientation; where the model's view
+ * sticks out of it the picture was turned.
+ */
+export function oriented({ width, height }: { readonly width: number; readonly height: number }, view: Region): Region {
+  const turned = view.x + view.width > width + 1 || view.y + view.height > height + 1;
+  return { x: 0, y: 0, width: turned ? height : width, height: turned ? width : height };
+}

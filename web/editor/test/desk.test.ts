@@ -59,6 +59,20 @@ describe("the desk", () => {
     expect(t.desk.phase.kind).toBe("empty");
   });
 
+  it("puts a task back with what was painted, and stays where it is when that is refused", async () => {
+    const t = await new TestEditor().open();
+    t.click(3, 3);
+    t.network.on("POST", /release$/, () => [409, { title: "Conflict", detail: "task 1 is not leased to you any more" }]);
+    const [refused] = await Promise.all([t.desk.release(), t.wait(100)]);
+    expect(refused).toBe(false);
+    expect(t.desk.phase.kind).toBe("working");
+    expect(t.notices.at(-1)).toContain("not leased to you any more");
+    expect(t.saves.length).toBe(1); // the stroke was saved before the task was given away
+    t.network.on("POST", /release$/, () => [204]);
+    const [done] = await Promise.all([t.desk.release(), t.wait(100)]);
+    expect(done).toBe(true);
+  });
+
   it("goes back to work when the server refuses, with its reason", async () => {
     const t = await new TestEditor().open();
     t.network.on("POST", /submit$/, () => [409, { title: "Conflict", detail: "revision 1 is stale" }]);

@@ -2,7 +2,7 @@
 // run: `npm run check` fails where the two disagree.
 
 import type { components } from "../src/api/schema.d.ts";
-import type { Edit, Lease, Scores, TaskDetail, TaskPage } from "../src/api/types.ts";
+import type { ActivationMap, Edit, Lease, Scores, TaskDetail, TaskPage } from "../src/api/types.ts";
 
 type Schemas = components["schemas"];
 type Loose<T> = T extends readonly (infer U)[] ? readonly Loose<U>[] : T extends object ? { readonly [K in keyof T]: Loose<T[K]> | undefined } : T extends string ? string : T;
@@ -14,6 +14,7 @@ export type Checked = [
   Reads<Loose<Schemas["Scores"]>, Loose<Pick<Scores, "probabilities" | "top" | "correct">>>,
   Reads<Loose<Schemas["Lease"]>, Loose<Lease>>,
   Reads<Loose<Schemas["Edit"]>, Loose<Omit<Edit, "history">>>,
+  Reads<Loose<Schemas["ActivationMap"]>, Loose<ActivationMap>>,
   Reads<Loose<Schemas["TaskPage"]>, Loose<TaskPage>>,
   Reads<Loose<Schemas["TaskDetail"]>, Loose<Omit<TaskDetail, "edit" | "version">>>,
 ];

@@ -2,7 +2,7 @@
 
 import { toWire, type WireMap } from "../grid.ts";
 import { Problem, Unreachable } from "./problem.ts";
-import type { Draft, Edit, Lease, Scores, TaskCard, TaskDetail, TaskPage } from "./types.ts";
+import type { ActivationMap, ActivationQuery, Draft, Edit, Lease, Scores, TaskCard, TaskDetail, TaskPage } from "./types.ts";
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
 
@@ -43,6 +43,11 @@ export class Client {
 
   score(id: number, map: WireMap, signal?: AbortSignal): Promise<Scores> {
     return this.send("POST", `/tasks/${id}/score`, { map }, signal);
+  }
+
+  /** Where a branch looks for a class by another method. */
+  activationMap(id: number, query: ActivationQuery, signal?: AbortSignal): Promise<ActivationMap> {
+    return this.send("POST", `/tasks/${id}/activation-map`, query, signal);
   }
 
   /** `last` for a save while the page goes away: it may outlive the page. */

@@ -89,6 +89,25 @@ export interface TaskDetail extends TaskCard {
   readonly view: Region;
 }
 
+/** Where a branch looks for a class, by CAM or Grad-CAM, as the method's formula gives it. */
+export interface ActivationMap {
+  readonly method: string;
+  readonly branch: string;
+  readonly class: number;
+  readonly h: number;
+  readonly w: number;
+  readonly values: readonly number[];
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface ActivationQuery {
+  readonly method: string;
+  readonly branch: string;
+  readonly class: number;
+  readonly map?: WireMap; // what the perception branch is given
+}
+
 export interface TaskPage {
   readonly tasks: readonly TaskCard[];
   readonly total: number;

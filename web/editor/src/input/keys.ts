@@ -62,9 +62,11 @@ export const bindings: readonly Binding[] = [
     run: (e) => (e.document.selection ? e.fillSelection() : e.dabCell()) },
   { keys: "Delete", does: "Erase inside the selection", group: "Map", matches: named("Delete", "Backspace"), run: (e) => e.fillSelection(true) },
   { keys: "K", does: "Keep inside the selection", group: "Map", matches: plain("k"), run: (e) => e.whole("keep") },
-  { keys: "Esc", does: "Give up the stroke, let go of the selection", group: "Map", matches: named("Escape"), run: (e) => escape(e) },
+  { keys: "Esc", does: "Give up the stroke, leave another map, let go of the selection", group: "Map", matches: named("Escape"), run: (e) => escape(e) },
   { keys: "C (hold)", does: "The model's map", group: "View", matches: plain("c"), run: (e) => e.holdModel(true) },
   { keys: "D", does: "Difference to the model's map", group: "View", matches: plain("d"), run: (e) => e.toggleDifference() },
+  { keys: "A, ⇧A", does: "Another map to look at: CAM, Grad-CAM, the model's own", group: "View",
+    matches: (k) => !k.ctrl && !k.alt && k.key.toLowerCase() === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
   { keys: "V", does: "Cells, smooth, spotlight", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
   { keys: "M", does: "Next colour map", group: "View", matches: plain("m"), run: (e) => e.settings.set("colorMap", next(colorMapNames, e.settings.get("colorMap"))) },
   { keys: "G", does: "Grid", group: "View", matches: plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
@@ -87,6 +89,7 @@ export const bindings: readonly Binding[] = [
 
 function escape(e: Editor): void {
   if (e.busy) e.cancel();
+  else if (e.comparing) e.emit("command", "own-map");
   else if (e.document.selection) e.deselect();
   else {
     e.cell = -1;

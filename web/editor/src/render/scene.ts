@@ -45,16 +45,19 @@ export class MapPainter {
 
   draw(g: CanvasRenderingContext2D, editor: Editor): void {
     const { document: doc, settings } = editor;
-    const values = editor.showModel ? doc.model : doc.values;
+    const other = editor.showModel ? null : editor.other;
+    const { rows, columns } = other ?? doc;
+    const values = other?.values ?? (editor.showModel ? doc.model : doc.values);
+    if (values.length === 0) return; // another map was asked for, and there is none
     const view = settings.get("view");
-    const style: HeatStyle = editor.showDifference && !editor.showModel
+    const style: HeatStyle = editor.showDifference && !editor.showModel && !other
       ? { kind: "difference", from: doc.model }
       : view === "spotlight" ? { kind: "spotlight" } : { kind: "map", colors: settings.get("colorMap") };
-    const factor = view === "cells" ? 1 : smoothFactor(doc.rows, doc.columns);
-    const pixels = this.sized(doc.columns * factor, doc.rows * factor);
+    const factor = view === "cells" ? 1 : smoothFactor(rows, columns);
+    const pixels = this.sized(columns * factor, rows * factor);
     const out = new Uint32Array(pixels.data.buffer);
     if (factor === 1) paintCells(values, style, out);
-    else paintSmooth(values, doc.rows, doc.columns, factor, style, out);
+    else paintSmooth(values, rows, columns, factor, style, out);
     this.canvas.getContext("2d")!.putImageData(pixels, 0, 0);
     const at = onScreen(editor, editor.scene.region);
     g.imageSmoothingEnabled = factor > 1;
@@ -91,7 +94,7 @@ export function drawOverlay(g: CanvasRenderingContext2D, editor: Editor): void {
 
 function drawGrid(g: CanvasRenderingContext2D, editor: Editor): void {
   const at = onScreen(editor, editor.scene.region);
-  const { rows, columns } = editor.document;
+  const { rows, columns } = editor.other ?? editor.document;
   g.beginPath();
   for (let c = 0; c <= columns; c++) {
     const x = at.x + (at.width * c) / columns;
@@ -140,7 +143,7 @@ function drawCellCursor(g: CanvasRenderingContext2D, editor: Editor): void {
 /** The brush's true footprint: its rim, and where its full weight ends. */
 function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   const p = editor.hover;
-  if (!p || !["brush", "eraser", "smooth"].includes(editor.tool)) return;
+  if (!p || editor.comparing || !["brush", "eraser", "smooth"].includes(editor.tool)) return;
   const { settings, placement, viewport } = editor;
   const press = settings.get("pressure") === "size" ? 0.25 + 0.75 * editor.pressure : 1;
   const { rx, ry } = placement.radii(settings.get("size") * press);

@@ -4,6 +4,7 @@ import type { TaskDetail } from "../api/types.ts";
 import type { Desk } from "../desk.ts";
 import { keyInput, ownsKey } from "./keyboard.ts";
 import { answerPanel } from "./answer.ts";
+import { comparisonBar } from "./comparison.ts";
 import { Dialogs } from "./dialogs.ts";
 import { button, h, say } from "./element.ts";
 import { filmStrip } from "./filmstrip.ts";
@@ -35,7 +36,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
 
   const work = h(
     "div.work", {}, reviewNote(desk),
-    h("div.canvas-area", {}, stage.element, selectionBar(desk), noticeLine(desk), curtain(desk, queue)),
+    h("div.canvas-area", {}, stage.element, selectionBar(desk), comparisonBar(desk), noticeLine(desk), curtain(desk, queue)),
     statusLine(desk), cell, help,
   );
   root.replaceChildren();
@@ -44,6 +45,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   root.prepend(
     topBar(desk, {
       queue,
+      release: () => void desk.release().then((done) => { if (done) location.assign(queue); }),
       skip: () => dialogs.skip(),
       submit: () => void desk.submit(),
       decide: () => (desk.saveState.kind === "lost" ? void desk.takeAgain() : dialogs.conflict()),
@@ -61,13 +63,13 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   editor.on("cell", (at) => {
     const words = cellWords(desk, at);
     const [, row, , column] = words.place.split(" ");
-    say(cell, `row ${row}, column ${column}, ${words.value}, ${words.gain}`);
+    say(cell, [`row ${row}`, `column ${column}`, words.value, words.gain, words.other].filter(Boolean).join(", "));
   });
   editor.on("command", (command) => {
     if (command === "submit") void desk.submit();
     else if (command === "skip") dialogs.skip();
     else if (command === "save") desk.saveNow();
-    else dialogs.help();
+    else if (command === "help") dialogs.help();
   });
   listen(desk, dialogs);
   followAddress(desk);

@@ -78,6 +78,6 @@ export function selectionBar(desk: Desk): HTMLElement {
     act("Keep inside", "K", () => editor.whole("keep")),
     act("Let go", "Esc", () => editor.deselect()),
   );
-  editor.on("changed", () => (bar.hidden = !editor.document.selection || editor.readOnly));
+  editor.on("changed", () => (bar.hidden = !editor.document.selection || editor.readOnly || editor.comparing));
   return bar;
 }

@@ -2,9 +2,10 @@
 
 import { colorMapNames, colorTable } from "../colormap.ts";
 import type { Desk } from "../desk.ts";
-import { gain, percent } from "../format.ts";
+import { gain, number, percent } from "../format.ts";
 import type { Pressure, View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
+import { mapPicker } from "./comparison.ts";
 import { choice, segments, slider } from "./controls.ts";
 
 const folded = (title: string, ...children: Node[]): HTMLElement =>
@@ -60,7 +61,7 @@ export function viewPanel(desk: Desk): HTMLElement {
     toggle("Difference", "Signed difference to the model's map (D); hold C for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
     toggle("Grid", "The map's cells (G)", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
   );
-  return folded("View", views, maps, opacity, toggles, legend(desk));
+  return folded("View", mapPicker(desk, "panel"), views, maps, opacity, toggles, legend(desk));
 }
 
 /** The colour bar, and what its two ends do to a feature. */
@@ -70,14 +71,20 @@ function legend(desk: Desk): HTMLElement {
   const low = h("span");
   const high = h("span");
   const show = () => {
-    const table = colorTable(editor.showDifference ? "difference" : editor.settings.get("colorMap"));
+    const difference = editor.showDifference && !editor.other;
+    const table = colorTable(difference ? "difference" : editor.settings.get("colorMap"));
     const pixels = new ImageData(256, 1);
     for (let i = 0; i < 256; i++) pixels.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
     bar.getContext("2d")!.putImageData(pixels, 0, 0);
     const mechanism = desk.detail?.version.gain ?? "1+M";
     const nothing = mechanism === "M" ? "" : " not amplified";
-    say(low, editor.showDifference ? "lowered" : `0 · ${gain(0, mechanism)}${nothing}`);
-    say(high, editor.showDifference ? "raised" : `1 · ${gain(1, mechanism)}`);
+    const raw = editor.other?.raw;
+    if (raw) {
+      say(low, "0 and below");
+      return say(high, raw.max > 0 ? `largest, ${number(raw.max)}` : "none above 0");
+    }
+    say(low, difference ? "lowered" : `0 · ${gain(0, mechanism)}${nothing}`);
+    say(high, difference ? "raised" : `1 · ${gain(1, mechanism)}`);
   };
   editor.on("changed", show);
   desk.on("opened", show);

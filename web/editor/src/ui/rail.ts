@@ -33,7 +33,7 @@ export function rail(editor: Editor): HTMLElement {
   }));
   const show = () => {
     for (const [name, b] of buttons) b.setAttribute("aria-pressed", String(editor.tool === name));
-    for (const o of whole) o.button.disabled = editor.readOnly || (o.name === "keep" && !editor.document.selection);
+    for (const o of whole) o.button.disabled = editor.readOnly || editor.comparing || (o.name === "keep" && !editor.document.selection);
     whole.find((o) => o.name === "model")?.button.setAttribute("aria-pressed", String(editor.document.source === "model"));
   };
   editor.on("changed", show);

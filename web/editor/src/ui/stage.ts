@@ -73,15 +73,15 @@ export class Stage {
       void this.load(task, "whole");
     }
     const view = `${v.scale} ${v.offsetX} ${v.offsetY} ${v.width} ${v.height} ${editor.showWhole}`;
-    const map = `${editor.showModel} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
+    const map = `${editor.showModel} ${editor.other?.id} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
     const now = `${view}|${map}`;
     this.loop.mark("overlay");
-    this.element.dataset["tool"] = editor.tool;
+    this.element.dataset["tool"] = editor.comparing && editor.tool !== "pan" ? "look" : editor.tool;
     if (now === this.shown) return;
     if (!this.shown.startsWith(`${view}|`)) this.loop.mark("picture");
     this.shown = now;
     this.loop.mark("map");
-    const spotlight = settings.get("view") === "spotlight" && !editor.showDifference;
+    const spotlight = settings.get("view") === "spotlight" && (!editor.showDifference || editor.other !== null);
     this.canvases.map.style.opacity = String(spotlight ? 1 : settings.get("opacity"));
   }
 

@@ -2,13 +2,15 @@
 // what the attention mechanism makes of it; and how far we are zoomed in.
 
 import type { Desk } from "../desk.ts";
-import { gain, value } from "../format.ts";
+import { mapLabels, type OtherMap } from "../comparison.ts";
+import { gain, number, value } from "../format.ts";
+import { mapPicker } from "./comparison.ts";
 import { button, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
 
 /** What the status line and a screen reader say of a cell. */
-export function cellWords(desk: Desk, cell: number): { place: string; value: string; was: string; gain: string } {
-  const { document } = desk.editor;
+export function cellWords(desk: Desk, cell: number): { place: string; value: string; was: string; gain: string; other?: string } {
+  const { document, other } = desk.editor;
   const mechanism = desk.detail?.version.gain ?? "1+M";
   const now = document.values[cell] ?? 0;
   const nothing = now < 0.005 && mechanism !== "M" ? " not amplified" : "";
@@ -16,8 +18,16 @@ export function cellWords(desk: Desk, cell: number): { place: string; value: str
     place: `r ${Math.floor(cell / document.columns) + 1} c ${(cell % document.columns) + 1}`,
     value: value(now),
     was: `was ${value(document.model[cell] ?? 0)}`,
+    ...(other?.raw ? { other: `${mapLabels[desk.comparison.map].split(",")[0]} ${number(valueAt(cell, document, other))}` } : {}),
     gain: `gain ${gain(now, mechanism)}${nothing}`,
   };
+}
+
+/** What another map has where a cell of the document has its middle. */
+function valueAt(cell: number, document: { readonly rows: number; readonly columns: number }, other: OtherMap): number {
+  const along = (at: number, cells: number, others: number) => Math.floor(((at + 0.5) * others) / cells);
+  const row = along(Math.floor(cell / document.columns), document.rows, other.rows);
+  return other.raw?.values[row * other.columns + along(cell % document.columns, document.columns, other.columns)] ?? 0;
 }
 
 export function statusLine(desk: Desk): HTMLElement {
@@ -34,7 +44,7 @@ export function statusLine(desk: Desk): HTMLElement {
     const words = cell >= 0 && desk.detail ? cellWords(desk, cell) : null;
     say(place, words?.place ?? "");
     say(now, words?.value ?? "");
-    say(was, words?.was ?? "");
+    say(was, words?.other ?? words?.was ?? "");
     say(gained, words?.gain ?? "");
     say(hint, words ? "" : modeHint(desk));
     say(zoom, `zoom ${Math.round(editor.viewport.scale * 100)} %`);
@@ -45,7 +55,7 @@ export function statusLine(desk: Desk): HTMLElement {
   const whole = button("button.quiet.square", { "aria-label": "Whole picture", title: "Whole picture, with what the model sees outlined (W)", onclick: () => editor.toggleWhole() }, icon("whole"));
   editor.on("changed", () => whole.setAttribute("aria-pressed", String(editor.showWhole)));
   return h(
-    "div.status", { "data-testid": "status" }, place, now, was, gained, hint, h("span.grow"), zoom,
+    "div.status", { "data-testid": "status" }, place, now, was, gained, hint, h("span.grow"), mapPicker(desk, "status"), zoom,
     button("button.quiet.square", { "aria-label": "Fit", title: "Fit (Ctrl+0)", onclick: () => editor.fit() }, icon("fit")),
     whole,
     button("button.quiet.square", { "aria-label": "Help", title: "Keys and what they do (?)", onclick: () => editor.emit("command", "help") }, icon("help")),
@@ -54,6 +64,7 @@ export function statusLine(desk: Desk): HTMLElement {
 
 function modeHint(desk: Desk): string {
   const { editor } = desk;
+  if (editor.comparing) return "";
   if (editor.showModel) return "the model's map";
   if (editor.showDifference) return "difference to the model's map";
   if (editor.settings.get("view") === "spotlight") return "dark is not amplified, not hidden";

@@ -21,7 +21,7 @@ export function saveWords(state: SaveState, now: number): string {
   }
 }
 
-export function topBar(desk: Desk, actions: { skip(): void; submit(): void; decide(): void; queue: string }): HTMLElement {
+export function topBar(desk: Desk, actions: { release(): void; skip(): void; submit(): void; decide(): void; queue: string }): HTMLElement {
   const { editor } = desk;
   const crumbs = h("nav.crumbs", { "aria-label": "Breadcrumb" });
   const words = h("span.save-words");
@@ -30,6 +30,7 @@ export function topBar(desk: Desk, actions: { skip(): void; submit(): void; deci
   const act = button("button.small-button", { hidden: true, onclick: actions.decide }, "");
   const undo = button("button.quiet.square", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", onclick: () => editor.undo() }, icon("undo"));
   const redo = button("button.quiet.square", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", onclick: () => editor.redo() }, icon("redo"));
+  const release = button("button", { id: "release", title: "Give the task back to the queue; what you painted stays with it", onclick: actions.release }, "Put back");
   const skip = button("button", { id: "skip", title: "Put this task aside (Ctrl+Space)", onclick: actions.skip }, "Skip");
   const submitLabel = h("span", {}, "Submit");
   const submit = button("button.primary", { id: "submit", title: "Hand the map to review (Ctrl+Enter)", onclick: actions.submit }, submitLabel, h("kbd", {}, "Ctrl ⏎"));
@@ -50,7 +51,7 @@ export function topBar(desk: Desk, actions: { skip(): void; submit(): void; deci
   };
   const showPhase = () => {
     const working = desk.phase.kind === "working";
-    skip.disabled = submit.disabled = !working;
+    release.disabled = skip.disabled = submit.disabled = !working;
     say(submitLabel, desk.phase.kind === "sending" && desk.phase.what === "Submitting" ? "Submitting…" : "Submit");
     showSave();
   };
@@ -66,7 +67,7 @@ export function topBar(desk: Desk, actions: { skip(): void; submit(): void; deci
   return h(
     "header.editor-bar", {},
     h("a.brand", { href: "/projects", "aria-label": "Projects" }, icon("mark")),
-    crumbs, h("span.grow"), state, told, act, h("span.grow"), undo, redo, skip, submit,
+    crumbs, h("span.grow"), state, told, act, h("span.grow"), undo, redo, release, skip, submit,
   );
 }
 
