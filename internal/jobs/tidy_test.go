@@ -1,0 +1,164 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+// What no row refers to goes; images, models and uploads that may yet be added stay, and nothing young goes.
+func TestTidyRemovesWhatNothingRefersTo(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store := pgtest.Store(t)
+	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWorker(Config{Store: store, Blobs: blobs, Data: t.TempDir(), Threads: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(text string) string {
+		hash, _, err := blobs.Put(ctx, strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	project, err := store.InsertProject(ctx, annotator.Project{Slug: "birds", Name: "Birds"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, mask, orphan, waiting, forgotten := put("a picture"), put("a mask"), put("nobody's"), put("a model"), put("a forgotten model")
+	if _, err := store.AddImages(ctx, project.ID, []annotator.NewImage{{Name: "a", Split: annotator.SplitTrain, Hash: picture, MaskHash: mask, Width: 1, Height: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	upload := func(hash string) annotator.Upload {
+		u, err := store.InsertUpload(ctx, annotator.Upload{ProjectID: project.ID, Name: "m.onnx", ModelHash: hash, Bytes: 1}, annotator.System)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	old := upload(forgotten)
+	upload(waiting)
+	age(t, store.Pool(), `UPDATE uploads SET created_at = now() - interval '2 days' WHERE id = $1`, old.ID)
+
+	if err := w.Tidy(ctx, forgottenAfter); err != nil {
+		t.Fatal(err)
+	}
+	for name, hash := range map[string]string{"a young file": orphan, "the forgotten model, young too": forgotten} {
+		if there, _ := blobs.Exists(ctx, hash); !there {
+			t.Errorf("%s is gone", name)
+		}
+	}
+	if _, err := store.Upload(ctx, old.ID); !errors.Is(err, annotator.ErrNotFound) {
+		t.Errorf("the upload of two days ago: %v, want ErrNotFound", err)
+	}
+	if err := w.Tidy(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	for hash, want := range map[string]bool{picture: true, mask: true, orphan: false, forgotten: false} {
+		if there, _ := blobs.Exists(ctx, hash); there != want {
+			t.Errorf("%s is there: %v, want %v", hash[:6], there, want)
+		}
+	}
+}
+
+func age(t *testing.T, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, sql string, id int64) {
+	t.Helper()
+	if err := db.QueryRow(t.Context(), sql+" RETURNING id", id).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A version knows what each engine can train of it, also one that was added before anybody asked; and a round is not
+// started on an engine that cannot.
+func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	store := pgtest.Store(t)
+	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := store.InsertProject(ctx, annotator.Project{Slug: "birds", Name: "Birds"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, manifest := tinyABN(t)
+	file, err := model.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := AddModel(ctx, store, blobs, project.ID, file, manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, known := annotator.TrainabilityOf(version.Training, "ort", "both", "batch")
+	if !known || !asked.OK() || len(version.Training) != 8 {
+		t.Fatalf("a new version's training: %+v", version.Training)
+	}
+	if err := store.SetTraining(ctx, version.ID, nil); err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWorker(Config{Store: store, Blobs: blobs, Data: t.TempDir(), Threads: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.askEngines(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if version, err = store.Version(ctx, version.ID); err != nil || len(version.Training) != 8 {
+		t.Fatalf("after asking again: %+v, %v", version.Training, err)
+	}
+
+	obstacle := annotator.Obstacle{Node: "/att/Softsign", Op: "Softsign", Why: "no gradient is known of it"}
+	for i := range version.Training {
+		if version.Training[i].Engine == "gorgonia" {
+			version.Training[i].Obstacles = []annotator.Obstacle{obstacle}
+		} else {
+			version.Training[i].Obstacles = nil
+		}
+	}
+	if err := store.SetTraining(ctx, version.ID, version.Training); err != nil {
+		t.Fatal(err)
+	}
+	service := annotator.NewService(annotator.ServiceConfig{Store: store, Models: NewModels(blobs, t.TempDir(), 0)})
+	settings := annotator.DefaultRoundSettings()
+	settings.Engine = "gorgonia"
+	var invalid *annotator.ValidationError
+	if _, err := service.StartRound(ctx, annotator.System, "birds", settings, ""); !errors.As(err, &invalid) || invalid.Field != "engine" ||
+		!strings.Contains(invalid.Message, "/att/Softsign (Softsign): no gradient") {
+		t.Errorf("a round on an engine that cannot: %v", err)
+	}
+	settings.Engine = "ort"
+	if _, err := service.StartRound(ctx, annotator.System, "birds", settings, ""); !errors.As(err, &invalid) || invalid.Field != "edits" {
+		t.Errorf("on one that can: %v, want nothing said against the engine", err)
+	}
+
+	// The same file through the door of uploads says the same, and a file cut short is no model.
+	found, err := NewModels(blobs, t.TempDir(), 0).Receive(ctx, bytes.NewReader(file), func() ([]byte, error) { return nil, nil })
+	if err != nil || found.Hash != version.ModelHash || found.Report.ManifestProblem == nil || found.Report.GridHeight != version.GridHeight {
+		t.Errorf("received: %+v, %v", found, err)
+	}
+	if _, err := NewModels(blobs, t.TempDir(), int64(len(file)-1)).Receive(ctx, bytes.NewReader(file), nil); !errors.Is(err, annotator.ErrTooLarge) {
+		t.Errorf("a file beyond the limit: %v, want ErrTooLarge", err)
+	}
+}
