@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/fixture"
 )
 
 // slopes is a data set whose pictures show their own maps: every pixel is worth what the sample's edited map holds there,
@@ -145,6 +146,40 @@ func TestCroppedRoundResumesToTheBit(t *testing.T) {
 	}
 	if bytes.Equal(other.Model, whole.Model) {
 		t.Error("crops change nothing")
+	}
+}
+
+// TestCroppedRoundOnTheRuntime trains with crops and an anchor on a real extractor, which runs beside the steps: the
+// exported file is what was evaluated, and a second run makes the same one.
+func TestCroppedRoundOnTheRuntime(t *testing.T) {
+	t.Parallel()
+	build := func() RoundSpec {
+		spec := referenceSpec(t, fixture.ReferenceModels(t)[0])
+		spec.Settings.Crop, spec.Settings.Anchor = 0.4, 0.3
+		return spec
+	}
+	spec := build()
+	out, err := RunRound(t.Context(), spec, Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkLineage(t, spec, out)
+	checkExported(t, spec, out)
+	anchored := map[Arm]int{}
+	for _, point := range out.Curve {
+		if point.LossAnchor > 0 {
+			anchored[point.Arm]++
+		}
+	}
+	if anchored[ArmCandidate] < 5 || anchored[ArmCandidate] != anchored[ArmControl] {
+		t.Errorf("steps with an anchor loss: %v", anchored)
+	}
+	again, err := RunRound(t.Context(), build(), Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(again.Model, out.Model) {
+		t.Error("a second run made another file")
 	}
 }
 
