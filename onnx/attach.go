@@ -33,7 +33,6 @@ type Attached struct {
 	Classes  int   // K
 	Was      int   // the classifier's own classes
 	HeadKept bool  // the last layer is the classifier's
-	Norms    bool  // the attention head has BatchNormalizations, as the classifier does
 	Copied   int   // nodes of the attention branch that are copies of the last stage's
 }
 
@@ -41,11 +40,11 @@ type Attached struct {
 // cut is the extractor. The last stage behind it stays what it is, the perception branch; a copy of it without its
 // strides, with tensors of its own, becomes the attention branch and ends in the published head:
 //
-//	[N,C,h,w] → Conv 1×1 → K → Relu → Conv 1×1 → GlobalAveragePool → logits_att [N,K]
-//	                              └→ Conv 3×3 → 1 → Sigmoid → attention [N,1,h,w]
+//	[N,C,h,w] → BN → Conv 1×1 → K → BN → Relu → Conv 1×1 → GlobalAveragePool → logits_att [N,K]
+//	                                      └→ Conv 3×3 → 1 → BN → Sigmoid → attention [N,1,h,w]
 //
-// with a BatchNormalization before the first and behind the first and third convolution where the classifier keeps
-// any. The last layer gets new values for K classes, or stays where the classes are as many: with it, a map of
+// BN is a BatchNormalization, also where the classifier has none: without them the K channels behind the Relu die on
+// features of whatever scale. The last layer gets new values for K classes, or stays where the classes are as many: with it, a map of
 // zeros under the gain 1+M gives the classifier's own logits. New values follow He et al. (arXiv 1502.01852) over a
 // layer's inputs and depend on the seed and the tensor's name.
 //
@@ -74,8 +73,8 @@ func Attach(m *Model, s AttachSettings) (*Attached, error) {
 	if s.Classes < 2 {
 		return nil, fmt.Errorf("%w: %d classes, want at least 2", ErrAttach, s.Classes)
 	}
-	out := &Attached{Cut: cut, Cuts: c.cuts, Classes: s.Classes, Was: c.classes, HeadKept: s.Classes == c.classes && !s.NewHead, Norms: c.norms()}
-	a := &attachment{classifier: c, cut: cut, settings: s, names: map[string]bool{}, norms: out.Norms}
+	out := &Attached{Cut: cut, Cuts: c.cuts, Classes: s.Classes, Was: c.classes, HeadKept: s.Classes == c.classes && !s.NewHead}
+	a := &attachment{classifier: c, cut: cut, settings: s, names: map[string]bool{}}
 	if err := a.assemble(out); err != nil {
 		return nil, err
 	}
@@ -94,7 +93,6 @@ type attachment struct {
 	*classifier
 	cut      Cut
 	settings AttachSettings
-	norms    bool
 	names    map[string]bool // values, nodes and initializers, taken
 	nodes    []*Node
 }

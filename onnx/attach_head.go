@@ -13,22 +13,19 @@ func (a *attachment) attentionHead(x string) {
 	channels := a.cuts[len(a.cuts)-1].Channels
 	k := a.settings.Classes
 	x = a.norm("bn_att", x, channels)
-	x = a.convolution("att_conv", x, channels, k, 1, !a.norms)
+	x = a.convolution("att_conv", x, channels, k, 1)
 	x = a.norm("bn_att2", x, k)
 	x = a.add("Relu", "/attention/att_relu", a.fresh("/attention/att_relu/out"), x)
-	y := a.convolution("att_conv2", x, k, k, 1, false)
+	y := a.convolution("att_conv2", x, k, k, 1)
 	y = a.add("GlobalAveragePool", "/attention/att_gap", a.fresh("/attention/att_gap/out"), y)
 	a.add("Flatten", "/attention/att_flatten", LogitsAttOutput, y)
-	x = a.convolution("att_conv3", x, k, 1, 3, !a.norms)
+	x = a.convolution("att_conv3", x, k, 1, 3)
 	x = a.norm("bn_att3", x, 1)
 	a.add("Sigmoid", "/attention/sigmoid", AttentionOutput, x)
 }
 
-// norm appends a BatchNormalization at its initial values, where the network keeps any.
+// norm appends a BatchNormalization at its initial values.
 func (a *attachment) norm(name, x string, channels int) string {
-	if !a.norms {
-		return x
-	}
 	inputs := []string{x}
 	for _, p := range []struct {
 		name  string
@@ -42,14 +39,10 @@ func (a *attachment) norm(name, x string, channels int) string {
 	return y
 }
 
-// convolution appends a k×k convolution that keeps the size.
-func (a *attachment) convolution(name, x string, in, out, k int, bias bool) string {
+// convolution appends a k×k convolution without bias that keeps the size.
+func (a *attachment) convolution(name, x string, in, out, k int) string {
 	weight := "attention." + name + ".weight"
-	inputs := []string{x, a.tensor(weight, a.he(weight, k*k*in, k*k*in*out), out, in, k, k)}
-	if bias {
-		inputs = append(inputs, a.tensor("attention."+name+".bias", make([]float32, out), out))
-	}
-	y := a.add("Conv", "/attention/"+name, a.fresh("/attention/"+name+"/out"), inputs...)
+	y := a.add("Conv", "/attention/"+name, a.fresh("/attention/"+name+"/out"), x, a.tensor(weight, a.he(weight, k*k*in, k*k*in*out), out, in, k, k))
 	side, pad := int64(k), int64(k/2)
 	a.nodes[len(a.nodes)-1].Attributes = []*Attribute{
 		IntsAttr("dilations", 1, 1), IntAttr("group", 1), IntsAttr("kernel_shape", side, side), IntsAttr("pads", pad, pad, pad, pad), IntsAttr("strides", 1, 1),

@@ -57,7 +57,7 @@ func TestAttachKeepsTheClassifier(t *testing.T) {
 	}
 	for _, gain := range []onnx.Gain{onnx.GainOnePlusM, onnx.GainM} {
 		out, abn := attach(t, m, onnx.AttachSettings{Gain: gain})
-		if out.Cut.Value != "g" || !out.HeadKept || out.Norms || out.Classes != 5 || abn.Gain != gain || abn.Channels != 4 || abn.Height != 8 || abn.Width != 6 {
+		if out.Cut.Value != "g" || !out.HeadKept || out.Classes != 5 || abn.Gain != gain || abn.Channels != 4 || abn.Height != 8 || abn.Width != 6 {
 			t.Errorf("%+v, %+v", out, abn.Parts)
 		}
 		m.Graph.Outputs = outputs("scores")
@@ -97,7 +97,7 @@ func TestAttachedBranchIsTheLastStageWithoutStride(t *testing.T) {
 			t.Errorf("%v has strides %v", n, strides)
 		}
 	}
-	want := "Conv Relu Conv AveragePool Concat Relu Conv Relu Conv GlobalAveragePool Flatten Conv Sigmoid"
+	want := "Conv Relu Conv AveragePool Concat Relu BatchNormalization Conv BatchNormalization Relu Conv GlobalAveragePool Flatten Conv BatchNormalization Sigmoid"
 	if got := strings.Join(ops, " "); got != want {
 		t.Errorf("attention branch %s, want %s", got, want)
 	}
@@ -110,8 +110,8 @@ func TestAttachedBranchIsTheLastStageWithoutStride(t *testing.T) {
 	}
 	for part, names := range map[string][]string{
 		"stem.weight b.weight b.bias gate.weight": abn.ExtractorInitializers,
-		"attention.att_conv.bias attention.att_conv.weight attention.att_conv2.weight attention.att_conv3.bias attention.att_conv3.weight attention.b.bias attention.down.weight attention.wide.weight": abn.AttentionInitializers,
-		"around down.weight perception.b.bias perception.head.bias perception.head.weight wide.weight":                                                                                                  abn.PerceptionInitializers,
+		"attention.att_conv.weight attention.att_conv2.weight attention.att_conv3.weight attention.b.bias attention.down.weight attention.wide.weight " + norms("bn_att bn_att2 bn_att3"): abn.AttentionInitializers,
+		"around down.weight perception.b.bias perception.head.bias perception.head.weight wide.weight":                                                                                    abn.PerceptionInitializers,
 	} {
 		want := strings.Fields(part)
 		slices.Sort(want)
@@ -131,6 +131,16 @@ func TestAttachedBranchIsTheLastStageWithoutStride(t *testing.T) {
 		}
 	}
 	near(t, "the copied pool", run(t, pool, map[string]array{"g": g}, "y")[0].data, []float32{2.5, 3, 3.5, 4}, 1e-6)
+}
+
+func norms(names string) string {
+	var list []string
+	for _, name := range strings.Fields(names) {
+		for _, part := range []string{"weight", "bias", "running_mean", "running_var"} {
+			list = append(list, "attention."+name+"."+part)
+		}
+	}
+	return strings.Join(list, " ")
 }
 
 func TestAttachedValuesFollowTheSeed(t *testing.T) {

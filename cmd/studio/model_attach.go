@@ -53,7 +53,6 @@ type attachReport struct {
 	Classes    int                    `json:"classes"`
 	Was        int                    `json:"classifier_classes"`
 	HeadKept   bool                   `json:"head_kept"`
-	Norms      bool                   `json:"batch_norms"` // of the attention branch's head
 	Copied     int                    `json:"copied_nodes"`
 	Training   []trainer.Trainability `json:"training"`
 }
@@ -118,7 +117,7 @@ func (c *modelAttachCommand) Run(streams *stdio) error {
 func (c *modelAttachCommand) describe(attached *onnx.Attached, known *onnx.Manifest, classes []string) (attachReport, onnx.Manifest, error) {
 	r := attachReport{
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
-		HeadKept: attached.HeadKept, Norms: attached.Norms, Copied: attached.Copied,
+		HeadKept: attached.HeadKept, Copied: attached.Copied,
 	}
 	parts, err := onnx.FindParts(attached.Model, onnx.PartNames{})
 	if err != nil {

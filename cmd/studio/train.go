@@ -15,13 +15,15 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// trainCommand trains a network of our own making from images and labels.
+// trainCommand trains a network from images and labels: one of our own making, or an ABN such as model attach makes.
 type trainCommand struct {
 	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, or everything where there are no splits." required:"" type:"existingdir"`
 	Format string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
-	Arch   string `help:"Network: micro, tiny, small, resnet18, resnet34, resnet50 or resnet101." required:""`
-	Gain   string `help:"Attention mechanism: 1+M or M (default: the architecture's)." enum:"1+M,M," default:""`
-	Size   int    `help:"Side of the network's input in pixels; 0: the architecture's own."`
+	Arch   string `help:"Network to train from scratch: micro, tiny, small, resnet18, resnet34, resnet50, resnet101 or mobilenetv2; sizes are listed above." required:"" xor:"network"`
+	From   string `help:"ABN to start from instead, an ONNX file with its manifest, such as model attach writes." required:"" xor:"network" type:"existingfile" placeholder:"FILE"`
+	Frozen bool   `help:"With --from: leave the extractor as it is and train the branches on features that are computed once."`
+	Gain   string `help:"With --arch: attention mechanism, 1+M or M (default: the architecture's)." enum:"1+M,M," default:""`
+	Size   int    `help:"With --arch: side of the network's input in pixels; 0: the architecture's own."`
 	Out    string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
 	schedule
 	regime
@@ -29,6 +31,7 @@ type trainCommand struct {
 
 	Split   string `help:"Split to measure on afterwards; without it test, else validation, if there is one."`
 	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
+	Cache   string `help:"With --frozen: folder in which features are kept from run to run (default: in the user's cache folder)." type:"path"`
 	Work    string `help:"Folder for checkpoints and decoded pictures (default: beside --out)." type:"path"`
 	Resume  bool   `help:"Go on from the last epoch of an interrupted run with the same settings." default:"true" negatable:""`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
@@ -45,7 +48,9 @@ func scratchDefaults() trainer.Settings {
 // trainReport is train's JSON document.
 type trainReport struct {
 	Out        string              `json:"out"`
-	Arch       string              `json:"arch"`
+	Arch       string              `json:"arch,omitempty"`
+	From       string              `json:"from,omitempty"` // the file it started from
+	Frozen     bool                `json:"frozen"`
 	Settings   trainer.Settings    `json:"settings"`
 	Images     int                 `json:"images"` // trained on
 	Classes    int                 `json:"classes"`
@@ -62,24 +67,9 @@ type trainReport struct {
 
 // Run trains.
 func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
-	settings := scratchDefaults()
-	if c.Optimizer == string(trainer.OptimizerAdamW) {
-		settings.LearningRate = trainer.AdamWLearningRate
-	}
-	c.schedule.fill(&settings)
-	c.regime.fill(&settings)
-	if err := settings.Validate(); err != nil {
-		return err
-	}
-	arch, err := trainer.ArchitectureNamed(c.Arch)
+	settings, err := c.settings()
 	if err != nil {
 		return err
-	}
-	if c.Size != 0 {
-		arch.ImageSize = c.Size
-	}
-	if c.Gain != "" {
-		arch.Gain = onnx.Gain(c.Gain)
 	}
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
 		return err
@@ -88,16 +78,15 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	manifest := onnx.Manifest{
-		Resize: &arch.ImageSize, Crop: [2]int{arch.ImageSize, arch.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
-		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}, Classes: set.Classes,
-	}
-	preprocessor, err := inference.NewPreprocessor(manifest, 0)
+	start, err := c.start(set.Classes, settings.Seed)
 	if err != nil {
 		return err
 	}
-	grid := arch.Grid(arch.ImageSize)
-	images, err := openTrainingImages(ctx, set, manifest.Classes, preprocessor, c.Masks, grid, grid)
+	preprocessor, err := inference.NewPreprocessor(start.manifest, 0)
+	if err != nil {
+		return err
+	}
+	images, err := openTrainingImages(ctx, set, start.manifest.Classes, preprocessor, c.Masks, start.height, start.width)
 	if err != nil {
 		return err
 	}
@@ -105,13 +94,11 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	network, err := arch.Build(len(set.Classes), settings.Seed)
-	if err != nil {
-		return err
-	}
-	model, err := network.Marshal()
-	if err != nil {
-		return err
+	var store *trainer.FeatureStore
+	if c.Frozen {
+		if store, err = openFeatureCache(c.Cache); err != nil {
+			return err
+		}
 	}
 	work := c.Work
 	if work == "" {
@@ -124,7 +111,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	progress := newProgressLine(io.Err)
 	outcome, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
-		Model: model, Manifest: manifest, Settings: settings, Shift: c.Shift,
+		Model: start.model, Manifest: start.manifest, Settings: settings, Frozen: c.Frozen, Shift: c.Shift, Store: store,
 		Train: images.trainedOn(), Heldout: heldout, Validation: images.validation(split), Pixels: images.pixels, WorkDir: work, Threads: c.Threads,
 	}, progress.observer())
 	progress.done()
@@ -132,14 +119,14 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	if err := writeTrained(c.Out, outcome.Model, manifest); err != nil {
+	if err := writeTrained(c.Out, outcome.Model, start.manifest); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(work); err != nil {
 		return err
 	}
 	report := trainReport{
-		Out: c.Out, Arch: arch.Name, Settings: settings, Images: outcome.Images, Classes: len(set.Classes), Steps: outcome.Steps,
+		Out: c.Out, Arch: c.Arch, From: c.From, Frozen: c.Frozen, Settings: outcome.Settings, Images: outcome.Images, Classes: len(start.manifest.Classes), Steps: outcome.Steps,
 		Run: outcome.Run, Validation: outcome.ValidationImages, HeldBack: outcome.HeldBack,
 		Split: split, Evaluation: outcome.Evaluation, Skipped: []brokenImage{}, Curve: outcome.Curve, Seconds: outcome.Seconds,
 	}
@@ -171,8 +158,15 @@ func (r trainReport) print(out io.Writer) {
 	if len(r.Curve) > 0 {
 		last = r.Curve[len(r.Curve)-1]
 	}
+	network := r.Arch
+	if r.From != "" {
+		network = "from " + r.From
+	}
+	if r.Frozen {
+		network += ", extractor frozen"
+	}
 	fmt.Fprintf(out, "%s: %s, %d classes, %d images, %d steps, engine %s, %s, %.0f s; the last batches: L_att %.3f, L_per %.3f, accuracy %.1f%%\n",
-		r.Out, r.Arch, r.Classes, r.Images, r.Steps, r.Settings.Engine, r.Settings.Optimizer, r.Seconds, last.LossAtt, last.LossPer, 100*last.Accuracy)
+		r.Out, network, r.Classes, r.Images, r.Steps, r.Settings.Engine, r.Settings.Optimizer, r.Seconds, last.LossAtt, last.LossPer, 100*last.Accuracy)
 	if r.Validation > 0 {
 		fmt.Fprintln(out, keptEpoch(r.Run, r.Settings.Epochs, r.Validation, r.HeldBack))
 	}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// startingPoint is the network that a training starts from.
+type startingPoint struct {
+	model         []byte
+	manifest      onnx.Manifest
+	height, width int // of the map
+}
+
+// start builds an architecture for some classes, or reads the ABN given.
+func (c *trainCommand) start(classes []string, seed int64) (startingPoint, error) {
+	if c.From != "" {
+		return c.startFrom()
+	}
+	arch, err := trainer.ArchitectureNamed(c.Arch)
+	if err != nil {
+		return startingPoint{}, err
+	}
+	arch.ImageSize = cmp.Or(c.Size, arch.ImageSize)
+	arch.Gain = cmp.Or(onnx.Gain(c.Gain), arch.Gain)
+	network, err := arch.Build(len(classes), seed)
+	if err != nil {
+		return startingPoint{}, err
+	}
+	model, err := network.Marshal()
+	if err != nil {
+		return startingPoint{}, err
+	}
+	grid := arch.Grid(arch.ImageSize)
+	return startingPoint{
+		model: model, height: grid, width: grid,
+		manifest: onnx.Manifest{
+			Resize: &arch.ImageSize, Crop: [2]int{arch.ImageSize, arch.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
+			Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}, Classes: classes,
+		},
+	}, nil
+}
+
+func (c *trainCommand) startFrom() (startingPoint, error) {
+	if c.Size != 0 || c.Gain != "" {
+		return startingPoint{}, errors.New("--size and --gain go with --arch: the network given with --from has its own")
+	}
+	data, err := os.ReadFile(c.From)
+	if err != nil {
+		return startingPoint{}, err
+	}
+	model, err := onnx.ReadFile(c.From)
+	if err != nil {
+		return startingPoint{}, err
+	}
+	manifest, err := onnx.LoadManifest(c.From, model)
+	if err != nil {
+		return startingPoint{}, err
+	}
+	parts, err := onnx.FindParts(model, manifest.PartNames())
+	if err != nil {
+		return startingPoint{}, fmt.Errorf("%s: %w; studio model attach makes an ABN of a classifier", c.From, err)
+	}
+	if err := manifest.ValidateFor(parts); err != nil {
+		return startingPoint{}, fmt.Errorf("%s: %w", c.From, err)
+	}
+	return startingPoint{model: data, manifest: manifest, height: parts.Height, width: parts.Width}, nil
+}
+
+// settings are the defaults, those of a training from scratch or of one from what a network knows, with what was given in
+// their place.
+func (c *trainCommand) settings() (trainer.Settings, error) {
+	if c.Frozen && c.From == "" {
+		return trainer.Settings{}, errors.New("--frozen goes with --from: a network of new values has no extractor worth keeping")
+	}
+	s := scratchDefaults()
+	switch {
+	case c.From != "":
+		s.Epochs, s.WeightDecay, s.LearningRate = 12, 1e-4, 0 // the network's own, trainer.SuggestedLearningRate
+	case c.Optimizer == string(trainer.OptimizerAdamW):
+		s.LearningRate = trainer.AdamWLearningRate
+	}
+	c.schedule.fill(&s)
+	c.regime.fill(&s)
+	return s, s.WithDefaults().Validate()
+}
+
+// Help lists the architectures.
+func (trainCommand) Help() string {
+	var text strings.Builder
+	fmt.Fprintln(&text, "Architectures (values for 10 and for 1,000 classes, attention branch included):")
+	for _, name := range trainer.ArchitectureNames() {
+		a, err := trainer.ArchitectureNamed(name)
+		if err != nil {
+			continue
+		}
+		few, err := a.Parameters(10)
+		if err != nil {
+			continue
+		}
+		many, err := a.Parameters(1000)
+		if err != nil {
+			continue
+		}
+		grid := a.Grid(a.ImageSize)
+		fmt.Fprintf(&text, "\n  %-12s %5.1f M, %5.1f M; input %d×%d, map %d×%d, %s", name, float64(few)/1e6, float64(many)/1e6, a.ImageSize, a.ImageSize, grid, grid, a.Gain)
+	}
+	return text.String()
+}

@@ -1,0 +1,57 @@
+package trainer
+
+import "time"
+
+// What a training from images and labels does differently where the extractor is frozen.
+
+func (spec ScratchSpec) strategy() Strategy {
+	if spec.Frozen {
+		return StrategyBoth
+	}
+	return StrategyScratch
+}
+
+func (spec ScratchSpec) open() (*network, error) {
+	if spec.Frozen {
+		return openNetwork(spec.Model, spec.Manifest, nil, "", spec.Threads)
+	}
+	return openNetwork(spec.Model, spec.Manifest, identity{}, "input", spec.Threads)
+}
+
+// features are the network's inputs, or what its extractor makes of them.
+func (spec ScratchSpec) features(net *network, store *FeatureStore) *Features {
+	f := &Features{
+		Store: store, Extractor: identity{}, ExtractorHash: "input", Preprocessing: PreprocessingHash(spec.Manifest),
+		Pixels: spec.Pixels, Input: net.input, Dims: net.input,
+	}
+	if spec.Frozen {
+		f.Extractor, f.ExtractorHash, f.Dims = net.extractor, net.extractorHash, net.features
+	}
+	return f
+}
+
+// mirrorsFeatures reports whether the features of mirror images are needed: pixels are mirrored when they are read, and
+// crops before they are extracted.
+func (spec ScratchSpec) mirrorsFeatures() bool {
+	return spec.Frozen && spec.Settings.Flip && spec.Settings.Crop == 0
+}
+
+// featurePrior is what preparing one image is expected to take.
+func (spec ScratchSpec) featurePrior() time.Duration {
+	if spec.Frozen {
+		return featurePrior
+	}
+	return 2 * time.Millisecond // to decode a picture
+}
+
+// rows are the training images, augmented.
+func (spec ScratchSpec) rows(f *Features, net *network, train []Sample) rowInputs {
+	crop := newCropper(spec.Settings, net.input)
+	switch {
+	case spec.Frozen && crop != nil:
+		return &croppedInputs{features: f, samples: train, crop: crop}
+	case spec.Frozen:
+		return featureInputs{f, train}
+	}
+	return &augmented{Features: f, samples: train, shift: spec.Shift, seed: spec.Settings.Seed, crop: crop}
+}
