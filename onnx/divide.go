@@ -42,17 +42,25 @@ func (f *finder) divide() error {
 	if n, value := foreign(perception, attention); n != nil {
 		return fmt.Errorf("%w: %v of the perception branch reads %q of the attention branch, beside the map %q", ErrNoABN, n, value, p.Names.Map)
 	}
-	for part, set := range []map[*Node]bool{extractor, attention, perception} {
-		for i, n := range f.graph.Nodes {
-			if set[n] {
-				p.nodes[part] = append(p.nodes[part], i)
+	assign := func(sets ...map[*Node]bool) {
+		for part, set := range sets {
+			p.nodes[part] = nil
+			for i, n := range f.graph.Nodes {
+				if set[n] {
+					p.nodes[part] = append(p.nodes[part], i)
+				}
 			}
 		}
 	}
+	assign(extractor, attention, perception)
 	if len(p.nodes[extractorPart]) == 0 {
 		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)
 	}
 	untie(f.graph, p.nodes)
+	f.index = f.graph.Index()
+	// Without the nodes that handed a shared tensor on.
+	assign(f.ancestors([]string{p.Names.Features}), f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt}, p.Names.Features),
+		f.ancestors([]string{p.Names.LogitsPer}, p.Names.Features, p.Names.Map))
 	f.assignInitializers()
 	return nil
 }

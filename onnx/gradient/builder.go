@@ -47,7 +47,10 @@ func newBuilder(m *onnx.Model, wrt []string) (*builder, error) {
 		b.depends[name] = true
 	}
 	for _, n := range b.forward {
-		touched := slices.ContainsFunc(n.Inputs, func(i string) bool { return b.depends[i] })
+		touched := false
+		for i, input := range n.Inputs {
+			touched = touched || b.depends[input] && carriesGradient(n, i)
+		}
 		for _, output := range n.Outputs {
 			b.taken[output] = true
 			b.maker[output] = n

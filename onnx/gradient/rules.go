@@ -10,7 +10,7 @@ var rules map[string]rule
 
 func init() {
 	rules = map[string]rule{
-		"Identity": passOn, "Dropout": dropout, "Cast": cast,
+		"Identity": passOn, "Dropout": dropout, "Cast": cast, "CastLike": castLike,
 		"Relu": relu, "Clip": clip, "Sigmoid": sigmoid, "HardSigmoid": hardSigmoid, "HardSwish": hardSwish,
 		"LeakyRelu": leakyRelu, "Tanh": tanh, "Exp": exponential, "Log": logarithm, "Sqrt": squareRoot,
 		"Neg": negate, "Abs": absolute, "Reciprocal": reciprocal, "Erf": errorFunction,

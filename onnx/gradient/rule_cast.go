@@ -1,0 +1,20 @@
+package gradient
+
+import "github.com/abn-studio/studio/onnx"
+
+// castLike is cast to the type of another value, which no gradient goes to: torch.export writes constants so.
+func castLike(b *builder, n *onnx.Node, dY string) error {
+	if b.info[n.Inputs[0]].Type == b.info[n.Outputs[0]].Type {
+		return passOn(b, n, dY)
+	}
+	return cast(b, n, dY)
+}
+
+// carriesGradient reports whether a node's outputs change with what is trained if this input does. The
+// shape of a value, and the type that another is cast to, do not depend on its elements.
+func carriesGradient(n *onnx.Node, input int) bool {
+	if n.IsOp("Shape", "Size") {
+		return false
+	}
+	return input == 0 || !n.IsOp("CastLike")
+}
