@@ -10,30 +10,33 @@ import (
 // AdamWLearningRate is the peak learning rate of AdamW where nothing is known of the network: PyTorch's default.
 const AdamWLearningRate = 1e-3
 
-// adamWShare is how far AdamW's first steps may move a weight, as a share of the root mean square of all weights. On
-// Aviary, where that is 0.09, rates from a hundredth to a third of it were tried (docs/training.md).
-const adamWShare = 0.05
+// How far a step of AdamW may move a weight, as a share of the root mean square of all weights, where BatchNorms are kept
+// and where they are folded away; from trials on one network of either kind (docs/training.md).
+const (
+	adamWShare       = 0.1
+	adamWFoldedShare = 0.0015
+)
 
 // SuggestedLearningRate is the peak learning rate to fine-tune a network with where nobody says otherwise.
 //
-// With SGD and Nesterov it is that of DefaultSettings. AdamW moves every weight by about the rate itself, whatever its
-// gradient, so its rate is measured in weights: a share of the root mean square of the branches' weights, to one digit.
+// With SGD and Nesterov it is that of DefaultSettings, or a tenth of it where most of the branches' convolutions have their
+// BatchNorm folded away. Without one behind it a step moves a convolution's output by as much as its weights, and what suits
+// a normalised network makes such a one forget all it knew within an epoch.
 //
-// Of either it is a tenth where most of the branches' convolutions have their BatchNorm folded away. Without one behind it
-// a step moves a convolution's output by as much as its weights, and what suits a normalised network makes such a one forget
-// all it knew within an epoch.
+// AdamW moves every weight by about the rate itself, whatever its gradient, so its rate is measured in weights: a share of
+// the root mean square of the branches' weights, to one digit, and a far smaller one where BatchNorms are folded away.
 func SuggestedLearningRate(abn *onnx.ABN, o Optimizer) float64 {
-	rate := DefaultSettings().LearningRate
-	if o == OptimizerAdamW {
-		rate = AdamWLearningRate
-		if size := weightSize(abn.Branches.Graph); size > 0 {
-			rate = oneDigit(adamWShare * size)
-		}
-	}
+	rate, share, divisor := DefaultSettings().LearningRate, adamWShare, 1.0
 	if folded(abn.Branches.Graph) {
-		return rate / 10
+		share, divisor = adamWFoldedShare, 10
 	}
-	return rate
+	if o != OptimizerAdamW {
+		return rate / divisor
+	}
+	if size := weightSize(abn.Branches.Graph); size > 0 {
+		return oneDigit(share * size)
+	}
+	return AdamWLearningRate / divisor
 }
 
 // folded reports whether fewer than half of a graph's convolutions have a BatchNormalization behind them.
