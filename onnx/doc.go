@@ -1,6 +1,6 @@
 // Package onnx is the studio's own small model of an ONNX file: a graph that can be read, written,
-// shape-inferred, searched for the parts of an Attention Branch Network, split at them, and
-// differentiated (package onnx/gradient).
+// shape-inferred, searched for the parts of an Attention Branch Network, split at them,
+// differentiated (package onnx/gradient), and asked where it looks by other methods (package onnx/activation).
 //
 // # Axes
 //
