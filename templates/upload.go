@@ -18,6 +18,14 @@ type NewVersion struct {
 	Problem  string
 }
 
+// limit is the largest file in words.
+func (v NewVersion) limit() string {
+	if v.MaxBytes%(1<<30) == 0 {
+		return fmt.Sprintf("%d GiB", v.MaxBytes>>30)
+	}
+	return fmt.Sprintf("%d MiB", v.MaxBytes>>20)
+}
+
 // Upload is the view model of a model file on its way to becoming a version.
 type Upload struct {
 	Upload   annotator.Upload
@@ -154,7 +162,8 @@ func value(r annotator.ModelReport, role string) annotator.ModelValue {
 
 // gives are the values that a part hands on.
 func gives(r annotator.ModelReport, part string) []annotator.ModelValue {
-	roles := map[string][]string{"extractor": {"features"}, "attention": {"map", "logits_att"}, "perception": {"logits_per"}}[part]
+	first, _, _ := strings.Cut(part, " ") // "attention branch"
+	roles := map[string][]string{"extractor": {"features"}, "attention": {"map", "logits_att"}, "perception": {"logits_per"}}[first]
 	var list []annotator.ModelValue
 	for _, role := range roles {
 		list = append(list, value(r, role))
@@ -188,10 +197,10 @@ func engineWord(engine string) string {
 
 // ways are the columns of what can be trained.
 var ways = []struct{ strategy, batchNorm, label string }{
-	{"attention", "frozen", "attention branch, statistics frozen"},
-	{"attention", "batch", "attention branch, batch statistics"},
-	{"both", "frozen", "both branches, statistics frozen"},
-	{"both", "batch", "both branches, batch statistics"},
+	{"attention", "frozen", "Attention branch, BatchNorm's statistics frozen"},
+	{"attention", "batch", "Attention branch, statistics of each batch"},
+	{"both", "frozen", "Both branches, BatchNorm's statistics frozen"},
+	{"both", "batch", "Both branches, statistics of each batch"},
 }
 
 // obstacleRow is one obstacle and the ways of training it stands in.
