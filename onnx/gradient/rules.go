@@ -1,6 +1,11 @@
 package gradient
 
-import "github.com/abn-studio/studio/onnx"
+import (
+	"maps"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+)
 
 // rule adds the nodes that take dY, the derivative by n's first output, to n's inputs.
 type rule func(b *builder, n *onnx.Node, dY string) error
@@ -24,3 +29,7 @@ func init() {
 		"Softmax": softmax, "LogSoftmax": logSoftmax, "SoftmaxCrossEntropyLoss": softmaxCrossEntropy,
 	}
 }
+
+// Operators lists what can be differentiated, in alphabetical order. Some only in some forms: Unsupported names a node that is
+// in another one.
+func Operators() []string { return slices.Sorted(maps.Keys(rules)) }
