@@ -24,6 +24,7 @@
 //	gorgonia_program.go  running a Gorgonia graph
 //	anchor.go       L_anchor's targets: the parent's maps of the images without an edit
 //	crop.go         random resized crops of pixels and maps; crop_features.go computes their features epoch by epoch
+//	augmented.go    pixels cut, mirrored and moved, for trainings from scratch
 //	optimizer.go    the fused update
 //	export.go       the trained file: its parent with other initializers
 //	features.go     g(x) once per image; feature_store.go, feature_eviction.go keep it on disk
