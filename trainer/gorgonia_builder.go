@@ -18,7 +18,7 @@ type gorgoniaBuilder struct {
 	graph    *G.ExprGraph
 	inferred *onnx.Inferred
 	index    *onnx.Index
-	trained  map[string][]float32 // buffers of initializers that a run changes
+	trained  map[string][]float32 // buffers of initializers that a run changes; nil where nothing is to be run, and none has a value
 	batch    map[*onnx.Node]bool  // BatchNormalizations on the batch's statistics
 	values   map[string]*G.Node
 	norms    map[*onnx.Node]batchNormNodes
@@ -88,11 +88,14 @@ func (b *gorgoniaBuilder) node(name string) (*G.Node, error) {
 	}
 	if t := b.index.Initializers[name]; t != nil {
 		data, ok := b.trained[name]
-		if !ok {
+		if !ok && b.trained != nil {
 			var err error
 			if data, err = t.Float32s(); err != nil {
 				return nil, err
 			}
+		}
+		if !t.Type.IsFloat() {
+			return nil, fmt.Errorf("%s holds %v, want floating-point numbers", name, t.Type)
 		}
 		b.values[name] = b.input("initializer/"+name, dimsOf(t.Dims), data)
 		return b.values[name], nil

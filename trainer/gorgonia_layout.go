@@ -208,6 +208,26 @@ func placed(from, to, before []int) *linearMap {
 	}))
 }
 
+// placedAlong is x in a larger tensor of zeros, from start on along an axis and all of every other.
+func placedAlong(from, to []int, axis, start int) *linearMap {
+	inner := tensor.Shape(to[axis+1:]).TotalSize()
+	if axis+1 == len(to) {
+		inner = 1
+	}
+	block, stride := from[axis]*inner, to[axis]*inner
+	return newLinearMap("placed along", from, to,
+		func(y, x []float32) {
+			for i := 0; i*block < len(x); i++ {
+				copy(y[i*stride+start*inner:][:block], x[i*block:])
+			}
+		},
+		func(x, y []float32) {
+			for i := 0; i*block < len(x); i++ {
+				copy(x[i*block:][:block], y[i*stride+start*inner:])
+			}
+		})
+}
+
 // joined puts tensors one behind the other along an axis: the sum of parts, each of which writes its own place.
 type joined struct {
 	ownOp
@@ -216,11 +236,11 @@ type joined struct {
 
 func newJoined(shapes [][]int, to []int, axis int) *joined {
 	j := &joined{ownOp: newOwnOp("joined", to)}
-	before := make([]int, len(to))
+	start := 0
 	for _, s := range shapes {
-		j.parts = append(j.parts, placed(s, to, slices.Clone(before)))
+		j.parts = append(j.parts, placedAlong(s, to, axis, start))
 		j.from = append(j.from, s)
-		before[axis] += s[axis]
+		start += s[axis]
 	}
 	return j
 }

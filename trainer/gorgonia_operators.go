@@ -21,8 +21,8 @@ func init() { // the rules call the builder, which looks here
 		"AveragePool": averagePoolRule, "MaxPool": maxPoolRule, "GlobalMaxPool": maxPoolRule,
 		"Flatten": reshapeRule, "Reshape": reshapeRule, "Squeeze": reshapeRule, "Unsqueeze": reshapeRule,
 		"Identity": reshapeRule, "Dropout": reshapeRule, "Expand": expandRule,
-		"Transpose": transposeRule, "Slice": sliceRule, "Split": splitRule, "Pad": padRule, "Concat": concatRule,
-		"Constant": constantRule,
+		"Transpose": transposeRule, "Slice": sliceRule, "Split": splitRule, "Pad": padRule, "Concat": concatRule, "Gather": gatherRule,
+		"Constant": constantRule, "Cast": castRule, "CastLike": castRule,
 	}
 }
 

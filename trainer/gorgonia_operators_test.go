@@ -123,6 +123,10 @@ var operatorCases = []operatorCase{
 	{name: "uneven", op: "Split", shapes: [][]int64{{2, 5, 2}}, constants: []*onnx.Tensor{ints(1, 3, 1)}, outputs: 3, attributes: []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
 	{name: "a value", op: "Pad", shapes: [][]int64{{2, 3, 4}}, constants: []*onnx.Tensor{ints(0, 1, 2, 0, 0, 1), scalar(2)}},
 	{name: "cutting", op: "Pad", shapes: [][]int64{{2, 3, 4}}, constants: []*onnx.Tensor{ints(0, -1, 2, 0, 0, -1)}},
+	{name: "one", op: "Gather", shapes: [][]int64{{2, 3, 4}}, constants: []*onnx.Tensor{onnx.NewInt64("", nil, []int64{-1})}, attributes: []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
+	{name: "some twice", op: "Gather", shapes: [][]int64{{4, 3}}, constants: []*onnx.Tensor{onnx.NewInt64("", []int64{2, 2}, []int64{3, 0, 3, 1})}},
+	{op: "Cast", shapes: [][]int64{{2, 3}}, attributes: []*onnx.Attribute{onnx.IntAttr("to", int64(onnx.Float))}},
+	{op: "CastLike", shapes: [][]int64{{2, 3}}, constants: []*onnx.Tensor{scalar(1)}},
 	{op: "Concat", shapes: [][]int64{{2, 1, 3}, {2, 2, 3}, {2, 3, 3}}, attributes: []*onnx.Attribute{onnx.IntAttr("axis", -2)}},
 }
 

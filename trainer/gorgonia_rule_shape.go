@@ -50,6 +50,69 @@ func constantRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return b.input("constant/"+c.Output(0), c.dims, slices.Clone(data)), nil
 }
 
+// castRule passes floating-point numbers on, and takes known integers for such: exporters write constants so.
+func castRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	if to := b.inferred.Values[c.Output(0)].Type; to != onnx.Float {
+		return nil, fmt.Errorf("it casts to %v: all numbers are float32 here", to)
+	}
+	if b.inferred.Values[c.Input(0)].Type == onnx.Float {
+		return reshapeRule(b, c)
+	}
+	known, err := b.ints(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]float32, len(known))
+	for i, v := range known {
+		data[i] = float32(v)
+	}
+	return b.input("constant/"+c.Output(0), c.dims, data), nil
+}
+
+// gatherRule takes elements of one axis at constant places: [a…, size, b…] by [i…] is [a…, i…, b…].
+func gatherRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	in, err := b.inputs(c, 0)
+	if err != nil {
+		return nil, err
+	}
+	picked, err := b.ints(c, 1)
+	if err != nil {
+		return nil, err
+	}
+	from := in[0].Shape()
+	axis, err := axisOf(c.AttrInt("axis", 0), len(from))
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range picked {
+		if picked[i], err = placeOf(p, from[axis]); err != nil {
+			return nil, err
+		}
+	}
+	flat := slices.Clone(from)
+	flat[axis] = len(picked)
+	y, err := G.ApplyOp(gather("gather", from, flat, placesOf(from, flat, func(index, at []int) bool {
+		copy(at, index)
+		at[axis] = int(picked[index[axis]])
+		return true
+	})), in[0])
+	if err != nil {
+		return nil, err
+	}
+	return b.reshape(y, c.dims)
+}
+
+// placeOf resolves a possibly negative place along an axis.
+func placeOf(place int64, size int) (int64, error) {
+	if place < 0 {
+		place += int64(size)
+	}
+	if place < 0 || place >= int64(size) {
+		return 0, fmt.Errorf("place %d on an axis of %d", place, size)
+	}
+	return place, nil
+}
+
 func transposeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
@@ -114,15 +177,15 @@ func splitRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	start := make([]int, len(c.dims))
+	start := 0
 	for _, before := range c.Outputs[:c.output] {
 		dims := b.dims(before)
 		if dims == nil {
 			return nil, fmt.Errorf("the shape of its output %q is not known", before)
 		}
-		start[axis] += dims[axis]
+		start += dims[axis]
 	}
-	return G.ApplyOp(cut(in[0].Shape(), start, slices.Repeat([]int{1}, len(start)), c.dims), in[0])
+	return G.ApplyOp(placedAlong(c.dims, in[0].Shape(), axis, start).transpose(), in[0])
 }
 
 func concatRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {

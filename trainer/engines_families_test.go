@@ -1,0 +1,85 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/families"
+)
+
+// TestEnginesAgreeOnFamilies takes two steps on both engines for some of the narrow exports of published ABNs, such that
+// every network and every form of export occurs. Losses and the gradients' norm of the first step are held to 1e-4; of the
+// second the norm to 1e-3, since a Relu's input may lie closer to 0 than rounding tells.
+func TestEnginesAgreeOnFamilies(t *testing.T) {
+	t.Parallel()
+	ways := []Settings{
+		{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyBoth, BatchNorm: BatchNormBatch},
+		{Strategy: StrategyAttention, BatchNorm: BatchNormBatch}, {Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
+	}
+	form := func(f families.Family) string { return fmt.Sprint(f.Exporter, f.Opset, f.Norm, f.Head) }
+	seenNetworks, seenForms := map[string]bool{}, map[string]bool{}
+	for _, f := range listFamilies(t) {
+		if f.Size != "small" || seenNetworks[f.Family] && seenForms[form(f)] {
+			continue
+		}
+		seenNetworks[f.Family], seenForms[form(f)] = true, true
+		s := ways[(len(seenNetworks)+len(seenForms))%len(ways)]
+		s.Gamma, s.MapLoss = 0.5, MapLossL2
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			m, err := f.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Engine = EngineORT
+			runtime := openNamed(t, m, s)
+			s.Engine = EngineGorgonia
+			gorgonia := openNamed(t, m, s)
+			b := familyBatch(splitModel(t, m), 6)
+			for k, bound := range []float64{1e-4, 1e-3} {
+				u := Update{LearningRate: 1e-3, Momentum: 0.9, ClipNorm: 1e5}
+				got, err := gorgonia.Step(context.Background(), b, u)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := runtime.Step(context.Background(), b, u)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !(math.Abs(got.GradNorm-want.GradNorm) <= bound*want.GradNorm) {
+					t.Errorf("step %d: the gradients' norm is %g, want %g", k, got.GradNorm, want.GradNorm)
+				}
+				got.GradNorm = want.GradNorm
+				agree(t, k, got, want)
+			}
+		})
+	}
+	if len(seenNetworks) < 8 || len(seenForms) < 8 {
+		t.Errorf("%d networks and %d forms were looked at", len(seenNetworks), len(seenForms))
+	}
+}
+
+// TestGorgoniaTrainsFamilies asks whether the gorgonia engine has what the published ABNs need at full size.
+func TestGorgoniaTrainsFamilies(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	for _, f := range listFamilies(t) {
+		if f.Size != "full" || slices.Contains(seen, f.Family) {
+			continue
+		}
+		seen = append(seen, f.Family)
+		m, err := f.Structure()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reasons, err := Lacks(splitModel(t, m), Settings{Engine: EngineGorgonia}.WithDefaults()); err != nil || len(reasons) > 0 {
+			t.Errorf("%s: %v %v", f.Name, reasons, err)
+		}
+	}
+	if len(seen) < 10 {
+		t.Errorf("full-size networks: %v", seen)
+	}
+}
