@@ -27,7 +27,7 @@ function classPicker(desk: Desk): HTMLSelectElement {
   } });
   const show = () => {
     classes.value = String(comparison.choice);
-    classes.hidden = !comparison.byClass;
+    classes.hidden = !comparison.byClass || comparison.state.kind === "refused";
   };
   desk.on("opened", (detail) => {
     const name = (index: number) => detail.project.classes.find((c) => c.index === index)?.name ?? `class ${index}`;
@@ -70,9 +70,8 @@ export function comparisonBar(desk: Desk): HTMLElement {
     start.hidden = state.kind !== "shown" || !comparison.byClass || editor.readOnly;
     instead.hidden = state.kind !== "refused" || !comparison.map.startsWith("cam");
     again.hidden = state.kind !== "offline";
-    const named = state.kind === "shown" || state.kind === "loading";
     const remark = remarkOf(desk);
-    say(words, state.kind === "refused" ? state.why : named && comparison.byClass ? `${mapLabels[comparison.map]}, for` : mapLabels[comparison.map]);
+    say(words, state.kind === "refused" ? state.why : comparison.byClass ? `${mapLabels[comparison.map]}, for` : mapLabels[comparison.map]);
     say(note, remark);
     say(heard, state.kind === "off" ? "" : state.kind === "refused" ? state.why : [comparison.title, remark].filter(Boolean).join(", "));
   };
