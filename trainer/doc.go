@@ -34,7 +34,7 @@
 //	evaluate.go     accuracy, worst group, attention inside the mask (mask.go)
 //	drift.go        how far maps moved on images that were right and stay so
 //	bootstrap.go    paired intervals; measure.go names what is compared
-//	round.go        candidate and control (round_arms.go), and what the maps were worth; scratch.go trains a whole network
+//	round.go        candidate and control (round_arms.go) on which images (round_images.go), and what the maps were worth; scratch.go trains a whole network
 //	inspect.go      what each engine can train of an ABN, and what keeps it from the rest
 //	architecture*.go  ABNs from scratch, by name
 package trainer

@@ -1,0 +1,125 @@
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// prepare computes features and leaves out what cannot be read.
+func (r *round) prepare(ctx context.Context) error {
+	start := time.Now()
+	store := r.spec.Store
+	if store == nil {
+		var err error
+		if store, err = OpenFeatureStore(filepath.Join(r.spec.WorkDir, "features"), FeatureStoreOptions{}); err != nil {
+			return err
+		}
+	}
+	r.features = &Features{
+		Store: store, Extractor: r.net.extractor, ExtractorHash: r.net.extractorHash,
+		Preprocessing: PreprocessingHash(r.spec.Manifest), Pixels: r.spec.Pixels, Input: r.net.input, Dims: r.net.features,
+	}
+	trained := map[string]bool{}
+	for _, s := range r.spec.Train {
+		trained[s.Hash] = true
+	}
+	for _, s := range r.spec.Heldout {
+		if trained[s.Hash] {
+			r.outcome.Excluded++
+			continue
+		}
+		s.Edited.Height, s.Edited.Width, s.Edited.Values = 0, 0, nil
+		r.heldout = append(r.heldout, s)
+	}
+	train := r.spec.Train
+	if r.spec.Settings.Patience > 0 {
+		var err error
+		if train, r.valid, err = chooseValidation(train, r.spec.Validation, r.spec.Heldout, r.spec.Settings.Seed); err != nil {
+			return &SettingError{"patience", err.Error()}
+		}
+		r.outcome.HeldBack = len(train) < len(r.spec.Train)
+	}
+	last := start
+	track := func(offset int) func(done, total int) {
+		before := 0
+		return func(done, total int) {
+			now := time.Now()
+			r.meter.expect(PhaseFeatures, offset+total, featurePrior)
+			r.meter.advance(PhaseFeatures, offset+done, done-before, now.Sub(last))
+			last, before = now, done
+			r.outcome.FeatureMisses = offset + total
+		}
+	}
+	mirrored := r.spec.Settings.Flip && r.spec.Settings.Crop == 0 // crops are mirrored before they are extracted
+	problems, err := r.features.Prepare(ctx, train, mirrored, track(0))
+	if err != nil {
+		return err
+	}
+	more, err := r.features.Prepare(ctx, r.heldout, false, track(r.outcome.FeatureMisses))
+	if err != nil {
+		return err
+	}
+	unseen, err := r.features.Prepare(ctx, r.valid, false, track(r.outcome.FeatureMisses))
+	if err != nil {
+		return err
+	}
+	r.outcome.Skipped = slices.Concat(problems, more, unseen)
+	r.train = readable(train, problems)
+	r.heldout = readable(r.heldout, more)
+	if len(r.train) == 0 {
+		return fmt.Errorf("none of %d training images can be read; the first: %w", len(train), problems[0].Err)
+	}
+	if r.valid = readable(r.valid, unseen); r.spec.Settings.Patience > 0 && len(r.valid) == 0 {
+		return fmt.Errorf("none of the validation images can be read; the first: %w", unseen[0].Err)
+	}
+	r.outcome.ValidationImages = len(r.valid)
+	for _, s := range r.train {
+		if !s.Edited.IsZero() {
+			r.edited = append(r.edited, s)
+		}
+	}
+	o := newOrder(r.train, r.spec.Settings)
+	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
+	r.outcome.OrderKey = runKey(r.net.modelHash, Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
+	r.outcome.FeatureSeconds = time.Since(start).Seconds()
+	r.expectCrops()
+	r.outcome.Warnings = r.warnings()
+	return nil
+}
+
+// fewValidation is how many validation images it takes to tell one epoch from another: the loss of an image differs
+// from the mean by about as much as that mean.
+const fewValidation = 50
+
+// warnings are what should be known of the images before the figures are believed.
+func (r *round) warnings() (out []string) {
+	if plain := len(r.train) - len(r.edited); len(r.edited) > 0 && plain < len(r.edited) {
+		out = append(out, fmt.Sprintf("Only %d training images without an edit take part beside %d with one: they are what holds the branches to what "+
+			"they know, so expect forgetting. Add the images the model was trained on to the training split.", plain, len(r.edited)))
+	}
+	if n := len(r.valid); n > 0 && n < fewValidation {
+		out = append(out, fmt.Sprintf("Early stopping looks at %d validation images only: which epoch it keeps is partly chance.", n))
+	}
+	return out
+}
+
+// readable leaves out the samples with a problem, and others of the same file.
+func readable(samples []Sample, problems []Problem) []Sample {
+	if len(problems) == 0 {
+		return samples
+	}
+	broken := map[string]bool{}
+	for _, p := range problems {
+		broken[p.Sample.Hash] = true
+	}
+	var out []Sample
+	for _, s := range samples {
+		if !broken[s.Hash] {
+			out = append(out, s)
+		}
+	}
+	return out
+}
