@@ -251,3 +251,21 @@ func canTrain(training []annotator.Trainability, engine string) bool {
 	}
 	return !asked
 }
+
+// trainsOn names the engines that can train a network: "ONNX Runtime, Gorgonia in part".
+func trainsOn(training []annotator.Trainability) string {
+	var engines []string
+	for _, e := range []string{"ort", "gorgonia"} {
+		switch {
+		case !canTrain(training, e):
+		case len(obstacles(training, e)) > 0:
+			engines = append(engines, engineWord(e)+" in part")
+		default:
+			engines = append(engines, engineWord(e))
+		}
+	}
+	if len(engines) == 0 {
+		return "none"
+	}
+	return strings.Join(engines, ", ")
+}

@@ -156,6 +156,48 @@ describe.skipIf(!browserThere)("the loop", () => {
     await ada.page.getByRole("heading", { name: /\d+ tasks?/ }).waitFor();
   });
 
+  it("the admin brings a model: what is none is told so, what is one is inspected and becomes a version", async () => {
+    const eve = await Person.signIn(browser, studio, "admin"); // her browser complains of the refusal, which is meant
+    await eve.page.goto("/projects/aviary/versions");
+    await eve.page.getByRole("link", { name: "Add a version" }).click();
+    const send = async (name: string, buffer: Buffer) => {
+      await eve.page.getByLabel("Model").setInputFiles({ name, mimeType: "application/octet-stream", buffer });
+      await eve.page.getByRole("button", { name: "Send and inspect" }).click();
+    };
+    await send("notes.onnx", Buffer.from("a text file"));
+    await eve.page.getByRole("alert").filter({ hasText: "no ONNX file" }).waitFor();
+    await send("model.onnx.data", Buffer.from("weights"));
+    await eve.page.getByRole("alert").filter({ hasText: "external data" }).waitFor();
+
+    const versions = await eve.get<{ versions: { id: number }[] }>("/projects/aviary/versions");
+    const file = await eve.context.request.get(`${studio.address}/api/v1/versions/${versions.versions[0]!.id}/onnx`);
+    await send("birds.onnx", await file.body());
+    await eve.page.waitForURL(/\/uploads\/\d+$/);
+    await eve.page.getByRole("heading", { name: "birds.onnx" }).waitFor();
+    await eve.page.locator(".ways").getByText("✓ yes").first().waitFor();
+    await eve.page.getByLabel("−1 … 1").check();
+    await eve.page.getByRole("button", { name: "Add as a version" }).click();
+    await eve.page.locator("[data-upload-state=added]").waitFor({ timeout: 60_000 }); // the page follows the worker by itself
+    await eve.page.getByText(/It is\s+v3 \(candidate\)/).waitFor();
+    expect(eve.complaints).toEqual([expect.stringContaining("422")]);
+    await eve.context.close();
+  });
+
+  it("the admin starts a round on Gorgonia from the form, watches its first steps and cancels it", async () => {
+    await ada.page.goto("/projects/aviary/rounds/new");
+    await ada.page.locator("summary", { hasText: "Engine" }).click();
+    await ada.page.getByLabel(/^Gorgonia/).check();
+    await ada.page.locator("summary", { hasText: "Maps" }).click();
+    await ada.page.getByLabel(/^Anchor/).fill("0.5");
+    await ada.page.getByRole("button", { name: "Start round" }).click();
+    await ada.page.waitForURL(/\/rounds\/\d+$/);
+    await ada.page.locator(".head").getByText("on Gorgonia").waitFor();
+    await ada.page.locator("[data-chart=loss_anchor] canvas").waitFor();
+    await ada.page.locator("[data-curves-note]").filter({ hasText: /step \d/ }).waitFor({ timeout: 180_000 });
+    await ada.page.getByRole("button", { name: "Cancel round" }).click();
+    await ada.page.getByText("Nothing was kept of it").or(ada.page.locator(".chip-cancelled")).first().waitFor({ timeout: 60_000 });
+  });
+
   it("nothing complained", () => {
     expect([...ana.complaints, ...rui.complaints, ...ada.complaints]).toEqual([]);
   });
