@@ -161,6 +161,9 @@ func (e *ortEngine) openStep(o ORTOptions) error {
 	}
 	e.session, err = ort.Open(data, inputs, e.step.outputs(), ort.Options{
 		Name: "training step", IntraOpThreads: o.Threads, ProfilePrefix: o.ProfilePrefix,
+		// A pattern is planned from the first run and then allocated in one piece beside what that run left behind:
+		// nearly twice the memory, and no faster.
+		NoMemoryPattern: true,
 	})
 	if err != nil {
 		return err
@@ -183,10 +186,10 @@ func (e *ortEngine) openStep(o ORTOptions) error {
 		e.outputs = append(e.outputs, t)
 		return err
 	}
-	for _, p := range e.weights {
+	for i, p := range e.weights {
 		gradient := make([]float32, len(p.Value))
 		e.gradients = append(e.gradients, gradient)
-		if err := keep(gradient, p.Dims...); err != nil {
+		if err := keep(gradient, e.step.gradientDims[i]...); err != nil {
 			return err
 		}
 	}

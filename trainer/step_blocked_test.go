@@ -103,6 +103,8 @@ func TestBlockConvolutions(t *testing.T) {
 		{inputs: 24, outputs: 16, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 6, width: 6},
 		{inputs: 16, outputs: 10, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 6, width: 6},
 		{inputs: 32, outputs: 32, groups: 1, kernel: 1, stride: 1, dilation: 1, pad: 0, height: 6, width: 6},
+		{inputs: 512, outputs: 1024, groups: 1, kernel: 1, stride: 1, dilation: 1, pad: 0, height: 10, width: 9, bias: true, blocked: true},
+		{inputs: 1024, outputs: 2048, groups: 1, kernel: 1, stride: 2, dilation: 1, pad: 0, height: 14, width: 13, blocked: true},
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			t.Parallel()

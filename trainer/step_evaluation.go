@@ -58,7 +58,7 @@ func (v *evaluation) open() error {
 		v.fixed = append(v.fixed, t)
 	}
 	v.session, err = ort.Open(data, append([]string{v.source.input}, names...), outputs,
-		ort.Options{Name: "forward pass", IntraOpThreads: v.threads})
+		ort.Options{Name: "forward pass", IntraOpThreads: v.threads, NoMemoryPattern: true}) // as the training step's
 	return err
 }
 

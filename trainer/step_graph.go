@@ -17,6 +17,8 @@ type stepGraph struct {
 	// statistics are the running statistics that follow the batch.
 	statistics []normStatistics
 	gradients  []string // as weights
+	// gradientDims are the shapes that gradients come in: as many elements as the weight, in its order.
+	gradientDims [][]int64
 	shape      lossShape
 	inputDims  []int64 // [C, h, w] of the input
 	mapDims    []int64 // [h, w]
@@ -82,8 +84,8 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range step.weights {
-		step.gradients = append(step.gradients, derivatives[name])
+	if err := step.takeGradients(derivatives); err != nil {
+		return nil, err
 	}
 	g.Outputs = nil
 	for _, name := range step.outputs() {
@@ -91,6 +93,36 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 	}
 	model.Metadata = nil
 	return step, nil
+}
+
+// takeGradients notes the weights' derivatives as what the graph gives. One that is a Reshape is taken from before it,
+// since the runtime would copy it into the buffer that it is to be put in.
+func (step *stepGraph) takeGradients(derivatives map[string]string) error {
+	g := step.model.Graph
+	info, err := onnx.InferShapes(step.model, nil)
+	if err != nil {
+		return fmt.Errorf("shapes of the gradients: %w", err)
+	}
+	index := g.Index()
+	dead := map[*onnx.Node]bool{}
+	taken := map[string]bool{}
+	for _, name := range step.weights {
+		derivative, dims := derivatives[name], []int64(nil)
+		if dims, _ = info[name].Shape.Sizes(); dims == nil {
+			return fmt.Errorf("the weight %s has shape %s", name, info[name].Shape)
+		}
+		if last := index.Producer[derivative]; last != nil && last.IsOp("Reshape") && len(index.Consumers[derivative]) == 0 {
+			before := last.Inputs[0]
+			shape, known := info[before].Shape.Sizes()
+			if maker := index.Producer[before]; maker != nil && known && len(shape) > 0 && !taken[before] && len(index.Consumers[before]) == 1 {
+				derivative, dims, dead[last] = before, shape, true
+			}
+		}
+		taken[derivative] = true
+		step.gradients, step.gradientDims = append(step.gradients, derivative), append(step.gradientDims, dims)
+	}
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return dead[n] })
+	return nil
 }
 
 // measure takes down the sizes that losses and buffers need.

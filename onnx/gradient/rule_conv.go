@@ -12,6 +12,7 @@ import (
 //
 //	dB  sums over h·w, then over N
 //	dX  a Conv of dY with W's axes swapped and its kernel turned around, where the stride is 1;
+//	    with one kernel element the same, then spread over the inputs that were visited;
 //	    else ConvTranspose with W as it is
 //	dW  for every kernel position one Gemm of dY with the inputs that position sees; as one
 //	    Conv over transposed operands it is half as fast
@@ -60,11 +61,32 @@ func (b *builder) convInput(dY, w string, dims []int64, g *geometry, groups int6
 			onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("pads", pads...),
 			onnx.IntsAttr("strides", g.stride...))
 	}
+	if g.points() == 1 && g.rank() == 2 && !g.padded() {
+		visited := b.node("Conv", []string{dY, b.turnedKernel(w, dims, groups)},
+			onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", g.kernel...))
+		return b.interleave(visited, dims[1]*groups, g)
+	}
 	return b.node("ConvTranspose", []string{dY, w},
 		onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", g.kernel...),
 		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("strides", g.stride...),
 		onnx.IntsAttr("pads", append(append([]int64{}, g.before...), g.after...)...),
 		onnx.IntsAttr("output_padding", extra...))
+}
+
+// interleave puts x [N,C,h,w] into zeros [N,C,H,W] where a window of one element, without padding, visits them: as a product
+// of its rows with a matrix [w, stride·W] that is 1 at (j, j·stride) of the first of a stride's rows.
+func (b *builder) interleave(x string, channels int64, g *geometry) string {
+	rows, width := g.stride[0], g.in[1]
+	matrix := make([]float32, g.out[1]*rows*width)
+	for j := range g.out[1] {
+		matrix[j*rows*width+j*g.stride[1]] = 1
+	}
+	flat := b.node("MatMul", []string{b.reshape(x, -1, g.out[1]), b.floats(matrix, g.out[1], rows*width)})
+	full := b.reshape(flat, -1, channels, g.out[0]*rows, width)
+	if g.out[0]*rows == g.in[0] {
+		return full
+	}
+	return b.slice(full, []int64{2}, []int64{0}, []int64{g.in[0]}, []int64{1})
 }
 
 // turnedKernel is W [O,C/g,k…] with its channels swapped within groups and its kernel turned by half a
