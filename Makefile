@@ -21,10 +21,10 @@ verify: node_modules/.package-lock.json ## regenerate what is generated, check f
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
 	@go vet ./...
 	@npm run --silent check
-	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
+	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
 	@echo "verify: generated files are up to date"
 
-generate: node_modules/.package-lock.json ## templ pages, API types, editor and page bundles
+generate: node_modules/.package-lock.json ## templ pages, API types, editor and page bundles, docs/operators.md
 	@.ci/generate
 
 lint: ## golangci-lint, the import directions included (downloads the linter)

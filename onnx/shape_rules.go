@@ -1,6 +1,10 @@
 package onnx
 
-import "math"
+import (
+	"maps"
+	"math"
+	"slices"
+)
 
 // shapeRules holds the operators of ai.onnx whose outputs Infer can tell; filled by init because the
 // rules are many and read best grouped.
@@ -84,3 +88,6 @@ func init() {
 	add(rangeOf, "Range")
 	add(oneHot, "OneHot")
 }
+
+// InferredOperators lists the operators of ai.onnx whose outputs Infer can tell, in alphabetical order.
+func InferredOperators() []string { return slices.Sorted(maps.Keys(shapeRules)) }

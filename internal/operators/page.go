@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer"
+)
+
+const head = `# Operators
+
+<!-- Written by internal/operators from the code itself: make generate. -->
+
+What becomes of each ONNX operator of a network that is added to the studio. ` + "`studio model inspect`" + ` says it of one file, node by node.
+
+- **Runs.** Networks run on ONNX Runtime, and every operator it has runs. An extractor may hold any of them: it is never
+  differentiated. What stands between the features and the losses has to have a shape that can be told without running it; the table lists the operators for
+  which it can, and whether the runtime opens one, asked of it at operator set 22.
+- **Differentiates.** With ` + "`ort`" + `, the engine that is the default, a training step is an ONNX graph with gradient nodes
+  (` + "`onnx/gradient`" + `). Every rule is compared with central finite differences by a test that fails where a rule has no example
+  (` + "`onnx/gradient/examples_test.go`" + `: odd shapes, strides with leftover rows, dilation, groups, ceil_mode, padded and uneven
+  windows; at larger sizes along random directions with a fourth-order difference). ` + "`gorgonia`" + ` is the second engine, with a
+  differentiation of its own.
+- **Operator sets.** 7 to 22 are read; gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
+  ` + "`Upsample`" + `, ` + "`Scan`, `Loop`" + `, a ` + "`Resize`" + ` before 11 and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
+- **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused.
+- **BatchNorm** may be folded, kept, or in training mode; files exported in training mode are run, and split, in evaluation mode.
+- **Equal tensors.** Exporters write equal tensors once, which in an untrained network are most. Each layer gets its own, and a trained file has
+  them as further initializers.
+`
+
+// page is docs/operators.md; root is the top folder of the checkout.
+func page(root string) ([]byte, error) {
+	var out bytes.Buffer
+	out.WriteString(head)
+	if err := operators(&out); err != nil {
+		return nil, err
+	}
+	if err := covered(&out, root); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+func operators(out *bytes.Buffer) error {
+	refused := map[string][]string{}
+	for _, f := range refusedForms() {
+		why, err := f.reason()
+		if err != nil {
+			return err
+		}
+		refused[f.op] = append(refused[f.op], fmt.Sprintf("not %s (%s)", f.name, why))
+	}
+	ort, gorgonia := gradient.Operators(), trainer.GorgoniaOperators()
+	all := map[string]bool{}
+	for _, list := range [][]string{onnx.InferredOperators(), ort, gorgonia} {
+		for _, op := range list {
+			all[op] = true
+		}
+	}
+	fmt.Fprintf(out, "\n## The table\n\n%d operators whose shapes are known; `ort` differentiates %d of them, `gorgonia` %d. An empty field: it runs, and ends a gradient.\n\n",
+		len(all), len(ort), len(gorgonia))
+	out.WriteString("| operator | runs | `ort` differentiates | `gorgonia` differentiates | not in these forms with `ort` |\n|---|---|---|---|---|\n")
+	yes := func(list []string, op string) string {
+		if slices.Contains(list, op) {
+			return "yes"
+		}
+		return ""
+	}
+	if ok, why := runs("Relu"); !ok {
+		return fmt.Errorf("ONNX Runtime is needed to say what it runs: %s", why)
+	}
+	for _, op := range slices.Sorted(maps.Keys(all)) {
+		opens := "no"
+		if ok, _ := runs(op); ok {
+			opens = "yes"
+		}
+		fmt.Fprintf(out, "| %s | %s | %s | %s | %s |\n", op, opens, yes(ort, op), yes(gorgonia, op), strings.Join(refused[op], "; "))
+	}
+	out.WriteString("\nBoth engines have some operators in some forms only; the error, and `model inspect`, name the node and say which. A condition common to all that move a window: height and width " +
+		"must be known, as they are once the image's size is.\n")
+	return nil
+}
+
+// covered tells of onnx/testdata/families.
+func covered(out *bytes.Buffer, root string) error {
+	list, err := families.List(filepath.Join(root, "onnx", "testdata", "families"))
+	if err != nil {
+		return err
+	}
+	type row struct {
+		opsets                                         map[int64]bool
+		norm, batch, gain, maps, head, answers, export map[string]bool
+		channels, grid, classes                        int
+		exports                                        int
+		gorgonia, asked                                int
+	}
+	rows, order := map[string]*row{}, []string{}
+	for _, f := range list {
+		key := f.Family + ", " + f.Size
+		r := rows[key]
+		if r == nil {
+			r = &row{opsets: map[int64]bool{}, channels: f.Channels, grid: f.Height, classes: f.Classes}
+			for _, set := range []*map[string]bool{&r.norm, &r.batch, &r.gain, &r.maps, &r.head, &r.answers, &r.export} {
+				*set = map[string]bool{}
+			}
+			rows[key], order = r, append(order, key)
+		}
+		r.exports++
+		r.opsets[f.Opset] = true
+		r.norm[f.Norm], r.gain[string(f.WantGain())], r.head[f.Head], r.answers[f.Answers] = true, true, true, true
+		r.batch[map[bool]string{true: "open", false: "fixed"}[f.Batch == "dynamic"]] = true
+		r.maps[map[bool]string{true: "(N,1,h,w)", false: "(N,h,w)"}[f.Map == "grid"]] = true
+		r.export[map[string]string{"trace": "traced", "export": "torch.export"}[f.Exporter]] = true
+		if f.Size == "full" {
+			continue
+		}
+		lacks, err := gorgoniaLacks(f)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Name, err)
+		}
+		r.asked++
+		if !lacks {
+			r.gorgonia++
+		}
+	}
+	slices.SortStableFunc(order, func(a, b string) int { return strings.Compare(a[strings.Index(a, ", "):], b[strings.Index(b, ", "):]) })
+	fmt.Fprintf(out, "\n## The networks that are tested\n\n%d exports by PyTorch 1.13 and 2.11 of Attention Branch Networks over the published families, kept without their weights "+
+		"(`onnx/testdata/families`). Of each the parts are found, it is split, every shape is told, nothing in it is untrainable, and its step compiles by "+
+		"both strategies (`onnx/families_test.go`, `trainer/families_test.go`). The narrow ones (\"small\") are also run by `ort`: the losses of two steps, and the whole loss's gradient by "+
+		"finite differences through all parameters. The last column counts for how many of them `gorgonia` has every operator, in its form.\n\n", len(list))
+	out.WriteString("| family, size | exports | features | K | operator sets | exporter | BatchNorm | batch | gain | map | head | outputs | `gorgonia` |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
+	names := func(set map[string]bool) string { return strings.Join(slices.Sorted(maps.Keys(set)), ", ") }
+	for _, key := range order {
+		r := rows[key]
+		var opsets []string
+		for _, o := range slices.Sorted(maps.Keys(r.opsets)) {
+			opsets = append(opsets, fmt.Sprint(o))
+		}
+		second := ""
+		if r.asked > 0 {
+			second = fmt.Sprintf("%d of %d", r.gorgonia, r.asked)
+		}
+		fmt.Fprintf(out, "| %s | %d | %d×%d×%d | %d | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", key, r.exports, r.channels, r.grid, r.grid, r.classes,
+			strings.Join(opsets, ", "), names(r.export), names(r.norm), names(r.batch), names(r.gain), names(r.maps), names(r.head), names(r.answers), second)
+	}
+	out.WriteString("\nHeads: \"published\" has BatchNorms, a 3×3 convolution to the map and one more before the pooling of the logits; \"short\" has BatchNorms and a 1×1 convolution; \"plain\" has no BatchNorm.\n")
+	return nil
+}
+
+// gorgoniaLacks reports whether the second engine cannot train an export by both branches.
+func gorgoniaLacks(f families.Family) (bool, error) {
+	m, err := f.Structure()
+	if err != nil {
+		return false, err
+	}
+	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	if err != nil {
+		return false, err
+	}
+	abn, err := onnx.Split(m, parts)
+	if err != nil {
+		return false, err
+	}
+	reasons, err := trainer.Lacks(abn, trainer.Settings{Engine: trainer.EngineGorgonia}.WithDefaults())
+	return len(reasons) > 0, err
+}
