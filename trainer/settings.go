@@ -42,8 +42,8 @@ const (
 // Schedule names how the learning rate moves over a run.
 type Schedule string
 
-// The schedules: one half cosine from the peak to zero after a short linear warm-up; ÷10 at half and at three quarters of
-// the run; constant.
+// The schedules, each after a linear warm-up over the share WarmUp of the run: one half cosine from the peak to zero; ÷10 at
+// half and at three quarters of the run; constant.
 const (
 	ScheduleCosine   Schedule = "cosine"
 	ScheduleStep     Schedule = "step"
