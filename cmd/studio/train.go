@@ -33,7 +33,7 @@ type trainCommand struct {
 	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
 	Cache   string `help:"With --frozen: folder in which features are kept from run to run (default: in the user's cache folder)." type:"path"`
 	Work    string `help:"Folder for checkpoints and decoded pictures (default: beside --out)." type:"path"`
-	Resume  bool   `help:"Go on from the last epoch of an interrupted run with the same settings." default:"true" negatable:""`
+	Resume  bool   `help:"Go on from the last checkpoint of an interrupted run with the same settings." default:"true" negatable:""`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
 	JSON    bool   `name:"json" help:"Print one JSON document."`
 }
