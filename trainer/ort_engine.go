@@ -218,7 +218,7 @@ func (e *ortEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 	if e.session == nil {
 		return StepResult{}, errors.New("training step: the engine is closed")
 	}
-	if err := e.check(b); err != nil {
+	if err := b.check(e.step.inputDims, e.step.mapDims, e.step.shape); err != nil {
 		return StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	inputs, release, err := e.batchTensors(b)
@@ -252,37 +252,6 @@ func (e *ortEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 		follow(s.runningMean, s.runningVariance, s.mean, s.variance, b.Size*s.spatial)
 	}
 	return result, nil
-}
-
-// check compares a batch with the network.
-func (e *ortEngine) check(b Batch) error {
-	input := int(e.step.inputDims[0] * e.step.inputDims[1] * e.step.inputDims[2])
-	cells := int(e.step.shape.cells)
-	switch {
-	case b.Size < 1:
-		return fmt.Errorf("a batch of %d", b.Size)
-	case len(b.Inputs) != b.Size*input:
-		return fmt.Errorf("%d input values for %d rows of %v", len(b.Inputs), b.Size, e.step.inputDims)
-	case len(b.Labels) != b.Size:
-		return fmt.Errorf("%d labels for %d rows", len(b.Labels), b.Size)
-	case len(b.HasEdit) != b.Size:
-		return fmt.Errorf("%d edit marks for %d rows", len(b.HasEdit), b.Size)
-	case len(b.Edited) != b.Size*cells:
-		return fmt.Errorf("%d values of edited maps for %d rows of %v", len(b.Edited), b.Size, e.step.mapDims)
-	case b.Anchored != nil && len(b.Anchored) != b.Size:
-		return fmt.Errorf("%d anchor marks for %d rows", len(b.Anchored), b.Size)
-	}
-	for i, anchored := range b.Anchored {
-		if anchored != 0 && b.HasEdit[i] != 0 {
-			return fmt.Errorf("row %d is both edited and anchored", i)
-		}
-	}
-	for i, label := range b.Labels {
-		if label < 0 || label >= e.step.shape.classes {
-			return fmt.Errorf("row %d has label %d of %d classes", i, label, e.step.shape.classes)
-		}
-	}
-	return nil
 }
 
 // batchTensors makes the batch's tensors, in the order of the graph's inputs. release is never nil.
@@ -364,31 +333,7 @@ func (e *ortEngine) Forward(ctx context.Context, n int, inputs []float32) (Outpu
 func (e *ortEngine) Parameters() []Parameter { return slices.Clone(e.parameters) }
 
 // Load implements Engine.
-func (e *ortEngine) Load(parameters []Parameter) error {
-	own := map[string]Parameter{}
-	for _, p := range e.parameters {
-		own[p.Name] = p
-	}
-	for _, p := range parameters { // all are looked at before any is changed
-		mine, ok := own[p.Name]
-		switch {
-		case !ok:
-			return fmt.Errorf("loading parameters: %s is not trained here", p.Name)
-		case len(p.Value) != len(mine.Value):
-			return fmt.Errorf("loading parameters: %s has %d values, want %v", p.Name, len(p.Value), mine.Dims)
-		case p.Momentum != nil && len(p.Momentum) != len(mine.Momentum):
-			return fmt.Errorf("loading parameters: %s has %d momenta, want %d", p.Name, len(p.Momentum), len(mine.Momentum))
-		case p.Second != nil && len(p.Second) != len(mine.Second):
-			return fmt.Errorf("loading parameters: %s has %d second moments, want %d", p.Name, len(p.Second), len(mine.Second))
-		}
-	}
-	for _, p := range parameters {
-		copy(own[p.Name].Value, p.Value)
-		copy(own[p.Name].Momentum, p.Momentum)
-		copy(own[p.Name].Second, p.Second)
-	}
-	return nil
-}
+func (e *ortEngine) Load(parameters []Parameter) error { return loadParameters(e.parameters, parameters) }
 
 // Close implements Engine. Closing twice does nothing.
 func (e *ortEngine) Close() error {
