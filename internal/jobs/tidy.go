@@ -38,8 +38,16 @@ func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) 
 	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter))
 }
 
-// Tidy removes uploaded models that nobody added and then every blob that no row refers to, each where it is older than age.
+// Tidy removes uploaded models that nobody added and then every blob that no row refers to, each where it is older than age. A
+// blob store that another studio uses too is left alone (blob.ErrOwned): its rows are not known here.
 func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
+	studio, err := w.config.Store.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.config.Blobs.Claim(ctx, studio); err != nil {
+		return err
+	}
 	forgotten, err := w.config.Store.ForgetUploads(ctx, age)
 	if err != nil {
 		return err

@@ -74,6 +74,22 @@ func TestTidyRemovesWhatNothingRefersTo(t *testing.T) {
 			t.Errorf("%s is there: %v, want %v", hash[:6], there, want)
 		}
 	}
+
+	// A studio on another database knows none of these files: it leaves them alone.
+	elsewhere := pgtest.Store(t)
+	if _, err := elsewhere.Pool().Exec(ctx, `UPDATE installation SET id = gen_random_uuid()`); err != nil { // test databases are copies of one
+		t.Fatal(err)
+	}
+	other, err := NewWorker(Config{Store: elsewhere, Blobs: blobs, Data: t.TempDir(), Threads: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Tidy(ctx, 0); !errors.Is(err, blob.ErrOwned) {
+		t.Errorf("another studio's tidying: %v, want ErrOwned", err)
+	}
+	if there, _ := blobs.Exists(ctx, picture); !there {
+		t.Error("another studio swept this one's picture")
+	}
 }
 
 func age(t *testing.T, db interface {

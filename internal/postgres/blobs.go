@@ -19,3 +19,9 @@ func (s *Store) ReferencedBlobs(ctx context.Context) (map[string]struct{}, error
 	}
 	return all, wrap(err, "listing the blobs in use")
 }
+
+// Installation is the studio's own id, made with its database.
+func (s *Store) Installation(ctx context.Context) (string, error) {
+	id, err := one(ctx, s, pgx.RowTo[string], `SELECT id::text FROM installation`)
+	return id, wrap(err, "the studio's own id")
+}

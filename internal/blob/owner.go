@@ -1,0 +1,67 @@
+package blob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gocloud.dev/gcerrors"
+)
+
+// ownerName is where a store says whose it is; no hash is called that.
+const ownerName = "owner"
+
+// ErrOwned is a store that another studio's database refers to.
+var ErrOwned = errors.New("the blob store belongs to another studio")
+
+// Claim writes into a store that has no owner whose it is; ErrOwned where it is somebody else's. Only its owner knows which files
+// something refers to, and may sweep it.
+func (s *Store) Claim(ctx context.Context, owner string) error {
+	found, err := s.owner(ctx)
+	if err == nil && found == "" {
+		if err = s.setOwner(ctx, owner); err == nil {
+			found, err = s.owner(ctx) // two may have claimed it at once
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("claiming the blob store: %w", err)
+	}
+	if found != owner {
+		return fmt.Errorf("%w (%s, this one is %s): give each studio a store, or an s3 prefix, of its own", ErrOwned, found, owner)
+	}
+	return nil
+}
+
+func (s *Store) owner(ctx context.Context) (string, error) {
+	if s.bucket != nil {
+		data, err := s.bucket.ReadAll(ctx, ownerName)
+		if gcerrors.Code(err) == gcerrors.NotFound {
+			return "", nil
+		}
+		return strings.TrimSpace(string(data)), err
+	}
+	data, err := os.ReadFile(filepath.Join(s.files.dir, ownerName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(data)), err
+}
+
+func (s *Store) setOwner(ctx context.Context, owner string) error {
+	if s.bucket != nil {
+		return s.bucket.WriteAll(ctx, ownerName, []byte(owner+"\n"), nil)
+	}
+	file, err := os.OpenFile(filepath.Join(s.files.dir, ownerName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return full(err)
+	}
+	_, err = file.WriteString(owner + "\n")
+	return errors.Join(err, file.Close())
+}
