@@ -16,7 +16,7 @@
 //	step_statistics.go  BatchNorm on batch statistics for providers that lack it
 //	step_evaluation.go  the forward pass on the same parameters
 //	loss.go         the losses, as graph nodes
-//	engine_batch.go  what every engine asks of a batch; engine_lacks.go  refusing a network before anything is computed
+//	engine_batch.go, engine_parameters.go  what engines ask of a batch, and their parameters; engine_lacks.go  refusing a network before anything is computed
 //	gorgonia_engine.go  Engine on Gorgonia, an independent second one; docs/adr/0006 says what of it is Gorgonia's
 //	gorgonia_network.go, gorgonia_step.go, gorgonia_rows.go  what it trains, its losses and what a batch's rows weigh in them
 //	gorgonia_builder.go  ONNX nodes to Gorgonia's, by gorgonia_rule_*.go; gorgonia_operators.go  the table of them

@@ -74,31 +74,18 @@ func gorgoniaLacks(abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
 	return nil, err
 }
 
-// takeParameters copies what is trained out of the file into buffers of its own.
+// takeParameters copies what is trained out of the file.
 func (e *gorgoniaEngine) takeParameters(optimizer Optimizer) error {
-	running := map[string]int{}
-	for i, s := range e.network.running {
-		running[s.mean], running[s.variance] = i, i
+	list, byName, err := readParameters(e.network.source.model.Graph, e.network.weights, e.network.running, optimizer)
+	if err != nil {
+		return err
 	}
-	for _, t := range e.network.source.model.Graph.Initializers {
-		trained := slices.Contains(e.network.weights, t.Name)
-		if _, follows := running[t.Name]; !trained && !follows {
-			continue
-		}
-		value, err := t.Float32s()
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", t.Name, err)
-		}
-		p := Parameter{Name: t.Name, Dims: t.Dims, Value: value}
-		if trained {
-			p.Momentum = make([]float32, len(value))
-			if optimizer == OptimizerAdamW {
-				p.Second = make([]float32, len(value))
-			}
-			e.weights = append(e.weights, p) // in the file's order, as network.weights is
-		}
-		e.buffers[t.Name] = value
-		e.parameters = append(e.parameters, p)
+	e.parameters = list
+	for _, p := range list {
+		e.buffers[p.Name] = p.Value
+	}
+	for _, name := range e.network.weights {
+		e.weights = append(e.weights, byName[name])
 	}
 	for _, s := range e.network.running {
 		e.statistics = append(e.statistics, batchStatistics{

@@ -98,30 +98,11 @@ func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, e
 
 // takeParameters copies what is trained out of the file into buffers of its own.
 func (e *ortEngine) takeParameters(g *onnx.Graph, optimizer Optimizer) error {
-	running := map[string]bool{}
-	for _, s := range e.step.statistics {
-		running[s.mean], running[s.variance] = true, true
+	list, byName, err := readParameters(g, e.step.weights, e.step.statistics, optimizer)
+	if err != nil {
+		return err
 	}
-	byName := map[string]Parameter{}
-	for _, t := range g.Initializers {
-		trained := slices.Contains(e.step.weights, t.Name)
-		if !trained && !running[t.Name] {
-			continue
-		}
-		value, err := t.Float32s()
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", t.Name, err)
-		}
-		p := Parameter{Name: t.Name, Dims: t.Dims, Value: slices.Clone(value)}
-		if trained {
-			p.Momentum = make([]float32, len(value))
-			if optimizer == OptimizerAdamW {
-				p.Second = make([]float32, len(value))
-			}
-		}
-		byName[t.Name] = p
-		e.parameters = append(e.parameters, p)
-	}
+	e.parameters = list
 	for _, name := range e.step.weights {
 		e.weights = append(e.weights, byName[name])
 	}
@@ -333,7 +314,9 @@ func (e *ortEngine) Forward(ctx context.Context, n int, inputs []float32) (Outpu
 func (e *ortEngine) Parameters() []Parameter { return slices.Clone(e.parameters) }
 
 // Load implements Engine.
-func (e *ortEngine) Load(parameters []Parameter) error { return loadParameters(e.parameters, parameters) }
+func (e *ortEngine) Load(parameters []Parameter) error {
+	return loadParameters(e.parameters, parameters)
+}
 
 // Close implements Engine. Closing twice does nothing.
 func (e *ortEngine) Close() error {

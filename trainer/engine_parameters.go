@@ -1,0 +1,66 @@
+package trainer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// readParameters copies what is trained, and the running statistics that follow, out of a file's initializers into
+// buffers of an engine's own, in the file's order, with room for what the optimizer keeps.
+func readParameters(g *onnx.Graph, weights []string, statistics []normStatistics, optimizer Optimizer) (list []Parameter, byName map[string]Parameter, err error) {
+	running := map[string]bool{}
+	for _, s := range statistics {
+		running[s.mean], running[s.variance] = true, true
+	}
+	byName = map[string]Parameter{}
+	for _, t := range g.Initializers {
+		trained := slices.Contains(weights, t.Name)
+		if !trained && !running[t.Name] {
+			continue
+		}
+		value, err := t.Float32s()
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading %s: %w", t.Name, err)
+		}
+		p := Parameter{Name: t.Name, Dims: t.Dims, Value: value}
+		if trained {
+			p.Momentum = make([]float32, len(value))
+			if optimizer == OptimizerAdamW {
+				p.Second = make([]float32, len(value))
+			}
+		}
+		byName[t.Name] = p
+		list = append(list, p)
+	}
+	return list, byName, nil
+}
+
+// loadParameters copies values, and momenta where given, into an engine's own parameters by name. All are looked at
+// before any is changed.
+func loadParameters(own, given []Parameter) error {
+	byName := map[string]Parameter{}
+	for _, p := range own {
+		byName[p.Name] = p
+	}
+	for _, p := range given {
+		mine, ok := byName[p.Name]
+		switch {
+		case !ok:
+			return fmt.Errorf("loading parameters: %s is not trained here", p.Name)
+		case len(p.Value) != len(mine.Value):
+			return fmt.Errorf("loading parameters: %s has %d values, want %v", p.Name, len(p.Value), mine.Dims)
+		case p.Momentum != nil && len(p.Momentum) != len(mine.Momentum):
+			return fmt.Errorf("loading parameters: %s has %d momenta, want %d", p.Name, len(p.Momentum), len(mine.Momentum))
+		case p.Second != nil && len(p.Second) != len(mine.Second):
+			return fmt.Errorf("loading parameters: %s has %d second moments, want %d", p.Name, len(p.Second), len(mine.Second))
+		}
+	}
+	for _, p := range given {
+		copy(byName[p.Name].Value, p.Value)
+		copy(byName[p.Name].Momentum, p.Momentum)
+		copy(byName[p.Name].Second, p.Second)
+	}
+	return nil
+}
