@@ -19,11 +19,11 @@ type stepGraph struct {
 	gradients  []string // as weights
 	// gradientDims are the shapes that gradients come in: as many elements as the weight, in its order.
 	gradientDims [][]int64
-	shape      lossShape
-	inputDims  []int64 // [C, h, w] of the input
-	mapDims    []int64 // [h, w]
-	gamma      float64
-	anchor     float64 // 0: the graph has no L_anchor
+	shape        lossShape
+	inputDims    []int64 // [C, h, w] of the input
+	mapDims      []int64 // [h, w]
+	gamma        float64
+	anchor       float64 // 0: the graph has no L_anchor
 }
 
 // normStatistics is a BatchNormalization that uses the batch's statistics.

@@ -35,9 +35,12 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 		b.give(x, b.convInput(dY, w, dims, g, groups))
 	}
 	if b.depends[w] {
-		if groups == 1 {
+		switch {
+		case groups == 1:
 			b.give(w, b.convWeight(dY, x, dims, g))
-		} else {
+		case dims[0] == groups && dims[1] == 1 && g.rank() == 2:
+			b.give(w, b.convWeightDepthwise(dY, x, dims, g))
+		default:
 			b.give(w, b.convWeightGrouped(dY, x, dims, g, groups))
 		}
 	}
