@@ -1,0 +1,105 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// The form starts what it shows: every setting arrives, and one that is refused is shown where it stands, with what else was typed.
+func TestRoundForm(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	task := s.submit()
+	s.as(annotator.RoleReviewer).api(http.MethodPost, fmt.Sprintf("/edits/%d/review", task.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	admin := s.as(annotator.RoleAdmin)
+	page := admin.get("/projects/birds/rounds/new").want(http.StatusOK)
+	page.has("[aria-label='What it learns from']", "Training images6")
+	form := url.Values{"gamma": {"2"}, "engine": {"gorgonia"}, "optimizer": {"nesterov"}, "strategy": {"attention"}, "spare_norms": {"true"}, "balanced": {"true"}, "anchor": {"0.25"},
+		"patience": {"3"}, "warm_up": {"0.1"}, "crop": {"0"}, "flip": {"true"}}
+	doc := page.page()
+	for _, name := range []string{"key", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "seed"} {
+		value, ok := doc.Find("input[name=" + name + "]").Attr("value")
+		if !ok {
+			t.Fatalf("the form has no %s", name)
+		}
+		form.Set(name, value)
+	}
+	for _, name := range []string{"map_loss", "schedule", "batch_norm"} {
+		value, _ := doc.Find("select[name=" + name + "] option[selected]").Attr("value")
+		form.Set(name, value)
+	}
+	for value, says := range map[string]string{"much": "which is no number", "-1": "want 0 to"} {
+		form.Set("clip_norm", value)
+		refused := admin.post("/projects/birds/rounds", form).want(http.StatusUnprocessableEntity)
+		refused.has(".notice-bad", "Clip norm is")
+		refused.has("details[open] .problem", says)
+		refused.has("input[name=gamma][value='2']", "")
+		refused.has("input[name=engine][value=gorgonia][checked]", "")
+	}
+	form.Set("clip_norm", "5")
+	form.Set("gamma", "0")
+	admin.post("/projects/birds/rounds", form).want(http.StatusUnprocessableEntity).has(".problem", "what the control trains with")
+	admin.api(http.MethodPost, "/projects/birds/rounds", map[string]any{"gamma": 0}).want(http.StatusUnprocessableEntity)
+	form.Set("gamma", "2")
+	started := admin.post("/projects/birds/rounds", form).want(http.StatusSeeOther).Header.Get("Location")
+	round := admin.get(started).want(http.StatusOK)
+	round.has(".head", "on Gorgonia")
+	round.has("[data-chart=loss_anchor]", "")
+	rounds, err := s.service.Rounds(t.Context(), s.people[annotator.RoleAdmin], "birds")
+	must(t, err)
+	want := annotator.DefaultRoundSettings()
+	want.Gamma, want.Engine, want.Optimizer, want.Strategy, want.SpareNorms, want.Balanced = 2, "gorgonia", "nesterov", "attention", true, true
+	want.Anchor, want.Patience, want.WarmUp, want.Flip, want.ClipNorm, want.LearningRate = 0.25, 3, 0.1, true, 5, rounds[0].Settings.LearningRate
+	if rounds[0].Settings != want {
+		t.Errorf("the round's settings are %+v, want %+v", rounds[0].Settings, want)
+	}
+	admin.get("/projects/birds/rounds").has("table.rounds", "Gorgonia")
+}
+
+func TestTokensAreListedAndRevoked(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	owner, other, admin := s.as(annotator.RoleAnnotator), s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin)
+	made := func(name string) string {
+		return owner.post("/account/tokens", url.Values{"name": {name}}).want(http.StatusOK).page().Find("[data-token]").Text()
+	}
+	first, second := made("nightly export"), made("a laptop")
+	asToken := func(token string) *response {
+		return s.nobody().do(http.MethodGet, apiPrefix+"/projects", nil, "Authorization", "Bearer "+token)
+	}
+	asToken(first).want(http.StatusOK)
+	list := into[tokenList](owner.api(http.MethodGet, "/tokens", nil).want(http.StatusOK)).Tokens
+	if len(list) != 2 || list[0].Name != "a laptop" || list[0].LastUsedAt != nil || list[1].LastUsedAt == nil {
+		t.Fatalf("the tokens are %+v, want the newest first and the first one used", list)
+	}
+	if got := into[tokenList](other.api(http.MethodGet, "/tokens", nil)).Tokens; len(got) != 0 {
+		t.Errorf("somebody else is shown %+v", got)
+	}
+	user := s.people[annotator.RoleAnnotator].ID
+	if got := into[tokenList](admin.api(http.MethodGet, fmt.Sprintf("/users/%d/tokens", user), nil).want(http.StatusOK)).Tokens; len(got) != 2 {
+		t.Errorf("an admin is shown %+v", got)
+	}
+	other.api(http.MethodGet, fmt.Sprintf("/users/%d/tokens", user), nil).want(http.StatusForbidden)
+
+	// Nobody revokes another's, nor learns that it is there; the owner and an admin do.
+	other.api(http.MethodDelete, fmt.Sprintf("/tokens/%d", list[1].ID), nil).want(http.StatusNotFound)
+	asToken(first).want(http.StatusOK)
+	row := fmt.Sprintf("tr[data-token-id='%d'] form", list[1].ID)
+	action, _ := owner.get("/account").page().Find(row).Attr("action")
+	owner.post(action, url.Values{"user": {fmt.Sprint(user)}}).want(http.StatusSeeOther)
+	owner.get("/account").has(".notice", "Revoked")
+	asToken(first).want(http.StatusUnauthorized)
+	asToken(second).want(http.StatusOK)
+	tokens := fmt.Sprintf("/people/%d/tokens", user)
+	admin.get(tokens).want(http.StatusOK).has("tr[data-token-id]", "a laptop")
+	if to := admin.post(fmt.Sprintf("/account/tokens/%d/revoke", list[0].ID), url.Values{"user": {fmt.Sprint(user)}}).want(http.StatusSeeOther).Header.Get("Location"); !strings.HasSuffix(to, tokens) {
+		t.Errorf("an admin who revoked is sent to %s", to)
+	}
+	asToken(second).want(http.StatusUnauthorized)
+	admin.get(tokens).has("main", "has made none")
+}
