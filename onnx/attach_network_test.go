@@ -237,6 +237,11 @@ func TestAttachToARealClassifier(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(fixture.Models(t), "abn-mobilenetv2-imagenette.onnx")
 	classifier, published := plain(t, mustRead(t, path))
+	if path := os.Getenv("STUDIO_MOBILENET_OUT"); path != "" { // for docs/training.md
+		if err := classifier.WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
 	out, abn := attach(t, classifier, onnx.AttachSettings{})
 	if out.Cut.Value != published.Names.Features || abn.Height != 14 || !out.HeadKept || out.Was != 10 {
 		t.Errorf("split at %v, want %s", out.Cut, published.Names.Features)

@@ -53,6 +53,7 @@ type attachReport struct {
 	Classes    int                    `json:"classes"`
 	Was        int                    `json:"classifier_classes"`
 	HeadKept   bool                   `json:"head_kept"`
+	Assumed    bool                   `json:"classes_assumed"` // the head is kept for classes whose names the classifier does not know
 	Copied     int                    `json:"copied_nodes"`
 	Training   []trainer.Trainability `json:"training"`
 }
@@ -117,7 +118,7 @@ func (c *modelAttachCommand) Run(streams *stdio) error {
 func (c *modelAttachCommand) describe(attached *onnx.Attached, known *onnx.Manifest, classes []string) (attachReport, onnx.Manifest, error) {
 	r := attachReport{
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
-		HeadKept: attached.HeadKept, Copied: attached.Copied,
+		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, Copied: attached.Copied,
 	}
 	parts, err := onnx.FindParts(attached.Model, onnx.PartNames{})
 	if err != nil {
@@ -245,7 +246,10 @@ func (r attachReport) print(w io.Writer) {
 		fmt.Fprintf(w, "%s %4d  %s\n", mark, cut.Convolutions, cut)
 	}
 	head := "the classifier's last layer is kept"
-	if !r.HeadKept {
+	switch {
+	case r.Assumed:
+		head += ", whose classes are taken to be those given, in their order; if they are others, use --new-head"
+	case !r.HeadKept:
 		head = fmt.Sprintf("a new last layer (the classifier has %d classes)", r.Was)
 	}
 	fmt.Fprintf(w, "%s: split at %s, map %d×%d of %d×%d pixels, %s; %d nodes copied at stride 1; %d classes, %s\n",
