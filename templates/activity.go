@@ -12,7 +12,7 @@ type Activity struct {
 // actionWords are the trail's actions as people say them.
 var actionWords = map[string]string{
 	"task.lease": "took", "task.skip": "skipped", "task.release": "gave back", "task.reopen": "reopened",
-	"edit.submit": "submitted", "edit.approve": "approved", "edit.reject": "rejected",
+	"edit.submit": "submitted", "edit.generate": "made edits for", "edit.approve": "approved", "edit.reject": "rejected",
 	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
 	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
 	"model.upload": "sent", "model.add": "asked to add", "token.create": "made a token for", "token.revoke": "revoked a token of",
