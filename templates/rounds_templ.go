@@ -698,7 +698,7 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "</select> <small>AdamW wants a far smaller learning rate, such as 0.0003.</small></label>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 53, "</select> <small>AdamW wants another learning rate: about 0.0003 where BatchNorms are folded away, up to 0.008 where they are kept.</small></label>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -108,6 +108,9 @@ func (a *api) rounds() {
 			if err := refuseZero(in.Body.Gamma, in.Body.Epochs, in.Body.BatchSize, in.Body.LearningRate); err != nil {
 				return nil, err
 			}
+			if o := in.Body.Optimizer; o != nil && *o == "adamw" && in.Body.LearningRate == nil { // the default is SGD's
+				return nil, &annotator.ValidationError{Field: "learning_rate", Message: "is needed with adamw, whose rates are not SGD's: 0.0003 where BatchNorms are folded away, 0.008 where they are kept"}
+			}
 			defaults, _, err := a.server.service.RoundDefaults(ctx, actor, in.Project)
 			if err != nil {
 				return nil, err

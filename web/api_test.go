@@ -127,6 +127,7 @@ func TestProblems(t *testing.T) {
 	problem(s.nobody().api(http.MethodGet, "/projects", nil), http.StatusUnauthorized, "")
 	problem(s.as(annotator.RoleAdmin).api(http.MethodPost, "/projects/birds/rounds", map[string]any{}), http.StatusUnprocessableEntity, "body.edits")
 	problem(s.as(annotator.RoleAdmin).api(http.MethodPost, "/projects/birds/rounds", map[string]any{"gamma": -1}), http.StatusUnprocessableEntity, "body.gamma")
+	problem(s.as(annotator.RoleAdmin).api(http.MethodPost, "/projects/birds/rounds", map[string]any{"optimizer": "adamw"}), http.StatusUnprocessableEntity, "body.learning_rate")
 }
 
 func TestNobodyReviewsTheirOwn(t *testing.T) {
