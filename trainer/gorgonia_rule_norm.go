@@ -45,7 +45,7 @@ func batchNormRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	}
 	m := nodeChain{b: b, node: x}
 	m.with(G.Sub, mean)
-	m.with(G.HadamardProd, scale)
+	m.times(scale)
 	m.with(G.Add, shift)
 	return m.node, m.err
 }
@@ -99,5 +99,16 @@ func (m *nodeChain) with(op func(a, b *G.Node) (*G.Node, error), channel *G.Node
 	}
 	if channel, m.err = m.b.perChannel(channel, m.node.Shape()); m.err == nil {
 		m.node, m.err = op(m.node, channel)
+	}
+}
+
+// times multiplies by a per-channel vector.
+func (m *nodeChain) times(channel *G.Node) {
+	if m.err != nil {
+		return
+	}
+	shape := m.node.Shape()
+	if channel, m.err = m.b.column(channel, shape); m.err == nil {
+		m.node, m.err = m.b.product(m.node, channel, shape)
 	}
 }

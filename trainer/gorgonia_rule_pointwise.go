@@ -9,8 +9,15 @@ import (
 
 // arithmeticRule broadcasts both operands and leaves the rest to Gorgonia.
 func arithmeticRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	if c.Op == "Mul" {
+		in, err := b.inputs(c, 0, 1)
+		if err != nil {
+			return nil, err
+		}
+		return b.product(in[0], in[1], c.dims)
+	}
 	op := map[string]func(x, y *G.Node) (*G.Node, error){
-		"Add": G.Add, "Sum": G.Add, "Sub": G.Sub, "Mul": G.HadamardProd, "Div": G.HadamardDiv,
+		"Add": G.Add, "Sum": G.Add, "Sub": G.Sub, "Div": G.HadamardDiv,
 	}[c.Op]
 	var y *G.Node
 	for i := range c.Inputs {
