@@ -94,9 +94,8 @@ func passes(n *Node) bool { return n.IsOp("Pad", "Identity", "Dropout") }
 // findEnd sets end and drops the cuts behind it. A head that is a convolution over the grid is no part of what is
 // copied, and neither are pools in front of the head.
 func (c *classifier) findEnd() {
-	if at := slices.IndexFunc(c.cuts, func(cut Cut) bool { return cut.Value == c.head.Input(0) }); at >= 0 {
-		c.cuts = c.cuts[:at+1]
-	}
+	head := c.index.Position[c.head]
+	c.cuts = slices.DeleteFunc(c.cuts, func(cut Cut) bool { return c.index.Position[c.index.Producer[cut.Value]] >= head })
 	for n := len(c.cuts); n > 1; n = len(c.cuts) {
 		made := c.index.Producer[c.cuts[n-1].Value]
 		if !made.IsOp("MaxPool", "AveragePool") {

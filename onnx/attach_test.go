@@ -213,7 +213,7 @@ func TestAttachAdaptsTheHead(t *testing.T) {
 		{"Gemm", []*onnx.Node{node("GlobalAveragePool", "last", "p"), node("Flatten", "p", "f"), node("Gemm", "f fc fc.b", "scores", onnx.IntAttr("transB", 1))}, []*onnx.Tensor{weight("fc", 5, 8), weight("fc.b", 5)}},
 		{"Gemm without bias", []*onnx.Node{node("ReduceMean", "last", "f", onnx.IntsAttr("axes", 2, 3), onnx.IntAttr("keepdims", 0)), node("Gemm", "f fc", "scores")}, []*onnx.Tensor{weight("fc", 8, 5)}},
 		{"1×1 convolution behind the pool", []*onnx.Node{node("GlobalAveragePool", "last", "p"), node("Conv", "p fc fc.b", "scores")}, []*onnx.Tensor{weight("fc", 5, 8, 1, 1), weight("fc.b", 5)}},
-		{"1×1 convolution before it", []*onnx.Node{node("Conv", "last fc fc.b", "c"), node("Relu", "c", "r"), node("GlobalAveragePool", "r", "p"), node("Reshape", "p sizes", "scores")},
+		{"1×1 convolution before it", []*onnx.Node{node("Dropout", "last", "dropped"), node("Conv", "dropped fc fc.b", "c"), node("Relu", "c", "r"), node("GlobalAveragePool", "r", "p"), node("Reshape", "p sizes", "scores")},
 			[]*onnx.Tensor{weight("fc", 5, 8, 1, 1), weight("fc.b", 5), ints("sizes", 1, 5)}},
 		{"two layers, a pool in front", []*onnx.Node{node("MaxPool", "last", "m", onnx.IntsAttr("kernel_shape", 2, 2), onnx.IntsAttr("strides", 2, 2)), node("Flatten", "m", "f"),
 			node("Gemm", "f hidden", "h"), node("Relu", "h", "hr"), node("MatMul", "hr fc", "scores")}, []*onnx.Tensor{weight("hidden", 16, 6), weight("fc", 6, 5)}},
