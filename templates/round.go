@@ -84,11 +84,11 @@ func phaseState(r annotator.Round, key string) string {
 }
 
 // judgement is "good" or "bad" of a difference whose interval leaves zero out, else "". A larger
-// map distance is bad, and confidence by itself is neither.
+// map distance is bad; confidence, and that maps moved, are neither by themselves.
 func judgement(m annotator.Measure) string {
 	gain := m.Difference
 	switch m.Name {
-	case "mean_confidence":
+	case "mean_confidence", "map_drift":
 		return ""
 	case "map_distance":
 		gain = -gain
