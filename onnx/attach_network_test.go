@@ -162,6 +162,9 @@ func TestAttachFindsWherePeopleSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range list {
+		if f.Family == "newer" {
+			continue // its group normalisations reshape to a grid of a fixed size
+		}
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 			m, err := f.Structure()

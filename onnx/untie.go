@@ -14,7 +14,7 @@ type weightReader struct {
 	owner string // readers of the same owner mean one tensor
 }
 
-// weightReaders lists what reads a float32 initializer as a weight. A BatchNorm's tensors are its own. Two convolutions or
+// weightReaders lists what reads a float32 initializer as a weight. A normalisation's tensors are its own. Two convolutions or
 // matrix products of one part that have one weight are taken for one layer that is applied twice; any other tensor they
 // share is theirs by chance.
 func weightReaders(g *Graph, nodes []int, part int, index *Index) []weightReader {
@@ -34,6 +34,8 @@ func weightReaders(g *Graph, nodes []int, part int, index *Index) []weightReader
 		switch {
 		case n.IsOp("BatchNormalization"):
 			inputs, owner = []int{1, 2, 3, 4}, n.Output(0)
+		case n.IsOp("LayerNormalization", "InstanceNormalization", "PRelu"):
+			owner = n.Output(0)
 		case n.IsOp("Conv", "ConvTranspose", "Gemm", "MatMul"):
 			owner = fmt.Sprint(part, " ", resolve(n.Input(1)))
 		default:

@@ -49,6 +49,17 @@ type selection struct {
 var weightInputs = map[string][]int{
 	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "BatchNormalization": {1, 2},
 	"Add": {0, 1}, "Mul": {0, 1}, "Sub": {0, 1}, "Div": {0, 1},
+	"PRelu": {1}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2},
+}
+
+// isPlaceholder reports the scale of ones or shift of zeros that exporters give an InstanceNormalization whose network has none
+// (a group normalisation's among them): nobody's weight.
+func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
+	if !n.IsOp("InstanceNormalization") {
+		return false
+	}
+	values, err := t.Float32s()
+	return err == nil && !slices.ContainsFunc(values, func(v float32) bool { return v != float32(2-input) })
 }
 
 // choose finds what a strategy trains: the weights of the nodes of its branches, as far as no node of
@@ -99,7 +110,7 @@ func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error)
 		for _, i := range weightInputs[n.Op] {
 			name := s.initializer(n.Input(i))
 			t := constants[name]
-			if t == nil || tied[name] || !n.IsOp(n.Op) || isArithmetic(n) && len(t.Raw) <= 4 {
+			if t == nil || tied[name] || !n.IsOp(n.Op) || isArithmetic(n) && len(t.Raw) <= 4 || isPlaceholder(n, i, t) {
 				continue
 			}
 			if t.Type != onnx.Float {

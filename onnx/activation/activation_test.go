@@ -383,12 +383,12 @@ func TestGradCAMNamesWhatHasNoDerivative(t *testing.T) {
 	abn := split(t, filepath.Join("testdata", "abn-vgg-tiny.onnx"))
 	for _, n := range abn.Perception.Graph.Nodes {
 		if n.Name == "/Relu_1" {
-			n.Op = "Selu"
+			n.Op = "Softsign"
 		}
 	}
 	_, err := activation.GradCAM(abn, activation.Perception, "")
 	var unsupported *gradient.UnsupportedError
 	if !errors.As(err, &unsupported) || len(unsupported.Reasons) != 1 || unsupported.Reasons[0].Node != "/Relu_1" {
-		t.Errorf("Grad-CAM through a Selu: %v, want an *UnsupportedError that names /Relu_1", err)
+		t.Errorf("Grad-CAM through a Softsign: %v, want an *UnsupportedError that names /Relu_1", err)
 	}
 }

@@ -10,7 +10,7 @@ import copy
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torchvision.models import densenet, mobilenetv2, resnet
+from torchvision.models import densenet, mobilenetv2, mobilenetv3, resnet
 
 
 class Head(nn.Module):
@@ -229,6 +229,53 @@ def mobilenet_abn(form, classes, size, **kwargs):
     return ABN(nn.Sequential(*f[:14]), at_stride_1(last), last, (channels, channels), classes, (size // 16, size // 32), form | {"dropout": True})
 
 
+class Attend(nn.Module):
+    """Channel and spatial attention as CBAM has them (Woo et al. 2018): averages and maxima."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.down, self.up = nn.Conv2d(channels, 4, 1), nn.Conv2d(4, channels, 1)
+        self.spatial = nn.Conv2d(2, 1, 3, padding=1)
+
+    def forward(self, x):
+        mlp = lambda v: self.up(F.relu(self.down(v)))
+        x = x * torch.sigmoid(mlp(F.adaptive_avg_pool2d(x, 1)) + mlp(F.adaptive_max_pool2d(x, 1)))
+        planes = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)
+        return x * torch.sigmoid(self.spatial(planes))
+
+
+class NewerBlock(nn.Module):
+    """Parts of networks that came later: depthwise 5×5, layer and group normalisation, GELU, PReLU, SiLU, CBAM."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.depthwise = nn.Conv2d(inputs, inputs, 5, stride, 2, groups=inputs)
+        self.norm, self.up, self.down = nn.LayerNorm(inputs), nn.Linear(inputs, 2 * outputs), nn.Linear(2 * outputs, outputs)
+        self.scale = nn.Parameter(torch.full((outputs,), 0.5))
+        self.group, self.slope, self.attend = nn.GroupNorm(2, outputs), nn.PReLU(outputs), Attend(outputs)
+        self.instance = nn.InstanceNorm2d(outputs, affine=True)
+        self.short = nn.Conv2d(inputs, outputs, 1, stride) if stride != 1 or inputs != outputs else nn.Identity()
+
+    def forward(self, x):
+        y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
+        y = (self.scale * self.down(F.gelu(self.up(y)))).permute(0, 3, 1, 2)
+        y = F.silu(self.group(y)) + F.elu(self.instance(y)) + F.softplus(y)
+        return self.attend(self.slope(y + self.short(x)))
+
+
+def newer_abn(form, classes, size):
+    extractor = nn.Sequential(nn.Conv2d(3, 8, 4, 4), NewerBlock(8, 8, 1), NewerBlock(8, 16, 2))
+    last = stage(NewerBlock, 16, 32, 2, 2)
+    return ABN(extractor, at_stride_1(last), last, (32, 32), classes, (size // 8, size // 16), form)
+
+
+def mobilenet_v3_abn(form, classes, size):
+    f = mobilenetv3.mobilenet_v3_small(weights=None, width_mult=0.5).features
+    last = nn.Sequential(*f[9:])
+    channels = f[12][0].out_channels
+    return ABN(nn.Sequential(*f[:9]), at_stride_1(last), last, (channels, channels), classes, (size // 16, size // 32), form | {"dropout": True})
+
+
 def narrow(block, layers, **kwargs):
     """The ImageNet form at an eighth of its width, for 64×64 pixels."""
     return lambda form, classes, size: resnet_abn(block, layers, form, classes, size, divisor=8, **kwargs)
@@ -268,5 +315,7 @@ SMALL = {
     "mobilenet_v2": (lambda *a: mobilenet_abn(*a, width_mult=0.25), 7, 64),
     "cifar_resnet": (lambda *a: cifar_resnet_abn(20, *a, width=8), 7, 28),
     "cifar_resnet_a": (lambda *a: cifar_resnet_abn(14, *a, width=8, shortcut="A"), 7, 28),
+    "mobilenet_v3": (mobilenet_v3_abn, 7, 64),
+    "newer": (newer_abn, 7, 64),
     "cifar_wrn": (lambda *a: wide_resnet_abn(10, 2, *a, width=8), 7, 28),
 }
