@@ -31,8 +31,12 @@ func (e *MalformedError) Unwrap() error { return ErrMalformed }
 // hundreds in memory, so a small forged file could otherwise ask for gigabytes. Real graphs hold thousands.
 const maxMessages = 1 << 20
 
+// maxFields bounds how many fields all messages of a file may have together: an empty name is two bytes on disk and many
+// more in a list of names. Weights are one field each, however large.
+const maxFields = 1 << 24
+
 // decoder reads one file.
-type decoder struct{ messages int }
+type decoder struct{ messages, count int }
 
 // wireField is one protobuf field: its value in the form of its wire type, and the bytes it stood in.
 type wireField struct {
@@ -52,6 +56,9 @@ func (d *decoder) fields(message []byte, base int, one func(f wireField) error) 
 	}
 	for pos := 0; pos < len(message); {
 		f := wireField{offset: base + pos}
+		if d.count++; d.count > maxFields {
+			return &MalformedError{Offset: f.offset, Reason: fmt.Sprintf("more than %d fields", maxFields)}
+		}
 		number, kind, n := protowire.ConsumeTag(message[pos:])
 		if n < 0 {
 			return &MalformedError{Offset: f.offset, Reason: protowire.ParseError(n).Error()}
