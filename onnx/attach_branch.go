@@ -142,8 +142,8 @@ func (a *attachment) keepSize(c, n *Node, inStage map[*Node]bool) error {
 
 // keepReshape puts the cut's grid into the sizes that a file exported for one size repeats.
 func (a *attachment) keepReshape(c, n *Node) {
-	target, from := a.inferred.Constant(n.Input(1)), a.inferred.Shape(n.Input(0))
-	if target == nil || a.varying[n.Input(1)] || len(from) < 4 {
+	target := a.inferred.Constant(n.Input(1))
+	if target == nil || a.varying[n.Input(1)] {
 		return
 	}
 	sizes, err := target.Int64s()
@@ -151,7 +151,7 @@ func (a *attachment) keepReshape(c, n *Node) {
 		return
 	}
 	grid := sizes[len(sizes)-2:]
-	if from[len(from)-2] != Fixed(grid[0]) || from[len(from)-1] != Fixed(grid[1]) || !slices.Contains(a.grids, [2]int64(grid)) {
+	if !slices.Contains(a.grids, [2]int64(grid)) {
 		return
 	}
 	grid[0], grid[1] = int64(a.cut.Height), int64(a.cut.Width)
