@@ -18,15 +18,24 @@ type rowInputs interface {
 	ReadRows(ctx context.Context, rows []row, epoch int, dst []float32) error
 }
 
+// RowReaders is how many of a batch's rows are read from the store at once: a disk with one request at a time is
+// idle while the processor checks and widens what came before.
+const RowReaders = 4
+
 // ReadRows implements rowInputs, from the store.
 func (f featureInputs) ReadRows(ctx context.Context, rows []row, epoch int, dst []float32) error {
 	size := f.Size()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(RowReaders)
 	for i, r := range rows {
-		if err := f.Read(ctx, r.sample, r.mirrored, epoch, dst[i*size:(i+1)*size]); err != nil {
-			return fmt.Errorf("image %s: %w", f.samples[r.sample].Name, err)
-		}
+		group.Go(func() error {
+			if err := f.Read(ctx, r.sample, r.mirrored, epoch, dst[i*size:(i+1)*size]); err != nil {
+				return fmt.Errorf("image %s: %w", f.samples[r.sample].Name, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
 // croppedInputs feeds a loop with g of random resized crops. No two are alike, so nothing is kept: each row's picture is

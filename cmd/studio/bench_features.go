@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -96,21 +98,19 @@ func (c *benchFeaturesCommand) measure(ctx context.Context) (result featuresBenc
 		return result, err
 	}
 	read := func() error {
-		for _, i := range rng.Perm(c.Images) {
-			if ok, err := features.Get(hashOf(fmt.Sprint(i)), values); err != nil || !ok {
-				return errors.Join(err, fmt.Errorf("bench features: entry %d is not there", i))
+		return c.each(ctx, rng.Perm(c.Images), func(i int, r *reader) error {
+			ok, err := features.Get(hashOf(fmt.Sprint(i)), r.values)
+			if err == nil && !ok {
+				err = fmt.Errorf("bench features: entry %d is not there", i)
 			}
-		}
-		return ctx.Err()
+			return err
+		})
 	}
-	buffer := make([]byte, 0)
 	bare := func() error {
-		for _, i := range rng.Perm(len(files)) {
-			if buffer, err = readInto(files[i], buffer); err != nil {
-				return err
-			}
-		}
-		return ctx.Err()
+		return c.each(ctx, rng.Perm(len(files)), func(i int, r *reader) (err error) {
+			r.buffer, err = readInto(files[i], r.buffer)
+			return err
+		})
 	}
 	result = featuresBench{Images: c.Images, Megabytes: bytes / 1e6, ColdIsCold: true}
 	var times [2][2][]float64 // cold or warm; features or files
@@ -137,6 +137,37 @@ func (c *benchFeaturesCommand) measure(ctx context.Context) (result featuresBenc
 	result.ColdRate, result.ColdDisk, result.WarmRate, result.WarmDisk = rate(0, 0), rate(0, 1), rate(1, 0), rate(1, 1)
 	result.Ratio, result.WarmRatio = result.ColdRate/result.ColdDisk, result.WarmRate/result.WarmDisk
 	return result, nil
+}
+
+// reader is what one of the goroutines reads into.
+type reader struct {
+	values []float32
+	buffer []byte
+}
+
+// each reads in an order with as many goroutines as a training's feed has.
+func (c *benchFeaturesCommand) each(ctx context.Context, order []int, read func(i int, r *reader) error) error {
+	next := make(chan int, len(order))
+	for _, i := range order {
+		next <- i
+	}
+	close(next)
+	group, ctx := errgroup.WithContext(ctx)
+	for range trainer.RowReaders {
+		group.Go(func() error {
+			r := &reader{values: make([]float32, c.Channels*c.Side*c.Side)}
+			for i := range next {
+				if err := read(i, r); err != nil {
+					return err
+				}
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // hashOf stands for a picture's hash where there is no picture.
