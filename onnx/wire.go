@@ -33,7 +33,7 @@ const maxMessages = 1 << 20
 
 // maxFields bounds how many fields all messages of a file may have together: an empty name is two bytes on disk and many
 // more in a list of names. Weights are one field each, however large.
-const maxFields = 1 << 24
+const maxFields = 1 << 22
 
 // decoder reads one file.
 type decoder struct{ messages, count int }

@@ -17,7 +17,7 @@ func TestReadBoundsTheFieldsOfAFile(t *testing.T) {
 	message := func(number protowire.Number, content []byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
 	}
-	names := bytes.Repeat(message(1, nil), 1<<24+1) // of a node's inputs
+	names := bytes.Repeat(message(1, nil), 1<<22+1) // of a node's inputs
 	_, err := onnx.Read(message(7, message(1, names)))
 	if !errors.Is(err, onnx.ErrMalformed) || !strings.Contains(err.Error(), "fields") {
 		t.Errorf("reading it: %v, want ErrMalformed that says so", err)
