@@ -99,6 +99,10 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 // since the runtime would copy it into the buffer that it is to be put in.
 func (step *stepGraph) takeGradients(derivatives map[string]string) error {
 	g := step.model.Graph
+	dims := map[string][]int64{}
+	for _, v := range g.Inputs {
+		dims[v.Name], _ = v.Shape.Sizes()
+	}
 	info, err := onnx.InferShapes(step.model, nil)
 	if err != nil {
 		return fmt.Errorf("shapes of the gradients: %w", err)
@@ -107,19 +111,16 @@ func (step *stepGraph) takeGradients(derivatives map[string]string) error {
 	dead := map[*onnx.Node]bool{}
 	taken := map[string]bool{}
 	for _, name := range step.weights {
-		derivative, dims := derivatives[name], []int64(nil)
-		if dims, _ = info[name].Shape.Sizes(); dims == nil {
-			return fmt.Errorf("the weight %s has shape %s", name, info[name].Shape)
-		}
+		derivative, shape := derivatives[name], dims[name]
 		if last := index.Producer[derivative]; last != nil && last.IsOp("Reshape") && len(index.Consumers[derivative]) == 0 {
 			before := last.Inputs[0]
-			shape, known := info[before].Shape.Sizes()
-			if maker := index.Producer[before]; maker != nil && known && len(shape) > 0 && !taken[before] && len(index.Consumers[before]) == 1 {
-				derivative, dims, dead[last] = before, shape, true
+			whole, known := info[before].Shape.Sizes()
+			if index.Producer[before] != nil && known && len(whole) > 0 && !taken[before] && len(index.Consumers[before]) == 1 {
+				derivative, shape, dead[last] = before, whole, true
 			}
 		}
 		taken[derivative] = true
-		step.gradients, step.gradientDims = append(step.gradients, derivative), append(step.gradientDims, dims)
+		step.gradients, step.gradientDims = append(step.gradients, derivative), append(step.gradientDims, shape)
 	}
 	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return dead[n] })
 	return nil
