@@ -40,13 +40,14 @@ func (c *benchTrainCommand) openEngine(abn *onnx.ABN, name trainer.EngineName, o
 	return &engineSteps{engine: engine, batch: batch}, nil
 }
 
-func (e *engineSteps) step(ctx context.Context) (float64, error) {
-	start := time.Now()
+// step implements stepRunner.
+func (e *engineSteps) step(ctx context.Context) (seconds, processor float64, err error) {
+	start, used := time.Now(), processorSeconds()
 	result, err := e.engine.Step(ctx, e.batch, benchUpdate)
 	if e.first == nil {
 		e.first = &result
 	}
-	return time.Since(start).Seconds(), err
+	return time.Since(start).Seconds(), processorSeconds() - used, err
 }
 
 func (e *engineSteps) close() error { return e.engine.Close() }

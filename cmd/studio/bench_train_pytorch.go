@@ -157,22 +157,22 @@ func (p *pytorchSteps) exchange(question, answer any) error {
 const sameLoss = 1e-3
 
 // step implements stepRunner: the seconds the child says, without the pipe. The first step's losses must be ours.
-func (p *pytorchSteps) step(context.Context) (float64, error) {
-	var took struct{ Seconds, Att, Per, Distance float64 }
+func (p *pytorchSteps) step(context.Context) (seconds, processor float64, err error) {
+	var took struct{ Seconds, Processor, Att, Per, Distance float64 }
 	if err := p.exchange("step", &took); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if p.ours != nil && p.ours.first != nil {
 		f := p.ours.first
 		for i, pair := range [][2]float64{{f.LossAtt, took.Att}, {f.LossPer, took.Per}, {f.MapDistance, took.Distance}} {
 			if !(math.Abs(pair[0]-pair[1]) <= sameLoss*math.Abs(pair[1])) {
-				return 0, fmt.Errorf("the first step's %s is %g here and %g in PyTorch: the two do not compute the same",
+				return 0, 0, fmt.Errorf("the first step's %s is %g here and %g in PyTorch: the two do not compute the same",
 					[]string{"L_att", "L_per", "map distance"}[i], pair[0], pair[1])
 			}
 		}
 		p.ours = nil
 	}
-	return took.Seconds, nil
+	return took.Seconds, took.Processor, nil
 }
 
 func (p *pytorchSteps) close() error {

@@ -190,9 +190,10 @@ def main():
 
     print(json.dumps({"version": torch.__version__, "threads": torch.get_num_threads()}), flush=True)
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         att, per, distance = step()
-        print(json.dumps({"seconds": time.perf_counter() - start, "att": att, "per": per, "distance": distance}), flush=True)
+        took, used = time.perf_counter() - start, time.process_time() - used
+        print(json.dumps({"seconds": took, "processor": used, "att": att, "per": per, "distance": distance}), flush=True)
 
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ func (c *benchTrainCommand) trainResident(ctx context.Context, b *residentBench)
 		return err
 	}
 	for range c.Steps {
-		if _, err := ours.step(ctx); err != nil {
+		if _, _, err := ours.step(ctx); err != nil {
 			return errors.Join(err, ours.close())
 		}
 	}
