@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"gorgonia.org/gorgonia"
+
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -142,6 +144,33 @@ func TestGorgoniaLacks(t *testing.T) {
 	var lacks *LacksError
 	if !errors.As(err, &lacks) || len(lacks.Reasons) != len(want) || !strings.Contains(err.Error(), want[0]) {
 		t.Errorf("before a round: %v", err)
+	}
+}
+
+// TestGorgoniaLacksForms names forms of operators that it has in others.
+func TestGorgoniaLacksForms(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		operatorCase
+		want string
+	}{
+		{operatorCase{op: "Dropout", shapes: [][]int64{{2, 3}}, constants: []*onnx.Tensor{scalar(0.5), {Type: onnx.Bool, Raw: []byte{1}}}}, "training mode"},
+		{operatorCase{op: "Conv", shapes: [][]int64{{1, 2, 7}, {3, 2, 3}}}, "two axes"},
+		{operatorCase{op: "Pad", shapes: [][]int64{{2, 3}}, constants: []*onnx.Tensor{ints(0, 1, 0, 1)}, attributes: []*onnx.Attribute{onnx.StrAttr("mode", "reflect")}}, "reflect"},
+		{operatorCase{op: "MatMul", shapes: [][]int64{{2, 3, 4}, {2, 4, 5}}}, "not a matrix"},
+	} {
+		r := c.build(t)
+		inferred, err := onnx.Infer(r.source.model, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &gorgoniaBuilder{graph: gorgonia.NewGraph(), inferred: inferred, index: r.source.model.Graph.Index(), values: map[string]*gorgonia.Node{}, maker: map[int64]*onnx.Node{}}
+		if _, err := b.node("y0"); err != nil {
+			t.Errorf("%s: %v", c.op, err)
+		}
+		if len(b.reasons) != 1 || !strings.Contains(b.reasons[0].Why, c.want) {
+			t.Errorf("%s: reasons %v, want one about %q", c.op, b.reasons, c.want)
+		}
 	}
 }
 

@@ -20,6 +20,11 @@ func reshapeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	if c.output != 0 {
 		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)
 	}
+	if c.Op == "Dropout" && c.Input(2) != "" {
+		if training, err := b.ints(c, 2); err != nil || training[0] != 0 {
+			return nil, errors.New("it is in training mode, and its mask would not repeat: export the model in evaluation mode")
+		}
+	}
 	return b.reshape(in[0], c.dims)
 }
 
