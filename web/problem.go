@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -34,7 +35,7 @@ func newProblem(ctx context.Context, f failure) *Problem {
 	p := &Problem{Title: f.title, Status: f.status, Detail: f.detail, Current: f.current, Request: requestID(ctx)}
 	if f.field != "" {
 		location := f.field
-		if !strings.Contains(location, ".") {
+		if place, _, _ := strings.Cut(location, "."); !slices.Contains([]string{"body", "query", "path", "header"}, place) {
 			location = "body." + location
 		}
 		p.Errors = []*huma.ErrorDetail{{Message: f.detail, Location: location}}
