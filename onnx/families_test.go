@@ -1,6 +1,8 @@
 package onnx_test
 
 import (
+	"math"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -61,4 +63,65 @@ func TestFamiliesComeApart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFamiliesAnswerTheSameInParts runs narrow exports as they are and taken apart: extractor, then both branches. Those in training
+// mode answer otherwise as they are (by the batch's statistics): of these the parts are compared with the whole network in
+// evaluation mode. A test run takes every third, STUDIO_ALL_FAMILIES=1 all.
+func TestFamiliesAnswerTheSameInParts(t *testing.T) {
+	t.Parallel()
+	for i, f := range listFamilies(t) {
+		if f.Size != "small" || (i+i/6)%3 != 0 && os.Getenv("STUDIO_ALL_FAMILIES") == "" {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			m, err := f.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := onnx.FindParts(m, onnx.PartNames{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			abn, err := onnx.Split(m, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch := int64(3)
+			if p.BatchWasFixed > 0 {
+				batch = p.BatchWasFixed
+			}
+			image := noise(batch, 3, int64(f.Image), int64(f.Image))
+			features := run(t, abn.Extractor, map[string]array{onnx.PortImage: image}, onnx.PortFeatures)[0]
+			got := run(t, abn.Branches, map[string]array{onnx.PortFeatures: features}, onnx.PortMap, onnx.PortLogitsAtt, onnx.PortLogitsPer)
+			var want []array
+			if f.Norm == "training" {
+				want = run(t, abn.Whole, map[string]array{onnx.PortImage: image}, onnx.PortMap, onnx.PortLogitsAtt, onnx.PortLogitsPer)
+			} else {
+				want = run(t, m, map[string]array{"image": image}, "attention", "logits_att", "logits_per")
+			}
+			if f.Answers == "probabilities" {
+				got[1].data, got[2].data = softmax(got[1].data, f.Classes), softmax(got[2].data, f.Classes)
+			}
+			for k, what := range []string{"map", "attention logits", "perception logits"} {
+				near(t, what, got[k].data, want[k].data, 1e-4)
+			}
+		})
+	}
+}
+
+// softmax turns rows of logits into probabilities.
+func softmax(logits []float32, classes int) []float32 {
+	out := make([]float32, len(logits))
+	for row := 0; row < len(logits); row += classes {
+		sum := 0.0
+		for _, v := range logits[row : row+classes] {
+			sum += math.Exp(float64(v))
+		}
+		for k, v := range logits[row : row+classes] {
+			out[row+k] = float32(math.Exp(float64(v)) / sum)
+		}
+	}
+	return out
 }

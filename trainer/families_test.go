@@ -67,6 +67,9 @@ func TestFamiliesLearn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if f.Opset == 18 && f.Exporter == "trace" {
+				m.Opsets[0].Version = 19 // which no exporter here writes; what these graphs hold is the same in both
+			}
 			s := ways[(i+i/len(ways))%len(ways)] // every form and every network meets several
 			s.Gamma, s.MapLoss = 0.5, MapLossL2
 			abn := splitModel(t, m)
