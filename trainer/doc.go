@@ -20,7 +20,7 @@
 //	engine_batch.go, engine_parameters.go  what engines ask of a batch, and their parameters; engine_lacks.go  refusing a network before anything is computed
 //	gorgonia_engine.go  Engine on Gorgonia, an independent second one; docs/adr/0006 says what of it is Gorgonia's
 //	gorgonia_network.go, gorgonia_step.go, gorgonia_rows.go  what it trains, its losses and what a batch's rows weigh in them
-//	gorgonia_builder.go  ONNX nodes to Gorgonia's, by gorgonia_rule_*.go; gorgonia_operators.go  the table of them
+//	gorgonia_builder.go  ONNX nodes to Gorgonia's, by gorgonia_rule_*.go, gorgonia_broadcast.go; gorgonia_operators.go  the table of them
 //	gorgonia_op.go, gorgonia_layout.go, gorgonia_window.go, gorgonia_product.go, gorgonia_spread_product.go  operators that Gorgonia lacks, most of them linear maps with their transposes
 //	gorgonia_program.go  running a Gorgonia graph
 //	anchor.go       L_anchor's targets: the parent's maps of the images without an edit

@@ -1,8 +1,10 @@
 package trainer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	G "gorgonia.org/gorgonia"
@@ -24,7 +26,7 @@ type gorgoniaBuilder struct {
 	norms    map[*onnx.Node]batchNormNodes
 	maker    map[int64]*onnx.Node // which node a Gorgonia node was made for
 
-	reasons []gradient.Reason
+	lacks map[*onnx.Node]error // nodes that could not be built
 }
 
 // batchNormNodes are a batch's own statistics, [C].
@@ -124,16 +126,26 @@ func (b *gorgoniaBuilder) node(name string) (*G.Node, error) {
 	return v, nil
 }
 
-// lack lists a node that could not be built, once.
+// lack notes a node that could not be built.
 func (b *gorgoniaBuilder) lack(n *onnx.Node, err error) {
-	r := gradient.Reason{Node: n.Name, Op: n.Op, Why: err.Error()}
-	if r.Node == "" {
-		r.Node = n.Output(0)
+	if errors.Is(err, errUnknown) {
+		return
 	}
-	listed := slices.ContainsFunc(b.reasons, func(old gradient.Reason) bool { return old.Node == r.Node })
-	if !listed && !errors.Is(err, errUnknown) {
-		b.reasons = append(b.reasons, r)
+	if b.lacks == nil {
+		b.lacks = map[*onnx.Node]error{}
 	}
+	if b.lacks[n] == nil {
+		b.lacks[n] = err
+	}
+}
+
+// reasons lists what could not be built, in the graph's order.
+func (b *gorgoniaBuilder) reasons() (list []gradient.Reason) {
+	nodes := slices.SortedFunc(maps.Keys(b.lacks), func(x, y *onnx.Node) int { return b.index.Position[x] - b.index.Position[y] })
+	for _, n := range nodes {
+		list = append(list, gradient.Reason{Node: cmp.Or(n.Name, n.Output(0)), Op: n.Op, Why: b.lacks[n].Error()})
+	}
+	return list
 }
 
 // convert applies the node's rule. Gorgonia panics where others return errors.
@@ -218,66 +230,4 @@ func (b *gorgoniaBuilder) float(c *ruleCall, i int, missing float32) (float32, e
 		return 0, fmt.Errorf("its input %d (%s) holds %d numbers, want one", i, c.Input(i), len(list))
 	}
 	return list[0], nil
-}
-
-// reshape gives a node another shape.
-func (b *gorgoniaBuilder) reshape(x *G.Node, to []int) (*G.Node, error) {
-	if slices.Equal(x.Shape(), to) {
-		return x, nil
-	}
-	return G.ApplyOp(newReshaped(x.Shape(), to), x)
-}
-
-// aligned gives x as many axes as to has, of size 1 where they are new, and makes sure that it broadcasts to it.
-func (b *gorgoniaBuilder) aligned(x *G.Node, to []int) (*G.Node, error) {
-	from := append(slices.Repeat([]int{1}, max(len(to)-x.Dims(), 0)), x.Shape()...)
-	for i, size := range from {
-		if len(from) != len(to) || size != 1 && size != to[i] {
-			return nil, fmt.Errorf("shape %v does not broadcast to %v", x.Shape(), to)
-		}
-	}
-	return b.reshape(x, from)
-}
-
-// broadcast repeats x to a shape, as numpy does.
-func (b *gorgoniaBuilder) broadcast(x *G.Node, to []int) (*G.Node, error) {
-	x, err := b.aligned(x, to)
-	if err != nil || slices.Equal(x.Shape(), to) {
-		return x, err
-	}
-	return G.ApplyOp(spread(x.Shape(), to, 1), x)
-}
-
-// product is x·y, elementwise, both broadcast to a shape.
-func (b *gorgoniaBuilder) product(x, y *G.Node, to []int) (*G.Node, error) {
-	if !slices.Equal(x.Shape(), to) {
-		x, y = y, x
-	}
-	x, err := b.broadcast(x, to)
-	if err != nil {
-		return nil, err
-	}
-	if y, err = b.aligned(y, to); err != nil {
-		return nil, err
-	}
-	if slices.Equal(y.Shape(), to) {
-		return G.HadamardProd(x, y)
-	}
-	return G.ApplyOp(newSpreadProduct(to, y.Shape()), x, y)
-}
-
-// column gives [C] the axes of [N, C, …].
-func (b *gorgoniaBuilder) column(x *G.Node, to []int) (*G.Node, error) {
-	column := slices.Repeat([]int{1}, len(to))
-	column[1] = to[1]
-	return b.reshape(x, column)
-}
-
-// perChannel repeats [C] over [N, C, …].
-func (b *gorgoniaBuilder) perChannel(x *G.Node, to []int) (*G.Node, error) {
-	x, err := b.column(x, to)
-	if err != nil {
-		return nil, err
-	}
-	return b.broadcast(x, to)
 }

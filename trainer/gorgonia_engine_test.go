@@ -132,8 +132,6 @@ func TestGorgoniaLacks(t *testing.T) {
 			t.Errorf("%+v, want Softsign and why", r)
 		}
 	}
-	slices.Sort(got)
-	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("lacks %v, want %v", got, want)
 	}
@@ -168,8 +166,8 @@ func TestGorgoniaLacksForms(t *testing.T) {
 		if _, err := b.node("y0"); err != nil {
 			t.Errorf("%s: %v", c.op, err)
 		}
-		if len(b.reasons) != 1 || !strings.Contains(b.reasons[0].Why, c.want) {
-			t.Errorf("%s: reasons %v, want one about %q", c.op, b.reasons, c.want)
+		if reasons := b.reasons(); len(reasons) != 1 || !strings.Contains(reasons[0].Why, c.want) {
+			t.Errorf("%s: reasons %v, want one about %q", c.op, reasons, c.want)
 		}
 	}
 }

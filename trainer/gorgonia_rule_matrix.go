@@ -106,14 +106,6 @@ func gemmRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return G.Add(y, offset)
 }
 
-// scale is factor·x.
-func (b *gorgoniaBuilder) scale(x *G.Node, factor float32) (*G.Node, error) {
-	if factor == 1 {
-		return x, nil
-	}
-	return G.ApplyOp(spread(x.Shape(), x.Shape(), factor), x)
-}
-
 // matMulRule is a product of matrices; the first may be a stack of them where the second is one.
 func matMulRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0, 1)

@@ -105,8 +105,8 @@ func (b *gorgoniaBuilder) outputs(source stepSource) ([]*G.Node, error) {
 		}
 		out = append(out, n)
 	}
-	if len(b.reasons) > 0 {
-		return nil, &gradient.UnsupportedError{Reasons: b.reasons}
+	if reasons := b.reasons(); len(reasons) > 0 {
+		return nil, &gradient.UnsupportedError{Reasons: reasons}
 	}
 	return out, problem
 }
