@@ -105,7 +105,7 @@ func (s *Store) FinishUpload(ctx context.Context, id, jobID int64, v annotator.N
 		if err := tx.FinishJob(ctx, jobID, fmt.Sprintf("%s is v%d", upload.Name, version.Number)); err != nil {
 			return err
 		}
-		return tx.auditUpload(ctx, upload, fmt.Sprintf("v%d", version.Number))
+		return tx.auditUpload(ctx, upload, fmt.Sprintf("v%d, %s", version.Number, version.State))
 	})
 	return version, wrap(err, "adding upload %d", id)
 }
