@@ -24,6 +24,9 @@ type addWorker struct {
 // Timeout bounds a model that never answers.
 func (*addWorker) Timeout(*river.Job[postgres.AddArgs]) time.Duration { return 15 * time.Minute }
 
+// maxTries is how many workers a model may bring down before it is refused. One may have been killed by something else.
+const maxTries = 2
+
 // Work checks the model as AddModel does; what is wrong with it is written where its page shows it.
 func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) error {
 	store := a.worker.config.Store
@@ -37,7 +40,17 @@ func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) 
 	if err := store.StartJob(ctx, job.Args.JobID, 1); err != nil {
 		return err
 	}
+	tries, err := store.TryUpload(ctx, upload.ID)
+	if err != nil {
+		return err
+	}
+	if tries > maxTries {
+		return store.RefuseUpload(ctx, upload.ID, job.Args.JobID, "ONNX Runtime did not survive running it: the worker was lost each time")
+	}
 	version, err := a.check(ctx, upload)
+	if err := store.TriedUpload(context.WithoutCancel(ctx), upload.ID); err != nil {
+		return err
+	}
 	if err == nil {
 		_, err = store.FinishUpload(ctx, upload.ID, job.Args.JobID, version)
 	}

@@ -67,7 +67,7 @@ func (s *Store) EnqueueAdd(ctx context.Context, id int64, manifest json.RawMessa
 			return fmt.Errorf("it is a version already: %w", annotator.ErrConflict)
 		}
 		if upload, err = one(ctx, tx, scanUpload, `
-			UPDATE uploads SET state = 'adding', problem = '', manifest = $2::jsonb, activate = $3 WHERE id = $1
+			UPDATE uploads SET state = 'adding', problem = '', tries = 0, manifest = $2::jsonb, activate = $3 WHERE id = $1
 			RETURNING `+uploadColumns, id, nullJSON(manifest), activate); err != nil {
 			return err
 		}
@@ -77,6 +77,23 @@ func (s *Store) EnqueueAdd(ctx context.Context, id int64, manifest json.RawMessa
 		return tx.insertJob(ctx, job.ID, AddArgs{JobID: job.ID, UploadID: id}, QueueLight)
 	})
 	return upload, job, wrap(err, "upload %d", id)
+}
+
+// TryUpload counts that a worker begins to run an upload's model, and returns the how manieth time in a row that is. A worker
+// that lives through it says so with TriedUpload; a count that grows is a model that brings its workers down.
+func (s *Store) TryUpload(ctx context.Context, id int64) (int, error) {
+	var tries int
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		tries, err = one(ctx, tx, pgx.RowTo[int], `UPDATE uploads SET tries = tries + 1 WHERE id = $1 RETURNING tries`, id)
+		return err
+	})
+	return tries, wrap(err, "upload %d", id)
+}
+
+// TriedUpload says that the worker has lived through running an upload's model.
+func (s *Store) TriedUpload(ctx context.Context, id int64) error {
+	_, err := s.exec(ctx, `UPDATE uploads SET tries = 0 WHERE id = $1`, id)
+	return wrap(err, "upload %d", id)
 }
 
 // FinishUpload makes an uploaded model a version, scans with it and ends the job, in one transaction. A repeat after a
