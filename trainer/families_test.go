@@ -24,7 +24,7 @@ func listFamilies(t testing.TB) []families.Family {
 }
 
 // TestFamiliesCanBeTrained compiles the training step of every export at its published size, by both strategies, BatchNorm frozen
-// and on the batch's statistics, and of the narrow ones by one.
+// and on the batch's statistics, and as a whole from pixels.
 func TestFamiliesCanBeTrained(t *testing.T) {
 	t.Parallel()
 	for _, f := range listFamilies(t) {
@@ -37,8 +37,9 @@ func TestFamiliesCanBeTrained(t *testing.T) {
 			abn := splitModel(t, m)
 			for _, s := range []Settings{
 				{Strategy: StrategyBoth, BatchNorm: BatchNormBatch}, {Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
+				{Strategy: StrategyScratch, BatchNorm: BatchNormBatch},
 				{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyAttention, BatchNorm: BatchNormBatch},
-			}[:map[string]int{"full": 4, "small": 1}[f.Size]] { // the narrow ones are run below
+			}[:map[string]int{"full": 5, "small": 3}[f.Size]] { // the narrow ones are run below
 				if reasons, err := Lacks(abn, s.WithDefaults()); err != nil || len(reasons) > 0 {
 					t.Errorf("%s, BatchNorm %s: %v %v", s.Strategy, s.BatchNorm, reasons, err)
 				}
@@ -54,7 +55,8 @@ func TestFamiliesLearn(t *testing.T) {
 	t.Parallel()
 	ways := []Settings{
 		{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyBoth, BatchNorm: BatchNormBatch},
-		{Strategy: StrategyAttention, BatchNorm: BatchNormBatch}, {Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
+		{Strategy: StrategyAttention, BatchNorm: BatchNormBatch}, {Strategy: StrategyScratch, BatchNorm: BatchNormBatch},
+		{Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
 	}
 	for i, f := range listFamilies(t) {
 		// Every second one, in turn, so that each network meets half of the forms and each form half of the networks.
@@ -78,17 +80,24 @@ func TestFamiliesLearn(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			checkStep(t, e.(*ortEngine), familyBatch(abn, 6))
+			checkStep(t, e.(*ortEngine), strategyBatch(abn, s.Strategy, 6))
 		})
 	}
 }
 
 // familyBatch is a batch of features as an extractor that ends in a ReLU has them; half of its rows carry an edit.
-func familyBatch(abn *onnx.ABN, n int) Batch {
+func familyBatch(abn *onnx.ABN, n int) Batch { return strategyBatch(abn, StrategyBoth, n) }
+
+// strategyBatch is familyBatch, or the same of pixels where the strategy starts from them.
+func strategyBatch(abn *onnx.ABN, strategy Strategy, n int) Batch {
 	r := rand.New(rand.NewPCG(3, 5))
 	b := Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
-	for range n * abn.Channels * abn.Height * abn.Width {
-		b.Inputs = append(b.Inputs, float32(math.Max(0, r.NormFloat64())))
+	size, least := abn.Channels*abn.Height*abn.Width, 0.0
+	if strategy == StrategyScratch {
+		size, least = abn.ImageChannels*abn.ImageHeight*abn.ImageWidth, -3
+	}
+	for range n * size {
+		b.Inputs = append(b.Inputs, float32(math.Max(least, r.NormFloat64())))
 	}
 	for range n * abn.Height * abn.Width {
 		b.Edited = append(b.Edited, float32(r.Float64()))
