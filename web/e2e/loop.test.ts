@@ -129,6 +129,7 @@ describe.skipIf(!browserThere)("the loop", () => {
 
   it("the admin runs a round and sees its curve and its result", async () => {
     await ada.page.goto("/projects/aviary/rounds/new");
+    await ada.page.getByLabel(/^Epochs/).fill("2"); // enough for a curve and a version
     await ada.page.getByRole("button", { name: "Start round" }).click();
     await ada.page.waitForURL(/\/rounds\/\d+$/);
     const round = Number(/rounds\/(\d+)/.exec(ada.page.url())![1]);
@@ -178,7 +179,7 @@ describe.skipIf(!browserThere)("the loop", () => {
     await eve.page.getByLabel("−1 … 1").check();
     await eve.page.getByRole("button", { name: "Add as a version" }).click();
     await eve.page.locator("[data-upload-state=added]").waitFor({ timeout: 60_000 }); // the page follows the worker by itself
-    await eve.page.getByText(/It is\s+v3 \(candidate\)/).waitFor();
+    await eve.page.locator(".notice", { hasText: "It is v3 (candidate)" }).waitFor();
     expect(eve.complaints).toEqual([expect.stringContaining("422")]);
     await eve.context.close();
   });
@@ -186,7 +187,7 @@ describe.skipIf(!browserThere)("the loop", () => {
   it("the admin starts a round on Gorgonia from the form, watches its first steps and cancels it", async () => {
     await ada.page.goto("/projects/aviary/rounds/new");
     await ada.page.locator("summary", { hasText: "Engine" }).click();
-    await ada.page.getByLabel(/^Gorgonia/).check();
+    await ada.page.locator("input[name=engine][value=gorgonia]").check();
     await ada.page.locator("summary", { hasText: "Maps" }).click();
     await ada.page.getByLabel(/^Anchor/).fill("0.5");
     await ada.page.getByRole("button", { name: "Start round" }).click();
