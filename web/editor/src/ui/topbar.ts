@@ -30,7 +30,7 @@ export function topBar(desk: Desk, actions: { release(): void; skip(): void; sub
   const act = button("button.small-button", { hidden: true, onclick: actions.decide }, "");
   const undo = button("button.quiet.square", { id: "undo", "aria-label": "Undo", title: "Undo (Ctrl+Z)", onclick: () => editor.undo() }, icon("undo"));
   const redo = button("button.quiet.square", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", onclick: () => editor.redo() }, icon("redo"));
-  const release = button("button", { id: "release", title: "Give the task back to the queue; what you painted stays with it", onclick: actions.release }, "Put back");
+  const release = button("button", { id: "release", title: "Give the task back to the queue; what you painted stays with it", "aria-label": "Put back", onclick: actions.release }, icon("tray"), h("span.put-back", {}, "Put back"));
   const skip = button("button", { id: "skip", title: "Put this task aside (Ctrl+Space)", onclick: actions.skip }, "Skip");
   const submitLabel = h("span", {}, "Submit");
   const submit = button("button.primary", { id: "submit", title: "Hand the map to review (Ctrl+Enter)", onclick: actions.submit }, submitLabel, h("kbd", {}, "Ctrl ⏎"));
