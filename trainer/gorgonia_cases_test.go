@@ -12,6 +12,7 @@ type operatorCase struct {
 	outputs    int       // 0: one
 	positive   bool      // inputs are above 0
 	kinks      []float32 // inputs keep away from these
+	opset      int64     // 0: gradient.Level
 	training   bool      // a BatchNormalization on the batch's statistics
 }
 
@@ -74,6 +75,27 @@ var operatorCases = []operatorCase{
 	{op: "HardSigmoid", shapes: [][]int64{{2, 3, 4}}, kinks: []float32{-1, 1}, attributes: []*onnx.Attribute{onnx.FloatAttr("alpha", 0.5)}},
 	{op: "HardSwish", shapes: [][]int64{{2, 3, 4}}},
 	{op: "Abs", shapes: [][]int64{{2, 3, 4}}, kinks: []float32{0}},
+	{op: "Elu", shapes: [][]int64{{2, 3, 4}}, attributes: []*onnx.Attribute{onnx.FloatAttr("alpha", 0.7)}, kinks: []float32{0}},
+	{op: "Celu", shapes: [][]int64{{2, 3, 4}}, attributes: []*onnx.Attribute{onnx.FloatAttr("alpha", 0.7)}},
+	{op: "Selu", shapes: [][]int64{{2, 3, 4}}, kinks: []float32{0}},
+	{op: "Erf", shapes: [][]int64{{2, 3, 4}}},
+	{op: "Gelu", shapes: [][]int64{{2, 3, 4}}, opset: 20},
+	{op: "Mish", shapes: [][]int64{{2, 3, 4}}, opset: 18},
+	{name: "squares", op: "Pow", shapes: [][]int64{{2, 3, 4}}, constants: []*onnx.Tensor{scalar(2)}},
+	{name: "a broken exponent", op: "Pow", shapes: [][]int64{{2, 3}}, constants: []*onnx.Tensor{scalar(1.5)}, positive: true},
+	{name: "per channel", op: "PRelu", shapes: [][]int64{{2, 3, 4}, {3, 1}}, kinks: []float32{0}},
+	{op: "Sin", shapes: [][]int64{{2, 3, 4}}},
+	{op: "Cos", shapes: [][]int64{{2, 3, 4}}},
+	{op: "InstanceNormalization", shapes: [][]int64{{2, 3, 4, 3}, {3}, {3}}},
+	{name: "last axis", op: "LayerNormalization", shapes: [][]int64{{2, 3, 4}, {4}, {4}}},
+	{name: "two axes, no shift", op: "LayerNormalization", shapes: [][]int64{{2, 3, 4}, {3, 4}}, attributes: []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
+	{op: "Mean", shapes: [][]int64{{2, 3}, {2, 3}, {3}}},
+	{name: "two stacks", op: "MatMul", shapes: [][]int64{{2, 3, 4}, {2, 4, 5}}},
+	{op: "ReduceSumSquare", shapes: [][]int64{{2, 3, 4}}, attributes: []*onnx.Attribute{onnx.IntsAttr("axes", 1)}},
+	{op: "ReduceL1", shapes: [][]int64{{2, 3, 4}}, attributes: []*onnx.Attribute{onnx.IntsAttr("axes", 0, 2)}, kinks: []float32{0}},
+	{op: "ReduceL2", shapes: [][]int64{{2, 3, 4}}, attributes: []*onnx.Attribute{onnx.IntsAttr("axes", 2), onnx.IntAttr("keepdims", 0)}},
+	{op: "ReduceMax", shapes: [][]int64{{2, 3, 4}}, attributes: []*onnx.Attribute{onnx.IntsAttr("axes", 0, 2)}},
+	{op: "ReduceMin", shapes: [][]int64{{2, 3, 4}}, attributes: []*onnx.Attribute{onnx.IntsAttr("axes", 1)}},
 	{op: "Sigmoid", shapes: [][]int64{{2, 3, 4}}},
 	{op: "Tanh", shapes: [][]int64{{2, 3, 4}}},
 	{op: "Exp", shapes: [][]int64{{2, 3, 4}}},

@@ -155,7 +155,7 @@ func TestGorgoniaLacksForms(t *testing.T) {
 		{operatorCase{op: "Dropout", shapes: [][]int64{{2, 3}}, constants: []*onnx.Tensor{scalar(0.5), {Type: onnx.Bool, Raw: []byte{1}}}}, "training mode"},
 		{operatorCase{op: "Conv", shapes: [][]int64{{1, 2, 7}, {3, 2, 3}}}, "two axes"},
 		{operatorCase{op: "Pad", shapes: [][]int64{{2, 3}}, constants: []*onnx.Tensor{ints(0, 1, 0, 1)}, attributes: []*onnx.Attribute{onnx.StrAttr("mode", "reflect")}}, "reflect"},
-		{operatorCase{op: "MatMul", shapes: [][]int64{{2, 3, 4}, {2, 4, 5}}}, "not a matrix"},
+		{operatorCase{op: "MatMul", shapes: [][]int64{{2, 3, 4}, {1, 4, 5}}}, "not broadcast"},
 	} {
 		r := c.build(t)
 		inferred, err := onnx.Infer(r.source.model, nil)

@@ -1,8 +1,8 @@
 package trainer
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 
 	G "gorgonia.org/gorgonia"
 )
@@ -106,17 +106,34 @@ func gemmRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return G.Add(y, offset)
 }
 
-// matMulRule is a product of matrices; the first may be a stack of them where the second is one.
+// matMulRule is a product of matrices; the first may be a stack of them where the second is one, or both be stacks of
+// equally many.
 func matMulRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0, 1)
 	if err != nil {
 		return nil, err
 	}
 	x, y := in[0], in[1]
-	if x.Dims() < 2 || y.Dims() != 2 {
-		return nil, errors.New("its second operand is not a matrix")
+	if x.Dims() < 2 || y.Dims() < 2 {
+		return nil, fmt.Errorf("it multiplies shapes %v and %v: both must have two axes at least here", x.Shape(), y.Shape())
 	}
-	depth := x.Shape()[x.Dims()-1]
+	rows, depth, width := x.Shape()[x.Dims()-2], x.Shape()[x.Dims()-1], y.Shape()[y.Dims()-1]
+	if y.Dims() > 2 {
+		if !slices.Equal(x.Shape()[:x.Dims()-2], y.Shape()[:y.Dims()-2]) {
+			return nil, fmt.Errorf("it multiplies stacks of shapes %v and %v: they are not broadcast here", x.Shape(), y.Shape())
+		}
+		stack := x.Shape().TotalSize() / (rows * depth)
+		if x, err = b.reshape(x, []int{stack, rows, depth}); err != nil {
+			return nil, err
+		}
+		if y, err = b.reshape(y, []int{stack, depth, width}); err != nil {
+			return nil, err
+		}
+		if x, err = G.ApplyOp(newGroupedProduct(stack, rows, depth, width, false, false), x, y); err != nil {
+			return nil, err
+		}
+		return b.reshape(x, c.dims)
+	}
 	if x, err = b.reshape(x, []int{x.Shape().TotalSize() / depth, depth}); err != nil {
 		return nil, err
 	}

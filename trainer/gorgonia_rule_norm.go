@@ -112,3 +112,83 @@ func (m *nodeChain) times(channel *G.Node) {
 		m.node, m.err = m.b.product(m.node, channel, shape)
 	}
 }
+
+// momentsRule is InstanceNormalization and LayerNormalization: (x−μ)/√(v+ε) with the moments of each image's channel, or
+// of all axes from one on, times a scale, plus a shift.
+func momentsRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+	if c.output != 0 {
+		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)
+	}
+	in, err := b.inputs(c, 0, 1)
+	if err != nil {
+		return nil, err
+	}
+	first := 2
+	align := b.column // [C] over [N, C, …]
+	if c.Op == "LayerNormalization" {
+		if first, err = axisOf(c.AttrInt("axis", -1), len(c.dims)); err != nil {
+			return nil, err
+		}
+		align = b.aligned
+	}
+	y, err := b.standardized(in[0], first, c.AttrFloat("epsilon", 1e-5))
+	if err != nil {
+		return nil, err
+	}
+	scale, err := align(in[1], c.dims)
+	if err != nil {
+		return nil, err
+	}
+	if y, err = b.product(y, scale, c.dims); err != nil || c.Input(2) == "" {
+		return y, err
+	}
+	shift, err := b.inputs(c, 2)
+	if err != nil {
+		return nil, err
+	}
+	if shift[0], err = align(shift[0], c.dims); err != nil {
+		return nil, err
+	}
+	if shift[0], err = b.broadcast(shift[0], c.dims); err != nil {
+		return nil, err
+	}
+	return G.Add(y, shift[0])
+}
+
+// standardized is (x−μ)/√(v+ε), the moments taken over the axes from first on.
+func (b *gorgoniaBuilder) standardized(x *G.Node, first int, epsilon float32) (*G.Node, error) {
+	shape := x.Shape()
+	small := shape.Clone()
+	for i := first; i < len(small); i++ {
+		small[i] = 1
+	}
+	share := float32(float64(small.TotalSize()) / float64(shape.TotalSize()))
+	mean, err := G.ApplyOp(total(shape, small, share), x)
+	if err != nil {
+		return nil, err
+	}
+	if mean, err = b.broadcast(mean, shape); err != nil {
+		return nil, err
+	}
+	if x, err = G.Sub(x, mean); err != nil {
+		return nil, err
+	}
+	variance, err := G.Square(x)
+	if err != nil {
+		return nil, err
+	}
+	if variance, err = G.ApplyOp(total(shape, small, share), variance); err != nil {
+		return nil, err
+	}
+	if variance, err = G.Add(variance, G.NewConstant(epsilon)); err != nil {
+		return nil, err
+	}
+	if variance, err = G.Sqrt(variance); err != nil {
+		return nil, err
+	}
+	inverse, err := G.Inverse(variance)
+	if err != nil {
+		return nil, err
+	}
+	return b.product(x, inverse, shape)
+}

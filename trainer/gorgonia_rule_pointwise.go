@@ -17,7 +17,7 @@ func arithmeticRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 		return b.product(in[0], in[1], c.dims)
 	}
 	op := map[string]func(x, y *G.Node) (*G.Node, error){
-		"Add": G.Add, "Sum": G.Add, "Sub": G.Sub, "Div": G.HadamardDiv,
+		"Add": G.Add, "Sum": G.Add, "Mean": G.Add, "Sub": G.Sub, "Div": G.HadamardDiv,
 	}[c.Op]
 	var y *G.Node
 	for i := range c.Inputs {
@@ -35,6 +35,9 @@ func arithmeticRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 			return nil, err
 		}
 	}
+	if c.Op == "Mean" {
+		return b.scale(y, 1/float32(len(c.Inputs)))
+	}
 	return y, nil
 }
 
@@ -45,7 +48,7 @@ func smoothRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 		return nil, err
 	}
 	return map[string]func(*G.Node) (*G.Node, error){
-		"Sigmoid": G.Sigmoid, "Tanh": G.Tanh, "Exp": G.Exp, "Log": G.Log, "Sqrt": G.Sqrt, "Neg": G.Neg, "Softplus": G.Softplus, "Reciprocal": G.Inverse,
+		"Sigmoid": G.Sigmoid, "Tanh": G.Tanh, "Exp": G.Exp, "Log": G.Log, "Sqrt": G.Sqrt, "Neg": G.Neg, "Softplus": G.Softplus, "Reciprocal": G.Inverse, "Sin": G.Sin, "Cos": G.Cos,
 	}[c.Op](in[0])
 }
 

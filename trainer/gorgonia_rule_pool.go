@@ -5,9 +5,11 @@ import (
 	"slices"
 
 	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 )
 
-// reduceRule is a mean or a sum over axes: all axes after the channels for a GlobalAveragePool.
+// reduceRule is a mean or a sum over axes, of the elements, their squares or what their size is, or the largest or
+// smallest of them: over all axes after the channels for a GlobalAveragePool.
 func reduceRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
@@ -36,17 +38,73 @@ func reduceRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 		}
 		small[i] = 1
 	}
-	factor := float32(1)
-	if c.Op != "ReduceSum" {
-		factor = float32(float64(small.TotalSize()) / float64(shape.TotalSize()))
-	}
-	y := in[0]
-	if !slices.Equal(small, shape) {
-		if y, err = G.ApplyOp(total(shape, small, factor), y); err != nil {
-			return nil, err
-		}
+	y, err := b.reduced(c, in[0], small)
+	if err != nil {
+		return nil, err
 	}
 	return b.reshape(y, c.dims)
+}
+
+// reduced sums what is to be summed over the axes in which small has size 1.
+func (b *gorgoniaBuilder) reduced(c *ruleCall, x *G.Node, small []int) (y *G.Node, err error) {
+	shape, factor := x.Shape(), float32(1)
+	switch c.Op {
+	case "GlobalAveragePool", "ReduceMean":
+		factor = float32(float64(tensor.Shape(small).TotalSize()) / float64(shape.TotalSize()))
+	case "ReduceSumSquare", "ReduceL2":
+		x, err = G.Square(x)
+	case "ReduceL1":
+		x, err = G.ApplyOp(newPointwise("Abs", shape, abs, sign), x)
+	case "ReduceMax", "ReduceMin":
+		var share *G.Node
+		if share, err = G.ApplyOp(extremeShares(shape, small, c.Op == "ReduceMax"), x); err == nil {
+			x, err = G.HadamardProd(x, share)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if slices.Equal(small, shape) {
+		y = x
+	} else if y, err = G.ApplyOp(total(shape, small, factor), x); err != nil {
+		return nil, err
+	}
+	if c.Op == "ReduceL2" {
+		return G.Sqrt(y)
+	}
+	return y, nil
+}
+
+// extremeShares are what each element contributes to the largest (or smallest) along the axes in which small has size
+// 1: 1, divided among equals, and 0 for all others. The extreme is then a sum, which Gorgonia differentiates.
+func extremeShares(large, small []int, largest bool) *detached {
+	runs := runsOf(small, large)
+	return &detached{newOwnOp("extreme", large, large), func(y, x []float32) {
+		extremes, counts := make([]float32, tensor.Shape(small).TotalSize()), make([]float32, tensor.Shape(small).TotalSize())
+		visitRuns(runs, 0, 0, func(s, l int) {
+			if v := x[l]; counts[s] == 0 || v != extremes[s] && v > extremes[s] == largest {
+				extremes[s], counts[s] = v, 1
+			} else if v == extremes[s] {
+				counts[s]++
+			}
+		})
+		visitRuns(runs, 0, 0, func(s, l int) {
+			if x[l] == extremes[s] {
+				y[l] = 1 / counts[s]
+			}
+		})
+	}}
+}
+
+// visitRuns calls visit for every element of the large tensor with its place in the small one.
+func visitRuns(runs []run, small, large int, visit func(small, large int)) {
+	for i := range runs[0].size {
+		if len(runs) > 1 {
+			visitRuns(runs[1:], small+i*runs[0].inner, large+i*runs[0].step, visit)
+		} else {
+			visit(small+i*runs[0].inner, large+i)
+		}
+	}
 }
 
 func averagePoolRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
