@@ -126,6 +126,9 @@ func (r *roundRun) run(ctx context.Context) error {
 		return cause
 	}
 	if err != nil {
+		if e := r.flush(ctx); e != nil { // the last points, on which one sees it come apart
+			r.worker.log.Warn("round: its last points are not written", "round", r.round.ID, "err", e)
+		}
 		return err
 	}
 	if err := r.flush(ctx); err != nil {
