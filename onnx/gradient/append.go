@@ -39,7 +39,8 @@ func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error)
 			return nil, fmt.Errorf("differentiating by %s: the graph has no such value", name)
 		}
 	}
-	b.give(loss, b.floats([]float32{1}, slices.Repeat([]int64{1}, len(info.Shape))...))
+	seed := b.floats([]float32{1}, slices.Repeat([]int64{1}, len(info.Shape))...)
+	b.give(loss, seed)
 	b.walk()
 	if len(b.reasons) > 0 {
 		return nil, &UnsupportedError{b.reasons}
@@ -57,7 +58,27 @@ func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error)
 		given[d] = true
 		derivatives[name] = d
 	}
+	b.order(seed)
 	return derivatives, nil
+}
+
+// order puts the added nodes that need no gradient, such as masks and turned kernels, before those that do. ONNX Runtime
+// goes from a node's youngest input to its oldest when it decides what to run: written after the gradient they are
+// multiplied with, masks were all made in the forward pass and kept, a quarter of the step's memory.
+func (b *builder) order(seed string) {
+	late := map[string]bool{seed: true}
+	var early, rest []*onnx.Node
+	for _, n := range b.graph.Nodes[len(b.forward):] {
+		if !slices.ContainsFunc(n.Inputs, func(i string) bool { return late[i] }) {
+			early = append(early, n)
+			continue
+		}
+		rest = append(rest, n)
+		for _, o := range n.Outputs {
+			late[o] = true
+		}
+	}
+	b.graph.Nodes = slices.Concat(b.forward, early, rest)
 }
 
 // walk visits the forward nodes from the last to the first. A node's outputs have their whole
