@@ -69,7 +69,7 @@ func (s *Service) checkClasses(ctx context.Context, projectID int64, found *Mode
 	err := s.store.CheckClasses(ctx, projectID, found.Classes)
 	if problem := asValidation(err); problem != nil {
 		found.Report.ManifestProblem = &FieldProblem{Field: "classes", Message: problem.Message}
-		return nil
+		err = nil // it is said there
 	}
 	return err
 }

@@ -156,23 +156,6 @@ func (c *classifier) materialise() {
 	})
 }
 
-// simplify removes what ties later values to the image without being features: sizes of a Reshape that hold the batch's
-// size, and casts to the type of an activation, as torch.export writes them.
-func (c *classifier) simplify() error {
-	g := c.model.Graph
-	for _, n := range g.Nodes {
-		switch {
-		case n.IsOp("Reshape") && c.varying[n.Input(1)]:
-			if sizes := c.inferred.batchReshape(n); sizes != nil {
-				reshapeTo(g, n, sizes)
-			}
-		case n.IsOp("CastLike") && c.inferred.Values[n.Input(0)].Type == c.inferred.Values[n.Input(1)].Type:
-			n.Op, n.Inputs, n.Attributes = "Identity", n.Inputs[:1], nil
-		}
-	}
-	return c.infer()
-}
-
 // findLogits finds the output (N,K), before any Softmax.
 func (c *classifier) findLogits(named string) error {
 	f := &finder{index: c.index}

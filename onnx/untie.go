@@ -30,7 +30,8 @@ func weightReaders(g *Graph, nodes []int, part int, index *Index) []weightReader
 	var list []weightReader
 	for _, at := range nodes {
 		n := g.Nodes[at]
-		inputs, owner := []int{1, 2}, ""
+		inputs := []int{1, 2}
+		var owner string
 		switch {
 		case n.IsOp("BatchNormalization"):
 			inputs, owner = []int{1, 2, 3, 4}, n.Output(0)

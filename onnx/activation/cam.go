@@ -18,7 +18,7 @@ func CAM(abn *onnx.ABN, name Branch) (*Graph, error) {
 		return nil, &HeadError{Branch: name, Why: "the value that is averaged has one cell, so that a map says nothing"}
 	}
 	class := b.classInput()
-	weights := ""
+	var weights string
 	if h.weights == nil {
 		weights = b.chosen(class)
 	} else {
