@@ -145,6 +145,9 @@ func (e *ortEngine) openStep(o ORTOptions) error {
 		// A pattern is planned from the first run and then allocated in one piece beside what that run left behind:
 		// nearly twice the memory, and no faster.
 		NoMemoryPattern: true,
+		// Work is handed to threads in shrinking pieces rather than in equal ones, which all wait for the thread that
+		// was interrupted.
+		Config: map[string]string{"session.dynamic_block_base": "4"},
 	})
 	if err != nil {
 		return err
