@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -188,12 +189,6 @@ func readInto(path string, buffer []byte) ([]byte, error) {
 		buffer = make([]byte, info.Size())
 	}
 	buffer = buffer[:info.Size()]
-	for at := 0; at < len(buffer); {
-		n, err := f.Read(buffer[at:])
-		if err != nil {
-			return buffer, err
-		}
-		at += n
-	}
-	return buffer, nil
+	_, err = io.ReadFull(f, buffer)
+	return buffer, err
 }

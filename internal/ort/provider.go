@@ -133,7 +133,11 @@ func appendTensorRT(o *ortgo.SessionOptions, options map[string]string) error {
 	if err := o.AppendExecutionProviderTensorRT(tensorRT); err != nil {
 		return err
 	}
-	return appendCUDA(o, nil)
+	behind := map[string]string{}
+	if device, given := options["device_id"]; given { // the same device as TensorRT's
+		behind["device_id"] = device
+	}
+	return appendCUDA(o, behind)
 }
 
 func appendDirectML(o *ortgo.SessionOptions, options map[string]string) error {
