@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export GOFLAGS ?= -buildvcs=false
 
-GO_SOURCES := $(shell git ls-files -co --exclude-standard '*.go' go.mod go.sum 'migrations/*.sql' 'web/static/*' 'dataset/aviary/*' 2>/dev/null)
+GO_SOURCES := $(shell git ls-files -co --exclude-standard '*.go' '*.c' '*.h' go.mod go.sum 'migrations/*.sql' 'web/static/*' 'dataset/aviary/*' 2>/dev/null)
 
 help: ## print the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,10 +21,10 @@ verify: node_modules/.package-lock.json ## regenerate what is generated, check f
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
 	@go vet ./...
 	@npm run --silent check
-	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
+	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md internal/ort/blocked/onnxruntime*.h || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
 	@echo "verify: generated files are up to date"
 
-generate: node_modules/.package-lock.json ## templ pages, API types, editor and page bundles, docs/operators.md
+generate: node_modules/.package-lock.json ## templ pages, API types, bundles, docs/operators.md, ONNX Runtime's headers
 	@.ci/generate
 
 lint: ## golangci-lint, the import directions included (downloads the linter)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/abn-studio/studio/internal/ort"
@@ -65,7 +66,7 @@ func NewORTEngine(abn *onnx.ABN, s Settings, o ORTOptions) (Engine, error) {
 // Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
 // can be trained. No runtime is needed.
 func Untrainable(abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.Reason, error) {
-	_, err := buildStep(sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1})
+	_, err := buildStep(sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1}, 0)
 	var unsupported *gradient.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return unsupported.Reasons, nil
@@ -76,7 +77,11 @@ func Untrainable(abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.R
 // openORTEngine compiles the step of a network and opens it. parameters that are trained start at the
 // file's values.
 func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, err error) {
-	step, err := buildStep(source, s)
+	block := int64(0)
+	if !o.Portable && !o.plainStatistics {
+		block = blockSize()
+	}
+	step, err := buildStep(source, s, block)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
@@ -89,7 +94,7 @@ func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, e
 	if err = e.takeParameters(source.model.Graph, s.Optimizer); err != nil {
 		return nil, err
 	}
-	if err = e.openStep(o); err != nil {
+	if err = e.openStep(o, block); err != nil {
 		return nil, fmt.Errorf("opening the training step: %w", err)
 	}
 	e.evaluation = newEvaluation(source, e.parameters, step, o.Threads)
@@ -117,7 +122,7 @@ func (e *ortEngine) takeParameters(g *onnx.Graph, optimizer Optimizer) error {
 }
 
 // openStep opens the session and makes the tensors that stay from step to step.
-func (e *ortEngine) openStep(o ORTOptions) error {
+func (e *ortEngine) openStep(o ORTOptions, block int64) error {
 	provider, err := ort.Active()
 	if err != nil {
 		return err
@@ -127,10 +132,16 @@ func (e *ortEngine) openStep(o ORTOptions) error {
 			return err
 		}
 	}
-	if block := blockSize(); block > 1 && !o.Portable {
-		if err := blockConvolutions(e.step.model, block); err != nil {
+	domain := ""
+	if block != 0 {
+		threads := o.Threads
+		if threads == 0 {
+			threads = runtime.GOMAXPROCS(0)
+		}
+		if err := blockStep(e.step.model, block, threads); err != nil {
 			return err
 		}
+		domain = gradient.BlockedDomain
 	}
 	data, err := e.step.model.Marshal()
 	if err != nil {
@@ -145,6 +156,7 @@ func (e *ortEngine) openStep(o ORTOptions) error {
 		// A pattern is planned from the first run and then allocated in one piece beside what that run left behind:
 		// nearly twice the memory, and no faster.
 		NoMemoryPattern: true,
+		BlockedDomain:   domain,
 		// Work is handed to threads in shrinking pieces rather than in equal ones, which all wait for the thread that
 		// was interrupted.
 		Config: map[string]string{"session.dynamic_block_base": "4"},

@@ -30,7 +30,12 @@ func splitModel(t *testing.T, m *onnx.Model) *onnx.ABN {
 // openEngine opens an engine on a network.
 func openEngine(t *testing.T, m *onnx.Model, s Settings) *ortEngine {
 	t.Helper()
-	e, err := NewORTEngine(splitModel(t, m), s, ORTOptions{Threads: 1})
+	return openEngineWith(t, m, s, ORTOptions{Threads: 1})
+}
+
+func openEngineWith(t *testing.T, m *onnx.Model, s Settings, o ORTOptions) *ortEngine {
+	t.Helper()
+	e, err := NewORTEngine(splitModel(t, m), s, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func checkRun(t *testing.T, engine EngineName, dir, name, run string, parent *on
 	b := archiveBatches(t, data)
 	want := floats(t, data, run+"_loss")
 	steps := len(want) / 4
-	margin, probe := math.Inf(1), openKinkProbe(t, openEngine(t, parent, s), e)
+	margin, probe := math.Inf(1), openKinkProbe(t, openEngineWith(t, parent, s, ORTOptions{Threads: 1, Portable: true}), e)
 	for step := range steps {
 		nearest := probe(b.batch(step))
 		r, err := e.Step(context.Background(), b.batch(step), Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4})
@@ -116,7 +116,7 @@ func checkRun(t *testing.T, engine EngineName, dir, name, run string, parent *on
 }
 
 // openKinkProbe returns a function that tells the least distance of any Relu's input from 0 in the step that trained is
-// about to take; e is an engine on the same network, which is given its parameters.
+// about to take; e is an engine of standard operators on the same network, which is given its parameters.
 func openKinkProbe(t *testing.T, e *ortEngine, trained Engine) func(Batch) float64 {
 	t.Helper()
 	model := e.step.model.Clone()

@@ -7,22 +7,24 @@ import (
 	"sync"
 
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/ort/blocked"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// blockedDomain holds the runtime's own convolutions over blocked channels: x [N,C,H,W] is kept as [N,C/B,H,W,B], so
+// runtimeBlocked holds the runtime's own convolutions over blocked channels: x [N,C,H,W] is kept as [N,C/B,H,W,B], so
 // that a vector register holds the same pixel of B channels. The runtime's optimiser uses them only where weights are
 // constants; a step's are not, and there its Conv is an im2col and a product, at 3×3 about 1.5 times as slow.
-const blockedDomain = "com.microsoft.nchwc"
+const runtimeBlocked = "com.microsoft.nchwc"
 
 // blockSize is B on this machine, 0 where the runtime has no such convolutions (other processors, other providers, a
-// later version without them). It is asked once.
+// later version without them) or package blocked no operators to go with them. It is asked once.
 var blockSize = sync.OnceValue(func() int64 {
 	if provider, err := ort.Active(); err != nil || !provider.IsCPU() {
 		return 0
 	}
 	size, err := probeBlockSize()
-	if err != nil {
+	if err != nil || !blocked.Supported(size) {
 		return 0
 	}
 	return size
@@ -32,9 +34,9 @@ var blockSize = sync.OnceValue(func() int64 {
 // the B channels of a block.
 func probeBlockSize() (int64, error) {
 	const channels = 256
-	model := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}, {Domain: blockedDomain, Version: 1}}, Graph: &onnx.Graph{
+	model := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}, {Domain: runtimeBlocked, Version: 1}}, Graph: &onnx.Graph{
 		Name:    "probe",
-		Nodes:   []*onnx.Node{{Op: "ReorderInput", Domain: blockedDomain, Name: "probe", Inputs: []string{"x"}, Outputs: []string{"y"}}},
+		Nodes:   []*onnx.Node{{Op: "ReorderInput", Domain: runtimeBlocked, Name: "probe", Inputs: []string{"x"}, Outputs: []string{"y"}}},
 		Inputs:  []*onnx.ValueInfo{onnx.NewValue("x", onnx.Float, onnx.ShapeOf(1, channels, 1, 2))},
 		Outputs: []*onnx.ValueInfo{onnx.NewValue("y", onnx.Float, onnx.ShapeOf(1, channels, 1, 2))},
 	}}
@@ -59,137 +61,241 @@ func probeBlockSize() (int64, error) {
 		return 0, err
 	}
 	defer y[0].Close()
-	return int64(slices.Index(y[0].Float32(), 1)), nil
+	return int64(max(slices.Index(y[0].Float32(), 1), 0)), nil
 }
 
-// blocker rewrites a graph's convolutions.
-type blocker struct {
+// layout rewrites a step so that its images stay in blocks from the first operator that wants them so to the last. A value
+// in blocks is declared with the shape it has in the standard layout.
+type layout struct {
 	block     int64
+	threads   int
 	graph     *onnx.Graph
 	info      map[string]onnx.ValueInfo
-	constant  map[string]bool // initializers
-	consumers map[string][]*onnx.Node
 	outputs   map[string]bool
-	reordered map[string]string // values by who they are in blocks
+	producer  map[string]*onnx.Node
+	consumers map[string][]*onnx.Node
+	inBlocks  map[string]string // who a value is in blocks
+	only      map[string]bool   // values that are only in blocks so far
 	nodes     []*onnx.Node
-	counter   int
 }
 
-// blockConvolutions puts the runtime's blocked convolutions in the place of those it would compute more slowly, among
-// those with weights that change. Layouts are changed just before and behind each; the weight is laid out anew in every
-// run, which costs about 2% of a 3×3 convolution over 14×14.
-func blockConvolutions(m *onnx.Model, block int64) error {
+// blockStep puts the operators over blocked channels in the place of the standard ones, in a step that was differentiated
+// for them (gradient.AppendBlocked).
+func blockStep(m *onnx.Model, block int64, threads int) error {
+	if err := fuseBlocked(m, block); err != nil {
+		return err
+	}
 	info, err := onnx.InferShapes(m, nil)
 	if err != nil {
 		return fmt.Errorf("shapes of the training step: %w", err)
 	}
-	b := &blocker{block: block, graph: m.Graph, info: info, constant: map[string]bool{}, outputs: map[string]bool{},
-		reordered: map[string]string{}, consumers: m.Graph.Index().Consumers}
-	for _, t := range m.Graph.Initializers {
-		b.constant[t.Name] = true
-	}
+	index := m.Graph.Index()
+	l := &layout{block: block, threads: threads, graph: m.Graph, info: info, outputs: map[string]bool{},
+		producer: index.Producer, consumers: index.Consumers, inBlocks: map[string]string{}, only: map[string]bool{}}
 	for _, v := range m.Graph.Outputs {
-		b.outputs[v.Name] = true
+		l.outputs[v.Name] = true
 	}
 	fused := map[*onnx.Node]bool{}
 	for _, n := range m.Graph.Nodes {
-		switch {
-		case fused[n]:
-		case b.fits(n):
-			b.convert(n, fused)
-		default:
-			b.nodes = append(b.nodes, n)
+		if !fused[n] {
+			l.place(n, fused)
 		}
 	}
-	m.Graph.Nodes = b.nodes
-	if b.counter > 0 {
-		m.Opsets = append(m.Opsets, onnx.Opset{Domain: blockedDomain, Version: 1})
-	}
+	m.Graph.Nodes = l.nodes
+	m.Opsets = append(m.Opsets, onnx.Opset{Domain: runtimeBlocked, Version: 1}, onnx.Opset{Domain: gradient.BlockedDomain, Version: 1})
 	return nil
 }
 
-// fits says whether the runtime has a blocked kernel for a convolution, and gains by it.
-func (b *blocker) fits(n *onnx.Node) bool {
-	if !n.IsOp("Conv") || n.AttrStr("auto_pad", "NOTSET") != "NOTSET" || b.constant[n.Inputs[1]] {
+// place adds the nodes that do n's work.
+func (l *layout) place(n *onnx.Node, fused map[*onnx.Node]bool) {
+	switch {
+	case n.Domain == gradient.BlockedDomain:
+		switch n.Op {
+		case gradient.TurnedWeight: // laid out by the convolution that reads it
+			return
+		case gradient.ClipGradient:
+			l.placeAsIs(n)
+		default:
+			l.placeOperator(n)
+		}
+	case l.fits(n):
+		l.placeConv(n, fused)
+	default:
+		l.placeAsIs(n)
+	}
+	for _, output := range n.Outputs {
+		if l.outputs[output] {
+			l.standard(output)
+		}
+	}
+}
+
+// blocks is a value in blocks.
+func (l *layout) blocks(value string) string {
+	if l.inBlocks[value] == "" {
+		l.nodes = append(l.nodes, blockedNode("ReorderInput", value, l.declare(value)))
+	}
+	return l.inBlocks[value]
+}
+
+// standard is a value in the standard layout.
+func (l *layout) standard(value string) string {
+	if l.only[value] {
+		l.only[value] = false
+		channels := l.info[value].Shape[1].Size
+		l.nodes = append(l.nodes, blockedNode("ReorderOutput", l.inBlocks[value], value, onnx.IntAttr("channels", channels)))
+	}
+	return value
+}
+
+func blockedNode(op, input, output string, attributes ...*onnx.Attribute) *onnx.Node {
+	return &onnx.Node{Op: op, Domain: runtimeBlocked, Name: output + "/" + op, Inputs: []string{input}, Outputs: []string{output}, Attributes: attributes}
+}
+
+// declare names a value in blocks.
+func (l *layout) declare(value string) string {
+	name := value + "/blocked"
+	l.inBlocks[value] = name
+	l.graph.ValueInfo = append(l.graph.ValueInfo, onnx.NewValue(name, onnx.Float, l.info[value].Shape))
+	return name
+}
+
+// make names a value that is made in blocks.
+func (l *layout) make(value string) string {
+	l.only[value] = true
+	return l.declare(value)
+}
+
+// elementwise are operators that treat every element alike, so that any layout will do.
+var elementwise = map[string]bool{
+	"Add": true, "Sub": true, "Mul": true, "Div": true, "Sum": true, "Neg": true, "Identity": true, "Relu": true, "Clip": true, "Sigmoid": true,
+	"HardSigmoid": true, "HardSwish": true, "LeakyRelu": true, "Tanh": true, "Exp": true, gradient.ClipGradient: true,
+}
+
+// placeAsIs keeps a node, in blocks where its images are and it does not mind.
+func (l *layout) placeAsIs(n *onnx.Node) {
+	blocked := l.mindless(n)
+	n = clone(n)
+	for i, input := range n.Inputs {
+		switch {
+		case input == "":
+		case blocked && len(l.info[input].Shape) == 4:
+			n.Inputs[i] = l.blocks(input)
+		default:
+			n.Inputs[i] = l.standard(input)
+		}
+	}
+	if blocked {
+		n.Outputs[0] = l.make(n.Outputs[0])
+	}
+	if n.Domain == gradient.BlockedDomain {
+		n.SetAttr(onnx.IntAttr("block", l.block))
+	}
+	l.nodes = append(l.nodes, n)
+}
+
+// mindless reports whether a node can do its work on blocks, and has an image that is only in blocks.
+func (l *layout) mindless(n *onnx.Node) bool {
+	concat := n.IsOp("Concat") && n.AttrInt("axis", 0) == 1
+	if !concat && !elementwise[n.Op] || len(n.Outputs) != 1 {
 		return false
 	}
-	w, ok := b.info[n.Inputs[1]].Shape.Sizes()
+	output := l.info[n.Outputs[0]].Shape
+	if !gradient.BlockedImage(output, l.block) {
+		return false
+	}
+	some := false
+	for _, input := range n.Inputs {
+		switch shape := l.info[input].Shape; {
+		case concat && gradient.BlockedImage(shape, l.block), !concat && shape.Equal(output):
+			some = some || l.only[input]
+		case !concat && (len(shape) == 0 || shape.Equal(onnx.ShapeOf(1))): // one number, or left out
+		default:
+			return false
+		}
+	}
+	return some
+}
+
+// placeOperator adds one of package blocked's operators: images are read and made in blocks, all else as it is.
+func (l *layout) placeOperator(n *onnx.Node) {
+	n = clone(n)
+	n.SetAttr(onnx.IntAttr("block", l.block))
+	n.SetAttr(onnx.IntAttr("threads", int64(l.threads)))
+	for i, input := range n.Inputs {
+		if len(l.info[input].Shape) == 4 {
+			n.Inputs[i] = l.blocks(input)
+		}
+	}
+	if n.Op != gradient.ConvWeightGradient {
+		n.Outputs[0] = l.make(n.Outputs[0])
+	}
+	l.nodes = append(l.nodes, n)
+}
+
+func clone(n *onnx.Node) *onnx.Node {
+	c := *n
+	c.Inputs, c.Outputs, c.Attributes = slices.Clone(n.Inputs), slices.Clone(n.Outputs), slices.Clone(n.Attributes)
+	return &c
+}
+
+// fits says whether the runtime has a blocked kernel for a convolution.
+func (l *layout) fits(n *onnx.Node) bool {
+	if !n.IsOp("Conv") || n.AttrStr("auto_pad", "NOTSET") != "NOTSET" {
+		return false
+	}
+	w, ok := l.info[n.Inputs[1]].Shape.Sizes()
 	if !ok || len(w) != 4 {
 		return false
 	}
-	outputs, inputs, groups, points := w[0], w[1], n.AttrInt("group", 1), w[2]*w[3]
-	switch {
-	case outputs%b.block != 0:
-		return false
-	case groups > 1 && inputs == 1 && outputs == groups:
-		return true // one channel a group
-	case groups == 1 && inputs < b.block:
-		return points > 1 // pixels: read as they are
-	case inputs%b.block != 0 || outputs/groups%b.block != 0:
-		return false
-	default:
-		return points > 1 || b.pays(n, outputs, inputs)
-	}
+	groups := n.AttrInt("group", 1)
+	pixels := groups == 1 && w[1] < l.block && w[0]%l.block == 0 && w[2]*w[3] > 1 // read as they are
+	return pixels || gradient.BlockedConv(w, groups, l.block)
 }
 
-// pays says whether a 1×1 convolution gains more than the changes of layout cost. As measured on one core with AVX-512:
-// the blocked kernel saves 4.1 ps of a multiply-add's 16; an input value or a weight costs 0.7 ns, an output
-// value 1.1.
-func (b *blocker) pays(n *onnx.Node, outputs, inputs int64) bool {
-	x, okX := b.info[n.Inputs[0]].Shape[1:].Sizes()
-	y, okY := b.info[n.Outputs[0]].Shape[1:].Sizes()
-	if !okX || !okY || len(x) != 3 || len(y) != 3 {
-		return false
-	}
-	const images = 32 // share a weight
-	before, after := float64(x[1]*x[2]), float64(y[1]*y[2])
-	o, c := float64(outputs), float64(inputs)
-	return 4.1e-3*o*c*after > 0.7*c*before+1.1*o*after+0.7*o*c/images
-}
+// placeConv adds a convolution, with the Relu that alone reads it.
+func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
+	groups, output := n.AttrInt("group", 1), n.Outputs[0]
+	w, _ := l.info[n.Inputs[1]].Shape.Sizes()
 
-// convert adds the nodes that do a convolution's work, and that of a Relu that alone reads it.
-func (b *blocker) convert(n *onnx.Node, fused map[*onnx.Node]bool) {
-	w, _ := b.info[n.Inputs[1]].Shape.Sizes()
-	outputs, inputs, groups := w[0], w[1], n.AttrInt("group", 1)
-	b.counter++
-	at := func(value string) string { return fmt.Sprintf("blocked_%d/%s", b.counter, value) }
-	add := func(op, domain, output string, inputs []string, attributes ...*onnx.Attribute) string {
-		b.nodes = append(b.nodes, &onnx.Node{Op: op, Domain: domain, Name: output, Inputs: inputs, Outputs: []string{output}, Attributes: attributes})
-		return output
-	}
-	reshape := func(x, output string, shape ...int64) string {
-		b.graph.Initializers = append(b.graph.Initializers, onnx.NewInt64(output+"_shape", []int64{int64(len(shape))}, shape))
-		return add("Reshape", "", output, []string{x, output + "_shape"})
-	}
-	// [O, C/g·k²] → [O/B, C/g·k², B], which is an image of O channels in blocks, and where channels are in blocks too
-	// → [O/B·C/g/B, k², B (of C), B (of O)].
-	points := w[2] * w[3]
-	weight := reshape(n.Inputs[1], at("rows"), 1, outputs, 1, inputs*points)
-	weight = add("ReorderInput", blockedDomain, at("outputs_last"), []string{weight})
-	if inputs >= b.block && points > 1 {
-		weight = reshape(weight, at("blocks"), outputs/b.block*inputs/b.block, b.block, points, b.block)
-		weight = add("Transpose", "", at("points_first"), []string{weight}, onnx.IntsAttr("perm", 0, 2, 1, 3))
-	}
-	weight = reshape(weight, at("weight"), w...)
-
-	x := n.Inputs[0]
-	if inputs*groups >= b.block {
-		if b.reordered[x] == "" {
-			b.reordered[x] = add("ReorderInput", blockedDomain, at("input"), []string{x})
+	weight, turned, after := n.Inputs[1], int64(0), ""
+	if maker := l.producer[weight]; maker != nil && maker.Domain == gradient.BlockedDomain && maker.Op == gradient.TurnedWeight {
+		weight, turned = maker.Inputs[0], 1
+		for _, reader := range l.consumers[n.Inputs[0]] {
+			if reader.Domain == gradient.BlockedDomain && reader.Op == gradient.ConvWeightGradient {
+				after = reader.Outputs[0]
+			}
 		}
-		x = b.reordered[x]
 	}
-	output := n.Outputs[0]
+	x := n.Inputs[0]
+	if w[1]*groups >= l.block {
+		x = l.blocks(x)
+	} else {
+		x = l.standard(x)
+	}
+	if after == "" {
+		after = x
+	}
+	laid := output + "/weight"
+	l.graph.ValueInfo = append(l.graph.ValueInfo, onnx.NewValue(laid, onnx.Float, onnx.ShapeOf(w...)))
+	// The runtime runs what needs no other node first and what no other node needs last: left to itself it would lay out all
+	// weights before anything else, and add up the weights' gradients when all others are there.
+	lay := onnx.NewNode("LayWeight", laid, []string{weight, after}, []string{laid},
+		onnx.IntAttr("block", l.block), onnx.IntAttr("group", groups), onnx.IntAttr("turned", turned))
+	lay.Domain = gradient.BlockedDomain
 	attributes := []*onnx.Attribute{
 		onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", w[2:]...),
 		onnx.IntsAttr("dilations", n.AttrInts("dilations", 1, 1)...), onnx.IntsAttr("strides", n.AttrInts("strides", 1, 1)...),
 		onnx.IntsAttr("pads", n.AttrInts("pads", 0, 0, 0, 0)...),
 	}
-	if after := b.consumers[output]; len(after) == 1 && after[0].IsOp("Relu") && !b.outputs[output] {
+	if after := l.consumers[output]; len(after) == 1 && after[0].IsOp("Relu") && !l.outputs[output] {
 		attributes = append(attributes, onnx.StrAttr("activation", "Relu"))
 		fused[after[0]] = true
 		output = after[0].Outputs[0]
 	}
-	y := add("Conv", blockedDomain, at("conv"), append([]string{x, weight}, n.Inputs[2:]...), attributes...)
-	add("ReorderOutput", blockedDomain, output, []string{y}, onnx.IntAttr("channels", outputs))
+	l.nodes = append(l.nodes, lay, &onnx.Node{Op: "Conv", Domain: runtimeBlocked, Name: n.Name,
+		Inputs: append([]string{x, laid}, n.Inputs[2:]...), Outputs: []string{l.make(output)}, Attributes: attributes})
+	if l.outputs[output] {
+		l.standard(output)
+	}
 }

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// convolution is one case of TestBlockConvolutions, over images of height×width.
+// convolution is one case of TestBlockedConvolutions, over images of height×width.
 type convolution struct {
 	inputs, outputs, groups, kernel, stride, dilation, pad, height, width int64
 	bias, relu                                                            bool
@@ -50,7 +52,7 @@ func (c convolution) run(t *testing.T, m *onnx.Model) []float32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ort.Open(data, []string{"x", "w", "b"}, []string{"y"}, ort.Options{IntraOpThreads: 1})
+	s, err := ort.Open(data, []string{"x", "w", "b"}, []string{"y"}, ort.Options{IntraOpThreads: 1, BlockedDomain: gradient.BlockedDomain})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,9 +81,9 @@ func (c convolution) run(t *testing.T, m *onnx.Model) []float32 {
 	return out[0].Float32()
 }
 
-// TestBlockConvolutions compares the runtime's blocked convolutions with its ordinary ones. (That those are right,
+// TestBlockedConvolutions compares the runtime's blocked convolutions with its ordinary ones. (That those are right,
 // the gradient checks and the PyTorch fixtures say.)
-func TestBlockConvolutions(t *testing.T) {
+func TestBlockedConvolutions(t *testing.T) {
 	t.Parallel()
 	if err := ort.Init(""); err != nil {
 		t.Fatal(err)
@@ -102,7 +104,7 @@ func TestBlockConvolutions(t *testing.T) {
 		{inputs: 64, outputs: 64, groups: 16, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 6, width: 6},
 		{inputs: 24, outputs: 16, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 6, width: 6},
 		{inputs: 16, outputs: 10, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 6, width: 6},
-		{inputs: 32, outputs: 32, groups: 1, kernel: 1, stride: 1, dilation: 1, pad: 0, height: 6, width: 6},
+		{inputs: 32, outputs: 32, groups: 1, kernel: 1, stride: 1, dilation: 1, pad: 0, height: 6, width: 6, blocked: true},
 		{inputs: 512, outputs: 1024, groups: 1, kernel: 1, stride: 1, dilation: 1, pad: 0, height: 10, width: 9, bias: true, blocked: true},
 		{inputs: 1024, outputs: 2048, groups: 1, kernel: 1, stride: 2, dilation: 1, pad: 0, height: 14, width: 13, blocked: true},
 	} {
@@ -110,10 +112,10 @@ func TestBlockConvolutions(t *testing.T) {
 			t.Parallel()
 			want := c.run(t, c.model())
 			m := c.model()
-			if err := blockConvolutions(m, block); err != nil {
+			if err := blockStep(m, block, 1); err != nil {
 				t.Fatal(err)
 			}
-			if got := m.Graph.Nodes[0].Op != "Conv"; block == 16 && got != c.blocked {
+			if got := !slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.IsOp("Conv") }); block == 16 && got != c.blocked {
 				t.Fatalf("blocked: %v, want %v", got, c.blocked)
 			}
 			got := c.run(t, m)
@@ -126,5 +128,77 @@ func TestBlockConvolutions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBlockedStepIsTheStep takes a step in blocks and one in standard operators on the same network and batch. Gradients differ by
+// rounding, and where a Relu's input is so near 0 that rounding decides.
+func TestBlockedStepIsTheStep(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	if blockSize() < 2 {
+		t.Skip("this machine has no operators in blocks")
+	}
+	for _, name := range []string{"resnet18", "resnet50", "mobilenetv2"} {
+		a, err := ArchitectureNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Width, a.ImageSize = 16, 64
+		m, err := a.Build(5, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth, StrategyScratch} {
+			for _, norm := range []BatchNorm{BatchNormBatch, BatchNormFrozen} {
+				if strategy == StrategyScratch && (norm == BatchNormFrozen || name == "resnet50") {
+					continue // fifty layers of statistics over so few values make percents of rounding, with the runtime's operators too
+				}
+				t.Run(fmt.Sprintf("%s, %s, %s", name, strategy, norm), func(t *testing.T) {
+					t.Parallel()
+					s := Settings{Strategy: strategy, BatchNorm: norm, Gamma: 0.5, MapLoss: MapLossL2}
+					blocked, standard := openEngine(t, m, s), openEngineWith(t, m, s, ORTOptions{Threads: 1, Portable: true})
+					if !slices.ContainsFunc(blocked.step.model.Graph.Nodes, func(n *onnx.Node) bool {
+						return n.Domain == gradient.BlockedDomain && n.Op == gradient.BatchNormalizationGradient
+					}) {
+						t.Fatal("the step has no operators in blocks")
+					}
+					b := strategyBatch(splitModel(t, m), strategy, 4)
+					var results [2]StepResult
+					for i, e := range []*ortEngine{blocked, standard} {
+						if results[i], err = e.Step(context.Background(), b, Update{}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					agree(t, 0, results[0], results[1])
+					whole := 0.0
+					for _, gradient := range standard.gradients {
+						for _, g := range gradient {
+							whole += float64(g) * float64(g)
+						}
+					}
+					for i, want := range standard.gradients {
+						var off, size float64
+						for j, g := range want {
+							off += math.Pow(float64(blocked.gradients[i][j]-g), 2)
+							size += float64(g) * float64(g)
+						}
+						if !(math.Sqrt(off) <= 2e-3*math.Sqrt(size)+1e-5*math.Sqrt(whole)) {
+							t.Errorf("the gradient of %s is %g off, of %g", standard.weights[i].Name, math.Sqrt(off), math.Sqrt(size))
+						}
+					}
+					for i, want := range standard.statistics {
+						for j := range want.mean {
+							if got := blocked.statistics[i]; math.Abs(float64(got.mean[j]-want.mean[j])) > 1e-4*(1+math.Abs(float64(want.mean[j]))) ||
+								math.Abs(float64(got.variance[j]-want.variance[j])) > 1e-4*(1+math.Abs(float64(want.variance[j]))) {
+								t.Fatalf("statistics %d, channel %d: mean %g and variance %g, want %g and %g", i, j, got.mean[j], got.variance[j], want.mean[j], want.variance[j])
+							}
+						}
+					}
+				})
+			}
+		}
 	}
 }

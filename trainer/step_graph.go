@@ -33,8 +33,9 @@ type normStatistics struct {
 	spatial                  int64  // H·W: N·spatial elements are averaged
 }
 
-// buildStep puts the step's graph together. The source's model is left as it is.
-func buildStep(source stepSource, s Settings) (*stepGraph, error) {
+// buildStep puts the step's graph together, differentiated for blockStep where block is not 0. The source's model is left
+// as it is.
+func buildStep(source stepSource, s Settings, block int64) (*stepGraph, error) {
 	model := source.model.Clone()
 	if err := gradient.Raise(model); err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func buildStep(source stepSource, s Settings) (*stepGraph, error) {
 	if err := addLosses(g, step.loss, step.shape, s.MapLoss, s.Gamma, s.Anchor); err != nil {
 		return nil, err
 	}
-	derivatives, err := gradient.Append(model, step.loss.total, step.weights)
+	derivatives, err := gradient.AppendBlocked(model, step.loss.total, step.weights, block)
 	if err != nil {
 		return nil, err
 	}

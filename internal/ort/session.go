@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	ortgo "github.com/yalue/onnxruntime_go"
+
+	"github.com/abn-studio/studio/internal/ort/blocked"
 )
 
 // ErrClosed is a run on a session that was closed.
@@ -46,6 +48,8 @@ type Options struct {
 	ProfilePrefix string
 	// Warnings lets the runtime write its warnings to standard error; else only errors are.
 	Warnings bool
+	// BlockedDomain, if not "", is the domain under which the graph uses the operators of package blocked.
+	BlockedDomain string
 	// Config holds further session entries, by the runtime's own keys ("session.…").
 	Config map[string]string
 }
@@ -85,11 +89,29 @@ func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Ses
 	if err := p.append(options); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", name, err)
 	}
+	if o.BlockedDomain != "" {
+		if err := addBlocked(o.BlockedDomain, options); err != nil {
+			return nil, fmt.Errorf("opening %s: adding the operators %s: %w", name, o.BlockedDomain, err)
+		}
+	}
 	session, err := ortgo.NewDynamicAdvancedSessionWithONNXData(model, inputs, outputs, options)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", name, err)
 	}
 	return &Session{name: name, inputs: inputs, outputs: outputs, session: session}, nil
+}
+
+// addBlocked makes a session know the operators of package blocked. onnxruntime_go keeps the runtime's own options in its
+// struct's only field and has no call that adds operators from within the process.
+func addBlocked(domain string, options *ortgo.SessionOptions) error {
+	fields := reflect.ValueOf(options).Elem()
+	if fields.NumField() != 1 || fields.Field(0).Kind() != reflect.Pointer {
+		return errors.New("this version of onnxruntime_go keeps its session options in another way")
+	}
+	library.Lock()
+	path := library.path
+	library.Unlock()
+	return blocked.Add(path, domain, fields.Field(0).UnsafePointer())
 }
 
 // native translates o; the caller destroys what it gets.

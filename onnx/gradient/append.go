@@ -21,10 +21,17 @@ var ErrNoPath = errors.New("does not influence the loss")
 // m's shapes must be inferable but for the batch axis. An *UnsupportedError names the nodes for which
 // there is no rule; m is then not to be used.
 func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error) {
+	return AppendBlocked(m, loss, wrt, 0)
+}
+
+// AppendBlocked is Append with operators of BlockedDomain for what is [N,C,H,W] with C whole blocks of so many channels; the rest, and
+// everything where block is 0, is written in standard operators.
+func AppendBlocked(m *onnx.Model, loss string, wrt []string, block int64) (map[string]string, error) {
 	b, err := newBuilder(m, wrt)
 	if err != nil {
 		return nil, err
 	}
+	b.block = block
 	info, known := b.info[loss]
 	if !known {
 		return nil, fmt.Errorf("differentiating %s: the graph has no such value", loss)

@@ -16,6 +16,7 @@ type builder struct {
 	maker    map[string]*onnx.Node     // who computes a forward value
 	taken    map[string]bool           // names in use
 	counter  int
+	block    int64 // channels in a block of BlockedDomain's operators; 0: none are written
 
 	depends map[string]bool     // values that depend on what is differentiated by
 	parts   map[string][]string // gradient contributions that have arrived at a value

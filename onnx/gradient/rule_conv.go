@@ -28,13 +28,16 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 		return err
 	}
 	groups := n.AttrInt("group", 1)
-	if bias := n.Input(2); b.depends[bias] {
+	blocked := b.depends[w] && BlockedConv(dims, groups, b.block)
+	if blocked { // before dX, so that dX may wait for it and dY be forgotten after both
+		b.convWeightBlocked(n, dY, dims, g, groups)
+	} else if bias := n.Input(2); b.depends[bias] {
 		b.give(bias, b.perChannel(dY, len(dims)))
 	}
 	if b.depends[x] {
 		b.give(x, b.convInput(dY, w, dims, g, groups))
 	}
-	if b.depends[w] {
+	if b.depends[w] && !blocked {
 		switch {
 		case groups == 1:
 			b.give(w, b.convWeight(dY, x, dims, g))
@@ -96,6 +99,10 @@ func (b *builder) interleave(x string, channels int64, g *geometry) string {
 // turn: [C,O/g,k…].
 func (b *builder) turnedKernel(w string, dims []int64, groups int64) string {
 	outputs, inputs := dims[0], dims[1] // inputs per group
+	if BlockedConv(dims, groups, b.block) {
+		swapped := onnx.ShapeOf(groups*inputs, outputs/groups, dims[2], dims[3])
+		return b.blocked(TurnedWeight, []string{w}, []onnx.Shape{swapped}, onnx.IntAttr("group", groups))[0]
+	}
 	points := product(dims[2:])
 	kernel := w
 	if groups == 1 {

@@ -30,6 +30,10 @@ func batchNormalization(b *builder, n *onnx.Node, dY string) error {
 	if n.AttrInt("training_mode", 0) != 0 {
 		return b.normalizeBatch(n, dY, epsilon)
 	}
+	if b.depends[x] && BlockedImage(shape, b.block) {
+		b.normalizeBlocked(n, dY, n.Inputs[3], n.Inputs[4], 0)
+		return nil
+	}
 	r := b.inverseDeviation(n.Inputs[4], epsilon)
 	if b.depends[shift] || b.depends[scale] {
 		dShift := b.perChannel(dY, len(shape))
@@ -73,6 +77,10 @@ func (b *builder) normalizeBatch(n *onnx.Node, dY string, epsilon float64) error
 	x, scale, shift := n.Inputs[0], n.Inputs[1], n.Inputs[2]
 	shape := b.info[x].Shape
 	mean, variance := b.batchStatistics(n)
+	if b.depends[x] && BlockedImage(shape, b.block) {
+		b.normalizeBlocked(n, dY, mean, variance, 1)
+		return nil
+	}
 	r := b.inverseDeviation(variance, epsilon)
 	dShift := b.perChannel(dY, len(shape))
 	dScale := b.scaleGradient(dY, x, dShift, mean, r, len(shape))

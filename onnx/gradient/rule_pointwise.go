@@ -61,6 +61,10 @@ func steepness(bound float64) float64 {
 }
 
 func relu(b *builder, n *onnx.Node, dY string) error {
+	if d := b.within(n.Outputs[0], dY, 0, math.Inf(1)); d != "" {
+		b.give(n.Inputs[0], d)
+		return nil
+	}
 	b.give(n.Inputs[0], b.mul(dY, b.above(n.Outputs[0], 0)))
 	return nil
 }
@@ -70,25 +74,31 @@ func clip(b *builder, n *onnx.Node, dY string) error {
 		return errors.New("its bounds are computed from what is trained")
 	}
 	y := n.Outputs[0]
-	if low := n.Input(1); low != "" {
-		bound, err := b.knownFloat(low)
-		if err != nil {
-			return err
-		}
-		// After a Relu a bound of 0 or less cuts nothing off that the Relu has not cut.
-		maker := b.maker[n.Inputs[0]]
-		if after := maker != nil && maker.IsOp("Relu") && bound <= 0; !after && bound > -math.MaxFloat32 {
-			dY = b.mul(dY, b.above(y, bound))
+	low, high := math.Inf(-1), math.Inf(1)
+	for i, bound := range []*float64{&low, &high} {
+		if value := n.Input(1 + i); value != "" {
+			known, err := b.knownFloat(value)
+			if err != nil {
+				return err
+			}
+			if math.Abs(known) < math.MaxFloat32 {
+				*bound = known
+			}
 		}
 	}
-	if high := n.Input(2); high != "" {
-		bound, err := b.knownFloat(high)
-		if err != nil {
-			return err
-		}
-		if bound < math.MaxFloat32 {
-			dY = b.mul(dY, b.below(y, bound))
-		}
+	// After a Relu a bound of 0 or less cuts nothing off that the Relu has not cut.
+	if maker := b.maker[n.Inputs[0]]; maker != nil && maker.IsOp("Relu") && low <= 0 {
+		low = math.Inf(-1)
+	}
+	if d := b.within(y, dY, low, high); d != "" {
+		b.give(n.Inputs[0], d)
+		return nil
+	}
+	if !math.IsInf(low, 0) {
+		dY = b.mul(dY, b.above(y, low))
+	}
+	if !math.IsInf(high, 0) {
+		dY = b.mul(dY, b.below(y, high))
 	}
 	b.give(n.Inputs[0], dY)
 	return nil

@@ -1,0 +1,17 @@
+// Package blocked holds operators of our own for ONNX Runtime: the parts of a training step that the runtime has no kernel
+// for over channels in blocks, the layout [N,C/B,H,W,B] of its fastest convolutions, where B is the number of floats in
+// a vector register. With them a step stays in that layout from its first convolution to its last gradient.
+//
+//	BatchNormalization          (x, scale, shift, mean, variance, residual) → (y, mean, variance)
+//	BatchNormalizationGradient  (dY, x, scale, shift, mean, variance) → (dX, dScale, dShift)
+//	ClipGradient                (y, dY, more) → dX; Relu's and Clip's, any layout
+//	ConvWeightGradient          (dY, x) → (dW in the standard layout, dB)
+//	LayWeight                   (w, after) → the weight as the runtime's blocked convolution reads it; after is only waited for
+//
+// operators.c is what the runtime sees of them: inputs, attributes, and how the work is handed to its threads. The kernels are
+// in kernels_body.h, compiled once for AVX-512 (B = 16) and once for AVX2 (B = 8); kernels.h says what each computes.
+// trainer writes the operators into a step's graph (trainer/step_blocked.go) and does without them where Supported says no.
+//
+// onnxruntime_c_api.h and onnxruntime_ep_c_api.h are ONNX Runtime's (MIT licence), copied from the module
+// github.com/yalue/onnxruntime_go by `make generate`.
+package blocked

@@ -1,0 +1,4 @@
+#define BLOCK 8
+#define TARGET __attribute__((target("avx2,fma")))
+#define KERNELS kernels_avx2
+#include "kernels_body.h"

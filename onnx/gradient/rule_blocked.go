@@ -1,0 +1,90 @@
+package gradient
+
+import "github.com/abn-studio/studio/onnx"
+
+// BlockedDomain is the domain of operators that compute a rule's gradients at once, over channels in blocks. AppendBlocked writes
+// them; who runs the graph provides them (package internal/ort/blocked) and lays the values out.
+const BlockedDomain = "studio.blocked"
+
+// The operators of BlockedDomain that AppendBlocked writes. Shapes are those of the standard layout.
+const (
+	// ConvWeightGradient (dY, x) → (dW, dB), with Conv's attributes group, kernel_shape, strides and dilations, and begins: how much
+	// padding stands before each spatial axis.
+	ConvWeightGradient = "ConvWeightGradient"
+	// TurnedWeight (w) → the weight of the convolution that leads from a Conv's dY to its dX, with Conv's attribute group.
+	TurnedWeight = "TurnedWeight"
+	// ClipGradient (y, dY) → dY where low < y < high, 0 elsewhere; without these attributes there is no bound.
+	ClipGradient = "ClipGradient"
+	// BatchNormalizationGradient (dY, x, scale, shift, mean, variance) → (dX, dScale, dShift), with epsilon, and training: 1 where mean
+	// and variance are the batch's.
+	BatchNormalizationGradient = "BatchNormalizationGradient"
+)
+
+// BlockedConv reports whether a convolution's channels are whole blocks, in every group if there are several, or one a
+// group. weight is [O,C/g,k,l].
+func BlockedConv(weight []int64, groups, block int64) bool {
+	if block == 0 || len(weight) != 4 {
+		return false
+	}
+	if groups > 1 && weight[1] == 1 && weight[0] == groups {
+		return groups%block == 0
+	}
+	return weight[0]/groups%block == 0 && weight[1]%block == 0
+}
+
+// BlockedImage reports whether a value is [N,C,H,W] with whole blocks of channels.
+func BlockedImage(shape onnx.Shape, block int64) bool {
+	if block == 0 || len(shape) != 4 {
+		return false
+	}
+	sizes, ok := shape[1:].Sizes()
+	return ok && sizes[0]%block == 0
+}
+
+// blocked adds an operator of BlockedDomain. Its outputs have the shapes given, since nobody else knows them.
+func (b *builder) blocked(op string, inputs []string, shapes []onnx.Shape, attributes ...*onnx.Attribute) []string {
+	outputs := make([]string, len(shapes))
+	for i, shape := range shapes {
+		outputs[i] = b.fresh(op)
+		b.graph.ValueInfo = append(b.graph.ValueInfo, onnx.NewValue(outputs[i], onnx.Float, shape))
+	}
+	n := onnx.NewNode(op, outputs[0], inputs, outputs, attributes...)
+	n.Domain = BlockedDomain
+	b.graph.Nodes = append(b.graph.Nodes, n)
+	return outputs
+}
+
+// convWeightBlocked gives a convolution's weight and bias their gradients.
+func (b *builder) convWeightBlocked(n *onnx.Node, dY string, dims []int64, g *geometry, groups int64) {
+	shapes := []onnx.Shape{onnx.ShapeOf(dims...)}
+	if b.depends[n.Input(2)] {
+		shapes = append(shapes, onnx.ShapeOf(dims[0]))
+	}
+	given := b.blocked(ConvWeightGradient, []string{dY, n.Inputs[0]}, shapes, onnx.IntAttr("group", groups),
+		onnx.IntsAttr("kernel_shape", g.kernel...), onnx.IntsAttr("strides", g.stride...),
+		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("begins", g.before...))
+	b.give(n.Inputs[1], given[0])
+	if len(given) > 1 {
+		b.give(n.Inputs[2], given[1])
+	}
+}
+
+// within is dY where low < y < high, 0 elsewhere, in one pass; ±Inf is no bound. It is "" where that has to be written out.
+func (b *builder) within(y, dY string, low, high float64) string {
+	if !BlockedImage(b.info[y].Shape, b.block) || b.info[y].Type != onnx.Float {
+		return ""
+	}
+	return b.blocked(ClipGradient, []string{y, dY}, []onnx.Shape{b.info[y].Shape},
+		onnx.FloatAttr("low", float32(low)), onnx.FloatAttr("high", float32(high)))[0]
+}
+
+// normalizeBlocked gives a BatchNormalization's inputs their gradients.
+func (b *builder) normalizeBlocked(n *onnx.Node, dY, mean, variance string, training int64) {
+	channels := onnx.Shape{b.info[n.Inputs[0]].Shape[1]}
+	given := b.blocked(BatchNormalizationGradient, []string{dY, n.Inputs[0], n.Inputs[1], n.Inputs[2], mean, variance},
+		[]onnx.Shape{b.info[n.Inputs[0]].Shape, channels, channels},
+		onnx.FloatAttr("epsilon", n.AttrFloat("epsilon", 1e-5)), onnx.IntAttr("training", training))
+	for i, value := range given {
+		b.give(n.Inputs[i], value)
+	}
+}

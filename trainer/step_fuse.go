@@ -1,0 +1,180 @@
+package trainer
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// fuser finds nodes whose work one operator of package blocked does in as many passes over memory as one of them took.
+type fuser struct {
+	block     int64
+	graph     *onnx.Graph
+	info      map[string]onnx.ValueInfo
+	inferred  *onnx.Inferred
+	outputs   map[string]bool
+	producer  map[string]*onnx.Node
+	consumers map[string][]*onnx.Node
+	gone      map[*onnx.Node]bool
+	instead   map[*onnx.Node]*onnx.Node
+	clipped   map[string]*onnx.Node // BatchNormalizations that clip and add nothing, by what they give
+}
+
+// fuseBlocked writes into a step:
+//
+//	BatchNormalization, with the Add of a shortcut and the Relu or Clip that alone read it, as one BatchNormalization
+//	the gradient of that Relu or Clip into the BatchNormalization's, where nothing else reads it and nothing was added
+//	the Add of two gradients that only the gradient of a Relu or Clip reads, as part of it
+func fuseBlocked(m *onnx.Model, block int64) error {
+	inferred, err := onnx.Infer(m, nil)
+	if err != nil {
+		return fmt.Errorf("shapes of the training step: %w", err)
+	}
+	index := m.Graph.Index()
+	f := &fuser{block: block, graph: m.Graph, inferred: inferred, info: inferred.Values, outputs: map[string]bool{}, producer: index.Producer,
+		consumers: index.Consumers, gone: map[*onnx.Node]bool{}, instead: map[*onnx.Node]*onnx.Node{}, clipped: map[string]*onnx.Node{}}
+	for _, v := range m.Graph.Outputs {
+		f.outputs[v.Name] = true
+	}
+	for _, n := range m.Graph.Nodes {
+		if n.IsOp("BatchNormalization") && gradient.BlockedImage(f.info[n.Inputs[0]].Shape, block) {
+			f.normalization(n)
+		}
+	}
+	for _, n := range m.Graph.Nodes {
+		if n.Domain == gradient.BlockedDomain && n.Op == gradient.BatchNormalizationGradient {
+			f.normalizationGradient(n)
+		}
+	}
+	for _, n := range m.Graph.Nodes {
+		if n.Domain == gradient.BlockedDomain && n.Op == gradient.ClipGradient && !f.gone[n] {
+			f.clipGradient(n)
+		}
+	}
+	var nodes []*onnx.Node
+	for _, n := range m.Graph.Nodes {
+		switch other := f.instead[n]; {
+		case other != nil:
+			nodes = append(nodes, other)
+		case !f.gone[n]:
+			nodes = append(nodes, n)
+		}
+	}
+	m.Graph.Nodes = nodes
+	return nil
+}
+
+// onlyReader is the node that alone reads a value, nil if there are others or the graph gives the value out.
+func (f *fuser) onlyReader(value string) *onnx.Node {
+	if readers := f.consumers[value]; len(readers) == 1 && !f.outputs[value] {
+		return readers[0]
+	}
+	return nil
+}
+
+// normalization replaces a BatchNormalization, and what it takes in, at the place of the last of them.
+func (f *fuser) normalization(n *onnx.Node) {
+	training := n.AttrInt("training_mode", 0)
+	last, inputs, outputs := n, append(append([]string{}, n.Inputs[:5]...), ""), append([]string{}, n.Outputs...)
+	if training != 0 {
+		inputs[3], inputs[4] = "", "" // the running statistics, which do not take part
+	}
+	take := func(reader *onnx.Node) {
+		f.gone[last], last, outputs[0] = true, reader, reader.Outputs[0]
+	}
+	if add := f.onlyReader(outputs[0]); add != nil && add.IsOp("Add") && !f.gone[add] && f.instead[add] == nil && f.sameShapes(add) {
+		residual := add.Inputs[0]
+		if residual == outputs[0] {
+			residual = add.Inputs[1]
+		}
+		if residual != outputs[0] {
+			inputs[5] = residual
+			take(add)
+		}
+	}
+	low, high := math.Inf(-1), math.Inf(1)
+	if clip := f.onlyReader(outputs[0]); clip != nil {
+		if from, to, ok := f.bounds(clip); ok {
+			low, high = from, to
+			take(clip)
+		}
+	}
+	f.gone[last] = true
+	fused := &onnx.Node{Op: "BatchNormalization", Domain: gradient.BlockedDomain, Name: n.Name, Inputs: inputs, Outputs: outputs, Attributes: []*onnx.Attribute{
+		onnx.FloatAttr("epsilon", n.AttrFloat("epsilon", 1e-5)), onnx.IntAttr("training", training),
+		onnx.FloatAttr("low", float32(low)), onnx.FloatAttr("high", float32(high)),
+	}}
+	for _, output := range outputs {
+		if output != "" {
+			f.graph.ValueInfo = append(f.graph.ValueInfo, onnx.NewValue(output, onnx.Float, f.info[output].Shape))
+		}
+	}
+	f.instead[last] = fused
+	if inputs[5] == "" {
+		f.clipped[outputs[0]] = fused
+	}
+}
+
+func (f *fuser) sameShapes(n *onnx.Node) bool {
+	shape := f.info[n.Outputs[0]].Shape
+	return f.info[n.Inputs[0]].Shape.Equal(shape) && f.info[n.Inputs[1]].Shape.Equal(shape)
+}
+
+// bounds are those of a Relu or of a Clip to constants.
+func (f *fuser) bounds(n *onnx.Node) (low, high float64, ok bool) {
+	low, high = math.Inf(-1), math.Inf(1)
+	switch {
+	case n.IsOp("Relu"):
+		return 0, high, true
+	case !n.IsOp("Clip"):
+		return low, high, false
+	}
+	for i, bound := range []*float64{&low, &high} {
+		name := n.Input(1 + i)
+		if name == "" {
+			continue
+		}
+		constant := f.inferred.Constant(name)
+		if constant == nil {
+			return low, high, false
+		}
+		values, err := constant.Float32s()
+		if err != nil || len(values) != 1 {
+			return low, high, false
+		}
+		*bound = float64(values[0])
+	}
+	return low, high, true
+}
+
+// normalizationGradient lets the gradient of a BatchNormalization clip for itself.
+func (f *fuser) normalizationGradient(n *onnx.Node) {
+	clip := f.producer[n.Inputs[0]]
+	if clip == nil || clip.Domain != gradient.BlockedDomain || clip.Op != gradient.ClipGradient || f.onlyReader(n.Inputs[0]) != n {
+		return
+	}
+	forward := f.clipped[clip.Inputs[0]]
+	if forward == nil || forward.Inputs[0] != n.Inputs[1] || forward.Inputs[1] != n.Inputs[2] {
+		return
+	}
+	f.gone[clip] = true
+	fused := clone(n)
+	fused.Inputs[0] = clip.Inputs[1]
+	fused.SetAttr(onnx.FloatAttr("low", clip.AttrFloat("low", float32(math.Inf(-1)))))
+	fused.SetAttr(onnx.FloatAttr("high", clip.AttrFloat("high", float32(math.Inf(1)))))
+	f.instead[n] = fused
+}
+
+// clipGradient takes in the sum of two gradients.
+func (f *fuser) clipGradient(n *onnx.Node) {
+	add := f.producer[n.Inputs[1]]
+	if add == nil || !add.IsOp("Add") || f.gone[add] || f.instead[add] != nil || f.onlyReader(n.Inputs[1]) != n || !f.sameShapes(add) {
+		return
+	}
+	f.gone[add] = true
+	fused := clone(n)
+	fused.Inputs = []string{n.Inputs[0], add.Inputs[0], add.Inputs[1]}
+	f.instead[n] = fused
+}
