@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 
 	"github.com/abn-studio/studio/internal/ort"
@@ -17,7 +16,7 @@ type ORTOptions struct {
 	Threads       int    // of one operator; 0: one per core
 	ProfilePrefix string // if not "", Close writes PREFIX_<time>.json with the time of every node
 	// Portable keeps the step to standard operators, as it is on processors and providers without the runtime's blocked
-	// convolutions (see blockConvolutions).
+	// convolutions (see blockGraph).
 	Portable bool
 
 	plainStatistics bool // as on providers other than the CPU
@@ -97,7 +96,7 @@ func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, e
 	if err = e.openStep(o, block); err != nil {
 		return nil, fmt.Errorf("opening the training step: %w", err)
 	}
-	e.evaluation = newEvaluation(source, e.parameters, step, o.Threads)
+	e.evaluation = newEvaluation(source, e.parameters, step, block, o.Threads)
 	return e, nil
 }
 
@@ -132,16 +131,9 @@ func (e *ortEngine) openStep(o ORTOptions, block int64) error {
 			return err
 		}
 	}
-	domain := ""
-	if block != 0 {
-		threads := o.Threads
-		if threads == 0 {
-			threads = runtime.GOMAXPROCS(0)
-		}
-		if err := blockStep(e.step.model, block, threads); err != nil {
-			return err
-		}
-		domain = gradient.BlockedDomain
+	domain, err := blockGraph(e.step.model, block, o.Threads)
+	if err != nil {
+		return fmt.Errorf("the training step in blocks: %w", err)
 	}
 	data, err := e.step.model.Marshal()
 	if err != nil {

@@ -2,7 +2,7 @@ package trainer
 
 import (
 	"context"
-	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -64,7 +64,7 @@ func probeBlockSize() (int64, error) {
 	return int64(max(slices.Index(y[0].Float32(), 1), 0)), nil
 }
 
-// layout rewrites a step so that its images stay in blocks from the first operator that wants them so to the last. A value
+// layout rewrites a graph so that its images stay in blocks from the first operator that wants them so to the last. A value
 // in blocks is declared with the shape it has in the standard layout.
 type layout struct {
 	block     int64
@@ -79,15 +79,22 @@ type layout struct {
 	nodes     []*onnx.Node
 }
 
-// blockStep puts the operators over blocked channels in the place of the standard ones, in a step that was differentiated
-// for them (gradient.AppendBlocked).
-func blockStep(m *onnx.Model, block int64, threads int) error {
+// blockGraph puts the operators over blocked channels in the place of the standard ones, in a forward pass or in a step that
+// was differentiated for them (gradient.AppendBlocked). domain is what the session is to know those operators by. With block 0
+// nothing is done. threads are an operator's, 0: one per core.
+func blockGraph(m *onnx.Model, block int64, threads int) (domain string, err error) {
+	if block == 0 {
+		return "", nil
+	}
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
 	if err := fuseBlocked(m, block); err != nil {
-		return err
+		return "", err
 	}
 	info, err := onnx.InferShapes(m, nil)
 	if err != nil {
-		return fmt.Errorf("shapes of the training step: %w", err)
+		return "", err
 	}
 	index := m.Graph.Index()
 	l := &layout{block: block, threads: threads, graph: m.Graph, info: info, outputs: map[string]bool{},
@@ -103,7 +110,7 @@ func blockStep(m *onnx.Model, block int64, threads int) error {
 	}
 	m.Graph.Nodes = l.nodes
 	m.Opsets = append(m.Opsets, onnx.Opset{Domain: runtimeBlocked, Version: 1}, onnx.Opset{Domain: gradient.BlockedDomain, Version: 1})
-	return nil
+	return gradient.BlockedDomain, nil
 }
 
 // place adds the nodes that do n's work.

@@ -15,13 +15,14 @@ type evaluation struct {
 	source     stepSource
 	parameters []Parameter
 	inputDims  []int64
+	block      int64 // as blockGraph's
 	threads    int
 	session    *ort.Session
 	fixed      []*ort.Tensor
 }
 
-func newEvaluation(source stepSource, parameters []Parameter, step *stepGraph, threads int) *evaluation {
-	return &evaluation{source: source, parameters: parameters, inputDims: step.inputDims, threads: threads}
+func newEvaluation(source stepSource, parameters []Parameter, step *stepGraph, block int64, threads int) *evaluation {
+	return &evaluation{source: source, parameters: parameters, inputDims: step.inputDims, block: block, threads: threads}
 }
 
 func (v *evaluation) open() error {
@@ -46,6 +47,10 @@ func (v *evaluation) open() error {
 	}
 	// From IR version 4 on a weight that is an input need not be an initializer too.
 	model.IRVersion = max(model.IRVersion, 4)
+	domain, err := blockGraph(model, v.block, v.threads)
+	if err != nil {
+		return err
+	}
 	data, err := model.Marshal()
 	if err != nil {
 		return err
@@ -58,7 +63,7 @@ func (v *evaluation) open() error {
 		v.fixed = append(v.fixed, t)
 	}
 	v.session, err = ort.Open(data, append([]string{v.source.input}, names...), outputs,
-		ort.Options{Name: "forward pass", IntraOpThreads: v.threads, NoMemoryPattern: true}) // as the training step's
+		ort.Options{Name: "forward pass", IntraOpThreads: v.threads, NoMemoryPattern: true, BlockedDomain: domain}) // as the training step's
 	return err
 }
 

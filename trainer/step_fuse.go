@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/abn-studio/studio/onnx"
@@ -22,7 +21,7 @@ type fuser struct {
 	clipped   map[string]*onnx.Node // BatchNormalizations that clip and add nothing, by what they give
 }
 
-// fuseBlocked writes into a step:
+// fuseBlocked writes into a graph:
 //
 //	BatchNormalization, with the Add of a shortcut and the Relu or Clip that alone read it, as one BatchNormalization
 //	the gradient of that Relu or Clip into the BatchNormalization's, where nothing else reads it and nothing was added
@@ -30,7 +29,7 @@ type fuser struct {
 func fuseBlocked(m *onnx.Model, block int64) error {
 	inferred, err := onnx.Infer(m, nil)
 	if err != nil {
-		return fmt.Errorf("shapes of the training step: %w", err)
+		return err
 	}
 	index := m.Graph.Index()
 	f := &fuser{block: block, graph: m.Graph, inferred: inferred, info: inferred.Values, outputs: map[string]bool{}, producer: index.Producer,

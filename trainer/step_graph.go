@@ -33,7 +33,7 @@ type normStatistics struct {
 	spatial                  int64  // H·W: N·spatial elements are averaged
 }
 
-// buildStep puts the step's graph together, differentiated for blockStep where block is not 0. The source's model is left
+// buildStep puts the step's graph together, differentiated for blockGraph where block is not 0. The source's model is left
 // as it is.
 func buildStep(source stepSource, s Settings, block int64) (*stepGraph, error) {
 	model := source.model.Clone()
