@@ -19,7 +19,7 @@
 //	broadcast.go     summing a gradient back to the shape that was broadcast
 //	geometry.go      windows of convolutions and pools: strides, pads, dilation, leftovers
 //	rules.go         the table: one rule per operator
-//	rule_*.go        the rules
+//	rule_*.go        the rules; rule_blocked.go those of AppendBlocked, for engines with operators of their own
 //
 // # What the formulations rest on
 //
