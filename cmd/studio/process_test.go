@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -269,21 +270,31 @@ func TestScanSurvivesAKilledWorker(t *testing.T) {
 	}
 }
 
-// startRound queues a round that takes a few seconds, on a project with approved edits.
+// startRound queues a round that takes a few seconds, on a project with approved edits that it makes.
 func startRound(t *testing.T, p *aviaryProject, epochs int) annotator.Round {
+	t.Helper()
+	seedRoundEdits(t, p)
+	return queueRound(t, p, epochs, "once")
+}
+
+func seedRoundEdits(t *testing.T, p *aviaryProject) {
 	t.Helper()
 	p.scanned(t)
 	d := &demo{storage: p.storage, seed: 1, edits: 6, line: newProgressLine(&bytes.Buffer{})}
 	if err := d.seedEdits(t.Context(), p.project, p.version); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func queueRound(t *testing.T, p *aviaryProject, epochs int, key string) annotator.Round {
+	t.Helper()
 	service := annotator.NewService(annotator.ServiceConfig{Store: p.Store, Blobs: p.Blobs})
 	settings, edits, err := service.RoundDefaults(t.Context(), annotator.System, "aviary")
 	if err != nil || edits != 6 {
 		t.Fatalf("%d edits to learn from, %v", edits, err)
 	}
 	settings.Epochs = epochs
-	round, err := service.StartRound(t.Context(), annotator.System, "aviary", settings, "once")
+	round, err := service.StartRound(t.Context(), annotator.System, "aviary", settings, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,6 +338,78 @@ func TestRoundSurvivesAKilledWorker(t *testing.T) {
 	eventually(t, "its folder goes", 10*time.Second, func() bool { // after the version is stored
 		_, err := os.Stat(folder)
 		return os.IsNotExist(err)
+	})
+}
+
+// A round that cannot write its checkpoint fails, and the next one with the same settings goes on from the last that was written.
+func TestFailedRoundIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	p := openAviary(t, onSharedDatabase(t), 8)
+	defer p.Close()
+	round := startRound(t, p, 60)
+	folder := filepath.Join(p.Data, "rounds", fmt.Sprint(round.ID))
+	left := filepath.Join(p.Data, "rounds", fmt.Sprintf("left-by-project-%d", p.project.ID))
+	// The two checkpoints alternate. A folder in the place of one cannot be replaced by a file.
+	obstacle := "candidate-1.checkpoint"
+	w := p.worker(t)
+	eventually(t, "a checkpoint is written and the next one obstructed", 60*time.Second, func() bool {
+		if _, err := os.Stat(filepath.Join(folder, "candidate-0.checkpoint")); err != nil {
+			return false
+		}
+		_ = os.Remove(filepath.Join(folder, obstacle))
+		return os.MkdirAll(filepath.Join(folder, obstacle, "full"), 0o755) == nil
+	})
+	var failed annotator.Round
+	eventually(t, "the round fails", 60*time.Second, func() bool {
+		var err error
+		if failed, err = p.Store.Round(t.Context(), round.ID); err != nil {
+			t.Fatal(err)
+		}
+		return failed.State.Over()
+	})
+	if failed.State != annotator.RoundFailed || !strings.Contains(failed.Error, "checkpoint") || !strings.Contains(failed.Error, "goes on from there") {
+		t.Fatalf("the round %s: %s", failed.State, failed.Error)
+	}
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("its folder is still there: %v", err)
+	}
+	if err := os.RemoveAll(filepath.Join(left, obstacle)); err != nil {
+		t.Fatal(err)
+	}
+	again := queueRound(t, p, 60, "twice")
+	eventually(t, "the next round finishes", 120*time.Second, func() bool {
+		r, err := p.Store.Round(t.Context(), again.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.State.Over() && r.State != annotator.RoundFinished {
+			t.Fatalf("the round %s: %s", r.State, r.Error)
+		}
+		return r.State == annotator.RoundFinished
+	})
+	if log := w.log(); !strings.Contains(log, "goes on from a checkpoint") {
+		t.Errorf("it began anew:\n%s", log)
+	}
+	points := func(id int64) (steps []int) {
+		events, err := p.Store.WaitRoundEvents(t.Context(), id, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Point != nil && e.Point.Arm == annotator.ArmCandidate {
+				steps = append(steps, e.Point.Step)
+			}
+		}
+		return steps
+	}
+	first, second := points(round.ID), points(again.ID)
+	slices.Sort(second)
+	if len(first) == 0 || len(second) <= len(first) || !slices.Contains(second, slices.Min(first)) {
+		t.Errorf("the curve of the round that went on has steps %v; the one that failed had %v", second, first)
+	}
+	eventually(t, "nothing is left", 10*time.Second, func() bool {
+		entries, err := os.ReadDir(filepath.Join(p.Data, "rounds"))
+		return err == nil && len(entries) == 0
 	})
 }
 

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,8 +65,40 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	case errors.Is(err, annotator.ErrUnavailable):
 		return err // the database was away: try again
 	default:
-		return errors.Join(w.config.Store.FailRound(ended, claim, failure(err)), os.RemoveAll(r.folder))
+		message := failure(err)
+		if diverged := new(trainer.DivergedError); !errors.As(err, &diverged) && r.leave() {
+			message = strings.TrimSuffix(message, ".") + ". What it had trained is kept where the worker keeps its data: once the cause is mended, a round with the same settings goes on from there, as long as edits and training images are the same."
+		}
+		return errors.Join(w.config.Store.FailRound(ended, claim, message), os.RemoveAll(r.folder))
 	}
+}
+
+// leave keeps the checkpoints of a round that failed, of a full disk say, for the project's next round, and reports whether there
+// are any.
+func (r *roundRun) leave() bool {
+	checkpoints, err := filepath.Glob(filepath.Join(r.folder, "*.checkpoint"))
+	if err != nil || len(checkpoints) == 0 {
+		return false
+	}
+	left := r.worker.leftFolder(r.round.ProjectID)
+	if err := errors.Join(os.RemoveAll(left), os.Rename(r.folder, left)); err != nil {
+		r.worker.log.Warn("round: its checkpoints are not kept", "round", r.round.ID, "err", err)
+		return false
+	}
+	return true
+}
+
+// adopt takes what the project's last round left, if it failed here. Checkpoints of other settings or data are passed over
+// by the trainer, and go with the folder when this round ends.
+func (r *roundRun) adopt() error {
+	left := r.worker.leftFolder(r.round.ProjectID)
+	if _, err := os.Stat(r.folder); !errors.Is(err, fs.ErrNotExist) {
+		return err // this round has been begun
+	}
+	if err := os.Rename(left, r.folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("taking over what a failed round left: %w", err)
+	}
+	return nil
 }
 
 // failure is what the round's page says of an error.
@@ -114,6 +149,9 @@ func (r *roundRun) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.adopt(); err != nil {
+		return err
+	}
 	training, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var reporting sync.WaitGroup
@@ -130,6 +168,9 @@ func (r *roundRun) run(ctx context.Context) error {
 			r.worker.log.Warn("round: its last points are not written", "round", r.round.ID, "err", e)
 		}
 		return err
+	}
+	for _, p := range outcome.Curve { // a round that went on from another's checkpoint has not seen the points before it
+		r.onPoint(p)
 	}
 	if err := r.flush(ctx); err != nil {
 		return err
@@ -211,6 +252,9 @@ func (r *roundRun) samples(ctx context.Context, images []postgres.TrainingImage,
 func (r *roundRun) onProgress(p trainer.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if training := p.Phase == trainer.PhaseCandidate || p.Phase == trainer.PhaseControl; training && string(p.Phase) != r.progress.Phase && p.Step > 0 {
+		r.worker.log.Info("round goes on from a checkpoint", "round", r.round.ID, "arm", p.Phase, "step", p.Step)
+	}
 	r.progress = annotator.RoundProgress{
 		Phase: string(p.Phase), Fraction: p.Fraction, RemainingSeconds: p.Remaining.Seconds(), Step: p.Step, Steps: p.Steps,
 	}

@@ -109,6 +109,11 @@ func (w *Worker) roundFolder(id int64) string {
 	return filepath.Join(w.roundsFolder(), strconv.FormatInt(id, 10))
 }
 
+// leftFolder holds those of a project's last round, where it failed: one a project.
+func (w *Worker) leftFolder(project int64) string {
+	return filepath.Join(w.roundsFolder(), fmt.Sprintf("left-by-project-%d", project))
+}
+
 // Features is the cache of features on disk, for whoever else in the process can use it.
 func (w *Worker) Features() *trainer.FeatureStore { return w.features }
 
