@@ -26,6 +26,11 @@ func FloatAttr(name string, v float32) *Attribute {
 	return &Attribute{Name: name, Type: AttributeFloat, Float: v}
 }
 
+// FloatsAttr makes an attribute that is a list of floats.
+func FloatsAttr(name string, v ...float32) *Attribute {
+	return &Attribute{Name: name, Type: AttributeFloats, Floats: v}
+}
+
 // StrAttr makes a string attribute.
 func StrAttr(name, v string) *Attribute {
 	return &Attribute{Name: name, Type: AttributeString, String: []byte(v)}

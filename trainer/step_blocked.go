@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -70,7 +71,8 @@ type layout struct {
 	block     int64
 	threads   int
 	graph     *onnx.Graph
-	info      map[string]onnx.ValueInfo
+	inferred  *onnx.Inferred
+	info      map[string]onnx.ValueInfo // inferred's
 	outputs   map[string]bool
 	producer  map[string]*onnx.Node
 	consumers map[string][]*onnx.Node
@@ -92,12 +94,12 @@ func blockGraph(m *onnx.Model, block int64, threads int) (domain string, err err
 	if err := fuseBlocked(m, block); err != nil {
 		return "", err
 	}
-	info, err := onnx.InferShapes(m, nil)
+	inferred, err := onnx.Infer(m, nil)
 	if err != nil {
 		return "", err
 	}
 	index := m.Graph.Index()
-	l := &layout{block: block, threads: threads, graph: m.Graph, info: info, outputs: map[string]bool{},
+	l := &layout{block: block, threads: threads, graph: m.Graph, inferred: inferred, info: inferred.Values, outputs: map[string]bool{},
 		producer: index.Producer, consumers: index.Consumers, inBlocks: map[string]string{}, only: map[string]bool{}}
 	for _, v := range m.Graph.Outputs {
 		l.outputs[v.Name] = true
@@ -260,7 +262,7 @@ func (l *layout) fits(n *onnx.Node) bool {
 	return pixels || gradient.BlockedConv(w, groups, l.block)
 }
 
-// placeConv adds a convolution, with the Relu that alone reads it.
+// placeConv adds a convolution, with the Relu or Clip that alone reads it.
 func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 	groups, output := n.AttrInt("group", 1), n.Outputs[0]
 	w, _ := l.info[n.Inputs[1]].Shape.Sizes()
@@ -295,10 +297,17 @@ func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 		onnx.IntsAttr("dilations", n.AttrInts("dilations", 1, 1)...), onnx.IntsAttr("strides", n.AttrInts("strides", 1, 1)...),
 		onnx.IntsAttr("pads", n.AttrInts("pads", 0, 0, 0, 0)...),
 	}
-	if after := l.consumers[output]; len(after) == 1 && after[0].IsOp("Relu") && !l.outputs[output] {
-		attributes = append(attributes, onnx.StrAttr("activation", "Relu"))
-		fused[after[0]] = true
-		output = after[0].Outputs[0]
+	if readers := l.consumers[output]; len(readers) == 1 && !l.outputs[output] {
+		if low, high, ok := clipBounds(l.inferred, readers[0]); ok {
+			if readers[0].IsOp("Relu") {
+				attributes = append(attributes, onnx.StrAttr("activation", "Relu"))
+			} else {
+				attributes = append(attributes, onnx.StrAttr("activation", "Clip"),
+					onnx.FloatsAttr("activation_params", float32(max(low, -math.MaxFloat32)), float32(min(high, math.MaxFloat32))))
+			}
+			fused[readers[0]] = true
+			output = readers[0].Outputs[0]
+		}
 	}
 	l.nodes = append(l.nodes, lay, &onnx.Node{Op: "Conv", Domain: runtimeBlocked, Name: n.Name,
 		Inputs: append([]string{x, laid}, n.Inputs[2:]...), Outputs: []string{l.make(output)}, Attributes: attributes})

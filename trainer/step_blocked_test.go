@@ -16,7 +16,7 @@ import (
 // convolution is one case of TestBlockedConvolutions, over images of height×width.
 type convolution struct {
 	inputs, outputs, groups, kernel, stride, dilation, pad, height, width int64
-	bias, relu                                                            bool
+	bias, relu, clip                                                      bool
 	blocked                                                               bool // with blocks of 16
 }
 
@@ -37,6 +37,11 @@ func (c convolution) model() *onnx.Model {
 	if c.relu {
 		y = "before"
 		g.Nodes = append(g.Nodes, onnx.NewNode("Relu", "relu", []string{"before"}, []string{"y"}))
+	}
+	if c.clip {
+		y = "before"
+		g.Nodes = append(g.Nodes, onnx.NewNode("Clip", "clip", []string{"before", "low", "high"}, []string{"y"}))
+		g.Initializers = []*onnx.Tensor{onnx.NewFloat32("low", nil, []float32{-0.5}), onnx.NewFloat32("high", nil, []float32{6})}
 	}
 	conv := onnx.NewNode("Conv", "conv", inputs, []string{y}, onnx.IntAttr("group", c.groups),
 		onnx.IntsAttr("kernel_shape", c.kernel, c.kernel), onnx.IntsAttr("strides", c.stride, c.stride),
@@ -95,6 +100,7 @@ func TestBlockedConvolutions(t *testing.T) {
 	for _, c := range []convolution{
 		{inputs: 32, outputs: 48, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 5, width: 7, blocked: true},
 		{inputs: 16, outputs: 16, groups: 1, kernel: 3, stride: 1, dilation: 1, pad: 1, height: 4, width: 4, bias: true, relu: true, blocked: true},
+		{inputs: 16, outputs: 32, groups: 1, kernel: 1, stride: 1, dilation: 1, pad: 0, height: 5, width: 4, bias: true, clip: true, blocked: true},
 		{inputs: 32, outputs: 32, groups: 1, kernel: 3, stride: 2, dilation: 1, pad: 1, height: 7, width: 6, blocked: true},
 		{inputs: 16, outputs: 32, groups: 1, kernel: 5, stride: 1, dilation: 2, pad: 3, height: 9, width: 11, blocked: true},
 		{inputs: 3, outputs: 32, groups: 1, kernel: 7, stride: 2, dilation: 1, pad: 3, height: 17, width: 16, bias: true, blocked: true},
@@ -114,6 +120,9 @@ func TestBlockedConvolutions(t *testing.T) {
 			m := c.model()
 			if _, err := blockGraph(m, block, 1); err != nil {
 				t.Fatal(err)
+			}
+			if c.clip && slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.IsOp("Clip") }) {
+				t.Error("the Clip is still a node of its own")
 			}
 			if got := !slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.IsOp("Conv") }); block == 16 && got != c.blocked {
 				t.Fatalf("blocked: %v, want %v", got, c.blocked)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
 )
 
 // evaluation is the forward pass of what is being trained, with running statistics. It reads the
@@ -47,6 +48,12 @@ func (v *evaluation) open() error {
 	}
 	// From IR version 4 on a weight that is an input need not be an initializer too.
 	model.IRVersion = max(model.IRVersion, 4)
+	if err := gradient.Raise(model); err != nil {
+		return err
+	}
+	if err := simplify(model); err != nil {
+		return err
+	}
 	domain, err := blockGraph(model, v.block, v.threads)
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ func (f *fuser) normalization(n *onnx.Node) {
 	}
 	low, high := math.Inf(-1), math.Inf(1)
 	if clip := f.onlyReader(outputs[0]); clip != nil {
-		if from, to, ok := f.bounds(clip); ok {
+		if from, to, ok := clipBounds(f.inferred, clip); ok {
 			low, high = from, to
 			take(clip)
 		}
@@ -121,13 +121,13 @@ func (f *fuser) sameShapes(n *onnx.Node) bool {
 	return f.info[n.Inputs[0]].Shape.Equal(shape) && f.info[n.Inputs[1]].Shape.Equal(shape)
 }
 
-// bounds are those of a Relu or of a Clip to constants.
-func (f *fuser) bounds(n *onnx.Node) (low, high float64, ok bool) {
+// clipBounds are those of a Relu or of a Clip to constants, which must be inputs, as they are from operator set 11 on.
+func clipBounds(inferred *onnx.Inferred, n *onnx.Node) (low, high float64, ok bool) {
 	low, high = math.Inf(-1), math.Inf(1)
 	switch {
 	case n.IsOp("Relu"):
 		return 0, high, true
-	case !n.IsOp("Clip"):
+	case !n.IsOp("Clip") || n.Attr("min") != nil || n.Attr("max") != nil:
 		return low, high, false
 	}
 	for i, bound := range []*float64{&low, &high} {
@@ -135,7 +135,7 @@ func (f *fuser) bounds(n *onnx.Node) (low, high float64, ok bool) {
 		if name == "" {
 			continue
 		}
-		constant := f.inferred.Constant(name)
+		constant := inferred.Constant(name)
 		if constant == nil {
 			return low, high, false
 		}

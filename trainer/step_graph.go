@@ -40,6 +40,9 @@ func buildStep(source stepSource, s Settings, block int64) (*stepGraph, error) {
 	if err := gradient.Raise(model); err != nil {
 		return nil, err
 	}
+	if err := simplify(model); err != nil {
+		return nil, fmt.Errorf("shapes of the branches: %w", err)
+	}
 	source.model = model
 	source = source.indexed()
 	chosen, err := source.choose(s.Strategy, s.BatchNorm)

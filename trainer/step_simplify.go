@@ -1,0 +1,102 @@
+package trainer
+
+import (
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// simplify writes what exports say in two nodes as the one that does the same in fewer passes over memory:
+//
+//	a Pad with zeros before a Conv    the Conv with more padding (windows that PyTorch or TensorFlow pad unevenly)
+//	a Relu before a Clip              the Clip from 0 (ReLU6)
+//
+// Values and gradients are the same to the bit.
+func simplify(m *onnx.Model) error {
+	inferred, err := onnx.Infer(m, nil)
+	if err != nil {
+		return err
+	}
+	g := m.Graph
+	index := g.Index()
+	given := map[string]bool{}
+	for _, v := range g.Outputs {
+		given[v.Name] = true
+	}
+	folded := map[*onnx.Node]bool{}
+	for _, n := range g.Nodes {
+		if len(n.Inputs) == 0 || given[n.Inputs[0]] || len(index.Consumers[n.Inputs[0]]) != 1 {
+			continue
+		}
+		before := index.Producer[n.Inputs[0]]
+		if before != nil && (padConv(inferred, before, n) || clipFromZero(inferred, before, n, g)) {
+			n.Inputs[0] = before.Inputs[0]
+			folded[before] = true
+		}
+	}
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return folded[n] })
+	return nil
+}
+
+// padConv gives a Conv the padding of a Pad, if that is what the two are.
+func padConv(inferred *onnx.Inferred, pad, conv *onnx.Node) bool {
+	if !pad.IsOp("Pad") || !conv.IsOp("Conv") || conv.AttrStr("auto_pad", "NOTSET") != "NOTSET" {
+		return false
+	}
+	pads, ok := zeroPadding(inferred, pad)
+	if !ok {
+		return false
+	}
+	own := conv.AttrInts("pads", make([]int64, len(pads))...)
+	if len(own) != len(pads) {
+		return false
+	}
+	for i := range pads {
+		pads[i] += own[i]
+	}
+	conv.SetAttr(onnx.IntsAttr("pads", pads...))
+	return true
+}
+
+// clipFromZero raises the lower bound of a Clip behind a Relu to 0, if that is what the two are.
+func clipFromZero(inferred *onnx.Inferred, relu, clip *onnx.Node, g *onnx.Graph) bool {
+	if !relu.IsOp("Relu") || !clip.IsOp("Clip") || inferred.Values[clip.Inputs[0]].Type != onnx.Float {
+		return false
+	}
+	low, high, ok := clipBounds(inferred, clip)
+	if !ok || low > 0 || high <= 0 {
+		return false
+	}
+	zero := onnx.NewFloat32(clip.Outputs[0]+"/zero", nil, []float32{0})
+	g.Initializers = append(g.Initializers, zero)
+	clip.Inputs = append(clip.Inputs, "", "")[:3]
+	clip.Inputs[1] = zero.Name
+	return true
+}
+
+// zeroPadding are the zeros that a Pad puts around the spatial axes, all of which it names, in the order of Conv's pads; not ok where
+// it does anything else.
+func zeroPadding(inferred *onnx.Inferred, pad *onnx.Node) (pads []int64, ok bool) {
+	if pad.AttrStr("mode", "constant") != "constant" || pad.Input(1) == "" || pad.Input(3) != "" {
+		return nil, false
+	}
+	if value := pad.Input(2); value != "" {
+		number := inferred.Constant(value)
+		if number == nil {
+			return nil, false
+		}
+		if zero, err := number.Float32s(); err != nil || len(zero) != 1 || zero[0] != 0 {
+			return nil, false
+		}
+	}
+	constant := inferred.Constant(pad.Inputs[1])
+	if constant == nil {
+		return nil, false
+	}
+	sizes, err := constant.Int64s()
+	rank := len(sizes) / 2
+	if err != nil || rank < 3 || slices.Min(sizes) < 0 || sizes[0] != 0 || sizes[1] != 0 || sizes[rank] != 0 || sizes[rank+1] != 0 {
+		return nil, false
+	}
+	return slices.Concat(sizes[2:rank], sizes[rank+2:]), true
+}
