@@ -227,19 +227,51 @@ func (l *layout) mindless(n *onnx.Node) bool {
 }
 
 // placeOperator adds one of package blocked's operators: images are read and made in blocks, all else as it is.
-func (l *layout) placeOperator(n *onnx.Node) {
-	n = clone(n)
+func (l *layout) placeOperator(before *onnx.Node) {
+	n := clone(before)
 	n.SetAttr(onnx.IntAttr("block", l.block))
 	n.SetAttr(onnx.IntAttr("threads", int64(l.threads)))
-	for i, input := range n.Inputs {
+	images := n.Inputs
+	if n.Op == gradient.ConvInputGradient {
+		images = images[:1]
+	}
+	for i, input := range images {
 		if len(l.info[input].Shape) == 4 {
 			n.Inputs[i] = l.blocks(input)
 		}
+	}
+	if n.Op == gradient.ConvInputGradient {
+		w, _ := l.info[n.Inputs[1]].Shape.Sizes()
+		groups := n.AttrInt("group", 1)
+		turned := []int64{groups * w[1], w[0] / groups, w[2], w[3]}
+		n.Inputs[1] = l.lay(n.Inputs[1], n.Inputs[0], n.Outputs[0], turned, groups, before.Inputs[0])
 	}
 	if n.Op != gradient.ConvWeightGradient {
 		n.Outputs[0] = l.make(n.Outputs[0])
 	}
 	l.nodes = append(l.nodes, n)
+}
+
+// lay adds the node that lays a weight out for the convolution that gives output, or, turned, for the way back through it from dY.
+func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY string) string {
+	after, turned := x, int64(0)
+	if dY != "" {
+		turned = 1
+		for _, reader := range l.consumers[dY] {
+			if reader.Domain == gradient.BlockedDomain && reader.Op == gradient.ConvWeightGradient {
+				after = reader.Outputs[0]
+			}
+		}
+	}
+	laid := output + "/weight"
+	l.graph.ValueInfo = append(l.graph.ValueInfo, onnx.NewValue(laid, onnx.Float, onnx.ShapeOf(shape...)))
+	// The runtime runs what needs no other node first and what no other node needs last: left to itself it would lay out all
+	// weights before anything else, and add up the weights' gradients when all others are there.
+	n := onnx.NewNode("LayWeight", laid, []string{weight, after}, []string{laid},
+		onnx.IntAttr("block", l.block), onnx.IntAttr("group", groups), onnx.IntAttr("turned", turned))
+	n.Domain = gradient.BlockedDomain
+	l.nodes = append(l.nodes, n)
+	return laid
 }
 
 func clone(n *onnx.Node) *onnx.Node {
@@ -267,31 +299,17 @@ func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 	groups, output := n.AttrInt("group", 1), n.Outputs[0]
 	w, _ := l.info[n.Inputs[1]].Shape.Sizes()
 
-	weight, turned, after := n.Inputs[1], int64(0), ""
-	if maker := l.producer[weight]; maker != nil && maker.Domain == gradient.BlockedDomain && maker.Op == gradient.TurnedWeight {
-		weight, turned = maker.Inputs[0], 1
-		for _, reader := range l.consumers[n.Inputs[0]] {
-			if reader.Domain == gradient.BlockedDomain && reader.Op == gradient.ConvWeightGradient {
-				after = reader.Outputs[0]
-			}
-		}
-	}
 	x := n.Inputs[0]
 	if w[1]*groups >= l.block {
 		x = l.blocks(x)
 	} else {
 		x = l.standard(x)
 	}
-	if after == "" {
-		after = x
+	weight, dY := n.Inputs[1], ""
+	if maker := l.producer[weight]; maker != nil && maker.Domain == gradient.BlockedDomain && maker.Op == gradient.TurnedWeight {
+		weight, dY = maker.Inputs[0], n.Inputs[0]
 	}
-	laid := output + "/weight"
-	l.graph.ValueInfo = append(l.graph.ValueInfo, onnx.NewValue(laid, onnx.Float, onnx.ShapeOf(w...)))
-	// The runtime runs what needs no other node first and what no other node needs last: left to itself it would lay out all
-	// weights before anything else, and add up the weights' gradients when all others are there.
-	lay := onnx.NewNode("LayWeight", laid, []string{weight, after}, []string{laid},
-		onnx.IntAttr("block", l.block), onnx.IntAttr("group", groups), onnx.IntAttr("turned", turned))
-	lay.Domain = gradient.BlockedDomain
+	laid := l.lay(weight, x, output, w, groups, dY)
 	attributes := []*onnx.Attribute{
 		onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", w[2:]...),
 		onnx.IntsAttr("dilations", n.AttrInts("dilations", 1, 1)...), onnx.IntsAttr("strides", n.AttrInts("strides", 1, 1)...),
@@ -309,7 +327,7 @@ func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 			output = readers[0].Outputs[0]
 		}
 	}
-	l.nodes = append(l.nodes, lay, &onnx.Node{Op: "Conv", Domain: runtimeBlocked, Name: n.Name,
+	l.nodes = append(l.nodes, &onnx.Node{Op: "Conv", Domain: runtimeBlocked, Name: n.Name,
 		Inputs: append([]string{x, laid}, n.Inputs[2:]...), Outputs: []string{l.make(output)}, Attributes: attributes})
 	if l.outputs[output] {
 		l.standard(output)

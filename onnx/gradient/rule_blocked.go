@@ -11,6 +11,8 @@ const (
 	// ConvWeightGradient (dY, x) → (dW, dB), with Conv's attributes group, kernel_shape, strides and dilations, and begins: how much
 	// padding stands before each spatial axis.
 	ConvWeightGradient = "ConvWeightGradient"
+	// ConvInputGradient (dY, w) → dX of a Conv with a stride above 1, with ConvWeightGradient's attributes and size: X's spatial axes.
+	ConvInputGradient = "ConvInputGradient"
 	// TurnedWeight (w) → the weight of the convolution that leads from a Conv's dY to its dX, with Conv's attribute group.
 	TurnedWeight = "TurnedWeight"
 	// ClipGradient (y, dY) → dY where low < y < high, 0 elsewhere; without these attributes there is no bound.
@@ -67,6 +69,13 @@ func (b *builder) convWeightBlocked(n *onnx.Node, dY string, dims []int64, g *ge
 	if len(given) > 1 {
 		b.give(n.Inputs[2], given[1])
 	}
+}
+
+// convInputBlocked is dX of a convolution that does not lead back by another one.
+func (b *builder) convInputBlocked(x, dY, w string, g *geometry, groups int64) string {
+	return b.blocked(ConvInputGradient, []string{dY, w}, []onnx.Shape{b.info[x].Shape}, onnx.IntAttr("group", groups),
+		onnx.IntsAttr("kernel_shape", g.kernel...), onnx.IntsAttr("strides", g.stride...),
+		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("begins", g.before...), onnx.IntsAttr("size", g.in...))[0]
 }
 
 // within is dY where low < y < high, 0 elsewhere, in one pass; ±Inf is no bound. It is "" where that has to be written out.

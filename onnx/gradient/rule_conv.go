@@ -35,7 +35,7 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 		b.give(bias, b.perChannel(dY, len(dims)))
 	}
 	if b.depends[x] {
-		b.give(x, b.convInput(dY, w, dims, g, groups))
+		b.give(x, b.convInput(x, dY, w, dims, g, groups))
 	}
 	if b.depends[w] && !blocked {
 		switch {
@@ -51,7 +51,7 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 }
 
 // convInput is dX of a convolution.
-func (b *builder) convInput(dY, w string, dims []int64, g *geometry, groups int64) string {
+func (b *builder) convInput(x, dY, w string, dims []int64, g *geometry, groups int64) string {
 	turned := g.dense()
 	pads, extra := make([]int64, 2*g.rank()), make([]int64, g.rank())
 	for i := range g.rank() {
@@ -66,6 +66,9 @@ func (b *builder) convInput(dY, w string, dims []int64, g *geometry, groups int6
 			onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", g.kernel...),
 			onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("pads", pads...),
 			onnx.IntsAttr("strides", g.stride...))
+	}
+	if BlockedConv(dims, groups, b.block) {
+		return b.convInputBlocked(x, dY, w, g, groups)
 	}
 	if g.points() == 1 && g.rank() == 2 && !g.padded() {
 		visited := b.node("Conv", []string{dY, b.turnedKernel(w, dims, groups)},

@@ -172,68 +172,121 @@ func floats(x []float32) []float64 {
 	return y
 }
 
-func TestConvWeightGradient(t *testing.T) {
-	forBlocks(t, func(t *testing.T, block int64) {
-		for _, c := range []struct {
-			groups, outputs, inputs, height, width int64 // channels of a group, in blocks; 0: depthwise
-			kernel, stride, dilation, begin, end   [2]int64
-			threads                                int64
-		}{
-			{1, 2, 3, 5, 7, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{}, [2]int64{}, 1},
-			{1, 1, 1, 1, 1, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{}, [2]int64{}, 1},
-			{1, 5, 4, 6, 5, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 8},
-			{1, 3, 2, 9, 8, [2]int64{3, 5}, [2]int64{2, 1}, [2]int64{1, 2}, [2]int64{1, 3}, [2]int64{0, 4}, 2},
-			{1, 2, 2, 8, 7, [2]int64{1, 1}, [2]int64{2, 2}, [2]int64{1, 1}, [2]int64{}, [2]int64{}, 1},
-			{1, 1, 2, 4, 4, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 0}, [2]int64{1, 2}, 1},
-			{1, 1, 1, 2, 3, [2]int64{5, 5}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{2, 2}, [2]int64{2, 2}, 1}, // some elements see padding alone
-			{3, 2, 1, 5, 5, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 2},
-			{2, 0, 0, 6, 11, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 1},
-			{1, 0, 0, 9, 10, [2]int64{3, 5}, [2]int64{2, 2}, [2]int64{2, 1}, [2]int64{0, 2}, [2]int64{1, 2}, 1},
-		} {
-			rng := rand.New(rand.NewPCG(1, uint64(block)))
-			groups, outputs, inputs := c.groups, c.outputs*block, c.inputs*block
-			if c.outputs == 0 {
-				groups, outputs, inputs = c.groups*block, 1, 1
-			}
-			size := func(axis int, in int64) int64 {
-				return (in+c.begin[axis]+c.end[axis]-(c.kernel[axis]-1)*c.dilation[axis]-1)/c.stride[axis] + 1
-			}
-			x := randomImage(rng, 3, groups*inputs, c.height, c.width)
-			dY := randomImage(rng, 3, groups*outputs, size(0, c.height), size(1, c.width))
-			dW, dB := newImage(groups*outputs, inputs, c.kernel[0], c.kernel[1]), make([]float64, groups*outputs)
-			for n := range x.n {
-				for o := range dY.c {
-					for h := range dY.h {
-						for w := range dY.w {
-							d := *dY.at(n, o, h, w)
-							dB[o] += d
-							for i := range inputs {
-								for k := range c.kernel[0] {
-									for l := range c.kernel[1] {
-										y, z := h*c.stride[0]+k*c.dilation[0]-c.begin[0], w*c.stride[1]+l*c.dilation[1]-c.begin[1]
-										if y >= 0 && y < x.h && z >= 0 && z < x.w {
-											*dW.at(o, i, k, l) += d * *x.at(n, o/outputs*inputs+i, y, z)
-										}
-									}
+// window is a convolution whose gradients are checked.
+type window struct {
+	groups, outputs, inputs, height, width int64 // channels of a group, in blocks; 0: depthwise, groups in blocks
+	kernel, stride, dilation, begin, end   [2]int64
+	threads                                int64
+}
+
+var windows = []window{
+	{1, 2, 3, 5, 7, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{}, [2]int64{}, 1},
+	{1, 1, 1, 1, 1, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{}, [2]int64{}, 1},
+	{1, 5, 4, 6, 5, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 8},
+	{1, 3, 2, 9, 8, [2]int64{3, 5}, [2]int64{2, 1}, [2]int64{1, 2}, [2]int64{1, 3}, [2]int64{0, 4}, 2},
+	{1, 2, 2, 8, 7, [2]int64{1, 1}, [2]int64{2, 2}, [2]int64{1, 1}, [2]int64{}, [2]int64{}, 1},
+	{1, 1, 2, 4, 4, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 0}, [2]int64{1, 2}, 1},
+	{1, 1, 1, 2, 3, [2]int64{5, 5}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{2, 2}, [2]int64{2, 2}, 1}, // some elements see padding alone
+	{1, 2, 3, 14, 31, [2]int64{3, 3}, [2]int64{2, 2}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 1},
+	{1, 1, 1, 11, 2, [2]int64{2, 3}, [2]int64{3, 4}, [2]int64{1, 1}, [2]int64{0, 2}, [2]int64{0, 3}, 1}, // rows and columns that nothing sees
+	{1, 1, 2, 9, 9, [2]int64{3, 3}, [2]int64{2, 2}, [2]int64{2, 3}, [2]int64{2, 4}, [2]int64{1, 0}, 1},
+	{3, 2, 1, 5, 5, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 2},
+	{2, 1, 2, 7, 5, [2]int64{3, 3}, [2]int64{2, 2}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 2},
+	{2, 0, 0, 6, 11, [2]int64{3, 3}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, [2]int64{1, 1}, 1},
+	{1, 0, 0, 9, 10, [2]int64{3, 5}, [2]int64{2, 2}, [2]int64{2, 1}, [2]int64{0, 2}, [2]int64{1, 2}, 1},
+	{3, 0, 0, 14, 14, [2]int64{3, 3}, [2]int64{2, 2}, [2]int64{1, 1}, [2]int64{0, 0}, [2]int64{1, 1}, 1},
+}
+
+func (c window) channels(block int64) (groups, outputs, inputs int64) {
+	if c.outputs == 0 {
+		return c.groups * block, 1, 1
+	}
+	return c.groups, c.outputs * block, c.inputs * block
+}
+
+// data is a random x, dY and w for c.
+func (c window) data(block int64) (x, dY, w image) {
+	rng := rand.New(rand.NewPCG(1, uint64(block)))
+	groups, outputs, inputs := c.channels(block)
+	size := func(axis int, in int64) int64 {
+		return (in+c.begin[axis]+c.end[axis]-(c.kernel[axis]-1)*c.dilation[axis]-1)/c.stride[axis] + 1
+	}
+	return randomImage(rng, 3, groups*inputs, c.height, c.width), randomImage(rng, 3, groups*outputs, size(0, c.height), size(1, c.width)),
+		randomImage(rng, groups*outputs, inputs, c.kernel[0], c.kernel[1])
+}
+
+// each calls do for every product of the convolution: output (n, o, h, w), the weight's input channel i and element (k, l), and where
+// that reads x: channel from, row y, column z.
+func (c window) each(block int64, x, dY image, do func(n, o, h, w, i, k, l, from, y, z int64)) {
+	_, outputs, inputs := c.channels(block)
+	for n := range x.n {
+		for o := range dY.c {
+			for h := range dY.h {
+				for w := range dY.w {
+					for i := range inputs {
+						for k := range c.kernel[0] {
+							for l := range c.kernel[1] {
+								y, z := h*c.stride[0]+k*c.dilation[0]-c.begin[0], w*c.stride[1]+l*c.dilation[1]-c.begin[1]
+								if y >= 0 && y < x.h && z >= 0 && z < x.w {
+									do(n, o, h, w, i, k, l, o/outputs*inputs+i, y, z)
 								}
 							}
 						}
 					}
 				}
 			}
-			got := mustRun(t, gradient.ConvWeightGradient, []value{dY.blocks(block), x.blocks(block)}, 2,
-				onnx.IntAttr("block", block), onnx.IntAttr("threads", c.threads), onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", c.kernel[:]...),
-				onnx.IntsAttr("strides", c.stride[:]...), onnx.IntsAttr("dilations", c.dilation[:]...), onnx.IntsAttr("begins", c.begin[:]...))
-			compare(t, fmt.Sprintf("%+v: dW", c), floats(got[0]), dW.data, 4)
-			compare(t, fmt.Sprintf("%+v: dB", c), floats(got[1]), dB, 4)
-			alone := mustRun(t, gradient.ConvWeightGradient, []value{dY.blocks(block), x.blocks(block)}, 1,
-				onnx.IntAttr("block", block), onnx.IntAttr("threads", 64), onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", c.kernel[:]...),
-				onnx.IntsAttr("strides", c.stride[:]...), onnx.IntsAttr("dilations", c.dilation[:]...), onnx.IntsAttr("begins", c.begin[:]...))
+		}
+	}
+}
+
+func (c window) attributes(block, threads int64) []*onnx.Attribute {
+	groups, _, _ := c.channels(block)
+	return []*onnx.Attribute{
+		onnx.IntAttr("block", block), onnx.IntAttr("threads", threads), onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", c.kernel[:]...),
+		onnx.IntsAttr("strides", c.stride[:]...), onnx.IntsAttr("dilations", c.dilation[:]...), onnx.IntsAttr("begins", c.begin[:]...),
+		onnx.IntsAttr("size", c.height, c.width),
+	}
+}
+
+func TestConvWeightGradient(t *testing.T) {
+	forBlocks(t, func(t *testing.T, block int64) {
+		for _, c := range windows {
+			x, dY, w := c.data(block)
+			dW, dB := newImage(w.n, w.c, w.h, w.w), make([]float64, dY.c)
+			c.each(block, x, dY, func(n, o, h, w, i, k, l, from, y, z int64) {
+				*dW.at(o, i, k, l) += *dY.at(n, o, h, w) * *x.at(n, from, y, z)
+			})
+			for i, d := range dY.data {
+				dB[int64(i)/(dY.h*dY.w)%dY.c] += d
+			}
+			got := mustRun(t, gradient.ConvWeightGradient, []value{dY.blocks(block), x.blocks(block)}, 2, c.attributes(block, c.threads)...)
+			compare(t, fmt.Sprintf("%+v: dW", c), floats(got[0]), dW.data, 20)
+			compare(t, fmt.Sprintf("%+v: dB", c), floats(got[1]), dB, 20)
+			alone := mustRun(t, gradient.ConvWeightGradient, []value{dY.blocks(block), x.blocks(block)}, 1, c.attributes(block, 64)...)
 			for i := range alone[0] {
 				if alone[0][i] != got[0][i] {
 					t.Fatalf("%+v: cut for more threads, value %d is %g instead of %g", c, i, alone[0][i], got[0][i])
 				}
 			}
+		}
+	})
+}
+
+func TestConvInputGradient(t *testing.T) {
+	forBlocks(t, func(t *testing.T, block int64) {
+		for _, c := range windows {
+			x, dY, weight := c.data(block)
+			dX := newImage(x.n, x.c, x.h, x.w)
+			c.each(block, x, dY, func(n, o, h, w, i, k, l, from, y, z int64) {
+				*dX.at(n, from, y, z) += *dY.at(n, o, h, w) * *weight.at(o, i, k, l)
+			})
+			groups, outputs, inputs := c.channels(block)
+			given := vector(weight.data)
+			given.dims = []int64{weight.n, weight.c, weight.h, weight.w}
+			laid := mustRun(t, "LayWeight", []value{given}, 1, onnx.IntAttr("block", block), onnx.IntAttr("group", groups), onnx.IntAttr("turned", 1))
+			turned := value{[]int64{groups * inputs, outputs, weight.h, weight.w}, laid[0]}
+			got := mustRun(t, gradient.ConvInputGradient, []value{dY.blocks(block), turned}, 1, c.attributes(block, c.threads)...)
+			compare(t, fmt.Sprintf("%+v: dX", c), x.from(block, got[0]).data, dX.data, 20)
 		}
 	})
 }
@@ -470,6 +523,7 @@ func TestWrongShapes(t *testing.T) {
 			{gradient.BatchNormalizationGradient, []value{x, x, channel, channel, channel, short}, "variance"},
 			{gradient.ClipGradient, []value{x, odd}, "shapes differ"},
 			{gradient.ConvWeightGradient, []value{x, narrow}, "whole blocks"},
+			{gradient.ConvInputGradient, []value{x, narrow}, "whole blocks"},
 			{"LayWeight", []value{narrow}, "whole blocks"},
 		} {
 			if _, err := run(t, c.op, c.inputs, 1, onnx.IntAttr("block", block)); err == nil || !strings.Contains(err.Error(), c.says) {

@@ -6,6 +6,7 @@
 //	BatchNormalizationGradient  (dY, x, scale, shift, mean, variance) → (dX, dScale, dShift)
 //	ClipGradient                (y, dY, more) → dX; Relu's and Clip's, any layout
 //	ConvWeightGradient          (dY, x) → (dW in the standard layout, dB)
+//	ConvInputGradient           (dY, laid weight) → dX, for strides above 1; else it is a convolution of the runtime's
 //	LayWeight                   (w, after) → the weight as the runtime's blocked convolution reads it; after is only waited for
 //
 // operators.c is what the runtime sees of them: inputs, attributes, and how the work is handed to its threads. The kernels are

@@ -23,6 +23,15 @@ struct conv_weight {
   int64_t tile_outputs, tile_inputs; // blocks that a task adds up at once; set by conv_weight_tasks
 };
 
+// dx [images, groups·inputs, …] from dy [images, groups·outputs, …], both in blocks, and w as lay_weight turns it. Any
+// stride; with stride 1 the runtime's convolution does the same. Depthwise: inputs and outputs are 1.
+struct conv_input {
+  const float *dy, *w;
+  float *dx;
+  int64_t images, groups, inputs, outputs; // channels of a group
+  struct window window;
+};
+
 // y = clip((x−mean)·scale/√(variance+epsilon) + shift + residual, low, high), residual perhaps NULL. Where training,
 // mean and variance are the batch's own, and written; else they are read.
 struct batch_norm {
@@ -67,6 +76,8 @@ struct kernels {
   int64_t block;
   size_t (*conv_weight_tasks)(struct conv_weight *, int threads);
   int (*conv_weight)(const struct conv_weight *, size_t task); // 0: no memory
+  size_t (*conv_input_tasks)(const struct conv_input *);
+  void (*conv_input)(const struct conv_input *, size_t task);
   void (*batch_norm)(const struct batch_norm *, size_t channel_block);
   void (*batch_norm_gradient)(const struct batch_norm_gradient *, size_t channel_block);
   size_t (*clip_gradient_tasks)(const struct clip_gradient *);

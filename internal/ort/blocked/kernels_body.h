@@ -194,6 +194,107 @@ static TARGET int conv_weight(const struct conv_weight *c, size_t task) {
   return 1;
 }
 
+// ---- the input's gradient --------------------------------------------------------------------------------------
+
+// The pixels of a row that are a stride apart see, with one element of the kernel, neighbouring outputs. So the inner loop is a
+// product: PIXELS of them, of one or two blocks of inputs, add up w·dy over all outputs.
+ALWAYS void spread_product(const int PIXELS, const int BLOCKS, float *dx, int64_t pixel, int64_t next_block, const float *dy, int64_t dy_block,
+                           const float *w, int64_t w_block, int64_t next_w, int64_t output_blocks) {
+  vec acc[7][2];
+#pragma GCC unroll 8
+  for (int p = 0; p < PIXELS; p++)
+    for (int b = 0; b < BLOCKS; b++) acc[p][b] = at(dx + p * pixel + b * next_block);
+  for (int64_t o = 0; o < output_blocks; o++, dy += dy_block, w += w_block)
+    for (int i = 0; i < BLOCK; i++) {
+      vec first = at(w + i * BLOCK), second = BLOCKS > 1 ? at(w + next_w + i * BLOCK) : first;
+#pragma GCC unroll 8
+      for (int p = 0; p < PIXELS; p++) {
+        vec one = all(dy[p * BLOCK + i]);
+        asm("vfmadd231ps %2, %1, %0" : "+v"(acc[p][0]) : "v"(one), "v"(first));
+        if (BLOCKS > 1) asm("vfmadd231ps %2, %1, %0" : "+v"(acc[p][1]) : "v"(one), "v"(second));
+      }
+    }
+#pragma GCC unroll 8
+  for (int p = 0; p < PIXELS; p++)
+    for (int b = 0; b < BLOCKS; b++) put(dx + p * pixel + b * next_block, acc[p][b]);
+}
+
+#define SPREAD(pixels, blocks)                                                                                                       \
+  static TARGET void spread_product_##pixels##_##blocks(float *dx, int64_t pixel, int64_t next_block, const float *dy, int64_t dy_block, \
+                                                        const float *w, int64_t w_block, int64_t next_w, int64_t output_blocks) {    \
+    spread_product(pixels, blocks, dx, pixel, next_block, dy, dy_block, w, w_block, next_w, output_blocks);                          \
+  }
+SPREAD(1, 1) SPREAD(2, 1) SPREAD(4, 1) SPREAD(1, 2) SPREAD(2, 2) SPREAD(4, 2)
+#if BLOCK == 16
+SPREAD(7, 1) SPREAD(7, 2)
+#endif
+#undef SPREAD
+
+typedef void spread(float *, int64_t, int64_t, const float *, int64_t, const float *, int64_t, int64_t, int64_t);
+
+// How many pixels at once, of so many, and what adds them up. Seven, since maps are 7, 14, 28 or 56 wide.
+ALWAYS int64_t spread_of(int64_t pixels, int64_t blocks, spread **add) {
+#if BLOCK == 16
+  if (pixels >= 7) return *add = blocks > 1 ? spread_product_7_2 : spread_product_7_1, 7;
+#endif
+  if (pixels >= 4) return *add = blocks > 1 ? spread_product_4_2 : spread_product_4_1, 4;
+  if (pixels >= 2) return *add = blocks > 1 ? spread_product_2_2 : spread_product_2_1, 2;
+  return *add = blocks > 1 ? spread_product_1_2 : spread_product_1_1, 1;
+}
+
+// The first output that the pixels at first + i·stride see with an element of the kernel, negative where it is padding's; not ok if they see none.
+ALWAYS int first_output(const struct window *w, int axis, int64_t element, int64_t first, int64_t *output) {
+  int64_t at = first + w->pad[axis] - element * w->dilation[axis];
+  *output = at >= 0 ? at / w->stride[axis] : -((-at) / w->stride[axis]);
+  return *output * w->stride[axis] == at;
+}
+
+static size_t conv_input_tasks(const struct conv_input *c) {
+  if (c->inputs == 1) return c->images * (c->groups / BLOCK);
+  return c->images * c->groups * ((c->inputs / BLOCK + 1) / 2);
+}
+
+static TARGET void conv_input(const struct conv_input *c, size_t task) {
+  const struct window *w = &c->window;
+  const int depthwise = c->inputs == 1;
+  const int64_t in_points = w->height * w->width, points = w->out_height * w->out_width, taps = w->kernel[0] * w->kernel[1], square = BLOCK * BLOCK;
+  const int64_t blocks = depthwise ? c->groups / BLOCK : c->inputs / BLOCK, outputs = depthwise ? 1 : c->outputs / BLOCK; // of a group
+  const int64_t groups = depthwise ? 1 : c->groups, share = depthwise ? 1 : 2, shares = (blocks + share - 1) / share;
+  const int64_t image = task / shares / groups, group = task / shares % groups, block = task % shares * share;
+  const int64_t both = block + share <= blocks ? share : 1;
+  float *dx = c->dx + ((image * groups + group) * blocks + block) * in_points * BLOCK;
+  const float *dy = c->dy + (depthwise ? image * blocks + block : (image * groups + group) * outputs) * points * BLOCK;
+  const float *weight = c->w + (depthwise ? block * taps * BLOCK : (group * blocks + block) * outputs * taps * square);
+  memset(dx, 0, both * in_points * BLOCK * sizeof(float));
+  for (int64_t y = 0; y < w->height; y++)
+    for (int64_t phase = 0; phase < w->stride[1] && phase < w->width; phase++)
+      for (int64_t k = 0; k < w->kernel[0]; k++) {
+        int64_t row;
+        if (!first_output(w, 0, k, y, &row) || row < 0 || row >= w->out_height) continue;
+        for (int64_t l = 0; l < w->kernel[1]; l++) {
+          int64_t column;
+          if (!first_output(w, 1, l, phase, &column)) continue;
+          const int64_t seen_by = (w->width - phase + w->stride[1] - 1) / w->stride[1];
+          const int64_t end = seen_by < w->out_width - column ? seen_by : w->out_width - column;
+          const int64_t tap = (taps - 1 - (k * w->kernel[1] + l)), pixel = w->stride[1] * BLOCK;
+          int64_t i = column < 0 ? -column : 0;
+          float *to = dx + (y * w->width + phase + i * w->stride[1]) * BLOCK;
+          const float *from = dy + (row * w->out_width + column + i) * BLOCK;
+          if (depthwise) {
+            const vec one = at(weight + tap * BLOCK);
+            for (; i < end; i++, to += pixel, from += BLOCK) put(to, at(to) + one * at(from));
+            continue;
+          }
+          while (i < end) {
+            spread *add;
+            const int64_t pixels = spread_of(end - i, both, &add);
+            add(to, pixel, in_points * BLOCK, from, points * BLOCK, weight + tap * square, taps * square, outputs * taps * square, outputs);
+            i += pixels, to += pixels * pixel, from += pixels * BLOCK;
+          }
+        }
+      }
+}
+
 // ---- batch normalisation ---------------------------------------------------------------------------------------
 //
 // A task is a block of channels. Its pixels of all images fit a core's second-level cache at the sizes that branches
@@ -365,6 +466,8 @@ const struct kernels KERNELS = {
     .block = BLOCK,
     .conv_weight_tasks = conv_weight_tasks,
     .conv_weight = conv_weight,
+    .conv_input_tasks = conv_input_tasks,
+    .conv_input = conv_input,
     .batch_norm = batch_norm,
     .batch_norm_gradient = batch_norm_gradient,
     .clip_gradient_tasks = clip_gradient_tasks,

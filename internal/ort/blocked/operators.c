@@ -29,7 +29,7 @@ int operators_supported(int block) {
 struct node {
   const struct kernels *kernels;
   int64_t threads, group, turned, training;
-  int64_t kernel[2], stride[2], dilation[2], pad[2];
+  int64_t kernel[2], stride[2], dilation[2], pad[2], size[2];
   float epsilon, low, high;
 };
 
@@ -77,6 +77,7 @@ static OrtStatus *ORT_API_CALL create(const OrtCustomOp *op, const OrtApi *unuse
   read_pair(info, "strides", n->stride, 1);
   read_pair(info, "dilations", n->dilation, 1);
   read_pair(info, "begins", n->pad, 0);
+  read_pair(info, "size", n->size, 0);
   *kernel = n;
   return NULL;
 }
@@ -266,6 +267,40 @@ static OrtStatus *ORT_API_CALL conv_weight(void *kernel, OrtKernelContext *conte
   return w.failed ? api->CreateStatus(ORT_FAIL, "ConvWeightGradient: out of memory") : NULL;
 }
 
+// ---- ConvInputGradient (dY, laid) → dX -----------------------------------------------------------------------------
+
+struct conv_input_work {
+  const struct kernels *kernels;
+  struct conv_input c;
+};
+
+static void conv_input_task(void *work, size_t task) {
+  struct conv_input_work *w = work;
+  w->kernels->conv_input(&w->c, task);
+}
+
+static OrtStatus *ORT_API_CALL conv_input(void *kernel, OrtKernelContext *context) {
+  const struct node *n = kernel;
+  struct value dy, laid;
+  TRY(input(context, 0, &dy));
+  TRY(input(context, 1, &laid));
+  const int64_t block = n->kernels->block, group = n->group, outputs = dy.dims[1] / group, inputs = laid.dims[0] / group;
+  const int depthwise = outputs == 1 && inputs == 1 && group % block == 0;
+  if (dy.rank != 4 || laid.rank != 4 || outputs * group != dy.dims[1] || inputs * group != laid.dims[0] || laid.dims[1] != outputs ||
+      laid.dims[2] != n->kernel[0] || laid.dims[3] != n->kernel[1] || n->size[0] < 1 || n->size[1] < 1 || (!depthwise && (outputs % block || inputs % block)))
+    return wrong("ConvInputGradient: dY and the weight are not [N,O,h,w] and [C,O/g,k,l] with whole blocks of channels in every group");
+  struct conv_input_work w = {n->kernels};
+  w.c = (struct conv_input){.dy = dy.data, .w = laid.data, .images = dy.dims[0], .groups = group, .inputs = inputs, .outputs = outputs,
+                            .window = {.height = n->size[0], .width = n->size[1], .out_height = dy.dims[2], .out_width = dy.dims[3]}};
+  memcpy(w.c.window.kernel, n->kernel, sizeof n->kernel);
+  memcpy(w.c.window.stride, n->stride, sizeof n->stride);
+  memcpy(w.c.window.dilation, n->dilation, sizeof n->dilation);
+  memcpy(w.c.window.pad, n->pad, sizeof n->pad);
+  const int64_t dims[4] = {dy.dims[0], laid.dims[0], n->size[0], n->size[1]};
+  TRY(output(context, 0, dims, 4, &w.c.dx));
+  return api->KernelContext_ParallelFor(context, conv_input_task, n->kernels->conv_input_tasks(&w.c), 0, &w);
+}
+
 // ---- LayWeight (w, after) → laid -----------------------------------------------------------------------------------
 
 struct lay_weight_work {
@@ -332,6 +367,7 @@ static const struct operator operators[] = {
     OPERATOR("BatchNormalizationGradient", batch_norm_gradient, 6, 6, 3),
     OPERATOR("ClipGradient", clip_gradient, 3, 2, 1),
     OPERATOR("ConvWeightGradient", conv_weight, 2, 2, 2),
+    OPERATOR("ConvInputGradient", conv_input, 2, 2, 1),
     OPERATOR("LayWeight", lay_weight, 2, 1, 1),
 };
 
