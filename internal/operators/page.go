@@ -27,7 +27,8 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
   (` + "`onnx/gradient`" + `). Every rule is compared with central finite differences by a test that fails where a rule has no example
   (` + "`onnx/gradient/examples_test.go`" + `: odd shapes, strides with leftover rows, dilation, groups, ceil_mode, padded and uneven
   windows; at larger sizes along random directions with a fourth-order difference). ` + "`gorgonia`" + ` is the second engine, with a
-  differentiation of its own.
+  differentiation of its own. On x86-64 ` + "`ort`" + ` computes much of a step in operators of its own over blocks of channels (ADR 10), which tests hold to the
+  standard ones; what can be differentiated is the same.
 - **Operator sets.** 7 to 22 are read; gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
   ` + "`Upsample`" + `, ` + "`Scan`, `Loop`" + `, a ` + "`Resize`" + ` before 11 and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
 - **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused.
