@@ -1,16 +1,12 @@
 package inference
 
 import (
-	"container/list"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"sync"
-
-	"golang.org/x/sync/singleflight"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/ort"
@@ -30,7 +26,7 @@ var _ annotator.ActivationMapper = (*LiveScorer)(nil)
 // it is first asked for. A *annotator.ValidationError where the model has no such map.
 func (s *LiveScorer) ActivationMap(ctx context.Context, version annotator.Version, image annotator.Image, q annotator.ActivationQuery) (annotator.ActivationMap, error) {
 	m, err := s.activationMap(ctx, version, image, q)
-	if errors.Is(err, ort.ErrClosed) && !s.isClosed() { // evicted between being found and being run
+	if errors.Is(err, ort.ErrClosed) && !s.networks.isClosed() { // evicted between being found and being run
 		m, err = s.activationMap(ctx, version, image, q)
 	}
 	if err != nil {
@@ -58,7 +54,7 @@ func (s *LiveScorer) activationMap(ctx context.Context, version annotator.Versio
 		}
 		grid = q.Map.Values
 	}
-	mapper, err := s.activations.open(ctx, s, version, q)
+	mapper, err := s.mapper(ctx, version, q)
 	if err != nil {
 		return none, err
 	}
@@ -80,11 +76,13 @@ func (s *LiveScorer) activationMap(ctx context.Context, version annotator.Versio
 
 // activationMapper is the graph of one method, branch and value, ready to run; or why there is none.
 type activationMapper struct {
-	key     string
 	graph   *activation.Graph // without its model once the session has its own copy
 	session *ort.Session
 	refused error
 }
+
+// Close frees the session, if there is one.
+func (a *activationMapper) Close() error { return a.session.Close() }
 
 // run maps one image: features [1,C,h,w], and for the perception branch grid [1,1,h,w].
 func (a *activationMapper) run(ctx context.Context, n *Network, features, grid []float32, class int) ([]float32, error) {
@@ -111,92 +109,14 @@ func (a *activationMapper) run(ctx context.Context, n *Network, features, grid [
 	return values, a.session.Run(ctx, inputs, outputs)
 }
 
-// activationCache keeps the mappers used last. It is safe for concurrent use.
-type activationCache struct {
-	flights singleflight.Group
-
-	mu      sync.Mutex
-	closed  bool
-	order   *list.List // of *activationMapper, most recently used in front
-	entries map[string]*list.Element
-}
-
-func newActivationCache() *activationCache {
-	return &activationCache{order: list.New(), entries: map[string]*list.Element{}}
-}
-
-// open returns the mapper for a query, making it if need be. A refusal is remembered like a session, since finding
-// it out reads the model's file.
-func (c *activationCache) open(ctx context.Context, s *LiveScorer, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
+// mapper returns the mapper for a query. A refusal is kept like a session, since finding it out reads the model's file.
+func (s *LiveScorer) mapper(ctx context.Context, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
 	key := fmt.Sprintf("%s %s %q %s", q.Method, q.Branch, q.Value, networkKey(version))
-	found, err := c.lookup(key)
-	if found == nil && err == nil {
-		detached := context.WithoutCancel(ctx)
-		found, err = await[*activationMapper](ctx, c.flights.DoChan(key, func() (any, error) {
-			if a, err := c.lookup(key); a != nil || err != nil {
-				return a, err
-			}
-			a, err := s.makeMapper(detached, version, q)
-			if err != nil {
-				return nil, err
-			}
-			a.key = key
-			return a, c.keep(a)
-		}))
-	}
+	found, err := s.activations.get(ctx, key, func(ctx context.Context) (*activationMapper, error) { return s.makeMapper(ctx, version, q) })
 	if err != nil {
 		return nil, err
 	}
 	return found, found.refused
-}
-
-func (c *activationCache) lookup(key string) (*activationMapper, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return nil, ort.ErrClosed
-	}
-	e, ok := c.entries[key]
-	if !ok {
-		return nil, nil
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*activationMapper), nil
-}
-
-// keep adds a mapper and closes the ones that no longer fit, once their runs are over.
-func (c *activationCache) keep(a *activationMapper) error {
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return errors.Join(ort.ErrClosed, a.session.Close())
-	}
-	c.entries[a.key] = c.order.PushFront(a)
-	var evicted []*activationMapper
-	for c.order.Len() > activationGraphs {
-		old := c.order.Remove(c.order.Back()).(*activationMapper)
-		delete(c.entries, old.key)
-		evicted = append(evicted, old)
-	}
-	c.mu.Unlock()
-	var errs []error
-	for _, old := range evicted {
-		errs = append(errs, old.session.Close())
-	}
-	return errors.Join(errs...)
-}
-
-func (c *activationCache) close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	var errs []error
-	for e := c.order.Front(); e != nil; e = e.Next() {
-		errs = append(errs, e.Value.(*activationMapper).session.Close())
-	}
-	c.order.Init()
-	clear(c.entries)
-	return errors.Join(errs...)
 }
 
 // makeMapper reads the model's file and opens the graph of a query. What the model cannot give is a mapper that

@@ -1,14 +1,12 @@
 package inference
 
 import (
-	"container/list"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
 
 	"golang.org/x/sync/singleflight"
 
@@ -38,18 +36,9 @@ type LiveScorer struct {
 	blobs       annotator.Blobs
 	options     LiveScorerOptions
 	features    *FeatureCache
-	flights     singleflight.Group // of models being opened and features being computed
-	activations *activationCache
-
-	mu       sync.Mutex
-	closed   bool
-	order    *list.List // of *openNetwork, most recently used in front
-	networks map[string]*list.Element
-}
-
-type openNetwork struct {
-	key     string
-	network *Network
+	flights     singleflight.Group // of features being computed
+	networks    *openCache[*Network]
+	activations *openCache[*activationMapper]
 }
 
 var _ annotator.Scorer = (*LiveScorer)(nil)
@@ -69,8 +58,7 @@ func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions)
 	}
 	return &LiveScorer{
 		load: load, blobs: blobs, options: o, features: NewFeatureCache(o.FeatureBytes),
-		activations: newActivationCache(),
-		order:       list.New(), networks: map[string]*list.Element{},
+		networks: newOpenCache[*Network](o.Networks), activations: newOpenCache[*activationMapper](activationGraphs),
 	}
 }
 
@@ -79,7 +67,7 @@ func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions)
 // the context's cause.
 func (s *LiveScorer) Score(ctx context.Context, version annotator.Version, image annotator.Image, m attention.Map) ([]float32, error) {
 	probabilities, err := s.score(ctx, version, image, m)
-	if errors.Is(err, ort.ErrClosed) && !s.isClosed() { // evicted between being found and being run
+	if errors.Is(err, ort.ErrClosed) && !s.networks.isClosed() { // evicted between being found and being run
 		probabilities, err = s.score(ctx, version, image, m)
 	}
 	if err != nil {
@@ -128,22 +116,7 @@ func (s *LiveScorer) Session() ort.Options { return s.options.Session }
 
 // Close frees all networks. Scores after it fail with ort.ErrClosed.
 func (s *LiveScorer) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	errs := []error{s.activations.close()}
-	for e := s.order.Front(); e != nil; e = e.Next() {
-		errs = append(errs, e.Value.(*openNetwork).network.Close())
-	}
-	s.order.Init()
-	clear(s.networks)
-	return errors.Join(errs...)
-}
-
-func (s *LiveScorer) isClosed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
+	return errors.Join(s.activations.close(), s.networks.close())
 }
 
 // networkKey tells versions apart that need different sessions.
@@ -153,23 +126,7 @@ func networkKey(version annotator.Version) string {
 
 // network returns the open network of a version, opening it if need be.
 func (s *LiveScorer) network(ctx context.Context, version annotator.Version) (*Network, error) {
-	key := networkKey(version)
-	if n, err := s.lookup(key); n != nil || err != nil {
-		return n, err
-	}
-	// Whoever asks first opens it for all: their leaving must not fail the others.
-	detached := context.WithoutCancel(ctx)
-	result := s.flights.DoChan("model "+key, func() (any, error) {
-		if n, err := s.lookup(key); n != nil || err != nil {
-			return n, err
-		}
-		n, err := s.openNetwork(detached, version)
-		if err != nil {
-			return nil, err
-		}
-		return n, s.keep(key, n)
-	})
-	return await[*Network](ctx, result)
+	return s.networks.get(ctx, networkKey(version), func(ctx context.Context) (*Network, error) { return s.openNetwork(ctx, version) })
 }
 
 func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version) (*Network, error) {
@@ -186,42 +143,6 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
 	return OpenNetwork(model, manifest, NetworkOptions{MaxPixels: s.options.MaxPixels, Session: s.options.Session})
-}
-
-func (s *LiveScorer) lookup(key string) (*Network, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ort.ErrClosed
-	}
-	e, ok := s.networks[key]
-	if !ok {
-		return nil, nil
-	}
-	s.order.MoveToFront(e)
-	return e.Value.(*openNetwork).network, nil
-}
-
-// keep adds a network and closes the ones that no longer fit, once their runs are over.
-func (s *LiveScorer) keep(key string, n *Network) error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return errors.Join(ort.ErrClosed, n.Close())
-	}
-	s.networks[key] = s.order.PushFront(&openNetwork{key, n})
-	var evicted []*Network
-	for s.order.Len() > s.options.Networks {
-		old := s.order.Remove(s.order.Back()).(*openNetwork)
-		delete(s.networks, old.key)
-		evicted = append(evicted, old.network)
-	}
-	s.mu.Unlock()
-	var errs []error
-	for _, old := range evicted {
-		errs = append(errs, old.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // featuresOf returns g(x) of an image, computing it once however many ask at the same time.

@@ -139,7 +139,7 @@ func (c *classifier) choose(at string) (Cut, error) {
 		return Cut{}, fmt.Errorf("%w: %q is no value that all later ones are computed from; these are: %s", ErrAttach, at, listCuts(c.cuts))
 	}
 	if c.cuts[0].Convolutions == 0 {
-		return Cut{}, fmt.Errorf("%w: no convolution stands behind any value it could be split at; name one to split there all the same: %s", ErrAttach, listCuts(c.cuts))
+		return Cut{}, fmt.Errorf("%w: no convolution stands behind any value it could be split at, and an attention branch is a copy of the last ones (a vision transformer has none there); name one to split there all the same: %s", ErrAttach, listCuts(c.cuts))
 	}
 	for i := len(c.cuts) - 1; i > 0; i-- {
 		before, after := c.cuts[i-1], c.cuts[i]

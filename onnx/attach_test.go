@@ -280,7 +280,7 @@ func TestAttachRefuses(t *testing.T) {
 		{"nothing behind", func(m *onnx.Model) {
 			m.Graph.Nodes = append(m.Graph.Nodes[:2:2], node("GlobalAveragePool", "stem", "p"), node("Flatten", "p", "f"), node("Gemm", "f w", "probabilities"))
 			m.Graph.Initializers = []*onnx.Tensor{m.Graph.Initializers[0], weight("w", 4, 5)}
-		}, onnx.AttachSettings{}, "no convolution stands behind any value it could be split at; name one to split there all the same: s (Conv, 4×8×6)"},
+		}, onnx.AttachSettings{}, "(a vision transformer has none there); name one to split there all the same: s (Conv, 4×8×6)"},
 		{"a stage of fixed size", func(m *onnx.Model) {
 			m.Graph.Nodes[15] = node("Mul", "attention plane", "last")
 			m.Graph.Initializers = append(m.Graph.Initializers, weight("plane", 4, 3))
