@@ -148,7 +148,9 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
 	page := templates.ErrorPage(s.frame(r, f.title), templates.Failure{
 		Status: f.status, Title: f.title, Detail: f.detail, Request: requestID(r.Context())})
 	if err := s.render(w, r, f.status, page); err != nil {
-		s.log.Error("error page", "error", err)
+		if r.Context().Err() == nil { // else nobody waits for it any more
+			s.log.Error("error page", "error", err)
+		}
 		http.Error(w, f.title, f.status)
 	}
 }
