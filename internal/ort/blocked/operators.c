@@ -1,3 +1,5 @@
+//go:build amd64 && (linux || darwin)
+
 // The step's operators as the runtime sees them: what each reads and gives, and how its work is handed to threads.
 #include <dlfcn.h>
 #include <stdio.h>
