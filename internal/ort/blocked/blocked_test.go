@@ -104,7 +104,7 @@ func run(t *testing.T, op string, inputs []value, outputs int, attributes ...*on
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ort.Open(data, names, results, ort.Options{IntraOpThreads: 2, BlockedDomain: gradient.BlockedDomain})
+	s, err := ort.Open(data, names, results, ort.Options{IntraOpThreads: 2, NoArena: true, BlockedDomain: gradient.BlockedDomain})
 	if err != nil {
 		return nil, err
 	}
