@@ -39,6 +39,14 @@ func vName(numbers map[int64]int, version int64) string {
 	return "–"
 }
 
+// againText names the way to a form with a round's settings.
+func againText(r annotator.Round) string {
+	if r.State == annotator.RoundFailed {
+		return "Start it again…"
+	}
+	return "New round like this…"
+}
+
 // headlineClass colours the headline by what the interval allows to say.
 func headlineClass(r *annotator.RoundResult) string {
 	for _, m := range r.Measures {

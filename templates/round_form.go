@@ -15,6 +15,15 @@ type RoundForm struct {
 	Problem             string
 	Field               string // which setting the problem is about
 	Running             bool   // another round runs
+	Like                int    // the round whose settings it starts with, by its number; 0: none
+}
+
+// startsFrom says what a round would begin with.
+func (v RoundForm) startsFrom(version int) string {
+	if v.Like != 0 {
+		return fmt.Sprintf("Starts from v%d, with the settings of round %d.", version, v.Like)
+	}
+	return fmt.Sprintf("Starts from v%d.", version)
 }
 
 // settingWords are the settings as the form calls them.

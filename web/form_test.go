@@ -59,6 +59,20 @@ func TestRoundForm(t *testing.T) {
 		t.Errorf("the round's settings are %+v, want %+v", rounds[0].Settings, want)
 	}
 	admin.get("/projects/birds/rounds").has("table.rounds", "Gorgonia")
+
+	// Once it is over, another can be started with its settings.
+	round.hasNot(".head a[href*='rounds/new']")
+	admin.post(started+"/cancel", nil).want(http.StatusSeeOther)
+	over := admin.get(started).want(http.StatusOK)
+	over.has(".head", "New round like this")
+	again, _ := over.page().Find(".head a[href*='rounds/new']").Attr("href")
+	like := admin.get(again).want(http.StatusOK)
+	like.has(".head", "with the settings of round 1")
+	like.has("input[name=anchor][value='0.25']", "")
+	like.has("input[name=engine][value=gorgonia][checked]", "")
+	s.as(annotator.RoleAnnotator).get(started).hasNot(".head a[href*='rounds/new']")
+	admin.get("/projects/birds/rounds/new?like=4711").want(http.StatusNotFound)
+	admin.get("/projects/birds/rounds/new?like=that").want(http.StatusNotFound)
 }
 
 func TestTokensAreListedAndRevoked(t *testing.T) {

@@ -37,12 +37,24 @@ func (s *Server) versionNumbers(v *visit) (map[int64]int, error) {
 	return numbers, nil
 }
 
+// newRoundPage is the form of a round. It starts with what is usual, or with the settings of the round that like names.
 func (s *Server) newRoundPage(v *visit) error {
 	plan, err := s.service.RoundPlan(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
 		return err
 	}
 	form := templates.RoundForm{RoundPlan: plan, Key: rand.Text(), Running: v.project.RunningRound != nil}
+	if like := v.URL.Query().Get("like"); like != "" {
+		id, err := strconv.ParseInt(like, 10, 64)
+		if err != nil {
+			return fmt.Errorf("round %q: %w", like, annotator.ErrNotFound)
+		}
+		round, err := s.projectRound(v, id)
+		if err != nil {
+			return err
+		}
+		form.Settings, form.Like = round.Settings, round.Number
+	}
 	return v.render(templates.NewRoundPage(v.frame("New round", "rounds"), form))
 }
 
@@ -127,6 +139,10 @@ func (s *Server) roundOf(v *visit) (annotator.Round, error) {
 	if err != nil {
 		return annotator.Round{}, err
 	}
+	return s.projectRound(v, id)
+}
+
+func (s *Server) projectRound(v *visit, id int64) (annotator.Round, error) {
 	round, project, err := s.service.Round(v.Context(), v.actor, id)
 	if err == nil && project.ID != v.project.ID {
 		err = fmt.Errorf("round %d: %w", id, annotator.ErrNotFound)

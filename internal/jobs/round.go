@@ -67,7 +67,7 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	default:
 		message := failure(err)
 		if diverged := new(trainer.DivergedError); !errors.As(err, &diverged) && r.leave() {
-			message = strings.TrimSuffix(message, ".") + ". What it had trained is kept where the worker keeps its data: once the cause is mended, a round with the same settings goes on from there, as long as edits and training images are the same."
+			message = strings.TrimSuffix(message, ".") + ". What it had trained is kept where the worker keeps its data: once the cause is mended, start it again, and it goes on from there, as long as edits and training images are the same."
 		}
 		return errors.Join(w.config.Store.FailRound(ended, claim, message), os.RemoveAll(r.folder))
 	}
