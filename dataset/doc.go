@@ -10,7 +10,7 @@
 //	files.go     walking: what is a picture, and what is passed over and why
 //	maps.go      edited attention maps: .npy, grey .png, .npz
 //	npy.go       the npy format, read within bounds
-//	mask.go      object masks: reading, and averaging to a grid
+//	mask.go      object masks: reading them
 //	aviary/      the demo's generator and model
 //
 // What is passed over is counted with its reason (Skipped); what a list or label file names and the

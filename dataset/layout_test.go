@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/google/go-cmp/cmp"
 )
@@ -122,7 +123,7 @@ func TestRealMasks(t *testing.T) {
 			if size := mask.Rect.Size(); size.X != 1072 || size.Y != 712 {
 				t.Errorf("%s: %v, want 1072×712", part.Path, size)
 			}
-			m := dataset.Average(mask, 14, 14)
+			m := attention.FromMask(mask, attention.Whole, 14, 14)
 			if err := m.Validate(); err != nil {
 				t.Errorf("%s: %v", part.Path, err)
 			}

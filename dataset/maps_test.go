@@ -272,13 +272,13 @@ func TestAverage(t *testing.T) {
 		}
 	}
 	// Five columns on two cells: the third column belongs to both by halves.
-	got := dataset.Average(mask, 2, 2)
+	got := attention.FromMask(mask, attention.Whole, 2, 2)
 	want := []float32{1, 0.2, 1, 0.2}
 	if diff := cmp.Diff(want, got.Values, cmp.Comparer(func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 })); diff != "" {
 		t.Error(diff)
 	}
 	// More cells than pixels.
-	for i, v := range dataset.Average(mask, 7, 9).Values {
+	for i, v := range attention.FromMask(mask, attention.Whole, 7, 9).Values {
 		if x := i % 9; x < 5 && v < 0.999 || x > 5 && v != 0 {
 			t.Errorf("column %d: %v", x, v)
 		}

@@ -8,10 +8,8 @@ import (
 	"image/draw"
 	_ "image/jpeg" // masks come as PNG, JPEG, WebP or TIFF
 	_ "image/png"
-	"math"
 	"os"
 
-	"github.com/abn-studio/studio/internal/attention"
 	_ "golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
 )
@@ -71,54 +69,6 @@ func isBlack(mask *image.Gray) bool {
 		}
 	}
 	return true
-}
-
-// Average lays a grid of height × width cells over a mask and gives each cell the mean of what it
-// covers, by area, in [0,1]: a cell half inside the object is 0.5. The mask may have any size.
-func Average(mask *image.Gray, height, width int) attention.Map {
-	bounds := mask.Bounds()
-	columns := shares(bounds.Dx(), width)
-	rows := shares(bounds.Dy(), height)
-	out := attention.New(height, width)
-	sum := make([]float64, height*width)
-	for y := range bounds.Dy() {
-		line := mask.Pix[mask.PixOffset(bounds.Min.X, bounds.Min.Y+y):]
-		for _, r := range rows[y] {
-			for x := range bounds.Dx() {
-				if line[x] == 0 {
-					continue
-				}
-				for _, c := range columns[x] {
-					sum[r.cell*width+c.cell] += float64(line[x]) * r.weight * c.weight
-				}
-			}
-		}
-	}
-	for i, v := range sum {
-		out.Values[i] = float32(math.Min(v/255, 1))
-	}
-	return out
-}
-
-// share is the part of a cell that one pixel covers.
-type share struct {
-	cell   int
-	weight float64
-}
-
-// shares says, for each of n pixels, which of k cells it covers and what fraction of the cell.
-func shares(n, k int) [][]share {
-	out := make([][]share, n)
-	for i := range n {
-		// Pixel i covers [i·k, (i+1)·k) in units of 1/n cell, so that all borders are integers.
-		for at, end := i*k, (i+1)*k; at < end; {
-			cell := at / n
-			next := min(end, (cell+1)*n)
-			out[i] = append(out[i], share{cell, float64(next-at) / float64(n)})
-			at = next
-		}
-	}
-	return out
 }
 
 // greyOf reports the grey value of a pixel, and whether it is grey at all.

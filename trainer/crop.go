@@ -99,25 +99,8 @@ func samplings(start, size, n int) []sampling {
 	return out
 }
 
-// target cuts a map by the window and lays it over the grid again: a cell of the result is the mean, by area, of the part
-// of the map that lies under it, each cell of the map being even. The whole view gives the map itself, bit for bit.
+// target cuts a map by the window, as it cuts the view.
 func (c *cropper) target(m attention.Map, w window) attention.Map {
 	cells := func(pixels, n, side int) float64 { return float64(pixels) * float64(n) / float64(side) }
-	columns := cellSpans(cells(w.left, m.Width, c.width), cells(w.width, m.Width, c.width), m.Width, m.Width)
-	rows := cellSpans(cells(w.top, m.Height, c.height), cells(w.height, m.Height, c.height), m.Height, m.Height)
-	out := attention.New(m.Height, m.Width)
-	for i, row := range rows {
-		for j, column := range columns {
-			var sum float64
-			for y := row.first; y < row.end; y++ {
-				var line float64
-				for x := column.first; x < column.end; x++ {
-					line += column.weight(x) * float64(m.At(y, x))
-				}
-				sum += row.weight(y) * line
-			}
-			out.Values[i*m.Width+j] = float32(min(max(sum, 0), 1))
-		}
-	}
-	return out
+	return m.Cut(cells(w.left, m.Width, c.width), cells(w.top, m.Height, c.height), cells(w.width, m.Width, c.width), cells(w.height, m.Height, c.height))
 }

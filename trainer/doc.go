@@ -33,7 +33,7 @@
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go
 //	early_stopping.go  the best epoch by validation images; divergence.go  when a run has come apart; curve.go
 //	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best
-//	evaluate.go     accuracy, worst group, attention inside the mask (mask.go)
+//	evaluate.go     accuracy, worst group, attention inside the mask
 //	drift.go        how far maps moved on images that were right and stay so
 //	bootstrap.go    paired intervals; measure.go names what is compared
 //	round.go        candidate and control (round_arms.go) on which images (round_images.go), and what the maps were worth; scratch.go trains a whole network

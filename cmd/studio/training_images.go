@@ -170,5 +170,5 @@ func maskOnGrid(p *inference.Preprocessor, mask, picture string, height, width i
 	}
 	view := p.View(config.Width, config.Height, 1)
 	w, h := float64(config.Width), float64(config.Height)
-	return trainer.MaskOnGrid(grey, [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}, height, width), nil
+	return attention.FromMask(grey, [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}, height, width), nil
 }

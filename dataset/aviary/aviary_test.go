@@ -15,6 +15,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 var small = aviary.Options{Seed: 7, Train: 4, Validation: 4, Test: 4, Pool: 4}
@@ -168,7 +169,7 @@ func TestMasksCoverTheBirds(t *testing.T) {
 		if top := maximum(edit.Values); top != 1 {
 			t.Errorf("%s: the edit's maximum is %v, want 1", s.Name, top)
 		}
-		if inside := edit.InsideFraction(dataset.Average(mask, 14, 14)); inside < 0.4 {
+		if inside := edit.InsideFraction(attention.FromMask(mask, attention.Whole, 14, 14)); inside < 0.4 {
 			t.Errorf("%s: only %.2f of the edit lies on the bird", s.Name, inside)
 		}
 	}

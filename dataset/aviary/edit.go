@@ -4,7 +4,6 @@ import (
 	"image"
 	"slices"
 
-	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/attention"
 )
 
@@ -12,7 +11,7 @@ import (
 // model's grid of height × width cells, divided by its maximum, so that the cell the bird fills most
 // is 1. An empty mask gives a map of zeros.
 func EditFromMask(mask *image.Gray, height, width int) attention.Map {
-	return EditFromGrid(dataset.Average(mask, height, width))
+	return EditFromGrid(attention.FromMask(mask, attention.Whole, height, width))
 }
 
 // EditFromGrid is EditFromMask for a mask that is on the model's grid already.

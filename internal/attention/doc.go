@@ -1,5 +1,8 @@
 // Package attention holds Map, the value everything else in the studio is about:
 // where an Attention Branch Network looks, as one number per cell of the model's own grid.
 //
+//	map.go   Map and its checks
+//	area.go  what lies under the cells of a grid, by area: of an object's mask, of part of a map
+//
 // The package is a leaf: it imports nothing of the project and everything may import it.
 package attention

@@ -14,7 +14,6 @@ import (
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer"
 )
 
 // Catalog opens what versions and images name by content hash. The network used last stays open: a worker scans
@@ -123,7 +122,7 @@ func (c *Catalog) Mask(ctx context.Context, v annotator.Version, image annotator
 	width, height := float64(mask.Rect.Dx()), float64(mask.Rect.Dy())
 	view := preprocessor.View(mask.Rect.Dx(), mask.Rect.Dy(), 1)
 	region := [4]float64{view.X / width, view.Y / height, view.Width / width, view.Height / height}
-	return trainer.MaskOnGrid(mask, region, v.GridHeight, v.GridWidth), nil
+	return attention.FromMask(mask, region, v.GridHeight, v.GridWidth), nil
 }
 
 func manifestOf(v annotator.Version) (onnx.Manifest, error) {

@@ -1,17 +1,18 @@
-package trainer
+package attention
 
 import (
 	"image"
 	"math"
-
-	"github.com/abn-studio/studio/internal/attention"
 )
 
-// MaskOnGrid averages an object's mask over the cells of a model's grid of height × width cells: each
+// Whole is the region of FromMask that is all of a picture.
+var Whole = [4]float64{0, 0, 1, 1}
+
+// FromMask averages an object's mask over the cells of a model's grid of height × width cells: each
 // cell gets the mean, in [0,1], of the part of the mask it covers, by area. region is the part of the
 // picture the network sees, as fractions of the picture's width and height (x, y, width, height); it
 // may reach beyond the picture, where there is no object. The mask may have another size than its picture.
-func MaskOnGrid(mask *image.Gray, region [4]float64, height, width int) attention.Map {
+func FromMask(mask *image.Gray, region [4]float64, height, width int) Map {
 	b := mask.Bounds()
 	columns := cellSpans(region[0]*float64(b.Dx()), region[2]*float64(b.Dx()), width, b.Dx())
 	rows := cellSpans(region[1]*float64(b.Dy()), region[3]*float64(b.Dy()), height, b.Dy())
@@ -27,7 +28,7 @@ func MaskOnGrid(mask *image.Gray, region [4]float64, height, width int) attentio
 			lines[y*width+j] = sum / 255
 		}
 	}
-	out := attention.New(height, width)
+	out := New(height, width)
 	for i, span := range rows {
 		for j := range width {
 			var sum float64
@@ -35,6 +36,27 @@ func MaskOnGrid(mask *image.Gray, region [4]float64, height, width int) attentio
 				sum += span.weight(y) * lines[y*width+j]
 			}
 			out.Values[i*width+j] = float32(min(sum, 1))
+		}
+	}
+	return out
+}
+
+// Cut lays the grid again over a part of the map, width × height of its cells from (x, y) on: a cell of the result is the mean,
+// by area, of what lies under it, each cell of the map being even. All of the map gives the map itself, bit for bit.
+func (m Map) Cut(x, y, width, height float64) Map {
+	columns, rows := cellSpans(x, width, m.Width, m.Width), cellSpans(y, height, m.Height, m.Height)
+	out := New(m.Height, m.Width)
+	for i, row := range rows {
+		for j, column := range columns {
+			var sum float64
+			for y := row.first; y < row.end; y++ {
+				var line float64
+				for x := column.first; x < column.end; x++ {
+					line += column.weight(x) * float64(m.At(y, x))
+				}
+				sum += row.weight(y) * line
+			}
+			out.Values[i*m.Width+j] = float32(min(max(sum, 0), 1))
 		}
 	}
 	return out

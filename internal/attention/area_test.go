@@ -1,4 +1,4 @@
-package trainer
+package attention
 
 import (
 	"image"
@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestMaskOnGrid(t *testing.T) {
+func TestFromMask(t *testing.T) {
 	t.Parallel()
 	// 8×4 pixels, white in columns 4 to 7 of rows 0 and 1.
 	mask := image.NewGray(image.Rect(0, 0, 8, 4))
@@ -20,14 +20,14 @@ func TestMaskOnGrid(t *testing.T) {
 		height, width int
 		want          []float32
 	}{
-		"whole":               {[4]float64{0, 0, 1, 1}, 2, 2, []float32{0, 1, 0, 0}},
-		"cells across edges":  {[4]float64{0, 0, 1, 1}, 1, 3, []float32{0, 0.25, 0.5}},
+		"whole":               {Whole, 2, 2, []float32{0, 1, 0, 0}},
+		"cells across edges":  {Whole, 1, 3, []float32{0, 0.25, 0.5}},
 		"centre crop":         {[4]float64{0.25, 0, 0.5, 1}, 2, 4, []float32{0, 0, 1, 1, 0, 0, 0, 0}},
 		"half pixels":         {[4]float64{0.5 - 1./16, 0, 1. / 8, 0.5}, 1, 1, []float32{0.5}},
 		"beyond the picture":  {[4]float64{0.5, -0.5, 1, 1}, 2, 2, []float32{0, 0, 1, 0}},
 		"finer than the mask": {[4]float64{0.375, 0.375, 0.25, 0.25}, 2, 2, []float32{0, 1, 0, 0}},
 	} {
-		got := MaskOnGrid(mask, c.region, c.height, c.width)
+		got := FromMask(mask, c.region, c.height, c.width)
 		for i, v := range got.Values {
 			if math.Abs(float64(v-c.want[i])) > 1e-6 {
 				t.Errorf("%s: got %v, want %v", name, got.Values, c.want)
