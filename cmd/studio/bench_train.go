@@ -27,6 +27,7 @@ type benchTrainCommand struct {
 	PyTorch  string `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, or \"auto\" for the first that has it."`
 	Layout   string `name:"pytorch-layout" help:"PyTorch's memory format." default:"contiguous" enum:"contiguous,channels_last"`
 	Gorgonia bool   `help:"Compare with the Gorgonia engine."`
+	Standard bool   `help:"Compare with a step of standard operators alone, as it is on processors without AVX2 and on devices."`
 	Memory   bool   `help:"Measure the peak memory of training, in a process of its own."`
 	Profile  bool   `help:"Tell what the operators of a step cost."`
 	Trace    string `placeholder:"PREFIX" help:"Keep the runtime's own profile as PREFIX_<time>.json." type:"path"`
@@ -53,6 +54,8 @@ type trainBench struct {
 	OverPyTorch float64 `json:"train_over_pytorch_ratio,omitempty"` // PyTorch's time ÷ ours
 	// The same in processor time, all threads together, which other work on the machine disturbs less.
 	OverPyTorchCPU float64 `json:"train_over_pytorch_cpu_ratio,omitempty"`
+	StandardMS     float64 `json:"standard_step_ms,omitempty"`
+	OverStandard   float64 `json:"blocked_over_standard_ratio,omitempty"` // time in standard operators ÷ ours
 	GorgoniaMS     float64 `json:"gorgonia_step_ms,omitempty"`
 	OverGorgonia   float64 `json:"ort_over_gorgonia_ratio,omitempty"` // Gorgonia's time ÷ ours
 	*residentBench         // peak memory
@@ -87,6 +90,10 @@ func (b *trainBench) print(w io.Writer) {
 		fmt.Fprintf(w, "train_over_pytorch_ratio   %.2f   (aim: 1.2 or more; %.2f in processor time)\n", b.OverPyTorch, b.OverPyTorchCPU)
 	case b.PyTorch != "":
 		fmt.Fprintf(w, "no comparison with PyTorch: %s\n", b.PyTorch)
+	}
+	if b.StandardMS > 0 {
+		fmt.Fprintf(w, "standard step   %.0f ms\n", b.StandardMS)
+		fmt.Fprintf(w, "blocked_over_standard_ratio   %.2f   (1: this processor has no operators in blocks)\n", b.OverStandard)
 	}
 	if b.GorgoniaMS > 0 {
 		fmt.Fprintf(w, "Gorgonia step   %.0f ms\n", b.GorgoniaMS)
@@ -144,7 +151,13 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 			result.PyTorch = err.Error()
 		}
 	}
-	var gorgonia *engineSteps
+	var standard, gorgonia *engineSteps
+	if c.Standard {
+		if standard, err = c.openEngine(abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads, Portable: true}, batch); err != nil {
+			return result, err
+		}
+		runners = append(runners, standard)
+	}
 	if c.Gorgonia {
 		if gorgonia, err = c.openEngine(abn, trainer.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
 			return result, err
@@ -169,6 +182,9 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 		if ours := median(processor[ours]); ours > 0 {
 			result.OverPyTorchCPU = median(processor[torch]) / ours
 		}
+	}
+	if standard != nil {
+		result.StandardMS, result.OverStandard = 1e3*median(seconds[standard]), median(seconds[standard])/step
 	}
 	if gorgonia != nil {
 		result.GorgoniaMS, result.OverGorgonia = 1e3*median(seconds[gorgonia]), median(seconds[gorgonia])/step

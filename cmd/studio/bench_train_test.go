@@ -48,6 +48,7 @@ type trainRatios struct {
 	Step        float64           `json:"step_ms"`
 	PyTorch     string            `json:"pytorch"`
 	OverPyTorch *float64          `json:"train_over_pytorch_ratio"`
+	Standard    *float64          `json:"blocked_over_standard_ratio"`
 	Memory      *float64          `json:"train_memory_ratio"`
 	Operators   []operatorProfile `json:"operators"`
 }
@@ -71,12 +72,15 @@ func benchTrain(t *testing.T, c benchTrainCommand) trainRatios {
 
 func TestBenchTrain(t *testing.T) {
 	t.Parallel()
-	got := benchTrain(t, benchTrainCommand{Arch: "tiny", Steps: 2, Profile: true, PyTorch: "/nowhere/python3"})
+	got := benchTrain(t, benchTrainCommand{Arch: "tiny", Steps: 2, Profile: true, Standard: true, PyTorch: "/nowhere/python3"})
 	if len(got.Operators) < 10 {
 		t.Errorf("operators %v", got.Operators)
 	}
 	if got.OverPyTorch != nil || !strings.Contains(got.PyTorch, "no Python with PyTorch") {
 		t.Errorf("without PyTorch: ratio %v, text %q", got.OverPyTorch, got.PyTorch)
+	}
+	if got.Standard == nil || !(*got.Standard > 0) {
+		t.Error("no comparison with standard operators")
 	}
 	if got.Memory != nil {
 		t.Errorf("memory %v, which nobody asked for", *got.Memory)
