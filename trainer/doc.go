@@ -16,7 +16,7 @@
 //	step_statistics.go  BatchNorm on batch statistics for providers that lack it
 //	step_evaluation.go  the forward pass on the same parameters
 //	step_blocked.go  values in the layout that the runtime's fastest convolutions read; step_fuse.go  what one operator does there for several
-//	step_simplify.go  two nodes that are one
+//	step_simplify.go  two nodes that are one; step_survey.go  what these three look up in a graph
 //	loss.go         the losses, as graph nodes
 //	engine_batch.go, engine_parameters.go  what engines ask of a batch, and their parameters; engine_lacks.go  refusing a network before anything is computed
 //	gorgonia_engine.go  Engine on Gorgonia, an independent second one; docs/adr/0006 says what of it is Gorgonia's

@@ -68,17 +68,12 @@ func probeBlockSize() (int64, error) {
 // layout rewrites a graph so that its images stay in blocks from the first operator that wants them so to the last. A value
 // in blocks is declared with the shape it has in the standard layout.
 type layout struct {
-	block     int64
-	threads   int
-	graph     *onnx.Graph
-	inferred  *onnx.Inferred
-	info      map[string]onnx.ValueInfo // inferred's
-	outputs   map[string]bool
-	producer  map[string]*onnx.Node
-	consumers map[string][]*onnx.Node
-	inBlocks  map[string]string // who a value is in blocks
-	only      map[string]bool   // values that are only in blocks so far
-	nodes     []*onnx.Node
+	*survey
+	block    int64
+	threads  int
+	inBlocks map[string]string // who a value is in blocks
+	only     map[string]bool   // values that are only in blocks so far
+	nodes    []*onnx.Node
 }
 
 // blockGraph puts the operators over blocked channels in the place of the standard ones, in a forward pass or in a step that
@@ -94,16 +89,11 @@ func blockGraph(m *onnx.Model, block int64, threads int) (domain string, err err
 	if err := fuseBlocked(m, block); err != nil {
 		return "", err
 	}
-	inferred, err := onnx.Infer(m, nil)
+	s, err := surveyOf(m)
 	if err != nil {
 		return "", err
 	}
-	index := m.Graph.Index()
-	l := &layout{block: block, threads: threads, graph: m.Graph, inferred: inferred, info: inferred.Values, outputs: map[string]bool{},
-		producer: index.Producer, consumers: index.Consumers, inBlocks: map[string]string{}, only: map[string]bool{}}
-	for _, v := range m.Graph.Outputs {
-		l.outputs[v.Name] = true
-	}
+	l := &layout{survey: s, block: block, threads: threads, inBlocks: map[string]string{}, only: map[string]bool{}}
 	fused := map[*onnx.Node]bool{}
 	for _, n := range m.Graph.Nodes {
 		if !fused[n] {
@@ -142,7 +132,7 @@ func (l *layout) place(n *onnx.Node, fused map[*onnx.Node]bool) {
 // blocks is a value in blocks.
 func (l *layout) blocks(value string) string {
 	if l.inBlocks[value] == "" {
-		l.nodes = append(l.nodes, blockedNode("ReorderInput", value, l.declare(value)))
+		l.nodes = append(l.nodes, blockedNode("ReorderInput", value, l.name(value)))
 	}
 	return l.inBlocks[value]
 }
@@ -151,7 +141,7 @@ func (l *layout) blocks(value string) string {
 func (l *layout) standard(value string) string {
 	if l.only[value] {
 		l.only[value] = false
-		channels := l.info[value].Shape[1].Size
+		channels := l.Shape(value)[1].Size
 		l.nodes = append(l.nodes, blockedNode("ReorderOutput", l.inBlocks[value], value, onnx.IntAttr("channels", channels)))
 	}
 	return value
@@ -161,18 +151,18 @@ func blockedNode(op, input, output string, attributes ...*onnx.Attribute) *onnx.
 	return &onnx.Node{Op: op, Domain: runtimeBlocked, Name: output + "/" + op, Inputs: []string{input}, Outputs: []string{output}, Attributes: attributes}
 }
 
-// declare names a value in blocks.
-func (l *layout) declare(value string) string {
+// name names a value in blocks.
+func (l *layout) name(value string) string {
 	name := value + "/blocked"
 	l.inBlocks[value] = name
-	l.graph.ValueInfo = append(l.graph.ValueInfo, onnx.NewValue(name, onnx.Float, l.info[value].Shape))
+	l.declare(name, l.Shape(value))
 	return name
 }
 
 // make names a value that is made in blocks.
 func (l *layout) make(value string) string {
 	l.only[value] = true
-	return l.declare(value)
+	return l.name(value)
 }
 
 // elementwise are operators that treat every element alike, so that any layout will do.
@@ -184,11 +174,11 @@ var elementwise = map[string]bool{
 // placeAsIs keeps a node, in blocks where its images are and it does not mind.
 func (l *layout) placeAsIs(n *onnx.Node) {
 	blocked := l.mindless(n)
-	n = clone(n)
+	n = n.Clone()
 	for i, input := range n.Inputs {
 		switch {
 		case input == "":
-		case blocked && len(l.info[input].Shape) == 4:
+		case blocked && len(l.Shape(input)) == 4:
 			n.Inputs[i] = l.blocks(input)
 		default:
 			n.Inputs[i] = l.standard(input)
@@ -209,13 +199,13 @@ func (l *layout) mindless(n *onnx.Node) bool {
 	if !concat && !elementwise[n.Op] || len(n.Outputs) != 1 {
 		return false
 	}
-	output := l.info[n.Outputs[0]].Shape
+	output := l.Shape(n.Outputs[0])
 	if !gradient.BlockedImage(output, l.block) {
 		return false
 	}
 	some := false
 	for _, input := range n.Inputs {
-		switch shape := l.info[input].Shape; {
+		switch shape := l.Shape(input); {
 		case concat && gradient.BlockedImage(shape, l.block), !concat && shape.Equal(output):
 			some = some || l.only[input]
 		case !concat && (len(shape) == 0 || shape.Equal(onnx.ShapeOf(1))): // one number, or left out
@@ -228,7 +218,7 @@ func (l *layout) mindless(n *onnx.Node) bool {
 
 // placeOperator adds one of package blocked's operators: images are read and made in blocks, all else as it is.
 func (l *layout) placeOperator(before *onnx.Node) {
-	n := clone(before)
+	n := before.Clone()
 	n.SetAttr(onnx.IntAttr("block", l.block))
 	n.SetAttr(onnx.IntAttr("threads", int64(l.threads)))
 	images := n.Inputs
@@ -236,12 +226,12 @@ func (l *layout) placeOperator(before *onnx.Node) {
 		images = images[:1]
 	}
 	for i, input := range images {
-		if len(l.info[input].Shape) == 4 {
+		if len(l.Shape(input)) == 4 {
 			n.Inputs[i] = l.blocks(input)
 		}
 	}
 	if n.Op == gradient.ConvInputGradient {
-		w, _ := l.info[n.Inputs[1]].Shape.Sizes()
+		w, _ := l.Shape(n.Inputs[1]).Sizes()
 		groups := n.AttrInt("group", 1)
 		turned := []int64{groups * w[1], w[0] / groups, w[2], w[3]}
 		n.Inputs[1] = l.lay(n.Inputs[1], n.Inputs[0], n.Outputs[0], turned, groups, before.Inputs[0])
@@ -257,14 +247,14 @@ func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY s
 	after, turned := x, int64(0)
 	if dY != "" {
 		turned = 1
-		for _, reader := range l.consumers[dY] {
-			if reader.Domain == gradient.BlockedDomain && reader.Op == gradient.ConvWeightGradient {
+		for _, reader := range l.Consumers[dY] {
+			if isBlocked(reader, gradient.ConvWeightGradient) {
 				after = reader.Outputs[0]
 			}
 		}
 	}
 	laid := output + "/weight"
-	l.graph.ValueInfo = append(l.graph.ValueInfo, onnx.NewValue(laid, onnx.Float, onnx.ShapeOf(shape...)))
+	l.declare(laid, onnx.ShapeOf(shape...))
 	// The runtime runs what needs no other node first and what no other node needs last: left to itself it would lay out all
 	// weights before anything else, and add up the weights' gradients when all others are there.
 	n := onnx.NewNode("LayWeight", laid, []string{weight, after}, []string{laid},
@@ -274,18 +264,12 @@ func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY s
 	return laid
 }
 
-func clone(n *onnx.Node) *onnx.Node {
-	c := *n
-	c.Inputs, c.Outputs, c.Attributes = slices.Clone(n.Inputs), slices.Clone(n.Outputs), slices.Clone(n.Attributes)
-	return &c
-}
-
 // fits says whether the runtime has a blocked kernel for a convolution.
 func (l *layout) fits(n *onnx.Node) bool {
 	if !n.IsOp("Conv") || n.AttrStr("auto_pad", "NOTSET") != "NOTSET" {
 		return false
 	}
-	w, ok := l.info[n.Inputs[1]].Shape.Sizes()
+	w, ok := l.Shape(n.Inputs[1]).Sizes()
 	if !ok || len(w) != 4 {
 		return false
 	}
@@ -297,7 +281,7 @@ func (l *layout) fits(n *onnx.Node) bool {
 // placeConv adds a convolution, with the Relu or Clip that alone reads it.
 func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 	groups, output := n.AttrInt("group", 1), n.Outputs[0]
-	w, _ := l.info[n.Inputs[1]].Shape.Sizes()
+	w, _ := l.Shape(n.Inputs[1]).Sizes()
 
 	x := n.Inputs[0]
 	if w[1]*groups >= l.block {
@@ -306,7 +290,7 @@ func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 		x = l.standard(x)
 	}
 	weight, dY := n.Inputs[1], ""
-	if maker := l.producer[weight]; maker != nil && maker.Domain == gradient.BlockedDomain && maker.Op == gradient.TurnedWeight {
+	if maker := l.Producer[weight]; isBlocked(maker, gradient.TurnedWeight) {
 		weight, dY = maker.Inputs[0], n.Inputs[0]
 	}
 	laid := l.lay(weight, x, output, w, groups, dY)
@@ -315,16 +299,16 @@ func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 		onnx.IntsAttr("dilations", n.AttrInts("dilations", 1, 1)...), onnx.IntsAttr("strides", n.AttrInts("strides", 1, 1)...),
 		onnx.IntsAttr("pads", n.AttrInts("pads", 0, 0, 0, 0)...),
 	}
-	if readers := l.consumers[output]; len(readers) == 1 && !l.outputs[output] {
-		if low, high, ok := clipBounds(l.inferred, readers[0]); ok {
-			if readers[0].IsOp("Relu") {
+	if reader := l.onlyReader(output); reader != nil {
+		if low, high, ok := clipBounds(l.Inferred, reader); ok {
+			if reader.IsOp("Relu") {
 				attributes = append(attributes, onnx.StrAttr("activation", "Relu"))
 			} else {
 				attributes = append(attributes, onnx.StrAttr("activation", "Clip"),
 					onnx.FloatsAttr("activation_params", float32(max(low, -math.MaxFloat32)), float32(min(high, math.MaxFloat32))))
 			}
-			fused[readers[0]] = true
-			output = readers[0].Outputs[0]
+			fused[reader] = true
+			output = reader.Outputs[0]
 		}
 	}
 	l.nodes = append(l.nodes, &onnx.Node{Op: "Conv", Domain: runtimeBlocked, Name: n.Name,

@@ -9,16 +9,10 @@ import (
 
 // fuser finds nodes whose work one operator of package blocked does in as many passes over memory as one of them took.
 type fuser struct {
-	block     int64
-	graph     *onnx.Graph
-	info      map[string]onnx.ValueInfo
-	inferred  *onnx.Inferred
-	outputs   map[string]bool
-	producer  map[string]*onnx.Node
-	consumers map[string][]*onnx.Node
-	gone      map[*onnx.Node]bool
-	instead   map[*onnx.Node]*onnx.Node
-	clipped   map[string]*onnx.Node // BatchNormalizations that clip and add nothing, by what they give
+	*survey
+	gone    map[*onnx.Node]bool
+	instead map[*onnx.Node]*onnx.Node
+	clipped map[string]*onnx.Node // BatchNormalizations that clip and add nothing, by what they give
 }
 
 // fuseBlocked writes into a graph:
@@ -27,28 +21,23 @@ type fuser struct {
 //	the gradient of that Relu or Clip into the BatchNormalization's, where nothing else reads it and nothing was added
 //	the Add of two gradients that only the gradient of a Relu or Clip reads, as part of it
 func fuseBlocked(m *onnx.Model, block int64) error {
-	inferred, err := onnx.Infer(m, nil)
+	s, err := surveyOf(m)
 	if err != nil {
 		return err
 	}
-	index := m.Graph.Index()
-	f := &fuser{block: block, graph: m.Graph, inferred: inferred, info: inferred.Values, outputs: map[string]bool{}, producer: index.Producer,
-		consumers: index.Consumers, gone: map[*onnx.Node]bool{}, instead: map[*onnx.Node]*onnx.Node{}, clipped: map[string]*onnx.Node{}}
-	for _, v := range m.Graph.Outputs {
-		f.outputs[v.Name] = true
-	}
+	f := &fuser{survey: s, gone: map[*onnx.Node]bool{}, instead: map[*onnx.Node]*onnx.Node{}, clipped: map[string]*onnx.Node{}}
 	for _, n := range m.Graph.Nodes {
-		if n.IsOp("BatchNormalization") && gradient.BlockedImage(f.info[n.Inputs[0]].Shape, block) {
+		if n.IsOp("BatchNormalization") && gradient.BlockedImage(f.Shape(n.Inputs[0]), block) {
 			f.normalization(n)
 		}
 	}
 	for _, n := range m.Graph.Nodes {
-		if n.Domain == gradient.BlockedDomain && n.Op == gradient.BatchNormalizationGradient {
+		if isBlocked(n, gradient.BatchNormalizationGradient) {
 			f.normalizationGradient(n)
 		}
 	}
 	for _, n := range m.Graph.Nodes {
-		if n.Domain == gradient.BlockedDomain && n.Op == gradient.ClipGradient && !f.gone[n] {
+		if isBlocked(n, gradient.ClipGradient) && !f.gone[n] {
 			f.clipGradient(n)
 		}
 	}
@@ -62,14 +51,6 @@ func fuseBlocked(m *onnx.Model, block int64) error {
 		}
 	}
 	m.Graph.Nodes = nodes
-	return nil
-}
-
-// onlyReader is the node that alone reads a value, nil if there are others or the graph gives the value out.
-func (f *fuser) onlyReader(value string) *onnx.Node {
-	if readers := f.consumers[value]; len(readers) == 1 && !f.outputs[value] {
-		return readers[0]
-	}
 	return nil
 }
 
@@ -95,7 +76,7 @@ func (f *fuser) normalization(n *onnx.Node) {
 	}
 	low, high := math.Inf(-1), math.Inf(1)
 	if clip := f.onlyReader(outputs[0]); clip != nil {
-		if from, to, ok := clipBounds(f.inferred, clip); ok {
+		if from, to, ok := clipBounds(f.Inferred, clip); ok {
 			low, high = from, to
 			take(clip)
 		}
@@ -107,7 +88,7 @@ func (f *fuser) normalization(n *onnx.Node) {
 	}}
 	for _, output := range outputs {
 		if output != "" {
-			f.graph.ValueInfo = append(f.graph.ValueInfo, onnx.NewValue(output, onnx.Float, f.info[output].Shape))
+			f.declare(output, f.Shape(output))
 		}
 	}
 	f.instead[last] = fused
@@ -117,8 +98,8 @@ func (f *fuser) normalization(n *onnx.Node) {
 }
 
 func (f *fuser) sameShapes(n *onnx.Node) bool {
-	shape := f.info[n.Outputs[0]].Shape
-	return f.info[n.Inputs[0]].Shape.Equal(shape) && f.info[n.Inputs[1]].Shape.Equal(shape)
+	shape := f.Shape(n.Outputs[0])
+	return f.Shape(n.Inputs[0]).Equal(shape) && f.Shape(n.Inputs[1]).Equal(shape)
 }
 
 // clipBounds are those of a Relu or of a Clip to constants, which must be inputs, as they are from operator set 11 on.
@@ -150,8 +131,8 @@ func clipBounds(inferred *onnx.Inferred, n *onnx.Node) (low, high float64, ok bo
 
 // normalizationGradient lets the gradient of a BatchNormalization clip for itself.
 func (f *fuser) normalizationGradient(n *onnx.Node) {
-	clip := f.producer[n.Inputs[0]]
-	if clip == nil || clip.Domain != gradient.BlockedDomain || clip.Op != gradient.ClipGradient || f.onlyReader(n.Inputs[0]) != n {
+	clip := f.Producer[n.Inputs[0]]
+	if !isBlocked(clip, gradient.ClipGradient) || f.onlyReader(n.Inputs[0]) != n {
 		return
 	}
 	forward := f.clipped[clip.Inputs[0]]
@@ -159,7 +140,7 @@ func (f *fuser) normalizationGradient(n *onnx.Node) {
 		return
 	}
 	f.gone[clip] = true
-	fused := clone(n)
+	fused := n.Clone()
 	fused.Inputs[0] = clip.Inputs[1]
 	fused.SetAttr(onnx.FloatAttr("low", clip.AttrFloat("low", float32(math.Inf(-1)))))
 	fused.SetAttr(onnx.FloatAttr("high", clip.AttrFloat("high", float32(math.Inf(1)))))
@@ -168,12 +149,12 @@ func (f *fuser) normalizationGradient(n *onnx.Node) {
 
 // clipGradient takes in the sum of two gradients.
 func (f *fuser) clipGradient(n *onnx.Node) {
-	add := f.producer[n.Inputs[1]]
+	add := f.Producer[n.Inputs[1]]
 	if add == nil || !add.IsOp("Add") || f.gone[add] || f.instead[add] != nil || f.onlyReader(n.Inputs[1]) != n || !f.sameShapes(add) {
 		return
 	}
 	f.gone[add] = true
-	fused := clone(n)
+	fused := n.Clone()
 	fused.Inputs = []string{n.Inputs[0], add.Inputs[0], add.Inputs[1]}
 	f.instead[n] = fused
 }

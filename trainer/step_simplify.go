@@ -13,37 +13,31 @@ import (
 //
 // Values and gradients are the same to the bit.
 func simplify(m *onnx.Model) error {
-	inferred, err := onnx.Infer(m, nil)
+	s, err := surveyOf(m)
 	if err != nil {
 		return err
 	}
-	g := m.Graph
-	index := g.Index()
-	given := map[string]bool{}
-	for _, v := range g.Outputs {
-		given[v.Name] = true
-	}
 	folded := map[*onnx.Node]bool{}
-	for _, n := range g.Nodes {
-		if len(n.Inputs) == 0 || given[n.Inputs[0]] || len(index.Consumers[n.Inputs[0]]) != 1 {
+	for _, n := range m.Graph.Nodes {
+		if len(n.Inputs) == 0 || s.onlyReader(n.Inputs[0]) != n {
 			continue
 		}
-		before := index.Producer[n.Inputs[0]]
-		if before != nil && (padConv(inferred, before, n) || clipFromZero(inferred, before, n, g)) {
+		before := s.Producer[n.Inputs[0]]
+		if before != nil && (s.padConv(before, n) || s.clipFromZero(before, n)) {
 			n.Inputs[0] = before.Inputs[0]
 			folded[before] = true
 		}
 	}
-	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return folded[n] })
+	m.Graph.Nodes = slices.DeleteFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return folded[n] })
 	return nil
 }
 
 // padConv gives a Conv the padding of a Pad, if that is what the two are.
-func padConv(inferred *onnx.Inferred, pad, conv *onnx.Node) bool {
+func (s *survey) padConv(pad, conv *onnx.Node) bool {
 	if !pad.IsOp("Pad") || !conv.IsOp("Conv") || conv.AttrStr("auto_pad", "NOTSET") != "NOTSET" {
 		return false
 	}
-	pads, ok := zeroPadding(inferred, pad)
+	pads, ok := zeroPadding(s.Inferred, pad)
 	if !ok {
 		return false
 	}
@@ -59,16 +53,16 @@ func padConv(inferred *onnx.Inferred, pad, conv *onnx.Node) bool {
 }
 
 // clipFromZero raises the lower bound of a Clip behind a Relu to 0, if that is what the two are.
-func clipFromZero(inferred *onnx.Inferred, relu, clip *onnx.Node, g *onnx.Graph) bool {
-	if !relu.IsOp("Relu") || !clip.IsOp("Clip") || inferred.Values[clip.Inputs[0]].Type != onnx.Float {
+func (s *survey) clipFromZero(relu, clip *onnx.Node) bool {
+	if !relu.IsOp("Relu") || !clip.IsOp("Clip") || s.Values[clip.Inputs[0]].Type != onnx.Float {
 		return false
 	}
-	low, high, ok := clipBounds(inferred, clip)
+	low, high, ok := clipBounds(s.Inferred, clip)
 	if !ok || low > 0 || high <= 0 {
 		return false
 	}
 	zero := onnx.NewFloat32(clip.Outputs[0]+"/zero", nil, []float32{0})
-	g.Initializers = append(g.Initializers, zero)
+	s.graph.Initializers = append(s.graph.Initializers, zero)
 	clip.Inputs = append(clip.Inputs, "", "")[:3]
 	clip.Inputs[1] = zero.Name
 	return true

@@ -1,9 +1,7 @@
 package trainer
 
 import (
-	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -39,36 +37,7 @@ func operators(m *onnx.Model) (ops []string) {
 
 func runPadded(t *testing.T, m *onnx.Model) []float32 {
 	t.Helper()
-	data, err := m.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ort.Open(data, []string{"x", "w"}, []string{"y"}, ort.Options{IntraOpThreads: 1, Optimization: ort.OptimizeNothing})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	rng := rand.New(rand.NewPCG(1, 2))
-	tensor := func(dims ...int64) *ort.Tensor {
-		n := int64(1)
-		for _, d := range dims {
-			n *= d
-		}
-		values := make([]float32, n)
-		for i := range values {
-			values[i] = float32(rng.NormFloat64())
-		}
-		tensor, err := ort.Float32s(values, dims...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return tensor
-	}
-	out := []*ort.Tensor{nil}
-	if err := s.Run(context.Background(), []*ort.Tensor{tensor(2, 2, 6, 5), tensor(3, 2, 3, 3)}, out); err != nil {
-		t.Fatal(err)
-	}
-	return slices.Clone(out[0].Float32())
+	return runRandom(t, m, ort.Options{IntraOpThreads: 1, Optimization: ort.OptimizeNothing}, []int64{2, 2, 6, 5}, []int64{3, 2, 3, 3})
 }
 
 func TestSimplifyKeepsValues(t *testing.T) {

@@ -45,7 +45,7 @@ struct batch_norm {
 // The gradients of batch_norm without a residual.
 struct batch_norm_gradient {
   const float *dy, *x, *scale, *shift, *mean, *variance;
-  float *dx, *dscale, *dshift; // dx may be NULL
+  float *dx, *dscale, *dshift;
   int64_t images, channels, points;
   float epsilon, low, high;
   int training;

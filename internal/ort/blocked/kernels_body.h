@@ -392,7 +392,6 @@ static TARGET void batch_norm_gradient(const struct batch_norm_gradient *b, size
   }
   put(b->dshift + first, __builtin_convertvector(sum, vec));
   put(b->dscale + first, __builtin_convertvector(moment, vec) * r);
-  if (!b->dx) return;
   const double count = (double)(b->images * b->points);
   vec level = {0}, lean = {0};
   if (b->training) {

@@ -31,7 +31,7 @@ int operators_supported(int block) {
 struct node {
   const struct kernels *kernels;
   int64_t threads, group, turned, training;
-  int64_t kernel[2], stride[2], dilation[2], pad[2], size[2];
+  struct window window; // without the sizes that values tell
   float epsilon, low, high;
 };
 
@@ -75,11 +75,14 @@ static OrtStatus *ORT_API_CALL create(const OrtCustomOp *op, const OrtApi *unuse
   n->epsilon = read_float(info, "epsilon", 1e-5f);
   n->low = read_float(info, "low", -__builtin_inff());
   n->high = read_float(info, "high", __builtin_inff());
-  read_pair(info, "kernel_shape", n->kernel, 1);
-  read_pair(info, "strides", n->stride, 1);
-  read_pair(info, "dilations", n->dilation, 1);
-  read_pair(info, "begins", n->pad, 0);
-  read_pair(info, "size", n->size, 0);
+  read_pair(info, "kernel_shape", n->window.kernel, 1);
+  read_pair(info, "strides", n->window.stride, 1);
+  read_pair(info, "dilations", n->window.dilation, 1);
+  read_pair(info, "begins", n->window.pad, 0);
+  int64_t size[2];
+  read_pair(info, "size", size, 0);
+  n->window.height = size[0];
+  n->window.width = size[1];
   *kernel = n;
   return NULL;
 }
@@ -141,7 +144,6 @@ static int same_shape(const struct value *a, const struct value *b) {
 struct batch_norm_work {
   const struct kernels *kernels;
   struct batch_norm b;
-  struct batch_norm_gradient g;
 };
 
 static void batch_norm_task(void *work, size_t block) {
@@ -179,9 +181,14 @@ static OrtStatus *ORT_API_CALL batch_norm(void *kernel, OrtKernelContext *contex
 
 // ---- BatchNormalizationGradient (dY, x, scale, shift, mean, variance) → (dX, dScale, dShift) ------------------------
 
+struct batch_norm_gradient_work {
+  const struct kernels *kernels;
+  struct batch_norm_gradient b;
+};
+
 static void batch_norm_gradient_task(void *work, size_t block) {
-  struct batch_norm_work *w = work;
-  w->kernels->batch_norm_gradient(&w->g, block);
+  struct batch_norm_gradient_work *w = work;
+  w->kernels->batch_norm_gradient(&w->b, block);
 }
 
 static OrtStatus *ORT_API_CALL batch_norm_gradient(void *kernel, OrtKernelContext *context) {
@@ -196,14 +203,14 @@ static OrtStatus *ORT_API_CALL batch_norm_gradient(void *kernel, OrtKernelContex
     TRY(input(context, 2 + i, &channel[i]));
     if (!channel[i].data || elements(&channel[i]) != channels) return wrong("BatchNormalizationGradient: scale, shift, mean or variance are not [C]");
   }
-  struct batch_norm_work w = {n->kernels};
-  w.g = (struct batch_norm_gradient){.dy = dy.data, .x = x.data, .scale = channel[0].data, .shift = channel[1].data,
+  struct batch_norm_gradient_work w = {n->kernels};
+  w.b = (struct batch_norm_gradient){.dy = dy.data, .x = x.data, .scale = channel[0].data, .shift = channel[1].data,
                                      .mean = channel[2].data, .variance = channel[3].data,
                                      .images = x.dims[0], .channels = channels, .points = x.dims[2] * x.dims[3],
                                      .epsilon = n->epsilon, .low = n->low, .high = n->high, .training = n->training};
-  TRY(output(context, 0, x.dims, 4, &w.g.dx));
-  TRY(output(context, 1, &channels, 1, &w.g.dscale));
-  TRY(output(context, 2, &channels, 1, &w.g.dshift));
+  TRY(output(context, 0, x.dims, 4, &w.b.dx));
+  TRY(output(context, 1, &channels, 1, &w.b.dscale));
+  TRY(output(context, 2, &channels, 1, &w.b.dshift));
   return api->KernelContext_ParallelFor(context, batch_norm_gradient_task, channels / n->kernels->block, 0, &w);
 }
 
@@ -256,13 +263,12 @@ static OrtStatus *ORT_API_CALL conv_weight(void *kernel, OrtKernelContext *conte
       (!depthwise && (outputs % block || inputs % block)))
     return wrong("ConvWeightGradient: dY and x are not [N,O,h,w] and [N,C,H,W] with whole blocks of channels in every group");
   struct conv_weight_work w = {n->kernels};
-  w.c = (struct conv_weight){.x = x.data, .dy = dy.data, .images = x.dims[0], .groups = group, .inputs = inputs, .outputs = outputs,
-                             .window = {.height = x.dims[2], .width = x.dims[3], .out_height = dy.dims[2], .out_width = dy.dims[3]}};
-  memcpy(w.c.window.kernel, n->kernel, sizeof n->kernel);
-  memcpy(w.c.window.stride, n->stride, sizeof n->stride);
-  memcpy(w.c.window.dilation, n->dilation, sizeof n->dilation);
-  memcpy(w.c.window.pad, n->pad, sizeof n->pad);
-  const int64_t dims[4] = {dy.dims[1], inputs, n->kernel[0], n->kernel[1]};
+  w.c = (struct conv_weight){.x = x.data, .dy = dy.data, .images = x.dims[0], .groups = group, .inputs = inputs, .outputs = outputs, .window = n->window};
+  w.c.window.height = x.dims[2];
+  w.c.window.width = x.dims[3];
+  w.c.window.out_height = dy.dims[2];
+  w.c.window.out_width = dy.dims[3];
+  const int64_t dims[4] = {dy.dims[1], inputs, n->window.kernel[0], n->window.kernel[1]};
   TRY(output(context, 0, dims, 4, &w.c.dw));
   TRY(output(context, 1, dims, 1, &w.c.db));
   TRY(api->KernelContext_ParallelFor(context, conv_weight_task, n->kernels->conv_weight_tasks(&w.c, n->threads), 0, &w));
@@ -289,16 +295,13 @@ static OrtStatus *ORT_API_CALL conv_input(void *kernel, OrtKernelContext *contex
   const int64_t block = n->kernels->block, group = n->group, outputs = dy.dims[1] / group, inputs = laid.dims[0] / group;
   const int depthwise = outputs == 1 && inputs == 1 && group % block == 0;
   if (dy.rank != 4 || laid.rank != 4 || outputs * group != dy.dims[1] || inputs * group != laid.dims[0] || laid.dims[1] != outputs ||
-      laid.dims[2] != n->kernel[0] || laid.dims[3] != n->kernel[1] || n->size[0] < 1 || n->size[1] < 1 || (!depthwise && (outputs % block || inputs % block)))
+      laid.dims[2] != n->window.kernel[0] || laid.dims[3] != n->window.kernel[1] || n->window.height < 1 || n->window.width < 1 || (!depthwise && (outputs % block || inputs % block)))
     return wrong("ConvInputGradient: dY and the weight are not [N,O,h,w] and [C,O/g,k,l] with whole blocks of channels in every group");
   struct conv_input_work w = {n->kernels};
-  w.c = (struct conv_input){.dy = dy.data, .w = laid.data, .images = dy.dims[0], .groups = group, .inputs = inputs, .outputs = outputs,
-                            .window = {.height = n->size[0], .width = n->size[1], .out_height = dy.dims[2], .out_width = dy.dims[3]}};
-  memcpy(w.c.window.kernel, n->kernel, sizeof n->kernel);
-  memcpy(w.c.window.stride, n->stride, sizeof n->stride);
-  memcpy(w.c.window.dilation, n->dilation, sizeof n->dilation);
-  memcpy(w.c.window.pad, n->pad, sizeof n->pad);
-  const int64_t dims[4] = {dy.dims[0], laid.dims[0], n->size[0], n->size[1]};
+  w.c = (struct conv_input){.dy = dy.data, .w = laid.data, .images = dy.dims[0], .groups = group, .inputs = inputs, .outputs = outputs, .window = n->window};
+  w.c.window.out_height = dy.dims[2];
+  w.c.window.out_width = dy.dims[3];
+  const int64_t dims[4] = {dy.dims[0], laid.dims[0], n->window.height, n->window.width};
   TRY(output(context, 0, dims, 4, &w.c.dx));
   return api->KernelContext_ParallelFor(context, conv_input_task, n->kernels->conv_input_tasks(&w.c), 0, &w);
 }

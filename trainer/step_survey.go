@@ -1,0 +1,44 @@
+package trainer
+
+import (
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/gradient"
+)
+
+// survey is what the rewriting of a graph looks up in it. It does not follow later changes.
+type survey struct {
+	*onnx.Inferred
+	*onnx.Index
+	graph   *onnx.Graph
+	outputs map[string]bool // what the graph gives out
+}
+
+func surveyOf(m *onnx.Model) (*survey, error) {
+	inferred, err := onnx.Infer(m, nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &survey{Inferred: inferred, Index: m.Graph.Index(), graph: m.Graph, outputs: map[string]bool{}}
+	for _, v := range m.Graph.Outputs {
+		s.outputs[v.Name] = true
+	}
+	return s, nil
+}
+
+// onlyReader is the node that alone reads a value, nil if there are others or the graph gives the value out.
+func (s *survey) onlyReader(value string) *onnx.Node {
+	if readers := s.Consumers[value]; len(readers) == 1 && !s.outputs[value] {
+		return readers[0]
+	}
+	return nil
+}
+
+// declare writes down the shape of a value that the runtime could not tell.
+func (s *survey) declare(value string, shape onnx.Shape) {
+	s.graph.ValueInfo = append(s.graph.ValueInfo, onnx.NewValue(value, onnx.Float, shape))
+}
+
+// isBlocked reports whether n is an operator of package blocked, or stands for one.
+func isBlocked(n *onnx.Node, op string) bool {
+	return n != nil && n.Domain == gradient.BlockedDomain && n.Op == op
+}
