@@ -13,18 +13,30 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
+
+// birds is an empty project, on a schema and a folder of its own.
+func birds(t *testing.T) (*postgres.Store, *blob.Store, annotator.Project) {
+	t.Helper()
+	store := pgtest.Store(t)
+	blobs, err := blob.Open(t.Context(), t.TempDir(), blob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := store.InsertProject(t.Context(), annotator.Project{Slug: "birds", Name: "Birds"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, blobs, project
+}
 
 // What no row refers to goes; images, models and uploads that may yet be added stay, and nothing young goes.
 func TestTidyRemovesWhatNothingRefersTo(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	store := pgtest.Store(t)
-	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store, blobs, project := birds(t)
 	w, err := NewWorker(Config{Store: store, Blobs: blobs, Data: t.TempDir(), Threads: 1, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -35,10 +47,6 @@ func TestTidyRemovesWhatNothingRefersTo(t *testing.T) {
 			t.Fatal(err)
 		}
 		return hash
-	}
-	project, err := store.InsertProject(ctx, annotator.Project{Slug: "birds", Name: "Birds"})
-	if err != nil {
-		t.Fatal(err)
 	}
 	picture, mask, orphan, waiting, forgotten := put("a picture"), put("a mask"), put("nobody's"), put("a model"), put("a forgotten model")
 	if _, err := store.AddImages(ctx, project.ID, []annotator.NewImage{{Name: "a", Split: annotator.SplitTrain, Hash: picture, MaskHash: mask, Width: 1, Height: 1}}); err != nil {
@@ -109,15 +117,7 @@ func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
 	if err := ort.Init(""); err != nil {
 		t.Fatal(err)
 	}
-	store := pgtest.Store(t)
-	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	project, err := store.InsertProject(ctx, annotator.Project{Slug: "birds", Name: "Birds"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store, blobs, project := birds(t)
 	model, manifest := tinyABN(t)
 	file, err := model.Marshal()
 	if err != nil {

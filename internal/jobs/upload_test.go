@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
-	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
 // A model whose workers are never heard of again is refused after a few of them, and does not bring down every worker there is.
@@ -20,15 +18,7 @@ func TestAModelThatKillsItsWorkersIsRefused(t *testing.T) {
 	if err := ort.Init(""); err != nil {
 		t.Fatal(err)
 	}
-	store := pgtest.Store(t)
-	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	project, err := store.InsertProject(ctx, annotator.Project{Slug: "birds", Name: "Birds"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store, blobs, project := birds(t)
 	upload, err := store.InsertUpload(ctx, annotator.Upload{ProjectID: project.ID, Name: "m.onnx", ModelHash: strings.Repeat("ab", 32), Bytes: 1}, annotator.System)
 	if err != nil {
 		t.Fatal(err)
