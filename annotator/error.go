@@ -14,6 +14,7 @@ var (
 	ErrNoTask       = errors.New("no task is waiting")
 	ErrUnavailable  = errors.New("temporarily unavailable")
 	ErrTooLarge     = errors.New("too large")
+	ErrTooLong      = errors.New("took too long") // a network that does not answer
 )
 
 // ValidationError names the field of a request that is wrong and what to do about it.

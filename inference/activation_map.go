@@ -30,7 +30,7 @@ func (s *LiveScorer) ActivationMap(ctx context.Context, version annotator.Versio
 		m, err = s.activationMap(ctx, version, image, q)
 	}
 	if err != nil {
-		return annotator.ActivationMap{}, fmt.Errorf("mapping image %s with model %.12s: %w", image.Name, version.ModelHash, err)
+		return annotator.ActivationMap{}, fmt.Errorf("mapping image %s with model %.12s: %w", image.Name, version.ModelHash, domainError(err))
 	}
 	return m, nil
 }

@@ -62,6 +62,9 @@ type part struct {
 	model   *onnx.Model // nil once the session has its own copy
 	closed  bool
 	session *ort.Session
+
+	first sync.Mutex // held while the session is run for the first time
+	ran   bool       // it has answered
 }
 
 // OpenNetwork splits a model and checks that its manifest fits: the crop and channels are its input's,
@@ -291,12 +294,41 @@ func (p *part) close() error {
 	return session.Close()
 }
 
-// run shares the arrays with the runtime for the length of one run.
+// run computes the rows of in. The first one is run alone before all others: how long a batch may take is known from what
+// a row takes, and a network that never answers is found out as soon as it can be.
 func (p *part) run(ctx context.Context, in, out []array) error {
 	session, err := p.open()
 	if err != nil {
 		return err
 	}
+	if in[0].dims[0] > 1 {
+		if err := p.tryOne(ctx, session, in, out); err != nil {
+			return err
+		}
+	}
+	return p.compute(ctx, session, in, out)
+}
+
+// tryOne computes the first row, unless the session has answered before.
+func (p *part) tryOne(ctx context.Context, session *ort.Session, in, out []array) error {
+	p.first.Lock()
+	defer p.first.Unlock()
+	if p.ran {
+		return nil
+	}
+	firsts := func(arrays []array) (rows []array) {
+		for _, a := range arrays {
+			rows = append(rows, array{a.data[:len(a.data)/int(a.dims[0])], append([]int64{1}, a.dims[1:]...)})
+		}
+		return rows
+	}
+	err := p.compute(ctx, session, firsts(in), firsts(out))
+	p.ran = err == nil
+	return err
+}
+
+// compute shares the arrays with the runtime for the length of one run.
+func (p *part) compute(ctx context.Context, session *ort.Session, in, out []array) error {
 	inputs, err := tensors(in)
 	defer closeAll(inputs)
 	if err != nil {

@@ -36,7 +36,7 @@ type LiveScorer struct {
 	blobs       annotator.Blobs
 	options     LiveScorerOptions
 	features    *FeatureCache
-	flights     singleflight.Group // of features being computed
+	flights     flights[[]float32] // of features being computed
 	networks    *openCache[*Network]
 	activations *openCache[*activationMapper]
 }
@@ -71,9 +71,17 @@ func (s *LiveScorer) Score(ctx context.Context, version annotator.Version, image
 		probabilities, err = s.score(ctx, version, image, m)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("scoring image %s with model %.12s: %w", image.Name, version.ModelHash, err)
+		return nil, fmt.Errorf("scoring image %s with model %.12s: %w", image.Name, version.ModelHash, domainError(err))
 	}
 	return probabilities, nil
+}
+
+// domainError spells a network that does not answer as the domain does.
+func domainError(err error) error {
+	if errors.Is(err, ort.ErrTooLong) {
+		return fmt.Errorf("%w: %w", annotator.ErrTooLong, err)
+	}
+	return err
 }
 
 func (s *LiveScorer) score(ctx context.Context, version annotator.Version, image annotator.Image, m attention.Map) ([]float32, error) {
@@ -103,7 +111,7 @@ func (s *LiveScorer) Warm(ctx context.Context, version annotator.Version, image 
 		_, err = s.featuresOf(ctx, network, version, image)
 	}
 	if err != nil {
-		return fmt.Errorf("preparing image %s for model %.12s: %w", image.Name, version.ModelHash, err)
+		return fmt.Errorf("preparing image %s for model %.12s: %w", image.Name, version.ModelHash, domainError(err))
 	}
 	return nil
 }
@@ -151,9 +159,8 @@ func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version a
 	if features, ok := s.features.Get(key); ok {
 		return features, nil
 	}
-	detached := context.WithoutCancel(ctx)
-	result := s.flights.DoChan(fmt.Sprintf("features %q", key), func() (any, error) {
-		data, err := readBlob(detached, s.blobs, image.Hash)
+	return s.flights.do(ctx, fmt.Sprintf("%q", key), func(ctx context.Context) ([]float32, error) {
+		data, err := readBlob(ctx, s.blobs, image.Hash)
 		if err != nil {
 			return nil, err
 		}
@@ -161,14 +168,13 @@ func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version a
 		if err := network.Preprocessor.Pixels(data, pixels); err != nil {
 			return nil, err
 		}
-		features, err := network.Features(detached, 1, pixels)
+		features, err := network.Features(ctx, 1, pixels)
 		if err != nil {
 			return nil, err
 		}
 		s.features.Put(key, features)
 		return features, nil
 	})
-	return await[[]float32](ctx, result)
 }
 
 // await waits for a shared computation, but no longer than ctx.

@@ -72,6 +72,8 @@ func outcome(err error) failure {
 		return failure{status: http.StatusConflict, title: "Not possible now", detail: say}
 	case errors.Is(err, annotator.ErrUnavailable):
 		return failure{status: http.StatusServiceUnavailable, title: "Unavailable for the moment", detail: say, retry: 2}
+	case errors.Is(err, annotator.ErrTooLong):
+		return failure{status: http.StatusGatewayTimeout, title: "Took too long", detail: say}
 	case errors.Is(err, context.Canceled):
 		return failure{status: 499, title: "Cancelled", detail: "the client went away"} // nginx's number; nobody reads it
 	case errors.Is(err, context.DeadlineExceeded):

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
@@ -22,6 +23,7 @@ type Catalog struct {
 	blobs     *blob.Store
 	maxPixels int64
 	threads   int
+	runLimit  time.Duration // 0: ort's default
 
 	mu      sync.Mutex
 	hash    string
@@ -52,7 +54,7 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	if err != nil {
 		return nil, err
 	}
-	network, err := inference.OpenNetwork(model, manifest, inference.NetworkOptions{MaxPixels: c.maxPixels, Session: ort.Options{IntraOpThreads: c.threads}})
+	network, err := inference.OpenNetwork(model, manifest, inference.NetworkOptions{MaxPixels: c.maxPixels, Session: ort.Options{IntraOpThreads: c.threads, RunLimit: c.runLimit}})
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
@@ -30,7 +31,7 @@ func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projec
 	if err != nil {
 		return annotator.Version{}, fmt.Errorf("add model: %w", err)
 	}
-	v, err := checkModel(ctx, model, manifest)
+	v, err := checkModel(ctx, model, manifest, 0)
 	if err != nil {
 		return annotator.Version{}, fmt.Errorf("add model: %w", err)
 	}
@@ -44,8 +45,8 @@ func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projec
 	return added, nil
 }
 
-// checkModel finds a model's parts and makes sure that it runs and can be trained.
-func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest) (v annotator.NewVersion, err error) {
+// checkModel finds a model's parts and makes sure that it runs, within runLimit (0: ort's default), and can be trained.
+func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest, runLimit time.Duration) (v annotator.NewVersion, err error) {
 	parts, err := onnx.FindParts(model, manifest.PartNames())
 	if err != nil {
 		return v, err
@@ -58,7 +59,7 @@ func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest) 
 	if err := trainable(v.Training); err != nil {
 		return v, err
 	}
-	network, err := inference.NewNetwork(abn, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
+	network, err := inference.NewNetwork(abn, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: runLimit}})
 	if err != nil {
 		return v, err
 	}

@@ -81,7 +81,7 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	if err := json.Unmarshal(u.Manifest, &manifest); err != nil {
 		return annotator.NewVersion{}, fmt.Errorf("manifest: %w", err)
 	}
-	version, err := checkModel(ctx, model, manifest)
+	version, err := checkModel(ctx, model, manifest, a.worker.config.RunLimit)
 	version.ModelHash, version.Bytes = u.ModelHash, u.Bytes
 	return version, err
 }

@@ -1,14 +1,19 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/onnx"
 )
 
 // A model whose workers are never heard of again is refused after a few of them, and does not bring down every worker there is.
@@ -39,20 +44,81 @@ func TestAModelThatKillsItsWorkersIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Stop(context.WithoutCancel(ctx))
-	for upload.State = annotator.UploadAdding; upload.State == annotator.UploadAdding; {
-		select {
-		case <-ctx.Done():
-			t.Fatal("it is never refused")
-		case <-time.After(20 * time.Millisecond): // as its page asks
-		}
-		if upload, err = store.Upload(ctx, upload.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
+	upload = judged(t, store, upload.ID)
 	if upload.State != annotator.UploadRefused || !strings.Contains(upload.Problem, "did not survive") {
 		t.Errorf("it is %s: %s", upload.State, upload.Problem)
 	}
 	if again, _, err := store.EnqueueAdd(ctx, upload.ID, []byte(`{}`), false); err != nil || again.State != annotator.UploadAdding {
 		t.Errorf("trying again: %s, %v", again.State, err)
+	}
+}
+
+// judged waits until a worker has added an upload or refused it.
+func judged(t *testing.T, store *postgres.Store, id int64) annotator.Upload {
+	t.Helper()
+	for {
+		upload, err := store.Upload(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if upload.State != annotator.UploadAdding {
+			return upload
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("it is never judged")
+		case <-time.After(20 * time.Millisecond): // as its page asks
+		}
+	}
+}
+
+// A model that never answers is refused, and its worker goes on.
+func TestAnEndlessModelIsRefused(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	store, blobs, project := birds(t)
+	model, manifest := tinyABN(t)
+	text, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	endless, err := families.Endless(model, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWorker(Config{Store: store, Blobs: blobs, Data: t.TempDir(), Threads: 1, RunLimit: time.Second, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Stop(context.WithoutCancel(ctx))
+	send := func(m *onnx.Model) annotator.Upload {
+		file, err := m.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash, size, err := blobs.Put(ctx, bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		upload, err := store.InsertUpload(ctx, annotator.Upload{ProjectID: project.ID, Name: "m.onnx", ModelHash: hash, Bytes: size}, annotator.System)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := store.EnqueueAdd(ctx, upload.ID, text, false); err != nil {
+			t.Fatal(err)
+		}
+		return judged(t, store, upload.ID)
+	}
+	if u := send(endless); u.State != annotator.UploadRefused || !strings.Contains(u.Problem, "did not end in time") || !strings.Contains(u.Problem, "Loop") {
+		t.Errorf("it is %s: %s", u.State, u.Problem)
+	}
+	if u := send(model); u.State != annotator.UploadAdded {
+		t.Errorf("the next one is %s: %s", u.State, u.Problem)
 	}
 }

@@ -39,6 +39,8 @@ type Config struct {
 	Threads int
 	// MaxPixels bounds a picture that is decoded; 0: inference.DefaultMaxPixels.
 	MaxPixels int64
+	// RunLimit is the least time after which one run of a network is stopped; 0: ort's default.
+	RunLimit time.Duration
 	// FeatureBytes bounds the cache of features on disk; 0: trainer's default.
 	FeatureBytes int64
 	Logger       *slog.Logger
@@ -73,6 +75,7 @@ func NewWorker(c Config) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.catalog = NewCatalog(c.Blobs, c.MaxPixels, c.Threads)
+	w.catalog.runLimit = c.RunLimit
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &importWorker{worker: w})
 	river.AddWorker(workers, &scanWorker{worker: w})

@@ -87,6 +87,9 @@ func (p Provider) String() string {
 // IsCPU reports whether nothing but the CPU computes.
 func (p Provider) IsCPU() bool { return p.Name == "" || p.Name == "cpu" }
 
+// compiles reports whether the provider may compile a graph for minutes when it first runs it with a shape.
+func (p Provider) compiles() bool { return !p.IsCPU() && p.Name != "cuda" && p.Name != "xnnpack" }
+
 // append adds the provider to a session's options.
 func (p Provider) append(o *ortgo.SessionOptions) error {
 	if p.IsCPU() {

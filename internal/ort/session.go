@@ -1,13 +1,17 @@
 package ort
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	ortgo "github.com/yalue/onnxruntime_go"
 
@@ -16,6 +20,20 @@ import (
 
 // ErrClosed is a run on a session that was closed.
 var ErrClosed = errors.New("session is closed")
+
+// ErrTooLong is a run that was stopped because it did not end: people bring graphs, and one may hold a Loop without end.
+var ErrTooLong = errors.New("it did not end in time")
+
+// How long a run may take. Nothing is known of a graph before its first run, which is why rows count for much there; what
+// rows took since is a better measure.
+const (
+	defaultRunLimit = time.Minute
+	limitPerRow     = 6  // before the first run has ended, every further row of a batch gives a sixth of the limit more
+	slowerThan      = 20 // from then on a run may also take this many times what its rows took at their slowest
+	compilesFor     = 15 // providers that compile a graph when they first see a shape get this many times the limit
+	stopsWithin     = 6  // a run that is told to stop may take a sixth of the limit to do so
+	limitTicks      = 60 // see await
+)
 
 // Optimization is how far the runtime may rewrite a graph before running it.
 type Optimization int
@@ -50,6 +68,9 @@ type Options struct {
 	Warnings bool
 	// BlockedDomain, if not "", is the domain under which the graph uses the operators of package blocked.
 	BlockedDomain string
+	// RunLimit is the least time after which a run is stopped with ErrTooLong; 0: a minute. Batches get more, by what their
+	// rows have taken before.
+	RunLimit time.Duration
 	// Config holds further session entries, by the runtime's own keys ("session.…").
 	Config map[string]string
 }
@@ -58,6 +79,9 @@ type Options struct {
 type Session struct {
 	name            string
 	inputs, outputs []string
+	runLimit        time.Duration
+	perRow          atomic.Int64 // nanoseconds, of the slowest run that ended; 0: none has
+	left            atomic.Int32 // runs that nobody waits for any more
 	mu              sync.RWMutex // held for reading by runs, for writing by Close
 	session         *ortgo.DynamicAdvancedSession
 }
@@ -98,7 +122,11 @@ func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Ses
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", name, err)
 	}
-	return &Session{name: name, inputs: inputs, outputs: outputs, session: session}, nil
+	s := &Session{name: name, inputs: inputs, outputs: outputs, runLimit: cmp.Or(o.RunLimit, defaultRunLimit), session: session}
+	if p.compiles() {
+		s.runLimit *= compilesFor
+	}
+	return s, nil
 }
 
 // addBlocked makes a session know the operators of package blocked. onnxruntime_go keeps the runtime's own options in its
@@ -162,7 +190,8 @@ func (o Options) native() (*ortgo.SessionOptions, error) {
 // Run computes the outputs from the inputs, both in the order of Open's names. Where outputs[i] is nil
 // the runtime's result is copied into a new tensor put in its place (the caller closes it); otherwise
 // it is written into the tensor given, whose shape must be the result's. When ctx ends the run stops
-// after the operators it is in, outputs are undefined, and the error wraps context.Cause(ctx).
+// after the operators it is in, outputs are undefined, and the error wraps context.Cause(ctx). So does a run that does not
+// end (see Options.RunLimit), with ErrTooLong.
 func (s *Session) Run(ctx context.Context, inputs, outputs []*Tensor) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("running %s: %w", s.name, context.Cause(ctx))
@@ -171,40 +200,28 @@ func (s *Session) Run(ctx context.Context, inputs, outputs []*Tensor) error {
 		return fmt.Errorf("running %s: %d inputs and %d outputs given, want %d and %d",
 			s.name, len(inputs), len(outputs), len(s.inputs), len(s.outputs))
 	}
-	in, out := make([]ortgo.Value, len(inputs)), make([]ortgo.Value, len(outputs))
+	r := &running{in: make([]ortgo.Value, len(inputs)), out: make([]ortgo.Value, len(outputs)), done: make(chan struct{})}
 	for i, t := range inputs {
 		if t == nil {
 			return fmt.Errorf("running %s: input %s is missing", s.name, s.inputs[i])
 		}
-		in[i] = t.backing.value
+		r.in[i] = t.backing.value
+		r.held = append(r.held, t.backing)
 	}
 	for i, t := range outputs {
 		if t != nil {
-			out[i] = t.backing.value
+			r.out[i] = t.backing.value
+			r.held = append(r.held, t.backing)
 		}
 	}
-
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.session == nil {
-		return fmt.Errorf("running %s: %w", s.name, ErrClosed)
-	}
-	err := s.run(ctx, in, out)
-	// The runtime holds plain addresses: the tensors must be reachable until it is done with them.
-	runtime.KeepAlive(inputs)
-	runtime.KeepAlive(outputs)
-	if err != nil {
-		for i, v := range out { // results converted before the one that failed
-			if v != nil && outputs[i] == nil && !reflect.ValueOf(v).IsNil() { // the failed one is a nil inside an interface
-				_ = v.Destroy()
-			}
-		}
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
+	r.given = slices.Clone(r.out)
+	rows := inputs[0].rows()
+	start := time.Now()
+	if err := s.run(ctx, s.limit(rows), r); err != nil {
 		return fmt.Errorf("running %s: %w", s.name, err)
 	}
-	for i, v := range out {
+	s.took(time.Since(start), rows)
+	for i, v := range r.out {
 		if outputs[i] == nil {
 			outputs[i] = wrap(v)
 		}
@@ -212,34 +229,123 @@ func (s *Session) Run(ctx context.Context, inputs, outputs []*Tensor) error {
 	return nil
 }
 
-// run calls the runtime, telling it to stop when ctx ends.
-func (s *Session) run(ctx context.Context, in, out []ortgo.Value) error {
-	if ctx.Done() == nil {
-		return s.session.Run(in, out)
-	}
-	options, err := ortgo.NewRunOptions()
-	if err != nil {
-		return err
-	}
-	defer options.Destroy()
-	terminated := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(terminated)
-		_ = options.Terminate() // fails on destroyed options only
-	})
-	defer func() {
-		if !stop() {
-			<-terminated // options must outlive the call that is using them
-		}
-	}()
-	return s.session.RunWithOptions(in, out, options)
+// running is one run under way.
+type running struct {
+	in, out []ortgo.Value
+	given   []ortgo.Value // of out, what the caller gave
+	held    []*backing    // the runtime holds plain addresses: these must be good until it is done with them
+	options *ortgo.RunOptions
+	done    chan struct{} // closed when the runtime is done
+	err     error         // the runtime's; read after done
+	settled atomic.Bool   // the runtime is done, or nobody waits for it any more: whoever comes second cleans up
 }
 
-// Close waits for runs under way and frees the session. Closing nil or twice does nothing.
+// run has the runtime compute r, and tells it to stop when ctx ends or limit has passed. The runtime looks up between
+// operators only: a run that does not get there is left to end when it may, with all it uses, and nobody waits for it.
+func (s *Session) run(ctx context.Context, limit time.Duration, r *running) (err error) {
+	s.mu.RLock()
+	switch {
+	case s.session == nil:
+		err = ErrClosed
+	case s.left.Load() > 0:
+		err = fmt.Errorf("%w: a run before this one still goes on; to be rid of it, start the studio again", ErrTooLong)
+	default:
+		r.options, err = ortgo.NewRunOptions()
+	}
+	if err != nil {
+		s.mu.RUnlock()
+		return err
+	}
+	for _, b := range r.held {
+		b.hold()
+	}
+	go s.compute(r)
+	stopped := await(ctx, limit, r.done)
+	if stopped != nil {
+		_ = r.options.Terminate() // fails on destroyed options only
+		if grace := await(context.WithoutCancel(ctx), s.runLimit/stopsWithin, r.done); grace != nil {
+			s.left.Add(1)
+			if !r.settled.Swap(true) {
+				return fmt.Errorf("%w (and it does not stop when told to: it computes on until the operator it is in has ended)", stopped)
+			}
+			s.left.Add(-1) // it ended just now
+			<-r.done
+		}
+	}
+	err = errors.Join(r.err, r.options.Destroy())
+	if err != nil && stopped != nil {
+		err = stopped
+	}
+	return err
+}
+
+// compute is run's part that waits for the runtime.
+func (s *Session) compute(r *running) {
+	r.err = s.session.RunWithOptions(r.in, r.out, r.options)
+	left := r.settled.Swap(true)
+	if r.err != nil || left {
+		for i, v := range r.out { // results converted before the one that failed
+			if v != nil && r.given[i] == nil && !reflect.ValueOf(v).IsNil() { // the failed one is a nil inside an interface
+				_ = v.Destroy()
+			}
+		}
+	}
+	for _, b := range r.held {
+		b.drop()
+	}
+	if left {
+		_ = r.options.Destroy()
+		s.left.Add(-1)
+	}
+	s.mu.RUnlock()
+	close(r.done)
+}
+
+// await waits for done. Its error says that ctx ended before, or that limit passed while the process ran. The time is
+// counted in ticks: however long a process was frozen, by a laptop's lid or a paused container, that is one tick at most.
+func await(ctx context.Context, limit time.Duration, done <-chan struct{}) error {
+	ticker := time.NewTicker(max(1, limit/limitTicks))
+	defer ticker.Stop()
+	for range limitTicks {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+	return fmt.Errorf("%w and was stopped after %v: the graph may hold a Loop without end; where the network is only large, run smaller batches", ErrTooLong, limit)
+}
+
+// limit is how long a run of rows may take.
+func (s *Session) limit(rows int64) time.Duration {
+	if perRow := s.perRow.Load(); perRow > 0 {
+		return max(s.runLimit, time.Duration(slowerThan*perRow*rows))
+	}
+	return s.runLimit + time.Duration(rows-1)*(s.runLimit/limitPerRow)
+}
+
+// took remembers what a run took.
+func (s *Session) took(d time.Duration, rows int64) {
+	perRow := max(1, int64(d)/rows)
+	for seen := s.perRow.Load(); perRow > seen && !s.perRow.CompareAndSwap(seen, perRow); seen = s.perRow.Load() {
+	}
+}
+
+// Close waits for runs under way, but for those that were left behind, and frees the session. Closing nil or twice does nothing.
 func (s *Session) Close() error {
 	if s == nil {
 		return nil
 	}
+	if s.left.Load() > 0 {
+		go func() { _ = s.close() }() // it fails for a session that is closed already, which close looks for
+		return nil
+	}
+	return s.close()
+}
+
+func (s *Session) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.session == nil {

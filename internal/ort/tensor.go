@@ -18,18 +18,45 @@ type Tensor struct {
 	backing *backing
 }
 
-// backing is what must be given back when a tensor is closed or forgotten.
+// backing is what must be given back when a tensor is closed or forgotten, and no run uses it any more.
 type backing struct {
 	value  ortgo.Value
 	pinner runtime.Pinner // C keeps the slice's address between calls, so it must not move
-	once   sync.Once
+
+	mu       sync.Mutex
+	runs     int // that use it
+	closed   bool
+	released bool
 }
 
+func (b *backing) hold() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.runs++
+}
+
+func (b *backing) drop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.runs--
+	b.release()
+}
+
+func (b *backing) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.release()
+}
+
+// release gives back what nobody needs any more. The lock is held.
 func (b *backing) release() {
-	b.once.Do(func() {
-		_ = b.value.Destroy() // never fails for tensors
-		b.pinner.Unpin()
-	})
+	if !b.closed || b.runs > 0 || b.released {
+		return
+	}
+	b.released = true
+	_ = b.value.Destroy() // never fails for tensors
+	b.pinner.Unpin()
 }
 
 // Float32s makes a tensor of float32 over data, row-major, shape dims (rank 1 or more; a scalar is
@@ -82,7 +109,7 @@ func wrap(value ortgo.Value) *Tensor {
 		}
 	}
 	// A forgotten tensor costs native memory until the collector finds it, and no longer.
-	runtime.AddCleanup(t, (*backing).release, t.backing)
+	runtime.AddCleanup(t, (*backing).close, t.backing)
 	return t
 }
 
@@ -96,10 +123,18 @@ func (t *Tensor) Int64() []int64 { return t.ints }
 // Dims is the shape. Do not change it.
 func (t *Tensor) Dims() []int64 { return t.dims }
 
-// Close releases the runtime's handle. Closing nil or twice does nothing. No run may be using t.
+// rows is the length of the first axis.
+func (t *Tensor) rows() int64 {
+	if len(t.dims) == 0 {
+		return 1
+	}
+	return max(1, t.dims[0])
+}
+
+// Close releases the runtime's handle, once no run uses it. Closing nil or twice does nothing.
 func (t *Tensor) Close() error {
 	if t != nil {
-		t.backing.release()
+		t.backing.close()
 	}
 	return nil
 }

@@ -1,0 +1,94 @@
+package inference
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// endlessModel never answers to a picture that is not black.
+func endlessModel(t *testing.T) (*onnx.Model, onnx.Manifest) {
+	t.Helper()
+	model, manifest := referenceModel(t, fixture.ReferenceModels(t)[0])
+	model, err := families.Endless(model, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return model, manifest
+}
+
+// A scan with a network that never answers ends with the limit for one picture, however large its batches are, and when its
+// context ends.
+func TestScanOfAnEndlessNetworkEnds(t *testing.T) {
+	t.Parallel()
+	model, manifest := endlessModel(t)
+	scan := func(ctx context.Context, limit time.Duration) error {
+		network, err := OpenNetwork(model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: limit}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer network.Close()
+		_, err = Scan(ctx, network, each(collection(t, 16)), func(context.Context, []ScanResult) error { return nil }, ScanOptions{Batch: 16})
+		return err
+	}
+	if err := scan(t.Context(), 600*time.Millisecond); !errors.Is(err, ort.ErrTooLong) || !strings.Contains(err.Error(), "stopped after 600ms") {
+		t.Errorf("scanning: %v", err)
+	}
+	reason := errors.New("somebody left")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, reason)
+	defer cancel()
+	if err := scan(ctx, time.Hour); !errors.Is(err, reason) {
+		t.Errorf("a scan whose context ended: %v", err)
+	}
+}
+
+// A live score of a network that never answers is told so, and who leaves leaves nothing running: the scorer closes.
+func TestScoreOfAnEndlessNetworkEnds(t *testing.T) {
+	t.Parallel()
+	model, manifest := endlessModel(t)
+	file, err := model.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "endless.onnx")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture := asPNG(t, noise(40, 40, 1))
+	version := annotator.Version{ModelHash: "endless", ExtractorHash: "endless", Manifest: raw}
+	score := func(ctx context.Context, limit time.Duration) error {
+		s := NewLiveScorer(func(context.Context, string) (string, error) { return path, nil }, blobs{"picture": picture}, LiveScorerOptions{Session: ort.Options{RunLimit: limit}})
+		defer s.Close()
+		network, err := s.network(ctx, version)
+		if err != nil {
+			return err
+		}
+		_, err = s.Score(ctx, version, annotator.Image{Hash: "picture"}, attention.New(network.sizes.GridHeight, network.sizes.GridWidth))
+		return err
+	}
+	if err := score(t.Context(), 600*time.Millisecond); !errors.Is(err, annotator.ErrTooLong) {
+		t.Errorf("scoring: %v", err)
+	}
+	reason := errors.New("somebody left")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, reason)
+	defer cancel()
+	if err := score(ctx, time.Hour); !errors.Is(err, reason) {
+		t.Errorf("a score whose context ended: %v", err)
+	}
+}

@@ -1,0 +1,65 @@
+package inference
+
+import (
+	"context"
+	"sync"
+)
+
+// flights has what several callers want at the same time computed once, by key. Whoever leaves does not fail the others; when
+// the last one has left, the computation is told to stop. The zero value is ready; it is safe for concurrent use.
+type flights[T any] struct {
+	mu    sync.Mutex
+	under map[string]*flight[T] // way
+}
+
+type flight[T any] struct {
+	waiting int
+	cancel  context.CancelCauseFunc
+	done    chan struct{}
+	value   T // these two are read after done
+	err     error
+}
+
+// do returns what compute gives for a key, or the cause of ctx where that ends before.
+func (f *flights[T]) do(ctx context.Context, key string, compute func(context.Context) (T, error)) (T, error) {
+	f.mu.Lock()
+	one := f.under[key]
+	if one == nil {
+		own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+		one = &flight[T]{cancel: cancel, done: make(chan struct{})}
+		if f.under == nil {
+			f.under = map[string]*flight[T]{}
+		}
+		f.under[key] = one
+		go func() {
+			one.value, one.err = compute(own)
+			close(one.done)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.forget(key, one)
+			cancel(nil)
+		}()
+	}
+	one.waiting++
+	f.mu.Unlock()
+	select {
+	case <-one.done:
+		return one.value, one.err
+	case <-ctx.Done():
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if one.waiting--; one.waiting == 0 {
+		f.forget(key, one) // who comes now begins anew
+		one.cancel(context.Cause(ctx))
+	}
+	var none T
+	return none, context.Cause(ctx)
+}
+
+// forget takes a flight out of the list, unless another has taken its place.
+func (f *flights[T]) forget(key string, one *flight[T]) {
+	if f.under[key] == one {
+		delete(f.under, key)
+	}
+}

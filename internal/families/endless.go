@@ -1,0 +1,83 @@
+package families
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// Endless returns a copy of a model whose answer to any picture with a positive pixel never comes: before the graph goes on
+// with its image, a Loop without end hands it round. Where always is set, that is so for every picture, black ones included.
+// It is a legal file, which opens and whose parts are found.
+func Endless(m *onnx.Model, always bool) (*onnx.Model, error) {
+	m = m.Clone()
+	g := m.Graph
+	feeds := g.Feeds()
+	if len(feeds) != 1 {
+		return nil, errors.New("a model of one input is wanted")
+	}
+	image := feeds[0].Name
+	for _, n := range g.Nodes {
+		for i, in := range n.Inputs {
+			if in == image {
+				n.Inputs[i] = "endless.image"
+			}
+		}
+	}
+	body := &onnx.Graph{
+		Name: "endless",
+		Inputs: []*onnx.ValueInfo{onnx.NewValue("endless.round", onnx.Int64, onnx.ShapeOf()), onnx.NewValue("endless.go", onnx.Bool, onnx.ShapeOf()),
+			onnx.NewValue("endless.in", onnx.Float, feeds[0].Shape)},
+		Nodes: []*onnx.Node{
+			onnx.NewNode("Identity", "endless.again", []string{"endless.go"}, []string{"endless.goes"}),
+			onnx.NewNode("Identity", "endless.keep", []string{"endless.in"}, []string{"endless.out"}),
+		},
+		Outputs: []*onnx.ValueInfo{onnx.NewValue("endless.goes", onnx.Bool, onnx.ShapeOf()), onnx.NewValue("endless.out", onnx.Float, feeds[0].Shape)},
+	}
+	attribute, err := graphAttribute("body", body)
+	if err != nil {
+		return nil, err
+	}
+	begins := []*onnx.Node{
+		onnx.NewNode("ReduceMax", "endless.brightest", []string{image}, []string{"endless.max"}, onnx.IntAttr("keepdims", 0)),
+		onnx.NewNode("Greater", "endless.begins", []string{"endless.max", "endless.zero"}, []string{"endless.first"}),
+	}
+	zero := float32(0)
+	if always {
+		zero = -1e30
+	}
+	g.Initializers = append(g.Initializers, onnx.NewInt64("endless.rounds", nil, []int64{1 << 62}), onnx.NewFloat32("endless.zero", nil, []float32{zero}))
+	loop := onnx.NewNode("Loop", "endless", []string{"endless.rounds", "endless.first", image}, []string{"endless.image"}, attribute)
+	g.Nodes = slices.Concat(begins, []*onnx.Node{loop}, g.Nodes)
+	g.ValueInfo = append(g.ValueInfo, onnx.NewValue("endless.image", onnx.Float, feeds[0].Shape))
+	return m, nil
+}
+
+// graphAttribute makes an attribute that is a graph.
+func graphAttribute(name string, g *onnx.Graph) (*onnx.Attribute, error) {
+	data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Marshal()
+	if err != nil {
+		return nil, err
+	}
+	for len(data) > 0 { // the model's field 7 is what the attribute's field 6 is to hold
+		number, kind, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			break
+		}
+		data = data[n:]
+		if number == 7 {
+			graph, _ := protowire.ConsumeBytes(data)
+			return &onnx.Attribute{Name: name, Type: onnx.AttributeGraph,
+				Unknown: protowire.AppendBytes(protowire.AppendTag(nil, 6, protowire.BytesType), graph)}, nil
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, data); n < 0 {
+			break
+		}
+		data = data[n:]
+	}
+	return nil, fmt.Errorf("graph %s was not written", g.Name)
+}
