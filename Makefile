@@ -14,6 +14,9 @@ run: bin/studio ## install what is needed, build, start the demo, print its addr
 test: bin/studio chromium ## every test: Go (with the race detector where threads meet), editor, browser
 	@.ci/test
 
+test-long: bin/studio ## the tests that take minutes or gigabytes, and every fuzzer for a minute
+	@.ci/test-long
+
 build: bin/studio ## build bin/studio
 
 verify: node_modules/.package-lock.json ## regenerate what is generated, check format, vet and import directions; fail on a diff
@@ -54,4 +57,4 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 chromium:
 	@.ci/chromium
 
-.PHONY: help run test build verify generate lint aviary bench clean chromium
+.PHONY: help run test test-long build verify generate lint aviary bench clean chromium

@@ -23,25 +23,6 @@ var sameModel = cmp.Options{
 	cmp.FilterValues(func(a, b []byte) bool { return len(a)+len(b) > 0 }, cmp.Comparer(bytes.Equal)),
 }
 
-// files lists every ONNX file at hand: the reference networks, and the real ones where a checkout has them.
-func files(t testing.TB) []string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(fixture.Reference(t), "*.onnx"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no reference models: %v", err)
-	}
-	return append(paths, realFiles()...)
-}
-
-func realFiles() []string {
-	dir := os.Getenv("STUDIO_MODELS_DIR")
-	if dir == "" {
-		dir = filepath.Join(fixture.Root(), "..", "shared", "models")
-	}
-	paths, _ := filepath.Glob(filepath.Join(dir, "*.onnx"))
-	return paths
-}
-
 func mustRead(t testing.TB, path string) *onnx.Model {
 	t.Helper()
 	m, err := onnx.ReadFile(path)
@@ -53,7 +34,7 @@ func mustRead(t testing.TB, path string) *onnx.Model {
 
 func TestRoundTripKeepsEveryByte(t *testing.T) {
 	t.Parallel()
-	for _, path := range files(t) {
+	for _, path := range fixture.ABNs(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()
 			before, err := os.ReadFile(path)
@@ -174,7 +155,7 @@ func emptyNodes(n int) []byte {
 
 func TestReadRefusesWithPlace(t *testing.T) {
 	t.Parallel()
-	whole, err := os.ReadFile(files(t)[0])
+	whole, err := os.ReadFile(fixture.ABNs(t)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +242,7 @@ func TestWriteFileIsWholeOrNothing(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 0 {
 		t.Errorf("left %v behind", entries)
 	}
-	m := mustRead(t, files(t)[0])
+	m := mustRead(t, fixture.ABNs(t)[0])
 	if err := m.WriteFile(path); err != nil {
 		t.Fatal(err)
 	}

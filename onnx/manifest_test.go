@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -89,7 +90,7 @@ func TestManifestMustFitTheNetwork(t *testing.T) {
 
 func TestManifestsOfTheRealModelsFit(t *testing.T) {
 	t.Parallel()
-	for _, path := range realFiles() {
+	for _, path := range fixture.RealABNs() {
 		m := mustRead(t, path)
 		manifest, err := onnx.LoadManifest(path, m)
 		if err != nil {

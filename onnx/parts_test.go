@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -235,7 +236,7 @@ func TestNamesSettleWhatCannotBeTold(t *testing.T) {
 
 func TestVersionsDifferInTheirInitializersOnly(t *testing.T) {
 	t.Parallel()
-	for _, path := range files(t) {
+	for _, path := range fixture.ABNs(t) {
 		m := mustRead(t, path)
 		abn := takeApart(t, m)
 		name := abn.PerceptionInitializers[0]

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -82,7 +83,7 @@ func checkAgainstRuntime(t *testing.T, m *onnx.Model, input string, rest ...int6
 
 func TestInferAgreesWithTheRuntimeOnFiles(t *testing.T) {
 	t.Parallel()
-	for _, path := range files(t) {
+	for _, path := range fixture.ABNs(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()
 			m := mustRead(t, path)

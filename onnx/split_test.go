@@ -76,7 +76,7 @@ func TestSplitAgreesWithPyTorch(t *testing.T) {
 
 func TestSplitAgreesWithTheWholeFile(t *testing.T) {
 	t.Parallel()
-	for _, path := range files(t) {
+	for _, path := range fixture.ABNs(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()
 			m := mustRead(t, path)
@@ -99,7 +99,7 @@ func TestSplitAgreesWithTheWholeFile(t *testing.T) {
 // The exporter's names say which part an initializer belongs to, except for those it made up while folding.
 func TestInitializersAreAssignedToTheirParts(t *testing.T) {
 	t.Parallel()
-	for _, path := range files(t) {
+	for _, path := range fixture.ABNs(t) {
 		m := mustRead(t, path)
 		abn := takeApart(t, m)
 		all := 0

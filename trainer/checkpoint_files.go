@@ -129,6 +129,9 @@ func readCheckpointFile(path string) (checkpoint, error) {
 	if err != nil {
 		return checkpoint{}, err
 	}
+	if !info.Mode().IsRegular() {
+		return checkpoint{}, fmt.Errorf("%w: %s is no file", ErrCheckpoint, path)
+	}
 	return readCheckpoint(f, info.Size())
 }
 

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
 )
@@ -38,7 +37,7 @@ func TestFinetuneSurvivesKill(t *testing.T) {
 	}
 	whole, cut := filepath.Join(t.TempDir(), "whole.onnx"), filepath.Join(t.TempDir(), "cut.onnx")
 	p := launch(t, command(cut)...)
-	eventually(t, "two checkpoints", time.Minute, func() bool {
+	eventually(t, "two checkpoints", func() bool {
 		_, err := os.Stat(filepath.Join(cut+".work", "candidate-1.checkpoint"))
 		return err == nil
 	})

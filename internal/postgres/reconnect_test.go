@@ -41,7 +41,7 @@ func ownServer(t *testing.T) (*embedded.Server, *postgres.Store) {
 	if err := postgres.Migrate(t.Context(), server.DSN(), log); err != nil {
 		t.Fatal(err)
 	}
-	store, err := postgres.Open(t.Context(), postgres.Config{DSN: server.DSN(), Logger: log, Patience: 30 * time.Second})
+	store, err := postgres.Open(t.Context(), postgres.Config{DSN: server.DSN(), Logger: log, Patience: 5 * time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	grow := func() {
 		t.Helper()
 		from := answered.Load()
-		deadline := time.After(30 * time.Second)
+		deadline := time.After(5 * time.Minute)
 		for tick := time.NewTicker(5 * time.Millisecond); answered.Load() < from+20; {
 			select {
 			case <-tick.C:

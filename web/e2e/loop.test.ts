@@ -178,7 +178,7 @@ describe.skipIf(!browserThere)("the loop", () => {
     await eve.page.locator(".ways").getByText("✓ yes").first().waitFor();
     await eve.page.getByLabel("−1 … 1").check();
     await eve.page.getByRole("button", { name: "Add as a version" }).click();
-    await eve.page.locator("[data-upload-state=added]").waitFor({ timeout: 60_000 }); // the page follows the worker by itself
+    await eve.page.locator("[data-upload-state=added]").waitFor(); // the page follows the worker by itself
     await eve.page.locator(".notice", { hasText: "It is v3 (candidate)" }).waitFor();
     expect(eve.complaints).toEqual([expect.stringContaining("422")]);
     await eve.context.close();
@@ -194,9 +194,9 @@ describe.skipIf(!browserThere)("the loop", () => {
     await ada.page.waitForURL(/\/rounds\/\d+$/);
     await ada.page.locator(".head").getByText("on Gorgonia").waitFor();
     await ada.page.locator("[data-chart=loss_anchor] canvas").waitFor();
-    await ada.page.locator("[data-curves-note]").filter({ hasText: /step \d/ }).waitFor({ timeout: 180_000 });
+    await ada.page.locator("[data-curves-note]").filter({ hasText: /step \d/ }).waitFor();
     await ada.page.getByRole("button", { name: "Cancel round" }).click();
-    await ada.page.getByText("Nothing was kept of it").or(ada.page.locator(".chip-cancelled")).first().waitFor({ timeout: 60_000 });
+    await ada.page.getByText("Nothing was kept of it").or(ada.page.locator(".chip-cancelled")).first().waitFor();
   });
 
   it("nothing complained", () => {

@@ -65,6 +65,7 @@ export class Person {
 
   static async signIn(browser: Browser, studio: Studio, role: string): Promise<Person> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 720 }, baseURL: studio.address });
+    context.setDefaultTimeout(300_000); // others have slower machines, and busier ones
     const page = await context.newPage();
     const person = new Person(studio, context, page);
     page.on("pageerror", (error) => person.complaints.push(error.message));
@@ -94,7 +95,7 @@ export async function openBrowser(): Promise<Browser> {
 }
 
 /** Asks until the answer is good; the pages' own waiting is Playwright's. */
-export async function until(what: string, done: () => Promise<boolean>, milliseconds = 120_000): Promise<void> {
+export async function until(what: string, done: () => Promise<boolean>, milliseconds = 300_000): Promise<void> {
   for (const end = Date.now() + milliseconds; !(await done());) {
     if (Date.now() > end) throw new Error(`${what}: not within ${milliseconds / 1000} s`);
     await new Promise((wait) => setTimeout(wait, 250));

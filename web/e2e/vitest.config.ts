@@ -4,6 +4,6 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["*.test.ts"], environment: "node", fileParallelism: false,
-    testTimeout: 240_000, hookTimeout: 240_000, bail: 1,
+    testTimeout: 900_000, hookTimeout: 900_000, bail: 1,
   },
 });
