@@ -15,6 +15,7 @@ var (
 	ErrUnavailable  = errors.New("temporarily unavailable")
 	ErrTooLarge     = errors.New("too large")
 	ErrTooLong      = errors.New("took too long") // a network that does not answer
+	ErrBusy         = errors.New("too many are waiting: try again in a moment")
 )
 
 // ValidationError names the field of a request that is wrong and what to do about it.

@@ -18,19 +18,28 @@ const (
 	MaxPassword = 200
 )
 
-// passwordHasher makes and checks argon2id hashes. Each takes 64 MiB, so only a few run at a time:
-// a flood of sign-ins waits instead of exhausting the memory.
+// passwordHasher makes and checks argon2id hashes. Each takes 64 MiB, so only a few run at a time: of a flood of sign-ins
+// some wait, and the rest are told to come back (ErrBusy), instead of exhausting the memory or waiting for minutes.
 type passwordHasher struct {
 	params *argon2id.Params
-	slots  chan struct{}
-	decoy  string // compared with where there is no such user, so that the answer takes as long
+	queue  chan struct{} // who is hashing or waits for it
+	slots  chan struct{} // who is hashing
+	decoy  string        // compared with where there is no such user, so that the answer takes as long
 }
+
+// hashingAtOnce is how many passwords are hashed at a time, hashingWaits how many more may wait: those of two seconds or
+// three.
+const (
+	hashingAtOnce = 2
+	hashingWaits  = 32
+)
 
 func newPasswordHasher() passwordHasher {
 	h := passwordHasher{
 		// RFC 9106's second recommendation with one lane: 64 MiB, three passes.
 		params: &argon2id.Params{Memory: 64 << 10, Iterations: 3, Parallelism: 1, SaltLength: 16, KeyLength: 32},
-		slots:  make(chan struct{}, 2),
+		queue:  make(chan struct{}, hashingAtOnce+hashingWaits),
+		slots:  make(chan struct{}, hashingAtOnce),
 	}
 	// The decoy is a hash of the right parameters that no password has: its key is random.
 	random := make([]byte, 48)
@@ -45,7 +54,7 @@ func (h passwordHasher) hash(ctx context.Context, password string) (string, erro
 	if err := h.take(ctx); err != nil {
 		return "", err
 	}
-	defer func() { <-h.slots }()
+	defer h.leave()
 	return argon2id.CreateHash(password, h.params)
 }
 
@@ -54,7 +63,7 @@ func (h passwordHasher) matches(ctx context.Context, password, hash string) (boo
 	if err := h.take(ctx); err != nil {
 		return false, err
 	}
-	defer func() { <-h.slots }()
+	defer h.leave()
 	if hash == "" {
 		_, err := argon2id.ComparePasswordAndHash(password, h.decoy)
 		return false, err
@@ -64,11 +73,22 @@ func (h passwordHasher) matches(ctx context.Context, password, hash string) (boo
 
 func (h passwordHasher) take(ctx context.Context) error {
 	select {
+	case h.queue <- struct{}{}:
+	default:
+		return ErrBusy
+	}
+	select {
 	case h.slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
+		<-h.queue
 		return context.Cause(ctx)
 	}
+}
+
+func (h passwordHasher) leave() {
+	<-h.slots
+	<-h.queue
 }
 
 func checkPassword(password string) error {

@@ -138,9 +138,7 @@ func joinSentences(a, b string) string {
 // problem turns an error into what the API tells of it, and logs what it does not tell.
 func (a *api) problem(ctx context.Context, err error) *Problem {
 	f := outcome(err)
-	if f.status >= 500 {
-		a.server.log.ErrorContext(ctx, "request failed", "error", err, "request", requestID(ctx))
-	}
+	a.server.note(ctx, f, err)
 	if f.current != nil {
 		a.server.metrics.conflict.Inc()
 	}

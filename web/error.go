@@ -24,7 +24,8 @@ type failure struct {
 	detail  string // one sentence: which thing, and what to do
 	field   string // of the request, as the API spells it; "" if no one field is wrong
 	current *annotator.Edit
-	retry   int // seconds until trying again makes sense; 0: not said
+	retry   int  // seconds until trying again makes sense; 0: not said
+	passing bool // a refusal under load, not something broken: the log warns of it
 }
 
 // outcome is the one table from errors to statuses. What it does not know is a 500, whose cause is
@@ -70,6 +71,8 @@ func outcome(err error) failure {
 		return failure{status: http.StatusNotFound, title: "Nothing waiting", detail: say}
 	case errors.Is(err, annotator.ErrConflict):
 		return failure{status: http.StatusConflict, title: "Not possible now", detail: say}
+	case errors.Is(err, annotator.ErrBusy):
+		return failure{status: http.StatusServiceUnavailable, title: "Busy", detail: say, retry: 5, passing: true}
 	case errors.Is(err, annotator.ErrUnavailable):
 		return failure{status: http.StatusServiceUnavailable, title: "Unavailable for the moment", detail: say, retry: 2}
 	case errors.Is(err, annotator.ErrTooLong):
@@ -84,13 +87,21 @@ func outcome(err error) failure {
 	}
 }
 
+// note logs what whoever asked is not told. The line of the request itself has the rest, under the same id.
+func (s *Server) note(ctx context.Context, f failure, err error) {
+	switch {
+	case f.passing:
+		s.log.WarnContext(ctx, "request refused", "error", cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
+	case f.status >= 500:
+		s.log.ErrorContext(ctx, "request failed", "error", cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
+	}
+}
+
 // fail answers a request with an error: a problem under /api, a page elsewhere. It logs what the
 // visitor is not told.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := outcome(err)
-	if f.status >= 500 {
-		s.log.ErrorContext(r.Context(), "request failed", "error", err, "method", r.Method, "path", r.URL.Path, "request", requestID(r.Context()))
-	}
+	s.note(r.Context(), f, err)
 	if rec, ok := r.Context().Value(keyRecord).(*record); ok && rec.wrote {
 		return // too late to say anything: the connection's end says it
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -47,18 +48,34 @@ func (r *record) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flus
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
 
+// What is logged of a request is cut to these lengths: whoever sends a request chooses its address and much of its
+// errors, and the log is nobody's to fill.
+const (
+	maxPathLogged   = 200
+	maxMethodLogged = 16
+	maxErrorLogged  = 1000
+)
+
+// cut shortens what a stranger wrote.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
 // requestID is the id of the request of ctx, "" outside one.
 func requestID(ctx context.Context) string {
 	id, _ := ctx.Value(keyRequestID).(string)
 	return id
 }
 
-// observe gives a request its id (a proxy's, where it has one of sane form), recovers from a panic,
+// observe gives a request its id (a trusted proxy's, where it has one of sane form), recovers from a panic,
 // and writes one line of access log and one observation when it is over.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")
-		if !requestIDForm.MatchString(id) {
+		if !s.sessions.trustProxy || !requestIDForm.MatchString(id) {
 			id = rand.Text()[:16]
 		}
 		rec := &record{ResponseWriter: w, status: http.StatusOK}
@@ -66,16 +83,17 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		ctx = context.WithValue(ctx, keyRecord, rec)
 		r = r.WithContext(ctx)
 		w.Header().Set("X-Request-Id", id)
+		s.watchProxies(r)
 		start := time.Now()
 		defer func() {
 			if v := recover(); v != nil && v != any(http.ErrAbortHandler) {
-				s.log.Error("panic", "panic", fmt.Sprint(v), "stack", string(debug.Stack()), "request", id)
+				s.log.Error("panic", "panic", cut(fmt.Sprint(v), maxErrorLogged), "stack", string(debug.Stack()), "request", id)
 				s.fail(rec, r, fmt.Errorf("panic: %v", v))
 			}
 			took := time.Since(start)
 			pattern := chi.RouteContext(ctx).RoutePattern()
 			s.metrics.observe(r.Method, pattern, rec.status, took)
-			s.log.Info("request", "method", r.Method, "path", r.URL.Path, "status", rec.status,
+			s.log.Info("request", "method", cut(r.Method, maxMethodLogged), "path", cut(r.URL.Path, maxPathLogged), "status", rec.status,
 				"bytes", rec.bytes, "ms", float64(took.Microseconds())/1000, "user", rec.user, "request", id)
 		}()
 		next.ServeHTTP(rec, r)

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/abn-studio/studio/templates"
@@ -34,7 +35,7 @@ func (s *Server) doSignIn(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if f.retry > 0 {
-			w.Header().Set("Retry-After", "10")
+			w.Header().Set("Retry-After", strconv.Itoa(f.retry))
 		}
 		problem := strings.ToUpper(f.detail[:1]) + f.detail[1:] + "."
 		return s.showSignIn(w, r, f.status, templates.SignIn{Email: form.Get("email"), Next: next, Problem: problem})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,6 +21,8 @@ type Problem struct {
 	Errors  []*huma.ErrorDetail `json:"errors,omitempty" doc:"The fields that are wrong, each with its place in the request, such as body.gamma."`
 	Current *annotator.Edit     `json:"current,omitempty" doc:"Of a stale save (409): the latest revision, to rebase on."`
 	Request string              `json:"request,omitempty" doc:"The request's id, under which the log has more."`
+
+	retry int // seconds until trying again makes sense; 0: not said
 }
 
 // Error makes a Problem an error.
@@ -28,11 +31,19 @@ func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
 // GetStatus makes a Problem a huma.StatusError.
 func (p *Problem) GetStatus() int { return p.Status }
 
+// GetHeaders makes a Problem a huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	if p.retry == 0 {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.Itoa(p.retry)}}
+}
+
 // ContentType names the media type of problems.
 func (p *Problem) ContentType(string) string { return "application/problem+json" }
 
 func newProblem(ctx context.Context, f failure) *Problem {
-	p := &Problem{Title: f.title, Status: f.status, Detail: f.detail, Current: f.current, Request: requestID(ctx)}
+	p := &Problem{Title: f.title, Status: f.status, Detail: f.detail, Current: f.current, Request: requestID(ctx), retry: f.retry}
 	if f.field != "" {
 		location := f.field
 		if place, _, _ := strings.Cut(location, "."); !slices.Contains([]string{"body", "query", "path", "header"}, place) {

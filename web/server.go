@@ -101,6 +101,9 @@ func NewServer(c Config) (*Server, error) {
 		metrics:  newMetrics(c.Metrics),
 	}
 	s.streams, s.stopStreams = context.WithCancel(context.Background())
+	if s.sessions.always && !c.TrustProxy {
+		s.log.Warn("the public address is " + cut(c.PublicURL, maxPathLogged) + " and the studio itself speaks plain HTTP: " + proxyAdvice)
+	}
 	protection.SetDenyHandler(s.plain(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin }))
 	s.handler = s.routes(protection)
 	return s, nil

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -36,8 +38,9 @@ type sessions struct {
 	secure     *scs.SessionManager // the same store and keys, with a Secure cookie
 	always     bool
 	trustProxy bool
-	addresses  *throttle
-	accounts   *throttle
+	throttle   *throttle
+
+	distrust sync.Once // warns of the first request that seems to come through a proxy which is not trusted
 }
 
 func newSessions(c Config) *sessions {
@@ -58,8 +61,7 @@ func newSessions(c Config) *sessions {
 		SessionManager: m, secure: &secure,
 		always:     strings.HasPrefix(c.PublicURL, "https://"),
 		trustProxy: c.TrustProxy,
-		addresses:  newThrottle(c.SignIn.PerAddress, c.SignIn.Refill),
-		accounts:   newThrottle(c.SignIn.PerAccount, c.SignIn.Refill),
+		throttle:   newThrottle(c.SignIn),
 	}
 }
 
@@ -82,9 +84,12 @@ func (s *sessions) overTLS(r *http.Request) bool {
 // address is who connects: the peer, or what a trusted proxy says it forwards for.
 func (s *sessions) address(r *http.Request) string {
 	if s.trustProxy {
-		// The last entry is the one the proxy added itself; those before it are the client's own words.
-		if list := r.Header.Get("X-Forwarded-For"); list != "" {
-			return strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:])
+		// The last entry of the last line is the one the proxy added itself; those before it are the client's own words.
+		if lines := r.Header.Values("X-Forwarded-For"); len(lines) > 0 {
+			last := lines[len(lines)-1]
+			if a, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
+				return a.String()
+			}
 		}
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -92,6 +97,20 @@ func (s *sessions) address(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	return host
+}
+
+// proxyAdvice is what both warnings of an untrusted proxy end with.
+const proxyAdvice = "if a proxy stands before the studio and sets X-Forwarded-For and X-Forwarded-Proto, set STUDIO_TRUST_PROXY=true; " +
+	"until then everybody behind it counts as one address when sign-ins are throttled"
+
+// watchProxies warns once of a header that a proxy adds, where no proxy is trusted.
+func (s *Server) watchProxies(r *http.Request) {
+	if s.sessions.trustProxy || r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == "" {
+		return
+	}
+	s.sessions.distrust.Do(func() {
+		s.log.Warn("a request carries a proxy's headers and no proxy is trusted: " + proxyAdvice)
+	})
 }
 
 // throttledError is a sign-in refused because too many failed before it.
@@ -105,27 +124,40 @@ func (e *throttledError) Error() string {
 // (session fixation) is worth nothing after.
 func (s *Server) signIn(r *http.Request, email, password string) (annotator.User, error) {
 	ctx := r.Context()
-	address, account := addressKey(s.sessions.address(r)), accountKey(email)
-	if wait := max(s.sessions.addresses.wait(address), s.sessions.accounts.wait(account)); wait > 0 {
-		s.metrics.signIns.WithLabelValues("throttled").Inc()
-		return annotator.User{}, &throttledError{after: wait}
-	}
-	user, err := s.service.SignIn(ctx, email, password)
-	if errors.Is(err, annotator.ErrUnauthorized) {
-		s.sessions.addresses.failed(address)
-		s.sessions.accounts.failed(account)
-		s.metrics.signIns.WithLabelValues("refused").Inc()
-		s.log.Warn("sign-in refused", "address", address, "request", requestID(ctx))
-		return annotator.User{}, errBadPassword
-	}
+	user, err := s.checkPassword(r, email, password)
 	if err != nil {
-		return annotator.User{}, fmt.Errorf("signing in: %w", err)
+		return annotator.User{}, err
 	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return annotator.User{}, fmt.Errorf("renewing the session: %w", err)
 	}
 	s.sessions.Put(ctx, sessionUser, user.ID)
 	s.metrics.signIns.WithLabelValues("accepted").Inc()
+	return user, nil
+}
+
+// checkPassword says whose the password is. The throttle is asked before the password is looked at, so that tries that come all
+// at once are not all judged.
+func (s *Server) checkPassword(r *http.Request, email, password string) (annotator.User, error) {
+	address := addressKey(s.sessions.address(r))
+	giveBack, wait := s.sessions.throttle.take(accountKey(email), address)
+	if wait > 0 {
+		s.metrics.signIns.WithLabelValues("throttled").Inc()
+		return annotator.User{}, &throttledError{after: wait}
+	}
+	user, err := s.service.SignIn(r.Context(), email, password)
+	if errors.Is(err, annotator.ErrUnauthorized) {
+		s.metrics.signIns.WithLabelValues("refused").Inc()
+		s.log.Warn("sign-in refused", "address", address, "request", requestID(r.Context()))
+		return annotator.User{}, errBadPassword
+	}
+	giveBack() // right, or not judged
+	if errors.Is(err, annotator.ErrBusy) {
+		s.metrics.signIns.WithLabelValues("busy").Inc()
+	}
+	if err != nil {
+		return annotator.User{}, fmt.Errorf("signing in: %w", err)
+	}
 	return user, nil
 }
 
