@@ -126,7 +126,7 @@ func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, 
 	if err != nil {
 		return nil, fmt.Errorf("fetching the model: %w", err)
 	}
-	model, err := onnx.ReadFile(path)
+	model, err := onnx.ReadFile(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -134,15 +134,15 @@ func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, 
 	if err := json.Unmarshal(version.Manifest, &manifest); err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
-	parts, err := onnx.FindParts(model, manifest.PartNames())
+	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return nil, err
 	}
-	abn, err := onnx.Split(model, parts)
+	abn, err := onnx.Split(ctx, model, parts)
 	if err != nil {
 		return nil, err
 	}
-	graph, err := activationGraph(abn, q)
+	graph, err := activationGraph(ctx, abn, q)
 	switch {
 	case errors.Is(err, activation.ErrNoCAM), errors.Is(err, gradient.ErrUnsupported):
 		return &activationMapper{refused: &annotator.ValidationError{Field: "method", Message: err.Error()}}, nil
@@ -165,9 +165,9 @@ func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, 
 	return &activationMapper{graph: graph, session: session}, nil
 }
 
-func activationGraph(abn *onnx.ABN, q annotator.ActivationQuery) (*activation.Graph, error) {
+func activationGraph(ctx context.Context, abn *onnx.ABN, q annotator.ActivationQuery) (*activation.Graph, error) {
 	if q.Method == annotator.ActivationCAM {
-		return activation.CAM(abn, activation.Branch(q.Branch))
+		return activation.CAM(ctx, abn, activation.Branch(q.Branch))
 	}
-	return activation.GradCAM(abn, activation.Branch(q.Branch), q.Value)
+	return activation.GradCAM(ctx, abn, activation.Branch(q.Branch), q.Value)
 }

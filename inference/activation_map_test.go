@@ -166,7 +166,7 @@ func TestActivationMapsAreBounded(t *testing.T) {
 // One image's maps of a real network on cached features, beside a live score.
 func BenchmarkActivationMap(b *testing.B) {
 	model := filepath.Join(fixture.Models(b), "abn-mobilenetv2-cub60.onnx")
-	read, err := onnx.ReadFile(model)
+	read, err := onnx.ReadFile(b.Context(), model)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestScanOfAnEndlessNetworkEnds(t *testing.T) {
 	t.Parallel()
 	model, manifest := endlessModel(t)
 	scan := func(ctx context.Context, limit time.Duration) error {
-		network, err := OpenNetwork(model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: limit}})
+		network, err := OpenNetwork(t.Context(), model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: limit}})
 		if err != nil {
 			t.Fatal(err)
 		}

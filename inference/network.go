@@ -69,12 +69,12 @@ type part struct {
 
 // OpenNetwork splits a model and checks that its manifest fits: the crop and channels are its input's,
 // and the classes as many as its logits. The model must not be changed afterwards.
-func OpenNetwork(model *onnx.Model, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
-	parts, err := onnx.FindParts(model, manifest.PartNames())
+func OpenNetwork(ctx context.Context, model *onnx.Model, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
+	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}
-	abn, err := onnx.Split(model, parts)
+	abn, err := onnx.Split(ctx, model, parts)
 	if err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}

@@ -43,7 +43,7 @@ func arrays(t testing.TB, name string, keys ...string) map[string][]float32 {
 func openReference(t testing.TB, file string) *Network {
 	t.Helper()
 	model, manifest := referenceModel(t, file)
-	n, err := OpenNetwork(model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
+	n, err := OpenNetwork(t.Context(), model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func openReference(t testing.TB, file string) *Network {
 
 func referenceModel(t testing.TB, file string) (*onnx.Model, onnx.Manifest) {
 	t.Helper()
-	model, err := onnx.ReadFile(filepath.Join(fixture.Reference(t), file+".onnx"))
+	model, err := onnx.ReadFile(t.Context(), filepath.Join(fixture.Reference(t), file+".onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestManifestMustFitTheNetwork(t *testing.T) {
 	} {
 		m := manifest
 		change(&m)
-		if _, err := OpenNetwork(model, m, NetworkOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := OpenNetwork(t.Context(), model, m, NetworkOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a manifest with other %s: %v, want an error that says so", want, err)
 		}
 	}

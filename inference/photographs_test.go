@@ -18,7 +18,7 @@ import (
 func openReal(t testing.TB, name string, o ort.Options) *Network {
 	t.Helper()
 	path := filepath.Join(fixture.Models(t), name)
-	model, err := onnx.ReadFile(path + ".onnx")
+	model, err := onnx.ReadFile(t.Context(), path + ".onnx")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func openReal(t testing.TB, name string, o ort.Options) *Network {
 	if err := json.Unmarshal(raw, &manifest); err != nil {
 		t.Fatal(err)
 	}
-	n, err := OpenNetwork(model, manifest, NetworkOptions{Session: o})
+	n, err := OpenNetwork(t.Context(), model, manifest, NetworkOptions{Session: o})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,7 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the model: %w", err)
 	}
-	model, err := onnx.ReadFile(path)
+	model, err := onnx.ReadFile(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +150,7 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 	if err := json.Unmarshal(version.Manifest, &manifest); err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
-	return OpenNetwork(model, manifest, NetworkOptions{MaxPixels: s.options.MaxPixels, Session: s.options.Session})
+	return OpenNetwork(ctx, model, manifest, NetworkOptions{MaxPixels: s.options.MaxPixels, Session: s.options.Session})
 }
 
 // featuresOf returns g(x) of an image, computing it once however many ask at the same time.

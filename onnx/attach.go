@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,17 +50,17 @@ type Attached struct {
 // layer's inputs and depend on the seed and the tensor's name.
 //
 // m is left alone. What cannot be attached to is ErrAttach, or ErrShape and ErrGraph for a broken file.
-func Attach(m *Model, s AttachSettings) (*Attached, error) {
+func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) {
 	if s.Gain == "" {
 		s.Gain = GainOnePlusM
 	}
 	if s.Gain != GainM && s.Gain != GainOnePlusM {
 		return nil, fmt.Errorf("%w: gain %q, want %q or %q", ErrAttach, s.Gain, GainOnePlusM, GainM)
 	}
-	if _, err := FindParts(m, s.Names); err == nil {
+	if _, err := FindParts(ctx, m, s.Names); err == nil {
 		return nil, fmt.Errorf("%w: the network has one already", ErrAttach)
 	}
-	c, err := newClassifier(m, s.Names)
+	c, err := newClassifier(ctx, m, s.Names)
 	if err != nil {
 		return nil, err
 	}
@@ -75,10 +76,10 @@ func Attach(m *Model, s AttachSettings) (*Attached, error) {
 	}
 	out := &Attached{Cut: cut, Cuts: c.cuts, Classes: s.Classes, Was: c.classes, HeadKept: s.Classes == c.classes && !s.NewHead}
 	a := &attachment{classifier: c, cut: cut, settings: s, names: map[string]bool{}}
-	if err := a.assemble(out); err != nil {
+	if err := a.assemble(ctx, out); err != nil {
 		return nil, err
 	}
-	parts, err := FindParts(out.Model, PartNames{})
+	parts, err := FindParts(ctx, out.Model, PartNames{})
 	if err != nil {
 		return nil, fmt.Errorf("%w: the outcome does not come apart: %w", ErrAttach, err)
 	}
@@ -98,7 +99,7 @@ type attachment struct {
 }
 
 // assemble fills in out.Model.
-func (a *attachment) assemble(out *Attached) error {
+func (a *attachment) assemble(ctx context.Context, out *Attached) error {
 	g := a.model.Graph
 	a.reserve()
 	behind := a.behind(a.cut.Value)
@@ -110,7 +111,7 @@ func (a *attachment) assemble(out *Attached) error {
 			a.nodes = append(a.nodes, n)
 		}
 	}
-	if err := a.unshare(behind); err != nil {
+	if err := a.unshare(ctx, behind); err != nil {
 		return err
 	}
 	copied, err := a.copyStage(stage)
@@ -143,7 +144,7 @@ func (a *attachment) assemble(out *Attached) error {
 	}
 	renameValue(a.nodes, logits, LogitsPerOutput)
 	out.Model = a.finish()
-	return a.check(out)
+	return a.check(ctx, out)
 }
 
 // The outputs of what Attach makes.
@@ -192,7 +193,7 @@ func (a *attachment) add(op, name, output string, inputs ...string) string {
 
 // unshare gives the stage its own copies of tensors that the extractor reads too: exporters write equal
 // ones once, and what the extractor reads never changes.
-func (a *attachment) unshare(behind map[*Node]bool) error {
+func (a *attachment) unshare(ctx context.Context, behind map[*Node]bool) error {
 	before := map[string]bool{}
 	for _, n := range a.model.Graph.Nodes {
 		if !behind[n] {
@@ -217,7 +218,7 @@ func (a *attachment) unshare(behind map[*Node]bool) error {
 			n.Inputs[i] = own[in]
 		}
 	}
-	return a.infer()
+	return a.infer(ctx)
 }
 
 // copyTensor adds a copy of an initializer under a fresh name.
@@ -264,8 +265,8 @@ func (a *attachment) finish() *Model {
 }
 
 // check infers the outcome's shapes, so that a stage that depends on its old size is refused by name.
-func (a *attachment) check(out *Attached) error {
-	inferred, err := Infer(out.Model, nil)
+func (a *attachment) check(ctx context.Context, out *Attached) error {
+	inferred, err := Infer(ctx, out.Model, nil)
 	if err != nil {
 		return fmt.Errorf("%w: without its strides the last stage does not fit together: %w", ErrAttach, err)
 	}

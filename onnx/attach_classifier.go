@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ type classifier struct {
 	copies map[*Node]*Node
 }
 
-func newClassifier(m *Model, names PartNames) (*classifier, error) {
+func newClassifier(ctx context.Context, m *Model, names PartNames) (*classifier, error) {
 	c := &classifier{model: m.Clone(), copies: map[*Node]*Node{}, moved: map[string]string{}}
 	c.makeRoom()
 	names.Image, names.LogitsPer = c.nameOf(names.Image), c.nameOf(names.LogitsPer)
@@ -38,12 +39,13 @@ func newClassifier(m *Model, names PartNames) (*classifier, error) {
 	if c.image, err = findImage(c.model, names); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAttach, err)
 	}
-	if _, err = openBatch(c.model, c.image); err != nil {
+	if _, err = openBatch(ctx, c.model, c.image); err != nil {
 		return nil, err
 	}
 	evaluationMode(c.model.Graph)
 	c.materialise()
-	for _, step := range []func() error{c.infer, c.freeReshapes, func() error { return c.findLogits(names.LogitsPer) }, c.prune, c.infer, c.findHead, c.findCuts} {
+	infer := func() error { return c.infer(ctx) }
+	for _, step := range []func() error{infer, c.freeReshapes, func() error { return c.findLogits(names.LogitsPer) }, c.prune, infer, c.findHead, c.findCuts} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -119,9 +121,9 @@ func (c *classifier) freeReshapes() error {
 }
 
 // infer works out shapes, and which values depend on the image.
-func (c *classifier) infer() error {
+func (c *classifier) infer(ctx context.Context) error {
 	var err error
-	if c.inferred, err = Infer(c.model, nil); err != nil {
+	if c.inferred, err = Infer(ctx, c.model, nil); err != nil {
 		return err
 	}
 	c.index = c.model.Graph.Index()

@@ -195,7 +195,7 @@ func TestAttachFindsWherePeopleSplit(t *testing.T) {
 // convolutions describes a branch's convolutions, in order.
 func convolutions(t testing.TB, m *onnx.Model) []string {
 	t.Helper()
-	shapes, err := onnx.InferShapes(m, nil)
+	shapes, err := onnx.InferShapes(t.Context(), m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

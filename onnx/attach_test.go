@@ -41,7 +41,7 @@ func smallClassifier() *onnx.Model {
 
 func attach(t testing.TB, m *onnx.Model, s onnx.AttachSettings) (*onnx.Attached, *onnx.ABN) {
 	t.Helper()
-	out, err := onnx.Attach(m, s)
+	out, err := onnx.Attach(t.Context(), m, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestAttachAtANode(t *testing.T) {
 		{"last", "last", 8, 4, 3, 0, 5},
 		{"attention", "attention/classifier", 8, 4, 3, 1, 5}, // the file's own value of that name makes room
 	} {
-		out, err := onnx.Attach(m, onnx.AttachSettings{At: at.name})
+		out, err := onnx.Attach(t.Context(), m, onnx.AttachSettings{At: at.name})
 		if at.value == "" {
 			if !errors.Is(err, onnx.ErrAttach) || !strings.Contains(err.Error(), "Relu_i (Relu, 4×8×6)") {
 				t.Errorf("%s: %v", at.name, err)
@@ -291,14 +291,14 @@ func TestAttachRefuses(t *testing.T) {
 			t.Parallel()
 			m := smallClassifier()
 			test.change(m)
-			_, err := onnx.Attach(m, test.s)
+			_, err := onnx.Attach(t.Context(), m, test.s)
 			if !errors.Is(err, onnx.ErrAttach) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %s", err, test.want)
 			}
 		})
 	}
 	abn := mustRead(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
-	if _, err := onnx.Attach(abn, onnx.AttachSettings{}); !errors.Is(err, onnx.ErrAttach) || !strings.Contains(err.Error(), "has one already") {
+	if _, err := onnx.Attach(t.Context(), abn, onnx.AttachSettings{}); !errors.Is(err, onnx.ErrAttach) || !strings.Contains(err.Error(), "has one already") {
 		t.Errorf("an ABN: %v", err)
 	}
 }

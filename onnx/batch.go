@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"fmt"
 	"slices"
 )
@@ -8,13 +9,13 @@ import (
 // openBatch gives the image input a symbolic batch axis "N". In a file that was exported for one batch size
 // the Reshape nodes that repeat that size copy their input's first axis instead; it returns the size, 0 where the
 // batch was open already. Nodes keep their places.
-func openBatch(m *Model, image *ValueInfo) (fixed int64, err error) {
+func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, err error) {
 	batch := image.Shape[0]
 	if !batch.Known() {
 		image.Shape[0] = Batch()
 		return 0, nil
 	}
-	before, err := Infer(m, nil) // with the file's own size
+	before, err := Infer(ctx, m, nil) // with the file's own size
 	if err != nil {
 		return 0, err
 	}

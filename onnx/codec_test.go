@@ -25,7 +25,7 @@ var sameModel = cmp.Options{
 
 func mustRead(t testing.TB, path string) *onnx.Model {
 	t.Helper()
-	m, err := onnx.ReadFile(path)
+	m, err := onnx.ReadFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestRoundTripKeepsEveryByte(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m, err := onnx.Read(before)
+			m, err := onnx.Read(t.Context(), before)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +52,7 @@ func TestRoundTripKeepsEveryByte(t *testing.T) {
 			if !bytes.Equal(before, after) {
 				t.Errorf("%d bytes read, %d written, and they differ", len(before), len(after))
 			}
-			again, err := onnx.Read(after)
+			again, err := onnx.Read(t.Context(), after)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestTypedStorageIsDecodedAndKept(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			data := modelWithTensor(test.tensor...)
-			m, err := onnx.Read(data)
+			m, err := onnx.Read(t.Context(), data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ func TestTypedStorageIsDecodedAndKept(t *testing.T) {
 
 func TestUnpackedListsAreRead(t *testing.T) {
 	t.Parallel()
-	m, err := onnx.Read(modelWithTensor(0x08, 2, 0x10, 7, 0x38, 5, 0x38, 6)) // int64_data: 5, 6, one field each
+	m, err := onnx.Read(t.Context(), modelWithTensor(0x08, 2, 0x10, 7, 0x38, 5, 0x38, 6)) // int64_data: 5, 6, one field each
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestUnknownFieldsSurvive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := onnx.Read(data)
+	again, err := onnx.Read(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestReadRefusesWithPlace(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := onnx.Read(test.data)
+			_, err := onnx.Read(t.Context(), test.data)
 			if !errors.Is(err, onnx.ErrMalformed) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want ErrMalformed with %q", err, test.want)
 			}
@@ -216,7 +216,7 @@ func TestExternalDataStaysInTheFolder(t *testing.T) {
 		if err := os.WriteFile(path, modelWithTensor(tensor...), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m, err := onnx.ReadFile(path)
+		m, err := onnx.ReadFile(t.Context(), path)
 		if !errors.Is(err, want) {
 			t.Errorf("location %q: got %v, want %v", location, err, want)
 		}
@@ -226,7 +226,7 @@ func TestExternalDataStaysInTheFolder(t *testing.T) {
 		if got, err := m.Graph.Initializers[0].Float32s(); err != nil || got[0] != 1 {
 			t.Errorf("external tensor: %v, %v; want 1", got, err)
 		}
-		if _, err := onnx.Read(modelWithTensor(tensor...)); !errors.Is(err, onnx.ErrExternal) {
+		if _, err := onnx.Read(t.Context(), modelWithTensor(tensor...)); !errors.Is(err, onnx.ErrExternal) {
 			t.Errorf("Read of bytes alone: %v, want ErrExternal", err)
 		}
 	}
@@ -260,7 +260,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(modelWithTensor(0x08, 2, 0x10, 7, 0x38, 5, 0x38, 6))
 	f.Add([]byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := onnx.Read(data)
+		m, err := onnx.Read(t.Context(), data)
 		if err != nil {
 			return
 		}
@@ -268,7 +268,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what was read cannot be written: %v", err)
 		}
-		again, err := onnx.Read(out)
+		again, err := onnx.Read(t.Context(), out)
 		if err != nil {
 			t.Fatalf("what was written cannot be read: %v", err)
 		}

@@ -30,7 +30,7 @@ func TestFamiliesComeApart(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := onnx.FindParts(m, onnx.PartNames{})
+			p, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,14 +42,14 @@ func TestFamiliesComeApart(t *testing.T) {
 			if size, fixed := f.Batch.(float64); fixed != (p.BatchWasFixed > 0) || int64(size) != p.BatchWasFixed {
 				t.Errorf("batch was fixed to %d, want %v", p.BatchWasFixed, f.Batch)
 			}
-			abn, err := onnx.Split(m, p)
+			abn, err := onnx.Split(t.Context(), m, p)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(p.ExtractorInitializers) == 0 || len(p.AttentionInitializers) == 0 || len(p.PerceptionInitializers) == 0 {
 				t.Errorf("a part has no initializers: %d, %d, %d", len(p.ExtractorInitializers), len(p.AttentionInitializers), len(p.PerceptionInitializers))
 			}
-			report, err := onnx.Inspect(m, onnx.PartNames{})
+			report, err := onnx.Inspect(t.Context(), m, onnx.PartNames{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,11 +80,11 @@ func TestFamiliesAnswerTheSameInParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := onnx.FindParts(m, onnx.PartNames{})
+			p, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			abn, err := onnx.Split(m, p)
+			abn, err := onnx.Split(t.Context(), m, p)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -26,15 +26,15 @@ func FuzzFindParts(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := onnx.Read(data)
+		m, err := onnx.Read(t.Context(), data)
 		if err != nil {
 			return
 		}
-		parts, err := onnx.FindParts(m, onnx.PartNames{Size: &[2]int{8, 8}})
+		parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{Size: &[2]int{8, 8}})
 		if err != nil {
 			return
 		}
-		abn, err := onnx.Split(m, parts)
+		abn, err := onnx.Split(t.Context(), m, parts)
 		if err != nil {
 			return
 		}
@@ -43,7 +43,7 @@ func FuzzFindParts(f *testing.F) {
 				t.Errorf("cannot write the %s: %v", part.Graph.Name, err)
 			}
 		}
-		if _, err := onnx.Inspect(m, onnx.PartNames{}); err == nil && len(abn.ExtractorHash()) != 64 {
+		if _, err := onnx.Inspect(t.Context(), m, onnx.PartNames{}); err == nil && len(abn.ExtractorHash()) != 64 {
 			t.Error("no hash")
 		}
 	})

@@ -1,5 +1,7 @@
 package onnx
 
+import "context"
+
 // Report is what Inspect finds out about a file.
 type Report struct {
 	IRVersion  int64             `json:"ir_version"`
@@ -49,7 +51,7 @@ type PartReport struct {
 
 // Inspect describes a file. Of one that is no ABN it gives both a report without an ABN and the error that
 // says why. What can be trained is package gradient's to say.
-func Inspect(m *Model, names PartNames) (*Report, error) {
+func Inspect(ctx context.Context, m *Model, names PartNames) (*Report, error) {
 	r := &Report{
 		IRVersion: m.IRVersion, Opset: m.Opset(), Producer: m.ProducerName, Nodes: len(m.Graph.Nodes),
 		Parameters: parameters(m.Graph), Metadata: map[string]string{},
@@ -63,7 +65,7 @@ func Inspect(m *Model, names PartNames) (*Report, error) {
 	for _, v := range m.Graph.Feeds() {
 		r.Inputs = append(r.Inputs, ValueReport{v.Name, v.Shape.String()})
 	}
-	inferred, inferErr := Infer(m, nil)
+	inferred, inferErr := Infer(ctx, m, nil)
 	for _, v := range m.Graph.Outputs {
 		shape := v.Shape
 		if inferErr == nil {
@@ -71,19 +73,19 @@ func Inspect(m *Model, names PartNames) (*Report, error) {
 		}
 		r.Outputs = append(r.Outputs, ValueReport{v.Name, shape.String()})
 	}
-	parts, err := FindParts(m, names)
+	parts, err := FindParts(ctx, m, names)
 	if err != nil {
 		return r, err
 	}
-	abn, err := Split(m, parts)
+	abn, err := Split(ctx, m, parts)
 	if err != nil {
 		return r, err
 	}
-	r.ABN = abn.report()
+	r.ABN = abn.report(ctx)
 	return r, nil
 }
 
-func (a *ABN) report() *ABNReport {
+func (a *ABN) report(ctx context.Context) *ABNReport {
 	h, w := int64(a.Height), int64(a.Width)
 	logits := BatchOf(int64(a.Classes)).String()
 	r := &ABNReport{
@@ -100,7 +102,7 @@ func (a *ABN) report() *ABNReport {
 		model *Model
 	}{{"extractor", a.Extractor}, {"attention branch", a.Attention}, {"perception branch", a.Perception}} {
 		p := PartReport{Name: part.name, Nodes: len(part.model.Graph.Nodes), Parameters: parameters(part.model.Graph), Ops: map[string]int{}}
-		inferred, err := Infer(part.model, nil)
+		inferred, err := Infer(ctx, part.model, nil)
 		for _, n := range part.model.Graph.Nodes {
 			p.Ops[n.Op]++
 			if n.IsOp("BatchNormalization") {

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,8 +59,8 @@ const (
 // features; the perception logits are the output (N,K) that depends on the product, the attention logits the
 // one that does not. Names say what cannot be told by itself. Failures wrap ErrNoABN or, where
 // the graph is broken, ErrShape or ErrGraph.
-func FindParts(m *Model, names PartNames) (*Parts, error) {
-	f, err := newFinder(m, names)
+func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
+	f, err := newFinder(ctx, m, names)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ type finder struct {
 	parent    map[string]string // how a reshaped map was made, back to root
 }
 
-func newFinder(m *Model, names PartNames) (*finder, error) {
+func newFinder(ctx context.Context, m *Model, names PartNames) (*finder, error) {
 	m = m.Clone()
 	parts := &Parts{TrainingModeNodes: evaluationMode(m.Graph)}
 	image, err := findImage(m, names)
@@ -93,10 +94,10 @@ func newFinder(m *Model, names PartNames) (*finder, error) {
 		return nil, err
 	}
 	names.Image = image.Name
-	if parts.BatchWasFixed, err = openBatch(m, image); err != nil {
+	if parts.BatchWasFixed, err = openBatch(ctx, m, image); err != nil {
 		return nil, err
 	}
-	inferred, err := Infer(m, nil)
+	inferred, err := Infer(ctx, m, nil)
 	if err != nil {
 		if parts.BatchWasFixed > 0 {
 			return nil, fmt.Errorf("the file was exported for a batch of %d, and its graph does not allow others; export it with a dynamic batch axis: %w", parts.BatchWasFixed, err)

@@ -166,11 +166,11 @@ func TestSplitMovesNamesOutOfTheWay(t *testing.T) {
 			w.Name = "map"
 		}
 	}
-	parts, err := onnx.FindParts(taken, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), taken, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := onnx.Split(taken, parts); !errors.Is(err, onnx.ErrGraph) {
+	if _, err := onnx.Split(t.Context(), taken, parts); !errors.Is(err, onnx.ErrGraph) {
 		t.Errorf("an initializer named as a port: %v, want ErrGraph", err)
 	}
 }
@@ -208,7 +208,7 @@ func TestFindPartsSaysWhatIsMissing(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := onnx.FindParts(test.model, test.names)
+			_, err := onnx.FindParts(t.Context(), test.model, test.names)
 			if !errors.Is(err, onnx.ErrNoABN) && !errors.Is(err, onnx.ErrShape) {
 				t.Fatalf("got %v", err)
 			}
@@ -219,7 +219,7 @@ func TestFindPartsSaysWhatIsMissing(t *testing.T) {
 			}
 		})
 	}
-	if parts, err := onnx.FindParts(open, onnx.PartNames{Size: &[2]int{16, 6}}); err != nil || parts.Height != 8 || parts.Width != 3 {
+	if parts, err := onnx.FindParts(t.Context(), open, onnx.PartNames{Size: &[2]int{16, 6}}); err != nil || parts.Height != 8 || parts.Width != 3 {
 		t.Errorf("with a size given: %v, %v", parts, err)
 	}
 }
@@ -228,7 +228,7 @@ func TestFindPartsSaysWhatIsMissing(t *testing.T) {
 func TestNamesSettleWhatCannotBeTold(t *testing.T) {
 	t.Parallel()
 	m := smallABN{ends: []*onnx.Node{node("Sigmoid", "m", "m2"), node("Relu", "lp", "lp2")}, outputs: outputs("la", "lp", "lp2", "m", "m2")}.model()
-	parts, err := onnx.FindParts(m, onnx.PartNames{Map: "m", LogitsPer: "lp", Features: "g"})
+	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{Map: "m", LogitsPer: "lp", Features: "g"})
 	if err != nil || parts.Names.Map != "m" || parts.Names.LogitsPer != "lp" {
 		t.Errorf("%+v, %v", parts, err)
 	}
@@ -267,18 +267,18 @@ func TestVersionsDifferInTheirInitializersOnly(t *testing.T) {
 		if differ < 1 || differ > 4 || len(after) <= len(before) {
 			t.Errorf("%s: %d bytes differ, want the four of one float at most, and more metadata", path, differ)
 		}
-		hash, err := onnx.ExtractorHash(m, &abn.Parts)
+		hash, err := onnx.ExtractorHash(t.Context(), m, &abn.Parts)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := onnx.ExtractorHash(later, &abn.Parts); err != nil || again != hash {
+		if again, err := onnx.ExtractorHash(t.Context(), later, &abn.Parts); err != nil || again != hash {
 			t.Errorf("%s: the extractor's hash changed with the perception branch: %v", path, err)
 		}
 		other, err := onnx.WithInitializers(m, map[string][]float32{abn.ExtractorInitializers[0]: changedFirst(t, m, abn.ExtractorInitializers[0])}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := onnx.ExtractorHash(other, &abn.Parts); err != nil || again == hash {
+		if again, err := onnx.ExtractorHash(t.Context(), other, &abn.Parts); err != nil || again == hash {
 			t.Errorf("%s: the extractor's hash did not change with the extractor: %v", path, err)
 		}
 	}

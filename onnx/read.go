@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -15,7 +16,7 @@ import (
 // Read decodes an ONNX file. Tensors share data's memory: leave it unchanged for as long as the model is
 // used. Anything that is no ONNX file gives an error that wraps ErrMalformed and says where; a model
 // whose tensors are stored in other files needs ReadFile.
-func Read(data []byte) (*Model, error) {
+func Read(ctx context.Context, data []byte) (*Model, error) {
 	return read(data, func(t *Tensor, e externalData) error {
 		return fmt.Errorf("tensor %q: %w: stored in %q, and only the file's bytes are at hand", t.Name, ErrExternal, e.location)
 	})
@@ -23,13 +24,13 @@ func Read(data []byte) (*Model, error) {
 
 // ReadWith is Read for a model whose data is kept elsewhere than in files: load is called for every tensor stored outside,
 // with the location that the model names and the offset there, and sets its Raw.
-func ReadWith(data []byte, load func(t *Tensor, location string, offset int64) error) (*Model, error) {
+func ReadWith(ctx context.Context, data []byte, load func(t *Tensor, location string, offset int64) error) (*Model, error) {
 	return read(data, func(t *Tensor, e externalData) error { return load(t, e.location, e.offset) })
 }
 
 // ReadFile reads an ONNX file and the data it keeps in other files of its own folder. Data outside that
 // folder is refused (ErrExternal), also behind a symbolic link.
-func ReadFile(path string) (*Model, error) {
+func ReadFile(ctx context.Context, path string) (*Model, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)

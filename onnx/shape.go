@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -21,8 +22,8 @@ type Inferred struct {
 }
 
 // InferShapes is Infer for callers that need no constants.
-func InferShapes(m *Model, inputs map[string]Shape) (map[string]ValueInfo, error) {
-	inferred, err := Infer(m, inputs)
+func InferShapes(ctx context.Context, m *Model, inputs map[string]Shape) (map[string]ValueInfo, error) {
+	inferred, err := Infer(ctx, m, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -34,12 +35,15 @@ func InferShapes(m *Model, inputs map[string]Shape) (map[string]ValueInfo, error
 // convolutions, flattening and the shape arithmetic exporters write, whose integers are followed as
 // constants. An operator this package does not know leaves its outputs with what the file declares for
 // them. Shapes that contradict each other give an error that names the node (ErrShape).
-func Infer(m *Model, inputs map[string]Shape) (*Inferred, error) {
+func Infer(ctx context.Context, m *Model, inputs map[string]Shape) (*Inferred, error) {
 	inf := &inference{opset: m.Opset(), values: make(map[string]*value, 2*len(m.Graph.Nodes)), declared: map[string]*ValueInfo{}}
 	if err := inf.start(m.Graph, inputs); err != nil {
 		return nil, err
 	}
 	for _, n := range m.Graph.Nodes {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err := inf.node(n); err != nil {
 			return nil, fmt.Errorf("%v: %w", n, err)
 		}

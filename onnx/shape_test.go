@@ -18,7 +18,7 @@ import (
 // inferred for a symbolic batch with those the runtime makes, for two batch sizes.
 func checkAgainstRuntime(t *testing.T, m *onnx.Model, input string, rest ...int64) {
 	t.Helper()
-	inferred, err := onnx.InferShapes(m, map[string]onnx.Shape{input: onnx.BatchOf(rest...)})
+	inferred, err := onnx.InferShapes(t.Context(), m, map[string]onnx.Shape{input: onnx.BatchOf(rest...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func TestInferFollowsShapeArithmetic(t *testing.T) {
 		node("Shape", "x", "shape"), node("Gather", "shape i1", "c"), node("Unsqueeze", "c axis0", "c1"),
 		node("Concat", "c1 tail", "all", onnx.IntAttr("axis", 0)), node("ReduceProd", "all", "product"),
 	)
-	inferred, err := onnx.Infer(m, map[string]onnx.Shape{"x": onnx.BatchOf(5, 6, 7)})
+	inferred, err := onnx.Infer(t.Context(), m, map[string]onnx.Shape{"x": onnx.BatchOf(5, 6, 7)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestInferNamesTheNodeThatDoesNotFit(t *testing.T) {
 		"stride zero":        {onnx.NewNode("MaxPool", "stem", []string{"x"}, []string{"y"}, onnx.IntsAttr("kernel_shape", 1, 1), onnx.IntsAttr("strides", 0, 1)), onnx.ErrShape},
 		"reshape mismatched": {onnx.NewNode("Reshape", "stem", []string{"x", "r"}, []string{"y"}), onnx.ErrShape},
 	} {
-		_, err := onnx.Infer(chain(17, []*onnx.Tensor{w, ints("r", 0, 7)}, test.node), map[string]onnx.Shape{"x": onnx.BatchOf(4, 8, 8)})
+		_, err := onnx.Infer(t.Context(), chain(17, []*onnx.Tensor{w, ints("r", 0, 7)}, test.node), map[string]onnx.Shape{"x": onnx.BatchOf(4, 8, 8)})
 		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), `"stem"`) {
 			t.Errorf("%s: got %v, want %v that names the node", name, err, test.want)
 		}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -29,13 +30,13 @@ type ABN struct {
 
 // Split takes a model apart where FindParts says, in evaluation mode, every layer with tensors of its own. m is the model that parts were found in, or one with the
 // same graph and other initializers, such as a later version of it.
-func Split(m *Model, parts *Parts) (*ABN, error) {
+func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 	m = m.Clone()
 	image, err := findImage(m, PartNames{Image: parts.Names.Image, Size: &[2]int{parts.ImageHeight, parts.ImageWidth}})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := openBatch(m, image); err != nil {
+	if _, err := openBatch(ctx, m, image); err != nil {
 		return nil, err
 	}
 	evaluationMode(m.Graph)

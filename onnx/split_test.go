@@ -12,11 +12,11 @@ import (
 // takeApart finds the parts of a model and splits it.
 func takeApart(t testing.TB, m *onnx.Model) *onnx.ABN {
 	t.Helper()
-	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	abn, err := onnx.Split(m, parts)
+	abn, err := onnx.Split(t.Context(), m, parts)
 	if err != nil {
 		t.Fatal(err)
 	}

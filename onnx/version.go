@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -55,8 +56,8 @@ func WithInitializers(original *Model, values map[string][]float32, metadata []M
 // ExtractorHash is the SHA-256, in hexadecimal, of what the extractor computes: its operators with attributes, how they are
 // connected, its constants, and the shape of its input. Names and the rest of the file play no part, so
 // that all versions that descend from one import have the same, and features cached for one serve them all.
-func ExtractorHash(m *Model, parts *Parts) (string, error) {
-	abn, err := Split(m, parts)
+func ExtractorHash(ctx context.Context, m *Model, parts *Parts) (string, error) {
+	abn, err := Split(ctx, m, parts)
 	if err != nil {
 		return "", err
 	}

@@ -18,7 +18,7 @@ func TestReadBoundsTheFieldsOfAFile(t *testing.T) {
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
 	}
 	names := bytes.Repeat(message(1, nil), 1<<22+1) // of a node's inputs
-	_, err := onnx.Read(message(7, message(1, names)))
+	_, err := onnx.Read(t.Context(), message(7, message(1, names)))
 	if !errors.Is(err, onnx.ErrMalformed) || !strings.Contains(err.Error(), "fields") {
 		t.Errorf("reading it: %v, want ErrMalformed that says so", err)
 	}

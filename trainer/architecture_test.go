@@ -25,7 +25,7 @@ func TestArchitecturesComeApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := onnx.FindParts(m, onnx.PartNames{})
+		parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -67,7 +67,7 @@ func TestTinyRunsWithBothGains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := onnx.FindParts(m, onnx.PartNames{})
+		parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,19 +210,19 @@ func TestMobileNetTrains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if parts.Height != a.Grid(64) || parts.Height != 4 || parts.Channels != 24 {
 		t.Errorf("map %d×%d over %d channels", parts.Height, parts.Width, parts.Channels)
 	}
-	abn, err := onnx.Split(m, parts)
+	abn, err := onnx.Split(t.Context(), m, parts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, strategy := range []trainer.Strategy{trainer.StrategyAttention, trainer.StrategyBoth, trainer.StrategyScratch} {
-		reasons, err := trainer.Untrainable(abn, strategy, trainer.BatchNormBatch)
+		reasons, err := trainer.Untrainable(t.Context(), abn, strategy, trainer.BatchNormBatch)
 		if err != nil || len(reasons) > 0 {
 			t.Errorf("%s: %v, %v", strategy, reasons, err)
 		}

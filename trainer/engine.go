@@ -77,20 +77,20 @@ type Engine interface {
 
 // NewEngine opens the engine that the settings name, on an ABN at the file's parameters. threads bound one
 // operator of ONNX Runtime; 0: one per core.
-func NewEngine(abn *onnx.ABN, s Settings, threads int) (Engine, error) {
+func NewEngine(ctx context.Context, abn *onnx.ABN, s Settings, threads int) (Engine, error) {
 	switch s.Engine {
 	case EngineGorgonia:
-		return NewGorgoniaEngine(abn, s)
+		return NewGorgoniaEngine(ctx, abn, s)
 	default:
-		return NewORTEngine(abn, s, ORTOptions{Threads: threads})
+		return NewORTEngine(ctx, abn, s, ORTOptions{Threads: threads})
 	}
 }
 
 // Lacks lists the nodes that keep the settings' engine from training an ABN with its strategy and BatchNorm, and says
 // why; nothing if it can. No runtime is needed.
-func Lacks(abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
+func Lacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
 	if s.Engine == EngineGorgonia {
-		return gorgoniaLacks(abn, s)
+		return gorgoniaLacks(ctx, abn, s)
 	}
-	return Untrainable(abn, s.Strategy, s.BatchNorm)
+	return Untrainable(ctx, abn, s.Strategy, s.BatchNorm)
 }

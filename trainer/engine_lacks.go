@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -32,15 +33,15 @@ func (e *LacksError) Unwrap() error { return gradient.ErrUnsupported }
 
 // requireEngine is a *LacksError where the settings' engine lacks something to train an ABN. It compiles the step and
 // runs nothing.
-func requireEngine(abn *onnx.ABN, s Settings) error {
-	reasons, err := Lacks(abn, s)
+func requireEngine(ctx context.Context, abn *onnx.ABN, s Settings) error {
+	reasons, err := Lacks(ctx, abn, s)
 	if err != nil || len(reasons) == 0 {
 		return err
 	}
 	lacks := &LacksError{Engine: s.Engine, Reasons: reasons}
 	if s.Engine == EngineGorgonia {
 		s.Engine = EngineORT
-		if reasons, err := Lacks(abn, s); err == nil && len(reasons) == 0 {
+		if reasons, err := Lacks(ctx, abn, s); err == nil && len(reasons) == 0 {
 			lacks.Remedy = "Use the ort engine, which can"
 		}
 	}

@@ -70,7 +70,7 @@ func TestRoundOnBothEngines(t *testing.T) {
 func TestRoundRefusesWhatTheEngineLacks(t *testing.T) {
 	t.Parallel()
 	spec := referenceSpec(t, fixture.ReferenceModels(t)[0])
-	m, err := onnx.Read(spec.Model)
+	m, err := onnx.Read(t.Context(), spec.Model)
 	if err != nil {
 		t.Fatal(err)
 	}

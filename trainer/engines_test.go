@@ -23,7 +23,7 @@ func eachEngine(t *testing.T, name string, test func(t *testing.T, engine Engine
 // openNamed opens the engine that the settings name on a network.
 func openNamed(t *testing.T, m *onnx.Model, s Settings) Engine {
 	t.Helper()
-	e, err := NewEngine(splitModel(t, m), s, 1)
+	e, err := NewEngine(t.Context(), splitModel(t, m), s, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

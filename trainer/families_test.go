@@ -40,7 +40,7 @@ func TestFamiliesCanBeTrained(t *testing.T) {
 				{Strategy: StrategyScratch, BatchNorm: BatchNormBatch},
 				{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyAttention, BatchNorm: BatchNormBatch},
 			}[:map[string]int{"full": 5, "small": 3}[f.Size]] { // the narrow ones are run below
-				if reasons, err := Lacks(abn, s.WithDefaults()); err != nil || len(reasons) > 0 {
+				if reasons, err := Lacks(t.Context(), abn, s.WithDefaults()); err != nil || len(reasons) > 0 {
 					t.Errorf("%s, BatchNorm %s: %v %v", s.Strategy, s.BatchNorm, reasons, err)
 				}
 			}
@@ -75,7 +75,7 @@ func TestFamiliesLearn(t *testing.T) {
 			s := ways[(i+i/len(ways))%len(ways)] // every form and every network meets several
 			s.Gamma, s.MapLoss = 0.5, MapLossL2
 			abn := splitModel(t, m)
-			e, err := NewORTEngine(abn, s, ORTOptions{Threads: 1})
+			e, err := NewORTEngine(t.Context(), abn, s, ORTOptions{Threads: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,7 +211,7 @@ func TestFreshNetworksAreUntied(t *testing.T) {
 				t.Errorf("%s: both branches read %s", f.Name, name)
 			}
 		}
-		e, err := NewORTEngine(abn, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
+		e, err := NewORTEngine(t.Context(), abn, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestFreshNetworksAreUntied(t *testing.T) {
 			t.Fatal(err)
 		}
 		reloaded := splitModel(t, child)
-		again, err := NewORTEngine(reloaded, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
+		again, err := NewORTEngine(t.Context(), reloaded, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,9 @@
 package trainer
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // What a training from images and labels does differently where the extractor is frozen.
 
@@ -11,11 +14,11 @@ func (spec ScratchSpec) strategy() Strategy {
 	return StrategyScratch
 }
 
-func (spec ScratchSpec) open() (*network, error) {
+func (spec ScratchSpec) open(ctx context.Context) (*network, error) {
 	if spec.Frozen {
-		return openNetwork(spec.Model, spec.Manifest, nil, "", spec.Threads)
+		return openNetwork(ctx, spec.Model, spec.Manifest, nil, "", spec.Threads)
 	}
-	return openNetwork(spec.Model, spec.Manifest, identity{}, "input", spec.Threads)
+	return openNetwork(ctx, spec.Model, spec.Manifest, identity{}, "input", spec.Threads)
 }
 
 // features are the network's inputs, or what its extractor makes of them.

@@ -34,7 +34,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 		Name: a.Name, Nodes: b.nodes, Initializers: b.initializers,
 		Inputs: []*onnx.ValueInfo{onnx.NewValue("image", onnx.Float, onnx.BatchOf(3, 32, 32))}, Outputs: []*onnx.ValueInfo{onnx.NewValue("scores", onnx.Float, onnx.BatchOf(5))},
 	}}
-	attached, err := onnx.Attach(classifier, onnx.AttachSettings{Classes: 2, Seed: 1})
+	attached, err := onnx.Attach(t.Context(), classifier, onnx.AttachSettings{Classes: 2, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 func changed(t *testing.T, before, after []byte) (extractor, attention, perception bool) {
 	t.Helper()
 	was, is := readBytes(t, before), readBytes(t, after)
-	parts, err := onnx.FindParts(is, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), is, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func changed(t *testing.T, before, after []byte) (extractor, attention, percepti
 
 func readBytes(t *testing.T, data []byte) *onnx.Model {
 	t.Helper()
-	m, err := onnx.Read(data)
+	m, err := onnx.Read(t.Context(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,21 +191,21 @@ func TestAttachedClassifiersCanBeTrained(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			attached, err := onnx.Attach(m, onnx.AttachSettings{Classes: 10, Seed: 1})
+			attached, err := onnx.Attach(t.Context(), m, onnx.AttachSettings{Classes: 10, Seed: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
-			parts, err := onnx.FindParts(attached.Model, onnx.PartNames{})
+			parts, err := onnx.FindParts(t.Context(), attached.Model, onnx.PartNames{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			abn, err := onnx.Split(attached.Model, parts)
+			abn, err := onnx.Split(t.Context(), attached.Model, parts)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, strategy := range []Strategy{StrategyBoth, StrategyScratch} {
 				for _, norm := range []BatchNorm{BatchNormBatch, BatchNormFrozen} {
-					if reasons, err := Untrainable(abn, strategy, norm); err != nil || len(reasons) > 0 {
+					if reasons, err := Untrainable(t.Context(), abn, strategy, norm); err != nil || len(reasons) > 0 {
 						t.Errorf("%s, BatchNorm %s: %v, %v", strategy, norm, reasons, err)
 					}
 				}

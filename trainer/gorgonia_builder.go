@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +18,7 @@ import (
 // gorgoniaBuilder turns the nodes of an ONNX graph, raised to gradient.Level, into nodes of a Gorgonia graph for
 // one batch size. Values keep their ONNX shapes; a scalar is [1].
 type gorgoniaBuilder struct {
+	ctx      context.Context // of the call that builds the graph
 	graph    *G.ExprGraph
 	inferred *onnx.Inferred
 	index    *onnx.Index
@@ -36,13 +38,14 @@ type batchNormNodes struct{ mean, variance *G.Node }
 var errUnknown = errors.New("it depends on a node that the gorgonia engine lacks")
 
 // newGorgoniaBuilder starts a graph in which the source's input holds n rows.
-func newGorgoniaBuilder(source stepSource, input []int64, n int, trained map[string][]float32) (*gorgoniaBuilder, error) {
+func newGorgoniaBuilder(ctx context.Context, source stepSource, input []int64, n int, trained map[string][]float32) (*gorgoniaBuilder, error) {
 	shape := onnx.ShapeOf(append([]int64{int64(n)}, input...)...)
-	inferred, err := onnx.Infer(source.model, map[string]onnx.Shape{source.input: shape})
+	inferred, err := onnx.Infer(ctx, source.model, map[string]onnx.Shape{source.input: shape})
 	if err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}
 	b := &gorgoniaBuilder{
+		ctx:   ctx,
 		graph: G.NewGraph(), inferred: inferred, index: source.model.Graph.Index(), trained: trained,
 		batch: map[*onnx.Node]bool{}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
 	}
@@ -155,6 +158,9 @@ func (b *gorgoniaBuilder) convert(n *onnx.Node, output int) (v *G.Node, err erro
 			v, err = nil, fmt.Errorf("gorgonia: %v", p)
 		}
 	}()
+	if b.ctx.Err() != nil {
+		return nil, context.Cause(b.ctx)
+	}
 	rule, known := gorgoniaRules[n.Op]
 	if !known || !n.IsOp(n.Op) {
 		return nil, errors.New("the gorgonia engine has no such operator")

@@ -40,8 +40,8 @@ type gorgoniaForward struct {
 // NewGorgoniaEngine compiles the training step of an ABN on Gorgonia: of its branches on features, or under
 // StrategyScratch of the whole network on pixels. No runtime library is needed. Parameters start at the file's values.
 // A network with operators that the engine lacks gives a *gradient.UnsupportedError; Lacks finds that out sooner.
-func NewGorgoniaEngine(abn *onnx.ABN, s Settings) (Engine, error) {
-	network, err := newGorgoniaNetwork(sourceOf(abn, s.Strategy), s)
+func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s Settings) (Engine, error) {
+	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
@@ -50,20 +50,20 @@ func NewGorgoniaEngine(abn *onnx.ABN, s Settings) (Engine, error) {
 		return nil, err
 	}
 	// Two rows where the settings name no size, since operators may do without the batch's axis where it is 1.
-	if _, err := e.step(cmp.Or(s.BatchSize, 2)); err != nil {
+	if _, err := e.step(ctx, cmp.Or(s.BatchSize, 2)); err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
 	return e, nil
 }
 
 // gorgoniaLacks lists the nodes that keep the engine from training an ABN, and says why.
-func gorgoniaLacks(abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
+func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
 	s = s.WithDefaults()
-	network, err := newGorgoniaNetwork(sourceOf(abn, s.Strategy), s)
+	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
 	if err == nil {
 		var b *gorgoniaBuilder
 		// Two rows, since operators may do without the batch's axis where it is 1.
-		if b, err = newGorgoniaBuilder(network.source, network.inputDims, 2, nil); err == nil {
+		if b, err = newGorgoniaBuilder(ctx, network.source, network.inputDims, 2, nil); err == nil {
 			_, err = buildGorgoniaStep(b, network, 2)
 		}
 	}
@@ -96,11 +96,11 @@ func (e *gorgoniaEngine) takeParameters(optimizer Optimizer) error {
 }
 
 // step is the program for a batch of n.
-func (e *gorgoniaEngine) step(n int) (*gorgoniaStepProgram, error) {
+func (e *gorgoniaEngine) step(ctx context.Context, n int) (*gorgoniaStepProgram, error) {
 	if p := e.steps[n]; p != nil {
 		return p, nil
 	}
-	b, err := newGorgoniaBuilder(e.network.source, e.network.inputDims, n, e.buffers)
+	b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.inputDims, n, e.buffers)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (e *gorgoniaEngine) Step(ctx context.Context, b Batch, u Update) (StepResul
 	if ctx.Err() != nil {
 		return StepResult{}, context.Cause(ctx)
 	}
-	program, err := e.step(b.Size)
+	program, err := e.step(ctx, b.Size)
 	if err != nil {
 		return StepResult{}, fmt.Errorf("compiling the training step for a batch of %d: %w", b.Size, err)
 	}
@@ -163,7 +163,7 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 	}
 	f := e.forwards[n]
 	if f == nil {
-		b, err := newGorgoniaBuilder(e.network.source, e.network.inputDims, n, e.buffers)
+		b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.inputDims, n, e.buffers)
 		if err != nil {
 			return Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}

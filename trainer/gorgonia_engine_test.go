@@ -111,7 +111,7 @@ func TestGorgoniaRefuses(t *testing.T) {
 func TestGorgoniaLacks(t *testing.T) {
 	t.Parallel()
 	m := microNetwork(t)
-	if reasons, err := Lacks(splitModel(t, m), gorgoniaBoth); err != nil || len(reasons) > 0 {
+	if reasons, err := Lacks(t.Context(), splitModel(t, m), gorgoniaBoth); err != nil || len(reasons) > 0 {
 		t.Errorf("residual network: %v, %v", reasons, err)
 	}
 	var want []string
@@ -121,7 +121,7 @@ func TestGorgoniaLacks(t *testing.T) {
 		}
 	}
 	abn := splitModel(t, m)
-	reasons, err := Lacks(abn, gorgoniaBoth)
+	reasons, err := Lacks(t.Context(), abn, gorgoniaBoth)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +135,10 @@ func TestGorgoniaLacks(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("lacks %v, want %v", got, want)
 	}
-	if _, err := NewGorgoniaEngine(abn, gorgoniaBoth); !errors.Is(err, gradient.ErrUnsupported) {
+	if _, err := NewGorgoniaEngine(t.Context(), abn, gorgoniaBoth); !errors.Is(err, gradient.ErrUnsupported) {
 		t.Errorf("opening it: %v", err)
 	}
-	err = requireEngine(abn, gorgoniaBoth)
+	err = requireEngine(t.Context(), abn, gorgoniaBoth)
 	var lacks *LacksError
 	if !errors.As(err, &lacks) || len(lacks.Reasons) != len(want) || !strings.Contains(err.Error(), want[0]) {
 		t.Errorf("before a round: %v", err)
@@ -158,7 +158,7 @@ func TestGorgoniaLacksForms(t *testing.T) {
 		{operatorCase{op: "MatMul", shapes: [][]int64{{2, 3, 4}, {1, 4, 5}}}, "not broadcast"},
 	} {
 		r := c.build(t)
-		inferred, err := onnx.Infer(r.source.model, nil)
+		inferred, err := onnx.Infer(t.Context(), r.source.model, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

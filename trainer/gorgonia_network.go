@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -21,7 +22,7 @@ type gorgoniaNetwork struct {
 }
 
 // newGorgoniaNetwork leaves the source's model as it is.
-func newGorgoniaNetwork(source stepSource, s Settings) (*gorgoniaNetwork, error) {
+func newGorgoniaNetwork(ctx context.Context, source stepSource, s Settings) (*gorgoniaNetwork, error) {
 	model := source.model.Clone()
 	if err := gradient.Raise(model); err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func newGorgoniaNetwork(source stepSource, s Settings) (*gorgoniaNetwork, error)
 		v.Shape = nil
 	}
 	symbolicBatch(model.Graph, source.input)
-	info, err := onnx.InferShapes(model, nil)
+	info, err := onnx.InferShapes(ctx, model, nil)
 	if err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}

@@ -81,7 +81,7 @@ func (c operatorCase) build(t *testing.T) *operatorRun {
 	}
 	r.node.Outputs = r.outputs
 	r.source = stepSource{model: &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: cmp.Or(c.opset, gradient.Level)}}, Graph: graph}}
-	info, err := onnx.InferShapes(r.source.model, nil)
+	info, err := onnx.InferShapes(t.Context(), r.source.model, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func (c operatorCase) check(t *testing.T) {
 // onGorgonia gives outputs and the gradients by the inputs.
 func (r *operatorRun) onGorgonia(t *testing.T, training bool) (outputs, gradients [][]float32) {
 	t.Helper()
-	inferred, err := onnx.Infer(r.source.model, nil)
+	inferred, err := onnx.Infer(t.Context(), r.source.model, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func (r *operatorRun) onRuntime(t *testing.T, training bool) (outputs, gradients
 	}
 	wanted := slices.Clone(r.outputs)
 	differentiated := m.Clone()
-	names, err := gradient.Append(differentiated, "loss", r.names)
+	names, err := gradient.Append(t.Context(), differentiated, "loss", r.names)
 	switch {
 	case errors.Is(err, gradient.ErrUnsupported): // the outputs alone, then
 	case err != nil:

@@ -105,6 +105,9 @@ func (b *gorgoniaBuilder) outputs(source stepSource) ([]*G.Node, error) {
 		}
 		out = append(out, n)
 	}
+	if b.ctx.Err() != nil {
+		return nil, context.Cause(b.ctx)
+	}
 	if reasons := b.reasons(); len(reasons) > 0 {
 		return nil, &gradient.UnsupportedError{Reasons: reasons}
 	}

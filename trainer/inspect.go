@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -33,14 +34,17 @@ type TrainingReport []Trainability
 
 // InspectTraining asks both engines what they could train of an ABN, without opening either; no runtime is needed. The
 // strategies are those of fine-tuning: attention and both. What `studio model inspect` and the page where a model is
-// added say comes from here.
-func InspectTraining(abn *onnx.ABN) TrainingReport {
+// added say comes from here. The error is ctx's end: what an engine cannot do is in the report.
+func InspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error) {
 	var report TrainingReport
 	for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
 		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth} {
 			for _, norm := range []BatchNorm{BatchNormFrozen, BatchNormBatch} {
 				t := Trainability{Engine: engine, Strategy: strategy, BatchNorm: norm}
-				reasons, err := Lacks(abn, Settings{Engine: engine, Strategy: strategy, BatchNorm: norm}.WithDefaults())
+				reasons, err := Lacks(ctx, abn, Settings{Engine: engine, Strategy: strategy, BatchNorm: norm}.WithDefaults())
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
 				if t.Reasons = reasons; err != nil {
 					t.Reasons = append(t.Reasons, gradient.Reason{Why: err.Error()})
 				}
@@ -49,7 +53,7 @@ func InspectTraining(abn *onnx.ABN) TrainingReport {
 			}
 		}
 	}
-	return report
+	return report, nil
 }
 
 // Trains counts in how many of its ways an engine can train the ABN.

@@ -21,7 +21,7 @@ type network struct {
 	learningRate  func(Optimizer) float64 // SuggestedLearningRate; nil: not known
 	extractor     Extractor
 	newEngine     func(ctx context.Context, s Settings) (Engine, error) // at the parent's parameters
-	require       func(s Settings) error                                // what the settings' engine lacks; nil: nothing is asked
+	require       func(ctx context.Context, s Settings) error           // what the settings' engine lacks; nil: nothing is asked
 	export        func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error)
 	close         func()
 }
@@ -30,8 +30,8 @@ type network struct {
 func (n *network) cells() int { return n.features[1] * n.features[2] }
 
 // openNetwork reads and splits the spec's model. extractor and extractorHash may be nil and "".
-func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extractorHash string, threads int) (*network, error) {
-	model, err := onnx.Read(file)
+func openNetwork(ctx context.Context, file []byte, manifest onnx.Manifest, extractor Extractor, extractorHash string, threads int) (*network, error) {
+	model, err := onnx.Read(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -42,11 +42,11 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 	if names.Size == nil && manifest.Crop != [2]int{} {
 		names.Size = &manifest.Crop
 	}
-	parts, err := onnx.FindParts(model, names)
+	parts, err := onnx.FindParts(ctx, model, names)
 	if err != nil {
 		return nil, err
 	}
-	abn, err := onnx.Split(model, parts)
+	abn, err := onnx.Split(ctx, model, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -66,10 +66,10 @@ func openNetwork(file []byte, manifest onnx.Manifest, extractor Extractor, extra
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
 		classes:  abn.Classes, extractor: extractor,
 		learningRate: func(o Optimizer) float64 { return SuggestedLearningRate(abn, o) },
-		newEngine: func(_ context.Context, s Settings) (Engine, error) {
-			return NewEngine(abn, s, threads)
+		newEngine: func(ctx context.Context, s Settings) (Engine, error) {
+			return NewEngine(ctx, abn, s, threads)
 		},
-		require: func(s Settings) error { return requireEngine(abn, s) },
+		require: func(ctx context.Context, s Settings) error { return requireEngine(ctx, abn, s) },
 		export: func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error) {
 			out, err := Export(model, parameters, metadata)
 			if err != nil {

@@ -58,14 +58,14 @@ const (
 // NewORTEngine compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
 // under StrategyScratch of the whole network on pixels. Parameters start at the file's values. A
 // network that cannot be trained gives a *gradient.UnsupportedError; Untrainable finds that out sooner.
-func NewORTEngine(abn *onnx.ABN, s Settings, o ORTOptions) (Engine, error) {
-	return openORTEngine(sourceOf(abn, s.Strategy), s, o)
+func NewORTEngine(ctx context.Context, abn *onnx.ABN, s Settings, o ORTOptions) (Engine, error) {
+	return openORTEngine(ctx, sourceOf(abn, s.Strategy), s, o)
 }
 
 // Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
 // can be trained. No runtime is needed.
-func Untrainable(abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.Reason, error) {
-	_, err := buildStep(sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1}, 0)
+func Untrainable(ctx context.Context, abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.Reason, error) {
+	_, err := buildStep(ctx, sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1}, 0)
 	var unsupported *gradient.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return unsupported.Reasons, nil
@@ -75,12 +75,12 @@ func Untrainable(abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.R
 
 // openORTEngine compiles the step of a network and opens it. parameters that are trained start at the
 // file's values.
-func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, err error) {
+func openORTEngine(ctx context.Context, source stepSource, s Settings, o ORTOptions) (_ *ortEngine, err error) {
 	block := int64(0)
 	if !o.Portable && !o.plainStatistics {
 		block = blockSize()
 	}
-	step, err := buildStep(source, s, block)
+	step, err := buildStep(ctx, source, s, block)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
@@ -93,7 +93,7 @@ func openORTEngine(source stepSource, s Settings, o ORTOptions) (_ *ortEngine, e
 	if err = e.takeParameters(source.model.Graph, s.Optimizer); err != nil {
 		return nil, err
 	}
-	if err = e.openStep(o, block); err != nil {
+	if err = e.openStep(ctx, o, block); err != nil {
 		return nil, fmt.Errorf("opening the training step: %w", err)
 	}
 	e.evaluation = newEvaluation(source, e.parameters, step, block, o.Threads)
@@ -121,17 +121,17 @@ func (e *ortEngine) takeParameters(g *onnx.Graph, optimizer Optimizer) error {
 }
 
 // openStep opens the session and makes the tensors that stay from step to step.
-func (e *ortEngine) openStep(o ORTOptions, block int64) error {
+func (e *ortEngine) openStep(ctx context.Context, o ORTOptions, block int64) error {
 	provider, err := ort.Active()
 	if err != nil {
 		return err
 	}
 	if o.plainStatistics || !provider.IsCPU() {
-		if err := plainStatistics(e.step.model); err != nil {
+		if err := plainStatistics(ctx, e.step.model); err != nil {
 			return err
 		}
 	}
-	domain, err := blockGraph(e.step.model, block, o.Threads)
+	domain, err := blockGraph(ctx, e.step.model, block, o.Threads)
 	if err != nil {
 		return fmt.Errorf("the training step in blocks: %w", err)
 	}

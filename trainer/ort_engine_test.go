@@ -16,11 +16,11 @@ import (
 // splitModel takes a network apart.
 func splitModel(t *testing.T, m *onnx.Model) *onnx.ABN {
 	t.Helper()
-	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	abn, err := onnx.Split(m, parts)
+	abn, err := onnx.Split(t.Context(), m, parts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func openEngine(t *testing.T, m *onnx.Model, s Settings) *ortEngine {
 
 func openEngineWith(t *testing.T, m *onnx.Model, s Settings, o ORTOptions) *ortEngine {
 	t.Helper()
-	e, err := NewORTEngine(splitModel(t, m), s, o)
+	e, err := NewORTEngine(t.Context(), splitModel(t, m), s, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +285,7 @@ func TestUntrainable(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx")
 	abn := splitModel(t, readModel(t, path))
-	if reasons, err := Untrainable(abn, StrategyBoth, BatchNormBatch); err != nil || len(reasons) > 0 {
+	if reasons, err := Untrainable(t.Context(), abn, StrategyBoth, BatchNormBatch); err != nil || len(reasons) > 0 {
 		t.Errorf("the fixture: %v, %v", reasons, err)
 	}
 	relu := ""
@@ -294,26 +294,26 @@ func TestUntrainable(t *testing.T) {
 			n.Op, relu = "Softsign", n.Name
 		}
 	}
-	reasons, err := Untrainable(abn, StrategyBoth, BatchNormFrozen)
+	reasons, err := Untrainable(t.Context(), abn, StrategyBoth, BatchNormFrozen)
 	if err != nil || len(reasons) == 0 || reasons[len(reasons)-1].Op != "Softsign" || reasons[len(reasons)-1].Node != relu {
 		t.Errorf("with Softsign: %v, %v; want the last to name %s", reasons, err, relu)
 	}
 }
 
 func BenchmarkStep(b *testing.B) {
-	m, err := onnx.ReadFile(filepath.Join(fixture.Reference(b), fixture.ReferenceModels(b)[0]+".onnx"))
+	m, err := onnx.ReadFile(b.Context(), filepath.Join(fixture.Reference(b), fixture.ReferenceModels(b)[0]+".onnx"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	parts, err := onnx.FindParts(b.Context(), m, onnx.PartNames{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	abn, err := onnx.Split(m, parts)
+	abn, err := onnx.Split(b.Context(), m, parts)
 	if err != nil {
 		b.Fatal(err)
 	}
-	e, err := NewORTEngine(abn, both, ORTOptions{})
+	e, err := NewORTEngine(b.Context(), abn, both, ORTOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}

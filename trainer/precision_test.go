@@ -30,7 +30,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := openNetwork(file, onnx.Manifest{}, nil, "", 0)
+	net, err := openNetwork(t.Context(), file, onnx.Manifest{}, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -357,7 +357,7 @@ func floats(t *testing.T, data *npz.Reader, key string) []float32 {
 
 func readModel(t *testing.T, path string) *onnx.Model {
 	t.Helper()
-	m, err := onnx.ReadFile(path)
+	m, err := onnx.ReadFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

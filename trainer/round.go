@@ -102,7 +102,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	}
 	net := spec.network
 	if net == nil {
-		if net, err = openNetwork(spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads); err != nil {
+		if net, err = openNetwork(ctx, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 		defer net.close()
@@ -111,7 +111,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
 	}
 	if net.require != nil {
-		if err := net.require(spec.Settings); err != nil {
+		if err := net.require(ctx, spec.Settings); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 	}

@@ -28,7 +28,7 @@ func referenceSpec(t *testing.T, name string) RoundSpec {
 	}
 	a := archiveBatches(t, openArchive(t, filepath.Join(dir, name+".npz")))
 	model := readModel(t, filepath.Join(dir, name+".onnx"))
-	parts, err := onnx.FindParts(model, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), model, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestRoundOnTheRuntime(t *testing.T) {
 
 func checkLineage(t *testing.T, spec RoundSpec, out RoundOutcome) {
 	t.Helper()
-	model, err := onnx.Read(out.Model)
+	model, err := onnx.Read(t.Context(), out.Model)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,11 +113,11 @@ func checkLineage(t *testing.T, spec RoundSpec, out RoundOutcome) {
 			t.Errorf("metadata %s is %q, want %q", key, got, want)
 		}
 	}
-	parent, err := onnx.Read(spec.Model)
+	parent, err := onnx.Read(t.Context(), spec.Model)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := onnx.FindParts(parent, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), parent, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,12 +142,12 @@ func checkLineage(t *testing.T, spec RoundSpec, out RoundOutcome) {
 // checkExported runs the candidate as a file of its own over the held-out images.
 func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 	t.Helper()
-	net, err := openNetwork(out.Model, spec.Manifest, nil, "", 0)
+	net, err := openNetwork(t.Context(), out.Model, spec.Manifest, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer net.close()
-	parent, err := openNetwork(spec.Model, spec.Manifest, nil, "", 0)
+	parent, err := openNetwork(t.Context(), spec.Model, spec.Manifest, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			net, err := openNetwork(file, onnx.Manifest{}, nil, "", 0)
+			net, err := openNetwork(t.Context(), file, onnx.Manifest{}, nil, "", 0)
 			if err != nil {
 				t.Fatal(err)
 			}

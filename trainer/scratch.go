@@ -75,7 +75,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 	}
 	net := spec.network
 	if net == nil {
-		if net, err = spec.open(); err != nil {
+		if net, err = spec.open(ctx); err != nil {
 			return out, fmt.Errorf("train: %w", err)
 		}
 		defer net.close()
@@ -84,7 +84,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
 	}
 	if net.require != nil {
-		if err := net.require(spec.Settings); err != nil {
+		if err := net.require(ctx, spec.Settings); err != nil {
 			return out, fmt.Errorf("train: %w", err)
 		}
 	}

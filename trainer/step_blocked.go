@@ -79,17 +79,17 @@ type layout struct {
 // blockGraph puts the operators over blocked channels in the place of the standard ones, in a forward pass or in a step that
 // was differentiated for them (gradient.AppendBlocked). domain is what the session is to know those operators by. With block 0
 // nothing is done. threads are an operator's, 0: one per core.
-func blockGraph(m *onnx.Model, block int64, threads int) (domain string, err error) {
+func blockGraph(ctx context.Context, m *onnx.Model, block int64, threads int) (domain string, err error) {
 	if block == 0 {
 		return "", nil
 	}
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	if err := fuseBlocked(m, block); err != nil {
+	if err := fuseBlocked(ctx, m, block); err != nil {
 		return "", err
 	}
-	s, err := surveyOf(m)
+	s, err := surveyOf(ctx, m)
 	if err != nil {
 		return "", err
 	}

@@ -26,7 +26,7 @@ func newEvaluation(source stepSource, parameters []Parameter, step *stepGraph, b
 	return &evaluation{source: source, parameters: parameters, inputDims: step.inputDims, block: block, threads: threads}
 }
 
-func (v *evaluation) open() error {
+func (v *evaluation) open(ctx context.Context) error {
 	model := v.source.model.Clone()
 	g := model.Graph
 	g.ValueInfo = nil
@@ -51,10 +51,10 @@ func (v *evaluation) open() error {
 	if err := gradient.Raise(model); err != nil {
 		return err
 	}
-	if err := simplify(model); err != nil {
+	if err := simplify(ctx, model); err != nil {
 		return err
 	}
-	domain, err := blockGraph(model, v.block, v.threads)
+	domain, err := blockGraph(ctx, model, v.block, v.threads)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (v *evaluation) run(ctx context.Context, n int, inputs []float32) (Outputs,
 		return Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, v.inputDims)
 	}
 	if v.session == nil {
-		if err := v.open(); err != nil {
+		if err := v.open(ctx); err != nil {
 			return Outputs{}, errors.Join(fmt.Errorf("opening the forward pass: %w", err), v.close())
 		}
 	}

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"math"
 
 	"github.com/abn-studio/studio/onnx"
@@ -20,8 +21,8 @@ type fuser struct {
 //	BatchNormalization, with the Add of a shortcut and the Relu or Clip that alone read it, as one BatchNormalization
 //	the gradient of that Relu or Clip into the BatchNormalization's, where nothing else reads it and nothing was added
 //	the Add of two gradients that only the gradient of a Relu or Clip reads, as part of it
-func fuseBlocked(m *onnx.Model, block int64) error {
-	s, err := surveyOf(m)
+func fuseBlocked(ctx context.Context, m *onnx.Model, block int64) error {
+	s, err := surveyOf(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -35,12 +36,12 @@ type normStatistics struct {
 
 // buildStep puts the step's graph together, differentiated for blockGraph where block is not 0. The source's model is left
 // as it is.
-func buildStep(source stepSource, s Settings, block int64) (*stepGraph, error) {
+func buildStep(ctx context.Context, source stepSource, s Settings, block int64) (*stepGraph, error) {
 	model := source.model.Clone()
 	if err := gradient.Raise(model); err != nil {
 		return nil, err
 	}
-	if err := simplify(model); err != nil {
+	if err := simplify(ctx, model); err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}
 	source.model = model
@@ -59,7 +60,7 @@ func buildStep(source stepSource, s Settings, block int64) (*stepGraph, error) {
 	for _, n := range chosen.frozen {
 		setTraining(n, false)
 	}
-	info, err := onnx.InferShapes(model, nil)
+	info, err := onnx.InferShapes(ctx, model, nil)
 	if err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}
@@ -84,11 +85,11 @@ func buildStep(source stepSource, s Settings, block int64) (*stepGraph, error) {
 	if err := addLosses(g, step.loss, step.shape, s.MapLoss, s.Gamma, s.Anchor); err != nil {
 		return nil, err
 	}
-	derivatives, err := gradient.AppendBlocked(model, step.loss.total, step.weights, block)
+	derivatives, err := gradient.AppendBlocked(ctx, model, step.loss.total, step.weights, block)
 	if err != nil {
 		return nil, err
 	}
-	if err := step.takeGradients(derivatives); err != nil {
+	if err := step.takeGradients(ctx, derivatives); err != nil {
 		return nil, err
 	}
 	g.Outputs = nil
@@ -101,13 +102,13 @@ func buildStep(source stepSource, s Settings, block int64) (*stepGraph, error) {
 
 // takeGradients notes the weights' derivatives as what the graph gives. One that is a Reshape is taken from before it,
 // since the runtime would copy it into the buffer that it is to be put in.
-func (step *stepGraph) takeGradients(derivatives map[string]string) error {
+func (step *stepGraph) takeGradients(ctx context.Context, derivatives map[string]string) error {
 	g := step.model.Graph
 	dims := map[string][]int64{}
 	for _, v := range g.Inputs {
 		dims[v.Name], _ = v.Shape.Sizes()
 	}
-	info, err := onnx.InferShapes(step.model, nil)
+	info, err := onnx.InferShapes(ctx, step.model, nil)
 	if err != nil {
 		return fmt.Errorf("shapes of the gradients: %w", err)
 	}

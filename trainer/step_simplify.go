@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"slices"
 
 	"github.com/abn-studio/studio/onnx"
@@ -12,8 +13,8 @@ import (
 //	a Relu before a Clip              the Clip from 0 (ReLU6)
 //
 // Values and gradients are the same to the bit.
-func simplify(m *onnx.Model) error {
-	s, err := surveyOf(m)
+func simplify(ctx context.Context, m *onnx.Model) error {
+	s, err := surveyOf(ctx, m)
 	if err != nil {
 		return err
 	}

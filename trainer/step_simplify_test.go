@@ -78,7 +78,7 @@ func TestSimplifyKeepsValues(t *testing.T) {
 			m := padded()
 			c.change(m)
 			want := runPadded(t, m)
-			if err := simplify(m); err != nil {
+			if err := simplify(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 			if got := operators(m); fmt.Sprint(got) != fmt.Sprint(c.want) {

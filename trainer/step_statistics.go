@@ -1,6 +1,10 @@
 package trainer
 
-import "github.com/abn-studio/studio/onnx"
+import (
+	"context"
+
+	"github.com/abn-studio/studio/onnx"
+)
 
 // plainStatistics writes every BatchNormalization in training mode out of operators that all providers have: the
 // batch's mean and variance, then the inference form with them in place of the running ones. ONNX Runtime's CPU
@@ -8,8 +12,8 @@ import "github.com/abn-studio/studio/onnx"
 //
 // The step graph's nodes have momentum 0, so that their second and third output are the batch's own statistics, and
 // these keep their names.
-func plainStatistics(m *onnx.Model) error {
-	info, err := onnx.InferShapes(m, nil)
+func plainStatistics(ctx context.Context, m *onnx.Model) error {
+	info, err := onnx.InferShapes(ctx, m, nil)
 	if err != nil {
 		return err
 	}

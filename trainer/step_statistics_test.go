@@ -21,7 +21,7 @@ func TestPlainStatistics(t *testing.T) {
 	s := Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 1}
 	var engines [2]*ortEngine
 	for i, o := range []ORTOptions{{Threads: 1}, {Threads: 1, plainStatistics: true}} {
-		e, err := NewORTEngine(abn, s, o)
+		e, err := NewORTEngine(t.Context(), abn, s, o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -13,8 +14,8 @@ type survey struct {
 	outputs map[string]bool // what the graph gives out
 }
 
-func surveyOf(m *onnx.Model) (*survey, error) {
-	inferred, err := onnx.Infer(m, nil)
+func surveyOf(ctx context.Context, m *onnx.Model) (*survey, error) {
+	inferred, err := onnx.Infer(ctx, m, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 	file := filepath.Join(fixture.Reference(t), "abn-resnet-tiny.onnx")
 	raw, err := os.ReadFile(file)
 	must(t, err)
-	model, err := onnx.Read(raw)
+	model, err := onnx.Read(t.Context(), raw)
 	must(t, err)
 	shape := model.Graph.Feeds()[0].Shape
 	manifest := onnx.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Channels: "RGB"}
@@ -111,7 +111,7 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 	defer func() { must(t, catalog.Close()) }()
 	pixels, err := catalog.Pixels(manifest)
 	must(t, err)
-	network, err := inference.OpenNetwork(model, manifest, inference.NetworkOptions{})
+	network, err := inference.OpenNetwork(t.Context(), model, manifest, inference.NetworkOptions{})
 	must(t, err)
 	defer func() { must(t, network.Close()) }()
 	sizes := network.Sizes()

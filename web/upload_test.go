@@ -41,9 +41,9 @@ func referenceModel(t *testing.T, name string) (file []byte, manifest []byte) {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join(fixture.Reference(t), name+".onnx"))
 	must(t, err)
-	model, err := onnx.Read(file)
+	model, err := onnx.Read(t.Context(), file)
 	must(t, err)
-	report, err := onnx.Inspect(model, onnx.PartNames{})
+	report, err := onnx.Inspect(t.Context(), model, onnx.PartNames{})
 	must(t, err)
 	shape := model.Graph.Feeds()[0].Shape
 	m := onnx.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Interpolation: "bilinear", Channels: "RGB",
@@ -152,7 +152,7 @@ func TestUploadRefuses(t *testing.T) {
 	s := newStudio(t, func(c *Config) { c.MaxModelBytes = 4 << 20 })
 	admin := s.as(annotator.RoleAdmin)
 	file, manifest := referenceModel(t, "abn-resnet-tiny")
-	model, err := onnx.Read(file)
+	model, err := onnx.Read(t.Context(), file)
 	must(t, err)
 	marshal := func(m *onnx.Model) string {
 		data, err := m.Marshal()

@@ -96,7 +96,7 @@ func (c *aviarySweepCommand) Run(ctx context.Context, io *stdio) (err error) {
 func (c *aviarySweepCommand) open(ctx context.Context) (*sweep, error) {
 	s := &sweep{aviarySweepCommand: c, wrong: map[string]bool{}}
 	var err error
-	if s.network, s.manifest, err = openModel(c.Model, 0); err != nil {
+	if s.network, s.manifest, err = openModel(ctx, c.Model, 0); err != nil {
 		return nil, err
 	}
 	if s.model, err = os.ReadFile(c.Model); err != nil {

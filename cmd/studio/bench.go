@@ -105,7 +105,7 @@ func (s benchSubject) open(ctx context.Context, limit int) (b *benchOpened, err 
 		if err := b.build(s.Arch); err != nil {
 			return nil, err
 		}
-	} else if err := b.read(); err != nil {
+	} else if err := b.read(ctx); err != nil {
 		return nil, err
 	}
 	images, format := s.Images, s.Format
@@ -152,8 +152,8 @@ func (b *benchOpened) build(architecture string) error {
 	return b.model.WriteFile(b.path)
 }
 
-func (b *benchOpened) read() (err error) {
-	if b.model, err = onnx.ReadFile(b.path); err != nil {
+func (b *benchOpened) read(ctx context.Context) (err error) {
+	if b.model, err = onnx.ReadFile(ctx, b.path); err != nil {
 		return err
 	}
 	b.manifest, err = onnx.LoadManifest(b.path, b.model)

@@ -66,7 +66,7 @@ func (c *benchScanCommand) measure(ctx context.Context) (result scanBench, err e
 		return result, err
 	}
 	defer func() { err = errors.Join(err, subject.close()) }()
-	network, err := inference.OpenNetwork(subject.model, subject.manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: c.Threads}})
+	network, err := inference.OpenNetwork(ctx, subject.model, subject.manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: c.Threads}})
 	if err != nil {
 		return result, err
 	}

@@ -72,7 +72,7 @@ func (c *benchScoreCommand) measure(ctx context.Context) (result scoreBench, err
 	load := func(context.Context, string) (string, error) { return subject.path, nil }
 	scorer := inference.NewLiveScorer(load, pictureFiles{}, inference.LiveScorerOptions{})
 	defer scorer.Close()
-	bare, err := inference.OpenNetwork(subject.model, subject.manifest, inference.NetworkOptions{Session: scorer.Session()})
+	bare, err := inference.OpenNetwork(ctx, subject.model, subject.manifest, inference.NetworkOptions{Session: scorer.Session()})
 	if err != nil {
 		return result, err
 	}

@@ -112,7 +112,7 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 	if c.Batch < 1 || c.Steps < 1 {
 		return result, fmt.Errorf("bench train: batches of %d, %d steps: want at least 1", c.Batch, c.Steps)
 	}
-	abn, err := c.network()
+	abn, err := c.network(ctx)
 	if err != nil {
 		return result, err
 	}
@@ -126,7 +126,7 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 		options.ProfilePrefix = filepath.Join(folder, "step")
 	}
 	batch := randomBatch(abn, c.Batch)
-	ours, err := c.openEngine(abn, trainer.EngineORT, options, batch)
+	ours, err := c.openEngine(ctx, abn, trainer.EngineORT, options, batch)
 	if err != nil {
 		return result, err
 	}
@@ -153,13 +153,13 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 	}
 	var standard, gorgonia *engineSteps
 	if c.Standard {
-		if standard, err = c.openEngine(abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads, Portable: true}, batch); err != nil {
+		if standard, err = c.openEngine(ctx, abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads, Portable: true}, batch); err != nil {
 			return result, err
 		}
 		runners = append(runners, standard)
 	}
 	if c.Gorgonia {
-		if gorgonia, err = c.openEngine(abn, trainer.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
+		if gorgonia, err = c.openEngine(ctx, abn, trainer.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
 			return result, err
 		}
 		runners = append(runners, gorgonia)
@@ -168,7 +168,7 @@ func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err
 	if err != nil {
 		return result, err
 	}
-	gflop, err := stepGFLOP(abn, trainer.Strategy(c.Strategy), c.Batch)
+	gflop, err := stepGFLOP(ctx, abn, trainer.Strategy(c.Strategy), c.Batch)
 	if err != nil {
 		return result, err
 	}

@@ -26,13 +26,13 @@ func (c *benchTrainCommand) settings(name trainer.EngineName) trainer.Settings {
 	return s
 }
 
-func (c *benchTrainCommand) openEngine(abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch trainer.Batch) (*engineSteps, error) {
+func (c *benchTrainCommand) openEngine(ctx context.Context, abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch trainer.Batch) (*engineSteps, error) {
 	var engine trainer.Engine
 	var err error
 	if s := c.settings(name); name == trainer.EngineORT {
-		engine, err = trainer.NewORTEngine(abn, s, o)
+		engine, err = trainer.NewORTEngine(ctx, abn, s, o)
 	} else {
-		engine, err = trainer.NewEngine(abn, s, c.Threads)
+		engine, err = trainer.NewEngine(ctx, abn, s, c.Threads)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the %s engine: %w", name, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 
@@ -9,21 +10,21 @@ import (
 )
 
 // network is the model, or the architecture at random weights, taken apart.
-func (c *benchTrainCommand) network() (*onnx.ABN, error) {
-	model, err := c.open()
+func (c *benchTrainCommand) network(ctx context.Context) (*onnx.ABN, error) {
+	model, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := onnx.FindParts(model, onnx.PartNames{})
+	parts, err := onnx.FindParts(ctx, model, onnx.PartNames{})
 	if err != nil {
 		return nil, err
 	}
-	return onnx.Split(model, parts)
+	return onnx.Split(ctx, model, parts)
 }
 
-func (c *benchTrainCommand) open() (*onnx.Model, error) {
+func (c *benchTrainCommand) open(ctx context.Context) (*onnx.Model, error) {
 	if c.Model != "" {
-		return onnx.ReadFile(c.Model)
+		return onnx.ReadFile(ctx, c.Model)
 	}
 	a, err := trainer.ArchitectureNamed(c.Arch)
 	if err != nil {
@@ -51,8 +52,8 @@ func randomBatch(abn *onnx.ABN, size int) trainer.Batch {
 
 // stepGFLOP counts a step's convolutions and matrix products: each forward, and once more for the
 // gradient of its weight and of its input, where the strategy asks for them. Features have no gradient.
-func stepGFLOP(abn *onnx.ABN, strategy trainer.Strategy, batch int) (float64, error) {
-	inferred, err := onnx.Infer(abn.Branches, map[string]onnx.Shape{
+func stepGFLOP(ctx context.Context, abn *onnx.ABN, strategy trainer.Strategy, batch int) (float64, error) {
+	inferred, err := onnx.Infer(ctx, abn.Branches, map[string]onnx.Shape{
 		onnx.PortFeatures: onnx.ShapeOf(int64(batch), int64(abn.Channels), int64(abn.Height), int64(abn.Width)),
 	})
 	if err != nil {

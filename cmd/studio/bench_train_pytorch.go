@@ -111,7 +111,7 @@ func (c *benchTrainCommand) openPyTorch(ctx context.Context, abn *onnx.ABN, ours
 			err = errors.Join(err, p.close())
 		}
 	}()
-	spec, err := c.pytorchSpec(abn, ours, filepath.Join(p.dir, "tensors"))
+	spec, err := c.pytorchSpec(ctx, abn, ours, filepath.Join(p.dir, "tensors"))
 	if err != nil {
 		return nil, fmt.Errorf("describing the network to PyTorch: %w", err)
 	}
@@ -184,8 +184,8 @@ func (p *pytorchSteps) close() error {
 }
 
 // pytorchSpec describes the branches at the engine's parameters, and writes all tensors to a file.
-func (c *benchTrainCommand) pytorchSpec(abn *onnx.ABN, ours *engineSteps, path string) (*pytorchSpec, error) {
-	inferred, err := onnx.Infer(abn.Branches, nil)
+func (c *benchTrainCommand) pytorchSpec(ctx context.Context, abn *onnx.ABN, ours *engineSteps, path string) (*pytorchSpec, error) {
+	inferred, err := onnx.Infer(ctx, abn.Branches, nil)
 	if err != nil {
 		return nil, err
 	}

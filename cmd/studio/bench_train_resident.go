@@ -51,7 +51,7 @@ func (c *benchTrainCommand) measureResident(ctx context.Context, abn *onnx.ABN) 
 			return nil, err
 		}
 		defer os.RemoveAll(dir)
-		built, err := c.open()
+		built, err := c.open(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func (c *benchTrainCommand) measureResident(ctx context.Context, abn *onnx.ABN) 
 	if err := json.Unmarshal(out, b); err != nil {
 		return nil, fmt.Errorf("measuring memory: %w in %s", err, out)
 	}
-	if b.ActivationBytes, err = activationBytes(abn, c.Batch); err != nil {
+	if b.ActivationBytes, err = activationBytes(ctx, abn, c.Batch); err != nil {
 		return nil, err
 	}
 	b.MemoryRatio = float64(b.PeakBytes-b.BaselineBytes) / float64(b.ParameterBytes+b.MomentumBytes+b.ActivationBytes)
@@ -102,11 +102,11 @@ func (c *benchTrainCommand) runResident(ctx context.Context, out io.Writer) erro
 }
 
 func (c *benchTrainCommand) trainResident(ctx context.Context, b *residentBench) error {
-	abn, err := c.network()
+	abn, err := c.network(ctx)
 	if err != nil {
 		return err
 	}
-	ours, err := c.openEngine(abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads}, randomBatch(abn, c.Batch))
+	ours, err := c.openEngine(ctx, abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads}, randomBatch(abn, c.Batch))
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func residentBytes() (now, peak int64, err error) {
 }
 
 // activationBytes counts the features of a batch and what the forward nodes make of them.
-func activationBytes(abn *onnx.ABN, batch int) (int64, error) {
-	inferred, err := onnx.Infer(abn.Branches, map[string]onnx.Shape{
+func activationBytes(ctx context.Context, abn *onnx.ABN, batch int) (int64, error) {
+	inferred, err := onnx.Infer(ctx, abn.Branches, map[string]onnx.Shape{
 		onnx.PortFeatures: onnx.ShapeOf(int64(batch), int64(abn.Channels), int64(abn.Height), int64(abn.Width)),
 	})
 	if err != nil {

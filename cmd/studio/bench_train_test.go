@@ -17,7 +17,7 @@ import (
 func TestStepGFLOP(t *testing.T) {
 	t.Parallel()
 	c := benchTrainCommand{Arch: "tiny", Classes: 10}
-	abn, err := c.network()
+	abn, err := c.network(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func TestStepGFLOP(t *testing.T) {
 		trainer.StrategyBoth:      3*(attention+perception) - first,
 		trainer.StrategyAttention: 3*attention - first + 2*perception,
 	} {
-		got, err := stepGFLOP(abn, strategy, 4)
+		got, err := stepGFLOP(t.Context(), abn, strategy, 4)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func TestBenchTrainMemory(t *testing.T) {
 func TestActivationBytes(t *testing.T) {
 	t.Parallel()
 	c := benchTrainCommand{Arch: "tiny", Classes: 10}
-	abn, err := c.network()
+	abn, err := c.network(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestActivationBytes(t *testing.T) {
 	const cells = 14 * 14
 	attention := cells*(9*128+128+4*10+3) + 10
 	perception := cells*64 + cells/4*9*128 + 128 + 10
-	got, err := activationBytes(abn, 4)
+	got, err := activationBytes(t.Context(), abn, 4)
 	if want := int64(4 * 4 * (cells*64 + attention + perception)); err != nil || got != want {
 		t.Errorf("%d, %v, want %d", got, err, want)
 	}

@@ -45,7 +45,7 @@ type brokenImage struct {
 // Run measures.
 func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	start := time.Now()
-	network, manifest, err := openModel(c.Model, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.Threads)
 	if err != nil {
 		return err
 	}
@@ -144,11 +144,11 @@ func (r evaluateReport) print(out io.Writer) {
 }
 
 // openModel opens an ABN and its manifest on the runtime.
-func openModel(path string, threads int) (*inference.Network, onnx.Manifest, error) {
+func openModel(ctx context.Context, path string, threads int) (*inference.Network, onnx.Manifest, error) {
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
 		return nil, onnx.Manifest{}, err
 	}
-	model, err := onnx.ReadFile(path)
+	model, err := onnx.ReadFile(ctx, path)
 	if err != nil {
 		return nil, onnx.Manifest{}, err
 	}
@@ -156,7 +156,7 @@ func openModel(path string, threads int) (*inference.Network, onnx.Manifest, err
 	if err != nil {
 		return nil, onnx.Manifest{}, err
 	}
-	network, err := inference.OpenNetwork(model, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
+	network, err := inference.OpenNetwork(ctx, model, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
 	if err != nil {
 		return nil, onnx.Manifest{}, fmt.Errorf("%s: %w", path, err)
 	}

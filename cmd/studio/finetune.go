@@ -159,7 +159,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err := settings.WithDefaults().Validate(); err != nil {
 		return err
 	}
-	network, manifest, err := openModel(c.Model, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.Threads)
 	if err != nil {
 		return err
 	}

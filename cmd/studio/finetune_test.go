@@ -152,7 +152,7 @@ func TestTrainEvaluateFinetune(t *testing.T) {
 	if after := decodeJSON[evaluateReport](t, out); after.Top1 != report.Candidate.Top1 {
 		t.Errorf("the file has %.3f, the round said %.3f", after.Top1, report.Candidate.Top1)
 	}
-	candidate, err := onnx.ReadFile(tuned)
+	candidate, err := onnx.ReadFile(t.Context(), tuned)
 	if err != nil {
 		t.Fatal(err)
 	}

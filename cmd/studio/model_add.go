@@ -29,7 +29,7 @@ func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	model, err := onnx.ReadFile(c.File)
+	model, err := onnx.ReadFile(ctx, c.File)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,8 +60,8 @@ type attachReport struct {
 }
 
 // Run attaches.
-func (c *modelAttachCommand) Run(streams *stdio) error {
-	model, err := onnx.ReadFile(c.Model)
+func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
+	model, err := onnx.ReadFile(ctx, c.Model)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (c *modelAttachCommand) Run(streams *stdio) error {
 	if c.Side != 0 {
 		settings.Names.Size = &[2]int{c.Side, c.Side}
 	}
-	attached, err := onnx.Attach(model, settings)
+	attached, err := onnx.Attach(ctx, model, settings)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Model, err)
 	}
@@ -94,7 +95,7 @@ func (c *modelAttachCommand) Run(streams *stdio) error {
 	if len(classes) == 0 {
 		return fmt.Errorf("the names of the %d classes are not known: give them with --classes or --images, or in the manifest", attached.Classes)
 	}
-	report, manifest, err := c.describe(attached, known, classes)
+	report, manifest, err := c.describe(ctx, attached, known, classes)
 	if err != nil {
 		return err
 	}
@@ -115,12 +116,12 @@ func (c *modelAttachCommand) Run(streams *stdio) error {
 }
 
 // describe makes report and manifest, and refuses what could not be trained.
-func (c *modelAttachCommand) describe(attached *onnx.Attached, known *onnx.Manifest, classes []string) (attachReport, onnx.Manifest, error) {
+func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attached, known *onnx.Manifest, classes []string) (attachReport, onnx.Manifest, error) {
 	r := attachReport{
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
 		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, Copied: attached.Copied,
 	}
-	parts, err := onnx.FindParts(attached.Model, onnx.PartNames{})
+	parts, err := onnx.FindParts(ctx, attached.Model, onnx.PartNames{})
 	if err != nil {
 		return r, onnx.Manifest{}, err
 	}
@@ -129,13 +130,13 @@ func (c *modelAttachCommand) describe(attached *onnx.Attached, known *onnx.Manif
 	if err != nil {
 		return r, manifest, err
 	}
-	abn, err := onnx.Split(attached.Model, parts)
+	abn, err := onnx.Split(ctx, attached.Model, parts)
 	if err != nil {
 		return r, manifest, err
 	}
 	for _, strategy := range []trainer.Strategy{trainer.StrategyBoth, trainer.StrategyScratch} {
 		t := trainer.Trainability{Engine: trainer.EngineORT, Strategy: strategy, BatchNorm: trainer.BatchNormBatch}
-		if t.Reasons, err = trainer.Untrainable(abn, strategy, t.BatchNorm); err != nil {
+		if t.Reasons, err = trainer.Untrainable(ctx, abn, strategy, t.BatchNorm); err != nil {
 			t.Reasons = []gradient.Reason{{Why: err.Error()}}
 		}
 		t.OK = len(t.Reasons) == 0

@@ -81,15 +81,15 @@ func TestAttachAndTrainFrozen(t *testing.T) {
 	}
 	hashes := map[string]bool{}
 	for _, path := range []string{abn, trained} {
-		m, err := onnx.ReadFile(path)
+		m, err := onnx.ReadFile(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := onnx.FindParts(m, onnx.PartNames{})
+		parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		hash, err := onnx.ExtractorHash(m, parts)
+		hash, err := onnx.ExtractorHash(t.Context(), m, parts)
 		if err != nil {
 			t.Fatal(err)
 		}

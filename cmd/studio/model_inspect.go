@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,8 +38,8 @@ type inspection struct {
 }
 
 // Run reads and describes the file. One that is no ABN is described as far as possible, and is a failure.
-func (c *modelInspectCommand) Run(streams *stdio) error {
-	model, err := onnx.ReadFile(c.File)
+func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
+	model, err := onnx.ReadFile(ctx, c.File)
 	if err != nil {
 		return err
 	}
@@ -61,8 +62,8 @@ func (c *modelInspectCommand) Run(streams *stdio) error {
 		*flag.name = cmp.Or(flag.given, *flag.name)
 	}
 	var problem error
-	if found.Report, problem = onnx.Inspect(model, names); problem == nil {
-		problem = found.inspectNetwork(model, names)
+	if found.Report, problem = onnx.Inspect(ctx, model, names); problem == nil {
+		problem = found.inspectNetwork(ctx, model, names)
 	}
 	if problem != nil {
 		found.Problem = problem.Error()
@@ -80,12 +81,12 @@ func (c *modelInspectCommand) Run(streams *stdio) error {
 }
 
 // inspectNetwork checks the manifest against the network and asks what can be trained.
-func (f *inspection) inspectNetwork(model *onnx.Model, names onnx.PartNames) error {
-	parts, err := onnx.FindParts(model, names)
+func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, names onnx.PartNames) error {
+	parts, err := onnx.FindParts(ctx, model, names)
 	if err != nil {
 		return err
 	}
-	abn, err := onnx.Split(model, parts)
+	abn, err := onnx.Split(ctx, model, parts)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,9 @@ func (f *inspection) inspectNetwork(model *onnx.Model, names onnx.PartNames) err
 			f.Warning = err.Error()
 		}
 	}
-	f.Training = trainer.InspectTraining(abn)
+	if f.Training, err = trainer.InspectTraining(ctx, abn); err != nil {
+		return err
+	}
 	f.Obstacles = f.Training.Obstacles()
 	return nil
 }

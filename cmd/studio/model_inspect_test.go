@@ -18,7 +18,7 @@ func TestModelInspectDescribesTheReferenceModels(t *testing.T) {
 		path := filepath.Join(fixture.Reference(t), name+".onnx")
 		var out bytes.Buffer
 		command := modelInspectCommand{File: path, JSON: true}
-		if err := command.Run(&stdio{Out: &out}); err != nil {
+		if err := command.Run(t.Context(), &stdio{Out: &out}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		var got struct {
@@ -45,7 +45,7 @@ func TestModelInspectDescribesTheReferenceModels(t *testing.T) {
 		}
 		out.Reset()
 		command.JSON = false
-		if err := command.Run(&stdio{Out: &out}); err != nil || !strings.Contains(out.String(), "(1+M)·g") {
+		if err := command.Run(t.Context(), &stdio{Out: &out}); err != nil || !strings.Contains(out.String(), "(1+M)·g") {
 			t.Errorf("%s: %v\n%s", name, err, out.String())
 		}
 	}
@@ -66,7 +66,7 @@ func TestModelInspectSaysWhyAFileIsNoABN(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err := (&modelInspectCommand{File: path, JSON: true}).Run(&stdio{Out: &out})
+	err := (&modelInspectCommand{File: path, JSON: true}).Run(t.Context(), &stdio{Out: &out})
 	if !errors.Is(err, onnx.ErrNoABN) || !strings.Contains(err.Error(), "logits (N,3)") {
 		t.Errorf("got %v, want ErrNoABN that lists the outputs", err)
 	}
@@ -79,7 +79,7 @@ func TestModelInspectSaysWhyAFileIsNoABN(t *testing.T) {
 // attention branch sends a gradient through it too, and both ways name it; the file is described and no failure.
 func TestModelInspectNamesWhatCannotBeTrained(t *testing.T) {
 	t.Parallel()
-	model, err := onnx.ReadFile(filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
+	model, err := onnx.ReadFile(t.Context(), filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestModelInspectNamesWhatCannotBeTrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := (&modelInspectCommand{File: path, JSON: true}).Run(&stdio{Out: &out}); err != nil {
+	if err := (&modelInspectCommand{File: path, JSON: true}).Run(t.Context(), &stdio{Out: &out}); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {
@@ -119,7 +119,7 @@ func TestModelInspectNamesWhatCannotBeTrained(t *testing.T) {
 		t.Errorf("want Softsign %q as an obstacle for ort: %+v", name, got.Obstacles)
 	}
 	out.Reset()
-	if err := (&modelInspectCommand{File: path}).Run(&stdio{Out: &out}); err != nil || !strings.Contains(out.String(), name+" (Softsign): ") {
+	if err := (&modelInspectCommand{File: path}).Run(t.Context(), &stdio{Out: &out}); err != nil || !strings.Contains(out.String(), name+" (Softsign): ") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }

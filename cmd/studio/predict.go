@@ -106,7 +106,7 @@ func (a *accuracy) String() string {
 
 // Run predicts. The output appears under its name only when it is complete.
 func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
-	network, manifest, err := openModel(c.Model, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.Threads)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	start, err := c.start(set.Classes, settings.Seed)
+	start, err := c.start(ctx, set.Classes, settings.Seed)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -19,9 +20,9 @@ type startingPoint struct {
 }
 
 // start builds an architecture for some classes, or reads the ABN given.
-func (c *trainCommand) start(classes []string, seed int64) (startingPoint, error) {
+func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) (startingPoint, error) {
 	if c.From != "" {
-		return c.startFrom()
+		return c.startFrom(ctx)
 	}
 	arch, err := trainer.ArchitectureNamed(c.Arch)
 	if err != nil {
@@ -47,7 +48,7 @@ func (c *trainCommand) start(classes []string, seed int64) (startingPoint, error
 	}, nil
 }
 
-func (c *trainCommand) startFrom() (startingPoint, error) {
+func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if c.Size != 0 || c.Gain != "" {
 		return startingPoint{}, errors.New("--size and --gain go with --arch: the network given with --from has its own")
 	}
@@ -55,7 +56,7 @@ func (c *trainCommand) startFrom() (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, err
 	}
-	model, err := onnx.ReadFile(c.From)
+	model, err := onnx.ReadFile(ctx, c.From)
 	if err != nil {
 		return startingPoint{}, err
 	}
@@ -63,7 +64,7 @@ func (c *trainCommand) startFrom() (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, err
 	}
-	parts, err := onnx.FindParts(model, manifest.PartNames())
+	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w; studio model attach makes an ABN of a classifier", c.From, err)
 	}

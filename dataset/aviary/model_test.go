@@ -19,11 +19,11 @@ func TestModelFitsThePictures(t *testing.T) {
 	if len(file) > 2<<20 {
 		t.Errorf("the model is %d bytes, want at most 2 MiB: it is embedded", len(file))
 	}
-	model, err := onnx.Read(file)
+	model, err := onnx.Read(t.Context(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := onnx.FindParts(model, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), model, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}

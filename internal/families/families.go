@@ -6,6 +6,7 @@ package families
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -126,7 +127,7 @@ func (f Family) read(load func(t *onnx.Tensor) error) (*onnx.Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}
-	m, err := onnx.ReadWith(data, func(t *onnx.Tensor, _ string, _ int64) error { return load(t) })
+	m, err := onnx.ReadWith(context.Background(), data, func(t *onnx.Tensor, _ string, _ int64) error { return load(t) })
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path, err)
 	}

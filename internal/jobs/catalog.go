@@ -46,7 +46,7 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
-	model, err := onnx.ReadFile(path)
+	model, err := onnx.ReadFile(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
@@ -54,7 +54,7 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	if err != nil {
 		return nil, err
 	}
-	network, err := inference.OpenNetwork(model, manifest, inference.NetworkOptions{MaxPixels: c.maxPixels, Session: ort.Options{IntraOpThreads: c.threads, RunLimit: c.runLimit}})
+	network, err := inference.OpenNetwork(ctx, model, manifest, inference.NetworkOptions{MaxPixels: c.maxPixels, Session: ort.Options{IntraOpThreads: c.threads, RunLimit: c.runLimit}})
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}

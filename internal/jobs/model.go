@@ -27,7 +27,7 @@ type VersionStore interface {
 // that keep every way of training it are named. Only then it is stored. The first version of a project is active at once, and gives
 // the project's classes their order.
 func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projectID int64, file []byte, manifest onnx.Manifest) (annotator.Version, error) {
-	model, err := onnx.Read(file)
+	model, err := onnx.Read(ctx, file)
 	if err != nil {
 		return annotator.Version{}, fmt.Errorf("add model: %w", err)
 	}
@@ -47,15 +47,17 @@ func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projec
 
 // checkModel finds a model's parts and makes sure that it runs, within runLimit (0: ort's default), and can be trained.
 func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest, runLimit time.Duration) (v annotator.NewVersion, err error) {
-	parts, err := onnx.FindParts(model, manifest.PartNames())
+	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return v, err
 	}
-	abn, err := onnx.Split(model, parts)
+	abn, err := onnx.Split(ctx, model, parts)
 	if err != nil {
 		return v, err
 	}
-	v.Training = trainabilityOf(abn)
+	if v.Training, err = trainabilityOf(ctx, abn); err != nil {
+		return v, err
+	}
 	if err := trainable(v.Training); err != nil {
 		return v, err
 	}
@@ -70,7 +72,7 @@ func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest, 
 	if v.Manifest, err = json.Marshal(manifest); err != nil {
 		return v, err
 	}
-	if v.ExtractorHash, err = onnx.ExtractorHash(model, parts); err != nil {
+	if v.ExtractorHash, err = onnx.ExtractorHash(ctx, model, parts); err != nil {
 		return v, err
 	}
 	v.LearningRate = trainer.SuggestedLearningRate(abn, trainer.OptimizerSGD)

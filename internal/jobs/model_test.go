@@ -71,11 +71,11 @@ func TestAddModelRefuses(t *testing.T) {
 	}
 	odd := good.Clone() // an operator of the attention branch that has no gradient here
 	changed := ""
-	parts, err := onnx.FindParts(odd, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), odd, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	abn, err := onnx.Split(odd, parts)
+	abn, err := onnx.Split(t.Context(), odd, parts)
 	if err != nil {
 		t.Fatal(err)
 	}

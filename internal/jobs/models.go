@@ -72,7 +72,7 @@ func (m *Models) Receive(ctx context.Context, r io.Reader, manifest func() ([]by
 		return annotator.ModelFile{}, err
 	}
 	defer m.reading.Release(1)
-	found, err := inspectFile(file.Name(), beside)
+	found, err := inspectFile(ctx, file.Name(), beside)
 	if err != nil {
 		return annotator.ModelFile{}, err
 	}
@@ -102,7 +102,7 @@ func (m *Models) Judge(ctx context.Context, hash string, manifest []byte) (annot
 		return annotator.ModelFile{}, err
 	}
 	defer m.reading.Release(1)
-	found, err := inspectFile(path, manifest)
+	found, err := inspectFile(ctx, path, manifest)
 	found.Hash = hash
 	return found, err
 }
@@ -112,23 +112,29 @@ func wrongModel(format string, args ...any) error {
 }
 
 // inspectFile tells what a model file is. Of the folder it lies in nothing else is read.
-func inspectFile(path string, manifest []byte) (annotator.ModelFile, error) {
+func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.ModelFile, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return annotator.ModelFile{}, fmt.Errorf("reading a model: %w", err)
 	}
-	model, err := onnx.Read(data)
+	model, err := onnx.Read(ctx, data)
 	switch {
+	case ctx.Err() != nil:
+		return annotator.ModelFile{}, context.Cause(ctx)
 	case errors.Is(err, onnx.ErrExternal):
 		return annotator.ModelFile{}, wrongModel("its weights stand in another file (%v). Save it as one: onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", err)
 	case err != nil:
 		return annotator.ModelFile{}, wrongModel("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
 	}
-	return inspectModel(model, manifest)
+	found, err := inspectModel(ctx, model, manifest)
+	if ctx.Err() != nil {
+		return found, context.Cause(ctx)
+	}
+	return found, err
 }
 
 // inspectModel tells what a model is, with a manifest that came beside it or else its own.
-func inspectModel(model *onnx.Model, beside []byte) (annotator.ModelFile, error) {
+func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annotator.ModelFile, error) {
 	var found annotator.ModelFile
 	if beside == nil {
 		if text, ok := model.MetadataValue(onnx.ManifestKey); ok {
@@ -150,15 +156,15 @@ func inspectModel(model *onnx.Model, beside []byte) (annotator.ModelFile, error)
 		}
 	}
 	names := manifest.PartNames()
-	parts, err := onnx.FindParts(model, names)
+	parts, err := onnx.FindParts(ctx, model, names)
 	if err != nil {
 		return found, wrongModel("%v. For a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err)
 	}
-	abn, err := onnx.Split(model, parts)
+	abn, err := onnx.Split(ctx, model, parts)
 	if err != nil {
 		return found, wrongModel("it cannot be taken apart: %v", err)
 	}
-	described, err := onnx.Inspect(model, names)
+	described, err := onnx.Inspect(ctx, model, names)
 	if err != nil {
 		return found, wrongModel("%v", err)
 	}
@@ -167,7 +173,9 @@ func inspectModel(model *onnx.Model, beside []byte) (annotator.ModelFile, error)
 			problem = fieldProblem(err)
 		}
 	}
-	found.Report = reportOf(described, abn)
+	if found.Report, err = reportOf(ctx, described, abn); err != nil {
+		return found, err
+	}
 	found.Report.ManifestProblem = problem
 	if beside != nil && json.Valid(beside) {
 		found.Manifest = beside
@@ -198,12 +206,13 @@ func classesOf(m onnx.Manifest) []annotator.Class {
 }
 
 // reportOf spells an inspection as the domain does.
-func reportOf(r *onnx.Report, abn *onnx.ABN) annotator.ModelReport {
+func reportOf(ctx context.Context, r *onnx.Report, abn *onnx.ABN) (annotator.ModelReport, error) {
+	training, err := trainabilityOf(ctx, abn)
 	out := annotator.ModelReport{
 		Opset: r.Opset, IRVersion: r.IRVersion, Producer: r.Producer, Nodes: r.Nodes, Parameters: r.Parameters,
 		ImageHeight: abn.ImageHeight, ImageWidth: abn.ImageWidth, ImageChannels: abn.ImageChannels,
 		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: string(r.ABN.Gain),
-		BatchWasFixed: r.ABN.BatchWasFixed, UntoldShapes: r.ABN.Untold, Training: trainabilityOf(abn),
+		BatchWasFixed: r.ABN.BatchWasFixed, UntoldShapes: r.ABN.Untold, Training: training,
 	}
 	for _, v := range []struct {
 		role string
@@ -214,20 +223,21 @@ func reportOf(r *onnx.Report, abn *onnx.ABN) annotator.ModelReport {
 	for _, p := range r.ABN.Parts {
 		out.Parts = append(out.Parts, annotator.ModelPart{Name: p.Name, Nodes: p.Nodes, Parameters: p.Parameters, BatchNorms: p.BatchNorms, Ops: p.Ops})
 	}
-	return out
+	return out, err
 }
 
 // trainabilityOf asks the engines what they can train.
-func trainabilityOf(abn *onnx.ABN) []annotator.Trainability {
+func trainabilityOf(ctx context.Context, abn *onnx.ABN) ([]annotator.Trainability, error) {
 	var list []annotator.Trainability
-	for _, t := range trainer.InspectTraining(abn) {
+	report, err := trainer.InspectTraining(ctx, abn)
+	for _, t := range report {
 		entry := annotator.Trainability{Engine: string(t.Engine), Strategy: string(t.Strategy), BatchNorm: string(t.BatchNorm)}
 		for _, r := range t.Reasons {
 			entry.Obstacles = append(entry.Obstacles, annotator.Obstacle{Node: r.Node, Op: r.Op, Why: r.Why})
 		}
 		list = append(list, entry)
 	}
-	return list
+	return list, err
 }
 
 // modelOfVersion takes a version's network apart.
@@ -244,13 +254,13 @@ func (c *Catalog) modelOfVersion(ctx context.Context, v annotator.Version) (*onn
 	if err != nil {
 		return nil, err
 	}
-	model, err := onnx.Read(data)
+	model, err := onnx.Read(ctx, data)
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
-	parts, err := onnx.FindParts(model, manifest.PartNames())
+	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
-	return onnx.Split(model, parts)
+	return onnx.Split(ctx, model, parts)
 }

@@ -79,7 +79,11 @@ func (w *Worker) askEngines(ctx context.Context) error {
 			w.log.Warn("what engines can train of a version is not known", "version", v.ID, "err", err)
 			continue
 		}
-		if err := w.config.Store.SetTraining(ctx, v.ID, trainabilityOf(abn)); err != nil {
+		training, err := trainabilityOf(ctx, abn)
+		if err != nil {
+			return err
+		}
+		if err := w.config.Store.SetTraining(ctx, v.ID, training); err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	if err != nil {
 		return annotator.NewVersion{}, err
 	}
-	model, err := onnx.Read(data)
+	model, err := onnx.Read(ctx, data)
 	if err != nil {
 		return annotator.NewVersion{}, err
 	}

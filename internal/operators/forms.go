@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/abn-studio/studio/onnx"
@@ -63,7 +64,7 @@ func (f form) reason() (string, error) {
 		Nodes: []*onnx.Node{n}, Initializers: f.fixed, Outputs: []*onnx.ValueInfo{onnx.NewValue("y", onnx.Float, nil)},
 		Inputs: []*onnx.ValueInfo{onnx.NewValue("x", onnx.Float, x), onnx.NewValue("w", onnx.Float, onnx.ShapeOf(w...)), onnx.NewValue("n", onnx.Int64, onnx.ShapeOf(1))},
 	}}
-	reasons, err := gradient.Unsupported(m, []string{"y"}, []string{"x", "w"})
+	reasons, err := gradient.Unsupported(context.Background(), m, []string{"y"}, []string{"x", "w"})
 	if err != nil {
 		return "", fmt.Errorf("%s, %s: %w", f.op, f.name, err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -162,14 +163,14 @@ func gorgoniaLacks(f families.Family) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	parts, err := onnx.FindParts(context.Background(), m, onnx.PartNames{})
 	if err != nil {
 		return false, err
 	}
-	abn, err := onnx.Split(m, parts)
+	abn, err := onnx.Split(context.Background(), m, parts)
 	if err != nil {
 		return false, err
 	}
-	reasons, err := trainer.Lacks(abn, trainer.Settings{Engine: trainer.EngineGorgonia}.WithDefaults())
+	reasons, err := trainer.Lacks(context.Background(), abn, trainer.Settings{Engine: trainer.EngineGorgonia}.WithDefaults())
 	return len(reasons) > 0, err
 }

@@ -17,7 +17,7 @@ import (
 func TestEndlessRunIsStopped(t *testing.T) {
 	t.Parallel()
 	r := load(t, "abn-resnet-tiny")
-	model, err := onnx.Read(r.model)
+	model, err := onnx.Read(t.Context(), r.model)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,15 +100,15 @@ func near(t testing.TB, what string, got, want []float32, tolerance float64) {
 
 func split(t testing.TB, path string) *onnx.ABN {
 	t.Helper()
-	m, err := onnx.ReadFile(path)
+	m, err := onnx.ReadFile(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := onnx.FindParts(m, onnx.PartNames{})
+	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	abn, err := onnx.Split(m, parts)
+	abn, err := onnx.Split(t.Context(), m, parts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestCAMIsItsDefinition(t *testing.T) {
 	t.Parallel()
 	references(t, func(t *testing.T, abn *onnx.ABN) {
 		for _, s := range sides(abn) {
-			g, err := activation.CAM(abn, s.branch)
+			g, err := activation.CAM(t.Context(), abn, s.branch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,11 +216,11 @@ func TestGradCAMIsRectifiedCAM(t *testing.T) {
 	t.Parallel()
 	references(t, func(t *testing.T, abn *onnx.ABN) {
 		for _, s := range sides(abn) {
-			cam, err := activation.CAM(abn, s.branch)
+			cam, err := activation.CAM(t.Context(), abn, s.branch)
 			if err != nil {
 				t.Fatal(err)
 			}
-			grad, err := activation.GradCAM(abn, s.branch, "")
+			grad, err := activation.GradCAM(t.Context(), abn, s.branch, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,7 +247,7 @@ func TestGradCAMAgainstFiniteDifferences(t *testing.T) {
 	references(t, func(t *testing.T, abn *onnx.ABN) {
 		for _, s := range sides(abn) {
 			inner := innerConv(s.model)
-			g, err := activation.GradCAM(abn, s.branch, inner)
+			g, err := activation.GradCAM(t.Context(), abn, s.branch, inner)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -301,7 +301,7 @@ func innerConv(m *onnx.Model) string {
 func TestBranchWithoutGlobalPooling(t *testing.T) {
 	t.Parallel()
 	abn := split(t, filepath.Join("testdata", "abn-vgg-tiny.onnx"))
-	_, err := activation.CAM(abn, activation.Perception)
+	_, err := activation.CAM(t.Context(), abn, activation.Perception)
 	var head *activation.HeadError
 	if !errors.As(err, &head) || !errors.Is(err, activation.ErrNoCAM) || head.Op != "Relu" || head.Node != "/Relu_1" || !strings.Contains(err.Error(), "Grad-CAM") {
 		t.Errorf("CAM of a branch with a hidden layer: %v, want a *HeadError that names /Relu_1 and Grad-CAM", err)
@@ -319,7 +319,7 @@ func TestBranchWithoutGlobalPooling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := activation.GradCAM(abn, activation.Perception, "")
+	g, err := activation.GradCAM(t.Context(), abn, activation.Perception, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestBranchWithoutGlobalPooling(t *testing.T) {
 		in := map[string]array{onnx.PortFeatures: {torch.Features, []int64{2, 6, 6, 6}}, onnx.PortMap: {c.grid, []int64{2, 1, 6, 6}}}
 		near(t, name, run(t, g.Model, in, g.Inputs[2], torch.Classes, g.Output)[0].data, c.want, 1e-4)
 	}
-	if _, err := activation.CAM(abn, activation.Attention); err != nil {
+	if _, err := activation.CAM(t.Context(), abn, activation.Attention); err != nil {
 		t.Errorf("CAM of its attention branch: %v", err)
 	}
 }
@@ -339,7 +339,7 @@ func TestGraphsHoldNoMoreThanTheyNeed(t *testing.T) {
 	t.Parallel()
 	abn := split(t, filepath.Join(fixture.Reference(t), "abn-resnet-tiny.onnx"))
 	before := len(abn.Attention.Graph.Nodes)
-	g, err := activation.CAM(abn, activation.Attention)
+	g, err := activation.CAM(t.Context(), abn, activation.Attention)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestGraphsHoldNoMoreThanTheyNeed(t *testing.T) {
 func TestGradCAMByName(t *testing.T) {
 	t.Parallel()
 	abn := split(t, filepath.Join(fixture.Reference(t), "abn-resnet-tiny.onnx"))
-	g, err := activation.GradCAM(abn, activation.Perception, abn.Names.Features)
+	g, err := activation.GradCAM(t.Context(), abn, activation.Perception, abn.Names.Features)
 	if err != nil || g.Height != abn.Height || g.Width != abn.Width || g.Value != abn.Names.Features {
 		t.Errorf("Grad-CAM at the features by their name in the file: %+v, %v", g, err)
 	}
@@ -366,14 +366,14 @@ func TestGradCAMByName(t *testing.T) {
 		"/perception/GlobalAveragePool_output_0": "more than one cell",
 		abn.Names.Map + "/x":                     "no such value",
 	} {
-		if _, err := activation.GradCAM(abn, activation.Perception, value); !errors.Is(err, activation.ErrValue) || !strings.Contains(err.Error(), why) {
+		if _, err := activation.GradCAM(t.Context(), abn, activation.Perception, value); !errors.Is(err, activation.ErrValue) || !strings.Contains(err.Error(), why) {
 			t.Errorf("Grad-CAM at %q: %v, want ErrValue that says %q", value, err, why)
 		}
 	}
-	if _, err := activation.GradCAM(abn, activation.Attention, "/attention/map/Conv_output_0"); !errors.Is(err, activation.ErrValue) {
+	if _, err := activation.GradCAM(t.Context(), abn, activation.Attention, "/attention/map/Conv_output_0"); !errors.Is(err, activation.ErrValue) {
 		t.Errorf("Grad-CAM at a value beside the way to the logits: %v", err)
 	}
-	if _, err := activation.GradCAM(abn, "middle", ""); !errors.Is(err, activation.ErrBranch) {
+	if _, err := activation.GradCAM(t.Context(), abn, "middle", ""); !errors.Is(err, activation.ErrBranch) {
 		t.Errorf("a third branch: %v", err)
 	}
 }
@@ -386,7 +386,7 @@ func TestGradCAMNamesWhatHasNoDerivative(t *testing.T) {
 			n.Op = "Softsign"
 		}
 	}
-	_, err := activation.GradCAM(abn, activation.Perception, "")
+	_, err := activation.GradCAM(t.Context(), abn, activation.Perception, "")
 	var unsupported *gradient.UnsupportedError
 	if !errors.As(err, &unsupported) || len(unsupported.Reasons) != 1 || unsupported.Reasons[0].Node != "/Relu_1" {
 		t.Errorf("Grad-CAM through a Softsign: %v, want an *UnsupportedError that names /Relu_1", err)

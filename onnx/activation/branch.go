@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,7 +46,7 @@ type branch struct {
 	counter  int
 }
 
-func newBranch(abn *onnx.ABN, name Branch) (*branch, error) {
+func newBranch(ctx context.Context, abn *onnx.ABN, name Branch) (*branch, error) {
 	b := &branch{name: name, parts: &abn.Parts}
 	switch name {
 	case Attention:
@@ -56,7 +57,7 @@ func newBranch(abn *onnx.ABN, name Branch) (*branch, error) {
 		return nil, fmt.Errorf("%w: %q is neither %s nor %s", ErrBranch, name, Attention, Perception)
 	}
 	var err error
-	if b.inferred, err = onnx.Infer(b.model, nil); err != nil {
+	if b.inferred, err = onnx.Infer(ctx, b.model, nil); err != nil {
 		return nil, fmt.Errorf("inferring the shapes of the %s branch: %w", name, err)
 	}
 	b.index = b.model.Graph.Index()

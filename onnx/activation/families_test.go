@@ -32,21 +32,21 @@ func TestFamilies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			parts, err := onnx.FindParts(m, onnx.PartNames{})
+			parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			abn, err := onnx.Split(m, parts)
+			abn, err := onnx.Split(t.Context(), m, parts)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, s := range sides(abn) {
-				cam, err := activation.CAM(abn, s.branch)
+				cam, err := activation.CAM(t.Context(), abn, s.branch)
 				if err != nil {
 					t.Error(err)
 					continue
 				}
-				grad, err := activation.GradCAM(abn, s.branch, "")
+				grad, err := activation.GradCAM(t.Context(), abn, s.branch, "")
 				if err != nil {
 					t.Error(err)
 					continue

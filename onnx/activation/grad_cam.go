@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,8 +17,8 @@ var ErrValue = errors.New("not a value to weight")
 // is the last convolutional value: what a global average pool at the end reads or, without one, the last
 // value (N,C,h,w) before the logits that is not itself pooled. ErrValue for a value that has no cells
 // or no part in the logits, a *gradient.UnsupportedError for operators without a derivative.
-func GradCAM(abn *onnx.ABN, name Branch, value string) (*Graph, error) {
-	b, err := newBranch(abn, name)
+func GradCAM(ctx context.Context, abn *onnx.ABN, name Branch, value string) (*Graph, error) {
+	b, err := newBranch(ctx, abn, name)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +33,7 @@ func GradCAM(abn *onnx.ABN, name Branch, value string) (*Graph, error) {
 	class := b.classInput()
 	// Images do not influence each other, so that the derivative of the sum over a batch is each image's own.
 	score := b.node("ReduceSum", []string{b.node("Mul", []string{b.logits, b.chosen(class)})}, onnx.IntAttr("keepdims", 0))
-	derivatives, err := gradient.Append(b.model, score, []string{value})
+	derivatives, err := gradient.Append(ctx, b.model, score, []string{value})
 	if err != nil {
 		return nil, fmt.Errorf("Grad-CAM of the %s branch: %w", name, err)
 	}

@@ -59,11 +59,11 @@ func TestFormsOfAHead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			abn.Attention.Graph.Initializers = append(abn.Attention.Graph.Initializers, onnx.NewInt64("shape", []int64{2}, []int64{0, -1}))
-			cam, err := activation.CAM(abn, activation.Attention)
+			cam, err := activation.CAM(t.Context(), abn, activation.Attention)
 			if err != nil {
 				t.Fatal(err)
 			}
-			grad, err := activation.GradCAM(abn, activation.Attention, "")
+			grad, err := activation.GradCAM(t.Context(), abn, activation.Attention, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +88,7 @@ func TestHeadsThatCAMRefuses(t *testing.T) {
 		"both depend on the image":       ending(13, []*onnx.Tensor{small}, op("GlobalAveragePool", in("a"), "p"), op("Flatten", in("p"), "f"), op("Add", in("f", "f"), "d"), op("Gemm", in("d", "w"), y, onnx.IntAttr("transB", 1))),
 		"no global average pool follows": ending(13, []*onnx.Tensor{onnx.NewFloat32("w", []int64{2, 3, 4, 5}, make([]float32, 120))}, op("Conv", in("a", "w"), "c"), op("Flatten", in("c"), y)),
 	} {
-		_, err := activation.CAM(abn, activation.Attention)
+		_, err := activation.CAM(t.Context(), abn, activation.Attention)
 		var head *activation.HeadError
 		if !errors.As(err, &head) || head.Node == "" || head.Op == "" || !strings.Contains(head.Why, why) {
 			t.Errorf("%v: want a *HeadError that names a node and says %q", err, why)

@@ -1,6 +1,7 @@
 package gradient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,14 +21,14 @@ var ErrNoPath = errors.New("does not influence the loss")
 //
 // m's shapes must be inferable but for the batch axis. An *UnsupportedError names the nodes for which
 // there is no rule; m is then not to be used.
-func Append(m *onnx.Model, loss string, wrt []string) (map[string]string, error) {
-	return AppendBlocked(m, loss, wrt, 0)
+func Append(ctx context.Context, m *onnx.Model, loss string, wrt []string) (map[string]string, error) {
+	return AppendBlocked(ctx, m, loss, wrt, 0)
 }
 
 // AppendBlocked is Append with operators of BlockedDomain for what is [N,C,H,W] with C whole blocks of so many channels; the rest, and
 // everything where block is 0, is written in standard operators.
-func AppendBlocked(m *onnx.Model, loss string, wrt []string, block int64) (map[string]string, error) {
-	b, err := newBuilder(m, wrt)
+func AppendBlocked(ctx context.Context, m *onnx.Model, loss string, wrt []string, block int64) (map[string]string, error) {
+	b, err := newBuilder(ctx, m, wrt)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,9 @@ func AppendBlocked(m *onnx.Model, loss string, wrt []string, block int64) (map[s
 	}
 	seed := b.floats([]float32{1}, slices.Repeat([]int64{1}, len(info.Shape))...)
 	b.give(loss, seed)
-	b.walk()
+	if err := b.walk(ctx); err != nil {
+		return nil, err
+	}
 	if len(b.reasons) > 0 {
 		return nil, &UnsupportedError{b.reasons}
 	}
@@ -90,8 +93,11 @@ func (b *builder) order(seed string) {
 
 // walk visits the forward nodes from the last to the first. A node's outputs have their whole
 // gradient when it is reached, since all who read them stand after it.
-func (b *builder) walk() {
+func (b *builder) walk(ctx context.Context) error {
 	for _, n := range slices.Backward(b.forward) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return b.depends[o] && len(b.parts[o]) > 0 }) {
 			continue
 		}
@@ -106,6 +112,7 @@ func (b *builder) walk() {
 		}
 	}
 	slices.Reverse(b.reasons)
+	return nil
 }
 
 func (b *builder) differentiate(n *onnx.Node) error {

@@ -19,7 +19,7 @@ func TestUnsupportedNamesEveryNode(t *testing.T) {
 		onnx.NewNode("Mystery", "elsewhere", in("w"), in("aside")),
 		onnx.NewNode("Hardmax", "second", in("b"), in("y")),
 	}}
-	reasons, err := gradient.Unsupported(e.model(), []string{"y"}, []string{"x"})
+	reasons, err := gradient.Unsupported(t.Context(), e.model(), []string{"y"}, []string{"x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestUnsupportedNamesEveryNode(t *testing.T) {
 	}
 	m := e.model()
 	m.Graph.Nodes = append(m.Graph.Nodes, onnx.NewNode("ReduceSum", "", in("y"), in("loss"), onnx.IntAttr("keepdims", 0)))
-	if _, err := gradient.Append(m, "loss", []string{"x"}); !errors.Is(err, gradient.ErrUnsupported) {
+	if _, err := gradient.Append(t.Context(), m, "loss", []string{"x"}); !errors.Is(err, gradient.ErrUnsupported) {
 		t.Errorf("Append: %v", err)
 	}
 }
@@ -48,17 +48,17 @@ func TestAppendRefuses(t *testing.T) {
 		m.Graph.Nodes = append(m.Graph.Nodes, sum)
 		return m
 	}
-	if _, err := gradient.Append(model(), "loss", in("w")); !errors.Is(err, gradient.ErrNoPath) {
+	if _, err := gradient.Append(t.Context(), model(), "loss", in("w")); !errors.Is(err, gradient.ErrNoPath) {
 		t.Errorf("a value off the path: %v", err)
 	}
 	for _, c := range [][2]string{{"y", "x"}, {"nothing", "x"}, {"loss", "nothing"}} {
-		if _, err := gradient.Append(model(), c[0], in(c[1])); err == nil {
+		if _, err := gradient.Append(t.Context(), model(), c[0], in(c[1])); err == nil {
 			t.Errorf("%s by %s: no error", c[0], c[1])
 		}
 	}
 	old := model()
 	old.Opsets[0].Version = 6
-	if _, err := gradient.Append(old, "loss", in("x")); err == nil {
+	if _, err := gradient.Append(t.Context(), old, "loss", in("x")); err == nil {
 		t.Error("operator set 6: no error")
 	}
 }
@@ -70,7 +70,7 @@ func TestDerivativesAreValuesOfTheirOwn(t *testing.T) {
 	m := e.model()
 	m.Graph.Nodes = append(m.Graph.Nodes, onnx.NewNode("ReduceSum", "", in("y"), in("loss"), onnx.IntAttr("keepdims", 1)))
 	wrt := in("x", "z", "loss")
-	d, err := gradient.Append(m, "loss", wrt)
+	d, err := gradient.Append(t.Context(), m, "loss", wrt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestKinksAreThoseOfPyTorch(t *testing.T) {
 		e := example{name: c.name, feeds: []feed{x(c.dims...)}, nodes: []*onnx.Node{c.node}, fixed: c.fixed}
 		m := e.model()
 		m.Graph.Nodes = append(m.Graph.Nodes, onnx.NewNode("ReduceSum", "", in("y"), in("loss"), onnx.IntAttr("keepdims", 0)))
-		d, err := gradient.Append(m, "loss", in("x"))
+		d, err := gradient.Append(t.Context(), m, "loss", in("x"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package gradient
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -25,11 +26,11 @@ type builder struct {
 }
 
 // newBuilder raises m, infers its shapes and finds what depends on wrt.
-func newBuilder(m *onnx.Model, wrt []string) (*builder, error) {
+func newBuilder(ctx context.Context, m *onnx.Model, wrt []string) (*builder, error) {
 	if err := Raise(m); err != nil {
 		return nil, err
 	}
-	inferred, err := onnx.Infer(m, nil)
+	inferred, err := onnx.Infer(ctx, m, nil)
 	if err != nil {
 		return nil, fmt.Errorf("inferring shapes before differentiating: %w", err)
 	}

@@ -133,7 +133,7 @@ func (e example) check(t *testing.T) {
 	}
 
 	model := e.model()
-	info, err := onnx.InferShapes(model, nil)
+	info, err := onnx.InferShapes(t.Context(), model, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,10 +150,10 @@ func (e example) check(t *testing.T) {
 			wrt = append(wrt, f.name)
 		}
 	}
-	if reasons, err := gradient.Unsupported(model, []string{"loss"}, wrt); err != nil || len(reasons) > 0 {
+	if reasons, err := gradient.Unsupported(t.Context(), model, []string{"loss"}, wrt); err != nil || len(reasons) > 0 {
 		t.Fatalf("Unsupported: %v %v", reasons, err)
 	}
-	derivatives, err := gradient.Append(model, "loss", wrt)
+	derivatives, err := gradient.Append(t.Context(), model, "loss", wrt)
 	if err != nil {
 		t.Fatal(err)
 	}

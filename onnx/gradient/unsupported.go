@@ -1,6 +1,7 @@
 package gradient
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,8 +43,8 @@ func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
 // Unsupported lists, in the graph's order, what keeps outputs from being differentiated by wrt;
 // nothing if all is well. The model is left as it is. The error is about the model itself: an
 // operator set or shapes that cannot be read.
-func Unsupported(m *onnx.Model, outputs, wrt []string) ([]Reason, error) {
-	b, err := newBuilder(m.Clone(), wrt)
+func Unsupported(ctx context.Context, m *onnx.Model, outputs, wrt []string) ([]Reason, error) {
+	b, err := newBuilder(ctx, m.Clone(), wrt)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +54,6 @@ func Unsupported(m *onnx.Model, outputs, wrt []string) ([]Reason, error) {
 			b.give(output, output)
 		}
 	}
-	b.walk()
-	return b.reasons, nil
+	err = b.walk(ctx)
+	return b.reasons, err
 }
