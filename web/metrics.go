@@ -1,13 +1,20 @@
 package web
 
 import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics is what /metrics tells of the server. Paths are route patterns, so that their number is bounded.
+// metrics is what /metrics tells of the server. Every label has a bounded number of values, whatever strangers send:
+// methods are those of HTTP or "other", routes are patterns or "none".
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -25,7 +32,7 @@ func newMetrics(r *prometheus.Registry) *metrics {
 			Name: "studio_http_request_seconds", Help: "Time to answer, by route.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 11)}, []string{"route"}),
 		signIns: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "studio_sign_ins_total", Help: "Sign-ins accepted, refused and throttled."}, []string{"outcome"}),
+			Name: "studio_sign_ins_total", Help: "Sign-ins accepted, refused, throttled, and sent away because too many waited (busy)."}, []string{"outcome"}),
 		scores: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "studio_score_seconds", Help: "Time of a live score, from request to answer.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 12)}),
@@ -38,10 +45,36 @@ func newMetrics(r *prometheus.Registry) *metrics {
 	return m
 }
 
+// methods are the methods that have a label of their own.
+var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
+
 func (m *metrics) observe(method, route string, status int, took time.Duration) {
+	if !slices.Contains(methods, method) {
+		method = "other"
+	}
 	if route == "" {
 		route = "none"
 	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// MetricsHandler answers /metrics to whoever asks, for an address of its own that strangers do not reach.
+func (s *Server) MetricsHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Metrics, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// metricsForToken answers /metrics on the public address to who sends Config.MetricsToken.
+func (s *Server) metricsForToken(w http.ResponseWriter, r *http.Request) error {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	sent, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.config.MetricsToken))
+	if subtle.ConstantTimeCompare(sent[:], want[:]) == 0 {
+		w.Header().Set("Www-Authenticate", "Bearer")
+		http.Error(w, "The metrics are for who sends the token of --metrics-token (Authorization: Bearer …).", http.StatusUnauthorized)
+		return nil
+	}
+	promhttp.HandlerFor(s.config.Metrics, promhttp.HandlerOpts{}).ServeHTTP(w, r)
+	return nil
 }

@@ -14,7 +14,7 @@ import (
 var open = map[string]string{
 	"GET /healthz":     "probes",
 	"GET /readyz":      "probes",
-	"GET /metrics":     "counts without content, for a scraper",
+	"GET /metrics":     "for who sends the metrics' own token, a scraper's",
 	"GET /static/*":    "the sign-in page needs its style",
 	"GET /favicon.ico": "a redirect into /static",
 	"GET /signin":      "the way in",

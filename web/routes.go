@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/abn-studio/studio/annotator"
 )
@@ -23,7 +22,9 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 	// For machines and browsers: no session, no page.
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.plain(s.readyz))
-	r.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(s.config.Metrics, promhttp.HandlerOpts{}))
+	if s.config.MetricsToken != "" { // else they stand on an address of their own, if anywhere (MetricsHandler)
+		r.Get("/metrics", s.plain(s.metricsForToken))
+	}
 	r.Method(http.MethodGet, "/static/*", s.assets)
 	r.Get("/favicon.ico", s.favicon)
 

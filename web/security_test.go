@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -190,13 +191,90 @@ func TestProbesAndMetrics(t *testing.T) {
 	b.get("/readyz").want(http.StatusServiceUnavailable)
 	b.get("/healthz").want(http.StatusOK)
 	s.as(annotator.RoleAnnotator).get("/projects/birds/queue")
-	metrics := string(b.get("/metrics").want(http.StatusOK).body)
+	metrics := s.scrape()
 	for _, line := range []string{
 		`studio_http_requests_total{method="GET",route="/projects/{slug}/queue",status="200"} 1`,
 		`studio_sign_ins_total{outcome="accepted"} 1`,
 	} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("the metrics have no %s", line)
+		}
+	}
+}
+
+// scrape is what a scraper reads on the metrics' own address.
+func (s *studio) scrape() string {
+	w := httptest.NewRecorder()
+	s.server.MetricsHandler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if w.Code != http.StatusOK {
+		s.t.Fatalf("/metrics on its own address: %d", w.Code)
+	}
+	return w.Body.String()
+}
+
+func TestMetricsAreNotPublic(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	s.nobody().get("/metrics").want(http.StatusNotFound)
+	s.as(annotator.RoleAdmin).get("/metrics").want(http.StatusNotFound)
+	s = newStudio(t, func(c *Config) { c.MetricsToken = "a scraper's token" })
+	s.nobody().get("/metrics").want(http.StatusUnauthorized)
+	s.as(annotator.RoleAdmin).get("/metrics").want(http.StatusUnauthorized)
+	for _, wrong := range []string{"Bearer ", "Bearer a scraper's toke", "Basic a scraper's token"} {
+		s.nobody().do(http.MethodGet, "/metrics", nil, "Authorization", wrong).want(http.StatusUnauthorized)
+	}
+	r := s.nobody().do(http.MethodGet, "/metrics", nil, "Authorization", "Bearer a scraper's token").want(http.StatusOK)
+	if !strings.Contains(string(r.body), "studio_http_requests_total") {
+		t.Errorf("the metrics are %.200s", r.body)
+	}
+}
+
+// Whatever a stranger sends, the number of series and the length of a line of the log stay what they are.
+func TestStrangersFillNeitherMetricsNorLog(t *testing.T) {
+	t.Parallel()
+	var log logged
+	s := newStudio(t, log.into)
+	send := func(i int) {
+		long := strings.Repeat("x", 20_000)
+		r := httptest.NewRequest(http.MethodGet, fmt.Sprintf("/projects/%d/%s?%s=%d", i, long, long, i), nil)
+		switch i % 6 {
+		case 0:
+			r.Method = fmt.Sprint("MADEUP", i, long)
+		case 1:
+			r.Method = fmt.Sprint("get", i)
+		case 2:
+			r.URL.Path = fmt.Sprint(apiPrefix, "/", i, long)
+		case 3:
+			r.URL.Path = fmt.Sprint("/static/", i, long)
+		case 4:
+			r.Method, r.URL.Path = http.MethodPost, fmt.Sprint("/", i, long)
+		case 5:
+			r.Method, r.URL.Path = fmt.Sprint("MADEUP", i), apiPrefix+"/session"
+		}
+		r.Host = fmt.Sprint(i, ".", long, ".example")
+		r.RemoteAddr = "192.0.2.1:1"
+		for _, name := range []string{"User-Agent", "Referer", "X-Request-Id", "X-Forwarded-For", "Sec-Fetch-Site", "Origin", "Content-Type", "Accept-Encoding"} {
+			r.Header.Set(name, fmt.Sprint(i, long))
+		}
+		r.Header.Set("X-Request-Id", fmt.Sprintf("made-up-%08d", i))
+		s.server.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	for i := range 60 {
+		send(i)
+	}
+	before := strings.Count(s.scrape(), "\n")
+	for i := range 600 {
+		send(60 + i)
+	}
+	if after := strings.Count(s.scrape(), "\n"); after != before {
+		t.Errorf("600 made-up requests make of %d lines of metrics %d", before, after)
+	}
+	for line := range strings.Lines(log.String()) {
+		if len(line) > 1000 {
+			t.Fatalf("a line of the log has %d bytes: %.300s", len(line), line)
+		}
+		if strings.Contains(line, "request=made-up") {
+			t.Fatalf("a stranger chooses the id in the log: %s", line)
 		}
 	}
 }

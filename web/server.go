@@ -23,12 +23,14 @@ type Config struct {
 	SessionStore scs.Store // where sessions live, such as pgxstore.New(pool)
 
 	Logger  *slog.Logger                // slog.Default() where nil
-	Metrics *prometheus.Registry        // /metrics shows it; a fresh one where nil
+	Metrics *prometheus.Registry        // what MetricsHandler shows; a fresh one where nil
 	Ready   func(context.Context) error // whether requests can be served (/readyz); always where nil
 
 	PublicURL      string   // how people reach the studio, "https://studio.example.org"; https makes cookies secure
 	TrustedOrigins []string // other origins whose forms and scripts may act, "https://proxy.example.org"
 	TrustProxy     bool     // believe X-Forwarded-For and X-Forwarded-Proto of whoever connects
+
+	MetricsToken string // who sends it as a bearer token gets /metrics on the public address; nobody where empty
 
 	Accounts []Account // sign-ins the sign-in page offers; only the demo, which binds to loopback, has any
 	Release  string    // shown in the footer and in OpenAPI
@@ -116,7 +118,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // (event streams end at once: browsers reconnect). It returns nil after such a shutdown.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
-		Handler:           s.handler,
+		Handler:           OnLoopback(listener.Addr(), append([]string{s.config.PublicURL}, s.config.TrustedOrigins...), s.handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      120 * time.Second, // streams and downloads extend it as they go

@@ -24,6 +24,13 @@ func (s *studio) guess(address, email, word string) int {
 		"Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-For", address).StatusCode
 }
 
+// person adds an annotator whose password costs what its hash says.
+func (s *studio) person(email, hash string) {
+	s.t.Helper()
+	_, err := s.store.InsertUser(s.t.Context(), annotator.User{Email: email, Name: email, Role: annotator.RoleAnnotator, CreatedAt: time.Now()}, hash)
+	must(s.t, err)
+}
+
 func behindProxy(c *Config) {
 	c.TrustProxy = true
 	c.SignIn.Refill = time.Hour
@@ -36,8 +43,7 @@ func TestParallelGuessesAreNotAllJudged(t *testing.T) {
 	s := newStudio(t, behindProxy)
 	slow, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 8 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	must(t, err)
-	_, err = s.store.InsertUser(t.Context(), annotator.User{Email: "ada@example.org", Name: "Ada", Role: annotator.RoleAdmin, CreatedAt: time.Now()}, slow)
-	must(t, err)
+	s.person("ada@example.org", slow)
 	for name, try := range map[string]func(word string) int{
 		"form": func(word string) int { return s.guess("192.0.2.1", "ada@example.org", word) },
 		"API": func(word string) int {
@@ -67,12 +73,17 @@ func TestParallelGuessesAreNotAllJudged(t *testing.T) {
 func TestWrongTriesLockNobodyElseOut(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t, behindProxy)
-	for i := range 34 { // somebody behind the office's proxy tries one account, and some that are not there
+	for i := range 5 {
+		s.person(fmt.Sprint("colleague-", i, "@example.org"), passwordHash())
+	}
+	for i := range 34 + 10 { // somebody behind the office's proxy tries accounts, one of them until it is closed to them
 		email := "reviewer@example.org"
-		if i%2 == 1 {
-			email = fmt.Sprint("made-up-", i, "@example.org")
+		if i >= 10 {
+			email = fmt.Sprint("colleague-", i/10, "@example.org")
 		}
-		s.guess("192.0.2.1", email, "guess")
+		if status := s.guess("192.0.2.1", email, "guess"); status != http.StatusUnauthorized {
+			t.Fatalf("try %d: %d", i, status)
+		}
 	}
 	if status := s.guess("192.0.2.1", "annotator@example.org", password); status != http.StatusSeeOther {
 		t.Errorf("a colleague behind the same proxy signs in: %d", status)
@@ -88,7 +99,7 @@ func TestWrongTriesLockNobodyElseOut(t *testing.T) {
 // The looser buckets hold where a pair's does not: one account from many addresses, many accounts from one address.
 func TestLooserBucketsHoldToo(t *testing.T) {
 	t.Parallel()
-	s := newStudio(t, behindProxy, func(c *Config) { c.SignIn.PerPair, c.SignIn.PerAccount, c.SignIn.PerAddress = 2, 5, 8 })
+	s := newStudio(t, behindProxy, func(c *Config) { c.SignIn.PerPair, c.SignIn.PerAccount, c.SignIn.PerAddress = 2, 5, 3 })
 	for i := range 5 {
 		if status := s.guess(fmt.Sprint("192.0.2.", i), "admin@example.org", "guess"); status != http.StatusUnauthorized {
 			t.Errorf("try %d of an account: %d", i, status)
@@ -97,15 +108,18 @@ func TestLooserBucketsHoldToo(t *testing.T) {
 	if status := s.guess("192.0.2.9", "ADMIN@example.org", "guess"); status != http.StatusTooManyRequests {
 		t.Errorf("a sixth address tries the account: %d, want 429", status)
 	}
-	for i := range 8 { // addresses of one IPv6 network
+	for i := range 4 {
+		s.person(fmt.Sprint(i, "@example.org"), passwordHash())
+	}
+	for i := range 3 { // addresses of one IPv6 network
 		if status := s.guess(fmt.Sprintf("2001:db8:1:2::%x", i+1), fmt.Sprint(i, "@example.org"), "guess"); status != http.StatusUnauthorized {
 			t.Errorf("try %d from a network: %d", i, status)
 		}
 	}
-	if status := s.guess("2001:db8:1:2:ffff::1", "9@example.org", "guess"); status != http.StatusTooManyRequests {
-		t.Errorf("a ninth try from the network: %d, want 429", status)
+	if status := s.guess("2001:db8:1:2:ffff::1", "3@example.org", "guess"); status != http.StatusTooManyRequests {
+		t.Errorf("a fourth try from the network: %d, want 429", status)
 	}
-	if status := s.guess("2001:db8:1:3::1", "9@example.org", "guess"); status != http.StatusUnauthorized {
+	if status := s.guess("2001:db8:1:3::1", "3@example.org", "guess"); status != http.StatusUnauthorized {
 		t.Errorf("another network: %d", status)
 	}
 }

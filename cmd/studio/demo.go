@@ -89,9 +89,9 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 
 // listen takes the address; where the default one is taken, any free port does.
 func (c *demoCommand) listen() (net.Listener, error) {
-	listener, err := listen(c.Listen)
+	listener, err := listen("--listen", c.Listen)
 	if err != nil && c.Listen == "127.0.0.1:8080" {
-		return listen("127.0.0.1:0")
+		return listen("--listen", "127.0.0.1:0")
 	}
 	return listener, err
 }

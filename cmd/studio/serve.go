@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -28,6 +29,8 @@ type serveCommand struct {
 	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
 	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
 	TrustProxy     bool     `env:"STUDIO_TRUST_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them."`
+	MetricsListen  string   `env:"STUDIO_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Answer /metrics on this address of its own, which strangers should not reach."`
+	MetricsToken   string   `env:"STUDIO_METRICS_TOKEN" placeholder:"TOKEN" help:"Answer /metrics on the studio's own address to who sends this bearer token. Without either there are no metrics."`
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
 	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"1024" placeholder:"MB" help:"Largest model file that is taken from a browser or the API, in MiB."`
@@ -36,7 +39,7 @@ type serveCommand struct {
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	log := newLog(streams.Err)
-	listener, err := listen(c.Listen)
+	listener, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
 	}
@@ -48,12 +51,20 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
 		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20,
-		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy},
+		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, running.stop()) }()
+	if c.MetricsListen != "" {
+		address, stop, err := aside("--metrics-listen", c.MetricsListen, running.server.MetricsHandler())
+		if err != nil {
+			return err
+		}
+		defer stop()
+		fmt.Fprintf(streams.Out, "Metrics: http://%s/metrics\n", address)
+	}
 	fmt.Fprintf(streams.Out, "ABN Studio answers on http://%s\n", listener.Addr())
 	if people, err := running.service.Users(ctx, annotator.System); err == nil && !hasAdmin(people) {
 		fmt.Fprintln(streams.Out, "Nobody can sign in yet. Add an admin: studio user add --email you@example.org --name You --role admin")
@@ -130,13 +141,25 @@ func (r *studio) stop() error {
 	return errors.Join(err, r.scorer.Close())
 }
 
-// listen takes an address, and says what to do when it is taken.
-func listen(address string) (net.Listener, error) {
+// listen takes the address of a flag, and says what to do when it is taken.
+func listen(flag, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is in use by another program: choose another with --listen HOST:PORT", address)
+		return nil, fmt.Errorf("%s is in use by another program: choose another with %s HOST:PORT", address, flag)
 	}
 	return listener, err
+}
+
+// aside answers machines on an address of its own, beside the rest, until stop is called.
+func aside(flag, address string, handler http.Handler) (bound net.Addr, stop func(), err error) {
+	listener, err := listen(flag, address)
+	if err != nil {
+		return nil, nil, err
+	}
+	server := &http.Server{Handler: web.OnLoopback(listener.Addr(), nil, handler),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
+	go func() { _ = server.Serve(listener) }()
+	return listener.Addr(), func() { _ = server.Close() }, nil
 }
 
 // newLog writes what happens as lines of text.

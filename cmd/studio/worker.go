@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/ort"
@@ -34,19 +33,18 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	if c.HealthListen != "" {
-		listener, err := listen(c.HealthListen)
-		if err != nil {
-			return err
-		}
-		health := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		address, stop, err := aside("--health-listen", c.HealthListen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := s.Store.Ping(r.Context()); err != nil {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
 			}
 			fmt.Fprintln(w, "ready")
-		})}
-		go func() { _ = health.Serve(listener) }()
-		defer health.Close()
+		}))
+		if err != nil {
+			return err
+		}
+		defer stop()
+		fmt.Fprintf(streams.Out, "Health: http://%s/readyz\n", address)
 	}
 	if err := worker.Start(ctx); err != nil {
 		return err

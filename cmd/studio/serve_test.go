@@ -1,0 +1,65 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+// askAs asks an address under a Host of one's own; it returns status and body.
+func askAs(t *testing.T, host, address string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if host != "" {
+		r.Host = host
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+// addressIn is the address that a printed line ends with.
+func addressIn(line string) string { return line[strings.LastIndex(line, "http://"):] }
+
+// The metrics stand on an address of their own and not on the public one; what listens on loopback, the worker's health
+// included, answers to this machine's names only.
+func TestMetricsAndHealthHaveAddressesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	database := pgtest.DSN(t)
+	s := launch(t, "serve", "--database", database, "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--no-worker")
+	metrics := addressIn(s.until(t, "Metrics: "))
+	public := addressIn(s.until(t, "answers on"))
+	w := launch(t, "worker", "--database", database, "--data", t.TempDir(), "--health-listen", "127.0.0.1:0")
+	health := addressIn(w.until(t, "Health: "))
+	for _, c := range []struct {
+		host, address string
+		status        int
+		contains      string
+	}{
+		{"", metrics, http.StatusOK, "studio_event_streams"},
+		{"evil.example", metrics, http.StatusMisdirectedRequest, "STUDIO_PUBLIC_URL"},
+		{"", public + "/metrics", http.StatusNotFound, "Not found"},
+		{"", public + "/readyz", http.StatusOK, "ready"},
+		{"evil.example", public + "/readyz", http.StatusMisdirectedRequest, "localhost"},
+		{"localhost:1", public + "/signin", http.StatusOK, "Sign in"},
+		{"", health, http.StatusOK, "ready"},
+		{"evil.example", health, http.StatusMisdirectedRequest, "localhost"},
+	} {
+		if status, body := askAs(t, c.host, c.address); status != c.status || !strings.Contains(body, c.contains) {
+			t.Errorf("%s asked as %q: %d %.200s, want %d and %q", c.address, c.host, status, body, c.status, c.contains)
+		}
+	}
+}
