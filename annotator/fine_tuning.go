@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // RoundStore keeps rounds and their events.
@@ -218,8 +220,11 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r Rou
 	if err := r.Validate(); err != nil {
 		return Round{}, err
 	}
-	if len(idempotencyKey) > 200 {
-		return Round{}, &ValidationError{Field: "Idempotency-Key", Message: "has more than 200 bytes"}
+	switch {
+	case len(idempotencyKey) > 200:
+		return Round{}, &ValidationError{Field: "header.Idempotency-Key", Message: "has more than 200 bytes"}
+	case !text.Valid(idempotencyKey):
+		return Round{}, &ValidationError{Field: "header.Idempotency-Key", Message: text.Problem}
 	}
 	var round Round
 	err = s.store.InTx(ctx, func(tx Store) error {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // UserStore keeps people, their password hashes and their tokens.
@@ -158,6 +160,9 @@ func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, 
 		return User{}, err
 	}
 	email := strings.TrimSpace(u.Email)
+	if !text.Valid(email) {
+		return User{}, &ValidationError{Field: "email", Message: text.Problem}
+	}
 	if address, err := mail.ParseAddress(email); err != nil || address.Address != email || len(email) > 254 {
 		return User{}, &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
 	}
@@ -265,15 +270,15 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 }
 
 // checkText trims a field that people type and bounds its length in characters.
-func checkText(field, text string, least, most int) (string, error) {
-	text = strings.TrimSpace(text)
-	switch n := utf8.RuneCountInString(text); {
-	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
-		return "", &ValidationError{Field: field, Message: "is not valid text"}
+func checkText(field, s string, least, most int) (string, error) {
+	s = strings.TrimSpace(s)
+	switch n := utf8.RuneCountInString(s); {
+	case !text.Valid(s):
+		return "", &ValidationError{Field: field, Message: text.Problem}
 	case n < least && least == 1:
 		return "", &ValidationError{Field: field, Message: "is empty"}
 	case n < least || n > most:
 		return "", &ValidationError{Field: field, Message: fmt.Sprintf("has %d characters, want %d to %d", n, least, most)}
 	}
-	return text, nil
+	return s, nil
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // TaskStore keeps tasks. Times are the caller's, so that a lease expires by the Service's clock.
@@ -251,6 +254,9 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 			return Project{}, f, &ValidationError{Field: "state", Message: fmt.Sprintf("%q is no state of a task", state)}
 		}
 	}
+	if err := f.check(); err != nil {
+		return Project{}, f, err
+	}
 	if f.Limit == 0 {
 		f.Limit = 60
 	}
@@ -258,6 +264,27 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 		return Project{}, f, &ValidationError{Field: "limit", Message: "is between 1 and 200"}
 	}
 	return project, f, s.store.ExpireLeases(ctx, project.ID, s.now())
+}
+
+// check refuses what no task can have, so that it is not a fault further in: classes are numbers of 32 bits, confidences
+// fractions.
+func (f TaskFilter) check() error {
+	for field, class := range map[string]*int{"query.label": f.Label, "query.predicted": f.Predicted} {
+		if class != nil && (*class < 0 || *class > math.MaxInt32) {
+			return &ValidationError{Field: field, Message: fmt.Sprintf("%d is no class", *class)}
+		}
+	}
+	for field, x := range map[string]*float32{"query.min_confidence": f.MinConfidence, "query.max_confidence": f.MaxConfidence} {
+		if x != nil && !(*x >= 0 && *x <= 1) {
+			return &ValidationError{Field: field, Message: fmt.Sprintf("%v is not between 0 and 1", *x)}
+		}
+	}
+	for field, s := range map[string]string{"query.q": f.Search, "query.cursor": f.Cursor} {
+		if !text.Valid(s) {
+			return &ValidationError{Field: field, Message: text.Problem}
+		}
+	}
+	return nil
 }
 
 // Task returns a task without taking it.

@@ -95,6 +95,9 @@ func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest 
 		return Upload{}, Job{}, err
 	}
 	if manifest == nil {
+		if p := upload.Report.ManifestProblem; p != nil && upload.Manifest == nil { // it came with none that could be kept
+			return Upload{}, Job{}, p.invalid()
+		}
 		manifest = upload.Manifest
 	}
 	if s.models == nil {
@@ -108,11 +111,7 @@ func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest 
 		return Upload{}, Job{}, err
 	}
 	if p := found.Report.ManifestProblem; p != nil {
-		field := "manifest"
-		if p.Field != "" {
-			field += "." + p.Field
-		}
-		return Upload{}, Job{}, &ValidationError{Field: field, Message: p.Message}
+		return Upload{}, Job{}, p.invalid()
 	}
 	if !anyOK(found.Report.Training) {
 		return Upload{}, Job{}, &ValidationError{Field: "model", Message: "no engine can train it: " + firstObstacle(found.Report.Training)}
@@ -128,6 +127,15 @@ func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest 
 		return Upload{}, Job{}, fmt.Errorf("adding %s: %w", upload.Name, err)
 	}
 	return upload, job, nil
+}
+
+// invalid is a problem of a manifest as one of the request that would use it.
+func (p FieldProblem) invalid() error {
+	field := "manifest"
+	if p.Field != "" {
+		field += "." + p.Field
+	}
+	return &ValidationError{Field: field, Message: p.Message}
 }
 
 func anyOK(training []Trainability) bool {

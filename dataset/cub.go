@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // cubMasks are the folders in which the layout, or those who added to it, keep masks as pictures.
@@ -76,13 +78,16 @@ func (d *Dataset) readList(file, split string, splitOf map[string]string) error 
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for number := 1; lines.Scan(); number++ {
-		text := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
-		if text == "" {
+		listed := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
+		if listed == "" {
 			continue
 		}
-		name, ok := localName(text)
+		if !text.Valid(listed) {
+			return fmt.Errorf("%w: line %d of %s %s: save the list as UTF-8", ErrLayout, number, file, text.Problem)
+		}
+		name, ok := localName(listed)
 		if !ok {
-			d.skip(text, "line %d of %s leads out of the data set's folder", number, file)
+			d.skip(listed, "line %d of %s leads out of the data set's folder", number, file)
 			continue
 		}
 		if other := splitOf[name]; other != "" && other != split {

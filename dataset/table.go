@@ -10,6 +10,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // MetadataFile is the optional table at the root of an image folder.
@@ -53,7 +55,10 @@ func readTable(r io.Reader) (*table, error) {
 		return nil, err
 	}
 	t := &table{}
-	for _, column := range header {
+	for i, column := range header {
+		if !text.Valid(column) {
+			return nil, illegible(reader, i, "of the header")
+		}
 		t.columns = append(t.columns, strings.ToLower(strings.TrimSpace(column)))
 	}
 	for {
@@ -66,6 +71,13 @@ func readTable(r io.Reader) (*table, error) {
 		}
 		row, filled := make(map[string]string, len(record)), false
 		for i, cell := range record {
+			if !text.Valid(cell) {
+				name := fmt.Sprint(i + 1)
+				if i < len(t.columns) && t.columns[i] != "" {
+					name = t.columns[i]
+				}
+				return nil, illegible(reader, i, name)
+			}
 			if i < len(t.columns) && t.columns[i] != "" {
 				row[t.columns[i]] = strings.TrimSpace(cell)
 				filled = filled || row[t.columns[i]] != ""
@@ -77,6 +89,12 @@ func readTable(r io.Reader) (*table, error) {
 		line, _ := reader.FieldPos(0)
 		t.rows, t.lines = append(t.rows, row), append(t.lines, line)
 	}
+}
+
+// illegible names a cell that nothing can keep; spreadsheets write such files in the encoding of their country.
+func illegible(reader *csv.Reader, field int, column string) error {
+	line, _ := reader.FieldPos(field)
+	return fmt.Errorf("line %d, column %s %s: save the table as CSV UTF-8", line, column, text.Problem)
 }
 
 // column returns the first of the given names that the header has, "" if none.

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // ErrManifest says that a manifest is missing, malformed, or does not fit its model. Where one field is at
@@ -87,6 +89,9 @@ func ParseManifest(data []byte) (Manifest, error) {
 	if len(data) > maxManifestBytes {
 		return Manifest{}, fmt.Errorf("%w: larger than %d bytes", ErrManifest, maxManifestBytes)
 	}
+	if path, found := text.InJSON(data); found {
+		return Manifest{}, &ManifestError{cmp.Or(path, "(top)"), text.Problem}
+	}
 	var m Manifest
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -153,6 +158,9 @@ func (m Manifest) Validate() error {
 	}
 	seen := make(map[string]bool, len(m.Classes))
 	for i, name := range m.Classes {
+		if !text.Valid(name) {
+			return wrong(fmt.Sprintf("classes[%d]", i), "%s", text.Problem)
+		}
 		if name == "" || seen[name] {
 			return wrong(fmt.Sprintf("classes[%d]", i), "%q is empty or stands twice", name)
 		}

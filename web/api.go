@@ -36,6 +36,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	config.Servers = []*huma.Server{{URL: apiPrefix}}
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil // no $schema fields
+	config.Formats = map[string]huma.Format{"application/json": legibleJSON, "json": legibleJSON}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: "studio"},
 		"bearer":  {Type: "http", Scheme: "bearer"},

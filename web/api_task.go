@@ -32,8 +32,8 @@ type (
 	TaskQuery struct {
 		Project       string   `query:"project" required:"true" maxLength:"100" doc:"The project's slug."`
 		State         []string `query:"state,explode" enum:"open,leased,submitted,approved,changes-requested,skipped" doc:"Any of these; all without it."`
-		Label         int      `query:"label" default:"-1" doc:"True class; -1: any."`
-		Predicted     int      `query:"predicted" default:"-1" doc:"Predicted class; -1: any."`
+		Label         int      `query:"label" default:"-1" minimum:"-1" maximum:"2147483647" doc:"True class; -1: any."`
+		Predicted     int      `query:"predicted" default:"-1" minimum:"-1" maximum:"2147483647" doc:"Predicted class; -1: any."`
 		MinConfidence float32  `query:"min_confidence" minimum:"0" maximum:"1"`
 		MaxConfidence float32  `query:"max_confidence" minimum:"0" maximum:"1" default:"1"`
 		Author        int64    `query:"author" doc:"Who paints or painted it (user id)."`
@@ -52,10 +52,10 @@ func (q TaskQuery) filter() annotator.TaskFilter {
 	if q.Predicted >= 0 {
 		f.Predicted = &q.Predicted
 	}
-	if q.MinConfidence > 0 {
+	if q.MinConfidence != 0 { // NaN too, which the service refuses
 		f.MinConfidence = &q.MinConfidence
 	}
-	if q.MaxConfidence < 1 {
+	if q.MaxConfidence != 1 {
 		f.MaxConfidence = &q.MaxConfidence
 	}
 	if q.Author != 0 {

@@ -71,6 +71,9 @@ func readForm(r *http.Request) (url.Values, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", errBadForm, err)
 	}
+	if err := checkValues("body", r.PostForm); err != nil {
+		return nil, err
+	}
 	return r.PostForm, nil
 }
 
@@ -145,8 +148,16 @@ func signInAddress(r *http.Request) string {
 }
 
 func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
+	detail := f.detail
+	if f.field != "" { // no form beside it says which
+		field := f.field
+		for _, place := range []string{"body.", "query.", "header."} {
+			field = strings.TrimPrefix(field, place)
+		}
+		detail = field + ": " + detail
+	}
 	page := templates.ErrorPage(s.frame(r, f.title), templates.Failure{
-		Status: f.status, Title: f.title, Detail: f.detail, Request: requestID(r.Context())})
+		Status: f.status, Title: f.title, Detail: detail, Request: requestID(r.Context())})
 	if err := s.render(w, r, f.status, page); err != nil {
 		if r.Context().Err() == nil { // else nobody waits for it any more
 			s.log.Error("error page", "error", err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -148,7 +149,7 @@ func typedManifest(f templates.ManifestForm, u annotator.Upload) (json.RawMessag
 		var list []float64
 		for part := range strings.SplitSeq(text, ",") {
 			x, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
-			if err != nil {
+			if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 				refuse(field, "%q is no number: write one per channel, apart by commas", part)
 			}
 			list = append(list, x)

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Problem is an error as the API tells it (RFC 9457, application/problem+json).
@@ -54,6 +57,32 @@ func newProblem(ctx context.Context, f failure) *Problem {
 	return p
 }
 
+// add appends one of huma's details. A body that does not parse is not sent back, a number that JSON cannot write (an
+// infinite one in a query) is written as text, and text that a decoder stumbled over is named by its place.
+func (p *Problem) add(d *huma.ErrorDetail) {
+	switch v := d.Value.(type) {
+	case string:
+		if d.Location == "body" {
+			d.Value = nil
+			if path, found := text.InJSON([]byte(v)); found {
+				d.Location, d.Message, p.Status = inBody(path), text.Problem, http.StatusUnprocessableEntity
+			}
+		}
+	case float32:
+		d.Value = finite(float64(v))
+	case float64:
+		d.Value = finite(v)
+	}
+	p.Errors = append(p.Errors, d)
+}
+
+func finite(x float64) any {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Sprint(x)
+	}
+	return x
+}
+
 func writeProblem(w http.ResponseWriter, p *Problem) {
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
@@ -67,7 +96,7 @@ func init() {
 		p := &Problem{Title: http.StatusText(status), Status: status, Detail: message}
 		for _, err := range errs {
 			if detailed, ok := err.(huma.ErrorDetailer); ok {
-				p.Errors = append(p.Errors, detailed.ErrorDetail())
+				p.add(detailed.ErrorDetail())
 			} else if err != nil {
 				p.Errors = append(p.Errors, &huma.ErrorDetail{Message: err.Error()})
 			}

@@ -16,7 +16,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 		admins     = annotator.RoleAdmin
 	)
 	r := chi.NewRouter()
-	r.Use(s.observe, s.secure)
+	r.Use(s.observe, s.secure, s.legible)
 	r.NotFound(s.plain(func(http.ResponseWriter, *http.Request) error { return annotator.ErrNotFound }))
 
 	// For machines and browsers: no session, no page.

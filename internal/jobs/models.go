@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -143,12 +144,14 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 	}
 	problem := &annotator.FieldProblem{Message: "the file brings none: say how pixels become its input and what its classes are called"}
 	var manifest onnx.Manifest
+	_, illegible := text.InJSON(beside)
+	legible := !illegible
 	if beside != nil {
 		var err error
 		if manifest, err = onnx.ParseManifest(beside); err != nil {
 			problem = fieldProblem(err)
 			var partly struct{ Names *onnx.PartNames }
-			if json.Unmarshal(beside, &partly) == nil { // what the parts are called helps even so
+			if json.Unmarshal(beside, &partly) == nil && legible { // what the parts are called helps even so
 				manifest = onnx.Manifest{Names: partly.Names}
 			}
 		} else {
@@ -177,7 +180,7 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 		return found, err
 	}
 	found.Report.ManifestProblem = problem
-	if beside != nil && json.Valid(beside) {
+	if json.Valid(beside) && legible {
 		found.Manifest = beside
 	}
 	if problem == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // imageColumns are of images under the alias i.
@@ -58,7 +59,7 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 			[]string{"name", "split", "label", "group_name", "hash", "mask_hash", "width", "height", "broken"},
 			pgx.CopyFromSlice(len(images), func(i int) ([]any, error) {
 				n := images[i]
-				return []any{n.Name, string(n.Split), labels[i], n.Group, n.Hash, n.MaskHash, n.Width, n.Height, n.Broken}, nil
+				return []any{n.Name, string(n.Split), labels[i], n.Group, n.Hash, n.MaskHash, n.Width, n.Height, text.Clean(n.Broken)}, nil
 			}))
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 const jobColumns = `id, kind, state, done, total, remaining_seconds, message, created_at`
@@ -112,7 +113,7 @@ func (s *Store) endJob(ctx context.Context, jobID int64, state, message string) 
 	_, err := s.exec(ctx, `
 		UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), finished_at = now(), remaining_seconds = 0,
 			message = CASE WHEN $3 = '' THEN message ELSE $3 END
-		WHERE id = $1 AND state IN ('queued', 'running')`, jobID, state, message)
+		WHERE id = $1 AND state IN ('queued', 'running')`, jobID, state, text.Clean(message))
 	return wrap(err, "ending job %d", jobID)
 }
 

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // RoundClaim is one worker's hold on a round. The next claim of the same round ends it: what is
@@ -175,7 +175,7 @@ func (s *Store) FinishRound(ctx context.Context, c RoundClaim, v annotator.NewVe
 
 // FailRound ends a round that could not be done.
 func (s *Store) FailRound(ctx context.Context, c RoundClaim, message string) error {
-	message = strings.ToValidUTF8(message, "�")
+	message = text.Clean(message)
 	err := s.claimed(ctx, c, func(tx *Store) error {
 		round, err := tx.Round(ctx, c.RoundID)
 		if err != nil {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // ScanShares is how many River jobs take part in one scan: how many workers can share it.
@@ -189,7 +189,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 		}
 		message := ""
 		for _, b := range broken {
-			reason := strings.ToValidUTF8(b.Reason, "�")
+			reason := text.Clean(b.Reason)
 			if _, err := tx.q.Exec(ctx, `UPDATE images SET broken = $2 WHERE id = $1`, b.ImageID, reason); err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	s := &Store{pool: pool, q: pool, patience: cmp.Or(c.Patience, 10*time.Second), log: cmp.Or(c.Logger, slog.Default())}
+	s := &Store{pool: pool, q: naming{pool}, patience: cmp.Or(c.Patience, 10*time.Second), log: cmp.Or(c.Logger, slog.Default())}
 	if s.river, err = river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: s.log}); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("opening the job queue: %w", err)
@@ -120,7 +120,7 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) error {
 		}
 		defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after Commit
 		inner := *s
-		inner.q, inner.tx = tx, tx
+		inner.q, inner.tx = naming{tx}, tx
 		if err := fn(&inner); err != nil {
 			return err
 		}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 const uploadColumns = `id, project_id, name, state, model_hash, bytes, report, manifest, activate, problem, version_id, uploaded_by_name, created_at`
@@ -37,7 +37,7 @@ func (s *Store) InsertUpload(ctx context.Context, u annotator.Upload, by annotat
 		added, err = one(ctx, tx, scanUpload, `
 			INSERT INTO uploads (project_id, name, model_hash, bytes, report, manifest, uploaded_by, uploaded_by_name)
 			VALUES ($1, $2, $3, $4, $5, $6::jsonb, nullif($7::bigint, 0), $8) RETURNING `+uploadColumns,
-			u.ProjectID, u.Name, u.ModelHash, u.Bytes, report, nullJSON(u.Manifest), by.ID, by.Name)
+			u.ProjectID, u.Name, u.ModelHash, u.Bytes, text.CleanJSON(report), nullJSON(u.Manifest), by.ID, by.Name)
 		return err
 	})
 	return added, wrap(err, "keeping the uploaded model %s", u.Name)
@@ -129,7 +129,7 @@ func (s *Store) FinishUpload(ctx context.Context, id, jobID int64, v annotator.N
 
 // RefuseUpload says why an uploaded model did not become a version, and ends the job.
 func (s *Store) RefuseUpload(ctx context.Context, id, jobID int64, problem string) error {
-	problem = strings.ToValidUTF8(problem, "�")
+	problem = text.Clean(problem)
 	err := s.inTx(ctx, func(tx *Store) error {
 		if _, err := tx.q.Exec(ctx, `UPDATE uploads SET state = 'refused', problem = $2 WHERE id = $1 AND state = 'adding'`, id, problem); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 const versionColumns = `id, project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
@@ -154,5 +155,6 @@ func orNull[T any](list []T) ([]byte, error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	return json.Marshal(list)
+	data, err := json.Marshal(list)
+	return text.CleanJSON(data), err
 }

@@ -1,0 +1,56 @@
+package postgres_test
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+// What slips past the door is refused by the name of its column, whatever PostgreSQL calls it.
+func TestRefusedValuesAreNamed(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	tooLarge := math.MaxInt32 + 1
+	for name, c := range map[string]struct {
+		field string
+		do    func() error
+	}{
+		"a NUL in a comparison":    {"email", func() error { _, _, err := w.Store.UserByEmail(ctx, "a\x00"); return err }},
+		"no UTF-8 in a comparison": {"slug", func() error { _, err := w.Store.ProjectBySlug(ctx, "\xff"); return err }},
+		"no UTF-8 in an insertion": {"name", func() error { return w.Store.InsertToken(ctx, w.Ada.ID, "caf\xe9", []byte("0")) }},
+		"a NUL among rows copied": {"group_name", func() error {
+			_, err := w.Store.AddImages(ctx, w.Project.ID, []annotator.NewImage{{Name: "x", Split: annotator.SplitTrain, Group: "\x00", Hash: pgtest.Hash(1), Width: 1, Height: 1}})
+			return err
+		}},
+		"an escaped NUL in JSON": {"manifest", func() error {
+			v := pgtest.NewVersion(7)
+			v.Manifest = []byte(`{"classes": ["\u0000"]}`)
+			_, err := w.Store.AddVersion(ctx, w.Project.ID, v)
+			return err
+		}},
+		"a number beyond its column": {"label", func() error {
+			_, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{Label: &tooLarge, Limit: 1})
+			return err
+		}},
+		"a number PostgreSQL cannot keep": {"manifest", func() error {
+			v := pgtest.NewVersion(7)
+			v.Manifest = []byte(`{"x": 1e999999}`)
+			_, err := w.Store.AddVersion(ctx, w.Project.ID, v)
+			return err
+		}},
+		"a rule of a column": {"slug", func() error {
+			_, err := w.Store.InsertProject(ctx, annotator.Project{Slug: "No Slug", Name: "P"})
+			return err
+		}},
+	} {
+		err := c.do()
+		var invalid *annotator.ValidationError
+		if !errors.As(err, &invalid) || invalid.Field != c.field {
+			t.Errorf("%s: %v, want a ValidationError of %s", name, err, c.field)
+		}
+	}
+}

@@ -1,0 +1,8 @@
+// Package text says what text the studio takes in: UTF-8 without a NUL, which is what PostgreSQL can keep.
+//
+//	text.go  a string
+//	json.go  the strings of a JSON document, before a decoder mends them without a word
+//
+// Text is checked where it enters: addresses, forms and JSON in web, names and comments in annotator, tables and
+// folders in dataset, manifests in onnx. The package is a leaf: it imports nothing of the project and everything may import it.
+package text

@@ -1,0 +1,86 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// Text is checked where it enters: addresses and headers in legible, forms in readForm, JSON in legibleJSON, the parts of
+// an upload in receiveModel. What text is, package text says.
+
+// storedHeaders are the headers whose values are looked up or kept.
+var storedHeaders = []string{"Idempotency-Key", "Last-Event-ID"}
+
+// legible refuses a request whose address or stored headers are no text. Of such a path there is nothing to be found.
+func (s *Server) legible(next http.Handler) http.Handler {
+	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
+		if !text.Valid(r.URL.Path) {
+			return fmt.Errorf("the address %s: %w", text.Problem, annotator.ErrNotFound)
+		}
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return &annotator.ValidationError{Field: "query", Message: "cannot be read: write % as %25 and ; as %3B"}
+		}
+		if err := checkValues("query", query); err != nil {
+			return err
+		}
+		for _, name := range storedHeaders {
+			for _, value := range r.Header.Values(name) {
+				if !text.Valid(value) {
+					return &annotator.ValidationError{Field: "header." + name, Message: text.Problem}
+				}
+			}
+		}
+		next.ServeHTTP(w, r)
+		return nil
+	})
+}
+
+// checkValues names the first field of a query or a form that is no text.
+func checkValues(place string, values url.Values) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !text.Valid(name) {
+			return &annotator.ValidationError{Field: place, Message: fmt.Sprintf("the name of a field, %q, %s", name, text.Problem)}
+		}
+		if slices.ContainsFunc(values[name], func(v string) bool { return !text.Valid(v) }) {
+			return &annotator.ValidationError{Field: place + "." + name, Message: text.Problem}
+		}
+	}
+	return nil
+}
+
+// errIllegible is a JSON body with a string that is no text. Problem.add finds out which.
+var errIllegible = errors.New("a string " + text.Problem)
+
+// legibleJSON reads bodies that hold text only: Go's decoder takes an escaped NUL, and mends what is no UTF-8 without a word.
+var legibleJSON = huma.Format{
+	Marshal: huma.DefaultJSONFormat.Marshal,
+	Unmarshal: func(data []byte, v any) error {
+		if _, found := text.InJSON(data); found {
+			return errIllegible
+		}
+		return json.Unmarshal(data, v)
+	},
+}
+
+// inBody is the place of a value in a body.
+func inBody(path string) string {
+	switch {
+	case path == "":
+		return "body"
+	case path[0] == '[':
+		return "body" + path
+	default:
+		return "body." + path
+	}
+}
