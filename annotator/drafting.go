@@ -25,11 +25,9 @@ type EditStore interface {
 	// JudgeEdit adds a review and moves the submitted edit to approved or rejected.
 	JudgeEdit(ctx context.Context, r Review) (Review, error)
 	Reviews(ctx context.Context, taskID int64) ([]Review, error)
-	// NextReview returns the submitted task waiting longest, after the given one (0: the first), of
-	// which the reviewer painted nothing that is to be judged. ErrNoTask if there is none.
+	// NextReview returns the submitted task waiting longest, after the given one (0: the first), whose
+	// TaskCard.DrawnBy does not name the reviewer. ErrNoTask if there is none.
 	NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error)
-	// PaintedBy reports whether the user made the edit's map: it, or an equal revision of its task.
-	PaintedBy(ctx context.Context, editID, userID int64) (bool, error)
 }
 
 // Score answers what the task's version says with m in place of its own map. Nothing is stored.

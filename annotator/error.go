@@ -9,7 +9,7 @@ import (
 var (
 	ErrNotFound     = errors.New("not found")
 	ErrConflict     = errors.New("conflicts with the present state")
-	ErrForbidden    = errors.New("not allowed for this role")
+	ErrForbidden    = errors.New("not allowed")
 	ErrUnauthorized = errors.New("not signed in")
 	ErrNoTask       = errors.New("no task is waiting")
 	ErrUnavailable  = errors.New("temporarily unavailable")
@@ -55,6 +55,16 @@ func (e *LeaseError) Error() string {
 
 // Is makes errors.Is(err, ErrConflict) true.
 func (e *LeaseError) Is(target error) bool { return target == ErrConflict }
+
+// LeaseLimitError is a task that the actor may not take because they hold as many as one person may. It matches ErrConflict.
+type LeaseLimitError struct{ Held int }
+
+func (e *LeaseLimitError) Error() string {
+	return fmt.Sprintf("you hold %d tasks, as many as one person may: submit, skip or put back one of them", e.Held)
+}
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (e *LeaseLimitError) Is(target error) bool { return target == ErrConflict }
 
 // asValidation returns the *ValidationError in an error's chain, nil if there is none.
 func asValidation(err error) *ValidationError {

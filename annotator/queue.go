@@ -16,8 +16,10 @@ type TaskStore interface {
 	// LockTask is Task, and keeps others from changing it until the transaction ends.
 	LockTask(ctx context.Context, id int64) (Task, error)
 	// NextTask locks the task the user should paint next (see Service.NextTask), skipping those that
-	// other transactions hold. ErrNoTask if there is none.
-	NextTask(ctx context.Context, projectID, userID int64) (Task, error)
+	// other transactions hold; with held, only one they hold already. ErrNoTask if there is none.
+	NextTask(ctx context.Context, projectID, userID int64, held bool) (Task, error)
+	// CountLeases counts the tasks the user holds, and keeps other transactions that would count them waiting until this one ends.
+	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
 	// UpdateTask writes a locked task's state, author, lease, skip reason, return and times.
 	UpdateTask(ctx context.Context, t Task) error
 	// ExpireLeases gives back every leased task of the project whose time is over.
@@ -30,6 +32,7 @@ type TaskStore interface {
 
 // NextTask leases a task of the project to the actor: first one of theirs whose changes were
 // requested, then one they hold already, then the open one with the most confident mistake. ErrNoTask if there is none.
+// Who holds MaxLeases gets one of those again.
 func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDetail, error) {
 	if err := mayPaint(actor); err != nil {
 		return TaskDetail{}, err
@@ -40,10 +43,18 @@ func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDe
 	}
 	var id int64
 	err = s.store.InTx(ctx, func(tx Store) error {
+		leases, err := tx.CountLeases(ctx, actor.ID, s.now())
+		if err != nil {
+			return err
+		}
 		if err := tx.ExpireLeases(ctx, project.ID, s.now()); err != nil {
 			return err
 		}
-		task, err := tx.NextTask(ctx, project.ID, actor.ID)
+		full := leases >= MaxLeases
+		task, err := tx.NextTask(ctx, project.ID, actor.ID, full)
+		if full && errors.Is(err, ErrNoTask) { // they are all of other projects
+			return &LeaseLimitError{Held: leases}
+		}
 		if err != nil {
 			return err
 		}
@@ -56,12 +67,17 @@ func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDe
 	return s.taskDetail(ctx, actor, id)
 }
 
-// ClaimTask leases one particular task, open or returned to the actor; *LeaseError if another holds it.
+// ClaimTask leases one particular task, open or returned to the actor; *LeaseError if another holds it,
+// *LeaseLimitError if the actor holds MaxLeases others.
 func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
 	if err := mayPaint(actor); err != nil {
 		return TaskDetail{}, err
 	}
 	err := s.store.InTx(ctx, func(tx Store) error {
+		leases, err := tx.CountLeases(ctx, actor.ID, s.now())
+		if err != nil {
+			return err
+		}
 		task, err := tx.LockTask(ctx, taskID)
 		if err != nil {
 			return err
@@ -76,6 +92,9 @@ func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (Task
 			}
 		default:
 			return fmt.Errorf("task %d is %s and cannot be painted: %w", taskID, task.State, ErrConflict)
+		}
+		if task.State != TaskLeased && leases >= MaxLeases {
+			return &LeaseLimitError{Held: leases}
 		}
 		return s.lease(ctx, tx, actor, task)
 	})
@@ -150,7 +169,7 @@ func (s *Service) RenewLease(ctx context.Context, actor User, taskID int64) (Lea
 	return lease, err
 }
 
-// Skip puts a task aside, with a reason.
+// Skip puts a task aside, with a reason: one the actor holds, or one that is open.
 func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason string) error {
 	if err := mayPaint(actor); err != nil {
 		return err
@@ -160,9 +179,17 @@ func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason str
 		return err
 	}
 	return s.store.InTx(ctx, func(tx Store) error {
-		task, err := s.held(ctx, tx, actor, taskID)
+		task, err := tx.LockTask(ctx, taskID)
 		if err != nil {
 			return err
+		}
+		switch task = s.expire(task); {
+		case task.State == TaskOpen:
+			task.AuthorID = &actor.ID
+		case task.State != TaskLeased:
+			return fmt.Errorf("task %d is %s and cannot be skipped: %w", taskID, task.State, ErrConflict)
+		case *task.AuthorID != actor.ID:
+			return &LeaseError{Task: taskID, Holder: task.AuthorName}
 		}
 		task.State, task.SkipReason, task.UpdatedAt = TaskSkipped, reason, s.now()
 		task.LeaseExpiresAt, task.Returned = nil, false

@@ -3,14 +3,37 @@ package annotator
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
-// NextReview returns the submitted task waiting longest that the actor did not paint and that comes
+// MayJudge says whether somebody may judge what was submitted of a task: nil, ErrForbidden or ErrConflict with the reason.
+// A reviewer judges what others drew. Whoever drew any revision since the last verdict had a hand in it, and so had
+// whoever drew the very same map before; they leave it to somebody else. The database holds to the same rule
+// (task_drawn_by in migration 21), and the queue of reviews offers only what passes it.
+func (c TaskCard) MayJudge(u User) error {
+	if err := may(u, RoleReviewer); err != nil {
+		return err
+	}
+	switch {
+	case u.ID == 0:
+		return fmt.Errorf("%w: only a person reviews", ErrForbidden)
+	case c.State != TaskSubmitted:
+		return fmt.Errorf("task %d is %s, not waiting for review: %w", c.ID, c.State, ErrConflict)
+	case slices.Contains(c.DrawnBy, u.ID):
+		return fmt.Errorf("%w: you drew a map of task %d since its last verdict, so somebody else judges it", ErrForbidden, c.ID)
+	}
+	return nil
+}
+
+// NextReview returns the submitted task waiting longest that the actor may judge and that comes
 // after the given task id (0: the first). ErrNoTask if there is none.
 func (s *Service) NextReview(ctx context.Context, actor User, slug string, after int64) (TaskDetail, error) {
 	project, err := s.project(ctx, actor, RoleReviewer, slug)
 	if err != nil {
 		return TaskDetail{}, err
+	}
+	if actor.ID == 0 {
+		return TaskDetail{}, fmt.Errorf("%w: only a person reviews", ErrForbidden)
 	}
 	id, err := s.store.NextReview(ctx, project.ID, actor.ID, after)
 	if err != nil {
@@ -19,14 +42,11 @@ func (s *Service) NextReview(ctx context.Context, actor User, slug string, after
 	return s.taskDetail(ctx, actor, id)
 }
 
-// Review judges a submitted edit (reviewer; never the author: ErrForbidden). A rejection needs a
+// Review judges a submitted edit, where TaskCard.MayJudge allows it. A rejection needs a
 // comment and sends the task back to its author.
 func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdict, comment string) (TaskDetail, error) {
 	if err := may(actor, RoleReviewer); err != nil {
 		return TaskDetail{}, err
-	}
-	if actor.ID == 0 {
-		return TaskDetail{}, fmt.Errorf("%w: only a person reviews", ErrForbidden)
 	}
 	least := 0
 	switch v {
@@ -57,14 +77,14 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if edit, err = tx.Edit(ctx, editID); err != nil { // again, now that nobody can change it
 			return err
 		}
-		own, err := tx.PaintedBy(ctx, editID, actor.ID)
+		card, err := tx.TaskCard(ctx, taskID)
 		if err != nil {
 			return err
 		}
-		if own {
-			return fmt.Errorf("%w: nobody reviews a map of their own", ErrForbidden)
+		if err := card.MayJudge(actor); err != nil {
+			return err
 		}
-		if edit.State != EditSubmitted || task.State != TaskSubmitted {
+		if edit.State != EditSubmitted {
 			return fmt.Errorf("edit %d is %s, not waiting for review: %w", editID, edit.State, ErrConflict)
 		}
 		now := s.now()

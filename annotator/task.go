@@ -23,6 +23,9 @@ const (
 // LeaseDuration is how long a task stays with its painter after their last sign of life.
 const LeaseDuration = 15 * time.Minute
 
+// MaxLeases is how many tasks one person holds at a time, of all projects together, so that nobody empties a queue by opening it.
+const MaxLeases = 10
+
 // Task asks a person to repaint the attention map of one image that the active version gets wrong.
 type Task struct {
 	ID             int64      `json:"id"`
@@ -46,6 +49,9 @@ type TaskCard struct {
 	LabelName  string         `json:"label_name"`
 	Prediction Prediction     `json:"prediction"`
 	EditMap    *attention.Map `json:"edit_map,omitempty"`
+	// DrawnBy says, of a task in review, who had a hand in what is to be judged (user ids): drew any revision since
+	// the last verdict, or drew the same map before it.
+	DrawnBy []int64 `json:"drawn_by,omitempty"`
 }
 
 // TaskDetail is all the editor and the review page need of a task.

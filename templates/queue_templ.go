@@ -530,9 +530,9 @@ func taskCard(f Frame, t annotator.TaskCard) templ.Component {
 	})
 }
 
-// taskAddress is where a card leads: to review what waits for it, else to the editor.
+// taskAddress is where a card leads: to review what the visitor may judge, else to the editor.
 func taskAddress(f Frame, t annotator.TaskCard) string {
-	if t.State == annotator.TaskSubmitted && f.May(annotator.RoleReviewer) && f.User != nil && (t.AuthorID == nil || *t.AuthorID != f.User.ID) {
+	if f.User != nil && t.MayJudge(*f.User) == nil {
 		return f.To("review/%d", t.ID)
 	}
 	if t.State == annotator.TaskApproved {

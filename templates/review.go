@@ -17,7 +17,7 @@ type Review struct {
 	Waiting   int    // submitted tasks, this one included
 	Problem   string // what was wrong with the last verdict
 	Comment   string // as it was typed then
-	Own       bool   // the visitor painted it: somebody else judges
+	Refused   error  // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
 }
 
 // EncodeExact writes a map for the page's canvas with its float32 values: "h,w,f," and base64.
@@ -31,7 +31,7 @@ func EncodeExact(m attention.Map) string {
 
 // judgeable reports whether the visitor can approve or reject now.
 func (v Review) judgeable() bool {
-	return v.Task != nil && v.Task.State == annotator.TaskSubmitted && v.Task.Edit != nil && !v.Own
+	return v.Task != nil && v.Task.Edit != nil && v.Refused == nil
 }
 
 // change is one class's probability with the model's map and with the edit.

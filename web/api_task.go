@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -89,7 +90,8 @@ func (b MapBody) of(ctx context.Context, s *annotator.Service, actor annotator.U
 func (a *api) tasks() {
 	role := annotator.RoleAnnotator
 	next := post("nextTask", "/projects/{project}/tasks/next", "Take the next task")
-	next.Description = "204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake."
+	next.Description = fmt.Sprintf("204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. "+
+		"Whoever holds %d tasks, as many as one person may, gets one of those again.", annotator.MaxLeases)
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
 	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *ByProject) (*maybeTask, error) {
 		t, err := a.server.service.NextTask(ctx, actor, in.Project)
@@ -123,7 +125,9 @@ func (a *api) tasks() {
 			return &answer[annotator.Facets]{facets}, err
 		})
 	handle(a, role, get("task", "/tasks/{task}", "One task, without taking it"), a.onTask((*annotator.Service).Task))
-	handle(a, role, post("claimTask", "/tasks/{task}/claim", "Take this task"), a.onTask((*annotator.Service).ClaimTask))
+	claim := post("claimTask", "/tasks/{task}/claim", "Take this task")
+	claim.Description = fmt.Sprintf("409 when somebody else holds it, or when the caller holds %d others.", annotator.MaxLeases)
+	handle(a, role, claim, a.onTask((*annotator.Service).ClaimTask))
 	handle(a, role, post("renewLease", "/tasks/{task}/lease", "Keep the task for another while"),
 		func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[annotator.Lease], error) {
 			lease, err := a.server.service.RenewLease(ctx, actor, in.Task)
@@ -199,7 +203,7 @@ func (a *api) tasks() {
 			Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why it is not worth a map."`
 		}
 	}
-	handle(a, role, noContent(post("skipTask", "/tasks/{task}/skip", "Put a task aside")),
+	handle(a, role, noContent(post("skipTask", "/tasks/{task}/skip", "Put a task aside: one's own, or an open one")),
 		func(ctx context.Context, actor annotator.User, in *skipRequest) (*nothing, error) {
 			return nil, a.server.service.Skip(ctx, actor, in.Task, in.Body.Reason)
 		})
@@ -240,7 +244,7 @@ func (a *api) reviews() {
 		Body   *annotator.TaskDetail
 	}
 	next := get("nextReview", "/projects/{project}/reviews/next", "The submitted task waiting longest")
-	next.Description = "Never one the caller painted. 204 when nothing is waiting."
+	next.Description = "Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting."
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
 	handle(a, annotator.RoleReviewer, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeDetail, error) {
 		t, err := a.server.service.NextReview(ctx, actor, in.Project, in.After)

@@ -38,6 +38,11 @@ func (s *Server) nextTask(v *visit) error {
 		v.say("Nothing is left to paint: every task is done, in review or with somebody else.")
 		return v.redirect(v.to("queue"))
 	}
+	var limit *annotator.LeaseLimitError
+	if errors.As(err, &limit) {
+		v.warn("No task was taken: %s.", limit)
+		return v.redirect(v.to("queue"))
+	}
 	if err != nil {
 		return err
 	}
@@ -86,15 +91,6 @@ func (s *Server) actOn(v *visit, action string, id int64, reason string) error {
 	case "skip":
 		if reason == "" {
 			return &annotator.ValidationError{Field: "reason", Message: "say why they should be skipped"}
-		}
-		t, err := s.service.Task(ctx, v.actor, id)
-		if err != nil {
-			return err
-		}
-		if t.Lease == nil || !t.Lease.Mine { // only a task one holds can be skipped
-			if _, err := s.service.ClaimTask(ctx, v.actor, id); err != nil {
-				return err
-			}
 		}
 		return s.service.Skip(ctx, v.actor, id, reason)
 	case "release":
@@ -147,7 +143,10 @@ func (s *Server) editorPage(v *visit) error {
 // readOnlyReason says in the bar why a task cannot be painted.
 func readOnlyReason(t annotator.TaskDetail, err error) string {
 	var lease *annotator.LeaseError
+	var limit *annotator.LeaseLimitError
 	switch {
+	case errors.As(err, &limit):
+		return "Only to look at: " + limit.Error()
 	case errors.As(err, &lease) && lease.Holder != "":
 		return lease.Holder + " is painting this one"
 	case t.State == annotator.TaskSubmitted:

@@ -39,10 +39,7 @@ func (s *Server) showReview(v *visit, status int, view templates.Review) error {
 		return err
 	}
 	view.Revisions, view.Waiting = revisions, v.project.InReview
-	view.Own = view.Task.AuthorID != nil && *view.Task.AuthorID == v.actor.ID
-	for _, r := range revisions { // whoever painted any of it does not judge it
-		view.Own = view.Own || r.AuthorID == v.actor.ID
-	}
+	view.Refused = view.Task.MayJudge(v.actor)
 	title := "Review #" + strconv.FormatInt(view.Task.ID, 10)
 	return s.render(v.ResponseWriter, v.Request, status, templates.ReviewPage(v.frame(title, "review", "review"), view))
 }

@@ -165,21 +165,12 @@ func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, 
 // NextReview implements annotator.EditStore.
 func (s *Store) NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error) {
 	id, err := one(ctx, s, pgx.RowTo[int64], `
-		SELECT t.id FROM tasks t JOIN edits e ON e.task_id = t.id AND e.state = 'submitted'
-		WHERE t.project_id = $1 AND t.state = 'submitted'
-			AND NOT EXISTS (SELECT FROM edits mine WHERE mine.task_id = t.id AND mine.author_id = $2 AND (mine.id = e.id OR mine.map = e.map))
+		SELECT t.id FROM tasks t
+		WHERE t.project_id = $1 AND t.state = 'submitted' AND $2 <> ALL (task_drawn_by(t.id))
 			AND ($3::bigint = 0 OR (t.submitted_at, t.id) > (SELECT a.submitted_at, a.id FROM tasks a WHERE a.id = $3))
 		ORDER BY t.submitted_at, t.id LIMIT 1`, projectID, reviewerID, after)
 	if errors.Is(err, annotator.ErrNotFound) {
 		return 0, annotator.ErrNoTask
 	}
 	return id, wrap(err, "the next review of project %d", projectID)
-}
-
-// PaintedBy implements annotator.EditStore.
-func (s *Store) PaintedBy(ctx context.Context, editID, userID int64) (bool, error) {
-	painted, err := one(ctx, s, pgx.RowTo[bool], `
-		SELECT EXISTS (SELECT FROM edits e JOIN edits mine ON mine.task_id = e.task_id AND (mine.id = e.id OR mine.map = e.map)
-			WHERE e.id = $1 AND mine.author_id = $2)`, editID, userID)
-	return painted, wrap(err, "edit %d", editID)
 }

@@ -47,20 +47,37 @@ func (s *Store) LockTask(ctx context.Context, id int64) (annotator.Task, error) 
 	return s.Task(ctx, id)
 }
 
+// The kinds of tasks that NextTask looks for.
+const (
+	returnedTask = `t.project_id = $1 AND t.state = 'changes-requested' AND t.author_id = $2 ORDER BY t.updated_at, t.id`
+	heldTask     = `t.project_id = $1 AND t.state = 'leased' AND t.author_id = $2 ORDER BY t.updated_at DESC, t.id`
+	openTask     = `t.project_id = $1 AND t.state = 'open' AND $2::bigint IS NOT NULL ORDER BY t.confidence DESC, t.id`
+)
+
 // NextTask implements annotator.TaskStore. The three kinds are asked for one after the other, so that
 // each is one index scan; a task that another transaction is just taking is passed over.
-func (s *Store) NextTask(ctx context.Context, projectID, userID int64) (annotator.Task, error) {
-	for _, kind := range []string{
-		`t.project_id = $1 AND t.state = 'changes-requested' AND t.author_id = $2 ORDER BY t.updated_at, t.id`,
-		`t.project_id = $1 AND t.state = 'leased' AND t.author_id = $2 ORDER BY t.updated_at DESC, t.id`,
-		`t.project_id = $1 AND t.state = 'open' AND $2::bigint IS NOT NULL ORDER BY t.confidence DESC, t.id`,
-	} {
+func (s *Store) NextTask(ctx context.Context, projectID, userID int64, held bool) (annotator.Task, error) {
+	kinds := []string{returnedTask, heldTask, openTask}
+	if held {
+		kinds = []string{heldTask}
+	}
+	for _, kind := range kinds {
 		t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+kind+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, projectID, userID)
 		if err == nil || !errors.Is(err, annotator.ErrNotFound) {
 			return t, wrap(err, "the next task of project %d", projectID)
 		}
 	}
 	return annotator.Task{}, annotator.ErrNoTask
+}
+
+// CountLeases implements annotator.TaskStore. It locks the person's row first: of two requests at once the second counts what the first took.
+func (s *Store) CountLeases(ctx context.Context, userID int64, now time.Time) (int, error) {
+	if _, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE`, userID); err != nil {
+		return 0, wrap(err, "user %d", userID)
+	}
+	n, err := one(ctx, s, pgx.RowTo[int], `
+		SELECT count(*) FROM tasks WHERE author_id = $1 AND state = 'leased' AND lease_expires_at > $2`, userID, now)
+	return n, wrap(err, "counting the leases of user %d", userID)
 }
 
 // UpdateTask implements annotator.TaskStore.
@@ -87,8 +104,9 @@ func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time
 }
 
 // cardColumns and cardTables make one row of a card: the task, its image, its version's prediction and
-// the latest revision's map.
-const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map`
+// the latest revision's map, and who drew what is to be judged of it.
+const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map,
+	CASE WHEN t.state = 'submitted' THEN task_drawn_by(t.id) END`
 
 const cardTables = taskTables + `
 	JOIN images i ON i.id = t.image_id
@@ -100,7 +118,7 @@ func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
 	var height, width *int
 	var cells []byte
 	fields := append(taskFields(&c.Task), imageFields(&c.Image)...)
-	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells)...); err != nil {
+	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &c.DrawnBy)...); err != nil {
 		return c, err
 	}
 	if c.Prediction, err = r.prediction(); err != nil || height == nil {

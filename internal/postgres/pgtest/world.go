@@ -3,6 +3,7 @@ package pgtest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,8 +65,16 @@ func NewWorld(t testing.TB) *World {
 		}
 		*u.to = added
 	}
-	var err error
-	if w.Project, err = w.Service.CreateProject(ctx, w.Admin, "birds", "Birds", ""); err != nil {
+	w.Project, w.Version, w.Images = w.AnotherProject(t, "birds")
+	return w
+}
+
+// AnotherProject makes a project like the world's own, with tasks of its own.
+func (w *World) AnotherProject(t testing.TB, slug string) (annotator.Project, annotator.Version, []annotator.Image) {
+	t.Helper()
+	ctx := t.Context()
+	project, err := w.Service.CreateProject(ctx, w.Admin, slug, strings.ToUpper(slug[:1])+slug[1:], "")
+	if err != nil {
 		t.Fatal(err)
 	}
 	var images []annotator.NewImage
@@ -79,22 +88,24 @@ func NewWorld(t testing.TB) *World {
 			})
 		}
 	}
-	if _, err := w.Store.AddImages(ctx, w.Project.ID, images); err != nil {
+	if _, err := w.Store.AddImages(ctx, project.ID, images); err != nil {
 		t.Fatal(err)
 	}
-	if w.Images, err = w.Store.Images(ctx, w.Project.ID); err != nil {
+	added, err := w.Store.Images(ctx, project.ID)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if w.Version, err = w.Store.AddVersion(ctx, w.Project.ID, NewVersion(0)); err != nil {
+	version, err := w.Store.AddVersion(ctx, project.ID, NewVersion(0))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Scan(ctx, w.Version.ID); err != nil {
+	if err := w.Scan(ctx, version.ID); err != nil {
 		t.Fatal(err)
 	}
-	if w.Project, err = w.Store.ProjectByID(ctx, w.Project.ID); err != nil {
+	if project, err = w.Store.ProjectByID(ctx, project.ID); err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return project, version, added
 }
 
 // NewVersion is a model of the world's shape; n tells one from another.

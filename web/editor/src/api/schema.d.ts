@@ -157,7 +157,7 @@ export interface paths {
         };
         /**
          * The submitted task waiting longest
-         * @description Never one the caller painted. 204 when nothing is waiting. Needs the role reviewer.
+         * @description Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Needs the role reviewer.
          */
         get: operations["nextReview"];
         put?: never;
@@ -223,7 +223,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next task
-         * @description 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Needs the role annotator.
+         * @description 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator.
          */
         post: operations["nextTask"];
         delete?: never;
@@ -432,7 +432,7 @@ export interface paths {
         put?: never;
         /**
          * Take this task
-         * @description Needs the role annotator.
+         * @description 409 when somebody else holds it, or when the caller holds 10 others. Needs the role annotator.
          */
         post: operations["claimTask"];
         delete?: never;
@@ -571,7 +571,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Put a task aside
+         * Put a task aside: one's own, or an open one
          * @description Needs the role annotator.
          */
         post: operations["skipTask"];
@@ -1139,6 +1139,7 @@ export interface components {
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
+            drawn_by?: number[];
             edit?: components["schemas"]["Edit"];
             edit_map?: components["schemas"]["Map"];
             /** Format: int64 */
@@ -1562,6 +1563,7 @@ export interface components {
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
+            drawn_by?: number[];
             edit_map?: components["schemas"]["Map"];
             /** Format: int64 */
             id: number;
@@ -1588,6 +1590,7 @@ export interface components {
             /** Format: int64 */
             author_id?: number;
             author_name?: string;
+            drawn_by?: number[];
             edit?: components["schemas"]["Edit"];
             edit_map?: components["schemas"]["Map"];
             /** Format: int64 */
