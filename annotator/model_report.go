@@ -87,9 +87,9 @@ func TrainabilityOf(training []Trainability, engine, strategy, batchNorm string)
 
 // ModelFile is a kept model file and what it says of itself.
 type ModelFile struct {
-	Hash     string // SHA-256, lower-case hex
-	Bytes    int64
-	Manifest json.RawMessage // nil: none, or (Report.ManifestProblem) none that can be used
-	Classes  []Class         // of the manifest
-	Report   ModelReport
+	Hash     string          `json:"-"` // SHA-256, lower-case hex
+	Bytes    int64           `json:"-"`
+	Manifest json.RawMessage `json:"manifest,omitempty"` // nil: none, or (Report.ManifestProblem) none that can be used
+	Classes  []Class         `json:"classes,omitempty"`  // of the manifest
+	Report   ModelReport     `json:"report"`
 }

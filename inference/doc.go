@@ -8,7 +8,7 @@
 //	resample.go, preprocess.go                RGB → [3,H,W], as torchvision resizes, crops and normalises
 //	network.go                                extractor, attention branch, perception branch
 //	scan.go, progress.go                      many pictures → predictions and maps, streamed
-//	features.go, score.go                     g(x) kept in memory; live scores from it (annotator.Scorer)
+//	features.go, score.go, flights.go         g(x) kept in memory; live scores from it (annotator.Scorer)
 //	activation_map.go                         CAM and Grad-CAM of either branch (annotator.ActivationMapper)
 //	open_cache.go                             networks and such graphs kept open, the least recently used closed
 //	pictures.go                               what people are shown (annotator.Pictures)

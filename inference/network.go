@@ -95,20 +95,36 @@ func NewNetwork(abn *onnx.ABN, manifest onnx.Manifest, o NetworkOptions) (*Netwo
 	if err := fits(manifest, pre, sizes); err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}
+	n := newParts(abn, o)
+	n.Preprocessor, n.sizes = pre, sizes
+	return n, nil
+}
+
+// newParts is a network of which nothing but the parts is known.
+func newParts(abn *onnx.ABN, o NetworkOptions) *Network {
 	o.Session.NoSpinning = !o.Spin
 	open := func(name string, model *onnx.Model, inputs, outputs []string) *part {
 		return &part{name: name, model: model, inputs: inputs, outputs: outputs, options: o.Session}
 	}
 	answers := []string{onnx.PortMap, onnx.PortLogitsAtt, onnx.PortLogitsPer}
 	return &Network{
-		Preprocessor: pre,
-		sizes:        sizes,
-		extractor:    open("extractor", abn.Extractor, []string{onnx.PortImage}, []string{onnx.PortFeatures}),
-		attention:    open("attention branch", abn.Attention, []string{onnx.PortFeatures}, []string{onnx.PortMap, onnx.PortLogitsAtt}),
-		perception:   open("perception branch", abn.Perception, []string{onnx.PortFeatures, onnx.PortMap}, []string{onnx.PortLogitsPer}),
-		branches:     open("branches", abn.Branches, []string{onnx.PortFeatures}, answers),
-		whole:        open("network", abn.Whole, []string{onnx.PortImage}, answers),
-	}, nil
+		extractor:  open("extractor", abn.Extractor, []string{onnx.PortImage}, []string{onnx.PortFeatures}),
+		attention:  open("attention branch", abn.Attention, []string{onnx.PortFeatures}, []string{onnx.PortMap, onnx.PortLogitsAtt}),
+		perception: open("perception branch", abn.Perception, []string{onnx.PortFeatures, onnx.PortMap}, []string{onnx.PortLogitsPer}),
+		branches:   open("branches", abn.Branches, []string{onnx.PortFeatures}, answers),
+		whole:      open("network", abn.Whole, []string{onnx.PortImage}, answers),
+	}
+}
+
+// CheckOpens opens every part of a network on the runtime, one after the other, and runs none.
+func CheckOpens(abn *onnx.ABN, o NetworkOptions) error {
+	for _, p := range newParts(abn, o).parts() {
+		_, err := p.open()
+		if err = errors.Join(err, p.close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fits reports what of a manifest contradicts the network.
@@ -127,10 +143,14 @@ func fits(m onnx.Manifest, pre *Preprocessor, s Sizes) error {
 // Close frees all sessions, after the runs under way. A run on a closed Network is ort.ErrClosed.
 func (n *Network) Close() error {
 	var errs []error
-	for _, p := range []*part{n.extractor, n.attention, n.perception, n.branches, n.whole} {
+	for _, p := range n.parts() {
 		errs = append(errs, p.close())
 	}
 	return errors.Join(errs...)
+}
+
+func (n *Network) parts() []*part {
+	return []*part{n.extractor, n.attention, n.perception, n.branches, n.whole}
 }
 
 // Sizes are the network's dimensions.

@@ -34,7 +34,11 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+// TestMain is also the process that looks at an uploaded model.
+func TestMain(m *testing.M) {
+	jobs.Inspect()
+	os.Exit(pgtest.Main(m))
+}
 
 // studio is a whole studio on a database of its own: a server, three people, and, with pictures, a
 // project "birds" whose small network has looked at the reference pictures.

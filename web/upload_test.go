@@ -165,11 +165,19 @@ func TestUploadRefuses(t *testing.T) {
 			n.Op = "Tanh"
 		}
 	}
+	unknown := model.Clone() // what the runtime does not know, where nothing is trained
+	for _, n := range unknown.Graph.Nodes {
+		if n.Op == "Relu" {
+			n.Attributes = append(n.Attributes, onnx.IntAttr("reluctant", 1))
+			break
+		}
+	}
 	for name, c := range map[string]struct {
 		parts []string
 		want  int
 		says  string
 	}{
+		"unknown":      {[]string{"model", marshal(unknown)}, http.StatusUnprocessableEntity, "ONNX Runtime cannot open it"},
 		"text":         {[]string{"model", "a text file"}, http.StatusUnprocessableEntity, "no ONNX file"},
 		"empty":        {[]string{"model", ""}, http.StatusUnprocessableEntity, "empty"},
 		"cut off":      {[]string{"model", string(file[:len(file)/2])}, http.StatusUnprocessableEntity, "no ONNX file"},

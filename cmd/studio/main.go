@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/abn-studio/studio/internal/jobs"
 )
 
 // stdio is what a command reads from and writes to. Results go to Out, progress and logs to Err.
@@ -60,6 +62,7 @@ const (
 )
 
 func main() {
+	jobs.Inspect()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], &stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))

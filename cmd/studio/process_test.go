@@ -32,6 +32,7 @@ import (
 const asProgram = "STUDIO_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	jobs.Inspect()
 	if os.Getenv(asProgram) != "" {
 		main()
 		return

@@ -5,6 +5,8 @@
 //	import.go    a folder or data set → images of a project
 //	model.go     an ONNX file → a model version, checked before it is stored
 //	models.go    what an uploaded ONNX file is, without running it; upload.go makes a version of it
+//	inspection.go  the process that looks at such a file, seen from the studio; inspect_upload.go is what it does, and
+//	             confine_*.go are its limits
 //	scan.go      chunks of images → predictions and maps
 //	round.go     approved edits → candidate, control, and what the maps were worth
 //	evaluate.go  a version's figures over the labelled splits

@@ -16,7 +16,12 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+// TestMain is also the process that looks at an uploaded model.
+func TestMain(m *testing.M) {
+	Inspect()
+	inspectForTest()
+	os.Exit(pgtest.Main(m))
+}
 
 // tinyABN is a small network for the fourteen birds, and its manifest.
 func tinyABN(t *testing.T) (*onnx.Model, onnx.Manifest) {

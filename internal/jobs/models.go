@@ -13,7 +13,9 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -22,13 +24,14 @@ import (
 // DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
 const DefaultMaxModelBytes = 1 << 30
 
-// Models implements annotator.Models: it reads model files with package onnx and never opens a session on one, since
-// the files come from outside. One file is in memory at a time, whoever asks.
+// Models implements annotator.Models: it takes model files in and has a process of its own look at each (inspection.go),
+// since they come from outside.
 type Models struct {
 	blobs    *blob.Store
 	dir      string // of files on their way in
 	maxBytes int64
-	reading  *semaphore.Weighted
+	memory   *semaphore.Weighted // what all inspections together may take
+	budget   int64
 }
 
 var _ annotator.Models = (*Models)(nil)
@@ -36,7 +39,10 @@ var _ annotator.Models = (*Models)(nil)
 // NewModels keeps files in blobs, by way of dir ("": the system's temporary folder). Files over maxBytes (0:
 // DefaultMaxModelBytes) are refused.
 func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
-	return &Models{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxModelBytes), reading: semaphore.NewWeighted(1)}
+	m := &Models{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxModelBytes)}
+	m.budget = inspectionLimits(m.maxBytes).memory
+	m.memory = semaphore.NewWeighted(m.budget)
+	return m
 }
 
 // Receive implements annotator.Models.
@@ -69,11 +75,7 @@ func (m *Models) Receive(ctx context.Context, r io.Reader, manifest func() ([]by
 	if err != nil {
 		return annotator.ModelFile{}, err
 	}
-	if err := m.reading.Acquire(ctx, 1); err != nil {
-		return annotator.ModelFile{}, err
-	}
-	defer m.reading.Release(1)
-	found, err := inspectFile(ctx, file.Name(), beside)
+	found, err := m.inspect(ctx, file.Name(), size, beside)
 	if err != nil {
 		return annotator.ModelFile{}, err
 	}
@@ -99,20 +101,32 @@ func (m *Models) Judge(ctx context.Context, hash string, manifest []byte) (annot
 	if err != nil {
 		return annotator.ModelFile{}, err
 	}
-	if err := m.reading.Acquire(ctx, 1); err != nil {
-		return annotator.ModelFile{}, err
+	info, err := os.Stat(path)
+	if err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("reading a model: %w", err)
 	}
-	defer m.reading.Release(1)
-	found, err := inspectFile(ctx, path, manifest)
+	found, err := m.inspect(ctx, path, info.Size(), manifest)
 	found.Hash = hash
 	return found, err
+}
+
+// inspect has a process look at a file. As many do so at once as have room beside each other in the memory that the largest
+// file may take, but two at most.
+func (m *Models) inspect(ctx context.Context, path string, size int64, manifest []byte) (annotator.ModelFile, error) {
+	limits := inspectionLimits(size)
+	share := min(max(limits.memory, m.budget/2), m.budget)
+	if err := m.memory.Acquire(ctx, share); err != nil {
+		return annotator.ModelFile{}, err
+	}
+	defer m.memory.Release(share)
+	return runInspection(ctx, path, manifest, limits)
 }
 
 func wrongModel(format string, args ...any) error {
 	return &annotator.ValidationError{Field: "model", Message: fmt.Sprintf(format, args...)}
 }
 
-// inspectFile tells what a model file is. Of the folder it lies in nothing else is read.
+// inspectFile tells what a model file is, opens it on the runtime and does not run it. Of the folder it lies in nothing else is read.
 func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.ModelFile, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -178,6 +192,9 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 	}
 	if found.Report, err = reportOf(ctx, described, abn); err != nil {
 		return found, err
+	}
+	if err := inference.CheckOpens(abn, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}}); err != nil {
+		return found, wrongModel("ONNX Runtime cannot open it: %v", err)
 	}
 	found.Report.ManifestProblem = problem
 	if json.Valid(beside) && legible {

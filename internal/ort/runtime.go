@@ -146,6 +146,16 @@ func run(p Provider) error {
 	return nil
 }
 
+// Library is the path of the shared library that is loaded, or would be.
+func Library() (string, error) {
+	library.Lock()
+	defer library.Unlock()
+	if library.path != "" {
+		return library.path, nil
+	}
+	return Locate()
+}
+
 // Version is the loaded library's version, such as "1.30.0", or "" before Init.
 func Version() string {
 	library.Lock()

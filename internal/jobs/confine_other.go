@@ -1,0 +1,50 @@
+//go:build !linux
+
+package jobs
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// inspectionAttributes put an inspection into a group of its own, which is killed as one. It ends with this process since
+// its input does.
+func inspectionAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
+
+// confine limits the process it is called by. macOS keeps to no limit of memory: the process looks at what it has taken
+// itself.
+func confine(l limits) error {
+	go func() {
+		for range time.Tick(rssEvery) {
+			var u unix.Rusage
+			if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+				continue
+			}
+			used := int64(u.Maxrss)
+			if runtime.GOOS != "darwin" { // which counts bytes, others kilobytes
+				used <<= 10
+			}
+			if used > l.memory {
+				_, _ = os.Stderr.WriteString("out of memory\n")
+				os.Exit(1)
+			}
+		}
+	}()
+	most := uint64(4*int64(l.time/time.Second) + 1)
+	return errors.Join(
+		unix.Setrlimit(unix.RLIMIT_CPU, &unix.Rlimit{Cur: most, Max: most}),
+		unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}),
+		unix.Setpriority(unix.PRIO_PROCESS, 0, 10),
+	)
+}
+
+// watchMemory does nothing: the process watches itself.
+func watchMemory(context.Context, int, int64, func()) {}
