@@ -21,6 +21,8 @@ COPY --from=native /libonnxruntime.so.1 /usr/local/lib/libonnxruntime.so.1
 COPY --from=build /studio /usr/local/bin/studio
 ENV STUDIO_ORT_LIB=/usr/local/lib/libonnxruntime.so.1 STUDIO_DATA=/data
 USER studio
+# An empty folder: what a model or a library names by a relative path is not there.
+WORKDIR /var/empty
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["studio", "health", "http://127.0.0.1:8080/readyz"]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
 )
@@ -30,6 +31,26 @@ type storage struct {
 	DSN   string // the database's address, for processes beside this one
 
 	server *embedded.Server // nil where another one serves
+	leave  func() error     // the empty folder; nil where the process works in that of whoever started it
+}
+
+// openToServe is open for a process that goes on to work for others: it resolves every path, finds ONNX Runtime, and then
+// works in an empty folder until the storage is closed.
+func (f storageFlags) openToServe(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
+	if err := resolvePaths(); err != nil {
+		return nil, err
+	}
+	if err := ort.Init(""); err != nil {
+		return nil, err
+	}
+	s, err := f.open(ctx, log, beside)
+	if err != nil {
+		return nil, err
+	}
+	if s.leave, err = enterEmptyFolder(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // open brings the database up, migrates it and opens the blobs. Where another studio runs on the data
@@ -75,10 +96,14 @@ func (s *storage) connect(ctx context.Context, blobs string, log *slog.Logger) (
 }
 
 func (f storageFlags) dataDir() (string, error) {
-	if f.DataDir != "" {
-		return f.DataDir, nil
+	dir := f.DataDir
+	if dir == "" {
+		var err error
+		if dir, err = embedded.DefaultDataDir(os.Getenv("XDG_DATA_HOME")); err != nil {
+			return "", err
+		}
 	}
-	return embedded.DefaultDataDir(os.Getenv("XDG_DATA_HOME"))
+	return filepath.Abs(dir)
 }
 
 // Close disconnects, and stops the server where it is this process's own.
@@ -92,6 +117,9 @@ func (s *storage) Close() error {
 	}
 	if s.server != nil {
 		err = errors.Join(err, s.server.Stop())
+	}
+	if s.leave != nil {
+		err = errors.Join(err, s.leave())
 	}
 	return err
 }

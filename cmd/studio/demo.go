@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/web"
 )
 
@@ -47,11 +46,8 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	defer listener.Close()
-	if err := ort.Init(""); err != nil {
-		return err
-	}
 	log := warnings(streams.Err)
-	s, err := c.open(ctx, log, false)
+	s, err := c.openToServe(ctx, log, false)
 	if err != nil {
 		return err
 	}

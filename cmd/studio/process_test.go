@@ -64,9 +64,15 @@ func (p *process) log() string {
 // launch starts the studio with arguments; it is killed when the test ends.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
+	return launchIn(t, "", args...)
+}
+
+// launchIn is launch in a folder.
+func launchIn(t *testing.T, folder string, args ...string) *process {
+	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 100)}
 	p.Env = append(os.Environ(), asProgram+"=1", "DATABASE_URL=", "STUDIO_DATA=", "STUDIO_BLOBS=")
-	p.Stderr = p
+	p.Stderr, p.Dir = p, folder
 	out, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

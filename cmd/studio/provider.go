@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/ort"
@@ -21,6 +22,13 @@ func (f providerFlags) choose(streams *stdio) error {
 	p, err := ort.ParseProvider(f.Provider)
 	if err != nil {
 		return fmt.Errorf("--provider: %w", err)
+	}
+	for key, value := range p.Options { // a process that serves works in another folder
+		if strings.HasSuffix(key, "_path") || strings.HasSuffix(key, "_dir") {
+			if p.Options[key], err = filepath.Abs(value); err != nil {
+				return fmt.Errorf("--provider: %w", err)
+			}
+		}
 	}
 	var fallback func(error)
 	if f.ProviderFallback {

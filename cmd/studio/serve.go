@@ -44,7 +44,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	defer listener.Close()
-	s, err := c.open(ctx, log, false)
+	s, err := c.openToServe(ctx, log, false)
 	if err != nil {
 		return err
 	}

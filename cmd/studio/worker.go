@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/abn-studio/studio/internal/jobs"
-	"github.com/abn-studio/studio/internal/ort"
 )
 
 // workerCommand does background work, beside a server on the same database.
@@ -20,10 +19,7 @@ type workerCommand struct {
 // Run works until it is interrupted; then running jobs stop where another worker can go on.
 func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	log := newLog(streams.Err)
-	if err := ort.Init(""); err != nil {
-		return err
-	}
-	s, err := c.open(ctx, log, true)
+	s, err := c.openToServe(ctx, log, true)
 	if err != nil {
 		return err
 	}

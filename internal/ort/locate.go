@@ -23,7 +23,7 @@ func Locate() (string, error) {
 		if !isFile(path) {
 			return "", fmt.Errorf("%w: %s is set to %s, where there is no file", ErrNoLibrary, LibraryVariable, path)
 		}
-		return path, nil
+		return filepath.Abs(path)
 	}
 	var starts []string
 	if executable, err := os.Executable(); err == nil {
