@@ -135,7 +135,7 @@ func (a *api) rounds() {
 		After       int64 `query:"after" doc:"The same, for clients that cannot set headers."`
 	}
 	events := get("roundEvents", "/rounds/{round}/events", "A round as it happens (server-sent events)")
-	events.Description = "`point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 15 s keeps proxies awake."
+	events.Description = "`point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 5 s keeps proxies awake. It ends, too, when the reader's session or token does, or their account is disabled."
 	events.Responses = map[string]*huma.Response{"200": {Description: "The stream", Content: map[string]*huma.MediaType{
 		"text/event-stream": {Schema: huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, reflect.TypeFor[annotator.RoundEvent]())}}}}
 	handle(a, annotator.RoleAnnotator, events,
@@ -144,18 +144,19 @@ func (a *api) rounds() {
 				return nil, err
 			}
 			return &huma.StreamResponse{Body: func(hc huma.Context) {
-				_, w := humachi.Unwrap(hc)
-				a.server.streamRound(ctx, w, actor, in.Round, max(in.LastEventID, in.After))
+				r, w := humachi.Unwrap(hc)
+				a.server.streamRound(ctx, w, a.server.still(r, annotator.RoleAnnotator), actor, in.Round, max(in.LastEventID, in.After))
 			}}, nil
 		})
 }
 
-// heartbeat is how often a silent stream says that it is alive.
-const heartbeat = 15 * time.Second
+// heartbeat is how often a silent stream says that it is alive, and how soon it ends once its reader may not read it any
+// more.
+const heartbeat = 5 * time.Second
 
-// streamRound writes a round's events after an id until the round is over, the client goes, or the
-// server shuts down.
-func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, actor annotator.User, id, after int64) {
+// streamRound writes a round's events after an id until the round is over, the client goes, may not read on (still), or
+// the server shuts down.
+func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still func(context.Context) error, actor annotator.User, id, after int64) {
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	ctx, cancel := context.WithCancel(ctx)
@@ -167,7 +168,7 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, actor a
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	control := http.NewResponseController(w)
 	send := func(format string, args ...any) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(2 * heartbeat))
+		_ = control.SetWriteDeadline(time.Now().Add(max(30*time.Second, 2*s.heartbeat)))
 		if _, err := fmt.Fprintf(w, format, args...); err != nil {
 			return false
 		}
@@ -177,13 +178,18 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, actor a
 		return
 	}
 	for {
-		wait, stop := context.WithTimeout(ctx, heartbeat)
+		wait, stop := context.WithTimeout(ctx, s.heartbeat)
 		events, err := s.service.RoundEvents(wait, actor, id, after)
 		silent := wait.Err() != nil
 		stop()
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
+		}
+		if err := still(ctx); err != nil {
+			s.log.Info("event stream ended", "why", err, "round", id)
+			return
+		}
+		switch {
 		case err != nil && silent, err == nil && silent && len(events) == 0:
 			if !send(": still here\n\n") {
 				return

@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -62,7 +64,26 @@ func (a *api) versions() {
 				w.Header().Set("Content-Type", "application/octet-stream")
 				w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-v%d.onnx"`, project.Slug, v.Number))
 				w.Header().Set("Etag", `"`+v.ModelHash+`"`)
-				http.ServeContent(w, r, "", v.CreatedAt, file)
+				http.ServeContent(w, r, "", v.CreatedAt, &watched{ReadSeeker: file, ctx: ctx, still: a.server.still(r, annotator.RoleAnnotator), asked: time.Now()})
 			}}, nil
 		})
+}
+
+// watched is a file that is read for as long as its reader may read it.
+type watched struct {
+	io.ReadSeeker
+	ctx   context.Context
+	still func(context.Context) error
+	asked time.Time
+}
+
+// Read implements io.Reader.
+func (f *watched) Read(p []byte) (int, error) {
+	if time.Since(f.asked) > heartbeat {
+		if err := f.still(f.ctx); errors.Is(err, annotator.ErrUnauthorized) || errors.Is(err, annotator.ErrForbidden) {
+			return 0, err
+		}
+		f.asked = time.Now()
+	}
+	return f.ReadSeeker.Read(p)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,11 +103,40 @@ func (v *visit) note(prefix, format string, args ...any) {
 func (v *visit) frame(title, section string, scripts ...string) templates.Frame {
 	f := v.server.frame(v.Request, title)
 	f.Project, f.Section, f.Scripts = v.project, section, scripts
+	if prefetched(v.Request) {
+		return f // nobody reads it yet
+	}
 	if text := v.server.sessions.PopString(v.Context(), sessionFlash); text != "" {
 		bad := strings.HasPrefix(text, "!")
 		f.Notice = &templates.Notice{Text: strings.TrimPrefix(text, "!"), Bad: bad}
 	}
 	return f
+}
+
+// prefetched reports whether a browser fetches a page that nobody has asked to see yet.
+func prefetched(r *http.Request) bool {
+	return r.Header.Get("Sec-Purpose") != "" || r.Header.Get("Purpose") == "prefetch" || r.Header.Get("X-Moz") == "prefetch"
+}
+
+// ownNavigation reports whether somebody opens a page themselves: by a link of the studio's own pages, an address they
+// typed or a bookmark, and not because another site leads their browser here or embeds the address. Browsers say so in
+// Sec-Fetch-Site, over https and on this machine; elsewhere the page they come from has to be the studio's.
+func (s *Server) ownNavigation(r *http.Request) bool {
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	case "":
+		from, err := url.Parse(r.Referer())
+		if err != nil || from.Host == "" {
+			return false
+		}
+		return from.Host == r.Host || slices.Contains(s.origins, from.Scheme+"://"+from.Host)
+	default:
+		return false
+	}
 }
 
 // frame is what any page stands in.

@@ -115,15 +115,25 @@ func (s *Server) taskOf(v *visit) (annotator.TaskDetail, error) {
 	return t, err
 }
 
-// editorPage opens a task. Whoever opens it takes it where that is possible; otherwise it is shown as
-// it stands, with the reason. A browser that only prefetches takes nothing.
+// editorPage opens a task. Whoever opens it takes it where that is possible; otherwise it is shown as it stands, with the
+// reason. Another site takes nothing by leading somebody here: they are asked first. A browser that only prefetches takes
+// nothing either; the editor does when it is shown.
 func (s *Server) editorPage(v *visit) error {
 	t, err := s.taskOf(v)
 	if err != nil {
 		return err
 	}
 	view := templates.Editor{Task: t}
-	if v.Request.Header.Get("Sec-Purpose") == "" && (t.Lease == nil || !t.Lease.Mine) {
+	mine := t.Lease != nil && t.Lease.Mine
+	own := s.ownNavigation(v.Request)
+	returned := t.State == annotator.TaskChangesRequested && t.AuthorID != nil && *t.AuthorID == v.actor.ID
+	switch {
+	case mine:
+	case !own && (t.State == annotator.TaskOpen || returned):
+		return v.render(templates.TakePage(v.frame(fmt.Sprintf("#%d %s", t.ID, t.LabelName), "queue"), t))
+	case !own:
+		view.Reason = readOnlyReason(t, nil)
+	case !prefetched(v.Request):
 		claimed, err := s.service.ClaimTask(v.Context(), v.actor, t.ID)
 		switch {
 		case err == nil:

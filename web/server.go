@@ -69,7 +69,9 @@ type Server struct {
 	assets   *assets
 	metrics  *metrics
 	handler  http.Handler
+	origins  []string // that are the studio's besides the one asked for: its public address, those trusted
 
+	heartbeat   time.Duration   // how long an event stream is silent at most
 	streams     context.Context // ends when the server shuts down, so that event streams do
 	stopStreams context.CancelFunc
 }
@@ -97,10 +99,13 @@ func NewServer(c Config) (*Server, error) {
 	s := &Server{
 		config:   c,
 		service:  c.Service,
+		origins:  origins,
 		log:      c.Logger,
 		sessions: newSessions(c),
 		assets:   assets,
 		metrics:  newMetrics(c.Metrics),
+
+		heartbeat: heartbeat,
 	}
 	s.streams, s.stopStreams = context.WithCancel(context.Background())
 	if s.sessions.always && !c.TrustProxy {
@@ -118,7 +123,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // (event streams end at once: browsers reconnect). It returns nil after such a shutdown.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
-		Handler:           OnLoopback(listener.Addr(), append([]string{s.config.PublicURL}, s.config.TrustedOrigins...), s.handler),
+		Handler:           OnLoopback(listener.Addr(), s.origins, s.handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      120 * time.Second, // streams and downloads extend it as they go

@@ -220,28 +220,44 @@ func (s *Server) signOut(r *http.Request) error {
 	return nil
 }
 
+// bearer is the bearer token of a request.
+func bearer(r *http.Request) (token string, ok bool) {
+	token, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return strings.TrimSpace(token), ok
+}
+
+// who is whoever sent a request, by its bearer token, or by the session that ctx holds; the zero User is nobody.
+// ErrUnauthorized is for a token that is worth nothing and a session whose user is gone or disabled.
+func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, error) {
+	if token, ok := bearer(r); ok {
+		user, err := s.service.UserByToken(ctx, token)
+		if err != nil {
+			return annotator.User{}, fmt.Errorf("bearer token: %w", err)
+		}
+		return user, nil
+	}
+	id := s.sessions.GetInt64(ctx, sessionUser)
+	if id == 0 {
+		return annotator.User{}, nil
+	}
+	user, err := s.service.UserByID(ctx, id)
+	if err != nil {
+		return annotator.User{}, fmt.Errorf("user of the session: %w", err)
+	}
+	return user, nil
+}
+
 // authenticate puts the user of a bearer token or session into the request's context; without either
 // the request goes on as nobody's. A wrong bearer token is refused at once.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
 		ctx := r.Context()
-		var user annotator.User
-		var err error
-		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-			if user, err = s.service.UserByToken(ctx, strings.TrimSpace(token)); err != nil {
-				return fmt.Errorf("bearer token: %w", err)
-			}
-		} else if id := s.sessions.GetInt64(ctx, sessionUser); id != 0 {
-			user, err = s.service.UserByID(ctx, id)
-			switch {
-			case errors.Is(err, annotator.ErrUnauthorized), errors.Is(err, annotator.ErrNotFound):
-				if err := s.sessions.Destroy(ctx); err != nil { // gone or disabled since they signed in
-					return err
-				}
-				user = annotator.User{}
-			case err != nil:
-				return fmt.Errorf("user of the session: %w", err)
-			}
+		user, err := s.who(ctx, r)
+		if _, token := bearer(r); err != nil && !token && errors.Is(err, annotator.ErrUnauthorized) {
+			err = s.sessions.Destroy(ctx) // gone or disabled since they signed in
+		}
+		if err != nil {
+			return err
 		}
 		if user.ID != 0 {
 			ctx = context.WithValue(ctx, keyActor, user)
@@ -252,6 +268,35 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(ctx))
 		return nil
 	})
+}
+
+// still is asked while a request goes on for long: whether who sent it may still do what needs role. Their session or
+// token may have ended meanwhile, by a new password too, their account been disabled, their role been taken.
+func (s *Server) still(r *http.Request, role annotator.Role) func(context.Context) error {
+	began, _ := r.Context().Value(keyActor).(annotator.User)
+	return func(ctx context.Context) error {
+		// The request's own context holds the session as it was when the request came.
+		fresh, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		var session string
+		if cookie, err := r.Cookie(s.sessions.Cookie.Name); err == nil {
+			session = cookie.Value
+		}
+		fresh, err := s.sessions.Load(fresh, session)
+		if err != nil {
+			return fmt.Errorf("reading the session again: %w", err)
+		}
+		user, err := s.who(fresh, r)
+		if err != nil {
+			return err
+		}
+		if user.ID != began.ID {
+			return fmt.Errorf("the session has ended: %w", annotator.ErrUnauthorized)
+		}
+		_, err = actorFor(context.WithValue(fresh, keyActor, user), role)
+		return err
+	}
 }
 
 // actorFor returns who is asking if they may do what needs role; ErrUnauthorized or ErrForbidden if not.

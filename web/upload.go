@@ -53,6 +53,17 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 	if err != nil {
 		media = ""
 	}
+	// An upload may take hours: who sends it must still be who may when all of it is there.
+	still := s.still(r, annotator.RoleAdmin)
+	finish := func(manifest func() ([]byte, error)) func() ([]byte, error) {
+		return func() ([]byte, error) {
+			text, err := manifest()
+			if err != nil {
+				return nil, err
+			}
+			return text, still(r.Context())
+		}
+	}
 	var upload annotator.Upload
 	switch media {
 	case "application/octet-stream", "application/x-onnx":
@@ -60,12 +71,12 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 		if name == "/" {
 			name = "model.onnx"
 		}
-		upload, err = s.service.UploadModel(r.Context(), actor, slug, name, body, func() ([]byte, error) { return nil, nil })
+		upload, err = s.service.UploadModel(r.Context(), actor, slug, name, body, finish(func() ([]byte, error) { return nil, nil }))
 	case "multipart/form-data":
 		form := modelForm{parts: multipart.NewReader(body, parameters["boundary"])}
 		var file *multipart.Part
 		if file, err = form.model(); err == nil {
-			upload, err = s.service.UploadModel(r.Context(), actor, slug, path.Base("/"+strings.ReplaceAll(file.FileName(), `\`, "/")), file, form.rest)
+			upload, err = s.service.UploadModel(r.Context(), actor, slug, path.Base("/"+strings.ReplaceAll(file.FileName(), `\`, "/")), file, finish(form.rest))
 		}
 	default:
 		err = &annotator.ValidationError{Field: "model", Message: "send the file as application/octet-stream, or a form (multipart/form-data) with the part model"}

@@ -30,7 +30,10 @@ function start(): void {
   root.dataset["ready"] = "true";
   // For measuring and for tests in a browser: how long frames took to draw.
   Object.defineProperty(root, "frameTimes", { get: () => app.stage.loop.times });
-  void desk.open(detail);
+  // A page that is only prepared in the background takes no task until somebody looks at it.
+  const page = document as Document & { prerendering?: boolean };
+  if (page.prerendering) document.addEventListener("prerenderingchange", () => void desk.open(detail), { once: true });
+  else void desk.open(detail);
 }
 
 start();

@@ -305,7 +305,7 @@ export interface paths {
         };
         /**
          * A round as it happens (server-sent events)
-         * @description `point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 15 s keeps proxies awake. Needs the role annotator.
+         * @description `point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 5 s keeps proxies awake. It ends, too, when the reader's session or token does, or their account is disabled. Needs the role annotator.
          */
         get: operations["roundEvents"];
         put?: never;

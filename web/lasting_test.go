@@ -1,0 +1,200 @@
+package web
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/fixture"
+)
+
+// queuedRound is a round that no worker takes.
+func (s *studio) queuedRound() annotator.Round {
+	s.t.Helper()
+	task := s.submit()
+	s.as(annotator.RoleReviewer).api(http.MethodPost, fmt.Sprintf("/edits/%d/review", task.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	return into[roundMade](s.as(annotator.RoleAdmin).api(http.MethodPost, "/projects/birds/rounds", map[string]any{}).want(http.StatusCreated)).Round
+}
+
+// An event stream ends with the right to read it: silent ones within a heartbeat, and no event goes out after it.
+func TestAnEventStreamEndsWithItsReader(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	s.server.heartbeat = 20 * time.Millisecond
+	round := s.queuedRound()
+	admin := s.people[annotator.RoleAdmin]
+	path := fmt.Sprintf("%s/rounds/%d/events", apiPrefix, round.ID)
+	change := func(u annotator.User, c annotator.UserChange) {
+		t.Helper()
+		_, err := s.server.changeUser(s.sessionless(), admin, u.ID, c)
+		must(t, err)
+	}
+	yes, word := true, "another horse battery"
+	for name, end := range map[string]func(b *browser, u annotator.User, token annotator.Token){
+		"the account is disabled": func(_ *browser, u annotator.User, _ annotator.Token) {
+			_, err := s.service.ChangeUser(t.Context(), admin, u.ID, annotator.UserChange{Disabled: &yes})
+			must(t, err)
+		},
+		"the password is changed": func(_ *browser, u annotator.User, _ annotator.Token) {
+			change(u, annotator.UserChange{Password: &word})
+		},
+		"they sign out": func(b *browser, _ annotator.User, _ annotator.Token) {
+			b.post("/signout", nil).want(http.StatusSeeOther)
+		},
+		"the token is revoked": func(_ *browser, _ annotator.User, token annotator.Token) {
+			must(t, s.service.RevokeToken(t.Context(), admin, token.ID))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			email := url.QueryEscape(name) + "@example.org"
+			s.person(email, passwordHash())
+			b := s.nobody()
+			b.post("/signin", url.Values{"email": {email}, "password": {password}}).want(http.StatusSeeOther)
+			user := into[signedIn](b.api(http.MethodGet, "/session", nil).want(http.StatusOK)).User
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.http.URL+path, nil)
+			must(t, err)
+			var token annotator.Token
+			client := b.client
+			if name == "the token is revoked" {
+				made := into[tokenMade](b.api(http.MethodPost, "/tokens", map[string]any{"name": "script"}).want(http.StatusCreated))
+				tokens, err := s.service.Tokens(ctx, admin, user.ID)
+				must(t, err)
+				token, client = tokens[0], http.DefaultClient
+				r.Header.Set("Authorization", "Bearer "+made.Token)
+			}
+			res, err := client.Do(r)
+			must(t, err)
+			defer res.Body.Close()
+			lines := bufio.NewScanner(res.Body)
+			for lines.Scan() && lines.Text() != ": still here" {
+			}
+			end(b, user, token)
+			for lines.Scan() {
+			}
+			if err := lines.Err(); err != nil || ctx.Err() != nil {
+				t.Errorf("the stream goes on: %v", err)
+			}
+		})
+	}
+}
+
+// sessionless is a context as of a request without a session.
+func (s *studio) sessionless() context.Context {
+	ctx, err := s.server.sessions.Load(context.Background(), "")
+	must(s.t, err)
+	return ctx
+}
+
+func TestADownloadEndsWithItsReader(t *testing.T) {
+	t.Parallel()
+	gone := false
+	file := &watched{ReadSeeker: bytes.NewReader(make([]byte, 100)), ctx: t.Context(), asked: time.Now(), still: func(context.Context) error {
+		if gone {
+			return annotator.ErrUnauthorized
+		}
+		return io.ErrUnexpectedEOF // the database is away for a moment
+	}}
+	for range 3 {
+		file.asked = time.Now().Add(-time.Hour)
+		if _, err := file.Read(make([]byte, 10)); err != nil {
+			t.Fatalf("reading on: %v", err)
+		}
+	}
+	gone = true
+	file.asked = time.Now().Add(-time.Hour)
+	if _, err := file.Read(make([]byte, 10)); !errors.Is(err, annotator.ErrUnauthorized) {
+		t.Errorf("after the account is gone: %v", err)
+	}
+}
+
+// Somebody whose account is disabled while they send a model has sent nothing.
+func TestAnUploadEndsWithItsSender(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	raw, err := os.ReadFile(filepath.Join(fixture.Reference(t), "abn-resnet-tiny.onnx"))
+	must(t, err)
+	second, err := s.store.InsertUser(t.Context(), annotator.User{Email: "second@example.org", Name: "Second", Role: annotator.RoleAdmin, CreatedAt: time.Now()}, passwordHash())
+	must(t, err)
+	b := s.nobody()
+	b.post("/signin", url.Values{"email": {second.Email}, "password": {password}}).want(http.StatusSeeOther)
+	body, send := io.Pipe()
+	go func() {
+		_, _ = send.Write(raw[:len(raw)/2])
+		role := annotator.RoleReviewer
+		_, err := s.service.ChangeUser(context.Background(), s.people[annotator.RoleAdmin], second.ID, annotator.UserChange{Role: &role})
+		_, _ = send.Write(raw[len(raw)/2:])
+		_ = send.CloseWithError(err)
+	}()
+	b.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", body, "Content-Type", "application/octet-stream").want(http.StatusForbidden)
+}
+
+// Another site takes no task by leading somebody to it: a link, a picture, a frame, a page prepared ahead.
+func TestACrossSiteVisitTakesNoTask(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t, func(c *Config) { c.PublicURL = "https://studio.example.org" })
+	b := s.as(annotator.RoleAnnotator)
+	page, err := s.service.Tasks(t.Context(), s.people[annotator.RoleAnnotator], annotator.TaskFilter{Project: "birds"})
+	must(t, err)
+	task := page.Tasks[0].ID
+	path := fmt.Sprintf("/projects/birds/tasks/%d", task)
+	taken := func() bool {
+		d, err := s.service.Task(t.Context(), s.people[annotator.RoleAnnotator], task)
+		must(t, err)
+		return d.Lease != nil
+	}
+	for _, headers := range [][]string{
+		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-User", "?1"},
+		{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Dest", "document"},
+		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "image"},
+		{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Dest", "iframe"},
+		{"Sec-Fetch-Site", "cross-site", "Sec-Purpose", "prefetch"},
+		{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "image"},
+		{"Sec-Fetch-Site", "", "Referer", "http://evil.example/"},
+		{"Sec-Fetch-Site", "", "Referer", "http://evil.example/" + s.http.URL},
+		{"Sec-Fetch-Site", ""},
+		{"Sec-Fetch-Site", "nonsense"},
+	} {
+		r := b.do(http.MethodGet, path, nil, headers...).want(http.StatusOK)
+		if taken() {
+			t.Fatalf("%q takes the task", headers)
+		}
+		r.has("a.button.primary[href='"+path+"']", "Open the task") // which is a visit of the studio's own
+		r.hasNot("#editor")
+	}
+	for _, headers := range [][]string{{"Sec-Fetch-Site", "none", "Sec-Purpose", "prefetch;prerender"}, {"Sec-Fetch-Site", "same-origin", "Purpose", "prefetch"}} {
+		b.do(http.MethodGet, path, nil, headers...).want(http.StatusOK).has("#editor", "")
+		if taken() {
+			t.Fatalf("%q takes the task", headers)
+		}
+	}
+	for _, headers := range [][]string{
+		{"Sec-Fetch-Site", "none", "Sec-Fetch-Dest", "document"}, // typed, or a bookmark
+		{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "document"},
+		{"Sec-Fetch-Site", "", "Referer", s.http.URL + "/projects/birds/queue"}, // a browser that says less
+		{"Sec-Fetch-Site", "", "Referer", "https://studio.example.org/projects/birds/queue"},
+	} {
+		b.do(http.MethodGet, path, nil, headers...).want(http.StatusOK).has("#editor[data-readonly='']", "")
+		if !taken() {
+			t.Fatalf("%q does not take the task", headers)
+		}
+		// What is one's own already is opened from anywhere.
+		b.do(http.MethodGet, path, nil, "Sec-Fetch-Site", "cross-site").want(http.StatusOK).has("#editor[data-readonly='']", "")
+		must(t, s.service.Release(t.Context(), s.people[annotator.RoleAnnotator], task))
+	}
+	// What somebody else holds is shown, not offered.
+	_, err = s.service.ClaimTask(t.Context(), s.people[annotator.RoleReviewer], task)
+	must(t, err)
+	b.do(http.MethodGet, path, nil, "Sec-Fetch-Site", "cross-site").want(http.StatusOK).has("#editor:not([data-readonly=''])", "")
+}
