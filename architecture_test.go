@@ -14,6 +14,7 @@ const module = "github.com/abn-studio/studio/"
 var forbidden = map[string][]string{
 	"internal/attention": {""},
 	"internal/text":      {""},
+	"internal/recipe":    {""},
 	"onnx":               {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/gradient":      {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/activation":    {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -37,87 +37,19 @@ type RoundStart struct {
 	IdempotencyKey string // "" for none
 }
 
-// DefaultRoundSettings are the settings a round starts with where nothing else is said: trainer.DefaultSettings in
-// this package's words (a test of internal/jobs holds them together).
-func DefaultRoundSettings() RoundSettings {
-	return RoundSettings{
-		Strategy: "both", Gamma: 1, MapLoss: "l2", Epochs: 6, BatchSize: 32, LearningRate: 0.02, Momentum: 0.9,
-		WeightDecay: 1e-4, Schedule: "cosine", BatchNorm: "batch", Flip: false, Seed: 1, Engine: "ort",
-		Optimizer: "sgd", WarmUp: 0.05,
-	}
-}
-
-// WithDefaults fills in the fields that are zero and for which zero makes no sense. Momentum,
-// WeightDecay, WarmUp and Anchor 0, Flip false and Seed 0 are values: whoever wants their defaults starts from DefaultRoundSettings.
-func (r RoundSettings) WithDefaults() RoundSettings {
-	d := DefaultRoundSettings()
-	fill(&r.Strategy, d.Strategy)
-	fill(&r.Gamma, d.Gamma)
-	fill(&r.MapLoss, d.MapLoss)
-	fill(&r.Epochs, d.Epochs)
-	fill(&r.BatchSize, d.BatchSize)
-	fill(&r.LearningRate, d.LearningRate)
-	fill(&r.Schedule, d.Schedule)
-	fill(&r.BatchNorm, d.BatchNorm)
-	fill(&r.Engine, d.Engine)
-	fill(&r.Optimizer, d.Optimizer)
+// DefaultRoundSettings are the settings a round starts with where nothing else is said.
+func DefaultRoundSettings() (r RoundSettings) {
+	recipe.Fill(&r)
 	return r
-}
-
-func fill[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Validate names the first setting that is wrong with a *ValidationError.
 func (r RoundSettings) Validate() error {
-	for _, choice := range []struct {
-		field, value string
-		of           []string
-	}{
-		{"strategy", r.Strategy, []string{"attention", "both"}},
-		{"map_loss", r.MapLoss, []string{"l2", "mse", "l1"}},
-		{"schedule", r.Schedule, []string{"cosine", "step", "constant"}},
-		{"batch_norm", r.BatchNorm, []string{"frozen", "batch"}},
-		{"engine", r.Engine, []string{"ort", "gorgonia"}},
-		{"optimizer", r.Optimizer, []string{"sgd", "nesterov", "adamw"}},
-	} {
-		if err := oneOf(choice.field, choice.value, choice.of); err != nil {
-			return err
-		}
-	}
-	for _, bound := range []struct {
-		field             string
-		value, least, max float64
-	}{
-		{"gamma", r.Gamma, 0, 1e6},
-		{"epochs", float64(r.Epochs), 1, 1000},
-		{"batch_size", float64(r.BatchSize), 1, 1024},
-		{"learning_rate", r.LearningRate, 1e-8, 10},
-		{"momentum", r.Momentum, 0, 0.9999},
-		{"weight_decay", r.WeightDecay, 0, 1},
-		{"warm_up", r.WarmUp, 0, 0.9},
-		{"clip_norm", r.ClipNorm, 0, 1e6},
-		{"patience", float64(r.Patience), 0, 1000},
-		{"anchor", r.Anchor, 0, 1e4},
-		{"crop", r.Crop, 0, 1},
-	} {
-		if math.IsNaN(bound.value) || bound.value < bound.least || bound.value > bound.max {
-			return &ValidationError{Field: bound.field, Message: fmt.Sprintf("is %v, want %v to %v", bound.value, bound.least, bound.max)}
-		}
+	var wrong *recipe.Error
+	if errors.As(recipe.Validate(recipe.Round, r), &wrong) {
+		return &ValidationError{Field: wrong.Field, Message: wrong.Message}
 	}
 	return nil
-}
-
-func oneOf(field, value string, of []string) error {
-	for _, v := range of {
-		if v == value {
-			return nil
-		}
-	}
-	return &ValidationError{Field: field, Message: fmt.Sprintf("is %q, want one of %q", value, of)}
 }
 
 // RoundDefaults returns the settings the form starts with, and how many approved edits a round would learn from.
@@ -209,14 +141,6 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r Rou
 	if err != nil {
 		return Round{}, err
 	}
-	if r.LearningRate == 0 {
-		defaults, err := s.roundDefaults(ctx, s.store, project.ID)
-		if err != nil {
-			return Round{}, err
-		}
-		r.LearningRate = defaults.LearningRate
-	}
-	r = r.WithDefaults()
 	if err := r.Validate(); err != nil {
 		return Round{}, err
 	}

@@ -20,8 +20,8 @@ func (s RoundState) Over() bool {
 	return s == RoundFinished || s == RoundCancelled || s == RoundFailed
 }
 
-// RoundSettings is everything a round's outcome depends on besides its data. The zero value of a
-// field means its default; WithDefaults fills them in and Validate names the first that is wrong.
+// RoundSettings is everything a round's outcome depends on besides its data. What they may be stands in internal/recipe;
+// every value is what it says, a momentum and a seed of 0 too.
 type RoundSettings struct {
 	Strategy     string  `json:"strategy"` // "attention" or "both": which branches are updated
 	Gamma        float64 `json:"gamma"`    // scale of L_map

@@ -16,12 +16,19 @@ func TestStartRound(t *testing.T) {
 	w := setup(t)
 	ctx := t.Context()
 	var invalid *annotator.ValidationError
-	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.RoundSettings{}, ""); !errors.As(err, &invalid) || invalid.Field != "edits" {
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""); !errors.As(err, &invalid) || invalid.Field != "edits" {
 		t.Errorf("without an approved edit: %v", err)
 	}
 	w.approved()
-	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.RoundSettings{Gamma: -1}, ""); !errors.As(err, &invalid) || invalid.Field != "gamma" {
-		t.Errorf("a negative gamma: %v", err)
+	for field, change := range map[string]func(*annotator.RoundSettings){
+		"gamma": func(s *annotator.RoundSettings) { s.Gamma = -1 }, "epochs": func(s *annotator.RoundSettings) { s.Epochs = 0 },
+		"learning_rate": func(s *annotator.RoundSettings) { s.LearningRate = 0 }, "batch_size": func(s *annotator.RoundSettings) { s.BatchSize = 1 },
+	} {
+		wrong := annotator.DefaultRoundSettings()
+		change(&wrong)
+		if _, err := w.Service.StartRound(ctx, w.Admin, "birds", wrong, ""); !errors.As(err, &invalid) || invalid.Field != field {
+			t.Errorf("%+v: %v, want an error of %s", wrong, err, field)
+		}
 	}
 	defaults, edits, err := w.Service.RoundDefaults(ctx, w.Ada, "birds")
 	if err != nil || edits != 1 || defaults.Validate() != nil {

@@ -5,7 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // RoundForm is the view model of the form that starts a round.
@@ -52,6 +55,21 @@ func (v RoundForm) summary() string {
 		return "Engine: " + v.Problem
 	}
 	return word + " " + v.Problem
+}
+
+// bounds are what a setting's field takes, for the browser to say before anything is sent. It cannot say that a bound itself is
+// no value; the server does.
+func bounds(name string) templ.Attributes {
+	attributes := templ.Attributes{"required": true}
+	f, known := recipe.FieldNamed(name)
+	if !known || !f.Number {
+		return attributes
+	}
+	attributes["min"], attributes["max"] = number(f.Low), number(f.High)
+	if !f.Whole {
+		attributes["step"] = "any"
+	}
+	return attributes
 }
 
 // fewUnedited is how few training images without an edit, for each with one, are too few to hold the network to what it knows.

@@ -546,15 +546,15 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Setting("γ", "gamma", "number", number(v.Settings.Gamma), "How much L_map, the distance to people's maps, weighs beside the two cross entropies.", v.problemOf("gamma"), templ.Attributes{"required": true, "step": "any", "min": "0"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Setting("γ", "gamma", "number", number(v.Settings.Gamma), "How much L_map, the distance to people's maps, weighs beside the two cross entropies.", v.problemOf("gamma"), bounds("gamma")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Setting("Epochs", "epochs", "number", strconv.Itoa(v.Settings.Epochs), "Passes over the training images.", v.problemOf("epochs"), templ.Attributes{"required": true, "min": "1", "max": "1000"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Setting("Epochs", "epochs", "number", strconv.Itoa(v.Settings.Epochs), "Passes over the training images.", v.problemOf("epochs"), bounds("epochs")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Setting("Learning rate", "learning_rate", "number", number(v.Settings.LearningRate), "At its peak; what suits this network is filled in.", v.problemOf("learning_rate"), templ.Attributes{"required": true, "step": "any", "min": "0"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Setting("Learning rate", "learning_rate", "number", number(v.Settings.LearningRate), "At its peak; what suits this network is filled in.", v.problemOf("learning_rate"), bounds("learning_rate")).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -594,7 +594,7 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Anchor", "anchor", "number", number(v.Settings.Anchor), "Weight that holds the maps of unedited images to what the parent gave them; 0: they may drift.", v.problemOf("anchor"), templ.Attributes{"required": true, "step": "any", "min": "0"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Anchor", "anchor", "number", number(v.Settings.Anchor), "Weight that holds the maps of unedited images to what the parent gave them; 0: they may drift.", v.problemOf("anchor"), bounds("anchor")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -624,19 +624,19 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Batch size", "batch_size", "number", strconv.Itoa(v.Settings.BatchSize), "Images a step.", v.problemOf("batch_size"), templ.Attributes{"required": true, "min": "1", "max": "1024"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Batch size", "batch_size", "number", strconv.Itoa(v.Settings.BatchSize), "Images a step.", v.problemOf("batch_size"), bounds("batch_size")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Random crops", "crop", "number", number(v.Settings.Crop), "Least share of the view's area a crop keeps, the map cut with it; 0: none. Every epoch then runs the extractor anew.", v.problemOf("crop"), templ.Attributes{"required": true, "step": "0.01", "min": "0", "max": "1"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Random crops", "crop", "number", number(v.Settings.Crop), "Least share of the view's area a crop keeps, the map cut with it; 0: none. Every epoch then runs the extractor anew.", v.problemOf("crop"), bounds("crop")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Stop early after", "patience", "number", strconv.Itoa(v.Settings.Patience), v.patienceHint(), v.problemOf("patience"), templ.Attributes{"required": true, "min": "0", "max": "1000"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Stop early after", "patience", "number", strconv.Itoa(v.Settings.Patience), v.patienceHint(), v.problemOf("patience"), bounds("patience")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Seed", "seed", "number", fmt.Sprint(v.Settings.Seed), "Same seed, same round.", v.problemOf("seed"), templ.Attributes{"required": true}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Seed", "seed", "number", fmt.Sprint(v.Settings.Seed), "Same seed, same round.", v.problemOf("seed"), bounds("seed")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -702,7 +702,7 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Momentum", "momentum", "number", number(v.Settings.Momentum), "Of SGD; AdamW has its own.", v.problemOf("momentum"), templ.Attributes{"required": true, "step": "any", "min": "0", "max": "0.9999"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Momentum", "momentum", "number", number(v.Settings.Momentum), "Of SGD; AdamW has its own.", v.problemOf("momentum"), bounds("momentum")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -726,15 +726,15 @@ func NewRoundPage(f Frame, v RoundForm) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Warm-up", "warm_up", "number", number(v.Settings.WarmUp), "Share of the steps in which the learning rate rises to its peak.", v.problemOf("warm_up"), templ.Attributes{"required": true, "step": "0.01", "min": "0", "max": "0.9"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Warm-up", "warm_up", "number", number(v.Settings.WarmUp), "Share of the steps in which the learning rate rises to its peak.", v.problemOf("warm_up"), bounds("warm_up")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Weight decay", "weight_decay", "number", number(v.Settings.WeightDecay), "Pull towards zero.", v.problemOf("weight_decay"), templ.Attributes{"required": true, "step": "any", "min": "0", "max": "1"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Weight decay", "weight_decay", "number", number(v.Settings.WeightDecay), "Pull towards zero.", v.problemOf("weight_decay"), bounds("weight_decay")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = Setting("Clip norm", "clip_norm", "number", number(v.Settings.ClipNorm), "Gradients are scaled down to this L2 norm; 0: never.", v.problemOf("clip_norm"), templ.Attributes{"required": true, "step": "any", "min": "0"}).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = Setting("Clip norm", "clip_norm", "number", number(v.Settings.ClipNorm), "Gradients are scaled down to this L2 norm; 0: never.", v.problemOf("clip_norm"), bounds("clip_norm")).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -75,7 +75,7 @@ func TestGorgoniaTrainsFamilies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if reasons, err := Lacks(t.Context(), splitModel(t, m), Settings{Engine: EngineGorgonia}.WithDefaults()); err != nil || len(reasons) > 0 {
+		if reasons, err := Lacks(t.Context(), splitModel(t, m), completed(Settings{Engine: EngineGorgonia})); err != nil || len(reasons) > 0 {
 			t.Errorf("%s: %v %v", f.Name, reasons, err)
 		}
 	}

@@ -40,7 +40,7 @@ func TestFamiliesCanBeTrained(t *testing.T) {
 				{Strategy: StrategyScratch, BatchNorm: BatchNormBatch},
 				{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyAttention, BatchNorm: BatchNormBatch},
 			}[:map[string]int{"full": 5, "small": 3}[f.Size]] { // the narrow ones are run below
-				if reasons, err := Lacks(t.Context(), abn, s.WithDefaults()); err != nil || len(reasons) > 0 {
+				if reasons, err := Lacks(t.Context(), abn, completed(s)); err != nil || len(reasons) > 0 {
 					t.Errorf("%s, BatchNorm %s: %v %v", s.Strategy, s.BatchNorm, reasons, err)
 				}
 			}

@@ -48,7 +48,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 	spec := ScratchSpec{
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "train"), Threads: 1,
 		Manifest: onnx.Manifest{Crop: [2]int{32, 32}},
-		Settings: Settings{Epochs: 8, BatchSize: 8, LearningRate: 0.05, Seed: 3},
+		Settings: completed(Settings{Epochs: 8, BatchSize: 8, LearningRate: 0.05, Seed: 3}),
 		Pixels: func(_ context.Context, s Sample, dst []float32) error {
 			rng := rand.New(rand.NewPCG(uint64(s.ID), 1))
 			for i := range dst {
@@ -164,7 +164,7 @@ func TestFrozenTrainingTakesAugmentedPictures(t *testing.T) {
 func TestAttachedNetworkTrainsWhole(t *testing.T) {
 	t.Parallel()
 	spec := attachedSpec(t)
-	spec.Settings.LearningRate = 0
+	spec.AutoRate = true
 	out, err := TrainScratch(t.Context(), spec, Observer{})
 	if err != nil {
 		t.Fatal(err)

@@ -58,7 +58,6 @@ func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s Settings) (Engine, 
 
 // gorgoniaLacks lists the nodes that keep the engine from training an ABN, and says why.
 func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
-	s = s.WithDefaults()
 	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
 	if err == nil {
 		var b *gorgoniaBuilder

@@ -41,7 +41,9 @@ func InspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error)
 		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth} {
 			for _, norm := range []BatchNorm{BatchNormFrozen, BatchNormBatch} {
 				t := Trainability{Engine: engine, Strategy: strategy, BatchNorm: norm}
-				reasons, err := Lacks(ctx, abn, Settings{Engine: engine, Strategy: strategy, BatchNorm: norm}.WithDefaults())
+				s := DefaultSettings()
+				s.Engine, s.Strategy, s.BatchNorm = engine, strategy, norm
+				reasons, err := Lacks(ctx, abn, s)
 				if ctx.Err() != nil {
 					return nil, context.Cause(ctx)
 				}

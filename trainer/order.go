@@ -52,7 +52,7 @@ type orderClass struct {
 
 // newOrder plans epochs over samples.
 func newOrder(samples []Sample, s Settings) *order {
-	o := &order{seed: s.Seed, flip: s.Flip, crop: s.Crop != 0, batchSize: s.BatchSize, repeat: s.EditRepeat}
+	o := &order{seed: s.Seed, flip: s.Flip, crop: s.Crop != 0, batchSize: s.BatchSize, repeat: int(s.EditRepeat)}
 	for i, sample := range samples {
 		if sample.Edited.IsZero() {
 			o.plain = append(o.plain, i)
@@ -60,7 +60,7 @@ func newOrder(samples []Sample, s Settings) *order {
 			o.edited = append(o.edited, i)
 		}
 	}
-	if o.repeat == 0 {
+	if o.repeat < 1 { // recipe.AutoRepeat
 		o.repeat = 1
 		for o.repeat < MaxEditRepeat && len(o.edited) > 0 && len(o.edited)*o.repeat < o.count() {
 			o.repeat++

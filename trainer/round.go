@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -22,7 +23,8 @@ var ErrBusy = errors.New("another process is at work in this folder")
 type RoundSpec struct {
 	Model    []byte        // the parent, an ONNX file
 	Manifest onnx.Manifest // its preprocessing and classes
-	Settings Settings      // completed by WithDefaults; a LearningRate of 0 is SuggestedLearningRate
+	Settings Settings
+	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 
 	// Train takes part in training: the training images, and whatever images carry an edited map.
 	Train []Sample
@@ -60,10 +62,10 @@ type RoundOutcome struct {
 	ModelHash string // SHA-256 of Model, lower-case hex
 	Control   []byte // the control, nil without one
 
-	Settings Settings
-	Images   int // samples trained on, edited ones included
-	Edits    int // of them with an edited map
-	Steps    int // of each arm, if early stopping does not end it before
+	Settings Settings // what was trained with: nothing in them is automatic any more
+	Images   int      // samples trained on, edited ones included
+	Edits    int      // of them with an edited map
+	Steps    int      // of each arm, if early stopping does not end it before
 	OrderKey string
 
 	Runs             []ArmRun // candidate, then the control if there is one: how long each trained and which epoch was kept
@@ -92,13 +94,15 @@ type RoundOutcome struct {
 // γ=0, evaluates parent, control and candidate on images no edit touched, and exports the candidate. A parent, a
 // sample or settings that cannot be trained are refused before anything is computed.
 func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome RoundOutcome, err error) {
-	suggest := spec.Settings.LearningRate == 0
-	spec.Settings = spec.Settings.WithDefaults()
-	if err := spec.Settings.Validate(); err != nil {
-		return RoundOutcome{}, fmt.Errorf("round: %w", err)
+	kind := recipe.Round
+	if spec.WithoutControl {
+		kind = recipe.FineTuning
 	}
-	if spec.Settings.Strategy == StrategyScratch {
-		return RoundOutcome{}, fmt.Errorf("round: %w", &SettingError{"strategy", "a round fine-tunes: attention or both"})
+	if spec.AutoRate { // until the network is open
+		spec.Settings.LearningRate = DefaultSettings().LearningRate
+	}
+	if err := recipe.Validate(kind, spec.Settings); err != nil {
+		return RoundOutcome{}, fmt.Errorf("round: %w", err)
 	}
 	net := spec.network
 	if net == nil {
@@ -107,7 +111,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 		}
 		defer net.close()
 	}
-	if suggest && net.learningRate != nil {
+	if spec.AutoRate && net.learningRate != nil {
 		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
 	}
 	if net.require != nil {

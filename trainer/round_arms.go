@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -167,7 +168,11 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 	if out.curve, out.run, err = l.run(ctx); err != nil {
 		return out, err
 	}
-	if out.file, err = r.net.export(engine.Parameters(), r.metadata(arm, settings)); err != nil {
+	lineage, err := r.metadata(arm, settings)
+	if err != nil {
+		return out, err
+	}
+	if out.file, err = r.net.export(engine.Parameters(), lineage); err != nil {
 		return out, fmt.Errorf("export %s: %w", arm, err)
 	}
 	return out, r.evaluate(ctx, arm, engine, &out)
@@ -243,10 +248,15 @@ func (r *round) compare(parent, base, candidate armResult, control bool) {
 }
 
 // metadata is the lineage of an exported model.
-func (r *round) metadata(arm Arm, s Settings) []onnx.Metadata {
+func (r *round) metadata(arm Arm, s Settings) ([]onnx.Metadata, error) {
+	settings, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
 	out := []onnx.Metadata{
 		{Key: "abn.parent", Value: r.net.modelHash},
 		{Key: "abn.arm", Value: string(arm)},
+		{Key: "abn.settings", Value: string(settings)},
 		{Key: "abn.strategy", Value: string(s.Strategy)},
 		{Key: "abn.gamma", Value: strconv.FormatFloat(s.Gamma, 'g', -1, 64)},
 		{Key: "abn.map_loss", Value: string(s.MapLoss)},
@@ -262,5 +272,5 @@ func (r *round) metadata(arm Arm, s Settings) []onnx.Metadata {
 	if r.spec.Lineage.Project != "" {
 		out = append(out, onnx.Metadata{Key: "abn.project", Value: r.spec.Lineage.Project})
 	}
-	return out
+	return out, nil
 }

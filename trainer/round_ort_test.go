@@ -36,7 +36,7 @@ func referenceSpec(t *testing.T, name string) RoundSpec {
 	pictures := map[string][]float32{}
 	spec := RoundSpec{
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "round"),
-		Settings: Settings{Gamma: 0.5, Epochs: 2, BatchSize: 4, LearningRate: 0.01, Seed: 9, Flip: true},
+		Settings: completed(Settings{Gamma: 0.5, Epochs: 2, BatchSize: 4, LearningRate: 0.01, Seed: 9, Flip: true}),
 		Pixels: func(_ context.Context, s Sample, dst []float32) error {
 			copy(dst, pictures[s.Hash])
 			return nil
@@ -155,7 +155,7 @@ func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 	if net.extractorHash != parent.extractorHash {
 		t.Error("the candidate's extractor has another hash: its features would be computed again")
 	}
-	engine, err := net.newEngine(t.Context(), spec.Settings.WithDefaults())
+	engine, err := net.newEngine(t.Context(), spec.Settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 func TestRoundComparesCandidateWithControl(t *testing.T) {
@@ -185,7 +186,7 @@ func TestDivergedRoundKeepsItsLastGoodCheckpoint(t *testing.T) {
 		t.Errorf("diverged: %+v", diverged)
 	}
 	r := spec
-	r.Settings = r.Settings.WithDefaults()
+	r.Settings.EditRepeat = recipe.Repeat(newOrder(p.train, r.Settings).repeat)
 	kept := checkpoints{dir: spec.WorkDir, arm: ArmCandidate}
 	state, found, err := kept.load(runKey("parent", r.Settings, p.train, nil))
 	if err != nil || !found || state.Epoch != 2 || state.Step != 12 {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -18,9 +19,9 @@ import (
 type ScratchSpec struct {
 	Model    []byte // the network at its initial parameters, an ONNX file
 	Manifest onnx.Manifest
-	// Settings' Strategy is set to scratch, or to both where the extractor is frozen, and Anchor to 0: there is no parent. A
-	// LearningRate of 0 is SuggestedLearningRate.
+	// Settings' Strategy is set to scratch, or to both where the extractor is frozen, and Anchor to 0: there is no parent.
 	Settings Settings
+	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 	// Frozen leaves the extractor as it is: the branches learn from features that are computed once per image and kept in
 	// Store, or from those of crops.
 	Frozen bool
@@ -44,7 +45,7 @@ type ScratchSpec struct {
 // ScratchOutcome is a trained network.
 type ScratchOutcome struct {
 	Model      []byte
-	Settings   Settings    // completed
+	Settings   Settings    // what was trained with: nothing in them is automatic any more
 	Evaluation *Evaluation // on Heldout, nil without any
 	Curve      []Point
 	Images     int // trained on
@@ -64,14 +65,15 @@ const PhaseTrain = Phase(ArmTrain)
 // TrainScratch trains a network. Cancelling and resuming are as in RunRound.
 func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out ScratchOutcome, err error) {
 	started := time.Now()
-	suggest := spec.Settings.LearningRate == 0
 	spec.Settings.Strategy, spec.Settings.Anchor = spec.strategy(), 0
-	spec.Settings = spec.Settings.WithDefaults()
-	if err := spec.Settings.Validate(); err != nil {
+	if spec.AutoRate { // until the network is open
+		spec.Settings.LearningRate = DefaultSettings().LearningRate
+	}
+	if err := recipe.Validate(recipe.Training, spec.Settings); err != nil {
 		return out, fmt.Errorf("train: %w", err)
 	}
 	if spec.Frozen && spec.Shift != 0 {
-		return out, fmt.Errorf("train: %w", &SettingError{"shift", "pictures cannot be moved behind a frozen extractor: use crops"})
+		return out, fmt.Errorf("train: %w", &SettingError{Field: "shift", Message: "cannot move pictures behind a frozen extractor: use crops"})
 	}
 	net := spec.network
 	if net == nil {
@@ -80,7 +82,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 		}
 		defer net.close()
 	}
-	if suggest && net.learningRate != nil {
+	if spec.AutoRate && net.learningRate != nil {
 		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
 	}
 	if net.require != nil {
@@ -127,7 +129,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 	chosen, valid := spec.Train, []Sample(nil)
 	if spec.Settings.Patience > 0 {
 		if chosen, valid, err = chooseValidation(spec.Train, spec.Validation, spec.Heldout, spec.Settings.Seed); err != nil {
-			return out, &SettingError{"patience", err.Error()}
+			return out, &SettingError{Field: "patience", Message: "cannot be followed: " + err.Error()}
 		}
 		out.HeldBack = len(chosen) < len(spec.Train)
 	}
@@ -148,6 +150,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 	if valid = readable(valid, problems); spec.Settings.Patience > 0 && len(valid) == 0 {
 		return out, fmt.Errorf("none of the validation images can be read; the first: %w", problems[0].Err)
 	}
+	spec.Settings.EditRepeat = recipe.Repeat(newOrder(train, spec.Settings).repeat) // what automatic has come to, for the record
 	engine, err := net.newEngine(ctx, spec.Settings)
 	if err != nil {
 		return out, fmt.Errorf("start %s: %w", spec.Settings.Strategy, err)

@@ -16,7 +16,7 @@ func (p *toyProblem) scratch(t testing.TB, opened func(e *toyEngine)) ScratchSpe
 		}
 	})
 	return ScratchSpec{
-		Settings: Settings{Epochs: 3, BatchSize: 16, LearningRate: 0.5, Seed: 5, Flip: true}, Shift: 1,
+		Settings: completed(Settings{Epochs: 3, BatchSize: 16, LearningRate: 0.5, Seed: 5, Flip: true}), Shift: 1,
 		Train: p.train, Heldout: p.heldout, Pixels: p.read, WorkDir: round.WorkDir, network: round.network,
 	}
 }

@@ -1,10 +1,6 @@
 package trainer
 
-import (
-	"cmp"
-	"fmt"
-	"math"
-)
+import "github.com/abn-studio/studio/internal/recipe"
 
 // Strategy says which branches a fine-tuning updates (Mitsuhara et al., section 3.3). The extractor is
 // never among them; StrategyScratch, for training a network of our own making, updates everything.
@@ -70,9 +66,8 @@ const (
 	OptimizerAdamW    Optimizer = "adamw"    // decoupled weight decay; β₁ 0.9, β₂ 0.999, ε 1e-8
 )
 
-// Settings is all a training run depends on besides its data. WithDefaults fills zero fields for which zero makes
-// no sense; Gamma, Anchor, WeightDecay, WarmUp and the switches are values whatever they are, so start from
-// DefaultSettings for ours.
+// Settings is all a training run depends on besides its data. What they may be stands in internal/recipe; every value is
+// what it says, a momentum and a seed of 0 too, so start from DefaultSettings.
 type Settings struct {
 	Engine   EngineName `json:"engine"`
 	Strategy Strategy   `json:"strategy"`
@@ -99,117 +94,20 @@ type Settings struct {
 	// crops. Features are then computed anew every epoch.
 	Crop float64 `json:"crop"`
 	Seed int64   `json:"seed"`
-	// EditRepeat is how often an epoch shows each edited image. 0, the default, stands for as often
+	// EditRepeat is how often an epoch shows each edited image. recipe.AutoRepeat, the default, stands for as often
 	// as it takes that every batch carries an edited row (at most MaxEditRepeat); see order.go.
-	EditRepeat int `json:"edit_repeat"`
+	EditRepeat recipe.Repeat `json:"edit_repeat"`
 }
 
-// MaxEditRepeat bounds how often an epoch repeats an edited image when EditRepeat is 0: a handful of
+// MaxEditRepeat bounds how often an epoch repeats an edited image when EditRepeat is automatic: a handful of
 // edits shown dozens of times an epoch would be memorised rather than learned from.
 const MaxEditRepeat = 8
 
-// DefaultSettings are ours, not the paper's (our sources do not record its γ): strategy and γ from the
-// sweep on the demo's Aviary data (docs/aviary.md), on a network with a map of 14×14 cells. The l2 norm
-// grows with the square root of the number of cells, so a coarser grid wants a larger γ.
-func DefaultSettings() Settings {
-	return Settings{Gamma: 1, WeightDecay: 1e-4, WarmUp: 0.05}.WithDefaults()
-}
-
-// WithDefaults returns s with its zero fields filled in.
-func (s Settings) WithDefaults() Settings {
-	s.Engine = cmp.Or(s.Engine, EngineORT)
-	s.Optimizer = cmp.Or(s.Optimizer, OptimizerSGD)
-	s.Strategy = cmp.Or(s.Strategy, StrategyBoth)
-	s.MapLoss = cmp.Or(s.MapLoss, MapLossL2)
-	s.BatchNorm = cmp.Or(s.BatchNorm, BatchNormBatch)
-	s.Epochs = cmp.Or(s.Epochs, 6)
-	s.BatchSize = cmp.Or(s.BatchSize, 32)
-	s.LearningRate = cmp.Or(s.LearningRate, 0.02)
-	s.Momentum = cmp.Or(s.Momentum, 0.9)
-	s.Schedule = cmp.Or(s.Schedule, ScheduleCosine)
-	s.Seed = cmp.Or(s.Seed, 1)
+// DefaultSettings are those of a fine-tuning where nobody says otherwise.
+func DefaultSettings() (s Settings) {
+	recipe.Fill(&s)
 	return s
 }
 
 // SettingError names the field of Settings that is wrong, as JSON spells it, and what it may be.
-type SettingError struct {
-	Field   string
-	Message string
-}
-
-func (e *SettingError) Error() string { return e.Field + ": " + e.Message }
-
-// Bounds of settings: generous, but small enough that a slip of the keyboard is refused before it
-// has cost hours.
-const (
-	maxGamma     = 1e4
-	maxEpochs    = 10_000
-	maxBatchSize = 4096
-)
-
-// Validate returns a *SettingError for the first field that is wrong.
-func (s Settings) Validate() error {
-	bad := func(field, format string, args ...any) error {
-		return &SettingError{Field: field, Message: fmt.Sprintf(format, args...)}
-	}
-	within := func(v, low, high float64) bool { return v >= low && v <= high } // false for NaN
-	switch s.Engine {
-	case EngineORT, EngineGorgonia:
-	default:
-		return bad("engine", "%q is neither ort nor gorgonia", s.Engine)
-	}
-	switch s.Optimizer {
-	case OptimizerSGD, OptimizerNesterov, OptimizerAdamW:
-	default:
-		return bad("optimizer", "%q is none of sgd, nesterov, adamw", s.Optimizer)
-	}
-	switch s.Strategy {
-	case StrategyAttention, StrategyBoth, StrategyScratch:
-	default:
-		return bad("strategy", "%q is none of attention, both, scratch", s.Strategy)
-	}
-	switch s.MapLoss {
-	case MapLossL2, MapLossMSE, MapLossL1:
-	default:
-		return bad("map_loss", "%q is none of l2, mse, l1", s.MapLoss)
-	}
-	switch s.BatchNorm {
-	case BatchNormFrozen, BatchNormBatch:
-	default:
-		return bad("batch_norm", "%q is neither frozen nor batch", s.BatchNorm)
-	}
-	switch s.Schedule {
-	case ScheduleCosine, ScheduleStep, ScheduleConstant:
-	default:
-		return bad("schedule", "%q is none of cosine, step, constant", s.Schedule)
-	}
-	switch {
-	case !within(s.Gamma, 0, maxGamma):
-		return bad("gamma", "%v is not between 0 and %g", s.Gamma, maxGamma)
-	case s.Epochs < 1 || s.Epochs > maxEpochs:
-		return bad("epochs", "%d is not between 1 and %d", s.Epochs, maxEpochs)
-	case s.BatchSize < 1 || s.BatchSize > maxBatchSize:
-		return bad("batch_size", "%d is not between 1 and %d", s.BatchSize, maxBatchSize)
-	case s.BatchNorm == BatchNormBatch && s.BatchSize < 2:
-		return bad("batch_size", "batch statistics need at least 2 images in a batch")
-	case !within(s.LearningRate, math.SmallestNonzeroFloat64, 100):
-		return bad("learning_rate", "%v is not above 0 and at most 100", s.LearningRate)
-	case !within(s.Momentum, 0, 0.9999):
-		return bad("momentum", "%v is not between 0 and 0.9999", s.Momentum)
-	case !within(s.Anchor, 0, maxGamma):
-		return bad("anchor", "%v is not between 0 and %g", s.Anchor, maxGamma)
-	case !within(s.ClipNorm, 0, 1e6):
-		return bad("clip_norm", "%v is not between 0 (never) and 1e6", s.ClipNorm)
-	case !within(s.WarmUp, 0, 0.9):
-		return bad("warm_up", "%v is not between 0 and 0.9 of the run", s.WarmUp)
-	case !within(s.Crop, 0, 1):
-		return bad("crop", "%v is not between 0 (no crops) and 1", s.Crop)
-	case s.Patience < 0 || s.Patience > maxEpochs:
-		return bad("patience", "%d is not between 0 (no early stopping) and %d", s.Patience, maxEpochs)
-	case !within(s.WeightDecay, 0, 1):
-		return bad("weight_decay", "%v is not between 0 and 1", s.WeightDecay)
-	case s.EditRepeat < 0 || s.EditRepeat > 1000:
-		return bad("edit_repeat", "%d is not between 0 (automatic) and 1000", s.EditRepeat)
-	}
-	return nil
-}
+type SettingError = recipe.Error

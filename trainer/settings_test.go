@@ -4,17 +4,19 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"reflect"
+	"strings"
 	"testing"
+
+	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/recipe/recipetest"
+	"github.com/abn-studio/studio/onnx"
 )
 
 func TestDefaultSettingsAreValid(t *testing.T) {
 	t.Parallel()
-	if err := DefaultSettings().Validate(); err != nil {
+	if err := recipe.Validate(recipe.Round, DefaultSettings()); err != nil {
 		t.Error(err)
-	}
-	s := Settings{}.WithDefaults()
-	if s.Gamma != 0 || s.WeightDecay != 0 {
-		t.Errorf("γ and weight decay of 0 are values: %+v", s)
 	}
 	data, err := json.Marshal(DefaultSettings())
 	if err != nil {
@@ -26,36 +28,67 @@ func TestDefaultSettingsAreValid(t *testing.T) {
 	}
 }
 
-func TestValidateNamesTheField(t *testing.T) {
+// RunRound judges every value as form, API and command line do; what it takes fails here for want of images.
+func TestRoundsJudgeSettingsByTheRecipe(t *testing.T) {
 	t.Parallel()
-	for field, changes := range map[string][]func(*Settings){
-		"strategy":      {func(s *Settings) { s.Strategy = "all" }},
-		"map_loss":      {func(s *Settings) { s.MapLoss = "huber" }},
-		"batch_norm":    {func(s *Settings) { s.BatchNorm = "group" }},
-		"schedule":      {func(s *Settings) { s.Schedule = "linear" }},
-		"gamma":         {func(s *Settings) { s.Gamma = -0.1 }, func(s *Settings) { s.Gamma = math.Inf(1) }, func(s *Settings) { s.Gamma = math.NaN() }},
-		"epochs":        {func(s *Settings) { s.Epochs = -1 }, func(s *Settings) { s.Epochs = 1 << 30 }},
-		"batch_size":    {func(s *Settings) { s.BatchSize = -5 }, func(s *Settings) { s.BatchSize = 1 }},
-		"learning_rate": {func(s *Settings) { s.LearningRate = -1 }, func(s *Settings) { s.LearningRate = math.NaN() }},
-		"momentum":      {func(s *Settings) { s.Momentum = 1 }},
-		"weight_decay":  {func(s *Settings) { s.WeightDecay = -1e-4 }},
-		"engine":        {func(s *Settings) { s.Engine = "torch" }},
-		"optimizer":     {func(s *Settings) { s.Optimizer = "lion" }},
-		"warm_up":       {func(s *Settings) { s.WarmUp = 1 }, func(s *Settings) { s.WarmUp = -0.1 }, func(s *Settings) { s.WarmUp = math.NaN() }},
-		"clip_norm":     {func(s *Settings) { s.ClipNorm = -1 }, func(s *Settings) { s.ClipNorm = math.Inf(1) }},
-		"patience":      {func(s *Settings) { s.Patience = -1 }},
-		"anchor":        {func(s *Settings) { s.Anchor = -1 }, func(s *Settings) { s.Anchor = math.NaN() }},
-		"crop":          {func(s *Settings) { s.Crop = 1.5 }},
-		"edit_repeat":   {func(s *Settings) { s.EditRepeat = -1 }},
-	} {
-		for _, change := range changes {
-			s := DefaultSettings()
-			change(&s)
-			var bad *SettingError
-			if err := s.Validate(); !errors.As(err, &bad) || bad.Field != field {
-				t.Errorf("%+v: got %v, want an error of %s", s, err, field)
+	p := newToyProblem(t, 4, 1, 2)
+	for _, c := range recipetest.Cases() {
+		spec := p.spec(t, nil)
+		spec.Settings, spec.Train = DefaultSettings(), nil
+		field := settingField(&spec.Settings, c.Field)
+		field.Set(reflect.ValueOf(c.Value).Convert(field.Type()))
+		_, err := RunRound(t.Context(), spec, Observer{})
+		var bad *SettingError
+		switch {
+		case c.Refused == "":
+			if err == nil || !strings.Contains(err.Error(), "no images to train on") {
+				t.Errorf("%s of %s is in bounds: %v", c.Field, c.Text, err)
+			}
+		case !errors.As(err, &bad) || bad.Field != c.Field || bad.Message != c.Refused:
+			t.Errorf("%s of %s: %v, want %q", c.Field, c.Text, err, c.Refused)
+		}
+	}
+}
+
+// settingField is a setting by its JSON name.
+func settingField(s *Settings, name string) reflect.Value {
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		if v.Type().Field(i).Tag.Get("json") == name {
+			return v.Field(i)
+		}
+	}
+	panic("no setting " + name)
+}
+
+// A momentum and a seed of 0 are trained with, and the model says so.
+func TestZeroIsAValue(t *testing.T) {
+	t.Parallel()
+	p := newToyProblem(t, 40, 6, 20)
+	spec := p.spec(t, nil)
+	spec.Settings.Momentum, spec.Settings.Seed, spec.Settings.EditRepeat = 0, 0, recipe.AutoRepeat
+	spec.WithoutControl = true
+	var told Settings
+	export := spec.network.export
+	spec.network.export = func(parameters []Parameter, lineage []onnx.Metadata) ([]byte, error) {
+		for _, m := range lineage {
+			if m.Key == "abn.settings" {
+				if err := json.Unmarshal([]byte(m.Value), &told); err != nil {
+					t.Error(err)
+				}
 			}
 		}
+		return export(parameters, lineage)
+	}
+	out, err := RunRound(t.Context(), spec, Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := out.Settings; s.Momentum != 0 || s.Seed != 0 || s.EditRepeat < 1 {
+		t.Errorf("asked for momentum 0, seed 0 and automatic repeats, trained with %+v", s)
+	}
+	if told != out.Settings {
+		t.Errorf("the model says %+v, trained with %+v", told, out.Settings)
 	}
 }
 

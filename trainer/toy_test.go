@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -286,10 +287,20 @@ func (p *toyProblem) read(_ context.Context, s Sample, dst []float32) error {
 	return nil
 }
 
+// completed are settings with the defaults of what they leave empty, but for the amounts of which 0 is one.
+func completed(s Settings) Settings {
+	d := DefaultSettings()
+	s.Engine, s.Optimizer, s.Strategy = cmp.Or(s.Engine, d.Engine), cmp.Or(s.Optimizer, d.Optimizer), cmp.Or(s.Strategy, d.Strategy)
+	s.MapLoss, s.BatchNorm, s.Schedule = cmp.Or(s.MapLoss, d.MapLoss), cmp.Or(s.BatchNorm, d.BatchNorm), cmp.Or(s.Schedule, d.Schedule)
+	s.Epochs, s.BatchSize, s.LearningRate = cmp.Or(s.Epochs, d.Epochs), cmp.Or(s.BatchSize, d.BatchSize), cmp.Or(s.LearningRate, d.LearningRate)
+	s.Momentum, s.EditRepeat = cmp.Or(s.Momentum, d.Momentum), cmp.Or(s.EditRepeat, d.EditRepeat)
+	return s
+}
+
 // spec is a round over the problem; engines it opens are passed to opened.
 func (p *toyProblem) spec(t testing.TB, opened func(s Settings, e *toyEngine)) RoundSpec {
 	return RoundSpec{
-		Settings: Settings{Gamma: 0.5, Epochs: 3, BatchSize: 16, LearningRate: 0.5, WeightDecay: 1e-4, Seed: 5},
+		Settings: completed(Settings{Gamma: 0.5, Epochs: 3, BatchSize: 16, LearningRate: 0.5, WeightDecay: 1e-4, Seed: 5}),
 		Train:    p.train, Heldout: p.heldout, Pixels: p.read, WorkDir: t.TempDir() + "/round",
 		network: &network{
 			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, classes: p.classes, extractor: p,

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 type (
@@ -28,22 +30,22 @@ type (
 		Data     annotator.RoundData      `json:"data" doc:"What it would work on now."`
 		Training []annotator.Trainability `json:"training,omitempty" doc:"What each engine can train of the active version, and which nodes keep it from the rest; absent where nobody has asked yet."`
 	}
-	// roundRequest is annotator.RoundSettings with every field optional: the default stands in for what is absent.
+	// roundRequest is annotator.RoundSettings with every field optional: what is absent is automatic, the project's default.
 	roundRequest struct {
-		Strategy     *string  `json:"strategy,omitempty" enum:"attention,both" doc:"Which branches are updated."`
+		Strategy     *string  `json:"strategy,omitempty" doc:"Which branches are updated."`
 		Gamma        *float64 `json:"gamma,omitempty" doc:"Scale of L_map."`
-		MapLoss      *string  `json:"map_loss,omitempty" enum:"l2,mse,l1" doc:"l2 is the paper's."`
+		MapLoss      *string  `json:"map_loss,omitempty" doc:"l2 is the paper's."`
 		Epochs       *int     `json:"epochs,omitempty"`
 		BatchSize    *int     `json:"batch_size,omitempty"`
-		LearningRate *float64 `json:"learning_rate,omitempty" doc:"Its peak."`
+		LearningRate *float64 `json:"learning_rate,omitempty" doc:"Its peak. Absent: what suits the active version, of SGD; adamw needs one."`
 		Momentum     *float64 `json:"momentum,omitempty"`
 		WeightDecay  *float64 `json:"weight_decay,omitempty"`
-		Schedule     *string  `json:"schedule,omitempty" enum:"cosine,step,constant"`
-		BatchNorm    *string  `json:"batch_norm,omitempty" enum:"frozen,batch" doc:"Whose statistics a kept BatchNorm uses."`
+		Schedule     *string  `json:"schedule,omitempty"`
+		BatchNorm    *string  `json:"batch_norm,omitempty" doc:"Whose statistics a kept BatchNorm uses."`
 		Flip         *bool    `json:"flip,omitempty" doc:"Horizontal flips, the map flipped too."`
 		Seed         *int64   `json:"seed,omitempty"`
-		Engine       *string  `json:"engine,omitempty" enum:"ort,gorgonia" doc:"gorgonia is a slower second opinion; training of GET …/rounds/defaults says what it lacks."`
-		Optimizer    *string  `json:"optimizer,omitempty" enum:"sgd,nesterov,adamw"`
+		Engine       *string  `json:"engine,omitempty" doc:"gorgonia is a slower second opinion; training of GET …/rounds/defaults says what it lacks."`
+		Optimizer    *string  `json:"optimizer,omitempty"`
 		WarmUp       *float64 `json:"warm_up,omitempty" doc:"Share of the steps in which the learning rate rises to its peak."`
 		SpareNorms   *bool    `json:"spare_norms,omitempty" doc:"Weight decay leaves biases and BatchNorms alone."`
 		ClipNorm     *float64 `json:"clip_norm,omitempty" doc:"Gradients are scaled down to this L2 norm; 0: never."`
@@ -80,6 +82,46 @@ func (r roundRequest) over(s annotator.RoundSettings) annotator.RoundSettings {
 	return s
 }
 
+// TransformSchema writes the bounds and words of internal/recipe into the schema.
+func (roundRequest) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	for name, property := range s.Properties {
+		f, known := recipe.FieldNamed(name)
+		if !known {
+			continue
+		}
+		for _, choice := range f.Choices {
+			property.Enum = append(property.Enum, choice)
+		}
+		if f.Number {
+			low, high := f.Low, f.High
+			if property.Maximum = &high; f.Above {
+				property.ExclusiveMinimum = &low
+			} else {
+				property.Minimum = &low
+			}
+		}
+	}
+	return s
+}
+
+// startRoundID names the operation that starts a round.
+const startRoundID = "startRound"
+
+// inWordsOfRecipe says of settings that huma refused by their schema what internal/recipe says of them, as the form does.
+func (p *Problem) inWordsOfRecipe() {
+	for _, wrong := range p.Errors {
+		name, inBody := strings.CutPrefix(wrong.Location, "body.")
+		if _, known := recipe.FieldNamed(name); !inBody || !known {
+			continue
+		}
+		var refused *recipe.Error
+		if errors.As(recipe.Refusal(name, wrong.Value), &refused) {
+			wrong.Message = refused.Message
+			p.Title, p.Detail = notValid, p.Errors[0].Message
+		}
+	}
+}
+
 func put[T any](field *T, value *T) {
 	if value != nil {
 		*field = *value
@@ -103,11 +145,8 @@ func (a *api) rounds() {
 		Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key gives the same round again."`
 		Body roundRequest
 	}
-	handle(a, annotator.RoleAdmin, created(post("startRound", "/projects/{project}/rounds", "Start a round from the active version")),
+	handle(a, annotator.RoleAdmin, created(post(startRoundID, "/projects/{project}/rounds", "Start a round from the active version")),
 		func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[roundMade], error) {
-			if err := refuseZero(in.Body.Gamma, in.Body.Epochs, in.Body.BatchSize, in.Body.LearningRate); err != nil {
-				return nil, err
-			}
 			if o := in.Body.Optimizer; o != nil && *o == "adamw" && in.Body.LearningRate == nil { // the default is SGD's
 				return nil, &annotator.ValidationError{Field: "learning_rate", Message: "is needed with adamw, whose rates are not SGD's: 0.0003 where BatchNorms are folded away, 0.008 where they are kept"}
 			}

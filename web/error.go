@@ -17,6 +17,9 @@ var (
 	errBadForm     = errors.New("the form could not be read")
 )
 
+// notValid is the title of a request of which a field is wrong.
+const notValid = "Not valid"
+
 // failure is what an error means to whoever asked.
 type failure struct {
 	status  int
@@ -41,7 +44,7 @@ func outcome(err error) failure {
 	say := err.Error()
 	switch {
 	case errors.As(err, &validation):
-		return failure{status: http.StatusUnprocessableEntity, title: "Not valid", detail: validation.Message, field: validation.Field}
+		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: validation.Message, field: validation.Field}
 	case errors.Is(err, attention.ErrGrid), errors.Is(err, attention.ErrValue):
 		return failure{status: http.StatusUnprocessableEntity, title: "Not an attention map of this model", detail: say, field: "map"}
 	case errors.As(err, &stale):

@@ -8,7 +8,65 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/recipe/recipetest"
 )
+
+// Form and API judge every value as command line and trainer do.
+func TestFormAndAPIJudgeSettingsByTheRecipe(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	task := s.submit()
+	s.as(annotator.RoleReviewer).api(http.MethodPost, fmt.Sprintf("/edits/%d/review", task.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	admin := s.as(annotator.RoleAdmin)
+	cancel := func(round string) { admin.post(round+"/cancel", nil).want(http.StatusSeeOther) }
+	defaults := map[string]string{}
+	for _, f := range recipe.Fields {
+		defaults[f.Name] = fmt.Sprint(f.Default)
+	}
+	for _, c := range recipetest.Cases() {
+		if c.Field == "edit_repeat" { // a round of a project has none
+			continue
+		}
+		form := url.Values{}
+		for name, value := range defaults {
+			form.Set(name, value)
+		}
+		form.Set(c.Field, c.Text)
+		got := admin.post("/projects/birds/rounds", form)
+		if c.Refused == "" {
+			cancel(got.want(http.StatusSeeOther).Header.Get("Location"))
+		} else if says := got.want(http.StatusUnprocessableEntity).page().Find(".notice-bad").Text(); !strings.HasSuffix(says, " "+c.Refused) && !strings.HasSuffix(says, ": "+c.Refused) {
+			t.Errorf("form, %s of %s: %q, want %q", c.Field, c.Text, says, c.Refused)
+		}
+		if !c.Number() {
+			continue
+		}
+		body := map[string]any{c.Field: c.Value}
+		if c.Value == "adamw" {
+			body["learning_rate"] = 0.001
+		}
+		answer := admin.api(http.MethodPost, "/projects/birds/rounds", body)
+		if c.Refused == "" {
+			cancel(fmt.Sprintf("/projects/birds/rounds/%d", into[roundMade](answer.want(http.StatusCreated)).Round.ID))
+		} else if p := into[Problem](answer.want(http.StatusUnprocessableEntity)); p.Detail != c.Refused || len(p.Errors) != 1 || p.Errors[0].Location != "body."+c.Field || p.Errors[0].Message != c.Refused {
+			t.Errorf("API, %s of %s: %+v, want %q", c.Field, c.Text, p, c.Refused)
+		}
+	}
+}
+
+// A momentum and a seed of 0 are what the round is stored with; automatic is what is left out.
+func TestZeroIsAValueOfTheAPI(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	task := s.submit()
+	s.as(annotator.RoleReviewer).api(http.MethodPost, fmt.Sprintf("/edits/%d/review", task.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
+	round := into[roundMade](s.as(annotator.RoleAdmin).api(http.MethodPost, "/projects/birds/rounds", map[string]any{"momentum": 0, "seed": 0}).want(http.StatusCreated)).Round
+	if r := round.Settings; r.Momentum != 0 || r.Seed != 0 || r.LearningRate <= 0 {
+		t.Errorf("%+v", r)
+	}
+	s.as(annotator.RoleAdmin).get(fmt.Sprintf("/projects/birds/rounds/%d", round.ID)).has(".facts", "SGD, momentum 0")
+}
 
 // The form starts what it shows: every setting arrives, and one that is refused is shown where it stands, with what else was typed.
 func TestRoundForm(t *testing.T) {
@@ -33,7 +91,7 @@ func TestRoundForm(t *testing.T) {
 		value, _ := doc.Find("select[name=" + name + "] option[selected]").Attr("value")
 		form.Set(name, value)
 	}
-	for value, says := range map[string]string{"much": "which is no number", "-1": "want 0 to"} {
+	for value, says := range map[string]string{"much": "which is no number", "-1": "want 0 (never) to 1000000"} {
 		form.Set("clip_norm", value)
 		refused := admin.post("/projects/birds/rounds", form).want(http.StatusUnprocessableEntity)
 		refused.has(".notice-bad", "Clip norm is")

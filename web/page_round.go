@@ -111,26 +111,7 @@ func readRoundSettings(form url.Values) (annotator.RoundSettings, error) {
 		Optimizer: form.Get("optimizer"), WarmUp: decimal("warm_up"), SpareNorms: form.Get("spare_norms") == "true", ClipNorm: decimal("clip_norm"),
 		Balanced: form.Get("balanced") == "true", Patience: int(whole("patience")), Anchor: decimal("anchor"), Crop: decimal("crop"),
 	}
-	if wrong == nil {
-		wrong = refuseZero(&settings.Gamma, &settings.Epochs, &settings.BatchSize, &settings.LearningRate)
-	}
 	return settings, wrong
-}
-
-// refuseZero names the first setting that somebody set to 0 although that is no value of it: further in, 0 stands for the
-// default, which is not what they asked for. nil is a setting that nobody set.
-func refuseZero(gamma *float64, epochs, batchSize *int, learningRate *float64) error {
-	switch {
-	case gamma != nil && *gamma == 0:
-		return &annotator.ValidationError{Field: "gamma", Message: "is 0, which is what the control trains with anyway: want more"}
-	case epochs != nil && *epochs == 0:
-		return &annotator.ValidationError{Field: "epochs", Message: "is 0, want at least 1"}
-	case batchSize != nil && *batchSize == 0:
-		return &annotator.ValidationError{Field: "batch_size", Message: "is 0, want at least 1"}
-	case learningRate != nil && *learningRate == 0:
-		return &annotator.ValidationError{Field: "learning_rate", Message: "is 0: nothing would be learned"}
-	}
-	return nil
 }
 
 // roundOf returns a round of the visited project.

@@ -106,6 +106,9 @@ func init() {
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 		p := huma.NewError(status, message, errs...).(*Problem)
 		p.Request = requestID(ctx.Context())
+		if o := ctx.Operation(); o != nil && o.OperationID == startRoundID {
+			p.inWordsOfRecipe()
+		}
 		return p
 	}
 }

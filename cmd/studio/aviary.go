@@ -23,7 +23,7 @@ type aviaryDrawCommand struct {
 	Train       int    `default:"200" help:"Pictures of each bird for training."`
 	Validation  int    `default:"20" help:"Pictures of each bird for validation, a multiple of 4."`
 	Test        int    `default:"80" help:"Pictures of each bird for test, a multiple of 4."`
-	Pool        int    `default:"80" help:"Pictures of each bird in the pool, a multiple of 4; -1 for none."`
+	Pool        int    `default:"80" help:"Pictures of each bird in the pool, a multiple of 4; 0 for none."`
 	JSON        bool   `name:"json" help:"Print one JSON document."`
 }
 

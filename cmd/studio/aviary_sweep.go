@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -34,20 +35,20 @@ type aviarySweepCommand struct {
 	Images     string        `required:"" type:"existingdir" help:"What studio aviary wrote."`
 	Out        string        `required:"" type:"path" help:"File to append results to, a JSON document a line. What it holds already is not run again."`
 	Sources    []string      `default:"train" enum:"train,pool" help:"Where edited images come from: train (misclassified ones first, then any) or pool (misclassified ones)."`
-	Strategies []string      `default:"both,attention" enum:"both,attention" help:"Branches to update."`
+	Strategies []string      `default:"both,attention" help:"Branches to update: ${strategy}."`
 	Edits      []int         `default:"20,60,200,600" help:"Numbers of edits."`
 	Gammas     []float64     `default:"0.1,0.3,1,3,10" help:"Scales of the map loss; 0 is always run."`
 	Cross      bool          `help:"Vary one at a time."`
 	Anchors    []float64     `help:"Scales of the anchor; without any, that of a round's defaults."`
-	Optimizers []string      `default:"sgd" enum:"sgd,nesterov,adamw" help:"Updates."`
+	Optimizers []string      `default:"sgd" help:"Updates: ${optimizer}."`
 	Crops      []float64     `default:"0" help:"Least shares of the view that random crops keep; 0: no crops."`
 	Seeds      int           `default:"3" help:"Seeds 1 to so many: which images are edited, and the order of training."`
-	MapLoss    string        `default:"l2" enum:"l2,mse,l1" help:"Form of the map loss."`
-	EditRepeat int           `help:"How often an epoch shows an edited image; 0: as often as it takes that every batch has one."`
+	MapLoss    string        `default:"l2" help:"Form of the map loss: ${map_loss}."`
 	Parallel   int           `help:"Fine-tunings at a time; 0: one a core."`
 	Limit      time.Duration `help:"Start none after so long; 0: no limit."`
 	JSON       bool          `name:"json" help:"Print the summary as JSON."`
 	schedule
+	editRepeat
 }
 
 // sweep is a sweep under way.
@@ -73,6 +74,11 @@ func (c *aviarySweepCommand) Run(ctx context.Context, io *stdio) (err error) {
 		known[p.key()] = true
 	}
 	todo := slices.DeleteFunc(c.points(), func(p sweepPoint) bool { return known[p.key()] })
+	for _, p := range todo { // before the first hour, not after it
+		if _, err := c.settings(p); err != nil {
+			return fmt.Errorf("%s: %w", p.key(), err)
+		}
+	}
 	if len(todo) > 0 {
 		s, err := c.open(ctx)
 		if err != nil {
@@ -218,18 +224,17 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 			}
 		}
 	}
-	settings := trainer.DefaultSettings()
-	s.fill(&settings)
-	settings.Strategy, settings.Gamma, settings.Seed = trainer.Strategy(p.Strategy), p.Gamma, p.Seed
-	settings.MapLoss, settings.EditRepeat = trainer.MapLoss(p.MapLoss), s.EditRepeat
-	settings.Anchor, settings.Optimizer, settings.Crop = p.Anchor, trainer.Optimizer(p.Optimizer), p.Crop
+	settings, err := s.settings(p)
+	if err != nil {
+		return p, err
+	}
 	work, err := os.MkdirTemp(s.work, "arm-")
 	if err != nil {
 		return p, err
 	}
 	defer os.RemoveAll(work)
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: s.model, Manifest: s.manifest, Settings: settings, Train: train, Heldout: s.images.of(dataset.Test),
+		Model: s.model, Manifest: s.manifest, Settings: settings, AutoRate: s.autoRate(), Train: train, Heldout: s.images.of(dataset.Test),
 		Pixels: s.images.pixels, Store: s.store, Extractor: s.network, WorkDir: work, WithoutControl: true, Threads: 1,
 	}, trainer.Observer{})
 	if err != nil {
@@ -254,6 +259,17 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 		}
 	}
 	return p, nil
+}
+
+// settings are those of a point.
+func (c *aviarySweepCommand) settings(p sweepPoint) (trainer.Settings, error) {
+	s := trainer.DefaultSettings()
+	if err := errors.Join(c.schedule.fill(&s), c.editRepeat.fill(&s)); err != nil {
+		return s, err
+	}
+	s.Strategy, s.Gamma, s.Seed, s.MapLoss = trainer.Strategy(p.Strategy), p.Gamma, p.Seed, trainer.MapLoss(p.MapLoss)
+	s.Anchor, s.Optimizer, s.Crop = p.Anchor, trainer.Optimizer(p.Optimizer), p.Crop
+	return s, recipe.Validate(recipe.FineTuning, s)
 }
 
 // pick chooses the edited images of a point and gives them their maps. A larger number of edits holds

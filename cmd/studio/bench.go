@@ -112,7 +112,7 @@ func (s benchSubject) open(ctx context.Context, limit int) (b *benchOpened, err 
 	if images == "" {
 		images, format = filepath.Join(b.dir, "aviary"), "folder"
 		each := max(4, (limit/len(aviary.Birds())-1)/8*4)
-		if err := aviary.Generate(ctx, images, aviary.Options{Train: 1, Validation: each, Test: each}, nil); err != nil {
+		if err := aviary.Generate(ctx, images, aviary.Options{Seed: 1, Train: 1, Validation: each, Test: each, HomePercent: 95}, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -19,11 +20,11 @@ type benchTrainCommand struct {
 	Model    string `help:"ABN whose branches to train, an ONNX file; without it one of --arch at random weights." type:"existingfile"`
 	Arch     string `help:"Architecture whose branches to train, as in \"studio train\"." default:"resnet18"`
 	Classes  int    `help:"Classes of --arch." default:"200"`
-	Batch    int    `help:"Images in a step." default:"32"`
+	Batch    int    `help:"Images in a step, ${batch_size}." default:"32"`
 	Steps    int    `help:"Steps to time, after one that is not." default:"5"`
 	Threads  int    `help:"Threads of one operator; 0: one per core." default:"0"`
-	Strategy string `help:"attention or both." default:"both" enum:"attention,both"`
-	Norm     string `help:"BatchNorm statistics: frozen or batch." default:"batch" enum:"frozen,batch"`
+	Strategy string `help:"Branches to train: ${strategy}." default:"both"`
+	Norm     string `help:"BatchNorm statistics: ${batch_norm}." default:"batch"`
 	PyTorch  string `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, or \"auto\" for the first that has it."`
 	Layout   string `name:"pytorch-layout" help:"PyTorch's memory format." default:"contiguous" enum:"contiguous,channels_last"`
 	Gorgonia bool   `help:"Compare with the Gorgonia engine."`
@@ -109,8 +110,11 @@ func (b *trainBench) print(w io.Writer) {
 
 // measure alternates steps, products and the steps of those compared with, so that all see the same machine.
 func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err error) {
-	if c.Batch < 1 || c.Steps < 1 {
-		return result, fmt.Errorf("bench train: batches of %d, %d steps: want at least 1", c.Batch, c.Steps)
+	if err := recipe.Validate(recipe.FineTuning, c.settings(trainer.EngineORT)); err != nil {
+		return result, fmt.Errorf("bench train: %w", err)
+	}
+	if c.Steps < 1 {
+		return result, fmt.Errorf("bench train: %d steps: want at least 1", c.Steps)
 	}
 	abn, err := c.network(ctx)
 	if err != nil {

@@ -80,13 +80,20 @@ func first(versions []annotator.Version) annotator.Version {
 	return versions[0]
 }
 
+// options are what the demo draws.
+func (d *demo) options() aviary.Options {
+	o := aviary.DefaultOptions()
+	o.Seed = d.seed
+	return o
+}
+
 // pictures draws the birds and imports them, under a job that the project's page shows.
 func (d *demo) pictures(ctx context.Context, project annotator.Project) (err error) {
 	images, err := d.Store.Images(ctx, project.ID)
 	if err != nil {
 		return err
 	}
-	plan := aviary.Plan(aviary.Options{Seed: d.seed})
+	plan := aviary.Plan(d.options())
 	if len(images) >= len(plan) {
 		return nil
 	}
@@ -104,7 +111,7 @@ func (d *demo) pictures(ctx context.Context, project annotator.Project) (err err
 	}
 	folder := filepath.Join(d.Data, "cache", "aviary")
 	defer os.RemoveAll(folder) // the pictures are in the blob store then
-	err = aviary.Generate(ctx, folder, aviary.Options{Seed: d.seed}, func(done, total int) {
+	err = aviary.Generate(ctx, folder, d.options(), func(done, total int) {
 		d.line.say(fmt.Sprintf("drawing birds: %d of %d", done, total))
 	})
 	if err != nil {

@@ -21,14 +21,14 @@ type finetuneCommand struct {
 	Maps   string `help:"Edited maps: a folder of .npy or grey .png named after their images, or an .npz." required:"" type:"path"`
 	Out    string `help:"ONNX file to write." required:"" type:"path"`
 
-	Strategy  string   `help:"Branches to update." enum:"attention,both," default:""`
-	Gamma     *float64 `help:"Scale of the map loss, ≥ 0; 0 trains without maps. Without it, the default of docs/aviary.md."`
-	MapLoss   string   `help:"Form of the map loss." enum:"l2,mse,l1," default:""`
-	BatchNorm string   `help:"Statistics of BatchNormalizations." enum:"frozen,batch," default:""`
-	Anchor    *float64 `help:"Scale of the loss that holds the maps of images without an edit to what the model had, ≥ 0; 0: they may drift."`
+	Strategy  *string  `help:"Branches to update: ${strategy}." placeholder:"NAME"`
+	Gamma     *float64 `help:"Scale of the map loss, ${gamma}; 0 trains without maps. Without it, the default of docs/aviary.md."`
+	MapLoss   *string  `help:"Form of the map loss: ${map_loss}." placeholder:"NAME"`
+	BatchNorm *string  `help:"Statistics of BatchNormalizations: ${batch_norm}." placeholder:"NAME"`
+	Anchor    *float64 `help:"Scale of the loss that holds the maps of images without an edit to what the model had, ${anchor}."`
 	schedule
 	regime
-	EditRepeat int `help:"How often an epoch shows an edited image; 0: as often as it takes that every batch has one."`
+	editRepeat
 
 	Control bool   `help:"Also train a control with γ=0 from the same start and seed, and measure against it."`
 	Split   string `help:"Split to measure on; without it test, else validation. Images that are trained on are left out."`
@@ -37,90 +37,6 @@ type finetuneCommand struct {
 	Work    string `help:"Folder for checkpoints (default: beside --out). An interrupted run with the same settings goes on from there." type:"path"`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
 	JSON    bool   `name:"json" help:"Print one JSON document."`
-}
-
-// schedule is what all trainings have in common. Zero values stand for the defaults.
-type schedule struct {
-	Epochs      int      `help:"Times to go through the images."`
-	Batch       int      `help:"Images in a batch."`
-	LR          float64  `name:"lr" help:"Peak learning rate (default: what suits the network)."`
-	Momentum    float64  `help:"Momentum."`
-	WeightDecay *float64 `help:"Weight decay."`
-	Schedule    string   `help:"How the learning rate moves." enum:"cosine,step,constant," default:""`
-	Flip        bool     `help:"Mirror images at random, their maps too."`
-	Seed        int64    `help:"Seed of order and augmentation." default:"1"`
-}
-
-// fill sets the fields of s that were given.
-func (c schedule) fill(s *trainer.Settings) {
-	if c.Epochs != 0 {
-		s.Epochs = c.Epochs
-	}
-	if c.Batch != 0 {
-		s.BatchSize = c.Batch
-	}
-	if c.LR != 0 {
-		s.LearningRate = c.LR
-	}
-	if c.Momentum != 0 {
-		s.Momentum = c.Momentum
-	}
-	if c.WeightDecay != nil {
-		s.WeightDecay = *c.WeightDecay
-	}
-	if c.Schedule != "" {
-		s.Schedule = trainer.Schedule(c.Schedule)
-	}
-	s.Flip, s.Seed = c.Flip, c.Seed
-}
-
-// regime is how a training goes about its steps, beside its schedule. Zero values stand for the defaults.
-type regime struct {
-	Engine     string   `help:"What computes the training steps: ort is ONNX Runtime; gorgonia differentiates by itself, which is slower and an independent check." enum:"ort,gorgonia" default:"ort"`
-	Optimizer  string   `help:"Update: sgd (with momentum), nesterov or adamw, in PyTorch's forms." enum:"sgd,nesterov,adamw," default:""`
-	WarmUp     *float64 `help:"Share of the steps in which the learning rate rises to its peak (default: 0.05)."`
-	SpareNorms bool     `help:"Weight decay leaves biases and BatchNormalizations alone."`
-	ClipNorm   float64  `help:"Scale gradients down to this L2 norm over all parameters; 0: never."`
-	Balanced   bool     `help:"Show every class equally often."`
-	Patience   int      `help:"Stop after so many epochs without a lower validation loss, and keep the best epoch; 0: train to the end. It looks at the split validation where that is not measured on, else at a tenth of the training images, which is held back."`
-	Crop       float64  `help:"Least share of the view's area that random crops keep, their maps cut alike; 0: no crops."`
-}
-
-// fill sets the fields of s that were given.
-func (c regime) fill(s *trainer.Settings) {
-	s.Engine = trainer.EngineName(c.Engine)
-	if c.Optimizer != "" {
-		s.Optimizer = trainer.Optimizer(c.Optimizer)
-	}
-	if c.WarmUp != nil {
-		s.WarmUp = *c.WarmUp
-	}
-	s.SpareNorms, s.ClipNorm, s.Balanced, s.Patience, s.Crop = c.SpareNorms, c.ClipNorm, c.Balanced, c.Patience, c.Crop
-}
-
-// settings are the defaults with what was given in their place.
-func (c *finetuneCommand) settings() trainer.Settings {
-	s := trainer.DefaultSettings()
-	s.LearningRate = 0 // the network's own, trainer.SuggestedLearningRate
-	c.schedule.fill(&s)
-	c.regime.fill(&s)
-	if c.Anchor != nil {
-		s.Anchor = *c.Anchor
-	}
-	if c.Strategy != "" {
-		s.Strategy = trainer.Strategy(c.Strategy)
-	}
-	if c.MapLoss != "" {
-		s.MapLoss = trainer.MapLoss(c.MapLoss)
-	}
-	if c.BatchNorm != "" {
-		s.BatchNorm = trainer.BatchNorm(c.BatchNorm)
-	}
-	if c.Gamma != nil {
-		s.Gamma = *c.Gamma
-	}
-	s.EditRepeat = c.EditRepeat
-	return s
 }
 
 // finetuneReport is finetune's JSON document.
@@ -155,8 +71,8 @@ type finetuneReport struct {
 
 // Run fine-tunes.
 func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
-	settings := c.settings()
-	if err := settings.WithDefaults().Validate(); err != nil {
+	settings, err := c.settings()
+	if err != nil {
 		return err
 	}
 	network, manifest, err := openModel(ctx, c.Model, c.Threads)
@@ -211,7 +127,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	progress := newProgressLine(io.Err)
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: model, Manifest: manifest, Settings: settings, Train: train, Heldout: heldout, Validation: images.validation(split),
+		Model: model, Manifest: manifest, Settings: settings, AutoRate: c.autoRate(), Train: train, Heldout: heldout, Validation: images.validation(split),
 		Pixels: images.pixels, Store: store, Extractor: network, WorkDir: work,
 		WithoutControl: !c.Control, Threads: c.Threads,
 	}, progress.observer())

@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 		kong.Description("Teach image classifiers where to look."),
 		kong.UsageOnError(),
 		kong.Writers(streams.Out, streams.Err),
-		kong.Vars{"providers": providerNames()},
+		kong.Vars(helpWords()),
 		kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams),

@@ -18,7 +18,7 @@ func smallSubject(t *testing.T) (model, images string) {
 	t.Helper()
 	dir := t.TempDir()
 	images = filepath.Join(dir, "images")
-	if err := aviary.Generate(t.Context(), images, aviary.Options{Train: 1, Validation: 4, Test: 4}, nil); err != nil {
+	if err := aviary.Generate(t.Context(), images, aviary.Options{Seed: 1, Train: 1, Validation: 4, Test: 4, HomePercent: 95}, nil); err != nil {
 		t.Fatal(err)
 	}
 	architecture, err := trainer.ArchitectureNamed("tiny")

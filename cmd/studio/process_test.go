@@ -184,7 +184,7 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
-	if err := aviary.Generate(ctx, folder, aviary.Options{Train: perBird, Validation: 4, Test: 4, Pool: -1}, nil); err != nil {
+	if err := aviary.Generate(ctx, folder, aviary.Options{Seed: 1, Train: perBird, Validation: 4, Test: 4, HomePercent: 95}, nil); err != nil {
 		t.Fatal(err)
 	}
 	data, err := dataset.Open("folder", folder)

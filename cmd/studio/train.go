@@ -23,7 +23,7 @@ type trainCommand struct {
 	From   string `help:"ABN to start from instead, an ONNX file with its manifest, such as model attach writes." required:"" xor:"network" type:"existingfile" placeholder:"FILE"`
 	Frozen bool   `help:"With --from: leave the extractor as it is and train the branches on features that are computed once."`
 	Gain   string `help:"With --arch: attention mechanism, 1+M or M (default: the architecture's)." enum:"1+M,M," default:""`
-	Size   int    `help:"With --arch: side of the network's input in pixels; 0: the architecture's own."`
+	Size   *int   `help:"With --arch: side of the network's input in pixels (default: the architecture's own)."`
 	Out    string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
 	schedule
 	regime
@@ -40,9 +40,10 @@ type trainCommand struct {
 
 // scratchDefaults are the settings that train fills in; they made the demo's model.
 func scratchDefaults() trainer.Settings {
-	return trainer.Settings{
-		Strategy: trainer.StrategyScratch, Epochs: 24, BatchSize: 32, LearningRate: 0.05, WeightDecay: 5e-4, WarmUp: 0.05,
-	}.WithDefaults()
+	s := trainer.DefaultSettings()
+	s.Strategy, s.Gamma = trainer.StrategyScratch, 0
+	s.Epochs, s.LearningRate, s.WeightDecay = 24, 0.05, 5e-4
+	return s
 }
 
 // trainReport is train's JSON document.
@@ -111,7 +112,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	progress := newProgressLine(io.Err)
 	outcome, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
-		Model: start.model, Manifest: start.manifest, Settings: settings, Frozen: c.Frozen, Shift: c.Shift, Store: store,
+		Model: start.model, Manifest: start.manifest, Settings: settings, AutoRate: c.From != "" && c.autoRate(), Frozen: c.Frozen, Shift: c.Shift, Store: store,
 		Train: images.trainedOn(), Heldout: heldout, Validation: images.validation(split), Pixels: images.pixels, WorkDir: work, Threads: c.Threads,
 	}, progress.observer())
 	progress.done()

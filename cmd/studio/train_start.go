@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -28,7 +29,7 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 	if err != nil {
 		return startingPoint{}, err
 	}
-	arch.ImageSize = cmp.Or(c.Size, arch.ImageSize)
+	put(&arch.ImageSize, c.Size)
 	arch.Gain = cmp.Or(onnx.Gain(c.Gain), arch.Gain)
 	network, err := arch.Build(len(classes), seed)
 	if err != nil {
@@ -49,7 +50,7 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 }
 
 func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
-	if c.Size != 0 || c.Gain != "" {
+	if c.Size != nil || c.Gain != "" {
 		return startingPoint{}, errors.New("--size and --gain go with --arch: the network given with --from has its own")
 	}
 	data, err := os.ReadFile(c.From)
@@ -83,13 +84,15 @@ func (c *trainCommand) settings() (trainer.Settings, error) {
 	s := scratchDefaults()
 	switch {
 	case c.From != "":
-		s.Epochs, s.WeightDecay, s.LearningRate = 12, 1e-4, 0 // the network's own, trainer.SuggestedLearningRate
-	case c.Optimizer == string(trainer.OptimizerAdamW):
+		s.Epochs, s.WeightDecay = 12, 1e-4
+	case c.Optimizer != nil && *c.Optimizer == string(trainer.OptimizerAdamW):
 		s.LearningRate = trainer.AdamWLearningRate
 	}
-	c.schedule.fill(&s)
+	if err := c.schedule.fill(&s); err != nil {
+		return s, err
+	}
 	c.regime.fill(&s)
-	return s, s.WithDefaults().Validate()
+	return s, recipe.Validate(recipe.Training, s)
 }
 
 // Help lists the architectures.

@@ -18,7 +18,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-var small = aviary.Options{Seed: 7, Train: 4, Validation: 4, Test: 4, Pool: 4}
+var small = aviary.Options{Seed: 7, Train: 4, Validation: 4, Test: 4, Pool: 4, HomePercent: 95}
 
 func generate(t *testing.T, o aviary.Options) string {
 	t.Helper()
@@ -194,7 +194,7 @@ func TestPlanIsBalanced(t *testing.T) {
 		scene       aviary.Scene
 	}
 	counts, names := map[cell]int{}, map[string]bool{}
-	for _, p := range aviary.Plan(aviary.Options{}) {
+	for _, p := range aviary.Plan(aviary.DefaultOptions()) {
 		counts[cell{p.Split, p.Bird.Name, p.Scene}]++
 		if names[p.Name] {
 			t.Errorf("%s twice", p.Name)
@@ -221,10 +221,13 @@ func TestPlanIsBalanced(t *testing.T) {
 
 func TestGenerateRefuses(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]aviary.Options{
-		"an uneven test split": {Test: 6}, "too few": {Train: -1}, "more than all at home": {HomePercent: 101},
-		"an uneven pool": {Pool: 3},
+	for name, change := range map[string]func(*aviary.Options){
+		"an uneven test split": func(o *aviary.Options) { o.Test = 6 }, "too few": func(o *aviary.Options) { o.Train = -1 },
+		"none to train on": func(o *aviary.Options) { o.Train = 0 }, "more than all at home": func(o *aviary.Options) { o.HomePercent = 101 },
+		"an uneven pool": func(o *aviary.Options) { o.Pool = 3 },
 	} {
+		o := aviary.DefaultOptions()
+		change(&o)
 		if err := aviary.Generate(context.Background(), t.TempDir(), o, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -21,7 +21,6 @@ import (
 // folder is made; files of an earlier run with the same names are replaced. progress, which may be
 // nil, is called with how many of how many pictures are written, from one goroutine at a time.
 func Generate(ctx context.Context, dir string, o Options, progress func(done, total int)) error {
-	o = o.WithDefaults()
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("generating aviary: %w", err)
 	}

@@ -6,11 +6,11 @@ import (
 	"github.com/abn-studio/studio/dataset"
 )
 
-// Options says how many pictures are made. WithDefaults fills zero fields.
+// Options says how many pictures are made.
 type Options struct {
 	Seed int64
 	// Pictures of each bird in each split. All but Train are multiples of 4, to be the same in every
-	// scene; a negative Pool makes none.
+	// scene; a Pool of 0 or less makes none.
 	Train, Validation, Test, Pool int
 	// HomePercent is how many of a hundred training pictures show a bird in its home scene.
 	HomePercent int
@@ -18,27 +18,9 @@ type Options struct {
 	Parallel int
 }
 
-// WithDefaults returns o with the shipped data set's figures in place of zeros.
-func (o Options) WithDefaults() Options {
-	if o.Seed == 0 {
-		o.Seed = 1
-	}
-	if o.Train == 0 {
-		o.Train = 200
-	}
-	if o.Validation == 0 {
-		o.Validation = 20
-	}
-	if o.Test == 0 {
-		o.Test = 80
-	}
-	if o.Pool == 0 {
-		o.Pool = 80
-	}
-	if o.HomePercent == 0 {
-		o.HomePercent = 95
-	}
-	return o
+// DefaultOptions are those of the shipped data set.
+func DefaultOptions() Options {
+	return Options{Seed: 1, Train: 200, Validation: 20, Test: 80, Pool: 80, HomePercent: 95}
 }
 
 // Validate reports the first field that makes no data set.
@@ -92,7 +74,6 @@ func (p Picture) Mask() string { return "masks/" + p.Name }
 // others evenly elsewhere; validation, test and pool show every bird in every scene equally often, as
 // pictures come in from outside once a classifier is in use.
 func Plan(o Options) []Picture {
-	o = o.WithDefaults()
 	var out []Picture
 	for _, split := range []struct {
 		name     string

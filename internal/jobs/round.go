@@ -19,6 +19,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -367,7 +368,7 @@ func trainerSettings(s annotator.RoundSettings) trainer.Settings {
 		Epochs: s.Epochs, BatchSize: s.BatchSize, LearningRate: s.LearningRate, Momentum: s.Momentum, WeightDecay: s.WeightDecay,
 		Schedule: trainer.Schedule(s.Schedule), Flip: s.Flip, Seed: s.Seed,
 		Engine: trainer.EngineName(s.Engine), Optimizer: trainer.Optimizer(s.Optimizer), WarmUp: s.WarmUp, SpareNorms: s.SpareNorms,
-		ClipNorm: s.ClipNorm, Balanced: s.Balanced, Patience: s.Patience, Anchor: s.Anchor, Crop: s.Crop,
+		ClipNorm: s.ClipNorm, Balanced: s.Balanced, Patience: s.Patience, Anchor: s.Anchor, Crop: s.Crop, EditRepeat: recipe.AutoRepeat,
 	}
 }
 

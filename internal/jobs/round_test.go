@@ -12,8 +12,8 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// The form of a round starts with what the trainer's sweep found best (docs/aviary.md).
-func TestRoundDefaultsAreTheTrainers(t *testing.T) {
+// Every setting of a round reaches the trainer; internal/recipe fills in both.
+func TestRoundSettingsReachTheTrainer(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(trainer.DefaultSettings(), trainerSettings(annotator.DefaultRoundSettings())); diff != "" {
 		t.Errorf("annotator.DefaultRoundSettings differs from trainer.DefaultSettings (-trainer +annotator):\n%s", diff)

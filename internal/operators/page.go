@@ -171,6 +171,8 @@ func gorgoniaLacks(f families.Family) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	reasons, err := trainer.Lacks(context.Background(), abn, trainer.Settings{Engine: trainer.EngineGorgonia}.WithDefaults())
+	s := trainer.DefaultSettings()
+	s.Engine = trainer.EngineGorgonia
+	reasons, err := trainer.Lacks(context.Background(), abn, s)
 	return len(reasons) > 0, err
 }

@@ -1419,7 +1419,7 @@ export interface components {
             gamma?: number;
             /**
              * Format: double
-             * @description Its peak.
+             * @description Its peak. Absent: what suits the active version, of SGD; adamw needs one.
              */
             learning_rate?: number;
             /**

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/recipe/recipetest"
+)
+
+// flagOf are the settings whose flags have names of their own.
+var flagOf = map[string]string{"batch_size": "batch", "learning_rate": "lr"}
+
+// The command line judges every value as form, API and trainer do, before it opens a file; what it takes fails here for want
+// of a model.
+func TestCommandLineJudgesSettingsByTheRecipe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	model := filepath.Join(dir, "model.onnx")
+	if err := os.WriteFile(model, []byte("no model"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	common := []string{"--model", model, "--images", dir, "--out", filepath.Join(dir, "out")}
+	flag := func(c recipetest.Case) string {
+		name := c.Field
+		if short, ok := flagOf[name]; ok {
+			name = short
+		}
+		return "--" + strings.ReplaceAll(name, "_", "-") + "=" + c.Text
+	}
+	for _, c := range recipetest.Cases() {
+		said := c.Field + " " + c.Refused + "\n"
+		code, _, stderr := runStudio(t, append([]string{"finetune", "--maps", dir, "--control", flag(c)}, common...)...)
+		if refused := strings.HasSuffix(stderr, said); code != exitFailure || refused != (c.Refused != "") {
+			t.Errorf("finetune %s: exit %d, %q, want it to be told %q", flag(c), code, stderr, c.Refused)
+		}
+		if flagOf[c.Field] == "" && c.Field != "momentum" {
+			continue // train and sweep share the flags with finetune
+		}
+		for name, command := range map[string][]string{
+			"train":        {"train", "--images", dir, "--from", model, "--out", filepath.Join(dir, "out"), flag(c)},
+			"aviary sweep": append([]string{"aviary", "sweep", flag(c)}, common...),
+		} {
+			code, _, stderr = runStudio(t, command...)
+			if refused := strings.HasSuffix(stderr, said); code != exitFailure || refused != (c.Refused != "") {
+				t.Errorf("%s %s: exit %d, %q, want it to be told %q", name, flag(c), code, stderr, c.Refused)
+			}
+		}
+	}
+	for arguments, want := range map[string]string{
+		"bench train --batch 0":             "batch_size is 0, want 1 to 4096",
+		"bench train --batch 1":             "batch_size is 1, and batch statistics need at least 2",
+		"bench train --norm group":          `batch_norm is "group", want frozen or batch`,
+		"aviary --seed 1 --train 0":         "pictures of each bird for training: 0, want 1",
+		"aviary --home-percent 0 --train 8": "percentage at home: 0, want 25",
+	} {
+		list := strings.Fields(arguments)
+		switch list[0] {
+		case "train":
+			list = append(list, "--images", dir, "--out", filepath.Join(dir, "out"))
+		case "aviary":
+			list = append(list, "--out", filepath.Join(dir, "birds"))
+		}
+		if code, _, stderr := runStudio(t, list...); code != exitFailure || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit %d, %q, want %q", arguments, code, stderr, want)
+		}
+	}
+}
+
+// What is given is used, a momentum and a seed of 0 too; what is not is the default.
+func TestZeroIsGivenAndUsed(t *testing.T) {
+	t.Parallel()
+	zero, seed := 0.0, int64(0)
+	c := finetuneCommand{schedule: schedule{LR: "auto", Momentum: &zero}, regime: regime{Seed: &seed}, editRepeat: editRepeat{"auto"}}
+	s, err := c.settings()
+	if err != nil || s.Momentum != 0 || s.Seed != 0 || s.Epochs != 6 || s.BatchSize != 32 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}

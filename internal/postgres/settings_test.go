@@ -1,0 +1,44 @@
+package postgres_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/migrations"
+)
+
+// Rounds that were stored while 0 meant the default say what they were trained with.
+func TestStoredRoundsKeepTheirMeaning(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approve(t, w, 0.75)
+	round := startRound(t, w)
+	file, err := migrations.FS.ReadFile("00026_settings_are_what_they_say.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	up, _, _ := strings.Cut(string(file), "-- +goose Down")
+	for name, c := range map[string]struct {
+		stored string
+		want   func(*annotator.RoundSettings)
+	}{
+		"zeros":   {`$2::jsonb || '{"momentum": 0, "seed": 0}'`, func(*annotator.RoundSettings) {}},
+		"none":    {`$2::jsonb - 'momentum' - 'seed' - 'engine' - 'optimizer'`, func(*annotator.RoundSettings) {}},
+		"amounts": {`$2::jsonb || '{"momentum": 0.5, "seed": 7, "optimizer": "adamw"}'`, func(s *annotator.RoundSettings) { s.Momentum, s.Seed, s.Optimizer = 0.5, 7, "adamw" }},
+	} {
+		if _, err := w.Store.Pool().Exec(ctx, "UPDATE rounds SET settings = "+c.stored+" WHERE id = $1", round.ID, round.Settings); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Store.Pool().Exec(ctx, up); err != nil {
+			t.Fatal(err)
+		}
+		want := round.Settings
+		c.want(&want)
+		if got, err := w.Store.Round(ctx, round.ID); err != nil || got.Settings != want {
+			t.Errorf("%s: %+v, %v, want %+v", name, got.Settings, err, want)
+		}
+	}
+}

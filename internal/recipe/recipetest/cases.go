@@ -1,0 +1,72 @@
+// Package recipetest walks the bounds of every setting, for the tests of all that takes settings: form, API, command line and
+// trainer give each case the same verdict in the same words.
+package recipetest
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/abn-studio/studio/internal/recipe"
+)
+
+// Case is one value of one setting, the others at their defaults.
+type Case struct {
+	Field   string
+	Text    string // the value as it is typed
+	Value   any    // string, int or float64
+	Refused string // what is said of it, after the name; "" where it is taken
+}
+
+// Cases are for every setting its bounds, the nearest values beyond them, 0, and what is no number; for the words each of them
+// and another. Of the two rules between settings there is one case each: a round with a control, batch statistics.
+func Cases() []Case {
+	var cases []Case
+	for _, f := range recipe.Fields {
+		said := func(value string) string { return fmt.Sprintf("is %s, want %s", value, f.Want()) }
+		switch {
+		case f.Choices != nil:
+			for _, word := range f.Choices {
+				cases = append(cases, Case{f.Name, word, word, ""})
+			}
+			for _, word := range []string{"other", "auto", "0"} {
+				cases = append(cases, Case{f.Name, word, word, said(strconv.Quote(word))})
+			}
+		case f.Number && f.Whole:
+			for _, n := range []int{math.MinInt32, int(f.Low) - 3, int(f.Low), int(f.High), int(f.High) + 1, math.MaxInt32} {
+				c := Case{Field: f.Name, Text: strconv.Itoa(n), Value: n}
+				if n < int(f.Low) || n > int(f.High) {
+					c.Refused = said(c.Text)
+				}
+				cases = append(cases, c)
+			}
+			if f.Low > 0 {
+				cases = append(cases, Case{f.Name, "0", 0, said("0")})
+			}
+		case f.Number:
+			for _, v := range []float64{math.NaN(), math.Inf(-1), math.Inf(1), -math.MaxFloat64, math.Nextafter(f.Low, -1), f.Low, math.Nextafter(f.Low, 1),
+				f.High, math.Nextafter(f.High, math.Inf(1)), math.MaxFloat64} {
+				c := Case{Field: f.Name, Text: strconv.FormatFloat(v, 'g', -1, 64), Value: v}
+				if !(v >= f.Low && v <= f.High) || f.Above && v == f.Low {
+					c.Refused = said(fmt.Sprint(v))
+				}
+				cases = append(cases, c)
+			}
+		}
+	}
+	for i, c := range cases {
+		switch {
+		case c.Field == "gamma" && c.Value == 0.0:
+			cases[i].Refused = "is 0, which is what the control trains with: want more than 0 and at most 10000"
+		case c.Field == "batch_size" && c.Value == 1:
+			cases[i].Refused = "is 1, and batch statistics need at least 2 images in a batch: want 2 or more, or batch_norm frozen"
+		}
+	}
+	return cases
+}
+
+// Number reports whether JSON can carry the case's value.
+func (c Case) Number() bool {
+	v, isFloat := c.Value.(float64)
+	return !isFloat || !math.IsNaN(v) && !math.IsInf(v, 0)
+}
