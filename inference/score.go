@@ -142,7 +142,7 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the model: %w", err)
 	}
-	model, err := onnx.ReadFile(ctx, path)
+	model, err := onnx.ReadWhole(ctx, path)
 	if err != nil {
 		return nil, err
 	}

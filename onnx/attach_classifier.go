@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // classifier is a network from an image to logits, without whatever else its file computes.
@@ -190,7 +189,7 @@ func (c *classifier) findLogits(named string) error {
 	case len(found) == 0:
 		return fmt.Errorf("%w: it is no classifier: no output of shape (N,K); outputs are %s", ErrAttach, outputs())
 	default:
-		return fmt.Errorf("%w: %d outputs could be the logits (%s); name one", ErrAttach, len(found), strings.Join(found, ", "))
+		return fmt.Errorf("%w: %d outputs could be the logits (%s); name one", ErrAttach, len(found), Enumerate(found, ", "))
 	}
 	s := c.inferred.Shape(c.logits)
 	if len(s) != 2 && len(s) != 4 || !s[1].Known() {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Cut is a value a classifier can be split at: features (N,C,h,w) through which everything later is computed.
@@ -204,5 +203,5 @@ func listCuts(cuts []Cut) string {
 	for i, cut := range cuts {
 		list[i] = cut.String()
 	}
-	return strings.Join(list, ", ")
+	return Enumerate(list, ", ")
 }

@@ -78,11 +78,11 @@ func (f *finder) batchFromFeatures(extractor map[*Node]bool, varying map[string]
 // it stands; nil where it cannot.
 func (inf *Inferred) batchReshape(n *Node) []int64 {
 	x, target := inf.Shape(n.Input(0)), inf.known[n.Input(1)]
-	if target == nil || target.ints == nil {
+	if target == nil || target.ints() == nil {
 		return nil
 	}
-	sizes := make([]int64, len(target.ints))
-	for k, e := range target.ints {
+	sizes := make([]int64, len(target.ints()))
+	for k, e := range target.ints() {
 		switch {
 		case e.fixed() && e.v != 0:
 			sizes[k] = e.v

@@ -105,9 +105,23 @@ func (m *Model) Clone() *Model {
 	c := *m
 	c.Opsets = slices.Clone(m.Opsets)
 	c.Metadata = slices.Clone(m.Metadata)
-	if m.Graph != nil {
-		c.Graph = m.Graph.Clone()
-	}
+	c.Graph = cloneIf(m.Graph, (*Graph).Clone)
+	c.Functions = cloneAll(m.Functions, (*Function).Clone)
+	c.Training = cloneAll(m.Training, func(t *TrainingInfo) *TrainingInfo {
+		c := *t
+		c.Initialization, c.Algorithm = cloneIf(t.Initialization, (*Graph).Clone), cloneIf(t.Algorithm, (*Graph).Clone)
+		return &c
+	})
+	return &c
+}
+
+// Clone copies a function as Model.Clone does.
+func (f *Function) Clone() *Function {
+	c := *f
+	c.Inputs, c.Outputs, c.Attributes, c.Opsets = slices.Clone(f.Inputs), slices.Clone(f.Outputs), slices.Clone(f.Attributes), slices.Clone(f.Opsets)
+	c.Defaults = cloneAll(f.Defaults, (*Attribute).Clone)
+	c.Nodes = cloneAll(f.Nodes, (*Node).Clone)
+	c.ValueInfo = cloneAll(f.ValueInfo, (*ValueInfo).Clone)
 	return &c
 }
 
@@ -116,6 +130,7 @@ func (g *Graph) Clone() *Graph {
 	c := *g
 	c.Nodes = cloneAll(g.Nodes, (*Node).Clone)
 	c.Initializers = cloneAll(g.Initializers, (*Tensor).Clone)
+	c.SparseInitializers = cloneAll(g.SparseInitializers, (*SparseTensor).Clone)
 	c.Inputs = cloneAll(g.Inputs, (*ValueInfo).Clone)
 	c.Outputs = cloneAll(g.Outputs, (*ValueInfo).Clone)
 	c.ValueInfo = cloneAll(g.ValueInfo, (*ValueInfo).Clone)
@@ -137,9 +152,16 @@ func (a *Attribute) Clone() *Attribute {
 	c.Floats = slices.Clone(a.Floats)
 	c.Ints = slices.Clone(a.Ints)
 	c.Strings = slices.Clone(a.Strings)
-	if a.Tensor != nil {
-		c.Tensor = a.Tensor.Clone()
-	}
+	c.Tensor, c.Tensors = cloneIf(a.Tensor, (*Tensor).Clone), cloneAll(a.Tensors, (*Tensor).Clone)
+	c.Graph, c.Graphs = cloneIf(a.Graph, (*Graph).Clone), cloneAll(a.Graphs, (*Graph).Clone)
+	c.Sparse, c.Sparses = cloneIf(a.Sparse, (*SparseTensor).Clone), cloneAll(a.Sparses, (*SparseTensor).Clone)
+	return &c
+}
+
+// Clone copies a sparse tensor's description; the bytes are shared.
+func (t *SparseTensor) Clone() *SparseTensor {
+	c := *t
+	c.Values, c.Indices, c.Dims = cloneIf(t.Values, (*Tensor).Clone), cloneIf(t.Indices, (*Tensor).Clone), slices.Clone(t.Dims)
 	return &c
 }
 
@@ -155,6 +177,13 @@ func (v *ValueInfo) Clone() *ValueInfo {
 	c := *v
 	c.Shape = slices.Clone(v.Shape)
 	return &c
+}
+
+func cloneIf[T any](v *T, clone func(*T) *T) *T {
+	if v == nil {
+		return nil
+	}
+	return clone(v)
 }
 
 func cloneAll[T any](list []*T, clone func(*T) *T) []*T {

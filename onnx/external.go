@@ -1,84 +1,189 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 )
 
-// ErrExternal says that a tensor's data stands in another file that cannot or must not be read.
+// A tensor may keep its data in another file, wherever a tensor can stand: among the initializers, in a node's attributes, in the
+// graphs of control flow at any depth, in functions, and in what a file says of its own training. Whoever runs such a file looks for
+// the location in its own working directory, so that a model that came from somebody else could have any file read and
+// its bytes handed back in an answer. Here, and only here, all of them are found once a file is decoded: the data is read into the
+// model, from the model's own folder, or the file is refused. What Marshal writes names no file.
+
+// ErrExternal says that a tensor's data stands in another file that cannot or must not be read. Errors wrap it as an *ExternalError.
 var ErrExternal = errors.New("external data")
+
+// ExternalError names a tensor whose data lies in another file.
+type ExternalError struct {
+	Place    string // such as: node X (If), then_branch, initializer w
+	Location string // as the model has it; "" where it has none
+	Err      error  // why it is not read; wraps ErrExternal
+}
+
+func (e *ExternalError) Error() string {
+	file := ""
+	if e.Location != "" {
+		file = fmt.Sprintf(" (%q)", cut(e.Location))
+	}
+	return fmt.Sprintf("%s: its data lies in another file%s: %s", e.Place, file, strings.TrimPrefix(e.Err.Error(), ErrExternal.Error()+": "))
+}
+
+func (e *ExternalError) Unwrap() error { return e.Err }
+
+// cut shortens what somebody else wrote for a message.
+func cut(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
 
 // externalData is where a tensor stored outside the model file is kept.
 type externalData struct {
+	entries   []Metadata
+	elsewhere bool // the tensor says that its data is stored outside
+
 	location       string // path relative to the model's folder
 	offset, length int64  // length -1: as many bytes as the tensor needs
 }
 
-func parseExternal(tensor string, entries []Metadata) (externalData, error) {
-	e := externalData{length: -1}
-	for _, entry := range entries {
-		var err error
+// parse reads the entries. What is not known is refused: it may say where the data lies as well.
+func (e *externalData) parse() error {
+	e.length = -1
+	seen := map[string]bool{}
+	for _, entry := range e.entries {
+		if seen[entry.Key] {
+			return fmt.Errorf("%q is given twice", cut(entry.Key))
+		}
+		seen[entry.Key] = true
 		switch entry.Key {
 		case "location":
 			e.location = entry.Value
-		case "offset":
-			e.offset, err = strconv.ParseInt(entry.Value, 10, 64)
-		case "length":
-			e.length, err = strconv.ParseInt(entry.Value, 10, 64)
-		}
-		if err != nil || e.offset < 0 || e.length < -1 {
-			return e, fmt.Errorf("tensor %q: %w: %s is %q", tensor, ErrExternal, entry.Key, entry.Value)
+		case "offset", "length":
+			n, err := strconv.ParseUint(entry.Value, 10, 63)
+			if err != nil {
+				return fmt.Errorf("%s is %q, want a number of bytes", entry.Key, cut(entry.Value))
+			}
+			if entry.Key == "offset" {
+				e.offset = int64(n)
+			} else {
+				e.length = int64(n)
+			}
+		case "checksum": // of the whole file, which other models may share
+		default:
+			return fmt.Errorf("%q says where, which is not known here", cut(entry.Key))
 		}
 	}
-	if e.location == "" {
-		return e, fmt.Errorf("tensor %q: %w: no location", tensor, ErrExternal)
-	}
-	return e, nil
+	return nil
 }
 
-// loadFrom reads external data inside a folder. os.Root keeps absolute paths, "..", and symbolic links
-// that lead out of the folder from being followed.
+// resolveExternal goes through every tensor of a model and has load fetch what is stored outside, at most budget bytes; with load nil
+// a tensor that so much as names a file is refused.
+func resolveExternal(ctx context.Context, m *Model, load func(*Tensor, externalData) error, budget int64) error {
+	return m.eachTensor(func(t *Tensor, where *place) error {
+		e := t.external
+		if e == nil {
+			return nil
+		}
+		fail := func(err error) error {
+			if !errors.Is(err, ErrExternal) {
+				err = fmt.Errorf("%w: %w", ErrExternal, err)
+			}
+			return &ExternalError{Place: where.of(t), Location: e.location, Err: err}
+		}
+		err := e.parse()
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case load == nil:
+			return fail(errors.New("only the model's own bytes are at hand"))
+		case err != nil:
+			return fail(err)
+		case !e.elsewhere: // entries left over from before the data was taken in, which everybody ignores
+			t.external = nil
+			return nil
+		case t.Type.Size() == 0:
+			return fail(fmt.Errorf("elements of %v cannot be kept outside the file", t.Type))
+		}
+		if err := checkLocation(e.location); err != nil {
+			return fail(err)
+		}
+		elements, err := t.Elements()
+		if err != nil {
+			return fail(err)
+		}
+		need := elements * int64(t.Type.Size())
+		if e.length >= 0 && e.length != need {
+			return fail(fmt.Errorf("%w: %d bytes for %d elements of %v", ErrSize, e.length, elements, t.Type))
+		}
+		if budget -= need; budget < 0 {
+			return fail(fmt.Errorf("%w: all tensors together", ErrTooLarge))
+		}
+		if err := load(t, *e); err != nil {
+			return fail(err)
+		}
+		if err := t.check(); err != nil {
+			return fail(err)
+		}
+		t.external = nil
+		return nil
+	})
+}
+
+// checkLocation reports a location that is not, on every system, a plain path below the model's folder.
+func checkLocation(location string) error {
+	switch {
+	case location == "":
+		return errors.New("it gives no location")
+	case len(location) > maxName:
+		return fmt.Errorf("its location has %d bytes, at most %d are read", len(location), maxName)
+	case strings.ContainsFunc(location, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == ':' || r == '\ufffd' }), !filepath.IsLocal(location):
+		return errors.New("outside the model's folder: put the data beside the model")
+	}
+	for _, element := range strings.Split(location, "/") {
+		if element == "" || element == ".." {
+			return errors.New("outside the model's folder: put the data beside the model")
+		}
+	}
+	return nil
+}
+
+// loadFrom reads external data inside a folder, or behind links there: who put the folder on this machine put the links there too,
+// as Hugging Face's cache does. The location itself, which is the model's, leads nowhere else (checkLocation).
 func loadFrom(dir string) func(*Tensor, externalData) error {
 	return func(t *Tensor, e externalData) (err error) {
-		defer func() {
-			if err != nil {
-				err = fmt.Errorf("tensor %q: %w: %s: %w", t.Name, ErrExternal, e.location, err)
-			}
-		}()
 		elements, err := t.Elements()
 		if err != nil {
 			return err
 		}
 		need := elements * int64(t.Type.Size())
-		if t.Type.Size() == 0 {
-			return fmt.Errorf("elements of %v cannot be kept outside the file", t.Type)
-		}
-		if e.length >= 0 && e.length != need {
-			return fmt.Errorf("%w: %d bytes for %d elements of %v", ErrSize, e.length, elements, t.Type)
-		}
-		if !filepath.IsLocal(e.location) {
-			return errors.New("outside the model's folder; put the data beside the model")
-		}
-		root, err := os.OpenRoot(dir)
-		if err != nil {
+		path := filepath.Join(dir, filepath.FromSlash(e.location))
+		regular := func(info os.FileInfo, err error) error {
+			if err == nil && !info.Mode().IsRegular() {
+				err = errors.New("no regular file")
+			}
 			return err
 		}
-		defer root.Close()
-		file, err := root.Open(e.location)
+		if err := regular(os.Stat(path)); err != nil { // before opening it: a pipe or a device would answer to that
+			return err
+		}
+		file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
 		defer file.Close()
 		info, err := file.Stat()
-		if err != nil {
+		if err := regular(info, err); err != nil {
 			return err
-		}
-		if !info.Mode().IsRegular() {
-			return errors.New("no regular file")
 		}
 		if e.offset > info.Size() || need > info.Size()-e.offset { // before allocating: a header may ask for anything
 			return fmt.Errorf("%w: the file has %d bytes, the tensor needs %d from byte %d", ErrSize, info.Size(), need, e.offset)

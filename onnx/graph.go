@@ -11,8 +11,10 @@ type Model struct {
 	ModelVersion    int64
 	DocString       string
 	Graph           *Graph
-	Metadata        []Metadata // in file order; see MetadataValue and SetMetadata
-	Unknown         []byte     // protobuf fields this package does not know, as they were read
+	Functions       []*Function     // operators that the file defines itself
+	Training        []*TrainingInfo // what the file says of its own training; kept, and not followed
+	Metadata        []Metadata      // in file order; see MetadataValue and SetMetadata
+	Unknown         []byte          // protobuf fields this package does not know, as they were read
 }
 
 // Opset names one operator set a model is written for. Domain "" is ai.onnx.
@@ -32,10 +34,12 @@ type Graph struct {
 	DocString    string
 	Nodes        []*Node
 	Initializers []*Tensor
-	Inputs       []*ValueInfo // may repeat initializers, as IR versions below 4 demand
-	Outputs      []*ValueInfo
-	ValueInfo    []*ValueInfo
-	Unknown      []byte
+	// SparseInitializers are constants whose zeros are left out. They are kept; inference does not know their values.
+	SparseInitializers []*SparseTensor
+	Inputs             []*ValueInfo // may repeat initializers, as IR versions below 4 demand
+	Outputs            []*ValueInfo
+	ValueInfo          []*ValueInfo
+	Unknown            []byte
 }
 
 // Node applies an operator. An optional input that is left out is the empty string.
@@ -50,22 +54,54 @@ type Node struct {
 	Unknown    []byte
 }
 
+// Function is an operator that a file defines by nodes of its own.
+type Function struct {
+	Name       string
+	Domain     string
+	Inputs     []string
+	Outputs    []string
+	Attributes []string     // those a caller must give
+	Defaults   []*Attribute // those with a value where a caller gives none
+	Nodes      []*Node
+	Opsets     []Opset
+	ValueInfo  []*ValueInfo
+	DocString  string
+	Unknown    []byte
+}
+
+// TrainingInfo is how a file says it should be trained.
+type TrainingInfo struct {
+	Initialization, Algorithm *Graph // either may be nil
+	Unknown                   []byte
+}
+
+// SparseTensor is a constant of which only some elements are given.
+type SparseTensor struct {
+	Values, Indices *Tensor // either may be nil
+	Dims            []int64
+	Unknown         []byte
+}
+
 // AttributeType is the protobuf enum AttributeProto.AttributeType.
 type AttributeType int32
 
 // The attribute types this package interprets; the others are kept as bytes.
 const (
-	AttributeFloat   AttributeType = 1
-	AttributeInt     AttributeType = 2
-	AttributeString  AttributeType = 3
-	AttributeTensor  AttributeType = 4
-	AttributeGraph   AttributeType = 5
-	AttributeFloats  AttributeType = 6
-	AttributeInts    AttributeType = 7
-	AttributeStrings AttributeType = 8
+	AttributeFloat         AttributeType = 1
+	AttributeInt           AttributeType = 2
+	AttributeString        AttributeType = 3
+	AttributeTensor        AttributeType = 4
+	AttributeGraph         AttributeType = 5
+	AttributeFloats        AttributeType = 6
+	AttributeInts          AttributeType = 7
+	AttributeStrings       AttributeType = 8
+	AttributeTensors       AttributeType = 9
+	AttributeGraphs        AttributeType = 10
+	AttributeSparseTensor  AttributeType = 11
+	AttributeSparseTensors AttributeType = 12
 )
 
-// Attribute is a named constant of a node; Type says which field holds it.
+// Attribute is a named constant of a node; Type says which field holds it. Graphs are the bodies of control flow (If, Loop, Scan).
 type Attribute struct {
 	Name    string
 	Type    AttributeType
@@ -76,7 +112,12 @@ type Attribute struct {
 	Floats  []float32
 	Ints    []int64
 	Strings [][]byte
-	Unknown []byte // graphs, sparse tensors and whatever else the file held
+	Graph   *Graph
+	Tensors []*Tensor
+	Graphs  []*Graph
+	Sparse  *SparseTensor
+	Sparses []*SparseTensor
+	Unknown []byte
 }
 
 // DataType is the protobuf enum TensorProto.DataType.
@@ -107,6 +148,9 @@ type Tensor struct {
 	Raw       []byte
 	DocString string
 	Unknown   []byte
+
+	// external is where a tensor lies that the file only names, until resolveExternal has seen to it; see external.go.
+	external *externalData
 
 	// stored remembers the form the file used, so that an unchanged tensor is written as it was read.
 	stored storage

@@ -3,7 +3,6 @@ package onnx
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // meeting is a node where the map multiplies features.
@@ -162,5 +161,5 @@ func listNodes(nodes []*Node) string {
 	for _, n := range nodes {
 		list = append(list, n.String())
 	}
-	return strings.Join(list, ", ")
+	return Enumerate(list, ", ")
 }

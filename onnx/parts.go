@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // ErrNoABN says that a graph is no Attention Branch Network that can be taken apart here; the message names
@@ -146,7 +145,7 @@ func describe(values []*ValueInfo) string {
 	for i, v := range values {
 		list[i] = fmt.Sprintf("%s %v", v.Name, v.Shape)
 	}
-	return strings.Join(list, ", ")
+	return Enumerate(list, ", ")
 }
 
 // outputs describes the graph's outputs with the shapes that were inferred.
@@ -237,7 +236,7 @@ func (f *finder) findMap() error {
 		f.root = found[0]
 		return nil
 	}
-	return fmt.Errorf("%w: %d outputs could be the map (%s); name one in the manifest's names.map", ErrNoABN, len(found), strings.Join(found, ", "))
+	return fmt.Errorf("%w: %d outputs could be the map (%s); name one in the manifest's names.map", ErrNoABN, len(found), Enumerate(found, ", "))
 }
 
 // sigmoidBefore goes back over reshaping to the value a Sigmoid made; "" where there is none.
@@ -284,7 +283,7 @@ func (f *finder) findLogits() error {
 			return "", fmt.Errorf("%w: no %s: no output of shape (N,K) that %s the attention mechanism; outputs are %s", ErrNoABN, what, rule, f.outputs())
 		}
 		return "", fmt.Errorf("%w: %d outputs could be the %s (%s); name one in the manifest's names.%s",
-			ErrNoABN, len(found), what, strings.Join(found, ", "), field)
+			ErrNoABN, len(found), what, Enumerate(found, ", "), field)
 	}
 	var err error
 	if f.parts.Names.LogitsAtt, err = choose("attention logits", f.names.LogitsAtt, "logits_att", attention, "does not depend on"); err != nil {

@@ -17,33 +17,71 @@ import (
 // used. Anything that is no ONNX file gives an error that wraps ErrMalformed and says where; a model
 // whose tensors are stored in other files needs ReadFile.
 func Read(ctx context.Context, data []byte) (*Model, error) {
-	return read(data, func(t *Tensor, e externalData) error {
-		return fmt.Errorf("tensor %q: %w: stored in %q, and only the file's bytes are at hand", t.Name, ErrExternal, e.location)
-	})
+	return read(ctx, data, nil)
 }
 
 // ReadWith is Read for a model whose data is kept elsewhere than in files: load is called for every tensor stored outside,
 // with the location that the model names and the offset there, and sets its Raw.
 func ReadWith(ctx context.Context, data []byte, load func(t *Tensor, location string, offset int64) error) (*Model, error) {
-	return read(data, func(t *Tensor, e externalData) error { return load(t, e.location, e.offset) })
+	return read(ctx, data, func(t *Tensor, e externalData) error { return load(t, e.location, e.offset) })
 }
 
-// ReadFile reads an ONNX file and the data it keeps in other files of its own folder. Data outside that
-// folder is refused (ErrExternal), also behind a symbolic link.
-func ReadFile(ctx context.Context, path string) (*Model, error) {
+// ReadWhole reads an ONNX file that must hold all its data, as Read does: what came from somebody else, wherever it lies now.
+func ReadWhole(ctx context.Context, path string) (*Model, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
-	m, err := read(data, loadFrom(filepath.Dir(path)))
+	m, err := Read(ctx, data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return m, nil
 }
 
-func read(data []byte, external func(*Tensor, externalData) error) (*Model, error) {
-	r := reader{external: external}
+// ReadFile reads an ONNX file that a person named, and the data it keeps in other files of its own folder or behind links there; see
+// external.go. A file that came by upload is read by Read or ReadWhole.
+func ReadFile(ctx context.Context, path string) (*Model, error) {
+	m, _, err := readFile(ctx, path)
+	return m, err
+}
+
+// Load is ReadFile that gives the model's bytes as well, as one file: the file's own, or the model written anew where the file keeps
+// data elsewhere.
+func Load(ctx context.Context, path string) (*Model, []byte, error) {
+	m, data, err := readFile(ctx, path)
+	if err != nil || data != nil {
+		return m, data, err
+	}
+	data, err = m.Marshal()
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, data, nil
+}
+
+// readFile is ReadFile; data is nil where the model is more than the file.
+func readFile(ctx context.Context, path string) (m *Model, data []byte, err error) {
+	if data, err = os.ReadFile(path); err != nil {
+		return nil, nil, fmt.Errorf("read model: %w", err)
+	}
+	whole, load := true, loadFrom(filepath.Dir(path))
+	m, err = read(ctx, data, func(t *Tensor, e externalData) error {
+		whole = false
+		return load(t, e)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if !whole {
+		data = nil
+	}
+	return m, data, nil
+}
+
+// read decodes a file; load fetches what it keeps elsewhere, nil where nothing may be.
+func read(ctx context.Context, data []byte, load func(*Tensor, externalData) error) (*Model, error) {
+	r := reader{decoder: decoder{ctx: ctx}}
 	m := &Model{}
 	if err := r.model(m, data); err != nil {
 		return nil, err
@@ -51,13 +89,18 @@ func read(data []byte, external func(*Tensor, externalData) error) (*Model, erro
 	if m.Graph == nil {
 		return nil, &MalformedError{Field: "graph", Reason: "missing: this is no ONNX model"}
 	}
+	if err := resolveExternal(ctx, m, load, maxFileBytes-r.decoded); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 
 // reader decodes messages into the package's own types.
 type reader struct {
 	decoder
-	external func(*Tensor, externalData) error
+	nodes   int
+	depth   int   // of graphs in attributes
+	decoded int64 // bytes of tensors
 }
 
 func (r *reader) model(m *Model, data []byte) error {
@@ -81,7 +124,7 @@ func (r *reader) model(m *Model, data []byte) error {
 				return within(err, "graph")
 			}
 			if m.Graph != nil {
-				return &MalformedError{Offset: f.offset, Field: "graph", Reason: "stands twice"}
+				return within(f.twice(), "graph")
 			}
 			m.Graph = &Graph{}
 			return within(r.graph(m.Graph, b, f.start), "graph")
@@ -90,6 +133,14 @@ func (r *reader) model(m *Model, data []byte) error {
 			err := r.opset(&o, f)
 			m.Opsets = append(m.Opsets, o)
 			return withinList(err, "opset_import", len(m.Opsets)-1)
+		case 20:
+			t := &TrainingInfo{}
+			m.Training = append(m.Training, t)
+			return withinList(r.training(t, f), "training_info", len(m.Training)-1)
+		case 25:
+			fn := &Function{}
+			m.Functions = append(m.Functions, fn)
+			return withinList(r.function(fn, f), "functions", len(m.Functions)-1)
 		case 14:
 			var key, value string
 			err := r.pair(&key, &value, f)
@@ -101,6 +152,74 @@ func (r *reader) model(m *Model, data []byte) error {
 	})
 }
 
+func (r *reader) training(t *TrainingInfo, f wireField) error {
+	b, err := f.bytes()
+	if err != nil {
+		return err
+	}
+	return r.fields(b, f.start, func(f wireField) error {
+		switch f.number {
+		case 1:
+			return within(r.innerGraph(&t.Initialization, f), "initialization")
+		case 2:
+			return within(r.innerGraph(&t.Algorithm, f), "algorithm")
+		}
+		t.Unknown = append(t.Unknown, f.raw...)
+		return nil
+	})
+}
+
+func (r *reader) function(fn *Function, f wireField) error {
+	b, err := f.bytes()
+	if err != nil {
+		return err
+	}
+	return r.fields(b, f.start, func(f wireField) error {
+		switch f.number {
+		case 1:
+			return within(f.name(&fn.Name), "name")
+		case 4:
+			return r.name(&fn.Inputs, f, "input")
+		case 5:
+			return r.name(&fn.Outputs, f, "output")
+		case 6:
+			return r.name(&fn.Attributes, f, "attribute")
+		case 7:
+			n := &Node{}
+			fn.Nodes = append(fn.Nodes, n)
+			return withinList(r.node(n, f), "node", len(fn.Nodes)-1)
+		case 8:
+			return within(f.text(&fn.DocString), "doc_string")
+		case 9:
+			var o Opset
+			err := r.opset(&o, f)
+			fn.Opsets = append(fn.Opsets, o)
+			return withinList(err, "opset_import", len(fn.Opsets)-1)
+		case 10:
+			return within(f.name(&fn.Domain), "domain")
+		case 11:
+			a := &Attribute{}
+			fn.Defaults = append(fn.Defaults, a)
+			return withinList(r.attribute(a, f), "attribute_proto", len(fn.Defaults)-1)
+		case 12:
+			return r.valueInfo(&fn.ValueInfo, f, "value_info")
+		}
+		fn.Unknown = append(fn.Unknown, f.raw...)
+		return nil
+	})
+}
+
+// name reads one more of a list of names.
+func (r *reader) name(list *[]string, f wireField, field string) error {
+	var s string
+	err := r.message(f.offset)
+	if err == nil {
+		err = f.name(&s)
+	}
+	*list = append(*list, s)
+	return withinList(err, field, len(*list)-1)
+}
+
 func (r *reader) opset(o *Opset, f wireField) error {
 	b, err := f.bytes()
 	if err != nil {
@@ -109,7 +228,7 @@ func (r *reader) opset(o *Opset, f wireField) error {
 	return r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
 		case 1:
-			return within(f.text(&o.Domain), "domain")
+			return within(f.name(&o.Domain), "domain")
 		case 2:
 			return within(f.integer(&o.Version), "version")
 		}
@@ -135,6 +254,23 @@ func (r *reader) pair(key, value *string, f wireField) error {
 	})
 }
 
+// innerGraph reads a graph that stands in an attribute or beside the main one.
+func (r *reader) innerGraph(g **Graph, f wireField) error {
+	if *g != nil {
+		return f.twice()
+	}
+	b, err := f.bytes()
+	if err != nil {
+		return err
+	}
+	if r.depth++; r.depth > maxDepth {
+		return &MalformedError{Offset: f.offset, Reason: fmt.Sprintf("graphs nested more than %d deep", maxDepth)}
+	}
+	defer func() { r.depth-- }()
+	*g = &Graph{}
+	return r.graph(*g, b, f.start)
+}
+
 func (r *reader) graph(g *Graph, data []byte, base int) error {
 	return r.fields(data, base, func(f wireField) error {
 		switch f.number {
@@ -143,11 +279,15 @@ func (r *reader) graph(g *Graph, data []byte, base int) error {
 			g.Nodes = append(g.Nodes, n)
 			return withinList(r.node(n, f), "node", len(g.Nodes)-1)
 		case 2:
-			return within(f.text(&g.Name), "name")
+			return within(f.name(&g.Name), "name")
 		case 5:
 			t := &Tensor{}
 			g.Initializers = append(g.Initializers, t)
 			return withinList(r.tensor(t, f), "initializer", len(g.Initializers)-1)
+		case 15:
+			t := &SparseTensor{}
+			g.SparseInitializers = append(g.SparseInitializers, t)
+			return withinList(r.sparse(t, f), "sparse_initializer", len(g.SparseInitializers)-1)
 		case 10:
 			return within(f.text(&g.DocString), "doc_string")
 		case 11:
@@ -167,23 +307,19 @@ func (r *reader) node(n *Node, f wireField) error {
 	if err != nil {
 		return err
 	}
-	return r.fields(b, f.start, func(f wireField) error {
-		var s string
+	if r.nodes++; r.nodes > maxNodes {
+		return &MalformedError{Offset: f.offset, Reason: fmt.Sprintf("more than %d nodes", maxNodes)}
+	}
+	err = r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
 		case 1:
-			r.messages++ // two bytes in a file, sixteen and more here
-			err := f.text(&s)
-			n.Inputs = append(n.Inputs, s)
-			return withinList(err, "input", len(n.Inputs)-1)
+			return r.name(&n.Inputs, f, "input")
 		case 2:
-			r.messages++
-			err := f.text(&s)
-			n.Outputs = append(n.Outputs, s)
-			return withinList(err, "output", len(n.Outputs)-1)
+			return r.name(&n.Outputs, f, "output")
 		case 3:
-			return within(f.text(&n.Name), "name")
+			return within(f.name(&n.Name), "name")
 		case 4:
-			return within(f.text(&n.Op), "op_type")
+			return within(f.name(&n.Op), "op_type")
 		case 5:
 			a := &Attribute{}
 			n.Attributes = append(n.Attributes, a)
@@ -191,11 +327,15 @@ func (r *reader) node(n *Node, f wireField) error {
 		case 6:
 			return within(f.text(&n.DocString), "doc_string")
 		case 7:
-			return within(f.text(&n.Domain), "domain")
+			return within(f.name(&n.Domain), "domain")
 		}
 		n.Unknown = append(n.Unknown, f.raw...)
 		return nil
 	})
+	if err == nil && n.Op == "EPContext" { // what a provider of ONNX Runtime compiled, by the name of a file
+		err = &ExternalError{Place: (*place)(nil).node(n).String(), Err: fmt.Errorf("%w: export the network in operators of ONNX", ErrExternal)}
+	}
+	return err
 }
 
 func (r *reader) attribute(a *Attribute, f wireField) error {
@@ -208,7 +348,7 @@ func (r *reader) attribute(a *Attribute, f wireField) error {
 	err = r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
 		case 1:
-			return within(f.text(&a.Name), "name")
+			return within(f.name(&a.Name), "name")
 		case 2:
 			guess = AttributeFloat
 			if f.kind != protowire.Fixed32Type {
@@ -225,19 +365,46 @@ func (r *reader) attribute(a *Attribute, f wireField) error {
 			return within(err, "s")
 		case 5:
 			guess = AttributeTensor
+			if a.Tensor != nil {
+				return within(f.twice(), "t")
+			}
 			a.Tensor = &Tensor{}
 			return within(r.tensor(a.Tensor, f), "t")
+		case 6:
+			return within(r.innerGraph(&a.Graph, f), "g")
 		case 7:
 			guess = AttributeFloats
 			return within(f.fixed(&floats, 4), "floats")
 		case 8:
 			guess = AttributeInts
-			return within(f.integers(&a.Ints), "ints")
+			return within(r.integers(f, &a.Ints), "ints")
 		case 9:
 			guess = AttributeStrings
+			if err := r.message(f.offset); err != nil {
+				return within(err, "strings")
+			}
 			s, err := f.bytes()
 			a.Strings = append(a.Strings, s)
 			return withinList(err, "strings", len(a.Strings)-1)
+		case 10:
+			t := &Tensor{}
+			a.Tensors = append(a.Tensors, t)
+			return withinList(r.tensor(t, f), "tensors", len(a.Tensors)-1)
+		case 11:
+			var g *Graph
+			err := r.innerGraph(&g, f)
+			a.Graphs = append(a.Graphs, g)
+			return withinList(err, "graphs", len(a.Graphs)-1)
+		case 22:
+			if a.Sparse != nil {
+				return within(f.twice(), "sparse_tensor")
+			}
+			a.Sparse = &SparseTensor{}
+			return within(r.sparse(a.Sparse, f), "sparse_tensor")
+		case 23:
+			t := &SparseTensor{}
+			a.Sparses = append(a.Sparses, t)
+			return withinList(r.sparse(t, f), "sparse_tensors", len(a.Sparses)-1)
 		case 20:
 			var v int64
 			err := f.integer(&v)
@@ -268,7 +435,7 @@ func (r *reader) valueInfo(list *[]*ValueInfo, f wireField, field string) error 
 		err = r.fields(b, f.start, func(f wireField) error {
 			switch f.number {
 			case 1:
-				return within(f.text(&v.Name), "name")
+				return within(f.name(&v.Name), "name")
 			case 2:
 				b, err := f.bytes()
 				if err != nil {
@@ -338,7 +505,7 @@ func (r *reader) dim(f wireField) (Dim, error) {
 			d.Size = max(d.Size, -1) // some exporters write a negative size for an axis they do not know
 			return within(err, "dim_value")
 		case 2:
-			err := f.text(&d.Name)
+			err := f.name(&d.Name)
 			if d.Name != "" {
 				d.Size = 0
 			}

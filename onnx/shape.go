@@ -34,7 +34,7 @@ func InferShapes(ctx context.Context, m *Model, inputs map[string]Shape) (map[st
 // by name, else those the file declares. Axes may be symbolic: a batch named "N" stays "N" through
 // convolutions, flattening and the shape arithmetic exporters write, whose integers are followed as
 // constants. An operator this package does not know leaves its outputs with what the file declares for
-// them. Shapes that contradict each other give an error that names the node (ErrShape).
+// them. Shapes that contradict each other give an error that names the node (ErrShape), and so does what asks for more than limits.go allows (ErrLimit).
 func Infer(ctx context.Context, m *Model, inputs map[string]Shape) (*Inferred, error) {
 	inf := &inference{opset: m.Opset(), values: make(map[string]*value, 2*len(m.Graph.Nodes)), declared: map[string]*ValueInfo{}}
 	if err := inf.start(m.Graph, inputs); err != nil {
@@ -71,6 +71,7 @@ func (inf *Inferred) Constant(name string) *Tensor {
 // inference is one run over a graph.
 type inference struct {
 	opset    int64
+	folded   int // elements of constants computed so far
 	values   map[string]*value
 	declared map[string]*ValueInfo // what the file says of node outputs
 }
@@ -80,15 +81,22 @@ func (inf *inference) start(g *Graph, inputs map[string]Shape) error {
 		if inf.values[t.Name] != nil {
 			return fmt.Errorf("%w: initializer %q stands twice", ErrGraph, t.Name)
 		}
-		inf.values[t.Name] = valueOf(t)
+		v := inf.valueOf(t)
+		if err := v.shape.bounded(); err != nil {
+			return fmt.Errorf("initializer %q: %w", t.Name, err)
+		}
+		inf.values[t.Name] = v
 	}
 	for _, in := range g.Inputs {
 		if inf.values[in.Name] != nil {
 			continue // an initializer that older files repeat among the inputs
 		}
-		v := &value{dtype: in.Type, shape: in.Shape}
+		v := &value{dtype: in.Type, shape: in.Shape, inf: inf}
 		if given, ok := inputs[in.Name]; ok {
 			v.shape = given
+		}
+		if err := v.shape.bounded(); err != nil {
+			return fmt.Errorf("input %q: %w", in.Name, err)
 		}
 		inf.values[in.Name] = v
 	}
@@ -102,7 +110,7 @@ func (inf *inference) start(g *Graph, inputs map[string]Shape) error {
 
 // node infers the outputs of one node.
 func (inf *inference) node(n *Node) error {
-	c := &call{Node: n, opset: inf.opset, in: make([]*value, len(n.Inputs)), out: make([]*value, len(n.Outputs))}
+	c := &call{Node: n, inf: inf, opset: inf.opset, in: make([]*value, len(n.Inputs)), out: make([]*value, len(n.Outputs))}
 	for i, name := range n.Inputs {
 		if name == "" {
 			continue
@@ -112,7 +120,7 @@ func (inf *inference) node(n *Node) error {
 		}
 	}
 	for i := range c.out {
-		c.out[i] = &value{}
+		c.out[i] = &value{inf: inf}
 	}
 	rule, known := shapeRules[n.Op]
 	if known && n.IsOp(n.Op) {
@@ -122,6 +130,9 @@ func (inf *inference) node(n *Node) error {
 		if err := rule(c); err != nil {
 			return err
 		}
+		if inf.folded > maxFolded {
+			return fmt.Errorf("%w: with it the graph computes more than %d elements of constants", ErrLimit, maxFolded)
+		}
 	}
 	for i, name := range n.Outputs {
 		if name == "" {
@@ -130,14 +141,26 @@ func (inf *inference) node(n *Node) error {
 		if inf.values[name] != nil {
 			return fmt.Errorf("%w: it makes %q, which exists already", ErrGraph, name)
 		}
-		inf.values[name] = c.out[i].declaredAs(inf.declared[name])
+		v := c.out[i].declaredAs(inf.declared[name])
+		if err := v.shape.bounded(); err != nil {
+			return fmt.Errorf("its output %q: %w", name, err)
+		}
+		inf.values[name] = v
 	}
 	return nil
+}
+
+// fold counts elements of constants that were computed; node refuses what goes too far.
+func (inf *inference) fold(elements int) {
+	if inf != nil {
+		inf.folded += elements
+	}
 }
 
 // call is one node with what is known of its inputs; a rule fills out.
 type call struct {
 	*Node
+	inf   *inference
 	opset int64
 	in    []*value
 	out   []*value
@@ -151,6 +174,11 @@ func (c *call) ready() error {
 	switch c.Op {
 	case "Constant", "RandomNormal", "RandomUniform":
 		return nil
+	}
+	for _, a := range c.Attributes {
+		if len(a.Ints) > maxConstant {
+			return fmt.Errorf("%w: %d numbers in its attribute %q, at most %d are read", ErrLimit, len(a.Ints), a.Name, maxConstant)
+		}
 	}
 	if len(c.in) == 0 || c.in[0] == nil {
 		return fmt.Errorf("%w: its first input is missing", ErrGraph)

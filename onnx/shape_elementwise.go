@@ -24,17 +24,19 @@ func unaryFunc(f func(float64) float64) func(c *call) error {
 			return err
 		}
 		in := c.in[0]
-		if in.floats != nil {
-			c.out[0].floats = make([]float64, len(in.floats))
-			for i, v := range in.floats {
-				c.out[0].floats[i] = f(v)
+		if reals := in.floats(); reals != nil {
+			list := make([]float64, len(reals))
+			for i, v := range reals {
+				list[i] = f(v)
 			}
+			c.out[0].setFloats(list)
 		}
 		if ints, ok := in.int64s(); ok && in.dtype != Bool {
-			c.out[0].ints = make([]integer, len(ints))
+			list := make([]integer, len(ints))
 			for i, v := range ints {
-				c.out[0].ints[i] = integer{v: int64(f(float64(v)))}
+				list[i] = integer{v: int64(f(float64(v)))}
 			}
+			c.out[0].setInts(list)
 		}
 		return nil
 	}
@@ -66,24 +68,26 @@ func (c *call) castTo(to DataType) error {
 	in, out := c.in[0], c.out[0]
 	out.dtype, out.shape = to, in.shape
 	switch {
-	case in.ints != nil && to.IsFloat():
+	case in.ints() != nil && to.IsFloat():
 		ints, ok := in.int64s()
 		if !ok {
 			return nil
 		}
-		out.floats = make([]float64, len(ints))
+		list := make([]float64, len(ints))
 		for i, v := range ints {
-			out.floats[i] = float64(v)
+			list[i] = float64(v)
 		}
-	case in.ints != nil:
-		out.ints = in.ints
-	case in.floats != nil && to.IsFloat():
-		out.floats = in.floats
-	case in.floats != nil:
-		out.ints = make([]integer, len(in.floats))
-		for i, v := range in.floats {
-			out.ints[i] = integer{v: int64(v)}
+		out.setFloats(list)
+	case in.ints() != nil:
+		out.wholes = in.ints()
+	case in.floats() != nil && to.IsFloat():
+		out.reals = in.floats()
+	case in.floats() != nil:
+		list := make([]integer, len(in.floats()))
+		for i, v := range in.floats() {
+			list[i] = integer{v: int64(v)}
 		}
+		out.setInts(list)
 	}
 	return nil
 }
@@ -102,10 +106,15 @@ func arithmetic(integers func(a, b integer) integer, floats func(a, b float64) f
 			return err
 		}
 		switch {
-		case a.ints != nil && b.ints != nil && integers != nil:
-			zip(out, a, b, func(i, j int) { out.ints = append(out.ints, integers(a.ints[i], b.ints[j])) })
-		case a.floats != nil && b.floats != nil && floats != nil:
-			zip(out, a, b, func(i, j int) { out.floats = append(out.floats, floats(a.floats[i], b.floats[j])) })
+		case !a.known() || !b.known():
+		case a.ints() != nil && b.ints() != nil && integers != nil:
+			left, right, list := a.ints(), b.ints(), []integer(nil)
+			zip(out, a, b, func(i, j int) { list = append(list, integers(left[i], right[j])) })
+			out.setInts(list)
+		case a.floats() != nil && b.floats() != nil && floats != nil:
+			left, right, list := a.floats(), b.floats(), []float64(nil)
+			zip(out, a, b, func(i, j int) { list = append(list, floats(left[i], right[j])) })
+			out.setFloats(list)
 		}
 		return nil
 	}
@@ -121,9 +130,9 @@ func zip(out, a, b *value, visit func(i, j int)) {
 	collect := func(from *value, to *[]int) {
 		index := &value{shape: out.shape}
 		strides := from.shape.strides()
-		order := &value{ints: make([]integer, max(len(from.ints), len(from.floats)))}
-		for i := range order.ints {
-			order.ints[i] = integer{v: int64(i)}
+		order := &value{wholes: make([]integer, max(len(from.ints()), len(from.floats())))}
+		for i := range order.wholes {
+			order.wholes[i] = integer{v: int64(i)}
 		}
 		index.gatherElements(order, func(position []int64) int {
 			flat := int64(0)
@@ -134,7 +143,7 @@ func zip(out, a, b *value, visit func(i, j int)) {
 			}
 			return int(flat)
 		})
-		for _, e := range index.ints {
+		for _, e := range index.ints() {
 			*to = append(*to, int(e.v))
 		}
 	}
@@ -148,7 +157,7 @@ func zip(out, a, b *value, visit func(i, j int)) {
 func addIntegers(a, b integer) integer {
 	switch {
 	case a.fixed() && b.fixed():
-		return integer{v: a.v + b.v}
+		return sum(a.v, b.v)
 	case a.fixed() && a.v == 0:
 		return b
 	case b.fixed() && b.v == 0:
@@ -157,10 +166,21 @@ func addIntegers(a, b integer) integer {
 	return integer{unknown: true}
 }
 
+// sum is a + b, unknown where that is no int64.
+func sum(a, b int64) integer {
+	if s := a + b; (s > a) == (b > 0) {
+		return integer{v: s}
+	}
+	return integer{unknown: true}
+}
+
 func subIntegers(a, b integer) integer {
 	switch {
 	case a.fixed() && b.fixed():
-		return integer{v: a.v - b.v}
+		if b.v == math.MinInt64 { // has no negative
+			return integer{unknown: true}
+		}
+		return sum(a.v, -b.v)
 	case b.fixed() && b.v == 0:
 		return a
 	case a.name != "" && a == b:
@@ -172,7 +192,11 @@ func subIntegers(a, b integer) integer {
 func mulIntegers(a, b integer) integer {
 	switch {
 	case a.fixed() && b.fixed():
-		return integer{v: a.v * b.v}
+		p := a.v * b.v
+		if a.v != 0 && (p/a.v != b.v || a.v == -1 && b.v == math.MinInt64) { // ran over
+			return integer{unknown: true}
+		}
+		return integer{v: p}
 	case a.fixed() && a.v == 1:
 		return b
 	case b.fixed() && b.v == 1:
@@ -254,17 +278,19 @@ func where(c *call) error {
 		return err
 	}
 	n, ok := out.shape.elements()
-	if ok && len(condition.ints) == n && len(a.ints) == n && len(b.ints) == n {
-		for i, e := range condition.ints {
+	if ok && len(condition.ints()) == n && len(a.ints()) == n && len(b.ints()) == n {
+		var list []integer
+		for i, e := range condition.ints() {
 			switch {
 			case !e.fixed():
-				out.ints = append(out.ints, integer{unknown: true})
+				list = append(list, integer{unknown: true})
 			case e.v != 0:
-				out.ints = append(out.ints, a.ints[i])
+				list = append(list, a.ints()[i])
 			default:
-				out.ints = append(out.ints, b.ints[i])
+				list = append(list, b.ints()[i])
 			}
 		}
+		out.setInts(list)
 	}
 	return nil
 }

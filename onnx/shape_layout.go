@@ -27,7 +27,11 @@ func (p *product) multiply(d Dim) {
 	case d.Size < 0:
 		p.unknown = true
 	default:
-		p.coefficient *= d.Size
+		if n, ok := Product(p.coefficient, d.Size); ok {
+			p.coefficient = n
+		} else {
+			p.unknown = true
+		}
 	}
 }
 
@@ -98,15 +102,18 @@ func reshape(c *call) error {
 		return err
 	}
 	out.dtype = x.dtype
-	if target.ints == nil {
+	if target.ints() == nil {
 		if len(target.shape) == 1 && target.shape[0].Known() && target.shape[0].Size <= maxRank {
 			out.shape = slices.Repeat(Shape{Unknown()}, int(target.shape[0].Size))
 		}
 		return nil
 	}
 	open := -1
+	if len(target.ints()) > maxRank {
+		return fmt.Errorf("%w: %d axes, at most %d are read", ErrLimit, len(target.ints()), maxRank)
+	}
 	out.shape = Shape{}
-	for i, e := range target.ints {
+	for i, e := range target.ints() {
 		d := e.dim()
 		switch {
 		case e.fixed() && e.v == -1:
@@ -114,6 +121,8 @@ func reshape(c *call) error {
 				return fmt.Errorf("%w: two axes of size -1", ErrShape)
 			}
 			open = i
+		case e.fixed() && e.v < 0:
+			return fmt.Errorf("%w: an axis of size %d", ErrShape, e.v)
 		case e.fixed() && e.v == 0 && c.AttrInt("allowzero", 0) == 0:
 			if d = Unknown(); x.shape != nil {
 				if i >= len(x.shape) {
@@ -139,7 +148,7 @@ func reshape(c *call) error {
 	} else if whole.contradicts(out.shape.product()) {
 		return fmt.Errorf("%w: %v into %v", ErrShape, x.shape, out.shape)
 	}
-	if x.constant() || x.ints != nil {
+	if x.constant() || x.ints() != nil {
 		out.copyElements(x)
 	}
 	return nil
@@ -165,7 +174,7 @@ func transpose(c *call) error {
 	for i, p := range perm {
 		out.shape[i] = x.shape[p]
 	}
-	if x.ints != nil || x.floats != nil {
+	if x.ints() != nil || x.floats() != nil {
 		strides := x.shape.strides()
 		out.gatherElements(x, func(position []int64) int {
 			flat := int64(0)
@@ -216,6 +225,9 @@ func unsqueeze(c *call) error {
 		return nil
 	}
 	rank := len(x.shape) + len(list)
+	if rank > maxRank {
+		return fmt.Errorf("%w: %d axes, at most %d are read", ErrLimit, rank, maxRank)
+	}
 	set, err := axes(list, rank)
 	if err != nil {
 		return err
@@ -250,7 +262,7 @@ func concat(c *call) error {
 	}
 	shape := slices.Clone(first)
 	followed := len(first) == 1
-	var ints []integer
+	var ints []integer // at most maxConstant
 	for i := range c.in {
 		v, err := c.need(i)
 		if err != nil {
@@ -262,8 +274,9 @@ func concat(c *call) error {
 		if len(v.shape) != len(shape) {
 			return fmt.Errorf("%w: %v beside %v", ErrShape, v.shape, first)
 		}
-		followed = followed && v.ints != nil
-		ints = append(ints, v.ints...)
+		if followed = followed && v.ints() != nil && len(ints)+len(v.ints()) <= maxConstant; followed {
+			ints = append(ints, v.ints()...)
+		}
 		for k, d := range v.shape {
 			switch {
 			case k == at && i > 0:
@@ -276,8 +289,8 @@ func concat(c *call) error {
 		}
 	}
 	out.shape = shape
-	if followed && len(ints) <= maxConstant {
-		out.ints = ints
+	if followed {
+		out.setInts(ints)
 	}
 	return nil
 }

@@ -106,12 +106,12 @@ func reduce(c *call) error {
 			out.shape = append(out.shape, Fixed(1))
 		}
 	}
-	if c.Op == "ReduceProd" && len(out.shape) <= 1 && len(x.shape) == 1 && x.ints != nil {
+	if c.Op == "ReduceProd" && len(out.shape) <= 1 && len(x.shape) == 1 && x.ints() != nil {
 		product := integer{v: 1}
-		for _, e := range x.ints {
+		for _, e := range x.ints() {
 			product = mulIntegers(product, e)
 		}
-		out.ints = []integer{product}
+		out.setInts([]integer{product})
 	}
 	return nil
 }
@@ -137,9 +137,11 @@ func argument(c *call) error {
 
 func not(c *call) error {
 	if ints, ok := c.in[0].int64s(); ok {
+		var list []integer
 		for _, v := range ints {
-			c.out[0].ints = append(c.out[0].ints, integer{v: 1 - v})
+			list = append(list, integer{v: 1 - v})
 		}
+		c.out[0].setInts(list)
 	}
 	return unary(c)
 }
@@ -163,8 +165,8 @@ func oneHot(c *call) error {
 		return err
 	}
 	size := Unknown()
-	if len(depth.ints) == 1 {
-		size = depth.ints[0].dim()
+	if len(depth.ints()) == 1 {
+		size = depth.ints()[0].dim()
 	}
 	out.shape = slices.Insert(slices.Clone(x.shape), at, size)
 	return nil

@@ -11,16 +11,16 @@ func constantNode(c *call) error {
 		switch a.Name {
 		case "value":
 			if a.Tensor != nil {
-				*out = *valueOf(a.Tensor)
+				*out = *c.inf.valueOf(a.Tensor)
 			}
 		case "value_int":
-			*out = *valueOf(NewInt64("", nil, []int64{a.Int}))
+			*out = *c.inf.valueOf(NewInt64("", nil, []int64{a.Int}))
 		case "value_ints":
-			*out = *valueOf(NewInt64("", []int64{int64(len(a.Ints))}, a.Ints))
+			*out = *c.inf.valueOf(NewInt64("", []int64{int64(len(a.Ints))}, a.Ints))
 		case "value_float":
-			*out = *valueOf(NewFloat32("", nil, []float32{a.Float}))
+			*out = *c.inf.valueOf(NewFloat32("", nil, []float32{a.Float}))
 		case "value_floats":
-			*out = *valueOf(NewFloat32("", []int64{int64(len(a.Floats))}, a.Floats))
+			*out = *c.inf.valueOf(NewFloat32("", []int64{int64(len(a.Floats))}, a.Floats))
 		}
 	}
 	return nil
@@ -28,20 +28,38 @@ func constantNode(c *call) error {
 
 func constantOfShape(c *call) error {
 	out := c.out[0]
-	fill := &value{dtype: Float, floats: []float64{0}}
+	fill := &value{dtype: Float, reals: []float64{0}}
 	if t := c.AttrTensor("value"); t != nil {
-		fill = valueOf(t)
+		if n, err := t.Elements(); err != nil || n != 1 {
+			return fmt.Errorf("%w: its value has shape %v, want one element", ErrShape, t.Dims)
+		}
+		fill = c.inf.valueOf(t)
 	}
 	out.dtype = fill.dtype
-	if c.in[0].ints == nil {
+	if c.in[0].ints() == nil {
 		return nil
 	}
-	out.shape = make(Shape, len(c.in[0].ints))
-	for i, e := range c.in[0].ints {
-		out.shape[i] = e.dim()
+	var err error
+	if out.shape, err = shapeFrom(c.in[0].ints()); err != nil {
+		return err
 	}
 	out.gatherElements(fill, func([]int64) int { return 0 })
 	return nil
+}
+
+// shapeFrom is the shape that a list of sizes asks for.
+func shapeFrom(sizes []integer) (Shape, error) {
+	if len(sizes) > maxRank {
+		return nil, fmt.Errorf("%w: %d axes, at most %d are read", ErrLimit, len(sizes), maxRank)
+	}
+	s := make(Shape, len(sizes))
+	for i, e := range sizes {
+		if e.fixed() && e.v < 0 {
+			return nil, fmt.Errorf("%w: an axis of size %d", ErrShape, e.v)
+		}
+		s[i] = e.dim()
+	}
+	return s, nil
 }
 
 // shapeOf gives the input's axes as integers, symbolic ones included; versions from 15 on can take a part.
@@ -60,18 +78,19 @@ func shapeOf(c *call) error {
 		return min(max(i, 0), rank)
 	}
 	start, end := clip(c.AttrInt("start", 0)), clip(c.AttrInt("end", rank))
-	out.ints = []integer{}
+	sizes := []integer{}
 	for i := start; i < end; i++ {
-		out.ints = append(out.ints, integerOf(x.shape[i]))
+		sizes = append(sizes, integerOf(x.shape[i]))
 	}
-	out.shape = Shape{Fixed(int64(len(out.ints)))}
+	out.setInts(sizes)
+	out.shape = Shape{Fixed(int64(len(sizes)))}
 	return nil
 }
 
 func sizeOf(c *call) error {
 	out := c.out[0]
 	out.dtype, out.shape = Int64, Shape{}
-	out.ints = []integer{integerOf(c.in[0].shape.product().over(product{coefficient: 1}))}
+	out.setInts([]integer{integerOf(c.in[0].shape.product().over(product{coefficient: 1}))})
 	return nil
 }
 
@@ -123,11 +142,11 @@ func slice(c *call) error {
 			continue
 		}
 		var n int64
-		first[i], n = sliceRange(starts[k], ends[k], steps[k], d.Size)
+		first[i], n = SliceRange(starts[k], ends[k], steps[k], d.Size)
 		stride[i] = steps[k]
 		out.shape[i] = Fixed(n)
 	}
-	if x.ints != nil || x.floats != nil {
+	if x.ints() != nil || x.floats() != nil {
 		strides := x.shape.strides()
 		out.gatherElements(x, func(position []int64) int {
 			flat := int64(0)
@@ -140,8 +159,8 @@ func slice(c *call) error {
 	return nil
 }
 
-// sliceRange clamps one axis of a slice as numpy does: where it starts, and how many elements it takes.
-func sliceRange(start, end, step, size int64) (first, n int64) {
+// SliceRange clamps one axis of a Slice as numpy does: where it starts, and how many elements it takes.
+func SliceRange(start, end, step, size int64) (first, n int64) {
 	low, high := int64(0), size
 	if step < 0 {
 		low, high = -1, size-1
@@ -156,11 +175,9 @@ func sliceRange(start, end, step, size int64) (first, n int64) {
 		return min(max(i, low), high)
 	}
 	first, last := clamp(start), clamp(end)
+	step = min(max(step, -size-1), size+1) // a longer one takes no more, and would run over
 	if step > 0 {
 		return first, max(0, (last-first+step-1)/step)
-	}
-	if step < -size-1 {
-		step = -size - 1
 	}
 	return first, max(0, (first-last-step-1)/-step)
 }
@@ -194,7 +211,10 @@ func pad(c *call) error {
 		if err != nil {
 			return err
 		}
-		amount := integer{v: pads[k] + pads[k+len(list)]}
+		amount := sum(pads[k], pads[k+len(list)])
+		if !amount.fixed() || amount.v < -MaxElements || amount.v > MaxElements {
+			return fmt.Errorf("%w: pads %v of %v", ErrLimit, pads, x.shape)
+		}
 		out.shape[i] = addIntegers(integerOf(x.shape[i]), amount).dim()
 		if x.shape[i].Known() && x.shape[i].Size+amount.v < 0 {
 			return fmt.Errorf("%w: pads %v of %v", ErrShape, pads, x.shape)
@@ -222,7 +242,7 @@ func gather(c *call) error {
 		out.shape = Shape{}
 	}
 	picked, ok := index.int64s()
-	if !ok || x.ints == nil && x.floats == nil || len(x.shape) != 1 {
+	if !ok || x.ints() == nil && x.floats() == nil || len(x.shape) != 1 {
 		return nil
 	}
 	for i, p := range picked {
@@ -244,17 +264,17 @@ func expand(c *call) error {
 		return err
 	}
 	out.dtype = x.dtype
-	if target.ints == nil {
+	if target.ints() == nil {
 		return nil
 	}
-	wanted := make(Shape, len(target.ints))
-	for i, e := range target.ints {
-		wanted[i] = e.dim()
-	}
-	if out.shape, err = broadcast(x.shape, wanted); err != nil || x.ints == nil && x.floats == nil {
+	wanted, err := shapeFrom(target.ints())
+	if err != nil {
 		return err
 	}
-	if n := max(len(x.ints), len(x.floats)); n == 1 {
+	if out.shape, err = broadcast(x.shape, wanted); err != nil || x.ints() == nil && x.floats() == nil {
+		return err
+	}
+	if n := max(len(x.ints()), len(x.floats())); n == 1 {
 		out.gatherElements(x, func([]int64) int { return 0 })
 	}
 	return nil
@@ -271,8 +291,8 @@ func tile(c *call) error {
 		return nil
 	}
 	out.shape = slices.Repeat(Shape{Unknown()}, len(x.shape))
-	if len(repeats.ints) == len(x.shape) {
-		for i, e := range repeats.ints {
+	if len(repeats.ints()) == len(x.shape) {
+		for i, e := range repeats.ints() {
 			out.shape[i] = mulIntegers(integerOf(x.shape[i]), e).dim()
 		}
 	}
@@ -302,6 +322,7 @@ func rangeOf(c *call) error {
 			return nil
 		}
 	}
-	out.ints, out.shape = ints, Shape{Fixed(int64(len(ints)))}
+	out.setInts(ints)
+	out.shape = Shape{Fixed(int64(len(ints)))}
 	return nil
 }

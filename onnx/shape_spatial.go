@@ -22,7 +22,7 @@ func conv(c *call) error {
 	}
 	group := c.AttrInt("group", 1)
 	channels, perGroup := x.shape[1], w.shape[1]
-	if group < 1 || channels.Known() && perGroup.Known() && channels.Size != perGroup.Size*group ||
+	if group < 1 || group > MaxElements || channels.Known() && perGroup.Known() && channels.Size != perGroup.Size*group ||
 		w.shape[0].Known() && w.shape[0].Size%group != 0 {
 		return fmt.Errorf("%w: input %v, weight %v, group %d", ErrShape, x.shape, w.shape, group)
 	}
@@ -70,6 +70,11 @@ func (c *call) window(kernel []int64) (window, error) {
 	}
 	if len(w.strides) != rank || len(w.dilations) != rank || len(w.pads) != 2*rank {
 		return w, fmt.Errorf("%w: kernel %v, strides %v, dilations %v, pads %v", ErrShape, kernel, w.strides, w.dilations, w.pads)
+	}
+	for _, n := range slices.Concat(kernel, w.strides, w.dilations, w.pads) {
+		if n < -MaxElements || n > MaxElements {
+			return w, fmt.Errorf("%w: %d in kernel %v, strides %v, dilations %v, pads %v: at most %d is computed with", ErrLimit, n, kernel, w.strides, w.dilations, w.pads, int64(MaxElements))
+		}
 	}
 	for i := range rank {
 		if kernel[i] < 1 || w.strides[i] < 1 || w.dilations[i] < 1 {
@@ -126,7 +131,7 @@ func convTranspose(c *call) error {
 		return nil
 	}
 	group := c.AttrInt("group", 1)
-	if len(x.shape) < 3 || len(x.shape) != len(w.shape) || group < 1 ||
+	if len(x.shape) < 3 || len(x.shape) != len(w.shape) || group < 1 || group > MaxElements ||
 		x.shape[1].Known() && w.shape[0].Known() && x.shape[1] != w.shape[0] {
 		return fmt.Errorf("%w: input %v, weight %v, group %d", ErrShape, x.shape, w.shape, group)
 	}
@@ -141,6 +146,11 @@ func convTranspose(c *call) error {
 	rank := len(kernel)
 	extra := c.AttrInts("output_padding", slices.Repeat([]int64{0}, rank)...)
 	given := c.AttrInts("output_shape")
+	for _, n := range extra {
+		if n < -MaxElements || n > MaxElements {
+			return fmt.Errorf("%w: output_padding %v", ErrLimit, extra)
+		}
+	}
 	channels := Unknown()
 	if w.shape[1].Known() {
 		channels = Fixed(w.shape[1].Size * group)
@@ -265,12 +275,12 @@ func resize(c *call) error {
 		scales, sizes = c.input(1), nil
 	}
 	switch {
-	case sizes != nil && len(sizes.ints) == len(x.shape):
-		for i, e := range sizes.ints {
+	case sizes != nil && len(sizes.ints()) == len(x.shape):
+		for i, e := range sizes.ints() {
 			out.shape[i] = e.dim()
 		}
-	case scales != nil && len(scales.floats) == len(x.shape):
-		for i, f := range scales.floats {
+	case scales != nil && len(scales.floats()) == len(x.shape):
+		for i, f := range scales.floats() {
 			switch {
 			case f == 1:
 				out.shape[i] = x.shape[i]

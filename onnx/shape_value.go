@@ -6,17 +6,35 @@ import (
 	"slices"
 )
 
-// maxConstant bounds the elements of the constants that inference computes with; shape arithmetic needs a
-// handful. Initializers are constants whatever their size.
-const maxConstant = 1024
-
 // value is what inference knows of one value of the graph.
 type value struct {
 	dtype  DataType
 	shape  Shape
-	tensor *Tensor   // an initializer or attribute, as it stands in the file
-	ints   []integer // elements of an integer or boolean value; nil: not known
-	floats []float64 // elements of a floating-point value; nil: not known
+	tensor *Tensor // an initializer or attribute, as it stands in the file
+	inf    *inference
+
+	undecoded bool      // wholes or reals are in tensor
+	wholes    []integer // elements of an integer or boolean value; nil: not known
+	reals     []float64 // elements of a floating-point value; nil: not known
+}
+
+// ints are the elements of an integer or boolean value; nil: not known.
+func (v *value) ints() []integer { v.decode(); return v.wholes }
+
+// floats are the elements of a floating-point value; nil: not known.
+func (v *value) floats() []float64 { v.decode(); return v.reals }
+
+// known reports whether something is known of the elements, without decoding them.
+func (v *value) known() bool { return v.undecoded || v.wholes != nil || v.reals != nil }
+
+func (v *value) setInts(list []integer) {
+	v.wholes = list
+	v.inf.fold(len(list))
+}
+
+func (v *value) setFloats(list []float64) {
+	v.reals = list
+	v.inf.fold(len(list))
 }
 
 // integer is an element of a value that shapes are computed from: a number, the size of a symbolic axis, or unknown.
@@ -43,49 +61,61 @@ func (e integer) dim() Dim {
 	return Fixed(e.v)
 }
 
-// valueOf describes a constant of the file; small ones are decoded.
-func valueOf(t *Tensor) *value {
-	v := &value{dtype: t.Type, shape: ShapeOf(t.Dims...), tensor: t}
+// valueOf describes a constant of the file; small ones are decoded when a rule looks at their elements.
+func (inf *inference) valueOf(t *Tensor) *value {
+	v := &value{dtype: t.Type, shape: ShapeOf(t.Dims...), tensor: t, inf: inf}
 	if v.shape == nil {
 		v.shape = Shape{}
 	}
 	n, err := t.Elements()
-	if err != nil || n > maxConstant {
-		return v
+	v.undecoded = err == nil && n <= maxConstant
+	return v
+}
+
+func (v *value) decode() {
+	if !v.undecoded {
+		return
+	}
+	v.undecoded = false
+	t := v.tensor
+	n, err := t.Elements()
+	if err != nil {
+		return
 	}
 	if t.Type.IsFloat() {
 		if t.Type == Double && int64(len(t.Raw)) == 8*n {
-			v.floats = decode(t.Raw, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) })
+			v.setFloats(decode(t.Raw, 8, func(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }))
 		} else if floats, err := t.Float32s(); err == nil {
-			v.floats = make([]float64, len(floats))
+			list := make([]float64, len(floats))
 			for i, f := range floats {
-				v.floats[i] = float64(f)
+				list[i] = float64(f)
 			}
+			v.setFloats(list)
 		}
 	} else if ints, err := t.Int64s(); err == nil {
-		v.ints = make([]integer, len(ints))
+		list := make([]integer, len(ints))
 		for i, x := range ints {
-			v.ints[i] = integer{v: x}
+			list[i] = integer{v: x}
 		}
+		v.setInts(list)
 	}
-	return v
 }
 
 // constant reports whether every element is known as a number.
 func (v *value) constant() bool {
-	if v.tensor != nil || v.floats != nil {
+	if v.tensor != nil || v.floats() != nil {
 		return true
 	}
-	return v.ints != nil && !slices.ContainsFunc(v.ints, func(e integer) bool { return !e.fixed() })
+	return v.ints() != nil && !slices.ContainsFunc(v.ints(), func(e integer) bool { return !e.fixed() })
 }
 
 // int64s are the elements of an integer value, with ok false where one is not a known number.
 func (v *value) int64s() (list []int64, ok bool) {
-	if v.ints == nil {
+	if v.ints() == nil {
 		return nil, false
 	}
-	list = make([]int64, len(v.ints))
-	for i, e := range v.ints {
+	list = make([]int64, len(v.ints()))
+	for i, e := range v.ints() {
 		if !e.fixed() {
 			return nil, false
 		}
@@ -106,7 +136,7 @@ func (v *value) asTensor(name string) *Tensor {
 		return nil
 	}
 	t := &Tensor{Name: name, Type: v.dtype, Dims: dims, Raw: []byte{}}
-	for _, e := range v.ints {
+	for _, e := range v.ints() {
 		switch v.dtype {
 		case Int64:
 			t.Raw = binary.LittleEndian.AppendUint64(t.Raw, uint64(e.v))
@@ -118,7 +148,7 @@ func (v *value) asTensor(name string) *Tensor {
 			return nil
 		}
 	}
-	for _, f := range v.floats {
+	for _, f := range v.floats() {
 		switch v.dtype {
 		case Float:
 			t.Raw = binary.LittleEndian.AppendUint32(t.Raw, math.Float32bits(float32(f)))
@@ -136,10 +166,10 @@ func (v *value) asTensor(name string) *Tensor {
 
 // copyElements takes over what is known of another value's elements, for operators that only change the shape.
 func (v *value) copyElements(from *value) {
-	if n, ok := v.shape.elements(); ok && n == max(len(from.ints), len(from.floats)) {
-		v.ints, v.floats = from.ints, from.floats
+	if n, ok := v.shape.elements(); ok && n == max(len(from.ints()), len(from.floats())) {
+		v.wholes, v.reals = from.ints(), from.floats()
 	}
-	if from.tensor != nil && v.ints == nil && v.floats == nil {
+	if from.tensor != nil && v.ints() == nil && v.floats() == nil {
 		if dims, ok := v.shape.Sizes(); ok {
 			t := from.tensor.Clone()
 			t.Dims = dims
@@ -154,38 +184,32 @@ func (s Shape) elements() (n int, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	total := int64(1)
-	for _, size := range sizes {
-		if size > maxConstant { // before multiplying, which could run over
-			return 0, false
-		}
-		if total *= size; total > maxConstant {
-			return 0, false
-		}
-	}
-	return int(total), true
+	total, ok := Product(sizes...)
+	return int(total), ok && total <= maxConstant
 }
 
 // gatherElements fills v (whose shape is set) with elements of from, where source gives the flat index in
 // from of the element at a position of v.
 func (v *value) gatherElements(from *value, source func(position []int64) int) {
 	n, ok := v.shape.elements()
-	if !ok || from.ints == nil && from.floats == nil {
+	if !ok || from.ints() == nil && from.floats() == nil {
 		return
 	}
 	sizes, _ := v.shape.Sizes()
-	if from.ints != nil {
-		v.ints = make([]integer, 0, n)
+	ints, floats := from.ints(), from.floats()
+	if ints != nil {
+		v.wholes = make([]integer, 0, n)
 	} else {
-		v.floats = make([]float64, 0, n)
+		v.reals = make([]float64, 0, n)
 	}
+	v.inf.fold(n)
 	position := make([]int64, len(sizes))
 	for range n {
 		i := source(position)
-		if from.ints != nil {
-			v.ints = append(v.ints, from.ints[i])
+		if ints != nil {
+			v.wholes = append(v.wholes, ints[i])
 		} else {
-			v.floats = append(v.floats, from.floats[i])
+			v.reals = append(v.reals, floats[i])
 		}
 		for a := len(position) - 1; a >= 0; a-- {
 			if position[a]++; position[a] < sizes[a] {
@@ -196,7 +220,7 @@ func (v *value) gatherElements(from *value, source func(position []int64) int) {
 	}
 }
 
-// strides are the row-major strides of a fully known shape.
+// strides are the row-major strides of a fully known shape that is bounded.
 func (s Shape) strides() []int64 {
 	strides := make([]int64, len(s))
 	step := int64(1)

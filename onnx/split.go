@@ -126,7 +126,8 @@ func extract(m *Model, name string, nodes []int, inputs, outputs []port) (*Model
 		IRVersion: max(m.IRVersion, 4), // before version 4 initializers had to be inputs as well
 		Opsets:    slices.Clone(m.Opsets),
 		Graph:     g,
-		Unknown:   m.Unknown, // functions the nodes may call
+		Functions: m.Functions, // that the nodes may call
+		Unknown:   m.Unknown,
 	}, nil
 }
 
@@ -160,7 +161,7 @@ func rename(g *Graph, names map[string]string, constants map[string]bool) error 
 	}
 	for _, n := range g.Nodes {
 		for _, a := range n.Attributes {
-			for _, name := range a.captured(0) {
+			for _, name := range a.captured() {
 				if to, ok := names[name]; ok && to != name {
 					return fmt.Errorf("%w: control flow in %v reads %q", ErrNoABN, n, name)
 				}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -27,16 +28,31 @@ func (e *MalformedError) Error() string {
 
 func (e *MalformedError) Unwrap() error { return ErrMalformed }
 
-// maxMessages bounds how many nested messages one file may hold. An empty message is two bytes on disk and
-// hundreds in memory, so a small forged file could otherwise ask for gigabytes. Real graphs hold thousands.
-const maxMessages = 1 << 20
+// decoder reads one file, within the bounds of limits.go.
+type decoder struct {
+	ctx             context.Context // nil: it cannot end
+	messages, count int
+}
 
-// maxFields bounds how many fields all messages of a file may have together: an empty name is two bytes on disk and many
-// more in a list of names. Weights are one field each, however large.
-const maxFields = 1 << 22
+// message counts a message, or a name in a list of names, which is as small in a file and as large here.
+func (d *decoder) message(offset int) error {
+	if d.messages++; d.messages > maxMessages {
+		return &MalformedError{Offset: offset, Reason: fmt.Sprintf("more than %d messages", maxMessages)}
+	}
+	return nil
+}
 
-// decoder reads one file.
-type decoder struct{ messages, count int }
+// elements counts fields, or the numbers of a list.
+func (d *decoder) elements(n, offset int) error {
+	before := d.count >> 12
+	if d.count += n; d.count > maxFields {
+		return &MalformedError{Offset: offset, Reason: fmt.Sprintf("more than %d fields", maxFields)}
+	}
+	if d.count>>12 != before && d.ctx != nil && d.ctx.Err() != nil {
+		return context.Cause(d.ctx)
+	}
+	return nil
+}
 
 // wireField is one protobuf field: its value in the form of its wire type, and the bytes it stood in.
 type wireField struct {
@@ -51,13 +67,13 @@ type wireField struct {
 
 // fields calls one for every field of a message that starts at byte base of the file.
 func (d *decoder) fields(message []byte, base int, one func(f wireField) error) error {
-	if d.messages++; d.messages > maxMessages {
-		return &MalformedError{Offset: base, Reason: fmt.Sprintf("more than %d messages", maxMessages)}
+	if err := d.message(base); err != nil {
+		return err
 	}
 	for pos := 0; pos < len(message); {
 		f := wireField{offset: base + pos}
-		if d.count++; d.count > maxFields {
-			return &MalformedError{Offset: f.offset, Reason: fmt.Sprintf("more than %d fields", maxFields)}
+		if err := d.elements(1, f.offset); err != nil {
+			return err
 		}
 		number, kind, n := protowire.ConsumeTag(message[pos:])
 		if n < 0 {
@@ -108,6 +124,14 @@ func (f wireField) text(dst *string) error {
 	return err
 }
 
+// name sets dst to a string field that is a name.
+func (f wireField) name(dst *string) error {
+	if err := f.text(dst); err != nil || len(*dst) <= maxName {
+		return err
+	}
+	return &MalformedError{Offset: f.offset, Reason: fmt.Sprintf("a name of %d bytes, at most %d are read", len(f.data), maxName)}
+}
+
 // integer sets dst to a varint field.
 func (f wireField) integer(dst *int64) error {
 	if f.kind != protowire.VarintType {
@@ -118,10 +142,17 @@ func (f wireField) integer(dst *int64) error {
 }
 
 // integers appends a repeated integer field in either of its forms, packed and not.
-func (f wireField) integers(dst *[]int64) error {
+func (d *decoder) integers(f wireField, dst *[]int64) error {
+	return f.varints(func(v uint64) error {
+		*dst = append(*dst, int64(v))
+		return d.elements(1, f.offset)
+	})
+}
+
+// varints calls one for every number of a repeated integer field.
+func (f wireField) varints(one func(v uint64) error) error {
 	if f.kind == protowire.VarintType {
-		*dst = append(*dst, int64(f.scalar))
-		return nil
+		return one(f.scalar)
 	}
 	rest, err := f.bytes()
 	if err != nil {
@@ -132,7 +163,9 @@ func (f wireField) integers(dst *[]int64) error {
 		if n < 0 {
 			return &MalformedError{Offset: f.start + len(f.data) - len(rest), Reason: protowire.ParseError(n).Error()}
 		}
-		*dst = append(*dst, int64(v))
+		if err := one(v); err != nil {
+			return err
+		}
 		rest = rest[n:]
 	}
 	return nil
@@ -158,6 +191,9 @@ func (f wireField) fixed(dst *[]byte, width int) error {
 	*dst = append(*dst, b...)
 	return nil
 }
+
+// twice reports a second value of a field that has one: protobuf would put the two together.
+func (f wireField) twice() error { return &MalformedError{Offset: f.offset, Reason: "stands twice"} }
 
 func (f wireField) wrongType(want string) error {
 	return &MalformedError{Offset: f.offset, Reason: fmt.Sprintf("wire type %d, want %s", f.kind, want)}

@@ -126,20 +126,80 @@ func (w *writer) model(m *Model) {
 	}
 	w.text(6, m.DocString)
 	w.message(7, func() { w.graph(m.Graph) })
-	for _, o := range m.Opsets {
-		w.message(8, func() {
-			w.text(1, o.Domain)
-			w.integer(2, o.Version)
-			w.raw(o.Unknown)
-		})
-	}
+	w.opsets(8, m.Opsets)
 	for _, e := range m.Metadata {
 		w.message(14, func() {
 			w.str(1, e.Key)
 			w.str(2, e.Value)
 		})
 	}
+	for _, t := range m.Training {
+		w.message(20, func() {
+			w.innerGraph(1, t.Initialization)
+			w.innerGraph(2, t.Algorithm)
+			w.raw(t.Unknown)
+		})
+	}
+	for _, f := range m.Functions {
+		w.message(25, func() { w.function(f) })
+	}
 	w.raw(m.Unknown)
+}
+
+func (w *writer) opsets(number protowire.Number, list []Opset) {
+	for _, o := range list {
+		w.message(number, func() {
+			w.text(1, o.Domain)
+			w.integer(2, o.Version)
+			w.raw(o.Unknown)
+		})
+	}
+}
+
+func (w *writer) function(f *Function) {
+	w.text(1, f.Name)
+	for _, list := range []struct {
+		number protowire.Number
+		names  []string
+	}{{4, f.Inputs}, {5, f.Outputs}, {6, f.Attributes}} {
+		for _, name := range list.names {
+			w.str(list.number, name)
+		}
+	}
+	for _, n := range f.Nodes {
+		w.message(7, func() { w.node(n) })
+	}
+	w.text(8, f.DocString)
+	w.opsets(9, f.Opsets)
+	w.text(10, f.Domain)
+	for _, a := range f.Defaults {
+		w.message(11, func() { w.attribute(a) })
+	}
+	for _, v := range f.ValueInfo {
+		w.message(12, func() { w.valueInfo(v) })
+	}
+	w.raw(f.Unknown)
+}
+
+// innerGraph writes a graph that is there.
+func (w *writer) innerGraph(number protowire.Number, g *Graph) {
+	if g != nil {
+		w.message(number, func() { w.graph(g) })
+	}
+}
+
+func (w *writer) sparse(number protowire.Number, t *SparseTensor) {
+	w.message(number, func() {
+		for i, part := range []*Tensor{t.Values, t.Indices} {
+			if part != nil {
+				w.message(protowire.Number(i+1), func() { w.tensor(part) })
+			}
+		}
+		for _, d := range t.Dims {
+			w.integer(3, d)
+		}
+		w.raw(t.Unknown)
+	})
 }
 
 func (w *writer) graph(g *Graph) {
@@ -159,6 +219,9 @@ func (w *writer) graph(g *Graph) {
 	}
 	for _, v := range g.ValueInfo {
 		w.message(13, func() { w.valueInfo(v) })
+	}
+	for _, t := range g.SparseInitializers {
+		w.sparse(15, t)
 	}
 	w.raw(g.Unknown)
 }
@@ -196,6 +259,9 @@ func (w *writer) attribute(a *Attribute) {
 			return
 		}
 		w.message(5, func() { w.tensor(a.Tensor) })
+	}
+	w.innerGraph(6, a.Graph)
+	switch a.Type {
 	case AttributeFloats:
 		for _, v := range a.Floats { // onnx.proto declares these lists unpacked
 			w.b = protowire.AppendTag(w.b, 7, protowire.Fixed32Type)
@@ -210,15 +276,38 @@ func (w *writer) attribute(a *Attribute) {
 			w.bytes(9, s)
 		}
 	}
+	for _, t := range a.Tensors {
+		w.message(10, func() { w.tensor(t) })
+	}
+	for _, g := range a.Graphs {
+		w.innerGraph(11, g)
+	}
 	if a.Type != 0 {
 		w.integer(20, int64(a.Type))
 	}
 	w.raw(a.Unknown)
+	if a.Sparse != nil {
+		w.sparse(22, a.Sparse)
+	}
+	for _, t := range a.Sparses {
+		w.sparse(23, t)
+	}
+}
+
+// further is what an attribute holds besides the numbers, texts and the tensor that this package interprets, as it is written.
+func (a *Attribute) further() ([]byte, error) {
+	w := writer{}
+	w.attribute(&Attribute{Graph: a.Graph, Tensors: a.Tensors, Graphs: a.Graphs, Unknown: a.Unknown, Sparse: a.Sparse, Sparses: a.Sparses})
+	return w.b[2:], w.err // behind its empty name
 }
 
 func (w *writer) tensor(t *Tensor) {
 	if err := t.check(); err != nil {
 		w.fail(err)
+		return
+	}
+	if t.external != nil { // what is written names no file
+		w.fail(fmt.Errorf("tensor %q: %w: its data has not been read", t.Name, ErrExternal))
 		return
 	}
 	for _, d := range t.Dims {

@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
@@ -21,7 +20,7 @@ func (e *LacksError) Error() string {
 	for i, r := range e.Reasons {
 		lines[i] = r.String()
 	}
-	text := fmt.Sprintf("the %s engine cannot train this network: %s", e.Engine, strings.Join(lines, "; "))
+	text := fmt.Sprintf("the %s engine cannot train this network: %s", e.Engine, onnx.Enumerate(lines, "; "))
 	if e.Remedy != "" {
 		text += ". " + e.Remedy
 	}

@@ -105,7 +105,7 @@ func (c *aviarySweepCommand) open(ctx context.Context) (*sweep, error) {
 	if s.network, s.manifest, err = openModel(ctx, c.Model, 0); err != nil {
 		return nil, err
 	}
-	if s.model, err = os.ReadFile(c.Model); err != nil {
+	if _, s.model, err = onnx.Load(ctx, c.Model); err != nil {
 		return nil, err
 	}
 	set, err := dataset.Open("folder", c.Images)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -117,7 +118,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	model, err := os.ReadFile(c.Model)
+	_, model, err := onnx.Load(ctx, c.Model)
 	if err != nil {
 		return err
 	}

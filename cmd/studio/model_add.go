@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/jobs"
@@ -25,11 +24,7 @@ type modelAddCommand struct {
 
 // Run adds the model and queues its scan.
 func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
-	file, err := os.ReadFile(c.File)
-	if err != nil {
-		return err
-	}
-	model, err := onnx.ReadFile(ctx, c.File)
+	model, file, err := onnx.Load(ctx, c.File)
 	if err != nil {
 		return err
 	}

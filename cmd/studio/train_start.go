@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/recipe"
@@ -53,11 +52,7 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if c.Size != nil || c.Gain != "" {
 		return startingPoint{}, errors.New("--size and --gain go with --arch: the network given with --from has its own")
 	}
-	data, err := os.ReadFile(c.From)
-	if err != nil {
-		return startingPoint{}, err
-	}
-	model, err := onnx.ReadFile(ctx, c.From)
+	model, data, err := onnx.Load(ctx, c.From)
 	if err != nil {
 		return startingPoint{}, err
 	}

@@ -46,7 +46,7 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
-	model, err := onnx.ReadFile(ctx, path)
+	model, err := onnx.ReadWhole(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/abn-studio/studio/onnx"
 )
@@ -34,7 +33,7 @@ func (e *UnsupportedError) Error() string {
 	for i, r := range e.Reasons {
 		lines[i] = r.String()
 	}
-	return ErrUnsupported.Error() + ": " + strings.Join(lines, "; ")
+	return ErrUnsupported.Error() + ": " + onnx.Enumerate(lines, "; ")
 }
 
 // Unwrap makes errors.Is(err, ErrUnsupported) hold.

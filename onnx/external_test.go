@@ -1,0 +1,246 @@
+package onnx_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// message is a length-delimited protobuf field.
+func message(number protowire.Number, parts ...[]byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), slices.Concat(parts...))
+}
+
+func varint(number protowire.Number, v uint64) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(nil, number, protowire.VarintType), v)
+}
+
+func text(number protowire.Number, s string) []byte { return message(number, []byte(s)) }
+
+// elsewhere is a TensorProto of two float32 that names another file, by pairs of keys and values.
+func elsewhere(pairs ...string) []byte {
+	tensor := slices.Concat(varint(1, 2), varint(2, 1), text(8, "w"))
+	for i := 0; i < len(pairs); i += 2 {
+		tensor = append(tensor, message(13, text(1, pairs[i]), text(2, pairs[i+1]))...)
+	}
+	return append(tensor, varint(14, 1)...)
+}
+
+// The parts of a forged file, in protobuf.
+func modelOf(graph ...[]byte) []byte { return slices.Concat(varint(1, 8), message(7, graph...)) }
+func nodeOf(name, op string, attributes ...[]byte) []byte {
+	return slices.Concat(text(2, name+"/out"), text(3, name), text(4, op), slices.Concat(attributes...))
+}
+func attributeOf(name string, number protowire.Number, content []byte) []byte {
+	types := map[protowire.Number]uint64{5: 4, 6: 5, 10: 9, 11: 10, 22: 11, 23: 12}
+	list := [][]byte{text(1, name), message(number, content), varint(20, types[number])}
+	if number > 20 {
+		list[1], list[2] = list[2], list[1]
+	}
+	return message(5, list...)
+}
+
+// placesOfATensor are files that keep a tensor in another file, one for every place where the format has a tensor.
+func placesOfATensor(tensor []byte) map[string][]byte {
+	initializer, sparse := message(5, tensor), slices.Concat(message(1, tensor), varint(3, 2))
+	branch := func(inner []byte) []byte { return message(1, nodeOf("X", "If", attributeOf("then_branch", 6, inner))) }
+	nested := initializer
+	for range 5 {
+		nested = branch(nested)
+	}
+	function := func(content ...[]byte) []byte {
+		return slices.Concat(modelOf(), message(25, text(1, "F"), slices.Concat(content...)))
+	}
+	constant := nodeOf("C", "Constant", attributeOf("value", 5, tensor))
+	return map[string][]byte{
+		"initializer w":                                  modelOf(initializer),
+		"sparse initializer, values w":                   modelOf(message(15, sparse)),
+		"sparse initializer, indices w":                  modelOf(message(15, message(2, tensor))),
+		"node C (Constant), value w":                     modelOf(message(1, constant)),
+		"node C (Custom), list w":                        modelOf(message(1, nodeOf("C", "Custom", attributeOf("list", 10, tensor)))),
+		"node C (Constant), sparse_value, values w":      modelOf(message(1, nodeOf("C", "Constant", attributeOf("sparse_value", 22, sparse)))),
+		"node C (Custom), sparse_values, values w":       modelOf(message(1, nodeOf("C", "Custom", attributeOf("sparse_values", 23, sparse)))),
+		"node X (If), then_branch, initializer w":        modelOf(branch(initializer)),
+		"then_branch, node X (If), then_branch, initial": modelOf(nested),
+		"then_branch, node C (Constant), value w":        modelOf(branch(message(1, constant))),
+		"then_branch, sparse initializer, values w":      modelOf(branch(message(15, sparse))),
+		"node S (Scan), bodies, initializer w":           modelOf(message(1, nodeOf("S", "Scan", attributeOf("bodies", 11, initializer)))),
+		"node L (Loop), body, initializer w":             modelOf(message(1, nodeOf("L", "Loop", attributeOf("body", 6, initializer)))),
+		"function F, node C (Constant), value w":         function(message(7, constant)),
+		"function F, default w":                          function(message(11, text(1, "default"), message(5, tensor), varint(20, 4))),
+		"function F, node X (If), then_branch, initial":  function(message(7, branch(initializer)[2:])),
+		"training_info 0, algorithm, initializer w":      slices.Concat(modelOf(), message(20, message(2, initializer))),
+		"training_info 0, initialization, initializer w": slices.Concat(modelOf(), message(20, message(1, initializer))),
+	}
+}
+
+// What comes by upload names no other file, wherever a tensor can stand, and however: ONNX Runtime would look for it in the process's
+// working directory.
+func TestUploadsNameNoFile(t *testing.T) {
+	t.Parallel()
+	for _, location := range []string{"secret.bin", "../secret.bin", "/etc/passwd", "*/_ORT_MEM_ADDR_/*", ""} {
+		for place, file := range placesOfATensor(elsewhere("location", location, "offset", "0", "length", "8")) {
+			_, err := onnx.Read(t.Context(), file)
+			var external *onnx.ExternalError
+			if !errors.Is(err, onnx.ErrExternal) || !errors.As(err, &external) || !strings.Contains(err.Error(), place) || !strings.Contains(err.Error(), "its data lies in another file") {
+				t.Errorf("%s at %q: %v, want ErrExternal that names the place", place, location, err)
+			}
+		}
+	}
+	// A tensor that names a file and does not say that it lies there.
+	tensor := bytes.TrimSuffix(elsewhere("location", "secret.bin"), varint(14, 1))
+	tensor = append(tensor, message(9, make([]byte, 8))...)
+	for place, file := range placesOfATensor(tensor) {
+		if _, err := onnx.Read(t.Context(), file); !errors.Is(err, onnx.ErrExternal) {
+			t.Errorf("%s, with the entries of external data only: %v, want ErrExternal", place, err)
+		}
+	}
+	compiled := modelOf(message(1, nodeOf("E", "EPContext", text(7, "com.microsoft"))))
+	if _, err := onnx.Read(t.Context(), compiled); !errors.Is(err, onnx.ErrExternal) || !strings.Contains(err.Error(), "node E (EPContext)") {
+		t.Errorf("a node that names what a provider compiled: %v, want ErrExternal that names it", err)
+	}
+}
+
+// On the command line the data is taken in, wherever the tensor stands, so that what is written names no file.
+func TestDataBesideAModelIsTakenIn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	data := []byte{9, 9, 9, 9, 0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, 7}
+	for _, name := range []string{"weights.bin", "below/weights.bin"} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, location := range []string{"weights.bin", "below/weights.bin"} {
+		i := 0
+		for place, file := range placesOfATensor(elsewhere("location", location, "offset", "4", "length", "8", "checksum", "unchecked")) {
+			path := filepath.Join(dir, "model.onnx")
+			if err := os.WriteFile(path, file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, out, err := onnx.Load(t.Context(), path)
+			if err != nil {
+				t.Errorf("%s: %v", place, err)
+				continue
+			}
+			if !bytes.Contains(out, data[4:12]) || bytes.Contains(out, []byte("weights.bin")) {
+				t.Errorf("%s: what is written does not hold the data, or names the file", place)
+			}
+			if _, err := onnx.Read(t.Context(), out); err != nil {
+				t.Errorf("%s: what was written is not read again: %v", place, err)
+			}
+			i++
+		}
+	}
+}
+
+func TestExternalDataStaysInTheFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	inside := filepath.Join(dir, "model")
+	data := []byte{0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0}
+	write := func(path string) {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, data, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(dir, "secret.bin"))
+	write(filepath.Join(dir, "cache", "blobs", "0123"))
+	write(filepath.Join(inside, "weights.bin"))
+	write(filepath.Join(inside, "C:weights.bin"))
+	write(filepath.Join(inside, `a\weights.bin`))
+	if err := os.Symlink("../cache/blobs/0123", filepath.Join(inside, "link.bin")); err != nil { // as Hugging Face's cache
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink("/dev/zero", filepath.Join(inside, "device.bin")), os.Symlink("loop.bin", filepath.Join(inside, "loop.bin"))); err != nil {
+		t.Fatal(err)
+	}
+	locations := map[string]bool{
+		"weights.bin": true, "./weights.bin": true, "link.bin": true,
+		"../secret.bin": false, "x/../../secret.bin": false, "x/../weights.bin": false, filepath.Join(dir, "secret.bin"): false, filepath.Join(inside, "weights.bin"): false,
+		"missing.bin": false, "": false, ".": false, "..": false, "weights.bin/": false, "/weights.bin": false, "below//weights.bin": false,
+		"C:weights.bin": false, `a\weights.bin`: false, `..\secret.bin`: false, "weights.bin\x00": false, "weights\n.bin": false,
+		"device.bin": false, "loop.bin": false, strings.Repeat("a/", 3000) + "b": false, "*/_ORT_MEM_ADDR_/*": false,
+	}
+	if runtime.GOOS != "windows" {
+		if err := syscall.Mkfifo(filepath.Join(inside, "pipe.bin"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		locations["pipe.bin"] = false
+	}
+	path := filepath.Join(inside, "m.onnx")
+	read := func(pairs ...string) (*onnx.Model, error) {
+		if err := os.WriteFile(path, modelOf(message(5, elsewhere(pairs...))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		type result struct {
+			m   *onnx.Model
+			err error
+		}
+		done := make(chan result, 1)
+		go func() {
+			m, err := onnx.ReadFile(t.Context(), path)
+			done <- result{m, err}
+		}()
+		select {
+		case r := <-done:
+			return r.m, r.err
+		case <-time.After(time.Minute): // a pipe that nobody writes to
+			t.Fatalf("%v: it is still being read", pairs)
+			return nil, nil
+		}
+	}
+	for location, ok := range locations {
+		m, err := read("location", location, "offset", "4")
+		switch {
+		case ok && err != nil:
+			t.Errorf("location %q: %v", location, err)
+		case ok:
+			if got, err := m.Graph.Initializers[0].Float32s(); err != nil || got[0] != 1 {
+				t.Errorf("location %q: %v, %v; want 1", location, got, err)
+			}
+		case !errors.Is(err, onnx.ErrExternal):
+			t.Errorf("location %q: got %v, want ErrExternal", location, err)
+		}
+	}
+	for _, wrong := range [][]string{
+		{"offset", "-4"}, {"offset", "+4"}, {"offset", "4.0"}, {"offset", "0x4"}, {"offset", ""}, {"offset", "5"}, {"offset", "9223372036854775807"}, {"offset", "18446744073709551616"},
+		{"length", "-1"}, {"length", "-8"}, {"length", "7"}, {"length", "9"}, {"length", "9223372036854775807"}, {"length", "eight"},
+		{"basepath", "/etc"}, {"prepacked_0", "x"}, {"", ""}, {"location", "weights.bin"},
+	} {
+		if _, err := read(append([]string{"location", "weights.bin"}, wrong...)...); !errors.Is(err, onnx.ErrExternal) {
+			t.Errorf("%v: got %v, want ErrExternal", wrong, err)
+		}
+	}
+}
+
+// A model keeps what it holds in graphs of attributes, functions and elsewhere, byte for byte where it is in the usual order.
+func TestGraphsInAttributesSurvive(t *testing.T) {
+	t.Parallel()
+	unknown := text(1007, "new")
+	tensor := slices.Concat(varint(1, 1), varint(2, 1), text(8, "w"), message(9, []byte{0, 0, 0x80, 0x3f}), unknown)
+	for place, file := range placesOfATensor(tensor) {
+		m, err := onnx.Read(t.Context(), file)
+		if err != nil {
+			t.Errorf("%s: %v", place, err)
+			continue
+		}
+		for _, out := range [](func() ([]byte, error)){m.Marshal, m.Clone().Marshal} {
+			if got, err := out(); err != nil || !bytes.Equal(got, file) {
+				t.Errorf("%s: %v\nread  %x\nwrote %x", place, err, file, got)
+			}
+		}
+	}
+}
