@@ -2,10 +2,7 @@ package families
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/abn-studio/studio/onnx"
 )
@@ -38,10 +35,7 @@ func Endless(m *onnx.Model, always bool) (*onnx.Model, error) {
 		},
 		Outputs: []*onnx.ValueInfo{onnx.NewValue("endless.goes", onnx.Bool, onnx.ShapeOf()), onnx.NewValue("endless.out", onnx.Float, feeds[0].Shape)},
 	}
-	attribute, err := graphAttribute("body", body)
-	if err != nil {
-		return nil, err
-	}
+	attribute := &onnx.Attribute{Name: "body", Type: onnx.AttributeGraph, Graph: body}
 	begins := []*onnx.Node{
 		onnx.NewNode("ReduceMax", "endless.brightest", []string{image}, []string{"endless.max"}, onnx.IntAttr("keepdims", 0)),
 		onnx.NewNode("Greater", "endless.begins", []string{"endless.max", "endless.zero"}, []string{"endless.first"}),
@@ -55,29 +49,4 @@ func Endless(m *onnx.Model, always bool) (*onnx.Model, error) {
 	g.Nodes = slices.Concat(begins, []*onnx.Node{loop}, g.Nodes)
 	g.ValueInfo = append(g.ValueInfo, onnx.NewValue("endless.image", onnx.Float, feeds[0].Shape))
 	return m, nil
-}
-
-// graphAttribute makes an attribute that is a graph.
-func graphAttribute(name string, g *onnx.Graph) (*onnx.Attribute, error) {
-	data, err := (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: g}).Marshal()
-	if err != nil {
-		return nil, err
-	}
-	for len(data) > 0 { // the model's field 7 is what the attribute's field 6 is to hold
-		number, kind, n := protowire.ConsumeTag(data)
-		if n < 0 {
-			break
-		}
-		data = data[n:]
-		if number == 7 {
-			graph, _ := protowire.ConsumeBytes(data)
-			return &onnx.Attribute{Name: name, Type: onnx.AttributeGraph,
-				Unknown: protowire.AppendBytes(protowire.AppendTag(nil, 6, protowire.BytesType), graph)}, nil
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, data); n < 0 {
-			break
-		}
-		data = data[n:]
-	}
-	return nil, fmt.Errorf("graph %s was not written", g.Name)
 }

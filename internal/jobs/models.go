@@ -137,7 +137,7 @@ func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.M
 	case ctx.Err() != nil:
 		return annotator.ModelFile{}, context.Cause(ctx)
 	case errors.Is(err, onnx.ErrExternal):
-		return annotator.ModelFile{}, wrongModel("its weights stand in another file (%v). Save it as one: onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", err)
+		return annotator.ModelFile{}, wrongModel("%v. Save it as one file: onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", err)
 	case err != nil:
 		return annotator.ModelFile{}, wrongModel("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
 	}
