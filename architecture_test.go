@@ -15,6 +15,7 @@ var forbidden = map[string][]string{
 	"internal/attention": {""},
 	"internal/text":      {""},
 	"internal/recipe":    {""},
+	"internal/scale":     {""},
 	"onnx":               {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/gradient":      {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/activation":    {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},

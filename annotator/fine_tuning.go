@@ -165,6 +165,9 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r Rou
 		if err != nil {
 			return err
 		}
+		if err := version.unfit(); err != nil {
+			return err
+		}
 		if err := checkEngine(version, r); err != nil {
 			return err
 		}

@@ -2,7 +2,10 @@ package annotator
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
+
+	"github.com/abn-studio/studio/internal/scale"
 )
 
 // Split says what part of an experiment an image serves (design section 1).
@@ -92,6 +95,33 @@ type Version struct {
 	Scanned       int                `json:"scanned"`                 // images predicted so far
 	CreatedAt     time.Time          `json:"created_at"`
 	ActivatedAt   *time.Time         `json:"activated_at,omitempty"`
+}
+
+// Problem says why a version of a project cannot answer, "" where nothing is known against it: it was added before its manifest
+// was judged as it is now.
+func (v Version) Problem() string {
+	var manifest struct {
+		Mean, Std []float32
+		Classes   []string
+	}
+	if json.Unmarshal(v.Manifest, &manifest) != nil {
+		return ""
+	}
+	if field, reason := scale.Check(manifest.Mean, manifest.Std); field != "" {
+		return fmt.Sprintf("its manifest's %s: %s", field, reason)
+	}
+	if len(manifest.Classes) == 1 {
+		return "it has one logit, which a softmax makes 100% of whatever the picture: export two classes"
+	}
+	return ""
+}
+
+// unfit is a version that cannot answer, as an error; nil where nothing is known against it.
+func (v Version) unfit() error {
+	if why := v.Problem(); why != "" {
+		return &ValidationError{Field: "version", Message: fmt.Sprintf("v%d cannot answer: %s. Add it anew, mended", v.Number, why)}
+	}
+	return nil
 }
 
 // NewImage is an image to be stored by an import; Name is unique within a project.

@@ -52,6 +52,9 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Ve
 		if err != nil {
 			return err
 		}
+		if err := was.unfit(); err != nil {
+			return err
+		}
 		var changed bool
 		if version, changed, err = tx.ActivateVersion(ctx, id); err != nil || !changed {
 			return err

@@ -3,6 +3,7 @@ package annotator_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,6 +64,24 @@ func TestStartRound(t *testing.T) {
 	p, err := w.Service.Project(ctx, w.Ada, "birds")
 	if err != nil || p.RunningRound == nil || p.ApprovedEdits != 1 || p.OpenTasks != 7 || p.ActiveVersion == nil {
 		t.Errorf("Project = %+v, %v", p, err)
+	}
+}
+
+// A version that was added with a mean of pixels from 0 to 255 is neither trained nor activated.
+func TestVersionThatCannotAnswer(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	w.approved()
+	if _, err := w.Store.Pool().Exec(ctx, `UPDATE versions SET manifest = '{"mean": [123.675, 116.28, 103.53], "std": [1, 1, 1]}' WHERE id = $1`, w.Version.ID); err != nil {
+		t.Fatal(err)
+	}
+	var invalid *annotator.ValidationError
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""); !errors.As(err, &invalid) || invalid.Field != "version" || !strings.Contains(invalid.Message, "divide by 255") {
+		t.Errorf("StartRound: %v", err)
+	}
+	if _, err := w.Service.ActivateVersion(ctx, w.Admin, w.Version.ID); !errors.As(err, &invalid) || invalid.Field != "version" {
+		t.Errorf("ActivateVersion: %v", err)
 	}
 }
 

@@ -212,6 +212,7 @@ func (p *Pictures) preprocessor(version annotator.Version) (*Preprocessor, error
 	if err := json.Unmarshal(version.Manifest, &m); err != nil {
 		return nil, fmt.Errorf("reading the manifest of version %d: %w", version.Number, err)
 	}
+	m.Mean, m.Std = nil, nil // a picture shows pixels, not what the network makes of them
 	return NewPreprocessor(m, p.maxPixels)
 }
 

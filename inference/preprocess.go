@@ -48,6 +48,9 @@ func NewPreprocessor(m onnx.Manifest, maxPixels int64) (*Preprocessor, error) {
 	if m.Resize != nil && (*m.Resize < 1 || *m.Resize > MaxSide) {
 		return nil, fmt.Errorf("manifest: resize %d must be 1 to %d pixels", *m.Resize, MaxSide)
 	}
+	if err := m.CheckScale(); err != nil {
+		return nil, err
+	}
 	for c := range p.channels {
 		mean, std := float32(0), float32(1)
 		if len(m.Mean) != 0 {
@@ -61,9 +64,6 @@ func NewPreprocessor(m onnx.Manifest, maxPixels int64) (*Preprocessor, error) {
 				return nil, fmt.Errorf("manifest: std has %d values for %d channels", len(m.Std), p.channels)
 			}
 			std = m.Std[c]
-		}
-		if !(std > 0) || math.IsInf(float64(std), 0) || math.IsNaN(float64(mean)) || math.IsInf(float64(mean), 0) {
-			return nil, fmt.Errorf("manifest: mean %v and std %v of channel %d are not usable", mean, std, c)
 		}
 		for v := range 256 {
 			p.normal[c][v] = (float32(v)/255 - mean) / std

@@ -81,6 +81,10 @@ func domainError(err error) error {
 	if errors.Is(err, ort.ErrTooLong) {
 		return fmt.Errorf("%w: %w", annotator.ErrTooLong, err)
 	}
+	var wrong *onnx.ManifestError
+	if errors.As(err, &wrong) || errors.Is(err, onnx.ErrLogits) {
+		return &annotator.ValidationError{Field: "version", Message: fmt.Sprintf("the model cannot answer: %v", err)}
+	}
 	return err
 }
 

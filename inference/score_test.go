@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
 )
 
 // scoring is a scorer over reference networks and one picture, counting how often models are fetched.
@@ -153,6 +155,30 @@ func TestScoresMayOverlap(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A version whose manifest has a mean of pixels from 0 to 255 says so instead of answering; its picture is shown all the same.
+func TestLiveScoreSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	s := newScoring(t, LiveScorerOptions{})
+	var manifest onnx.Manifest
+	if err := json.Unmarshal(s.version.Manifest, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	manifest.Mean = []float32{123.675, 116.28, 103.53}
+	raw, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := s.version
+	wrong.Manifest = raw
+	var invalid *annotator.ValidationError
+	if _, err := s.scorer.Score(t.Context(), wrong, s.image, s.painted(0.5)); !errors.As(err, &invalid) || !strings.Contains(invalid.Message, "divide by 255") {
+		t.Errorf("got %v, want a *annotator.ValidationError that says what to do", err)
+	}
+	if _, err := NewPictures(blobs{}, "", 0).preprocessor(wrong); err != nil {
+		t.Errorf("its pictures: %v", err)
+	}
 }
 
 func TestFeatureCacheKeepsWithinBytes(t *testing.T) {

@@ -159,17 +159,24 @@ func (c *classifier) materialise() {
 
 // findLogits finds the output (N,K), before any Softmax.
 func (c *classifier) findLogits(named string) error {
-	f := &finder{index: c.index}
-	var found []string
+	f := &finder{graph: c.model.Graph, index: c.index, inferred: c.inferred, opset: c.model.Opset()}
+	var found, single []string
 	for _, out := range c.model.Graph.Outputs {
 		s := c.inferred.Shape(out.Name)
 		flat := len(s) == 2 || len(s) == 4 && s[2] == Fixed(1) && s[3] == Fixed(1)
-		if !flat || s[0].Name != BatchName || !s[1].Known() || s[1].Size < 2 || !c.varying[out.Name] {
+		if !flat || s[0].Name != BatchName || !s[1].Known() || !c.varying[out.Name] {
 			continue
 		}
-		if name := f.beforeSoftmax(out.Name); !slices.Contains(found, name) {
-			found = append(found, name)
+		list := &found
+		if s[1].Size < 2 {
+			list = &single
 		}
+		if name := f.beforeSoftmax(out.Name); !slices.Contains(*list, name) {
+			*list = append(*list, name)
+		}
+	}
+	if len(found) == 0 {
+		found = single // to be refused by what it is
 	}
 	outputs := func() string {
 		list := make([]*ValueInfo, len(c.model.Graph.Outputs))
@@ -190,6 +197,9 @@ func (c *classifier) findLogits(named string) error {
 		return fmt.Errorf("%w: it is no classifier: no output of shape (N,K); outputs are %s", ErrAttach, outputs())
 	default:
 		return fmt.Errorf("%w: %d outputs could be the logits (%s); name one", ErrAttach, len(found), Enumerate(found, ", "))
+	}
+	if err := f.checkLogits("logits", "logits_per", c.logits); err != nil {
+		return err
 	}
 	s := c.inferred.Shape(c.logits)
 	if len(s) != 2 && len(s) != 4 || !s[1].Known() {

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/scale"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -121,6 +121,14 @@ func (m Manifest) ChannelCount() int {
 	return 3
 }
 
+// CheckScale checks that mean and std can be of x/255; the error is a *ManifestError.
+func (m Manifest) CheckScale() error {
+	if field, reason := scale.Check(m.Mean, m.Std); field != "" {
+		return &ManifestError{field, reason}
+	}
+	return nil
+}
+
 // Validate checks a manifest by itself; the error is a *ManifestError that names the first field at fault.
 func (m Manifest) Validate() error {
 	wrong := func(field, format string, args ...any) error {
@@ -143,15 +151,16 @@ func (m Manifest) Validate() error {
 	default:
 		return wrong("channels", "%q, want RGB, BGR or L", m.Channels)
 	}
-	for field, list := range map[string][]float32{"mean": m.Mean, "std": m.Std} {
-		if len(list) != m.ChannelCount() {
-			return wrong(field, "%d numbers, want %d", len(list), m.ChannelCount())
+	for _, list := range []struct {
+		field  string
+		values []float32
+	}{{"mean", m.Mean}, {"std", m.Std}} {
+		if len(list.values) != m.ChannelCount() {
+			return wrong(list.field, "%d numbers, want %d", len(list.values), m.ChannelCount())
 		}
-		for _, v := range list {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) || field == "std" && v <= 0 {
-				return wrong(field, "%v is no such number", v)
-			}
-		}
+	}
+	if err := m.CheckScale(); err != nil {
+		return err
 	}
 	if len(m.Classes) == 0 || len(m.Classes) > maxClasses {
 		return wrong("classes", "%d names, want 1 to %d", len(m.Classes), maxClasses)

@@ -32,6 +32,15 @@ func TestManifestErrorsNameTheField(t *testing.T) {
 			t.Errorf("%s wrong: got %v", field, err)
 		}
 	}
+	for field, replace := range map[string][2]string{
+		"mean": {`"mean": [0.5, 0.5, 0.5]`, `"mean": [123.675, 116.28, 103.53]`}, "std": {`"std": [0.5, 0.5, 0.5]`, `"std": [58.395, 57.12, 57.375]`},
+	} {
+		_, err := onnx.ParseManifest([]byte(strings.Replace(goodManifest, replace[0], replace[1], 1)))
+		var wrong *onnx.ManifestError
+		if !errors.As(err, &wrong) || wrong.Field != field || !strings.Contains(wrong.Reason, "divide by 255") {
+			t.Errorf("%s of 0 to 255: got %v", field, err)
+		}
+	}
 	for name, text := range map[string]string{"a typo": strings.Replace(goodManifest, "resize", "resise", 1), "no JSON": "resize=3", "two": goodManifest + goodManifest} {
 		if _, err := onnx.ParseManifest([]byte(text)); !errors.Is(err, onnx.ErrManifest) {
 			t.Errorf("%s: got %v, want ErrManifest", name, err)

@@ -56,7 +56,7 @@ const (
 // FindParts finds extractor, attention branch, mechanism and perception branch. The map is the output
 // of shape (N,1,h,w) or (N,h,w) that ends in a Sigmoid; the split is where it multiplies the
 // features; the perception logits are the output (N,K) that depends on the product, the attention logits the
-// one that does not. Names say what cannot be told by itself. Failures wrap ErrNoABN or, where
+// one that does not. Names say what cannot be told by itself. Failures wrap ErrNoABN, ErrLogits or, where
 // the graph is broken, ErrShape or ErrGraph.
 func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
 	f, err := newFinder(ctx, m, names)
@@ -78,6 +78,7 @@ type finder struct {
 	index    *Index
 	inferred *Inferred
 	parts    *Parts
+	opset    int64
 
 	root      string            // the map where the Sigmoid leaves it
 	cut       string            // the map as (N,1,h,w), from where on it belongs to the perception branch
@@ -104,7 +105,7 @@ func newFinder(ctx context.Context, m *Model, names PartNames) (*finder, error) 
 		return nil, err
 	}
 	parts.ImageChannels, parts.ImageHeight, parts.ImageWidth = int(image.Shape[1].Size), int(image.Shape[2].Size), int(image.Shape[3].Size)
-	return &finder{names: names, graph: m.Graph, index: m.Graph.Index(), inferred: inferred, parts: parts,
+	return &finder{names: names, graph: m.Graph, index: m.Graph.Index(), inferred: inferred, parts: parts, opset: m.Opset(),
 		mechanism: map[string]bool{}, parent: map[string]string{}}, nil
 }
 
@@ -302,19 +303,14 @@ func (f *finder) findLogits() error {
 	case !after[f.parts.Names.LogitsPer]:
 		return fmt.Errorf("%w: perception logits %q do not depend on the attention mechanism", ErrNoABN, f.parts.Names.LogitsPer)
 	}
+	if err := f.checkLogits("perception logits", "logits_per", f.parts.Names.LogitsPer); err != nil {
+		return err
+	}
+	if err := f.checkLogits("attention logits", "logits_att", f.parts.Names.LogitsAtt); err != nil {
+		return err
+	}
 	f.parts.Classes = int(att[1].Size)
 	return nil
-}
-
-// beforeSoftmax goes back from probabilities to the logits they were made of.
-func (f *finder) beforeSoftmax(name string) string {
-	for {
-		n := f.index.Producer[name]
-		if n == nil || !n.IsOp("Softmax", "LogSoftmax", "Identity") {
-			return name
-		}
-		name = n.Input(0)
-	}
 }
 
 // descendants are all values made from these, the values themselves included.

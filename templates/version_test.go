@@ -1,12 +1,29 @@
 package templates
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/abn-studio/studio/annotator"
 )
+
+// A version that was added with a mean of pixels from 0 to 255, or with one logit, says so.
+func TestVersionsThatCannotAnswerSaySo(t *testing.T) {
+	t.Parallel()
+	for manifest, says := range map[string]string{
+		`{"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "classes": ["a", "b"]}`:  "",
+		`{"mean": [123.675, 116.28, 103.53], "std": [58.4, 57.1, 57.4], "classes": ["a", "b"]}`: "divide by 255",
+		`{"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "classes": ["lesion"]}`:              "one logit",
+	} {
+		version := annotator.Version{ID: 1, Number: 1, State: annotator.VersionActive, Manifest: []byte(manifest)}
+		doc := rendered(t, VersionsPage(frameOf(annotator.RoleAdmin), Versions{Versions: []annotator.Version{version}}))
+		if told := text(doc, ".notice-bad"); says == "" && told != "" || !strings.Contains(told, says) {
+			t.Errorf("%s: %q, want %q in it", manifest, told, says)
+		}
+	}
+}
 
 // Figures stand in the order people judge by: test first, accuracy first.
 func TestFiguresInReadingOrder(t *testing.T) {

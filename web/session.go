@@ -43,8 +43,7 @@ type sessions struct {
 	distrust sync.Once // warns of the first request that seems to come through a proxy which is not trusted
 }
 
-// newSessions keeps sessions as c says; fail answers a request whose session cannot be read or kept.
-func newSessions(c Config, fail func(http.ResponseWriter, *http.Request, error)) *sessions {
+func newSessions(c Config) *sessions {
 	m := scs.New()
 	m.Store = c.SessionStore
 	m.Lifetime = 7 * 24 * time.Hour // no idle timeout: it would write to the database at every request
@@ -53,7 +52,8 @@ func newSessions(c Config, fail func(http.ResponseWriter, *http.Request, error))
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		fail(w, r, fmt.Errorf("session: %w", err))
+		c.Logger.Error("session", "error", err, "request", requestID(r.Context()))
+		http.Error(w, "The studio cannot reach its database. Try again in a moment.", http.StatusServiceUnavailable)
 	}
 	secure := *m
 	secure.Cookie.Secure = true

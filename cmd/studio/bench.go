@@ -96,9 +96,10 @@ func (s benchSubject) open(ctx context.Context, limit int) (b *benchOpened, err 
 	if b.dir, err = os.MkdirTemp("", "studio-bench-"); err != nil {
 		return nil, err
 	}
+	opened := b // what goes wrong is returned without it
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
 	if s.Model == "" {

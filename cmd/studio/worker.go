@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/jobs"
 )
 
@@ -32,8 +31,7 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if c.HealthListen != "" {
 		address, stop, err := aside("--health-listen", c.HealthListen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := s.Store.Ping(r.Context()); err != nil {
-				log.Warn("not ready", "err", err)
-				http.Error(w, annotator.ErrDatabaseAway.Error(), http.StatusServiceUnavailable)
+				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
 			}
 			fmt.Fprintln(w, "ready")
@@ -48,8 +46,8 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	fmt.Fprintln(streams.Out, "worker is ready")
-	outdated := whileCurrent(ctx, s, func(ctx context.Context) error { <-ctx.Done(); return nil })
+	<-ctx.Done()
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
-	return errors.Join(outdated, worker.Stop(stopping))
+	return worker.Stop(stopping)
 }

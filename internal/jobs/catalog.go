@@ -108,6 +108,7 @@ func (c *Catalog) Mask(ctx context.Context, v annotator.Version, image annotator
 	if err != nil {
 		return attention.Map{}, err
 	}
+	manifest.Mean, manifest.Std = nil, nil // a mask is cut as the picture is, and not scaled
 	preprocessor, err := inference.NewPreprocessor(manifest, c.maxPixels)
 	if err != nil {
 		return attention.Map{}, err

@@ -95,6 +95,15 @@ func TestAddModelRefuses(t *testing.T) {
 			n.Op = "Softsign"
 		}
 	}
+	several := good.Clone() // sigmoids behind the perception logits
+	for _, v := range several.Graph.Outputs {
+		if v.Name == parts.Names.LogitsPer {
+			v.Name = "several"
+		}
+	}
+	several.Graph.Nodes = append(several.Graph.Nodes, &onnx.Node{Op: "Sigmoid", Name: "each", Inputs: []string{parts.Names.LogitsPer}, Outputs: []string{"several"}})
+	pixels := manifest
+	pixels.Mean = []float32{123.675, 116.28, 103.53}
 	fewer := manifest
 	fewer.Classes = manifest.Classes[:3]
 
@@ -107,6 +116,8 @@ func TestAddModelRefuses(t *testing.T) {
 		"a reference npz": {readReference(t), manifest, nil},
 		"no ABN":          {file(classifier), manifest, []string{"no ABN", "Sigmoid"}},
 		"untrainable op":  {file(odd), manifest, []string{"could not be trained", changed, "Softsign"}},
+		"sigmoids":        {file(several), manifest, []string{"no usable logits", "each"}},
+		"of 0 to 255":     {file(good), pixels, []string{"mean", "divide by 255"}},
 		"other classes":   {file(good), fewer, []string{"classes"}},
 	} {
 		_, err := AddModel(t.Context(), store, blobs, project.ID, c.file, c.manifest)

@@ -174,6 +174,9 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 	}
 	names := manifest.PartNames()
 	parts, err := onnx.FindParts(ctx, model, names)
+	if errors.Is(err, onnx.ErrLogits) {
+		return found, wrongModel("%v", err)
+	}
 	if err != nil {
 		return found, wrongModel("%v. For a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err)
 	}

@@ -32,6 +32,7 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
   standard ones; what can be differentiated is the same.
 - **Operator sets.** 7 to 22 are read; gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
   ` + "`Upsample`" + `, ` + "`Scan`, `Loop`" + `, a ` + "`Resize`" + ` before 11 and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
+- **Answers.** Logits of two classes or more, one of which is right, or their softmax. One logit and sigmoids are refused, with what to export: ADR 19.
 - **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused.
 - **BatchNorm** may be folded, kept, or in training mode; files exported in training mode are run, and split, in evaluation mode.
 - **Equal tensors.** Exporters write equal tensors once, which in an untrained network are most. Each layer gets its own, and a trained file has

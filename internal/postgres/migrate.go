@@ -18,21 +18,16 @@ import (
 const migrationLock = 0x61626e_73747564 // "abnstud"
 
 // Migrate brings the database to the newest schema: the studio's own tables and River's. It is safe
-// to run from several processes at once, and does nothing where there is nothing to do. A database that a newer studio has
-// migrated is left alone: *SchemaError.
+// to run from several processes at once, and does nothing where there is nothing to do.
 func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
-	config, err := poolConfig(dsn)
+	pool, err := pgxpool.New(ctx, dsn)
 	if err != nil {
-		return err
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return fmt.Errorf("migrating: %w", err)
+		return fmt.Errorf("migrating: reading the database's address: %w", err)
 	}
 	defer pool.Close()
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("migrating: %w", unavailable(err))
+		return fmt.Errorf("migrating: reaching the database: %w", err)
 	}
 	// The lock belongs to the connection, which is closed and not put back: it cannot outlive this.
 	locked := conn.Hijack()
@@ -46,9 +41,6 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithSlog(log))
 	if err != nil {
 		return fmt.Errorf("migrating: %w", err)
-	}
-	if err := checkSchema(ctx, pool); err != nil {
-		return err
 	}
 	done, err := provider.Up(ctx)
 	if err != nil {

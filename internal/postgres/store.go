@@ -32,8 +32,7 @@ type Config struct {
 	// MaxConns bounds the connections of this process. Default: 16.
 	MaxConns int32
 	// Patience is how long an operation that can safely be repeated waits for a database that is
-	// away before it returns annotator.ErrDatabaseAway. A database that is there and silent is noticed in the same
-	// time. Default: 10 s.
+	// away before it returns annotator.ErrUnavailable. Default: 10 s.
 	Patience time.Duration
 	Logger   *slog.Logger // default slog.Default
 }
@@ -45,7 +44,6 @@ type Store struct {
 	tx       pgx.Tx  // nil outside a transaction
 	river    *river.Client[pgx.Tx]
 	wake     *listener
-	watch    *watch
 	patience time.Duration
 	log      *slog.Logger
 }
@@ -62,13 +60,17 @@ type querier interface {
 
 // Open connects to a migrated database.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	config, err := poolConfig(c.DSN)
+	config, err := pgxpool.ParseConfig(c.DSN)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the database's address: %w", err)
 	}
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
 	// A restarted server leaves dead connections in the pool: look soon, and use none unseen.
 	config.HealthCheckPeriod = 5 * time.Second
+	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, 5*time.Second)
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "abn-studio"
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
@@ -79,14 +81,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("opening the job queue: %w", err)
 	}
 	s.wake = newListener(pool, s.log)
-	s.watch = &watch{config: pool.Config().ConnConfig, wait: s.patience / 2}
 	if err := s.Ping(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("reaching the database: %w", err)
-	}
-	if err := s.CheckSchema(ctx); err != nil {
-		s.Close()
-		return nil, err
 	}
 	return s, nil
 }
@@ -96,19 +93,18 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.patiently(ctx, s.pool.Ping)
+	return s.patiently(ctx, func() error { return s.pool.Ping(ctx) })
 }
 
 // Close ends every connection; what is under way gets an error.
 func (s *Store) Close() {
 	s.wake.close()
-	s.watch.close()
 	s.pool.Close()
 }
 
 // InTx runs fn on a store whose changes are kept together or not at all. It runs fn again after a lost
 // connection, a deadlock or a failed serialisation, for as long as the Store's patience lasts; only a
-// connection lost during COMMIT, whose outcome nobody knows, comes back as annotator.ErrDatabaseAway at once.
+// connection lost during COMMIT, whose outcome nobody knows, comes back as annotator.ErrUnavailable at once.
 func (s *Store) InTx(ctx context.Context, fn func(tx annotator.Store) error) error {
 	return s.inTx(ctx, func(tx *Store) error { return fn(tx) })
 }
@@ -117,20 +113,19 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) error {
 	if s.tx != nil {
 		return fn(s)
 	}
-	return s.patiently(ctx, func(op context.Context) error {
-		tx, err := s.pool.Begin(op)
+	return s.patiently(ctx, func() error {
+		tx, err := s.pool.Begin(ctx)
 		if err != nil {
 			return err
 		}
-		defer interrupt(op, tx)()
 		defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after Commit
 		inner := *s
 		inner.q, inner.tx = naming{tx}, tx
 		if err := fn(&inner); err != nil {
 			return err
 		}
-		if err := tx.Commit(op); err != nil {
-			if away(err) || errors.Is(context.Cause(op), errSilent) {
+		if err := tx.Commit(ctx); err != nil {
+			if away(err) {
 				return &uncertainError{err}
 			}
 			return err
@@ -145,13 +140,14 @@ type uncertainError struct{ err error }
 func (e *uncertainError) Error() string {
 	return "the connection was lost while committing: " + e.err.Error()
 }
-func (e *uncertainError) Unwrap() []error { return []error{annotator.ErrDatabaseAway, e.err} }
+func (e *uncertainError) Unwrap() error        { return e.err }
+func (e *uncertainError) Is(target error) bool { return target == annotator.ErrUnavailable }
 
 // patiently runs what is safe to repeat until it succeeds, fails for good, or patience ends.
-func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) error) error {
+func (s *Store) patiently(ctx context.Context, do func() error) error {
 	deadline := time.Now().Add(s.patience)
 	for wait := 25 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		err := s.watch.during(ctx, do)
+		err := do()
 		var uncertain *uncertainError
 		switch {
 		case err == nil, errors.As(err, &uncertain):
@@ -162,7 +158,7 @@ func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) erro
 			return err
 		case time.Now().Add(wait).After(deadline):
 			if away(err) {
-				return unavailable(err)
+				return fmt.Errorf("%w: the database: %w", annotator.ErrUnavailable, err)
 			}
 			return err
 		}
@@ -174,11 +170,8 @@ func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) erro
 	}
 }
 
-// away reports whether err says that the server cannot be reached, is silent, or ended the connection.
+// away reports whether err says that the server cannot be reached or ended the connection.
 func away(err error) bool {
-	if errors.Is(err, errSilent) {
-		return true
-	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {
@@ -212,7 +205,7 @@ func violated(err error) string {
 // list runs a query and collects its rows. Outside a transaction it is repeated while the server is away.
 func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	var all []T
-	read := func(ctx context.Context) error {
+	read := func() error {
 		rows, err := s.q.Query(ctx, sql, args...)
 		if err != nil {
 			return err
@@ -221,7 +214,7 @@ func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql strin
 		return err
 	}
 	if s.tx != nil {
-		return all, read(ctx)
+		return all, read()
 	}
 	return all, s.patiently(ctx, read)
 }
@@ -229,7 +222,7 @@ func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql strin
 // one is list for a query of one row; annotator.ErrNotFound where there is none.
 func one[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
 	var found T
-	read := func(ctx context.Context) error {
+	read := func() error {
 		rows, err := s.q.Query(ctx, sql, args...)
 		if err != nil {
 			return err
@@ -239,7 +232,7 @@ func one[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string
 	}
 	var err error
 	if s.tx != nil {
-		err = read(ctx)
+		err = read()
 	} else {
 		err = s.patiently(ctx, read)
 	}

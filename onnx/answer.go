@@ -1,0 +1,186 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Answers are logits: softmax makes probabilities of them, and cross entropy compares them with one label. What a file gives
+// out may be something else, told here by how its last nodes make it.
+
+// ErrLogits says that a file gives out something else than logits of two classes or more; the message names the value, what it
+// is, and what to export.
+var ErrLogits = errors.New("no usable logits")
+
+// beforeSoftmax goes back from probabilities to the logits they were made of: over a Softmax or LogSoftmax over the classes,
+// or what is one spelled out, and over what reshapes or bounds its values. Where there is none it stays, but for an Identity.
+func (f *finder) beforeSoftmax(name string) string {
+	logits, found := name, false
+	for at := name; ; {
+		n := f.index.Producer[at]
+		switch {
+		case n == nil:
+			return logits
+		case n.IsOp("LogSoftmax") && f.overClasses(n):
+			logits, found = n.Input(0), true
+		case n.IsOp("Softmax") && f.overClasses(n) && !found:
+			logits, found = n.Input(0), true
+		case n.IsOp("Exp") && !found && f.endsIn(n.Input(0), "LogSoftmax"):
+		case n.IsOp("Div") && !found && f.exponentials(n) != "":
+			logits, found = f.exponentials(n), true
+			at = logits
+			continue
+		case n.IsOp("Identity") && at == logits:
+			logits = n.Input(0)
+		case f.keepsOrder(n):
+		default:
+			return logits
+		}
+		at = n.Input(0)
+	}
+}
+
+// keepsOrder reports whether a node hands its first input's values on, in their order and at most bounded.
+func (f *finder) keepsOrder(n *Node) bool {
+	switch {
+	case f.reshapes(n), n.IsOp("Clip"):
+		return true
+	case n.IsOp("Min", "Max"):
+		return len(n.Inputs) == 2 && f.inferred.Constant(n.Input(1)) != nil
+	}
+	return false
+}
+
+// endsIn reports whether a value is made by an operator, over what keeps its order.
+func (f *finder) endsIn(name, op string) bool {
+	for {
+		n := f.index.Producer[name]
+		switch {
+		case n == nil:
+			return false
+		case n.IsOp(op):
+			return true
+		case !f.keepsOrder(n):
+			return false
+		}
+		name = n.Input(0)
+	}
+}
+
+// overClasses reports whether a Softmax is one over the classes of a value (N,K) or (N,K,1,1).
+func (f *finder) overClasses(n *Node) bool {
+	s := f.inferred.Shape(n.Input(0))
+	if len(s) != 2 && len(s) != 4 {
+		return false
+	}
+	at, err := axis(n.AttrInt("axis", softmaxAxis(f.opset)), len(s))
+	return err == nil && at == 1
+}
+
+// softmaxAxis is a Softmax's axis where it names none.
+func softmaxAxis(opset int64) int64 {
+	if opset < 13 {
+		return 1
+	}
+	return -1
+}
+
+// exponentials is z where a Div is exp(z)/Σexp(z) over the classes, else "".
+func (f *finder) exponentials(n *Node) string {
+	e := f.index.Producer[n.Input(0)]
+	if e == nil || !e.IsOp("Exp") || !f.isSumOf(n.Input(1), n.Input(0)) {
+		return ""
+	}
+	return e.Input(0)
+}
+
+// isSumOf reports whether a value is the sum of another's.
+func (f *finder) isSumOf(name, of string) bool {
+	for {
+		n := f.index.Producer[name]
+		switch {
+		case n == nil:
+			return false
+		case n.IsOp("ReduceSum", "ReduceL1"):
+			return n.Input(0) == of
+		case !f.keepsOrder(n) && !n.IsOp("Expand") && !(n.IsOp("Add") && f.inferred.Constant(n.Input(1)) != nil):
+			return false
+		}
+		name = n.Input(0)
+	}
+}
+
+// checkLogits refuses answers that are no logits of two classes or more; what is such as "perception logits", field the
+// manifest's name for them.
+func (f *finder) checkLogits(what, field, name string) error {
+	if s := f.inferred.Shape(name); len(s) >= 2 && s[1] == Fixed(1) {
+		return fmt.Errorf("%w: the %s %q are one logit, which a softmax makes 100%% of whatever the picture: export two classes, torch.cat([torch.zeros_like(x), x], 1) of the logit x before its sigmoid, "+
+			"which gives the same probabilities", ErrLogits, what, name)
+	}
+	kind := f.kindOf(name, false)
+	if kind == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: the %s %q are none: %s. Export what goes into it where just one class is right, or name that value in the manifest's names.%s", ErrLogits, what, name, kind, field)
+}
+
+// kindOf says what a value is that is no logits, "" where it may be some. Of logged values those are some that add up to 1
+// before: a softmax gives them back.
+func (f *finder) kindOf(name string, logged bool) string {
+	for {
+		n := f.index.Producer[name]
+		if n == nil {
+			return ""
+		}
+		switch {
+		case f.isSigmoid(n):
+			return fmt.Sprintf("%v makes probabilities of each class by itself, several of which may hold of one picture", n)
+		case n.IsOp("Softmax") && logged && f.overClasses(n):
+			return ""
+		case n.IsOp("Softmax"):
+			return fmt.Sprintf("%v makes probabilities, of which another softmax is taken or not over the classes", n)
+		case n.IsOp("Hardmax", "ArgMax", "OneHot"):
+			return fmt.Sprintf("%v leaves the choice alone", n)
+		case n.IsOp("Div") && f.isSumOf(n.Input(1), n.Input(0)) && !logged:
+			return fmt.Sprintf("%v makes shares of them that add up to 1", n)
+		case n.IsOp("Concat"):
+			for _, in := range n.Inputs {
+				if kind := f.kindOf(in, logged); kind != "" {
+					return kind
+				}
+			}
+			return ""
+		case n.IsOp("Sub") && f.inferred.Constant(n.Input(0)) != nil: // 1−p beside p
+			name = n.Input(1)
+			continue
+		case n.IsOp("Log"):
+			logged = true
+		case f.keepsOrder(n), n.IsOp("ReduceMean", "ReduceMax", "GlobalAveragePool", "GlobalMaxPool"):
+		default:
+			return ""
+		}
+		name = n.Input(0)
+	}
+}
+
+// isSigmoid reports whether a node makes sigmoids, also as 1/(1+exp(−x)).
+func (f *finder) isSigmoid(n *Node) bool {
+	if n.IsOp("Sigmoid", "HardSigmoid") {
+		return true
+	}
+	var below string
+	switch {
+	case n.IsOp("Reciprocal"):
+		below = n.Input(0)
+	case n.IsOp("Div") && f.isOne(n.Input(0)):
+		below = n.Input(1)
+	default:
+		return false
+	}
+	sum := f.index.Producer[below]
+	return sum != nil && sum.IsOp("Add") && slices.ContainsFunc(sum.Inputs, func(in string) bool {
+		e := f.index.Producer[in]
+		return e != nil && e.IsOp("Exp") && f.isOne(otherInput(sum, in))
+	})
+}
