@@ -28,7 +28,8 @@ type ABN struct {
 	Whole      *Model // image → map, logits_att, logits_per
 }
 
-// Split takes a model apart where FindParts says, in evaluation mode, every layer with tensors of its own. m is the model that parts were found in, or one with the
+// Split takes a model apart where FindParts says, in evaluation mode, every layer with tensors of its own, every Loop one that
+// can be stopped. m is the model that parts were found in, or one with the
 // same graph and other initializers, such as a later version of it.
 func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 	m = m.Clone()
@@ -49,6 +50,7 @@ func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 		reshapeTo(m.Graph, m.Graph.Nodes[at], parts.reshapes[at])
 	}
 	untie(m.Graph, parts.nodes)
+	interruptible(m)
 	c, h, w, k := int64(parts.Channels), int64(parts.Height), int64(parts.Width), int64(parts.Classes)
 	pixels := port{parts.Names.Image, PortImage, image.Shape}
 	features := port{parts.Names.Features, PortFeatures, BatchOf(c, h, w)}

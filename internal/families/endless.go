@@ -7,10 +7,15 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Endless returns a copy of a model whose answer to any picture with a positive pixel never comes: before the graph goes on
-// with its image, a Loop without end hands it round. Where always is set, that is so for every picture, black ones included.
-// It is a legal file, which opens and whose parts are found.
-func Endless(m *onnx.Model, always bool) (*onnx.Model, error) {
+// Endless is how a model never answers.
+type Endless struct {
+	Always bool // to no picture; else to those with a positive pixel
+	Idle   bool // and does nothing meanwhile: the Loop's body hands on what it gets
+}
+
+// Of returns a copy of a model whose answer never comes: before the graph goes on with its image, a Loop without end hands it
+// round. It is a legal file, which opens and whose parts are found.
+func (e Endless) Of(m *onnx.Model) (*onnx.Model, error) {
 	m = m.Clone()
 	g := m.Graph
 	feeds := g.Feeds()
@@ -35,13 +40,17 @@ func Endless(m *onnx.Model, always bool) (*onnx.Model, error) {
 		},
 		Outputs: []*onnx.ValueInfo{onnx.NewValue("endless.goes", onnx.Bool, onnx.ShapeOf()), onnx.NewValue("endless.out", onnx.Float, feeds[0].Shape)},
 	}
+	if e.Idle {
+		body.Nodes = nil
+		body.Outputs[0].Name, body.Outputs[1].Name = "endless.go", "endless.in"
+	}
 	attribute := &onnx.Attribute{Name: "body", Type: onnx.AttributeGraph, Graph: body}
 	begins := []*onnx.Node{
 		onnx.NewNode("ReduceMax", "endless.brightest", []string{image}, []string{"endless.max"}, onnx.IntAttr("keepdims", 0)),
 		onnx.NewNode("Greater", "endless.begins", []string{"endless.max", "endless.zero"}, []string{"endless.first"}),
 	}
 	zero := float32(0)
-	if always {
+	if e.Always {
 		zero = -1e30
 	}
 	g.Initializers = append(g.Initializers, onnx.NewInt64("endless.rounds", nil, []int64{1 << 62}), onnx.NewFloat32("endless.zero", nil, []float32{zero}))

@@ -85,7 +85,7 @@ func TestAnEndlessModelIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	endless, err := families.Endless(model, true)
+	endless, err := families.Endless{Always: true, Idle: true}.Of(model)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func TestEndlessRunIsStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if model, err = families.Endless(model, false); err != nil {
+	if model, err = (families.Endless{}).Of(model); err != nil {
 		t.Fatal(err)
 	}
 	data, err := model.Marshal()
