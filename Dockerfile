@@ -19,6 +19,7 @@ RUN apt-get update \
  && useradd --system --create-home --home-dir /data --uid 10001 studio
 COPY --from=native /libonnxruntime.so.1 /usr/local/lib/libonnxruntime.so.1
 COPY --from=build /studio /usr/local/bin/studio
+COPY LICENSE NOTICE SECURITY.md /usr/share/doc/abn-studio/
 ENV STUDIO_ORT_LIB=/usr/local/lib/libonnxruntime.so.1 STUDIO_DATA=/data
 USER studio
 # An empty folder: what a model or a library names by a relative path is not there.

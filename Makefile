@@ -39,8 +39,11 @@ aviary: bin/studio ## remake the demo's images and its model from their recipe (
 bench: bin/studio ## the ratios of docs/performance.md
 	@bin/studio bench
 
+release: bin/studio ## pack dist/abn-studio-VERSION-OS-ARCH.tar.gz, with licences and bills of materials
+	@.ci/release
+
 clean: ## remove what was built
-	rm -rf bin node_modules
+	rm -rf bin dist node_modules
 
 bin/studio: node_modules/.package-lock.json $(GO_SOURCES)
 	@mkdir -p bin
@@ -57,4 +60,4 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 chromium:
 	@.ci/chromium
 
-.PHONY: help run test test-long build verify generate lint aviary bench clean chromium
+.PHONY: help run test test-long build verify generate lint aviary bench release clean chromium

@@ -18,6 +18,10 @@ var (
 	ErrBusy         = errors.New("too many are waiting: try again in a moment")
 )
 
+// ErrDatabaseAway is the ErrUnavailable of a database that cannot be reached or does not answer. What wraps it may name
+// the server: that is for the log, and not for whoever asked.
+var ErrDatabaseAway = fmt.Errorf("%w: the database does not answer", ErrUnavailable)
+
 // ValidationError names the field of a request that is wrong and what to do about it.
 type ValidationError struct {
 	Field   string // as the API spells it: "gamma", "values"

@@ -234,6 +234,16 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 				return
 			}
 			continue
+		case errors.Is(err, annotator.ErrDatabaseAway): // a browser does not come back to a stream that answers 503
+			s.log.Warn("round events", "error", err, "round", id)
+			if !send(": the database does not answer\n\n") {
+				return
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(tryAgain * time.Second):
+			}
+			continue
 		case err != nil:
 			if !errors.Is(err, context.Canceled) {
 				s.log.Error("round events", "error", err, "round", id)

@@ -31,6 +31,9 @@ type failure struct {
 	passing bool // a refusal under load, not something broken: the log warns of it
 }
 
+// tryAgain is how many seconds a visitor waits before asking a database again that did not answer.
+const tryAgain = 5
+
 // outcome is the one table from errors to statuses. What it does not know is a 500, whose cause is
 // for the log and not for the page.
 func outcome(err error) failure {
@@ -76,6 +79,9 @@ func outcome(err error) failure {
 		return failure{status: http.StatusConflict, title: "Not possible now", detail: say}
 	case errors.Is(err, annotator.ErrBusy):
 		return failure{status: http.StatusServiceUnavailable, title: "Busy", detail: say, retry: 5, passing: true}
+	case errors.Is(err, annotator.ErrDatabaseAway): // where it is and who asked it is for the log
+		return failure{status: http.StatusServiceUnavailable, title: "The database does not answer", retry: tryAgain,
+			detail: "the database does not answer: try again in a moment. What was saved before is safe; whether the last change was kept shows then"}
 	case errors.Is(err, annotator.ErrUnavailable):
 		return failure{status: http.StatusServiceUnavailable, title: "Unavailable for the moment", detail: say, retry: 2}
 	case errors.Is(err, annotator.ErrTooLong):

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -129,15 +130,33 @@ func TestAnUploadEndsWithItsSender(t *testing.T) {
 	must(t, err)
 	b := s.nobody()
 	b.post("/signin", url.Values{"email": {second.Email}, "password": {password}}).want(http.StatusSeeOther)
-	body, send := io.Pipe()
-	go func() {
-		_, _ = send.Write(raw[:len(raw)/2])
-		role := annotator.RoleReviewer
-		_, err := s.service.ChangeUser(context.Background(), s.people[annotator.RoleAdmin], second.ID, annotator.UserChange{Role: &role})
-		_, _ = send.Write(raw[len(raw)/2:])
-		_ = send.CloseWithError(err)
-	}()
-	b.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", body, "Content-Type", "application/octet-stream").want(http.StatusForbidden)
+	r := httptest.NewRequest(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", io.MultiReader(
+		bytes.NewReader(raw[:1000]),
+		onFirstRead(func() { // the sender's role has been asked for, and half of the model been read
+			role := annotator.RoleReviewer
+			_, err := s.service.ChangeUser(t.Context(), s.people[annotator.RoleAdmin], second.ID, annotator.UserChange{Role: &role})
+			must(t, err)
+		}),
+		bytes.NewReader(raw[1000:])))
+	r.Header.Set("Content-Type", "application/octet-stream")
+	home, err := url.Parse(s.http.URL)
+	must(t, err)
+	for _, c := range b.client.Jar.Cookies(home) {
+		r.AddCookie(c)
+	}
+	w := httptest.NewRecorder()
+	s.server.Handler().ServeHTTP(w, r)
+	if w.Code != http.StatusForbidden {
+		t.Errorf("an upload whose sender is no admin any more: %d %.300s", w.Code, w.Body)
+	}
+}
+
+// onFirstRead is an empty reader that does something when it is read.
+type onFirstRead func()
+
+func (f onFirstRead) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
 }
 
 // Another site takes no task by leading somebody to it: a link, a picture, a frame, a page prepared ahead.

@@ -186,6 +186,10 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
 		}
 		detail = field + ": " + detail
 	}
+	if f.retry > 0 && f.status == http.StatusServiceUnavailable && r.Method == http.MethodGet {
+		w.Header().Set("Refresh", strconv.Itoa(f.retry))
+		detail += ". This page tries again by itself"
+	}
 	page := templates.ErrorPage(s.frame(r, f.title), templates.Failure{
 		Status: f.status, Title: f.title, Detail: detail, Request: requestID(r.Context())})
 	if err := s.render(w, r, f.status, page); err != nil {

@@ -20,7 +20,7 @@ import (
 // Config is what a Server needs. Service and SessionStore are required; every other field has a default.
 type Config struct {
 	Service      *annotator.Service
-	SessionStore scs.Store // where sessions live, such as pgxstore.New(pool)
+	SessionStore scs.Store // where sessions live, such as postgres.Store.Sessions()
 
 	Logger  *slog.Logger                // slog.Default() where nil
 	Metrics *prometheus.Registry        // what MetricsHandler shows; a fresh one where nil
@@ -97,17 +97,17 @@ func NewServer(c Config) (*Server, error) {
 		return nil, fmt.Errorf("reading the embedded assets: %w", err)
 	}
 	s := &Server{
-		config:   c,
-		service:  c.Service,
-		origins:  origins,
-		log:      c.Logger,
-		sessions: newSessions(c),
-		assets:   assets,
-		metrics:  newMetrics(c.Metrics),
+		config:  c,
+		service: c.Service,
+		origins: origins,
+		log:     c.Logger,
+		assets:  assets,
+		metrics: newMetrics(c.Metrics),
 
 		heartbeat: heartbeat,
 	}
 	s.streams, s.stopStreams = context.WithCancel(context.Background())
+	s.sessions = newSessions(c, s.fail)
 	if s.sessions.always && !c.TrustProxy {
 		s.log.Warn("the public address is " + cut(c.PublicURL, maxPathLogged) + " and the studio itself speaks plain HTTP: " + proxyAdvice)
 	}

@@ -43,7 +43,8 @@ type sessions struct {
 	distrust sync.Once // warns of the first request that seems to come through a proxy which is not trusted
 }
 
-func newSessions(c Config) *sessions {
+// newSessions keeps sessions as c says; fail answers a request whose session cannot be read or kept.
+func newSessions(c Config, fail func(http.ResponseWriter, *http.Request, error)) *sessions {
 	m := scs.New()
 	m.Store = c.SessionStore
 	m.Lifetime = 7 * 24 * time.Hour // no idle timeout: it would write to the database at every request
@@ -52,8 +53,7 @@ func newSessions(c Config) *sessions {
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		c.Logger.Error("session", "error", err, "request", requestID(r.Context()))
-		http.Error(w, "The studio cannot reach its database. Try again in a moment.", http.StatusServiceUnavailable)
+		fail(w, r, fmt.Errorf("session: %w", err))
 	}
 	secure := *m
 	secure.Cookie.Secure = true

@@ -235,7 +235,7 @@ func TestAddressOfARequest(t *testing.T) {
 		{true, []string{"198.51.100.1, " + strings.Repeat("x", 5000)}, "192.0.2.7"},
 		{true, []string{"198.51.100.1,"}, "192.0.2.7"},
 	} {
-		sessions := newSessions(Config{TrustProxy: c.trust}.WithDefaults())
+		sessions := newSessions(Config{TrustProxy: c.trust}.WithDefaults(), nil)
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = "192.0.2.7:1234"
 		r.Header["X-Forwarded-For"] = c.lines

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
@@ -75,23 +77,64 @@ func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (
 			return nil, err
 		}
 	}
-	if err := s.connect(ctx, f.BlobURL, log); err != nil {
+	patience := time.Duration(0) // the store's own
+	if !beside {
+		patience = pagePatience
+	}
+	if err := s.connect(ctx, f.BlobURL, patience, log); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *storage) connect(ctx context.Context, blobs string, log *slog.Logger) (err error) {
+// pagePatience is how long whoever looks at a page waits for a database that is away before they are told: a restart goes
+// unnoticed, and the answer comes within two seconds.
+const pagePatience = 1500 * time.Millisecond
+
+func (s *storage) connect(ctx context.Context, blobs string, patience time.Duration, log *slog.Logger) (err error) {
 	if err = postgres.Migrate(ctx, s.DSN, log); err != nil {
 		return err
 	}
-	if s.Store, err = postgres.Open(ctx, postgres.Config{DSN: s.DSN, Logger: log}); err != nil {
+	if s.Store, err = postgres.Open(ctx, postgres.Config{DSN: s.DSN, Patience: patience, Logger: log}); err != nil {
 		return err
 	}
 	if blobs == "" {
 		blobs = filepath.Join(s.Data, "blobs")
 	}
 	s.Blobs, err = blob.Open(ctx, blobs, blob.Options{CacheDir: filepath.Join(s.Data, "cache", "blobs")})
+	return err
+}
+
+// schemaLook is how often a running process looks whether a newer one has migrated the database under it.
+const schemaLook = 5 * time.Second
+
+// whileCurrent runs do until it returns, and ends its context once a newer studio has migrated the database: this one does not
+// know what it would write into it. The error says so then.
+func whileCurrent(ctx context.Context, s *storage, do func(ctx context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	var looking sync.WaitGroup
+	looking.Go(func() {
+		ticker := time.NewTicker(schemaLook)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			var newer *postgres.SchemaError
+			if errors.As(s.Store.CheckSchema(ctx), &newer) {
+				stop(newer)
+			}
+		}
+	})
+	err := do(ctx)
+	var newer *postgres.SchemaError
+	if errors.As(context.Cause(ctx), &newer) {
+		err = errors.Join(newer, err)
+	}
+	stop(nil)
+	looking.Wait()
 	return err
 }
 

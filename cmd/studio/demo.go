@@ -74,7 +74,7 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 			stop(fmt.Errorf("preparing the demo project: %w", err))
 		}
 	}()
-	err = running.server.Serve(serving, listener)
+	err = whileCurrent(serving, s, func(ctx context.Context) error { return running.server.Serve(ctx, listener) })
 	stop(nil)
 	<-prepared
 	if cause := context.Cause(serving); err == nil && ctx.Err() == nil && !errors.Is(cause, context.Canceled) {

@@ -13,8 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alexedwards/scs/pgxstore"
-
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/jobs"
@@ -69,7 +67,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if people, err := running.service.Users(ctx, annotator.System); err == nil && !hasAdmin(people) {
 		fmt.Fprintln(streams.Out, "Nobody can sign in yet. Add an admin: studio user add --email you@example.org --name You --role admin")
 	}
-	return running.server.Serve(ctx, listener)
+	return whileCurrent(ctx, s, func(ctx context.Context) error { return running.server.Serve(ctx, listener) })
 }
 
 func hasAdmin(people []annotator.User) bool {
@@ -111,7 +109,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 		Models:   jobs.NewModels(s.Blobs, filepath.Join(s.Data, "cache", "incoming"), c.maxModelBytes),
 	})
 	c.web.MaxModelBytes = c.maxModelBytes
-	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, pgxstore.New(s.Store.Pool()), c.log, s.Store.Ping
+	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, s.Store.Sessions(), c.log, s.Store.Ping
 	var err error
 	if r.server, err = web.NewServer(c.web); err != nil {
 		return nil, errors.Join(err, r.scorer.Close())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/jobs"
 )
 
@@ -31,7 +32,8 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if c.HealthListen != "" {
 		address, stop, err := aside("--health-listen", c.HealthListen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if err := s.Store.Ping(r.Context()); err != nil {
-				http.Error(w, err.Error(), http.StatusServiceUnavailable)
+				log.Warn("not ready", "err", err)
+				http.Error(w, annotator.ErrDatabaseAway.Error(), http.StatusServiceUnavailable)
 				return
 			}
 			fmt.Fprintln(w, "ready")
@@ -46,8 +48,8 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	fmt.Fprintln(streams.Out, "worker is ready")
-	<-ctx.Done()
+	outdated := whileCurrent(ctx, s, func(ctx context.Context) error { <-ctx.Done(); return nil })
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
-	return worker.Stop(stopping)
+	return errors.Join(outdated, worker.Stop(stopping))
 }

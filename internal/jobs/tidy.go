@@ -52,6 +52,9 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if err := w.config.Store.RemoveExpiredSessions(ctx); err != nil {
+		return err
+	}
 	kept, err := w.config.Store.ReferencedBlobs(ctx)
 	if err != nil {
 		return err

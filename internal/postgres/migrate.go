@@ -18,16 +18,21 @@ import (
 const migrationLock = 0x61626e_73747564 // "abnstud"
 
 // Migrate brings the database to the newest schema: the studio's own tables and River's. It is safe
-// to run from several processes at once, and does nothing where there is nothing to do.
+// to run from several processes at once, and does nothing where there is nothing to do. A database that a newer studio has
+// migrated is left alone: *SchemaError.
 func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
-	pool, err := pgxpool.New(ctx, dsn)
+	config, err := poolConfig(dsn)
 	if err != nil {
-		return fmt.Errorf("migrating: reading the database's address: %w", err)
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("migrating: %w", err)
 	}
 	defer pool.Close()
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("migrating: reaching the database: %w", err)
+		return fmt.Errorf("migrating: %w", unavailable(err))
 	}
 	// The lock belongs to the connection, which is closed and not put back: it cannot outlive this.
 	locked := conn.Hijack()
@@ -41,6 +46,9 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations.FS, goose.WithSlog(log))
 	if err != nil {
 		return fmt.Errorf("migrating: %w", err)
+	}
+	if err := checkSchema(ctx, pool); err != nil {
+		return err
 	}
 	done, err := provider.Up(ctx)
 	if err != nil {

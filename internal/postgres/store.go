@@ -32,7 +32,8 @@ type Config struct {
 	// MaxConns bounds the connections of this process. Default: 16.
 	MaxConns int32
 	// Patience is how long an operation that can safely be repeated waits for a database that is
-	// away before it returns annotator.ErrUnavailable. Default: 10 s.
+	// away before it returns annotator.ErrDatabaseAway. A database that is there and silent is noticed in the same
+	// time. Default: 10 s.
 	Patience time.Duration
 	Logger   *slog.Logger // default slog.Default
 }
@@ -44,6 +45,7 @@ type Store struct {
 	tx       pgx.Tx  // nil outside a transaction
 	river    *river.Client[pgx.Tx]
 	wake     *listener
+	watch    *watch
 	patience time.Duration
 	log      *slog.Logger
 }
@@ -60,17 +62,13 @@ type querier interface {
 
 // Open connects to a migrated database.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	config, err := pgxpool.ParseConfig(c.DSN)
+	config, err := poolConfig(c.DSN)
 	if err != nil {
-		return nil, fmt.Errorf("reading the database's address: %w", err)
+		return nil, err
 	}
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
 	// A restarted server leaves dead connections in the pool: look soon, and use none unseen.
 	config.HealthCheckPeriod = 5 * time.Second
-	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, 5*time.Second)
-	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = "abn-studio"
-	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
@@ -81,9 +79,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("opening the job queue: %w", err)
 	}
 	s.wake = newListener(pool, s.log)
+	s.watch = &watch{config: pool.Config().ConnConfig, wait: s.patience / 2}
 	if err := s.Ping(ctx); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("reaching the database: %w", err)
+	}
+	if err := s.CheckSchema(ctx); err != nil {
+		s.Close()
+		return nil, err
 	}
 	return s, nil
 }
@@ -93,18 +96,19 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.patiently(ctx, func() error { return s.pool.Ping(ctx) })
+	return s.patiently(ctx, s.pool.Ping)
 }
 
 // Close ends every connection; what is under way gets an error.
 func (s *Store) Close() {
 	s.wake.close()
+	s.watch.close()
 	s.pool.Close()
 }
 
 // InTx runs fn on a store whose changes are kept together or not at all. It runs fn again after a lost
 // connection, a deadlock or a failed serialisation, for as long as the Store's patience lasts; only a
-// connection lost during COMMIT, whose outcome nobody knows, comes back as annotator.ErrUnavailable at once.
+// connection lost during COMMIT, whose outcome nobody knows, comes back as annotator.ErrDatabaseAway at once.
 func (s *Store) InTx(ctx context.Context, fn func(tx annotator.Store) error) error {
 	return s.inTx(ctx, func(tx *Store) error { return fn(tx) })
 }
@@ -113,19 +117,20 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) error {
 	if s.tx != nil {
 		return fn(s)
 	}
-	return s.patiently(ctx, func() error {
-		tx, err := s.pool.Begin(ctx)
+	return s.patiently(ctx, func(op context.Context) error {
+		tx, err := s.pool.Begin(op)
 		if err != nil {
 			return err
 		}
+		defer interrupt(op, tx)()
 		defer tx.Rollback(context.WithoutCancel(ctx)) // does nothing after Commit
 		inner := *s
 		inner.q, inner.tx = naming{tx}, tx
 		if err := fn(&inner); err != nil {
 			return err
 		}
-		if err := tx.Commit(ctx); err != nil {
-			if away(err) {
+		if err := tx.Commit(op); err != nil {
+			if away(err) || errors.Is(context.Cause(op), errSilent) {
 				return &uncertainError{err}
 			}
 			return err
@@ -140,14 +145,13 @@ type uncertainError struct{ err error }
 func (e *uncertainError) Error() string {
 	return "the connection was lost while committing: " + e.err.Error()
 }
-func (e *uncertainError) Unwrap() error        { return e.err }
-func (e *uncertainError) Is(target error) bool { return target == annotator.ErrUnavailable }
+func (e *uncertainError) Unwrap() []error { return []error{annotator.ErrDatabaseAway, e.err} }
 
 // patiently runs what is safe to repeat until it succeeds, fails for good, or patience ends.
-func (s *Store) patiently(ctx context.Context, do func() error) error {
+func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) error) error {
 	deadline := time.Now().Add(s.patience)
 	for wait := 25 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		err := do()
+		err := s.watch.during(ctx, do)
 		var uncertain *uncertainError
 		switch {
 		case err == nil, errors.As(err, &uncertain):
@@ -158,7 +162,7 @@ func (s *Store) patiently(ctx context.Context, do func() error) error {
 			return err
 		case time.Now().Add(wait).After(deadline):
 			if away(err) {
-				return fmt.Errorf("%w: the database: %w", annotator.ErrUnavailable, err)
+				return unavailable(err)
 			}
 			return err
 		}
@@ -170,8 +174,11 @@ func (s *Store) patiently(ctx context.Context, do func() error) error {
 	}
 }
 
-// away reports whether err says that the server cannot be reached or ended the connection.
+// away reports whether err says that the server cannot be reached, is silent, or ended the connection.
 func away(err error) bool {
+	if errors.Is(err, errSilent) {
+		return true
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {
@@ -205,7 +212,7 @@ func violated(err error) string {
 // list runs a query and collects its rows. Outside a transaction it is repeated while the server is away.
 func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	var all []T
-	read := func() error {
+	read := func(ctx context.Context) error {
 		rows, err := s.q.Query(ctx, sql, args...)
 		if err != nil {
 			return err
@@ -214,7 +221,7 @@ func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql strin
 		return err
 	}
 	if s.tx != nil {
-		return all, read()
+		return all, read(ctx)
 	}
 	return all, s.patiently(ctx, read)
 }
@@ -222,7 +229,7 @@ func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql strin
 // one is list for a query of one row; annotator.ErrNotFound where there is none.
 func one[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
 	var found T
-	read := func() error {
+	read := func(ctx context.Context) error {
 		rows, err := s.q.Query(ctx, sql, args...)
 		if err != nil {
 			return err
@@ -232,7 +239,7 @@ func one[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string
 	}
 	var err error
 	if s.tx != nil {
-		err = read()
+		err = read(ctx)
 	} else {
 		err = s.patiently(ctx, read)
 	}

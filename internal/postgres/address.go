@@ -1,0 +1,125 @@
+package postgres
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// connectWithin bounds a connection attempt where the address sets no connect_timeout of its own.
+const connectWithin = 5 * time.Second
+
+// AddressError is a database's address that cannot be read. It shows no part of the address: a password that breaks the
+// address would stand in it.
+type AddressError struct{ Reason string }
+
+func (e *AddressError) Error() string {
+	return "the database's address (DATABASE_URL or --database) cannot be read: " + e.Reason
+}
+
+const urlForm = "postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+
+// poolConfig reads an address in URL or keyword form. What it leaves out comes from the variables that every PostgreSQL client
+// knows: PGPASSWORD, PGHOST, PGSSLMODE, a password file.
+func poolConfig(dsn string) (*pgxpool.Config, error) {
+	dsn = strings.TrimSpace(dsn)
+	rest, isURL := urlRest(dsn)
+	if !isURL && strings.Contains(dsn, "://") {
+		return nil, &AddressError{"write " + urlForm}
+	}
+	config, err := pgxpool.ParseConfig(dsn)
+	if isURL {
+		if wrong := misread(rest, config); wrong != "" {
+			return nil, &AddressError{wrong}
+		}
+	}
+	if err != nil {
+		// pgx shows the address with what it takes for the password left out; what stands behind that is safe.
+		_, reason, _ := strings.Cut(err.Error(), "`: ")
+		if !isURL {
+			reason, _, _ = strings.Cut(reason, " (")
+			reason += "; a password with spaces, quotes or backslashes is written password='…', each ' and \\ in it behind a \\"
+		}
+		return nil, &AddressError{reason}
+	}
+	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, connectWithin)
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "abn-studio"
+	}
+	return config, nil
+}
+
+// urlRest is what follows the scheme of a URL.
+func urlRest(dsn string) (rest string, is bool) {
+	for _, scheme := range []string{"postgres://", "postgresql://"} {
+		if rest, is = strings.CutPrefix(dsn, scheme); is {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// queried is the end of an address whose query is one: an @ in it belongs to no password.
+var queried = regexp.MustCompile(`^/?[^/?#@]*\?(sslmode|sslrootcert|sslcert|sslkey|application_name|connect_timeout|target_session_attrs|options|user|password|host|port|dbname|search_path|pool_\w+)=`)
+
+// misread says why a URL was not read as it was meant (config, nil where it was not read at all), "" if it was: most often a
+// character of the password ended it too early. The rest of the password would then be taken for a host or a port, shown, and
+// asked of a name server.
+func misread(rest string, config *pgxpool.Config) string {
+	authority := rest
+	if end := strings.IndexAny(rest, "/?"); end >= 0 {
+		authority = rest[:end]
+	}
+	// The last @ ends user and password, wherever it stands: no host has one.
+	at := strings.LastIndexByte(rest, '@')
+	if inside := strings.IndexByte(authority, '@'); inside >= 0 && queried.MatchString(rest[len(authority):]) {
+		at = strings.LastIndexByte(authority, '@')
+	}
+	if at < 0 {
+		host, port, found := strings.Cut(authority, ":")
+		if found && host != "" && host[0] != '[' && strings.Trim(port, "0123456789,:") != "" {
+			return "there is no @ between the password and the host: write " + urlForm
+		}
+		return ""
+	}
+	user, password, given := strings.Cut(rest[:at], ":")
+	meantUser, wrongUser := url.PathUnescape(user)
+	meant, wrong := url.PathUnescape(password)
+	if wrong == nil && !text.Valid(meant) {
+		return "the password has a % that encodes nothing: write %25"
+	}
+	if wrongUser == nil && wrong == nil && config != nil &&
+		(user == "" || config.ConnConfig.User == meantUser) && (!given || password == "" || config.ConnConfig.Password == meant) {
+		return ""
+	}
+	if found := reserved(password); len(found) > 0 {
+		return "the password has " + strings.Join(found, ", ")
+	}
+	if found := reserved(user); len(found) > 0 {
+		return "the user has " + strings.Join(found, ", ")
+	}
+	return "" // what is wrong stands elsewhere
+}
+
+// reserved says of each character that is percent-encoded in a user or a password what to write in its place.
+func reserved(s string) []string {
+	var found []string
+	for _, c := range []struct{ char, name string }{{"/", "a /"}, {"@", "an @"}, {"#", "a #"}, {"?", "a ?"}, {" ", "a space"}, {"[", "a ["}, {"]", "a ]"}} {
+		if strings.Contains(s, c.char) {
+			found = append(found, fmt.Sprintf("%s: write %%%02X", c.name, c.char[0]))
+		}
+	}
+	for i := range len(s) {
+		if s[i] == '%' && (len(s) < i+3 || strings.Trim(s[i+1:i+3], "0123456789abcdefABCDEF") != "") {
+			return append(found, "a % that encodes nothing: write %25")
+		}
+	}
+	return found
+}

@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// Sessions keeps the browsers' sessions (scs.Store, scs.CtxStore, scs.IterableStore), with the Store's patience and no more: during an
+// outage every request begins here. It uses the table of github.com/alexedwards/scs/pgxstore.
+type Sessions struct{ store *Store }
+
+// Sessions are the store's.
+func (s *Store) Sessions() Sessions { return Sessions{s} }
+
+// FindCtx returns a session's data.
+func (s Sessions) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
+	data, err = one(ctx, s.store, pgx.RowTo[[]byte], `SELECT data FROM sessions WHERE token = $1 AND current_timestamp < expiry`, token)
+	if errors.Is(err, annotator.ErrNotFound) {
+		return nil, false, nil
+	}
+	return data, err == nil, wrap(err, "looking for a session")
+}
+
+// CommitCtx keeps a session.
+func (s Sessions) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	_, err := s.store.exec(ctx, `
+		INSERT INTO sessions (token, data, expiry) VALUES ($1, $2, $3)
+		ON CONFLICT (token) DO UPDATE SET data = EXCLUDED.data, expiry = EXCLUDED.expiry`, token, data, expiry)
+	return wrap(err, "keeping a session")
+}
+
+// DeleteCtx ends a session.
+func (s Sessions) DeleteCtx(ctx context.Context, token string) error {
+	_, err := s.store.exec(ctx, `DELETE FROM sessions WHERE token = $1`, token)
+	return wrap(err, "ending a session")
+}
+
+// Find is FindCtx for whoever has no context.
+func (s Sessions) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
+}
+
+// Commit is CommitCtx for whoever has no context.
+func (s Sessions) Commit(token string, data []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, data, expiry)
+}
+
+// Delete is DeleteCtx for whoever has no context.
+func (s Sessions) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
+
+// All returns every session that has not expired, by the token it is kept under.
+func (s Sessions) All() (map[string][]byte, error) {
+	type session struct {
+		token string
+		data  []byte
+	}
+	rows, err := list(context.Background(), s.store, func(row pgx.CollectableRow) (r session, err error) {
+		err = row.Scan(&r.token, &r.data)
+		return r, err
+	}, `SELECT token, data FROM sessions WHERE current_timestamp < expiry`)
+	all := make(map[string][]byte, len(rows))
+	for _, r := range rows {
+		all[r.token] = r.data
+	}
+	return all, wrap(err, "listing the sessions")
+}
+
+// RemoveExpiredSessions is called now and then by a worker.
+func (s *Store) RemoveExpiredSessions(ctx context.Context) error {
+	_, err := s.exec(ctx, `DELETE FROM sessions WHERE expiry < current_timestamp`)
+	return wrap(err, "removing expired sessions")
+}

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// errSilent is the cause that ends an operation while the database answers nobody.
+var errSilent = errors.New("the server does not answer")
+
+// watch tells a database that is slow from one that has gone silent: a server that is frozen, or a network that swallows
+// what is sent, breaks no connection. Whoever has waited for a while has the database asked something small on a
+// connection of its own; if that is not answered either, the operation ends.
+type watch struct {
+	config *pgx.ConnConfig
+	wait   time.Duration // how long an operation runs before somebody asks, and how long the answer may take
+
+	asking singleflight.Group
+	mu     sync.Mutex
+	conn   *pgx.Conn // nil while nobody has asked, and after a failure
+}
+
+// during runs do under a context that ends when the database answers nobody; the error is errSilent then.
+func (w *watch) during(ctx context.Context, do func(ctx context.Context) error) error {
+	op, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	looking := time.AfterFunc(w.wait, func() { w.look(op, cancel) })
+	defer looking.Stop()
+	err := do(op)
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(op), errSilent) {
+		return fmt.Errorf("%w: %w", errSilent, err)
+	}
+	return err
+}
+
+// look asks again and again while an operation runs.
+func (w *watch) look(op context.Context, cancel context.CancelCauseFunc) {
+	for op.Err() == nil {
+		if _, err, _ := w.asking.Do("", func() (any, error) { return nil, w.ask() }); err != nil {
+			cancel(errSilent)
+			return
+		}
+		select {
+		case <-op.Done():
+		case <-time.After(w.wait):
+		}
+	}
+}
+
+// ask reports whether the database answers within w.wait. A refusal is an answer too.
+func (w *watch) ask() error {
+	ctx, cancel := context.WithTimeout(context.Background(), w.wait)
+	defer cancel()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn != nil {
+		err := w.conn.Ping(ctx)
+		if err == nil {
+			return nil
+		}
+		go w.conn.Close(ctx) // it may be silent about that, too
+		w.conn = nil
+	}
+	conn, err := pgx.ConnectConfig(ctx, w.config)
+	if err != nil {
+		var refusal *pgconn.PgError
+		if errors.As(err, &refusal) && !away(err) {
+			return nil
+		}
+		return err
+	}
+	w.conn = conn
+	return nil
+}
+
+func (w *watch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		w.conn.Close(ctx)
+		w.conn = nil
+	}
+}
+
+// interrupt breaks a transaction's connection when its operation ends before it: statements and the rollback use contexts
+// of their own, and would wait for an answer for ever. Call the function it returns when the transaction is over.
+func interrupt(op context.Context, tx pgx.Tx) (stop func() bool) {
+	conn := tx.Conn().PgConn().Conn()
+	return context.AfterFunc(op, func() {
+		if errors.Is(context.Cause(op), errSilent) {
+			_ = conn.SetDeadline(time.Unix(1, 0))
+		}
+	})
+}
+
+// unavailable is an outage as the domain knows it.
+func unavailable(err error) error { return fmt.Errorf("%w: %w", annotator.ErrDatabaseAway, err) }
