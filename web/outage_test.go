@@ -109,7 +109,7 @@ func (l *line) set(cut, silent bool) {
 	}
 }
 
-var parameters = regexp.MustCompile(`\{[^}]*\}`)
+var parameter = regexp.MustCompile(`\{[^}]*\}`)
 
 // While the database is away, or there and silent, every address answers that it does not answer, and when to try again;
 // nothing of where it is or who asks it is shown to anybody.
@@ -191,7 +191,7 @@ func TestOutage(t *testing.T) {
 			if method == http.MethodConnect || strings.HasPrefix(route, "/static") || route == "/healthz" || route == "/favicon.ico" || route == "/metrics" {
 				return nil // no session, no database
 			}
-			path := strings.ReplaceAll(parameters.ReplaceAllString(route, "1"), "/*", "/")
+			path := strings.ReplaceAll(parameter.ReplaceAllString(route, "1"), "/*", "/")
 			asking.Go(func() {
 				r, body := ask(method, path, cookie, "")
 				check(how, method, path, r, body)
