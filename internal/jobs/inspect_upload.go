@@ -44,6 +44,9 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 	if err := confine(limits{memory, time.Duration(seconds) * time.Second}); err != nil {
 		return fmt.Errorf("limiting itself: %w", err)
 	}
+	if dir, err := os.Getwd(); err == nil { // nothing can be put into a folder that is gone, and nothing is left of it
+		_ = os.Remove(dir)
+	}
 	debug.SetMemoryLimit(memory / 4 * 3) // what the runtime takes is not the collector's to know
 	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
 	input := bufio.NewReader(in)
