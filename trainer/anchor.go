@@ -3,9 +3,9 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // The anchor holds attention where nobody asked for another one:
@@ -39,7 +39,7 @@ func (r *round) takeAnchors(ctx context.Context, parent Engine) error {
 	}
 	height, width, cells := r.net.features[1], r.net.features[2], r.net.cells()
 	in := featureInputs{r.features, r.train}
-	size, last := in.Size(), time.Now()
+	size := in.Size()
 	maps := make([]float32, len(plain)*cells)
 	inputs := make([]float32, min(evaluateBatch, len(plain))*size)
 	for start := 0; start < len(plain); start += evaluateBatch {
@@ -61,9 +61,7 @@ func (r *round) takeAnchors(ctx context.Context, parent Engine) error {
 			at := (start + k) * cells
 			r.anchors[i] = attention.Map{Height: height, Width: width, Values: maps[at : at+cells : at+cells]}
 		}
-		now := time.Now()
-		r.meter.advance(PhaseEvaluating, start+len(batch), len(batch), now.Sub(last))
-		last = now
+		r.meter.Advance(progress.EvaluatingParent, start+len(batch))
 	}
 	return nil
 }

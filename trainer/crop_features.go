@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // rowInputs is where the batches of a run come from.
@@ -69,11 +71,9 @@ func (r *round) expectCrops() {
 	if r.spec.Settings.Crop == 0 {
 		return
 	}
-	batch := time.Duration(r.spec.Settings.BatchSize) * cmp.Or(r.meter.find(PhaseFeatures).rate(), featurePrior)
-	for _, s := range r.meter.phases {
-		if s.phase == PhaseCandidate || s.phase == PhaseControl {
-			s.prior += batch
-		}
+	batch := time.Duration(r.spec.Settings.BatchSize) * cmp.Or(r.meter.Each(progress.Features), featurePrior)
+	for _, s := range []progress.Stage{progress.Candidate, progress.Control} {
+		r.meter.Expect(s, r.outcome.Steps, r.meter.Each(s)+batch)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -88,9 +87,6 @@ func (f *Features) keep(s Sample, mirrored bool, dst []float32) error {
 // extractBatch is how many inputs go through the extractor at once: enough to fill the cores, few
 // enough to start showing progress at once.
 const extractBatch = 16
-
-// featurePrior is how long the features of one image are expected to take before any have been computed.
-const featurePrior = 20 * time.Millisecond
 
 // extraction is one input on its way to the extractor.
 type extraction struct {

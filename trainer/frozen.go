@@ -47,6 +47,14 @@ func (spec ScratchSpec) featurePrior() time.Duration {
 	return 2 * time.Millisecond // to decode a picture
 }
 
+// imagePrior is what a network is expected to take for one image, from its features or from its pixels.
+func (spec ScratchSpec) imagePrior() time.Duration {
+	if spec.Frozen {
+		return evaluatePrior
+	}
+	return 4 * evaluatePrior
+}
+
 // rows are the training images, augmented.
 func (spec ScratchSpec) rows(f *Features, net *network, train []Sample) rowInputs {
 	crop := newCropper(spec.Settings, net.input)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // Arm names one training of a round, or "train" outside of one.
@@ -46,7 +47,9 @@ type loop struct {
 	saveEvery   time.Duration // 0: checkpointEvery
 	validation  *validation   // what early stopping looks at; nil: there is none
 	point       func(Point)
-	step        func(done, steps int, took time.Duration) // after every step, once before the first and once after the last
+	resumed     func(Arm, int)
+	meter       *progress.Meter // of the run this is a stage of
+	stage       progress.Stage
 
 	// Of the run under way.
 	order *order
@@ -86,7 +89,11 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 		return nil, ArmRun{}, err
 	}
 	l.good, l.saved = checkpoint{Epoch: state.Epoch, Step: state.Step}, time.Now()
-	l.report(state.Step, l.total, 0)
+	l.meter.Expect(l.stage, l.total, 0)
+	l.meter.Begin(l.stage, state.Step)
+	if state.Step > 0 && l.resumed != nil {
+		l.resumed(l.arm, state.Step)
+	}
 	for state.Epoch < l.settings.Epochs && !l.patienceLost(state) {
 		if err := l.epoch(ctx, &state); err != nil {
 			var diverged *DivergedError
@@ -110,7 +117,8 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 			return nil, ArmRun{}, err
 		}
 	}
-	l.report(state.Step, state.Step, 0)
+	l.meter.Expect(l.stage, state.Step, 0)
+	l.meter.Advance(l.stage, state.Step)
 	return state.Curve, kept, nil
 }
 
@@ -144,7 +152,6 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 		}
 	}
 	var rate float64
-	start := time.Now() // of a step: waiting for its batch is part of it
 	err := l.feed(ctx, l.order.epoch(epoch)[state.Step-epoch*batches:], epoch, func(b Batch) error {
 		update := l.settings.UpdateAt(state.Step, l.total)
 		rate = update.LearningRate
@@ -174,8 +181,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 				return err
 			}
 		}
-		l.report(state.Step, l.total, time.Since(start))
-		start = time.Now()
+		l.meter.Advance(l.stage, state.Step)
 		return nil
 	})
 	if err != nil {
@@ -203,7 +209,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 	if err := l.save(state); err != nil {
 		return err
 	}
-	l.report(state.Step, l.total, time.Since(start))
+	l.meter.Advance(l.stage, state.Step)
 	return nil
 }
 
@@ -226,12 +232,6 @@ func (l *loop) save(state *checkpoint) error {
 	}
 	l.fresh = checkpoint{Epoch: state.Epoch, Step: state.Step}
 	return nil
-}
-
-func (l *loop) report(done, steps int, took time.Duration) {
-	if l.step != nil {
-		l.step(done, steps, took)
-	}
 }
 
 // feed hands each batch to use, in order, while a second goroutine reads the next one.

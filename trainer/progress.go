@@ -1,109 +1,102 @@
 package trainer
 
 import (
-	"sync"
 	"time"
+
+	"github.com/abn-studio/studio/internal/progress"
 )
-
-// Phase names a stretch of a round.
-type Phase string
-
-// The phases, in order.
-const (
-	PhaseFeatures   Phase = "features"
-	PhaseCandidate  Phase = "candidate"
-	PhaseControl    Phase = "control"
-	PhaseEvaluating Phase = "evaluating"
-)
-
-// Progress is how far a round is.
-type Progress struct {
-	Phase     Phase
-	Fraction  float64 // of the whole round, [0,1], never falling
-	Remaining time.Duration
-	Step      int // done in this phase: images, steps, or images
-	Steps     int
-}
 
 // Observer is told what a run does, from the goroutine that does it; nil fields are not called. A
 // resumed run reports the points after its checkpoint once more, under the same (Arm, Step).
 type Observer struct {
-	Progress func(Progress)
-	Point    func(Point)
+	// Meter measures the run; nil: nobody looks. Stages that its owner planned for what comes before the run keep their place.
+	// The run does not finish it: what is made of the outcome is part of the work.
+	Meter *progress.Meter
+	Point func(Point)
+	// Resumed is told of a training that goes on from a checkpoint, and of the step it goes on from.
+	Resumed func(Arm, int)
+	// Skipped is told once, before anything is trained, of the images that cannot be used; not where there are none.
+	Skipped func([]Problem)
 }
 
-// progressEvery bounds how often Progress is called within a phase.
-const progressEvery = 200 * time.Millisecond
-
-// meter estimates what remains of a round from what its phases' units have taken so far. A phase
-// that has not begun counts at its prior.
-type meter struct {
-	mu      sync.Mutex
-	observe func(Progress)
-	now     func() time.Time
-	phases  []*stretch
-	best    float64 // largest fraction reported
-	last    time.Time
-}
-
-// stretch is one phase: total units of which done, each expected to take prior until two have been timed.
-type stretch struct {
-	phase       Phase
-	total, done int
-	prior       time.Duration
-	timed       int
-	spent       time.Duration
-}
-
-func (s *stretch) rate() time.Duration {
-	if s.timed < 2 {
-		return s.prior
+// meter is the observer's, or one that nobody looks at.
+func (o Observer) meter() *progress.Meter {
+	if o.Meter != nil {
+		return o.Meter
 	}
-	return s.spent / time.Duration(s.timed)
+	return progress.NewMeter(nil)
 }
 
-func newMeter(observe func(Progress), phases ...*stretch) *meter {
-	return &meter{observe: observe, now: time.Now, phases: phases}
+// Workload counts what a run works on, as far as it is known before any file was opened.
+type Workload struct {
+	Train, Edited, Heldout, Validation int // images
 }
 
-func (m *meter) find(p Phase) *stretch {
-	for _, s := range m.phases {
-		if s.phase == p {
-			return s
+func workload(train, heldout, validation []Sample) Workload {
+	w := Workload{Train: len(train), Heldout: len(heldout), Validation: len(validation)}
+	for _, s := range train {
+		if !s.Edited.IsZero() {
+			w.Edited++
 		}
 	}
-	return &stretch{phase: p}
+	return w
 }
 
-// expect sets how many units a phase has and, where prior is not 0, how long one is expected to take.
-func (m *meter) expect(p Phase, total int, prior time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.find(p)
-	s.total = total
-	if prior != 0 {
-		s.prior = prior
-	}
+// What an image is expected to take before any has been timed: its features, and to judge it by a network.
+const (
+	featurePrior  = 20 * time.Millisecond
+	evaluatePrior = 5 * time.Millisecond
+)
+
+// stepPrior is what a step is expected to take: forward, backward and update take about three times as long as forward alone.
+func stepPrior(s Settings, image time.Duration) time.Duration {
+	return 3 * time.Duration(s.BatchSize) * image
 }
 
-// advance sets how many units of a phase are done, of which timed took so long, and reports.
-func (m *meter) advance(p Phase, done, timed int, took time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.find(p)
-	s.done, s.timed, s.spent = done, s.timed+timed, s.spent+took
-	now := m.now()
-	if m.observe == nil || now.Sub(m.last) < progressEvery && done != 0 && done != s.total {
-		return
+func (s Settings) stepsOf(images int) int {
+	batch := max(1, s.BatchSize)
+	return s.Epochs * ((images + batch - 1) / batch)
+}
+
+// RoundPlan lists the stages of a round, in the order in which RunRound goes through them.
+func RoundPlan(s Settings, w Workload, control bool) []progress.Plan {
+	judged := w.Heldout + w.Edited
+	parent := judged
+	if s.Anchor > 0 {
+		parent += w.Train - w.Edited
 	}
-	m.last = now
-	var past, remaining time.Duration
-	for _, s := range m.phases {
-		past += time.Duration(s.done) * s.rate()
-		remaining += time.Duration(s.total-s.done) * s.rate()
+	features := w.Train
+	if s.Flip && s.Crop == 0 {
+		features *= 2
 	}
-	if past+remaining > 0 {
-		m.best = max(m.best, float64(past)/float64(past+remaining))
+	step := stepPrior(s, evaluatePrior)
+	plan := []progress.Plan{
+		{Stage: progress.Features, Total: features + w.Heldout + w.Validation, Each: featurePrior},
+		{Stage: progress.EvaluatingParent, Total: parent, Each: evaluatePrior},
+		{Stage: progress.Candidate, Total: s.stepsOf(w.Train), Each: step},
+		{Stage: progress.EvaluatingCandidate, Total: judged, Each: evaluatePrior, Like: progress.EvaluatingParent},
 	}
-	m.observe(Progress{Phase: p, Fraction: m.best, Remaining: remaining, Step: s.done, Steps: s.total})
+	if control {
+		plan = append(plan,
+			progress.Plan{Stage: progress.Control, Total: s.stepsOf(w.Train), Each: step, Like: progress.Candidate},
+			progress.Plan{Stage: progress.EvaluatingControl, Total: judged, Each: evaluatePrior, Like: progress.EvaluatingParent})
+	}
+	return plan
+}
+
+// TrainPlan lists the stages of a training from images and labels, in the order in which TrainScratch goes through them.
+func TrainPlan(s Settings, w Workload, frozen bool) []progress.Plan {
+	spec := ScratchSpec{Frozen: frozen, Settings: s}
+	features := w.Train + w.Heldout + w.Validation
+	if spec.mirrorsFeatures() {
+		features *= 2
+	}
+	plan := []progress.Plan{
+		{Stage: progress.Features, Total: features, Each: spec.featurePrior()},
+		{Stage: progress.Train, Total: s.stepsOf(w.Train), Each: stepPrior(s, spec.imagePrior())},
+	}
+	if w.Heldout > 0 {
+		plan = append(plan, progress.Plan{Stage: progress.Evaluating, Total: w.Heldout, Each: spec.imagePrior()})
+	}
+	return plan
 }

@@ -137,7 +137,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 		}
 		release()
 	}()
-	r := &round{spec: spec, net: net, observer: observer, started: time.Now()}
+	r := &round{spec: spec, net: net, observer: observer, meter: observer.meter(), started: time.Now()}
 	if err := r.run(ctx); err != nil {
 		return RoundOutcome{}, fmt.Errorf("round: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -27,14 +28,17 @@ type round struct {
 	valid    []Sample        // what early stopping looks at; nil without it
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
 	parents  []float32       // the parent's maps of heldout, [N, h·w]
-	meter    *meter
+	plan     []progress.Plan
+	meter    *progress.Meter
 	edits    [3][]Result // on edited: parent, control, candidate
 	outcome  RoundOutcome
 }
 
 func (r *round) run(ctx context.Context) error {
 	control := !r.spec.WithoutControl && r.spec.Settings.Gamma > 0
-	r.plan(control)
+	r.plan = RoundPlan(r.spec.Settings, workload(r.spec.Train, r.spec.Heldout, r.spec.Validation), control)
+	r.meter.Plan(r.plan...)
+	r.meter.Begin(progress.Features, 0)
 	parent, err := r.parent(ctx)
 	if err != nil {
 		return err
@@ -63,52 +67,34 @@ func (r *round) run(ctx context.Context) error {
 	return nil
 }
 
-// plan sets up the meter: how much there is to do, as far as it is known before any file was opened.
-func (r *round) plan(control bool) {
-	steps := r.spec.Settings.Epochs * newOrder(r.spec.Train, r.spec.Settings).batches
-	networks, edits := 2, 0
-	for _, s := range r.spec.Train {
-		if !s.Edited.IsZero() {
-			edits++
-		}
+// planned corrects what the meter was told before any file was opened.
+func (r *round) planned() {
+	judged := len(r.heldout) + len(r.edited)
+	for stage, total := range map[progress.Stage]int{
+		progress.EvaluatingParent: judged + r.anchorRows(), progress.Candidate: r.outcome.Steps, progress.EvaluatingCandidate: judged,
+		progress.Control: r.outcome.Steps, progress.EvaluatingControl: judged,
+	} {
+		r.meter.Expect(stage, total, 0)
 	}
-	phases := []*stretch{{phase: PhaseFeatures}, {phase: PhaseEvaluating}, {phase: PhaseCandidate, total: steps}}
-	if control {
-		networks++
-		phases = append(phases, &stretch{phase: PhaseControl, total: steps})
-	}
-	phases[1].total = networks * (len(r.spec.Heldout) + edits)
-	if r.spec.Settings.Anchor > 0 {
-		phases[1].total += len(r.spec.Train) - edits
-	}
-	r.meter = newMeter(r.observer.Progress, phases...)
 }
 
 // gauge times a forward pass over zeros, so that the remaining time is known to a factor of two before
-// the first step: a step is forward, backward and update, about three times as long.
-func (r *round) gauge(ctx context.Context, engine Engine) error {
-	n := r.spec.Settings.BatchSize
-	zeros := make([]float32, n*r.net.features[0]*r.net.cells())
+// the first step. It returns what an image of size values takes.
+func gauge(ctx context.Context, engine Engine, batch, size int) (time.Duration, error) {
+	n := min(batch, evaluateBatch)
+	zeros := make([]float32, n*size)
 	var took time.Duration
 	for range 2 { // the first pass opens the session
 		start := time.Now()
 		if _, err := engine.Forward(ctx, n, zeros); err != nil {
 			if cause := context.Cause(ctx); cause != nil {
-				return cause
+				return 0, cause
 			}
-			return err
+			return 0, err
 		}
 		took = time.Since(start)
 	}
-	for _, s := range r.meter.phases {
-		switch s.phase {
-		case PhaseEvaluating:
-			s.prior = took / time.Duration(n)
-		case PhaseCandidate, PhaseControl:
-			s.prior = 3 * took
-		}
-	}
-	return nil
+	return max(took/time.Duration(n), time.Microsecond), nil
 }
 
 // parent opens the parent, computes the features and evaluates it.
@@ -118,16 +104,29 @@ func (r *round) parent(ctx context.Context) (out armResult, err error) {
 		return out, fmt.Errorf("start %s: %w", r.spec.Settings.Strategy, err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	if err := r.gauge(ctx, engine); err != nil {
+	image, err := gauge(ctx, engine, r.spec.Settings.BatchSize, r.net.features[0]*r.net.cells())
+	if err != nil {
 		return out, err
+	}
+	for _, p := range r.plan {
+		switch p.Stage {
+		case progress.Features:
+			continue
+		case progress.Candidate, progress.Control:
+			p.Each = stepPrior(r.spec.Settings, image)
+		default:
+			p.Each = image
+		}
+		r.meter.Plan(p)
 	}
 	if err := r.prepare(ctx); err != nil {
 		return out, err
 	}
+	r.meter.Begin(progress.EvaluatingParent, 0)
 	if err := r.takeAnchors(ctx, engine); err != nil {
 		return out, err
 	}
-	return out, r.evaluate(ctx, "", engine, &out)
+	return out, r.evaluate(ctx, progress.EvaluatingParent, r.anchorRows(), engine, &out)
 }
 
 // armResult is one network of the three.
@@ -141,26 +140,22 @@ type armResult struct {
 
 // arm trains one network, exports and evaluates it.
 func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armResult, err error) {
+	stage, evaluating := progress.Candidate, progress.EvaluatingCandidate
+	if arm == ArmControl {
+		stage, evaluating = progress.Control, progress.EvaluatingControl
+	}
+	r.meter.Begin(stage, 0)
 	engine, err := r.net.newEngine(ctx, settings)
 	if err != nil {
 		return out, fmt.Errorf("start %s: %w", settings.Strategy, err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	phase := Phase(arm)
 	l := &loop{
 		arm: arm, engine: engine, settings: settings, samples: r.train, anchors: r.anchors,
 		inputs: r.inputs(settings), crop: newCropper(settings, r.net.input), cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
 		key:         runKey(r.net.modelHash, settings, r.train, r.valid),
 		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm}, saveEvery: r.spec.checkpointEvery,
-		point: r.observer.Point,
-		step: func(done, steps int, took time.Duration) {
-			r.meter.expect(phase, steps, 0)
-			timed := 0
-			if took > 0 {
-				timed = 1
-			}
-			r.meter.advance(phase, done, timed, took)
-		},
+		point: r.observer.Point, resumed: r.observer.Resumed, meter: r.meter, stage: stage,
 	}
 	if r.valid != nil {
 		l.validation = &validation{inputs: featureInputs{r.features, r.valid}, samples: r.valid}
@@ -175,28 +170,14 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 	if out.file, err = r.net.export(engine.Parameters(), lineage); err != nil {
 		return out, fmt.Errorf("export %s: %w", arm, err)
 	}
-	return out, r.evaluate(ctx, arm, engine, &out)
+	r.meter.Begin(evaluating, 0)
+	return out, r.evaluate(ctx, evaluating, 0, engine, &out)
 }
 
-// evaluate judges a network on the held-out images and on the edited ones.
-func (r *round) evaluate(ctx context.Context, arm Arm, engine Engine, out *armResult) error {
-	images := len(r.heldout) + len(r.edited)
-	networks, before := len(r.meter.phases)-1, r.anchorRows() // parent, candidate, perhaps control
-	switch arm {
-	case ArmCandidate:
-		before += images
-	case ArmControl:
-		before += 2 * images
-	}
-	last, counted := time.Now(), 0
+// evaluate judges a network on the held-out images and on the edited ones, in a stage of which before units are done.
+func (r *round) evaluate(ctx context.Context, stage progress.Stage, before int, engine Engine, out *armResult) error {
 	track := func(offset int) func(int) {
-		return func(done int) {
-			now := time.Now()
-			took := now.Sub(last)
-			r.meter.expect(PhaseEvaluating, networks*images+r.anchorRows(), 0)
-			r.meter.advance(PhaseEvaluating, before+offset+done, offset+done-counted, took)
-			last, counted = now, offset+done
-		}
+		return func(done int) { r.meter.Advance(stage, before+offset+done) }
 	}
 	classes, h, w := r.net.classes, r.net.features[1], r.net.features[2]
 	edits, err := Evaluate(ctx, engine, featureInputs{r.features, r.edited}, r.edited, classes, h, w, track(0))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -44,31 +45,33 @@ func (r *round) prepare(ctx context.Context) error {
 		}
 		r.outcome.HeldBack = len(train) < len(r.spec.Train)
 	}
-	last := start
-	track := func(offset int) func(done, total int) {
-		before := 0
+	r.meter.Begin(progress.Features, 0)
+	// What the three lists lack is known one after the other: until then the plan stands for those to come.
+	planned := len(r.heldout) + len(r.valid)
+	track := func(offset, later int) func(done, total int) {
 		return func(done, total int) {
-			now := time.Now()
-			r.meter.expect(PhaseFeatures, offset+total, featurePrior)
-			r.meter.advance(PhaseFeatures, offset+done, done-before, now.Sub(last))
-			last, before = now, done
+			r.meter.Expect(progress.Features, offset+total+later, 0)
+			r.meter.Advance(progress.Features, offset+done)
 			r.outcome.FeatureMisses = offset + total
 		}
 	}
 	mirrored := r.spec.Settings.Flip && r.spec.Settings.Crop == 0 // crops are mirrored before they are extracted
-	problems, err := r.features.Prepare(ctx, train, mirrored, track(0))
+	problems, err := r.features.Prepare(ctx, train, mirrored, track(0, planned))
 	if err != nil {
 		return err
 	}
-	more, err := r.features.Prepare(ctx, r.heldout, false, track(r.outcome.FeatureMisses))
+	more, err := r.features.Prepare(ctx, r.heldout, false, track(r.outcome.FeatureMisses, len(r.valid)))
 	if err != nil {
 		return err
 	}
-	unseen, err := r.features.Prepare(ctx, r.valid, false, track(r.outcome.FeatureMisses))
+	unseen, err := r.features.Prepare(ctx, r.valid, false, track(r.outcome.FeatureMisses, 0))
 	if err != nil {
 		return err
 	}
-	r.outcome.Skipped = slices.Concat(problems, more, unseen)
+	r.outcome.Skipped = slices.Concat(everyImage(train, problems), everyImage(r.heldout, more), everyImage(r.valid, unseen))
+	if len(r.outcome.Skipped) > 0 && r.observer.Skipped != nil {
+		r.observer.Skipped(r.outcome.Skipped)
+	}
 	r.train = readable(train, problems)
 	r.heldout = readable(r.heldout, more)
 	if len(r.train) == 0 {
@@ -88,6 +91,7 @@ func (r *round) prepare(ctx context.Context) error {
 	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
 	r.outcome.OrderKey = runKey(r.net.modelHash, Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
 	r.outcome.FeatureSeconds = time.Since(start).Seconds()
+	r.planned()
 	r.expectCrops()
 	r.outcome.Warnings = r.warnings()
 	return nil
@@ -105,6 +109,23 @@ func (r *round) warnings() (out []string) {
 	}
 	if n := len(r.valid); n > 0 && n < fewValidation {
 		out = append(out, fmt.Sprintf("Early stopping looks at %d validation images only: which epoch it keeps is partly chance.", n))
+	}
+	return out
+}
+
+// everyImage tells a problem of each image whose file has one: Prepare looks at a file once.
+func everyImage(samples []Sample, problems []Problem) (out []Problem) {
+	if len(problems) == 0 {
+		return nil
+	}
+	reasons := map[string]error{}
+	for _, p := range problems {
+		reasons[p.Sample.Hash] = p.Err
+	}
+	for _, s := range samples {
+		if err, broken := reasons[s.Hash]; broken {
+			out = append(out, Problem{Sample: s, Err: err})
+		}
 	}
 	return out
 }

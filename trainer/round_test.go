@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -24,10 +23,8 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 	spec := p.spec(t, func(s Settings, e *toyEngine) { engines[s.Gamma] = append(engines[s.Gamma], e) })
 	spec.Settings.Epochs = 8
 	var points []Point
-	var progress []Progress
 	out, err := RunRound(t.Context(), spec, Observer{
-		Point:    func(p Point) { points = append(points, p) },
-		Progress: func(p Progress) { progress = append(progress, p) },
+		Point: func(p Point) { points = append(points, p) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -82,19 +79,6 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 		if pt.MapDistance <= 0 {
 			t.Fatalf("a point without map distance: %+v", pt)
 		}
-	}
-	last := Progress{}
-	for i, pr := range progress {
-		if pr.Fraction == 1 && pr.Remaining > 0 {
-			t.Errorf("progress %d says all is done: %+v", i, pr)
-		}
-		if pr.Fraction < last.Fraction || pr.Remaining < 0 || pr.Step > pr.Steps {
-			t.Fatalf("progress %d went from %+v to %+v", i, last, pr)
-		}
-		last = pr
-	}
-	if last.Fraction != 1 || last.Remaining != 0 {
-		t.Errorf("the last progress is %+v, want all done", last)
 	}
 }
 
@@ -339,28 +323,4 @@ func TestWorkDirIsOneProcessAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	again()
-}
-
-func TestMeterCorrectsItsPrior(t *testing.T) {
-	t.Parallel()
-	var got []Progress
-	m := newMeter(func(p Progress) { got = append(got, p) },
-		&stretch{phase: PhaseFeatures, total: 100, prior: time.Second},
-		&stretch{phase: PhaseCandidate, total: 10, prior: time.Second})
-	clock := time.Unix(0, 0)
-	m.now = func() time.Time { clock = clock.Add(time.Second); return clock }
-	m.advance(PhaseFeatures, 0, 0, 0)
-	m.advance(PhaseFeatures, 50, 50, 5*time.Second)
-	m.advance(PhaseFeatures, 100, 50, 5*time.Second)
-	m.advance(PhaseCandidate, 5, 5, 10*time.Second)
-	m.advance(PhaseCandidate, 10, 5, 10*time.Second)
-	want := []time.Duration{110 * time.Second, 15 * time.Second, 10 * time.Second, 10 * time.Second, 0}
-	for i, p := range got {
-		if p.Remaining != want[i] {
-			t.Errorf("report %d: %v remain, want %v", i, p.Remaining, want[i])
-		}
-	}
-	if last := got[len(got)-1]; last.Fraction != 1 {
-		t.Errorf("ended at %v", last.Fraction)
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -57,10 +58,6 @@ type ScratchOutcome struct {
 	Skipped          []Problem
 	Seconds          float64
 }
-
-// PhaseTrain is the phase of ScratchSpec's training; before it come PhaseFeatures, in which the
-// pictures are decoded, and after it PhaseEvaluating.
-const PhaseTrain = Phase(ArmTrain)
 
 // TrainScratch trains a network. Cancelling and resuming are as in RunRound.
 func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out ScratchOutcome, err error) {
@@ -117,7 +114,30 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 }
 
 func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer) (out ScratchOutcome, err error) {
-	meter := newMeter(observer.Progress, &stretch{phase: PhaseFeatures}, &stretch{phase: PhaseTrain}, &stretch{phase: PhaseEvaluating})
+	meter := observer.meter()
+	plan := TrainPlan(spec.Settings, workload(spec.Train, spec.Heldout, spec.Validation), spec.Frozen)
+	meter.Plan(plan...)
+	meter.Begin(progress.Features, 0)
+	engine, err := net.newEngine(ctx, spec.Settings)
+	if err != nil {
+		return out, fmt.Errorf("start %s: %w", spec.Settings.Strategy, err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	image, err := gauge(ctx, engine, spec.Settings.BatchSize, spec.features(net, nil).Size())
+	if err != nil {
+		return out, err
+	}
+	for _, p := range plan {
+		switch p.Stage {
+		case progress.Train:
+			p.Each = stepPrior(spec.Settings, image)
+		case progress.Evaluating:
+			p.Each = image
+		default:
+			continue
+		}
+		meter.Plan(p)
+	}
 	store := spec.Store
 	if store == nil {
 		if store, err = OpenFeatureStore(filepath.Join(spec.WorkDir, "inputs"), FeatureStoreOptions{}); err != nil {
@@ -125,7 +145,6 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		}
 	}
 	inputs := spec.features(net, store)
-	last, before := time.Now(), 0
 	chosen, valid := spec.Train, []Sample(nil)
 	if spec.Settings.Patience > 0 {
 		if chosen, valid, err = chooseValidation(spec.Train, spec.Validation, spec.Heldout, spec.Settings.Seed); err != nil {
@@ -135,13 +154,15 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 	}
 	everything := slices.Concat(chosen, spec.Heldout, valid)
 	problems, err := inputs.Prepare(ctx, everything, spec.mirrorsFeatures(), func(done, total int) {
-		now := time.Now()
-		meter.expect(PhaseFeatures, total, spec.featurePrior())
-		meter.advance(PhaseFeatures, done, done-before, now.Sub(last))
-		last, before = now, done
+		meter.Expect(progress.Features, total, 0)
+		meter.Advance(progress.Features, done)
 	})
 	if err != nil {
 		return out, err
+	}
+	skipped := everyImage(everything, problems)
+	if len(skipped) > 0 && observer.Skipped != nil {
+		observer.Skipped(skipped)
 	}
 	train, heldout := readable(chosen, problems), readable(spec.Heldout, problems)
 	if len(train) == 0 {
@@ -151,33 +172,19 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		return out, fmt.Errorf("none of the validation images can be read; the first: %w", problems[0].Err)
 	}
 	spec.Settings.EditRepeat = recipe.Repeat(newOrder(train, spec.Settings).repeat) // what automatic has come to, for the record
-	engine, err := net.newEngine(ctx, spec.Settings)
-	if err != nil {
-		return out, fmt.Errorf("start %s: %w", spec.Settings.Strategy, err)
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
 	l := &loop{
 		arm: ArmTrain, engine: engine, settings: spec.Settings, samples: train,
 		inputs: spec.rows(inputs, net, train),
 		crop:   newCropper(spec.Settings, net.input), cells: net.cells(), key: runKey(net.modelHash+" "+strconv.Itoa(spec.Shift), spec.Settings, train, valid),
 		checkpoints: &checkpoints{dir: spec.WorkDir, arm: ArmTrain}, saveEvery: spec.checkpointEvery, point: observer.Point,
+		resumed: observer.Resumed, meter: meter, stage: progress.Train,
 	}
 	if valid != nil {
 		l.validation = &validation{inputs: &augmented{Features: inputs, samples: valid}, samples: valid}
 	}
-	evaluating := time.Duration(0)
-	l.step = func(done, steps int, took time.Duration) {
-		timed := 0
-		if took > 0 {
-			timed = 1
-			evaluating = took / time.Duration(3*spec.Settings.BatchSize) // a step is forward, backward, update
-		}
-		meter.expect(PhaseTrain, steps, time.Second)
-		meter.expect(PhaseEvaluating, len(heldout), evaluating)
-		meter.advance(PhaseTrain, done, timed, took)
-	}
+	meter.Expect(progress.Evaluating, len(heldout), 0)
 	out.Settings = spec.Settings
-	out.Steps, out.Images, out.ValidationImages, out.Skipped = l.steps(), len(train), len(valid), problems
+	out.Steps, out.Images, out.ValidationImages, out.Skipped = l.steps(), len(train), len(valid), skipped
 	if out.Curve, out.Run, err = l.run(ctx); err != nil {
 		return out, err
 	}
@@ -194,13 +201,9 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		return out, fmt.Errorf("export: %w", err)
 	}
 	if len(heldout) > 0 {
-		last, before := time.Now(), 0
+		meter.Begin(progress.Evaluating, 0)
 		out.Evaluation, err = Evaluate(ctx, engine, &augmented{Features: inputs, samples: heldout}, heldout,
-			net.classes, net.features[1], net.features[2], func(done int) {
-				now := time.Now()
-				meter.advance(PhaseEvaluating, done, done-before, now.Sub(last))
-				last, before = now, done
-			})
+			net.classes, net.features[1], net.features[2], func(done int) { meter.Advance(progress.Evaluating, done) })
 	}
 	return out, err
 }

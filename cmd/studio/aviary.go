@@ -7,6 +7,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // aviaryCommand is about the demo's data.
@@ -45,11 +46,11 @@ func (c *aviaryDrawCommand) Run(ctx context.Context, io *stdio) error {
 		Train: c.Train, Validation: c.Validation, Test: c.Test, Pool: c.Pool,
 	}
 	line := newProgressLine(io.Err)
-	err := aviary.Generate(ctx, c.Out, options, func(done, total int) {
-		if done%50 == 0 || done == total {
-			line.say(fmt.Sprintf("drawing birds: %d of %d", done, total))
-		}
-	})
+	meter := line.meter(plan{Stage: progress.Drawing, Total: len(aviary.Plan(options))})
+	err := aviary.Generate(ctx, c.Out, options, func(done, _ int) { meter.Advance(progress.Drawing, done) })
+	if err == nil {
+		meter.Finish()
+	}
 	line.done()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -113,7 +114,7 @@ func (c *aviarySweepCommand) open(ctx context.Context) (*sweep, error) {
 		return nil, err
 	}
 	sizes := s.network.Sizes()
-	if s.images, err = openTrainingImages(ctx, set, s.manifest.Classes, s.network.Preprocessor, "", sizes.GridHeight, sizes.GridWidth); err != nil {
+	if s.images, err = openTrainingImages(ctx, set, s.manifest.Classes, s.network.Preprocessor, "", sizes.GridHeight, sizes.GridWidth, progress.NewMeter(nil)); err != nil {
 		return nil, err
 	}
 	if s.work, err = os.MkdirTemp("", "aviary-sweep-"); err != nil {
@@ -162,6 +163,7 @@ func (s *sweep) run(ctx context.Context, todo []sweepPoint, io *stdio) ([]sweepP
 	var out []sweepPoint
 	line := newProgressLine(io.Err)
 	defer line.done()
+	meter := line.meter(plan{Stage: progress.Sweeping, Total: len(todo)})
 	group, inner := errgroup.WithContext(ctx)
 	parallel := s.Parallel
 	if parallel == 0 {
@@ -183,7 +185,7 @@ func (s *sweep) run(ctx context.Context, todo []sweepPoint, io *stdio) ([]sweepP
 		mutex.Lock()
 		defer mutex.Unlock()
 		out = append(out, p)
-		line.say(fmt.Sprintf("%d of %d fine-tunings", len(out), len(todo)))
+		meter.Advance(progress.Sweeping, len(out))
 		_, err = file.Write(append(text, '\n'))
 		return err
 	}
@@ -196,7 +198,11 @@ func (s *sweep) run(ctx context.Context, todo []sweepPoint, io *stdio) ([]sweepP
 		}
 		group.Go(func() error { return one(p) })
 	}
-	return out, group.Wait()
+	if err := group.Wait(); err != nil {
+		return out, err
+	}
+	meter.Finish()
+	return out, nil
 }
 
 // point runs one fine-tuning.

@@ -68,8 +68,9 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	prepared := make(chan struct{})
 	go func() {
 		defer close(prepared)
-		d := &demo{storage: s, seed: c.Seed, edits: c.Edits, line: newProgressLine(streams.Err)}
-		defer d.line.done()
+		line := newProgressLine(streams.Err)
+		defer line.done()
+		d := &demo{storage: s, seed: c.Seed, edits: c.Edits, meter: line.meter(demoPlan(c.Seed)...)}
 		if err := d.prepare(serving); err != nil && serving.Err() == nil {
 			stop(fmt.Errorf("preparing the demo project: %w", err))
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // The demo's project and the generator's name, as people meet them.
@@ -32,7 +33,17 @@ type demo struct {
 	*storage
 	seed  int64
 	edits int
-	line  *progressLine
+	meter *progress.Meter
+}
+
+// demoPlan lists what the demo does before its project is there. What was done by an earlier start takes no time.
+func demoPlan(seed int64) []plan {
+	pictures := len(aviary.Plan(aviary.Options{Seed: seed}))
+	return []plan{
+		{Stage: progress.Drawing, Total: pictures, Each: 30 * time.Millisecond},
+		{Stage: progress.Reading, Total: pictures, Each: 3 * time.Millisecond},
+		{Stage: progress.Scanning, Total: pictures, Each: 10 * time.Millisecond},
+	}
 }
 
 func (d *demo) prepare(ctx context.Context) error {
@@ -50,7 +61,11 @@ func (d *demo) prepare(ctx context.Context) error {
 	if err := d.scan(ctx, version); err != nil {
 		return err
 	}
-	return d.seedEdits(ctx, project, version)
+	if err := d.seedEdits(ctx, project, version); err != nil {
+		return err
+	}
+	d.meter.Finish()
+	return nil
 }
 
 func (d *demo) project(ctx context.Context) (annotator.Project, error) {
@@ -111,8 +126,8 @@ func (d *demo) pictures(ctx context.Context, project annotator.Project) (err err
 	}
 	folder := filepath.Join(d.Data, "cache", "aviary")
 	defer os.RemoveAll(folder) // the pictures are in the blob store then
-	err = aviary.Generate(ctx, folder, d.options(), func(done, total int) {
-		d.line.say(fmt.Sprintf("drawing birds: %d of %d", done, total))
+	err = aviary.Generate(ctx, folder, d.options(), func(done, _ int) {
+		d.meter.Advance(progress.Drawing, done)
 	})
 	if err != nil {
 		return err
@@ -121,8 +136,8 @@ func (d *demo) pictures(ctx context.Context, project annotator.Project) (err err
 	if err != nil {
 		return err
 	}
-	_, err = jobs.TrackedImport(ctx, d.Store, d.Blobs, job.ID, project.ID, data, jobs.ImportOptions{Progress: func(done, total int) {
-		d.line.say(fmt.Sprintf("importing: %d of %d", done, total))
+	_, err = jobs.TrackedImport(ctx, d.Store, d.Blobs, job.ID, project.ID, data, jobs.ImportOptions{Progress: func(done, _ int) {
+		d.meter.Advance(progress.Reading, done)
 	}})
 	return err
 }
@@ -137,7 +152,8 @@ func (d *demo) scan(ctx context.Context, version annotator.Version) error {
 		case "failed", "cancelled":
 			return fmt.Errorf("the scan %s: %s", job.State, job.Message)
 		}
-		d.line.say(fmt.Sprintf("scanning: %d of %d", job.Done, job.Total))
+		d.meter.Expect(progress.Scanning, job.Total, 0)
+		d.meter.Advance(progress.Scanning, job.Done)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -55,7 +56,10 @@ func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 		return err
 	}
 	sizes := network.Sizes()
-	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth)
+	line := newProgressLine(io.Err)
+	defer line.done()
+	meter := line.meter(readingPlan(set), plan{Stage: progress.Scanning, Total: workloadOf(set, c.Split, 0).Heldout, Each: scanPrior})
+	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth, meter)
 	if err != nil {
 		return err
 	}
@@ -69,13 +73,14 @@ func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	if len(samples) == 0 {
 		return fmt.Errorf("there are no labelled images in %s", c.Images)
 	}
-	progress := newProgressLine(io.Err)
 	report := evaluateReport{Model: c.Model, Split: split, Broken: []brokenImage{}}
-	report.Evaluation, report.Broken, err = evaluateNetwork(ctx, network, images, samples, progress)
-	progress.done()
+	meter.Expect(progress.Scanning, len(samples), 0)
+	report.Evaluation, report.Broken, err = evaluateNetwork(ctx, network, images, samples, line.scanned(meter))
 	if err != nil {
 		return err
 	}
+	meter.Finish()
+	line.done()
 	for i := range report.PerClass {
 		report.PerClass[i].Name = manifest.Classes[report.PerClass[i].Class]
 	}
@@ -87,8 +92,14 @@ func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	return nil
 }
 
+// scanPrior is what an image of a scan is expected to take before any has been timed.
+const scanPrior = 20 * time.Millisecond
+
+// plan is what is known of a stage of a command's work before it begins.
+type plan = progress.Plan
+
 // evaluateNetwork scans samples and judges each answer.
-func evaluateNetwork(ctx context.Context, network *inference.Network, images *trainingImages, samples []trainer.Sample, progress *progressLine) (trainer.Evaluation, []brokenImage, error) {
+func evaluateNetwork(ctx context.Context, network *inference.Network, images *trainingImages, samples []trainer.Sample, tell func(inference.Progress)) (trainer.Evaluation, []brokenImage, error) {
 	broken := []brokenImage{}
 	for _, b := range images.broken {
 		broken = append(broken, brokenImage{Error: b})
@@ -114,7 +125,7 @@ func evaluateNetwork(ctx context.Context, network *inference.Network, images *tr
 			results = append(results, trainer.Judge(s, r.Probabilities, r.AttClass, r.Map))
 		}
 		return nil
-	}, inference.ScanOptions{Total: len(samples), Progress: func(p inference.Progress) { progress.say(p.String()) }})
+	}, inference.ScanOptions{Total: len(samples), Progress: tell})
 	if err != nil {
 		return trainer.Evaluation{}, nil, err
 	}

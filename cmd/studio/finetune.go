@@ -93,7 +93,10 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth)
+	progress := newProgressLine(io.Err)
+	defer progress.done()
+	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.RoundPlan(settings.WithDefaults(), workloadOf(set, c.Split, len(maps.Maps)), c.Control)...)...)
+	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth, meter)
 	if err != nil {
 		return err
 	}
@@ -126,15 +129,14 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if work == "" {
 		work = c.Out + ".work"
 	}
-	progress := newProgressLine(io.Err)
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
 		Model: model, Manifest: manifest, Settings: settings, AutoRate: c.autoRate(), Train: train, Heldout: heldout, Validation: images.validation(split),
 		Pixels: images.pixels, Store: store, Extractor: network, WorkDir: work,
 		WithoutControl: !c.Control, Threads: c.Threads,
-	}, progress.observer())
-	progress.done()
-	tellHowToGoOn(io.Err, err, work)
+	}, progress.observer(meter))
 	if err != nil {
+		progress.done()
+		tellHowToGoOn(io.Err, err, work)
 		return err
 	}
 	report := newFinetuneReport(c.Out, split, outcome, images)
@@ -151,6 +153,8 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err := os.RemoveAll(work); err != nil {
 		return err
 	}
+	meter.Finish()
+	progress.done()
 	if c.JSON {
 		return printJSON(io.Out, report)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // importCommand brings a folder of pictures into a project.
@@ -101,9 +102,11 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
+	meter := line.meter(plan{Stage: progress.Reading, Total: len(d.Samples)})
+	meter.Begin(progress.Reading, 0)
 	report, err = jobs.TrackedImport(ctx, s.Store, s.Blobs, job.ID, project.ID, d, jobs.ImportOptions{
 		Split:    annotator.Split(c.Split),
-		Progress: func(done, total int) { line.say(fmt.Sprintf("importing %d of %d images", done, total)) },
+		Progress: func(done, _ int) { meter.Advance(progress.Reading, done) },
 	})
 	if err != nil {
 		return report, errors.Join(err, s.Store.FailJob(context.WithoutCancel(ctx), job.ID, err.Error()))
@@ -114,6 +117,7 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 			return report, err
 		}
 	}
+	meter.Finish()
 	return report, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // predictCommand says what a model makes of every picture of a folder, and where it looks.
@@ -140,12 +141,13 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	for _, s := range set.Skipped {
 		p.summary.Broken = append(p.summary.Broken, brokenImage{s.Path, s.Reason})
 	}
-	progress := newProgressLine(streams.Err)
+	line := newProgressLine(streams.Err)
+	defer line.done()
+	meter := line.meter(plan{Stage: progress.Scanning, Total: len(samples), Each: scanPrior})
 	done, err := inference.Scan(ctx, network, p.images, p.write, inference.ScanOptions{
 		Batch: c.Batch, Total: len(samples),
-		Progress: func(p inference.Progress) { progress.say(p.String()) },
+		Progress: line.scanned(meter),
 	})
-	progress.done()
 	if err != nil {
 		return err
 	}
@@ -161,6 +163,8 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err := os.Rename(out.Name(), c.Out); err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
+	meter.Finish()
+	line.done()
 	p.summary.PerSecond, p.summary.Out = done.PerSecond, c.Out
 	p.summary.finish()
 	for _, a := range p.summary.Splits {

@@ -24,6 +24,7 @@ import (
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -291,7 +292,7 @@ func startRound(t *testing.T, p *aviaryProject, epochs int) annotator.Round {
 func seedRoundEdits(t *testing.T, p *aviaryProject) {
 	t.Helper()
 	p.scanned(t)
-	d := &demo{storage: p.storage, seed: 1, edits: 6, line: newProgressLine(&bytes.Buffer{})}
+	d := &demo{storage: p.storage, seed: 1, edits: 6, meter: progress.NewMeter(nil)}
 	if err := d.seedEdits(t.Context(), p.project, p.version); err != nil {
 		t.Fatal(err)
 	}
@@ -419,6 +420,51 @@ func TestFailedRoundIsGoneOnWith(t *testing.T) {
 	})
 }
 
+// A training image whose file was damaged after its scan is left out of a round, and the round says which and why.
+func TestRoundListsWhatItCouldNotRead(t *testing.T) {
+	t.Parallel()
+	p := openAviary(t, onSharedDatabase(t), 2)
+	defer p.Close()
+	seedRoundEdits(t, p)
+	images, err := p.Store.Images(t.Context(), p.project.ID, annotator.SplitTrain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := images[len(images)-1]
+	found, err := filepath.Glob(filepath.Join(p.Data, "blobs", "*", damaged.Hash))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("its file: %v, %v", found, err)
+	}
+	// What the scan has kept of it would do for the round: another machine has none of that.
+	if err := os.RemoveAll(filepath.Join(p.Data, "cache", "features")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(found[0], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(found[0], 100); err != nil {
+		t.Fatal(err)
+	}
+	round := queueRound(t, p, 1, "once")
+	p.worker(t)
+	eventually(t, "the round finishes", 20*time.Minute, func() bool {
+		if round, err = p.Store.Round(t.Context(), round.ID); err != nil {
+			t.Fatal(err)
+		}
+		return round.State.Over()
+	})
+	if round.State != annotator.RoundFinished || round.Unreadable == nil || round.Unreadable.Count != 1 {
+		t.Fatalf("the round %s (%s), and could not read %+v", round.State, round.Error, round.Unreadable)
+	}
+	got := round.Unreadable.Images[0]
+	if got.ID != damaged.ID || got.Name != damaged.Name || got.Split != annotator.SplitTrain || got.Reason == "" {
+		t.Errorf("it names %+v, want %s and a reason", got, damaged.Name)
+	}
+	if last := round.Progress; last.Fraction != 1 || len(last.Phases) != 6 || last.Phase != last.Phases[5] {
+		t.Errorf("it ended at %+v", last)
+	}
+}
+
 // A cancelled round leaves no version, no checkpoint and no file behind.
 func TestCancelledRoundLeavesNothing(t *testing.T) {
 	t.Parallel()
@@ -429,7 +475,7 @@ func TestCancelledRoundLeavesNothing(t *testing.T) {
 	p.worker(t)
 	eventually(t, "training begins", func() bool {
 		r, err := p.Store.Round(t.Context(), round.ID)
-		return err == nil && r.Progress.Phase == string(trainer.PhaseCandidate) && r.Progress.Step > 0
+		return err == nil && r.Progress.Phase == string(progress.Candidate) && r.Progress.Step > 0
 	})
 	service := annotator.NewService(annotator.ServiceConfig{Store: p.Store, Blobs: p.Blobs})
 	if _, err := service.CancelRound(t.Context(), annotator.System, round.ID); err != nil {

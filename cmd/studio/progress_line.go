@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -17,7 +19,8 @@ type progressLine struct {
 	out      io.Writer
 	terminal bool
 	last     time.Time
-	open     bool // the cursor stands on a progress line
+	said     bool   // there is a line
+	beside   string // what is said beside the progress: losses, images a second
 }
 
 // progressLineEvery is how often a log that is no terminal gets a line.
@@ -25,42 +28,58 @@ const progressLineEvery = 5 * time.Second
 
 func newProgressLine(out io.Writer) *progressLine {
 	f, ok := out.(*os.File)
-	return &progressLine{out: out, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &progressLine{out: out, terminal: ok && term.IsTerminal(int(f.Fd())), last: time.Now()}
 }
 
-// say shows where things stand.
-func (p *progressLine) say(text string) {
-	if p.terminal {
-		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
-		p.open = true
+// meter is a meter of work whose progress the line shows. Finish it when the work is over, and then the line with done.
+func (p *progressLine) meter(plans ...progress.Plan) *progress.Meter {
+	m := progress.NewMeter(p.show)
+	m.Plan(plans...)
+	return m
+}
+
+// show shows where things stand. A log's first line comes after a while, and its last one where there was a first.
+func (p *progressLine) show(pr progress.Progress) {
+	now := time.Now()
+	switch {
+	case p.terminal:
+		fmt.Fprintf(p.out, "\r%s%s\x1b[K", pr, p.beside)
+	case now.Sub(p.last) >= progressLineEvery || pr.Share == 1 && p.said:
+		p.last = now
+		fmt.Fprintf(p.out, "%s%s\n", pr, p.beside)
+	default:
 		return
 	}
-	if now := time.Now(); now.Sub(p.last) >= progressLineEvery {
-		p.last = now
-		fmt.Fprintln(p.out, text)
-	}
+	p.said = true
 }
 
 // done ends the line.
 func (p *progressLine) done() {
-	if p.open {
+	if p.said && p.terminal {
 		fmt.Fprintln(p.out)
-		p.open = false
+	}
+	p.said = false
+}
+
+// observer shows a training's latest losses beside its progress.
+func (p *progressLine) observer(m *progress.Meter) trainer.Observer {
+	return trainer.Observer{
+		Meter: m,
+		Point: func(pt trainer.Point) {
+			p.beside = fmt.Sprintf(", epoch %.1f: L_att %.3f, L_per %.3f, L_map %.3f, accuracy %.3f", pt.Epoch, pt.LossAtt, pt.LossPer, pt.LossMap, pt.Accuracy)
+			if pt.MapDistance == 0 {
+				p.beside = fmt.Sprintf(", epoch %.1f: L_att %.3f, L_per %.3f, accuracy %.3f", pt.Epoch, pt.LossAtt, pt.LossPer, pt.Accuracy)
+			}
+		},
 	}
 }
 
-// observer shows a training's progress with its latest losses.
-func (p *progressLine) observer() trainer.Observer {
-	losses := ""
-	return trainer.Observer{
-		Point: func(pt trainer.Point) {
-			losses = fmt.Sprintf(", epoch %.1f: L_att %.3f, L_per %.3f, L_map %.3f, accuracy %.3f", pt.Epoch, pt.LossAtt, pt.LossPer, pt.LossMap, pt.Accuracy)
-			if pt.MapDistance == 0 {
-				losses = fmt.Sprintf(", epoch %.1f: L_att %.3f, L_per %.3f, accuracy %.3f", pt.Epoch, pt.LossAtt, pt.LossPer, pt.Accuracy)
-			}
-		},
-		Progress: func(pr trainer.Progress) {
-			p.say(fmt.Sprintf("%3.0f%% %s %d/%d, %s left%s", 100*pr.Fraction, pr.Phase, pr.Step, pr.Steps, pr.Remaining.Round(time.Second), losses))
-		},
+// scanned shows a scan's rate beside its progress.
+func (p *progressLine) scanned(m *progress.Meter) func(inference.Progress) {
+	return func(s inference.Progress) {
+		if s.PerSecond > 0 {
+			p.beside = ", " + s.String()
+		}
+		m.Advance(progress.Scanning, s.Done)
 	}
 }

@@ -87,7 +87,9 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	images, err := openTrainingImages(ctx, set, start.manifest.Classes, preprocessor, c.Masks, start.height, start.width)
+	progress := newProgressLine(io.Err)
+	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.TrainPlan(settings.WithDefaults(), workloadOf(set, c.Split, 0), c.Frozen)...)...)
+	images, err := openTrainingImages(ctx, set, start.manifest.Classes, preprocessor, c.Masks, start.height, start.width, meter)
 	if err != nil {
 		return err
 	}
@@ -110,17 +112,18 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 			return err
 		}
 	}
-	progress := newProgressLine(io.Err)
 	outcome, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
 		Model: start.model, Manifest: start.manifest, Settings: settings, AutoRate: c.From != "" && c.autoRate(), Frozen: c.Frozen, Shift: c.Shift, Store: store,
 		Train: images.trainedOn(), Heldout: heldout, Validation: images.validation(split), Pixels: images.pixels, WorkDir: work, Threads: c.Threads,
-	}, progress.observer())
+	}, progress.observer(meter))
+	if err == nil {
+		if err = writeTrained(c.Out, outcome.Model, start.manifest); err == nil {
+			meter.Finish()
+		}
+	}
 	progress.done()
 	tellHowToGoOn(io.Err, err, work)
 	if err != nil {
-		return err
-	}
-	if err := writeTrained(c.Out, outcome.Model, start.manifest); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(work); err != nil {

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	_ "golang.org/x/image/webp"
 	"golang.org/x/sync/errgroup"
@@ -20,6 +22,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -36,8 +39,8 @@ type trainingImages struct {
 
 // openTrainingImages hashes the pictures of a data set and matches their classes to the model's. masks
 // is a folder of masks named after the images ("": those the data set names itself); they are averaged
-// to a grid of height × width cells. An unlabelled picture is counted and left out.
-func openTrainingImages(ctx context.Context, set *dataset.Dataset, classes []string, p *inference.Preprocessor, masks string, height, width int) (*trainingImages, error) {
+// to a grid of height × width cells. An unlabelled picture is counted and left out. It is the meter's stage progress.Reading.
+func openTrainingImages(ctx context.Context, set *dataset.Dataset, classes []string, p *inference.Preprocessor, masks string, height, width int, meter *progress.Meter) (*trainingImages, error) {
 	label := make(map[string]int, len(classes))
 	for i, c := range classes {
 		label[c] = i
@@ -49,6 +52,8 @@ func openTrainingImages(ctx context.Context, set *dataset.Dataset, classes []str
 		}
 	}
 	samples, faults := make([]trainer.Sample, len(set.Samples)), make([]error, len(set.Samples))
+	meter.Begin(progress.Reading, 0)
+	var read atomic.Int64
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(4) // two cores to hash and decode masks, and some to wait for the disk
 	for i, s := range set.Samples {
@@ -56,6 +61,7 @@ func openTrainingImages(ctx context.Context, set *dataset.Dataset, classes []str
 			if inner.Err() != nil {
 				return context.Cause(inner)
 			}
+			defer func() { meter.Advance(progress.Reading, int(read.Add(1))) }()
 			data, err := os.ReadFile(s.Path)
 			if err != nil {
 				faults[i] = err
@@ -89,6 +95,33 @@ func openTrainingImages(ctx context.Context, set *dataset.Dataset, classes []str
 		}
 	}
 	return t, nil
+}
+
+// readingPlan is what openTrainingImages has to do.
+func readingPlan(set *dataset.Dataset) progress.Plan {
+	return progress.Plan{Stage: progress.Reading, Total: len(set.Samples), Each: time.Millisecond}
+}
+
+// workloadOf counts what a training on a data set works on, as far as its lists tell: what trainedOn, heldOut and validation
+// will give where every file can be read. asked is the split to measure on, edited the number of maps.
+func workloadOf(set *dataset.Dataset, asked string, edited int) trainer.Workload {
+	n := map[string]int{}
+	for _, s := range set.Samples {
+		if s.Class != "" {
+			n[s.Split]++
+		}
+	}
+	measured := dataset.Validation
+	if split, ok := dataset.SplitName(asked); asked != "" && ok {
+		measured = split
+	} else if n[dataset.Test] > 0 {
+		measured = dataset.Test
+	}
+	w := trainer.Workload{Train: n[dataset.Train] + n[""], Edited: edited, Heldout: n[measured]}
+	if measured != dataset.Validation {
+		w.Validation = n[dataset.Validation]
+	}
+	return w
 }
 
 // pixels implements trainer.PixelReader.

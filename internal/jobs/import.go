@@ -20,6 +20,7 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // ImageStore is where an import puts what it found (postgres.Store).
@@ -144,14 +145,6 @@ func hashOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// remaining estimates the seconds left of work that began at start.
-func remaining(start time.Time, done, total int) float64 {
-	if done == 0 {
-		return 0
-	}
-	return time.Since(start).Seconds() / float64(done) * float64(total-done)
-}
-
 // importWorker brings in a folder that the worker's machine can see.
 type importWorker struct {
 	river.WorkerDefaults[postgres.ImportArgs]
@@ -188,7 +181,7 @@ func TrackedImport(ctx context.Context, store *postgres.Store, blobs *blob.Store
 	start, tell := time.Now(), o.Progress
 	o.Progress = func(done, total int) {
 		// A progress that cannot be written is made up for by the next one.
-		_ = store.SetJobProgress(ctx, jobID, postgres.JobProgress{Done: done, Total: total, RemainingSeconds: remaining(start, done, total)})
+		_ = store.SetJobProgress(ctx, jobID, progress.Of(progress.Reading, done, total, time.Since(start)))
 		if tell != nil {
 			tell(done, total)
 		}

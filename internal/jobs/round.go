@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -135,10 +137,10 @@ type roundRun struct {
 	round  annotator.Round
 	folder string
 
-	mu       sync.Mutex
-	points   []annotator.RoundPoint
-	progress annotator.RoundProgress
-	dirty    bool
+	mu         sync.Mutex
+	unreadable *annotator.Unreadable // not yet written
+	points     []annotator.RoundPoint
+	progress   annotator.RoundProgress
 }
 
 func (r *roundRun) run(ctx context.Context) error {
@@ -158,7 +160,9 @@ func (r *roundRun) run(ctx context.Context) error {
 	var reporting sync.WaitGroup
 	stop := make(chan struct{})
 	reporting.Go(func() { r.report(ctx, stop, cancel) })
-	outcome, err := trainer.RunRound(training, spec, trainer.Observer{Progress: r.onProgress, Point: r.onPoint})
+	known := imagesOf(inputs)
+	skipped := func(list []trainer.Problem) { r.onSkipped(known, list) }
+	outcome, err := trainer.RunRound(training, spec, trainer.Observer{Meter: progress.NewMeter(r.onProgress), Point: r.onPoint, Resumed: r.onResumed, Skipped: skipped})
 	close(stop)
 	reporting.Wait()
 	if cause := context.Cause(training); err != nil && cause != nil && ctx.Err() == nil {
@@ -250,16 +254,37 @@ func (r *roundRun) samples(ctx context.Context, images []postgres.TrainingImage,
 	return out, nil
 }
 
-func (r *roundRun) onProgress(p trainer.Progress) {
+func (r *roundRun) onProgress(p progress.Progress) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if training := p.Phase == trainer.PhaseCandidate || p.Phase == trainer.PhaseControl; training && string(p.Phase) != r.progress.Phase && p.Step > 0 {
-		r.worker.log.Info("round goes on from a checkpoint", "round", r.round.ID, "arm", p.Phase, "step", p.Step)
+	r.progress = annotator.RoundProgressOf(p)
+}
+
+// imagesOf are a round's images by number.
+func imagesOf(in postgres.RoundInputs) map[int64]annotator.Image {
+	known := map[int64]annotator.Image{}
+	for _, t := range in.Train {
+		known[t.Image.ID] = t.Image
 	}
-	r.progress = annotator.RoundProgress{
-		Phase: string(p.Phase), Fraction: p.Fraction, RemainingSeconds: p.Remaining.Seconds(), Step: p.Step, Steps: p.Steps,
+	for _, image := range slices.Concat(in.Eval, in.Validation) {
+		known[image.ID] = image
 	}
-	r.dirty = true
+	return known
+}
+
+func (r *roundRun) onSkipped(known map[int64]annotator.Image, list []trainer.Problem) {
+	u := &annotator.Unreadable{}
+	for _, p := range list {
+		r.worker.log.Warn("image left out of the round", "round", r.round.ID, "image", p.Sample.Name, "err", p.Err)
+		u.Add(known[p.Sample.ID], p.Err.Error())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unreadable = u
+}
+
+func (r *roundRun) onResumed(arm trainer.Arm, step int) {
+	r.worker.log.Info("round goes on from a checkpoint", "round", r.round.ID, "arm", arm, "step", step)
 }
 
 func (r *roundRun) onPoint(p trainer.Point) {
@@ -302,9 +327,20 @@ func (r *roundRun) report(ctx context.Context, stop <-chan struct{}, cancel cont
 // flush writes what has gathered. What could not be written is kept for the next time.
 func (r *roundRun) flush(ctx context.Context) error {
 	r.mu.Lock()
-	points, progress := r.points, r.progress
-	r.points, r.dirty = nil, false
+	points, reached, unreadable := r.points, r.progress, r.unreadable
+	r.points = nil
 	r.mu.Unlock()
+	if unreadable != nil {
+		if err := r.store.SetUnreadable(ctx, r.claim, *unreadable); err != nil {
+			r.mu.Lock()
+			r.points = append(points, r.points...)
+			r.mu.Unlock()
+			return err
+		}
+		r.mu.Lock()
+		r.unreadable = nil // they are told once, before the first step
+		r.mu.Unlock()
+	}
 	if len(points) > 0 {
 		if err := r.store.AddRoundPoints(ctx, r.claim, points); err != nil {
 			r.mu.Lock()
@@ -313,10 +349,10 @@ func (r *roundRun) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if progress.Phase == "" {
-		progress.Phase = string(trainer.PhaseFeatures)
+	if reached.Phase == "" {
+		reached = annotator.RoundProgressOf(progress.Progress{Stage: progress.Features})
 	}
-	return r.store.SetRoundProgress(ctx, r.claim, progress)
+	return r.store.SetRoundProgress(ctx, r.claim, reached)
 }
 
 // finish stores the candidate and the comparison, in one transaction that makes the version.

@@ -24,7 +24,7 @@
 //	EnqueueEvaluate(ctx, versionID int64) (annotator.Job, error)
 //	CreateJob(ctx, projectID int64, kind annotator.JobKind) (annotator.Job, error)   // without River: work done in this process
 //	StartJob(ctx, jobID int64, total int) error
-//	SetJobProgress(ctx, jobID int64, p JobProgress{Done, Total int; RemainingSeconds float64; Message string}) error
+//	SetJobProgress(ctx, jobID int64, p progress.Progress) error
 //	FinishJob(ctx, jobID int64, message string) error                   // FailJob(ctx, jobID, message), Job(ctx, jobID)
 //
 // Import.

@@ -7,13 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/text"
 )
 
-const jobColumns = `id, kind, state, done, total, remaining_seconds, message, created_at`
+const jobColumns = `id, kind, state, phase, done, total, fraction, remaining_seconds, unreadable, message, created_at`
 
 func scanJob(row pgx.CollectableRow) (j annotator.Job, err error) {
-	err = row.Scan(&j.ID, &j.Kind, &j.State, &j.Done, &j.Total, &j.RemainingSeconds, &j.Message, &j.CreatedAt)
+	err = row.Scan(&j.ID, &j.Kind, &j.State, &j.Phase, &j.Done, &j.Total, &j.Fraction, &j.RemainingSeconds, &j.Unreadable, &j.Message, &j.CreatedAt)
 	return j, err
 }
 
@@ -75,13 +76,6 @@ func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator
 	return job, wrap(err, "starting an evaluation of version %d", versionID)
 }
 
-// JobProgress is how far a job is. RemainingSeconds 0 means that nobody can tell.
-type JobProgress struct {
-	Done, Total      int
-	RemainingSeconds float64
-	Message          string // the last warning; "" leaves the one before
-}
-
 // StartJob marks a job as running, again after a rescue too; total 0 leaves the total as it is.
 func (s *Store) StartJob(ctx context.Context, jobID int64, total int) error {
 	n, err := s.exec(ctx, `
@@ -90,11 +84,11 @@ func (s *Store) StartJob(ctx context.Context, jobID int64, total int) error {
 	return changed(n, err, "starting job %d", jobID)
 }
 
-// SetJobProgress says how far a running job is.
-func (s *Store) SetJobProgress(ctx context.Context, jobID int64, p JobProgress) error {
+// SetJobProgress says how far a running job is, and that somebody is at it.
+func (s *Store) SetJobProgress(ctx context.Context, jobID int64, p progress.Progress) error {
 	n, err := s.exec(ctx, `
-		UPDATE jobs SET done = $2, total = $3, remaining_seconds = $4, message = CASE WHEN $5 = '' THEN message ELSE $5 END
-		WHERE id = $1 AND state = 'running'`, jobID, p.Done, p.Total, p.RemainingSeconds, p.Message)
+		UPDATE jobs SET phase = $2, done = $3, total = $4, fraction = greatest(fraction, $5), remaining_seconds = $6, reported_at = now()
+		WHERE id = $1 AND state = 'running'`, jobID, p.Stage, p.Done, p.Total, p.Share, p.Remaining.Seconds())
 	return changed(n, err, "job %d", jobID)
 }
 
@@ -112,6 +106,7 @@ func (s *Store) FailJob(ctx context.Context, jobID int64, message string) error 
 func (s *Store) endJob(ctx context.Context, jobID int64, state, message string) error {
 	_, err := s.exec(ctx, `
 		UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), finished_at = now(), remaining_seconds = 0,
+			fraction = CASE WHEN $2 = 'finished' THEN 1 ELSE fraction END,
 			message = CASE WHEN $3 = '' THEN message ELSE $3 END
 		WHERE id = $1 AND state IN ('queued', 'running')`, jobID, state, text.Clean(message))
 	return wrap(err, "ending job %d", jobID)

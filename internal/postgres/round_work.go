@@ -42,7 +42,7 @@ func (s *Store) ClaimRound(ctx context.Context, roundID int64) (RoundClaim, anno
 			return tx.endRound(ctx, roundID, annotator.RoundCancelled, "")
 		}
 		c.Attempt, err = one(ctx, tx, pgx.RowTo[int], `
-			UPDATE rounds SET attempt = attempt + 1, state = 'training', started_at = coalesce(started_at, now()) WHERE id = $1 RETURNING attempt`, roundID)
+			UPDATE rounds SET attempt = attempt + 1, state = 'training', unreadable = NULL, started_at = coalesce(started_at, now()) WHERE id = $1 RETURNING attempt`, roundID)
 		if err != nil {
 			return err
 		}
@@ -83,9 +83,14 @@ func (s *Store) claimed(ctx context.Context, c RoundClaim, fn func(tx *Store) er
 	})
 }
 
-// SetRoundProgress says how far a round is.
+// SetRoundProgress says how far a round is. Its fraction does not fall where a worker takes over what another left.
 func (s *Store) SetRoundProgress(ctx context.Context, c RoundClaim, p annotator.RoundProgress) error {
 	err := s.claimed(ctx, c, func(tx *Store) error {
+		was, err := one(ctx, tx, pgx.RowTo[float64], `SELECT coalesce((progress->>'fraction')::float8, 0) FROM rounds WHERE id = $1`, c.RoundID)
+		if err != nil {
+			return err
+		}
+		p.Fraction = max(p.Fraction, was)
 		body, err := json.Marshal(p)
 		if err != nil {
 			return err
@@ -93,13 +98,29 @@ func (s *Store) SetRoundProgress(ctx context.Context, c RoundClaim, p annotator.
 		if _, err := tx.q.Exec(ctx, `UPDATE rounds SET progress = $2 WHERE id = $1`, c.RoundID, body); err != nil {
 			return err
 		}
-		if _, err := tx.q.Exec(ctx, `UPDATE jobs SET done = $2, remaining_seconds = $3 WHERE round_id = $1`,
-			c.RoundID, max(0, min(100, int(100*p.Fraction))), max(0, p.RemainingSeconds)); err != nil {
+		if _, err := tx.q.Exec(ctx, `
+			UPDATE jobs SET done = $2, remaining_seconds = $3, phase = $4, fraction = $5, reported_at = now() WHERE round_id = $1`,
+			c.RoundID, int(100*p.Fraction), p.RemainingSeconds, p.Phase, p.Fraction); err != nil {
 			return err
 		}
 		return tx.tellOfRound(ctx, c.RoundID)
 	})
 	return wrap(err, "progress of round %d", c.RoundID)
+}
+
+// SetUnreadable says which images the round goes on without.
+func (s *Store) SetUnreadable(ctx context.Context, c RoundClaim, u annotator.Unreadable) error {
+	err := s.claimed(ctx, c, func(tx *Store) error {
+		body, err := json.Marshal(u)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `UPDATE rounds SET unreadable = $2 WHERE id = $1`, c.RoundID, body); err != nil {
+			return err
+		}
+		return tx.tellOfRound(ctx, c.RoundID)
+	})
+	return wrap(err, "unreadable images of round %d", c.RoundID)
 }
 
 // AddRoundPoints appends to the loss curves. A point of a step that is there already, as after a
@@ -162,7 +183,7 @@ func (s *Store) FinishRound(ctx context.Context, c RoundClaim, v annotator.NewVe
 			return err
 		}
 		if _, err := tx.q.Exec(ctx, `
-			UPDATE jobs SET state = 'finished', done = total, remaining_seconds = 0, finished_at = now() WHERE round_id = $1`, c.RoundID); err != nil {
+			UPDATE jobs SET state = 'finished', done = total, fraction = 1, remaining_seconds = 0, finished_at = now() WHERE round_id = $1`, c.RoundID); err != nil {
 			return err
 		}
 		if err := tx.tellOfRound(ctx, c.RoundID); err != nil {

@@ -13,17 +13,20 @@ import (
 
 // roundColumns are of rounds under the alias r.
 const roundColumns = `r.id, r.project_id, r.number, r.state, r.settings, r.parent_version, (SELECT v.id FROM versions v WHERE v.round_id = r.id),
-	r.edits, r.images, r.started_by_name, r.created_at, r.started_at, r.finished_at, r.progress, r.cancel_requested_at IS NOT NULL, r.result, r.error`
+	r.edits, r.images, r.started_by_name, r.created_at, r.started_at, r.finished_at, r.progress, r.cancel_requested_at IS NOT NULL, r.unreadable, r.result, r.error`
 
 func scanRound(row pgx.CollectableRow) (r annotator.Round, err error) {
-	var settings, progress, result []byte
+	var settings, progress, unreadable, result []byte
 	var asked bool
 	if err = row.Scan(&r.ID, &r.ProjectID, &r.Number, &r.State, &settings, &r.ParentVersion, &r.Version,
-		&r.Edits, &r.Images, &r.StartedBy, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &asked, &result, &r.Error); err != nil {
+		&r.Edits, &r.Images, &r.StartedBy, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &asked, &unreadable, &result, &r.Error); err != nil {
 		return r, err
 	}
 	r.Cancelling = asked && !r.State.Over()
 	err = errors.Join(json.Unmarshal(settings, &r.Settings), json.Unmarshal(progress, &r.Progress))
+	if unreadable != nil {
+		err = errors.Join(err, json.Unmarshal(unreadable, &r.Unreadable))
+	}
 	if result != nil {
 		err = errors.Join(err, json.Unmarshal(result, &r.Result))
 	}

@@ -3,11 +3,14 @@ package postgres_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func startRound(t *testing.T, w *pgtest.World) annotator.Round {
@@ -43,6 +46,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"SetRoundProgress": w.Store.SetRoundProgress(ctx, dead, annotator.RoundProgress{}),
+		"SetUnreadable":    w.Store.SetUnreadable(ctx, dead, annotator.Unreadable{}),
 		"AddRoundPoints":   w.Store.AddRoundPoints(ctx, dead, points),
 		"FailRound":        w.Store.FailRound(ctx, dead, "x"),
 		"StopRound":        w.Store.StopRound(ctx, dead),
@@ -226,5 +230,49 @@ func TestRoundInputsForEarlyStopping(t *testing.T) {
 		if _, err := w.Service.CancelRound(ctx, w.Admin, round.ID); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// What a round could not read stays with it until another worker looks anew; its fraction does not fall when one takes over.
+func TestRoundKeepsWhatItCouldNotRead(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approve(t, w, 0.75)
+	round := startRound(t, w)
+	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u annotator.Unreadable
+	for i := range annotator.MaxUnreadable + 3 {
+		image := w.Images[i%len(w.Images)]
+		u.Add(image, fmt.Sprintf("%d: a byte of \x00 and one of \xff, %s", i, strings.Repeat("long ", 200)))
+	}
+	if err := w.Store.SetUnreadable(ctx, claim, u); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{Phase: "candidate", Fraction: 0.5}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Store.Round(ctx, round.ID)
+	if err != nil || got.Unreadable == nil {
+		t.Fatalf("the round: %+v, %v", got, err)
+	}
+	if diff := cmp.Diff(u, *got.Unreadable); diff != "" {
+		t.Errorf("what it could not read (-told +kept):\n%s", diff)
+	}
+	if n := len(got.Unreadable.Images); got.Unreadable.Count != n+3 || n != annotator.MaxUnreadable || len(got.Unreadable.Images[0].Reason) > 400 {
+		t.Errorf("%d are counted and %d listed, the first with a reason of %d bytes", got.Unreadable.Count, n, len(got.Unreadable.Images[0].Reason))
+	}
+	second, taken, err := w.Store.ClaimRound(ctx, round.ID)
+	if err != nil || taken.Unreadable != nil {
+		t.Errorf("the second worker begins with %+v, %v", taken.Unreadable, err)
+	}
+	if err := w.Store.SetRoundProgress(ctx, second, annotator.RoundProgress{Phase: "features", Fraction: 0.1}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = w.Store.Round(ctx, round.ID); err != nil || got.Progress.Fraction != 0.5 || got.Progress.Phase != "features" {
+		t.Errorf("the second worker's progress: %+v, %v; want half, as before", got.Progress, err)
 	}
 }

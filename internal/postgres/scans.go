@@ -3,11 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -187,23 +188,31 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 		if _, err := tx.insertPredictions(ctx, c.VersionID, predictions); err != nil {
 			return err
 		}
-		message := ""
+		var first *int64 // by number, so that it does not depend on which chunk came last
 		for _, b := range broken {
 			reason := text.Clean(b.Reason)
 			if _, err := tx.q.Exec(ctx, `UPDATE images SET broken = $2 WHERE id = $1`, b.ImageID, reason); err != nil {
 				return err
 			}
-			message = fmt.Sprintf("image %d: %s", b.ImageID, reason)
+			if first == nil || b.ImageID < *first {
+				first = &b.ImageID
+			}
 		}
 		// The chunk counts as a whole, whatever of it was predicted before: total was counted so.
+		var elapsed time.Duration
 		_, err = one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&status.Done, &status.Total)
+			return struct{}{}, row.Scan(&status.Done, &status.Total, &elapsed)
 		}, `
-			UPDATE jobs SET done = done + c.n, remaining_seconds = extract(epoch FROM now() - started_at) / (done + c.n) * greatest(0, total - done - c.n),
-				message = CASE WHEN $3 = '' THEN message ELSE $3 END
+			UPDATE jobs SET done = done + c.n, unreadable = unreadable + $3, first_unreadable = least(first_unreadable, $4)
 			FROM (SELECT cardinality(image_ids) AS n FROM scan_chunks WHERE id = $2) AS c
-			WHERE jobs.id = $1 RETURNING done, total`, c.JobID, c.ID, message)
+			WHERE jobs.id = $1 RETURNING done, total, now() - started_at`, c.JobID, c.ID, len(broken), first)
 		if err != nil {
+			return err
+		}
+		if err := tx.tellUnreadable(ctx, c.JobID); err != nil {
+			return err
+		}
+		if err := tx.SetJobProgress(ctx, c.JobID, progress.Of(progress.Scanning, status.Done, status.Total, elapsed)); err != nil {
 			return err
 		}
 		left, err := one(ctx, tx, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL)`, c.JobID)
@@ -215,6 +224,23 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 		return err
 	})
 	return status, wrap(err, "completing chunk %d of scan %d", c.ID, c.JobID)
+}
+
+// tellUnreadable writes how many of a scan's images could not be read, and the first of them, where its page shows it.
+func (s *Store) tellUnreadable(ctx context.Context, jobID int64) error {
+	var count, total int
+	var name, reason string
+	_, err := one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
+		return struct{}{}, row.Scan(&count, &total, &name, &reason)
+	}, `SELECT j.unreadable, j.total, i.name, i.broken FROM jobs j JOIN images i ON i.id = j.first_unreadable WHERE j.id = $1`, jobID)
+	if errors.Is(err, annotator.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = s.q.Exec(ctx, `UPDATE jobs SET message = $2 WHERE id = $1`, jobID, annotator.UnreadableText(count, total, name, reason))
+	return err
 }
 
 // endScan ends a scan's job and makes the tasks, where its version is in use.

@@ -132,11 +132,56 @@ func TestScanPutsBrokenImagesAside(t *testing.T) {
 	if err != nil || !status.Over || status.Done != 3 {
 		t.Fatalf("CompleteChunk = %+v, %v", status, err)
 	}
+	if job, err := w.Store.Job(ctx, job.ID); err != nil || job.Unreadable != 1 || job.Fraction != 1 ||
+		job.Message != "1 of 3 images cannot be read, the first "+broken.Name+": unexpected EOF" {
+		t.Errorf("the scan's outcome: %+v, %v", job, err)
+	}
 	if image, err := w.Store.Image(ctx, broken.ID); err != nil || image.Broken != "unexpected EOF" {
 		t.Errorf("the broken image: %+v, %v", image, err)
 	}
 	if job, err = w.Store.EnqueueScan(ctx, w.Version.ID); err != nil || job.State != "finished" || job.Total != 0 {
 		t.Errorf("the next scan: %+v, %v; want nothing to do", job, err)
+	}
+}
+
+// The outcome of a scan counts what could not be read over all its parts, and names the first image whichever part ends last.
+// Its share does not reach 1 before the end.
+func TestScanCountsWhatItCouldNotRead(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	n := 2*postgres.ChunkImages + 5
+	more(t, w, n)
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var chunks []postgres.Chunk
+	for range 3 {
+		c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		chunks = append(chunks, c)
+	}
+	first := chunks[0].Images[3]
+	share := 0.0
+	for i := range chunks {
+		c := chunks[len(chunks)-1-i] // the last part comes back first
+		predictions := pgtest.Predict(c)
+		broken := []postgres.BrokenImage{{ImageID: c.Images[4].ID, Reason: "another"}, {ImageID: c.Images[3].ID, Reason: "a NUL \x00 in the reason"}}
+		if _, err := w.Store.CompleteChunk(ctx, c, append(predictions[:3], predictions[5:]...), broken); err != nil {
+			t.Fatal(err)
+		}
+		now, err := w.Store.Job(ctx, job.ID)
+		if err != nil || now.Unreadable != 2*(i+1) || now.Fraction < share || (now.Fraction == 1) != (now.State == "finished") {
+			t.Errorf("after %d parts: %+v, %v", i+1, now, err)
+		}
+		share = now.Fraction
+	}
+	job, err = w.Store.Job(ctx, job.ID)
+	if want := fmt.Sprintf("6 of %d images cannot be read, the first %s: a NUL \ufffd in the reason", n, first.Name); err != nil || job.Message != want || job.Phase != "scanning" {
+		t.Errorf("the scan's outcome: %+v, %v; want %q", job, err, want)
 	}
 }
 

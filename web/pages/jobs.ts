@@ -9,7 +9,7 @@ const alive = (job: Job) => job.state === "running" || job.state === "queued";
 function show(line: HTMLElement, job: Job): void {
   line.dataset["state"] = job.state;
   const bar = line.querySelector("progress");
-  if (bar && job.total > 0) bar.value = alive(job) ? job.done / job.total : 1;
+  if (bar && job.total > 0) bar.value = alive(job) ? job.fraction : 1;
   const count = line.querySelector(".job-count");
   if (count) count.textContent = job.total > 0 ? `${job.done.toLocaleString("en")} of ${job.total.toLocaleString("en")}` : job.state;
   const left = line.querySelector(".job-left");

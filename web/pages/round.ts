@@ -99,7 +99,7 @@ function progress(round: Round): void {
   const bar = panel.querySelector<HTMLProgressElement>("[data-fraction]");
   if (bar) bar.value = p.fraction;
   set("percent", `${(100 * p.fraction).toFixed(1)}%`);
-  set("steps", p.steps > 0 ? `step ${p.step.toLocaleString("en")} of ${p.steps.toLocaleString("en")}` : "waiting for a worker");
+  set("steps", p.steps > 0 ? `${p.step.toLocaleString("en")} of ${p.steps.toLocaleString("en")} ${p.unit ?? ""}` : p.phase ? "starting" : "waiting for a worker");
   set("remaining", p.remaining_seconds > 0 ? `${duration(p.remaining_seconds)} left` : "");
   const steps = [...panel.querySelectorAll<HTMLElement>("[data-phase]")];
   const at = steps.findIndex((s) => s.dataset["phase"] === p.phase);

@@ -1001,10 +1001,13 @@ export interface components {
             created_at: string;
             /** Format: int64 */
             done: number;
+            /** Format: double */
+            fraction: number;
             /** Format: int64 */
             id: number;
             kind: string;
             message?: string;
+            phase?: string;
             /** Format: double */
             remaining_seconds: number;
             state: string;
@@ -1371,12 +1374,14 @@ export interface components {
             /** Format: double */
             fraction: number;
             phase: string;
+            phases?: string[];
             /** Format: double */
             remaining_seconds: number;
             /** Format: int64 */
             step: number;
             /** Format: int64 */
             steps: number;
+            unit?: string;
         };
         RoundRequest: {
             /**

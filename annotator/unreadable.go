@@ -1,0 +1,51 @@
+package annotator
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Unreadable are images whose files could not be read by work that went on without them.
+type Unreadable struct {
+	Count  int               `json:"count"`
+	Images []UnreadableImage `json:"images"` // the first MaxUnreadable of them
+}
+
+// UnreadableImage is one of them, and why.
+type UnreadableImage struct {
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Split  Split  `json:"split"`
+	Reason string `json:"reason"`
+}
+
+// MaxUnreadable bounds how many unreadable images are listed; maxReason how many characters of a reason are.
+const (
+	MaxUnreadable = 20
+	maxReason     = 300
+)
+
+// Add counts one more image, and lists it while there is room.
+func (u *Unreadable) Add(image Image, reason string) {
+	u.Count++
+	if len(u.Images) < MaxUnreadable {
+		u.Images = append(u.Images, UnreadableImage{ID: image.ID, Name: image.Name, Split: image.Split, Reason: shortReason(reason)})
+	}
+}
+
+// UnreadableText is how work that went on without some images says so: how many, of how many, and which was the first.
+func UnreadableText(count, total int, first, reason string) string {
+	if count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d images cannot be read, the first %s: %s", count, total, first, shortReason(reason))
+}
+
+// shortReason is a reason of bounded length that a database keeps.
+func shortReason(reason string) string {
+	reason = strings.ReplaceAll(strings.ToValidUTF8(reason, "\ufffd"), "\x00", "\ufffd")
+	if r := []rune(reason); len(r) > maxReason {
+		return string(r[:maxReason]) + "…"
+	}
+	return reason
+}

@@ -1,0 +1,107 @@
+// Package progress says how far a piece of work is. Terminals, pages and the API show the same value, made by the same rule:
+// the work is a row of stages that are known before it begins; its share is the time that was spent out of the time that it
+// will have taken; the share never falls and is 1 only when whoever does the work says that it is over.
+package progress
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Stage is one stretch of a piece of work.
+type Stage string
+
+// The stages there are.
+const (
+	Drawing             Stage = "drawing"  // the demo's pictures
+	Reading             Stage = "reading"  // files are read
+	Storing             Stage = "storing"  // what was read goes to the database
+	Scanning            Stage = "scanning" // a network answers every image
+	Features            Stage = "features" // what training reads is computed once per image
+	EvaluatingParent    Stage = "evaluating-parent"
+	Candidate           Stage = "candidate"
+	EvaluatingCandidate Stage = "evaluating-candidate"
+	Control             Stage = "control"
+	EvaluatingControl   Stage = "evaluating-control"
+	Train               Stage = "train" // a training that is no arm of a round
+	Evaluating          Stage = "evaluating"
+	Sweeping            Stage = "sweeping" // one fine-tuning after the other
+)
+
+// words are what a stage does, as people say it.
+var words = map[Stage]string{
+	Drawing: "drawing birds", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
+	EvaluatingParent: "measuring the parent", Candidate: "training the candidate", EvaluatingCandidate: "measuring the candidate",
+	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping",
+}
+
+// Words are what the stage does, as people say it.
+func (s Stage) Words() string {
+	if w, ok := words[s]; ok {
+		return w
+	}
+	return string(s)
+}
+
+// Unit is what a stage counts.
+func (s Stage) Unit() string {
+	switch s {
+	case Train, Candidate, Control:
+		return "steps"
+	case Sweeping:
+		return "fine-tunings"
+	}
+	return "images"
+}
+
+// almost is the largest share of work that is not over, so that no rounding makes it 100%.
+const almost = 0.99
+
+// Progress is how far a piece of work is.
+type Progress struct {
+	Stage       Stage         // at work
+	Stages      []Stage       // of the whole work, in order
+	Share       float64       // of the whole work, [0,1]
+	Done, Total int           // units of the stage; Total 0: not known
+	Remaining   time.Duration // of the whole work; 0: not known
+}
+
+// String is the progress as a terminal shows it: " 43% training 120 of 260 steps, 1m32s left".
+func (p Progress) String() string {
+	var b strings.Builder
+	if p.Total > 0 {
+		fmt.Fprintf(&b, "%3d%% %s %d of %d %s", int(100*p.Share), p.Stage.Words(), p.Done, p.Total, p.Stage.Unit())
+	} else {
+		fmt.Fprintf(&b, "%s, %d %s", p.Stage.Words(), p.Done, p.Stage.Unit())
+	}
+	if p.Remaining > 0 {
+		fmt.Fprintf(&b, ", %s left", p.Remaining.Round(time.Second))
+	}
+	return b.String()
+}
+
+// Of is the progress of work of one stage that has taken so long: what a meter would say whose units take the same time each.
+func Of(stage Stage, done, total int, elapsed time.Duration) Progress {
+	p := Progress{Stage: stage, Stages: []Stage{stage}, Done: done, Total: total}
+	if total > 0 && done > 0 {
+		each := elapsed / time.Duration(done)
+		p.Remaining = time.Duration(max(0, total-done)) * each
+		p.Share = min(almost, float64(done)/float64(total))
+	}
+	return p
+}
+
+// Over is the progress of work that has ended well.
+func (p Progress) Over() Progress {
+	p.Share, p.Remaining = 1, 0
+	if p.Total > 0 {
+		p.Done = p.Total
+	}
+	if n := len(p.Stages); n > 0 {
+		p.Stage = p.Stages[n-1]
+	}
+	p.Stages = slices.Clone(p.Stages)
+	return p
+}
