@@ -13,6 +13,8 @@ type VersionStore interface {
 	ActiveVersion(ctx context.Context, projectID int64) (Version, error)
 	// Versions lists a project's versions, v1 first.
 	Versions(ctx context.Context, projectID int64) ([]Version, error)
+	// AddVersion adds a model. The first of a project is active at once; another is a candidate unless v.Activate.
+	AddVersion(ctx context.Context, projectID int64, v NewVersion) (Version, error)
 	// ActivateVersion archives the active version and makes this one active. It returns the version
 	// as it is then and whether that changed anything.
 	ActivateVersion(ctx context.Context, id int64) (Version, bool, error)
@@ -59,14 +61,14 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Ve
 		if version, changed, err = tx.ActivateVersion(ctx, id); err != nil || !changed {
 			return err
 		}
-		if _, err := tx.EnqueueScan(ctx, id); err != nil {
-			return err
-		}
 		detail := fmt.Sprintf("v%d", version.Number)
 		if was.State == VersionArchived {
 			detail += ", rolled back"
 		}
-		return s.audit(ctx, tx, actor, &version.ProjectID, "version.activate", versionSubject(id), detail)
+		if err := s.audit(ctx, tx, actor, &version.ProjectID, "version.activate", versionSubject(id), detail); err != nil {
+			return err
+		}
+		return s.scan(ctx, tx, actor, version)
 	})
 	if err != nil {
 		return Version{}, fmt.Errorf("activating version %d: %w", id, err)
@@ -104,12 +106,24 @@ func (s *Service) StartScan(ctx context.Context, actor User, versionID int64) (J
 		if job, err = tx.EnqueueScan(ctx, versionID); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, &version.ProjectID, "version.scan", versionSubject(versionID), "")
+		return s.auditScan(ctx, tx, actor, version)
 	})
 	if err != nil {
 		return Job{}, fmt.Errorf("starting a scan with version %d: %w", versionID, err)
 	}
 	return job, nil
+}
+
+// scan predicts with a version what it has not seen, as part of a larger change.
+func (s *Service) scan(ctx context.Context, tx Store, actor User, v Version) error {
+	if _, err := tx.EnqueueScan(ctx, v.ID); err != nil {
+		return err
+	}
+	return s.auditScan(ctx, tx, actor, v)
+}
+
+func (s *Service) auditScan(ctx context.Context, tx Store, actor User, v Version) error {
+	return s.audit(ctx, tx, actor, &v.ProjectID, "version.scan", versionSubject(v.ID), fmt.Sprintf("v%d", v.Number))
 }
 
 func versionSubject(id int64) string { return fmt.Sprintf("version %d", id) }

@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// Service is the studio's use cases. Every method takes the actor first, checks what they may do, and
-// then acts; each change is one transaction that also writes the audit trail.
+// Service is the studio's use cases, and the one way to change its state for pages, API, command line and demo. Every
+// method takes the actor first, checks what they may do, and then acts; each change is one transaction that also writes the audit
+// trail. A worker does what was asked for here: what it reports goes to the store under the claim it holds (ADR 18).
 //
 // The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), queue.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
-// (models that people send) and release.go.
+// (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks) and release.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
@@ -63,6 +64,8 @@ type Store interface {
 	RoundStore
 	VersionStore
 	UploadStore
+	ImportStore
+	SeedStore
 	AuditStore
 	Queue
 

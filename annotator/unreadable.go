@@ -2,7 +2,8 @@ package annotator
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Unreadable are images whose files could not be read by work that went on without them.
@@ -43,7 +44,7 @@ func UnreadableText(count, total int, first, reason string) string {
 
 // shortReason is a reason of bounded length that a database keeps.
 func shortReason(reason string) string {
-	reason = strings.ReplaceAll(strings.ToValidUTF8(reason, "\ufffd"), "\x00", "\ufffd")
+	reason = text.Clean(reason)
 	if r := []rune(reason); len(r) > maxReason {
 		return string(r[:maxReason]) + "…"
 	}

@@ -15,6 +15,9 @@ type Models interface {
 	Receive(ctx context.Context, r io.Reader, manifest func() ([]byte, error)) (ModelFile, error)
 	// Judge tells what a kept file is with another manifest.
 	Judge(ctx context.Context, hash string, manifest []byte) (ModelFile, error)
+	// Try runs a model file of the server's own once, in this process, and keeps it. One that cannot be run, split or trained
+	// is refused, naming the node, and is not kept.
+	Try(ctx context.Context, file []byte, manifest json.RawMessage) (NewVersion, error)
 }
 
 // UploadStore keeps uploads and makes versions of them.
@@ -24,6 +27,10 @@ type UploadStore interface {
 	// EnqueueAdd asks a worker to run the upload's model once and make a version of it. ErrConflict where it is
 	// being added or is a version already.
 	EnqueueAdd(ctx context.Context, id int64, manifest json.RawMessage, activate bool) (Upload, Job, error)
+	// LockUpload returns an upload and who sent it, and keeps it from others until the transaction ends.
+	LockUpload(ctx context.Context, id int64) (Upload, User, error)
+	// UploadAdded says which version an upload became, and ends its job.
+	UploadAdded(ctx context.Context, id, jobID int64, v Version) error
 	// CheckClasses returns what SetClasses would: a *ValidationError where a model's classes do not fit the project's.
 	CheckClasses(ctx context.Context, projectID int64, classes []Class) error
 }
@@ -136,6 +143,90 @@ func (p FieldProblem) invalid() error {
 		field += "." + p.Field
 	}
 	return &ValidationError{Field: field, Message: p.Message}
+}
+
+// FinishUpload makes an uploaded model that has run a version, scans with it and ends the job, at once: what a worker does
+// with what AddUpload asked for, in the name of who sent it. A repeat after a crash returns the version there is.
+func (s *Service) FinishUpload(ctx context.Context, id, jobID int64, v NewVersion) (Version, error) {
+	var version Version
+	err := s.store.InTx(ctx, func(tx Store) error {
+		upload, sender, err := tx.LockUpload(ctx, id)
+		if err != nil {
+			return err
+		}
+		if upload.VersionID != nil {
+			version, err = tx.Version(ctx, *upload.VersionID)
+			return err
+		}
+		v.Activate = upload.Activate
+		if version, err = s.addVersion(ctx, tx, sender, upload.ProjectID, upload.Name, v, true); err != nil {
+			return err
+		}
+		return tx.UploadAdded(ctx, id, jobID, version)
+	})
+	if err != nil {
+		return Version{}, fmt.Errorf("adding upload %d: %w", id, err)
+	}
+	return version, nil
+}
+
+// ModelToAdd is a model file of the server's own disk.
+type ModelToAdd struct {
+	Name     string // the file's
+	File     []byte
+	Manifest json.RawMessage
+	Activate bool // make it the active version at once (the first one always is)
+	NoScan   bool // do not predict the project's images with it yet
+}
+
+// AddModel runs a model once and makes it a version of a project (admin). The version, that it is active, its scan and
+// the trail's lines are there together or not at all.
+func (s *Service) AddModel(ctx context.Context, actor User, slug string, m ModelToAdd) (Version, error) {
+	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	if err != nil {
+		return Version{}, err
+	}
+	if s.models == nil {
+		return Version{}, fmt.Errorf("running a model: %w: this process runs none", ErrUnavailable)
+	}
+	if m.Name, err = checkText("model", m.Name, 1, 255); err != nil {
+		return Version{}, err
+	}
+	v, err := s.models.Try(ctx, m.File, m.Manifest)
+	if err != nil {
+		return Version{}, fmt.Errorf("adding %s: %w", m.Name, err)
+	}
+	v.Activate = m.Activate
+	var version Version
+	err = s.store.InTx(ctx, func(tx Store) error {
+		version, err = s.addVersion(ctx, tx, actor, project.ID, m.Name, v, !m.NoScan)
+		return err
+	})
+	if err != nil {
+		return Version{}, fmt.Errorf("adding %s: %w", m.Name, err)
+	}
+	return version, nil
+}
+
+// addVersion adds a model to a project, makes it the active version where it is the first or asked to be, and scans with it.
+func (s *Service) addVersion(ctx context.Context, tx Store, actor User, projectID int64, name string, v NewVersion, scan bool) (Version, error) {
+	version, err := tx.AddVersion(ctx, projectID, v)
+	if err != nil {
+		return Version{}, err
+	}
+	number := fmt.Sprintf("v%d", version.Number)
+	if err := s.audit(ctx, tx, actor, &projectID, "version.add", "the model "+name, number+", "+string(version.State)); err != nil {
+		return Version{}, err
+	}
+	if version.State == VersionActive {
+		if err := s.audit(ctx, tx, actor, &projectID, "version.activate", versionSubject(version.ID), number); err != nil {
+			return Version{}, err
+		}
+	}
+	if scan {
+		err = s.scan(ctx, tx, actor, version)
+	}
+	return version, err
 }
 
 func anyOK(training []Trainability) bool {

@@ -15,7 +15,7 @@ var actionWords = map[string]string{
 	"edit.submit": "submitted", "edit.generate": "made edits for", "edit.approve": "approved", "edit.reject": "rejected",
 	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
 	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
-	"model.upload": "sent", "model.add": "asked to add", "token.create": "made a token for", "token.revoke": "revoked a token of",
+	"model.upload": "sent", "model.add": "asked to add", "model.refuse": "could not add", "token.create": "made a token for", "token.revoke": "revoked a token of",
 	"project.create": "made", "image.import": "imported", "user.create": "added", "user.change": "changed",
 }
 

@@ -147,7 +147,9 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 		must(t, err)
 		images = append(images, annotator.NewImage{Name: "train/" + name, Split: annotator.SplitTrain, Class: manifest.Classes[label], Hash: hash, Width: info.Width, Height: info.Height})
 	}
-	s.version, err = jobs.AddModel(ctx, s.store, blobs, s.project.ID, raw, manifest)
+	beside, err := json.Marshal(manifest)
+	must(t, err)
+	s.version, err = s.service.AddModel(ctx, s.people[annotator.RoleAdmin], s.project.Slug, annotator.ModelToAdd{Name: "birds.onnx", File: raw, Manifest: beside, NoScan: true})
 	must(t, err)
 	_, err = s.store.AddImages(ctx, s.project.ID, images)
 	must(t, err)

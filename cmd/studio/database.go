@@ -12,6 +12,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/embedded"
@@ -167,6 +168,21 @@ func (s *storage) Close() error {
 	return err
 }
 
+// service is the use cases as a command needs them. Whatever changes goes through it; the store is for reading, and for the
+// parts that a running studio is made of.
+func (s *storage) service(log *slog.Logger) *annotator.Service {
+	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Models: jobs.NewModels(s.Blobs, "", 0), Logger: log})
+}
+
+// projectNamed finds a project, or says how to make it.
+func projectNamed(ctx context.Context, service *annotator.Service, slug string) (annotator.ProjectSummary, error) {
+	project, err := service.Project(ctx, annotator.System, slug)
+	if errors.Is(err, annotator.ErrNotFound) {
+		return project, fmt.Errorf("project %q: %w (make it with 'studio project create %s')", slug, annotator.ErrNotFound, slug)
+	}
+	return project, err
+}
+
 // withStore runs a short command on the open state, in the name of the command line.
 func (f storageFlags) withStore(ctx context.Context, streams *stdio, do func(s *storage, service *annotator.Service) error) (err error) {
 	log := slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -175,7 +191,7 @@ func (f storageFlags) withStore(ctx context.Context, streams *stdio, do func(s *
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	err = do(s, annotator.NewService(annotator.ServiceConfig{Store: s.Store, Logger: log}))
+	err = do(s, s.service(log))
 	var invalid *annotator.ValidationError
 	if errors.As(err, &invalid) {
 		return fmt.Errorf("%s: %s", invalid.Field, invalid.Message)

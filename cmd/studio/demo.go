@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/web"
 )
 
@@ -70,7 +71,9 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		defer close(prepared)
 		line := newProgressLine(streams.Err)
 		defer line.done()
-		d := &demo{storage: s, seed: c.Seed, edits: c.Edits, meter: line.meter(demoPlan(c.Seed)...)}
+		options := aviary.DefaultOptions()
+		options.Seed = c.Seed
+		d := &demo{storage: s, service: running.service, options: options, edits: c.Edits, meter: line.meter(demoPlan(options)...)}
 		if err := d.prepare(serving); err != nil && serving.Err() == nil {
 			stop(fmt.Errorf("preparing the demo project: %w", err))
 		}

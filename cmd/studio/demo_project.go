@@ -2,18 +2,19 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/internal/jobs"
-	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
 )
 
@@ -31,14 +32,15 @@ const jobPoll = 200 * time.Millisecond
 // start goes on with the next.
 type demo struct {
 	*storage
-	seed  int64
-	edits int
-	meter *progress.Meter
+	service *annotator.Service
+	options aviary.Options // of its pictures
+	edits   int
+	meter   *progress.Meter
 }
 
 // demoPlan lists what the demo does before its project is there. What was done by an earlier start takes no time.
-func demoPlan(seed int64) []plan {
-	pictures := len(aviary.Plan(aviary.Options{Seed: seed}))
+func demoPlan(o aviary.Options) []plan {
+	pictures := len(aviary.Plan(o))
 	return []plan{
 		{Stage: progress.Drawing, Total: pictures, Each: 30 * time.Millisecond},
 		{Stage: progress.Reading, Total: pictures, Each: 3 * time.Millisecond},
@@ -47,139 +49,129 @@ func demoPlan(seed int64) []plan {
 }
 
 func (d *demo) prepare(ctx context.Context) error {
-	project, err := d.project(ctx)
+	if err := d.project(ctx); err != nil {
+		return err
+	}
+	version, err := d.model(ctx)
 	if err != nil {
 		return err
 	}
-	version, err := d.model(ctx, project)
-	if err != nil {
+	if err := d.pictures(ctx); err != nil {
 		return err
 	}
-	if err := d.pictures(ctx, project); err != nil {
+	if err := d.scan(ctx, version.ID); err != nil {
 		return err
 	}
-	if err := d.scan(ctx, version); err != nil {
-		return err
-	}
-	if err := d.seedEdits(ctx, project, version); err != nil {
+	if err := d.seedEdits(ctx, version); err != nil {
 		return err
 	}
 	d.meter.Finish()
 	return nil
 }
 
-func (d *demo) project(ctx context.Context) (annotator.Project, error) {
-	project, err := d.Store.ProjectBySlug(ctx, demoSlug)
+func (d *demo) project(ctx context.Context) error {
+	_, err := d.service.Project(ctx, annotator.System, demoSlug)
 	if errors.Is(err, annotator.ErrNotFound) {
-		return d.Store.InsertProject(ctx, annotator.Project{Slug: demoSlug, Name: demoName, Description: demoDescription})
+		_, err = d.service.CreateProject(ctx, annotator.System, demoSlug, demoName, demoDescription)
 	}
-	return project, err
+	return err
 }
 
-func (d *demo) model(ctx context.Context, project annotator.Project) (annotator.Version, error) {
-	versions, err := d.Store.Versions(ctx, project.ID)
-	if err != nil || len(versions) > 0 {
-		return first(versions), err
+func (d *demo) model(ctx context.Context) (annotator.Version, error) {
+	versions, err := d.service.Versions(ctx, annotator.System, demoSlug)
+	if err != nil {
+		return annotator.Version{}, err
+	}
+	if len(versions) > 0 {
+		return versions[0], nil
 	}
 	file, manifest, err := aviary.Model()
 	if err != nil {
 		return annotator.Version{}, err
 	}
-	return jobs.AddModel(ctx, d.Store, d.Blobs, project.ID, file, manifest)
-}
-
-func first(versions []annotator.Version) annotator.Version {
-	if len(versions) == 0 {
-		return annotator.Version{}
+	preprocessing, err := json.Marshal(manifest)
+	if err != nil {
+		return annotator.Version{}, err
 	}
-	return versions[0]
-}
-
-// options are what the demo draws.
-func (d *demo) options() aviary.Options {
-	o := aviary.DefaultOptions()
-	o.Seed = d.seed
-	return o
+	// There is nothing to scan yet: the import does.
+	return d.service.AddModel(ctx, annotator.System, demoSlug, annotator.ModelToAdd{Name: "aviary.onnx", File: file, Manifest: preprocessing, NoScan: true})
 }
 
 // pictures draws the birds and imports them, under a job that the project's page shows.
-func (d *demo) pictures(ctx context.Context, project annotator.Project) (err error) {
-	images, err := d.Store.Images(ctx, project.ID)
-	if err != nil {
-		return err
-	}
-	plan := aviary.Plan(d.options())
-	if len(images) >= len(plan) {
-		return nil
-	}
-	job, err := d.Store.CreateJob(ctx, project.ID, annotator.JobImport)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.Store.FailJob(context.WithoutCancel(ctx), job.ID, err.Error()))
-		}
-	}()
-	if err := d.Store.StartJob(ctx, job.ID, len(plan)); err != nil {
+func (d *demo) pictures(ctx context.Context) error {
+	plan := aviary.Plan(d.options)
+	project, err := d.service.Project(ctx, annotator.System, demoSlug)
+	if err != nil || project.Images >= len(plan) {
 		return err
 	}
 	folder := filepath.Join(d.Data, "cache", "aviary")
 	defer os.RemoveAll(folder) // the pictures are in the blob store then
-	err = aviary.Generate(ctx, folder, d.options(), func(done, _ int) {
-		d.meter.Advance(progress.Drawing, done)
-	})
-	if err != nil {
-		return err
-	}
-	data, err := dataset.Open("folder", folder)
-	if err != nil {
-		return err
-	}
-	_, err = jobs.TrackedImport(ctx, d.Store, d.Blobs, job.ID, project.ID, data, jobs.ImportOptions{Progress: func(done, _ int) {
-		d.meter.Advance(progress.Reading, done)
-	}})
+	in := annotator.ImageImport{Source: "Aviary's birds", Images: len(plan), Read: func(ctx context.Context, tell func(int)) ([]annotator.NewImage, error) {
+		err := aviary.Generate(ctx, folder, d.options, func(done, _ int) { d.meter.Advance(progress.Drawing, done) })
+		if err != nil {
+			return nil, err
+		}
+		data, err := dataset.Open("folder", folder)
+		if err != nil {
+			return nil, err
+		}
+		return jobs.ImageImport(d.Blobs, folder, data, jobs.ImportOptions{}).Read(ctx, func(done int) {
+			tell(done)
+			d.meter.Advance(progress.Reading, done)
+		})
+	}}
+	_, err = d.service.ImportImages(ctx, annotator.System, demoSlug, in, nil)
 	return err
 }
 
-// scan predicts every picture and waits for the end of it.
-func (d *demo) scan(ctx context.Context, version annotator.Version) error {
-	job, err := d.Store.EnqueueScan(ctx, version.ID)
-	for ; err == nil; job, err = d.Store.Job(ctx, job.ID) {
-		switch job.State {
-		case "finished":
+// scan waits until the version has answered every picture. The import has asked for that.
+func (d *demo) scan(ctx context.Context, version int64) error {
+	for asked := false; ; {
+		job, found, err := d.scanJob(ctx)
+		switch {
+		case err != nil:
+			return err
+		case found && (job.State == "queued" || job.State == "running"):
+			d.meter.Expect(progress.Scanning, job.Total, 0)
+			d.meter.Advance(progress.Scanning, job.Done)
+		case found && job.State == "finished":
 			return nil
-		case "failed", "cancelled":
+		case found && asked:
 			return fmt.Errorf("the scan %s: %s", job.State, job.Message)
+		default: // an earlier start's has failed
+			if _, err := d.service.StartScan(ctx, annotator.System, version); err != nil {
+				return err
+			}
+			asked = true
+			continue
 		}
-		d.meter.Expect(progress.Scanning, job.Total, 0)
-		d.meter.Advance(progress.Scanning, job.Done)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-time.After(jobPoll):
 		}
 	}
-	return err
+}
+
+// scanJob is the project's latest scan.
+func (d *demo) scanJob(ctx context.Context) (annotator.Job, bool, error) {
+	all, err := d.service.Jobs(ctx, annotator.System, demoSlug)
+	i := slices.IndexFunc(all, func(j annotator.Job) bool { return j.Kind == annotator.JobScan })
+	if err != nil || i < 0 {
+		return annotator.Job{}, false, err
+	}
+	return all[i], true, nil
 }
 
 // seedEdits paints some of the training pictures from the birds' masks, the misclassified ones first and
 // then others (the shipped network is wrong on few of them), so that a round can be run at once. They
 // stand under the generator's name.
-func (d *demo) seedEdits(ctx context.Context, project annotator.Project, version annotator.Version) error {
-	approved, err := d.Store.CountApproved(ctx, project.ID)
+func (d *demo) seedEdits(ctx context.Context, version annotator.Version) error {
+	_, approved, err := d.service.RoundDefaults(ctx, annotator.System, demoSlug)
 	if err != nil || approved > 0 || d.edits == 0 {
 		return err
 	}
-	author, err := d.Store.GeneratorUser(ctx, "Aviary generator")
-	if err != nil {
-		return err
-	}
-	reviewer, err := d.Store.GeneratorUser(ctx, "Aviary mask check")
-	if err != nil {
-		return err
-	}
-	images, err := d.Store.Images(ctx, project.ID, annotator.SplitTrain)
+	images, err := d.Store.Images(ctx, version.ProjectID, annotator.SplitTrain)
 	if err != nil {
 		return err
 	}
@@ -191,22 +183,22 @@ func (d *demo) seedEdits(ctx context.Context, project annotator.Project, version
 	for _, p := range predictions {
 		wrong[p.ImageID] = !p.Correct
 	}
-	order := rand.New(rand.NewPCG(uint64(d.seed), 0)).Perm(len(images))
-	seed := postgres.SeedEdits{ProjectID: project.ID, VersionID: version.ID, Author: author, Reviewer: reviewer}
+	order := rand.New(rand.NewPCG(uint64(d.options.Seed), 0)).Perm(len(images))
+	var edits []annotator.SeedEdit
 	catalog := jobs.NewCatalog(d.Blobs, 0, 1)
 	for _, misclassified := range []bool{true, false} {
 		for _, i := range order {
 			image := images[i]
-			if len(seed.Edits) == d.edits || wrong[image.ID] != misclassified || image.MaskHash == "" {
+			if len(edits) == d.edits || wrong[image.ID] != misclassified || image.MaskHash == "" {
 				continue
 			}
 			m, err := catalog.Mask(ctx, version, image)
 			if err != nil {
 				return fmt.Errorf("mask of %s: %w", image.Name, err)
 			}
-			seed.Edits = append(seed.Edits, postgres.SeedEdit{ImageID: image.ID, Map: aviary.EditFromGrid(m)})
+			edits = append(edits, annotator.SeedEdit{ImageID: image.ID, Map: aviary.EditFromGrid(m)})
 		}
 	}
-	_, err = d.Store.SeedEdits(ctx, seed)
+	_, err = d.service.SeedEdits(ctx, annotator.System, version.ID, "Aviary generator", "Aviary mask check", edits)
 	return err
 }

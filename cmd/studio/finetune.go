@@ -95,7 +95,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	progress := newProgressLine(io.Err)
 	defer progress.done()
-	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.RoundPlan(settings.WithDefaults(), workloadOf(set, c.Split, len(maps.Maps)), c.Control)...)...)
+	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.RoundPlan(settings, workloadOf(set, c.Split, len(maps.Maps)), c.Control)...)...)
 	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth, meter)
 	if err != nil {
 		return err

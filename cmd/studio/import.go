@@ -13,7 +13,6 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/jobs"
-	"github.com/abn-studio/studio/internal/progress"
 )
 
 // importCommand brings a folder of pictures into a project.
@@ -30,11 +29,21 @@ type importCommand struct {
 
 // importSummary is what --json prints.
 type importSummary struct {
-	jobs.ImportReport
+	importReport
 	Classes  int               `json:"classes"`
 	Splits   map[string]int    `json:"splits"`
 	Problems []dataset.Problem `json:"problems,omitempty"` // skipped and missing, at most 100
 	DryRun   bool              `json:"dry_run"`
+}
+
+// importReport counts what an import did.
+type importReport struct {
+	Images  int `json:"images"`  // in the data set
+	Added   int `json:"added"`   // new to the project
+	Known   int `json:"known"`   // of the same name as one that is there
+	Broken  int `json:"broken"`  // stored, marked as unreadable, and left out of everything else
+	Skipped int `json:"skipped"` // files that are no pictures
+	Missing int `json:"missing"` // named by the data set's lists and not there
 }
 
 // Run imports.
@@ -57,14 +66,16 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	summary.Problems = append(append(summary.Problems, d.Skipped...), d.Missing...)
 	summary.Problems = summary.Problems[:min(100, len(summary.Problems))]
-	summary.ImportReport = jobs.ImportReport{Images: len(d.Samples), Skipped: len(d.Skipped), Missing: len(d.Missing)}
+	summary.importReport = importReport{Images: len(d.Samples), Skipped: len(d.Skipped), Missing: len(d.Missing)}
 	if !c.DryRun {
 		if c.Project == "" {
 			return errors.New("name the project with --project, or try --dry-run")
 		}
-		if summary.ImportReport, err = c.store(ctx, streams, d); err != nil {
+		out, err := c.store(ctx, streams, d)
+		if err != nil {
 			return err
 		}
+		summary.Added, summary.Known, summary.Broken = out.Added, out.Known, out.Unreadable
 	}
 	if c.JSON {
 		return json.NewEncoder(streams.Out).Encode(summary)
@@ -85,40 +96,22 @@ func takePool(d *dataset.Dataset, share float64) {
 	}
 }
 
-// store imports under a job of the project, so that its pages show the progress too.
-func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset) (report jobs.ImportReport, err error) {
-	s, err := c.open(ctx, warnings(streams.Err), true)
+// store brings the images in; the project's pages show the progress too.
+func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset) (out annotator.ImportOutcome, err error) {
+	log := warnings(streams.Err)
+	s, err := c.open(ctx, log, true)
 	if err != nil {
-		return report, err
+		return out, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	project, err := s.Store.ProjectBySlug(ctx, c.Project)
-	if err != nil {
-		return report, fmt.Errorf("project %q: %w (make it with 'studio project create %s')", c.Project, err, c.Project)
-	}
-	job, err := s.Store.CreateJob(ctx, project.ID, annotator.JobImport)
-	if err != nil {
-		return report, err
+	service := s.service(log)
+	if _, err := projectNamed(ctx, service, c.Project); err != nil {
+		return out, err
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
-	meter := line.meter(plan{Stage: progress.Reading, Total: len(d.Samples)})
-	meter.Begin(progress.Reading, 0)
-	report, err = jobs.TrackedImport(ctx, s.Store, s.Blobs, job.ID, project.ID, d, jobs.ImportOptions{
-		Split:    annotator.Split(c.Split),
-		Progress: func(done, _ int) { meter.Advance(progress.Reading, done) },
-	})
-	if err != nil {
-		return report, errors.Join(err, s.Store.FailJob(context.WithoutCancel(ctx), job.ID, err.Error()))
-	}
-	// A project with a model predicts what it has not seen.
-	if active, err := s.Store.ActiveVersion(ctx, project.ID); err == nil {
-		if _, err := s.Store.EnqueueScan(ctx, active.ID); err != nil {
-			return report, err
-		}
-	}
-	meter.Finish()
-	return report, nil
+	in := jobs.ImageImport(s.Blobs, c.Format+" "+filepath.Base(c.Dir), d, jobs.ImportOptions{Split: annotator.Split(c.Split)})
+	return service.ImportImages(ctx, annotator.System, c.Project, in, line.show)
 }
 
 func (c *importCommand) print(streams *stdio, s importSummary) error {

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -35,28 +35,26 @@ func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err := ort.Init(""); err != nil {
 		return err
 	}
-	s, err := c.open(ctx, warnings(streams.Err), true)
+	log := warnings(streams.Err)
+	s, err := c.open(ctx, log, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	project, err := s.Store.ProjectBySlug(ctx, c.Project)
+	service := s.service(log)
+	project, err := projectNamed(ctx, service, c.Project)
 	if err != nil {
-		return fmt.Errorf("project %q: %w (make it with 'studio project create %s')", c.Project, err, c.Project)
+		return err
 	}
-	version, err := jobs.AddModel(ctx, s.Store, s.Blobs, project.ID, file, manifest)
+	preprocessing, err := json.Marshal(manifest)
 	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
+		return err
 	}
-	if c.Activate && version.State != annotator.VersionActive {
-		if version, _, err = s.Store.ActivateVersion(ctx, version.ID); err != nil {
-			return err
-		}
-	}
-	if !c.NoScan {
-		if _, err := s.Store.EnqueueScan(ctx, version.ID); err != nil {
-			return err
-		}
+	version, err := service.AddModel(ctx, annotator.System, c.Project, annotator.ModelToAdd{
+		Name: filepath.Base(c.File), File: file, Manifest: preprocessing, Activate: c.Activate, NoScan: c.NoScan,
+	})
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(streams.Out).Encode(version)

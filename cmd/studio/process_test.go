@@ -148,6 +148,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 // aviaryProject is a small project of real pictures with an untrained network, which gets most of them wrong.
 type aviaryProject struct {
 	*storage
+	service *annotator.Service
 	flags   []string // that lead a studio to it
 	project annotator.Project
 	version annotator.Version
@@ -169,7 +170,8 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	if at.DatabaseURL != "" {
 		p.flags = append(p.flags, "--database", at.DatabaseURL)
 	}
-	if p.project, err = s.Store.InsertProject(ctx, annotator.Project{Slug: "aviary", Name: "Aviary"}); err != nil {
+	p.service = s.service(discard())
+	if p.project, err = p.service.CreateProject(ctx, annotator.System, "aviary", "Aviary", ""); err != nil {
 		t.Fatal(err)
 	}
 	tiny, err := trainer.ArchitectureNamed("tiny")
@@ -193,10 +195,14 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 		t.Fatal(err)
 	}
 	manifest := onnx.Manifest{Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB", Classes: data.Classes}
-	if p.version, err = jobs.AddModel(ctx, s.Store, s.Blobs, p.project.ID, file, manifest); err != nil {
+	beside, err := json.Marshal(manifest)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := jobs.Import(ctx, s.Store, s.Blobs, p.project.ID, data, jobs.ImportOptions{}); err != nil {
+	if _, err := p.service.ImportImages(ctx, annotator.System, "aviary", jobs.ImageImport(s.Blobs, "folder", data, jobs.ImportOptions{}), nil); err != nil {
+		t.Fatal(err)
+	}
+	if p.version, err = p.service.AddModel(ctx, annotator.System, "aviary", annotator.ModelToAdd{Name: "tiny.onnx", File: file, Manifest: beside, NoScan: true}); err != nil {
 		t.Fatal(err)
 	}
 	p.images = len(data.Samples)
@@ -292,8 +298,8 @@ func startRound(t *testing.T, p *aviaryProject, epochs int) annotator.Round {
 func seedRoundEdits(t *testing.T, p *aviaryProject) {
 	t.Helper()
 	p.scanned(t)
-	d := &demo{storage: p.storage, seed: 1, edits: 6, meter: progress.NewMeter(nil)}
-	if err := d.seedEdits(t.Context(), p.project, p.version); err != nil {
+	d := &demo{storage: p.storage, service: p.service, options: aviary.DefaultOptions(), edits: 6, meter: progress.NewMeter(nil)}
+	if err := d.seedEdits(t.Context(), p.version); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -447,7 +453,7 @@ func TestRoundListsWhatItCouldNotRead(t *testing.T) {
 	}
 	round := queueRound(t, p, 1, "once")
 	p.worker(t)
-	eventually(t, "the round finishes", 20*time.Minute, func() bool {
+	eventually(t, "the round finishes", func() bool {
 		if round, err = p.Store.Round(t.Context(), round.ID); err != nil {
 			t.Fatal(err)
 		}

@@ -88,7 +88,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 		return err
 	}
 	progress := newProgressLine(io.Err)
-	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.TrainPlan(settings.WithDefaults(), workloadOf(set, c.Split, 0), c.Frozen)...)...)
+	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.TrainPlan(settings, workloadOf(set, c.Split, 0), c.Frozen)...)...)
 	images, err := openTrainingImages(ctx, set, start.manifest.Classes, preprocessor, c.Masks, start.height, start.width, meter)
 	if err != nil {
 		return err

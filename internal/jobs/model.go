@@ -12,37 +12,28 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
-	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
-// VersionStore is where a model goes (postgres.Store).
-type VersionStore interface {
-	AddVersion(ctx context.Context, projectID int64, v annotator.NewVersion) (annotator.Version, error)
-}
-
-// AddModel checks an ONNX file and makes it a version of a project: its parts are found, it is run once, and the nodes
-// that keep every way of training it are named. Only then it is stored. The first version of a project is active at once, and gives
-// the project's classes their order.
-func AddModel(ctx context.Context, store VersionStore, blobs *blob.Store, projectID int64, file []byte, manifest onnx.Manifest) (annotator.Version, error) {
+// Try implements annotator.Models: its parts are found, it is run once, and the nodes that keep every way of training it are
+// named. Only then it is stored.
+func (m *Models) Try(ctx context.Context, file []byte, manifest json.RawMessage) (annotator.NewVersion, error) {
+	var v annotator.NewVersion
 	model, err := onnx.Read(ctx, file)
 	if err != nil {
-		return annotator.Version{}, fmt.Errorf("add model: %w", err)
+		return v, err
 	}
-	v, err := checkModel(ctx, model, manifest, 0)
-	if err != nil {
-		return annotator.Version{}, fmt.Errorf("add model: %w", err)
+	var preprocessing onnx.Manifest
+	if err := json.Unmarshal(manifest, &preprocessing); err != nil {
+		return v, fmt.Errorf("its manifest: %w", err)
 	}
-	if v.ModelHash, v.Bytes, err = blobs.Put(ctx, bytes.NewReader(file)); err != nil {
-		return annotator.Version{}, fmt.Errorf("add model: %w", err)
+	if v, err = checkModel(ctx, model, preprocessing, 0); err != nil {
+		return annotator.NewVersion{}, err
 	}
-	added, err := store.AddVersion(ctx, projectID, v)
-	if err != nil {
-		return annotator.Version{}, fmt.Errorf("add model: %w", err)
-	}
-	return added, nil
+	v.ModelHash, v.Bytes, err = m.blobs.Put(ctx, bytes.NewReader(file))
+	return v, err
 }
 
 // checkModel finds a model's parts and makes sure that it runs, within runLimit (0: ort's default), and can be trained.

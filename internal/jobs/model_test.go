@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,14 @@ func TestAddModelRefuses(t *testing.T) {
 	project, err := store.InsertProject(t.Context(), annotator.Project{Slug: "birds", Name: "Birds"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	service := annotator.NewService(annotator.ServiceConfig{Store: store, Blobs: blobs, Models: NewModels(blobs, t.TempDir(), 0)})
+	add := func(file []byte, manifest onnx.Manifest) (annotator.Version, error) {
+		beside, err := json.Marshal(manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return service.AddModel(t.Context(), annotator.System, "birds", annotator.ModelToAdd{Name: "m.onnx", File: file, Manifest: beside})
 	}
 	file := func(m *onnx.Model) []byte {
 		data, err := m.Marshal()
@@ -120,7 +129,7 @@ func TestAddModelRefuses(t *testing.T) {
 		"of 0 to 255":     {file(good), pixels, []string{"mean", "divide by 255"}},
 		"other classes":   {file(good), fewer, []string{"classes"}},
 	} {
-		_, err := AddModel(t.Context(), store, blobs, project.ID, c.file, c.manifest)
+		_, err := add(c.file, c.manifest)
 		if err == nil {
 			t.Errorf("%s: it was added", name)
 			continue
@@ -138,7 +147,7 @@ func TestAddModelRefuses(t *testing.T) {
 		t.Errorf("files of refused models: %v", kept)
 	}
 
-	version, err := AddModel(t.Context(), store, blobs, project.ID, file(good), manifest)
+	version, err := add(file(good), manifest)
 	if err != nil {
 		t.Fatalf("a good one: %v", err)
 	}

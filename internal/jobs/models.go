@@ -25,7 +25,7 @@ import (
 const DefaultMaxModelBytes = 1 << 30
 
 // Models implements annotator.Models: it takes model files in and has a process of its own look at each (inspection.go),
-// since they come from outside.
+// since they come from outside. Those of the server's own are run in this process (Try).
 type Models struct {
 	blobs    *blob.Store
 	dir      string // of files on their way in

@@ -55,6 +55,9 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	if err := w.config.Store.RemoveExpiredSessions(ctx); err != nil {
 		return err
 	}
+	if importing, err := w.config.Store.Importing(ctx); err != nil || importing {
+		return err // an import's files are there before the rows that refer to them, however long it takes
+	}
 	kept, err := w.config.Store.ReferencedBlobs(ctx)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -123,7 +124,12 @@ func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := AddModel(ctx, store, blobs, project.ID, file, manifest)
+	beside, err := json.Marshal(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := annotator.NewService(annotator.ServiceConfig{Store: store, Blobs: blobs, Models: NewModels(blobs, t.TempDir(), 0)})
+	version, err := service.AddModel(ctx, annotator.System, project.Slug, annotator.ModelToAdd{Name: "m.onnx", File: file, Manifest: beside})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +162,7 @@ func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
 	if err := store.SetTraining(ctx, version.ID, version.Training); err != nil {
 		t.Fatal(err)
 	}
-	service := annotator.NewService(annotator.ServiceConfig{Store: store, Models: NewModels(blobs, t.TempDir(), 0)})
+	service = annotator.NewService(annotator.ServiceConfig{Store: store, Models: NewModels(blobs, t.TempDir(), 0)})
 	settings := annotator.DefaultRoundSettings()
 	settings.Engine = "gorgonia"
 	var invalid *annotator.ValidationError

@@ -27,7 +27,7 @@ func (*addWorker) Timeout(*river.Job[postgres.AddArgs]) time.Duration { return 1
 // maxTries is how many workers a model may bring down before it is refused. One may have been killed by something else.
 const maxTries = 2
 
-// Work checks the model as AddModel does; what is wrong with it is written where its page shows it.
+// Work checks the model as Models.Try does; what is wrong with it is written where its page shows it.
 func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) error {
 	store := a.worker.config.Store
 	upload, err := store.Upload(ctx, job.Args.UploadID)
@@ -52,7 +52,7 @@ func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) 
 		return err
 	}
 	if err == nil {
-		_, err = store.FinishUpload(ctx, upload.ID, job.Args.JobID, version)
+		_, err = a.worker.service.FinishUpload(ctx, upload.ID, job.Args.JobID, version)
 	}
 	switch {
 	case err == nil:

@@ -16,6 +16,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/trainer"
@@ -51,6 +52,7 @@ type Worker struct {
 	config   Config
 	log      *slog.Logger
 	id       string
+	service  *annotator.Service // what changes a project
 	catalog  *Catalog
 	features *trainer.FeatureStore
 	client   *river.Client[pgx.Tx]
@@ -74,10 +76,10 @@ func NewWorker(c Config) (*Worker, error) {
 	if w.features, err = trainer.OpenFeatureStore(filepath.Join(w.cacheFolder(), "features"), trainer.FeatureStoreOptions{MaxBytes: c.FeatureBytes}); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
+	w.service = annotator.NewService(annotator.ServiceConfig{Store: c.Store, Blobs: c.Blobs, Logger: w.log})
 	w.catalog = NewCatalog(c.Blobs, c.MaxPixels, c.Threads)
 	w.catalog.runLimit = c.RunLimit
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &importWorker{worker: w})
 	river.AddWorker(workers, &scanWorker{worker: w})
 	river.AddWorker(workers, &roundWorker{worker: w})
 	river.AddWorker(workers, &evaluateWorker{worker: w})

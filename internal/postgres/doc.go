@@ -19,10 +19,9 @@
 //
 // Jobs, as pages show them (annotator.Job; one row may have several River jobs, as a scan has).
 //
-//	EnqueueImport(ctx, projectID int64, a ImportArgs) (annotator.Job, error)
 //	EnqueueScan(ctx, versionID int64) (annotator.Job, error)            // joins a scan of the version that runs already
 //	EnqueueEvaluate(ctx, versionID int64) (annotator.Job, error)
-//	CreateJob(ctx, projectID int64, kind annotator.JobKind) (annotator.Job, error)   // without River: work done in this process
+//	BeginImport(ctx, projectID int64, images int) (annotator.Job, error)   // without River: work done in this process
 //	StartJob(ctx, jobID int64, total int) error
 //	SetJobProgress(ctx, jobID int64, p progress.Progress) error
 //	FinishJob(ctx, jobID int64, message string) error                   // FailJob(ctx, jobID, message), Job(ctx, jobID)
@@ -51,6 +50,7 @@
 //
 //	ClaimRound(ctx, roundID int64) (RoundClaim{RoundID int64; Attempt int}, annotator.Round, error)
 //	RoundInputs(ctx, roundID int64) (RoundInputs, error)                // parent, classes, training images with maps, evaluation images
+//	SetUnreadable(ctx, c RoundClaim, u annotator.Unreadable) error
 //	SetRoundProgress(ctx, c RoundClaim, p annotator.RoundProgress) error
 //	AddRoundPoints(ctx, c RoundClaim, points []annotator.RoundPoint) error   // repeats after a resume are left out
 //	StartEvaluating(ctx, c RoundClaim) error
@@ -61,5 +61,5 @@
 // Demo.
 //
 //	GeneratorUser(ctx, name string) (annotator.User, error)             // found or made; cannot sign in
-//	SeedEdits(ctx, s SeedEdits{ProjectID, VersionID; Author, Reviewer annotator.User; Edits []SeedEdit{ImageID; Map}}) (int, error)
+//	SeedEdits(ctx, s annotator.SeedEdits) (int, error)
 package postgres

@@ -2,7 +2,9 @@ package postgres_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -78,12 +80,9 @@ func TestJobLifecycle(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	j, err := w.Store.CreateJob(ctx, w.Project.ID, annotator.JobImport)
-	if err != nil || j.State != "queued" {
-		t.Fatalf("CreateJob = %+v, %v", j, err)
-	}
-	if err := w.Store.StartJob(ctx, j.ID, 10); err != nil {
-		t.Fatal(err)
+	j, err := w.Store.BeginImport(ctx, w.Project.ID, 10)
+	if err != nil || j.State != "running" {
+		t.Fatalf("BeginImport = %+v, %v", j, err)
 	}
 	if p, err := w.Service.Project(ctx, w.Ada, "birds"); err != nil || p.RunningJob == nil || p.RunningJob.ID != j.ID {
 		t.Errorf("the project's running job: %+v, %v", p.RunningJob, err)
@@ -96,5 +95,37 @@ func TestJobLifecycle(t *testing.T) {
 	}
 	if j, err = w.Store.Job(ctx, j.ID); err != nil || j.State != "failed" || j.Message != "no such folder" || j.Total != 10 {
 		t.Errorf("the job: %+v, %v; want it to stay failed", j, err)
+	}
+}
+
+// The process of an import is killed: its job does not run for ever, and no file is swept while an import that lives brings some.
+func TestImportOfADeadProcessIsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	dead, err := w.Store.BeginImport(ctx, w.Project.ID, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if importing, err := w.Store.Importing(ctx); err != nil || !importing {
+		t.Errorf("an import is under way: %v, %v", importing, err)
+	}
+	if _, err := w.Store.Pool().Exec(ctx, `UPDATE jobs SET reported_at = now() - interval '1 hour' WHERE id = $1`, dead.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Store.RescueJobs(ctx, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if dead, err = w.Store.Job(ctx, dead.ID); err != nil || dead.State != "failed" || !strings.Contains(dead.Message, "start it again") {
+		t.Errorf("the job of the dead process: %+v, %v", dead, err)
+	}
+	if importing, err := w.Store.Importing(ctx); err != nil || importing {
+		t.Errorf("no import is under way: %v, %v", importing, err)
+	}
+	if err := w.Store.FinishImport(ctx, dead.ID, 2, "2 of 10"); err != nil { // it was only cut off from the database
+		t.Fatal(err)
+	}
+	if dead, err = w.Store.Job(ctx, dead.ID); err != nil || dead.State != "finished" || dead.Done != 10 || dead.Unreadable != 2 || dead.Fraction != 1 {
+		t.Errorf("the job, after all: %+v, %v", dead, err)
 	}
 }

@@ -1,26 +1,11 @@
 package postgres
 
-import "encoding/json"
-
 // The queues of background work. A process works on QueueModel with as many jobs at once as it has
 // models' worth of cores to spare (one, usually) and on QueueLight with a few.
 const (
 	QueueModel = "model" // scan, round, evaluate: they keep the processor busy
-	QueueLight = "light" // import, add, tidy: they read files
+	QueueLight = "light" // add, tidy: they read files
 )
-
-// ImportArgs asks for the images of a folder or data set to be brought into a project.
-type ImportArgs struct {
-	JobID     int64  `json:"job_id"` // annotator.Job
-	ProjectID int64  `json:"project_id"`
-	Format    string `json:"format"` // "folder", …
-	Dir       string `json:"dir"`
-	// Options is whatever else the reader of the format understands.
-	Options json.RawMessage `json:"options,omitempty"`
-}
-
-// Kind names the job in River's table.
-func (ImportArgs) Kind() string { return "import" }
 
 // ScanArgs asks a worker to take part in a scan: it claims chunks (Store.ClaimChunk) until there are
 // none. Several jobs of one scan run on several workers.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -36,28 +37,51 @@ func (s *Store) insertJobRow(ctx context.Context, projectID int64, kind annotato
 		projectID, kind, versionID, roundID)
 }
 
-// CreateJob makes a job that no worker takes: the caller does the work and reports it with StartJob,
-// SetJobProgress and FinishJob or FailJob.
-func (s *Store) CreateJob(ctx context.Context, projectID int64, kind annotator.JobKind) (annotator.Job, error) {
-	var job annotator.Job
-	err := s.inTx(ctx, func(tx *Store) (err error) {
-		job, err = tx.insertJobRow(ctx, projectID, kind, nil, nil)
-		return err
-	})
-	return job, wrap(err, "adding a %s job to project %d", kind, projectID)
-}
+// silentImport is how long the process of an import may be silent before it is given up.
+const silentImport = 2 * time.Minute
 
-// EnqueueImport starts an import in the background; a.JobID and a.ProjectID are filled in.
-func (s *Store) EnqueueImport(ctx context.Context, projectID int64, a ImportArgs) (annotator.Job, error) {
+// BeginImport implements annotator.ImportStore.
+func (s *Store) BeginImport(ctx context.Context, projectID int64, images int) (annotator.Job, error) {
 	var job annotator.Job
 	err := s.inTx(ctx, func(tx *Store) (err error) {
-		if job, err = tx.insertJobRow(ctx, projectID, annotator.JobImport, nil, nil); err != nil {
+		if err := tx.giveUpImports(ctx); err != nil {
 			return err
 		}
-		a.JobID, a.ProjectID = job.ID, projectID
-		return tx.insertJob(ctx, job.ID, a, QueueLight)
+		job, err = one(ctx, tx, scanJob, `
+			INSERT INTO jobs (project_id, kind, state, started_at, phase, total) VALUES ($1, $2, 'running', now(), $3, $4) RETURNING `+jobColumns,
+			projectID, annotator.JobImport, progress.Reading, images)
+		return err
 	})
 	return job, wrap(err, "starting an import into project %d", projectID)
+}
+
+// FinishImport implements annotator.ImportStore. An import that was given up and comes back after all has finished too.
+func (s *Store) FinishImport(ctx context.Context, jobID int64, unreadable int, message string) error {
+	n, err := s.exec(ctx, `
+		UPDATE jobs SET state = 'finished', finished_at = now(), done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3
+		WHERE id = $1 AND state IN ('running', 'failed')`, jobID, unreadable, message)
+	return changed(n, err, "finishing import %d", jobID)
+}
+
+// giveUpImports ends the imports whose process is gone: nothing of them is there, and no other process goes on with them.
+func (s *Store) giveUpImports(ctx context.Context) error {
+	_, err := s.q.Exec(ctx, `
+		UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = 'it was cut off, and nothing of it is there: start it again'
+		WHERE kind = 'import' AND state = 'running' AND reported_at < now() - make_interval(secs => $1)`, silentImport.Seconds())
+	return err
+}
+
+// Importing reports whether an import is under way, and ends those whose process is gone.
+func (s *Store) Importing(ctx context.Context) (bool, error) {
+	var importing bool
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		if err := tx.giveUpImports(ctx); err != nil {
+			return err
+		}
+		importing, err = one(ctx, tx, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM jobs WHERE kind = 'import' AND state = 'running')`)
+		return err
+	})
+	return importing, wrap(err, "looking for imports")
 }
 
 // EnqueueEvaluate starts the measuring of a version's figures in the background.

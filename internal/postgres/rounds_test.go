@@ -164,7 +164,7 @@ func TestRoundInputs(t *testing.T) {
 	if err != nil || reviewer.ID == author.ID {
 		t.Fatalf("two generators: %+v, %+v, %v", author, reviewer, err)
 	}
-	seed := postgres.SeedEdits{ProjectID: w.Project.ID, VersionID: w.Version.ID, Author: author, Reviewer: reviewer, Edits: []postgres.SeedEdit{
+	seed := annotator.SeedEdits{ProjectID: w.Project.ID, VersionID: w.Version.ID, Author: author, Reviewer: reviewer, Edits: []annotator.SeedEdit{
 		{ImageID: pool.ID, Map: pgtest.Map(1)}, {ImageID: w.Images[0].ID, Map: pgtest.Map(1)}, // the second has Ada's
 	}}
 	if n, err := w.Store.SeedEdits(ctx, seed); err != nil || n != 1 {
@@ -173,7 +173,7 @@ func TestRoundInputs(t *testing.T) {
 	if n, err := w.Store.SeedEdits(ctx, seed); err != nil || n != 0 {
 		t.Errorf("SeedEdits again = %d, %v; want 0", n, err)
 	}
-	if _, err := w.Store.SeedEdits(ctx, postgres.SeedEdits{ProjectID: w.Project.ID, VersionID: w.Version.ID, Author: w.Ada, Reviewer: w.Reviewer}); !errors.Is(err, annotator.ErrForbidden) {
+	if _, err := w.Store.SeedEdits(ctx, annotator.SeedEdits{ProjectID: w.Project.ID, VersionID: w.Version.ID, Author: w.Ada, Reviewer: w.Reviewer}); !errors.Is(err, annotator.ErrForbidden) {
 		t.Errorf("seeding in a person's name: %v, want ErrForbidden", err)
 	}
 	round := startRound(t, w)

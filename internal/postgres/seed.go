@@ -9,26 +9,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/attention"
 )
 
-// SeedEdits are maps that a program made from known masks and that are to be approved at once, marked
-// as such: Author and Reviewer are two generators (GeneratorUser).
-type SeedEdits struct {
-	ProjectID, VersionID int64
-	Author, Reviewer     annotator.User
-	Edits                []SeedEdit
-}
-
-// SeedEdit is the map for one image, on the version's grid. The version has predicted the image.
-type SeedEdit struct {
-	ImageID int64
-	Map     attention.Map
-}
-
-// SeedEdits adds approved edits and returns how many: an image that somebody has worked on already is
-// left to them. Where the version gets an image right and there is no task, one is made.
-func (s *Store) SeedEdits(ctx context.Context, seed SeedEdits) (int, error) {
+// SeedEdits implements annotator.SeedStore. Where the version gets an image right and there is no task, one is made.
+func (s *Store) SeedEdits(ctx context.Context, seed annotator.SeedEdits) (int, error) {
 	if !seed.Author.Generator || !seed.Reviewer.Generator {
 		return 0, fmt.Errorf("seeding edits: only a generator's edits are approved without a person: %w", annotator.ErrForbidden)
 	}
@@ -51,14 +35,12 @@ func (s *Store) SeedEdits(ctx context.Context, seed SeedEdits) (int, error) {
 				added++
 			}
 		}
-		return tx.InsertAudit(ctx, &seed.ProjectID, seed.Author, annotator.AuditEntry{
-			At: time.Now(), Action: "edit.generate", Subject: fmt.Sprintf("version %d", seed.VersionID), Detail: fmt.Sprintf("%d edits from known masks", added),
-		})
+		return nil
 	})
 	return added, wrap(err, "seeding edits of project %d", seed.ProjectID)
 }
 
-func (s *Store) seedEdit(ctx context.Context, seed SeedEdits, e SeedEdit) (bool, error) {
+func (s *Store) seedEdit(ctx context.Context, seed annotator.SeedEdits, e annotator.SeedEdit) (bool, error) {
 	if _, err := s.q.Exec(ctx, `
 		INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
 		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence

@@ -96,57 +96,49 @@ func (s *Store) TriedUpload(ctx context.Context, id int64) error {
 	return wrap(err, "upload %d", id)
 }
 
-// FinishUpload makes an uploaded model a version, scans with it and ends the job, in one transaction. A repeat after a
-// crash returns the version there is.
-func (s *Store) FinishUpload(ctx context.Context, id, jobID int64, v annotator.NewVersion) (annotator.Version, error) {
-	var version annotator.Version
+// LockUpload implements annotator.UploadStore.
+func (s *Store) LockUpload(ctx context.Context, id int64) (annotator.Upload, annotator.User, error) {
+	upload, err := one(ctx, s, scanUpload, `SELECT `+uploadColumns+` FROM uploads WHERE id = $1 FOR UPDATE`, id)
+	if err != nil {
+		return upload, annotator.User{}, wrap(err, "upload %d", id)
+	}
+	by, err := one(ctx, s, pgx.RowTo[int64], `SELECT coalesce(uploaded_by, 0) FROM uploads WHERE id = $1`, id)
+	return upload, annotator.User{ID: by, Name: upload.UploadedBy}, wrap(err, "upload %d", id)
+}
+
+// UploadAdded implements annotator.UploadStore.
+func (s *Store) UploadAdded(ctx context.Context, id, jobID int64, v annotator.Version) error {
 	err := s.inTx(ctx, func(tx *Store) error {
-		upload, err := one(ctx, tx, scanUpload, `SELECT `+uploadColumns+` FROM uploads WHERE id = $1 FOR UPDATE`, id)
+		name, err := one(ctx, tx, pgx.RowTo[string], `UPDATE uploads SET state = 'added', problem = '', version_id = $2 WHERE id = $1 RETURNING name`, id, v.ID)
 		if err != nil {
 			return err
 		}
-		if upload.VersionID != nil {
-			version, err = tx.Version(ctx, *upload.VersionID)
-			return err
-		}
-		v.Activate = upload.Activate
-		if version, err = tx.AddVersion(ctx, upload.ProjectID, v); err != nil {
-			return err
-		}
-		if _, err := tx.q.Exec(ctx, `UPDATE uploads SET state = 'added', problem = '', version_id = $2 WHERE id = $1`, id, version.ID); err != nil {
-			return err
-		}
-		if _, err := tx.EnqueueScan(ctx, version.ID); err != nil {
-			return err
-		}
-		if err := tx.FinishJob(ctx, jobID, fmt.Sprintf("%s is v%d", upload.Name, version.Number)); err != nil {
-			return err
-		}
-		return tx.auditUpload(ctx, upload, fmt.Sprintf("v%d, %s", version.Number, version.State))
+		return tx.FinishJob(ctx, jobID, fmt.Sprintf("%s is v%d", name, v.Number))
 	})
-	return version, wrap(err, "adding upload %d", id)
+	return wrap(err, "upload %d", id)
 }
 
 // RefuseUpload says why an uploaded model did not become a version, and ends the job.
 func (s *Store) RefuseUpload(ctx context.Context, id, jobID int64, problem string) error {
 	problem = text.Clean(problem)
 	err := s.inTx(ctx, func(tx *Store) error {
-		if _, err := tx.q.Exec(ctx, `UPDATE uploads SET state = 'refused', problem = $2 WHERE id = $1 AND state = 'adding'`, id, problem); err != nil {
+		upload, sender, err := tx.LockUpload(ctx, id)
+		if err != nil {
 			return err
+		}
+		if upload.State == annotator.UploadAdding {
+			if _, err := tx.q.Exec(ctx, `UPDATE uploads SET state = 'refused', problem = $2 WHERE id = $1`, id, problem); err != nil {
+				return err
+			}
+			if err := tx.InsertAudit(ctx, &upload.ProjectID, sender, annotator.AuditEntry{
+				At: time.Now(), Action: "model.refuse", Subject: "the model " + upload.Name, Detail: problem,
+			}); err != nil {
+				return err
+			}
 		}
 		return tx.FailJob(ctx, jobID, problem)
 	})
 	return wrap(err, "refusing upload %d", id)
-}
-
-func (s *Store) auditUpload(ctx context.Context, u annotator.Upload, detail string) error {
-	by, err := one(ctx, s, pgx.RowTo[int64], `SELECT coalesce(uploaded_by, 0) FROM uploads WHERE id = $1`, u.ID)
-	if err != nil {
-		return err
-	}
-	return s.InsertAudit(ctx, &u.ProjectID, annotator.User{ID: by, Name: u.UploadedBy}, annotator.AuditEntry{
-		At: time.Now(), Action: "version.add", Subject: "the model " + u.Name, Detail: detail,
-	})
 }
 
 // ForgetUploads removes the uploads that nobody made a version of for an age, and returns how many.

@@ -46,6 +46,8 @@ func (s *Store) RescueJobs(ctx context.Context, staleAfter time.Duration) (int, 
 	if n > 0 {
 		s.log.Warn("jobs of workers that fell silent were made available again", "jobs", n)
 	}
-	_, err = s.exec(ctx, `DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day'`)
+	if _, err = s.Importing(ctx); err == nil { // which gives up those of dead processes
+		_, err = s.exec(ctx, `DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day'`)
+	}
 	return int(n), wrap(err, "rescuing the jobs of dead workers")
 }

@@ -76,8 +76,8 @@ func (p Progress) String() string {
 	} else {
 		fmt.Fprintf(&b, "%s, %d %s", p.Stage.Words(), p.Done, p.Stage.Unit())
 	}
-	if p.Remaining > 0 {
-		fmt.Fprintf(&b, ", %s left", p.Remaining.Round(time.Second))
+	if left := p.Remaining.Round(time.Second); left > 0 {
+		fmt.Fprintf(&b, ", %s left", left)
 	}
 	return b.String()
 }

@@ -1013,6 +1013,8 @@ export interface components {
             state: string;
             /** Format: int64 */
             total: number;
+            /** Format: int64 */
+            unreadable?: number;
         };
         JobList: {
             jobs: components["schemas"]["Job"][];
@@ -1302,6 +1304,7 @@ export interface components {
             started_at?: string;
             started_by: string;
             state: string;
+            unreadable?: components["schemas"]["Unreadable"];
             /** Format: int64 */
             version?: number;
         };
@@ -1657,6 +1660,18 @@ export interface components {
             engine: string;
             obstacles?: components["schemas"]["Obstacle"][];
             strategy: string;
+        };
+        Unreadable: {
+            /** Format: int64 */
+            count: number;
+            images: components["schemas"]["UnreadableImage"][];
+        };
+        UnreadableImage: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+            reason: string;
+            split: string;
         };
         Upload: {
             activate: boolean;

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// What commands may ask of the store themselves: reading, and what a running studio is made of. All that changes something
+// goes through annotator.Service, which checks roles and writes the trail.
+var ofTheStore = []string{"CheckSchema", "Close", "Images", "Ping", "Pool", "Predictions", "Sessions", "UserByEmail"}
+
+func TestCommandsChangeNothingPastTheService(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[string]bool{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			outer, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if inner, ok := outer.X.(*ast.SelectorExpr); ok && inner.Sel.Name == "Store" {
+				asked[outer.Sel.Name] = true
+				if !slices.Contains(ofTheStore, outer.Sel.Name) {
+					t.Errorf("%s: Store.%s goes around annotator.Service", fset.Position(n.Pos()), outer.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+	if len(asked) == 0 {
+		t.Error("no command has a store: what does this test look at?")
+	}
+}
+
+// tinyModel writes a small network for the fourteen birds, with its manifest, and returns its path.
+func tinyModel(t *testing.T, classes []string) string {
+	t.Helper()
+	tiny, err := trainer.ArchitectureNamed("tiny")
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := tiny.Build(len(classes), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := model.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "tiny.onnx")
+	if err := writeTrained(path, data, onnx.Manifest{Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB",
+		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.25, 0.25, 0.25}, Classes: classes}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// trail is who did what to a project, oldest first.
+func trail(t *testing.T, service *annotator.Service, slug string) (lines []string) {
+	t.Helper()
+	entries, err := service.Audit(t.Context(), annotator.System, slug, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range slices.Backward(entries) {
+		lines = append(lines, e.Actor+": "+e.Action)
+	}
+	return lines
+}
+
+// ended waits for a studio that ends by itself, and returns what went wrong.
+func (p *process) ended() error {
+	for range p.lines { // until it has closed its output
+	}
+	return p.Wait()
+}
+
+// A model is added by a command that is killed between the version and its scan: neither is there, and the same command adds
+// both. What the commands did is in the trail.
+func TestModelAddKilledHalfway(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	at := onSharedDatabase(t)
+	flags := []string{"--database", at.DatabaseURL, "--data", at.DataDir}
+	s, err := at.open(t.Context(), discard(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	service := s.service(discard())
+	classes := []string{"jay", "wren"}
+	pictures := t.TempDir()
+	for i, c := range classes {
+		drawPicture(t, filepath.Join(pictures, "train", c, "one.png"), uint8(80*i))
+	}
+	for _, args := range [][]string{{"project", "create", "birds"}, {"import", "folder", pictures, "--project", "birds"}} {
+		if err := launch(t, append(args, flags...)...).ended(); err != nil {
+			t.Fatalf("studio %s: %v", strings.Join(args, " "), err)
+		}
+	}
+	// Whoever adds a scan waits for the test.
+	db, err := s.Store.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Release()
+	for _, sql := range []string{
+		`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(9); RETURN NEW; END $$`,
+		`CREATE TRIGGER hold BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION hold()`,
+		`SELECT pg_advisory_lock(9)`,
+	} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add := append([]string{"model", "add", tinyModel(t, classes), "--project", "birds"}, flags...)
+	doomed := launch(t, add...)
+	waiting := 0
+	eventually(t, "the command comes to the scan", func() bool {
+		select {
+		case _, open := <-doomed.lines:
+			if !open {
+				t.Fatalf("it ended:\n%s", doomed.log())
+			}
+		default:
+		}
+		if err := s.Store.Pool().QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		return waiting > 0
+	})
+	doomed.kill(t)
+	_ = doomed.ended()
+	if _, err := db.Exec(t.Context(), `SELECT pg_advisory_unlock(9)`); err != nil {
+		t.Fatal(err)
+	}
+	before := []string{"command line: project.create", "command line: image.import"}
+	versions, err := service.Versions(t.Context(), annotator.System, "birds")
+	if lines := trail(t, service, "birds"); err != nil || len(versions) != 0 || !slices.Equal(lines, before) {
+		t.Errorf("after the kill: %d versions, %v; the trail %q", len(versions), err, lines)
+	}
+	if err := launch(t, add...).ended(); err != nil {
+		t.Fatalf("studio model add, again: %v", err)
+	}
+	versions, err = service.Versions(t.Context(), annotator.System, "birds")
+	if err != nil || len(versions) != 1 || versions[0].State != annotator.VersionActive {
+		t.Errorf("versions %+v, %v", versions, err)
+	}
+	want := append(before, "command line: version.add", "command line: version.activate", "command line: version.scan")
+	if lines := trail(t, service, "birds"); !slices.Equal(lines, want) {
+		t.Errorf("the trail %q, want %q", lines, want)
+	}
+}
+
+// The demo's project comes to be as anybody's does: in the trail, and with one progress that does not fall.
+func TestDemoIsInTheTrail(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	at := onSharedDatabase(t)
+	s, err := at.open(t.Context(), discard(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	p := &aviaryProject{storage: s, flags: []string{"--database", at.DatabaseURL, "--data", at.DataDir}}
+	worker := p.worker(t)
+	options := aviary.DefaultOptions()
+	options.Train, options.Validation, options.Test, options.Pool = 2, 4, 4, 0
+	var last progress.Progress
+	meter := progress.NewMeter(func(p progress.Progress) {
+		if p.Share < last.Share || slices.Index(p.Stages, p.Stage) < slices.Index(p.Stages, last.Stage) {
+			t.Errorf("from %s to %s", last, p)
+		}
+		last = p
+	})
+	meter.Plan(demoPlan(options)...)
+	d := &demo{storage: s, service: s.service(discard()), options: options, edits: 3, meter: meter}
+	for range 2 { // a second start finds everything done
+		if err := d.prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop(t, worker)
+	if last.Share != 1 {
+		t.Errorf("it ended at %s", last)
+	}
+	want := []string{"command line: project.create", "command line: version.add", "command line: version.activate", "command line: image.import", "command line: version.scan", "command line: edit.generate"}
+	if lines := trail(t, d.service, demoSlug); !slices.Equal(lines, want) {
+		t.Errorf("the trail %q, want %q", lines, want)
+	}
+}
+
+func drawPicture(t *testing.T, path string, grey uint8) {
+	t.Helper()
+	var out bytes.Buffer
+	img := image.NewGray(image.Rect(0, 0, 16, 16))
+	for i := range img.Pix {
+		img.Pix[i] = grey + uint8(i)
+	}
+	if err := png.Encode(&out, img); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

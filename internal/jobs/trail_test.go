@@ -1,0 +1,399 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+)
+
+// reads are the methods of the service that change nothing.
+var reads = []string{
+	"ActivationMap", "Audit", "Facets", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"RoundEvents", "RoundPlan", "Rounds", "Score", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions",
+}
+
+// untold are the methods whose changes are their own record, or none of what the trail is for.
+var untold = map[string]string{
+	"SaveDraft":  "every revision is kept, with its author and time",
+	"RenewLease": "who works on goes on",
+	"SignIn":     "writes when somebody was last seen",
+}
+
+// world is the project of pgtest, on the real ports of a server.
+type trailWorld struct {
+	*pgtest.World
+	t       *testing.T
+	service *annotator.Service
+	blobs   *blob.Store
+	file    []byte // a small network for the fourteen birds, and its manifest
+	beside  json.RawMessage
+	data    *dataset.Dataset // pictures of the fourteen birds
+}
+
+func newTrailWorld(t *testing.T) *trailWorld {
+	t.Helper()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	w := &trailWorld{World: pgtest.NewWorld(t), t: t}
+	var err error
+	if w.blobs, err = blob.Open(t.Context(), t.TempDir(), blob.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	w.service = annotator.NewService(annotator.ServiceConfig{Store: w.Store, Blobs: w.blobs, Models: NewModels(w.blobs, t.TempDir(), 0), Clock: w.Clock.Now})
+	model, manifest := tinyABN(t)
+	if w.file, err = model.Marshal(); err != nil {
+		t.Fatal(err)
+	}
+	if w.beside, err = json.Marshal(manifest); err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	for i, bird := range aviary.Birds() {
+		name := filepath.Join(folder, "train", bird.Name, fmt.Sprintf("%d.png", i))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		content := picture(t, i+1)
+		if i == 0 {
+			content = content[:20] // it begins as one
+		}
+		if err := os.WriteFile(name, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.data, err = dataset.Open("folder", folder); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.data.Samples) != 14 {
+		t.Fatalf("%d pictures", len(w.data.Samples))
+	}
+	return w
+}
+
+// state is every row of every table of the studio, but for jobs of imports, which tell that one was tried.
+func (w *trailWorld) state() map[string]string {
+	w.t.Helper()
+	ctx := context.WithoutCancel(w.t.Context())
+	rows, err := w.Store.Pool().Query(ctx, `SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'goose%' AND tablename NOT IN ('river_migration', 'river_leader')`)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			w.t.Fatal(err)
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, table := range tables {
+		where := ""
+		if table == "jobs" {
+			where = " WHERE kind <> 'import'"
+		}
+		var text string
+		if err := w.Store.Pool().QueryRow(ctx, `SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM `+table+` t`+where).Scan(&text); err != nil {
+			w.t.Fatal(err)
+		}
+		out[table] = text
+	}
+	return out
+}
+
+// failing makes every insert into a table fail, as a full disk would, while do runs.
+func (w *trailWorld) failing(table string, do func()) {
+	w.t.Helper()
+	exec := func(sql string) {
+		w.t.Helper()
+		if _, err := w.Store.Pool().Exec(context.WithoutCancel(w.t.Context()), sql); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	exec(`CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room for it'; END $$`)
+	exec(`CREATE TRIGGER refuse BEFORE INSERT ON ` + table + ` FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	do()
+	exec(`DROP TRIGGER refuse ON ` + table)
+}
+
+// unchanged fails unless do fails and leaves every row as it was.
+func (w *trailWorld) unchanged(what string, do func() error) {
+	w.t.Helper()
+	before := w.state()
+	if err := do(); err == nil || !strings.Contains(err.Error(), "no room for it") {
+		w.t.Errorf("%s: %v, want the database's error", what, err)
+	}
+	after := w.state()
+	for table := range after {
+		if before[table] != after[table] {
+			w.t.Errorf("%s failed, and left something in %s", what, table)
+		}
+	}
+}
+
+func (w *trailWorld) lines() (n int) {
+	w.t.Helper()
+	if err := w.Store.Pool().QueryRow(w.t.Context(), `SELECT count(*) FROM audit`).Scan(&n); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
+}
+
+// picture is a small PNG, another one for every number.
+func picture(t *testing.T, number int) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 8, 8))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(number * (i + 1))
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, img); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// ok is the value of a step that prepares another.
+func ok[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// Every method of the service that changes something writes who did it into the trail, in the same transaction: where the
+// trail cannot be written, nothing is changed.
+func TestEveryChangeIsInTheTrail(t *testing.T) {
+	t.Parallel()
+	w := newTrailWorld(t)
+	ctx, s := t.Context(), w.service
+	names := 0
+	unique := func(what string) string { names++; return fmt.Sprintf("%s-%d", what, names) }
+	only := func(_ any, err error) error { return err }
+	slug := unique("project")
+	ok(s.CreateProject(ctx, w.Admin, slug, "Birds", ""))
+	submitted := func(who annotator.User) annotator.TaskDetail {
+		d := ok(s.NextTask(ctx, who, "birds"))
+		e := ok(s.SaveDraft(ctx, who, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.75)}))
+		return ok(w.Service.Submit(ctx, who, d.ID, e.Revision))
+	}
+	upload := func() annotator.Upload {
+		return ok(s.UploadModel(ctx, w.Admin, slug, "m.onnx", bytes.NewReader(w.file), func() ([]byte, error) { return w.beside, nil }))
+	}
+	type change = func() error // prepared, so that it may fail once and then be made
+	changes := map[string]func() change{
+		"CreateProject": func() change {
+			slug := unique("project")
+			return func() error { return only(s.CreateProject(ctx, annotator.System, slug, "P", "")) }
+		},
+		"CreateUser": func() change {
+			u := annotator.NewUser{Email: unique("u") + "@example.org", Name: "U", Password: "a long enough password 7", Role: annotator.RoleAnnotator}
+			return func() error { return only(s.CreateUser(ctx, annotator.System, u)) }
+		},
+		"ChangeUser": func() change {
+			name := unique("Bob")
+			return func() error { return only(s.ChangeUser(ctx, w.Admin, w.Bob.ID, annotator.UserChange{Name: &name})) }
+		},
+		"NextTask": func() change { return func() error { return only(s.NextTask(ctx, w.Ada, "birds")) } },
+		"ClaimTask": func() change {
+			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			ok(0, s.Release(ctx, w.Bob, d.ID))
+			return func() error { return only(s.ClaimTask(ctx, w.Bob, d.ID)) }
+		},
+		"Release": func() change {
+			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			return func() error { return s.Release(ctx, w.Bob, d.ID) }
+		},
+		"Skip": func() change {
+			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			return func() error { return s.Skip(ctx, w.Bob, d.ID, "blurred") }
+		},
+		"Reopen": func() change {
+			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			ok(0, s.Skip(ctx, w.Bob, d.ID, "blurred"))
+			return func() error { return s.Reopen(ctx, w.Reviewer, d.ID) }
+		},
+		"Submit": func() change {
+			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			e := ok(s.SaveDraft(ctx, w.Bob, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}))
+			return func() error { return only(w.Service.Submit(ctx, w.Bob, d.ID, e.Revision)) }
+		},
+		"Review": func() change {
+			d := submitted(w.Bob)
+			return func() error { return only(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, "")) }
+		},
+		"StartRound": func() change {
+			d := submitted(w.Bob)
+			ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
+			return func() error {
+				round, err := s.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+				if err == nil {
+					_, err = w.Store.CancelRound(ctx, round.ID) // one at a time
+				}
+				return err
+			}
+		},
+		"CancelRound": func() change {
+			d := submitted(w.Bob)
+			ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
+			round := ok(s.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""))
+			return func() error { return only(s.CancelRound(ctx, w.Admin, round.ID)) }
+		},
+		"ActivateVersion": func() change {
+			v := ok(w.Store.AddVersion(ctx, w.Project.ID, pgtest.NewVersion(10+names)))
+			return func() error { return only(s.ActivateVersion(ctx, annotator.System, v.ID)) }
+		},
+		"StartScan": func() change { return func() error { return only(s.StartScan(ctx, annotator.System, w.Version.ID)) } },
+		"UploadModel": func() change {
+			return func() error {
+				return only(s.UploadModel(ctx, w.Admin, slug, "m.onnx", bytes.NewReader(w.file), func() ([]byte, error) { return w.beside, nil }))
+			}
+		},
+		"AddUpload": func() change {
+			u := upload()
+			return func() error { _, _, err := s.AddUpload(ctx, w.Admin, u.ID, nil, false); return err }
+		},
+		"FinishUpload": func() change {
+			u := upload()
+			_, job, err := s.AddUpload(ctx, w.Admin, u.ID, nil, true)
+			v := ok(NewModels(w.blobs, t.TempDir(), 0).Try(ctx, w.file, w.beside))
+			ok(0, err)
+			return func() error { return only(s.FinishUpload(ctx, u.ID, job.ID, v)) }
+		},
+		"AddModel": func() change {
+			return func() error {
+				return only(s.AddModel(ctx, annotator.System, slug, annotator.ModelToAdd{Name: "m.onnx", File: w.file, Manifest: w.beside}))
+			}
+		},
+		"ImportImages": func() change {
+			return func() error {
+				return only(s.ImportImages(ctx, annotator.System, slug, ImageImport(w.blobs, "folder birds", w.data, ImportOptions{}), nil))
+			}
+		},
+		"SeedEdits": func() change {
+			image := w.Images[len(w.Images)-1]
+			return func() error {
+				return only(s.SeedEdits(ctx, annotator.System, w.Version.ID, "Generator", "Mask check", []annotator.SeedEdit{{ImageID: image.ID, Map: pgtest.Map(0.5)}}))
+			}
+		},
+		"CreateToken": nil, "RevokeToken": nil, // the table of annotator's tests has those, with their passwords and scopes
+	}
+	for method := range reflect.TypeFor[*annotator.Service]().Methods() {
+		_, told := changes[method.Name]
+		if _, known := untold[method.Name]; !told && !known && !slices.Contains(reads, method.Name) {
+			t.Errorf("annotator.Service.%s: is it a read, or a change that this test should see in the trail?", method.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		if changes[name] == nil {
+			continue
+		}
+		change := changes[name]()
+		w.failing("audit", func() { w.unchanged(name+" without a trail", change) })
+		before := w.lines()
+		if err := change(); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if w.lines() == before {
+			t.Errorf("%s is in no line of the trail", name)
+		}
+	}
+}
+
+// A model is added, made the active version, and scanned with at once, or nothing is there: whichever step fails. So is an
+// import with its classes and its scan.
+func TestAddingIsWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	w := newTrailWorld(t)
+	ctx, s := t.Context(), w.service
+	ok(s.CreateProject(ctx, w.Admin, "aviary", "Aviary", ""))
+	actions := func() (list []string) {
+		for _, e := range slices.Backward(ok(s.Audit(ctx, w.Admin, "aviary", 0))) {
+			list = append(list, e.Actor+": "+e.Action)
+		}
+		return list
+	}
+	importing := func() error {
+		out, err := s.ImportImages(ctx, annotator.System, "aviary", ImageImport(w.blobs, "folder birds", w.data, ImportOptions{}), nil)
+		if err == nil && (out.Added != 14 || out.Unreadable != 1) {
+			t.Errorf("imported %+v", out)
+		}
+		return err
+	}
+	for _, table := range []string{"classes", "images", "audit"} {
+		w.failing(table, func() { w.unchanged("an import that cannot write its "+table, importing) })
+	}
+	if err := importing(); err != nil {
+		t.Fatal(err)
+	}
+	all := ok(s.Jobs(ctx, w.Admin, "aviary"))
+	if j := all[0]; j.State != "finished" || j.Done != 14 || j.Fraction != 1 || j.Unreadable != 1 || !strings.HasPrefix(j.Message, "1 of 14 images cannot be read, the first train/") {
+		t.Errorf("the import's job: %+v", j)
+	}
+	for _, j := range all[1:] {
+		if j.State != "failed" || !strings.Contains(j.Message, "no room for it") {
+			t.Errorf("the job of an import that failed: %+v", j)
+		}
+	}
+	first := annotator.ModelToAdd{Name: "first.onnx", File: w.file, Manifest: w.beside}
+	second := annotator.ModelToAdd{Name: "second.onnx", File: w.file, Manifest: w.beside, Activate: true}
+	for _, m := range []annotator.ModelToAdd{first, second} {
+		adding := func() error { _, err := s.AddModel(ctx, annotator.System, "aviary", m); return err }
+		for _, table := range []string{"versions", "jobs", "scan_chunks", "river_job", "job_parts", "audit"} {
+			w.failing(table, func() { w.unchanged(m.Name+" that cannot write its "+table, adding) })
+		}
+		if err := adding(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	versions := ok(s.Versions(ctx, w.Admin, "aviary"))
+	if len(versions) != 2 || versions[0].State != annotator.VersionArchived || versions[1].State != annotator.VersionActive {
+		t.Errorf("versions %+v", versions)
+	}
+	want := []string{
+		"Grace: project.create", "command line: image.import",
+		"command line: version.add", "command line: version.activate", "command line: version.scan",
+		"command line: version.add", "command line: version.activate", "command line: version.scan",
+	}
+	if got := actions(); !slices.Equal(got, want) {
+		t.Errorf("the trail:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	// Whoever may not add changes nothing either.
+	for _, who := range []annotator.User{{}, w.Ada, w.Reviewer} {
+		before := w.state()
+		if _, err := s.AddModel(ctx, who, "aviary", first); err == nil {
+			t.Errorf("%s adds a model", who.Name)
+		}
+		if _, err := s.ImportImages(ctx, who, "aviary", ImageImport(w.blobs, "folder", w.data, ImportOptions{}), nil); err == nil {
+			t.Errorf("%s imports", who.Name)
+		}
+		if _, err := s.SeedEdits(ctx, who, w.Version.ID, "Generator", "Mask check", nil); err == nil {
+			t.Errorf("%s approves edits of a program", who.Name)
+		}
+		if !maps.Equal(before, w.state()) {
+			t.Errorf("%s changed something", who.Name)
+		}
+	}
+}
