@@ -82,7 +82,7 @@ func (w *walker) path(c call, name, odd string) string {
 	return path
 }
 
-func parameters(route string) []string {
+func parametersOf(route string) []string {
 	var names []string
 	for part := range strings.SplitSeq(route, "{") {
 		if name, _, ok := strings.Cut(part, "}"); ok {
@@ -291,7 +291,7 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 		if strings.ContainsAny(path, "{}") {
 			t.Errorf("%s has a parameter that this test knows no thing for", c.route)
 		}
-		for _, name := range parameters(c.route) {
+		for _, name := range parametersOf(c.route) {
 			for _, odd := range oddIDs {
 				w.send(b, c.method, w.path(c, name, odd), "", "{}", "Content-Type", "application/json")
 			}
