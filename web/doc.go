@@ -4,6 +4,7 @@
 //	routes.go      every address there is, each with the role it needs
 //	middleware.go  request ids, access log, recovery, security headers
 //	session.go     who is asking: session cookie or bearer token; throttle.go bounds guessing
+//	loopback.go    the names that are answered to where only this machine reaches the studio
 //	error.go       the one table from errors to statuses; problem.go (API) and pages show them
 //	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses
 //	api_*.go       /api/v1, described by its OpenAPI document (huma)
