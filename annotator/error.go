@@ -7,15 +7,16 @@ import (
 
 // The errors every adapter can rely on. Methods wrap them with what they were doing; ask with errors.Is.
 var (
-	ErrNotFound     = errors.New("not found")
-	ErrConflict     = errors.New("conflicts with the present state")
-	ErrForbidden    = errors.New("not allowed")
-	ErrUnauthorized = errors.New("not signed in")
-	ErrNoTask       = errors.New("no task is waiting")
-	ErrUnavailable  = errors.New("temporarily unavailable")
-	ErrTooLarge     = errors.New("too large")
-	ErrTooLong      = errors.New("took too long") // a network that does not answer
-	ErrBusy         = errors.New("too many are waiting: try again in a moment")
+	ErrNotFound      = errors.New("not found")
+	ErrConflict      = errors.New("conflicts with the present state")
+	ErrForbidden     = errors.New("not allowed")
+	ErrUnauthorized  = errors.New("not signed in")
+	ErrWrongPassword = errors.New("the present password is another one")
+	ErrNoTask        = errors.New("no task is waiting")
+	ErrUnavailable   = errors.New("temporarily unavailable")
+	ErrTooLarge      = errors.New("too large")
+	ErrTooLong       = errors.New("took too long") // a network that does not answer
+	ErrBusy          = errors.New("too many are waiting: try again in a moment")
 )
 
 // ErrDatabaseAway is the ErrUnavailable of a database that cannot be reached or does not answer. What wraps it may name

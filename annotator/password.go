@@ -3,12 +3,14 @@ package annotator
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/trustelem/zxcvbn"
 )
 
 // MinPassword is the least number of characters a password has, MaxPassword the most: hashing reads
@@ -91,25 +93,50 @@ func (h passwordHasher) leave() {
 	<-h.queue
 }
 
-func checkPassword(password string) error {
+// A password is guessable where zxcvbn (Wheeler, USENIX Security 2016) thinks that a guesser would come to it within 10⁸
+// tries: the common ones in its lists, with digits and signs about them, names, dates, rows of keys, repetitions.
+const leastScore = 3
+
+// guessedOf is how much of a password is looked at for that: as much as a long sentence, so that one of MaxPassword costs little.
+const guessedOf = 64
+
+// checkPassword says what is wrong with a new password of the person of that address and name.
+func checkPassword(password, email, name string) error {
 	switch n := utf8.RuneCountInString(password); {
+	case !utf8.ValidString(password):
+		return &ValidationError{Field: "password", Message: "is not valid text"}
 	case n < MinPassword:
 		return &ValidationError{Field: "password", Message: fmt.Sprintf("use at least %d characters", MinPassword)}
 	case n > MaxPassword:
 		return &ValidationError{Field: "password", Message: fmt.Sprintf("use at most %d characters", MaxPassword)}
 	}
-	return nil
-}
-
-// newToken returns a bearer token and the hash that is kept of it. 256 random bits need no salt.
-func newToken() (token string, hash []byte) {
-	random := make([]byte, 32)
-	rand.Read(random)
-	token = "abn_" + base64.RawURLEncoding.EncodeToString(random)
-	return token, tokenHash(token)
-}
-
-func tokenHash(token string) []byte {
-	sum := sha256.Sum256([]byte(token))
-	return sum[:]
+	known := []string{email, "abn", "studio", "abn studio", "abnstudio", "attention"}
+	words := strings.FieldsFunc(email+" "+name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	known = append(append(known, words...), strings.ToLower(strings.Join(strings.Fields(name), "")))
+	for i := range known {
+		known[i] = strings.ToLower(known[i])
+	}
+	if runes := []rune(password); len(runes) > guessedOf {
+		password = string(runes[:guessedOf])
+	}
+	found := zxcvbn.PasswordStrength(password, known)
+	if found.Score >= leastScore {
+		return nil
+	}
+	why := "it repeats, counts, or follows the keyboard or the calendar"
+	for _, m := range found.Sequence {
+		switch m.DictionaryName {
+		case "":
+		case "user_inputs":
+			why = "it is made of the name or the address of the person or the studio"
+		case "passwords":
+			why = "it is one of the most common passwords, or near one"
+		default:
+			why = "it is a common word or name, or near one"
+		}
+		if m.DictionaryName != "" {
+			break
+		}
+	}
+	return &ValidationError{Field: "password", Message: "is easy to guess: " + why + ". Take four words that have nothing to do with one another"}
 }

@@ -2,6 +2,7 @@ package annotator
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
@@ -37,5 +38,31 @@ func TestHashingQueueIsBounded(t *testing.T) {
 	}
 	if _, err := h.hash(t.Context(), "correct horse"); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// What others would try first is refused, whoever asks; a few words that have nothing to do with one another are not.
+func TestCommonPasswordsAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{
+		"password12", "Password123!", "P@ssw0rd123!", "1234567890", "0123456789", "qwertyuiop", "1q2w3e4r5t", "iloveyou123", "letmein1234",
+		"Welcome2024!", "Summer2026!", "administrator", "changeme123", "football2026", "passwordpassword", "drowssap123", "trustno1trustno1",
+		"aaaaaaaaaa", "abcabcabcabc", "abcdefghij", "1111111111", "2026-11-27", "12/24/1986 ", strings.Repeat("ab", 100), strings.Repeat("7", MaxPassword),
+		"ada@example.org", "adalovelace", "AdaLovelace1", "lovelace-1815", "ABN Studio", "abnstudio2026",
+		"ninechars", "", strings.Repeat("correct horse ", 20), "kettle\xff plum orbit",
+	} {
+		if err := asValidation(checkPassword(password, "ada@example.org", "Ada Lovelace")); err == nil || err.Field != "password" {
+			t.Errorf("%q: %v, want it refused", password, err)
+		}
+	}
+	for _, password := range []string{"correct horse battery", "plum-kettle-91", "paint-the-bird", "judge-the-map", "run-the-round", "xk7-qpl-3mm", "vier Worte ohne Sinn", "東京の秋は美しいね、きっと", strings.Repeat("plum kettle orbit ", 11)} {
+		if err := checkPassword(password, "ada@example.org", "Ada Lovelace"); err != nil {
+			t.Errorf("%q: %v", password, err)
+		}
+	}
+	for password, why := range map[string]string{"password1234": "one of the most common", "adalovelace1": "name or the address", "abcdefghijk": "counts"} {
+		if err := checkPassword(password, "ada@example.org", "Ada Lovelace"); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v, want it to say %q", password, err, why)
+		}
 	}
 }

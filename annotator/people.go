@@ -17,8 +17,8 @@ type UserStore interface {
 	User(ctx context.Context, id int64) (User, error)
 	// UserByEmail ignores case; the hash is "" for who cannot sign in.
 	UserByEmail(ctx context.Context, email string) (u User, passwordHash string, err error)
-	// UserByTokenHash finds a token's owner by the SHA-256 of the token.
-	UserByTokenHash(ctx context.Context, hash []byte) (User, error)
+	// UserByTokenHash finds a token and its owner by the SHA-256 of its secret, and notes the use of one that is good now.
+	UserByTokenHash(ctx context.Context, hash []byte, now time.Time) (User, Token, error)
 	Users(ctx context.Context) ([]User, error)
 	// InsertUser returns ErrConflict where the address is taken.
 	InsertUser(ctx context.Context, u User, passwordHash string) (User, error)
@@ -28,11 +28,13 @@ type UserStore interface {
 	// who they are until this one ends.
 	LockAdmins(ctx context.Context) ([]int64, error)
 	TouchUser(ctx context.Context, id int64, seen time.Time) error
-	InsertToken(ctx context.Context, userID int64, name string, hash []byte) error
-	// Tokens lists a person's tokens, newest first.
+	InsertToken(ctx context.Context, t Token, hash []byte) (id int64, err error)
+	// Tokens lists a person's tokens that were not revoked, newest first.
 	Tokens(ctx context.Context, userID int64) ([]Token, error)
-	// DeleteToken removes a token and returns what it was.
-	DeleteToken(ctx context.Context, id int64) (Token, error)
+	// RevokeToken ends a token and returns it; ErrNotFound for one that was revoked before.
+	RevokeToken(ctx context.Context, id int64, at time.Time) (Token, error)
+	// RevokeTokens ends all tokens of a person and returns how many there were.
+	RevokeTokens(ctx context.Context, userID int64, at time.Time) (int, error)
 }
 
 // SignIn checks a password (argon2id) and returns who it belongs to, or ErrUnauthorized. An unknown
@@ -60,14 +62,35 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (User, err
 	return user, nil
 }
 
+// present checks the actor's present password, which whoever changes passwords or makes tokens types again, so that an
+// unattended screen gives nothing away. It hashes once, whatever the answer. The command line has none.
+func (s *Service) present(ctx context.Context, actor User, password string) error {
+	if actor.ID == 0 {
+		return nil
+	}
+	if utf8.RuneCountInString(password) > MaxPassword {
+		return ErrWrongPassword
+	}
+	user, hash, err := s.store.UserByEmail(ctx, actor.Email)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	if user.ID != actor.ID {
+		hash = ""
+	}
+	right, err := s.password.matches(ctx, password, hash)
+	if err != nil {
+		return fmt.Errorf("checking a password: %w", err)
+	}
+	if !right {
+		return ErrWrongPassword
+	}
+	return nil
+}
+
 // UserByID returns the user of a session; ErrUnauthorized if they are gone or disabled.
 func (s *Service) UserByID(ctx context.Context, id int64) (User, error) {
 	return signedIn(s.store.User(ctx, id))
-}
-
-// UserByToken returns the user of an API bearer token, or ErrUnauthorized.
-func (s *Service) UserByToken(ctx context.Context, token string) (User, error) {
-	return signedIn(s.store.UserByTokenHash(ctx, tokenHash(token)))
 }
 
 func signedIn(u User, err error) (User, error) {
@@ -80,62 +103,6 @@ func signedIn(u User, err error) (User, error) {
 		return User{}, ErrUnauthorized
 	}
 	return u, nil
-}
-
-// CreateToken makes a bearer token for the actor; only its hash is kept.
-func (s *Service) CreateToken(ctx context.Context, actor User, name string) (token string, err error) {
-	if err := may(actor, RoleAnnotator); err != nil {
-		return "", err
-	}
-	if actor.ID == 0 {
-		return "", fmt.Errorf("%w: only a person has tokens", ErrForbidden)
-	}
-	if name, err = checkText("name", name, 1, 100); err != nil {
-		return "", err
-	}
-	token, hash := newToken()
-	err = s.store.InTx(ctx, func(tx Store) error {
-		if err := tx.InsertToken(ctx, actor.ID, name, hash); err != nil {
-			return err
-		}
-		return s.audit(ctx, tx, actor, nil, "token.create", fmt.Sprintf("user %d", actor.ID), name)
-	})
-	if err != nil {
-		return "", err
-	}
-	return token, nil
-}
-
-// Tokens lists a person's bearer tokens, newest first (an admin anybody's, everybody their own).
-func (s *Service) Tokens(ctx context.Context, actor User, userID int64) ([]Token, error) {
-	if err := mayOf(actor, userID); err != nil {
-		return nil, err
-	}
-	if _, err := s.store.User(ctx, userID); err != nil {
-		return nil, err
-	}
-	return s.store.Tokens(ctx, userID)
-}
-
-// RevokeToken makes a bearer token worthless at once (an admin anybody's, everybody their own).
-func (s *Service) RevokeToken(ctx context.Context, actor User, id int64) error {
-	if err := may(actor, RoleAnnotator); err != nil {
-		return err
-	}
-	err := s.store.InTx(ctx, func(tx Store) error {
-		token, err := tx.DeleteToken(ctx, id)
-		if err != nil {
-			return err
-		}
-		if mayOf(actor, token.UserID) != nil { // somebody else's token: it is not said that there is one
-			return ErrNotFound
-		}
-		return s.audit(ctx, tx, actor, nil, "token.revoke", fmt.Sprintf("user %d", token.UserID), token.Name)
-	})
-	if err != nil {
-		return fmt.Errorf("revoking token %d: %w", id, err)
-	}
-	return nil
 }
 
 // mayOf checks that the actor is a person of that id, or an admin.
@@ -173,7 +140,7 @@ func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, 
 	if !u.Role.Valid() {
 		return User{}, &ValidationError{Field: "role", Message: "is annotator, reviewer or admin"}
 	}
-	if err := checkPassword(u.Password); err != nil {
+	if err := checkPassword(u.Password, email, name); err != nil {
 		return User{}, err
 	}
 	hash, err := s.password.hash(ctx, u.Password)
@@ -195,7 +162,8 @@ func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, 
 }
 
 // ChangeUser changes a person (admin; anybody may change their own name and password). The last
-// enabled admin can be neither disabled nor demoted.
+// enabled admin can be neither disabled nor demoted. A new password, one's own or another's, needs the actor's present one
+// (ErrWrongPassword) and revokes the person's tokens unless they are to be kept.
 func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserChange) (User, error) {
 	own := id == actor.ID && c.Role == nil && c.Disabled == nil
 	needed := RoleAdmin
@@ -225,7 +193,14 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		changed = append(changed, fmt.Sprintf("disabled %t", *c.Disabled))
 	}
 	if c.Password != nil {
-		if err := checkPassword(*c.Password); err != nil {
+		person, err := s.store.User(ctx, id)
+		if err != nil {
+			return User{}, err
+		}
+		if err := checkPassword(*c.Password, person.Email, person.Name); err != nil {
+			return User{}, err
+		}
+		if err := s.present(ctx, actor, c.Present); err != nil {
 			return User{}, err
 		}
 		h, err := s.password.hash(ctx, *c.Password)
@@ -261,7 +236,15 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		if err := tx.UpdateUser(ctx, user, hash); err != nil {
 			return err
 		}
-		return s.audit(ctx, tx, actor, nil, "user.change", fmt.Sprintf("user %d", id), strings.Join(changed, ", "))
+		detail := strings.Join(changed, ", ")
+		if c.Password != nil && !c.KeepTokens {
+			n, err := tx.RevokeTokens(ctx, id, s.now())
+			if err != nil {
+				return err
+			}
+			detail += fmt.Sprintf(", %d tokens revoked", n)
+		}
+		return s.audit(ctx, tx, actor, nil, "user.change", fmt.Sprintf("user %d", id), detail)
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("changing user %d: %w", id, err)

@@ -12,30 +12,30 @@ func TestPeople(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
 	ctx := t.Context()
-	u, err := w.Service.CreateUser(ctx, annotator.System, annotator.NewUser{Email: "eve@example.org", Name: " Eve ", Password: "long enough", Role: annotator.RoleAnnotator})
+	u, err := w.Service.CreateUser(ctx, annotator.System, annotator.NewUser{Email: "eve@example.org", Name: " Eve ", Password: "quite long enough", Role: annotator.RoleAnnotator})
 	if err != nil || u.Name != "Eve" {
 		t.Fatalf("CreateUser = %+v, %v", u, err)
 	}
-	if got, err := w.Service.SignIn(ctx, "EVE@example.org ", "long enough"); err != nil || got.ID != u.ID || got.LastSeenAt == nil {
+	if got, err := w.Service.SignIn(ctx, "EVE@example.org ", "quite long enough"); err != nil || got.ID != u.ID || got.LastSeenAt == nil {
 		t.Errorf("SignIn = %+v, %v", got, err)
 	}
-	for _, wrong := range [][2]string{{"eve@example.org", "long enougH"}, {"eve@example.org", ""}, {"nobody@example.org", "long enough"}, {"eve@example.org", strings.Repeat("x", 201)}} {
+	for _, wrong := range [][2]string{{"eve@example.org", "quite long enougH"}, {"eve@example.org", ""}, {"nobody@example.org", "quite long enough"}, {"eve@example.org", strings.Repeat("x", 201)}} {
 		if _, err := w.Service.SignIn(ctx, wrong[0], wrong[1]); !errors.Is(err, annotator.ErrUnauthorized) {
 			t.Errorf("SignIn(%q) = %v, want ErrUnauthorized", wrong, err)
 		}
 	}
-	token, err := w.Service.CreateToken(ctx, u, "laptop")
+	token, _, err := w.Service.CreateToken(ctx, annotator.System, u.ID, annotator.NewToken{Name: "laptop", Scopes: []annotator.Scope{annotator.ScopeRead}, Days: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := w.Service.UserByToken(ctx, token); err != nil || got.ID != u.ID {
+	if got, _, err := w.Service.UserByToken(ctx, token); err != nil || got.ID != u.ID {
 		t.Errorf("UserByToken = %+v, %v", got, err)
 	}
-	if _, err := w.Service.UserByToken(ctx, token+"x"); !errors.Is(err, annotator.ErrUnauthorized) {
+	if _, _, err := w.Service.UserByToken(ctx, token+"x"); !errors.Is(err, annotator.ErrUnauthorized) {
 		t.Errorf("a wrong token: %v", err)
 	}
 	password, disabled := "another password", true
-	if _, err := w.Service.ChangeUser(ctx, u, u.ID, annotator.UserChange{Password: &password}); err != nil {
+	if _, err := w.Service.ChangeUser(ctx, u, u.ID, annotator.UserChange{Password: &password, Present: "quite long enough", KeepTokens: true}); err != nil {
 		t.Errorf("changing one's own password: %v", err)
 	}
 	if _, err := w.Service.SignIn(ctx, "eve@example.org", password); err != nil {
@@ -47,7 +47,7 @@ func TestPeople(t *testing.T) {
 	for name, check := range map[string]func() error{
 		"password": func() error { _, err := w.Service.SignIn(ctx, "eve@example.org", password); return err },
 		"session":  func() error { _, err := w.Service.UserByID(ctx, u.ID); return err },
-		"token":    func() error { _, err := w.Service.UserByToken(ctx, token); return err },
+		"token":    func() error { _, _, err := w.Service.UserByToken(ctx, token); return err },
 	} {
 		if err := check(); !errors.Is(err, annotator.ErrUnauthorized) {
 			t.Errorf("a disabled person's %s: %v, want ErrUnauthorized", name, err)
@@ -58,7 +58,7 @@ func TestPeople(t *testing.T) {
 func TestCreateUserChecksItsFields(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
-	good := annotator.NewUser{Email: "new@example.org", Name: "New", Password: "0123456789", Role: annotator.RoleReviewer}
+	good := annotator.NewUser{Email: "new@example.org", Name: "New", Password: "plum-kettle-91", Role: annotator.RoleReviewer}
 	for field, change := range map[string]func(*annotator.NewUser){
 		"email":    func(u *annotator.NewUser) { u.Email = "New <new@example.org>" },
 		"name":     func(u *annotator.NewUser) { u.Name = " " },

@@ -32,7 +32,7 @@ type User struct {
 	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
 }
 
-// NewUser is what an admin says of a person to be added. The password is at least 10 characters.
+// NewUser is what an admin says of a person to be added.
 type NewUser struct {
 	Email, Name, Password string
 	Role                  Role
@@ -44,17 +44,12 @@ type UserChange struct {
 	Role     *Role
 	Disabled *bool
 	Password *string
+	// With Password: the actor's own present password, which the command line does not need, and whether the person's
+	// API tokens outlive the change.
+	Present    string
+	KeepTokens bool
 }
 
 // System is the actor behind commands run on the server itself: whoever can run them holds the
 // database anyway. It is no row of the users table.
 var System = User{Name: "command line", Role: RoleAdmin}
-
-// Token is a bearer token of the API, without its secret, of which only a hash is kept.
-type Token struct {
-	ID         int64      `json:"id"`
-	UserID     int64      `json:"user_id"`
-	Name       string     `json:"name"` // what it is for
-	CreatedAt  time.Time  `json:"created_at"`
-	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // to within ten minutes
-}

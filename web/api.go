@@ -32,7 +32,7 @@ type api struct {
 func newAPI(s *Server, r chi.Router) *api {
 	config := huma.DefaultConfig("ABN Studio", "1")
 	config.Info.Description = "Teach an image classifier where to look: tasks, attention maps, live scores, reviews, rounds, versions. " +
-		"Sign in with POST /session (a cookie) or send a bearer token made on the account page. Errors are problems (RFC 9457)."
+		"Sign in with POST /session (a cookie) or send a bearer token made on the account page, which has scopes and expires. Errors are problems (RFC 9457)."
 	config.Servers = []*huma.Server{{URL: apiPrefix}}
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil // no $schema fields
@@ -100,9 +100,16 @@ type (
 // handle registers one operation: it checks the role, calls h, and turns its error into a problem.
 func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx context.Context, actor annotator.User, in *I) (*O, error)) {
 	a.roles[o.Method+" "+o.Path] = role
+	var scope annotator.Scope
 	if role != anyone {
-		o.Security = []map[string][]string{{"session": {}}, {"bearer": {}}}
-		o.Description = joinSentences(o.Description, "Needs the role "+string(role)+".")
+		scope = scopeOf(o.OperationID)
+		if scope == browserOnly {
+			o.Security = []map[string][]string{{"session": {}}}
+			o.Description = joinSentences(o.Description, "Needs the role "+string(role)+"; not for bearer tokens.")
+		} else {
+			o.Security = []map[string][]string{{"session": {}}, {"bearer": {string(scope)}}}
+			o.Description = joinSentences(o.Description, "Needs the role "+string(role)+", and of a bearer token the scope "+string(scope)+".")
+		}
 	}
 	if o.Responses != nil { // huma adds the problem only where nothing is said of the responses
 		o.Responses["default"] = &huma.Response{Description: "A problem", Content: map[string]*huma.MediaType{
@@ -110,7 +117,7 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 	}
 	guard := func(ctx huma.Context, next func(huma.Context)) {
 		if role != anyone {
-			if _, err := actorFor(ctx.Context(), role); err != nil {
+			if err := permit(ctx.Context(), role, scope, o.Summary); err != nil {
 				r, w := humachi.Unwrap(ctx)
 				a.server.fail(w, r, err) // before the body is read or judged
 				return

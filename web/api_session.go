@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,7 +17,19 @@ type signedIn struct {
 }
 
 type tokenMade struct {
-	Token string `json:"token" doc:"Shown this once; only its hash is kept."`
+	Token   string          `json:"token" doc:"Shown this once; only its hash is kept."`
+	Details annotator.Token `json:"details"`
+}
+
+// keyRequest finds the request behind an operation that needs the peer's address, which the throttle counts by.
+const keyRequest contextKey = 100
+
+func withRequest(ctx huma.Context, next func(huma.Context)) {
+	next(huma.WithValue(ctx, keyRequest, requestOf(ctx)))
+}
+
+func requestBehind(ctx context.Context) *http.Request {
+	return ctx.Value(keyRequest).(*http.Request).WithContext(ctx)
 }
 
 // sessions registers signing in and out.
@@ -27,17 +40,10 @@ func (a *api) sessions() {
 			Password string `json:"password" maxLength:"1000"`
 		}
 	}
-	// The throttle needs the peer's address and the session its request, which an operation does not see.
-	var keyRequest contextKey = 100
-	withRequest := func(ctx huma.Context, next func(huma.Context)) {
-		r := requestOf(ctx)
-		next(huma.WithValue(ctx, keyRequest, r))
-	}
 	signIn := post("signIn", "/session", "Sign in: sets the session's cookie")
 	signIn.Middlewares = huma.Middlewares{withRequest}
 	handle(a, anyone, signIn, func(ctx context.Context, _ annotator.User, in *signInRequest) (*answer[signedIn], error) {
-		r := ctx.Value(keyRequest).(*http.Request).WithContext(ctx)
-		user, err := a.server.signIn(r, in.Body.Email, in.Body.Password)
+		user, err := a.server.signIn(requestBehind(ctx), in.Body.Email, in.Body.Password)
 		if err != nil {
 			return nil, err
 		}
@@ -53,15 +59,25 @@ func (a *api) sessions() {
 	})
 	type tokenRequest struct {
 		Body struct {
-			Name string `json:"name" minLength:"1" maxLength:"100" doc:"What it is for."`
+			Name     string            `json:"name" minLength:"1" maxLength:"100" doc:"What it is for."`
+			Scopes   []annotator.Scope `json:"scopes" minItems:"1" enum:"read,paint,review,admin" doc:"What it may be used for, where your role allows that. Every token reads."`
+			Days     *int              `json:"days,omitempty" doc:"Until it expires."`
+			Password string            `json:"current_password" maxLength:"1000" doc:"Your present password."`
 		}
 	}
-	handle(a, annotator.RoleAnnotator, created(post("createToken", "/tokens", "Make a bearer token for yourself")),
+	createToken := created(post("createToken", "/tokens", "Make a bearer token for yourself"))
+	createToken.Description = fmt.Sprintf("It expires after %d days where nothing is said, after %d at most.", annotator.DefaultTokenDays, annotator.MaxTokenDays)
+	createToken.Middlewares = huma.Middlewares{withRequest}
+	handle(a, annotator.RoleAnnotator, createToken,
 		func(ctx context.Context, actor annotator.User, in *tokenRequest) (*answer[tokenMade], error) {
-			token, err := a.server.service.CreateToken(ctx, actor, in.Body.Name)
-			return &answer[tokenMade]{tokenMade{token}}, err
+			wanted := annotator.NewToken{Name: in.Body.Name, Scopes: in.Body.Scopes, Days: annotator.DefaultTokenDays, Password: in.Body.Password}
+			if in.Body.Days != nil {
+				wanted.Days = *in.Body.Days
+			}
+			secret, token, err := a.server.makeBearer(requestBehind(ctx), actor, wanted)
+			return &answer[tokenMade]{tokenMade{secret, token}}, err
 		})
-	handle(a, annotator.RoleAnnotator, get("tokens", "/tokens", "Your own bearer tokens, newest first"),
+	handle(a, annotator.RoleAnnotator, get("tokens", "/tokens", "Your own bearer tokens that were not revoked, newest first"),
 		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[tokenList], error) {
 			tokens, err := a.server.service.Tokens(ctx, actor, actor.ID)
 			return &answer[tokenList]{tokenList{orEmpty(tokens)}}, err
@@ -85,7 +101,7 @@ func (a *api) people() {
 	type byUser struct {
 		User int64 `path:"user"`
 	}
-	handle(a, annotator.RoleAdmin, get("userTokens", "/users/{user}/tokens", "A person's bearer tokens, newest first"),
+	handle(a, annotator.RoleAdmin, get("userTokens", "/users/{user}/tokens", "A person's bearer tokens that were not revoked, newest first"),
 		func(ctx context.Context, actor annotator.User, in *byUser) (*answer[tokenList], error) {
 			tokens, err := a.server.service.Tokens(ctx, actor, in.User)
 			return &answer[tokenList]{tokenList{orEmpty(tokens)}}, err
@@ -116,14 +132,18 @@ func (a *api) people() {
 			Role     *annotator.Role `json:"role,omitempty" enum:"annotator,reviewer,admin"`
 			Disabled *bool           `json:"disabled,omitempty"`
 			Password *string         `json:"password,omitempty" maxLength:"1000"`
+			Present  string          `json:"current_password,omitempty" maxLength:"1000" doc:"With password: your own present one."`
+			Keep     bool            `json:"keep_tokens,omitempty" doc:"With password: leave the person's bearer tokens valid; else they are revoked."`
 		}
 	}
 	change := huma.Operation{OperationID: "changeUser", Method: http.MethodPatch, Path: "/users/{user}", Summary: "Change a person",
-		Description: "Anybody may change their own name and password, an admin everything of everybody. A new password ends the person's open sessions; tokens stay valid until they are revoked."}
+		Description: "Anybody may change their own name and password, an admin everything of everybody. A new password, one's own or another's, needs your own present one; it ends the person's other sessions and, unless keep_tokens is true, revokes their bearer tokens.",
+		Middlewares: huma.Middlewares{withRequest}}
 	handle(a, annotator.RoleAnnotator, change,
 		func(ctx context.Context, actor annotator.User, in *changeUserRequest) (*answer[annotator.User], error) {
-			u, err := a.server.changeUser(ctx, actor, in.User, annotator.UserChange{
-				Name: in.Body.Name, Role: in.Body.Role, Disabled: in.Body.Disabled, Password: in.Body.Password})
+			u, err := a.server.changeUser(requestBehind(ctx), actor, in.User, annotator.UserChange{
+				Name: in.Body.Name, Role: in.Body.Role, Disabled: in.Body.Disabled,
+				Password: in.Body.Password, Present: in.Body.Present, KeepTokens: in.Body.Keep})
 			return &answer[annotator.User]{u}, err
 		})
 }

@@ -216,12 +216,15 @@ func TestDownloadOfAVersion(t *testing.T) {
 func TestBearerToken(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
-	made := into[tokenMade](s.as(annotator.RoleReviewer).api(http.MethodPost, "/tokens", map[string]any{"name": "script"}).want(http.StatusCreated))
+	made := into[tokenMade](s.as(annotator.RoleReviewer).api(http.MethodPost, "/tokens", map[string]any{"name": "script", "scopes": []string{"read", "review"}, "current_password": password}).want(http.StatusCreated))
 	script := s.nobody()
 	who := into[signedIn](script.api(http.MethodGet, "/session", nil, "Authorization", "Bearer "+made.Token).want(http.StatusOK))
 	if who.Role != annotator.RoleReviewer {
 		t.Errorf("the token is %s's", who.Role)
 	}
 	script.api(http.MethodGet, "/session", nil, "Authorization", "Bearer x"+made.Token).want(http.StatusUnauthorized)
+	if made.Details.ExpiresAt.Sub(made.Details.CreatedAt).Hours() != 24*annotator.DefaultTokenDays {
+		t.Errorf("the token lasts from %v to %v", made.Details.CreatedAt, made.Details.ExpiresAt)
+	}
 	script.api(http.MethodGet, "/users", nil, "Authorization", "Bearer "+made.Token).want(http.StatusForbidden)
 }

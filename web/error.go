@@ -39,6 +39,8 @@ const tryAgain = 5
 func outcome(err error) failure {
 	var (
 		validation *annotator.ValidationError
+		ended      *annotator.TokenError
+		scope      *annotator.ScopeError
 		stale      *annotator.StaleError
 		lease      *annotator.LeaseError
 		throttled  *throttledError
@@ -61,6 +63,12 @@ func outcome(err error) failure {
 		return failure{status: http.StatusRequestEntityTooLarge, title: "Too large", detail: strings.TrimPrefix(say, annotator.ErrTooLarge.Error()+": "), field: "model"}
 	case errors.As(err, &tooLarge):
 		return failure{status: http.StatusRequestEntityTooLarge, title: "Too large", detail: "at most " + strconv.FormatInt(tooLarge.Limit, 10) + " bytes are read"}
+	case errors.As(err, &ended):
+		return failure{status: http.StatusUnauthorized, title: "Token no longer valid", detail: ended.Error()}
+	case errors.As(err, &scope):
+		return failure{status: http.StatusForbidden, title: "Not in the token's scope", detail: scope.Error()}
+	case errors.Is(err, annotator.ErrWrongPassword):
+		return failure{status: http.StatusUnprocessableEntity, title: "Not valid", detail: annotator.ErrWrongPassword.Error(), field: "current_password"}
 	case errors.Is(err, errBadPassword):
 		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: say}
 	case errors.Is(err, errBadForm):
@@ -119,6 +127,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Del("Content-Encoding")
 	if f.retry > 0 {
 		h.Set("Retry-After", strconv.Itoa(f.retry))
+	}
+	if c := challenge(err); c != "" {
+		h.Set("WWW-Authenticate", c)
 	}
 	switch {
 	case strings.HasPrefix(r.URL.Path, "/api/"):

@@ -138,7 +138,7 @@ func TestTokensAreListedAndRevoked(t *testing.T) {
 	s := newStudio(t)
 	owner, other, admin := s.as(annotator.RoleAnnotator), s.as(annotator.RoleReviewer), s.as(annotator.RoleAdmin)
 	made := func(name string) string {
-		return owner.post("/account/tokens", url.Values{"name": {name}}).want(http.StatusOK).page().Find("[data-token]").Text()
+		return owner.post("/account/tokens", url.Values{"name": {name}, "scope": {"read"}, "days": {"30"}, "current": {password}}).want(http.StatusOK).page().Find("[data-token]").Text()
 	}
 	first, second := made("nightly export"), made("a laptop")
 	asToken := func(token string) *response {

@@ -35,19 +35,15 @@ func TestAnEventStreamEndsWithItsReader(t *testing.T) {
 	round := s.queuedRound()
 	admin := s.people[annotator.RoleAdmin]
 	path := fmt.Sprintf("%s/rounds/%d/events", apiPrefix, round.ID)
-	change := func(u annotator.User, c annotator.UserChange) {
-		t.Helper()
-		_, err := s.server.changeUser(s.sessionless(), admin, u.ID, c)
-		must(t, err)
-	}
-	yes, word := true, "another horse battery"
+	setter := s.as(annotator.RoleAdmin)
+	yes := true
 	for name, end := range map[string]func(b *browser, u annotator.User, token annotator.Token){
 		"the account is disabled": func(_ *browser, u annotator.User, _ annotator.Token) {
 			_, err := s.service.ChangeUser(t.Context(), admin, u.ID, annotator.UserChange{Disabled: &yes})
 			must(t, err)
 		},
 		"the password is changed": func(_ *browser, u annotator.User, _ annotator.Token) {
-			change(u, annotator.UserChange{Password: &word})
+			setter.api(http.MethodPatch, fmt.Sprintf("/users/%d", u.ID), map[string]any{"password": "another horse battery", "current_password": password}).want(http.StatusOK)
 		},
 		"they sign out": func(b *browser, _ annotator.User, _ annotator.Token) {
 			b.post("/signout", nil).want(http.StatusSeeOther)
@@ -69,7 +65,7 @@ func TestAnEventStreamEndsWithItsReader(t *testing.T) {
 			var token annotator.Token
 			client := b.client
 			if name == "the token is revoked" {
-				made := into[tokenMade](b.api(http.MethodPost, "/tokens", map[string]any{"name": "script"}).want(http.StatusCreated))
+				made := into[tokenMade](b.api(http.MethodPost, "/tokens", map[string]any{"name": "script", "scopes": []string{"read"}, "current_password": password}).want(http.StatusCreated))
 				tokens, err := s.service.Tokens(ctx, admin, user.ID)
 				must(t, err)
 				token, client = tokens[0], http.DefaultClient
@@ -89,13 +85,6 @@ func TestAnEventStreamEndsWithItsReader(t *testing.T) {
 			}
 		})
 	}
-}
-
-// sessionless is a context as of a request without a session.
-func (s *studio) sessionless() context.Context {
-	ctx, err := s.server.sessions.Load(context.Background(), "")
-	must(s.t, err)
-	return ctx
 }
 
 func TestADownloadEndsWithItsReader(t *testing.T) {

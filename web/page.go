@@ -30,6 +30,9 @@ type visit struct {
 // page adapts a page that needs role.
 func (s *Server) page(role annotator.Role, h func(*visit) error) http.HandlerFunc {
 	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
+		if err := permit(r.Context(), role, browserOnly, "pages are for browsers, scripts have "+apiPrefix); err != nil {
+			return err
+		}
 		actor, err := actorFor(r.Context(), role)
 		if err != nil {
 			return err

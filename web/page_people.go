@@ -59,7 +59,7 @@ func (s *Server) changePerson(v *visit) error {
 		change.Role = &role
 	case "password":
 		password := form.Get("password")
-		change.Password = &password
+		change.Password, change.Present, change.KeepTokens = &password, form.Get("current"), form.Get("revoke_tokens") == ""
 	case "disable":
 		change.Disabled = &yes
 	case "enable":
@@ -67,7 +67,7 @@ func (s *Server) changePerson(v *visit) error {
 	default:
 		return errBadForm
 	}
-	user, err := s.changeUser(v.Context(), v.actor, id, change)
+	user, err := s.changeUser(v.Request, v.actor, id, change)
 	if err != nil {
 		problem, err := problemText(err)
 		if err != nil {
@@ -77,7 +77,7 @@ func (s *Server) changePerson(v *visit) error {
 		return v.redirect("/people")
 	}
 	if change.Password != nil {
-		v.say("%s has a new password and is signed out everywhere. API tokens stay valid until they are revoked.", user.Name)
+		v.say("%s has a new password and is signed out everywhere. %s", user.Name, tokensAfter(change))
 	} else {
 		v.say("Changed %s.", user.Name)
 	}
@@ -107,7 +107,7 @@ func (s *Server) changeOwnName(v *visit) error {
 		return err
 	}
 	name := form.Get("name")
-	if _, err := s.changeUser(v.Context(), v.actor, v.actor.ID, annotator.UserChange{Name: &name}); err != nil {
+	if _, err := s.changeUser(v.Request, v.actor, v.actor.ID, annotator.UserChange{Name: &name}); err != nil {
 		problem, err := problemText(err)
 		if err != nil {
 			return err
@@ -118,29 +118,29 @@ func (s *Server) changeOwnName(v *visit) error {
 	return v.redirect("/account")
 }
 
-// changeOwnPassword asks for the present password first, so that an unattended screen gives nothing
-// away; guesses count as failed sign-ins.
+// tokensAfter says what became of somebody's tokens when their password was changed.
+func tokensAfter(c annotator.UserChange) string {
+	if c.KeepTokens {
+		return "API tokens stay valid until they expire or are revoked."
+	}
+	return "API tokens are revoked."
+}
+
 func (s *Server) changeOwnPassword(v *visit) error {
 	form, err := v.form()
 	if err != nil {
 		return err
 	}
-	user, err := s.signIn(v.Request, v.actor.Email, form.Get("current"))
-	if errors.Is(err, errBadPassword) || err == nil && user.ID != v.actor.ID {
-		return s.showAccount(v, templates.AccountView{Field: "password", Problem: "The present password is another one."})
-	}
-	if err == nil {
-		password := form.Get("password")
-		_, err = s.changeUser(v.Context(), v.actor, v.actor.ID, annotator.UserChange{Password: &password})
-	}
-	if err != nil {
+	password := form.Get("password")
+	change := annotator.UserChange{Password: &password, Present: form.Get("current"), KeepTokens: form.Get("revoke_tokens") == ""}
+	if _, err = s.changeUser(v.Request, v.actor, v.actor.ID, change); err != nil {
 		problem, err := problemText(err)
 		if err != nil {
 			return err
 		}
 		return s.showAccount(v, templates.AccountView{Field: "password", Problem: problem})
 	}
-	v.say("The password is changed, and you are signed out everywhere else. API tokens stay valid until they are revoked.")
+	v.say("The password is changed, and you are signed out everywhere else. %s", tokensAfter(change))
 	return v.redirect("/account")
 }
 
@@ -149,15 +149,24 @@ func (s *Server) makeToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	token, err := s.service.CreateToken(v.Context(), v.actor, form.Get("name"))
+	wanted := annotator.NewToken{Name: form.Get("name"), Password: form.Get("current")}
+	for _, scope := range form["scope"] {
+		wanted.Scopes = append(wanted.Scopes, annotator.Scope(scope))
+	}
+	view := templates.AccountView{Field: "token", Wanted: wanted}
+	if wanted.Days, err = strconv.Atoi(form.Get("days")); err != nil {
+		view.Problem = "Say for how many days."
+		return s.showAccount(v, view)
+	}
+	view.Wanted.Days = wanted.Days
+	secret, _, err := s.makeBearer(v.Request, v.actor, wanted)
 	if err != nil {
-		problem, err := problemText(err)
-		if err != nil {
+		if view.Problem, err = problemText(err); err != nil {
 			return err
 		}
-		return s.showAccount(v, templates.AccountView{Field: "token", Problem: problem})
+		return s.showAccount(v, view)
 	}
-	return s.showAccount(v, templates.AccountView{Token: token})
+	return s.showAccount(v, templates.AccountView{Token: secret})
 }
 
 // revokeToken makes a token worthless: one's own, or an admin anybody's.

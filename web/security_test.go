@@ -122,13 +122,13 @@ func TestANewPasswordEndsOpenSessions(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
 	admin, here, elsewhere := s.as(annotator.RoleAdmin), s.as(annotator.RoleAnnotator), s.as(annotator.RoleAnnotator)
-	form := url.Values{"current": {password}, "password": {"another password"}}
+	form := url.Values{"current": {password}, "password": {"another pass phrase"}}
 	here.post("/account/password", form).want(http.StatusSeeOther)
 	here.get("/projects").want(http.StatusOK)
 	elsewhere.get("/projects").want(http.StatusSeeOther)
 
 	address := fmt.Sprintf("/users/%d", s.people[annotator.RoleAnnotator].ID)
-	admin.api(http.MethodPatch, address, map[string]string{"password": "set by an admin"}).want(http.StatusOK)
+	admin.api(http.MethodPatch, address, map[string]string{"password": "set by an admin", "current_password": password}).want(http.StatusOK)
 	here.get("/projects").want(http.StatusSeeOther)
 	admin.get("/projects").want(http.StatusOK)
 }

@@ -21,6 +21,7 @@ type contextKey int
 
 const (
 	keyActor contextKey = iota
+	keyToken
 	keyRequestID
 	keyRecord
 )
@@ -139,32 +140,63 @@ func (s *Server) signIn(r *http.Request, email, password string) (annotator.User
 // checkPassword says whose the password is. The throttle is asked before the password is looked at, so that tries that come all
 // at once are not all judged.
 func (s *Server) checkPassword(r *http.Request, email, password string) (annotator.User, error) {
+	var user annotator.User
+	err := s.withPassword(r, email, func() (err error) {
+		if user, err = s.service.SignIn(r.Context(), email, password); err != nil {
+			return fmt.Errorf("signing in: %w", err)
+		}
+		return nil
+	})
+	if errors.Is(err, annotator.ErrUnauthorized) {
+		err = errBadPassword
+	}
+	return user, err
+}
+
+// withPassword does what a password is needed for: signing in, and setting passwords and making tokens, for which people
+// type their present one. All of it is throttled together, or one would be the way around the other.
+func (s *Server) withPassword(r *http.Request, email string, do func() error) error {
 	address := addressKey(s.sessions.address(r))
 	giveBack, wait := s.sessions.throttle.take(accountKey(email), address)
 	if wait > 0 {
 		s.metrics.signIns.WithLabelValues("throttled").Inc()
-		return annotator.User{}, &throttledError{after: wait}
+		return &throttledError{after: wait}
 	}
-	user, err := s.service.SignIn(r.Context(), email, password)
-	if errors.Is(err, annotator.ErrUnauthorized) {
+	err := do()
+	if errors.Is(err, annotator.ErrUnauthorized) || errors.Is(err, annotator.ErrWrongPassword) {
 		s.metrics.signIns.WithLabelValues("refused").Inc()
 		s.log.Warn("sign-in refused", "address", address, "request", requestID(r.Context()))
-		return annotator.User{}, errBadPassword
+		return err
 	}
 	giveBack() // right, or not judged
 	if errors.Is(err, annotator.ErrBusy) {
 		s.metrics.signIns.WithLabelValues("busy").Inc()
 	}
-	if err != nil {
-		return annotator.User{}, fmt.Errorf("signing in: %w", err)
-	}
-	return user, nil
+	return err
+}
+
+// makeBearer makes a bearer token of the actor's own.
+func (s *Server) makeBearer(r *http.Request, actor annotator.User, n annotator.NewToken) (secret string, token annotator.Token, err error) {
+	err = s.withPassword(r, actor.Email, func() (err error) {
+		secret, token, err = s.service.CreateToken(r.Context(), actor, actor.ID, n)
+		return err
+	})
+	return secret, token, err
 }
 
 // changeUser changes a person and, where the password is changed or the account disabled, ends
 // whatever sessions they have open; the actor's own goes on under a new token.
-func (s *Server) changeUser(ctx context.Context, actor annotator.User, id int64, c annotator.UserChange) (annotator.User, error) {
-	user, err := s.service.ChangeUser(ctx, actor, id, c)
+func (s *Server) changeUser(r *http.Request, actor annotator.User, id int64, c annotator.UserChange) (user annotator.User, err error) {
+	ctx := r.Context()
+	change := func() error {
+		user, err = s.service.ChangeUser(ctx, actor, id, c)
+		return err
+	}
+	if c.Password != nil {
+		err = s.withPassword(r, actor.Email, change)
+	} else {
+		err = change()
+	}
 	if err != nil || c.Password == nil && (c.Disabled == nil || !*c.Disabled) {
 		return user, err
 	}
@@ -220,31 +252,25 @@ func (s *Server) signOut(r *http.Request) error {
 	return nil
 }
 
-// bearer is the bearer token of a request.
-func bearer(r *http.Request) (token string, ok bool) {
-	token, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return strings.TrimSpace(token), ok
-}
-
-// who is whoever sent a request, by its bearer token, or by the session that ctx holds; the zero User is nobody.
+// who is whoever sent a request, by its bearer token, which is returned too, or by the session that ctx holds; the zero User is nobody.
 // ErrUnauthorized is for a token that is worth nothing and a session whose user is gone or disabled.
-func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, error) {
-	if token, ok := bearer(r); ok {
-		user, err := s.service.UserByToken(ctx, token)
+func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, *annotator.Token, error) {
+	if secret, ok := bearer(r); ok {
+		user, token, err := s.service.UserByToken(ctx, secret)
 		if err != nil {
-			return annotator.User{}, fmt.Errorf("bearer token: %w", err)
+			return annotator.User{}, nil, fmt.Errorf("bearer token: %w", err)
 		}
-		return user, nil
+		return user, &token, nil
 	}
 	id := s.sessions.GetInt64(ctx, sessionUser)
 	if id == 0 {
-		return annotator.User{}, nil
+		return annotator.User{}, nil, nil
 	}
 	user, err := s.service.UserByID(ctx, id)
 	if err != nil {
-		return annotator.User{}, fmt.Errorf("user of the session: %w", err)
+		return annotator.User{}, nil, fmt.Errorf("user of the session: %w", err)
 	}
-	return user, nil
+	return user, nil, nil
 }
 
 // authenticate puts the user of a bearer token or session into the request's context; without either
@@ -252,8 +278,8 @@ func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, erro
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
 		ctx := r.Context()
-		user, err := s.who(ctx, r)
-		if _, token := bearer(r); err != nil && !token && errors.Is(err, annotator.ErrUnauthorized) {
+		user, token, err := s.who(ctx, r)
+		if _, sent := bearer(r); err != nil && !sent && errors.Is(err, annotator.ErrUnauthorized) {
 			err = s.sessions.Destroy(ctx) // gone or disabled since they signed in
 		}
 		if err != nil {
@@ -261,6 +287,9 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		}
 		if user.ID != 0 {
 			ctx = context.WithValue(ctx, keyActor, user)
+			if token != nil {
+				ctx = context.WithValue(ctx, keyToken, *token)
+			}
 			if rec, ok := ctx.Value(keyRecord).(*record); ok {
 				rec.user = user.ID
 			}
@@ -287,7 +316,7 @@ func (s *Server) still(r *http.Request, role annotator.Role) func(context.Contex
 		if err != nil {
 			return fmt.Errorf("reading the session again: %w", err)
 		}
-		user, err := s.who(fresh, r)
+		user, _, err := s.who(fresh, r)
 		if err != nil {
 			return err
 		}

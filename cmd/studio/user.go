@@ -23,7 +23,7 @@ type userCommand struct {
 	Add    userAddCommand    `cmd:"" help:"Add a person."`
 	List   userListCommand   `cmd:"" help:"List everybody."`
 	Passwd userPasswdCommand `cmd:"" help:"Give a person a new password and end their open sessions."`
-	Tokens userTokensCommand `cmd:"" help:"List a person's API tokens, or revoke them."`
+	Tokens userTokensCommand `cmd:"" help:"List a person's API tokens, make one, or revoke them."`
 }
 
 type userAddCommand struct {
@@ -92,7 +92,8 @@ func (c *userListCommand) Run(ctx context.Context, streams *stdio) error {
 
 type userPasswdCommand struct {
 	storageFlags
-	Email string `required:"" placeholder:"ADDRESS" help:"Whose password."`
+	Email      string `required:"" placeholder:"ADDRESS" help:"Whose password."`
+	KeepTokens bool   `help:"Leave their API tokens valid; else they are revoked."`
 }
 
 // Run changes the password.
@@ -106,14 +107,19 @@ func (c *userPasswdCommand) Run(ctx context.Context, streams *stdio) error {
 		if err != nil {
 			return err
 		}
-		if _, err := service.ChangeUser(ctx, annotator.System, u.ID, annotator.UserChange{Password: &password}); err != nil {
+		change := annotator.UserChange{Password: &password, KeepTokens: c.KeepTokens}
+		if _, err := service.ChangeUser(ctx, annotator.System, u.ID, change); err != nil {
 			return err
 		}
 		ended, err := web.EndSessions(pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0), u.ID)
 		if err != nil {
 			return fmt.Errorf("%s has a new password, but is still signed in: %w", u.Name, err)
 		}
-		_, err = fmt.Fprintf(streams.Out, "%s has a new password; open sessions ended: %d. API tokens stay valid: studio user tokens --email %s --revoke all\n", u.Name, ended, u.Email)
+		tokens := "API tokens are revoked."
+		if c.KeepTokens {
+			tokens = "API tokens stay valid: studio user tokens --email " + u.Email + " --revoke all"
+		}
+		_, err = fmt.Fprintf(streams.Out, "%s has a new password; open sessions ended: %d. %s\n", u.Name, ended, tokens)
 		return err
 	})
 }
@@ -121,8 +127,32 @@ func (c *userPasswdCommand) Run(ctx context.Context, streams *stdio) error {
 type userTokensCommand struct {
 	storageFlags
 	Email  string `required:"" placeholder:"ADDRESS" help:"Whose tokens."`
-	Revoke string `placeholder:"ID|all" help:"Revoke the token of this number, or all of them."`
+	Revoke string `placeholder:"ID|all" xor:"do" help:"Revoke the token of this number, or all of them."`
+	Make   string `placeholder:"NAME" xor:"do" help:"Make a token for what NAME says, and print it: it is shown this once."`
+	Scopes string `default:"read" help:"With --make: what it may be used for, some of read, paint, review, admin, with commas between."`
+	Days   *int   `placeholder:"N" help:"With --make: how many days until it expires (default: three months' worth; a year's at most)."`
 	JSON   bool   `name:"json" help:"Print one JSON document."`
+}
+
+// make makes a token and prints it alone, so that a script can take it from there.
+func (c *userTokensCommand) make(ctx context.Context, streams *stdio, service *annotator.Service, owner annotator.User) error {
+	wanted := annotator.NewToken{Name: c.Make, Days: annotator.DefaultTokenDays}
+	if c.Days != nil {
+		wanted.Days = *c.Days
+	}
+	for scope := range strings.SplitSeq(c.Scopes, ",") {
+		wanted.Scopes = append(wanted.Scopes, annotator.Scope(strings.TrimSpace(scope)))
+	}
+	secret, token, err := service.CreateToken(ctx, annotator.System, owner.ID, wanted)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(streams.Out, map[string]any{"token": secret, "details": token})
+	}
+	fmt.Fprintf(streams.Err, "Token %d of %s, until %s. It is shown this once:\n", token.ID, owner.Name, token.ExpiresAt.Format(time.DateOnly))
+	_, err = fmt.Fprintln(streams.Out, secret)
+	return err
 }
 
 // Run lists the tokens that are left.
@@ -131,6 +161,9 @@ func (c *userTokensCommand) Run(ctx context.Context, streams *stdio) error {
 		u, _, err := s.Store.UserByEmail(ctx, c.Email)
 		if err != nil {
 			return err
+		}
+		if c.Make != "" {
+			return c.make(ctx, streams, service, u)
 		}
 		tokens, err := service.Tokens(ctx, annotator.System, u.ID)
 		if err != nil {
@@ -159,13 +192,17 @@ func (c *userTokensCommand) Run(ctx context.Context, streams *stdio) error {
 			fmt.Fprintf(streams.Out, "revoked: %d\n", revoked)
 		}
 		table := tabwriter.NewWriter(streams.Out, 0, 4, 2, ' ', 0)
-		fmt.Fprintln(table, "ID\tWHAT FOR\tMADE\tUSED")
+		fmt.Fprintln(table, "ID\tWHAT FOR\tSCOPES\tMADE\tUSED\tEXPIRES")
 		for _, t := range tokens {
 			used := "never"
 			if t.LastUsedAt != nil {
 				used = t.LastUsedAt.Format(time.DateTime)
 			}
-			fmt.Fprintf(table, "%d\t%s\t%s\t%s\n", t.ID, t.Name, t.CreatedAt.Format(time.DateTime), used)
+			scopes := make([]string, len(t.Scopes))
+			for i, s := range t.Scopes {
+				scopes[i] = string(s)
+			}
+			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, strings.Join(scopes, ","), t.CreatedAt.Format(time.DateTime), used, t.ExpiresAt.Format(time.DateTime))
 		}
 		return table.Flush()
 	})

@@ -45,10 +45,19 @@ func TestUserCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := service.CreateToken(ctx, grace, "nightly export")
-	if err != nil {
-		t.Fatal(err)
+	tokens := func() *userTokensCommand {
+		return &userTokensCommand{storageFlags: at, Email: "grace@example.org", Scopes: "read"}
 	}
+	secret := func(name, scopes string) string {
+		streams, out := shell("")
+		c := tokens()
+		c.Make, c.Scopes = name, scopes
+		if err := c.Run(ctx, streams); err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(out.String())
+	}
+	token := secret("nightly export", "read, paint")
 	signedIn(t, s, grace, "their browser")
 	signedIn(t, s, annotator.User{ID: grace.ID + 1}, "somebody else's")
 	streams, out = shell("battery staple\n")
@@ -58,21 +67,49 @@ func TestUserCommands(t *testing.T) {
 	if left, err := pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0).All(); err != nil || len(left) != 1 {
 		t.Errorf("%d sessions are left, %v; want somebody else's", len(left), err)
 	}
-	if _, err := service.UserByToken(ctx, token); err != nil {
-		t.Errorf("the token is worth nothing after a new password: %v", err)
+	// A new password revokes the tokens unless they are to be kept.
+	var ended *annotator.TokenError
+	if _, _, err := service.UserByToken(ctx, token); !errors.As(err, &ended) || !ended.Revoked {
+		t.Errorf("the token after a new password: %v, want a *TokenError that it was revoked", err)
+	}
+	token = secret("nightly export", "read,admin")
+	streams, out = shell("battery staple 2\n")
+	if err := (&userPasswdCommand{storageFlags: at, Email: "grace@example.org", KeepTokens: true}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "stay valid") {
+		t.Fatalf("user passwd --keep-tokens: %q, %v", out, err)
+	}
+	if _, made, err := service.UserByToken(ctx, token); err != nil || made.Allows(annotator.ScopeAdmin) != nil || made.Allows(annotator.ScopePaint) == nil {
+		t.Errorf("the token that was kept: %+v, %v", made, err)
 	}
 	streams, out = shell("")
-	if err := (&userTokensCommand{storageFlags: at, Email: "grace@example.org"}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "nightly export") || strings.Contains(out.String(), "never") {
+	if err := tokens().Run(ctx, streams); err != nil || !strings.Contains(out.String(), "nightly export") || !strings.Contains(out.String(), "read,admin") || strings.Contains(out.String(), "never") {
 		t.Errorf("user tokens: %q, %v; want the one that was used", out, err)
 	}
-	if err := (&userTokensCommand{storageFlags: at, Email: "grace@example.org", Revoke: "4711"}).Run(ctx, streams); err == nil {
+	revoke := tokens()
+	if revoke.Revoke = "4711"; revoke.Run(ctx, streams) == nil {
 		t.Error("a token that is not there was revoked")
 	}
-	if err := (&userTokensCommand{storageFlags: at, Email: "grace@example.org", Revoke: "all"}).Run(ctx, streams); err != nil {
+	revoke.Revoke = "all"
+	if err := revoke.Run(ctx, streams); err != nil {
 		t.Error(err)
 	}
-	if _, err := service.UserByToken(ctx, token); !errors.Is(err, annotator.ErrUnauthorized) {
+	if _, _, err := service.UserByToken(ctx, token); !errors.Is(err, annotator.ErrUnauthorized) {
 		t.Errorf("a revoked token: %v, want ErrUnauthorized", err)
+	}
+	for days, says := range map[int]string{0: "days: is from 1 to 365", 366: "days: is from 1 to 365"} {
+		c := tokens()
+		c.Make, c.Days = "too long", &days
+		if err := c.Run(ctx, streams); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("a token of %d days: %v, want %q", days, err, says)
+		}
+	}
+	forever := tokens()
+	forever.Make, forever.Scopes = "typo", "reed"
+	if err := forever.Run(ctx, streams); err == nil || !strings.Contains(err.Error(), `scopes: "reed" is none`) {
+		t.Errorf("a scope that is none: %v", err)
+	}
+	streams, _ = shell("password1234\n")
+	if err := (&userPasswdCommand{storageFlags: at, Email: "grace@example.org"}).Run(ctx, streams); err == nil || !strings.Contains(err.Error(), "most common passwords") {
+		t.Errorf("a common password: %v", err)
 	}
 	streams, out = shell("")
 	if err := (&userListCommand{storageFlags: at, JSON: true}).Run(ctx, streams); err != nil {
@@ -83,7 +120,7 @@ func TestUserCommands(t *testing.T) {
 		t.Errorf("user list: %s, %v", out, err)
 	}
 
-	if _, err := service.SignIn(ctx, "grace@example.org", "battery staple"); err != nil {
+	if _, err := service.SignIn(ctx, "grace@example.org", "battery staple 2"); err != nil {
 		t.Errorf("signing in with the new password: %v", err)
 	}
 }

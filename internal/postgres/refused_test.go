@@ -21,7 +21,10 @@ func TestRefusedValuesAreNamed(t *testing.T) {
 	}{
 		"a NUL in a comparison":    {"email", func() error { _, _, err := w.Store.UserByEmail(ctx, "a\x00"); return err }},
 		"no UTF-8 in a comparison": {"slug", func() error { _, err := w.Store.ProjectBySlug(ctx, "\xff"); return err }},
-		"no UTF-8 in an insertion": {"name", func() error { return w.Store.InsertToken(ctx, w.Ada.ID, "caf\xe9", []byte("0")) }},
+		"no UTF-8 in an insertion": {"name", func() error {
+			_, err := w.Store.InsertToken(ctx, annotator.Token{UserID: w.Ada.ID, Name: "caf\xe9", Scopes: []annotator.Scope{annotator.ScopeRead}}, []byte("0"))
+			return err
+		}},
 		"a NUL among rows copied": {"group_name", func() error {
 			_, err := w.Store.AddImages(ctx, w.Project.ID, []annotator.NewImage{{Name: "x", Split: annotator.SplitTrain, Group: "\x00", Hash: pgtest.Hash(1), Width: 1, Height: 1}})
 			return err

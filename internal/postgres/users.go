@@ -12,8 +12,12 @@ import (
 
 const userColumns = `id, email, name, role, disabled, generator, created_at, last_seen_at`
 
+func userFields(u *annotator.User) []any {
+	return []any{&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt}
+}
+
 func scanUser(row pgx.CollectableRow) (u annotator.User, err error) {
-	err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt)
+	err = row.Scan(userFields(&u)...)
 	return u, err
 }
 
@@ -27,44 +31,60 @@ func (s *Store) User(ctx context.Context, id int64) (annotator.User, error) {
 func (s *Store) UserByEmail(ctx context.Context, email string) (annotator.User, string, error) {
 	var hash string
 	u, err := one(ctx, s, func(row pgx.CollectableRow) (u annotator.User, err error) {
-		err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt, &hash)
+		err = row.Scan(append(userFields(&u), &hash)...)
 		return u, err
 	}, `SELECT `+userColumns+`, coalesce(password_hash, '') FROM users WHERE lower(email) = lower($1)`, email)
 	return u, hash, wrap(err, "user %q", email)
 }
 
-// UserByTokenHash implements annotator.UserStore. It notes the token's use, at most every ten minutes.
-func (s *Store) UserByTokenHash(ctx context.Context, hash []byte) (annotator.User, error) {
-	u, err := one(ctx, s, scanUser, `
+// UserByTokenHash implements annotator.UserStore. It notes a use at most every ten minutes.
+func (s *Store) UserByTokenHash(ctx context.Context, hash []byte, now time.Time) (annotator.User, annotator.Token, error) {
+	var t annotator.Token
+	u, err := one(ctx, s, func(row pgx.CollectableRow) (u annotator.User, err error) {
+		err = row.Scan(append(userFields(&u), tokenFields(&t)...)...)
+		return u, err
+	}, `
 		WITH used AS (
-			UPDATE tokens SET last_used_at = now() WHERE hash = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '10 minutes')
+			UPDATE tokens SET last_used_at = now() WHERE hash = $1 AND revoked_at IS NULL AND expires_at > $2
+				AND (last_used_at IS NULL OR last_used_at < now() - interval '10 minutes')
 		)
-		SELECT `+userColumns+` FROM users
-		WHERE id = (SELECT user_id FROM tokens WHERE hash = $1)`, hash)
-	return u, wrap(err, "the token's owner")
+		SELECT u.id, u.email, u.name, u.role, u.disabled, u.generator, u.created_at, u.last_seen_at,
+			t.id, t.user_id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at, t.revoked_at
+		FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1`, hash, now)
+	return u, t, wrap(err, "the token's owner")
 }
 
-const tokenColumns = `id, user_id, name, created_at, last_used_at`
+const tokenColumns = `id, user_id, name, scopes, created_at, expires_at, last_used_at, revoked_at`
+
+func tokenFields(t *annotator.Token) []any {
+	return []any{&t.ID, &t.UserID, &t.Name, &t.Scopes, &t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt, &t.RevokedAt}
+}
 
 func scanToken(row pgx.CollectableRow) (t annotator.Token, err error) {
-	err = row.Scan(&t.ID, &t.UserID, &t.Name, &t.CreatedAt, &t.LastUsedAt)
+	err = row.Scan(tokenFields(&t)...)
 	return t, err
 }
 
 // Tokens implements annotator.UserStore.
 func (s *Store) Tokens(ctx context.Context, userID int64) ([]annotator.Token, error) {
-	all, err := list(ctx, s, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE user_id = $1 ORDER BY id DESC`, userID)
+	all, err := list(ctx, s, scanToken, `SELECT `+tokenColumns+` FROM tokens WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id DESC`, userID)
 	return all, wrap(err, "listing the tokens of user %d", userID)
 }
 
-// DeleteToken implements annotator.UserStore.
-func (s *Store) DeleteToken(ctx context.Context, id int64) (annotator.Token, error) {
+// RevokeToken implements annotator.UserStore.
+func (s *Store) RevokeToken(ctx context.Context, id int64, at time.Time) (annotator.Token, error) {
 	var token annotator.Token
 	err := s.inTx(ctx, func(tx *Store) (err error) {
-		token, err = one(ctx, tx, scanToken, `DELETE FROM tokens WHERE id = $1 RETURNING `+tokenColumns, id)
+		token, err = one(ctx, tx, scanToken, `UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING `+tokenColumns, id, at)
 		return err
 	})
 	return token, wrap(err, "token %d", id)
+}
+
+// RevokeTokens implements annotator.UserStore.
+func (s *Store) RevokeTokens(ctx context.Context, userID int64, at time.Time) (int, error) {
+	n, err := s.exec(ctx, `UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND revoked_at IS NULL`, userID, at)
+	return int(n), wrap(err, "revoking the tokens of user %d", userID)
 }
 
 // Users implements annotator.UserStore: people first, then generators, each by name.
@@ -111,9 +131,15 @@ func (s *Store) TouchUser(ctx context.Context, id int64, seen time.Time) error {
 }
 
 // InsertToken implements annotator.UserStore.
-func (s *Store) InsertToken(ctx context.Context, userID int64, name string, hash []byte) error {
-	_, err := s.exec(ctx, `INSERT INTO tokens (user_id, name, hash) VALUES ($1, $2, $3)`, userID, name, hash)
-	return wrap(err, "adding a token of user %d", userID)
+func (s *Store) InsertToken(ctx context.Context, t annotator.Token, hash []byte) (int64, error) {
+	var id int64
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		id, err = one(ctx, tx, pgx.RowTo[int64], `
+			INSERT INTO tokens (user_id, name, scopes, created_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+			t.UserID, t.Name, texts(t.Scopes), t.CreatedAt, t.ExpiresAt, hash)
+		return err
+	})
+	return id, wrap(err, "adding a token of user %d", t.UserID)
 }
 
 // GeneratorUser finds or makes the user under whose name a program's edits, or its reviews, stand. It

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Judge a submitted edit of somebody else
-         * @description Needs the role reviewer.
+         * @description Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["review"];
         delete?: never;
@@ -33,7 +33,7 @@ export interface paths {
         };
         /**
          * One image and its prediction
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["image"];
         put?: never;
@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * A rendering of an image, as the active version sees it
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["picture"];
         put?: never;
@@ -73,13 +73,13 @@ export interface paths {
         };
         /**
          * All projects
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["projects"];
         put?: never;
         /**
          * Make an empty project
-         * @description Needs the role admin.
+         * @description Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["createProject"];
         delete?: never;
@@ -97,7 +97,7 @@ export interface paths {
         };
         /**
          * One project with its counts
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["project"];
         put?: never;
@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * Who did what to what, newest first
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["audit"];
         put?: never;
@@ -137,7 +137,7 @@ export interface paths {
         };
         /**
          * Background work, newest first
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["jobs"];
         put?: never;
@@ -157,7 +157,7 @@ export interface paths {
         };
         /**
          * The submitted task waiting longest
-         * @description Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Needs the role reviewer.
+         * @description Never one of which the caller drew any revision since the last verdict. 204 when nothing is waiting. Needs the role reviewer, and of a bearer token the scope review.
          */
         get: operations["nextReview"];
         put?: never;
@@ -177,13 +177,13 @@ export interface paths {
         };
         /**
          * Rounds, newest first
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["rounds"];
         put?: never;
         /**
          * Start a round from the active version
-         * @description Needs the role admin.
+         * @description Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["startRound"];
         delete?: never;
@@ -201,7 +201,7 @@ export interface paths {
         };
         /**
          * The settings a round starts with
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["roundDefaults"];
         put?: never;
@@ -223,7 +223,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next task
-         * @description 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator.
+         * @description 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["nextTask"];
         delete?: never;
@@ -241,13 +241,13 @@ export interface paths {
         };
         /**
          * Versions, v1 first
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["versions"];
         put?: never;
         /**
          * Send a model: it is inspected, run once by a worker, and becomes a version
-         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the parts model and manifest. The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. 422 names what is wrong: no ONNX, no Attention Branch Network, weights in another file, a manifest that does not fit, classes other than the project's. Needs the role admin.
+         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the parts model and manifest. The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. 422 names what is wrong: no ONNX, no Attention Branch Network, weights in another file, a manifest that does not fit, classes other than the project's. Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["addVersion"];
         delete?: never;
@@ -265,7 +265,7 @@ export interface paths {
         };
         /**
          * One round
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["round"];
         put?: never;
@@ -287,7 +287,7 @@ export interface paths {
         put?: never;
         /**
          * Ask a round to stop within one step
-         * @description Needs the role admin.
+         * @description Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["cancelRound"];
         delete?: never;
@@ -305,7 +305,7 @@ export interface paths {
         };
         /**
          * A round as it happens (server-sent events)
-         * @description `point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 5 s keeps proxies awake. It ends, too, when the reader's session or token does, or their account is disabled. Needs the role annotator.
+         * @description `point` events carry a RoundPoint, `round` events a Round; `end` closes a round that is over. A comment every 5 s keeps proxies awake. It ends, too, when the reader's session or token does, or their account is disabled. Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["roundEvents"];
         put?: never;
@@ -325,7 +325,7 @@ export interface paths {
         };
         /**
          * Who is signed in
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["session"];
         put?: never;
@@ -333,7 +333,7 @@ export interface paths {
         post: operations["signIn"];
         /**
          * Sign out
-         * @description Needs the role annotator.
+         * @description Needs the role annotator; not for bearer tokens.
          */
         delete: operations["signOut"];
         options?: never;
@@ -350,7 +350,7 @@ export interface paths {
         };
         /**
          * Tasks of a project, the most confident mistakes first
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["tasks"];
         put?: never;
@@ -370,7 +370,7 @@ export interface paths {
         };
         /**
          * What each filter would leave
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["facets"];
         put?: never;
@@ -390,7 +390,7 @@ export interface paths {
         };
         /**
          * One task, without taking it
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["task"];
         put?: never;
@@ -412,7 +412,7 @@ export interface paths {
         put?: never;
         /**
          * Where a branch looks for a class, by CAM or Grad-CAM; nothing is stored
-         * @description The perception branch is given map, or values, in place of the model's own map. The answer's grid is the branch's last value's, which may be coarser than the attention map's. 422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head. Needs the role annotator.
+         * @description The perception branch is given map, or values, in place of the model's own map. The answer's grid is the branch's last value's, which may be coarser than the attention map's. 422 with the node and the reason where the model has no such map: CAM needs a branch that ends in a global average pool and a linear head. Needs the role annotator, and of a bearer token the scope read.
          */
         post: operations["activationMap"];
         delete?: never;
@@ -432,7 +432,7 @@ export interface paths {
         put?: never;
         /**
          * Take this task
-         * @description 409 when somebody else holds it, or when the caller holds 10 others. Needs the role annotator.
+         * @description 409 when somebody else holds it, or when the caller holds 10 others. Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["claimTask"];
         delete?: never;
@@ -451,7 +451,7 @@ export interface paths {
         get?: never;
         /**
          * Save a new revision
-         * @description 409 with the current revision in the problem's `current` when the base is not the latest; nothing is overwritten. Needs the role annotator.
+         * @description 409 with the current revision in the problem's `current` when the base is not the latest; nothing is overwritten. Needs the role annotator, and of a bearer token the scope paint.
          */
         put: operations["saveDraft"];
         post?: never;
@@ -472,7 +472,7 @@ export interface paths {
         put?: never;
         /**
          * Keep the task for another while
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["renewLease"];
         delete?: never;
@@ -492,7 +492,7 @@ export interface paths {
         put?: never;
         /**
          * Give a task back; its drafts stay
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["releaseTask"];
         delete?: never;
@@ -512,7 +512,7 @@ export interface paths {
         put?: never;
         /**
          * Put a skipped task back into the queue
-         * @description Needs the role reviewer.
+         * @description Needs the role reviewer, and of a bearer token the scope review.
          */
         post: operations["reopenTask"];
         delete?: never;
@@ -530,7 +530,7 @@ export interface paths {
         };
         /**
          * A task's edits, oldest first
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["revisions"];
         put?: never;
@@ -552,7 +552,7 @@ export interface paths {
         put?: never;
         /**
          * What the model says with this map in place of its own; nothing is stored
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         post: operations["score"];
         delete?: never;
@@ -572,7 +572,7 @@ export interface paths {
         put?: never;
         /**
          * Put a task aside: one's own, or an open one
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["skipTask"];
         delete?: never;
@@ -592,7 +592,7 @@ export interface paths {
         put?: never;
         /**
          * Hand the latest revision to review
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["submitTask"];
         delete?: never;
@@ -609,14 +609,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Your own bearer tokens, newest first
-         * @description Needs the role annotator.
+         * Your own bearer tokens that were not revoked, newest first
+         * @description Needs the role annotator; not for bearer tokens.
          */
         get: operations["tokens"];
         put?: never;
         /**
          * Make a bearer token for yourself
-         * @description Needs the role annotator.
+         * @description It expires after 90 days where nothing is said, after 365 at most. Needs the role annotator; not for bearer tokens.
          */
         post: operations["createToken"];
         delete?: never;
@@ -637,7 +637,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a bearer token
-         * @description It is worth nothing from then on. Everybody may revoke their own, an admin anybody's. Needs the role annotator.
+         * @description It is worth nothing from then on. Everybody may revoke their own, an admin anybody's. Needs the role annotator; not for bearer tokens.
          */
         delete: operations["revokeToken"];
         options?: never;
@@ -654,7 +654,7 @@ export interface paths {
         };
         /**
          * A model file that was sent, and what became of it
-         * @description Needs the role admin.
+         * @description Needs the role admin, and of a bearer token the scope admin.
          */
         get: operations["upload"];
         put?: never;
@@ -676,7 +676,7 @@ export interface paths {
         put?: never;
         /**
          * Make a model that was sent a version
-         * @description Needs the role admin.
+         * @description Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["addUpload"];
         delete?: never;
@@ -694,13 +694,13 @@ export interface paths {
         };
         /**
          * Everybody
-         * @description Needs the role admin.
+         * @description Needs the role admin; not for bearer tokens.
          */
         get: operations["users"];
         put?: never;
         /**
          * Add a person
-         * @description Needs the role admin.
+         * @description Needs the role admin; not for bearer tokens.
          */
         post: operations["createUser"];
         delete?: never;
@@ -724,7 +724,7 @@ export interface paths {
         head?: never;
         /**
          * Change a person
-         * @description Anybody may change their own name and password, an admin everything of everybody. A new password ends the person's open sessions; tokens stay valid until they are revoked. Needs the role annotator.
+         * @description Anybody may change their own name and password, an admin everything of everybody. A new password, one's own or another's, needs your own present one; it ends the person's other sessions and, unless keep_tokens is true, revokes their bearer tokens. Needs the role annotator; not for bearer tokens.
          */
         patch: operations["changeUser"];
         trace?: never;
@@ -737,8 +737,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A person's bearer tokens, newest first
-         * @description Needs the role admin.
+         * A person's bearer tokens that were not revoked, newest first
+         * @description Needs the role admin; not for bearer tokens.
          */
         get: operations["userTokens"];
         put?: never;
@@ -758,7 +758,7 @@ export interface paths {
         };
         /**
          * One version
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["version"];
         put?: never;
@@ -780,7 +780,7 @@ export interface paths {
         put?: never;
         /**
          * Make a version the active one
-         * @description Archives the one before; activating an archived version is rollback. Needs the role admin.
+         * @description Archives the one before; activating an archived version is rollback. Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["activateVersion"];
         delete?: never;
@@ -798,7 +798,7 @@ export interface paths {
         };
         /**
          * The version's ONNX file
-         * @description Needs the role annotator.
+         * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["downloadVersion"];
         put?: never;
@@ -820,7 +820,7 @@ export interface paths {
         put?: never;
         /**
          * Predict every image the version has not predicted
-         * @description Needs the role admin.
+         * @description Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["startScan"];
         delete?: never;
@@ -886,7 +886,11 @@ export interface components {
             user_id: number;
         };
         ChangeUserRequestBody: {
+            /** @description With password: your own present one. */
+            current_password?: string;
             disabled?: boolean;
+            /** @description With password: leave the person's bearer tokens valid; else they are revoked. */
+            keep_tokens?: boolean;
             name?: string;
             password?: string;
             /** @enum {string} */
@@ -1636,11 +1640,14 @@ export interface components {
         Token: {
             /** Format: date-time */
             created_at: string;
+            /** Format: date-time */
+            expires_at: string;
             /** Format: int64 */
             id: number;
             /** Format: date-time */
             last_used_at?: string;
             name: string;
+            scopes: string[];
             /** Format: int64 */
             user_id: number;
         };
@@ -1648,12 +1655,22 @@ export interface components {
             tokens: components["schemas"]["Token"][];
         };
         TokenMade: {
+            details: components["schemas"]["Token"];
             /** @description Shown this once; only its hash is kept. */
             token: string;
         };
         TokenRequestBody: {
+            /** @description Your present password. */
+            current_password: string;
+            /**
+             * Format: int64
+             * @description Until it expires.
+             */
+            days?: number;
             /** @description What it is for. */
             name: string;
+            /** @description What it may be used for, where your role allows that. Every token reads. */
+            scopes: ("read" | "paint" | "review" | "admin")[];
         };
         Trainability: {
             batch_norm: string;

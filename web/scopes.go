@@ -1,0 +1,91 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// browserOnly marks what no bearer token may do, whatever its scopes: passwords, tokens, sessions and accounts. Who has a
+// token should not be able to make more of it than it is.
+const browserOnly annotator.Scope = ""
+
+// scopes are what a bearer token needs for each operation of the API, by its id. One that is missing stops the studio
+// from starting: whoever adds an operation says what it is.
+var scopes = map[string]annotator.Scope{
+	"session": annotator.ScopeRead,
+
+	"signOut": browserOnly, "createToken": browserOnly, "tokens": browserOnly, "revokeToken": browserOnly,
+	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly,
+
+	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead,
+	"createProject": annotator.ScopeAdmin,
+
+	"image": annotator.ScopeRead, "picture": annotator.ScopeRead,
+
+	"tasks": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,
+	"score": annotator.ScopeRead, "activationMap": annotator.ScopeRead, // they store nothing
+	"nextTask": annotator.ScopePaint, "claimTask": annotator.ScopePaint, "renewLease": annotator.ScopePaint, "saveDraft": annotator.ScopePaint,
+	"submitTask": annotator.ScopePaint, "skipTask": annotator.ScopePaint, "releaseTask": annotator.ScopePaint,
+
+	"nextReview": annotator.ScopeReview, "review": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,
+
+	"rounds": annotator.ScopeRead, "roundDefaults": annotator.ScopeRead, "round": annotator.ScopeRead, "roundEvents": annotator.ScopeRead,
+	"startRound": annotator.ScopeAdmin, "cancelRound": annotator.ScopeAdmin,
+
+	"versions": annotator.ScopeRead, "version": annotator.ScopeRead, "downloadVersion": annotator.ScopeRead,
+	"activateVersion": annotator.ScopeAdmin, "startScan": annotator.ScopeAdmin,
+	"addVersion": annotator.ScopeAdmin, "upload": annotator.ScopeAdmin, "addUpload": annotator.ScopeAdmin,
+}
+
+// scopeOf is the scope of an operation.
+func scopeOf(operation string) annotator.Scope {
+	scope, known := scopes[operation]
+	if !known {
+		panic(fmt.Sprintf("web: the operation %s has no scope: say in scopes.go which a bearer token needs for it", operation))
+	}
+	return scope
+}
+
+// tokenOf returns the bearer token a request came with, if it came with one.
+func tokenOf(ctx context.Context) (annotator.Token, bool) {
+	token, ok := ctx.Value(keyToken).(annotator.Token)
+	return token, ok
+}
+
+// permit checks that whoever asks has the role, and their bearer token the scope; what says what they are about to do.
+func permit(ctx context.Context, role annotator.Role, scope annotator.Scope, what string) error {
+	if token, ok := tokenOf(ctx); ok {
+		if scope == browserOnly {
+			return fmt.Errorf("%w with a bearer token, whatever its scopes: %s", annotator.ErrForbidden, what)
+		}
+		if err := token.Allows(scope); err != nil {
+			return err
+		}
+	}
+	_, err := actorFor(ctx, role)
+	return err
+}
+
+// bearer returns the bearer token of a request. The name of the scheme is written in any case (RFC 9110).
+func bearer(r *http.Request) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
+}
+
+// challenge is what WWW-Authenticate says of a bearer token that was refused (RFC 6750), "" for other errors.
+func challenge(err error) string {
+	var ended *annotator.TokenError
+	var scope *annotator.ScopeError
+	switch {
+	case errors.As(err, &ended):
+		return `Bearer error="invalid_token", error_description="the token expired or was revoked"`
+	case errors.As(err, &scope):
+		return fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, string(scope.Needed))
+	}
+	return ""
+}
