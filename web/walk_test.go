@@ -156,7 +156,7 @@ var forms = map[string]string{
 	"/signin": "email=nobody@example.org&password=x&next=/projects", "/signout": "",
 	"/projects": "name=Walked&slug=walked&description=x", "/people": "email=walked@example.org&name=Walked&password=&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/account/name": "name=Walker", "/account/password": "current=&password=",
-	"/account/tokens": "name=walker", "/account/tokens/{token}/revoke": "user=1",
+	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",
 	"/projects/{slug}/tasks/next": "", "/projects/{slug}/tasks/bulk": "action=skip&reason=why&task=1&back=/projects",
 	"/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "",
 	"/projects/{slug}/rounds": "strategy=both&gamma=1&map_loss=l2&epochs=1&batch_size=4&learning_rate=0.01&momentum=0.9&weight_decay=0&schedule=cosine&batch_norm=frozen" +
