@@ -520,7 +520,7 @@ func AccountPage(f Frame, v AccountView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<p><button type=\"submit\">Change password</button></p></form><section class=\"panel stack\"><h2>API tokens</h2><p class=\"muted\">For scripts: <code>Authorization: Bearer TOKEN</code>. It may do what its scopes say and you may do yourself, until it expires; never may it change passwords, tokens or people. The API is described at <a href=\"/api/v1/openapi.json\">/api/v1/openapi.json</a>.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 39, "<p><button type=\"submit\">Change password</button></p></form><section class=\"panel stack\"><h2>API tokens</h2><p class=\"muted\">For scripts: <code>Authorization: Bearer TOKEN</code>. A token may do what its scopes say and you may do yourself, until it expires; never does it change passwords, tokens or people. The API is described at <a href=\"/api/v1/openapi.json\">/api/v1/openapi.json</a>.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
