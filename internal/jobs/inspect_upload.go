@@ -65,8 +65,8 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 	var wrong *annotator.ValidationError
 	switch {
 	case errors.As(err, &wrong):
-		if strings.Contains(wrong.Message, "bad_alloc") { // the runtime's way to say that there is no memory
-			return err
+		if strings.HasPrefix(wrong.Message, cannotOpen) && mentions(wrong.Message, noMemory...) {
+			return err // which is told as what it is
 		}
 		return json.NewEncoder(out).Encode(verdict{Refused: wrong.Message})
 	case err != nil:

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,10 +130,10 @@ func runInspection(ctx context.Context, path string, manifest []byte, l limits) 
 	cause := context.Cause(ctx)
 	switch {
 	case err == nil: // it said what there is to say
-	case errors.Is(cause, errMemory), complaints.mentions("out of memory", "cannot allocate memory", "bad_alloc"):
+	case errors.Is(cause, errMemory), mentions(complaints.data.String(), noMemory...):
 		return none, wrongModel("it takes more than %d MiB of memory to inspect, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'",
 			l.memory>>20, fileSize(path))
-	case errors.Is(cause, errTime), complaints.mentions("cpu limit exceeded"):
+	case errors.Is(cause, errTime), mentions(complaints.data.String(), "cpu limit exceeded"):
 		return none, wrongModel("it took longer than %v to inspect, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'", l.time, fileSize(path))
 	case errors.Is(cause, errReport):
 		return none, wrongModel("what is to be said of it has more than %d MiB: it has too many nodes that cannot be told or trained", maxReport>>20)
@@ -207,14 +208,13 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (b *bounded) mentions(texts ...string) bool {
-	said := strings.ToLower(b.data.String())
-	for _, text := range texts {
-		if strings.Contains(said, text) {
-			return true
-		}
-	}
-	return false
+// noMemory is how Go, C++, ONNX Runtime and the race detector say that they get no memory.
+var noMemory = []string{"out of memory", "cannot allocate memory", "bad_alloc", "failed to allocate"}
+
+// mentions reports whether a text has one of some others in it, which are in lower case.
+func mentions(said string, texts ...string) bool {
+	said = strings.ToLower(said)
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(said, text) })
 }
 
 // first is the first line that was written, with what joins it to a sentence.

@@ -122,6 +122,9 @@ func (m *Models) inspect(ctx context.Context, path string, size int64, manifest 
 	return runInspection(ctx, path, manifest, limits)
 }
 
+// cannotOpen begins what ONNX Runtime says of a model.
+const cannotOpen = "ONNX Runtime cannot open it"
+
 func wrongModel(format string, args ...any) error {
 	return &annotator.ValidationError{Field: "model", Message: fmt.Sprintf(format, args...)}
 }
@@ -197,7 +200,7 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 		return found, err
 	}
 	if err := inference.CheckOpens(abn, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}}); err != nil {
-		return found, wrongModel("ONNX Runtime cannot open it: %v", err)
+		return found, wrongModel("%s: %v", cannotOpen, err)
 	}
 	found.Report.ManifestProblem = problem
 	if json.Valid(beside) && legible {
