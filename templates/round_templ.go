@@ -390,12 +390,6 @@ func RoundPage(f Frame, v Round) templ.Component {
 					}
 				}
 			}
-			if r.Unreadable != nil {
-				templ_7745c5c3_Err = unreadableImages(f, *r.Unreadable).Render(ctx, templ_7745c5c3_Buffer)
-				if templ_7745c5c3_Err != nil {
-					return templ_7745c5c3_Err
-				}
-			}
 			if r.State == annotator.RoundCancelled {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 33, "<p class=\"notice\">Cancelled. Nothing was kept of it.</p>")
 				if templ_7745c5c3_Err != nil {
@@ -404,6 +398,12 @@ func RoundPage(f Frame, v Round) templ.Component {
 			}
 			if !r.State.Over() {
 				templ_7745c5c3_Err = roundProgress(r).Render(ctx, templ_7745c5c3_Buffer)
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			if r.Unreadable != nil {
+				templ_7745c5c3_Err = unreadableImages(f, *r.Unreadable).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

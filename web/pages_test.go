@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
@@ -204,4 +205,34 @@ func TestPeopleAndAccount(t *testing.T) {
 	// The last admin stays.
 	admin.post(fmt.Sprintf("/people/%d", s.people[annotator.RoleAdmin].ID), map[string][]string{"action": {"disable"}}).want(http.StatusSeeOther)
 	admin.get("/people").has(".notice-bad", "Not changed")
+}
+
+// A round's page and the API name the images it goes on without: how many, which, and why, with a way to each.
+func TestRoundNamesWhatItCouldNotRead(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	round := s.queuedRound()
+	claim, _, err := s.store.ClaimRound(t.Context(), round.ID)
+	must(t, err)
+	images, err := s.store.Images(t.Context(), s.project.ID)
+	must(t, err)
+	var u annotator.Unreadable
+	for i := range annotator.MaxUnreadable + 3 {
+		u.Add(images[i%len(images)], "the file ends too early <b>here</b>")
+	}
+	must(t, s.store.SetUnreadable(t.Context(), claim, u))
+	reader := s.as(annotator.RoleAnnotator)
+	page := reader.get(fmt.Sprintf("/projects/birds/rounds/%d", round.ID)).want(http.StatusOK)
+	page.has(".unreadable p", "23 images could not be read and are left out of this round.")
+	page.has(fmt.Sprintf(".unreadable li a[href='/projects/birds/images/%d']", images[0].ID), images[0].Name)
+	page.has(".unreadable li", "the file ends too early <b>here</b>")
+	page.has(".unreadable", "and 3 more")
+	if n := page.page().Find(".unreadable li").Length(); n != annotator.MaxUnreadable {
+		t.Errorf("%d images are listed, want %d", n, annotator.MaxUnreadable)
+	}
+	var told annotator.Round
+	must(t, json.Unmarshal(reader.get(fmt.Sprintf("/api/v1/rounds/%d", round.ID)).want(http.StatusOK).body, &told))
+	if told.Unreadable == nil || told.Unreadable.Count != annotator.MaxUnreadable+3 || told.Unreadable.Images[0] != u.Images[0] {
+		t.Errorf("the API tells %+v", told.Unreadable)
+	}
 }

@@ -58,8 +58,8 @@ func (s *Store) BeginImport(ctx context.Context, projectID int64, images int) (a
 // FinishImport implements annotator.ImportStore. An import that was given up and comes back after all has finished too.
 func (s *Store) FinishImport(ctx context.Context, jobID int64, unreadable int, message string) error {
 	n, err := s.exec(ctx, `
-		UPDATE jobs SET state = 'finished', finished_at = now(), done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3
-		WHERE id = $1 AND state IN ('running', 'failed')`, jobID, unreadable, message)
+		UPDATE jobs SET state = 'finished', finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3
+		WHERE id = $1 AND state IN ('running', 'failed')`, jobID, unreadable, text.Clean(message), progress.Storing)
 	return changed(n, err, "finishing import %d", jobID)
 }
 

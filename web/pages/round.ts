@@ -123,6 +123,7 @@ function follow(): void {
     const round = JSON.parse(event.data as string) as Round;
     gamma = round.settings.gamma;
     progress(round);
+    if (round.unreadable && !document.querySelector(".unreadable")) location.reload(); // the list is the server's to tell
     if (over(round.state) && !over(article?.dataset["state"] ?? "")) location.reload(); // its result is the server's to tell
   });
   events.addEventListener("end", () => {
