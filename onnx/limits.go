@@ -32,6 +32,15 @@ const (
 	maxConstant = 1 << 10
 	// maxFolded bounds the elements of all constants that one inference computes.
 	maxFolded = 1 << 20
+	// MaxMade bounds the elements of all constants that differentiating a graph adds to it.
+	MaxMade = 1 << 24
+	// MaxGradientNodes bounds the nodes that differentiating a graph adds to it.
+	MaxGradientNodes = 1 << 18
+	// MaxPositions bounds the elements of a kernel that gradients are computed for one by one. The largest that are in use have
+	// 51×5; a patch of a vision transformer has 32×32.
+	MaxPositions = 1 << 10
+	// MaxList bounds what a rule reads of a list of numbers, such as the indices of a Gather.
+	MaxList = 1 << 16
 	// maxListed bounds what a message or a report lists one by one.
 	maxListed = 50
 )

@@ -187,16 +187,19 @@ func (step *stepGraph) addInputs(input string) {
 
 // feedInitializers makes initializers inputs of the graph, in the order of names.
 func feedInitializers(g *onnx.Graph, names []string) {
-	values := map[string]*onnx.ValueInfo{}
+	values, fed := map[string]*onnx.ValueInfo{}, map[string]bool{}
+	for _, name := range names {
+		fed[name] = true
+	}
 	g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool {
-		if !slices.Contains(names, t.Name) {
+		if !fed[t.Name] {
 			return false
 		}
 		values[t.Name] = onnx.NewValue(t.Name, t.Type, onnx.ShapeOf(t.Dims...))
 		return true
 	})
 	// Files of IR version 3 list initializers among the inputs too.
-	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.ValueInfo) bool { return slices.Contains(names, v.Name) })
+	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.ValueInfo) bool { return fed[v.Name] })
 	for _, name := range names {
 		g.Inputs = append(g.Inputs, values[name])
 	}

@@ -101,7 +101,11 @@ func (b *builder) walk(ctx context.Context) error {
 		if !slices.ContainsFunc(n.Outputs, func(o string) bool { return b.depends[o] && len(b.parts[o]) > 0 }) {
 			continue
 		}
-		if err := b.differentiate(n); err != nil {
+		err := b.differentiate(n)
+		if b.err != nil {
+			return fmt.Errorf("differentiating %v: %w", n, b.err)
+		}
+		if err != nil {
 			b.reasons = append(b.reasons, Reason{Node: nodeName(n), Op: n.Op, Why: err.Error()})
 			// Go on as if it had worked, so that one call finds everything.
 			for _, input := range n.Inputs {
@@ -134,7 +138,7 @@ func (b *builder) differentiate(n *onnx.Node) error {
 
 // isNode reports whether a value is made by a node that was added, not by a forward one or a constant.
 func (b *builder) isNode(value string) bool {
-	return slices.ContainsFunc(b.graph.Nodes[len(b.forward):], func(n *onnx.Node) bool { return slices.Contains(n.Outputs, value) })
+	return b.added[value]
 }
 
 func nodeName(n *onnx.Node) string {

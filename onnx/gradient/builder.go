@@ -2,6 +2,8 @@ package gradient
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -23,6 +25,10 @@ type builder struct {
 	parts   map[string][]string // gradient contributions that have arrived at a value
 	shared  map[string]string   // values derived once and wanted by several rules
 	reasons []Reason
+
+	added map[string]bool // outputs of the nodes that were added
+	made  int64           // elements of the constants that were added
+	err   error           // the first bound that was run into: what is added after it is of no use
 }
 
 // newBuilder raises m, infers its shapes and finds what depends on wrt.
@@ -37,7 +43,7 @@ func newBuilder(ctx context.Context, m *onnx.Model, wrt []string) (*builder, err
 	b := &builder{
 		graph: m.Graph, inferred: inferred, info: inferred.Values, forward: slices.Clone(m.Graph.Nodes),
 		maker: map[string]*onnx.Node{}, taken: map[string]bool{},
-		depends: map[string]bool{}, parts: map[string][]string{}, shared: map[string]string{},
+		added: map[string]bool{}, depends: map[string]bool{}, parts: map[string][]string{}, shared: map[string]string{},
 	}
 	for _, t := range m.Graph.Initializers {
 		b.taken[t.Name] = true
@@ -100,8 +106,51 @@ func (b *builder) fresh(kind string) string {
 // node adds a node with one output and returns the output's name.
 func (b *builder) node(op string, inputs []string, attributes ...*onnx.Attribute) string {
 	name := b.fresh(op)
-	b.graph.Nodes = append(b.graph.Nodes, onnx.NewNode(op, name, inputs, []string{name}, attributes...))
+	b.append(onnx.NewNode(op, name, inputs, []string{name}, attributes...))
 	return name
+}
+
+func (b *builder) append(n *onnx.Node) {
+	if len(b.added) >= onnx.MaxGradientNodes {
+		b.fail(fmt.Errorf("%w: it takes more than %d nodes to differentiate", onnx.ErrLimit, onnx.MaxGradientNodes))
+		return
+	}
+	for _, output := range n.Outputs {
+		b.added[output] = true
+	}
+	b.graph.Nodes = append(b.graph.Nodes, n)
+}
+
+func (b *builder) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// room reports whether a constant of these dims may be added.
+func (b *builder) room(dims ...int64) bool {
+	n, ok := onnx.Product(dims...)
+	return ok && b.made+n <= onnx.MaxMade
+}
+
+// filled is a constant of these dims, which fill is given to write into; what there is no room for is a failure of the whole.
+func (b *builder) filled(fill func(data []float32), dims ...int64) string {
+	if !b.room(dims...) {
+		b.fail(fmt.Errorf("%w: a constant of %v, and all that differentiating adds has at most %d elements", onnx.ErrLimit, dims, int64(onnx.MaxMade)))
+		return ""
+	}
+	data := make([]float32, product(dims))
+	fill(data)
+	return b.floats(data, dims...)
+}
+
+// full is a constant of one number.
+func (b *builder) full(v float32, dims ...int64) string {
+	return b.filled(func(data []float32) {
+		for i := range data {
+			data[i] = v
+		}
+	}, dims...)
 }
 
 // once is node, except that the same call gives the same value.
@@ -116,7 +165,8 @@ func (b *builder) once(key string, make func() string) string {
 
 // floats adds a float32 constant; without dims it is a scalar.
 func (b *builder) floats(data []float32, dims ...int64) string {
-	return b.once(fmt.Sprint("floats", dims, data), func() string {
+	return b.once(fmt.Sprint("floats", dims, digest(data)), func() string {
+		b.made += int64(len(data))
 		name := b.fresh("constant")
 		b.graph.Initializers = append(b.graph.Initializers, onnx.NewFloat32(name, dims, data))
 		return name
@@ -127,11 +177,19 @@ func (b *builder) scalar(v float64) string { return b.floats([]float32{float32(v
 
 // ints adds a one-dimensional int64 constant.
 func (b *builder) ints(data ...int64) string {
-	return b.once(fmt.Sprint("ints", data), func() string {
+	return b.once(fmt.Sprint("ints", len(data), digest(data)), func() string {
+		b.made += int64(len(data))
 		name := b.fresh("constant")
 		b.graph.Initializers = append(b.graph.Initializers, onnx.NewInt64(name, []int64{int64(len(data))}, data))
 		return name
 	})
+}
+
+// digest tells lists apart.
+func digest[T float32 | int64](data []T) [sha256.Size]byte {
+	h := sha256.New()
+	_ = binary.Write(h, binary.LittleEndian, data) // a hash takes everything
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 func (b *builder) mul(x, y string) string { return b.node("Mul", []string{x, y}) }

@@ -15,7 +15,7 @@ type geometry struct {
 // windows reads n's attributes; kernel is used where n has no kernel_shape. The spatial axes of X and
 // Y must be known.
 func (b *builder) windows(n *onnx.Node, kernel []int64) (*geometry, error) {
-	in, err := b.spatial(n.Inputs[0])
+	in, err := b.spatial(n.Input(0))
 	if err != nil {
 		return nil, err
 	}
@@ -35,6 +35,9 @@ func (b *builder) windows(n *onnx.Node, kernel []int64) (*geometry, error) {
 	pads := n.AttrInts("pads", zeros...)
 	if len(g.kernel) != rank || len(g.stride) != rank || len(g.dilation) != rank || len(pads) != 2*rank {
 		return nil, fmt.Errorf("its window's attributes do not fit %d spatial axes", rank)
+	}
+	if _, ok := onnx.Product(g.kernel...); !ok {
+		return nil, fmt.Errorf("its window of %v has more than %d elements", g.kernel, int64(onnx.MaxElements))
 	}
 	g.before, g.after = append([]int64{}, pads[:rank]...), append([]int64{}, pads[rank:]...)
 	switch pad := n.AttrStr("auto_pad", "NOTSET"); pad {

@@ -10,15 +10,15 @@ import (
 
 // softplus: y = log(1 + e^x), dX = dY·σ(x).
 func softplus(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.mul(dY, b.node("Sigmoid", []string{n.Inputs[0]})))
+	b.give(n.Input(0), b.mul(dY, b.node("Sigmoid", []string{n.Input(0)})))
 	return nil
 }
 
 // bent serves activations that are a line of slope high above 0 and something else below, with slope below(min(y, 0)).
 func (b *builder) bent(n *onnx.Node, dY string, high float64, below func(low string) string) {
-	above := b.above(n.Inputs[0], 0)
+	above := b.above(n.Input(0), 0)
 	under := b.mul(b.sub(b.scalar(1), above), below(b.node("Min", []string{n.Outputs[0], b.scalar(0)})))
-	b.give(n.Inputs[0], b.mul(dY, b.add(b.scaled(above, high), under)))
+	b.give(n.Input(0), b.mul(dY, b.add(b.scaled(above, high), under)))
 }
 
 // elu: α·(e^x − 1) below 0, with slope y + α.
@@ -44,7 +44,7 @@ func celu(b *builder, n *onnx.Node, dY string) error {
 
 // pRelu: y = x above 0 and s·x below, with s broadcast to x.
 func pRelu(b *builder, n *onnx.Node, dY string) error {
-	x, s := n.Inputs[0], n.Inputs[1]
+	x, s := n.Input(0), n.Input(1)
 	if b.depends[x] {
 		above := b.above(x, 0)
 		b.give(x, b.mul(dY, b.add(above, b.mul(b.sub(b.scalar(1), above), s))))
@@ -57,7 +57,7 @@ func pRelu(b *builder, n *onnx.Node, dY string) error {
 
 // gelu: y = x·Φ(x), with the normal distribution's Φ or its approximation by tanh.
 func gelu(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	square := b.mul(x, x)
 	switch approximate := n.AttrStr("approximate", "none"); approximate {
 	case "none": // Φ + x·φ
@@ -78,7 +78,7 @@ func gelu(b *builder, n *onnx.Node, dY string) error {
 
 // mish: y = x·t with t = tanh(softplus(x)), so dX = dY·(t + x·σ(x)·(1−t²)).
 func mish(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	t := b.node("Tanh", []string{b.node("Softplus", []string{x})})
 	inner := b.mul(b.mul(x, b.node("Sigmoid", []string{x})), b.sub(b.scalar(1), b.mul(t, t)))
 	b.give(x, b.mul(dY, b.add(t, inner)))
@@ -86,25 +86,25 @@ func mish(b *builder, n *onnx.Node, dY string) error {
 }
 
 func sine(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.mul(dY, b.node("Cos", []string{n.Inputs[0]})))
+	b.give(n.Input(0), b.mul(dY, b.node("Cos", []string{n.Input(0)})))
 	return nil
 }
 
 func cosine(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.neg(b.mul(dY, b.node("Sin", []string{n.Inputs[0]}))))
+	b.give(n.Input(0), b.neg(b.mul(dY, b.node("Sin", []string{n.Input(0)}))))
 	return nil
 }
 
 // where hands dY to whichever input was chosen. The choice itself has no gradient.
 func where(b *builder, n *onnx.Node, dY string) error {
-	choice, zero := n.Inputs[0], b.scalar(0)
-	if b.depends[n.Inputs[1]] {
-		if err := b.giveUnbroadcast(n.Inputs[1], b.node("Where", []string{choice, dY, zero}), n.Outputs[0]); err != nil {
+	choice, zero := n.Input(0), b.scalar(0)
+	if b.depends[n.Input(1)] {
+		if err := b.giveUnbroadcast(n.Input(1), b.node("Where", []string{choice, dY, zero}), n.Outputs[0]); err != nil {
 			return err
 		}
 	}
-	if b.depends[n.Inputs[2]] {
-		return b.giveUnbroadcast(n.Inputs[2], b.node("Where", []string{choice, zero, dY}), n.Outputs[0])
+	if b.depends[n.Input(2)] {
+		return b.giveUnbroadcast(n.Input(2), b.node("Where", []string{choice, zero, dY}), n.Outputs[0])
 	}
 	return nil
 }

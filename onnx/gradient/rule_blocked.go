@@ -52,7 +52,7 @@ func (b *builder) blocked(op string, inputs []string, shapes []onnx.Shape, attri
 	}
 	n := onnx.NewNode(op, outputs[0], inputs, outputs, attributes...)
 	n.Domain = BlockedDomain
-	b.graph.Nodes = append(b.graph.Nodes, n)
+	b.append(n)
 	return outputs
 }
 
@@ -62,12 +62,12 @@ func (b *builder) convWeightBlocked(n *onnx.Node, dY string, dims []int64, g *ge
 	if b.depends[n.Input(2)] {
 		shapes = append(shapes, onnx.ShapeOf(dims[0]))
 	}
-	given := b.blocked(ConvWeightGradient, []string{dY, n.Inputs[0]}, shapes, onnx.IntAttr("group", groups),
+	given := b.blocked(ConvWeightGradient, []string{dY, n.Input(0)}, shapes, onnx.IntAttr("group", groups),
 		onnx.IntsAttr("kernel_shape", g.kernel...), onnx.IntsAttr("strides", g.stride...),
 		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("begins", g.before...))
-	b.give(n.Inputs[1], given[0])
+	b.give(n.Input(1), given[0])
 	if len(given) > 1 {
-		b.give(n.Inputs[2], given[1])
+		b.give(n.Input(2), given[1])
 	}
 }
 
@@ -89,9 +89,9 @@ func (b *builder) within(y, dY string, low, high float64) string {
 
 // normalizeBlocked gives a BatchNormalization's inputs their gradients.
 func (b *builder) normalizeBlocked(n *onnx.Node, dY, mean, variance string, training int64) {
-	channels := onnx.Shape{b.info[n.Inputs[0]].Shape[1]}
-	given := b.blocked(BatchNormalizationGradient, []string{dY, n.Inputs[0], n.Inputs[1], n.Inputs[2], mean, variance},
-		[]onnx.Shape{b.info[n.Inputs[0]].Shape, channels, channels},
+	channels := onnx.Shape{b.info[n.Input(0)].Shape[1]}
+	given := b.blocked(BatchNormalizationGradient, []string{dY, n.Input(0), n.Input(1), n.Input(2), mean, variance},
+		[]onnx.Shape{b.info[n.Input(0)].Shape, channels, channels},
 		onnx.FloatAttr("epsilon", n.AttrFloat("epsilon", 1e-5)), onnx.IntAttr("training", training))
 	for i, value := range given {
 		b.give(n.Inputs[i], value)

@@ -4,7 +4,7 @@ import "github.com/abn-studio/studio/onnx"
 
 // castLike is cast to the type of another value, which no gradient goes to: torch.export writes constants so.
 func castLike(b *builder, n *onnx.Node, dY string) error {
-	if b.info[n.Inputs[0]].Type == b.info[n.Outputs[0]].Type {
+	if b.info[n.Input(0)].Type == b.info[n.Outputs[0]].Type {
 		return passOn(b, n, dY)
 	}
 	return cast(b, n, dY)

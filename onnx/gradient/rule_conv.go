@@ -17,7 +17,7 @@ import (
 //	dW  for every kernel position one Gemm of dY with the inputs that position sees; as one
 //	    Conv over transposed operands it is half as fast
 func conv(b *builder, n *onnx.Node, dY string) error {
-	x, w := n.Inputs[0], n.Inputs[1]
+	x, w := n.Input(0), n.Input(1)
 	shape := b.info[w].Shape
 	dims, ok := shape.Sizes()
 	if !ok || len(dims) < 3 {
@@ -26,6 +26,9 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 	g, err := b.windows(n, dims[2:])
 	if err != nil {
 		return err
+	}
+	if g.points() > onnx.MaxPositions {
+		return fmt.Errorf("its kernel of %v has %d elements: at most %d are differentiated", g.kernel, g.points(), onnx.MaxPositions)
 	}
 	groups := n.AttrInt("group", 1)
 	blocked := b.depends[w] && BlockedConv(dims, groups, b.block)
@@ -41,7 +44,7 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 		switch {
 		case groups == 1:
 			b.give(w, b.convWeight(dY, x, dims, g))
-		case dims[0] == groups && dims[1] == 1 && g.rank() == 2:
+		case dims[0] == groups && dims[1] == 1 && g.rank() == 2 && b.room(g.out[1], g.in[1], g.kernel[1]):
 			b.give(w, b.convWeightDepthwise(dY, x, dims, g))
 		default:
 			b.give(w, b.convWeightGrouped(dY, x, dims, g, groups))
@@ -70,7 +73,7 @@ func (b *builder) convInput(x, dY, w string, dims []int64, g *geometry, groups i
 	if BlockedConv(dims, groups, b.block) {
 		return b.convInputBlocked(x, dY, w, g, groups)
 	}
-	if g.points() == 1 && g.rank() == 2 && !g.padded() {
+	if g.points() == 1 && g.rank() == 2 && !g.padded() && b.room(g.out[1], g.stride[0], g.in[1]) {
 		visited := b.node("Conv", []string{dY, b.turnedKernel(w, dims, groups)},
 			onnx.IntAttr("group", groups), onnx.IntsAttr("kernel_shape", g.kernel...))
 		return b.interleave(visited, dims[1]*groups, g)
@@ -86,11 +89,12 @@ func (b *builder) convInput(x, dY, w string, dims []int64, g *geometry, groups i
 // of its rows with a matrix [w, stride·W] that is 1 at (j, j·stride) of the first of a stride's rows.
 func (b *builder) interleave(x string, channels int64, g *geometry) string {
 	rows, width := g.stride[0], g.in[1]
-	matrix := make([]float32, g.out[1]*rows*width)
-	for j := range g.out[1] {
-		matrix[j*rows*width+j*g.stride[1]] = 1
-	}
-	flat := b.node("MatMul", []string{b.reshape(x, -1, g.out[1]), b.floats(matrix, g.out[1], rows*width)})
+	matrix := b.filled(func(data []float32) {
+		for j := range g.out[1] {
+			data[j*rows*width+j*g.stride[1]] = 1
+		}
+	}, g.out[1], rows*width)
+	flat := b.node("MatMul", []string{b.reshape(x, -1, g.out[1]), matrix})
 	full := b.reshape(flat, -1, channels, g.out[0]*rows, width)
 	if g.out[0]*rows == g.in[0] {
 		return full
@@ -155,15 +159,15 @@ func (b *builder) convWeight(dY, x string, dims []int64, g *geometry) string {
 
 // permutation is the identity [n,n], or with its columns in reverse order.
 func (b *builder) permutation(n int64, reverse bool) string {
-	matrix := make([]float32, n*n)
-	for i := range n {
-		if reverse {
-			matrix[i*n+n-1-i] = 1
-		} else {
-			matrix[i*n+i] = 1
+	return b.filled(func(data []float32) {
+		for i := range n {
+			if reverse {
+				data[i*n+n-1-i] = 1
+			} else {
+				data[i*n+i] = 1
+			}
 		}
-	}
-	return b.floats(matrix, n, n)
+	}, n, n)
 }
 
 // planes is x [N,C,…] as [C, N·…].
@@ -203,7 +207,7 @@ func (b *builder) channelsFirst(spatial int) []int64 {
 
 // convTranspose: the roles of Conv's X and Y exchanged. Y [N,O,H,W] from X [N,C,h,w], W [C,O/g,k…].
 func convTranspose(b *builder, n *onnx.Node, dY string) error {
-	x, w := n.Inputs[0], n.Inputs[1]
+	x, w := n.Input(0), n.Input(1)
 	dims, ok := b.info[w].Shape.Sizes()
 	if !ok || len(dims) < 3 {
 		return fmt.Errorf("its weight has shape %s", b.info[w].Shape)
@@ -214,6 +218,9 @@ func convTranspose(b *builder, n *onnx.Node, dY string) error {
 	forward, err := b.windows(n, dims[2:])
 	if err != nil {
 		return err
+	}
+	if forward.points() > onnx.MaxPositions {
+		return fmt.Errorf("its kernel of %v has %d elements: at most %d are differentiated", forward.kernel, forward.points(), onnx.MaxPositions)
 	}
 	// The convolution that would lead from Y to X.
 	g := *forward

@@ -8,7 +8,7 @@ import (
 
 // alongAxes gives a reduction's output, or its gradient, back the axes that were reduced, with size 1.
 func (b *builder) alongAxes(n *onnx.Node, value string) (kept string, axes []int64, err error) {
-	shape := b.info[n.Inputs[0]].Shape
+	shape := b.info[n.Input(0)].Shape
 	if shape == nil {
 		return "", nil, errors.New("its input's shape cannot be inferred")
 	}
@@ -23,7 +23,7 @@ func (b *builder) alongAxes(n *onnx.Node, value string) (kept string, axes []int
 
 // reduceExtreme serves ReduceMax and ReduceMin: dY in equal shares to all that are equal to the extreme, as torch.amax has it.
 func reduceExtreme(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	y, axes, err := b.alongAxes(n, n.Outputs[0])
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func reduceExtreme(b *builder, n *onnx.Node, dY string) error {
 
 // reduceNorm serves the sums of powers: dX = dY·slope, with slope 2x, x/y and sign(x).
 func reduceNorm(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	kept, axes, err := b.alongAxes(n, dY)
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func reduceNorm(b *builder, n *onnx.Node, dY string) error {
 
 // globalMaxPool becomes the MaxPool of one window that it is, which can say where the first of the maxima was.
 func globalMaxPool(b *builder, n *onnx.Node, dY string) error {
-	spatial, err := b.spatial(n.Inputs[0])
+	spatial, err := b.spatial(n.Input(0))
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ const maxGathered = 64
 // (dY's missing axis comes back first), or a list along the axis: a permutation, as channels are shuffled, is turned around;
 // others are put back element by element and summed, as one may have been taken twice.
 func gather(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	shape := b.info[x].Shape
 	axis := n.AttrInt("axis", 0)
 	if axis < 0 {
@@ -24,9 +24,9 @@ func gather(b *builder, n *onnx.Node, dY string) error {
 		return fmt.Errorf("the size of %s along axis %d is not known: its shape is %s", x, axis, shape)
 	}
 	size := shape[axis].Size
-	indices, ok := b.knownInts(n.Inputs[1])
+	indices, ok := b.knownInts(n.Input(1))
 	if !ok || len(indices) == 0 {
-		return fmt.Errorf("what it takes (%s) is not constant", n.Inputs[1])
+		return fmt.Errorf("what it takes (%s) is not constant", n.Input(1))
 	}
 	for i := range indices {
 		if indices[i] < 0 {
@@ -36,7 +36,7 @@ func gather(b *builder, n *onnx.Node, dY string) error {
 			return fmt.Errorf("it takes element %d of an axis of %d", indices[i], size)
 		}
 	}
-	switch rank := len(b.info[n.Inputs[1]].Shape); {
+	switch rank := len(b.info[n.Input(1)].Shape); {
 	case rank == 0:
 		dY = b.node("Unsqueeze", []string{dY, b.ints(axis)})
 	case rank > 1:

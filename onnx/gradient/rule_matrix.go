@@ -24,7 +24,7 @@ func (b *builder) product2(x, y string, transX, transY bool, alpha float64) stri
 
 // gemm: Y = alpha·A'·B' + beta·C, where ' transposes as the attributes say.
 func gemm(b *builder, n *onnx.Node, dY string) error {
-	x, w := n.Inputs[0], n.Inputs[1]
+	x, w := n.Input(0), n.Input(1)
 	transA, transB := n.AttrInt("transA", 0) != 0, n.AttrInt("transB", 0) != 0
 	alpha := float64(n.AttrFloat("alpha", 1))
 	if b.depends[x] {
@@ -49,7 +49,7 @@ func gemm(b *builder, n *onnx.Node, dY string) error {
 
 // matMul: Y[…,m,n] = A[…,m,k]·B[…,k,n], leading axes broadcast.
 func matMul(b *builder, n *onnx.Node, dY string) error {
-	x, w, y := n.Inputs[0], n.Inputs[1], n.Outputs[0]
+	x, w, y := n.Input(0), n.Input(1), n.Outputs[0]
 	xs, ws := b.info[x].Shape, b.info[w].Shape
 	if xs == nil || ws == nil {
 		return errors.New("the shapes of its inputs cannot be inferred")

@@ -18,12 +18,12 @@ import (
 //
 // with per-channel a = γ·r, b = −γ·r²·dγ/m, c = −(a·dβ/m + b·μ).
 func batchNormalization(b *builder, n *onnx.Node, dY string) error {
-	x, scale, shift := n.Inputs[0], n.Inputs[1], n.Inputs[2]
+	x, scale, shift := n.Input(0), n.Input(1), n.Input(2)
 	shape := b.info[x].Shape
 	if len(shape) < 2 {
 		return fmt.Errorf("its input has shape %s", shape)
 	}
-	if b.depends[n.Inputs[3]] || b.depends[n.Inputs[4]] {
+	if b.depends[n.Input(3)] || b.depends[n.Input(4)] {
 		return errors.New("its running statistics are computed from what is trained")
 	}
 	epsilon := float64(n.AttrFloat("epsilon", 1e-5))
@@ -31,15 +31,15 @@ func batchNormalization(b *builder, n *onnx.Node, dY string) error {
 		return b.normalizeBatch(n, dY, epsilon)
 	}
 	if b.depends[x] && BlockedImage(shape, b.block) {
-		b.normalizeBlocked(n, dY, n.Inputs[3], n.Inputs[4], 0)
+		b.normalizeBlocked(n, dY, n.Input(3), n.Input(4), 0)
 		return nil
 	}
-	r := b.inverseDeviation(n.Inputs[4], epsilon)
+	r := b.inverseDeviation(n.Input(4), epsilon)
 	if b.depends[shift] || b.depends[scale] {
 		dShift := b.perChannel(dY, len(shape))
 		b.give(shift, dShift)
 		if b.depends[scale] {
-			b.give(scale, b.scaleGradient(dY, x, dShift, n.Inputs[3], r, len(shape)))
+			b.give(scale, b.scaleGradient(dY, x, dShift, n.Input(3), r, len(shape)))
 		}
 	}
 	if b.depends[x] {
@@ -74,7 +74,7 @@ func (b *builder) column(v string, rank int) string {
 }
 
 func (b *builder) normalizeBatch(n *onnx.Node, dY string, epsilon float64) error {
-	x, scale, shift := n.Inputs[0], n.Inputs[1], n.Inputs[2]
+	x, scale, shift := n.Input(0), n.Input(1), n.Input(2)
 	shape := b.info[x].Shape
 	mean, variance := b.batchStatistics(n)
 	if b.depends[x] && BlockedImage(shape, b.block) {
@@ -102,11 +102,7 @@ func (b *builder) normalizeBatch(n *onnx.Node, dY string, epsilon float64) error
 		return err
 	}
 	// a·dY + c in one pass: a BatchNormalization of mean 0 and variance 1.
-	zeros, ones := make([]float32, channels), make([]float32, channels)
-	for i := range ones {
-		ones[i] = 1
-	}
-	straight := b.node("BatchNormalization", []string{dY, slope, offset, b.floats(zeros, channels), b.floats(ones, channels)},
+	straight := b.node("BatchNormalization", []string{dY, slope, offset, b.full(0, channels), b.full(1, channels)},
 		onnx.FloatAttr("epsilon", 0))
 	b.give(x, b.add(straight, b.mul(x, b.column(lean, len(shape)))))
 	return nil

@@ -9,7 +9,7 @@ import (
 // instanceNormalization: BatchNormalization's formula with the statistics of every image's every channel: over the spatial axes of
 // X [N,C,…], with scale and shift [C].
 func instanceNormalization(b *builder, n *onnx.Node, dY string) error {
-	spatial, err := b.spatial(n.Inputs[0])
+	spatial, err := b.spatial(n.Input(0))
 	if err != nil {
 		return err
 	}
@@ -18,7 +18,7 @@ func instanceNormalization(b *builder, n *onnx.Node, dY string) error {
 	for i := 2; i < rank; i++ {
 		axes = append(axes, int64(i))
 	}
-	scale, shift := n.Inputs[1], n.Inputs[2]
+	scale, shift := n.Input(1), n.Input(2)
 	if b.depends[shift] {
 		b.give(shift, b.perChannel(dY, rank))
 	}
@@ -33,7 +33,7 @@ func instanceNormalization(b *builder, n *onnx.Node, dY string) error {
 // layerNormalization: the statistics of every row, over the axes from axis on, with scale and shift of these axes' shape (or one
 // that broadcasts to it).
 func layerNormalization(b *builder, n *onnx.Node, dY string) error {
-	shape := b.info[n.Inputs[0]].Shape
+	shape := b.info[n.Input(0)].Shape
 	first := n.AttrInt("axis", -1)
 	if first < 0 {
 		first += int64(len(shape))
@@ -49,7 +49,7 @@ func layerNormalization(b *builder, n *onnx.Node, dY string) error {
 	for i := first; i < int64(len(shape)); i++ {
 		axes = append(axes, i)
 	}
-	scale, shift, y := n.Inputs[1], n.Input(2), n.Outputs[0]
+	scale, shift, y := n.Input(1), n.Input(2), n.Outputs[0]
 	if err := b.giveUnbroadcast(shift, dY, y); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func layerNormalization(b *builder, n *onnx.Node, dY string) error {
 
 // normalized is x̂ = (x−μ)·r and r = 1/√(v+ε), with mean and variance over count elements along axes.
 func (b *builder) normalized(n *onnx.Node, axes []int64, count int64) (normal, inverse string) {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	centred := b.sub(x, b.scaled(b.reduceSum(x, axes), 1/float64(count)))
 	variance := b.scaled(b.reduceSum(b.mul(centred, centred), axes), 1/float64(count))
 	floored := b.add(variance, b.scalar(float64(n.AttrFloat("epsilon", 1e-5))))
@@ -75,9 +75,9 @@ func (b *builder) normalized(n *onnx.Node, axes []int64, count int64) (normal, i
 
 // giveNormalized gives X its gradient r·(d − mean(d) − x̂·mean(d·x̂)), with d = dY·scale.
 func (b *builder) giveNormalized(n *onnx.Node, d, normal, inverse string, axes []int64, count int64) {
-	if !b.depends[n.Inputs[0]] {
+	if !b.depends[n.Input(0)] {
 		return
 	}
 	mean := func(v string) string { return b.scaled(b.reduceSum(v, axes), 1/float64(count)) }
-	b.give(n.Inputs[0], b.mul(inverse, b.sub(b.sub(d, mean(d)), b.mul(normal, mean(b.mul(d, normal))))))
+	b.give(n.Input(0), b.mul(inverse, b.sub(b.sub(d, mean(d)), b.mul(normal, mean(b.mul(d, normal))))))
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func passOn(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], dY)
+	b.give(n.Input(0), dY)
 	return nil
 }
 
@@ -22,15 +22,15 @@ func dropout(b *builder, n *onnx.Node, dY string) error {
 }
 
 func cast(b *builder, n *onnx.Node, dY string) error {
-	x := b.info[n.Inputs[0]].Type
+	x := b.info[n.Input(0)].Type
 	if y := b.info[n.Outputs[0]].Type; !isReal(x) || !isReal(y) {
 		return errors.New("it converts to or from integers, through which no gradient passes")
 	}
 	if n.AttrInt("to", 0) == int64(x) {
-		b.give(n.Inputs[0], dY)
+		b.give(n.Input(0), dY)
 		return nil
 	}
-	b.give(n.Inputs[0], b.node("Cast", []string{dY}, onnx.IntAttr("to", int64(x))))
+	b.give(n.Input(0), b.node("Cast", []string{dY}, onnx.IntAttr("to", int64(x))))
 	return nil
 }
 
@@ -62,15 +62,15 @@ func steepness(bound float64) float64 {
 
 func relu(b *builder, n *onnx.Node, dY string) error {
 	if d := b.within(n.Outputs[0], dY, 0, math.Inf(1)); d != "" {
-		b.give(n.Inputs[0], d)
+		b.give(n.Input(0), d)
 		return nil
 	}
-	b.give(n.Inputs[0], b.mul(dY, b.above(n.Outputs[0], 0)))
+	b.give(n.Input(0), b.mul(dY, b.above(n.Outputs[0], 0)))
 	return nil
 }
 
 func clip(b *builder, n *onnx.Node, dY string) error {
-	if len(n.Inputs) > 1 && (b.depends[n.Inputs[1]] || b.depends[n.Input(2)]) {
+	if len(n.Inputs) > 1 && (b.depends[n.Input(1)] || b.depends[n.Input(2)]) {
 		return errors.New("its bounds are computed from what is trained")
 	}
 	y := n.Outputs[0]
@@ -87,11 +87,11 @@ func clip(b *builder, n *onnx.Node, dY string) error {
 		}
 	}
 	// After a Relu a bound of 0 or less cuts nothing off that the Relu has not cut.
-	if maker := b.maker[n.Inputs[0]]; maker != nil && maker.IsOp("Relu") && low <= 0 {
+	if maker := b.maker[n.Input(0)]; maker != nil && maker.IsOp("Relu") && low <= 0 {
 		low = math.Inf(-1)
 	}
 	if d := b.within(y, dY, low, high); d != "" {
-		b.give(n.Inputs[0], d)
+		b.give(n.Input(0), d)
 		return nil
 	}
 	if !math.IsInf(low, 0) {
@@ -100,27 +100,27 @@ func clip(b *builder, n *onnx.Node, dY string) error {
 	if !math.IsInf(high, 0) {
 		dY = b.mul(dY, b.below(y, high))
 	}
-	b.give(n.Inputs[0], dY)
+	b.give(n.Input(0), dY)
 	return nil
 }
 
 // sigmoid: dX = dY·y·(1−y), as dY·(y − y²).
 func sigmoid(b *builder, n *onnx.Node, dY string) error {
 	y := n.Outputs[0]
-	b.give(n.Inputs[0], b.mul(dY, b.sub(y, b.mul(y, y))))
+	b.give(n.Input(0), b.mul(dY, b.sub(y, b.mul(y, y))))
 	return nil
 }
 
 func hardSigmoid(b *builder, n *onnx.Node, dY string) error {
 	y := n.Outputs[0]
 	inside := b.mul(b.above(y, 0), b.below(y, 1))
-	b.give(n.Inputs[0], b.mul(b.scaled(dY, float64(n.AttrFloat("alpha", 0.2))), inside))
+	b.give(n.Input(0), b.mul(b.scaled(dY, float64(n.AttrFloat("alpha", 0.2))), inside))
 	return nil
 }
 
 // hardSwish: y = x·s(x) with s = clip(x/6 + ½, 0, 1), so dX = dY·(s + x/6 where 0 < s < 1).
 func hardSwish(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	s := b.node("HardSigmoid", []string{x}, onnx.FloatAttr("alpha", 1.0/6), onnx.FloatAttr("beta", 0.5))
 	inside := b.mul(b.above(s, 0), b.below(s, 1))
 	b.give(x, b.mul(dY, b.add(s, b.mul(b.scaled(x, 1.0/6), inside))))
@@ -130,52 +130,52 @@ func hardSwish(b *builder, n *onnx.Node, dY string) error {
 // leakyRelu: the slope is alpha + (1−alpha)·1(x > 0).
 func leakyRelu(b *builder, n *onnx.Node, dY string) error {
 	alpha := float64(n.AttrFloat("alpha", 0.01))
-	slope := b.add(b.scaled(b.above(n.Inputs[0], 0), 1-alpha), b.scalar(alpha))
-	b.give(n.Inputs[0], b.mul(dY, slope))
+	slope := b.add(b.scaled(b.above(n.Input(0), 0), 1-alpha), b.scalar(alpha))
+	b.give(n.Input(0), b.mul(dY, slope))
 	return nil
 }
 
 func tanh(b *builder, n *onnx.Node, dY string) error {
 	y := n.Outputs[0]
-	b.give(n.Inputs[0], b.sub(dY, b.mul(dY, b.mul(y, y))))
+	b.give(n.Input(0), b.sub(dY, b.mul(dY, b.mul(y, y))))
 	return nil
 }
 
 func exponential(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.mul(dY, n.Outputs[0]))
+	b.give(n.Input(0), b.mul(dY, n.Outputs[0]))
 	return nil
 }
 
 func logarithm(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.div(dY, n.Inputs[0]))
+	b.give(n.Input(0), b.div(dY, n.Input(0)))
 	return nil
 }
 
 // squareRoot: dX = dY / (2·√x).
 func squareRoot(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.div(b.scaled(dY, 0.5), n.Outputs[0]))
+	b.give(n.Input(0), b.div(b.scaled(dY, 0.5), n.Outputs[0]))
 	return nil
 }
 
 func negate(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.neg(dY))
+	b.give(n.Input(0), b.neg(dY))
 	return nil
 }
 
 func absolute(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.mul(dY, b.node("Sign", []string{n.Inputs[0]})))
+	b.give(n.Input(0), b.mul(dY, b.node("Sign", []string{n.Input(0)})))
 	return nil
 }
 
 func reciprocal(b *builder, n *onnx.Node, dY string) error {
 	y := n.Outputs[0]
-	b.give(n.Inputs[0], b.neg(b.mul(dY, b.mul(y, y))))
+	b.give(n.Input(0), b.neg(b.mul(dY, b.mul(y, y))))
 	return nil
 }
 
 // errorFunction: dX = dY·2/√π·e^(−x²), part of a GELU.
 func errorFunction(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	bell := b.node("Exp", []string{b.neg(b.mul(x, x))})
 	b.give(x, b.mul(dY, b.scaled(bell, 2/math.Sqrt(math.Pi))))
 	return nil

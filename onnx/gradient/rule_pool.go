@@ -19,7 +19,7 @@ func maxPool(b *builder, n *onnx.Node, dY string) error {
 	if n.Outputs[1] == "" {
 		n.Outputs[1] = b.fresh("indices")
 	}
-	x := n.Inputs[0]
+	x := n.Input(0)
 	size := b.node("Size", []string{x})
 	zeros := b.node("ConstantOfShape", []string{b.reshape(size, 1)},
 		onnx.TensorAttr("value", onnx.NewFloat32("", []int64{1}, []float32{0})))
@@ -32,7 +32,7 @@ func maxPool(b *builder, n *onnx.Node, dY string) error {
 // averagePool spreads dY over its window by a ConvTranspose with a kernel of ones, all channels folded
 // into the batch, after dividing by how many inputs each window averaged.
 func averagePool(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	g, err := b.windows(n, nil)
 	if err != nil {
 		return err
@@ -44,16 +44,18 @@ func averagePool(b *builder, n *onnx.Node, dY string) error {
 	if err != nil {
 		return err
 	}
+	if _, ok := onnx.Product(g.out...); !ok || !b.room(g.out...) || !b.room(g.kernel...) {
+		return fmt.Errorf("its window %v over %v is too large to be differentiated", g.kernel, g.in)
+	}
 	includePad := n.AttrInt("count_include_pad", 0) != 0
 	weights, same := g.shares(includePad)
-	kernel := make([]float32, g.points())
-	for i := range kernel {
-		kernel[i] = 1
-		if same {
-			kernel[i] = weights[0]
-		}
+	if len(weights) == 0 {
+		return fmt.Errorf("it makes nothing: %v of %v", g.out, g.in)
 	}
-	if !same {
+	share := float32(1)
+	if same {
+		share = weights[0]
+	} else {
 		dY = b.mul(dY, b.floats(weights, append([]int64{1, 1}, g.out...)...))
 	}
 	pads, extra := append(append([]int64{}, g.before...), g.after...), make([]int64, g.rank())
@@ -65,12 +67,21 @@ func averagePool(b *builder, n *onnx.Node, dY string) error {
 		}
 	}
 	folded := b.reshape(dY, append([]int64{-1, 1}, g.out...)...)
-	spread := b.node("ConvTranspose", []string{folded, b.floats(kernel, append([]int64{1, 1}, g.kernel...)...)},
+	spread := b.node("ConvTranspose", []string{folded, b.full(share, append([]int64{1, 1}, g.kernel...)...)},
 		onnx.IntsAttr("kernel_shape", g.kernel...), onnx.IntsAttr("strides", g.stride...),
 		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("pads", pads...),
 		onnx.IntsAttr("output_padding", extra...))
 	b.give(x, b.reshape(spread, append([]int64{-1, channels}, g.in...)...))
 	return nil
+}
+
+// ceilDivide is a/b, rounded up, for a positive b.
+func ceilDivide(a, b int64) int64 {
+	q := a / b
+	if a%b > 0 {
+		q++
+	}
+	return q
 }
 
 // shares is 1/(how many inputs the window averages) for every output place, row-major, and whether all
@@ -83,13 +94,11 @@ func (g *geometry) shares(includePad bool) (weights []float32, same bool) {
 			low, high = -g.before[i], g.in[i]+g.after[i]
 		}
 		for o := range g.out[i] {
-			count := int64(0)
-			for k := range g.kernel[i] {
-				if at := o*g.stride[i] - g.before[i] + k*g.dilation[i]; at >= low && at < high {
-					count++
-				}
-			}
-			counts[i] = append(counts[i], count)
+			// The k from 0 to kernel−1 with low ≤ first + k·dilation < high.
+			first, step := o*g.stride[i]-g.before[i], g.dilation[i]
+			from := max(0, ceilDivide(low-first, step))
+			to := min(g.kernel[i], ceilDivide(high-first, step))
+			counts[i] = append(counts[i], max(0, to-from))
 		}
 	}
 	weights = []float32{1}

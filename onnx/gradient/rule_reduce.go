@@ -9,7 +9,7 @@ import (
 
 // likeInput serves what only names the axes anew: Flatten, Reshape, Squeeze, Unsqueeze.
 func likeInput(b *builder, n *onnx.Node, dY string) error {
-	b.give(n.Inputs[0], b.reshapeLike(dY, n.Inputs[0]))
+	b.give(n.Input(0), b.reshapeLike(dY, n.Input(0)))
 	return nil
 }
 
@@ -18,7 +18,7 @@ func reduceSum(b *builder, n *onnx.Node, dY string) error  { return reduce(b, n,
 
 // reduce spreads dY over the axes that were reduced, divided by their number for a mean.
 func reduce(b *builder, n *onnx.Node, dY string, mean bool) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	shape := b.info[x].Shape
 	if shape == nil {
 		return errors.New("its input's shape cannot be inferred")
@@ -90,7 +90,7 @@ func (b *builder) divideByCount(dY, x string, shape onnx.Shape, axes []int64) st
 }
 
 func globalAveragePool(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	spatial, err := b.spatial(x)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func globalAveragePool(b *builder, n *onnx.Node, dY string) error {
 }
 
 func expand(b *builder, n *onnx.Node, dY string) error {
-	return b.giveUnbroadcast(n.Inputs[0], dY, n.Outputs[0])
+	return b.giveUnbroadcast(n.Input(0), dY, n.Outputs[0])
 }
 
 // softmax: dX = y·(dY − Σ dY·y).
@@ -111,7 +111,7 @@ func softmax(b *builder, n *onnx.Node, dY string) error {
 	}
 	y := n.Outputs[0]
 	weighted := b.mul(dY, y)
-	b.give(n.Inputs[0], b.sub(weighted, b.mul(y, b.reduceSum(weighted, []int64{axis}))))
+	b.give(n.Input(0), b.sub(weighted, b.mul(y, b.reduceSum(weighted, []int64{axis}))))
 	return nil
 }
 
@@ -122,12 +122,12 @@ func logSoftmax(b *builder, n *onnx.Node, dY string) error {
 		return err
 	}
 	spread := b.mul(b.node("Exp", []string{n.Outputs[0]}), b.reduceSum(dY, []int64{axis}))
-	b.give(n.Inputs[0], b.sub(dY, spread))
+	b.give(n.Input(0), b.sub(dY, spread))
 	return nil
 }
 
 func (b *builder) softmaxAxis(n *onnx.Node) (int64, error) {
-	rank := int64(len(b.info[n.Inputs[0]].Shape))
+	rank := int64(len(b.info[n.Input(0)].Shape))
 	axis := n.AttrInt("axis", -1)
 	if axis < 0 {
 		axis += rank
@@ -140,7 +140,7 @@ func (b *builder) softmaxAxis(n *onnx.Node) (int64, error) {
 
 // softmaxCrossEntropy: scores [N,K] and labels [N]; dX = (softmax − one-hot)·dY, /N for the mean.
 func softmaxCrossEntropy(b *builder, n *onnx.Node, dY string) error {
-	scores, labels := n.Inputs[0], n.Inputs[1]
+	scores, labels := n.Input(0), n.Input(1)
 	shape := b.info[scores].Shape
 	switch {
 	case n.Input(2) != "":

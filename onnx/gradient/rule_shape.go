@@ -9,18 +9,21 @@ import (
 )
 
 func transpose(b *builder, n *onnx.Node, dY string) error {
-	rank := len(b.info[n.Inputs[0]].Shape)
+	rank := len(b.info[n.Input(0)].Shape)
 	perm := n.AttrInts("perm")
 	if perm == nil {
 		for i := range rank {
 			perm = append(perm, int64(rank-1-i))
 		}
 	}
+	if len(perm) != rank || rank == 0 {
+		return fmt.Errorf("its input has shape %s for the order %v", b.info[n.Input(0)].Shape, perm)
+	}
 	inverse := make([]int64, rank)
 	for i, p := range perm {
 		inverse[p] = int64(i)
 	}
-	b.give(n.Inputs[0], b.transpose(dY, inverse...))
+	b.give(n.Input(0), b.transpose(dY, inverse...))
 	return nil
 }
 
@@ -55,7 +58,7 @@ func split(b *builder, n *onnx.Node, _ string) error {
 				onnx.TensorAttr("value", onnx.NewFloat32("", []int64{1}, []float32{0})))
 		}
 	}
-	b.give(n.Inputs[0], b.node("Concat", parts, onnx.IntAttr("axis", n.AttrInt("axis", 0))))
+	b.give(n.Input(0), b.node("Concat", parts, onnx.IntAttr("axis", n.AttrInt("axis", 0))))
 	return nil
 }
 
@@ -68,27 +71,27 @@ func pad(b *builder, n *onnx.Node, dY string) error {
 		return errors.New("the value it pads with is trained")
 	}
 	inputs := []string{dY, "", ""}
-	if pads, ok := b.knownInts(n.Inputs[1]); ok {
+	if pads, ok := b.knownInts(n.Input(1)); ok {
 		negative := make([]int64, len(pads))
 		for i, p := range pads {
 			negative[i] = -p
 		}
 		inputs[1] = b.ints(negative...)
 	} else {
-		inputs[1] = b.neg(n.Inputs[1])
+		inputs[1] = b.neg(n.Input(1))
 	}
 	if axes := n.Input(3); axes != "" {
 		inputs = append(inputs, axes)
 	} else {
 		inputs = inputs[:2]
 	}
-	b.give(n.Inputs[0], b.node("Pad", inputs, onnx.StrAttr("mode", "constant")))
+	b.give(n.Input(0), b.node("Pad", inputs, onnx.StrAttr("mode", "constant")))
 	return nil
 }
 
 // slice puts dY back between zeros: elements a step apart are spread, backward steps turned around.
 func slice(b *builder, n *onnx.Node, dY string) error {
-	x := n.Inputs[0]
+	x := n.Input(0)
 	shape := b.info[x].Shape
 	spans, err := b.slicedSpans(n, shape)
 	if err != nil {

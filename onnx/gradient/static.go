@@ -14,6 +14,9 @@ func (b *builder) knownInts(name string) (list []int64, ok bool) {
 	if t == nil || b.depends[name] {
 		return nil, false
 	}
+	if n, err := t.Elements(); err != nil || n > onnx.MaxList {
+		return nil, false
+	}
 	list, err := t.Int64s()
 	return list, err == nil
 }
@@ -24,9 +27,12 @@ func (b *builder) knownFloat(name string) (float64, error) {
 	if t == nil || b.depends[name] {
 		return 0, fmt.Errorf("%s is not a constant number", name)
 	}
+	if n, err := t.Elements(); err != nil || n != 1 {
+		return math.NaN(), fmt.Errorf("%s holds %d numbers, want one", name, n)
+	}
 	list, err := t.Float32s()
 	if err != nil || len(list) != 1 {
-		return math.NaN(), fmt.Errorf("%s holds %d numbers, want one", name, len(list))
+		return math.NaN(), fmt.Errorf("%s holds no number: %v", name, err)
 	}
 	return float64(list[0]), nil
 }
@@ -39,11 +45,9 @@ func (b *builder) constant(name string) *onnx.Tensor {
 	return b.inferred.Constant(name)
 }
 
+// product multiplies sizes of a shape that was inferred, or of a window, which are bounded.
 func product(dims []int64) int64 {
-	p := int64(1)
-	for _, d := range dims {
-		p *= d
-	}
+	p, _ := onnx.Product(dims...)
 	return p
 }
 
@@ -52,25 +56,6 @@ type span struct{ start, step, count int64 }
 
 // sliceAxis resolves negative and overlong bounds on an axis of size as ONNX's Slice does.
 func sliceAxis(start, end, step, size int64) span {
-	low, high := int64(0), size // where start and end may lie
-	if step < 0 {
-		low, high = -1, size-1
-	}
-	resolve := func(i int64) int64 {
-		if i < 0 {
-			i += size
-		}
-		return min(max(i, low), high)
-	}
-	start, end = resolve(start), resolve(end)
-	if step < 0 && start < 0 {
-		return span{0, step, 0}
-	}
-	count := int64(0)
-	if step > 0 && end > start {
-		count = (end - start + step - 1) / step
-	} else if step < 0 && start > end {
-		count = (start - end - step - 1) / -step
-	}
-	return span{start, step, count}
+	first, n := onnx.SliceRange(start, end, step, size)
+	return span{first, min(max(step, -size-1), size+1), n} // a longer step takes no more
 }
