@@ -31,12 +31,12 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 		if !n.IsOp("Reshape") || !varying[n.Input(0)] {
 			continue
 		}
-		x, target := before.Shape(n.Input(0)), before.Constant(n.Input(1))
-		if len(x) == 0 || x[0] != batch || target == nil {
+		x := before.Shape(n.Input(0))
+		if len(x) == 0 || x[0] != batch {
 			continue
 		}
-		sizes, err := target.Int64s()
-		if err != nil || len(sizes) == 0 || sizes[0] != batch.Size {
+		sizes, ok := before.Ints(n.Input(1))
+		if !ok || len(sizes) == 0 || sizes[0] != batch.Size {
 			continue
 		}
 		if n.AttrInt("allowzero", 0) != 0 && slices.Contains(sizes, 0) {
@@ -63,8 +63,9 @@ func reshapeTo(g *Graph, n *Node, sizes []int64) {
 // new targets are kept by the node's position, for Split.
 func (f *finder) batchFromFeatures(extractor map[*Node]bool, varying map[string]bool) {
 	f.parts.reshapes = map[int][]int64{}
+	inside := f.madeInside(extractor, varying)
 	for i, n := range f.graph.Nodes {
-		if extractor[n] || !n.IsOp("Reshape") || !varying[n.Input(0)] || !varying[n.Input(1)] || !f.readsInside(n.Input(1), extractor, varying) {
+		if extractor[n] || !n.IsOp("Reshape") || !varying[n.Input(0)] || !varying[n.Input(1)] || !inside[n.Input(1)] {
 			continue
 		}
 		if sizes := f.inferred.batchReshape(n); sizes != nil {
@@ -93,18 +94,19 @@ func (inf *Inferred) batchReshape(n *Node) []int64 {
 	return sizes
 }
 
-// readsInside reports whether a value behind the features is computed from the image or from inside the extractor.
-func (f *finder) readsInside(value string, extractor map[*Node]bool, varying map[string]bool) bool {
-	inside := func(name string) bool {
-		return varying[name] && (name == f.parts.Names.Image || f.index.Producer[name] != nil && extractor[f.index.Producer[name]])
-	}
-	if inside(value) {
-		return true
-	}
-	for n := range f.ancestors([]string{value}, f.parts.Names.Features) {
-		if !extractor[n] && slices.ContainsFunc(n.Reads(), func(in string) bool { return in != f.parts.Names.Features && inside(in) }) {
-			return true
+// madeInside are the values that are computed from the image or from inside the extractor, other than from the features.
+func (f *finder) madeInside(extractor map[*Node]bool, varying map[string]bool) map[string]bool {
+	inside := map[string]bool{f.parts.Names.Image: true}
+	for _, n := range f.graph.Nodes {
+		made := extractor[n]
+		for _, in := range n.Reads() {
+			made = made || in != f.parts.Names.Features && inside[in]
+		}
+		for _, out := range n.Outputs {
+			if made && varying[out] {
+				inside[out] = true
+			}
 		}
 	}
-	return false
+	return inside
 }

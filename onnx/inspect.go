@@ -1,6 +1,9 @@
 package onnx
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Report is what Inspect finds out about a file.
 type Report struct {
@@ -97,6 +100,7 @@ func (a *ABN) report(ctx context.Context) *ABNReport {
 		Gain:      a.Gain, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed, ExtractorHash: a.ExtractorHash(),
 		TrainingModeNodes: a.TrainingModeNodes,
 	}
+	untold := 0
 	for _, part := range []struct {
 		name  string
 		model *Model
@@ -104,15 +108,24 @@ func (a *ABN) report(ctx context.Context) *ABNReport {
 		p := PartReport{Name: part.name, Nodes: len(part.model.Graph.Nodes), Parameters: parameters(part.model.Graph), Ops: map[string]int{}}
 		inferred, err := Infer(ctx, part.model, nil)
 		for _, n := range part.model.Graph.Nodes {
-			p.Ops[n.Op]++
+			if _, counted := p.Ops[n.Op]; counted || len(p.Ops) < maxOps {
+				p.Ops[n.Op]++
+			} else {
+				p.Ops["others"]++
+			}
 			if n.IsOp("BatchNormalization") {
 				p.BatchNorms++
 			}
 			if err == nil && inferred.Shape(n.Output(0)) == nil {
-				r.Untold = append(r.Untold, n.String())
+				if untold++; untold <= maxListed {
+					r.Untold = append(r.Untold, n.String())
+				}
 			}
 		}
 		r.Parts = append(r.Parts, p)
+	}
+	if more := untold - maxListed; more > 0 {
+		r.Untold = append(r.Untold, fmt.Sprintf("and %d more", more))
 	}
 	return r
 }

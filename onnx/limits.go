@@ -35,12 +35,14 @@ const (
 	// MaxMade bounds the elements of all constants that differentiating a graph adds to it.
 	MaxMade = 1 << 24
 	// MaxGradientNodes bounds the nodes that differentiating a graph adds to it.
-	MaxGradientNodes = 1 << 18
+	MaxGradientNodes = 1 << 16
 	// MaxPositions bounds the elements of a kernel that gradients are computed for one by one. The largest that are in use have
 	// 51×5; a patch of a vision transformer has 32×32.
 	MaxPositions = 1 << 10
 	// MaxList bounds what a rule reads of a list of numbers, such as the indices of a Gather.
 	MaxList = 1 << 16
+	// maxOps bounds the operators that a report counts one by one; ONNX has two hundred.
+	maxOps = 250
 	// maxListed bounds what a message or a report lists one by one.
 	maxListed = 50
 )

@@ -120,12 +120,16 @@ func (f *finder) isFeatures(name string) bool {
 
 // isOne reports whether a value is a constant of ones.
 func (f *finder) isOne(name string) bool {
+	if one, known := f.ones[name]; known {
+		return one
+	}
 	t := f.inferred.Constant(name)
 	if t == nil {
 		return false
 	}
 	floats, err := t.Float32s()
-	return err == nil && len(floats) > 0 && !slices.ContainsFunc(floats, func(v float32) bool { return v != 1 })
+	f.ones[name] = err == nil && len(floats) > 0 && !slices.ContainsFunc(floats, func(v float32) bool { return v != 1 })
+	return f.ones[name]
 }
 
 // gain tells M·g from M·g + g by who reads the product.
@@ -145,10 +149,8 @@ func (f *finder) gain(m meeting) (Gain, error) {
 	switch {
 	case len(sums) == 0:
 		return GainM, nil
-	case len(others) == 0 && f.graph.Output(product) == nil:
+	case len(others) == 0: // that the product is an output as well changes nothing
 		return GainOnePlusM, nil
-	case len(others) == 0:
-		return GainOnePlusM, nil // the product is an output as well, which changes nothing
 	}
 	return "", fmt.Errorf("%w: %v adds the features to the attended ones, but %v reads them before", ErrNoABN, sums[0], others[0])
 }

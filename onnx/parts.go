@@ -64,11 +64,19 @@ func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
 		return nil, err
 	}
 	for _, step := range []func() error{f.findMap, f.findMechanism, f.findLogits, f.divide} {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
-	return f.parts, nil
+	p := f.parts
+	if min(p.ImageChannels, p.ImageHeight, p.ImageWidth, p.Channels, p.Height, p.Width, p.Classes) < 1 {
+		return nil, fmt.Errorf("%w: an axis of no elements: image %d×%d×%d, features %d×%d×%d, %d classes", ErrNoABN,
+			p.ImageChannels, p.ImageHeight, p.ImageWidth, p.Channels, p.Height, p.Width, p.Classes)
+	}
+	return p, nil
 }
 
 // finder holds what FindParts has found so far.
@@ -83,6 +91,7 @@ type finder struct {
 	root      string            // the map where the Sigmoid leaves it
 	cut       string            // the map as (N,1,h,w), from where on it belongs to the perception branch
 	mechanism map[string]bool   // outputs of the nodes that combine map and features
+	ones      map[string]bool   // constants looked at by isOne
 	parent    map[string]string // how a reshaped map was made, back to root
 }
 
@@ -106,7 +115,7 @@ func newFinder(ctx context.Context, m *Model, names PartNames) (*finder, error) 
 	}
 	parts.ImageChannels, parts.ImageHeight, parts.ImageWidth = int(image.Shape[1].Size), int(image.Shape[2].Size), int(image.Shape[3].Size)
 	return &finder{names: names, graph: m.Graph, index: m.Graph.Index(), inferred: inferred, parts: parts, opset: m.Opset(),
-		mechanism: map[string]bool{}, parent: map[string]string{}}, nil
+		mechanism: map[string]bool{}, ones: map[string]bool{}, parent: map[string]string{}}, nil
 }
 
 // findImage is the input that takes pixels, [N,channels,H,W] with its batch made symbolic.
@@ -184,11 +193,12 @@ func (f *finder) reshapes(n *Node) bool {
 		return true
 	}
 	if n.IsOp("Slice") {
-		steps := []int64{1}
-		if t := f.inferred.Constant(n.Input(4)); t != nil {
-			steps, _ = t.Int64s()
-		} else if n.Input(4) != "" {
-			return false
+		var steps []int64
+		if n.Input(4) != "" {
+			var ok bool
+			if steps, ok = f.inferred.Ints(n.Input(4)); !ok {
+				return false
+			}
 		}
 		from, to := f.inferred.Shape(n.Input(0)), f.inferred.Shape(n.Output(0))
 		return from != nil && from.Equal(to) && !slices.ContainsFunc(from, func(d Dim) bool { return d == Unknown() }) &&
@@ -222,11 +232,13 @@ func (f *finder) findMap() error {
 		return nil
 	}
 	var found []string
+	seen := map[string]bool{"": true}
 	for _, out := range f.graph.Outputs {
 		if !isGrid(f.inferred.Shape(out.Name)) {
 			continue
 		}
-		if root := f.sigmoidBefore(out.Name); root != "" && !slices.Contains(found, root) {
+		if root := f.sigmoidBefore(out.Name); !seen[root] {
+			seen[root] = true
 			found = append(found, root)
 		}
 	}
@@ -261,6 +273,7 @@ func (f *finder) sigmoidBefore(name string) string {
 func (f *finder) findLogits() error {
 	after := f.descendants(f.mechanism)
 	var attention, perception []string
+	seen := map[string]bool{}
 	for _, out := range f.graph.Outputs {
 		s := f.inferred.Shape(out.Name)
 		if len(s) != 2 || s[0].Name != BatchName || !s[1].Known() {
@@ -270,7 +283,8 @@ func (f *finder) findLogits() error {
 		if after[out.Name] {
 			list = &perception
 		}
-		if name := f.beforeSoftmax(out.Name); !slices.Contains(*list, name) {
+		if name := f.beforeSoftmax(out.Name); !seen[name] { // before a Softmax stands what is on the same side
+			seen[name] = true
 			*list = append(*list, name)
 		}
 	}

@@ -68,6 +68,35 @@ func (inf *Inferred) Constant(name string) *Tensor {
 	return v.asTensor(name)
 }
 
+// Ints is the value's content as integers, where it is known and no longer than MaxList.
+func (inf *Inferred) Ints(name string) (list []int64, ok bool) {
+	t := inf.Constant(name)
+	if t == nil {
+		return nil, false
+	}
+	if n, err := t.Elements(); err != nil || n > MaxList {
+		return nil, false
+	}
+	list, err := t.Int64s()
+	return list, err == nil
+}
+
+// Number is the value's content where it is known to be one number.
+func (inf *Inferred) Number(name string) (v float64, ok bool) {
+	t := inf.Constant(name)
+	if t == nil {
+		return 0, false
+	}
+	if n, err := t.Elements(); err != nil || n != 1 {
+		return 0, false
+	}
+	list, err := t.Float32s()
+	if err != nil || len(list) != 1 {
+		return 0, false
+	}
+	return float64(list[0]), true
+}
+
 // inference is one run over a graph.
 type inference struct {
 	opset    int64

@@ -169,6 +169,10 @@ func (b *gorgoniaBuilder) convert(n *onnx.Node, output int) (v *G.Node, err erro
 	if dims == nil {
 		return nil, fmt.Errorf("the shape of its output %q is not known: %s", n.Outputs[output], b.inferred.Shape(n.Outputs[output]))
 	}
+	sizes, _ := b.inferred.Shape(n.Outputs[output]).Sizes()
+	if _, ok := onnx.Product(sizes...); !ok {
+		return nil, fmt.Errorf("%w: its output has shape %v: the gorgonia engine takes at most %d elements", onnx.ErrLimit, sizes, int64(onnx.MaxElements))
+	}
 	before := len(b.graph.AllNodes())
 	if v, err = rule(b, &ruleCall{Node: n, output: output, dims: dims}); err != nil {
 		return nil, err
@@ -215,11 +219,11 @@ func (b *gorgoniaBuilder) ints(c *ruleCall, i int) ([]int64, error) {
 	if c.Input(i) == "" {
 		return nil, nil
 	}
-	t := b.inferred.Constant(c.Input(i))
-	if t == nil {
-		return nil, fmt.Errorf("its input %d (%s) is not constant", i, c.Input(i))
+	list, ok := b.inferred.Ints(c.Input(i))
+	if !ok {
+		return nil, fmt.Errorf("its input %d (%s) is no constant list of integers", i, c.Input(i))
 	}
-	return t.Int64s()
+	return list, nil
 }
 
 // float is an input that is one constant number, or missing where it is left out.
@@ -227,13 +231,9 @@ func (b *gorgoniaBuilder) float(c *ruleCall, i int, missing float32) (float32, e
 	if c.Input(i) == "" {
 		return missing, nil
 	}
-	t := b.inferred.Constant(c.Input(i))
-	if t == nil || b.trained[c.Input(i)] != nil {
-		return 0, fmt.Errorf("its input %d (%s) is not a constant number", i, c.Input(i))
+	v, ok := b.inferred.Number(c.Input(i))
+	if !ok || b.trained[c.Input(i)] != nil {
+		return 0, fmt.Errorf("its input %d (%s) is not one constant number", i, c.Input(i))
 	}
-	list, err := t.Float32s()
-	if err != nil || len(list) != 1 {
-		return 0, fmt.Errorf("its input %d (%s) holds %d numbers, want one", i, c.Input(i), len(list))
-	}
-	return list[0], nil
+	return float32(v), nil
 }

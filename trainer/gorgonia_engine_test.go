@@ -162,7 +162,7 @@ func TestGorgoniaLacksForms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &gorgoniaBuilder{graph: gorgonia.NewGraph(), inferred: inferred, index: r.source.model.Graph.Index(), values: map[string]*gorgonia.Node{}, maker: map[int64]*onnx.Node{}}
+		b := &gorgoniaBuilder{ctx: t.Context(), graph: gorgonia.NewGraph(), inferred: inferred, index: r.source.model.Graph.Index(), values: map[string]*gorgonia.Node{}, maker: map[int64]*onnx.Node{}}
 		if _, err := b.node("y0"); err != nil {
 			t.Errorf("%s: %v", c.op, err)
 		}

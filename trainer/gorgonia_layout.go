@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"slices"
+	"sync"
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -130,17 +131,17 @@ func imagesFirst(o, n, cells int, to []int) *linearMap {
 }
 
 // gather is y_i = x_{places[i]}, 0 where a place is -1.
-func gather(name string, from, to []int, places []int32) *linearMap {
+func gather(name string, from, to []int, places func() []int32) *linearMap {
 	return newLinearMap(name, from, to,
 		func(y, x []float32) {
-			for i, at := range places {
+			for i, at := range places() {
 				if at >= 0 {
 					y[i] = x[at]
 				}
 			}
 		},
 		func(x, y []float32) {
-			for i, at := range places {
+			for i, at := range places() {
 				if at >= 0 {
 					x[at] += y[i]
 				}
@@ -149,8 +150,13 @@ func gather(name string, from, to []int, places []int32) *linearMap {
 }
 
 // placesOf asks for every element of to, by its index along each axis, where in from it comes from; ok is
-// false where it comes from nowhere. The slices are used again.
-func placesOf(from, to []int, source func(index, at []int) (ok bool)) []int32 {
+// false where it comes from nowhere. The slices are used again. The places are worked out when they are first needed: who only asks what
+// can be trained needs none.
+func placesOf(from, to []int, source func(index, at []int) (ok bool)) func() []int32 {
+	return sync.OnceValue(func() []int32 { return placesNow(from, to, source) })
+}
+
+func placesNow(from, to []int, source func(index, at []int) (ok bool)) []int32 {
 	places := make([]int32, tensor.Shape(to).TotalSize())
 	index, at := make([]int, len(to)), make([]int, len(from))
 	for i := range places {

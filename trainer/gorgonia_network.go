@@ -21,8 +21,15 @@ type gorgoniaNetwork struct {
 	shape     lossShape
 }
 
+// maxGorgoniaNodes bounds the nodes that are built on Gorgonia: the time it takes over a graph grows with their square. A
+// ResNet-152 with both branches has some 600.
+const maxGorgoniaNodes = 1 << 11
+
 // newGorgoniaNetwork leaves the source's model as it is.
 func newGorgoniaNetwork(ctx context.Context, source stepSource, s Settings) (*gorgoniaNetwork, error) {
+	if n := len(source.model.Graph.Nodes); n > maxGorgoniaNodes {
+		return nil, fmt.Errorf("%w: %d nodes are to be trained, and the gorgonia engine takes at most %d: use the ort engine", onnx.ErrLimit, n, maxGorgoniaNodes)
+	}
 	model := source.model.Clone()
 	if err := gradient.Raise(model); err != nil {
 		return nil, err

@@ -188,6 +188,7 @@ func (r *operatorRun) onGorgonia(t *testing.T, training bool) (outputs, gradient
 		trained[name] = r.values[i]
 	}
 	b := &gorgoniaBuilder{
+		ctx:   t.Context(),
 		graph: G.NewGraph(), inferred: inferred, index: r.source.model.Graph.Index(), trained: trained,
 		batch: map[*onnx.Node]bool{r.node: training}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
 	}

@@ -3,6 +3,7 @@ package trainer
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"gorgonia.org/tensor"
 
@@ -135,12 +136,15 @@ func (w windows) averages(includePad bool) *linearMap {
 		}
 		return count
 	}
-	shares := make([]float32, w.cells())
-	for oy := range w.out[0] {
-		for ox := range w.out[1] {
-			shares[oy*w.out[1]+ox] = 1 / float32(counted(0, oy)*counted(1, ox))
+	sharesOf := sync.OnceValue(func() []float32 {
+		shares := make([]float32, w.cells())
+		for oy := range w.out[0] {
+			for ox := range w.out[1] {
+				shares[oy*w.out[1]+ox] = 1 / float32(counted(0, oy)*counted(1, ox))
+			}
 		}
-	}
+		return shares
+	})
 	s := w.stride[1]
 	place := func(c, to int) (at, cell int) { // of an output in [N, C, h, w]
 		n, cell := to/w.cells(), to%w.cells()
@@ -148,6 +152,7 @@ func (w windows) averages(includePad bool) *linearMap {
 	}
 	return newLinearMap("averages", []int{w.n, w.c, w.in[0], w.in[1]}, []int{w.n, w.c, w.out[0], w.out[1]},
 		func(y, x []float32) {
+			shares := sharesOf()
 			onAllCores(w.c, func(c int) {
 				w.visit(c, func(_, to, from, count int) {
 					at, cell := place(c, to)
@@ -158,6 +163,7 @@ func (w windows) averages(includePad bool) *linearMap {
 			})
 		},
 		func(x, y []float32) {
+			shares := sharesOf()
 			onAllCores(w.c, func(c int) {
 				w.visit(c, func(_, to, from, count int) {
 					at, cell := place(c, to)

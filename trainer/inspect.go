@@ -32,6 +32,9 @@ func (t Trainability) Case() string {
 // TrainingReport is what the engines can train of an ABN: one entry per engine, strategy and treatment of BatchNorm.
 type TrainingReport []Trainability
 
+// maxReasons bounds what is listed of one case: a file may hold any number of nodes that nobody can train.
+const maxReasons = 100
+
 // InspectTraining asks both engines what they could train of an ABN, without opening either; no runtime is needed. The
 // strategies are those of fine-tuning: attention and both. What `studio model inspect` and the page where a model is
 // added say comes from here. The error is ctx's end: what an engine cannot do is in the report.
@@ -51,6 +54,9 @@ func InspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error)
 					t.Reasons = append(t.Reasons, gradient.Reason{Why: err.Error()})
 				}
 				t.OK = len(t.Reasons) == 0
+				if more := len(t.Reasons) - maxReasons; more > 0 {
+					t.Reasons = append(slices.Clip(t.Reasons[:maxReasons]), gradient.Reason{Why: fmt.Sprintf("and %d more nodes", more)})
+				}
 				report = append(report, t)
 			}
 		}

@@ -117,15 +117,9 @@ func clipBounds(inferred *onnx.Inferred, n *onnx.Node) (low, high float64, ok bo
 		if name == "" {
 			continue
 		}
-		constant := inferred.Constant(name)
-		if constant == nil {
+		if *bound, ok = inferred.Number(name); !ok {
 			return low, high, false
 		}
-		values, err := constant.Float32s()
-		if err != nil || len(values) != 1 {
-			return low, high, false
-		}
-		*bound = float64(values[0])
 	}
 	return low, high, true
 }

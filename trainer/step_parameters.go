@@ -58,6 +58,9 @@ func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
 	if !n.IsOp("InstanceNormalization") {
 		return false
 	}
+	if len(t.Dims) != 1 || t.Dims[0] > onnx.MaxList {
+		return false
+	}
 	values, err := t.Float32s()
 	return err == nil && !slices.ContainsFunc(values, func(v float32) bool { return v != float32(2-input) })
 }

@@ -76,21 +76,13 @@ func zeroPadding(inferred *onnx.Inferred, pad *onnx.Node) (pads []int64, ok bool
 		return nil, false
 	}
 	if value := pad.Input(2); value != "" {
-		number := inferred.Constant(value)
-		if number == nil {
-			return nil, false
-		}
-		if zero, err := number.Float32s(); err != nil || len(zero) != 1 || zero[0] != 0 {
+		if zero, ok := inferred.Number(value); !ok || zero != 0 {
 			return nil, false
 		}
 	}
-	constant := inferred.Constant(pad.Inputs[1])
-	if constant == nil {
-		return nil, false
-	}
-	sizes, err := constant.Int64s()
+	sizes, ok := inferred.Ints(pad.Input(1))
 	rank := len(sizes) / 2
-	if err != nil || rank < 3 || slices.Min(sizes) < 0 || sizes[0] != 0 || sizes[1] != 0 || sizes[rank] != 0 || sizes[rank+1] != 0 {
+	if !ok || rank < 3 || slices.Min(sizes) < 0 || sizes[0] != 0 || sizes[1] != 0 || sizes[rank] != 0 || sizes[rank+1] != 0 {
 		return nil, false
 	}
 	return slices.Concat(sizes[2:rank], sizes[rank+2:]), true

@@ -13,7 +13,7 @@ func CAM(ctx context.Context, abn *onnx.ABN, name Branch) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, err := b.head()
+	h, err := b.head(ctx)
 	if err != nil {
 		return nil, err
 	}

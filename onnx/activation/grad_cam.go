@@ -23,7 +23,7 @@ func GradCAM(ctx context.Context, abn *onnx.ABN, name Branch, value string) (*Gr
 		return nil, err
 	}
 	if value == "" {
-		value, err = b.lastConvolutional()
+		value, err = b.lastConvolutional(ctx)
 	} else {
 		value, err = b.named(value)
 	}
@@ -64,8 +64,8 @@ func (b *branch) onTheWay() map[*onnx.Node]bool {
 }
 
 // lastConvolutional is the value that Grad-CAM weights where nobody names one.
-func (b *branch) lastConvolutional() (string, error) {
-	if h, err := b.head(); err == nil {
+func (b *branch) lastConvolutional(ctx context.Context) (string, error) {
+	if h, err := b.head(ctx); err == nil {
 		if _, rows, columns, ok := b.sizes(h.pooled); ok && rows*columns > 1 {
 			return h.pooled, nil
 		}

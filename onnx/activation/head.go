@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,9 +38,9 @@ type head struct {
 }
 
 // head follows the logits back to the global average pool, multiplying the linear operators on the way.
-func (b *branch) head() (*head, error) {
+func (b *branch) head(ctx context.Context) (*head, error) {
 	classes := b.parts.Classes
-	h, width := &head{}, classes // width: the columns of weights so far
+	h, width, layers := &head{}, classes, 0 // width: the columns of weights so far
 	for value := b.logits; ; {
 		n := b.index.Producer[value]
 		if n == nil {
@@ -58,21 +59,32 @@ func (b *branch) head() (*head, error) {
 			return nil, &HeadError{Branch: b.name, Node: name, Op: n.Op, Why: err.Error()}
 		}
 		if factor != nil {
-			h.weights = times(h.weights, factor, classes, width)
+			if layers++; layers > maxLayers {
+				return nil, &HeadError{Branch: b.name, Why: fmt.Sprintf("it has more than %d linear layers", maxLayers)}
+			}
+			if h.weights, err = times(ctx, h.weights, factor, classes, width); err != nil {
+				return nil, err
+			}
 			width = len(factor) / width
 		}
 		value = next
 	}
 }
 
+// maxLayers bounds the linear layers of a head, one after the other: whoever writes two could have written one.
+const maxLayers = 8
+
 // times is the product [rows,inner]·[inner,columns], summed in float64; a nil left side is the identity.
-func times(left, right []float32, rows, inner int) []float32 {
+func times(ctx context.Context, left, right []float32, rows, inner int) ([]float32, error) {
 	if left == nil {
-		return right
+		return right, nil
 	}
 	columns := len(right) / inner
 	out := make([]float32, rows*columns)
 	for r := range rows {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		for c := range columns {
 			var sum float64
 			for i := range inner {
@@ -81,7 +93,7 @@ func times(left, right []float32, rows, inner int) []float32 {
 			out[r*columns+c] = float32(sum)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // poolsGlobally reports whether a node averages all cells of a value (N,C,h,w).
@@ -95,8 +107,8 @@ func (b *branch) poolsGlobally(n *onnx.Node) bool {
 		return true
 	case n.IsOp("ReduceMean"):
 		axes := n.AttrInts("axes")
-		if t := b.inferred.Constant(n.Input(1)); t != nil { // an input since operator set 18
-			axes, _ = t.Int64s()
+		if list, ok := b.inferred.Ints(n.Input(1)); ok { // an input since operator set 18
+			axes = list
 		}
 		axes = slices.Clone(axes)
 		for i, a := range axes {

@@ -133,20 +133,30 @@ func (b *builder) room(dims ...int64) bool {
 	return ok && b.made+n <= onnx.MaxMade
 }
 
-// filled is a constant of these dims, which fill is given to write into; what there is no room for is a failure of the whole.
-func (b *builder) filled(fill func(data []float32), dims ...int64) string {
-	if !b.room(dims...) {
-		b.fail(fmt.Errorf("%w: a constant of %v, and all that differentiating adds has at most %d elements", onnx.ErrLimit, dims, int64(onnx.MaxMade)))
-		return ""
-	}
-	data := make([]float32, product(dims))
-	fill(data)
-	return b.floats(data, dims...)
+// filled is a constant of these dims, which fill is given to write into, the same one for the same kind and dims; what there is no
+// room for is a failure of the whole.
+func (b *builder) filled(kind string, fill func(data []float32), dims ...int64) string {
+	return b.once(fmt.Sprint(kind, dims), func() string {
+		if !b.room(dims...) {
+			b.fail(fmt.Errorf("%w: a constant of %v, and all that differentiating adds has at most %d elements", onnx.ErrLimit, dims, int64(onnx.MaxMade)))
+			return ""
+		}
+		data := make([]float32, product(dims))
+		fill(data)
+		return b.constantOf(data, dims)
+	})
+}
+
+func (b *builder) constantOf(data []float32, dims []int64) string {
+	b.made += int64(len(data))
+	name := b.fresh("constant")
+	b.graph.Initializers = append(b.graph.Initializers, onnx.NewFloat32(name, dims, data))
+	return name
 }
 
 // full is a constant of one number.
 func (b *builder) full(v float32, dims ...int64) string {
-	return b.filled(func(data []float32) {
+	return b.filled(fmt.Sprint("full of ", v), func(data []float32) {
 		for i := range data {
 			data[i] = v
 		}
@@ -165,12 +175,7 @@ func (b *builder) once(key string, make func() string) string {
 
 // floats adds a float32 constant; without dims it is a scalar.
 func (b *builder) floats(data []float32, dims ...int64) string {
-	return b.once(fmt.Sprint("floats", dims, digest(data)), func() string {
-		b.made += int64(len(data))
-		name := b.fresh("constant")
-		b.graph.Initializers = append(b.graph.Initializers, onnx.NewFloat32(name, dims, data))
-		return name
-	})
+	return b.once(fmt.Sprint("floats", dims, digest(data)), func() string { return b.constantOf(data, dims) })
 }
 
 func (b *builder) scalar(v float64) string { return b.floats([]float32{float32(v)}) }

@@ -89,7 +89,7 @@ func (b *builder) convInput(x, dY, w string, dims []int64, g *geometry, groups i
 // of its rows with a matrix [w, stride·W] that is 1 at (j, j·stride) of the first of a stride's rows.
 func (b *builder) interleave(x string, channels int64, g *geometry) string {
 	rows, width := g.stride[0], g.in[1]
-	matrix := b.filled(func(data []float32) {
+	matrix := b.filled(fmt.Sprint("every ", g.stride[1]), func(data []float32) {
 		for j := range g.out[1] {
 			data[j*rows*width+j*g.stride[1]] = 1
 		}
@@ -159,7 +159,7 @@ func (b *builder) convWeight(dY, x string, dims []int64, g *geometry) string {
 
 // permutation is the identity [n,n], or with its columns in reverse order.
 func (b *builder) permutation(n int64, reverse bool) string {
-	return b.filled(func(data []float32) {
+	return b.filled(fmt.Sprint("permutation ", reverse), func(data []float32) {
 		for i := range n {
 			if reverse {
 				data[i*n+n-1-i] = 1

@@ -46,7 +46,7 @@ func (b *builder) convWeightDepthwise(dY, x string, dims []int64, g *geometry) s
 // kernel's column j.
 func (b *builder) diagonals(g *geometry) string {
 	w, width, kernel := g.out[1], g.in[1], g.kernel[1]
-	return b.filled(func(data []float32) {
+	return b.filled(fmt.Sprint("diagonals ", w, g.stride[1], g.dilation[1], g.before[1]), func(data []float32) {
 		for x := range w {
 			for j := range kernel {
 				if seen := x*g.stride[1] + j*g.dilation[1] - g.before[1]; seen >= 0 && seen < width {

@@ -2,7 +2,6 @@ package gradient
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/abn-studio/studio/onnx"
 )
@@ -10,31 +9,22 @@ import (
 // knownInts is a list of integers that does not depend on a run, such as pads and axes; ok is false if
 // it does.
 func (b *builder) knownInts(name string) (list []int64, ok bool) {
-	t := b.inferred.Constant(name)
-	if t == nil || b.depends[name] {
+	if b.depends[name] {
 		return nil, false
 	}
-	if n, err := t.Elements(); err != nil || n > onnx.MaxList {
-		return nil, false
-	}
-	list, err := t.Int64s()
-	return list, err == nil
+	return b.inferred.Ints(name)
 }
 
 // knownFloat is the one element of a scalar constant.
 func (b *builder) knownFloat(name string) (float64, error) {
-	t := b.inferred.Constant(name)
-	if t == nil || b.depends[name] {
-		return 0, fmt.Errorf("%s is not a constant number", name)
+	if b.depends[name] {
+		return 0, fmt.Errorf("%s is trained, and no constant number", name)
 	}
-	if n, err := t.Elements(); err != nil || n != 1 {
-		return math.NaN(), fmt.Errorf("%s holds %d numbers, want one", name, n)
+	v, ok := b.inferred.Number(name)
+	if !ok {
+		return 0, fmt.Errorf("%s is not one constant number", name)
 	}
-	list, err := t.Float32s()
-	if err != nil || len(list) != 1 {
-		return math.NaN(), fmt.Errorf("%s holds no number: %v", name, err)
-	}
-	return float64(list[0]), nil
+	return v, nil
 }
 
 // constant is a constant tensor as the file has it, or nil.
