@@ -336,6 +336,7 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	if d.Version, err = s.store.Version(ctx, card.VersionID); err != nil {
 		return TaskDetail{}, err
 	}
+	d.Mechanism = d.Version.Mechanism()
 	edit, err := s.store.LatestEdit(ctx, id)
 	switch {
 	case err == nil:

@@ -59,6 +59,8 @@ type TaskDetail struct {
 	TaskCard
 	Project Project    `json:"project"`
 	Version Version    `json:"version"`
+	// Mechanism says what the values of the version's map do.
+	Mechanism Mechanism `json:"mechanism"`
 	Edit    *Edit      `json:"edit,omitempty"` // the latest revision; nil: untouched
 	Reviews []Review   `json:"reviews"`        // oldest first
 	Lease   *Lease     `json:"lease,omitempty"`

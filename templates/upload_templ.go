@@ -596,7 +596,7 @@ func modelFacts(r annotator.ModelReport) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Term("Mechanism", "How the map acts on the features: with 1 + M a cell of 0 leaves a feature as it is and 1 doubles it; with M a cell of 0 silences it.").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Term("Mechanism", "How the map acts on the features. "+annotator.MechanismOf(r.Gain).Values).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -605,9 +605,9 @@ func modelFacts(r annotator.ModelReport) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var29 string
-		templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(r.Gain)
+		templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(mechanismWord(r.Gain))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `upload.templ`, Line: 145, Col: 16}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `upload.templ`, Line: 145, Col: 31}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 		if templ_7745c5c3_Err != nil {

@@ -16,6 +16,9 @@ type Versions struct {
 	A, B     *annotator.Version  // picked for comparison
 }
 
+// mechanismWord is how a network's map acts, as a formula, or the name it came with.
+func mechanismWord(gain string) string { return cmp.Or(annotator.MechanismOf(gain).Formula, gain, "another") }
+
 // figureRow is one figure of the versions being compared.
 type figureRow struct {
 	name, label, unit string

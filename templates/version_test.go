@@ -25,6 +25,21 @@ func TestVersionsThatCannotAnswerSaySo(t *testing.T) {
 	}
 }
 
+// What the values of a map do is told by the version's own mechanism.
+func TestVersionsTellTheirMechanism(t *testing.T) {
+	t.Parallel()
+	for gain, want := range map[string][2]string{"1+M": {"(1+M)·g", "1 doubles it"}, "M": {"M·g", "0 hides"}, "softmax": {"softmax", "own: 0 is the least"}, "": {"another", "own: 0 is the least"}} {
+		version := annotator.Version{ID: 1, Number: 1, State: annotator.VersionActive, Gain: gain}
+		html, err := rendered(t, VersionsPage(frameOf(annotator.RoleAdmin), Versions{Versions: []annotator.Version{version}})).Html()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(html, "<dd>"+want[0]+"</dd>") || !strings.Contains(html, want[1]) {
+			t.Errorf("gain %q: the page does not say %q", gain, want)
+		}
+	}
+}
+
 // Figures stand in the order people judge by: test first, accuracy first.
 func TestFiguresInReadingOrder(t *testing.T) {
 	t.Parallel()

@@ -895,7 +895,7 @@ func versionCard(f Frame, v Versions, version annotator.Version) templ.Component
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Term("Mechanism", "How the map acts on the features: with 1 + M a cell of 0 leaves a feature as it is and 1 doubles it; with M a cell of 0 silences it.").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Term("Mechanism", "How the map acts on the features. "+version.Mechanism().Values).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -904,9 +904,9 @@ func versionCard(f Frame, v Versions, version annotator.Version) templ.Component
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var45 string
-		templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(version.Gain)
+		templ_7745c5c3_Var45, templ_7745c5c3_Err = templ.JoinStringErrs(mechanismWord(version.Gain))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `versions.templ`, Line: 177, Col: 22}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `versions.templ`, Line: 177, Col: 37}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var45))
 		if templ_7745c5c3_Err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -126,8 +127,8 @@ func (f *inspection) print(w io.Writer) {
 		}{{"image x", a.Image}, {"features g(x)", a.Features}, {"map M(x)", a.Map}, {"logits ŷ_att", a.LogitsAtt}, {"logits ŷ_per", a.LogitsPer}} {
 			line(v.label, "%s %s", v.Shape, v.Name)
 		}
-		line("mechanism", "%s", map[onnx.Gain]string{
-			onnx.GainOnePlusM: "(1+M)·g: an erased cell is not amplified", onnx.GainM: "M·g: an erased cell is hidden"}[a.Gain])
+		mechanism := annotator.MechanismOf(string(a.Gain))
+		line("mechanism", "%s: %s", cmp.Or(mechanism.Formula, string(a.Gain)), mechanism.Values)
 		if a.BatchWasFixed > 0 {
 			line("batch", "exported for %d, opened", a.BatchWasFixed)
 		}

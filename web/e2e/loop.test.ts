@@ -51,6 +51,11 @@ describe.skipIf(!browserThere)("the loop", () => {
     await ana.page.getByRole("link", { name: /Paint the next one/ }).or(ana.page.getByRole("button", { name: /Paint the next one/ })).click();
     await ana.page.getByTestId("stage").waitFor();
     task = Number(/tasks\/(\d+)/.exec(ana.page.url())![1]);
+    // The demo's network is M·g: what is said of a cell of 0 is not what holds for (1+M)·g.
+    for (const [place, says] of [["map-clear", "everything is hidden"], ["view-spotlight", "hidden from the answer"]] as const) {
+      expect(await ana.page.getByTestId(place).getAttribute("title")).toContain(says);
+    }
+    expect(await ana.page.getByTestId("help-values").textContent()).toContain("A value of 0 hides");
     const before = await ana.page.getByTestId("answer").innerText();
     const scored = ana.page.waitForResponse((r) => r.url().endsWith("/score") && r.status() === 200);
     await stroke(ana.page, [0.2, 0.2], [0.8, 0.8]);

@@ -1,8 +1,8 @@
 // A studio in miniature, to look at the editor without one: the page, pictures of a folder, and the API in memory.
 // The scores are made up (a Gaussian "object" that the map must cover), everything else behaves as the studio does.
 //
-//   go tool esbuild web/editor/dev/server.ts --format=esm --platform=node | node --input-type=module - \
-//     [--images DIR] [--port 4173] [--grid 14]     from the root of the repository
+//   go tool esbuild web/editor/dev/server.ts --bundle --format=esm --platform=node | node --input-type=module - \
+//     [--images DIR] [--port 4173] [--grid 14] [--mechanism 1+M|M|other]     from the root of the repository
 //
 // then open http://localhost:4173/projects/demo/tasks/1. ?fail=offline|conflict|lost makes the next save fail so.
 
@@ -10,12 +10,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import mechanisms from "../test/mechanisms.json";
 
 const { values: flags } = parseArgs({
-  options: { images: { type: "string" }, port: { type: "string", default: "4173" }, grid: { type: "string", default: "14" } },
+  options: { images: { type: "string" }, port: { type: "string", default: "4173" }, grid: { type: "string", default: "14" }, mechanism: { type: "string", default: "1+M" } },
 });
 const statics = join(process.cwd(), "web/static");
 const grid = Number(flags.grid);
+const mechanism = flags.mechanism as keyof typeof mechanisms;
 const images = flags.images
   ? readdirSync(flags.images, { recursive: true, encoding: "utf8" }).filter((f) => /\.jpe?g$/i.test(f)).sort().slice(0, 40).map((f) => join(flags.images!, f))
   : [];
@@ -55,7 +57,8 @@ function detail(t: Task) {
     image: { id: t.id, project_id: 1, name: images.length ? images[id % images.length]!.split("/").slice(-2).join("/") : `train/cardinal/${String(t.id).padStart(4, "0")}.jpg`, split: "train", label: 0, hash: "", width: 500, height: 375 },
     label_name: "cardinal", prediction: { version_id: 1, image_id: t.id, class: 1, confidence: answer.top[0]!.probability, correct: false, top: answer.top, att_class: 1, map },
     project: { id: 1, slug: "demo", name: "Aviary", description: "", classes: classes.map((name, index) => ({ index, key: name, name })), created_at: "" },
-    version: { id: 1, number: 3, model_hash: "ab12", manifest: { resize: 256, crop: [224, 224] }, gain: "1+M", grid_height: grid, grid_width: grid },
+    version: { id: 1, number: 3, model_hash: "ab12", manifest: { resize: 256, crop: [224, 224] }, gain: mechanism, grid_height: grid, grid_width: grid },
+    mechanism: mechanisms[mechanism],
     ...(t.edits.length ? { edit: t.edits.at(-1) } : {}), reviews: t.reviews,
     ...(t.state === "leased" ? { lease: { user_id: 7, user_name: "Ana", expires_at: new Date(Date.now() + 9e5).toISOString(), mine: true } } : {}),
     view: { x: 62.5, y: 0, width: 375, height: 375 },

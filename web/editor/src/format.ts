@@ -1,5 +1,7 @@
 // Numbers and times as the interface writes them.
 
+import type { Mechanism } from "./api/types.ts";
+
 /** A map value: two digits, three where the third says something near zero. */
 export const value = (v: number): string => (v > 0 && v < 0.01 ? v.toFixed(3) : v.toFixed(2));
 
@@ -9,8 +11,9 @@ export const probability = (p: number, digits = 2): string => p.toFixed(digits).
 /** Digits that still show a change where the likeliest answer is this probable: a sure network needs more. */
 export const digitsFor = (highest: number): number => (highest > 0.999 ? 4 : highest > 0.99 ? 3 : 2);
 
-/** What the attention mechanism does to a feature under a value: "1.72×". */
-export const gain = (v: number, mechanism: string): string => `${(mechanism === "M" ? v : 1 + v).toFixed(2)}×`;
+/** What the attention mechanism does to a feature under a value: "1.72×"; "" where that is not known. */
+export const gain = (v: number, { at_zero: zero, at_one: one }: Pick<Mechanism, "at_zero" | "at_one">): string =>
+  zero === undefined || one === undefined ? "" : `${(zero + v * (one - zero)).toFixed(2)}×`;
 
 /** A number of any size, to three digits. */
 export const number = (v: number): string => (v === 0 ? "0" : Math.abs(v) >= 1e-3 && Math.abs(v) < 1e5 ? String(Number(v.toPrecision(3))) : v.toExponential(1)).replace("-", "−");

@@ -7,7 +7,7 @@ import { clampValue } from "./grid.ts";
 export type WholeOperation = "clear" | "invert" | "blur" | "keep" | "reset" | "model";
 
 export const wholeOperations: readonly { readonly name: WholeOperation; readonly label: string; readonly hint: string }[] = [
-  { name: "clear", label: "Clear", hint: "Set every cell to 0: nothing is amplified" },
+  { name: "clear", label: "Clear", hint: "Set every cell to 0" },
   { name: "invert", label: "Invert", hint: "1 − value" },
   { name: "blur", label: "Blur", hint: "Mix each cell with its neighbours" },
   { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0" },

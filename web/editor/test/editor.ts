@@ -12,6 +12,7 @@ import type { KeyInput } from "../src/input/keys.ts";
 import type { PointerSample } from "../src/input/pointer.ts";
 import { Journal } from "../src/save/journal.ts";
 import { Settings } from "../src/settings.ts";
+import mechanisms from "./mechanisms.json";
 
 /** localStorage as far as the editor uses it, with a quota. */
 export class MemoryStorage {
@@ -93,7 +94,8 @@ export function task(id: number, values: readonly number[], side: number, more: 
     image: { id: 100 + id, name: `train/cardinal/${id}.jpg`, label: 0, width: 300, height: 200 },
     prediction: { class: 1, confidence: 0.6, correct: false, top, map: { h: side, w: side, values } },
     project: { slug: "birds", name: "Birds", classes: classNames.map((name, index) => ({ index, name })) },
-    version: { id: 5, number: 2, model_hash: "ab", gain: "1+M" },
+    version: { id: 5, number: 2, model_hash: "ab" },
+    mechanism: mechanisms["1+M"],
     reviews: [],
     lease: { user_id: 7, user_name: "Ana", expires_at: "2030-01-01T00:00:00Z", mine: true },
     view: { x: 50, y: 0, width: 200, height: 200 },

@@ -3,6 +3,7 @@ import { bindings } from "../src/input/keys.ts";
 import { Settings } from "../src/settings.ts";
 import { cellWords } from "../src/ui/status.ts";
 import { MemoryStorage, TestEditor } from "./editor.ts";
+import mechanisms from "./mechanisms.json";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -117,8 +118,10 @@ describe("editing by keyboard", () => {
     expect(cellWords(t.desk, t.editor.cell)).toEqual({ place: "r 8 c 8", value: "0.72", was: "was 0.31", gain: "gain 1.72×" });
     t.editor.nudge(-1, false);
     expect(cellWords(t.desk, t.editor.cell).gain).toBe("gain 1.00× not amplified");
-    const m = await new TestEditor().open(14, undefined, { version: { id: 1, number: 1, model_hash: "", gain: "M" } });
-    expect(cellWords(m.desk, 0).gain).toBe("gain 0.00×");
+    const m = await new TestEditor().open(14, undefined, { mechanism: mechanisms.M });
+    expect(cellWords(m.desk, 0).gain).toBe("gain 0.00× hidden");
+    const other = await new TestEditor().open(14, undefined, { mechanism: mechanisms.other });
+    expect(cellWords(other.desk, 0).gain).toBe("");
   });
 });
 

@@ -1083,6 +1083,30 @@ export interface components {
             parent: number;
             unit: string;
         };
+        Mechanism: {
+            /**
+             * Format: double
+             * @description The factor under a cell of 1.
+             */
+            at_one?: number;
+            /**
+             * Format: double
+             * @description The factor of a feature under a cell of 0; between 0 and 1 it grows evenly.
+             */
+            at_zero?: number;
+            /** @description What clearing the map does. */
+            clear: string;
+            /** @description What is dark in the spotlight. */
+            dark: string;
+            /** @description g′ as it is read from the graph; empty where it is another. */
+            formula: string;
+            /** @description What the spotlight shows. */
+            spotlight: string;
+            /** @description What 0 and 1 mean, in a sentence. */
+            values: string;
+            /** @description What a cell of 0 is, in a word or two; empty where that is not known. */
+            zero: string;
+        };
         ModelPart: {
             /** Format: int64 */
             batch_norms: number;
@@ -1163,6 +1187,7 @@ export interface components {
             /** Format: date-time */
             lease_expires_at?: string;
             map: components["schemas"]["Map"];
+            mechanism: components["schemas"]["Mechanism"];
             prediction: components["schemas"]["Prediction"];
             project: components["schemas"]["Project"];
             /** Format: int64 */
@@ -1614,6 +1639,7 @@ export interface components {
             lease?: components["schemas"]["Lease"];
             /** Format: date-time */
             lease_expires_at?: string;
+            mechanism: components["schemas"]["Mechanism"];
             prediction: components["schemas"]["Prediction"];
             project: components["schemas"]["Project"];
             /** Format: int64 */

@@ -70,6 +70,18 @@ export interface TaskCard {
   };
 }
 
+/** What the values of a map do to the features, in the server's words: annotator.Mechanism. */
+export interface Mechanism {
+  readonly formula: string; // "" where it is none of those that are known
+  readonly at_zero?: number; // the factor under a cell of 0
+  readonly at_one?: number;
+  readonly zero: string; // what a cell of 0 is: "hidden"
+  readonly values: string;
+  readonly dark: string;
+  readonly spotlight: string;
+  readonly clear: string;
+}
+
 export interface TaskDetail extends TaskCard {
   readonly project: {
     readonly slug: string;
@@ -81,8 +93,8 @@ export interface TaskDetail extends TaskCard {
     readonly number: number;
     readonly model_hash: string;
     readonly manifest?: unknown;
-    readonly gain: string;
   };
+  readonly mechanism: Mechanism;
   readonly edit?: Edit;
   readonly reviews: readonly Review[];
   readonly lease?: Lease;

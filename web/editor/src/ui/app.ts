@@ -50,7 +50,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
       submit: () => void desk.submit(),
       decide: () => (desk.saveState.kind === "lost" ? void desk.takeAgain() : dialogs.conflict()),
     }),
-    rail(editor), work, panel, filmStrip(desk),
+    rail(desk), work, panel, filmStrip(desk),
   );
 
   desk.on("phase", (phase) => (root.dataset["phase"] = phase.kind));

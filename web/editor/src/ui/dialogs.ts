@@ -5,7 +5,7 @@ import type { Desk } from "../desk.ts";
 import { bindings } from "../input/keys.ts";
 import { fromWire } from "../grid.ts";
 import { paintCells } from "../render/heat.ts";
-import { button, fill, h } from "./element.ts";
+import { button, fill, h, say } from "./element.ts";
 
 export const skipReasons = [
   "I can't tell what to mark",
@@ -66,10 +66,12 @@ export class Dialogs {
         } }, "Submit the model's own")),
     );
 
+    const values = h("p.muted", { "data-testid": "help-values" });
+    desk.on("opened", () => say(values, desk.detail?.mechanism.values ?? ""));
     const groups = ["Paint", "Map", "View", "Cell", "Task"] as const;
     this.helpDialog = dialog(
       root, "help", "Keys",
-      h("p.muted", {}, "A value of 0 leaves a feature as it is: not amplified, not hidden. A value of 1 doubles it."),
+      values,
       h("div.help", {}, ...groups.map((group) => h("section", {}, h("h3", {}, group), h("dl", {},
         ...bindings.filter((b) => b.group === group).flatMap((b) => [h("dt", {}, h("kbd", {}, b.keys)), h("dd", {}, b.does)]))))),
       h("div.row.end", {}, button("button", { onclick: () => this.helpDialog.close() }, "Close")),

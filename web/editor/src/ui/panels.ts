@@ -47,8 +47,9 @@ export function viewPanel(desk: Desk): HTMLElement {
   const views = segments(settings, "view", "View", [
     ["cells", "Cells", "One square a cell"],
     ["smooth", "Smooth", "Between the cells' centres, for the eye only"],
-    ["spotlight", "Spotlight", "The picture dark where nothing is amplified: not amplified, not hidden"],
+    ["spotlight", "Spotlight", ""], // what is dark follows the network
   ] satisfies [View, string, string][]);
+  desk.on("opened", () => views.querySelector("[data-testid=view-spotlight]")?.setAttribute("title", desk.detail?.mechanism.spotlight ?? ""));
   const maps = choice(settings, "colorMap", "Colours", colorMapNames.map((name) => [name, name] as const));
   const opacity = slider(settings, { label: "Opacity", setting: "opacity", hint: "Of the map over the picture", words: percent });
   const toggle = (label: string, title: string, id: string, get: () => boolean, set: () => void) => {
@@ -76,15 +77,15 @@ function legend(desk: Desk): HTMLElement {
     const pixels = new ImageData(256, 1);
     for (let i = 0; i < 256; i++) pixels.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
     bar.getContext("2d")!.putImageData(pixels, 0, 0);
-    const mechanism = desk.detail?.version.gain ?? "1+M";
-    const nothing = mechanism === "M" ? "" : " not amplified";
+    const mechanism = desk.detail?.mechanism;
+    const end = (v: number, word = "") => [String(v), "·", mechanism ? gain(v, mechanism) : "", word].filter(Boolean).join(" ").replace(/ ·$/, "");
     const raw = editor.other?.raw;
     if (raw) {
       say(low, "0 and below");
       return say(high, raw.max > 0 ? `largest, ${number(raw.max)}` : "none above 0");
     }
-    say(low, difference ? "lowered" : `0 · ${gain(0, mechanism)}${nothing}`);
-    say(high, difference ? "raised" : `1 · ${gain(1, mechanism)}`);
+    say(low, difference ? "lowered" : end(0, mechanism?.zero));
+    say(high, difference ? "raised" : end(1));
   };
   editor.on("changed", show);
   desk.on("opened", show);

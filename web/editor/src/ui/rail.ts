@@ -1,6 +1,6 @@
 // The tool rail: tools, then what works on the whole map.
 
-import type { Editor } from "../editor.ts";
+import type { Desk } from "../desk.ts";
 import type { ToolName } from "../tools/tool.ts";
 import { wholeOperations } from "../whole.ts";
 import { button, h } from "./element.ts";
@@ -17,7 +17,8 @@ const tools: readonly { name: ToolName; label: string; key: string }[] = [
   { name: "pan", label: "Pan", key: "Space" },
 ];
 
-export function rail(editor: Editor): HTMLElement {
+export function rail(desk: Desk): HTMLElement {
+  const { editor } = desk;
   const buttons = new Map(tools.map(({ name, label, key }) => [
     name,
     button("button.tool", {
@@ -36,6 +37,10 @@ export function rail(editor: Editor): HTMLElement {
     for (const o of whole) o.button.disabled = editor.readOnly || editor.comparing || (o.name === "keep" && !editor.document.selection);
     whole.find((o) => o.name === "model")?.button.setAttribute("aria-pressed", String(editor.document.source === "model"));
   };
+  desk.on("opened", () => { // what an empty map does follows the network
+    const clear = whole.find((o) => o.name === "clear");
+    if (clear && desk.detail) clear.button.title = `Clear: ${desk.detail.mechanism.clear}`;
+  });
   editor.on("changed", show);
   editor.on("settled", show);
   editor.on("opened", show);

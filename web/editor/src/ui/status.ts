@@ -11,15 +11,15 @@ import { icon } from "./icons.ts";
 /** What the status line and a screen reader say of a cell. */
 export function cellWords(desk: Desk, cell: number): { place: string; value: string; was: string; gain: string; other?: string } {
   const { document, other } = desk.editor;
-  const mechanism = desk.detail?.version.gain ?? "1+M";
+  const mechanism = desk.detail?.mechanism;
   const now = document.values[cell] ?? 0;
-  const nothing = now < 0.005 && mechanism !== "M" ? " not amplified" : "";
+  const factor = mechanism ? gain(now, mechanism) : "";
   return {
     place: `r ${Math.floor(cell / document.columns) + 1} c ${(cell % document.columns) + 1}`,
     value: value(now),
     was: `was ${value(document.model[cell] ?? 0)}`,
     ...(other?.raw ? { other: `${mapLabels[desk.comparison.map].split(",")[0]} ${number(valueAt(cell, document, other))}` } : {}),
-    gain: `gain ${gain(now, mechanism)}${nothing}`,
+    gain: [factor && `gain ${factor}`, now < 0.005 && mechanism?.zero].filter(Boolean).join(" "),
   };
 }
 
@@ -67,6 +67,6 @@ function modeHint(desk: Desk): string {
   if (editor.comparing) return "";
   if (editor.showModel) return "the model's map";
   if (editor.showDifference) return "difference to the model's map";
-  if (editor.settings.get("view") === "spotlight") return "dark is not amplified, not hidden";
+  if (editor.settings.get("view") === "spotlight") return desk.detail?.mechanism.dark ?? "";
   return "";
 }
