@@ -18,7 +18,7 @@ import (
 func openReal(t testing.TB, name string, o ort.Options) *Network {
 	t.Helper()
 	path := filepath.Join(fixture.Models(t), name)
-	model, err := onnx.ReadFile(t.Context(), path + ".onnx")
+	model, err := onnx.ReadFile(t.Context(), path+".onnx")
 	if err != nil {
 		t.Fatal(err)
 	}
