@@ -47,6 +47,9 @@ type RoundSpec struct {
 	// is run again with the same spec goes on from there. It is removed on ErrCancelled; after success it is the caller's
 	// to remove, once the outcome is stored.
 	WorkDir string
+	// WaitForWorkDir waits while another process is at work in WorkDir, in place of ErrBusy.
+	WaitForWorkDir bool
+
 	Lineage Lineage
 	// WithoutControl trains the candidate alone; it is then compared with its parent, which flatters it.
 	WithoutControl bool
@@ -127,7 +130,11 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	if len(spec.Train) == 0 {
 		return RoundOutcome{}, errors.New("round: no images to train on")
 	}
-	release, err := claimWorkDir(spec.WorkDir)
+	claim := claimWorkDir
+	if spec.WaitForWorkDir {
+		claim = func(dir string) (func(), error) { return awaitWorkDir(ctx, dir) }
+	}
+	release, err := claim(spec.WorkDir)
 	if err != nil {
 		return RoundOutcome{}, fmt.Errorf("round: %w", err)
 	}

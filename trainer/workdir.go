@@ -1,12 +1,47 @@
 package trainer
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
+
+// lockFile is locked by whoever is at work in a work folder.
+const lockFile = "lock"
+
+// TakeOver moves a work folder to another name, with the checkpoints in it. Who was at work in it and is frozen can write
+// nothing into it when it wakes up, since it knows the old name only, and its lock holds nobody up.
+func TakeOver(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return fmt.Errorf("take over a work folder: %w", err)
+	}
+	if err := os.Remove(filepath.Join(to, lockFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("take over a work folder: %w", err)
+	}
+	return nil
+}
+
+// awaitWorkDir is claimWorkDir that waits while another process is at work.
+func awaitWorkDir(ctx context.Context, dir string) (release func(), err error) {
+	for {
+		if release, err = claimWorkDir(dir); !errors.Is(err, ErrBusy) {
+			return release, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(busyPoll):
+		}
+	}
+}
+
+// busyPoll is how often a busy folder is looked at.
+const busyPoll = 200 * time.Millisecond
 
 // claimWorkDir makes the folder and locks it against other processes of this machine; ErrBusy where
 // one is at work in it. The lock ends with release, or with the process.
@@ -17,7 +52,7 @@ func claimWorkDir(dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("work folder: %w", err)
 	}

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,7 +29,10 @@ func (e *evaluateWorker) Work(ctx context.Context, job *river.Job[postgres.Evalu
 		return err
 	}
 	if err := Evaluate(ctx, store, e.worker.catalog, job.Args.VersionID); err != nil {
-		if job.Attempt < job.MaxAttempts && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil: // the worker stops: another evaluates
+			return river.JobSnooze(0)
+		case errors.Is(err, annotator.ErrDatabaseAway), job.Attempt < job.MaxAttempts:
 			return err
 		}
 		return store.FailJob(context.WithoutCancel(ctx), job.Args.JobID, err.Error())

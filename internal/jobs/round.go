@@ -44,17 +44,17 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	claim, round, err := w.config.Store.ClaimRound(ctx, job.Args.RoundID)
 	switch {
 	case errors.Is(err, postgres.ErrRoundOver), errors.Is(err, postgres.ErrRoundCancelled):
-		return os.RemoveAll(w.roundFolder(job.Args.RoundID))
+		return w.removeRound(job.Args.RoundID)
 	case err != nil:
 		return err
 	}
-	r := &roundRun{worker: w, store: w.config.Store, claim: claim, round: round, folder: w.roundFolder(round.ID)}
+	r := &roundRun{worker: w, store: w.config.Store, claim: claim, round: round, folder: w.roundFolder(round.ID, claim.Attempt)}
 	err = r.run(ctx)
 	ended := context.WithoutCancel(ctx)
 	switch {
 	case err == nil:
 		return os.RemoveAll(r.folder)
-	case errors.Is(err, postgres.ErrSuperseded), errors.Is(err, postgres.ErrRoundOver):
+	case errors.Is(err, postgres.ErrSuperseded), errors.Is(err, postgres.ErrRoundOver), errors.Is(context.Cause(ctx), postgres.ErrSuperseded):
 		w.log.Warn("round was taken over by another worker", "round", round.ID)
 		return nil
 	case errors.Is(err, trainer.ErrCancelled), errors.Is(err, postgres.ErrRoundCancelled):
@@ -68,6 +68,10 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	case errors.Is(err, annotator.ErrUnavailable):
 		return err // the database was away: try again
 	default:
+		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, postgres.ErrSuperseded) {
+			w.log.Warn("round was taken over by another worker", "round", round.ID) // and its folder with it, at which this attempt failed
+			return nil
+		}
 		message := failure(err)
 		if diverged := new(trainer.DivergedError); !errors.As(err, &diverged) && r.leave() {
 			message = strings.TrimSuffix(message, ".") + ". What it had trained is kept where the worker keeps its data: once the cause is mended, start it again, and it goes on from there, as long as edits and training images are the same."
@@ -91,15 +95,30 @@ func (r *roundRun) leave() bool {
 	return true
 }
 
-// adopt takes what the project's last round left, if it failed here. Checkpoints of other settings or data are passed over
-// by the trainer, and go with the folder when this round ends.
+// adopt takes over what the last attempt at this round left here, or else what the project's last round left, if it failed
+// here. Checkpoints of other settings or data are passed over by the trainer, and go with the folder when this round ends.
 func (r *roundRun) adopt() error {
-	left := r.worker.leftFolder(r.round.ProjectID)
-	if _, err := os.Stat(r.folder); !errors.Is(err, fs.ErrNotExist) {
-		return err // this round has been begun
+	from := []string{r.worker.leftFolder(r.round.ProjectID)}
+	for attempt := 1; attempt < r.claim.Attempt; attempt++ {
+		from = append(from, r.worker.roundFolder(r.round.ID, attempt))
 	}
-	if err := os.Rename(left, r.folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("taking over what a failed round left: %w", err)
+	taken := false
+	for _, folder := range slices.Backward(from) {
+		if taken && folder != from[0] { // of an attempt before the last
+			if err := os.RemoveAll(folder); err != nil {
+				return err
+			}
+			continue
+		}
+		if taken {
+			break
+		}
+		switch err := trainer.TakeOver(folder, r.folder); {
+		case err == nil:
+			taken = true
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
 	}
 	return nil
 }
@@ -219,7 +238,7 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 		Train: train, Heldout: heldout, Validation: validation,
 		Pixels: func(ctx context.Context, s trainer.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
 		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
-		WorkDir: r.folder, Threads: w.config.Threads,
+		WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
 		Lineage: trainer.Lineage{Round: r.round.ID, Project: in.Project.Slug},
 	}, nil
 }

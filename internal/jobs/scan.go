@@ -40,7 +40,7 @@ func (sw *scanWorker) Work(ctx context.Context, job *river.Job[postgres.ScanArgs
 		return nil
 	case ctx.Err() != nil:
 		return river.JobSnooze(0)
-	case job.Attempt < job.MaxAttempts:
+	case errors.Is(err, annotator.ErrDatabaseAway), job.Attempt < job.MaxAttempts:
 		return err
 	default:
 		return errors.Join(err, w.config.Store.FailJob(context.WithoutCancel(ctx), job.Args.JobID, err.Error()))

@@ -22,13 +22,6 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// A worker shows that it lives every heartbeat, and takes over what workers left that have been
-// silent for staleAfter.
-const (
-	heartbeat  = 5 * time.Second
-	staleAfter = 15 * time.Second
-)
-
 // Config is what a Worker works with.
 type Config struct {
 	Store *postgres.Store
@@ -58,6 +51,7 @@ type Worker struct {
 	client   *river.Client[pgx.Tx]
 	cancel   context.CancelFunc
 	beating  sync.WaitGroup
+	holds    holds
 }
 
 // NewWorker checks its folders and prepares a worker. Nothing runs before Start.
@@ -93,6 +87,7 @@ func NewWorker(c Config) (*Worker, error) {
 			postgres.QueueLight: {MaxWorkers: 2},
 		},
 		Workers:                     workers,
+		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.attend)},
 		PeriodicJobs:                periodicJobs(),
 		JobTimeout:                  -1, // a round takes what it takes; a dead worker's jobs are rescued by heartbeat
 		RescueStuckJobsAfter:        30 * 24 * time.Hour,
@@ -109,9 +104,23 @@ func NewWorker(c Config) (*Worker, error) {
 func (w *Worker) roundsFolder() string { return filepath.Join(w.config.Data, "rounds") }
 func (w *Worker) cacheFolder() string  { return filepath.Join(w.config.Data, "cache") }
 
-// roundFolder holds the checkpoints of one round while it is under way.
-func (w *Worker) roundFolder(id int64) string {
-	return filepath.Join(w.roundsFolder(), strconv.FormatInt(id, 10))
+// roundFolder holds the checkpoints of one attempt at a round while it is under way. Every attempt has a folder of its own,
+// which the next one takes over under another name: a worker that was frozen and wakes up finds none to write into.
+func (w *Worker) roundFolder(id int64, attempt int) string {
+	name := strconv.FormatInt(id, 10)
+	if attempt > 1 {
+		name += "-" + strconv.Itoa(attempt)
+	}
+	return filepath.Join(w.roundsFolder(), name)
+}
+
+// removeRound removes what any attempt at a round left.
+func (w *Worker) removeRound(id int64) error {
+	later, err := filepath.Glob(filepath.Join(w.roundsFolder(), strconv.FormatInt(id, 10)+"-*"))
+	for _, folder := range append(later, w.roundFolder(id, 1)) {
+		err = errors.Join(err, os.RemoveAll(folder))
+	}
+	return err
 }
 
 // leftFolder holds those of a project's last round, where it failed: one a project.
@@ -152,21 +161,25 @@ func (w *Worker) Stop(ctx context.Context) error {
 	return err
 }
 
-// beat shows a sign of life and takes over what dead workers left.
+// beat shows a sign of life, takes over what silent workers left, and lets go of what was taken over from it.
 func (w *Worker) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
 	if err := w.config.Store.Heartbeat(ctx, postgres.Worker{ID: w.id, Host: host, PID: os.Getpid()}); err != nil {
 		return err
 	}
-	rescued, err := w.config.Store.RescueJobs(ctx, staleAfter)
-	if rescued > 0 {
-		w.log.Warn("took over the jobs of a worker that fell silent", "jobs", rescued)
+	underWay, recent := w.holds.list()
+	if _, err := w.config.Store.RescueJobs(ctx, w.id, recent); err != nil {
+		return err
+	}
+	lost, err := w.config.Store.JobsLost(ctx, w.id, underWay)
+	for _, id := range lost {
+		w.holds.lose(id)
 	}
 	return err
 }
 
 func (w *Worker) keepBeating(ctx context.Context) {
-	ticker := time.NewTicker(heartbeat)
+	ticker := time.NewTicker(postgres.HeartbeatEvery)
 	defer ticker.Stop()
 	for {
 		select {

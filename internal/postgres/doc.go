@@ -10,12 +10,14 @@
 //
 // # Workers (internal/jobs)
 //
-// Liveness. A River client's ID is its worker's name. A worker calls Heartbeat every 5 s; any worker calls RescueJobs
-// every 5 s, which makes jobs of workers silent for longer than staleAfter (15 s) available again at once.
+// Liveness. A River client's ID is its worker's name. A worker calls Heartbeat and then RescueJobs every 2 s (HeartbeatEvery),
+// which makes jobs of workers silent for longer than 15 s (StaleAfter) available again at once, if the one that asks was in
+// steady contact itself for as long.
 //
 //	Heartbeat(ctx, Worker{ID, Host string; PID int}) error
 //	RemoveWorker(ctx, id string) error                                  // on a clean stop
-//	RescueJobs(ctx, staleAfter time.Duration) (int, error)
+//	RescueJobs(ctx, worker string, working []int64) (int, error)
+//	JobsLost(ctx, worker string, working []int64) ([]int64, error)      // what was taken over from the worker: it lets go
 //
 // Jobs, as pages show them (annotator.Job; one row may have several River jobs, as a scan has).
 //
@@ -36,7 +38,7 @@
 //	SetFigures(ctx, versionID int64, figures map[string]float64) error  // merged into what is there
 //	ReferencedBlobs(ctx) (map[string]struct{}, error)                   // for blob.Store.Sweep
 //
-// Scan. Chunks of images, each claimed for 15 s at a time; KeepChunk every 5 s while it is worked on. CompleteChunk writes predictions,
+// Scan. Chunks of images, each claimed for StaleAfter at a time; KeepChunk every 5 s while it is worked on. CompleteChunk writes predictions,
 // broken images and the chunk's end in one transaction and refuses (ErrSuperseded) a claim that was lost, so that
 // every image is predicted once; the last chunk ends the job and makes the tasks of an active version.
 //

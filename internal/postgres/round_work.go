@@ -83,6 +83,12 @@ func (s *Store) claimed(ctx context.Context, c RoundClaim, fn func(tx *Store) er
 	})
 }
 
+// HoldsRound returns ErrSuperseded once another attempt holds the round, or it is over.
+func (s *Store) HoldsRound(ctx context.Context, c RoundClaim) error {
+	err := s.claimed(ctx, c, func(*Store) error { return nil })
+	return wrap(err, "asking who holds round %d", c.RoundID)
+}
+
 // SetRoundProgress says how far a round is. Its fraction does not fall where a worker takes over what another left.
 func (s *Store) SetRoundProgress(ctx context.Context, c RoundClaim, p annotator.RoundProgress) error {
 	err := s.claimed(ctx, c, func(tx *Store) error {

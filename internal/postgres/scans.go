@@ -15,10 +15,10 @@ import (
 // ScanShares is how many River jobs take part in one scan: how many workers can share it.
 const ScanShares = 4
 
-// ChunkImages is how many images a worker claims at a time; ChunkLease how long it keeps them without a sign of life.
+// ChunkImages is how many images a worker claims at a time; ChunkLeaseSeconds how long it keeps them without a sign of life.
 const (
 	ChunkImages       = 64
-	ChunkLeaseSeconds = 15
+	ChunkLeaseSeconds = int(StaleAfter / time.Second)
 )
 
 // EnqueueScan implements annotator.Queue: a version predicts what it has not seen. A scan of the
@@ -83,7 +83,8 @@ type Chunk struct {
 	Images               []annotator.Image // what is still to be predicted, by id
 }
 
-// ClaimChunk gives a worker the next part of a scan for ChunkLeaseSeconds; KeepChunk renews that. ErrScanOver
+// ClaimChunk gives a worker the next part of a scan for ChunkLeaseSeconds; KeepChunk renews that. One that another worker let
+// expire it gets once it has been in steady contact for as long itself (RescueJobs says why). ErrScanOver
 // means that nothing is left, ErrChunksBusy that other workers hold the rest: ask again in a
 // second, in case one of them dies.
 func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chunk, error) {
@@ -107,7 +108,8 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chu
 			return struct{}{}, row.Scan(&c.ID, &c.Attempt, &ids)
 		}, `
 			UPDATE scan_chunks SET attempt = attempt + 1, claimed_by = $2, lease_expires_at = now() + make_interval(secs => $3)
-			WHERE id = (SELECT id FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL AND (claimed_by IS NULL OR lease_expires_at < now())
+			WHERE id = (SELECT id FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL AND (claimed_by IS NULL OR lease_expires_at < now()
+					AND NOT EXISTS (SELECT FROM workers me WHERE me.id = $2 AND me.steady_since > now() - make_interval(secs => $3)))
 				ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
 			RETURNING id, attempt, image_ids`, jobID, worker, ChunkLeaseSeconds)
 		if errors.Is(err, annotator.ErrNotFound) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/rivertype"
 )
 
@@ -16,11 +17,21 @@ type Worker struct {
 	PID  int
 }
 
+// What workers keep to. An outage of the database that goes unnoticed lasts for maxGap at most; others were then silent for
+// maxGap, a heartbeat and an attempt to connect (connectWithin), which is less than StaleAfter.
+const (
+	HeartbeatEvery = 2 * time.Second
+	StaleAfter     = 15 * time.Second // of silence: others take over
+	maxGap         = 7 * time.Second  // between two heartbeats of a worker that is in steady contact
+)
+
 // Heartbeat says that a worker is alive. The time is the database's, so that workers' clocks need not agree.
 func (s *Store) Heartbeat(ctx context.Context, w Worker) error {
 	_, err := s.exec(ctx, `
-		INSERT INTO workers (id, host, pid) VALUES ($1, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET heartbeat_at = now()`, w.ID, w.Host, w.PID)
+		INSERT INTO workers AS w (id, host, pid) VALUES ($1, $2, $3)
+		ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(),
+			steady_since = CASE WHEN w.heartbeat_at < now() - make_interval(secs => $4) THEN now() ELSE w.steady_since END`,
+		w.ID, w.Host, w.PID, maxGap.Seconds())
 	return wrap(err, "saying that worker %s is alive", w.ID)
 }
 
@@ -30,18 +41,37 @@ func (s *Store) RemoveWorker(ctx context.Context, id string) error {
 	return wrap(err, "removing worker %s", id)
 }
 
-// RescueJobs makes the running jobs of workers that were silent for longer than staleAfter available
-// again, and returns how many. Such a job loses no attempt by it. What its former worker may still
-// write is refused by the claims of scans and rounds.
-func (s *Store) RescueJobs(ctx context.Context, staleAfter time.Duration) (int, error) {
-	n, err := s.exec(ctx, `
-		UPDATE river_job j SET state = 'available', scheduled_at = now(), attempt = greatest(0, j.attempt - 1)
-		WHERE j.state = 'running' AND j.attempted_at < now() - make_interval(secs => $1)
-			AND NOT EXISTS (
-				SELECT FROM workers w WHERE w.id = j.attempted_by[array_upper(j.attempted_by, 1)]
-				AND w.heartbeat_at > now() - make_interval(secs => $1))`, staleAfter.Seconds())
+// RescueJobs makes jobs available again whose worker fell silent, and returns how many. Who asks must have been in steady
+// contact for StaleAfter itself, so that after an outage of the database, or its own, everybody else could have reported.
+// It also takes back what was given to it and never reached it, as when the connection broke in between: working are the jobs
+// it works on, or did a moment ago.
+//
+// A job is taken over as another row of river_job: whatever its former worker still says of the old one says it of a row
+// that is over. What that worker still writes is refused by the claims of scans and rounds. No attempt is lost by it.
+func (s *Store) RescueJobs(ctx context.Context, worker string, working []int64) (int, error) {
+	n, err := one(ctx, s, pgx.RowTo[int], `
+		WITH silent AS (
+			UPDATE river_job j SET state = 'discarded', finalized_at = now()
+			WHERE j.state = 'running' AND (
+				j.attempted_at < now() - make_interval(secs => $2)
+				AND NOT EXISTS (
+					SELECT FROM workers w WHERE w.id = j.attempted_by[array_upper(j.attempted_by, 1)]
+					AND w.heartbeat_at > now() - make_interval(secs => $2))
+				AND EXISTS (SELECT FROM workers me WHERE me.id = $1 AND me.steady_since <= now() - make_interval(secs => $2))
+			OR
+				j.attempted_by[array_upper(j.attempted_by, 1)] = $1 AND NOT j.id = ANY($3) AND j.attempted_at < now() - make_interval(secs => $4))
+			RETURNING *
+		), taken AS (
+			INSERT INTO river_job (state, attempt, max_attempts, created_at, scheduled_at, priority, args, errors, kind, metadata, queue, tags, unique_key, unique_states)
+			SELECT 'available', greatest(0, attempt - 1), max_attempts, created_at, now(), priority, args, errors, kind,
+				metadata || jsonb_build_object('taken_over_from', id), queue, tags, unique_key, unique_states FROM silent
+			RETURNING id, (metadata ->> 'taken_over_from')::bigint AS former
+		), parts AS (
+			INSERT INTO job_parts (job_id, river_job_id) SELECT p.job_id, t.id FROM taken t JOIN job_parts p ON p.river_job_id = t.former
+		)
+		SELECT count(*)::int FROM taken`, worker, StaleAfter.Seconds(), orNone(working), lostAfter.Seconds())
 	if err != nil {
-		return 0, wrap(err, "rescuing the jobs of dead workers")
+		return 0, wrap(err, "taking over the jobs of silent workers")
 	}
 	if n > 0 {
 		s.log.Warn("jobs of workers that fell silent were made available again", "jobs", n)
@@ -49,5 +79,25 @@ func (s *Store) RescueJobs(ctx context.Context, staleAfter time.Duration) (int, 
 	if _, err = s.Importing(ctx); err == nil { // which gives up those of dead processes
 		_, err = s.exec(ctx, `DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day'`)
 	}
-	return int(n), wrap(err, "rescuing the jobs of dead workers")
+	return n, wrap(err, "forgetting workers that are gone")
+}
+
+// lostAfter is how long a job may be on its way from the database to its worker, and its end from the worker to the database.
+const lostAfter = time.Minute
+
+// JobsLost returns which of the jobs a worker works on are not its own any more.
+func (s *Store) JobsLost(ctx context.Context, worker string, working []int64) ([]int64, error) {
+	lost, err := list(ctx, s, pgx.RowTo[int64], `
+		SELECT id FROM unnest($2::bigint[]) AS w(id) WHERE NOT EXISTS (
+			SELECT FROM river_job j WHERE j.id = w.id AND j.state = 'running' AND j.attempted_by[array_upper(j.attempted_by, 1)] = $1)`,
+		worker, orNone(working))
+	return lost, wrap(err, "looking for jobs that worker %s has lost", worker)
+}
+
+// orNone is an array parameter; never nil, which would be NULL.
+func orNone(ids []int64) []int64 {
+	if ids == nil {
+		return []int64{}
+	}
+	return ids
 }

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -24,7 +25,8 @@ func (w *scanWorker) Work(_ context.Context, job *river.Job[postgres.ScanArgs]) 
 	return nil
 }
 
-// A job whose worker fell silent is worked on by another one within moments, and loses no attempt by it.
+// A job whose worker fell silent is worked on by another one within moments, and loses no attempt by it. What its former
+// worker says of it later changes nothing.
 func TestRescueJobs(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -35,32 +37,80 @@ func TestRescueJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	pool := w.Store.Pool()
-	for _, worker := range []string{"alive", "dead"} {
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := pool.Exec(ctx, sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	beat := func(worker string) {
+		t.Helper()
 		if err := w.Store.Heartbeat(ctx, postgres.Worker{ID: worker, Host: "here", PID: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	running := func(worker string) {
+	rescue := func(want int, working ...int64) {
 		t.Helper()
-		if _, err := pool.Exec(ctx, `UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '1 minute', attempted_by = ARRAY['alive', $1] WHERE args ->> 'job_id' = $2::text`, worker, strconv.FormatInt(job.ID, 10)); err != nil {
-			t.Fatal(err)
+		if n, err := w.Store.RescueJobs(ctx, "alive", working); err != nil || n != want {
+			t.Fatalf("RescueJobs = %d, %v; want %d", n, err, want)
 		}
 	}
-	if _, err := pool.Exec(ctx, `UPDATE workers SET heartbeat_at = now() - interval '30 s' WHERE id = 'dead'`); err != nil {
+	running := func(worker string) (id int64) {
+		t.Helper()
+		if err := pool.QueryRow(ctx, `
+			UPDATE river_job SET state = 'running', attempt = 1, attempted_at = now() - interval '50 s', attempted_by = ARRAY['alive', $1]
+			WHERE args ->> 'job_id' = $2::text AND state = 'available' RETURNING id`, worker, strconv.FormatInt(job.ID, 10)).Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	lost := func(want bool, worker string, id int64) {
+		t.Helper()
+		if ids, err := w.Store.JobsLost(ctx, worker, []int64{id}); err != nil || (len(ids) == 1) != want {
+			t.Errorf("JobsLost(%s, %d) = %v, %v", worker, id, ids, err)
+		}
+	}
+	for _, worker := range []string{"alive", "dead"} {
+		beat(worker)
+	}
+	exec(`UPDATE workers SET heartbeat_at = now() - interval '30 s' WHERE id = 'dead'`)
+
+	// The database was away: whoever reports first does not take over from who has had no time to report.
+	first := running("dead")
+	exec(`UPDATE workers SET heartbeat_at = now() - interval '30 s', steady_since = now() - interval '1 day' WHERE id = 'alive'`)
+	beat("alive")
+	rescue(0)
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "dead"); err != nil {
 		t.Fatal(err)
 	}
-	running("alive")
-	if n, err := w.Store.RescueJobs(ctx, 15*time.Second); err != nil || n != 0 {
-		t.Errorf("RescueJobs took %d jobs from a worker that lives, %v", n, err)
+	exec(`UPDATE scan_chunks SET lease_expires_at = now() - interval '1 s' WHERE claimed_by IS NOT NULL`)
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "alive"); !errors.Is(err, postgres.ErrChunksBusy) {
+		t.Errorf("a chunk is taken over right after the database was away: %v", err)
 	}
-	running("dead")
-	if n, err := w.Store.RescueJobs(ctx, 15*time.Second); err != nil || n != 1 {
-		t.Fatalf("RescueJobs = %d, %v; want 1", n, err)
+	// A while later everybody else has reported.
+	exec(`UPDATE workers SET steady_since = now() - interval '20 s' WHERE id = 'alive'`)
+	beat("alive")
+	if c, err := w.Store.ClaimChunk(ctx, job.ID, "alive"); err != nil {
+		t.Errorf("a chunk whose worker is silent: %v", err)
+	} else if err := w.Store.ReleaseChunk(ctx, c); err != nil {
+		t.Error(err)
 	}
+	lost(false, "dead", first)
+	rescue(1)
+	lost(true, "dead", first)
+
+	second := running("alive")
+	if second == first {
+		t.Error("a job is taken over under the number that its former worker knows")
+	}
+	rescue(0, second) // of one that lives
+	lost(false, "alive", second)
+	exec(`UPDATE river_job SET attempted_at = now() - interval '2 minutes' WHERE id = $1`, second)
+	rescue(0, second)
+	rescue(1) // given to this worker, and never reached it
 	running("never heard of")
-	if n, err := w.Store.RescueJobs(ctx, 15*time.Second); err != nil || n != 1 {
-		t.Fatalf("RescueJobs of an unknown worker = %d, %v; want 1", n, err)
-	}
+	rescue(1)
+	exec(`UPDATE river_job SET state = 'completed', finalized_at = now() WHERE state = 'running' AND id = $1`, first) // its former worker wakes up
 
 	worker := &scanWorker{given: make(chan river.Job[postgres.ScanArgs], 2)}
 	workers := river.NewWorkers()
