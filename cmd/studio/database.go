@@ -90,7 +90,7 @@ func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (
 
 // pagePatience is how long whoever looks at a page waits for a database that is away before they are told: a restart goes
 // unnoticed, and the answer comes within two seconds.
-const pagePatience = 1500 * time.Millisecond
+const pagePatience = 1300 * time.Millisecond
 
 func (s *storage) connect(ctx context.Context, blobs string, patience time.Duration, log *slog.Logger) (err error) {
 	if err = postgres.Migrate(ctx, s.DSN, log); err != nil {

@@ -151,7 +151,7 @@ func (e *uncertainError) Unwrap() []error { return []error{annotator.ErrDatabase
 func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) error) error {
 	deadline := time.Now().Add(s.patience)
 	for wait := 25 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		err := s.watch.during(ctx, do)
+		err := s.watch.during(ctx, deadline, do)
 		var uncertain *uncertainError
 		switch {
 		case err == nil, errors.As(err, &uncertain):
@@ -160,7 +160,7 @@ func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) erro
 			return err
 		case !away(err) && !collided(err):
 			return err
-		case time.Now().Add(wait).After(deadline):
+		case time.Now().Add(wait).After(deadline), errors.Is(err, errSilent): // which has been waited for
 			if away(err) {
 				return unavailable(err)
 			}

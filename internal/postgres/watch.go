@@ -29,11 +29,12 @@ type watch struct {
 	conn   *pgx.Conn // nil while nobody has asked, and after a failure
 }
 
-// during runs do under a context that ends when the database answers nobody; the error is errSilent then.
-func (w *watch) during(ctx context.Context, do func(ctx context.Context) error) error {
+// during runs do under a context that ends when the database answers nobody; the error is errSilent then. Who has been waiting
+// already, so that little is left until deadline, has the database asked sooner.
+func (w *watch) during(ctx context.Context, deadline time.Time, do func(ctx context.Context) error) error {
 	op, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	looking := time.AfterFunc(w.wait, func() { w.look(op, cancel) })
+	looking := time.AfterFunc(min(w.wait, max(0, time.Until(deadline)-w.wait)), func() { w.look(op, cancel) })
 	defer looking.Stop()
 	err := do(op)
 	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(op), errSilent) {
