@@ -17,6 +17,9 @@ var (
 	ErrTooLarge      = errors.New("too large")
 	ErrTooLong       = errors.New("took too long") // a network that does not answer
 	ErrBusy          = errors.New("too many are waiting: try again in a moment")
+	ErrFull          = errors.New("the disk takes no more") // of the database, the blob store or a folder of files on their way
+	ErrMissing       = errors.New("missing from the blob store")
+	ErrDamaged       = errors.New("damaged in the blob store") // its bytes are not those of its hash
 )
 
 // ErrDatabaseAway is the ErrUnavailable of a database that cannot be reached or does not answer. What wraps it may name
@@ -30,6 +33,16 @@ type ValidationError struct {
 }
 
 func (e *ValidationError) Error() string { return e.Field + ": " + e.Message }
+
+// PictureError is an image whose file cannot be used: it is missing (ErrMissing), damaged (ErrDamaged), or no picture that
+// is read here.
+type PictureError struct {
+	Image string // its name
+	Err   error
+}
+
+func (e *PictureError) Error() string { return fmt.Sprintf("the picture %s: %v", e.Image, e.Err) }
+func (e *PictureError) Unwrap() error { return e.Err }
 
 // StaleError is a save made from a revision that is no longer the latest. Current is the revision to
 // rebase on; nothing was overwritten. It matches ErrConflict.

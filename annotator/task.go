@@ -57,14 +57,14 @@ type TaskCard struct {
 // TaskDetail is all the editor and the review page need of a task.
 type TaskDetail struct {
 	TaskCard
-	Project Project    `json:"project"`
-	Version Version    `json:"version"`
+	Project Project `json:"project"`
+	Version Version `json:"version"`
 	// Mechanism says what the values of the version's map do.
-	Mechanism Mechanism `json:"mechanism"`
-	Edit    *Edit      `json:"edit,omitempty"` // the latest revision; nil: untouched
-	Reviews []Review   `json:"reviews"`        // oldest first
-	Lease   *Lease     `json:"lease,omitempty"`
-	View    ViewRegion `json:"view"`
+	Mechanism Mechanism  `json:"mechanism"`
+	Edit      *Edit      `json:"edit,omitempty"` // the latest revision; nil: untouched
+	Reviews   []Review   `json:"reviews"`        // oldest first
+	Lease     *Lease     `json:"lease,omitempty"`
+	View      ViewRegion `json:"view"`
 }
 
 // Lease says who holds a task, and until when.

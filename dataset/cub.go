@@ -2,7 +2,9 @@ package dataset
 
 import (
 	"bufio"
+	"context"
 	"fmt"
+	"image"
 	"os"
 	"path"
 	"strings"
@@ -124,11 +126,15 @@ func (d *Dataset) addCUBMasks() error {
 			continue // unknown
 		}
 		group.Go(func() error {
-			mask, err := Mask(d.file(names[i]))
+			empty := false
+			err := Mask(context.Background(), d.file(names[i]), func(mask *image.Gray) error {
+				empty = isBlack(mask)
+				return nil
+			})
 			switch {
 			case err != nil:
 				reasons[i] = bare(err)
-			case isBlack(mask):
+			case empty:
 				reasons[i] = "the mask is empty: taken as unknown"
 			default:
 				s.Mask = d.file(names[i])

@@ -132,15 +132,33 @@ func (d *Dataset) walk(below string, found func(name string)) error {
 	return nil
 }
 
-// isRegular reports whether the root holds a regular file of that name (a symbolic link is not one).
+// linked returns the first part of a name that is a symbolic link, "" if none is. What it leads to, inside or out, is no part
+// of the data set, as for folders that are walked.
+func (d *Dataset) linked(name string) string {
+	below := ""
+	for part := range strings.SplitSeq(name, "/") {
+		below = path.Join(below, part)
+		if info, err := os.Lstat(d.file(below)); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return below
+		}
+	}
+	return ""
+}
+
+// isRegular reports whether the root holds a regular file of that name, reached without a symbolic link.
 func (d *Dataset) isRegular(name string) bool {
 	info, err := os.Lstat(d.file(name))
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && info.Mode().IsRegular() && d.linked(name) == ""
 }
 
 func (d *Dataset) isDir(name string) bool {
 	info, err := os.Lstat(d.file(name))
-	return err == nil && info.IsDir()
+	return err == nil && info.IsDir() && d.linked(name) == ""
+}
+
+// linkReason is why a name that leads through a link is not followed.
+func linkReason(link string) string {
+	return fmt.Sprintf("leads through the symbolic link %s: copy what it points to into the folder", link)
 }
 
 // entriesQuietly is entries without noting what it passes over, for a look ahead.

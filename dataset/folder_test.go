@@ -249,3 +249,40 @@ func keys(m map[string]string) []string {
 	slices.Sort(out)
 	return out
 }
+
+// A table's row that leads through a linked folder, or out of the data set, is refused with the reason; nothing behind it is read.
+func TestTablesFollowNoLinks(t *testing.T) {
+	t.Parallel()
+	outside := tree(t, map[string]string{"secret/1.png": "", "mask.png": ""})
+	absolute := filepath.ToSlash(filepath.Join(outside, "secret", "1.png"))
+	root := tree(t, map[string]string{
+		"in/1.png": "", "deep/er/1.png": "",
+		"images.csv": "file,class,mask\nin/1.png,a,masks/mask.png\nout/secret/1.png,a,\nout/../in/1.png,a,\ninside/1.png,a,\ndeep/link/secret/1.png,a,\nleaf.png,a,\n" +
+			absolute + ",a,\n../secret/1.png,a,\nin/../../x.png,a,\n",
+	})
+	for link, to := range map[string]string{"out": outside, "inside": "in", "deep/link": outside, "leaf.png": filepath.Join(outside, "secret", "1.png"), "masks": outside} {
+		if err := os.Symlink(to, filepath.Join(root, filepath.FromSlash(link))); err != nil {
+			t.Skip("no symbolic links here:", err)
+		}
+	}
+	d, err := dataset.Open("csv", root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Samples) != 1 || d.Samples[0].Name != "in/1.png" || d.Samples[0].Mask != "" {
+		t.Errorf("read %+v, want in/1.png alone, without its linked mask", d.Samples)
+	}
+	reasons := map[string]string{}
+	for _, p := range d.Skipped {
+		reasons[p.Path] = p.Reason
+	}
+	for path, says := range map[string]string{
+		"out/secret/1.png": "symbolic link out:", "inside/1.png": "symbolic link inside:", "deep/link/secret/1.png": "symbolic link deep/link:",
+		"leaf.png": "symbolic link leaf.png:", absolute: "leads out of", "../secret/1.png": "leads out of", "in/../../x.png": "leads out of", "masks/mask.png": "the mask of in/1.png leads through the symbolic link masks",
+		"in/1.png": "named again",
+	} {
+		if !strings.Contains(reasons[path], says) {
+			t.Errorf("%s: %q, want %q in it", path, reasons[path], says)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"image"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -116,14 +117,17 @@ func TestRealMasks(t *testing.T) {
 	read := 0
 	for _, s := range d.Samples {
 		for _, part := range s.Parts {
-			mask, err := dataset.Mask(part.Path)
+			var m attention.Map
+			err := dataset.Mask(t.Context(), part.Path, func(mask *image.Gray) error {
+				if size := mask.Rect.Size(); size.X != 1072 || size.Y != 712 {
+					t.Errorf("%s: %v, want 1072×712", part.Path, size)
+				}
+				m = attention.FromMask(mask, attention.Whole, 14, 14)
+				return nil
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if size := mask.Rect.Size(); size.X != 1072 || size.Y != 712 {
-				t.Errorf("%s: %v, want 1072×712", part.Path, size)
-			}
-			m := attention.FromMask(mask, attention.Whole, 14, 14)
 			if err := m.Validate(); err != nil {
 				t.Errorf("%s: %v", part.Path, err)
 			}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/google/go-cmp/cmp"
 	"github.com/sbinet/npyio"
 )
@@ -288,19 +289,20 @@ func TestAverage(t *testing.T) {
 func TestMaskRefuses(t *testing.T) {
 	t.Parallel()
 	root := tree(t, map[string]string{"text.png": "text"})
-	if _, err := dataset.Mask(filepath.Join(root, "text.png")); !errors.Is(err, image.ErrFormat) {
+	use := func(*image.Gray) error { return nil }
+	if err := dataset.Mask(t.Context(), filepath.Join(root, "text.png"), use); !errors.Is(err, picture.ErrNotPicture) {
 		t.Errorf("a text file: %v", err)
 	}
 	// A PNG header of 50,000 × 50,000 pixels.
-	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
 		t.Fatal(err)
 	}
-	forged := forgeSize(picture.Bytes(), 50_000, 50_000)
+	forged := forgeSize(file.Bytes(), 50_000, 50_000)
 	if err := os.WriteFile(filepath.Join(root, "huge.png"), forged, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dataset.Mask(filepath.Join(root, "huge.png")); err == nil || !strings.Contains(err.Error(), "50000×50000") {
+	if err := dataset.Mask(t.Context(), filepath.Join(root, "huge.png"), use); err == nil || !strings.Contains(err.Error(), "50000×50000") {
 		t.Errorf("a huge header: %v", err)
 	}
 }

@@ -1,53 +1,40 @@
 package dataset
 
 import (
-	"bufio"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
-	_ "image/jpeg" // masks come as PNG, JPEG, WebP or TIFF
-	_ "image/png"
 	"os"
 
-	_ "golang.org/x/image/tiff"
-	_ "golang.org/x/image/webp"
+	"github.com/abn-studio/studio/internal/picture"
 )
 
-// maxMaskPixels bounds a mask before it is decoded: a forged header must not ask for gigabytes.
-const maxMaskPixels = 100_000_000
-
-// Mask reads an object's mask: any PNG, JPEG, WebP or TIFF, as grey, 255 inside and 0 outside. A
-// palette or 1-bit mask of the values 0 and 1 is read by what its colours show, except where that
+// Mask reads an object's mask for use, which must not keep it: any picture that package picture reads, as grey, 255 inside
+// and 0 outside. A palette or 1-bit mask of the values 0 and 1 is read by what its colours show, except where that
 // is too dark to see (at most 1 of 255): then 1 counts as inside.
-func Mask(path string) (*image.Gray, error) {
+func Mask(ctx context.Context, path string, use func(*image.Gray) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading mask: %w", err)
+		return fmt.Errorf("reading mask: %w", err)
 	}
 	defer f.Close()
-	config, _, err := image.DecodeConfig(bufio.NewReader(f))
+	own := func(h picture.Header) int64 { return h.Pixels() }
+	err = picture.Process().Decode(ctx, f, own, func(_ context.Context, decoded image.Image, _ picture.Header) error {
+		grey, ok := decoded.(*image.Gray)
+		if !ok || grey.Rect.Min != (image.Point{}) {
+			bounds := decoded.Bounds()
+			grey = image.NewGray(image.Rect(0, 0, bounds.Dx(), bounds.Dy()))
+			draw.Draw(grey, grey.Rect, decoded, bounds.Min, draw.Src)
+		}
+		stretchDark(grey)
+		return use(grey)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("reading mask %s: %w", path, err)
+		return fmt.Errorf("reading mask %s: %w", path, err)
 	}
-	if config.Width < 1 || config.Height < 1 || config.Width > maxMaskPixels/config.Height {
-		return nil, fmt.Errorf("reading mask %s: %d×%d pixels are more than the %d that are read", path, config.Width, config.Height, maxMaskPixels)
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		return nil, fmt.Errorf("reading mask: %w", err)
-	}
-	picture, _, err := image.Decode(bufio.NewReader(f))
-	if err != nil {
-		return nil, fmt.Errorf("reading mask %s: %w", path, err)
-	}
-	grey, ok := picture.(*image.Gray)
-	if !ok || grey.Rect.Min != (image.Point{}) {
-		bounds := picture.Bounds()
-		grey = image.NewGray(image.Rect(0, 0, bounds.Dx(), bounds.Dy()))
-		draw.Draw(grey, grey.Rect, picture, bounds.Min, draw.Src)
-	}
-	stretchDark(grey)
-	return grey, nil
+	return nil
 }
 
 // stretchDark reads a mask that holds class indices 0 and 1 rather than shades.

@@ -152,6 +152,9 @@ func (d *Dataset) readTable() error {
 		case seen[name]:
 			d.skip(name, "named again in line %d", t.lines[i])
 			continue
+		case d.linked(name) != "":
+			d.skip(name, "%s", linkReason(d.linked(name)))
+			continue
 		case !d.isRegular(name):
 			d.miss(name, "named in line %d of %s", t.lines[i], filepath.Base(file))
 			continue
@@ -201,6 +204,10 @@ func (d *Dataset) maskNamed(name, image string) string {
 	clean, ok := localName(name)
 	if !ok {
 		d.skip(name, "the mask of %s leads out of the data set's folder", image)
+		return ""
+	}
+	if link := d.linked(clean); link != "" {
+		d.skip(name, "the mask of %s %s", image, linkReason(link))
 		return ""
 	}
 	if !d.isRegular(clean) {

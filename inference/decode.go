@@ -1,130 +1,23 @@
 package inference
 
 import (
-	"bytes"
+	"context"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"image"
 	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
 
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
+	"github.com/abn-studio/studio/internal/picture"
 )
 
-// DefaultMaxPixels is the largest picture decoded unless told otherwise: 100 megapixels take about
-// half a gigabyte while they are decoded.
-const DefaultMaxPixels = 100_000_000
-
-// ErrNotPicture is a file that is none of the formats the studio reads.
-var ErrNotPicture = errors.New("not a picture (JPEG, PNG, WebP, BMP or TIFF)")
-
-// PictureInfo is what a picture's header says.
-type PictureInfo struct {
-	Format        string // "jpeg", "png", "webp", "bmp", "tiff"
-	Width, Height int    // pixels as stored
-	Orientation   int    // EXIF orientation 1 to 8; 1 where there is none
-}
-
-// format is one kind of file: how to know it, and how to read it.
-type format struct {
-	name   string
-	magic  func(data []byte) bool
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-}
-
-func prefix(magics ...string) func([]byte) bool {
-	return func(data []byte) bool {
-		for _, m := range magics {
-			if bytes.HasPrefix(data, []byte(m)) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-var formats = []format{
-	{"jpeg", prefix("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode},
-	{"png", prefix("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode},
-	{"webp", func(d []byte) bool { return len(d) >= 12 && string(d[:4]) == "RIFF" && string(d[8:12]) == "WEBP" }, webp.DecodeConfig, webp.Decode},
-	{"bmp", prefix("BM"), bmp.DecodeConfig, bmp.Decode},
-	{"tiff", prefix("II*\x00", "MM\x00*"), tiff.DecodeConfig, tiff.Decode},
-}
-
-// Inspect reads a picture's header without decoding it. maxPixels bounds width × height (0:
-// DefaultMaxPixels; *TooLargeError). The pixels themselves may still turn out to be broken.
-func Inspect(data []byte, maxPixels int64) (PictureInfo, error) {
-	_, info, err := inspect(data, maxPixels)
-	return info, err
-}
-
-func inspect(data []byte, maxPixels int64) (f format, info PictureInfo, err error) {
-	// The codecs are other people's; whatever they do with hostile bytes becomes an error.
-	defer recovered("reading the header", &err)
-	if maxPixels <= 0 {
-		maxPixels = DefaultMaxPixels
-	}
-	for _, f = range formats {
-		if !f.magic(data) {
-			continue
-		}
-		c, err := f.config(bytes.NewReader(data))
-		if err != nil {
-			return f, info, fmt.Errorf("reading the %s header: %w", f.name, truncation(err))
-		}
-		if f.name == "webp" { // the canvas and the frame within may disagree
-			w, h := webpFrame(data)
-			c.Width, c.Height = max(c.Width, w), max(c.Height, h)
-		}
-		info = PictureInfo{Format: f.name, Width: c.Width, Height: c.Height, Orientation: 1}
-		switch {
-		case c.Width < 1 || c.Height < 1:
-			return f, info, fmt.Errorf("reading the %s header: the picture is %d×%d pixels", f.name, c.Width, c.Height)
-		case int64(c.Width) > maxPixels/int64(c.Height):
-			return f, info, &TooLargeError{Width: c.Width, Height: c.Height, MaxPixels: maxPixels}
-		}
-		info.Orientation = orientation(f.name, data)
-		return f, info, nil
-	}
-	return f, info, ErrNotPicture
-}
-
 // decode turns a file into RGB as PIL's convert("RGB") does: palettes looked up, alpha dropped (not
-// composited), CMYK multiplied out, 16-bit grey rounded to 8. Nothing is rotated.
-func decode(data []byte, maxPixels int64) (r *raster, info PictureInfo, err error) {
-	f, info, err := inspect(data, maxPixels)
-	if err != nil {
-		return nil, info, err
-	}
-	defer recovered("decoding the "+f.name, &err)
-	img, err := f.decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, info, fmt.Errorf("decoding the %s: %w", f.name, truncation(err))
-	}
-	return toRaster(img, f.name == "webp"), info, nil
-}
-
-// recovered turns a panic of a codec into an error.
-func recovered(doing string, err *error) {
-	if p := recover(); p != nil {
-		*err = fmt.Errorf("%s: the file is malformed: %v", doing, p)
-	}
-}
-
-// truncation says in words what an early end of file means.
-func truncation(err error) error {
-	// The codecs' own words for an end within the pixels.
-	shortScan, shortRows := jpeg.FormatError("short Huffman data"), png.FormatError("not enough pixel data")
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, shortScan) || errors.Is(err, shortRows) {
-		return fmt.Errorf("the file ends too early (truncated): %w", err)
-	}
-	return err
+// composited), CMYK multiplied out, 16-bit grey rounded to 8. Nothing is rotated. The pixels are use's until it returns;
+// own says how many bytes use makes of them beside.
+func decode(ctx context.Context, file io.ReadSeeker, own func(picture.Header) int64, use func(*raster, picture.Header) error) error {
+	weigh := func(h picture.Header) int64 { return 3*h.Pixels() + own(h) }
+	return picture.Process().Decode(ctx, file, weigh, func(_ context.Context, img image.Image, h picture.Header) error {
+		return use(toRaster(img, h.Format == "webp"), h)
+	})
 }
 
 // toRaster drops alpha and brings every colour model to 8-bit RGB. studio says that luma and chroma
@@ -217,28 +110,4 @@ func fromCMYK(out *raster, img *image.CMYK) {
 			}
 		}
 	}
-}
-
-// webpFrame finds the size of the frame inside a WebP container, 0×0 where there is none.
-func webpFrame(data []byte) (width, height int) {
-	for at := 12; at+8 <= len(data); {
-		size := int64(binary.LittleEndian.Uint32(data[at+4:]))
-		body := data[at+8:]
-		switch string(data[at : at+4]) {
-		case "VP8 ":
-			if len(body) >= 10 {
-				return int(binary.LittleEndian.Uint16(body[6:]) & 0x3fff), int(binary.LittleEndian.Uint16(body[8:]) & 0x3fff)
-			}
-		case "VP8L":
-			if len(body) >= 5 {
-				bits := binary.LittleEndian.Uint32(body[1:])
-				return int(bits&0x3fff) + 1, int(bits>>14&0x3fff) + 1
-			}
-		}
-		if size > int64(len(body)) {
-			return 0, 0
-		}
-		at += 8 + int(size+size&1)
-	}
-	return 0, 0
 }

@@ -32,8 +32,7 @@ func (s Sizes) Map() int      { return s.GridHeight * s.GridWidth }
 
 // NetworkOptions tune the sessions of a Network.
 type NetworkOptions struct {
-	MaxPixels int64       // see NewPreprocessor
-	Session   ort.Options // threads of every part; Name and NoSpinning are overwritten
+	Session ort.Options // threads of every part; Name and NoSpinning are overwritten
 	// Spin lets the runtime's idle threads wait for the next operator in a loop. That is only worth it
 	// on a machine that does nothing else: where other processes want the cores, and decoding
 	// always does, the loops take them away from the work (measured: 1.6 times slower).
@@ -83,7 +82,7 @@ func OpenNetwork(ctx context.Context, model *onnx.Model, manifest onnx.Manifest,
 
 // NewNetwork is OpenNetwork for a model that is split already.
 func NewNetwork(abn *onnx.ABN, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
-	pre, err := NewPreprocessor(manifest, o.MaxPixels)
+	pre, err := NewPreprocessor(manifest)
 	if err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}

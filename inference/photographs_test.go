@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,7 +50,7 @@ func photographs(t testing.TB, dir string, classes []string) []ScanImage {
 	for _, path := range paths {
 		out = append(out, ScanImage{
 			ID: int64(slices.Index(classes, filepath.Base(filepath.Dir(path)))), Name: filepath.Base(path), Hash: path,
-			Read: func(context.Context) ([]byte, error) { return os.ReadFile(path) },
+			Open: func(context.Context) (io.ReadSeekCloser, error) { return os.Open(path) },
 		})
 	}
 	return out

@@ -11,25 +11,23 @@ import (
 	"image"
 	"image/jpeg"
 	"io"
-	"io/fs"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
+	"sync"
+	"time"
 
-	"golang.org/x/sync/semaphore"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Longer sides of the renderings, in pixels.
-const (
-	wholeSide = 1600
-	viewSide  = 1024
-	thumbSide = 320
-)
+// renderWithin bounds a rendering with its wait for memory: nobody waits longer for an answer.
+const renderWithin = 90 * time.Second
 
 // jpegQuality of the renderings: artefacts would be mistaken for what the network sees.
 const jpegQuality = 90
@@ -38,20 +36,22 @@ const jpegQuality = 90
 // pixels, and keeps the renderings in a folder. It implements annotator.Pictures and is safe for
 // concurrent use; several processes may share the folder.
 type Pictures struct {
-	blobs     annotator.Blobs
-	dir       string
-	maxPixels int64
-	cache     *pictureCache       // bounds dir
-	decoding  *semaphore.Weighted // a decoded picture can take hundreds of megabytes
-	flights   singleflight.Group
+	blobs   annotator.Blobs
+	dir     string
+	log     *slog.Logger
+	cache   *pictureCache // bounds dir
+	flights singleflight.Group
+
+	mu     sync.Mutex
+	warned time.Time // when the log last heard that dir cannot be written to
 }
 
 var _ annotator.Pictures = (*Pictures)(nil)
 
-// NewPictures renders images of blobs and keeps what it rendered in dir ("": nowhere), up to DefaultPictureBytes. Pictures
-// over maxPixels (0: DefaultMaxPixels) are refused. Whatever is in dir may be deleted at any time.
-func NewPictures(blobs annotator.Blobs, dir string, maxPixels int64) *Pictures {
-	return &Pictures{blobs: blobs, dir: dir, maxPixels: maxPixels, cache: &pictureCache{dir: dir, limit: DefaultPictureBytes}, decoding: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
+// NewPictures renders images of blobs and keeps what it rendered in dir ("": nowhere), up to DefaultPictureBytes. Whatever
+// is in dir may be deleted at any time, and where nothing can be written there (log says so), pictures are rendered anew.
+func NewPictures(blobs annotator.Blobs, dir string, log *slog.Logger) *Pictures {
+	return &Pictures{blobs: blobs, dir: dir, log: log, cache: &pictureCache{dir: dir, limit: DefaultPictureBytes}}
 }
 
 // View returns the rectangle of the oriented original that the version's network sees.
@@ -60,20 +60,22 @@ func (p *Pictures) View(version annotator.Version, img annotator.Image) (annotat
 	if err != nil {
 		return annotator.ViewRegion{}, err
 	}
+	if img.Width < 1 || img.Height < 1 {
+		return annotator.ViewRegion{}, &annotator.PictureError{Image: img.Name, Err: fmt.Errorf("it is %d×%d pixels", img.Width, img.Height)}
+	}
+	if pre == nil {
+		return annotator.ViewRegion{Width: float64(img.Width), Height: float64(img.Height)}, nil
+	}
 	orientation := 1
 	if pre.manifest.EXIF { // only then is it worth a look into the file
-		data, err := readBlob(context.Background(), p.blobs, img.Hash)
+		err := onPicture(context.Background(), p.blobs, img, func(file io.ReadSeeker) error {
+			header, err := picture.Process().Header(file)
+			orientation = header.Orientation
+			return err
+		})
 		if err != nil {
-			return annotator.ViewRegion{}, fmt.Errorf("view of image %s: %w", img.Name, err)
+			return annotator.ViewRegion{}, fmt.Errorf("view: %w", err)
 		}
-		info, err := Inspect(data, p.maxPixels)
-		if err != nil {
-			return annotator.ViewRegion{}, fmt.Errorf("view of image %s: %w", img.Name, err)
-		}
-		orientation = info.Orientation
-	}
-	if img.Width < 1 || img.Height < 1 {
-		return annotator.ViewRegion{}, fmt.Errorf("view of image %s: it is %d×%d pixels", img.Name, img.Width, img.Height)
 	}
 	return pre.View(img.Width, img.Height, orientation), nil
 }
@@ -93,17 +95,21 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 		return f, "image/jpeg", nil
 	}
 	// Whoever asks first renders for all, so their leaving must not fail the others.
-	detached := context.WithoutCancel(ctx)
 	result := p.flights.DoChan(path+"|"+img.Hash, func() (any, error) {
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), renderWithin)
+		defer cancel()
 		data, err := p.render(detached, pre, img, kind)
 		if err != nil {
 			return nil, err
 		}
-		return data, p.keep(path, data)
+		if err := p.keep(path, data); err != nil {
+			p.warn(err) // it is shown all the same
+		}
+		return data, nil
 	})
 	data, err := await[[]byte](ctx, result)
 	if err != nil {
-		return nil, "", fmt.Errorf("rendering the %s of image %s: %w", kind, img.Name, err)
+		return nil, "", fmt.Errorf("rendering the %s: %w", kind, err)
 	}
 	return io.NopCloser(bytes.NewReader(data)), "image/jpeg", nil
 }
@@ -112,57 +118,80 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 func (p *Pictures) original(ctx context.Context, img annotator.Image) (io.ReadCloser, string, error) {
 	f, err := p.blobs.Open(ctx, img.Hash)
 	if err != nil {
-		return nil, "", fmt.Errorf("opening the original of image %s: %w", img.Name, err)
+		return nil, "", pictureError(ctx, img, err)
 	}
 	head := make([]byte, 16)
 	n, err := io.ReadFull(f, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, "", errors.Join(fmt.Errorf("reading the original of image %s: %w", img.Name, err), f.Close())
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, "", errors.Join(fmt.Errorf("reading the original of image %s: %w", img.Name, err), f.Close())
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, "", pictureError(ctx, img, errors.Join(fmt.Errorf("reading it: %w", err), f.Close()))
 	}
 	media := "application/octet-stream"
-	for _, f := range formats {
-		if f.magic(head[:n]) {
-			media = "image/" + f.name
-		}
+	if format := picture.Format(head[:n]); format != "" {
+		media = "image/" + format
 	}
 	return f, media, nil
 }
 
-// render makes the JPEG of a rendering.
+// onPicture opens an image's file for use. What is wrong with it is a *annotator.PictureError.
+func onPicture(ctx context.Context, blobs annotator.Blobs, img annotator.Image, use func(io.ReadSeeker) error) error {
+	file, err := blobs.Open(ctx, img.Hash)
+	if err == nil {
+		err = use(file)
+		file.Close()
+	}
+	return pictureError(ctx, img, err)
+}
+
+// pictureError tells what is wrong with a picture from what is wrong beyond it: a context that ended, a store that is away.
+func pictureError(ctx context.Context, img annotator.Image, err error) error {
+	if err == nil || ctx.Err() != nil || errors.Is(err, annotator.ErrUnavailable) || errors.Is(err, annotator.ErrFull) {
+		return err
+	}
+	return &annotator.PictureError{Image: img.Name, Err: err}
+}
+
+// sides are the longer sides of the renderings, in pixels.
+var sides = map[annotator.PictureKind]int{annotator.PictureWhole: 1600, annotator.PictureView: 1024, annotator.PictureThumb: 320}
+
+// render makes the JPEG of a rendering. Without a preprocessor, before a project has a model, all of the picture is shown.
 func (p *Pictures) render(ctx context.Context, pre *Preprocessor, img annotator.Image, kind annotator.PictureKind) ([]byte, error) {
-	if err := p.decoding.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
-	defer p.decoding.Release(1)
-	data, err := readBlob(ctx, p.blobs, img.Hash)
-	if err != nil {
-		return nil, err
-	}
-	r, info, err := decode(data, p.maxPixels)
-	if err != nil {
-		return nil, err
-	}
-	region := pre.View(r.width, r.height, info.Orientation)
-	if pre.manifest.EXIF {
-		r = r.orient(info.Orientation)
-	}
-	var side int
-	switch kind {
-	case annotator.PictureWhole:
-		region, side = annotator.ViewRegion{Width: float64(r.width), Height: float64(r.height)}, wholeSide
-	case annotator.PictureView:
-		side = viewSide
-	case annotator.PictureThumb:
-		side = thumbSide
-	default:
+	side, ok := sides[kind]
+	if !ok {
 		return nil, &annotator.ValidationError{Field: "kind", Message: fmt.Sprintf("%q is no rendering: use original, whole, view or thumb", kind)}
 	}
+	upright := pre != nil && pre.manifest.EXIF
+	own := func(h picture.Header) int64 {
+		bytes := 3 * h.Pixels() // resampled along one axis: never more
+		if upright && h.Orientation > 1 {
+			bytes += 3 * h.Pixels()
+		}
+		return bytes + 7*int64(side)*int64(side)
+	}
 	var out bytes.Buffer
-	if err := jpeg.Encode(&out, crop(r, region, side).image(), &jpeg.Options{Quality: jpegQuality}); err != nil {
-		return nil, fmt.Errorf("encoding: %w", err)
+	err := onPicture(ctx, p.blobs, img, func(file io.ReadSeeker) error {
+		return decode(ctx, file, own, func(r *raster, h picture.Header) error {
+			region := annotator.ViewRegion{Width: float64(h.Width), Height: float64(h.Height)}
+			if upright {
+				r = r.orient(h.Orientation)
+				region.Width, region.Height = float64(r.width), float64(r.height)
+			}
+			if pre != nil && kind != annotator.PictureWhole {
+				region = pre.View(h.Width, h.Height, h.Orientation)
+			}
+			if err := jpeg.Encode(&out, crop(r, region, side).image(), &jpeg.Options{Quality: jpegQuality}); err != nil {
+				return fmt.Errorf("encoding: %w", err)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out.Bytes(), nil
 }
@@ -207,13 +236,17 @@ func (r *raster) image() image.Image {
 	return out
 }
 
+// preprocessor is that of a version, nil for the zero Version: a project without a model.
 func (p *Pictures) preprocessor(version annotator.Version) (*Preprocessor, error) {
+	if len(version.Manifest) == 0 {
+		return nil, nil
+	}
 	var m onnx.Manifest
 	if err := json.Unmarshal(version.Manifest, &m); err != nil {
 		return nil, fmt.Errorf("reading the manifest of version %d: %w", version.Number, err)
 	}
 	m.Mean, m.Std = nil, nil // a picture shows pixels, not what the network makes of them
-	return NewPreprocessor(m, p.maxPixels)
+	return NewPreprocessor(m)
 }
 
 // renderingVersion changes when the same picture would be rendered otherwise.
@@ -221,14 +254,17 @@ const renderingVersion = 1
 
 // path is where a rendering is kept, "" for nowhere. Only what decides the geometry is part of it.
 func (p *Pictures) path(pre *Preprocessor, img annotator.Image, kind annotator.PictureKind) string {
-	m := pre.manifest
-	geometry := fmt.Sprint(m.EXIF)
-	if kind != annotator.PictureWhole {
-		resize := 0
-		if m.Resize != nil {
-			resize = *m.Resize
+	geometry := "no model"
+	if pre != nil {
+		m := pre.manifest
+		geometry = fmt.Sprint(m.EXIF)
+		if kind != annotator.PictureWhole {
+			resize := 0
+			if m.Resize != nil {
+				resize = *m.Resize
+			}
+			geometry = fmt.Sprint(m.EXIF, resize, m.Crop)
 		}
-		geometry = fmt.Sprint(m.EXIF, resize, m.Crop)
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s %s", renderingVersion, img.Hash, kind, geometry))
 	name := hex.EncodeToString(sum[:])
@@ -238,28 +274,46 @@ func (p *Pictures) path(pre *Preprocessor, img annotator.Image, kind annotator.P
 	return filepath.Join(p.dir, name[:2], name+".jpg")
 }
 
+// incoming is the folder of renderings on their way.
+func (p *Pictures) incoming() string { return filepath.Join(p.dir, "incoming") }
+
+// Sweep removes what a process left behind that was killed while it kept a rendering.
+func (p *Pictures) Sweep() error {
+	if p.dir == "" {
+		return nil
+	}
+	_, err := disk.SweepTemporary(p.incoming())
+	return err
+}
+
+// warn logs that a rendering was not kept, once a minute and not once a picture.
+func (p *Pictures) warn(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := time.Now(); now.Sub(p.warned) > time.Minute {
+		p.warned = now
+		p.log.Warn("pictures are rendered anew each time they are shown", "err", err)
+	}
+}
+
 // keep writes a rendering where Render will find it, whole or not at all.
 func (p *Pictures) keep(path string, data []byte) error {
 	if p.dir == "" {
 		return nil
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return fmt.Errorf("keeping a rendering: %w", err)
 	}
-	f, err := os.CreateTemp(dir, ".rendering-*")
+	f, err := disk.Temporary(p.incoming())
 	if err != nil {
 		return fmt.Errorf("keeping a rendering: %w", err)
 	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Close())
-	if err == nil {
+	defer os.Remove(f.Name()) // gone already where it was kept
+	defer f.Close()
+	if _, err = f.Write(data); err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		if remove := os.Remove(f.Name()); remove != nil && !errors.Is(remove, fs.ErrNotExist) {
-			err = errors.Join(err, remove)
-		}
 		return fmt.Errorf("keeping a rendering: %w", err)
 	}
 	if err := p.cache.add(int64(len(data))); err != nil {

@@ -1,10 +1,13 @@
 package inference
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"math"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -14,21 +17,16 @@ const MaxSide = 8192
 // Preprocessor turns picture files into a network's input as torchvision's Resize, CenterCrop,
 // ToTensor and Normalize do on PIL images. It is safe for concurrent use.
 type Preprocessor struct {
-	manifest  onnx.Manifest
-	maxPixels int64
-	channels  int // of the input: 3, or 1 for "L"
-	kernel    *kernel
+	manifest onnx.Manifest
+	channels int // of the input: 3, or 1 for "L"
+	kernel   *kernel
 	// normal[c][v] is (v/255 − mean[c]) / std[c].
 	normal [3][256]float32
 }
 
-// NewPreprocessor checks a manifest and prepares its tables. maxPixels bounds the pictures it will
-// decode (0: DefaultMaxPixels).
-func NewPreprocessor(m onnx.Manifest, maxPixels int64) (*Preprocessor, error) {
-	if maxPixels <= 0 {
-		maxPixels = DefaultMaxPixels
-	}
-	p := &Preprocessor{manifest: m, maxPixels: maxPixels, channels: 3}
+// NewPreprocessor checks a manifest and prepares its tables.
+func NewPreprocessor(m onnx.Manifest) (*Preprocessor, error) {
+	p := &Preprocessor{manifest: m, channels: 3}
 	var err error
 	if p.kernel, err = kernelNamed(m.Interpolation); err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
@@ -81,19 +79,21 @@ func (p *Preprocessor) Channels() int { return p.channels }
 // Manifest is what the Preprocessor was made from.
 func (p *Preprocessor) Manifest() onnx.Manifest { return p.manifest }
 
-// MaxPixels is the largest picture that is decoded.
-func (p *Preprocessor) MaxPixels() int64 { return p.maxPixels }
-
 // Pixels decodes a picture file and writes the network's input [channels, H, W] to dst, which holds
-// Size values. Errors: ErrNotPicture, *TooLargeError, or what is wrong with the file.
-func (p *Preprocessor) Pixels(data []byte, dst []float32) error {
+// Size values. It waits for its share of the memory for pictures no longer than ctx. Errors: picture.ErrNotPicture,
+// *picture.TooLargeError, what is wrong with the file, or the context's.
+func (p *Preprocessor) Pixels(ctx context.Context, file io.ReadSeeker, dst []float32) error {
 	if len(dst) != p.Size() {
 		return fmt.Errorf("preprocessing: room for %d values, want %d", len(dst), p.Size())
 	}
-	view, err := p.view(data)
-	if err != nil {
-		return err
-	}
+	return p.view(ctx, file, func(view *raster) error {
+		p.normalise(view, dst)
+		return nil
+	})
+}
+
+// normalise writes a view as the network's input.
+func (p *Preprocessor) normalise(view *raster, dst []float32) {
 	plane := view.width * view.height
 	for c := range p.channels {
 		from := c
@@ -106,31 +106,44 @@ func (p *Preprocessor) Pixels(data []byte, dst []float32) error {
 			to[i] = table[view.pix[3*i+from]]
 		}
 	}
-	return nil
 }
 
-// view decodes a picture and returns what the network sees of it, before normalisation: H×W pixels.
-func (p *Preprocessor) view(data []byte) (*raster, error) {
-	r, info, err := decode(data, p.maxPixels)
-	if err != nil {
-		return nil, err
+// view decodes a picture and hands use what the network sees of it, before normalisation: H×W pixels.
+func (p *Preprocessor) view(ctx context.Context, file io.ReadSeeker, use func(*raster) error) error {
+	own := func(h picture.Header) int64 {
+		width, height, turned := h.Width, h.Height, int64(0)
+		if p.manifest.EXIF && h.Orientation > 1 {
+			width, height = orientedSize(width, height, h.Orientation)
+			turned = 3 * h.Pixels()
+		}
+		g := p.geometry(width, height)
+		// The rows that the crop is made of, resampled along one axis; then along the other; then put into the crop.
+		rows := min(float64(height), float64(g.bottom-g.top+8)*max(1, float64(height)/float64(g.height))+8)
+		return turned + int64(3*float64(g.right-g.left)*rows) + 6*int64(g.cropWidth)*int64(g.cropHeight)
 	}
-	if p.manifest.EXIF {
-		r = r.orient(info.Orientation)
-	}
-	if p.manifest.Channels == "L" {
-		r.luma()
-	}
+	return decode(ctx, file, own, func(r *raster, h picture.Header) error {
+		if p.manifest.EXIF {
+			r = r.orient(h.Orientation)
+		}
+		if p.manifest.Channels == "L" {
+			r.luma()
+		}
+		return use(p.crop(r))
+	})
+}
+
+// crop resizes a picture and cuts out what the network sees.
+func (p *Preprocessor) crop(r *raster) *raster {
 	g := p.geometry(r.width, r.height)
 	part := resample(r, p.kernel, g.width, g.height, g.left, g.top, g.right, g.bottom)
 	if part.width == g.cropWidth && part.height == g.cropHeight {
-		return part, nil
+		return part
 	}
 	out := newRaster(g.cropWidth, g.cropHeight) // black where the crop reaches beyond the picture
 	for y := range part.height {
 		copy(out.pix[3*((g.padTop+y)*out.width+g.padLeft):], part.pix[3*y*part.width:][:3*part.width])
 	}
-	return out, nil
+	return out
 }
 
 // geometry is where the crop lies: the picture is resized to width × height, of which the rectangle

@@ -21,7 +21,7 @@ func torchvision(t testing.TB, change func(*onnx.Manifest)) *Preprocessor {
 	if change != nil {
 		change(&m)
 	}
-	p, err := NewPreprocessor(m, 0)
+	p, err := NewPreprocessor(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestPreprocessAgreesWithTorchvision(t *testing.T) {
 			if err := npy.Read(f, &want); err != nil {
 				t.Fatal(err)
 			}
-			view, err := p.view(readFile(t, path))
+			view, err := viewOf(t, p, readFile(t, path))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,5 @@
 package inference
 
-import "fmt"
-
 // raster is a decoded picture: 8-bit RGB, interleaved, rows from the top. Alpha is gone.
 type raster struct {
 	width, height int
@@ -51,15 +49,4 @@ func (r *raster) luma() {
 		l := uint8((uint32(p[0])*19595 + uint32(p[1])*38470 + uint32(p[2])*7471 + 0x8000) >> 16)
 		p[0], p[1], p[2] = l, l, l
 	}
-}
-
-// TooLargeError is a picture whose header announces more pixels than are allowed.
-type TooLargeError struct {
-	Width, Height int
-	MaxPixels     int64
-}
-
-func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the picture is %d×%d pixels (%.0f megapixels), over the limit of %.0f megapixels",
-		e.Width, e.Height, float64(e.Width)*float64(e.Height)/1e6, float64(e.MaxPixels)/1e6)
 }

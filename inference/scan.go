@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"runtime"
 	"slices"
@@ -21,9 +22,9 @@ type ScanImage struct {
 	ID   int64  // the caller's own; not looked at
 	Name string // for errors
 	Hash string // SHA-256 of the file; only needed with ScanOptions.Features
-	// Read returns the file's bytes. It is called at most once, from any goroutine. Its errors are the
-	// picture's own, except that annotator.ErrUnavailable ends the scan.
-	Read func(ctx context.Context) ([]byte, error)
+	// Open opens the file. It is called at most once, from any goroutine. Its errors are the picture's own, except
+	// that annotator.ErrUnavailable and annotator.ErrFull end the scan.
+	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 }
 
 // ScanResult is what the network says of one picture.
@@ -224,15 +225,16 @@ func (s *scan) row(ctx context.Context, b *scanBatch, row int) (fault, err error
 			return nil, err
 		}
 	}
-	data, err := image.Read(ctx)
-	if errors.Is(err, annotator.ErrUnavailable) {
+	file, err := image.Open(ctx)
+	if err == nil {
+		size := s.network.sizes.Image()
+		err = s.network.Preprocessor.Pixels(ctx, file, b.pixels[row*size:][:size])
+		file.Close()
+	}
+	if errors.Is(err, annotator.ErrUnavailable) || errors.Is(err, annotator.ErrFull) {
 		return nil, err
 	}
-	if err != nil {
-		return err, nil
-	}
-	size := s.network.sizes.Image()
-	return s.network.Preprocessor.Pixels(data, b.pixels[row*size:][:size]), nil
+	return err, nil
 }
 
 // run takes batches as they are decoded and computes them, one after the other.

@@ -1,10 +1,12 @@
 package inference
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"image"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"runtime"
@@ -41,7 +43,7 @@ func collection(t testing.TB, n int) []ScanImage {
 		}
 		out[i] = ScanImage{
 			ID: int64(i), Name: fmt.Sprint("picture ", i), Hash: fmt.Sprint("hash ", i),
-			Read: func(context.Context) ([]byte, error) { return data, nil },
+			Open: func(context.Context) (io.ReadSeekCloser, error) { return blob{bytes.NewReader(data)}, nil },
 		}
 	}
 	return out
@@ -89,9 +91,9 @@ func TestScanEqualsOneByOne(t *testing.T) {
 		if r.Image.ID != int64(i) {
 			t.Fatalf("result %d is of image %d: the order is lost", i, r.Image.ID)
 		}
-		data, _ := r.Image.Read(t.Context())
+		file, _ := r.Image.Open(t.Context())
 		pixels := make([]float32, network.Sizes().Image())
-		fault := network.Preprocessor.Pixels(data, pixels)
+		fault := network.Preprocessor.Pixels(t.Context(), file, pixels)
 		if (fault != nil) != (r.Err != nil) {
 			t.Errorf("%s: error %v, alone %v", r.Image.Name, r.Err, fault)
 		}
@@ -198,7 +200,9 @@ func TestScanEndsWithItsErrors(t *testing.T) {
 		t.Errorf("a failing listing: %v", err)
 	}
 	away := slices.Clone(images)
-	away[9].Read = func(context.Context) ([]byte, error) { return nil, fmt.Errorf("storage: %w", annotator.ErrUnavailable) }
+	away[9].Open = func(context.Context) (io.ReadSeekCloser, error) {
+		return nil, fmt.Errorf("storage: %w", annotator.ErrUnavailable)
+	}
 	if _, err := Scan(t.Context(), network, each(away), ignore, ScanOptions{Batch: 4}); !errors.Is(err, annotator.ErrUnavailable) {
 		t.Errorf("storage that is away: %v", err)
 	}
@@ -222,8 +226,8 @@ func TestScanReadsNoFurtherThanItStores(t *testing.T) {
 	var read, stored atomic.Int64
 	images := collection(t, 60)
 	for i := range images {
-		inner := images[i].Read
-		images[i].Read = func(ctx context.Context) ([]byte, error) {
+		inner := images[i].Open
+		images[i].Open = func(ctx context.Context) (io.ReadSeekCloser, error) {
 			read.Add(1)
 			return inner(ctx)
 		}

@@ -23,7 +23,6 @@ type ModelLoader func(ctx context.Context, hash string) (path string, err error)
 type LiveScorerOptions struct {
 	FeatureBytes int64       // bound of the feature cache; default 512 MiB
 	Networks     int         // how many models stay open; default 3
-	MaxPixels    int64       // see NewPreprocessor
 	Session      ort.Options // default: see NewLiveScorer
 }
 
@@ -63,8 +62,7 @@ func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions)
 }
 
 // Score returns the K probabilities of the version's answer for image under map m. Errors:
-// attention.ErrGrid or ErrValue for a bad map, what Preprocessor.Pixels gives for a bad picture, or
-// the context's cause.
+// attention.ErrGrid or ErrValue for a bad map, *annotator.PictureError for a bad picture, or the context's cause.
 func (s *LiveScorer) Score(ctx context.Context, version annotator.Version, image annotator.Image, m attention.Map) ([]float32, error) {
 	probabilities, err := s.score(ctx, version, image, m)
 	if errors.Is(err, ort.ErrClosed) && !s.networks.isClosed() { // evicted between being found and being run
@@ -154,7 +152,7 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 	if err := json.Unmarshal(version.Manifest, &manifest); err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
-	return OpenNetwork(ctx, model, manifest, NetworkOptions{MaxPixels: s.options.MaxPixels, Session: s.options.Session})
+	return OpenNetwork(ctx, model, manifest, NetworkOptions{Session: s.options.Session})
 }
 
 // featuresOf returns g(x) of an image, computing it once however many ask at the same time.
@@ -164,12 +162,10 @@ func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version a
 		return features, nil
 	}
 	return s.flights.do(ctx, fmt.Sprintf("%q", key), func(ctx context.Context) ([]float32, error) {
-		data, err := readBlob(ctx, s.blobs, image.Hash)
-		if err != nil {
-			return nil, err
-		}
 		pixels := make([]float32, network.Preprocessor.Size())
-		if err := network.Preprocessor.Pixels(data, pixels); err != nil {
+		if err := onPicture(ctx, s.blobs, image, func(file io.ReadSeeker) error {
+			return network.Preprocessor.Pixels(ctx, file, pixels)
+		}); err != nil {
 			return nil, err
 		}
 		features, err := network.Features(ctx, 1, pixels)
@@ -193,17 +189,4 @@ func await[T any](ctx context.Context, result <-chan singleflight.Result) (T, er
 	case <-ctx.Done():
 		return none, context.Cause(ctx)
 	}
-}
-
-func readBlob(ctx context.Context, blobs annotator.Blobs, hash string) ([]byte, error) {
-	r, err := blobs.Open(ctx, hash)
-	if err != nil {
-		return nil, fmt.Errorf("opening the picture: %w", err)
-	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("reading the picture: %w", err)
-	}
-	return data, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -35,7 +37,7 @@ func newScoring(t *testing.T, o LiveScorerOptions) *scoring {
 	if err != nil {
 		t.Fatal(err)
 	}
-	picture := asPNG(t, noise(70, 80, 5))
+	file := asPNG(t, noise(70, 80, 5))
 	s := &scoring{
 		network: openReference(t, name),
 		version: annotator.Version{ModelHash: name, ExtractorHash: "extractor", Manifest: raw},
@@ -44,10 +46,10 @@ func newScoring(t *testing.T, o LiveScorerOptions) *scoring {
 	s.scorer = NewLiveScorer(func(_ context.Context, hash string) (string, error) {
 		s.loads.Add(1)
 		return filepath.Join(fixture.Reference(t), hash+".onnx"), nil
-	}, blobs{"picture": picture, "rubbish": []byte("no picture")}, o)
+	}, blobs{"picture": file, "rubbish": []byte("no picture")}, o)
 	t.Cleanup(func() { s.scorer.Close() })
 	s.pixels = make([]float32, s.network.Sizes().Image())
-	if err := s.network.Preprocessor.Pixels(picture, s.pixels); err != nil {
+	if err := pixels(t, s.network.Preprocessor, file, s.pixels); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -105,7 +107,7 @@ func TestLiveScoreRefuses(t *testing.T) {
 	if err := score(s.image, s.painted(1.5)); !errors.Is(err, attention.ErrValue) {
 		t.Errorf("a map with 1.5: %v", err)
 	}
-	if err := score(annotator.Image{Hash: "rubbish"}, s.painted(0)); !errors.Is(err, ErrNotPicture) {
+	if err := score(annotator.Image{Hash: "rubbish"}, s.painted(0)); !errors.Is(err, picture.ErrNotPicture) {
 		t.Errorf("a file that is no picture: %v", err)
 	}
 	if err := score(annotator.Image{Hash: "absent"}, s.painted(0)); err == nil {
@@ -176,7 +178,7 @@ func TestLiveScoreSaysWhatIsWrong(t *testing.T) {
 	if _, err := s.scorer.Score(t.Context(), wrong, s.image, s.painted(0.5)); !errors.As(err, &invalid) || !strings.Contains(invalid.Message, "divide by 255") {
 		t.Errorf("got %v, want a *annotator.ValidationError that says what to do", err)
 	}
-	if _, err := NewPictures(blobs{}, "", 0).preprocessor(wrong); err != nil {
+	if _, err := NewPictures(blobs{}, "", slog.New(slog.DiscardHandler)).preprocessor(wrong); err != nil {
 		t.Errorf("its pictures: %v", err)
 	}
 }

@@ -145,7 +145,7 @@ func joinSentences(a, b string) string {
 
 // problem turns an error into what the API tells of it, and logs what it does not tell.
 func (a *api) problem(ctx context.Context, err error) *Problem {
-	f := outcome(err)
+	f := a.server.outcome(ctx, err)
 	a.server.note(ctx, f, err)
 	if f.current != nil {
 		a.server.metrics.conflict.Inc()

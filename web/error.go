@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
@@ -45,6 +46,7 @@ func outcome(err error) failure {
 		lease      *annotator.LeaseError
 		throttled  *throttledError
 		tooLarge   *http.MaxBytesError
+		picture    *annotator.PictureError
 	)
 	say := err.Error()
 	switch {
@@ -90,6 +92,14 @@ func outcome(err error) failure {
 	case errors.Is(err, annotator.ErrDatabaseAway): // where it is and who asked it is for the log
 		return failure{status: http.StatusServiceUnavailable, title: "The database does not answer", retry: tryAgain,
 			detail: "the database does not answer: try again in a moment. What was saved before is safe; whether the last change was kept shows then"}
+	case errors.As(err, &picture) && errors.Is(err, annotator.ErrMissing):
+		return failure{status: http.StatusNotFound, title: "The picture is missing", detail: picture.Error()}
+	case errors.As(err, &picture):
+		return failure{status: http.StatusUnprocessableEntity, title: "The picture cannot be used", detail: picture.Error()}
+	case isFull(err):
+		return failure{status: http.StatusInsufficientStorage, title: "The disk is full", detail: "the studio's disk takes no more, so nothing was saved: whoever runs the studio has to free some space, and then try again (/readyz says where)"}
+	case errors.Is(err, annotator.ErrMissing), errors.Is(err, annotator.ErrDamaged):
+		return failure{status: http.StatusInternalServerError, title: "A file of the studio is lost", detail: say}
 	case errors.Is(err, annotator.ErrUnavailable):
 		return failure{status: http.StatusServiceUnavailable, title: "Unavailable for the moment", detail: say, retry: 2}
 	case errors.Is(err, annotator.ErrTooLong):
@@ -114,10 +124,31 @@ func (s *Server) note(ctx context.Context, f failure, err error) {
 	}
 }
 
+// diskFull is PostgreSQL's code for a disk without space (SQLSTATE), as sessions meet it, which do not go through the domain.
+const diskFull = "53100"
+
+func isFull(err error) bool {
+	var state interface{ SQLState() string }
+	return errors.Is(err, annotator.ErrFull) || errors.As(err, &state) && state.SQLState() == diskFull
+}
+
+// outcome is what an error means now: that the database is away, on a full disk, means that the disk is full.
+func (s *Server) outcome(ctx context.Context, err error) failure {
+	f := outcome(err)
+	if errors.Is(err, annotator.ErrUnavailable) && s.config.Disk != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if full := s.config.Disk(ctx); isFull(full) {
+			return outcome(full)
+		}
+	}
+	return f
+}
+
 // fail answers a request with an error: a problem under /api, a page elsewhere. It logs what the
 // visitor is not told.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	f := outcome(err)
+	f := s.outcome(r.Context(), err)
 	s.note(r.Context(), f, err)
 	if rec, ok := r.Context().Value(keyRecord).(*record); ok && rec.wrote {
 		return // too late to say anything: the connection's end says it

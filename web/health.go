@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,11 +17,16 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// readyz says whether requests can be served: 503 while the database cannot be reached.
+// readyz says whether requests can be served: 503 while the database cannot be reached, or a folder takes no files.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
-	if err := s.config.Ready(ctx); err != nil {
+	switch err := s.config.Ready(ctx); {
+	case errors.Is(err, annotator.ErrFull):
+		w.Header().Set("Cache-Control", "no-store")
+		http.Error(w, "not ready: "+err.Error()+"\nFree some space; nothing that is there is lost.", http.StatusServiceUnavailable)
+		return nil
+	case err != nil:
 		return fmt.Errorf("%w: %w", annotator.ErrUnavailable, err)
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -26,6 +26,10 @@ type Config struct {
 	Metrics *prometheus.Registry        // what MetricsHandler shows; a fresh one where nil
 	Ready   func(context.Context) error // whether requests can be served (/readyz); always where nil
 
+	// Disk is an annotator.ErrFull while the studio's disk takes no more; nil: it is not looked at. A database on a full
+	// disk may stop altogether, and then that is what whoever saves is told.
+	Disk func(context.Context) error
+
 	PublicURL      string   // how people reach the studio, "https://studio.example.org"; https makes cookies secure
 	TrustedOrigins []string // other origins whose forms and scripts may act, "https://proxy.example.org"
 	TrustProxy     bool     // believe X-Forwarded-For and X-Forwarded-Proto of whoever connects

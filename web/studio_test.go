@@ -29,6 +29,7 @@ import (
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/onnx"
@@ -76,7 +77,7 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	scorer := inference.NewLiveScorer(blobs.Path, blobs, inference.LiveScorerOptions{FeatureBytes: 16 << 20})
 	t.Cleanup(func() { must(t, scorer.Close()) })
 	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Blobs: blobs,
-		Pictures: inference.NewPictures(blobs, t.TempDir(), 0), Logger: slog.New(slog.DiscardHandler),
+		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Logger: slog.New(slog.DiscardHandler),
 		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20)})
 	c := Config{Service: s.service, SessionStore: pgxstore.NewWithCleanupInterval(s.store.Pool(), 0), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
@@ -111,7 +112,7 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 	must(t, err)
 	shape := model.Graph.Feeds()[0].Shape
 	manifest := onnx.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Channels: "RGB"}
-	catalog := jobs.NewCatalog(blobs, 0, 1)
+	catalog := jobs.NewCatalog(blobs, 1)
 	defer func() { must(t, catalog.Close()) }()
 	pixels, err := catalog.Pixels(manifest)
 	must(t, err)
@@ -143,7 +144,7 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 		if i == len(referencePictures)-1 {
 			label = p.Class
 		}
-		info, err := inference.Inspect(data, 0)
+		info, err := picture.Process().Header(bytes.NewReader(data))
 		must(t, err)
 		images = append(images, annotator.NewImage{Name: "train/" + name, Split: annotator.SplitTrain, Class: manifest.Classes[label], Hash: hash, Width: info.Width, Height: info.Height})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -76,11 +77,7 @@ func (c *benchScanCommand) measure(ctx context.Context) (result scanBench, err e
 	pixels := make([]float32, n*size)
 	start := time.Now()
 	for i, path := range subject.pictures {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return result, err
-		}
-		if err := network.Preprocessor.Pixels(data, pixels[i*size:][:size]); err != nil {
+		if err := pixelsOf(ctx, network.Preprocessor, path, pixels[i*size:][:size]); err != nil {
 			return result, fmt.Errorf("%s: %w", path, err)
 		}
 	}
@@ -97,8 +94,8 @@ func (c *benchScanCommand) measure(ctx context.Context) (result scanBench, err e
 	scanWith := func(features inference.FeatureSource) error {
 		images := func(yield func(inference.ScanImage, error) bool) {
 			for _, path := range subject.pictures {
-				read := func(context.Context) ([]byte, error) { return os.ReadFile(path) }
-				if !yield(inference.ScanImage{Name: path, Hash: hashOf(path), Read: read}, nil) {
+				open := func(context.Context) (io.ReadSeekCloser, error) { return os.Open(path) }
+				if !yield(inference.ScanImage{Name: path, Hash: hashOf(path), Open: open}, nil) {
 					return
 				}
 			}

@@ -83,12 +83,8 @@ func (c *benchScoreCommand) measure(ctx context.Context) (result scoreBench, err
 	var features [][]float32
 	var first []time.Duration
 	for _, path := range subject.pictures {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return result, err
-		}
 		pixels := make([]float32, sizes.Image())
-		if err := bare.Preprocessor.Pixels(data, pixels); err != nil {
+		if err := pixelsOf(ctx, bare.Preprocessor, path, pixels); err != nil {
 			return result, fmt.Errorf("%s: %w", path, err)
 		}
 		g, err := bare.Features(ctx, 1, pixels)

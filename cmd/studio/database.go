@@ -12,6 +12,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres"
@@ -137,6 +138,26 @@ func whileCurrent(ctx context.Context, s *storage, do func(ctx context.Context) 
 	stop(nil)
 	looking.Wait()
 	return err
+}
+
+// diskEvery is how long what a look at the disks found holds.
+const diskEvery = 5 * time.Second
+
+// disks tells whether the places the studio writes to take what is written.
+func (s *storage) disks(log *slog.Logger) *disk.Check {
+	return disk.NewCheck(diskEvery, log,
+		disk.Folder("the data folder", s.Data), disk.Place{Name: "the blob store", Writable: s.Blobs.Writable},
+		disk.Folder("the cache folder", filepath.Join(s.Data, "cache")))
+}
+
+// ready tells whether the studio can work: its disks take what is written, and its database answers.
+func (s *storage) ready(disks *disk.Check) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := disks.Err(ctx); err != nil { // first: it is the news where the studio's own database stumbles over it
+			return err
+		}
+		return s.Store.Ping(ctx)
+	}
 }
 
 func (f storageFlags) dataDir() (string, error) {

@@ -106,8 +106,8 @@ func evaluateNetwork(ctx context.Context, network *inference.Network, images *tr
 	}
 	pictures := func(yield func(inference.ScanImage, error) bool) {
 		for i, s := range samples {
-			read := func(context.Context) ([]byte, error) { return os.ReadFile(images.paths[s.ID]) }
-			if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Read: read}, nil) {
+			open := func(context.Context) (io.ReadSeekCloser, error) { return os.Open(images.paths[s.ID]) }
+			if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Open: open}, nil) {
 				return
 			}
 		}

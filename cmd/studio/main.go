@@ -26,6 +26,7 @@ type stdio struct {
 // commandLine is the whole surface: one field per command, each in the file of its name.
 type commandLine struct {
 	providerFlags
+	memoryFlags
 
 	Demo    demoCommand    `cmd:"" help:"Serve a demo project of its own making, with its own database."`
 	Serve   serveCommand   `cmd:"" help:"Serve pages and API, and do the background work."`
@@ -35,6 +36,7 @@ type commandLine struct {
 	Project projectCommand `cmd:"" help:"Create and list projects."`
 	Import  importCommand  `cmd:"" help:"Bring a folder of pictures into a project."`
 	Model   modelCommand   `cmd:"" help:"Inspect a model, or add it to a project."`
+	Verify  verifyCommand  `cmd:"" help:"Read every picture and model that is kept, and say what is missing or damaged."`
 
 	Train    trainCommand    `cmd:"" group:"Without a database" help:"Train a network from pictures and labels."`
 	Predict  predictCommand  `cmd:"" group:"Without a database" help:"Predict a folder of pictures."`
@@ -59,6 +61,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
+	exitLost    = 3 // studio verify: a file is missing or damaged
 )
 
 func main() {
@@ -94,12 +97,15 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 		fmt.Fprintf(streams.Err, "studio: %v\nRun \"studio --help\" for the commands.\n", err)
 		return exitUsage
 	}
-	if err = cli.choose(streams); err == nil {
+	if err = errors.Join(cli.apply(), cli.choose(streams)); err == nil {
 		err = command.Run()
 	}
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, errLost):
+		fmt.Fprintln(streams.Err, "studio:", err)
+		return exitLost
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(streams.Err, "studio: interrupted")
 		return exitFailure

@@ -188,8 +188,8 @@ type predictor struct {
 // images is what is scanned; an image's ID is its place in samples.
 func (p *predictor) images(yield func(inference.ScanImage, error) bool) {
 	for i, s := range p.samples {
-		read := func(context.Context) ([]byte, error) { return os.ReadFile(s.Path) }
-		if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Read: read}, nil) {
+		open := func(context.Context) (io.ReadSeekCloser, error) { return os.Open(s.Path) }
+		if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Open: open}, nil) {
 			return
 		}
 	}

@@ -35,6 +35,7 @@ const asProgram = "STUDIO_TEST_AS_PROGRAM"
 func TestMain(m *testing.M) {
 	jobs.Inspect()
 	if os.Getenv(asProgram) != "" {
+		limitFiles()
 		main()
 		return
 	}
@@ -65,14 +66,21 @@ func (p *process) log() string {
 // launch starts the studio with arguments; it is killed when the test ends.
 func launch(t *testing.T, args ...string) *process {
 	t.Helper()
-	return launchIn(t, "", args...)
+	return launchWith(t, nil, "", args...)
 }
 
 // launchIn is launch in a folder.
 func launchIn(t *testing.T, folder string, args ...string) *process {
 	t.Helper()
+	return launchWith(t, nil, folder, args...)
+}
+
+// launchWith is launchIn with further variables of the environment.
+func launchWith(t *testing.T, environment []string, folder string, args ...string) *process {
+	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 100)}
 	p.Env = append(os.Environ(), asProgram+"=1", "DATABASE_URL=", "STUDIO_DATA=", "STUDIO_BLOBS=")
+	p.Env = append(p.Env, environment...)
 	p.Stderr, p.Dir = p, folder
 	out, err := p.StdoutPipe()
 	if err != nil {

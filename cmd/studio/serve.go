@@ -102,14 +102,19 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	if err := ort.Init(""); err != nil {
 		return nil, err
 	}
+	pictures := inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), c.log)
+	if err := errors.Join(jobs.SweepIncoming(s.Data, s.Blobs), pictures.Sweep()); err != nil {
+		c.log.Warn("what killed uploads left behind is not swept", "err", err)
+	}
 	r := &studio{scorer: inference.NewLiveScorer(s.Blobs.Path, s.Blobs, inference.LiveScorerOptions{})}
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Logger: c.log,
-		Pictures: inference.NewPictures(s.Blobs, filepath.Join(s.Data, "cache", "pictures"), 0),
-		Models:   jobs.NewModels(s.Blobs, filepath.Join(s.Data, "cache", "incoming"), c.maxModelBytes),
+		Pictures: pictures, Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
 	})
+	disks := s.disks(c.log)
 	c.web.MaxModelBytes = c.maxModelBytes
-	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, s.Store.Sessions(), c.log, s.Store.Ping
+	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, s.Store.Sessions(), c.log, s.ready(disks)
+	c.web.Disk = disks.Err
 	var err error
 	if r.server, err = web.NewServer(c.web); err != nil {
 		return nil, errors.Join(err, r.scorer.Close())

@@ -83,7 +83,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	preprocessor, err := inference.NewPreprocessor(start.manifest, 0)
+	preprocessor, err := inference.NewPreprocessor(start.manifest)
 	if err != nil {
 		return err
 	}

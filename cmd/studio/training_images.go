@@ -6,8 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"image"
-	_ "image/jpeg" // the sizes of pictures
-	_ "image/png"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,12 +15,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	_ "golang.org/x/image/webp"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -62,19 +61,18 @@ func openTrainingImages(ctx context.Context, set *dataset.Dataset, classes []str
 				return context.Cause(inner)
 			}
 			defer func() { meter.Advance(progress.Reading, int(read.Add(1))) }()
-			data, err := os.ReadFile(s.Path)
+			hash, err := hashOfFile(s.Path)
 			if err != nil {
 				faults[i] = err
 				return nil
 			}
-			sum := sha256.Sum256(data)
-			samples[i] = trainer.Sample{Name: s.Name, Hash: hex.EncodeToString(sum[:]), Group: s.Group, Label: label[s.Class]}
+			samples[i] = trainer.Sample{Name: s.Name, Hash: hash, Group: s.Group, Label: label[s.Class]}
 			mask := s.Mask
 			if masks != "" {
 				mask = findMask(masks, s.Name)
 			}
 			if mask != "" {
-				samples[i].Mask, err = maskOnGrid(p, mask, s.Path, height, width)
+				samples[i].Mask, err = maskOnGrid(inner, p, mask, s.Path, height, width)
 			}
 			return err
 		})
@@ -125,12 +123,18 @@ func workloadOf(set *dataset.Dataset, asked string, edited int) trainer.Workload
 }
 
 // pixels implements trainer.PixelReader.
-func (t *trainingImages) pixels(_ context.Context, s trainer.Sample, dst []float32) error {
-	data, err := os.ReadFile(t.paths[s.ID])
+func (t *trainingImages) pixels(ctx context.Context, s trainer.Sample, dst []float32) error {
+	return pixelsOf(ctx, t.preprocessor, t.paths[s.ID], dst)
+}
+
+// pixelsOf writes the network's input for a picture file.
+func pixelsOf(ctx context.Context, p *inference.Preprocessor, path string, dst []float32) error {
+	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return t.preprocessor.Pixels(data, dst)
+	defer file.Close()
+	return p.Pixels(ctx, file, dst)
 }
 
 // of returns the samples of some splits.
@@ -187,21 +191,36 @@ func findMask(dir, name string) string {
 
 // maskOnGrid reads an object's mask and averages it over the cells of what the network sees of the
 // picture. A mask is taken to be oriented as the picture is after its EXIF orientation, where the manifest applies that.
-func maskOnGrid(p *inference.Preprocessor, mask, picture string, height, width int) (attention.Map, error) {
-	f, err := os.Open(picture)
+func maskOnGrid(ctx context.Context, p *inference.Preprocessor, mask, path string, height, width int) (m attention.Map, err error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return attention.Map{}, err
+		return m, err
 	}
-	config, _, err := image.DecodeConfig(f)
+	header, err := picture.Process().Header(f)
 	f.Close()
-	if err != nil || config.Width < 1 || config.Height < 1 {
-		return attention.Map{}, nil // a broken picture: reported when it is decoded
-	}
-	grey, err := dataset.Mask(mask)
 	if err != nil {
-		return attention.Map{}, err
+		return m, nil // a broken picture: reported when it is decoded
 	}
-	view := p.View(config.Width, config.Height, 1)
-	w, h := float64(config.Width), float64(config.Height)
-	return attention.FromMask(grey, [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}, height, width), nil
+	view := p.View(header.Width, header.Height, 1)
+	w, h := float64(header.Width), float64(header.Height)
+	region := [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}
+	err = dataset.Mask(ctx, mask, func(grey *image.Gray) error {
+		m = attention.FromMask(grey, region, height, width)
+		return nil
+	})
+	return m, err
+}
+
+// hashOfFile is the SHA-256 of a file's bytes.
+func hashOfFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

@@ -30,10 +30,15 @@ func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	if c.HealthListen != "" {
+		ready := s.ready(s.disks(log))
 		address, stop, err := aside("--health-listen", c.HealthListen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if err := s.Store.Ping(r.Context()); err != nil {
+			if err := ready(r.Context()); err != nil {
 				log.Warn("not ready", "err", err)
-				http.Error(w, annotator.ErrDatabaseAway.Error(), http.StatusServiceUnavailable)
+				say := annotator.ErrDatabaseAway.Error()
+				if errors.Is(err, annotator.ErrFull) {
+					say = err.Error()
+				}
+				http.Error(w, say, http.StatusServiceUnavailable)
 				return
 			}
 			fmt.Fprintln(w, "ready")

@@ -141,8 +141,8 @@ func TestMasksCoverTheBirds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range d.Samples {
-		mask, err := dataset.Mask(s.Mask)
-		if err != nil {
+		var mask *image.Gray
+		if err := dataset.Mask(t.Context(), s.Mask, func(m *image.Gray) error { mask = m; return nil }); err != nil {
 			t.Fatal(err)
 		}
 		area, border := 0, 0

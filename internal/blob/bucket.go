@@ -10,6 +10,8 @@ import (
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/s3blob" // registers s3://
 	"gocloud.dev/gcerrors"
+
+	"github.com/abn-studio/studio/annotator"
 )
 
 // bucket keeps files under their hashes in an object store.
@@ -35,10 +37,16 @@ func (b *bucket) exists(ctx context.Context, hash string) (bool, error) { return
 
 func (b *bucket) open(ctx context.Context, hash string) (io.ReadCloser, error) {
 	r, err := b.NewReader(ctx, hash, nil)
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil, ErrNotFound
+	switch {
+	case err == nil:
+		return r, nil
+	case gcerrors.Code(err) == gcerrors.NotFound:
+		return nil, fmt.Errorf("%w%s", annotator.ErrMissing, remedy)
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	default:
+		return nil, fmt.Errorf("%w: the blob store: %w", annotator.ErrUnavailable, err)
 	}
-	return r, err
 }
 
 // young is an object that no sweep takes for forgotten before the row of whoever puts it again is there.

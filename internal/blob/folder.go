@@ -1,6 +1,8 @@
 package blob
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -9,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/abn-studio/studio/internal/disk"
 )
 
 // folder keeps files as DIR/ab/abcd…, so that no folder grows beyond what file systems are quick at.
@@ -23,56 +27,70 @@ type folder struct {
 
 func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "incoming"), 0o700); err != nil {
-		return nil, full(err)
+		return nil, disk.Full(err)
 	}
 	return &folder{dir: dir}, nil
 }
 
 func (f *folder) path(hash string) string { return filepath.Join(f.dir, hash[:2], hash) }
 
-// receive writes r to a temporary file on the same file system and returns the hash of its bytes.
-func (f *folder) receive(r io.Reader) (hash string, size int64, temporary string, err error) {
-	file, err := os.CreateTemp(filepath.Join(f.dir, "incoming"), "*")
+// incoming is the folder of files on their way.
+func (f *folder) incoming() string { return filepath.Join(f.dir, "incoming") }
+
+// received is a file on its way, whose bytes are all there. It is held until it is closed, so that no sweep takes it.
+type received struct {
+	file *os.File
+	hash string
+	size int64
+}
+
+// close removes the file, unless it was kept.
+func (r *received) close() {
+	r.file.Close()
+	os.Remove(r.file.Name())
+}
+
+// receive writes r to a temporary file on the same file system and hashes its bytes.
+func (f *folder) receive(r io.Reader) (*received, error) {
+	file, err := disk.Temporary(f.incoming())
 	if err != nil {
-		return "", 0, "", full(err)
+		return nil, err
 	}
-	sum := newHash()
-	size, err = io.Copy(io.MultiWriter(file, sum), r)
+	in, sum := &received{file: file}, sha256.New()
+	in.size, err = io.Copy(io.MultiWriter(file, sum), r)
 	if err == nil {
 		err = file.Chmod(0o444)
 	}
 	if err == nil {
 		err = file.Sync() // before the rename: a name never stands for half a file, not even after a power cut
 	}
-	if closing := file.Close(); err == nil {
-		err = closing
-	}
 	if err != nil {
-		os.Remove(file.Name())
-		return "", 0, "", full(err)
+		in.close()
+		return nil, disk.Full(err)
 	}
-	return hexOf(sum), size, file.Name(), nil
+	in.hash = hex.EncodeToString(sum.Sum(nil))
+	return in, nil
 }
 
 // keep gives a received file its name.
-func (f *folder) keep(hash, temporary string, size int64) error {
-	path := f.path(hash)
+func (f *folder) keep(in *received) error {
+	path := f.path(in.hash)
 	if _, err := os.Stat(path); err == nil {
 		// Young again, so that a sweep under way does not take it for forgotten.
 		now := time.Now()
 		return os.Chtimes(path, now, now)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return full(err)
+		return disk.Full(err)
 	}
-	if err := os.Rename(temporary, path); err != nil {
-		return full(err)
+	if err := os.Rename(in.file.Name(), path); err != nil {
+		return disk.Full(err)
 	}
 	if dir, err := os.Open(filepath.Dir(path)); err == nil {
 		dir.Sync() // the name itself; not every file system can
 		dir.Close()
 	}
-	return f.bound(size)
+	return f.bound(in.size)
 }
 
 // touch marks a cached file as used.

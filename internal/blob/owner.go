@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"gocloud.dev/gcerrors"
+
+	"github.com/abn-studio/studio/internal/disk"
 )
 
 // ownerName is where a store says whose it is; no hash is called that.
@@ -60,8 +62,8 @@ func (s *Store) setOwner(ctx context.Context, owner string) error {
 		return nil
 	}
 	if err != nil {
-		return full(err)
+		return disk.Full(err)
 	}
 	_, err = file.WriteString(owner + "\n")
-	return errors.Join(err, file.Close())
+	return disk.Full(errors.Join(err, file.Close()))
 }

@@ -7,8 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/abn-studio/studio/internal/disk"
 )
 
 // Sweep removes files for which keep is false and that are older than age, which must be longer than
@@ -16,8 +17,8 @@ import (
 // files and bytes went.
 func (s *Store) Sweep(ctx context.Context, age time.Duration, keep func(hash string) bool) (removed int, bytes int64, err error) {
 	before := time.Now().Add(-age)
-	if err := s.files.forgetIncoming(before); err != nil {
-		return 0, 0, fmt.Errorf("sweeping the blob store: %w", err)
+	if _, err := s.SweepIncoming(); err != nil {
+		return 0, 0, err
 	}
 	if s.bucket != nil {
 		removed, bytes, err = s.bucket.sweep(ctx, before, keep)
@@ -54,20 +55,10 @@ func wrapSweep(err error) error {
 	return fmt.Errorf("sweeping the blob store: %w", err)
 }
 
-// forgetIncoming removes what an interrupted Put left behind.
-func (f *folder) forgetIncoming(before time.Time) error {
-	entries, err := os.ReadDir(filepath.Join(f.dir, "incoming"))
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && info.ModTime().Before(before) {
-			if err := os.Remove(filepath.Join(f.dir, "incoming", entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-		}
-	}
-	return nil
+// SweepIncoming removes what a Put left behind whose process was killed. Those of living processes are left alone.
+func (s *Store) SweepIncoming() (removed int, err error) {
+	removed, err = disk.SweepTemporary(s.files.incoming())
+	return removed, wrapSweep(err)
 }
 
 func (b *bucket) sweep(ctx context.Context, before time.Time, keep func(string) bool) (removed int, bytes int64, err error) {

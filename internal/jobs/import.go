@@ -6,7 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"image"
 	"image/png"
+	"io"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -15,14 +17,13 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
-	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/picture"
 )
 
 // ImportOptions are the choices of an import.
 type ImportOptions struct {
-	MaxPixels int64           // of one picture; 0: inference.DefaultMaxPixels
-	Split     annotator.Split // for images whose data set names no split; "": train
+	Split annotator.Split // for images whose data set names no split; "": train
 }
 
 // ImageImport is a data set as annotator.Service.ImportImages takes it: each file goes into the blob store under its hash. A
@@ -57,47 +58,55 @@ func ImageImport(blobs *blob.Store, source string, d *dataset.Dataset, o ImportO
 
 // importImage stores one file and its mask. Only a fault of ours is an error; the picture's own make it broken.
 func importImage(ctx context.Context, blobs *blob.Store, s dataset.Sample, o ImportOptions) (annotator.NewImage, error) {
-	image := annotator.NewImage{Name: s.Name, Split: annotator.Split(s.Split), Class: s.Class, Group: s.Group}
-	if image.Split == "" {
-		image.Split = annotator.SplitTrain
+	added := annotator.NewImage{Name: s.Name, Split: annotator.Split(s.Split), Class: s.Class, Group: s.Group}
+	if added.Split == "" {
+		added.Split = annotator.SplitTrain
 		if o.Split != "" {
-			image.Split = o.Split
+			added.Split = o.Split
 		}
 	}
-	data, err := os.ReadFile(s.Path)
+	file, err := os.Open(s.Path)
 	if err != nil {
-		image.Broken = err.Error()
-		image.Hash = hashOf(nil)
-		return image, nil
+		return broken(added, nil, err)
 	}
-	info, err := inference.Inspect(data, o.MaxPixels)
+	defer file.Close()
+	header, err := picture.Process().Header(file)
 	if err != nil {
-		image.Broken = err.Error()
-		image.Hash = hashOf(data)
-		return image, nil
+		return broken(added, file, err)
 	}
-	image.Width, image.Height = info.Width, info.Height
-	if image.Hash, _, err = blobs.Put(ctx, bytes.NewReader(data)); err != nil {
-		return image, fmt.Errorf("store %s: %w", s.Name, err)
+	added.Width, added.Height = header.Width, header.Height
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return broken(added, nil, err)
+	}
+	if added.Hash, _, err = blobs.Put(ctx, file); err != nil {
+		return added, fmt.Errorf("store %s: %w", s.Name, err)
 	}
 	if s.Mask == "" {
-		return image, nil
-	}
-	mask, err := dataset.Mask(s.Mask)
-	if err != nil {
-		return image, nil // a mask that can't be read is a mask that isn't known
+		return added, nil
 	}
 	var encoded bytes.Buffer
-	if err := png.Encode(&encoded, mask); err != nil {
-		return image, fmt.Errorf("encode the mask of %s: %w", s.Name, err)
+	err = dataset.Mask(ctx, s.Mask, func(mask *image.Gray) error { return png.Encode(&encoded, mask) })
+	switch {
+	case ctx.Err() != nil:
+		return added, context.Cause(ctx)
+	case err != nil:
+		return added, nil // a mask that can't be read is a mask that isn't known
 	}
-	if image.MaskHash, _, err = blobs.Put(ctx, &encoded); err != nil {
-		return image, fmt.Errorf("store the mask of %s: %w", s.Name, err)
+	if added.MaskHash, _, err = blobs.Put(ctx, &encoded); err != nil {
+		return added, fmt.Errorf("store the mask of %s: %w", s.Name, err)
 	}
-	return image, nil
+	return added, nil
 }
 
-func hashOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+// broken is an image that is kept as unreadable, under the hash of what can be read of its file (nil: nothing).
+func broken(image annotator.NewImage, file io.ReadSeeker, why error) (annotator.NewImage, error) {
+	image.Broken = why.Error()
+	sum := sha256.New()
+	if file != nil {
+		if _, err := file.Seek(0, io.SeekStart); err == nil {
+			_, _ = io.Copy(sum, file)
+		}
+	}
+	image.Hash = hex.EncodeToString(sum.Sum(nil))
+	return image, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
@@ -36,7 +37,7 @@ type Models struct {
 
 var _ annotator.Models = (*Models)(nil)
 
-// NewModels keeps files in blobs, by way of dir ("": the system's temporary folder). Files over maxBytes (0:
+// NewModels keeps files in blobs, by way of dir, a folder for nothing else. Files over maxBytes (0:
 // DefaultMaxModelBytes) are refused.
 func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
 	m := &Models{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxModelBytes)}
@@ -47,12 +48,11 @@ func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
 
 // Receive implements annotator.Models.
 func (m *Models) Receive(ctx context.Context, r io.Reader, manifest func() ([]byte, error)) (annotator.ModelFile, error) {
-	if m.dir != "" {
-		if err := os.MkdirAll(m.dir, 0o700); err != nil {
-			return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
-		}
+	// What a killed upload left behind may be what fills the disk.
+	if _, err := disk.SweepTemporary(m.dir); err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
 	}
-	file, err := os.CreateTemp(m.dir, "model-*.onnx")
+	file, err := disk.Temporary(m.dir)
 	if err != nil {
 		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
 	}
@@ -63,7 +63,7 @@ func (m *Models) Receive(ctx context.Context, r io.Reader, manifest func() ([]by
 	case err != nil:
 		var pathError *fs.PathError // the disk's fault, not the sender's
 		if errors.As(err, &pathError) {
-			return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+			return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", disk.Full(err))
 		}
 		return annotator.ModelFile{}, &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("it broke off after %d bytes (%v): send it again", size, err)}
 	case size > m.maxBytes:
@@ -95,7 +95,7 @@ func (m *Models) tooLarge() error {
 // Judge implements annotator.Models.
 func (m *Models) Judge(ctx context.Context, hash string, manifest []byte) (annotator.ModelFile, error) {
 	path, err := m.blobs.Path(ctx, hash)
-	if errors.Is(err, blob.ErrNotFound) {
+	if errors.Is(err, annotator.ErrMissing) {
 		return annotator.ModelFile{}, fmt.Errorf("the model's file: %w: it was not added within a day; send it again", annotator.ErrNotFound)
 	}
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -425,17 +423,4 @@ func trainerSettings(s annotator.RoundSettings) trainer.Settings {
 		Engine: trainer.EngineName(s.Engine), Optimizer: trainer.Optimizer(s.Optimizer), WarmUp: s.WarmUp, SpareNorms: s.SpareNorms,
 		ClipNorm: s.ClipNorm, Balanced: s.Balanced, Patience: s.Patience, Anchor: s.Anchor, Crop: s.Crop, EditRepeat: recipe.AutoRepeat,
 	}
-}
-
-// decodeMask reads a stored mask: a grey PNG.
-func decodeMask(data []byte) (*image.Gray, error) {
-	decoded, err := png.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	grey, ok := decoded.(*image.Gray)
-	if !ok {
-		return nil, fmt.Errorf("a stored mask is grey, this one is %T", decoded)
-	}
-	return grey, nil
 }

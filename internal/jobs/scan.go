@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"sync"
 	"time"
@@ -142,8 +143,8 @@ func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, err
 				}
 			}
 			for _, image := range chunk.Images {
-				read := func(ctx context.Context) ([]byte, error) { return w.catalog.Picture(ctx, image.Hash) }
-				if !yield(inference.ScanImage{ID: image.ID, Name: image.Name, Hash: image.Hash, Read: read}, nil) {
+				open := func(ctx context.Context) (io.ReadSeekCloser, error) { return w.config.Blobs.Open(ctx, image.Hash) }
+				if !yield(inference.ScanImage{ID: image.ID, Name: image.Name, Hash: image.Hash, Open: open}, nil) {
 					return
 				}
 			}

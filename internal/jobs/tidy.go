@@ -3,10 +3,13 @@ package jobs
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
 	"github.com/riverqueue/river"
 
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/postgres"
 )
 
@@ -41,6 +44,9 @@ func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) 
 // Tidy removes uploaded models that nobody added and then every blob that no row refers to, each where it is older than age. A
 // blob store that another studio uses too is left alone (blob.ErrOwned): its rows are not known here.
 func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
+	if err := SweepIncoming(w.config.Data, w.config.Blobs); err != nil {
+		return err
+	}
 	studio, err := w.config.Store.Installation(ctx)
 	if err != nil {
 		return err
@@ -70,6 +76,17 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 		w.log.Info("tidied", "uploads", forgotten, "blobs", removed, "bytes", bytes)
 	}
 	return err
+}
+
+// IncomingFolder is where models are received below a data folder.
+func IncomingFolder(data string) string { return filepath.Join(data, "cache", "incoming") }
+
+// SweepIncoming removes what processes left behind that were killed while a file was on its way into the studio. Those of
+// living processes are left alone.
+func SweepIncoming(data string, blobs *blob.Store) error {
+	_, models := disk.SweepTemporary(IncomingFolder(data))
+	_, files := blobs.SweepIncoming()
+	return errors.Join(models, files)
 }
 
 // askEngines writes down what the engines can train of every active version: a later release may be able to do more than the

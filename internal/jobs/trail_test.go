@@ -71,7 +71,7 @@ func newTrailWorld(t *testing.T) *trailWorld {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		content := picture(t, i+1)
+		content := smallPNG(t, i+1)
 		if i == 0 {
 			content = content[:20] // it begins as one
 		}
@@ -160,8 +160,8 @@ func (w *trailWorld) lines() (n int) {
 	return n
 }
 
-// picture is a small PNG, another one for every number.
-func picture(t *testing.T, number int) []byte {
+// smallPNG is a small PNG, another one for every number.
+func smallPNG(t *testing.T, number int) []byte {
 	t.Helper()
 	img := image.NewGray(image.Rect(0, 0, 8, 8))
 	for i := range img.Pix {

@@ -31,8 +31,6 @@ type Config struct {
 	Data string
 	// Threads bounds ONNX Runtime's threads; 0: all cores.
 	Threads int
-	// MaxPixels bounds a picture that is decoded; 0: inference.DefaultMaxPixels.
-	MaxPixels int64
 	// RunLimit is the least time after which one run of a network is stopped; 0: ort's default.
 	RunLimit time.Duration
 	// FeatureBytes bounds the cache of features on disk; 0: trainer's default.
@@ -71,7 +69,7 @@ func NewWorker(c Config) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.service = annotator.NewService(annotator.ServiceConfig{Store: c.Store, Blobs: c.Blobs, Logger: w.log})
-	w.catalog = NewCatalog(c.Blobs, c.MaxPixels, c.Threads)
+	w.catalog = NewCatalog(c.Blobs, c.Threads)
 	w.catalog.runLimit = c.RunLimit
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &scanWorker{worker: w})

@@ -20,6 +20,23 @@ func (s *Store) ReferencedBlobs(ctx context.Context) (map[string]struct{}, error
 	return all, wrap(err, "listing the blobs in use")
 }
 
+// BlobUse is a row that needs a blob.
+type BlobUse struct {
+	Hash string
+	Use  string // "image birds/train/owl/1.jpg", "mask of image …", "model of version 3 of birds"
+}
+
+// BlobUses returns every row that needs a blob, of images those that can be read: what an import could not read is not kept.
+func (s *Store) BlobUses(ctx context.Context) ([]BlobUse, error) {
+	uses, err := list(ctx, s, pgx.RowToStructByPos[BlobUse], `
+		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = ''
+		UNION ALL SELECT mask_hash, 'mask of image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE mask_hash <> ''
+		UNION ALL SELECT model_hash, 'model of version ' || v.number || ' of ' || p.slug FROM versions v JOIN projects p ON p.id = v.project_id
+		UNION ALL SELECT model_hash, 'uploaded model ' || u.name || ' for ' || p.slug FROM uploads u JOIN projects p ON p.id = u.project_id WHERE u.state <> 'added'
+		ORDER BY 1, 2`)
+	return uses, wrap(err, "listing the blobs in use")
+}
+
 // Installation is the studio's own id, made with its database.
 func (s *Store) Installation(ctx context.Context) (string, error) {
 	id, err := one(ctx, s, pgx.RowTo[string], `SELECT id::text FROM installation`)

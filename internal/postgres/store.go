@@ -159,7 +159,7 @@ func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) erro
 		case ctx.Err() != nil:
 			return err
 		case !away(err) && !collided(err):
-			return err
+			return full(err)
 		case time.Now().Add(wait).After(deadline), errors.Is(err, errSilent): // which has been waited for
 			if away(err) {
 				return unavailable(err)
@@ -192,6 +192,15 @@ func away(err error) bool {
 		return true
 	}
 	return err != nil && !errors.Is(err, pgx.ErrNoRows) && (pgconn.SafeToRetry(err) || lost(err))
+}
+
+// full makes what PostgreSQL says of a disk without space an annotator.ErrFull.
+func full(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "53100" && !errors.Is(err, annotator.ErrFull) {
+		return fmt.Errorf("%w: the database: %w", annotator.ErrFull, err)
+	}
+	return err
 }
 
 // collided reports whether another transaction was in the way and a repeat may succeed.

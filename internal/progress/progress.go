@@ -27,14 +27,15 @@ const (
 	EvaluatingControl   Stage = "evaluating-control"
 	Train               Stage = "train" // a training that is no arm of a round
 	Evaluating          Stage = "evaluating"
-	Sweeping            Stage = "sweeping" // one fine-tuning after the other
+	Sweeping            Stage = "sweeping"  // one fine-tuning after the other
+	Verifying           Stage = "verifying" // what is kept is read and compared with its hash
 )
 
 // words are what a stage does, as people say it.
 var words = map[Stage]string{
 	Drawing: "drawing birds", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
 	EvaluatingParent: "measuring the parent", Candidate: "training the candidate", EvaluatingCandidate: "measuring the candidate",
-	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping",
+	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping", Verifying: "verifying",
 }
 
 // Words are what the stage does, as people say it.
@@ -52,6 +53,8 @@ func (s Stage) Unit() string {
 		return "steps"
 	case Sweeping:
 		return "fine-tunings"
+	case Verifying:
+		return "MiB"
 	}
 	return "images"
 }

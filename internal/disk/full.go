@@ -1,0 +1,23 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// Full makes an error of a disk that takes no more (full, quota used up, file too large for it, read-only) an
+// annotator.ErrFull, and leaves others as they are.
+func Full(err error) error {
+	if errors.Is(err, annotator.ErrFull) {
+		return err
+	}
+	for _, number := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS} {
+		if errors.Is(err, number) {
+			return fmt.Errorf("%w (%w)", annotator.ErrFull, err)
+		}
+	}
+	return err
+}
