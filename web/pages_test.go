@@ -197,7 +197,7 @@ func TestPeopleAndAccount(t *testing.T) {
 	b.post("/account/password", map[string][]string{"current": {"wrong"}, "password": {"another password"}}).
 		want(http.StatusUnprocessableEntity).has(".notice-bad", "another one")
 	b.post("/account/password", map[string][]string{"current": {password}, "password": {"another password"}}).want(http.StatusSeeOther)
-	b.post("/account/tokens", map[string][]string{"name": {"export"}}).want(http.StatusOK).has("[data-token]", "")
+	b.post("/account/tokens", map[string][]string{"name": {"export"}, "scope": {"read"}, "days": {"90"}, "current": {"another password"}}).want(http.StatusOK).has("[data-token]", "")
 
 	// Disabling somebody ends what they have open.
 	admin.post(address, map[string][]string{"action": {"disable"}}).want(http.StatusSeeOther)
