@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
@@ -234,5 +235,27 @@ func TestRoundNamesWhatItCouldNotRead(t *testing.T) {
 	must(t, json.Unmarshal(reader.get(fmt.Sprintf("/api/v1/rounds/%d", round.ID)).want(http.StatusOK).body, &told))
 	if told.Unreadable == nil || told.Unreadable.Count != annotator.MaxUnreadable+3 || told.Unreadable.Images[0] != u.Images[0] {
 		t.Errorf("the API tells %+v", told.Unreadable)
+	}
+}
+
+// Editor, review and versions say what a value of the map does in the words of the version's own mechanism.
+func TestPagesTellTheMechanism(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	task := s.submit()
+	for gain, says := range map[string]string{"1+M": "1 doubles it", "M": "0 hides a feature"} {
+		if _, err := s.store.Pool().Exec(t.Context(), "UPDATE versions SET gain = $1", gain); err != nil {
+			t.Fatal(err)
+		}
+		admin := s.as(annotator.RoleAdmin)
+		told := into[annotator.TaskDetail](admin.api(http.MethodGet, fmt.Sprintf("/tasks/%d", task.ID), nil).want(http.StatusOK)).Mechanism
+		if !strings.Contains(told.Values, says) || gain == "M" && (*told.AtZero != 0 || *told.AtOne != 1) {
+			t.Errorf("gain %s: the API says %+v", gain, told)
+		}
+		for _, address := range []string{fmt.Sprintf("/projects/birds/tasks/%d", task.ID), fmt.Sprintf("/projects/birds/review/%d", task.ID), "/projects/birds/versions"} {
+			if page := admin.get(address).want(http.StatusOK); !strings.Contains(string(page.body), says) {
+				t.Errorf("gain %s: %s does not say %q", gain, address, says)
+			}
+		}
 	}
 }
