@@ -41,6 +41,8 @@ const (
 	MaxPositions = 1 << 10
 	// MaxList bounds what a rule reads of a list of numbers, such as the indices of a Gather.
 	MaxList = 1 << 16
+	// maxOutputs bounds the outputs of a graph: from each of them the graph is followed back.
+	maxOutputs = 1 << 8
 	// maxOps bounds the operators that a report counts one by one; ONNX has two hundred.
 	maxOps = 250
 	// maxListed bounds what a message or a report lists one by one.

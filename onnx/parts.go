@@ -96,6 +96,9 @@ type finder struct {
 }
 
 func newFinder(ctx context.Context, m *Model, names PartNames) (*finder, error) {
+	if n := len(m.Graph.Outputs); n > maxOutputs {
+		return nil, fmt.Errorf("%w: %d outputs, at most %d are looked through", ErrLimit, n, maxOutputs)
+	}
 	m = m.Clone()
 	parts := &Parts{TrainingModeNodes: evaluationMode(m.Graph)}
 	image, err := findImage(m, names)

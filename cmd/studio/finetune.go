@@ -72,6 +72,13 @@ type finetuneReport struct {
 
 // Run fine-tunes.
 func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
+	written := withManifest("--out", c.Out)
+	if c.Control {
+		written = append(written, withManifest("the control beside --out", controlPath(c.Out))...)
+	}
+	if err := refuseOverwriting(written, append(withManifest("--model", c.Model), namedFile{"--maps", c.Maps})); err != nil {
+		return err
+	}
 	settings, err := c.settings()
 	if err != nil {
 		return err

@@ -61,6 +61,15 @@ type attachReport struct {
 
 // Run attaches.
 func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
+	read := withManifest("--model", c.Model)
+	for _, f := range []namedFile{{"--manifest", c.Manifest}, {"--classes", c.Classes}} {
+		if f.path != "" {
+			read = append(read, f)
+		}
+	}
+	if err := refuseOverwriting(withManifest("--out", c.Out), read); err != nil {
+		return err
+	}
 	model, err := onnx.ReadFile(ctx, c.Model)
 	if err != nil {
 		return err

@@ -68,6 +68,13 @@ type trainReport struct {
 
 // Run trains.
 func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
+	var read []namedFile
+	if c.From != "" {
+		read = withManifest("--from", c.From)
+	}
+	if err := refuseOverwriting(withManifest("--out", c.Out), read); err != nil {
+		return err
+	}
 	settings, err := c.settings()
 	if err != nil {
 		return err

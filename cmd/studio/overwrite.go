@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// namedFile is a file by what it is to a command, such as --model.
+type namedFile struct{ what, path string }
+
+// withManifest is a model's file and the manifest beside it, which its own or another model may have.
+func withManifest(what, path string) []namedFile {
+	return []namedFile{{what, path}, {"the manifest of " + what, manifestPath(path)}}
+}
+
+// refuseOverwriting reports a file that would be written over one that is read, by whatever names the two are given, or over
+// another one that is written. Commands ask before they begin: a network that was trained for a day should not be lost to a slip.
+func refuseOverwriting(written, read []namedFile) error {
+	for i, w := range written {
+		for k, r := range append(read[:len(read):len(read)], written[:i]...) {
+			if !sameFile(w.path, r.path) {
+				continue
+			}
+			if k < len(read) {
+				return fmt.Errorf("%s and %s are one file, %s: write to another name, what is read stays as it is", w.what, r.what, r.path)
+			}
+			return fmt.Errorf("%s and %s would be one file, %s: give --out a name that ends in .onnx", w.what, r.what, r.path)
+		}
+	}
+	return nil
+}
+
+// sameFile reports whether two names lead to one file, by links, hard links or other spellings. Files need not be there.
+func sameFile(a, b string) bool {
+	one, err1 := os.Stat(a)
+	two, err2 := os.Stat(b)
+	if err1 == nil && err2 == nil {
+		return os.SameFile(one, two)
+	}
+	return resolved(a) == resolved(b)
+}
+
+// resolved is a path without links, as far as it is there.
+func resolved(path string) string {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	for hops := 0; hops < 40; hops++ { // a link that leads nowhere yet is written through
+		target, err := os.Readlink(path)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	rest := ""
+	for at := path; ; at = filepath.Dir(at) {
+		if real, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(real, rest)
+		}
+		if at == filepath.Dir(at) {
+			return path
+		}
+		rest = filepath.Join(filepath.Base(at), rest)
+	}
+}
