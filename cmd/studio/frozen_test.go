@@ -16,7 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/embedded"
 )
 
-// A worker is frozen in a round until another has taken it over, and wakes up while that one trains: the round finishes once, no
+// A worker is frozen in a round until another has taken it over and trains, and wakes up beside it: the round finishes once, no
 // fault is shown, and the one that was frozen lets go and takes the next job.
 func TestRoundSurvivesAFrozenWorker(t *testing.T) {
 	t.Parallel()
@@ -37,8 +37,11 @@ func TestRoundSurvivesAFrozenWorker(t *testing.T) {
 		}
 		return n
 	}
-	eventually(t, "another worker takes the round over", func() bool {
-		return query(`SELECT attempt FROM rounds WHERE id = $1`, round.ID) == 2
+	eventually(t, "another worker takes the round over, with its checkpoint", func() bool {
+		if r, err := p.Store.Round(t.Context(), round.ID); err != nil || r.State == annotator.RoundFailed {
+			t.Fatalf("the round %s: %s %v", r.State, r.Error, err)
+		}
+		return strings.Contains(other.log(), "goes on from a checkpoint")
 	})
 	send(t, frozen, syscall.SIGCONT)
 	finishedOnce(t, p, round.ID)
