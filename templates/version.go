@@ -17,7 +17,9 @@ type Versions struct {
 }
 
 // mechanismWord is how a network's map acts, as a formula, or the name it came with.
-func mechanismWord(gain string) string { return cmp.Or(annotator.MechanismOf(gain).Formula, gain, "another") }
+func mechanismWord(gain string) string {
+	return cmp.Or(annotator.MechanismOf(gain).Formula, gain, "another")
+}
 
 // figureRow is one figure of the versions being compared.
 type figureRow struct {

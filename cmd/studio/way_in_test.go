@@ -23,7 +23,7 @@ import (
 
 // What commands may ask of the store themselves: reading, and what a running studio is made of. All that changes something
 // goes through annotator.Service, which checks roles and writes the trail.
-var ofTheStore = []string{"CheckSchema", "Close", "Images", "Ping", "Pool", "Predictions", "Sessions", "UserByEmail"}
+var ofTheStore = []string{"BlobUses", "CheckSchema", "Close", "Images", "Ping", "Pool", "Predictions", "Sessions", "UserByEmail"}
 
 func TestCommandsChangeNothingPastTheService(t *testing.T) {
 	t.Parallel()
