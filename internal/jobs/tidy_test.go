@@ -5,9 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -98,6 +103,76 @@ func TestTidyRemovesWhatNothingRefersTo(t *testing.T) {
 	}
 	if there, _ := blobs.Exists(ctx, picture); !there {
 		t.Error("another studio swept this one's picture")
+	}
+}
+
+// Uploads whose process was killed are swept, by the tidying and by the next upload; the one that is under way is not, however slow.
+func TestKilledUploadsAreSwept(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	store, blobs, _ := birds(t)
+	data := t.TempDir()
+	incoming := filepath.Join(data, "cache", "incoming")
+	if err := os.MkdirAll(incoming, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-time.Hour)
+	leave := func() string { // what a killed process leaves: nobody holds it
+		t.Helper()
+		path := filepath.Join(incoming, "left")
+		if err := os.WriteFile(path, []byte("half a model"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	models := NewModels(blobs, incoming, 0)
+	reading, sending := io.Pipe()
+	slow := make(chan error)
+	go func() {
+		_, err := models.Receive(ctx, reading, func() ([]byte, error) { return nil, nil })
+		slow <- err
+	}()
+	if _, err := sending.Write([]byte("the first bytes")); err != nil {
+		t.Fatal(err)
+	}
+	under, err := filepath.Glob(filepath.Join(incoming, "*"))
+	if err != nil || len(under) != 1 {
+		t.Fatalf("%v is under way, %v", under, err)
+	}
+	if err := os.Chtimes(under[0], long, long); err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWorker(Config{Store: store, Blobs: blobs, Data: data, Threads: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sweep := range map[string]func() error{
+		"the tidying": func() error { return w.Tidy(ctx, forgottenAfter) },
+		"the next upload": func() error {
+			if _, err := models.Receive(ctx, strings.NewReader(""), func() ([]byte, error) { return nil, nil }); err == nil {
+				return errors.New("an empty model was taken")
+			}
+			return nil
+		},
+	} {
+		left := leave()
+		if err := sweep(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s leaves what a killed process left: %v", name, err)
+		}
+		if _, err := os.Stat(under[0]); err != nil {
+			t.Errorf("%s takes the upload that is under way: %v", name, err)
+		}
+	}
+	sending.CloseWithError(errors.New("the line broke"))
+	var invalid *annotator.ValidationError
+	if err := <-slow; !errors.As(err, &invalid) {
+		t.Errorf("the slow upload: %v", err)
 	}
 }
 
