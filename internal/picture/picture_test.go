@@ -106,6 +106,9 @@ func interlaced(t testing.TB, w, h int) []byte {
 // A picture's weight is what decoding it allocates: never less, and not so much more that pictures are refused for nothing.
 // It runs alone, before the parallel tests: what others allocate counts too.
 func TestWeightIsWhatDecodingTakes(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates too")
+	}
 	d := NewDecoder(Limits{})
 	for name, data := range files(t) {
 		h, err := d.Header(bytes.NewReader(data))
