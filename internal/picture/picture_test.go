@@ -362,6 +362,9 @@ func nineAtOnce() {
 // largest resident size shows it.
 func TestNinePicturesAtOnceStayWithinTheBudget(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("the race detector keeps memory of its own")
+	}
 	if runtime.GOOS != "linux" {
 		t.Skip("the largest resident size is read from /proc")
 	}
