@@ -260,6 +260,9 @@ func (w *walker) fit(o *huma.Operation, body map[string]json.RawMessage) {
 // forms and bodies. What is added to the router is walked by this test of itself.
 func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("thousands of requests, one after the other: they take minutes under the race detector")
+	}
 	var log logged
 	s := newStudio(t, log.into, func(c *Config) { c.MetricsToken, c.SignIn.PerAddress = "token", 1000 })
 	w := &walker{studio: s, api: newAPI(nil, chi.NewMux())}
@@ -345,8 +348,11 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 		}
 		usual, err := url.ParseQuery(text)
 		must(t, err)
-		for name := range usual {
-			for _, value := range oddValues {
+		for i, name := range slices.Sorted(maps.Keys(usual)) {
+			for j, value := range oddValues {
+				if c.route == "/projects/{slug}/uploads/{upload}" && (i+j)%6 != 0 {
+					continue // each starts a process that inspects the model
+				}
 				odd := maps.Clone(usual)
 				delete(odd, name)
 				w.send(b, c.method, path, "", odd.Encode()+"&"+name+"="+value, "Content-Type", "application/x-www-form-urlencoded")
