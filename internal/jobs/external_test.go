@@ -28,7 +28,7 @@ func readsAFile(t *testing.T, m *onnx.Model, location string) *onnx.Model {
 	entry := func(key, value string) []byte { return field(13, field(1, []byte(key)), field(2, []byte(value))) }
 	tensor := slices.Concat(number(1, 1), number(2, 1), field(8, []byte("leak")), entry("location", location), entry("length", "4"), number(14, 1))
 	output := field(12, field(1, []byte("leak")), field(2, field(1, number(1, 1), field(2, field(1, number(1, 1))))))
-	branch := field(6, field(5, tensor), output)
+	branch := field(6, field(2, []byte("branch")), field(5, tensor), output)
 
 	m = m.Clone()
 	g := m.Graph
