@@ -65,9 +65,6 @@ func Process() *Decoder {
 // SetLimits gives Process other limits. It is called once, before anything is decoded.
 func SetLimits(l Limits) { process.Store(NewDecoder(l)) }
 
-// Limits are what d decodes within.
-func (d *Decoder) Limits() Limits { return d.limits }
-
 // TooLargeError is a picture that would take more memory than one picture may.
 type TooLargeError struct {
 	Header Header
