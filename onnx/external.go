@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // A tensor may keep its data in another file, wherever a tensor can stand: among the initializers, in a node's attributes, in the
@@ -39,13 +41,7 @@ func (e *ExternalError) Error() string {
 func (e *ExternalError) Unwrap() error { return e.Err }
 
 // cut shortens what somebody else wrote for a message.
-func cut(s string) string {
-	const most = 100
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
+func cut(s string) string { return text.Cut(s, 100) }
 
 // externalData is where a tensor stored outside the model file is kept.
 type externalData struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 var (
@@ -118,9 +119,9 @@ func outcome(err error) failure {
 func (s *Server) note(ctx context.Context, f failure, err error) {
 	switch {
 	case f.passing:
-		s.log.WarnContext(ctx, "request refused", "error", cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
+		s.log.WarnContext(ctx, "request refused", "error", text.Cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
 	case f.status >= 500:
-		s.log.ErrorContext(ctx, "request failed", "error", cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
+		s.log.ErrorContext(ctx, "request failed", "error", text.Cut(err.Error(), maxErrorLogged), "request", requestID(ctx))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // OnLoopback is next as it may answer on an address that it listens on. Where only this machine reaches the address, a
@@ -31,7 +33,7 @@ func OnLoopback(bound net.Addr, further []string, next http.Handler) http.Handle
 		}
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, fmt.Sprintf("The studio listens on this machine alone and answers to localhost, 127.0.0.1 and [::1] there, not to %q. "+
-			"If a proxy stands before it, set STUDIO_PUBLIC_URL to the address people use.", cut(r.Host, 100)), http.StatusMisdirectedRequest)
+			"If a proxy stands before it, set STUDIO_PUBLIC_URL to the address people use.", text.Cut(r.Host, 100)), http.StatusMisdirectedRequest)
 	})
 }
 

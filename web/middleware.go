@@ -7,10 +7,11 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // record is what the access log and the metrics tell of one request.
@@ -56,14 +57,6 @@ const (
 	maxErrorLogged  = 1000
 )
 
-// cut shortens what a stranger wrote.
-func cut(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}
-
 // requestID is the id of the request of ctx, "" outside one.
 func requestID(ctx context.Context) string {
 	id, _ := ctx.Value(keyRequestID).(string)
@@ -87,13 +80,13 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		start := time.Now()
 		defer func() {
 			if v := recover(); v != nil && v != any(http.ErrAbortHandler) {
-				s.log.Error("panic", "panic", cut(fmt.Sprint(v), maxErrorLogged), "stack", string(debug.Stack()), "request", id)
+				s.log.Error("panic", "panic", text.Cut(fmt.Sprint(v), maxErrorLogged), "stack", string(debug.Stack()), "request", id)
 				s.fail(rec, r, fmt.Errorf("panic: %v", v))
 			}
 			took := time.Since(start)
 			pattern := chi.RouteContext(ctx).RoutePattern()
 			s.metrics.observe(r.Method, pattern, rec.status, took)
-			s.log.Info("request", "method", cut(r.Method, maxMethodLogged), "path", cut(r.URL.Path, maxPathLogged), "status", rec.status,
+			s.log.Info("request", "method", text.Cut(r.Method, maxMethodLogged), "path", text.Cut(r.URL.Path, maxPathLogged), "status", rec.status,
 				"bytes", rec.bytes, "ms", float64(took.Microseconds())/1000, "user", rec.user, "request", id)
 		}()
 		next.ServeHTTP(rec, r)

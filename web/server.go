@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Config is what a Server needs. Service and SessionStore are required; every other field has a default.
@@ -113,7 +114,7 @@ func NewServer(c Config) (*Server, error) {
 	s.streams, s.stopStreams = context.WithCancel(context.Background())
 	s.sessions = newSessions(c, s.fail)
 	if s.sessions.always && !c.TrustProxy {
-		s.log.Warn("the public address is " + cut(c.PublicURL, maxPathLogged) + " and the studio itself speaks plain HTTP: " + proxyAdvice)
+		s.log.Warn("the public address is " + text.Cut(c.PublicURL, maxPathLogged) + " and the studio itself speaks plain HTTP: " + proxyAdvice)
 	}
 	protection.SetDenyHandler(s.plain(func(http.ResponseWriter, *http.Request) error { return errCrossOrigin }))
 	s.handler = s.routes(protection)

@@ -21,7 +21,6 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/alexedwards/argon2id"
-	"github.com/alexedwards/scs/pgxstore"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
@@ -79,7 +78,7 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Blobs: blobs,
 		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Logger: slog.New(slog.DiscardHandler),
 		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20)})
-	c := Config{Service: s.service, SessionStore: pgxstore.NewWithCleanupInterval(s.store.Pool(), 0), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}
+	c := Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&c)
 	}

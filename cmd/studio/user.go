@@ -11,7 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/alexedwards/scs/pgxstore"
 	"golang.org/x/term"
 
 	"github.com/abn-studio/studio/annotator"
@@ -111,7 +110,7 @@ func (c *userPasswdCommand) Run(ctx context.Context, streams *stdio) error {
 		if _, err := service.ChangeUser(ctx, annotator.System, u.ID, change); err != nil {
 			return err
 		}
-		ended, err := web.EndSessions(pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0), u.ID)
+		ended, err := web.EndSessions(s.Store.Sessions(), u.ID)
 		if err != nil {
 			return fmt.Errorf("%s has a new password, but is still signed in: %w", u.Name, err)
 		}

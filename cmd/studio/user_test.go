@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/abn-studio/studio/annotator"
@@ -64,7 +63,7 @@ func TestUserCommands(t *testing.T) {
 	if err := (&userPasswdCommand{storageFlags: at, Email: "Grace@example.org"}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "sessions ended: 1") {
 		t.Fatalf("user passwd: %q, %v", out, err)
 	}
-	if left, err := pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0).All(); err != nil || len(left) != 1 {
+	if left, err := s.Store.Sessions().All(); err != nil || len(left) != 1 {
 		t.Errorf("%d sessions are left, %v; want somebody else's", len(left), err)
 	}
 	// A new password revokes the tokens unless they are to be kept.
@@ -132,7 +131,7 @@ func signedIn(t *testing.T, s *storage, u annotator.User, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := pgxstore.NewWithCleanupInterval(s.Store.Pool(), 0).Commit(token, data, time.Now().Add(time.Hour)); err != nil {
+	if err := s.Store.Sessions().Commit(token, data, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 }

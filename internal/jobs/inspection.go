@@ -19,6 +19,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // A model file that was uploaded is looked at by a process of its own: this program again, with inspectCommand as its first
@@ -223,8 +224,5 @@ func (b *bounded) first() string {
 	if line == "" {
 		return ""
 	}
-	if len(line) > 200 {
-		line = strings.ToValidUTF8(line[:200], "") + "…"
-	}
-	return "; " + line
+	return "; " + text.Cut(line, 200)
 }

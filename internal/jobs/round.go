@@ -96,29 +96,34 @@ func (r *roundRun) leave() bool {
 // adopt takes over what the last attempt at this round left here, or else what the project's last round left, if it failed
 // here. Checkpoints of other settings or data are passed over by the trainer, and go with the folder when this round ends.
 func (r *roundRun) adopt() error {
-	from := []string{r.worker.leftFolder(r.round.ProjectID)}
-	for attempt := 1; attempt < r.claim.Attempt; attempt++ {
-		from = append(from, r.worker.roundFolder(r.round.ID, attempt))
-	}
 	taken := false
-	for _, folder := range slices.Backward(from) {
-		if taken && folder != from[0] { // of an attempt before the last
+	for attempt := r.claim.Attempt - 1; attempt >= 1; attempt-- {
+		folder := r.worker.roundFolder(r.round.ID, attempt)
+		if taken { // one before the attempt that was taken over
 			if err := os.RemoveAll(folder); err != nil {
 				return err
 			}
 			continue
 		}
-		if taken {
-			break
-		}
-		switch err := trainer.TakeOver(folder, r.folder); {
-		case err == nil:
-			taken = true
-		case !errors.Is(err, fs.ErrNotExist):
+		var err error
+		if taken, err = r.takeOver(folder); err != nil {
 			return err
 		}
 	}
-	return nil
+	if taken {
+		return nil
+	}
+	_, err := r.takeOver(r.worker.leftFolder(r.round.ProjectID))
+	return err
+}
+
+// takeOver makes a folder this attempt's, and reports whether it was there.
+func (r *roundRun) takeOver(folder string) (bool, error) {
+	err := trainer.TakeOver(folder, r.folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // failure is what the round's page says of an error.

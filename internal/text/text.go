@@ -11,6 +11,14 @@ const Problem = "is not valid text: it holds a NUL or bytes that are no UTF-8"
 // Valid reports whether s can be kept: it is UTF-8 and holds no NUL.
 func Valid(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
+// Cut is s, or its first bytes and an ellipsis where it has more than most: for showing and logging what somebody else wrote.
+func Cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
 // Clean is s with U+FFFD in place of what is not valid. It is for what is only shown, such as names in somebody's file.
 func Clean(s string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
