@@ -11,6 +11,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/trustelem/zxcvbn"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // MinPassword is the least number of characters a password has, MaxPassword the most: hashing reads
@@ -104,7 +106,7 @@ const guessedOf = 64
 func checkPassword(password, email, name string) error {
 	switch n := utf8.RuneCountInString(password); {
 	case !utf8.ValidString(password):
-		return &ValidationError{Field: "password", Message: "is not valid text"}
+		return &ValidationError{Field: "password", Message: text.Problem}
 	case n < MinPassword:
 		return &ValidationError{Field: "password", Message: fmt.Sprintf("use at least %d characters", MinPassword)}
 	case n > MaxPassword:

@@ -68,7 +68,7 @@ type ScopeError struct {
 }
 
 func (e *ScopeError) Error() string {
-	return fmt.Sprintf("this needs a token with the scope %s, and this one has %s: make another on the account page", e.Needed, scopeList(e.Has))
+	return fmt.Sprintf("this needs a token with the scope %s, and this one has %s: make another on the account page", e.Needed, ScopeWords(e.Has))
 }
 
 // Is makes errors.Is(err, ErrForbidden) true.
@@ -148,7 +148,7 @@ func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n 
 			return err
 		}
 		return s.audit(ctx, tx, actor, nil, "token.create", fmt.Sprintf("user %d", ownerID),
-			fmt.Sprintf("%s: %s, until %s", token.Name, scopeList(token.Scopes), token.ExpiresAt.UTC().Format(time.DateOnly)))
+			fmt.Sprintf("%s: %s, until %s", token.Name, ScopeWords(token.Scopes), token.ExpiresAt.UTC().Format(time.DateOnly)))
 	})
 	if err != nil {
 		return "", Token{}, err
@@ -174,11 +174,11 @@ func (s *Service) newToken(owner User, n NewToken) (Token, error) {
 	}
 	for _, scope := range n.Scopes {
 		if !slices.Contains(scopes, scope) {
-			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%q is none: choose from read, paint, review and admin", scope)}
+			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%q is none: choose from %s", scope, allScopes())}
 		}
 	}
 	if len(scopes) == 0 {
-		return Token{}, &ValidationError{Field: "scopes", Message: "choose what the token is for: read, paint, review or admin"}
+		return Token{}, &ValidationError{Field: "scopes", Message: "choose what the token is for, from " + allScopes()}
 	}
 	if n.Days < 1 || n.Days > MaxTokenDays {
 		return Token{}, &ValidationError{Field: "days", Message: fmt.Sprintf("is from 1 to %d: no token lasts for ever", MaxTokenDays)}
@@ -220,7 +220,17 @@ func (s *Service) RevokeToken(ctx context.Context, actor User, id int64) error {
 	return nil
 }
 
-func scopeList(scopes []Scope) string {
+// allScopes are the words of every scope.
+func allScopes() string {
+	var list []Scope
+	for _, s := range Scopes {
+		list = append(list, s.Scope)
+	}
+	return ScopeWords(list)
+}
+
+// ScopeWords are scopes as people read them: "read, paint".
+func ScopeWords(scopes []Scope) string {
 	words := make([]string, len(scopes))
 	for i, s := range scopes {
 		words[i] = string(s)

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
@@ -47,15 +46,6 @@ func (v AccountView) days() string {
 // wants reports whether the form's token has a scope: reading, as long as nothing else was chosen.
 func (v AccountView) wants(s annotator.Scope) bool {
 	return slices.Contains(v.Wanted.Scopes, s) || len(v.Wanted.Scopes) == 0 && s == annotator.ScopeRead
-}
-
-// scopeWords are a token's scopes as a table shows them.
-func scopeWords(t annotator.Token) string {
-	words := make([]string, len(t.Scopes))
-	for i, s := range t.Scopes {
-		words[i] = string(s)
-	}
-	return strings.Join(words, ", ")
 }
 
 // passwordRule is what a new password has to be, as forms explain it.

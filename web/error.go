@@ -71,7 +71,7 @@ func outcome(err error) failure {
 	case errors.As(err, &scope):
 		return failure{status: http.StatusForbidden, title: "Not in the token's scope", detail: scope.Error()}
 	case errors.Is(err, annotator.ErrWrongPassword):
-		return failure{status: http.StatusUnprocessableEntity, title: "Not valid", detail: annotator.ErrWrongPassword.Error(), field: "current_password"}
+		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: annotator.ErrWrongPassword.Error(), field: "current_password"}
 	case errors.Is(err, errBadPassword):
 		return failure{status: http.StatusUnauthorized, title: "Not signed in", detail: say}
 	case errors.Is(err, errBadForm):
@@ -97,7 +97,7 @@ func outcome(err error) failure {
 		return failure{status: http.StatusNotFound, title: "The picture is missing", detail: picture.Error()}
 	case errors.As(err, &picture):
 		return failure{status: http.StatusUnprocessableEntity, title: "The picture cannot be used", detail: picture.Error()}
-	case isFull(err):
+	case errors.Is(err, annotator.ErrFull):
 		return failure{status: http.StatusInsufficientStorage, title: "The disk is full", detail: "the studio's disk takes no more, so nothing was saved: whoever runs the studio has to free some space, and then try again (/readyz says where)"}
 	case errors.Is(err, annotator.ErrMissing), errors.Is(err, annotator.ErrDamaged):
 		return failure{status: http.StatusInternalServerError, title: "A file of the studio is lost", detail: say}
@@ -125,21 +125,13 @@ func (s *Server) note(ctx context.Context, f failure, err error) {
 	}
 }
 
-// diskFull is PostgreSQL's code for a disk without space (SQLSTATE), as sessions meet it, which do not go through the domain.
-const diskFull = "53100"
-
-func isFull(err error) bool {
-	var state interface{ SQLState() string }
-	return errors.Is(err, annotator.ErrFull) || errors.As(err, &state) && state.SQLState() == diskFull
-}
-
 // outcome is what an error means now: that the database is away, on a full disk, means that the disk is full.
 func (s *Server) outcome(ctx context.Context, err error) failure {
 	f := outcome(err)
 	if errors.Is(err, annotator.ErrUnavailable) && s.config.Disk != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		if full := s.config.Disk(ctx); isFull(full) {
+		if full := s.config.Disk(ctx); errors.Is(full, annotator.ErrFull) {
 			return outcome(full)
 		}
 	}
