@@ -104,7 +104,7 @@ func (f *finder) isSumOf(name, of string) bool {
 			return false
 		case n.IsOp("ReduceSum", "ReduceL1"):
 			return n.Input(0) == of
-		case !f.keepsOrder(n) && !n.IsOp("Expand") && !(n.IsOp("Add") && f.inferred.Constant(n.Input(1)) != nil):
+		case !f.keepsOrder(n) && !n.IsOp("Expand") && (!n.IsOp("Add") || f.inferred.Constant(n.Input(1)) == nil):
 			return false
 		}
 		name = n.Input(0)

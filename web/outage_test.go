@@ -154,7 +154,12 @@ func TestOutage(t *testing.T) {
 	c, err := pgx.ParseConfig(address)
 	must(t, err)
 
-	ask := func(method, path string, cookie *http.Cookie, headers ...string) (*http.Response, string) {
+	type reply struct { // its body is read
+		Status     string
+		StatusCode int
+		Header     http.Header
+	}
+	ask := func(method, path string, cookie *http.Cookie, headers ...string) (reply, string) {
 		r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, url+path, strings.NewReader(headers[0]))
 		must(t, err)
 		if cookie != nil {
@@ -167,13 +172,13 @@ func TestOutage(t *testing.T) {
 		response, err := client.Do(r)
 		if err != nil {
 			t.Errorf("%s %s: %v", method, path, err)
-			return &http.Response{}, ""
+			return reply{}, ""
 		}
 		defer response.Body.Close()
 		body, _ := io.ReadAll(response.Body)
-		return response, string(body)
+		return reply{response.Status, response.StatusCode, response.Header}, string(body)
 	}
-	check := func(how, method, path string, r *http.Response, body string) {
+	check := func(how, method, path string, r reply, body string) {
 		t.Helper()
 		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" || !strings.Contains(body, "does not answer") {
 			t.Errorf("%s: %s %s: %s, Retry-After %q, %.200s", how, method, path, r.Status, r.Header.Get("Retry-After"), body)

@@ -28,7 +28,7 @@ func (s *Store) List(ctx context.Context) ([]Stored, error) {
 		}
 		return all, err
 	}
-	for objects := s.bucket.Bucket.List(nil); ; {
+	for objects := s.bucket.List(nil); ; {
 		object, err := objects.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			return all, nil

@@ -94,7 +94,7 @@ func TestFullDisksAreKnown(t *testing.T) {
 	if err = Full(err); !errors.Is(err, annotator.ErrFull) || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("writing to /dev/full: %v", err)
 	}
-	if again := Full(err); again != err {
+	if again := Full(err); again != err { //nolint:errorlint // the very same error
 		t.Errorf("wrapped twice: %v", again)
 	}
 	if err := Full(os.ErrPermission); errors.Is(err, annotator.ErrFull) {

@@ -44,16 +44,14 @@ func confine(l limits) error {
 			errs = append(errs, fmt.Errorf("%s: %w", limit.what, err))
 		}
 	}
-	return errors.Join(append(errs, closeInherited(), stepBack())...)
+	stepBack()
+	return errors.Join(append(errs, closeInherited())...)
 }
 
 // closeInherited closes the files that came with the process, but for its input and outputs. Its own are those marked to be
 // closed on exec: with that mark they could not have been inherited.
 func closeInherited() error {
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return nil // no /proc: the studio marks what it opens itself
-	}
+	entries, _ := os.ReadDir("/proc/self/fd") // without /proc none are found: the studio marks what it opens itself
 	for _, e := range entries {
 		fd, err := strconv.Atoi(e.Name())
 		if err != nil || fd <= 2 {
@@ -69,17 +67,13 @@ func closeInherited() error {
 }
 
 // stepBack lets whoever serves people go first. Linux keeps the priority by thread, and new threads take their maker's.
-func stepBack() error {
-	threads, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return nil
-	}
+func stepBack() {
+	threads, _ := os.ReadDir("/proc/self/task")
 	for _, t := range threads {
 		if id, err := strconv.Atoi(t.Name()); err == nil {
 			_ = unix.Setpriority(unix.PRIO_PROCESS, id, 10) // a thread may have ended
 		}
 	}
-	return nil
 }
 
 // watchMemory calls over once a process uses more than a number of bytes for itself.

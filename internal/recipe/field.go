@@ -69,7 +69,7 @@ func FieldNamed(name string) (Field, bool) {
 
 // Want says what the setting may be: "1 to 10000", "one of cosine, step, constant".
 func (f Field) Want() string {
-	want := ""
+	var want string
 	switch {
 	case len(f.Choices) == 2:
 		return f.Choices[0] + " or " + f.Choices[1]
