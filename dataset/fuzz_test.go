@@ -74,7 +74,7 @@ func FuzzTable(f *testing.F) {
 			t.Errorf("%d rows, %d line numbers", len(table.rows), len(table.lines))
 		}
 		for _, row := range table.rows {
-			if name, ok := localName(row["file"]); ok && strings.HasPrefix(name, "..") {
+			if name, ok := localName(row["file"]); ok && (name == ".." || strings.HasPrefix(name, "../") || strings.HasPrefix(name, "/")) {
 				t.Errorf("%q leads out", name)
 			}
 		}

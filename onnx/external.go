@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -151,6 +152,28 @@ func checkLocation(location string) error {
 		}
 	}
 	return nil
+}
+
+// DataFiles lists the files beside the model at path that it keeps data in, each once; none for most models.
+func DataFiles(path string) ([]string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	m, _, err := decodeModel(context.Background(), data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var files []string
+	err = m.eachTensor(func(t *Tensor, _ *place) error {
+		if e := t.external; e != nil && e.parse() == nil && e.elsewhere && checkLocation(e.location) == nil {
+			if file := filepath.Join(filepath.Dir(path), filepath.FromSlash(e.location)); !slices.Contains(files, file) {
+				files = append(files, file)
+			}
+		}
+		return nil
+	})
+	return files, err
 }
 
 // loadFrom reads external data inside a folder, or behind links there: who put the folder on this machine put the links there too,

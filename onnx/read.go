@@ -81,18 +81,27 @@ func readFile(ctx context.Context, path string) (m *Model, data []byte, err erro
 
 // read decodes a file; load fetches what it keeps elsewhere, nil where nothing may be.
 func read(ctx context.Context, data []byte, load func(*Tensor, externalData) error) (*Model, error) {
-	r := reader{decoder: decoder{ctx: ctx}}
-	m := &Model{}
-	if err := r.model(m, data); err != nil {
+	m, decoded, err := decodeModel(ctx, data)
+	if err != nil {
 		return nil, err
 	}
-	if m.Graph == nil {
-		return nil, &MalformedError{Field: "graph", Reason: "missing: this is no ONNX model"}
-	}
-	if err := resolveExternal(ctx, m, load, maxFileBytes-r.decoded); err != nil {
+	if err := resolveExternal(ctx, m, load, maxFileBytes-decoded); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// decodeModel decodes a file and leaves what it keeps elsewhere where it is; size is what its tensors take, in bytes.
+func decodeModel(ctx context.Context, data []byte) (m *Model, size int64, err error) {
+	r := reader{decoder: decoder{ctx: ctx}}
+	m = &Model{}
+	if err := r.model(m, data); err != nil {
+		return nil, 0, err
+	}
+	if m.Graph == nil {
+		return nil, 0, &MalformedError{Field: "graph", Reason: "missing: this is no ONNX model"}
+	}
+	return m, r.decoded, nil
 }
 
 // reader decodes messages into the package's own types.

@@ -66,7 +66,7 @@ type sweep struct {
 
 // Run does what is not done yet and prints the summary of all.
 func (c *aviarySweepCommand) Run(ctx context.Context, io *stdio) (err error) {
-	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, withManifest("--model", c.Model)); err != nil {
+	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model)); err != nil {
 		return err
 	}
 	done, err := readSweep(c.Out)

@@ -61,7 +61,7 @@ type attachReport struct {
 
 // Run attaches.
 func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
-	read := withManifest("--model", c.Model)
+	read := wholeModel("--model", c.Model)
 	for _, f := range []namedFile{{"--manifest", c.Manifest}, {"--classes", c.Classes}} {
 		if f.path != "" {
 			read = append(read, f)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/abn-studio/studio/onnx"
 )
 
 // namedFile is a file by what it is to a command, such as --model.
@@ -12,6 +14,16 @@ type namedFile struct{ what, path string }
 // withManifest is a model's file and the manifest beside it, which its own or another model may have.
 func withManifest(what, path string) []namedFile {
 	return []namedFile{{what, path}, {"the manifest of " + what, manifestPath(path)}}
+}
+
+// wholeModel is a model that is read, its manifest, and the files beside it that its data lies in.
+func wholeModel(what, path string) []namedFile {
+	files := withManifest(what, path)
+	beside, _ := onnx.DataFiles(path) // who reads the model says what is wrong with it
+	for _, file := range beside {
+		files = append(files, namedFile{"the data of " + what, file})
+	}
+	return files
 }
 
 // refuseOverwriting reports a file that would be written over one that is read, by whatever names the two are given, or over

@@ -76,3 +76,33 @@ func TestOutIsNotTheModel(t *testing.T) {
 		t.Error("--out n.json would be written over by its own manifest")
 	}
 }
+
+func TestOutIsNotTheModelsData(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	field := func(number byte, parts ...[]byte) []byte { // of a protobuf message, with a length
+		value := bytes.Join(parts, nil)
+		return append([]byte{number<<3 | 2, byte(len(value))}, value...)
+	}
+	entry := field(13, field(1, []byte("location")), field(2, []byte("weights.bin")))
+	tensor := bytes.Join([][]byte{{1 << 3, 2}, {2 << 3, 1}, field(8, []byte("w")), entry, {14 << 3, 1}}, nil) // two floats, stored outside
+	model, weights := filepath.Join(dir, "m.onnx"), filepath.Join(dir, "weights.bin")
+	data := []byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40}
+	if err := errors.Join(os.WriteFile(model, field(7, field(5, tensor)), 0o600), os.WriteFile(weights, data, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{
+		{"finetune", "--model", model, "--images", dir, "--maps", dir},
+		{"train", "--from", model, "--images", dir},
+		{"model", "attach", "--model", model},
+	} {
+		var said bytes.Buffer
+		code := run(t.Context(), append(command, "--out", weights), &stdio{In: strings.NewReader(""), Out: &said, Err: &said})
+		if code == 0 || !strings.Contains(said.String(), "the data of --") || !strings.Contains(said.String(), "write to another name") {
+			t.Errorf("%v --out weights.bin: %d, %s\nwant a refusal that names the data of the model", command, code, said.String())
+		}
+	}
+	if now, err := os.ReadFile(weights); err != nil || !bytes.Equal(now, data) {
+		t.Errorf("the weights are no longer what they were: %v", err)
+	}
+}

@@ -70,7 +70,7 @@ type trainReport struct {
 func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	var read []namedFile
 	if c.From != "" {
-		read = withManifest("--from", c.From)
+		read = wholeModel("--from", c.From)
 	}
 	if err := refuseOverwriting(withManifest("--out", c.Out), read); err != nil {
 		return err
