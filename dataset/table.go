@@ -78,6 +78,10 @@ func readTable(r io.Reader) (*table, error) {
 				}
 				return nil, illegible(reader, i, name)
 			}
+			if len(cell) > text.MaxName && i < len(t.columns) && named[t.columns[i]] {
+				line, _ := reader.FieldPos(i)
+				return nil, fmt.Errorf("line %d, column %s: %q %s", line, t.columns[i], text.Cut(cell, 40), text.TooLong)
+			}
 			if i < len(t.columns) && t.columns[i] != "" {
 				row[t.columns[i]] = strings.TrimSpace(cell)
 				filled = filled || row[t.columns[i]] != ""
@@ -90,6 +94,9 @@ func readTable(r io.Reader) (*table, error) {
 		t.rows, t.lines = append(t.rows, row), append(t.lines, line)
 	}
 }
+
+// named are the columns that name something: a class, a group.
+var named = map[string]bool{"class": true, "label": true, "group": true}
 
 // illegible names a cell that nothing can keep; spreadsheets write such files in the encoding of their country.
 func illegible(reader *csv.Reader, field int, column string) error {

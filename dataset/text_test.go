@@ -15,6 +15,7 @@ func TestTablesHoldText(t *testing.T) {
 	for name, c := range map[string]struct{ format, file, content, want string }{
 		"Windows-1252":  {"csv", "images.csv", "file,class\na.png,Zaunk\xf6nig\n", "line 2, column class"},
 		"a NUL":         {"csv", "images.csv", "file,class,group\na.png,wren,x\n\na.png,wren,\"a\x00\"\n", "line 4, column group"},
+		"a long label":  {"csv", "images.csv", "file,label\na.png," + strings.Repeat("a", 300_000) + "\n", "line 2, column label"},
 		"UTF-16":        {"csv", "images.csv", "\xff\xfef\x00i\x00l\x00e\x00\n\x00", "line 1, column of the header"},
 		"no header":     {"csv", "images.csv", "file,class\na.png,wren,\xff\n", "line 2, column 3"},
 		"metadata.csv":  {"folder", "metadata.csv", "file,group\ntrain/wren/a.png,Gr\xfcn\n", "line 2, column group"},
@@ -30,8 +31,12 @@ func TestTablesHoldText(t *testing.T) {
 		} else if err := os.RemoveAll(filepath.Join(dir, "images")); err != nil {
 			t.Fatal(err)
 		}
+		says := "UTF-8"
+		if name == "a long label" {
+			says = "longer than"
+		}
 		_, err := dataset.Open(c.format, dir)
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "UTF-8") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q in it", name, err, c.want)
 		}
 	}

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -156,12 +157,51 @@ func (f *finder) kindOf(name string, logged bool) string {
 			continue
 		case n.IsOp("Log"):
 			logged = true
-		case f.keepsOrder(n), n.IsOp("ReduceMean", "ReduceMax", "GlobalAveragePool", "GlobalMaxPool"):
+		case f.keepsOrder(n), n.IsOp("ReduceMean", "ReduceMax", "GlobalAveragePool", "GlobalMaxPool", "Transpose", "Gather", "GatherElements", "GatherND", "Slice", "Split", "Cast", "Pad"):
+		case n.IsOp("Mul", "Add") && f.changesNothing(n) != "":
+			name = f.changesNothing(n)
+			continue
+		case n.IsOp("Div", "Pow") && f.isOne(n.Input(1)), n.IsOp("Sub") && f.isZero(n.Input(1)):
+		case n.IsOp("If"):
+			return f.kindOfBranches(n, name, logged)
 		default:
 			return ""
 		}
 		name = n.Input(0)
 	}
+}
+
+// changesNothing is the other input of a Mul by ones or an Add of zeros, else "".
+func (f *finder) changesNothing(n *Node) string {
+	neutral := f.isOne
+	if n.IsOp("Add") {
+		neutral = f.isZero
+	}
+	for _, in := range n.Inputs {
+		if neutral(in) {
+			return otherInput(n, in)
+		}
+	}
+	return ""
+}
+
+// kindOfBranches is kindOf of what the branches of an If give as the output called name.
+func (f *finder) kindOfBranches(n *Node, name string, logged bool) string {
+	at := slices.Index(n.Outputs, name)
+	for _, a := range n.Attributes {
+		if a.Graph == nil || at < 0 || at >= len(a.Graph.Outputs) {
+			continue
+		}
+		inside := *f
+		inside.index = a.Graph.Index()
+		producer := maps.Clone(f.index.Producer) // a branch reads what the graph around it makes
+		maps.Copy(producer, inside.index.Producer)
+		inside.index.Producer = producer
+		if kind := inside.kindOf(a.Graph.Outputs[at].Name, logged); kind != "" {
+			return kind
+		}
+	}
+	return ""
 }
 
 // isSigmoid reports whether a node makes sigmoids, also as 1/(1+exp(−x)).

@@ -170,6 +170,9 @@ func (m Manifest) Validate() error {
 		if !text.Valid(name) {
 			return wrong(fmt.Sprintf("classes[%d]", i), "%s", text.Problem)
 		}
+		if len(name) > text.MaxName {
+			return wrong(fmt.Sprintf("classes[%d]", i), "%q %s", text.Cut(name, 40), text.TooLong)
+		}
 		if name == "" || seen[name] {
 			return wrong(fmt.Sprintf("classes[%d]", i), "%q is empty or stands twice", name)
 		}

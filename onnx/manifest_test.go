@@ -24,6 +24,7 @@ func TestManifestErrorsNameTheField(t *testing.T) {
 		"std":           {`"std": [0.5, 0.5, 0.5]`, `"std": [0.5, 0, 0.5]`},
 		"classes":       {`["a", "b"]`, `[]`},
 		"classes[1]":    {`["a", "b"]`, `["a", "a"]`},
+		"classes[0]":    {`["a", "b"]`, `["` + strings.Repeat("a", 9000) + `", "b"]`},
 		"names.size":    {`"resize"`, `"names": {"size": [32, 32]}, "resize"`},
 	} {
 		_, err := onnx.ParseManifest([]byte(strings.Replace(goodManifest, replace[0], replace[1], 1)))

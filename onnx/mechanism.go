@@ -128,8 +128,21 @@ func (f *finder) isOne(name string) bool {
 		return false
 	}
 	floats, err := t.Float32s()
+	if f.ones == nil {
+		f.ones = map[string]bool{}
+	}
 	f.ones[name] = err == nil && len(floats) > 0 && !slices.ContainsFunc(floats, func(v float32) bool { return v != 1 })
 	return f.ones[name]
+}
+
+// isZero reports whether a value is a constant of zeros.
+func (f *finder) isZero(name string) bool {
+	t := f.inferred.Constant(name)
+	if t == nil {
+		return false
+	}
+	floats, err := t.Float32s()
+	return err == nil && len(floats) > 0 && !slices.ContainsFunc(floats, func(v float32) bool { return v != 0 })
 }
 
 // gain tells M·g from M·g + g by who reads the product.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -69,7 +70,16 @@ var legibleJSON = huma.Format{
 		if _, found := text.InJSON(data); found {
 			return errIllegible
 		}
-		return json.Unmarshal(data, v)
+		err := json.Unmarshal(data, v)
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) { // in the words of JSON, not of Go
+			place := inBody(wrong.Field)
+			if strings.HasPrefix(wrong.Value, "number ") {
+				return fmt.Errorf("%s: the %s is out of range", place, wrong.Value)
+			}
+			return fmt.Errorf("%s is of another type: a %s", place, wrong.Value)
+		}
+		return err
 	},
 }
 

@@ -76,7 +76,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if c.Control {
 		written = append(written, withManifest("the control beside --out", controlPath(c.Out))...)
 	}
-	if err := refuseOverwriting(written, append(wholeModel("--model", c.Model), namedFile{"--maps", c.Maps})); err != nil {
+	if err := refuseOverwriting(written, append(wholeModel("--model", c.Model), namedFile{"--maps", c.Maps}), namedFile{"--maps", c.Maps}, namedFile{"--images", c.Images}, namedFile{"--masks", c.Masks}); err != nil {
 		return err
 	}
 	settings, err := c.settings()

@@ -67,7 +67,7 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 			read = append(read, f)
 		}
 	}
-	if err := refuseOverwriting(withManifest("--out", c.Out), read); err != nil {
+	if err := refuseOverwriting(withManifest("--out", c.Out), read, namedFile{"--images", c.Images}); err != nil {
 		return err
 	}
 	model, err := onnx.ReadFile(ctx, c.Model)

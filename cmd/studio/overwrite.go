@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/abn-studio/studio/onnx"
 )
@@ -27,9 +28,16 @@ func wholeModel(what, path string) []namedFile {
 }
 
 // refuseOverwriting reports a file that would be written over one that is read, by whatever names the two are given, or over
-// another one that is written. Commands ask before they begin: a network that was trained for a day should not be lost to a slip.
-func refuseOverwriting(written, read []namedFile) error {
+// another one that is written, or over what lies in a folder that is read, such as a picture or a map; and one that is no regular
+// file. Commands ask before they begin: a network that was trained for a day, or a day's maps, should not be lost to a slip.
+func refuseOverwriting(written, read []namedFile, folders ...namedFile) error {
 	for i, w := range written {
+		if info, err := os.Stat(w.path); err == nil && !info.Mode().IsRegular() {
+			if info.IsDir() {
+				return fmt.Errorf("%s, %s, is a folder: name a file in it", w.what, w.path)
+			}
+			return fmt.Errorf("%s, %s, is no regular file", w.what, w.path)
+		}
 		for k, r := range append(read[:len(read):len(read)], written[:i]...) {
 			if !sameFile(w.path, r.path) {
 				continue
@@ -39,8 +47,27 @@ func refuseOverwriting(written, read []namedFile) error {
 			}
 			return fmt.Errorf("%s and %s would be one file, %s: give --out a name that ends in .onnx", w.what, r.what, r.path)
 		}
+		for _, folder := range folders {
+			if lies(w.path, folder.path) {
+				return fmt.Errorf("%s, %s, is there already and lies in the folder of %s: write to another name, what is read stays as it is", w.what, w.path, folder.what)
+			}
+		}
 	}
 	return nil
+}
+
+// lies reports whether a file is there, in a folder or below it. A network and its manifest are nothing that a folder of pictures
+// or maps is read for: they may be written anew.
+func lies(path, folder string) bool {
+	if _, err := os.Stat(path); err != nil || folder == "" {
+		return false
+	}
+	base := strings.TrimSuffix(path, filepath.Ext(path))
+	if _, err := os.Stat(base + ".onnx"); err == nil {
+		return false
+	}
+	below, err := filepath.Rel(resolved(folder), resolved(path))
+	return err == nil && filepath.IsLocal(below)
 }
 
 // sameFile reports whether two names lead to one file, by links, hard links or other spellings. Files need not be there.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
@@ -104,5 +105,37 @@ func TestOutIsNotTheModelsData(t *testing.T) {
 	}
 	if now, err := os.ReadFile(weights); err != nil || !bytes.Equal(now, data) {
 		t.Errorf("the weights are no longer what they were: %v", err)
+	}
+}
+
+func TestOutIsNothingThatIsRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "folder")
+	painted, device, model := filepath.Join(folder, "a.npy"), filepath.Join(dir, "pipe"), filepath.Join(dir, "m.onnx")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(painted, []byte("painted"), 0o600), syscall.Mkfifo(device, 0o600),
+		os.Symlink(folder, filepath.Join(dir, "link")), os.WriteFile(filepath.Join(folder, "old.onnx"), nil, 0o600), os.WriteFile(model, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{
+		{"finetune", "--model", model, "--images", dir, "--maps", folder},
+		{"train", "--from", model, "--images", folder},
+		{"predict", "--model", model, "--images", folder},
+		{"model", "attach", "--model", model, "--images", folder},
+	} {
+		for out, want := range map[string]string{painted: "lies in the folder of --", filepath.Join(dir, "link", "a.npy"): "lies in the folder of --", device: "no regular file", folder: "is a folder"} {
+			var said bytes.Buffer
+			if code := run(t.Context(), append(command, "--out", out), &stdio{In: strings.NewReader(""), Out: &said, Err: &said}); code == 0 || !strings.Contains(said.String(), want) {
+				t.Errorf("%v --out %s: %d, %s\nwant: %s", command, out, code, said.String(), want)
+			}
+		}
+	}
+	if now, err := os.ReadFile(painted); err != nil || string(now) != "painted" {
+		t.Errorf("the map is now %q, %v", now, err)
+	}
+	for _, fine := range []string{"folder/new.npy", "folder/old.onnx", "folder/new.onnx"} {
+		if err := refuseOverwriting(withManifest("--out", filepath.Join(dir, fine)), nil, namedFile{"--maps", folder}); err != nil {
+			t.Errorf("--out %s: %v", fine, err)
+		}
 	}
 }

@@ -72,7 +72,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if c.From != "" {
 		read = wholeModel("--from", c.From)
 	}
-	if err := refuseOverwriting(withManifest("--out", c.Out), read); err != nil {
+	if err := refuseOverwriting(withManifest("--out", c.Out), read, namedFile{"--images", c.Images}, namedFile{"--masks", c.Masks}); err != nil {
 		return err
 	}
 	settings, err := c.settings()

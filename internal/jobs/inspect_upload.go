@@ -16,6 +16,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
 )
 
 // Inspect does the work of an inspection and ends the process, where that was started as one (see inspectCommand). Programs
@@ -33,15 +34,15 @@ func Inspect() {
 
 // inspectUpload looks at the file that the arguments name and writes what it is.
 func inspectUpload(args []string, in io.Reader, out io.Writer) error {
-	if len(args) != 3 {
-		return fmt.Errorf("it is run by the studio itself, as %s BYTES SECONDS FILE", inspectCommand)
+	if len(args) != 4 {
+		return fmt.Errorf("it is run by the studio itself, as %s BYTES SECONDS FILE TRIAL", inspectCommand)
 	}
 	memory, err1 := strconv.ParseInt(args[0], 10, 64)
 	seconds, err2 := strconv.Atoi(args[1])
 	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	if err := confine(limits{memory, time.Duration(seconds) * time.Second}); err != nil {
+	if err := confine(limits{memory: memory, time: time.Duration(seconds) * time.Second}); err != nil {
 		return fmt.Errorf("limiting itself: %w", err)
 	}
 	if dir, err := os.Getwd(); err == nil { // nothing can be put into a folder that is gone, and nothing is left of it
@@ -62,10 +63,13 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 		return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
 	}
 	found, err := inspectFile(context.Background(), args[2], manifest)
+	if err == nil && args[3] != "" {
+		err = tryFile(context.Background(), args[2], manifest, args[3])
+	}
 	var wrong *annotator.ValidationError
 	switch {
 	case errors.As(err, &wrong):
-		if strings.HasPrefix(wrong.Message, cannotOpen) && mentions(wrong.Message, noMemory...) {
+		if (args[3] != "" || strings.HasPrefix(wrong.Message, cannotOpen)) && mentions(wrong.Message, noMemory...) {
 			return err // which is told as what it is
 		}
 		return json.NewEncoder(out).Encode(verdict{Refused: wrong.Message})
@@ -73,6 +77,26 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 		return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
 	}
 	return json.NewEncoder(out).Encode(verdict{File: &found})
+}
+
+// tryFile runs the model that a file holds, each pass within runLimit.
+func tryFile(ctx context.Context, path string, manifest []byte, runLimit string) error {
+	limit, err := time.ParseDuration(runLimit)
+	if err != nil {
+		return err
+	}
+	model, err := onnx.ReadWhole(ctx, path)
+	if err != nil {
+		return err
+	}
+	var preprocessing onnx.Manifest
+	if err := json.Unmarshal(manifest, &preprocessing); err != nil {
+		return wrongModel("its manifest: %v", err)
+	}
+	if _, err := checkModel(ctx, model, preprocessing, limit); err != nil {
+		return wrongModel("%v", err)
+	}
+	return nil
 }
 
 // readManifest reads a line with the manifest's length, and the manifest; nil where that has none.

@@ -31,6 +31,14 @@ const inspectCommand = "inspect-upload"
 type limits struct {
 	memory int64 // bytes
 	time   time.Duration
+	trial  *time.Duration // the model is run too, each pass within so long (0: ort's default); nil: it is not
+}
+
+// ofTrial are the limits within which a model is run as well, each pass within run (0: ort's default).
+func (l limits) ofTrial(run time.Duration) limits {
+	l.trial = &run
+	l.time += tried * cmp.Or(run, ort.DefaultRunLimit)
+	return l
 }
 
 // inspectionLimits is where these limits stand. A file is held several times while it is taken apart and opened: as it
@@ -91,7 +99,11 @@ func runInspection(ctx context.Context, path string, manifest []byte, l limits) 
 
 	report := &bounded{most: maxReport, full: func() { cancel(errReport) }}
 	complaints := &bounded{most: maxComplaints}
-	command := exec.CommandContext(ctx, program, inspectCommand, strconv.FormatInt(l.memory, 10), strconv.Itoa(int(l.time.Seconds())), path)
+	doing, crashed, trial := "inspect", "the inspection", ""
+	if l.trial != nil {
+		doing, crashed, trial = "run", "running it", l.trial.String()
+	}
+	command := exec.CommandContext(ctx, program, inspectCommand, strconv.FormatInt(l.memory, 10), strconv.Itoa(int(l.time.Seconds())), path, trial)
 	command.Dir = dir
 	command.Env = inspectionEnvironment(library)
 	command.Stdout, command.Stderr = report, complaints
@@ -132,16 +144,16 @@ func runInspection(ctx context.Context, path string, manifest []byte, l limits) 
 	switch {
 	case err == nil: // it said what there is to say
 	case errors.Is(cause, errMemory), mentions(complaints.data.String(), noMemory...):
-		return none, wrongModel("it takes more than %d MiB of memory to inspect, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'",
-			l.memory>>20, fileSize(path))
+		return none, wrongModel("it takes more than %d MiB of memory to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'",
+			l.memory>>20, doing, fileSize(path))
 	case errors.Is(cause, errTime), mentions(complaints.data.String(), "cpu limit exceeded"):
-		return none, wrongModel("it took longer than %v to inspect, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'", l.time, fileSize(path))
+		return none, wrongModel("it took longer than %v to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'", l.time, doing, fileSize(path))
 	case errors.Is(cause, errReport):
 		return none, wrongModel("what is to be said of it has more than %d MiB: it has too many nodes that cannot be told or trained", maxReport>>20)
 	case cause != nil:
 		return none, cause
 	default:
-		return none, wrongModel("the inspection crashed (%v%s): ONNX Runtime or the studio does not survive reading it", err, complaints.first())
+		return none, wrongModel("%s crashed (%v%s): ONNX Runtime or the studio does not survive it", crashed, err, complaints.first())
 	}
 	var v verdict
 	if err := json.Unmarshal(report.data.Bytes(), &v); err != nil {

@@ -107,7 +107,7 @@ func TestInspectionIsConfined(t *testing.T) {
 	path, reached := slowFile(t)
 	reason := errors.New("somebody left")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	done := inspecting(ctx, path, limits{3 << 30, time.Hour})
+	done := inspecting(ctx, path, limits{memory: 3 << 30, time: time.Hour})
 	_, pid := reached()
 	read := func(name string) string {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
@@ -191,7 +191,7 @@ func TestInspectionRefusesWhatItCannotBear(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		path, reached := slowFile(t)
-		done := inspecting(t.Context(), path, limits{64 << 20, time.Hour})
+		done := inspecting(t.Context(), path, limits{memory: 64 << 20, time: time.Hour})
 		file, _ := reached()
 		for zeros := make([]byte, 1<<20); ; { // as much as it takes
 			if _, err := file.Write(zeros); err != nil {
@@ -203,12 +203,12 @@ func TestInspectionRefusesWhatItCannotBear(t *testing.T) {
 	t.Run("time", func(t *testing.T) {
 		t.Parallel()
 		path, _ := slowFile(t)
-		refused(t, <-inspecting(t.Context(), path, limits{3 << 30, time.Second}), "longer than 1s to inspect")
+		refused(t, <-inspecting(t.Context(), path, limits{memory: 3 << 30, time: time.Second}), "longer than 1s to inspect")
 	})
 	t.Run("crash", func(t *testing.T) {
 		t.Parallel()
 		path, reached := slowFile(t)
-		done := inspecting(t.Context(), path, limits{3 << 30, time.Hour})
+		done := inspecting(t.Context(), path, limits{memory: 3 << 30, time: time.Hour})
 		_, pid := reached()
 		if err := syscall.Kill(pid, syscall.SIGSEGV); err != nil {
 			t.Fatal(err)

@@ -81,6 +81,10 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	if err := json.Unmarshal(u.Manifest, &manifest); err != nil {
 		return annotator.NewVersion{}, fmt.Errorf("manifest: %w", err)
 	}
+	// First in a process of its own: what takes all memory or brings the runtime down must not be the server's end.
+	if _, err := runInspection(ctx, path, u.Manifest, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit)); err != nil {
+		return annotator.NewVersion{}, err
+	}
 	version, err := checkModel(ctx, model, manifest, a.worker.config.RunLimit)
 	version.ModelHash, version.Bytes = u.ModelHash, u.Bytes
 	return version, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -72,8 +73,8 @@ func judged(t *testing.T, store *postgres.Store, id int64) annotator.Upload {
 	}
 }
 
-// A model that never answers is refused, and its worker goes on.
-func TestAnEndlessModelIsRefused(t *testing.T) {
+// A model that never answers, takes all memory, or answers what is no number or no logits is refused, and its worker goes on.
+func TestModelsThatAreTriedInVainAreRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	if err := ort.Init(""); err != nil {
@@ -117,6 +118,39 @@ func TestAnEndlessModelIsRefused(t *testing.T) {
 	}
 	if u := send(endless); u.State != annotator.UploadRefused || !strings.Contains(u.Problem, "did not end in time") || !strings.Contains(u.Problem, "Loop") {
 		t.Errorf("it is %s: %s", u.State, u.Problem)
+	}
+	parts, err := onnx.FindParts(ctx, model, onnx.PartNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// behind is the model with nodes behind its perception logits, which they make "answers" of.
+	behind := func(constants []*onnx.Tensor, nodes ...*onnx.Node) *onnx.Model {
+		m := model.Clone()
+		m.Graph.Nodes, m.Graph.Initializers = append(m.Graph.Nodes, nodes...), append(m.Graph.Initializers, constants...)
+		for _, v := range m.Graph.Outputs {
+			if v.Name == parts.Names.LogitsPer {
+				v.Name = "answers"
+			}
+		}
+		return m
+	}
+	logits := parts.Names.LogitsPer
+	vast := func(name string, value float32) *onnx.Node { // 1.2 GB each: either may be, both together are too much
+		n := onnx.NewNode("ConstantOfShape", name, []string{"vast"}, []string{name})
+		n.SetAttr(&onnx.Attribute{Name: "value", Type: onnx.AttributeTensor, Tensor: onnx.NewFloat32("", []int64{1}, []float32{value})})
+		return n
+	}
+	nan := float32(math.NaN())
+	for want, m := range map[string]*onnx.Model{
+		"MiB of memory to run": behind([]*onnx.Tensor{onnx.NewInt64("vast", []int64{1}, []int64{300_000_000})}, vast("a", 1), vast("b", 2), onnx.NewNode("Max", "c", []string{"a", "b"}, []string{"c"}),
+			onnx.NewNode("ReduceMax", "d", []string{"c"}, []string{"d"}), onnx.NewNode("Add", "e", []string{logits, "d"}, []string{"answers"})),
+		"weights must be numbers": behind([]*onnx.Tensor{onnx.NewFloat32("nan", []int64{1}, []float32{nan})}, onnx.NewNode("Mul", "a", []string{logits, "nan"}, []string{"answers"})),
+		"add up to 3 whatever the picture": behind([]*onnx.Tensor{onnx.NewFloat32("three", []int64{1}, []float32{3})}, onnx.NewNode("Softmax", "a", []string{logits}, []string{"a"}),
+			onnx.NewNode("Mul", "b", []string{"a", "three"}, []string{"answers"})),
+	} {
+		if u := send(m); u.State != annotator.UploadRefused || !strings.Contains(u.Problem, want) {
+			t.Errorf("it is %s: %s\nwant it refused: %s", u.State, u.Problem, want)
+		}
 	}
 	if u := send(model); u.State != annotator.UploadAdded {
 		t.Errorf("the next one is %s: %s", u.State, u.Problem)

@@ -27,7 +27,7 @@ var ErrTooLong = errors.New("it did not end in time")
 // How long a run may take. Nothing is known of a graph before its first run, which is why rows count for much there; what
 // rows took since is a better measure.
 const (
-	defaultRunLimit = time.Minute
+	DefaultRunLimit = time.Minute
 	limitPerRow     = 6  // before the first run has ended, every further row of a batch gives a sixth of the limit more
 	slowerThan      = 20 // from then on a run may also take this many times what its rows took at their slowest
 	compilesFor     = 15 // providers that compile a graph when they first see a shape get this many times the limit
@@ -122,7 +122,7 @@ func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Ses
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", name, err)
 	}
-	s := &Session{name: name, inputs: inputs, outputs: outputs, runLimit: cmp.Or(o.RunLimit, defaultRunLimit), session: session}
+	s := &Session{name: name, inputs: inputs, outputs: outputs, runLimit: cmp.Or(o.RunLimit, DefaultRunLimit), session: session}
 	if p.compiles() {
 		s.runLimit *= compilesFor
 	}

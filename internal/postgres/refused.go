@@ -103,6 +103,8 @@ func refused(err error, sql string, args []any) error {
 		return invalid(fieldAt(pg, sql), "is out of range")
 	case "22P02": // invalid_text_representation
 		return invalid(fieldAt(pg, sql), "is not of its column's form")
+	case "54000": // program_limit_exceeded: a value that no index takes
+		return invalid(fieldAt(pg, sql), text.TooLong)
 	case "54001": // statement_too_complex
 		return invalid(fieldAt(pg, sql), "is nested too deeply")
 	case "23514": // check_violation

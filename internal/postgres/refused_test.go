@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
@@ -27,6 +28,14 @@ func TestRefusedValuesAreNamed(t *testing.T) {
 		}},
 		"a NUL among rows copied": {"group_name", func() error {
 			_, err := w.Store.AddImages(ctx, w.Project.ID, []annotator.NewImage{{Name: "x", Split: annotator.SplitTrain, Group: "\x00", Hash: pgtest.Hash(1), Width: 1, Height: 1}})
+			return err
+		}},
+		"a name that no index takes": {"value", func() error { // PostgreSQL says of which index, not of which column
+			long := make([]byte, 9000)
+			for i := range long {
+				long[i] = 'a' + byte(rand.IntN(26)) // it compresses what repeats
+			}
+			_, err := w.Store.AddImages(ctx, w.Project.ID, []annotator.NewImage{{Name: string(long), Split: annotator.SplitTrain, Hash: pgtest.Hash(1), Width: 1, Height: 1}})
 			return err
 		}},
 		"an escaped NUL in JSON": {"manifest", func() error {
