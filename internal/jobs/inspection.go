@@ -34,9 +34,11 @@ type limits struct {
 	trial  *time.Duration // the model is run too, each pass within so long (0: ort's default); nil: it is not
 }
 
-// ofTrial are the limits within which a model is run as well, each pass within run (0: ort's default).
-func (l limits) ofTrial(run time.Duration) limits {
+// ofTrial are the limits within which a model is run as well, each pass within run (0: ort's default). What an image of so many
+// pixels makes in a network comes on top, 1 KiB a pixel: the widest value of ResNet-50, 64 channels at half the side, has 64 bytes a pixel.
+func (l limits) ofTrial(run time.Duration, pixels int) limits {
 	l.trial = &run
+	l.memory += int64(min(pixels, 1<<20)) << 10
 	l.time += tried * cmp.Or(run, ort.DefaultRunLimit)
 	return l
 }

@@ -82,7 +82,7 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 		return annotator.NewVersion{}, fmt.Errorf("manifest: %w", err)
 	}
 	// First in a process of its own: what takes all memory or brings the runtime down must not be the server's end.
-	if _, err := runInspection(ctx, path, u.Manifest, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit)); err != nil {
+	if _, err := runInspection(ctx, path, u.Manifest, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit, manifest.Crop[0]*manifest.Crop[1])); err != nil {
 		return annotator.NewVersion{}, err
 	}
 	version, err := checkModel(ctx, model, manifest, a.worker.config.RunLimit)
@@ -93,7 +93,10 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 // reasonOf is an error as the page shows it.
 func reasonOf(err error) string {
 	var invalid *annotator.ValidationError
-	if errors.As(err, &invalid) {
+	if errors.As(err, &invalid) && invalid.Field == "model" { // which is what the page is about
+		return invalid.Message
+	}
+	if invalid != nil {
 		return invalid.Field + " " + invalid.Message
 	}
 	return err.Error()
