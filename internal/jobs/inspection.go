@@ -224,7 +224,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 }
 
 // noMemory is how Go, C++, ONNX Runtime and the race detector say that they get no memory.
-var noMemory = []string{"out of memory", "cannot allocate memory", "bad_alloc", "failed to allocate"}
+var noMemory = []string{"out of memory", "cannot allocate memory", "bad_alloc", "failed to allocate", "pthread_create failed"} // the last has no room for a stack
 
 // mentions reports whether a text has one of some others in it, which are in lower case.
 func mentions(said string, texts ...string) bool {

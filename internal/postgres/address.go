@@ -2,12 +2,14 @@ package postgres
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/abn-studio/studio/internal/text"
@@ -53,8 +55,17 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "abn-studio"
 	}
+	// A statement and no parameter of the connection: poolers refuse those they do not know.
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", idleWithin.Milliseconds()))
+		return err
+	}
 	return config, nil
 }
+
+// idleWithin is how long a transaction may stand still before PostgreSQL ends it. A process that is frozen in one keeps what it has
+// locked, such as a round, and whoever takes over waits for it.
+const idleWithin = 30 * time.Second
 
 // urlRest is what follows the scheme of a URL.
 func urlRest(dsn string) (rest string, is bool) {

@@ -25,6 +25,15 @@ func (w *scanWorker) Work(_ context.Context, job *river.Job[postgres.ScanArgs]) 
 	return nil
 }
 
+// A process that is frozen within a transaction keeps no lock for good: PostgreSQL ends the transaction, on every connection.
+func TestTransactionsThatStandStillEnd(t *testing.T) {
+	t.Parallel()
+	var limit string
+	if err := pgtest.Store(t).Pool().QueryRow(t.Context(), "SHOW idle_in_transaction_session_timeout").Scan(&limit); err != nil || limit != "30s" {
+		t.Errorf("a transaction may stand still for %s: %v, want 30s", limit, err)
+	}
+}
+
 // A job whose worker fell silent is worked on by another one within moments, and loses no attempt by it. What its former
 // worker says of it later changes nothing.
 func TestRescueJobs(t *testing.T) {
