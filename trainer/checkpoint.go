@@ -27,6 +27,7 @@ type checkpoint struct {
 	Curve      []Point
 	Pending    pointSum  // the steps since the curve's last point
 	Recent     []float64 // L_per of the last steps, at most collapsedSteps
+	RecentAtt  []float64 // L_att of them
 	Best       bestEpoch
 	Parameters []Parameter
 }
@@ -55,6 +56,7 @@ type checkpointHeader struct {
 	Curve      []Point           `json:"curve"`
 	Pending    pointSum          `json:"pending"`
 	Recent     []float64         `json:"recent"`
+	RecentAtt  []float64         `json:"recent_att"`
 	Best       bestEpoch         `json:"best"`
 	Parameters []checkpointEntry `json:"parameters"`
 }
@@ -83,7 +85,7 @@ func (e checkpointEntry) lists(p *Parameter) []*[]float32 {
 func (c checkpoint) write(w io.Writer) error {
 	header := checkpointHeader{
 		Key: c.Key, Seed: c.Seed, Order: c.Order, Epoch: c.Epoch, Step: c.Step,
-		Curve: c.Curve, Pending: c.Pending, Recent: c.Recent, Best: c.Best,
+		Curve: c.Curve, Pending: c.Pending, Recent: c.Recent, RecentAtt: c.RecentAtt, Best: c.Best,
 	}
 	for _, p := range c.Parameters {
 		for _, list := range [][]float32{p.Momentum, p.Second} {
@@ -167,7 +169,7 @@ func readCheckpoint(r io.Reader, size int64) (checkpoint, error) {
 	}
 	c := checkpoint{
 		Key: header.Key, Seed: header.Seed, Order: header.Order, Epoch: header.Epoch, Step: header.Step,
-		Curve: header.Curve, Pending: header.Pending, Recent: header.Recent, Best: header.Best,
+		Curve: header.Curve, Pending: header.Pending, Recent: header.Recent, RecentAtt: header.RecentAtt, Best: header.Best,
 	}
 	buffer := make([]byte, 1<<16)
 	for _, e := range header.Parameters {

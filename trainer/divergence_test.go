@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strings"
@@ -56,17 +57,30 @@ func TestDivergenceIsSeenWhereverItShows(t *testing.T) {
 		"L_anchor":      func(r *StepResult) { r.LossAnchor = math.Inf(1) },
 		"gradient norm": func(r *StepResult) { r.GradNorm = math.NaN() },
 	} {
-		r, recent := good, []float64(nil)
+		r := good
 		change(&r)
-		if (&loop{chance: 5}).diverged(r, &recent) == nil {
+		if (&loop{beside: beside{chance: 5}}).diverged(r, &checkpoint{}) == nil {
 			t.Errorf("%s: not seen in %+v", name, r)
 		}
 	}
-	l, recent := &loop{chance: 0.5}, []float64(nil)
-	for step := 1; step <= 2*collapsedSteps; step++ {
-		bad := l.diverged(good, &recent)
-		if (bad != nil) != (step >= collapsedSteps) {
-			t.Fatalf("step %d at twice the loss of chance: %v", step, bad)
+	for name, c := range map[string]struct {
+		beside beside
+		step   StepResult
+		branch Branch // "": nothing is wrong
+	}{
+		"twice the loss of chance":                  {beside{0.5, 0.1, 0.1}, StepResult{LossAtt: 0.1, LossPer: 1}, BranchPerception},
+		"the same where it began at ten times that": {beside{0.5, 0.1, 5}, StepResult{LossAtt: 0.1, LossPer: 3}, ""},
+		"worse than where it began":                 {beside{0.5, 0.1, 5}, StepResult{LossAtt: 0.1, LossPer: 6.1}, BranchPerception},
+		"an attention branch at chance":             {beside{3, 0.4, 0.1}, StepResult{LossAtt: 2.99, LossPer: 0.1}, BranchAttention},
+		"one that knew little before":               {beside{3, 2.5, 0.1}, StepResult{LossAtt: 2.99, LossPer: 0.1}, ""},
+		"one that has lost some of what it knew":    {beside{3, 0.4, 0.1}, StepResult{LossAtt: 2.5, LossPer: 0.1}, ""},
+	} {
+		l, state := &loop{beside: c.beside}, &checkpoint{}
+		for step := 1; step <= 2*collapsedSteps; step++ {
+			bad := l.diverged(c.step, state)
+			if (bad != nil) != (c.branch != "" && step >= collapsedSteps) || bad != nil && bad.Branch != c.branch {
+				t.Fatalf("%s, step %d: %v", name, step, bad)
+			}
 		}
 	}
 	for _, c := range []struct {
@@ -77,12 +91,56 @@ func TestDivergenceIsSeenWhereverItShows(t *testing.T) {
 		{DivergedError{Arm: ArmTrain, Step: 3, Loss: 2, GradNorm: math.Inf(1)}, []string{"gradient norm +Inf", "no good state after the start"}},
 		{DivergedError{Arm: ArmTrain, Step: 3, Parameter: "conv.weight"}, []string{"conv.weight"}},
 		{DivergedError{Arm: ArmTrain, Step: 3, Loss: math.NaN(), Validation: true}, []string{"validation loss NaN"}},
-		{DivergedError{Arm: ArmCandidate, Step: 30, Loss: 9, Chance: 4, GoodStep: 20, Epoch: 1}, []string{"forgot", "a tenth of the learning rate", "step 20 (epochs done: 1)"}},
+		{DivergedError{Arm: ArmCandidate, Step: 30, Loss: 9, Chance: 4, Branch: BranchAttention, Rate: 0.02, GoodStep: 20, Epoch: 1}, []string{"forgot", "attention branch", "a lower learning rate than 0.02", "clip_norm", "frozen", "step 20 (epochs done: 1)"}},
+		{DivergedError{Arm: ArmCandidate, Step: 30, Apart: 0.9, Branch: BranchAttention}, []string{"90% fewer", "running statistics", "attention branch"}},
 	} {
 		for _, want := range c.says {
 			if got := c.e.Error(); !strings.Contains(got, want) {
 				t.Errorf("%q does not say %q", got, want)
 			}
+		}
+	}
+}
+
+// stuckEngine answers class 0 whatever it is asked, as a network does whose channels are dead outside of training.
+type stuckEngine struct {
+	Engine
+	classes int
+}
+
+func (e stuckEngine) Forward(_ context.Context, n int, _ []float32) (Outputs, error) {
+	return Outputs{LogitsAtt: make([]float32, n*e.classes), LogitsPer: make([]float32, n*e.classes)}, nil
+}
+
+type blankRows struct{ rowInputs }
+
+func (blankRows) Size() int                                             { return 1 }
+func (blankRows) ReadRows(context.Context, []row, int, []float32) error { return nil }
+
+// A branch that is right in training, by the batches' statistics, and wrong by the running ones is told of.
+func TestStatisticsThatComeApartAreSeen(t *testing.T) {
+	t.Parallel()
+	const classes, n = 4, 80
+	l := &loop{engine: stuckEngine{classes: classes}, inputs: blankRows{}, samples: make([]Sample, n)}
+	batches := [][]row{make([]row, n/2), make([]row, n/2)}
+	for i := range n {
+		l.samples[i].Label = i % classes // a quarter are class 0
+		batches[i/(n/2)][i%(n/2)].sample = i
+	}
+	for name, c := range map[string]struct {
+		hits    [2]int
+		batches [][]row
+		branch  Branch
+	}{
+		"as many as in training":       {[2]int{20, 20}, batches, ""},
+		"some fewer":                   {[2]int{55, 55}, batches, ""},
+		"all right in training":        {[2]int{80, 20}, batches, BranchAttention},
+		"the perception branch's":      {[2]int{20, 80}, batches, BranchPerception},
+		"too few rows to say anything": {[2]int{40, 40}, batches[:1], ""},
+	} {
+		bad, err := l.statisticsApart(t.Context(), c.batches, c.hits, 0)
+		if err != nil || (bad != nil) != (c.branch != "") || bad != nil && (bad.Branch != c.branch || bad.Apart != 0.75) {
+			t.Errorf("%s: %+v, %v", name, bad, err)
 		}
 	}
 }

@@ -26,45 +26,59 @@ type Validation struct {
 type validation struct {
 	inputs  Inputs
 	samples []Sample
-	buffer  []float32
 }
 
 // measure evaluates the network on the validation images.
 func (v *validation) measure(ctx context.Context, network Forwarder) (Validation, error) {
-	size := v.inputs.Size()
-	var loss float64
-	hit := 0
-	for start := 0; start < len(v.samples); start += evaluateBatch {
-		batch := v.samples[start:min(start+evaluateBatch, len(v.samples))]
-		v.buffer = resized(v.buffer, len(batch)*size)
+	_, loss, accuracy, err := crossEntropies(ctx, network, v.inputs, v.samples)
+	if err != nil && context.Cause(ctx) == nil {
+		err = fmt.Errorf("validation: %w", err)
+	}
+	return Validation{Loss: loss, Accuracy: accuracy}, err
+}
+
+// crossEntropies evaluates a network: the mean cross entropies of both branches, and what share of the samples the perception
+// branch gets right.
+func crossEntropies(ctx context.Context, network Forwarder, inputs Inputs, samples []Sample) (att, per, accuracy float64, err error) {
+	size := inputs.Size()
+	var buffer []float32
+	for start := 0; start < len(samples); start += evaluateBatch {
+		batch := samples[start:min(start+evaluateBatch, len(samples))]
+		buffer = resized(buffer, len(batch)*size)
 		for i, s := range batch {
-			if err := v.inputs.Read(ctx, start+i, false, 0, v.buffer[i*size:(i+1)*size]); err != nil {
-				return Validation{}, fmt.Errorf("image %s: %w", s.Name, err)
+			if err := inputs.Read(ctx, start+i, false, 0, buffer[i*size:(i+1)*size]); err != nil {
+				return 0, 0, 0, fmt.Errorf("image %s: %w", s.Name, err)
 			}
 		}
-		out, err := network.Forward(ctx, len(batch), v.buffer)
+		out, err := network.Forward(ctx, len(batch), buffer)
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
-				return Validation{}, cause
+				err = cause
 			}
-			return Validation{}, fmt.Errorf("validation: %w", err)
+			return 0, 0, 0, err
 		}
 		classes := len(out.LogitsPer) / len(batch)
 		for i, s := range batch {
 			logits := out.LogitsPer[i*classes : (i+1)*classes]
-			top := argmax(logits)
-			var sum float64
-			for _, x := range logits {
-				sum += math.Exp(float64(x) - float64(logits[top]))
-			}
-			loss += math.Log(sum) + float64(logits[top]) - float64(logits[s.Label])
-			if top == s.Label {
-				hit++
+			per += lossOf(logits, s.Label)
+			att += lossOf(out.LogitsAtt[i*classes:(i+1)*classes], s.Label)
+			if argmax(logits) == s.Label {
+				accuracy++
 			}
 		}
 	}
-	n := float64(len(v.samples))
-	return Validation{Loss: loss / n, Accuracy: float64(hit) / n}, nil
+	n := float64(len(samples))
+	return att / n, per / n, accuracy / n, nil
+}
+
+// lossOf is −log softmax(logits)[label].
+func lossOf(logits []float32, label int) float64 {
+	top := float64(logits[argmax(logits)])
+	var sum float64
+	for _, x := range logits {
+		sum += math.Exp(float64(x) - top)
+	}
+	return math.Log(sum) + top - float64(logits[label])
 }
 
 // patienceLost says whether early stopping ends the run here.

@@ -39,9 +39,9 @@ type loop struct {
 	samples     []Sample
 	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
 	inputs      rowInputs
-	crop        *cropper      // cuts targets as inputs cuts pixels; nil: no crops
-	cells       int           // h·w of the map
-	chance      float64       // ln K in a fine-tuning, 0 where training begins at chance
+	crop        *cropper // cuts targets as inputs cuts pixels; nil: no crops
+	cells       int      // h·w of the map
+	beside      beside
 	key         string        // runKey
 	checkpoints *checkpoints  // nil: none are kept
 	saveEvery   time.Duration // 0: checkpointEvery
@@ -100,6 +100,7 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 			if errors.As(err, &diverged) {
 				diverged.Arm, diverged.Step = l.arm, state.Step
 				diverged.Epoch, diverged.GoodStep = l.good.Epoch, l.good.Step
+				diverged.Rate = l.settings.LearningRate
 				if l.checkpoints != nil {
 					diverged.Folder = l.checkpoints.dir
 					if l.fresh.Step != 0 { // what diverged is that very state
@@ -152,7 +153,10 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 		}
 	}
 	var rate float64
-	err := l.feed(ctx, l.order.epoch(epoch)[state.Step-epoch*batches:], epoch, func(b Batch) error {
+	rows := l.order.epoch(epoch)
+	last := max(state.Step-epoch*batches, batches-statisticsBatches) // of the batches that the statistics are judged by, the first
+	var hits [2]int
+	err := l.feed(ctx, rows[state.Step-epoch*batches:], epoch, func(b Batch) error {
 		update := l.settings.UpdateAt(state.Step, l.total)
 		rate = update.LearningRate
 		result, err := l.engine.Step(ctx, b, update)
@@ -163,8 +167,11 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 			return fmt.Errorf("%s, step %d: %w", l.arm, state.Step+1, err)
 		}
 		state.Step++
-		if bad := l.diverged(result, &state.Recent); bad != nil {
+		if bad := l.diverged(result, state); bad != nil {
 			return bad
+		}
+		if state.Step-epoch*batches > last {
+			hits[0], hits[1] = hits[0]+result.HitsAtt, hits[1]+result.HitsPer
 		}
 		if l.fresh.Step != 0 {
 			l.good, l.fresh = l.fresh, checkpoint{}
@@ -189,6 +196,15 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 	}
 	if name := firstNotFinite(l.engine.Parameters()); name != "" {
 		return &DivergedError{Loss: math.NaN(), Parameter: name}
+	}
+	if l.beside.chance != 0 && l.settings.BatchNorm == BatchNormBatch && state.Step >= enoughSteps {
+		bad, err := l.statisticsApart(ctx, rows[last:], hits, epoch)
+		if err != nil {
+			return err
+		}
+		if bad != nil {
+			return bad
+		}
 	}
 	var v Validation
 	if l.validation != nil {

@@ -15,6 +15,8 @@ type Observer struct {
 	Point func(Point)
 	// Resumed is told of a training that goes on from a checkpoint, and of the step it goes on from.
 	Resumed func(Arm, int)
+	// Restarted is told of a round that diverged and begins again, with the rate of both arms' new training: its points begin anew.
+	Restarted func(diverged *DivergedError, learningRate float64)
 	// Skipped is told once, before anything is trained, of the images that cannot be used; not where there are none.
 	Skipped func([]Problem)
 }

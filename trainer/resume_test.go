@@ -144,7 +144,7 @@ func TestRoundKilledWhileItForgetsDivergesAtTheSameStep(t *testing.T) {
 	p := newToyProblem(t, 300, 10, 60)
 	build := func(onStep func(step int)) RoundSpec {
 		spec := p.spec(t, func(_ Settings, e *toyEngine) { e.onStep = onStep })
-		spec.Settings.LearningRate, spec.Settings.Epochs, spec.checkpointEvery = 60, 20, 1
+		spec.Settings.LearningRate, spec.Settings.Epochs, spec.checkpointEvery, spec.withoutRestarts = 60, 20, 1, true
 		return spec
 	}
 	var want, got *DivergedError
@@ -164,7 +164,7 @@ func TestRoundKilledWhileItForgetsDivergesAtTheSameStep(t *testing.T) {
 	again := build(nil)
 	again.WorkDir = cut.WorkDir
 	if _, err := RunRound(t.Context(), again, Observer{}); !errors.As(err, &got) || *got != (DivergedError{
-		Arm: want.Arm, Step: want.Step, Epoch: want.Epoch, GoodStep: want.GoodStep, Folder: again.WorkDir, Loss: want.Loss, Chance: want.Chance,
+		Arm: want.Arm, Step: want.Step, Epoch: want.Epoch, GoodStep: want.GoodStep, Folder: again.WorkDir, Loss: want.Loss, Chance: want.Chance, Branch: want.Branch, Rate: want.Rate,
 	}) {
 		t.Errorf("killed three steps before, it ends with %v; uninterrupted with %v", err, want)
 	}

@@ -57,6 +57,7 @@ type RoundSpec struct {
 
 	network         *network      // tests bring their own
 	checkpointEvery time.Duration // 0: checkpointEvery
+	withoutRestarts bool          // a round that diverges ends
 }
 
 // RoundOutcome is what a round made and what it was worth.

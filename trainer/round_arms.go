@@ -28,6 +28,7 @@ type round struct {
 	valid    []Sample        // what early stopping looks at; nil without it
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
 	parents  []float32       // the parent's maps of heldout, [N, h·w]
+	beside   beside
 	plan     []progress.Plan
 	meter    *progress.Meter
 	edits    [3][]Result // on edited: parent, control, candidate
@@ -43,7 +44,7 @@ func (r *round) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	candidate, err := r.arm(ctx, ArmCandidate, r.spec.Settings)
+	candidate, base, err := r.trainArms(ctx, parent, control)
 	if err != nil {
 		return err
 	}
@@ -51,13 +52,7 @@ func (r *round) run(ctx context.Context) error {
 	r.outcome.ParentEvaluation, r.outcome.CandidateEvaluation = parent.evaluation, candidate.evaluation
 	r.outcome.Model, r.outcome.ModelHash = candidate.file, hexHash(candidate.file)
 	r.outcome.Curve, r.outcome.Runs = candidate.curve, []ArmRun{candidate.run}
-	base := parent
 	if control {
-		without := r.spec.Settings
-		without.Gamma = 0
-		if base, err = r.arm(ctx, ArmControl, without); err != nil {
-			return err
-		}
 		r.outcome.Control, r.outcome.ControlEvaluation = base.file, base.evaluation
 		r.outcome.Curve, r.outcome.Runs = append(r.outcome.Curve, base.curve...), append(r.outcome.Runs, base.run)
 	}
@@ -65,6 +60,33 @@ func (r *round) run(ctx context.Context) error {
 	r.outcome.Settings = r.spec.Settings
 	r.outcome.Seconds = time.Since(r.started).Seconds()
 	return nil
+}
+
+// maxRestarts is how often a round that diverged begins again.
+const maxRestarts = 2
+
+// trainArms trains candidate and control; base is the control, or the parent without one. Where either diverges both begin again at
+// half the rate: what a network that came apart answers says nothing of maps.
+func (r *round) trainArms(ctx context.Context, parent armResult, control bool) (candidate, base armResult, err error) {
+	for restarts := 0; ; restarts++ {
+		base = parent
+		candidate, err = r.arm(ctx, ArmCandidate, r.spec.Settings)
+		if err == nil && control {
+			without := r.spec.Settings
+			without.Gamma = 0
+			base, err = r.arm(ctx, ArmControl, without)
+		}
+		var diverged *DivergedError
+		if !errors.As(err, &diverged) || restarts == maxRestarts || r.spec.withoutRestarts {
+			return candidate, base, err
+		}
+		r.spec.Settings.LearningRate /= 2
+		r.outcome.Warnings = append(r.outcome.Warnings, fmt.Sprintf("Training came apart at step %d of the %s with a learning rate of %.2g, and began again, both arms, at %.2g.",
+			diverged.Step, diverged.Arm, diverged.Rate, r.spec.Settings.LearningRate))
+		if r.observer.Restarted != nil {
+			r.observer.Restarted(diverged, r.spec.Settings.LearningRate)
+		}
+	}
 }
 
 // planned corrects what the meter was told before any file was opened.
@@ -123,10 +145,27 @@ func (r *round) parent(ctx context.Context) (out armResult, err error) {
 		return out, err
 	}
 	r.meter.Begin(progress.EvaluatingParent, 0)
+	if err := r.takeLosses(ctx, engine); err != nil {
+		return out, err
+	}
 	if err := r.takeAnchors(ctx, engine); err != nil {
 		return out, err
 	}
 	return out, r.evaluate(ctx, progress.EvaluatingParent, r.anchorRows(), engine, &out)
+}
+
+// takeLosses measures the parent on the rows that training begins with: what a run is judged beside.
+func (r *round) takeLosses(ctx context.Context, engine Engine) error {
+	batches := newOrder(r.train, r.spec.Settings).epoch(0)
+	var rows []Sample
+	for _, b := range batches[:min(len(batches), statisticsBatches)] {
+		for _, row := range b {
+			rows = append(rows, r.train[row.sample])
+		}
+	}
+	att, per, _, err := crossEntropies(ctx, engine, featureInputs{r.features, rows}, rows)
+	r.beside = beside{chance: math.Log(float64(r.net.classes)), att: att, per: per}
+	return err
 }
 
 // armResult is one network of the three.
@@ -152,7 +191,7 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	l := &loop{
 		arm: arm, engine: engine, settings: settings, samples: r.train, anchors: r.anchors,
-		inputs: r.inputs(settings), crop: newCropper(settings, r.net.input), cells: r.net.cells(), chance: math.Log(float64(r.net.classes)),
+		inputs: r.inputs(settings), crop: newCropper(settings, r.net.input), cells: r.net.cells(), beside: r.beside,
 		key:         runKey(r.net.modelHash, settings, r.train, r.valid),
 		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm}, saveEvery: r.spec.checkpointEvery,
 		point: r.observer.Point, resumed: r.observer.Resumed, meter: r.meter, stage: stage,

@@ -170,6 +170,7 @@ func TestDivergedRoundKeepsItsLastGoodCheckpoint(t *testing.T) {
 		t.Errorf("diverged: %+v", diverged)
 	}
 	r := spec
+	r.Settings.LearningRate /= 4 // it began again twice
 	r.Settings.EditRepeat = recipe.Repeat(newOrder(p.train, r.Settings).repeat)
 	kept := checkpoints{dir: spec.WorkDir, arm: ArmCandidate}
 	state, found, err := kept.load(runKey("parent", r.Settings, p.train, nil))
@@ -178,14 +179,44 @@ func TestDivergedRoundKeepsItsLastGoodCheckpoint(t *testing.T) {
 	}
 }
 
-func TestRoundThatForgetsIsStopped(t *testing.T) {
+// A round that forgets what the network knew begins again at half the rate, both arms, and says so; where it may not it ends.
+func TestRoundThatForgetsBeginsAgain(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 600, 10, 60)
 	spec := p.spec(t, nil)
 	spec.Settings.LearningRate, spec.Settings.Epochs = 60, 20
-	_, err := RunRound(t.Context(), spec, Observer{})
+	var points []Point
+	var rates []float64
+	out, err := RunRound(t.Context(), spec, Observer{
+		Point: func(p Point) { points = append(points, p) },
+		Restarted: func(d *DivergedError, rate float64) {
+			if d.Chance == 0 || d.Rate != 2*rate {
+				t.Errorf("it begins again at %v because of %+v", rate, d)
+			}
+			points, rates = nil, append(rates, rate)
+		},
+	})
+	if err != nil || len(rates) == 0 || len(rates) > maxRestarts {
+		t.Fatalf("it began again at %v: %v", rates, err)
+	}
+	last := rates[len(rates)-1]
+	if out.Settings.LearningRate != last || !slices.Equal(points, out.Curve) {
+		t.Errorf("it was trained at %v, want %v; the curve has %d points, %d were told", out.Settings.LearningRate, last, len(out.Curve), len(points))
+	}
+	warned := 0
+	for _, w := range out.Warnings {
+		if strings.Contains(w, "began again, both arms") {
+			warned++
+		}
+	}
+	if warned != len(rates) {
+		t.Errorf("%d restarts, and it says %q", len(rates), out.Warnings)
+	}
+
+	spec = p.spec(t, nil)
+	spec.Settings.LearningRate, spec.Settings.Epochs, spec.withoutRestarts = 60, 20, true
 	var diverged *DivergedError
-	if !errors.As(err, &diverged) || diverged.Chance == 0 || !strings.Contains(err.Error(), "learning rate") {
+	if _, err := RunRound(t.Context(), spec, Observer{}); !errors.As(err, &diverged) || diverged.Chance == 0 || !strings.Contains(err.Error(), "than 60") {
 		t.Fatalf("got %v, want a DivergedError that names the learning rate", err)
 	}
 }

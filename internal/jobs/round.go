@@ -136,7 +136,9 @@ func failure(err error) string {
 	var what string
 	switch {
 	case d.Chance != 0:
-		what = fmt.Sprintf("The %s forgot what the network knew: at step %d its loss was %.2f, and guessing has %.2f.", d.Arm, d.Step, d.Loss, d.Chance)
+		what = fmt.Sprintf("The %s forgot what the network's %s knew: at step %d its loss was %.2f, and guessing has %.2f.", d.Arm, d.Branch, d.Step, d.Loss, d.Chance)
+	case d.Apart != 0:
+		what = fmt.Sprintf("The %s came apart at step %d: its %s gets %.0f%% fewer of the same images right with the running statistics than with those of its batches.", d.Arm, d.Step, d.Branch, 100*d.Apart)
 	case d.Parameter != "":
 		what = fmt.Sprintf("The %s came apart at step %d: %s holds a value that is no number.", d.Arm, d.Step, d.Parameter)
 	case d.Validation:
@@ -148,7 +150,7 @@ func failure(err error) string {
 	if d.GoodStep > 0 {
 		good = fmt.Sprintf("The last good state was that of step %d, after %d whole epochs.", d.GoodStep, d.Epoch)
 	}
-	return what + " " + good + " Nothing was kept of the round, and the active version is what it was. Try a tenth of the learning rate, a smaller γ, or a bound for the gradient (clip norm)."
+	return what + " " + good + " Nothing was kept of the round, and the active version is what it was. Try " + d.Advice() + "."
 }
 
 // roundRun is one attempt at a round.
@@ -162,6 +164,7 @@ type roundRun struct {
 	mu         sync.Mutex
 	unreadable *annotator.Unreadable // not yet written
 	points     []annotator.RoundPoint
+	restarted  bool // the points that were written are of a training that diverged
 	progress   annotator.RoundProgress
 }
 
@@ -184,7 +187,7 @@ func (r *roundRun) run(ctx context.Context) error {
 	reporting.Go(func() { r.report(ctx, stop, cancel) })
 	known := imagesOf(inputs)
 	skipped := func(list []trainer.Problem) { r.onSkipped(known, list) }
-	outcome, err := trainer.RunRound(training, spec, trainer.Observer{Meter: progress.NewMeter(r.onProgress), Point: r.onPoint, Resumed: r.onResumed, Skipped: skipped})
+	outcome, err := trainer.RunRound(training, spec, trainer.Observer{Meter: progress.NewMeter(r.onProgress), Point: r.onPoint, Resumed: r.onResumed, Restarted: r.onRestarted, Skipped: skipped})
 	close(stop)
 	reporting.Wait()
 	if cause := context.Cause(training); err != nil && cause != nil && ctx.Err() == nil {
@@ -309,6 +312,14 @@ func (r *roundRun) onResumed(arm trainer.Arm, step int) {
 	r.worker.log.Info("round goes on from a checkpoint", "round", r.round.ID, "arm", arm, "step", step)
 }
 
+// onRestarted forgets the curves of a training that diverged.
+func (r *roundRun) onRestarted(diverged *trainer.DivergedError, rate float64) {
+	r.worker.log.Warn("round begins again", "round", r.round.ID, "learning_rate", rate, "err", diverged)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.points, r.restarted = nil, true
+}
+
 func (r *roundRun) onPoint(p trainer.Point) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -349,9 +360,17 @@ func (r *roundRun) report(ctx context.Context, stop <-chan struct{}, cancel cont
 // flush writes what has gathered. What could not be written is kept for the next time.
 func (r *roundRun) flush(ctx context.Context) error {
 	r.mu.Lock()
-	points, reached, unreadable := r.points, r.progress, r.unreadable
-	r.points = nil
+	points, reached, unreadable, restarted := r.points, r.progress, r.unreadable, r.restarted
+	r.points, r.restarted = nil, false
 	r.mu.Unlock()
+	if restarted {
+		if err := r.store.DropRoundPoints(ctx, r.claim); err != nil {
+			r.mu.Lock()
+			r.points, r.restarted = append(points, r.points...), true
+			r.mu.Unlock()
+			return err
+		}
+	}
 	if unreadable != nil {
 		if err := r.store.SetUnreadable(ctx, r.claim, *unreadable); err != nil {
 			r.mu.Lock()

@@ -54,6 +54,7 @@
 //	RoundInputs(ctx, roundID int64) (RoundInputs, error)                // parent, classes, training images with maps, evaluation images
 //	SetUnreadable(ctx, c RoundClaim, u annotator.Unreadable) error
 //	SetRoundProgress(ctx, c RoundClaim, p annotator.RoundProgress) error
+//	DropRoundPoints(ctx, c RoundClaim) error   // of a training that diverged and begins again
 //	AddRoundPoints(ctx, c RoundClaim, points []annotator.RoundPoint) error   // repeats after a resume are left out
 //	StartEvaluating(ctx, c RoundClaim) error
 //	FinishRound(ctx, c RoundClaim, v annotator.NewVersion, r annotator.RoundResult) (annotator.Version, error)

@@ -129,6 +129,17 @@ func (s *Store) SetUnreadable(ctx context.Context, c RoundClaim, u annotator.Unr
 	return wrap(err, "unreadable images of round %d", c.RoundID)
 }
 
+// DropRoundPoints removes the loss curves of a training that diverged and begins again.
+func (s *Store) DropRoundPoints(ctx context.Context, c RoundClaim) error {
+	err := s.claimed(ctx, c, func(tx *Store) error {
+		if _, err := tx.q.Exec(ctx, `DELETE FROM round_events WHERE round_id = $1 AND kind = 'point'`, c.RoundID); err != nil {
+			return err
+		}
+		return tx.tellOfRound(ctx, c.RoundID)
+	})
+	return wrap(err, "points of round %d", c.RoundID)
+}
+
 // AddRoundPoints appends to the loss curves. A point of a step that is there already, as after a
 // resume from a checkpoint, is left out.
 func (s *Store) AddRoundPoints(ctx context.Context, c RoundClaim, points []annotator.RoundPoint) error {
