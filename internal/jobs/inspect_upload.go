@@ -62,14 +62,17 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 	if err := ort.Init(""); err != nil {
 		return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
 	}
-	found, err := inspectFile(context.Background(), args[2], manifest)
-	if err == nil && args[3] != "" {
+	var found annotator.ModelFile
+	trial := args[3] != "" // of what was inspected before
+	if trial {
 		err = tryFile(context.Background(), args[2], manifest, args[3])
+	} else {
+		found, err = inspectFile(context.Background(), args[2], manifest)
 	}
 	var wrong *annotator.ValidationError
 	switch {
 	case errors.As(err, &wrong):
-		if (args[3] != "" || strings.HasPrefix(wrong.Message, cannotOpen)) && mentions(wrong.Message, noMemory...) {
+		if (trial || strings.HasPrefix(wrong.Message, cannotOpen)) && mentions(wrong.Message, noMemory...) {
 			return err // which is told as what it is
 		}
 		return json.NewEncoder(out).Encode(verdict{Refused: wrong.Message})

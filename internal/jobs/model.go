@@ -101,7 +101,7 @@ func tryAnswers(ctx context.Context, network *inference.Network) error {
 		}
 		for _, m := range out.Maps {
 			if !(m >= 0 && m <= 1) { // nor NaN
-				return fmt.Errorf("its attention map holds %v for a picture of noise, want 0 to 1: a map ends in a sigmoid, and weights must be numbers", m)
+				return fmt.Errorf("its attention map holds %v for a test picture, want 0 to 1: a map ends in a sigmoid, and weights must be numbers", m)
 			}
 		}
 		for name, row := range map[string][]float32{"attention branch's": out.LogitsAtt, "perception branch's": out.LogitsPer} {
@@ -109,7 +109,7 @@ func tryAnswers(ctx context.Context, network *inference.Network) error {
 			shares := true
 			for _, v := range row {
 				if !(math.Abs(float64(v)) <= math.MaxFloat32) {
-					return fmt.Errorf("the %s answers hold %v for a picture of noise: weights must be numbers", name, v)
+					return fmt.Errorf("the %s answers hold %v for a test picture: weights must be numbers", name, v)
 				}
 				sum += float64(v)
 				shares = shares && v >= 0

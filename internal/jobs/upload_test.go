@@ -151,7 +151,7 @@ func TestModelsThatAreTriedInVainAreRefused(t *testing.T) {
 		"add up to 3 whatever the picture": behind([]*onnx.Tensor{onnx.NewFloat32("three", []int64{1}, []float32{3})}, onnx.NewNode("Softmax", "a", []string{logits}, []string{"a"}),
 			onnx.NewNode("Mul", "b", []string{"a", "three"}, []string{"answers"})),
 	}
-	if !raced { // the race detector's own memory would hide it
+	if !raceDetector { // the race detector's own memory would hide it
 		vain["MiB of memory to run"] = behind([]*onnx.Tensor{onnx.NewInt64("vast", []int64{1}, []int64{300_000_000})}, vast("a", 1), vast("b", 2), onnx.NewNode("Max", "c", []string{"a", "b"}, []string{"c"}),
 			onnx.NewNode("ReduceMax", "d", []string{"c"}, []string{"d"}), onnx.NewNode("Add", "e", []string{logits, "d"}, []string{"answers"}))
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -48,6 +50,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 		"SetRoundProgress": w.Store.SetRoundProgress(ctx, dead, annotator.RoundProgress{}),
 		"SetUnreadable":    w.Store.SetUnreadable(ctx, dead, annotator.Unreadable{}),
 		"AddRoundPoints":   w.Store.AddRoundPoints(ctx, dead, points),
+		"DropRoundPoints":  w.Store.DropRoundPoints(ctx, dead),
 		"FailRound":        w.Store.FailRound(ctx, dead, "x"),
 		"StopRound":        w.Store.StopRound(ctx, dead),
 	} {
@@ -274,5 +277,32 @@ func TestRoundKeepsWhatItCouldNotRead(t *testing.T) {
 	}
 	if got, err = w.Store.Round(ctx, round.ID); err != nil || got.Progress.Fraction != 0.5 || got.Progress.Phase != "features" {
 		t.Errorf("the second worker's progress: %+v, %v; want half, as before", got.Progress, err)
+	}
+}
+
+// A round that begins again forgets the curves it had, and takes points of the same steps anew.
+func TestCurvesOfARestartedRound(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	approve(t, w, 0.75)
+	round := startRound(t, w)
+	claim, _, err := w.Store.ClaimRound(ctx, round.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	point := func(loss float64) []annotator.RoundPoint {
+		return []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 10, LossMap: loss}}
+	}
+	if err := errors.Join(w.Store.AddRoundPoints(ctx, claim, point(9)), w.Store.DropRoundPoints(ctx, claim), w.Store.AddRoundPoints(ctx, claim, point(1))); err != nil {
+		t.Fatal(err)
+	}
+	var losses []float64
+	rows, err := w.Store.Pool().Query(ctx, `SELECT (body->>'loss_map')::float8 FROM round_events WHERE round_id = $1 AND kind = 'point'`, round.ID)
+	if err == nil {
+		losses, err = pgx.CollectRows(rows, pgx.RowTo[float64])
+	}
+	if err != nil || len(losses) != 1 || losses[0] != 1 {
+		t.Errorf("L_map at step 10: %v, %v, want the new training's alone", losses, err)
 	}
 }

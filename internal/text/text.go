@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -8,11 +9,11 @@ import (
 // Problem is what is said of a string that is not Valid, after the name of its field.
 const Problem = "is not valid text: it holds a NUL or bytes that are no UTF-8"
 
-// MaxName is how many bytes the name of a class, a group or an image may have: an index of the database takes no long ones.
+// MaxName is how many bytes the name of a class or a group may have: an index of the database takes no long ones.
 const MaxName = 1000
 
 // TooLong is what is wrong with a longer one.
-const TooLong = "is longer than 1,000 bytes"
+var TooLong = fmt.Sprintf("is longer than %d bytes", MaxName)
 
 // Valid reports whether s can be kept: it is UTF-8 and holds no NUL.
 func Valid(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }

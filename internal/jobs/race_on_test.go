@@ -1,0 +1,6 @@
+//go:build race
+
+package jobs
+
+// raceDetector is whether the race detector watches.
+const raceDetector = true
