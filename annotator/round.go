@@ -33,6 +33,7 @@ type RoundSettings struct {
 	Epochs       int     `json:"epochs"`
 	BatchSize    int     `json:"batch_size"`
 	LearningRate float64 `json:"learning_rate"` // peak
+	Rates        string  `json:"rates"`         // "one" or "by_layer"
 	Momentum     float64 `json:"momentum"`
 	WeightDecay  float64 `json:"weight_decay"`
 	Schedule     string  `json:"schedule"`   // "cosine", "step", "constant"

@@ -34,12 +34,13 @@ type Attached struct {
 	Classes  int   // K
 	Was      int   // the classifier's own classes
 	HeadKept bool  // the last layer is the classifier's
+	CopyEnd  Cut   // where the attention branch's copy of the last stage ends, at the classifier's own stride
 	Copied   int   // nodes of the attention branch that are copies of the last stage's
 }
 
 // Attach makes an Attention Branch Network of a classifier (Fukui et al., arXiv 1812.10025). Everything before the
-// cut is the extractor. The last stage behind it stays what it is, the perception branch; a copy of it without its
-// strides, with tensors of its own, becomes the attention branch and ends in the published head:
+// cut is the extractor. The last stage behind it stays what it is, the perception branch; a copy of its first half without
+// the strides, with tensors of its own, becomes the attention branch and ends in the published head:
 //
 //	[N,C,h,w] → BN → Conv 1×1 → K → BN → Relu → Conv 1×1 → GlobalAveragePool → logits_att [N,K]
 //	                                      └→ Conv 3×3 → 1 → BN → Sigmoid → attention [N,1,h,w]
@@ -75,7 +76,8 @@ func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) 
 		return nil, fmt.Errorf("%w: %d classes, want at least 2", ErrAttach, s.Classes)
 	}
 	out := &Attached{Cut: cut, Cuts: c.cuts, Classes: s.Classes, Was: c.classes, HeadKept: s.Classes == c.classes && !s.NewHead}
-	a := &attachment{classifier: c, cut: cut, settings: s, names: map[string]bool{}}
+	a := &attachment{classifier: c, cut: cut, end: c.copyEnd(cut), settings: s, names: map[string]bool{}}
+	out.CopyEnd = a.end
 	if err := a.assemble(ctx, out); err != nil {
 		return nil, err
 	}
@@ -93,6 +95,7 @@ func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) 
 type attachment struct {
 	*classifier
 	cut      Cut
+	end      Cut // of the attention branch's copy
 	settings AttachSettings
 	names    map[string]bool // values, nodes and initializers, taken
 	nodes    []*Node

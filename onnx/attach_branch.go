@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// copyStage appends a copy of the stage from the cut to the last features, without its strides, and returns what its
+// copyStage appends a copy of the stage from the cut to the copy's end, without its strides, and returns what its
 // last value is called. Every float tensor is copied, so that the branches are trained apart.
 func (a *attachment) copyStage(stage []*Node) (string, error) {
-	needed := (&finder{index: a.index}).ancestors([]string{a.end}, a.cut.Value)
+	needed := (&finder{index: a.index}).ancestors([]string{a.end.Value}, a.cut.Value)
 	inStage := map[*Node]bool{}
 	for _, n := range stage {
-		inStage[n] = needed[n] && a.cut.Value != a.end
+		inStage[n] = needed[n] && a.cut.Value != a.end.Value
 	}
 	names := map[string]string{a.cut.Value: a.cut.Value}
 	tensors := map[string]string{}
@@ -50,7 +50,7 @@ func (a *attachment) copyStage(stage []*Node) (string, error) {
 		}
 		a.nodes = append(a.nodes, c)
 	}
-	return names[a.end], nil
+	return names[a.end.Value], nil
 }
 
 // copyName is where a node or value of the copied stage goes.

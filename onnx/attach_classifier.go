@@ -23,7 +23,6 @@ type classifier struct {
 
 	grids  [][2]int64 // h×w of what convolutions and pools make
 	cuts   []Cut
-	end    string // the last features before the head: where the attention branch's copy ends
 	copies map[*Node]*Node
 }
 

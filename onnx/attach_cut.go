@@ -3,6 +3,7 @@ package onnx
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -90,7 +91,7 @@ func (c *classifier) findCuts() error {
 // passes reports whether a node only hands features on.
 func passes(n *Node) bool { return n.IsOp("Pad", "Identity", "Dropout") }
 
-// findEnd sets end and drops the cuts behind it. A head that is a convolution over the grid is no part of what is
+// findEnd drops the cuts behind the last features. A head that is a convolution over the grid is no part of what is
 // copied, and neither are pools in front of the head.
 func (c *classifier) findEnd() {
 	head := c.index.Position[c.head]
@@ -102,9 +103,33 @@ func (c *classifier) findEnd() {
 		}
 		c.cuts = c.cuts[:n-1]
 	}
-	if n := len(c.cuts); n > 0 {
-		c.end = c.cuts[n-1].Value
+}
+
+// copyEnd is where the attention branch's copy of the stage behind a cut ends: at the sum or concatenation with which about half of
+// the stage's convolutions are done, the earlier of two that are as near to it; at the stage's end where there is none. Half of a stage is
+// enough to learn a map, at half the time, and the shorter way holds under the pull of L_map (docs/adr/0020).
+func (c *classifier) copyEnd(cut Cut) Cut {
+	last := c.cuts[len(c.cuts)-1]
+	end, nearest := last, math.MaxInt
+	for _, at := range c.cuts[slices.Index(c.cuts, cut)+1:] {
+		done, left := cut.Convolutions-at.Convolutions, at.Convolutions-last.Convolutions
+		if distance := max(done-left, left-done); done > 0 && left > 0 && distance < nearest && c.merges(at) {
+			end, nearest = at, distance
+		}
 	}
+	return end
+}
+
+// merges reports whether a cut is a sum or concatenation of several values that depend on the image.
+func (c *classifier) merges(cut Cut) bool {
+	n := c.index.Producer[cut.Value]
+	varying := 0
+	for _, in := range n.Inputs {
+		if c.varying[in] {
+			varying++
+		}
+	}
+	return n.IsOp("Add", "Sum", "Concat") && varying > 1
 }
 
 // A grid is too fine to be painted on, and to copy a stage at, where it has more than maxAutoSide cells along a side
@@ -177,14 +202,7 @@ func (c *classifier) narrowest(i int) Cut {
 		first--
 	}
 	for j := i - 1; j >= first; j-- {
-		n := c.index.Producer[c.cuts[j].Value]
-		merged := 0
-		for _, in := range n.Inputs {
-			if c.varying[in] {
-				merged++
-			}
-		}
-		if n.IsOp("Add", "Sum", "Concat") && merged > 1 {
+		if c.merges(c.cuts[j]) {
 			first = j
 			break
 		}

@@ -10,7 +10,7 @@ import (
 
 // attentionHead appends what makes logits and map of the copied stage's last value.
 func (a *attachment) attentionHead(x string) {
-	channels := a.cuts[len(a.cuts)-1].Channels
+	channels := a.end.Channels
 	k := a.settings.Classes
 	x = a.norm("bn_att", x, channels)
 	x = a.convolution("att_conv", x, channels, k, 1)

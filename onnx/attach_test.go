@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -178,8 +179,8 @@ func TestAttachAtANode(t *testing.T) {
 		channels, h, w  int
 		copied, classes int
 	}{
-		{"stem", "stem", 4, 8, 6, 13, 5},
-		{"Relu_k", "", 0, 0, 0, 0, 0}, // the pool reads past it
+		{"stem", "stem", 4, 8, 6, 6, 5}, // half of what stands behind it
+		{"Relu_k", "", 0, 0, 0, 0, 0},   // the pool reads past it
 		{"last", "last", 8, 4, 3, 0, 5},
 		{"attention", "attention/classifier", 8, 4, 3, 1, 5}, // the file's own value of that name makes room
 	} {
@@ -199,6 +200,40 @@ func TestAttachAtANode(t *testing.T) {
 			t.Errorf("%s: %v, %d copied", at.name, out.Cut, out.Copied)
 		}
 		run(t, out.Model, map[string]array{"x": noise(3, 3, 16, 12)}, "logits_att", "logits_per", "attention")
+	}
+}
+
+// The copy ends at a sum or concatenation in the middle of the stage, where there is one.
+func TestAttachCopiesHalfAStage(t *testing.T) {
+	t.Parallel()
+	list, err := families.List(filepath.Join("testdata", "classifiers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"resnet18": "/layer4/layer4.0/Add (Add, 512×7×7)", "resnext50_32x4d": "/layer4/layer4.0/Add (Add, 2048×7×7)",
+		"mobilenet_v2": "/features/features.15/Add (Add, 160×7×7)", "mobilenet_v3_small": "/features/features.10/Add (Add, 96×7×7)",
+		"efficientnet_b0": "/features/features.6/features.6.2/Add (Add, 192×7×7)", "mnasnet0_5": "/layers/layers.12/layers.12.2/Add (Add, 96×7×7)",
+		"regnet_y_400mf": "/trunk_output/block4/block4-2/Add (Add, 440×7×7)", "shufflenet_v2_x0_5": "/stage4/stage4.1/Concat (Concat, 192×7×7)",
+		"googlenet": "/inception5a/Concat (Concat, 832×7×7)", "squeezenet1_1": "/features/features.10/Concat (Concat, 384×13×13)",
+		// No block ends within the stage: all of it.
+		"densenet121": "/Relu (Relu, 1024×7×7)", "vgg11_bn": "/features/features.27/Relu (Relu, 512×14×14)", "alexnet": "/features/features.11/Relu (Relu, 256×13×13)",
+	}
+	if len(list) != len(want) {
+		t.Errorf("%d classifiers, want %d", len(list), len(want))
+	}
+	for _, f := range list {
+		m, err := f.Structure()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := onnx.Attach(t.Context(), m, onnx.AttachSettings{Classes: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := out.CopyEnd.String(); got != want[f.Name] {
+			t.Errorf("%s: the copy ends at %s, want %s", f.Name, got, want[f.Name])
+		}
 	}
 }
 

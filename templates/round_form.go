@@ -120,7 +120,7 @@ func (v RoundForm) dataText() string {
 
 func (v RoundForm) optimiserText() string {
 	s := v.Settings
-	return words(optimizerWord(s), s.Schedule, either(s.WarmUp > 0, "warm-up "+number(s.WarmUp), ""), "decay "+number(s.WeightDecay),
+	return words(optimizerWord(s), either(s.Rates == "one", "one rate for all layers", ""), s.Schedule, either(s.WarmUp > 0, "warm-up "+number(s.WarmUp), ""), "decay "+number(s.WeightDecay),
 		either(s.ClipNorm > 0, "clipped at "+number(s.ClipNorm), ""), map[string]string{"frozen": "BatchNorm frozen", "batch": "BatchNorm by batch"}[s.BatchNorm])
 }
 

@@ -56,6 +56,7 @@ type Parameter struct {
 	Name     string // the initializer's name in the model file
 	Dims     []int64
 	Value    []float32
+	Rate     float64   // what the learning rate is multiplied by; 0 stands for 1
 	Momentum []float32 // SGD's buffer or AdamW's first moment; nil for running statistics
 	Second   []float32 // AdamW's second moment; nil with other optimizers and for running statistics
 }

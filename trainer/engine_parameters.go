@@ -3,19 +3,21 @@ package trainer
 import (
 	"fmt"
 	"slices"
-
-	"github.com/abn-studio/studio/onnx"
 )
 
 // readParameters copies what is trained, and the running statistics that follow, out of a file's initializers into
 // buffers of an engine's own, in the file's order, with room for what the optimizer keeps.
-func readParameters(g *onnx.Graph, weights []string, statistics []normStatistics, optimizer Optimizer) (list []Parameter, byName map[string]Parameter, err error) {
+func readParameters(source stepSource, weights []string, statistics []normStatistics, s Settings) (list []Parameter, byName map[string]Parameter, err error) {
 	running := map[string]bool{}
-	for _, s := range statistics {
-		running[s.mean], running[s.variance] = true, true
+	for _, n := range statistics {
+		running[n.mean], running[n.variance] = true, true
 	}
 	byName = map[string]Parameter{}
-	for _, t := range g.Initializers {
+	var rates map[string]float64
+	if s.Rates == RatesByLayer {
+		rates = source.layerRates()
+	}
+	for _, t := range source.model.Graph.Initializers {
 		trained := slices.Contains(weights, t.Name)
 		if !trained && !running[t.Name] {
 			continue
@@ -26,8 +28,9 @@ func readParameters(g *onnx.Graph, weights []string, statistics []normStatistics
 		}
 		p := Parameter{Name: t.Name, Dims: t.Dims, Value: value}
 		if trained {
+			p.Rate = rates[t.Name]
 			p.Momentum = make([]float32, len(value))
-			if optimizer == OptimizerAdamW {
+			if s.Optimizer == OptimizerAdamW {
 				p.Second = make([]float32, len(value))
 			}
 		}

@@ -46,7 +46,7 @@ func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s Settings) (Engine, 
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
 	e := &gorgoniaEngine{network: network, buffers: map[string][]float32{}, steps: map[int]*gorgoniaStepProgram{}, forwards: map[int]*gorgoniaForward{}}
-	if err := e.takeParameters(s.Optimizer); err != nil {
+	if err := e.takeParameters(s); err != nil {
 		return nil, err
 	}
 	// Two rows where the settings name no size, since operators may do without the batch's axis where it is 1.
@@ -74,8 +74,8 @@ func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.R
 }
 
 // takeParameters copies what is trained out of the file.
-func (e *gorgoniaEngine) takeParameters(optimizer Optimizer) error {
-	list, byName, err := readParameters(e.network.source.model.Graph, e.network.weights, e.network.running, optimizer)
+func (e *gorgoniaEngine) takeParameters(s Settings) error {
+	list, byName, err := readParameters(e.network.source, e.network.weights, e.network.running, s)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ type network struct {
 	input         [3]int                  // 3, H, W
 	features      [3]int                  // C, h, w
 	classes       int                     // K
-	learningRate  func(Optimizer) float64 // SuggestedLearningRate; nil: not known
+	learningRate  func(Settings) float64 // SuggestedLearningRate; nil: not known
 	extractor     Extractor
 	newEngine     func(ctx context.Context, s Settings) (Engine, error) // at the parent's parameters
 	require       func(ctx context.Context, s Settings) error           // what the settings' engine lacks; nil: nothing is asked
@@ -65,7 +65,7 @@ func openNetwork(ctx context.Context, file []byte, manifest onnx.Manifest, extra
 		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
 		classes:  abn.Classes, extractor: extractor,
-		learningRate: func(o Optimizer) float64 { return SuggestedLearningRate(abn, o) },
+		learningRate: func(s Settings) float64 { return SuggestedLearningRate(abn, s.Optimizer, s.Rates) },
 		newEngine: func(ctx context.Context, s Settings) (Engine, error) {
 			return NewEngine(ctx, abn, s, threads)
 		},

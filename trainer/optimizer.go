@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"runtime"
@@ -70,6 +71,7 @@ type chunk struct {
 	name                            string
 	value, moment, second, gradient []float32
 	decay                           float32
+	rate                            float64 // what the learning rate is multiplied by
 	squares                         float64 // Σ gradient², filled by gradientNorm
 }
 
@@ -83,7 +85,7 @@ func chunksOf(parameters []Parameter, gradients [][]float32, u Update) []chunk {
 		}
 		for start := 0; start < len(p.Value); start += updateChunk {
 			end := min(start+updateChunk, len(p.Value))
-			c := chunk{name: p.Name, value: p.Value[start:end], moment: p.Momentum[start:end], gradient: gradients[i][start:end], decay: decay}
+			c := chunk{name: p.Name, value: p.Value[start:end], moment: p.Momentum[start:end], gradient: gradients[i][start:end], decay: decay, rate: cmp.Or(p.Rate, 1)}
 			if p.Second != nil {
 				c.second = p.Second[start:end]
 			}
@@ -137,22 +139,25 @@ func gradientNorm(work []chunk) float64 {
 
 // ruleOf is what an update does to a chunk whose gradient is first multiplied by scale.
 func ruleOf(u Update) (func(c *chunk, scale float32), error) {
-	rate, momentum := float32(u.LearningRate), float32(u.Momentum)
+	rate := func(c *chunk) float32 { return float32(u.LearningRate * c.rate) }
+	momentum := float32(u.Momentum)
 	switch u.Optimizer {
 	case OptimizerSGD, "":
-		return func(c *chunk, scale float32) { descend(c.value, c.moment, c.gradient, scale, rate, momentum, c.decay) }, nil
+		return func(c *chunk, scale float32) {
+			descend(c.value, c.moment, c.gradient, scale, rate(c), momentum, c.decay)
+		}, nil
 	case OptimizerNesterov:
 		return func(c *chunk, scale float32) {
-			descendNesterov(c.value, c.moment, c.gradient, scale, rate, momentum, c.decay)
+			descendNesterov(c.value, c.moment, c.gradient, scale, rate(c), momentum, c.decay)
 		}, nil
 	case OptimizerAdamW:
 		if u.Step < 1 {
 			return nil, fmt.Errorf("AdamW corrects its moments by the number of the step, which begins at 1 and is %d", u.Step)
 		}
 		first, second := 1-math.Pow(adamBeta1, float64(u.Step)), 1-math.Pow(adamBeta2, float64(u.Step))
-		step, root := float32(u.LearningRate/first), float32(math.Sqrt(second))
+		root := float32(math.Sqrt(second))
 		return func(c *chunk, scale float32) {
-			descendAdamW(c.value, c.moment, c.second, c.gradient, scale, step, root, 1-rate*c.decay)
+			descendAdamW(c.value, c.moment, c.second, c.gradient, scale, float32(u.LearningRate*c.rate/first), root, 1-rate(c)*c.decay)
 		}, nil
 	}
 	return nil, fmt.Errorf("optimizer %q is none of sgd, nesterov, adamw", u.Optimizer)

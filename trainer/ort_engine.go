@@ -90,7 +90,7 @@ func openORTEngine(ctx context.Context, source stepSource, s Settings, o ORTOpti
 			_ = e.Close()
 		}
 	}()
-	if err = e.takeParameters(source.model.Graph, s.Optimizer); err != nil {
+	if err = e.takeParameters(source, s); err != nil {
 		return nil, err
 	}
 	if err = e.openStep(ctx, o, block); err != nil {
@@ -101,8 +101,8 @@ func openORTEngine(ctx context.Context, source stepSource, s Settings, o ORTOpti
 }
 
 // takeParameters copies what is trained out of the file into buffers of its own.
-func (e *ortEngine) takeParameters(g *onnx.Graph, optimizer Optimizer) error {
-	list, byName, err := readParameters(g, e.step.weights, e.step.statistics, optimizer)
+func (e *ortEngine) takeParameters(source stepSource, s Settings) error {
+	list, byName, err := readParameters(source, e.step.weights, e.step.statistics, s)
 	if err != nil {
 		return err
 	}

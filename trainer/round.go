@@ -116,7 +116,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 		defer net.close()
 	}
 	if spec.AutoRate && net.learningRate != nil {
-		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
+		spec.Settings.LearningRate = net.learningRate(spec.Settings)
 	}
 	if net.require != nil {
 		if err := net.require(ctx, spec.Settings); err != nil {

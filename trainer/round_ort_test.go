@@ -187,18 +187,25 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 				t.Fatal(err)
 			}
 			net.close()
-			if got := net.learningRate(OptimizerSGD); got != want {
+			if got := net.learningRate(Settings{Optimizer: OptimizerSGD, Rates: RatesOne}); got != want {
 				t.Errorf("%s%s: %v, want %v", name, suffix, got, want)
 			}
-			if got := net.learningRate(OptimizerNesterov); got != want {
+			if got := net.learningRate(Settings{Optimizer: OptimizerNesterov, Rates: RatesOne}); got != want {
 				t.Errorf("%s%s, nesterov: %v, want %v", name, suffix, got, want)
+			}
+			byLayer := want
+			if suffix != "" && name != "abn-mobilenet-tiny" { // whose last BatchNorm is folded too: no layer is told from another
+				byLayer = DefaultSettings().LearningRate / 4
+			}
+			if got := net.learningRate(Settings{Optimizer: OptimizerSGD, Rates: RatesByLayer}); got != byLayer {
+				t.Errorf("%s%s, by layer: %v, want %v", name, suffix, got, byLayer)
 			}
 			// A share of the weights, which are of the order of 0.1 in all of them.
 			low, high := 0.002, 0.03
 			if suffix != "" {
 				low, high = 0.00003, 0.0005
 			}
-			if got := net.learningRate(OptimizerAdamW); got < low || got > high {
+			if got := net.learningRate(Settings{Optimizer: OptimizerAdamW, Rates: RatesByLayer}); got < low || got > high {
 				t.Errorf("%s%s, adamw: %v, want between %v and %v", name, suffix, got, low, high)
 			}
 		}

@@ -80,7 +80,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 		defer net.close()
 	}
 	if spec.AutoRate && net.learningRate != nil {
-		spec.Settings.LearningRate = net.learningRate(spec.Settings.Optimizer)
+		spec.Settings.LearningRate = net.learningRate(spec.Settings)
 	}
 	if net.require != nil {
 		if err := net.require(ctx, spec.Settings); err != nil {

@@ -46,6 +46,16 @@ const (
 	ScheduleConstant Schedule = "constant"
 )
 
+// Rates says whether all layers learn at one rate.
+type Rates string
+
+// The rates: the learning rate for every layer; or that with the body of an attention branch behind it where its BatchNorms
+// are folded away, see layer_rates.go.
+const (
+	RatesOne     Rates = "one"
+	RatesByLayer Rates = "by_layer"
+)
+
 // EngineName names what computes the training steps.
 type EngineName string
 
@@ -80,6 +90,7 @@ type Settings struct {
 	Epochs       int       `json:"epochs"`
 	BatchSize    int       `json:"batch_size"`
 	LearningRate float64   `json:"learning_rate"` // peak
+	Rates        Rates     `json:"rates"`
 	Optimizer    Optimizer `json:"optimizer"`
 	Momentum     float64   `json:"momentum"` // PyTorch's form: buf = momentum·buf + grad; p −= lr·buf; unused by AdamW
 	WeightDecay  float64   `json:"weight_decay"`

@@ -293,6 +293,7 @@ func completed(s Settings) Settings {
 	s.Engine, s.Optimizer, s.Strategy = cmp.Or(s.Engine, d.Engine), cmp.Or(s.Optimizer, d.Optimizer), cmp.Or(s.Strategy, d.Strategy)
 	s.MapLoss, s.BatchNorm, s.Schedule = cmp.Or(s.MapLoss, d.MapLoss), cmp.Or(s.BatchNorm, d.BatchNorm), cmp.Or(s.Schedule, d.Schedule)
 	s.Epochs, s.BatchSize, s.LearningRate = cmp.Or(s.Epochs, d.Epochs), cmp.Or(s.BatchSize, d.BatchSize), cmp.Or(s.LearningRate, d.LearningRate)
+	s.Rates = cmp.Or(s.Rates, d.Rates)
 	s.Momentum, s.EditRepeat = cmp.Or(s.Momentum, d.Momentum), cmp.Or(s.EditRepeat, d.EditRepeat)
 	return s
 }

@@ -38,6 +38,7 @@ type (
 		Epochs       *int     `json:"epochs,omitempty"`
 		BatchSize    *int     `json:"batch_size,omitempty"`
 		LearningRate *float64 `json:"learning_rate,omitempty" doc:"Its peak. Absent: what suits the active version, of SGD; adamw needs one."`
+		Rates        *string  `json:"rates,omitempty" doc:"Whether all layers learn at one rate, or an attention branch whose BatchNorms are folded away at less."`
 		Momentum     *float64 `json:"momentum,omitempty"`
 		WeightDecay  *float64 `json:"weight_decay,omitempty"`
 		Schedule     *string  `json:"schedule,omitempty"`
@@ -64,6 +65,7 @@ func (r roundRequest) over(s annotator.RoundSettings) annotator.RoundSettings {
 	put(&s.Epochs, r.Epochs)
 	put(&s.BatchSize, r.BatchSize)
 	put(&s.LearningRate, r.LearningRate)
+	put(&s.Rates, r.Rates)
 	put(&s.Momentum, r.Momentum)
 	put(&s.WeightDecay, r.WeightDecay)
 	put(&s.Schedule, r.Schedule)

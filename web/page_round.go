@@ -105,7 +105,7 @@ func readRoundSettings(form url.Values) (annotator.RoundSettings, error) {
 	}
 	settings := annotator.RoundSettings{
 		Strategy: form.Get("strategy"), Gamma: decimal("gamma"), MapLoss: form.Get("map_loss"),
-		Epochs: int(whole("epochs")), BatchSize: int(whole("batch_size")), LearningRate: decimal("learning_rate"),
+		Epochs: int(whole("epochs")), BatchSize: int(whole("batch_size")), LearningRate: decimal("learning_rate"), Rates: form.Get("rates"),
 		Momentum: decimal("momentum"), WeightDecay: decimal("weight_decay"), Schedule: form.Get("schedule"),
 		BatchNorm: form.Get("batch_norm"), Flip: form.Get("flip") == "true", Seed: whole("seed"), Engine: form.Get("engine"),
 		Optimizer: form.Get("optimizer"), WarmUp: decimal("warm_up"), SpareNorms: form.Get("spare_norms") == "true", ClipNorm: decimal("clip_norm"),

@@ -2,11 +2,7 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/abn-studio/studio/trainer"
 )
@@ -83,21 +79,12 @@ func (c *aviarySweepCommand) variants(p sweepPoint) []sweepPoint {
 }
 
 func readSweep(file string) ([]sweepPoint, error) {
-	data, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
+	out, err := readLinesOf[sweepPoint](file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("no file of a sweep: %w", err)
 	}
-	var out []sweepPoint
-	for text := range strings.Lines(string(data)) {
-		var p sweepPoint
-		if err := json.Unmarshal([]byte(text), &p); err != nil {
-			return nil, fmt.Errorf("%s is no file of a sweep: %w", file, err)
-		}
-		p.Optimizer = cmp.Or(p.Optimizer, string(trainer.OptimizerSGD))
-		out = append(out, p)
+	for i := range out {
+		out[i].Optimizer = cmp.Or(out[i].Optimizer, string(trainer.OptimizerSGD))
 	}
 	return out, nil
 }

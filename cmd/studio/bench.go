@@ -21,11 +21,12 @@ import (
 // benchCommand times the studio's work against what the runtime does bare, each as a ratio of things
 // measured in turn within one run, so that figures of different machines can be compared.
 type benchCommand struct {
-	All      benchAllCommand      `cmd:"" default:"withargs" help:"All of the others, one after the other (this is what \"bench\" alone does)."`
+	All      benchAllCommand      `cmd:"" default:"withargs" help:"All that time something, one after the other (this is what \"bench\" alone does)."`
 	Scan     benchScanCommand     `cmd:"" help:"A scan of files against runs of the same pictures from memory."`
 	Score    benchScoreCommand    `cmd:"" help:"Live scores against bare runs of the perception branch."`
 	Features benchFeaturesCommand `cmd:"" help:"An epoch over cached features against reading their files."`
 	Train    benchTrainCommand    `cmd:"" help:"Training steps against a large matrix product."`
+	Recipe   benchRecipeCommand   `cmd:"" help:"A round's defaults on many networks: does a branch die, and what are maps worth. Hours, so \"bench\" alone leaves it out."`
 }
 
 // benchAllCommand runs every benchmark; its JSON document has the keys of all of them.

@@ -25,6 +25,7 @@ type finetuneCommand struct {
 	Strategy  *string  `help:"Branches to update: ${strategy}." placeholder:"NAME"`
 	Gamma     *float64 `help:"Scale of the map loss, ${gamma}; 0 trains without maps. Without it, the default of docs/aviary.md."`
 	MapLoss   *string  `help:"Form of the map loss: ${map_loss}." placeholder:"NAME"`
+	Rates     *string  `help:"Learning rates, ${rates}: the same for all layers, or lower for an attention branch whose BatchNormalizations are folded away." placeholder:"NAME"`
 	BatchNorm *string  `help:"Statistics of BatchNormalizations: ${batch_norm}." placeholder:"NAME"`
 	Anchor    *float64 `help:"Scale of the loss that holds the maps of images without an edit to what the model had, ${anchor}."`
 	schedule

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,6 +56,7 @@ type attachReport struct {
 	Was        int                    `json:"classifier_classes"`
 	HeadKept   bool                   `json:"head_kept"`
 	Assumed    bool                   `json:"classes_assumed"` // the head is kept for classes whose names the classifier does not know
+	CopyEnd    onnx.Cut               `json:"copy_end"`        // where the attention branch's copy ends, at the classifier's own stride
 	Copied     int                    `json:"copied_nodes"`
 	Training   []trainer.Trainability `json:"training"`
 }
@@ -128,7 +130,7 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attached, known *onnx.Manifest, classes []string) (attachReport, onnx.Manifest, error) {
 	r := attachReport{
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
-		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, Copied: attached.Copied,
+		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, CopyEnd: attached.CopyEnd, Copied: attached.Copied,
 	}
 	parts, err := onnx.FindParts(ctx, attached.Model, onnx.PartNames{})
 	if err != nil {
@@ -262,8 +264,8 @@ func (r attachReport) print(w io.Writer) {
 	case !r.HeadKept:
 		head = fmt.Sprintf("a new last layer (the classifier has %d classes)", r.Was)
 	}
-	fmt.Fprintf(w, "%s: split at %s, map %d×%d of %d×%d pixels, %s; %d nodes copied at stride 1; %d classes, %s\n",
-		r.Out, r.Cut, r.Cut.Height, r.Cut.Width, r.Image[0], r.Image[1], r.Gain, r.Copied, r.Classes, head)
+	fmt.Fprintf(w, "%s: split at %s, map %d×%d of %d×%d pixels, %s; the attention branch copies %d nodes at stride 1, to %s; %d classes, %s\n",
+		r.Out, r.Cut, r.Cut.Height, r.Cut.Width, r.Image[0], r.Image[1], r.Gain, r.Copied, cmp.Or(r.CopyEnd.Node, r.CopyEnd.Value), r.Classes, head)
 	for _, t := range r.Training {
 		what := map[trainer.Strategy]string{trainer.StrategyBoth: "branches", trainer.StrategyScratch: "the whole network"}[t.Strategy]
 		if t.OK {

@@ -41,7 +41,7 @@ type trainCommand struct {
 // scratchDefaults are the settings that train fills in; they made the demo's model.
 func scratchDefaults() trainer.Settings {
 	s := trainer.DefaultSettings()
-	s.Strategy, s.Gamma = trainer.StrategyScratch, 0
+	s.Strategy, s.Gamma, s.Rates = trainer.StrategyScratch, 0, trainer.RatesOne // there is no L_map to hold out against
 	s.Epochs, s.LearningRate, s.WeightDecay = 24, 0.05, 5e-4
 	return s
 }

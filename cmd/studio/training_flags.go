@@ -123,6 +123,7 @@ func (c *finetuneCommand) settings() (trainer.Settings, error) {
 	putWord(&s.Strategy, c.Strategy)
 	putWord(&s.MapLoss, c.MapLoss)
 	putWord(&s.BatchNorm, c.BatchNorm)
+	putWord(&s.Rates, c.Rates)
 	kind := recipe.FineTuning
 	if c.Control {
 		kind = recipe.Round

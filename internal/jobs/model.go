@@ -68,7 +68,7 @@ func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest, 
 	if v.ExtractorHash, err = onnx.ExtractorHash(ctx, model, parts); err != nil {
 		return v, err
 	}
-	v.LearningRate = trainer.SuggestedLearningRate(abn, trainer.OptimizerSGD)
+	v.LearningRate = trainer.SuggestedLearningRate(abn, trainer.OptimizerSGD, trainer.DefaultSettings().Rates)
 	v.GridHeight, v.GridWidth, v.Gain = network.Sizes().GridHeight, network.Sizes().GridWidth, string(parts.Gain)
 	for _, t := range model.Graph.Initializers {
 		n, err := t.Elements()

@@ -442,7 +442,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 func trainerSettings(s annotator.RoundSettings) trainer.Settings {
 	return trainer.Settings{
 		Strategy: trainer.Strategy(s.Strategy), Gamma: s.Gamma, MapLoss: trainer.MapLoss(s.MapLoss), BatchNorm: trainer.BatchNorm(s.BatchNorm),
-		Epochs: s.Epochs, BatchSize: s.BatchSize, LearningRate: s.LearningRate, Momentum: s.Momentum, WeightDecay: s.WeightDecay,
+		Epochs: s.Epochs, BatchSize: s.BatchSize, LearningRate: s.LearningRate, Rates: trainer.Rates(s.Rates), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
 		Schedule: trainer.Schedule(s.Schedule), Flip: s.Flip, Seed: s.Seed,
 		Engine: trainer.EngineName(s.Engine), Optimizer: trainer.Optimizer(s.Optimizer), WarmUp: s.WarmUp, SpareNorms: s.SpareNorms,
 		ClipNorm: s.ClipNorm, Balanced: s.Balanced, Patience: s.Patience, Anchor: s.Anchor, Crop: s.Crop, EditRepeat: recipe.AutoRepeat,

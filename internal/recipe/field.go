@@ -38,6 +38,7 @@ var Fields = []Field{
 	{Name: "map_loss", Choices: []string{"l2", "mse", "l1"}, Default: "l2"},
 	{Name: "batch_norm", Choices: []string{"frozen", "batch"}, Default: "batch"},
 	{Name: "optimizer", Choices: []string{"sgd", "nesterov", "adamw"}, Default: "sgd"},
+	{Name: "rates", Choices: []string{"one", "by_layer"}, Default: "by_layer"},
 	{Name: "schedule", Choices: []string{"cosine", "step", "constant"}, Default: "cosine"},
 	{Name: "gamma", Number: true, High: 1e4, Default: 1.0},
 	{Name: "anchor", Number: true, High: 1e4, Zero: "none", Default: 0.0},

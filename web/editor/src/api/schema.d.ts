@@ -1473,6 +1473,11 @@ export interface components {
              * @description Epochs without a better validation before it stops with its best state; 0: never.
              */
             patience?: number;
+            /**
+             * @description Whether all layers learn at one rate, or an attention branch whose BatchNorms are folded away at less.
+             * @enum {string}
+             */
+            rates?: "one" | "by_layer";
             /** @enum {string} */
             schedule?: "cosine" | "step" | "constant";
             /** Format: int64 */
@@ -1535,6 +1540,7 @@ export interface components {
             optimizer: string;
             /** Format: int64 */
             patience: number;
+            rates: string;
             schedule: string;
             /** Format: int64 */
             seed: number;

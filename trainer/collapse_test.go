@@ -1,0 +1,61 @@
+package trainer
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// A real network that maps pull apart: its attention branch, which told every picture, ends at guessing. That is seen, the round
+// begins again at half the rate and comes to an end that the network survives; at a rate no half of which will do, it ends by name.
+func TestRoundThatCollapsesIsRetriedAndNamed(t *testing.T) {
+	t.Parallel()
+	trained := attachedSpec(t)
+	network, err := TrainScratch(t.Context(), trained, Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if network.Evaluation.AttTop1 != 1 {
+		t.Fatalf("the attention branch begins at %v", network.Evaluation.AttTop1)
+	}
+	round := func(rate float64) (out RoundOutcome, restarts []*DivergedError, err error) {
+		spec := RoundSpec{
+			Model: network.Model, Manifest: trained.Manifest, Train: append([]Sample{}, trained.Train...), Heldout: trained.Heldout, Pixels: trained.Pixels,
+			WorkDir: filepath.Join(t.TempDir(), "round"), Threads: 1,
+			Settings: completed(Settings{Gamma: 3, Epochs: 12, BatchSize: 8, LearningRate: rate, Seed: 3}),
+		}
+		for i := range 8 { // maps that have nothing to do with the picture
+			spec.Train[i].Edited = attention.Map{Height: 4, Width: 4, Values: make([]float32, 16)}
+			spec.Train[i].Edited.Values[i%4] = 1
+		}
+		out, err = RunRound(t.Context(), spec, Observer{Restarted: func(d *DivergedError, _ float64) { restarts = append(restarts, d) }})
+		return out, restarts, err
+	}
+
+	out, restarts, err := round(0.6)
+	if err != nil || len(restarts) == 0 {
+		t.Fatalf("%d restarts, %v", len(restarts), err)
+	}
+	for _, d := range restarts {
+		if d.Branch != BranchAttention || d.Chance == 0 || d.Arm != ArmCandidate {
+			t.Errorf("it came apart by %+v", d)
+		}
+	}
+	if rate := out.Settings.LearningRate; rate >= 0.6 || out.CandidateEvaluation.AttTop1 != 1 || !strings.Contains(strings.Join(out.Warnings, " "), "began again") {
+		t.Errorf("at %v the attention branch has %v; %q", rate, out.CandidateEvaluation.AttTop1, out.Warnings)
+	}
+
+	_, restarts, err = round(4)
+	var diverged *DivergedError
+	if !errors.As(err, &diverged) || len(restarts) != maxRestarts {
+		t.Fatalf("%d restarts, %v", len(restarts), err)
+	}
+	for _, word := range []string{"attention branch", "than 1", "clip_norm", "frozen"} {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%q does not say %q", err, word)
+		}
+	}
+}

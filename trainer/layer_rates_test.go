@@ -1,0 +1,119 @@
+package trainer
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// The body of an attention branch whose BatchNorms are folded away learns at a tenth, and nothing else does.
+func TestLayerRatesSpareTheBody(t *testing.T) {
+	t.Parallel()
+	list, err := families.List(filepath.Join("..", "onnx", "testdata", "classifiers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list {
+		m, err := f.Structure()
+		if err != nil {
+			t.Fatal(err)
+		}
+		attached, err := onnx.Attach(t.Context(), m, onnx.AttachSettings{Classes: 10, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		abn := splitModel(t, attached.Model)
+		source := sourceOf(abn, StrategyBoth)
+		rates := source.layerRates()
+		if isFolded := folded(abn.Branches.Graph); isFolded != (f.Norm == "folded") || isFolded != (len(rates) > 0) {
+			t.Errorf("%s: BatchNorms %s, folded: %v, %d tensors with rates of their own", f.Name, f.Norm, isFolded, len(rates))
+		}
+		if len(rates) == 0 {
+			continue
+		}
+		chosen, err := source.choose(StrategyBoth, BatchNormBatch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range chosen.weights {
+			body := strings.HasPrefix(name, "attention.") && !strings.HasPrefix(name, "attention.att_conv") && !strings.HasPrefix(name, "attention.bn_att")
+			want := 0.0
+			if body {
+				want = bodyRate
+			}
+			if rates[name] != want {
+				t.Errorf("%s: %s has a rate of %v, want %v", f.Name, name, rates[name], want)
+			}
+		}
+	}
+}
+
+// With both engines a tensor of the body moves a tenth as far in the first step as at one rate, every other as far.
+func TestStepsFollowLayerRates(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
+		t.Fatal(err)
+	}
+	var abn *onnx.ABN
+	for _, f := range listFamilies(t) {
+		if f.Name == "mobilenet_v2-small-trace13-folded-published" {
+			m, err := f.Model()
+			if err != nil {
+				t.Fatal(err)
+			}
+			abn = splitModel(t, m)
+		}
+	}
+	batch := familyBatch(abn, 4)
+	rates := sourceOf(abn, StrategyBoth).layerRates()
+	for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
+		for _, optimizer := range []Optimizer{OptimizerSGD, OptimizerNesterov, OptimizerAdamW} {
+			moved := map[Rates]map[string][]float32{}
+			for _, r := range []Rates{RatesOne, RatesByLayer} {
+				s := completed(Settings{Engine: engine, Optimizer: optimizer, Gamma: 1, BatchSize: batch.Size, Rates: r})
+				e, err := NewEngine(t.Context(), abn, s, 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before := map[string][]float32{}
+				for _, p := range e.Parameters() {
+					before[p.Name] = append([]float32{}, p.Value...)
+				}
+				if _, err := e.Step(t.Context(), batch, Update{LearningRate: 0.01, Momentum: 0.9, Optimizer: optimizer, Step: 1}); err != nil {
+					t.Fatal(err)
+				}
+				moved[r] = map[string][]float32{}
+				for _, p := range e.Parameters() {
+					for i, v := range p.Value {
+						moved[r][p.Name] = append(moved[r][p.Name], v-before[p.Name][i])
+					}
+				}
+				if err := e.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			bodies := 0
+			for name, one := range moved[RatesOne] {
+				want := 1.0
+				if rates[name] != 0 {
+					want = rates[name]
+					bodies++
+				}
+				for i, v := range one {
+					if got := float64(moved[RatesByLayer][name][i]); math.Abs(got-want*float64(v)) > 1e-6 {
+						t.Fatalf("%s, %s: %s moved by %v, at one rate by %v, want %v of it", engine, optimizer, name, got, v, want)
+					}
+				}
+			}
+			if bodies == 0 {
+				t.Error("no tensor has a rate of its own")
+			}
+		}
+	}
+}
