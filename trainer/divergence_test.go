@@ -112,7 +112,8 @@ func (e stuckEngine) Forward(_ context.Context, n int, _ []float32) (Outputs, er
 	return Outputs{LogitsAtt: make([]float32, n*e.classes), LogitsPer: make([]float32, n*e.classes)}, nil
 }
 
-type blankRows struct{ rowInputs }
+// blankRows are inputs that nobody looks at.
+type blankRows struct{}
 
 func (blankRows) Size() int                                             { return 1 }
 func (blankRows) ReadRows(context.Context, []row, int, []float32) error { return nil }

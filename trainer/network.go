@@ -15,9 +15,9 @@ import (
 type network struct {
 	modelHash     string // SHA-256 of the file
 	extractorHash string
-	input         [3]int                  // 3, H, W
-	features      [3]int                  // C, h, w
-	classes       int                     // K
+	input         [3]int                 // 3, H, W
+	features      [3]int                 // C, h, w
+	classes       int                    // K
 	learningRate  func(Settings) float64 // SuggestedLearningRate; nil: not known
 	extractor     Extractor
 	newEngine     func(ctx context.Context, s Settings) (Engine, error) // at the parent's parameters
