@@ -16,24 +16,31 @@ func TestStoredRoundsKeepTheirMeaning(t *testing.T) {
 	ctx := t.Context()
 	approve(t, w, 0.75)
 	round := startRound(t, w)
-	file, err := migrations.FS.ReadFile("00026_settings_are_what_they_say.sql")
-	if err != nil {
-		t.Fatal(err)
+	var ups []string
+	for _, name := range []string{"00026_settings_are_what_they_say.sql", "00027_rates.sql"} {
+		file, err := migrations.FS.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		up, _, _ := strings.Cut(string(file), "-- +goose Down")
+		ups = append(ups, up)
 	}
-	up, _, _ := strings.Cut(string(file), "-- +goose Down")
 	for name, c := range map[string]struct {
 		stored string
 		want   func(*annotator.RoundSettings)
 	}{
-		"zeros":   {`$2::jsonb || '{"momentum": 0, "seed": 0}'`, func(*annotator.RoundSettings) {}},
-		"none":    {`$2::jsonb - 'momentum' - 'seed' - 'engine' - 'optimizer'`, func(*annotator.RoundSettings) {}},
-		"amounts": {`$2::jsonb || '{"momentum": 0.5, "seed": 7, "optimizer": "adamw"}'`, func(s *annotator.RoundSettings) { s.Momentum, s.Seed, s.Optimizer = 0.5, 7, "adamw" }},
+		"zeros":    {`$2::jsonb || '{"momentum": 0, "seed": 0}'`, func(*annotator.RoundSettings) {}},
+		"none":     {`$2::jsonb - 'momentum' - 'seed' - 'engine' - 'optimizer'`, func(*annotator.RoundSettings) {}},
+		"no rates": {`$2::jsonb - 'rates'`, func(s *annotator.RoundSettings) { s.Rates = "one" }},
+		"amounts":  {`$2::jsonb || '{"momentum": 0.5, "seed": 7, "optimizer": "adamw"}'`, func(s *annotator.RoundSettings) { s.Momentum, s.Seed, s.Optimizer = 0.5, 7, "adamw" }},
 	} {
 		if _, err := w.Store.Pool().Exec(ctx, "UPDATE rounds SET settings = "+c.stored+" WHERE id = $1", round.ID, round.Settings); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Store.Pool().Exec(ctx, up); err != nil {
-			t.Fatal(err)
+		for _, up := range ups {
+			if _, err := w.Store.Pool().Exec(ctx, up); err != nil {
+				t.Fatal(err)
+			}
 		}
 		want := round.Settings
 		c.want(&want)
