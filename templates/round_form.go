@@ -32,7 +32,7 @@ func (v RoundForm) startsFrom(version int) string {
 // settingWords are the settings as the form calls them.
 var settingWords = map[string]string{
 	"strategy": "Strategy", "gamma": "γ", "map_loss": "Map loss", "epochs": "Epochs", "batch_size": "Batch size", "learning_rate": "Learning rate",
-	"momentum": "Momentum", "weight_decay": "Weight decay", "schedule": "Schedule", "batch_norm": "Batch normalisation", "seed": "Seed",
+	"momentum": "Momentum", "weight_decay": "Weight decay", "rates": "Rates", "schedule": "Schedule", "batch_norm": "Batch normalisation", "seed": "Seed",
 	"engine": "Engine", "optimizer": "Optimiser", "warm_up": "Warm-up", "clip_norm": "Clip norm", "patience": "Stop early after",
 	"anchor": "Anchor", "crop": "Random crops",
 }

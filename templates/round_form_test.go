@@ -82,7 +82,7 @@ func TestRoundFormHasEverySetting(t *testing.T) {
 	t.Parallel()
 	doc := rendered(t, NewRoundPage(frameOf(annotator.RoleAdmin), RoundForm{RoundPlan: planOf(), Field: "clip_norm", Problem: `is "x", which is no number`}))
 	for _, name := range []string{"strategy", "gamma", "map_loss", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "schedule", "batch_norm", "flip",
-		"seed", "engine", "optimizer", "warm_up", "spare_norms", "clip_norm", "balanced", "patience", "anchor", "crop"} {
+		"seed", "engine", "optimizer", "rates", "warm_up", "spare_norms", "clip_norm", "balanced", "patience", "anchor", "crop"} {
 		if doc.Find("[name="+name+"]").Length() == 0 {
 			t.Errorf("%s has no field", name)
 		}

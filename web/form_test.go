@@ -78,7 +78,7 @@ func TestRoundForm(t *testing.T) {
 	page := admin.get("/projects/birds/rounds/new").want(http.StatusOK)
 	page.has("[aria-label='What it learns from']", "Training images6")
 	form := url.Values{"gamma": {"2"}, "engine": {"gorgonia"}, "optimizer": {"nesterov"}, "strategy": {"attention"}, "spare_norms": {"true"}, "balanced": {"true"}, "anchor": {"0.25"},
-		"patience": {"3"}, "warm_up": {"0.1"}, "crop": {"0"}, "flip": {"true"}}
+		"patience": {"3"}, "warm_up": {"0.1"}, "crop": {"0"}, "flip": {"true"}, "rates": {"one"}}
 	doc := page.page()
 	for _, name := range []string{"key", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "seed"} {
 		value, ok := doc.Find("input[name=" + name + "]").Attr("value")
@@ -111,7 +111,7 @@ func TestRoundForm(t *testing.T) {
 	rounds, err := s.service.Rounds(t.Context(), s.people[annotator.RoleAdmin], "birds")
 	must(t, err)
 	want := annotator.DefaultRoundSettings()
-	want.Gamma, want.Engine, want.Optimizer, want.Strategy, want.SpareNorms, want.Balanced = 2, "gorgonia", "nesterov", "attention", true, true
+	want.Gamma, want.Engine, want.Optimizer, want.Strategy, want.Rates, want.SpareNorms, want.Balanced = 2, "gorgonia", "nesterov", "attention", "one", true, true
 	want.Anchor, want.Patience, want.WarmUp, want.Flip, want.ClipNorm, want.LearningRate = 0.25, 3, 0.1, true, 5, rounds[0].Settings.LearningRate
 	if rounds[0].Settings != want {
 		t.Errorf("the round's settings are %+v, want %+v", rounds[0].Settings, want)
