@@ -1,12 +1,12 @@
 """Trains narrow forms of torchvision's classifiers on pictures and exports them, for `studio bench recipe`.
 
-    studio aviary --out aviary
+    studio aviary draw --out aviary
     python3 trained.py aviary nets [NAME …]
     studio bench recipe nets --images aviary
 
 A network is torchvision's own with every width divided by WIDTH, at 112×112 pixels, trained on the split train for a few
-epochs: it learns the scene with the bird, as the demo's does. BatchNorms are folded or kept as in export.py. Made with
-PyTorch 2.15 and torchvision 0.29; a network takes about a minute on a core. Nothing of it is committed.
+epochs: barely, and the scene with the bird. What is to be seen on them is whether a branch dies, not how good they are. BatchNorms
+are folded or kept as in export.py. Tried with PyTorch 2.15 and torchvision 0.29; a network takes some minutes on a core.
 """
 import json
 import sys
