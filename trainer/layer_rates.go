@@ -11,8 +11,8 @@ const bodyRate = 0.1
 // L_map comes into a batch as a mean over its edited rows, of which there are few, and its gradient with respect to a map has the same
 // length however near the map is. In a branch whose BatchNorms are folded away nothing takes the length out of that pull: the layers
 // that the map is computed through, the body, are drawn together until they say the same of every picture. So there the body, all that
-// leads to the map in front of the first BatchNormalization (the head's, which cannot be folded away), learns at bodyRate; the
-// head learns the map. A network whose BatchNorms are kept, or one without any in its attention branch, has one rate.
+// leads to the map in front of the first BatchNormalization (the head's, which stays where it follows no convolution), learns at
+// bodyRate; the head learns the map. A network whose BatchNorms are kept, or one without any in its attention branch, has one rate.
 func (s stepSource) layerRates() map[string]float64 {
 	if !folded(s.model.Graph) {
 		return nil

@@ -81,7 +81,7 @@ func (c *aviarySweepCommand) variants(p sweepPoint) []sweepPoint {
 func readSweep(file string) ([]sweepPoint, error) {
 	out, err := readLinesOf[sweepPoint](file)
 	if err != nil {
-		return nil, fmt.Errorf("no file of a sweep: %w", err)
+		return nil, err
 	}
 	for i := range out {
 		out[i].Optimizer = cmp.Or(out[i].Optimizer, string(trainer.OptimizerSGD))

@@ -31,7 +31,7 @@ type benchRecipeCommand struct {
 	Edits    []int    `help:"Numbers of edits, the most confidently wrong pool images first; 0: all that are wrong." default:"20,60,0"`
 	Gains    []string `help:"Mechanisms that a classifier is given." enum:"M,1+M" default:"M,1+M"`
 	Seeds    int      `help:"Seeds 1 to so many: of new layers, order and augmentation." default:"1"`
-	Training int      `help:"Epochs in which the branches of an attached classifier are trained, by AdamW at 0.0005 on mirrored images." default:"20"`
+	Training int      `help:"Epochs in which the branches of an attached classifier are trained, by AdamW on mirrored images." default:"20"`
 	Limit    int      `help:"At most so many images of train and of test, every n-th; 0: all." default:"0"`
 	Out      string   `help:"File to append results to, a JSON document a line. What it holds already is not run again." type:"path"`
 	Parallel int      `help:"Networks at a time, one thread each; 0: one a core." default:"0"`

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // readLinesOf reads a file of JSON documents, one a line; a file that is not there holds none.
@@ -13,24 +13,22 @@ func readLinesOf[T any](path string) ([]T, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
 	var list []T
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
+	for line := range strings.Lines(string(data)) {
 		var one T
-		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
+		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			return nil, fmt.Errorf("%s, line %d: %w", path, len(list)+1, err)
 		}
 		list = append(list, one)
 	}
-	return list, lines.Err()
+	return list, nil
 }
 
 // appendLine adds a JSON document to a file; "" : none.
