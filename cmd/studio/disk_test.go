@@ -238,8 +238,7 @@ func TestPictureLimitOfTheEnvironment(t *testing.T) {
 	predict := func(environment ...string) string {
 		t.Helper()
 		p := launchWith(t, environment, "", "predict", "--model", model, "--images", images, "--out", filepath.Join(t.TempDir(), "p.jsonl"))
-		for range p.lines {
-		}
+		_ = p.ended()
 		return p.log()
 	}
 	if log := predict("STUDIO_PICTURE_MEMORY_MB=1"); strings.Contains(log, "limit") || strings.Contains(log, "studio:") {

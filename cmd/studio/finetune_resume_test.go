@@ -42,8 +42,7 @@ func TestFinetuneSurvivesKill(t *testing.T) {
 		return err == nil
 	})
 	p.kill(t)
-	for range p.lines { //nolint:revive // until it is gone
-	}
+	_ = p.ended()
 	if _, err := os.Stat(cut); !os.IsNotExist(err) {
 		t.Fatalf("it was done before it was killed: %v", err)
 	}

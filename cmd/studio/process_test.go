@@ -45,9 +45,17 @@ func TestMain(m *testing.M) {
 // process is a studio that runs beside the test.
 type process struct {
 	*exec.Cmd
-	lines chan string // what it printed, line by line
+	lines chan string // what it printed, line by line; closed once it has ended and all of its log is here
+	err   error // what it ended with; once lines is closed
 	mu    sync.Mutex
 	said  bytes.Buffer // what it logged
+}
+
+// ended waits until the studio has ended and all of its log is here, and returns what went wrong.
+func (p *process) ended() error {
+	for range p.lines {
+	}
+	return p.err
 }
 
 // Write gathers the log.
@@ -89,18 +97,16 @@ func launchWith(t *testing.T, environment []string, folder string, args ...strin
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
 	go func() {
-		defer close(ended)
 		defer close(p.lines)
 		for scanner := bufio.NewScanner(out); scanner.Scan(); {
 			p.lines <- scanner.Text()
 		}
+		p.err = p.Wait()
 	}()
 	t.Cleanup(func() {
 		_ = p.Process.Kill()
-		<-ended
-		_ = p.Wait()
+		_ = p.ended()
 		if t.Failed() {
 			t.Logf("studio %s:\n%s", strings.Join(args, " "), p.log())
 		}
@@ -256,8 +262,7 @@ func stop(t *testing.T, p *process) {
 	if err := p.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	for range p.lines { // until it has closed its output
-	}
+	_ = p.ended()
 }
 
 // onSharedDatabase leads to a database that several processes can use.

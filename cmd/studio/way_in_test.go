@@ -96,13 +96,6 @@ func trail(t *testing.T, service *annotator.Service, slug string) (lines []strin
 	return lines
 }
 
-// ended waits for a studio that ends by itself, and returns what went wrong.
-func (p *process) ended() error {
-	for range p.lines { // until it has closed its output
-	}
-	return p.Wait()
-}
-
 // A model is added by a command that is killed between the version and its scan: neither is there, and the same command adds
 // both. What the commands did is in the trail.
 func TestModelAddKilledHalfway(t *testing.T) {
