@@ -1,6 +1,6 @@
 // Maps by other methods on the review page: CAM or Grad-CAM of a branch, with the model's map and with the edit.
 import { number } from "../editor/src/format.ts";
-import { normalised } from "../editor/src/comparison.ts";
+import { normalised } from "../editor/src/other_map.ts";
 import { onKey } from "./keys.ts";
 import { type CellMap, drawMap } from "./maps.ts";
 

@@ -6,32 +6,47 @@ import { passing } from "./api/problem.ts";
 import type { ActivationMap, TaskDetail } from "./api/types.ts";
 import type { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
-import { checksum, clampValue } from "./grid.ts";
+import { checksum } from "./grid.ts";
+import { normalised, resampled, type OtherMap } from "./other_map.ts";
 
-export const shownMaps = ["edited", "model", "cam-attention", "cam-perception", "grad-cam-attention", "grad-cam-perception"] as const;
-export type ShownMap = (typeof shownMaps)[number];
+export type Method = "cam" | "grad-cam";
+export type Branch = "attention" | "perception";
+export type ShownMap = "edited" | "model" | `${Method}-${Branch}`;
 
-export const mapLabels: Readonly<Record<ShownMap, string>> = {
-  edited: "Attention map, edited",
-  model: "Attention map, the model's own",
-  "cam-attention": "CAM, attention branch",
-  "cam-perception": "CAM, perception branch",
-  "grad-cam-attention": "Grad-CAM, attention branch",
-  "grad-cam-perception": "Grad-CAM, perception branch",
+interface ShownMapEntry {
+  readonly label: string;
+  readonly short: string; // in the list to choose from
+  /** Of a map that the server computes for a class: by which method, and of which branch. */
+  readonly computed?: { readonly method: Method; readonly methodName: string; readonly branch: Branch };
+  /** What to look at where the network does not allow this one. */
+  readonly instead?: ShownMap;
+}
+
+/** Every map there is to look at, in the order in which A walks through them. */
+export const shownMaps: Readonly<Record<ShownMap, ShownMapEntry>> = {
+  edited: { label: "Attention map, edited", short: "Attention map, edited" },
+  model: { label: "Attention map, the model's own", short: "Attention map, the model's own" },
+  "cam-attention": {
+    label: "CAM, attention branch", short: "CAM, attention",
+    computed: { method: "cam", methodName: "CAM", branch: "attention" }, instead: "grad-cam-attention",
+  },
+  "cam-perception": {
+    label: "CAM, perception branch", short: "CAM, perception",
+    computed: { method: "cam", methodName: "CAM", branch: "perception" }, instead: "grad-cam-perception",
+  },
+  "grad-cam-attention": {
+    label: "Grad-CAM, attention branch", short: "Grad-CAM, attention",
+    computed: { method: "grad-cam", methodName: "Grad-CAM", branch: "attention" },
+  },
+  "grad-cam-perception": {
+    label: "Grad-CAM, perception branch", short: "Grad-CAM, perception",
+    computed: { method: "grad-cam", methodName: "Grad-CAM", branch: "perception" },
+  },
 };
+export const shownMapNames = Object.keys(shownMaps) as ShownMap[];
 
 /** Which class an activation map is asked about: the true one, the model's answer, or a class's index. */
 export type ClassChoice = "label" | "answer" | number;
-
-/** A map as it is drawn, on a grid of its own. */
-export interface OtherMap {
-  readonly id: number; // tells one from the next
-  readonly rows: number;
-  readonly columns: number;
-  readonly values: Float32Array; // in [0,1]; none where there is nothing to draw
-  /** What the method gave: raw values and the largest of them. */
-  readonly raw: { readonly values: readonly number[]; readonly max: number } | null;
-}
 
 export type ComparisonState =
   | { readonly kind: "off" } // the edited map is shown
@@ -54,7 +69,7 @@ export class Comparison extends Emitter<{ changed: void }> {
   constructor(private readonly editor: Editor, private readonly client: Client) {
     super();
     // The perception branch reads the edited map: what it says has changed with it.
-    editor.on("settled", () => this.map.endsWith("perception") && this.fetch());
+    editor.on("settled", () => this.entry.computed?.branch === "perception" && this.fetch());
     editor.on("command", (command) => {
       if (command === "next-map") this.step(1);
       else if (command === "previous-map") this.step(-1);
@@ -86,8 +101,8 @@ export class Comparison extends Emitter<{ changed: void }> {
 
   /** The next of the maps, or with −1 the one before. */
   step(by: number): void {
-    const at = shownMaps.indexOf(this.map) + by + shownMaps.length;
-    this.show(shownMaps[at % shownMaps.length] ?? "edited");
+    const at = shownMapNames.indexOf(this.map) + by + shownMapNames.length;
+    this.show(shownMapNames[at % shownMapNames.length] ?? "edited");
   }
 
   choose(choice: ClassChoice): void {
@@ -101,9 +116,14 @@ export class Comparison extends Emitter<{ changed: void }> {
     if (this.state.kind === "offline") this.fetch();
   }
 
+  /** What the table has of the map shown. */
+  get entry(): ShownMapEntry {
+    return shownMaps[this.map];
+  }
+
   /** Whether the map shown depends on a class. */
   get byClass(): boolean {
-    return this.map !== "edited" && this.map !== "model";
+    return this.entry.computed !== undefined;
   }
 
   /** The class asked about. An image without a label has the model's answer. */
@@ -119,17 +139,18 @@ export class Comparison extends Emitter<{ changed: void }> {
 
   /** "CAM, perception branch, for owl". */
   get title(): string {
-    return this.byClass ? `${mapLabels[this.map]}, for ${this.className}` : mapLabels[this.map];
+    return this.byClass ? `${this.entry.label}, for ${this.className}` : this.entry.label;
   }
 
   /** Copies what is shown into the edit, on its grid and divided by its largest value, as one step. */
   useAsStart(): void {
     const { editor } = this;
     const { other } = editor;
-    if (!other || this.state.kind !== "shown" || !this.byClass || editor.readOnly) return;
+    const { computed } = this.entry;
+    if (!other || this.state.kind !== "shown" || !computed || editor.readOnly) return;
     const { rows, columns } = editor.document;
     const next = resampled(other, rows, columns);
-    const label = `Start from ${mapLabels[this.map].split(",")[0]}`;
+    const label = `Start from ${computed.methodName}`;
     this.show("edited");
     editor.document.replace(label, next);
     editor.emit("notice", `${label}: undo takes it back`);
@@ -137,10 +158,11 @@ export class Comparison extends Emitter<{ changed: void }> {
 
   private fetch(): void {
     const { detail } = this;
-    if (!detail) return;
+    const { computed } = this.entry;
+    if (!detail || !computed) return;
     this.asking?.abort();
     const { document } = this.editor;
-    const [, method, branch] = /^(.*)-(attention|perception)$/.exec(this.map)!;
+    const { method, branch } = computed;
     const given = branch === "perception" ? document.values.slice() : null;
     const key = `${this.map} ${this.class} ${given ? checksum(given) : ""}`;
     const known = this.answers.get(key);
@@ -149,7 +171,7 @@ export class Comparison extends Emitter<{ changed: void }> {
     this.state = { kind: "loading" };
     this.editor.comparing = true;
     this.emit("changed", undefined);
-    const query = { method: method!, branch: branch!, class: this.class, ...(given ? { map: wireMap(document.rows, document.columns, given) } : {}) };
+    const query = { method, branch, class: this.class, ...(given ? { map: wireMap(document.rows, document.columns, given) } : {}) };
     this.client.activationMap(detail.id, query, asking.signal).then(
       (map) => {
         if (asking.signal.aborted) return;
@@ -183,27 +205,4 @@ export class Comparison extends Emitter<{ changed: void }> {
     this.editor.redraw();
     this.emit("changed", undefined);
   }
-}
-
-/** Values for display: what is above 0, divided by the largest. */
-export function normalised(values: readonly number[], max: number): Float32Array {
-  return Float32Array.from(values, (v) => (max > 0 ? clampValue(v / max) : 0));
-}
-
-/** A map on another grid, bilinear between the centres of its cells, edges repeated. */
-export function resampled(map: Pick<OtherMap, "rows" | "columns" | "values">, rows: number, columns: number): Float32Array {
-  if (map.rows === rows && map.columns === columns) return map.values.slice();
-  const along = (cells: number, from: number) => Array.from({ length: cells }, (_, i) => {
-    const at = Math.min(from - 1, Math.max(0, ((i + 0.5) * from) / cells - 0.5));
-    const low = Math.min(Math.floor(at), Math.max(0, from - 2));
-    return { low, high: Math.min(from - 1, low + 1), share: at - low };
-  });
-  const [ys, xs] = [along(rows, map.rows), along(columns, map.columns)];
-  const value = (row: number, column: number) => map.values[row * map.columns + column] ?? 0;
-  return Float32Array.from({ length: rows * columns }, (_, i) => {
-    const [y, x] = [ys[Math.floor(i / columns)]!, xs[i % columns]!];
-    const above = value(y.low, x.low) * (1 - x.share) + value(y.low, x.high) * x.share;
-    const below = value(y.high, x.low) * (1 - x.share) + value(y.high, x.high) * x.share;
-    return clampValue(above * (1 - y.share) + below * y.share);
-  });
 }

@@ -1,14 +1,13 @@
-// The editor without a screen: a document, tools, a view of it, and what pointer and keys do. The browser's
-// interface draws it and feeds it; tests drive it directly.
+// The editor without a screen: a document, tools, a view of it, and what the pointer does (input/keys.ts has what keys
+// do). The browser's interface draws it and feeds it; tests drive it directly.
 
-import type { OtherMap } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Emitter } from "./emitter.ts";
 import { Placement, Viewport, screenPoint, type MapPoint, type Region, type ScreenPoint } from "./geometry.ts";
 import { clampValue } from "./grid.ts";
-import { keyDown, keyUp, type KeyInput } from "./input/keys.ts";
 import { PointerChain, type PointerSample } from "./input/pointer.ts";
 import { oppositeMode } from "./mode.ts";
+import type { OtherMap } from "./other_map.ts";
 import type { Settings } from "./settings.ts";
 import { BrushTool } from "./tools/brush.ts";
 import { FloodTool, PickTool } from "./tools/click.ts";
@@ -330,15 +329,6 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   pointerLeft(): void {
     this.hover = null;
     this.redraw();
-  }
-
-  /** Whether the key meant something here. */
-  keyDown(k: KeyInput): boolean {
-    return keyDown(this, k);
-  }
-
-  keyUp(k: KeyInput): boolean {
-    return keyUp(this, k);
   }
 
   private setViewport(viewport: Viewport): void {

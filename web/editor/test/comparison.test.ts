@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { normalised, resampled } from "../src/comparison.ts";
 import { number } from "../src/format.ts";
+import { normalised, resampled } from "../src/other_map.ts";
 import { cellWords } from "../src/ui/status.ts";
 import { classNames, task, TestEditor } from "./editor.ts";
 

@@ -8,7 +8,7 @@ import { Desk } from "../src/desk.ts";
 import { Editor } from "../src/editor.ts";
 import { mapPoint } from "../src/geometry.ts";
 import type { WireMap } from "../src/grid.ts";
-import type { KeyInput } from "../src/input/keys.ts";
+import { keyDown, keyUp, type KeyInput } from "../src/input/keys.ts";
 import type { PointerSample } from "../src/input/pointer.ts";
 import { Journal } from "../src/save/journal.ts";
 import { Settings } from "../src/settings.ts";
@@ -177,13 +177,13 @@ export class TestEditor {
   /** "b", "Ctrl+Shift+z", "[". */
   key(combination: string, repeat = false): this {
     const input = keyOf(combination, repeat);
-    this.editor.keyDown(input);
-    this.editor.keyUp(input);
+    keyDown(this.editor, input);
+    keyUp(this.editor, input);
     return this;
   }
 
   hold(combination: string): this {
-    this.editor.keyDown(keyOf(combination, false));
+    keyDown(this.editor, keyOf(combination, false));
     return this;
   }
 

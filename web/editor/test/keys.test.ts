@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { bindings } from "../src/input/keys.ts";
+import { bindings, keyDown } from "../src/input/keys.ts";
 import { Settings } from "../src/settings.ts";
 import { cellWords } from "../src/ui/status.ts";
 import { MemoryStorage, TestEditor } from "./editor.ts";
@@ -71,8 +71,8 @@ describe("keys", () => {
     t.key("Ctrl+Enter").key("Ctrl+ ").key("?").key("Ctrl+s");
     expect(asked).toEqual(["submit", "skip", "help", "save"]);
     const input = { code: "", ctrl: true, shift: false, alt: false, repeat: false };
-    for (const key of ["b", "e", "1", "r", "p", "i"]) expect(t.editor.keyDown({ ...input, key })).toBe(false);
-    expect(t.editor.keyDown({ ...input, ctrl: false, key: "q" })).toBe(false);
+    for (const key of ["b", "e", "1", "r", "p", "i"]) expect(keyDown(t.editor, { ...input, key })).toBe(false);
+    expect(keyDown(t.editor, { ...input, ctrl: false, key: "q" })).toBe(false);
   });
 
   it("are all in the help, none twice", () => {

@@ -2,13 +2,14 @@
 
 import type { TaskDetail } from "../api/types.ts";
 import type { Desk } from "../desk.ts";
-import { keyInput, ownsKey } from "./keyboard.ts";
+import { keyDown, keyUp } from "../input/keys.ts";
 import { answerPanel } from "./answer.ts";
 import { comparisonBar } from "./comparison.ts";
 import { Dialogs } from "./dialogs.ts";
 import { button, h, say } from "./element.ts";
 import { filmStrip } from "./filmstrip.ts";
 import { icon } from "./icons.ts";
+import { keyInput, ownsKey } from "./keyboard.ts";
 import { curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
 import { brushPanel, historyPanel, viewPanel } from "./panels.ts";
 import { rail } from "./rail.ts";
@@ -81,10 +82,10 @@ function listen(desk: Desk, dialogs: Dialogs): void {
   const { editor } = desk;
   document.addEventListener("keydown", (e) => {
     if (dialogs.open || ownsKey(e)) return;
-    if (editor.keyDown(keyInput(e))) e.preventDefault();
+    if (keyDown(editor, keyInput(e))) e.preventDefault();
   });
   document.addEventListener("keyup", (e) => {
-    if (editor.keyUp(keyInput(e)) && !ownsKey(e)) e.preventDefault();
+    if (keyUp(editor, keyInput(e)) && !ownsKey(e)) e.preventDefault();
   });
   window.addEventListener("blur", () => {
     editor.holdPan(false);

@@ -1,6 +1,6 @@
 // Looking at another map: which one and for which class, in the view's panel; what is shown, over the canvas.
 
-import { mapLabels, shownMaps, type ClassChoice, type ShownMap } from "../comparison.ts";
+import { shownMapNames, shownMaps, type ClassChoice, type ShownMap } from "../comparison.ts";
 import type { Desk } from "../desk.ts";
 import { button, fill, h, say } from "./element.ts";
 
@@ -12,7 +12,7 @@ export function mapPicker(desk: Desk, place: "status" | "panel"): HTMLElement {
   const maps = h("select", { "aria-label": "Map", "data-testid": `set-map-${place}`, onchange: () => {
     comparison.show(maps.value as ShownMap);
     back();
-  } }, ...shownMaps.map((name) => h("option", { value: name }, mapLabels[name].replace(" branch", ""))));
+  } }, ...shownMapNames.map((name) => h("option", { value: name }, shownMaps[name].short)));
   comparison.on("changed", () => (maps.value = comparison.map));
   return h(`label.picker.map-picker-${place}`, { title: "Another map to look at; the edited one stays as it is (A, ⇧A, Esc)" }, h("span", {}, "Map"), maps);
 }
@@ -57,7 +57,7 @@ export function comparisonBar(desk: Desk): HTMLElement {
     onclick: () => comparison.useAsStart(),
   }, "Use as a start");
   const instead = button("button.small-button", {
-    "data-testid": "show-grad-cam", onclick: () => comparison.show(comparison.map.replace(/^cam/, "grad-cam") as ShownMap),
+    "data-testid": "show-grad-cam", onclick: () => comparison.show(comparison.entry.instead ?? comparison.map),
   }, "Show Grad-CAM");
   const again = button("button.small-button", { "data-testid": "ask-again", onclick: () => comparison.retry() }, "Try again");
   const own = button("button.small-button", { "data-testid": "back-to-edit", title: "Back to the map that is painted (Esc)", onclick: () => comparison.show("edited") }, "Back");
@@ -68,10 +68,10 @@ export function comparisonBar(desk: Desk): HTMLElement {
     bar.hidden = state.kind === "off";
     bar.dataset["state"] = state.kind;
     start.hidden = state.kind !== "shown" || !comparison.byClass || editor.readOnly;
-    instead.hidden = state.kind !== "refused" || !comparison.map.startsWith("cam");
+    instead.hidden = state.kind !== "refused" || !comparison.entry.instead;
     again.hidden = state.kind !== "offline";
     const remark = remarkOf(desk);
-    say(words, state.kind === "refused" ? state.why : comparison.byClass ? `${mapLabels[comparison.map]}, for` : mapLabels[comparison.map]);
+    say(words, state.kind === "refused" ? state.why : comparison.byClass ? `${comparison.entry.label}, for` : comparison.entry.label);
     say(note, remark);
     say(heard, state.kind === "off" ? "" : state.kind === "refused" ? state.why : [comparison.title, remark].filter(Boolean).join(", "));
   };

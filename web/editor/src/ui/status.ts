@@ -2,8 +2,8 @@
 // what the attention mechanism makes of it; and how far we are zoomed in.
 
 import type { Desk } from "../desk.ts";
-import { mapLabels, type OtherMap } from "../comparison.ts";
 import { gain, number, value } from "../format.ts";
+import type { OtherMap } from "../other_map.ts";
 import { mapPicker } from "./comparison.ts";
 import { button, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
@@ -13,12 +13,13 @@ export function cellWords(desk: Desk, cell: number): { place: string; value: str
   const { document, other } = desk.editor;
   const mechanism = desk.detail?.mechanism;
   const now = document.values[cell] ?? 0;
+  const { computed } = desk.comparison.entry;
   const factor = mechanism ? gain(now, mechanism) : "";
   return {
     place: `r ${Math.floor(cell / document.columns) + 1} c ${(cell % document.columns) + 1}`,
     value: value(now),
     was: `was ${value(document.model[cell] ?? 0)}`,
-    ...(other?.raw ? { other: `${mapLabels[desk.comparison.map].split(",")[0]} ${number(valueAt(cell, document, other))}` } : {}),
+    ...(other?.raw && computed ? { other: `${computed.methodName} ${number(valueAt(cell, document, other))}` } : {}),
     gain: [factor && `gain ${factor}`, now < 0.005 && mechanism?.zero].filter(Boolean).join(" "),
   };
 }
