@@ -88,8 +88,9 @@ export class Person {
 }
 
 export async function openBrowser(): Promise<Browser> {
+  const executablePath = chromiumPath();
   return chromium.launch({
-    executablePath: chromiumPath(),
+    ...(executablePath ? { executablePath } : {}),
     args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
 }
