@@ -19,9 +19,10 @@ type ImportStore interface {
 	BeginImport(ctx context.Context, projectID int64, images int) (Job, error)
 	// SetJobProgress says how far a running job is, and that somebody is at it.
 	SetJobProgress(ctx context.Context, jobID int64, p progress.Progress) error
-	// SetClasses gives a project its classes, in the order of its model's logits; a *ValidationError where they do not fit.
+	// SetClasses gives a project its classes, in the order of its model's logits, as ChangeClasses decides.
 	SetClasses(ctx context.Context, projectID int64, classes []Class) error
-	// AddImages adds images and returns how many were new: a name the project has already is left as it is.
+	// AddImages adds images, labelled as LabelImages decides, and returns how many were new: a name the project has already
+	// is left as it is.
 	AddImages(ctx context.Context, projectID int64, images []NewImage) (added int, err error)
 	// FinishImport ends the job of an import that is in; unreadable counts its images that cannot be read.
 	FinishImport(ctx context.Context, jobID int64, unreadable int, message string) error
@@ -62,7 +63,7 @@ func (s *Service) ImportImages(ctx context.Context, actor User, slug string, in 
 		return ImportOutcome{}, err
 	}
 	if len(in.Classes) > 0 { // said before an hour of reading
-		if err := s.store.CheckClasses(ctx, project.ID, in.Classes); err != nil {
+		if err := s.classesFit(ctx, project, in.Classes); err != nil {
 			return ImportOutcome{}, fmt.Errorf("importing %s: %w", in.Source, err)
 		}
 	}

@@ -31,8 +31,6 @@ type UploadStore interface {
 	LockUpload(ctx context.Context, id int64) (Upload, User, error)
 	// UploadAdded says which version an upload became, and ends its job.
 	UploadAdded(ctx context.Context, id, jobID int64, v Version) error
-	// CheckClasses returns what SetClasses would: a *ValidationError where a model's classes do not fit the project's.
-	CheckClasses(ctx context.Context, projectID int64, classes []Class) error
 }
 
 // UploadModel takes a model file for a project and tells what it is (admin). It is no version yet: AddUpload makes it
@@ -52,7 +50,7 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string
 	if err != nil {
 		return Upload{}, err
 	}
-	if err := s.checkClasses(ctx, project.ID, &found); err != nil {
+	if err := s.checkClasses(ctx, project, &found); err != nil {
 		return Upload{}, err
 	}
 	var upload Upload
@@ -69,15 +67,25 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string
 }
 
 // checkClasses turns classes that do not fit the project's into a problem of the manifest.
-func (s *Service) checkClasses(ctx context.Context, projectID int64, found *ModelFile) error {
+func (s *Service) checkClasses(ctx context.Context, project Project, found *ModelFile) error {
 	if found.Report.ManifestProblem != nil {
 		return nil
 	}
-	err := s.store.CheckClasses(ctx, projectID, found.Classes)
+	err := s.classesFit(ctx, project, found.Classes)
 	if problem := asValidation(err); problem != nil {
 		found.Report.ManifestProblem = &FieldProblem{Field: "classes", Message: problem.Message}
 		err = nil // it is said there
 	}
+	return err
+}
+
+// classesFit returns what setting a project's classes would: a *ValidationError where these do not fit.
+func (s *Service) classesFit(ctx context.Context, project Project, classes []Class) error {
+	_, err := s.store.ActiveVersion(ctx, project.ID)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	_, err = ChangeClasses(project.Classes, classes, err == nil)
 	return err
 }
 
@@ -114,7 +122,7 @@ func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest 
 	if err != nil {
 		return Upload{}, Job{}, err
 	}
-	if err := s.checkClasses(ctx, project.ID, &found); err != nil {
+	if err := s.checkClasses(ctx, project, &found); err != nil {
 		return Upload{}, Job{}, err
 	}
 	if p := found.Report.ManifestProblem; p != nil {

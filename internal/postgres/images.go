@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -37,17 +35,19 @@ func (s *Store) Images(ctx context.Context, projectID int64, splits ...annotator
 	return all, wrap(err, "listing the images of project %d", projectID)
 }
 
-// AddImages adds images in bulk and returns how many were new: a name the project has already is left
-// as it is. Classes are found as SetClasses describes; an unknown one is added where the project has no
-// model yet, else it is a *annotator.ValidationError.
+// AddImages implements annotator.ImportStore: in bulk, labelled by annotator.LabelImages.
 func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotator.NewImage) (int, error) {
 	var added int64
 	err := s.inTx(ctx, func(tx *Store) error {
-		if err := tx.lockProject(ctx, projectID); err != nil {
+		classes, hasModel, err := tx.lockClasses(ctx, projectID)
+		if err != nil {
 			return err
 		}
-		labels, err := tx.labels(ctx, projectID, images)
+		labels, fresh, err := annotator.LabelImages(classes, hasModel, images)
 		if err != nil {
+			return err
+		}
+		if err := tx.insertClasses(ctx, projectID, fresh); err != nil {
 			return err
 		}
 		if _, err := tx.q.Exec(ctx, `
@@ -76,49 +76,6 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 		return err
 	})
 	return int(added), wrap(err, "adding %d images to project %d", len(images), projectID)
-}
-
-// labels finds the class index of each image, nil where it has none; it adds classes as AddImages says.
-func (s *Store) labels(ctx context.Context, projectID int64, images []annotator.NewImage) ([]*int, error) {
-	classes, err := s.classes(ctx, projectID)
-	if err != nil {
-		return nil, err
-	}
-	find := classFinder(classes)
-	var unknown []string
-	for _, image := range images {
-		if _, ok := find(image.Class); !ok && image.Class != "" {
-			unknown = append(unknown, image.Class)
-		}
-	}
-	if len(unknown) > 0 {
-		slices.Sort(unknown)
-		unknown = slices.Compact(unknown)
-		versions, err := one(ctx, s, pgx.RowTo[int], `SELECT count(*) FROM versions WHERE project_id = $1`, projectID)
-		if err != nil {
-			return nil, err
-		}
-		if versions > 0 {
-			return nil, &annotator.ValidationError{Field: "class", Message: fmt.Sprintf("%q is none of the model's %d classes (%s)",
-				unknown[0], len(classes), firstKeys(classes))}
-		}
-		var fresh []annotator.Class
-		for i, key := range unknown {
-			fresh = append(fresh, annotator.Class{Index: len(classes) + i, Key: key, Name: key})
-		}
-		if err := s.insertClasses(ctx, projectID, fresh); err != nil {
-			return nil, err
-		}
-		find = classFinder(append(classes, fresh...))
-	}
-	labels := make([]*int, len(images))
-	for i, image := range images {
-		if image.Class != "" {
-			index, _ := find(image.Class)
-			labels[i] = &index
-		}
-	}
-	return labels, nil
 }
 
 // texts turns named strings into what a text[] parameter takes; never nil, which would be NULL.

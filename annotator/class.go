@@ -1,0 +1,142 @@
+package annotator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// ClassFinder returns a function that finds a class's index by its key, else by its name, else by either with case,
+// spaces, hyphens and underscores set aside, as folders spell them. Of two classes that match, the first is meant.
+func ClassFinder(classes []Class) func(name string) (index int, found bool) {
+	exact, loose := map[string]int{}, map[string]int{}
+	for _, c := range slices.Backward(classes) {
+		exact[c.Name] = c.Index
+		loose[loosely(c.Name)], loose[loosely(c.Key)] = c.Index, c.Index
+	}
+	for _, c := range classes {
+		exact[c.Key] = c.Index
+	}
+	return func(name string) (int, bool) {
+		if index, ok := exact[name]; ok {
+			return index, true
+		}
+		index, ok := loose[loosely(name)]
+		return index, ok
+	}
+}
+
+func loosely(name string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
+}
+
+// ClassChange is what becomes of a project's classes where others are given. The zero value changes nothing.
+type ClassChange struct {
+	Classes []Class     // all it has from then on; nil: those it has
+	Labels  map[int]int // the new index of each label that images have so far and that moves
+}
+
+// ChangeClasses says what becomes of a project's classes (now) where a model or a data set brings others, in the order of
+// the model's logits. A project that has a model keeps its own: they may be spelled otherwise, as long as their keys are the
+// same. Before the first model the classes come from folder names: they are found among the new ones, and
+// the images' labels follow. A *ValidationError says what does not fit.
+func ChangeClasses(now, classes []Class, hasModel bool) (ClassChange, error) {
+	classes, err := numbered(classes)
+	if err != nil || slices.Equal(now, classes) {
+		return ClassChange{}, err
+	}
+	if hasModel {
+		if slices.EqualFunc(now, classes, func(a, b Class) bool { return a.Key == b.Key }) {
+			return ClassChange{}, nil
+		}
+		return ClassChange{}, &ValidationError{Field: "classes", Message: fmt.Sprintf(
+			"differ from the project's: it has %d (%s), the model %d (%s)", len(now), firstKeys(now), len(classes), firstKeys(classes))}
+	}
+	change := ClassChange{Classes: classes, Labels: map[int]int{}}
+	find := ClassFinder(classes)
+	for _, c := range now {
+		index, ok := find(c.Key)
+		if !ok {
+			index, ok = find(c.Name)
+		}
+		if !ok {
+			return ClassChange{}, &ValidationError{Field: "classes", Message: fmt.Sprintf("the images have a class %q that the model does not know", c.Key)}
+		}
+		if index != c.Index {
+			change.Labels[c.Index] = index
+		}
+	}
+	keys := map[string]struct{}{}
+	for _, c := range classes {
+		keys[c.Key] = struct{}{}
+	}
+	if len(keys) < len(classes) {
+		return ClassChange{}, &ValidationError{Field: "classes", Message: "two of them have the same name"}
+	}
+	return change, nil
+}
+
+// numbered are classes as a project keeps them: by index, without spaces around their words, each with a key and a name.
+func numbered(classes []Class) ([]Class, error) {
+	if len(classes) == 0 {
+		return nil, &ValidationError{Field: "classes", Message: "are missing"}
+	}
+	classes = slices.Clone(classes)
+	for i := range classes {
+		c := &classes[i]
+		c.Index = i
+		c.Key, c.Name = strings.TrimSpace(c.Key), strings.TrimSpace(c.Name)
+		if c.Key == "" {
+			c.Key = c.Name
+		}
+		if c.Name == "" {
+			c.Name = c.Key
+		}
+		if c.Key == "" {
+			return nil, &ValidationError{Field: "classes", Message: fmt.Sprintf("number %d has no name", i)}
+		}
+	}
+	return classes, nil
+}
+
+// LabelImages finds the class of each image among a project's, as ClassFinder does: labels holds its index, nil where
+// the image has none. A class that is not there is added (by key, after the others) while the project has no model; once
+// it has one, that is a *ValidationError.
+func LabelImages(classes []Class, hasModel bool, images []NewImage) (labels []*int, added []Class, err error) {
+	find := ClassFinder(classes)
+	unknown := map[string]struct{}{}
+	for _, image := range images {
+		if _, ok := find(image.Class); !ok && image.Class != "" {
+			unknown[image.Class] = struct{}{}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(unknown)) {
+		if hasModel {
+			return nil, nil, &ValidationError{Field: "class", Message: fmt.Sprintf("%q is none of the model's %d classes (%s)",
+				key, len(classes), firstKeys(classes))}
+		}
+		added = append(added, Class{Index: len(classes) + len(added), Key: key, Name: key})
+	}
+	find = ClassFinder(slices.Concat(classes, added))
+	labels = make([]*int, len(images))
+	for i, image := range images {
+		if image.Class != "" {
+			index, _ := find(image.Class)
+			labels[i] = &index
+		}
+	}
+	return labels, added, nil
+}
+
+// firstKeys names a few classes where all of them would be too many.
+func firstKeys(classes []Class) string {
+	var keys []string
+	for _, c := range classes[:min(3, len(classes))] {
+		keys = append(keys, c.Key)
+	}
+	if len(classes) > 3 {
+		keys = append(keys, "…")
+	}
+	return strings.Join(keys, ", ")
+}
