@@ -76,7 +76,7 @@ func (c *trainCommand) settings() (trainer.Settings, error) {
 	if c.Frozen && c.From == "" {
 		return trainer.Settings{}, errors.New("--frozen goes with --from: a network of new values has no extractor worth keeping")
 	}
-	s := scratchDefaults()
+	s := trainer.ScratchSettings()
 	switch {
 	case c.From != "":
 		s.Epochs, s.WeightDecay = 12, 1e-4

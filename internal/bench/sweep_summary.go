@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"cmp"
@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// sweepRow is what several seeds of one setting say: means, and candidate − control with its spread.
-type sweepRow struct {
+// SweepRow is what several seeds of one setting say: means, and candidate − control with its spread.
+type SweepRow struct {
 	Source   string  `json:"source"`
 	Strategy string  `json:"strategy"`
 	MapLoss  string  `json:"map_loss"`
@@ -39,20 +39,20 @@ type sweepRow struct {
 }
 
 // summarizeSweep groups points by their settings. Points whose control is not there count for no row.
-func summarizeSweep(points []sweepPoint) []sweepRow {
+func summarizeSweep(points []sweepPoint) []SweepRow {
 	byKey := map[string]sweepPoint{}
 	for _, p := range points {
 		byKey[p.key()] = p
 	}
-	groups := map[sweepRow][]sweepPoint{}
+	groups := map[SweepRow][]sweepPoint{}
 	for _, p := range byKey {
-		row := sweepRow{
+		row := SweepRow{
 			Source: p.Source, Strategy: p.Strategy, MapLoss: p.MapLoss, Edits: p.Edits, Gamma: p.Gamma,
 			Anchor: p.Anchor, Optimizer: p.Optimizer, Crop: p.Crop, Flip: p.Flip,
 		}
 		groups[row] = append(groups[row], p)
 	}
-	var out []sweepRow
+	var out []SweepRow
 	for row, group := range groups {
 		var gain, away []float64
 		for _, p := range group {
@@ -86,7 +86,7 @@ func summarizeSweep(points []sweepPoint) []sweepRow {
 		row.GainAway, row.GainAwayError = meanAndError(away)
 		out = append(out, row)
 	}
-	slices.SortFunc(out, func(a, b sweepRow) int {
+	slices.SortFunc(out, func(a, b SweepRow) int {
 		return cmp.Or(-cmp.Compare(a.Source, b.Source), -cmp.Compare(a.Strategy, b.Strategy), cmp.Compare(a.MapLoss, b.MapLoss),
 			-cmp.Compare(a.Optimizer, b.Optimizer), cmp.Compare(a.Crop, b.Crop), cmp.Compare(one(a.Flip), one(b.Flip)),
 			cmp.Compare(a.Edits, b.Edits), cmp.Compare(a.Anchor, b.Anchor), cmp.Compare(a.Gamma, b.Gamma))
@@ -116,8 +116,8 @@ func meanAndError(values []float64) (mean, standardError float64) {
 	return mean, math.Sqrt(standardError / (n - 1) / n)
 }
 
-// printSweep writes the rows as the table of docs/aviary.md.
-func printSweep(out io.Writer, rows []sweepRow) {
+// PrintSweep writes the rows as the table of docs/aviary.md.
+func PrintSweep(out io.Writer, rows []SweepRow) {
 	fmt.Fprintln(out, "| edits on | strategy | edits | anchor | γ | seeds | accuracy | home | away | attention branch | inside | drift | gain, all | gain, away |")
 	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range rows {

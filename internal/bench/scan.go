@@ -1,34 +1,30 @@
-package main
+package bench
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/trainer"
 )
 
-// defaultScanLimit is how many pictures a round scans: some seconds' worth.
-const defaultScanLimit = 96
-
-// benchScanCommand times a scan, decoding included, against bare runs of the same batches.
-type benchScanCommand struct {
-	benchSubject
-	Limit   int  `help:"Pictures to scan at most." default:"96"`
-	Batch   int  `help:"Pictures per run." default:"16"`
-	Rounds  int  `help:"How often scan and bare runs take turns." default:"5"`
-	Threads int  `help:"Threads of the runtime; 0: all cores." default:"0"`
-	JSON    bool `name:"json" help:"Print one JSON document."`
+// Scan times a scan, decoding included, against bare runs of the same batches.
+type Scan struct {
+	Subject
+	Limit   int // pictures to scan at most
+	Batch   int // pictures per run
+	Rounds  int // how often scan and bare runs take turns
+	Threads int // of the runtime; 0: all cores
 }
 
-// scanBench is what bench scan measured.
-type scanBench struct {
+// ScanResult is what Scan measured.
+type ScanResult struct {
 	Pictures     int       `json:"scan_images"`
 	Batch        int       `json:"scan_batch"`
 	ScanRate     float64   `json:"scan_images_per_second"` // from files to results
@@ -40,25 +36,19 @@ type scanBench struct {
 	RescanRatio  float64   `json:"scan_over_rescan_ratio"`   // how many times a rescan's time a whole scan takes
 }
 
-// Run implements the command.
-func (c *benchScanCommand) Run(ctx context.Context, streams *stdio) error {
-	result, err := c.measure(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(streams.Out, result)
-	}
-	fmt.Fprintf(streams.Out, "scan            %.1f images/s, files to results, %d pictures in batches of %d\n", result.ScanRate, result.Pictures, result.Batch)
-	fmt.Fprintf(streams.Out, "bare runs       %.1f images/s, pixels in memory\n", result.BareRate)
-	fmt.Fprintf(streams.Out, "preprocessing   %.2f ms a picture on one core\n", result.Preprocess)
-	fmt.Fprintf(streams.Out, "rescan          %.1f images/s, with the features of an earlier scan\n", result.RescanRate)
-	fmt.Fprintf(streams.Out, "scan_over_rescan_ratio   %.2f\n", result.RescanRatio)
-	_, err = fmt.Fprintf(streams.Out, "scan_over_bare_ratio   %.2f   (aim: 0.9 or more)\n", result.Ratio)
+// Print writes the result for people.
+func (r ScanResult) Print(w io.Writer) error {
+	fmt.Fprintf(w, "scan            %.1f images/s, files to results, %d pictures in batches of %d\n", r.ScanRate, r.Pictures, r.Batch)
+	fmt.Fprintf(w, "bare runs       %.1f images/s, pixels in memory\n", r.BareRate)
+	fmt.Fprintf(w, "preprocessing   %.2f ms a picture on one core\n", r.Preprocess)
+	fmt.Fprintf(w, "rescan          %.1f images/s, with the features of an earlier scan\n", r.RescanRate)
+	fmt.Fprintf(w, "scan_over_rescan_ratio   %.2f\n", r.RescanRatio)
+	_, err := fmt.Fprintf(w, "scan_over_bare_ratio   %.2f   (aim: 0.9 or more)\n", r.Ratio)
 	return err
 }
 
-func (c *benchScanCommand) measure(ctx context.Context) (result scanBench, err error) {
+// Measure times them.
+func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 	if c.Batch < 1 || c.Rounds < 1 || c.Limit < 1 {
 		return result, fmt.Errorf("bench scan: batch %d, %d rounds, limit %d", c.Batch, c.Rounds, c.Limit)
 	}
@@ -77,11 +67,11 @@ func (c *benchScanCommand) measure(ctx context.Context) (result scanBench, err e
 	pixels := make([]float32, n*size)
 	start := time.Now()
 	for i, path := range subject.pictures {
-		if err := pixelsOf(ctx, network.Preprocessor, path, pixels[i*size:][:size]); err != nil {
+		if err := samples.Pixels(ctx, network.Preprocessor, path, pixels[i*size:][:size]); err != nil {
 			return result, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	result = scanBench{Pictures: n, Batch: c.Batch, Preprocess: milliseconds(time.Since(start)) / float64(n)}
+	result = ScanResult{Pictures: n, Batch: c.Batch, Preprocess: milliseconds(time.Since(start)) / float64(n)}
 	bare := func() error {
 		for at := 0; at < n; at += c.Batch {
 			count := min(c.Batch, n-at)
@@ -92,14 +82,10 @@ func (c *benchScanCommand) measure(ctx context.Context) (result scanBench, err e
 		return nil
 	}
 	scanWith := func(features inference.FeatureSource) error {
-		images := func(yield func(inference.ScanImage, error) bool) {
-			for _, path := range subject.pictures {
-				open := func(context.Context) (io.ReadSeekCloser, error) { return os.Open(path) }
-				if !yield(inference.ScanImage{Name: path, Hash: hashOf(path), Open: open}, nil) {
-					return
-				}
-			}
-		}
+		images := samples.Files(n, func(i int) samples.File {
+			path := subject.pictures[i]
+			return samples.File{Name: path, Path: path, Hash: hashOf(path)}
+		})
 		_, err := inference.Scan(ctx, network, images, func(context.Context, []inference.ScanResult) error { return nil }, inference.ScanOptions{Batch: c.Batch, Features: features})
 		return err
 	}
@@ -146,11 +132,4 @@ func (c *benchScanCommand) measure(ctx context.Context) (result scanBench, err e
 	result.Ratio = median(result.RoundsRatios)
 	result.RescanRate, result.RescanRatio = float64(n)/median(rescans), median(scans)/median(rescans)
 	return result, nil
-}
-
-// timed runs f and says how many seconds it took.
-func timed(f func() error) (float64, error) {
-	start := time.Now()
-	err := f()
-	return time.Since(start).Seconds(), err
 }

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"cmp"
@@ -8,52 +8,28 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
-// recipeBench is a bench recipe under way.
+// recipeBench is a Recipe under way.
 type recipeBench struct {
-	command  *benchRecipeCommand
-	settings trainer.Settings // of the rounds; those of one have its seed
+	Recipe
 	set      *dataset.Dataset
 	store    *trainer.FeatureStore
 	networks []recipeNetwork
 	work     string
 }
 
-// recipeNetwork is a file to try.
-type recipeNetwork struct {
-	name, path string
-	model      *onnx.Model
-	manifest   onnx.Manifest
-	parts      *onnx.Parts // nil: it is a classifier
-}
-
-func openRecipeNetwork(ctx context.Context, path string) (n recipeNetwork, err error) {
-	n.name, n.path = strings.TrimSuffix(filepath.Base(path), ".onnx"), path
-	if n.model, err = onnx.ReadFile(ctx, path); err != nil {
-		return n, err
-	}
-	if n.manifest, err = onnx.LoadManifest(path, n.model); err != nil {
-		return n, err
-	}
-	n.parts, err = onnx.FindParts(ctx, n.model, n.manifest.PartNames())
-	if err != nil { // a classifier, or what Attach will refuse by name
-		n.parts = nil
-	}
-	return n, nil
-}
-
 // thin leaves so many pictures of train and test as the command says, evenly spread.
 func (b *recipeBench) thin() {
-	limit := b.command.Limit
+	limit := b.Limit
 	if limit == 0 {
 		return
 	}
@@ -73,29 +49,29 @@ func (b *recipeBench) thin() {
 }
 
 // try prepares a network and runs its rounds. What ends a round is part of its point.
-func (b *recipeBench) try(ctx context.Context, todo []recipePoint, report func(recipePoint) error) error {
-	i := slices.IndexFunc(b.networks, func(n recipeNetwork) bool { return n.name == todo[0].Network })
+func (b *recipeBench) try(ctx context.Context, todo []RecipePoint, report func(RecipePoint) error) error {
+	subject := todo[0].subject()
+	i := slices.IndexFunc(b.networks, func(n recipeNetwork) bool { return n.identity == todo[0].Identity })
 	network := b.networks[i]
 	work, err := os.MkdirTemp(b.work, "network-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	path := network.path
 	if network.parts == nil {
-		if path, err = b.attach(ctx, network, todo[0], work); err != nil {
-			return err
+		if network, err = b.attach(ctx, network, todo[0], work); err != nil {
+			return fmt.Errorf("%s: %w", subject, err)
 		}
 	}
-	s, err := b.subject(ctx, path)
+	s, err := b.subject(ctx, network)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", subject, err)
 	}
 	defer s.network.Close()
 	for _, p := range todo {
 		p, err := s.round(ctx, p, work)
 		if err != nil {
-			return fmt.Errorf("%d edits: %w", p.Edits, err)
+			return fmt.Errorf("%s: %d edits: %w", subject, p.Edits, err)
 		}
 		if err := report(p); err != nil {
 			return err
@@ -104,13 +80,13 @@ func (b *recipeBench) try(ctx context.Context, todo []recipePoint, report func(r
 	return nil
 }
 
-// attach gives a classifier an attention branch, trains both branches, and returns the file.
-func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p recipePoint, work string) (string, error) {
+// attach gives a classifier an attention branch and trains both branches.
+func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p RecipePoint, work string) (abn recipeNetwork, err error) {
 	attached, err := onnx.Attach(ctx, n.model, onnx.AttachSettings{
-		Classes: len(b.set.Classes), NewHead: !sameClasses(b.set.Classes, n.manifest.Classes), Gain: onnx.Gain(p.Gain), Seed: p.Seed, Names: n.manifest.PartNames(),
+		Classes: len(b.set.Classes), NewHead: !dataset.SameClasses(b.set.Classes, n.manifest.Classes), Gain: onnx.Gain(p.Gain), Seed: p.Seed, Names: n.manifest.PartNames(),
 	})
 	if err != nil {
-		return "", err
+		return abn, err
 	}
 	manifest := n.manifest
 	manifest.Names = nil
@@ -119,32 +95,34 @@ func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p recipePoint
 	}
 	data, err := attached.Model.Marshal()
 	if err != nil {
-		return "", err
+		return abn, err
 	}
 	preprocessor, err := inference.NewPreprocessor(manifest)
 	if err != nil {
-		return "", err
+		return abn, err
 	}
-	images, err := b.images(ctx, manifest.Classes, preprocessor, attached.Cut.Height, attached.Cut.Width)
+	images, err := b.images(ctx, samples.View{Classes: manifest.Classes, Preprocessor: preprocessor, Height: attached.Cut.Height, Width: attached.Cut.Width})
 	if err != nil {
-		return "", err
+		return abn, err
 	}
-	s := scratchDefaults()
-	s.Epochs, s.WeightDecay, s.Flip, s.Seed = b.command.Training, 1e-4, true, p.Seed
+	s := trainer.ScratchSettings()
+	s.Epochs, s.WeightDecay, s.Flip, s.Seed = b.Training, 1e-4, true, p.Seed
 	s.Optimizer, s.LearningRate = trainer.OptimizerAdamW, 5e-4
 	trained, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
-		Model: data, Manifest: manifest, Settings: s, Frozen: true, Store: b.store, Train: images.of(dataset.Train),
-		Pixels: images.pixels, WorkDir: filepath.Join(work, "training"), Threads: 1,
+		Model: data, Manifest: manifest, Settings: s, Frozen: true, Store: b.store, Train: images.Of(dataset.Train),
+		Pixels: images.Pixels, WorkDir: filepath.Join(work, "training"), Threads: 1,
 	}, trainer.Observer{})
 	if err != nil {
-		return "", fmt.Errorf("training the branches: %w", err)
+		return abn, fmt.Errorf("training the branches: %w", err)
 	}
-	path := filepath.Join(work, "abn.onnx")
-	return path, writeTrained(path, trained.Model, manifest)
+	abn = recipeNetwork{name: n.name, data: trained.Model, manifest: manifest}
+	abn.model, err = onnx.Read(ctx, abn.data)
+	return abn, err
 }
 
-func (b *recipeBench) images(ctx context.Context, classes []string, p *inference.Preprocessor, height, width int) (*trainingImages, error) {
-	return openTrainingImages(ctx, b.set, classes, p, b.command.Masks, height, width, progress.NewMeter(nil))
+func (b *recipeBench) images(ctx context.Context, v samples.View) (*samples.Set, error) {
+	v.Masks = b.Masks
+	return samples.Open(ctx, b.set, v, progress.NewMeter(nil))
 }
 
 // recipeSubject is an ABN that is ready for its rounds.
@@ -153,13 +131,18 @@ type recipeSubject struct {
 	network  *inference.Network
 	manifest onnx.Manifest
 	model    []byte
-	images   *trainingImages
+	images   *samples.Set
 	wrong    []trainer.Sample // of the pool and with a mask, the most confident first, their edits filled in
 }
 
-func (b *recipeBench) subject(ctx context.Context, path string) (s *recipeSubject, err error) {
-	s = &recipeSubject{recipeBench: b}
-	if s.network, s.manifest, err = openModel(ctx, path, 1); err != nil {
+func (b *recipeBench) subject(ctx context.Context, n recipeNetwork) (s *recipeSubject, err error) {
+	s = &recipeSubject{recipeBench: b, manifest: n.manifest, model: n.data}
+	if s.model == nil { // the file's
+		if _, s.model, err = onnx.Load(ctx, n.path); err != nil {
+			return nil, err
+		}
+	}
+	if s.network, err = openNetwork(ctx, n.name, n.model, n.manifest, 1); err != nil {
 		return nil, err
 	}
 	opened := s
@@ -168,11 +151,7 @@ func (b *recipeBench) subject(ctx context.Context, path string) (s *recipeSubjec
 			err = errors.Join(err, opened.network.Close())
 		}
 	}()
-	if _, s.model, err = onnx.Load(ctx, path); err != nil {
-		return nil, err
-	}
-	sizes := s.network.Sizes()
-	if s.images, err = b.images(ctx, s.manifest.Classes, s.network.Preprocessor, sizes.GridHeight, sizes.GridWidth); err != nil {
+	if s.images, err = b.images(ctx, samples.ViewOf(s.network, s.manifest.Classes, b.Masks)); err != nil {
 		return nil, err
 	}
 	return s, s.findWrong(ctx)
@@ -183,11 +162,11 @@ func (s *recipeSubject) findWrong(ctx context.Context) error {
 	sizes := s.network.Sizes()
 	pixels := make([]float32, sizes.Image())
 	confidence := map[int64]float32{}
-	for _, sample := range s.images.of(dataset.Pool) {
+	for _, sample := range s.images.Of(dataset.Pool) {
 		if sample.Mask.IsZero() {
 			continue
 		}
-		if err := s.images.pixels(ctx, sample, pixels); err != nil {
+		if err := s.images.Pixels(ctx, sample, pixels); err != nil {
 			return err
 		}
 		out, err := s.network.Forward(ctx, 1, pixels)
@@ -209,17 +188,17 @@ func (s *recipeSubject) findWrong(ctx context.Context) error {
 }
 
 // round runs one round at the recipe's settings.
-func (s *recipeSubject) round(ctx context.Context, p recipePoint, work string) (recipePoint, error) {
+func (s *recipeSubject) round(ctx context.Context, p RecipePoint, work string) (RecipePoint, error) {
 	edited := s.wrong
 	if p.Edits > 0 {
 		edited = edited[:min(p.Edits, len(edited))]
 	}
 	p.Used = len(edited)
-	settings := s.settings
+	settings := s.Settings
 	settings.Seed = p.Seed
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: s.model, Manifest: s.manifest, Settings: settings, AutoRate: s.command.autoRate(), Train: slices.Concat(s.images.of(dataset.Train), edited), Heldout: s.images.of(dataset.Test),
-		Pixels: s.images.pixels, Store: s.store, Extractor: s.network, WorkDir: filepath.Join(work, "round"), Threads: 1,
+		Model: s.model, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: slices.Concat(s.images.Of(dataset.Train), edited), Heldout: s.images.Of(dataset.Test),
+		Pixels: s.images.Pixels, Store: s.store, Extractor: s.network, WorkDir: filepath.Join(work, "round"), Threads: 1,
 	}, trainer.Observer{Restarted: func(*trainer.DivergedError, float64) { p.Restarts++ }})
 	var diverged *trainer.DivergedError
 	if errors.As(err, &diverged) {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-//go:embed bench_train_pytorch.py
+//go:embed train_pytorch.py
 var pytorchScript string
 
 // errNoPyTorch is the absence of a Python that has PyTorch.
@@ -97,7 +97,7 @@ func lastLine(text []byte) string {
 }
 
 // openPyTorch starts the child with the network as the engine has it and the batch.
-func (c *benchTrainCommand) openPyTorch(ctx context.Context, abn *onnx.ABN, ours *engineSteps) (_ *pytorchSteps, err error) {
+func (c Train) openPyTorch(ctx context.Context, abn *onnx.ABN, ours *engineSteps) (_ *pytorchSteps, err error) {
 	python, err := findPyTorch(ctx, c.PyTorch)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func (p *pytorchSteps) close() error {
 }
 
 // pytorchSpec describes the branches at the engine's parameters, and writes all tensors to a file.
-func (c *benchTrainCommand) pytorchSpec(ctx context.Context, abn *onnx.ABN, ours *engineSteps, path string) (*pytorchSpec, error) {
+func (c Train) pytorchSpec(ctx context.Context, abn *onnx.ABN, ours *engineSteps, path string) (*pytorchSpec, error) {
 	inferred, err := onnx.Infer(ctx, abn.Branches, nil)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -16,20 +16,18 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// benchFeaturesCommand times an epoch's reading of cached features, in a training's order, against reading
-// the same files and looking away.
-type benchFeaturesCommand struct {
-	Images   int    `help:"Entries to keep and read." default:"512"`
-	Channels int    `help:"Channels of the features." default:"1024"`
-	Side     int    `help:"Height and width of the features." default:"14"`
-	Rounds   int    `help:"How often the two take turns." default:"5"`
-	Dir      string `help:"Folder on the disk to measure (default: the system's for temporary files)." type:"existingdir"`
-	JSON     bool   `name:"json" help:"Print one JSON document."`
+// Features times an epoch's reading of cached features, in a training's order, against reading the same files and looking away.
+type Features struct {
+	Images   int    // entries to keep and read
+	Channels int    // of the features
+	Side     int    // height and width of the features
+	Rounds   int    // how often the two take turns
+	Dir      string // a folder on the disk to measure; "": the system's for temporary files
 }
 
-// featuresBench is what bench features measured. Cold is from the disk, warm from the system's memory
+// FeaturesResult is what Features measured. Cold is from the disk, warm from the system's memory
 // of it. Rates count bytes of files.
-type featuresBench struct {
+type FeaturesResult struct {
 	Images     int     `json:"feature_images"`
 	Megabytes  float64 `json:"feature_megabytes"`
 	ColdRate   float64 `json:"feature_cold_mb_per_second"`
@@ -41,25 +39,19 @@ type featuresBench struct {
 	ColdIsCold bool    `json:"feature_cache_dropped"` // whether the system can be told to forget a file
 }
 
-// Run implements the command.
-func (c *benchFeaturesCommand) Run(ctx context.Context, streams *stdio) error {
-	result, err := c.measure(ctx)
-	if err != nil {
-		return err
+// Print writes the result for people.
+func (r FeaturesResult) Print(w io.Writer) error {
+	fmt.Fprintf(w, "features   %d images, %.0f MB; from disk %.0f MB/s, from memory %.0f MB/s\n", r.Images, r.Megabytes, r.ColdRate, r.WarmRate)
+	fmt.Fprintf(w, "files      from disk %.0f MB/s, from memory %.0f MB/s\n", r.ColdDisk, r.WarmDisk)
+	if !r.ColdIsCold {
+		fmt.Fprintln(w, "           (this system cannot be told to forget files: what is called disk is memory)")
 	}
-	if c.JSON {
-		return printJSON(streams.Out, result)
-	}
-	fmt.Fprintf(streams.Out, "features   %d images, %.0f MB; from disk %.0f MB/s, from memory %.0f MB/s\n", result.Images, result.Megabytes, result.ColdRate, result.WarmRate)
-	fmt.Fprintf(streams.Out, "files      from disk %.0f MB/s, from memory %.0f MB/s\n", result.ColdDisk, result.WarmDisk)
-	if !result.ColdIsCold {
-		fmt.Fprintln(streams.Out, "           (this system cannot be told to forget files: what is called disk is memory)")
-	}
-	_, err = fmt.Fprintf(streams.Out, "features_over_disk_ratio   %.2f   (from memory: %.2f; aim: 0.9 or more)\n", result.Ratio, result.WarmRatio)
+	_, err := fmt.Fprintf(w, "features_over_disk_ratio   %.2f   (from memory: %.2f; aim: 0.9 or more)\n", r.Ratio, r.WarmRatio)
 	return err
 }
 
-func (c *benchFeaturesCommand) measure(ctx context.Context) (result featuresBench, err error) {
+// Measure times them.
+func (c Features) Measure(ctx context.Context) (result FeaturesResult, err error) {
 	if c.Images < 1 || c.Channels < 1 || c.Side < 1 || c.Rounds < 1 {
 		return result, fmt.Errorf("bench features: %d images of %d×%d×%d, %d rounds", c.Images, c.Channels, c.Side, c.Side, c.Rounds)
 	}
@@ -113,7 +105,7 @@ func (c *benchFeaturesCommand) measure(ctx context.Context) (result featuresBenc
 			return err
 		})
 	}
-	result = featuresBench{Images: c.Images, Megabytes: bytes / 1e6, ColdIsCold: true}
+	result = FeaturesResult{Images: c.Images, Megabytes: bytes / 1e6, ColdIsCold: true}
 	var times [2][2][]float64 // cold or warm; features or files
 	for round := range c.Rounds {
 		for warm := range 2 {
@@ -147,7 +139,7 @@ type reader struct {
 }
 
 // each reads in an order with as many goroutines as a training's feed has.
-func (c *benchFeaturesCommand) each(ctx context.Context, order []int, read func(i int, r *reader) error) error {
+func (c Features) each(ctx context.Context, order []int, read func(i int, r *reader) error) error {
 	next := make(chan int, len(order))
 	for _, i := range order {
 		next <- i

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -19,14 +19,14 @@ type engineSteps struct {
 	first  *trainer.StepResult // what the first step measured
 }
 
-func (c *benchTrainCommand) settings(name trainer.EngineName) trainer.Settings {
+func (c Train) settings(name trainer.EngineName) trainer.Settings {
 	s := trainer.DefaultSettings()
 	s.Engine, s.Strategy, s.BatchNorm, s.Gamma = name, trainer.Strategy(c.Strategy), trainer.BatchNorm(c.Norm), 1
 	s.BatchSize, s.Anchor = c.Batch, 0
 	return s
 }
 
-func (c *benchTrainCommand) openEngine(ctx context.Context, abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch trainer.Batch) (*engineSteps, error) {
+func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch trainer.Batch) (*engineSteps, error) {
 	var engine trainer.Engine
 	var err error
 	if s := c.settings(name); name == trainer.EngineORT {

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"cmp"
@@ -10,15 +10,15 @@ import (
 	"slices"
 )
 
-// operatorProfile is what all nodes of one operator cost in a step.
-type operatorProfile struct {
+// OperatorProfile is what all nodes of one operator cost in a step.
+type OperatorProfile struct {
 	Operator string  `json:"operator"`
 	Calls    float64 `json:"calls"`
 	MS       float64 `json:"ms"`
 }
 
 // readProfile sums the runtime's profile by operator, per step.
-func readProfile(prefix string, steps int) ([]operatorProfile, error) {
+func readProfile(prefix string, steps int) ([]OperatorProfile, error) {
 	files, err := filepath.Glob(prefix + "*.json")
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("the runtime wrote no profile to %s*: %w", prefix, errors.Join(err, os.ErrNotExist))
@@ -38,23 +38,23 @@ func readProfile(prefix string, steps int) ([]operatorProfile, error) {
 	if err := json.Unmarshal(data, &events); err != nil {
 		return nil, fmt.Errorf("reading the runtime's profile: %w", err)
 	}
-	sums := map[string]*operatorProfile{}
+	sums := map[string]*OperatorProfile{}
 	for _, e := range events {
 		if e.Category != "Node" || e.Args.Operator == "" || e.Micros == 0 {
 			continue
 		}
 		sum := sums[e.Args.Operator]
 		if sum == nil {
-			sum = &operatorProfile{Operator: e.Args.Operator}
+			sum = &OperatorProfile{Operator: e.Args.Operator}
 			sums[e.Args.Operator] = sum
 		}
 		sum.MS += e.Micros / 1e3 / float64(steps)
 		sum.Calls += 1 / float64(steps)
 	}
-	var list []operatorProfile
+	var list []OperatorProfile
 	for _, s := range sums {
 		list = append(list, *s)
 	}
-	slices.SortFunc(list, func(a, b operatorProfile) int { return cmp.Compare(b.MS, a.MS) })
+	slices.SortFunc(list, func(a, b OperatorProfile) int { return cmp.Compare(b.MS, a.MS) })
 	return list, nil
 }

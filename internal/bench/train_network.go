@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // network is the model, or the architecture at random weights, taken apart.
-func (c *benchTrainCommand) network(ctx context.Context) (*onnx.ABN, error) {
+func (c Train) network(ctx context.Context) (*onnx.ABN, error) {
 	model, err := c.open(ctx)
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (c *benchTrainCommand) network(ctx context.Context) (*onnx.ABN, error) {
 	return onnx.Split(ctx, model, parts)
 }
 
-func (c *benchTrainCommand) open(ctx context.Context) (*onnx.Model, error) {
+func (c Train) open(ctx context.Context) (*onnx.Model, error) {
 	if c.Model != "" {
 		return onnx.ReadFile(ctx, c.Model)
 	}
@@ -92,9 +92,4 @@ func stepGFLOP(ctx context.Context, abn *onnx.ABN, strategy trainer.Strategy, ba
 		total += times * flop
 	}
 	return total / 1e9, nil
-}
-
-func median(list []float64) float64 {
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[len(sorted)/2]
 }

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -20,10 +19,10 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// residentBench is the peak memory of training against what training cannot do without. The peak is the process's
+// ResidentResult is the peak memory of training against what training cannot do without. The peak is the process's
 // largest resident set from reading the model file to the last step, above what it held with the runtime loaded and
 // nothing done.
-type residentBench struct {
+type ResidentResult struct {
 	PeakBytes     int64 `json:"train_peak_bytes"`
 	BaselineBytes int64 `json:"train_baseline_bytes"`
 	// ParameterBytes are the trained tensors and running statistics, MomentumBytes the optimiser's.
@@ -35,7 +34,7 @@ type residentBench struct {
 	MemoryRatio     float64 `json:"train_memory_ratio"`
 }
 
-func (b *residentBench) print(w io.Writer) {
+func (b *ResidentResult) print(w io.Writer) {
 	mb := func(bytes int64) float64 { return float64(bytes) / 1e6 }
 	fmt.Fprintf(w, "peak memory     %.0f MB above %.0f MB; parameters %.0f, momenta %.0f, activations of a batch %.0f MB\n",
 		mb(b.PeakBytes-b.BaselineBytes), mb(b.BaselineBytes), mb(b.ParameterBytes), mb(b.MomentumBytes), mb(b.ActivationBytes))
@@ -43,7 +42,7 @@ func (b *residentBench) print(w io.Writer) {
 }
 
 // measureResident trains in a child process and reads its memory.
-func (c *benchTrainCommand) measureResident(ctx context.Context, abn *onnx.ABN) (*residentBench, error) {
+func (c Train) measureResident(ctx context.Context, abn *onnx.ABN) (*ResidentResult, error) {
 	model := c.Model
 	if model == "" { // a file, as the users' networks are
 		dir, err := os.MkdirTemp("", "studio-bench-")
@@ -60,19 +59,17 @@ func (c *benchTrainCommand) measureResident(ctx context.Context, abn *onnx.ABN) 
 			return nil, err
 		}
 	}
-	program, err := os.Executable()
+	child, err := c.Memory(ctx, model)
 	if err != nil {
 		return nil, err
 	}
-	child := exec.CommandContext(ctx, program, "bench", "train", "--resident", "--model", model, "--batch", strconv.Itoa(c.Batch),
-		"--steps", "3", "--threads", strconv.Itoa(c.Threads), "--strategy", c.Strategy, "--norm", c.Norm)
 	var said bytes.Buffer
 	child.Stderr = &said
 	out, err := child.Output()
 	if err != nil {
 		return nil, fmt.Errorf("measuring memory: %s (%w)", lastLine(said.Bytes()), err)
 	}
-	b := &residentBench{}
+	b := &ResidentResult{}
 	if err := json.Unmarshal(out, b); err != nil {
 		return nil, fmt.Errorf("measuring memory: %w in %s", err, out)
 	}
@@ -83,25 +80,24 @@ func (c *benchTrainCommand) measureResident(ctx context.Context, abn *onnx.ABN) 
 	return b, nil
 }
 
-// runResident is the child: it trains as a fine-tuning does, from the file, and says what its memory was.
-func (c *benchTrainCommand) runResident(ctx context.Context, out io.Writer) error {
+// Resident is what the process that Memory starts does: it trains as a fine-tuning does, from the file, and says what its memory was.
+// The ratio and the bytes of activations are left to the process that asked.
+func (c Train) Resident(ctx context.Context) (b ResidentResult, err error) {
 	if err := ort.Init(""); err != nil {
-		return err
+		return b, err
 	}
 	debug.FreeOSMemory()
-	baseline, _, err := residentBytes()
-	if err != nil {
-		return err
+	if b.BaselineBytes, _, err = residentBytes(); err != nil {
+		return b, err
 	}
-	b := residentBench{BaselineBytes: baseline}
 	if err := c.trainResident(ctx, &b); err != nil {
-		return err
+		return b, err
 	}
 	_, b.PeakBytes, err = residentBytes()
-	return errors.Join(err, json.NewEncoder(out).Encode(b))
+	return b, err
 }
 
-func (c *benchTrainCommand) trainResident(ctx context.Context, b *residentBench) error {
+func (c Train) trainResident(ctx context.Context, b *ResidentResult) error {
 	abn, err := c.network(ctx)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -13,24 +13,21 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/samples"
 )
-
-// defaultScoreRuns is how many live scores are timed.
-const defaultScoreRuns = 200
 
 // scoredPictures is how many pictures the scores go round: as many as people paint at once.
 const scoredPictures = 8
 
-// benchScoreCommand times live scores, from map to probabilities, against bare runs of the perception
-// branch on the same features with the same session settings.
-type benchScoreCommand struct {
-	benchSubject
-	Runs int  `help:"Scores to time." default:"200"`
-	JSON bool `name:"json" help:"Print one JSON document."`
+// Score times live scores, from map to probabilities, against bare runs of the perception branch on the same features with the
+// same session settings.
+type Score struct {
+	Subject
+	Runs int // scores to time
 }
 
-// scoreBench is what bench score measured.
-type scoreBench struct {
+// ScoreResult is what Score measured.
+type ScoreResult struct {
 	Runs     int     `json:"score_runs"`
 	First    float64 `json:"first_score_ms"` // of an image not seen before: decoded, and through the extractor
 	P50      float64 `json:"score_p50_ms"`
@@ -41,22 +38,16 @@ type scoreBench struct {
 	RatioP95 float64 `json:"score_over_bare_p95_ratio"`
 }
 
-// Run implements the command.
-func (c *benchScoreCommand) Run(ctx context.Context, streams *stdio) error {
-	result, err := c.measure(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(streams.Out, result)
-	}
-	fmt.Fprintf(streams.Out, "live score       p50 %.2f ms, p95 %.2f ms; %.1f ms for an image's first\n", result.P50, result.P95, result.First)
-	fmt.Fprintf(streams.Out, "bare perception  p50 %.2f ms, p95 %.2f ms\n", result.BareP50, result.BareP95)
-	_, err = fmt.Fprintf(streams.Out, "score_over_bare_ratio   %.2f   (p95: %.2f; aim: 1.5 or less)\n", result.Ratio, result.RatioP95)
+// Print writes the result for people.
+func (r ScoreResult) Print(w io.Writer) error {
+	fmt.Fprintf(w, "live score       p50 %.2f ms, p95 %.2f ms; %.1f ms for an image's first\n", r.P50, r.P95, r.First)
+	fmt.Fprintf(w, "bare perception  p50 %.2f ms, p95 %.2f ms\n", r.BareP50, r.BareP95)
+	_, err := fmt.Fprintf(w, "score_over_bare_ratio   %.2f   (p95: %.2f; aim: 1.5 or less)\n", r.Ratio, r.RatioP95)
 	return err
 }
 
-func (c *benchScoreCommand) measure(ctx context.Context) (result scoreBench, err error) {
+// Measure times them.
+func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 	if c.Runs < 1 {
 		return result, fmt.Errorf("bench score: %d runs", c.Runs)
 	}
@@ -84,7 +75,7 @@ func (c *benchScoreCommand) measure(ctx context.Context) (result scoreBench, err
 	var first []time.Duration
 	for _, path := range subject.pictures {
 		pixels := make([]float32, sizes.Image())
-		if err := pixelsOf(ctx, bare.Preprocessor, path, pixels); err != nil {
+		if err := samples.Pixels(ctx, bare.Preprocessor, path, pixels); err != nil {
 			return result, fmt.Errorf("%s: %w", path, err)
 		}
 		g, err := bare.Features(ctx, 1, pixels)
@@ -119,7 +110,7 @@ func (c *benchScoreCommand) measure(ctx context.Context) (result scoreBench, err
 			bares, scores = append(bares, between.Sub(start)), append(scores, time.Since(between))
 		}
 	}
-	result = scoreBench{
+	result = ScoreResult{
 		Runs: c.Runs, First: milliseconds(quantile(first, 0.5)),
 		P50: milliseconds(quantile(scores, 0.5)), P95: milliseconds(quantile(scores, 0.95)),
 		BareP50: milliseconds(quantile(bares, 0.5)), BareP95: milliseconds(quantile(bares, 0.95)),

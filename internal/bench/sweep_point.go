@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"cmp"
@@ -37,7 +37,7 @@ func (p sweepPoint) key() string {
 }
 
 // points lists what is to be run, seed after seed, so that a sweep that is cut short is balanced.
-func (c *aviarySweepCommand) points() []sweepPoint {
+func (c Sweep) points() []sweepPoint {
 	var out []sweepPoint
 	edits, gamma := c.Edits[min(2, len(c.Edits)-1)], 0.0
 	if len(c.Gammas) > 0 {
@@ -61,12 +61,12 @@ func (c *aviarySweepCommand) points() []sweepPoint {
 }
 
 // variants are a point with every anchor, optimiser and crop.
-func (c *aviarySweepCommand) variants(p sweepPoint) []sweepPoint {
+func (c Sweep) variants(p sweepPoint) []sweepPoint {
 	var out []sweepPoint
-	p.Flip = c.Flip
+	p.Flip = c.Settings.Flip
 	anchors := c.Anchors
 	if len(anchors) == 0 {
-		anchors = []float64{trainer.DefaultSettings().Anchor}
+		anchors = []float64{c.Settings.Anchor}
 	}
 	for _, p.Anchor = range anchors {
 		for _, p.Optimizer = range c.Optimizers {
@@ -79,7 +79,7 @@ func (c *aviarySweepCommand) variants(p sweepPoint) []sweepPoint {
 }
 
 func readSweep(file string) ([]sweepPoint, error) {
-	out, err := readLinesOf[sweepPoint](file)
+	out, err := readOutcomes[sweepPoint](file)
 	if err != nil {
 		return nil, err
 	}
