@@ -93,6 +93,7 @@ type Round struct {
 	StartedAt     *time.Time    `json:"started_at,omitempty"`
 	FinishedAt    *time.Time    `json:"finished_at,omitempty"`
 	Progress      RoundProgress `json:"progress"`
+	Attempt       int           `json:"-"`                    // how many workers have taken it: 0 while it is queued
 	Cancelling    bool          `json:"cancelling"`           // somebody asked it to stop and it has not yet
 	Unreadable    *Unreadable   `json:"unreadable,omitempty"` // images it left out, known before the first step
 	Result        *RoundResult  `json:"result,omitempty"`
@@ -186,33 +187,6 @@ type Measure struct {
 	Low        float64 `json:"low"`        // 95% interval
 	High       float64 `json:"high"`
 	Images     int     `json:"images"` // how many images it is taken over
-}
-
-// JobKind names a kind of background work.
-type JobKind string
-
-// The kinds of background work.
-const (
-	JobImport   JobKind = "import"
-	JobScan     JobKind = "scan"
-	JobRound    JobKind = "round"
-	JobEvaluate JobKind = "evaluate"
-	JobAdd      JobKind = "add" // an uploaded model is run once and becomes a version
-)
-
-// Job is background work as pages show it: what, how far, how long.
-type Job struct {
-	ID               int64     `json:"id"`
-	Kind             JobKind   `json:"kind"`
-	State            string    `json:"state"`           // "queued", "running", "finished", "failed", "cancelled"
-	Phase            string    `json:"phase,omitempty"` // the stage at work, such as "reading"
-	Done             int       `json:"done"`            // units of it; of a round percent
-	Total            int       `json:"total"`
-	Fraction         float64   `json:"fraction"` // of the whole job, [0,1]; never falls, and is 1 when the job has finished
-	RemainingSeconds float64   `json:"remaining_seconds"`
-	Unreadable       int       `json:"unreadable,omitempty"` // images that could not be read
-	Message          string    `json:"message,omitempty"`    // last warning or error
-	CreatedAt        time.Time `json:"created_at"`
 }
 
 // AuditEntry is one line of the trail: who did what to what.

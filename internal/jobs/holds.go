@@ -10,7 +10,6 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/postgres"
 )
 
 // holds are the jobs that a worker works on, and those it worked on a moment ago.
@@ -64,7 +63,7 @@ func (h *holds) lose(id int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if job := h.jobs[id]; job != nil && job.ended.IsZero() {
-		job.lose(postgres.ErrSuperseded)
+		job.lose(annotator.ErrSuperseded)
 	}
 }
 
@@ -77,7 +76,7 @@ func (w *Worker) attend(ctx context.Context, job *rivertype.JobRow, work func(co
 	w.holds.begin(job.ID, lose)
 	defer w.holds.end(job.ID)
 	err := work(ctx)
-	if errors.Is(context.Cause(ctx), postgres.ErrSuperseded) {
+	if errors.Is(context.Cause(ctx), annotator.ErrSuperseded) {
 		w.log.Warn("a job was taken over by another worker, and let go", "kind", job.Kind, "job", job.ID)
 		return nil
 	}

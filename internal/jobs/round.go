@@ -41,7 +41,7 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	w := rw.worker
 	claim, round, err := w.config.Store.ClaimRound(ctx, job.Args.RoundID)
 	switch {
-	case errors.Is(err, postgres.ErrRoundOver), errors.Is(err, postgres.ErrRoundCancelled):
+	case errors.Is(err, annotator.ErrRoundOver), errors.Is(err, annotator.ErrRoundCancelled):
 		return w.removeRound(job.Args.RoundID)
 	case err != nil:
 		return err
@@ -52,10 +52,10 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	switch {
 	case err == nil:
 		return os.RemoveAll(r.folder)
-	case errors.Is(err, postgres.ErrSuperseded), errors.Is(err, postgres.ErrRoundOver), errors.Is(context.Cause(ctx), postgres.ErrSuperseded):
+	case errors.Is(err, annotator.ErrSuperseded), errors.Is(err, annotator.ErrRoundOver), errors.Is(context.Cause(ctx), annotator.ErrSuperseded):
 		w.log.Warn("round was taken over by another worker", "round", round.ID)
 		return nil
-	case errors.Is(err, trainer.ErrCancelled), errors.Is(err, postgres.ErrRoundCancelled):
+	case errors.Is(err, trainer.ErrCancelled), errors.Is(err, annotator.ErrRoundCancelled):
 		return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
 	case ctx.Err() != nil:
 		// The worker shuts down (the folder stays, and the next worker goes on from the checkpoint), or River cancelled the job.
@@ -66,7 +66,7 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	case errors.Is(err, annotator.ErrUnavailable):
 		return err // the database was away: try again
 	default:
-		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, postgres.ErrSuperseded) {
+		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, annotator.ErrSuperseded) {
 			w.log.Warn("round was taken over by another worker", "round", round.ID) // and its folder with it, at which this attempt failed
 			return nil
 		}
@@ -157,7 +157,7 @@ func failure(err error) string {
 type roundRun struct {
 	worker *Worker
 	store  *postgres.Store
-	claim  postgres.RoundClaim
+	claim  annotator.RoundClaim
 	round  annotator.Round
 	folder string
 
@@ -345,10 +345,10 @@ func (r *roundRun) report(ctx context.Context, stop <-chan struct{}, cancel cont
 		}
 		switch err := r.flush(ctx); {
 		case err == nil:
-		case errors.Is(err, postgres.ErrRoundCancelled):
+		case errors.Is(err, annotator.ErrRoundCancelled):
 			cancel(trainer.ErrCancelled)
 			return
-		case errors.Is(err, postgres.ErrSuperseded):
+		case errors.Is(err, annotator.ErrSuperseded):
 			cancel(err)
 			return
 		case ctx.Err() == nil:

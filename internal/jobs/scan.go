@@ -186,7 +186,7 @@ func (s *scanRun) store(ctx context.Context, results []inference.ScanResult) err
 // complete hands a chunk in. One that was lost to another worker is forgotten: that worker predicts it.
 func (s *scanRun) complete(ctx context.Context, held *heldChunk) error {
 	status, err := s.worker.config.Store.CompleteChunk(ctx, held.chunk, held.predictions, held.broken)
-	if err != nil && !errors.Is(err, postgres.ErrSuperseded) {
+	if err != nil && !errors.Is(err, annotator.ErrSuperseded) {
 		return fmt.Errorf("chunk %d: %w", held.chunk.ID, err)
 	}
 	s.over = s.over || status.Over
@@ -216,7 +216,7 @@ func (s *scanRun) keep(ctx context.Context) {
 		s.mu.Unlock()
 		for _, h := range held {
 			// A claim that is lost, or a database that is away, shows when the chunk is handed in.
-			if err := s.worker.config.Store.KeepChunk(ctx, h.chunk); err != nil && ctx.Err() == nil && !errors.Is(err, postgres.ErrSuperseded) {
+			if err := s.worker.config.Store.KeepChunk(ctx, h.chunk); err != nil && ctx.Err() == nil && !errors.Is(err, annotator.ErrSuperseded) {
 				s.worker.log.Warn("scan: claim not renewed", "chunk", h.chunk.ID, "err", err)
 			}
 		}

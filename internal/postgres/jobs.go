@@ -57,10 +57,13 @@ func (s *Store) BeginImport(ctx context.Context, projectID int64, images int) (a
 
 // FinishImport implements annotator.ImportStore. An import that was given up and comes back after all has finished too.
 func (s *Store) FinishImport(ctx context.Context, jobID int64, unreadable int, message string) error {
-	n, err := s.exec(ctx, `
-		UPDATE jobs SET state = 'finished', finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3
-		WHERE id = $1 AND state IN ('running', 'failed')`, jobID, unreadable, text.Clean(message), progress.Storing)
-	return changed(n, err, "finishing import %d", jobID)
+	err := s.changeJob(ctx, jobID, annotator.Job.MayFinishImport, annotator.ErrNotFound, func(tx *Store) error {
+		_, err := tx.q.Exec(ctx, `
+			UPDATE jobs SET state = 'finished', finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3
+			WHERE id = $1`, jobID, unreadable, text.Clean(message), progress.Storing)
+		return err
+	})
+	return wrap(err, "finishing import %d", jobID)
 }
 
 // giveUpImports ends the imports whose process is gone: nothing of them is there, and no other process goes on with them.
@@ -100,12 +103,30 @@ func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator
 	return job, wrap(err, "starting an evaluation of version %d", versionID)
 }
 
-// StartJob marks a job as running, again after a rescue too; total 0 leaves the total as it is.
+// StartJob marks a job as running, again after a rescue too; total 0 leaves the total as it is. annotator.ErrNotFound where
+// it is over.
 func (s *Store) StartJob(ctx context.Context, jobID int64, total int) error {
-	n, err := s.exec(ctx, `
-		UPDATE jobs SET state = 'running', started_at = coalesce(started_at, now()), total = CASE WHEN $2 > 0 THEN $2 ELSE total END
-		WHERE id = $1 AND state IN ('queued', 'running')`, jobID, total)
-	return changed(n, err, "starting job %d", jobID)
+	err := s.changeJob(ctx, jobID, annotator.Job.MayGoOn, annotator.ErrNotFound, func(tx *Store) error {
+		_, err := tx.q.Exec(ctx, `
+			UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), total = CASE WHEN $3 > 0 THEN $3 ELSE total END
+			WHERE id = $1`, jobID, annotator.JobRunning, total)
+		return err
+	})
+	return wrap(err, "starting job %d", jobID)
+}
+
+// changeJob locks a job and writes what becomes of it where a rule allows that, and returns otherwise where not.
+func (s *Store) changeJob(ctx context.Context, jobID int64, may func(annotator.Job) bool, otherwise error, write func(tx *Store) error) error {
+	return s.inTx(ctx, func(tx *Store) error {
+		job, err := one(ctx, tx, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID)
+		if err != nil {
+			return err
+		}
+		if !may(job) {
+			return otherwise
+		}
+		return write(tx)
+	})
 }
 
 // SetJobProgress says how far a running job is, and that somebody is at it.
@@ -118,21 +139,24 @@ func (s *Store) SetJobProgress(ctx context.Context, jobID int64, p progress.Prog
 
 // FinishJob ends a job that did what it was for; message "" leaves the last warning.
 func (s *Store) FinishJob(ctx context.Context, jobID int64, message string) error {
-	return s.endJob(ctx, jobID, "finished", message)
+	return s.endJob(ctx, jobID, annotator.JobFinished, message)
 }
 
 // FailJob ends a job that could not do what it was for.
 func (s *Store) FailJob(ctx context.Context, jobID int64, message string) error {
-	return s.endJob(ctx, jobID, "failed", message)
+	return s.endJob(ctx, jobID, annotator.JobFailed, message)
 }
 
 // endJob ends a job once: a later end of the same job, as after a rescue, changes nothing.
-func (s *Store) endJob(ctx context.Context, jobID int64, state, message string) error {
-	_, err := s.exec(ctx, `
-		UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), finished_at = now(), remaining_seconds = 0,
-			fraction = CASE WHEN $2 = 'finished' THEN 1 ELSE fraction END,
-			message = CASE WHEN $3 = '' THEN message ELSE $3 END
-		WHERE id = $1 AND state IN ('queued', 'running')`, jobID, state, text.Clean(message))
+func (s *Store) endJob(ctx context.Context, jobID int64, state annotator.JobState, message string) error {
+	err := s.changeJob(ctx, jobID, annotator.Job.MayGoOn, nil, func(tx *Store) error {
+		_, err := tx.q.Exec(ctx, `
+			UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), finished_at = now(), remaining_seconds = 0,
+				fraction = CASE WHEN $2 = 'finished' THEN 1 ELSE fraction END,
+				message = CASE WHEN $3 = '' THEN message ELSE $3 END
+			WHERE id = $1`, jobID, state, text.Clean(message))
+		return err
+	})
 	return wrap(err, "ending job %d", jobID)
 }
 

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,126 +10,52 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
-	"github.com/abn-studio/studio/internal/text"
 )
 
-// RoundClaim is one worker's hold on a round. The next claim of the same round ends it: what is
-// written under it after that is refused with ErrSuperseded.
-type RoundClaim struct {
-	RoundID int64
-	Attempt int
-}
-
-// ClaimRound begins or, after a crash, resumes a round. ErrRoundOver if there is nothing to do any
-// more, ErrRoundCancelled if it was cancelled while no worker had it (it is marked so then).
-func (s *Store) ClaimRound(ctx context.Context, roundID int64) (RoundClaim, annotator.Round, error) {
-	c := RoundClaim{RoundID: roundID}
-	var round annotator.Round
-	var failure error
-	err := s.inTx(ctx, func(tx *Store) error {
-		failure = nil
-		var err error
-		if round, err = one(ctx, tx, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1 FOR NO KEY UPDATE`, roundID); err != nil {
-			return err
-		}
-		switch {
-		case round.State.Over():
-			failure = ErrRoundOver
-			return nil
-		case round.Cancelling:
-			failure = ErrRoundCancelled
-			return tx.endRound(ctx, roundID, annotator.RoundCancelled, "")
-		}
-		c.Attempt, err = one(ctx, tx, pgx.RowTo[int], `
-			UPDATE rounds SET attempt = attempt + 1, state = 'training', unreadable = NULL, started_at = coalesce(started_at, now()) WHERE id = $1 RETURNING attempt`, roundID)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.q.Exec(ctx, `
-			UPDATE jobs SET state = 'running', started_at = coalesce(started_at, now()), total = 100 WHERE round_id = $1`, roundID); err != nil {
-			return err
-		}
-		if err := tx.tellOfRound(ctx, roundID); err != nil {
-			return err
-		}
-		round, err = tx.Round(ctx, roundID)
-		return err
-	})
-	if err == nil {
-		err = failure
+// ClaimRound begins or, after a crash, resumes a round, as annotator.Round.Claim says. ErrRoundCancelled if it was cancelled
+// while no worker had it: it is marked so then.
+func (s *Store) ClaimRound(ctx context.Context, roundID int64) (annotator.RoundClaim, annotator.Round, error) {
+	round, err := s.changeRound(ctx, roundID, annotator.Round.Claim)
+	if err == nil && round.State.Over() {
+		err = annotator.ErrRoundCancelled
 	}
-	return c, round, wrap(err, "claiming round %d", roundID)
+	return annotator.RoundClaim{RoundID: roundID, Attempt: round.Attempt}, round, wrap(err, "claiming round %d", roundID)
 }
 
 // claimed runs fn with the round locked, if the claim still holds and nobody asked it to stop.
-func (s *Store) claimed(ctx context.Context, c RoundClaim, fn func(tx *Store) error) error {
+func (s *Store) claimed(ctx context.Context, c annotator.RoundClaim, fn func(tx *Store) error) error {
 	return s.inTx(ctx, func(tx *Store) error {
-		var attempt int
-		var state annotator.RoundState
-		var cancelled bool
-		_, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
-			return struct{}{}, row.Scan(&attempt, &state, &cancelled)
-		}, `SELECT attempt, state, cancel_requested_at IS NOT NULL FROM rounds WHERE id = $1 FOR NO KEY UPDATE`, c.RoundID)
-		switch {
-		case err != nil:
+		round, err := tx.lockRound(ctx, c.RoundID)
+		if err != nil {
 			return err
-		case attempt != c.Attempt || state.Over():
-			return ErrSuperseded
-		case cancelled:
-			return ErrRoundCancelled
+		}
+		if err := round.Check(c); err != nil {
+			return err
 		}
 		return fn(tx)
 	})
 }
 
-// HoldsRound returns ErrSuperseded once another attempt holds the round, or it is over.
-func (s *Store) HoldsRound(ctx context.Context, c RoundClaim) error {
+// HoldsRound returns annotator.ErrSuperseded once another attempt holds the round, or it is over.
+func (s *Store) HoldsRound(ctx context.Context, c annotator.RoundClaim) error {
 	err := s.claimed(ctx, c, func(*Store) error { return nil })
 	return wrap(err, "asking who holds round %d", c.RoundID)
 }
 
-// SetRoundProgress says how far a round is. Its fraction does not fall where a worker takes over what another left.
-func (s *Store) SetRoundProgress(ctx context.Context, c RoundClaim, p annotator.RoundProgress) error {
-	err := s.claimed(ctx, c, func(tx *Store) error {
-		was, err := one(ctx, tx, pgx.RowTo[float64], `SELECT coalesce((progress->>'fraction')::float8, 0) FROM rounds WHERE id = $1`, c.RoundID)
-		if err != nil {
-			return err
-		}
-		p.Fraction = max(p.Fraction, was)
-		body, err := json.Marshal(p)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.q.Exec(ctx, `UPDATE rounds SET progress = $2 WHERE id = $1`, c.RoundID, body); err != nil {
-			return err
-		}
-		if _, err := tx.q.Exec(ctx, `
-			UPDATE jobs SET done = $2, remaining_seconds = $3, phase = $4, fraction = $5, reported_at = now() WHERE round_id = $1`,
-			c.RoundID, int(100*p.Fraction), p.RemainingSeconds, p.Phase, p.Fraction); err != nil {
-			return err
-		}
-		return tx.tellOfRound(ctx, c.RoundID)
-	})
+// SetRoundProgress says how far a round is.
+func (s *Store) SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p annotator.RoundProgress) error {
+	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Report(c, p) })
 	return wrap(err, "progress of round %d", c.RoundID)
 }
 
 // SetUnreadable says which images the round goes on without.
-func (s *Store) SetUnreadable(ctx context.Context, c RoundClaim, u annotator.Unreadable) error {
-	err := s.claimed(ctx, c, func(tx *Store) error {
-		body, err := json.Marshal(u)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.q.Exec(ctx, `UPDATE rounds SET unreadable = $2 WHERE id = $1`, c.RoundID, body); err != nil {
-			return err
-		}
-		return tx.tellOfRound(ctx, c.RoundID)
-	})
+func (s *Store) SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error {
+	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.LeaveOut(c, u) })
 	return wrap(err, "unreadable images of round %d", c.RoundID)
 }
 
 // DropRoundPoints removes the loss curves of a training that diverged and begins again.
-func (s *Store) DropRoundPoints(ctx context.Context, c RoundClaim) error {
+func (s *Store) DropRoundPoints(ctx context.Context, c annotator.RoundClaim) error {
 	err := s.claimed(ctx, c, func(tx *Store) error {
 		if _, err := tx.q.Exec(ctx, `DELETE FROM round_events WHERE round_id = $1 AND kind = 'point'`, c.RoundID); err != nil {
 			return err
@@ -142,7 +67,7 @@ func (s *Store) DropRoundPoints(ctx context.Context, c RoundClaim) error {
 
 // AddRoundPoints appends to the loss curves. A point of a step that is there already, as after a
 // resume from a checkpoint, is left out.
-func (s *Store) AddRoundPoints(ctx context.Context, c RoundClaim, points []annotator.RoundPoint) error {
+func (s *Store) AddRoundPoints(ctx context.Context, c annotator.RoundClaim, points []annotator.RoundPoint) error {
 	err := s.claimed(ctx, c, func(tx *Store) error {
 		arms, steps, bodies := make([]string, len(points)), make([]int, len(points)), make([]string, len(points))
 		for i, p := range points {
@@ -161,49 +86,22 @@ func (s *Store) AddRoundPoints(ctx context.Context, c RoundClaim, points []annot
 	return wrap(err, "points of round %d", c.RoundID)
 }
 
-// StartEvaluating moves a round from training to evaluating.
-func (s *Store) StartEvaluating(ctx context.Context, c RoundClaim) error {
-	err := s.claimed(ctx, c, func(tx *Store) error {
-		if _, err := tx.q.Exec(ctx, `UPDATE rounds SET state = 'evaluating' WHERE id = $1`, c.RoundID); err != nil {
-			return err
-		}
-		return tx.tellOfRound(ctx, c.RoundID)
-	})
+// StartEvaluating says that a round's training is done.
+func (s *Store) StartEvaluating(ctx context.Context, c annotator.RoundClaim) error {
+	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Evaluate(c) })
 	return wrap(err, "evaluating round %d", c.RoundID)
 }
 
 // FinishRound ends a round with its candidate and what was measured, in one transaction; parent and
 // round of the version are filled in.
-func (s *Store) FinishRound(ctx context.Context, c RoundClaim, v annotator.NewVersion, result annotator.RoundResult) (annotator.Version, error) {
+func (s *Store) FinishRound(ctx context.Context, c annotator.RoundClaim, v annotator.NewVersion, result annotator.RoundResult) (annotator.Version, error) {
 	var version annotator.Version
-	err := s.claimed(ctx, c, func(tx *Store) error {
-		round, err := tx.Round(ctx, c.RoundID)
+	err := s.inTx(ctx, func(tx *Store) error {
+		round, err := tx.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Finish(c, result) })
 		if err != nil {
 			return err
 		}
-		v.ParentID, v.RoundID, v.Classes = &round.ParentVersion, &round.ID, nil
-		if version, err = tx.AddVersion(ctx, round.ProjectID, v); err != nil {
-			return err
-		}
-		body, err := json.Marshal(result)
-		if err != nil {
-			return err
-		}
-		progress := round.Progress
-		progress.Fraction, progress.RemainingSeconds = 1, 0
-		last, err := json.Marshal(progress)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.q.Exec(ctx, `
-			UPDATE rounds SET state = 'finished', result = $2, progress = $3, finished_at = now() WHERE id = $1`, c.RoundID, body, last); err != nil {
-			return err
-		}
-		if _, err := tx.q.Exec(ctx, `
-			UPDATE jobs SET state = 'finished', done = total, fraction = 1, remaining_seconds = 0, finished_at = now() WHERE round_id = $1`, c.RoundID); err != nil {
-			return err
-		}
-		if err := tx.tellOfRound(ctx, c.RoundID); err != nil {
+		if version, err = tx.AddVersion(ctx, round.ProjectID, round.Candidate(v)); err != nil {
 			return err
 		}
 		return tx.auditRound(ctx, round, "round.finish", fmt.Sprintf("v%d. %s", version.Number, result.Headline))
@@ -211,43 +109,21 @@ func (s *Store) FinishRound(ctx context.Context, c RoundClaim, v annotator.NewVe
 	return version, wrap(err, "finishing round %d", c.RoundID)
 }
 
-// FailRound ends a round that could not be done.
-func (s *Store) FailRound(ctx context.Context, c RoundClaim, message string) error {
-	message = text.Clean(message)
-	err := s.claimed(ctx, c, func(tx *Store) error {
-		round, err := tx.Round(ctx, c.RoundID)
-		if err != nil {
+// FailRound ends a round that could not be done, or stops it where somebody asked for that.
+func (s *Store) FailRound(ctx context.Context, c annotator.RoundClaim, message string) error {
+	err := s.inTx(ctx, func(tx *Store) error {
+		round, err := tx.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Fail(c, message) })
+		if err != nil || round.State != annotator.RoundFailed {
 			return err
 		}
-		if err := tx.endRound(ctx, c.RoundID, annotator.RoundFailed, message); err != nil {
-			return err
-		}
-		return tx.auditRound(ctx, round, "round.fail", message)
+		return tx.auditRound(ctx, round, "round.fail", round.Error)
 	})
-	if errors.Is(err, ErrRoundCancelled) {
-		return s.StopRound(ctx, c)
-	}
 	return wrap(err, "failing round %d", c.RoundID)
 }
 
 // StopRound marks a round as cancelled once its worker has stopped; ErrConflict if nobody asked for that.
-func (s *Store) StopRound(ctx context.Context, c RoundClaim) error {
-	err := s.claimed(ctx, c, func(*Store) error {
-		return fmt.Errorf("nobody cancelled it: %w", annotator.ErrConflict)
-	})
-	if errors.Is(err, ErrRoundCancelled) {
-		err = s.inTx(ctx, func(tx *Store) error {
-			attempt, err := one(ctx, tx, pgx.RowTo[int], `
-				SELECT attempt FROM rounds WHERE id = $1 AND finished_at IS NULL FOR NO KEY UPDATE`, c.RoundID)
-			if errors.Is(err, annotator.ErrNotFound) || err == nil && attempt != c.Attempt {
-				return ErrSuperseded
-			}
-			if err != nil {
-				return err
-			}
-			return tx.endRound(ctx, c.RoundID, annotator.RoundCancelled, "")
-		})
-	}
+func (s *Store) StopRound(ctx context.Context, c annotator.RoundClaim) error {
+	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Stop(c) })
 	return wrap(err, "stopping round %d", c.RoundID)
 }
 
@@ -317,15 +193,22 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 	if err != nil {
 		return in, err
 	}
-	for _, in.EvalSplit = range []annotator.Split{annotator.SplitTest, annotator.SplitValidation} {
-		if in.Eval, err = s.unedited(ctx, roundID, in.EvalSplit); err != nil || len(in.Eval) > 0 {
-			break
-		}
+	test, err := s.unedited(ctx, roundID, annotator.SplitTest)
+	if err != nil {
+		return in, err
 	}
-	if err == nil && in.Round.Settings.Patience > 0 && in.EvalSplit != annotator.SplitValidation {
-		in.Validation, err = s.unedited(ctx, roundID, annotator.SplitValidation)
+	validation, err := s.unedited(ctx, roundID, annotator.SplitValidation)
+	if err != nil {
+		return in, err
 	}
-	return in, err
+	in.EvalSplit, in.Eval = annotator.MeasuredOn(len(test)), test
+	if in.EvalSplit == annotator.SplitValidation {
+		in.Eval = validation
+	}
+	if in.Round.Settings.LooksAtValidation(in.EvalSplit) {
+		in.Validation = validation
+	}
+	return in, nil
 }
 
 // unedited are a round's labelled images of a split that it learns no edit of.

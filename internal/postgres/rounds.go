@@ -13,13 +13,13 @@ import (
 
 // roundColumns are of rounds under the alias r.
 const roundColumns = `r.id, r.project_id, r.number, r.state, r.settings, r.parent_version, (SELECT v.id FROM versions v WHERE v.round_id = r.id),
-	r.edits, r.images, r.started_by_name, r.created_at, r.started_at, r.finished_at, r.progress, r.cancel_requested_at IS NOT NULL, r.unreadable, r.result, r.error`
+	r.edits, r.images, r.started_by_name, r.created_at, r.started_at, r.finished_at, r.progress, r.attempt, r.cancel_requested_at IS NOT NULL, r.unreadable, r.result, r.error`
 
 func scanRound(row pgx.CollectableRow) (r annotator.Round, err error) {
 	var settings, progress, unreadable, result []byte
 	var asked bool
 	if err = row.Scan(&r.ID, &r.ProjectID, &r.Number, &r.State, &settings, &r.ParentVersion, &r.Version,
-		&r.Edits, &r.Images, &r.StartedBy, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &asked, &unreadable, &result, &r.Error); err != nil {
+		&r.Edits, &r.Images, &r.StartedBy, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &r.Attempt, &asked, &unreadable, &result, &r.Error); err != nil {
 		return r, err
 	}
 	r.Cancelling = asked && !r.State.Over()
@@ -94,9 +94,9 @@ func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.Round
 		SELECT count(*) FILTER (WHERE split = 'train' OR edited), count(*) FILTER (WHERE edited),
 			count(*) FILTER (WHERE split = 'validation'), count(*) FILTER (WHERE split = 'test')
 		FROM labelled`, projectID, v.ID)
-	d.Split, d.Heldout = annotator.SplitTest, test
-	if test == 0 {
-		d.Split, d.Heldout = annotator.SplitValidation, d.Validation
+	d.Split, d.Heldout = annotator.MeasuredOn(test), test
+	if d.Split == annotator.SplitValidation {
+		d.Heldout = d.Validation
 	}
 	return d, wrap(err, "counting what a round of project %d would work on", projectID)
 }
@@ -158,52 +158,87 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 // CancelRound implements annotator.RoundStore.
 func (s *Store) CancelRound(ctx context.Context, id int64) (annotator.Round, error) {
 	var round annotator.Round
-	err := s.inTx(ctx, func(tx *Store) error {
-		var err error
-		if round, err = one(ctx, tx, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1 FOR NO KEY UPDATE`, id); err != nil {
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		if round, err = tx.changeRound(ctx, id, annotator.Round.Cancel); err != nil {
 			return err
-		}
-		if round.State.Over() {
-			return fmt.Errorf("it is %s: %w", round.State, annotator.ErrConflict)
 		}
 		jobID, err := one(ctx, tx, pgx.RowTo[int64], `SELECT id FROM jobs WHERE round_id = $1`, id)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.q.Exec(ctx, `UPDATE rounds SET cancel_requested_at = coalesce(cancel_requested_at, now()) WHERE id = $1`, id); err != nil {
-			return err
-		}
-		if round.State == annotator.RoundQueued {
-			if err := tx.endRound(ctx, id, annotator.RoundCancelled, ""); err != nil {
-				return err
-			}
-		} else if err := tx.tellOfRound(ctx, id); err != nil {
-			return err
-		}
-		if err := tx.cancelRiver(ctx, jobID); err != nil {
-			return err
-		}
-		round, err = tx.Round(ctx, id)
-		return err
+		return tx.cancelRiver(ctx, jobID)
 	})
 	return round, wrap(err, "round %d", id)
 }
 
-// endRound moves a locked round, and its job, to a state that is the last.
-func (s *Store) endRound(ctx context.Context, id int64, state annotator.RoundState, message string) error {
-	if state == annotator.RoundFailed && message == "" {
-		message = "it failed without saying why"
-	}
-	if _, err := s.q.Exec(ctx, `UPDATE rounds SET state = $2, error = $3, finished_at = now() WHERE id = $1`, id, state, message); err != nil {
-		return err
-	}
-	jobState := map[annotator.RoundState]string{annotator.RoundCancelled: "cancelled", annotator.RoundFailed: "failed"}[state]
-	jobID, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM jobs WHERE round_id = $1`, id)
+// changeRound locks a round, lets a rule say what becomes of it, and writes that with its job and the news of it.
+func (s *Store) changeRound(ctx context.Context, id int64, rule func(annotator.Round) (annotator.Round, error)) (annotator.Round, error) {
+	var round annotator.Round
+	err := s.inTx(ctx, func(tx *Store) (err error) {
+		if round, err = tx.lockRound(ctx, id); err != nil {
+			return err
+		}
+		if round, err = rule(round); err != nil {
+			return err
+		}
+		return tx.saveRound(ctx, &round)
+	})
+	return round, err
+}
+
+// lockRound is Round, and keeps others from changing it until the transaction ends.
+func (s *Store) lockRound(ctx context.Context, id int64) (annotator.Round, error) {
+	return one(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1 FOR NO KEY UPDATE`, id)
+}
+
+// saveRound writes what may change of a locked round, and the same of its job, and tells who watches it. Times are the
+// database's; it fills them in.
+func (s *Store) saveRound(ctx context.Context, r *annotator.Round) error {
+	progress, err := json.Marshal(r.Progress)
 	if err != nil {
 		return err
 	}
-	if err := s.endJob(ctx, jobID, jobState, message); err != nil {
+	unreadable, err := documentOf(r.Unreadable)
+	if err != nil {
 		return err
 	}
-	return s.tellOfRound(ctx, id)
+	result, err := documentOf(r.Result)
+	if err != nil {
+		return err
+	}
+	_, err = one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
+		return struct{}{}, row.Scan(&r.StartedAt, &r.FinishedAt)
+	}, `
+		UPDATE rounds SET state = $2, attempt = $3, progress = $4, unreadable = $5, result = $6, error = $7,
+			cancel_requested_at = CASE WHEN $8 OR $2 = 'cancelled' THEN coalesce(cancel_requested_at, now()) ELSE cancel_requested_at END,
+			started_at = CASE WHEN $3 > 0 THEN coalesce(started_at, now()) END,
+			finished_at = CASE WHEN $9 THEN now() END
+		WHERE id = $1 RETURNING started_at, finished_at`,
+		r.ID, r.State, r.Attempt, progress, unreadable, result, r.Error, r.Cancelling, r.State.Over())
+	if err != nil {
+		return err
+	}
+	remaining := r.Progress.RemainingSeconds
+	if r.State.Over() {
+		remaining = 0
+	}
+	// Done is percent of the whole round.
+	if _, err := s.q.Exec(ctx, `
+		UPDATE jobs SET state = $2, phase = $3, done = $4, fraction = $5, remaining_seconds = $6, message = $7, reported_at = now(),
+			total = CASE WHEN $8 THEN 100 ELSE total END, started_at = CASE WHEN $2 <> 'queued' THEN coalesce(started_at, now()) END,
+			finished_at = CASE WHEN $9 THEN now() END
+		WHERE round_id = $1`,
+		r.ID, r.State.JobState(), r.Progress.Phase, int(100*r.Progress.Fraction), r.Progress.Fraction, remaining, r.Error,
+		r.Attempt > 0, r.State.Over()); err != nil {
+		return err
+	}
+	return s.tellOfRound(ctx, r.ID)
+}
+
+// documentOf is a value as JSON, nil for none.
+func documentOf[T any](v *T) ([]byte, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return json.Marshal(v)
 }

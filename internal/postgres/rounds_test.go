@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,11 +53,11 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 		"FailRound":        w.Store.FailRound(ctx, dead, "x"),
 		"StopRound":        w.Store.StopRound(ctx, dead),
 	} {
-		if !errors.Is(err, postgres.ErrSuperseded) {
+		if !errors.Is(err, annotator.ErrSuperseded) {
 			t.Errorf("%s of the dead worker: %v, want ErrSuperseded", name, err)
 		}
 	}
-	if _, err := w.Store.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, postgres.ErrSuperseded) {
+	if _, err := w.Store.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrSuperseded) {
 		t.Errorf("FinishRound of the dead worker: %v, want ErrSuperseded", err)
 	}
 	// It resumes at step 10 and says step 20 again.
@@ -72,7 +71,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	if err != nil || v.State != annotator.VersionCandidate || v.Number != 2 || *v.ParentID != w.Version.ID || *v.RoundID != round.ID {
 		t.Fatalf("FinishRound = %+v, %v", v, err)
 	}
-	if _, _, err := w.Store.ClaimRound(ctx, round.ID); !errors.Is(err, postgres.ErrRoundOver) {
+	if _, _, err := w.Store.ClaimRound(ctx, round.ID); !errors.Is(err, annotator.ErrRoundOver) {
 		t.Errorf("claiming it again: %v, want ErrRoundOver", err)
 	}
 	done, err := w.Store.Round(ctx, round.ID)
@@ -114,10 +113,10 @@ func TestCancelRunningRound(t *testing.T) {
 	if err != nil || r.State != annotator.RoundTraining || !r.Cancelling {
 		t.Fatalf("CancelRound = %+v, %v; want it cancelling", r, err)
 	}
-	if _, err := w.Store.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, postgres.ErrRoundCancelled) {
+	if _, err := w.Store.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrRoundCancelled) {
 		t.Errorf("finishing a cancelled round: %v, want ErrRoundCancelled", err)
 	}
-	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{}); !errors.Is(err, postgres.ErrRoundCancelled) {
+	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{}); !errors.Is(err, annotator.ErrRoundCancelled) {
 		t.Errorf("its progress: %v, want ErrRoundCancelled", err)
 	}
 	if err := w.Store.StopRound(ctx, claim); err != nil {
@@ -144,7 +143,7 @@ func TestCancelOfARoundWithoutAWorker(t *testing.T) {
 	if _, err := w.Service.CancelRound(ctx, w.Admin, round.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := w.Store.ClaimRound(ctx, round.ID); !errors.Is(err, postgres.ErrRoundCancelled) {
+	if _, _, err := w.Store.ClaimRound(ctx, round.ID); !errors.Is(err, annotator.ErrRoundCancelled) {
 		t.Errorf("ClaimRound = %v, want ErrRoundCancelled", err)
 	}
 	if r, err := w.Store.Round(ctx, round.ID); err != nil || r.State != annotator.RoundCancelled {

@@ -92,14 +92,14 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chu
 	var failure error
 	err := s.inTx(ctx, func(tx *Store) error {
 		c, failure = Chunk{JobID: jobID}, nil
-		state, err := one(ctx, tx, pgx.RowTo[string], `
+		state, err := one(ctx, tx, pgx.RowTo[annotator.JobState], `
 			UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'running' ELSE state END,
 				started_at = CASE state WHEN 'queued' THEN now() ELSE started_at END
 			WHERE id = $1 RETURNING state`, jobID)
 		if err != nil {
 			return err
 		}
-		if state != "running" {
+		if state != annotator.JobRunning {
 			failure = ErrScanOver
 			return nil
 		}
@@ -134,13 +134,13 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chu
 	return c, wrap(err, "claiming a part of scan %d", jobID)
 }
 
-// KeepChunk renews a claim; ErrSuperseded if it was lost.
+// KeepChunk renews a claim; annotator.ErrSuperseded if it was lost.
 func (s *Store) KeepChunk(ctx context.Context, c Chunk) error {
 	n, err := s.exec(ctx, `
 		UPDATE scan_chunks SET lease_expires_at = now() + make_interval(secs => $3)
 		WHERE id = $1 AND attempt = $2 AND claimed_by IS NOT NULL`, c.ID, c.Attempt, ChunkLeaseSeconds)
 	if err == nil && n == 0 {
-		err = ErrSuperseded
+		err = annotator.ErrSuperseded
 	}
 	return wrap(err, "keeping chunk %d", c.ID)
 }
@@ -165,7 +165,7 @@ type ScanStatus struct {
 }
 
 // CompleteChunk writes a chunk's predictions and broken images and ends it, in one transaction;
-// ErrSuperseded, with nothing written, if the claim was lost. The last chunk ends the scan and makes the active version's tasks.
+// annotator.ErrSuperseded, with nothing written, if the claim was lost. The last chunk ends the scan and makes the active version's tasks.
 func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annotator.Prediction, broken []BrokenImage) (ScanStatus, error) {
 	var status ScanStatus
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -185,7 +185,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return ErrSuperseded
+			return annotator.ErrSuperseded
 		}
 		if _, err := tx.insertPredictions(ctx, c.VersionID, predictions); err != nil {
 			return err
@@ -247,7 +247,7 @@ func (s *Store) tellUnreadable(ctx context.Context, jobID int64) error {
 
 // endScan ends a scan's job and makes the tasks, where its version is in use.
 func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error) {
-	if err := s.endJob(ctx, jobID, "finished", ""); err != nil {
+	if err := s.endJob(ctx, jobID, annotator.JobFinished, ""); err != nil {
 		return annotator.Job{}, err
 	}
 	active, err := list(ctx, s, pgx.RowTo[int64], `

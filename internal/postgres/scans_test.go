@@ -86,10 +86,10 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 	if ends != 1 || images != n {
 		t.Fatalf("after the lease: %d ends, %d images; want 1 and %d", ends, images, n)
 	}
-	if _, err := w.Store.CompleteChunk(ctx, dead, pgtest.Predict(dead), nil); !errors.Is(err, postgres.ErrSuperseded) {
+	if _, err := w.Store.CompleteChunk(ctx, dead, pgtest.Predict(dead), nil); !errors.Is(err, annotator.ErrSuperseded) {
 		t.Errorf("the dead worker's late answer: %v, want ErrSuperseded", err)
 	}
-	if err := w.Store.KeepChunk(ctx, dead); !errors.Is(err, postgres.ErrSuperseded) {
+	if err := w.Store.KeepChunk(ctx, dead); !errors.Is(err, annotator.ErrSuperseded) {
 		t.Errorf("the dead worker's sign of life: %v, want ErrSuperseded", err)
 	}
 	v, err := w.Store.Version(ctx, w.Version.ID)

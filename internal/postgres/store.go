@@ -19,11 +19,8 @@ import (
 
 // Errors for workers; see doc.go. All but ErrChunksBusy mean that there is nothing left to do.
 var (
-	ErrSuperseded     = errors.New("another attempt holds this work now")
-	ErrRoundCancelled = errors.New("the round was cancelled")
-	ErrRoundOver      = errors.New("the round is over")
-	ErrScanOver       = errors.New("the scan is over")
-	ErrChunksBusy     = errors.New("other workers hold what is left of the scan")
+	ErrScanOver   = errors.New("the scan is over")
+	ErrChunksBusy = errors.New("other workers hold what is left of the scan")
 )
 
 // Config says which database a Store stands on.

@@ -1,0 +1,54 @@
+package annotator
+
+import "time"
+
+// JobKind names a kind of background work.
+type JobKind string
+
+// The kinds of background work.
+const (
+	JobImport   JobKind = "import"
+	JobScan     JobKind = "scan"
+	JobRound    JobKind = "round"
+	JobEvaluate JobKind = "evaluate"
+	JobAdd      JobKind = "add" // an uploaded model is run once and becomes a version
+)
+
+// JobState is where background work stands.
+type JobState string
+
+// queued → running → finished | failed | cancelled; work of which nothing is to be done ends without having run.
+const (
+	JobQueued    JobState = "queued"
+	JobRunning   JobState = "running"
+	JobFinished  JobState = "finished"
+	JobFailed    JobState = "failed"
+	JobCancelled JobState = "cancelled"
+)
+
+// Over reports whether the work has ended.
+func (s JobState) Over() bool { return s != JobQueued && s != JobRunning }
+
+// Job is background work as pages show it: what, how far, how long.
+type Job struct {
+	ID               int64     `json:"id"`
+	Kind             JobKind   `json:"kind"`
+	State            JobState  `json:"state"`           // "queued", "running", "finished", "failed", "cancelled"
+	Phase            string    `json:"phase,omitempty"` // the stage at work, such as "reading"
+	Done             int       `json:"done"`            // units of it; of a round percent
+	Total            int       `json:"total"`
+	Fraction         float64   `json:"fraction"` // of the whole job, [0,1]; never falls, and is 1 when the job has finished
+	RemainingSeconds float64   `json:"remaining_seconds"`
+	Unreadable       int       `json:"unreadable,omitempty"` // images that could not be read
+	Message          string    `json:"message,omitempty"`    // last warning or error
+	CreatedAt        time.Time `json:"created_at"`
+}
+
+// MayGoOn reports whether the work may begin, again too, as after its worker died, or end, which it does once.
+func (j Job) MayGoOn() bool { return !j.State.Over() }
+
+// MayFinishImport reports whether an import may say that it is in. One that was given up because its process was silent may
+// come back and finish after all.
+func (j Job) MayFinishImport() bool {
+	return j.Kind == JobImport && (j.State == JobRunning || j.State == JobFailed)
+}
