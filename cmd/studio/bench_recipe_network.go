@@ -1,0 +1,248 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// recipeBench is a bench recipe under way.
+type recipeBench struct {
+	command  *benchRecipeCommand
+	settings trainer.Settings // of the rounds; those of one have its seed
+	set      *dataset.Dataset
+	store    *trainer.FeatureStore
+	networks []recipeNetwork
+	work     string
+}
+
+// recipeNetwork is a file to try.
+type recipeNetwork struct {
+	name, path string
+	model      *onnx.Model
+	manifest   onnx.Manifest
+	parts      *onnx.Parts // nil: it is a classifier
+}
+
+func openRecipeNetwork(ctx context.Context, path string) (n recipeNetwork, err error) {
+	n.name, n.path = strings.TrimSuffix(filepath.Base(path), ".onnx"), path
+	if n.model, err = onnx.ReadFile(ctx, path); err != nil {
+		return n, err
+	}
+	if n.manifest, err = onnx.LoadManifest(path, n.model); err != nil {
+		return n, err
+	}
+	n.parts, err = onnx.FindParts(ctx, n.model, n.manifest.PartNames())
+	if err != nil { // a classifier, or what Attach will refuse by name
+		n.parts = nil
+	}
+	return n, nil
+}
+
+// thin leaves so many pictures of train and test as the command says, evenly spread.
+func (b *recipeBench) thin() {
+	limit := b.command.Limit
+	if limit == 0 {
+		return
+	}
+	count, seen := map[string]int{}, map[string]int{}
+	for _, s := range b.set.Samples {
+		count[s.Split]++
+	}
+	b.set.Samples = slices.DeleteFunc(b.set.Samples, func(s dataset.Sample) bool {
+		n := count[s.Split]
+		if s.Split == dataset.Pool || n <= limit {
+			return false
+		}
+		i := seen[s.Split]
+		seen[s.Split]++
+		return i*limit/n == (i+1)*limit/n
+	})
+}
+
+// try prepares a network and runs its rounds. What ends a round is part of its point.
+func (b *recipeBench) try(ctx context.Context, todo []recipePoint, report func(recipePoint) error) error {
+	i := slices.IndexFunc(b.networks, func(n recipeNetwork) bool { return n.name == todo[0].Network })
+	network := b.networks[i]
+	work, err := os.MkdirTemp(b.work, "network-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	path := network.path
+	if network.parts == nil {
+		if path, err = b.attach(ctx, network, todo[0], work); err != nil {
+			return err
+		}
+	}
+	s, err := b.subject(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer s.network.Close()
+	for _, p := range todo {
+		p, err := s.round(ctx, p, work)
+		if err != nil {
+			return fmt.Errorf("%d edits: %w", p.Edits, err)
+		}
+		if err := report(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attach gives a classifier an attention branch, trains both branches, and returns the file.
+func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p recipePoint, work string) (string, error) {
+	attached, err := onnx.Attach(ctx, n.model, onnx.AttachSettings{
+		Classes: len(b.set.Classes), NewHead: !sameClasses(b.set.Classes, n.manifest.Classes), Gain: onnx.Gain(p.Gain), Seed: p.Seed, Names: n.manifest.PartNames(),
+	})
+	if err != nil {
+		return "", err
+	}
+	manifest := n.manifest
+	manifest.Names = nil
+	if !attached.HeadKept {
+		manifest.Classes = b.set.Classes
+	}
+	data, err := attached.Model.Marshal()
+	if err != nil {
+		return "", err
+	}
+	preprocessor, err := inference.NewPreprocessor(manifest)
+	if err != nil {
+		return "", err
+	}
+	images, err := b.images(ctx, manifest.Classes, preprocessor, attached.Cut.Height, attached.Cut.Width)
+	if err != nil {
+		return "", err
+	}
+	s := scratchDefaults()
+	s.Epochs, s.WeightDecay, s.Flip, s.Seed = b.command.Training, 1e-4, true, p.Seed
+	s.Optimizer, s.LearningRate = trainer.OptimizerAdamW, 5e-4
+	trained, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
+		Model: data, Manifest: manifest, Settings: s, Frozen: true, Store: b.store, Train: images.of(dataset.Train),
+		Pixels: images.pixels, WorkDir: filepath.Join(work, "training"), Threads: 1,
+	}, trainer.Observer{})
+	if err != nil {
+		return "", fmt.Errorf("training the branches: %w", err)
+	}
+	path := filepath.Join(work, "abn.onnx")
+	return path, writeTrained(path, trained.Model, manifest)
+}
+
+func (b *recipeBench) images(ctx context.Context, classes []string, p *inference.Preprocessor, height, width int) (*trainingImages, error) {
+	return openTrainingImages(ctx, b.set, classes, p, b.command.Masks, height, width, progress.NewMeter(nil))
+}
+
+// recipeSubject is an ABN that is ready for its rounds.
+type recipeSubject struct {
+	*recipeBench
+	network  *inference.Network
+	manifest onnx.Manifest
+	model    []byte
+	images   *trainingImages
+	wrong    []trainer.Sample // of the pool and with a mask, the most confident first, their edits filled in
+}
+
+func (b *recipeBench) subject(ctx context.Context, path string) (s *recipeSubject, err error) {
+	s = &recipeSubject{recipeBench: b}
+	if s.network, s.manifest, err = openModel(ctx, path, 1); err != nil {
+		return nil, err
+	}
+	opened := s
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, opened.network.Close())
+		}
+	}()
+	if _, s.model, err = onnx.Load(ctx, path); err != nil {
+		return nil, err
+	}
+	sizes := s.network.Sizes()
+	if s.images, err = b.images(ctx, s.manifest.Classes, s.network.Preprocessor, sizes.GridHeight, sizes.GridWidth); err != nil {
+		return nil, err
+	}
+	return s, s.findWrong(ctx)
+}
+
+// findWrong lists what a round may be taught: pool images that the network gets wrong.
+func (s *recipeSubject) findWrong(ctx context.Context) error {
+	sizes := s.network.Sizes()
+	pixels := make([]float32, sizes.Image())
+	confidence := map[int64]float32{}
+	for _, sample := range s.images.of(dataset.Pool) {
+		if sample.Mask.IsZero() {
+			continue
+		}
+		if err := s.images.pixels(ctx, sample, pixels); err != nil {
+			return err
+		}
+		out, err := s.network.Forward(ctx, 1, pixels)
+		if err != nil {
+			return err
+		}
+		s.network.Probabilities(out.LogitsPer)
+		if top := slices.Max(out.LogitsPer); slices.Index(out.LogitsPer, top) != sample.Label {
+			sample.Edited = aviary.EditFromGrid(sample.Mask)
+			confidence[sample.ID] = top
+			s.wrong = append(s.wrong, sample)
+		}
+	}
+	if len(s.wrong) == 0 {
+		return errors.New("the network gets every pool image that has a mask right: there is nothing to edit")
+	}
+	slices.SortStableFunc(s.wrong, func(a, b trainer.Sample) int { return cmp.Compare(confidence[b.ID], confidence[a.ID]) })
+	return nil
+}
+
+// round runs one round at the recipe's settings.
+func (s *recipeSubject) round(ctx context.Context, p recipePoint, work string) (recipePoint, error) {
+	edited := s.wrong
+	if p.Edits > 0 {
+		edited = edited[:min(p.Edits, len(edited))]
+	}
+	p.Used = len(edited)
+	settings := s.settings
+	settings.Seed = p.Seed
+	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
+		Model: s.model, Manifest: s.manifest, Settings: settings, AutoRate: s.command.autoRate(), Train: slices.Concat(s.images.of(dataset.Train), edited), Heldout: s.images.of(dataset.Test),
+		Pixels: s.images.pixels, Store: s.store, Extractor: s.network, WorkDir: filepath.Join(work, "round"), Threads: 1,
+	}, trainer.Observer{Restarted: func(*trainer.DivergedError, float64) { p.Restarts++ }})
+	var diverged *trainer.DivergedError
+	if errors.As(err, &diverged) {
+		p.Error, p.Rate = diverged.Error(), diverged.Rate
+		return p, os.RemoveAll(filepath.Join(work, "round"))
+	}
+	if err != nil {
+		return p, err
+	}
+	p.Rate, p.Seconds = outcome.Settings.LearningRate, outcome.Seconds
+	for i, e := range []*trainer.Evaluation{outcome.ParentEvaluation, outcome.ControlEvaluation, outcome.CandidateEvaluation} {
+		*p.Accuracy.at(i), *p.AttentionBranch.at(i) = e.Top1, e.AttTop1
+		if e.Inside != nil {
+			*p.Inside.at(i) = e.Inside.Mean
+		}
+	}
+	for _, m := range outcome.Measures {
+		if m.Name == trainer.MeasureAccuracy {
+			p.Difference = interval{m.Difference, m.Low, m.High}
+		}
+	}
+	return p, os.RemoveAll(filepath.Join(work, "round"))
+}
+
+// at is the i-th of parent, control, candidate.
+func (a *arms) at(i int) *float64 { return []*float64{&a.Parent, &a.Control, &a.Candidate}[i] }
