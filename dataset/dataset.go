@@ -162,3 +162,8 @@ func (d *Dataset) skip(path, format string, args ...any) {
 func (d *Dataset) miss(path, format string, args ...any) {
 	d.Missing = append(d.Missing, Problem{Path: path, Reason: fmt.Sprintf(format, args...)})
 }
+
+// SameClasses reports whether two lists name the same classes, in whatever order.
+func SameClasses(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}

@@ -12,13 +12,12 @@ import (
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
-	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // microNetwork is an untrained network with a map of 5×5 and four classes.
 func microNetwork(t *testing.T) *onnx.Model {
 	t.Helper()
-	a, err := architecture.Named("micro")
+	a, err := ArchitectureNamed("micro")
 	if err != nil {
 		t.Fatal(err)
 	}

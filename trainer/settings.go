@@ -120,5 +120,14 @@ func DefaultSettings() (s Settings) {
 	return s
 }
 
+// ScratchSettings are those of a training from images and labels where nobody says otherwise; they made the demo's model. There
+// is no L_map to hold out against.
+func ScratchSettings() Settings {
+	s := DefaultSettings()
+	s.Strategy, s.Gamma, s.Rates = StrategyScratch, 0, RatesOne
+	s.Epochs, s.LearningRate, s.WeightDecay = 24, 0.05, 5e-4
+	return s
+}
+
 // SettingError names the field of Settings that is wrong, as JSON spells it, and what it may be.
 type SettingError = recipe.Error

@@ -46,7 +46,7 @@ func loadAssets() (*assets, error) {
 		bodies[strings.TrimPrefix(p, "static/")], err = static.ReadFile(p)
 		return err
 	})
-	// Style sheets come last: they name their fonts by plain name and get their addresses here.
+	// Style sheets come last: they name their fonts by file (url("./…")) and get their addresses here.
 	for _, sheets := range []bool{false, true} {
 		for name, body := range bodies {
 			if sheets != strings.HasSuffix(name, ".css") {
@@ -54,7 +54,7 @@ func loadAssets() (*assets, error) {
 			}
 			if sheets {
 				for other, address := range a.address {
-					body = bytes.ReplaceAll(body, []byte(`url("`+other+`")`), []byte(`url("`+address+`")`))
+					body = bytes.ReplaceAll(body, []byte(`url("./`+other+`")`), []byte(`url("`+address+`")`))
 				}
 			}
 			sum, ext := sha256.Sum256(body), path.Ext(name)

@@ -12,12 +12,16 @@
 //	page_*.go      the pages, one file per section, rendered by package templates
 //	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`
 //	editor/        the editor (TypeScript), bundled the same way
+//	styles/        the style sheet and the icon of all pages; static/ gets them, with the fonts of an npm package
+//	static/        nothing by hand: all of it is built
 //
 // A handler returns an error and does nothing else with it; one adapter turns it into a status and a
 // page or a problem (RFC 9457). Pages and API call the same annotator.Service, which checks every
 // actor's role itself; the routes check it too, so that neither relies on the other.
 package web
 
+//go:generate sh -c "cd .. && go tool esbuild web/styles/studio.css web/styles/icon.svg --bundle --minify --loader:.svg=copy --loader:.woff2=copy --asset-names=[name] --outdir=web/static --log-level=warning"
+//go:generate sh -c "cd .. && install -m 644 node_modules/@fontsource-variable/inter/LICENSE web/static/inter-LICENSE.txt"
 //go:generate sh -c "cd .. && go tool esbuild web/pages/pages.ts web/pages/review.ts web/pages/round.ts --bundle --format=esm --target=es2022 --minify --legal-comments=none --outdir=web/static --log-level=warning"
 //go:generate sh -c "cd .. && go tool esbuild web/editor/src/main.ts --bundle --minify --format=esm --target=es2022 --outfile=web/static/editor.js --log-level=warning"
 //go:generate sh -c "cd .. && go tool esbuild web/editor/src/editor.css --bundle --minify --outfile=web/static/editor.css --log-level=warning"

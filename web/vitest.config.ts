@@ -1,5 +1,5 @@
-// The tests that need no program: they drive the headless editor of editor/test/editor.ts without a DOM. The browser
-// tests have a configuration of their own, in e2e/.
+// The tests that need no program: the editor's drive the headless editor of editor/test/editor.ts without a DOM, those
+// of the pages' scripts have happy-dom's. The browser tests have a configuration of their own, in e2e/.
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
@@ -7,4 +7,4 @@ const of = (name: string, environment: string) => ({
   test: { name, root: join(import.meta.dirname, name), include: ["test/**/*.test.ts"], environment, testTimeout: 5000 },
 });
 
-export default defineConfig({ test: { projects: [of("editor", "node")] } });
+export default defineConfig({ test: { projects: [of("editor", "node"), of("pages", "happy-dom")] } });

@@ -3,23 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"time"
 
-	"github.com/abn-studio/studio/dataset"
-	"github.com/abn-studio/studio/dataset/aviary"
-	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/alecthomas/kong"
+
+	"github.com/abn-studio/studio/internal/bench"
 )
 
-// benchCommand times the studio's work against what the runtime does bare, each as a ratio of things
-// measured in turn within one run, so that figures of different machines can be compared.
+// benchCommand times the studio's work against what the runtime does bare; internal/bench measures.
 type benchCommand struct {
 	All      benchAllCommand      `cmd:"" default:"withargs" help:"All that time something, one after the other (this is what \"bench\" alone does)."`
 	Scan     benchScanCommand     `cmd:"" help:"A scan of files against runs of the same pictures from memory."`
@@ -27,59 +19,6 @@ type benchCommand struct {
 	Features benchFeaturesCommand `cmd:"" help:"An epoch over cached features against reading their files."`
 	Train    benchTrainCommand    `cmd:"" help:"Training steps against a large matrix product."`
 	Recipe   benchRecipeCommand   `cmd:"" help:"A round's defaults on many networks: does a branch die, and what are maps worth. Hours, so \"bench\" alone leaves it out."`
-}
-
-// benchAllCommand runs every benchmark; its JSON document has the keys of all of them.
-type benchAllCommand struct {
-	benchSubject
-	JSON bool `name:"json" help:"Print one JSON document."`
-}
-
-// benchmark is one of them with its settings.
-type benchmark struct {
-	name string
-	run  func(ctx context.Context, streams *stdio) error // prints one JSON document if asked to
-}
-
-// Run runs them all.
-func (c *benchAllCommand) Run(ctx context.Context, streams *stdio) error {
-	scan := benchScanCommand{benchSubject: c.benchSubject, Limit: defaultScanLimit, Batch: 16, Rounds: 5, JSON: c.JSON}
-	score := benchScoreCommand{benchSubject: c.benchSubject, Runs: defaultScoreRuns, JSON: c.JSON}
-	train := benchTrainCommand{Arch: "resnet18", Classes: 200, Batch: 32, Steps: 5, Strategy: "both", Norm: "batch", JSON: c.JSON}
-	all := map[string]json.RawMessage{}
-	features := benchFeaturesCommand{Images: 512, Channels: 1024, Side: 14, Rounds: 5, JSON: c.JSON}
-	for _, b := range []benchmark{{"scan", scan.Run}, {"score", score.Run}, {"features", features.Run}, {"train", train.Run}} {
-		out := streams.Out
-		reader, writer := io.Pipe()
-		inner := *streams
-		if c.JSON {
-			inner.Out = writer
-		}
-		done := make(chan error, 1)
-		go func() {
-			var err error
-			if c.JSON {
-				err = json.NewDecoder(reader).Decode(&all) // adds to the keys that are there
-				_, _ = io.Copy(io.Discard, reader)
-			}
-			done <- err
-		}()
-		if !c.JSON {
-			fmt.Fprintf(out, "%s\n", b.name)
-		}
-		err := b.run(ctx, &inner)
-		writer.Close()
-		if decode := <-done; err == nil {
-			err = decode
-		}
-		if err != nil {
-			return fmt.Errorf("bench %s: %w", b.name, err)
-		}
-	}
-	if c.JSON {
-		return printJSON(streams.Out, all)
-	}
-	return nil
 }
 
 // benchSubject is the network and the pictures that scan and score are timed on.
@@ -90,84 +29,120 @@ type benchSubject struct {
 	Format string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
 }
 
-// open returns the model and its manifest, a path that has them, and the pictures, at most limit of
-// them. What had to be made is in a folder that close removes.
-func (s benchSubject) open(ctx context.Context, limit int) (b *benchOpened, err error) {
-	b = &benchOpened{path: s.Model}
-	if b.dir, err = os.MkdirTemp("", "studio-bench-"); err != nil {
-		return nil, err
+// benchScanCommand times a scan.
+type benchScanCommand struct {
+	benchSubject
+	Limit   int  `help:"Pictures to scan at most." default:"96"`
+	Batch   int  `help:"Pictures per run." default:"16"`
+	Rounds  int  `help:"How often scan and bare runs take turns." default:"5"`
+	Threads int  `help:"Threads of the runtime; 0: all cores." default:"0"`
+	JSON    bool `name:"json" help:"Print one JSON document."`
+}
+
+// benchScoreCommand times live scores.
+type benchScoreCommand struct {
+	benchSubject
+	Runs int  `help:"Scores to time." default:"200"`
+	JSON bool `name:"json" help:"Print one JSON document."`
+}
+
+// benchFeaturesCommand times an epoch's reading of cached features.
+type benchFeaturesCommand struct {
+	Images   int    `help:"Entries to keep and read." default:"512"`
+	Channels int    `help:"Channels of the features." default:"1024"`
+	Side     int    `help:"Height and width of the features." default:"14"`
+	Rounds   int    `help:"How often the two take turns." default:"5"`
+	Dir      string `help:"Folder on the disk to measure (default: the system's for temporary files)." type:"existingdir"`
+	JSON     bool   `name:"json" help:"Print one JSON document."`
+}
+
+// measured is what a benchmark found; as JSON, an object of its figures.
+type measured interface{ Print(w io.Writer) error }
+
+// printMeasured prints what a benchmark found.
+func printMeasured(streams *stdio, asJSON bool, result measured, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		return printJSON(streams.Out, result)
 	}
-	opened := b // what goes wrong is returned without it
-	defer func() {
+	return result.Print(streams.Out)
+}
+
+func (c *benchScanCommand) measure(ctx context.Context) (measured, error) {
+	return bench.Scan{Subject: bench.Subject(c.benchSubject), Limit: c.Limit, Batch: c.Batch, Rounds: c.Rounds, Threads: c.Threads}.Measure(ctx)
+}
+
+// Run implements the command.
+func (c *benchScanCommand) Run(ctx context.Context, streams *stdio) error {
+	result, err := c.measure(ctx)
+	return printMeasured(streams, c.JSON, result, err)
+}
+
+func (c *benchScoreCommand) measure(ctx context.Context) (measured, error) {
+	return bench.Score{Subject: bench.Subject(c.benchSubject), Runs: c.Runs}.Measure(ctx)
+}
+
+// Run implements the command.
+func (c *benchScoreCommand) Run(ctx context.Context, streams *stdio) error {
+	result, err := c.measure(ctx)
+	return printMeasured(streams, c.JSON, result, err)
+}
+
+func (c *benchFeaturesCommand) measure(ctx context.Context) (measured, error) {
+	return bench.Features{Images: c.Images, Channels: c.Channels, Side: c.Side, Rounds: c.Rounds, Dir: c.Dir}.Measure(ctx)
+}
+
+// Run implements the command.
+func (c *benchFeaturesCommand) Run(ctx context.Context, streams *stdio) error {
+	result, err := c.measure(ctx)
+	return printMeasured(streams, c.JSON, result, err)
+}
+
+// benchAllCommand runs every benchmark; its JSON document has the keys of all of them.
+type benchAllCommand struct {
+	benchSubject
+	JSON bool `name:"json" help:"Print one JSON document."`
+}
+
+// Run runs them all, each at its command's defaults.
+func (c *benchAllCommand) Run(ctx context.Context, streams *stdio) error {
+	var scan benchScanCommand
+	var score benchScoreCommand
+	var features benchFeaturesCommand
+	var train benchTrainCommand
+	for _, command := range []any{&scan, &score, &features, &train} {
+		if err := kong.ApplyDefaults(command, kong.Vars(helpWords())); err != nil {
+			return err
+		}
+	}
+	scan.benchSubject, score.benchSubject = c.benchSubject, c.benchSubject
+	all := map[string]json.RawMessage{}
+	for _, b := range []struct {
+		name    string
+		measure func(ctx context.Context) (measured, error)
+	}{{"scan", scan.measure}, {"score", score.measure}, {"features", features.measure}, {"train", train.measure}} {
+		if !c.JSON {
+			fmt.Fprintf(streams.Out, "%s\n", b.name)
+		}
+		result, err := b.measure(ctx)
+		switch {
+		case err != nil:
+		case c.JSON:
+			var text []byte
+			if text, err = json.Marshal(result); err == nil {
+				err = json.Unmarshal(text, &all) // adds to the keys that are there
+			}
+		default:
+			err = result.Print(streams.Out)
+		}
 		if err != nil {
-			err = errors.Join(err, opened.close())
-		}
-	}()
-	if s.Model == "" {
-		if err := b.build(s.Arch); err != nil {
-			return nil, err
-		}
-	} else if err := b.read(ctx); err != nil {
-		return nil, err
-	}
-	images, format := s.Images, s.Format
-	if images == "" {
-		images, format = filepath.Join(b.dir, "aviary"), "folder"
-		each := max(4, (limit/len(aviary.Birds())-1)/8*4)
-		if err := aviary.Generate(ctx, images, aviary.Options{Seed: 1, Train: 1, Validation: each, Test: each, HomePercent: 95}, nil); err != nil {
-			return nil, err
+			return fmt.Errorf("bench %s: %w", b.name, err)
 		}
 	}
-	set, err := dataset.Open(format, images)
-	if err != nil {
-		return nil, err
+	if c.JSON {
+		return printJSON(streams.Out, all)
 	}
-	for _, sample := range set.Samples[:min(limit, len(set.Samples))] {
-		b.pictures = append(b.pictures, sample.Path)
-	}
-	return b, nil
+	return nil
 }
-
-// benchOpened is a subject that is ready to be timed.
-type benchOpened struct {
-	dir      string // of what was made for the occasion
-	path     string
-	model    *onnx.Model
-	manifest onnx.Manifest
-	pictures []string
-}
-
-func (b *benchOpened) build(name string) error {
-	a, err := architecture.Named(name)
-	if err != nil {
-		return err
-	}
-	if b.model, err = a.Build(14, 1); err != nil {
-		return err
-	}
-	resize := a.ImageSize
-	b.manifest = onnx.Manifest{
-		Resize: &resize, Crop: [2]int{a.ImageSize, a.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
-		Mean: []float32{0.485, 0.456, 0.406}, Std: []float32{0.229, 0.224, 0.225},
-	}
-	b.path = filepath.Join(b.dir, "network.onnx")
-	return b.model.WriteFile(b.path)
-}
-
-func (b *benchOpened) read(ctx context.Context) (err error) {
-	if b.model, err = onnx.ReadFile(ctx, b.path); err != nil {
-		return err
-	}
-	b.manifest, err = onnx.LoadManifest(b.path, b.model)
-	return err
-}
-
-func (b *benchOpened) close() error { return os.RemoveAll(b.dir) }
-
-// quantile is the value that a share q of list is not above.
-func quantile(list []time.Duration, q float64) time.Duration {
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[min(len(sorted)-1, int(math.Ceil(q*float64(len(sorted))))-1)]
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }

@@ -3,19 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"time"
+	"os/exec"
+	"strconv"
 
-	"github.com/abn-studio/studio/internal/recipe"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/internal/bench"
 )
 
-// benchTrainCommand times training steps against a large matrix product on the same runtime, and, where asked, against
-// the same steps in PyTorch and on the Gorgonia engine.
+// benchTrainCommand times training steps.
 type benchTrainCommand struct {
 	Model    string `help:"ABN whose branches to train, an ONNX file; without it one of --arch at random weights." type:"existingfile"`
 	Arch     string `help:"Architecture whose branches to train, as in \"studio train\"." default:"resnet18"`
@@ -38,207 +33,43 @@ type benchTrainCommand struct {
 	Resident bool `hidden:""`
 }
 
-// trainBench is what bench train measured. Rates are in 10⁹ floating-point operations a second, where a
-// multiply-add counts as two. Ratios of what was not measured are absent.
-type trainBench struct {
-	Subject      string  `json:"train_subject"` // architecture or file
-	Batch        int     `json:"batch"`
-	StepMS       float64 `json:"step_ms"`    // median
-	StepGFLOP    float64 `json:"step_gflop"` // forward, and both gradients of every convolution and matrix product
-	TrainRate    float64 `json:"train_gflops"`
-	GEMMRate     float64 `json:"gemm_gflops"`
-	Ratio        float64 `json:"train_over_gemm_ratio"`
-	ImagesSecond float64 `json:"images_per_second"`
-
-	PyTorch     string  `json:"pytorch,omitempty"` // version and threads, or why there is no ratio
-	PyTorchMS   float64 `json:"pytorch_step_ms,omitempty"`
-	OverPyTorch float64 `json:"train_over_pytorch_ratio,omitempty"` // PyTorch's time ÷ ours
-	// The same in processor time, all threads together, which other work on the machine disturbs less.
-	OverPyTorchCPU float64 `json:"train_over_pytorch_cpu_ratio,omitempty"`
-	StandardMS     float64 `json:"standard_step_ms,omitempty"`
-	OverStandard   float64 `json:"blocked_over_standard_ratio,omitempty"` // time in standard operators ÷ ours
-	GorgoniaMS     float64 `json:"gorgonia_step_ms,omitempty"`
-	OverGorgonia   float64 `json:"ort_over_gorgonia_ratio,omitempty"` // Gorgonia's time ÷ ours
-	*residentBench         // peak memory
-
-	Operators []operatorProfile `json:"operators,omitempty"`
-}
-
 // Run implements the command.
 func (c *benchTrainCommand) Run(ctx context.Context, streams *stdio) error {
 	if c.Resident {
-		return c.runResident(ctx, streams.Out)
-	}
-	result, err := c.measure(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
+		result, err := c.train().Resident(ctx)
+		if err != nil {
+			return err
+		}
 		return json.NewEncoder(streams.Out).Encode(result)
 	}
-	result.print(streams.Out)
-	return nil
+	result, err := c.measure(ctx)
+	if err == nil && c.JSON {
+		return json.NewEncoder(streams.Out).Encode(result)
+	}
+	return printMeasured(streams, false, result, err)
 }
 
-func (b *trainBench) print(w io.Writer) {
-	fmt.Fprintf(w, "training step   %.0f ms for %d images (%.1f images/s), %.0f GFLOP: %.0f GFLOP/s\n",
-		b.StepMS, b.Batch, b.ImagesSecond, b.StepGFLOP, b.TrainRate)
-	fmt.Fprintf(w, "large product   %.0f GFLOP/s\n", b.GEMMRate)
-	fmt.Fprintf(w, "train_over_gemm_ratio   %.2f   (aim: 0.5 or more)\n", b.Ratio)
-	switch {
-	case b.PyTorchMS > 0:
-		fmt.Fprintf(w, "PyTorch step    %.0f ms (%s)\n", b.PyTorchMS, b.PyTorch)
-		fmt.Fprintf(w, "train_over_pytorch_ratio   %.2f   (aim: 1.2 or more; %.2f in processor time)\n", b.OverPyTorch, b.OverPyTorchCPU)
-	case b.PyTorch != "":
-		fmt.Fprintf(w, "no comparison with PyTorch: %s\n", b.PyTorch)
-	}
-	if b.StandardMS > 0 {
-		fmt.Fprintf(w, "standard step   %.0f ms\n", b.StandardMS)
-		fmt.Fprintf(w, "blocked_over_standard_ratio   %.2f   (1: this processor has no operators in blocks)\n", b.OverStandard)
-	}
-	if b.GorgoniaMS > 0 {
-		fmt.Fprintf(w, "Gorgonia step   %.0f ms\n", b.GorgoniaMS)
-		fmt.Fprintf(w, "ort_over_gorgonia_ratio   %.1f   (aim: 8 or more)\n", b.OverGorgonia)
-	}
-	if b.residentBench != nil {
-		b.residentBench.print(w)
-	}
-	for _, o := range b.Operators {
-		fmt.Fprintf(w, "  %-24s %8.1f ms %6.0f calls\n", o.Operator, o.MS, o.Calls)
-	}
+func (c *benchTrainCommand) measure(ctx context.Context) (measured, error) {
+	return c.train().Measure(ctx)
 }
 
-// measure alternates steps, products and the steps of those compared with, so that all see the same machine.
-func (c *benchTrainCommand) measure(ctx context.Context) (result trainBench, err error) {
-	if err := recipe.Validate(recipe.FineTuning, c.settings(trainer.EngineORT)); err != nil {
-		return result, fmt.Errorf("bench train: %w", err)
-	}
-	if c.Steps < 1 {
-		return result, fmt.Errorf("bench train: %d steps: want at least 1", c.Steps)
-	}
-	abn, err := c.network(ctx)
-	if err != nil {
-		return result, err
-	}
-	options := trainer.ORTOptions{Threads: c.Threads, ProfilePrefix: c.Trace}
-	if c.Profile && c.Trace == "" {
-		folder, err := os.MkdirTemp("", "studio-bench-")
-		if err != nil {
-			return result, err
-		}
-		defer os.RemoveAll(folder)
-		options.ProfilePrefix = filepath.Join(folder, "step")
-	}
-	batch := randomBatch(abn, c.Batch)
-	ours, err := c.openEngine(ctx, abn, trainer.EngineORT, options, batch)
-	if err != nil {
-		return result, err
-	}
-	runners := []stepRunner{ours}
-	defer func() {
-		for _, r := range runners {
-			err = errors.Join(err, r.close())
-		}
-	}()
-	product, err := openProduct(c.Threads)
-	if err != nil {
-		return result, err
-	}
-	runners = append(runners, product)
-	var torch *pytorchSteps
-	if c.PyTorch != "" {
-		if torch, err = c.openPyTorch(ctx, abn, ours); err == nil {
-			runners, result.PyTorch = append(runners, torch), torch.version
-		} else if !errors.Is(err, errNoPyTorch) {
-			return result, err
-		} else {
-			result.PyTorch = err.Error()
-		}
-	}
-	var standard, gorgonia *engineSteps
-	if c.Standard {
-		if standard, err = c.openEngine(ctx, abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads, Portable: true}, batch); err != nil {
-			return result, err
-		}
-		runners = append(runners, standard)
-	}
-	if c.Gorgonia {
-		if gorgonia, err = c.openEngine(ctx, abn, trainer.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
-			return result, err
-		}
-		runners = append(runners, gorgonia)
-	}
-	seconds, processor, err := alternate(ctx, runners, c.Steps)
-	if err != nil {
-		return result, err
-	}
-	gflop, err := stepGFLOP(ctx, abn, trainer.Strategy(c.Strategy), c.Batch)
-	if err != nil {
-		return result, err
-	}
-	step := median(seconds[ours])
-	result.Subject, result.Batch, result.StepMS, result.StepGFLOP = c.subject(), c.Batch, 1e3*step, gflop
-	result.TrainRate, result.ImagesSecond = gflop/step, float64(c.Batch)/step
-	result.GEMMRate = 2 * gemmSide * gemmSide * gemmSide / 1e9 / median(seconds[product])
-	result.Ratio = result.TrainRate / result.GEMMRate
-	if torch != nil {
-		result.PyTorchMS, result.OverPyTorch = 1e3*median(seconds[torch]), median(seconds[torch])/step
-		if ours := median(processor[ours]); ours > 0 {
-			result.OverPyTorchCPU = median(processor[torch]) / ours
-		}
-	}
-	if standard != nil {
-		result.StandardMS, result.OverStandard = 1e3*median(seconds[standard]), median(seconds[standard])/step
-	}
-	if gorgonia != nil {
-		result.GorgoniaMS, result.OverGorgonia = 1e3*median(seconds[gorgonia]), median(seconds[gorgonia])/step
-	}
-	if c.Profile {
-		if err := ours.close(); err != nil {
-			return result, err
-		}
-		if result.Operators, err = readProfile(options.ProfilePrefix, c.Steps+1); err != nil {
-			return result, err
-		}
+func (c *benchTrainCommand) train() bench.Train {
+	t := bench.Train{
+		Model: c.Model, Arch: c.Arch, Classes: c.Classes, Batch: c.Batch, Steps: c.Steps, Threads: c.Threads, Strategy: c.Strategy, Norm: c.Norm,
+		PyTorch: c.PyTorch, Layout: c.Layout, Gorgonia: c.Gorgonia, Standard: c.Standard, Profile: c.Profile, Trace: c.Trace,
 	}
 	if c.Memory {
-		result.residentBench, err = c.measureResident(ctx, abn)
+		t.Memory = c.resident
 	}
-	return result, err
+	return t
 }
 
-// subject names what is trained.
-func (c *benchTrainCommand) subject() string {
-	if c.Model != "" {
-		return filepath.Base(c.Model)
+// resident is this command for the process whose memory is measured.
+func (c *benchTrainCommand) resident(ctx context.Context, model string) (*exec.Cmd, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
-	return c.Arch
-}
-
-// stepRunner takes one step at a time.
-type stepRunner interface {
-	// step returns how many seconds one step took, and how many of processor time.
-	step(ctx context.Context) (seconds, processor float64, err error)
-	close() error
-}
-
-// settle is how long the next runner waits for the last one's idle threads to stop spinning and sleep.
-const settle = 60 * time.Millisecond
-
-// alternate lets every runner take a step in turn, steps times after one turn that is not timed: the first step allocates.
-func alternate(ctx context.Context, runners []stepRunner, steps int) (seconds, processor map[stepRunner][]float64, err error) {
-	seconds, processor = map[stepRunner][]float64{}, map[stepRunner][]float64{}
-	for i := range steps + 1 {
-		for _, r := range runners {
-			time.Sleep(settle)
-			took, used, err := r.step(ctx)
-			if err != nil {
-				return nil, nil, err
-			}
-			if i > 0 {
-				seconds[r], processor[r] = append(seconds[r], took), append(processor[r], used)
-			}
-		}
-	}
-	return seconds, processor, nil
+	return exec.CommandContext(ctx, program, "bench", "train", "--resident", "--model", model, "--batch", strconv.Itoa(c.Batch),
+		"--steps", "3", "--threads", strconv.Itoa(c.Threads), "--strategy", c.Strategy, "--norm", c.Norm), nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -55,27 +55,26 @@ func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	sizes := network.Sizes()
 	line := newProgressLine(io.Err)
 	defer line.done()
-	meter := line.meter(readingPlan(set), plan{Stage: progress.Scanning, Total: workloadOf(set, c.Split, 0).Heldout, Each: scanPrior})
-	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth, meter)
+	meter := line.meter(samples.Plan(set), plan{Stage: progress.Scanning, Total: samples.Workload(set, c.Split, 0).Heldout, Each: scanPrior})
+	images, err := samples.Open(ctx, set, samples.ViewOf(network, manifest.Classes, c.Masks), meter)
 	if err != nil {
 		return err
 	}
-	split, samples, err := images.heldOut(c.Split)
+	split, heldout, err := images.HeldOut(c.Split)
 	if err != nil {
 		return err
 	}
 	if split == "" {
-		samples = images.samples
+		heldout = images.Samples
 	}
-	if len(samples) == 0 {
+	if len(heldout) == 0 {
 		return fmt.Errorf("there are no labelled images in %s", c.Images)
 	}
 	report := evaluateReport{Model: c.Model, Split: split, Broken: []brokenImage{}}
-	meter.Expect(progress.Scanning, len(samples), 0)
-	report.Evaluation, report.Broken, err = evaluateNetwork(ctx, network, images, samples, line.scanned(meter))
+	meter.Expect(progress.Scanning, len(heldout), 0)
+	report.Evaluation, report.Broken, err = evaluateNetwork(ctx, network, images, heldout, line.scanned(meter))
 	if err != nil {
 		return err
 	}
@@ -98,25 +97,17 @@ const scanPrior = 20 * time.Millisecond
 // plan is what is known of a stage of a command's work before it begins.
 type plan = progress.Plan
 
-// evaluateNetwork scans samples and judges each answer.
-func evaluateNetwork(ctx context.Context, network *inference.Network, images *trainingImages, samples []trainer.Sample, tell func(inference.Progress)) (trainer.Evaluation, []brokenImage, error) {
+// evaluateNetwork scans images and judges each answer.
+func evaluateNetwork(ctx context.Context, network *inference.Network, images *samples.Set, heldout []trainer.Sample, tell func(inference.Progress)) (trainer.Evaluation, []brokenImage, error) {
 	broken := []brokenImage{}
-	for _, b := range images.broken {
+	for _, b := range images.Broken {
 		broken = append(broken, brokenImage{Error: b})
-	}
-	pictures := func(yield func(inference.ScanImage, error) bool) {
-		for i, s := range samples {
-			open := func(context.Context) (io.ReadSeekCloser, error) { return os.Open(images.paths[s.ID]) }
-			if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Open: open}, nil) {
-				return
-			}
-		}
 	}
 	var judged []trainer.Sample
 	var results []trainer.Result
-	_, err := inference.Scan(ctx, network, iter.Seq2[inference.ScanImage, error](pictures), func(_ context.Context, batch []inference.ScanResult) error {
+	_, err := inference.Scan(ctx, network, images.Scan(heldout), func(_ context.Context, batch []inference.ScanResult) error {
 		for _, r := range batch {
-			s := samples[r.Image.ID]
+			s := heldout[r.Image.ID]
 			if r.Err != nil {
 				broken = append(broken, brokenImage{s.Name, r.Err.Error()})
 				continue
@@ -125,7 +116,7 @@ func evaluateNetwork(ctx context.Context, network *inference.Network, images *tr
 			results = append(results, trainer.Judge(s, r.Probabilities, r.AttClass, r.Map))
 		}
 		return nil
-	}, inference.ScanOptions{Total: len(samples), Progress: tell})
+	}, inference.ScanOptions{Total: len(heldout), Progress: tell})
 	if err != nil {
 		return trainer.Evaluation{}, nil, err
 	}

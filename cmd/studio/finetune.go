@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -103,8 +104,8 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	progress := newProgressLine(io.Err)
 	defer progress.done()
-	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.RoundPlan(settings, workloadOf(set, c.Split, len(maps.Maps)), c.Control)...)...)
-	images, err := openTrainingImages(ctx, set, manifest.Classes, network.Preprocessor, c.Masks, sizes.GridHeight, sizes.GridWidth, meter)
+	meter := progress.meter(append([]plan{samples.Plan(set)}, trainer.RoundPlan(settings, samples.Workload(set, c.Split, len(maps.Maps)), c.Control)...)...)
+	images, err := samples.Open(ctx, set, samples.ViewOf(network, manifest.Classes, c.Masks), meter)
 	if err != nil {
 		return err
 	}
@@ -112,16 +113,16 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	for i := range images.samples {
-		if m, ok := edited[images.samples[i].Name]; ok {
-			images.samples[i].Edited = m
+	for i := range images.Samples {
+		if m, ok := edited[images.Samples[i].Name]; ok {
+			images.Samples[i].Edited = m
 		}
 	}
-	train := images.trainedOn()
+	train := images.TrainedOn()
 	if !slices.ContainsFunc(train, func(s trainer.Sample) bool { return !s.Edited.IsZero() }) {
 		return fmt.Errorf("none of the %d maps in %s belongs to a labelled image of %s; the first is %s", len(maps.Maps), c.Maps, c.Images, maps.Maps[0].Source)
 	}
-	split, heldout, err := images.heldOut(c.Split)
+	split, heldout, err := images.HeldOut(c.Split)
 	if err != nil {
 		return err
 	}
@@ -138,8 +139,8 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 		work = c.Out + ".work"
 	}
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: model, Manifest: manifest, Settings: settings, AutoRate: c.autoRate(), Train: train, Heldout: heldout, Validation: images.validation(split),
-		Pixels: images.pixels, Store: store, Extractor: network, WorkDir: work,
+		Model: model, Manifest: manifest, Settings: settings, AutoRate: c.autoRate(), Train: train, Heldout: heldout, Validation: images.Validation(split),
+		Pixels: images.Pixels, Store: store, Extractor: network, WorkDir: work,
 		WithoutControl: !c.Control, Threads: c.Threads,
 	}, progress.observer(meter))
 	if err != nil {
@@ -186,26 +187,6 @@ func tellHowToGoOn(out io.Writer, err error, work string) {
 	}
 }
 
-// validation are the images of the split validation, unless that is what is measured on.
-func (t *trainingImages) validation(measured string) []trainer.Sample {
-	if measured == dataset.Validation {
-		return nil
-	}
-	return t.of(dataset.Validation)
-}
-
-// trainedOn are the images of the split train, or all of a folder without splits, and those with an
-// edited map wherever they are.
-func (t *trainingImages) trainedOn() []trainer.Sample {
-	var out []trainer.Sample
-	for i, s := range t.samples {
-		if t.splits[i] == dataset.Train || t.splits[i] == "" || !s.Edited.IsZero() {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // openFeatureCache opens the store of features in a folder, by default the user's cache folder.
 func openFeatureCache(dir string) (*trainer.FeatureStore, error) {
 	if dir == "" {
@@ -248,7 +229,7 @@ func writeModel(out, parent string, data []byte) error {
 	return os.Rename(temp, out)
 }
 
-func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *trainingImages) finetuneReport {
+func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *samples.Set) finetuneReport {
 	r := finetuneReport{
 		Out: out, ModelHash: o.ModelHash, Settings: o.Settings, Images: o.Images, Edits: o.Edits, Steps: o.Steps,
 		Runs: o.Runs, Validation: o.ValidationImages, HeldBack: o.HeldBack, Warnings: append([]string{}, o.Warnings...),
@@ -258,7 +239,7 @@ func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *traini
 		Seconds: o.Seconds, FeatureSecs: o.FeatureSeconds, FeatureMisses: o.FeatureMisses,
 	}
 	names := map[int64]string{}
-	for _, s := range images.samples {
+	for _, s := range images.Samples {
 		names[s.ID] = s.Name
 	}
 	for _, id := range o.Fixed {

@@ -90,7 +90,7 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 	}
 	if known != nil {
 		settings.Names = known.PartNames()
-		settings.NewHead = settings.NewHead || classes != nil && !sameClasses(classes, known.Classes)
+		settings.NewHead = settings.NewHead || classes != nil && !dataset.SameClasses(classes, known.Classes)
 	}
 	settings.Names.LogitsPer = c.Logits
 	if c.Side != 0 {
@@ -240,11 +240,6 @@ func readLines(path string) ([]string, error) {
 		return nil, fmt.Errorf("%s names no classes", path)
 	}
 	return lines, nil
-}
-
-// sameClasses reports whether two lists name the same classes, in whatever order.
-func sameClasses(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // print writes the report for people.

@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/samples"
 )
 
 // predictCommand says what a model makes of every picture of a folder, and where it looks.
@@ -119,13 +120,13 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	samples := set.Samples
+	pictures := set.Samples
 	if c.Split != "" {
 		split, ok := dataset.SplitName(c.Split)
 		if !ok {
 			return fmt.Errorf("%q is no split: use train, validation, test or pool", c.Split)
 		}
-		if samples = set.Split(split); len(samples) == 0 {
+		if pictures = set.Split(split); len(pictures) == 0 {
 			return fmt.Errorf("there are no images in the split %s of %s", split, c.Images)
 		}
 	}
@@ -139,16 +140,17 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		}
 	}()
 	buffer := bufio.NewWriterSize(out, 1<<20)
-	p := predictor{samples: samples, names: classNames(manifest.Classes, network.Sizes().Classes), lines: json.NewEncoder(buffer)}
+	p := predictor{pictures: pictures, names: classNames(manifest.Classes, network.Sizes().Classes), lines: json.NewEncoder(buffer)}
 	p.summary.Splits, p.summary.Broken = map[string]*accuracy{}, []brokenImage{}
 	for _, s := range set.Skipped {
 		p.summary.Broken = append(p.summary.Broken, brokenImage{s.Path, s.Reason})
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
-	meter := line.meter(plan{Stage: progress.Scanning, Total: len(samples), Each: scanPrior})
-	done, err := inference.Scan(ctx, network, p.images, p.write, inference.ScanOptions{
-		Batch: c.Batch, Total: len(samples),
+	meter := line.meter(plan{Stage: progress.Scanning, Total: len(pictures), Each: scanPrior})
+	files := samples.Files(len(pictures), func(i int) samples.File { return samples.File{Name: pictures[i].Name, Path: pictures[i].Path} })
+	done, err := inference.Scan(ctx, network, files, p.write, inference.ScanOptions{
+		Batch: c.Batch, Total: len(pictures),
 		Progress: line.scanned(meter),
 	})
 	if err != nil {
@@ -182,25 +184,15 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 
 // predictor turns scan results into lines and counts them.
 type predictor struct {
-	samples []dataset.Sample
-	names   []string // of the K classes
-	lines   *json.Encoder
-	summary predictSummary
-}
-
-// images is what is scanned; an image's ID is its place in samples.
-func (p *predictor) images(yield func(inference.ScanImage, error) bool) {
-	for i, s := range p.samples {
-		open := func(context.Context) (io.ReadSeekCloser, error) { return os.Open(s.Path) }
-		if !yield(inference.ScanImage{ID: int64(i), Name: s.Name, Open: open}, nil) {
-			return
-		}
-	}
+	pictures []dataset.Sample
+	names    []string // of the K classes
+	lines    *json.Encoder
+	summary  predictSummary
 }
 
 func (p *predictor) write(_ context.Context, results []inference.ScanResult) error {
 	for _, r := range results {
-		s := p.samples[r.Image.ID]
+		s := p.pictures[r.Image.ID]
 		line := prediction{Name: s.Name, Split: s.Split, Label: s.Class}
 		if r.Err != nil {
 			line.Error = r.Err.Error()

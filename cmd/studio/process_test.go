@@ -27,7 +27,6 @@ import (
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
-	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // asProgram is set where the test binary is to be the studio itself: what is killed below is a real process.
@@ -47,7 +46,7 @@ func TestMain(m *testing.M) {
 type process struct {
 	*exec.Cmd
 	lines chan string // what it printed, line by line; closed once it has ended and all of its log is here
-	err   error       // what it ended with; once lines is closed
+	err   error // what it ended with; once lines is closed
 	mu    sync.Mutex
 	said  bytes.Buffer // what it logged
 }
@@ -189,7 +188,7 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	if p.project, err = p.service.CreateProject(ctx, annotator.System, "aviary", "Aviary", ""); err != nil {
 		t.Fatal(err)
 	}
-	tiny, err := architecture.Named("tiny")
+	tiny, err := trainer.ArchitectureNamed("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

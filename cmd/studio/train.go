@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -36,14 +37,6 @@ type trainCommand struct {
 	Resume  bool   `help:"Go on from the last checkpoint of an interrupted run with the same settings." default:"true" negatable:""`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
 	JSON    bool   `name:"json" help:"Print one JSON document."`
-}
-
-// scratchDefaults are the settings that train fills in; they made the demo's model.
-func scratchDefaults() trainer.Settings {
-	s := trainer.DefaultSettings()
-	s.Strategy, s.Gamma, s.Rates = trainer.StrategyScratch, 0, trainer.RatesOne // there is no L_map to hold out against
-	s.Epochs, s.LearningRate, s.WeightDecay = 24, 0.05, 5e-4
-	return s
 }
 
 // trainReport is train's JSON document.
@@ -95,12 +88,12 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 		return err
 	}
 	progress := newProgressLine(io.Err)
-	meter := progress.meter(append([]plan{readingPlan(set)}, trainer.TrainPlan(settings, workloadOf(set, c.Split, 0), c.Frozen)...)...)
-	images, err := openTrainingImages(ctx, set, start.manifest.Classes, preprocessor, c.Masks, start.height, start.width, meter)
+	meter := progress.meter(append([]plan{samples.Plan(set)}, trainer.TrainPlan(settings, samples.Workload(set, c.Split, 0), c.Frozen)...)...)
+	images, err := samples.Open(ctx, set, samples.View{Classes: start.manifest.Classes, Preprocessor: preprocessor, Height: start.height, Width: start.width, Masks: c.Masks}, meter)
 	if err != nil {
 		return err
 	}
-	split, heldout, err := images.heldOut(c.Split)
+	split, heldout, err := images.HeldOut(c.Split)
 	if err != nil {
 		return err
 	}
@@ -121,7 +114,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	outcome, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
 		Model: start.model, Manifest: start.manifest, Settings: settings, AutoRate: c.From != "" && c.autoRate(), Frozen: c.Frozen, Shift: c.Shift, Store: store,
-		Train: images.trainedOn(), Heldout: heldout, Validation: images.validation(split), Pixels: images.pixels, WorkDir: work, Threads: c.Threads,
+		Train: images.TrainedOn(), Heldout: heldout, Validation: images.Validation(split), Pixels: images.Pixels, WorkDir: work, Threads: c.Threads,
 	}, progress.observer(meter))
 	if err == nil {
 		if err = writeTrained(c.Out, outcome.Model, start.manifest); err == nil {

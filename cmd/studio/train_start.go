@@ -10,7 +10,6 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
-	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // startingPoint is the network that a training starts from.
@@ -25,7 +24,7 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 	if c.From != "" {
 		return c.startFrom(ctx)
 	}
-	arch, err := architecture.Named(c.Arch)
+	arch, err := trainer.ArchitectureNamed(c.Arch)
 	if err != nil {
 		return startingPoint{}, err
 	}
@@ -77,7 +76,7 @@ func (c *trainCommand) settings() (trainer.Settings, error) {
 	if c.Frozen && c.From == "" {
 		return trainer.Settings{}, errors.New("--frozen goes with --from: a network of new values has no extractor worth keeping")
 	}
-	s := scratchDefaults()
+	s := trainer.ScratchSettings()
 	switch {
 	case c.From != "":
 		s.Epochs, s.WeightDecay = 12, 1e-4
@@ -95,8 +94,8 @@ func (c *trainCommand) settings() (trainer.Settings, error) {
 func (trainCommand) Help() string {
 	var text strings.Builder
 	fmt.Fprintln(&text, "Architectures (values for 10 and for 1,000 classes, attention branch included):")
-	for _, name := range architecture.Names() {
-		a, err := architecture.Named(name)
+	for _, name := range trainer.ArchitectureNames() {
+		a, err := trainer.ArchitectureNamed(name)
 		if err != nil {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer"
 )
 
 // TestMain is also the process that looks at an uploaded model.
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // tinyABN is a small network for the fourteen birds, and its manifest.
 func tinyABN(t *testing.T) (*onnx.Model, onnx.Manifest) {
 	t.Helper()
-	a, err := architecture.Named("tiny")
+	a, err := trainer.ArchitectureNamed("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,0 @@
-//go:build !unix
-
-package main
-
-// processorSeconds is not asked for here: ratios of processor time are absent.
-func processorSeconds() float64 { return 0 }

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package main
-
-// forget does nothing where the system has no such call.
-func forget([]string) (bool, error) { return false, nil }

@@ -1,0 +1,19 @@
+// Package bench measures: how fast the studio works, as ratios to what the runtime does bare, and what its recipe for rounds is
+// worth. The commands studio bench and studio aviary sweep read flags and print; what they measure stands here.
+//
+// Two things that are compared take turns within one run, so that a busy or a different machine changes both sides.
+//
+//	subject.go       the network and the pictures that scan.go and score.go time
+//	scan.go          a scan of files against runs of the same pixels from memory
+//	score.go         live scores against bare runs of the perception branch
+//	features.go      an epoch's reading of cached features against reading their files (forget_*.go: from the disk)
+//	train.go         training steps, in turns with (train_engine.go, train_product.go, train_pytorch.go) our engines, a matrix
+//	                 product and PyTorch; train_network.go: what is trained; train_resident.go: its memory; profile.go: its operators
+//	statistics.go    medians, quantiles; processor_*.go: processor time
+//
+// Two campaigns run many trainings, hours of them, side by side:
+//
+//	campaign.go      running what is not done yet, and keeping each outcome as it comes
+//	recipe.go        a round's defaults on many networks (recipe_network.go: which; recipe_round.go: one of them)
+//	sweep.go         what edits are worth on the demo (sweep_point.go: which; sweep_summary.go: over seeds)
+package bench

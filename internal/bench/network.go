@@ -1,0 +1,19 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// openNetwork opens an ABN on the runtime. name is what errors call it.
+func openNetwork(ctx context.Context, name string, model *onnx.Model, manifest onnx.Manifest, threads int) (*inference.Network, error) {
+	network, err := inference.OpenNetwork(ctx, model, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return network, nil
+}

@@ -1,0 +1,145 @@
+package bench
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// recipeNetwork is a network to try.
+type recipeNetwork struct {
+	name     string // as the table has it
+	path     string
+	identity string // SHA-256 over file and manifest
+	model    *onnx.Model
+	data     []byte // the model's file; nil: it is read from path when it is wanted
+	manifest onnx.Manifest
+	parts    *onnx.Parts // nil: it is a classifier
+}
+
+// openNetworks reads the networks asked for, each once however often it is named.
+func (c Recipe) openNetworks(ctx context.Context) (list []recipeNetwork, err error) {
+	if len(c.Networks) == 0 {
+		n, err := demoNetwork(ctx)
+		return []recipeNetwork{n}, err
+	}
+	paths, err := c.files()
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		n, err := openRecipeNetwork(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(list, func(other recipeNetwork) bool { return other.identity == n.identity }) {
+			list = append(list, n)
+		}
+	}
+	return list, nameApart(list)
+}
+
+// files are the ONNX files asked for.
+func (c Recipe) files() (paths []string, err error) {
+	for _, path := range c.Networks {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			paths = append(paths, path)
+			continue
+		}
+		found, err := filepath.Glob(filepath.Join(path, "*.onnx"))
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%s holds no .onnx file", path)
+		}
+		paths = append(paths, found...)
+	}
+	return paths, nil
+}
+
+// demoNetwork is the demo's.
+func demoNetwork(ctx context.Context) (n recipeNetwork, err error) {
+	n.name = "demo"
+	if n.data, n.manifest, err = aviary.Model(); err != nil {
+		return n, err
+	}
+	if n.model, err = onnx.Read(ctx, n.data); err != nil {
+		return n, err
+	}
+	return n, n.describe(ctx, n.data)
+}
+
+func openRecipeNetwork(ctx context.Context, path string) (n recipeNetwork, err error) {
+	n.path = path
+	var data []byte
+	if n.model, data, err = onnx.Load(ctx, path); err != nil {
+		return n, err
+	}
+	if n.manifest, err = onnx.LoadManifest(path, n.model); err != nil {
+		return n, err
+	}
+	return n, n.describe(ctx, data)
+}
+
+// describe fills in identity and parts. data is the model's file.
+func (n *recipeNetwork) describe(ctx context.Context, data []byte) error {
+	manifest, err := json.Marshal(n.manifest)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	sum.Write(data)
+	sum.Write(manifest)
+	n.identity = hex.EncodeToString(sum.Sum(nil))
+	if n.parts, err = onnx.FindParts(ctx, n.model, n.manifest.PartNames()); err != nil { // a classifier, or what Attach will refuse by name
+		n.parts = nil
+	}
+	return nil
+}
+
+// nameApart names networks by their files' names without .onnx, and those that share one by as many of their folders as it takes
+// to tell them apart.
+func nameApart(list []recipeNetwork) error {
+	steps, deepest := make([][]string, len(list)), 0
+	for i, n := range list {
+		path, err := filepath.Abs(n.path)
+		if err != nil {
+			return err
+		}
+		steps[i] = strings.Split(filepath.ToSlash(strings.TrimSuffix(path, ".onnx")), "/")
+		list[i].name, deepest = steps[i][len(steps[i])-1], max(deepest, len(steps[i]))
+	}
+	for depth := 2; depth <= deepest+1; depth++ {
+		count := map[string]int{}
+		for _, n := range list {
+			count[n.name]++
+		}
+		if len(count) == len(list) {
+			return nil
+		}
+		for i, n := range list {
+			if count[n.name] < 2 {
+				continue
+			}
+			list[i].name = strings.Join(steps[i][max(0, len(steps[i])-depth):], "/")
+			if list[i].name == n.name { // x and x.onnx in one folder
+				list[i].name = n.path
+			}
+		}
+	}
+	return nil
+}

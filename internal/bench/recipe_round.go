@@ -1,0 +1,227 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/samples"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// recipeBench is a Recipe under way.
+type recipeBench struct {
+	Recipe
+	set      *dataset.Dataset
+	store    *trainer.FeatureStore
+	networks []recipeNetwork
+	work     string
+}
+
+// thin leaves so many pictures of train and test as the command says, evenly spread.
+func (b *recipeBench) thin() {
+	limit := b.Limit
+	if limit == 0 {
+		return
+	}
+	count, seen := map[string]int{}, map[string]int{}
+	for _, s := range b.set.Samples {
+		count[s.Split]++
+	}
+	b.set.Samples = slices.DeleteFunc(b.set.Samples, func(s dataset.Sample) bool {
+		n := count[s.Split]
+		if s.Split == dataset.Pool || n <= limit {
+			return false
+		}
+		i := seen[s.Split]
+		seen[s.Split]++
+		return i*limit/n == (i+1)*limit/n
+	})
+}
+
+// try prepares a network and runs its rounds. What ends a round is part of its point.
+func (b *recipeBench) try(ctx context.Context, todo []RecipePoint, report func(RecipePoint) error) error {
+	subject := todo[0].subject()
+	i := slices.IndexFunc(b.networks, func(n recipeNetwork) bool { return n.identity == todo[0].Identity })
+	network := b.networks[i]
+	work, err := os.MkdirTemp(b.work, "network-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	if network.parts == nil {
+		if network, err = b.attach(ctx, network, todo[0], work); err != nil {
+			return fmt.Errorf("%s: %w", subject, err)
+		}
+	}
+	s, err := b.subject(ctx, network)
+	if err != nil {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	defer s.network.Close()
+	for _, p := range todo {
+		p, err := s.round(ctx, p, work)
+		if err != nil {
+			return fmt.Errorf("%s: %d edits: %w", subject, p.Edits, err)
+		}
+		if err := report(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attach gives a classifier an attention branch and trains both branches.
+func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p RecipePoint, work string) (abn recipeNetwork, err error) {
+	attached, err := onnx.Attach(ctx, n.model, onnx.AttachSettings{
+		Classes: len(b.set.Classes), NewHead: !dataset.SameClasses(b.set.Classes, n.manifest.Classes), Gain: onnx.Gain(p.Gain), Seed: p.Seed, Names: n.manifest.PartNames(),
+	})
+	if err != nil {
+		return abn, err
+	}
+	manifest := n.manifest
+	manifest.Names = nil
+	if !attached.HeadKept {
+		manifest.Classes = b.set.Classes
+	}
+	data, err := attached.Model.Marshal()
+	if err != nil {
+		return abn, err
+	}
+	preprocessor, err := inference.NewPreprocessor(manifest)
+	if err != nil {
+		return abn, err
+	}
+	images, err := b.images(ctx, samples.View{Classes: manifest.Classes, Preprocessor: preprocessor, Height: attached.Cut.Height, Width: attached.Cut.Width})
+	if err != nil {
+		return abn, err
+	}
+	s := trainer.ScratchSettings()
+	s.Epochs, s.WeightDecay, s.Flip, s.Seed = b.Training, 1e-4, true, p.Seed
+	s.Optimizer, s.LearningRate = trainer.OptimizerAdamW, 5e-4
+	trained, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
+		Model: data, Manifest: manifest, Settings: s, Frozen: true, Store: b.store, Train: images.Of(dataset.Train),
+		Pixels: images.Pixels, WorkDir: filepath.Join(work, "training"), Threads: 1,
+	}, trainer.Observer{})
+	if err != nil {
+		return abn, fmt.Errorf("training the branches: %w", err)
+	}
+	abn = recipeNetwork{name: n.name, data: trained.Model, manifest: manifest}
+	abn.model, err = onnx.Read(ctx, abn.data)
+	return abn, err
+}
+
+func (b *recipeBench) images(ctx context.Context, v samples.View) (*samples.Set, error) {
+	v.Masks = b.Masks
+	return samples.Open(ctx, b.set, v, progress.NewMeter(nil))
+}
+
+// recipeSubject is an ABN that is ready for its rounds.
+type recipeSubject struct {
+	*recipeBench
+	network  *inference.Network
+	manifest onnx.Manifest
+	model    []byte
+	images   *samples.Set
+	wrong    []trainer.Sample // of the pool and with a mask, the most confident first, their edits filled in
+}
+
+func (b *recipeBench) subject(ctx context.Context, n recipeNetwork) (s *recipeSubject, err error) {
+	s = &recipeSubject{recipeBench: b, manifest: n.manifest, model: n.data}
+	if s.model == nil { // the file's
+		if _, s.model, err = onnx.Load(ctx, n.path); err != nil {
+			return nil, err
+		}
+	}
+	if s.network, err = openNetwork(ctx, n.name, n.model, n.manifest, 1); err != nil {
+		return nil, err
+	}
+	opened := s
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, opened.network.Close())
+		}
+	}()
+	if s.images, err = b.images(ctx, samples.ViewOf(s.network, s.manifest.Classes, b.Masks)); err != nil {
+		return nil, err
+	}
+	return s, s.findWrong(ctx)
+}
+
+// findWrong lists what a round may be taught: pool images that the network gets wrong.
+func (s *recipeSubject) findWrong(ctx context.Context) error {
+	sizes := s.network.Sizes()
+	pixels := make([]float32, sizes.Image())
+	confidence := map[int64]float32{}
+	for _, sample := range s.images.Of(dataset.Pool) {
+		if sample.Mask.IsZero() {
+			continue
+		}
+		if err := s.images.Pixels(ctx, sample, pixels); err != nil {
+			return err
+		}
+		out, err := s.network.Forward(ctx, 1, pixels)
+		if err != nil {
+			return err
+		}
+		s.network.Probabilities(out.LogitsPer)
+		if top := slices.Max(out.LogitsPer); slices.Index(out.LogitsPer, top) != sample.Label {
+			sample.Edited = aviary.EditFromGrid(sample.Mask)
+			confidence[sample.ID] = top
+			s.wrong = append(s.wrong, sample)
+		}
+	}
+	if len(s.wrong) == 0 {
+		return errors.New("the network gets every pool image that has a mask right: there is nothing to edit")
+	}
+	slices.SortStableFunc(s.wrong, func(a, b trainer.Sample) int { return cmp.Compare(confidence[b.ID], confidence[a.ID]) })
+	return nil
+}
+
+// round runs one round at the recipe's settings.
+func (s *recipeSubject) round(ctx context.Context, p RecipePoint, work string) (RecipePoint, error) {
+	edited := s.wrong
+	if p.Edits > 0 {
+		edited = edited[:min(p.Edits, len(edited))]
+	}
+	p.Used = len(edited)
+	settings := s.Settings
+	settings.Seed = p.Seed
+	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
+		Model: s.model, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: slices.Concat(s.images.Of(dataset.Train), edited), Heldout: s.images.Of(dataset.Test),
+		Pixels: s.images.Pixels, Store: s.store, Extractor: s.network, WorkDir: filepath.Join(work, "round"), Threads: 1,
+	}, trainer.Observer{Restarted: func(*trainer.DivergedError, float64) { p.Restarts++ }})
+	var diverged *trainer.DivergedError
+	if errors.As(err, &diverged) {
+		p.Error, p.Rate = diverged.Error(), diverged.Rate
+		return p, os.RemoveAll(filepath.Join(work, "round"))
+	}
+	if err != nil {
+		return p, err
+	}
+	p.Rate, p.Seconds = outcome.Settings.LearningRate, outcome.Seconds
+	for i, e := range []*trainer.Evaluation{outcome.ParentEvaluation, outcome.ControlEvaluation, outcome.CandidateEvaluation} {
+		*p.Accuracy.at(i), *p.AttentionBranch.at(i) = e.Top1, e.AttTop1
+		if e.Inside != nil {
+			*p.Inside.at(i) = e.Inside.Mean
+		}
+	}
+	for _, m := range outcome.Measures {
+		if m.Name == trainer.MeasureAccuracy {
+			p.Difference = interval{m.Difference, m.Low, m.High}
+		}
+	}
+	return p, os.RemoveAll(filepath.Join(work, "round"))
+}
+
+// at is the i-th of parent, control, candidate.
+func (a *arms) at(i int) *float64 { return []*float64{&a.Parent, &a.Control, &a.Candidate}[i] }

@@ -1,0 +1,135 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/samples"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// Scan times a scan, decoding included, against bare runs of the same batches.
+type Scan struct {
+	Subject
+	Limit   int // pictures to scan at most
+	Batch   int // pictures per run
+	Rounds  int // how often scan and bare runs take turns
+	Threads int // of the runtime; 0: all cores
+}
+
+// ScanResult is what Scan measured.
+type ScanResult struct {
+	Pictures     int       `json:"scan_images"`
+	Batch        int       `json:"scan_batch"`
+	ScanRate     float64   `json:"scan_images_per_second"` // from files to results
+	BareRate     float64   `json:"bare_images_per_second"` // from pixels in memory to outputs
+	Preprocess   float64   `json:"preprocess_ms"`          // per picture, on one core
+	Ratio        float64   `json:"scan_over_bare_ratio"`   // median over rounds of scan rate ÷ bare rate
+	RoundsRatios []float64 `json:"scan_over_bare_rounds"`
+	RescanRate   float64   `json:"rescan_images_per_second"` // with the features of an earlier scan, as after a round
+	RescanRatio  float64   `json:"scan_over_rescan_ratio"`   // how many times a rescan's time a whole scan takes
+}
+
+// Print writes the result for people.
+func (r ScanResult) Print(w io.Writer) error {
+	fmt.Fprintf(w, "scan            %.1f images/s, files to results, %d pictures in batches of %d\n", r.ScanRate, r.Pictures, r.Batch)
+	fmt.Fprintf(w, "bare runs       %.1f images/s, pixels in memory\n", r.BareRate)
+	fmt.Fprintf(w, "preprocessing   %.2f ms a picture on one core\n", r.Preprocess)
+	fmt.Fprintf(w, "rescan          %.1f images/s, with the features of an earlier scan\n", r.RescanRate)
+	fmt.Fprintf(w, "scan_over_rescan_ratio   %.2f\n", r.RescanRatio)
+	_, err := fmt.Fprintf(w, "scan_over_bare_ratio   %.2f   (aim: 0.9 or more)\n", r.Ratio)
+	return err
+}
+
+// Measure times them.
+func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
+	if c.Batch < 1 || c.Rounds < 1 || c.Limit < 1 {
+		return result, fmt.Errorf("bench scan: batch %d, %d rounds, limit %d", c.Batch, c.Rounds, c.Limit)
+	}
+	subject, err := c.open(ctx, c.Limit)
+	if err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, subject.close()) }()
+	network, err := inference.OpenNetwork(ctx, subject.model, subject.manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: c.Threads}})
+	if err != nil {
+		return result, err
+	}
+	defer network.Close()
+
+	n, size := len(subject.pictures), network.Sizes().Image()
+	pixels := make([]float32, n*size)
+	start := time.Now()
+	for i, path := range subject.pictures {
+		if err := samples.Pixels(ctx, network.Preprocessor, path, pixels[i*size:][:size]); err != nil {
+			return result, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	result = ScanResult{Pictures: n, Batch: c.Batch, Preprocess: milliseconds(time.Since(start)) / float64(n)}
+	bare := func() error {
+		for at := 0; at < n; at += c.Batch {
+			count := min(c.Batch, n-at)
+			if _, err := network.Forward(ctx, count, pixels[at*size:][:count*size]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	scanWith := func(features inference.FeatureSource) error {
+		images := samples.Files(n, func(i int) samples.File {
+			path := subject.pictures[i]
+			return samples.File{Name: path, Path: path, Hash: hashOf(path)}
+		})
+		_, err := inference.Scan(ctx, network, images, func(context.Context, []inference.ScanResult) error { return nil }, inference.ScanOptions{Batch: c.Batch, Features: features})
+		return err
+	}
+	scan := func() error { return scanWith(nil) }
+	sizes := network.Sizes()
+	store, err := trainer.OpenFeatureStore(filepath.Join(subject.dir, "features"), trainer.FeatureStoreOptions{})
+	if err != nil {
+		return result, err
+	}
+	rescan := func() error {
+		return scanWith(trainer.ImageFeatures{Store: store, ExtractorHash: "bench", Preprocessing: "bench", Dims: [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth}})
+	}
+	if err := rescan(); err != nil { // keeps the features
+		return result, err
+	}
+	var scans, bares, rescans []float64
+	for round := range c.Rounds + 1 {
+		first, second := scan, bare
+		if round%2 == 1 { // so that neither always follows the other
+			first, second = bare, scan
+		}
+		a, err := timed(first)
+		if err != nil {
+			return result, err
+		}
+		b, err := timed(second)
+		if err != nil {
+			return result, err
+		}
+		again, err := timed(rescan)
+		if err != nil {
+			return result, err
+		}
+		if round == 0 { // opens sessions and grows the arenas
+			continue
+		}
+		if round%2 == 1 {
+			a, b = b, a
+		}
+		scans, bares, rescans = append(scans, a), append(bares, b), append(rescans, again)
+		result.RoundsRatios = append(result.RoundsRatios, b/a)
+	}
+	result.ScanRate, result.BareRate = float64(n)/median(scans), float64(n)/median(bares)
+	result.Ratio = median(result.RoundsRatios)
+	result.RescanRate, result.RescanRatio = float64(n)/median(rescans), median(scans)/median(rescans)
+	return result, nil
+}

@@ -1,0 +1,95 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// Subject is the network and the pictures that scans and live scores are timed on.
+type Subject struct {
+	Model  string // an ONNX file; "": Arch at random weights
+	Arch   string // as trainer.ArchitectureNamed knows it
+	Images string // a folder of pictures; "": Aviary's are drawn
+	Format string // the folder's layout
+}
+
+// open returns the model and its manifest, a path that has them, and the pictures, at most limit of
+// them. What had to be made is in a folder that close removes.
+func (s Subject) open(ctx context.Context, limit int) (b *openedSubject, err error) {
+	b = &openedSubject{path: s.Model}
+	if b.dir, err = os.MkdirTemp("", "studio-bench-"); err != nil {
+		return nil, err
+	}
+	opened := b // what goes wrong is returned without it
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, opened.close())
+		}
+	}()
+	if s.Model == "" {
+		if err := b.build(s.Arch); err != nil {
+			return nil, err
+		}
+	} else if err := b.read(ctx); err != nil {
+		return nil, err
+	}
+	images, format := s.Images, s.Format
+	if images == "" {
+		images, format = filepath.Join(b.dir, "aviary"), "folder"
+		each := max(4, (limit/len(aviary.Birds())-1)/8*4)
+		if err := aviary.Generate(ctx, images, aviary.Options{Seed: 1, Train: 1, Validation: each, Test: each, HomePercent: 95}, nil); err != nil {
+			return nil, err
+		}
+	}
+	set, err := dataset.Open(format, images)
+	if err != nil {
+		return nil, err
+	}
+	for _, sample := range set.Samples[:min(limit, len(set.Samples))] {
+		b.pictures = append(b.pictures, sample.Path)
+	}
+	return b, nil
+}
+
+// openedSubject is a subject that is ready to be timed.
+type openedSubject struct {
+	dir      string // of what was made for the occasion
+	path     string
+	model    *onnx.Model
+	manifest onnx.Manifest
+	pictures []string
+}
+
+func (b *openedSubject) build(architecture string) error {
+	a, err := trainer.ArchitectureNamed(architecture)
+	if err != nil {
+		return err
+	}
+	if b.model, err = a.Build(14, 1); err != nil {
+		return err
+	}
+	resize := a.ImageSize
+	b.manifest = onnx.Manifest{
+		Resize: &resize, Crop: [2]int{a.ImageSize, a.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
+		Mean: []float32{0.485, 0.456, 0.406}, Std: []float32{0.229, 0.224, 0.225},
+	}
+	b.path = filepath.Join(b.dir, "network.onnx")
+	return b.model.WriteFile(b.path)
+}
+
+func (b *openedSubject) read(ctx context.Context) (err error) {
+	if b.model, err = onnx.ReadFile(ctx, b.path); err != nil {
+		return err
+	}
+	b.manifest, err = onnx.LoadManifest(b.path, b.model)
+	return err
+}
+
+func (b *openedSubject) close() error { return os.RemoveAll(b.dir) }

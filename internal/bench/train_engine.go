@@ -1,0 +1,53 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// benchUpdate is the update of every step, whoever takes it.
+var benchUpdate = trainer.Update{LearningRate: 1e-4, Momentum: 0.9, WeightDecay: 1e-4, Step: 1}
+
+// engineSteps takes steps on one of our engines, on the same batch.
+type engineSteps struct {
+	engine trainer.Engine
+	batch  trainer.Batch
+	first  *trainer.StepResult // what the first step measured
+}
+
+func (c Train) settings(name trainer.EngineName) trainer.Settings {
+	s := trainer.DefaultSettings()
+	s.Engine, s.Strategy, s.BatchNorm, s.Gamma = name, trainer.Strategy(c.Strategy), trainer.BatchNorm(c.Norm), 1
+	s.BatchSize, s.Anchor = c.Batch, 0
+	return s
+}
+
+func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch trainer.Batch) (*engineSteps, error) {
+	var engine trainer.Engine
+	var err error
+	if s := c.settings(name); name == trainer.EngineORT {
+		engine, err = trainer.NewORTEngine(ctx, abn, s, o)
+	} else {
+		engine, err = trainer.NewEngine(ctx, abn, s, c.Threads)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the %s engine: %w", name, err)
+	}
+	return &engineSteps{engine: engine, batch: batch}, nil
+}
+
+// step implements stepRunner.
+func (e *engineSteps) step(ctx context.Context) (seconds, processor float64, err error) {
+	start, used := time.Now(), processorSeconds()
+	result, err := e.engine.Step(ctx, e.batch, benchUpdate)
+	if e.first == nil {
+		e.first = &result
+	}
+	return time.Since(start).Seconds(), processorSeconds() - used, err
+}
+
+func (e *engineSteps) close() error { return e.engine.Close() }

@@ -1,0 +1,77 @@
+package bench
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// TestStepGFLOP counts a network of which the products can be counted by hand.
+func TestStepGFLOP(t *testing.T) {
+	t.Parallel()
+	c := Train{Arch: "tiny", Classes: 10}
+	abn, err := c.network(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A stage of one basic block from 64 to 128 channels: 3×3, 3×3, and 1×1 beside them, on the grid of
+	// 14×14 in the attention branch and of 7×7 in the perception branch; then 1×1 to K, 1×1 from K to K and 3×3 from K
+	// to the map, and K answers from 128 means.
+	const cells, block = 14 * 14, 9*64*128 + 9*128*128 + 64*128
+	attention := float64(cells * (block + 128*10 + 10*10 + 9*10))
+	perception := float64(cells/4*block + 128*10)
+	first := float64(cells * (9*64*128 + 64*128)) // reads the features, whose gradient nobody asks for
+	for strategy, want := range map[trainer.Strategy]float64{
+		trainer.StrategyBoth:      3*(attention+perception) - first,
+		trainer.StrategyAttention: 3*attention - first + 2*perception,
+	} {
+		got, err := stepGFLOP(t.Context(), abn, strategy, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want *= 2 * 4 / 1e9; math.Abs(got-want) > 1e-9*want {
+			t.Errorf("%s: %g, want %g", strategy, got, want)
+		}
+	}
+}
+
+// TestBenchTrainPyTorch compares with PyTorch, which refuses if the first step's losses are not the same.
+func TestBenchTrainPyTorch(t *testing.T) {
+	t.Parallel()
+	if _, err := findPyTorch(t.Context(), "auto"); err != nil {
+		t.Skip(err)
+	}
+	for _, name := range []string{"abn-resnet-tiny.onnx", "abn-mobilenet-tiny.onnx"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := Train{
+				Model: filepath.Join(fixture.Reference(t), name), Batch: 4, Steps: 1, Strategy: "both", Norm: "batch", PyTorch: "auto", Layout: "contiguous",
+			}.Measure(t.Context())
+			if err != nil || !(got.OverPyTorch > 0) {
+				t.Errorf("no ratio: %q, %v", got.PyTorch, err)
+			}
+		})
+	}
+}
+
+func TestActivationBytes(t *testing.T) {
+	t.Parallel()
+	c := Train{Arch: "tiny", Classes: 10}
+	abn, err := c.network(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Features of 64 channels; a block from 64 to 128 makes nine values (two convolutions, a third beside them, their
+	// norms, two Relus, a sum), on 14×14 and on 7×7. The head: a norm; 10 classes four times (convolution, norm, Relu,
+	// convolution); their means; 1 channel three times. The mechanism: a product (M·g). Means of 128, 10 logits.
+	const cells = 14 * 14
+	attention := cells*(9*128+128+4*10+3) + 10
+	perception := cells*64 + cells/4*9*128 + 128 + 10
+	got, err := activationBytes(t.Context(), abn, 4)
+	if want := int64(4 * 4 * (cells*64 + attention + perception)); err != nil || got != want {
+		t.Errorf("%d, %v, want %d", got, err, want)
+	}
+}

@@ -1,0 +1,55 @@
+package samples
+
+import (
+	"context"
+	"image"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/picture"
+)
+
+// findMask looks for an image's mask: a picture of the image's path below the data set's root, of that
+// path without its first folders, or of its file name alone. "" if there is none.
+func findMask(dir, name string) string {
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	for {
+		for _, suffix := range []string{".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"} {
+			file := filepath.Join(dir, filepath.FromSlash(stem+suffix))
+			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+				return file
+			}
+		}
+		_, rest, more := strings.Cut(stem, "/")
+		if !more {
+			return ""
+		}
+		stem = rest
+	}
+}
+
+// maskOnGrid reads an object's mask and averages it over the cells of what the network sees of the
+// picture. A mask is taken to be oriented as the picture is after its EXIF orientation, where the manifest applies that.
+func maskOnGrid(ctx context.Context, v View, mask, path string) (m attention.Map, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return m, err
+	}
+	header, err := picture.Process().Header(f)
+	f.Close()
+	if err != nil {
+		return m, nil // a broken picture: reported when it is decoded
+	}
+	view := v.Preprocessor.View(header.Width, header.Height, 1)
+	w, h := float64(header.Width), float64(header.Height)
+	region := [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}
+	err = dataset.Mask(ctx, mask, func(grey *image.Gray) error {
+		m = attention.FromMask(grey, region, v.Height, v.Width)
+		return nil
+	})
+	return m, err
+}

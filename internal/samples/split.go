@@ -1,0 +1,84 @@
+package samples
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/trainer"
+)
+
+// Of returns the samples of some splits.
+func (t *Set) Of(splits ...string) []trainer.Sample {
+	var out []trainer.Sample
+	for i, s := range t.Samples {
+		if slices.Contains(splits, t.splits[i]) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// HeldOut names the split to measure on: the one asked for, else test, else validation, else "" with
+// no samples.
+func (t *Set) HeldOut(asked string) (string, []trainer.Sample, error) {
+	if asked != "" {
+		split, ok := dataset.SplitName(asked)
+		if !ok {
+			return "", nil, fmt.Errorf("%q is no split: use train, validation, test or pool", asked)
+		}
+		list := t.Of(split)
+		if len(list) == 0 {
+			return "", nil, fmt.Errorf("there are no labelled images in the split %s", split)
+		}
+		return split, list, nil
+	}
+	for _, split := range []string{dataset.Test, dataset.Validation} {
+		if list := t.Of(split); len(list) > 0 {
+			return split, list, nil
+		}
+	}
+	return "", nil, nil
+}
+
+// Validation are the images of the split validation, unless that is what is measured on.
+func (t *Set) Validation(measured string) []trainer.Sample {
+	if measured == dataset.Validation {
+		return nil
+	}
+	return t.Of(dataset.Validation)
+}
+
+// TrainedOn are the images of the split train, or all of a folder without splits, and those with an
+// edited map wherever they are.
+func (t *Set) TrainedOn() []trainer.Sample {
+	var out []trainer.Sample
+	for i, s := range t.Samples {
+		if t.splits[i] == dataset.Train || t.splits[i] == "" || !s.Edited.IsZero() {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Workload counts what a training on a data set works on, as far as its lists tell: what TrainedOn, HeldOut and Validation
+// will give where every file can be read. asked is the split to measure on, edited the number of maps.
+func Workload(set *dataset.Dataset, asked string, edited int) trainer.Workload {
+	n := map[string]int{}
+	for _, s := range set.Samples {
+		if s.Class != "" {
+			n[s.Split]++
+		}
+	}
+	measured := dataset.Validation
+	if split, ok := dataset.SplitName(asked); asked != "" && ok {
+		measured = split
+	} else if n[dataset.Test] > 0 {
+		measured = dataset.Test
+	}
+	w := trainer.Workload{Train: n[dataset.Train] + n[""], Edited: edited, Heldout: n[measured]}
+	if measured != dataset.Validation {
+		w.Validation = n[dataset.Validation]
+	}
+	return w
+}

@@ -1,0 +1,99 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { refusal, sendModels } from "../upload.ts";
+
+describe("a model that is not sent", () => {
+  const file = (name: string, size: number) => ({ name, size });
+  it("is told why beforehand", () => {
+    expect(refusal(undefined, 1e9)).toBe("Choose an ONNX file.");
+    expect(refusal(file("a.onnx", 12), 1e9)).toBe("");
+    expect(refusal(file("a.onnx", 0), 1e9)).toBe("a.onnx is empty.");
+    expect(refusal(file("a.onnx", 2.5e9), 1e9)).toBe("a.onnx has 2.50 GB, at most 1.00 GB are taken: add it on the server with studio model add.");
+    expect(refusal(file("model.onnx.data", 12), 1e9)).toMatch(/^model.onnx.data is external data, which is not taken/);
+  });
+});
+
+describe("a model on its way", () => {
+  /** XMLHttpRequest, as far as an upload uses it. */
+  class Sending extends EventTarget {
+    static last: Sending;
+    readonly upload = new EventTarget();
+    status = 0;
+    responseURL = "";
+    responseText = "";
+    sent = false;
+    address = "";
+    constructor() {
+      super();
+      Sending.last = this;
+    }
+    open(_method: string, address: string): void { this.address = address; }
+    send(): void { this.sent = true; }
+    abort(): void { this.dispatchEvent(new Event("abort")); }
+    progress(loaded: number, total: number): void { this.upload.dispatchEvent(new ProgressEvent("progress", { loaded, total, lengthComputable: true })); }
+    answer(status: number, url: string, text = ""): void {
+      Object.assign(this, { status, responseURL: url, responseText: text });
+      this.dispatchEvent(new Event("load"));
+    }
+  }
+
+  const find = <T extends HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
+  const shown = () => ({
+    problem: find("[data-upload-problem]").textContent, words: find("[role=status]").textContent,
+    sending: !find("[data-upload-progress]").hidden && find<HTMLButtonElement>("[type=submit]").disabled && !find("[data-upload-cancel]").hidden,
+  });
+
+  function submit(name = "a.onnx", size = 4_000_000): void {
+    const files = size < 0 ? [] : [new File([], name)];
+    for (const file of files) Object.defineProperty(file, "size", { value: size });
+    Object.defineProperty(find("input"), "files", { configurable: true, value: files });
+    find("form").dispatchEvent(new Event("submit", { cancelable: true }));
+  }
+
+  beforeEach(() => {
+    vi.stubGlobal("XMLHttpRequest", Sending);
+    document.body.innerHTML = `<form data-upload data-max="5000000" action="/projects/birds/versions"><div data-upload-problem></div>
+      <input type="file" name="model"><button type="submit">Send</button><button type="button" data-upload-cancel hidden>Cancel</button>
+      <div data-upload-progress hidden><progress></progress><span role="status"></span></div></form>`;
+    sendModels();
+  });
+
+  it("is not sent where that is known to fail", () => {
+    submit("a.onnx", -1);
+    expect(shown()).toEqual({ problem: "Choose an ONNX file.", words: "", sending: false });
+    expect(find("[data-upload-problem] p").getAttribute("role")).toBe("alert");
+  });
+
+  it("shows how far it is, and leads to the upload's page", () => {
+    const went = vi.spyOn(location, "assign").mockImplementation(() => undefined);
+    submit();
+    expect(shown()).toEqual({ problem: "", words: "sending…", sending: true });
+    expect(Sending.last.address).toContain("/projects/birds/versions");
+    Sending.last.progress(1_000_000, 4_000_000);
+    expect([shown().words, find<HTMLProgressElement>("progress").value]).toEqual(["1.0 MB of 4.0 MB", 0.25]);
+    Sending.last.progress(4_000_000, 4_000_000);
+    expect(shown().words).toBe("sent; looking into it…");
+    Sending.last.answer(200, "http://studio.test/projects/birds/uploads/7");
+    expect(went).toHaveBeenCalledWith("http://studio.test/projects/birds/uploads/7");
+  });
+
+  it("shows what the studio says against it", () => {
+    submit();
+    Sending.last.answer(422, "", `<div data-upload-problem><p class="notice">No attention map</p></div>`);
+    expect(shown()).toMatchObject({ problem: "No attention map", sending: false });
+    submit();
+    Sending.last.answer(413, "", "<main><div class=empty><p>Too large</p></div></main>");
+    expect(shown().problem).toBe("Too large");
+    submit();
+    Sending.last.answer(502, "", "");
+    expect(shown().problem).toBe("The studio answered 502.");
+  });
+
+  it("says when it broke off, and can be given up", () => {
+    submit();
+    Sending.last.dispatchEvent(new Event("error"));
+    expect(shown()).toMatchObject({ problem: "The upload broke off: the studio cannot be reached, or refused the file. Send it again.", sending: false });
+    submit();
+    find("[data-upload-cancel]").click();
+    expect(shown()).toMatchObject({ problem: "", sending: false });
+  });
+});
