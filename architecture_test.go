@@ -16,7 +16,7 @@ var forbidden = map[string][]string{
 	"internal/progress":  {""},
 	"internal/text":      {""},
 	"internal/recipe":    {""},
-	"internal/scale":     {""},
+	"internal/manifest":  {"annotator", "dataset", "inference", "onnx", "templates", "trainer", "web", "internal/jobs", "internal/ort", "internal/postgres"},
 	"onnx":               {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/gradient":      {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/activation":    {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/abn-studio/studio/internal/scale"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // Split says what part of an experiment an image serves (design section 1).
@@ -100,20 +100,20 @@ type Version struct {
 // Problem says why a version of a project cannot answer, "" where nothing is known against it: it was added before its manifest
 // was judged as it is now.
 func (v Version) Problem() string {
-	var manifest struct {
-		Mean, Std []float32
-		Classes   []string
-	}
-	if json.Unmarshal(v.Manifest, &manifest) != nil {
+	m, err := v.ReadManifest()
+	if err != nil {
 		return ""
 	}
-	if field, reason := scale.Check(manifest.Mean, manifest.Std); field != "" {
-		return fmt.Sprintf("its manifest's %s: %s", field, reason)
+	return m.CannotAnswer()
+}
+
+// ReadManifest is the version's manifest as a value.
+func (v Version) ReadManifest() (manifest.Manifest, error) {
+	m, err := manifest.Stored(v.Manifest)
+	if err != nil {
+		return m, fmt.Errorf("version %d: %w", v.Number, err)
 	}
-	if len(manifest.Classes) == 1 {
-		return "it has one logit, which a softmax makes 100% of whatever the picture: export two classes"
-	}
-	return ""
+	return m, nil
 }
 
 // unfit is a version that cannot answer, as an error; nil where nothing is known against it.

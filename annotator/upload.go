@@ -2,7 +2,10 @@ package annotator
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
+
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // UploadState is where a model file that somebody sent stands.
@@ -31,4 +34,13 @@ type Upload struct {
 	VersionID  *int64          `json:"version_id,omitempty"`
 	UploadedBy string          `json:"uploaded_by"`
 	CreatedAt  time.Time       `json:"created_at"`
+}
+
+// ReadManifest is the upload's manifest as a value. With an error, also where there is none, it holds what could be read.
+func (u Upload) ReadManifest() (manifest.Manifest, error) {
+	m, err := manifest.Stored(u.Manifest)
+	if err != nil {
+		return m, fmt.Errorf("upload %d: %w", u.ID, err)
+	}
+	return m, nil
 }

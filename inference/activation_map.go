@@ -2,7 +2,6 @@ package inference
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -130,9 +129,9 @@ func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, 
 	if err != nil {
 		return nil, err
 	}
-	var manifest onnx.Manifest
-	if err := json.Unmarshal(version.Manifest, &manifest); err != nil {
-		return nil, fmt.Errorf("reading the manifest: %w", err)
+	manifest, err := version.ReadManifest()
+	if err != nil {
+		return nil, err
 	}
 	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -170,7 +171,7 @@ func BenchmarkActivationMap(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	manifest, err := onnx.LoadManifest(model, read)
+	manifest, err := manifest.Load(model, read.MetadataValue)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/picture"
-	"github.com/abn-studio/studio/onnx"
 )
 
 // pngHeader is a PNG of which only the header exists.
@@ -140,7 +140,7 @@ func TestOrientation(t *testing.T) {
 			img.SetGray(x, y, color.Gray{255})
 		}
 	}
-	upright := func(m *onnx.Manifest) { m.Resize, m.Crop, m.EXIF = nil, [2]int{w, w}, true }
+	upright := func(m *manifest.Manifest) { m.Resize, m.Crop, m.EXIF = nil, [2]int{w, w}, true }
 	// Where the corner is once the picture is shown as the orientation says: right, bottom.
 	for orientation, want := range map[byte][2]bool{
 		1: {false, false}, 2: {true, false}, 3: {true, true}, 4: {false, true},
@@ -176,7 +176,7 @@ func TestOrientation(t *testing.T) {
 				}
 			}
 		}
-		asked, ignored := torchvision(t, upright), torchvision(t, func(m *onnx.Manifest) { upright(m); m.EXIF = false })
+		asked, ignored := torchvision(t, upright), torchvision(t, func(m *manifest.Manifest) { upright(m); m.EXIF = false })
 		a, err := viewOf(t, asked, data)
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +212,7 @@ func TestViewGeometry(t *testing.T) {
 		{"portrait", side(8), [2]int{8, 8}, 10, 23, // 8×18 (int(18.4)), crop top 5
 			annotator.ViewRegion{X: 0, Y: 5 * 23. / 18, Width: 10, Height: 8 * 23. / 18}},
 	} {
-		p := torchvision(t, func(m *onnx.Manifest) { m.Resize, m.Crop = c.resize, c.crop })
+		p := torchvision(t, func(m *manifest.Manifest) { m.Resize, m.Crop = c.resize, c.crop })
 		got := p.View(c.width, c.height, 6) // the orientation is not asked for
 		for _, d := range []float64{got.X - c.want.X, got.Y - c.want.Y, got.Width - c.want.Width, got.Height - c.want.Height} {
 			if math.Abs(d) > 1e-9 {
@@ -221,7 +221,7 @@ func TestViewGeometry(t *testing.T) {
 			}
 		}
 	}
-	p := torchvision(t, func(m *onnx.Manifest) { m.EXIF, m.Resize = true, nil })
+	p := torchvision(t, func(m *manifest.Manifest) { m.EXIF, m.Resize = true, nil })
 	if got, want := p.View(300, 500, 6), (annotator.ViewRegion{X: 138, Y: 38, Width: 224, Height: 224}); got != want {
 		t.Errorf("a quarter turn: %+v, want %+v", got, want)
 	}
@@ -238,7 +238,7 @@ func TestChannelsAndNormalisation(t *testing.T) {
 		"BGR": {30, 60, 20, 50, 10, 40},
 		"L":   {18, 48},
 	} {
-		p := torchvision(t, func(m *onnx.Manifest) {
+		p := torchvision(t, func(m *manifest.Manifest) {
 			m.Resize, m.Crop, m.Channels = nil, [2]int{1, 2}, channels
 			m.Mean, m.Std = []float32{0.5, 0.5, 0.5}, []float32{0.25, 0.25, 0.25}
 			if channels == "L" {
@@ -260,15 +260,15 @@ func TestChannelsAndNormalisation(t *testing.T) {
 func TestManifestsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	zero := 0
-	for name, change := range map[string]func(*onnx.Manifest){
-		"interpolation": func(m *onnx.Manifest) { m.Interpolation = "lanczos" },
-		"channels":      func(m *onnx.Manifest) { m.Channels = "CMYK" },
-		"crop":          func(m *onnx.Manifest) { m.Crop = [2]int{0, 224} },
-		"resize":        func(m *onnx.Manifest) { m.Resize = &zero },
-		"std":           func(m *onnx.Manifest) { m.Std = []float32{1, 0, 1} },
-		"mean":          func(m *onnx.Manifest) { m.Mean = []float32{0.5} },
+	for name, change := range map[string]func(*manifest.Manifest){
+		"interpolation": func(m *manifest.Manifest) { m.Interpolation = "lanczos" },
+		"channels":      func(m *manifest.Manifest) { m.Channels = "CMYK" },
+		"crop":          func(m *manifest.Manifest) { m.Crop = [2]int{0, 224} },
+		"resize":        func(m *manifest.Manifest) { m.Resize = &zero },
+		"std":           func(m *manifest.Manifest) { m.Std = []float32{1, 0, 1} },
+		"mean":          func(m *manifest.Manifest) { m.Mean = []float32{0.5} },
 	} {
-		m := onnx.Manifest{Crop: [2]int{224, 224}}
+		m := manifest.Manifest{Crop: [2]int{224, 224}}
 		change(&m)
 		if _, err := NewPreprocessor(m); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("a bad %s: %v, want an error that names it", name, err)
@@ -283,7 +283,7 @@ func TestCropWithoutResizing(t *testing.T) {
 	for _, size := range [][2]int{{40, 60}, {60, 40}, {30, 20}, {61, 75}, {48, 48}} {
 		width, height := size[0], size[1]
 		img := photograph(width, height).(*image.RGBA)
-		p := torchvision(t, func(m *onnx.Manifest) { m.Resize, m.Crop = nil, [2]int{48, 48} })
+		p := torchvision(t, func(m *manifest.Manifest) { m.Resize, m.Crop = nil, [2]int{48, 48} })
 		view, err := viewOf(t, p, asPNG(t, img))
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +311,7 @@ func FuzzPreprocess(f *testing.F) {
 	f.Add([]byte("BM"))
 	f.Add(readFile(f, filepath.Join(fixture.Reference(f), "preprocess", "tiny.png")))
 	side := 16
-	p, err := NewPreprocessor(onnx.Manifest{Resize: &side, Crop: [2]int{12, 20}, EXIF: true})
+	p, err := NewPreprocessor(manifest.Manifest{Resize: &side, Crop: [2]int{12, 20}, EXIF: true})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -14,12 +14,13 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
 
 // endlessModel never answers to a picture that is not black.
-func endlessModel(t *testing.T, idle bool) (*onnx.Model, onnx.Manifest) {
+func endlessModel(t *testing.T, idle bool) (*onnx.Model, manifest.Manifest) {
 	t.Helper()
 	model, manifest := referenceModel(t, fixture.ReferenceModels(t)[0])
 	model, err := families.Endless{Idle: idle}.Of(model)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"sync"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -68,7 +69,7 @@ type part struct {
 
 // OpenNetwork splits a model and checks that its manifest fits: the crop and channels are its input's,
 // and the classes as many as its logits. The model must not be changed afterwards.
-func OpenNetwork(ctx context.Context, model *onnx.Model, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
+func OpenNetwork(ctx context.Context, model *onnx.Model, manifest manifest.Manifest, o NetworkOptions) (*Network, error) {
 	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
@@ -81,7 +82,7 @@ func OpenNetwork(ctx context.Context, model *onnx.Model, manifest onnx.Manifest,
 }
 
 // NewNetwork is OpenNetwork for a model that is split already.
-func NewNetwork(abn *onnx.ABN, manifest onnx.Manifest, o NetworkOptions) (*Network, error) {
+func NewNetwork(abn *onnx.ABN, manifest manifest.Manifest, o NetworkOptions) (*Network, error) {
 	pre, err := NewPreprocessor(manifest)
 	if err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
@@ -91,7 +92,7 @@ func NewNetwork(abn *onnx.ABN, manifest onnx.Manifest, o NetworkOptions) (*Netwo
 		ImageChannels: p.ImageChannels, ImageHeight: p.ImageHeight, ImageWidth: p.ImageWidth,
 		Channels: p.Channels, GridHeight: p.Height, GridWidth: p.Width, Classes: p.Classes,
 	}
-	if err := fits(manifest, pre, sizes); err != nil {
+	if err := manifest.Fits(p.Sizes()); err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}
 	n := newParts(abn, o)
@@ -122,19 +123,6 @@ func CheckOpens(abn *onnx.ABN, o NetworkOptions) error {
 		if err = errors.Join(err, p.close()); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// fits reports what of a manifest contradicts the network.
-func fits(m onnx.Manifest, pre *Preprocessor, s Sizes) error {
-	switch {
-	case s.ImageHeight != m.Crop[0] || s.ImageWidth != m.Crop[1]:
-		return fmt.Errorf("the manifest's crop is %d×%d pixels, the network's input %d×%d", m.Crop[0], m.Crop[1], s.ImageHeight, s.ImageWidth)
-	case s.ImageChannels != pre.Channels():
-		return fmt.Errorf("the manifest's channels are %q, the network takes %d", m.Channels, s.ImageChannels)
-	case len(m.Classes) != 0 && len(m.Classes) != s.Classes:
-		return fmt.Errorf("the manifest names %d classes, the network has %d", len(m.Classes), s.Classes)
 	}
 	return nil
 }

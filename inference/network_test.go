@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -51,14 +52,14 @@ func openReference(t testing.TB, file string) *Network {
 	return n
 }
 
-func referenceModel(t testing.TB, file string) (*onnx.Model, onnx.Manifest) {
+func referenceModel(t testing.TB, file string) (*onnx.Model, manifest.Manifest) {
 	t.Helper()
 	model, err := onnx.ReadFile(t.Context(), filepath.Join(fixture.Reference(t), file+".onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	shape := model.Graph.Feeds()[0].Shape
-	return model, onnx.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Channels: "RGB"}
+	return model, manifest.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Channels: "RGB"}
 }
 
 // near fails where got is not want to within a tolerance relative to the largest value.
@@ -125,13 +126,13 @@ func TestPartsAgreeWithReference(t *testing.T) {
 
 func TestManifestMustFitTheNetwork(t *testing.T) {
 	t.Parallel()
-	model, manifest := referenceModel(t, fixture.ReferenceModels(t)[0])
-	for want, change := range map[string]func(*onnx.Manifest){
-		"crop":     func(m *onnx.Manifest) { m.Crop[0]++ },
-		"channels": func(m *onnx.Manifest) { m.Channels = "L" },
-		"classes":  func(m *onnx.Manifest) { m.Classes = []string{"one", "too", "few", "or", "too", "many", "names"} },
+	model, own := referenceModel(t, fixture.ReferenceModels(t)[0])
+	for want, change := range map[string]func(*manifest.Manifest){
+		"crop":     func(m *manifest.Manifest) { m.Crop[0]++ },
+		"channels": func(m *manifest.Manifest) { m.Channels = "L" },
+		"classes":  func(m *manifest.Manifest) { m.Classes = []string{"one", "too", "few", "or", "too", "many", "names"} },
 	} {
-		m := manifest
+		m := own
 		change(&m)
 		if _, err := OpenNetwork(t.Context(), model, m, NetworkOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a manifest with other %s: %v, want an error that says so", want, err)

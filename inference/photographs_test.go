@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -27,7 +28,7 @@ func openReal(t testing.TB, name string, o ort.Options) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var manifest onnx.Manifest
+	var manifest manifest.Manifest
 	if err := json.Unmarshal(raw, &manifest); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -23,7 +22,6 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/picture"
-	"github.com/abn-studio/studio/onnx"
 )
 
 // renderWithin bounds a rendering with its wait for memory: nobody waits longer for an answer.
@@ -241,12 +239,11 @@ func (p *Pictures) preprocessor(version annotator.Version) (*Preprocessor, error
 	if len(version.Manifest) == 0 {
 		return nil, nil
 	}
-	var m onnx.Manifest
-	if err := json.Unmarshal(version.Manifest, &m); err != nil {
-		return nil, fmt.Errorf("reading the manifest of version %d: %w", version.Number, err)
+	m, err := version.ReadManifest()
+	if err != nil {
+		return nil, err
 	}
-	m.Mean, m.Std = nil, nil // a picture shows pixels, not what the network makes of them
-	return NewPreprocessor(m)
+	return NewPreprocessor(m.Unscaled()) // a picture shows pixels, not what the network makes of them
 }
 
 // renderingVersion changes when the same picture would be rendered otherwise.

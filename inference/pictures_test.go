@@ -14,14 +14,14 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/picture"
-	"github.com/abn-studio/studio/onnx"
 )
 
-func manifestJSON(t testing.TB, change func(*onnx.Manifest)) json.RawMessage {
+func manifestJSON(t testing.TB, change func(*manifest.Manifest)) json.RawMessage {
 	t.Helper()
 	resize := 256
-	m := onnx.Manifest{Resize: &resize, Crop: [2]int{224, 224}, Channels: "RGB"}
+	m := manifest.Manifest{Resize: &resize, Crop: [2]int{224, 224}, Channels: "RGB"}
 	if change != nil {
 		change(&m)
 	}
@@ -98,7 +98,7 @@ func TestRenderings(t *testing.T) {
 		}
 	}
 	// A picture that the network sees padded is shown padded, and not enlarged.
-	padded := annotator.Version{Manifest: manifestJSON(t, func(m *onnx.Manifest) { m.Resize = nil })}
+	padded := annotator.Version{Manifest: manifestJSON(t, func(m *manifest.Manifest) { m.Resize = nil })}
 	img, _ = render(t, p, padded, annotator.Image{Hash: "small", Width: 100, Height: 90}, annotator.PictureView)
 	if b := img.Bounds(); b.Dx() != 224 || b.Dy() != 224 {
 		t.Errorf("the padded view is %v", b)
@@ -142,7 +142,7 @@ func TestRenderingsAreKept(t *testing.T) {
 		t.Errorf("what is kept differs from what is served (%v)", err)
 	}
 	// Another crop is another picture, and there is no original to make it from.
-	other := annotator.Version{Manifest: manifestJSON(t, func(m *onnx.Manifest) { m.Crop = [2]int{100, 100} })}
+	other := annotator.Version{Manifest: manifestJSON(t, func(m *manifest.Manifest) { m.Crop = [2]int{100, 100} })}
 	if _, _, err := p.Render(t.Context(), other, img, annotator.PictureThumb); err == nil {
 		t.Error("the rendering of another preprocessing was served")
 	}

@@ -1,23 +1,21 @@
 package inference
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"math"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/picture"
-	"github.com/abn-studio/studio/onnx"
 )
-
-// MaxSide bounds what a manifest may ask for: a crop or a resize beyond it is a mistake.
-const MaxSide = 8192
 
 // Preprocessor turns picture files into a network's input as torchvision's Resize, CenterCrop,
 // ToTensor and Normalize do on PIL images. It is safe for concurrent use.
 type Preprocessor struct {
-	manifest onnx.Manifest
+	manifest manifest.Manifest
 	channels int // of the input: 3, or 1 for "L"
 	kernel   *kernel
 	// normal[c][v] is (v/255 − mean[c]) / std[c].
@@ -25,42 +23,17 @@ type Preprocessor struct {
 }
 
 // NewPreprocessor checks a manifest and prepares its tables.
-func NewPreprocessor(m onnx.Manifest) (*Preprocessor, error) {
-	p := &Preprocessor{manifest: m, channels: 3}
-	var err error
-	if p.kernel, err = kernelNamed(m.Interpolation); err != nil {
-		return nil, fmt.Errorf("manifest: %w", err)
-	}
-	switch m.Channels {
-	case "RGB", "BGR", "":
-	case "L":
-		p.channels = 1
-	default:
-		return nil, fmt.Errorf("manifest: channels %q is not known: use RGB, BGR or L", m.Channels)
-	}
-	for _, side := range m.Crop {
-		if side < 1 || side > MaxSide {
-			return nil, fmt.Errorf("manifest: crop %v must be 1 to %d pixels on a side", m.Crop, MaxSide)
-		}
-	}
-	if m.Resize != nil && (*m.Resize < 1 || *m.Resize > MaxSide) {
-		return nil, fmt.Errorf("manifest: resize %d must be 1 to %d pixels", *m.Resize, MaxSide)
-	}
-	if err := m.CheckScale(); err != nil {
+func NewPreprocessor(m manifest.Manifest) (*Preprocessor, error) {
+	if err := m.CheckPixels(); err != nil {
 		return nil, err
 	}
+	p := &Preprocessor{manifest: m, channels: m.ChannelCount(), kernel: kernels[cmp.Or(m.Interpolation, "bilinear")]}
 	for c := range p.channels {
 		mean, std := float32(0), float32(1)
 		if len(m.Mean) != 0 {
-			if len(m.Mean) != p.channels {
-				return nil, fmt.Errorf("manifest: mean has %d values for %d channels", len(m.Mean), p.channels)
-			}
 			mean = m.Mean[c]
 		}
 		if len(m.Std) != 0 {
-			if len(m.Std) != p.channels {
-				return nil, fmt.Errorf("manifest: std has %d values for %d channels", len(m.Std), p.channels)
-			}
 			std = m.Std[c]
 		}
 		for v := range 256 {
@@ -77,7 +50,7 @@ func (p *Preprocessor) Size() int { return p.channels * p.manifest.Crop[0] * p.m
 func (p *Preprocessor) Channels() int { return p.channels }
 
 // Manifest is what the Preprocessor was made from.
-func (p *Preprocessor) Manifest() onnx.Manifest { return p.manifest }
+func (p *Preprocessor) Manifest() manifest.Manifest { return p.manifest }
 
 // Pixels decodes a picture file and writes the network's input [channels, H, W] to dst, which holds
 // Size values. It waits for its share of the memory for pictures no longer than ctx. Errors: picture.ErrNotPicture,

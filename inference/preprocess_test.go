@@ -10,14 +10,14 @@ import (
 	"github.com/sbinet/npyio/npy"
 
 	"github.com/abn-studio/studio/internal/fixture"
-	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // fixtures are made with torchvision's Resize(256) and CenterCrop(224).
-func torchvision(t testing.TB, change func(*onnx.Manifest)) *Preprocessor {
+func torchvision(t testing.TB, change func(*manifest.Manifest)) *Preprocessor {
 	t.Helper()
 	resize := 256
-	m := onnx.Manifest{Resize: &resize, Crop: [2]int{224, 224}, Interpolation: "bilinear", Channels: "RGB"}
+	m := manifest.Manifest{Resize: &resize, Crop: [2]int{224, 224}, Interpolation: "bilinear", Channels: "RGB"}
 	if change != nil {
 		change(&m)
 	}

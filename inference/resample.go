@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"fmt"
 	"math"
 )
 
@@ -150,16 +149,4 @@ func resampleRows(part *raster, vertical taps, top int) *raster {
 		}
 	}
 	return out
-}
-
-// kernelNamed finds a filter by the name a manifest gives it; "" is bilinear.
-func kernelNamed(name string) (*kernel, error) {
-	if name == "" {
-		name = "bilinear"
-	}
-	k, ok := kernels[name]
-	if !ok {
-		return nil, fmt.Errorf("interpolation %q is not known: use bilinear, bicubic or nearest", name)
-	}
-	return k, nil
 }

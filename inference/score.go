@@ -2,7 +2,6 @@ package inference
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -79,7 +79,7 @@ func domainError(err error) error {
 	if errors.Is(err, ort.ErrTooLong) {
 		return fmt.Errorf("%w: %w", annotator.ErrTooLong, err)
 	}
-	var wrong *onnx.ManifestError
+	var wrong *manifest.Error
 	if errors.As(err, &wrong) || errors.Is(err, onnx.ErrLogits) {
 		return &annotator.ValidationError{Field: "version", Message: fmt.Sprintf("the model cannot answer: %v", err)}
 	}
@@ -148,9 +148,9 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 	if err != nil {
 		return nil, err
 	}
-	var manifest onnx.Manifest
-	if err := json.Unmarshal(version.Manifest, &manifest); err != nil {
-		return nil, fmt.Errorf("reading the manifest: %w", err)
+	manifest, err := version.ReadManifest()
+	if err != nil {
+		return nil, err
 	}
 	return OpenNetwork(ctx, model, manifest, NetworkOptions{Session: s.options.Session})
 }

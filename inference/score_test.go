@@ -14,9 +14,9 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/picture"
-	"github.com/abn-studio/studio/onnx"
 )
 
 // scoring is a scorer over reference networks and one picture, counting how often models are fetched.
@@ -163,7 +163,7 @@ func TestScoresMayOverlap(t *testing.T) {
 func TestLiveScoreSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	s := newScoring(t, LiveScorerOptions{})
-	var manifest onnx.Manifest
+	var manifest manifest.Manifest
 	if err := json.Unmarshal(s.version.Manifest, &manifest); err != nil {
 		t.Fatal(err)
 	}

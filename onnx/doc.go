@@ -28,8 +28,6 @@
 //	split.go        one ABN → graphs that run by themselves
 //	attach*.go      an ABN of a plain classifier: where to split, the copied stage, the heads
 //	version.go      the same graph with other initializers; the extractor's hash
-//	manifest.go     how pixels become the input, and what the classes are called
-//	manifest_load.go  where a manifest is found, and what makes one wrong
 //	inspect.go      what `studio model inspect` says
 //
 // Nothing here runs a graph: that is internal/ort's.

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // ErrNoABN says that a graph is no Attention Branch Network that can be taken apart here; the message names
 // the value or node, and the reason.
 var ErrNoABN = errors.New("no ABN")
+
+// PartNames names the values of a graph that FindParts cannot tell by itself; a manifest gives them.
+type PartNames = manifest.PartNames
 
 // Gain is what the attention mechanism multiplies the features with.
 type Gain string
@@ -44,6 +49,11 @@ type Parts struct {
 
 	nodes    [3][]int        // positions in the graph's nodes, by part
 	reshapes map[int][]int64 // new targets of Reshape nodes, by position; see batchFromFeatures
+}
+
+// Sizes are what the network takes and answers, for its manifest to fit.
+func (p *Parts) Sizes() manifest.Sizes {
+	return manifest.Sizes{Channels: p.ImageChannels, Height: p.ImageHeight, Width: p.ImageWidth, Classes: p.Classes}
 }
 
 // The parts of a graph, as indexes of Parts.nodes.

@@ -2,7 +2,6 @@ package templates
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -169,11 +168,8 @@ func ViewRatio(v *annotator.Version) float64 {
 	if v == nil {
 		return 1
 	}
-	var manifest struct {
-		Crop []float64 `json:"crop"`
-	}
-	if json.Unmarshal(v.Manifest, &manifest) == nil && len(manifest.Crop) == 2 && manifest.Crop[0] > 0 && manifest.Crop[1] > 0 {
-		return manifest.Crop[0] / manifest.Crop[1]
+	if m, err := v.ReadManifest(); err == nil && m.Crop[0] > 0 && m.Crop[1] > 0 {
+		return float64(m.Crop[0]) / float64(m.Crop[1])
 	}
 	if v.GridWidth > 0 && v.GridHeight > 0 {
 		return float64(v.GridHeight) / float64(v.GridWidth)

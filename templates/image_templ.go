@@ -150,7 +150,7 @@ func ImagePage(f Frame, v Image) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var8 string
-				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(fmt.Sprintf("%g,%g,%g,%d,%d", resize, height, width, v.Image.Width, v.Image.Height))
+				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(fmt.Sprintf("%d,%d,%d,%d,%d", resize, height, width, v.Image.Width, v.Image.Height))
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `image.templ`, Line: 34, Col: 125}
 				}

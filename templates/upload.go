@@ -2,7 +2,6 @@ package templates
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -50,17 +49,17 @@ type ManifestForm struct {
 // scaling is a common way to bring x/255 into a network's range.
 type scaling struct {
 	key, label, explanation string
-	mean, std               [3]float64
+	mean, std               [3]float32
 }
 
 var scalings = []scaling{
-	{"imagenet", "ImageNet", "mean 0.485, 0.456, 0.406; std 0.229, 0.224, 0.225: what torchvision's models are trained with", [3]float64{0.485, 0.456, 0.406}, [3]float64{0.229, 0.224, 0.225}},
-	{"symmetric", "−1 … 1", "mean 0.5, std 0.5", [3]float64{0.5, 0.5, 0.5}, [3]float64{0.5, 0.5, 0.5}},
-	{"unit", "0 … 1", "mean 0, std 1: x/255 as it is", [3]float64{0, 0, 0}, [3]float64{1, 1, 1}},
+	{"imagenet", "ImageNet", "mean 0.485, 0.456, 0.406; std 0.229, 0.224, 0.225: what torchvision's models are trained with", [3]float32{0.485, 0.456, 0.406}, [3]float32{0.229, 0.224, 0.225}},
+	{"symmetric", "−1 … 1", "mean 0.5, std 0.5", [3]float32{0.5, 0.5, 0.5}, [3]float32{0.5, 0.5, 0.5}},
+	{"unit", "0 … 1", "mean 0, std 1: x/255 as it is", [3]float32{0, 0, 0}, [3]float32{1, 1, 1}},
 }
 
 // Scaling returns the mean and std of a preset for a number of channels; false for "own".
-func Scaling(key string, channels int) (mean, std []float64, ok bool) {
+func Scaling(key string, channels int) (mean, std []float32, ok bool) {
 	for _, s := range scalings {
 		if s.key == key {
 			n := min(max(channels, 1), 3)
@@ -72,17 +71,8 @@ func Scaling(key string, channels int) (mean, std []float64, ok bool) {
 
 // NewManifestForm is the form's start: what came with the file, else what fits the network and is most common.
 func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm {
-	var m struct {
-		Resize        *int      `json:"resize"`
-		Crop          [2]int    `json:"crop"`
-		Interpolation string    `json:"interpolation"`
-		Channels      string    `json:"channels"`
-		EXIF          bool      `json:"exif"`
-		Mean          []float64 `json:"mean"`
-		Std           []float64 `json:"std"`
-		Classes       []string  `json:"classes"`
-	}
-	given := len(u.Manifest) > 0 && json.Unmarshal(u.Manifest, &m) == nil
+	m, err := u.ReadManifest()
+	given := err == nil
 	r := u.Report
 	f := ManifestForm{
 		CropHeight: strconv.Itoa(cmp.Or(m.Crop[0], r.ImageHeight)), CropWidth: strconv.Itoa(cmp.Or(m.Crop[1], r.ImageWidth)),
@@ -118,10 +108,10 @@ func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm
 	return f
 }
 
-func joinNumbers(list []float64) string {
+func joinNumbers(list []float32) string {
 	var texts []string
 	for _, v := range list {
-		texts = append(texts, number(v))
+		texts = append(texts, strconv.FormatFloat(float64(v), 'g', -1, 32))
 	}
 	return strings.Join(texts, ", ")
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -47,7 +48,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 	}
 	spec := ScratchSpec{
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "train"), Threads: 1,
-		Manifest: onnx.Manifest{Crop: [2]int{32, 32}},
+		Manifest: manifest.Manifest{Crop: [2]int{32, 32}},
 		Settings: completed(Settings{Epochs: 8, BatchSize: 8, LearningRate: 0.05, Seed: 3}),
 		Pixels: func(_ context.Context, s Sample, dst []float32) error {
 			rng := rand.New(rand.NewPCG(uint64(s.ID), 1))

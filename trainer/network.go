@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -30,19 +30,12 @@ type network struct {
 func (n *network) cells() int { return n.features[1] * n.features[2] }
 
 // openNetwork reads and splits the spec's model. extractor and extractorHash may be nil and "".
-func openNetwork(ctx context.Context, file []byte, manifest onnx.Manifest, extractor Extractor, extractorHash string, threads int) (*network, error) {
+func openNetwork(ctx context.Context, file []byte, manifest manifest.Manifest, extractor Extractor, extractorHash string, threads int) (*network, error) {
 	model, err := onnx.Read(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	var names onnx.PartNames
-	if manifest.Names != nil {
-		names = *manifest.Names
-	}
-	if names.Size == nil && manifest.Crop != [2]int{} {
-		names.Size = &manifest.Crop
-	}
-	parts, err := onnx.FindParts(ctx, model, names)
+	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +43,10 @@ func openNetwork(ctx context.Context, file []byte, manifest onnx.Manifest, extra
 	if err != nil {
 		return nil, err
 	}
-	if manifest.Crop != [2]int{} && manifest.Crop != [2]int{abn.ImageHeight, abn.ImageWidth} {
-		return nil, fmt.Errorf("the manifest's crop is %d×%d pixels, the network's input %d×%d", manifest.Crop[0], manifest.Crop[1], abn.ImageHeight, abn.ImageWidth)
+	if manifest.Crop != [2]int{} { // else there is none: the input's size is all that is known
+		if err := manifest.Fits(abn.Sizes()); err != nil {
+			return nil, err
+		}
 	}
 	graph, err := abn.Extractor.Marshal()
 	if err != nil {

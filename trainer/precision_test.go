@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
-	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // What keeping features as float16 does to the answers on real photographs: nothing that matters.
@@ -30,7 +30,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := openNetwork(t.Context(), file, onnx.Manifest{}, nil, "", 0)
+	net, err := openNetwork(t.Context(), file, manifest.Manifest{}, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
-	"github.com/abn-studio/studio/onnx"
 )
 
 // ErrCancelled is the cause to cancel a round's context with when it is not to be resumed: RunRound
@@ -21,8 +21,8 @@ var ErrBusy = errors.New("another process is at work in this folder")
 
 // RoundSpec is everything a round needs.
 type RoundSpec struct {
-	Model    []byte        // the parent, an ONNX file
-	Manifest onnx.Manifest // its preprocessing and classes
+	Model    []byte            // the parent, an ONNX file
+	Manifest manifest.Manifest // its preprocessing and classes
 	Settings Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -182,7 +183,7 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			net, err := openNetwork(t.Context(), file, onnx.Manifest{}, nil, "", 0)
+			net, err := openNetwork(t.Context(), file, manifest.Manifest{}, nil, "", 0)
 			if err != nil {
 				t.Fatal(err)
 			}

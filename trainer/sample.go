@@ -8,7 +8,7 @@ import (
 	"hash"
 
 	"github.com/abn-studio/studio/internal/attention"
-	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // Sample is one image of a run: what it shows, and what people said of it.
@@ -79,7 +79,7 @@ func runKey(modelHash string, s Settings, samples, validation []Sample) string {
 
 // PreprocessingHash is the hash of those fields of a manifest that decide how pixels become the
 // network's input; the names of classes and parts are not among them.
-func PreprocessingHash(m onnx.Manifest) string {
+func PreprocessingHash(m manifest.Manifest) string {
 	m.Classes, m.Names = nil, nil
 	data, err := json.Marshal(m)
 	if err != nil { // a NaN mean, which no reader of manifests lets through

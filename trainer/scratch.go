@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
@@ -19,7 +20,7 @@ import (
 // ScratchSpec is a training of a whole network from images and labels, the extractor too unless it is frozen.
 type ScratchSpec struct {
 	Model    []byte // the network at its initial parameters, an ONNX file
-	Manifest onnx.Manifest
+	Manifest manifest.Manifest
 	// Settings' Strategy is set to scratch, or to both where the extractor is frozen, and Anchor to 0: there is no parent.
 	Settings Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -145,43 +146,26 @@ func typedManifest(f templates.ManifestForm, u annotator.Upload) (json.RawMessag
 		}
 		return n
 	}
-	numbers := func(field, text string) []float64 {
-		var list []float64
+	numbers := func(field, text string) []float32 {
+		var list []float32
 		for part := range strings.SplitSeq(text, ",") {
-			x, err := strconv.ParseFloat(strings.TrimSpace(part), 64)
+			x, err := strconv.ParseFloat(strings.TrimSpace(part), 32)
 			if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
 				refuse(field, "%q is no number: write one per channel, apart by commas", part)
 			}
-			list = append(list, x)
+			list = append(list, float32(x))
 		}
 		return list
 	}
-	var m struct {
-		Resize        *int            `json:"resize"`
-		Crop          [2]int          `json:"crop"`
-		Interpolation string          `json:"interpolation"`
-		Channels      string          `json:"channels"`
-		EXIF          bool            `json:"exif"`
-		Mean          []float64       `json:"mean"`
-		Std           []float64       `json:"std"`
-		Classes       []string        `json:"classes"`
-		Names         json.RawMessage `json:"names,omitempty"`
-	}
-	if len(u.Manifest) > 0 {
-		_ = json.Unmarshal(u.Manifest, &m) // what cannot be read is what is typed anew
-	}
-	m.Resize, m.Classes = nil, nil
+	came, _ := u.ReadManifest() // what cannot be read is what is typed anew
+	m := manifest.Manifest{Names: came.Names}
 	if strings.TrimSpace(f.Resize) != "" {
 		side := whole("resize", f.Resize)
 		m.Resize = &side
 	}
 	m.Crop = [2]int{whole("crop", f.CropHeight), whole("crop", f.CropWidth)}
 	m.Interpolation, m.Channels, m.EXIF = f.Interpolation, f.Channels, f.EXIF
-	channels := 3
-	if m.Channels == "L" {
-		channels = 1
-	}
-	if mean, std, ok := templates.Scaling(f.Scaling, channels); ok {
+	if mean, std, ok := templates.Scaling(f.Scaling, m.ChannelCount()); ok {
 		m.Mean, m.Std = mean, std
 	} else {
 		m.Mean, m.Std = numbers("mean", f.Mean), numbers("std", f.Std)

@@ -109,7 +109,7 @@ func (s *Server) imagePage(v *visit) error {
 		view.Predictions = append(view.Predictions, templates.VersionPrediction{Version: versions[i], Prediction: prediction})
 	}
 	if v.project.ActiveVersion != nil {
-		view.Manifest = v.project.ActiveVersion.Manifest
+		view.Manifest, _ = v.project.ActiveVersion.ReadManifest() // one that cannot be read has no crop to outline
 	}
 	return v.render(templates.ImagePage(v.frame(view.Image.Name, "image"), view))
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -110,7 +111,7 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 	model, err := onnx.Read(t.Context(), raw)
 	must(t, err)
 	shape := model.Graph.Feeds()[0].Shape
-	manifest := onnx.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Channels: "RGB"}
+	manifest := manifest.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Channels: "RGB"}
 	catalog := jobs.NewCatalog(blobs, 1)
 	defer func() { must(t, catalog.Close()) }()
 	pixels, err := catalog.Pixels(manifest)

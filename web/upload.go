@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // Limits of what comes with a model.
 const (
-	maxManifestBytes = 16 << 20
-	maxModelExtras   = maxManifestBytes + 1<<20 // a form's manifest, fields and boundaries
+	maxModelExtras = manifest.MaxBytes + 1<<20 // a form's manifest, fields and boundaries
 )
 
 // patience is how long an upload may send nothing before it is given up.
@@ -137,11 +137,11 @@ func (f *modelForm) next() (*multipart.Part, error) {
 		}
 		return part, nil
 	case "manifest":
-		text, err := io.ReadAll(io.LimitReader(part, maxManifestBytes+1))
+		text, err := io.ReadAll(io.LimitReader(part, manifest.MaxBytes+1))
 		if err != nil {
 			return nil, brokenOff(err)
 		}
-		if len(text) > maxManifestBytes {
+		if len(text) > manifest.MaxBytes {
 			return nil, &annotator.ValidationError{Field: "manifest", Message: "has more than 16 MiB"}
 		}
 		if len(text) > 0 {

@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -37,7 +38,7 @@ func modelFormOf(t *testing.T, parts ...string) (io.Reader, string) {
 }
 
 // referenceModel is a small real ABN, and a manifest with the classes of the tests' project.
-func referenceModel(t *testing.T, name string) (file []byte, manifest []byte) {
+func referenceModel(t *testing.T, name string) (file []byte, beside []byte) {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join(fixture.Reference(t), name+".onnx"))
 	must(t, err)
@@ -46,14 +47,14 @@ func referenceModel(t *testing.T, name string) (file []byte, manifest []byte) {
 	report, err := onnx.Inspect(t.Context(), model, onnx.PartNames{})
 	must(t, err)
 	shape := model.Graph.Feeds()[0].Shape
-	m := onnx.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Interpolation: "bilinear", Channels: "RGB",
+	m := manifest.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Interpolation: "bilinear", Channels: "RGB",
 		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}}
 	for i := range report.ABN.Classes {
 		m.Classes = append(m.Classes, fmt.Sprintf("bird-%d", i))
 	}
-	manifest, err = json.Marshal(m)
+	beside, err = json.Marshal(m)
 	must(t, err)
-	return file, manifest
+	return file, beside
 }
 
 // work starts a worker, which adds what is uploaded, and returns a function that waits until an upload is more than that.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
@@ -146,23 +147,23 @@ func (r evaluateReport) print(out io.Writer) {
 }
 
 // openModel opens an ABN and its manifest on the runtime.
-func openModel(ctx context.Context, path string, threads int) (*inference.Network, onnx.Manifest, error) {
+func openModel(ctx context.Context, path string, threads int) (*inference.Network, manifest.Manifest, error) {
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
-		return nil, onnx.Manifest{}, err
+		return nil, manifest.Manifest{}, err
 	}
 	model, err := onnx.ReadFile(ctx, path)
 	if err != nil {
-		return nil, onnx.Manifest{}, err
+		return nil, manifest.Manifest{}, err
 	}
-	manifest, err := onnx.LoadManifest(path, model)
+	m, err := manifest.Load(path, model.MetadataValue)
 	if err != nil {
-		return nil, onnx.Manifest{}, err
+		return nil, manifest.Manifest{}, err
 	}
-	network, err := inference.OpenNetwork(ctx, model, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
+	network, err := inference.OpenNetwork(ctx, model, m, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
 	if err != nil {
-		return nil, onnx.Manifest{}, fmt.Errorf("%s: %w", path, err)
+		return nil, manifest.Manifest{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return network, manifest, nil
+	return network, m, nil
 }
 
 func printJSON(out io.Writer, v any) error {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -28,7 +29,7 @@ func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	manifest, err := onnx.LoadManifest(c.File, model)
+	manifest, err := manifest.Load(c.File, model.MetadataValue)
 	if err != nil {
 		return err
 	}

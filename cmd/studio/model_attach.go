@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
@@ -106,17 +107,17 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 	if len(classes) == 0 {
 		return fmt.Errorf("the names of the %d classes are not known: give them with --classes or --images, or in the manifest", attached.Classes)
 	}
-	report, manifest, err := c.describe(ctx, attached, known, classes)
+	report, beside, err := c.describe(ctx, attached, known, classes)
 	if err != nil {
 		return err
 	}
-	attached.Model.Metadata = slices.DeleteFunc(attached.Model.Metadata, func(m onnx.Metadata) bool { return m.Key == onnx.ManifestKey }) // it stands beside the file
+	attached.Model.Metadata = slices.DeleteFunc(attached.Model.Metadata, func(m onnx.Metadata) bool { return m.Key == manifest.Key }) // it stands beside the file
 	attached.Model.SetMetadata("abn.attached_at", attached.Cut.Value)
 	data, err := attached.Model.Marshal()
 	if err != nil {
 		return err
 	}
-	if err := writeTrained(c.Out, data, manifest); err != nil {
+	if err := writeTrained(c.Out, data, beside); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -127,14 +128,14 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 }
 
 // describe makes report and manifest, and refuses what could not be trained.
-func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attached, known *onnx.Manifest, classes []string) (attachReport, onnx.Manifest, error) {
+func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attached, known *manifest.Manifest, classes []string) (attachReport, manifest.Manifest, error) {
 	r := attachReport{
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
 		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, CopyEnd: attached.CopyEnd, Copied: attached.Copied,
 	}
 	parts, err := onnx.FindParts(ctx, attached.Model, onnx.PartNames{})
 	if err != nil {
-		return r, onnx.Manifest{}, err
+		return r, manifest.Manifest{}, err
 	}
 	r.Image = [2]int{parts.ImageHeight, parts.ImageWidth}
 	manifest, err := c.manifest(known, parts, classes)
@@ -157,28 +158,28 @@ func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attach
 }
 
 // knownManifest is the one given, beside the model or in it; nil where there is none.
-func (c *modelAttachCommand) knownManifest(model *onnx.Model) (*onnx.Manifest, error) {
-	var manifest onnx.Manifest
+func (c *modelAttachCommand) knownManifest(model *onnx.Model) (*manifest.Manifest, error) {
+	var known manifest.Manifest
 	var err error
 	if c.Manifest != "" {
-		manifest, err = onnx.ReadManifest(c.Manifest)
+		known, err = manifest.ReadFile(c.Manifest)
 	} else {
-		_, inside := model.MetadataValue(onnx.ManifestKey)
-		if _, missing := os.Stat(onnx.ManifestPath(c.Model)); errors.Is(missing, os.ErrNotExist) && !inside {
+		_, inside := model.MetadataValue(manifest.Key)
+		if _, missing := os.Stat(manifest.Path(c.Model)); errors.Is(missing, os.ErrNotExist) && !inside {
 			return nil, nil
 		}
-		manifest, err = onnx.LoadManifest(c.Model, model)
+		known, err = manifest.Load(c.Model, model.MetadataValue)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &manifest, nil
+	return &known, nil
 }
 
 // manifest is the ABN's: what is known of the classifier's preprocessing, with the flags over it.
-func (c *modelAttachCommand) manifest(known *onnx.Manifest, parts *onnx.Parts, classes []string) (onnx.Manifest, error) {
+func (c *modelAttachCommand) manifest(known *manifest.Manifest, parts *onnx.Parts, classes []string) (manifest.Manifest, error) {
 	crop := [2]int{parts.ImageHeight, parts.ImageWidth}
-	base := onnx.Manifest{Resize: &crop[0], Crop: crop, Interpolation: "bilinear", Channels: "RGB"}
+	base := manifest.Manifest{Resize: &crop[0], Crop: crop, Interpolation: "bilinear", Channels: "RGB"}
 	if parts.ImageChannels == 1 {
 		base.Channels = "L"
 	}
@@ -188,9 +189,9 @@ func (c *modelAttachCommand) manifest(known *onnx.Manifest, parts *onnx.Parts, c
 		base.Names = nil // the outputs have names that tell what they are
 	case c.Mean == nil || c.Std == nil:
 		return base, fmt.Errorf("how pixels become the input of %s is not known: give --mean and --std (and --resize), or write %s",
-			c.Model, filepath.Base(onnx.ManifestPath(c.Model)))
+			c.Model, filepath.Base(manifest.Path(c.Model)))
 	}
-	overrides := onnx.ManifestOverrides{Resize: c.Resize, Crop: &crop, Mean: c.Mean, Std: c.Std, Classes: classes}
+	overrides := manifest.Overrides{Resize: c.Resize, Crop: &crop, Mean: c.Mean, Std: c.Std, Classes: classes}
 	if c.Interpolation != "" {
 		overrides.Interpolation = &c.Interpolation
 	}
@@ -201,7 +202,7 @@ func (c *modelAttachCommand) manifest(known *onnx.Manifest, parts *onnx.Parts, c
 	if err != nil {
 		return manifest, err
 	}
-	return manifest, manifest.ValidateFor(parts)
+	return manifest, manifest.Fits(parts.Sizes())
 }
 
 // classes are those asked for; nil stands for the classifier's own.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -65,7 +66,7 @@ func TestAttachAndTrainFrozen(t *testing.T) {
 			t.Errorf("attach: %+v", training)
 		}
 	}
-	manifest, err := onnx.ReadManifest(filepath.Join(dir, "abn.json"))
+	manifest, err := manifest.ReadFile(filepath.Join(dir, "abn.json"))
 	if err != nil || !slices.Equal(manifest.Classes, []string{"class0", "class1", "class2"}) || manifest.Crop != [2]int{32, 32} {
 		t.Errorf("manifest %+v, %v", manifest, err)
 	}
@@ -115,15 +116,15 @@ func TestAttachKeepsAHeadThatFits(t *testing.T) {
 	if err := os.WriteFile(names, []byte("cat\ndog\n\nhorse\n cow \n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	manifest := `{"resize": null, "crop": [32, 32], "mean": [0, 0, 0], "std": [1, 1, 1], "classes": ["dog", "cat", "cow", "horse"]}`
-	if err := os.WriteFile(filepath.Join(dir, "classifier.json"), []byte(manifest), 0o644); err != nil {
+	beside := `{"resize": null, "crop": [32, 32], "mean": [0, 0, 0], "std": [1, 1, 1], "classes": ["dog", "cat", "cow", "horse"]}`
+	if err := os.WriteFile(filepath.Join(dir, "classifier.json"), []byte(beside), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	code, out, stderr := runStudio(t, "model", "attach", "--model", classifier, "--classes", names, "--out", abn, "--gain", "M")
 	if code != exitOK || !strings.Contains(out, "the classifier's last layer is kept") || !strings.Contains(out, "→") || !strings.Contains(out, "relu2 (Relu, 8×16×16)") {
 		t.Errorf("%s%s", out, stderr)
 	}
-	written, err := onnx.ReadManifest(filepath.Join(dir, "abn.json"))
+	written, err := manifest.ReadFile(filepath.Join(dir, "abn.json"))
 	if err != nil || !slices.Equal(written.Classes, []string{"dog", "cat", "cow", "horse"}) { // the layer's order
 		t.Errorf("%+v, %v", written, err)
 	}

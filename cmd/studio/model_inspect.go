@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -32,7 +33,7 @@ type inspection struct {
 	File string `json:"file"`
 	*onnx.Report
 	Problem   string                 `json:"problem,omitempty"` // why the file cannot be used
-	Manifest  *onnx.Manifest         `json:"manifest,omitempty"`
+	Manifest  *manifest.Manifest     `json:"manifest,omitempty"`
 	Training  trainer.TrainingReport `json:"training,omitempty"`
 	Obstacles []trainer.Obstacle     `json:"obstacles,omitempty"` // what keeps an engine from training, every node once
 	Warning   string                 `json:"warning,omitempty"`   // a manifest that is missing or does not fit
@@ -45,7 +46,7 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 		return err
 	}
 	found := inspection{File: c.File}
-	manifest, manifestErr := onnx.LoadManifest(c.File, model)
+	manifest, manifestErr := manifest.Load(c.File, model.MetadataValue)
 	var names onnx.PartNames
 	if manifestErr == nil {
 		found.Manifest = &manifest
@@ -92,7 +93,7 @@ func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, name
 		return err
 	}
 	if f.Manifest != nil {
-		if err := f.Manifest.ValidateFor(parts); err != nil {
+		if err := f.Manifest.Fits(parts.Sizes()); err != nil {
 			f.Warning = err.Error()
 		}
 	}

@@ -22,10 +22,10 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 type process struct {
 	*exec.Cmd
 	lines chan string // what it printed, line by line; closed once it has ended and all of its log is here
-	err   error // what it ended with; once lines is closed
+	err   error       // what it ended with; once lines is closed
 	mu    sync.Mutex
 	said  bytes.Buffer // what it logged
 }
@@ -208,7 +208,7 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest := onnx.Manifest{Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB", Classes: data.Classes}
+	manifest := manifest.Manifest{Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB", Classes: data.Classes}
 	beside, err := json.Marshal(manifest)
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/samples"
-	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -145,7 +145,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 }
 
 // writeTrained writes a model and its manifest beside it.
-func writeTrained(out string, model []byte, manifest onnx.Manifest) error {
+func writeTrained(out string, model []byte, manifest manifest.Manifest) error {
 	text, err := json.MarshalIndent(manifest, "", " ")
 	if err != nil {
 		return err

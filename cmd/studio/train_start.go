@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -15,7 +16,7 @@ import (
 // startingPoint is the network that a training starts from.
 type startingPoint struct {
 	model         []byte
-	manifest      onnx.Manifest
+	manifest      manifest.Manifest
 	height, width int // of the map
 }
 
@@ -41,7 +42,7 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 	grid := arch.Grid(arch.ImageSize)
 	return startingPoint{
 		model: model, height: grid, width: grid,
-		manifest: onnx.Manifest{
+		manifest: manifest.Manifest{
 			Resize: &arch.ImageSize, Crop: [2]int{arch.ImageSize, arch.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
 			Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}, Classes: classes,
 		},
@@ -56,7 +57,7 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, err
 	}
-	manifest, err := onnx.LoadManifest(c.From, model)
+	manifest, err := manifest.Load(c.From, model.MetadataValue)
 	if err != nil {
 		return startingPoint{}, err
 	}
@@ -64,7 +65,7 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w; studio model attach makes an ABN of a classifier", c.From, err)
 	}
-	if err := manifest.ValidateFor(parts); err != nil {
+	if err := manifest.Fits(parts.Sizes()); err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w", c.From, err)
 	}
 	return startingPoint{model: data, manifest: manifest, height: parts.Height, width: parts.Width}, nil

@@ -15,9 +15,9 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -76,7 +76,7 @@ func tinyModel(t *testing.T, classes []string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "tiny.onnx")
-	if err := writeTrained(path, data, onnx.Manifest{Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB",
+	if err := writeTrained(path, data, manifest.Manifest{Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB",
 		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.25, 0.25, 0.25}, Classes: classes}); err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,10 @@ package aviary
 
 import (
 	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 
-	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // files holds aviary.onnx and its manifest aviary.json, which `make aviary` remakes (docs/aviary.md).
@@ -18,18 +17,18 @@ var files embed.FS
 var ErrNoModel = errors.New("this build has no demo model: run make aviary, then build again")
 
 // Model returns the demo's network, an ONNX file, and its manifest.
-func Model() ([]byte, onnx.Manifest, error) {
-	var manifest onnx.Manifest
+func Model() ([]byte, manifest.Manifest, error) {
 	file, err := files.ReadFile("model/aviary.onnx")
 	if err != nil {
-		return nil, manifest, ErrNoModel
+		return nil, manifest.Manifest{}, ErrNoModel
 	}
 	text, err := files.ReadFile("model/aviary.json")
 	if err != nil {
-		return nil, manifest, ErrNoModel
+		return nil, manifest.Manifest{}, ErrNoModel
 	}
-	if err := json.Unmarshal(text, &manifest); err != nil {
-		return nil, manifest, fmt.Errorf("the demo model's manifest: %w", err)
+	m, err := manifest.Parse(text)
+	if err != nil {
+		return nil, m, fmt.Errorf("the demo model's: %w", err)
 	}
-	return file, manifest, nil
+	return file, m, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -22,7 +23,7 @@ type recipeNetwork struct {
 	identity string // SHA-256 over file and manifest
 	model    *onnx.Model
 	data     []byte // the model's file; nil: it is read from path when it is wanted
-	manifest onnx.Manifest
+	manifest manifest.Manifest
 	parts    *onnx.Parts // nil: it is a classifier
 }
 
@@ -89,7 +90,7 @@ func openRecipeNetwork(ctx context.Context, path string) (n recipeNetwork, err e
 	if n.model, data, err = onnx.Load(ctx, path); err != nil {
 		return n, err
 	}
-	if n.manifest, err = onnx.LoadManifest(path, n.model); err != nil {
+	if n.manifest, err = manifest.Load(path, n.model.MetadataValue); err != nil {
 		return n, err
 	}
 	return n, n.describe(ctx, data)

@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
@@ -129,7 +130,7 @@ func (b *recipeBench) images(ctx context.Context, v samples.View) (*samples.Set,
 type recipeSubject struct {
 	*recipeBench
 	network  *inference.Network
-	manifest onnx.Manifest
+	manifest manifest.Manifest
 	model    []byte
 	images   *samples.Set
 	wrong    []trainer.Sample // of the pool and with a mask, the most confident first, their edits filled in

@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -63,7 +64,7 @@ type openedSubject struct {
 	dir      string // of what was made for the occasion
 	path     string
 	model    *onnx.Model
-	manifest onnx.Manifest
+	manifest manifest.Manifest
 	pictures []string
 }
 
@@ -76,7 +77,7 @@ func (b *openedSubject) build(architecture string) error {
 		return err
 	}
 	resize := a.ImageSize
-	b.manifest = onnx.Manifest{
+	b.manifest = manifest.Manifest{
 		Resize: &resize, Crop: [2]int{a.ImageSize, a.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
 		Mean: []float32{0.485, 0.456, 0.406}, Std: []float32{0.229, 0.224, 0.225},
 	}
@@ -88,7 +89,7 @@ func (b *openedSubject) read(ctx context.Context) (err error) {
 	if b.model, err = onnx.ReadFile(ctx, b.path); err != nil {
 		return err
 	}
-	b.manifest, err = onnx.LoadManifest(b.path, b.model)
+	b.manifest, err = manifest.Load(b.path, b.model.MetadataValue)
 	return err
 }
 

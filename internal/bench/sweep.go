@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
@@ -51,7 +52,7 @@ type sweep struct {
 	Sweep
 	started  time.Time // of the first fine-tuning
 	model    []byte
-	manifest onnx.Manifest
+	manifest manifest.Manifest
 	network  *inference.Network
 	images   *samples.Set
 	wrong    map[string]bool // by name: train and pool images the model gets wrong
@@ -102,7 +103,7 @@ func (c Sweep) open(ctx context.Context) (*sweep, error) {
 		return nil, err
 	}
 	s.model = data
-	if s.manifest, err = onnx.LoadManifest(c.Model, model); err != nil {
+	if s.manifest, err = manifest.Load(c.Model, model.MetadataValue); err != nil {
 		return nil, err
 	}
 	if s.network, err = openNetwork(ctx, c.Model, model, s.manifest, 0); err != nil {

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"image"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/onnx"
@@ -49,7 +49,7 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
-	manifest, err := manifestOf(v)
+	manifest, err := v.ReadManifest()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (c *Catalog) Close() error {
 }
 
 // Pixels returns a function that writes the network's input [channels, H, W] for the image of a hash.
-func (c *Catalog) Pixels(m onnx.Manifest) (func(ctx context.Context, hash string, dst []float32) error, error) {
+func (c *Catalog) Pixels(m manifest.Manifest) (func(ctx context.Context, hash string, dst []float32) error, error) {
 	preprocessor, err := inference.NewPreprocessor(m)
 	if err != nil {
 		return nil, err
@@ -94,12 +94,11 @@ func (c *Catalog) Pixels(m onnx.Manifest) (func(ctx context.Context, hash string
 
 // Mask returns an image's known mask averaged to a version's grid, over the part of the picture the model sees.
 func (c *Catalog) Mask(ctx context.Context, v annotator.Version, of annotator.Image) (m attention.Map, err error) {
-	manifest, err := manifestOf(v)
+	manifest, err := v.ReadManifest()
 	if err != nil {
 		return attention.Map{}, err
 	}
-	manifest.Mean, manifest.Std = nil, nil // a mask is cut as the picture is, and not scaled
-	preprocessor, err := inference.NewPreprocessor(manifest)
+	preprocessor, err := inference.NewPreprocessor(manifest.Unscaled()) // a mask is cut as the picture is
 	if err != nil {
 		return attention.Map{}, err
 	}
@@ -121,12 +120,4 @@ func (c *Catalog) Mask(ctx context.Context, v annotator.Version, of annotator.Im
 		return nil
 	})
 	return m, err
-}
-
-func manifestOf(v annotator.Version) (onnx.Manifest, error) {
-	var m onnx.Manifest
-	if err := json.Unmarshal(v.Manifest, &m); err != nil {
-		return m, fmt.Errorf("manifest of version %d: %w", v.Number, err)
-	}
-	return m, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -83,7 +84,7 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 }
 
 // tryFile runs the model that a file holds, each pass within runLimit.
-func tryFile(ctx context.Context, path string, manifest []byte, runLimit string) error {
+func tryFile(ctx context.Context, path string, stored []byte, runLimit string) error {
 	limit, err := time.ParseDuration(runLimit)
 	if err != nil {
 		return err
@@ -92,11 +93,11 @@ func tryFile(ctx context.Context, path string, manifest []byte, runLimit string)
 	if err != nil {
 		return err
 	}
-	var preprocessing onnx.Manifest
-	if err := json.Unmarshal(manifest, &preprocessing); err != nil {
+	m, err := manifest.Stored(stored)
+	if err != nil {
 		return wrongModel("its manifest: %v", err)
 	}
-	if _, err := checkModel(ctx, model, preprocessing, limit); err != nil {
+	if _, err := checkModel(ctx, model, m, limit); err != nil {
 		return wrongModel("%v", err)
 	}
 	return nil

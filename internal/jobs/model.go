@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -21,15 +22,15 @@ import (
 
 // Try implements annotator.Models: its parts are found, it is run once, and the nodes that keep every way of training it are
 // named. Only then it is stored.
-func (m *Models) Try(ctx context.Context, file []byte, manifest json.RawMessage) (annotator.NewVersion, error) {
+func (m *Models) Try(ctx context.Context, file []byte, beside json.RawMessage) (annotator.NewVersion, error) {
 	var v annotator.NewVersion
 	model, err := onnx.Read(ctx, file)
 	if err != nil {
 		return v, err
 	}
-	var preprocessing onnx.Manifest
-	if err := json.Unmarshal(manifest, &preprocessing); err != nil {
-		return v, fmt.Errorf("its manifest: %w", err)
+	preprocessing, err := manifest.Stored(beside)
+	if err != nil {
+		return v, err
 	}
 	if v, err = checkModel(ctx, model, preprocessing, 0); err != nil {
 		return annotator.NewVersion{}, err
@@ -39,7 +40,7 @@ func (m *Models) Try(ctx context.Context, file []byte, manifest json.RawMessage)
 }
 
 // checkModel finds a model's parts and makes sure that it runs, within runLimit (0: ort's default), and can be trained.
-func checkModel(ctx context.Context, model *onnx.Model, manifest onnx.Manifest, runLimit time.Duration) (v annotator.NewVersion, err error) {
+func checkModel(ctx context.Context, model *onnx.Model, manifest manifest.Manifest, runLimit time.Duration) (v annotator.NewVersion, err error) {
 	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
 	if err != nil {
 		return v, err

@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/onnx"
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // tinyABN is a small network for the fourteen birds, and its manifest.
-func tinyABN(t *testing.T) (*onnx.Model, onnx.Manifest) {
+func tinyABN(t *testing.T) (*onnx.Model, manifest.Manifest) {
 	t.Helper()
 	a, err := trainer.ArchitectureNamed("tiny")
 	if err != nil {
@@ -35,7 +36,7 @@ func tinyABN(t *testing.T) (*onnx.Model, onnx.Manifest) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest := onnx.Manifest{
+	manifest := manifest.Manifest{
 		Crop: [2]int{112, 112}, Interpolation: "bilinear", Channels: "RGB",
 		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.25, 0.25, 0.25},
 	}
@@ -61,8 +62,8 @@ func TestAddModelRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	service := annotator.NewService(annotator.ServiceConfig{Store: store, Blobs: blobs, Models: NewModels(blobs, t.TempDir(), 0)})
-	add := func(file []byte, manifest onnx.Manifest) (annotator.Version, error) {
-		beside, err := json.Marshal(manifest)
+	add := func(file []byte, own manifest.Manifest) (annotator.Version, error) {
+		beside, err := json.Marshal(own)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,7 @@ func TestAddModelRefuses(t *testing.T) {
 		}
 		return data
 	}
-	good, manifest := tinyABN(t)
+	good, own := tinyABN(t)
 
 	classifier := good.Clone() // the map's Sigmoid is gone: no ABN any more
 	for _, n := range classifier.Graph.Nodes {
@@ -111,21 +112,21 @@ func TestAddModelRefuses(t *testing.T) {
 		}
 	}
 	several.Graph.Nodes = append(several.Graph.Nodes, &onnx.Node{Op: "Sigmoid", Name: "each", Inputs: []string{parts.Names.LogitsPer}, Outputs: []string{"several"}})
-	pixels := manifest
+	pixels := own
 	pixels.Mean = []float32{123.675, 116.28, 103.53}
-	fewer := manifest
-	fewer.Classes = manifest.Classes[:3]
+	fewer := own
+	fewer.Classes = own.Classes[:3]
 
 	for name, c := range map[string]struct {
 		file     []byte
-		manifest onnx.Manifest
+		manifest manifest.Manifest
 		says     []string
 	}{
-		"no ONNX":         {[]byte("a text file"), manifest, nil},
-		"a reference npz": {readReference(t), manifest, nil},
-		"no ABN":          {file(classifier), manifest, []string{"no ABN", "Sigmoid"}},
-		"untrainable op":  {file(odd), manifest, []string{"could not be trained", changed, "Softsign"}},
-		"sigmoids":        {file(several), manifest, []string{"no usable logits", "each"}},
+		"no ONNX":         {[]byte("a text file"), own, nil},
+		"a reference npz": {readReference(t), own, nil},
+		"no ABN":          {file(classifier), own, []string{"no ABN", "Sigmoid"}},
+		"untrainable op":  {file(odd), own, []string{"could not be trained", changed, "Softsign"}},
+		"sigmoids":        {file(several), own, []string{"no usable logits", "each"}},
 		"of 0 to 255":     {file(good), pixels, []string{"mean", "divide by 255"}},
 		"other classes":   {file(good), fewer, []string{"classes"}},
 	} {
@@ -147,7 +148,7 @@ func TestAddModelRefuses(t *testing.T) {
 		t.Errorf("files of refused models: %v", kept)
 	}
 
-	version, err := add(file(good), manifest)
+	version, err := add(file(good), own)
 	if err != nil {
 		t.Fatalf("a good one: %v", err)
 	}

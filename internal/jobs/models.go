@@ -16,8 +16,8 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
-	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -155,27 +155,24 @@ func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.M
 func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annotator.ModelFile, error) {
 	var found annotator.ModelFile
 	if beside == nil {
-		if text, ok := model.MetadataValue(onnx.ManifestKey); ok {
+		if text, ok := model.MetadataValue(manifest.Key); ok {
 			beside = []byte(text)
 		}
 	}
 	problem := &annotator.FieldProblem{Message: "the file brings none: say how pixels become its input and what its classes are called"}
-	var manifest onnx.Manifest
-	_, illegible := text.InJSON(beside)
-	legible := !illegible
+	var m manifest.Manifest
 	if beside != nil {
 		var err error
-		if manifest, err = onnx.ParseManifest(beside); err != nil {
+		problem = nil
+		if m, err = manifest.Parse(beside); err != nil {
 			problem = fieldProblem(err)
-			var partly struct{ Names *onnx.PartNames }
-			if json.Unmarshal(beside, &partly) == nil && legible { // what the parts are called helps even so
-				manifest = onnx.Manifest{Names: partly.Names}
+			if manifest.Keepable(beside) { // what the parts are called helps even so
+				partly, _ := manifest.Stored(beside)
+				m.Names = partly.Names
 			}
-		} else {
-			problem = nil
 		}
 	}
-	names := manifest.PartNames()
+	names := m.PartNames()
 	parts, err := onnx.FindParts(ctx, model, names)
 	if errors.Is(err, onnx.ErrLogits) {
 		return found, wrongModel("%v", err)
@@ -192,7 +189,7 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 		return found, wrongModel("%v", err)
 	}
 	if problem == nil {
-		if err := manifest.ValidateFor(parts); err != nil {
+		if err := m.Fits(parts.Sizes()); err != nil {
 			problem = fieldProblem(err)
 		}
 	}
@@ -203,27 +200,27 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 		return found, wrongModel("%s: %v", cannotOpen, err)
 	}
 	found.Report.ManifestProblem = problem
-	if json.Valid(beside) && legible {
+	if manifest.Keepable(beside) {
 		found.Manifest = beside
 	}
 	if problem == nil {
-		if found.Manifest, err = json.Marshal(manifest); err != nil {
+		if found.Manifest, err = json.Marshal(m); err != nil {
 			return found, err
 		}
-		found.Classes = classesOf(manifest)
+		found.Classes = classesOf(m)
 	}
 	return found, nil
 }
 
 func fieldProblem(err error) *annotator.FieldProblem {
-	var wrong *onnx.ManifestError
+	var wrong *manifest.Error
 	if errors.As(err, &wrong) {
 		return &annotator.FieldProblem{Field: wrong.Field, Message: wrong.Reason}
 	}
 	return &annotator.FieldProblem{Message: err.Error()}
 }
 
-func classesOf(m onnx.Manifest) []annotator.Class {
+func classesOf(m manifest.Manifest) []annotator.Class {
 	var classes []annotator.Class
 	for i, key := range m.Classes {
 		classes = append(classes, annotator.Class{Index: i, Key: key, Name: ClassName(key)})
@@ -276,7 +273,7 @@ func (c *Catalog) modelOfVersion(ctx context.Context, v annotator.Version) (*onn
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
-	manifest, err := manifestOf(v)
+	manifest, err := v.ReadManifest()
 	if err != nil {
 		return nil, err
 	}

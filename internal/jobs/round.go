@@ -3,7 +3,6 @@ package jobs
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,7 +19,6 @@ import (
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
-	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -219,9 +217,9 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	if err != nil {
 		return trainer.RoundSpec{}, fmt.Errorf("version %d: %w", in.Parent.Number, err)
 	}
-	var manifest onnx.Manifest
-	if err := json.Unmarshal(in.Parent.Manifest, &manifest); err != nil {
-		return trainer.RoundSpec{}, fmt.Errorf("manifest of version %d: %w", in.Parent.Number, err)
+	manifest, err := in.Parent.ReadManifest()
+	if err != nil {
+		return trainer.RoundSpec{}, err
 	}
 	pixels, err := w.catalog.Pixels(manifest)
 	if err != nil {

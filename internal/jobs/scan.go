@@ -58,7 +58,7 @@ func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
 	if err != nil {
 		return err
 	}
-	manifest, err := manifestOf(version)
+	manifest, err := version.ReadManifest()
 	if err != nil {
 		return err
 	}

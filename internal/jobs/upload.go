@@ -2,9 +2,7 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -77,9 +75,9 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	if err != nil {
 		return annotator.NewVersion{}, err
 	}
-	var manifest onnx.Manifest
-	if err := json.Unmarshal(u.Manifest, &manifest); err != nil {
-		return annotator.NewVersion{}, fmt.Errorf("manifest: %w", err)
+	manifest, err := u.ReadManifest()
+	if err != nil {
+		return annotator.NewVersion{}, err
 	}
 	// First in a process of its own: what takes all memory or brings the runtime down must not be the server's end.
 	if _, err := runInspection(ctx, path, u.Manifest, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit, manifest.Crop[0]*manifest.Crop[1])); err != nil {

@@ -1,6 +1,4 @@
-// Package scale tells whether the mean and deviation of a manifest are of x/255, the scale they act on. Mean and deviation of
-// pixels from 0 to 255, as some frameworks write them, would make every answer wrong without a word.
-package scale
+package manifest
 
 import (
 	"fmt"
@@ -10,8 +8,10 @@ import (
 // minStd is the least a deviation can be: what takes pixels from 0 to 255 as they are has 1/255, which some round to 0.0039.
 const minStd = 0.0038
 
-// Check returns the field that is wrong, "mean" or "std", and why; "" where both can be of x/255.
-func Check(mean, std []float32) (field, reason string) {
+// scale tells whether mean and std are of x/255, what they act on: it returns the field that is wrong, "mean" or "std", and why;
+// "" where both can be. Mean and deviation of pixels from 0 to 255, as some frameworks write them, would make every answer wrong
+// without a word.
+func scale(mean, std []float32) (field, reason string) {
 	for _, v := range mean {
 		switch {
 		case none(v) || v < 0 || v > 255:

@@ -1,14 +1,12 @@
-package scale_test
+package manifest
 
 import (
 	"math"
 	"strings"
 	"testing"
-
-	"github.com/abn-studio/studio/internal/scale"
 )
 
-func TestCheck(t *testing.T) {
+func TestScale(t *testing.T) {
 	t.Parallel()
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for name, c := range map[string]struct {
@@ -36,7 +34,7 @@ func TestCheck(t *testing.T) {
 		"without end":                     {[]float32{0}, []float32{inf}, "std", "+Inf"},
 		"nothing":                         {[]float32{0}, []float32{0}, "std", "more than 0"},
 	} {
-		if field, reason := scale.Check(c.mean, c.std); field != c.field || !strings.Contains(reason, c.says) {
+		if field, reason := scale(c.mean, c.std); field != c.field || !strings.Contains(reason, c.says) {
 			t.Errorf("%s: %q, %q, want %q and %q", name, field, reason, c.field, c.says)
 		}
 	}

@@ -1,0 +1,146 @@
+package manifest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// ErrManifest says that a manifest is missing, malformed, or does not fit its model. Where one field is at
+// fault the error is an *Error.
+var ErrManifest = errors.New("manifest")
+
+// Error names the field of a manifest that is wrong.
+type Error struct{ Field, Reason string }
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%v: %s: %s", ErrManifest, e.Field, e.Reason)
+}
+
+// Unwrap makes errors.Is(err, ErrManifest) hold.
+func (e *Error) Unwrap() error { return ErrManifest }
+
+func wrong(field, format string, args ...any) error {
+	return &Error{field, fmt.Sprintf(format, args...)}
+}
+
+// Bounds of what a manifest may ask for, so that a forged one cannot ask for gigabytes.
+const (
+	maxSide    = 8192
+	maxClasses = 1 << 17
+)
+
+// Validate checks a manifest by itself; the error is an *Error that names the first field at fault.
+func (m Manifest) Validate() error {
+	if err := m.CheckPixels(); err != nil {
+		return err
+	}
+	switch {
+	case m.Interpolation == "":
+		return wrong("interpolation", "%q, want bilinear, bicubic or nearest", "")
+	case m.Channels == "":
+		return wrong("channels", "%q, want RGB, BGR or L", "")
+	}
+	for _, list := range []struct {
+		field  string
+		values []float32
+	}{{"mean", m.Mean}, {"std", m.Std}} {
+		if len(list.values) != m.ChannelCount() {
+			return wrong(list.field, "%d numbers, want %d", len(list.values), m.ChannelCount())
+		}
+	}
+	if err := m.checkClasses(); err != nil {
+		return err
+	}
+	if m.Names != nil && m.Names.Size != nil && *m.Names.Size != m.Crop {
+		return wrong("names.size", "%v is not the crop %v", *m.Names.Size, m.Crop)
+	}
+	return nil
+}
+
+// CheckPixels checks how pixels become the input. What is left out has a meaning here: bilinear, RGB, and mean and std that
+// change nothing (Unscaled). The error is an *Error.
+func (m Manifest) CheckPixels() error {
+	side := func(n int) bool { return n >= 1 && n <= maxSide }
+	if m.Resize != nil && !side(*m.Resize) {
+		return wrong("resize", "%d, want 1 to %d pixels, or null", *m.Resize, maxSide)
+	}
+	if !side(m.Crop[0]) || !side(m.Crop[1]) {
+		return wrong("crop", "%v, want height and width from 1 to %d", m.Crop, maxSide)
+	}
+	switch m.Interpolation {
+	case "", "bilinear", "bicubic", "nearest":
+	default:
+		return wrong("interpolation", "%q, want bilinear, bicubic or nearest", m.Interpolation)
+	}
+	switch m.Channels {
+	case "", "RGB", "BGR", "L":
+	default:
+		return wrong("channels", "%q, want RGB, BGR or L", m.Channels)
+	}
+	for _, list := range []struct {
+		field  string
+		values []float32
+	}{{"mean", m.Mean}, {"std", m.Std}} {
+		if n := len(list.values); n != 0 && n != m.ChannelCount() {
+			return wrong(list.field, "%d numbers, want %d", n, m.ChannelCount())
+		}
+	}
+	if field, reason := scale(m.Mean, m.Std); field != "" {
+		return &Error{field, reason}
+	}
+	return nil
+}
+
+func (m Manifest) checkClasses() error {
+	if len(m.Classes) == 0 || len(m.Classes) > maxClasses {
+		return wrong("classes", "%d names, want 1 to %d", len(m.Classes), maxClasses)
+	}
+	seen := make(map[string]bool, len(m.Classes))
+	for i, name := range m.Classes {
+		field := fmt.Sprintf("classes[%d]", i)
+		switch {
+		case !text.Valid(name):
+			return wrong(field, "%s", text.Problem)
+		case len(name) > text.MaxName:
+			return wrong(field, "%q %s", text.Cut(name, 40), text.TooLong)
+		case name == "" || seen[name]:
+			return wrong(field, "%q is empty or stands twice", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+// Sizes are what a network takes and answers, as far as a manifest speaks of it.
+type Sizes struct {
+	Channels, Height, Width int // of the input: 3, H, W
+	Classes                 int // K
+}
+
+// Fits checks that what a manifest says is true of a network; classes may be left out. The error is an *Error.
+func (m Manifest) Fits(s Sizes) error {
+	switch {
+	case m.Crop != [2]int{s.Height, s.Width}:
+		return wrong("crop", "%v, but the network takes %d×%d", m.Crop, s.Height, s.Width)
+	case m.ChannelCount() != s.Channels:
+		return wrong("channels", "%s, but the network takes %d channels", cmp.Or(m.Channels, "RGB"), s.Channels)
+	case len(m.Classes) != 0 && len(m.Classes) != s.Classes:
+		return wrong("classes", "%d names, but the network has %d classes", len(m.Classes), s.Classes)
+	}
+	return nil
+}
+
+// CannotAnswer says why a network with this manifest answers nothing that is of use, "" where nothing is known against it.
+// A manifest that was kept before these were looked at may have such a fault.
+func (m Manifest) CannotAnswer() string {
+	if field, reason := scale(m.Mean, m.Std); field != "" {
+		return fmt.Sprintf("its manifest's %s: %s", field, reason)
+	}
+	if len(m.Classes) == 1 {
+		return "it has one logit, which a softmax makes 100% of whatever the picture: export two classes"
+	}
+	return ""
+}

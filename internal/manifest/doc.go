@@ -1,0 +1,13 @@
+// Package manifest says how pixels become a network's input and what its classes are called: the one thing an ONNX file
+// does not tell by itself.
+//
+// # Where things live
+//
+//	manifest.go  Manifest and PartNames: the fields, and what follows from them
+//	read.go      where a manifest stands, and reading it: Parse for what comes from outside, Stored for what was kept
+//	check.go     what makes one wrong, by the field's name: by itself, or for a network (Fits)
+//	scale.go     whether mean and std are of x/255
+//	override.go  what a command line says over a manifest
+//
+// It is a leaf: a manifest is read by the domain, by pages, by training and by the runtime, and none of them has a struct or a check of its own.
+package manifest

@@ -1,0 +1,120 @@
+package manifest
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// MaxBytes bounds a manifest's JSON.
+const MaxBytes = 16 << 20
+
+// Path is where a model's manifest stands: NAME.json beside NAME.onnx.
+func Path(modelPath string) string {
+	return strings.TrimSuffix(modelPath, filepath.Ext(modelPath)) + ".json"
+}
+
+// Load finds a model's manifest, beside its file or else in its metadata, and checks it. metadata looks an entry up by its
+// key (onnx.Model.MetadataValue).
+func Load(modelPath string, metadata func(key string) (string, bool)) (Manifest, error) {
+	path := Path(modelPath)
+	m, err := ReadFile(path)
+	switch {
+	case err == nil:
+		return m, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return Manifest{}, err
+	}
+	inside, ok := metadata(Key)
+	if !ok {
+		return Manifest{}, fmt.Errorf("%w: %s has none: write %s beside it, or the same JSON under %q in its metadata_props",
+			ErrManifest, modelPath, filepath.Base(path), Key)
+	}
+	if m, err = Parse([]byte(inside)); err != nil {
+		return Manifest{}, fmt.Errorf("%s, metadata_props[%q]: %w", modelPath, Key, err)
+	}
+	return m, nil
+}
+
+// ReadFile reads and checks a manifest file.
+func ReadFile(path string) (Manifest, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("read manifest: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err != nil {
+		return Manifest{}, fmt.Errorf("read manifest: %w", err)
+	}
+	m, err := Parse(data)
+	if err != nil {
+		return Manifest{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Parse decodes a manifest that comes from outside and checks it by itself (Validate). Interpolation defaults to
+// "bilinear", channels to "RGB". A field it does not know is an error, since it is most likely a slip of
+// the pen that would change every prediction.
+func Parse(data []byte) (Manifest, error) {
+	if len(data) > MaxBytes {
+		return Manifest{}, fmt.Errorf("%w: larger than %d bytes", ErrManifest, MaxBytes)
+	}
+	if path, found := text.InJSON(data); found {
+		return Manifest{}, &Error{cmp.Or(path, "(top)"), text.Problem}
+	}
+	m, err := decode(data, true)
+	if err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return Manifest{}, &Error{cmp.Or(wrong.Field, "(top)"), fmt.Sprintf("a %s at byte %d, want %v", wrong.Value, wrong.Offset, wrong.Type)}
+		}
+		return Manifest{}, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	m.Interpolation = cmp.Or(m.Interpolation, "bilinear")
+	m.Channels = cmp.Or(m.Channels, "RGB")
+	if err := m.Validate(); err != nil {
+		return Manifest{}, err
+	}
+	return m, nil
+}
+
+// Stored decodes a manifest that the studio keeps. It may have been kept under earlier rules, or while what it says is still
+// to be mended, so that nothing of it is checked and fields that are not known are passed over. With an error it holds what could be read.
+func Stored(data []byte) (Manifest, error) {
+	m, err := decode(data, false)
+	if err != nil {
+		return m, fmt.Errorf("%w: %w", ErrManifest, err)
+	}
+	return m, nil
+}
+
+// Keepable reports whether a manifest, whatever it says, can be kept to be mended: JSON, of text that can be stored.
+func Keepable(data []byte) bool {
+	_, illegible := text.InJSON(data)
+	return !illegible && json.Valid(data)
+}
+
+// decode is the one place where JSON becomes a Manifest. With an error it holds what could be read.
+func decode(data []byte, known bool) (Manifest, error) {
+	var m Manifest
+	d := json.NewDecoder(bytes.NewReader(data))
+	if known {
+		d.DisallowUnknownFields()
+	}
+	err := d.Decode(&m)
+	if err == nil && d.More() {
+		err = errors.New("something follows the JSON object")
+	}
+	return m, err
+}
