@@ -121,16 +121,9 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 		if err != nil && !isNotFound(err) {
 			return err
 		}
-		if latest.Revision != d.BaseRevision {
-			if latest.Revision == d.BaseRevision+1 && latest.AuthorID == actor.ID && latest.State == EditDraft &&
-				latest.Source == d.Source && latest.Map.Equal(d.Map) {
-				edit = latest
-				return nil
-			}
-			if latest.Revision == 0 {
-				return &ValidationError{Field: "base_revision", Message: "is 0 for a task nobody has painted"}
-			}
-			return &StaleError{Base: d.BaseRevision, Current: latest}
+		if repeat, err := d.follows(latest, actor); repeat || err != nil {
+			edit = latest
+			return err
 		}
 		if d.Source == SourceModel {
 			prediction, err := tx.Prediction(ctx, task.VersionID, task.ImageID)
@@ -244,8 +237,9 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 		if err := tx.SubmitEdit(ctx, latest.ID, before, after, now); err != nil {
 			return err
 		}
-		task.State, task.LeaseExpiresAt, task.Returned = TaskSubmitted, nil, false
-		task.SubmittedAt, task.UpdatedAt = &now, now
+		if task, err = task.Submit(actor, now); err != nil {
+			return err
+		}
 		if err := tx.UpdateTask(ctx, task); err != nil {
 			return err
 		}

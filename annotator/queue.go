@@ -15,9 +15,9 @@ type TaskStore interface {
 	Task(ctx context.Context, id int64) (Task, error)
 	// LockTask is Task, and keeps others from changing it until the transaction ends.
 	LockTask(ctx context.Context, id int64) (Task, error)
-	// NextTask locks the task the user should paint next (see Service.NextTask), skipping those that
-	// other transactions hold; with held, only one they hold already. ErrNoTask if there is none.
-	NextTask(ctx context.Context, projectID, userID int64, held bool) (Task, error)
+	// NextTask locks the first task of a state, skipping those that other transactions hold: of the open ones the most
+	// confident mistake, of the others the user's own, returned longest ago or leased last. ErrNoTask if there is none.
+	NextTask(ctx context.Context, projectID, userID int64, state TaskState) (Task, error)
 	// CountLeases counts the tasks the user holds, and keeps other transactions that would count them waiting until this one ends.
 	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
 	// UpdateTask writes a locked task's state, author, lease, skip reason, return and times.
@@ -50,16 +50,21 @@ func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDe
 		if err := tx.ExpireLeases(ctx, project.ID, s.now()); err != nil {
 			return err
 		}
-		full := leases >= MaxLeases
-		task, err := tx.NextTask(ctx, project.ID, actor.ID, full)
-		if full && errors.Is(err, ErrNoTask) { // they are all of other projects
+		for _, state := range nextStates(leases) {
+			task, err := tx.NextTask(ctx, project.ID, actor.ID, state)
+			if errors.Is(err, ErrNoTask) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			id = task.ID
+			return s.lease(ctx, tx, actor, task)
+		}
+		if leases >= MaxLeases { // they are all of other projects
 			return &LeaseLimitError{Held: leases}
 		}
-		if err != nil {
-			return err
-		}
-		id = task.ID
-		return s.lease(ctx, tx, actor, task)
+		return ErrNoTask
 	})
 	if err != nil {
 		return TaskDetail{}, err
@@ -82,19 +87,9 @@ func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (Task
 		if err != nil {
 			return err
 		}
-		task = s.expire(task)
-		mine := task.AuthorID != nil && *task.AuthorID == actor.ID
-		switch task.State {
-		case TaskOpen:
-		case TaskLeased, TaskChangesRequested:
-			if !mine {
-				return &LeaseError{Task: taskID, Holder: task.AuthorName}
-			}
-		default:
-			return fmt.Errorf("task %d is %s and cannot be painted: %w", taskID, task.State, ErrConflict)
-		}
-		if task.State != TaskLeased && leases >= MaxLeases {
-			return &LeaseLimitError{Held: leases}
+		task = task.Expire(s.now())
+		if err := task.MayTake(actor, leases); err != nil {
+			return err
 		}
 		return s.lease(ctx, tx, actor, task)
 	})
@@ -107,33 +102,28 @@ func (s *Service) ClaimTask(ctx context.Context, actor User, taskID int64) (Task
 // lease gives a locked task to the actor from now on.
 func (s *Service) lease(ctx context.Context, tx Store, actor User, task Task) error {
 	renewal := task.State == TaskLeased
-	now := s.now()
-	until := now.Add(LeaseDuration)
-	task.State, task.AuthorID, task.LeaseExpiresAt, task.UpdatedAt = TaskLeased, &actor.ID, &until, now
-	if err := tx.UpdateTask(ctx, task); err != nil || renewal {
+	if err := tx.UpdateTask(ctx, task.Lease(actor, s.now())); err != nil || renewal {
 		return err
 	}
 	return s.audit(ctx, tx, actor, &task.ProjectID, "task.lease", taskSubject(task.ID), "")
 }
 
-// expire is what ExpireLeases makes of a task, for one that is locked already.
-func (s *Service) expire(t Task) Task {
-	if t.State != TaskLeased || t.LeaseExpiresAt == nil || s.now().Before(*t.LeaseExpiresAt) {
-		return t
-	}
-	return released(t)
-}
-
-// released is a leased task given back: to its author where changes are due, else to everybody.
-func released(t Task) Task {
-	t.LeaseExpiresAt = nil
-	t.State = TaskOpen
-	if t.Returned {
-		t.State = TaskChangesRequested
-	} else {
-		t.AuthorID, t.AuthorName = nil, ""
-	}
-	return t
+// change locks a task, lets a rule say what becomes of it, and writes that with a line of the trail.
+func (s *Service) change(ctx context.Context, actor User, taskID int64, action, detail string, rule func(t Task, now time.Time) (Task, error)) error {
+	return s.store.InTx(ctx, func(tx Store) error {
+		task, err := tx.LockTask(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		if task, err = rule(task.Expire(now), now); err != nil {
+			return err
+		}
+		if err := tx.UpdateTask(ctx, task); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &task.ProjectID, action, taskSubject(taskID), detail)
+	})
 }
 
 // held locks a task and returns a *LeaseError unless the actor holds it now.
@@ -142,14 +132,8 @@ func (s *Service) held(ctx context.Context, tx Store, actor User, taskID int64) 
 	if err != nil {
 		return Task{}, err
 	}
-	task = s.expire(task)
-	if task.State != TaskLeased {
-		return Task{}, &LeaseError{Task: taskID}
-	}
-	if *task.AuthorID != actor.ID {
-		return Task{}, &LeaseError{Task: taskID, Holder: task.AuthorName}
-	}
-	return task, nil
+	task = task.Expire(s.now())
+	return task, task.HeldBy(actor)
 }
 
 // RenewLease keeps a task with the actor for another LeaseDuration.
@@ -178,26 +162,7 @@ func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason str
 	if err != nil {
 		return err
 	}
-	return s.store.InTx(ctx, func(tx Store) error {
-		task, err := tx.LockTask(ctx, taskID)
-		if err != nil {
-			return err
-		}
-		switch task = s.expire(task); {
-		case task.State == TaskOpen:
-			task.AuthorID = &actor.ID
-		case task.State != TaskLeased:
-			return fmt.Errorf("task %d is %s and cannot be skipped: %w", taskID, task.State, ErrConflict)
-		case *task.AuthorID != actor.ID:
-			return &LeaseError{Task: taskID, Holder: task.AuthorName}
-		}
-		task.State, task.SkipReason, task.UpdatedAt = TaskSkipped, reason, s.now()
-		task.LeaseExpiresAt, task.Returned = nil, false
-		if err := tx.UpdateTask(ctx, task); err != nil {
-			return err
-		}
-		return s.audit(ctx, tx, actor, &task.ProjectID, "task.skip", taskSubject(taskID), reason)
-	})
+	return s.change(ctx, actor, taskID, "task.skip", reason, func(t Task, now time.Time) (Task, error) { return t.Skip(actor, reason, now) })
 }
 
 // Reopen puts a skipped task back into the queue (reviewer). So does it with one whose changes are due
@@ -206,22 +171,7 @@ func (s *Service) Reopen(ctx context.Context, actor User, taskID int64) error {
 	if err := may(actor, RoleReviewer); err != nil {
 		return err
 	}
-	return s.store.InTx(ctx, func(tx Store) error {
-		task, err := tx.LockTask(ctx, taskID)
-		if err != nil {
-			return err
-		}
-		task = s.expire(task)
-		if task.State != TaskSkipped && task.State != TaskChangesRequested {
-			return fmt.Errorf("task %d is %s, only a skipped or returned one is reopened: %w", taskID, task.State, ErrConflict)
-		}
-		task.State, task.SkipReason, task.Returned, task.UpdatedAt = TaskOpen, "", false, s.now()
-		task.AuthorID, task.AuthorName = nil, ""
-		if err := tx.UpdateTask(ctx, task); err != nil {
-			return err
-		}
-		return s.audit(ctx, tx, actor, &task.ProjectID, "task.reopen", taskSubject(taskID), "")
-	})
+	return s.change(ctx, actor, taskID, "task.reopen", "", Task.Reopen)
 }
 
 // Release gives a leased task back; its drafts stay.
@@ -229,18 +179,7 @@ func (s *Service) Release(ctx context.Context, actor User, taskID int64) error {
 	if err := mayPaint(actor); err != nil {
 		return err
 	}
-	return s.store.InTx(ctx, func(tx Store) error {
-		task, err := s.held(ctx, tx, actor, taskID)
-		if err != nil {
-			return err
-		}
-		task = released(task)
-		task.UpdatedAt = s.now()
-		if err := tx.UpdateTask(ctx, task); err != nil {
-			return err
-		}
-		return s.audit(ctx, tx, actor, &task.ProjectID, "task.release", taskSubject(taskID), "")
-	})
+	return s.change(ctx, actor, taskID, "task.release", "", func(t Task, now time.Time) (Task, error) { return t.GiveBack(actor, now) })
 }
 
 // Tasks lists tasks by filter, the most confident mistakes first.
@@ -327,7 +266,7 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	card.Task = s.expire(card.Task)
+	card.Task = card.Task.Expire(s.now())
 	d := TaskDetail{TaskCard: card}
 	if d.Project, err = s.store.ProjectByID(ctx, card.ProjectID); err != nil {
 		return TaskDetail{}, err

@@ -93,12 +93,10 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 			return err
 		}
 		action := "edit.approve"
-		task.State, task.UpdatedAt = TaskApproved, now
 		if v == VerdictReject {
 			action = "edit.reject"
-			task.State, task.Returned = TaskChangesRequested, true
 		}
-		if err := tx.UpdateTask(ctx, task); err != nil {
+		if err := tx.UpdateTask(ctx, task.Judge(v, now)); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(editID), comment)

@@ -134,8 +134,7 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 			return err
 		}
 		_, err = tx.q.Exec(ctx, `
-			UPDATE edits SET judged_at = $3, state = CASE $2 WHEN 'approve' THEN 'approved' ELSE 'rejected' END WHERE id = $1`,
-			r.EditID, string(r.Verdict), r.CreatedAt)
+			UPDATE edits SET judged_at = $3, state = $2 WHERE id = $1`, r.EditID, r.Verdict.EditState(), r.CreatedAt)
 		return err
 	})
 	switch violated(err) {

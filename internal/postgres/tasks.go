@@ -47,27 +47,20 @@ func (s *Store) LockTask(ctx context.Context, id int64) (annotator.Task, error) 
 	return s.Task(ctx, id)
 }
 
-// The kinds of tasks that NextTask looks for.
-const (
-	returnedTask = `t.project_id = $1 AND t.state = 'changes-requested' AND t.author_id = $2 ORDER BY t.updated_at, t.id`
-	heldTask     = `t.project_id = $1 AND t.state = 'leased' AND t.author_id = $2 ORDER BY t.updated_at DESC, t.id`
-	openTask     = `t.project_id = $1 AND t.state = 'open' AND $2::bigint IS NOT NULL ORDER BY t.confidence DESC, t.id`
-)
+// nextTasks are the tasks of a state that NextTask looks at, the first one first; each is one index scan.
+var nextTasks = map[annotator.TaskState]string{
+	annotator.TaskChangesRequested: `t.project_id = $1 AND t.state = 'changes-requested' AND t.author_id = $2 ORDER BY t.updated_at, t.id`,
+	annotator.TaskLeased:           `t.project_id = $1 AND t.state = 'leased' AND t.author_id = $2 ORDER BY t.updated_at DESC, t.id`,
+	annotator.TaskOpen:             `t.project_id = $1 AND t.state = 'open' AND $2::bigint IS NOT NULL ORDER BY t.confidence DESC, t.id`,
+}
 
-// NextTask implements annotator.TaskStore. The three kinds are asked for one after the other, so that
-// each is one index scan; a task that another transaction is just taking is passed over.
-func (s *Store) NextTask(ctx context.Context, projectID, userID int64, held bool) (annotator.Task, error) {
-	kinds := []string{returnedTask, heldTask, openTask}
-	if held {
-		kinds = []string{heldTask}
+// NextTask implements annotator.TaskStore. A task that another transaction is just taking is passed over.
+func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state annotator.TaskState) (annotator.Task, error) {
+	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+nextTasks[state]+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, projectID, userID)
+	if errors.Is(err, annotator.ErrNotFound) {
+		return t, annotator.ErrNoTask
 	}
-	for _, kind := range kinds {
-		t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+kind+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, projectID, userID)
-		if err == nil || !errors.Is(err, annotator.ErrNotFound) {
-			return t, wrap(err, "the next task of project %d", projectID)
-		}
-	}
-	return annotator.Task{}, annotator.ErrNoTask
+	return t, wrap(err, "the next task of project %d", projectID)
 }
 
 // CountLeases implements annotator.TaskStore. It locks the person's row first: of two requests at once the second counts what the first took.
@@ -92,14 +85,24 @@ func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
 	return changed(n, err, "task %d", t.ID)
 }
 
-// ExpireLeases implements annotator.TaskStore.
+// ExpireLeases implements annotator.TaskStore. A task that another transaction is changing is left to that.
 func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time) error {
-	_, err := s.exec(ctx, `
-		UPDATE tasks SET lease_expires_at = NULL, updated_at = $2,
-			state = CASE WHEN returned THEN 'changes-requested' ELSE 'open' END,
-			author_id = CASE WHEN returned THEN author_id END
-		WHERE id IN (SELECT id FROM tasks WHERE project_id = $1 AND state = 'leased' AND lease_expires_at <= $2 FOR UPDATE SKIP LOCKED)`,
-		projectID, now)
+	err := s.inTx(ctx, func(tx *Store) error {
+		tasks, err := list(ctx, tx, scanTask, `
+			SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.project_id = $1 AND t.state = 'leased' AND t.lease_expires_at <= $2
+			FOR UPDATE OF t SKIP LOCKED`, projectID, now)
+		if err != nil {
+			return err
+		}
+		for _, t := range tasks {
+			t = t.Expire(now)
+			t.UpdatedAt = now
+			if err := tx.UpdateTask(ctx, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	return wrap(err, "ending the leases of project %d", projectID)
 }
 
