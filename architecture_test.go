@@ -27,6 +27,8 @@ var forbidden = map[string][]string{
 	"internal/jobs":      {"web"},
 	"templates":          {"web", "internal/postgres", "inference", "trainer", "onnx"},
 	"web":                {"internal/postgres", "internal/jobs", "inference", "trainer", "onnx"},
+
+	"trainer/architecture": {"internal", "trainer", "annotator", "inference", "web"},
 }
 
 func TestImportsPointOneWay(t *testing.T) {

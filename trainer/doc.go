@@ -39,5 +39,4 @@
 //	round.go        candidate and control (round_arms.go) on which images (round_images.go), and what the maps were worth; scratch.go trains a whole network
 //	inspect.go      what each engine can train of an ABN, and what keeps it from the rest
 //	frozen.go       what a training of a whole network does differently where its extractor is frozen
-//	architecture*.go  ABNs from scratch, by name
 package trainer

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // eachEngine runs a test once per engine.
@@ -68,7 +69,7 @@ func TestEnginesAgree(t *testing.T) {
 	for _, c := range engineCases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			a, err := ArchitectureNamed("micro")
+			a, err := architecture.Named("micro")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // attachedSpec trains a plain residual classifier of 32×32 pixels, given an attention branch, to tell pictures that are red
@@ -24,17 +25,11 @@ func attachedSpec(t *testing.T) ScratchSpec {
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
 		t.Fatal(err)
 	}
-	a := Architecture{Name: "classifier", ImageSize: 32, Width: 4, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 3}
-	b := &networkBuilder{seed: 1}
-	x, channels := a.stem(b)
-	for i, stride := range []int{1, 2, 2, 2} {
-		x, channels = a.stage(b, fmt.Sprint("layer", i+1), x, channels, i, stride)
+	a := architecture.Architecture{Name: "classifier", ImageSize: 32, Width: 4, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 3, Gain: onnx.GainOnePlusM}
+	classifier, err := a.Classifier(5, 1)
+	if err != nil {
+		t.Fatal(err)
 	}
-	b.linear("fc", b.node("Flatten", "flatten", "/flatten", b.node("GlobalAveragePool", "avgpool", "/avgpool", x)), "scores", channels, 5)
-	classifier := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
-		Name: a.Name, Nodes: b.nodes, Initializers: b.initializers,
-		Inputs: []*onnx.ValueInfo{onnx.NewValue("image", onnx.Float, onnx.BatchOf(3, 32, 32))}, Outputs: []*onnx.ValueInfo{onnx.NewValue("scores", onnx.Float, onnx.BatchOf(5))},
-	}}
 	attached, err := onnx.Attach(t.Context(), classifier, onnx.AttachSettings{Classes: 2, Seed: 1})
 	if err != nil {
 		t.Fatal(err)

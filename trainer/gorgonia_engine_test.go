@@ -12,12 +12,13 @@ import (
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // microNetwork is an untrained network with a map of 5×5 and four classes.
 func microNetwork(t *testing.T) *onnx.Model {
 	t.Helper()
-	a, err := ArchitectureNamed("micro")
+	a, err := architecture.Named("micro")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // convolution is one case of TestBlockedConvolutions, over images of height×width.
@@ -162,7 +163,7 @@ func TestBlockedStepIsTheStep(t *testing.T) {
 		t.Skip("this machine has no operators in blocks")
 	}
 	for _, name := range []string{"resnet18", "resnet50", "mobilenetv2"} {
-		a, err := ArchitectureNamed(name)
+		a, err := architecture.Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,12 +4,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // What providers other than the CPU run takes the same steps.
 func TestPlainStatistics(t *testing.T) {
 	t.Parallel()
-	a, err := ArchitectureNamed("tiny")
+	a, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

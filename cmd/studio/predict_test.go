@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/dataset/aviary"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // smallSubject is an untrained network for 14 birds with its manifest, and some pictures of them.
@@ -21,7 +21,7 @@ func smallSubject(t *testing.T) (model, images string) {
 	if err := aviary.Generate(t.Context(), images, aviary.Options{Seed: 1, Train: 1, Validation: 4, Test: 4, HomePercent: 95}, nil); err != nil {
 		t.Fatal(err)
 	}
-	architecture, err := trainer.ArchitectureNamed("tiny")
+	architecture, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

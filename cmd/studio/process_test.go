@@ -27,6 +27,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // asProgram is set where the test binary is to be the studio itself: what is killed below is a real process.
@@ -188,7 +189,7 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	if p.project, err = p.service.CreateProject(ctx, annotator.System, "aviary", "Aviary", ""); err != nil {
 		t.Fatal(err)
 	}
-	tiny, err := trainer.ArchitectureNamed("tiny")
+	tiny, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // startingPoint is the network that a training starts from.
@@ -25,7 +26,7 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 	if c.From != "" {
 		return c.startFrom(ctx)
 	}
-	arch, err := trainer.ArchitectureNamed(c.Arch)
+	arch, err := architecture.Named(c.Arch)
 	if err != nil {
 		return startingPoint{}, err
 	}
@@ -95,8 +96,8 @@ func (c *trainCommand) settings() (trainer.Settings, error) {
 func (trainCommand) Help() string {
 	var text strings.Builder
 	fmt.Fprintln(&text, "Architectures (values for 10 and for 1,000 classes, attention branch included):")
-	for _, name := range trainer.ArchitectureNames() {
-		a, err := trainer.ArchitectureNamed(name)
+	for _, name := range architecture.Names() {
+		a, err := architecture.Named(name)
 		if err != nil {
 			continue
 		}

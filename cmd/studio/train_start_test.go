@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // docs/training.md and --help say of every architecture what it is.
@@ -22,8 +22,8 @@ func TestArchitecturesAreListed(t *testing.T) {
 	if code != exitOK {
 		t.Fatalf("exit %d", code)
 	}
-	for _, name := range trainer.ArchitectureNames() {
-		a, err := trainer.ArchitectureNamed(name)
+	for _, name := range architecture.Names() {
+		a, err := architecture.Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}

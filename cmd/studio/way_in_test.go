@@ -18,7 +18,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // What commands may ask of the store themselves: reading, and what a running studio is made of. All that changes something
@@ -63,7 +63,7 @@ func TestCommandsChangeNothingPastTheService(t *testing.T) {
 // tinyModel writes a small network for the fourteen birds, with its manifest, and returns its path.
 func tinyModel(t *testing.T, classes []string) string {
 	t.Helper()
-	tiny, err := trainer.ArchitectureNamed("tiny")
+	tiny, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // Subject is the network and the pictures that scans and live scores are timed on.
@@ -68,8 +68,8 @@ type openedSubject struct {
 	pictures []string
 }
 
-func (b *openedSubject) build(architecture string) error {
-	a, err := trainer.ArchitectureNamed(architecture)
+func (b *openedSubject) build(name string) error {
+	a, err := architecture.Named(name)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // network is the model, or the architecture at random weights, taken apart.
@@ -26,7 +27,7 @@ func (c Train) open(ctx context.Context) (*onnx.Model, error) {
 	if c.Model != "" {
 		return onnx.ReadFile(ctx, c.Model)
 	}
-	a, err := trainer.ArchitectureNamed(c.Arch)
+	a, err := architecture.Named(c.Arch)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 // TestMain is also the process that looks at an uploaded model.
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 // tinyABN is a small network for the fourteen birds, and its manifest.
 func tinyABN(t *testing.T) (*onnx.Model, manifest.Manifest) {
 	t.Helper()
-	a, err := trainer.ArchitectureNamed("tiny")
+	a, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package trainer
+package architecture
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ func (a Architecture) scaled(channels int) int { return max(1, channels*a.Width/
 
 // mobileStage appends the rows of stage number index. stride 1 takes the strides out of the last stage, for the attention
 // branch; the others have those of the table.
-func (a Architecture) mobileStage(b *networkBuilder, name, x string, in, index, stride int) (string, int) {
+func (a Architecture) mobileStage(b *builder, name, x string, in, index, stride int) (string, int) {
 	block := 0
 	for _, row := range mobileStages[index] {
 		step := row.stride
@@ -49,7 +49,7 @@ func (a Architecture) mobileStage(b *networkBuilder, name, x string, in, index, 
 
 // inverted is an inverted residual: 1×1 to widen·in channels, 3×3 over each channel by itself (which takes the stride), 1×1 to
 // out without an activation; the input is added where the shapes are the same.
-func (b *networkBuilder) inverted(name, x string, in, out, widen, stride int) string {
+func (b *builder) inverted(name, x string, in, out, widen, stride int) string {
 	y, hidden := x, in
 	if widen != 1 {
 		hidden = widen * in
@@ -64,12 +64,12 @@ func (b *networkBuilder) inverted(name, x string, in, out, widen, stride int) st
 }
 
 // widen is a 1×1 convolution with norm and activation.
-func (b *networkBuilder) widen(name, x string, in, out int) string {
+func (b *builder) widen(name, x string, in, out int) string {
 	return b.relu6(name+".bn", b.batchNorm(name+".bn", b.conv(name+".conv", x, in, out, 1, 1), out))
 }
 
 // depthwise is a k×k convolution of each channel by itself; its outputs for He's variance are one.
-func (b *networkBuilder) depthwise(name, x string, channels, k, stride int) string {
+func (b *builder) depthwise(name, x string, channels, k, stride int) string {
 	deviation := math.Sqrt(2 / float64(k*k))
 	weight := b.parameter(name+".weight", func(r *rand.Rand) float32 { return float32(r.NormFloat64() * deviation) }, channels, 1, k, k)
 	y := b.node("Conv", name, "/"+name, x, weight)
@@ -82,7 +82,7 @@ func (b *networkBuilder) depthwise(name, x string, channels, k, stride int) stri
 }
 
 // relu6 is min(max(x, 0), 6), as PyTorch exports it.
-func (b *networkBuilder) relu6(name, x string) string {
+func (b *builder) relu6(name, x string) string {
 	low, high := "/"+name+"/relu6/min", "/"+name+"/relu6/max"
 	for _, bound := range []struct {
 		value string

@@ -1,4 +1,4 @@
-package trainer_test
+package architecture_test
 
 import (
 	"bytes"
@@ -11,12 +11,13 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/architecture"
 )
 
 func TestArchitecturesComeApart(t *testing.T) {
 	t.Parallel()
-	for _, name := range trainer.ArchitectureNames() {
-		a, err := trainer.ArchitectureNamed(name)
+	for _, name := range architecture.Names() {
+		a, err := architecture.Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +58,7 @@ func TestArchitecturesComeApart(t *testing.T) {
 
 func TestTinyRunsWithBothGains(t *testing.T) {
 	t.Parallel()
-	tiny, err := trainer.ArchitectureNamed("tiny")
+	tiny, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +114,7 @@ func TestTinyRunsWithBothGains(t *testing.T) {
 
 func TestInitialValuesFollowTheSeed(t *testing.T) {
 	t.Parallel()
-	tiny, err := trainer.ArchitectureNamed("tiny")
+	tiny, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,18 +152,18 @@ func TestInitialValuesFollowTheSeed(t *testing.T) {
 
 func TestArchitectureRefuses(t *testing.T) {
 	t.Parallel()
-	if _, err := trainer.ArchitectureNamed("vgg"); !errors.Is(err, trainer.ErrArchitecture) || !strings.Contains(err.Error(), "tiny") {
+	if _, err := architecture.Named("vgg"); !errors.Is(err, architecture.ErrUnbuildable) || !strings.Contains(err.Error(), "tiny") {
 		t.Errorf("unknown name: %v", err)
 	}
-	tiny, err := trainer.ArchitectureNamed("tiny")
+	tiny, err := architecture.Named("tiny")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tiny.Build(1, 0); !errors.Is(err, trainer.ErrArchitecture) {
+	if _, err := tiny.Build(1, 0); !errors.Is(err, architecture.ErrUnbuildable) {
 		t.Errorf("one class: %v", err)
 	}
 	tiny.ImageSize = 8
-	if _, err := tiny.Build(5, 0); !errors.Is(err, trainer.ErrArchitecture) {
+	if _, err := tiny.Build(5, 0); !errors.Is(err, architecture.ErrUnbuildable) {
 		t.Errorf("images of 8 pixels: %v", err)
 	}
 }
@@ -171,7 +172,7 @@ func TestArchitectureRefuses(t *testing.T) {
 func TestArchitecturesHaveThePublishedSizes(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]int64{"resnet18": 11_689_512 + 9_600, "mobilenetv2": 3_504_872 + 34_112} {
-		a, err := trainer.ArchitectureNamed(name)
+		a, err := architecture.Named(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +202,7 @@ func TestArchitecturesHaveThePublishedSizes(t *testing.T) {
 
 func TestMobileNetTrains(t *testing.T) {
 	t.Parallel()
-	a, err := trainer.ArchitectureNamed("mobilenetv2")
+	a, err := architecture.Named("mobilenetv2")
 	if err != nil {
 		t.Fatal(err)
 	}

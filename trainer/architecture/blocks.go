@@ -1,4 +1,4 @@
-package trainer
+package architecture
 
 import (
 	"hash/fnv"
@@ -8,9 +8,9 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// networkBuilder collects the nodes and parameters of a network under construction. Layers return the
+// builder collects the nodes and parameters of a network under construction. Layers return the
 // name of the value they make.
-type networkBuilder struct {
+type builder struct {
 	seed         int64
 	nodes        []*onnx.Node
 	initializers []*onnx.Tensor
@@ -18,15 +18,15 @@ type networkBuilder struct {
 	count        int64 // of their values
 }
 
-func (b *networkBuilder) node(op, name, output string, inputs ...string) string {
+func (b *builder) node(op, name, output string, inputs ...string) string {
 	b.nodes = append(b.nodes, onnx.NewNode(op, "/"+name, inputs, []string{output}))
 	return output
 }
 
-func (b *networkBuilder) last() *onnx.Node { return b.nodes[len(b.nodes)-1] }
+func (b *builder) last() *onnx.Node { return b.nodes[len(b.nodes)-1] }
 
 // parameter adds an initializer whose elements fill draws from a generator of its own.
-func (b *networkBuilder) parameter(name string, fill func(*rand.Rand) float32, dims ...int) string {
+func (b *builder) parameter(name string, fill func(*rand.Rand) float32, dims ...int) string {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	rng := rand.New(rand.NewPCG(uint64(b.seed), h.Sum64()))
@@ -49,7 +49,7 @@ func (b *networkBuilder) parameter(name string, fill func(*rand.Rand) float32, d
 func always(v float32) func(*rand.Rand) float32 { return func(*rand.Rand) float32 { return v } }
 
 // conv is a k×k convolution without bias, padded so that stride 1 keeps the size.
-func (b *networkBuilder) conv(name, x string, in, out, k, stride int) string {
+func (b *builder) conv(name, x string, in, out, k, stride int) string {
 	deviation := math.Sqrt(2 / float64(k*k*out))
 	weight := b.parameter(name+".weight", func(r *rand.Rand) float32 { return float32(r.NormFloat64() * deviation) }, out, in, k, k)
 	y := b.node("Conv", name, "/"+name, x, weight)
@@ -61,7 +61,7 @@ func (b *networkBuilder) conv(name, x string, in, out, k, stride int) string {
 	return y
 }
 
-func (b *networkBuilder) batchNorm(name, x string, channels int) string {
+func (b *builder) batchNorm(name, x string, channels int) string {
 	y := b.node("BatchNormalization", name, "/"+name, x,
 		b.parameter(name+".weight", always(1), channels), b.parameter(name+".bias", always(0), channels),
 		b.parameter(name+".running_mean", always(0), channels), b.parameter(name+".running_var", always(1), channels))
@@ -70,12 +70,12 @@ func (b *networkBuilder) batchNorm(name, x string, channels int) string {
 	return y
 }
 
-func (b *networkBuilder) relu(name, x string) string {
+func (b *builder) relu(name, x string) string {
 	return b.node("Relu", name+"/relu", "/"+name+"/relu", x)
 }
 
 // linear is y = x·Wᵀ + bias with PyTorch's initial values, uniform within ±1/√inputs.
-func (b *networkBuilder) linear(name, x, y string, in, out int) {
+func (b *builder) linear(name, x, y string, in, out int) {
 	bound := 1 / math.Sqrt(float64(in))
 	uniform := func(r *rand.Rand) float32 { return float32((2*r.Float64() - 1) * bound) }
 	b.node("Gemm", name, y, x, b.parameter(name+".weight", uniform, out, in), b.parameter(name+".bias", uniform, out))
@@ -83,14 +83,14 @@ func (b *networkBuilder) linear(name, x, y string, in, out int) {
 }
 
 // basicBlock is two 3×3 convolutions around which the input passes; it returns its output's channels.
-func (b *networkBuilder) basicBlock(name, x string, in, planes, stride int) (string, int) {
+func (b *builder) basicBlock(name, x string, in, planes, stride int) (string, int) {
 	y := b.relu(name+".bn1", b.batchNorm(name+".bn1", b.conv(name+".conv1", x, in, planes, 3, stride), planes))
 	y = b.batchNorm(name+".bn2", b.conv(name+".conv2", y, planes, planes, 3, 1), planes)
 	return b.join(name, x, y, in, planes, stride), planes
 }
 
 // bottleneck is 1×1, 3×3 (which takes the stride), 1×1 to four times the planes.
-func (b *networkBuilder) bottleneck(name, x string, in, planes, stride int) (string, int) {
+func (b *builder) bottleneck(name, x string, in, planes, stride int) (string, int) {
 	out := 4 * planes
 	y := b.relu(name+".bn1", b.batchNorm(name+".bn1", b.conv(name+".conv1", x, in, planes, 1, 1), planes))
 	y = b.relu(name+".bn2", b.batchNorm(name+".bn2", b.conv(name+".conv2", y, planes, planes, 3, stride), planes))
@@ -99,7 +99,7 @@ func (b *networkBuilder) bottleneck(name, x string, in, planes, stride int) (str
 }
 
 // join adds the block's input to its output, through a 1×1 convolution where their shapes differ.
-func (b *networkBuilder) join(name, x, y string, in, out, stride int) string {
+func (b *builder) join(name, x, y string, in, out, stride int) string {
 	if stride != 1 || in != out {
 		x = b.batchNorm(name+".downsample.1", b.conv(name+".downsample.0", x, in, out, 1, stride), out)
 	}

@@ -1,4 +1,4 @@
-package trainer
+package architecture
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrArchitecture says that a network of that description cannot be built.
-var ErrArchitecture = errors.New("architecture")
+// ErrUnbuildable says that a network of that description cannot be built.
+var ErrUnbuildable = errors.New("architecture")
 
 // Architecture is one of the ABNs that can be trained from scratch: a ResNet (He et al., arXiv 1512.03385) or a
 // MobileNetV2 (Sandler et al., arXiv 1801.04381) whose first three stages are the extractor, whose fourth is the
@@ -29,9 +29,9 @@ type Architecture struct {
 	Gain       onnx.Gain
 }
 
-// architectures are the networks known by name. micro is the demo's: at 112×112 its map is 14×14, as the
+// known are the networks known by name. micro is the demo's: at 112×112 its map is 14×14, as the
 // others' is at 224×224.
-var architectures = []Architecture{
+var known = []Architecture{
 	{Name: "micro", ImageSize: 112, Width: 8, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 5, Gain: onnx.GainM},
 	{Name: "tiny", ImageSize: 112, Width: 16, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 5, Gain: onnx.GainM},
 	{Name: "small", ImageSize: 112, Width: 32, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 5, Gain: onnx.GainM},
@@ -42,22 +42,22 @@ var architectures = []Architecture{
 	{Name: "mobilenetv2", ImageSize: 224, Width: 32, Inverted: true, Gain: onnx.GainOnePlusM},
 }
 
-// ArchitectureNames lists the networks known by name.
-func ArchitectureNames() []string {
-	names := make([]string, len(architectures))
-	for i, a := range architectures {
+// Names lists the networks known by name.
+func Names() []string {
+	names := make([]string, len(known))
+	for i, a := range known {
 		names[i] = a.Name
 	}
 	return names
 }
 
-// ArchitectureNamed finds an architecture; an unknown name is ErrArchitecture and lists the known ones.
-func ArchitectureNamed(name string) (Architecture, error) {
-	i := slices.IndexFunc(architectures, func(a Architecture) bool { return a.Name == name })
+// Named finds an architecture; an unknown name is ErrUnbuildable and lists the known ones.
+func Named(name string) (Architecture, error) {
+	i := slices.IndexFunc(known, func(a Architecture) bool { return a.Name == name })
 	if i < 0 {
-		return Architecture{}, fmt.Errorf("%w: %q is not known; known are %s", ErrArchitecture, name, strings.Join(ArchitectureNames(), ", "))
+		return Architecture{}, fmt.Errorf("%w: %q is not known; known are %s", ErrUnbuildable, name, strings.Join(Names(), ", "))
 	}
-	return architectures[i], nil
+	return known[i], nil
 }
 
 // Grid is the side of the attention map for an image of this side: it is halved in the stem (twice with
@@ -76,15 +76,15 @@ func (a Architecture) Grid(imageSize int) int {
 func (a Architecture) validate(classes int) error {
 	switch {
 	case classes < 2:
-		return fmt.Errorf("%w: %d classes, want at least 2", ErrArchitecture, classes)
+		return fmt.Errorf("%w: %d classes, want at least 2", ErrUnbuildable, classes)
 	case a.Inverted && a.Width < 4: // an eighth of which is half a channel
-		return fmt.Errorf("%w: width %d, want at least 4", ErrArchitecture, a.Width)
+		return fmt.Errorf("%w: width %d, want at least 4", ErrUnbuildable, a.Width)
 	case !a.Inverted && (a.Width < 1 || slices.Min(a.Blocks[:]) < 1 || a.StemKernel < 1 || a.StemKernel%2 == 0):
-		return fmt.Errorf("%w: width %d, blocks %v, stem %d (odd)", ErrArchitecture, a.Width, a.Blocks, a.StemKernel)
+		return fmt.Errorf("%w: width %d, blocks %v, stem %d (odd)", ErrUnbuildable, a.Width, a.Blocks, a.StemKernel)
 	case a.Grid(a.ImageSize) < 2:
-		return fmt.Errorf("%w: images of %d pixels leave a map of %d cells a side, want at least 2", ErrArchitecture, a.ImageSize, a.Grid(a.ImageSize))
+		return fmt.Errorf("%w: images of %d pixels leave a map of %d cells a side, want at least 2", ErrUnbuildable, a.ImageSize, a.Grid(a.ImageSize))
 	case a.Gain != onnx.GainM && a.Gain != onnx.GainOnePlusM:
-		return fmt.Errorf("%w: gain %q, want %q or %q", ErrArchitecture, a.Gain, onnx.GainOnePlusM, onnx.GainM)
+		return fmt.Errorf("%w: gain %q, want %q or %q", ErrUnbuildable, a.Gain, onnx.GainOnePlusM, onnx.GainM)
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (a Architecture) Build(classes int, seed int64) (*onnx.Model, error) {
 	if err := a.validate(classes); err != nil {
 		return nil, err
 	}
-	b := &networkBuilder{seed: seed}
+	b := &builder{seed: seed}
 	a.layers(b, classes)
 	grid := int64(a.Grid(a.ImageSize))
 	side := int64(a.ImageSize)
@@ -123,17 +123,43 @@ func (a Architecture) Build(classes int, seed int64) (*onnx.Model, error) {
 	}, nil
 }
 
+// Classifier makes the network without its attention branch and mechanism, as such networks are published: what
+// onnx.Attach starts from. image [N,3,H,W] → scores [N,K], values as Build's.
+func (a Architecture) Classifier(classes int, seed int64) (*onnx.Model, error) {
+	if err := a.validate(classes); err != nil {
+		return nil, err
+	}
+	b := &builder{seed: seed}
+	x, channels := a.stem(b)
+	for i, stride := range []int{1, 2, 2, 2} {
+		x, channels = a.stage(b, fmt.Sprint("layer", i+1), x, channels, i, stride)
+	}
+	a.head(b, x, channels, "scores", classes)
+	side := int64(a.ImageSize)
+	return &onnx.Model{
+		IRVersion: 8,
+		Opsets:    []onnx.Opset{{Version: 17}},
+		Graph: &onnx.Graph{
+			Name:         a.Name,
+			Nodes:        b.nodes,
+			Initializers: b.initializers,
+			Inputs:       []*onnx.ValueInfo{onnx.NewValue("image", onnx.Float, onnx.BatchOf(3, side, side))},
+			Outputs:      []*onnx.ValueInfo{onnx.NewValue("scores", onnx.Float, onnx.BatchOf(int64(classes)))},
+		},
+	}, nil
+}
+
 // Parameters counts the values of the network for so many classes, running statistics among them, as `studio model inspect` does.
 func (a Architecture) Parameters(classes int) (int64, error) {
 	if err := a.validate(classes); err != nil {
 		return 0, err
 	}
-	b := &networkBuilder{dry: true}
+	b := &builder{dry: true}
 	a.layers(b, classes)
 	return b.count, nil
 }
 
-func (a Architecture) layers(b *networkBuilder, classes int) {
+func (a Architecture) layers(b *builder, classes int) {
 	x, channels := a.stem(b)
 	x, channels = a.stage(b, "layer1", x, channels, 0, 1)
 	x, channels = a.stage(b, "layer2", x, channels, 1, 2)
@@ -145,15 +171,20 @@ func (a Architecture) layers(b *networkBuilder, classes int) {
 		attended = b.node("Add", "residual", "/residual", attended, features)
 	}
 	x, channels = a.stage(b, "layer4", attended, channels, 3, 2)
+	a.head(b, x, channels, "logits_per", classes)
+}
+
+// head turns the last stage's features into logits.
+func (a Architecture) head(b *builder, x string, channels int, logits string, classes int) {
 	if a.Inverted {
 		x, channels = b.widen("layer4.last", x, channels, a.scaled(mobileLast)), a.scaled(mobileLast)
 	}
 	x = b.node("GlobalAveragePool", "avgpool", "/avgpool", x)
 	x = b.node("Flatten", "flatten", "/flatten", x)
-	b.linear("fc", x, "logits_per", channels, classes)
+	b.linear("fc", x, logits, channels, classes)
 }
 
-func (a Architecture) stem(b *networkBuilder) (string, int) {
+func (a Architecture) stem(b *builder) (string, int) {
 	if a.Inverted {
 		x := b.conv("conv1", "image", 3, a.Width, 3, 2)
 		return b.relu6("bn1", b.batchNorm("bn1", x, a.Width)), a.Width
@@ -169,7 +200,7 @@ func (a Architecture) stem(b *networkBuilder) (string, int) {
 }
 
 // stage appends the residual blocks of stage number index (0 to 3); the first takes the stride.
-func (a Architecture) stage(b *networkBuilder, name, x string, in, index, stride int) (string, int) {
+func (a Architecture) stage(b *builder, name, x string, in, index, stride int) (string, int) {
 	if a.Inverted {
 		return a.mobileStage(b, name, x, in, index, stride)
 	}
@@ -188,7 +219,7 @@ func (a Architecture) stage(b *networkBuilder, name, x string, in, index, stride
 
 // attentionBranch follows the published ABN: the last stage at stride 1, then K maps, from which the logits are
 // pooled and, by a 3×3 convolution, the one attention map is made.
-func (a Architecture) attentionBranch(b *networkBuilder, features string, channels, classes int) {
+func (a Architecture) attentionBranch(b *builder, features string, channels, classes int) {
 	x, channels := a.stage(b, "att_layer4", features, channels, 3, 1)
 	x = b.batchNorm("bn_att", x, channels)
 	x = b.batchNorm("bn_att2", b.conv("att_conv", x, channels, classes, 1, 1), classes)
