@@ -1,8 +1,6 @@
 // Shows background work as it happens: one request every two seconds for a project whose page shows a job.
-import type { components } from "../editor/src/api/schema.d.ts";
+import type { Job, JobList } from "../editor/src/api/schema.d.ts";
 import { duration } from "./clock.ts";
-
-type Job = components["schemas"]["Job"];
 
 const alive = (job: Job) => job.state === "running" || job.state === "queued";
 
@@ -30,7 +28,7 @@ async function watch(slug: string, places: HTMLElement[]): Promise<void> {
     if (document.hidden) continue;
     const answer = await fetch(`/api/v1/projects/${slug}/jobs`).catch(() => null);
     if (!answer?.ok) continue; // the studio restarts: it comes back
-    const { jobs } = (await answer.json()) as { jobs: Job[] };
+    const { jobs } = (await answer.json()) as JobList;
     for (const place of places) {
       for (const line of place.querySelectorAll<HTMLElement>("[data-job]")) {
         const job = jobs.find((j) => String(j.id) === line.dataset["job"]);

@@ -1,16 +1,9 @@
 // Maps by other methods on the review page: CAM or Grad-CAM of a branch, with the model's map and with the edit.
+import type { ActivationMap, MapRequestBody, Problem } from "../editor/src/api/schema.d.ts";
 import { number } from "../editor/src/format.ts";
 import { normalised } from "../editor/src/other_map.ts";
 import { onKey } from "./keys.ts";
 import { type CellMap, drawMap } from "./maps.ts";
-
-interface ActivationMap {
-  h: number;
-  w: number;
-  values: number[];
-  max: number;
-  class_name: string;
-}
 
 const row = document.querySelector<HTMLElement>("[data-others]");
 const method = document.querySelector<HTMLSelectElement>("[data-method]");
@@ -22,12 +15,12 @@ const shown = new Map<string, ActivationMap>(); // "own" and "edit"
 
 let asking: AbortController | null = null;
 
-async function ask(task: string, body: unknown, signal: AbortSignal): Promise<ActivationMap> {
+async function ask(task: string, body: MapRequestBody, signal: AbortSignal): Promise<ActivationMap> {
   const response = await fetch(`/api/v1/tasks/${task}/activation-map`, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal,
   });
   if (response.ok) return (await response.json()) as ActivationMap;
-  const problem = (await response.json().catch(() => ({}))) as { detail?: string; title?: string };
+  const problem = (await response.json().catch(() => ({}))) as Partial<Problem>;
   throw new Error(problem.detail ?? problem.title ?? `HTTP ${response.status}`);
 }
 
@@ -45,7 +38,7 @@ const say = (text: string) => words && words.textContent !== text && (words.text
 async function show(given: Readonly<Record<string, CellMap | null>>): Promise<void> {
   asking?.abort();
   if (!row || !method || !ofClass) return;
-  const [name, branch] = method.value.split(" ");
+  const [name, branch] = method.value.split(" ") as [MapRequestBody["method"], MapRequestBody["branch"]?]; // "cam attention"; "": none
   row.hidden = !branch;
   if (!branch) return;
   const { signal } = (asking = new AbortController());

@@ -1,4 +1,5 @@
 // The review page: four panes that zoom and pan as one, cells read off under the pointer, A and X.
+import type { TaskDetail } from "../editor/src/api/schema.d.ts";
 import { onKey } from "./keys.ts";
 import { type CellMap, decodeMap } from "./maps.ts";
 import { otherMethods, readMethods } from "./methods.ts";
@@ -124,7 +125,7 @@ async function fetchNext(): Promise<void> {
   const [, slug, , id] = location.pathname.slice(1).split("/");
   const answer = await fetch(`/api/v1/projects/${slug ?? ""}/reviews/next?after=${id ?? ""}`).catch(() => null);
   if (answer?.status !== 200) return;
-  const next = (await answer.json()) as { image_id: number; version_id: number };
+  const next = (await answer.json()) as TaskDetail;
   new Image().src = `/api/v1/images/${next.image_id}/picture?kind=view&v=${next.version_id}`;
 }
 if (form) void fetchNext();

@@ -1,11 +1,8 @@
 // A round as it happens: its event stream moves the progress and draws the curves of both arms.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { components } from "../editor/src/api/schema.d.ts";
+import type { Round, RoundPoint as Point } from "../editor/src/api/schema.d.ts";
 import { duration } from "./clock.ts";
-
-type Point = components["schemas"]["RoundPoint"];
-type Round = components["schemas"]["Round"];
 
 const article = document.querySelector<HTMLElement>("[data-round]");
 const note = document.querySelector<HTMLElement>("[data-curves-note]");

@@ -10,6 +10,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import type { DraftRequestBody, Edit, Map as WireMap, MapBody, Review, Scores, TaskDetail } from "../src/api/schema.d.ts";
 import mechanisms from "../test/mechanisms.json";
 
 const { values: flags } = parseArgs({
@@ -23,9 +24,7 @@ const images = flags.images
   : [];
 const classes = ["cardinal", "owl", "dove", "pelican", "kingfisher", "bluebird", "rock wren", "grey catbird"];
 
-interface Edit { id: number; task_id: number; revision: number; author_id: number; author: string; state: string; source: string; map: GridMap; created_at: string; history?: unknown }
-interface GridMap { h: number; w: number; values: number[] }
-interface Task { id: number; state: string; edits: Edit[]; reviews: unknown[] }
+interface Task { id: number; state: string; edits: Edit[]; reviews: Review[] }
 
 const tasks: Task[] = Array.from({ length: 12 }, (_, i) => ({ id: i + 1, state: "open", edits: [], reviews: [] }));
 let failing = "";
@@ -34,11 +33,11 @@ const bump = (cx: number, cy: number, s: number): number[] => Array.from({ lengt
   const x = ((i % grid) + 0.5) / grid - cx, y = (Math.floor(i / grid) + 0.5) / grid - cy;
   return Math.fround(Math.exp(-(x * x + y * y) / (2 * s * s)) * 0.9 + 0.03);
 });
-const modelMap = (task: number): GridMap => ({ h: grid, w: grid, values: bump(0.25 + 0.05 * (task % 4), 0.75, 0.16) });
+const modelMap = (task: number): WireMap => ({ h: grid, w: grid, values: bump(0.25 + 0.05 * (task % 4), 0.75, 0.16) });
 const object = bump(0.55, 0.42, 0.2);
 
 /** An imagined network: the truth grows as attention lies on the object, the mistake as it lies off it. */
-function score(values: number[]) {
+function score(values: number[]): Scores {
   let on = 0, off = 0;
   values.forEach((v, i) => { on += v * object[i]!; off += v * (1 - object[i]!); });
   const n = grid * grid;
@@ -49,26 +48,33 @@ function score(values: number[]) {
   return { probabilities, top, label: 0, correct: top[0]!.class === 0, milliseconds: 3.1 };
 }
 
-function detail(t: Task) {
+const edit = (id: number, t: Task, more: Pick<Edit, "revision" | "source" | "map" | "history">): Edit =>
+  ({ id, task_id: t.id, version_id: 1, author_id: 7, author: "Ana", state: "draft", created_at: new Date().toISOString(), ...more });
+
+function detail(t: Task): TaskDetail {
   const map = modelMap(t.id), answer = score(map.values);
   const id = t.id - 1;
+  const latest = t.edits.at(-1);
   return {
     id: t.id, project_id: 1, image_id: t.id, version_id: 1, state: t.state, returned: t.reviews.length > 0, updated_at: new Date().toISOString(),
     image: { id: t.id, project_id: 1, name: images.length ? images[id % images.length]!.split("/").slice(-2).join("/") : `train/cardinal/${String(t.id).padStart(4, "0")}.jpg`, split: "train", label: 0, hash: "", width: 500, height: 375 },
     label_name: "cardinal", prediction: { version_id: 1, image_id: t.id, class: 1, confidence: answer.top[0]!.probability, correct: false, top: answer.top, att_class: 1, map },
     project: { id: 1, slug: "demo", name: "Aviary", description: "", classes: classes.map((name, index) => ({ index, key: name, name })), created_at: "" },
-    version: { id: 1, number: 3, model_hash: "ab12", manifest: { resize: 256, crop: [224, 224] }, gain: mechanism, grid_height: grid, grid_width: grid },
+    version: {
+      id: 1, project_id: 1, number: 3, state: "active", created_at: new Date().toISOString(), model_hash: "ab12", extractor_hash: "cd34",
+      manifest: { resize: 256, crop: [224, 224] }, gain: mechanism, grid_height: grid, grid_width: grid, bytes: 1e6, parameters: 1e5, scanned: 12,
+    },
     mechanism: mechanisms[mechanism],
-    ...(t.edits.length ? { edit: t.edits.at(-1) } : {}), reviews: t.reviews,
+    ...(latest ? { edit: latest } : {}), reviews: t.reviews,
     ...(t.state === "leased" ? { lease: { user_id: 7, user_name: "Ana", expires_at: new Date(Date.now() + 9e5).toISOString(), mine: true } } : {}),
     view: { x: 62.5, y: 0, width: 375, height: 375 },
   };
 }
 
-const body = async (r: IncomingMessage) => {
+const body = async <T>(r: IncomingMessage): Promise<T> => {
   let text = "";
-  for await (const chunk of r) text += chunk;
-  return text ? JSON.parse(text) : {};
+  for await (const chunk of r.setEncoding("utf8")) text += chunk as string;
+  return JSON.parse(text) as T;
 };
 const json = (w: ServerResponse, status: number, value?: unknown) => {
   w.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json" });
@@ -95,25 +101,26 @@ async function api(r: IncomingMessage, w: ServerResponse, path: string, query: U
   const [, id, action] = /^\/tasks\/(\d+)\/?(\w*)$/.exec(path) ?? [];
   const t = tasks[Number(id) - 1];
   if (!t) return json(w, 404, { title: "Not found", status: 404 });
-  const sent = await body(r);
   switch (action) {
     case "": return json(w, 200, detail(t));
     case "claim": t.state = "leased"; return json(w, 200, detail(t));
     case "lease": return json(w, 200, detail(t).lease);
-    case "score": return json(w, 200, score(sent.map.values));
+    case "score": return json(w, 200, score((await body<MapBody>(r)).map?.values ?? []));
     case "draft": {
+      const sent = await body<DraftRequestBody>(r);
       const current = t.edits.at(-1);
       if (failing === "offline") return json(w, 503, { title: "Away", status: 503 });
       if (failing === "lost") return json(w, 409, { title: "Conflict", status: 409, detail: "Ben is painting this one" });
       if (failing === "conflict" || (current?.revision ?? 0) !== sent.base_revision) {
         failing = "";
-        const other = { ...(current ?? {}), id: 99, task_id: t.id, revision: (current?.revision ?? 0) + 1, author_id: 7, author: "Ana", state: "draft", source: "painted", map: { h: grid, w: grid, values: bump(0.5, 0.5, 0.1) }, created_at: new Date().toISOString() };
+        const other = edit(99, t, { revision: (current?.revision ?? 0) + 1, source: "painted", map: { h: grid, w: grid, values: bump(0.5, 0.5, 0.1) } });
         t.edits.push(other);
         return json(w, 409, { title: "Stale", status: 409, detail: "stale", current: other });
       }
-      const edit: Edit = { id: 100 + t.edits.length, task_id: t.id, revision: sent.base_revision + 1, author_id: 7, author: "Ana", state: "draft", source: sent.source, map: sent.map, created_at: new Date().toISOString(), history: sent.history };
-      t.edits.push(edit);
-      return json(w, 200, edit);
+      const { source = "painted", map = modelMap(t.id), history } = sent;
+      const saved = edit(100 + t.edits.length, t, { revision: sent.base_revision + 1, source, map, history });
+      t.edits.push(saved);
+      return json(w, 200, saved);
     }
     case "submit": t.state = "submitted"; return json(w, 200, detail(t));
     case "skip": t.state = "skipped"; return json(w, 204);
@@ -149,7 +156,7 @@ createServer((r, w) => {
     }
   }
   const t = tasks[Number(/\/tasks\/(\d+)/.exec(url.pathname)?.[1] ?? 1) - 1] ?? tasks[0]!;
-  if (url.searchParams.has("rejected") && t.reviews.length === 0) t.reviews.push({ revision: 1, reviewer: "Mia", verdict: "reject", comment: "The branch is still amplified at the lower left: clear it, and cover the whole tail.", created_at: new Date(Date.now() - 7.2e6).toISOString() });
+  if (url.searchParams.has("rejected") && t.reviews.length === 0) t.reviews.push({ id: 1, edit_id: 100, revision: 1, reviewer_id: 8, reviewer: "Mia", verdict: "reject", comment: "The branch is still amplified at the lower left: clear it, and cover the whole tail.", created_at: new Date(Date.now() - 7.2e6).toISOString() });
   if (t.state === "open") t.state = "leased";
   w.writeHead(200, { "Content-Type": "text/html" });
   w.end(page(t));

@@ -3,14 +3,14 @@
 
 import { wireMap, type Client } from "./api/client.ts";
 import { passing } from "./api/problem.ts";
-import type { ActivationMap, TaskDetail } from "./api/types.ts";
+import type { ActivationMap, MapRequestBody, TaskDetail } from "./api/schema.d.ts";
 import type { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
 import { checksum } from "./grid.ts";
 import { normalised, resampled, type OtherMap } from "./other_map.ts";
 
-export type Method = "cam" | "grad-cam";
-export type Branch = "attention" | "perception";
+type Method = MapRequestBody["method"];
+type Branch = MapRequestBody["branch"];
 export type ShownMap = "edited" | "model" | `${Method}-${Branch}`;
 
 interface ShownMapEntry {
@@ -171,7 +171,7 @@ export class Comparison extends Emitter<{ changed: void }> {
     this.state = { kind: "loading" };
     this.editor.comparing = true;
     this.emit("changed", undefined);
-    const query = { method, branch, class: this.class, ...(given ? { map: wireMap(document.rows, document.columns, given) } : {}) };
+    const query: MapRequestBody = { method, branch, class: this.class, ...(given ? { map: wireMap(document.rows, document.columns, given) } : {}) };
     this.client.activationMap(detail.id, query, asking.signal).then(
       (map) => {
         if (asking.signal.aborted) return;

@@ -3,7 +3,7 @@
 
 import { Client, wireMap } from "./api/client.ts";
 import { passing, Problem } from "./api/problem.ts";
-import type { Edit, Scores, TaskDetail } from "./api/types.ts";
+import type { Edit, Scores, TaskDetail } from "./api/schema.d.ts";
 import { Comparison } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Editor } from "./editor.ts";

@@ -1,6 +1,6 @@
 // Numbers and times as the interface writes them.
 
-import type { Mechanism } from "./api/types.ts";
+import type { Mechanism } from "./api/schema.d.ts";
 
 /** A map value: two digits, three where the third says something near zero. */
 export const value = (v: number): string => (v > 0 && v < 0.01 ? v.toFixed(3) : v.toFixed(2));

@@ -3,12 +3,9 @@
 // A float32 is written as its shortest decimal, so that a map that was opened and saved is the same
 // to the byte: the server prints float32 the same way, and parsing gives the same bits back.
 
-/** A map as the API spells it. */
-export interface WireMap {
-  readonly h: number;
-  readonly w: number;
-  readonly values: readonly number[];
-}
+import type { Map as WireMap } from "./api/schema.d.ts";
+
+export type { WireMap };
 
 const smallestNormal = 2 ** -126;
 

@@ -1,7 +1,7 @@
 // The editor's entry: reads the task from the page, puts the parts together and opens it.
 
 import { Client } from "./api/client.ts";
-import type { TaskDetail } from "./api/types.ts";
+import type { TaskDetail } from "./api/schema.d.ts";
 import { Desk } from "./desk.ts";
 import { Editor } from "./editor.ts";
 import { Journal } from "./save/journal.ts";
@@ -24,7 +24,7 @@ function start(): void {
   const detail = JSON.parse(data.textContent ?? "") as TaskDetail;
   const project = root.dataset["project"] ?? detail.project.slug;
   const editor = new Editor(new Settings(storage()));
-  const client = new Client((input, init) => fetch(input, init));
+  const client = new Client((request, init) => fetch(request, init));
   const desk = new Desk(editor, client, new Journal(storage()));
   const app = mount(root, desk, root.dataset["queue"] ?? `/projects/${project}/queue`);
   root.dataset["ready"] = "true";

@@ -3,7 +3,7 @@
 // a reply older than one already shown is dropped, and at the end of a stroke older requests are aborted.
 
 import { Emitter } from "./emitter.ts";
-import type { Scores } from "./api/types.ts";
+import type { Scores } from "./api/schema.d.ts";
 
 export const debounce = 60; // ms after a change
 export const patience = 200; // ms that changes can put a request off

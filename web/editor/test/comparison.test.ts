@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { number } from "../src/format.ts";
 import { normalised, resampled } from "../src/other_map.ts";
 import { cellWords } from "../src/ui/status.ts";
-import { classNames, task, TestEditor } from "./editor.ts";
+import { classNames, image, task, TestEditor } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -118,7 +118,7 @@ describe("another map", () => {
   });
 
   it("is walked through with A, and has the model's answer where no class is known", async () => {
-    const t = await new TestEditor().open(side, model, { image: { id: 1, name: "x.jpg", width: 300, height: 200 } });
+    const t = await new TestEditor().open(side, model, { image: image(1) });
     t.network.on("POST", /activation-map$/, () => [200, coarse]);
     t.key("a");
     expect(t.desk.comparison.map).toBe("model");

@@ -3,7 +3,7 @@
 
 import { vi } from "vitest";
 import { Client } from "../src/api/client.ts";
-import type { Edit, TaskDetail } from "../src/api/types.ts";
+import type { Edit, Image, Scores, TaskDetail } from "../src/api/schema.d.ts";
 import { Desk } from "../src/desk.ts";
 import { Editor } from "../src/editor.ts";
 import { mapPoint } from "../src/geometry.ts";
@@ -41,21 +41,32 @@ export interface SentRequest {
   drop(): Promise<void>;
 }
 
+const origin = "http://studio.test";
+
+/** A request of a page of the studio, which remembers its body: a Request gives it away once, and later. */
+class RememberingRequest extends Request {
+  readonly sent: string | undefined;
+  constructor(address: string, init: RequestInit = {}) {
+    super(new URL(address, origin), init);
+    this.sent = init.body as string | undefined;
+  }
+}
+vi.stubGlobal("Request", RememberingRequest);
+
 /** The network's edge: every request waits in `open` until a test answers it, or a rule does. */
 export class FakeNetwork {
   readonly sent: SentRequest[] = [];
   private rules: ((r: SentRequest) => boolean)[] = [];
 
-  readonly fetch = (input: string, init: RequestInit = {}): Promise<Response> =>
+  readonly fetch = (asked: Request, { signal }: RequestInit): Promise<Response> =>
     new Promise((resolve, reject) => {
-      const signal = init.signal ?? undefined;
       signal?.addEventListener("abort", () => reject(signal.reason as Error));
       const settle = async () => void (await vi.advanceTimersByTimeAsync(0));
       const request: SentRequest = {
-        method: init.method ?? "GET",
-        path: input.replace("/api/v1", ""),
-        body: JSON.parse((init.body as string | undefined) ?? "{}") as Record<string, unknown>,
-        signal,
+        method: asked.method,
+        path: asked.url.replace(`${origin}/api/v1`, ""),
+        body: JSON.parse((asked as RememberingRequest).sent ?? "{}") as Record<string, unknown>,
+        signal: signal ?? undefined,
         reply: (status, body) => {
           resolve(new Response(body === undefined ? null : JSON.stringify(body), { status }));
           return settle();
@@ -87,17 +98,28 @@ export class FakeNetwork {
 
 export const classNames = ["cardinal", "owl", "dove"];
 
+const then = "2030-01-01T00:00:00Z";
+
+/** An image without a label. */
+export const image = (id: number): Image => ({ id, project_id: 1, name: `train/cardinal/${id}.jpg`, split: "train", hash: "ef", width: 300, height: 200 });
+
 export function task(id: number, values: readonly number[], side: number, more: Partial<TaskDetail> = {}): TaskDetail {
   const top = [{ class: 1, name: "owl", probability: 0.6 }, { class: 0, name: "cardinal", probability: 0.2 }];
   return {
-    id, version_id: 5, state: "leased", label_name: "cardinal",
-    image: { id: 100 + id, name: `train/cardinal/${id}.jpg`, label: 0, width: 300, height: 200 },
-    prediction: { class: 1, confidence: 0.6, correct: false, top, map: { h: side, w: side, values } },
-    project: { slug: "birds", name: "Birds", classes: classNames.map((name, index) => ({ index, name })) },
-    version: { id: 5, number: 2, model_hash: "ab" },
+    id, project_id: 1, image_id: 100 + id, version_id: 5, state: "leased", returned: false, updated_at: then, label_name: "cardinal",
+    image: { ...image(100 + id), label: 0 },
+    prediction: {
+      image_id: 100 + id, version_id: 5, class: 1, att_class: 1, confidence: 0.6, correct: false, top,
+      map: { h: side, w: side, values: [...values] },
+    },
+    project: { id: 1, slug: "birds", name: "Birds", description: "", created_at: then, classes: classNames.map((name, index) => ({ index, key: name, name })) },
+    version: {
+      id: 5, project_id: 1, number: 2, state: "active", created_at: then, model_hash: "ab", extractor_hash: "cd", manifest: {}, gain: "1+M",
+      grid_height: side, grid_width: side, bytes: 1000, parameters: 100, scanned: 10,
+    },
     mechanism: mechanisms["1+M"],
     reviews: [],
-    lease: { user_id: 7, user_name: "Ana", expires_at: "2030-01-01T00:00:00Z", mine: true },
+    lease: { user_id: 7, user_name: "Ana", expires_at: then, mine: true },
     view: { x: 50, y: 0, width: 200, height: 200 },
     ...more,
   };
@@ -105,8 +127,8 @@ export function task(id: number, values: readonly number[], side: number, more: 
 
 export function savedEdit(revision: number, map: WireMap, more: Partial<Edit> = {}): Edit {
   return {
-    id: 900 + revision, revision, author_id: 7, author: "Ana", state: "draft", source: "painted", map,
-    created_at: "2030-01-01T00:00:00Z", ...more,
+    id: 900 + revision, task_id: 1, version_id: 5, revision, author_id: 7, author: "Ana", state: "draft", source: "painted", map,
+    created_at: then, ...more,
   };
 }
 
@@ -206,11 +228,11 @@ export class TestEditor {
   }
 }
 
-export function scores(probabilities: readonly number[]) {
+export function scores(probabilities: readonly number[]): Scores {
   const top = probabilities
     .map((probability, c) => ({ class: c, name: classNames[c] ?? "", probability }))
     .sort((a, b) => b.probability - a.probability);
-  return { probabilities, top, correct: top[0]?.class === 0, milliseconds: 2 };
+  return { probabilities: [...probabilities], top, correct: top[0]?.class === 0, milliseconds: 2 };
 }
 
 function keyOf(combination: string, repeat: boolean): KeyInput {

@@ -1,104 +1,113 @@
-// The studio's JSON API, as far as the editor needs it. `fetch` is handed in: it is the network's edge.
+// The studio's JSON API, as far as the editor needs it: openapi-fetch over the types generated from its description.
+// `fetch` is handed in: it is the network's edge.
 
+import createClient from "openapi-fetch";
 import { toWire, type WireMap } from "../grid.ts";
 import { Problem, Unreachable } from "./problem.ts";
-import type { ActivationMap, ActivationQuery, Draft, Edit, Lease, Scores, TaskCard, TaskDetail, TaskPage } from "./types.ts";
+import type {
+  ActivationMap, DraftRequestBody, Edit, Lease, MapRequestBody, Problem as ProblemBody, Scores, TaskCard, TaskDetail, TaskPage, paths,
+} from "./schema.d.ts";
 
-export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
+export type Fetch = (request: Request, init: RequestInit) => Promise<Response>;
 
+const base = "/api/v1";
 const patience = 20_000; // milliseconds until a request counts as unreachable
 
 export type PictureKind = "view" | "whole" | "thumb";
 
 /** A task's picture; naming the version lets the browser keep it. */
 export const pictureURL = (task: TaskCard, kind: PictureKind): string =>
-  `/api/v1/images/${task.image.id}/picture?kind=${kind}&v=${task.version_id}`;
+  `${base}/images/${task.image.id}/picture?kind=${kind}&v=${task.version_id}`;
 
 export const wireMap = (rows: number, columns: number, values: Float32Array): WireMap => ({
   h: rows, w: columns, values: toWire(values),
 });
 
+/** Each call ends in the answer, or throws a Problem, Unreachable, or what its signal was aborted with. */
 export class Client {
-  constructor(
-    private readonly fetch: Fetch,
-    private readonly base = "/api/v1",
-  ) {}
+  private readonly api;
+
+  constructor(fetch: Fetch) {
+    this.api = createClient<paths>({ baseUrl: base, headers: { Accept: "application/json" }, fetch: patiently(fetch) });
+    this.api.use({
+      async onResponse({ response }) {
+        if (!response.ok) throw await problemOf(response);
+      },
+    });
+  }
 
   task(id: number): Promise<TaskDetail> {
-    return this.send("GET", `/tasks/${id}`);
+    return answer(this.api.GET("/tasks/{task}", of(id)));
   }
 
   /** Takes this task for the person signed in. */
   claim(id: number): Promise<TaskDetail> {
-    return this.send("POST", `/tasks/${id}/claim`);
+    return answer(this.api.POST("/tasks/{task}/claim", of(id)));
   }
 
   renew(id: number): Promise<Lease> {
-    return this.send("POST", `/tasks/${id}/lease`);
+    return answer(this.api.POST("/tasks/{task}/lease", of(id)));
   }
 
-  release(id: number): Promise<void> {
-    return this.send("POST", `/tasks/${id}/release`);
+  async release(id: number): Promise<void> {
+    await this.api.POST("/tasks/{task}/release", of(id));
   }
 
   score(id: number, map: WireMap, signal?: AbortSignal): Promise<Scores> {
-    return this.send("POST", `/tasks/${id}/score`, { map }, signal);
+    return answer(this.api.POST("/tasks/{task}/score", { ...of(id), body: { map }, ...(signal && { signal }) }));
   }
 
   /** Where a branch looks for a class by another method. */
-  activationMap(id: number, query: ActivationQuery, signal?: AbortSignal): Promise<ActivationMap> {
-    return this.send("POST", `/tasks/${id}/activation-map`, query, signal);
+  activationMap(id: number, query: MapRequestBody, signal: AbortSignal): Promise<ActivationMap> {
+    return answer(this.api.POST("/tasks/{task}/activation-map", { ...of(id), body: query, signal }));
   }
 
   /** `last` for a save while the page goes away: it may outlive the page. */
-  save(id: number, draft: Draft, last = false): Promise<Edit> {
-    return this.send("PUT", `/tasks/${id}/draft`, draft, undefined, last);
+  save(id: number, draft: DraftRequestBody, last = false): Promise<Edit> {
+    return answer(this.api.PUT("/tasks/{task}/draft", { ...of(id), body: draft, keepalive: last }));
   }
 
   submit(id: number, revision: number): Promise<TaskDetail> {
-    return this.send("POST", `/tasks/${id}/submit`, { revision });
+    return answer(this.api.POST("/tasks/{task}/submit", { ...of(id), body: { revision } }));
   }
 
-  skip(id: number, reason: string): Promise<void> {
-    return this.send("POST", `/tasks/${id}/skip`, { reason });
+  async skip(id: number, reason: string): Promise<void> {
+    await this.api.POST("/tasks/{task}/skip", { ...of(id), body: { reason } });
   }
 
   /** Leases the next task; null when none is waiting. */
   async next(project: string): Promise<TaskDetail | null> {
-    return (await this.send<TaskDetail | undefined>("POST", `/projects/${project}/tasks/next`)) ?? null;
+    return (await this.api.POST("/projects/{project}/tasks/next", { params: { path: { project } } })).data ?? null;
   }
 
   /** The queue's first tasks that can be worked on. */
   queue(project: string, limit: number): Promise<TaskPage> {
-    return this.send("GET", `/tasks?project=${encodeURIComponent(project)}&state=open&limit=${limit}`);
-  }
-
-  private async send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal, keepalive = false): Promise<T> {
-    const timeout = AbortSignal.timeout(patience);
-    const headers: Record<string, string> = { Accept: "application/json" };
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    let response: Response;
-    try {
-      response = await this.fetch(this.base + path, {
-        method, headers, keepalive,
-        credentials: "same-origin",
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      throw new Unreachable(`${method} ${path}: ${String(error)}`, { cause: error });
-    }
-    if (response.ok) {
-      const text = response.status === 204 ? "" : await response.text();
-      return (text === "" ? undefined : JSON.parse(text)) as T;
-    }
-    throw await problemOf(response);
+    return answer(this.api.GET("/tasks", { params: { query: { project, state: ["open"], limit } } }));
   }
 }
 
+const of = (task: number) => ({ params: { path: { task } } });
+
+/** What a call was answered with. There is always something: what is no success was thrown. */
+async function answer<T>(call: Promise<{ readonly data?: T }>): Promise<T> {
+  return (await call).data as T;
+}
+
+/** `fetch`, which gives up after a while, and tells a network that fails from somebody who no longer wants to know. */
+function patiently(fetch: Fetch): (request: Request) => Promise<Response> {
+  return async (request) => {
+    try {
+      return await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(patience)]) });
+    } catch (error) {
+      if (request.signal.aborted) throw error;
+      const { pathname, search } = new URL(request.url);
+      throw new Unreachable(`${request.method} ${pathname.slice(base.length)}${search}: ${String(error)}`, { cause: error });
+    }
+  };
+}
+
 async function problemOf(response: Response): Promise<Problem> {
-  let body: { title?: string; detail?: string; current?: Edit } = {};
+  let body: Partial<ProblemBody> = {};
   try {
     body = (await response.json()) as typeof body;
   } catch {

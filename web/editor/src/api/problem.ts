@@ -1,6 +1,6 @@
 // How a request can fail, as the editor tells failures apart.
 
-import type { Edit } from "./types.ts";
+import type { Edit } from "./schema.d.ts";
 
 /** The server could not be reached, or is not able to answer now: the same request may work later. */
 export class Unreachable extends Error {}

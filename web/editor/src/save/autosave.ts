@@ -8,7 +8,7 @@
 //                              └─ stroke ─┴─ 4xx ──▶ refused
 
 import { passing, Problem } from "../api/problem.ts";
-import type { Edit } from "../api/types.ts";
+import type { Edit } from "../api/schema.d.ts";
 import { Emitter } from "../emitter.ts";
 import { checksum } from "../grid.ts";
 import type { MapDocument } from "../document.ts";

@@ -1,7 +1,7 @@
 // The answer, before and after: the model's own answer first, the true class second, then whatever else is
 // or was likely. The rows keep their places while somebody paints; only numbers and bars move.
 
-import type { ClassScore, Scores } from "../api/types.ts";
+import type { ClassScore, Scores } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { digitsFor, probability } from "../format.ts";
 import { fill, h, say } from "./element.ts";

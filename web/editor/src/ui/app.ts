@@ -1,6 +1,6 @@
 // Puts the editor's parts on the page and joins them to the desk.
 
-import type { TaskDetail } from "../api/types.ts";
+import type { TaskDetail } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { keyDown, keyUp } from "../input/keys.ts";
 import { answerPanel } from "./answer.ts";

@@ -1,7 +1,7 @@
 // The strip below: what was done here, the task at hand, and the next ones of the queue.
 
 import { pictureURL } from "../api/client.ts";
-import type { TaskCard, TaskDetail } from "../api/types.ts";
+import type { TaskCard, TaskDetail } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { button, fill, h, say } from "./element.ts";
 

@@ -4,7 +4,7 @@
 import type { Editor } from "../editor.ts";
 import { screenPoint, type ScreenPoint } from "../geometry.ts";
 import { pictureURL } from "../api/client.ts";
-import type { TaskDetail } from "../api/types.ts";
+import type { TaskDetail } from "../api/schema.d.ts";
 import type { PointerSample } from "../input/pointer.ts";
 import { RenderLoop, type Layer } from "../render/loop.ts";
 import { drawOverlay, drawPicture, MapPainter } from "../render/scene.ts";

@@ -1,6 +1,6 @@
 // The bar on top: where we are, whether the work is saved, undo and redo, and what ends a task.
 
-import type { TaskDetail } from "../api/types.ts";
+import type { TaskDetail } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { ago, baseName } from "../format.ts";
 import type { SaveState } from "../save/autosave.ts";
