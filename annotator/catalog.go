@@ -8,7 +8,7 @@ import (
 	"regexp"
 )
 
-// ProjectStore keeps projects, their classes and what runs for them.
+// ProjectStore keeps projects and their classes.
 type ProjectStore interface {
 	// ProjectBySlug and ProjectByID return the project with its classes.
 	ProjectBySlug(ctx context.Context, slug string) (Project, error)
@@ -17,8 +17,6 @@ type ProjectStore interface {
 	ProjectSummaries(ctx context.Context, slug string) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
-	// Jobs lists a project's background work, newest first.
-	Jobs(ctx context.Context, projectID int64, limit int) ([]Job, error)
 }
 
 // ImageStore reads images and what versions said of them.

@@ -17,8 +17,6 @@ type ImportStore interface {
 	// BeginImport makes the job of an import that this process does, already running. Imports of the project whose process was
 	// not heard of for a while are given up.
 	BeginImport(ctx context.Context, projectID int64, images int) (Job, error)
-	// SetJobProgress says how far a running job is, and that somebody is at it.
-	SetJobProgress(ctx context.Context, jobID int64, p progress.Progress) error
 	// SetClasses gives a project its classes, in the order of its model's logits, as ChangeClasses decides.
 	SetClasses(ctx context.Context, projectID int64, classes []Class) error
 	// AddImages adds images, labelled as LabelImages decides, and returns how many were new: a name the project has already
@@ -26,8 +24,6 @@ type ImportStore interface {
 	AddImages(ctx context.Context, projectID int64, images []NewImage) (added int, err error)
 	// FinishImport ends the job of an import that is in; unreadable counts its images that cannot be read.
 	FinishImport(ctx context.Context, jobID int64, unreadable int, message string) error
-	// FailJob ends a job that could not do what it was for.
-	FailJob(ctx context.Context, jobID int64, message string) error
 }
 
 // ImageImport is a data set on its way into a project (internal/jobs makes one of a folder).

@@ -1,6 +1,23 @@
 package annotator
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/abn-studio/studio/internal/progress"
+)
+
+// JobStore keeps background work.
+type JobStore interface {
+	// Jobs lists a project's background work, newest first.
+	Jobs(ctx context.Context, projectID int64, limit int) ([]Job, error)
+	// SetJobProgress says how far a running job is, and that somebody is at it.
+	SetJobProgress(ctx context.Context, jobID int64, p progress.Progress) error
+	// FinishJob ends a job that did what it was for; message "" leaves the last warning. A job ends once: a later end changes nothing.
+	FinishJob(ctx context.Context, jobID int64, message string) error
+	// FailJob ends a job that could not do what it was for.
+	FailJob(ctx context.Context, jobID int64, message string) error
+}
 
 // JobKind names a kind of background work.
 type JobKind string

@@ -13,11 +13,12 @@ type VersionStore interface {
 	ActiveVersion(ctx context.Context, projectID int64) (Version, error)
 	// Versions lists a project's versions, v1 first.
 	Versions(ctx context.Context, projectID int64) ([]Version, error)
-	// AddVersion adds a model. The first of a project is active at once; another is a candidate unless v.Activate.
+	// AddVersion adds a model, in the state that NewVersion.StateIn gives it.
 	AddVersion(ctx context.Context, projectID int64, v NewVersion) (Version, error)
-	// ActivateVersion archives the active version and makes this one active. It returns the version
-	// as it is then and whether that changed anything.
-	ActivateVersion(ctx context.Context, id int64) (Version, bool, error)
+	// LockVersion is Version, and keeps others from adding and activating versions of its project until the transaction ends.
+	LockVersion(ctx context.Context, id int64) (Version, error)
+	// ActivateVersion archives the project's active version and makes another, locked one active, and returns it as it is then.
+	ActivateVersion(ctx context.Context, id int64) (Version, error)
 }
 
 // Versions lists a project's versions, v1 first.
@@ -50,15 +51,15 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Ve
 	}
 	var version Version
 	err := s.store.InTx(ctx, func(tx Store) error {
-		was, err := tx.Version(ctx, id)
+		was, err := tx.LockVersion(ctx, id)
 		if err != nil {
 			return err
 		}
-		if err := was.unfit(); err != nil {
+		version = was
+		if changes, err := was.MayActivate(); err != nil || !changes {
 			return err
 		}
-		var changed bool
-		if version, changed, err = tx.ActivateVersion(ctx, id); err != nil || !changed {
+		if version, err = tx.ActivateVersion(ctx, id); err != nil {
 			return err
 		}
 		detail := fmt.Sprintf("v%d", version.Number)

@@ -66,6 +66,7 @@ type Store interface {
 	UploadStore
 	ImportStore
 	SeedStore
+	JobStore
 	AuditStore
 	Queue
 

@@ -24,13 +24,12 @@ type Models interface {
 type UploadStore interface {
 	Upload(ctx context.Context, id int64) (Upload, error)
 	InsertUpload(ctx context.Context, u Upload, by User) (Upload, error)
-	// EnqueueAdd asks a worker to run the upload's model once and make a version of it. ErrConflict where it is
-	// being added or is a version already.
-	EnqueueAdd(ctx context.Context, id int64, manifest json.RawMessage, activate bool) (Upload, Job, error)
-	// LockUpload returns an upload and who sent it, and keeps it from others until the transaction ends.
-	LockUpload(ctx context.Context, id int64) (Upload, User, error)
-	// UploadAdded says which version an upload became, and ends its job.
-	UploadAdded(ctx context.Context, id, jobID int64, v Version) error
+	// LockUpload is Upload, and keeps others from changing it until the transaction ends.
+	LockUpload(ctx context.Context, id int64) (Upload, error)
+	// SaveUpload writes a locked upload's state, manifest, tries, problem and version, and returns it as it is kept.
+	SaveUpload(ctx context.Context, u Upload) (Upload, error)
+	// EnqueueAdd asks a worker to run an upload's model once and make a version of it.
+	EnqueueAdd(ctx context.Context, u Upload) (Job, error)
 }
 
 // UploadModel takes a model file for a project and tells what it is (admin). It is no version yet: AddUpload makes it
@@ -133,7 +132,16 @@ func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest 
 	}
 	var job Job
 	err = s.store.InTx(ctx, func(tx Store) error {
-		if upload, job, err = tx.EnqueueAdd(ctx, id, found.Manifest, activate); err != nil {
+		if upload, err = tx.LockUpload(ctx, id); err != nil {
+			return err
+		}
+		if upload, err = upload.Add(found.Manifest, activate); err != nil {
+			return fmt.Errorf("upload %d: %w", id, err)
+		}
+		if upload, err = tx.SaveUpload(ctx, upload); err != nil {
+			return err
+		}
+		if job, err = tx.EnqueueAdd(ctx, upload); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, actor, &project.ID, "model.add", uploadSubject(id), upload.Name)
@@ -158,7 +166,7 @@ func (p FieldProblem) invalid() error {
 func (s *Service) FinishUpload(ctx context.Context, id, jobID int64, v NewVersion) (Version, error) {
 	var version Version
 	err := s.store.InTx(ctx, func(tx Store) error {
-		upload, sender, err := tx.LockUpload(ctx, id)
+		upload, err := tx.LockUpload(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -167,15 +175,42 @@ func (s *Service) FinishUpload(ctx context.Context, id, jobID int64, v NewVersio
 			return err
 		}
 		v.Activate = upload.Activate
-		if version, err = s.addVersion(ctx, tx, sender, upload.ProjectID, upload.Name, v, true); err != nil {
+		if version, err = s.addVersion(ctx, tx, upload.Sender(), upload.ProjectID, upload.Name, v, true); err != nil {
 			return err
 		}
-		return tx.UploadAdded(ctx, id, jobID, version)
+		if _, err := tx.SaveUpload(ctx, upload.Become(version)); err != nil {
+			return err
+		}
+		return tx.FinishJob(ctx, jobID, fmt.Sprintf("%s is v%d", upload.Name, version.Number))
 	})
 	if err != nil {
 		return Version{}, fmt.Errorf("adding upload %d: %w", id, err)
 	}
 	return version, nil
+}
+
+// RefuseUpload says why an uploaded model did not become a version, and ends the job, in the name of who sent it.
+func (s *Service) RefuseUpload(ctx context.Context, id, jobID int64, problem string) error {
+	err := s.store.InTx(ctx, func(tx Store) error {
+		upload, err := tx.LockUpload(ctx, id)
+		if err != nil {
+			return err
+		}
+		was := upload.State
+		if upload = upload.Refuse(problem); upload.State != was {
+			if _, err := tx.SaveUpload(ctx, upload); err != nil {
+				return err
+			}
+			if err := s.audit(ctx, tx, upload.Sender(), &upload.ProjectID, "model.refuse", "the model "+upload.Name, upload.Problem); err != nil {
+				return err
+			}
+		}
+		return tx.FailJob(ctx, jobID, problem)
+	})
+	if err != nil {
+		return fmt.Errorf("refusing upload %d: %w", id, err)
+	}
+	return nil
 }
 
 // ModelToAdd is a model file of the server's own disk.

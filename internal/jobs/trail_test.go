@@ -281,6 +281,12 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			ok(0, err)
 			return func() error { return only(s.FinishUpload(ctx, u.ID, job.ID, v)) }
 		},
+		"RefuseUpload": func() change {
+			u := upload()
+			_, job, err := s.AddUpload(ctx, w.Admin, u.ID, nil, true)
+			ok(0, err)
+			return func() error { return s.RefuseUpload(ctx, u.ID, job.ID, "it did not run") }
+		},
 		"AddModel": func() change {
 			return func() error {
 				return only(s.AddModel(ctx, annotator.System, slug, annotator.ModelToAdd{Name: "m.onnx", File: w.file, Manifest: w.beside}))

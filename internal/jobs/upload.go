@@ -22,9 +22,6 @@ type addWorker struct {
 // Timeout bounds a model that never answers.
 func (*addWorker) Timeout(*river.Job[postgres.AddArgs]) time.Duration { return 15 * time.Minute }
 
-// maxTries is how many workers a model may bring down before it is refused. One may have been killed by something else.
-const maxTries = 2
-
 // Work checks the model as Models.Try does; what is wrong with it is written where its page shows it.
 func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) error {
 	store := a.worker.config.Store
@@ -38,12 +35,11 @@ func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) 
 	if err := store.StartJob(ctx, job.Args.JobID, 1); err != nil {
 		return err
 	}
-	tries, err := store.TryUpload(ctx, upload.ID)
-	if err != nil {
+	if upload, err = store.TryUpload(ctx, upload.ID); err != nil {
 		return err
 	}
-	if tries > maxTries {
-		return store.RefuseUpload(ctx, upload.ID, job.Args.JobID, "ONNX Runtime did not survive running it: the worker was lost each time")
+	if upload.BringsWorkersDown() {
+		return a.worker.service.RefuseUpload(ctx, upload.ID, job.Args.JobID, "ONNX Runtime did not survive running it: the worker was lost each time")
 	}
 	version, err := a.check(ctx, upload)
 	if err := store.TriedUpload(context.WithoutCancel(ctx), upload.ID); err != nil {
@@ -58,7 +54,7 @@ func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) 
 	case errors.Is(err, annotator.ErrUnavailable), ctx.Err() != nil && job.Attempt < job.MaxAttempts:
 		return err // the database was away, or this worker stops: another tries again
 	}
-	return store.RefuseUpload(context.WithoutCancel(ctx), upload.ID, job.Args.JobID, reasonOf(err))
+	return a.worker.service.RefuseUpload(context.WithoutCancel(ctx), upload.ID, job.Args.JobID, reasonOf(err))
 }
 
 // check opens the model on ONNX Runtime.

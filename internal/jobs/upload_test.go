@@ -29,10 +29,10 @@ func TestAModelThatKillsItsWorkersIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := store.EnqueueAdd(ctx, upload.ID, []byte(`{}`), false); err != nil {
+	if err := add(ctx, store, upload.ID, []byte(`{}`)); err != nil {
 		t.Fatal(err)
 	}
-	for range maxTries { // what a worker does before it is killed
+	for range annotator.MaxUploadTries { // what a worker does before it is killed
 		if _, err := store.TryUpload(ctx, upload.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -49,9 +49,26 @@ func TestAModelThatKillsItsWorkersIsRefused(t *testing.T) {
 	if upload.State != annotator.UploadRefused || !strings.Contains(upload.Problem, "did not survive") {
 		t.Errorf("it is %s: %s", upload.State, upload.Problem)
 	}
-	if again, _, err := store.EnqueueAdd(ctx, upload.ID, []byte(`{}`), false); err != nil || again.State != annotator.UploadAdding {
-		t.Errorf("trying again: %s, %v", again.State, err)
+	if err := add(ctx, store, upload.ID, []byte(`{}`)); err != nil {
+		t.Errorf("trying again: %v", err)
 	}
+}
+
+// add asks a worker to add an upload.
+func add(ctx context.Context, store *postgres.Store, id int64, manifest []byte) error {
+	return store.InTx(ctx, func(tx annotator.Store) error {
+		upload, err := tx.LockUpload(ctx, id)
+		if err == nil {
+			upload, err = upload.Add(manifest, false)
+		}
+		if err == nil {
+			upload, err = tx.SaveUpload(ctx, upload)
+		}
+		if err == nil {
+			_, err = tx.EnqueueAdd(ctx, upload)
+		}
+		return err
+	})
 }
 
 // judged waits until a worker has added an upload or refused it.
@@ -114,7 +131,7 @@ func TestModelsThatAreTriedInVainAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := store.EnqueueAdd(ctx, upload.ID, text, false); err != nil {
+		if err := add(ctx, store, upload.ID, text); err != nil {
 			t.Fatal(err)
 		}
 		return judged(t, store, upload.ID)

@@ -250,13 +250,12 @@ func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error)
 	if err := s.endJob(ctx, jobID, annotator.JobFinished, ""); err != nil {
 		return annotator.Job{}, err
 	}
-	active, err := list(ctx, s, pgx.RowTo[int64], `
-		SELECT v.id FROM versions v JOIN jobs j ON j.version_id = v.id WHERE j.id = $1 AND v.state = 'active'`, jobID)
+	version, err := one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = (SELECT version_id FROM jobs WHERE id = $1)`, jobID)
 	if err != nil {
 		return annotator.Job{}, err
 	}
-	for _, version := range active {
-		if _, err := s.CreateTasks(ctx, version); err != nil {
+	if version.MakesTasks() {
+		if _, err := s.CreateTasks(ctx, version.ID); err != nil {
 			return annotator.Job{}, err
 		}
 	}

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -39,12 +38,16 @@ func (s *Store) Versions(ctx context.Context, projectID int64) ([]annotator.Vers
 	return all, wrap(err, "listing the versions of project %d", projectID)
 }
 
-// AddVersion adds a model. The first of a project is active at once; another is a candidate unless
-// v.Activate. It scans nothing: EnqueueScan does.
+// AddVersion implements annotator.VersionStore. It scans nothing: EnqueueScan does.
 func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.NewVersion) (annotator.Version, error) {
 	var added annotator.Version
 	err := s.inTx(ctx, func(tx *Store) error {
-		if err := tx.lockProject(ctx, projectID); err != nil {
+		_, hasModel, err := tx.lockClasses(ctx, projectID)
+		if err != nil {
+			return err
+		}
+		state, err := v.StateIn(hasModel)
+		if err != nil {
 			return err
 		}
 		if len(v.Classes) > 0 {
@@ -52,22 +55,10 @@ func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.New
 				return err
 			}
 		}
-		_, err := tx.ActiveVersion(ctx, projectID)
-		if err != nil && !errors.Is(err, annotator.ErrNotFound) {
-			return err
-		}
-		first := err != nil
-		if first && len(v.Classes) == 0 {
-			return &annotator.ValidationError{Field: "classes", Message: "the first model of a project says what its classes are"}
-		}
-		if !first && v.Activate {
+		if state == annotator.VersionActive {
 			if err := tx.archiveActive(ctx, projectID); err != nil {
 				return err
 			}
-		}
-		state := annotator.VersionCandidate
-		if first || v.Activate {
-			state = annotator.VersionActive
 		}
 		if v.Figures == nil {
 			v.Figures = map[string]float64{}
@@ -97,24 +88,25 @@ func (s *Store) archiveActive(ctx context.Context, projectID int64) error {
 	return err
 }
 
+// LockVersion implements annotator.VersionStore.
+func (s *Store) LockVersion(ctx context.Context, id int64) (annotator.Version, error) {
+	v, err := s.Version(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	if err := s.lockProject(ctx, v.ProjectID); err != nil {
+		return v, wrap(err, "version %d", id)
+	}
+	return s.Version(ctx, id)
+}
+
 // ActivateVersion implements annotator.VersionStore.
-func (s *Store) ActivateVersion(ctx context.Context, id int64) (annotator.Version, bool, error) {
+func (s *Store) ActivateVersion(ctx context.Context, id int64) (annotator.Version, error) {
 	var active annotator.Version
-	var switched bool
 	err := s.inTx(ctx, func(tx *Store) error {
-		v, err := tx.Version(ctx, id)
+		v, err := tx.LockVersion(ctx, id)
 		if err != nil {
 			return err
-		}
-		if err := tx.lockProject(ctx, v.ProjectID); err != nil {
-			return err
-		}
-		if active, err = tx.Version(ctx, id); err != nil {
-			return err
-		}
-		if active.State == annotator.VersionActive {
-			switched = false
-			return nil
 		}
 		if err := tx.archiveActive(ctx, v.ProjectID); err != nil {
 			return err
@@ -122,10 +114,9 @@ func (s *Store) ActivateVersion(ctx context.Context, id int64) (annotator.Versio
 		active, err = one(ctx, tx, scanVersion, `
 			UPDATE versions SET state = 'active', activated_at = now(), archived_at = NULL WHERE id = $1
 			RETURNING `+versionColumns, id)
-		switched = true
 		return err
 	})
-	return active, switched, err
+	return active, err
 }
 
 // SetFigures merges figures ("test/accuracy": 0.91) into a version's.
