@@ -28,6 +28,7 @@ var forbidden = map[string][]string{
 	"templates":          {"web", "internal/postgres", "inference", "trainer", "onnx"},
 	"web":                {"internal/postgres", "internal/jobs", "inference", "trainer", "onnx"},
 
+	"trainer/sample":       {"onnx", "trainer", "inference", "annotator", "web"},
 	"trainer/architecture": {"internal", "trainer", "annotator", "inference", "web"},
 }
 

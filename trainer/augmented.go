@@ -3,6 +3,8 @@ package trainer
 import (
 	"context"
 	"fmt"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // identity is the extractor of a network that is trained from its pixels.
@@ -15,7 +17,7 @@ func (identity) Extract(_ context.Context, _ int, pixels []float32) ([]float32, 
 // augmented feeds a loop with pixels, cut, mirrored and moved.
 type augmented struct {
 	*Features
-	samples []Sample
+	samples []sample.Sample
 	shift   int
 	seed    int64
 	crop    *cropper // nil: no crops

@@ -3,6 +3,8 @@ package trainer
 import (
 	"math/rand/v2"
 	"slices"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Resamples is how many bootstrap samples an interval is taken from.
@@ -63,7 +65,7 @@ func percentile(sorted []float64, p float64) float64 {
 // strataOf groups the images that keep accepts by their Group: a test split is balanced over its
 // groups on purpose, so their sizes are no accident to be resampled. Without groups there is one
 // stratum. (Classes make none: strata of a handful of images would make intervals too narrow.)
-func strataOf(samples []Sample, keep func(i int) bool) [][]int {
+func strataOf(samples []sample.Sample, keep func(i int) bool) [][]int {
 	index := map[string]int{}
 	var out [][]int
 	for i, s := range samples {
@@ -97,7 +99,7 @@ func mean(value func(Result) float64) figure {
 
 // worstGroup is the statistic of the least accuracy among the groups of samples. Its bootstrap
 // differences lean a little towards zero, as those of any minimum do.
-func worstGroup(samples []Sample) figure {
+func worstGroup(samples []sample.Sample) figure {
 	group := make([]int, len(samples))
 	names := map[string]int{}
 	for i, s := range samples {

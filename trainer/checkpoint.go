@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // ErrCheckpoint is a checkpoint file that is torn, altered or not one of ours.
@@ -209,4 +212,21 @@ func readFloats(r io.Reader, dst []float32, buffer []byte) error {
 		dst = dst[n:]
 	}
 	return nil
+}
+
+// runKey identifies a run: two runs with one key make the same network. A checkpoint carries the
+// key of its run and is of no use to another. validation is what early stopping looks at, nil without it.
+func runKey(modelHash string, s Settings, samples, validation []sample.Sample) string {
+	h := sha256.New()
+	settings, err := json.Marshal(s)
+	if err != nil { // NaN, which Validate has refused
+		panic(err)
+	}
+	fmt.Fprintf(h, "run 1\n%s\n%s\n", modelHash, settings)
+	sample.Write(h, samples)
+	if validation != nil {
+		fmt.Fprintln(h, "validation")
+		sample.Write(h, validation)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

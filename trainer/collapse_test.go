@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // A real network that maps pull apart: its attention branch, which told every picture, ends at guessing. That is seen, the round
@@ -23,7 +24,7 @@ func TestRoundThatCollapsesIsRetriedAndNamed(t *testing.T) {
 	}
 	round := func(rate float64) (out RoundOutcome, restarts []*DivergedError, err error) {
 		spec := RoundSpec{
-			Model: network.Model, Manifest: trained.Manifest, Train: append([]Sample{}, trained.Train...), Heldout: trained.Heldout, Pixels: trained.Pixels,
+			Model: network.Model, Manifest: trained.Manifest, Train: append([]sample.Sample{}, trained.Train...), Heldout: trained.Heldout, Pixels: trained.Pixels,
 			WorkDir: filepath.Join(t.TempDir(), "round"), Threads: 1,
 			Settings: completed(Settings{Gamma: 3, Epochs: 12, BatchSize: 8, LearningRate: rate, Seed: 3}),
 		}

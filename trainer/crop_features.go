@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // rowInputs is where the batches of a run come from.
@@ -45,7 +47,7 @@ func (f featureInputs) ReadRows(ctx context.Context, rows []row, epoch int, dst 
 // before.
 type croppedInputs struct {
 	features *Features
-	samples  []Sample
+	samples  []sample.Sample
 	crop     *cropper
 
 	views, stack []float32 // [n, 3, H, W]: what the network would see, and what it does see
@@ -88,7 +90,8 @@ func (r *round) inputs(s Settings) rowInputs {
 func (c *croppedInputs) extract(ctx context.Context, rows []row, dst []float32) error {
 	f := c.features
 	size := f.Input[0] * f.Input[1] * f.Input[2]
-	c.views, c.stack = resized(c.views, len(rows)*size), resized(c.stack, len(rows)*size)
+	n := len(rows) * size
+	c.views, c.stack = slices.Grow(c.views[:0], n)[:n], slices.Grow(c.stack[:0], n)[:n]
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, r := range rows {

@@ -11,20 +11,21 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // slopes is a data set whose pictures show their own maps: every pixel is worth what the sample's edited map holds there,
 // and the extractor changes nothing. The maps rise along both axes, each sample's differently.
-func slopes(n, height, width int) (samples []Sample, pixels PixelReader) {
+func slopes(n, height, width int) (samples []sample.Sample, pixels PixelReader) {
 	value := func(id int64, y, x float64) float32 { return float32(0.1 + 0.5*x + (0.1+0.2*float64(id)/float64(n))*y) }
 	for id := range int64(n) {
 		m := attention.New(14, 14)
 		for i := range m.Values {
 			m.Values[i] = value(id, (float64(i/14)+0.5)/14, (float64(i%14)+0.5)/14)
 		}
-		samples = append(samples, Sample{ID: id, Name: fmt.Sprint("slope ", id), Hash: fmt.Sprintf("%064x", id), Edited: m})
+		samples = append(samples, sample.Sample{ID: id, Name: fmt.Sprint("slope ", id), Hash: fmt.Sprintf("%064x", id), Edited: m})
 	}
-	return samples, func(_ context.Context, s Sample, dst []float32) error {
+	return samples, func(_ context.Context, s sample.Sample, dst []float32) error {
 		for i := range dst {
 			y, x := i/width%height, i%width
 			dst[i] = value(s.ID, (float64(y)+0.5)/float64(height), (float64(x)+0.5)/float64(width))
@@ -188,7 +189,7 @@ func TestCropNamesThePicture(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("no such file")
 	samples, _ := slopes(3, 8, 8)
-	f := &Features{Extractor: identity{}, Input: [3]int{3, 8, 8}, Dims: [3]int{3, 8, 8}, Pixels: func(_ context.Context, s Sample, _ []float32) error {
+	f := &Features{Extractor: identity{}, Input: [3]int{3, 8, 8}, Dims: [3]int{3, 8, 8}, Pixels: func(_ context.Context, s sample.Sample, _ []float32) error {
 		if s.ID == 2 {
 			return gone
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // On the runtime: a learning rate that explodes ends the round without a model, and what is kept is good.
@@ -122,7 +123,7 @@ func (blankRows) ReadRows(context.Context, []row, int, []float32) error { return
 func TestStatisticsThatComeApartAreSeen(t *testing.T) {
 	t.Parallel()
 	const classes, n = 4, 80
-	l := &loop{engine: stuckEngine{classes: classes}, inputs: blankRows{}, samples: make([]Sample, n)}
+	l := &loop{engine: stuckEngine{classes: classes}, inputs: blankRows{}, samples: make([]sample.Sample, n)}
 	batches := [][]row{make([]row, n/2), make([]row, n/2)}
 	for i := range n {
 		l.samples[i].Label = i % classes // a quarter are class 0

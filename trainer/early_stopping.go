@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Early stopping. After each epoch an arm measures the perception branch's cross entropy on validation images, which
@@ -24,8 +26,8 @@ type Validation struct {
 
 // validation measures an arm between its epochs.
 type validation struct {
-	inputs  Inputs
-	samples []Sample
+	inputs  sample.Inputs
+	samples []sample.Sample
 }
 
 // measure evaluates the network on the validation images.
@@ -39,18 +41,17 @@ func (v *validation) measure(ctx context.Context, network Forwarder) (Validation
 
 // crossEntropies evaluates a network: the mean cross entropies of both branches, and what share of the samples the perception
 // branch gets right.
-func crossEntropies(ctx context.Context, network Forwarder, inputs Inputs, samples []Sample) (att, per, accuracy float64, err error) {
+func crossEntropies(ctx context.Context, network Forwarder, inputs sample.Inputs, samples []sample.Sample) (att, per, accuracy float64, err error) {
 	size := inputs.Size()
-	var buffer []float32
+	buffer := make([]float32, min(len(samples), evaluateBatch)*size)
 	for start := 0; start < len(samples); start += evaluateBatch {
 		batch := samples[start:min(start+evaluateBatch, len(samples))]
-		buffer = resized(buffer, len(batch)*size)
 		for i, s := range batch {
 			if err := inputs.Read(ctx, start+i, false, 0, buffer[i*size:(i+1)*size]); err != nil {
 				return 0, 0, 0, fmt.Errorf("image %s: %w", s.Name, err)
 			}
 		}
-		out, err := network.Forward(ctx, len(batch), buffer)
+		out, err := network.Forward(ctx, len(batch), buffer[:len(batch)*size])
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
@@ -130,9 +131,9 @@ var errNoValidation = errors.New("early stopping needs validation images, and th
 // on or judged on; or, if that leaves none, a tenth of the training images without an edit, drawn by the
 // seed within each class, which then take no part in training. It returns the images that are trained on and those that
 // validate.
-func chooseValidation(train, given, judged []Sample, seed int64) (rest, chosen []Sample, err error) {
+func chooseValidation(train, given, judged []sample.Sample, seed int64) (rest, chosen []sample.Sample, err error) {
 	used := map[string]bool{}
-	for _, list := range [][]Sample{train, judged} {
+	for _, list := range [][]sample.Sample{train, judged} {
 		for _, s := range list {
 			used[s.Hash] = true
 		}

@@ -8,20 +8,21 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 func TestChooseValidation(t *testing.T) {
 	t.Parallel()
-	var train []Sample
+	var train []sample.Sample
 	for i := range 100 {
-		s := Sample{ID: int64(i), Hash: "train " + string(rune('a'+i%26)) + string(rune('a'+i/26)), Label: i % 2}
+		s := sample.Sample{ID: int64(i), Hash: "train " + string(rune('a'+i%26)) + string(rune('a'+i/26)), Label: i % 2}
 		if i >= 90 {
 			s.Edited = attention.New(2, 2)
 		}
 		train = append(train, s)
 	}
-	judged := []Sample{{ID: 1000, Hash: "judged"}}
-	given := []Sample{{ID: 2000, Hash: "fresh"}, {ID: 2001, Hash: "judged"}, {ID: 2002, Hash: train[3].Hash}, {ID: 2003, Hash: train[95].Hash}}
+	judged := []sample.Sample{{ID: 1000, Hash: "judged"}}
+	given := []sample.Sample{{ID: 2000, Hash: "fresh"}, {ID: 2001, Hash: "judged"}, {ID: 2002, Hash: train[3].Hash}, {ID: 2003, Hash: train[95].Hash}}
 	rest, chosen, err := chooseValidation(train, given, judged, 1)
 	if err != nil || len(rest) != 100 || len(chosen) != 1 || chosen[0].ID != 2000 {
 		t.Errorf("given images: %d train, %v validate, %v", len(rest), chosen, err)
@@ -44,7 +45,7 @@ func TestChooseValidation(t *testing.T) {
 	if len(seen) != 100 || ofClass < 4 || ofClass > 5 {
 		t.Errorf("%d of 100 images take part, %d of class 1 among the nine", len(seen), ofClass)
 	}
-	sameID := func(a, b Sample) bool { return a.ID == b.ID }
+	sameID := func(a, b sample.Sample) bool { return a.ID == b.ID }
 	if _, again, _ := chooseValidation(train, nil, judged, 1); !slices.EqualFunc(chosen, again, sameID) {
 		t.Error("one seed holds other images back the second time")
 	}
@@ -58,7 +59,7 @@ func TestChooseValidation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range chosen {
-		if slices.ContainsFunc(rest, func(r Sample) bool { return r.Hash == s.Hash }) {
+		if slices.ContainsFunc(rest, func(r sample.Sample) bool { return r.Hash == s.Hash }) {
 			t.Errorf("the file of image %d is trained on and validates", s.ID)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // TestRoundOnBothEngines runs a round on each: every measure and every point of the curve agree, and on gorgonia too a
@@ -85,7 +86,7 @@ func TestRoundRefusesWhatTheEngineLacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec.Settings.Engine = EngineGorgonia
-	spec.Pixels = func(context.Context, Sample, []float32) error {
+	spec.Pixels = func(context.Context, sample.Sample, []float32) error {
 		t.Error("a picture was read")
 		return errors.New("not to be read")
 	}

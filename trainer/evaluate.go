@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Forwarder evaluates inputs [n, …] (an Engine does).
@@ -29,18 +30,18 @@ type Result struct {
 
 // Evaluation is what a network makes of a set of images, figures as fractions.
 type Evaluation struct {
-	Images     int            `json:"images"`
-	Top1       float64        `json:"top1"`
-	Top5       float64        `json:"top5"`
-	AttTop1    float64        `json:"attention_top1"`  // the attention branch's own answer
-	Confidence float64        `json:"mean_confidence"` // of the answer given, right or wrong
-	PerClass   []ClassFigure  `json:"per_class"`       // classes that occur, by index
-	Groups     []GroupFigure  `json:"groups,omitempty"`
-	WorstGroup *GroupFigure   `json:"worst_group,omitempty"`
-	Inside     *MaskedFigure  `json:"attention_inside,omitempty"`
-	Results    []Result       `json:"-"` // in the order of the samples
-	samples    []Sample       // what Results are of
-	groupIndex map[string]int // of Groups
+	Images     int             `json:"images"`
+	Top1       float64         `json:"top1"`
+	Top5       float64         `json:"top5"`
+	AttTop1    float64         `json:"attention_top1"`  // the attention branch's own answer
+	Confidence float64         `json:"mean_confidence"` // of the answer given, right or wrong
+	PerClass   []ClassFigure   `json:"per_class"`       // classes that occur, by index
+	Groups     []GroupFigure   `json:"groups,omitempty"`
+	WorstGroup *GroupFigure    `json:"worst_group,omitempty"`
+	Inside     *MaskedFigure   `json:"attention_inside,omitempty"`
+	Results    []Result        `json:"-"` // in the order of the samples
+	samples    []sample.Sample // what Results are of
+	groupIndex map[string]int  // of Groups
 }
 
 // ClassFigure is the accuracy on one class.
@@ -70,19 +71,18 @@ const evaluateBatch = 32
 
 // Evaluate runs a network over samples. in gives their inputs; classes is K and height × width the
 // map's grid. progress (may be nil) is called with the number of images done.
-func Evaluate(ctx context.Context, network Forwarder, in Inputs, samples []Sample, classes, height, width int, progress func(done int)) (*Evaluation, error) {
+func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples []sample.Sample, classes, height, width int, progress func(done int)) (*Evaluation, error) {
 	size, cells := in.Size(), height*width
 	results := make([]Result, 0, len(samples))
-	var buffer []float32
+	buffer := make([]float32, min(len(samples), evaluateBatch)*size)
 	for start := 0; start < len(samples); start += evaluateBatch {
 		batch := samples[start:min(start+evaluateBatch, len(samples))]
-		buffer = resized(buffer, len(batch)*size)
 		for i, s := range batch {
 			if err := in.Read(ctx, start+i, false, 0, buffer[i*size:(i+1)*size]); err != nil {
 				return nil, fmt.Errorf("image %s: %w", s.Name, err)
 			}
 		}
-		out, err := network.Forward(ctx, len(batch), buffer)
+		out, err := network.Forward(ctx, len(batch), buffer[:len(batch)*size])
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {
 				return nil, cause
@@ -110,7 +110,7 @@ func Evaluate(ctx context.Context, network Forwarder, in Inputs, samples []Sampl
 // Judge compares a network's answer with what is known of an image. scores [K] are the perception
 // branch's probabilities; of logits Confidence makes no sense and is the caller's to set. attClass is
 // the attention branch's answer and m the map M(x).
-func Judge(s Sample, scores []float32, attClass int, m attention.Map) Result {
+func Judge(s sample.Sample, scores []float32, attClass int, m attention.Map) Result {
 	r := Result{Predicted: argmax(scores), AttCorrect: attClass == s.Label, Inside: -1, MapDistance: -1}
 	r.Correct = r.Predicted == s.Label
 	r.Confidence = float64(scores[r.Predicted])
@@ -142,7 +142,7 @@ func argmax(values []float32) int {
 }
 
 // Summarize makes the figures of results, one for each sample.
-func Summarize(samples []Sample, results []Result) *Evaluation {
+func Summarize(samples []sample.Sample, results []Result) *Evaluation {
 	e := &Evaluation{Images: len(results), Results: results, samples: samples, groupIndex: map[string]int{}}
 	if e.Images == 0 {
 		return e

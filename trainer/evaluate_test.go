@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // fixedOutputs answers with given logits, one row after the other; its attention branch always says
@@ -39,7 +40,7 @@ func TestEvaluationFigures(t *testing.T) {
 	t.Parallel()
 	mask := attention.Map{Height: 1, Width: 2, Values: []float32{1, 0}}
 	m := attention.Map{Height: 1, Width: 2, Values: []float32{0.75, 0.25}}
-	samples := []Sample{
+	samples := []sample.Sample{
 		{Label: 0, Group: "water", Mask: mask},
 		{Label: 1, Group: "water", Edited: mask},
 		{Label: 1, Group: "shore"},
@@ -93,7 +94,7 @@ func TestBootstrapCoversTheTruth(t *testing.T) {
 	correct := mean(func(r Result) float64 { return one(r.Correct) })
 	rng := rand.New(rand.NewPCG(11, 12))
 	covered, width := 0, 0.0
-	samples := make([]Sample, n)
+	samples := make([]sample.Sample, n)
 	strata := strataOf(samples, func(int) bool { return true })
 	for set := range sets {
 		control, candidate := make([]Result, n), make([]Result, n)
@@ -120,7 +121,7 @@ func TestBootstrapCoversTheTruth(t *testing.T) {
 
 func TestBootstrapIsSeededAndStratified(t *testing.T) {
 	t.Parallel()
-	samples := []Sample{{Group: "a"}, {Group: "b"}, {Group: "a"}, {Group: "b"}, {Group: "b"}}
+	samples := []sample.Sample{{Group: "a"}, {Group: "b"}, {Group: "a"}, {Group: "b"}, {Group: "b"}}
 	strata := strataOf(samples, func(i int) bool { return i != 4 })
 	if len(strata) != 2 || len(strata[0]) != 2 || len(strata[1]) != 2 {
 		t.Fatalf("strata %v", strata)

@@ -29,7 +29,7 @@ const (
 // FeatureKey says what an entry is: g(x) of one network for one image. Every field is part of the address.
 type FeatureKey struct {
 	Extractor     string // SHA-256 of the extractor alone (annotator.Version.ExtractorHash)
-	Preprocessing string // hash of how pixels become the input; see PreprocessingHash
+	Preprocessing string // hash of how pixels become the input; see manifest.Manifest.PreprocessingHash
 	Image         string // SHA-256 of the image file
 	Mirrored      bool   // features of the input flipped left to right
 }

@@ -9,12 +9,14 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // PixelReader writes the network's input x for an image, [3, H, W] after preprocessing, to dst. It
 // is called from several goroutines at once. An error is taken to be the image's own fault (see Problem), unless ctx
 // has ended.
-type PixelReader func(ctx context.Context, s Sample, dst []float32) error
+type PixelReader func(ctx context.Context, s sample.Sample, dst []float32) error
 
 // Extractor computes g(x): pixels [n, 3, H, W] → features [n, C, h, w]. It is called by one
 // goroutine at a time; the result may be overwritten by the next call.
@@ -24,7 +26,7 @@ type Extractor interface {
 
 // Problem is an image that could not be used, and why.
 type Problem struct {
-	Sample Sample
+	Sample sample.Sample
 	Err    error
 }
 
@@ -35,7 +37,7 @@ type Features struct {
 	Store         *FeatureStore // nil: everything is computed every time
 	Extractor     Extractor
 	ExtractorHash string
-	Preprocessing string // PreprocessingHash
+	Preprocessing string // manifest.Manifest.PreprocessingHash
 	Pixels        PixelReader
 	Input         [3]int // 3, H, W
 	Dims          [3]int // C, h, w
@@ -47,12 +49,12 @@ type Features struct {
 // Size is the length of one image's features, C·h·w.
 func (f *Features) Size() int { return f.Dims[0] * f.Dims[1] * f.Dims[2] }
 
-func (f *Features) key(s Sample, mirrored bool) FeatureKey {
+func (f *Features) key(s sample.Sample, mirrored bool) FeatureKey {
 	return FeatureKey{Extractor: f.ExtractorHash, Preprocessing: f.Preprocessing, Image: s.Hash, Mirrored: mirrored}
 }
 
 // Read writes the features of a sample, or of its mirror image, to dst [C, h, w].
-func (f *Features) Read(ctx context.Context, s Sample, mirrored bool, dst []float32) error {
+func (f *Features) Read(ctx context.Context, s sample.Sample, mirrored bool, dst []float32) error {
 	if f.Store != nil {
 		if ok, err := f.Store.Get(f.key(s, mirrored), f.Dims, dst); ok || err != nil {
 			return err
@@ -60,7 +62,8 @@ func (f *Features) Read(ctx context.Context, s Sample, mirrored bool, dst []floa
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.pixels = resized(f.pixels, f.Input[0]*f.Input[1]*f.Input[2])
+	n := f.Input[0] * f.Input[1] * f.Input[2]
+	f.pixels = slices.Grow(f.pixels[:0], n)[:n]
 	if err := f.Pixels(ctx, s, f.pixels); err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func (f *Features) Read(ctx context.Context, s Sample, mirrored bool, dst []floa
 }
 
 // keep stores features and leaves in dst what reading them back will give.
-func (f *Features) keep(s Sample, mirrored bool, dst []float32) error {
+func (f *Features) keep(s sample.Sample, mirrored bool, dst []float32) error {
 	if f.Store == nil {
 		return nil
 	}
@@ -99,7 +102,7 @@ type extraction struct {
 // Prepare makes sure that the store has the features of all samples (and of their mirror images),
 // computing what is missing, decoding on all cores while the extractor runs. It returns the images that cannot be read, in the
 // order of samples. progress is called with the number of inputs done and of those to be computed, first with 0.
-func (f *Features) Prepare(ctx context.Context, samples []Sample, mirrored bool, progress func(done, total int)) ([]Problem, error) {
+func (f *Features) Prepare(ctx context.Context, samples []sample.Sample, mirrored bool, progress func(done, total int)) ([]Problem, error) {
 	if f.Store == nil {
 		return nil, nil
 	}
@@ -122,7 +125,7 @@ func (f *Features) Prepare(ctx context.Context, samples []Sample, mirrored bool,
 	return f.extract(ctx, samples, missing, progress)
 }
 
-func (f *Features) extract(ctx context.Context, samples []Sample, missing []extraction, progress func(done, total int)) ([]Problem, error) {
+func (f *Features) extract(ctx context.Context, samples []sample.Sample, missing []extraction, progress func(done, total int)) ([]Problem, error) {
 	size := f.Input[0] * f.Input[1] * f.Input[2]
 	workers := runtime.GOMAXPROCS(0)
 	group, ctx := errgroup.WithContext(ctx)
@@ -154,7 +157,7 @@ func (f *Features) extract(ctx context.Context, samples []Sample, missing []extr
 		group.Go(func() error {
 			defer decoders.Done()
 			for e := range todo {
-				e.pixels = resized(e.pixels, size)
+				e.pixels = slices.Grow(e.pixels[:0], size)[:size]
 				e.err = f.Pixels(ctx, samples[e.sample], e.pixels)
 				if err := context.Cause(ctx); err != nil {
 					return err
@@ -220,7 +223,7 @@ func (f *Features) extract(ctx context.Context, samples []Sample, missing []extr
 }
 
 // extractStack runs the extractor over a stack of inputs and stores each row.
-func (f *Features) extractStack(ctx context.Context, samples []Sample, batch []extraction, stack []float32) error {
+func (f *Features) extractStack(ctx context.Context, samples []sample.Sample, batch []extraction, stack []float32) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out, err := f.Extractor.Extract(ctx, len(batch), stack)
@@ -249,7 +252,7 @@ func mirror(values []float32, width int) {
 // featureInputs feeds a loop from Features.
 type featureInputs struct {
 	features *Features
-	samples  []Sample
+	samples  []sample.Sample
 }
 
 func (f featureInputs) Size() int { return f.features.Size() }
@@ -263,7 +266,7 @@ func (f featureInputs) Read(ctx context.Context, sample int, mirrored bool, _ in
 type ImageFeatures struct {
 	Store         *FeatureStore
 	ExtractorHash string
-	Preprocessing string // PreprocessingHash
+	Preprocessing string // manifest.Manifest.PreprocessingHash
 	Dims          [3]int // C, h, w
 }
 

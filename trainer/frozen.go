@@ -3,6 +3,8 @@ package trainer
 import (
 	"context"
 	"time"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // What a training from images and labels does differently where the extractor is frozen.
@@ -24,7 +26,7 @@ func (spec ScratchSpec) open(ctx context.Context) (*network, error) {
 // features are the network's inputs, or what its extractor makes of them.
 func (spec ScratchSpec) features(net *network, store *FeatureStore) *Features {
 	f := &Features{
-		Store: store, Extractor: identity{}, ExtractorHash: "input", Preprocessing: PreprocessingHash(spec.Manifest),
+		Store: store, Extractor: identity{}, ExtractorHash: "input", Preprocessing: spec.Manifest.PreprocessingHash(),
 		Pixels: spec.Pixels, Input: net.input, Dims: net.input,
 	}
 	if spec.Frozen {
@@ -56,7 +58,7 @@ func (spec ScratchSpec) imagePrior() time.Duration {
 }
 
 // rows are the training images, augmented.
-func (spec ScratchSpec) rows(f *Features, net *network, train []Sample) rowInputs {
+func (spec ScratchSpec) rows(f *Features, net *network, train []sample.Sample) rowInputs {
 	crop := newCropper(spec.Settings, net.input)
 	switch {
 	case spec.Frozen && crop != nil:

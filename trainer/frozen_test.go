@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // attachedSpec trains a plain residual classifier of 32×32 pixels, given an attention branch, to tell pictures that are red
@@ -45,7 +46,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "train"), Threads: 1,
 		Manifest: manifest.Manifest{Crop: [2]int{32, 32}},
 		Settings: completed(Settings{Epochs: 8, BatchSize: 8, LearningRate: 0.05, Seed: 3}),
-		Pixels: func(_ context.Context, s Sample, dst []float32) error {
+		Pixels: func(_ context.Context, s sample.Sample, dst []float32) error {
 			rng := rand.New(rand.NewPCG(uint64(s.ID), 1))
 			for i := range dst {
 				dst[i] = float32(rng.NormFloat64()) * 0.2
@@ -59,7 +60,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 		},
 	}
 	for i := range 48 {
-		s := Sample{ID: int64(i), Name: fmt.Sprint(i), Hash: fmt.Sprintf("%064x", i), Label: i % 2}
+		s := sample.Sample{ID: int64(i), Name: fmt.Sprint(i), Hash: fmt.Sprintf("%064x", i), Label: i % 2}
 		if i < 32 {
 			spec.Train = append(spec.Train, s)
 		} else {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Arm names one training of a round, or "train" outside of one.
@@ -22,21 +24,12 @@ const (
 	ArmTrain     Arm = "train"
 )
 
-// Inputs is where the rows of a run come from.
-type Inputs interface {
-	// Size is the length of one input: C·h·w, or 3·H·W.
-	Size() int
-	// Read writes the input of a sample, or of its mirror image, to dst. The epoch tells
-	// augmentation apart from one time to the next.
-	Read(ctx context.Context, sample int, mirrored bool, epoch int, dst []float32) error
-}
-
 // loop trains one engine.
 type loop struct {
 	arm         Arm
 	engine      Engine
 	settings    Settings
-	samples     []Sample
+	samples     []sample.Sample
 	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
 	inputs      rowInputs
 	crop        *cropper // cuts targets as inputs cuts pixels; nil: no crops
@@ -298,10 +291,10 @@ func (l *loop) feed(ctx context.Context, epoch [][]row, number int, use func(Bat
 func (l *loop) fill(ctx context.Context, b *Batch, rows []row, epoch, size int) error {
 	n := len(rows)
 	b.Size = n
-	b.Inputs = resized(b.Inputs, n*size)
-	b.Labels = resized(b.Labels, n)
-	b.Edited = resized(b.Edited, n*l.cells)
-	b.HasEdit = resized(b.HasEdit, n)
+	b.Inputs = slices.Grow(b.Inputs[:0], n*size)[:n*size]
+	b.Labels = slices.Grow(b.Labels[:0], n)[:n]
+	b.Edited = slices.Grow(b.Edited[:0], n*l.cells)[:n*l.cells]
+	b.HasEdit = slices.Grow(b.HasEdit[:0], n)[:n]
 	b.Anchored = nil
 	if l.anchors != nil {
 		b.Anchored = make([]float32, n)
@@ -333,12 +326,4 @@ func (l *loop) fill(ctx context.Context, b *Batch, rows []row, epoch, size int) 
 		copy(cells, m.Values)
 	}
 	return nil
-}
-
-// resized returns a slice of n elements, list's own memory where it is large enough.
-func resized[T any](list []T, n int) []T {
-	if cap(list) < n {
-		return make([]T, n)
-	}
-	return list[:n]
 }

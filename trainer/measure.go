@@ -3,6 +3,8 @@ package trainer
 import (
 	"fmt"
 	"math"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Measure is one figure of parent, control and candidate, with the paired-bootstrap interval of
@@ -34,7 +36,7 @@ const (
 
 // arms are the three networks' results on one set of samples.
 type arms struct {
-	samples                    []Sample
+	samples                    []sample.Sample
 	parent, control, candidate []Result
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
@@ -114,7 +115,8 @@ func (e *sessionExtractor) Extract(ctx context.Context, n int, pixels []float32)
 		}
 		e.session = session
 	}
-	e.out = resized(e.out, n*e.features[0]*e.features[1]*e.features[2])
+	size := n * e.features[0] * e.features[1] * e.features[2]
+	e.out = slices.Grow(e.out[:0], size)[:size]
 	in, err := ort.Float32s(pixels, int64(n), int64(e.input[0]), int64(e.input[1]), int64(e.input[2]))
 	if err != nil {
 		return nil, err

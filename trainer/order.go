@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // row is one place in an epoch: which sample, and whether its mirror image.
@@ -51,7 +53,7 @@ type orderClass struct {
 }
 
 // newOrder plans epochs over samples.
-func newOrder(samples []Sample, s Settings) *order {
+func newOrder(samples []sample.Sample, s Settings) *order {
 	o := &order{seed: s.Seed, flip: s.Flip, crop: s.Crop != 0, batchSize: s.BatchSize, repeat: int(s.EditRepeat)}
 	for i, sample := range samples {
 		if sample.Edited.IsZero() {
@@ -74,7 +76,7 @@ func newOrder(samples []Sample, s Settings) *order {
 }
 
 // classesOf sorts the samples by their labels, leaving out labels that do not occur.
-func (o *order) classesOf(samples []Sample) []orderClass {
+func (o *order) classesOf(samples []sample.Sample) []orderClass {
 	byLabel := map[int]*orderClass{}
 	for _, s := range samples {
 		if byLabel[s.Label] == nil {

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
-func samplesWithEdits(n, edited int) []Sample {
-	out := make([]Sample, n)
+func samplesWithEdits(n, edited int) []sample.Sample {
+	out := make([]sample.Sample, n)
 	for i := range out {
 		out[i].ID = int64(i)
 		if i >= n-edited {
@@ -65,16 +66,16 @@ func TestEpochShowsEveryImageAndDealsOutTheEdits(t *testing.T) {
 }
 
 // classed are samples with so many images of each class without an edit, and so many with one.
-func classed(plain, edited []int) []Sample {
-	var out []Sample
+func classed(plain, edited []int) []sample.Sample {
+	var out []sample.Sample
 	for label, n := range plain {
 		for range n {
-			out = append(out, Sample{ID: int64(len(out)), Label: label})
+			out = append(out, sample.Sample{ID: int64(len(out)), Label: label})
 		}
 	}
 	for label, n := range edited {
 		for range n {
-			out = append(out, Sample{ID: int64(len(out)), Label: label, Edited: attention.New(2, 2)})
+			out = append(out, sample.Sample{ID: int64(len(out)), Label: label, Edited: attention.New(2, 2)})
 		}
 	}
 	return out

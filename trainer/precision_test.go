@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // What keeping features as float16 does to the answers on real photographs: nothing that matters.
@@ -35,12 +36,12 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer net.close()
-	var samples []Sample
+	var samples []sample.Sample
 	files := map[string]string{}
 	for i := 0; i < len(paths); i += every {
 		hash := fmt.Sprintf("%064x", i)
 		files[hash] = paths[i]
-		samples = append(samples, Sample{ID: int64(i), Name: filepath.Base(paths[i]), Hash: hash})
+		samples = append(samples, sample.Sample{ID: int64(i), Name: filepath.Base(paths[i]), Hash: hash})
 	}
 	engine, err := net.newEngine(t.Context(), DefaultSettings())
 	if err != nil {
@@ -55,7 +56,9 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := &Features{Store: store, Extractor: net.extractor, ExtractorHash: net.extractorHash, Input: net.input, Dims: net.features,
-			Pixels: func(_ context.Context, s Sample, dst []float32) error { return decodeTestImage(files[s.Hash], dst) }}
+			Pixels: func(_ context.Context, s sample.Sample, dst []float32) error {
+				return decodeTestImage(files[s.Hash], dst)
+			}}
 		if _, err := f.Prepare(t.Context(), samples, false, func(int, int) {}); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Observer is told what a run does, from the goroutine that does it; nil fields are not called. A
@@ -34,7 +35,7 @@ type Workload struct {
 	Train, Edited, Heldout, Validation int // images
 }
 
-func workload(train, heldout, validation []Sample) Workload {
+func workload(train, heldout, validation []sample.Sample) Workload {
 	w := Workload{Train: len(train), Heldout: len(heldout), Validation: len(validation)}
 	for _, s := range train {
 		if !s.Edited.IsZero() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // watch checks every report of a run: the plan does not change, stages come in its order, shares are of the whole and do
@@ -103,7 +104,7 @@ func TestProgressOfARound(t *testing.T) {
 			})
 			pixels := spec.Pixels
 			broken := p.train[20].Hash
-			spec.Pixels = func(ctx context.Context, s Sample, dst []float32) error {
+			spec.Pixels = func(ctx context.Context, s sample.Sample, dst []float32) error {
 				w.is("an image is read", progress.Features)
 				if s.Hash == broken {
 					return errors.New("no picture")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // resumeCase is a round whose every step is a place to be killed at.
@@ -172,7 +173,7 @@ func TestRoundKilledWhileItForgetsDivergesAtTheSameStep(t *testing.T) {
 
 // misleading splits the held-out images: the first n stay, the others validate under wrong labels, so that every epoch of
 // learning is worse than the last.
-func (p *toyProblem) misleading(n int) (heldout, validation []Sample) {
+func (p *toyProblem) misleading(n int) (heldout, validation []sample.Sample) {
 	validation = slices.Clone(p.heldout[n:])
 	for i := range validation {
 		validation[i].Label = (validation[i].Label + 1) % p.classes

@@ -9,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // ErrCancelled is the cause to cancel a round's context with when it is not to be resumed: RunRound
@@ -19,6 +20,13 @@ var ErrCancelled = errors.New("cancelled")
 // ErrBusy is a work folder that another process is using.
 var ErrBusy = errors.New("another process is at work in this folder")
 
+// Lineage says where a fine-tuned model comes from; it goes into its metadata_props. The parent's
+// hash, the number of edits, the settings and the seed are added by RunRound.
+type Lineage struct {
+	Round   int64  // 0 outside a project
+	Project string // slug, "" outside a project
+}
+
 // RoundSpec is everything a round needs.
 type RoundSpec struct {
 	Model    []byte            // the parent, an ONNX file
@@ -27,13 +35,13 @@ type RoundSpec struct {
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 
 	// Train takes part in training: the training images, and whatever images carry an edited map.
-	Train []Sample
+	Train []sample.Sample
 	// Heldout is what the round is measured on. Images whose file is also in Train are left out.
-	Heldout []Sample
+	Heldout []sample.Sample
 	// Validation is what early stopping looks at (Settings.Patience > 0), in both arms. Images whose file is also in Train
 	// or Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for it. It is
 	// never the held-out images: a round must not be judged on what chose its epochs.
-	Validation []Sample
+	Validation []sample.Sample
 
 	Pixels PixelReader
 	// Store keeps features from round to round; nil: they are kept in WorkDir for this one alone.
@@ -123,8 +131,8 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 	}
-	for _, list := range [][]Sample{spec.Train, spec.Heldout, spec.Validation} {
-		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {
+	for _, list := range [][]sample.Sample{spec.Train, spec.Heldout, spec.Validation} {
+		if err := sample.Check(list, net.classes, net.features[1], net.features[2]); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 	}

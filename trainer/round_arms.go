@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // round is one call of RunRound.
@@ -22,10 +23,10 @@ type round struct {
 	started  time.Time
 
 	features *Features
-	train    []Sample // that can be read
-	edited   []Sample // of them with an edit
-	heldout  []Sample
-	valid    []Sample        // what early stopping looks at; nil without it
+	train    []sample.Sample // that can be read
+	edited   []sample.Sample // of them with an edit
+	heldout  []sample.Sample
+	valid    []sample.Sample // what early stopping looks at; nil without it
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
 	parents  []float32       // the parent's maps of heldout, [N, h·w]
 	beside   beside
@@ -157,7 +158,7 @@ func (r *round) parent(ctx context.Context) (out armResult, err error) {
 // takeLosses measures the parent on the rows that training begins with: what a run is judged beside.
 func (r *round) takeLosses(ctx context.Context, engine Engine) error {
 	batches := newOrder(r.train, r.spec.Settings).epoch(0)
-	var rows []Sample
+	var rows []sample.Sample
 	for _, b := range batches[:min(len(batches), statisticsBatches)] {
 		for _, row := range b {
 			rows = append(rows, r.train[row.sample])

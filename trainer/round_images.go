@@ -9,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // prepare computes features and leaves out what cannot be read.
@@ -23,7 +24,7 @@ func (r *round) prepare(ctx context.Context) error {
 	}
 	r.features = &Features{
 		Store: store, Extractor: r.net.extractor, ExtractorHash: r.net.extractorHash,
-		Preprocessing: PreprocessingHash(r.spec.Manifest), Pixels: r.spec.Pixels, Input: r.net.input, Dims: r.net.features,
+		Preprocessing: r.spec.Manifest.PreprocessingHash(), Pixels: r.spec.Pixels, Input: r.net.input, Dims: r.net.features,
 	}
 	trained := map[string]bool{}
 	for _, s := range r.spec.Train {
@@ -114,7 +115,7 @@ func (r *round) warnings() (out []string) {
 }
 
 // everyImage tells a problem of each image whose file has one: Prepare looks at a file once.
-func everyImage(samples []Sample, problems []Problem) (out []Problem) {
+func everyImage(samples []sample.Sample, problems []Problem) (out []Problem) {
 	if len(problems) == 0 {
 		return nil
 	}
@@ -131,7 +132,7 @@ func everyImage(samples []Sample, problems []Problem) (out []Problem) {
 }
 
 // readable leaves out the samples with a problem, and others of the same file.
-func readable(samples []Sample, problems []Problem) []Sample {
+func readable(samples []sample.Sample, problems []Problem) []sample.Sample {
 	if len(problems) == 0 {
 		return samples
 	}
@@ -139,7 +140,7 @@ func readable(samples []Sample, problems []Problem) []Sample {
 	for _, p := range problems {
 		broken[p.Sample.Hash] = true
 	}
-	var out []Sample
+	var out []sample.Sample
 	for _, s := range samples {
 		if !broken[s.Hash] {
 			out = append(out, s)

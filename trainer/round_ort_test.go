@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // referenceSpec is a round on a reference network and its images: the first half trains, three of them edited; the
@@ -38,7 +39,7 @@ func referenceSpec(t *testing.T, name string) RoundSpec {
 	spec := RoundSpec{
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "round"),
 		Settings: completed(Settings{Gamma: 0.5, Epochs: 2, BatchSize: 4, LearningRate: 0.01, Seed: 9, Flip: true}),
-		Pixels: func(_ context.Context, s Sample, dst []float32) error {
+		Pixels: func(_ context.Context, s sample.Sample, dst []float32) error {
 			copy(dst, pictures[s.Hash])
 			return nil
 		},
@@ -46,7 +47,7 @@ func referenceSpec(t *testing.T, name string) RoundSpec {
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range a.n {
-		s := Sample{ID: int64(i), Name: fmt.Sprint("image ", i), Hash: fmt.Sprintf("%064x", i), Label: int(a.label[i])}
+		s := sample.Sample{ID: int64(i), Name: fmt.Sprint("image ", i), Hash: fmt.Sprintf("%064x", i), Label: int(a.label[i])}
 		picture := slices.Clone(a.image[i*size : (i+1)*size])
 		if i < 3 {
 			s.Edited = attention.Map{Height: parts.Height, Width: parts.Width, Values: a.edited[i*cells : (i+1)*cells]}

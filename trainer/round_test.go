@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 func TestRoundComparesCandidateWithControl(t *testing.T) {
@@ -306,7 +307,7 @@ func TestRoundLeavesOutWhatItCannotUse(t *testing.T) {
 	p.heldout[7].Hash = p.train[0].Hash // the same file in both
 	spec := p.spec(t, nil)
 	torn := errors.New("unexpected end of JPEG")
-	spec.Pixels = func(ctx context.Context, s Sample, dst []float32) error {
+	spec.Pixels = func(ctx context.Context, s sample.Sample, dst []float32) error {
 		if s.Hash == p.train[9].Hash || s.Hash == p.heldout[3].Hash {
 			return torn
 		}

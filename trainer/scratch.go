@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // ScratchSpec is a training of a whole network from images and labels, the extractor too unless it is frozen.
@@ -30,10 +31,10 @@ type ScratchSpec struct {
 	// Shift moves each training image by up to so many pixels either way along both axes, its edge
 	// pixels repeated where it leaves a gap. 0: not at all.
 	Shift   int
-	Train   []Sample
-	Heldout []Sample // measured once, after the last epoch; may be empty
+	Train   []sample.Sample
+	Heldout []sample.Sample // measured once, after the last epoch; may be empty
 	// Validation is what early stopping looks at; see RoundSpec.
-	Validation []Sample
+	Validation []sample.Sample
 	Pixels     PixelReader
 	// Store keeps the network's inputs, so that each picture is decoded once; nil: they are kept in WorkDir.
 	Store   *FeatureStore
@@ -88,8 +89,8 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 			return out, fmt.Errorf("train: %w", err)
 		}
 	}
-	for _, list := range [][]Sample{spec.Train, spec.Heldout, spec.Validation} {
-		if err := checkSamples(list, net.classes, net.features[1], net.features[2]); err != nil {
+	for _, list := range [][]sample.Sample{spec.Train, spec.Heldout, spec.Validation} {
+		if err := sample.Check(list, net.classes, net.features[1], net.features[2]); err != nil {
 			return out, fmt.Errorf("train: %w", err)
 		}
 	}
@@ -146,7 +147,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer
 		}
 	}
 	inputs := spec.features(net, store)
-	chosen, valid := spec.Train, []Sample(nil)
+	chosen, valid := spec.Train, []sample.Sample(nil)
 	if spec.Settings.Patience > 0 {
 		if chosen, valid, err = chooseValidation(spec.Train, spec.Validation, spec.Heldout, spec.Settings.Seed); err != nil {
 			return out, &SettingError{Field: "patience", Message: "cannot be followed: " + err.Error()}

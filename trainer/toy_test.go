@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // toyEngine is an attention branch network small enough to be differentiated by hand, so that what is
@@ -236,8 +237,8 @@ func (e *toyEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 type toyProblem struct {
 	dims    [3]int
 	classes int
-	train   []Sample
-	heldout []Sample
+	train   []sample.Sample
+	heldout []sample.Sample
 	pixels  map[string][]float32
 }
 
@@ -245,7 +246,7 @@ func newToyProblem(t testing.TB, train, edits, heldout int) *toyProblem {
 	t.Helper()
 	p := &toyProblem{dims: [3]int{4, 3, 3}, classes: 3, pixels: map[string][]float32{}}
 	rng := rand.New(rand.NewPCG(3, 1))
-	add := func(id int, biased bool) Sample {
+	add := func(id int, biased bool) sample.Sample {
 		label := rng.IntN(p.classes)
 		distractor := rng.IntN(p.classes)
 		if biased && rng.IntN(10) > 0 {
@@ -262,7 +263,7 @@ func newToyProblem(t testing.TB, train, edits, heldout int) *toyProblem {
 		mask.Values[0] = 1
 		hash := fmt.Sprintf("%064x", id)
 		p.pixels[hash] = g
-		return Sample{ID: int64(id), Name: fmt.Sprint("image ", id), Hash: hash, Label: label, Group: fmt.Sprint("scene ", distractor), Mask: mask}
+		return sample.Sample{ID: int64(id), Name: fmt.Sprint("image ", id), Hash: hash, Label: label, Group: fmt.Sprint("scene ", distractor), Mask: mask}
 	}
 	for i := range train {
 		s := add(i, true)
@@ -282,7 +283,7 @@ func (p *toyProblem) Extract(_ context.Context, n int, pixels []float32) ([]floa
 	return pixels[:n*36], nil
 }
 
-func (p *toyProblem) read(_ context.Context, s Sample, dst []float32) error {
+func (p *toyProblem) read(_ context.Context, s sample.Sample, dst []float32) error {
 	copy(dst, p.pixels[s.Hash])
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // evaluateCommand measures a model on labelled pictures.
@@ -99,12 +100,12 @@ const scanPrior = 20 * time.Millisecond
 type plan = progress.Plan
 
 // evaluateNetwork scans images and judges each answer.
-func evaluateNetwork(ctx context.Context, network *inference.Network, images *samples.Set, heldout []trainer.Sample, tell func(inference.Progress)) (trainer.Evaluation, []brokenImage, error) {
+func evaluateNetwork(ctx context.Context, network *inference.Network, images *samples.Set, heldout []sample.Sample, tell func(inference.Progress)) (trainer.Evaluation, []brokenImage, error) {
 	broken := []brokenImage{}
 	for _, b := range images.Broken {
 		broken = append(broken, brokenImage{Error: b})
 	}
-	var judged []trainer.Sample
+	var judged []sample.Sample
 	var results []trainer.Result
 	_, err := inference.Scan(ctx, network, images.Scan(heldout), func(_ context.Context, batch []inference.ScanResult) error {
 		for _, r := range batch {

@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // finetuneCommand teaches a model with edited maps.
@@ -119,7 +120,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 		}
 	}
 	train := images.TrainedOn()
-	if !slices.ContainsFunc(train, func(s trainer.Sample) bool { return !s.Edited.IsZero() }) {
+	if !slices.ContainsFunc(train, func(s sample.Sample) bool { return !s.Edited.IsZero() }) {
 		return fmt.Errorf("none of the %d maps in %s belongs to a labelled image of %s; the first is %s", len(maps.Maps), c.Maps, c.Images, maps.Maps[0].Source)
 	}
 	split, heldout, err := images.HeldOut(c.Split)

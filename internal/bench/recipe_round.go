@@ -17,6 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // recipeBench is a Recipe under way.
@@ -133,7 +134,7 @@ type recipeSubject struct {
 	manifest manifest.Manifest
 	model    []byte
 	images   *samples.Set
-	wrong    []trainer.Sample // of the pool and with a mask, the most confident first, their edits filled in
+	wrong    []sample.Sample // of the pool and with a mask, the most confident first, their edits filled in
 }
 
 func (b *recipeBench) subject(ctx context.Context, n recipeNetwork) (s *recipeSubject, err error) {
@@ -184,7 +185,7 @@ func (s *recipeSubject) findWrong(ctx context.Context) error {
 	if len(s.wrong) == 0 {
 		return errors.New("the network gets every pool image that has a mask right: there is nothing to edit")
 	}
-	slices.SortStableFunc(s.wrong, func(a, b trainer.Sample) int { return cmp.Compare(confidence[b.ID], confidence[a.ID]) })
+	slices.SortStableFunc(s.wrong, func(a, b sample.Sample) int { return cmp.Compare(confidence[b.ID], confidence[a.ID]) })
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Sweep measures what edits are worth on the demo: fine-tunings over the number of edits and over γ, for both strategies and
@@ -178,7 +179,7 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 	if p.Source == dataset.Pool {
 		train = append(train, edited...)
 	} else {
-		byName := map[string]trainer.Sample{}
+		byName := map[string]sample.Sample{}
 		for _, sample := range edited {
 			byName[sample.Name] = sample
 		}
@@ -235,9 +236,9 @@ func (c Sweep) settings(p sweepPoint) (trainer.Settings, error) {
 
 // pick chooses the edited images of a point and gives them their maps. A larger number of edits holds
 // the smaller ones of the same seed.
-func (s *sweep) pick(candidates []trainer.Sample, p sweepPoint) ([]trainer.Sample, error) {
+func (s *sweep) pick(candidates []sample.Sample, p sweepPoint) ([]sample.Sample, error) {
 	rng := rand.New(rand.NewPCG(uint64(p.Seed), 0))
-	var wrong, right []trainer.Sample
+	var wrong, right []sample.Sample
 	for _, i := range rng.Perm(len(candidates)) {
 		if sample := candidates[i]; s.wrong[sample.Name] {
 			wrong = append(wrong, sample)

@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // evaluateWorker takes a version's figures from its predictions.
@@ -79,7 +80,7 @@ func Evaluate(ctx context.Context, store *postgres.Store, catalog *Catalog, vers
 }
 
 // judge compares predictions with what is known of their images; unlabelled ones are left out.
-func judge(ctx context.Context, catalog *Catalog, version annotator.Version, images []annotator.Image, predictions []annotator.Prediction) (samples []trainer.Sample, results []trainer.Result, err error) {
+func judge(ctx context.Context, catalog *Catalog, version annotator.Version, images []annotator.Image, predictions []annotator.Prediction) (samples []sample.Sample, results []trainer.Result, err error) {
 	byID := make(map[int64]annotator.Image, len(images))
 	for _, image := range images {
 		byID[image.ID] = image
@@ -89,7 +90,7 @@ func judge(ctx context.Context, catalog *Catalog, version annotator.Version, ima
 		if !found || image.Label == nil {
 			continue
 		}
-		sample := trainer.Sample{ID: image.ID, Name: image.Name, Label: *image.Label, Group: image.Group}
+		sample := sample.Sample{ID: image.ID, Name: image.Name, Label: *image.Label, Group: image.Group}
 		result := trainer.Result{
 			Predicted: p.Class, Confidence: float64(p.Confidence), Correct: p.Correct,
 			AttCorrect: p.AttClass == *image.Label, Inside: -1, MapDistance: -1,

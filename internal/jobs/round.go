@@ -20,6 +20,7 @@ import (
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // reportEvery is how often a round's progress and points reach the database, and how soon it notices a cancellation.
@@ -240,7 +241,7 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	return trainer.RoundSpec{
 		Model: model, Manifest: manifest, Settings: trainerSettings(r.round.Settings),
 		Train: train, Heldout: heldout, Validation: validation,
-		Pixels: func(ctx context.Context, s trainer.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
+		Pixels: func(ctx context.Context, s sample.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
 		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
 		WorkDir: r.folder, WaitForWorkDir: true, Threads: w.config.Threads,
 		Lineage: trainer.Lineage{Round: r.round.ID, Project: in.Project.Slug},
@@ -257,11 +258,11 @@ func withoutMaps(images []annotator.Image) []postgres.TrainingImage {
 }
 
 // samples turns rows into the trainer's samples, masks averaged to the grid.
-func (r *roundRun) samples(ctx context.Context, images []postgres.TrainingImage, v annotator.Version) ([]trainer.Sample, error) {
-	out := make([]trainer.Sample, len(images))
+func (r *roundRun) samples(ctx context.Context, images []postgres.TrainingImage, v annotator.Version) ([]sample.Sample, error) {
+	out := make([]sample.Sample, len(images))
 	for i, t := range images {
 		image := t.Image
-		out[i] = trainer.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: *image.Label, Group: image.Group}
+		out[i] = sample.Sample{ID: image.ID, Name: image.Name, Hash: image.Hash, Label: *image.Label, Group: image.Group}
 		if t.Map != nil {
 			out[i].Edited = *t.Map
 		}

@@ -69,7 +69,7 @@ func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
 	var keeper sync.WaitGroup
 	keeper.Go(func() { run.keep(keeping) })
 	features := trainer.ImageFeatures{
-		Store: w.features, ExtractorHash: version.ExtractorHash, Preprocessing: trainer.PreprocessingHash(manifest),
+		Store: w.features, ExtractorHash: version.ExtractorHash, Preprocessing: manifest.PreprocessingHash(),
 		Dims: [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth},
 	}
 	for again := true; again && err == nil; again = run.busy {

@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"github.com/abn-studio/studio/inference"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // File is a picture to scan.
@@ -31,6 +31,6 @@ func Files(n int, at func(i int) File) iter.Seq2[inference.ScanImage, error] {
 }
 
 // Scan are the pictures of some of the set's samples, for inference.Scan; an image's ID is its place in the list.
-func (t *Set) Scan(list []trainer.Sample) iter.Seq2[inference.ScanImage, error] {
+func (t *Set) Scan(list []sample.Sample) iter.Seq2[inference.ScanImage, error] {
 	return Files(len(list), func(i int) File { return File{Name: list[i].Name, Path: t.paths[list[i].ID]} })
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Set holds the labelled pictures of a data set.
 type Set struct {
-	Samples      []trainer.Sample // a sample's ID is its place here
-	Broken       []string         // pictures that cannot be opened, and why
+	Samples      []sample.Sample // a sample's ID is its place here
+	Broken       []string        // pictures that cannot be opened, and why
 	preprocessor *inference.Preprocessor
 	paths        []string // by ID
 	splits       []string // by ID
@@ -57,7 +57,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 				c, set.Dir, len(classes), strings.Join(classes[:min(3, len(classes))], ", "))
 		}
 	}
-	samples, faults := make([]trainer.Sample, len(set.Samples)), make([]error, len(set.Samples))
+	samples, faults := make([]sample.Sample, len(set.Samples)), make([]error, len(set.Samples))
 	meter.Begin(progress.Reading, 0)
 	var read atomic.Int64
 	group, inner := errgroup.WithContext(ctx)
@@ -73,7 +73,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 				faults[i] = err
 				return nil
 			}
-			samples[i] = trainer.Sample{Name: s.Name, Hash: hash, Group: s.Group, Label: label[s.Class]}
+			samples[i] = sample.Sample{Name: s.Name, Hash: hash, Group: s.Group, Label: label[s.Class]}
 			mask := s.Mask
 			if v.Masks != "" {
 				mask = findMask(v.Masks, s.Name)
@@ -107,7 +107,7 @@ func Plan(set *dataset.Dataset) progress.Plan {
 }
 
 // Pixels writes the network's input for a sample; it is a trainer.PixelReader.
-func (t *Set) Pixels(ctx context.Context, s trainer.Sample, dst []float32) error {
+func (t *Set) Pixels(ctx context.Context, s sample.Sample, dst []float32) error {
 	return Pixels(ctx, t.preprocessor, t.paths[s.ID], dst)
 }
 

@@ -6,11 +6,12 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Of returns the samples of some splits.
-func (t *Set) Of(splits ...string) []trainer.Sample {
-	var out []trainer.Sample
+func (t *Set) Of(splits ...string) []sample.Sample {
+	var out []sample.Sample
 	for i, s := range t.Samples {
 		if slices.Contains(splits, t.splits[i]) {
 			out = append(out, s)
@@ -21,7 +22,7 @@ func (t *Set) Of(splits ...string) []trainer.Sample {
 
 // HeldOut names the split to measure on: the one asked for, else test, else validation, else "" with
 // no samples.
-func (t *Set) HeldOut(asked string) (string, []trainer.Sample, error) {
+func (t *Set) HeldOut(asked string) (string, []sample.Sample, error) {
 	if asked != "" {
 		split, ok := dataset.SplitName(asked)
 		if !ok {
@@ -42,7 +43,7 @@ func (t *Set) HeldOut(asked string) (string, []trainer.Sample, error) {
 }
 
 // Validation are the images of the split validation, unless that is what is measured on.
-func (t *Set) Validation(measured string) []trainer.Sample {
+func (t *Set) Validation(measured string) []sample.Sample {
 	if measured == dataset.Validation {
 		return nil
 	}
@@ -51,8 +52,8 @@ func (t *Set) Validation(measured string) []trainer.Sample {
 
 // TrainedOn are the images of the split train, or all of a folder without splits, and those with an
 // edited map wherever they are.
-func (t *Set) TrainedOn() []trainer.Sample {
-	var out []trainer.Sample
+func (t *Set) TrainedOn() []sample.Sample {
+	var out []sample.Sample
 	for i, s := range t.Samples {
 		if t.splits[i] == dataset.Train || t.splits[i] == "" || !s.Edited.IsZero() {
 			out = append(out, s)
