@@ -76,7 +76,7 @@ func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) 
 		return nil, fmt.Errorf("%w: %d classes, want at least 2", ErrAttach, s.Classes)
 	}
 	out := &Attached{Cut: cut, Cuts: c.cuts, Classes: s.Classes, Was: c.classes, HeadKept: s.Classes == c.classes && !s.NewHead}
-	a := &attachment{classifier: c, cut: cut, end: c.copyEnd(cut), settings: s, names: map[string]bool{}}
+	a := &attachment{classifier: c, cut: cut, end: c.copyEnd(cut), settings: s}
 	out.CopyEnd = a.end
 	if err := a.assemble(ctx, out); err != nil {
 		return nil, err
@@ -97,14 +97,15 @@ type attachment struct {
 	cut      Cut
 	end      Cut // of the attention branch's copy
 	settings AttachSettings
-	names    map[string]bool // values, nodes and initializers, taken
-	nodes    []*Node
+	editor   *Editor
+	nodes    []*Node // of the ABN so far
 }
 
 // assemble fills in out.Model.
 func (a *attachment) assemble(ctx context.Context, out *Attached) error {
 	g := a.model.Graph
-	a.reserve()
+	a.editor = Edit(g, "")
+	a.editor.Take(outputNames...)
 	behind := a.behind(a.cut.Value)
 	var stage []*Node
 	for _, n := range g.Nodes {
@@ -124,9 +125,9 @@ func (a *attachment) assemble(ctx context.Context, out *Attached) error {
 	out.Copied = len(a.nodes) - (len(g.Nodes) - len(stage))
 	a.attentionHead(copied)
 
-	attended := a.add("Mul", "/mechanism", a.fresh("/attended"), a.cut.Value, AttentionOutput)
+	attended := a.add("Mul", "/mechanism", a.editor.Name("/attended"), a.cut.Value, AttentionOutput)
 	if a.settings.Gain == GainOnePlusM {
-		attended = a.add("Add", "/residual", a.fresh("/residual/sum"), attended, a.cut.Value)
+		attended = a.add("Add", "/residual", a.editor.Name("/residual/sum"), attended, a.cut.Value)
 	}
 	for _, n := range stage {
 		for i, in := range n.Inputs {
@@ -143,7 +144,7 @@ func (a *attachment) assemble(ctx context.Context, out *Attached) error {
 	a.nodes = append(a.nodes, stage...)
 	logits := a.logits
 	if a.flatten { // (N,K,1,1)
-		logits = a.add("Flatten", "/logits_per", a.fresh("/logits_per/flat"), logits)
+		logits = a.add("Flatten", "/logits_per", a.editor.Name("/logits_per/flat"), logits)
 	}
 	renameValue(a.nodes, logits, LogitsPerOutput)
 	out.Model = a.finish()
@@ -159,38 +160,9 @@ const (
 
 var outputNames = []string{LogitsAttOutput, LogitsPerOutput, AttentionOutput}
 
-// reserve notes the names in use.
-func (a *attachment) reserve() {
-	g := a.model.Graph
-	for _, t := range g.Initializers {
-		a.names[t.Name] = true
-	}
-	for _, v := range g.Inputs {
-		a.names[v.Name] = true
-	}
-	for _, n := range g.Nodes {
-		a.names[n.Name] = true
-		for _, name := range n.Outputs {
-			a.names[name] = true
-		}
-	}
-	for _, name := range outputNames {
-		a.names[name] = true
-	}
-}
-
-// fresh is a name nobody has: the wanted one, or that with underscores.
-func (a *attachment) fresh(name string) string {
-	for a.names[name] {
-		name += "_"
-	}
-	a.names[name] = true
-	return name
-}
-
 // add appends a node and returns its output.
 func (a *attachment) add(op, name, output string, inputs ...string) string {
-	a.nodes = append(a.nodes, NewNode(op, a.fresh(name), inputs, []string{output}))
+	a.nodes = append(a.nodes, NewNode(op, a.editor.Name(name), inputs, []string{output}))
 	return output
 }
 
@@ -224,17 +196,11 @@ func (a *attachment) unshare(ctx context.Context, behind map[*Node]bool) error {
 	return a.infer(ctx)
 }
 
-// copyTensor adds a copy of an initializer under a fresh name.
+// copyTensor adds a copy of an initializer under a name of its own.
 func (a *attachment) copyTensor(t *Tensor, name string) string {
 	c := t.Clone()
-	c.Name = a.fresh(name)
-	return a.keep(c)
-}
-
-// keep adds an initializer and returns its name.
-func (a *attachment) keep(t *Tensor) string {
-	a.model.Graph.Initializers = append(a.model.Graph.Initializers, t)
-	return t.Name
+	c.Name = a.editor.Name(name)
+	return a.editor.Keep(c)
 }
 
 // finish is the model of the nodes so far.

@@ -27,7 +27,7 @@ func (a *attachment) copyStage(stage []*Node) (string, error) {
 		}
 		c := n.Clone()
 		a.copies[c] = n
-		c.Name = a.fresh(copyName(cmp.Or(n.Name, n.Output(0))))
+		c.Name = a.editor.Name(copyName(cmp.Or(n.Name, n.Output(0))))
 		for i, in := range n.Inputs {
 			switch t := a.index.Initializers[in]; {
 			case names[in] != "":
@@ -41,7 +41,7 @@ func (a *attachment) copyStage(stage []*Node) (string, error) {
 		}
 		for i, out := range n.Outputs {
 			if out != "" {
-				c.Outputs[i] = a.fresh(copyName(out))
+				c.Outputs[i] = a.editor.Name(copyName(out))
 				names[out] = c.Outputs[i]
 			}
 		}
@@ -155,7 +155,7 @@ func (a *attachment) keepReshape(c, n *Node) {
 		return
 	}
 	grid[0], grid[1] = int64(a.cut.Height), int64(a.cut.Width)
-	c.Inputs[1] = a.keep(NewInt64(a.fresh(copyName(n.Output(0))+"/shape"), []int64{int64(len(sizes))}, sizes))
+	c.Inputs[1] = a.editor.Keep(NewInt64(a.editor.Name(copyName(n.Output(0))+"/shape"), []int64{int64(len(sizes))}, sizes))
 }
 
 // keepSlice turns x[:, :, ::2, ::2], the parameterless shortcut of CIFAR's ResNets, into all of x.

@@ -15,9 +15,9 @@ func (a *attachment) attentionHead(x string) {
 	x = a.norm("bn_att", x, channels)
 	x = a.convolution("att_conv", x, channels, k, 1)
 	x = a.norm("bn_att2", x, k)
-	x = a.add("Relu", "/attention/att_relu", a.fresh("/attention/att_relu/out"), x)
+	x = a.add("Relu", "/attention/att_relu", a.editor.Name("/attention/att_relu/out"), x)
 	y := a.convolution("att_conv2", x, k, k, 1)
-	y = a.add("GlobalAveragePool", "/attention/att_gap", a.fresh("/attention/att_gap/out"), y)
+	y = a.add("GlobalAveragePool", "/attention/att_gap", a.editor.Name("/attention/att_gap/out"), y)
 	a.add("Flatten", "/attention/att_flatten", LogitsAttOutput, y)
 	x = a.convolution("att_conv3", x, k, 1, 3)
 	x = a.norm("bn_att3", x, 1)
@@ -33,7 +33,7 @@ func (a *attachment) norm(name, x string, channels int) string {
 	}{{"weight", 1}, {"bias", 0}, {"running_mean", 0}, {"running_var", 1}} {
 		inputs = append(inputs, a.tensor("attention."+name+"."+p.name, slices.Repeat([]float32{p.value}, channels), channels))
 	}
-	y := a.add("BatchNormalization", "/attention/"+name, a.fresh("/attention/"+name+"/out"), inputs...)
+	y := a.add("BatchNormalization", "/attention/"+name, a.editor.Name("/attention/"+name+"/out"), inputs...)
 	// ONNX's momentum is the share of the old statistic.
 	a.nodes[len(a.nodes)-1].Attributes = []*Attribute{FloatAttr("epsilon", 1e-5), FloatAttr("momentum", 0.9)}
 	return y
@@ -42,7 +42,7 @@ func (a *attachment) norm(name, x string, channels int) string {
 // convolution appends a k×k convolution without bias that keeps the size.
 func (a *attachment) convolution(name, x string, in, out, k int) string {
 	weight := "attention." + name + ".weight"
-	y := a.add("Conv", "/attention/"+name, a.fresh("/attention/"+name+"/out"), x, a.tensor(weight, a.he(weight, k*k*in, k*k*in*out), out, in, k, k))
+	y := a.add("Conv", "/attention/"+name, a.editor.Name("/attention/"+name+"/out"), x, a.tensor(weight, a.he(weight, k*k*in, k*k*in*out), out, in, k, k))
 	side, pad := int64(k), int64(k/2)
 	a.nodes[len(a.nodes)-1].Attributes = []*Attribute{
 		IntsAttr("dilations", 1, 1), IntAttr("group", 1), IntsAttr("kernel_shape", side, side), IntsAttr("pads", pad, pad, pad, pad), IntsAttr("strides", 1, 1),
@@ -56,7 +56,7 @@ func (a *attachment) tensor(name string, data []float32, dims ...int) string {
 	for i, d := range dims {
 		sizes[i] = int64(d)
 	}
-	return a.keep(NewFloat32(a.fresh(name), sizes, data))
+	return a.editor.Keep(NewFloat32(a.editor.Name(name), sizes, data))
 }
 
 // he draws n values with variance 2/inputs.
@@ -93,8 +93,8 @@ func (a *attachment) newHead() error {
 			inputs *= int(d)
 		}
 	}
-	weight := a.fresh("perception.head.weight")
-	n.Inputs[1] = a.keep(NewFloat32(weight, dims, a.he(weight, inputs, inputs*int(k))))
+	weight := a.editor.Name("perception.head.weight")
+	n.Inputs[1] = a.editor.Keep(NewFloat32(weight, dims, a.he(weight, inputs, inputs*int(k))))
 	if n.Input(2) != "" {
 		n.Inputs[2] = a.tensor("perception.head.bias", make([]float32, k), int(k))
 	}
@@ -128,7 +128,7 @@ func (a *attachment) resize() error {
 			continue
 		}
 		sizes[at] = int64(a.settings.Classes)
-		n.Inputs[1] = a.keep(NewInt64(a.fresh(n.Output(0)+"/shape"), []int64{int64(len(sizes))}, sizes))
+		n.Inputs[1] = a.editor.Keep(NewInt64(a.editor.Name(n.Output(0)+"/shape"), []int64{int64(len(sizes))}, sizes))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@
 //
 //	graph.go        Model, Graph, Node, Attribute, Tensor, ValueInfo: the data
 //	build.go        making nodes, tensors and shapes in code; copies
+//	editor.go       adding to a graph under names that nothing in it has
 //	access.go       looking things up: attributes, initializers, producers and consumers
 //	tensor.go       element types, and decoding a tensor's bytes
 //	read*.go        protobuf → Model; unknown fields are kept

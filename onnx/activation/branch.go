@@ -43,7 +43,7 @@ type branch struct {
 	logits   string
 	inferred *onnx.Inferred
 	index    *onnx.Index
-	counter  int
+	*onnx.Editor
 }
 
 func newBranch(ctx context.Context, abn *onnx.ABN, name Branch) (*branch, error) {
@@ -60,7 +60,7 @@ func newBranch(ctx context.Context, abn *onnx.ABN, name Branch) (*branch, error)
 	if b.inferred, err = onnx.Infer(ctx, b.model, nil); err != nil {
 		return nil, fmt.Errorf("inferring the shapes of the %s branch: %w", name, err)
 	}
-	b.index = b.model.Graph.Index()
+	b.index, b.Editor = b.model.Graph.Index(), onnx.Edit(b.model.Graph, "activation")
 	return b, nil
 }
 
@@ -88,39 +88,14 @@ func (b *branch) fileName(value string) string {
 	return value
 }
 
-// fresh is a name nobody in the graph uses.
-func (b *branch) fresh(kind string) string {
-	for name := "activation/" + kind; ; name = fmt.Sprintf("activation/%s_%d", kind, b.counter) {
-		b.counter++
-		_, taken := b.inferred.Values[name]
-		if !taken && b.model.Graph.Initializer(name) == nil {
-			return name
-		}
-	}
-}
-
-// node adds a node with one output and gives the output's name.
-func (b *branch) node(op string, inputs []string, attributes ...*onnx.Attribute) string {
-	name := b.fresh(op)
-	b.inferred.Values[name] = onnx.ValueInfo{Name: name} // taken from now on
-	b.model.Graph.Nodes = append(b.model.Graph.Nodes, onnx.NewNode(op, name, inputs, []string{name}, attributes...))
-	return name
-}
-
-func (b *branch) constant(t *onnx.Tensor) string {
-	t.Name = b.fresh("constant")
-	b.model.Graph.Initializers = append(b.model.Graph.Initializers, t)
-	return t.Name
-}
-
 // shape adds a constant that a Reshape reads; 0 keeps an axis as it is and −1 takes what is left.
 func (b *branch) shape(dims ...int64) string {
-	return b.constant(onnx.NewInt64("", []int64{int64(len(dims))}, dims))
+	return b.Constant(onnx.NewInt64("", []int64{int64(len(dims))}, dims))
 }
 
 // classInput adds the input that says which class each image is asked about, [N] int64.
 func (b *branch) classInput() string {
-	name := b.fresh("class")
+	name := b.Fresh("class")
 	b.model.Graph.Inputs = append(b.model.Graph.Inputs, onnx.NewValue(name, onnx.Int64, onnx.BatchOf()))
 	return name
 }
@@ -128,17 +103,17 @@ func (b *branch) classInput() string {
 // chosen adds the rows that are 1 at the class asked about and 0 elsewhere, [N,K] float32.
 func (b *branch) chosen(class string) string {
 	classes := int64(b.parts.Classes)
-	return b.node("OneHot", []string{class,
-		b.constant(onnx.NewInt64("", []int64{1}, []int64{classes})),
-		b.constant(onnx.NewFloat32("", []int64{2}, []float32{0, 1}))}, onnx.IntAttr("axis", -1))
+	return b.Node("OneHot", []string{class,
+		b.Constant(onnx.NewInt64("", []int64{1}, []int64{classes})),
+		b.Constant(onnx.NewFloat32("", []int64{2}, []float32{0, 1}))}, onnx.IntAttr("axis", -1))
 }
 
 // weightedSum adds Σ_c weights[n,c]·A[n,c,i,j] → [N,1,h,w], as one product of matrices an image.
 func (b *branch) weightedSum(weights, value string) string {
 	c, h, w, _ := b.sizes(value)
-	row := b.node("Reshape", []string{weights, b.shape(-1, 1, int64(c))})
-	cells := b.node("Reshape", []string{value, b.shape(0, int64(c), int64(h)*int64(w))})
-	return b.node("Reshape", []string{b.node("MatMul", []string{row, cells}), b.shape(-1, 1, int64(h), int64(w))})
+	row := b.Node("Reshape", []string{weights, b.shape(-1, 1, int64(c))})
+	cells := b.Node("Reshape", []string{value, b.shape(0, int64(c), int64(h)*int64(w))})
+	return b.Node("Reshape", []string{b.Node("MatMul", []string{row, cells}), b.shape(-1, 1, int64(h), int64(w))})
 }
 
 // graph closes the branch: output is all it gives, and what output does not need is left out.

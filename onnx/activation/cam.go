@@ -26,8 +26,8 @@ func CAM(ctx context.Context, abn *onnx.ABN, name Branch) (*Graph, error) {
 	if h.weights == nil {
 		weights = b.chosen(class)
 	} else {
-		all := b.constant(onnx.NewFloat32("", []int64{int64(b.parts.Classes), int64(c)}, h.weights))
-		weights = b.node("Gather", []string{all, class}, onnx.IntAttr("axis", 0))
+		all := b.Constant(onnx.NewFloat32("", []int64{int64(b.parts.Classes), int64(c)}, h.weights))
+		weights = b.Node("Gather", []string{all, class}, onnx.IntAttr("axis", 0))
 	}
 	return b.graph(class, b.weightedSum(weights, h.pooled), h.pooled), nil
 }

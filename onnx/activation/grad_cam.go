@@ -32,13 +32,13 @@ func GradCAM(ctx context.Context, abn *onnx.ABN, name Branch, value string) (*Gr
 	}
 	class := b.classInput()
 	// Images do not influence each other, so that the derivative of the sum over a batch is each image's own.
-	score := b.node("ReduceSum", []string{b.node("Mul", []string{b.logits, b.chosen(class)})}, onnx.IntAttr("keepdims", 0))
+	score := b.Node("ReduceSum", []string{b.Node("Mul", []string{b.logits, b.chosen(class)})}, onnx.IntAttr("keepdims", 0))
 	derivatives, err := gradient.Append(ctx, b.model, score, []string{value})
 	if err != nil {
 		return nil, fmt.Errorf("Grad-CAM of the %s branch: %w", name, err)
 	}
-	alpha := b.node("GlobalAveragePool", []string{derivatives[value]})
-	return b.graph(class, b.node("Relu", []string{b.weightedSum(alpha, value)}), value), nil
+	alpha := b.Node("GlobalAveragePool", []string{derivatives[value]})
+	return b.graph(class, b.Node("Relu", []string{b.weightedSum(alpha, value)}), value), nil
 }
 
 // onTheWay are the nodes between the branch's inputs and its logits.

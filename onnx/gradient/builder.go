@@ -17,8 +17,7 @@ type builder struct {
 	info     map[string]onnx.ValueInfo // types and shapes of the forward values
 	forward  []*onnx.Node              // the nodes as they were before any was added
 	maker    map[string]*onnx.Node     // who computes a forward value
-	taken    map[string]bool           // names in use
-	counter  int
+	editor   *onnx.Editor
 	block    int64 // channels in a block of BlockedDomain's operators; 0: none are written
 
 	depends map[string]bool     // values that depend on what is differentiated by
@@ -42,14 +41,8 @@ func newBuilder(ctx context.Context, m *onnx.Model, wrt []string) (*builder, err
 	}
 	b := &builder{
 		graph: m.Graph, inferred: inferred, info: inferred.Values, forward: slices.Clone(m.Graph.Nodes),
-		maker: map[string]*onnx.Node{}, taken: map[string]bool{},
+		maker: map[string]*onnx.Node{}, editor: onnx.Edit(m.Graph, "gradient"),
 		added: map[string]bool{}, depends: map[string]bool{}, parts: map[string][]string{}, shared: map[string]string{},
-	}
-	for _, t := range m.Graph.Initializers {
-		b.taken[t.Name] = true
-	}
-	for _, v := range m.Graph.Inputs {
-		b.taken[v.Name] = true
 	}
 	for _, name := range wrt {
 		b.depends[name] = true
@@ -60,7 +53,6 @@ func newBuilder(ctx context.Context, m *onnx.Model, wrt []string) (*builder, err
 			touched = touched || b.depends[input] && carriesGradient(n, i)
 		}
 		for _, output := range n.Outputs {
-			b.taken[output] = true
 			b.maker[output] = n
 			if touched && output != "" {
 				b.depends[output] = true
@@ -91,21 +83,9 @@ func (b *builder) gradient(value string) string {
 	return sum
 }
 
-// fresh returns a name nobody uses.
-func (b *builder) fresh(kind string) string {
-	for {
-		b.counter++
-		name := fmt.Sprintf("gradient/%s_%d", kind, b.counter)
-		if !b.taken[name] {
-			b.taken[name] = true
-			return name
-		}
-	}
-}
-
 // node adds a node with one output and returns the output's name.
 func (b *builder) node(op string, inputs []string, attributes ...*onnx.Attribute) string {
-	name := b.fresh(op)
+	name := b.editor.Fresh(op)
 	b.append(onnx.NewNode(op, name, inputs, []string{name}, attributes...))
 	return name
 }
@@ -149,9 +129,7 @@ func (b *builder) filled(kind string, fill func(data []float32), dims ...int64) 
 
 func (b *builder) constantOf(data []float32, dims []int64) string {
 	b.made += int64(len(data))
-	name := b.fresh("constant")
-	b.graph.Initializers = append(b.graph.Initializers, onnx.NewFloat32(name, dims, data))
-	return name
+	return b.editor.Constant(onnx.NewFloat32("", dims, data))
 }
 
 // full is a constant of one number.
@@ -184,9 +162,7 @@ func (b *builder) scalar(v float64) string { return b.floats([]float32{float32(v
 func (b *builder) ints(data ...int64) string {
 	return b.once(fmt.Sprint("ints", len(data), digest(data)), func() string {
 		b.made += int64(len(data))
-		name := b.fresh("constant")
-		b.graph.Initializers = append(b.graph.Initializers, onnx.NewInt64(name, []int64{int64(len(data))}, data))
-		return name
+		return b.editor.Constant(onnx.NewInt64("", []int64{int64(len(data))}, data))
 	})
 }
 

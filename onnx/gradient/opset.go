@@ -26,15 +26,7 @@ func Raise(m *onnx.Model) error {
 	if from < oldest {
 		return fmt.Errorf("the model is written for operator set %d: export it for 9 or later", from)
 	}
-	r := raiser{graph: m.Graph, from: from, taken: map[string]bool{}}
-	for _, t := range m.Graph.Initializers {
-		r.taken[t.Name] = true
-	}
-	for _, n := range m.Graph.Nodes {
-		for _, o := range n.Outputs {
-			r.taken[o] = true
-		}
-	}
+	r := raiser{editor: onnx.Edit(m.Graph, "raised"), from: from}
 	for _, n := range m.Graph.Nodes {
 		if n.IsOp(n.Op) {
 			if err := r.raise(n); err != nil {
@@ -53,10 +45,8 @@ func Raise(m *onnx.Model) error {
 }
 
 type raiser struct {
-	graph   *onnx.Graph
-	from    int64
-	taken   map[string]bool
-	counter int
+	editor *onnx.Editor
+	from   int64
 }
 
 func (r *raiser) raise(n *onnx.Node) error {
@@ -78,7 +68,7 @@ func (r *raiser) raise(n *onnx.Node) error {
 		if r.from < 11 {
 			for i, bound := range []string{"min", "max"} {
 				if a := n.Attr(bound); a != nil {
-					r.input(n, 1+i, onnx.NewFloat32(r.fresh(bound), nil, []float32{a.Float}))
+					r.input(n, 1+i, onnx.NewFloat32(r.editor.Fresh(bound), nil, []float32{a.Float}))
 					drop(n, bound)
 				}
 			}
@@ -87,7 +77,7 @@ func (r *raiser) raise(n *onnx.Node) error {
 		if r.from < 11 {
 			r.listInput(n, "pads", 1)
 			if a := n.Attr("value"); a != nil {
-				r.input(n, 2, onnx.NewFloat32(r.fresh("value"), nil, []float32{a.Float}))
+				r.input(n, 2, onnx.NewFloat32(r.editor.Fresh("value"), nil, []float32{a.Float}))
 				drop(n, "value")
 			}
 		}
@@ -124,7 +114,7 @@ func (r *raiser) raise(n *onnx.Node) error {
 // listInput turns a list attribute into the input at position i.
 func (r *raiser) listInput(n *onnx.Node, name string, i int) {
 	if a := n.Attr(name); a != nil {
-		r.input(n, i, onnx.NewInt64(r.fresh(name), []int64{int64(len(a.Ints))}, a.Ints))
+		r.input(n, i, onnx.NewInt64(r.editor.Fresh(name), []int64{int64(len(a.Ints))}, a.Ints))
 		drop(n, name)
 	}
 }
@@ -133,19 +123,7 @@ func (r *raiser) input(n *onnx.Node, i int, t *onnx.Tensor) {
 	for len(n.Inputs) <= i {
 		n.Inputs = append(n.Inputs, "")
 	}
-	n.Inputs[i] = t.Name
-	r.graph.Initializers = append(r.graph.Initializers, t)
-}
-
-func (r *raiser) fresh(kind string) string {
-	for {
-		r.counter++
-		name := fmt.Sprintf("raised/%s_%d", kind, r.counter)
-		if !r.taken[name] {
-			r.taken[name] = true
-			return name
-		}
-	}
+	n.Inputs[i] = r.editor.Keep(t)
 }
 
 func drop(n *onnx.Node, attribute string) {

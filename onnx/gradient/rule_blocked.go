@@ -47,7 +47,7 @@ func BlockedImage(shape onnx.Shape, block int64) bool {
 func (b *builder) blocked(op string, inputs []string, shapes []onnx.Shape, attributes ...*onnx.Attribute) []string {
 	outputs := make([]string, len(shapes))
 	for i, shape := range shapes {
-		outputs[i] = b.fresh(op)
+		outputs[i] = b.editor.Fresh(op)
 		b.graph.ValueInfo = append(b.graph.ValueInfo, onnx.NewValue(outputs[i], onnx.Float, shape))
 	}
 	n := onnx.NewNode(op, outputs[0], inputs, outputs, attributes...)

@@ -118,7 +118,7 @@ func (b *builder) batchStatistics(n *onnx.Node) (mean, variance string) {
 	momentum := float64(n.AttrFloat("momentum", 0.9))
 	statistic := func(i int) string {
 		if n.Outputs[i] == "" {
-			n.Outputs[i] = b.fresh("statistics")
+			n.Outputs[i] = b.editor.Fresh("statistics")
 		}
 		if momentum == 0 {
 			return n.Outputs[i]

@@ -17,7 +17,7 @@ func maxPool(b *builder, n *onnx.Node, dY string) error {
 		n.Outputs = append(n.Outputs, "")
 	}
 	if n.Outputs[1] == "" {
-		n.Outputs[1] = b.fresh("indices")
+		n.Outputs[1] = b.editor.Fresh("indices")
 	}
 	x := n.Input(0)
 	size := b.node("Size", []string{x})
