@@ -108,7 +108,7 @@ func (a *activationMapper) run(ctx context.Context, n *Network, features, grid [
 	return values, a.session.Run(ctx, inputs, outputs)
 }
 
-// mapper returns the mapper for a query. A refusal is kept like a session, since finding it out reads the model's file.
+// mapper returns the mapper for a query. A refusal is kept like a session, since finding it out takes the branch through every rule.
 func (s *LiveScorer) mapper(ctx context.Context, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
 	key := fmt.Sprintf("%s %s %q %s", q.Method, q.Branch, q.Value, networkKey(version))
 	found, err := s.activations.get(ctx, key, func(ctx context.Context) (*activationMapper, error) { return s.makeMapper(ctx, version, q) })
@@ -118,30 +118,14 @@ func (s *LiveScorer) mapper(ctx context.Context, version annotator.Version, q an
 	return found, found.refused
 }
 
-// makeMapper reads the model's file and opens the graph of a query. What the model cannot give is a mapper that
+// makeMapper makes and opens the graph of a query. What the model cannot give is a mapper that
 // holds the refusal.
 func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
-	path, err := s.load(ctx, version.ModelHash)
-	if err != nil {
-		return nil, fmt.Errorf("fetching the model: %w", err)
-	}
-	model, err := onnx.ReadWhole(ctx, path)
+	opened, err := s.opened.Open(ctx, version.ModelHash, version.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := version.ReadManifest()
-	if err != nil {
-		return nil, err
-	}
-	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
-	if err != nil {
-		return nil, err
-	}
-	abn, err := onnx.Split(ctx, model, parts)
-	if err != nil {
-		return nil, err
-	}
-	graph, err := activationGraph(ctx, abn, q)
+	graph, err := activationGraph(ctx, opened.ABN(), q)
 	switch {
 	case errors.Is(err, activation.ErrNoCAM), errors.Is(err, gradient.ErrUnsupported):
 		return &activationMapper{refused: &annotator.ValidationError{Field: "method", Message: err.Error()}}, nil

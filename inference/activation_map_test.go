@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -112,7 +113,7 @@ func TestActivationMapRefusals(t *testing.T) {
 	// CAM of a branch with a hidden layer is refused twice and looked into once; Grad-CAM works.
 	path := filepath.Join(fixture.Root(), "onnx", "activation", "testdata", "abn-vgg-tiny.onnx")
 	loads := 0
-	scorer := NewLiveScorer(func(context.Context, string) (string, error) { loads++; return path, nil }, s.scorer.blobs, LiveScorerOptions{})
+	scorer := NewLiveScorer(network.NewStore(func(context.Context, string) (string, error) { loads++; return path, nil }, 0), s.scorer.blobs, LiveScorerOptions{})
 	t.Cleanup(func() { scorer.Close() })
 	grid.Height, grid.Width, grid.Values = 6, 6, make([]float32, 36)
 	perception.Map = &grid
@@ -123,8 +124,8 @@ func TestActivationMapRefusals(t *testing.T) {
 			t.Errorf("CAM of a branch with a hidden layer: %v", err)
 		}
 	}
-	if loads != 2 { // the network, and the one look for CAM
-		t.Errorf("the model was read %d times, want 2", loads)
+	if loads != 1 { // for the network, and for each look
+		t.Errorf("the model was read %d times, want 1", loads)
 	}
 	perception.Method = annotator.ActivationGradCAM
 	if m, err := scorer.ActivationMap(t.Context(), vgg, s.image, perception); err != nil || m.Height != 6 || m.Min < 0 {
@@ -179,7 +180,7 @@ func BenchmarkActivationMap(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	scorer := NewLiveScorer(func(context.Context, string) (string, error) { return model, nil }, blobs{"picture": asPNG(b, noise(70, 80, 5))}, LiveScorerOptions{})
+	scorer := NewLiveScorer(network.NewStore(func(context.Context, string) (string, error) { return model, nil }, 0), blobs{"picture": asPNG(b, noise(70, 80, 5))}, LiveScorerOptions{})
 	defer scorer.Close()
 	version, image := annotator.Version{ModelHash: "m", ExtractorHash: "e", Manifest: raw}, annotator.Image{Name: "picture", Hash: "picture"}
 	grid := attention.New(14, 14)

@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -36,7 +37,7 @@ func TestScanOfAnEndlessNetworkEnds(t *testing.T) {
 	t.Parallel()
 	model, manifest := endlessModel(t, true)
 	scan := func(ctx context.Context, limit time.Duration) error {
-		network, err := OpenNetwork(t.Context(), model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: limit}})
+		network, err := openNetwork(t.Context(), model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: limit}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +75,7 @@ func TestScoreOfAnEndlessNetworkEnds(t *testing.T) {
 	picture := asPNG(t, noise(40, 40, 1))
 	version := annotator.Version{ModelHash: "endless", ExtractorHash: "endless", Manifest: raw}
 	score := func(ctx context.Context, limit time.Duration) error {
-		s := NewLiveScorer(func(context.Context, string) (string, error) { return path, nil }, blobs{"picture": picture}, LiveScorerOptions{Session: ort.Options{RunLimit: limit}})
+		s := NewLiveScorer(network.NewStore(func(context.Context, string) (string, error) { return path, nil }, 0), blobs{"picture": picture}, LiveScorerOptions{Session: ort.Options{RunLimit: limit}})
 		defer s.Close()
 		network, err := s.network(ctx, version)
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"math"
 	"sync"
 
-	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -67,35 +67,22 @@ type part struct {
 	ran   bool       // it has answered
 }
 
-// OpenNetwork splits a model and checks that its manifest fits: the crop and channels are its input's,
-// and the classes as many as its logits. The model must not be changed afterwards.
-func OpenNetwork(ctx context.Context, model *onnx.Model, manifest manifest.Manifest, o NetworkOptions) (*Network, error) {
-	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
+// NewNetwork makes an opened network ready to run, and checks that its manifest fits: the crop and channels are its input's,
+// and the classes as many as its logits.
+func NewNetwork(opened *network.Network, o NetworkOptions) (*Network, error) {
+	pre, err := NewPreprocessor(opened.Manifest())
 	if err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}
-	abn, err := onnx.Split(ctx, model, parts)
-	if err != nil {
+	if err := opened.Fits(); err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}
-	return NewNetwork(abn, manifest, o)
-}
-
-// NewNetwork is OpenNetwork for a model that is split already.
-func NewNetwork(abn *onnx.ABN, manifest manifest.Manifest, o NetworkOptions) (*Network, error) {
-	pre, err := NewPreprocessor(manifest)
-	if err != nil {
-		return nil, fmt.Errorf("opening the network: %w", err)
-	}
-	p := &abn.Parts
+	p := &opened.ABN().Parts
 	sizes := Sizes{
 		ImageChannels: p.ImageChannels, ImageHeight: p.ImageHeight, ImageWidth: p.ImageWidth,
 		Channels: p.Channels, GridHeight: p.Height, GridWidth: p.Width, Classes: p.Classes,
 	}
-	if err := manifest.Fits(p.Sizes()); err != nil {
-		return nil, fmt.Errorf("opening the network: %w", err)
-	}
-	n := newParts(abn, o)
+	n := newParts(opened.ABN(), o)
 	n.Preprocessor, n.sizes = pre, sizes
 	return n, nil
 }
@@ -117,8 +104,8 @@ func newParts(abn *onnx.ABN, o NetworkOptions) *Network {
 }
 
 // CheckOpens opens every part of a network on the runtime, one after the other, and runs none.
-func CheckOpens(abn *onnx.ABN, o NetworkOptions) error {
-	for _, p := range newParts(abn, o).parts() {
+func CheckOpens(opened *network.Network, o NetworkOptions) error {
+	for _, p := range newParts(opened.ABN(), o).parts() {
 		_, err := p.open()
 		if err = errors.Join(err, p.close()); err != nil {
 			return err

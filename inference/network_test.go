@@ -15,6 +15,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -40,11 +41,20 @@ func arrays(t testing.TB, name string, keys ...string) map[string][]float32 {
 	return out
 }
 
+// openNetwork makes a model and its manifest ready to run.
+func openNetwork(ctx context.Context, model *onnx.Model, m manifest.Manifest, o NetworkOptions) (*Network, error) {
+	opened, err := network.Open(ctx, model, m)
+	if err != nil {
+		return nil, err
+	}
+	return NewNetwork(opened, o)
+}
+
 // openReference opens a reference network with a plain manifest of its own input's size.
 func openReference(t testing.TB, file string) *Network {
 	t.Helper()
 	model, manifest := referenceModel(t, file)
-	n, err := OpenNetwork(t.Context(), model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
+	n, err := openNetwork(t.Context(), model, manifest, NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +144,7 @@ func TestManifestMustFitTheNetwork(t *testing.T) {
 	} {
 		m := own
 		change(&m)
-		if _, err := OpenNetwork(t.Context(), model, m, NetworkOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := openNetwork(t.Context(), model, m, NetworkOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("a manifest with other %s: %v, want an error that says so", want, err)
 		}
 	}

@@ -32,7 +32,7 @@ func openReal(t testing.TB, name string, o ort.Options) *Network {
 	if err := json.Unmarshal(raw, &manifest); err != nil {
 		t.Fatal(err)
 	}
-	n, err := OpenNetwork(t.Context(), model, manifest, NetworkOptions{Session: o})
+	n, err := openNetwork(t.Context(), model, manifest, NetworkOptions{Session: o})
 	if err != nil {
 		t.Fatal(err)
 	}

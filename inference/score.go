@@ -12,12 +12,10 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
-
-// ModelLoader gives the path of a local copy of the ONNX file with a hash.
-type ModelLoader func(ctx context.Context, hash string) (path string, err error)
 
 // LiveScorerOptions configures a LiveScorer. Zero fields have defaults.
 type LiveScorerOptions struct {
@@ -31,7 +29,7 @@ type LiveScorerOptions struct {
 // score costs one run of the perception branch; only the first score of an image runs the extractor.
 // It implements annotator.Scorer and annotator.ActivationMapper and is safe for concurrent use.
 type LiveScorer struct {
-	load        ModelLoader
+	opened      *network.Store
 	blobs       annotator.Blobs
 	options     LiveScorerOptions
 	features    *FeatureCache
@@ -42,10 +40,10 @@ type LiveScorer struct {
 
 var _ annotator.Scorer = (*LiveScorer)(nil)
 
-// NewLiveScorer makes a scorer that reads images from blobs and models through load. Unless told
+// NewLiveScorer makes a scorer that reads images from blobs and has networks opened by opened. Unless told
 // otherwise its sessions use at most two threads: scores are short, come from several people at once,
 // and share the machine with the pages.
-func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions) *LiveScorer {
+func NewLiveScorer(opened *network.Store, blobs annotator.Blobs, o LiveScorerOptions) *LiveScorer {
 	if o.FeatureBytes == 0 {
 		o.FeatureBytes = 512 << 20
 	}
@@ -56,7 +54,7 @@ func NewLiveScorer(load ModelLoader, blobs annotator.Blobs, o LiveScorerOptions)
 		o.Session.IntraOpThreads = min(2, runtime.GOMAXPROCS(0))
 	}
 	return &LiveScorer{
-		load: load, blobs: blobs, options: o, features: NewFeatureCache(o.FeatureBytes),
+		opened: opened, blobs: blobs, options: o, features: NewFeatureCache(o.FeatureBytes),
 		networks: newOpenCache[*Network](o.Networks), activations: newOpenCache[*activationMapper](activationGraphs),
 	}
 }
@@ -140,19 +138,11 @@ func (s *LiveScorer) network(ctx context.Context, version annotator.Version) (*N
 }
 
 func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version) (*Network, error) {
-	path, err := s.load(ctx, version.ModelHash)
-	if err != nil {
-		return nil, fmt.Errorf("fetching the model: %w", err)
-	}
-	model, err := onnx.ReadWhole(ctx, path)
+	opened, err := s.opened.Open(ctx, version.ModelHash, version.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := version.ReadManifest()
-	if err != nil {
-		return nil, err
-	}
-	return OpenNetwork(ctx, model, manifest, NetworkOptions{Session: s.options.Session})
+	return NewNetwork(opened, NetworkOptions{Session: s.options.Session})
 }
 
 // featuresOf returns g(x) of an image, computing it once however many ask at the same time.

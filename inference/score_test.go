@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/picture"
 )
@@ -43,10 +44,10 @@ func newScoring(t *testing.T, o LiveScorerOptions) *scoring {
 		version: annotator.Version{ModelHash: name, ExtractorHash: "extractor", Manifest: raw},
 		image:   annotator.Image{Name: "picture", Hash: "picture"},
 	}
-	s.scorer = NewLiveScorer(func(_ context.Context, hash string) (string, error) {
+	s.scorer = NewLiveScorer(network.NewStore(func(_ context.Context, hash string) (string, error) {
 		s.loads.Add(1)
 		return filepath.Join(fixture.Reference(t), hash+".onnx"), nil
-	}, blobs{"picture": file, "rubbish": []byte("no picture")}, o)
+	}, 0), blobs{"picture": file, "rubbish": []byte("no picture")}, o)
 	t.Cleanup(func() { s.scorer.Close() })
 	s.pixels = make([]float32, s.network.Sizes().Image())
 	if err := pixels(t, s.network.Preprocessor, file, s.pixels); err != nil {

@@ -49,12 +49,8 @@ func TestFamiliesComeApart(t *testing.T) {
 			if len(p.ExtractorInitializers) == 0 || len(p.AttentionInitializers) == 0 || len(p.PerceptionInitializers) == 0 {
 				t.Errorf("a part has no initializers: %d, %d, %d", len(p.ExtractorInitializers), len(p.AttentionInitializers), len(p.PerceptionInitializers))
 			}
-			report, err := onnx.Inspect(t.Context(), m, onnx.PartNames{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(report.ABN.Untold) > 0 {
-				t.Errorf("shapes that are not known: %v", report.ABN.Untold)
+			if report := abn.Describe(t.Context()); len(report.Untold) > 0 {
+				t.Errorf("shapes that are not known: %v", report.Untold)
 			}
 			for _, n := range abn.Whole.Graph.Nodes {
 				if n.IsOp("BatchNormalization") && (n.AttrInt("training_mode", 0) != 0 || len(n.Outputs) > 1) {

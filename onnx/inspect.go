@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Report is what Inspect finds out about a file.
+// Report is what a file says of itself.
 type Report struct {
 	IRVersion  int64             `json:"ir_version"`
 	Opset      int64             `json:"opset"`
@@ -52,9 +52,8 @@ type PartReport struct {
 	BatchNorms int `json:"batch_norms"`
 }
 
-// Inspect describes a file. Of one that is no ABN it gives both a report without an ABN and the error that
-// says why. What can be trained is package gradient's to say.
-func Inspect(ctx context.Context, m *Model, names PartNames) (*Report, error) {
+// Describe tells what a file is made of, an ABN or not; ABN is left nil.
+func Describe(ctx context.Context, m *Model) *Report {
 	r := &Report{
 		IRVersion: m.IRVersion, Opset: m.Opset(), Producer: m.ProducerName, Nodes: len(m.Graph.Nodes),
 		Parameters: parameters(m.Graph), Metadata: map[string]string{},
@@ -76,19 +75,12 @@ func Inspect(ctx context.Context, m *Model, names PartNames) (*Report, error) {
 		}
 		r.Outputs = append(r.Outputs, ValueReport{v.Name, shape.String()})
 	}
-	parts, err := FindParts(ctx, m, names)
-	if err != nil {
-		return r, err
-	}
-	abn, err := Split(ctx, m, parts)
-	if err != nil {
-		return r, err
-	}
-	r.ABN = abn.report(ctx)
-	return r, nil
+	return r
 }
 
-func (a *ABN) report(ctx context.Context) *ABNReport {
+// Describe tells where the network comes apart, and of what its parts are made. ExtractorHash, for which all of the extractor's
+// values are read, is left to whoever shows it. What can be trained is package gradient's to say.
+func (a *ABN) Describe(ctx context.Context) *ABNReport {
 	h, w := int64(a.Height), int64(a.Width)
 	logits := BatchOf(int64(a.Classes)).String()
 	r := &ABNReport{
@@ -97,7 +89,7 @@ func (a *ABN) report(ctx context.Context) *ABNReport {
 		Map:       ValueReport{a.Names.Map, BatchOf(1, h, w).String()},
 		LogitsAtt: ValueReport{a.Names.LogitsAtt, logits},
 		LogitsPer: ValueReport{a.Names.LogitsPer, logits},
-		Gain:      a.Gain, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed, ExtractorHash: a.ExtractorHash(),
+		Gain:      a.Gain, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed,
 		TrainingModeNodes: a.TrainingModeNodes,
 	}
 	untold := 0

@@ -1,7 +1,6 @@
 package onnx
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -56,15 +55,6 @@ func WithInitializers(original *Model, values map[string][]float32, metadata []M
 // ExtractorHash is the SHA-256, in hexadecimal, of what the extractor computes: its operators with attributes, how they are
 // connected, its constants, and the shape of its input. Names and the rest of the file play no part, so
 // that all versions that descend from one import have the same, and features cached for one serve them all.
-func ExtractorHash(ctx context.Context, m *Model, parts *Parts) (string, error) {
-	abn, err := Split(ctx, m, parts)
-	if err != nil {
-		return "", err
-	}
-	return abn.ExtractorHash(), nil
-}
-
-// ExtractorHash is the function of that name for a network that is split already.
 func (a *ABN) ExtractorHash() string {
 	h := canonicalHash{Hash: sha256.New(), number: map[string]uint64{}}
 	g := a.Extractor.Graph

@@ -16,7 +16,7 @@ func (spec ScratchSpec) strategy() Strategy {
 	return StrategyScratch
 }
 
-func (spec ScratchSpec) open(ctx context.Context) (*network, error) {
+func (spec ScratchSpec) open(ctx context.Context) (*parent, error) {
 	if spec.Frozen {
 		return openNetwork(ctx, spec.Model, spec.Manifest, nil, "", spec.Threads)
 	}
@@ -24,7 +24,7 @@ func (spec ScratchSpec) open(ctx context.Context) (*network, error) {
 }
 
 // features are the network's inputs, or what its extractor makes of them.
-func (spec ScratchSpec) features(net *network, store *FeatureStore) *Features {
+func (spec ScratchSpec) features(net *parent, store *FeatureStore) *Features {
 	f := &Features{
 		Store: store, Extractor: identity{}, ExtractorHash: "input", Preprocessing: spec.Manifest.PreprocessingHash(),
 		Pixels: spec.Pixels, Input: net.input, Dims: net.input,
@@ -58,7 +58,7 @@ func (spec ScratchSpec) imagePrior() time.Duration {
 }
 
 // rows are the training images, augmented.
-func (spec ScratchSpec) rows(f *Features, net *network, train []sample.Sample) rowInputs {
+func (spec ScratchSpec) rows(f *Features, net *parent, train []sample.Sample) rowInputs {
 	crop := newCropper(spec.Settings, net.input)
 	switch {
 	case spec.Frozen && crop != nil:

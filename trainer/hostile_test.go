@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -196,19 +198,13 @@ func inspect(t testing.TB, data []byte) (TrainingReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := onnx.PartNames{Size: &[2]int{8, 8}}
-	parts, err := onnx.FindParts(t.Context(), m, names)
+	opened, err := network.Open(t.Context(), m, manifest.Manifest{Crop: [2]int{8, 8}})
 	if err != nil {
 		return nil, err
 	}
-	abn, err := onnx.Split(t.Context(), m, parts)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := onnx.Inspect(t.Context(), m, names); err != nil {
-		return nil, err
-	}
-	return InspectTraining(t.Context(), abn)
+	onnx.Describe(t.Context(), m)
+	opened.ABN().Describe(t.Context())
+	return InspectTraining(t.Context(), opened)
 }
 
 // What a file asks for is held against a bound before anything is allocated, and said with the node's name. The test takes no more

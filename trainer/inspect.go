@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -38,7 +39,14 @@ const maxReasons = 100
 // InspectTraining asks both engines what they could train of an ABN, without opening either; no runtime is needed. The
 // strategies are those of fine-tuning: attention and both. What `studio model inspect` and the page where a model is
 // added say comes from here. The error is ctx's end: what an engine cannot do is in the report.
-func InspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error) {
+func InspectTraining(ctx context.Context, n *network.Network) (TrainingReport, error) {
+	return network.Kept(n, trainingKey{}, func() (TrainingReport, error) { return inspectTraining(ctx, n.ABN()) })
+}
+
+// trainingKey is what a network's TrainingReport is kept under.
+type trainingKey struct{}
+
+func inspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error) {
 	var report TrainingReport
 	for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
 		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth} {

@@ -8,12 +8,13 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
 
-// network is the parent of a round, taken apart.
-type network struct {
+// parent is the network that a round starts from.
+type parent struct {
 	modelHash     string // SHA-256 of the file
 	extractorHash string
 	input         [3]int                 // 3, H, W
@@ -28,35 +29,28 @@ type network struct {
 }
 
 // cells is h·w.
-func (n *network) cells() int { return n.features[1] * n.features[2] }
+func (n *parent) cells() int { return n.features[1] * n.features[2] }
 
-// openNetwork reads and splits the spec's model. extractor and extractorHash may be nil and "".
-func openNetwork(ctx context.Context, file []byte, manifest manifest.Manifest, extractor Extractor, extractorHash string, threads int) (*network, error) {
-	model, err := onnx.Read(ctx, file)
+// openNetwork opens the spec's model. extractor and extractorHash may be nil and "".
+func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extractor Extractor, extractorHash string, threads int) (*parent, error) {
+	opened, err := network.Read(ctx, file, m)
 	if err != nil {
 		return nil, err
 	}
-	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
-	if err != nil {
-		return nil, err
-	}
-	abn, err := onnx.Split(ctx, model, parts)
-	if err != nil {
-		return nil, err
-	}
-	if manifest.Crop != [2]int{} { // else there is none: the input's size is all that is known
-		if err := manifest.Fits(abn.Sizes()); err != nil {
+	if m.Crop != [2]int{} { // else there is none: the input's size is all that is known
+		if err := opened.Fits(); err != nil {
 			return nil, err
 		}
 	}
+	abn := opened.ABN()
 	graph, err := abn.Extractor.Marshal()
 	if err != nil {
 		return nil, err
 	}
 	if extractorHash == "" {
-		extractorHash = abn.ExtractorHash()
+		extractorHash = opened.ExtractorHash()
 	}
-	n := &network{
+	n := &parent{
 		modelHash: hexHash(file), extractorHash: extractorHash,
 		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
@@ -67,7 +61,7 @@ func openNetwork(ctx context.Context, file []byte, manifest manifest.Manifest, e
 		},
 		require: func(ctx context.Context, s Settings) error { return requireEngine(ctx, abn, s) },
 		export: func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error) {
-			out, err := Export(model, parameters, metadata)
+			out, err := Export(opened.Model(), parameters, metadata)
 			if err != nil {
 				return nil, err
 			}

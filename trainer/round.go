@@ -63,7 +63,7 @@ type RoundSpec struct {
 	WithoutControl bool
 	Threads        int // for the runtime; 0: all cores
 
-	network         *network      // tests bring their own
+	network         *parent       // tests bring their own
 	checkpointEvery time.Duration // 0: checkpointEvery
 	withoutRestarts bool          // a round that diverges ends
 }

@@ -18,7 +18,7 @@ import (
 // round is one call of RunRound.
 type round struct {
 	spec     RoundSpec
-	net      *network
+	net      *parent
 	observer Observer
 	started  time.Time
 

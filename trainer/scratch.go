@@ -41,7 +41,7 @@ type ScratchSpec struct {
 	WorkDir string // checkpoints; see RoundSpec
 	Threads int
 
-	network         *network      // tests bring their own
+	network         *parent       // tests bring their own
 	checkpointEvery time.Duration // 0: checkpointEvery
 }
 
@@ -115,7 +115,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 	return out, nil
 }
 
-func (spec ScratchSpec) run(ctx context.Context, net *network, observer Observer) (out ScratchOutcome, err error) {
+func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer) (out ScratchOutcome, err error) {
 	meter := observer.meter()
 	plan := TrainPlan(spec.Settings, workload(spec.Train, spec.Heldout, spec.Validation), spec.Frozen)
 	meter.Plan(plan...)

@@ -304,7 +304,7 @@ func (p *toyProblem) spec(t testing.TB, opened func(s Settings, e *toyEngine)) R
 	return RoundSpec{
 		Settings: completed(Settings{Gamma: 0.5, Epochs: 3, BatchSize: 16, LearningRate: 0.5, WeightDecay: 1e-4, Seed: 5}),
 		Train:    p.train, Heldout: p.heldout, Pixels: p.read, WorkDir: t.TempDir() + "/round",
-		network: &network{
+		network: &parent{
 			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, classes: p.classes, extractor: p,
 			newEngine: func(_ context.Context, s Settings) (Engine, error) {
 				e := newToyEngine(p.dims, p.classes, s.Gamma)

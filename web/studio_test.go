@@ -29,6 +29,7 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -74,7 +75,7 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
 	must(t, err)
 	s.blobs = blobs
-	scorer := inference.NewLiveScorer(blobs.Path, blobs, inference.LiveScorerOptions{FeatureBytes: 16 << 20})
+	scorer := inference.NewLiveScorer(network.NewStore(blobs.Path, 0), blobs, inference.LiveScorerOptions{FeatureBytes: 16 << 20})
 	t.Cleanup(func() { must(t, scorer.Close()) })
 	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Blobs: blobs,
 		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Logger: slog.New(slog.DiscardHandler),
@@ -112,11 +113,13 @@ func (s *studio) blobsInto(blobs *blob.Store) {
 	must(t, err)
 	shape := model.Graph.Feeds()[0].Shape
 	manifest := manifest.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Channels: "RGB"}
-	catalog := jobs.NewCatalog(blobs, 1)
+	catalog := jobs.NewCatalog(blobs, nil, 1)
 	defer func() { must(t, catalog.Close()) }()
 	pixels, err := catalog.Pixels(manifest)
 	must(t, err)
-	network, err := inference.OpenNetwork(t.Context(), model, manifest, inference.NetworkOptions{})
+	opened, err := network.Open(t.Context(), model, manifest)
+	must(t, err)
+	network, err := inference.NewNetwork(opened, inference.NetworkOptions{})
 	must(t, err)
 	defer func() { must(t, network.Close()) }()
 	sizes := network.Sizes()

@@ -19,6 +19,7 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -44,12 +45,12 @@ func referenceModel(t *testing.T, name string) (file []byte, beside []byte) {
 	must(t, err)
 	model, err := onnx.Read(t.Context(), file)
 	must(t, err)
-	report, err := onnx.Inspect(t.Context(), model, onnx.PartNames{})
+	opened, err := network.Open(t.Context(), model, manifest.Manifest{})
 	must(t, err)
 	shape := model.Graph.Feeds()[0].Shape
 	m := manifest.Manifest{Crop: [2]int{int(shape[2].Size), int(shape[3].Size)}, Interpolation: "bilinear", Channels: "RGB",
 		Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}}
-	for i := range report.ABN.Classes {
+	for i := range opened.ABN().Classes {
 		m.Classes = append(m.Classes, fmt.Sprintf("bird-%d", i))
 	}
 	beside, err = json.Marshal(m)

@@ -185,7 +185,7 @@ func (d *demo) seedEdits(ctx context.Context, version annotator.Version) error {
 	}
 	order := rand.New(rand.NewPCG(uint64(d.options.Seed), 0)).Perm(len(images))
 	var edits []annotator.SeedEdit
-	catalog := jobs.NewCatalog(d.Blobs, 1)
+	catalog := jobs.NewCatalog(d.Blobs, nil, 1)
 	for _, misclassified := range []bool{true, false} {
 		for _, i := range order {
 			image := images[i]

@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
@@ -160,11 +161,18 @@ func openModel(ctx context.Context, path string, threads int) (*inference.Networ
 	if err != nil {
 		return nil, manifest.Manifest{}, err
 	}
-	network, err := inference.OpenNetwork(ctx, model, m, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
-	if err != nil {
+	fail := func(err error) (*inference.Network, manifest.Manifest, error) {
 		return nil, manifest.Manifest{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return network, m, nil
+	opened, err := network.Open(ctx, model, m)
+	if err != nil {
+		return fail(err)
+	}
+	ready, err := inference.NewNetwork(opened, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
+	if err != nil {
+		return fail(err)
+	}
+	return ready, m, nil
 }
 
 func printJSON(out io.Writer, v any) error {

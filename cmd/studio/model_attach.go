@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
@@ -133,16 +134,13 @@ func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attach
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
 		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, CopyEnd: attached.CopyEnd, Copied: attached.Copied,
 	}
-	parts, err := onnx.FindParts(ctx, attached.Model, onnx.PartNames{})
+	opened, err := network.Open(ctx, attached.Model, manifest.Manifest{}) // its outputs have names that tell what they are
 	if err != nil {
 		return r, manifest.Manifest{}, err
 	}
-	r.Image = [2]int{parts.ImageHeight, parts.ImageWidth}
-	manifest, err := c.manifest(known, parts, classes)
-	if err != nil {
-		return r, manifest, err
-	}
-	abn, err := onnx.Split(ctx, attached.Model, parts)
+	abn := opened.ABN()
+	r.Image = [2]int{abn.ImageHeight, abn.ImageWidth}
+	manifest, err := c.manifest(known, &abn.Parts, classes)
 	if err != nil {
 		return r, manifest, err
 	}

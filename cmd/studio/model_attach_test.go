@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -66,9 +67,9 @@ func TestAttachAndTrainFrozen(t *testing.T) {
 			t.Errorf("attach: %+v", training)
 		}
 	}
-	manifest, err := manifest.ReadFile(filepath.Join(dir, "abn.json"))
-	if err != nil || !slices.Equal(manifest.Classes, []string{"class0", "class1", "class2"}) || manifest.Crop != [2]int{32, 32} {
-		t.Errorf("manifest %+v, %v", manifest, err)
+	beside, err := manifest.ReadFile(filepath.Join(dir, "abn.json"))
+	if err != nil || !slices.Equal(beside.Classes, []string{"class0", "class1", "class2"}) || beside.Crop != [2]int{32, 32} {
+		t.Errorf("manifest %+v, %v", beside, err)
 	}
 
 	code, out, stderr = runStudio(t, "train", "--images", images, "--from", abn, "--frozen", "--out", trained, "--cache", filepath.Join(dir, "cache"),
@@ -86,15 +87,11 @@ func TestAttachAndTrainFrozen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
+		opened, err := network.Open(t.Context(), m, manifest.Manifest{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		hash, err := onnx.ExtractorHash(t.Context(), m, parts)
-		if err != nil {
-			t.Fatal(err)
-		}
-		hashes[hash] = true
+		hashes[opened.ExtractorHash()] = true
 	}
 	if len(hashes) != 1 {
 		t.Error("the frozen extractor has changed")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -45,15 +46,15 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 	if err != nil {
 		return err
 	}
-	found := inspection{File: c.File}
-	manifest, manifestErr := manifest.Load(c.File, model.MetadataValue)
-	var names onnx.PartNames
+	found := inspection{File: c.File, Report: onnx.Describe(ctx, model)}
+	m, manifestErr := manifest.Load(c.File, model.MetadataValue)
 	if manifestErr == nil {
-		found.Manifest = &manifest
-		names = manifest.PartNames()
+		own := m
+		found.Manifest = &own
 	} else {
 		found.Warning = manifestErr.Error()
 	}
+	names := m.PartNames()
 	for _, flag := range []struct {
 		given string
 		name  *string
@@ -63,10 +64,8 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 	} {
 		*flag.name = cmp.Or(flag.given, *flag.name)
 	}
-	var problem error
-	if found.Report, problem = onnx.Inspect(ctx, model, names); problem == nil {
-		problem = found.inspectNetwork(ctx, model, names)
-	}
+	m.Names = &names
+	problem := found.inspectNetwork(ctx, model, m)
 	if problem != nil {
 		found.Problem = problem.Error()
 	}
@@ -82,22 +81,20 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 	return nil
 }
 
-// inspectNetwork checks the manifest against the network and asks what can be trained.
-func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, names onnx.PartNames) error {
-	parts, err := onnx.FindParts(ctx, model, names)
+// inspectNetwork describes the network, checks the manifest against it and asks what can be trained.
+func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, m manifest.Manifest) error {
+	opened, err := network.Open(ctx, model, m)
 	if err != nil {
 		return err
 	}
-	abn, err := onnx.Split(ctx, model, parts)
-	if err != nil {
-		return err
-	}
+	f.ABN = opened.ABN().Describe(ctx)
+	f.ABN.ExtractorHash = opened.ExtractorHash()
 	if f.Manifest != nil {
-		if err := f.Manifest.Fits(parts.Sizes()); err != nil {
+		if err := opened.Fits(); err != nil {
 			f.Warning = err.Error()
 		}
 	}
-	if f.Training, err = trainer.InspectTraining(ctx, abn); err != nil {
+	if f.Training, err = trainer.InspectTraining(ctx, opened); err != nil {
 		return err
 	}
 	f.Obstacles = f.Training.Obstacles()

@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/web"
 )
@@ -106,7 +107,8 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	if err := errors.Join(jobs.SweepIncoming(s.Data, s.Blobs), pictures.Sweep()); err != nil {
 		c.log.Warn("what killed uploads left behind is not swept", "err", err)
 	}
-	r := &studio{scorer: inference.NewLiveScorer(s.Blobs.Path, s.Blobs, inference.LiveScorerOptions{})}
+	networks := network.NewStore(s.Blobs.Path, 0)
+	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{})}
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Logger: c.log,
 		Pictures: pictures, Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
@@ -120,7 +122,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 		return nil, errors.Join(err, r.scorer.Close())
 	}
 	if c.worker {
-		if r.worker, err = jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.threads, Logger: c.log}); err == nil {
+		if r.worker, err = jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, Logger: c.log}); err == nil {
 			err = r.worker.Start(ctx)
 		}
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -62,14 +63,14 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, err
 	}
-	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
+	opened, err := network.Open(ctx, model, manifest)
 	if err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w; studio model attach makes an ABN of a classifier", c.From, err)
 	}
-	if err := manifest.Fits(parts.Sizes()); err != nil {
+	if err := opened.Fits(); err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w", c.From, err)
 	}
-	return startingPoint{model: data, manifest: manifest, height: parts.Height, width: parts.Width}, nil
+	return startingPoint{model: data, manifest: manifest, height: opened.ABN().Height, width: opened.ABN().Width}, nil
 }
 
 // settings are the defaults, those of a training from scratch or of one from what a network knows, with what was given in

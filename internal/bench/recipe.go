@@ -124,7 +124,7 @@ func (b *recipeBench) todo(done []RecipePoint) (groups [][]RecipePoint) {
 	}
 	for _, n := range b.networks {
 		gains := b.Gains
-		if n.parts != nil {
+		if n.attached {
 			gains = []string{""}
 		}
 		for _, gain := range gains {

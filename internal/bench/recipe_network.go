@@ -13,6 +13,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -24,7 +25,7 @@ type recipeNetwork struct {
 	model    *onnx.Model
 	data     []byte // the model's file; nil: it is read from path when it is wanted
 	manifest manifest.Manifest
-	parts    *onnx.Parts // nil: it is a classifier
+	attached bool // it is an ABN; else a classifier
 }
 
 // openNetworks reads the networks asked for, each once however often it is named.
@@ -106,9 +107,8 @@ func (n *recipeNetwork) describe(ctx context.Context, data []byte) error {
 	sum.Write(data)
 	sum.Write(manifest)
 	n.identity = hex.EncodeToString(sum.Sum(nil))
-	if n.parts, err = onnx.FindParts(ctx, n.model, n.manifest.PartNames()); err != nil { // a classifier, or what Attach will refuse by name
-		n.parts = nil
-	}
+	_, err = network.Open(ctx, n.model, n.manifest)
+	n.attached = err == nil // else it is a classifier, or what Attach will refuse by name
 	return nil
 }
 

@@ -60,7 +60,7 @@ func (b *recipeBench) try(ctx context.Context, todo []RecipePoint, report func(R
 		return err
 	}
 	defer os.RemoveAll(work)
-	if network.parts == nil {
+	if !network.attached {
 		if network, err = b.attach(ctx, network, todo[0], work); err != nil {
 			return fmt.Errorf("%s: %w", subject, err)
 		}

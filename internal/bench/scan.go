@@ -57,7 +57,7 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, subject.close()) }()
-	network, err := inference.OpenNetwork(ctx, subject.model, subject.manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: c.Threads}})
+	network, err := subject.network(ctx, ort.Options{IntraOpThreads: c.Threads})
 	if err != nil {
 		return result, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/samples"
 )
 
@@ -61,9 +62,9 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 		return result, err
 	}
 	load := func(context.Context, string) (string, error) { return subject.path, nil }
-	scorer := inference.NewLiveScorer(load, pictureFiles{}, inference.LiveScorerOptions{})
+	scorer := inference.NewLiveScorer(network.NewStore(load, 0), pictureFiles{}, inference.LiveScorerOptions{})
 	defer scorer.Close()
-	bare, err := inference.OpenNetwork(ctx, subject.model, subject.manifest, inference.NetworkOptions{Session: scorer.Session()})
+	bare, err := subject.network(ctx, scorer.Session())
 	if err != nil {
 		return result, err
 	}

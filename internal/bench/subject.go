@@ -8,7 +8,10 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 )
@@ -91,6 +94,15 @@ func (b *openedSubject) read(ctx context.Context) (err error) {
 	}
 	b.manifest, err = manifest.Load(b.path, b.model.MetadataValue)
 	return err
+}
+
+// network makes the subject ready to run.
+func (b *openedSubject) network(ctx context.Context, o ort.Options) (*inference.Network, error) {
+	opened, err := network.Open(ctx, b.model, b.manifest)
+	if err != nil {
+		return nil, err
+	}
+	return inference.NewNetwork(opened, inference.NetworkOptions{Session: o})
 }
 
 func (b *openedSubject) close() error { return os.RemoveAll(b.dir) }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/architecture"
@@ -16,11 +18,11 @@ func (c Train) network(ctx context.Context) (*onnx.ABN, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := onnx.FindParts(ctx, model, onnx.PartNames{})
+	opened, err := network.Open(ctx, model, manifest.Manifest{})
 	if err != nil {
 		return nil, err
 	}
-	return onnx.Split(ctx, model, parts)
+	return opened.ABN(), nil
 }
 
 func (c Train) open(ctx context.Context) (*onnx.Model, error) {

@@ -12,15 +12,16 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/picture"
-	"github.com/abn-studio/studio/onnx"
 )
 
 // Catalog opens what versions and images name by content hash. The network used last stays open: a worker scans
 // with one version at a time. It is safe for concurrent use.
 type Catalog struct {
 	blobs    *blob.Store
+	networks *network.Store
 	threads  int
 	runLimit time.Duration // 0: ort's default
 
@@ -29,9 +30,12 @@ type Catalog struct {
 	network *inference.Network
 }
 
-// NewCatalog reads from blobs. threads bounds the runtime (0: all cores).
-func NewCatalog(blobs *blob.Store, threads int) *Catalog {
-	return &Catalog{blobs: blobs, threads: threads}
+// NewCatalog reads from blobs, and has networks opened by networks (nil: a store of its own). threads bounds the runtime (0: all cores).
+func NewCatalog(blobs *blob.Store, networks *network.Store, threads int) *Catalog {
+	if networks == nil {
+		networks = network.NewStore(blobs.Path, 0)
+	}
+	return &Catalog{blobs: blobs, networks: networks, threads: threads}
 }
 
 // Network opens a version's network, or returns the one that is open.
@@ -41,19 +45,11 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	if c.hash == v.ModelHash {
 		return c.network, nil
 	}
-	path, err := c.blobs.Path(ctx, v.ModelHash)
-	if err != nil {
-		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
-	}
-	model, err := onnx.ReadWhole(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
-	}
-	manifest, err := v.ReadManifest()
+	opened, err := c.Opened(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	network, err := inference.OpenNetwork(ctx, model, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: c.threads, RunLimit: c.runLimit}})
+	network, err := inference.NewNetwork(opened, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: c.threads, RunLimit: c.runLimit}})
 	if err != nil {
 		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
 	}
@@ -62,6 +58,15 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	}
 	c.hash, c.network = v.ModelHash, network
 	return network, err
+}
+
+// Opened is a version's network, taken apart and not run.
+func (c *Catalog) Opened(ctx context.Context, v annotator.Version) (*network.Network, error) {
+	opened, err := c.networks.Open(ctx, v.ModelHash, v.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
+	}
+	return opened, nil
 }
 
 // Close frees the network that is open.

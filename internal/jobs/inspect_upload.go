@@ -16,6 +16,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 )
@@ -89,15 +90,19 @@ func tryFile(ctx context.Context, path string, stored []byte, runLimit string) e
 	if err != nil {
 		return err
 	}
+	m, err := manifest.Stored(stored)
+	if err != nil {
+		return wrongModel("%v", err)
+	}
 	model, err := onnx.ReadWhole(ctx, path)
 	if err != nil {
 		return err
 	}
-	m, err := manifest.Stored(stored)
+	opened, err := network.Open(ctx, model, m)
 	if err != nil {
-		return wrongModel("its manifest: %v", err)
+		return wrongModel("%v", err)
 	}
-	if _, err := checkModel(ctx, model, m, limit); err != nil {
+	if _, err := checkModel(ctx, opened, limit); err != nil {
 		return wrongModel("%v", err)
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
-	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -24,61 +24,51 @@ import (
 // named. Only then it is stored.
 func (m *Models) Try(ctx context.Context, file []byte, beside json.RawMessage) (annotator.NewVersion, error) {
 	var v annotator.NewVersion
-	model, err := onnx.Read(ctx, file)
-	if err != nil {
-		return v, err
-	}
 	preprocessing, err := manifest.Stored(beside)
 	if err != nil {
 		return v, err
 	}
-	if v, err = checkModel(ctx, model, preprocessing, 0); err != nil {
+	opened, err := network.Read(ctx, file, preprocessing)
+	if err != nil {
+		return v, err
+	}
+	if v, err = checkModel(ctx, opened, 0); err != nil {
 		return annotator.NewVersion{}, err
 	}
 	v.ModelHash, v.Bytes, err = m.blobs.Put(ctx, bytes.NewReader(file))
 	return v, err
 }
 
-// checkModel finds a model's parts and makes sure that it runs, within runLimit (0: ort's default), and can be trained.
-func checkModel(ctx context.Context, model *onnx.Model, manifest manifest.Manifest, runLimit time.Duration) (v annotator.NewVersion, err error) {
-	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
-	if err != nil {
-		return v, err
-	}
-	abn, err := onnx.Split(ctx, model, parts)
-	if err != nil {
-		return v, err
-	}
-	if v.Training, err = trainabilityOf(ctx, abn); err != nil {
+// checkModel makes sure that a network runs, within runLimit (0: ort's default), and can be trained.
+func checkModel(ctx context.Context, opened *network.Network, runLimit time.Duration) (v annotator.NewVersion, err error) {
+	if v.Training, err = trainabilityOf(ctx, opened); err != nil {
 		return v, err
 	}
 	if err := trainable(v.Training); err != nil {
 		return v, err
 	}
-	network, err := inference.NewNetwork(abn, manifest, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: runLimit}})
+	ready, err := inference.NewNetwork(opened, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1, RunLimit: runLimit}})
 	if err != nil {
 		return v, err
 	}
-	defer func() { err = errors.Join(err, network.Close()) }()
-	if err := tryAnswers(ctx, network); err != nil {
+	defer func() { err = errors.Join(err, ready.Close()) }()
+	if err := tryAnswers(ctx, ready); err != nil {
 		return v, err
 	}
-	if v.Manifest, err = json.Marshal(manifest); err != nil {
+	if v.Manifest, err = json.Marshal(opened.Manifest()); err != nil {
 		return v, err
 	}
-	if v.ExtractorHash, err = onnx.ExtractorHash(ctx, model, parts); err != nil {
-		return v, err
-	}
-	v.LearningRate = trainer.SuggestedLearningRate(abn, trainer.OptimizerSGD, trainer.DefaultSettings().Rates)
-	v.GridHeight, v.GridWidth, v.Gain = network.Sizes().GridHeight, network.Sizes().GridWidth, string(parts.Gain)
-	for _, t := range model.Graph.Initializers {
+	v.ExtractorHash = opened.ExtractorHash()
+	v.LearningRate = trainer.SuggestedLearningRate(opened.ABN(), trainer.OptimizerSGD, trainer.DefaultSettings().Rates)
+	v.GridHeight, v.GridWidth, v.Gain = ready.Sizes().GridHeight, ready.Sizes().GridWidth, string(opened.ABN().Gain)
+	for _, t := range opened.Model().Graph.Initializers {
 		n, err := t.Elements()
 		if err != nil {
 			return v, err
 		}
 		v.Parameters += n
 	}
-	v.Classes = classesOf(manifest)
+	v.Classes = classesOf(opened.Manifest())
 	return v, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -172,31 +173,22 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 			}
 		}
 	}
-	names := m.PartNames()
-	parts, err := onnx.FindParts(ctx, model, names)
-	if errors.Is(err, onnx.ErrLogits) {
+	opened, err := network.Open(ctx, model, m)
+	switch {
+	case errors.Is(err, onnx.ErrLogits), errors.Is(err, network.ErrSplit):
 		return found, wrongModel("%v", err)
-	}
-	if err != nil {
+	case err != nil:
 		return found, wrongModel("%v. For a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err)
 	}
-	abn, err := onnx.Split(ctx, model, parts)
-	if err != nil {
-		return found, wrongModel("it cannot be taken apart: %v", err)
-	}
-	described, err := onnx.Inspect(ctx, model, names)
-	if err != nil {
-		return found, wrongModel("%v", err)
-	}
 	if problem == nil {
-		if err := m.Fits(parts.Sizes()); err != nil {
+		if err := opened.Fits(); err != nil {
 			problem = fieldProblem(err)
 		}
 	}
-	if found.Report, err = reportOf(ctx, described, abn); err != nil {
+	if found.Report, err = reportOf(ctx, opened); err != nil {
 		return found, err
 	}
-	if err := inference.CheckOpens(abn, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}}); err != nil {
+	if err := inference.CheckOpens(opened, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}}); err != nil {
 		return found, wrongModel("%s: %v", cannotOpen, err)
 	}
 	found.Report.ManifestProblem = problem
@@ -229,30 +221,32 @@ func classesOf(m manifest.Manifest) []annotator.Class {
 }
 
 // reportOf spells an inspection as the domain does.
-func reportOf(ctx context.Context, r *onnx.Report, abn *onnx.ABN) (annotator.ModelReport, error) {
-	training, err := trainabilityOf(ctx, abn)
+func reportOf(ctx context.Context, n *network.Network) (annotator.ModelReport, error) {
+	training, err := trainabilityOf(ctx, n)
+	r, abn := onnx.Describe(ctx, n.Model()), n.ABN()
+	parts := abn.Describe(ctx)
 	out := annotator.ModelReport{
 		Opset: r.Opset, IRVersion: r.IRVersion, Producer: r.Producer, Nodes: r.Nodes, Parameters: r.Parameters,
 		ImageHeight: abn.ImageHeight, ImageWidth: abn.ImageWidth, ImageChannels: abn.ImageChannels,
-		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: string(r.ABN.Gain),
-		BatchWasFixed: r.ABN.BatchWasFixed, UntoldShapes: r.ABN.Untold, Training: training,
+		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: string(parts.Gain),
+		BatchWasFixed: parts.BatchWasFixed, UntoldShapes: parts.Untold, Training: training,
 	}
 	for _, v := range []struct {
 		role string
 		onnx.ValueReport
-	}{{"image", r.ABN.Image}, {"features", r.ABN.Features}, {"map", r.ABN.Map}, {"logits_att", r.ABN.LogitsAtt}, {"logits_per", r.ABN.LogitsPer}} {
+	}{{"image", parts.Image}, {"features", parts.Features}, {"map", parts.Map}, {"logits_att", parts.LogitsAtt}, {"logits_per", parts.LogitsPer}} {
 		out.Values = append(out.Values, annotator.ModelValue{Role: v.role, Name: v.Name, Shape: v.Shape})
 	}
-	for _, p := range r.ABN.Parts {
+	for _, p := range parts.Parts {
 		out.Parts = append(out.Parts, annotator.ModelPart{Name: p.Name, Nodes: p.Nodes, Parameters: p.Parameters, BatchNorms: p.BatchNorms, Ops: p.Ops})
 	}
 	return out, err
 }
 
 // trainabilityOf asks the engines what they can train.
-func trainabilityOf(ctx context.Context, abn *onnx.ABN) ([]annotator.Trainability, error) {
+func trainabilityOf(ctx context.Context, n *network.Network) ([]annotator.Trainability, error) {
 	var list []annotator.Trainability
-	report, err := trainer.InspectTraining(ctx, abn)
+	report, err := trainer.InspectTraining(ctx, n)
 	for _, t := range report {
 		entry := annotator.Trainability{Engine: string(t.Engine), Strategy: string(t.Strategy), BatchNorm: string(t.BatchNorm)}
 		for _, r := range t.Reasons {
@@ -261,29 +255,4 @@ func trainabilityOf(ctx context.Context, abn *onnx.ABN) ([]annotator.Trainabilit
 		list = append(list, entry)
 	}
 	return list, err
-}
-
-// modelOfVersion takes a version's network apart.
-func (c *Catalog) modelOfVersion(ctx context.Context, v annotator.Version) (*onnx.ABN, error) {
-	path, err := c.blobs.Path(ctx, v.ModelHash)
-	if err != nil {
-		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
-	}
-	manifest, err := v.ReadManifest()
-	if err != nil {
-		return nil, err
-	}
-	model, err := onnx.Read(ctx, data)
-	if err != nil {
-		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
-	}
-	parts, err := onnx.FindParts(ctx, model, manifest.PartNames())
-	if err != nil {
-		return nil, fmt.Errorf("model of version %d: %w", v.Number, err)
-	}
-	return onnx.Split(ctx, model, parts)
 }

@@ -97,12 +97,12 @@ func (w *Worker) askEngines(ctx context.Context) error {
 		return err
 	}
 	for _, v := range versions {
-		abn, err := w.catalog.modelOfVersion(ctx, v)
+		opened, err := w.catalog.Opened(ctx, v)
 		if err != nil {
 			w.log.Warn("what engines can train of a version is not known", "version", v.ID, "err", err)
 			continue
 		}
-		training, err := trainabilityOf(ctx, abn)
+		training, err := trainabilityOf(ctx, opened)
 		if err != nil {
 			return err
 		}

@@ -3,14 +3,12 @@ package jobs
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
-	"github.com/abn-studio/studio/onnx"
 )
 
 // addWorker runs an uploaded model once and makes a version of it.
@@ -63,14 +61,6 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	if err != nil {
 		return annotator.NewVersion{}, err
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return annotator.NewVersion{}, err
-	}
-	model, err := onnx.Read(ctx, data)
-	if err != nil {
-		return annotator.NewVersion{}, err
-	}
 	manifest, err := u.ReadManifest()
 	if err != nil {
 		return annotator.NewVersion{}, err
@@ -79,7 +69,11 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	if _, err := runInspection(ctx, path, u.Manifest, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit, manifest.Crop[0]*manifest.Crop[1])); err != nil {
 		return annotator.NewVersion{}, err
 	}
-	version, err := checkModel(ctx, model, manifest, a.worker.config.RunLimit)
+	opened, err := a.worker.catalog.networks.Open(ctx, u.ModelHash, u.Manifest)
+	if err != nil {
+		return annotator.NewVersion{}, err
+	}
+	version, err := checkModel(ctx, opened, a.worker.config.RunLimit)
 	version.ModelHash, version.Bytes = u.ModelHash, u.Bytes
 	return version, err
 }

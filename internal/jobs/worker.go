@@ -18,6 +18,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -29,6 +30,8 @@ type Config struct {
 	// Data is the folder of caches and of rounds under way. A round resumes from its checkpoint where another
 	// worker sees the same folder, and starts again where not.
 	Data string
+	// Networks opens networks; nil: a store of the worker's own.
+	Networks *network.Store
 	// Threads bounds ONNX Runtime's threads; 0: all cores.
 	Threads int
 	// RunLimit is the least time after which one run of a network is stopped; 0: ort's default.
@@ -69,7 +72,7 @@ func NewWorker(c Config) (*Worker, error) {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.service = annotator.NewService(annotator.ServiceConfig{Store: c.Store, Blobs: c.Blobs, Logger: w.log})
-	w.catalog = NewCatalog(c.Blobs, c.Threads)
+	w.catalog = NewCatalog(c.Blobs, c.Networks, c.Threads)
 	w.catalog.runLimit = c.RunLimit
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &scanWorker{worker: w})

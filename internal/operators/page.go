@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
@@ -164,16 +166,12 @@ func gorgoniaLacks(f families.Family) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	parts, err := onnx.FindParts(context.Background(), m, onnx.PartNames{})
-	if err != nil {
-		return false, err
-	}
-	abn, err := onnx.Split(context.Background(), m, parts)
+	opened, err := network.Open(context.Background(), m, manifest.Manifest{})
 	if err != nil {
 		return false, err
 	}
 	s := trainer.DefaultSettings()
 	s.Engine = trainer.EngineGorgonia
-	reasons, err := trainer.Lacks(context.Background(), abn, s)
+	reasons, err := trainer.Lacks(context.Background(), opened.ABN(), s)
 	return len(reasons) > 0, err
 }

@@ -1,0 +1,81 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// ErrSplit says that a network's parts were found and cannot be made into graphs of their own.
+var ErrSplit = errors.New("it cannot be taken apart")
+
+// Network is an opened Attention Branch Network. It never changes, what it hands out must not be changed either, and it is safe for
+// concurrent use.
+type Network struct {
+	model         *onnx.Model
+	abn           *onnx.ABN
+	manifest      manifest.Manifest
+	extractorHash func() string
+
+	mu   sync.Mutex
+	kept map[any]any // see Kept
+}
+
+// Open takes a model apart, by the names its manifest gives (none: the zero Manifest). Errors are onnx.FindParts's, ErrSplit or the
+// context's. That the manifest fits is not checked: see Fits. The model must not be changed afterwards.
+func Open(ctx context.Context, model *onnx.Model, m manifest.Manifest) (*Network, error) {
+	parts, err := onnx.FindParts(ctx, model, m.PartNames())
+	if err != nil {
+		return nil, err
+	}
+	abn, err := onnx.Split(ctx, model, parts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrSplit, err)
+	}
+	return &Network{model: model, abn: abn, manifest: m, extractorHash: sync.OnceValue(abn.ExtractorHash), kept: map[any]any{}}, nil
+}
+
+// Read is Open for the bytes of a file that must hold all its data (onnx.Read). They must not be changed afterwards.
+func Read(ctx context.Context, file []byte, m manifest.Manifest) (*Network, error) {
+	model, err := onnx.Read(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, model, m)
+}
+
+// Model is the network as its file has it.
+func (n *Network) Model() *onnx.Model { return n.model }
+
+// ABN is the network taken apart: where, and the graphs.
+func (n *Network) ABN() *onnx.ABN { return n.abn }
+
+// Manifest is how pixels become the network's input and what its classes are called, as far as that is known.
+func (n *Network) Manifest() manifest.Manifest { return n.manifest }
+
+// Fits checks that the manifest is this network's; the error is a *manifest.Error.
+func (n *Network) Fits() error { return n.manifest.Fits(n.abn.Sizes()) }
+
+// ExtractorHash is what the network's features are kept under (onnx.ABN.ExtractorHash). It is found when it is first asked for:
+// all of the extractor's values are read for it.
+func (n *Network) ExtractorHash() string { return n.extractorHash() }
+
+// Kept returns what find finds out about a network, which is asked once for each key: whoever asks later gets the same.
+// Packages above this one keep with the network what they know of it, such as what can be trained; a key's type is the package's own.
+// What fails is not kept.
+func Kept[T any](n *Network, key any, find func() (T, error)) (T, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if known, ok := n.kept[key]; ok {
+		return known.(T), nil
+	}
+	found, err := find()
+	if err == nil {
+		n.kept[key] = found
+	}
+	return found, err
+}
