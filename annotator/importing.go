@@ -117,7 +117,7 @@ func (s *Service) importImages(ctx context.Context, actor User, project Project,
 		}
 		active, err := tx.ActiveVersion(ctx, project.ID)
 		if err == nil { // a project with a model predicts what it has not seen
-			err = s.scan(ctx, tx, actor, active)
+			_, err = s.scan(ctx, tx, actor, active)
 		}
 		if err != nil && !isNotFound(err) {
 			return err

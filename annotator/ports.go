@@ -36,9 +36,3 @@ type Pictures interface {
 type Blobs interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, error)
 }
-
-// Queue starts background work; the job is enqueued in the transaction that asks for it, so Store
-// implements it (internal/postgres with River).
-type Queue interface {
-	EnqueueScan(ctx context.Context, versionID int64) (Job, error)
-}

@@ -68,7 +68,7 @@ type Store interface {
 	SeedStore
 	JobStore
 	AuditStore
-	Queue
+	ScanStore
 
 	// InTx runs fn on a store whose changes are kept together or not at all. It may run fn again
 	// after a lost connection or a deadlock, so fn assigns its results and does nothing else outside tx.

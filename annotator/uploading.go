@@ -267,7 +267,7 @@ func (s *Service) addVersion(ctx context.Context, tx Store, actor User, projectI
 		}
 	}
 	if scan {
-		err = s.scan(ctx, tx, actor, version)
+		_, err = s.scan(ctx, tx, actor, version)
 	}
 	return version, err
 }

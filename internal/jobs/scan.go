@@ -97,10 +97,10 @@ type scanRun struct {
 
 // heldChunk gathers the results of a claimed chunk.
 type heldChunk struct {
-	chunk       postgres.Chunk
+	chunk       annotator.Chunk
 	missing     int // images still to come back
 	predictions []annotator.Prediction
-	broken      []postgres.BrokenImage
+	broken      []annotator.BrokenImage
 }
 
 // images claims chunk after chunk and yields their images. While other workers hold what is left it waits, since one of
@@ -112,9 +112,9 @@ func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, err
 		for {
 			chunk, err := w.config.Store.ClaimChunk(ctx, s.job, w.id)
 			switch {
-			case errors.Is(err, postgres.ErrScanOver):
+			case errors.Is(err, annotator.ErrScanOver):
 				return
-			case errors.Is(err, postgres.ErrChunksBusy):
+			case errors.Is(err, annotator.ErrChunksBusy):
 				// What this worker holds itself comes back through store, not by waiting here: end the
 				// stream, so that the pipeline drains, and ask again with empty hands.
 				if s.holds() {
@@ -166,7 +166,7 @@ func (s *scanRun) store(ctx context.Context, results []inference.ScanResult) err
 		s.mu.Unlock()
 		if r.Err != nil {
 			s.worker.log.Warn("image left out of the scan", "image", r.Image.Name, "err", r.Err)
-			held.broken = append(held.broken, postgres.BrokenImage{ImageID: r.Image.ID, Reason: r.Err.Error()})
+			held.broken = append(held.broken, annotator.BrokenImage{ImageID: r.Image.ID, Reason: r.Err.Error()})
 		} else {
 			held.predictions = append(held.predictions, annotator.Prediction{
 				VersionID: held.chunk.VersionID, ImageID: r.Image.ID, Class: r.Class, Confidence: r.Confidence,

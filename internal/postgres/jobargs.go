@@ -12,7 +12,7 @@ const (
 type ScanArgs struct {
 	JobID     int64 `json:"job_id"`
 	VersionID int64 `json:"version_id"`
-	Share     int   `json:"share"` // 0 … ScanShares-1: which of the scan's jobs this is
+	Share     int   `json:"share"` // from 0: which of the scan's jobs this is
 }
 
 // Kind names the job in River's table.

@@ -12,18 +12,10 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// ScanShares is how many River jobs take part in one scan: how many workers can share it.
-const ScanShares = 4
+// chunkLease is how long a worker keeps a chunk without a sign of life.
+const chunkLease = StaleAfter
 
-// ChunkImages is how many images a worker claims at a time; ChunkLeaseSeconds how long it keeps them without a sign of life.
-const (
-	ChunkImages       = 64
-	ChunkLeaseSeconds = int(StaleAfter / time.Second)
-)
-
-// EnqueueScan implements annotator.Queue: a version predicts what it has not seen. A scan of the
-// version that runs already takes the new images in, and is returned. Where there is nothing to predict, the job is
-// finished at once, and the active version's tasks are made.
+// EnqueueScan implements annotator.ScanStore. Which images a version has not seen, and their chunks, are one statement.
 func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job, error) {
 	var job annotator.Job
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -53,7 +45,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 				SELECT $4, array_agg(id ORDER BY id) FROM unseen GROUP BY chunk ORDER BY chunk
 				RETURNING cardinality(image_ids) AS n
 			)
-			SELECT coalesce(sum(n), 0)::int FROM chunks`, v.ProjectID, versionID, ChunkImages, job.ID)
+			SELECT coalesce(sum(n), 0)::int FROM chunks`, v.ProjectID, versionID, annotator.ChunkImages, job.ID)
 		if err != nil {
 			return err
 		}
@@ -61,12 +53,11 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 		if err != nil || joins {
 			return err
 		}
-		if added == 0 {
+		if annotator.ScanOver(added) {
 			job, err = tx.endScan(ctx, job.ID)
 			return err
 		}
-		shares := min(ScanShares, (added+ChunkImages-1)/ChunkImages)
-		for share := range shares {
+		for share := range annotator.ScanWorkers(added) {
 			if err := tx.insertJob(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, QueueModel); err != nil {
 				return err
 			}
@@ -76,22 +67,15 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 	return job, wrap(err, "starting a scan with version %d", versionID)
 }
 
-// Chunk is a part of a scan that a worker holds.
-type Chunk struct {
-	ID, JobID, VersionID int64
-	Attempt              int               // states the claim in every later call
-	Images               []annotator.Image // what is still to be predicted, by id
-}
-
-// ClaimChunk gives a worker the next part of a scan for ChunkLeaseSeconds; KeepChunk renews that. One that another worker let
-// expire it gets once it has been in steady contact for as long itself (RescueJobs says why). ErrScanOver
-// means that nothing is left, ErrChunksBusy that other workers hold the rest: ask again in a
+// ClaimChunk gives a worker the next part of a scan for StaleAfter; KeepChunk renews that. One that another worker let
+// expire it gets once it has been in steady contact for as long itself (RescueJobs says why). annotator.ErrScanOver
+// means that nothing is left, annotator.ErrChunksBusy that other workers hold the rest: ask again in a
 // second, in case one of them dies.
-func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chunk, error) {
-	var c Chunk
+func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (annotator.Chunk, error) {
+	var c annotator.Chunk
 	var failure error
 	err := s.inTx(ctx, func(tx *Store) error {
-		c, failure = Chunk{JobID: jobID}, nil
+		c, failure = annotator.Chunk{JobID: jobID}, nil
 		state, err := one(ctx, tx, pgx.RowTo[annotator.JobState], `
 			UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'running' ELSE state END,
 				started_at = CASE state WHEN 'queued' THEN now() ELSE started_at END
@@ -100,7 +84,7 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chu
 			return err
 		}
 		if state != annotator.JobRunning {
-			failure = ErrScanOver
+			failure = annotator.ErrScanOver
 			return nil
 		}
 		var ids []int64
@@ -111,9 +95,9 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chu
 			WHERE id = (SELECT id FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL AND (claimed_by IS NULL OR lease_expires_at < now()
 					AND NOT EXISTS (SELECT FROM workers me WHERE me.id = $2 AND me.steady_since > now() - make_interval(secs => $3)))
 				ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
-			RETURNING id, attempt, image_ids`, jobID, worker, ChunkLeaseSeconds)
+			RETURNING id, attempt, image_ids`, jobID, worker, chunkLease.Seconds())
 		if errors.Is(err, annotator.ErrNotFound) {
-			failure = ErrChunksBusy
+			failure = annotator.ErrChunksBusy
 			return nil
 		}
 		if err != nil {
@@ -135,10 +119,10 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (Chu
 }
 
 // KeepChunk renews a claim; annotator.ErrSuperseded if it was lost.
-func (s *Store) KeepChunk(ctx context.Context, c Chunk) error {
+func (s *Store) KeepChunk(ctx context.Context, c annotator.Chunk) error {
 	n, err := s.exec(ctx, `
 		UPDATE scan_chunks SET lease_expires_at = now() + make_interval(secs => $3)
-		WHERE id = $1 AND attempt = $2 AND claimed_by IS NOT NULL`, c.ID, c.Attempt, ChunkLeaseSeconds)
+		WHERE id = $1 AND attempt = $2 AND claimed_by IS NOT NULL`, c.ID, c.Attempt, chunkLease.Seconds())
 	if err == nil && n == 0 {
 		err = annotator.ErrSuperseded
 	}
@@ -146,30 +130,18 @@ func (s *Store) KeepChunk(ctx context.Context, c Chunk) error {
 }
 
 // ReleaseChunk gives a claim back, so that another worker need not wait for it to expire.
-func (s *Store) ReleaseChunk(ctx context.Context, c Chunk) error {
+func (s *Store) ReleaseChunk(ctx context.Context, c annotator.Chunk) error {
 	_, err := s.exec(ctx, `
 		UPDATE scan_chunks SET claimed_by = NULL, lease_expires_at = NULL WHERE id = $1 AND attempt = $2 AND done_at IS NULL`, c.ID, c.Attempt)
 	return wrap(err, "releasing chunk %d", c.ID)
 }
 
-// BrokenImage is an image a scan could not decode.
-type BrokenImage struct {
-	ImageID int64
-	Reason  string
-}
-
-// ScanStatus is how far a scan is.
-type ScanStatus struct {
-	Done, Total int
-	Over        bool // this chunk was the last one
-}
-
 // CompleteChunk writes a chunk's predictions and broken images and ends it, in one transaction;
 // annotator.ErrSuperseded, with nothing written, if the claim was lost. The last chunk ends the scan and makes the active version's tasks.
-func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annotator.Prediction, broken []BrokenImage) (ScanStatus, error) {
-	var status ScanStatus
+func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, predictions []annotator.Prediction, broken []annotator.BrokenImage) (annotator.ScanStatus, error) {
+	var status annotator.ScanStatus
 	err := s.inTx(ctx, func(tx *Store) error {
-		status = ScanStatus{}
+		status = annotator.ScanStatus{}
 		// The project first, as everywhere, so that two transactions never wait for each other.
 		project, err := one(ctx, tx, pgx.RowTo[int64], `SELECT project_id FROM jobs WHERE id = $1`, c.JobID)
 		if err != nil {
@@ -190,14 +162,10 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 		if _, err := tx.insertPredictions(ctx, c.VersionID, predictions); err != nil {
 			return err
 		}
-		var first *int64 // by number, so that it does not depend on which chunk came last
 		for _, b := range broken {
 			reason := text.Clean(b.Reason)
 			if _, err := tx.q.Exec(ctx, `UPDATE images SET broken = $2 WHERE id = $1`, b.ImageID, reason); err != nil {
 				return err
-			}
-			if first == nil || b.ImageID < *first {
-				first = &b.ImageID
 			}
 		}
 		// The chunk counts as a whole, whatever of it was predicted before: total was counted so.
@@ -207,7 +175,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 		}, `
 			UPDATE jobs SET done = done + c.n, unreadable = unreadable + $3, first_unreadable = least(first_unreadable, $4)
 			FROM (SELECT cardinality(image_ids) AS n FROM scan_chunks WHERE id = $2) AS c
-			WHERE jobs.id = $1 RETURNING done, total, now() - started_at`, c.JobID, c.ID, len(broken), first)
+			WHERE jobs.id = $1 RETURNING done, total, now() - started_at`, c.JobID, c.ID, len(broken), annotator.FirstBroken(broken))
 		if err != nil {
 			return err
 		}
@@ -217,11 +185,13 @@ func (s *Store) CompleteChunk(ctx context.Context, c Chunk, predictions []annota
 		if err := tx.SetJobProgress(ctx, c.JobID, progress.Of(progress.Scanning, status.Done, status.Total, elapsed)); err != nil {
 			return err
 		}
-		left, err := one(ctx, tx, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL)`, c.JobID)
-		if err != nil || left {
+		left, err := one(ctx, tx, pgx.RowTo[int], `SELECT count(*) FROM scan_chunks WHERE job_id = $1 AND done_at IS NULL`, c.JobID)
+		if err != nil {
 			return err
 		}
-		status.Over = true
+		if status.Over = annotator.ScanOver(left); !status.Over {
+			return nil
+		}
 		_, err = tx.endScan(ctx, c.JobID)
 		return err
 	})

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
-	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
@@ -29,7 +28,7 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	const n = 10*postgres.ChunkImages + 7
+	const n = 10*annotator.ChunkImages + 7
 	more(t, w, n)
 	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
 	if err != nil || job.Total != n {
@@ -40,7 +39,7 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 	}
 
 	dead, err := w.Store.ClaimChunk(ctx, job.ID, "killed")
-	if err != nil || len(dead.Images) != postgres.ChunkImages {
+	if err != nil || len(dead.Images) != annotator.ChunkImages {
 		t.Fatalf("ClaimChunk = %d images, %v", len(dead.Images), err)
 	}
 	var over sync.Mutex
@@ -48,7 +47,7 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 	work := func(worker string) {
 		for {
 			c, err := w.Store.ClaimChunk(ctx, job.ID, worker)
-			if errors.Is(err, postgres.ErrScanOver) || errors.Is(err, postgres.ErrChunksBusy) {
+			if errors.Is(err, annotator.ErrScanOver) || errors.Is(err, annotator.ErrChunksBusy) {
 				return
 			}
 			if err != nil {
@@ -75,10 +74,10 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 	both.Go(func() { work("one") })
 	both.Go(func() { work("two") })
 	both.Wait()
-	if ends != 0 || images != n-postgres.ChunkImages {
+	if ends != 0 || images != n-annotator.ChunkImages {
 		t.Fatalf("while the dead worker's lease runs: %d ends, %d images", ends, images)
 	}
-	if _, err := w.Store.ClaimChunk(ctx, job.ID, "one"); !errors.Is(err, postgres.ErrChunksBusy) {
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "one"); !errors.Is(err, annotator.ErrChunksBusy) {
 		t.Errorf("ClaimChunk = %v, want ErrChunksBusy", err)
 	}
 	expire(t, w)
@@ -128,7 +127,7 @@ func TestScanPutsBrokenImagesAside(t *testing.T) {
 	broken := c.Images[1]
 	predictions := pgtest.Predict(c)
 	predictions = append(predictions[:1], predictions[2:]...)
-	status, err := w.Store.CompleteChunk(ctx, c, predictions, []postgres.BrokenImage{{ImageID: broken.ID, Reason: "unexpected EOF"}})
+	status, err := w.Store.CompleteChunk(ctx, c, predictions, []annotator.BrokenImage{{ImageID: broken.ID, Reason: "unexpected EOF"}})
 	if err != nil || !status.Over || status.Done != 3 {
 		t.Fatalf("CompleteChunk = %+v, %v", status, err)
 	}
@@ -150,13 +149,13 @@ func TestScanCountsWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	n := 2*postgres.ChunkImages + 5
+	n := 2*annotator.ChunkImages + 5
 	more(t, w, n)
 	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var chunks []postgres.Chunk
+	var chunks []annotator.Chunk
 	for range 3 {
 		c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
 		if err != nil {
@@ -169,7 +168,7 @@ func TestScanCountsWhatItCouldNotRead(t *testing.T) {
 	for i := range chunks {
 		c := chunks[len(chunks)-1-i] // the last part comes back first
 		predictions := pgtest.Predict(c)
-		broken := []postgres.BrokenImage{{ImageID: c.Images[4].ID, Reason: "another"}, {ImageID: c.Images[3].ID, Reason: "a NUL \x00 in the reason"}}
+		broken := []annotator.BrokenImage{{ImageID: c.Images[4].ID, Reason: "another"}, {ImageID: c.Images[3].ID, Reason: "a NUL \x00 in the reason"}}
 		if _, err := w.Store.CompleteChunk(ctx, c, append(predictions[:3], predictions[5:]...), broken); err != nil {
 			t.Fatal(err)
 		}

@@ -17,12 +17,6 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// Errors for workers; see doc.go. All but ErrChunksBusy mean that there is nothing left to do.
-var (
-	ErrScanOver   = errors.New("the scan is over")
-	ErrChunksBusy = errors.New("other workers hold what is left of the scan")
-)
-
 // Config says which database a Store stands on.
 type Config struct {
 	DSN string // keyword form or URL

@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
@@ -93,7 +94,7 @@ func TestRescueJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	exec(`UPDATE scan_chunks SET lease_expires_at = now() - interval '1 s' WHERE claimed_by IS NOT NULL`)
-	if _, err := w.Store.ClaimChunk(ctx, job.ID, "alive"); !errors.Is(err, postgres.ErrChunksBusy) {
+	if _, err := w.Store.ClaimChunk(ctx, job.ID, "alive"); !errors.Is(err, annotator.ErrChunksBusy) {
 		t.Errorf("a chunk is taken over right after the database was away: %v", err)
 	}
 	// A while later everybody else has reported.

@@ -139,7 +139,7 @@ func (w *World) Scan(ctx context.Context, versionID int64) error {
 }
 
 // Predict answers a chunk as NewWorld describes.
-func Predict(c postgres.Chunk) []annotator.Prediction {
+func Predict(c annotator.Chunk) []annotator.Prediction {
 	var all []annotator.Prediction
 	for _, image := range c.Images {
 		class, confidence := 0, float32(0.9)

@@ -69,7 +69,8 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Ve
 		if err := s.audit(ctx, tx, actor, &version.ProjectID, "version.activate", versionSubject(id), detail); err != nil {
 			return err
 		}
-		return s.scan(ctx, tx, actor, version)
+		_, err = s.scan(ctx, tx, actor, version)
+		return err
 	})
 	if err != nil {
 		return Version{}, fmt.Errorf("activating version %d: %w", id, err)
@@ -91,40 +92,6 @@ func (s *Service) OpenModel(ctx context.Context, actor User, id int64) (io.ReadS
 		return nil, Version{}, fmt.Errorf("opening the model of version %d: %w", id, err)
 	}
 	return file, version, nil
-}
-
-// StartScan predicts with a version every image it has not predicted (admin).
-func (s *Service) StartScan(ctx context.Context, actor User, versionID int64) (Job, error) {
-	if err := may(actor, RoleAdmin); err != nil {
-		return Job{}, err
-	}
-	var job Job
-	err := s.store.InTx(ctx, func(tx Store) error {
-		version, err := tx.Version(ctx, versionID)
-		if err != nil {
-			return err
-		}
-		if job, err = tx.EnqueueScan(ctx, versionID); err != nil {
-			return err
-		}
-		return s.auditScan(ctx, tx, actor, version)
-	})
-	if err != nil {
-		return Job{}, fmt.Errorf("starting a scan with version %d: %w", versionID, err)
-	}
-	return job, nil
-}
-
-// scan predicts with a version what it has not seen, as part of a larger change.
-func (s *Service) scan(ctx context.Context, tx Store, actor User, v Version) error {
-	if _, err := tx.EnqueueScan(ctx, v.ID); err != nil {
-		return err
-	}
-	return s.auditScan(ctx, tx, actor, v)
-}
-
-func (s *Service) auditScan(ctx context.Context, tx Store, actor User, v Version) error {
-	return s.audit(ctx, tx, actor, &v.ProjectID, "version.scan", versionSubject(v.ID), fmt.Sprintf("v%d", v.Number))
 }
 
 func versionSubject(id int64) string { return fmt.Sprintf("version %d", id) }
