@@ -1,12 +1,13 @@
 package dataset
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"image"
 	"os"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -15,15 +16,54 @@ import (
 )
 
 // cubMasks are the folders in which the layout, or those who added to it, keep masks as pictures.
-// The original annotations-mat holds MATLAB files and is not read.
 var cubMasks = []string{"pseudomasks", "masks", "segmentations"}
 
-// readCUB reads the layout of Caltech-UCSD Birds 200 (2010): images/NNN.Name/*.jpg, lists/train.txt
-// and lists/test.txt with one path below images/ a line. The class is the folder's name. A mask is
-// a grey picture of the same name; one that is empty (all black) counts as unknown.
+// readCUB reads Caltech-UCSD Birds 200: the layout of 2011 where images.txt stands there, else that of 2010.
 func (d *Dataset) readCUB() error {
+	if d.isRegular("images.txt") {
+		return d.readCUB2011()
+	}
+	return d.readCUB2010()
+}
+
+// fitsCUB tells the layouts of 2010 and 2011 by their lists.
+func (d *Dataset) fitsCUB() string {
 	if !d.isDir("images") {
+		return ""
+	}
+	var found []string
+	for _, name := range []string{"images.txt", "train_test_split.txt", "image_class_labels.txt"} {
+		if d.isRegular(name) {
+			found = append(found, name)
+		}
+	}
+	if len(found) >= 2 && found[0] == "images.txt" {
+		return "CUB-200-2011: " + found[0] + " and " + found[1]
+	}
+	lists := d.isRegular("lists/train.txt") || d.isRegular("lists/test.txt")
+	switch {
+	case lists:
+		return "CUB-200-2010: images/ and lists/"
+	case d.isDir(matFolder):
+		return "CUB-200-2010: images/ and " + matFolder + "/"
+	}
+	return ""
+}
+
+// readCUB2010 reads the layout of 2010: images/NNN.Name/*.jpg, lists/train.txt and lists/test.txt with one path below images/ a
+// line. The class is the folder's name. A mask is a grey picture of the same name, and one that is empty (all black) counts as
+// unknown; else the segmentation and the box of annotations-mat.
+func (d *Dataset) readCUB2010() error {
+	if !d.isDir("images") {
+		for _, up := range []string{"images.txt", "lists"} {
+			if _, err := os.Stat(filepath.Join(d.Dir, "..", up)); err == nil {
+				return fmt.Errorf("%w: no folder images/ in it, and %s stands beside it: point at the folder above", ErrLayout, up)
+			}
+		}
 		return fmt.Errorf("%w: no folder images/ (with images/NNN.Name/*.jpg)", ErrLayout)
+	}
+	if d.isRegular("train_test_split.txt") {
+		return fmt.Errorf("%w: train_test_split.txt (of CUB-200-2011) cannot be read without images.txt: put it beside it", ErrLayout)
 	}
 	splitOf := map[string]string{}
 	for _, list := range []struct{ file, split string }{
@@ -44,7 +84,7 @@ func (d *Dataset) readCUB() error {
 			continue
 		}
 		err := d.walk(below, func(name string) {
-			listed := strings.TrimPrefix(name, "images/")
+			listed := text.NFC(strings.TrimPrefix(name, "images/"))
 			split := splitOf[listed]
 			if split == "" && len(splitOf) > 0 {
 				d.skip(name, "in none of the lists")
@@ -56,6 +96,9 @@ func (d *Dataset) readCUB() error {
 		if err != nil {
 			return err
 		}
+	}
+	if len(d.Samples) > 0 && !slices.ContainsFunc(d.Samples, func(s Sample) bool { return s.Split != "" }) {
+		d.note("lists", "no lists/train.txt and lists/test.txt: the images have no split")
 	}
 	skipped := map[string]bool{}
 	for _, p := range d.Skipped {
@@ -73,45 +116,28 @@ func (d *Dataset) readList(file, split string, splitOf map[string]string) error 
 	if !d.isRegular(file) {
 		return nil
 	}
-	f, err := os.Open(d.file(file))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for number := 1; lines.Scan(); number++ {
-		listed := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
-		if listed == "" {
-			continue
-		}
-		if !text.Valid(listed) {
-			return fmt.Errorf("%w: line %d of %s %s: save the list as UTF-8", ErrLayout, number, file, text.Problem)
-		}
-		name, ok := localName(listed)
+	return d.lines(file, func(number int, line string) error {
+		name, ok := localName(line)
 		if !ok {
-			d.skip(listed, "line %d of %s leads out of the data set's folder", number, file)
-			continue
+			d.skip(line, "line %d of %s leads out of the data set's folder", number, file)
+			return nil
 		}
 		if other := splitOf[name]; other != "" && other != split {
 			return fmt.Errorf("%w: %s is in the %s list and in the %s list: remove it from one", ErrLayout, name, other, split)
 		}
 		splitOf[name] = split
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("reading %s: %w", file, err)
-	}
-	return nil
+		return nil
+	})
 }
 
+// matFolder is where CUB-200-2010 keeps a MATLAB file for each image, with a box and a segmentation.
+const matFolder = "annotations-mat"
+
+// addCUBMasks looks for each image's mask, below images/'s name in a folder of masks or of MATLAB files.
 func (d *Dataset) addCUBMasks() error {
-	var folder string
-	for _, name := range cubMasks {
-		if d.isDir(name) {
-			folder = name
-			break
-		}
-	}
-	if folder == "" {
+	folder := d.maskFolder()
+	mat := d.isDir(matFolder)
+	if folder == "" && !mat {
 		return nil
 	}
 	reasons := make([]string, len(d.Samples))
@@ -121,13 +147,23 @@ func (d *Dataset) addCUBMasks() error {
 	for i := range d.Samples {
 		s := &d.Samples[i]
 		stem := strings.TrimPrefix(strings.TrimSuffix(s.Name, path.Ext(s.Name)), "images/")
-		names[i] = path.Join(folder, stem+".png")
-		if !d.isRegular(names[i]) {
+		names[i] = d.locate(path.Join(folder, stem+".png"))
+		if folder == "" || !d.isRegular(names[i]) {
+			if names[i] = d.locate(path.Join(matFolder, stem+".mat")); mat && d.isRegular(names[i]) {
+				group.Go(func() error {
+					if _, err := readBirdFile(d.file(names[i])); err != nil {
+						reasons[i] = "not read, the mask is unknown: " + bare(err)
+					} else {
+						s.Mask = d.file(names[i])
+					}
+					return nil
+				})
+			}
 			continue // unknown
 		}
 		group.Go(func() error {
 			empty := false
-			err := Mask(context.Background(), d.file(names[i]), func(mask *image.Gray) error {
+			err := Mask(context.Background(), d.file(names[i]), d.options.Mask, func(mask *image.Gray) error {
 				empty = isBlack(mask)
 				return nil
 			})
@@ -147,8 +183,18 @@ func (d *Dataset) addCUBMasks() error {
 	}
 	for i, reason := range reasons {
 		if reason != "" {
-			d.Notes = append(d.Notes, Problem{Path: names[i], Reason: reason})
+			d.note(names[i], "%s", reason)
 		}
 	}
 	return nil
+}
+
+// maskFolder is the folder of masks that stands beside images/, "" for none.
+func (d *Dataset) maskFolder() string {
+	for _, name := range cubMasks {
+		if d.isDir(name) {
+			return name
+		}
+	}
+	return ""
 }

@@ -10,17 +10,35 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // suffixes of pictures the studio decodes; others that are pictures get a reason of their own.
 var (
 	pictureSuffix = map[string]bool{".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".webp": true}
 	otherPicture  = map[string]bool{".gif": true, ".bmp": true, ".tif": true, ".tiff": true, ".heic": true, ".heif": true, ".avif": true, ".jp2": true, ".svg": true}
-	litter        = map[string]bool{"thumbs.db": true, "desktop.ini": true, "ehthumbs.db": true, "__macosx": true, "$recycle.bin": true}
 )
 
+// litter are the names, in lower case, of what systems, file servers and tools leave between pictures and what does not
+// begin with a dot.
+var litter = map[string]bool{
+	// Windows
+	"thumbs.db": true, "thumbs.db:encryptable": true, "ehthumbs.db": true, "ehthumbs_vista.db": true, "desktop.ini": true, "folder.htt": true,
+	"$recycle.bin": true, "recycler": true, "recycled": true, "system volume information": true, "found.000": true,
+	// macOS
+	"__macosx": true, "icon\r": true, "network trash folder": true, "temporary items": true,
+	// Synology, QNAP and others that serve files
+	"@eadir": true, "#recycle": true, "@recycle": true, "@recently-snapshot": true, "@__thumb": true, "#snapshot": true, "@tmp": true,
+	"@sharebin": true, "@sharesnap": true, "@snapshot": true, "@synologyworkspace": true, "#work": true,
+	// Linux, Android, tools
+	"lost+found": true, "lost.dir": true, "__pycache__": true, "_gsdata_": true, "picasa.ini": true, "zbthumbnail.info": true,
+}
+
 func pictureSuffixes() string { return ".jpg, .jpeg, .png or .webp" }
+
+// suffix is a name's, in lower case.
+func suffix(name string) string { return strings.ToLower(path.Ext(name)) }
 
 // passOver says why an entry is no part of a data set, before anything is opened; "" if it may be.
 func passOver(entry fs.DirEntry) string {
@@ -31,10 +49,10 @@ func passOver(entry fs.DirEntry) string {
 	case strings.HasPrefix(name, "."):
 		return "hidden"
 	case entry.Type()&fs.ModeSymlink != 0:
-		return "symbolic link: copy what it points to into the folder"
+		return "symbolic link: copy what it points to into the folder, or pass --follow-links"
 	case !entry.IsDir() && !entry.Type().IsRegular():
 		return "not a regular file"
-	case !utf8.ValidString(name):
+	case !text.Valid(name):
 		return "its name is not UTF-8"
 	}
 	return ""
@@ -90,15 +108,35 @@ func bare(err error) string {
 }
 
 // entries lists a folder below the root in byte order; what is never part of a data set is noted in Skipped.
-func (d *Dataset) entries(below string) ([]fs.DirEntry, error) {
+func (d *Dataset) entries(below string) ([]fs.DirEntry, error) { return d.list(below, d.skip) }
+
+// look is entries without noting what it passes over, for a look ahead. What cannot be listed is empty.
+func (d *Dataset) look(below string) []fs.DirEntry {
+	list, err := d.list(below, func(string, string, ...any) {})
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+func (d *Dataset) list(below string, skip func(path, format string, args ...any)) ([]fs.DirEntry, error) {
 	all, err := os.ReadDir(d.file(below))
 	if err != nil {
 		return nil, err
 	}
 	kept := all[:0]
 	for _, entry := range all {
+		name := path.Join(below, entry.Name())
+		if entry.Type()&fs.ModeSymlink != 0 && d.options.FollowLinks && !strings.HasPrefix(entry.Name(), ".") && !litter[strings.ToLower(entry.Name())] {
+			target, reason := d.follow(name)
+			if reason != "" {
+				skip(name, "%s", reason)
+				continue
+			}
+			entry = fs.FileInfoToDirEntry(target)
+		}
 		if reason := passOver(entry); reason != "" {
-			d.skip(path.Join(below, entry.Name()), "%s", reason)
+			skip(name, "%s", reason)
 			continue
 		}
 		kept = append(kept, entry)
@@ -106,10 +144,48 @@ func (d *Dataset) entries(below string) ([]fs.DirEntry, error) {
 	return kept, nil
 }
 
-// file turns a slash-separated name below the root into a path.
+// follow looks at what a symbolic link leads to, which must lie inside the root. A folder is followed by one link only and
+// never from inside itself, so that no walk goes round in circles.
+func (d *Dataset) follow(name string) (target fs.FileInfo, reason string) {
+	real, err := filepath.EvalSymlinks(d.file(name))
+	if err != nil {
+		return nil, "a symbolic link to nothing"
+	}
+	root, err := filepath.EvalSymlinks(d.root)
+	if err != nil {
+		return nil, bare(err)
+	}
+	if below, err := filepath.Rel(root, real); err != nil || !filepath.IsLocal(below) {
+		return nil, "a symbolic link that leads out of the data set's folder"
+	}
+	info, err := os.Stat(d.file(name))
+	if err != nil {
+		return nil, bare(err)
+	}
+	if info.IsDir() {
+		here, err := filepath.EvalSymlinks(filepath.Dir(d.file(name)))
+		if err != nil {
+			return nil, bare(err)
+		}
+		if up, err := filepath.Rel(real, here); err == nil && filepath.IsLocal(up) {
+			return nil, "a symbolic link to a folder that it stands in"
+		}
+		if other, ok := d.links[real]; ok && other != name {
+			return nil, "a symbolic link to the same folder as " + other
+		}
+		if d.links == nil {
+			d.links = map[string]string{}
+		}
+		d.links[real] = name
+	}
+	return info, ""
+}
+
+// file turns a slash-separated name below the root, as the disk spells it, into a path.
 func (d *Dataset) file(name string) string { return filepath.Join(d.Dir, filepath.FromSlash(name)) }
 
-// walk calls found for every picture below a folder, to any depth, and notes every other file in Skipped.
+// walk calls found for every picture below a folder, to any depth, and notes every other file in Skipped. Names are as the
+// disk spells them.
 func (d *Dataset) walk(below string, found func(name string)) error {
 	list, err := d.entries(below)
 	if err != nil {
@@ -123,6 +199,9 @@ func (d *Dataset) walk(below string, found func(name string)) error {
 			}
 			continue
 		}
+		if d.isAbout(entry.Name()) {
+			continue
+		}
 		if reason := checkPicture(d.file(name)); reason != "" {
 			d.skip(name, "%s", reason)
 			continue
@@ -132,36 +211,118 @@ func (d *Dataset) walk(below string, found func(name string)) error {
 	return nil
 }
 
-// linked returns the first part of a name that is a symbolic link, "" if none is. What it leads to, inside or out, is no part
-// of the data set, as for folders that are walked.
+// add adds a picture by its name on the disk.
+func (d *Dataset) add(name, split, class string) *Sample {
+	s := Sample{Path: d.file(name), Split: split, Class: d.shared(class)}
+	s.Name = text.NFC(name)
+	switch end := len(s.Path) - len(name); {
+	case s.Name != name:
+		if twin, err := os.Lstat(d.file(s.Name)); err == nil {
+			if own, err := os.Lstat(s.Path); err == nil && !os.SameFile(own, twin) {
+				d.skip(s.Name, "there are two files of this name, which differ only in how their letters are composed (Unicode NFC and NFD): rename one")
+				return &Sample{}
+			}
+		}
+	case end >= 0 && s.Path[end:] == name:
+		s.Name = s.Path[end:] // the same bytes
+	}
+	d.Samples = append(d.Samples, s)
+	return &d.Samples[len(d.Samples)-1]
+}
+
+// locate finds how the disk spells a name that a list or a table gives in NFC.
+func (d *Dataset) locate(name string) string {
+	if ascii(name) {
+		return name
+	}
+	if _, err := os.Lstat(d.file(name)); err == nil {
+		return name
+	}
+	below := ""
+	for part := range strings.SplitSeq(name, "/") {
+		below = path.Join(below, d.spelt(below, part))
+	}
+	return below
+}
+
+// spelt is one part of a name as the disk spells it.
+func (d *Dataset) spelt(below, part string) string {
+	if ascii(part) {
+		return part
+	}
+	for _, form := range []string{part, text.NFD(part)} {
+		if _, err := os.Lstat(d.file(path.Join(below, form))); err == nil {
+			return form
+		}
+	}
+	if d.spelling.folder != below || d.spelling.names == nil { // neither form: a system of its own
+		d.spelling.folder, d.spelling.names = below, map[string]string{}
+		if list, err := os.ReadDir(d.file(below)); err == nil {
+			for _, entry := range list {
+				if !ascii(entry.Name()) {
+					d.spelling.names[text.NFC(entry.Name())] = entry.Name()
+				}
+			}
+		}
+	}
+	if name, ok := d.spelling.names[part]; ok {
+		return name
+	}
+	return part
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// linked returns the first part of a name that is a symbolic link which is not followed, "" if none is. What it leads to is no
+// part of the data set, as for folders that are walked.
 func (d *Dataset) linked(name string) string {
 	below := ""
 	for part := range strings.SplitSeq(name, "/") {
 		below = path.Join(below, part)
 		if info, err := os.Lstat(d.file(below)); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			return below
+			if !d.options.FollowLinks {
+				return below
+			}
+			if _, reason := d.follow(below); reason != "" && !strings.Contains(reason, "same folder as") {
+				return below
+			}
 		}
 	}
 	return ""
 }
 
-// isRegular reports whether the root holds a regular file of that name, reached without a symbolic link.
+// stat looks at a name, through links where those are followed; nil if it is not there.
+func (d *Dataset) stat(name string) fs.FileInfo {
+	look := os.Lstat
+	if d.options.FollowLinks {
+		look = os.Stat
+	}
+	info, err := look(d.file(name))
+	if err != nil || d.linked(name) != "" {
+		return nil
+	}
+	return info
+}
+
+// isRegular reports whether the root holds a regular file of that name, reached without a symbolic link that is not followed.
 func (d *Dataset) isRegular(name string) bool {
-	info, err := os.Lstat(d.file(name))
-	return err == nil && info.Mode().IsRegular() && d.linked(name) == ""
+	info := d.stat(name)
+	return info != nil && info.Mode().IsRegular()
 }
 
 func (d *Dataset) isDir(name string) bool {
-	info, err := os.Lstat(d.file(name))
-	return err == nil && info.IsDir() && d.linked(name) == ""
+	info := d.stat(name)
+	return info != nil && info.IsDir()
 }
 
 // linkReason is why a name that leads through a link is not followed.
 func linkReason(link string) string {
-	return fmt.Sprintf("leads through the symbolic link %s: copy what it points to into the folder", link)
-}
-
-// entriesQuietly is entries without noting what it passes over, for a look ahead.
-func (d *Dataset) entriesQuietly(below string) ([]fs.DirEntry, error) {
-	return os.ReadDir(d.file(below))
+	return fmt.Sprintf("leads through the symbolic link %s: copy what it points to into the folder, or pass --follow-links", link)
 }

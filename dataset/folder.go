@@ -1,41 +1,69 @@
 package dataset
 
 import (
+	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
-// readFolder reads an image folder: split/class/image where a folder of the root is named like a
-// split and holds folders itself, else class/image; a root that holds pictures and no folder of them
-// is a set of unlabelled images. Below a class pictures are found to any depth, as torchvision's
-// ImageFolder finds them. metadata.csv at the root adds groups and masks.
+// The optional tables of an image folder, at its root or in any folder below: names in it are relative to the table.
+const (
+	MetadataFile  = "metadata.csv"
+	metadataLines = "metadata.jsonl"
+)
+
+func isMetadata(name string) bool { return name == MetadataFile || name == metadataLines }
+
+// tree is the shape of an image folder, told from a look at it.
+type tree struct {
+	splits bool            // the root's folders are splits
+	flat   bool            // and hold the pictures themselves
+	inside bool            // the folders of the classes are split
+	masks  map[string]bool // folders of the root in which a table places masks
+}
+
+// readFolder reads an image folder: split/class/image where a folder of the root is named like a split and holds folders itself,
+// class/split/image where the folders of every class are named like splits, else class/image; a root that holds pictures and no
+// folder of them is a set of unlabelled images, and so is one whose folders are all splits without classes. Below a class
+// pictures are found to any depth, as torchvision's ImageFolder finds them. metadata.csv or metadata.jsonl, at the root or
+// further down, adds classes, splits, groups and masks; a class it names goes before a folder's name.
 func (d *Dataset) readFolder() error {
+	d.descend()
 	list, err := d.entries("")
 	if err != nil {
 		return err
 	}
-	masks := d.maskFolders()
-	splits := false
-	for _, entry := range list {
-		if _, ok := SplitName(entry.Name()); ok && entry.IsDir() && d.holdsFolder(entry.Name()) {
-			splits = true
-		}
+	shape, err := d.shape(list)
+	if err != nil {
+		return err
 	}
-	var strays []fs.DirEntry // pictures beside the folders
+	var strays []fs.DirEntry // files beside the folders
 	for _, entry := range list {
 		name := entry.Name()
-		split, isSplit := SplitName(name)
+		split, isSplit := d.splitWord(name)
 		switch {
 		case !entry.IsDir():
-			if !d.isAbout(name) {
+			if isMetadata(name) {
+				d.tables = append(d.tables, name)
+			} else if !d.isAbout(name) {
 				strays = append(strays, entry)
 			}
-		case masks[name]: // named by metadata.csv as where masks are
-		case splits && isSplit:
-			err = d.readClasses(name, split)
-		case splits:
-			d.skip(name, "not a split: want train, val, validation, test or pool")
+		case shape.masks[name]: // named by metadata.csv as where masks are
+		case shape.splits && isSplit:
+			err = d.readSplit(name, split, shape.flat, 0)
+		case shape.splits:
+			d.skip(name, "not a split: want train, val, validation, test or pool, or say what it is with --splits")
+		case isCompanion(name):
+			d.skip(name, "tells about the pictures and is no class: rename it if it is one")
+		case shape.inside:
+			err = d.readSplitClass(name)
+		case isContainer(name) && d.onlyFolder(list, name):
+			if other := annotationAmong(list); other != "" && d.options.Format == Auto && !d.rootTable() {
+				return fmt.Errorf("%w: %s holds the pictures, and %s is no file of labels that is read: %s", ErrLayout, name, other, toReadLabels)
+			}
+			err = d.readContainer(name)
 		default:
 			err = d.readClass(name, "", name)
 		}
@@ -43,40 +71,280 @@ func (d *Dataset) readFolder() error {
 			return err
 		}
 	}
-	unlabelled := len(d.Samples) == 0 && !splits
+	loose := len(d.Samples) == 0 && !shape.splits || d.rootTable()
+	lists, err := d.splitLists()
+	if err != nil {
+		return err
+	}
 	for _, entry := range strays {
-		reason := checkPicture(d.file(entry.Name()))
-		switch {
+		name := entry.Name()
+		switch reason := checkPicture(d.file(name)); {
+		case slices.Contains(lists, name):
+		case reason != "" && mayTell(name):
+			d.skip(name, "not read in this layout: if it holds labels or splits, name its format, or take it away")
 		case reason != "":
-			d.skip(entry.Name(), "%s", reason)
-		case unlabelled:
-			d.add(entry.Name(), "", "")
+			d.skip(name, "%s", reason)
+		case loose:
+			d.add(name, "", "")
 		default:
-			d.skip(entry.Name(), "in no class folder")
+			d.skip(name, "in no class folder")
 		}
 	}
-	return d.applyMetadata()
+	if err := d.applyMetadata(); err != nil {
+		return err
+	}
+	return d.applyLists(lists)
 }
 
-// readClasses reads split/class/image.
-func (d *Dataset) readClasses(below, split string) error {
+const toReadLabels = "name the format if it is one of those, or make a table of files and classes (images.csv)"
+
+// annotationAmong is a file of a list that may hold labels, "" for none.
+func annotationAmong(list []fs.DirEntry) string {
+	for _, entry := range list {
+		if !entry.IsDir() && mayTell(entry.Name()) && !isMetadata(entry.Name()) {
+			return entry.Name()
+		}
+	}
+	return ""
+}
+
+// mayTell reports whether a file that is no picture may hold labels, by its suffix.
+func mayTell(name string) bool {
+	return slices.Contains([]string{
+		".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".mat", ".parquet", ".arrow", ".xlsx", ".xls", ".yaml", ".yml", ".pkl", ".npy", ".npz",
+		".h5", ".hdf5", ".tfrecord", ".sqlite", ".db", ".mdb",
+	}, suffix(name)) || strings.Contains(strings.ToLower(name), "split")
+}
+
+// descend goes down while the folder holds nothing but one other: archives unpack into a folder of their own name.
+func (d *Dataset) descend() {
+	for range 4 {
+		inner, ok := d.onlyInner()
+		if !ok {
+			return
+		}
+		if _, isSplit := d.splitWord(inner); isSplit && d.holdsFolder(inner) {
+			return
+		}
+		if !d.holdsFolder(inner) || d.holdsPicture(inner) {
+			return
+		}
+		d.down(inner)
+	}
+}
+
+// down makes a folder below the one that is read.
+func (d *Dataset) down(inner string) {
+	d.note(inner, "the data set is read from this folder")
+	d.Dir = d.file(inner)
+}
+
+// onlyInner is the folder that stands alone in the one that is read, beside files that are no pictures and no tables.
+func (d *Dataset) onlyInner() (string, bool) {
+	inner := ""
+	for _, entry := range d.look("") {
+		switch {
+		case entry.IsDir() && inner != "":
+			return "", false
+		case entry.IsDir():
+			inner = entry.Name()
+		case pictureSuffix[suffix(entry.Name())] || isMetadata(entry.Name()):
+			return "", false
+		}
+	}
+	return inner, inner != ""
+}
+
+// onlyFolder reports whether a folder is the only one of a list that could be a class.
+func (d *Dataset) onlyFolder(list []fs.DirEntry, name string) bool {
+	for _, entry := range list {
+		if entry.IsDir() && entry.Name() != name && !isCompanion(entry.Name()) {
+			return false
+		}
+	}
+	return true
+}
+
+// shape looks at the folders of the root. Folders that are neither named like splits nor can be told from splits are an error
+// where nobody named the format, and a note where somebody did.
+func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
+	masks, err := d.maskFolders()
+	if err != nil {
+		return tree{}, err
+	}
+	t := tree{masks: masks}
+	var folders, words []string
+	nested := false
+	for _, entry := range list {
+		name := entry.Name()
+		if !entry.IsDir() || masks[name] || isCompanion(name) {
+			continue
+		}
+		folders = append(folders, name)
+		if _, ok := d.splitWord(name); ok {
+			words = append(words, name)
+			nested = nested || d.holdsFolder(name)
+		}
+	}
+	if nested || len(words) > 0 && len(words) == len(folders) {
+		t.splits, t.flat = true, !nested
+		return t, nil
+	}
+	inside, alike := 0, len(folders) > 1
+	var first []string
+	for _, name := range folders {
+		below := d.folders(name)
+		if len(below) > 0 && !slices.ContainsFunc(below, func(sub string) bool { _, ok := d.splitWord(sub); return !ok }) {
+			inside++
+		}
+		if first == nil {
+			first = below
+		}
+		alike = alike && len(below) > 1 && slices.Equal(below, first) && !d.holdsPicture(name)
+	}
+	t.inside = inside > 0 && inside == len(folders) && (len(folders) > 1 || len(first) > 1)
+	switch {
+	case t.inside:
+	case alike:
+		says := fmt.Sprintf("the folders %q and %q have the same folders in them (%s, …): if they are splits, say which with --splits %s=train,%s=test",
+			folders[0], folders[1], first[0], folders[0], folders[1])
+		if d.options.Format == Auto {
+			return t, fmt.Errorf("%w: %s; if they are classes, name the format folder", ErrSeveral, says)
+		}
+		d.note("", "%s", says)
+	case inside > 0:
+		d.note("", "%d of %d folders hold folders named like splits, which are read as parts of their class: if they are splits, every class needs them", inside, len(folders))
+	}
+	return t, nil
+}
+
+// folders lists the names of the folders in one.
+func (d *Dataset) folders(name string) []string {
+	var out []string
+	for _, entry := range d.look(name) {
+		if entry.IsDir() {
+			out = append(out, entry.Name())
+		}
+	}
+	return out
+}
+
+// readContainer reads a folder that stands for all the pictures: its folders are splits where all are named like it, else classes.
+func (d *Dataset) readContainer(name string) error {
+	below := d.folders(name)
+	splits := len(below) > 0 && !slices.ContainsFunc(below, func(sub string) bool { _, ok := d.splitWord(sub); return !ok })
+	if !splits {
+		if len(below) == 0 && !d.rootTable() {
+			d.note(name, "a folder of this name is no class: its images are unlabelled")
+		}
+		return d.readSplit(name, "", len(below) == 0, 0)
+	}
+	for _, sub := range below {
+		split, _ := d.splitWord(sub)
+		if err := d.readSplit(path.Join(name, sub), split, !d.holdsFolder(path.Join(name, sub)), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSplit reads a split's classes, or its pictures where it has none. An archive's split may hold one folder of the same name,
+// or one called images, and the classes in that.
+func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 	list, err := d.entries(below)
 	if err != nil {
 		return err
 	}
+	var folders []string
+	pictures, table := false, false
+	for _, entry := range list {
+		if entry.IsDir() {
+			folders = append(folders, entry.Name())
+		} else {
+			pictures = pictures || pictureSuffix[suffix(entry.Name())]
+			table = table || isMetadata(entry.Name())
+		}
+	}
+	if len(folders) == 1 && !pictures && depth < 3 {
+		inner := path.Join(below, folders[0])
+		word, isSplit := d.splitWord(folders[0])
+		if isSplit && word == split || isContainer(folders[0]) {
+			if d.holdsFolder(inner) || isContainer(folders[0]) || isSplit {
+				d.note(inner, "the classes of this split are read from this folder")
+				for _, entry := range list {
+					if isMetadata(entry.Name()) {
+						d.tables = append(d.tables, path.Join(below, entry.Name()))
+					}
+				}
+				return d.readSplit(inner, split, flat || !d.holdsFolder(inner), depth+1)
+			}
+		}
+	}
+	for _, folder := range folders {
+		if isCompanion(folder) && (slices.ContainsFunc(folders, isContainer) || pictures) {
+			return fmt.Errorf("%w: %s stands beside the pictures of %s, as in layouts whose labels are files (YOLO, Pascal VOC), which are not read: convert them to COCO, or to a folder for each class",
+				ErrLayout, path.Join(below, folder), below)
+		}
+	}
 	for _, entry := range list {
 		name := path.Join(below, entry.Name())
 		if entry.IsDir() {
-			if err := d.readClass(name, split, entry.Name()); err != nil {
+			if isCompanion(entry.Name()) {
+				d.skip(name, "tells about the pictures and is no class: rename it if it is one")
+			} else if err := d.readClass(name, split, entry.Name()); err != nil {
 				return err
 			}
 			continue
 		}
-		reason := checkPicture(d.file(name))
-		if reason == "" {
-			reason = "in no class folder"
+		if isMetadata(entry.Name()) {
+			d.tables = append(d.tables, name)
+			continue
 		}
-		d.skip(name, "%s", reason)
+		if d.isAbout(entry.Name()) {
+			continue
+		}
+		reason := checkPicture(d.file(name))
+		switch {
+		case reason != "" && mayTell(name):
+			d.skip(name, "not read in this layout: if it holds labels, name its format, or take it away")
+		case reason != "":
+			d.skip(name, "%s", reason)
+		case flat || table || d.rootTable():
+			d.add(name, split, "")
+		default:
+			d.skip(name, "in no class folder")
+		}
+	}
+	return nil
+}
+
+// rootTable reports whether a table at the root may name any picture.
+func (d *Dataset) rootTable() bool { return d.isRegular(MetadataFile) || d.isRegular(metadataLines) }
+
+// readSplitClass reads class/split/image.
+func (d *Dataset) readSplitClass(class string) error {
+	list, err := d.entries(class)
+	if err != nil {
+		return err
+	}
+	for _, entry := range list {
+		name := path.Join(class, entry.Name())
+		if !entry.IsDir() {
+			if isMetadata(entry.Name()) {
+				d.tables = append(d.tables, name)
+				continue
+			}
+			reason := checkPicture(d.file(name))
+			if reason == "" {
+				reason = "in no split, where the other images of its class are in one"
+			}
+			d.skip(name, "%s", reason)
+			continue
+		}
+		split, _ := d.splitWord(entry.Name())
+		if err := d.readClass(name, split, class); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -90,50 +358,53 @@ func (d *Dataset) readClass(below, split, class string) error {
 	return err
 }
 
-func (d *Dataset) add(name, split, class string) {
-	d.Samples = append(d.Samples, Sample{Name: name, Path: d.file(name), Split: split, Class: class})
-}
-
-// holdsFolder reports whether a folder of the root has a folder in it that counts.
+// holdsFolder reports whether a folder has a folder in it that counts.
 func (d *Dataset) holdsFolder(name string) bool {
-	list, err := d.entriesQuietly(name)
-	if err != nil {
-		return false
-	}
-	for _, entry := range list {
-		if entry.IsDir() && passOver(entry) == "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.look(name), func(entry fs.DirEntry) bool { return entry.IsDir() })
 }
 
-// isAbout reports whether a file at the root describes the data set rather than being part of it.
+// holdsPicture reports whether a folder has what looks like a picture in it, by its name.
+func (d *Dataset) holdsPicture(name string) bool {
+	return slices.ContainsFunc(d.look(name), func(entry fs.DirEntry) bool { return !entry.IsDir() && pictureSuffix[suffix(entry.Name())] })
+}
+
+// isAbout reports whether a file describes the data set rather than being part of it.
 func (d *Dataset) isAbout(name string) bool {
 	stem := strings.ToLower(strings.TrimSuffix(name, path.Ext(name)))
-	return name == MetadataFile || stem == "readme" || stem == "license" || stem == "licence" || strings.HasPrefix(stem, "license")
+	return isMetadata(name) || stem == "readme" || stem == "license" || stem == "licence" || strings.HasPrefix(stem, "license")
 }
 
-// maskFolders lists the folders of the root in which metadata.csv places masks. A table that cannot
-// be read is reported by applyMetadata.
-func (d *Dataset) maskFolders() map[string]bool {
+// maskFolders lists the folders of the root in which the metadata places masks.
+func (d *Dataset) maskFolders() (map[string]bool, error) {
 	out := map[string]bool{}
-	if !d.isRegular(MetadataFile) {
-		return out
-	}
-	t, err := openTable(d.file(MetadataFile))
-	if err != nil || t.column("mask") == "" {
-		return out
-	}
-	file := t.column("file", "file_name", "filename", "image", "path")
-	for _, row := range t.rows {
-		if name, ok := localName(row["mask"]); ok && row["mask"] != "" {
-			folder, _, below := strings.Cut(name, "/")
-			image, _ := localName(row[file])
-			if holder, _, _ := strings.Cut(image, "/"); below && holder != folder {
-				out[folder] = true
+	for _, file := range []string{MetadataFile, metadataLines} {
+		if !d.isRegular(file) {
+			continue
+		}
+		t, err := d.openTable(file)
+		if err != nil {
+			return nil, err
+		}
+		before := len(d.Notes)
+		c, err := d.choose(t)
+		d.Notes = d.Notes[:before]
+		if err != nil || c.mask < 0 {
+			t.close()
+			continue // said by applyMetadata
+		}
+		err = t.each(func(r row) error {
+			if name, ok := localName(r.at(c.mask)); ok && r.at(c.mask) != "" {
+				folder, _, below := strings.Cut(name, "/")
+				image, _ := localName(r.at(c.file))
+				if holder, _, _ := strings.Cut(image, "/"); below && holder != folder {
+					out[d.locate(folder)] = true
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return out
+	return out, nil
 }

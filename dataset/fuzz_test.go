@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 func FuzzNPY(f *testing.F) {
@@ -65,18 +66,75 @@ func checkMap(t *testing.T, m attention.Map, err error) {
 func FuzzTable(f *testing.F) {
 	f.Add("\ufefffile, group ,mask\r\na.png,\"x\ny\",\r\n,,\r\n")
 	f.Add("a\"b,c\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		table, err := readTable(strings.NewReader(text))
+	f.Add("sep=;\nfile;class\na;b\n")
+	f.Add("file\tclass\n\tb\n")
+	f.Add("\xff\xfef\x00i\x00")
+	f.Fuzz(func(t *testing.T, content string) {
+		table, err := readTable(strings.NewReader(content), "")
 		if err != nil {
 			return
 		}
-		if len(table.rows) != len(table.lines) {
-			t.Errorf("%d rows, %d line numbers", len(table.rows), len(table.lines))
+		checkRows(t, table)
+	})
+}
+
+func FuzzLines(f *testing.F) {
+	f.Add("{\"file\": \"a.png\", \"label\": [\"x\"]}\n\n{\"file\": {\"path\": \"../a\"}}\n")
+	f.Add("[1]\n")
+	f.Add("{\"a\": \"\\u0000\"}")
+	f.Fuzz(func(t *testing.T, content string) {
+		table, err := readLines(strings.NewReader(content), "")
+		if err != nil {
+			return
 		}
-		for _, row := range table.rows {
-			if name, ok := localName(row["file"]); ok && (name == ".." || strings.HasPrefix(name, "../") || strings.HasPrefix(name, "/")) {
+		checkRows(t, table)
+	})
+}
+
+// checkRows: a cell that is handed out is text, and a name that is taken stays inside.
+func checkRows(t *testing.T, table *table) {
+	t.Helper()
+	last := 0
+	for {
+		r, err := table.next()
+		if err != nil {
+			return
+		}
+		if r.line < last {
+			t.Errorf("line %d after line %d", r.line, last)
+		}
+		last = r.line
+		for i := range table.columns {
+			cell := r.at(i)
+			if !text.Valid(cell) {
+				t.Errorf("%q is no text", cell)
+			}
+			if name, ok := localName(cell); ok && (name == ".." || strings.HasPrefix(name, "../") || strings.HasPrefix(name, "/")) {
 				t.Errorf("%q leads out", name)
 			}
 		}
+	}
+}
+
+func FuzzMAT(f *testing.F) {
+	head := strings.Repeat(" ", 124) + "\x00\x01IM"
+	f.Add([]byte(head + "\x0e\x00\x00\x00\x30\x00\x00\x00\x06\x00\x00\x00\x08\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x08\x00\x00\x00\x01\x00\x00\x00\x01\x00\x00\x00\x01\x00\x03\x00seg\x00\x02\x00\x01\x00\x01\x00\x00\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		bird, err := decodeBird(bytes.NewReader(data))
+		if err == nil && bird.mask == nil && (bird.box.Width <= 0 || bird.box.Height <= 0) {
+			t.Errorf("a box of %v × %v", bird.box.Width, bird.box.Height)
+		}
+	})
+}
+
+func FuzzBoxes(f *testing.F) {
+	f.Add("<annotation><object><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object></annotation>")
+	f.Fuzz(func(t *testing.T, content string) {
+		boxes, err := decodeBoxes(strings.NewReader(content))
+		if err != nil {
+			return
+		}
+		m := Marks{Boxes: boxes}
+		m.Draw(8, 8)
 	})
 }

@@ -2,8 +2,14 @@ package dataset
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // readIDRiD reads the Indian Diabetic Retinopathy Image Dataset (Porwal et al. 2018) by its own
@@ -15,23 +21,16 @@ import (
 // part and set. A lesion without a mask file is unknown. Where seg_to_grade_match.csv stands beside
 // the parts, the masks go to the graded photograph and its copy in part A is passed over.
 func (d *Dataset) readIDRiD() error {
-	parts, err := d.entries("")
-	if err != nil {
-		return err
-	}
-	var segmentation, grading string
-	for _, entry := range parts {
-		lower := strings.ToLower(entry.Name())
-		switch {
-		case !entry.IsDir():
-		case strings.Contains(lower, "segmentation"):
-			segmentation = entry.Name()
-		case strings.Contains(lower, "grading"):
-			grading = entry.Name()
-		}
-	}
+	segmentation, grading := d.idridParts()
 	if grading == "" && segmentation == "" {
-		return fmt.Errorf("%w: no folder \"B. Disease Grading\" or \"A. Segmentation\"", ErrLayout)
+		for _, entry := range d.look("") { // the archive's folder in a folder of its own name
+			inner := *d
+			inner.Dir = d.file(entry.Name())
+			if s, g := inner.idridParts(); entry.IsDir() && s+g != "" {
+				return fmt.Errorf("%w: no folder \"1. Original Images\" in it: it is further down, in %q", ErrLayout, entry.Name())
+			}
+		}
+		return fmt.Errorf("%w: no folder \"B. Disease Grading\" or \"A. Segmentation\" with \"1. Original Images\" in it", ErrLayout)
 	}
 	if grading != "" {
 		if err := d.readGrading(grading); err != nil {
@@ -42,6 +41,70 @@ func (d *Dataset) readIDRiD() error {
 		return d.readSegmentation(segmentation)
 	}
 	return nil
+}
+
+// fitsIDRiD tells the layout by its parts.
+func (d *Dataset) fitsIDRiD() string {
+	segmentation, grading := d.idridParts()
+	switch {
+	case segmentation == "" && grading == "":
+		return ""
+	case grading == "":
+		return "IDRiD: " + segmentation
+	}
+	return "IDRiD: " + grading
+}
+
+// idridParts finds the folders of the parts that hold original images: below the root, one further down in a folder of the
+// part's own name, or the root itself (".") where it is one.
+func (d *Dataset) idridParts() (segmentation, grading string) {
+	if d.idridImages("") {
+		lower := strings.ToLower(filepath.Base(d.Dir))
+		if strings.Contains(lower, "segmentation") || !strings.Contains(lower, "grading") && !d.holdsTable("") {
+			return ".", ""
+		}
+		return "", "."
+	}
+	for _, entry := range d.look("") {
+		name := entry.Name()
+		if !entry.IsDir() {
+			continue
+		}
+		if !d.idridImages(name) {
+			if inner := d.folders(name); len(inner) == 1 && d.idridImages(path.Join(name, inner[0])) {
+				name = path.Join(name, inner[0])
+			} else {
+				continue
+			}
+		}
+		switch lower := strings.ToLower(name); {
+		case strings.Contains(lower, "segmentation"):
+			segmentation = name
+		case strings.Contains(lower, "grading"):
+			grading = name
+		}
+	}
+	return segmentation, grading
+}
+
+// idridImages reports whether a folder holds "1. Original Images" with the sets in it.
+func (d *Dataset) idridImages(part string) bool {
+	for _, entry := range d.look(part) {
+		if entry.IsDir() && strings.Contains(strings.ToLower(entry.Name()), "original images") {
+			return slices.ContainsFunc(d.folders(path.Join(part, entry.Name())), func(set string) bool { return idridSplit(set) != "" })
+		}
+	}
+	return false
+}
+
+// holdsTable reports whether the ground truth of a part is tables.
+func (d *Dataset) holdsTable(part string) bool {
+	for _, entry := range d.look(part) {
+		if entry.IsDir() && strings.Contains(strings.ToLower(entry.Name()), "groundtruth") {
+			return slices.ContainsFunc(d.look(path.Join(part, entry.Name())), func(e fs.DirEntry) bool { return suffix(e.Name()) == ".csv" })
+		}
+	}
+	return false
 }
 
 // idridSets pairs the folders of one part's images with its ground truth: "a. Training Set" with what starts with "a.".
@@ -109,10 +172,10 @@ func (d *Dataset) readGrading(part string) error {
 			continue
 		}
 		err := d.walk(folder, func(name string) {
-			id := stem(name)
+			id := text.NFC(stem(name))
 			d.add(name, split, grades[split][id])
 			if grades[split][id] == "" {
-				d.Notes = append(d.Notes, Problem{Path: name, Reason: "not in the label file: unlabelled"})
+				d.note(name, "not in the label file: unlabelled")
 			}
 			delete(grades[split], id)
 		})
@@ -127,28 +190,29 @@ func (d *Dataset) readGrading(part string) error {
 }
 
 func (d *Dataset) readGrades(file string, grades map[string]string) error {
-	t, err := openTable(d.file(file))
+	t, err := d.openTable(file)
 	if err != nil {
 		return err
 	}
-	name, grade := t.column("image name", "image"), t.column("retinopathy grade", "grade")
-	if name == "" || grade == "" {
-		return fmt.Errorf("%w: %s: want the columns \"Image name\" and \"Retinopathy grade\"; it has %s", ErrLayout, file, strings.Join(t.columns, ", "))
+	name, grade := t.column("image name", "image", "id_code"), t.column("retinopathy grade", "grade")
+	if name < 0 || grade < 0 {
+		t.close()
+		return fmt.Errorf("%w: %s: want the columns \"Image name\" and \"Retinopathy grade\"; it has %s", ErrLayout, file, t.list())
 	}
-	for i, row := range t.rows {
-		id, g := row[name], row[grade]
+	return t.each(func(r row) error {
+		id, g := text.NFC(r.at(name)), r.at(grade)
 		if id == "" {
-			continue
+			return nil
 		}
 		if len(g) != 1 || g[0] < '0' || g[0] > '4' {
-			return fmt.Errorf("%w: %s, line %d: retinopathy grade %q is none of 0 to 4", ErrLayout, file, t.lines[i], g)
+			return fmt.Errorf("%w: %s, line %d: retinopathy grade %q is none of 0 to 4", ErrLayout, file, r.line, text.Cut(g, 40))
 		}
 		if known := grades[id]; known != "" && known != g {
-			return fmt.Errorf("%w: %s, line %d: %s has the grade %s and the grade %s", ErrLayout, file, t.lines[i], id, known, g)
+			return fmt.Errorf("%w: %s, line %d: %s has the grade %s and the grade %s", ErrLayout, file, r.line, id, known, g)
 		}
-		grades[id] = g
-	}
-	return nil
+		grades[strings.Clone(id)] = d.shared(g)
+		return nil
+	})
 }
 
 func (d *Dataset) readSegmentation(part string) error {
@@ -184,7 +248,7 @@ func (d *Dataset) readSegmentation(part string) error {
 				d.skip(name, "the same photograph as %s, which has its masks", twin.Name)
 				return
 			}
-			found = append(found, Sample{Name: name, Path: d.file(name), Split: split, Parts: masks[split][id]})
+			found = append(found, Sample{Name: text.NFC(name), Path: d.file(name), Split: split, Parts: masks[split][id]})
 		})
 		if err != nil {
 			return err
@@ -249,14 +313,40 @@ func (d *Dataset) readMatches() (map[string]string, error) {
 	if !d.isRegular(file) {
 		return out, nil
 	}
-	t, err := openTable(d.file(file))
+	t, err := d.openTable(file)
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range t.rows {
-		out[stem(row["seg_file"])] = row["grade_image"]
+	from, to := t.column("seg_file"), t.column("grade_image")
+	err = t.each(func(r row) error {
+		if r.at(from) != "" && r.at(to) != "" {
+			out[stem(r.at(from))] = strings.Clone(r.at(to))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// joinParts makes the masks of some kinds the object's: where any of them is there, the mask is all of them together.
+func (d *Dataset) joinParts() error {
+	kinds, images := map[string]bool{}, 0
+	for _, s := range d.Samples {
+		if len(s.Parts) > 0 {
+			images++
+		}
+		for _, part := range s.Parts {
+			kinds[part.Kind] = true
+		}
 	}
-	return out, nil
+	for _, kind := range d.options.Parts {
+		if !kinds[kind] {
+			return fmt.Errorf("%w: no mask is of the kind %q; there are %s", ErrLayout, kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+		}
+	}
+	if images > 0 && len(d.options.Parts) == 0 {
+		d.note("", "%d images have masks of kinds (%s), and no mask of an object: name those that make it with --parts", images, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+	}
+	return nil
 }
 
 func stem(name string) string {

@@ -87,7 +87,7 @@ func TestRealData(t *testing.T) {
 		{format: "folder", folder: "clothing-small", classes: 10, train: 3068, validation: 341},
 		{format: "cub", folder: "cub200-2010-60", classes: 60, train: 900, test: 923, notes: 9, masks: 1814},
 		// 398 graded, and 51 with masks of which 42 are graded ones again.
-		{format: "idrid", folder: "idrid-small", classes: 5, train: 398 + 51 - 42, skipped: 42, missing: 15, masks: 51, unlabelled: 9},
+		{format: "idrid", folder: "idrid-small", classes: 5, train: 398 + 51 - 42, skipped: 42, missing: 15, notes: 1, masks: 51, unlabelled: 9},
 	} {
 		t.Run(test.folder, func(t *testing.T) {
 			t.Parallel()
@@ -118,7 +118,7 @@ func TestRealMasks(t *testing.T) {
 	for _, s := range d.Samples {
 		for _, part := range s.Parts {
 			var m attention.Map
-			err := dataset.Mask(t.Context(), part.Path, func(mask *image.Gray) error {
+			err := dataset.Mask(t.Context(), part.Path, nil, func(mask *image.Gray) error {
 				if size := mask.Rect.Size(); size.X != 1072 || size.Y != 712 {
 					t.Errorf("%s: %v, want 1072×712", part.Path, size)
 				}

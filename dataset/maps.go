@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Errors that Maps and Match wrap.
@@ -149,7 +150,7 @@ func (s *MapSet) readDir(dir string) error {
 		if err != nil {
 			return fmt.Errorf("reading map %s: %w", file, err)
 		}
-		key := filepath.ToSlash(name)
+		key := text.NFC(filepath.ToSlash(name))
 		s.Maps = append(s.Maps, EditedMap{Key: key[:len(key)-len(suffix)], Source: file, Map: m})
 		return nil
 	})
@@ -221,7 +222,7 @@ func (s *MapSet) addArchive(archive *zip.Reader, file string) error {
 		if err != nil {
 			return fmt.Errorf("reading map %s: %w", source, err)
 		}
-		key := strings.TrimSuffix(strings.ReplaceAll(entry.Name, `\`, "/"), ".npy")
+		key := text.NFC(strings.TrimSuffix(strings.ReplaceAll(entry.Name, `\`, "/"), ".npy"))
 		s.Maps = append(s.Maps, EditedMap{Key: key, Source: source, Map: m})
 	}
 	return nil

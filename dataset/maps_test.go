@@ -290,7 +290,7 @@ func TestMaskRefuses(t *testing.T) {
 	t.Parallel()
 	root := tree(t, map[string]string{"text.png": "text"})
 	use := func(*image.Gray) error { return nil }
-	if err := dataset.Mask(t.Context(), filepath.Join(root, "text.png"), use); !errors.Is(err, picture.ErrNotPicture) {
+	if err := dataset.Mask(t.Context(), filepath.Join(root, "text.png"), nil, use); !errors.Is(err, picture.ErrNotPicture) {
 		t.Errorf("a text file: %v", err)
 	}
 	// A PNG header of 50,000 × 50,000 pixels.
@@ -302,7 +302,7 @@ func TestMaskRefuses(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "huge.png"), forged, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := dataset.Mask(t.Context(), filepath.Join(root, "huge.png"), use); err == nil || !strings.Contains(err.Error(), "50000×50000") {
+	if err := dataset.Mask(t.Context(), filepath.Join(root, "huge.png"), nil, use); err == nil || !strings.Contains(err.Error(), "50000×50000") {
 		t.Errorf("a huge header: %v", err)
 	}
 }

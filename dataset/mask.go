@@ -2,51 +2,361 @@ package dataset
 
 import (
 	"context"
+	"encoding/xml"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"image/draw"
+	"io"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/abn-studio/studio/internal/picture"
 )
 
-// Mask reads an object's mask for use, which must not keep it: any picture that package picture reads, as grey, 255 inside
-// and 0 outside. A palette or 1-bit mask of the values 0 and 1 is read by what its colours show, except where that
-// is too dark to see (at most 1 of 255): then 1 counts as inside.
-func Mask(ctx context.Context, path string, use func(*image.Gray) error) error {
+// ErrMask is a mask of which it cannot be told what the object is.
+var ErrMask = errors.New("it cannot be told which of its values mean the object")
+
+// MaskRule says which values of a mask mean the object, where they do not tell themselves (see Mask).
+type MaskRule struct {
+	Shades  bool         // every shade of grey is a share of the object: 255 all, 0 nothing
+	Values  []int        // indices of a palette, or values of grey
+	Colours []color.RGBA // opaque
+}
+
+// ParseMaskRule reads a rule as it is typed: "shades", values and ranges ("1,3-5"), or colours ("#800000,#008000"). "" is nil.
+func ParseMaskRule(typed string) (*MaskRule, error) {
+	typed = strings.TrimSpace(typed)
+	if typed == "" || typed == "auto" {
+		return nil, nil
+	}
+	if typed == "shades" {
+		return &MaskRule{Shades: true}, nil
+	}
+	rule := &MaskRule{}
+	for part := range strings.SplitSeq(typed, ",") {
+		part = strings.TrimSpace(part)
+		if hex, ok := strings.CutPrefix(part, "#"); ok {
+			v, err := strconv.ParseUint(hex, 16, 24)
+			if err != nil || len(hex) != 6 {
+				return nil, fmt.Errorf("%q is no colour: want #rrggbb", part)
+			}
+			rule.Colours = append(rule.Colours, color.RGBA{uint8(v >> 16), uint8(v >> 8), uint8(v), 255})
+			continue
+		}
+		low, high, ranged := strings.Cut(part, "-")
+		if !ranged {
+			high = low
+		}
+		from, err1 := strconv.ParseUint(strings.TrimSpace(low), 10, 16)
+		to, err2 := strconv.ParseUint(strings.TrimSpace(high), 10, 16)
+		if err1 != nil || err2 != nil || from > to {
+			return nil, fmt.Errorf("%q is no value of a mask: want shades, values such as 1,3-5, or colours such as #800000", part)
+		}
+		for v := from; v <= to; v++ {
+			rule.Values = append(rule.Values, int(v))
+		}
+	}
+	return rule, nil
+}
+
+// Mask reads an object's mask for use, which must not keep it: any picture that package picture reads, as grey, 255 inside and
+// 0 outside. A rule (nil: none) says which values are inside; without one the mask tells:
+//
+//   - black and white, and shades of grey up to white, are what they show;
+//   - 0 and 1, and a few other values without white (class indices, one dark shade), are outside at 0 and inside elsewhere;
+//     beside indices up to 20, 255 is the unknown of Pascal VOC, and outside;
+//   - of colours, in a palette or not, black is outside, VOC's (224,224,192) unknown, and every other inside;
+//   - what is transparent is outside; where all that is not is black, the opacity is the mask.
+//
+// Colours without black are ErrMask.
+func Mask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray) error) error {
+	_, err := readMask(ctx, path, rule, use)
+	return err
+}
+
+// readMask is Mask, and says how the mask was read where that is not plain: "" for black and white.
+func readMask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray) error) (how string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("reading mask: %w", err)
+		return "", fmt.Errorf("reading mask: %w", err)
 	}
 	defer f.Close()
 	own := func(h picture.Header) int64 { return h.Pixels() }
-	err = picture.Process().Decode(ctx, f, own, func(_ context.Context, decoded image.Image, _ picture.Header) error {
-		grey, ok := decoded.(*image.Gray)
-		if !ok || grey.Rect.Min != (image.Point{}) {
-			bounds := decoded.Bounds()
-			grey = image.NewGray(image.Rect(0, 0, bounds.Dx(), bounds.Dy()))
-			draw.Draw(grey, grey.Rect, decoded, bounds.Min, draw.Src)
+	err = picture.Process().Decode(ctx, f, own, func(_ context.Context, decoded image.Image, h picture.Header) error {
+		mask := image.NewGray(image.Rect(0, 0, decoded.Bounds().Dx(), decoded.Bounds().Dy()))
+		if how, err = inside(mask, decoded, h.Format == "jpeg", rule); err != nil {
+			return err
 		}
-		stretchDark(grey)
-		return use(grey)
+		return use(mask)
 	})
 	if err != nil {
-		return fmt.Errorf("reading mask %s: %w", path, err)
+		return how, fmt.Errorf("reading mask %s: %w", path, err)
 	}
-	return nil
+	return how, nil
 }
 
-// stretchDark reads a mask that holds class indices 0 and 1 rather than shades.
-func stretchDark(mask *image.Gray) {
-	for _, v := range mask.Pix {
-		if v > 1 {
-			return
+// inside fills a mask with what a picture shows.
+func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (how string, err error) {
+	each := func(value func(x, y int) uint8) {
+		for y := range mask.Rect.Dy() {
+			for x := range mask.Rect.Dx() {
+				mask.Pix[y*mask.Stride+x] = value(x+decoded.Bounds().Min.X, y+decoded.Bounds().Min.Y)
+			}
 		}
 	}
-	for i, v := range mask.Pix {
-		mask.Pix[i] = v * 255
+	if p, ok := decoded.(*image.Paletted); ok {
+		if rule != nil && len(rule.Values) > 0 {
+			each(func(x, y int) uint8 { return white(slices.Contains(rule.Values, int(p.ColorIndexAt(x, y)))) })
+			return "", nil
+		}
+		if rule == nil && coloured(p) {
+			return indexed(mask, p)
+		}
 	}
+	if levels := levelsOf(decoded); levels != nil {
+		if rule != nil && len(rule.Colours) == 0 {
+			if rule.Shades {
+				each(func(x, y int) uint8 { return shade(levels(x, y), decoded) })
+			} else {
+				each(func(x, y int) uint8 { return white(slices.Contains(rule.Values, levels(x, y))) })
+			}
+			return "", nil
+		}
+		if rule == nil {
+			how, read := readLevels(levels, decoded)
+			each(func(x, y int) uint8 { return read(levels(x, y)) })
+			return how, nil
+		}
+	}
+	if rule != nil && len(rule.Values) > 0 {
+		return "", errors.New("the mask is in colours: name the object's as #rrggbb")
+	}
+	if rule != nil && rule.Shades {
+		each(func(x, y int) uint8 { return color.GrayModel.Convert(decoded.At(x, y)).(color.Gray).Y })
+		return "", nil
+	}
+	return colours(mask, decoded, lossy, rule)
+}
+
+func white(inside bool) uint8 {
+	if inside {
+		return 255
+	}
+	return 0
+}
+
+// shade is a level as a share of 255.
+func shade(level int, of image.Image) uint8 {
+	if _, ok := of.(*image.Gray16); ok {
+		return uint8(level >> 8)
+	}
+	return uint8(level)
+}
+
+// coloured reports whether a palette has a colour in use that is no opaque grey.
+func coloured(p *image.Paletted) bool {
+	for index, n := range usedIndices(p) {
+		if n > 0 && index < len(p.Palette) {
+			if _, grey := greyOf(p.Palette[index]); !grey {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func usedIndices(p *image.Paletted) (n [256]int) {
+	for y := range p.Rect.Dy() {
+		for _, index := range p.Pix[y*p.Stride : y*p.Stride+p.Rect.Dx()] {
+			n[index]++
+		}
+	}
+	return n
+}
+
+// vocVoid is the colour of what Pascal VOC leaves unknown.
+var vocVoid = color.RGBA{224, 224, 192, 255}
+
+// indexed reads a palette of colours: black is outside and so is what is transparent or unknown.
+func indexed(mask *image.Gray, p *image.Paletted) (how string, err error) {
+	used := usedIndices(p)
+	var in [256]uint8
+	var object, shown []string
+	outside, unknown := false, false
+	for index, n := range used {
+		if n == 0 || index >= len(p.Palette) {
+			continue
+		}
+		r, g, b, a := p.Palette[index].RGBA()
+		c := color.RGBA{uint8(r >> 8), uint8(g >> 8), uint8(b >> 8), 255}
+		switch {
+		case a < 0x8000 || c == (color.RGBA{0, 0, 0, 255}):
+			outside = true
+		case c == vocVoid:
+			unknown = true
+		default:
+			in[index] = 255
+			object = append(object, strconv.Itoa(index))
+			shown = append(shown, fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B))
+		}
+	}
+	if !outside && len(object) > 1 {
+		return "", fmt.Errorf("%w: none of its colours is black (they are %s): say which with --mask-object", ErrMask, shorten(shown))
+	}
+	for y := range mask.Rect.Dy() {
+		for x := range mask.Rect.Dx() {
+			mask.Pix[y*mask.Stride+x] = in[p.Pix[y*p.Stride+x]]
+		}
+	}
+	how = "of its palette, the indices " + shorten(object) + " mean the object"
+	if unknown {
+		how += ", VOC's unknown is outside"
+	}
+	return how, nil
+}
+
+func shorten(list []string) string {
+	if len(list) > 8 {
+		return fmt.Sprintf("%s, … (%d)", strings.Join(list[:8], ", "), len(list))
+	}
+	return strings.Join(list, ", ")
+}
+
+// levelsOf reads a picture's pixels as values of grey, 0 to 255 or, of 16 bits, to 65535; nil where one has a colour or lets
+// something through.
+func levelsOf(decoded image.Image) func(x, y int) int {
+	switch p := decoded.(type) {
+	case *image.Gray:
+		return func(x, y int) int { return int(p.GrayAt(x, y).Y) }
+	case *image.Gray16:
+		return func(x, y int) int { return int(p.Gray16At(x, y).Y) }
+	}
+	bounds := decoded.Bounds()
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			if _, grey := greyOf(decoded.At(x, y)); !grey {
+				return nil
+			}
+		}
+	}
+	return func(x, y int) int {
+		v, _ := greyOf(decoded.At(x, y))
+		return int(v >> 8)
+	}
+}
+
+// readLevels tells from the values of a grey mask what they mean.
+func readLevels(level func(x, y int) int, decoded image.Image) (how string, read func(int) uint8) {
+	count := map[int]int{}
+	bounds := decoded.Bounds()
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			count[level(x, y)]++
+		}
+	}
+	var used []int
+	for v := range count {
+		if v > 0 {
+			used = append(used, v)
+		}
+	}
+	slices.Sort(used)
+	top := 255
+	if _, deep := decoded.(*image.Gray16); deep && len(used) > 0 && used[len(used)-1] > 255 {
+		top = 65535
+	}
+	nonzero := func(v int) uint8 { return white(v > 0) }
+	switch {
+	case len(used) == 0 || len(used) == 1 && used[0] == top:
+		return "", nonzero
+	case len(used) == 1:
+		return fmt.Sprintf("the value %d means the object", used[0]), nonzero
+	}
+	if last := len(used) - 1; used[last] == 255 && used[last-1] <= 20 {
+		objects := 0
+		for _, v := range used[:last] {
+			objects += count[v]
+		}
+		if 4*objects >= count[255] { // else a few stray pixels in a mask of black and white
+			return fmt.Sprintf("the values %s mean the object, 255 is unknown and outside", shorten(numbers(used[:last]))), func(v int) uint8 { return white(v > 0 && v < 255) }
+		}
+	}
+	// Shades reach white or are many; a few values below it are indices.
+	last, few := used[len(used)-1], 32
+	if top == 255 && last >= 192 && len(used) >= 4 { // nearly white, as the share of annotators who agree
+		few = 0
+	}
+	if last < top && (len(used) <= few || top == 65535 && len(used) <= 1024) {
+		return fmt.Sprintf("the values %s mean the object", shorten(numbers(used))), nonzero
+	}
+	if top == 65535 {
+		return "", func(v int) uint8 { return uint8(v >> 8) }
+	}
+	return "", func(v int) uint8 { return uint8(v) }
+}
+
+func numbers(values []int) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = strconv.Itoa(v)
+	}
+	return out
+}
+
+// colours reads a mask of colours: by the rule's, or all but black. Lossy pictures have colours near the ones that were drawn.
+func colours(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (how string, err error) {
+	seen := map[color.RGBA]bool{}
+	opaqueBlack, transparent, black, other := true, false, false, false
+	near := func(a, b uint8) bool {
+		if lossy {
+			return max(a, b)-min(a, b) < 40
+		}
+		return a == b
+	}
+	bounds := decoded.Bounds()
+	for y := range mask.Rect.Dy() {
+		for x := range mask.Rect.Dx() {
+			n := color.NRGBAModel.Convert(decoded.At(x+bounds.Min.X, y+bounds.Min.Y)).(color.NRGBA)
+			c := color.RGBA{n.R, n.G, n.B, 255}
+			at := &mask.Pix[y*mask.Stride+x]
+			switch {
+			case n.A < 128:
+				transparent = true
+			case rule != nil:
+				*at = white(slices.ContainsFunc(rule.Colours, func(r color.RGBA) bool { return near(c.R, r.R) && near(c.G, r.G) && near(c.B, r.B) }))
+				opaqueBlack = false
+			case near(c.R, 0) && near(c.G, 0) && near(c.B, 0):
+				black = true
+			case !lossy && c == vocVoid:
+				opaqueBlack = false
+			default:
+				*at = 255
+				opaqueBlack, other = false, true
+				if len(seen) < 300 {
+					seen[c] = true
+				}
+			}
+		}
+	}
+	if rule != nil {
+		return "", nil
+	}
+	if transparent && opaqueBlack {
+		for y := range mask.Rect.Dy() {
+			for x := range mask.Rect.Dx() {
+				_, _, _, a := decoded.At(x+bounds.Min.X, y+bounds.Min.Y).RGBA()
+				mask.Pix[y*mask.Stride+x] = uint8(a >> 8)
+			}
+		}
+		return "what is not transparent means the object", nil
+	}
+	if other && !black && !transparent && len(seen) > 1 {
+		return "", fmt.Errorf("%w: none of its colours is black (%d colours): say which with --mask-object", ErrMask, len(seen))
+	}
+	return "every colour but black means the object", nil
 }
 
 func isBlack(mask *image.Gray) bool {
@@ -62,4 +372,150 @@ func isBlack(mask *image.Gray) bool {
 func greyOf(c color.Color) (v uint16, grey bool) {
 	r, g, b, a := c.RGBA()
 	return uint16(r), r == g && g == b && a == 0xffff
+}
+
+// HasMask reports whether the data set shows where the object is in a picture.
+func (d *Dataset) HasMask(s Sample) bool {
+	return s.Mask != "" || s.Marks.Shows() || slices.ContainsFunc(s.Parts, d.isObject)
+}
+
+// isObject reports whether the masks of a part's kind are the object's.
+func (d *Dataset) isObject(part Part) bool { return slices.Contains(d.options.Parts, part.Kind) }
+
+// joined reads the masks of the object's kinds together: what any of them holds is inside.
+func (d *Dataset) joined(ctx context.Context, s Sample, use func(*image.Gray) error) error {
+	var all *image.Gray
+	for _, part := range s.Parts {
+		if !d.isObject(part) {
+			continue
+		}
+		err := Mask(ctx, part.Path, d.options.Mask, func(mask *image.Gray) error {
+			if all == nil {
+				all = &image.Gray{Pix: slices.Clone(mask.Pix), Stride: mask.Stride, Rect: mask.Rect}
+				return nil
+			}
+			if mask.Rect != all.Rect {
+				return fmt.Errorf("it has %v pixels, and the one before %v", mask.Rect.Size(), all.Rect.Size())
+			}
+			for i, v := range mask.Pix {
+				all.Pix[i] = max(all.Pix[i], v)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return use(all)
+}
+
+// ObjectMask reads what shows the object in a picture of the data set, as Mask does: its mask, else its box, polygons or runs
+// drawn on the picture's size.
+func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray) error) error {
+	marks := s.Marks
+	switch suffix(s.Mask) {
+	case "":
+		if slices.ContainsFunc(s.Parts, d.isObject) {
+			return d.joined(ctx, s, use)
+		}
+	case ".mat":
+		bird, err := readBirdFile(s.Mask)
+		if err != nil {
+			return fmt.Errorf("reading mask %s: %w", s.Mask, err)
+		}
+		if bird.mask != nil {
+			return use(bird.mask)
+		}
+		marks = &Marks{Boxes: []Box{bird.box}}
+	case ".xml":
+		boxes, err := readBoxes(s.Mask)
+		if err != nil {
+			return fmt.Errorf("reading boxes %s: %w", s.Mask, err)
+		}
+		marks = &Marks{Boxes: boxes}
+	default:
+		return Mask(ctx, s.Mask, d.options.Mask, use)
+	}
+	if !marks.Shows() {
+		return fmt.Errorf("%s has no mask", s.Name)
+	}
+	f, err := os.Open(s.Path)
+	if err != nil {
+		return fmt.Errorf("drawing the mask: %w", err)
+	}
+	defer f.Close()
+	header, err := picture.Process().Header(f)
+	if err != nil {
+		return fmt.Errorf("drawing the mask of %s: %w", s.Name, err)
+	}
+	return use(marks.Draw(header.Width, header.Height))
+}
+
+// maxXML bounds a file of boxes, in bytes.
+const maxXML = 4 << 20
+
+// readBoxes reads the boxes of Pascal VOC's XML, as ImageNet has them: an annotation with objects.
+func readBoxes(file string) ([]Box, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return decodeBoxes(f)
+}
+
+func decodeBoxes(r io.Reader) ([]Box, error) {
+	var annotation struct {
+		Objects []struct {
+			Box *struct {
+				Left   float32 `xml:"xmin"`
+				Top    float32 `xml:"ymin"`
+				Right  float32 `xml:"xmax"`
+				Bottom float32 `xml:"ymax"`
+			} `xml:"bndbox"`
+		} `xml:"object"`
+	}
+	if err := xml.NewDecoder(io.LimitReader(r, maxXML)).Decode(&annotation); err != nil {
+		return nil, fmt.Errorf("not an XML file of boxes: %w", err)
+	}
+	var boxes []Box
+	for _, o := range annotation.Objects {
+		if o.Box != nil && o.Box.Right > o.Box.Left && o.Box.Bottom > o.Box.Top {
+			boxes = append(boxes, Box{X: o.Box.Left, Y: o.Box.Top, Width: o.Box.Right - o.Box.Left, Height: o.Box.Bottom - o.Box.Top})
+		}
+	}
+	if len(boxes) == 0 {
+		return nil, errors.New("it has no object with a box")
+	}
+	return boxes, nil
+}
+
+// describeMasks looks at a few of the masks and notes how they are read, where that is not plain. Masks of which nobody can
+// tell are an error.
+func (d *Dataset) describeMasks() error {
+	if d.options.Mask != nil {
+		return nil
+	}
+	var masks []string
+	for _, s := range d.Samples {
+		if s.Mask != "" && suffix(s.Mask) != ".mat" && suffix(s.Mask) != ".xml" {
+			masks = append(masks, s.Mask)
+		}
+		if len(masks) == 1000 {
+			break
+		}
+	}
+	const looked = 3
+	for i := range min(looked, len(masks)) {
+		file := masks[i*(len(masks)-1)/max(1, looked-1)]
+		how, err := readMask(context.Background(), file, nil, func(*image.Gray) error { return nil })
+		if errors.Is(err, ErrMask) {
+			return err
+		}
+		if err == nil && how != "" {
+			d.note(strings.TrimPrefix(strings.TrimPrefix(file, d.Dir), "/"), "mask: %s; others are named with --mask-object", how)
+			return nil
+		}
+	}
+	return nil
 }

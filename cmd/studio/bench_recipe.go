@@ -14,7 +14,7 @@ import (
 type benchRecipeCommand struct {
 	Networks []string `arg:"" optional:"" help:"ONNX files, classifiers or ABNs, each with its manifest, or folders of them; without any the demo's network." type:"existing" placeholder:"FILE"`
 	Images   string   `help:"Folder of labelled pictures with the splits train, pool and test; without it Aviary's are drawn." type:"existingdir"`
-	Format   string   `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	Format   string   `help:"Layout of the data set." enum:"${formats}" default:"auto"`
 	Masks    string   `help:"Folder of object masks named after the images: what is edited to, and attention inside the object." type:"existingdir"`
 	Edits    []int    `help:"Numbers of edits, the most confidently wrong pool images first; 0: all that are wrong." default:"20,60,0"`
 	Gains    []string `help:"Mechanisms that a classifier is given." enum:"M,1+M" default:"M,1+M"`

@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
@@ -23,9 +22,9 @@ import (
 
 // evaluateCommand measures a model on labelled pictures.
 type evaluateCommand struct {
-	Model   string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
-	Images  string `help:"Folder of labelled pictures: split/class/image." required:"" type:"existingdir"`
-	Format  string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	Model  string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
+	Images string `help:"Folder of labelled pictures: split/class/image." required:"" type:"existingdir"`
+	layoutFlags
 	Split   string `help:"Split to measure on; without it test, else validation, else everything."`
 	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
@@ -54,10 +53,11 @@ func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 		return err
 	}
 	defer network.Close()
-	set, err := dataset.Open(c.Format, c.Images)
+	set, err := c.read(c.Images, io.Err)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	line := newProgressLine(io.Err)
 	defer line.done()
 	meter := line.meter(samples.Plan(set), plan{Stage: progress.Scanning, Total: samples.Workload(set, c.Split, 0).Heldout, Each: scanPrior})

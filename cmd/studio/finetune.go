@@ -20,9 +20,9 @@ import (
 type finetuneCommand struct {
 	Model  string `help:"The ABN to start from, an ONNX file." required:"" type:"existingfile"`
 	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, and every image that has a map." required:"" type:"existingdir"`
-	Format string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
-	Maps   string `help:"Edited maps: a folder of .npy or grey .png named after their images, or an .npz." required:"" type:"path"`
-	Out    string `help:"ONNX file to write." required:"" type:"path"`
+	layoutFlags
+	Maps string `help:"Edited maps: a folder of .npy or grey .png named after their images, or an .npz." required:"" type:"path"`
+	Out  string `help:"ONNX file to write." required:"" type:"path"`
 
 	Strategy  *string  `help:"Branches to update: ${strategy}." placeholder:"NAME"`
 	Gamma     *float64 `help:"Scale of the map loss, ${gamma}; 0 trains without maps. Without it, the default of docs/aviary.md."`
@@ -99,10 +99,11 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err := maps.ValidateOn(sizes.GridHeight, sizes.GridWidth); err != nil {
 		return err
 	}
-	set, err := dataset.Open(c.Format, c.Images)
+	set, err := c.read(c.Images, io.Err)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	progress := newProgressLine(io.Err)
 	defer progress.done()
 	meter := progress.meter(append([]plan{samples.Plan(set)}, trainer.RoundPlan(settings, samples.Workload(set, c.Split, len(maps.Maps)), c.Control)...)...)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
@@ -15,24 +16,41 @@ import (
 	"github.com/abn-studio/studio/internal/jobs"
 )
 
-// importCommand brings a folder of pictures into a project.
+// importCommand brings a data set into a project.
 type importCommand struct {
 	storageFlags
-	Format  string  `arg:"" enum:"folder,cub,idrid,csv" help:"Layout: folder (split/class/image), cub, idrid or csv."`
-	Dir     string  `arg:"" type:"existingdir" help:"The data set's folder."`
-	Project string  `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
-	Split   string  `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none."`
-	Pool    float64 `placeholder:"FRACTION" help:"Share of the test split, chosen by name, that becomes the pool: tasks come from there, and the rest still measures."`
-	DryRun  bool    `help:"Read and report only; needs no database."`
-	JSON    bool    `name:"json" help:"Print one JSON document."`
+	Source  []string `arg:"" name:"source" help:"The data set, a folder, a table or an archive (zip, tar); before it, its layout where it is not to be told: ${formats}."`
+	Project string   `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
+	Split   string   `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none."`
+	Pool    float64  `placeholder:"FRACTION" help:"Share of the test split, chosen by name, that becomes the pool: tasks come from there, and the rest still measures."`
+	DryRun  bool     `help:"Read and report only; needs no database."`
+	JSON    bool     `name:"json" help:"Print one JSON document."`
+	layoutFlags
+
+	dir string // of Source
+}
+
+// Help says what is read, below the flags.
+func (c *importCommand) Help() string {
+	var out strings.Builder
+	out.WriteString("Layouts:\n")
+	for _, l := range dataset.About() {
+		fmt.Fprintf(&out, "  %-12s %s\n", l[0], l[1])
+	}
+	out.WriteString("\nWhat is passed over, what a list names and is not there, and what was read otherwise than it stands there, is counted and listed; --dry-run shows it all and changes nothing.")
+	return out.String()
 }
 
 // importSummary is what --json prints.
 type importSummary struct {
 	importReport
+	Format   string            `json:"format"`
+	Why      string            `json:"read_as"` // what told the format
 	Classes  int               `json:"classes"`
 	Splits   map[string]int    `json:"splits"`
 	Problems []dataset.Problem `json:"problems,omitempty"` // skipped and missing, at most 100
+	Notes    []dataset.Problem `json:"notes,omitempty"`    // what was read otherwise than it stands there, at most 100
+	Masks    int               `json:"masks"`              // images whose object is shown
 	DryRun   bool              `json:"dry_run"`
 }
 
@@ -48,24 +66,35 @@ type importReport struct {
 
 // Run imports.
 func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
-	d, err := dataset.Open(c.Format, c.Dir)
+	if err := c.source(); err != nil {
+		return err
+	}
+	options, err := c.options(c.Format)
 	if err != nil {
 		return err
 	}
+	d, err := dataset.Read(c.dir, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
 	if c.Pool < 0 || c.Pool >= 1 {
 		return fmt.Errorf("--pool %v: want a fraction from 0 to below 1", c.Pool)
 	}
 	takePool(d, c.Pool)
-	summary := importSummary{Classes: len(d.Classes), Splits: map[string]int{}, DryRun: c.DryRun}
+	summary := importSummary{Format: d.Format, Why: d.Why, Classes: len(d.Classes), Splits: map[string]int{}, DryRun: c.DryRun, Notes: d.Notes[:min(100, len(d.Notes))]}
 	for _, s := range d.Samples {
+		if d.HasMask(s) {
+			summary.Masks++
+		}
 		split := s.Split
 		if split == "" {
 			split = c.Split
 		}
 		summary.Splits[split]++
 	}
-	summary.Problems = append(append(summary.Problems, d.Skipped...), d.Missing...)
-	summary.Problems = summary.Problems[:min(100, len(summary.Problems))]
+	summary.Problems = append(summary.Problems, d.Skipped[:min(100, len(d.Skipped))]...)
+	summary.Problems = append(summary.Problems, d.Missing[:min(100-len(summary.Problems), len(d.Missing))]...)
 	summary.importReport = importReport{Images: len(d.Samples), Skipped: len(d.Skipped), Missing: len(d.Missing)}
 	if !c.DryRun {
 		if c.Project == "" {
@@ -81,6 +110,25 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return json.NewEncoder(streams.Out).Encode(summary)
 	}
 	return c.print(streams, summary)
+}
+
+// source reads the arguments: a data set, and its format before it.
+func (c *importCommand) source() error {
+	switch len(c.Source) {
+	case 1:
+		c.dir = c.Source[0]
+	case 2:
+		if c.Format != dataset.Auto && c.Format != c.Source[0] {
+			return fmt.Errorf("the layout is named twice, %s and --format %s", c.Source[0], c.Format)
+		}
+		c.Format, c.dir = c.Source[0], c.Source[1]
+		if c.Format != dataset.Auto && !slices.Contains(dataset.Formats(), c.Format) {
+			return fmt.Errorf("%w %q: want one of %s before the data set", dataset.ErrFormat, c.Format, formatNames())
+		}
+	default:
+		return fmt.Errorf("%d arguments: want the data set, and its layout before it or not at all", len(c.Source))
+	}
+	return nil
 }
 
 // takePool moves a share of the test split to the pool. Which images those are depends on their names alone, so that a
@@ -110,7 +158,7 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
-	in := jobs.ImageImport(s.Blobs, c.Format+" "+filepath.Base(c.Dir), d, jobs.ImportOptions{Split: annotator.Split(c.Split)})
+	in := jobs.ImageImport(s.Blobs, d.Format+" "+filepath.Base(filepath.Clean(c.dir)), d, jobs.ImportOptions{Split: annotator.Split(c.Split)})
 	return service.ImportImages(ctx, annotator.System, c.Project, in, line.show)
 }
 
@@ -121,7 +169,10 @@ func (c *importCommand) print(streams *stdio, s importSummary) error {
 			splits = append(splits, fmt.Sprintf("%d %s", n, name))
 		}
 	}
-	fmt.Fprintf(streams.Out, "%s: %d images of %d classes (%s)\n", filepath.Base(c.Dir), s.Images, s.Classes, strings.Join(splits, ", "))
+	fmt.Fprintf(streams.Out, "%s: %d images of %d classes (%s), %d with a mask\n", filepath.Base(filepath.Clean(c.dir)), s.Images, s.Classes, strings.Join(splits, ", "), s.Masks)
+	if s.Why != "" {
+		fmt.Fprintf(streams.Out, "read as %s\n", s.Why)
+	}
 	if !s.DryRun {
 		fmt.Fprintf(streams.Out, "%d added, %d known already, %d cannot be read\n", s.Added, s.Known, s.Broken)
 	}
@@ -130,6 +181,15 @@ func (c *importCommand) print(streams *stdio, s importSummary) error {
 		fmt.Fprintf(streams.Out, "  %s: %s\n", p.Path, p.Reason)
 	}
 	if rest := s.Skipped + s.Missing - 10; rest > 0 {
+		fmt.Fprintf(streams.Out, "  and %d more\n", rest)
+	}
+	if len(s.Notes) > 0 {
+		fmt.Fprintln(streams.Out, "to know:")
+	}
+	for _, n := range s.Notes[:min(20, len(s.Notes))] {
+		fmt.Fprintf(streams.Out, "  %s\n", noteLine(n))
+	}
+	if rest := len(s.Notes) - 20; rest > 0 {
 		fmt.Fprintf(streams.Out, "  and %d more\n", rest)
 	}
 	return nil

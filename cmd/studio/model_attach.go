@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
@@ -27,7 +27,7 @@ type modelAttachCommand struct {
 	At      string `help:"Where to split: the name of a node or value that all later ones are computed from, or auto." default:"auto" placeholder:"NODE"`
 	Classes string `help:"File with the classes of the ABN, one a line." type:"existingfile" xor:"classes"`
 	Images  string `help:"Folder of labelled pictures whose classes are to be the ABN's." type:"existingdir" xor:"classes"`
-	Format  string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	layoutFlags
 	NewHead bool   `help:"Give the last layer new values even where its classes are as many as asked for."`
 	Gain    string `help:"Attention mechanism." enum:"1+M,M" default:"1+M"`
 	Seed    int64  `help:"Seed of the new layers' values." default:"1"`
@@ -82,7 +82,7 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 	if err != nil {
 		return err
 	}
-	classes, err := c.classes()
+	classes, err := c.classes(streams.Err)
 	if err != nil {
 		return err
 	}
@@ -204,13 +204,14 @@ func (c *modelAttachCommand) manifest(known *manifest.Manifest, parts *onnx.Part
 }
 
 // classes are those asked for; nil stands for the classifier's own.
-func (c *modelAttachCommand) classes() ([]string, error) {
+func (c *modelAttachCommand) classes(say io.Writer) ([]string, error) {
 	switch {
 	case c.Images != "":
-		set, err := dataset.Open(c.Format, c.Images)
+		set, err := c.read(c.Images, say)
 		if err != nil {
 			return nil, err
 		}
+		defer set.Close()
 		return set.Classes, nil
 	case c.Classes != "":
 		return readLines(c.Classes)
@@ -218,22 +219,36 @@ func (c *modelAttachCommand) classes() ([]string, error) {
 	return nil, nil
 }
 
-// readLines reads the lines of a file that hold something, without the space around them.
+// maxClassList bounds a list of classes, in bytes.
+const maxClassList = 16 << 20
+
+// readLines reads the lines of a text file that hold something, without the space around them and in NFC, as classes are compared.
 func readLines(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var lines []string
-	scanner := bufio.NewScanner(f)
-	for scanner.Scan() {
-		if line := strings.TrimSpace(scanner.Text()); line != "" {
-			lines = append(lines, line)
-		}
+	data, err := io.ReadAll(io.LimitReader(f, maxClassList+1))
+	if err == nil && len(data) > maxClassList {
+		err = fmt.Errorf("larger than %d bytes", maxClassList)
 	}
-	if err := scanner.Err(); err != nil {
+	if err == nil {
+		data, err = text.UTF8(data)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var lines []string
+	number := 0
+	for line := range strings.Lines(string(data)) {
+		number++
+		if !text.Valid(line) {
+			return nil, fmt.Errorf("read %s: line %d %s", path, number, text.Problem)
+		}
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, text.NFC(line))
+		}
 	}
 	if len(lines) == 0 {
 		return nil, fmt.Errorf("%s names no classes", path)

@@ -21,10 +21,10 @@ import (
 
 // predictCommand says what a model makes of every picture of a folder, and where it looks.
 type predictCommand struct {
-	Model   string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
-	Images  string `help:"Folder of pictures: split/class/image or class/image." required:"" type:"existingdir"`
-	Out     string `help:"Where to write one JSON line per picture." required:"" placeholder:"FILE.jsonl"`
-	Format  string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	Model  string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
+	Images string `help:"Folder of pictures: split/class/image or class/image." required:"" type:"existingdir"`
+	Out    string `help:"Where to write one JSON line per picture." required:"" placeholder:"FILE.jsonl"`
+	layoutFlags
 	Split   string `help:"Only this split."`
 	Batch   int    `help:"Pictures per run." default:"16"`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
@@ -116,10 +116,11 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	defer network.Close()
-	set, err := dataset.Open(c.Format, c.Images)
+	set, err := c.read(c.Images, streams.Err)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	pictures := set.Samples
 	if c.Split != "" {
 		split, ok := dataset.SplitName(c.Split)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
@@ -19,7 +18,7 @@ import (
 // trainCommand trains a network from images and labels: one of our own making, or an ABN such as model attach makes.
 type trainCommand struct {
 	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, or everything where there are no splits." required:"" type:"existingdir"`
-	Format string `help:"Layout of the folder." enum:"folder,cub,idrid,csv" default:"folder"`
+	layoutFlags
 	Arch   string `help:"Network to train from scratch: micro, tiny, small, resnet18, resnet34, resnet50, resnet101 or mobilenetv2; sizes are listed above." required:"" xor:"network"`
 	From   string `help:"ABN to start from instead, an ONNX file with its manifest, such as model attach writes." required:"" xor:"network" type:"existingfile" placeholder:"FILE"`
 	Frozen bool   `help:"With --from: leave the extractor as it is and train the branches on features that are computed once."`
@@ -75,10 +74,11 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
 		return err
 	}
-	set, err := dataset.Open(c.Format, c.Images)
+	set, err := c.read(c.Images, io.Err)
 	if err != nil {
 		return err
 	}
+	defer set.Close()
 	start, err := c.start(ctx, set.Classes, settings.Seed)
 	if err != nil {
 		return err

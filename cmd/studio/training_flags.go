@@ -21,7 +21,7 @@ func settingWords() map[string]string {
 // helpWords are what the help of all commands is filled in with.
 func helpWords() map[string]string {
 	words := settingWords()
-	maps.Copy(words, map[string]string{"providers": providerNames()})
+	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames()})
 	return words
 }
 

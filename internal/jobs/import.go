@@ -43,7 +43,7 @@ func ImageImport(blobs *blob.Store, source string, d *dataset.Dataset, o ImportO
 				break
 			}
 			group.Go(func() (err error) {
-				images[i], err = importImage(reading, blobs, s, o)
+				images[i], err = importImage(reading, blobs, d, s, o)
 				tell(int(done.Add(1)))
 				return err
 			})
@@ -57,7 +57,7 @@ func ImageImport(blobs *blob.Store, source string, d *dataset.Dataset, o ImportO
 }
 
 // importImage stores one file and its mask. Only a fault of ours is an error; the picture's own make it broken.
-func importImage(ctx context.Context, blobs *blob.Store, s dataset.Sample, o ImportOptions) (annotator.NewImage, error) {
+func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s dataset.Sample, o ImportOptions) (annotator.NewImage, error) {
 	added := annotator.NewImage{Name: s.Name, Split: annotator.Split(s.Split), Class: s.Class, Group: s.Group}
 	if added.Split == "" {
 		added.Split = annotator.SplitTrain
@@ -81,11 +81,11 @@ func importImage(ctx context.Context, blobs *blob.Store, s dataset.Sample, o Imp
 	if added.Hash, _, err = blobs.Put(ctx, file); err != nil {
 		return added, fmt.Errorf("store %s: %w", s.Name, err)
 	}
-	if s.Mask == "" {
+	if !d.HasMask(s) {
 		return added, nil
 	}
 	var encoded bytes.Buffer
-	err = dataset.Mask(ctx, s.Mask, func(mask *image.Gray) error { return png.Encode(&encoded, mask) })
+	err = d.ObjectMask(ctx, s, func(mask *image.Gray) error { return png.Encode(&encoded, mask) })
 	switch {
 	case ctx.Err() != nil:
 		return added, context.Cause(ctx)

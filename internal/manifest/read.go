@@ -64,14 +64,21 @@ func ReadFile(path string) (Manifest, error) {
 }
 
 // Parse decodes a manifest that comes from outside and checks it by itself (Validate). Interpolation defaults to
-// "bilinear", channels to "RGB". A field it does not know is an error, since it is most likely a slip of
+// "bilinear", channels to "RGB"; class names are in NFC. A byte order mark is passed over and UTF-16 is read. A field it does not know is an error, since it is most likely a slip of
 // the pen that would change every prediction.
 func Parse(data []byte) (Manifest, error) {
 	if len(data) > MaxBytes {
 		return Manifest{}, fmt.Errorf("%w: larger than %d bytes", ErrManifest, MaxBytes)
 	}
+	plain, illegible := text.UTF8(data) // editors begin a file with a byte order mark, or write UTF-16
+	if illegible == nil {
+		data = plain
+	}
 	if path, found := text.InJSON(data); found {
 		return Manifest{}, &Error{cmp.Or(path, "(top)"), text.Problem}
+	}
+	if illegible != nil {
+		return Manifest{}, fmt.Errorf("%w: %w", ErrManifest, illegible)
 	}
 	m, err := decode(data, true)
 	if err != nil {
@@ -83,6 +90,9 @@ func Parse(data []byte) (Manifest, error) {
 	}
 	m.Interpolation = cmp.Or(m.Interpolation, "bilinear")
 	m.Channels = cmp.Or(m.Channels, "RGB")
+	for i, class := range m.Classes {
+		m.Classes[i] = text.NFC(class) // as folders and tables are read
+	}
 	if err := m.Validate(); err != nil {
 		return Manifest{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/picture"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // findMask looks for an image's mask: a picture of the image's path below the data set's root, of that
@@ -19,9 +20,11 @@ func findMask(dir, name string) string {
 	stem := strings.TrimSuffix(name, path.Ext(name))
 	for {
 		for _, suffix := range []string{".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"} {
-			file := filepath.Join(dir, filepath.FromSlash(stem+suffix))
-			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-				return file
+			for _, spelt := range []string{stem, text.NFD(stem)} { // a Mac's archives have decomposed names
+				file := filepath.Join(dir, filepath.FromSlash(spelt+suffix))
+				if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+					return file
+				}
 			}
 		}
 		_, rest, more := strings.Cut(stem, "/")
@@ -34,8 +37,8 @@ func findMask(dir, name string) string {
 
 // maskOnGrid reads an object's mask and averages it over the cells of what the network sees of the
 // picture. A mask is taken to be oriented as the picture is after its EXIF orientation, where the manifest applies that.
-func maskOnGrid(ctx context.Context, v View, mask, path string) (m attention.Map, err error) {
-	f, err := os.Open(path)
+func maskOnGrid(ctx context.Context, v View, set *dataset.Dataset, s dataset.Sample) (m attention.Map, err error) {
+	f, err := os.Open(s.Path)
 	if err != nil {
 		return m, err
 	}
@@ -47,7 +50,7 @@ func maskOnGrid(ctx context.Context, v View, mask, path string) (m attention.Map
 	view := v.Preprocessor.View(header.Width, header.Height, 1)
 	w, h := float64(header.Width), float64(header.Height)
 	region := [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}
-	err = dataset.Mask(ctx, mask, func(grey *image.Gray) error {
+	err = set.ObjectMask(ctx, s, func(grey *image.Gray) error {
 		m = attention.FromMask(grey, region, v.Height, v.Width)
 		return nil
 	})

@@ -44,7 +44,8 @@ func ViewOf(n *inference.Network, classes []string, masks string) View {
 }
 
 // Open hashes the pictures of a data set, matches their classes to the model's and averages their masks to its grid. An
-// unlabelled picture is left out. It is the meter's stage progress.Reading. A class that the model does not have is an error.
+// unlabelled picture is left out. It is the meter's stage progress.Reading. A class that the model does not have is an error, and
+// so is a folder of masks of which none is named like an image.
 func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Meter) (*Set, error) {
 	classes := v.Classes
 	label := make(map[string]int, len(classes))
@@ -59,7 +60,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 	}
 	samples, faults := make([]sample.Sample, len(set.Samples)), make([]error, len(set.Samples))
 	meter.Begin(progress.Reading, 0)
-	var read atomic.Int64
+	var read, masked atomic.Int64
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(4) // two cores to hash and decode masks, and some to wait for the disk
 	for i, s := range set.Samples {
@@ -74,18 +75,21 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 				return nil
 			}
 			samples[i] = sample.Sample{Name: s.Name, Hash: hash, Group: s.Group, Label: label[s.Class]}
-			mask := s.Mask
 			if v.Masks != "" {
-				mask = findMask(v.Masks, s.Name)
+				s.Mask, s.Parts, s.Marks = findMask(v.Masks, s.Name), nil, nil
 			}
-			if mask != "" {
-				samples[i].Mask, err = maskOnGrid(inner, v, mask, s.Path)
+			if set.HasMask(s) {
+				masked.Add(1)
+				samples[i].Mask, err = maskOnGrid(inner, v, set, s)
 			}
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
+	}
+	if v.Masks != "" && masked.Load() == 0 {
+		return nil, fmt.Errorf("none of the masks in %s is named like an image of %s: a mask has its image's path below the data set's folder, or its file name, and the suffix .png", v.Masks, set.Dir)
 	}
 	t := &Set{preprocessor: v.Preprocessor}
 	for i, s := range set.Samples {

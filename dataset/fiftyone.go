@@ -1,0 +1,235 @@
+package dataset
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+func (d *Dataset) fitsFiftyOne() string {
+	if files := d.jsonFiles("", kindFiftyOne, kindFiftyOneSet); len(files) == 1 {
+		return "FiftyOne: " + files[0]
+	}
+	return ""
+}
+
+// readFiftyOne reads FiftyOne's exports: FiftyOneImageClassificationDataset (data/ and labels.json, which names pictures without
+// their suffix) and FiftyOneDataset (data/ and samples.json).
+func (d *Dataset) readFiftyOne() error {
+	files := d.jsonFiles("", kindFiftyOne, kindFiftyOneSet)
+	if len(files) != 1 {
+		return fmt.Errorf("%w: want one labels.json (with classes and labels) or samples.json; there are %d", ErrLayout, len(files))
+	}
+	file := files[0]
+	if d.sniff(file) == kindFiftyOneSet {
+		return d.readFiftyOneSamples(file)
+	}
+	below := ""
+	for _, folder := range []string{"data", "images"} {
+		if d.isDir(folder) {
+			below = folder
+		}
+	}
+	if err := d.walk(below, func(name string) { d.add(name, "", "") }); err != nil {
+		return err
+	}
+	d.Skipped = slices.DeleteFunc(d.Skipped, func(p Problem) bool { return p.Path == file })
+	d.byName()
+	var classes []string
+	listed := false
+	err := d.inJSON(file, func(j *jsonFile, key string) error {
+		if key != "classes" {
+			return j.skip()
+		}
+		var names []string
+		if err := j.value(&names); err != nil { // null where labels are names
+			return err
+		}
+		listed = names != nil
+		for _, name := range names {
+			if err := checkName(file, "class", name); err != nil {
+				return err
+			}
+			classes = append(classes, d.shared(name))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	told := make([]bool, len(d.Samples))
+	err = d.inJSON(file, func(j *jsonFile, key string) error {
+		if key != "labels" {
+			return j.skip()
+		}
+		return j.object(func(name string) error {
+			var value any
+			if err := j.value(&value); err != nil {
+				return err
+			}
+			class, err := classOf(value, classes, listed)
+			if err != nil {
+				return j.fault(fmt.Errorf("the label of %s %w", text.Cut(name, 60), err))
+			}
+			if err := checkName(file, "class", class); err != nil {
+				return err
+			}
+			clean, ok := localName(path.Join(below, name))
+			at := -1
+			if ok {
+				at = d.placeOf(clean)
+			}
+			if at < 0 {
+				d.miss(text.Clean(name), "named in %s", file)
+				return nil
+			}
+			d.Samples[at].Class = d.shared(class)
+			told[at] = true
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for i, s := range d.Samples {
+		if !told[i] {
+			d.count(s.Name, "not in "+file+": unlabelled")
+		}
+	}
+	return nil
+}
+
+// classOf reads a label of FiftyOne's: a number of the classes, a name, or an object with one; nothing is unlabelled.
+func classOf(value any, classes []string, listed bool) (string, error) {
+	switch v := value.(type) {
+	case nil:
+		return "", nil
+	case float64:
+		if !listed {
+			return strconv.FormatFloat(v, 'g', -1, 64), nil
+		}
+		if v != float64(int(v)) || v < 0 || int(v) >= len(classes) {
+			return "", fmt.Errorf("is %v, and there are %d classes", v, len(classes))
+		}
+		return classes[int(v)], nil
+	case string:
+		return v, nil
+	case []any:
+		if len(v) == 1 {
+			return classOf(v[0], classes, listed)
+		}
+		return "", fmt.Errorf("is %d labels, and the studio knows one label an image", len(v))
+	case map[string]any:
+		return classOf(v["label"], classes, listed)
+	}
+	return "", errors.New("is neither a name nor a number")
+}
+
+// placeOf is the place of a sample by its name with or without suffix, once byName has been called; -1 if there is none.
+func (d *Dataset) placeOf(name string) int {
+	compare := func(s Sample, name string) int { return strings.Compare(s.Name, name) }
+	if i, ok := slices.BinarySearchFunc(d.Samples, name, compare); ok {
+		return i
+	}
+	i, _ := slices.BinarySearchFunc(d.Samples, name+".", compare)
+	if i < len(d.Samples) && strings.TrimSuffix(d.Samples[i].Name, path.Ext(d.Samples[i].Name)) == name {
+		return i
+	}
+	return -1
+}
+
+// readFiftyOneSamples reads samples.json: a path, tags (the split among them) and fields, of which the first classification or
+// detections are the label.
+func (d *Dataset) readFiftyOneSamples(file string) error {
+	named := nameSet{}
+	return d.inJSON(file, func(j *jsonFile, key string) error {
+		if key != "samples" {
+			return j.skip()
+		}
+		return j.array(func(int) error {
+			var sample map[string]json.RawMessage
+			if err := j.value(&sample); err != nil {
+				return err
+			}
+			var given string
+			var tags []string
+			if json.Unmarshal(sample["filepath"], &given) != nil || given == "" {
+				return j.fault(errors.New("a sample without filepath"))
+			}
+			_ = json.Unmarshal(sample["tags"], &tags)
+			disk, ok := d.pictureOf(given, file, named)
+			if !ok {
+				return nil
+			}
+			split := ""
+			for _, tag := range tags {
+				if s, ok := d.splitWord(tag); ok {
+					split = s
+				}
+			}
+			class, boxes, err := fiftyOneLabel(sample)
+			if err != nil {
+				return j.fault(fmt.Errorf("%s: %w", text.Cut(given, 60), err))
+			}
+			if err := checkName(file, "class", class); err != nil {
+				return err
+			}
+			if class == "" {
+				d.count(disk, "no label in "+file+": unlabelled")
+			}
+			s := d.add(disk, split, class)
+			s.Marks = d.inPixels(s.Path, boxes)
+			return nil
+		})
+	})
+}
+
+// fiftyOneLabel finds a sample's label, and its boxes as shares of the picture.
+func fiftyOneLabel(sample map[string]json.RawMessage) (class string, boxes []Box, err error) {
+	for _, field := range slices.Concat([]string{"ground_truth", "label"}, keysOf(sample)) {
+		var label struct {
+			Kind       string `json:"_cls"`
+			Label      string `json:"label"`
+			Detections []struct {
+				Label string    `json:"label"`
+				Box   []float32 `json:"bounding_box"`
+			} `json:"detections"`
+		}
+		if json.Unmarshal(sample[field], &label) != nil {
+			continue
+		}
+		switch label.Kind {
+		case "Classification":
+			return label.Label, nil, nil
+		case "Classifications":
+			return "", nil, errors.New("several labels, and the studio knows one label an image")
+		case "Detections":
+			for _, one := range label.Detections {
+				if class != "" && one.Label != class {
+					return "", nil, fmt.Errorf("the labels %s and %s, and the studio knows one label an image", class, one.Label)
+				}
+				class = one.Label
+				if len(one.Box) == 4 {
+					boxes = append(boxes, Box{one.Box[0], one.Box[1], one.Box[2], one.Box[3]})
+				}
+			}
+			return class, boxes, nil
+		}
+	}
+	return "", nil, nil
+}
+
+func keysOf(m map[string]json.RawMessage) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

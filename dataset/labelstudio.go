@@ -1,0 +1,251 @@
+package dataset
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/picture"
+	"github.com/abn-studio/studio/internal/text"
+)
+
+func (d *Dataset) fitsLabelStudio() string {
+	if files := d.jsonFiles("", kindLabelStudio, kindLabelStudio1); len(files) == 1 {
+		return "Label Studio: " + files[0]
+	}
+	return ""
+}
+
+// studioResult is one thing that an annotator of Label Studio said of an image.
+type studioResult struct {
+	Type  string `json:"type"`
+	Value struct {
+		Choices   []string     `json:"choices"`
+		X, Y      float32      // in hundredths of the picture
+		Width     float32      `json:"width"`
+		Height    float32      `json:"height"`
+		Points    [][2]float32 `json:"points"`
+		Boxes     []string     `json:"rectanglelabels"`
+		Polygons  []string     `json:"polygonlabels"`
+		Brushes   []string     `json:"brushlabels"`
+		Keypoints []string     `json:"keypointlabels"`
+	} `json:"value"`
+}
+
+// studioTask is a task of Label Studio's export.
+type studioTask struct {
+	Data        map[string]any `json:"data"`
+	Annotations []struct {
+		Cancelled bool           `json:"was_cancelled"`
+		Result    []studioResult `json:"result"`
+	} `json:"annotations"`
+}
+
+// readLabelStudio reads an export as JSON or JSON-MIN, with the pictures anywhere below the folder: they are found by the path
+// after the address's own part, or by their file name, with and without the eight digits that an upload puts before it.
+func (d *Dataset) readLabelStudio() error {
+	files := d.jsonFiles("", kindLabelStudio, kindLabelStudio1)
+	if len(files) != 1 {
+		return fmt.Errorf("%w: want one export of Label Studio (JSON or JSON-MIN); there are %d", ErrLayout, len(files))
+	}
+	file := files[0]
+	short := d.sniff(file) == kindLabelStudio1
+	j, err := d.openJSON(file)
+	if err != nil {
+		return err
+	}
+	defer j.file.Close()
+	named := nameSet{}
+	return j.array(func(i int) error {
+		var given, class string
+		var boxes []Box
+		var polygons [][]Corner
+		if short {
+			var task map[string]any
+			if err := j.value(&task); err != nil {
+				return err
+			}
+			given = cellOf(task["image"])
+			for _, key := range []string{"choice", "label", "class"} {
+				if value, ok := task[key]; ok {
+					if several, ok := value.(map[string]any); ok && several["choices"] != nil {
+						return j.fault(fmt.Errorf("task %d has several labels, and the studio knows one label an image", i+1))
+					}
+					class = cellOf(value)
+					break
+				}
+			}
+		} else {
+			var task studioTask
+			if err := j.value(&task); err != nil {
+				return err
+			}
+			for _, key := range []string{"image", "img", "image_url", "url", "picture"} {
+				if given = cellOf(task.Data[key]); given != "" {
+					break
+				}
+			}
+			var err error
+			if class, boxes, polygons, err = d.studioLabel(file, &task); err != nil {
+				return j.fault(fmt.Errorf("task %d (%s): %w", i+1, text.Cut(given, 60), err))
+			}
+		}
+		if given == "" {
+			d.count(file, "a task without an image is passed over")
+			return nil
+		}
+		if err := checkName(file, "class", class); err != nil {
+			return err
+		}
+		disk, ok := d.pictureOf(given, file, named)
+		if !ok {
+			return nil
+		}
+		if class == "" {
+			d.count(disk, "no label in "+file+": unlabelled")
+		}
+		s := d.add(disk, "", class)
+		s.Marks = d.inPixels(s.Path, boxes)
+		if len(polygons) > 0 {
+			if width, height := sizeOf(s.Path); width > 0 {
+				if s.Marks == nil {
+					s.Marks = &Marks{}
+				}
+				for _, polygon := range polygons {
+					for k := range polygon {
+						polygon[k].X, polygon[k].Y = polygon[k].X*width, polygon[k].Y*height
+					}
+					s.Marks.Polygons = append(s.Marks.Polygons, polygon)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// studioLabel is the one label of a task: its choice, or the label of all its shapes, on which its annotators agree.
+func (d *Dataset) studioLabel(file string, task *studioTask) (class string, boxes []Box, polygons [][]Corner, err error) {
+	var choices, labels []string
+	for _, annotation := range task.Annotations {
+		if annotation.Cancelled {
+			continue
+		}
+		for _, r := range annotation.Result {
+			v := r.Value
+			choices = append(choices, v.Choices...)
+			switch {
+			case v.Boxes != nil:
+				boxes = append(boxes, Box{v.X / 100, v.Y / 100, v.Width / 100, v.Height / 100})
+				labels = append(labels, v.Boxes...)
+			case v.Polygons != nil:
+				polygon := make([]Corner, len(v.Points))
+				for i, p := range v.Points {
+					polygon[i] = Corner{p[0] / 100, p[1] / 100}
+				}
+				polygons = append(polygons, polygon)
+				labels = append(labels, v.Polygons...)
+			case v.Brushes != nil:
+				labels = append(labels, v.Brushes...)
+				d.count(file, "masks by brush are not read: export them as PNG, and name their folder")
+			}
+		}
+	}
+	if len(choices) == 0 {
+		choices = labels
+	}
+	slices.Sort(choices)
+	switch choices = slices.Compact(choices); len(choices) {
+	case 0:
+		return "", boxes, polygons, nil
+	case 1:
+		return choices[0], boxes, polygons, nil
+	}
+	return "", nil, nil, fmt.Errorf("the labels %s, and the studio knows one label an image", strings.Join(choices[:min(5, len(choices))], ", "))
+}
+
+// uploaded is what Label Studio puts before the name of an uploaded file.
+var uploaded = regexp.MustCompile(`^[0-9a-f]{8}-`)
+
+// pictureOf finds a picture by the path or address under which another program knew it, and refuses what was named before. What
+// is not there is Missing.
+func (d *Dataset) pictureOf(given, file string, named nameSet) (disk string, ok bool) {
+	if !text.Valid(given) {
+		d.skip(text.Clean(given), "its name is not UTF-8")
+		return "", false
+	}
+	name := given
+	if u, err := url.Parse(given); err == nil && (u.Scheme != "" || u.RawQuery != "") {
+		name = u.Path
+		if inside := u.Query().Get("d"); inside != "" { // /data/local-files/?d=folder/1.jpg
+			name = inside
+		}
+	}
+	name = strings.TrimLeft(strings.ReplaceAll(name, `\`, "/"), "/")
+	parts := strings.Split(name, "/")
+	if len(parts) > 32 {
+		parts = parts[len(parts)-32:]
+	}
+	base := uploaded.ReplaceAllString(parts[len(parts)-1], "")
+	var candidates []string
+	for i := range parts { // the whole path, then without its first folders
+		rest := path.Join(parts[i:]...)
+		candidates = append(candidates, rest, path.Join("images", rest), path.Join("data", rest))
+	}
+	candidates = append(candidates, base, path.Join("images", base), path.Join("data", base))
+	for _, candidate := range candidates {
+		clean, local := localName(candidate)
+		if !local {
+			continue
+		}
+		disk := d.locate(clean)
+		if !d.isRegular(disk) {
+			continue
+		}
+		if named.has(disk) {
+			d.skip(clean, "named again in %s", file)
+			return "", false
+		}
+		named.add(disk)
+		if reason := checkPicture(d.file(disk)); reason != "" {
+			d.skip(clean, "%s", reason)
+			return "", false
+		}
+		return disk, true
+	}
+	d.miss(given, "named in %s", file)
+	return "", false
+}
+
+// sizeOf is a picture's size in pixels, 0 where it cannot be read.
+func sizeOf(file string) (width, height float32) {
+	f, err := os.Open(file)
+	if err != nil {
+		return 0, 0
+	}
+	defer f.Close()
+	header, err := picture.Process().Header(f)
+	if err != nil {
+		return 0, 0
+	}
+	return float32(header.Width), float32(header.Height)
+}
+
+// inPixels makes marks of boxes that are shares of a picture.
+func (d *Dataset) inPixels(file string, boxes []Box) *Marks {
+	if len(boxes) == 0 {
+		return nil
+	}
+	width, height := sizeOf(file)
+	if width == 0 {
+		return nil
+	}
+	m := &Marks{}
+	for _, b := range boxes {
+		m.Boxes = append(m.Boxes, Box{b.X * width, b.Y * height, b.Width * width, b.Height * height})
+	}
+	return m
+}

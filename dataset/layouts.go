@@ -1,0 +1,343 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Auto is the format that lets the files tell.
+const Auto = "auto"
+
+// layout is a format: how it is told and read.
+type layout struct {
+	name  string
+	about string                  // for people
+	fits  func(d *Dataset) string // what it is told by in Dir, "" where it is not this one; nil: only by elimination
+	read  func(d *Dataset) error  // reads Dir
+}
+
+// layouts are all formats, in the order in which people are told of them.
+func layouts() []layout {
+	return []layout{
+		{"folder", "split/class/image, class/split/image or class/image, with metadata.csv or metadata.jsonl where there is one", nil, (*Dataset).readFolder},
+		{"csv", "a table (CSV, TSV, semicolons) with a column of files", (*Dataset).fitsCSV, func(d *Dataset) error { return d.readManifest(csvSuffixes) }},
+		{"jsonl", "JSON Lines with a key for the file", (*Dataset).fitsLines, func(d *Dataset) error { return d.readManifest(linesSuffixes) }},
+		{"imagefolder", "Hugging Face: a folder with metadata.csv or metadata.jsonl at its root or in its splits", (*Dataset).fitsImageFolder, (*Dataset).readFolder},
+		{"cub", "Caltech-UCSD Birds 200, 2010 or 2011", (*Dataset).fitsCUB, (*Dataset).readCUB},
+		{"idrid", "Indian Diabetic Retinopathy Image Dataset", (*Dataset).fitsIDRiD, (*Dataset).readIDRiD},
+		{"coco", "COCO: instances_*.json or Roboflow's export, one label an image", (*Dataset).fitsCOCO, (*Dataset).readCOCO},
+		{"imagenet", "ImageNet (ILSVRC): train by WNID, val with the devkit's or Kaggle's labels; Tiny ImageNet", (*Dataset).fitsImageNet, (*Dataset).readImageNet},
+		{"fiftyone", "FiftyOne: data/ with labels.json or samples.json", (*Dataset).fitsFiftyOne, (*Dataset).readFiftyOne},
+		{"labelstudio", "Label Studio: an export as JSON or JSON-MIN, with its pictures", (*Dataset).fitsLabelStudio, (*Dataset).readLabelStudio},
+		{"webdataset", "WebDataset: tar shards of pictures with .cls or .json", (*Dataset).fitsWebDataset, (*Dataset).readWebDataset},
+		{"parquet", "Hugging Face's Parquet files with the bytes of images", (*Dataset).fitsParquet, (*Dataset).readParquet},
+	}
+}
+
+func layoutNamed(name string) *layout {
+	for _, l := range layouts() {
+		if l.name == name {
+			return &l
+		}
+	}
+	return nil
+}
+
+// Formats lists the names that Open takes beside Auto.
+func Formats() []string {
+	var names []string
+	for _, l := range layouts() {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+// read finds the layout and reads it.
+func (d *Dataset) read(info fs.FileInfo) error {
+	d.given = d.Dir
+	if !info.IsDir() {
+		if err := d.enterFile(); err != nil {
+			return err
+		}
+	} else if shards := d.shards(); len(shards) > 0 && (d.Format == Auto || d.Format == "webdataset") {
+		if err := d.unpack(shards); err != nil {
+			return err
+		}
+	}
+	if d.Format == Auto {
+		l, err := d.tell()
+		if err != nil {
+			return err
+		}
+		d.Format = l.name
+		return l.read(d)
+	}
+	l := layoutNamed(d.Format)
+	if l.fits == nil || l.name == "imagefolder" {
+		if err := d.refuseAnnotated(); err != nil {
+			return err
+		}
+		d.Why = "an image folder, as asked"
+	} else if _, inner := d.seek(*l); inner != "" {
+		d.down(inner)
+	}
+	if l.fits != nil {
+		if why := l.fits(d); why != "" {
+			d.Why = why
+		}
+	}
+	return l.read(d)
+}
+
+// enterFile makes a file that was given as a data set a folder to read.
+func (d *Dataset) enterFile() error {
+	name := filepath.Base(d.Dir)
+	switch s := suffix(name); {
+	case slices.Contains(csvSuffixes, s) && (d.Format == Auto || d.Format == "csv"):
+		d.Format, d.Why = "csv", "the table "+name
+	case slices.Contains(linesSuffixes, s) && (d.Format == Auto || d.Format == "jsonl"):
+		d.Format, d.Why = "jsonl", "the lines of "+name
+	case isArchive(name):
+		return d.unpack([]string{d.Dir})
+	case s == ".parquet" && (d.Format == Auto || d.Format == "parquet"):
+		d.Format, d.single = "parquet", name
+		d.Dir = filepath.Dir(d.Dir)
+		d.root = d.Dir
+	case d.Format == "csv" || d.Format == "jsonl":
+	case s == ".json":
+		return fmt.Errorf("%w: %s is a file of labels: give the folder that it and its pictures are in", ErrLayout, name)
+	default:
+		return fmt.Errorf("%w: %s is a file: want a folder, a table or an archive (%s)", ErrLayout, name, strings.Join(archiveSuffixes, ", "))
+	}
+	return nil
+}
+
+// found is a layout that fits somewhere.
+type found struct {
+	layout
+	why   string
+	below string // the folder it lies in, "" for Dir
+}
+
+func (f found) String() string {
+	if f.below == "" {
+		return f.name + " (" + f.why + ")"
+	}
+	return f.name + " in " + f.below + " (" + f.why + ")"
+}
+
+// seek looks for a layout in Dir and in the folders below it, and says by what and where it was found; below is "" for Dir or
+// where it is not found, or in several folders.
+func (d *Dataset) seek(l layout) (why, below string) {
+	if why := l.fits(d); why != "" {
+		return why, ""
+	}
+	all := d.within(func(inner *Dataset) []found {
+		if why := l.fits(inner); why != "" {
+			return []found{{layout: l, why: why}}
+		}
+		return nil
+	})
+	if len(all) == 1 {
+		return all[0].why, all[0].below
+	}
+	return "", ""
+}
+
+// within asks about folders below Dir, level by level, and returns what the first level that has an answer says.
+func (d *Dataset) within(ask func(*Dataset) []found) []found {
+	level := []string{""}
+	for range 3 {
+		var next []string
+		var out []found
+		for _, above := range level {
+			for _, name := range d.folders(above) {
+				if len(next) == 64 { // a folder of many classes, not of parts of an archive
+					return nil
+				}
+				name = path.Join(above, name)
+				next = append(next, name)
+				inner := *d
+				inner.Dir = d.file(name)
+				for _, f := range ask(&inner) {
+					f.below = name
+					out = append(out, f)
+				}
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+		level = next
+	}
+	return nil
+}
+
+// annotated lists the layouts with files of labels that fit Dir.
+func (d *Dataset) annotated() []found {
+	var out []found
+	for _, l := range layouts() {
+		if l.fits == nil {
+			continue
+		}
+		if why := l.fits(d); why != "" {
+			out = append(out, found{layout: l, why: why})
+		}
+	}
+	return out
+}
+
+// tell finds the layout of Dir, goes down to the folder that has it, and says what told it.
+func (d *Dataset) tell() (layout, error) {
+	all := d.annotated()
+	if len(all) == 0 {
+		all = d.within(func(inner *Dataset) []found {
+			return slices.DeleteFunc(inner.annotated(), func(f found) bool {
+				return f.name == "csv" || f.name == "jsonl" || f.name == "imagefolder" // what stands beside a folder's pictures is a part of it
+			})
+		})
+	}
+	if len(all) > 1 {
+		var says []string
+		for _, f := range all {
+			says = append(says, f.String())
+		}
+		return layout{}, fmt.Errorf("%w: %s: name the format, or point at the one that is meant", ErrSeveral, strings.Join(says, "; "))
+	}
+	if len(all) == 1 {
+		if all[0].below != "" {
+			d.down(all[0].below)
+		}
+		d.Why = all[0].why
+		return all[0].layout, nil
+	}
+	if err := d.refuseUnread(); err != nil {
+		return layout{}, err
+	}
+	d.Why = "an image folder: no file of labels was found"
+	return *layoutNamed("folder"), nil
+}
+
+// refuseAnnotated refuses to take folders for classes where a file of labels stands beside them.
+func (d *Dataset) refuseAnnotated() error {
+	for _, f := range d.annotated() {
+		if f.name == "csv" || f.name == "jsonl" || f.name == "imagefolder" {
+			continue // a table beside the folders is passed over by its name
+		}
+		return fmt.Errorf("%w: it is %s, whose labels are not its folders: read it with the format %s", ErrLayout, f.why, f.name)
+	}
+	return nil
+}
+
+// refuseUnread names well-known layouts whose labels are in files that are not read.
+func (d *Dataset) refuseUnread() error {
+	const remedy = "convert it to COCO, to a table, or to a folder for each class"
+	look := func(below string) (images, labels string) {
+		for _, entry := range d.look(below) {
+			name := path.Join(below, entry.Name())
+			lower := strings.ToLower(entry.Name())
+			switch {
+			case entry.IsDir() && (isContainer(lower) || lower == "jpegimages"):
+				images = name
+			case entry.IsDir() && (lower == "labels" || lower == "annotations" || lower == "annotation"):
+				labels = name
+			}
+		}
+		return images, labels
+	}
+	for _, below := range append([]string{""}, d.folders("")...) {
+		if images, labels := look(below); images != "" && labels != "" {
+			return fmt.Errorf("%w: %s and %s stand side by side, as in layouts with a file of labels for each image (YOLO, Pascal VOC), which are not read: %s", ErrLayout, images, labels, remedy)
+		}
+	}
+	for _, entry := range d.look("") {
+		lower := strings.ToLower(entry.Name())
+		what := ""
+		switch {
+		case strings.Contains(lower, ".tfrecord"):
+			what = "TFRecord"
+		case lower == "data.mdb":
+			what = "LMDB"
+		case suffix(lower) == ".arrow":
+			what = "Arrow, as Hugging Face's save_to_disk writes it"
+		case suffix(lower) == ".h5" || suffix(lower) == ".hdf5":
+			what = "HDF5"
+		case strings.HasSuffix(lower, "-ubyte") || strings.HasSuffix(lower, "-ubyte.gz"):
+			what = "IDX, as MNIST has it"
+		case strings.HasPrefix(lower, "data_batch"):
+			what = "CIFAR's batches"
+		}
+		if what != "" {
+			return fmt.Errorf("%w: %s is a file of pictures that is not read (%s): write its pictures as files", ErrLayout, entry.Name(), what)
+		}
+	}
+	return nil
+}
+
+// fitsCSV tells a table of files: one by its usual name, or any with columns for the file and its class.
+func (d *Dataset) fitsCSV() string { return d.fitsTable(csvSuffixes) }
+
+// fitsLines is fitsCSV for JSON Lines.
+func (d *Dataset) fitsLines() string { return d.fitsTable(linesSuffixes) }
+
+func (d *Dataset) fitsTable(suffixes []string) string {
+	quiet := *d // its notes are not kept
+	quiet.Notes = nil
+	files, err := quiet.findTables(suffixes)
+	if err != nil {
+		return ""
+	}
+	for _, file := range files {
+		if isMetadata(file) || !d.isRegular(file) {
+			return ""
+		}
+		t, err := quiet.openTable(file)
+		if err != nil {
+			if slices.Contains([]string{"images", "labels"}, stem(file)) {
+				return file // whose fault is told when it is read
+			}
+			return ""
+		}
+		c, err := quiet.choose(t)
+		t.close()
+		if err != nil && (slices.Contains([]string{"images", "labels"}, stem(file)) || len(d.options.Columns) > 0) {
+			return file
+		}
+		if err != nil || c.class < 0 && stem(file) != "images" {
+			return ""
+		}
+	}
+	return "the table " + strings.Join(files, ", ")
+}
+
+// fitsImageFolder tells Hugging Face's layout by its tables.
+func (d *Dataset) fitsImageFolder() string {
+	var tables []string
+	for _, name := range []string{MetadataFile, metadataLines} {
+		if d.isRegular(name) {
+			tables = append(tables, name)
+		}
+		for _, folder := range d.folders("") {
+			if _, ok := d.splitWord(folder); ok && d.isRegular(path.Join(folder, name)) {
+				tables = append(tables, path.Join(folder, name))
+			}
+		}
+	}
+	if len(tables) == 0 {
+		return ""
+	}
+	return "an image folder with " + strings.Join(tables, " and ")
+}
+
+// About lists the formats with a line for people.
+func About() [][2]string {
+	var out [][2]string
+	for _, l := range layouts() {
+		out = append(out, [2]string{l.name, l.about})
+	}
+	return out
+}

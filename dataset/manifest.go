@@ -1,0 +1,233 @@
+package dataset
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// tableSuffixes are how the names of tables end, with and without JSON Lines.
+var (
+	csvSuffixes   = []string{".csv", ".tsv", ".tab"}
+	linesSuffixes = []string{".jsonl", ".ndjson", ".jsonlines"}
+)
+
+// readManifest reads formats csv and jsonl: tables of files (Dir itself, or what findTables finds in the folder). Paths are
+// relative to the table; see place for those that are not there.
+func (d *Dataset) readManifest(suffixes []string) error {
+	files := []string{filepath.Base(d.Dir)}
+	if info, err := os.Stat(d.Dir); err != nil {
+		return err
+	} else if info.IsDir() {
+		if files, err = d.findTables(suffixes); err != nil {
+			return err
+		}
+	} else {
+		d.Dir = filepath.Dir(d.Dir)
+		d.root = d.Dir
+	}
+	seen := nameSet{}
+	for _, file := range files {
+		split := ""
+		if len(files) > 1 {
+			split, _ = d.splitWord(stem(file))
+		}
+		if err := d.readRows(file, split, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readRows reads one table of files. split is that of rows which name none.
+func (d *Dataset) readRows(file, split string, seen nameSet) error {
+	t, err := d.openTable(file)
+	if err != nil {
+		return err
+	}
+	c, err := d.choose(t)
+	if err != nil {
+		t.close()
+		return err
+	}
+	where := placer{d: d}
+	return t.each(func(r row) error {
+		given := r.at(c.file)
+		name, ok := localName(given)
+		if given == "" {
+			d.skip(fmt.Sprintf("%s:%d", file, r.line), "the row names no file")
+			return nil
+		}
+		if !text.Valid(name) {
+			return fmt.Errorf("reading %s: line %d, column %s %s", file, r.line, t.columns[c.file], text.Problem)
+		}
+		s := Sample{Split: split}
+		if err := d.labels(t, c, r, &s); err != nil {
+			return err
+		}
+		if !ok {
+			d.skip(given, "leads out of the data set's folder")
+			return nil
+		}
+		disk, reason := where.find(name, s.Split)
+		switch {
+		case reason != "":
+			return fmt.Errorf("%w: line %d of %s: %s %s", ErrLayout, r.line, file, name, reason)
+		case disk == "":
+			d.miss(name, "named in line %d of %s", r.line, file)
+			return nil
+		case seen.has(disk):
+			d.skip(name, "named again in line %d", r.line)
+			return nil
+		case d.linked(disk) != "":
+			d.skip(name, "%s", linkReason(d.linked(disk)))
+			return nil
+		}
+		seen.add(disk)
+		if reason := checkPicture(d.file(disk)); reason != "" {
+			d.skip(name, "%s", reason)
+			return nil
+		}
+		added := d.add(disk, s.Split, s.Class)
+		added.Group = s.Group
+		added.Mask = d.maskNamed(r.at(c.mask), name)
+		return nil
+	})
+}
+
+// placer finds the pictures that a table names: where it says, else with a picture's suffix, else in one of the root's folders
+// of pictures, as competitions give ids and a folder train_images.
+type placer struct {
+	d       *Dataset
+	folders []string
+	looked  bool
+	noted   map[string]bool
+}
+
+// find returns how the disk spells a file, "" if it is not there, or why it cannot be told.
+func (p *placer) find(name, split string) (disk, reason string) {
+	if disk := p.d.locate(name); p.there(disk) {
+		return disk, ""
+	}
+	suffixes := []string{""}
+	if !pictureSuffix[suffix(name)] {
+		suffixes = []string{".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".webp"}
+		for _, s := range suffixes {
+			if disk := p.d.locate(name + s); p.there(disk) {
+				p.note("names are completed with " + s)
+				return disk, ""
+			}
+		}
+	}
+	if !p.looked {
+		p.looked = true
+		for _, entry := range p.d.look("") {
+			if entry.IsDir() && !isCompanion(entry.Name()) && len(p.folders) < 32 {
+				p.folders = append(p.folders, entry.Name())
+			}
+		}
+	}
+	var found []string
+	for _, folder := range p.folders {
+		if other, ok := SplitName(folder); ok && split != "" && other != split {
+			continue
+		}
+		for _, s := range suffixes {
+			if disk := p.d.locate(path.Join(folder, name+s)); p.there(disk) {
+				found = append(found, disk)
+				break
+			}
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", ""
+	case 1:
+		folder, _, _ := strings.Cut(found[0], "/")
+		p.note("files are found in " + folder + "/")
+		return found[0], ""
+	}
+	return "", fmt.Sprintf("could be %s or %s: write the path below the folder", found[0], found[1])
+}
+
+func (p *placer) there(name string) bool {
+	info, err := os.Lstat(p.d.file(name))
+	return err == nil && (info.Mode().IsRegular() || info.Mode()&fs.ModeSymlink != 0 || p.d.linked(name) != "")
+}
+
+func (p *placer) note(what string) {
+	if !p.noted[what] {
+		if p.noted == nil {
+			p.noted = map[string]bool{}
+		}
+		p.noted[what] = true
+		p.d.note("", "%s", what)
+	}
+}
+
+// findTables finds the tables of a folder: one by its usual name, else tables by the names of splits (train.csv, test.csv), else
+// the only one.
+func (d *Dataset) findTables(suffixes []string) ([]string, error) {
+	var all, splits []string
+	for _, entry := range d.look("") {
+		name := entry.Name()
+		if entry.IsDir() || !slices.Contains(suffixes, suffix(name)) {
+			continue
+		}
+		if strings.HasPrefix(strings.ToLower(name), "sample_submission") { // a competition's answers, which are made up
+			d.note(name, "passed over: it holds no labels")
+			continue
+		}
+		all = append(all, name)
+		if _, ok := d.splitWord(stem(name)); ok {
+			splits = append(splits, name)
+		}
+	}
+	for _, usual := range []string{"images", "labels", "metadata"} {
+		for _, s := range suffixes {
+			if slices.Contains(all, usual+s) {
+				for _, other := range all {
+					if other != usual+s {
+						d.note(other, "a table that is not read: %s is", usual+s)
+					}
+				}
+				return []string{usual + s}, nil
+			}
+		}
+	}
+	switch {
+	case len(all) == 1:
+		return all, nil
+	case len(splits) > 0 && len(splits) == len(all):
+		return splits, nil
+	}
+	return nil, fmt.Errorf("%w: want images%s, or one %s file, in the folder; it has %d: give the table itself as the data set", ErrLayout, suffixes[0], strings.Join(suffixes, " or "), len(all))
+}
+
+// maskNamed resolves the mask a table gives for an image; a mask that is not there is Missing and unknown.
+func (d *Dataset) maskNamed(name, image string) string {
+	if name == "" {
+		return ""
+	}
+	clean, ok := localName(name)
+	if !ok {
+		d.skip(name, "the mask of %s leads out of the data set's folder", image)
+		return ""
+	}
+	disk := d.locate(clean)
+	if link := d.linked(disk); link != "" {
+		d.skip(name, "the mask of %s %s", image, linkReason(link))
+		return ""
+	}
+	if !d.isRegular(disk) {
+		d.miss(clean, "the mask of %s", image)
+		return ""
+	}
+	return d.file(disk)
+}

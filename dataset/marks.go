@@ -1,0 +1,102 @@
+package dataset
+
+import (
+	"image"
+	"math"
+	"slices"
+)
+
+// Marks are what a data set draws on a picture, in pixels from its left upper corner as stored.
+type Marks struct {
+	Boxes    []Box
+	Polygons [][]Corner // each closed; what any of them holds is inside
+	Runs     []Runs
+	Points   []Point // places of parts that were agreed on
+	Clicks   []Point // every annotator's
+}
+
+// Box is a rectangle.
+type Box struct{ X, Y, Width, Height float32 }
+
+// Corner is one of a polygon.
+type Corner struct{ X, Y float32 }
+
+// Point is the place of a part.
+type Point struct {
+	Kind string
+	X, Y float32
+}
+
+// Runs is a mask as COCO writes crowds: lengths of runs outside and inside by turns, down the columns from the left.
+type Runs struct {
+	Height, Width int
+	Lengths       []uint32
+}
+
+// Shows reports whether there is a shape that says where the object is; points alone do not.
+func (m *Marks) Shows() bool {
+	return m != nil && (len(m.Boxes) > 0 || len(m.Polygons) > 0 || len(m.Runs) > 0)
+}
+
+// Draw fills what is inside any of the shapes with 255, on a picture's size.
+func (m *Marks) Draw(width, height int) *image.Gray {
+	out := image.NewGray(image.Rect(0, 0, width, height))
+	for _, polygon := range m.Polygons {
+		fill(out, polygon)
+	}
+	for _, r := range m.Runs {
+		r.draw(out)
+	}
+	for _, b := range m.Boxes {
+		fill(out, []Corner{{b.X, b.Y}, {b.X + b.Width, b.Y}, {b.X + b.Width, b.Y + b.Height}, {b.X, b.Y + b.Height}})
+	}
+	return out
+}
+
+// fill sets the pixels whose centre lies inside a polygon, by the even-odd rule.
+func fill(out *image.Gray, polygon []Corner) {
+	if len(polygon) < 3 {
+		return
+	}
+	width, height := out.Rect.Dx(), out.Rect.Dy()
+	top, bottom := math.Inf(1), math.Inf(-1)
+	for _, c := range polygon {
+		top, bottom = math.Min(top, float64(c.Y)), math.Max(bottom, float64(c.Y))
+	}
+	from, to := int(math.Max(0, math.Floor(top))), int(math.Min(float64(height), math.Ceil(bottom)))
+	var crossings []float64
+	for y := from; y < to; y++ {
+		middle := float64(y) + 0.5
+		crossings = crossings[:0]
+		for i, a := range polygon {
+			b := polygon[(i+1)%len(polygon)]
+			if (float64(a.Y) <= middle) != (float64(b.Y) <= middle) {
+				crossings = append(crossings, float64(a.X)+(middle-float64(a.Y))/(float64(b.Y)-float64(a.Y))*(float64(b.X)-float64(a.X)))
+			}
+		}
+		slices.Sort(crossings)
+		row := out.Pix[y*out.Stride : y*out.Stride+width]
+		for i := 0; i+1 < len(crossings); i += 2 {
+			left := int(math.Max(0, math.Ceil(math.Min(crossings[i], float64(width))-0.5)))
+			right := int(math.Max(0, math.Ceil(math.Min(crossings[i+1], float64(width))-0.5)))
+			for x := left; x < right; x++ {
+				row[x] = 255
+			}
+		}
+	}
+}
+
+// draw sets the pixels of the runs that are inside; of a picture of another size they say nothing.
+func (r *Runs) draw(out *image.Gray) {
+	width, height := out.Rect.Dx(), out.Rect.Dy()
+	at, inside := 0, false
+	for _, n := range r.Lengths {
+		end := min(at+int(n), r.Width*r.Height)
+		if inside && r.Width == width && r.Height == height {
+			for i := at; i < end; i++ {
+				out.Pix[i%height*out.Stride+i/height] = 255
+			}
+		}
+		at, inside = end, !inside
+	}
+}

@@ -1,0 +1,203 @@
+package dataset
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bufio"
+	"compress/bzip2"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// Bounds of an archive: how many files it has, how large one may be, and how much more than the archive itself all of them may
+// take on the disk. Pictures hardly shrink, so that an archive that unpacks to much more holds something else.
+const (
+	maxFiles  = 5_000_000
+	maxFile   = 4 << 30
+	maxGrowth = 50
+	minGrowth = 1 << 30 // whatever the archive's size
+)
+
+// ErrArchive is an archive that cannot be unpacked, or that is larger inside than it may be.
+var ErrArchive = errors.New("the archive cannot be unpacked")
+
+var archiveSuffixes = []string{".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2"}
+
+// isArchive reports whether a file's name is that of an archive.
+func isArchive(name string) bool {
+	return slices.ContainsFunc(archiveSuffixes, func(s string) bool { return strings.HasSuffix(strings.ToLower(name), s) })
+}
+
+// unpacker puts the files of archives into a folder. Nothing of an archive is written outside of it: names that lead out are
+// passed over, and so are links and whatever is no regular file.
+type unpacker struct {
+	d     *Dataset
+	dir   string
+	left  int64 // bytes that may still be written
+	files int
+}
+
+// unpack unpacks the archive that was given, or all the shards of a folder, and makes the folder they are in the one to read.
+func (d *Dataset) unpack(archives []string) error {
+	dir, err := os.MkdirTemp("", "studio-dataset-")
+	if err != nil {
+		return err
+	}
+	d.unpacked = dir
+	u := &unpacker{d: d, dir: dir}
+	for _, archive := range archives {
+		info, err := os.Stat(archive)
+		if err != nil {
+			return err
+		}
+		u.left += max(minGrowth, maxGrowth*info.Size())
+		below := ""
+		if len(archives) > 1 { // shards may have the same names inside
+			below = withoutArchive(filepath.Base(archive))
+		}
+		if err := u.archive(archive, below); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(archive), err)
+		}
+	}
+	d.Dir, d.root = dir, dir
+	return nil
+}
+
+func withoutArchive(name string) string {
+	for _, s := range archiveSuffixes {
+		if strings.HasSuffix(strings.ToLower(name), s) {
+			name = name[:len(name)-len(s)]
+			break
+		}
+	}
+	return name
+}
+
+func (u *unpacker) archive(file, below string) error {
+	if strings.HasSuffix(strings.ToLower(file), ".zip") {
+		z, err := zip.OpenReader(file)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		defer z.Close()
+		return u.zip(&z.Reader, below)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return u.tar(bufio.NewReaderSize(f, 1<<20), below)
+}
+
+func (u *unpacker) zip(z *zip.Reader, below string) error {
+	for _, entry := range z.File {
+		if entry.FileInfo().IsDir() {
+			continue
+		}
+		if !entry.Mode().IsRegular() {
+			u.d.skip(text.Clean(entry.Name), "not a regular file of the archive")
+			continue
+		}
+		content, err := entry.Open()
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrArchive, text.Clean(entry.Name), err)
+		}
+		err = u.write(below, entry.Name, content)
+		content.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tar unpacks a tar, also a packed one.
+func (u *unpacker) tar(r *bufio.Reader, below string) error {
+	var plain io.Reader = r
+	head, _ := r.Peek(3)
+	switch {
+	case len(head) >= 2 && head[0] == 0x1f && head[1] == 0x8b:
+		z, err := gzip.NewReader(r)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		plain = z
+	case string(head) == "BZh":
+		plain = bzip2.NewReader(r)
+	}
+	for t := tar.NewReader(plain); ; {
+		entry, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrArchive, err)
+		}
+		switch entry.Typeflag {
+		case tar.TypeReg:
+			if err := u.write(below, entry.Name, t); err != nil {
+				return err
+			}
+		case tar.TypeDir, tar.TypeXGlobalHeader:
+		default:
+			u.d.skip(text.Clean(entry.Name), "not a regular file of the archive")
+		}
+	}
+}
+
+// write puts one file below the folder; what is never part of a data set is passed over.
+func (u *unpacker) write(below, given string, content io.Reader) error {
+	name := path.Clean(strings.ReplaceAll(given, `\`, "/"))
+	local := filepath.FromSlash(name)
+	switch {
+	case !text.Valid(name):
+		u.d.skip(text.Clean(given), "its name is not UTF-8")
+		return nil
+	case !filepath.IsLocal(local) || name == ".":
+		u.d.skip(given, "leads out of the archive")
+		return nil
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if litter[strings.ToLower(part)] || strings.HasPrefix(part, ".") {
+			u.d.count(given, "left by an operating system, or hidden, in the archive: passed over")
+			return nil
+		}
+	}
+	if u.files++; u.files > maxFiles {
+		return fmt.Errorf("%w: it holds more than %d files", ErrArchive, maxFiles)
+	}
+	file := filepath.Join(u.dir, filepath.FromSlash(below), local)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("%w: %s: %s", ErrArchive, given, bare(err))
+	}
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		u.d.skip(given, "named again in the archive")
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrArchive, given, err)
+	}
+	most := min(u.left, maxFile)
+	n, err := io.Copy(out, io.LimitReader(content, most+1))
+	err = errors.Join(err, out.Close())
+	u.left -= n
+	if n > most {
+		return fmt.Errorf("%w: %s makes it larger inside than it may be (%d times its size): unpack it yourself if that is right", ErrArchive, given, maxGrowth)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrArchive, given, err)
+	}
+	return nil
+}

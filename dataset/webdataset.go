@@ -1,0 +1,216 @@
+package dataset
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// shards lists the archives of a folder that holds nothing else but tables and texts.
+func (d *Dataset) shards() []string {
+	var out []string
+	for _, entry := range d.look("") {
+		switch name := entry.Name(); {
+		case entry.IsDir(), pictureSuffix[suffix(name)]:
+			return nil
+		case isArchive(name):
+			out = append(out, d.file(name))
+		}
+	}
+	return out
+}
+
+// key is what the files of one WebDataset sample have in common: the name up to the first dot.
+func key(name string) (key, field string) {
+	folder, base := path.Split(name)
+	stem, field, _ := strings.Cut(base, ".")
+	return folder + stem, strings.ToLower(field)
+}
+
+// fitsWebDataset tells unpacked shards: a picture beside the file of its class.
+func (d *Dataset) fitsWebDataset() string {
+	for _, folder := range append([]string{""}, d.folders("")...) {
+		list := d.look(folder)
+		files := map[string]bool{}
+		for _, entry := range list[:min(1000, len(list))] {
+			files[entry.Name()] = true
+		}
+		for _, entry := range list[:min(1000, len(list))] {
+			k, _ := key(entry.Name())
+			if !pictureSuffix[suffix(entry.Name())] || entry.IsDir() {
+				continue
+			}
+			if files[k+".cls"] {
+				return "WebDataset: " + path.Join(folder, k+".cls") + " beside its picture"
+			}
+			if files[k+".json"] && d.unpacked != "" {
+				return "WebDataset: " + path.Join(folder, k+".json") + " beside its picture"
+			}
+		}
+	}
+	return ""
+}
+
+// readWebDataset reads samples of files with one key: the picture, and its class in KEY.cls or under a usual name in KEY.json. The
+// split is that of the shard's name. A number is a line of classnames.txt or classes.txt, where one stands there.
+func (d *Dataset) readWebDataset() error {
+	var classes []string
+	for _, name := range []string{"classnames.txt", "classes.txt"} {
+		if d.isRegular(name) && classes == nil {
+			err := d.lines(name, func(_ int, line string) error {
+				classes = append(classes, d.shared(line))
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	for _, folder := range append([]string{""}, d.folders("")...) {
+		list, err := d.entries(folder)
+		if err != nil {
+			return err
+		}
+		split, _ := d.splitWord(folder)
+		if split == "" && folder == "" && d.unpacked != "" {
+			split, _ = d.splitWord(withoutArchive(path.Base(d.given)))
+		}
+		has := map[string]bool{}
+		for _, entry := range list {
+			if _, field := key(entry.Name()); field == "cls" || field == "json" {
+				has[entry.Name()] = true
+			}
+		}
+		for _, entry := range list {
+			name := path.Join(folder, entry.Name())
+			if entry.IsDir() {
+				if folder != "" {
+					d.skip(name, "a folder inside a shard")
+				}
+				continue
+			}
+			if !pictureSuffix[suffix(name)] {
+				if _, field := key(name); field != "cls" && field != "json" && !d.isAbout(entry.Name()) {
+					d.count(name, "files ."+text.Cut(field, 20)+" are not read")
+				}
+				continue
+			}
+			if reason := checkPicture(d.file(name)); reason != "" {
+				d.skip(name, "%s", reason)
+				continue
+			}
+			k, _ := key(entry.Name())
+			s := Sample{Split: split}
+			switch {
+			case has[k+".cls"]:
+				err = d.classFile(path.Join(folder, k+".cls"), classes, &s)
+			case has[k+".json"]:
+				err = d.sampleFile(path.Join(folder, k+".json"), classes, &s)
+			default:
+				d.count(name, "no .cls and no .json of its key: unlabelled")
+			}
+			if err != nil {
+				return err
+			}
+			d.add(name, s.Split, s.Class)
+		}
+	}
+	return nil
+}
+
+// maxSampleFile bounds the file of a sample's class, in bytes.
+const maxSampleFile = 1 << 20
+
+func (d *Dataset) small(name string) ([]byte, error) {
+	f, err := os.Open(d.file(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxSampleFile+1))
+	if err == nil && len(data) > maxSampleFile {
+		err = fmt.Errorf("larger than %d bytes", maxSampleFile)
+	}
+	if err == nil {
+		data, err = text.UTF8(data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrLayout, name, err)
+	}
+	return data, nil
+}
+
+func (d *Dataset) classFile(name string, classes []string, s *Sample) error {
+	data, err := d.small(name)
+	if err != nil {
+		return err
+	}
+	return d.numberedClass(name, strings.TrimSpace(string(data)), classes, s)
+}
+
+// numberedClass takes a class as it stands there, or the line of the list of classes where it is a number and there is a list.
+func (d *Dataset) numberedClass(name, class string, classes []string, s *Sample) error {
+	if len(classes) > 0 {
+		var n int
+		if _, err := fmt.Sscanf(class, "%d", &n); err == nil && fmt.Sprint(n) == class {
+			if n < 0 || n >= len(classes) {
+				return fmt.Errorf("%w: %s: class %d, and the list of classes has %d", ErrLayout, name, n, len(classes))
+			}
+			class = classes[n]
+		}
+	}
+	if err := checkName(name, "class", class); err != nil {
+		return err
+	}
+	s.Class = d.shared(class)
+	return nil
+}
+
+func (d *Dataset) sampleFile(name string, classes []string, s *Sample) error {
+	data, err := d.small(name)
+	if err != nil {
+		return err
+	}
+	if place, found := text.InJSON(data); found {
+		return fmt.Errorf("%w: %s, %s %s", ErrLayout, name, place, text.Problem)
+	}
+	var fields map[string]any
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.UseNumber()
+	if err := decoder.Decode(&fields); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrLayout, name, err)
+	}
+	at := func(column string) string {
+		names := usualColumns[slices.IndexFunc(usualColumns, func(u usualColumn) bool { return u.column == column })].names
+		if said, ok := d.options.Columns[column]; ok {
+			names = []string{said}
+		}
+		for _, name := range names {
+			for key, value := range fields {
+				if columnKey(key) == columnKey(name) {
+					return cellOf(value)
+				}
+			}
+		}
+		return ""
+	}
+	if word := at(ColumnSplit); word != "" {
+		split, ok := d.splitWord(word)
+		if !ok {
+			return fmt.Errorf("%w: %s: split %q is none of train, validation, test, pool", ErrLayout, name, text.Cut(word, 40))
+		}
+		s.Split = split
+	}
+	class := at(ColumnClass)
+	if class == "" {
+		d.count(name, "no label under a usual name: unlabelled")
+		return nil
+	}
+	return d.numberedClass(name, class, classes, s)
+}

@@ -1,0 +1,114 @@
+package dataset
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+)
+
+// splitWords are the words for a split, alone in a name or beside fillers.
+var splitWords = map[string]string{
+	"train": Train, "training": Train, "trainval": Train, "trainset": Train, "traindata": Train,
+	"val": Validation, "valid": Validation, "validation": Validation, "validate": Validation, "dev": Validation, "development": Validation,
+	"eval": Validation, "evaluation": Validation, "valset": Validation, "validset": Validation, "devset": Validation,
+	"test": Test, "testing": Test, "testset": Test, "testdata": Test,
+	"pool": Pool, "poolset": Pool,
+}
+
+// fillers are the words that stand beside a split's in the name of a folder or table and say nothing.
+var fillers = []string{
+	"set", "sets", "image", "images", "imgs", "img", "data", "dataset", "split", "folder", "folders", "pictures", "photos", "files",
+	"seg", "list", "labels", "label", "annotations", "metadata", "classes", "ground", "truth", "groundtruth", "gt", "a", "b", "c",
+	"instances", "annotation", "coco", "ilsvrc",
+}
+
+// SplitName reads a folder's or a table's word for a split, whatever its case and whatever years, numbers and words such as
+// "set" or "images" stand beside it: "val" and "dev" are Validation, "training_set", "Train2012" and "trainval" Train,
+// "test_images" Test. ok is false for any other word.
+func SplitName(word string) (split string, ok bool) {
+	parts := strings.FieldsFunc(strings.ToLower(word), func(r rune) bool { return strings.ContainsRune("_-. 0123456789()", r) })
+	for _, part := range parts {
+		s := splitWords[part]
+		switch {
+		case s == "" && !slices.Contains(fillers, part):
+			return "", false
+		case s != "" && split != "" && s != split && !(split == Train && s == Validation): // "train_val" is trained on
+			return "", false
+		case s != "" && split == "":
+			split = s
+		}
+	}
+	return split, split != ""
+}
+
+// splitWord is SplitName, asked after what the caller says words mean.
+func (d *Dataset) splitWord(word string) (string, bool) {
+	for said, split := range d.options.Splits {
+		if strings.EqualFold(strings.TrimSpace(said), strings.TrimSpace(word)) {
+			return SplitName(split)
+		}
+	}
+	return SplitName(word)
+}
+
+// containers are names of folders that hold a data set's parts, and so never its classes.
+var containers = []string{
+	"images", "image", "imgs", "img", "data", "pictures", "photos", "jpegimages", "jpegs", "files", "input", "inputs", "raw",
+	"dataset", "archive", "download", "original images", "picture",
+}
+
+// companions are names of folders that stand beside the pictures and tell something about them.
+var companions = []string{
+	"annotations", "annotation", "labels", "masks", "mask", "segmentations", "segmentation", "segmentationclass", "segmentationobject",
+	"bounding_boxes", "bboxes", "boxes", "groundtruth", "groundtruths", "ground_truth", "imagesets", "annotations-mat", "pseudomasks",
+	"metadata", "meta", "lists", "splits", "parts", "attributes", "saliency", "depth",
+}
+
+func isContainer(name string) bool { return slices.Contains(containers, strings.ToLower(name)) }
+func isCompanion(name string) bool { return slices.Contains(companions, strings.ToLower(name)) }
+
+// Columns of a table, as Options.Columns names them.
+const (
+	ColumnFile  = "file"
+	ColumnClass = "class"
+	ColumnSplit = "split"
+	ColumnGroup = "group"
+	ColumnMask  = "mask"
+)
+
+// usualColumns are the names under which each column is found, the most telling first; with "_" for spaces and hyphens.
+var usualColumns = []usualColumn{
+	{ColumnFile, []string{
+		"file", "file_name", "filename", "image_path", "img_path", "filepath", "file_path", "path", "image_file", "image_filename", "img_filename",
+		"imagename", "image_name", "img_name", "image", "img", "picture", "photo", "image_id", "imageid", "img_id", "id",
+	}},
+	{ColumnClass, []string{
+		"class", "label", "class_name", "classname", "label_name", "labelname", "category", "category_name", "species", "breed", "diagnosis", "target",
+		"labels", "classes", "tag", "ground_truth", "y", "class_label", "class_id", "label_id", "category_id", "target_class", "wnid", "choice",
+	}},
+	{ColumnSplit, []string{"split", "subset", "set", "partition", "phase", "data_split", "dataset_split", "split_name", "usage", "fold", "is_train", "is_training", "is_training_image"}},
+	{ColumnGroup, []string{"group", "subgroup", "group_name", "background", "place", "domain"}},
+	{ColumnMask, []string{"mask", "mask_path", "mask_file", "mask_filename", "mask_name", "segmentation", "segmentation_path", "segmentation_file", "seg", "seg_path"}},
+}
+
+type usualColumn struct {
+	column string
+	names  []string
+}
+
+// columnKey is a column's name as it is compared.
+func columnKey(name string) string {
+	return strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
+}
+
+// nameSet remembers names by a hash of 64 bits: a million names in a few megabytes.
+type nameSet map[uint64]struct{}
+
+var nameSeed = maphash.MakeSeed()
+
+func (n nameSet) has(name string) bool {
+	_, ok := n[maphash.String(nameSeed, name)]
+	return ok
+}
+
+func (n nameSet) add(name string) { n[maphash.String(nameSeed, name)] = struct{}{} }
