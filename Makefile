@@ -24,13 +24,15 @@ verify: node_modules/.package-lock.json ## regenerate what is generated, check f
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted"; exit 1; }
 	@go vet ./...
 	@npm run --silent check
+	@npm run --silent lint
 	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md internal/ort/blocked/onnxruntime*.h || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
 	@echo "verify: generated files are up to date"
 
 generate: node_modules/.package-lock.json ## templ pages, API types, bundles, docs/operators.md, ONNX Runtime's headers
 	@.ci/generate
 
-lint: ## golangci-lint, the import directions included (downloads the linter)
+lint: node_modules/.package-lock.json ## golangci-lint, the import directions included (downloads the linter); ESLint, stylelint
+	@npm run --silent lint
 	@go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2 run
 
 aviary: bin/studio ## remake the demo's images and its model from their recipe (docs/aviary.md)

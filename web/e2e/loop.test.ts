@@ -15,10 +15,13 @@ if (!browserThere) console.warn("no Chromium found: the browser tests are skippe
 describe.skipIf(!browserThere)("the loop", () => {
   let studio: Studio, browser: Browser, ana: Person, rui: Person, ada: Person;
   let task = 0;
+  const closing: (() => Promise<void>)[] = []; // what was opened, should not all of it be
 
   beforeAll(async () => {
     studio = await Studio.start();
+    closing.push(() => studio.stop());
     browser = await openBrowser();
+    closing.push(() => browser.close());
     ana = await Person.signIn(browser, studio, "annotator");
     rui = await Person.signIn(browser, studio, "reviewer");
     ada = await Person.signIn(browser, studio, "admin");
@@ -29,8 +32,7 @@ describe.skipIf(!browserThere)("the loop", () => {
   });
 
   afterAll(async () => {
-    await browser?.close();
-    await studio?.stop();
+    for (const close of closing.reverse()) await close();
   });
 
   /** Draws a stroke over the middle of the map, from one relative place to another. */

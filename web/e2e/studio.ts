@@ -31,9 +31,9 @@ export class Studio {
     const child = spawn(join(root, "bin/studio"), ["demo", "--data", join(folder, "data"), "--listen", "127.0.0.1:0", "--json"],
       { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, DATABASE_URL: "", STUDIO_DATA: "", STUDIO_BLOBS: "" } });
     const log: string[] = [];
-    createInterface({ input: child.stderr! }).on("line", (line) => log.push(line));
+    createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
     const greeting = await new Promise<string>((done, failed) => {
-      createInterface({ input: child.stdout! }).once("line", done);
+      createInterface({ input: child.stdout }).once("line", done);
       child.once("exit", (code) => failed(new Error(`studio demo ended with ${code}:\n${log.join("\n")}`)));
     });
     const { address, accounts } = JSON.parse(greeting) as { address: string; accounts: Account[] };

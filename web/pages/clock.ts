@@ -11,7 +11,7 @@ export function keepTime(): void {
   setInterval(() => {
     for (const element of document.querySelectorAll("time")) {
       const text = ago((Date.now() - Date.parse(element.dateTime)) / 1000);
-      if (text && !element.textContent?.startsWith("in ")) element.textContent = text;
+      if (text && !element.textContent.startsWith("in ")) element.textContent = text;
     }
   }, 30_000);
 }

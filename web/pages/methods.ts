@@ -44,23 +44,26 @@ async function show(given: Readonly<Record<string, CellMap | null>>): Promise<vo
   const { signal } = (asking = new AbortController());
   const label = `${method.selectedOptions[0]?.textContent ?? ""} branch`;
   const wanted = canvases.filter((canvas) => branch === "perception" || canvas.dataset["other"] === "own");
-  for (const canvas of canvases) canvas.closest("figure")!.hidden = !wanted.includes(canvas);
+  for (const canvas of canvases) canvas.closest("figure")?.toggleAttribute("hidden", !wanted.includes(canvas));
   say(`${label}: computing…`);
   if (probe) probe.textContent = "";
   try {
-    const maps = await Promise.all(wanted.map((canvas) => {
-      const map = given[canvas.dataset["other"] ?? ""];
+    const answers = await Promise.all(wanted.map(async (canvas) => {
+      const which = canvas.dataset["other"] ?? "";
+      const map = given[which];
       const values = branch === "perception" && map ? { map: { h: map.rows, w: map.columns, values: Array.from(map.values) } } : {};
-      return ask(row.dataset["task"] ?? "", { method: name, branch, class: Number(ofClass.value), ...values }, signal);
+      return { canvas, which, map: await ask(row.dataset["task"] ?? "", { method: name, branch, class: Number(ofClass.value), ...values }, signal) };
     }));
-    const largest = Math.max(...maps.map((m) => m.max));
+    const [first] = answers;
+    if (!first) return; // no canvas, nothing asked
+    const largest = Math.max(...answers.map(({ map }) => map.max));
     shown.clear();
-    wanted.forEach((canvas, i) => {
-      draw(canvas, maps[i]!, largest);
-      shown.set(canvas.dataset["other"] ?? "", maps[i]!);
-    });
-    const scale = largest > 0 ? `Brightest: ${number(largest)}${maps.length > 1 ? ", of both" : ""}. Darkest: 0 and below.` : "Nothing speaks for this class.";
-    say(`${label}, for ${maps[0]?.class_name ?? ""}, ${maps[0]?.h} × ${maps[0]?.w} cells. ${scale}`);
+    for (const { canvas, which, map } of answers) {
+      draw(canvas, map, largest);
+      shown.set(which, map);
+    }
+    const scale = largest > 0 ? `Brightest: ${number(largest)}${answers.length > 1 ? ", of both" : ""}. Darkest: 0 and below.` : "Nothing speaks for this class.";
+    say(`${label}, for ${first.map.class_name}, ${first.map.h} × ${first.map.w} cells. ${scale}`);
   } catch (error) {
     if (signal.aborted) return;
     shown.clear();

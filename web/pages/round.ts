@@ -48,7 +48,7 @@ function build(): void {
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 4 }, font: "11px Inter, sans-serif" };
   for (const place of document.querySelectorAll<HTMLElement>("[data-chart]")) {
     const key = place.dataset["chart"] as Key;
-    const series = (label: string, name: string) => ({ label, stroke: token(name), width: 1.5, spanGaps: true, points: { show: (u: uPlot) => (u.data[0]?.length ?? 0) <= 40, size: 5 } });
+    const series = (label: string, name: string) => ({ label, stroke: token(name), width: 1.5, spanGaps: true, points: { show: (u: uPlot) => u.data[0].length <= 40, size: 5 } });
     const chart = new uPlot(
       {
         width: place.clientWidth, height: 180, legend: { show: false },

@@ -21,19 +21,29 @@ export function refusal(file: { name: string; size: number } | undefined, most: 
 export function sendModels(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]")) {
     form.addEventListener("submit", (event) => {
+      const parts = partsOf(form);
+      if (!parts) return; // the form works all the same
       event.preventDefault();
-      send(form);
+      send(form, parts);
     });
   }
 }
 
-function send(form: HTMLFormElement): void {
-  const problem = form.querySelector<HTMLElement>("[data-upload-problem]")!;
-  const row = form.querySelector<HTMLElement>("[data-upload-progress]")!;
-  const bar = row.querySelector("progress")!;
-  const words = row.querySelector<HTMLElement>("[role=status]")!;
-  const submit = form.querySelector<HTMLButtonElement>("button[type=submit]")!;
-  const cancel = form.querySelector<HTMLButtonElement>("[data-upload-cancel]")!;
+/** What the form shows an upload with (templates/uploads.templ). */
+function partsOf(form: HTMLFormElement) {
+  const input = form.querySelector<HTMLInputElement>("input[name=model]");
+  const problem = form.querySelector<HTMLElement>("[data-upload-problem]");
+  const row = form.querySelector<HTMLElement>("[data-upload-progress]");
+  const bar = form.querySelector<HTMLProgressElement>("[data-upload-progress] progress");
+  const words = form.querySelector<HTMLElement>("[data-upload-progress] [role=status]");
+  const submit = form.querySelector<HTMLButtonElement>("button[type=submit]");
+  const cancel = form.querySelector<HTMLButtonElement>("[data-upload-cancel]");
+  return input && problem && row && bar && words && submit && cancel && { input, problem, row, bar, words, submit, cancel };
+}
+
+type Parts = NonNullable<ReturnType<typeof partsOf>>;
+
+function send(form: HTMLFormElement, { input, problem, row, bar, words, submit, cancel }: Parts): void {
   const say = (text: string) => {
     problem.replaceChildren();
     if (!text) return;
@@ -48,7 +58,7 @@ function send(form: HTMLFormElement): void {
     submit.disabled = yes;
   };
 
-  const file = form.querySelector<HTMLInputElement>("input[name=model]")!.files?.[0];
+  const file = input.files?.[0];
   const wrong = refusal(file, Number(form.dataset["max"] ?? "Infinity"));
   say(wrong);
   if (wrong) return;
@@ -64,7 +74,10 @@ function send(form: HTMLFormElement): void {
       : "sent; looking into it…";
   });
   request.addEventListener("load", () => {
-    if (request.status === 200 && request.responseURL.includes("/uploads/")) return location.assign(request.responseURL);
+    if (request.status === 200 && request.responseURL.includes("/uploads/")) {
+      location.assign(request.responseURL);
+      return;
+    }
     sending(false);
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? `The studio answered ${request.status}.`);

@@ -19,9 +19,9 @@ const { values: flags } = parseArgs({
 const statics = join(process.cwd(), "web/static");
 const grid = Number(flags.grid);
 const mechanism = flags.mechanism as keyof typeof mechanisms;
-const images = flags.images
-  ? readdirSync(flags.images, { recursive: true, encoding: "utf8" }).filter((f) => /\.jpe?g$/i.test(f)).sort().slice(0, 40).map((f) => join(flags.images!, f))
-  : [];
+const picturesOf = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((f) => /\.jpe?g$/i.test(f)).sort().slice(0, 40).map((f) => join(folder, f));
+const images = flags.images ? picturesOf(flags.images) : [];
 const classes = ["cardinal", "owl", "dove", "pelican", "kingfisher", "bluebird", "rock wren", "grey catbird"];
 
 interface Task { id: number; state: string; edits: Edit[]; reviews: Review[] }
@@ -39,13 +39,13 @@ const object = bump(0.55, 0.42, 0.2);
 /** An imagined network: the truth grows as attention lies on the object, the mistake as it lies off it. */
 function score(values: number[]): Scores {
   let on = 0, off = 0;
-  values.forEach((v, i) => { on += v * object[i]!; off += v * (1 - object[i]!); });
+  object.forEach((o, i) => { on += (values[i] ?? 0) * o; off += (values[i] ?? 0) * (1 - o); });
   const n = grid * grid;
   const logits = [18 * on / n - 0.2, 5 * off / n + 1, 0.4, 0, -0.3, -0.6, -1, -1.5];
   const e = logits.map(Math.exp), sum = e.reduce((a, b) => a + b, 0);
   const probabilities = e.map((v) => Math.fround(v / sum));
-  const top = probabilities.map((probability, c) => ({ class: c, name: classes[c]!, probability })).sort((a, b) => b.probability - a.probability).slice(0, 5);
-  return { probabilities, top, label: 0, correct: top[0]!.class === 0, milliseconds: 3.1 };
+  const top = classes.map((name, c) => ({ class: c, name, probability: probabilities[c] ?? 0 })).sort((a, b) => b.probability - a.probability).slice(0, 5);
+  return { probabilities, top, label: 0, correct: top[0]?.class === 0, milliseconds: 3.1 };
 }
 
 const edit = (id: number, t: Task, more: Pick<Edit, "revision" | "source" | "map" | "history">): Edit =>
@@ -53,12 +53,12 @@ const edit = (id: number, t: Task, more: Pick<Edit, "revision" | "source" | "map
 
 function detail(t: Task): TaskDetail {
   const map = modelMap(t.id), answer = score(map.values);
-  const id = t.id - 1;
+  const file = images[(t.id - 1) % images.length];
   const latest = t.edits.at(-1);
   return {
     id: t.id, project_id: 1, image_id: t.id, version_id: 1, state: t.state, returned: t.reviews.length > 0, updated_at: new Date().toISOString(),
-    image: { id: t.id, project_id: 1, name: images.length ? images[id % images.length]!.split("/").slice(-2).join("/") : `train/cardinal/${String(t.id).padStart(4, "0")}.jpg`, split: "train", label: 0, hash: "", width: 500, height: 375 },
-    label_name: "cardinal", prediction: { version_id: 1, image_id: t.id, class: 1, confidence: answer.top[0]!.probability, correct: false, top: answer.top, att_class: 1, map },
+    image: { id: t.id, project_id: 1, name: file?.split("/").slice(-2).join("/") ?? `train/cardinal/${String(t.id).padStart(4, "0")}.jpg`, split: "train", label: 0, hash: "", width: 500, height: 375 },
+    label_name: "cardinal", prediction: { version_id: 1, image_id: t.id, class: 1, confidence: answer.top[0]?.probability ?? 0, correct: false, top: answer.top, att_class: 1, map },
     project: { id: 1, slug: "demo", name: "Aviary", description: "", classes: classes.map((name, index) => ({ index, key: name, name })), created_at: "" },
     version: {
       id: 1, project_id: 1, number: 3, state: "active", created_at: new Date().toISOString(), model_hash: "ab12", extractor_hash: "cd34",
@@ -81,50 +81,55 @@ const json = (w: ServerResponse, status: number, value?: unknown) => {
   w.end(value === undefined ? "" : JSON.stringify(value));
 };
 
-async function api(r: IncomingMessage, w: ServerResponse, path: string, query: URLSearchParams): Promise<void> {
-  const picture = /^\/images\/(\d+)\/picture$/.exec(path);
-  if (picture) {
-    if (images.length === 0) return drawn(w, query.get("kind") ?? "view");
-    w.writeHead(200, { "Content-Type": "image/jpeg" });
-    return void w.end(readFileSync(images[(Number(picture[1]) - 1) % images.length]!));
+function picture(w: ServerResponse, image: number, kind: string): void {
+  const file = images[(image - 1) % images.length];
+  if (file === undefined) {
+    drawn(w, kind);
+    return;
   }
+  w.writeHead(200, { "Content-Type": "image/jpeg" });
+  w.end(readFileSync(file));
+}
+
+/** What the API answers: a status and what is sent with it. */
+async function api(r: IncomingMessage, path: string): Promise<[status: number, value?: unknown]> {
   if (path === "/tasks") {
     const open = tasks.filter((t) => t.state === "open").map(detail);
-    return json(w, 200, { tasks: open, total: open.length });
+    return [200, { tasks: open, total: open.length }];
   }
   if (path.endsWith("/tasks/next")) {
     const t = tasks.find((t) => t.state === "leased") ?? tasks.find((t) => t.state === "open");
-    if (!t) return json(w, 204);
+    if (!t) return [204];
     t.state = "leased";
-    return json(w, 200, detail(t));
+    return [200, detail(t)];
   }
   const [, id, action] = /^\/tasks\/(\d+)\/?(\w*)$/.exec(path) ?? [];
   const t = tasks[Number(id) - 1];
-  if (!t) return json(w, 404, { title: "Not found", status: 404 });
+  if (!t) return [404, { title: "Not found", status: 404 }];
   switch (action) {
-    case "": return json(w, 200, detail(t));
-    case "claim": t.state = "leased"; return json(w, 200, detail(t));
-    case "lease": return json(w, 200, detail(t).lease);
-    case "score": return json(w, 200, score((await body<MapBody>(r)).map?.values ?? []));
+    case "": return [200, detail(t)];
+    case "claim": t.state = "leased"; return [200, detail(t)];
+    case "lease": return [200, detail(t).lease];
+    case "score": return [200, score((await body<MapBody>(r)).map?.values ?? [])];
     case "draft": {
       const sent = await body<DraftRequestBody>(r);
       const current = t.edits.at(-1);
-      if (failing === "offline") return json(w, 503, { title: "Away", status: 503 });
-      if (failing === "lost") return json(w, 409, { title: "Conflict", status: 409, detail: "Ben is painting this one" });
+      if (failing === "offline") return [503, { title: "Away", status: 503 }];
+      if (failing === "lost") return [409, { title: "Conflict", status: 409, detail: "Ben is painting this one" }];
       if (failing === "conflict" || (current?.revision ?? 0) !== sent.base_revision) {
         failing = "";
         const other = edit(99, t, { revision: (current?.revision ?? 0) + 1, source: "painted", map: { h: grid, w: grid, values: bump(0.5, 0.5, 0.1) } });
         t.edits.push(other);
-        return json(w, 409, { title: "Stale", status: 409, detail: "stale", current: other });
+        return [409, { title: "Stale", status: 409, detail: "stale", current: other }];
       }
-      const { source = "painted", map = modelMap(t.id), history } = sent;
+      const { source, map = modelMap(t.id), history } = sent;
       const saved = edit(100 + t.edits.length, t, { revision: sent.base_revision + 1, source, map, history });
       t.edits.push(saved);
-      return json(w, 200, saved);
+      return [200, saved];
     }
-    case "submit": t.state = "submitted"; return json(w, 200, detail(t));
-    case "skip": t.state = "skipped"; return json(w, 204);
-    default: return json(w, 404, { title: "Not found", status: 404 });
+    case "submit": t.state = "submitted"; return [200, detail(t)];
+    case "skip": t.state = "skipped"; return [204];
+    default: return [404, { title: "Not found", status: 404 }];
   }
 }
 
@@ -143,19 +148,26 @@ const page = (t: Task) => `<!doctype html><html lang="en"><head><meta charset="u
 const types: Record<string, string> = { css: "text/css", js: "text/javascript", woff2: "font/woff2", svg: "image/svg+xml" };
 createServer((r, w) => {
   const url = new URL(r.url ?? "/", "http://localhost");
-  if (url.searchParams.has("fail")) failing = url.searchParams.get("fail")!;
+  failing = url.searchParams.get("fail") ?? failing;
   w.setHeader("Content-Security-Policy", "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'");
-  if (url.pathname.startsWith("/api/v1")) return void api(r, w, url.pathname.slice(7), url.searchParams).catch((e: unknown) => json(w, 500, { title: String(e), status: 500 }));
+  const image = /^\/api\/v1\/images\/(\d+)\/picture$/.exec(url.pathname)?.[1];
+  if (image) return picture(w, Number(image), url.searchParams.get("kind") ?? "view");
+  if (url.pathname.startsWith("/api/v1")) {
+    api(r, url.pathname.slice(7)).then((answer) => json(w, ...answer), (e: unknown) => json(w, 500, { title: String(e), status: 500 }));
+    return;
+  }
   if (url.pathname.startsWith("/static/")) {
     try {
       const file = readFileSync(join(statics, url.pathname.slice(8).replaceAll("..", "")));
       w.writeHead(200, { "Content-Type": types[url.pathname.split(".").pop() ?? ""] ?? "application/octet-stream" });
-      return void w.end(file);
+      w.end(file);
     } catch {
-      return json(w, 404);
+      json(w, 404);
     }
+    return;
   }
-  const t = tasks[Number(/\/tasks\/(\d+)/.exec(url.pathname)?.[1] ?? 1) - 1] ?? tasks[0]!;
+  const t = tasks[Number(/\/tasks\/(\d+)/.exec(url.pathname)?.[1] ?? 1) - 1];
+  if (!t) return json(w, 404, { title: "Not found", status: 404 });
   if (url.searchParams.has("rejected") && t.reviews.length === 0) t.reviews.push({ id: 1, edit_id: 100, revision: 1, reviewer_id: 8, reviewer: "Mia", verdict: "reject", comment: "The branch is still amplified at the lower left: clear it, and cover the whole tail.", created_at: new Date(Date.now() - 7.2e6).toISOString() });
   if (t.state === "open") t.state = "leased";
   w.writeHead(200, { "Content-Type": "text/html" });

@@ -57,7 +57,7 @@ export type ComparisonState =
 
 const kept = 12; // answers kept for going back and forth
 
-export class Comparison extends Emitter<{ changed: void }> {
+export class Comparison extends Emitter<{ changed: undefined }> {
   map: ShownMap = "edited";
   choice: ClassChoice = "label";
   state: ComparisonState = { kind: "off" };
@@ -176,7 +176,7 @@ export class Comparison extends Emitter<{ changed: void }> {
       (map) => {
         if (asking.signal.aborted) return;
         this.answers.set(key, map);
-        if (this.answers.size > kept) this.answers.delete(this.answers.keys().next().value!);
+        for (const oldest of this.answers.keys()) if (this.answers.size > kept) this.answers.delete(oldest);
         this.arrived(map);
       },
       (error: unknown) => {

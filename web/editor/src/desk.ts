@@ -29,13 +29,13 @@ export interface DeskEvents {
   opened: TaskDetail;
   phase: Phase;
   save: SaveState;
-  scores: void;
+  scores: undefined;
   /** One sentence for everybody, screen readers included. */
   notice: string;
   /** The answer flipped; in words. */
   flip: string;
   /** Submit was asked for a map that is the model's to the bit. */
-  untouched: void;
+  untouched: undefined;
 }
 
 const taskStateWords: Partial<Record<TaskDetail["state"], string>> = {
@@ -90,7 +90,8 @@ export class Desk extends Emitter<DeskEvents> {
         detail = await this.client.claim(detail.id);
       } catch (error) {
         const why = error instanceof Problem ? error.message : "The studio can't be reached: reload to take the task";
-        return this.setUp(detail, why);
+        this.setUp(detail, why);
+        return;
       }
     }
     this.setUp(detail, detail.lease?.mine ? "" : (taskStateWords[detail.state] ?? "Somebody else paints this one"));
@@ -107,9 +108,15 @@ export class Desk extends Emitter<DeskEvents> {
     const { detail, autosave } = this;
     if (!detail || !autosave || this.phase.kind !== "working") return;
     this.editor.document.commit();
-    if (this.editor.document.source !== "model" && this.editor.document.isModels) return this.emit("untouched", undefined);
+    if (this.editor.document.source !== "model" && this.editor.document.isModels) {
+      this.emit("untouched", undefined);
+      return;
+    }
     this.become({ kind: "sending", what: "Submitting" });
-    if (!(await autosave.flush())) return this.backToWork(this.whyUnsaved());
+    if (!(await autosave.flush())) {
+      this.backToWork(this.whyUnsaved());
+      return;
+    }
     try {
       await this.client.submit(detail.id, autosave.revision);
     } catch (error) {
@@ -133,11 +140,15 @@ export class Desk extends Emitter<DeskEvents> {
     const { detail, autosave } = this;
     if (!detail || this.phase.kind !== "working") return;
     this.become({ kind: "sending", what: "Skipping" });
-    if (autosave && !(await autosave.flush())) return this.backToWork(this.whyUnsaved());
+    if (autosave && !(await autosave.flush())) {
+      this.backToWork(this.whyUnsaved());
+      return;
+    }
     try {
       await this.client.skip(detail.id, why);
     } catch (error) {
-      return this.backToWork(`Not skipped: ${reason(error)}`);
+      this.backToWork(`Not skipped: ${reason(error)}`);
+      return;
     }
     this.finished++;
     this.emit("notice", "Skipped");

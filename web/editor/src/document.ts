@@ -9,10 +9,10 @@ import { Stroke, type StrokeSettings } from "./stroke.ts";
 
 export interface DocumentEvents {
   /** Some value changed, perhaps in the middle of a stroke. */
-  values: void;
+  values: undefined;
   /** A step was made, undone or redone. */
-  settled: void;
-  selection: void;
+  settled: undefined;
+  selection: undefined;
 }
 
 export class MapDocument extends Emitter<DocumentEvents> {

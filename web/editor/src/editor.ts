@@ -20,13 +20,13 @@ import { runWhole, type WholeOperation } from "./whole.ts";
 export type Command = "submit" | "skip" | "save" | "help" | "next-map" | "previous-map" | "own-map";
 
 export interface EditorEvents {
-  opened: void;
+  opened: undefined;
   /** Values changed, perhaps in the middle of a stroke. */
-  values: void;
+  values: undefined;
   /** A step was made, undone or redone. */
-  settled: void;
+  settled: undefined;
   /** Tool, view, selection, hover or cell cursor: something to draw or to show has changed. */
-  changed: void;
+  changed: undefined;
   /** The cell cursor moved or its cell changed: say it. */
   cell: number;
   command: Command;
@@ -347,7 +347,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     const pan = s.button === 1 || this.tool === "pan";
     const eraserEnd = s.type === "pen" && s.button === 5;
     if (!pan && !eraserEnd && s.button !== 0) return;
-    if (!pan && s.alt) return void this.pickAt(s.point);
+    if (!pan && s.alt) return this.pickAt(s.point);
     if (!pan && this.tool !== "pick" && this.refused()) return;
     this.strokeTool = pan ? this.tools.pan : eraserEnd ? this.tools.eraser : this.tools[this.chosen];
     this.strokeTool.onDown(this.toolEvent(s));

@@ -9,8 +9,7 @@ export function flood(
   if (seed === undefined) return out;
   const stack = [start];
   out[start] = 1;
-  while (stack.length > 0) {
-    const cell = stack.pop()!;
+  for (let cell = stack.pop(); cell !== undefined; cell = stack.pop()) {
     const column = cell % columns;
     const visit = (next: number) => {
       if (out[next] === 0 && Math.abs((values[next] ?? 0) - seed) <= tolerance) {

@@ -67,7 +67,7 @@ export class History {
     this.bytes += bytesOf(step);
     this.at = this.list.length;
     while (this.list.length > maxSteps || (this.bytes > maxBytes && this.list.length > 1)) {
-      this.bytes -= bytesOf(this.list.shift()!);
+      for (const gone of this.list.splice(0, 1)) this.bytes -= bytesOf(gone);
       this.at--;
       this.dropped++;
     }

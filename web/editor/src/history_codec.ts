@@ -45,11 +45,12 @@ export function encodeHistory(history: History, values: Float32Array, budget = h
     if (!wire) encoded.set(step, (wire = encodeStep(step, true, values.length)));
     return wire;
   });
-  let size = 200 + steps.reduce((sum, step) => sum + sizeOf(step), 0);
+  const sizes = steps.map(sizeOf);
+  let size = 200 + sizes.reduce((sum, s) => sum + s, 0);
   let first = 0;
-  while (size > budget && first < history.position) size -= sizeOf(steps[first++]!);
+  while (size > budget && first < history.position) size -= sizes[first++] ?? 0;
   let end = steps.length;
-  while (size > budget && end > history.position) size -= sizeOf(steps[--end]!);
+  while (size > budget && end > history.position) size -= sizes[--end] ?? 0;
   return {
     v: 1,
     sum: checksum(values),
@@ -69,12 +70,18 @@ export function decodeHistory(
   const saved = wire as Partial<WireHistory> | null | undefined;
   if (saved?.v !== 1 || !Array.isArray(saved.steps) || saved.sum !== checksum(values)) return null;
   const position = saved.at ?? 0;
-  const steps = new Array<Step>(saved.steps.length);
+  const wired = saved.steps as readonly WireStep[];
+  const steps = new Array<Step>(wired.length);
+  const decode = (i: number, from: Float32Array): Step => {
+    const step = wired[i];
+    if (!step) throw new RangeError(`step ${i} is missing`);
+    return decodeStep(step, from);
+  };
   try {
     const back = values.slice();
-    for (let i = position - 1; i >= 0; i--) steps[i] = decodeStep(saved.steps[i]!, back);
+    for (let i = position - 1; i >= 0; i--) steps[i] = decode(i, back);
     const forth = values.slice();
-    for (let i = position; i < steps.length; i++) steps[i] = swap(decodeStep(saved.steps[i]!, forth));
+    for (let i = position; i < steps.length; i++) steps[i] = swap(decode(i, forth));
   } catch {
     return null; // another version's, or damaged: the map is whole, only undo is lost
   }

@@ -21,7 +21,7 @@ function start(): void {
   const root = document.getElementById("editor");
   const data = document.getElementById("task");
   if (!root || !data) return;
-  const detail = JSON.parse(data.textContent ?? "") as TaskDetail;
+  const detail = JSON.parse(data.textContent) as TaskDetail;
   const project = root.dataset["project"] ?? detail.project.slug;
   const editor = new Editor(new Settings(storage()));
   const client = new Client((request, init) => fetch(request, init));

@@ -27,10 +27,9 @@ export function resampled(map: Pick<OtherMap, "rows" | "columns" | "values">, ro
   });
   const [ys, xs] = [along(rows, map.rows), along(columns, map.columns)];
   const value = (row: number, column: number) => map.values[row * map.columns + column] ?? 0;
-  return Float32Array.from({ length: rows * columns }, (_, i) => {
-    const [y, x] = [ys[Math.floor(i / columns)]!, xs[i % columns]!];
+  return Float32Array.from(ys.flatMap((y) => xs.map((x) => {
     const above = value(y.low, x.low) * (1 - x.share) + value(y.low, x.high) * x.share;
     const below = value(y.high, x.low) * (1 - x.share) + value(y.high, x.high) * x.share;
     return clampValue(above * (1 - y.share) + below * y.share);
-  });
+  })));
 }

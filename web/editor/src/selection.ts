@@ -21,18 +21,19 @@ export function polygonCoverage(polygon: readonly MapPoint[], rows: number, colu
   for (let line = 0; line < rows * scanlines; line++) {
     const y = (line + 0.5) / scanlines;
     const crossings: { x: number; winding: number }[] = [];
-    for (let i = 0; i < polygon.length; i++) {
-      const a = polygon[i]!;
-      const b = polygon[(i + 1) % polygon.length]!;
+    for (const [i, a] of polygon.entries()) {
+      const b = polygon[(i + 1) % polygon.length] ?? a;
       if (a.y <= y === b.y <= y) continue;
       crossings.push({ x: a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x), winding: a.y < b.y ? 1 : -1 });
     }
     crossings.sort((p, q) => p.x - q.x);
     const row = Math.floor(line / scanlines) * columns;
     let winding = 0;
-    for (let i = 0; i + 1 < crossings.length; i++) {
-      winding += crossings[i]!.winding;
-      if (winding !== 0) addSpan(out, row, columns, crossings[i]!.x, crossings[i + 1]!.x, 1 / scanlines);
+    let from = 0;
+    for (const crossing of crossings) {
+      if (winding !== 0) addSpan(out, row, columns, from, crossing.x, 1 / scanlines);
+      winding += crossing.winding;
+      from = crossing.x;
     }
   }
   for (let i = 0; i < out.length; i++) if ((out[i] ?? 0) > 1) out[i] = 1;

@@ -57,7 +57,7 @@ describe("the API's client", () => {
     network.on("POST", /./, () => [204]);
     expect(await client.save(4, draft)).toEqual(savedEdit(4, map));
     expect(await client.next("birds")).toBeNull();
-    expect(await client.skip(4, "")).toBeUndefined();
+    await client.skip(4, "");
   });
 
   it("throws the server's problem, with what a stale save was overtaken by", async () => {

@@ -100,7 +100,8 @@ describe("the desk", () => {
   it("takes an open task, and only shows one that somebody else has", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
-    const { lease: _, ...open } = task(1, zeros, 14, { state: "open" });
+    const open = task(1, zeros, 14, { state: "open" });
+    delete open.lease;
     await t.desk.open(open);
     expect(t.desk.phase.kind).toBe("working");
     t.network.on("POST", /claim$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Ben" }]);

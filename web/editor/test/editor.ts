@@ -61,11 +61,11 @@ export class FakeNetwork {
   readonly fetch = (asked: Request, { signal }: RequestInit): Promise<Response> =>
     new Promise((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(signal.reason as Error));
-      const settle = async () => void (await vi.advanceTimersByTimeAsync(0));
+      const settle = async () => { await vi.advanceTimersByTimeAsync(0); };
       const request: SentRequest = {
         method: asked.method,
         path: asked.url.replace(`${origin}/api/v1`, ""),
-        body: JSON.parse((asked as RememberingRequest).sent ?? "{}") as Record<string, unknown>,
+        body: JSON.parse((asked instanceof RememberingRequest && asked.sent) || "{}") as Record<string, unknown>,
         signal: signal ?? undefined,
         reply: (status, body) => {
           resolve(new Response(body === undefined ? null : JSON.stringify(body), { status }));

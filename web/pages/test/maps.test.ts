@@ -30,14 +30,15 @@ describe("a map of a page", () => {
   });
 
   it("is stretched from its least to its largest value where that is ticked, and stays so", () => {
-    document.body.innerHTML = `<input type="checkbox" data-map-stretch><canvas data-map="${mapText(1, 2, [0.25, 0.5], true)}"></canvas>`;
+    const page = `<input type="checkbox" data-map-stretch><canvas data-map="${mapText(1, 2, [0.25, 0.5], true)}"></canvas>`;
+    document.body.innerHTML = page;
     const [map] = canvases();
     mapStretch();
     drawMaps(document);
     expect(pixel(map!, 0)).toBe(viridis(0.25));
     document.querySelector("input")!.click();
     expect([pixel(map!, 0), pixel(map!, 1)]).toEqual([viridis(0), viridis(1)]);
-    document.body.innerHTML = document.body.innerHTML; // the next page
+    document.body.innerHTML = page; // the next one
     mapStretch();
     expect(document.querySelector("input")!.checked).toBe(true);
   });

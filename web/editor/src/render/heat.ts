@@ -64,10 +64,11 @@ export function paintSmooth(
     const above = Math.max(0, Math.floor(at)) * columns;
     const below = Math.min(rows - 1, Math.floor(at) + 1) * columns;
     const t = at - Math.floor(at);
-    for (let c = 0; c < columns; c++) row[c] = cells[above + c]! * (1 - t) + cells[below + c]! * t;
+    for (let c = 0; c < columns; c++) row[c] = (cells[above + c] ?? 0) * (1 - t) + (cells[below + c] ?? 0) * t;
     for (let x = 0; x < width; x++) {
-      const a = row[left[x]!]!;
-      out[y * width + x] = colors[(a + (row[right[x]!]! - a) * share[x]! + 0.5) | 0]!;
+      const a = row[left[x] ?? 0] ?? 0;
+      const b = row[right[x] ?? 0] ?? 0;
+      out[y * width + x] = colors[(a + (b - a) * (share[x] ?? 0) + 0.5) | 0] ?? 0;
     }
   }
 }

@@ -4,6 +4,7 @@
 import type { Editor } from "../editor.ts";
 import { imagePoint, screenPoint, type Region } from "../geometry.ts";
 import { paintCells, paintSmooth, smoothFactor, type HeatStyle } from "./heat.ts";
+import { pencil } from "./pencil.ts";
 
 export interface Pictures {
   readonly view: CanvasImageSource | null;
@@ -58,7 +59,7 @@ export class MapPainter {
     const out = new Uint32Array(pixels.data.buffer);
     if (factor === 1) paintCells(values, style, out);
     else paintSmooth(values, rows, columns, factor, style, out);
-    this.canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+    pencil(this.canvas).putImageData(pixels, 0, 0);
     const at = onScreen(editor, editor.scene.region);
     g.imageSmoothingEnabled = factor > 1;
     g.imageSmoothingQuality = "low"; // bilinear

@@ -83,11 +83,11 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   /** Saves what is unsaved now; true once the server has everything. */
   async flush(): Promise<boolean> {
     clearTimeout(this.timer);
-    while (this.dirty && !this.closed) {
+    for (let before = -1; this.dirty && !this.closed;) {
       if (this.state.kind === "conflict" || this.state.kind === "lost") return false;
-      const before = this.kept;
+      if (this.kept === before) return false; // that attempt saved nothing
+      before = this.kept;
       await (this.inFlight ?? this.attempt());
-      if (this.kept === before && this.dirty) return false;
     }
     return !this.closed;
   }

@@ -50,12 +50,14 @@ type TextSetting = { [K in keyof SettingsValues]: SettingsValues[K] extends stri
 export function segments<K extends TextSetting>(
   settings: Settings, setting: K, label: string, choices: readonly (readonly [SettingsValues[K], string, string])[],
 ): HTMLElement {
-  const buttons = choices.map(([value, text, hint]) =>
-    button("button", { title: hint, "data-testid": `${setting}-${value}`, onclick: () => settings.set(setting, value) }, text));
-  const show = () => choices.forEach(([value], i) => buttons[i]!.setAttribute("aria-pressed", String(settings.get(setting) === value)));
+  const buttons = choices.map(([value, text, hint]) => ({ value, element:
+    button("button", { title: hint, "data-testid": `${setting}-${value}`, onclick: () => settings.set(setting, value) }, text) }));
+  const show = () => {
+    for (const { value, element } of buttons) element.setAttribute("aria-pressed", String(settings.get(setting) === value));
+  };
   settings.on("changed", (name) => name === setting && show());
   show();
-  return h("div.segments", { role: "group", "aria-label": label }, ...buttons);
+  return h("div.segments", { role: "group", "aria-label": label }, ...buttons.map(({ element }) => element));
 }
 
 export function choice<K extends TextSetting>(

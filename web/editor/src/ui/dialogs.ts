@@ -5,6 +5,7 @@ import type { Desk } from "../desk.ts";
 import { bindings } from "../input/keys.ts";
 import { fromWire } from "../grid.ts";
 import { paintCells } from "../render/heat.ts";
+import { pencil } from "../render/pencil.ts";
 import { button, fill, h, say } from "./element.ts";
 
 export const skipReasons = [
@@ -39,7 +40,7 @@ export class Dialogs {
         void desk.skip(other.value.trim() || chosen);
         other.value = "";
       } },
-      ...skipReasons.map((reason, i) => h("label.reason", {}, radios[i]!, reason)),
+      ...skipReasons.map((reason, i) => h("label.reason", {}, radios[i], reason)),
       other,
       h("div.row.end", {}, button("button", { onclick: () => this.skipDialog.close() }, "Cancel"), h("button.primary", { type: "submit", "data-testid": "confirm-skip" }, "Skip")),
     );
@@ -118,6 +119,6 @@ function version(title: string, note: string, values: Float32Array, rows: number
   const canvas = h("canvas", { width: columns, height: rows, role: "img", "aria-label": title });
   const pixels = new ImageData(columns, rows);
   paintCells(values, { kind: "map", colors: "viridis" }, new Uint32Array(pixels.data.buffer));
-  canvas.getContext("2d")!.putImageData(pixels, 0, 0);
+  pencil(canvas).putImageData(pixels, 0, 0);
   return h("figure", {}, canvas, h("figcaption", {}, h("strong", {}, title), h("span.muted", {}, note)));
 }

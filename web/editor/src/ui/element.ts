@@ -3,7 +3,7 @@
 
 type Child = Node | string | null | undefined | false;
 type Handlers = { [K in keyof HTMLElementEventMap as `on${K}`]?: (e: HTMLElementEventMap[K]) => void };
-type Attributes = Handlers & { [name: string]: unknown };
+type Attributes = Handlers & { [name: string]: string | number | boolean | null | undefined | ((e: never) => void) };
 
 /** h("button.tool", { type: "button" }, "Undo"): tag, classes, attributes or on… handlers, children. */
 export function h<K extends keyof HTMLElementTagNameMap>(

@@ -22,7 +22,8 @@ export function filmStrip(desk: Desk): HTMLElement {
     }, h("img", { src: pictureURL(card, "thumb"), alt: "", loading: "lazy", decoding: "async", draggable: "false" })));
 
   const show = async (detail: TaskDetail) => {
-    if (current && current.id !== detail.id && !done.some((d) => d.id === current!.id) && desk.finished > done.length) done.push(current);
+    const before = current;
+    if (before && before.id !== detail.id && !done.some((d) => d.id === before.id) && desk.finished > done.length) done.push(before);
     current = detail;
     const past = done.filter((d) => d.id !== detail.id).slice(-behind);
     fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"));

@@ -3,6 +3,7 @@
 import { colorMapNames, colorTable } from "../colormap.ts";
 import type { Desk } from "../desk.ts";
 import { gain, number, percent } from "../format.ts";
+import { pencil } from "../render/pencil.ts";
 import type { Pressure, View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
 import { mapPicker } from "./comparison.ts";
@@ -76,16 +77,17 @@ function legend(desk: Desk): HTMLElement {
     const table = colorTable(difference ? "difference" : editor.settings.get("colorMap"));
     const pixels = new ImageData(256, 1);
     for (let i = 0; i < 256; i++) pixels.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
-    bar.getContext("2d")!.putImageData(pixels, 0, 0);
+    pencil(bar).putImageData(pixels, 0, 0);
     const mechanism = desk.detail?.mechanism;
     const end = (v: number, word = "") => [String(v), "·", mechanism ? gain(v, mechanism) : "", word].filter(Boolean).join(" ").replace(/ ·$/, "");
     const raw = editor.other?.raw;
     if (raw) {
       say(low, "0 and below");
-      return say(high, raw.max > 0 ? `largest, ${number(raw.max)}` : "none above 0");
+      say(high, raw.max > 0 ? `largest, ${number(raw.max)}` : "none above 0");
+    } else {
+      say(low, difference ? "lowered" : end(0, mechanism?.zero));
+      say(high, difference ? "raised" : end(1));
     }
-    say(low, difference ? "lowered" : end(0, mechanism?.zero));
-    say(high, difference ? "raised" : end(1));
   };
   editor.on("changed", show);
   desk.on("opened", show);
@@ -118,7 +120,7 @@ export function historyPanel(desk: Desk): HTMLElement {
   editor.on("settled", show);
   desk.on("opened", show);
   const section = folded("Strokes", list);
-  section.querySelector("h2")!.append(count);
+  section.querySelector("h2")?.append(count);
   section.classList.add("grows");
   return section;
 }

@@ -7,6 +7,7 @@ import { pictureURL } from "../api/client.ts";
 import type { TaskDetail } from "../api/schema.d.ts";
 import type { PointerSample } from "../input/pointer.ts";
 import { RenderLoop, type Layer } from "../render/loop.ts";
+import { pencil } from "../render/pencil.ts";
 import { drawOverlay, drawPicture, MapPainter } from "../render/scene.ts";
 import { h } from "./element.ts";
 
@@ -100,7 +101,7 @@ export class Stage {
   private draw(layer: Layer): void {
     if ((window.devicePixelRatio || 1) !== this.ratio) this.resize(); // moved to another screen
     const canvas = this.canvases[layer];
-    const g = canvas.getContext("2d")!;
+    const g = pencil(canvas);
     g.setTransform(1, 0, 0, 1, 0, 0);
     g.clearRect(0, 0, canvas.width, canvas.height);
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -122,7 +123,7 @@ export class Stage {
       editor.pointerDown(this.sample(e));
     });
     element.addEventListener("pointermove", (e) => {
-      const events = e.getCoalescedEvents?.() ?? [];
+      const events = "getCoalescedEvents" in e ? e.getCoalescedEvents() : []; // older Safaris have none
       for (const one of events.length > 0 ? events : [e]) editor.pointerMove(this.sample(one));
     });
     element.addEventListener("pointerup", (e) => editor.pointerUp(this.sample(e)));

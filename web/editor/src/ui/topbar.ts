@@ -21,7 +21,7 @@ export function saveWords(state: SaveState, now: number): string {
   }
 }
 
-export function topBar(desk: Desk, actions: { release(): void; skip(): void; submit(): void; decide(): void; queue: string }): HTMLElement {
+export function topBar(desk: Desk, actions: { release: () => void; skip: () => void; submit: () => void; decide: () => void; queue: string }): HTMLElement {
   const { editor } = desk;
   const crumbs = h("nav.crumbs", { "aria-label": "Breadcrumb" });
   const words = h("span.save-words");
