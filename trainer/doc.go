@@ -11,7 +11,7 @@
 //	settings.go     what a training run depends on
 //	engine.go       Engine: one training step, whoever computes it
 //	ort_engine.go   the step as one ONNX graph on ONNX Runtime
-//	step_graph.go   that graph: forward, losses, gradients, batch statistics
+//	step_graph.go   that graph, and the passes that make it of a network's; step_passes.go  what a pass is, and printing the graph behind each
 //	step_parameters.go  which tensors a strategy trains
 //	step_statistics.go  BatchNorm on batch statistics for providers that lack it
 //	step_evaluation.go  the forward pass on the same parameters

@@ -61,15 +61,11 @@ func newGorgoniaNetwork(ctx context.Context, source stepSource, s Settings) (*go
 	}
 	net := &gorgoniaNetwork{source: source, settings: s, weights: chosen.weights, norms: chosen.norms, inputDims: sizes.inputDims, mapDims: sizes.mapDims, shape: sizes.shape}
 	for _, n := range chosen.norms {
-		shape, ok := info[n.Inputs[0]].Shape[1:].Sizes()
-		if !ok {
-			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
+		one, err := source.statisticsOf(n, info)
+		if err != nil {
+			return nil, err
 		}
-		spatial := int64(1)
-		for _, d := range shape[1:] {
-			spatial *= d
-		}
-		net.running = append(net.running, normStatistics{mean: source.initializer(n.Inputs[3]), variance: source.initializer(n.Inputs[4]), spatial: spatial})
+		net.running = append(net.running, one)
 	}
 	return net, nil
 }

@@ -16,7 +16,7 @@ type ORTOptions struct {
 	Threads       int    // of one operator; 0: one per core
 	ProfilePrefix string // if not "", Close writes PREFIX_<time>.json with the time of every node
 	// Portable keeps the step to standard operators, as it is on processors and providers without the runtime's blocked
-	// convolutions (see blockGraph).
+	// convolutions (see layOut).
 	Portable bool
 
 	plainStatistics bool // as on providers other than the CPU
@@ -65,7 +65,7 @@ func NewORTEngine(ctx context.Context, abn *onnx.ABN, s Settings, o ORTOptions) 
 // Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
 // can be trained. No runtime is needed.
 func Untrainable(ctx context.Context, abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.Reason, error) {
-	_, err := buildStep(ctx, sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1}, 0)
+	_, err := buildStep(ctx, sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1}, target{}, nil)
 	var unsupported *gradient.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return unsupported.Reasons, nil
@@ -76,11 +76,8 @@ func Untrainable(ctx context.Context, abn *onnx.ABN, strategy Strategy, norm Bat
 // openORTEngine compiles the step of a network and opens it. parameters that are trained start at the
 // file's values.
 func openORTEngine(ctx context.Context, source stepSource, s Settings, o ORTOptions) (_ *ortEngine, err error) {
-	block := int64(0)
-	if !o.Portable && !o.plainStatistics {
-		block = blockSize()
-	}
-	step, err := buildStep(ctx, source, s, block)
+	t := o.target()
+	step, err := buildStep(ctx, source, s, t, nil)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
@@ -93,10 +90,10 @@ func openORTEngine(ctx context.Context, source stepSource, s Settings, o ORTOpti
 	if err = e.takeParameters(source, s); err != nil {
 		return nil, err
 	}
-	if err = e.openStep(ctx, o, block); err != nil {
+	if err = e.openStep(o, t); err != nil {
 		return nil, fmt.Errorf("opening the training step: %w", err)
 	}
-	e.evaluation = newEvaluation(source, e.parameters, step, block, o.Threads)
+	e.evaluation = newEvaluation(source, e.parameters, step.inputDims, t)
 	return e, nil
 }
 
@@ -120,21 +117,18 @@ func (e *ortEngine) takeParameters(source stepSource, s Settings) error {
 	return nil
 }
 
-// openStep opens the session and makes the tensors that stay from step to step.
-func (e *ortEngine) openStep(ctx context.Context, o ORTOptions, block int64) error {
+// target is what the step is written for: what the runtime runs, where there is one yet.
+func (o ORTOptions) target() target {
 	provider, err := ort.Active()
-	if err != nil {
-		return err
+	t := target{threads: o.Threads, plainStatistics: o.plainStatistics || err == nil && !provider.IsCPU()}
+	if !o.Portable && !o.plainStatistics {
+		t.block = blockSize()
 	}
-	if o.plainStatistics || !provider.IsCPU() {
-		if err := plainStatistics(ctx, e.step.model); err != nil {
-			return err
-		}
-	}
-	domain, err := blockGraph(ctx, e.step.model, block, o.Threads)
-	if err != nil {
-		return fmt.Errorf("the training step in blocks: %w", err)
-	}
+	return t
+}
+
+// openStep opens the session and makes the tensors that stay from step to step.
+func (e *ortEngine) openStep(o ORTOptions, t target) error {
 	data, err := e.step.model.Marshal()
 	if err != nil {
 		return err
@@ -148,7 +142,7 @@ func (e *ortEngine) openStep(ctx context.Context, o ORTOptions, block int64) err
 		// A pattern is planned from the first run and then allocated in one piece beside what that run left behind:
 		// nearly twice the memory, and no faster.
 		NoMemoryPattern: true,
-		BlockedDomain:   domain,
+		BlockedDomain:   t.domain(),
 		// Work is handed to threads in shrinking pieces rather than in equal ones, which all wait for the thread that
 		// was interrupted.
 		Config: map[string]string{"session.dynamic_block_base": "4"},

@@ -76,22 +76,15 @@ type layout struct {
 	nodes    []*onnx.Node
 }
 
-// blockGraph puts the operators over blocked channels in the place of the standard ones, in a forward pass or in a step that
-// was differentiated for them (gradient.AppendBlocked). domain is what the session is to know those operators by. With block 0
-// nothing is done. threads are an operator's, 0: one per core.
-func blockGraph(ctx context.Context, m *onnx.Model, block int64, threads int) (domain string, err error) {
-	if block == 0 {
-		return "", nil
-	}
+// layOut puts the operators over blocked channels in the place of the standard ones, in a forward pass or in a step that
+// was differentiated for them (gradient.AppendBlocked), after fuseBlocked. threads are an operator's, 0: one per core.
+func layOut(ctx context.Context, m *onnx.Model, block int64, threads int) error {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	if err := fuseBlocked(ctx, m, block); err != nil {
-		return "", err
-	}
 	s, err := surveyOf(ctx, m)
 	if err != nil {
-		return "", err
+		return err
 	}
 	l := &layout{survey: s, block: block, threads: threads, inBlocks: map[string]string{}, only: map[string]bool{}}
 	fused := map[*onnx.Node]bool{}
@@ -102,7 +95,7 @@ func blockGraph(ctx context.Context, m *onnx.Model, block int64, threads int) (d
 	}
 	m.Graph.Nodes = l.nodes
 	m.Opsets = append(m.Opsets, onnx.Opset{Domain: runtimeBlocked, Version: 1}, onnx.Opset{Domain: gradient.BlockedDomain, Version: 1})
-	return gradient.BlockedDomain, nil
+	return nil
 }
 
 // place adds the nodes that do n's work.

@@ -130,7 +130,7 @@ func TestBlockedConvolutions(t *testing.T) {
 			t.Parallel()
 			want := c.run(t, c.model())
 			m := c.model()
-			if _, err := blockGraph(t.Context(), m, block, 1); err != nil {
+			if err := rewrite(t.Context(), m, target{block: block, threads: 1}.blockPasses(), nil); err != nil {
 				t.Fatal(err)
 			}
 			if c.clip && slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.IsOp("Clip") }) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/onnx/gradient"
 )
 
 // evaluation is the forward pass of what is being trained, with running statistics. It reads the
@@ -16,19 +15,23 @@ type evaluation struct {
 	source     stepSource
 	parameters []Parameter
 	inputDims  []int64
-	block      int64 // as blockGraph's
-	threads    int
+	target     target
 	session    *ort.Session
 	fixed      []*ort.Tensor
 }
 
-func newEvaluation(source stepSource, parameters []Parameter, step *stepGraph, block int64, threads int) *evaluation {
-	return &evaluation{source: source, parameters: parameters, inputDims: step.inputDims, block: block, threads: threads}
+func newEvaluation(source stepSource, parameters []Parameter, inputDims []int64, t target) *evaluation {
+	return &evaluation{source: source, parameters: parameters, inputDims: inputDims, target: t}
 }
 
-func (v *evaluation) open(ctx context.Context) error {
-	model := v.source.model.Clone()
-	g := model.Graph
+// passes are the way from the network's graph to its forward pass, in their order.
+func (v *evaluation) passes() []pass {
+	return append([]pass{{"evaluate", v.evaluate}, {"raise", raise}, {"simplify", simplify}}, v.target.blockPasses()...)
+}
+
+// evaluate makes the parameters inputs, the answers and the map outputs, and BatchNormalizations use the running statistics.
+func (v *evaluation) evaluate(_ context.Context, m *onnx.Model) error {
+	g := m.Graph
 	g.ValueInfo = nil
 	symbolicBatch(g, v.source.input)
 	for _, n := range g.Nodes {
@@ -36,26 +39,33 @@ func (v *evaluation) open(ctx context.Context) error {
 			setTraining(n, false)
 		}
 	}
+	feedInitializers(g, v.names())
+	g.Outputs = nil
+	for _, name := range v.outputs() {
+		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
+	}
+	// From IR version 4 on a weight that is an input need not be an initializer too.
+	m.IRVersion = max(m.IRVersion, 4)
+	return nil
+}
+
+// names are the parameters'.
+func (v *evaluation) names() []string {
 	names := make([]string, len(v.parameters))
 	for i, p := range v.parameters {
 		names[i] = p.Name
 	}
-	feedInitializers(g, names)
-	outputs := []string{v.source.logitsAtt, v.source.logitsPer, v.source.attention}
-	g.Outputs = nil
-	for _, name := range outputs {
-		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
-	}
-	// From IR version 4 on a weight that is an input need not be an initializer too.
-	model.IRVersion = max(model.IRVersion, 4)
-	if err := gradient.Raise(model); err != nil {
-		return err
-	}
-	if err := simplify(ctx, model); err != nil {
-		return err
-	}
-	domain, err := blockGraph(ctx, model, v.block, v.threads)
-	if err != nil {
+	return names
+}
+
+// outputs are what a pass gives.
+func (v *evaluation) outputs() []string {
+	return []string{v.source.logitsAtt, v.source.logitsPer, v.source.attention}
+}
+
+func (v *evaluation) open(ctx context.Context) error {
+	model := v.source.model.Clone()
+	if err := rewrite(ctx, model, v.passes(), nil); err != nil {
 		return err
 	}
 	data, err := model.Marshal()
@@ -69,8 +79,8 @@ func (v *evaluation) open(ctx context.Context) error {
 		}
 		v.fixed = append(v.fixed, t)
 	}
-	v.session, err = ort.Open(data, append([]string{v.source.input}, names...), outputs,
-		ort.Options{Name: "forward pass", IntraOpThreads: v.threads, NoMemoryPattern: true, BlockedDomain: domain}) // as the training step's
+	v.session, err = ort.Open(data, append([]string{v.source.input}, v.names()...), v.outputs(),
+		ort.Options{Name: "forward pass", IntraOpThreads: v.target.threads, NoMemoryPattern: true, BlockedDomain: v.target.domain()}) // as the training step's
 	return err
 }
 

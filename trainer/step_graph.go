@@ -34,70 +34,125 @@ type normStatistics struct {
 	spatial                  int64  // H·W: N·spatial elements are averaged
 }
 
-// buildStep puts the step's graph together, differentiated for blockGraph where block is not 0. The source's model is left
-// as it is.
-func buildStep(ctx context.Context, source stepSource, s Settings, block int64) (*stepGraph, error) {
-	model := source.model.Clone()
-	if err := gradient.Raise(model); err != nil {
+// target is what a graph is written for. The zero value is standard operators, which every provider has.
+type target struct {
+	plainStatistics bool  // BatchNormalizations on batch statistics in operators that all providers have
+	block           int64 // channels in a block of the runtime's own convolutions; 0: they are not used
+	threads         int   // of an operator in blocks; 0: one per core
+}
+
+// domain is what the session is to know the target's own operators by; "" without any.
+func (t target) domain() string {
+	if t.block == 0 {
+		return ""
+	}
+	return gradient.BlockedDomain
+}
+
+// stepBuilder is a step's graph on its way.
+type stepBuilder struct {
+	*stepGraph
+	source      stepSource
+	settings    Settings
+	target      target
+	chosen      selection
+	derivatives map[string]string // of the loss, by weight
+}
+
+// buildStep puts the step's graph together. The source's model is left as it is. after, where it is not nil, sees the graph
+// behind each pass.
+func buildStep(ctx context.Context, source stepSource, s Settings, t target, after func(pass string, m *onnx.Model)) (*stepGraph, error) {
+	step := &stepGraph{model: source.model.Clone(), gamma: s.Gamma, anchor: s.Anchor, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
+	b := &stepBuilder{stepGraph: step, source: source, settings: s, target: t}
+	b.source.model = step.model
+	if err := rewrite(ctx, step.model, b.passes(), after); err != nil {
 		return nil, err
 	}
-	if err := simplify(ctx, model); err != nil {
-		return nil, fmt.Errorf("shapes of the branches: %w", err)
+	return step, nil
+}
+
+// passes are the way from a network's graph to its training step, in their order.
+func (b *stepBuilder) passes() []pass {
+	list := []pass{
+		{"raise", raise},
+		{"simplify", simplify},
+		{"choose", b.choose},
+		{"batch statistics", b.batchStatistics},
+		{"losses", b.losses},
+		{"differentiate", b.differentiate},
+		{"outputs", b.giveOutputs},
 	}
-	source.model = model
-	source = source.indexed()
-	chosen, err := source.choose(s.Strategy, s.BatchNorm)
-	if err != nil {
-		return nil, err
+	if b.target.plainStatistics {
+		list = append(list, pass{"plain statistics", plainStatistics})
 	}
-	if len(chosen.reasons) > 0 {
-		return nil, &gradient.UnsupportedError{Reasons: chosen.reasons}
+	return append(list, b.target.blockPasses()...)
+}
+
+// choose decides what the strategy trains, opens the batch's axis and takes down the sizes.
+func (b *stepBuilder) choose(ctx context.Context, m *onnx.Model) error {
+	b.source = b.source.indexed()
+	var err error
+	if b.chosen, err = b.source.choose(b.settings.Strategy, b.settings.BatchNorm); err != nil {
+		return err
 	}
-	step := &stepGraph{model: model, weights: chosen.weights, gamma: s.Gamma, anchor: s.Anchor, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
-	g := model.Graph
-	g.ValueInfo = nil // what the file says of a batch of one would contradict
-	symbolicBatch(g, source.input)
-	for _, n := range chosen.frozen {
+	if len(b.chosen.reasons) > 0 {
+		return &gradient.UnsupportedError{Reasons: b.chosen.reasons}
+	}
+	b.weights = b.chosen.weights
+	m.Graph.ValueInfo = nil // what the file says of a batch of one would contradict
+	symbolicBatch(m.Graph, b.source.input)
+	return nil
+}
+
+// batchStatistics makes the BatchNormalizations that are trained use the batch's statistics and give them out, and all
+// others the running ones.
+func (b *stepBuilder) batchStatistics(ctx context.Context, m *onnx.Model) error {
+	for _, n := range b.chosen.frozen {
 		setTraining(n, false)
 	}
-	info, err := onnx.InferShapes(ctx, model, nil)
+	info, err := onnx.InferShapes(ctx, m, nil)
 	if err != nil {
-		return nil, fmt.Errorf("shapes of the branches: %w", err)
+		return fmt.Errorf("shapes of the branches: %w", err)
 	}
-	if err := step.measure(source, info); err != nil {
-		return nil, err
+	if err := b.measure(b.source, info); err != nil {
+		return err
 	}
-	for _, n := range chosen.norms {
-		spatial, ok := info[n.Inputs[0]].Shape[1:].Sizes()
-		if !ok {
-			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
+	for _, n := range b.chosen.norms {
+		one, err := b.source.statisticsOf(n, info)
+		if err != nil {
+			return err
 		}
 		setTraining(n, true)
-		one := normStatistics{mean: source.initializer(n.Inputs[3]), variance: source.initializer(n.Inputs[4]), spatial: 1}
 		one.batchMean, one.batchVariance = "batch/"+one.mean, "batch/"+one.variance
-		for _, d := range spatial[1:] {
-			one.spatial *= d
-		}
 		n.Outputs = append(n.Outputs[:1], one.batchMean, one.batchVariance)
-		step.statistics = append(step.statistics, one)
+		b.statistics = append(b.statistics, one)
 	}
-	step.addInputs(source.input)
-	if err := addLosses(g, step.loss, step.shape, s.MapLoss, s.Gamma, s.Anchor); err != nil {
-		return nil, err
+	return nil
+}
+
+// losses turns what a run feeds into inputs, and adds the losses.
+func (b *stepBuilder) losses(_ context.Context, m *onnx.Model) error {
+	b.addInputs(b.source.input)
+	return addLosses(m.Graph, b.loss, b.shape, b.settings.MapLoss, b.settings.Gamma, b.settings.Anchor)
+}
+
+// differentiate adds the gradients, in operators over blocks where the target has them.
+func (b *stepBuilder) differentiate(ctx context.Context, m *onnx.Model) (err error) {
+	b.derivatives, err = gradient.AppendBlocked(ctx, m, b.loss.total, b.weights, b.target.block)
+	return err
+}
+
+// giveOutputs makes losses, logits, gradients and statistics the graph's outputs.
+func (b *stepBuilder) giveOutputs(ctx context.Context, m *onnx.Model) error {
+	if err := b.takeGradients(ctx, b.derivatives); err != nil {
+		return err
 	}
-	derivatives, err := gradient.AppendBlocked(ctx, model, step.loss.total, step.weights, block)
-	if err != nil {
-		return nil, err
+	m.Graph.Outputs = nil
+	for _, name := range b.outputs() {
+		m.Graph.Outputs = append(m.Graph.Outputs, onnx.NewValue(name, onnx.Float, nil))
 	}
-	if err := step.takeGradients(ctx, derivatives); err != nil {
-		return nil, err
-	}
-	g.Outputs = nil
-	for _, name := range step.outputs() {
-		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
-	}
-	model.Metadata = nil
-	return step, nil
+	m.Metadata = nil
+	return nil
 }
 
 // takeGradients notes the weights' derivatives as what the graph gives. One that is a Reshape is taken from before it,

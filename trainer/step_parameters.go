@@ -154,6 +154,19 @@ func (s stepSource) statisticsReasons(n *onnx.Node, constants map[string]*onnx.T
 	return reasons
 }
 
+// statisticsOf is a BatchNormalization whose running statistics follow the batch's. info has its input's shape.
+func (s stepSource) statisticsOf(n *onnx.Node, info map[string]onnx.ValueInfo) (normStatistics, error) {
+	spatial, ok := info[n.Inputs[0]].Shape[1:].Sizes()
+	if !ok {
+		return normStatistics{}, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
+	}
+	one := normStatistics{mean: s.initializer(n.Inputs[3]), variance: s.initializer(n.Inputs[4]), spatial: 1}
+	for _, d := range spatial[1:] {
+		one.spatial *= d
+	}
+	return one, nil
+}
+
 // ancestors are the nodes that values are computed by, back to the source's input.
 func (s stepSource) ancestors(values ...string) map[*onnx.Node]bool {
 	seen := map[*onnx.Node]bool{}

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/abn-studio/studio/onnx"
@@ -16,7 +17,7 @@ import (
 func simplify(ctx context.Context, m *onnx.Model) error {
 	s, err := surveyOf(ctx, m)
 	if err != nil {
-		return err
+		return fmt.Errorf("shapes of the branches: %w", err)
 	}
 	folded := map[*onnx.Node]bool{}
 	for _, n := range m.Graph.Nodes {
