@@ -22,7 +22,10 @@ type RoundStore interface {
 	// StartRound queues a round of the active version with the edits that are approved now, and its job.
 	// ErrConflict while another round of the project runs.
 	StartRound(ctx context.Context, start RoundStart) (Round, error)
-	// CancelRound ends a queued round at once and asks a running one to stop.
+	// ChangeRound locks a round, lets a rule say what becomes of it, and writes that with its job and the news of it. An error of
+	// the rule comes back, and nothing is written.
+	ChangeRound(ctx context.Context, id int64, rule func(Round) (Round, error)) (Round, error)
+	// CancelRound changes a round by Round.Cancel, and tells its worker.
 	CancelRound(ctx context.Context, id int64) (Round, error)
 	// WaitRoundEvents returns the events after an id; it waits for the first while the round is not over.
 	WaitRoundEvents(ctx context.Context, id, after int64) ([]RoundEvent, error)
@@ -246,6 +249,41 @@ func (s *Service) CancelRound(ctx context.Context, actor User, id int64) (Round,
 		return Round{}, fmt.Errorf("cancelling round %d: %w", id, err)
 	}
 	return round, nil
+}
+
+// FinishRound ends a round with its candidate and what was measured, at once: what a worker does with what StartRound asked
+// for, under its claim and in the name of who asked.
+func (s *Service) FinishRound(ctx context.Context, c RoundClaim, v NewVersion, result RoundResult) (Version, error) {
+	var version Version
+	err := s.store.InTx(ctx, func(tx Store) error {
+		round, err := tx.ChangeRound(ctx, c.RoundID, func(r Round) (Round, error) { return r.Finish(c, result) })
+		if err != nil {
+			return err
+		}
+		if version, err = tx.AddVersion(ctx, round.ProjectID, round.Candidate(v)); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, round.Starter(), &round.ProjectID, "round.finish", roundSubject(round.ID), fmt.Sprintf("v%d. %s", version.Number, result.Headline))
+	})
+	if err != nil {
+		return Version{}, fmt.Errorf("finishing round %d: %w", c.RoundID, err)
+	}
+	return version, nil
+}
+
+// FailRound ends a round that could not be done, in the name of who asked for it, or stops it where somebody asked for that.
+func (s *Service) FailRound(ctx context.Context, c RoundClaim, message string) error {
+	err := s.store.InTx(ctx, func(tx Store) error {
+		round, err := tx.ChangeRound(ctx, c.RoundID, func(r Round) (Round, error) { return r.Fail(c, message) })
+		if err != nil || round.State != RoundFailed {
+			return err
+		}
+		return s.audit(ctx, tx, round.Starter(), &round.ProjectID, "round.fail", roundSubject(round.ID), round.Error)
+	})
+	if err != nil {
+		return fmt.Errorf("failing round %d: %w", c.RoundID, err)
+	}
+	return nil
 }
 
 func roundSubject(id int64) string { return fmt.Sprintf("round %d", id) }

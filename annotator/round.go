@@ -89,6 +89,7 @@ type Round struct {
 	Edits         int           `json:"edits"`             // approved edits it learns from
 	Images        int           `json:"images"`            // training images, edited ones included
 	StartedBy     string        `json:"started_by"`
+	StarterID     int64         `json:"-"` // whose name that is; 0: the command line's
 	CreatedAt     time.Time     `json:"created_at"`
 	StartedAt     *time.Time    `json:"started_at,omitempty"`
 	FinishedAt    *time.Time    `json:"finished_at,omitempty"`

@@ -86,6 +86,9 @@ func (r Round) Check(c RoundClaim) error {
 	return nil
 }
 
+// Starter is who asked for the round.
+func (r Round) Starter() User { return User{ID: r.StarterID, Name: r.StartedBy} }
+
 // Report is the round with its worker's progress. The fraction does not fall where one worker takes over from another.
 func (r Round) Report(c RoundClaim, p RoundProgress) (Round, error) {
 	p.Fraction = max(p.Fraction, r.Progress.Fraction)

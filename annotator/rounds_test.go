@@ -155,7 +155,7 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 	if err != nil || len(events) != 2 || events[0].Point == nil || events[0].Point.LossMap != 0.5 {
 		t.Fatalf("the points: %+v, %v", events, err)
 	}
-	if err := w.Store.FailRound(ctx, claim, "the disk is full"); err != nil {
+	if err := w.Service.FailRound(ctx, claim, "the disk is full"); err != nil {
 		t.Fatal(err)
 	}
 	events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, events[1].ID)

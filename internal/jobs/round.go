@@ -73,7 +73,7 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 		if diverged := new(trainer.DivergedError); !errors.As(err, &diverged) && r.leave() {
 			message = strings.TrimSuffix(message, ".") + ". What it had trained is kept where the worker keeps its data: once the cause is mended, start it again, and it goes on from there, as long as edits and training images are the same."
 		}
-		return errors.Join(w.config.Store.FailRound(ended, claim, message), os.RemoveAll(r.folder))
+		return errors.Join(w.service.FailRound(ended, claim, message), os.RemoveAll(r.folder))
 	}
 }
 
@@ -433,7 +433,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 			Difference: m.Difference, Low: m.Low, High: m.High, Images: m.Images,
 		})
 	}
-	_, err = r.store.FinishRound(ctx, r.claim, version, result)
+	_, err = r.worker.service.FinishRound(ctx, r.claim, version, result)
 	return err
 }
 

@@ -198,6 +198,14 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		e := ok(s.SaveDraft(ctx, who, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.75)}))
 		return ok(w.Service.Submit(ctx, who, d.ID, e.Revision))
 	}
+	claimed := func() annotator.RoundClaim { // a round that a worker has
+		d := submitted(w.Bob)
+		ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
+		round := ok(s.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""))
+		claim, _, err := w.Store.ClaimRound(ctx, round.ID)
+		ok(0, err)
+		return claim
+	}
 	upload := func() annotator.Upload {
 		return ok(s.UploadModel(ctx, w.Admin, slug, "m.onnx", bytes.NewReader(w.file), func() ([]byte, error) { return w.beside, nil }))
 	}
@@ -259,6 +267,16 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
 			round := ok(s.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""))
 			return func() error { return only(s.CancelRound(ctx, w.Admin, round.ID)) }
+		},
+		"FinishRound": func() change {
+			claim := claimed()
+			return func() error {
+				return only(s.FinishRound(ctx, claim, pgtest.NewVersion(10+names), annotator.RoundResult{}))
+			}
+		},
+		"FailRound": func() change {
+			claim := claimed()
+			return func() error { return s.FailRound(ctx, claim, "the disk is full") }
 		},
 		"ActivateVersion": func() change {
 			v := ok(w.Store.AddVersion(ctx, w.Project.ID, pgtest.NewVersion(10+names)))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,7 +14,7 @@ import (
 // ClaimRound begins or, after a crash, resumes a round, as annotator.Round.Claim says. ErrRoundCancelled if it was cancelled
 // while no worker had it: it is marked so then.
 func (s *Store) ClaimRound(ctx context.Context, roundID int64) (annotator.RoundClaim, annotator.Round, error) {
-	round, err := s.changeRound(ctx, roundID, annotator.Round.Claim)
+	round, err := s.ChangeRound(ctx, roundID, annotator.Round.Claim)
 	if err == nil && round.State.Over() {
 		err = annotator.ErrRoundCancelled
 	}
@@ -44,13 +43,13 @@ func (s *Store) HoldsRound(ctx context.Context, c annotator.RoundClaim) error {
 
 // SetRoundProgress says how far a round is.
 func (s *Store) SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p annotator.RoundProgress) error {
-	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Report(c, p) })
+	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Report(c, p) })
 	return wrap(err, "progress of round %d", c.RoundID)
 }
 
 // SetUnreadable says which images the round goes on without.
 func (s *Store) SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error {
-	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.LeaveOut(c, u) })
+	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.LeaveOut(c, u) })
 	return wrap(err, "unreadable images of round %d", c.RoundID)
 }
 
@@ -88,54 +87,14 @@ func (s *Store) AddRoundPoints(ctx context.Context, c annotator.RoundClaim, poin
 
 // StartEvaluating says that a round's training is done.
 func (s *Store) StartEvaluating(ctx context.Context, c annotator.RoundClaim) error {
-	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Evaluate(c) })
+	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Evaluate(c) })
 	return wrap(err, "evaluating round %d", c.RoundID)
-}
-
-// FinishRound ends a round with its candidate and what was measured, in one transaction; parent and
-// round of the version are filled in.
-func (s *Store) FinishRound(ctx context.Context, c annotator.RoundClaim, v annotator.NewVersion, result annotator.RoundResult) (annotator.Version, error) {
-	var version annotator.Version
-	err := s.inTx(ctx, func(tx *Store) error {
-		round, err := tx.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Finish(c, result) })
-		if err != nil {
-			return err
-		}
-		if version, err = tx.AddVersion(ctx, round.ProjectID, round.Candidate(v)); err != nil {
-			return err
-		}
-		return tx.auditRound(ctx, round, "round.finish", fmt.Sprintf("v%d. %s", version.Number, result.Headline))
-	})
-	return version, wrap(err, "finishing round %d", c.RoundID)
-}
-
-// FailRound ends a round that could not be done, or stops it where somebody asked for that.
-func (s *Store) FailRound(ctx context.Context, c annotator.RoundClaim, message string) error {
-	err := s.inTx(ctx, func(tx *Store) error {
-		round, err := tx.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Fail(c, message) })
-		if err != nil || round.State != annotator.RoundFailed {
-			return err
-		}
-		return tx.auditRound(ctx, round, "round.fail", round.Error)
-	})
-	return wrap(err, "failing round %d", c.RoundID)
 }
 
 // StopRound marks a round as cancelled once its worker has stopped; ErrConflict if nobody asked for that.
 func (s *Store) StopRound(ctx context.Context, c annotator.RoundClaim) error {
-	_, err := s.changeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Stop(c) })
+	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Stop(c) })
 	return wrap(err, "stopping round %d", c.RoundID)
-}
-
-// auditRound writes a line in the name of who started the round.
-func (s *Store) auditRound(ctx context.Context, r annotator.Round, action, detail string) error {
-	id, err := one(ctx, s, pgx.RowTo[int64], `SELECT coalesce(started_by, 0) FROM rounds WHERE id = $1`, r.ID)
-	if err != nil {
-		return err
-	}
-	return s.InsertAudit(ctx, &r.ProjectID, annotator.User{ID: id, Name: r.StartedBy}, annotator.AuditEntry{
-		At: time.Now(), Action: action, Subject: fmt.Sprintf("round %d", r.ID), Detail: detail,
-	})
 }
 
 // RoundInputs is all a round learns from and is measured on. It is the same at every attempt.

@@ -13,13 +13,13 @@ import (
 
 // roundColumns are of rounds under the alias r.
 const roundColumns = `r.id, r.project_id, r.number, r.state, r.settings, r.parent_version, (SELECT v.id FROM versions v WHERE v.round_id = r.id),
-	r.edits, r.images, r.started_by_name, r.created_at, r.started_at, r.finished_at, r.progress, r.attempt, r.cancel_requested_at IS NOT NULL, r.unreadable, r.result, r.error`
+	r.edits, r.images, r.started_by_name, coalesce(r.started_by, 0), r.created_at, r.started_at, r.finished_at, r.progress, r.attempt, r.cancel_requested_at IS NOT NULL, r.unreadable, r.result, r.error`
 
 func scanRound(row pgx.CollectableRow) (r annotator.Round, err error) {
 	var settings, progress, unreadable, result []byte
 	var asked bool
 	if err = row.Scan(&r.ID, &r.ProjectID, &r.Number, &r.State, &settings, &r.ParentVersion, &r.Version,
-		&r.Edits, &r.Images, &r.StartedBy, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &r.Attempt, &asked, &unreadable, &result, &r.Error); err != nil {
+		&r.Edits, &r.Images, &r.StartedBy, &r.StarterID, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &r.Attempt, &asked, &unreadable, &result, &r.Error); err != nil {
 		return r, err
 	}
 	r.Cancelling = asked && !r.State.Over()
@@ -159,7 +159,7 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 func (s *Store) CancelRound(ctx context.Context, id int64) (annotator.Round, error) {
 	var round annotator.Round
 	err := s.inTx(ctx, func(tx *Store) (err error) {
-		if round, err = tx.changeRound(ctx, id, annotator.Round.Cancel); err != nil {
+		if round, err = tx.ChangeRound(ctx, id, annotator.Round.Cancel); err != nil {
 			return err
 		}
 		jobID, err := one(ctx, tx, pgx.RowTo[int64], `SELECT id FROM jobs WHERE round_id = $1`, id)
@@ -171,8 +171,8 @@ func (s *Store) CancelRound(ctx context.Context, id int64) (annotator.Round, err
 	return round, wrap(err, "round %d", id)
 }
 
-// changeRound locks a round, lets a rule say what becomes of it, and writes that with its job and the news of it.
-func (s *Store) changeRound(ctx context.Context, id int64, rule func(annotator.Round) (annotator.Round, error)) (annotator.Round, error) {
+// ChangeRound implements annotator.RoundStore.
+func (s *Store) ChangeRound(ctx context.Context, id int64, rule func(annotator.Round) (annotator.Round, error)) (annotator.Round, error) {
 	var round annotator.Round
 	err := s.inTx(ctx, func(tx *Store) (err error) {
 		if round, err = tx.lockRound(ctx, id); err != nil {

@@ -50,14 +50,14 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 		"SetUnreadable":    w.Store.SetUnreadable(ctx, dead, annotator.Unreadable{}),
 		"AddRoundPoints":   w.Store.AddRoundPoints(ctx, dead, points),
 		"DropRoundPoints":  w.Store.DropRoundPoints(ctx, dead),
-		"FailRound":        w.Store.FailRound(ctx, dead, "x"),
+		"FailRound":        w.Service.FailRound(ctx, dead, "x"),
 		"StopRound":        w.Store.StopRound(ctx, dead),
 	} {
 		if !errors.Is(err, annotator.ErrSuperseded) {
 			t.Errorf("%s of the dead worker: %v, want ErrSuperseded", name, err)
 		}
 	}
-	if _, err := w.Store.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrSuperseded) {
+	if _, err := w.Service.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrSuperseded) {
 		t.Errorf("FinishRound of the dead worker: %v, want ErrSuperseded", err)
 	}
 	// It resumes at step 10 and says step 20 again.
@@ -67,7 +67,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{Phase: "candidate", Fraction: 0.5, Step: 30, Steps: 60}); err != nil {
 		t.Fatal(err)
 	}
-	v, err := w.Store.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Images: 4})
+	v, err := w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Images: 4})
 	if err != nil || v.State != annotator.VersionCandidate || v.Number != 2 || *v.ParentID != w.Version.ID || *v.RoundID != round.ID {
 		t.Fatalf("FinishRound = %+v, %v", v, err)
 	}
@@ -113,7 +113,7 @@ func TestCancelRunningRound(t *testing.T) {
 	if err != nil || r.State != annotator.RoundTraining || !r.Cancelling {
 		t.Fatalf("CancelRound = %+v, %v; want it cancelling", r, err)
 	}
-	if _, err := w.Store.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrRoundCancelled) {
+	if _, err := w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrRoundCancelled) {
 		t.Errorf("finishing a cancelled round: %v, want ErrRoundCancelled", err)
 	}
 	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{}); !errors.Is(err, annotator.ErrRoundCancelled) {
