@@ -7,13 +7,19 @@
 //	round   queued → training → evaluating → finished | cancelled | failed
 //	version candidate → active → archived; exactly one active per project
 //	upload  inspected → adding → added | refused
+//	job     queued → running → finished | failed | cancelled
 //
-// Service is the one way in: the pages, the JSON API and the command line call the same methods,
-// each of which checks the actor's role first. Store (the database), Scorer (live scores), Pictures
-// (what an image looks like to the model), Blobs and Queue (background work) stand behind it.
+// Service is the one way in: the pages, the JSON API, the command line and the workers call the same methods,
+// each of which checks the actor's role, or the worker's claim, first. Store (the database), Scorer (live scores), Pictures
+// (what an image looks like to the model), Blobs and Models stand behind it.
 //
-//	project.go, task.go, round.go, user.go, prediction.go, upload.go, model_report.go   what there is
+// A rule is a method of the aggregate it is about, or a function: it is given what there is, and returns what becomes of it. It
+// asks no database, and its test is a table. Who calls it, a use case or the store, has locked what it is about.
+//
+//	round_state.go, task_state.go, version_state.go, upload.go, job.go, scan.go   which state follows which, and who may bring that about
+//	class.go                                                which class is which, and when a project's may change
+//	project.go, task.go, round.go, user.go, prediction.go, model_report.go   what there is
 //	error.go, ports.go, service.go                          errors, what stands behind, NewService
-//	people.go, password.go, catalog.go, queue.go, drafting.go, reviewing.go, fine_tuning.go, uploading.go, release.go
+//	people.go, password.go, catalog.go, queue.go, drafting.go, reviewing.go, fine_tuning.go, uploading.go, versions.go, scan.go
 //	                                                        the use cases, each with the store it needs
 package annotator

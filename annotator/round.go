@@ -189,13 +189,3 @@ type Measure struct {
 	High       float64 `json:"high"`
 	Images     int     `json:"images"` // how many images it is taken over
 }
-
-// AuditEntry is one line of the trail: who did what to what.
-type AuditEntry struct {
-	ID      int64     `json:"id"`
-	At      time.Time `json:"at"`
-	Actor   string    `json:"actor"`
-	Action  string    `json:"action"`  // "edit.approve", "version.activate", …
-	Subject string    `json:"subject"` // "edit 41", "version 3"
-	Detail  string    `json:"detail,omitempty"`
-}

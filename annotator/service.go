@@ -10,11 +10,12 @@ import (
 
 // Service is the studio's use cases, and the one way to change its state for pages, API, command line and demo. Every
 // method takes the actor first, checks what they may do, and then acts; each change is one transaction that also writes the audit
-// trail. A worker does what was asked for here: what it reports goes to the store under the claim it holds (ADR 18).
+// trail. A worker does what was asked for here: what it reports goes to the store under the claim it holds, and how its work ended
+// comes here (ADR 18).
 //
 // The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), queue.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
-// (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks) and release.go.
+// (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks), versions.go and scan.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
@@ -73,6 +74,16 @@ type Store interface {
 	// InTx runs fn on a store whose changes are kept together or not at all. It may run fn again
 	// after a lost connection or a deadlock, so fn assigns its results and does nothing else outside tx.
 	InTx(ctx context.Context, fn func(tx Store) error) error
+}
+
+// AuditEntry is one line of the trail: who did what to what.
+type AuditEntry struct {
+	ID      int64     `json:"id"`
+	At      time.Time `json:"at"`
+	Actor   string    `json:"actor"`
+	Action  string    `json:"action"`  // "edit.approve", "version.activate", …
+	Subject string    `json:"subject"` // "edit 41", "version 3"
+	Detail  string    `json:"detail,omitempty"`
 }
 
 // AuditStore keeps the trail of who did what.

@@ -2,6 +2,7 @@
 // from the database; as many may run, on as many machines, as wanted.
 //
 //	worker.go    Worker: start, stop, heartbeat, rescue of what dead workers left
+//	store.go     Store: what workers need of the database
 //	import.go    a folder or data set → images of a project
 //	model.go     an ONNX file → a model version, checked before it is stored
 //	models.go    what an uploaded ONNX file is, without running it; upload.go makes a version of it

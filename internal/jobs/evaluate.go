@@ -43,7 +43,7 @@ func (e *evaluateWorker) Work(ctx context.Context, job *river.Job[postgres.Evalu
 
 // Evaluate takes a version's figures from its predictions: per split "SPLIT/accuracy", "SPLIT/top5", "SPLIT/attention_branch", and,
 // where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are fractions.
-func Evaluate(ctx context.Context, store *postgres.Store, catalog *Catalog, versionID int64) error {
+func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int64) error {
 	version, err := store.Version(ctx, versionID)
 	if err != nil {
 		return err

@@ -155,7 +155,7 @@ func failure(err error) string {
 // roundRun is one attempt at a round.
 type roundRun struct {
 	worker *Worker
-	store  *postgres.Store
+	store  Store
 	claim  annotator.RoundClaim
 	round  annotator.Round
 	folder string

@@ -25,7 +25,7 @@ import (
 
 // Config is what a Worker works with.
 type Config struct {
-	Store *postgres.Store
+	Store Store
 	Blobs *blob.Store
 	// Data is the folder of caches and of rounds under way. A round resumes from its checkpoint where another
 	// worker sees the same folder, and starts again where not.
@@ -169,10 +169,10 @@ func (w *Worker) beat(ctx context.Context) error {
 		return err
 	}
 	underWay, recent := w.holds.list()
-	if _, err := w.config.Store.RescueJobs(ctx, w.id, recent); err != nil {
+	if _, err := w.config.Store.RescueParts(ctx, w.id, recent); err != nil {
 		return err
 	}
-	lost, err := w.config.Store.JobsLost(ctx, w.id, underWay)
+	lost, err := w.config.Store.LostParts(ctx, w.id, underWay)
 	for _, id := range lost {
 		w.holds.lose(id)
 	}

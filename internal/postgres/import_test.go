@@ -112,7 +112,7 @@ func TestImportOfADeadProcessIsGivenUp(t *testing.T) {
 	if _, err := w.Store.Pool().Exec(ctx, `UPDATE jobs SET reported_at = now() - interval '1 hour' WHERE id = $1`, dead.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Store.RescueJobs(ctx, "nobody", nil); err != nil {
+	if _, err := w.Store.RescueParts(ctx, "nobody", nil); err != nil {
 		t.Fatal(err)
 	}
 	if dead, err = w.Store.Job(ctx, dead.ID); err != nil || dead.State != "failed" || !strings.Contains(dead.Message, "start it again") {

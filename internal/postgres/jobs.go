@@ -31,7 +31,7 @@ func (s *Store) Jobs(ctx context.Context, projectID int64, limit int) ([]annotat
 	return all, wrap(err, "listing the jobs of project %d", projectID)
 }
 
-func (s *Store) insertJobRow(ctx context.Context, projectID int64, kind annotator.JobKind, versionID, roundID *int64) (annotator.Job, error) {
+func (s *Store) insertJob(ctx context.Context, projectID int64, kind annotator.JobKind, versionID, roundID *int64) (annotator.Job, error) {
 	return one(ctx, s, scanJob, `
 		INSERT INTO jobs (project_id, kind, version_id, round_id) VALUES ($1, $2, $3, $4) RETURNING `+jobColumns,
 		projectID, kind, versionID, roundID)
@@ -95,10 +95,10 @@ func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator
 		if err != nil {
 			return err
 		}
-		if job, err = tx.insertJobRow(ctx, v.ProjectID, annotator.JobEvaluate, &versionID, nil); err != nil {
+		if job, err = tx.insertJob(ctx, v.ProjectID, annotator.JobEvaluate, &versionID, nil); err != nil {
 			return err
 		}
-		return tx.insertJob(ctx, job.ID, EvaluateArgs{JobID: job.ID, VersionID: versionID}, QueueModel)
+		return tx.enqueue(ctx, job.ID, EvaluateArgs{JobID: job.ID, VersionID: versionID}, QueueModel)
 	})
 	return job, wrap(err, "starting an evaluation of version %d", versionID)
 }

@@ -133,11 +133,11 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 		if err != nil {
 			return err
 		}
-		job, err := tx.insertJobRow(ctx, start.ProjectID, annotator.JobRound, nil, &id)
+		job, err := tx.insertJob(ctx, start.ProjectID, annotator.JobRound, nil, &id)
 		if err != nil {
 			return err
 		}
-		if err := tx.insertJob(ctx, job.ID, RoundArgs{JobID: job.ID, RoundID: id}, QueueModel); err != nil {
+		if err := tx.enqueue(ctx, job.ID, RoundArgs{JobID: job.ID, RoundID: id}, QueueModel); err != nil {
 			return err
 		}
 		if err := tx.tellOfRound(ctx, id); err != nil {

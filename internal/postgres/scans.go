@@ -29,7 +29,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 		job, err = one(ctx, tx, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE version_id = $1 AND kind = 'scan' AND state IN ('queued', 'running') FOR UPDATE`, versionID)
 		joins := err == nil
 		if errors.Is(err, annotator.ErrNotFound) {
-			job, err = tx.insertJobRow(ctx, v.ProjectID, annotator.JobScan, &versionID, nil)
+			job, err = tx.insertJob(ctx, v.ProjectID, annotator.JobScan, &versionID, nil)
 		}
 		if err != nil {
 			return err
@@ -58,7 +58,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 			return err
 		}
 		for share := range annotator.ScanWorkers(added) {
-			if err := tx.insertJob(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, QueueModel); err != nil {
+			if err := tx.enqueue(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, QueueModel); err != nil {
 				return err
 			}
 		}
@@ -68,7 +68,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 }
 
 // ClaimChunk gives a worker the next part of a scan for StaleAfter; KeepChunk renews that. One that another worker let
-// expire it gets once it has been in steady contact for as long itself (RescueJobs says why). annotator.ErrScanOver
+// expire it gets once it has been in steady contact for as long itself (RescueParts says why). annotator.ErrScanOver
 // means that nothing is left, annotator.ErrChunksBusy that other workers hold the rest: ask again in a
 // second, in case one of them dies.
 func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (annotator.Chunk, error) {

@@ -260,8 +260,8 @@ func (s *Store) exec(ctx context.Context, sql string, args ...any) (n int64, err
 	return n, err
 }
 
-// insertJob adds a River job in the store's transaction.
-func (s *Store) insertJob(ctx context.Context, jobID int64, args river.JobArgs, queue string) error {
+// enqueue adds a part of a job to River's queue, in the store's transaction.
+func (s *Store) enqueue(ctx context.Context, jobID int64, args river.JobArgs, queue string) error {
 	result, err := s.river.InsertTx(ctx, s.tx, args, &river.InsertOpts{Queue: queue, MaxAttempts: maxAttempts})
 	if err != nil {
 		return fmt.Errorf("enqueueing a %s job: %w", args.Kind(), err)

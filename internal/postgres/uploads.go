@@ -73,10 +73,10 @@ func (s *Store) SaveUpload(ctx context.Context, u annotator.Upload) (annotator.U
 func (s *Store) EnqueueAdd(ctx context.Context, u annotator.Upload) (annotator.Job, error) {
 	var job annotator.Job
 	err := s.inTx(ctx, func(tx *Store) (err error) {
-		if job, err = tx.insertJobRow(ctx, u.ProjectID, annotator.JobAdd, nil, nil); err != nil {
+		if job, err = tx.insertJob(ctx, u.ProjectID, annotator.JobAdd, nil, nil); err != nil {
 			return err
 		}
-		return tx.insertJob(ctx, job.ID, AddArgs{JobID: job.ID, UploadID: u.ID}, QueueLight)
+		return tx.enqueue(ctx, job.ID, AddArgs{JobID: job.ID, UploadID: u.ID}, QueueLight)
 	})
 	return job, wrap(err, "upload %d", u.ID)
 }

@@ -41,14 +41,14 @@ func (s *Store) RemoveWorker(ctx context.Context, id string) error {
 	return wrap(err, "removing worker %s", id)
 }
 
-// RescueJobs makes jobs available again whose worker fell silent, and returns how many. Who asks must have been in steady
+// RescueParts makes parts of jobs available again whose worker fell silent, and returns how many. Who asks must have been in steady
 // contact for StaleAfter itself, so that after an outage of the database, or its own, everybody else could have reported.
-// It also takes back what was given to it and never reached it, as when the connection broke in between: working are the jobs
+// It also takes back what was given to it and never reached it, as when the connection broke in between: working are the parts
 // it works on, or did a moment ago.
 //
-// A job is taken over as another row of river_job: whatever its former worker still says of the old one says it of a row
+// A part is taken over as another row of river_job: whatever its former worker still says of the old one says it of a row
 // that is over. What that worker still writes is refused by the claims of scans and rounds. No attempt is lost by it.
-func (s *Store) RescueJobs(ctx context.Context, worker string, working []int64) (int, error) {
+func (s *Store) RescueParts(ctx context.Context, worker string, working []int64) (int, error) {
 	n, err := one(ctx, s, pgx.RowTo[int], `
 		WITH silent AS (
 			UPDATE river_job j SET state = 'discarded', finalized_at = now()
@@ -85,8 +85,8 @@ func (s *Store) RescueJobs(ctx context.Context, worker string, working []int64) 
 // lostAfter is how long a job may be on its way from the database to its worker, and its end from the worker to the database.
 const lostAfter = time.Minute
 
-// JobsLost returns which of the jobs a worker works on are not its own any more.
-func (s *Store) JobsLost(ctx context.Context, worker string, working []int64) ([]int64, error) {
+// LostParts returns which of the parts a worker works on are not its own any more.
+func (s *Store) LostParts(ctx context.Context, worker string, working []int64) ([]int64, error) {
 	lost, err := list(ctx, s, pgx.RowTo[int64], `
 		SELECT id FROM unnest($2::bigint[]) AS w(id) WHERE NOT EXISTS (
 			SELECT FROM river_job j WHERE j.id = w.id AND j.state = 'running' AND j.attempted_by[array_upper(j.attempted_by, 1)] = $1)`,

@@ -37,7 +37,7 @@ func TestTransactionsThatStandStillEnd(t *testing.T) {
 
 // A job whose worker fell silent is worked on by another one within moments, and loses no attempt by it. What its former
 // worker says of it later changes nothing.
-func TestRescueJobs(t *testing.T) {
+func TestRescueParts(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
@@ -61,8 +61,8 @@ func TestRescueJobs(t *testing.T) {
 	}
 	rescue := func(want int, working ...int64) {
 		t.Helper()
-		if n, err := w.Store.RescueJobs(ctx, "alive", working); err != nil || n != want {
-			t.Fatalf("RescueJobs = %d, %v; want %d", n, err, want)
+		if n, err := w.Store.RescueParts(ctx, "alive", working); err != nil || n != want {
+			t.Fatalf("RescueParts = %d, %v; want %d", n, err, want)
 		}
 	}
 	running := func(worker string) (id int64) {
@@ -76,8 +76,8 @@ func TestRescueJobs(t *testing.T) {
 	}
 	lost := func(want bool, worker string, id int64) {
 		t.Helper()
-		if ids, err := w.Store.JobsLost(ctx, worker, []int64{id}); err != nil || (len(ids) == 1) != want {
-			t.Errorf("JobsLost(%s, %d) = %v, %v", worker, id, ids, err)
+		if ids, err := w.Store.LostParts(ctx, worker, []int64{id}); err != nil || (len(ids) == 1) != want {
+			t.Errorf("LostParts(%s, %d) = %v, %v", worker, id, ids, err)
 		}
 	}
 	for _, worker := range []string{"alive", "dead"} {

@@ -1,0 +1,71 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/postgres"
+)
+
+var _ Store = (*postgres.Store)(nil)
+
+// Store is what workers need of the database, besides what the use cases do. What is written under a claim that was lost is
+// refused with annotator.ErrSuperseded: another attempt holds the work, and this one stops and writes nothing more.
+type Store interface {
+	annotator.Store
+	Pool() *pgxpool.Pool // for River
+	Ping(ctx context.Context) error
+	Installation(ctx context.Context) (string, error) // the studio's own id
+
+	// Liveness. A worker's name is its River client's ID. It says every postgres.HeartbeatEvery that it is alive, and then makes the
+	// parts available again whose workers were silent for longer than postgres.StaleAfter, if it was in steady contact itself for
+	// as long. A part is what River calls a job: a row of river_job. working are those it works on, or did a moment ago.
+	Heartbeat(ctx context.Context, w postgres.Worker) error
+	RescueParts(ctx context.Context, worker string, working []int64) (rescued int, err error)
+	// LostParts returns which of those it works on were taken over from it: it lets go of them.
+	LostParts(ctx context.Context, worker string, working []int64) ([]int64, error)
+	RemoveWorker(ctx context.Context, id string) error // on a clean stop
+
+	// Jobs, as pages show them; a scan has several parts.
+	StartJob(ctx context.Context, jobID int64, total int) error
+	EnqueueEvaluate(ctx context.Context, versionID int64) (annotator.Job, error)
+
+	// Scans. A chunk is claimed for postgres.StaleAfter at a time; CompleteChunk writes its predictions, what of it cannot be
+	// read, and its end, in one transaction.
+	ClaimChunk(ctx context.Context, jobID int64, worker string) (annotator.Chunk, error) // annotator.ErrScanOver, ErrChunksBusy
+	KeepChunk(ctx context.Context, c annotator.Chunk) error
+	ReleaseChunk(ctx context.Context, c annotator.Chunk) error // on a clean stop
+	CompleteChunk(ctx context.Context, c annotator.Chunk, predictions []annotator.Prediction, broken []annotator.BrokenImage) (annotator.ScanStatus, error)
+
+	// Rounds. Every claim is a new attempt; what it writes says which (annotator.Round has the rules). annotator.ErrRoundOver: there
+	// is nothing to do; annotator.ErrRoundCancelled: stop, and say so by StopRound. Service.FinishRound and FailRound end it.
+	ClaimRound(ctx context.Context, roundID int64) (annotator.RoundClaim, annotator.Round, error)
+	HoldsRound(ctx context.Context, c annotator.RoundClaim) error
+	RoundInputs(ctx context.Context, roundID int64) (postgres.RoundInputs, error)
+	SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error
+	SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p annotator.RoundProgress) error
+	AddRoundPoints(ctx context.Context, c annotator.RoundClaim, points []annotator.RoundPoint) error // repeats after a resume are left out
+	DropRoundPoints(ctx context.Context, c annotator.RoundClaim) error                               // of a training that diverged and begins again
+	StartEvaluating(ctx context.Context, c annotator.RoundClaim) error
+	StopRound(ctx context.Context, c annotator.RoundClaim) error
+
+	// Versions.
+	Images(ctx context.Context, projectID int64, splits ...annotator.Split) ([]annotator.Image, error)           // none: all
+	Predictions(ctx context.Context, versionID int64, splits ...annotator.Split) ([]annotator.Prediction, error) // with probabilities and maps
+	SetFigures(ctx context.Context, versionID int64, figures map[string]float64) error                           // merged into what is there
+	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error                   // what engines can fine-tune of it
+	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                                             // of every project
+
+	// Uploads. TryUpload counts that a worker begins to run a model, TriedUpload says that it lived through that.
+	TryUpload(ctx context.Context, id int64) (annotator.Upload, error)
+	TriedUpload(ctx context.Context, id int64) error
+
+	// Tidying.
+	Importing(ctx context.Context) (bool, error) // what an import has stored so far, no row refers to
+	ForgetUploads(ctx context.Context, age time.Duration) (int, error)
+	ReferencedBlobs(ctx context.Context) (map[string]struct{}, error)
+	RemoveExpiredSessions(ctx context.Context) error
+}
