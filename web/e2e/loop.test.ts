@@ -1,12 +1,9 @@
 // The loop, by three people: paint, reload, submit; reject, mend, approve; a round, its curve, activation, the new scan.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
+import type { ProjectSummary, Round, TaskDetail } from "../editor/src/api/schema.d.ts";
 import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
 
-interface Edit { id: number; revision: number; state: string; map: { values: number[] } }
-interface Task { id: number; state: string; edit?: Edit; prediction: { map: { values: number[] } } }
-interface Summary { open_tasks: number; images: number; active_version?: { id: number; number: number; scanned: number } }
-interface Round { id: number; state: string; version?: number; result?: { headline: string } }
 
 const browserThere = chromiumPath() !== undefined;
 if (!browserThere && process.env.CI) throw new Error("no Chromium: install the package chromium, or set STUDIO_CHROMIUM");
@@ -26,7 +23,7 @@ describe.skipIf(!browserThere)("the loop", () => {
     rui = await Person.signIn(browser, studio, "reviewer");
     ada = await Person.signIn(browser, studio, "admin");
     await until("the demo project is ready", async () => {
-      const project = await ada.get<Summary>("/projects/aviary").catch(() => undefined); // not there in the first second
+      const project = await ada.get<ProjectSummary>("/projects/aviary").catch(() => undefined); // not there in the first second
       return (project?.open_tasks ?? 0) > 0 && (await ada.get<{ edits: number }>("/projects/aviary/rounds/defaults")).edits > 0;
     }, 180_000);
   });
@@ -67,7 +64,7 @@ describe.skipIf(!browserThere)("the loop", () => {
   });
 
   it("other methods' maps are looked at, and the edit stays as it is", async () => {
-    const mine = (await ana.get<Task>(`/tasks/${task}`)).edit!;
+    const mine = (await ana.get<TaskDetail>(`/tasks/${task}`)).edit!;
     const shown = ana.page.locator("[data-testid=comparison][data-state=shown]");
     await ana.page.getByTestId("set-map-status").selectOption("grad-cam-perception");
     await shown.waitFor();
@@ -85,33 +82,33 @@ describe.skipIf(!browserThere)("the loop", () => {
     await ana.page.getByTestId("stage").focus();
     await ana.page.keyboard.press("Control+z");
     await saved(ana.page);
-    await until("the edit is as it was", async () => JSON.stringify((await ana.get<Task>(`/tasks/${task}`)).edit!.map) === JSON.stringify(mine.map), 10_000);
+    await until("the edit is as it was", async () => JSON.stringify((await ana.get<TaskDetail>(`/tasks/${task}`)).edit!.map) === JSON.stringify(mine.map), 10_000);
   });
 
   it("a reload loses no stroke, and undo reaches back over it", async () => {
     await stroke(ana.page, [0.2, 0.8], [0.8, 0.2]);
     await saved(ana.page);
-    await until("two strokes are stored", async () => ((await ana.get<Task>(`/tasks/${task}`)).edit?.revision ?? 0) >= 2, 10_000);
-    const stored = (await ana.get<Task>(`/tasks/${task}`)).edit!;
+    await until("two strokes are stored", async () => ((await ana.get<TaskDetail>(`/tasks/${task}`)).edit?.revision ?? 0) >= 2, 10_000);
+    const stored = (await ana.get<TaskDetail>(`/tasks/${task}`)).edit!;
     await ana.page.reload();
     await ana.page.getByTestId("stage").waitFor();
     await expect.poll(() => ana.page.getByTestId("strokes").locator("li").count()).toBeGreaterThanOrEqual(3); // the model's map and two strokes
-    expect((await ana.get<Task>(`/tasks/${task}`)).edit!.map.values).toEqual(stored.map.values);
+    expect((await ana.get<TaskDetail>(`/tasks/${task}`)).edit!.map.values).toEqual(stored.map.values);
 
     await ana.page.getByTestId("stage").focus();
     await ana.page.keyboard.press("Control+z");
-    await until("the undo is stored", async () => ((await ana.get<Task>(`/tasks/${task}`)).edit?.revision ?? 0) > stored.revision, 10_000);
-    expect((await ana.get<Task>(`/tasks/${task}`)).edit!.map.values).not.toEqual(stored.map.values);
+    await until("the undo is stored", async () => ((await ana.get<TaskDetail>(`/tasks/${task}`)).edit?.revision ?? 0) > stored.revision, 10_000);
+    expect((await ana.get<TaskDetail>(`/tasks/${task}`)).edit!.map.values).not.toEqual(stored.map.values);
     await ana.page.keyboard.press("Control+Shift+z");
     await until("the redo is stored", async () => {
-      const now = (await ana.get<Task>(`/tasks/${task}`)).edit!;
+      const now = (await ana.get<TaskDetail>(`/tasks/${task}`)).edit!;
       return JSON.stringify(now.map.values) === JSON.stringify(stored.map.values);
     }, 10_000);
   });
 
   it("submits; the reviewer rejects with a comment", async () => {
     await ana.page.keyboard.press("Control+Enter");
-    await until("it is submitted", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "submitted", 20_000);
+    await until("it is submitted", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "submitted", 20_000);
     await rui.page.goto("/projects/aviary/review");
     await rui.page.keyboard.press("m");
     await rui.page.locator("[data-method-words]").filter({ hasText: /^CAM, attention branch, for .+ Brightest/ }).waitFor();
@@ -119,7 +116,7 @@ describe.skipIf(!browserThere)("the loop", () => {
     await rui.page.locator("[data-method-words]").filter({ hasText: /of both/ }).waitFor();
     await rui.page.getByRole("textbox").fill("Also its tail, please.");
     await rui.page.getByRole("button", { name: /^Reject/ }).click();
-    await until("it is sent back", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "changes-requested", 10_000);
+    await until("it is sent back", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "changes-requested", 10_000);
   });
 
   it("the annotator reads the comment, mends and submits; the reviewer approves", async () => {
@@ -128,10 +125,10 @@ describe.skipIf(!browserThere)("the loop", () => {
     await stroke(ana.page, [0.5, 0.3], [0.5, 0.7]);
     await saved(ana.page);
     await ana.page.locator("#submit").click();
-    await until("it is submitted again", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "submitted", 20_000);
+    await until("it is submitted again", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "submitted", 20_000);
     await rui.page.goto("/projects/aviary/review");
     await rui.page.getByRole("button", { name: /^Approve/ }).click();
-    await until("it is approved", async () => (await ana.get<Task>(`/tasks/${task}`)).state === "approved", 10_000);
+    await until("it is approved", async () => (await ana.get<TaskDetail>(`/tasks/${task}`)).state === "approved", 10_000);
   });
 
   it("the admin runs a round and sees its curve and its result", async () => {
@@ -157,7 +154,7 @@ describe.skipIf(!browserThere)("the loop", () => {
     const confirm = ada.page.locator("dialog[open]").getByRole("button").filter({ hasText: /Activate|Yes|OK/ });
     if (await confirm.count()) await confirm.first().click();
     await until("v2 has predicted every image", async () => {
-      const project = await ada.get<Summary>("/projects/aviary");
+      const project = await ada.get<ProjectSummary>("/projects/aviary");
       return project.active_version?.number === 2 && project.active_version.scanned === project.images;
     });
     await ada.page.goto("/projects/aviary/queue");
