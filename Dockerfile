@@ -10,7 +10,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN go build -trimpath -ldflags=-s -o /studio ./cmd/studio
+ARG VERSION=
+RUN go build -trimpath -ldflags="-s -X main.version=$VERSION" -o /studio ./cmd/studio
 
 FROM debian:bookworm-slim
 RUN apt-get update \

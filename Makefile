@@ -25,7 +25,7 @@ verify: node_modules/.package-lock.json ## regenerate what is generated, check f
 	@go vet ./...
 	@npm run --silent check
 	@npm run --silent lint
-	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md internal/ort/blocked/onnxruntime*.h || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
+	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md third_party || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
 	@echo "verify: generated files are up to date"
 
 generate: node_modules/.package-lock.json ## templ pages, API types, bundles, docs/operators.md, ONNX Runtime's headers
@@ -50,7 +50,7 @@ clean: ## remove what was built
 bin/studio: node_modules/.package-lock.json $(GO_SOURCES)
 	@mkdir -p bin
 	@echo "building bin/studio"
-	@go build -trimpath -o bin/studio ./cmd/studio
+	@go build -trimpath -ldflags="-X main.version=$$(git describe --tags --always --dirty 2>/dev/null)" -o bin/studio ./cmd/studio
 
 # ONNX Runtime and PostgreSQL come as npm packages; their install scripts are not run (.npmrc).
 node_modules/.package-lock.json: package.json package-lock.json .npmrc

@@ -45,6 +45,8 @@ type commandLine struct {
 	Bench    benchCommand    `cmd:"" group:"Without a database" help:"Time scans, live scores and training against the bare runtime."`
 	Aviary   aviaryCommand   `cmd:"" group:"Without a database" help:"Draw the demo's pictures."`
 
+	Version versionCommand `cmd:"" help:"Say which build this is."`
+
 	OpenAPI openapiCommand `cmd:"" name:"openapi" hidden:"" help:"Print the description of the JSON API."`
 	Health  healthCommand  `cmd:"" hidden:"" help:"Ask a running server whether it is well."`
 }

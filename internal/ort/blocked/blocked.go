@@ -2,7 +2,7 @@
 
 package blocked
 
-// #cgo CFLAGS: -O3 -Wall
+// #cgo CFLAGS: -O3 -Wall -I${SRCDIR}/../../../third_party/onnxruntime
 // #cgo LDFLAGS: -lm
 // #cgo linux LDFLAGS: -ldl
 // #include <stdlib.h>

@@ -13,6 +13,5 @@
 // in kernels_body.h, compiled once for AVX-512 (B = 16) and once for AVX2 (B = 8); kernels.h says what each computes.
 // trainer writes the operators into a step's graph (trainer/step_blocked.go) and does without them where Supported says no.
 //
-// onnxruntime_c_api.h and onnxruntime_ep_c_api.h are ONNX Runtime's (MIT licence), copied from the module
-// github.com/yalue/onnxruntime_go by `make generate`.
+// The headers of ONNX Runtime that operators.c reads stand in third_party/onnxruntime.
 package blocked
