@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Field numbers are those of onnx.proto; what is not named here is kept in Unknown, in file order.
+// The numbers of fields are in fields.go; what has no name there is kept in Unknown, in file order.
 
 // Read decodes an ONNX file. Tensors share data's memory: leave it unchanged for as long as the model is
 // used. Anything that is no ONNX file gives an error that wraps ErrMalformed and says where; a model
@@ -115,19 +115,19 @@ type reader struct {
 func (r *reader) model(m *Model, data []byte) error {
 	return r.fields(data, 0, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldModelIRVersion:
 			return within(f.integer(&m.IRVersion), "ir_version")
-		case 2:
+		case fieldModelProducerName:
 			return within(f.text(&m.ProducerName), "producer_name")
-		case 3:
+		case fieldModelProducerVersion:
 			return within(f.text(&m.ProducerVersion), "producer_version")
-		case 4:
+		case fieldModelDomain:
 			return within(f.text(&m.Domain), "domain")
-		case 5:
+		case fieldModelModelVersion:
 			return within(f.integer(&m.ModelVersion), "model_version")
-		case 6:
+		case fieldModelDocString:
 			return within(f.text(&m.DocString), "doc_string")
-		case 7:
+		case fieldModelGraph:
 			b, err := f.bytes()
 			if err != nil {
 				return within(err, "graph")
@@ -137,20 +137,20 @@ func (r *reader) model(m *Model, data []byte) error {
 			}
 			m.Graph = &Graph{}
 			return within(r.graph(m.Graph, b, f.start), "graph")
-		case 8:
+		case fieldModelOpsetImport:
 			var o Opset
 			err := r.opset(&o, f)
 			m.Opsets = append(m.Opsets, o)
 			return withinList(err, "opset_import", len(m.Opsets)-1)
-		case 20:
+		case fieldModelTrainingInfo:
 			t := &TrainingInfo{}
 			m.Training = append(m.Training, t)
 			return withinList(r.training(t, f), "training_info", len(m.Training)-1)
-		case 25:
+		case fieldModelFunctions:
 			fn := &Function{}
 			m.Functions = append(m.Functions, fn)
 			return withinList(r.function(fn, f), "functions", len(m.Functions)-1)
-		case 14:
+		case fieldModelMetadataProps:
 			var key, value string
 			err := r.pair(&key, &value, f)
 			m.Metadata = append(m.Metadata, Metadata{Key: key, Value: value})
@@ -168,9 +168,9 @@ func (r *reader) training(t *TrainingInfo, f wireField) error {
 	}
 	return r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldTrainingInitialization:
 			return within(r.innerGraph(&t.Initialization, f), "initialization")
-		case 2:
+		case fieldTrainingAlgorithm:
 			return within(r.innerGraph(&t.Algorithm, f), "algorithm")
 		}
 		t.Unknown = append(t.Unknown, f.raw...)
@@ -185,32 +185,32 @@ func (r *reader) function(fn *Function, f wireField) error {
 	}
 	return r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldFunctionName:
 			return within(f.name(&fn.Name), "name")
-		case 4:
+		case fieldFunctionInput:
 			return r.name(&fn.Inputs, f, "input")
-		case 5:
+		case fieldFunctionOutput:
 			return r.name(&fn.Outputs, f, "output")
-		case 6:
+		case fieldFunctionAttribute:
 			return r.name(&fn.Attributes, f, "attribute")
-		case 7:
+		case fieldFunctionNode:
 			n := &Node{}
 			fn.Nodes = append(fn.Nodes, n)
 			return withinList(r.node(n, f), "node", len(fn.Nodes)-1)
-		case 8:
+		case fieldFunctionDocString:
 			return within(f.text(&fn.DocString), "doc_string")
-		case 9:
+		case fieldFunctionOpsetImport:
 			var o Opset
 			err := r.opset(&o, f)
 			fn.Opsets = append(fn.Opsets, o)
 			return withinList(err, "opset_import", len(fn.Opsets)-1)
-		case 10:
+		case fieldFunctionDomain:
 			return within(f.name(&fn.Domain), "domain")
-		case 11:
+		case fieldFunctionAttributeProto:
 			a := &Attribute{}
 			fn.Defaults = append(fn.Defaults, a)
 			return withinList(r.attribute(a, f), "attribute_proto", len(fn.Defaults)-1)
-		case 12:
+		case fieldFunctionValueInfo:
 			return r.valueInfo(&fn.ValueInfo, f, "value_info")
 		}
 		fn.Unknown = append(fn.Unknown, f.raw...)
@@ -236,9 +236,9 @@ func (r *reader) opset(o *Opset, f wireField) error {
 	}
 	return r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldOpsetDomain:
 			return within(f.name(&o.Domain), "domain")
-		case 2:
+		case fieldOpsetVersion:
 			return within(f.integer(&o.Version), "version")
 		}
 		o.Unknown = append(o.Unknown, f.raw...)
@@ -254,9 +254,9 @@ func (r *reader) pair(key, value *string, f wireField) error {
 	}
 	return r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldEntryKey:
 			return within(f.text(key), "key")
-		case 2:
+		case fieldEntryValue:
 			return within(f.text(value), "value")
 		}
 		return nil
@@ -283,27 +283,27 @@ func (r *reader) innerGraph(g **Graph, f wireField) error {
 func (r *reader) graph(g *Graph, data []byte, base int) error {
 	return r.fields(data, base, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldGraphNode:
 			n := &Node{}
 			g.Nodes = append(g.Nodes, n)
 			return withinList(r.node(n, f), "node", len(g.Nodes)-1)
-		case 2:
+		case fieldGraphName:
 			return within(f.name(&g.Name), "name")
-		case 5:
+		case fieldGraphInitializer:
 			t := &Tensor{}
 			g.Initializers = append(g.Initializers, t)
 			return withinList(r.tensor(t, f), "initializer", len(g.Initializers)-1)
-		case 15:
+		case fieldGraphSparseInitializer:
 			t := &SparseTensor{}
 			g.SparseInitializers = append(g.SparseInitializers, t)
 			return withinList(r.sparse(t, f), "sparse_initializer", len(g.SparseInitializers)-1)
-		case 10:
+		case fieldGraphDocString:
 			return within(f.text(&g.DocString), "doc_string")
-		case 11:
+		case fieldGraphInput:
 			return r.valueInfo(&g.Inputs, f, "input")
-		case 12:
+		case fieldGraphOutput:
 			return r.valueInfo(&g.Outputs, f, "output")
-		case 13:
+		case fieldGraphValueInfo:
 			return r.valueInfo(&g.ValueInfo, f, "value_info")
 		}
 		g.Unknown = append(g.Unknown, f.raw...)
@@ -321,21 +321,21 @@ func (r *reader) node(n *Node, f wireField) error {
 	}
 	err = r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldNodeInput:
 			return r.name(&n.Inputs, f, "input")
-		case 2:
+		case fieldNodeOutput:
 			return r.name(&n.Outputs, f, "output")
-		case 3:
+		case fieldNodeName:
 			return within(f.name(&n.Name), "name")
-		case 4:
+		case fieldNodeOpType:
 			return within(f.name(&n.Op), "op_type")
-		case 5:
+		case fieldNodeAttribute:
 			a := &Attribute{}
 			n.Attributes = append(n.Attributes, a)
 			return withinList(r.attribute(a, f), "attribute", len(n.Attributes)-1)
-		case 6:
+		case fieldNodeDocString:
 			return within(f.text(&n.DocString), "doc_string")
-		case 7:
+		case fieldNodeDomain:
 			return within(f.name(&n.Domain), "domain")
 		}
 		n.Unknown = append(n.Unknown, f.raw...)
@@ -356,38 +356,38 @@ func (r *reader) attribute(a *Attribute, f wireField) error {
 	var floats []byte
 	err = r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldAttributeName:
 			return within(f.name(&a.Name), "name")
-		case 2:
+		case fieldAttributeF:
 			guess = AttributeFloat
 			if f.kind != protowire.Fixed32Type {
 				return within(f.wrongType("a float"), "f")
 			}
 			a.Float = math.Float32frombits(uint32(f.scalar))
 			return nil
-		case 3:
+		case fieldAttributeI:
 			guess = AttributeInt
 			return within(f.integer(&a.Int), "i")
-		case 4:
+		case fieldAttributeS:
 			guess = AttributeString
 			a.String, err = f.bytes()
 			return within(err, "s")
-		case 5:
+		case fieldAttributeT:
 			guess = AttributeTensor
 			if a.Tensor != nil {
 				return within(f.twice(), "t")
 			}
 			a.Tensor = &Tensor{}
 			return within(r.tensor(a.Tensor, f), "t")
-		case 6:
+		case fieldAttributeG:
 			return within(r.innerGraph(&a.Graph, f), "g")
-		case 7:
+		case fieldAttributeFloats:
 			guess = AttributeFloats
 			return within(f.fixed(&floats, 4), "floats")
-		case 8:
+		case fieldAttributeInts:
 			guess = AttributeInts
 			return within(r.integers(f, &a.Ints), "ints")
-		case 9:
+		case fieldAttributeStrings:
 			guess = AttributeStrings
 			if err := r.message(f.offset); err != nil {
 				return within(err, "strings")
@@ -395,26 +395,26 @@ func (r *reader) attribute(a *Attribute, f wireField) error {
 			s, err := f.bytes()
 			a.Strings = append(a.Strings, s)
 			return withinList(err, "strings", len(a.Strings)-1)
-		case 10:
+		case fieldAttributeTensors:
 			t := &Tensor{}
 			a.Tensors = append(a.Tensors, t)
 			return withinList(r.tensor(t, f), "tensors", len(a.Tensors)-1)
-		case 11:
+		case fieldAttributeGraphs:
 			var g *Graph
 			err := r.innerGraph(&g, f)
 			a.Graphs = append(a.Graphs, g)
 			return withinList(err, "graphs", len(a.Graphs)-1)
-		case 22:
+		case fieldAttributeSparseTensor:
 			if a.Sparse != nil {
 				return within(f.twice(), "sparse_tensor")
 			}
 			a.Sparse = &SparseTensor{}
 			return within(r.sparse(a.Sparse, f), "sparse_tensor")
-		case 23:
+		case fieldAttributeSparseTensors:
 			t := &SparseTensor{}
 			a.Sparses = append(a.Sparses, t)
 			return withinList(r.sparse(t, f), "sparse_tensors", len(a.Sparses)-1)
-		case 20:
+		case fieldAttributeType:
 			var v int64
 			err := f.integer(&v)
 			a.Type = AttributeType(v)

@@ -3,6 +3,8 @@ package onnx
 import (
 	"encoding/binary"
 	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // tensor reads a TensorProto. Elements end up in Raw whichever of the format's fields held them; typed
@@ -19,33 +21,33 @@ func (r *reader) tensor(t *Tensor, field wireField) error {
 	)
 	err = r.fields(b, field.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldTensorDims:
 			if err := r.integers(f, &t.Dims); err != nil || len(t.Dims) <= maxRank {
 				return within(err, "dims")
 			}
 			return &MalformedError{Offset: f.offset, Field: "dims", Reason: fmt.Sprintf("%d axes, at most %d are read", len(t.Dims), maxRank)}
-		case 2:
+		case fieldTensorDataType:
 			var v int64
 			err := f.integer(&v)
 			t.Type = DataType(v)
 			return within(err, "data_type")
-		case 4, 5, 7, 10, 11:
+		case fieldTensorFloatData, fieldTensorInt32Data, fieldTensorInt64Data, fieldTensorDoubleData, fieldTensorUint64Data:
 			typed = append(typed, f)
 			return r.message(f.offset) // a list that is not packed has a field for every number
-		case 8:
+		case fieldTensorName:
 			return within(f.name(&t.Name), "name")
-		case 9:
+		case fieldTensorRawData:
 			var err error
 			t.Raw, err = f.bytes()
 			return within(err, "raw_data")
-		case 12:
+		case fieldTensorDocString:
 			return within(f.text(&t.DocString), "doc_string")
-		case 13:
+		case fieldTensorExternalData:
 			var e Metadata
 			err := r.pair(&e.Key, &e.Value, f)
 			external = append(external, e)
 			return withinList(err, "external_data", len(external)-1)
-		case 14:
+		case fieldTensorDataLocation:
 			return within(f.integer(&location), "data_location")
 		}
 		t.Unknown = append(t.Unknown, f.raw...)
@@ -82,9 +84,9 @@ func (r *reader) sparse(t *SparseTensor, field wireField) error {
 	}
 	err = r.fields(b, field.start, func(f wireField) error {
 		switch f.number {
-		case 1, 2:
+		case fieldSparseValues, fieldSparseIndices:
 			into, name := &t.Values, "values"
-			if f.number == 2 {
+			if f.number == fieldSparseIndices {
 				into, name = &t.Indices, "indices"
 			}
 			if *into != nil {
@@ -92,7 +94,7 @@ func (r *reader) sparse(t *SparseTensor, field wireField) error {
 			}
 			*into = &Tensor{}
 			return within(r.tensor(*into, f), name)
-		case 3:
+		case fieldSparseDims:
 			return within(r.integers(f, &t.Dims), "dims")
 		}
 		t.Unknown = append(t.Unknown, f.raw...)
@@ -111,24 +113,27 @@ func (r *reader) sparse(t *SparseTensor, field wireField) error {
 }
 
 // typedField is the number of the TensorProto field that holds elements of a type; 0 where none is known.
-func typedField(t DataType) int32 {
+func typedField(t DataType) protowire.Number {
 	switch t {
 	case Float, complex64Type:
-		return 4
+		return fieldTensorFloatData
 	case Int32, Int16, Int8, Uint16, Uint8, Bool, Float16, BFloat16:
-		return 5
+		return fieldTensorInt32Data
 	case Int64:
-		return 7
+		return fieldTensorInt64Data
 	case Double, complex128Type:
-		return 10
+		return fieldTensorDoubleData
 	case uint32Type, uint64Type:
-		return 11
+		return fieldTensorUint64Data
 	}
 	return 0
 }
 
 func typedName(f wireField) string {
-	return map[int32]string{4: "float_data", 5: "int32_data", 7: "int64_data", 10: "double_data", 11: "uint64_data"}[int32(f.number)]
+	return map[protowire.Number]string{
+		fieldTensorFloatData: "float_data", fieldTensorInt32Data: "int32_data", fieldTensorInt64Data: "int64_data",
+		fieldTensorDoubleData: "double_data", fieldTensorUint64Data: "uint64_data",
+	}[f.number]
 }
 
 // setTyped turns typed fields into Raw. A number of one byte in the file may be eight here, so that what the dims ask for is
@@ -152,14 +157,14 @@ func (r *reader) setTyped(t *Tensor, fields []wireField) error {
 	t.stored = storedTyped
 	var raw []byte
 	for _, f := range fields {
-		if int32(f.number) != want {
+		if f.number != want {
 			return &MalformedError{Offset: f.offset, Field: typedName(f), Reason: fmt.Sprintf("holds the elements of a tensor of %v", t.Type)}
 		}
 		var err error
 		switch want {
-		case 4:
+		case fieldTensorFloatData:
 			err = f.fixed(&raw, 4)
-		case 10:
+		case fieldTensorDoubleData:
 			err = f.fixed(&raw, 8)
 		default:
 			err = f.varints(func(v uint64) error {

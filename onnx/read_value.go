@@ -7,9 +7,9 @@ func (r *reader) valueInfo(list *[]*ValueInfo, f wireField, field string) error 
 	if err == nil {
 		err = r.fields(b, f.start, func(f wireField) error {
 			switch f.number {
-			case 1:
+			case fieldValueName:
 				return within(f.name(&v.Name), "name")
-			case 2:
+			case fieldValueType:
 				b, err := f.bytes()
 				if err != nil {
 					return within(err, "type")
@@ -17,7 +17,7 @@ func (r *reader) valueInfo(list *[]*ValueInfo, f wireField, field string) error 
 				v.storedType = b
 				v.Type, v.Shape, err = r.tensorType(b, f.start)
 				return within(err, "type")
-			case 3:
+			case fieldValueDocString:
 				return within(f.text(&v.DocString), "doc_string")
 			}
 			v.Unknown = append(v.Unknown, f.raw...)
@@ -30,7 +30,7 @@ func (r *reader) valueInfo(list *[]*ValueInfo, f wireField, field string) error 
 // tensorType reads a TypeProto; one that is no tensor leaves type and shape zero.
 func (r *reader) tensorType(data []byte, base int) (dtype DataType, shape Shape, err error) {
 	err = r.fields(data, base, func(f wireField) error {
-		if f.number != 1 {
+		if f.number != fieldTypeTensorType {
 			return nil
 		}
 		b, err := f.bytes()
@@ -39,19 +39,19 @@ func (r *reader) tensorType(data []byte, base int) (dtype DataType, shape Shape,
 		}
 		return within(r.fields(b, f.start, func(f wireField) error {
 			switch f.number {
-			case 1:
+			case fieldTensorTypeElemType:
 				var v int64
 				err := f.integer(&v)
 				dtype = DataType(v)
 				return within(err, "elem_type")
-			case 2:
+			case fieldTensorTypeShape:
 				shape = Shape{}
 				b, err := f.bytes()
 				if err != nil {
 					return within(err, "shape")
 				}
 				return within(r.fields(b, f.start, func(f wireField) error {
-					if f.number != 1 {
+					if f.number != fieldShapeDim {
 						return nil
 					}
 					d, err := r.dim(f)
@@ -73,11 +73,11 @@ func (r *reader) dim(f wireField) (Dim, error) {
 	}
 	err = r.fields(b, f.start, func(f wireField) error {
 		switch f.number {
-		case 1:
+		case fieldDimValue:
 			err := f.integer(&d.Size)
 			d.Size = max(d.Size, -1) // some exporters write a negative size for an axis they do not know
 			return within(err, "dim_value")
-		case 2:
+		case fieldDimParam:
 			err := f.name(&d.Name)
 			if d.Name != "" {
 				d.Size = 0

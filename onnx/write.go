@@ -116,32 +116,32 @@ func (w *writer) raw(unknown []byte) { w.b = append(w.b, unknown...) }
 
 func (w *writer) model(m *Model) {
 	if m.IRVersion != 0 {
-		w.integer(1, m.IRVersion)
+		w.integer(fieldModelIRVersion, m.IRVersion)
 	}
-	w.text(2, m.ProducerName)
-	w.text(3, m.ProducerVersion)
-	w.text(4, m.Domain)
+	w.text(fieldModelProducerName, m.ProducerName)
+	w.text(fieldModelProducerVersion, m.ProducerVersion)
+	w.text(fieldModelDomain, m.Domain)
 	if m.ModelVersion != 0 {
-		w.integer(5, m.ModelVersion)
+		w.integer(fieldModelModelVersion, m.ModelVersion)
 	}
-	w.text(6, m.DocString)
-	w.message(7, func() { w.graph(m.Graph) })
-	w.opsets(8, m.Opsets)
+	w.text(fieldModelDocString, m.DocString)
+	w.message(fieldModelGraph, func() { w.graph(m.Graph) })
+	w.opsets(fieldModelOpsetImport, m.Opsets)
 	for _, e := range m.Metadata {
-		w.message(14, func() {
-			w.str(1, e.Key)
-			w.str(2, e.Value)
+		w.message(fieldModelMetadataProps, func() {
+			w.str(fieldEntryKey, e.Key)
+			w.str(fieldEntryValue, e.Value)
 		})
 	}
 	for _, t := range m.Training {
-		w.message(20, func() {
-			w.innerGraph(1, t.Initialization)
-			w.innerGraph(2, t.Algorithm)
+		w.message(fieldModelTrainingInfo, func() {
+			w.innerGraph(fieldTrainingInitialization, t.Initialization)
+			w.innerGraph(fieldTrainingAlgorithm, t.Algorithm)
 			w.raw(t.Unknown)
 		})
 	}
 	for _, f := range m.Functions {
-		w.message(25, func() { w.function(f) })
+		w.message(fieldModelFunctions, func() { w.function(f) })
 	}
 	w.raw(m.Unknown)
 }
@@ -149,34 +149,34 @@ func (w *writer) model(m *Model) {
 func (w *writer) opsets(number protowire.Number, list []Opset) {
 	for _, o := range list {
 		w.message(number, func() {
-			w.text(1, o.Domain)
-			w.integer(2, o.Version)
+			w.text(fieldOpsetDomain, o.Domain)
+			w.integer(fieldOpsetVersion, o.Version)
 			w.raw(o.Unknown)
 		})
 	}
 }
 
 func (w *writer) function(f *Function) {
-	w.text(1, f.Name)
+	w.text(fieldFunctionName, f.Name)
 	for _, list := range []struct {
 		number protowire.Number
 		names  []string
-	}{{4, f.Inputs}, {5, f.Outputs}, {6, f.Attributes}} {
+	}{{fieldFunctionInput, f.Inputs}, {fieldFunctionOutput, f.Outputs}, {fieldFunctionAttribute, f.Attributes}} {
 		for _, name := range list.names {
 			w.str(list.number, name)
 		}
 	}
 	for _, n := range f.Nodes {
-		w.message(7, func() { w.node(n) })
+		w.message(fieldFunctionNode, func() { w.node(n) })
 	}
-	w.text(8, f.DocString)
-	w.opsets(9, f.Opsets)
-	w.text(10, f.Domain)
+	w.text(fieldFunctionDocString, f.DocString)
+	w.opsets(fieldFunctionOpsetImport, f.Opsets)
+	w.text(fieldFunctionDomain, f.Domain)
 	for _, a := range f.Defaults {
-		w.message(11, func() { w.attribute(a) })
+		w.message(fieldFunctionAttributeProto, func() { w.attribute(a) })
 	}
 	for _, v := range f.ValueInfo {
-		w.message(12, func() { w.valueInfo(v) })
+		w.message(fieldFunctionValueInfo, func() { w.valueInfo(v) })
 	}
 	w.raw(f.Unknown)
 }
@@ -190,13 +190,16 @@ func (w *writer) innerGraph(number protowire.Number, g *Graph) {
 
 func (w *writer) sparse(number protowire.Number, t *SparseTensor) {
 	w.message(number, func() {
-		for i, part := range []*Tensor{t.Values, t.Indices} {
-			if part != nil {
-				w.message(protowire.Number(i+1), func() { w.tensor(part) })
+		for _, part := range []struct {
+			number protowire.Number
+			tensor *Tensor
+		}{{fieldSparseValues, t.Values}, {fieldSparseIndices, t.Indices}} {
+			if part.tensor != nil {
+				w.message(part.number, func() { w.tensor(part.tensor) })
 			}
 		}
 		for _, d := range t.Dims {
-			w.integer(3, d)
+			w.integer(fieldSparseDims, d)
 		}
 		w.raw(t.Unknown)
 	})
@@ -204,93 +207,93 @@ func (w *writer) sparse(number protowire.Number, t *SparseTensor) {
 
 func (w *writer) graph(g *Graph) {
 	for _, n := range g.Nodes {
-		w.message(1, func() { w.node(n) })
+		w.message(fieldGraphNode, func() { w.node(n) })
 	}
-	w.text(2, g.Name)
+	w.text(fieldGraphName, g.Name)
 	for _, t := range g.Initializers {
-		w.message(5, func() { w.tensor(t) })
+		w.message(fieldGraphInitializer, func() { w.tensor(t) })
 	}
-	w.text(10, g.DocString)
+	w.text(fieldGraphDocString, g.DocString)
 	for _, v := range g.Inputs {
-		w.message(11, func() { w.valueInfo(v) })
+		w.message(fieldGraphInput, func() { w.valueInfo(v) })
 	}
 	for _, v := range g.Outputs {
-		w.message(12, func() { w.valueInfo(v) })
+		w.message(fieldGraphOutput, func() { w.valueInfo(v) })
 	}
 	for _, v := range g.ValueInfo {
-		w.message(13, func() { w.valueInfo(v) })
+		w.message(fieldGraphValueInfo, func() { w.valueInfo(v) })
 	}
 	for _, t := range g.SparseInitializers {
-		w.sparse(15, t)
+		w.sparse(fieldGraphSparseInitializer, t)
 	}
 	w.raw(g.Unknown)
 }
 
 func (w *writer) node(n *Node) {
 	for _, in := range n.Inputs {
-		w.str(1, in) // an optional input that is left out is an empty string, and must stand
+		w.str(fieldNodeInput, in) // an optional input that is left out is an empty string, and must stand
 	}
 	for _, out := range n.Outputs {
-		w.str(2, out)
+		w.str(fieldNodeOutput, out)
 	}
-	w.text(3, n.Name)
-	w.text(4, n.Op)
+	w.text(fieldNodeName, n.Name)
+	w.text(fieldNodeOpType, n.Op)
 	for _, a := range n.Attributes {
-		w.message(5, func() { w.attribute(a) })
+		w.message(fieldNodeAttribute, func() { w.attribute(a) })
 	}
-	w.text(6, n.DocString)
-	w.text(7, n.Domain)
+	w.text(fieldNodeDocString, n.DocString)
+	w.text(fieldNodeDomain, n.Domain)
 	w.raw(n.Unknown)
 }
 
 func (w *writer) attribute(a *Attribute) {
-	w.str(1, a.Name)
+	w.str(fieldAttributeName, a.Name)
 	switch a.Type {
 	case AttributeFloat:
-		w.b = protowire.AppendTag(w.b, 2, protowire.Fixed32Type)
+		w.b = protowire.AppendTag(w.b, fieldAttributeF, protowire.Fixed32Type)
 		w.b = protowire.AppendFixed32(w.b, math.Float32bits(a.Float))
 	case AttributeInt:
-		w.integer(3, a.Int)
+		w.integer(fieldAttributeI, a.Int)
 	case AttributeString:
-		w.bytes(4, a.String)
+		w.bytes(fieldAttributeS, a.String)
 	case AttributeTensor:
 		if a.Tensor == nil {
 			w.fail(fmt.Errorf("attribute %q: a tensor attribute without its tensor", a.Name))
 			return
 		}
-		w.message(5, func() { w.tensor(a.Tensor) })
+		w.message(fieldAttributeT, func() { w.tensor(a.Tensor) })
 	}
-	w.innerGraph(6, a.Graph)
+	w.innerGraph(fieldAttributeG, a.Graph)
 	switch a.Type {
 	case AttributeFloats:
 		for _, v := range a.Floats { // onnx.proto declares these lists unpacked
-			w.b = protowire.AppendTag(w.b, 7, protowire.Fixed32Type)
+			w.b = protowire.AppendTag(w.b, fieldAttributeFloats, protowire.Fixed32Type)
 			w.b = protowire.AppendFixed32(w.b, math.Float32bits(v))
 		}
 	case AttributeInts:
 		for _, v := range a.Ints {
-			w.integer(8, v)
+			w.integer(fieldAttributeInts, v)
 		}
 	case AttributeStrings:
 		for _, s := range a.Strings {
-			w.bytes(9, s)
+			w.bytes(fieldAttributeStrings, s)
 		}
 	}
 	for _, t := range a.Tensors {
-		w.message(10, func() { w.tensor(t) })
+		w.message(fieldAttributeTensors, func() { w.tensor(t) })
 	}
 	for _, g := range a.Graphs {
-		w.innerGraph(11, g)
+		w.innerGraph(fieldAttributeGraphs, g)
 	}
 	if a.Type != 0 {
-		w.integer(20, int64(a.Type))
+		w.integer(fieldAttributeType, int64(a.Type))
 	}
 	w.raw(a.Unknown)
 	if a.Sparse != nil {
-		w.sparse(22, a.Sparse)
+		w.sparse(fieldAttributeSparseTensor, a.Sparse)
 	}
 	for _, t := range a.Sparses {
-		w.sparse(23, t)
+		w.sparse(fieldAttributeSparseTensors, t)
 	}
 }
 
@@ -311,17 +314,17 @@ func (w *writer) tensor(t *Tensor) {
 		return
 	}
 	for _, d := range t.Dims {
-		w.integer(1, d)
+		w.integer(fieldTensorDims, d)
 	}
-	w.integer(2, int64(t.Type))
+	w.integer(fieldTensorDataType, int64(t.Type))
 	if t.stored == storedTyped {
 		w.typed(t)
 	}
-	w.text(8, t.Name)
+	w.text(fieldTensorName, t.Name)
 	if t.stored == storedRaw && t.Raw != nil {
-		w.bytes(9, t.Raw)
+		w.bytes(fieldTensorRawData, t.Raw)
 	}
-	w.text(12, t.DocString)
+	w.text(fieldTensorDocString, t.DocString)
 	w.raw(t.Unknown)
 }
 
@@ -330,11 +333,11 @@ func (w *writer) typed(t *Tensor) {
 	if len(t.Raw) == 0 {
 		return
 	}
-	number := protowire.Number(typedField(t.Type))
+	number := typedField(t.Type)
 	switch number {
-	case 4, 10:
+	case fieldTensorFloatData, fieldTensorDoubleData:
 		w.bytes(number, t.Raw)
-	case 11:
+	case fieldTensorUint64Data:
 		w.message(number, func() {
 			for i := 0; i < len(t.Raw); i += t.Type.Size() {
 				w.b = protowire.AppendVarint(w.b, littleEndian(t.Raw[i:i+t.Type.Size()]))
@@ -367,39 +370,39 @@ func littleEndian(b []byte) uint64 {
 }
 
 func (w *writer) valueInfo(v *ValueInfo) {
-	w.text(1, v.Name)
+	w.text(fieldValueName, v.Name)
 	if v.storedType != nil {
 		var r reader
 		dtype, shape, err := r.tensorType(v.storedType, 0)
 		if err == nil && dtype == v.Type && shape.Equal(v.Shape) { // unchanged: with all that this package does not know
-			w.bytes(2, v.storedType)
-			w.text(3, v.DocString)
+			w.bytes(fieldValueType, v.storedType)
+			w.text(fieldValueDocString, v.DocString)
 			w.raw(v.Unknown)
 			return
 		}
 	}
 	if v.Type != 0 {
-		w.message(2, func() {
-			w.message(1, func() {
-				w.integer(1, int64(v.Type))
+		w.message(fieldValueType, func() {
+			w.message(fieldTypeTensorType, func() {
+				w.integer(fieldTensorTypeElemType, int64(v.Type))
 				if v.Shape != nil {
-					w.message(2, func() { w.shape(v.Shape) })
+					w.message(fieldTensorTypeShape, func() { w.shape(v.Shape) })
 				}
 			})
 		})
 	}
-	w.text(3, v.DocString)
+	w.text(fieldValueDocString, v.DocString)
 	w.raw(v.Unknown)
 }
 
 func (w *writer) shape(s Shape) {
 	for _, d := range s {
-		w.message(1, func() {
+		w.message(fieldShapeDim, func() {
 			switch {
 			case d.Name != "":
-				w.str(2, d.Name)
+				w.str(fieldDimParam, d.Name)
 			case d.Size >= 0:
-				w.integer(1, d.Size)
+				w.integer(fieldDimValue, d.Size)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	ortgo "github.com/yalue/onnxruntime_go"
 
@@ -129,17 +130,27 @@ func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Ses
 	return s, nil
 }
 
-// addBlocked makes a session know the operators of package blocked. onnxruntime_go keeps the runtime's own options in its
-// struct's only field and has no call that adds operators from within the process.
+// addBlocked makes a session know the operators of package blocked.
 func addBlocked(domain string, options *ortgo.SessionOptions) error {
-	fields := reflect.ValueOf(options).Elem()
-	if fields.NumField() != 1 || fields.Field(0).Kind() != reflect.Pointer {
-		return errors.New("this version of onnxruntime_go keeps its session options in another way")
+	native, err := runtimeOptions(options)
+	if err != nil {
+		return err
 	}
 	library.Lock()
 	path := library.path
 	library.Unlock()
-	return blocked.Add(path, domain, fields.Field(0).UnsafePointer())
+	return blocked.Add(path, domain, native)
+}
+
+// runtimeOptions is the runtime's own OrtSessionOptions behind the binding's. onnxruntime_go has no call that adds operators from
+// within the process, so this looks into its struct, whose only field is that pointer. TestRuntimeOptions says which version was
+// looked at.
+func runtimeOptions(options *ortgo.SessionOptions) (unsafe.Pointer, error) {
+	fields := reflect.ValueOf(options).Elem()
+	if fields.NumField() != 1 || fields.Field(0).Kind() != reflect.Pointer {
+		return nil, errors.New("this version of onnxruntime_go keeps its session options in another way")
+	}
+	return fields.Field(0).UnsafePointer(), nil
 }
 
 // native translates o; the caller destroys what it gets.
