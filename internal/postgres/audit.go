@@ -19,10 +19,7 @@ func (s *Store) InsertAudit(ctx context.Context, projectID *int64, actor annotat
 
 // AuditEntries implements annotator.AuditStore.
 func (s *Store) AuditEntries(ctx context.Context, projectID, before int64, limit int) ([]annotator.AuditEntry, error) {
-	entries, err := list(ctx, s, func(row pgx.CollectableRow) (e annotator.AuditEntry, err error) {
-		err = row.Scan(&e.ID, &e.At, &e.Actor, &e.Action, &e.Subject, &e.Detail)
-		return e, err
-	}, `
+	entries, err := list(ctx, s, pgx.RowToStructByName[annotator.AuditEntry], `
 		SELECT id, at, actor, action, subject, detail FROM audit
 		WHERE project_id = $1 AND ($2::bigint = 0 OR id < $2) ORDER BY id DESC LIMIT $3`, projectID, before, limit)
 	return entries, wrap(err, "reading the audit trail of project %d", projectID)

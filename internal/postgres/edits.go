@@ -14,35 +14,24 @@ import (
 )
 
 // editColumns are of edits under the alias e, joined with users u by author.
-const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name, e.state, e.source, e.map_height, e.map_width, e.map,
+const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, e.source, e.map_height, e.map_width, e.map AS cells,
 	e.version_id, e.created_at, e.provenance, e.before, e.after`
 
 const editTables = `edits e JOIN users u ON u.id = e.author_id`
 
-func scanEdit(row pgx.CollectableRow) (annotator.Edit, error) { return scanEditAnd(row) }
-
-// scanEditAnd scans an edit and what stands after its columns.
-func scanEditAnd(row pgx.CollectableRow, more ...any) (e annotator.Edit, err error) {
-	var height, width int
-	var cells, provenance, before, after []byte
-	err = row.Scan(append([]any{&e.ID, &e.TaskID, &e.Revision, &e.AuthorID, &e.Author, &e.State, &e.Source, &height, &width, &cells,
-		&e.VersionID, &e.CreatedAt, &provenance, &before, &after}, more...)...)
+// scanEdit reads an edit; its history where the query has it.
+func scanEdit(row pgx.CollectableRow) (annotator.Edit, error) {
+	type withMap struct {
+		annotator.Edit
+		MapHeight, MapWidth int
+		Cells               []byte
+	}
+	e, err := pgx.RowToStructByNameLax[withMap](row)
 	if err != nil {
-		return e, err
+		return e.Edit, err
 	}
-	e.Provenance = provenance
-	for _, s := range []struct {
-		data []byte
-		to   **annotator.Scores
-	}{{before, &e.Before}, {after, &e.After}} {
-		if s.data != nil {
-			if err := json.Unmarshal(s.data, s.to); err != nil {
-				return e, fmt.Errorf("edit %d: its scores are damaged: %w", e.ID, err)
-			}
-		}
-	}
-	e.Map, err = attention.FromBytes(height, width, cells)
-	return e, err
+	e.Map, err = attention.FromBytes(e.MapHeight, e.MapWidth, e.Cells)
+	return e.Edit, err
 }
 
 // Edit implements annotator.EditStore.
@@ -53,12 +42,10 @@ func (s *Store) Edit(ctx context.Context, id int64) (annotator.Edit, error) {
 
 // LatestEdit implements annotator.EditStore.
 func (s *Store) LatestEdit(ctx context.Context, taskID int64) (annotator.Edit, error) {
-	var history []byte
-	e, err := one(ctx, s, func(row pgx.CollectableRow) (annotator.Edit, error) { return scanEditAnd(row, &history) }, `
+	e, err := one(ctx, s, scanEdit, `
 		SELECT `+editColumns+`, h.history FROM `+editTables+`
 		LEFT JOIN edit_histories h ON h.task_id = e.task_id AND h.revision = e.revision
 		WHERE e.task_id = $1 ORDER BY e.revision DESC LIMIT 1`, taskID)
-	e.History = history
 	return e, wrap(err, "the latest edit of task %d", taskID)
 }
 
@@ -148,11 +135,8 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 
 // Reviews implements annotator.EditStore.
 func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, error) {
-	all, err := list(ctx, s, func(row pgx.CollectableRow) (r annotator.Review, err error) {
-		err = row.Scan(&r.ID, &r.EditID, &r.Revision, &r.ReviewerID, &r.Reviewer, &r.Verdict, &r.Comment, &r.CreatedAt)
-		return r, err
-	}, `
-		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name, r.verdict, r.comment, r.created_at
+	all, err := list(ctx, s, pgx.RowToStructByName[annotator.Review], `
+		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.created_at
 		FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN users u ON u.id = r.reviewer_id
 		WHERE e.task_id = $1 ORDER BY r.id`, taskID)
 	if all == nil {

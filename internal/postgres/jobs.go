@@ -14,10 +14,7 @@ import (
 
 const jobColumns = `id, kind, state, phase, done, total, fraction, remaining_seconds, unreadable, message, created_at`
 
-func scanJob(row pgx.CollectableRow) (j annotator.Job, err error) {
-	err = row.Scan(&j.ID, &j.Kind, &j.State, &j.Phase, &j.Done, &j.Total, &j.Fraction, &j.RemainingSeconds, &j.Unreadable, &j.Message, &j.CreatedAt)
-	return j, err
-}
+var scanJob = pgx.RowToStructByName[annotator.Job]
 
 // Job returns one job as pages show it.
 func (s *Store) Job(ctx context.Context, id int64) (annotator.Job, error) {

@@ -11,10 +11,7 @@ import (
 
 const projectColumns = `id, slug, name, description, created_at`
 
-func scanProject(row pgx.CollectableRow) (p annotator.Project, err error) {
-	err = row.Scan(&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt)
-	return p, err
-}
+var scanProject = pgx.RowToStructByNameLax[annotator.Project] // classes are rows of their own
 
 // ProjectBySlug implements annotator.ProjectStore.
 func (s *Store) ProjectBySlug(ctx context.Context, slug string) (annotator.Project, error) {

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,16 +55,8 @@ func (s *Store) roundEvents(ctx context.Context, id, after int64) (events []anno
 	if err != nil {
 		return nil, false, err
 	}
-	events, err = list(ctx, s, func(row pgx.CollectableRow) (e annotator.RoundEvent, err error) {
-		var body []byte
-		if err = row.Scan(&e.ID, &body); err != nil || body == nil {
-			return e, err
-		}
-		if err = json.Unmarshal(body, &e.Point); err != nil {
-			err = fmt.Errorf("event %d is damaged: %w", e.ID, err)
-		}
-		return e, err
-	}, `SELECT id, body FROM round_events WHERE round_id = $1 AND id > $2 ORDER BY id LIMIT $3`, id, after, eventPage)
+	events, err = list(ctx, s, pgx.RowToStructByNameLax[annotator.RoundEvent], `
+		SELECT id, body AS point FROM round_events WHERE round_id = $1 AND id > $2 ORDER BY id LIMIT $3`, id, after, eventPage)
 	if err != nil {
 		return nil, false, err
 	}

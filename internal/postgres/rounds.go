@@ -11,27 +11,12 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// roundColumns are of rounds under the alias r.
-const roundColumns = `r.id, r.project_id, r.number, r.state, r.settings, r.parent_version, (SELECT v.id FROM versions v WHERE v.round_id = r.id),
-	r.edits, r.images, r.started_by_name, coalesce(r.started_by, 0), r.created_at, r.started_at, r.finished_at, r.progress, r.attempt, r.cancel_requested_at IS NOT NULL, r.unreadable, r.result, r.error`
+// roundColumns are of rounds under the alias r. A round that is over stops no more.
+const roundColumns = `r.id, r.project_id, r.number, r.state, r.settings, r.parent_version, (SELECT v.id FROM versions v WHERE v.round_id = r.id) AS version,
+	r.edits, r.images, r.started_by_name AS started_by, coalesce(r.started_by, 0) AS starter_id, r.created_at, r.started_at, r.finished_at, r.progress, r.attempt,
+	r.cancel_requested_at IS NOT NULL AND r.finished_at IS NULL AS cancelling, r.unreadable, r.result, r.error`
 
-func scanRound(row pgx.CollectableRow) (r annotator.Round, err error) {
-	var settings, progress, unreadable, result []byte
-	var asked bool
-	if err = row.Scan(&r.ID, &r.ProjectID, &r.Number, &r.State, &settings, &r.ParentVersion, &r.Version,
-		&r.Edits, &r.Images, &r.StartedBy, &r.StarterID, &r.CreatedAt, &r.StartedAt, &r.FinishedAt, &progress, &r.Attempt, &asked, &unreadable, &result, &r.Error); err != nil {
-		return r, err
-	}
-	r.Cancelling = asked && !r.State.Over()
-	err = errors.Join(json.Unmarshal(settings, &r.Settings), json.Unmarshal(progress, &r.Progress))
-	if unreadable != nil {
-		err = errors.Join(err, json.Unmarshal(unreadable, &r.Unreadable))
-	}
-	if result != nil {
-		err = errors.Join(err, json.Unmarshal(result, &r.Result))
-	}
-	return r, wrap(err, "round %d is damaged", r.ID)
-}
+var scanRound = pgx.RowToStructByName[annotator.Round]
 
 // Round implements annotator.RoundStore.
 func (s *Store) Round(ctx context.Context, id int64) (annotator.Round, error) {

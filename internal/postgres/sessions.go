@@ -56,16 +56,13 @@ func (s Sessions) Delete(token string) error { return s.DeleteCtx(context.Backgr
 // All returns every session that has not expired, by the token it is kept under.
 func (s Sessions) All() (map[string][]byte, error) {
 	type session struct {
-		token string
-		data  []byte
+		Token string
+		Data  []byte
 	}
-	rows, err := list(context.Background(), s.store, func(row pgx.CollectableRow) (r session, err error) {
-		err = row.Scan(&r.token, &r.data)
-		return r, err
-	}, `SELECT token, data FROM sessions WHERE current_timestamp < expiry`)
+	rows, err := list(context.Background(), s.store, pgx.RowToStructByName[session], `SELECT token, data FROM sessions WHERE current_timestamp < expiry`)
 	all := make(map[string][]byte, len(rows))
 	for _, r := range rows {
-		all[r.token] = r.data
+		all[r.Token] = r.Data
 	}
 	return all, wrap(err, "listing the sessions")
 }

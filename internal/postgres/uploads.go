@@ -11,14 +11,10 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-const uploadColumns = `id, project_id, name, state, model_hash, bytes, report, manifest, activate, problem, version_id, uploaded_by_name,
+const uploadColumns = `id, project_id, name, state, model_hash, bytes, report, manifest, activate, problem, version_id, uploaded_by_name AS uploaded_by,
 	coalesce(uploaded_by, 0) AS sender_id, tries, created_at`
 
-func scanUpload(row pgx.CollectableRow) (u annotator.Upload, err error) {
-	err = row.Scan(&u.ID, &u.ProjectID, &u.Name, &u.State, &u.ModelHash, &u.Bytes, &u.Report, (*[]byte)(&u.Manifest),
-		&u.Activate, &u.Problem, &u.VersionID, &u.UploadedBy, &u.SenderID, &u.Tries, &u.CreatedAt)
-	return u, err
-}
+var scanUpload = pgx.RowToStructByName[annotator.Upload]
 
 // Upload implements annotator.UploadStore.
 func (s *Store) Upload(ctx context.Context, id int64) (annotator.Upload, error) {

@@ -12,14 +12,7 @@ import (
 
 const userColumns = `id, email, name, role, disabled, generator, created_at, last_seen_at`
 
-func userFields(u *annotator.User) []any {
-	return []any{&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt}
-}
-
-func scanUser(row pgx.CollectableRow) (u annotator.User, err error) {
-	err = row.Scan(userFields(&u)...)
-	return u, err
-}
+var scanUser = pgx.RowToStructByName[annotator.User]
 
 // User implements annotator.UserStore.
 func (s *Store) User(ctx context.Context, id int64) (annotator.User, error) {
@@ -29,19 +22,21 @@ func (s *Store) User(ctx context.Context, id int64) (annotator.User, error) {
 
 // UserByEmail implements annotator.UserStore.
 func (s *Store) UserByEmail(ctx context.Context, email string) (annotator.User, string, error) {
-	var hash string
-	u, err := one(ctx, s, func(row pgx.CollectableRow) (u annotator.User, err error) {
-		err = row.Scan(append(userFields(&u), &hash)...)
-		return u, err
-	}, `SELECT `+userColumns+`, coalesce(password_hash, '') FROM users WHERE lower(email) = lower($1)`, email)
-	return u, hash, wrap(err, "user %q", email)
+	type withHash struct {
+		annotator.User
+		Hash string
+	}
+	u, err := one(ctx, s, pgx.RowToStructByName[withHash], `
+		SELECT `+userColumns+`, coalesce(password_hash, '') AS hash FROM users WHERE lower(email) = lower($1)`, email)
+	return u.User, u.Hash, wrap(err, "user %q", email)
 }
 
 // UserByTokenHash implements annotator.UserStore. It notes a use at most every ten minutes.
 func (s *Store) UserByTokenHash(ctx context.Context, hash []byte, now time.Time) (annotator.User, annotator.Token, error) {
 	var t annotator.Token
 	u, err := one(ctx, s, func(row pgx.CollectableRow) (u annotator.User, err error) {
-		err = row.Scan(append(userFields(&u), tokenFields(&t)...)...)
+		err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt,
+			&t.ID, &t.UserID, &t.Name, &t.Scopes, &t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt, &t.RevokedAt)
 		return u, err
 	}, `
 		WITH used AS (
@@ -56,14 +51,7 @@ func (s *Store) UserByTokenHash(ctx context.Context, hash []byte, now time.Time)
 
 const tokenColumns = `id, user_id, name, scopes, created_at, expires_at, last_used_at, revoked_at`
 
-func tokenFields(t *annotator.Token) []any {
-	return []any{&t.ID, &t.UserID, &t.Name, &t.Scopes, &t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt, &t.RevokedAt}
-}
-
-func scanToken(row pgx.CollectableRow) (t annotator.Token, err error) {
-	err = row.Scan(tokenFields(&t)...)
-	return t, err
-}
+var scanToken = pgx.RowToStructByName[annotator.Token]
 
 // Tokens implements annotator.UserStore.
 func (s *Store) Tokens(ctx context.Context, userID int64) ([]annotator.Token, error) {

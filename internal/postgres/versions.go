@@ -14,11 +14,7 @@ import (
 const versionColumns = `id, project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
 	grid_height, grid_width, gain, parameters, bytes, learning_rate, training, figures, scanned, created_at, activated_at`
 
-func scanVersion(row pgx.CollectableRow) (v annotator.Version, err error) {
-	err = row.Scan(&v.ID, &v.ProjectID, &v.Number, &v.ParentID, &v.RoundID, &v.State, &v.ModelHash, &v.ExtractorHash, (*[]byte)(&v.Manifest),
-		&v.GridHeight, &v.GridWidth, &v.Gain, &v.Parameters, &v.Bytes, &v.LearningRate, &v.Training, &v.Figures, &v.Scanned, &v.CreatedAt, &v.ActivatedAt)
-	return v, err
-}
+var scanVersion = pgx.RowToStructByName[annotator.Version]
 
 // Version implements annotator.VersionStore.
 func (s *Store) Version(ctx context.Context, id int64) (annotator.Version, error) {
