@@ -7,6 +7,7 @@
 //	decode.go, chroma.go, raster.go           a file's bytes (by package picture) → 8-bit RGB, as PIL decodes it
 //	resample.go, preprocess.go                RGB → [3,H,W], as torchvision resizes, crops and normalises
 //	network.go                                extractor, attention branch, perception branch
+//	check.go                                  whether the runtime knows a network, without running it
 //	scan.go, progress.go                      many pictures → predictions and maps, streamed
 //	features.go, score.go, flights.go         g(x) kept in memory; live scores from it (annotator.Scorer)
 //	activation_map.go                         CAM and Grad-CAM of either branch (annotator.ActivationMapper)

@@ -103,17 +103,6 @@ func newParts(abn *onnx.ABN, o NetworkOptions) *Network {
 	}
 }
 
-// CheckOpens opens every part of a network on the runtime, one after the other, and runs none.
-func CheckOpens(opened *network.Network, o NetworkOptions) error {
-	for _, p := range newParts(opened.ABN(), o).parts() {
-		_, err := p.open()
-		if err = errors.Join(err, p.close()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Close frees all sessions, after the runs under way. A run on a closed Network is ort.ErrClosed.
 func (n *Network) Close() error {
 	var errs []error

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -16,18 +17,21 @@ var ErrTooLarge = errors.New("model is larger than the 2 GiB a protobuf file can
 // Marshal encodes the model. Fields are written in the order of their numbers, as the usual writers do, and what Read
 // kept without knowing it follows them; a model that was read and not changed has the same content.
 // External data is written into the file itself. A tensor whose bytes do not fill its dims is an error.
-func (m *Model) Marshal() ([]byte, error) {
+func (m *Model) Marshal() ([]byte, error) { return m.marshal(writer{}) }
+
+// marshal is Marshal by a writer that may leave values out.
+func (m *Model) marshal(w writer) ([]byte, error) {
 	if m.Graph == nil {
 		return nil, errors.New("write model: it has no graph")
 	}
-	size := int64(1 << 16)
-	for _, t := range m.Graph.Initializers {
-		size += int64(len(t.Raw)) + 256
-	}
+	size := m.Graph.about()
 	if size > math.MaxInt32 {
 		return nil, fmt.Errorf("write model: %w", ErrTooLarge)
 	}
-	w := writer{b: make([]byte, 0, size)}
+	if w.hollow != nil {
+		size = 1 << 16
+	}
+	w.b = make([]byte, 0, size)
 	w.model(m)
 	if w.err != nil {
 		return nil, fmt.Errorf("write model: %w", w.err)
@@ -36,6 +40,36 @@ func (m *Model) Marshal() ([]byte, error) {
 		return nil, fmt.Errorf("write model: %w", ErrTooLarge)
 	}
 	return w.b, nil
+}
+
+// about is what the graph takes when it is written, or a little more: weights are most of it, and are not to be moved
+// because the nodes took more room than was left for them.
+func (g *Graph) about() int {
+	size := 1 << 12
+	for _, t := range g.Initializers {
+		size += t.about() + 8
+	}
+	for _, v := range slices.Concat(g.Inputs, g.Outputs, g.ValueInfo) {
+		size += len(v.Name) + len(v.DocString) + len(v.storedType) + len(v.Unknown) + 16*len(v.Shape) + 32
+	}
+	for _, n := range g.Nodes {
+		size += len(n.Name) + len(n.Op) + len(n.Domain) + len(n.DocString) + len(n.Unknown) + 32
+		for _, name := range slices.Concat(n.Inputs, n.Outputs) {
+			size += len(name) + 4
+		}
+		for _, a := range n.Attributes {
+			size += len(a.Name) + len(a.String) + 4*len(a.Floats) + 10*len(a.Ints) + len(a.Unknown) + 32
+			if a.Tensor != nil {
+				size += a.Tensor.about()
+			}
+		}
+	}
+	return size
+}
+
+// about is what the tensor takes when it is written.
+func (t *Tensor) about() int {
+	return len(t.Raw) + len(t.Name) + len(t.DocString) + len(t.Unknown) + 4*len(t.Dims) + 8
 }
 
 // WriteFile writes the model to path, whole or not at all: into a temporary file beside it, then renamed.
@@ -72,8 +106,9 @@ func (m *Model) WriteFile(path string) (err error) {
 
 // writer appends protobuf to b; the first error sticks.
 type writer struct {
-	b   []byte
-	err error
+	b      []byte
+	err    error
+	hollow *hollow // nil: all values are written
 }
 
 func (w *writer) text(number protowire.Number, s string) {
@@ -99,17 +134,25 @@ func (w *writer) integer(number protowire.Number, v int64) {
 }
 
 // message writes a nested message: body first, its length slipped in before it afterwards.
-func (w *writer) message(number protowire.Number, body func()) {
+func (w *writer) message(number protowire.Number, body func()) { w.messageOf(number, 0, body) }
+
+// messageOf is message for a body of about so many bytes. Room is left for a length of as many digits; where that turns out to
+// be wrong the body is moved, which for one of all weights takes as long as writing it.
+func (w *writer) messageOf(number protowire.Number, about int, body func()) {
 	w.b = protowire.AppendTag(w.b, number, protowire.BytesType)
-	start := len(w.b)
+	at, room := len(w.b), protowire.SizeVarint(uint64(about))
+	w.b = append(w.b, make([]byte, room)...)
 	body()
-	size := len(w.b) - start
+	size := len(w.b) - at - room
 	width := protowire.SizeVarint(uint64(size))
-	for range width {
-		w.b = append(w.b, 0)
+	if width > room {
+		w.b = append(w.b, make([]byte, width-room)...)
 	}
-	copy(w.b[start+width:], w.b[start:start+size])
-	protowire.AppendVarint(w.b[start:start], uint64(size))
+	if width != room {
+		copy(w.b[at+width:], w.b[at+room:at+room+size])
+		w.b = w.b[:at+width+size]
+	}
+	protowire.AppendVarint(w.b[at:at], uint64(size))
 }
 
 func (w *writer) raw(unknown []byte) { w.b = append(w.b, unknown...) }
@@ -125,7 +168,7 @@ func (w *writer) model(m *Model) {
 		w.integer(fieldModelModelVersion, m.ModelVersion)
 	}
 	w.text(fieldModelDocString, m.DocString)
-	w.message(fieldModelGraph, func() { w.graph(m.Graph) })
+	w.messageOf(fieldModelGraph, m.Graph.about(), func() { w.graph(m.Graph) })
 	w.opsets(fieldModelOpsetImport, m.Opsets)
 	for _, e := range m.Metadata {
 		w.message(fieldModelMetadataProps, func() {
@@ -211,7 +254,7 @@ func (w *writer) graph(g *Graph) {
 	}
 	w.text(fieldGraphName, g.Name)
 	for _, t := range g.Initializers {
-		w.message(fieldGraphInitializer, func() { w.tensor(t) })
+		w.messageOf(fieldGraphInitializer, t.about(), func() { w.tensor(t) })
 	}
 	w.text(fieldGraphDocString, g.DocString)
 	for _, v := range g.Inputs {
@@ -321,10 +364,14 @@ func (w *writer) tensor(t *Tensor) {
 		w.typed(t)
 	}
 	w.text(fieldTensorName, t.Name)
-	if t.stored == storedRaw && t.Raw != nil {
+	left := w.hollow.holds(t)
+	if t.stored == storedRaw && t.Raw != nil && !left {
 		w.bytes(fieldTensorRawData, t.Raw)
 	}
 	w.text(fieldTensorDocString, t.DocString)
+	if left {
+		w.values(t)
+	}
 	w.raw(t.Unknown)
 }
 

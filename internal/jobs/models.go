@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 
 	"golang.org/x/sync/semaphore"
 
@@ -145,7 +146,7 @@ func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.M
 	case err != nil:
 		return annotator.ModelFile{}, wrongModel("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
 	}
-	found, err := inspectModel(ctx, model, manifest)
+	found, err := inspectModel(ctx, model, path, manifest)
 	if ctx.Err() != nil {
 		return found, context.Cause(ctx)
 	}
@@ -153,7 +154,7 @@ func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.M
 }
 
 // inspectModel tells what a model is, with a manifest that came beside it or else its own.
-func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annotator.ModelFile, error) {
+func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []byte) (annotator.ModelFile, error) {
 	var found annotator.ModelFile
 	if beside == nil {
 		if text, ok := model.MetadataValue(manifest.Key); ok {
@@ -185,11 +186,18 @@ func inspectModel(ctx context.Context, model *onnx.Model, beside []byte) (annota
 			problem = fieldProblem(err)
 		}
 	}
-	if found.Report, err = reportOf(ctx, opened); err != nil {
+	var opens error
+	var beyond sync.WaitGroup // what the runtime says, while the engines are asked
+	beyond.Go(func() {
+		opens = inference.CheckOpens(opened, path, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
+	})
+	found.Report, err = reportOf(ctx, opened)
+	beyond.Wait()
+	switch {
+	case err != nil:
 		return found, err
-	}
-	if err := inference.CheckOpens(opened, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}}); err != nil {
-		return found, wrongModel("%s: %v", cannotOpen, err)
+	case opens != nil:
+		return found, wrongModel("%s: %v", cannotOpen, opens)
 	}
 	found.Report.ManifestProblem = problem
 	if manifest.Keepable(beside) {
