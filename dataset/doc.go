@@ -1,19 +1,30 @@
-// Package dataset reads labelled pictures as they lie on disk: image folders, the layouts of public
-// data sets, and folders of edited attention maps. It opens no picture to find it, except where a
-// layout's masks must be told from empty ones, and it never writes.
+// Package dataset reads labelled pictures as they lie on disk: image folders, tables, the layouts of public data sets and of
+// labelling programs, archives of them, and folders of edited attention maps. It opens no picture to find it, except where a
+// layout's masks must be told from empty ones. It writes nothing but what it unpacks, which Dataset.Close removes.
 //
-//	dataset.go   Dataset and Sample; Open
-//	folder.go    split/class/image and class/image, with an optional metadata.csv
-//	cub.go       Caltech-UCSD Birds 200 (2010)
-//	idrid.go     Indian Diabetic Retinopathy Image Dataset
-//	table.go     a CSV table of files, and metadata.csv
-//	files.go     walking: what is a picture, and what is passed over and why
-//	maps.go      edited attention maps: .npy, grey .png, .npz
-//	npy.go       the npy format, read within bounds
-//	mask.go      object masks: reading them
-//	aviary/      the demo's generator and model
+//	dataset.go     Dataset, Sample and Options; Open and Read
+//	layouts.go     the layouts: how each is told (Auto) and read; what is refused by name
+//	words.go       words for splits, folders and columns
+//	files.go       walking: what is a picture, what is passed over and why, links, names in NFC
+//	folder.go      split/class/image, class/split/image, class/image
+//	metadata.go    metadata tables and lists of splits beside an image folder
+//	table.go       CSV and JSON Lines row by row, and where a table keeps what
+//	manifest.go    tables of files, and finding what they name
+//	cub.go         Caltech-UCSD Birds 200 (2010); cub2011.go (2011)
+//	idrid.go       Indian Diabetic Retinopathy Image Dataset
+//	imagenet.go    ILSVRC and Tiny ImageNet
+//	json.go        large JSON documents piece by piece, and what kind they are
+//	coco.go, fiftyone.go, labelstudio.go  what those programs export
+//	webdataset.go, parquet.go, unpack.go  pictures inside other files: shards, Parquet, zip and tar
+//	mask.go        object masks: which values mean the object
+//	marks.go       boxes, polygons, runs and points, and drawing them as masks
+//	mat.go         MATLAB files of level 5, within bounds
+//	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go the npy format
+//	aviary/        the demo's generator and model
+//
+// A new layout is a row of layouts (layouts.go): fits says what it is told by, in words for people, and read reads it.
 //
 // What is passed over is counted with its reason (Skipped); what a list or label file names and the
-// disk lacks is counted too (Missing). Both are part of the answer, not errors: an error means that
-// the data set as a whole cannot be used.
+// disk lacks is counted too (Missing); what was read otherwise than it stands there is noted (Notes). They are part of the
+// answer, not errors: an error means that the data set as a whole cannot be used, and names the file, the line and the remedy.
 package dataset

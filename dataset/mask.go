@@ -126,7 +126,30 @@ func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (
 			return "", nil
 		}
 		if rule == nil {
-			how, read := readLevels(levels, decoded)
+			if p, ok := decoded.(*image.Gray); ok { // by far the most
+				count := make([]int, 256)
+				for y := range p.Rect.Dy() {
+					for _, v := range p.Pix[y*p.Stride : y*p.Stride+p.Rect.Dx()] {
+						count[v]++
+					}
+				}
+				how, read := readLevels(count, false)
+				var table [256]uint8
+				for v := range table {
+					table[v] = read(v)
+				}
+				for y := range p.Rect.Dy() {
+					to := mask.Pix[y*mask.Stride:]
+					for x, v := range p.Pix[y*p.Stride : y*p.Stride+p.Rect.Dx()] {
+						to[x] = table[v]
+					}
+				}
+				return how, nil
+			}
+			count := make([]int, 1<<16)
+			each(func(x, y int) uint8 { count[levels(x, y)]++; return 0 })
+			_, deep := decoded.(*image.Gray16)
+			how, read := readLevels(count, deep)
 			each(func(x, y int) uint8 { return read(levels(x, y)) })
 			return how, nil
 		}
@@ -248,24 +271,16 @@ func levelsOf(decoded image.Image) func(x, y int) int {
 	}
 }
 
-// readLevels tells from the values of a grey mask what they mean.
-func readLevels(level func(x, y int) int, decoded image.Image) (how string, read func(int) uint8) {
-	count := map[int]int{}
-	bounds := decoded.Bounds()
-	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
-		for x := bounds.Min.X; x < bounds.Max.X; x++ {
-			count[level(x, y)]++
-		}
-	}
+// readLevels tells from the values of a grey mask, and how many pixels have each, what they mean. deep are values of 16 bits.
+func readLevels(count []int, deep bool) (how string, read func(int) uint8) {
 	var used []int
-	for v := range count {
-		if v > 0 {
+	for v := 1; v < len(count); v++ {
+		if count[v] > 0 {
 			used = append(used, v)
 		}
 	}
-	slices.Sort(used)
 	top := 255
-	if _, deep := decoded.(*image.Gray16); deep && len(used) > 0 && used[len(used)-1] > 255 {
+	if deep && len(used) > 0 && used[len(used)-1] > 255 {
 		top = 65535
 	}
 	nonzero := func(v int) uint8 { return white(v > 0) }
