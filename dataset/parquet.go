@@ -118,9 +118,9 @@ func (d *Dataset) readParquetFrom(f io.ReaderAt, size int64, name, split string)
 			n, err := reader.ReadRows(rows)
 			for _, row := range rows[:n] {
 				number++
-				if number > maxFiles {
+				if most := min(maxFiles, max(1000, size)); int64(number) > most { // a picture takes more than a byte
 					reader.Close()
-					return fmt.Errorf("more than %d rows", maxFiles)
+					return fmt.Errorf("%w: more than %d rows in %d bytes", ErrLayout, most, size)
 				}
 				if err := d.addParquetRow(row, c, name, split, number, &left); err != nil {
 					reader.Close()
