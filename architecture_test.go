@@ -13,6 +13,7 @@ const module = "github.com/abn-studio/studio/"
 // inference, trainer → onnx, attention. .golangci.yml has the finer rules and their reasons.
 var forbidden = map[string][]string{
 	"internal/attention": {""},
+	"internal/durable":   {""},
 	"internal/progress":  {""},
 	"internal/text":      {""},
 	"internal/recipe":    {""},

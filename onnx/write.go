@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/abn-studio/studio/internal/durable"
 )
 
 // ErrTooLarge says that a model does not fit into one file of the format, which ends at 2 GiB.
@@ -72,36 +72,16 @@ func (t *Tensor) about() int {
 	return len(t.Raw) + len(t.Name) + len(t.DocString) + len(t.Unknown) + 4*len(t.Dims) + 8
 }
 
-// WriteFile writes the model to path, whole or not at all: into a temporary file beside it, then renamed.
-func (m *Model) WriteFile(path string) (err error) {
+// WriteFile writes the model to path, whole or not at all.
+func (m *Model) WriteFile(path string) error {
 	data, err := m.Marshal()
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".onnx-*")
-	if err != nil {
-		return fmt.Errorf("write model: %w", err)
+	if err := durable.WriteFile(path, data); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // writer appends protobuf to b; the first error sticks.

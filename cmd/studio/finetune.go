@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -219,16 +220,12 @@ func writeModel(out, parent string, data []byte) error {
 	}
 	manifest, err := os.ReadFile(manifestPath(parent))
 	if err == nil && manifestPath(out) != manifestPath(parent) {
-		err = os.WriteFile(manifestPath(out), manifest, 0o644)
+		err = durable.WriteFile(manifestPath(out), manifest)
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	temp := out + ".part"
-	if err := os.WriteFile(temp, data, 0o644); err != nil {
-		return err
-	}
-	return os.Rename(temp, out)
+	return durable.WriteFile(out, data)
 }
 
 func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *samples.Set) finetuneReport {

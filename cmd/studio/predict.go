@@ -5,16 +5,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
 )
@@ -131,15 +129,11 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 			return fmt.Errorf("there are no images in the split %s of %s", split, c.Images)
 		}
 	}
-	out, err := os.CreateTemp(filepath.Dir(c.Out), ".predict-*")
+	out, err := durable.Create(c.Out)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, out.Close(), os.Remove(out.Name()))
-		}
-	}()
+	defer out.Cleanup()
 	buffer := bufio.NewWriterSize(out, 1<<20)
 	p := predictor{pictures: pictures, names: classNames(manifest.Classes, network.Sizes().Classes), lines: json.NewEncoder(buffer)}
 	p.summary.Splits, p.summary.Broken = map[string]*accuracy{}, []brokenImage{}
@@ -160,13 +154,10 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if done.Broken == done.Done {
 		return fmt.Errorf("none of the %d images can be used, the first: %s: %s", done.Done, p.summary.Broken[0].Image, p.summary.Broken[0].Error)
 	}
-	if err := errors.Join(buffer.Flush(), out.Chmod(0o644)); err != nil {
+	if err := buffer.Flush(); err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
-	if err := out.Close(); err != nil {
-		return fmt.Errorf("writing %s: %w", c.Out, err)
-	}
-	if err := os.Rename(out.Name(), c.Out); err != nil {
+	if err := out.Finish(); err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
 	meter.Finish()

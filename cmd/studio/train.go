@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/samples"
@@ -153,7 +154,7 @@ func writeTrained(out string, model []byte, manifest manifest.Manifest) error {
 	if err := writeModel(out, out, model); err != nil {
 		return err
 	}
-	return os.WriteFile(manifestPath(out), append(text, '\n'), 0o644)
+	return durable.WriteFile(manifestPath(out), append(text, '\n'))
 }
 
 // print writes the report for people.
