@@ -25,10 +25,10 @@ verify: node_modules/.package-lock.json ## regenerate what is generated, check f
 	@go vet ./...
 	@npm run --silent check
 	@npm run --silent lint
-	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md third_party || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
+	@git diff --exit-code --stat -- '*_templ.go' web/static web/editor/src/api docs/operators.md docs/training.md third_party || { echo "generated files differ: commit what 'make generate' wrote"; exit 1; }
 	@echo "verify: generated files are up to date"
 
-generate: node_modules/.package-lock.json ## templ pages, API types, bundles, docs/operators.md, ONNX Runtime's headers
+generate: node_modules/.package-lock.json ## templ pages, API types, bundles, docs/operators.md, the table of docs/training.md, ONNX Runtime's headers
 	@.ci/generate
 
 lint: node_modules/.package-lock.json ## golangci-lint, the import directions included (downloads the linter); ESLint, stylelint

@@ -35,35 +35,20 @@ type RoundStore interface {
 type RoundStart struct {
 	ProjectID      int64
 	ParentVersion  int64
-	Settings       RoundSettings
+	Settings       recipe.Settings
 	StartedBy      User
 	IdempotencyKey string // "" for none
 }
 
-// DefaultRoundSettings are the settings a round starts with where nothing else is said.
-func DefaultRoundSettings() (r RoundSettings) {
-	recipe.Fill(&r)
-	return r
-}
-
-// Validate names the first setting that is wrong with a *ValidationError.
-func (r RoundSettings) Validate() error {
-	var wrong *recipe.Error
-	if errors.As(recipe.Validate(recipe.Round, r), &wrong) {
-		return &ValidationError{Field: wrong.Field, Message: wrong.Message}
-	}
-	return nil
-}
-
 // RoundDefaults returns the settings the form starts with, and how many approved edits a round would learn from.
-func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (RoundSettings, int, error) {
+func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (recipe.Settings, int, error) {
 	project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
-		return RoundSettings{}, 0, err
+		return recipe.Settings{}, 0, err
 	}
 	n, err := s.store.CountApproved(ctx, project.ID)
 	if err != nil {
-		return RoundSettings{}, 0, err
+		return recipe.Settings{}, 0, err
 	}
 	settings, err := s.roundDefaults(ctx, s.store, project.ID)
 	return settings, n, err
@@ -100,10 +85,10 @@ func (s *Service) RoundPlan(ctx context.Context, actor User, slug string) (Round
 	return plan, nil
 }
 
-// roundDefaults are DefaultRoundSettings with the learning rate that suits the project's active version, and a way of
+// roundDefaults are recipe.Defaults with the learning rate that suits the project's active version, and a way of
 // training it that its engine can go.
-func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int64) (RoundSettings, error) {
-	settings := DefaultRoundSettings()
+func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int64) (recipe.Settings, error) {
+	settings := recipe.Defaults()
 	active, err := store.ActiveVersion(ctx, projectID)
 	if errors.Is(err, ErrNotFound) {
 		return settings, nil
@@ -124,7 +109,7 @@ func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int6
 
 // checkEngine refuses settings whose engine cannot train the version so, naming the nodes in the way. What nobody has
 // asked about is left to the round itself.
-func checkEngine(v Version, r RoundSettings) error {
+func checkEngine(v Version, r recipe.Settings) error {
 	t, known := TrainabilityOf(v.Training, r.Engine, r.Strategy, r.BatchNorm)
 	if !known || t.OK() {
 		return nil
@@ -139,13 +124,14 @@ func checkEngine(v Version, r RoundSettings) error {
 
 // StartRound queues a round from the active version (admin). The same idempotency key gives the same
 // round again. ErrConflict while another round of the project runs, *ValidationError without an approved edit.
-func (s *Service) StartRound(ctx context.Context, actor User, slug string, r RoundSettings, idempotencyKey string) (Round, error) {
+func (s *Service) StartRound(ctx context.Context, actor User, slug string, r recipe.Settings, idempotencyKey string) (Round, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
 		return Round{}, err
 	}
-	if err := r.Validate(); err != nil {
-		return Round{}, err
+	var wrong *recipe.Error
+	if errors.As(r.Validate(recipe.Round), &wrong) {
+		return Round{}, &ValidationError{Field: wrong.Field, Message: wrong.Message}
 	}
 	switch {
 	case len(idempotencyKey) > 200:

@@ -1,6 +1,10 @@
 package annotator
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/abn-studio/studio/internal/recipe"
+)
 
 // ModelReport is what a model file says of itself to whoever reads it without running it.
 type ModelReport struct {
@@ -51,10 +55,10 @@ type ModelPart struct {
 
 // Trainability says whether an engine can fine-tune a network by a strategy and a treatment of BatchNorm.
 type Trainability struct {
-	Engine    string     `json:"engine"`     // "ort" or "gorgonia"
-	Strategy  string     `json:"strategy"`   // "attention" or "both"
-	BatchNorm string     `json:"batch_norm"` // "frozen" or "batch"
-	Obstacles []Obstacle `json:"obstacles,omitempty"`
+	Engine    recipe.Engine    `json:"engine"`
+	Strategy  recipe.Strategy  `json:"strategy"`
+	BatchNorm recipe.BatchNorm `json:"batch_norm"`
+	Obstacles []Obstacle       `json:"obstacles,omitempty"`
 }
 
 // OK reports whether nothing stands in the way.
@@ -76,7 +80,7 @@ func (o Obstacle) String() string {
 }
 
 // TrainabilityOf finds the entry of an engine, strategy and treatment of BatchNorm; false where nobody has asked.
-func TrainabilityOf(training []Trainability, engine, strategy, batchNorm string) (Trainability, bool) {
+func TrainabilityOf(training []Trainability, engine recipe.Engine, strategy recipe.Strategy, batchNorm recipe.BatchNorm) (Trainability, bool) {
 	for _, t := range training {
 		if t.Engine == engine && t.Strategy == strategy && t.BatchNorm == batchNorm {
 			return t, true

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 func TestPeople(t *testing.T) {
@@ -115,7 +116,7 @@ func TestRoles(t *testing.T) {
 		"ChangeUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
 		"CreateProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
 		"StartRound": {annotator.RoleAdmin, func(u annotator.User) error {
-			return only(s.StartRound(ctx, u, "birds", annotator.RoundSettings{}, ""))
+			return only(s.StartRound(ctx, u, "birds", recipe.Settings{}, ""))
 		}},
 		"CancelRound":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CancelRound(ctx, u, 1)) }},
 		"ActivateVersion": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID)) }},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // RoundState is where a fine-tuning round stands.
@@ -24,33 +25,6 @@ func (s RoundState) Over() bool {
 	return s == RoundFinished || s == RoundCancelled || s == RoundFailed
 }
 
-// RoundSettings is everything a round's outcome depends on besides its data. What they may be stands in internal/recipe;
-// every value is what it says, a momentum and a seed of 0 too.
-type RoundSettings struct {
-	Strategy     string  `json:"strategy"` // "attention" or "both": which branches are updated
-	Gamma        float64 `json:"gamma"`    // scale of L_map
-	MapLoss      string  `json:"map_loss"` // "l2" (the paper's), "mse", "l1"
-	Epochs       int     `json:"epochs"`
-	BatchSize    int     `json:"batch_size"`
-	LearningRate float64 `json:"learning_rate"` // peak
-	Rates        string  `json:"rates"`         // "one" or "by_layer"
-	Momentum     float64 `json:"momentum"`
-	WeightDecay  float64 `json:"weight_decay"`
-	Schedule     string  `json:"schedule"`   // "cosine", "step", "constant"
-	BatchNorm    string  `json:"batch_norm"` // "frozen" or "batch" statistics
-	Flip         bool    `json:"flip"`       // horizontal flips, the map flipped too
-	Seed         int64   `json:"seed"`
-	Engine       string  `json:"engine"`      // "ort" or "gorgonia"
-	Optimizer    string  `json:"optimizer"`   // "sgd", "nesterov", "adamw"
-	WarmUp       float64 `json:"warm_up"`     // share of the steps in which the learning rate rises to its peak
-	SpareNorms   bool    `json:"spare_norms"` // weight decay leaves biases and BatchNorms alone
-	ClipNorm     float64 `json:"clip_norm"`   // bound of the gradient's L2 norm; 0: none
-	Balanced     bool    `json:"balanced"`    // every class equally often
-	Patience     int     `json:"patience"`    // epochs without a better validation before stopping; 0: never
-	Anchor       float64 `json:"anchor"`      // scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none
-	Crop         float64 `json:"crop"`        // least share of the area that random crops keep; 0: no crops
-}
-
 // RoundData counts what a round would work on.
 type RoundData struct {
 	Images     int   `json:"images"`     // labelled images it trains on, edited ones included
@@ -62,7 +36,7 @@ type RoundData struct {
 
 // RoundPlan is what a round would be if it was started now.
 type RoundPlan struct {
-	Settings RoundSettings // where nobody says otherwise
+	Settings recipe.Settings // where nobody says otherwise
 	Data     RoundData
 	Training []Trainability // what the engines can train of the active version; nil where nobody has asked yet
 	Last     *Round         // the latest one that finished, which tells how long one takes; nil: none has
@@ -79,26 +53,26 @@ const (
 
 // Round is one fine-tuning: a candidate, its control, and what the difference between them was.
 type Round struct {
-	ID            int64         `json:"id"`
-	ProjectID     int64         `json:"project_id"`
-	Number        int           `json:"number"`
-	State         RoundState    `json:"state"`
-	Settings      RoundSettings `json:"settings"`
-	ParentVersion int64         `json:"parent_version"`    // version id
-	Version       *int64        `json:"version,omitempty"` // the candidate, once finished
-	Edits         int           `json:"edits"`             // approved edits it learns from
-	Images        int           `json:"images"`            // training images, edited ones included
-	StartedBy     string        `json:"started_by"`
-	StarterID     int64         `json:"-"` // whose name that is; 0: the command line's
-	CreatedAt     time.Time     `json:"created_at"`
-	StartedAt     *time.Time    `json:"started_at,omitempty"`
-	FinishedAt    *time.Time    `json:"finished_at,omitempty"`
-	Progress      RoundProgress `json:"progress"`
-	Attempt       int           `json:"-"`                    // how many workers have taken it: 0 while it is queued
-	Cancelling    bool          `json:"cancelling"`           // somebody asked it to stop and it has not yet
-	Unreadable    *Unreadable   `json:"unreadable,omitempty"` // images it left out, known before the first step
-	Result        *RoundResult  `json:"result,omitempty"`
-	Error         string        `json:"error,omitempty"`
+	ID            int64           `json:"id"`
+	ProjectID     int64           `json:"project_id"`
+	Number        int             `json:"number"`
+	State         RoundState      `json:"state"`
+	Settings      recipe.Settings `json:"settings"`
+	ParentVersion int64           `json:"parent_version"`    // version id
+	Version       *int64          `json:"version,omitempty"` // the candidate, once finished
+	Edits         int             `json:"edits"`             // approved edits it learns from
+	Images        int             `json:"images"`            // training images, edited ones included
+	StartedBy     string          `json:"started_by"`
+	StarterID     int64           `json:"-"` // whose name that is; 0: the command line's
+	CreatedAt     time.Time       `json:"created_at"`
+	StartedAt     *time.Time      `json:"started_at,omitempty"`
+	FinishedAt    *time.Time      `json:"finished_at,omitempty"`
+	Progress      RoundProgress   `json:"progress"`
+	Attempt       int             `json:"-"`                    // how many workers have taken it: 0 while it is queued
+	Cancelling    bool            `json:"cancelling"`           // somebody asked it to stop and it has not yet
+	Unreadable    *Unreadable     `json:"unreadable,omitempty"` // images it left out, known before the first step
+	Result        *RoundResult    `json:"result,omitempty"`
+	Error         string          `json:"error,omitempty"`
 }
 
 // RoundProgress is what is known of a round under way: internal/progress's value, as it is stored.

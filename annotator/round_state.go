@@ -174,6 +174,6 @@ func MeasuredOn(testImages int) Split {
 
 // LooksAtValidation reports whether early stopping looks at the project's validation images: not where the round is
 // measured on them.
-func (r RoundSettings) LooksAtValidation(measuredOn Split) bool {
-	return r.Patience > 0 && measuredOn != SplitValidation
+func (r Round) LooksAtValidation(measuredOn Split) bool {
+	return r.Settings.Patience > 0 && measuredOn != SplitValidation
 }

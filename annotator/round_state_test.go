@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // held is a round that somebody's second attempt holds.
@@ -135,7 +136,7 @@ func TestWhatARoundIsMeasuredOn(t *testing.T) {
 		{split: annotator.SplitValidation},
 	} {
 		split := annotator.MeasuredOn(c.test)
-		if looks := (annotator.RoundSettings{Patience: c.patience}).LooksAtValidation(split); split != c.split || looks != c.looks {
+		if looks := (annotator.Round{Settings: recipe.Settings{Patience: c.patience}}).LooksAtValidation(split); split != c.split || looks != c.looks {
 			t.Errorf("%d test images, patience %d: measured on %s, looks at validation %v", c.test, c.patience, split, looks)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 func TestStartRound(t *testing.T) {
@@ -17,22 +18,22 @@ func TestStartRound(t *testing.T) {
 	w := setup(t)
 	ctx := t.Context()
 	var invalid *annotator.ValidationError
-	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""); !errors.As(err, &invalid) || invalid.Field != "edits" {
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), ""); !errors.As(err, &invalid) || invalid.Field != "edits" {
 		t.Errorf("without an approved edit: %v", err)
 	}
 	w.approved()
-	for field, change := range map[string]func(*annotator.RoundSettings){
-		"gamma": func(s *annotator.RoundSettings) { s.Gamma = -1 }, "epochs": func(s *annotator.RoundSettings) { s.Epochs = 0 },
-		"learning_rate": func(s *annotator.RoundSettings) { s.LearningRate = 0 }, "batch_size": func(s *annotator.RoundSettings) { s.BatchSize = 1 },
+	for field, change := range map[string]func(*recipe.Settings){
+		"gamma": func(s *recipe.Settings) { s.Gamma = -1 }, "epochs": func(s *recipe.Settings) { s.Epochs = 0 },
+		"learning_rate": func(s *recipe.Settings) { s.LearningRate = 0 }, "batch_size": func(s *recipe.Settings) { s.BatchSize = 1 },
 	} {
-		wrong := annotator.DefaultRoundSettings()
+		wrong := recipe.Defaults()
 		change(&wrong)
 		if _, err := w.Service.StartRound(ctx, w.Admin, "birds", wrong, ""); !errors.As(err, &invalid) || invalid.Field != field {
 			t.Errorf("%+v: %v, want an error of %s", wrong, err, field)
 		}
 	}
 	defaults, edits, err := w.Service.RoundDefaults(ctx, w.Ada, "birds")
-	if err != nil || edits != 1 || defaults.Validate() != nil {
+	if err != nil || edits != 1 || defaults.Validate(recipe.Round) != nil {
 		t.Errorf("RoundDefaults = %+v, %d, %v", defaults, edits, err)
 	}
 	// The same request three times at once is one round.
@@ -77,7 +78,7 @@ func TestVersionThatCannotAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	var invalid *annotator.ValidationError
-	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""); !errors.As(err, &invalid) || invalid.Field != "version" || !strings.Contains(invalid.Message, "divide by 255") {
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), ""); !errors.As(err, &invalid) || invalid.Field != "version" || !strings.Contains(invalid.Message, "divide by 255") {
 		t.Errorf("StartRound: %v", err)
 	}
 	if _, err := w.Service.ActivateVersion(ctx, w.Admin, w.Version.ID); !errors.As(err, &invalid) || invalid.Field != "version" {
@@ -90,7 +91,7 @@ func TestCancelQueuedRound(t *testing.T) {
 	w := setup(t)
 	ctx := t.Context()
 	w.approved()
-	r, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	r, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestCancelQueuedRound(t *testing.T) {
 	if _, err = w.Service.CancelRound(ctx, w.Admin, r.ID); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("cancelling it again: %v, want ErrConflict", err)
 	}
-	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""); err != nil {
+	if _, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), ""); err != nil {
 		t.Errorf("the next round: %v", err)
 	}
 	jobs, err := w.Service.Jobs(ctx, w.Ada, "birds")
@@ -114,7 +115,7 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 	w := setup(t)
 	ctx := t.Context()
 	w.approved()
-	r, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	r, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // rendered parses a component.
@@ -43,7 +44,7 @@ func frameOf(role annotator.Role) Frame {
 func TestRoundPageTellsTheResult(t *testing.T) {
 	t.Parallel()
 	version := int64(2)
-	round := annotator.Round{ID: 3, Number: 1, State: annotator.RoundFinished, ParentVersion: 1, Version: &version, Edits: 60, Settings: annotator.DefaultRoundSettings(),
+	round := annotator.Round{ID: 3, Number: 1, State: annotator.RoundFinished, ParentVersion: 1, Version: &version, Edits: 60, Settings: recipe.Defaults(),
 		Result: &annotator.RoundResult{Headline: "Maps were worth +3.1 points.", Split: annotator.SplitTest, Images: 900, Fixed: []int64{1, 2}, Measures: []annotator.Measure{
 			{Name: "accuracy", Label: "Accuracy", Unit: "fraction", Parent: 0.64, Control: 0.652, Candidate: 0.683, Difference: 0.031, Low: 0.008, High: 0.054, Images: 900},
 			{Name: "top5", Label: "Top 5", Unit: "fraction", Candidate: 0.88, Control: 0.884, Difference: -0.004, Low: -0.01, High: 0.006, Images: 900},

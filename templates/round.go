@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // Rounds is the view model of the list of rounds.
@@ -32,6 +33,15 @@ type RoundImage struct {
 
 // number is a setting as a form shows it.
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
+
+// told are the settings that a round's page says in words of its own, some beside another.
+var told = strings.Fields(`engine strategy gamma map_loss anchor epochs patience batch_size balanced flip crop optimizer momentum learning_rate schedule rates warm_up
+	weight_decay spare_norms clip_norm batch_norm seed`)
+
+// untold are the other settings of a round.
+func untold() []recipe.Field {
+	return slices.DeleteFunc(slices.Clone(recipe.Fields), func(f recipe.Field) bool { return f.Group == "" || slices.Contains(told, f.Name) })
+}
 
 // vName is a version by its number: v3.
 func vName(numbers map[int64]int, version int64) string {

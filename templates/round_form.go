@@ -29,14 +29,6 @@ func (v RoundForm) startsFrom(version int) string {
 	return fmt.Sprintf("Starts from v%d.", version)
 }
 
-// settingWords are the settings as the form calls them.
-var settingWords = map[string]string{
-	"strategy": "Strategy", "gamma": "γ", "map_loss": "Map loss", "epochs": "Epochs", "batch_size": "Batch size", "learning_rate": "Learning rate",
-	"momentum": "Momentum", "weight_decay": "Weight decay", "rates": "Rates", "schedule": "Schedule", "batch_norm": "Batch normalisation", "seed": "Seed",
-	"engine": "Engine", "optimizer": "Optimiser", "warm_up": "Warm-up", "clip_norm": "Clip norm", "patience": "Stop early after",
-	"anchor": "Anchor", "crop": "Random crops",
-}
-
 // problemOf is what is wrong with a setting, "" if nothing is.
 func (v RoundForm) problemOf(field string) string {
 	if field == v.Field {
@@ -47,26 +39,28 @@ func (v RoundForm) problemOf(field string) string {
 
 // summary is the problem on top of the form: where it stands, for one that is about a setting.
 func (v RoundForm) summary() string {
-	word, ok := settingWords[v.Field]
+	f, known := recipe.FieldNamed(v.Field)
 	switch {
-	case !ok:
+	case !known || f.Group == "":
 		return sentence(v.Problem)
-	case v.Field == "engine":
-		return "Engine: " + v.Problem
+	case f.Group == recipe.Computing:
+		return f.Label + ": " + v.Problem
 	}
-	return word + " " + v.Problem
+	return f.Label + " " + v.Problem
 }
+
+// openChoice reports whether a setting's words stand open, each with what it means.
+func openChoice(f recipe.Field) bool { return len(f.Choices) > 0 && f.Choices[0].Sentence != "" }
 
 // bounds are what a setting's field takes, for the browser to say before anything is sent. It cannot say that a bound itself is
 // no value; the server does.
-func bounds(name string) templ.Attributes {
+func bounds(f recipe.Field) templ.Attributes {
 	attributes := templ.Attributes{"required": true}
-	f, known := recipe.FieldNamed(name)
-	if !known || !f.Number {
+	if !f.Numeric() {
 		return attributes
 	}
 	attributes["min"], attributes["max"] = number(f.Low), number(f.High)
-	if !f.Whole {
+	if f.Type != recipe.Whole {
 		attributes["step"] = "any"
 	}
 	return attributes
@@ -101,14 +95,22 @@ func (v RoundForm) validationText() string {
 	}
 }
 
-func (v RoundForm) patienceHint() string {
-	return "Epochs without a better validation, the best state kept; 0: it goes to the end."
+// says is what a folded group is set to, in a line.
+func (v RoundForm) says(g recipe.Group) string {
+	switch g {
+	case recipe.Maps:
+		return v.mapsText()
+	case recipe.Data:
+		return v.dataText()
+	case recipe.Optimiser:
+		return v.optimiserText()
+	}
+	return engineWord(v.Settings.Engine)
 }
 
-// mapsText, dataText and optimiserText say in a line what a folded group is set to.
 func (v RoundForm) mapsText() string {
 	return words(
-		map[string]string{"l2": "L2 norm", "mse": "squared error", "l1": "absolute error"}[v.Settings.MapLoss],
+		map[recipe.MapLoss]string{"l2": "L2 norm", "mse": "squared error", "l1": "absolute error"}[v.Settings.MapLoss],
 		either(v.Settings.Anchor > 0, "anchor "+number(v.Settings.Anchor), "no anchor"))
 }
 
@@ -120,16 +122,16 @@ func (v RoundForm) dataText() string {
 
 func (v RoundForm) optimiserText() string {
 	s := v.Settings
-	return words(optimizerWord(s), either(s.Rates == "one", "one rate for all layers", ""), s.Schedule, either(s.WarmUp > 0, "warm-up "+number(s.WarmUp), ""), "decay "+number(s.WeightDecay),
-		either(s.ClipNorm > 0, "clipped at "+number(s.ClipNorm), ""), map[string]string{"frozen": "BatchNorm frozen", "batch": "BatchNorm by batch"}[s.BatchNorm])
+	return words(optimizerWord(s), either(s.Rates == recipe.RatesOne, "one rate for all layers", ""), string(s.Schedule), either(s.WarmUp > 0, "warm-up "+number(s.WarmUp), ""), "decay "+number(s.WeightDecay),
+		either(s.ClipNorm > 0, "clipped at "+number(s.ClipNorm), ""), map[recipe.BatchNorm]string{"frozen": "BatchNorm frozen", "batch": "BatchNorm by batch"}[s.BatchNorm])
 }
 
 // optimizerWord is the update in words: "SGD, momentum 0.9".
-func optimizerWord(s annotator.RoundSettings) string {
+func optimizerWord(s recipe.Settings) string {
 	switch s.Optimizer {
-	case "adamw":
+	case recipe.OptimizerAdamW:
 		return "AdamW"
-	case "nesterov":
+	case recipe.OptimizerNesterov:
 		return "Nesterov SGD, momentum " + number(s.Momentum)
 	}
 	return "SGD, momentum " + number(s.Momentum)

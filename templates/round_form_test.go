@@ -7,12 +7,13 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // planOf is a plan with data that gives no reason to warn.
 func planOf() annotator.RoundPlan {
 	return annotator.RoundPlan{
-		Settings: annotator.DefaultRoundSettings(),
+		Settings: recipe.Defaults(),
 		Data:     annotator.RoundData{Images: 2800, Edits: 60, Validation: 280, Heldout: 1120, Split: annotator.SplitTest},
 	}
 }
@@ -81,10 +82,9 @@ func TestRoundFormWarns(t *testing.T) {
 func TestRoundFormHasEverySetting(t *testing.T) {
 	t.Parallel()
 	doc := rendered(t, NewRoundPage(frameOf(annotator.RoleAdmin), RoundForm{RoundPlan: planOf(), Field: "clip_norm", Problem: `is "x", which is no number`}))
-	for _, name := range []string{"strategy", "gamma", "map_loss", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "schedule", "batch_norm", "flip",
-		"seed", "engine", "optimizer", "rates", "warm_up", "spare_norms", "clip_norm", "balanced", "patience", "anchor", "crop"} {
-		if doc.Find("[name="+name+"]").Length() == 0 {
-			t.Errorf("%s has no field", name)
+	for _, f := range recipe.Fields {
+		if f.Group != "" && doc.Find("[name="+f.Name+"]").Length() == 0 {
+			t.Errorf("%s has no field", f.Name)
 		}
 	}
 	if doc.Find("details[open] input[name=clip_norm][aria-invalid=true]").Length() != 1 || doc.Find("details[open]").Length() != 1 {
@@ -97,7 +97,7 @@ func TestRoundFormHasEverySetting(t *testing.T) {
 
 func TestRoundPageTellsOfEarlyStoppingAndWarnings(t *testing.T) {
 	t.Parallel()
-	settings := annotator.DefaultRoundSettings()
+	settings := recipe.Defaults()
 	settings.Engine, settings.Patience, settings.Anchor = "gorgonia", 2, 0.5
 	round := annotator.Round{ID: 3, Number: 1, State: annotator.RoundFinished, Settings: settings, Result: &annotator.RoundResult{
 		Headline: "Maps were worth nothing.", ValidationImages: 280, Warnings: []string{"Early stopping looks at 9 images only."},
@@ -117,7 +117,7 @@ func TestRoundPageTellsOfEarlyStoppingAndWarnings(t *testing.T) {
 	if doc.Find("[data-chart=loss_anchor]").Length() != 1 || doc.Find("[data-chart=validation_loss]").Length() != 1 {
 		t.Error("the curves of L_anchor and of the validation are not there")
 	}
-	plain := rendered(t, RoundPage(frameOf(annotator.RoleAdmin), Round{Round: annotator.Round{Settings: annotator.DefaultRoundSettings()}}))
+	plain := rendered(t, RoundPage(frameOf(annotator.RoleAdmin), Round{Round: annotator.Round{Settings: recipe.Defaults()}}))
 	if plain.Find("[data-chart]").Length() != 3 {
 		t.Error("a round without them shows their curves")
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // NewVersion is the view model of the page where a model is sent.
@@ -177,16 +178,21 @@ func opsText(ops map[string]int) string {
 	return strings.Join(texts, ", ")
 }
 
+// engines are what can compute a training, in the order of the pages.
+var engines = []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia}
+
 // engineWord is an engine as people call it.
-func engineWord(engine string) string {
-	if engine == "gorgonia" {
-		return "Gorgonia"
-	}
-	return "ONNX Runtime"
+func engineWord(engine recipe.Engine) string {
+	f, _ := recipe.FieldNamed("engine")
+	return f.LabelOf(string(engine))
 }
 
 // ways are the columns of what can be trained.
-var ways = []struct{ strategy, batchNorm, label string }{
+var ways = []struct {
+	strategy  recipe.Strategy
+	batchNorm recipe.BatchNorm
+	label     string
+}{
 	{"attention", "frozen", "Attention branch, BatchNorm's statistics frozen"},
 	{"attention", "batch", "Attention branch, statistics of each batch"},
 	{"both", "frozen", "Both branches, BatchNorm's statistics frozen"},
@@ -200,7 +206,7 @@ type obstacleRow struct {
 }
 
 // obstacles lists every obstacle once, of one engine or ("") of all.
-func obstacles(training []annotator.Trainability, engine string) []obstacleRow {
+func obstacles(training []annotator.Trainability, engine recipe.Engine) []obstacleRow {
 	var rows []obstacleRow
 	for _, t := range training {
 		if engine != "" && t.Engine != engine {
@@ -212,11 +218,11 @@ func obstacles(training []annotator.Trainability, engine string) []obstacleRow {
 				i = len(rows)
 				rows = append(rows, obstacleRow{Obstacle: o})
 			}
-			rows[i].cases = append(rows[i].cases, engineWord(t.Engine)+": "+t.Strategy+", "+t.BatchNorm)
+			rows[i].cases = append(rows[i].cases, fmt.Sprintf("%s: %s, %s", engineWord(t.Engine), t.Strategy, t.BatchNorm))
 		}
 	}
 	for i, r := range rows { // all of an engine's ways are said by its name
-		for _, e := range []string{"ort", "gorgonia"} {
+		for _, e := range engines {
 			mine := slices.DeleteFunc(slices.Clone(r.cases), func(c string) bool { return !strings.HasPrefix(c, engineWord(e)+":") })
 			if len(mine) == len(ways) {
 				r.cases = slices.DeleteFunc(r.cases, func(c string) bool { return slices.Contains(mine, c) })
@@ -229,7 +235,7 @@ func obstacles(training []annotator.Trainability, engine string) []obstacleRow {
 }
 
 // canTrain reports whether an engine ("": any) can train in some way; also where nobody has asked.
-func canTrain(training []annotator.Trainability, engine string) bool {
+func canTrain(training []annotator.Trainability, engine recipe.Engine) bool {
 	asked := false
 	for _, t := range training {
 		if engine == "" || t.Engine == engine {
@@ -244,18 +250,18 @@ func canTrain(training []annotator.Trainability, engine string) bool {
 
 // trainsOn names the engines that can train a network: "ONNX Runtime, Gorgonia in part".
 func trainsOn(training []annotator.Trainability) string {
-	var engines []string
-	for _, e := range []string{"ort", "gorgonia"} {
+	var able []string
+	for _, e := range engines {
 		switch {
 		case !canTrain(training, e):
 		case len(obstacles(training, e)) > 0:
-			engines = append(engines, engineWord(e)+" in part")
+			able = append(able, engineWord(e)+" in part")
 		default:
-			engines = append(engines, engineWord(e))
+			able = append(able, engineWord(e))
 		}
 	}
-	if len(engines) == 0 {
+	if len(able) == 0 {
 		return "none"
 	}
-	return strings.Join(engines, ", ")
+	return strings.Join(able, ", ")
 }

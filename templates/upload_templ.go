@@ -925,7 +925,7 @@ func trainingTable(training []annotator.Trainability) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, engine := range []string{"ort", "gorgonia"} {
+			for _, engine := range engines {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 82, "<td class=\"nowrap\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -169,7 +170,7 @@ func TestAttachedNetworkTrainsWhole(t *testing.T) {
 	if extractor, attention, perception := changed(t, spec.Model, out.Model); !extractor || !attention || !perception {
 		t.Errorf("changed: extractor %v, attention branch %v, perception branch %v; want all", extractor, attention, perception)
 	}
-	if out.Settings.LearningRate != DefaultSettings().LearningRate || out.Settings.Strategy != StrategyScratch || out.Evaluation.Top1 < 0.9 {
+	if out.Settings.LearningRate != recipe.Defaults().LearningRate || out.Settings.Strategy != StrategyScratch || out.Evaluation.Top1 < 0.9 {
 		t.Errorf("%+v, top-1 %.2f", out.Settings, out.Evaluation.Top1)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -52,7 +53,7 @@ func inspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error)
 		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth} {
 			for _, norm := range []BatchNorm{BatchNormFrozen, BatchNormBatch} {
 				t := Trainability{Engine: engine, Strategy: strategy, BatchNorm: norm}
-				s := DefaultSettings()
+				s := recipe.Defaults()
 				s.Engine, s.Strategy, s.BatchNorm = engine, strategy, norm
 				reasons, err := Lacks(ctx, abn, s)
 				if ctx.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -19,7 +20,7 @@ const (
 
 // SuggestedLearningRate is the peak learning rate to fine-tune a network with where nobody says otherwise.
 //
-// With SGD and Nesterov it is that of DefaultSettings, or a tenth of it where most of the branches' convolutions have their
+// With SGD and Nesterov it is that of recipe.Defaults, or a tenth of it where most of the branches' convolutions have their
 // BatchNorm folded away. Without one behind it a step moves a convolution's output by as much as its weights, and what suits
 // a normalised network makes such a one forget all it knew within an epoch. A quarter does where rates by layer spare the
 // attention branch's body (docs/adr/0020).
@@ -27,7 +28,7 @@ const (
 // AdamW moves every weight by about the rate itself, whatever its gradient, so its rate is measured in weights: a share of
 // the root mean square of the branches' weights, to one digit, and a far smaller one where BatchNorms are folded away.
 func SuggestedLearningRate(abn *onnx.ABN, o Optimizer, r Rates) float64 {
-	rate, share, divisor := DefaultSettings().LearningRate, adamWShare, 1.0
+	rate, share, divisor := recipe.Defaults().LearningRate, adamWShare, 1.0
 	if folded(abn.Branches.Graph) {
 		share, divisor = adamWFoldedShare, 10
 		if r == RatesByLayer && o != OptimizerAdamW && len(sourceOf(abn, StrategyBoth).layerRates()) > 0 {

@@ -150,7 +150,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 	last := max(state.Step-epoch*batches, batches-statisticsBatches) // of the batches that the statistics are judged by, the first
 	var hits [2]int
 	err := l.feed(ctx, rows[state.Step-epoch*batches:], epoch, func(b Batch) error {
-		update := l.settings.UpdateAt(state.Step, l.total)
+		update := UpdateAt(l.settings, state.Step, l.total)
 		rate = update.LearningRate
 		result, err := l.engine.Step(ctx, b, update)
 		if err != nil {

@@ -19,9 +19,9 @@ const (
 const clipEpsilon = 1e-6
 
 // UpdateAt is the optimiser's setting for step (0 … steps−1) of a run of so many steps.
-func (s Settings) UpdateAt(step, steps int) Update {
+func UpdateAt(s Settings, step, steps int) Update {
 	return Update{
-		LearningRate: s.LearningRateAt(step, steps), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
+		LearningRate: LearningRateAt(s, step, steps), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
 		Optimizer: s.Optimizer, SpareNorms: s.SpareNorms, ClipNorm: s.ClipNorm, Step: step + 1,
 	}
 }

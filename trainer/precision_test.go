@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -43,7 +44,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 		files[hash] = paths[i]
 		samples = append(samples, sample.Sample{ID: int64(i), Name: filepath.Base(paths[i]), Hash: hash})
 	}
-	engine, err := net.newEngine(t.Context(), DefaultSettings())
+	engine, err := net.newEngine(t.Context(), recipe.Defaults())
 	if err != nil {
 		t.Fatal(err)
 	}

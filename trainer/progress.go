@@ -56,7 +56,7 @@ func stepPrior(s Settings, image time.Duration) time.Duration {
 	return 3 * time.Duration(s.BatchSize) * image
 }
 
-func (s Settings) stepsOf(images int) int {
+func stepsOf(s Settings, images int) int {
 	batch := max(1, s.BatchSize)
 	return s.Epochs * ((images + batch - 1) / batch)
 }
@@ -76,12 +76,12 @@ func RoundPlan(s Settings, w Workload, control bool) []progress.Plan {
 	plan := []progress.Plan{
 		{Stage: progress.Features, Total: features + w.Heldout + w.Validation, Each: featurePrior},
 		{Stage: progress.EvaluatingParent, Total: parent, Each: evaluatePrior},
-		{Stage: progress.Candidate, Total: s.stepsOf(w.Train), Each: step},
+		{Stage: progress.Candidate, Total: stepsOf(s, w.Train), Each: step},
 		{Stage: progress.EvaluatingCandidate, Total: judged, Each: evaluatePrior, Like: progress.EvaluatingParent},
 	}
 	if control {
 		plan = append(plan,
-			progress.Plan{Stage: progress.Control, Total: s.stepsOf(w.Train), Each: step, Like: progress.Candidate},
+			progress.Plan{Stage: progress.Control, Total: stepsOf(s, w.Train), Each: step, Like: progress.Candidate},
 			progress.Plan{Stage: progress.EvaluatingControl, Total: judged, Each: evaluatePrior, Like: progress.EvaluatingParent})
 	}
 	return plan
@@ -96,7 +96,7 @@ func TrainPlan(s Settings, w Workload, frozen bool) []progress.Plan {
 	}
 	plan := []progress.Plan{
 		{Stage: progress.Features, Total: features, Each: spec.featurePrior()},
-		{Stage: progress.Train, Total: s.stepsOf(w.Train), Each: stepPrior(s, spec.imagePrior())},
+		{Stage: progress.Train, Total: stepsOf(s, w.Train), Each: stepPrior(s, spec.imagePrior())},
 	}
 	if w.Heldout > 0 {
 		plan = append(plan, progress.Plan{Stage: progress.Evaluating, Total: w.Heldout, Each: spec.imagePrior()})

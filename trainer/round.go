@@ -111,9 +111,9 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 		kind = recipe.FineTuning
 	}
 	if spec.AutoRate { // until the network is open
-		spec.Settings.LearningRate = DefaultSettings().LearningRate
+		spec.Settings.LearningRate = recipe.Defaults().LearningRate
 	}
-	if err := recipe.Validate(kind, spec.Settings); err != nil {
+	if err := spec.Settings.Validate(kind); err != nil {
 		return RoundOutcome{}, fmt.Errorf("round: %w", err)
 	}
 	net := spec.network

@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -179,7 +180,7 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 	t.Parallel()
 	dir := fixture.Reference(t)
 	for _, name := range fixture.ReferenceModels(t) {
-		for suffix, want := range map[string]float64{"": DefaultSettings().LearningRate, "-fused": DefaultSettings().LearningRate / 10} {
+		for suffix, want := range map[string]float64{"": recipe.Defaults().LearningRate, "-fused": recipe.Defaults().LearningRate / 10} {
 			file, err := os.ReadFile(filepath.Join(dir, name+suffix+".onnx"))
 			if err != nil {
 				t.Fatal(err)
@@ -197,7 +198,7 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 			}
 			byLayer := want
 			if suffix != "" && name != "abn-mobilenet-tiny" { // whose last BatchNorm is folded too: no layer is told from another
-				byLayer = DefaultSettings().LearningRate / 4
+				byLayer = recipe.Defaults().LearningRate / 4
 			}
 			if got := net.learningRate(Settings{Optimizer: OptimizerSGD, Rates: RatesByLayer}); got != byLayer {
 				t.Errorf("%s%s, by layer: %v, want %v", name, suffix, got, byLayer)

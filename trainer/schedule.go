@@ -4,7 +4,7 @@ import "math"
 
 // warmUpSteps is the length of the linear warm-up in a run of steps: its share WarmUp, rounded down. The default
 // of a twentieth keeps the first steps, whose momentum is only gathering, small.
-func (s Settings) warmUpSteps(steps int) int { return int(s.WarmUp * float64(steps)) }
+func warmUpSteps(s Settings, steps int) int { return int(s.WarmUp * float64(steps)) }
 
 // LearningRateAt is the learning rate of step (0 … steps−1) of a run of so many steps. With every schedule it
 // first rises linearly, peak·(step+1)/(w+1) for the first w steps, w being the share WarmUp of them; then
@@ -14,8 +14,8 @@ func (s Settings) warmUpSteps(steps int) int { return int(s.WarmUp * float64(ste
 //	constant  peak
 //
 // A warm-up that reaches into step's second half rises to the tenth, or hundredth, that is due there.
-func (s Settings) LearningRateAt(step, steps int) float64 {
-	rate, w := s.LearningRate, s.warmUpSteps(steps)
+func LearningRateAt(s Settings, step, steps int) float64 {
+	rate, w := s.LearningRate, warmUpSteps(s, steps)
 	if s.Schedule == ScheduleStep {
 		switch {
 		case 4*step >= 3*steps:

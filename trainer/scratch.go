@@ -66,9 +66,9 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 	started := time.Now()
 	spec.Settings.Strategy, spec.Settings.Anchor = spec.strategy(), 0
 	if spec.AutoRate { // until the network is open
-		spec.Settings.LearningRate = DefaultSettings().LearningRate
+		spec.Settings.LearningRate = recipe.Defaults().LearningRate
 	}
-	if err := recipe.Validate(recipe.Training, spec.Settings); err != nil {
+	if err := spec.Settings.Validate(recipe.Training); err != nil {
 		return out, fmt.Errorf("train: %w", err)
 	}
 	if spec.Frozen && spec.Shift != 0 {

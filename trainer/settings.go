@@ -1,133 +1,44 @@
 package trainer
 
-import "github.com/abn-studio/studio/internal/recipe"
-
-// Strategy says which branches a fine-tuning updates (Mitsuhara et al., section 3.3). The extractor is
-// never among them; StrategyScratch, for training a network of our own making, updates everything.
-type Strategy string
-
-// The strategies.
-const (
-	StrategyAttention Strategy = "attention" // the attention branch; L_per still sends its gradient through M
-	StrategyBoth      Strategy = "both"      // attention and perception branch
-	StrategyScratch   Strategy = "scratch"   // extractor too
+import (
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// MapLoss names the form of L_map.
-type MapLoss string
-
-// The forms: the paper's unsquared L2 norm over the cells, the mean over the cells of squared
-// differences, and the mean of absolute ones; each averaged over the batch's edited rows.
-const (
-	MapLossL2  MapLoss = "l2"
-	MapLossMSE MapLoss = "mse"
-	MapLossL1  MapLoss = "l1"
+// What a training is asked for stands in internal/recipe.
+type (
+	Settings     = recipe.Settings
+	Strategy     = recipe.Strategy
+	MapLoss      = recipe.MapLoss
+	BatchNorm    = recipe.BatchNorm
+	Schedule     = recipe.Schedule
+	Rates        = recipe.Rates
+	EngineName   = recipe.Engine
+	Optimizer    = recipe.Optimizer
+	SettingError = recipe.Error
 )
 
-// BatchNorm says how a kept BatchNormalization of a trained branch is treated.
-type BatchNorm string
-
-// With frozen statistics scale and shift are trained and the running statistics used and left alone;
-// with batch statistics the batch's own are used and the running ones follow them (momentum 0.1,
-// unbiased variance, as PyTorch does). BatchNorms of branches that are not trained are always frozen.
+// The words.
 const (
-	BatchNormFrozen BatchNorm = "frozen"
-	BatchNormBatch  BatchNorm = "batch"
+	StrategyAttention = recipe.StrategyAttention
+	StrategyBoth      = recipe.StrategyBoth
+	StrategyScratch   = recipe.StrategyScratch
+	MapLossL2         = recipe.MapLossL2
+	MapLossMSE        = recipe.MapLossMSE
+	MapLossL1         = recipe.MapLossL1
+	BatchNormFrozen   = recipe.BatchNormFrozen
+	BatchNormBatch    = recipe.BatchNormBatch
+	ScheduleCosine    = recipe.ScheduleCosine
+	ScheduleStep      = recipe.ScheduleStep
+	ScheduleConstant  = recipe.ScheduleConstant
+	RatesOne          = recipe.RatesOne
+	RatesByLayer      = recipe.RatesByLayer
+	EngineORT         = recipe.EngineORT
+	EngineGorgonia    = recipe.EngineGorgonia
+	OptimizerSGD      = recipe.OptimizerSGD
+	OptimizerNesterov = recipe.OptimizerNesterov
+	OptimizerAdamW    = recipe.OptimizerAdamW
 )
-
-// Schedule names how the learning rate moves over a run.
-type Schedule string
-
-// The schedules, each after a linear warm-up over the share WarmUp of the run: one half cosine from the peak to zero; ÷10 at
-// half and at three quarters of the run; constant.
-const (
-	ScheduleCosine   Schedule = "cosine"
-	ScheduleStep     Schedule = "step"
-	ScheduleConstant Schedule = "constant"
-)
-
-// Rates says whether all layers learn at one rate.
-type Rates string
-
-// The rates: the learning rate for every layer; or that with the body of an attention branch behind it where its BatchNorms
-// are folded away, see layer_rates.go.
-const (
-	RatesOne     Rates = "one"
-	RatesByLayer Rates = "by_layer"
-)
-
-// EngineName names what computes the training steps.
-type EngineName string
-
-// The engines: the step as one ONNX graph on ONNX Runtime, and the same step by Gorgonia's own
-// automatic differentiation, slower, an independent check that needs no runtime library.
-const (
-	EngineORT      EngineName = "ort"
-	EngineGorgonia EngineName = "gorgonia"
-)
-
-// Optimizer names the update; each is PyTorch's form, see optimizer.go.
-type Optimizer string
-
-// The optimizers.
-const (
-	OptimizerSGD      Optimizer = "sgd"      // with momentum
-	OptimizerNesterov Optimizer = "nesterov" // SGD with Nesterov's momentum
-	OptimizerAdamW    Optimizer = "adamw"    // decoupled weight decay; β₁ 0.9, β₂ 0.999, ε 1e-8
-)
-
-// Settings is all a training run depends on besides its data. What they may be stands in internal/recipe; every value is
-// what it says, a momentum and a seed of 0 too, so start from DefaultSettings.
-type Settings struct {
-	Engine   EngineName `json:"engine"`
-	Strategy Strategy   `json:"strategy"`
-	Gamma    float64    `json:"gamma"` // scale of L_map, ≥ 0
-	MapLoss  MapLoss    `json:"map_loss"`
-	// Anchor is the scale of L_anchor: the same distance as L_map, between the maps of the batch's images without an
-	// edit and the maps the parent gave them, so that attention does not drift where nobody asked for it. 0: none.
-	Anchor       float64   `json:"anchor"`
-	BatchNorm    BatchNorm `json:"batch_norm"`
-	Epochs       int       `json:"epochs"`
-	BatchSize    int       `json:"batch_size"`
-	LearningRate float64   `json:"learning_rate"` // peak
-	Rates        Rates     `json:"rates"`
-	Optimizer    Optimizer `json:"optimizer"`
-	Momentum     float64   `json:"momentum"` // PyTorch's form: buf = momentum·buf + grad; p −= lr·buf; unused by AdamW
-	WeightDecay  float64   `json:"weight_decay"`
-	SpareNorms   bool      `json:"spare_norms"` // weight decay leaves biases and BatchNorms alone (tensors of one axis)
-	ClipNorm     float64   `json:"clip_norm"`   // gradients are scaled down to this L2 norm over all parameters; 0: never
-	Schedule     Schedule  `json:"schedule"`
-	WarmUp       float64   `json:"warm_up"`  // share of the run's steps in which the rate rises linearly to its peak
-	Balanced     bool      `json:"balanced"` // an epoch shows every class equally often; see order.go
-	Patience     int       `json:"patience"` // epochs without a better validation before the run stops with its best state; 0: it goes to the end
-	Flip         bool      `json:"flip"`     // horizontal flips with probability ½, the map flipped too
-	// Crop is the least share of the view's area that a random resized crop keeps, the map cut and resized with it; 0: no
-	// crops. Features are then computed anew every epoch.
-	Crop float64 `json:"crop"`
-	Seed int64   `json:"seed"`
-	// EditRepeat is how often an epoch shows each edited image. recipe.AutoRepeat, the default, stands for as often
-	// as it takes that every batch carries an edited row (at most MaxEditRepeat); see order.go.
-	EditRepeat recipe.Repeat `json:"edit_repeat"`
-}
 
 // MaxEditRepeat bounds how often an epoch repeats an edited image when EditRepeat is automatic: a handful of
 // edits shown dozens of times an epoch would be memorised rather than learned from.
 const MaxEditRepeat = 8
-
-// DefaultSettings are those of a fine-tuning where nobody says otherwise.
-func DefaultSettings() (s Settings) {
-	recipe.Fill(&s)
-	return s
-}
-
-// ScratchSettings are those of a training from images and labels where nobody says otherwise; they made the demo's model. There
-// is no L_map to hold out against.
-func ScratchSettings() Settings {
-	s := DefaultSettings()
-	s.Strategy, s.Gamma, s.Rates = StrategyScratch, 0, RatesOne
-	s.Epochs, s.LearningRate, s.WeightDecay = 24, 0.05, 5e-4
-	return s
-}
-
-// SettingError names the field of Settings that is wrong, as JSON spells it, and what it may be.
-type SettingError = recipe.Error

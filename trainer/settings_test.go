@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -13,30 +12,16 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-func TestDefaultSettingsAreValid(t *testing.T) {
-	t.Parallel()
-	if err := recipe.Validate(recipe.Round, DefaultSettings()); err != nil {
-		t.Error(err)
-	}
-	data, err := json.Marshal(DefaultSettings())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back Settings
-	if err := json.Unmarshal(data, &back); err != nil || back != DefaultSettings() {
-		t.Errorf("JSON %s gives %+v, %v", data, back, err)
-	}
-}
-
 // RunRound judges every value as form, API and command line do; what it takes fails here for want of images.
 func TestRoundsJudgeSettingsByTheRecipe(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 4, 1, 2)
 	for _, c := range recipetest.Cases() {
 		spec := p.spec(t, nil)
-		spec.Settings, spec.Train = DefaultSettings(), nil
-		field := settingField(&spec.Settings, c.Field)
-		field.Set(reflect.ValueOf(c.Value).Convert(field.Type()))
+		spec.Settings, spec.Train = recipe.Defaults(), nil
+		if err := spec.Settings.Set(c.Field, c.Value); err != nil {
+			t.Fatal(err)
+		}
 		_, err := RunRound(t.Context(), spec, Observer{})
 		var bad *SettingError
 		switch {
@@ -48,17 +33,6 @@ func TestRoundsJudgeSettingsByTheRecipe(t *testing.T) {
 			t.Errorf("%s of %s: %v, want %q", c.Field, c.Text, err, c.Refused)
 		}
 	}
-}
-
-// settingField is a setting by its JSON name.
-func settingField(s *Settings, name string) reflect.Value {
-	v := reflect.ValueOf(s).Elem()
-	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("json") == name {
-			return v.Field(i)
-		}
-	}
-	panic("no setting " + name)
 }
 
 // A momentum and a seed of 0 are trained with, and the model says so.
@@ -109,13 +83,13 @@ func TestSchedules(t *testing.T) {
 		{ScheduleCosine, 0.05, 0, 1, 0.4}, {ScheduleCosine, 0.05, 0, 10, 0.4}, {ScheduleCosine, 0.05, 5, 10, 0.2}, {ScheduleCosine, 0, 0, 100, 0.4},
 	} {
 		s := Settings{Schedule: c.schedule, WarmUp: c.warmUp, LearningRate: 0.4}
-		if got := s.LearningRateAt(c.step, c.steps); math.Abs(got-c.want) > 1e-12 {
+		if got := LearningRateAt(s, c.step, c.steps); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s, warm-up %v, step %d of %d: %v, want %v", c.schedule, c.warmUp, c.step, c.steps, got, c.want)
 		}
 	}
 	// The warm-up used to be steps/20 whatever was asked for: the default's rates must stay what they were.
 	for steps := range 50_000 {
-		if got := DefaultSettings().warmUpSteps(steps); got != steps/20 {
+		if got := warmUpSteps(recipe.Defaults(), steps); got != steps/20 {
 			t.Fatalf("of %d steps %d warm up, want %d", steps, got, steps/20)
 		}
 	}
@@ -123,10 +97,10 @@ func TestSchedules(t *testing.T) {
 
 func TestUpdateAtCarriesTheSettings(t *testing.T) {
 	t.Parallel()
-	s := DefaultSettings()
+	s := recipe.Defaults()
 	s.Optimizer, s.SpareNorms, s.ClipNorm = OptimizerAdamW, true, 2
-	want := Update{LearningRate: s.LearningRateAt(7, 40), Momentum: 0.9, WeightDecay: 1e-4, Optimizer: OptimizerAdamW, SpareNorms: true, ClipNorm: 2, Step: 8}
-	if got := s.UpdateAt(7, 40); got != want {
+	want := Update{LearningRate: LearningRateAt(s, 7, 40), Momentum: 0.9, WeightDecay: 1e-4, Optimizer: OptimizerAdamW, SpareNorms: true, ClipNorm: 2, Step: 8}
+	if got := UpdateAt(s, 7, 40); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }

@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -290,12 +290,13 @@ func (p *toyProblem) read(_ context.Context, s sample.Sample, dst []float32) err
 
 // completed are settings with the defaults of what they leave empty, but for the amounts of which 0 is one.
 func completed(s Settings) Settings {
-	d := DefaultSettings()
-	s.Engine, s.Optimizer, s.Strategy = cmp.Or(s.Engine, d.Engine), cmp.Or(s.Optimizer, d.Optimizer), cmp.Or(s.Strategy, d.Strategy)
-	s.MapLoss, s.BatchNorm, s.Schedule = cmp.Or(s.MapLoss, d.MapLoss), cmp.Or(s.BatchNorm, d.BatchNorm), cmp.Or(s.Schedule, d.Schedule)
-	s.Epochs, s.BatchSize, s.LearningRate = cmp.Or(s.Epochs, d.Epochs), cmp.Or(s.BatchSize, d.BatchSize), cmp.Or(s.LearningRate, d.LearningRate)
-	s.Rates = cmp.Or(s.Rates, d.Rates)
-	s.Momentum, s.EditRepeat = cmp.Or(s.Momentum, d.Momentum), cmp.Or(s.EditRepeat, d.EditRepeat)
+	for _, f := range recipe.Fields {
+		if v := s.Get(f.Name); recipe.Refusal(f.Name, v) != nil || f.Name == "momentum" && v == 0.0 {
+			if err := s.Set(f.Name, f.Default); err != nil {
+				panic(err)
+			}
+		}
+	}
 	return s
 }
 

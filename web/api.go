@@ -13,6 +13,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // anyone marks an operation that needs no sign-in.
@@ -37,6 +38,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil // no $schema fields
 	config.Formats = map[string]huma.Format{"application/json": legibleJSON, "json": legibleJSON}
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: "studio"},
 		"bearer":  {Type: "http", Scheme: "bearer"},
@@ -53,6 +55,14 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.versions()
 	a.uploads()
 	return a
+}
+
+// schemaName is a type's name in the description: its own, but for settings, which are those of a round here.
+func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[recipe.Settings]() {
+		return "RoundSettings"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // OpenAPI returns the API's description (OpenAPI 3.1, JSON). It needs no database.

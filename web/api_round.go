@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,82 +26,52 @@ type (
 		Round annotator.Round `json:"round"`
 	}
 	roundDefaults struct {
-		Settings annotator.RoundSettings  `json:"settings"`
+		Settings recipe.Settings          `json:"settings"`
 		Edits    int                      `json:"edits" doc:"Approved edits a round would learn from now."`
 		Data     annotator.RoundData      `json:"data" doc:"What it would work on now."`
 		Training []annotator.Trainability `json:"training,omitempty" doc:"What each engine can train of the active version, and which nodes keep it from the rest; absent where nobody has asked yet."`
 	}
-	// roundRequest is annotator.RoundSettings with every field optional: what is absent is automatic, the project's default.
-	roundRequest struct {
-		Strategy     *string  `json:"strategy,omitempty" doc:"Which branches are updated."`
-		Gamma        *float64 `json:"gamma,omitempty" doc:"Scale of L_map."`
-		MapLoss      *string  `json:"map_loss,omitempty" doc:"l2 is the paper's."`
-		Epochs       *int     `json:"epochs,omitempty"`
-		BatchSize    *int     `json:"batch_size,omitempty"`
-		LearningRate *float64 `json:"learning_rate,omitempty" doc:"Its peak. Absent: what suits the active version, of SGD; adamw needs one."`
-		Rates        *string  `json:"rates,omitempty" doc:"Whether all layers learn at one rate, or an attention branch whose BatchNorms are folded away at less."`
-		Momentum     *float64 `json:"momentum,omitempty"`
-		WeightDecay  *float64 `json:"weight_decay,omitempty"`
-		Schedule     *string  `json:"schedule,omitempty"`
-		BatchNorm    *string  `json:"batch_norm,omitempty" doc:"Whose statistics a kept BatchNorm uses."`
-		Flip         *bool    `json:"flip,omitempty" doc:"Horizontal flips, the map flipped too."`
-		Seed         *int64   `json:"seed,omitempty"`
-		Engine       *string  `json:"engine,omitempty" doc:"gorgonia is a slower second opinion; training of GET …/rounds/defaults says what it lacks."`
-		Optimizer    *string  `json:"optimizer,omitempty"`
-		WarmUp       *float64 `json:"warm_up,omitempty" doc:"Share of the steps in which the learning rate rises to its peak."`
-		SpareNorms   *bool    `json:"spare_norms,omitempty" doc:"Weight decay leaves biases and BatchNorms alone."`
-		ClipNorm     *float64 `json:"clip_norm,omitempty" doc:"Gradients are scaled down to this L2 norm; 0: never."`
-		Balanced     *bool    `json:"balanced,omitempty" doc:"Every class equally often."`
-		Patience     *int     `json:"patience,omitempty" doc:"Epochs without a better validation before it stops with its best state; 0: never."`
-		Anchor       *float64 `json:"anchor,omitempty" doc:"Scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none."`
-		Crop         *float64 `json:"crop,omitempty" doc:"Least share of the area that random crops keep; 0: no crops."`
-	}
+	// roundRequest is some of recipe.Settings: what is absent is automatic, the project's default.
+	roundRequest struct{ given json.RawMessage }
 )
 
+// UnmarshalJSON keeps the settings that are given.
+func (r *roundRequest) UnmarshalJSON(data []byte) error {
+	r.given = bytes.Clone(data)
+	_, err := r.over(recipe.Settings{})
+	return err
+}
+
 // over is the settings with what the request says in place of theirs.
-func (r roundRequest) over(s annotator.RoundSettings) annotator.RoundSettings {
-	put(&s.Strategy, r.Strategy)
-	put(&s.Gamma, r.Gamma)
-	put(&s.MapLoss, r.MapLoss)
-	put(&s.Epochs, r.Epochs)
-	put(&s.BatchSize, r.BatchSize)
-	put(&s.LearningRate, r.LearningRate)
-	put(&s.Rates, r.Rates)
-	put(&s.Momentum, r.Momentum)
-	put(&s.WeightDecay, r.WeightDecay)
-	put(&s.Schedule, r.Schedule)
-	put(&s.BatchNorm, r.BatchNorm)
-	put(&s.Flip, r.Flip)
-	put(&s.Seed, r.Seed)
-	put(&s.Engine, r.Engine)
-	put(&s.Optimizer, r.Optimizer)
-	put(&s.WarmUp, r.WarmUp)
-	put(&s.SpareNorms, r.SpareNorms)
-	put(&s.ClipNorm, r.ClipNorm)
-	put(&s.Balanced, r.Balanced)
-	put(&s.Patience, r.Patience)
-	put(&s.Anchor, r.Anchor)
-	put(&s.Crop, r.Crop)
+func (r roundRequest) over(s recipe.Settings) (recipe.Settings, error) {
+	err := json.Unmarshal(r.given, &s)
+	return s, err
+}
+
+// TransformSchema writes the settings of internal/recipe into the schema, none of them required.
+func (roundRequest) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Properties = map[string]*huma.Schema{}
+	for _, f := range recipe.Fields {
+		if f.Group != "" {
+			s.Properties[f.Name] = settingSchema(r, f)
+		}
+	}
 	return s
 }
 
-// TransformSchema writes the bounds and words of internal/recipe into the schema.
-func (roundRequest) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	for name, property := range s.Properties {
-		f, known := recipe.FieldNamed(name)
-		if !known {
-			continue
-		}
-		for _, choice := range f.Choices {
-			property.Enum = append(property.Enum, choice)
-		}
-		if f.Number {
-			low, high := f.Low, f.High
-			if property.Maximum = &high; f.Above {
-				property.ExclusiveMinimum = &low
-			} else {
-				property.Minimum = &low
-			}
+// settingSchema is a setting's: its type, bounds or words, and what it does.
+func settingSchema(r huma.Registry, f recipe.Field) *huma.Schema {
+	s := huma.SchemaFromType(r, reflect.TypeOf(f.Default))
+	s.Description = f.API
+	for _, word := range f.Words() {
+		s.Enum = append(s.Enum, word)
+	}
+	if f.Numeric() {
+		low, high := f.Low, f.High
+		if s.Maximum = &high; f.Above {
+			s.ExclusiveMinimum = &low
+		} else {
+			s.Minimum = &low
 		}
 	}
 	return s
@@ -124,12 +95,6 @@ func (p *Problem) inWordsOfRecipe() {
 	}
 }
 
-func put[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
 // rounds registers fine-tuning.
 func (a *api) rounds() {
 	handle(a, annotator.RoleAnnotator, get("rounds", "/projects/{project}/rounds", "Rounds, newest first"),
@@ -149,14 +114,22 @@ func (a *api) rounds() {
 	}
 	handle(a, annotator.RoleAdmin, created(post(startRoundID, "/projects/{project}/rounds", "Start a round from the active version")),
 		func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[roundMade], error) {
-			if o := in.Body.Optimizer; o != nil && *o == "adamw" && in.Body.LearningRate == nil { // the default is SGD's
+			asked, err := in.Body.over(recipe.Settings{})
+			if err != nil {
+				return nil, err
+			}
+			if asked.Optimizer == recipe.OptimizerAdamW && asked.LearningRate == 0 { // the default is SGD's
 				return nil, &annotator.ValidationError{Field: "learning_rate", Message: "is needed with adamw, whose rates are not SGD's: 0.0003 where BatchNorms are folded away, 0.008 where they are kept"}
 			}
 			defaults, _, err := a.server.service.RoundDefaults(ctx, actor, in.Project)
 			if err != nil {
 				return nil, err
 			}
-			round, err := a.server.service.StartRound(ctx, actor, in.Project, in.Body.over(defaults), in.Key)
+			settings, err := in.Body.over(defaults)
+			if err != nil {
+				return nil, err
+			}
+			round, err := a.server.service.StartRound(ctx, actor, in.Project, settings, in.Key)
 			return &answer[roundMade]{roundMade{round}}, err
 		})
 	handle(a, annotator.RoleAnnotator, get("round", "/rounds/{round}", "One round"),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // take leases the next task to the annotator through the API.
@@ -153,7 +154,7 @@ func TestRoundThroughTheAPI(t *testing.T) {
 		return into[roundMade](admin.api(http.MethodPost, "/projects/birds/rounds", map[string]any{"strategy": "attention", "gamma": 2.5, "epochs": 3}, "Idempotency-Key", key).want(http.StatusCreated))
 	}
 	first := start("monday")
-	if first.Round.Settings.Gamma != 2.5 || first.Round.Settings.Momentum != annotator.DefaultRoundSettings().Momentum || first.Round.Edits != 1 {
+	if first.Round.Settings.Gamma != 2.5 || first.Round.Settings.Momentum != recipe.Defaults().Momentum || first.Round.Edits != 1 {
 		t.Errorf("the round's settings are %+v, edits %d", first.Round.Settings, first.Round.Edits)
 	}
 	if again := start("monday"); again.Round.ID != first.Round.ID {

@@ -20,18 +20,11 @@ func TestFormAndAPIJudgeSettingsByTheRecipe(t *testing.T) {
 	s.as(annotator.RoleReviewer).api(http.MethodPost, fmt.Sprintf("/edits/%d/review", task.Edit.ID), map[string]any{"verdict": "approve"}).want(http.StatusOK)
 	admin := s.as(annotator.RoleAdmin)
 	cancel := func(round string) { admin.post(round+"/cancel", nil).want(http.StatusSeeOther) }
-	defaults := map[string]string{}
-	for _, f := range recipe.Fields {
-		defaults[f.Name] = fmt.Sprint(f.Default)
-	}
 	for _, c := range recipetest.Cases() {
-		if c.Field == "edit_repeat" { // a round of a project has none
+		if f, _ := recipe.FieldNamed(c.Field); f.Group == "" { // a round of a project has none
 			continue
 		}
-		form := url.Values{}
-		for name, value := range defaults {
-			form.Set(name, value)
-		}
+		form := recipetest.Form(recipe.Defaults())
 		form.Set(c.Field, c.Text)
 		got := admin.post("/projects/birds/rounds", form)
 		if c.Refused == "" {
@@ -77,20 +70,23 @@ func TestRoundForm(t *testing.T) {
 	admin := s.as(annotator.RoleAdmin)
 	page := admin.get("/projects/birds/rounds/new").want(http.StatusOK)
 	page.has("[aria-label='What it learns from']", "Training images6")
-	form := url.Values{"gamma": {"2"}, "engine": {"gorgonia"}, "optimizer": {"nesterov"}, "strategy": {"attention"}, "spare_norms": {"true"}, "balanced": {"true"}, "anchor": {"0.25"},
-		"patience": {"3"}, "warm_up": {"0.1"}, "crop": {"0"}, "flip": {"true"}, "rates": {"one"}}
-	doc := page.page()
-	for _, name := range []string{"key", "epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "seed"} {
-		value, ok := doc.Find("input[name=" + name + "]").Attr("value")
-		if !ok {
-			t.Fatalf("the form has no %s", name)
+	settings := recipe.Defaults()
+	for _, f := range recipe.Fields { // what the form shows, numbers and lists
+		if value, ok := page.page().Find("input[type=number][name=" + f.Name + "]").Attr("value"); ok {
+			must(t, settings.Read(f.Name, value))
 		}
-		form.Set(name, value)
+		if value, ok := page.page().Find("select[name=" + f.Name + "] option[selected]").Attr("value"); ok {
+			must(t, settings.Read(f.Name, value))
+		}
 	}
-	for _, name := range []string{"map_loss", "schedule", "batch_norm"} {
-		value, _ := doc.Find("select[name=" + name + "] option[selected]").Attr("value")
-		form.Set(name, value)
+	if settings.LearningRate == 0 || settings.Epochs != recipe.Defaults().Epochs {
+		t.Fatalf("the form shows %+v", settings)
 	}
+	settings.Gamma, settings.Engine, settings.Optimizer, settings.Strategy, settings.Rates = 2, "gorgonia", "nesterov", "attention", "one"
+	settings.SpareNorms, settings.Balanced, settings.Flip, settings.Anchor, settings.Patience, settings.WarmUp = true, true, true, 0.25, 3, 0.1
+	form := recipetest.Form(settings)
+	key, _ := page.page().Find("input[name=key]").Attr("value")
+	form.Set("key", key)
 	for value, says := range map[string]string{"much": "which is no number", "-1": "want 0 (never) to 1000000"} {
 		form.Set("clip_norm", value)
 		refused := admin.post("/projects/birds/rounds", form).want(http.StatusUnprocessableEntity)
@@ -110,11 +106,9 @@ func TestRoundForm(t *testing.T) {
 	round.has("[data-chart=loss_anchor]", "")
 	rounds, err := s.service.Rounds(t.Context(), s.people[annotator.RoleAdmin], "birds")
 	must(t, err)
-	want := annotator.DefaultRoundSettings()
-	want.Gamma, want.Engine, want.Optimizer, want.Strategy, want.Rates, want.SpareNorms, want.Balanced = 2, "gorgonia", "nesterov", "attention", "one", true, true
-	want.Anchor, want.Patience, want.WarmUp, want.Flip, want.ClipNorm, want.LearningRate = 0.25, 3, 0.1, true, 5, rounds[0].Settings.LearningRate
-	if rounds[0].Settings != want {
-		t.Errorf("the round's settings are %+v, want %+v", rounds[0].Settings, want)
+	settings.ClipNorm = 5
+	if rounds[0].Settings != settings {
+		t.Errorf("the round's settings are %+v, want %+v", rounds[0].Settings, settings)
 	}
 	admin.get("/projects/birds/rounds").has("table.rounds", "Gorgonia")
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -86,30 +87,18 @@ func (s *Server) startRound(v *visit) error {
 	return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.NewRoundPage(v.frame("New round", "rounds"), view))
 }
 
-// readRoundSettings reads the form; a field that is no number is named.
-func readRoundSettings(form url.Values) (annotator.RoundSettings, error) {
+// readRoundSettings reads the form; the first field that is no number is named.
+func readRoundSettings(form url.Values) (recipe.Settings, error) {
+	settings := recipe.Defaults()
 	var wrong error
-	decimal := func(name string) float64 {
-		x, err := strconv.ParseFloat(form.Get(name), 64)
-		if err != nil && wrong == nil {
-			wrong = &annotator.ValidationError{Field: name, Message: fmt.Sprintf("is %q, which is no number", form.Get(name))}
+	for _, f := range recipe.Fields {
+		if f.Group == "" {
+			continue
 		}
-		return x
-	}
-	whole := func(name string) int64 {
-		x, err := strconv.ParseInt(form.Get(name), 10, 64)
-		if err != nil && wrong == nil {
-			wrong = &annotator.ValidationError{Field: name, Message: fmt.Sprintf("is %q, which is no whole number", form.Get(name))}
+		var refused *recipe.Error
+		if errors.As(settings.Read(f.Name, form.Get(f.Name)), &refused) && wrong == nil {
+			wrong = &annotator.ValidationError{Field: refused.Field, Message: refused.Message}
 		}
-		return x
-	}
-	settings := annotator.RoundSettings{
-		Strategy: form.Get("strategy"), Gamma: decimal("gamma"), MapLoss: form.Get("map_loss"),
-		Epochs: int(whole("epochs")), BatchSize: int(whole("batch_size")), LearningRate: decimal("learning_rate"), Rates: form.Get("rates"),
-		Momentum: decimal("momentum"), WeightDecay: decimal("weight_decay"), Schedule: form.Get("schedule"),
-		BatchNorm: form.Get("batch_norm"), Flip: form.Get("flip") == "true", Seed: whole("seed"), Engine: form.Get("engine"),
-		Optimizer: form.Get("optimizer"), WarmUp: decimal("warm_up"), SpareNorms: form.Get("spare_norms") == "true", ClipNorm: decimal("clip_norm"),
-		Balanced: form.Get("balanced") == "true", Patience: int(whole("patience")), Anchor: decimal("anchor"), Crop: decimal("crop"),
 	}
 	return settings, wrong
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/recipe/recipetest"
 )
 
 // walker sends odd requests to every address that the router has and notes what is answered with a 5xx.
@@ -159,8 +161,7 @@ var forms = map[string]string{
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",
 	"/projects/{slug}/tasks/next": "", "/projects/{slug}/tasks/bulk": "action=skip&reason=why&task=1&back=/projects",
 	"/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "",
-	"/projects/{slug}/rounds": "strategy=both&gamma=1&map_loss=l2&epochs=1&batch_size=4&learning_rate=0.01&momentum=0.9&weight_decay=0&schedule=cosine&batch_norm=frozen" +
-		"&flip=true&seed=1&engine=ort&optimizer=sgd&rates=by_layer&warm_up=0&spare_norms=true&clip_norm=0&balanced=true&patience=0&anchor=0&crop=0&key=k",
+	"/projects/{slug}/rounds":  recipetest.Form(recipe.Defaults()).Encode() + "&key=k",
 	"/projects/{slug}/uploads": "model=x", "/projects/{slug}/versions/{version}/activate": "", "/projects/{slug}/versions/{version}/scan": "",
 	"/projects/{slug}/uploads/{upload}": "manifest=typed&resize=8&crop_height=8&crop_width=8&interpolation=bilinear&channels=RGB&exif=true&scaling=own&mean=0,0,0&std=1,1,1&classes=a%0Ab&activate=false",
 }

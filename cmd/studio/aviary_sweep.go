@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/abn-studio/studio/internal/bench"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // aviarySweepCommand measures what edits are worth on the demo.
@@ -27,8 +26,7 @@ type aviarySweepCommand struct {
 	Parallel   int           `help:"Fine-tunings at a time; 0: one a core."`
 	Limit      time.Duration `help:"Start none after so long; 0: no limit."`
 	JSON       bool          `name:"json" help:"Print the summary as JSON."`
-	schedule
-	editRepeat
+	settingFlags
 }
 
 // Run does what is not done yet and prints the summary of all.
@@ -36,8 +34,8 @@ func (c *aviarySweepCommand) Run(ctx context.Context, streams *stdio) error {
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model)); err != nil {
 		return err
 	}
-	settings := trainer.DefaultSettings()
-	if err := errors.Join(c.schedule.fill(&settings), c.editRepeat.fill(&settings)); err != nil {
+	settings := recipe.Defaults()
+	if err := c.fill(&settings); err != nil {
 		return err
 	}
 	line := newProgressLine(streams.Err)

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/bench"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // benchRecipeCommand tries a round's defaults on many networks.
@@ -24,10 +24,7 @@ type benchRecipeCommand struct {
 	Out      string   `help:"File to append results to, a JSON document a line. What it holds already is not run again." type:"path"`
 	Parallel int      `help:"Networks at a time, one thread each; 0: one a core." default:"0"`
 	JSON     bool     `name:"json" help:"Print one JSON document."`
-	schedule
-	editRepeat
-	Rates *string  `help:"Learning rates, ${rates}." placeholder:"NAME"`
-	Gamma *float64 `help:"Scale of the map loss, ${gamma}."`
+	settingFlags
 }
 
 // check refuses numbers that nothing can be run with.
@@ -43,17 +40,6 @@ func (c *benchRecipeCommand) check() error {
 	return nil
 }
 
-// settings are a round's defaults with what was given in their place.
-func (c *benchRecipeCommand) settings() (trainer.Settings, error) {
-	s := trainer.DefaultSettings()
-	if err := errors.Join(c.schedule.fill(&s), c.editRepeat.fill(&s)); err != nil {
-		return s, err
-	}
-	putWord(&s.Rates, c.Rates)
-	put(&s.Gamma, c.Gamma)
-	return s, nil
-}
-
 // Run does what is not done yet and prints the table of all.
 func (c *benchRecipeCommand) Run(ctx context.Context, streams *stdio) error {
 	if c.Out != "" {
@@ -61,8 +47,8 @@ func (c *benchRecipeCommand) Run(ctx context.Context, streams *stdio) error {
 			return err
 		}
 	}
-	settings, err := c.settings()
-	if err := errors.Join(c.check(), err); err != nil {
+	settings := recipe.Defaults()
+	if err := errors.Join(c.check(), c.fill(&settings)); err != nil {
 		return err
 	}
 	line := newProgressLine(streams.Err)

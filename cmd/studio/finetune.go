@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/durable"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -25,15 +26,7 @@ type finetuneCommand struct {
 	Maps string `help:"Edited maps: a folder of .npy or grey .png named after their images, or an .npz." required:"" type:"path"`
 	Out  string `help:"ONNX file to write." required:"" type:"path"`
 
-	Strategy  *string  `help:"Branches to update: ${strategy}." placeholder:"NAME"`
-	Gamma     *float64 `help:"Scale of the map loss, ${gamma}; 0 trains without maps. Without it, the default of docs/aviary.md."`
-	MapLoss   *string  `help:"Form of the map loss: ${map_loss}." placeholder:"NAME"`
-	Rates     *string  `help:"Learning rates, ${rates}: the same for all layers, or lower for an attention branch whose BatchNormalizations are folded away." placeholder:"NAME"`
-	BatchNorm *string  `help:"Statistics of BatchNormalizations: ${batch_norm}." placeholder:"NAME"`
-	Anchor    *float64 `help:"Scale of the loss that holds the maps of images without an edit to what the model had, ${anchor}."`
-	schedule
-	regime
-	editRepeat
+	settingFlags
 
 	Control bool   `help:"Also train a control with γ=0 from the same start and seed, and measure against it."`
 	Split   string `help:"Split to measure on; without it test, else validation. Images that are trained on are left out."`
@@ -42,6 +35,19 @@ type finetuneCommand struct {
 	Work    string `help:"Folder for checkpoints (default: beside --out). An interrupted run with the same settings goes on from there." type:"path"`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
 	JSON    bool   `name:"json" help:"Print one JSON document."`
+}
+
+// settings are the defaults with what was given in their place.
+func (c *finetuneCommand) settings() (recipe.Settings, error) {
+	s := recipe.Defaults()
+	if err := c.fill(&s); err != nil {
+		return s, err
+	}
+	kind := recipe.FineTuning
+	if c.Control {
+		kind = recipe.Round
+	}
+	return s, s.Validate(kind)
 }
 
 // finetuneReport is finetune's JSON document.

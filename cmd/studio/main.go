@@ -51,6 +51,13 @@ type commandLine struct {
 	Health  healthCommand  `cmd:"" hidden:"" help:"Ask a running server whether it is well."`
 }
 
+// newCommandLine gives the commands that train the flags of their settings.
+func newCommandLine() (cli commandLine) {
+	cli.Finetune.settingFlags, cli.Train.settingFlags = finetuneFlags(), trainFlags()
+	cli.Bench.Recipe.settingFlags, cli.Aviary.Sweep.settingFlags = benchRecipeFlags(), sweepFlags()
+	return cli
+}
+
 // modelCommand groups what is done with model files.
 type modelCommand struct {
 	Inspect modelInspectCommand `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
@@ -75,7 +82,7 @@ func main() {
 
 // run parses the arguments and runs one command; it returns the exit code.
 func run(ctx context.Context, args []string, streams *stdio) int {
-	var cli commandLine
+	cli := newCommandLine()
 	exit := -1
 	parser, err := kong.New(&cli,
 		kong.Name("studio"),

@@ -26,8 +26,7 @@ type trainCommand struct {
 	Gain   string `help:"With --arch: attention mechanism, 1+M or M (default: the architecture's)." enum:"1+M,M," default:""`
 	Size   *int   `help:"With --arch: side of the network's input in pixels (default: the architecture's own)."`
 	Out    string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
-	schedule
-	regime
+	settingFlags
 	Shift int `help:"Move each picture by up to so many pixels at random, each time anew."`
 
 	Split   string `help:"Split to measure on afterwards; without it test, else validation, if there is one."`

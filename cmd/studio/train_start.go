@@ -31,7 +31,9 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 	if err != nil {
 		return startingPoint{}, err
 	}
-	put(&arch.ImageSize, c.Size)
+	if c.Size != nil {
+		arch.ImageSize = *c.Size
+	}
 	arch.Gain = cmp.Or(onnx.Gain(c.Gain), arch.Gain)
 	network, err := arch.Build(len(classes), seed)
 	if err != nil {
@@ -79,18 +81,17 @@ func (c *trainCommand) settings() (trainer.Settings, error) {
 	if c.Frozen && c.From == "" {
 		return trainer.Settings{}, errors.New("--frozen goes with --from: a network of new values has no extractor worth keeping")
 	}
-	s := trainer.ScratchSettings()
+	s := recipe.ScratchDefaults()
 	switch {
 	case c.From != "":
 		s.Epochs, s.WeightDecay = 12, 1e-4
-	case c.Optimizer != nil && *c.Optimizer == string(trainer.OptimizerAdamW):
+	case c.given()["optimizer"] == string(recipe.OptimizerAdamW):
 		s.LearningRate = trainer.AdamWLearningRate
 	}
-	if err := c.schedule.fill(&s); err != nil {
+	if err := c.fill(&s); err != nil {
 		return s, err
 	}
-	c.regime.fill(&s)
-	return s, recipe.Validate(recipe.Training, s)
+	return s, s.Validate(recipe.Training)
 }
 
 // Help lists the architectures.

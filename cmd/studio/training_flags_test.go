@@ -3,14 +3,15 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/recipe/recipetest"
 )
-
-// flagOf are the settings whose flags have names of their own.
-var flagOf = map[string]string{"batch_size": "batch", "learning_rate": "lr"}
 
 // The command line judges every value as form, API and trainer do, before it opens a file; what it takes fails here for want
 // of a model.
@@ -23,11 +24,8 @@ func TestCommandLineJudgesSettingsByTheRecipe(t *testing.T) {
 	}
 	common := []string{"--model", model, "--images", dir, "--out", filepath.Join(dir, "out")}
 	flag := func(c recipetest.Case) string {
-		name := c.Field
-		if short, ok := flagOf[name]; ok {
-			name = short
-		}
-		return "--" + strings.ReplaceAll(name, "_", "-") + "=" + c.Text
+		f, _ := recipe.FieldNamed(c.Field)
+		return "--" + f.FlagName() + "=" + c.Text
 	}
 	for _, c := range recipetest.Cases() {
 		said := c.Field + " " + c.Refused + "\n"
@@ -35,7 +33,7 @@ func TestCommandLineJudgesSettingsByTheRecipe(t *testing.T) {
 		if refused := strings.HasSuffix(stderr, said); code != exitFailure || refused != (c.Refused != "") {
 			t.Errorf("finetune %s: exit %d, %q, want it to be told %q", flag(c), code, stderr, c.Refused)
 		}
-		if flagOf[c.Field] == "" && c.Field != "momentum" {
+		if !slices.Contains([]string{"batch_size", "learning_rate", "momentum"}, c.Field) {
 			continue // train and sweep share the flags with finetune
 		}
 		for name, command := range map[string][]string{
@@ -71,10 +69,20 @@ func TestCommandLineJudgesSettingsByTheRecipe(t *testing.T) {
 // What is given is used, a momentum and a seed of 0 too; what is not is the default.
 func TestZeroIsGivenAndUsed(t *testing.T) {
 	t.Parallel()
-	zero, seed := 0.0, int64(0)
-	c := finetuneCommand{schedule: schedule{LR: "auto", Momentum: &zero}, regime: regime{Seed: &seed}, editRepeat: editRepeat{"auto"}}
+	c := finetuneCommand{settingFlags: finetuneFlags()}
+	parser, err := kong.New(&c, kong.Vars(helpWords()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"--momentum=0", "--seed=0", "--model", file, "--images", t.TempDir(), "--maps", "m", "--out", "o"}); err != nil {
+		t.Fatal(err)
+	}
 	s, err := c.settings()
-	if err != nil || s.Momentum != 0 || s.Seed != 0 || s.Epochs != 6 || s.BatchSize != 32 {
+	if err != nil || s.Momentum != 0 || s.Seed != 0 || s.Epochs != 6 || s.BatchSize != 32 || !c.autoRate() || s.EditRepeat != recipe.AutoRepeat {
 		t.Errorf("%+v, %v", s, err)
 	}
 }

@@ -93,7 +93,7 @@ func (p RecipePoint) subject() string {
 
 // Run does what is not done yet, and returns all outcomes ordered by network, mechanism and seed.
 func (c Recipe) Run(ctx context.Context, meter *progress.Meter) (done []RecipePoint, err error) {
-	if err := recipe.Validate(recipe.Round, c.Settings); err != nil {
+	if err := c.Settings.Validate(recipe.Round); err != nil {
 		return nil, err
 	}
 	b, err := c.open(ctx)

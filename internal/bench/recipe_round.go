@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
@@ -107,7 +108,7 @@ func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p RecipePoint
 	if err != nil {
 		return abn, err
 	}
-	s := trainer.ScratchSettings()
+	s := recipe.ScratchDefaults()
 	s.Epochs, s.WeightDecay, s.Flip, s.Seed = b.Training, 1e-4, true, p.Seed
 	s.Optimizer, s.LearningRate = trainer.OptimizerAdamW, 5e-4
 	trained, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{

@@ -231,7 +231,7 @@ func (c Sweep) settings(p sweepPoint) (trainer.Settings, error) {
 	s := c.Settings
 	s.Strategy, s.Gamma, s.Seed, s.MapLoss = trainer.Strategy(p.Strategy), p.Gamma, p.Seed, trainer.MapLoss(p.MapLoss)
 	s.Anchor, s.Optimizer, s.Crop = p.Anchor, trainer.Optimizer(p.Optimizer), p.Crop
-	return s, recipe.Validate(recipe.FineTuning, s)
+	return s, s.Validate(recipe.FineTuning)
 }
 
 // pick chooses the edited images of a point and gives them their maps. A larger number of edits holds

@@ -93,7 +93,7 @@ func (b TrainResult) Print(w io.Writer) error {
 
 // Measure alternates steps, products and the steps of those compared with, so that all see the same machine.
 func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
-	if err := recipe.Validate(recipe.FineTuning, c.settings(trainer.EngineORT)); err != nil {
+	if err := c.settings(trainer.EngineORT).Validate(recipe.FineTuning); err != nil {
 		return result, fmt.Errorf("bench train: %w", err)
 	}
 	if c.Steps < 1 {

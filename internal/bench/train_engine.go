@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -20,7 +21,7 @@ type engineSteps struct {
 }
 
 func (c Train) settings(name trainer.EngineName) trainer.Settings {
-	s := trainer.DefaultSettings()
+	s := recipe.Defaults()
 	s.Engine, s.Strategy, s.BatchNorm, s.Gamma = name, trainer.Strategy(c.Strategy), trainer.BatchNorm(c.Norm), 1
 	s.BatchSize, s.Anchor = c.Batch, 0
 	return s

@@ -256,7 +256,7 @@ func trainabilityOf(ctx context.Context, n *network.Network) ([]annotator.Traina
 	var list []annotator.Trainability
 	report, err := trainer.InspectTraining(ctx, n)
 	for _, t := range report {
-		entry := annotator.Trainability{Engine: string(t.Engine), Strategy: string(t.Strategy), BatchNorm: string(t.BatchNorm)}
+		entry := annotator.Trainability{Engine: t.Engine, Strategy: t.Strategy, BatchNorm: t.BatchNorm}
 		for _, r := range t.Reasons {
 			entry.Obstacles = append(entry.Obstacles, annotator.Obstacle{Node: r.Node, Op: r.Op, Why: r.Why})
 		}

@@ -18,7 +18,6 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -239,7 +238,7 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 		return trainer.RoundSpec{}, err
 	}
 	return trainer.RoundSpec{
-		Model: model, Manifest: manifest, Settings: trainerSettings(r.round.Settings),
+		Model: model, Manifest: manifest, Settings: r.round.Settings,
 		Train: train, Heldout: heldout, Validation: validation,
 		Pixels: func(ctx context.Context, s sample.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
 		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
@@ -435,15 +434,4 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	}
 	_, err = r.worker.service.FinishRound(ctx, r.claim, version, result)
 	return err
-}
-
-// trainerSettings spells a round's settings as the trainer does.
-func trainerSettings(s annotator.RoundSettings) trainer.Settings {
-	return trainer.Settings{
-		Strategy: trainer.Strategy(s.Strategy), Gamma: s.Gamma, MapLoss: trainer.MapLoss(s.MapLoss), BatchNorm: trainer.BatchNorm(s.BatchNorm),
-		Epochs: s.Epochs, BatchSize: s.BatchSize, LearningRate: s.LearningRate, Rates: trainer.Rates(s.Rates), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
-		Schedule: trainer.Schedule(s.Schedule), Flip: s.Flip, Seed: s.Seed,
-		Engine: trainer.EngineName(s.Engine), Optimizer: trainer.Optimizer(s.Optimizer), WarmUp: s.WarmUp, SpareNorms: s.SpareNorms,
-		ClipNorm: s.ClipNorm, Balanced: s.Balanced, Patience: s.Patience, Anchor: s.Anchor, Crop: s.Crop, EditRepeat: recipe.AutoRepeat,
-	}
 }

@@ -6,19 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/trainer"
 )
-
-// Every setting of a round reaches the trainer; internal/recipe fills in both.
-func TestRoundSettingsReachTheTrainer(t *testing.T) {
-	t.Parallel()
-	if diff := cmp.Diff(trainer.DefaultSettings(), trainerSettings(annotator.DefaultRoundSettings())); diff != "" {
-		t.Errorf("annotator.DefaultRoundSettings differs from trainer.DefaultSettings (-trainer +annotator):\n%s", diff)
-	}
-}
 
 func TestClassName(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // birds is an empty project, on a schema and a folder of its own.
@@ -238,7 +239,7 @@ func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
 		t.Fatal(err)
 	}
 	service = annotator.NewService(annotator.ServiceConfig{Store: store, Models: NewModels(blobs, t.TempDir(), 0)})
-	settings := annotator.DefaultRoundSettings()
+	settings := recipe.Defaults()
 	settings.Engine = "gorgonia"
 	var invalid *annotator.ValidationError
 	if _, err := service.StartRound(ctx, annotator.System, "birds", settings, ""); !errors.As(err, &invalid) || invalid.Field != "engine" ||

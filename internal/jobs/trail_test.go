@@ -21,6 +21,7 @@ import (
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // reads are the methods of the service that change nothing.
@@ -201,7 +202,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 	claimed := func() annotator.RoundClaim { // a round that a worker has
 		d := submitted(w.Bob)
 		ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
-		round := ok(s.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""))
+		round := ok(s.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), ""))
 		claim, _, err := w.Store.ClaimRound(ctx, round.ID)
 		ok(0, err)
 		return claim
@@ -255,7 +256,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			d := submitted(w.Bob)
 			ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
 			return func() error {
-				round, err := s.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+				round, err := s.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
 				if err == nil {
 					_, err = w.Store.CancelRound(ctx, round.ID) // one at a time
 				}
@@ -265,7 +266,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"CancelRound": func() change {
 			d := submitted(w.Bob)
 			ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
-			round := ok(s.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), ""))
+			round := ok(s.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), ""))
 			return func() error { return only(s.CancelRound(ctx, w.Admin, round.ID)) }
 		},
 		"FinishRound": func() change {

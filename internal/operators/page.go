@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
@@ -170,7 +171,7 @@ func gorgoniaLacks(f families.Family) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s := trainer.DefaultSettings()
+	s := recipe.Defaults()
 	s.Engine = trainer.EngineGorgonia
 	reasons, err := trainer.Lacks(context.Background(), opened.ABN(), s)
 	return len(reasons) > 0, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // The database itself refuses what the domain does not know, whatever program writes to it.
@@ -66,7 +67,7 @@ func TestConstraints(t *testing.T) {
 	refused(t, w, "audit_append_only", `DELETE FROM audit`)
 	refused(t, w, "audit_append_only", `UPDATE audit SET actor = 'nobody'`)
 
-	round, err := w.Service.StartRound(ctx, w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	round, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

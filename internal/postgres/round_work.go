@@ -164,7 +164,7 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 	if in.EvalSplit == annotator.SplitValidation {
 		in.Eval = validation
 	}
-	if in.Round.Settings.LooksAtValidation(in.EvalSplit) {
+	if in.Round.LooksAtValidation(in.EvalSplit) {
 		in.Validation = validation
 	}
 	return in, nil

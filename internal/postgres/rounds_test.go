@@ -10,13 +10,14 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/recipe"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func startRound(t *testing.T, w *pgtest.World) annotator.Round {
 	t.Helper()
-	r, err := w.Service.StartRound(t.Context(), w.Admin, "birds", annotator.DefaultRoundSettings(), "")
+	r, err := w.Service.StartRound(t.Context(), w.Admin, "birds", recipe.Defaults(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func TestRoundInputsForEarlyStopping(t *testing.T) {
 		t.Fatalf("AddImages = %d, %v", added, err)
 	}
 	for patience, want := range map[int]int{0: 0, 2: 3} {
-		settings := annotator.DefaultRoundSettings()
+		settings := recipe.Defaults()
 		settings.Patience = patience
 		round, err := w.Service.StartRound(ctx, w.Admin, "birds", settings, "")
 		if err != nil {

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/migrations"
 )
 
@@ -27,12 +27,12 @@ func TestStoredRoundsKeepTheirMeaning(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		stored string
-		want   func(*annotator.RoundSettings)
+		want   func(*recipe.Settings)
 	}{
-		"zeros":    {`$2::jsonb || '{"momentum": 0, "seed": 0}'`, func(*annotator.RoundSettings) {}},
-		"none":     {`$2::jsonb - 'momentum' - 'seed' - 'engine' - 'optimizer'`, func(*annotator.RoundSettings) {}},
-		"no rates": {`$2::jsonb - 'rates'`, func(s *annotator.RoundSettings) { s.Rates = "one" }},
-		"amounts":  {`$2::jsonb || '{"momentum": 0.5, "seed": 7, "optimizer": "adamw"}'`, func(s *annotator.RoundSettings) { s.Momentum, s.Seed, s.Optimizer = 0.5, 7, "adamw" }},
+		"zeros":    {`$2::jsonb || '{"momentum": 0, "seed": 0}'`, func(*recipe.Settings) {}},
+		"none":     {`$2::jsonb - 'momentum' - 'seed' - 'engine' - 'optimizer'`, func(*recipe.Settings) {}},
+		"no rates": {`$2::jsonb - 'rates'`, func(s *recipe.Settings) { s.Rates = "one" }},
+		"amounts":  {`$2::jsonb || '{"momentum": 0.5, "seed": 7, "optimizer": "adamw"}'`, func(s *recipe.Settings) { s.Momentum, s.Seed, s.Optimizer = 0.5, 7, "adamw" }},
 	} {
 		if _, err := w.Store.Pool().Exec(ctx, "UPDATE rounds SET settings = "+c.stored+" WHERE id = $1", round.ID, round.Settings); err != nil {
 			t.Fatal(err)

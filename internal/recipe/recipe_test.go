@@ -3,49 +3,37 @@ package recipe_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// settings are some fields of a training.
-type settings struct {
-	Strategy  string        `json:"strategy"`
-	Gamma     float64       `json:"gamma"`
-	BatchSize int           `json:"batch_size"`
-	BatchNorm string        `json:"batch_norm"`
-	Momentum  float64       `json:"momentum"`
-	Repeat    recipe.Repeat `json:"edit_repeat,omitempty"`
-	Seed      int64         `json:"seed"`
-}
-
-func filled() (s settings) {
-	recipe.Fill(&s)
-	return s
-}
-
 func TestRulesBetweenSettings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		kind   recipe.Kind
-		change func(*settings)
+		change func(*recipe.Settings)
 		wrong  string
 	}{
-		"the defaults":                          {recipe.Round, func(*settings) {}, ""},
-		"0 is a momentum and a seed":            {recipe.Round, func(s *settings) { s.Momentum, s.Seed = 0, 0 }, ""},
-		"a round beside a control":              {recipe.Round, func(s *settings) { s.Gamma = 0 }, "gamma"},
-		"one without":                           {recipe.FineTuning, func(s *settings) { s.Gamma = 0 }, ""},
-		"one image a batch, batch statistics":   {recipe.FineTuning, func(s *settings) { s.BatchSize = 1 }, "batch_size"},
-		"one image a batch, frozen statistics":  {recipe.FineTuning, func(s *settings) { s.BatchSize, s.BatchNorm = 1, "frozen" }, ""},
-		"a round trains no extractor":           {recipe.Round, func(s *settings) { s.Strategy = recipe.Scratch }, "strategy"},
-		"a training does":                       {recipe.Training, func(s *settings) { s.Strategy, s.Gamma = recipe.Scratch, 0 }, ""},
-		"nothing of one's own":                  {recipe.Training, func(s *settings) { s.Strategy = "all" }, "strategy"},
-		"repeats are automatic by a word alone": {recipe.FineTuning, func(s *settings) { s.Repeat = 0 }, "edit_repeat"},
+		"the defaults":                          {recipe.Round, func(*recipe.Settings) {}, ""},
+		"0 is a momentum and a seed":            {recipe.Round, func(s *recipe.Settings) { s.Momentum, s.Seed = 0, 0 }, ""},
+		"a round beside a control":              {recipe.Round, func(s *recipe.Settings) { s.Gamma = 0 }, "gamma"},
+		"one without":                           {recipe.FineTuning, func(s *recipe.Settings) { s.Gamma = 0 }, ""},
+		"one image a batch, batch statistics":   {recipe.FineTuning, func(s *recipe.Settings) { s.BatchSize = 1 }, "batch_size"},
+		"one image a batch, frozen statistics":  {recipe.FineTuning, func(s *recipe.Settings) { s.BatchSize, s.BatchNorm = 1, "frozen" }, ""},
+		"a round trains no extractor":           {recipe.Round, func(s *recipe.Settings) { s.Strategy = recipe.StrategyScratch }, "strategy"},
+		"a training does":                       {recipe.Training, func(s *recipe.Settings) { s.Strategy, s.Gamma = recipe.StrategyScratch, 0 }, ""},
+		"nothing of one's own":                  {recipe.Training, func(s *recipe.Settings) { s.Strategy = "all" }, "strategy"},
+		"repeats are automatic by a word alone": {recipe.FineTuning, func(s *recipe.Settings) { s.EditRepeat = 0 }, "edit_repeat"},
 	} {
-		s := filled()
+		s := recipe.Defaults()
 		c.change(&s)
 		var wrong *recipe.Error
-		err := recipe.Validate(c.kind, s)
+		err := s.Validate(c.kind)
 		if errors.As(err, &wrong); c.wrong == "" && err != nil || c.wrong != "" && (wrong == nil || wrong.Field != c.wrong) {
 			t.Errorf("%s: %v, want an error of %q", name, err, c.wrong)
 		}
@@ -67,5 +55,83 @@ func TestRepeatIsANumberOrAWord(t *testing.T) {
 		if r, err := recipe.ParseRepeat(text); err == nil {
 			t.Errorf("%q is taken for %d", text, r)
 		}
+	}
+}
+
+// Every field of Settings has an entry in the table and every entry a field of its type, within bounds from the start.
+func TestTheTableIsOfSettings(t *testing.T) {
+	t.Parallel()
+	kinds := map[recipe.Type][]reflect.Kind{
+		recipe.Word: {reflect.String}, recipe.Number: {reflect.Float64}, recipe.Whole: {reflect.Int}, recipe.Any: {reflect.Int64}, recipe.Switch: {reflect.Bool},
+	}
+	fields := reflect.TypeFor[recipe.Settings]()
+	for i := range fields.NumField() {
+		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
+		f, known := recipe.FieldNamed(name)
+		if !known || !slices.Contains(kinds[f.Type], fields.Field(i).Type.Kind()) {
+			t.Errorf("%s: entry %v of another type than %s", name, known, fields.Field(i).Type)
+		}
+	}
+	if len(recipe.Fields) != fields.NumField() {
+		t.Errorf("%d entries of %d settings", len(recipe.Fields), fields.NumField())
+	}
+	for _, f := range recipe.Fields {
+		if got := recipe.Defaults().Get(f.Name); fmt.Sprint(got) != fmt.Sprint(f.Default) {
+			t.Errorf("the default of %s is %v, its entry has %v", f.Name, got, f.Default)
+		}
+		if f.Label == "" || f.FlagHelp() == "" || f.Group != "" && f.Sentence == "" && f.Choices[0].Sentence == "" {
+			t.Errorf("nothing is told of %s", f.Name)
+		}
+	}
+}
+
+// A record says all that a training was asked for but for what is left to the studio, in an order that hashes of runs rest on.
+func TestSettingsAsJSON(t *testing.T) {
+	t.Parallel()
+	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
+		`"optimizer":"sgd","momentum":0.9,"weight_decay":0.0001,"spare_norms":false,"clip_norm":0,"schedule":"cosine","warm_up":0.05,"balanced":false,"patience":0,"flip":false,"crop":0,"seed":1`
+	s := recipe.Defaults()
+	for _, c := range []struct {
+		repeat recipe.Repeat
+		want   string
+	}{{recipe.AutoRepeat, rounds + "}"}, {3, rounds + `,"edit_repeat":3}`}, {0, rounds + `,"edit_repeat":0}`}} {
+		s.EditRepeat = c.repeat
+		data, err := json.Marshal(s)
+		if err != nil || string(data) != c.want {
+			t.Errorf("%s, %v, want %s", data, err, c.want)
+		}
+		var back recipe.Settings
+		if err := json.Unmarshal(data, &back); err != nil || back != s {
+			t.Errorf("%s is read as %+v, %v", data, back, err)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"momentum": 0}`), &s); err != nil || s.Momentum != 0 || s.Gamma != 1 {
+		t.Errorf("what JSON lacks stays: %+v, %v", s, err)
+	}
+}
+
+// A form's texts are read by the types of the table, and written so that they are read again.
+func TestTextsOfAForm(t *testing.T) {
+	t.Parallel()
+	var s recipe.Settings
+	for _, f := range recipe.Fields {
+		if f.Name == "edit_repeat" { // no form has it
+			s.EditRepeat = recipe.AutoRepeat
+			continue
+		}
+		if err := s.Read(f.Name, recipe.Defaults().Text(f.Name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if s != recipe.Defaults() {
+		t.Errorf("%+v", s)
+	}
+	for name, says := range map[string]string{"gamma": `gamma is "x", which is no number`, "epochs": `epochs is "x", which is no whole number`, "other": "other is no setting"} {
+		if err := s.Read(name, "x"); err == nil || err.Error() != says {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.Set("gamma", "much"); err == nil {
+		t.Error("a word is a number")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // Error names the setting that is wrong and says what it may be. The message reads on from the name.
@@ -30,11 +29,11 @@ func Refusal(name string, value any) error {
 	switch {
 	case !known:
 		return &Error{Field: name, Message: "is no setting"}
-	case f.Choices != nil:
-		if v.Kind() != reflect.String || !slices.Contains(f.Choices, v.String()) {
+	case f.Type == Word:
+		if v.Kind() != reflect.String || !slices.Contains(f.Words(), v.String()) {
 			return refuse(name, strconv.Quote(fmt.Sprint(value)))
 		}
-	case f.Number:
+	case f.Numeric():
 		n := math.NaN()
 		switch {
 		case v.CanInt():
@@ -42,9 +41,9 @@ func Refusal(name string, value any) error {
 		case v.CanFloat():
 			n = v.Float()
 		}
-		within := n >= f.Low && n <= f.High && !(f.Above && n == f.Low) && !(f.Whole && n != math.Trunc(n)) // false for NaN
+		within := n >= f.Low && n <= f.High && !(f.Above && n == f.Low) && !(f.Type == Whole && n != math.Trunc(n)) // false for NaN
 		if !within && !(name == "edit_repeat" && n == float64(AutoRepeat)) {
-			if f.Whole && n == math.Trunc(n) {
+			if f.Type == Whole && n == math.Trunc(n) {
 				return refuse(name, plain(n))
 			}
 			return refuse(name, fmt.Sprint(n))
@@ -63,49 +62,23 @@ const (
 	Training               // from images and labels; all of a network, whose strategy is then scratch, or its branches
 )
 
-// Scratch is the strategy of a Training that updates everything.
-const Scratch = "scratch"
-
-// Validate returns an *Error for the first setting that is wrong. settings is a struct whose fields are named by their JSON
-// tags; what it lacks is not asked for.
-func Validate(kind Kind, settings any) error {
-	values := valuesOf(settings)
+// Validate returns an *Error for the first setting that is wrong.
+func (s Settings) Validate(kind Kind) error {
 	for _, f := range Fields {
-		value, has := values[f.Name]
-		if !has || kind == Training && f.Name == "strategy" && value.String() == Scratch {
+		value := s.value(f.Name)
+		if kind == Training && value.Interface() == StrategyScratch {
 			continue
 		}
 		if err := Refusal(f.Name, value.Interface()); err != nil {
 			return err
 		}
 	}
-	if v := values["gamma"]; kind == Round && v.Float() == 0 {
+	if kind == Round && s.Gamma == 0 {
 		f, _ := FieldNamed("gamma")
 		return &Error{Field: "gamma", Message: fmt.Sprintf("is 0, which is what the control trains with: want more than 0 and at most %s", plain(f.High))}
 	}
-	if values["batch_norm"].String() == "batch" && values["batch_size"].Int() < 2 {
+	if s.BatchNorm == BatchNormBatch && s.BatchSize < 2 {
 		return &Error{Field: "batch_size", Message: "is 1, and batch statistics need at least 2 images in a batch: want 2 or more, or batch_norm frozen"}
 	}
 	return nil
-}
-
-// Fill sets every field of the struct that settings points to to its default.
-func Fill(settings any) {
-	values := valuesOf(settings)
-	for _, f := range Fields {
-		if v, has := values[f.Name]; has {
-			v.Set(reflect.ValueOf(f.Default).Convert(v.Type()))
-		}
-	}
-}
-
-// valuesOf are a struct's fields by their JSON names.
-func valuesOf(settings any) map[string]reflect.Value {
-	v := reflect.Indirect(reflect.ValueOf(settings))
-	values := make(map[string]reflect.Value, v.NumField())
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		values[name] = v.Field(i)
-	}
-	return values
 }

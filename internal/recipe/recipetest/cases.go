@@ -5,6 +5,7 @@ package recipetest
 import (
 	"fmt"
 	"math"
+	"net/url"
 	"strconv"
 
 	"github.com/abn-studio/studio/internal/recipe"
@@ -25,14 +26,14 @@ func Cases() []Case {
 	for _, f := range recipe.Fields {
 		said := func(value string) string { return fmt.Sprintf("is %s, want %s", value, f.Want()) }
 		switch {
-		case f.Choices != nil:
-			for _, word := range f.Choices {
+		case f.Type == recipe.Word:
+			for _, word := range f.Words() {
 				cases = append(cases, Case{f.Name, word, word, ""})
 			}
 			for _, word := range []string{"other", "auto", "0"} {
 				cases = append(cases, Case{f.Name, word, word, said(strconv.Quote(word))})
 			}
-		case f.Number && f.Whole:
+		case f.Type == recipe.Whole:
 			for _, n := range []int{math.MinInt32, int(f.Low) - 3, int(f.Low), int(f.High), int(f.High) + 1, math.MaxInt32} {
 				c := Case{Field: f.Name, Text: strconv.Itoa(n), Value: n}
 				if n < int(f.Low) || n > int(f.High) {
@@ -43,7 +44,7 @@ func Cases() []Case {
 			if f.Low > 0 {
 				cases = append(cases, Case{f.Name, "0", 0, said("0")})
 			}
-		case f.Number:
+		case f.Type == recipe.Number:
 			for _, v := range []float64{math.NaN(), math.Inf(-1), math.Inf(1), -math.MaxFloat64, math.Nextafter(f.Low, -1), f.Low, math.Nextafter(f.Low, 1),
 				f.High, math.Nextafter(f.High, math.Inf(1)), math.MaxFloat64} {
 				c := Case{Field: f.Name, Text: strconv.FormatFloat(v, 'g', -1, 64), Value: v}
@@ -69,4 +70,15 @@ func Cases() []Case {
 func (c Case) Number() bool {
 	v, isFloat := c.Value.(float64)
 	return !isFloat || !math.IsNaN(v) && !math.IsInf(v, 0)
+}
+
+// Form is what a browser sends of a round's form; a switch that is off is not sent.
+func Form(s recipe.Settings) url.Values {
+	form := url.Values{}
+	for _, f := range recipe.Fields {
+		if text := s.Text(f.Name); f.Group != "" && !(f.Type == recipe.Switch && text == "false") {
+			form.Set(f.Name, text)
+		}
+	}
+	return form
 }

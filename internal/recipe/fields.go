@@ -1,0 +1,176 @@
+package recipe
+
+// MaxEpochs bounds epochs, and what is counted in them.
+const MaxEpochs = 10_000
+
+// Fields are all settings, in the order of the form. Bounds are generous, but small enough that a slip of the keyboard is refused
+// before it has cost hours. The defaults are ours, not the paper's (our sources do not record its γ): strategy and γ from the sweep
+// on the demo's Aviary data (docs/aviary.md), on a network with a map of 14×14 cells. The l2 norm grows with the square root of the
+// number of cells, so a coarser grid wants a larger γ.
+var Fields = []Field{
+	{
+		Name: "strategy", Default: StrategyBoth, Group: Taught, OfMaps: true, Label: "Strategy",
+		Choices: []Choice{
+			{Word: "attention", Label: "Attention branch only", Sentence: "Only where the network looks is changed; how it judges what it sees stays."},
+			{Word: "both", Label: "Both branches", Sentence: "The attention branch learns the maps and the perception branch learns to use them.", First: true},
+		},
+		API:  "Which branches are updated.",
+		Help: "Branches to update: ${strategy}.", Holder: "NAME",
+		Doc: "branches that are updated: `attention` or `both`", Origin: "both are the paper's; the choice is from `docs/aviary.md`",
+	},
+	{
+		Name: "gamma", Type: Number, High: 1e4, Default: 1.0, Group: Taught, OfMaps: true, Label: "γ",
+		Sentence: "How much L_map, the distance to people's maps, weighs beside the two cross entropies.",
+		API:      "Scale of L_map.",
+		Help:     "Scale of the map loss, ${gamma}; 0 trains without maps. Without it, the default of docs/aviary.md.",
+		Doc:      "scale of L_map; 0 trains without maps, which is what the control does", Origin: "ours, `docs/aviary.md`",
+	},
+	{
+		Name: "epochs", Type: Whole, Low: 1, High: MaxEpochs, Default: 6, Group: Taught, Label: "Epochs",
+		Sentence: "Passes over the training images.",
+		Help:     "Times to go through the images, ${epochs}.",
+		Doc:      "passes over the training images", Origin: "a prototype on Aviary",
+	},
+	{
+		Name: "learning_rate", Type: Number, High: 100, Above: true, Auto: true, Default: 0.02, Group: Taught, Label: "Learning rate",
+		Sentence: "At its peak; what suits this network is filled in.",
+		API:      "Its peak. Absent: what suits the active version, of SGD; adamw needs one.",
+		Flag:     "lr", Help: "Peak learning rate, ${learning_rate}; auto: what suits the network.", Holder: "RATE",
+		Doc: "the peak: below", Usual: "by network",
+	},
+	{
+		Name: "map_loss", Default: MapLossL2, Group: Maps, OfMaps: true, Label: "Map loss",
+		Choices:  []Choice{{Word: "l2", Label: "L2 norm, unsquared (the paper's)"}, {Word: "mse", Label: "mean squared error"}, {Word: "l1", Label: "mean absolute error"}},
+		Sentence: "How the distance between a person's map and the model's is measured.",
+		API:      "l2 is the paper's.",
+		Help:     "Form of the map loss: ${map_loss}.", Holder: "NAME",
+		Doc: "`l2` is the paper's unsquared norm over the cells, `mse` and `l1` means over the cells", Origin: "the paper",
+	},
+	{
+		Name: "anchor", Type: Number, High: 1e4, Zero: "none", Default: 0.0, Group: Maps, OfMaps: true, Label: "Anchor",
+		Sentence: "Weight that holds the maps of unedited images to what the parent gave them; 0: they may drift.",
+		API:      "Scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none.",
+		Help:     "Scale of the loss that holds the maps of images without an edit to what the model had, ${anchor}.",
+		Doc:      "scale of L_anchor, which holds the maps of images without an edit to those the parent had: ADR 8", Origin: "ours, `docs/aviary.md`",
+	},
+	{
+		Name: "batch_size", Type: Whole, Low: 1, High: 4096, Default: 32, Group: Data, Label: "Batch size",
+		Sentence: "Images a step.",
+		Flag:     "batch", Help: "Images in a batch, ${batch_size}.",
+		Doc: "images a step", Origin: "a prototype on Aviary",
+	},
+	{
+		Name: "crop", Type: Number, High: 1, Zero: "no crops", Default: 0.0, Group: Data, Label: "Random crops",
+		Sentence: "Least share of the view's area a crop keeps, the map cut with it; 0: none. Every epoch then runs the extractor anew.",
+		API:      "Least share of the area that random crops keep; 0: no crops.",
+		Help:     "Least share of the view's area that random crops keep, their maps cut alike, ${crop}.",
+		Doc:      "every image is cut at random to at least so much of the view; the map goes with it: below", Origin: "ours, `docs/aviary.md`",
+	},
+	{
+		Name: "patience", Type: Whole, High: MaxEpochs, Zero: "to the end", Default: 0, Group: Data, Label: "Stop early after",
+		Sentence: "Epochs without a better validation, the best state kept; 0: it goes to the end.",
+		API:      "Epochs without a better validation before it stops with its best state; 0: never.",
+		Help: "Stop after so many epochs without a lower validation loss, ${patience}, and keep the best epoch. It looks at the split validation where that is not measured on, " +
+			"else at a tenth of the training images, which is held back.",
+		Doc: "early stopping: below",
+	},
+	{
+		Name: "seed", Type: Any, Default: int64(1), Group: Data, Label: "Seed",
+		Sentence: "Same seed, same round.",
+		Help:     "Seed of order and augmentation (default: 1).",
+		Doc:      "order, augmentation, what is held back",
+	},
+	{
+		Name: "flip", Type: Switch, Default: false, Group: Data, Label: "Flips",
+		Sentence: "Flip images at random, maps with them",
+		API:      "Horizontal flips, the map flipped too.",
+		Help:     "Mirror images at random, their maps too.",
+		Doc:      "mirror images with probability ½; the map goes with the image: below", Origin: "ours, `docs/aviary.md`",
+	},
+	{
+		Name: "balanced", Type: Switch, Default: false, Group: Data, Label: "Classes balanced",
+		Sentence: "Show every class equally often",
+		API:      "Every class equally often.",
+		Help:     "Show every class equally often.",
+		Doc:      "an epoch shows every class equally often: above",
+	},
+	{
+		Name: "optimizer", Default: OptimizerSGD, Group: Optimiser, Label: "Optimiser",
+		Choices:  []Choice{{Word: "sgd", Label: "SGD with momentum"}, {Word: "nesterov", Label: "SGD with Nesterov's momentum"}, {Word: "adamw", Label: "AdamW"}},
+		Sentence: "AdamW wants another learning rate: about 0.0003 where BatchNorms are folded away, up to 0.008 where they are kept.",
+		Help:     "Update: ${optimizer}, in PyTorch's forms; sgd has momentum.", Holder: "NAME",
+		Doc: "`sgd` with momentum, `nesterov`, `adamw`: below",
+	},
+	{
+		Name: "rates", Default: RatesByLayer, Group: Optimiser, OfMaps: true, Label: "Rates",
+		Choices:  []Choice{{Word: "one", Label: "one for all layers"}, {Word: "by_layer", Label: "by layer", First: true}},
+		Sentence: "By layer: where BatchNorms are folded away, the layers that make the map's features learn at a tenth, or its pull would ruin them.",
+		API:      "Whether all layers learn at one rate, or an attention branch whose BatchNorms are folded away at less.",
+		Help:     "Learning rates, ${rates}: the same for all layers, or lower for an attention branch whose BatchNormalizations are folded away.", Holder: "NAME",
+		Doc: "one learning rate for all layers, or a tenth of it for the body of an attention branch whose BatchNorms are folded away: below", Origin: "ADR 20",
+	},
+	{
+		Name: "momentum", Type: Number, High: 0.9999, Default: 0.9, Group: Optimiser, Label: "Momentum",
+		Sentence: "Of SGD; AdamW has its own.",
+		Help:     "Momentum, ${momentum}.",
+		Doc:      "of `sgd` and `nesterov`", Origin: "common use",
+	},
+	{
+		Name: "schedule", Default: ScheduleCosine, Group: Optimiser, Label: "Schedule",
+		Choices:  []Choice{{Word: "cosine", Label: "cosine, to zero"}, {Word: "step", Label: "÷10 at half and three quarters"}, {Word: "constant", Label: "constant"}},
+		Sentence: "How the learning rate falls.",
+		Help:     "How the learning rate moves: ${schedule}.", Holder: "NAME",
+		Doc: "`cosine`: half a cosine down to 0; `step`: a tenth from half of the run on, a hundredth from three quarters on; `constant`",
+	},
+	{
+		Name: "warm_up", Type: Number, High: 0.9, Default: 0.05, Group: Optimiser, Label: "Warm-up",
+		Sentence: "Share of the steps in which the learning rate rises to its peak.",
+		API:      "Share of the steps in which the learning rate rises to its peak.",
+		Help:     "Share of the steps in which the learning rate rises to its peak, ${warm_up} (default: 0.05).",
+		Doc:      "share of the run's steps in which the rate rises linearly to its peak, with every schedule",
+	},
+	{
+		Name: "weight_decay", Type: Number, High: 1, Default: 1e-4, Group: Optimiser, Label: "Weight decay",
+		Sentence: "Pull towards zero.",
+		Help:     "Weight decay, ${weight_decay}.",
+		Doc:      "as PyTorch adds it: to the gradient with SGD, decoupled with AdamW", Origin: "common use", Usual: "1e-4",
+	},
+	{
+		Name: "clip_norm", Type: Number, High: 1e6, Zero: "never", Default: 0.0, Group: Optimiser, Label: "Clip norm",
+		Sentence: "Gradients are scaled down to this L2 norm; 0: never.",
+		API:      "Gradients are scaled down to this L2 norm; 0: never.",
+		Help:     "Scale gradients down to this L2 norm over all parameters, ${clip_norm}.",
+		Doc:      "gradients are scaled down to this L2 norm over all trained parameters",
+	},
+	{
+		Name: "batch_norm", Default: BatchNormBatch, Group: Optimiser, OfMaps: true, Label: "Batch normalisation",
+		Choices:  []Choice{{Word: "frozen", Label: "statistics frozen"}, {Word: "batch", Label: "statistics of each batch"}},
+		Sentence: "Where the graph has kept its BatchNorm.",
+		API:      "Whose statistics a kept BatchNorm uses.",
+		Help:     "Statistics of BatchNormalizations: ${batch_norm}.", Holder: "NAME",
+		Doc:    "BatchNormalizations of trained branches use the batch's statistics, and the running ones follow (`batch`), or the running ones, left alone (`frozen`)",
+		Origin: "PyTorch's training mode",
+	},
+	{
+		Name: "spare_norms", Type: Switch, Default: false, Group: Optimiser, Label: "Norms spared",
+		Sentence: "Weight decay spares biases and BatchNorms",
+		API:      "Weight decay leaves biases and BatchNorms alone.",
+		Help:     "Weight decay leaves biases and BatchNormalizations alone.",
+		Doc:      "tensors of one axis (biases, scales and shifts of BatchNormalizations) get no decay",
+	},
+	{
+		Name: "engine", Default: EngineORT, Group: Computing, Label: "Engine",
+		Choices: []Choice{
+			{Word: "ort", Label: "ONNX Runtime", Sentence: "The step is an ONNX graph on the runtime that also predicts: the fast one."},
+			{Word: "gorgonia", Label: "Gorgonia", Sentence: "A slower second opinion: the same step by an independent implementation. Choose it to check a result, not to get one sooner."},
+		},
+		API:  "gorgonia is a slower second opinion; training of GET …/rounds/defaults says what it lacks.",
+		Help: "What computes the training steps, ${engine}: ort is ONNX Runtime; gorgonia differentiates by itself, which is slower and an independent check.", Holder: "NAME",
+		Doc: "what computes the steps: `ort` (ONNX Runtime) or `gorgonia` (slower, an independent implementation)",
+	},
+	{
+		Name: "edit_repeat", Type: Whole, Low: 1, High: 1000, Auto: true, Default: AutoRepeat, OfMaps: true, Label: "Repeats of an edit",
+		Help: "How often an epoch shows an edited image, ${edit_repeat}; auto: as often as it takes that every batch has one.", Holder: "TIMES",
+		Doc: "how often an epoch shows an edited image: above", Usual: "automatic",
+	},
+}

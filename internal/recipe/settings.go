@@ -1,0 +1,164 @@
+package recipe
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// Settings is all a training depends on besides its data. Every value is what it says, a momentum and a seed of 0 too, so start
+// from Defaults. The order of the fields is that of the JSON in a model's metadata and of the hash that a run is known again by.
+type Settings struct {
+	Engine   Engine   `json:"engine"`
+	Strategy Strategy `json:"strategy"`
+	Gamma    float64  `json:"gamma"` // scale of L_map, ≥ 0
+	MapLoss  MapLoss  `json:"map_loss"`
+	// Anchor is the scale of L_anchor: the same distance as L_map, between the maps of the batch's images without an
+	// edit and the maps the parent gave them, so that attention does not drift where nobody asked for it. 0: none.
+	Anchor       float64   `json:"anchor"`
+	BatchNorm    BatchNorm `json:"batch_norm"`
+	Epochs       int       `json:"epochs"`
+	BatchSize    int       `json:"batch_size"`
+	LearningRate float64   `json:"learning_rate"` // peak
+	Rates        Rates     `json:"rates"`
+	Optimizer    Optimizer `json:"optimizer"`
+	Momentum     float64   `json:"momentum"` // PyTorch's form: buf = momentum·buf + grad; p −= lr·buf; unused by AdamW
+	WeightDecay  float64   `json:"weight_decay"`
+	SpareNorms   bool      `json:"spare_norms"` // weight decay leaves biases and BatchNorms alone (tensors of one axis)
+	ClipNorm     float64   `json:"clip_norm"`   // gradients are scaled down to this L2 norm over all parameters; 0: never
+	Schedule     Schedule  `json:"schedule"`
+	WarmUp       float64   `json:"warm_up"`  // share of the run's steps in which the rate rises linearly to its peak
+	Balanced     bool      `json:"balanced"` // an epoch shows every class equally often
+	Patience     int       `json:"patience"` // epochs without a better validation before the run stops with its best state; 0: it goes to the end
+	Flip         bool      `json:"flip"`     // horizontal flips with probability ½, the map flipped too
+	// Crop is the least share of the view's area that a random resized crop keeps, the map cut and resized with it; 0: no
+	// crops. Features are then computed anew every epoch.
+	Crop float64 `json:"crop"`
+	Seed int64   `json:"seed"`
+	// EditRepeat is how often an epoch shows each edited image. Rounds of a project leave it to the studio: neither their record
+	// nor the API has it.
+	EditRepeat Repeat `json:"edit_repeat,omitzero" hidden:"true"`
+}
+
+// UnmarshalJSON leaves what data lacks as it is, and an EditRepeat that nobody has set to the studio.
+func (s *Settings) UnmarshalJSON(data []byte) error {
+	type plain Settings
+	p := plain(*s)
+	if p.EditRepeat == 0 {
+		p.EditRepeat = AutoRepeat
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	*s = Settings(p)
+	return nil
+}
+
+// Strategy says which branches a fine-tuning updates (Mitsuhara et al., section 3.3). The extractor is
+// never among them; StrategyScratch, for training a network of our own making, updates everything.
+type Strategy string
+
+// The strategies.
+const (
+	StrategyAttention Strategy = "attention" // the attention branch; L_per still sends its gradient through M
+	StrategyBoth      Strategy = "both"      // attention and perception branch
+	StrategyScratch   Strategy = "scratch"   // extractor too; of a Training alone
+)
+
+// MapLoss names the form of L_map.
+type MapLoss string
+
+// The forms: the paper's unsquared L2 norm over the cells, the mean over the cells of squared
+// differences, and the mean of absolute ones; each averaged over the batch's edited rows.
+const (
+	MapLossL2  MapLoss = "l2"
+	MapLossMSE MapLoss = "mse"
+	MapLossL1  MapLoss = "l1"
+)
+
+// BatchNorm says how a kept BatchNormalization of a trained branch is treated.
+type BatchNorm string
+
+// With frozen statistics scale and shift are trained and the running statistics used and left alone;
+// with batch statistics the batch's own are used and the running ones follow them (momentum 0.1,
+// unbiased variance, as PyTorch does). BatchNorms of branches that are not trained are always frozen.
+const (
+	BatchNormFrozen BatchNorm = "frozen"
+	BatchNormBatch  BatchNorm = "batch"
+)
+
+// Schedule names how the learning rate moves over a run.
+type Schedule string
+
+// The schedules, each after a linear warm-up over the share WarmUp of the run: one half cosine from the peak to zero; ÷10 at
+// half and at three quarters of the run; constant.
+const (
+	ScheduleCosine   Schedule = "cosine"
+	ScheduleStep     Schedule = "step"
+	ScheduleConstant Schedule = "constant"
+)
+
+// Rates says whether all layers learn at one rate.
+type Rates string
+
+// The rates: the learning rate for every layer; or a lower one for the body of an attention branch where its BatchNorms are
+// folded away.
+const (
+	RatesOne     Rates = "one"
+	RatesByLayer Rates = "by_layer"
+)
+
+// Engine names what computes the training steps.
+type Engine string
+
+// The engines: the step as one ONNX graph on ONNX Runtime, and the same step by Gorgonia's own
+// automatic differentiation, slower, an independent check that needs no runtime library.
+const (
+	EngineORT      Engine = "ort"
+	EngineGorgonia Engine = "gorgonia"
+)
+
+// Optimizer names the update; each is PyTorch's form.
+type Optimizer string
+
+// The optimizers.
+const (
+	OptimizerSGD      Optimizer = "sgd"      // with momentum
+	OptimizerNesterov Optimizer = "nesterov" // SGD with Nesterov's momentum
+	OptimizerAdamW    Optimizer = "adamw"    // decoupled weight decay; β₁ 0.9, β₂ 0.999, ε 1e-8
+)
+
+// Repeat is how often an epoch shows an edited image: 1 to 1000, or AutoRepeat.
+type Repeat int
+
+// AutoRepeat is as often as it takes that every batch has an edited image, as far as that goes.
+const AutoRepeat Repeat = -1
+
+// IsZero reports whether the number is left to the studio: it is then left out of JSON.
+func (r Repeat) IsZero() bool { return r == AutoRepeat }
+
+// MarshalJSON writes a number, or "auto".
+func (r Repeat) MarshalJSON() ([]byte, error) {
+	if r == AutoRepeat {
+		return strconv.AppendQuote(nil, Auto), nil
+	}
+	return strconv.AppendInt(nil, int64(r), 10), nil
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *Repeat) UnmarshalJSON(data []byte) (err error) {
+	*r, err = ParseRepeat(strings.Trim(string(data), `"`))
+	return err
+}
+
+// ParseRepeat reads a number or auto.
+func ParseRepeat(text string) (Repeat, error) {
+	if text == Auto {
+		return AutoRepeat, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n == int(AutoRepeat) {
+		return 0, refuse("edit_repeat", strconv.Quote(text))
+	}
+	return Repeat(n), nil
+}

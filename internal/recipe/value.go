@@ -1,0 +1,136 @@
+package recipe
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Defaults are the settings of a fine-tuning where nobody says otherwise.
+func Defaults() (s Settings) {
+	for _, f := range Fields {
+		s.set(f, f.Default)
+	}
+	return s
+}
+
+// ScratchDefaults are those of a training from images and labels; they made the demo's model. There is no L_map to hold out against.
+func ScratchDefaults() Settings {
+	s := Defaults()
+	s.Strategy, s.Gamma, s.Rates = StrategyScratch, 0, RatesOne
+	s.Epochs, s.LearningRate, s.WeightDecay = 24, 0.05, 5e-4
+	return s
+}
+
+// places are the fields of Settings by their JSON names.
+var places = func() map[string]int {
+	places := map[string]int{}
+	t := reflect.TypeFor[Settings]()
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		places[name] = i
+	}
+	return places
+}()
+
+func (s *Settings) value(name string) reflect.Value {
+	return reflect.ValueOf(s).Elem().Field(places[name])
+}
+
+// set puts a value of the field's type in its place.
+func (s *Settings) set(f Field, value any) {
+	place := s.value(f.Name)
+	place.Set(reflect.ValueOf(value).Convert(place.Type()))
+}
+
+// Set puts a value in a setting's place: a string, a number or a bool, as the setting's Type wants it. Whether it is in bounds is
+// Validate's to say.
+func (s *Settings) Set(name string, value any) error {
+	f, known := FieldNamed(name)
+	if !known {
+		return &Error{Field: name, Message: "is no setting"}
+	}
+	v := reflect.ValueOf(value)
+	fits := map[Type]bool{Word: v.Kind() == reflect.String, Number: v.CanFloat() || v.CanInt(), Whole: v.CanInt(), Any: v.CanInt(), Switch: v.Kind() == reflect.Bool}[f.Type]
+	if !fits {
+		return &Error{Field: name, Message: fmt.Sprintf("cannot be %v", value)}
+	}
+	s.set(f, value)
+	return nil
+}
+
+// Get is a setting's value; nil for what is none.
+func (s Settings) Get(name string) any {
+	if _, known := FieldNamed(name); !known {
+		return nil
+	}
+	return s.value(name).Interface()
+}
+
+// Read sets a setting as a form sends it; a switch that is off is sent as "". What is no number is refused by name, and leaves 0.
+func (s *Settings) Read(name, text string) error {
+	f, known := FieldNamed(name)
+	switch {
+	case !known:
+		return &Error{Field: name, Message: "is no setting"}
+	case f.Type == Number:
+		x, err := strconv.ParseFloat(text, 64)
+		s.set(f, x)
+		if err != nil {
+			return &Error{Field: name, Message: fmt.Sprintf("is %q, which is no number", text)}
+		}
+	case f.Type == Whole || f.Type == Any:
+		x, err := strconv.ParseInt(text, 10, 64)
+		s.set(f, x)
+		if err != nil {
+			return &Error{Field: name, Message: fmt.Sprintf("is %q, which is no whole number", text)}
+		}
+	case f.Type == Switch:
+		s.set(f, text == "true")
+	default:
+		s.set(f, text)
+	}
+	return nil
+}
+
+// Choose sets a number that the studio can choose, as a flag gives it: auto leaves it as it is.
+func (s *Settings) Choose(name, text string) error {
+	f, known := FieldNamed(name)
+	if !known || !f.Auto {
+		return &Error{Field: name, Message: "is nothing that the studio chooses"}
+	}
+	if text == Auto {
+		return nil
+	}
+	if f.Type == Whole { // the repeats
+		n, err := ParseRepeat(text)
+		if err == nil {
+			s.set(f, n)
+		}
+		return err
+	}
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return refuse(name, strconv.Quote(text))
+	}
+	s.set(f, x)
+	return nil
+}
+
+// Text writes a setting as a form shows it.
+func (s Settings) Text(name string) string {
+	switch v := s.Get(name).(type) {
+	case nil:
+		return ""
+	case float64:
+		return strconv.FormatFloat(v, 'g', -1, 64)
+	case Repeat:
+		if v == AutoRepeat {
+			return Auto
+		}
+		return strconv.Itoa(int(v))
+	default:
+		return fmt.Sprint(v)
+	}
+}
