@@ -100,3 +100,28 @@ func TestTablesAreDescribed(t *testing.T) {
 		t.Errorf("table %s has no comment", name)
 	}
 }
+
+// The order of a round's states is written twice, in annotator and in a trigger, and is the same.
+func TestRoundStatesAgree(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Open(t)
+	ctx := t.Context()
+	if _, err := pool.Exec(ctx, `
+		CREATE TABLE states (id int, state text);
+		CREATE TRIGGER ordered BEFORE UPDATE OF state ON states FOR EACH ROW EXECUTE FUNCTION rounds_state_order()`); err != nil {
+		t.Fatal(err)
+	}
+	states := []annotator.RoundState{annotator.RoundQueued, annotator.RoundTraining, annotator.RoundEvaluating, annotator.RoundFinished, annotator.RoundCancelled, annotator.RoundFailed}
+	for i, from := range states {
+		for j, to := range states {
+			id := i*len(states) + j
+			if _, err := pool.Exec(ctx, `INSERT INTO states VALUES ($1, $2)`, id, from); err != nil {
+				t.Fatal(err)
+			}
+			_, err := pool.Exec(ctx, `UPDATE states SET state = $2 WHERE id = $1`, id, to)
+			if from != to && from.MayBecome(to) != (err == nil) {
+				t.Errorf("a round that is %s may become %s: the domain says %v, the database %v", from, to, from.MayBecome(to), err)
+			}
+		}
+	}
+}

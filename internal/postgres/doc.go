@@ -13,6 +13,7 @@
 //	EnqueueScan         which images a version has not seen
 //	CreateTasks         which images become tasks, and which tasks nobody touched make way for them
 //	NextTask            the order among tasks of one state
+//	SetJobProgress      a job's share never falls
 //	usableEdits, StartRound
 //	                    which approved edits a round learns from, as they are when it starts
 //	task_drawn_by       who had a hand in what is to be judged (migration 21): NextReview, TaskCard
