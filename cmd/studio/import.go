@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
@@ -51,7 +52,10 @@ type importSummary struct {
 	Problems []dataset.Problem `json:"problems,omitempty"` // skipped and missing, at most 100
 	Notes    []dataset.Problem `json:"notes,omitempty"`    // what was read otherwise than it stands there, at most 100
 	Masks    int               `json:"masks"`              // images whose object is shown
-	DryRun   bool              `json:"dry_run"`
+	// Unmasked counts the masks that cannot be read, whose images are imported without one.
+	Unmasked  int    `json:"masks_broken,omitempty"`
+	FirstMask string `json:"first_mask_broken,omitempty"`
+	DryRun    bool   `json:"dry_run"`
 }
 
 // importReport counts what an import did.
@@ -100,7 +104,7 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		if c.Project == "" {
 			return errors.New("name the project with --project, or try --dry-run")
 		}
-		out, err := c.store(ctx, streams, d)
+		out, err := c.store(ctx, streams, d, &summary)
 		if err != nil {
 			return err
 		}
@@ -145,7 +149,7 @@ func takePool(d *dataset.Dataset, share float64) {
 }
 
 // store brings the images in; the project's pages show the progress too.
-func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset) (out annotator.ImportOutcome, err error) {
+func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset, summary *importSummary) (out annotator.ImportOutcome, err error) {
 	log := warnings(streams.Err)
 	s, err := c.open(ctx, log, true)
 	if err != nil {
@@ -158,7 +162,18 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
-	in := jobs.ImageImport(s.Blobs, d.Format+" "+filepath.Base(filepath.Clean(c.dir)), d, jobs.ImportOptions{Split: annotator.Split(c.Split)})
+	var mutex sync.Mutex
+	first := ""
+	in := jobs.ImageImport(s.Blobs, d.Format+" "+filepath.Base(filepath.Clean(c.dir)), d, jobs.ImportOptions{
+		Split: annotator.Split(c.Split),
+		MaskFault: func(image string, err error) {
+			mutex.Lock()
+			defer mutex.Unlock()
+			if summary.Unmasked++; summary.FirstMask == "" || image < first {
+				first, summary.FirstMask = image, image+": "+err.Error()
+			}
+		},
+	})
 	return service.ImportImages(ctx, annotator.System, c.Project, in, line.show)
 }
 
@@ -175,6 +190,9 @@ func (c *importCommand) print(streams *stdio, s importSummary) error {
 	}
 	if !s.DryRun {
 		fmt.Fprintf(streams.Out, "%d added, %d known already, %d cannot be read\n", s.Added, s.Known, s.Broken)
+	}
+	if s.Unmasked > 0 {
+		fmt.Fprintf(streams.Out, "%d masks cannot be read and are left out, the first: %s\n", s.Unmasked, s.FirstMask)
 	}
 	fmt.Fprintf(streams.Out, "%d files skipped, %d named and not there\n", s.Skipped, s.Missing)
 	for _, p := range s.Problems[:min(10, len(s.Problems))] {

@@ -24,6 +24,9 @@ import (
 // ImportOptions are the choices of an import.
 type ImportOptions struct {
 	Split annotator.Split // for images whose data set names no split; "": train
+	// MaskFault is told of every mask that cannot be read, by several goroutines at once; its image comes in without a mask.
+	// nil: nobody is told.
+	MaskFault func(image string, err error)
 }
 
 // ImageImport is a data set as annotator.Service.ImportImages takes it: each file goes into the blob store under its hash. A
@@ -90,6 +93,9 @@ func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s d
 	case ctx.Err() != nil:
 		return added, context.Cause(ctx)
 	case err != nil:
+		if o.MaskFault != nil {
+			o.MaskFault(s.Name, err)
+		}
 		return added, nil // a mask that can't be read is a mask that isn't known
 	}
 	if added.MaskHash, _, err = blobs.Put(ctx, &encoded); err != nil {
