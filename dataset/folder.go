@@ -90,6 +90,9 @@ func (d *Dataset) readFolder() error {
 			d.skip(name, "in no class folder")
 		}
 	}
+	if shape.flat && len(d.tables) == 0 {
+		d.note("", "the splits hold no folders of classes and no table: the images are unlabelled")
+	}
 	if err := d.applyMetadata(); err != nil {
 		return err
 	}
