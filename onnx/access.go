@@ -108,6 +108,17 @@ func (g *Graph) Index() *Index {
 	return x
 }
 
+// valueOf is a value that a node alone makes, by which it is found again in another model with the same graph; "" where others
+// make all of its values too.
+func (x *Index) valueOf(n *Node) string {
+	for _, out := range n.Outputs {
+		if out != "" && x.Producer[out] == n {
+			return out
+		}
+	}
+	return ""
+}
+
 // Input is the name of the i-th input; "" where it is left out.
 func (n *Node) Input(i int) string {
 	if i < len(n.Inputs) {

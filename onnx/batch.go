@@ -60,17 +60,18 @@ func reshapeTo(g *Graph, n *Node, sizes []int64) {
 
 // batchFromFeatures finds the Reshape nodes behind the extractor that learn the batch's size from the image or from inside the
 // extractor, as torch.export writes it, and lets them take it from what they reshape: a branch sees features only. The
-// new targets are kept by the node's position, for Split.
+// new targets are kept by the node's value, for Split.
 func (f *finder) batchFromFeatures(extractor map[*Node]bool, varying map[string]bool) {
-	f.parts.reshapes = map[int][]int64{}
+	f.parts.reshapes = map[string][]int64{}
 	inside := f.madeInside(extractor, varying)
-	for i, n := range f.graph.Nodes {
+	for _, n := range f.graph.Nodes {
 		if extractor[n] || !n.IsOp("Reshape") || !varying[n.Input(0)] || !varying[n.Input(1)] || !inside[n.Input(1)] {
 			continue
 		}
-		if sizes := f.inferred.batchReshape(n); sizes != nil {
+		sizes, value := f.inferred.batchReshape(n), f.index.valueOf(n)
+		if sizes != nil && value != "" {
 			reshapeTo(f.graph, n, sizes)
-			f.parts.reshapes[i] = sizes
+			f.parts.reshapes[value] = sizes
 		}
 	}
 }

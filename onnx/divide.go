@@ -42,27 +42,34 @@ func (f *finder) divide() error {
 	if n, value := foreign(perception, attention); n != nil {
 		return fmt.Errorf("%w: %v of the perception branch reads %q of the attention branch, beside the map %q", ErrNoABN, n, value, p.Names.Map)
 	}
-	assign := func(sets ...map[*Node]bool) {
-		for part, set := range sets {
-			p.nodes[part] = nil
-			for i, n := range f.graph.Nodes {
-				if set[n] {
-					p.nodes[part] = append(p.nodes[part], i)
-				}
+	nodes := f.inOrder(extractor, attention, perception)
+	if len(nodes[extractorPart]) == 0 {
+		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)
+	}
+	untie(f.graph, nodes)
+	f.index = f.graph.Index()
+	// Without the nodes that handed a shared tensor on.
+	nodes = f.inOrder(f.ancestors([]string{p.Names.Features}), f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt}, p.Names.Features),
+		f.ancestors([]string{p.Names.LogitsPer}, p.Names.Features, p.Names.Map))
+	for part, list := range nodes {
+		for _, n := range list {
+			p.nodes[part] = append(p.nodes[part], f.index.valueOf(n))
+		}
+	}
+	f.assignInitializers(nodes)
+	return nil
+}
+
+// inOrder lists the nodes of each part in the graph's order.
+func (f *finder) inOrder(sets ...map[*Node]bool) (nodes [3][]*Node) {
+	for part, set := range sets {
+		for _, n := range f.graph.Nodes {
+			if set[n] {
+				nodes[part] = append(nodes[part], n)
 			}
 		}
 	}
-	assign(extractor, attention, perception)
-	if len(p.nodes[extractorPart]) == 0 {
-		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)
-	}
-	untie(f.graph, p.nodes)
-	f.index = f.graph.Index()
-	// Without the nodes that handed a shared tensor on.
-	assign(f.ancestors([]string{p.Names.Features}), f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt}, p.Names.Features),
-		f.ancestors([]string{p.Names.LogitsPer}, p.Names.Features, p.Names.Map))
-	f.assignInitializers()
-	return nil
+	return nodes
 }
 
 // ancestors are the nodes needed for the targets, going back no further than the stops.
@@ -83,13 +90,13 @@ func (f *finder) ancestors(targets []string, stops ...string) map[*Node]bool {
 	return needed
 }
 
-func (f *finder) assignInitializers() {
+func (f *finder) assignInitializers(nodes [3][]*Node) {
 	p := f.parts
 	var reads [3]map[string]bool
-	for part, list := range p.nodes {
+	for part, list := range nodes {
 		reads[part] = map[string]bool{}
-		for _, i := range list {
-			for _, in := range f.graph.Nodes[i].Reads() {
+		for _, n := range list {
+			for _, in := range n.Reads() {
 				reads[part][in] = true
 			}
 		}

@@ -47,8 +47,9 @@ type Parts struct {
 	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode. The parts have them in evaluation mode.
 	TrainingModeNodes int
 
-	nodes    [3][]int        // positions in the graph's nodes, by part
-	reshapes map[int][]int64 // new targets of Reshape nodes, by position; see batchFromFeatures
+	// A node is named by a value that it alone makes.
+	nodes    [3][]string        // by part
+	reshapes map[string][]int64 // new targets of Reshape nodes; see batchFromFeatures
 }
 
 // Sizes are what the network takes and answers, for its manifest to fit.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -41,15 +40,17 @@ func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 		return nil, err
 	}
 	evaluationMode(m.Graph)
-	for _, list := range parts.nodes {
-		if n := len(list); n > 0 && list[n-1] >= len(m.Graph.Nodes) {
-			return nil, fmt.Errorf("%w: parts were found in another graph", ErrGraph)
+	index := m.Graph.Index()
+	nodes, err := parts.in(index)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range m.Graph.Nodes {
+		if sizes, ok := parts.reshapes[index.valueOf(n)]; ok {
+			reshapeTo(m.Graph, n, sizes)
 		}
 	}
-	for _, at := range slices.Sorted(maps.Keys(parts.reshapes)) {
-		reshapeTo(m.Graph, m.Graph.Nodes[at], parts.reshapes[at])
-	}
-	untie(m.Graph, parts.nodes)
+	untie(m.Graph, nodes)
 	interruptible(m)
 	c, h, w, k := int64(parts.Channels), int64(parts.Height), int64(parts.Width), int64(parts.Classes)
 	pixels := port{parts.Names.Image, PortImage, image.Shape}
@@ -72,12 +73,13 @@ func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 		{"branches", &abn.Branches, []int{attentionPart, perceptionPart}, []port{features}, []port{grid, att, per}},
 		{"network", &abn.Whole, []int{extractorPart, attentionPart, perceptionPart}, []port{pixels}, []port{grid, att, per}},
 	} {
-		var nodes []int
+		belongs := map[*Node]bool{}
 		for _, part := range cut.parts {
-			nodes = append(nodes, parts.nodes[part]...)
+			for _, n := range nodes[part] {
+				belongs[n] = true
+			}
 		}
-		slices.Sort(nodes)
-		if *cut.into, err = extract(m, cut.name, slices.Compact(nodes), cut.inputs, cut.outputs); err != nil {
+		if *cut.into, err = extract(m, cut.name, belongs, cut.inputs, cut.outputs); err != nil {
 			return nil, fmt.Errorf("splitting off the %s: %w", cut.name, err)
 		}
 	}
@@ -90,15 +92,32 @@ type port struct {
 	shape       Shape
 }
 
+// in finds the nodes of the parts in a graph.
+func (p *Parts) in(x *Index) (nodes [3][]*Node, err error) {
+	for part, values := range p.nodes {
+		for _, value := range values {
+			n := x.Producer[value]
+			if n == nil {
+				return nodes, fmt.Errorf("%w: parts were found in another graph: nothing makes %q here", ErrGraph, value)
+			}
+			nodes[part] = append(nodes[part], n)
+		}
+	}
+	return nodes, nil
+}
+
 // extract copies some nodes of a model, with the initializers they read, into a model of their own.
-func extract(m *Model, name string, nodes []int, inputs, outputs []port) (*Model, error) {
+func extract(m *Model, name string, nodes map[*Node]bool, inputs, outputs []port) (*Model, error) {
 	if len(nodes) == 0 {
 		return nil, errors.New("it has no nodes")
 	}
 	g := &Graph{Name: name}
 	reads := map[string]bool{}
-	for _, i := range nodes {
-		n := m.Graph.Nodes[i].Clone()
+	for _, n := range m.Graph.Nodes {
+		if !nodes[n] {
+			continue
+		}
+		n = n.Clone()
 		g.Nodes = append(g.Nodes, n)
 		for _, in := range n.Reads() {
 			reads[in] = true

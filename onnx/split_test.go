@@ -1,7 +1,9 @@
 package onnx_test
 
 import (
+	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,5 +116,26 @@ func TestInitializersAreAssignedToTheirParts(t *testing.T) {
 		if all != len(m.Graph.Initializers) {
 			t.Errorf("%s: %d of %d initializers assigned", filepath.Base(path), all, len(m.Graph.Initializers))
 		}
+	}
+}
+
+// Parts are named by values: they are found again in the same graph with nodes at other places, and not in another one.
+func TestPartsAreFoundByName(t *testing.T) {
+	t.Parallel()
+	m := smallABN{}.model()
+	abn := takeApart(t, m)
+	moved := m.Clone()
+	moved.Graph.Nodes = slices.Insert(moved.Graph.Nodes, 0, onnx.NewNode("Identity", "unread", []string{moved.Graph.Feeds()[0].Name}, []string{"unread"}))
+	again, err := onnx.Split(t.Context(), moved, &abn.Parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.ExtractorHash() != abn.ExtractorHash() || len(again.Whole.Graph.Nodes) != len(abn.Whole.Graph.Nodes) {
+		t.Error("a node that nobody reads changed the parts")
+	}
+	other := m.Clone()
+	other.Graph.Nodes = other.Graph.Nodes[:2]
+	if _, err := onnx.Split(t.Context(), other, &abn.Parts); !errors.Is(err, onnx.ErrGraph) {
+		t.Errorf("in another graph: %v, want ErrGraph", err)
 	}
 }

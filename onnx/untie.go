@@ -17,7 +17,7 @@ type weightReader struct {
 // weightReaders lists what reads a float32 initializer as a weight. A normalisation's tensors are its own. Two convolutions or
 // matrix products of one part that have one weight are taken for one layer that is applied twice; any other tensor they
 // share is theirs by chance.
-func weightReaders(g *Graph, nodes []int, part int, index *Index) []weightReader {
+func weightReaders(nodes []*Node, part int, index *Index) []weightReader {
 	resolve := func(name string) string {
 		for n := index.Producer[name]; n != nil && n.IsOp("Identity"); n = index.Producer[name] {
 			name = n.Input(0)
@@ -28,8 +28,7 @@ func weightReaders(g *Graph, nodes []int, part int, index *Index) []weightReader
 		return name
 	}
 	var list []weightReader
-	for _, at := range nodes {
-		n := g.Nodes[at]
+	for _, n := range nodes {
 		inputs := []int{1, 2}
 		var owner string
 		switch {
@@ -66,10 +65,10 @@ func (r weightReader) own(g *Graph, index *Index) {
 
 // untie gives every layer tensors of its own where the file has one for several. The extractor keeps the names of the file, then
 // the perception branch. A graph whose tensors are all apart is left as it is, so that untying twice changes nothing.
-func untie(g *Graph, parts [3][]int) {
+func untie(g *Graph, parts [3][]*Node) {
 	index, owners := g.Index(), map[string]string{}
 	for _, part := range []int{extractorPart, perceptionPart, attentionPart} {
-		for _, r := range weightReaders(g, parts[part], part, index) {
+		for _, r := range weightReaders(parts[part], part, index) {
 			if first, owned := owners[r.name]; !owned || first == r.owner {
 				owners[r.name] = r.owner
 			} else {
@@ -81,11 +80,8 @@ func untie(g *Graph, parts [3][]int) {
 
 // untieAs unties those tensors whose own names are asked for: the same graph again, for a file whose parts are not known.
 func untieAs(g *Graph, wanted func(name string) bool) {
-	index, all := g.Index(), make([]int, len(g.Nodes))
-	for i := range all {
-		all[i] = i
-	}
-	for _, r := range weightReaders(g, all, 0, index) {
+	index := g.Index()
+	for _, r := range weightReaders(g.Nodes, 0, index) {
 		if wanted(r.ownName()) {
 			r.own(g, index)
 		}
