@@ -31,6 +31,8 @@ var forbidden = map[string][]string{
 	"web":                {"internal/postgres", "internal/jobs", "inference", "trainer", "onnx"},
 
 	"trainer/sample":       {"onnx", "trainer", "inference", "annotator", "web"},
+	"trainer/engine":       {"onnx", "internal/ort", "trainer", "inference", "annotator", "web", "internal/postgres"},
+	"trainer/measure":      {"onnx", "internal/ort", "trainer/architecture", "inference", "annotator", "web", "internal/postgres"},
 	"trainer/architecture": {"internal", "trainer", "annotator", "inference", "web"},
 }
 

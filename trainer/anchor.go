@@ -6,6 +6,8 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/measure"
 )
 
 // The anchor holds attention where nobody asked for another one:
@@ -26,7 +28,7 @@ func (r *round) anchorRows() int {
 
 // takeAnchors computes M° of the training images without an edit, by the parent in evaluation mode: N·h·w numbers
 // that stay in memory for the round.
-func (r *round) takeAnchors(ctx context.Context, parent Engine) error {
+func (r *round) takeAnchors(ctx context.Context, parent engine.Engine) error {
 	if r.anchorRows() == 0 {
 		return nil
 	}
@@ -41,9 +43,9 @@ func (r *round) takeAnchors(ctx context.Context, parent Engine) error {
 	in := featureInputs{r.features, r.train}
 	size := in.Size()
 	maps := make([]float32, len(plain)*cells)
-	inputs := make([]float32, min(evaluateBatch, len(plain))*size)
-	for start := 0; start < len(plain); start += evaluateBatch {
-		batch := plain[start:min(start+evaluateBatch, len(plain))]
+	inputs := make([]float32, min(measure.BatchSize, len(plain))*size)
+	for start := 0; start < len(plain); start += measure.BatchSize {
+		batch := plain[start:min(start+measure.BatchSize, len(plain))]
 		for k, i := range batch {
 			if err := in.Read(ctx, i, false, 0, inputs[k*size:(k+1)*size]); err != nil {
 				return fmt.Errorf("image %s: %w", r.train[i].Name, err)

@@ -5,6 +5,9 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/measure"
 )
 
 // TestAnchorIsItsDefinition compares L_anchor in each form with its definition: a mean over the anchored rows, beside
@@ -46,7 +49,7 @@ func TestAnchorIsItsDefinition(t *testing.T) {
 			t.Errorf("%s: without an anchored row L_anchor is %g, L %g", form, r.LossAnchor, r.Total())
 		}
 		b.Anchored = slices.Repeat([]float32{1}, b.Size)
-		if _, err := e.Step(context.Background(), b, Update{}); err == nil {
+		if _, err := e.Step(context.Background(), b, engine.Update{}); err == nil {
 			t.Errorf("%s: a row both edited and anchored was taken", form)
 		}
 	}
@@ -127,14 +130,14 @@ func TestNoAnchorNoNodes(t *testing.T) {
 func TestAnchorHoldsMaps(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 200, 20, 120)
-	run := func(anchor float64) (map[string]Measure, []Point) {
+	run := func(anchor float64) (map[string]measure.Measure, []Point) {
 		spec := p.spec(t, nil)
 		spec.Settings.Anchor = anchor
 		out, err := RunRound(t.Context(), spec, Observer{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		measures := map[string]Measure{}
+		measures := map[string]measure.Measure{}
 		for _, m := range out.Measures {
 			measures[m.Name] = m
 		}
@@ -154,7 +157,7 @@ func TestAnchorHoldsMaps(t *testing.T) {
 	if !seen[ArmCandidate] || !seen[ArmControl] {
 		t.Errorf("arms with an anchor loss: %v", seen)
 	}
-	loose, tight := free[MeasureMapDrift], held[MeasureMapDrift]
+	loose, tight := free[measure.MapDrift], held[measure.MapDrift]
 	if tight.Images == 0 || tight.Parent != 0 || !(tight.Candidate < 0.8*loose.Candidate) || !(tight.Control < 0.8*loose.Control) {
 		t.Errorf("drift %+v with an anchor, %+v without", tight, loose)
 	}

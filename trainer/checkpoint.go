@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -32,7 +33,7 @@ type checkpoint struct {
 	Recent     []float64 // L_per of the last steps, at most collapsedSteps
 	RecentAtt  []float64 // L_att of them
 	Best       bestEpoch
-	Parameters []Parameter
+	Parameters []engine.Parameter
 }
 
 // bestEpoch is the epoch with the best validation so far; its parameters are in a file of their own.
@@ -73,7 +74,7 @@ type checkpointEntry struct {
 }
 
 // lists are the tensors of an entry's parameter, in the file's order.
-func (e checkpointEntry) lists(p *Parameter) []*[]float32 {
+func (e checkpointEntry) lists(p *engine.Parameter) []*[]float32 {
 	out := []*[]float32{&p.Value}
 	if e.Momentum {
 		out = append(out, &p.Momentum)
@@ -176,7 +177,7 @@ func readCheckpoint(r io.Reader, size int64) (checkpoint, error) {
 	}
 	buffer := make([]byte, 1<<16)
 	for _, e := range header.Parameters {
-		p := Parameter{Name: e.Name, Dims: e.Dims}
+		p := engine.Parameter{Name: e.Name, Dims: e.Dims}
 		for _, list := range e.lists(&p) {
 			if e.Values < 0 || int64(e.Values) > left/4 {
 				return bad("parameter " + e.Name + " is cut off")

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // checkpoints keeps one arm's checkpoints in a folder: the last two, which alternate between two files, so that
@@ -108,7 +110,7 @@ func (c *checkpoints) load(key string) (checkpoint, bool, error) {
 }
 
 // loadBest returns the parameters of an epoch, and false if they are not there in one piece.
-func (c *checkpoints) loadBest(key string, epoch int) ([]Parameter, bool, error) {
+func (c *checkpoints) loadBest(key string, epoch int) ([]engine.Parameter, bool, error) {
 	best, err := readCheckpointFile(c.bestPath(epoch))
 	switch {
 	case errors.Is(err, ErrCheckpoint), errors.Is(err, fs.ErrNotExist), err == nil && (best.Key != key || best.Epoch != epoch):

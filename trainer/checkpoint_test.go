@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 func sampleCheckpoint(epoch int) checkpoint {
@@ -13,7 +15,7 @@ func sampleCheckpoint(epoch int) checkpoint {
 		Key: "run", Order: "0011", Epoch: epoch, Step: 7 * epoch, Seed: 3,
 		Pending: pointSum{Rows: 16, Hits: 3, Att: 0.1, Per: 1. / 3, Steps: 1, Maps: 2}, Recent: []float64{0.1, 1e-17},
 		Curve: []Point{{Arm: ArmCandidate, Step: 7, LossPer: 0.5}},
-		Parameters: []Parameter{
+		Parameters: []engine.Parameter{
 			{Name: "a.weight", Dims: []int64{2, 2}, Value: []float32{1, 2, 3, float32(epoch)}, Momentum: []float32{0, -1, 1e-30, 4}},
 			{Name: "b.weight", Dims: []int64{1}, Value: []float32{7}, Momentum: []float32{8}, Second: []float32{9}},
 			{Name: "a.running_mean", Dims: []int64{2}, Value: []float32{5, 6}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -51,7 +52,7 @@ func TestTargetsFollowCrops(t *testing.T) {
 		o := newOrder(samples, s)
 		seen, distinct := 0, map[float32]bool{}
 		for epoch := range 2 {
-			err := l.feed(t.Context(), o.epoch(epoch), epoch, func(b Batch) error {
+			err := l.feed(t.Context(), o.epoch(epoch), epoch, func(b engine.Batch) error {
 				for i := range b.Size {
 					input := b.Inputs[i*3*height*width:][:height*width]
 					for j, want := range b.Edited[i*196 : (i+1)*196] {

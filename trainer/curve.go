@@ -1,6 +1,10 @@
 package trainer
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/abn-studio/studio/trainer/engine"
+)
 
 // Point is one point of a loss curve: means over the steps since the last point.
 type Point struct {
@@ -34,7 +38,7 @@ type pointSum struct {
 	Anchor     float64 `json:"anchor"`      // L_anchor summed over those steps
 }
 
-func (s *pointSum) add(r StepResult, b Batch) {
+func (s *pointSum) add(r engine.StepResult, b engine.Batch) {
 	s.Rows += b.Size
 	s.Hits += r.HitsPer
 	s.Att += r.LossAtt * float64(b.Size)

@@ -3,8 +3,10 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
+
+	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/measure"
 )
 
 // DivergedError is a run whose loss or gradient stopped being a number, or left all bounds. Nothing comes of such
@@ -66,7 +68,7 @@ func (e *DivergedError) Error() string {
 		what = e.Parameter + " holds a value that is no number"
 	case e.Validation:
 		what = fmt.Sprintf("validation loss %v", e.Loss)
-	case !finite(e.GradNorm):
+	case !engine.Finite(e.GradNorm):
 		what += fmt.Sprintf(", gradient norm %v", e.GradNorm)
 	}
 	return fmt.Sprintf("%s diverged at step %d (%s); %s: try %s", e.Arm, e.Step, what, e.good(), e.Advice())
@@ -117,9 +119,9 @@ const explodedLoss = 1e3
 
 // diverged looks at what a step measured, and remembers it in state. nil if all is well; else what is wrong, without
 // the places.
-func (l *loop) diverged(r StepResult, state *checkpoint) *DivergedError {
+func (l *loop) diverged(r engine.StepResult, state *checkpoint) *DivergedError {
 	sane := r.LossAtt+r.LossPer < explodedLoss && // NaN is not sane
-		finite(r.LossMap) && finite(r.MapDistance) && finite(r.LossAnchor) && finite(r.GradNorm)
+		engine.Finite(r.LossMap) && engine.Finite(r.MapDistance) && engine.Finite(r.LossAnchor) && engine.Finite(r.GradNorm)
 	if !sane {
 		return &DivergedError{Loss: r.Total(), GradNorm: r.GradNorm}
 	}
@@ -157,8 +159,8 @@ func (l *loop) statisticsApart(ctx context.Context, batches [][]row, hits [2]int
 		return nil, nil
 	}
 	judged, size := [2]int{}, l.inputs.Size()
-	buffer := make([]float32, min(len(rows), evaluateBatch)*size)
-	for part := range slices.Chunk(rows, evaluateBatch) {
+	buffer := make([]float32, min(len(rows), measure.BatchSize)*size)
+	for part := range slices.Chunk(rows, measure.BatchSize) {
 		if err := l.inputs.ReadRows(ctx, part, epoch, buffer[:len(part)*size]); err != nil {
 			return nil, err
 		}
@@ -172,7 +174,7 @@ func (l *loop) statisticsApart(ctx context.Context, batches [][]row, hits [2]int
 		classes := len(out.LogitsPer) / len(part)
 		for i, r := range part {
 			for branch, logits := range [][]float32{out.LogitsAtt, out.LogitsPer} {
-				if argmax(logits[i*classes:(i+1)*classes]) == l.samples[r.sample].Label {
+				if measure.Argmax(logits[i*classes:(i+1)*classes]) == l.samples[r.sample].Label {
 					judged[branch]++
 				}
 			}
@@ -194,10 +196,8 @@ func meanOf(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
 // firstNotFinite names a parameter that holds a NaN or an infinity, "" if none does.
-func firstNotFinite(parameters []Parameter) string {
+func firstNotFinite(parameters []engine.Parameter) string {
 	for _, p := range parameters {
 		for _, v := range p.Value {
 			if v-v != 0 {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -48,15 +49,15 @@ func TestRoundOnTheRuntimeDiverges(t *testing.T) {
 
 func TestDivergenceIsSeenWhereverItShows(t *testing.T) {
 	t.Parallel()
-	good := StepResult{LossAtt: 1, LossPer: 1, LossMap: 1, MapDistance: 1}
-	for name, change := range map[string]func(*StepResult){
-		"L_att":         func(r *StepResult) { r.LossAtt = math.NaN() },
-		"L_per":         func(r *StepResult) { r.LossPer = math.Inf(1) },
-		"exploded":      func(r *StepResult) { r.LossPer = 2 * explodedLoss },
-		"L_map":         func(r *StepResult) { r.LossMap = math.NaN() },
-		"map distance":  func(r *StepResult) { r.MapDistance = math.NaN() }, // of a control, whose L_map is 0
-		"L_anchor":      func(r *StepResult) { r.LossAnchor = math.Inf(1) },
-		"gradient norm": func(r *StepResult) { r.GradNorm = math.NaN() },
+	good := engine.StepResult{LossAtt: 1, LossPer: 1, LossMap: 1, MapDistance: 1}
+	for name, change := range map[string]func(*engine.StepResult){
+		"L_att":         func(r *engine.StepResult) { r.LossAtt = math.NaN() },
+		"L_per":         func(r *engine.StepResult) { r.LossPer = math.Inf(1) },
+		"exploded":      func(r *engine.StepResult) { r.LossPer = 2 * explodedLoss },
+		"L_map":         func(r *engine.StepResult) { r.LossMap = math.NaN() },
+		"map distance":  func(r *engine.StepResult) { r.MapDistance = math.NaN() }, // of a control, whose L_map is 0
+		"L_anchor":      func(r *engine.StepResult) { r.LossAnchor = math.Inf(1) },
+		"gradient norm": func(r *engine.StepResult) { r.GradNorm = math.NaN() },
 	} {
 		r := good
 		change(&r)
@@ -66,15 +67,15 @@ func TestDivergenceIsSeenWhereverItShows(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		beside beside
-		step   StepResult
+		step   engine.StepResult
 		branch Branch // "": nothing is wrong
 	}{
-		"twice the loss of chance":                  {beside{0.5, 0.1, 0.1}, StepResult{LossAtt: 0.1, LossPer: 1}, BranchPerception},
-		"the same where it began at ten times that": {beside{0.5, 0.1, 5}, StepResult{LossAtt: 0.1, LossPer: 3}, ""},
-		"worse than where it began":                 {beside{0.5, 0.1, 5}, StepResult{LossAtt: 0.1, LossPer: 6.1}, BranchPerception},
-		"an attention branch at chance":             {beside{3, 0.4, 0.1}, StepResult{LossAtt: 2.99, LossPer: 0.1}, BranchAttention},
-		"one that knew little before":               {beside{3, 2.5, 0.1}, StepResult{LossAtt: 2.99, LossPer: 0.1}, ""},
-		"one that has lost some of what it knew":    {beside{3, 0.4, 0.1}, StepResult{LossAtt: 2.5, LossPer: 0.1}, ""},
+		"twice the loss of chance":                  {beside{0.5, 0.1, 0.1}, engine.StepResult{LossAtt: 0.1, LossPer: 1}, BranchPerception},
+		"the same where it began at ten times that": {beside{0.5, 0.1, 5}, engine.StepResult{LossAtt: 0.1, LossPer: 3}, ""},
+		"worse than where it began":                 {beside{0.5, 0.1, 5}, engine.StepResult{LossAtt: 0.1, LossPer: 6.1}, BranchPerception},
+		"an attention branch at chance":             {beside{3, 0.4, 0.1}, engine.StepResult{LossAtt: 2.99, LossPer: 0.1}, BranchAttention},
+		"one that knew little before":               {beside{3, 2.5, 0.1}, engine.StepResult{LossAtt: 2.99, LossPer: 0.1}, ""},
+		"one that has lost some of what it knew":    {beside{3, 0.4, 0.1}, engine.StepResult{LossAtt: 2.5, LossPer: 0.1}, ""},
 	} {
 		l, state := &loop{beside: c.beside}, &checkpoint{}
 		for step := 1; step <= 2*collapsedSteps; step++ {
@@ -105,12 +106,12 @@ func TestDivergenceIsSeenWhereverItShows(t *testing.T) {
 
 // stuckEngine answers class 0 whatever it is asked, as a network does whose channels are dead outside of training.
 type stuckEngine struct {
-	Engine
+	engine.Engine
 	classes int
 }
 
-func (e stuckEngine) Forward(_ context.Context, n int, _ []float32) (Outputs, error) {
-	return Outputs{LogitsAtt: make([]float32, n*e.classes), LogitsPer: make([]float32, n*e.classes)}, nil
+func (e stuckEngine) Forward(_ context.Context, n int, _ []float32) (engine.Outputs, error) {
+	return engine.Outputs{LogitsAtt: make([]float32, n*e.classes), LogitsPer: make([]float32, n*e.classes)}, nil
 }
 
 // blankRows are inputs that nobody looks at.

@@ -8,8 +8,9 @@
 // (Mitsuhara et al., arXiv 1905.03540). The norm is the unsquared L2 norm over the h·w cells, with
 // 1e-12 under the root. Axes: N batch, C channels, h×w map, K classes.
 //
+// What is not here: trainer/sample, trainer/engine, trainer/measure and trainer/architecture, each with a map of its own.
+//
 //	settings.go     what a training run depends on
-//	engine.go       Engine: one training step, whoever computes it
 //	ort_engine.go   the step as one ONNX graph on ONNX Runtime
 //	step_graph.go   that graph, and the passes that make it of a network's; step_passes.go  what a pass is, and printing the graph behind each
 //	step_parameters.go  which tensors a strategy trains
@@ -18,7 +19,7 @@
 //	step_blocked.go  values in the layout that the runtime's fastest convolutions read; step_fuse.go  what one operator does there for several
 //	step_simplify.go  two nodes that are one; step_survey.go  what these three look up in a graph
 //	loss.go         the losses, as graph nodes
-//	engine_batch.go, engine_parameters.go  what engines ask of a batch, and their parameters; engine_lacks.go  refusing a network before anything is computed
+//	engine_parameters.go  an engine's parameters, from a file and from a checkpoint; engines.go  opening the engine that is asked for, or refusing a network before anything is computed
 //	gorgonia_engine.go  Engine on Gorgonia, an independent second one; docs/adr/0006 says what of it is Gorgonia's
 //	gorgonia_network.go, gorgonia_step.go, gorgonia_rows.go  what it trains, its losses and what a batch's rows weigh in them
 //	gorgonia_builder.go  ONNX nodes to Gorgonia's, by gorgonia_rule_*.go, gorgonia_broadcast.go; gorgonia_operators.go  the table of them
@@ -27,15 +28,11 @@
 //	anchor.go       L_anchor's targets: the parent's maps of the images without an edit
 //	crop.go         random resized crops of pixels and maps; crop_features.go computes their features epoch by epoch
 //	augmented.go    pixels cut, mirrored and moved, for trainings from scratch
-//	optimizer.go    the fused update
 //	export.go       the trained file: its parent with other initializers
 //	features.go     g(x) once per image; feature_store.go, feature_eviction.go keep it on disk
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go
 //	early_stopping.go  the best epoch by validation images; divergence.go  when a run has come apart; curve.go
 //	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best
-//	evaluate.go     accuracy, worst group, attention inside the mask
-//	drift.go        how far maps moved on images that were right and stay so
-//	bootstrap.go    paired intervals; measure.go names what is compared
 //	round.go        candidate and control (round_arms.go) on which images (round_images.go), and what the maps were worth; scratch.go trains a whole network
 //	inspect.go      what each engine can train of an ABN, and what keeps it from the rest
 //	frozen.go       what a training of a whole network does differently where its extractor is frozen

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -31,7 +33,7 @@ type validation struct {
 }
 
 // measure evaluates the network on the validation images.
-func (v *validation) measure(ctx context.Context, network Forwarder) (Validation, error) {
+func (v *validation) measure(ctx context.Context, network measure.Forwarder) (Validation, error) {
 	_, loss, accuracy, err := crossEntropies(ctx, network, v.inputs, v.samples)
 	if err != nil && context.Cause(ctx) == nil {
 		err = fmt.Errorf("validation: %w", err)
@@ -41,11 +43,11 @@ func (v *validation) measure(ctx context.Context, network Forwarder) (Validation
 
 // crossEntropies evaluates a network: the mean cross entropies of both branches, and what share of the samples the perception
 // branch gets right.
-func crossEntropies(ctx context.Context, network Forwarder, inputs sample.Inputs, samples []sample.Sample) (att, per, accuracy float64, err error) {
+func crossEntropies(ctx context.Context, network measure.Forwarder, inputs sample.Inputs, samples []sample.Sample) (att, per, accuracy float64, err error) {
 	size := inputs.Size()
-	buffer := make([]float32, min(len(samples), evaluateBatch)*size)
-	for start := 0; start < len(samples); start += evaluateBatch {
-		batch := samples[start:min(start+evaluateBatch, len(samples))]
+	buffer := make([]float32, min(len(samples), measure.BatchSize)*size)
+	for start := 0; start < len(samples); start += measure.BatchSize {
+		batch := samples[start:min(start+measure.BatchSize, len(samples))]
 		for i, s := range batch {
 			if err := inputs.Read(ctx, start+i, false, 0, buffer[i*size:(i+1)*size]); err != nil {
 				return 0, 0, 0, fmt.Errorf("image %s: %w", s.Name, err)
@@ -63,7 +65,7 @@ func crossEntropies(ctx context.Context, network Forwarder, inputs sample.Inputs
 			logits := out.LogitsPer[i*classes : (i+1)*classes]
 			per += lossOf(logits, s.Label)
 			att += lossOf(out.LogitsAtt[i*classes:(i+1)*classes], s.Label)
-			if argmax(logits) == s.Label {
+			if measure.Argmax(logits) == s.Label {
 				accuracy++
 			}
 		}
@@ -74,7 +76,7 @@ func crossEntropies(ctx context.Context, network Forwarder, inputs sample.Inputs
 
 // lossOf is −log softmax(logits)[label].
 func lossOf(logits []float32, label int) float64 {
-	top := float64(logits[argmax(logits)])
+	top := float64(logits[measure.Argmax(logits)])
 	var sum float64
 	for _, x := range logits {
 		sum += math.Exp(float64(x) - top)
@@ -97,7 +99,7 @@ func (l *loop) setBest(state *checkpoint, v Validation) error {
 	}
 	l.best = nil
 	for _, p := range best.Parameters {
-		l.best = append(l.best, Parameter{Name: p.Name, Dims: p.Dims, Value: slices.Clone(p.Value)})
+		l.best = append(l.best, engine.Parameter{Name: p.Name, Dims: p.Dims, Value: slices.Clone(p.Value)})
 	}
 	return nil
 }

@@ -3,16 +3,18 @@ package trainer
 import (
 	"fmt"
 	"slices"
+
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // readParameters copies what is trained, and the running statistics that follow, out of a file's initializers into
 // buffers of an engine's own, in the file's order, with room for what the optimizer keeps.
-func readParameters(source stepSource, weights []string, statistics []normStatistics, s Settings) (list []Parameter, byName map[string]Parameter, err error) {
+func readParameters(source stepSource, weights []string, statistics []normStatistics, s Settings) (list []engine.Parameter, byName map[string]engine.Parameter, err error) {
 	running := map[string]bool{}
 	for _, n := range statistics {
 		running[n.mean], running[n.variance] = true, true
 	}
-	byName = map[string]Parameter{}
+	byName = map[string]engine.Parameter{}
 	var rates map[string]float64
 	if s.Rates == RatesByLayer {
 		rates = source.layerRates()
@@ -26,7 +28,7 @@ func readParameters(source stepSource, weights []string, statistics []normStatis
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading %s: %w", t.Name, err)
 		}
-		p := Parameter{Name: t.Name, Dims: t.Dims, Value: value}
+		p := engine.Parameter{Name: t.Name, Dims: t.Dims, Value: value}
 		if trained {
 			p.Rate = rates[t.Name]
 			p.Momentum = make([]float32, len(value))
@@ -42,8 +44,8 @@ func readParameters(source stepSource, weights []string, statistics []normStatis
 
 // loadParameters copies values, and momenta where given, into an engine's own parameters by name. All are looked at
 // before any is changed.
-func loadParameters(own, given []Parameter) error {
-	byName := map[string]Parameter{}
+func loadParameters(own, given []engine.Parameter) error {
+	byName := map[string]engine.Parameter{}
 	for _, p := range own {
 		byName[p.Name] = p
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // TestEnginesAgreeOnFamilies takes two steps on both engines for some of the narrow exports of published ABNs, such that
@@ -40,7 +41,7 @@ func TestEnginesAgreeOnFamilies(t *testing.T) {
 			gorgonia := openNamed(t, m, s)
 			b := familyBatch(splitModel(t, m), 6)
 			for k, bound := range []float64{1e-4, 1e-3} {
-				u := Update{LearningRate: 1e-3, Momentum: 0.9, ClipNorm: 1e5}
+				u := engine.Update{LearningRate: 1e-3, Momentum: 0.9, ClipNorm: 1e5}
 				got, err := gorgonia.Step(context.Background(), b, u)
 				if err != nil {
 					t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // eachEngine runs a test once per engine.
@@ -22,7 +23,7 @@ func eachEngine(t *testing.T, name string, test func(t *testing.T, engine Engine
 }
 
 // openNamed opens the engine that the settings name on a network.
-func openNamed(t *testing.T, m *onnx.Model, s Settings) Engine {
+func openNamed(t *testing.T, m *onnx.Model, s Settings) engine.Engine {
 	t.Helper()
 	e, err := NewEngine(t.Context(), splitModel(t, m), s, 1)
 	if err != nil {
@@ -40,7 +41,7 @@ func openNamed(t *testing.T, m *onnx.Model, s Settings) Engine {
 type engineCase struct {
 	name     string
 	settings Settings
-	update   Update
+	update   engine.Update
 	steps    int
 	rows     []int // batch sizes, in turn
 }
@@ -57,9 +58,9 @@ var engineCases = []engineCase{
 	{name: "smaller last batch", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}, rows: []int{4, 4, 3}},
 	{name: "one row", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5}, rows: []int{1}},
 	{name: "nesterov, clipped", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5, Optimizer: OptimizerNesterov},
-		update: Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-3, Optimizer: OptimizerNesterov, SpareNorms: true, ClipNorm: 0.5}},
+		update: engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-3, Optimizer: OptimizerNesterov, SpareNorms: true, ClipNorm: 0.5}},
 	{name: "adamw", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5, Optimizer: OptimizerAdamW},
-		update: Update{LearningRate: 1e-4, WeightDecay: 1e-2, Optimizer: OptimizerAdamW}},
+		update: engine.Update{LearningRate: 1e-4, WeightDecay: 1e-2, Optimizer: OptimizerAdamW}},
 }
 
 // TestEnginesAgree takes the same steps on both engines, on a network of our own making, and compares losses, hits,
@@ -84,10 +85,10 @@ func TestEnginesAgree(t *testing.T) {
 }
 
 // compare takes the case's steps on both engines.
-func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []Batch) {
+func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []engine.Batch) {
 	t.Helper()
-	if c.update == (Update{}) {
-		c.update = Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4}
+	if c.update == (engine.Update{}) {
+		c.update = engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4}
 	}
 	ours := c.settings
 	ours.Engine = EngineORT
@@ -133,7 +134,7 @@ func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []Batch) {
 }
 
 // agree compares what a step measured on two engines.
-func agree(t *testing.T, step int, got, want StepResult) {
+func agree(t *testing.T, step int, got, want engine.StepResult) {
 	t.Helper()
 	for _, l := range []struct {
 		name      string
@@ -154,7 +155,7 @@ func agree(t *testing.T, step int, got, want StepResult) {
 
 // syntheticBatches are batches of noise for a network: every other row edited, of the rest every other anchored, and no
 // edit in the second batch.
-func syntheticBatches(t *testing.T, m *onnx.Model, c engineCase) []Batch {
+func syntheticBatches(t *testing.T, m *onnx.Model, c engineCase) []engine.Batch {
 	t.Helper()
 	abn := splitModel(t, m)
 	dims := []int{abn.Channels, abn.Height, abn.Width}
@@ -166,10 +167,10 @@ func syntheticBatches(t *testing.T, m *onnx.Model, c engineCase) []Batch {
 		rows = []int{4}
 	}
 	rng := rand.New(rand.NewPCG(8, 8))
-	var out []Batch
+	var out []engine.Batch
 	for k := range max(c.steps, 4) {
 		n := rows[k%len(rows)]
-		b := Batch{
+		b := engine.Batch{
 			Size: n, Inputs: make([]float32, n*dims[0]*dims[1]*dims[2]), Labels: make([]int64, n),
 			Edited: make([]float32, n*abn.Height*abn.Width), HasEdit: make([]float32, n), Anchored: make([]float32, n),
 		}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // Export is parent with the values of parameters, in memory. It differs from parent in these initializers (and in the metadata
 // given) only, and shares the bytes of all others with it; see onnx.WithInitializers for tensors that the parent has once for
 // several layers.
-func Export(parent *onnx.Model, parameters []Parameter, metadata []onnx.Metadata) (*onnx.Model, error) {
+func Export(parent *onnx.Model, parameters []engine.Parameter, metadata []onnx.Metadata) (*onnx.Model, error) {
 	values := make(map[string][]float32, len(parameters))
 	for _, p := range parameters {
 		values[p.Name] = p.Value

@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 func listFamilies(t testing.TB) []families.Family {
@@ -86,12 +87,12 @@ func TestFamiliesLearn(t *testing.T) {
 }
 
 // familyBatch is a batch of features as an extractor that ends in a ReLU has them; half of its rows carry an edit.
-func familyBatch(abn *onnx.ABN, n int) Batch { return strategyBatch(abn, StrategyBoth, n) }
+func familyBatch(abn *onnx.ABN, n int) engine.Batch { return strategyBatch(abn, StrategyBoth, n) }
 
 // strategyBatch is familyBatch, or the same of pixels where the strategy starts from them.
-func strategyBatch(abn *onnx.ABN, strategy Strategy, n int) Batch {
+func strategyBatch(abn *onnx.ABN, strategy Strategy, n int) engine.Batch {
 	r := rand.New(rand.NewPCG(3, 5))
-	b := Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
+	b := engine.Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
 	size, least := abn.Channels*abn.Height*abn.Width, 0.0
 	if strategy == StrategyScratch {
 		size, least = abn.ImageChannels*abn.ImageHeight*abn.ImageWidth, -3
@@ -110,10 +111,10 @@ func strategyBatch(abn *onnx.ABN, strategy Strategy, n int) Batch {
 
 // checkStep compares an engine's gradients with its losses. The first direction moves every tensor uphill by the same share of its
 // length, so that the loss changes by Σ|g|·|p| and no tensor hides behind another; the second flips half of them.
-func checkStep(t *testing.T, e *ortEngine, b Batch) {
+func checkStep(t *testing.T, e *ortEngine, b engine.Batch) {
 	t.Helper()
 	start := cloneParameters(e.Parameters())
-	first, err := e.Step(context.Background(), b, Update{})
+	first, err := e.Step(context.Background(), b, engine.Update{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func checkStep(t *testing.T, e *ortEngine, b Batch) {
 	for _, g := range gradients {
 		squares += norm(g) * norm(g)
 	}
-	u := Update{LearningRate: 1e-3 * first.Total() / squares}
+	u := engine.Update{LearningRate: 1e-3 * first.Total() / squares}
 	var losses [2]float64
 	for i := range losses {
 		result, err := e.Step(context.Background(), b, u)
@@ -168,7 +169,7 @@ func checkStep(t *testing.T, e *ortEngine, b Batch) {
 			if err := e.Load(list); err != nil {
 				t.Fatal(err)
 			}
-			result, err := e.Step(context.Background(), b, Update{})
+			result, err := e.Step(context.Background(), b, engine.Update{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +219,7 @@ func TestFreshNetworksAreUntied(t *testing.T) {
 		defer e.Close()
 		b := familyBatch(abn, 6)
 		for range 3 {
-			if _, err := e.Step(context.Background(), b, Update{LearningRate: 1e-3}); err != nil {
+			if _, err := e.Step(context.Background(), b, engine.Update{LearningRate: 1e-3}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // gorgoniaEngine is Engine on Gorgonia: the network's nodes built from Gorgonia's and a few of ours, gradients by
@@ -18,9 +19,9 @@ import (
 // size, so there is a program for each that occurs.
 type gorgoniaEngine struct {
 	network    *gorgoniaNetwork
-	parameters []Parameter // weights and running statistics, in the file's order
-	weights    []Parameter // the trained ones
-	statistics []batchStatistics
+	parameters []engine.Parameter // weights and running statistics, in the file's order
+	weights    []engine.Parameter // the trained ones
+	statistics []engine.Statistics
 	buffers    map[string][]float32 // values of parameters, by name
 
 	steps    map[int]*gorgoniaStepProgram
@@ -40,7 +41,7 @@ type gorgoniaForward struct {
 // NewGorgoniaEngine compiles the training step of an ABN on Gorgonia: of its branches on features, or under
 // StrategyScratch of the whole network on pixels. No runtime library is needed. Parameters start at the file's values.
 // A network with operators that the engine lacks gives a *gradient.UnsupportedError; Lacks finds that out sooner.
-func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s Settings) (Engine, error) {
+func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s Settings) (engine.Engine, error) {
 	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
@@ -87,8 +88,8 @@ func (e *gorgoniaEngine) takeParameters(s Settings) error {
 		e.weights = append(e.weights, byName[name])
 	}
 	for _, s := range e.network.running {
-		e.statistics = append(e.statistics, batchStatistics{
-			runningMean: e.buffers[s.mean], runningVariance: e.buffers[s.variance], spatial: int(s.spatial),
+		e.statistics = append(e.statistics, engine.Statistics{
+			RunningMean: e.buffers[s.mean], RunningVariance: e.buffers[s.variance], Spatial: int(s.spatial),
 		})
 	}
 	return nil
@@ -115,60 +116,60 @@ func (e *gorgoniaEngine) step(ctx context.Context, n int) (*gorgoniaStepProgram,
 }
 
 // Step implements Engine.
-func (e *gorgoniaEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, error) {
+func (e *gorgoniaEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
 	if e.closed {
-		return StepResult{}, errors.New("training step: the engine is closed")
+		return engine.StepResult{}, errors.New("training step: the engine is closed")
 	}
-	if err := b.check(e.network.inputDims, e.network.mapDims, e.network.shape); err != nil {
-		return StepResult{}, fmt.Errorf("training step: %w", err)
+	if err := b.Check(e.network.inputDims, e.network.mapDims, e.network.shape.classes); err != nil {
+		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	if ctx.Err() != nil {
-		return StepResult{}, context.Cause(ctx)
+		return engine.StepResult{}, context.Cause(ctx)
 	}
 	program, err := e.step(ctx, b.Size)
 	if err != nil {
-		return StepResult{}, fmt.Errorf("compiling the training step for a batch of %d: %w", b.Size, err)
+		return engine.StepResult{}, fmt.Errorf("compiling the training step for a batch of %d: %w", b.Size, err)
 	}
 	rows := e.network.rows(b)
 	out, err := program.run(ctx, b, rows.target, rows.weight)
 	if err != nil {
 		if ctx.Err() != nil {
-			return StepResult{}, context.Cause(ctx)
+			return engine.StepResult{}, context.Cause(ctx)
 		}
-		return StepResult{}, fmt.Errorf("training step: %w", err)
+		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	result := e.network.result(b, rows, out)
 	gradients := out[gorgoniaGradients:][:program.weights]
-	if result.GradNorm, err = update(e.weights, gradients, u); err != nil {
-		return StepResult{}, fmt.Errorf("training step: %w", err)
+	if result.GradNorm, err = engine.Apply(e.weights, gradients, u); err != nil {
+		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
-	if !finite(result.GradNorm) { // no weight has changed: the caller ends the run
+	if !engine.Finite(result.GradNorm) { // no weight has changed: the caller ends the run
 		return result, nil
 	}
 	statistics := out[gorgoniaGradients+program.weights:]
 	for i, s := range e.statistics {
-		follow(s.runningMean, s.runningVariance, statistics[2*i], statistics[2*i+1], b.Size*s.spatial)
+		engine.Follow(s.RunningMean, s.RunningVariance, statistics[2*i], statistics[2*i+1], b.Size*s.Spatial)
 	}
 	return result, nil
 }
 
 // Forward implements Engine.
-func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
 	if e.closed {
-		return Outputs{}, errors.New("forward pass: the engine is closed")
+		return engine.Outputs{}, errors.New("forward pass: the engine is closed")
 	}
 	if size := e.network.inputSize(); n < 1 || len(inputs) != n*size {
-		return Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, e.network.inputDims)
+		return engine.Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, e.network.inputDims)
 	}
 	f := e.forwards[n]
 	if f == nil {
 		b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.inputDims, n, e.buffers)
 		if err != nil {
-			return Outputs{}, fmt.Errorf("forward pass: %w", err)
+			return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}
 		outputs, err := b.outputs(e.network.source)
 		if err != nil {
-			return Outputs{}, fmt.Errorf("forward pass: %w", err)
+			return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}
 		f = &gorgoniaForward{b.values[e.network.source.input], newGorgoniaProgram(b.graph, outputs, b.maker)}
 		if len(e.forwards) >= maxPrograms {
@@ -179,18 +180,18 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 	out, err := f.program.run(ctx, map[*G.Node][]float32{f.input: inputs})
 	if err != nil {
 		if ctx.Err() != nil {
-			return Outputs{}, context.Cause(ctx)
+			return engine.Outputs{}, context.Cause(ctx)
 		}
-		return Outputs{}, fmt.Errorf("forward pass: %w", err)
+		return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 	}
-	return Outputs{LogitsAtt: out[0], LogitsPer: out[1], Maps: out[2]}, nil
+	return engine.Outputs{LogitsAtt: out[0], LogitsPer: out[1], Maps: out[2]}, nil
 }
 
 // Parameters implements Engine.
-func (e *gorgoniaEngine) Parameters() []Parameter { return slices.Clone(e.parameters) }
+func (e *gorgoniaEngine) Parameters() []engine.Parameter { return slices.Clone(e.parameters) }
 
 // Load implements Engine.
-func (e *gorgoniaEngine) Load(parameters []Parameter) error {
+func (e *gorgoniaEngine) Load(parameters []engine.Parameter) error {
 	return loadParameters(e.parameters, parameters)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // microNetwork is an untrained network with a map of 5×5 and four classes.
@@ -43,7 +44,7 @@ func TestGorgoniaEndsWithContext(t *testing.T) {
 	cause := errors.New("enough")
 	for _, nodes := range []int{0, 1, 100} {
 		ctx := endsAfter(t, nodes, cause)
-		if _, err := e.Step(ctx, b, Update{LearningRate: 1}); !errors.Is(err, cause) {
+		if _, err := e.Step(ctx, b, engine.Update{LearningRate: 1}); !errors.Is(err, cause) {
 			t.Errorf("ended after %d nodes: %v, want the cause", nodes, err)
 		}
 		if _, err := e.Forward(endsAfter(t, nodes, cause), b.Size, b.Inputs); !errors.Is(err, cause) {
@@ -82,19 +83,19 @@ func TestGorgoniaRefuses(t *testing.T) {
 	t.Parallel()
 	m := microNetwork(t)
 	e := openNamed(t, m, gorgoniaBoth)
-	for name, spoil := range map[string]func(*Batch){
-		"label":  func(b *Batch) { b.Labels = slices.Repeat([]int64{99}, b.Size) },
-		"inputs": func(b *Batch) { b.Inputs = b.Inputs[1:] },
-		"maps":   func(b *Batch) { b.Edited = nil },
-		"empty":  func(b *Batch) { *b = Batch{} },
+	for name, spoil := range map[string]func(*engine.Batch){
+		"label":  func(b *engine.Batch) { b.Labels = slices.Repeat([]int64{99}, b.Size) },
+		"inputs": func(b *engine.Batch) { b.Inputs = b.Inputs[1:] },
+		"maps":   func(b *engine.Batch) { b.Edited = nil },
+		"empty":  func(b *engine.Batch) { *b = engine.Batch{} },
 	} {
 		b := syntheticBatches(t, m, engineCase{})[0]
 		spoil(&b)
-		if _, err := e.Step(context.Background(), b, Update{}); err == nil {
+		if _, err := e.Step(context.Background(), b, engine.Update{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if err := e.Load([]Parameter{{Name: "conv1.weight", Value: []float32{1}}}); err == nil {
+	if err := e.Load([]engine.Parameter{{Name: "conv1.weight", Value: []float32{1}}}); err == nil {
 		t.Error("loading a parameter that is not trained: no error")
 	}
 	if _, err := e.Forward(context.Background(), 2, make([]float32, 7)); err == nil {
@@ -103,7 +104,7 @@ func TestGorgoniaRefuses(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := e.Step(context.Background(), syntheticBatches(t, m, engineCase{})[0], Update{}); err == nil || !strings.Contains(err.Error(), "closed") {
+	if _, err := e.Step(context.Background(), syntheticBatches(t, m, engineCase{})[0], engine.Update{}); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("a step after Close: %v", err)
 	}
 }
@@ -179,7 +180,7 @@ func TestGorgoniaResumes(t *testing.T) {
 	m := microNetwork(t)
 	first, second := openNamed(t, m, gorgoniaBoth), openNamed(t, m, gorgoniaBoth)
 	batches := syntheticBatches(t, m, engineCase{rows: []int{4, 3}})
-	u := Update{LearningRate: 0.05, Momentum: 0.9}
+	u := engine.Update{LearningRate: 0.05, Momentum: 0.9}
 	for _, b := range batches[:2] {
 		if _, err := first.Step(context.Background(), b, u); err != nil {
 			t.Fatal(err)
@@ -213,7 +214,7 @@ func TestGorgoniaKeepsNoSteps(t *testing.T) {
 	batches := syntheticBatches(t, m, engineCase{rows: []int{2, 3, 4, 5, 6, 7, 8, 9}, steps: 8})
 	held := func() uint64 {
 		for _, b := range batches {
-			if _, err := e.Step(context.Background(), b, Update{LearningRate: 1e-3}); err != nil {
+			if _, err := e.Step(context.Background(), b, engine.Update{LearningRate: 1e-3}); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := e.Forward(context.Background(), b.Size, b.Inputs); err != nil {

@@ -6,6 +6,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // spread repeats a tensor along the axes in which it has size 1, times factor. from is as long as to. Its transpose is
@@ -115,14 +117,14 @@ func sumRuns(small []float64, large []float32, runs []run) {
 func imagesFirst(o, n, cells int, to []int) *linearMap {
 	return newLinearMap("images first", []int{o, n * cells}, to,
 		func(y, x []float32) {
-			onAllCores(o, func(i int) {
+			engine.OnAllCores(o, func(i int) {
 				for j := range n {
 					copy(y[(j*o+i)*cells:][:cells], x[(i*n+j)*cells:][:cells])
 				}
 			})
 		},
 		func(x, y []float32) {
-			onAllCores(o, func(i int) {
+			engine.OnAllCores(o, func(i int) {
 				for j := range n {
 					copy(x[(i*n+j)*cells:][:cells], y[(j*o+i)*cells:][:cells])
 				}

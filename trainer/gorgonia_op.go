@@ -9,6 +9,8 @@ import (
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // ownOp is what the operators that we add to Gorgonia have in common: float32 tensors of fixed shapes in,
@@ -208,5 +210,5 @@ func inStretches(n int, work func(start, end int)) {
 		work(0, n)
 		return
 	}
-	onAllCores((n+stretch-1)/stretch, func(i int) { work(i*stretch, min((i+1)*stretch, n)) })
+	engine.OnAllCores((n+stretch-1)/stretch, func(i int) { work(i*stretch, min((i+1)*stretch, n)) })
 }

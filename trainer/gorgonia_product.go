@@ -5,6 +5,8 @@ import (
 	"gonum.org/v1/gonum/blas/gonum"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // groupedProduct is one matrix product per group: [g, m, k] by [g, k, n] is [g, m, n], where either operand may be
@@ -40,7 +42,7 @@ func (p *groupedProduct) Do(values ...G.Value) (G.Value, error) {
 	if p.transB {
 		transB, ldb = blas.Trans, p.k
 	}
-	onAllCores(p.groups, func(g int) {
+	engine.OnAllCores(p.groups, func(g int) {
 		a, b, c := in[0][g*p.m*p.k:][:p.m*p.k], in[1][g*p.k*p.n:][:p.k*p.n], y[g*p.m*p.n:][:p.m*p.n]
 		gonum.Implementation{}.Sgemm(transA, transB, p.m, p.n, p.k, 1, a, lda, b, ldb, 0, c, p.n)
 	})

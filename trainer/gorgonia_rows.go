@@ -1,5 +1,9 @@
 package trainer
 
+import (
+	"github.com/abn-studio/studio/trainer/engine"
+)
+
 // batchRows is what a batch's rows ask of their maps.
 type batchRows struct {
 	target           []float32 // [N, h·w]; 0 where a row asks for nothing
@@ -8,7 +12,7 @@ type batchRows struct {
 }
 
 // rows turns marks into weights. Whatever stands in the map of a row without a mark, NaN too, is not looked at.
-func (net *gorgoniaNetwork) rows(b Batch) batchRows {
+func (net *gorgoniaNetwork) rows(b engine.Batch) batchRows {
 	cells := int(net.shape.cells)
 	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size)}
 	r.edited = shares(b.HasEdit, b.Size)
@@ -40,7 +44,7 @@ func shares(marks []float32, n int) []float32 {
 }
 
 // result is what a step measured.
-func (net *gorgoniaNetwork) result(b Batch, rows batchRows, out [][]float32) StepResult {
+func (net *gorgoniaNetwork) result(b engine.Batch, rows batchRows, out [][]float32) engine.StepResult {
 	mean := func(values []float32, weight func(i int) float32) (sum float64) {
 		for i, v := range values {
 			if w := weight(i); w != 0 {
@@ -50,13 +54,13 @@ func (net *gorgoniaNetwork) result(b Batch, rows batchRows, out [][]float32) Ste
 		return sum
 	}
 	even := func(int) float32 { return 1 }
-	r := StepResult{
+	r := engine.StepResult{
 		LossAtt:     mean(out[gorgoniaLossAtt], even) / float64(b.Size),
 		LossPer:     mean(out[gorgoniaLossPer], even) / float64(b.Size),
 		MapDistance: mean(out[gorgoniaDistance], func(i int) float32 { return rows.edited[i] }),
 		LossAnchor:  net.settings.Anchor * mean(out[gorgoniaDistance], func(i int) float32 { return rows.anchored[i] }),
-		HitsAtt:     hits(out[gorgoniaLogitsAtt], b.Labels),
-		HitsPer:     hits(out[gorgoniaLogitsPer], b.Labels),
+		HitsAtt:     engine.Hits(out[gorgoniaLogitsAtt], b.Labels),
+		HitsPer:     engine.Hits(out[gorgoniaLogitsPer], b.Labels),
 	}
 	r.LossMap = net.settings.Gamma * r.MapDistance
 	return r

@@ -8,6 +8,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // gorgoniaLoss is what is bound before a step and read after it, for a batch of N. Losses stay one per row: their
@@ -190,7 +191,7 @@ func (b *gorgoniaBuilder) rowSums(x *G.Node, factor float32) (*G.Node, error) {
 }
 
 // run computes the step of a batch. weight are the rows' w.
-func (s *gorgoniaStepProgram) run(ctx context.Context, b Batch, target, weight []float32) ([][]float32, error) {
+func (s *gorgoniaStepProgram) run(ctx context.Context, b engine.Batch, target, weight []float32) ([][]float32, error) {
 	classes := s.labels.Shape()[1]
 	labels, share := make([]float32, b.Size*classes), make([]float32, b.Size)
 	for i, label := range b.Labels {

@@ -10,6 +10,7 @@ import (
 	G "gorgonia.org/gorgonia"
 
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // windows is how a window moves over the two spatial axes (height, width) of [N, C, H, W].
@@ -97,7 +98,7 @@ func (w windows) columns() *linearMap {
 	width, s := w.n*w.cells(), w.stride[1]
 	return newLinearMap("columns", []int{w.n, w.c, w.in[0], w.in[1]}, []int{w.c * w.points(), width},
 		func(y, x []float32) {
-			onAllCores(w.c, func(c int) {
+			engine.OnAllCores(w.c, func(c int) {
 				w.visit(c, func(row, to, from, count int) {
 					dst := y[row*width+to:][:count]
 					if s == 1 {
@@ -111,7 +112,7 @@ func (w windows) columns() *linearMap {
 			})
 		},
 		func(x, y []float32) {
-			onAllCores(w.c, func(c int) {
+			engine.OnAllCores(w.c, func(c int) {
 				w.visit(c, func(row, to, from, count int) {
 					for i, v := range y[row*width+to:][:count] {
 						x[from+i*s] += v
@@ -153,7 +154,7 @@ func (w windows) averages(includePad bool) *linearMap {
 	return newLinearMap("averages", []int{w.n, w.c, w.in[0], w.in[1]}, []int{w.n, w.c, w.out[0], w.out[1]},
 		func(y, x []float32) {
 			shares := sharesOf()
-			onAllCores(w.c, func(c int) {
+			engine.OnAllCores(w.c, func(c int) {
 				w.visit(c, func(_, to, from, count int) {
 					at, cell := place(c, to)
 					for i := range count {
@@ -164,7 +165,7 @@ func (w windows) averages(includePad bool) *linearMap {
 		},
 		func(x, y []float32) {
 			shares := sharesOf()
-			onAllCores(w.c, func(c int) {
+			engine.OnAllCores(w.c, func(c int) {
 				w.visit(c, func(_, to, from, count int) {
 					at, cell := place(c, to)
 					for i := range count {
@@ -188,7 +189,7 @@ func newMaxima(w windows) *maxima {
 // places are the largest elements' places in x, one for every output; -1 for a window outside the input.
 func (w windows) places(x []float32) []int {
 	places := make([]int, w.n*w.c*w.cells())
-	onAllCores(w.n*w.c, func(plane int) {
+	engine.OnAllCores(w.n*w.c, func(plane int) {
 		base := plane * w.in[0] * w.in[1]
 		for oy := range w.out[0] {
 			for ox := range w.out[1] {

@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // The body of an attention branch whose BatchNorms are folded away learns at a tenth, and nothing else does.
@@ -72,11 +73,11 @@ func TestStepsFollowLayerRates(t *testing.T) {
 	}
 	batch := familyBatch(abn, 4)
 	rates := sourceOf(abn, StrategyBoth).layerRates()
-	for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
+	for _, which := range []EngineName{EngineORT, EngineGorgonia} {
 		for _, optimizer := range []Optimizer{OptimizerSGD, OptimizerNesterov, OptimizerAdamW} {
 			moved := map[Rates]map[string][]float32{}
 			for _, r := range []Rates{RatesOne, RatesByLayer} {
-				s := completed(Settings{Engine: engine, Optimizer: optimizer, Gamma: 1, BatchSize: batch.Size, Rates: r})
+				s := completed(Settings{Engine: which, Optimizer: optimizer, Gamma: 1, BatchSize: batch.Size, Rates: r})
 				e, err := NewEngine(t.Context(), abn, s, 1)
 				if err != nil {
 					t.Fatal(err)
@@ -85,7 +86,7 @@ func TestStepsFollowLayerRates(t *testing.T) {
 				for _, p := range e.Parameters() {
 					before[p.Name] = append([]float32{}, p.Value...)
 				}
-				if _, err := e.Step(t.Context(), batch, Update{LearningRate: 0.01, Momentum: 0.9, Optimizer: optimizer, Step: 1}); err != nil {
+				if _, err := e.Step(t.Context(), batch, engine.Update{LearningRate: 0.01, Momentum: 0.9, Optimizer: optimizer, Step: 1}); err != nil {
 					t.Fatal(err)
 				}
 				moved[r] = map[string][]float32{}
@@ -107,7 +108,7 @@ func TestStepsFollowLayerRates(t *testing.T) {
 				}
 				for i, v := range one {
 					if got := float64(moved[RatesByLayer][name][i]); math.Abs(got-want*float64(v)) > 1e-6 {
-						t.Fatalf("%s, %s: %s moved by %v, at one rate by %v, want %v of it", engine, optimizer, name, got, v, want)
+						t.Fatalf("%s, %s: %s moved by %v, at one rate by %v, want %v of it", which, optimizer, name, got, v, want)
 					}
 				}
 			}

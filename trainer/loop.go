@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -27,7 +28,7 @@ const (
 // loop trains one engine.
 type loop struct {
 	arm         Arm
-	engine      Engine
+	engine      engine.Engine
 	settings    Settings
 	samples     []sample.Sample
 	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
@@ -48,9 +49,9 @@ type loop struct {
 	order *order
 	total int // steps, if nothing ends it early
 	saved time.Time
-	good  checkpoint  // Epoch and Step of the last checkpoint from which a step has been taken that did not diverge
-	fresh checkpoint  // of one from which none has been taken yet
-	best  []Parameter // of the best epoch, where no checkpoints are kept
+	good  checkpoint         // Epoch and Step of the last checkpoint from which a step has been taken that did not diverge
+	fresh checkpoint         // of one from which none has been taken yet
+	best  []engine.Parameter // of the best epoch, where no checkpoints are kept
 }
 
 // checkpointEvery is how much training a crash may cost: besides at the end of each epoch, a checkpoint is written
@@ -149,7 +150,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 	rows := l.order.epoch(epoch)
 	last := max(state.Step-epoch*batches, batches-statisticsBatches) // of the batches that the statistics are judged by, the first
 	var hits [2]int
-	err := l.feed(ctx, rows[state.Step-epoch*batches:], epoch, func(b Batch) error {
+	err := l.feed(ctx, rows[state.Step-epoch*batches:], epoch, func(b engine.Batch) error {
 		update := UpdateAt(l.settings, state.Step, l.total)
 		rate = update.LearningRate
 		result, err := l.engine.Step(ctx, b, update)
@@ -204,7 +205,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 		if v, err = l.validation.measure(ctx, l.engine); err != nil {
 			return err
 		}
-		if !finite(v.Loss) {
+		if !engine.Finite(v.Loss) {
 			return &DivergedError{Loss: v.Loss, Validation: true}
 		}
 	}
@@ -244,18 +245,18 @@ func (l *loop) save(state *checkpoint) error {
 }
 
 // feed hands each batch to use, in order, while a second goroutine reads the next one.
-func (l *loop) feed(ctx context.Context, epoch [][]row, number int, use func(Batch) error) error {
+func (l *loop) feed(ctx context.Context, epoch [][]row, number int, use func(engine.Batch) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	size := l.inputs.Size()
-	free := make(chan *Batch, 2)
+	free := make(chan *engine.Batch, 2)
 	for range 2 {
-		free <- &Batch{}
+		free <- &engine.Batch{}
 	}
-	ready := make(chan *Batch)
+	ready := make(chan *engine.Batch)
 	go func() {
 		defer close(ready)
 		for _, rows := range epoch {
-			var b *Batch
+			var b *engine.Batch
 			select {
 			case b = <-free:
 			case <-ctx.Done():
@@ -288,7 +289,7 @@ func (l *loop) feed(ctx context.Context, epoch [][]row, number int, use func(Bat
 }
 
 // fill reads the rows of a batch.
-func (l *loop) fill(ctx context.Context, b *Batch, rows []row, epoch, size int) error {
+func (l *loop) fill(ctx context.Context, b *engine.Batch, rows []row, epoch, size int) error {
 	n := len(rows)
 	b.Size = n
 	b.Inputs = slices.Grow(b.Inputs[:0], n*size)[:n*size]

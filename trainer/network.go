@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // parent is the network that a round starts from.
@@ -22,9 +23,9 @@ type parent struct {
 	classes       int                    // K
 	learningRate  func(Settings) float64 // SuggestedLearningRate; nil: not known
 	extractor     Extractor
-	newEngine     func(ctx context.Context, s Settings) (Engine, error) // at the parent's parameters
-	require       func(ctx context.Context, s Settings) error           // what the settings' engine lacks; nil: nothing is asked
-	export        func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error)
+	newEngine     func(ctx context.Context, s Settings) (engine.Engine, error) // at the parent's parameters
+	require       func(ctx context.Context, s Settings) error                  // what the settings' engine lacks; nil: nothing is asked
+	export        func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error)
 	close         func()
 }
 
@@ -56,11 +57,11 @@ func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extracto
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
 		classes:  abn.Classes, extractor: extractor,
 		learningRate: func(s Settings) float64 { return SuggestedLearningRate(abn, s.Optimizer, s.Rates) },
-		newEngine: func(ctx context.Context, s Settings) (Engine, error) {
+		newEngine: func(ctx context.Context, s Settings) (engine.Engine, error) {
 			return NewEngine(ctx, abn, s, threads)
 		},
 		require: func(ctx context.Context, s Settings) error { return requireEngine(ctx, abn, s) },
-		export: func(parameters []Parameter, metadata []onnx.Metadata) ([]byte, error) {
+		export: func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error) {
 			out, err := Export(opened.Model(), parameters, metadata)
 			if err != nil {
 				return nil, err

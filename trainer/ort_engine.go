@@ -9,6 +9,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // ORTOptions tune an engine on ONNX Runtime. The zero value is right for training.
@@ -29,20 +30,14 @@ type ortEngine struct {
 	session    *ort.Session
 	evaluation *evaluation
 
-	parameters []Parameter // weights and running statistics, in the file's order
-	weights    []Parameter // the trained ones, in the step graph's order
+	parameters []engine.Parameter // weights and running statistics, in the file's order
+	weights    []engine.Parameter // the trained ones, in the step graph's order
 	gradients  [][]float32
-	statistics []batchStatistics
+	statistics []engine.Statistics
 
 	fixedInputs []*ort.Tensor // the weights
 	outputs     []*ort.Tensor // losses, logits, gradients, statistics; logits are nil between steps
 	edited      []float32     // [N, h·w], zeros where a row has no edit
-}
-
-// batchStatistics is where a BatchNormalization's statistics are read from and written to.
-type batchStatistics struct {
-	runningMean, runningVariance, mean, variance []float32
-	spatial                                      int
 }
 
 // Positions in stepGraph.outputs. The anchor's distance, where there is one, is the last.
@@ -58,7 +53,7 @@ const (
 // NewORTEngine compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
 // under StrategyScratch of the whole network on pixels. Parameters start at the file's values. A
 // network that cannot be trained gives a *gradient.UnsupportedError; Untrainable finds that out sooner.
-func NewORTEngine(ctx context.Context, abn *onnx.ABN, s Settings, o ORTOptions) (Engine, error) {
+func NewORTEngine(ctx context.Context, abn *onnx.ABN, s Settings, o ORTOptions) (engine.Engine, error) {
 	return openORTEngine(ctx, sourceOf(abn, s.Strategy), s, o)
 }
 
@@ -109,9 +104,9 @@ func (e *ortEngine) takeParameters(source stepSource, s Settings) error {
 	}
 	for _, s := range e.step.statistics {
 		channels := len(byName[s.mean].Value)
-		e.statistics = append(e.statistics, batchStatistics{
-			runningMean: byName[s.mean].Value, runningVariance: byName[s.variance].Value,
-			mean: make([]float32, channels), variance: make([]float32, channels), spatial: int(s.spatial),
+		e.statistics = append(e.statistics, engine.Statistics{
+			RunningMean: byName[s.mean].Value, RunningVariance: byName[s.variance].Value,
+			Mean: make([]float32, channels), Variance: make([]float32, channels), Spatial: int(s.spatial),
 		})
 	}
 	return nil
@@ -176,7 +171,7 @@ func (e *ortEngine) openStep(o ORTOptions, t target) error {
 		}
 	}
 	for _, s := range e.statistics {
-		if err := errors.Join(keep(s.mean, int64(len(s.mean))), keep(s.variance, int64(len(s.variance)))); err != nil {
+		if err := errors.Join(keep(s.Mean, int64(len(s.Mean))), keep(s.Variance, int64(len(s.Variance)))); err != nil {
 			return err
 		}
 	}
@@ -187,7 +182,7 @@ func (e *ortEngine) openStep(o ORTOptions, t target) error {
 }
 
 // parameterTensor is a parameter's value as the runtime sees it.
-func parameterTensor(p Parameter) (*ort.Tensor, error) {
+func parameterTensor(p engine.Parameter) (*ort.Tensor, error) {
 	t, err := ort.Float32s(p.Value, p.Dims...)
 	if err != nil {
 		return nil, fmt.Errorf("parameter %s: %w", p.Name, err)
@@ -196,17 +191,17 @@ func parameterTensor(p Parameter) (*ort.Tensor, error) {
 }
 
 // Step implements Engine.
-func (e *ortEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, error) {
+func (e *ortEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
 	if e.session == nil {
-		return StepResult{}, errors.New("training step: the engine is closed")
+		return engine.StepResult{}, errors.New("training step: the engine is closed")
 	}
-	if err := b.check(e.step.inputDims, e.step.mapDims, e.step.shape); err != nil {
-		return StepResult{}, fmt.Errorf("training step: %w", err)
+	if err := b.Check(e.step.inputDims, e.step.mapDims, e.step.shape.classes); err != nil {
+		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	inputs, release, err := e.batchTensors(b)
 	defer release()
 	if err != nil {
-		return StepResult{}, fmt.Errorf("training step: %w", err)
+		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	defer func() { // their shape follows the batch
 		for _, i := range []int{outputLogitsAtt, outputLogitsPer} {
@@ -216,28 +211,28 @@ func (e *ortEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 	}()
 	if err := e.session.Run(ctx, append(inputs, e.fixedInputs...), e.outputs); err != nil {
 		if ctx.Err() != nil {
-			return StepResult{}, context.Cause(ctx)
+			return engine.StepResult{}, context.Cause(ctx)
 		}
-		return StepResult{}, err
+		return engine.StepResult{}, err
 	}
 	if ctx.Err() != nil {
-		return StepResult{}, context.Cause(ctx)
+		return engine.StepResult{}, context.Cause(ctx)
 	}
 	result := e.result(b)
-	if result.GradNorm, err = update(e.weights, e.gradients, u); err != nil {
-		return StepResult{}, fmt.Errorf("training step: %w", err)
+	if result.GradNorm, err = engine.Apply(e.weights, e.gradients, u); err != nil {
+		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
-	if !finite(result.GradNorm) { // no weight has changed: the caller ends the run
+	if !engine.Finite(result.GradNorm) { // no weight has changed: the caller ends the run
 		return result, nil
 	}
 	for _, s := range e.statistics {
-		follow(s.runningMean, s.runningVariance, s.mean, s.variance, b.Size*s.spatial)
+		engine.Follow(s.RunningMean, s.RunningVariance, s.Mean, s.Variance, b.Size*s.Spatial)
 	}
 	return result, nil
 }
 
 // batchTensors makes the batch's tensors, in the order of the graph's inputs. release is never nil.
-func (e *ortEngine) batchTensors(b Batch) (tensors []*ort.Tensor, release func(), err error) {
+func (e *ortEngine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release func(), err error) {
 	release = func() {
 		for _, t := range tensors {
 			_ = t.Close()
@@ -271,12 +266,12 @@ func (e *ortEngine) batchTensors(b Batch) (tensors []*ort.Tensor, release func()
 	return tensors, release, err
 }
 
-func (e *ortEngine) result(b Batch) StepResult {
+func (e *ortEngine) result(b engine.Batch) engine.StepResult {
 	first := func(i int) float64 { return float64(e.outputs[i].Float32()[0]) }
-	r := StepResult{
+	r := engine.StepResult{
 		LossAtt: first(outputLossAtt), LossPer: first(outputLossPer), MapDistance: first(outputMapDistance),
-		HitsAtt: hits(e.outputs[outputLogitsAtt].Float32(), b.Labels),
-		HitsPer: hits(e.outputs[outputLogitsPer].Float32(), b.Labels),
+		HitsAtt: engine.Hits(e.outputs[outputLogitsAtt].Float32(), b.Labels),
+		HitsPer: engine.Hits(e.outputs[outputLogitsPer].Float32(), b.Labels),
 	}
 	r.LossMap = e.step.gamma * r.MapDistance
 	if e.step.anchor != 0 {
@@ -285,37 +280,19 @@ func (e *ortEngine) result(b Batch) StepResult {
 	return r
 }
 
-// hits counts the rows of logits [N, K] whose first largest is at the label.
-func hits(logits []float32, labels []int64) int {
-	classes, count := len(logits)/len(labels), 0
-	for i, label := range labels {
-		row := logits[i*classes : (i+1)*classes]
-		best := 0
-		for k, v := range row {
-			if v > row[best] {
-				best = k
-			}
-		}
-		if int64(best) == label {
-			count++
-		}
-	}
-	return count
-}
-
 // Forward implements Engine.
-func (e *ortEngine) Forward(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+func (e *ortEngine) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
 	if e.session == nil {
-		return Outputs{}, errors.New("forward pass: the engine is closed")
+		return engine.Outputs{}, errors.New("forward pass: the engine is closed")
 	}
 	return e.evaluation.run(ctx, n, inputs)
 }
 
 // Parameters implements Engine.
-func (e *ortEngine) Parameters() []Parameter { return slices.Clone(e.parameters) }
+func (e *ortEngine) Parameters() []engine.Parameter { return slices.Clone(e.parameters) }
 
 // Load implements Engine.
-func (e *ortEngine) Load(parameters []Parameter) error {
+func (e *ortEngine) Load(parameters []engine.Parameter) error {
 	return loadParameters(e.parameters, parameters)
 }
 

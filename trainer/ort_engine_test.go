@@ -11,6 +11,7 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // splitModel takes a network apart.
@@ -48,7 +49,7 @@ func openEngineWith(t *testing.T, m *onnx.Model, s Settings, o ORTOptions) *ortE
 }
 
 // runWhole runs a whole network, from its pixels.
-func runWhole(t *testing.T, model []byte, b archiveData) Outputs {
+func runWhole(t *testing.T, model []byte, b archiveData) engine.Outputs {
 	t.Helper()
 	session, err := ort.Open(model, []string{"image"}, []string{"logits_att", "logits_per", "attention"}, ort.Options{})
 	if err != nil {
@@ -67,7 +68,7 @@ func runWhole(t *testing.T, model []byte, b archiveData) Outputs {
 	if err := session.Run(context.Background(), []*ort.Tensor{input}, out); err != nil {
 		t.Fatal(err)
 	}
-	return Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
+	return engine.Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
 }
 
 // fixtureRun is an engine on a small network, with its training images.
@@ -81,9 +82,9 @@ func fixtureRun(t *testing.T, s Settings) (*ortEngine, archiveData) {
 
 var both = Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}
 
-func step(t *testing.T, e *ortEngine, b Batch, rate float64) StepResult {
+func step(t *testing.T, e *ortEngine, b engine.Batch, rate float64) engine.StepResult {
 	t.Helper()
-	r, err := e.Step(context.Background(), b, Update{LearningRate: rate, Momentum: 0.9})
+	r, err := e.Step(context.Background(), b, engine.Update{LearningRate: rate, Momentum: 0.9})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestOverfitsOneBatch(t *testing.T) {
 	e, data := fixtureRun(t, both)
 	b := data.batch(0)
 	first := step(t, e, b, 0.02)
-	var last StepResult
+	var last engine.StepResult
 	for range 80 {
 		last = step(t, e, b, 0.02)
 	}
@@ -115,7 +116,7 @@ func TestMapsFollowEdits(t *testing.T) {
 		s.Strategy, s.MapLoss, s.Gamma = StrategyAttention, form, gamma
 		e, data := fixtureRun(t, s)
 		b := data.batch(0)
-		first, last := step(t, e, b, 0.05), StepResult{}
+		first, last := step(t, e, b, 0.05), engine.StepResult{}
 		for range 40 {
 			last = step(t, e, b, 0.05)
 		}
@@ -173,14 +174,14 @@ func TestCancelledStepChangesNothing(t *testing.T) {
 	reason := errors.New("the round was cancelled")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(reason)
-	if _, err := e.Step(ctx, data.batch(0), Update{LearningRate: 0.1}); !errors.Is(err, reason) {
+	if _, err := e.Step(ctx, data.batch(0), engine.Update{LearningRate: 0.1}); !errors.Is(err, reason) {
 		t.Errorf("got %v, want the context's cause", err)
 	}
 	// And when it ends while the runtime is at work: the step is abandoned, or was whole already.
 	for range 20 {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		go cancel(reason)
-		_, err := e.Step(ctx, data.batch(0), Update{LearningRate: 0.1, Momentum: 0.9})
+		_, err := e.Step(ctx, data.batch(0), engine.Update{LearningRate: 0.1, Momentum: 0.9})
 		cancel(nil)
 		if err == nil {
 			before = cloneParameters(e.Parameters())
@@ -202,7 +203,7 @@ func TestCancelledStepChangesNothing(t *testing.T) {
 	step(t, e, data.batch(0), 0.01)
 }
 
-func cloneParameters(list []Parameter) []Parameter {
+func cloneParameters(list []engine.Parameter) []engine.Parameter {
 	out := slices.Clone(list)
 	for i := range out {
 		out[i].Value, out[i].Momentum = slices.Clone(out[i].Value), slices.Clone(out[i].Momentum)
@@ -220,8 +221,8 @@ func TestResumesToTheBit(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := data.batch(1)
-	short := Batch{Size: 3, Inputs: b.Inputs[:3*len(b.Inputs)/b.Size], Labels: b.Labels[:3], Edited: b.Edited[:3*len(b.Edited)/b.Size], HasEdit: b.HasEdit[:3]}
-	for _, b := range []Batch{b, short, data.batch(2)} {
+	short := engine.Batch{Size: 3, Inputs: b.Inputs[:3*len(b.Inputs)/b.Size], Labels: b.Labels[:3], Edited: b.Edited[:3*len(b.Edited)/b.Size], HasEdit: b.HasEdit[:3]}
+	for _, b := range []engine.Batch{b, short, data.batch(2)} {
 		if x, y := step(t, first, b, 0.01), step(t, second, b, 0.01); x != y {
 			t.Errorf("batch of %d: %+v and %+v", b.Size, x, y)
 		}
@@ -236,19 +237,19 @@ func TestResumesToTheBit(t *testing.T) {
 func TestEngineRefuses(t *testing.T) {
 	t.Parallel()
 	e, data := fixtureRun(t, both)
-	for name, spoil := range map[string]func(*Batch){
-		"label":  func(b *Batch) { b.Labels = slices.Repeat([]int64{99}, b.Size) },
-		"inputs": func(b *Batch) { b.Inputs = b.Inputs[1:] },
-		"maps":   func(b *Batch) { b.Edited = nil },
-		"empty":  func(b *Batch) { *b = Batch{} },
+	for name, spoil := range map[string]func(*engine.Batch){
+		"label":  func(b *engine.Batch) { b.Labels = slices.Repeat([]int64{99}, b.Size) },
+		"inputs": func(b *engine.Batch) { b.Inputs = b.Inputs[1:] },
+		"maps":   func(b *engine.Batch) { b.Edited = nil },
+		"empty":  func(b *engine.Batch) { *b = engine.Batch{} },
 	} {
 		b := data.batch(0)
 		spoil(&b)
-		if _, err := e.Step(context.Background(), b, Update{}); err == nil {
+		if _, err := e.Step(context.Background(), b, engine.Update{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	if err := e.Load([]Parameter{{Name: "extractor.0.weight", Value: []float32{1}}}); err == nil {
+	if err := e.Load([]engine.Parameter{{Name: "extractor.0.weight", Value: []float32{1}}}); err == nil {
 		t.Error("loading a parameter that is not trained: no error")
 	}
 	if _, err := e.Forward(context.Background(), 2, data.features[:7]); err == nil {
@@ -270,7 +271,7 @@ func TestScratchTrainsEverything(t *testing.T) {
 		}
 		b := data.batch(0)
 		b.Inputs = data.image[:len(data.image)/data.n*b.Size]
-		first, last := step(t, e, b, 0.01), StepResult{}
+		first, last := step(t, e, b, 0.01), engine.StepResult{}
 		for range 30 {
 			last = step(t, e, b, 0.01)
 		}
@@ -319,12 +320,12 @@ func BenchmarkStep(b *testing.B) {
 	}
 	defer e.Close()
 	const n = 32
-	batch := Batch{
+	batch := engine.Batch{
 		Size: n, Inputs: make([]float32, n*abn.Channels*abn.Height*abn.Width), Labels: make([]int64, n),
 		Edited: make([]float32, n*abn.Height*abn.Width), HasEdit: make([]float32, n),
 	}
 	for b.Loop() {
-		if _, err := e.Step(context.Background(), batch, Update{LearningRate: 1e-3}); err != nil {
+		if _, err := e.Step(context.Background(), batch, engine.Update{LearningRate: 1e-3}); err != nil {
 			b.Fatal(err)
 		}
 	}

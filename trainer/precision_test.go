@@ -12,6 +12,8 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -49,7 +51,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	results := map[Precision][]Result{}
+	results := map[Precision][]measure.Result{}
 	maps := map[Precision][]float32{}
 	for _, precision := range []Precision{Float32, Float16} {
 		store, err := OpenFeatureStore(t.TempDir(), FeatureStoreOptions{Precision: precision})
@@ -64,7 +66,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		recorder := &mapRecorder{Forwarder: engine}
-		e, err := Evaluate(t.Context(), recorder, featureInputs{f, samples}, samples, net.classes, net.features[1], net.features[2], nil)
+		e, err := measure.Evaluate(t.Context(), recorder, featureInputs{f, samples}, samples, net.classes, net.features[1], net.features[2], nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,11 +92,11 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 
 // mapRecorder keeps the maps that pass through it.
 type mapRecorder struct {
-	Forwarder
+	measure.Forwarder
 	maps []float32
 }
 
-func (m *mapRecorder) Forward(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+func (m *mapRecorder) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
 	out, err := m.Forwarder.Forward(ctx, n, inputs)
 	m.maps = append(m.maps, out.Maps...)
 	return out, err

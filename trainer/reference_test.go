@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // bounds is how far a run may be from PyTorch's.
@@ -49,20 +50,20 @@ func TestReferenceRuns(t *testing.T) {
 				continue
 			}
 			runs++
-			eachEngine(t, name+"/"+run, func(t *testing.T, engine EngineName) {
+			eachEngine(t, name+"/"+run, func(t *testing.T, which EngineName) {
 				kept := readModel(t, filepath.Join(dir, name+".onnx"))
 				if !strings.HasSuffix(run, "_fused") {
-					checkRun(t, engine, dir, name, run, kept, strict)
+					checkRun(t, which, dir, name, run, kept, strict)
 					return
 				}
 				folded := foldNorms(t, kept)
-				checkRun(t, engine, dir, name, run, folded, strict)
+				checkRun(t, which, dir, name, run, folded, strict)
 				file, limit := readModel(t, filepath.Join(dir, name+"-fused.onnx")), strict
 				if countNorms(file) < countNorms(folded) {
 					t.Logf("%s-fused.onnx has %d BatchNormalizations where folding each convolution's own leaves %d", name, countNorms(file), countNorms(folded))
 					limit = blurred
 				}
-				checkRun(t, engine, dir, name, run, file, limit)
+				checkRun(t, which, dir, name, run, file, limit)
 			})
 		}
 		if runs == 0 {
@@ -71,12 +72,12 @@ func TestReferenceRuns(t *testing.T) {
 	}
 }
 
-func checkRun(t *testing.T, engine EngineName, dir, name, run string, parent *onnx.Model, limit bounds) {
+func checkRun(t *testing.T, which EngineName, dir, name, run string, parent *onnx.Model, limit bounds) {
 	strategy, norm, _ := strings.Cut(run, "_")
 	if norm == "fused" {
 		norm = string(BatchNormFrozen)
 	}
-	s := Settings{Engine: engine, Strategy: Strategy(strategy), BatchNorm: BatchNorm(norm), Gamma: 0.05, MapLoss: MapLossL2}
+	s := Settings{Engine: which, Strategy: Strategy(strategy), BatchNorm: BatchNorm(norm), Gamma: 0.05, MapLoss: MapLossL2}
 	e := openNamed(t, parent, s)
 	data := openArchive(t, filepath.Join(dir, name+".npz"))
 	b := archiveBatches(t, data)
@@ -85,7 +86,7 @@ func checkRun(t *testing.T, engine EngineName, dir, name, run string, parent *on
 	margin, probe := math.Inf(1), openKinkProbe(t, openEngineWith(t, parent, s, ORTOptions{Threads: 1, Portable: true}), e)
 	for step := range steps {
 		nearest := probe(b.batch(step))
-		r, err := e.Step(context.Background(), b.batch(step), Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4})
+		r, err := e.Step(context.Background(), b.batch(step), engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +118,7 @@ func checkRun(t *testing.T, engine EngineName, dir, name, run string, parent *on
 
 // openKinkProbe returns a function that tells the least distance of any Relu's input from 0 in the step that trained is
 // about to take; e is an engine of standard operators on the same network, which is given its parameters.
-func openKinkProbe(t *testing.T, e *ortEngine, trained Engine) func(Batch) float64 {
+func openKinkProbe(t *testing.T, e *ortEngine, trained engine.Engine) func(engine.Batch) float64 {
 	t.Helper()
 	model := e.step.model.Clone()
 	var names, inputs []string
@@ -142,7 +143,7 @@ func openKinkProbe(t *testing.T, e *ortEngine, trained Engine) func(Batch) float
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { session.Close() })
-	return func(b Batch) float64 {
+	return func(b engine.Batch) float64 {
 		if err := e.Load(trained.Parameters()); err != nil {
 			t.Fatal(err)
 		}
@@ -218,7 +219,7 @@ func foldNorms(t *testing.T, m *onnx.Model) *onnx.Model {
 
 // checkWeights compares every trained tensor and running statistic with PyTorch's, and makes sure
 // that those not trained are the file's.
-func checkWeights(t *testing.T, e Engine, path string, bound float64) {
+func checkWeights(t *testing.T, e engine.Engine, path string, bound float64) {
 	t.Helper()
 	data := openArchive(t, path)
 	own := map[string][]float32{}
@@ -243,7 +244,7 @@ func checkWeights(t *testing.T, e Engine, path string, bound float64) {
 }
 
 // checkExport writes the trained file and compares it with its parent and, on ONNX Runtime, with Forward.
-func checkExport(t *testing.T, e Engine, parent *onnx.Model, b archiveData, want Outputs) {
+func checkExport(t *testing.T, e engine.Engine, parent *onnx.Model, b archiveData, want engine.Outputs) {
 	t.Helper()
 	trained, err := Export(parent, e.Parameters(), []onnx.Metadata{{Key: "abn.round", Value: "7"}})
 	if err != nil {
@@ -311,13 +312,13 @@ func archiveBatches(t *testing.T, data *npz.Reader) archiveData {
 }
 
 // batch is rows (k·b mod n) … +b.
-func (a archiveData) batch(k int) Batch {
+func (a archiveData) batch(k int) engine.Batch {
 	start := k * a.size % a.n
 	rows := func(all []float32) []float32 {
 		width := len(all) / a.n
 		return all[start*width : (start+a.size)*width]
 	}
-	return Batch{Size: a.size, Inputs: rows(a.features), Labels: a.label[start : start+a.size], Edited: rows(a.edited), HasEdit: rows(a.hasEdit)}
+	return engine.Batch{Size: a.size, Inputs: rows(a.features), Labels: a.label[start : start+a.size], Edited: rows(a.edited), HasEdit: rows(a.hasEdit)}
 }
 
 func openArchive(t *testing.T, path string) *npz.Reader {

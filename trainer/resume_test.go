@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -274,11 +275,11 @@ func TestRoundOnTheRuntimeKilledAtAStepResumesToTheBit(t *testing.T) {
 
 // watchedEngine tells of each step as it begins.
 type watchedEngine struct {
-	Engine
+	engine.Engine
 	onStep func()
 }
 
-func (e watchedEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, error) {
+func (e watchedEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
 	e.onStep()
 	return e.Engine.Step(ctx, b, u)
 }
@@ -292,7 +293,7 @@ func onEveryStep(t *testing.T, spec *RoundSpec, tell func()) {
 	}
 	t.Cleanup(net.close)
 	open := net.newEngine
-	net.newEngine = func(ctx context.Context, s Settings) (Engine, error) {
+	net.newEngine = func(ctx context.Context, s Settings) (engine.Engine, error) {
 		e, err := open(ctx, s)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -88,13 +89,13 @@ type RoundOutcome struct {
 	Warnings []string
 
 	Headline string
-	Measures []Measure
+	Measures []measure.Measure
 	Fixed    []int64 // ids of the held-out images the control gets wrong and the candidate right
 	Broken   []int64 // and the other way round
 	Excluded int     // held-out images left out because their file was trained on
 	Skipped  []Problem
 
-	ParentEvaluation, ControlEvaluation, CandidateEvaluation *Evaluation // on Heldout; control nil without one
+	ParentEvaluation, ControlEvaluation, CandidateEvaluation *measure.Evaluation // on Heldout; control nil without one
 	Curve                                                    []Point
 
 	Seconds        float64

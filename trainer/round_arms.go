@@ -12,6 +12,8 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -32,7 +34,7 @@ type round struct {
 	beside   beside
 	plan     []progress.Plan
 	meter    *progress.Meter
-	edits    [3][]Result // on edited: parent, control, candidate
+	edits    [3][]measure.Result // on edited: parent, control, candidate
 	outcome  RoundOutcome
 }
 
@@ -103,8 +105,8 @@ func (r *round) planned() {
 
 // gauge times a forward pass over zeros, so that the remaining time is known to a factor of two before
 // the first step. It returns what an image of size values takes.
-func gauge(ctx context.Context, engine Engine, batch, size int) (time.Duration, error) {
-	n := min(batch, evaluateBatch)
+func gauge(ctx context.Context, engine engine.Engine, batch, size int) (time.Duration, error) {
+	n := min(batch, measure.BatchSize)
 	zeros := make([]float32, n*size)
 	var took time.Duration
 	for range 2 { // the first pass opens the session
@@ -156,7 +158,7 @@ func (r *round) parent(ctx context.Context) (out armResult, err error) {
 }
 
 // takeLosses measures the parent on the rows that training begins with: what a run is judged beside.
-func (r *round) takeLosses(ctx context.Context, engine Engine) error {
+func (r *round) takeLosses(ctx context.Context, engine engine.Engine) error {
 	batches := newOrder(r.train, r.spec.Settings).epoch(0)
 	var rows []sample.Sample
 	for _, b := range batches[:min(len(batches), statisticsBatches)] {
@@ -171,8 +173,8 @@ func (r *round) takeLosses(ctx context.Context, engine Engine) error {
 
 // armResult is one network of the three.
 type armResult struct {
-	evaluation *Evaluation
-	edits      []Result // on the edited training images
+	evaluation *measure.Evaluation
+	edits      []measure.Result // on the edited training images
 	curve      []Point
 	run        ArmRun
 	file       []byte
@@ -215,45 +217,44 @@ func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armRes
 }
 
 // evaluate judges a network on the held-out images and on the edited ones, in a stage of which before units are done.
-func (r *round) evaluate(ctx context.Context, stage progress.Stage, before int, engine Engine, out *armResult) error {
+func (r *round) evaluate(ctx context.Context, stage progress.Stage, before int, engine engine.Engine, out *armResult) error {
 	track := func(offset int) func(int) {
 		return func(done int) { r.meter.Advance(stage, before+offset+done) }
 	}
 	classes, h, w := r.net.classes, r.net.features[1], r.net.features[2]
-	edits, err := Evaluate(ctx, engine, featureInputs{r.features, r.edited}, r.edited, classes, h, w, track(0))
+	edits, err := measure.Evaluate(ctx, engine, featureInputs{r.features, r.edited}, r.edited, classes, h, w, track(0))
 	if err != nil {
 		return err
 	}
 	out.edits = edits.Results
-	keeper := &mapKeeper{Forwarder: engine}
-	if out.evaluation, err = Evaluate(ctx, keeper, featureInputs{r.features, r.heldout}, r.heldout, classes, h, w, track(len(r.edited))); err != nil {
+	keeper := &measure.MapKeeper{Forwarder: engine}
+	if out.evaluation, err = measure.Evaluate(ctx, keeper, featureInputs{r.features, r.heldout}, r.heldout, classes, h, w, track(len(r.edited))); err != nil {
 		return err
 	}
 	if r.parents == nil {
-		r.parents = keeper.maps // the parent comes first
+		r.parents = keeper.Maps // the parent comes first
 	}
-	setDrift(out.evaluation.Results, keeper.maps, r.parents, h, w)
+	measure.SetDrift(out.evaluation.Results, keeper.Maps, r.parents, h, w)
 	return nil
 }
 
 // compare fills in what the round was worth. base is the control, or the parent without one.
 func (r *round) compare(parent, base, candidate armResult, control bool) {
 	seed := uint64(r.spec.Settings.Seed)
-	r.outcome.Measures = heldoutMeasures(arms{r.heldout, parent.evaluation.Results, base.evaluation.Results, candidate.evaluation.Results}, r.net.classes, seed)
+	heldout := measure.Arms{Samples: r.heldout, Parent: parent.evaluation.Results, Control: base.evaluation.Results, Candidate: candidate.evaluation.Results}
+	r.outcome.Measures = measure.Heldout(heldout, r.net.classes, seed)
 	against := "the control"
 	if !control {
 		against = "the parent"
 	}
 	r.outcome.Headline = "Not measured: there are no held-out images."
 	if len(r.outcome.Measures) > 0 {
-		r.outcome.Headline = headline(r.outcome.Measures[0], against)
+		r.outcome.Headline = measure.Headline(r.outcome.Measures[0], against)
 	}
-	on := arms{r.edited, parent.edits, base.edits, candidate.edits}
-	if m := on.measure(MeasureMapDistance, "Distance to people's maps (training images)", "", mean(func(r Result) float64 { return r.MapDistance }),
-		func(int) bool { return true }, seed); m != nil {
+	if m := measure.Distances(measure.Arms{Samples: r.edited, Parent: parent.edits, Control: base.edits, Candidate: candidate.edits}, seed); m != nil {
 		r.outcome.Measures = append(r.outcome.Measures, *m)
 	}
-	if m := driftMeasure(arms{r.heldout, parent.evaluation.Results, base.evaluation.Results, candidate.evaluation.Results}, seed); m != nil {
+	if m := measure.Drift(heldout, seed); m != nil {
 		r.outcome.Measures = append(r.outcome.Measures, *m)
 	}
 	r.outcome.Fixed, r.outcome.Broken = []int64{}, []int64{}

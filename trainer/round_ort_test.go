@@ -17,6 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -164,7 +165,7 @@ func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 	}
 	defer engine.Close()
 	f := &Features{Extractor: net.extractor, Pixels: spec.Pixels, Input: net.input, Dims: net.features}
-	e, err := Evaluate(t.Context(), engine, featureInputs{f, spec.Heldout}, spec.Heldout, net.classes, net.features[1], net.features[2], nil)
+	e, err := measure.Evaluate(t.Context(), engine, featureInputs{f, spec.Heldout}, spec.Heldout, net.classes, net.features[1], net.features[2], nil)
 	if err != nil {
 		t.Fatal(err)
 	}

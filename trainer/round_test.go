@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -45,7 +46,7 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 			}
 		}
 	}
-	byName := map[string]Measure{}
+	byName := map[string]measure.Measure{}
 	for _, m := range out.Measures {
 		byName[m.Name] = m
 		if m.Low > m.Difference || m.High < m.Difference {
@@ -55,17 +56,17 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 			t.Errorf("%s: difference %v, want %v", m.Name, m.Difference, got)
 		}
 	}
-	if m := byName[MeasureMapDistance]; !(m.Candidate < m.Control) || m.Images != 40 {
+	if m := byName[measure.MapDistance]; !(m.Candidate < m.Control) || m.Images != 40 {
 		t.Errorf("the candidate's maps are no closer to people's: %+v", m)
 	}
-	if m := byName[MeasureInside]; !(m.Low > 0) {
+	if m := byName[measure.Inside]; !(m.Low > 0) {
 		t.Errorf("attention did not move into the object: %+v", m)
 	}
-	if m := byName[MeasureAccuracy]; m.Images != 240 || m.Candidate != out.CandidateEvaluation.Top1 || m.Parent != out.ParentEvaluation.Top1 {
+	if m := byName[measure.Accuracy]; m.Images != 240 || m.Candidate != out.CandidateEvaluation.Top1 || m.Parent != out.ParentEvaluation.Top1 {
 		t.Errorf("accuracy: %+v", m)
 	}
-	if gain := len(out.Fixed) - len(out.Broken); math.Abs(float64(gain)/240-byName[MeasureAccuracy].Difference) > 1e-12 {
-		t.Errorf("%d fixed, %d broken do not make a difference of %v", len(out.Fixed), len(out.Broken), byName[MeasureAccuracy].Difference)
+	if gain := len(out.Fixed) - len(out.Broken); math.Abs(float64(gain)/240-byName[measure.Accuracy].Difference) > 1e-12 {
+		t.Errorf("%d fixed, %d broken do not make a difference of %v", len(out.Fixed), len(out.Broken), byName[measure.Accuracy].Difference)
 	}
 	if out.Images != 300 || out.Edits != 40 || out.FeatureMisses != 540 || out.Headline == "" || len(out.Model) == 0 || len(out.Control) == 0 {
 		t.Errorf("outcome: %d images, %d edits, %d misses, %q", out.Images, out.Edits, out.FeatureMisses, out.Headline)

@@ -1,6 +1,10 @@
 package trainer
 
-import "math"
+import (
+	"math"
+
+	"github.com/abn-studio/studio/trainer/engine"
+)
 
 // warmUpSteps is the length of the linear warm-up in a run of steps: its share WarmUp, rounded down. The default
 // of a twentieth keeps the first steps, whose momentum is only gathering, small.
@@ -32,4 +36,12 @@ func LearningRateAt(s Settings, step, steps int) float64 {
 	}
 	t := float64(step-w) / float64(max(1, steps-w))
 	return rate / 2 * (1 + math.Cos(math.Pi*t))
+}
+
+// UpdateAt is the optimiser's setting for step (0 … steps−1) of a run of so many steps.
+func UpdateAt(s Settings, step, steps int) engine.Update {
+	return engine.Update{
+		LearningRate: LearningRateAt(s, step, steps), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
+		Optimizer: s.Optimizer, SpareNorms: s.SpareNorms, ClipNorm: s.ClipNorm, Step: step + 1,
+	}
 }

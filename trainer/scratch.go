@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -48,8 +49,8 @@ type ScratchSpec struct {
 // ScratchOutcome is a trained network.
 type ScratchOutcome struct {
 	Model      []byte
-	Settings   Settings    // what was trained with: nothing in them is automatic any more
-	Evaluation *Evaluation // on Heldout, nil without any
+	Settings   Settings            // what was trained with: nothing in them is automatic any more
+	Evaluation *measure.Evaluation // on Heldout, nil without any
 	Curve      []Point
 	Images     int // trained on
 	Steps      int // if early stopping does not end it before
@@ -204,7 +205,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 	}
 	if len(heldout) > 0 {
 		meter.Begin(progress.Evaluating, 0)
-		out.Evaluation, err = Evaluate(ctx, engine, &augmented{Features: inputs, samples: heldout}, heldout,
+		out.Evaluation, err = measure.Evaluate(ctx, engine, &augmented{Features: inputs, samples: heldout}, heldout,
 			net.classes, net.features[1], net.features[2], func(done int) { meter.Advance(progress.Evaluating, done) })
 	}
 	return out, err

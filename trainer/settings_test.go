@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/recipe/recipetest"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // RunRound judges every value as form, API and command line do; what it takes fails here for want of images.
@@ -44,7 +45,7 @@ func TestZeroIsAValue(t *testing.T) {
 	spec.WithoutControl = true
 	var told Settings
 	export := spec.network.export
-	spec.network.export = func(parameters []Parameter, lineage []onnx.Metadata) ([]byte, error) {
+	spec.network.export = func(parameters []engine.Parameter, lineage []onnx.Metadata) ([]byte, error) {
 		for _, m := range lineage {
 			if m.Key == "abn.settings" {
 				if err := json.Unmarshal([]byte(m.Value), &told); err != nil {
@@ -99,7 +100,7 @@ func TestUpdateAtCarriesTheSettings(t *testing.T) {
 	t.Parallel()
 	s := recipe.Defaults()
 	s.Optimizer, s.SpareNorms, s.ClipNorm = OptimizerAdamW, true, 2
-	want := Update{LearningRate: LearningRateAt(s, 7, 40), Momentum: 0.9, WeightDecay: 1e-4, Optimizer: OptimizerAdamW, SpareNorms: true, ClipNorm: 2, Step: 8}
+	want := engine.Update{LearningRate: LearningRateAt(s, 7, 40), Momentum: 0.9, WeightDecay: 1e-4, Optimizer: OptimizerAdamW, SpareNorms: true, ClipNorm: 2, Step: 8}
 	if got := UpdateAt(s, 7, 40); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // convolution is one case of TestBlockedConvolutions, over images of height×width.
@@ -187,9 +188,9 @@ func TestBlockedStepIsTheStep(t *testing.T) {
 						t.Fatal("the step has no operators in blocks")
 					}
 					b := strategyBatch(splitModel(t, m), strategy, 4)
-					var results [2]StepResult
+					var results [2]engine.StepResult
 					for i, e := range []*ortEngine{blocked, standard} {
-						if results[i], err = e.Step(context.Background(), b, Update{}); err != nil {
+						if results[i], err = e.Step(context.Background(), b, engine.Update{}); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -211,10 +212,10 @@ func TestBlockedStepIsTheStep(t *testing.T) {
 						}
 					}
 					for i, want := range standard.statistics {
-						for j := range want.mean {
-							if got := blocked.statistics[i]; math.Abs(float64(got.mean[j]-want.mean[j])) > 1e-4*(1+math.Abs(float64(want.mean[j]))) ||
-								math.Abs(float64(got.variance[j]-want.variance[j])) > 1e-4*(1+math.Abs(float64(want.variance[j]))) {
-								t.Fatalf("statistics %d, channel %d: mean %g and variance %g, want %g and %g", i, j, got.mean[j], got.variance[j], want.mean[j], want.variance[j])
+						for j := range want.Mean {
+							if got := blocked.statistics[i]; math.Abs(float64(got.Mean[j]-want.Mean[j])) > 1e-4*(1+math.Abs(float64(want.Mean[j]))) ||
+								math.Abs(float64(got.Variance[j]-want.Variance[j])) > 1e-4*(1+math.Abs(float64(want.Variance[j]))) {
+								t.Fatalf("statistics %d, channel %d: mean %g and variance %g, want %g and %g", i, j, got.Mean[j], got.Variance[j], want.Mean[j], want.Variance[j])
 							}
 						}
 					}

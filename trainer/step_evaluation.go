@@ -7,20 +7,21 @@ import (
 
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // evaluation is the forward pass of what is being trained, with running statistics. It reads the
 // parameters from the buffers that training writes, and is opened when first used.
 type evaluation struct {
 	source     stepSource
-	parameters []Parameter
+	parameters []engine.Parameter
 	inputDims  []int64
 	target     target
 	session    *ort.Session
 	fixed      []*ort.Tensor
 }
 
-func newEvaluation(source stepSource, parameters []Parameter, inputDims []int64, t target) *evaluation {
+func newEvaluation(source stepSource, parameters []engine.Parameter, inputDims []int64, t target) *evaluation {
 	return &evaluation{source: source, parameters: parameters, inputDims: inputDims, target: t}
 }
 
@@ -85,29 +86,29 @@ func (v *evaluation) open(ctx context.Context) error {
 }
 
 // run evaluates inputs [n, C, h, w].
-func (v *evaluation) run(ctx context.Context, n int, inputs []float32) (Outputs, error) {
+func (v *evaluation) run(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
 	if size := v.inputDims[0] * v.inputDims[1] * v.inputDims[2]; n < 1 || int64(len(inputs)) != int64(n)*size {
-		return Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, v.inputDims)
+		return engine.Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, v.inputDims)
 	}
 	if v.session == nil {
 		if err := v.open(ctx); err != nil {
-			return Outputs{}, errors.Join(fmt.Errorf("opening the forward pass: %w", err), v.close())
+			return engine.Outputs{}, errors.Join(fmt.Errorf("opening the forward pass: %w", err), v.close())
 		}
 	}
 	input, err := ort.Float32s(inputs, append([]int64{int64(n)}, v.inputDims...)...)
 	if err != nil {
-		return Outputs{}, fmt.Errorf("forward pass: %w", err)
+		return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 	}
 	defer input.Close()
 	out := make([]*ort.Tensor, 3)
 	if err := v.session.Run(ctx, append([]*ort.Tensor{input}, v.fixed...), out); err != nil {
 		if ctx.Err() != nil {
-			return Outputs{}, context.Cause(ctx)
+			return engine.Outputs{}, context.Cause(ctx)
 		}
-		return Outputs{}, err
+		return engine.Outputs{}, err
 	}
 	// The tensors' memory is Go's and outlives them.
-	result := Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
+	result := engine.Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
 	for _, t := range out {
 		_ = t.Close()
 	}

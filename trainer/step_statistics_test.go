@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // What providers other than the CPU run takes the same steps.
@@ -37,7 +38,7 @@ func TestPlainStatistics(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for k, size := range []int{6, 6, 3} {
-		b := Batch{Size: size}
+		b := engine.Batch{Size: size}
 		for range size * abn.Channels * abn.Height * abn.Width {
 			b.Inputs = append(b.Inputs, max(0, float32(rng.NormFloat64()))+2)
 		}
@@ -47,9 +48,9 @@ func TestPlainStatistics(t *testing.T) {
 				b.Edited = append(b.Edited, rng.Float32())
 			}
 		}
-		var results [2]StepResult
+		var results [2]engine.StepResult
 		for i, e := range engines {
-			if results[i], err = e.Step(t.Context(), b, Update{LearningRate: 0.02, Momentum: 0.9}); err != nil {
+			if results[i], err = e.Step(t.Context(), b, engine.Update{LearningRate: 0.02, Momentum: 0.9}); err != nil {
 				t.Fatal(err)
 			}
 		}

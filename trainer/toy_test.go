@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -21,7 +22,7 @@ type toyEngine struct {
 	dims, classes  int
 	cells          int
 	gamma, anchor  float64
-	a, b, att, per Parameter
+	a, b, att, per engine.Parameter
 	onStep         func(step int)
 	steps          int
 	poison         int // the step that answers NaN; 0: none
@@ -33,12 +34,12 @@ func newToyEngine(dims [3]int, classes int, gamma float64) *toyEngine {
 	c := dims[0]
 	e := &toyEngine{dims: c, classes: classes, cells: dims[1] * dims[2], gamma: gamma}
 	rng := rand.New(rand.NewPCG(7, 7))
-	parameter := func(name string, shape ...int64) Parameter {
+	parameter := func(name string, shape ...int64) engine.Parameter {
 		n := int64(1)
 		for _, d := range shape {
 			n *= d
 		}
-		p := Parameter{Name: name, Dims: shape, Value: make([]float32, n), Momentum: make([]float32, n)}
+		p := engine.Parameter{Name: name, Dims: shape, Value: make([]float32, n), Momentum: make([]float32, n)}
 		for i := range p.Value {
 			p.Value[i] = float32(rng.NormFloat64() * 0.1)
 		}
@@ -49,9 +50,11 @@ func newToyEngine(dims [3]int, classes int, gamma float64) *toyEngine {
 	return e
 }
 
-func (e *toyEngine) Parameters() []Parameter { return []Parameter{e.a, e.b, e.att, e.per} }
+func (e *toyEngine) Parameters() []engine.Parameter {
+	return []engine.Parameter{e.a, e.b, e.att, e.per}
+}
 
-func (e *toyEngine) Load(list []Parameter) error {
+func (e *toyEngine) Load(list []engine.Parameter) error {
 	for _, p := range list {
 		found := false
 		for _, own := range e.Parameters() {
@@ -92,7 +95,7 @@ func (e *toyEngine) row(g []float32) (m, pooled, attended []float64) {
 	return m, pooled, attended
 }
 
-func (e *toyEngine) logits(w Parameter, x []float64) []float64 {
+func (e *toyEngine) logits(w engine.Parameter, x []float64) []float64 {
 	out := make([]float64, e.classes)
 	for k := range out {
 		for c, v := range x {
@@ -102,8 +105,8 @@ func (e *toyEngine) logits(w Parameter, x []float64) []float64 {
 	return out
 }
 
-func (e *toyEngine) Forward(ctx context.Context, n int, in []float32) (Outputs, error) {
-	var out Outputs
+func (e *toyEngine) Forward(ctx context.Context, n int, in []float32) (engine.Outputs, error) {
+	var out engine.Outputs
 	if err := context.Cause(ctx); err != nil {
 		return out, err
 	}
@@ -144,15 +147,15 @@ func crossEntropy(logits []float64, label int64) (loss float64, gradient []float
 	return loss, gradient, hit
 }
 
-func (e *toyEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, error) {
+func (e *toyEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
 	if e.onStep != nil {
 		e.onStep(e.steps)
 	}
 	if err := context.Cause(ctx); err != nil {
-		return StepResult{}, err
+		return engine.StepResult{}, err
 	}
 	e.steps++
-	var r StepResult
+	var r engine.StepResult
 	size := e.dims * e.cells
 	grads := map[string][]float64{}
 	for _, p := range e.Parameters() {
@@ -223,8 +226,8 @@ func (e *toyEngine) Step(ctx context.Context, b Batch, u Update) (StepResult, er
 		gradients = append(gradients, list)
 	}
 	var err error
-	if r.GradNorm, err = update(e.Parameters(), gradients, u); err != nil {
-		return StepResult{}, err
+	if r.GradNorm, err = engine.Apply(e.Parameters(), gradients, u); err != nil {
+		return engine.StepResult{}, err
 	}
 	if e.poison == e.steps {
 		r.LossPer = math.NaN()
@@ -307,10 +310,10 @@ func (p *toyProblem) spec(t testing.TB, opened func(s Settings, e *toyEngine)) R
 		Train:    p.train, Heldout: p.heldout, Pixels: p.read, WorkDir: t.TempDir() + "/round",
 		network: &parent{
 			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, classes: p.classes, extractor: p,
-			newEngine: func(_ context.Context, s Settings) (Engine, error) {
+			newEngine: func(_ context.Context, s Settings) (engine.Engine, error) {
 				e := newToyEngine(p.dims, p.classes, s.Gamma)
 				if s.Optimizer == OptimizerAdamW {
-					for _, q := range []*Parameter{&e.a, &e.b, &e.att, &e.per} {
+					for _, q := range []*engine.Parameter{&e.a, &e.b, &e.att, &e.per} {
 						q.Second = make([]float32, len(q.Value))
 					}
 				}
@@ -320,7 +323,7 @@ func (p *toyProblem) spec(t testing.TB, opened func(s Settings, e *toyEngine)) R
 				}
 				return e, nil
 			},
-			export: func(list []Parameter, meta []onnx.Metadata) ([]byte, error) {
+			export: func(list []engine.Parameter, meta []onnx.Metadata) ([]byte, error) {
 				return checkpoint{Parameters: list, Key: fmt.Sprint(meta)}.marshal()
 			},
 			close: func() {},

@@ -16,7 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -35,7 +35,7 @@ type evaluateCommand struct {
 type evaluateReport struct {
 	Model string `json:"model"`
 	Split string `json:"split"` // "" where the folder has none
-	trainer.Evaluation
+	measure.Evaluation
 	Broken  []brokenImage `json:"broken"` // pictures that could not be used
 	Seconds float64       `json:"seconds"`
 }
@@ -101,13 +101,13 @@ const scanPrior = 20 * time.Millisecond
 type plan = progress.Plan
 
 // evaluateNetwork scans images and judges each answer.
-func evaluateNetwork(ctx context.Context, network *inference.Network, images *samples.Set, heldout []sample.Sample, tell func(inference.Progress)) (trainer.Evaluation, []brokenImage, error) {
+func evaluateNetwork(ctx context.Context, network *inference.Network, images *samples.Set, heldout []sample.Sample, tell func(inference.Progress)) (measure.Evaluation, []brokenImage, error) {
 	broken := []brokenImage{}
 	for _, b := range images.Broken {
 		broken = append(broken, brokenImage{Error: b})
 	}
 	var judged []sample.Sample
-	var results []trainer.Result
+	var results []measure.Result
 	_, err := inference.Scan(ctx, network, images.Scan(heldout), func(_ context.Context, batch []inference.ScanResult) error {
 		for _, r := range batch {
 			s := heldout[r.Image.ID]
@@ -116,17 +116,17 @@ func evaluateNetwork(ctx context.Context, network *inference.Network, images *sa
 				continue
 			}
 			judged = append(judged, s)
-			results = append(results, trainer.Judge(s, r.Probabilities, r.AttClass, r.Map))
+			results = append(results, measure.Judge(s, r.Probabilities, r.AttClass, r.Map))
 		}
 		return nil
 	}, inference.ScanOptions{Total: len(heldout), Progress: tell})
 	if err != nil {
-		return trainer.Evaluation{}, nil, err
+		return measure.Evaluation{}, nil, err
 	}
 	if len(results) == 0 {
-		return trainer.Evaluation{}, nil, errors.New("none of the images can be read: " + broken[0].Image + ": " + broken[0].Error)
+		return measure.Evaluation{}, nil, errors.New("none of the images can be read: " + broken[0].Image + ": " + broken[0].Error)
 	}
-	return *trainer.Summarize(judged, results), broken, nil
+	return *measure.Summarize(judged, results), broken, nil
 }
 
 // print writes the report for people.

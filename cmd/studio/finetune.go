@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -65,10 +66,10 @@ type finetuneReport struct {
 	Warnings      []string            `json:"warnings"`
 	Split         string              `json:"split"` // measured on
 	Headline      string              `json:"headline"`
-	Measures      []trainer.Measure   `json:"measures"`
-	Parent        *trainer.Evaluation `json:"parent"`
-	Control       *trainer.Evaluation `json:"control,omitempty"`
-	Candidate     *trainer.Evaluation `json:"candidate"`
+	Measures      []measure.Measure   `json:"measures"`
+	Parent        *measure.Evaluation `json:"parent"`
+	Control       *measure.Evaluation `json:"control,omitempty"`
+	Candidate     *measure.Evaluation `json:"candidate"`
 	Fixed         []string            `json:"fixed"` // images the control gets wrong and the candidate right
 	Broken        []string            `json:"broken"`
 	Excluded      int                 `json:"excluded"` // of the split, because they are trained on

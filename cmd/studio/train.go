@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 )
 
 // trainCommand trains a network from images and labels: one of our own making, or an ABN such as model attach makes.
@@ -52,7 +53,7 @@ type trainReport struct {
 	Validation int                 `json:"validation_images"` // that early stopping looked at
 	HeldBack   bool                `json:"held_back"`         // they are training images that were held back
 	Split      string              `json:"split"`             // measured on
-	Evaluation *trainer.Evaluation `json:"evaluation,omitempty"`
+	Evaluation *measure.Evaluation `json:"evaluation,omitempty"`
 	Skipped    []brokenImage       `json:"skipped"`
 	Curve      []trainer.Point     `json:"curve"`
 	Seconds    float64             `json:"seconds"`

@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -212,14 +213,14 @@ func (s *recipeSubject) round(ctx context.Context, p RecipePoint, work string) (
 		return p, err
 	}
 	p.Rate, p.Seconds = outcome.Settings.LearningRate, outcome.Seconds
-	for i, e := range []*trainer.Evaluation{outcome.ParentEvaluation, outcome.ControlEvaluation, outcome.CandidateEvaluation} {
+	for i, e := range []*measure.Evaluation{outcome.ParentEvaluation, outcome.ControlEvaluation, outcome.CandidateEvaluation} {
 		*p.Accuracy.at(i), *p.AttentionBranch.at(i) = e.Top1, e.AttTop1
 		if e.Inside != nil {
 			*p.Inside.at(i) = e.Inside.Mean
 		}
 	}
 	for _, m := range outcome.Measures {
-		if m.Name == trainer.MeasureAccuracy {
+		if m.Name == measure.Accuracy {
 			p.Difference = interval{m.Difference, m.Low, m.High}
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -219,7 +220,7 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 		p.Inside = e.Inside.Mean
 	}
 	for _, m := range outcome.Measures {
-		if m.Name == trainer.MeasureMapDrift {
+		if m.Name == measure.MapDrift {
 			p.Drift = &m.Candidate
 		}
 	}

@@ -8,16 +8,17 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // benchUpdate is the update of every step, whoever takes it.
-var benchUpdate = trainer.Update{LearningRate: 1e-4, Momentum: 0.9, WeightDecay: 1e-4, Step: 1}
+var benchUpdate = engine.Update{LearningRate: 1e-4, Momentum: 0.9, WeightDecay: 1e-4, Step: 1}
 
 // engineSteps takes steps on one of our engines, on the same batch.
 type engineSteps struct {
-	engine trainer.Engine
-	batch  trainer.Batch
-	first  *trainer.StepResult // what the first step measured
+	engine engine.Engine
+	batch  engine.Batch
+	first  *engine.StepResult // what the first step measured
 }
 
 func (c Train) settings(name trainer.EngineName) trainer.Settings {
@@ -27,8 +28,8 @@ func (c Train) settings(name trainer.EngineName) trainer.Settings {
 	return s
 }
 
-func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch trainer.Batch) (*engineSteps, error) {
-	var engine trainer.Engine
+func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch engine.Batch) (*engineSteps, error) {
+	var engine engine.Engine
 	var err error
 	if s := c.settings(name); name == trainer.EngineORT {
 		engine, err = trainer.NewORTEngine(ctx, abn, s, o)

@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // network is the model, or the architecture at random weights, taken apart.
@@ -37,9 +38,9 @@ func (c Train) open(ctx context.Context) (*onnx.Model, error) {
 }
 
 // randomBatch is a batch of features as a Relu leaves them, half of it with edited maps.
-func randomBatch(abn *onnx.ABN, size int) trainer.Batch {
+func randomBatch(abn *onnx.ABN, size int) engine.Batch {
 	rng := rand.New(rand.NewPCG(2, 0))
-	b := trainer.Batch{Size: size}
+	b := engine.Batch{Size: size}
 	for range size * abn.Channels * abn.Height * abn.Width {
 		b.Inputs = append(b.Inputs, max(0, float32(rng.NormFloat64())))
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -65,22 +65,22 @@ func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int6
 		if len(samples) == 0 {
 			continue
 		}
-		e := trainer.Summarize(samples, results)
+		e := measure.Summarize(samples, results)
 		prefix := string(split) + "/"
-		figures[prefix+trainer.MeasureAccuracy], figures[prefix+trainer.MeasureTop5] = e.Top1, e.Top5
-		figures[prefix+trainer.MeasureAttention] = e.AttTop1
+		figures[prefix+measure.Accuracy], figures[prefix+measure.Top5] = e.Top1, e.Top5
+		figures[prefix+measure.AttentionBranch] = e.AttTop1
 		if e.WorstGroup != nil {
-			figures[prefix+trainer.MeasureWorstGroup] = e.WorstGroup.Top1
+			figures[prefix+measure.WorstGroup] = e.WorstGroup.Top1
 		}
 		if e.Inside != nil {
-			figures[prefix+trainer.MeasureInside] = e.Inside.Mean
+			figures[prefix+measure.Inside] = e.Inside.Mean
 		}
 	}
 	return store.SetFigures(ctx, versionID, figures)
 }
 
 // judge compares predictions with what is known of their images; unlabelled ones are left out.
-func judge(ctx context.Context, catalog *Catalog, version annotator.Version, images []annotator.Image, predictions []annotator.Prediction) (samples []sample.Sample, results []trainer.Result, err error) {
+func judge(ctx context.Context, catalog *Catalog, version annotator.Version, images []annotator.Image, predictions []annotator.Prediction) (samples []sample.Sample, results []measure.Result, err error) {
 	byID := make(map[int64]annotator.Image, len(images))
 	for _, image := range images {
 		byID[image.ID] = image
@@ -91,7 +91,7 @@ func judge(ctx context.Context, catalog *Catalog, version annotator.Version, ima
 			continue
 		}
 		sample := sample.Sample{ID: image.ID, Name: image.Name, Label: *image.Label, Group: image.Group}
-		result := trainer.Result{
+		result := measure.Result{
 			Predicted: p.Class, Confidence: float64(p.Confidence), Correct: p.Correct,
 			AttCorrect: p.AttClass == *image.Label, Inside: -1, MapDistance: -1,
 		}

@@ -1,12 +1,15 @@
-package trainer
+package engine
 
 import "fmt"
 
-// check compares a batch with a network whose input is [C, h, w] and whose map is [h, w].
-func (b Batch) check(inputDims, mapDims []int64, shape lossShape) error {
-	input := 1
+// Check compares a batch with a network whose input is [C, h, w], whose map is [h, w] and which tells classes apart.
+func (b Batch) Check(inputDims, mapDims []int64, classes int64) error {
+	input, cells := 1, 1
 	for _, d := range inputDims {
 		input *= int(d)
+	}
+	for _, d := range mapDims {
+		cells *= int(d)
 	}
 	switch {
 	case b.Size < 1:
@@ -17,7 +20,7 @@ func (b Batch) check(inputDims, mapDims []int64, shape lossShape) error {
 		return fmt.Errorf("%d labels for %d rows", len(b.Labels), b.Size)
 	case len(b.HasEdit) != b.Size:
 		return fmt.Errorf("%d edit marks for %d rows", len(b.HasEdit), b.Size)
-	case len(b.Edited) != b.Size*int(shape.cells):
+	case len(b.Edited) != b.Size*cells:
 		return fmt.Errorf("%d values of edited maps for %d rows of %v", len(b.Edited), b.Size, mapDims)
 	case b.Anchored != nil && len(b.Anchored) != b.Size:
 		return fmt.Errorf("%d anchor marks for %d rows", len(b.Anchored), b.Size)
@@ -28,9 +31,27 @@ func (b Batch) check(inputDims, mapDims []int64, shape lossShape) error {
 		}
 	}
 	for i, label := range b.Labels {
-		if label < 0 || label >= shape.classes {
-			return fmt.Errorf("row %d has label %d of %d classes", i, label, shape.classes)
+		if label < 0 || label >= classes {
+			return fmt.Errorf("row %d has label %d of %d classes", i, label, classes)
 		}
 	}
 	return nil
+}
+
+// Hits counts the rows of logits [N, K] whose first largest is at the label.
+func Hits(logits []float32, labels []int64) int {
+	classes, count := len(logits)/len(labels), 0
+	for i, label := range labels {
+		row := logits[i*classes : (i+1)*classes]
+		best := 0
+		for k, v := range row {
+			if v > row[best] {
+				best = k
+			}
+		}
+		if int64(best) == label {
+			count++
+		}
+	}
+	return count
 }

@@ -1,4 +1,4 @@
-package trainer
+package engine
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // optimizerCases is what PyTorch 1.13 makes of the same parameters and gradients; see testdata/optimizer.py.
@@ -25,7 +27,7 @@ func TestOptimizersArePyTorchs(t *testing.T) {
 		Gradients [][][]float32 // by step
 		Cases     []struct {
 			Name      string
-			Optimizer Optimizer
+			Optimizer recipe.Optimizer
 			Momentum  float64
 			Decay     float64
 			Clip      float64
@@ -47,13 +49,13 @@ func TestOptimizersArePyTorchs(t *testing.T) {
 			var parameters []Parameter
 			for i, values := range table.Start {
 				p := Parameter{Name: fmt.Sprint(i), Dims: table.Dims[i], Value: slices.Clone(values), Momentum: make([]float32, len(values))}
-				if c.Optimizer == OptimizerAdamW {
+				if c.Optimizer == recipe.OptimizerAdamW {
 					p.Second = make([]float32, len(values))
 				}
 				parameters = append(parameters, p)
 			}
 			for step, want := range c.After {
-				norm, err := update(parameters, table.Gradients[step], Update{
+				norm, err := Apply(parameters, table.Gradients[step], Update{
 					LearningRate: c.Rates[step], Momentum: c.Momentum, WeightDecay: c.Decay,
 					Optimizer: c.Optimizer, SpareNorms: c.Spare, ClipNorm: c.Clip, Step: step + 1,
 				})
@@ -107,7 +109,7 @@ func TestUpdateIsTheSameOnAnyNumberOfCores(t *testing.T) {
 		got := 0.0
 		for step := 1; step <= 3; step++ {
 			var err error
-			if got, err = update(parameters, gradients, Update{LearningRate: 0.01, WeightDecay: 0.1, Optimizer: OptimizerAdamW, ClipNorm: 1, Step: step}); err != nil {
+			if got, err = Apply(parameters, gradients, Update{LearningRate: 0.01, WeightDecay: 0.1, Optimizer: recipe.OptimizerAdamW, ClipNorm: 1, Step: step}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -132,8 +134,8 @@ func TestUpdateOnNaNChangesNothing(t *testing.T) {
 		parameters, gradients := someParameters(false, updateChunk+3, 5)
 		before := slices.Clone(parameters[0].Value)
 		gradients[1][2] = bad
-		norm, err := update(parameters, gradients, Update{LearningRate: 1, Momentum: 0.9, ClipNorm: 1})
-		if err != nil || finite(norm) {
+		norm, err := Apply(parameters, gradients, Update{LearningRate: 1, Momentum: 0.9, ClipNorm: 1})
+		if err != nil || Finite(norm) {
 			t.Errorf("a gradient of %v: norm %v, %v", bad, norm, err)
 		}
 		if !slices.Equal(parameters[0].Value, before) {
@@ -146,15 +148,15 @@ func TestUpdateRefuses(t *testing.T) {
 	t.Parallel()
 	parameters, gradients := someParameters(false, 4)
 	for _, u := range []Update{
-		{LearningRate: 1, Optimizer: OptimizerAdamW, Step: 1}, // no second moments
+		{LearningRate: 1, Optimizer: recipe.OptimizerAdamW, Step: 1}, // no second moments
 		{LearningRate: 1, Optimizer: "lion"},
 	} {
-		if _, err := update(parameters, gradients, u); err == nil {
+		if _, err := Apply(parameters, gradients, u); err == nil {
 			t.Errorf("%+v: accepted", u)
 		}
 	}
 	parameters, gradients = someParameters(true, 4)
-	if _, err := update(parameters, gradients, Update{LearningRate: 1, Optimizer: OptimizerAdamW}); err == nil {
+	if _, err := Apply(parameters, gradients, Update{LearningRate: 1, Optimizer: recipe.OptimizerAdamW}); err == nil {
 		t.Error("AdamW without the number of its step: accepted")
 	}
 }
@@ -166,14 +168,14 @@ func BenchmarkUpdate(b *testing.B) {
 		name string
 		u    Update
 	}{
-		{"sgd", Update{Optimizer: OptimizerSGD}},
-		{"sgd-clipped", Update{Optimizer: OptimizerSGD, ClipNorm: 1}},
-		{"nesterov", Update{Optimizer: OptimizerNesterov}},
-		{"adamw", Update{Optimizer: OptimizerAdamW}},
-		{"adamw-clipped", Update{Optimizer: OptimizerAdamW, ClipNorm: 1}},
+		{"sgd", Update{Optimizer: recipe.OptimizerSGD}},
+		{"sgd-clipped", Update{Optimizer: recipe.OptimizerSGD, ClipNorm: 1}},
+		{"nesterov", Update{Optimizer: recipe.OptimizerNesterov}},
+		{"adamw", Update{Optimizer: recipe.OptimizerAdamW}},
+		{"adamw-clipped", Update{Optimizer: recipe.OptimizerAdamW, ClipNorm: 1}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			adam := c.u.Optimizer == OptimizerAdamW
+			adam := c.u.Optimizer == recipe.OptimizerAdamW
 			parameters, gradients := someParameters(adam, elements)
 			c.u.LearningRate, c.u.Momentum, c.u.WeightDecay, c.u.Step = 1e-4, 0.9, 1e-4, 3
 			passes := int64(5) // value and momentum read and written, gradient read
@@ -185,7 +187,7 @@ func BenchmarkUpdate(b *testing.B) {
 			}
 			b.SetBytes(passes * 4 * elements)
 			for b.Loop() {
-				if _, err := update(parameters, gradients, c.u); err != nil {
+				if _, err := Apply(parameters, gradients, c.u); err != nil {
 					b.Fatal(err)
 				}
 			}

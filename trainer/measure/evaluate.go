@@ -1,4 +1,4 @@
-package trainer
+package measure
 
 import (
 	"cmp"
@@ -8,17 +8,18 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // Forwarder evaluates inputs [n, …] (an Engine does).
 type Forwarder interface {
-	Forward(ctx context.Context, n int, inputs []float32) (Outputs, error)
+	Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error)
 }
 
 // Result is what a network makes of one image.
 type Result struct {
-	Predicted   int     `json:"predicted"` // argmax of the perception branch
+	Predicted   int     `json:"predicted"` // Argmax of the perception branch
 	Confidence  float64 `json:"confidence"`
 	Correct     bool    `json:"correct"`
 	Top5        bool    `json:"top5"`        // the label is among the five largest logits
@@ -66,17 +67,17 @@ type MaskedFigure struct {
 	Area   float64 `json:"area"` // the mask's share of the cells: what an even map would score
 }
 
-// evaluateBatch is how many inputs a forward pass takes at once.
-const evaluateBatch = 32
+// BatchSize is how many inputs a forward pass takes at once.
+const BatchSize = 32
 
 // Evaluate runs a network over samples. in gives their inputs; classes is K and height × width the
 // map's grid. progress (may be nil) is called with the number of images done.
 func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples []sample.Sample, classes, height, width int, progress func(done int)) (*Evaluation, error) {
 	size, cells := in.Size(), height*width
 	results := make([]Result, 0, len(samples))
-	buffer := make([]float32, min(len(samples), evaluateBatch)*size)
-	for start := 0; start < len(samples); start += evaluateBatch {
-		batch := samples[start:min(start+evaluateBatch, len(samples))]
+	buffer := make([]float32, min(len(samples), BatchSize)*size)
+	for start := 0; start < len(samples); start += BatchSize {
+		batch := samples[start:min(start+BatchSize, len(samples))]
 		for i, s := range batch {
 			if err := in.Read(ctx, start+i, false, 0, buffer[i*size:(i+1)*size]); err != nil {
 				return nil, fmt.Errorf("image %s: %w", s.Name, err)
@@ -92,7 +93,7 @@ func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples 
 		for i, s := range batch {
 			m := attention.Map{Height: height, Width: width, Values: out.Maps[i*cells : (i+1)*cells]}
 			per := out.LogitsPer[i*classes : (i+1)*classes]
-			r := Judge(s, per, argmax(out.LogitsAtt[i*classes:(i+1)*classes]), m)
+			r := Judge(s, per, Argmax(out.LogitsAtt[i*classes:(i+1)*classes]), m)
 			var sum float64
 			for _, v := range per {
 				sum += math.Exp(float64(v) - float64(per[r.Predicted]))
@@ -111,7 +112,7 @@ func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples 
 // branch's probabilities; of logits Confidence makes no sense and is the caller's to set. attClass is
 // the attention branch's answer and m the map M(x).
 func Judge(s sample.Sample, scores []float32, attClass int, m attention.Map) Result {
-	r := Result{Predicted: argmax(scores), AttCorrect: attClass == s.Label, Inside: -1, MapDistance: -1}
+	r := Result{Predicted: Argmax(scores), AttCorrect: attClass == s.Label, Inside: -1, MapDistance: -1}
 	r.Correct = r.Predicted == s.Label
 	r.Confidence = float64(scores[r.Predicted])
 	above := 0 // scores that come before the label's; of equals the lower index first, as argmax has it
@@ -130,8 +131,8 @@ func Judge(s sample.Sample, scores []float32, attClass int, m attention.Map) Res
 	return r
 }
 
-// argmax is the index of the largest value, the first of equals.
-func argmax(values []float32) int {
+// Argmax is the index of the largest value, the first of equals.
+func Argmax(values []float32) int {
 	best := 0
 	for i, v := range values {
 		if v > values[best] {

@@ -1,4 +1,4 @@
-package trainer
+package measure
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -18,7 +19,7 @@ type fixedOutputs struct {
 	maps    []float32
 }
 
-func (f *fixedOutputs) Forward(_ context.Context, n int, _ []float32) (out Outputs, err error) {
+func (f *fixedOutputs) Forward(_ context.Context, n int, _ []float32) (out engine.Outputs, err error) {
 	for _, row := range f.logits[:n] {
 		att := make([]float32, f.classes)
 		att[f.classes-1] = 1
@@ -157,7 +158,7 @@ func TestHeadlineSaysWhatIsKnown(t *testing.T) {
 		{Measure{Difference: 0, Low: 0, High: 0, Images: 10}, "the control", "No clear difference in accuracy: 0.0 points (95% 0.0 to 0.0, 10 images) against the control."},
 		{Measure{Difference: 0.1, Low: 0.05, High: 0.15, Images: 10}, "the parent", "The round was worth +10.0 points of accuracy (95% 5.0 to 15.0, 10 images) over the parent."},
 	} {
-		if got := headline(c.m, c.against); got != c.want {
+		if got := Headline(c.m, c.against); got != c.want {
 			t.Errorf("got  %q\nwant %q", got, c.want)
 		}
 	}

@@ -1,10 +1,9 @@
-package trainer
+package engine
 
 import (
 	"context"
 
-	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // Batch is what one training step sees. Slices are row-major and shared, never kept by the engine.
@@ -22,7 +21,7 @@ type Batch struct {
 type Update struct {
 	LearningRate, Momentum, WeightDecay float64
 
-	Optimizer  Optimizer // "" is OptimizerSGD
+	Optimizer  recipe.Optimizer // "" is OptimizerSGD
 	SpareNorms bool
 	ClipNorm   float64 // 0: never
 	Step       int     // from 1; AdamW corrects its moments' bias by it
@@ -74,24 +73,4 @@ type Engine interface {
 	Load(parameters []Parameter) error
 	// Close frees the runtime's memory.
 	Close() error
-}
-
-// NewEngine opens the engine that the settings name, on an ABN at the file's parameters. threads bound one
-// operator of ONNX Runtime; 0: one per core.
-func NewEngine(ctx context.Context, abn *onnx.ABN, s Settings, threads int) (Engine, error) {
-	switch s.Engine {
-	case EngineGorgonia:
-		return NewGorgoniaEngine(ctx, abn, s)
-	default:
-		return NewORTEngine(ctx, abn, s, ORTOptions{Threads: threads})
-	}
-}
-
-// Lacks lists the nodes that keep the settings' engine from training an ABN with its strategy and BatchNorm, and says
-// why; nothing if it can. No runtime is needed.
-func Lacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
-	if s.Engine == EngineGorgonia {
-		return gorgoniaLacks(ctx, abn, s)
-	}
-	return Untrainable(ctx, abn, s.Strategy, s.BatchNorm)
 }

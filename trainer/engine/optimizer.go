@@ -1,4 +1,4 @@
-package trainer
+package engine
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
+
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // AdamW's constants, PyTorch's defaults.
@@ -18,15 +20,7 @@ const (
 // clipEpsilon is what torch.nn.utils.clip_grad_norm_ adds to the norm before it divides by it.
 const clipEpsilon = 1e-6
 
-// UpdateAt is the optimiser's setting for step (0 … steps−1) of a run of so many steps.
-func UpdateAt(s Settings, step, steps int) Update {
-	return Update{
-		LearningRate: LearningRateAt(s, step, steps), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
-		Optimizer: s.Optimizer, SpareNorms: s.SpareNorms, ClipNorm: s.ClipNorm, Step: step + 1,
-	}
-}
-
-// update changes every parameter in place by its gradient g, as PyTorch's optimisers do:
+// Apply changes every parameter in place by its gradient g, as PyTorch's optimisers do:
 //
 //	sgd       g ← g + decay·p;  buf ← momentum·buf + g;  p ← p − rate·buf
 //	nesterov  the same, but p ← p − rate·(g + momentum·buf)
@@ -40,10 +34,10 @@ func UpdateAt(s Settings, step, steps int) Update {
 // It returns that norm, 0 without a ClipNorm. Where the norm is not a number no parameter changes: the
 // caller has to look. One pass over memory (with a ClipNorm a second one over the gradients), shared by all
 // cores; the result does not depend on their number.
-func update(parameters []Parameter, gradients [][]float32, u Update) (norm float64, err error) {
+func Apply(parameters []Parameter, gradients [][]float32, u Update) (norm float64, err error) {
 	work := chunksOf(parameters, gradients, u)
 	for _, c := range work {
-		if u.Optimizer == OptimizerAdamW && c.second == nil {
+		if u.Optimizer == recipe.OptimizerAdamW && c.second == nil {
 			return 0, fmt.Errorf("parameter %s has no room for AdamW's second moment: the engine was opened for another optimizer", c.name)
 		}
 	}
@@ -54,12 +48,12 @@ func update(parameters []Parameter, gradients [][]float32, u Update) (norm float
 	scale := float32(1)
 	if u.ClipNorm > 0 {
 		norm = gradientNorm(work)
-		if !finite(norm) {
+		if !Finite(norm) {
 			return norm, nil
 		}
 		scale = float32(min(1, u.ClipNorm/(norm+clipEpsilon)))
 	}
-	onAllCores(len(work), func(i int) { rule(&work[i], scale) })
+	OnAllCores(len(work), func(i int) { rule(&work[i], scale) })
 	return norm, nil
 }
 
@@ -95,8 +89,8 @@ func chunksOf(parameters []Parameter, gradients [][]float32, u Update) []chunk {
 	return out
 }
 
-// onAllCores calls work for 0 … n−1, from as many goroutines as there are cores.
-func onAllCores(n int, work func(i int)) {
+// OnAllCores calls work for 0 … n−1, from as many goroutines as there are cores.
+func OnAllCores(n int, work func(i int)) {
 	next := make(chan int, n)
 	for i := range n {
 		next <- i
@@ -116,7 +110,7 @@ func onAllCores(n int, work func(i int)) {
 // gradientNorm is the L2 norm over all gradients. Each chunk is summed by itself and the chunks in their
 // order, so that it is the same on any number of cores.
 func gradientNorm(work []chunk) float64 {
-	onAllCores(len(work), func(i int) {
+	OnAllCores(len(work), func(i int) {
 		var lanes [4]float64 // four sums at a time: one would wait for each addition
 		g := work[i].gradient
 		for ; len(g) >= 4; g = g[4:] {
@@ -142,15 +136,15 @@ func ruleOf(u Update) (func(c *chunk, scale float32), error) {
 	rate := func(c *chunk) float32 { return float32(u.LearningRate * c.rate) }
 	momentum := float32(u.Momentum)
 	switch u.Optimizer {
-	case OptimizerSGD, "":
+	case recipe.OptimizerSGD, "":
 		return func(c *chunk, scale float32) {
 			descend(c.value, c.moment, c.gradient, scale, rate(c), momentum, c.decay)
 		}, nil
-	case OptimizerNesterov:
+	case recipe.OptimizerNesterov:
 		return func(c *chunk, scale float32) {
 			descendNesterov(c.value, c.moment, c.gradient, scale, rate(c), momentum, c.decay)
 		}, nil
-	case OptimizerAdamW:
+	case recipe.OptimizerAdamW:
 		if u.Step < 1 {
 			return nil, fmt.Errorf("AdamW corrects its moments by the number of the step, which begins at 1 and is %d", u.Step)
 		}
@@ -198,9 +192,9 @@ func descendAdamW(value, first, second, gradient []float32, scale, step, root, k
 // runningMomentum is PyTorch's: how much of a batch's statistics enters the running ones.
 const runningMomentum = 0.1
 
-// follow moves running statistics towards a batch's mean and population variance over count elements;
+// Follow moves running statistics towards a batch's mean and population variance over count elements;
 // the running variance follows the unbiased one.
-func follow(runningMean, runningVariance, mean, variance []float32, count int) {
+func Follow(runningMean, runningVariance, mean, variance []float32, count int) {
 	unbiased := float32(1)
 	if count > 1 {
 		unbiased = float32(count) / float32(count-1)
@@ -210,3 +204,13 @@ func follow(runningMean, runningVariance, mean, variance []float32, count int) {
 		runningVariance[i] += runningMomentum * (variance[i]*unbiased - runningVariance[i])
 	}
 }
+
+// Statistics is where a BatchNormalization's statistics are read from and written to, [C] each.
+type Statistics struct {
+	RunningMean, RunningVariance []float32
+	Mean, Variance               []float32 // of a batch
+	Spatial                      int       // H·W: a batch of N averages N·Spatial elements
+}
+
+// Finite reports whether a loss or a norm is a number.
+func Finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

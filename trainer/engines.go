@@ -6,6 +6,7 @@ import (
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // LacksError is an engine that cannot train a network: every node that keeps it from that, and what to do.
@@ -45,4 +46,24 @@ func requireEngine(ctx context.Context, abn *onnx.ABN, s Settings) error {
 		}
 	}
 	return lacks
+}
+
+// NewEngine opens the engine that the settings name, on an ABN at the file's parameters. threads bound one
+// operator of ONNX Runtime; 0: one per core.
+func NewEngine(ctx context.Context, abn *onnx.ABN, s Settings, threads int) (engine.Engine, error) {
+	switch s.Engine {
+	case EngineGorgonia:
+		return NewGorgoniaEngine(ctx, abn, s)
+	default:
+		return NewORTEngine(ctx, abn, s, ORTOptions{Threads: threads})
+	}
+}
+
+// Lacks lists the nodes that keep the settings' engine from training an ABN with its strategy and BatchNorm, and says
+// why; nothing if it can. No runtime is needed.
+func Lacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
+	if s.Engine == EngineGorgonia {
+		return gorgoniaLacks(ctx, abn, s)
+	}
+	return Untrainable(ctx, abn, s.Strategy, s.BatchNorm)
 }

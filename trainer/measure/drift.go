@@ -1,0 +1,41 @@
+package measure
+
+import (
+	"context"
+
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/trainer/engine"
+)
+
+// MapKeeper is a network whose maps are kept as they are computed.
+type MapKeeper struct {
+	Forwarder
+	Maps []float32 // [images so far, h·w]
+}
+
+// Forward implements Forwarder.
+func (k *MapKeeper) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
+	out, err := k.Forwarder.Forward(ctx, n, inputs)
+	if err == nil {
+		k.Maps = append(k.Maps, out.Maps...)
+	}
+	return out, err
+}
+
+// SetDrift fills in how far the maps of height × width cells are from the parent's.
+func SetDrift(results []Result, maps, parent []float32, height, width int) {
+	cells := height * width
+	on := func(values []float32, i int) attention.Map {
+		return attention.Map{Height: height, Width: width, Values: values[i*cells : (i+1)*cells]}
+	}
+	for i := range results {
+		results[i].Drift = on(maps, i).Distance(on(parent, i))
+	}
+}
+
+// Drift is how far attention moved where nobody asked for it: on held-out images that parent, control and
+// candidate all get right. nil where there are none.
+func Drift(a Arms, seed uint64) *Measure {
+	return a.compare(MapDrift, "Map moved on images that were right and stay so", "", mean(func(r Result) float64 { return r.Drift }),
+		func(i int) bool { return a.Parent[i].Correct && a.Control[i].Correct && a.Candidate[i].Correct }, seed)
+}
