@@ -56,7 +56,7 @@ type finetuneReport struct {
 	Out           string              `json:"out"`
 	ModelHash     string              `json:"model_hash"`
 	ControlOut    string              `json:"control_out,omitempty"`
-	Settings      trainer.Settings    `json:"settings"`
+	Settings      recipe.Settings     `json:"settings"`
 	Images        int                 `json:"images"` // trained on
 	Edits         int                 `json:"edits"`
 	Steps         int                 `json:"steps"`

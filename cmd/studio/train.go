@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/measure"
@@ -45,7 +46,7 @@ type trainReport struct {
 	Arch       string              `json:"arch,omitempty"`
 	From       string              `json:"from,omitempty"` // the file it started from
 	Frozen     bool                `json:"frozen"`
-	Settings   trainer.Settings    `json:"settings"`
+	Settings   recipe.Settings     `json:"settings"`
 	Images     int                 `json:"images"` // trained on
 	Classes    int                 `json:"classes"`
 	Steps      int                 `json:"steps"`

@@ -77,9 +77,9 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 
 // settings are the defaults, those of a training from scratch or of one from what a network knows, with what was given in
 // their place.
-func (c *trainCommand) settings() (trainer.Settings, error) {
+func (c *trainCommand) settings() (recipe.Settings, error) {
 	if c.Frozen && c.From == "" {
-		return trainer.Settings{}, errors.New("--frozen goes with --from: a network of new values has no extractor worth keeping")
+		return recipe.Settings{}, errors.New("--frozen goes with --from: a network of new values has no extractor worth keeping")
 	}
 	s := recipe.ScratchDefaults()
 	switch {

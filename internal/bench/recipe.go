@@ -20,19 +20,19 @@ import (
 // Recipe tries a round's settings on many networks: whether a branch dies of the maps, and what they are worth. A classifier is
 // given an attention branch under either mechanism, which is trained first; an ABN is taken as it is.
 type Recipe struct {
-	Networks []string         // ONNX files, classifiers or ABNs, each with its manifest, or folders of them; without any the demo's network
-	Images   string           // labelled pictures with the splits train, pool and test; "": Aviary's are drawn
-	Format   string           // the folder's layout
-	Masks    string           // object masks named after the images: what is edited to, and attention inside the object
-	Edits    []int            // numbers of edits, the most confidently wrong pool images first; 0: all that are wrong
-	Gains    []string         // mechanisms that a classifier is given
-	Seeds    int              // 1 to so many: of new layers, order and augmentation
-	Training int              // epochs in which the branches of an attached classifier are trained
-	Limit    int              // at most so many images of train and of test, every n-th; 0: all
-	Out      string           // file that outcomes are appended to; what it holds already is not run again; "": none is kept
-	Parallel int              // networks at a time, one thread each; 0: one a core
-	Settings trainer.Settings // of the rounds; those of one have its seed
-	AutoRate bool             // the learning rate is left to the trainer
+	Networks []string        // ONNX files, classifiers or ABNs, each with its manifest, or folders of them; without any the demo's network
+	Images   string          // labelled pictures with the splits train, pool and test; "": Aviary's are drawn
+	Format   string          // the folder's layout
+	Masks    string          // object masks named after the images: what is edited to, and attention inside the object
+	Edits    []int           // numbers of edits, the most confidently wrong pool images first; 0: all that are wrong
+	Gains    []string        // mechanisms that a classifier is given
+	Seeds    int             // 1 to so many: of new layers, order and augmentation
+	Training int             // epochs in which the branches of an attached classifier are trained
+	Limit    int             // at most so many images of train and of test, every n-th; 0: all
+	Out      string          // file that outcomes are appended to; what it holds already is not run again; "": none is kept
+	Parallel int             // networks at a time, one thread each; 0: one a core
+	Settings recipe.Settings // of the rounds; those of one have its seed
+	AutoRate bool            // the learning rate is left to the trainer
 }
 
 // RecipePoint is a round on one network: what to run and what came of it. Accuracies and shares are in [0,1].

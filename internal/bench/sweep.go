@@ -43,10 +43,10 @@ type Sweep struct {
 	Crops      []float64
 	Seeds      int // 1 to so many
 	MapLoss    string
-	Parallel   int              // fine-tunings at a time; 0: one a core
-	Limit      time.Duration    // start none after so long; 0: no limit
-	Settings   trainer.Settings // what all fine-tunings share
-	AutoRate   bool             // the learning rate is left to the trainer
+	Parallel   int             // fine-tunings at a time; 0: one a core
+	Limit      time.Duration   // start none after so long; 0: no limit
+	Settings   recipe.Settings // what all fine-tunings share
+	AutoRate   bool            // the learning rate is left to the trainer
 }
 
 // sweep is a sweep under way.
@@ -228,7 +228,7 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 }
 
 // settings are those of a point.
-func (c Sweep) settings(p sweepPoint) (trainer.Settings, error) {
+func (c Sweep) settings(p sweepPoint) (recipe.Settings, error) {
 	s := c.Settings
 	s.Strategy, s.Gamma, s.Seed, s.MapLoss = trainer.Strategy(p.Strategy), p.Gamma, p.Seed, trainer.MapLoss(p.MapLoss)
 	s.Anchor, s.Optimizer, s.Crop = p.Anchor, trainer.Optimizer(p.Optimizer), p.Crop

@@ -16,7 +16,7 @@ type SweepRow struct {
 	Edits    int     `json:"edits"`
 	Gamma    float64 `json:"gamma"`
 	Anchor   float64 `json:"anchor"`
-	// Optimizer, Crop and Flip as in trainer.Settings.
+	// Optimizer, Crop and Flip as in recipe.Settings.
 	Optimizer string  `json:"optimizer"`
 	Crop      float64 `json:"crop"`
 	Flip      bool    `json:"flip"`

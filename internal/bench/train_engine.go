@@ -21,7 +21,7 @@ type engineSteps struct {
 	first  *engine.StepResult // what the first step measured
 }
 
-func (c Train) settings(name trainer.EngineName) trainer.Settings {
+func (c Train) settings(name trainer.EngineName) recipe.Settings {
 	s := recipe.Defaults()
 	s.Engine, s.Strategy, s.BatchNorm, s.Gamma = name, trainer.Strategy(c.Strategy), trainer.BatchNorm(c.Norm), 1
 	s.BatchSize, s.Anchor = c.Batch, 0
