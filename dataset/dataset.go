@@ -37,7 +37,7 @@ type Options struct {
 	Mask     *MaskRule         // which values of a mask mean the object; nil: each mask tells (see Mask)
 	Parts    []string          // the kinds of masks (Sample.Parts) that together make the object's; none: they stay apart
 
-	classless bool // a table without classes is no surprise: the folders name them
+	folders []string // what the folders tell already (ColumnClass, ColumnSplit): a table without it is no surprise
 }
 
 // Sample is one picture of a data set.

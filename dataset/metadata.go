@@ -51,10 +51,15 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 	}
 	folder := text.NFC(path.Dir(file))
 	here := func(s *Sample) bool { return folder == "." || strings.HasPrefix(s.Name, folder+"/") }
-	labelled := slices.ContainsFunc(d.Samples, func(s Sample) bool { return here(&s) && s.Class != "" })
-	d.options.classless = labelled
+	tells := func(column string, value func(Sample) string) {
+		if slices.ContainsFunc(d.Samples, func(s Sample) bool { return here(&s) && value(s) != "" }) {
+			d.options.folders = append(d.options.folders, column)
+		}
+	}
+	tells(ColumnClass, func(s Sample) string { return s.Class })
+	tells(ColumnSplit, func(s Sample) string { return s.Split })
 	c, err := d.choose(t)
-	d.options.classless = false
+	d.options.folders = nil
 	if err != nil {
 		t.close()
 		return err

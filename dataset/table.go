@@ -393,7 +393,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 			if !asked && columnKey(t.columns[i]) != usual.column {
 				read = append(read, fmt.Sprintf("%s from %q", usual.column, t.columns[i]))
 			}
-		} else if !asked && (usual.column == ColumnClass || usual.column == ColumnSplit) {
+		} else if !asked && (usual.column == ColumnClass || usual.column == ColumnSplit) && !slices.Contains(d.options.folders, usual.column) {
 			absent = append(absent, usual.column)
 		}
 	}
@@ -413,7 +413,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 	}
 	if len(absent) > 0 && len(over) > 0 {
 		d.note(t.file, "has no column for the %s (its columns are %s): say which it is with --columns %s=…", strings.Join(absent, " and the "), t.list(), absent[0])
-	} else if c.class < 0 && !d.options.classless {
+	} else if c.class < 0 && !slices.Contains(d.options.folders, ColumnClass) {
 		d.note(t.file, "has no column for the class: the images are unlabelled")
 	} else if len(over) > 0 {
 		d.note(t.file, "columns passed over: %s", text.Cut(strings.Join(over, ", "), 500))
