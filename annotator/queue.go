@@ -266,7 +266,7 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	card.Task = card.Task.Expire(s.now())
+	card.Task = card.Expire(s.now())
 	d := TaskDetail{TaskCard: card}
 	if d.Project, err = s.store.ProjectByID(ctx, card.ProjectID); err != nil {
 		return TaskDetail{}, err

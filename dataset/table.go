@@ -483,7 +483,3 @@ func localName(name string) (string, bool) {
 	name = path.Clean(strings.ReplaceAll(text.NFC(name), `\`, "/"))
 	return name, filepath.IsLocal(filepath.FromSlash(name))
 }
-
-func escapeGlob(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
-}

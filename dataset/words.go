@@ -32,7 +32,7 @@ func SplitName(word string) (split string, ok bool) {
 		switch {
 		case s == "" && !slices.Contains(fillers, part):
 			return "", false
-		case s != "" && split != "" && s != split && !(split == Train && s == Validation): // "train_val" is trained on
+		case s != "" && split != "" && s != split && (split != Train || s != Validation): // "train_val" is trained on
 			return "", false
 		case s != "" && split == "":
 			split = s

@@ -133,7 +133,7 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
-	defer out.Cleanup()
+	defer func() { _ = out.Cleanup() }() // what was not finished
 	buffer := bufio.NewWriterSize(out, 1<<20)
 	p := predictor{pictures: pictures, names: classNames(manifest.Classes, network.Sizes().Classes), lines: json.NewEncoder(buffer)}
 	p.summary.Splits, p.summary.Broken = map[string]*accuracy{}, []brokenImage{}

@@ -25,15 +25,15 @@ func Cases() []Case {
 	var cases []Case
 	for _, f := range recipe.Fields {
 		said := func(value string) string { return fmt.Sprintf("is %s, want %s", value, f.Want()) }
-		switch {
-		case f.Type == recipe.Word:
+		switch f.Type {
+		case recipe.Word:
 			for _, word := range f.Words() {
 				cases = append(cases, Case{f.Name, word, word, ""})
 			}
 			for _, word := range []string{"other", "auto", "0"} {
 				cases = append(cases, Case{f.Name, word, word, said(strconv.Quote(word))})
 			}
-		case f.Type == recipe.Whole:
+		case recipe.Whole:
 			for _, n := range []int{math.MinInt32, int(f.Low) - 3, int(f.Low), int(f.High), int(f.High) + 1, math.MaxInt32} {
 				c := Case{Field: f.Name, Text: strconv.Itoa(n), Value: n}
 				if n < int(f.Low) || n > int(f.High) {
@@ -44,7 +44,7 @@ func Cases() []Case {
 			if f.Low > 0 {
 				cases = append(cases, Case{f.Name, "0", 0, said("0")})
 			}
-		case f.Type == recipe.Number:
+		case recipe.Number:
 			for _, v := range []float64{math.NaN(), math.Inf(-1), math.Inf(1), -math.MaxFloat64, math.Nextafter(f.Low, -1), f.Low, math.Nextafter(f.Low, 1),
 				f.High, math.Nextafter(f.High, math.Inf(1)), math.MaxFloat64} {
 				c := Case{Field: f.Name, Text: strconv.FormatFloat(v, 'g', -1, 64), Value: v}
@@ -76,7 +76,7 @@ func (c Case) Number() bool {
 func Form(s recipe.Settings) url.Values {
 	form := url.Values{}
 	for _, f := range recipe.Fields {
-		if text := s.Text(f.Name); f.Group != "" && !(f.Type == recipe.Switch && text == "false") {
+		if text := s.Text(f.Name); f.Group != "" && (f.Type != recipe.Switch || text != "false") {
 			form.Set(f.Name, text)
 		}
 	}
