@@ -8,7 +8,8 @@
 //	files.go       walking: what is a picture, what is passed over and why, links, names in NFC
 //	folder.go      split/class/image, class/split/image, class/image
 //	metadata.go    metadata tables and lists of splits beside an image folder
-//	table.go       CSV and JSON Lines row by row, and where a table keeps what
+//	table.go       tables row by row, CSV; lines.go JSON Lines
+//	columns.go     where a table keeps what, and what a row says of its image
 //	manifest.go    tables of files, and finding what they name
 //	cub.go         Caltech-UCSD Birds 200 (2010); cub2011.go (2011)
 //	idrid.go       Indian Diabetic Retinopathy Image Dataset
@@ -16,8 +17,9 @@
 //	json.go        large JSON documents piece by piece, and what kind they are
 //	coco.go, fiftyone.go, labelstudio.go  what those programs export
 //	webdataset.go, parquet.go, unpack.go  pictures inside other files: shards, Parquet, zip and tar
+//	object.go      what shows the object in a picture, whichever it is
 //	mask.go        object masks: which values mean the object
-//	marks.go       boxes, polygons, runs and points, and drawing them as masks
+//	marks.go       boxes, polygons, runs and points, and drawing them as masks; boxes.go Pascal VOC's XML
 //	mat.go         MATLAB files of level 5, within bounds
 //	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go the npy format
 //	aviary/        the demo's generator and model

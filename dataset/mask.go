@@ -2,12 +2,10 @@ package dataset
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -62,6 +60,15 @@ func ParseMaskRule(typed string) (*MaskRule, error) {
 	return rule, nil
 }
 
+// table says by value whether it means the object: a picture has millions of pixels, and a range thousands of values.
+func (r *MaskRule) table() *[1 << 16]uint8 {
+	table := new([1 << 16]uint8)
+	for _, v := range r.Values {
+		table[v] = 255
+	}
+	return table
+}
+
 // Mask reads an object's mask for use, which must not keep it: any picture that package picture reads, as grey, 255 inside and
 // 0 outside. A rule (nil: none) says which values are inside; without one the mask tells:
 //
@@ -109,7 +116,8 @@ func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (
 	}
 	if p, ok := decoded.(*image.Paletted); ok {
 		if rule != nil && len(rule.Values) > 0 {
-			each(func(x, y int) uint8 { return white(slices.Contains(rule.Values, int(p.ColorIndexAt(x, y)))) })
+			means := rule.table()
+			each(func(x, y int) uint8 { return means[p.ColorIndexAt(x, y)] })
 			return "", nil
 		}
 		if rule == nil && coloured(p) {
@@ -121,7 +129,8 @@ func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (
 			if rule.Shades {
 				each(func(x, y int) uint8 { return shade(levels(x, y), decoded) })
 			} else {
-				each(func(x, y int) uint8 { return white(slices.Contains(rule.Values, levels(x, y))) })
+				means := rule.table()
+				each(func(x, y int) uint8 { return means[levels(x, y)] })
 			}
 			return "", nil
 		}
@@ -387,150 +396,4 @@ func isBlack(mask *image.Gray) bool {
 func greyOf(c color.Color) (v uint16, grey bool) {
 	r, g, b, a := c.RGBA()
 	return uint16(r), r == g && g == b && a == 0xffff
-}
-
-// HasMask reports whether the data set shows where the object is in a picture.
-func (d *Dataset) HasMask(s Sample) bool {
-	return s.Mask != "" || s.Marks.Shows() || slices.ContainsFunc(s.Parts, d.isObject)
-}
-
-// isObject reports whether the masks of a part's kind are the object's.
-func (d *Dataset) isObject(part Part) bool { return slices.Contains(d.options.Parts, part.Kind) }
-
-// joined reads the masks of the object's kinds together: what any of them holds is inside.
-func (d *Dataset) joined(ctx context.Context, s Sample, use func(*image.Gray) error) error {
-	var all *image.Gray
-	for _, part := range s.Parts {
-		if !d.isObject(part) {
-			continue
-		}
-		err := Mask(ctx, part.Path, d.options.Mask, func(mask *image.Gray) error {
-			if all == nil {
-				all = &image.Gray{Pix: slices.Clone(mask.Pix), Stride: mask.Stride, Rect: mask.Rect}
-				return nil
-			}
-			if mask.Rect != all.Rect {
-				return fmt.Errorf("it has %v pixels, and the one before %v", mask.Rect.Size(), all.Rect.Size())
-			}
-			for i, v := range mask.Pix {
-				all.Pix[i] = max(all.Pix[i], v)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return use(all)
-}
-
-// ObjectMask reads what shows the object in a picture of the data set, as Mask does: its mask, else its box, polygons or runs
-// drawn on the picture's size.
-func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray) error) error {
-	marks := s.Marks
-	switch suffix(s.Mask) {
-	case "":
-		if slices.ContainsFunc(s.Parts, d.isObject) {
-			return d.joined(ctx, s, use)
-		}
-	case ".mat":
-		bird, err := readBirdFile(s.Mask)
-		if err != nil {
-			return fmt.Errorf("reading mask %s: %w", s.Mask, err)
-		}
-		if bird.mask != nil {
-			return use(bird.mask)
-		}
-		marks = &Marks{Boxes: []Box{bird.box}}
-	case ".xml":
-		boxes, err := readBoxes(s.Mask)
-		if err != nil {
-			return fmt.Errorf("reading boxes %s: %w", s.Mask, err)
-		}
-		marks = &Marks{Boxes: boxes}
-	default:
-		return Mask(ctx, s.Mask, d.options.Mask, use)
-	}
-	if !marks.Shows() {
-		return fmt.Errorf("%s has no mask", s.Name)
-	}
-	f, err := os.Open(s.Path)
-	if err != nil {
-		return fmt.Errorf("drawing the mask: %w", err)
-	}
-	defer f.Close()
-	header, err := picture.Process().Header(f)
-	if err != nil {
-		return fmt.Errorf("drawing the mask of %s: %w", s.Name, err)
-	}
-	return use(marks.Draw(header.Width, header.Height))
-}
-
-// maxXML bounds a file of boxes, in bytes.
-const maxXML = 4 << 20
-
-// readBoxes reads the boxes of Pascal VOC's XML, as ImageNet has them: an annotation with objects.
-func readBoxes(file string) ([]Box, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return decodeBoxes(f)
-}
-
-func decodeBoxes(r io.Reader) ([]Box, error) {
-	var annotation struct {
-		Objects []struct {
-			Box *struct {
-				Left   float32 `xml:"xmin"`
-				Top    float32 `xml:"ymin"`
-				Right  float32 `xml:"xmax"`
-				Bottom float32 `xml:"ymax"`
-			} `xml:"bndbox"`
-		} `xml:"object"`
-	}
-	if err := xml.NewDecoder(io.LimitReader(r, maxXML)).Decode(&annotation); err != nil {
-		return nil, fmt.Errorf("not an XML file of boxes: %w", err)
-	}
-	var boxes []Box
-	for _, o := range annotation.Objects {
-		if o.Box != nil && o.Box.Right > o.Box.Left && o.Box.Bottom > o.Box.Top {
-			boxes = append(boxes, Box{X: o.Box.Left, Y: o.Box.Top, Width: o.Box.Right - o.Box.Left, Height: o.Box.Bottom - o.Box.Top})
-		}
-	}
-	if len(boxes) == 0 {
-		return nil, errors.New("it has no object with a box")
-	}
-	return boxes, nil
-}
-
-// describeMasks looks at a few of the masks and notes how they are read, where that is not plain. Masks of which nobody can
-// tell are an error.
-func (d *Dataset) describeMasks() error {
-	if d.options.Mask != nil {
-		return nil
-	}
-	var masks []string
-	for _, s := range d.Samples {
-		if s.Mask != "" && suffix(s.Mask) != ".mat" && suffix(s.Mask) != ".xml" {
-			masks = append(masks, s.Mask)
-		}
-		if len(masks) == 1000 {
-			break
-		}
-	}
-	const looked = 3
-	for i := range min(looked, len(masks)) {
-		file := masks[i*(len(masks)-1)/max(1, looked-1)]
-		how, err := readMask(context.Background(), file, nil, func(*image.Gray) error { return nil })
-		if errors.Is(err, ErrMask) {
-			return err
-		}
-		if err == nil && how != "" {
-			d.note(strings.TrimPrefix(strings.TrimPrefix(file, d.Dir), "/"), "mask: %s; others are named with --mask-object", how)
-			return nil
-		}
-	}
-	return nil
 }

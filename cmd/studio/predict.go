@@ -105,7 +105,7 @@ func (a *accuracy) String() string {
 }
 
 // Run predicts. The output appears under its name only when it is complete.
-func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
+func (c *predictCommand) Run(ctx context.Context, streams *stdio) error {
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model), namedFile{"--images", c.Images}); err != nil {
 		return err
 	}

@@ -1,0 +1,146 @@
+package dataset
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// columns are where a table keeps what the studio takes from it; -1 for what it does not have.
+type columns struct {
+	file, class, split, group, mask int
+	trains                          bool // the split column says whether an image is trained on
+}
+
+// column is the number of the first of some names, -1 if the table has none of them.
+func (t *table) column(names ...string) int {
+	for _, name := range names {
+		if i := slices.IndexFunc(t.columns, func(c string) bool { return columnKey(c) == columnKey(name) }); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// choose finds a table's columns, as the caller says (Options.Columns) or by their usual names, and notes what was read under
+// another name, what is not there, and what is passed over.
+func (d *Dataset) choose(t *table) (columns, error) {
+	found := map[string]int{}
+	var read, absent []string
+	for _, usual := range usualColumns {
+		said, asked := d.options.Columns[usual.column]
+		i := -1
+		if asked {
+			if said != "" { // "" says that none is to be read
+				if i = t.column(said); i < 0 {
+					return columns{}, fmt.Errorf("%w: %s has no column %q for the %s; its columns are %s", ErrLayout, t.file, said, usual.column, t.list())
+				}
+			}
+		} else {
+			i = t.column(usual.names...)
+		}
+		if usual.column == ColumnGroup && i >= 0 && i == found[ColumnClass] {
+			i = -1
+		}
+		found[usual.column] = i
+		if i >= 0 {
+			if again := slices.Index(t.columns[i+1:], t.columns[i]); again >= 0 {
+				return columns{}, fmt.Errorf("%w: %s has two columns %q: rename one", ErrLayout, t.file, t.columns[i])
+			}
+			if !asked && columnKey(t.columns[i]) != usual.column {
+				read = append(read, fmt.Sprintf("%s from %q", usual.column, t.columns[i]))
+			}
+		} else if !asked && (usual.column == ColumnClass || usual.column == ColumnSplit) && !slices.Contains(d.options.folders, usual.column) {
+			absent = append(absent, usual.column)
+		}
+	}
+	c := columns{file: found[ColumnFile], class: found[ColumnClass], split: found[ColumnSplit], group: found[ColumnGroup], mask: found[ColumnMask]}
+	if c.file < 0 {
+		return c, fmt.Errorf("%w: %s has no column \"file\"; its columns are %s: say which names the images with --columns file=…", ErrLayout, t.file, t.list())
+	}
+	c.trains = c.split >= 0 && strings.HasPrefix(columnKey(t.columns[c.split]), "is_train")
+	var over []string
+	for i, name := range t.columns {
+		if name != "" && !slices.Contains([]int{c.file, c.class, c.split, c.group, c.mask}, i) {
+			over = append(over, name)
+		}
+	}
+	if len(read) > 0 {
+		d.note(t.file, "read as: %s", strings.Join(read, ", "))
+	}
+	if len(absent) > 0 && len(over) > 0 {
+		d.note(t.file, "has no column for the %s (its columns are %s): say which it is with --columns %s=…", strings.Join(absent, " and the "), t.list(), absent[0])
+	} else if c.class < 0 && !slices.Contains(d.options.folders, ColumnClass) {
+		d.note(t.file, "has no column for the class: the images are unlabelled")
+	} else if len(over) > 0 {
+		d.note(t.file, "columns passed over: %s", text.Cut(strings.Join(over, ", "), 500))
+	}
+	return c, nil
+}
+
+// list is a table's columns for a message.
+func (t *table) list() string {
+	var names []string
+	for _, name := range t.columns {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return text.Cut(strings.Join(names, ", "), 500)
+}
+
+// labels reads what a row says of its image; the strings are shared with earlier rows where they are the same.
+func (d *Dataset) labels(t *table, c columns, r row, s *Sample) error {
+	for _, field := range []struct {
+		column int
+		to     *string
+	}{{c.class, &s.Class}, {c.group, &s.Group}} {
+		value := r.at(field.column)
+		if len(value) > text.MaxName {
+			return fmt.Errorf("reading %s: line %d, column %s: %q %s", t.file, r.line, t.columns[field.column], text.Cut(value, 40), text.TooLong)
+		}
+		if field.column >= 0 {
+			*field.to = d.shared(value)
+		}
+	}
+	if word := r.at(c.split); word != "" {
+		split, ok := d.splitWord(word)
+		if !ok && c.trains {
+			split, ok = map[string]string{"1": Train, "true": Train, "yes": Train, "0": Test, "false": Test, "no": Test}[strings.ToLower(word)]
+		}
+		if !ok {
+			return fmt.Errorf("%w: line %d of %s: split %q is none of train, validation, test, pool: say what it means with --splits %s=train, or pass over the column with --columns split=",
+				ErrLayout, r.line, t.file, text.Cut(word, 40), text.Cut(word, 40))
+		}
+		s.Split = split
+	}
+	return nil
+}
+
+// shared is a name in NFC, the same string for the same name: a million images have a thousand classes.
+func (d *Dataset) shared(name string) string {
+	if name == "" {
+		return ""
+	}
+	if known, ok := d.names[name]; ok {
+		return known
+	}
+	if d.names == nil {
+		d.names = map[string]string{}
+	}
+	kept := strings.Clone(text.NFC(name))
+	if len(d.names) < 100_000 { // where every image has a name of its own, there is nothing to share
+		d.names[strings.Clone(name)] = kept
+	}
+	return kept
+}
+
+// localName cleans a file name that a table gives, in NFC; ok is false if it leads out of the root.
+func localName(name string) (string, bool) {
+	name = path.Clean(strings.ReplaceAll(text.NFC(name), `\`, "/"))
+	return name, filepath.IsLocal(filepath.FromSlash(name))
+}
