@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/measure"
 )
@@ -14,9 +15,9 @@ import (
 // an L_map over the edited ones, and nothing where no row is anchored.
 func TestAnchorIsItsDefinition(t *testing.T) {
 	t.Parallel()
-	for _, form := range []MapLoss{MapLossL2, MapLossMSE, MapLossL1} {
+	for _, form := range []recipe.MapLoss{recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1} {
 		s := both
-		s.MapLoss, s.Gamma, s.Anchor, s.BatchNorm = form, 3, 0.7, BatchNormFrozen
+		s.MapLoss, s.Gamma, s.Anchor, s.BatchNorm = form, 3, 0.7, recipe.BatchNormFrozen
 		e, data := fixtureRun(t, s)
 		b := data.batch(0)
 		cells := len(b.Edited) / b.Size
@@ -33,7 +34,7 @@ func TestAnchorIsItsDefinition(t *testing.T) {
 				d := float64(out.Maps[i]) - float64(b.Edited[i])
 				squares, absolutes = squares+d*d, absolutes+math.Abs(d)
 			}
-			return map[MapLoss]float64{MapLossL2: math.Sqrt(squares), MapLossMSE: squares / float64(cells), MapLossL1: absolutes / float64(cells)}[form]
+			return map[recipe.MapLoss]float64{recipe.MapLossL2: math.Sqrt(squares), recipe.MapLossMSE: squares / float64(cells), recipe.MapLossL1: absolutes / float64(cells)}[form]
 		}
 		r := step(t, e, b, 0)
 		near := func(what string, got, want float64) {
@@ -59,7 +60,7 @@ func TestAnchorIsItsDefinition(t *testing.T) {
 func TestAnchorGradient(t *testing.T) {
 	t.Parallel()
 	s := both
-	s.Anchor, s.BatchNorm, s.Strategy = 2, BatchNormFrozen, StrategyAttention
+	s.Anchor, s.BatchNorm, s.Strategy = 2, recipe.BatchNormFrozen, recipe.StrategyAttention
 	e, data := fixtureRun(t, s)
 	plain := s
 	plain.Anchor = 0

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -217,7 +218,7 @@ func readFloats(r io.Reader, dst []float32, buffer []byte) error {
 
 // runKey identifies a run: two runs with one key make the same network. A checkpoint carries the
 // key of its run and is of no use to another. validation is what early stopping looks at, nil without it.
-func runKey(modelHash string, s Settings, samples, validation []sample.Sample) string {
+func runKey(modelHash string, s recipe.Settings, samples, validation []sample.Sample) string {
 	h := sha256.New()
 	settings, err := json.Marshal(s)
 	if err != nil { // NaN, which Validate has refused

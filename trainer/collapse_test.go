@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -26,7 +27,7 @@ func TestRoundThatCollapsesIsRetriedAndNamed(t *testing.T) {
 		spec := RoundSpec{
 			Model: network.Model, Manifest: trained.Manifest, Train: append([]sample.Sample{}, trained.Train...), Heldout: trained.Heldout, Pixels: trained.Pixels,
 			WorkDir: filepath.Join(t.TempDir(), "round"), Threads: 1,
-			Settings: completed(Settings{Gamma: 3, Epochs: 12, BatchSize: 8, LearningRate: rate, Seed: 3}),
+			Settings: completed(recipe.Settings{Gamma: 3, Epochs: 12, BatchSize: 8, LearningRate: rate, Seed: 3}),
 		}
 		for i := range 8 { // maps that have nothing to do with the picture
 			spec.Train[i].Edited = attention.Map{Height: 4, Width: 4, Values: make([]float32, 16)}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // A random resized crop keeps a window of the network's view and stretches it to the whole view again, as torchvision's
@@ -30,7 +31,7 @@ type cropper struct {
 }
 
 // newCropper is nil where settings ask for no crops. view is the network's input, [3, H, W].
-func newCropper(s Settings, view [3]int) *cropper {
+func newCropper(s recipe.Settings, view [3]int) *cropper {
 	if s.Crop == 0 {
 		return nil
 	}

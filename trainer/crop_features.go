@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -80,7 +81,7 @@ func (r *round) expectCrops() {
 }
 
 // inputs are the training images of a round: cached features, or features of crops.
-func (r *round) inputs(s Settings) rowInputs {
+func (r *round) inputs(s recipe.Settings) rowInputs {
 	if s.Crop == 0 {
 		return featureInputs{r.features, r.train}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -41,7 +42,7 @@ func TestTargetsFollowCrops(t *testing.T) {
 	t.Parallel()
 	const height, width = 56, 42
 	samples, pixels := slopes(20, height, width)
-	s := Settings{Crop: 0.2, Flip: true, BatchSize: 8, EditRepeat: 2, Seed: 4}
+	s := recipe.Settings{Crop: 0.2, Flip: true, BatchSize: 8, EditRepeat: 2, Seed: 4}
 	f := &Features{Extractor: identity{}, Pixels: pixels, Input: [3]int{3, height, width}, Dims: [3]int{3, height, width}}
 	crop := newCropper(s, f.Input)
 	for name, inputs := range map[string]rowInputs{
@@ -98,7 +99,7 @@ func (c *countingExtractor) Extract(ctx context.Context, n int, pixels []float32
 func TestCroppedRoundResumesToTheBit(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 60, 8, 40)
-	build := func(opened func(Settings, *toyEngine)) (RoundSpec, *countingExtractor) {
+	build := func(opened func(recipe.Settings, *toyEngine)) (RoundSpec, *countingExtractor) {
 		spec := p.spec(t, opened)
 		spec.Settings.Crop, spec.Settings.Flip, spec.Settings.Anchor = 0.3, true, 0.2
 		counter := &countingExtractor{Extractor: p}
@@ -121,7 +122,7 @@ func TestCroppedRoundResumesToTheBit(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	shutdown := errors.New("the worker shuts down")
 	steps := 0
-	cut, _ := build(func(_ Settings, e *toyEngine) {
+	cut, _ := build(func(_ recipe.Settings, e *toyEngine) {
 		e.onStep = func(int) {
 			if steps++; steps == 8 {
 				cancel(shutdown)
@@ -207,8 +208,8 @@ func TestCropNamesThePicture(t *testing.T) {
 func TestCropsLeaveTheOrderAlone(t *testing.T) {
 	t.Parallel()
 	samples, _ := slopes(30, 8, 8)
-	with := newOrder(samples, Settings{Seed: 3, BatchSize: 8, Flip: true, Crop: 0.5}).epoch(1)
-	without := newOrder(samples, Settings{Seed: 3, BatchSize: 8, Flip: true}).epoch(1)
+	with := newOrder(samples, recipe.Settings{Seed: 3, BatchSize: 8, Flip: true, Crop: 0.5}).epoch(1)
+	without := newOrder(samples, recipe.Settings{Seed: 3, BatchSize: 8, Flip: true}).epoch(1)
 	draws := map[uint64]bool{}
 	for b := range with {
 		for i, r := range with[b] {
@@ -219,7 +220,7 @@ func TestCropsLeaveTheOrderAlone(t *testing.T) {
 			}
 		}
 	}
-	if rows := newOrder(samples, Settings{BatchSize: 8}).rows(); len(draws) != rows {
+	if rows := newOrder(samples, recipe.Settings{BatchSize: 8}).rows(); len(draws) != rows {
 		t.Errorf("%d draws for %d rows", len(draws), rows)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -15,14 +16,14 @@ import (
 // On the runtime: a learning rate that explodes ends the round without a model, and what is kept is good.
 func TestRoundOnTheRuntimeDiverges(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*Settings){
-		"loss":          func(s *Settings) { s.LearningRate = 100 },
-		"gradient norm": func(s *Settings) { s.LearningRate, s.ClipNorm = 100, 1e6 },
+	for name, change := range map[string]func(*recipe.Settings){
+		"loss":          func(s *recipe.Settings) { s.LearningRate = 100 },
+		"gradient norm": func(s *recipe.Settings) { s.LearningRate, s.ClipNorm = 100, 1e6 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			spec := referenceSpec(t, fixture.ReferenceModels(t)[0])
-			spec.Settings.Epochs, spec.Settings.Schedule = 20, ScheduleConstant
+			spec.Settings.Epochs, spec.Settings.Schedule = 20, recipe.ScheduleConstant
 			change(&spec.Settings)
 			spec.checkpointEvery = 1
 			out, err := RunRound(t.Context(), spec, Observer{})

@@ -8,9 +8,8 @@
 // (Mitsuhara et al., arXiv 1905.03540). The norm is the unsquared L2 norm over the h·w cells, with
 // 1e-12 under the root. Axes: N batch, C channels, h×w map, K classes.
 //
-// What is not here: trainer/sample, trainer/engine, trainer/measure and trainer/architecture, each with a map of its own.
+// What is not here: what a training is asked for is internal/recipe's; trainer/sample, trainer/engine, trainer/measure and trainer/architecture, each with a map of its own.
 //
-//	settings.go     what a training run depends on
 //	ort_engine.go   the step as one ONNX graph on ONNX Runtime
 //	step_graph.go   that graph, and the passes that make it of a network's; step_passes.go  what a pass is, and printing the graph behind each
 //	step_parameters.go  which tensors a strategy trains

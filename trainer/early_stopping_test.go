@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -74,7 +75,7 @@ func TestEarlyStoppingKeepsTheBestEpoch(t *testing.T) {
 	heldout, validation := p.misleading(28)
 	spec := p.spec(t, nil)
 	spec.Heldout, spec.Validation = heldout, validation
-	spec.Settings.Epochs, spec.Settings.Patience, spec.Settings.Schedule = 9, 2, ScheduleConstant
+	spec.Settings.Epochs, spec.Settings.Patience, spec.Settings.Schedule = 9, 2, recipe.ScheduleConstant
 	out, err := RunRound(t.Context(), spec, Observer{})
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +103,7 @@ func TestEarlyStoppingKeepsTheBestEpoch(t *testing.T) {
 	// At a constant rate the state after epoch 1 is that of a round of one epoch.
 	short := p.spec(t, nil)
 	short.Heldout = heldout
-	short.Settings.Epochs, short.Settings.Schedule = 1, ScheduleConstant
+	short.Settings.Epochs, short.Settings.Schedule = 1, recipe.ScheduleConstant
 	want, err := RunRound(t.Context(), short, Observer{})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +150,7 @@ func TestEarlyStoppingHoldsImagesBack(t *testing.T) {
 	}
 	few := p.spec(t, nil)
 	few.Settings.Patience, few.Train = 3, p.train[:17]
-	var bad *SettingError
+	var bad *recipe.Error
 	if _, err := RunRound(t.Context(), few, Observer{}); !errors.As(err, &bad) || bad.Field != "patience" {
 		t.Errorf("nine images without an edit: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -11,7 +12,7 @@ import (
 
 // LacksError is an engine that cannot train a network: every node that keeps it from that, and what to do.
 type LacksError struct {
-	Engine  EngineName
+	Engine  recipe.Engine
 	Reasons []gradient.Reason
 	Remedy  string // a sentence without a full stop; "" where we know none
 }
@@ -33,14 +34,14 @@ func (e *LacksError) Unwrap() error { return gradient.ErrUnsupported }
 
 // requireEngine is a *LacksError where the settings' engine lacks something to train an ABN. It compiles the step and
 // runs nothing.
-func requireEngine(ctx context.Context, abn *onnx.ABN, s Settings) error {
+func requireEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) error {
 	reasons, err := Lacks(ctx, abn, s)
 	if err != nil || len(reasons) == 0 {
 		return err
 	}
 	lacks := &LacksError{Engine: s.Engine, Reasons: reasons}
-	if s.Engine == EngineGorgonia {
-		s.Engine = EngineORT
+	if s.Engine == recipe.EngineGorgonia {
+		s.Engine = recipe.EngineORT
 		if reasons, err := Lacks(ctx, abn, s); err == nil && len(reasons) == 0 {
 			lacks.Remedy = "Use the ort engine, which can"
 		}
@@ -50,9 +51,9 @@ func requireEngine(ctx context.Context, abn *onnx.ABN, s Settings) error {
 
 // NewEngine opens the engine that the settings name, on an ABN at the file's parameters. threads bound one
 // operator of ONNX Runtime; 0: one per core.
-func NewEngine(ctx context.Context, abn *onnx.ABN, s Settings, threads int) (engine.Engine, error) {
+func NewEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, threads int) (engine.Engine, error) {
 	switch s.Engine {
-	case EngineGorgonia:
+	case recipe.EngineGorgonia:
 		return NewGorgoniaEngine(ctx, abn, s)
 	default:
 		return NewORTEngine(ctx, abn, s, ORTOptions{Threads: threads})
@@ -61,8 +62,8 @@ func NewEngine(ctx context.Context, abn *onnx.ABN, s Settings, threads int) (eng
 
 // Lacks lists the nodes that keep the settings' engine from training an ABN with its strategy and BatchNorm, and says
 // why; nothing if it can. No runtime is needed.
-func Lacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
-	if s.Engine == EngineGorgonia {
+func Lacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
+	if s.Engine == recipe.EngineGorgonia {
 		return gorgoniaLacks(ctx, abn, s)
 	}
 	return Untrainable(ctx, abn, s.Strategy, s.BatchNorm)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
@@ -16,9 +17,9 @@ import (
 // second the norm to 1e-3, since a Relu's input may lie closer to 0 than rounding tells.
 func TestEnginesAgreeOnFamilies(t *testing.T) {
 	t.Parallel()
-	ways := []Settings{
-		{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyBoth, BatchNorm: BatchNormBatch},
-		{Strategy: StrategyAttention, BatchNorm: BatchNormBatch}, {Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
+	ways := []recipe.Settings{
+		{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen}, {Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch},
+		{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormBatch}, {Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen},
 	}
 	form := func(f families.Family) string { return fmt.Sprint(f.Exporter, f.Opset, f.Norm, f.Head) }
 	seenNetworks, seenForms := map[string]bool{}, map[string]bool{}
@@ -28,16 +29,16 @@ func TestEnginesAgreeOnFamilies(t *testing.T) {
 		}
 		seenNetworks[f.Family], seenForms[form(f)] = true, true
 		s := ways[(len(seenNetworks)+len(seenForms))%len(ways)]
-		s.Gamma, s.MapLoss = 0.5, MapLossL2
+		s.Gamma, s.MapLoss = 0.5, recipe.MapLossL2
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
 			m, err := f.Model()
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.Engine = EngineORT
+			s.Engine = recipe.EngineORT
 			runtime := openNamed(t, m, s)
-			s.Engine = EngineGorgonia
+			s.Engine = recipe.EngineGorgonia
 			gorgonia := openNamed(t, m, s)
 			b := familyBatch(splitModel(t, m), 6)
 			for k, bound := range []float64{1e-4, 1e-3} {
@@ -76,7 +77,7 @@ func TestGorgoniaTrainsFamilies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if reasons, err := Lacks(t.Context(), splitModel(t, m), completed(Settings{Engine: EngineGorgonia})); err != nil || len(reasons) > 0 {
+		if reasons, err := Lacks(t.Context(), splitModel(t, m), completed(recipe.Settings{Engine: recipe.EngineGorgonia})); err != nil || len(reasons) > 0 {
 			t.Errorf("%s: %v %v", f.Name, reasons, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -18,20 +19,20 @@ import (
 func TestRoundOnBothEngines(t *testing.T) {
 	t.Parallel()
 	name := fixture.ReferenceModels(t)[0]
-	spec := func(engine EngineName) RoundSpec {
+	spec := func(engine recipe.Engine) RoundSpec {
 		s := referenceSpec(t, name)
 		s.Settings.Engine, s.Settings.Anchor = engine, 0.1
 		return s
 	}
-	want, err := RunRound(t.Context(), spec(EngineORT), Observer{})
+	want, err := RunRound(t.Context(), spec(recipe.EngineORT), Observer{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := RunRound(t.Context(), spec(EngineGorgonia), Observer{})
+	got, err := RunRound(t.Context(), spec(recipe.EngineGorgonia), Observer{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Settings.Engine != EngineGorgonia || len(got.Measures) != len(want.Measures) || len(got.Curve) != len(want.Curve) {
+	if got.Settings.Engine != recipe.EngineGorgonia || len(got.Measures) != len(want.Measures) || len(got.Curve) != len(want.Curve) {
 		t.Fatalf("on %s %d measures and %d points, want %d and %d", got.Settings.Engine, len(got.Measures), len(got.Curve), len(want.Measures), len(want.Curve))
 	}
 	near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-3*math.Abs(b)+1e-5 }
@@ -49,7 +50,7 @@ func TestRoundOnBothEngines(t *testing.T) {
 
 	shutdown := errors.New("the worker shuts down")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	again := spec(EngineGorgonia)
+	again := spec(recipe.EngineGorgonia)
 	_, err = RunRound(ctx, again, Observer{Point: func(p Point) {
 		if p.Arm == ArmControl && p.Step == 2 {
 			cancel(shutdown)
@@ -85,7 +86,7 @@ func TestRoundRefusesWhatTheEngineLacks(t *testing.T) {
 	if spec.Model, err = m.Marshal(); err != nil {
 		t.Fatal(err)
 	}
-	spec.Settings.Engine = EngineGorgonia
+	spec.Settings.Engine = recipe.EngineGorgonia
 	spec.Pixels = func(context.Context, sample.Sample, []float32) error {
 		t.Error("a picture was read")
 		return errors.New("not to be read")

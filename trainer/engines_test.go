@@ -6,15 +6,16 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // eachEngine runs a test once per engine.
-func eachEngine(t *testing.T, name string, test func(t *testing.T, engine EngineName)) {
+func eachEngine(t *testing.T, name string, test func(t *testing.T, engine recipe.Engine)) {
 	t.Helper()
-	for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
+	for _, engine := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
 		t.Run(name+"/"+string(engine), func(t *testing.T) {
 			t.Parallel()
 			test(t, engine)
@@ -23,7 +24,7 @@ func eachEngine(t *testing.T, name string, test func(t *testing.T, engine Engine
 }
 
 // openNamed opens the engine that the settings name on a network.
-func openNamed(t *testing.T, m *onnx.Model, s Settings) engine.Engine {
+func openNamed(t *testing.T, m *onnx.Model, s recipe.Settings) engine.Engine {
 	t.Helper()
 	e, err := NewEngine(t.Context(), splitModel(t, m), s, 1)
 	if err != nil {
@@ -40,27 +41,27 @@ func openNamed(t *testing.T, m *onnx.Model, s Settings) engine.Engine {
 // engineCase is a network, how it is trained, and how often.
 type engineCase struct {
 	name     string
-	settings Settings
+	settings recipe.Settings
 	update   engine.Update
 	steps    int
 	rows     []int // batch sizes, in turn
 }
 
 var engineCases = []engineCase{
-	{name: "attention, frozen", settings: Settings{Strategy: StrategyAttention, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5}},
-	{name: "both, batch", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}},
-	{name: "attention, batch, mse", settings: Settings{Strategy: StrategyAttention, BatchNorm: BatchNormBatch, MapLoss: MapLossMSE, Gamma: 2}},
-	{name: "both, frozen, l1", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL1, Gamma: 2}},
-	{name: "no maps", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}},
-	{name: "anchor", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5, Anchor: 0.3}},
-	{name: "anchor, l1", settings: Settings{Strategy: StrategyAttention, BatchNorm: BatchNormFrozen, MapLoss: MapLossL1, Gamma: 0.5, Anchor: 2}},
-	{name: "scratch", settings: Settings{Strategy: StrategyScratch, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}},
-	{name: "smaller last batch", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}, rows: []int{4, 4, 3}},
-	{name: "one row", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5}, rows: []int{1}},
-	{name: "nesterov, clipped", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5, Optimizer: OptimizerNesterov},
-		update: engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-3, Optimizer: OptimizerNesterov, SpareNorms: true, ClipNorm: 0.5}},
-	{name: "adamw", settings: Settings{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen, MapLoss: MapLossL2, Gamma: 0.5, Optimizer: OptimizerAdamW},
-		update: engine.Update{LearningRate: 1e-4, WeightDecay: 1e-2, Optimizer: OptimizerAdamW}},
+	{name: "attention, frozen", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
+	{name: "both, batch", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
+	{name: "attention, batch, mse", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossMSE, Gamma: 2}},
+	{name: "both, frozen, l1", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL1, Gamma: 2}},
+	{name: "no maps", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2}},
+	{name: "anchor", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5, Anchor: 0.3}},
+	{name: "anchor, l1", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL1, Gamma: 0.5, Anchor: 2}},
+	{name: "scratch", settings: recipe.Settings{Strategy: recipe.StrategyScratch, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
+	{name: "smaller last batch", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}, rows: []int{4, 4, 3}},
+	{name: "one row", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5}, rows: []int{1}},
+	{name: "nesterov, clipped", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5, Optimizer: recipe.OptimizerNesterov},
+		update: engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-3, Optimizer: recipe.OptimizerNesterov, SpareNorms: true, ClipNorm: 0.5}},
+	{name: "adamw", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5, Optimizer: recipe.OptimizerAdamW},
+		update: engine.Update{LearningRate: 1e-4, WeightDecay: 1e-2, Optimizer: recipe.OptimizerAdamW}},
 }
 
 // TestEnginesAgree takes the same steps on both engines, on a network of our own making, and compares losses, hits,
@@ -91,9 +92,9 @@ func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []engine.Batch)
 		c.update = engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4}
 	}
 	ours := c.settings
-	ours.Engine = EngineORT
+	ours.Engine = recipe.EngineORT
 	runtime := openNamed(t, m, ours)
-	ours.Engine = EngineGorgonia
+	ours.Engine = recipe.EngineGorgonia
 	gorgonia := openNamed(t, m, ours)
 	for k, b := range batches {
 		c.update.Step = k + 1
@@ -159,7 +160,7 @@ func syntheticBatches(t *testing.T, m *onnx.Model, c engineCase) []engine.Batch 
 	t.Helper()
 	abn := splitModel(t, m)
 	dims := []int{abn.Channels, abn.Height, abn.Width}
-	if c.settings.Strategy == StrategyScratch {
+	if c.settings.Strategy == recipe.StrategyScratch {
 		dims = []int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth}
 	}
 	rows := c.rows

@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -36,10 +37,10 @@ func TestFamiliesCanBeTrained(t *testing.T) {
 				t.Fatal(err)
 			}
 			abn := splitModel(t, m)
-			for _, s := range []Settings{
-				{Strategy: StrategyBoth, BatchNorm: BatchNormBatch}, {Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
-				{Strategy: StrategyScratch, BatchNorm: BatchNormBatch},
-				{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyAttention, BatchNorm: BatchNormBatch},
+			for _, s := range []recipe.Settings{
+				{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch}, {Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen},
+				{Strategy: recipe.StrategyScratch, BatchNorm: recipe.BatchNormBatch},
+				{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen}, {Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormBatch},
 			}[:map[string]int{"full": 5, "small": 3}[f.Size]] { // the narrow ones are run below
 				if reasons, err := Lacks(t.Context(), abn, completed(s)); err != nil || len(reasons) > 0 {
 					t.Errorf("%s, BatchNorm %s: %v %v", s.Strategy, s.BatchNorm, reasons, err)
@@ -54,10 +55,10 @@ func TestFamiliesCanBeTrained(t *testing.T) {
 // them rather than every third.
 func TestFamiliesLearn(t *testing.T) {
 	t.Parallel()
-	ways := []Settings{
-		{Strategy: StrategyBoth, BatchNorm: BatchNormFrozen}, {Strategy: StrategyBoth, BatchNorm: BatchNormBatch},
-		{Strategy: StrategyAttention, BatchNorm: BatchNormBatch}, {Strategy: StrategyScratch, BatchNorm: BatchNormBatch},
-		{Strategy: StrategyAttention, BatchNorm: BatchNormFrozen},
+	ways := []recipe.Settings{
+		{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen}, {Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch},
+		{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormBatch}, {Strategy: recipe.StrategyScratch, BatchNorm: recipe.BatchNormBatch},
+		{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen},
 	}
 	for i, f := range listFamilies(t) {
 		// Every third one, in turn, so that each network meets a third of the forms and each form a third of the networks.
@@ -74,7 +75,7 @@ func TestFamiliesLearn(t *testing.T) {
 				m.Opsets[0].Version = 19 // which no exporter here writes; what these graphs hold is the same in both
 			}
 			s := ways[(i+i/len(ways))%len(ways)] // every form and every network meets several
-			s.Gamma, s.MapLoss = 0.5, MapLossL2
+			s.Gamma, s.MapLoss = 0.5, recipe.MapLossL2
 			abn := splitModel(t, m)
 			e, err := NewORTEngine(t.Context(), abn, s, ORTOptions{Threads: 1})
 			if err != nil {
@@ -87,14 +88,16 @@ func TestFamiliesLearn(t *testing.T) {
 }
 
 // familyBatch is a batch of features as an extractor that ends in a ReLU has them; half of its rows carry an edit.
-func familyBatch(abn *onnx.ABN, n int) engine.Batch { return strategyBatch(abn, StrategyBoth, n) }
+func familyBatch(abn *onnx.ABN, n int) engine.Batch {
+	return strategyBatch(abn, recipe.StrategyBoth, n)
+}
 
 // strategyBatch is familyBatch, or the same of pixels where the strategy starts from them.
-func strategyBatch(abn *onnx.ABN, strategy Strategy, n int) engine.Batch {
+func strategyBatch(abn *onnx.ABN, strategy recipe.Strategy, n int) engine.Batch {
 	r := rand.New(rand.NewPCG(3, 5))
 	b := engine.Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
 	size, least := abn.Channels*abn.Height*abn.Width, 0.0
-	if strategy == StrategyScratch {
+	if strategy == recipe.StrategyScratch {
 		size, least = abn.ImageChannels*abn.ImageHeight*abn.ImageWidth, -3
 	}
 	for range n * size {
@@ -212,7 +215,7 @@ func TestFreshNetworksAreUntied(t *testing.T) {
 				t.Errorf("%s: both branches read %s", f.Name, name)
 			}
 		}
-		e, err := NewORTEngine(t.Context(), abn, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
+		e, err := NewORTEngine(t.Context(), abn, recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2}, ORTOptions{Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +231,7 @@ func TestFreshNetworksAreUntied(t *testing.T) {
 			t.Fatal(err)
 		}
 		reloaded := splitModel(t, child)
-		again, err := NewORTEngine(t.Context(), reloaded, Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}, ORTOptions{Threads: 1})
+		again, err := NewORTEngine(t.Context(), reloaded, recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2}, ORTOptions{Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,16 +4,17 @@ import (
 	"context"
 	"time"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // What a training from images and labels does differently where the extractor is frozen.
 
-func (spec ScratchSpec) strategy() Strategy {
+func (spec ScratchSpec) strategy() recipe.Strategy {
 	if spec.Frozen {
-		return StrategyBoth
+		return recipe.StrategyBoth
 	}
-	return StrategyScratch
+	return recipe.StrategyScratch
 }
 
 func (spec ScratchSpec) open(ctx context.Context) (*parent, error) {

@@ -46,7 +46,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 	spec := ScratchSpec{
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "train"), Threads: 1,
 		Manifest: manifest.Manifest{Crop: [2]int{32, 32}},
-		Settings: completed(Settings{Epochs: 8, BatchSize: 8, LearningRate: 0.05, Seed: 3}),
+		Settings: completed(recipe.Settings{Epochs: 8, BatchSize: 8, LearningRate: 0.05, Seed: 3}),
 		Pixels: func(_ context.Context, s sample.Sample, dst []float32) error {
 			rng := rand.New(rand.NewPCG(uint64(s.ID), 1))
 			for i := range dst {
@@ -114,7 +114,7 @@ func TestAttachedNetworkTrainsFrozen(t *testing.T) {
 	if !(last.LossAtt < 0.7*first.LossAtt) || !(last.LossPer < 0.5*first.LossPer) {
 		t.Errorf("from %+v to %+v", first, last)
 	}
-	if whole.Evaluation.Top1 < 0.9 || whole.Settings.Strategy != StrategyBoth || whole.Steps != 32 {
+	if whole.Evaluation.Top1 < 0.9 || whole.Settings.Strategy != recipe.StrategyBoth || whole.Steps != 32 {
 		t.Errorf("%+v after %d steps, %+v", whole.Evaluation, whole.Steps, whole.Settings)
 	}
 	shutdown := errors.New("the worker shuts down")
@@ -170,7 +170,7 @@ func TestAttachedNetworkTrainsWhole(t *testing.T) {
 	if extractor, attention, perception := changed(t, spec.Model, out.Model); !extractor || !attention || !perception {
 		t.Errorf("changed: extractor %v, attention branch %v, perception branch %v; want all", extractor, attention, perception)
 	}
-	if out.Settings.LearningRate != recipe.Defaults().LearningRate || out.Settings.Strategy != StrategyScratch || out.Evaluation.Top1 < 0.9 {
+	if out.Settings.LearningRate != recipe.Defaults().LearningRate || out.Settings.Strategy != recipe.StrategyScratch || out.Evaluation.Top1 < 0.9 {
 		t.Errorf("%+v, top-1 %.2f", out.Settings, out.Evaluation.Top1)
 	}
 }
@@ -201,8 +201,8 @@ func TestAttachedClassifiersCanBeTrained(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, strategy := range []Strategy{StrategyBoth, StrategyScratch} {
-				for _, norm := range []BatchNorm{BatchNormBatch, BatchNormFrozen} {
+			for _, strategy := range []recipe.Strategy{recipe.StrategyBoth, recipe.StrategyScratch} {
+				for _, norm := range []recipe.BatchNorm{recipe.BatchNormBatch, recipe.BatchNormFrozen} {
 					if reasons, err := Untrainable(t.Context(), abn, strategy, norm); err != nil || len(reasons) > 0 {
 						t.Errorf("%s, BatchNorm %s: %v, %v", strategy, norm, reasons, err)
 					}

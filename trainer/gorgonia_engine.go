@@ -9,6 +9,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -41,7 +42,7 @@ type gorgoniaForward struct {
 // NewGorgoniaEngine compiles the training step of an ABN on Gorgonia: of its branches on features, or under
 // StrategyScratch of the whole network on pixels. No runtime library is needed. Parameters start at the file's values.
 // A network with operators that the engine lacks gives a *gradient.UnsupportedError; Lacks finds that out sooner.
-func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s Settings) (engine.Engine, error) {
+func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (engine.Engine, error) {
 	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
@@ -58,7 +59,7 @@ func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s Settings) (engine.E
 }
 
 // gorgoniaLacks lists the nodes that keep the engine from training an ABN, and says why.
-func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.Reason, error) {
+func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
 	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
 	if err == nil {
 		var b *gorgoniaBuilder
@@ -75,7 +76,7 @@ func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s Settings) ([]gradient.R
 }
 
 // takeParameters copies what is trained out of the file.
-func (e *gorgoniaEngine) takeParameters(s Settings) error {
+func (e *gorgoniaEngine) takeParameters(s recipe.Settings) error {
 	list, byName, err := readParameters(e.network.source, e.network.weights, e.network.running, s)
 	if err != nil {
 		return err

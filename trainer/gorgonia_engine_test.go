@@ -10,6 +10,7 @@ import (
 
 	"gorgonia.org/gorgonia"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/architecture"
@@ -31,7 +32,7 @@ func microNetwork(t *testing.T) *onnx.Model {
 	return m
 }
 
-var gorgoniaBoth = Settings{Engine: EngineGorgonia, Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 0.5}
+var gorgoniaBoth = recipe.Settings{Engine: recipe.EngineGorgonia, Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}
 
 // TestGorgoniaEndsWithContext ends a step before it begins and while it runs: the cause comes back and no parameter
 // has changed.

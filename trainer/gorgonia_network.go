@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -12,7 +13,7 @@ import (
 // gorgoniaNetwork is what is trained, whatever the batch size: the raised graph and what a strategy changes in it.
 type gorgoniaNetwork struct {
 	source    stepSource
-	settings  Settings
+	settings  recipe.Settings
 	weights   []string         // trained initializers, in the file's order
 	norms     []*onnx.Node     // BatchNormalizations on the batch's statistics
 	running   []normStatistics // theirs, names of initializers only
@@ -26,7 +27,7 @@ type gorgoniaNetwork struct {
 const maxGorgoniaNodes = 1 << 11
 
 // newGorgoniaNetwork leaves the source's model as it is.
-func newGorgoniaNetwork(ctx context.Context, source stepSource, s Settings) (*gorgoniaNetwork, error) {
+func newGorgoniaNetwork(ctx context.Context, source stepSource, s recipe.Settings) (*gorgoniaNetwork, error) {
 	if n := len(source.model.Graph.Nodes); n > maxGorgoniaNodes {
 		return nil, fmt.Errorf("%w: %d nodes are to be trained, and the gorgonia engine takes at most %d: use the ort engine", onnx.ErrLimit, n, maxGorgoniaNodes)
 	}

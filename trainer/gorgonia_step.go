@@ -7,6 +7,7 @@ import (
 
 	G "gorgonia.org/gorgonia"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -142,7 +143,7 @@ func (b *gorgoniaBuilder) crossEntropies(logits, labels *G.Node) (*G.Node, error
 
 // distances are d(target_i, M_i), [N]: the L2 norm over the cells, the mean of the squares, or the mean of the
 // absolute differences.
-func (b *gorgoniaBuilder) distances(maps, target *G.Node, form MapLoss) (*G.Node, error) {
+func (b *gorgoniaBuilder) distances(maps, target *G.Node, form recipe.MapLoss) (*G.Node, error) {
 	maps, err := b.reshape(maps, target.Shape())
 	if err != nil {
 		return nil, err
@@ -154,20 +155,20 @@ func (b *gorgoniaBuilder) distances(maps, target *G.Node, form MapLoss) (*G.Node
 	shape := target.Shape()
 	share := float32(1 / float64(shape[1]))
 	switch form {
-	case MapLossL1:
+	case recipe.MapLossL1:
 		// Gorgonia's Abs has slope 1 at 0, which a map that is met exactly would feel.
 		if difference, err = G.ApplyOp(newPointwise("Abs", shape, abs, sign), difference); err != nil {
 			return nil, err
 		}
 		return b.rowSums(difference, share)
-	case MapLossL2, MapLossMSE:
+	case recipe.MapLossL2, recipe.MapLossMSE:
 	default:
-		return nil, fmt.Errorf("map loss %q: want %q, %q or %q", form, MapLossL2, MapLossMSE, MapLossL1)
+		return nil, fmt.Errorf("map loss %q: want %q, %q or %q", form, recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1)
 	}
 	if difference, err = G.Square(difference); err != nil {
 		return nil, err
 	}
-	if form == MapLossMSE {
+	if form == recipe.MapLossMSE {
 		return b.rowSums(difference, share)
 	}
 	sum, err := b.rowSums(difference, 1)

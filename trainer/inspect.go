@@ -13,9 +13,9 @@ import (
 
 // Trainability says whether an engine can train an ABN by a strategy, and if not which nodes keep it from that.
 type Trainability struct {
-	Engine    EngineName        `json:"engine"`
-	Strategy  Strategy          `json:"strategy"`
-	BatchNorm BatchNorm         `json:"batch_norm"`
+	Engine    recipe.Engine     `json:"engine"`
+	Strategy  recipe.Strategy   `json:"strategy"`
+	BatchNorm recipe.BatchNorm  `json:"batch_norm"`
 	OK        bool              `json:"ok"`
 	Reasons   []gradient.Reason `json:"reasons,omitempty"` // in the graph's order; without a node where the network as a whole is the reason
 }
@@ -49,9 +49,9 @@ type trainingKey struct{}
 
 func inspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error) {
 	var report TrainingReport
-	for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
-		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth} {
-			for _, norm := range []BatchNorm{BatchNormFrozen, BatchNormBatch} {
+	for _, engine := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
+		for _, strategy := range []recipe.Strategy{recipe.StrategyAttention, recipe.StrategyBoth} {
+			for _, norm := range []recipe.BatchNorm{recipe.BatchNormFrozen, recipe.BatchNormBatch} {
 				t := Trainability{Engine: engine, Strategy: strategy, BatchNorm: norm}
 				s := recipe.Defaults()
 				s.Engine, s.Strategy, s.BatchNorm = engine, strategy, norm
@@ -74,7 +74,7 @@ func inspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error)
 }
 
 // Trains counts in how many of its ways an engine can train the ABN.
-func (r TrainingReport) Trains(engine EngineName) (can, of int) {
+func (r TrainingReport) Trains(engine recipe.Engine) (can, of int) {
 	for _, t := range r {
 		if t.Engine == engine {
 			of++
@@ -90,11 +90,11 @@ func (r TrainingReport) Trains(engine EngineName) (can, of int) {
 // all can be trained.
 func (r TrainingReport) Obstacles() []Obstacle {
 	var list []Obstacle
-	at := map[gradient.Reason]map[EngineName][]string{}
+	at := map[gradient.Reason]map[recipe.Engine][]string{}
 	for _, t := range r {
 		for _, reason := range t.Reasons {
 			if at[reason] == nil {
-				at[reason] = map[EngineName][]string{}
+				at[reason] = map[recipe.Engine][]string{}
 				list = append(list, Obstacle{Reason: reason})
 			}
 			if cases := at[reason][t.Engine]; !slices.Contains(cases, t.Case()) {
@@ -103,7 +103,7 @@ func (r TrainingReport) Obstacles() []Obstacle {
 		}
 	}
 	for i, o := range list {
-		for _, engine := range []EngineName{EngineORT, EngineGorgonia} {
+		for _, engine := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
 			cases := at[o.Reason][engine]
 			if _, of := r.Trains(engine); len(cases) == of && of > 0 {
 				cases = []string{string(engine)}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -30,7 +31,7 @@ func TestLayerRatesSpareTheBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		abn := splitModel(t, attached.Model)
-		source := sourceOf(abn, StrategyBoth)
+		source := sourceOf(abn, recipe.StrategyBoth)
 		rates := source.layerRates()
 		if isFolded := folded(abn.Branches.Graph); isFolded != (f.Norm == "folded") || isFolded != (len(rates) > 0) {
 			t.Errorf("%s: BatchNorms %s, folded: %v, %d tensors with rates of their own", f.Name, f.Norm, isFolded, len(rates))
@@ -38,7 +39,7 @@ func TestLayerRatesSpareTheBody(t *testing.T) {
 		if len(rates) == 0 {
 			continue
 		}
-		chosen, err := source.choose(StrategyBoth, BatchNormBatch)
+		chosen, err := source.choose(recipe.StrategyBoth, recipe.BatchNormBatch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,12 +73,12 @@ func TestStepsFollowLayerRates(t *testing.T) {
 		}
 	}
 	batch := familyBatch(abn, 4)
-	rates := sourceOf(abn, StrategyBoth).layerRates()
-	for _, which := range []EngineName{EngineORT, EngineGorgonia} {
-		for _, optimizer := range []Optimizer{OptimizerSGD, OptimizerNesterov, OptimizerAdamW} {
-			moved := map[Rates]map[string][]float32{}
-			for _, r := range []Rates{RatesOne, RatesByLayer} {
-				s := completed(Settings{Engine: which, Optimizer: optimizer, Gamma: 1, BatchSize: batch.Size, Rates: r})
+	rates := sourceOf(abn, recipe.StrategyBoth).layerRates()
+	for _, which := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
+		for _, optimizer := range []recipe.Optimizer{recipe.OptimizerSGD, recipe.OptimizerNesterov, recipe.OptimizerAdamW} {
+			moved := map[recipe.Rates]map[string][]float32{}
+			for _, r := range []recipe.Rates{recipe.RatesOne, recipe.RatesByLayer} {
+				s := completed(recipe.Settings{Engine: which, Optimizer: optimizer, Gamma: 1, BatchSize: batch.Size, Rates: r})
 				e, err := NewEngine(t.Context(), abn, s, 1)
 				if err != nil {
 					t.Fatal(err)
@@ -100,14 +101,14 @@ func TestStepsFollowLayerRates(t *testing.T) {
 				}
 			}
 			bodies := 0
-			for name, one := range moved[RatesOne] {
+			for name, one := range moved[recipe.RatesOne] {
 				want := 1.0
 				if rates[name] != 0 {
 					want = rates[name]
 					bodies++
 				}
 				for i, v := range one {
-					if got := float64(moved[RatesByLayer][name][i]); math.Abs(got-want*float64(v)) > 1e-6 {
+					if got := float64(moved[recipe.RatesByLayer][name][i]); math.Abs(got-want*float64(v)) > 1e-6 {
 						t.Fatalf("%s, %s: %s moved by %v, at one rate by %v, want %v of it", which, optimizer, name, got, v, want)
 					}
 				}

@@ -27,15 +27,15 @@ const (
 //
 // AdamW moves every weight by about the rate itself, whatever its gradient, so its rate is measured in weights: a share of
 // the root mean square of the branches' weights, to one digit, and a far smaller one where BatchNorms are folded away.
-func SuggestedLearningRate(abn *onnx.ABN, o Optimizer, r Rates) float64 {
+func SuggestedLearningRate(abn *onnx.ABN, o recipe.Optimizer, r recipe.Rates) float64 {
 	rate, share, divisor := recipe.Defaults().LearningRate, adamWShare, 1.0
 	if folded(abn.Branches.Graph) {
 		share, divisor = adamWFoldedShare, 10
-		if r == RatesByLayer && o != OptimizerAdamW && len(sourceOf(abn, StrategyBoth).layerRates()) > 0 {
+		if r == recipe.RatesByLayer && o != recipe.OptimizerAdamW && len(sourceOf(abn, recipe.StrategyBoth).layerRates()) > 0 {
 			divisor = 4
 		}
 	}
-	if o != OptimizerAdamW {
+	if o != recipe.OptimizerAdamW {
 		return rate / divisor
 	}
 	if size := weightSize(abn.Branches.Graph); size > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -29,7 +30,7 @@ const (
 type loop struct {
 	arm         Arm
 	engine      engine.Engine
-	settings    Settings
+	settings    recipe.Settings
 	samples     []sample.Sample
 	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
 	inputs      rowInputs
@@ -191,7 +192,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 	if name := firstNotFinite(l.engine.Parameters()); name != "" {
 		return &DivergedError{Loss: math.NaN(), Parameter: name}
 	}
-	if l.beside.chance != 0 && l.settings.BatchNorm == BatchNormBatch && state.Step >= enoughSteps {
+	if l.beside.chance != 0 && l.settings.BatchNorm == recipe.BatchNormBatch && state.Step >= enoughSteps {
 		bad, err := l.statisticsApart(ctx, rows[last:], hits, epoch)
 		if err != nil {
 			return err

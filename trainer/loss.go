@@ -3,6 +3,7 @@ package trainer
 import (
 	"fmt"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -51,7 +52,7 @@ type lossShape struct {
 // anchor α is not 0, over its anchored rows A with the parent's maps M° (0 over no rows). d is the unsquared L2 norm
 // over the cells, the mean of the squares, or the mean of the absolute differences. With α = 0 the graph holds
 // nothing of the last term. Operators are written as operator sets 13 and later have them.
-func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form MapLoss, gamma, anchor float64) error {
+func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form recipe.MapLoss, gamma, anchor float64) error {
 	w := lossWriter{g}
 	w.crossEntropy("att", n.logitsAtt, n.labels, n.att, shape.classes)
 	w.crossEntropy("per", n.logitsPer, n.labels, n.per, shape.classes)
@@ -62,15 +63,15 @@ func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form MapLoss, gamma,
 	w.ints("loss/last", 1)
 	power := "loss/map_power"
 	switch form {
-	case MapLossL1:
+	case recipe.MapLossL1:
 		w.node("Abs", power, "loss/map_difference")
-	case MapLossL2, MapLossMSE:
+	case recipe.MapLossL2, recipe.MapLossMSE:
 		w.node("Mul", power, "loss/map_difference", "loss/map_difference")
 	default:
-		return fmt.Errorf("map loss %q: want %q, %q or %q", form, MapLossL2, MapLossMSE, MapLossL1)
+		return fmt.Errorf("map loss %q: want %q, %q or %q", form, recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1)
 	}
 	w.node("ReduceSum", "loss/map_sum", power, "loss/last", onnx.IntAttr("keepdims", 0))
-	if form == MapLossL2 {
+	if form == recipe.MapLossL2 {
 		w.float("loss/floor", rootFloor)
 		w.node("Add", "loss/map_floored", "loss/map_sum", "loss/floor")
 		w.node("Sqrt", "loss/map_rows", "loss/map_floored")

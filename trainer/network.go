@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -18,13 +19,13 @@ import (
 type parent struct {
 	modelHash     string // SHA-256 of the file
 	extractorHash string
-	input         [3]int                 // 3, H, W
-	features      [3]int                 // C, h, w
-	classes       int                    // K
-	learningRate  func(Settings) float64 // SuggestedLearningRate; nil: not known
+	input         [3]int                        // 3, H, W
+	features      [3]int                        // C, h, w
+	classes       int                           // K
+	learningRate  func(recipe.Settings) float64 // SuggestedLearningRate; nil: not known
 	extractor     Extractor
-	newEngine     func(ctx context.Context, s Settings) (engine.Engine, error) // at the parent's parameters
-	require       func(ctx context.Context, s Settings) error                  // what the settings' engine lacks; nil: nothing is asked
+	newEngine     func(ctx context.Context, s recipe.Settings) (engine.Engine, error) // at the parent's parameters
+	require       func(ctx context.Context, s recipe.Settings) error                  // what the settings' engine lacks; nil: nothing is asked
 	export        func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error)
 	close         func()
 }
@@ -56,11 +57,11 @@ func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extracto
 		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
 		classes:  abn.Classes, extractor: extractor,
-		learningRate: func(s Settings) float64 { return SuggestedLearningRate(abn, s.Optimizer, s.Rates) },
-		newEngine: func(ctx context.Context, s Settings) (engine.Engine, error) {
+		learningRate: func(s recipe.Settings) float64 { return SuggestedLearningRate(abn, s.Optimizer, s.Rates) },
+		newEngine: func(ctx context.Context, s recipe.Settings) (engine.Engine, error) {
 			return NewEngine(ctx, abn, s, threads)
 		},
-		require: func(ctx context.Context, s Settings) error { return requireEngine(ctx, abn, s) },
+		require: func(ctx context.Context, s recipe.Settings) error { return requireEngine(ctx, abn, s) },
 		export: func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error) {
 			out, err := Export(opened.Model(), parameters, metadata)
 			if err != nil {
@@ -78,9 +79,9 @@ func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extracto
 }
 
 // sourceOf is what a strategy runs: the branches on features, or the whole network on pixels.
-func sourceOf(abn *onnx.ABN, strategy Strategy) stepSource {
+func sourceOf(abn *onnx.ABN, strategy recipe.Strategy) stepSource {
 	source := stepSource{model: abn.Branches, input: onnx.PortFeatures, attention: onnx.PortMap, logitsAtt: onnx.PortLogitsAtt, logitsPer: onnx.PortLogitsPer}
-	if strategy == StrategyScratch {
+	if strategy == recipe.StrategyScratch {
 		source.model, source.input = abn.Whole, onnx.PortImage
 		return source
 	}

@@ -9,8 +9,13 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
+
+// maxEditRepeat bounds how often an epoch repeats an edited image when EditRepeat is automatic: a handful of
+// edits shown dozens of times an epoch would be memorised rather than learned from.
+const maxEditRepeat = 8
 
 // row is one place in an epoch: which sample, and whether its mirror image.
 type row struct {
@@ -53,7 +58,7 @@ type orderClass struct {
 }
 
 // newOrder plans epochs over samples.
-func newOrder(samples []sample.Sample, s Settings) *order {
+func newOrder(samples []sample.Sample, s recipe.Settings) *order {
 	o := &order{seed: s.Seed, flip: s.Flip, crop: s.Crop != 0, batchSize: s.BatchSize, repeat: int(s.EditRepeat)}
 	for i, sample := range samples {
 		if sample.Edited.IsZero() {
@@ -64,7 +69,7 @@ func newOrder(samples []sample.Sample, s Settings) *order {
 	}
 	if o.repeat < 1 { // recipe.AutoRepeat
 		o.repeat = 1
-		for o.repeat < MaxEditRepeat && len(o.edited) > 0 && len(o.edited)*o.repeat < o.count() {
+		for o.repeat < maxEditRepeat && len(o.edited) > 0 && len(o.edited)*o.repeat < o.count() {
 			o.repeat++
 		}
 	}

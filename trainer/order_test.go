@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -30,7 +31,7 @@ func TestEpochShowsEveryImageAndDealsOutTheEdits(t *testing.T) {
 		{1000, 5, 16, 8, 65, 11}, // not enough even at the most: some batches have none
 		{64, 63, 32, 1, 2, 32},
 	} {
-		o := newOrder(samplesWithEdits(c.n, c.edits), Settings{Seed: 1, BatchSize: c.batch})
+		o := newOrder(samplesWithEdits(c.n, c.edits), recipe.Settings{Seed: 1, BatchSize: c.batch})
 		if o.repeat != c.repeat || o.batches != c.batches {
 			t.Errorf("%+v: repeat %d, %d batches", c, o.repeat, o.batches)
 		}
@@ -97,7 +98,7 @@ func TestBalancedEpochShowsClassesEquallyOften(t *testing.T) {
 		{[]int{7}, []int{0}, []int{7}, 1},
 	} {
 		samples := classed(c.plain, c.edited)
-		s := Settings{Seed: 3, BatchSize: 16, EditRepeat: 1, Flip: true}
+		s := recipe.Settings{Seed: 3, BatchSize: 16, EditRepeat: 1, Flip: true}
 		unbalanced := newOrder(samples, s)
 		s.Balanced = true
 		o := newOrder(samples, s)
@@ -145,7 +146,7 @@ func TestBalancedEpochShowsClassesEquallyOften(t *testing.T) {
 func TestOrderDependsOnSeedAndEpochAlone(t *testing.T) {
 	t.Parallel()
 	samples := samplesWithEdits(100, 10)
-	s := Settings{Seed: 4, BatchSize: 16, Flip: true}
+	s := recipe.Settings{Seed: 4, BatchSize: 16, Flip: true}
 	first := newOrder(samples, s).epoch(2)
 	withGamma := s
 	withGamma.Gamma, withGamma.LearningRate = 3, 1

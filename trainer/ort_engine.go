@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -53,14 +54,14 @@ const (
 // NewORTEngine compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
 // under StrategyScratch of the whole network on pixels. Parameters start at the file's values. A
 // network that cannot be trained gives a *gradient.UnsupportedError; Untrainable finds that out sooner.
-func NewORTEngine(ctx context.Context, abn *onnx.ABN, s Settings, o ORTOptions) (engine.Engine, error) {
+func NewORTEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, o ORTOptions) (engine.Engine, error) {
 	return openORTEngine(ctx, sourceOf(abn, s.Strategy), s, o)
 }
 
 // Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
 // can be trained. No runtime is needed.
-func Untrainable(ctx context.Context, abn *onnx.ABN, strategy Strategy, norm BatchNorm) ([]gradient.Reason, error) {
-	_, err := buildStep(ctx, sourceOf(abn, strategy), Settings{Strategy: strategy, BatchNorm: norm, MapLoss: MapLossL2, Gamma: 1}, target{}, nil)
+func Untrainable(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, norm recipe.BatchNorm) ([]gradient.Reason, error) {
+	_, err := buildStep(ctx, sourceOf(abn, strategy), recipe.Settings{Strategy: strategy, BatchNorm: norm, MapLoss: recipe.MapLossL2, Gamma: 1}, target{}, nil)
 	var unsupported *gradient.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return unsupported.Reasons, nil
@@ -70,7 +71,7 @@ func Untrainable(ctx context.Context, abn *onnx.ABN, strategy Strategy, norm Bat
 
 // openORTEngine compiles the step of a network and opens it. parameters that are trained start at the
 // file's values.
-func openORTEngine(ctx context.Context, source stepSource, s Settings, o ORTOptions) (_ *ortEngine, err error) {
+func openORTEngine(ctx context.Context, source stepSource, s recipe.Settings, o ORTOptions) (_ *ortEngine, err error) {
 	t := o.target()
 	step, err := buildStep(ctx, source, s, t, nil)
 	if err != nil {
@@ -93,7 +94,7 @@ func openORTEngine(ctx context.Context, source stepSource, s Settings, o ORTOpti
 }
 
 // takeParameters copies what is trained out of the file into buffers of its own.
-func (e *ortEngine) takeParameters(source stepSource, s Settings) error {
+func (e *ortEngine) takeParameters(source stepSource, s recipe.Settings) error {
 	list, byName, err := readParameters(source, e.step.weights, e.step.statistics, s)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -29,12 +30,12 @@ func splitModel(t *testing.T, m *onnx.Model) *onnx.ABN {
 }
 
 // openEngine opens an engine on a network.
-func openEngine(t *testing.T, m *onnx.Model, s Settings) *ortEngine {
+func openEngine(t *testing.T, m *onnx.Model, s recipe.Settings) *ortEngine {
 	t.Helper()
 	return openEngineWith(t, m, s, ORTOptions{Threads: 1})
 }
 
-func openEngineWith(t *testing.T, m *onnx.Model, s Settings, o ORTOptions) *ortEngine {
+func openEngineWith(t *testing.T, m *onnx.Model, s recipe.Settings, o ORTOptions) *ortEngine {
 	t.Helper()
 	e, err := NewORTEngine(t.Context(), splitModel(t, m), s, o)
 	if err != nil {
@@ -72,7 +73,7 @@ func runWhole(t *testing.T, model []byte, b archiveData) engine.Outputs {
 }
 
 // fixtureRun is an engine on a small network, with its training images.
-func fixtureRun(t *testing.T, s Settings) (*ortEngine, archiveData) {
+func fixtureRun(t *testing.T, s recipe.Settings) (*ortEngine, archiveData) {
 	t.Helper()
 	dir := fixture.Reference(t)
 	name := fixture.ReferenceModels(t)[0]
@@ -80,7 +81,7 @@ func fixtureRun(t *testing.T, s Settings) (*ortEngine, archiveData) {
 	return openEngine(t, readModel(t, filepath.Join(dir, name+".onnx")), s), b
 }
 
-var both = Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2}
+var both = recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2}
 
 func step(t *testing.T, e *ortEngine, b engine.Batch, rate float64) engine.StepResult {
 	t.Helper()
@@ -111,9 +112,9 @@ func TestOverfitsOneBatch(t *testing.T) {
 // TestMapsFollowEdits trains each form of L_map, and once with γ = 0, on the same batch.
 func TestMapsFollowEdits(t *testing.T) {
 	t.Parallel()
-	distance := func(form MapLoss, gamma float64) float64 {
+	distance := func(form recipe.MapLoss, gamma float64) float64 {
 		s := both
-		s.Strategy, s.MapLoss, s.Gamma = StrategyAttention, form, gamma
+		s.Strategy, s.MapLoss, s.Gamma = recipe.StrategyAttention, form, gamma
 		e, data := fixtureRun(t, s)
 		b := data.batch(0)
 		first, last := step(t, e, b, 0.05), engine.StepResult{}
@@ -122,7 +123,7 @@ func TestMapsFollowEdits(t *testing.T) {
 		}
 		return last.MapDistance / first.MapDistance
 	}
-	for form, gamma := range map[MapLoss]float64{MapLossL2: 2, MapLossMSE: 20, MapLossL1: 20} {
+	for form, gamma := range map[recipe.MapLoss]float64{recipe.MapLossL2: 2, recipe.MapLossMSE: 20, recipe.MapLossL1: 20} {
 		with, without := distance(form, gamma), distance(form, 0)
 		if with > 0.7 || with > 0.8*without {
 			t.Errorf("%s: distance fell to %.2f of the first with γ %g, to %.2f without", form, with, gamma, without)
@@ -133,9 +134,9 @@ func TestMapsFollowEdits(t *testing.T) {
 // TestMapLossForms compares the three forms, and their mean over edited rows only, with their definitions.
 func TestMapLossForms(t *testing.T) {
 	t.Parallel()
-	for _, form := range []MapLoss{MapLossL2, MapLossMSE, MapLossL1} {
+	for _, form := range []recipe.MapLoss{recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1} {
 		s := both
-		s.MapLoss, s.Gamma, s.BatchNorm = form, 3, BatchNormFrozen
+		s.MapLoss, s.Gamma, s.BatchNorm = form, 3, recipe.BatchNormFrozen
 		e, data := fixtureRun(t, s)
 		b := data.batch(0)
 		b.HasEdit, b.Edited = slices.Clone(b.HasEdit), slices.Clone(b.Edited)
@@ -154,7 +155,7 @@ func TestMapLossForms(t *testing.T) {
 				d := float64(out.Maps[i]) - float64(b.Edited[i])
 				squares, absolutes = squares+d*d, absolutes+math.Abs(d)
 			}
-			want += map[MapLoss]float64{MapLossL2: math.Sqrt(squares), MapLossMSE: squares / float64(cells), MapLossL1: absolutes / float64(cells)}[form] / 2
+			want += map[recipe.MapLoss]float64{recipe.MapLossL2: math.Sqrt(squares), recipe.MapLossMSE: squares / float64(cells), recipe.MapLossL1: absolutes / float64(cells)}[form] / 2
 		}
 		r := step(t, e, b, 0)
 		if math.Abs(r.MapDistance-want) > 1e-5*want || math.Abs(r.LossMap-3*want) > 3e-5*want {
@@ -261,12 +262,12 @@ func TestEngineRefuses(t *testing.T) {
 func TestScratchTrainsEverything(t *testing.T) {
 	t.Parallel()
 	s := both
-	s.Strategy = StrategyScratch
-	for _, norm := range []BatchNorm{BatchNormFrozen, BatchNormBatch} {
+	s.Strategy = recipe.StrategyScratch
+	for _, norm := range []recipe.BatchNorm{recipe.BatchNormFrozen, recipe.BatchNormBatch} {
 		s.BatchNorm = norm
 		e, data := fixtureRun(t, s)
 		parent := readModel(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
-		if norm == BatchNormBatch && len(e.Parameters()) != len(parent.Graph.Initializers) {
+		if norm == recipe.BatchNormBatch && len(e.Parameters()) != len(parent.Graph.Initializers) {
 			t.Errorf("%d of %d initializers are trained", len(e.Parameters()), len(parent.Graph.Initializers))
 		}
 		b := data.batch(0)
@@ -275,7 +276,7 @@ func TestScratchTrainsEverything(t *testing.T) {
 		for range 30 {
 			last = step(t, e, b, 0.01)
 		}
-		if fall := map[BatchNorm]float64{BatchNormFrozen: 0.95, BatchNormBatch: 0.7}[norm]; last.LossPer > fall*first.LossPer {
+		if fall := map[recipe.BatchNorm]float64{recipe.BatchNormFrozen: 0.95, recipe.BatchNormBatch: 0.7}[norm]; last.LossPer > fall*first.LossPer {
 			t.Errorf("%s: L_per %.3f from %.3f after 30 steps", norm, last.LossPer, first.LossPer)
 		}
 	}
@@ -286,7 +287,7 @@ func TestUntrainable(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx")
 	abn := splitModel(t, readModel(t, path))
-	if reasons, err := Untrainable(t.Context(), abn, StrategyBoth, BatchNormBatch); err != nil || len(reasons) > 0 {
+	if reasons, err := Untrainable(t.Context(), abn, recipe.StrategyBoth, recipe.BatchNormBatch); err != nil || len(reasons) > 0 {
 		t.Errorf("the fixture: %v, %v", reasons, err)
 	}
 	relu := ""
@@ -295,7 +296,7 @@ func TestUntrainable(t *testing.T) {
 			n.Op, relu = "Softsign", n.Name
 		}
 	}
-	reasons, err := Untrainable(t.Context(), abn, StrategyBoth, BatchNormFrozen)
+	reasons, err := Untrainable(t.Context(), abn, recipe.StrategyBoth, recipe.BatchNormFrozen)
 	if err != nil || len(reasons) == 0 || reasons[len(reasons)-1].Op != "Softsign" || reasons[len(reasons)-1].Node != relu {
 		t.Errorf("with Softsign: %v, %v; want the last to name %s", reasons, err, relu)
 	}

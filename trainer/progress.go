@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -52,17 +53,17 @@ const (
 )
 
 // stepPrior is what a step is expected to take: forward, backward and update take about three times as long as forward alone.
-func stepPrior(s Settings, image time.Duration) time.Duration {
+func stepPrior(s recipe.Settings, image time.Duration) time.Duration {
 	return 3 * time.Duration(s.BatchSize) * image
 }
 
-func stepsOf(s Settings, images int) int {
+func stepsOf(s recipe.Settings, images int) int {
 	batch := max(1, s.BatchSize)
 	return s.Epochs * ((images + batch - 1) / batch)
 }
 
 // RoundPlan lists the stages of a round, in the order in which RunRound goes through them.
-func RoundPlan(s Settings, w Workload, control bool) []progress.Plan {
+func RoundPlan(s recipe.Settings, w Workload, control bool) []progress.Plan {
 	judged := w.Heldout + w.Edited
 	parent := judged
 	if s.Anchor > 0 {
@@ -88,7 +89,7 @@ func RoundPlan(s Settings, w Workload, control bool) []progress.Plan {
 }
 
 // TrainPlan lists the stages of a training from images and labels, in the order in which TrainScratch goes through them.
-func TrainPlan(s Settings, w Workload, frozen bool) []progress.Plan {
+func TrainPlan(s recipe.Settings, w Workload, frozen bool) []progress.Plan {
 	spec := ScratchSpec{Frozen: frozen, Settings: s}
 	features := w.Train + w.Heldout + w.Validation
 	if spec.mirrorsFeatures() {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -91,7 +92,7 @@ func TestProgressOfARound(t *testing.T) {
 			w := &watch{t: t}
 			m := progress.NewMeter(w.report)
 			opened := 0
-			spec := p.spec(t, func(s Settings, e *toyEngine) {
+			spec := p.spec(t, func(s recipe.Settings, e *toyEngine) {
 				opened++
 				stage := progress.Candidate
 				if s.Gamma == 0 {
@@ -151,7 +152,7 @@ func TestProgressOfATraining(t *testing.T) {
 				w := &watch{t: t}
 				m := progress.NewMeter(w.report)
 				m.Plan(progress.Plan{Stage: progress.Reading, Total: 90 + heldout})
-				m.Plan(TrainPlan(Settings{Epochs: 3, BatchSize: 16}, Workload{Train: 90, Heldout: heldout}, frozen)...)
+				m.Plan(TrainPlan(recipe.Settings{Epochs: 3, BatchSize: 16}, Workload{Train: 90, Heldout: heldout}, frozen)...)
 				m.Begin(progress.Reading, 0)
 				m.Advance(progress.Reading, 90+heldout)
 				spec := p.scratch(t, func(e *toyEngine) {

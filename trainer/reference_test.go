@@ -13,6 +13,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -50,7 +51,7 @@ func TestReferenceRuns(t *testing.T) {
 				continue
 			}
 			runs++
-			eachEngine(t, name+"/"+run, func(t *testing.T, which EngineName) {
+			eachEngine(t, name+"/"+run, func(t *testing.T, which recipe.Engine) {
 				kept := readModel(t, filepath.Join(dir, name+".onnx"))
 				if !strings.HasSuffix(run, "_fused") {
 					checkRun(t, which, dir, name, run, kept, strict)
@@ -72,12 +73,12 @@ func TestReferenceRuns(t *testing.T) {
 	}
 }
 
-func checkRun(t *testing.T, which EngineName, dir, name, run string, parent *onnx.Model, limit bounds) {
+func checkRun(t *testing.T, which recipe.Engine, dir, name, run string, parent *onnx.Model, limit bounds) {
 	strategy, norm, _ := strings.Cut(run, "_")
 	if norm == "fused" {
-		norm = string(BatchNormFrozen)
+		norm = string(recipe.BatchNormFrozen)
 	}
-	s := Settings{Engine: which, Strategy: Strategy(strategy), BatchNorm: BatchNorm(norm), Gamma: 0.05, MapLoss: MapLossL2}
+	s := recipe.Settings{Engine: which, Strategy: recipe.Strategy(strategy), BatchNorm: recipe.BatchNorm(norm), Gamma: 0.05, MapLoss: recipe.MapLossL2}
 	e := openNamed(t, parent, s)
 	data := openArchive(t, filepath.Join(dir, name+".npz"))
 	b := archiveBatches(t, data)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -19,21 +20,21 @@ import (
 // resumeCase is a round whose every step is a place to be killed at.
 type resumeCase struct {
 	name   string
-	change func(*Settings)
+	change func(*recipe.Settings)
 	every  time.Duration // between checkpoints within an epoch; 0: far longer than the test takes
 }
 
 var resumeCases = []resumeCase{
-	{"sgd, a checkpoint an epoch", func(*Settings) {}, 0},
-	{"sgd, a checkpoint a step", func(*Settings) {}, 1},
-	{"nesterov, clipped, stopping early", func(s *Settings) {
-		s.Optimizer, s.ClipNorm, s.Patience, s.LearningRate = OptimizerNesterov, 0.5, 1, 2
+	{"sgd, a checkpoint an epoch", func(*recipe.Settings) {}, 0},
+	{"sgd, a checkpoint a step", func(*recipe.Settings) {}, 1},
+	{"nesterov, clipped, stopping early", func(s *recipe.Settings) {
+		s.Optimizer, s.ClipNorm, s.Patience, s.LearningRate = recipe.OptimizerNesterov, 0.5, 1, 2
 	}, 1},
-	{"adamw, balanced, mirrored, stopping early", func(s *Settings) {
-		s.Optimizer, s.SpareNorms, s.Balanced, s.Flip, s.Patience, s.LearningRate = OptimizerAdamW, true, true, true, 2, 0.1
+	{"adamw, balanced, mirrored, stopping early", func(s *recipe.Settings) {
+		s.Optimizer, s.SpareNorms, s.Balanced, s.Flip, s.Patience, s.LearningRate = recipe.OptimizerAdamW, true, true, true, 2, 0.1
 	}, 1},
-	{"sgd, cropped and mirrored, a checkpoint a step", func(s *Settings) { s.Crop, s.Flip = 0.5, true }, 1},
-	{"adamw, anchored, a checkpoint an epoch", func(s *Settings) { s.Optimizer, s.Anchor, s.LearningRate = OptimizerAdamW, 0.5, 0.02 }, 0},
+	{"sgd, cropped and mirrored, a checkpoint a step", func(s *recipe.Settings) { s.Crop, s.Flip = 0.5, true }, 1},
+	{"adamw, anchored, a checkpoint an epoch", func(s *recipe.Settings) { s.Optimizer, s.Anchor, s.LearningRate = recipe.OptimizerAdamW, 0.5, 0.02 }, 0},
 }
 
 // A round that is killed at any step of either arm and goes on must end with the bits of one that was not: both
@@ -45,7 +46,7 @@ func TestRoundKilledAtEveryStepResumesToTheBit(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			build := func(began *int, at func(step int)) RoundSpec {
-				spec := p.spec(t, func(_ Settings, e *toyEngine) {
+				spec := p.spec(t, func(_ recipe.Settings, e *toyEngine) {
 					e.onStep = func(int) {
 						if at != nil {
 							at(*began)
@@ -106,7 +107,7 @@ func TestRoundKilledBetweenPointsReportsTheSameCurve(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 20, 3, 10)
 	build := func(onStep func(step int)) RoundSpec {
-		spec := p.spec(t, func(_ Settings, e *toyEngine) { e.onStep = onStep })
+		spec := p.spec(t, func(_ recipe.Settings, e *toyEngine) { e.onStep = onStep })
 		spec.Settings.Epochs, spec.Settings.BatchSize, spec.Settings.LearningRate, spec.WithoutControl = 25, 2, 0.01, true
 		return spec
 	}
@@ -145,7 +146,7 @@ func TestRoundKilledWhileItForgetsDivergesAtTheSameStep(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 300, 10, 60)
 	build := func(onStep func(step int)) RoundSpec {
-		spec := p.spec(t, func(_ Settings, e *toyEngine) { e.onStep = onStep })
+		spec := p.spec(t, func(_ recipe.Settings, e *toyEngine) { e.onStep = onStep })
 		spec.Settings.LearningRate, spec.Settings.Epochs, spec.checkpointEvery, spec.withoutRestarts = 60, 20, 1, true
 		return spec
 	}
@@ -224,7 +225,7 @@ func latestCheckpoint(t *testing.T, dir string, arm Arm) (latest checkpoint) {
 func TestRoundOnTheRuntimeKilledAtAStepResumesToTheBit(t *testing.T) {
 	t.Parallel()
 	name := fixture.ReferenceModels(t)[0]
-	for optimizer, kills := range map[Optimizer][]float64{OptimizerSGD: {0.9}, OptimizerNesterov: {0.4}, OptimizerAdamW: {0.2, 0.7}} {
+	for optimizer, kills := range map[recipe.Optimizer][]float64{recipe.OptimizerSGD: {0.9}, recipe.OptimizerNesterov: {0.4}, recipe.OptimizerAdamW: {0.2, 0.7}} {
 		t.Run(string(optimizer), func(t *testing.T) {
 			t.Parallel()
 			build := func() RoundSpec {
@@ -293,7 +294,7 @@ func onEveryStep(t *testing.T, spec *RoundSpec, tell func()) {
 	}
 	t.Cleanup(net.close)
 	open := net.newEngine
-	net.newEngine = func(ctx context.Context, s Settings) (engine.Engine, error) {
+	net.newEngine = func(ctx context.Context, s recipe.Settings) (engine.Engine, error) {
 		e, err := open(ctx, s)
 		if err != nil {
 			return nil, err

@@ -32,7 +32,7 @@ type Lineage struct {
 type RoundSpec struct {
 	Model    []byte            // the parent, an ONNX file
 	Manifest manifest.Manifest // its preprocessing and classes
-	Settings Settings
+	Settings recipe.Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 
 	// Train takes part in training: the training images, and whatever images carry an edited map.
@@ -75,10 +75,10 @@ type RoundOutcome struct {
 	ModelHash string // SHA-256 of Model, lower-case hex
 	Control   []byte // the control, nil without one
 
-	Settings Settings // what was trained with: nothing in them is automatic any more
-	Images   int      // samples trained on, edited ones included
-	Edits    int      // of them with an edited map
-	Steps    int      // of each arm, if early stopping does not end it before
+	Settings recipe.Settings // what was trained with: nothing in them is automatic any more
+	Images   int             // samples trained on, edited ones included
+	Edits    int             // of them with an edited map
+	Steps    int             // of each arm, if early stopping does not end it before
 	OrderKey string
 
 	Runs             []ArmRun // candidate, then the control if there is one: how long each trained and which epoch was kept

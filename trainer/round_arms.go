@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/measure"
@@ -181,7 +182,7 @@ type armResult struct {
 }
 
 // arm trains one network, exports and evaluates it.
-func (r *round) arm(ctx context.Context, arm Arm, settings Settings) (out armResult, err error) {
+func (r *round) arm(ctx context.Context, arm Arm, settings recipe.Settings) (out armResult, err error) {
 	stage, evaluating := progress.Candidate, progress.EvaluatingCandidate
 	if arm == ArmControl {
 		stage, evaluating = progress.Control, progress.EvaluatingControl
@@ -270,7 +271,7 @@ func (r *round) compare(parent, base, candidate armResult, control bool) {
 }
 
 // metadata is the lineage of an exported model.
-func (r *round) metadata(arm Arm, s Settings) ([]onnx.Metadata, error) {
+func (r *round) metadata(arm Arm, s recipe.Settings) ([]onnx.Metadata, error) {
 	settings, err := json.Marshal(s)
 	if err != nil {
 		return nil, err

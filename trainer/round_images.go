@@ -42,7 +42,7 @@ func (r *round) prepare(ctx context.Context) error {
 	if r.spec.Settings.Patience > 0 {
 		var err error
 		if train, r.valid, err = chooseValidation(train, r.spec.Validation, r.spec.Heldout, r.spec.Settings.Seed); err != nil {
-			return &SettingError{Field: "patience", Message: "cannot be followed: " + err.Error()}
+			return &recipe.Error{Field: "patience", Message: "cannot be followed: " + err.Error()}
 		}
 		r.outcome.HeldBack = len(train) < len(r.spec.Train)
 	}
@@ -90,7 +90,7 @@ func (r *round) prepare(ctx context.Context) error {
 	o := newOrder(r.train, r.spec.Settings)
 	r.spec.Settings.EditRepeat = recipe.Repeat(o.repeat) // what automatic has come to, for the record
 	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
-	r.outcome.OrderKey = runKey(r.net.modelHash, Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
+	r.outcome.OrderKey = runKey(r.net.modelHash, recipe.Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
 	r.outcome.FeatureSeconds = time.Since(start).Seconds()
 	r.planned()
 	r.expectCrops()

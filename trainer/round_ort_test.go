@@ -40,7 +40,7 @@ func referenceSpec(t *testing.T, name string) RoundSpec {
 	pictures := map[string][]float32{}
 	spec := RoundSpec{
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "round"),
-		Settings: completed(Settings{Gamma: 0.5, Epochs: 2, BatchSize: 4, LearningRate: 0.01, Seed: 9, Flip: true}),
+		Settings: completed(recipe.Settings{Gamma: 0.5, Epochs: 2, BatchSize: 4, LearningRate: 0.01, Seed: 9, Flip: true}),
 		Pixels: func(_ context.Context, s sample.Sample, dst []float32) error {
 			copy(dst, pictures[s.Hash])
 			return nil
@@ -191,17 +191,17 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 				t.Fatal(err)
 			}
 			net.close()
-			if got := net.learningRate(Settings{Optimizer: OptimizerSGD, Rates: RatesOne}); got != want {
+			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerSGD, Rates: recipe.RatesOne}); got != want {
 				t.Errorf("%s%s: %v, want %v", name, suffix, got, want)
 			}
-			if got := net.learningRate(Settings{Optimizer: OptimizerNesterov, Rates: RatesOne}); got != want {
+			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerNesterov, Rates: recipe.RatesOne}); got != want {
 				t.Errorf("%s%s, nesterov: %v, want %v", name, suffix, got, want)
 			}
 			byLayer := want
 			if suffix != "" && name != "abn-mobilenet-tiny" { // whose last BatchNorm is folded too: no layer is told from another
 				byLayer = recipe.Defaults().LearningRate / 4
 			}
-			if got := net.learningRate(Settings{Optimizer: OptimizerSGD, Rates: RatesByLayer}); got != byLayer {
+			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerSGD, Rates: recipe.RatesByLayer}); got != byLayer {
 				t.Errorf("%s%s, by layer: %v, want %v", name, suffix, got, byLayer)
 			}
 			// A share of the weights, which are of the order of 0.1 in all of them.
@@ -209,7 +209,7 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 			if suffix != "" {
 				low, high = 0.00003, 0.0005
 			}
-			if got := net.learningRate(Settings{Optimizer: OptimizerAdamW, Rates: RatesByLayer}); got < low || got > high {
+			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerAdamW, Rates: recipe.RatesByLayer}); got < low || got > high {
 				t.Errorf("%s%s, adamw: %v, want between %v and %v", name, suffix, got, low, high)
 			}
 		}

@@ -22,7 +22,7 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 300, 40, 240)
 	engines := map[float64][]*toyEngine{}
-	spec := p.spec(t, func(s Settings, e *toyEngine) { engines[s.Gamma] = append(engines[s.Gamma], e) })
+	spec := p.spec(t, func(s recipe.Settings, e *toyEngine) { engines[s.Gamma] = append(engines[s.Gamma], e) })
 	spec.Settings.Epochs = 8
 	var points []Point
 	out, err := RunRound(t.Context(), spec, Observer{
@@ -98,7 +98,7 @@ func TestRoundResumesToTheBit(t *testing.T) {
 			seen := 0
 			ctx, cancel := context.WithCancelCause(t.Context())
 			shutdown := errors.New("the worker shuts down")
-			spec := p.spec(t, func(_ Settings, e *toyEngine) {
+			spec := p.spec(t, func(_ recipe.Settings, e *toyEngine) {
 				e.onStep = func(int) {
 					if seen == stop {
 						cancel(shutdown)
@@ -115,7 +115,7 @@ func TestRoundResumesToTheBit(t *testing.T) {
 			resumed := p.spec(t, nil)
 			resumed.WorkDir = spec.WorkDir
 			taken := 0
-			resumed.network = p.spec(t, func(_ Settings, e *toyEngine) { e.onStep = func(int) { taken++ } }).network
+			resumed.network = p.spec(t, func(_ recipe.Settings, e *toyEngine) { e.onStep = func(int) { taken++ } }).network
 			out, err := RunRound(t.Context(), resumed, Observer{})
 			if err != nil {
 				t.Fatal(err)
@@ -141,7 +141,7 @@ func TestCancelledRoundLeavesNothingBehind(t *testing.T) {
 	p := newToyProblem(t, 90, 10, 60)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	began := 0
-	spec := p.spec(t, func(_ Settings, e *toyEngine) {
+	spec := p.spec(t, func(_ recipe.Settings, e *toyEngine) {
 		e.onStep = func(int) {
 			if began++; began == 12 {
 				cancel(ErrCancelled)
@@ -162,7 +162,7 @@ func TestCancelledRoundLeavesNothingBehind(t *testing.T) {
 func TestDivergedRoundKeepsItsLastGoodCheckpoint(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 90, 10, 60)
-	spec := p.spec(t, func(_ Settings, e *toyEngine) { e.poison = 17 })
+	spec := p.spec(t, func(_ recipe.Settings, e *toyEngine) { e.poison = 17 })
 	_, err := RunRound(t.Context(), spec, Observer{})
 	var diverged *DivergedError
 	if !errors.As(err, &diverged) {
@@ -277,7 +277,7 @@ func TestRoundRefuses(t *testing.T) {
 		"bad mask":   {func(s *RoundSpec) { s.Heldout[3].Mask = attention.New(2, 2) }, []string{"mask of image", "100003"}, attention.ErrGrid},
 		"label":      {func(s *RoundSpec) { s.Train[5].Label = 3 }, []string{"image 5", "label 3", "0 to 2"}, nil},
 		"gamma":      {func(s *RoundSpec) { s.Settings.Gamma = math.NaN() }, []string{"gamma"}, nil},
-		"scratch":    {func(s *RoundSpec) { s.Settings.Strategy = StrategyScratch }, []string{"strategy"}, nil},
+		"scratch":    {func(s *RoundSpec) { s.Settings.Strategy = recipe.StrategyScratch }, []string{"strategy"}, nil},
 		"no images":  {func(s *RoundSpec) { s.Train = nil }, []string{"no images"}, nil},
 		"no folder":  {func(s *RoundSpec) { s.WorkDir = "" }, []string{"work folder"}, nil},
 	} {

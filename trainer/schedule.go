@@ -3,12 +3,13 @@ package trainer
 import (
 	"math"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
 // warmUpSteps is the length of the linear warm-up in a run of steps: its share WarmUp, rounded down. The default
 // of a twentieth keeps the first steps, whose momentum is only gathering, small.
-func warmUpSteps(s Settings, steps int) int { return int(s.WarmUp * float64(steps)) }
+func warmUpSteps(s recipe.Settings, steps int) int { return int(s.WarmUp * float64(steps)) }
 
 // LearningRateAt is the learning rate of step (0 … steps−1) of a run of so many steps. With every schedule it
 // first rises linearly, peak·(step+1)/(w+1) for the first w steps, w being the share WarmUp of them; then
@@ -18,9 +19,9 @@ func warmUpSteps(s Settings, steps int) int { return int(s.WarmUp * float64(step
 //	constant  peak
 //
 // A warm-up that reaches into step's second half rises to the tenth, or hundredth, that is due there.
-func LearningRateAt(s Settings, step, steps int) float64 {
+func LearningRateAt(s recipe.Settings, step, steps int) float64 {
 	rate, w := s.LearningRate, warmUpSteps(s, steps)
-	if s.Schedule == ScheduleStep {
+	if s.Schedule == recipe.ScheduleStep {
 		switch {
 		case 4*step >= 3*steps:
 			rate /= 100
@@ -31,7 +32,7 @@ func LearningRateAt(s Settings, step, steps int) float64 {
 	switch {
 	case step < w:
 		return rate * float64(step+1) / float64(w+1)
-	case s.Schedule == ScheduleStep, s.Schedule == ScheduleConstant:
+	case s.Schedule == recipe.ScheduleStep, s.Schedule == recipe.ScheduleConstant:
 		return rate
 	}
 	t := float64(step-w) / float64(max(1, steps-w))
@@ -39,7 +40,7 @@ func LearningRateAt(s Settings, step, steps int) float64 {
 }
 
 // UpdateAt is the optimiser's setting for step (0 … steps−1) of a run of so many steps.
-func UpdateAt(s Settings, step, steps int) engine.Update {
+func UpdateAt(s recipe.Settings, step, steps int) engine.Update {
 	return engine.Update{
 		LearningRate: LearningRateAt(s, step, steps), Momentum: s.Momentum, WeightDecay: s.WeightDecay,
 		Optimizer: s.Optimizer, SpareNorms: s.SpareNorms, ClipNorm: s.ClipNorm, Step: step + 1,

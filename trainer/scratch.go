@@ -24,7 +24,7 @@ type ScratchSpec struct {
 	Model    []byte // the network at its initial parameters, an ONNX file
 	Manifest manifest.Manifest
 	// Settings' Strategy is set to scratch, or to both where the extractor is frozen, and Anchor to 0: there is no parent.
-	Settings Settings
+	Settings recipe.Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 	// Frozen leaves the extractor as it is: the branches learn from features that are computed once per image and kept in
 	// Store, or from those of crops.
@@ -49,7 +49,7 @@ type ScratchSpec struct {
 // ScratchOutcome is a trained network.
 type ScratchOutcome struct {
 	Model      []byte
-	Settings   Settings            // what was trained with: nothing in them is automatic any more
+	Settings   recipe.Settings     // what was trained with: nothing in them is automatic any more
 	Evaluation *measure.Evaluation // on Heldout, nil without any
 	Curve      []Point
 	Images     int // trained on
@@ -73,7 +73,7 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 		return out, fmt.Errorf("train: %w", err)
 	}
 	if spec.Frozen && spec.Shift != 0 {
-		return out, fmt.Errorf("train: %w", &SettingError{Field: "shift", Message: "cannot move pictures behind a frozen extractor: use crops"})
+		return out, fmt.Errorf("train: %w", &recipe.Error{Field: "shift", Message: "cannot move pictures behind a frozen extractor: use crops"})
 	}
 	net := spec.network
 	if net == nil {
@@ -151,7 +151,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 	chosen, valid := spec.Train, []sample.Sample(nil)
 	if spec.Settings.Patience > 0 {
 		if chosen, valid, err = chooseValidation(spec.Train, spec.Validation, spec.Heldout, spec.Settings.Seed); err != nil {
-			return out, &SettingError{Field: "patience", Message: "cannot be followed: " + err.Error()}
+			return out, &recipe.Error{Field: "patience", Message: "cannot be followed: " + err.Error()}
 		}
 		out.HeldBack = len(chosen) < len(spec.Train)
 	}

@@ -7,16 +7,18 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 func (p *toyProblem) scratch(t testing.TB, opened func(e *toyEngine)) ScratchSpec {
-	round := p.spec(t, func(_ Settings, e *toyEngine) {
+	round := p.spec(t, func(_ recipe.Settings, e *toyEngine) {
 		if opened != nil {
 			opened(e)
 		}
 	})
 	return ScratchSpec{
-		Settings: completed(Settings{Epochs: 3, BatchSize: 16, LearningRate: 0.5, Seed: 5, Flip: true}), Shift: 1,
+		Settings: completed(recipe.Settings{Epochs: 3, BatchSize: 16, LearningRate: 0.5, Seed: 5, Flip: true}), Shift: 1,
 		Train: p.train, Heldout: p.heldout, Pixels: p.read, WorkDir: round.WorkDir, network: round.network,
 	}
 }

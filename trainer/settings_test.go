@@ -24,7 +24,7 @@ func TestRoundsJudgeSettingsByTheRecipe(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := RunRound(t.Context(), spec, Observer{})
-		var bad *SettingError
+		var bad *recipe.Error
 		switch {
 		case c.Refused == "":
 			if err == nil || !strings.Contains(err.Error(), "no images to train on") {
@@ -43,7 +43,7 @@ func TestZeroIsAValue(t *testing.T) {
 	spec := p.spec(t, nil)
 	spec.Settings.Momentum, spec.Settings.Seed, spec.Settings.EditRepeat = 0, 0, recipe.AutoRepeat
 	spec.WithoutControl = true
-	var told Settings
+	var told recipe.Settings
 	export := spec.network.export
 	spec.network.export = func(parameters []engine.Parameter, lineage []onnx.Metadata) ([]byte, error) {
 		for _, m := range lineage {
@@ -70,20 +70,20 @@ func TestZeroIsAValue(t *testing.T) {
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		schedule    Schedule
+		schedule    recipe.Schedule
 		warmUp      float64
 		step, steps int
 		want        float64
 	}{
-		{ScheduleConstant, 0, 0, 100, 0.4}, {ScheduleConstant, 0, 99, 100, 0.4},
-		{ScheduleConstant, 0.1, 0, 100, 0.4 / 11}, {ScheduleConstant, 0.1, 9, 100, 0.4 * 10 / 11}, {ScheduleConstant, 0.1, 10, 100, 0.4},
-		{ScheduleStep, 0, 49, 100, 0.4}, {ScheduleStep, 0, 50, 100, 0.04}, {ScheduleStep, 0, 74, 100, 0.04}, {ScheduleStep, 0, 75, 100, 0.004},
-		{ScheduleStep, 0.05, 0, 100, 0.4 / 6}, {ScheduleStep, 0.05, 5, 100, 0.4}, {ScheduleStep, 0.6, 55, 100, 0.04 * 56 / 61},
-		{ScheduleCosine, 0.05, 0, 100, 0.4 / 6}, {ScheduleCosine, 0.05, 4, 100, 0.4 * 5 / 6}, {ScheduleCosine, 0.05, 5, 100, 0.4},
-		{ScheduleCosine, 0.05, 5 + 95/5*2, 100, 0.2 * (1 + math.Cos(math.Pi*0.4))}, {ScheduleCosine, 0.05, 99, 100, 0.2 * (1 + math.Cos(math.Pi*94/95))},
-		{ScheduleCosine, 0.05, 0, 1, 0.4}, {ScheduleCosine, 0.05, 0, 10, 0.4}, {ScheduleCosine, 0.05, 5, 10, 0.2}, {ScheduleCosine, 0, 0, 100, 0.4},
+		{recipe.ScheduleConstant, 0, 0, 100, 0.4}, {recipe.ScheduleConstant, 0, 99, 100, 0.4},
+		{recipe.ScheduleConstant, 0.1, 0, 100, 0.4 / 11}, {recipe.ScheduleConstant, 0.1, 9, 100, 0.4 * 10 / 11}, {recipe.ScheduleConstant, 0.1, 10, 100, 0.4},
+		{recipe.ScheduleStep, 0, 49, 100, 0.4}, {recipe.ScheduleStep, 0, 50, 100, 0.04}, {recipe.ScheduleStep, 0, 74, 100, 0.04}, {recipe.ScheduleStep, 0, 75, 100, 0.004},
+		{recipe.ScheduleStep, 0.05, 0, 100, 0.4 / 6}, {recipe.ScheduleStep, 0.05, 5, 100, 0.4}, {recipe.ScheduleStep, 0.6, 55, 100, 0.04 * 56 / 61},
+		{recipe.ScheduleCosine, 0.05, 0, 100, 0.4 / 6}, {recipe.ScheduleCosine, 0.05, 4, 100, 0.4 * 5 / 6}, {recipe.ScheduleCosine, 0.05, 5, 100, 0.4},
+		{recipe.ScheduleCosine, 0.05, 5 + 95/5*2, 100, 0.2 * (1 + math.Cos(math.Pi*0.4))}, {recipe.ScheduleCosine, 0.05, 99, 100, 0.2 * (1 + math.Cos(math.Pi*94/95))},
+		{recipe.ScheduleCosine, 0.05, 0, 1, 0.4}, {recipe.ScheduleCosine, 0.05, 0, 10, 0.4}, {recipe.ScheduleCosine, 0.05, 5, 10, 0.2}, {recipe.ScheduleCosine, 0, 0, 100, 0.4},
 	} {
-		s := Settings{Schedule: c.schedule, WarmUp: c.warmUp, LearningRate: 0.4}
+		s := recipe.Settings{Schedule: c.schedule, WarmUp: c.warmUp, LearningRate: 0.4}
 		if got := LearningRateAt(s, c.step, c.steps); math.Abs(got-c.want) > 1e-12 {
 			t.Errorf("%s, warm-up %v, step %d of %d: %v, want %v", c.schedule, c.warmUp, c.step, c.steps, got, c.want)
 		}
@@ -99,8 +99,8 @@ func TestSchedules(t *testing.T) {
 func TestUpdateAtCarriesTheSettings(t *testing.T) {
 	t.Parallel()
 	s := recipe.Defaults()
-	s.Optimizer, s.SpareNorms, s.ClipNorm = OptimizerAdamW, true, 2
-	want := engine.Update{LearningRate: LearningRateAt(s, 7, 40), Momentum: 0.9, WeightDecay: 1e-4, Optimizer: OptimizerAdamW, SpareNorms: true, ClipNorm: 2, Step: 8}
+	s.Optimizer, s.SpareNorms, s.ClipNorm = recipe.OptimizerAdamW, true, 2
+	want := engine.Update{LearningRate: LearningRateAt(s, 7, 40), Momentum: 0.9, WeightDecay: 1e-4, Optimizer: recipe.OptimizerAdamW, SpareNorms: true, ClipNorm: 2, Step: 8}
 	if got := UpdateAt(s, 7, 40); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/architecture"
@@ -173,14 +174,14 @@ func TestBlockedStepIsTheStep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, strategy := range []Strategy{StrategyAttention, StrategyBoth, StrategyScratch} {
-			for _, norm := range []BatchNorm{BatchNormBatch, BatchNormFrozen} {
-				if strategy == StrategyScratch && (norm == BatchNormFrozen || name == "resnet50") {
+		for _, strategy := range []recipe.Strategy{recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch} {
+			for _, norm := range []recipe.BatchNorm{recipe.BatchNormBatch, recipe.BatchNormFrozen} {
+				if strategy == recipe.StrategyScratch && (norm == recipe.BatchNormFrozen || name == "resnet50") {
 					continue // fifty layers of statistics over so few values make percents of rounding, with the runtime's operators too
 				}
 				t.Run(fmt.Sprintf("%s, %s, %s", name, strategy, norm), func(t *testing.T) {
 					t.Parallel()
-					s := Settings{Strategy: strategy, BatchNorm: norm, Gamma: 0.5, MapLoss: MapLossL2}
+					s := recipe.Settings{Strategy: strategy, BatchNorm: norm, Gamma: 0.5, MapLoss: recipe.MapLossL2}
 					blocked, standard := openEngine(t, m, s), openEngineWith(t, m, s, ORTOptions{Threads: 1, Portable: true})
 					if !slices.ContainsFunc(blocked.step.model.Graph.Nodes, func(n *onnx.Node) bool {
 						return n.Domain == gradient.BlockedDomain && n.Op == gradient.BatchNormalizationGradient

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -53,7 +54,7 @@ func (t target) domain() string {
 type stepBuilder struct {
 	*stepGraph
 	source      stepSource
-	settings    Settings
+	settings    recipe.Settings
 	target      target
 	chosen      selection
 	derivatives map[string]string // of the loss, by weight
@@ -61,7 +62,7 @@ type stepBuilder struct {
 
 // buildStep puts the step's graph together. The source's model is left as it is. after, where it is not nil, sees the graph
 // behind each pass.
-func buildStep(ctx context.Context, source stepSource, s Settings, t target, after func(pass string, m *onnx.Model)) (*stepGraph, error) {
+func buildStep(ctx context.Context, source stepSource, s recipe.Settings, t target, after func(pass string, m *onnx.Model)) (*stepGraph, error) {
 	step := &stepGraph{model: source.model.Clone(), gamma: s.Gamma, anchor: s.Anchor, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
 	b := &stepBuilder{stepGraph: step, source: source, settings: s, target: t}
 	b.source.model = step.model

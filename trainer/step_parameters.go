@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -67,18 +68,18 @@ func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
 
 // choose finds what a strategy trains: the weights of the nodes of its branches, as far as no node of
 // another part uses them too.
-func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error) {
+func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (selection, error) {
 	s = s.indexed()
 	trained := map[*onnx.Node]bool{}
 	attention := s.ancestors(s.attention, s.logitsAtt)
 	switch strategy {
-	case StrategyAttention:
+	case recipe.StrategyAttention:
 		trained = attention
-	case StrategyBoth, StrategyScratch:
+	case recipe.StrategyBoth, recipe.StrategyScratch:
 		maps.Copy(trained, attention)
 		maps.Copy(trained, s.ancestors(s.logitsPer))
 	default:
-		return selection{}, fmt.Errorf("strategy %q: want %q, %q or %q", strategy, StrategyAttention, StrategyBoth, StrategyScratch)
+		return selection{}, fmt.Errorf("strategy %q: want %q, %q or %q", strategy, recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch)
 	}
 	tied := maps.Clone(s.untouched)
 	if tied == nil {
@@ -100,7 +101,7 @@ func (s stepSource) choose(strategy Strategy, norm BatchNorm) (selection, error)
 	statistics := map[string]bool{}
 	for _, n := range s.model.Graph.Nodes {
 		if n.IsOp("BatchNormalization") {
-			if !trained[n] || norm != BatchNormBatch {
+			if !trained[n] || norm != recipe.BatchNormBatch {
 				out.frozen = append(out.frozen, n)
 			} else {
 				out.norms = append(out.norms, n)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
@@ -32,7 +33,7 @@ func rewrite(ctx context.Context, m *onnx.Model, passes []pass, after func(pass 
 // Print compiles the training step of an ABN and writes its graph behind each pass to w, a node a line. It is for who works on
 // the passes: what one of them did is the difference between two of its sections. portable keeps to standard operators, as
 // ORTOptions.Portable does.
-func Print(ctx context.Context, w io.Writer, abn *onnx.ABN, s Settings, portable bool) error {
+func Print(ctx context.Context, w io.Writer, abn *onnx.ABN, s recipe.Settings, portable bool) error {
 	t := ORTOptions{Portable: portable}.target()
 	_, err := buildStep(ctx, sourceOf(abn, s.Strategy), s, t, func(pass string, m *onnx.Model) {
 		fmt.Fprintf(w, "# %s: %d nodes, %d constants\n", pass, len(m.Graph.Nodes), len(m.Graph.Initializers))

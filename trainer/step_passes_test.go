@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
@@ -20,7 +21,7 @@ func TestPassesArePrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	s := Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 1}
+	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
 	if err := Print(t.Context(), &text, splitModel(t, m), s, true); err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/architecture"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -21,7 +22,7 @@ func TestPlainStatistics(t *testing.T) {
 		t.Fatal(err)
 	}
 	abn := splitModel(t, m)
-	s := Settings{Strategy: StrategyBoth, BatchNorm: BatchNormBatch, MapLoss: MapLossL2, Gamma: 1}
+	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
 	var engines [2]*ortEngine
 	for i, o := range []ORTOptions{{Threads: 1}, {Threads: 1, plainStatistics: true}} {
 		e, err := NewORTEngine(t.Context(), abn, s, o)

@@ -292,7 +292,7 @@ func (p *toyProblem) read(_ context.Context, s sample.Sample, dst []float32) err
 }
 
 // completed are settings with the defaults of what they leave empty, but for the amounts of which 0 is one.
-func completed(s Settings) Settings {
+func completed(s recipe.Settings) recipe.Settings {
 	for _, f := range recipe.Fields {
 		if v := s.Get(f.Name); recipe.Refusal(f.Name, v) != nil || f.Name == "momentum" && v == 0.0 {
 			if err := s.Set(f.Name, f.Default); err != nil {
@@ -304,15 +304,15 @@ func completed(s Settings) Settings {
 }
 
 // spec is a round over the problem; engines it opens are passed to opened.
-func (p *toyProblem) spec(t testing.TB, opened func(s Settings, e *toyEngine)) RoundSpec {
+func (p *toyProblem) spec(t testing.TB, opened func(s recipe.Settings, e *toyEngine)) RoundSpec {
 	return RoundSpec{
-		Settings: completed(Settings{Gamma: 0.5, Epochs: 3, BatchSize: 16, LearningRate: 0.5, WeightDecay: 1e-4, Seed: 5}),
+		Settings: completed(recipe.Settings{Gamma: 0.5, Epochs: 3, BatchSize: 16, LearningRate: 0.5, WeightDecay: 1e-4, Seed: 5}),
 		Train:    p.train, Heldout: p.heldout, Pixels: p.read, WorkDir: t.TempDir() + "/round",
 		network: &parent{
 			modelHash: "parent", extractorHash: "extractor", input: p.dims, features: p.dims, classes: p.classes, extractor: p,
-			newEngine: func(_ context.Context, s Settings) (engine.Engine, error) {
+			newEngine: func(_ context.Context, s recipe.Settings) (engine.Engine, error) {
 				e := newToyEngine(p.dims, p.classes, s.Gamma)
-				if s.Optimizer == OptimizerAdamW {
+				if s.Optimizer == recipe.OptimizerAdamW {
 					for _, q := range []*engine.Parameter{&e.a, &e.b, &e.att, &e.per} {
 						q.Second = make([]float32, len(q.Value))
 					}

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
@@ -144,8 +145,8 @@ func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attach
 	if err != nil {
 		return r, manifest, err
 	}
-	for _, strategy := range []trainer.Strategy{trainer.StrategyBoth, trainer.StrategyScratch} {
-		t := trainer.Trainability{Engine: trainer.EngineORT, Strategy: strategy, BatchNorm: trainer.BatchNormBatch}
+	for _, strategy := range []recipe.Strategy{recipe.StrategyBoth, recipe.StrategyScratch} {
+		t := trainer.Trainability{Engine: recipe.EngineORT, Strategy: strategy, BatchNorm: recipe.BatchNormBatch}
 		if t.Reasons, err = trainer.Untrainable(ctx, abn, strategy, t.BatchNorm); err != nil {
 			t.Reasons = []gradient.Reason{{Why: err.Error()}}
 		}
@@ -276,7 +277,7 @@ func (r attachReport) print(w io.Writer) {
 	fmt.Fprintf(w, "%s: split at %s, map %d×%d of %d×%d pixels, %s; the attention branch copies %d nodes at stride 1, to %s; %d classes, %s\n",
 		r.Out, r.Cut, r.Cut.Height, r.Cut.Width, r.Image[0], r.Image[1], r.Gain, r.Copied, cmp.Or(r.CopyEnd.Node, r.CopyEnd.Value), r.Classes, head)
 	for _, t := range r.Training {
-		what := map[trainer.Strategy]string{trainer.StrategyBoth: "branches", trainer.StrategyScratch: "the whole network"}[t.Strategy]
+		what := map[recipe.Strategy]string{recipe.StrategyBoth: "branches", recipe.StrategyScratch: "the whole network"}[t.Strategy]
 		if t.OK {
 			fmt.Fprintf(w, "%s: can be trained\n", what)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -162,7 +163,7 @@ func (f *inspection) print(w io.Writer) {
 
 // printTraining says what each engine can train, and names the nodes that keep it from the rest.
 func (f *inspection) printTraining(line func(label, format string, args ...any)) {
-	for _, engine := range []trainer.EngineName{trainer.EngineORT, trainer.EngineGorgonia} {
+	for _, engine := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
 		can, of := f.Training.Trains(engine)
 		label := fmt.Sprintf("train with %s", engine)
 		switch {

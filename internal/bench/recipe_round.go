@@ -111,7 +111,7 @@ func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p RecipePoint
 	}
 	s := recipe.ScratchDefaults()
 	s.Epochs, s.WeightDecay, s.Flip, s.Seed = b.Training, 1e-4, true, p.Seed
-	s.Optimizer, s.LearningRate = trainer.OptimizerAdamW, 5e-4
+	s.Optimizer, s.LearningRate = recipe.OptimizerAdamW, 5e-4
 	trained, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
 		Model: data, Manifest: manifest, Settings: s, Frozen: true, Store: b.store, Train: images.Of(dataset.Train),
 		Pixels: images.Pixels, WorkDir: filepath.Join(work, "training"), Threads: 1,

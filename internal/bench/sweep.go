@@ -230,8 +230,8 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 // settings are those of a point.
 func (c Sweep) settings(p sweepPoint) (recipe.Settings, error) {
 	s := c.Settings
-	s.Strategy, s.Gamma, s.Seed, s.MapLoss = trainer.Strategy(p.Strategy), p.Gamma, p.Seed, trainer.MapLoss(p.MapLoss)
-	s.Anchor, s.Optimizer, s.Crop = p.Anchor, trainer.Optimizer(p.Optimizer), p.Crop
+	s.Strategy, s.Gamma, s.Seed, s.MapLoss = recipe.Strategy(p.Strategy), p.Gamma, p.Seed, recipe.MapLoss(p.MapLoss)
+	s.Anchor, s.Optimizer, s.Crop = p.Anchor, recipe.Optimizer(p.Optimizer), p.Crop
 	return s, s.Validate(recipe.FineTuning)
 }
 

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // sweepPoint is one fine-tuning: its settings, and what it scored on the test split.
@@ -84,7 +84,7 @@ func readSweep(file string) ([]sweepPoint, error) {
 		return nil, err
 	}
 	for i := range out {
-		out[i].Optimizer = cmp.Or(out[i].Optimizer, string(trainer.OptimizerSGD))
+		out[i].Optimizer = cmp.Or(out[i].Optimizer, string(recipe.OptimizerSGD))
 	}
 	return out, nil
 }

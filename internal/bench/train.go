@@ -93,7 +93,7 @@ func (b TrainResult) Print(w io.Writer) error {
 
 // Measure alternates steps, products and the steps of those compared with, so that all see the same machine.
 func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
-	if err := c.settings(trainer.EngineORT).Validate(recipe.FineTuning); err != nil {
+	if err := c.settings(recipe.EngineORT).Validate(recipe.FineTuning); err != nil {
 		return result, fmt.Errorf("bench train: %w", err)
 	}
 	if c.Steps < 1 {
@@ -113,7 +113,7 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 		options.ProfilePrefix = filepath.Join(folder, "step")
 	}
 	batch := randomBatch(abn, c.Batch)
-	ours, err := c.openEngine(ctx, abn, trainer.EngineORT, options, batch)
+	ours, err := c.openEngine(ctx, abn, recipe.EngineORT, options, batch)
 	if err != nil {
 		return result, err
 	}
@@ -140,13 +140,13 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	}
 	var standard, gorgonia *engineSteps
 	if c.Standard {
-		if standard, err = c.openEngine(ctx, abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads, Portable: true}, batch); err != nil {
+		if standard, err = c.openEngine(ctx, abn, recipe.EngineORT, trainer.ORTOptions{Threads: c.Threads, Portable: true}, batch); err != nil {
 			return result, err
 		}
 		runners = append(runners, standard)
 	}
 	if c.Gorgonia {
-		if gorgonia, err = c.openEngine(ctx, abn, trainer.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
+		if gorgonia, err = c.openEngine(ctx, abn, recipe.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
 			return result, err
 		}
 		runners = append(runners, gorgonia)
@@ -155,7 +155,7 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	if err != nil {
 		return result, err
 	}
-	gflop, err := stepGFLOP(ctx, abn, trainer.Strategy(c.Strategy), c.Batch)
+	gflop, err := stepGFLOP(ctx, abn, recipe.Strategy(c.Strategy), c.Batch)
 	if err != nil {
 		return result, err
 	}

@@ -21,17 +21,17 @@ type engineSteps struct {
 	first  *engine.StepResult // what the first step measured
 }
 
-func (c Train) settings(name trainer.EngineName) recipe.Settings {
+func (c Train) settings(name recipe.Engine) recipe.Settings {
 	s := recipe.Defaults()
-	s.Engine, s.Strategy, s.BatchNorm, s.Gamma = name, trainer.Strategy(c.Strategy), trainer.BatchNorm(c.Norm), 1
+	s.Engine, s.Strategy, s.BatchNorm, s.Gamma = name, recipe.Strategy(c.Strategy), recipe.BatchNorm(c.Norm), 1
 	s.BatchSize, s.Anchor = c.Batch, 0
 	return s
 }
 
-func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name trainer.EngineName, o trainer.ORTOptions, batch engine.Batch) (*engineSteps, error) {
+func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name recipe.Engine, o trainer.ORTOptions, batch engine.Batch) (*engineSteps, error) {
 	var engine engine.Engine
 	var err error
-	if s := c.settings(name); name == trainer.EngineORT {
+	if s := c.settings(name); name == recipe.EngineORT {
 		engine, err = trainer.NewORTEngine(ctx, abn, s, o)
 	} else {
 		engine, err = trainer.NewEngine(ctx, abn, s, c.Threads)

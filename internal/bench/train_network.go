@@ -7,8 +7,8 @@ import (
 
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/architecture"
 	"github.com/abn-studio/studio/trainer/engine"
 )
@@ -56,7 +56,7 @@ func randomBatch(abn *onnx.ABN, size int) engine.Batch {
 
 // stepGFLOP counts a step's convolutions and matrix products: each forward, and once more for the
 // gradient of its weight and of its input, where the strategy asks for them. Features have no gradient.
-func stepGFLOP(ctx context.Context, abn *onnx.ABN, strategy trainer.Strategy, batch int) (float64, error) {
+func stepGFLOP(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, batch int) (float64, error) {
 	inferred, err := onnx.Infer(ctx, abn.Branches, map[string]onnx.Shape{
 		onnx.PortFeatures: onnx.ShapeOf(int64(batch), int64(abn.Channels), int64(abn.Height), int64(abn.Width)),
 	})
@@ -68,7 +68,7 @@ func stepGFLOP(ctx context.Context, abn *onnx.ABN, strategy trainer.Strategy, ba
 	for _, n := range abn.Branches.Graph.Nodes {
 		weights := slices.ContainsFunc(n.Inputs, func(i string) bool {
 			return slices.Contains(abn.AttentionInitializers, i) ||
-				strategy != trainer.StrategyAttention && slices.Contains(abn.PerceptionInitializers, i)
+				strategy != recipe.StrategyAttention && slices.Contains(abn.PerceptionInitializers, i)
 		})
 		through := slices.ContainsFunc(n.Inputs, func(i string) bool { return trained[i] })
 		for _, o := range n.Outputs {

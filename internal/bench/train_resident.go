@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -102,7 +103,7 @@ func (c Train) trainResident(ctx context.Context, b *ResidentResult) error {
 	if err != nil {
 		return err
 	}
-	ours, err := c.openEngine(ctx, abn, trainer.EngineORT, trainer.ORTOptions{Threads: c.Threads}, randomBatch(abn, c.Batch))
+	ours, err := c.openEngine(ctx, abn, recipe.EngineORT, trainer.ORTOptions{Threads: c.Threads}, randomBatch(abn, c.Batch))
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // TestStepGFLOP counts a network of which the products can be counted by hand.
@@ -24,9 +24,9 @@ func TestStepGFLOP(t *testing.T) {
 	attention := float64(cells * (block + 128*10 + 10*10 + 9*10))
 	perception := float64(cells/4*block + 128*10)
 	first := float64(cells * (9*64*128 + 64*128)) // reads the features, whose gradient nobody asks for
-	for strategy, want := range map[trainer.Strategy]float64{
-		trainer.StrategyBoth:      3*(attention+perception) - first,
-		trainer.StrategyAttention: 3*attention - first + 2*perception,
+	for strategy, want := range map[recipe.Strategy]float64{
+		recipe.StrategyBoth:      3*(attention+perception) - first,
+		recipe.StrategyAttention: 3*attention - first + 2*perception,
 	} {
 		got, err := stepGFLOP(t.Context(), abn, strategy, 4)
 		if err != nil {

@@ -60,7 +60,7 @@ func checkModel(ctx context.Context, opened *network.Network, runLimit time.Dura
 		return v, err
 	}
 	v.ExtractorHash = opened.ExtractorHash()
-	v.LearningRate = trainer.SuggestedLearningRate(opened.ABN(), trainer.OptimizerSGD, recipe.Defaults().Rates)
+	v.LearningRate = trainer.SuggestedLearningRate(opened.ABN(), recipe.OptimizerSGD, recipe.Defaults().Rates)
 	v.GridHeight, v.GridWidth, v.Gain = ready.Sizes().GridHeight, ready.Sizes().GridWidth, string(opened.ABN().Gain)
 	for _, t := range opened.Model().Graph.Initializers {
 		n, err := t.Elements()
@@ -124,7 +124,7 @@ func tryAnswers(ctx context.Context, network *inference.Network) error {
 func trainable(training []annotator.Trainability) error {
 	var reasons []string
 	for _, t := range training {
-		if t.Engine != trainer.EngineORT {
+		if t.Engine != recipe.EngineORT {
 			continue
 		}
 		if t.OK() {

@@ -172,7 +172,7 @@ func gorgoniaLacks(f families.Family) (bool, error) {
 		return false, err
 	}
 	s := recipe.Defaults()
-	s.Engine = trainer.EngineGorgonia
+	s.Engine = recipe.EngineGorgonia
 	reasons, err := trainer.Lacks(context.Background(), opened.ABN(), s)
 	return len(reasons) > 0, err
 }

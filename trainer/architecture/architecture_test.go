@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/architecture"
@@ -222,8 +223,8 @@ func TestMobileNetTrains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, strategy := range []trainer.Strategy{trainer.StrategyAttention, trainer.StrategyBoth, trainer.StrategyScratch} {
-		reasons, err := trainer.Untrainable(t.Context(), abn, strategy, trainer.BatchNormBatch)
+	for _, strategy := range []recipe.Strategy{recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch} {
+		reasons, err := trainer.Untrainable(t.Context(), abn, strategy, recipe.BatchNormBatch)
 		if err != nil || len(reasons) > 0 {
 			t.Errorf("%s: %v, %v", strategy, reasons, err)
 		}
