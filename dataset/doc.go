@@ -21,7 +21,7 @@
 //	mask.go        object masks: which values mean the object
 //	marks.go       boxes, polygons, runs and points, and drawing them as masks; boxes.go Pascal VOC's XML
 //	mat.go         MATLAB files of level 5, within bounds
-//	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go the npy format
+//	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go what arrays are maps
 //	aviary/        the demo's generator and model
 //
 // A new layout is a row of layouts (layouts.go): fits says what it is told by, in words for people, and read reads it.

@@ -26,6 +26,7 @@
 //	divide.go       which node and initializer belongs to which part
 //	batch.go        opening a fixed batch axis
 //	evaluation.go   a file exported in training mode, run in evaluation mode
+//	whole.go        a file as it is run, with all its outputs
 //	untie.go        layers that the file gives one tensor because their values are equal
 //	split.go        one ABN → graphs that run by themselves
 //	attach*.go      an ABN of a plain classifier: where to split, the copied stage, the heads

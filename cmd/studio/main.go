@@ -63,6 +63,7 @@ type modelCommand struct {
 	Inspect modelInspectCommand `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
 	Add     modelAddCommand     `cmd:"" help:"Make a model a version of a project."`
 	Attach  modelAttachCommand  `cmd:"" help:"Give a plain classifier an attention branch."`
+	Compare modelCompareCommand `cmd:"" help:"Check a model's answers against those saved in PyTorch."`
 }
 
 // Exit codes.
