@@ -20,8 +20,9 @@ type EditStore interface {
 	Revisions(ctx context.Context, taskID int64) ([]Edit, error)
 	// InsertEdit adds a revision; its history replaces the one of the revision before.
 	InsertEdit(ctx context.Context, e Edit) (Edit, error)
-	// SubmitEdit moves a draft to submitted and keeps what the model said before and after.
-	SubmitEdit(ctx context.Context, id int64, before, after Scores, at time.Time) error
+	// SubmitEdit moves a draft to submitted and keeps what the model says with its own map and with this one; nil where it was
+	// not asked.
+	SubmitEdit(ctx context.Context, id int64, before, after *Scores, at time.Time) error
 	// JudgeEdit adds a review and moves the submitted edit to approved or rejected.
 	JudgeEdit(ctx context.Context, r Review) (Review, error)
 	Reviews(ctx context.Context, taskID int64) ([]Review, error)
@@ -234,7 +235,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 			}
 		}
 		now := s.now()
-		if err := tx.SubmitEdit(ctx, latest.ID, before, after, now); err != nil {
+		if err := tx.SubmitEdit(ctx, latest.ID, &before, &after, now); err != nil {
 			return err
 		}
 		if task, err = task.Submit(actor, now); err != nil {

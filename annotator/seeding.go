@@ -2,25 +2,20 @@ package annotator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// SeedStore keeps edits that no person painted.
+// SeedStore keeps what programs do under names of their own.
 type SeedStore interface {
 	// GeneratorUser finds or makes the user under whose name a program's edits, or its reviews, stand. It cannot sign in.
 	GeneratorUser(ctx context.Context, name string) (User, error)
-	// SeedEdits adds approved edits and returns how many: an image that somebody has worked on already is left to them.
-	SeedEdits(ctx context.Context, seed SeedEdits) (int, error)
-}
-
-// SeedEdits are maps that a program made from known masks and that are to be approved at once, marked
-// as such: Author and Reviewer are two generators.
-type SeedEdits struct {
-	ProjectID, VersionID int64
-	Author, Reviewer     User
-	Edits                []SeedEdit
+	// LockUntouched returns the version's open task for an image, which nobody has painted, and locks it. Where the image has
+	// no task at all, is labelled, and the version has predicted it, one is made. ErrNotFound otherwise.
+	LockUntouched(ctx context.Context, v Version, imageID int64) (Task, error)
 }
 
 // SeedEdit is the map for one image, on the version's grid. The version has predicted the image.
@@ -44,19 +39,26 @@ func (s *Service) SeedEdits(ctx context.Context, actor User, versionID int64, au
 	}
 	added := 0
 	err = s.store.InTx(ctx, func(tx Store) error {
+		added = 0
 		version, err := tx.Version(ctx, versionID)
 		if err != nil {
 			return err
 		}
-		seed := SeedEdits{ProjectID: version.ProjectID, VersionID: versionID, Edits: edits}
-		if seed.Author, err = tx.GeneratorUser(ctx, author); err != nil {
+		var by seeders
+		if by.author, err = tx.GeneratorUser(ctx, author); err != nil {
 			return err
 		}
-		if seed.Reviewer, err = tx.GeneratorUser(ctx, reviewer); err != nil {
+		if by.reviewer, err = tx.GeneratorUser(ctx, reviewer); err != nil {
 			return err
 		}
-		if added, err = tx.SeedEdits(ctx, seed); err != nil {
-			return err
+		for _, e := range edits {
+			done, err := s.seed(ctx, tx, version, by, e)
+			if err != nil {
+				return fmt.Errorf("image %d: %w", e.ImageID, err)
+			}
+			if done {
+				added++
+			}
 		}
 		return s.audit(ctx, tx, actor, &version.ProjectID, "edit.generate", versionSubject(versionID),
 			fmt.Sprintf("%d edits from known masks, by %s", added, author))
@@ -65,4 +67,56 @@ func (s *Service) SeedEdits(ctx context.Context, actor User, versionID int64, au
 		return 0, fmt.Errorf("adding edits from known masks to version %d: %w", versionID, err)
 	}
 	return added, nil
+}
+
+// seeders are the two programs in whose names maps are made and approved.
+type seeders struct{ author, reviewer User }
+
+// seed adds one approved edit, unless somebody has worked on the image.
+func (s *Service) seed(ctx context.Context, tx Store, v Version, by seeders, e SeedEdit) (bool, error) {
+	if err := e.Map.ValidateOn(v.GridHeight, v.GridWidth); err != nil {
+		return false, err
+	}
+	task, err := tx.LockUntouched(ctx, v, e.ImageID)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	now := s.now()
+	if task, err = task.Seed(by.author, by.reviewer, now); err != nil {
+		return false, err
+	}
+	edit, err := tx.InsertEdit(ctx, Edit{
+		TaskID: task.ID, Revision: 1, AuthorID: by.author.ID, Source: SourceGenerator, Map: e.Map, VersionID: v.ID,
+		CreatedAt: now, Provenance: json.RawMessage(`{"made_by":"generator","from":"known mask"}`),
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := tx.SubmitEdit(ctx, edit.ID, nil, nil, now); err != nil { // nobody asked the model what it says of the map
+		return false, err
+	}
+	if _, err := tx.JudgeEdit(ctx, Review{
+		EditID: edit.ID, ReviewerID: by.reviewer.ID, Verdict: VerdictApprove, Comment: "Made from the known mask.", CreatedAt: now,
+	}); err != nil {
+		return false, err
+	}
+	return true, tx.UpdateTask(ctx, task)
+}
+
+// Seed is an open task whose map a program made and another program approved. ErrForbidden where one of the two is a person:
+// what people draw is submitted and judged.
+func (t Task) Seed(author, reviewer User, now time.Time) (Task, error) {
+	switch {
+	case !author.Generator || !reviewer.Generator:
+		return t, fmt.Errorf("only a program's edits are approved without a person: %w", ErrForbidden)
+	case author.ID == reviewer.ID:
+		return t, fmt.Errorf("a program does not approve its own edits: %w", ErrForbidden)
+	case t.State != TaskOpen:
+		return t, fmt.Errorf("task %d is %s, only an open one is seeded: %w", t.ID, t.State, ErrConflict)
+	}
+	t.AuthorID, t.AuthorName, t.SubmittedAt = &author.ID, author.Name, &now
+	return t.Judge(VerdictApprove, now), nil
 }

@@ -179,3 +179,25 @@ func TestASaveFollowsTheLatestRevision(t *testing.T) {
 		}
 	}
 }
+
+// Only an open task is seeded, and only where one program made the map and another one checked it.
+func TestOnlyProgramsSeed(t *testing.T) {
+	t.Parallel()
+	maker := User{ID: 8, Name: "Generator", Role: RoleReviewer, Generator: true}
+	checker := User{ID: 9, Name: "Mask check", Role: RoleReviewer, Generator: true}
+	got, err := adas(TaskOpen).Seed(maker, checker, later)
+	want := Task{ID: 5, State: TaskApproved, AuthorID: &maker.ID, AuthorName: maker.Name, SubmittedAt: &later, UpdatedAt: later}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("an open task, seeded: %v\n%s", err, diff)
+	}
+	for _, pair := range [][2]User{{ada, checker}, {maker, ada}, {maker, maker}} {
+		if _, err := adas(TaskOpen).Seed(pair[0], pair[1], later); !errors.Is(err, ErrForbidden) {
+			t.Errorf("%s's map, approved by %s: %v, want ErrForbidden", pair[0].Name, pair[1].Name, err)
+		}
+	}
+	for _, state := range []TaskState{TaskLeased, TaskSubmitted, TaskApproved, TaskChangesRequested, TaskSkipped} {
+		if _, err := adas(state).Seed(maker, checker, later); !errors.Is(err, ErrConflict) {
+			t.Errorf("seeding one that is %s: %v, want ErrConflict", state, err)
+		}
+	}
+}

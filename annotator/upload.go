@@ -76,6 +76,10 @@ func (u Upload) Refuse(problem string) Upload {
 	return u
 }
 
+// ForgettableUploads are the states of uploads that are removed when nobody comes back to them: no worker has them, and no version
+// was made of them.
+func ForgettableUploads() []UploadState { return []UploadState{UploadInspected, UploadRefused} }
+
 // ReadManifest is the upload's manifest as a value. With an error, also where there is none, it holds what could be read.
 func (u Upload) ReadManifest() (manifest.Manifest, error) {
 	m, err := manifest.Stored(u.Manifest)

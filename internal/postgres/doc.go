@@ -11,13 +11,14 @@
 //	Heartbeat, RescueParts, LostParts
 //	                    who is in steady contact, and whose jobs may be taken over (ADR 17)
 //	EnqueueScan         which images a version has not seen
-//	CreateTasks         which images become tasks, and which tasks nobody touched make way for them
+//	CreateTasks, LockUntouched
+//	                    which images become tasks, and which tasks nobody touched make way for them
 //	NextTask            the order among tasks of one state
 //	SetJobProgress      a job's share never falls
 //	usableEdits, StartRound
 //	                    which approved edits a round learns from, as they are when it starts
 //	task_drawn_by       who had a hand in what is to be judged (migration 21): NextReview, TaskCard
-//	giveUpImports, ForgetUploads, ReferencedBlobs
+//	giveUpImports, ReferencedBlobs
 //	                    what is too old, or of use to nobody
 //
 //	store.go            Open, InTx: patience with a database that is away, transactions, what rows are read with

@@ -93,18 +93,21 @@ func document(raw json.RawMessage) *string {
 }
 
 // SubmitEdit implements annotator.EditStore.
-func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after annotator.Scores, at time.Time) error {
-	b, err := json.Marshal(before)
-	if err != nil {
-		return wrap(err, "submitting edit %d", id)
-	}
-	a, err := json.Marshal(after)
-	if err != nil {
-		return wrap(err, "submitting edit %d", id)
+func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after *annotator.Scores, at time.Time) error {
+	var documents [2]*string
+	for i, scores := range []*annotator.Scores{before, after} {
+		if scores == nil {
+			continue
+		}
+		raw, err := json.Marshal(scores)
+		if err != nil {
+			return wrap(err, "submitting edit %d", id)
+		}
+		documents[i] = document(raw)
 	}
 	n, err := s.exec(ctx, `
 		UPDATE edits SET state = 'submitted', before = $2::json, after = $3::json, submitted_at = $4 WHERE id = $1 AND state = 'draft'`,
-		id, document(b), document(a), at)
+		id, documents[0], documents[1], at)
 	if err == nil && n == 0 {
 		err = fmt.Errorf("it is no draft any more: %w", annotator.ErrConflict)
 	}

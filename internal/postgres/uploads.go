@@ -94,9 +94,10 @@ func (s *Store) TriedUpload(ctx context.Context, id int64) error {
 	return wrap(err, "upload %d", id)
 }
 
-// ForgetUploads removes the uploads that nobody made a version of for an age, and returns how many.
+// ForgetUploads removes those annotator.ForgettableUploads that are older than age, and returns how many.
 func (s *Store) ForgetUploads(ctx context.Context, age time.Duration) (int, error) {
 	n, err := s.exec(ctx, `
-		DELETE FROM uploads WHERE state IN ('inspected', 'refused') AND created_at < now() - make_interval(secs => $1)`, age.Seconds())
+		DELETE FROM uploads WHERE state = ANY($1) AND created_at < now() - make_interval(secs => $2)`,
+		texts(annotator.ForgettableUploads()), age.Seconds())
 	return int(n), wrap(err, "removing old uploads")
 }
