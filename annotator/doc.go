@@ -9,9 +9,12 @@
 //	upload  inspected → adding → added | refused
 //	job     queued → running → finished | failed | cancelled
 //
-// Service is the one way in: the pages, the JSON API, the command line and the workers call the same methods,
-// each of which checks the actor's role, or the worker's claim, first. Store (the database), Scorer (live scores), Pictures
-// (what an image looks like to the model), Blobs and Models stand behind it.
+// Service is the one way in: the pages, the JSON API, the command line and the workers call the same methods, each of which
+// checks the actor's role, or the worker's claim, first. It is one type, not one per aggregate: many methods change several
+// aggregates in one transaction, and one test walks all methods of Service and fails on a change that leaves no line in the trail.
+//
+// Behind Service stand Store (the database), Scorer (live scores), ActivationMapper (CAM and Grad-CAM), Pictures (what an image
+// looks like to the model), Blobs (files by their hash) and Models (model files on their way in).
 //
 // A rule is a method of the aggregate it is about, or a function: it is given what there is, and returns what becomes of it. It
 // asks no database, and its test is a table. Who calls it, a use case or the store, has locked what it is about.

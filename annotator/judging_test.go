@@ -152,7 +152,7 @@ func (w *world) claim(who annotator.User, task int64) {
 
 func (w *world) release(who annotator.User, task int64) {
 	w.t.Helper()
-	if err := w.Service.Release(w.t.Context(), who, task); err != nil {
+	if err := w.Service.GiveBack(w.t.Context(), who, task); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -174,8 +174,8 @@ func (s *Service) Reopen(ctx context.Context, actor User, taskID int64) error {
 	return s.change(ctx, actor, taskID, "task.reopen", "", Task.Reopen)
 }
 
-// Release gives a leased task back; its drafts stay.
-func (s *Service) Release(ctx context.Context, actor User, taskID int64) error {
+// GiveBack puts a leased task back; its drafts stay.
+func (s *Service) GiveBack(ctx context.Context, actor User, taskID int64) error {
 	if err := mayPaint(actor); err != nil {
 		return err
 	}

@@ -158,10 +158,10 @@ func TestSkipReopenRelease(t *testing.T) {
 	if got.ID != d.ID || got.SkipReason != "" {
 		t.Errorf("after reopening Bob gets task %d (%q), want %d", got.ID, got.SkipReason, d.ID)
 	}
-	if err := w.Service.Release(ctx, w.Bob, got.ID); err != nil {
+	if err := w.Service.GiveBack(ctx, w.Bob, got.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Service.Release(ctx, w.Bob, got.ID); !errors.Is(err, annotator.ErrConflict) {
+	if err := w.Service.GiveBack(ctx, w.Bob, got.ID); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("releasing twice: %v, want ErrConflict", err)
 	}
 }

@@ -43,7 +43,7 @@ func TestReviewOfAHandedOnMap(t *testing.T) {
 	ctx := t.Context()
 	d := w.next(w.Reviewer)
 	w.save(w.Reviewer, d.ID, 0, 0.75)
-	if err := w.Service.Release(ctx, w.Reviewer, d.ID); err != nil {
+	if err := w.Service.GiveBack(ctx, w.Reviewer, d.ID); err != nil {
 		t.Fatal(err)
 	}
 	taken, err := w.Service.ClaimTask(ctx, w.Ada, d.ID)

@@ -176,7 +176,7 @@ func TestActivateAndRollBack(t *testing.T) {
 	w := setup(t)
 	ctx := t.Context()
 	untouched := w.next(w.Bob)
-	if err := w.Service.Release(ctx, w.Bob, untouched.ID); err != nil {
+	if err := w.Service.GiveBack(ctx, w.Bob, untouched.ID); err != nil {
 		t.Fatal(err)
 	}
 	painted := w.submitted(w.Ada)

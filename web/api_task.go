@@ -209,7 +209,7 @@ func (a *api) tasks() {
 		})
 	handle(a, role, noContent(post("releaseTask", "/tasks/{task}/release", "Give a task back; its drafts stay")),
 		func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {
-			return nil, a.server.service.Release(ctx, actor, in.Task)
+			return nil, a.server.service.GiveBack(ctx, actor, in.Task)
 		})
 	handle(a, annotator.RoleReviewer, noContent(post("reopenTask", "/tasks/{task}/reopen", "Put a skipped task back into the queue")),
 		func(ctx context.Context, actor annotator.User, in *ByTask) (*nothing, error) {

@@ -199,7 +199,7 @@ func TestACrossSiteVisitTakesNoTask(t *testing.T) {
 		}
 		// What is one's own already is opened from anywhere.
 		b.do(http.MethodGet, path, nil, "Sec-Fetch-Site", "cross-site").want(http.StatusOK).has("#editor[data-readonly='']", "")
-		must(t, s.service.Release(t.Context(), s.people[annotator.RoleAnnotator], task))
+		must(t, s.service.GiveBack(t.Context(), s.people[annotator.RoleAnnotator], task))
 	}
 	// What somebody else holds is shown, not offered.
 	_, err = s.service.ClaimTask(t.Context(), s.people[annotator.RoleReviewer], task)

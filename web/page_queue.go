@@ -94,7 +94,7 @@ func (s *Server) actOn(v *visit, action string, id int64, reason string) error {
 		}
 		return s.service.Skip(ctx, v.actor, id, reason)
 	case "release":
-		return s.service.Release(ctx, v.actor, id)
+		return s.service.GiveBack(ctx, v.actor, id)
 	case "reopen":
 		return s.service.Reopen(ctx, v.actor, id)
 	default:

@@ -14,6 +14,7 @@
 // Two campaigns run many trainings, hours of them, side by side:
 //
 //	campaign.go      running what is not done yet, and keeping each outcome as it comes
+//	mistake.go       the images that a network gets wrong, which is what both have to teach
 //	recipe.go        a round's defaults on many networks (recipe_network.go: which; recipe_round.go: one of them)
 //	sweep.go         what edits are worth on the demo (sweep_point.go: which; sweep_summary.go: over seeds)
 package bench

@@ -163,31 +163,19 @@ func (b *recipeBench) subject(ctx context.Context, n recipeNetwork) (s *recipeSu
 
 // findWrong lists what a round may be taught: pool images that the network gets wrong.
 func (s *recipeSubject) findWrong(ctx context.Context) error {
-	sizes := s.network.Sizes()
-	pixels := make([]float32, sizes.Image())
-	confidence := map[int64]float32{}
-	for _, sample := range s.images.Of(dataset.Pool) {
-		if sample.Mask.IsZero() {
-			continue
-		}
-		if err := s.images.Pixels(ctx, sample, pixels); err != nil {
-			return err
-		}
-		out, err := s.network.Forward(ctx, 1, pixels)
-		if err != nil {
-			return err
-		}
-		s.network.Probabilities(out.LogitsPer)
-		if top := slices.Max(out.LogitsPer); slices.Index(out.LogitsPer, top) != sample.Label {
-			sample.Edited = aviary.EditFromGrid(sample.Mask)
-			confidence[sample.ID] = top
-			s.wrong = append(s.wrong, sample)
-		}
+	masked := slices.DeleteFunc(slices.Clone(s.images.Of(dataset.Pool)), func(p sample.Sample) bool { return p.Mask.IsZero() })
+	wrong, err := misclassified(ctx, s.network, s.images, masked)
+	if err != nil {
+		return err
 	}
-	if len(s.wrong) == 0 {
+	if len(wrong) == 0 {
 		return errors.New("the network gets every pool image that has a mask right: there is nothing to edit")
 	}
-	slices.SortStableFunc(s.wrong, func(a, b sample.Sample) int { return cmp.Compare(confidence[b.ID], confidence[a.ID]) })
+	slices.SortStableFunc(wrong, func(a, b mistake) int { return cmp.Compare(b.confidence, a.confidence) })
+	for _, w := range wrong {
+		w.Edited = aviary.EditFromGrid(w.Mask)
+		s.wrong = append(s.wrong, w.Sample)
+	}
 	return nil
 }
 

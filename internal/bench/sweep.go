@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/dataset"
@@ -124,33 +123,11 @@ func (c Sweep) open(ctx context.Context) (*sweep, error) {
 	if s.store, err = trainer.OpenFeatureStore(filepath.Join(s.work, "features"), trainer.FeatureStoreOptions{}); err != nil {
 		return nil, err
 	}
-	return s, s.findWrong(ctx)
-}
-
-// findWrong notes which train and pool images the model misclassifies.
-func (s *sweep) findWrong(ctx context.Context) error {
-	const batch = 32
-	sizes := s.network.Sizes()
-	pixels := make([]float32, batch*sizes.Image())
-	candidates := s.images.Of(dataset.Train, dataset.Pool)
-	for part := range slices.Chunk(candidates, batch) {
-		for i, sample := range part {
-			if err := s.images.Pixels(ctx, sample, pixels[i*sizes.Image():(i+1)*sizes.Image()]); err != nil {
-				return err
-			}
-		}
-		out, err := s.network.Forward(ctx, len(part), pixels[:len(part)*sizes.Image()])
-		if err != nil {
-			return err
-		}
-		for i, sample := range part {
-			scores := out.LogitsPer[i*sizes.Classes : (i+1)*sizes.Classes]
-			if slices.Index(scores, slices.Max(scores)) != sample.Label {
-				s.wrong[sample.Name] = true
-			}
-		}
+	wrong, err := misclassified(ctx, s.network, s.images, s.images.Of(dataset.Train, dataset.Pool))
+	for _, w := range wrong {
+		s.wrong[w.Name] = true
 	}
-	return nil
+	return s, err
 }
 
 // try runs the one fine-tuning of a group, if there is time for it.

@@ -4,10 +4,10 @@
 //	worker.go    Worker: start, stop, heartbeat, rescue of what dead workers left
 //	store.go     Store: what workers need of the database
 //	import.go    a folder or data set → images of a project
-//	model.go     an ONNX file → a model version, checked before it is stored
-//	models.go    what an uploaded ONNX file is, without running it; upload.go makes a version of it
-//	inspection.go  the process that looks at such a file, seen from the studio; inspect_upload.go is what it does, and
+//	intake.go    Models: ONNX files on their way in; model_report.go says what one is, without running it
+//	inspection.go  the process that looks at an uploaded file, seen from the studio; inspect_upload.go is what it does, and
 //	             confine_*.go are its limits
+//	trial.go     running a network once, before it becomes a version; upload.go is the job that does so for an upload
 //	scan.go      chunks of images → predictions and maps
 //	round.go     approved edits → candidate, control, and what the maps were worth
 //	evaluate.go  a version's figures over the labelled splits

@@ -61,7 +61,7 @@ func TestUploadThatReadsAFileIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	models := NewModels(blobs, t.TempDir(), 0)
-	for _, location := range []string{"models.go", "../../go.mod", "/etc/passwd", "*/_ORT_MEM_ADDR_/*"} {
+	for _, location := range []string{"intake.go", "../../go.mod", "/etc/passwd", "*/_ORT_MEM_ADDR_/*"} {
 		file, err := readsAFile(t, tiny, location).Marshal()
 		if err != nil {
 			t.Fatal(err)

@@ -227,12 +227,12 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"NextTask": func() change { return func() error { return only(s.NextTask(ctx, w.Ada, "birds")) } },
 		"ClaimTask": func() change {
 			d := ok(s.NextTask(ctx, w.Bob, "birds"))
-			ok(0, s.Release(ctx, w.Bob, d.ID))
+			ok(0, s.GiveBack(ctx, w.Bob, d.ID))
 			return func() error { return only(s.ClaimTask(ctx, w.Bob, d.ID)) }
 		},
-		"Release": func() change {
+		"GiveBack": func() change {
 			d := ok(s.NextTask(ctx, w.Bob, "birds"))
-			return func() error { return s.Release(ctx, w.Bob, d.ID) }
+			return func() error { return s.GiveBack(ctx, w.Bob, d.ID) }
 		},
 		"Skip": func() change {
 			d := ok(s.NextTask(ctx, w.Bob, "birds"))
