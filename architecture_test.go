@@ -18,6 +18,7 @@ var forbidden = map[string][]string{
 	"internal/text":      {""},
 	"internal/recipe":    {""},
 	"internal/manifest":  {"annotator", "dataset", "inference", "onnx", "templates", "trainer", "web", "internal/jobs", "internal/ort", "internal/postgres"},
+	"internal/features":  {"annotator", "inference", "onnx", "trainer", "web", "internal/jobs", "internal/ort", "internal/postgres"},
 	"internal/network":   {"annotator", "inference", "trainer", "web", "internal/jobs", "internal/ort", "internal/postgres"},
 	"onnx":               {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
 	"onnx/gradient":      {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},

@@ -9,7 +9,7 @@
 //	network.go                                extractor, attention branch, perception branch
 //	check.go                                  whether the runtime knows a network, without running it
 //	scan.go, progress.go                      many pictures → predictions and maps, streamed
-//	features.go, score.go, flights.go         g(x) kept in memory; live scores from it (annotator.Scorer)
+//	score.go                                  live scores, from g(x) in memory (annotator.Scorer)
 //	activation_map.go                         CAM and Grad-CAM of either branch (annotator.ActivationMapper)
 //	open_cache.go                             networks and such graphs kept open, the least recently used closed
 //	pictures.go                               what people are shown (annotator.Pictures)

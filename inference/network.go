@@ -43,13 +43,14 @@ type NetworkOptions struct {
 // Network is an ABN on the runtime: g(x), M(x) with ŷ_att, and ŷ_per, each a session of its own that is
 // opened when it is first used, for batches of any size. It is safe for concurrent use.
 type Network struct {
-	Preprocessor *Preprocessor
-	sizes        Sizes
-	extractor    *part
-	attention    *part
-	perception   *part
-	branches     *part
-	whole        *part
+	Preprocessor  *Preprocessor
+	preprocessing string // its manifest.Manifest.PreprocessingHash
+	sizes         Sizes
+	extractor     *part
+	attention     *part
+	perception    *part
+	branches      *part
+	whole         *part
 }
 
 // part is a graph whose session is opened on demand.
@@ -83,7 +84,7 @@ func NewNetwork(opened *network.Network, o NetworkOptions) (*Network, error) {
 		Channels: p.Channels, GridHeight: p.Height, GridWidth: p.Width, Classes: p.Classes,
 	}
 	n := newParts(opened.ABN(), o)
-	n.Preprocessor, n.sizes = pre, sizes
+	n.Preprocessor, n.preprocessing, n.sizes = pre, opened.Manifest().PreprocessingHash(), sizes
 	return n, nil
 }
 

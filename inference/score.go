@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
@@ -32,8 +33,7 @@ type LiveScorer struct {
 	opened      *network.Store
 	blobs       annotator.Blobs
 	options     LiveScorerOptions
-	features    *FeatureCache
-	flights     flights[[]float32] // of features being computed
+	features    *features.Memory
 	networks    *openCache[*Network]
 	activations *openCache[*activationMapper]
 }
@@ -54,7 +54,7 @@ func NewLiveScorer(opened *network.Store, blobs annotator.Blobs, o LiveScorerOpt
 		o.Session.IntraOpThreads = min(2, runtime.GOMAXPROCS(0))
 	}
 	return &LiveScorer{
-		opened: opened, blobs: blobs, options: o, features: NewFeatureCache(o.FeatureBytes),
+		opened: opened, blobs: blobs, options: o, features: features.NewMemory(o.FeatureBytes),
 		networks: newOpenCache[*Network](o.Networks), activations: newOpenCache[*activationMapper](activationGraphs),
 	}
 }
@@ -116,8 +116,8 @@ func (s *LiveScorer) Warm(ctx context.Context, version annotator.Version, image 
 	return nil
 }
 
-// Features is the cache, for its figures.
-func (s *LiveScorer) Features() *FeatureCache { return s.features }
+// Features are those kept in memory, for their figures.
+func (s *LiveScorer) Features() *features.Memory { return s.features }
 
 // Session is how the scorer's sessions are set up.
 func (s *LiveScorer) Session() ort.Options { return s.options.Session }
@@ -147,23 +147,15 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 
 // featuresOf returns g(x) of an image, computing it once however many ask at the same time.
 func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version annotator.Version, image annotator.Image) ([]float32, error) {
-	key := FeatureKey{Extractor: version.ExtractorHash, Preprocessing: string(version.Manifest), Image: image.Hash}
-	if features, ok := s.features.Get(key); ok {
-		return features, nil
-	}
-	return s.flights.do(ctx, fmt.Sprintf("%q", key), func(ctx context.Context) ([]float32, error) {
+	origin := features.Origin{Extractor: version.ExtractorHash, Preprocessing: network.preprocessing}
+	return s.features.Load(ctx, features.Key{Origin: origin, Image: image.Hash}, func(ctx context.Context) ([]float32, error) {
 		pixels := make([]float32, network.Preprocessor.Size())
 		if err := onPicture(ctx, s.blobs, image, func(file io.ReadSeeker) error {
 			return network.Preprocessor.Pixels(ctx, file, pixels)
 		}); err != nil {
 			return nil, err
 		}
-		features, err := network.Features(ctx, 1, pixels)
-		if err != nil {
-			return nil, err
-		}
-		s.features.Put(key, features)
-		return features, nil
+		return network.Features(ctx, 1, pixels)
 	})
 }
 

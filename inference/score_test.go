@@ -183,26 +183,3 @@ func TestLiveScoreSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("its pictures: %v", err)
 	}
 }
-
-func TestFeatureCacheKeepsWithinBytes(t *testing.T) {
-	t.Parallel()
-	c := NewFeatureCache(100)
-	key := func(name string) FeatureKey { return FeatureKey{Image: name} }
-	c.Put(key("a"), make([]float32, 10))
-	c.Put(key("b"), make([]float32, 10))
-	c.Get(key("a"))
-	c.Put(key("c"), make([]float32, 10)) // 120 bytes: b was used least recently
-	if _, ok := c.Get(key("b")); ok {
-		t.Error("b is still there")
-	}
-	for _, name := range []string{"a", "c"} {
-		if _, ok := c.Get(key(name)); !ok {
-			t.Errorf("%s is gone", name)
-		}
-	}
-	c.Put(key("a"), make([]float32, 12)) // replaced, not added
-	c.Put(key("d"), make([]float32, 26)) // larger than everything
-	if s := c.Stats(); s.Entries != 2 || s.Bytes != 88 {
-		t.Errorf("%+v, want a and c of 88 bytes", s)
-	}
-}

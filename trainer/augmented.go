@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -16,7 +17,7 @@ func (identity) Extract(_ context.Context, _ int, pixels []float32) ([]float32, 
 
 // augmented feeds a loop with pixels, cut, mirrored and moved.
 type augmented struct {
-	*Features
+	*sampleFeatures
 	samples []sample.Sample
 	shift   int
 	seed    int64
@@ -26,11 +27,11 @@ type augmented struct {
 
 // Read implements Inputs: an image as it is, or its mirror image.
 func (a *augmented) Read(ctx context.Context, sample int, mirrored bool, _ int, dst []float32) error {
-	if err := a.Features.Read(ctx, a.samples[sample], false, dst); err != nil {
+	if err := a.sampleFeatures.Read(ctx, a.samples[sample], false, dst); err != nil {
 		return err
 	}
 	if mirrored {
-		mirror(dst, a.Dims[2])
+		features.Mirror(dst, a.Dims[2])
 	}
 	return nil
 }
@@ -48,7 +49,7 @@ func (a *augmented) ReadRows(ctx context.Context, rows []row, epoch int, dst []f
 			a.crop.pixels(input, a.view, a.crop.window(r.draw))
 		}
 		if r.mirrored {
-			mirror(input, a.Dims[2])
+			features.Mirror(input, a.Dims[2])
 		}
 		if a.shift != 0 {
 			a.move(r.sample, epoch, input)

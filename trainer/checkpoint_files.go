@@ -11,6 +11,9 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
+// checkpointTemp begins the names of files on their way.
+const checkpointTemp = "tmp-"
+
 // checkpoints keeps one arm's checkpoints in a folder: the last two, which alternate between two files, so that
 // one whole checkpoint exists at every moment; and the parameters of the best epoch that either speaks of.
 type checkpoints struct {
@@ -82,7 +85,7 @@ func (c *checkpoints) prune() error {
 func (c *checkpoints) load(key string) (checkpoint, bool, error) {
 	var latest checkpoint
 	found := false
-	if stale, err := filepath.Glob(filepath.Join(c.dir, tempPrefix+"*")); err == nil {
+	if stale, err := filepath.Glob(filepath.Join(c.dir, checkpointTemp+"*")); err == nil {
 		for _, file := range stale { // of a process that was killed while it wrote
 			_ = os.Remove(file)
 		}
@@ -140,7 +143,7 @@ func readCheckpointFile(path string) (checkpoint, error) {
 // writeAtomically replaces a file: temporary file, fsync, rename, fsync of the folder.
 func writeAtomically(path string, write func(io.Writer) error) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, tempPrefix)
+	f, err := os.CreateTemp(dir, checkpointTemp)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -47,7 +48,7 @@ func (f featureInputs) ReadRows(ctx context.Context, rows []row, epoch int, dst 
 // decoded on all cores, cut and mirrored, and the extractor runs over a stack of them, while the engine trains on the batch
 // before.
 type croppedInputs struct {
-	features *Features
+	features *sampleFeatures
 	samples  []sample.Sample
 	crop     *cropper
 
@@ -60,8 +61,8 @@ func (c *croppedInputs) Size() int { return c.features.Size() }
 // ReadRows implements rowInputs. It is called by one goroutine at a time.
 func (c *croppedInputs) ReadRows(ctx context.Context, rows []row, _ int, dst []float32) error {
 	size := c.Size()
-	for start := 0; start < len(rows); start += extractBatch {
-		end := min(start+extractBatch, len(rows))
+	for start := 0; start < len(rows); start += features.Batch {
+		end := min(start+features.Batch, len(rows))
 		if err := c.extract(ctx, rows[start:end], dst[start*size:end*size]); err != nil {
 			return err
 		}
@@ -99,12 +100,12 @@ func (c *croppedInputs) extract(ctx context.Context, rows []row, dst []float32) 
 		view, input := c.views[i*size:(i+1)*size], c.stack[i*size:(i+1)*size]
 		group.Go(func() error {
 			s := c.samples[r.sample]
-			if err := f.Pixels(inner, s, view); err != nil {
+			if err := f.pixels(inner, s, view); err != nil {
 				return fmt.Errorf("image %s: %w", s.Name, err)
 			}
 			c.crop.pixels(input, view, c.crop.window(r.draw))
 			if r.mirrored {
-				mirror(input, f.Input[2])
+				features.Mirror(input, f.Input[2])
 			}
 			return nil
 		})
@@ -112,15 +113,8 @@ func (c *croppedInputs) extract(ctx context.Context, rows []row, dst []float32) 
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	out, err := f.Extractor.Extract(ctx, len(rows), c.stack)
-	if err != nil {
+	if err := f.Extract(ctx, len(rows), c.stack, dst); err != nil {
 		return fmt.Errorf("features of crops: %w", err)
 	}
-	if len(out) != len(dst) {
-		return fmt.Errorf("the extractor gave %d values for %d images of %d", len(out), len(rows), c.Size())
-	}
-	copy(dst, out)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -43,11 +44,11 @@ func TestTargetsFollowCrops(t *testing.T) {
 	const height, width = 56, 42
 	samples, pixels := slopes(20, height, width)
 	s := recipe.Settings{Crop: 0.2, Flip: true, BatchSize: 8, EditRepeat: 2, Seed: 4}
-	f := &Features{Extractor: identity{}, Pixels: pixels, Input: [3]int{3, height, width}, Dims: [3]int{3, height, width}}
+	f := &sampleFeatures{&features.Reader{Extractor: identity{}, Input: [3]int{3, height, width}, Dims: [3]int{3, height, width}}, pixels}
 	crop := newCropper(s, f.Input)
 	for name, inputs := range map[string]rowInputs{
 		"round":   &croppedInputs{features: f, samples: samples, crop: crop},
-		"scratch": &augmented{Features: f, samples: samples, crop: crop},
+		"scratch": &augmented{sampleFeatures: f, samples: samples, crop: crop},
 	} {
 		l := &loop{settings: s, samples: samples, inputs: inputs, crop: crop, cells: 14 * 14}
 		o := newOrder(samples, s)
@@ -84,7 +85,7 @@ func TestTargetsFollowCrops(t *testing.T) {
 
 // countingExtractor counts calls and images.
 type countingExtractor struct {
-	Extractor
+	features.Extractor
 	calls, images atomic.Int64
 }
 
@@ -191,7 +192,7 @@ func TestCropNamesThePicture(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("no such file")
 	samples, _ := slopes(3, 8, 8)
-	f := &Features{Extractor: identity{}, Input: [3]int{3, 8, 8}, Dims: [3]int{3, 8, 8}, Pixels: func(_ context.Context, s sample.Sample, _ []float32) error {
+	f := &sampleFeatures{&features.Reader{Extractor: identity{}, Input: [3]int{3, 8, 8}, Dims: [3]int{3, 8, 8}}, func(_ context.Context, s sample.Sample, _ []float32) error {
 		if s.ID == 2 {
 			return gone
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/features"
 )
 
 func randomMap(rng *rand.Rand, height, width int) attention.Map {
@@ -146,10 +147,10 @@ func TestCroppedPixels(t *testing.T) {
 	}
 	// Mirrored and cut is cut and mirrored.
 	flipped, back := slices.Clone(view), make([]float32, 32)
-	mirror(flipped, 4)
+	features.Mirror(flipped, 4)
 	c.pixels(got, view, window{left: 0, top: 1, width: 3, height: 2})
 	c.pixels(back, flipped, window{left: 1, top: 1, width: 3, height: 2})
-	mirror(back, 4)
+	features.Mirror(back, 4)
 	for i := range got {
 		if math.Abs(float64(got[i]-back[i])) > 1e-5 {
 			t.Fatalf("value %d is %v, and %v through a mirror", i, got[i], back[i])

@@ -28,7 +28,7 @@
 //	crop.go         random resized crops of pixels and maps; crop_features.go computes their features epoch by epoch
 //	augmented.go    pixels cut, mirrored and moved, for trainings from scratch
 //	export.go       the trained file: its parent with other initializers
-//	features.go     g(x) once per image; feature_store.go, feature_eviction.go keep it on disk
+//	features.go     the features of samples; computing and keeping them is internal/features's
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go
 //	early_stopping.go  the best epoch by validation images; divergence.go  when a run has come apart; curve.go
 //	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best

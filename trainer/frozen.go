@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -25,15 +26,15 @@ func (spec ScratchSpec) open(ctx context.Context) (*parent, error) {
 }
 
 // features are the network's inputs, or what its extractor makes of them.
-func (spec ScratchSpec) features(net *parent, store *FeatureStore) *Features {
-	f := &Features{
-		Store: store, Extractor: identity{}, ExtractorHash: "input", Preprocessing: spec.Manifest.PreprocessingHash(),
-		Pixels: spec.Pixels, Input: net.input, Dims: net.input,
-	}
+func (spec ScratchSpec) features(net *parent, store *features.Store) *sampleFeatures {
+	r, origin := &features.Reader{Extractor: identity{}, Input: net.input, Dims: net.input}, features.Origin{Extractor: "input"}
 	if spec.Frozen {
-		f.Extractor, f.ExtractorHash, f.Dims = net.extractor, net.extractorHash, net.features
+		r.Extractor, r.Dims, origin.Extractor = net.extractor, net.features, net.extractorHash
 	}
-	return f
+	if origin.Preprocessing = spec.Manifest.PreprocessingHash(); store != nil {
+		r.View = store.View(origin, r.Dims)
+	}
+	return &sampleFeatures{r, spec.Pixels}
 }
 
 // mirrorsFeatures reports whether the features of mirror images are needed: pixels are mirrored when they are read, and
@@ -59,7 +60,7 @@ func (spec ScratchSpec) imagePrior() time.Duration {
 }
 
 // rows are the training images, augmented.
-func (spec ScratchSpec) rows(f *Features, net *parent, train []sample.Sample) rowInputs {
+func (spec ScratchSpec) rows(f *sampleFeatures, net *parent, train []sample.Sample) rowInputs {
 	crop := newCropper(spec.Settings, net.input)
 	switch {
 	case spec.Frozen && crop != nil:
@@ -67,5 +68,5 @@ func (spec ScratchSpec) rows(f *Features, net *parent, train []sample.Sample) ro
 	case spec.Frozen:
 		return featureInputs{f, train}
 	}
-	return &augmented{Features: f, samples: train, shift: spec.Shift, seed: spec.Settings.Seed, crop: crop}
+	return &augmented{sampleFeatures: f, samples: train, shift: spec.Shift, seed: spec.Settings.Seed, crop: crop}
 }

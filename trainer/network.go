@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
@@ -23,7 +24,7 @@ type parent struct {
 	features      [3]int                        // C, h, w
 	classes       int                           // K
 	learningRate  func(recipe.Settings) float64 // SuggestedLearningRate; nil: not known
-	extractor     Extractor
+	extractor     features.Extractor
 	newEngine     func(ctx context.Context, s recipe.Settings) (engine.Engine, error) // at the parent's parameters
 	require       func(ctx context.Context, s recipe.Settings) error                  // what the settings' engine lacks; nil: nothing is asked
 	export        func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error)
@@ -34,7 +35,7 @@ type parent struct {
 func (n *parent) cells() int { return n.features[1] * n.features[2] }
 
 // openNetwork opens the spec's model. extractor and extractorHash may be nil and "".
-func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extractor Extractor, extractorHash string, threads int) (*parent, error) {
+func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
 	opened, err := network.Read(ctx, file, m)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ type sessionExtractor struct {
 	out             []float32
 }
 
-// Extract implements Extractor.
+// Extract implements features.Extractor.
 func (e *sessionExtractor) Extract(ctx context.Context, n int, pixels []float32) ([]float32, error) {
 	if e.session == nil {
 		session, err := ort.Open(e.graph, []string{onnx.PortImage}, []string{onnx.PortFeatures}, ort.Options{Name: "extractor", IntraOpThreads: e.threads})

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -51,17 +52,19 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	results := map[Precision][]measure.Result{}
-	maps := map[Precision][]float32{}
-	for _, precision := range []Precision{Float32, Float16} {
-		store, err := OpenFeatureStore(t.TempDir(), FeatureStoreOptions{Precision: precision})
+	results := map[features.Precision][]measure.Result{}
+	maps := map[features.Precision][]float32{}
+	for _, precision := range []features.Precision{features.Float32, features.Float16} {
+		store, err := features.Open(t.TempDir(), features.Options{Precision: precision})
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := &Features{Store: store, Extractor: net.extractor, ExtractorHash: net.extractorHash, Input: net.input, Dims: net.features,
-			Pixels: func(_ context.Context, s sample.Sample, dst []float32) error {
+		f := &sampleFeatures{
+			&features.Reader{View: store.View(features.Origin{Extractor: net.extractorHash}, net.features), Extractor: net.extractor, Input: net.input, Dims: net.features},
+			func(_ context.Context, s sample.Sample, dst []float32) error {
 				return decodeTestImage(files[s.Hash], dst)
-			}}
+			},
+		}
 		if _, err := f.Prepare(t.Context(), samples, false, func(int, int) {}); err != nil {
 			t.Fatal(err)
 		}
@@ -74,15 +77,15 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 		t.Logf("float%d: %d bytes an image", precision, store.Stats().Bytes/int64(len(samples)))
 	}
 	flips, confidence, cell := 0, 0.0, 0.0
-	for i, r := range results[Float16] {
-		want := results[Float32][i]
+	for i, r := range results[features.Float16] {
+		want := results[features.Float32][i]
 		if r.Predicted != want.Predicted {
 			flips++
 		}
 		confidence = max(confidence, math.Abs(r.Confidence-want.Confidence))
 	}
-	for i, v := range maps[Float16] {
-		cell = max(cell, math.Abs(float64(v-maps[Float32][i])))
+	for i, v := range maps[features.Float16] {
+		cell = max(cell, math.Abs(float64(v-maps[features.Float32][i])))
 	}
 	t.Logf("%d images: %d answers differ, confidence by at most %.5f, a map's cell by at most %.5f", len(samples), flips, confidence, cell)
 	if flips*500 > len(samples) || confidence > 0.01 || cell > 0.005 {

@@ -312,7 +312,7 @@ func TestCheckpointsRemoveWhatAKilledProcessLeft(t *testing.T) {
 	if err := c.save(sampleCheckpoint(1)); err != nil {
 		t.Fatal(err)
 	}
-	torn := filepath.Join(dir, tempPrefix+"123")
+	torn := filepath.Join(dir, checkpointTemp+"123")
 	if err := writeAtomically(torn, sampleCheckpoint(2).write); err != nil {
 		t.Fatal(err)
 	}

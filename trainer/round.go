@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/measure"
@@ -46,9 +47,9 @@ type RoundSpec struct {
 
 	Pixels PixelReader
 	// Store keeps features from round to round; nil: they are kept in WorkDir for this one alone.
-	Store *FeatureStore
+	Store *features.Store
 	// Extractor computes features; nil: a session on Model's own extractor.
-	Extractor Extractor
+	Extractor features.Extractor
 	// ExtractorHash keys the store; "": the hash of Model's own extractor.
 	ExtractorHash string
 

@@ -25,7 +25,7 @@ type round struct {
 	observer Observer
 	started  time.Time
 
-	features *Features
+	features *sampleFeatures
 	train    []sample.Sample // that can be read
 	edited   []sample.Sample // of them with an edit
 	heldout  []sample.Sample

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -18,14 +19,14 @@ func (r *round) prepare(ctx context.Context) error {
 	store := r.spec.Store
 	if store == nil {
 		var err error
-		if store, err = OpenFeatureStore(filepath.Join(r.spec.WorkDir, "features"), FeatureStoreOptions{}); err != nil {
+		if store, err = features.Open(filepath.Join(r.spec.WorkDir, "features"), features.Options{}); err != nil {
 			return err
 		}
 	}
-	r.features = &Features{
-		Store: store, Extractor: r.net.extractor, ExtractorHash: r.net.extractorHash,
-		Preprocessing: r.spec.Manifest.PreprocessingHash(), Pixels: r.spec.Pixels, Input: r.net.input, Dims: r.net.features,
-	}
+	origin := features.Origin{Extractor: r.net.extractorHash, Preprocessing: r.spec.Manifest.PreprocessingHash()}
+	r.features = &sampleFeatures{&features.Reader{
+		View: store.View(origin, r.net.features), Extractor: r.net.extractor, Input: r.net.input, Dims: r.net.features,
+	}, r.spec.Pixels}
 	trained := map[string]bool{}
 	for _, s := range r.spec.Train {
 		trained[s.Hash] = true

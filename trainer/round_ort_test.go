@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -164,7 +165,7 @@ func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	f := &Features{Extractor: net.extractor, Pixels: spec.Pixels, Input: net.input, Dims: net.features}
+	f := &sampleFeatures{&features.Reader{Extractor: net.extractor, Input: net.input, Dims: net.features}, spec.Pixels}
 	e, err := measure.Evaluate(t.Context(), engine, featureInputs{f, spec.Heldout}, spec.Heldout, net.classes, net.features[1], net.features[2], nil)
 	if err != nil {
 		t.Fatal(err)

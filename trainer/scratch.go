@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -38,7 +39,7 @@ type ScratchSpec struct {
 	Validation []sample.Sample
 	Pixels     PixelReader
 	// Store keeps the network's inputs, so that each picture is decoded once; nil: they are kept in WorkDir.
-	Store   *FeatureStore
+	Store   *features.Store
 	WorkDir string // checkpoints; see RoundSpec
 	Threads int
 
@@ -143,7 +144,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 	}
 	store := spec.Store
 	if store == nil {
-		if store, err = OpenFeatureStore(filepath.Join(spec.WorkDir, "inputs"), FeatureStoreOptions{}); err != nil {
+		if store, err = features.Open(filepath.Join(spec.WorkDir, "inputs"), features.Options{}); err != nil {
 			return out, err
 		}
 	}
@@ -183,7 +184,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 		resumed: observer.Resumed, meter: meter, stage: progress.Train,
 	}
 	if valid != nil {
-		l.validation = &validation{inputs: &augmented{Features: inputs, samples: valid}, samples: valid}
+		l.validation = &validation{inputs: &augmented{sampleFeatures: inputs, samples: valid}, samples: valid}
 	}
 	meter.Expect(progress.Evaluating, len(heldout), 0)
 	out.Settings = spec.Settings
@@ -205,7 +206,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 	}
 	if len(heldout) > 0 {
 		meter.Begin(progress.Evaluating, 0)
-		out.Evaluation, err = measure.Evaluate(ctx, engine, &augmented{Features: inputs, samples: heldout}, heldout,
+		out.Evaluation, err = measure.Evaluate(ctx, engine, &augmented{sampleFeatures: inputs, samples: heldout}, heldout,
 			net.classes, net.features[1], net.features[2], func(done int) { meter.Advance(progress.Evaluating, done) })
 	}
 	return out, err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/durable"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
@@ -198,7 +199,7 @@ func tellHowToGoOn(out io.Writer, err error, work string) {
 }
 
 // openFeatureCache opens the store of features in a folder, by default the user's cache folder.
-func openFeatureCache(dir string) (*trainer.FeatureStore, error) {
+func openFeatureCache(dir string) (*features.Store, error) {
 	if dir == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
@@ -206,7 +207,7 @@ func openFeatureCache(dir string) (*trainer.FeatureStore, error) {
 		}
 		dir = filepath.Join(user, "abn-studio", "features")
 	}
-	return trainer.OpenFeatureStore(dir, trainer.FeatureStoreOptions{})
+	return features.Open(dir, features.Options{})
 }
 
 // controlPath is where the control of a candidate at out is written.

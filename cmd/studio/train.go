@@ -10,6 +10,7 @@ import (
 
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/durable"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -99,7 +100,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	var store *trainer.FeatureStore
+	var store *features.Store
 	if c.Frozen {
 		if store, err = openFeatureCache(c.Cache); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -60,18 +61,18 @@ func (c Features) Measure(ctx context.Context) (result FeaturesResult, err error
 		return result, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	store, err := trainer.OpenFeatureStore(dir, trainer.FeatureStoreOptions{})
+	store, err := features.Open(dir, features.Options{})
 	if err != nil {
 		return result, err
 	}
-	features := trainer.ImageFeatures{Store: store, ExtractorHash: "bench", Preprocessing: "bench", Dims: [3]int{c.Channels, c.Side, c.Side}}
+	kept := store.View(benchOrigin, [3]int{c.Channels, c.Side, c.Side})
 	rng := rand.New(rand.NewPCG(3, 0))
 	values := make([]float32, c.Channels*c.Side*c.Side)
 	for i := range c.Images {
 		for j := range values {
 			values[j] = max(0, float32(rng.NormFloat64()))
 		}
-		if err := features.Put(hashOf(fmt.Sprint(i)), values); err != nil {
+		if err := kept.Put(hashOf(fmt.Sprint(i)), values); err != nil {
 			return result, err
 		}
 	}
@@ -92,7 +93,7 @@ func (c Features) Measure(ctx context.Context) (result FeaturesResult, err error
 	}
 	read := func() error {
 		return c.each(ctx, rng.Perm(c.Images), func(i int, r *reader) error {
-			ok, err := features.Get(hashOf(fmt.Sprint(i)), r.values)
+			ok, err := kept.Get(hashOf(fmt.Sprint(i)), r.values)
 			if err == nil && !ok {
 				err = fmt.Errorf("bench features: entry %d is not there", i)
 			}
@@ -162,6 +163,9 @@ func (c Features) each(ctx context.Context, order []int, read func(i int, r *rea
 	}
 	return group.Wait()
 }
+
+// benchOrigin stands for a network where there is none.
+var benchOrigin = features.Origin{Extractor: "bench", Preprocessing: "bench"}
 
 // hashOf stands for a picture's hash where there is no picture.
 func hashOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }

@@ -12,9 +12,9 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
-	"github.com/abn-studio/studio/trainer"
 )
 
 // Recipe tries a round's settings on many networks: whether a branch dies of the maps, and what they are worth. A classifier is
@@ -171,7 +171,7 @@ func (c Recipe) open(ctx context.Context) (b *recipeBench, err error) {
 		return nil, err
 	}
 	b.thin()
-	if b.store, err = trainer.OpenFeatureStore(filepath.Join(b.work, "features"), trainer.FeatureStoreOptions{}); err != nil {
+	if b.store, err = features.Open(filepath.Join(b.work, "features"), features.Options{}); err != nil {
 		return nil, err
 	}
 	b.networks, err = c.openNetworks(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -26,7 +27,7 @@ import (
 type recipeBench struct {
 	Recipe
 	set      *dataset.Dataset
-	store    *trainer.FeatureStore
+	store    *features.Store
 	networks []recipeNetwork
 	work     string
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/samples"
-	"github.com/abn-studio/studio/trainer"
 )
 
 // Scan times a scan, decoding included, against bare runs of the same batches.
@@ -91,12 +91,12 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 	}
 	scan := func() error { return scanWith(nil) }
 	sizes := network.Sizes()
-	store, err := trainer.OpenFeatureStore(filepath.Join(subject.dir, "features"), trainer.FeatureStoreOptions{})
+	store, err := features.Open(filepath.Join(subject.dir, "features"), features.Options{})
 	if err != nil {
 		return result, err
 	}
 	rescan := func() error {
-		return scanWith(trainer.ImageFeatures{Store: store, ExtractorHash: "bench", Preprocessing: "bench", Dims: [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth}})
+		return scanWith(store.View(benchOrigin, [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth}))
 	}
 	if err := rescan(); err != nil { // keeps the features
 		return result, err

@@ -12,6 +12,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -57,7 +58,7 @@ type sweep struct {
 	network  *inference.Network
 	images   *samples.Set
 	wrong    map[string]bool // by name: train and pool images the model gets wrong
-	store    *trainer.FeatureStore
+	store    *features.Store
 	work     string
 }
 
@@ -120,7 +121,7 @@ func (c Sweep) open(ctx context.Context) (*sweep, error) {
 	if s.work, err = os.MkdirTemp("", "aviary-sweep-"); err != nil {
 		return nil, err
 	}
-	if s.store, err = trainer.OpenFeatureStore(filepath.Join(s.work, "features"), trainer.FeatureStoreOptions{}); err != nil {
+	if s.store, err = features.Open(filepath.Join(s.work, "features"), features.Options{}); err != nil {
 		return nil, err
 	}
 	wrong, err := misclassified(ctx, s.network, s.images, s.images.Of(dataset.Train, dataset.Pool))

@@ -13,8 +13,8 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/postgres"
-	"github.com/abn-studio/studio/trainer"
 )
 
 // keepEvery is how often a worker renews the chunks it holds; askAgain how long it waits when others hold the rest.
@@ -68,12 +68,10 @@ func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
 	keeping, stop := context.WithCancel(ctx)
 	var keeper sync.WaitGroup
 	keeper.Go(func() { run.keep(keeping) })
-	features := trainer.ImageFeatures{
-		Store: w.features, ExtractorHash: version.ExtractorHash, Preprocessing: manifest.PreprocessingHash(),
-		Dims: [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth},
-	}
+	origin := features.Origin{Extractor: version.ExtractorHash, Preprocessing: manifest.PreprocessingHash()}
+	kept := w.features.View(origin, [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth})
 	for again := true; again && err == nil; again = run.busy {
-		_, err = inference.Scan(ctx, network, run.images(ctx), run.store, inference.ScanOptions{Features: features})
+		_, err = inference.Scan(ctx, network, run.images(ctx), run.store, inference.ScanOptions{Features: kept})
 	}
 	stop()
 	keeper.Wait()

@@ -18,9 +18,9 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/postgres"
-	"github.com/abn-studio/studio/trainer"
 )
 
 // Config is what a Worker works with.
@@ -36,7 +36,7 @@ type Config struct {
 	Threads int
 	// RunLimit is the least time after which one run of a network is stopped; 0: ort's default.
 	RunLimit time.Duration
-	// FeatureBytes bounds the cache of features on disk; 0: trainer's default.
+	// FeatureBytes bounds the cache of features on disk; 0: the store's default.
 	FeatureBytes int64
 	Logger       *slog.Logger
 }
@@ -48,7 +48,7 @@ type Worker struct {
 	id       string
 	service  *annotator.Service // what changes a project
 	catalog  *Catalog
-	features *trainer.FeatureStore
+	features *features.Store
 	client   *river.Client[pgx.Tx]
 	cancel   context.CancelFunc
 	beating  sync.WaitGroup
@@ -68,7 +68,7 @@ func NewWorker(c Config) (*Worker, error) {
 		}
 	}
 	var err error
-	if w.features, err = trainer.OpenFeatureStore(filepath.Join(w.cacheFolder(), "features"), trainer.FeatureStoreOptions{MaxBytes: c.FeatureBytes}); err != nil {
+	if w.features, err = features.Open(filepath.Join(w.cacheFolder(), "features"), features.Options{MaxBytes: c.FeatureBytes}); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.service = annotator.NewService(annotator.ServiceConfig{Store: c.Store, Blobs: c.Blobs, Logger: w.log})
@@ -130,7 +130,7 @@ func (w *Worker) leftFolder(project int64) string {
 }
 
 // Features is the cache of features on disk, for whoever else in the process can use it.
-func (w *Worker) Features() *trainer.FeatureStore { return w.features }
+func (w *Worker) Features() *features.Store { return w.features }
 
 // Start begins to take jobs and returns. The worker runs until Stop, whatever becomes of ctx.
 func (w *Worker) Start(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package trainer
+package features
 
 import (
 	"cmp"
@@ -14,7 +14,7 @@ import (
 
 // reserve makes room for size more bytes and counts them. It reports false where there is none to
 // be had.
-func (s *FeatureStore) reserve(size int64) (bool, error) {
+func (s *Store) reserve(size int64) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.measured || s.bytes+size > s.options.MaxBytes && !s.options.Now().Before(s.nextEvict) {
@@ -34,7 +34,7 @@ func (s *FeatureStore) reserve(size int64) (bool, error) {
 // removes entries, the least recently used first, down to nine tenths of the bound. Entries used
 // within Keep stay: a run that goes round and round over more images than fit would otherwise evict
 // each just before it comes to it. s.mu is held.
-func (s *FeatureStore) evict(size int64) error {
+func (s *Store) evict(size int64) error {
 	type entry struct {
 		path string
 		size int64

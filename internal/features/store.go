@@ -1,4 +1,4 @@
-package trainer
+package features
 
 import (
 	"crypto/sha256"
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Precision is how a FeatureStore keeps numbers.
+// Precision is how a Store keeps numbers.
 type Precision uint32
 
 // Float16 halves the disk and the reading; what it costs in accuracy is measured in
@@ -26,44 +26,31 @@ const (
 	Float16 Precision = 16
 )
 
-// FeatureKey says what an entry is: g(x) of one network for one image. Every field is part of the address.
-type FeatureKey struct {
-	Extractor     string // SHA-256 of the extractor alone (annotator.Version.ExtractorHash)
-	Preprocessing string // hash of how pixels become the input; see manifest.Manifest.PreprocessingHash
-	Image         string // SHA-256 of the image file
-	Mirrored      bool   // features of the input flipped left to right
-}
-
-// digest is the entry's address.
-func (k FeatureKey) digest() [sha256.Size]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q %t", k.Extractor, k.Preprocessing, k.Image, k.Mirrored))
-}
-
-// FeatureStoreOptions configures a FeatureStore. Zero fields have defaults.
-type FeatureStoreOptions struct {
+// Options configures a Store. Zero fields have defaults.
+type Options struct {
 	MaxBytes  int64         // bound on the folder's size; default 20 GiB
 	Precision Precision     // default Float16
 	Keep      time.Duration // an entry used more recently is never evicted; default 10 minutes
 	Now       func() time.Time
 }
 
-// FeatureStore keeps features on disk, one checksummed file an entry, named by the digest of its
+// Store keeps features on disk, one checksummed file an entry, named by the digest of its
 // key. Files appear by rename, so that any number of processes may share the folder and a crash
 // leaves at most a temporary file; they are not synced, since a torn one fails its checksum, is
 // removed and computed again. Safe for concurrent use.
-type FeatureStore struct {
+type Store struct {
 	dir     string
-	options FeatureStoreOptions
+	options Options
 
 	mu        sync.Mutex
 	measured  bool // bytes holds the folder's size
 	bytes     int64
 	nextEvict time.Time // no eviction before: the last one found nothing to take
-	stats     FeatureStoreStats
+	stats     StoreStats
 }
 
-// FeatureStoreStats counts what a FeatureStore did since it was opened.
-type FeatureStoreStats struct {
+// StoreStats counts what a Store did since it was opened.
+type StoreStats struct {
 	Hits, Misses int64
 	Corrupt      int64 // entries that failed their checksum and were removed
 	Written      int64
@@ -72,8 +59,8 @@ type FeatureStoreStats struct {
 	Bytes        int64 // size of the folder as far as this process knows
 }
 
-// OpenFeatureStore opens (and makes) a store in a folder.
-func OpenFeatureStore(dir string, o FeatureStoreOptions) (*FeatureStore, error) {
+// Open opens (and makes) a store in a folder.
+func Open(dir string, o Options) (*Store, error) {
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 20 << 30
 	}
@@ -92,11 +79,11 @@ func OpenFeatureStore(dir string, o FeatureStoreOptions) (*FeatureStore, error) 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("feature store: %w", err)
 	}
-	return &FeatureStore{dir: dir, options: o}, nil
+	return &Store{dir: dir, options: o}, nil
 }
 
 // Stats returns the counters so far.
-func (s *FeatureStore) Stats() FeatureStoreStats {
+func (s *Store) Stats() StoreStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := s.stats
@@ -104,7 +91,7 @@ func (s *FeatureStore) Stats() FeatureStoreStats {
 	return out
 }
 
-func (s *FeatureStore) count(n *int64) {
+func (s *Store) count(n *int64) {
 	s.mu.Lock()
 	*n++
 	s.mu.Unlock()
@@ -130,11 +117,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var errCorruptEntry = errors.New("corrupt feature entry")
 
-// path is where an entry stands: a folder for each extractor, fanned out by the digest.
-func (s *FeatureStore) path(k FeatureKey, digest [sha256.Size]byte) string {
-	network := sha256.Sum256(fmt.Appendf(nil, "%q %q", k.Extractor, k.Preprocessing))
+// path is where an entry stands: a folder for each origin, fanned out by the digest.
+func (s *Store) path(k Key, digest [sha256.Size]byte) string {
 	name := hex.EncodeToString(digest[:])
-	return filepath.Join(s.dir, hex.EncodeToString(network[:8]), name[:2], name+entrySuffix)
+	return filepath.Join(s.dir, k.folder(), name[:2], name+entrySuffix)
 }
 
 // buffers holds the byte slices of reads and writes under way.
@@ -151,7 +137,7 @@ func borrow(n int) *[]byte {
 
 // Get reads an entry into dst [C, h, w] and reports whether there was one. An entry that is torn,
 // altered or of other dims is removed and counts as absent.
-func (s *FeatureStore) Get(k FeatureKey, dims [3]int, dst []float32) (bool, error) {
+func (s *Store) Get(k Key, dims [3]int, dst []float32) (bool, error) {
 	digest := k.digest()
 	path := s.path(k, digest)
 	err := s.read(path, digest, dims, dst)
@@ -174,7 +160,7 @@ func (s *FeatureStore) Get(k FeatureKey, dims [3]int, dst []float32) (bool, erro
 
 // Has reports whether there is an entry for a key, and marks it as used so that it stays. It does not
 // look inside: Get does.
-func (s *FeatureStore) Has(k FeatureKey) bool {
+func (s *Store) Has(k Key) bool {
 	path := s.path(k, k.digest())
 	info, err := os.Stat(path)
 	if err != nil {
@@ -185,13 +171,13 @@ func (s *FeatureStore) Has(k FeatureKey) bool {
 }
 
 // touch sets a file's time, which says when it was last used. Half of Keep is fine enough, and saves most writes.
-func (s *FeatureStore) touch(path string, used time.Time) {
+func (s *Store) touch(path string, used time.Time) {
 	if now := s.options.Now(); now.Sub(used) > s.options.Keep/2 {
 		_ = os.Chtimes(path, now, now) // it may be gone already, which is no harm
 	}
 }
 
-func (s *FeatureStore) read(path string, digest [sha256.Size]byte, dims [3]int, dst []float32) error {
+func (s *Store) read(path string, digest [sha256.Size]byte, dims [3]int, dst []float32) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -242,7 +228,7 @@ func checksum(entry []byte) uint32 {
 
 // Round does to values what storing and reading them back does, so that a run sees the same numbers
 // whether or not an entry could be kept.
-func (s *FeatureStore) Round(values []float32) {
+func (s *Store) Round(values []float32) {
 	if s.options.Precision != Float16 {
 		return
 	}
@@ -255,7 +241,7 @@ func (s *FeatureStore) Round(values []float32) {
 
 // Put keeps values [C, h, w] under a key. When the store is full it evicts the entries least
 // recently used; when all are in use the values are silently not kept (see Stats).
-func (s *FeatureStore) Put(k FeatureKey, dims [3]int, values []float32) error {
+func (s *Store) Put(k Key, dims [3]int, values []float32) error {
 	if len(values) != dims[0]*dims[1]*dims[2] {
 		return fmt.Errorf("keep features: %d values for %v", len(values), dims)
 	}
@@ -294,7 +280,7 @@ func (s *FeatureStore) Put(k FeatureKey, dims [3]int, values []float32) error {
 	return nil
 }
 
-func (s *FeatureStore) write(path string, data []byte) error {
+func (s *Store) write(path string, data []byte) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, tempPrefix)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,4 +1,4 @@
-package inference
+package features
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 
 // flights has what several callers want at the same time computed once, by key. Whoever leaves does not fail the others; when
 // the last one has left, the computation is told to stop. The zero value is ready; it is safe for concurrent use.
-type flights[T any] struct {
+type flights[K comparable, T any] struct {
 	mu    sync.Mutex
-	under map[string]*flight[T] // way
+	under map[K]*flight[T] // way
 }
 
 type flight[T any] struct {
@@ -21,14 +21,14 @@ type flight[T any] struct {
 }
 
 // do returns what compute gives for a key, or the cause of ctx where that ends before.
-func (f *flights[T]) do(ctx context.Context, key string, compute func(context.Context) (T, error)) (T, error) {
+func (f *flights[K, T]) do(ctx context.Context, key K, compute func(context.Context) (T, error)) (T, error) {
 	f.mu.Lock()
 	one := f.under[key]
 	if one == nil {
 		own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 		one = &flight[T]{cancel: cancel, done: make(chan struct{})}
 		if f.under == nil {
-			f.under = map[string]*flight[T]{}
+			f.under = map[K]*flight[T]{}
 		}
 		f.under[key] = one
 		go func() {
@@ -58,7 +58,7 @@ func (f *flights[T]) do(ctx context.Context, key string, compute func(context.Co
 }
 
 // forget takes a flight out of the list, unless another has taken its place.
-func (f *flights[T]) forget(key string, one *flight[T]) {
+func (f *flights[K, T]) forget(key K, one *flight[T]) {
 	if f.under[key] == one {
 		delete(f.under, key)
 	}

@@ -1,4 +1,4 @@
-package trainer
+package features
 
 import (
 	"encoding/binary"

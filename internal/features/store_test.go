@@ -1,4 +1,4 @@
-package trainer
+package features
 
 import (
 	"errors"
@@ -60,13 +60,13 @@ func TestFloat16RoundsToNearestEven(t *testing.T) {
 }
 
 // testStore is a store with a clock of its own.
-func testStore(t testing.TB, o FeatureStoreOptions) (*FeatureStore, *time.Time) {
+func testStore(t testing.TB, o Options) (*Store, *time.Time) {
 	t.Helper()
 	clock := time.Now()
 	if o.Now == nil {
 		o.Now = func() time.Time { return clock }
 	}
-	s, err := OpenFeatureStore(t.TempDir(), o)
+	s, err := Open(t.TempDir(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,11 +82,11 @@ func testFeatures(seed uint64, dims [3]int) []float32 {
 	return out
 }
 
-func imageKey(i int) FeatureKey {
-	return FeatureKey{Extractor: "e", Preprocessing: "p", Image: fmt.Sprint(i)}
+func imageKey(i int) Key {
+	return Key{Origin: Origin{"e", "p"}, Image: fmt.Sprint(i)}
 }
 
-func entries(t testing.TB, s *FeatureStore) []string {
+func entries(t testing.TB, s *Store) []string {
 	t.Helper()
 	var out []string
 	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
@@ -101,12 +101,12 @@ func entries(t testing.TB, s *FeatureStore) []string {
 	return out
 }
 
-func TestFeatureStoreKeepsWhatItIsGiven(t *testing.T) {
+func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 	t.Parallel()
 	dims := [3]int{3, 4, 5}
 	values := testFeatures(1, dims)
 	for _, precision := range []Precision{Float16, Float32} {
-		s, _ := testStore(t, FeatureStoreOptions{Precision: precision})
+		s, _ := testStore(t, Options{Precision: precision})
 		k := imageKey(1)
 		got := make([]float32, 60)
 		if ok, err := s.Get(k, dims, got); ok || err != nil || s.Has(k) {
@@ -129,8 +129,8 @@ func TestFeatureStoreKeepsWhatItIsGiven(t *testing.T) {
 			}
 		}
 		// Every part of the key is part of the address.
-		for name, other := range map[string]FeatureKey{
-			"extractor": {"f", "p", "1", false}, "preprocessing": {"e", "q", "1", false}, "image": {"e", "p", "2", false}, "mirrored": {"e", "p", "1", true},
+		for name, other := range map[string]Key{
+			"extractor": {Origin{"f", "p"}, "1", false}, "preprocessing": {Origin{"e", "q"}, "1", false}, "image": {Origin{"e", "p"}, "2", false}, "mirrored": {Origin{"e", "p"}, "1", true},
 		} {
 			if ok, _ := s.Get(other, dims, got); ok {
 				t.Errorf("another %s found the same entry", name)
@@ -139,9 +139,9 @@ func TestFeatureStoreKeepsWhatItIsGiven(t *testing.T) {
 	}
 }
 
-func TestFeatureStoreKeepsLargeValuesWhole(t *testing.T) {
+func TestStoreKeepsLargeValuesWhole(t *testing.T) {
 	t.Parallel()
-	s, _ := testStore(t, FeatureStoreOptions{})
+	s, _ := testStore(t, Options{})
 	dims := [3]int{1, 1, 3}
 	values := []float32{1.0001, 70000, -3}
 	if err := s.Put(imageKey(1), dims, values); err != nil {
@@ -157,7 +157,7 @@ func TestFeatureStoreKeepsLargeValuesWhole(t *testing.T) {
 	}
 }
 
-func TestFeatureStoreNoticesCorruption(t *testing.T) {
+func TestStoreNoticesCorruption(t *testing.T) {
 	t.Parallel()
 	dims := [3]int{2, 3, 3}
 	for name, corrupt := range map[string]func([]byte) []byte{
@@ -171,7 +171,7 @@ func TestFeatureStoreNoticesCorruption(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, _ := testStore(t, FeatureStoreOptions{})
+			s, _ := testStore(t, Options{})
 			if err := s.Put(imageKey(1), dims, testFeatures(1, dims)); err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +196,7 @@ func TestFeatureStoreNoticesCorruption(t *testing.T) {
 	}
 	t.Run("entry under another's name", func(t *testing.T) {
 		t.Parallel()
-		s, _ := testStore(t, FeatureStoreOptions{})
+		s, _ := testStore(t, Options{})
 		for i := range 2 {
 			if err := s.Put(imageKey(i), dims, testFeatures(uint64(i), dims)); err != nil {
 				t.Fatal(err)
@@ -212,11 +212,11 @@ func TestFeatureStoreNoticesCorruption(t *testing.T) {
 	})
 }
 
-func TestFeatureStoreEvictsTheLeastRecentlyUsed(t *testing.T) {
+func TestStoreEvictsTheLeastRecentlyUsed(t *testing.T) {
 	t.Parallel()
 	dims := [3]int{1, 10, 10}
 	const size = entryHeader + 200
-	s, clock := testStore(t, FeatureStoreOptions{MaxBytes: 10 * size, Keep: time.Minute})
+	s, clock := testStore(t, Options{MaxBytes: 10 * size, Keep: time.Minute})
 	buffer := make([]float32, 100)
 	for i := range 10 {
 		if err := s.Put(imageKey(i), dims, testFeatures(uint64(i), dims)); err != nil {
@@ -241,11 +241,11 @@ func TestFeatureStoreEvictsTheLeastRecentlyUsed(t *testing.T) {
 	}
 }
 
-func TestFeatureStoreRefusesRatherThanThrash(t *testing.T) {
+func TestStoreRefusesRatherThanThrash(t *testing.T) {
 	t.Parallel()
 	dims := [3]int{1, 10, 10}
 	const size = entryHeader + 200
-	s, clock := testStore(t, FeatureStoreOptions{MaxBytes: 5 * size, Keep: time.Minute})
+	s, clock := testStore(t, Options{MaxBytes: 5 * size, Keep: time.Minute})
 	for range 3 { // three epochs over eight images where five fit
 		for i := range 8 {
 			*clock = clock.Add(time.Second)
@@ -263,14 +263,14 @@ func TestFeatureStoreRefusesRatherThanThrash(t *testing.T) {
 	}
 }
 
-func TestFeatureStoreSharedByManyWriters(t *testing.T) {
+func TestStoreSharedByManyWriters(t *testing.T) {
 	t.Parallel()
 	dims := [3]int{2, 7, 7}
 	const size = entryHeader + 2*98
 	dir := t.TempDir()
 	var group sync.WaitGroup
 	for worker := range 4 { // each with a store of its own, as processes have
-		s, err := OpenFeatureStore(dir, FeatureStoreOptions{MaxBytes: 40 * size, Keep: time.Nanosecond})
+		s, err := Open(dir, Options{MaxBytes: 40 * size, Keep: time.Nanosecond})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +299,7 @@ func TestFeatureStoreSharedByManyWriters(t *testing.T) {
 		})
 	}
 	group.Wait()
-	s, err := OpenFeatureStore(dir, FeatureStoreOptions{})
+	s, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,9 +310,9 @@ func TestFeatureStoreSharedByManyWriters(t *testing.T) {
 	}
 }
 
-func TestFeatureStoreSweepsUpAfterACrash(t *testing.T) {
+func TestStoreSweepsUpAfterACrash(t *testing.T) {
 	t.Parallel()
-	s, clock := testStore(t, FeatureStoreOptions{})
+	s, clock := testStore(t, Options{})
 	stale, fresh := filepath.Join(s.dir, tempPrefix+"1"), filepath.Join(s.dir, tempPrefix+"2")
 	for _, p := range []string{stale, fresh} {
 		if err := os.WriteFile(p, []byte("half an entry"), 0o644); err != nil {
@@ -331,38 +331,5 @@ func TestFeatureStoreSweepsUpAfterACrash(t *testing.T) {
 	}
 	if _, err := os.Stat(fresh); err != nil {
 		t.Error("a live process's temporary file was removed")
-	}
-}
-
-func TestFeaturesRecomputesACorruptEntry(t *testing.T) {
-	t.Parallel()
-	p := newToyProblem(t, 20, 0, 0)
-	s, _ := testStore(t, FeatureStoreOptions{})
-	f := &Features{Store: s, Extractor: p, ExtractorHash: "e", Pixels: p.read, Input: p.dims, Dims: p.dims}
-	if _, err := f.Prepare(t.Context(), p.train, true, func(int, int) {}); err != nil {
-		t.Fatal(err)
-	}
-	if got := len(entries(t, s)); got != 40 {
-		t.Fatalf("%d entries for 20 images and their mirror images", got)
-	}
-	for _, mirrored := range []bool{false, true} {
-		path := s.path(f.key(p.train[4], mirrored), f.key(p.train[4], mirrored).digest())
-		if err := os.WriteFile(path, []byte("not features"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		want := slices.Clone(p.pixels[p.train[4].Hash])
-		if mirrored {
-			mirror(want, 3)
-		}
-		s.Round(want)
-		for range 2 { // computed, then read
-			got := make([]float32, 36)
-			if err := f.Read(t.Context(), p.train[4], mirrored, got); err != nil || !slices.Equal(got, want) {
-				t.Errorf("mirrored %v: %v, got %v, want %v", mirrored, err, got, want)
-			}
-		}
-	}
-	if st := s.Stats(); st.Corrupt != 2 || st.Hits != 2 || st.Written != 42 {
-		t.Errorf("stats %+v", st)
 	}
 }
