@@ -2,71 +2,111 @@
 package studio_test
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
-const module = "github.com/abn-studio/studio/"
+const module = "github.com/abn-studio/studio"
 
-// forbidden lists the imports that would turn the architecture around: cmd → web, jobs → annotator,
-// inference, trainer → onnx, attention. .golangci.yml has the finer rules and their reasons.
-var forbidden = map[string][]string{
-	"internal/attention": {""},
-	"internal/durable":   {""},
-	"internal/progress":  {""},
-	"internal/text":      {""},
-	"internal/recipe":    {""},
-	"internal/manifest":  {"annotator", "dataset", "inference", "onnx", "templates", "trainer", "web", "internal/jobs", "internal/ort", "internal/postgres"},
-	"internal/features":  {"annotator", "inference", "onnx", "trainer", "web", "internal/jobs", "internal/ort", "internal/postgres"},
-	"internal/network":   {"annotator", "inference", "trainer", "web", "internal/jobs", "internal/ort", "internal/postgres"},
-	"onnx":               {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
-	"onnx/gradient":      {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
-	"onnx/activation":    {"internal/ort", "inference", "trainer", "annotator", "web", "internal/postgres"},
-	"annotator":          {"onnx", "inference", "trainer", "web", "internal/postgres", "internal/ort", "internal/blob"},
-	"trainer":            {"annotator", "inference", "web", "internal/postgres"},
-	"inference":          {"trainer", "web", "internal/postgres"},
-	"internal/postgres":  {"web", "inference", "trainer", "onnx", "internal/jobs"},
-	"internal/jobs":      {"web"},
-	"templates":          {"web", "internal/postgres", "inference", "trainer", "onnx"},
-	"web":                {"internal/postgres", "internal/jobs", "inference", "trainer", "onnx"},
-
-	"trainer/sample":       {"onnx", "trainer", "inference", "annotator", "web"},
-	"trainer/engine":       {"onnx", "internal/ort", "trainer", "inference", "annotator", "web", "internal/postgres"},
-	"trainer/measure":      {"onnx", "internal/ort", "trainer/architecture", "inference", "annotator", "web", "internal/postgres"},
-	"trainer/architecture": {"internal", "trainer", "annotator", "inference", "web"},
+// importRule is a rule of depguard: what the packages of some files do not import, and why.
+type importRule struct {
+	Files []string
+	Allow []string
+	Deny  []struct{ Pkg, Desc string }
 }
 
+// TestImportsPointOneWay holds every package to depguard's rules in .golangci.yml, which are the only list of them. The linter
+// takes minutes, this test a second; and it fails on a rule about packages that are no longer there.
 func TestImportsPointOneWay(t *testing.T) {
 	t.Parallel()
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...").Output()
+	rules, packages := importRules(t), packageImports(t)
+	for name, rule := range rules {
+		for _, files := range rule.Files {
+			if strings.HasPrefix(files, "!") {
+				continue
+			}
+			found := false
+			for pkg, imports := range packages {
+				if !covers(files, pkg) {
+					continue
+				}
+				found = true
+				for _, imported := range imports {
+					if why, denied := rule.denies(imported); denied {
+						t.Errorf("%s: %s imports %s: %s", name, pkg, imported, why)
+					}
+				}
+			}
+			if !found {
+				t.Errorf("%s: no package has files like %s: has it moved?", name, files)
+			}
+		}
+	}
+}
+
+// denies says whether a rule forbids an import, and why: the longest name that fits decides, as in depguard.
+func (r importRule) denies(imported string) (why string, denied bool) {
+	longest := 0
+	for _, d := range r.Deny {
+		if strings.HasPrefix(imported, d.Pkg) && len(d.Pkg) > longest {
+			longest, why, denied = len(d.Pkg), d.Desc, true
+		}
+	}
+	for _, allowed := range r.Allow {
+		if strings.HasPrefix(imported, allowed) && len(allowed) > longest {
+			return "", false
+		}
+	}
+	return why, denied
+}
+
+// covers reports whether a rule's pattern is about a package: **/a/*.go about a, **/a/**/*.go about a and all below it.
+func covers(files, pkg string) bool {
+	dir := strings.TrimSuffix(strings.TrimPrefix(files, "**/"), "/*.go")
+	if above, all := strings.CutSuffix(dir, "/**"); all {
+		return pkg == above || strings.HasPrefix(pkg, above+"/")
+	}
+	return pkg == dir
+}
+
+func importRules(t *testing.T) map[string]importRule {
+	t.Helper()
+	text, err := os.ReadFile(".golangci.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Linters struct {
+			Settings struct {
+				Depguard struct{ Rules map[string]importRule }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	rules := config.Linters.Settings.Depguard.Rules
+	if len(rules) == 0 {
+		t.Fatal(".golangci.yml has no rules for depguard")
+	}
+	return rules
+}
+
+// packageImports returns what the packages of the module import outside their tests, by their folder.
+func packageImports(t *testing.T) map[string][]string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}}: {{join .Imports " "}}`, "./...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	seen := map[string]bool{}
+	imports := map[string][]string{}
 	for line := range strings.Lines(string(out)) {
-		pkg, imports, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		pkg = strings.TrimPrefix(pkg, module)
-		rules, ruled := forbidden[pkg]
-		if !ruled {
-			continue
-		}
-		seen[pkg] = true
-		for imported := range strings.FieldsSeq(imports) {
-			inside, ours := strings.CutPrefix(imported, module)
-			if !ours {
-				continue
-			}
-			for _, rule := range rules {
-				if rule == "" || inside == rule || strings.HasPrefix(inside, rule+"/") {
-					t.Errorf("%s imports %s: imports point the other way", pkg, inside)
-				}
-			}
-		}
+		pkg, imported, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		imports[strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/")] = strings.Fields(imported)
 	}
-	for pkg := range forbidden {
-		if !seen[pkg] {
-			t.Errorf("no package %s: has it moved? Its import rules hang in the air", pkg)
-		}
-	}
+	return imports
 }
