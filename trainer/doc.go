@@ -10,11 +10,10 @@
 //
 // What is not here: what a training is asked for is internal/recipe's; trainer/sample, trainer/engine, trainer/measure and trainer/architecture, each with a map of its own.
 //
-//	ort_engine.go   the step as one ONNX graph on ONNX Runtime
-//	step_graph.go   that graph, and the passes that make it of a network's; step_passes.go  what a pass is, and printing the graph behind each
-//	step_parameters.go  which tensors a strategy trains
+//	ort_engine.go   the step as one ONNX graph on ONNX Runtime; ort_evaluation.go  the forward pass on the same parameters; ort_block_size.go  whether it has convolutions in blocks
+//	step_source.go  the network that a step trains; step_graph.go  its step as a graph; step_passes.go  what a pass is; step_forward.go  the forward pass as a graph
+//	step_parameters.go  which tensors a strategy trains; layer_rates.go  how fast
 //	step_statistics.go  BatchNorm on batch statistics for providers that lack it
-//	step_evaluation.go  the forward pass on the same parameters
 //	step_blocked.go  values in the layout that the runtime's fastest convolutions read; step_fuse.go  what one operator does there for several
 //	step_simplify.go  two nodes that are one; step_survey.go  what these three look up in a graph
 //	loss.go         the losses, as graph nodes

@@ -64,7 +64,7 @@ func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gra
 	if err == nil {
 		var b *gorgoniaBuilder
 		// Two rows, since operators may do without the batch's axis where it is 1.
-		if b, err = newGorgoniaBuilder(ctx, network.source, network.inputDims, 2, nil); err == nil {
+		if b, err = newGorgoniaBuilder(ctx, network.source, network.sizes.Input, 2, nil); err == nil {
 			_, err = buildGorgoniaStep(b, network, 2)
 		}
 	}
@@ -101,7 +101,7 @@ func (e *gorgoniaEngine) step(ctx context.Context, n int) (*gorgoniaStepProgram,
 	if p := e.steps[n]; p != nil {
 		return p, nil
 	}
-	b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.inputDims, n, e.buffers)
+	b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.sizes.Input, n, e.buffers)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (e *gorgoniaEngine) Step(ctx context.Context, b engine.Batch, u engine.Upda
 	if e.closed {
 		return engine.StepResult{}, errors.New("training step: the engine is closed")
 	}
-	if err := b.Check(e.network.inputDims, e.network.mapDims, e.network.shape.classes); err != nil {
+	if err := b.Check(e.network.sizes.Input, e.network.sizes.Map, e.network.sizes.Classes); err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	if ctx.Err() != nil {
@@ -160,11 +160,11 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 		return engine.Outputs{}, errors.New("forward pass: the engine is closed")
 	}
 	if size := e.network.inputSize(); n < 1 || len(inputs) != n*size {
-		return engine.Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, e.network.inputDims)
+		return engine.Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, e.network.sizes.Input)
 	}
 	f := e.forwards[n]
 	if f == nil {
-		b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.inputDims, n, e.buffers)
+		b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.sizes.Input, n, e.buffers)
 		if err != nil {
 			return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}
@@ -193,7 +193,7 @@ func (e *gorgoniaEngine) Parameters() []engine.Parameter { return slices.Clone(e
 
 // Load implements Engine.
 func (e *gorgoniaEngine) Load(parameters []engine.Parameter) error {
-	return loadParameters(e.parameters, parameters)
+	return engine.Load(e.parameters, parameters)
 }
 
 // Close implements Engine. Closing twice does nothing.

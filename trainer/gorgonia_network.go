@@ -12,14 +12,12 @@ import (
 
 // gorgoniaNetwork is what is trained, whatever the batch size: the raised graph and what a strategy changes in it.
 type gorgoniaNetwork struct {
-	source    stepSource
-	settings  recipe.Settings
-	weights   []string         // trained initializers, in the file's order
-	norms     []*onnx.Node     // BatchNormalizations on the batch's statistics
-	running   []normStatistics // theirs, names of initializers only
-	inputDims []int64          // [C, h, w]
-	mapDims   []int64          // [h, w]
-	shape     lossShape
+	source   stepSource
+	settings recipe.Settings
+	weights  []string         // trained initializers, in the file's order
+	norms    []*onnx.Node     // BatchNormalizations on the batch's statistics
+	running  []normStatistics // theirs, names of initializers only
+	sizes    Sizes
 }
 
 // maxGorgoniaNodes bounds the nodes that are built on Gorgonia: the time it takes over a graph grows with their square. A
@@ -36,7 +34,6 @@ func newGorgoniaNetwork(ctx context.Context, source stepSource, s recipe.Setting
 		return nil, err
 	}
 	source.model = model
-	source = source.indexed()
 	chosen, err := source.choose(s.Strategy, s.BatchNorm)
 	if err != nil {
 		return nil, err
@@ -56,22 +53,17 @@ func newGorgoniaNetwork(ctx context.Context, source stepSource, s recipe.Setting
 	if err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}
-	var sizes stepGraph
-	if err := sizes.measure(source, info); err != nil {
+	net := &gorgoniaNetwork{source: source, settings: s, weights: chosen.weights, norms: chosen.norms}
+	if net.sizes, err = source.sizes(info); err != nil {
 		return nil, err
 	}
-	net := &gorgoniaNetwork{source: source, settings: s, weights: chosen.weights, norms: chosen.norms, inputDims: sizes.inputDims, mapDims: sizes.mapDims, shape: sizes.shape}
-	for _, n := range chosen.norms {
-		one, err := source.statisticsOf(n, info)
-		if err != nil {
-			return nil, err
-		}
-		net.running = append(net.running, one)
+	if net.running, err = source.statisticsOf(chosen.norms, info); err != nil {
+		return nil, err
 	}
 	return net, nil
 }
 
 // inputSize is the number of values of one row.
 func (net *gorgoniaNetwork) inputSize() int {
-	return int(net.inputDims[0] * net.inputDims[1] * net.inputDims[2])
+	return int(net.sizes.Input[0] * net.sizes.Input[1] * net.sizes.Input[2])
 }

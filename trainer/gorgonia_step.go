@@ -58,7 +58,7 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 	if err != nil {
 		return nil, err
 	}
-	classes, cells := int(net.shape.classes), int(net.shape.cells)
+	classes, cells := int(net.sizes.Classes), int(net.sizes.Cells())
 	s := &gorgoniaStepProgram{input: b.values[net.source.input], weights: len(net.weights), norms: len(net.norms)}
 	s.labels = b.input("loss/labels", []int{n, classes}, nil)
 	s.target = b.input("loss/target", []int{n, cells}, nil)
@@ -100,7 +100,7 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 func (b *gorgoniaBuilder) outputs(source stepSource) ([]*G.Node, error) {
 	var out []*G.Node
 	var problem error
-	for _, name := range []string{source.logitsAtt, source.logitsPer, source.attention} {
+	for _, name := range source.answers() {
 		n, err := b.node(name)
 		if err != nil {
 			problem = err

@@ -47,3 +47,23 @@ func (s stepSource) layerRates() map[string]float64 {
 	}
 	return rates
 }
+
+// folded reports whether fewer than half of a graph's convolutions have a BatchNormalization behind them.
+func folded(g *onnx.Graph) bool {
+	normalised := map[string]bool{}
+	for _, n := range g.Nodes {
+		if n.IsOp("BatchNormalization") {
+			normalised[n.Input(0)] = true
+		}
+	}
+	convolutions, behind := 0, 0
+	for _, n := range g.Nodes {
+		if n.IsOp("Conv") {
+			convolutions++
+			if normalised[n.Output(0)] {
+				behind++
+			}
+		}
+	}
+	return 2*behind < convolutions
+}

@@ -44,26 +44,6 @@ func SuggestedLearningRate(abn *onnx.ABN, o recipe.Optimizer, r recipe.Rates) fl
 	return AdamWLearningRate / divisor
 }
 
-// folded reports whether fewer than half of a graph's convolutions have a BatchNormalization behind them.
-func folded(g *onnx.Graph) bool {
-	normalised := map[string]bool{}
-	for _, n := range g.Nodes {
-		if n.IsOp("BatchNormalization") {
-			normalised[n.Input(0)] = true
-		}
-	}
-	convolutions, behind := 0, 0
-	for _, n := range g.Nodes {
-		if n.IsOp("Conv") {
-			convolutions++
-			if normalised[n.Output(0)] {
-				behind++
-			}
-		}
-	}
-	return 2*behind < convolutions
-}
-
 // weightSize is the root mean square over the elements of a graph's float initializers of more than one axis: the weights
 // of convolutions and matrix products. 0 if there are none.
 func weightSize(g *onnx.Graph) float64 {

@@ -38,12 +38,6 @@ func newLossNames(logitsAtt, logitsPer, attention string) lossNames {
 	}
 }
 
-// lossShape is what the losses need to know of a network.
-type lossShape struct {
-	classes int64 // K
-	cells   int64 // h·w
-}
-
 // addLosses adds the nodes of
 //
 //	L = L_att + L_per + γ·D(S, M′) + α·D(A, M°),   D(R, T) = (1/|R|) Σ_{i∈R} d(T_i, M_i)
@@ -52,12 +46,12 @@ type lossShape struct {
 // anchor α is not 0, over its anchored rows A with the parent's maps M° (0 over no rows). d is the unsquared L2 norm
 // over the cells, the mean of the squares, or the mean of the absolute differences. With α = 0 the graph holds
 // nothing of the last term. Operators are written as operator sets 13 and later have them.
-func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form recipe.MapLoss, gamma, anchor float64) error {
+func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, form recipe.MapLoss, gamma, anchor float64) error {
 	w := lossWriter{g}
-	w.crossEntropy("att", n.logitsAtt, n.labels, n.att, shape.classes)
-	w.crossEntropy("per", n.logitsPer, n.labels, n.per, shape.classes)
+	w.crossEntropy("att", n.logitsAtt, n.labels, n.att, sizes.Classes)
+	w.crossEntropy("per", n.logitsPer, n.labels, n.per, sizes.Classes)
 
-	w.ints("loss/flat", -1, shape.cells)
+	w.ints("loss/flat", -1, sizes.Cells())
 	w.node("Reshape", "loss/map", n.attention, "loss/flat")
 	w.node("Sub", "loss/map_difference", "loss/map", n.edited)
 	w.ints("loss/last", 1)
@@ -76,7 +70,7 @@ func addLosses(g *onnx.Graph, n lossNames, shape lossShape, form recipe.MapLoss,
 		w.node("Add", "loss/map_floored", "loss/map_sum", "loss/floor")
 		w.node("Sqrt", "loss/map_rows", "loss/map_floored")
 	} else {
-		w.float("loss/per_cell", 1/float64(shape.cells))
+		w.float("loss/per_cell", 1/float64(sizes.Cells()))
 		w.node("Mul", "loss/map_rows", "loss/map_sum", "loss/per_cell")
 	}
 	w.float("loss/one", 1)

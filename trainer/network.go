@@ -79,20 +79,6 @@ func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extracto
 	return n, nil
 }
 
-// sourceOf is what a strategy runs: the branches on features, or the whole network on pixels.
-func sourceOf(abn *onnx.ABN, strategy recipe.Strategy) stepSource {
-	source := stepSource{model: abn.Branches, input: onnx.PortFeatures, attention: onnx.PortMap, logitsAtt: onnx.PortLogitsAtt, logitsPer: onnx.PortLogitsPer}
-	if strategy == recipe.StrategyScratch {
-		source.model, source.input = abn.Whole, onnx.PortImage
-		return source
-	}
-	source.untouched = map[string]bool{}
-	for _, name := range abn.ExtractorInitializers {
-		source.untouched[name] = true
-	}
-	return source
-}
-
 // sessionExtractor runs an extractor's graph on the runtime. The session is opened when first used: a
 // round whose features are all in the store needs none.
 type sessionExtractor struct {

@@ -9,7 +9,6 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
@@ -28,6 +27,7 @@ type ORTOptions struct {
 // the parameters in the very buffers that the graph reads them from.
 type ortEngine struct {
 	step       *stepGraph
+	settings   recipe.Settings
 	session    *ort.Session
 	evaluation *evaluation
 
@@ -41,16 +41,6 @@ type ortEngine struct {
 	edited      []float32     // [N, h·w], zeros where a row has no edit
 }
 
-// Positions in stepGraph.outputs. The anchor's distance, where there is one, is the last.
-const (
-	outputLossAtt = iota
-	outputLossPer
-	outputMapDistance
-	outputLogitsAtt
-	outputLogitsPer
-	outputGradients
-)
-
 // NewORTEngine compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
 // under StrategyScratch of the whole network on pixels. Parameters start at the file's values. A
 // network that cannot be trained gives a *gradient.UnsupportedError; Untrainable finds that out sooner.
@@ -58,26 +48,15 @@ func NewORTEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, o ORTOp
 	return openORTEngine(ctx, sourceOf(abn, s.Strategy), s, o)
 }
 
-// Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
-// can be trained. No runtime is needed.
-func Untrainable(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, norm recipe.BatchNorm) ([]gradient.Reason, error) {
-	_, err := buildStep(ctx, sourceOf(abn, strategy), recipe.Settings{Strategy: strategy, BatchNorm: norm, MapLoss: recipe.MapLossL2, Gamma: 1}, target{}, nil)
-	var unsupported *gradient.UnsupportedError
-	if errors.As(err, &unsupported) {
-		return unsupported.Reasons, nil
-	}
-	return nil, err
-}
-
 // openORTEngine compiles the step of a network and opens it. parameters that are trained start at the
 // file's values.
 func openORTEngine(ctx context.Context, source stepSource, s recipe.Settings, o ORTOptions) (_ *ortEngine, err error) {
 	t := o.target()
-	step, err := buildStep(ctx, source, s, t, nil)
+	step, err := buildStep(ctx, source, s, t)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
-	e := &ortEngine{step: step}
+	e := &ortEngine{step: step, settings: s}
 	defer func() {
 		if err != nil {
 			_ = e.Close()
@@ -89,7 +68,7 @@ func openORTEngine(ctx context.Context, source stepSource, s recipe.Settings, o 
 	if err = e.openStep(o, t); err != nil {
 		return nil, fmt.Errorf("opening the training step: %w", err)
 	}
-	e.evaluation = newEvaluation(source, e.parameters, step.inputDims, t)
+	e.evaluation = newEvaluation(source, e.parameters, step.sizes.Input, t)
 	return e, nil
 }
 
@@ -176,7 +155,7 @@ func (e *ortEngine) openStep(o ORTOptions, t target) error {
 			return err
 		}
 	}
-	if e.step.anchor != 0 {
+	if e.step.anchored {
 		return keep(make([]float32, 1), 1)
 	}
 	return nil
@@ -196,7 +175,7 @@ func (e *ortEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (
 	if e.session == nil {
 		return engine.StepResult{}, errors.New("training step: the engine is closed")
 	}
-	if err := b.Check(e.step.inputDims, e.step.mapDims, e.step.shape.classes); err != nil {
+	if err := b.Check(e.step.sizes.Input, e.step.sizes.Map, e.step.sizes.Classes); err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	inputs, release, err := e.batchTensors(b)
@@ -239,10 +218,10 @@ func (e *ortEngine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release
 			_ = t.Close()
 		}
 	}
-	n, cells := int64(b.Size), int(e.step.shape.cells)
+	n, cells := int64(b.Size), int(e.step.sizes.Cells())
 	e.edited = append(e.edited[:0], b.Edited...)
 	for i, has := range b.HasEdit {
-		if has == 0 && !(e.step.anchor != 0 && b.Anchored != nil && b.Anchored[i] != 0) { // whatever stands there, NaN too, is not looked at
+		if has == 0 && !(e.step.anchored && b.Anchored != nil && b.Anchored[i] != 0) { // whatever stands there, NaN too, is not looked at
 			clear(e.edited[i*cells : (i+1)*cells])
 		}
 	}
@@ -253,11 +232,11 @@ func (e *ortEngine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release
 		}
 		tensors = append(tensors, t)
 	}
-	add(ort.Float32s(b.Inputs, append([]int64{n}, e.step.inputDims...)...))
+	add(ort.Float32s(b.Inputs, append([]int64{n}, e.step.sizes.Input...)...))
 	add(ort.Int64s(b.Labels, n))
 	add(ort.Float32s(e.edited, n, int64(cells)))
 	add(ort.Float32s(b.HasEdit, n))
-	if e.step.anchor != 0 {
+	if e.step.anchored {
 		anchored := b.Anchored
 		if anchored == nil {
 			anchored = make([]float32, n)
@@ -274,9 +253,9 @@ func (e *ortEngine) result(b engine.Batch) engine.StepResult {
 		HitsAtt: engine.Hits(e.outputs[outputLogitsAtt].Float32(), b.Labels),
 		HitsPer: engine.Hits(e.outputs[outputLogitsPer].Float32(), b.Labels),
 	}
-	r.LossMap = e.step.gamma * r.MapDistance
-	if e.step.anchor != 0 {
-		r.LossAnchor = e.step.anchor * first(len(e.outputs)-1)
+	r.LossMap = e.settings.Gamma * r.MapDistance
+	if e.step.anchored {
+		r.LossAnchor = e.settings.Anchor * first(len(e.outputs)-1)
 	}
 	return r
 }
@@ -294,7 +273,7 @@ func (e *ortEngine) Parameters() []engine.Parameter { return slices.Clone(e.para
 
 // Load implements Engine.
 func (e *ortEngine) Load(parameters []engine.Parameter) error {
-	return loadParameters(e.parameters, parameters)
+	return engine.Load(e.parameters, parameters)
 }
 
 // Close implements Engine. Closing twice does nothing.

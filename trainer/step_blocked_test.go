@@ -131,8 +131,8 @@ func TestBlockedConvolutions(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			t.Parallel()
 			want := c.run(t, c.model())
-			m := c.model()
-			if err := rewrite(t.Context(), m, target{block: block, threads: 1}.blockPasses(), nil); err != nil {
+			m, err := rewrite(t.Context(), c.model(), target{block: block, threads: 1}.blockPasses(), nil)
+			if err != nil {
 				t.Fatal(err)
 			}
 			if c.clip && slices.ContainsFunc(m.Graph.Nodes, func(n *onnx.Node) bool { return n.IsOp("Clip") }) {

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -21,18 +22,15 @@ type stepGraph struct {
 	gradients  []string // as weights
 	// gradientDims are the shapes that gradients come in: as many elements as the weight, in its order.
 	gradientDims [][]int64
-	shape        lossShape
-	inputDims    []int64 // [C, h, w] of the input
-	mapDims      []int64 // [h, w]
-	gamma        float64
-	anchor       float64 // 0: the graph has no L_anchor
+	sizes        Sizes
+	anchored     bool // the graph has L_anchor
 }
 
 // normStatistics is a BatchNormalization that uses the batch's statistics.
 type normStatistics struct {
 	mean, variance           string // initializers: the running ones
-	batchMean, batchVariance string // values of the step graph
 	spatial                  int64  // H·W: N·spatial elements are averaged
+	batchMean, batchVariance string // values of the step graph
 }
 
 // target is what a graph is written for. The zero value is standard operators, which every provider has.
@@ -56,20 +54,35 @@ type stepBuilder struct {
 	source      stepSource
 	settings    recipe.Settings
 	target      target
-	chosen      selection
 	derivatives map[string]string // of the loss, by weight
 }
 
-// buildStep puts the step's graph together. The source's model is left as it is. after, where it is not nil, sees the graph
-// behind each pass.
-func buildStep(ctx context.Context, source stepSource, s recipe.Settings, t target, after func(pass string, m *onnx.Model)) (*stepGraph, error) {
-	step := &stepGraph{model: source.model.Clone(), gamma: s.Gamma, anchor: s.Anchor, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
+// buildStep compiles the step of a network, whose model is left as it is. One that cannot be trained gives a
+// *gradient.UnsupportedError.
+func buildStep(ctx context.Context, source stepSource, s recipe.Settings, t target) (*stepGraph, error) {
+	return buildWatched(ctx, source, s, t, nil)
+}
+
+// buildWatched is buildStep; after, where it is not nil, sees the graph behind each pass.
+func buildWatched(ctx context.Context, source stepSource, s recipe.Settings, t target, after func(pass string, m *onnx.Model)) (*stepGraph, error) {
+	step := &stepGraph{anchored: s.Anchor != 0, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
 	b := &stepBuilder{stepGraph: step, source: source, settings: s, target: t}
-	b.source.model = step.model
-	if err := rewrite(ctx, step.model, b.passes(), after); err != nil {
+	var err error
+	if step.model, err = rewrite(ctx, source.model, b.passes(), after); err != nil {
 		return nil, err
 	}
 	return step, nil
+}
+
+// Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
+// can be trained. No runtime is needed.
+func Untrainable(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, norm recipe.BatchNorm) ([]gradient.Reason, error) {
+	_, err := buildStep(ctx, sourceOf(abn, strategy), recipe.Settings{Strategy: strategy, BatchNorm: norm, MapLoss: recipe.MapLossL2, Gamma: 1}, target{})
+	var unsupported *gradient.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return unsupported.Reasons, nil
+	}
+	return nil, err
 }
 
 // passes are the way from a network's graph to its training step, in their order.
@@ -78,7 +91,6 @@ func (b *stepBuilder) passes() []pass {
 		{"raise", raise},
 		{"simplify", simplify},
 		{"choose", b.choose},
-		{"batch statistics", b.batchStatistics},
 		{"losses", b.losses},
 		{"differentiate", b.differentiate},
 		{"outputs", b.giveOutputs},
@@ -89,52 +101,47 @@ func (b *stepBuilder) passes() []pass {
 	return append(list, b.target.blockPasses()...)
 }
 
-// choose decides what the strategy trains, opens the batch's axis and takes down the sizes.
+// choose decides what the strategy trains, opens the batch's axis and takes down the sizes. BatchNormalizations that are
+// trained use the batch's statistics and give them out, all others use the running ones.
 func (b *stepBuilder) choose(ctx context.Context, m *onnx.Model) error {
-	b.source = b.source.indexed()
-	var err error
-	if b.chosen, err = b.source.choose(b.settings.Strategy, b.settings.BatchNorm); err != nil {
+	source := b.source
+	source.model = m
+	chosen, err := source.choose(b.settings.Strategy, b.settings.BatchNorm)
+	if err != nil {
 		return err
 	}
-	if len(b.chosen.reasons) > 0 {
-		return &gradient.UnsupportedError{Reasons: b.chosen.reasons}
+	if len(chosen.reasons) > 0 {
+		return &gradient.UnsupportedError{Reasons: chosen.reasons}
 	}
-	b.weights = b.chosen.weights
+	b.weights = chosen.weights
 	m.Graph.ValueInfo = nil // what the file says of a batch of one would contradict
-	symbolicBatch(m.Graph, b.source.input)
-	return nil
-}
-
-// batchStatistics makes the BatchNormalizations that are trained use the batch's statistics and give them out, and all
-// others the running ones.
-func (b *stepBuilder) batchStatistics(ctx context.Context, m *onnx.Model) error {
-	for _, n := range b.chosen.frozen {
+	symbolicBatch(m.Graph, source.input)
+	for _, n := range chosen.frozen {
 		setTraining(n, false)
 	}
 	info, err := onnx.InferShapes(ctx, m, nil)
 	if err != nil {
 		return fmt.Errorf("shapes of the branches: %w", err)
 	}
-	if err := b.measure(b.source, info); err != nil {
+	if b.sizes, err = source.sizes(info); err != nil {
 		return err
 	}
-	for _, n := range b.chosen.norms {
-		one, err := b.source.statisticsOf(n, info)
-		if err != nil {
-			return err
-		}
+	if b.statistics, err = source.statisticsOf(chosen.norms, info); err != nil {
+		return err
+	}
+	for i, n := range chosen.norms {
+		one := &b.statistics[i]
 		setTraining(n, true)
 		one.batchMean, one.batchVariance = "batch/"+one.mean, "batch/"+one.variance
 		n.Outputs = append(n.Outputs[:1], one.batchMean, one.batchVariance)
-		b.statistics = append(b.statistics, one)
 	}
 	return nil
 }
 
 // losses turns what a run feeds into inputs, and adds the losses.
 func (b *stepBuilder) losses(_ context.Context, m *onnx.Model) error {
-	b.addInputs(b.source.input)
-	return addLosses(m.Graph, b.loss, b.shape, b.settings.MapLoss, b.settings.Gamma, b.settings.Anchor)
+	b.addInputs(m.Graph, b.source.input)
+	return addLosses(m.Graph, b.loss, b.sizes, b.settings.MapLoss, b.settings.Gamma, b.settings.Anchor)
 }
 
 // differentiate adds the gradients, in operators over blocks where the target has them.
@@ -145,7 +152,7 @@ func (b *stepBuilder) differentiate(ctx context.Context, m *onnx.Model) (err err
 
 // giveOutputs makes losses, logits, gradients and statistics the graph's outputs.
 func (b *stepBuilder) giveOutputs(ctx context.Context, m *onnx.Model) error {
-	if err := b.takeGradients(ctx, b.derivatives); err != nil {
+	if err := b.takeGradients(ctx, m, b.derivatives); err != nil {
 		return err
 	}
 	m.Graph.Outputs = nil
@@ -158,13 +165,13 @@ func (b *stepBuilder) giveOutputs(ctx context.Context, m *onnx.Model) error {
 
 // takeGradients notes the weights' derivatives as what the graph gives. One that is a Reshape is taken from before it,
 // since the runtime would copy it into the buffer that it is to be put in.
-func (step *stepGraph) takeGradients(ctx context.Context, derivatives map[string]string) error {
-	g := step.model.Graph
+func (step *stepGraph) takeGradients(ctx context.Context, m *onnx.Model, derivatives map[string]string) error {
+	g := m.Graph
 	dims := map[string][]int64{}
 	for _, v := range g.Inputs {
 		dims[v.Name], _ = v.Shape.Sizes()
 	}
-	info, err := onnx.InferShapes(ctx, step.model, nil)
+	info, err := onnx.InferShapes(ctx, m, nil)
 	if err != nil {
 		return fmt.Errorf("shapes of the gradients: %w", err)
 	}
@@ -187,55 +194,16 @@ func (step *stepGraph) takeGradients(ctx context.Context, derivatives map[string
 	return nil
 }
 
-// measure takes down the sizes that losses and buffers need.
-func (step *stepGraph) measure(source stepSource, info map[string]onnx.ValueInfo) error {
-	inner := func(name string, rank int) ([]int64, error) {
-		shape := info[name].Shape
-		if len(shape) < 2 {
-			return nil, fmt.Errorf("%s has shape %s", name, shape)
-		}
-		dims, ok := shape[1:].Sizes()
-		if !ok || rank > 0 && len(dims) != rank {
-			return nil, fmt.Errorf("%s has shape %s: all but the batch must be known", name, shape)
-		}
-		return dims, nil
-	}
-	var err error
-	if step.inputDims, err = inner(source.input, 3); err != nil {
-		return err
-	}
-	for _, logits := range []string{source.logitsAtt, source.logitsPer} {
-		dims, err := inner(logits, 1)
-		if err != nil {
-			return err
-		}
-		if step.shape.classes != 0 && step.shape.classes != dims[0] {
-			return fmt.Errorf("the branches answer for %d and %d classes", step.shape.classes, dims[0])
-		}
-		step.shape.classes = dims[0]
-	}
-	dims, err := inner(source.attention, 0)
-	if err != nil {
-		return err
-	}
-	if len(dims) < 2 || len(dims) == 3 && dims[0] != 1 || len(dims) > 3 {
-		return fmt.Errorf("the map %s has shape %s, want (N,1,h,w) or (N,h,w)", source.attention, info[source.attention].Shape)
-	}
-	step.mapDims = dims[len(dims)-2:]
-	step.shape.cells = step.mapDims[0] * step.mapDims[1]
-	return nil
-}
-
 // addInputs declares what a run feeds: the weights turn from constants into inputs. Files of IR version
 // 3 list all initializers among the inputs, which operator set 17 needs no more.
-func (step *stepGraph) addInputs(input string) {
-	g, l := step.model.Graph, step.loss
+func (step *stepGraph) addInputs(g *onnx.Graph, input string) {
+	l := step.loss
 	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.ValueInfo) bool { return v.Name != input })
 	g.Inputs = append(g.Inputs,
 		onnx.NewValue(l.labels, onnx.Int64, onnx.Shape{onnx.Batch()}),
-		onnx.NewValue(l.edited, onnx.Float, onnx.BatchOf(step.shape.cells)),
+		onnx.NewValue(l.edited, onnx.Float, onnx.BatchOf(step.sizes.Cells())),
 		onnx.NewValue(l.hasEdit, onnx.Float, onnx.Shape{onnx.Batch()}))
-	if step.anchor != 0 {
+	if step.anchored {
 		g.Inputs = append(g.Inputs, onnx.NewValue(l.anchored, onnx.Float, onnx.Shape{onnx.Batch()}))
 	}
 	feedInitializers(g, step.weights)
@@ -261,14 +229,25 @@ func feedInitializers(g *onnx.Graph, names []string) {
 	}
 }
 
-// outputs are what a run gives, in order: losses, logits, gradients, statistics and, with an anchor, its distance.
+// Places in outputs. Behind them stand the gradients, as weights, a mean and a variance of each of statistics, and last, with
+// an anchor, its distance.
+const (
+	outputLossAtt     = iota // [1], L_att
+	outputLossPer            // [1], L_per
+	outputMapDistance        // [1], L_map with γ = 1
+	outputLogitsAtt          // [N, K]
+	outputLogitsPer          // [N, K]
+	outputGradients
+)
+
+// outputs are the names of what a run gives.
 func (step *stepGraph) outputs() []string {
 	l := step.loss
 	names := append([]string{l.att, l.per, l.mapDistance, l.logitsAtt, l.logitsPer}, step.gradients...)
 	for _, s := range step.statistics {
 		names = append(names, s.batchMean, s.batchVariance)
 	}
-	if step.anchor != 0 {
+	if step.anchored {
 		names = append(names, l.anchorDistance)
 	}
 	return names

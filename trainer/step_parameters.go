@@ -10,33 +10,6 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// stepSource is the network that a step trains, or the part of it that is run.
-type stepSource struct {
-	model     *onnx.Model
-	input     string          // [N, C, h, w] features, or [N, 3, H, W] pixels
-	attention string          // the map
-	logitsAtt string          // [N, K]
-	logitsPer string          // [N, K]
-	untouched map[string]bool // initializers that other parts use, which must not change
-
-	producer map[string]*onnx.Node // filled by indexed
-}
-
-// indexed is s with what its methods look nodes up in.
-func (s stepSource) indexed() stepSource {
-	s.producer = s.model.Graph.Index().Producer
-	return s
-}
-
-// initializer is what a weight is in the file: exporters write some transposed, reshaped, or as an
-// Identity of another that had the same values.
-func (s stepSource) initializer(name string) string {
-	for n := s.producer[name]; n != nil && n.IsOp("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"); n = s.producer[name] {
-		name = n.Input(0)
-	}
-	return name
-}
-
 // selection is what a strategy changes in a network.
 type selection struct {
 	weights []string     // initializers, in the file's order
@@ -155,30 +128,20 @@ func (s stepSource) statisticsReasons(n *onnx.Node, constants map[string]*onnx.T
 	return reasons
 }
 
-// statisticsOf is a BatchNormalization whose running statistics follow the batch's. info has its input's shape.
-func (s stepSource) statisticsOf(n *onnx.Node, info map[string]onnx.ValueInfo) (normStatistics, error) {
-	spatial, ok := info[n.Inputs[0]].Shape[1:].Sizes()
-	if !ok {
-		return normStatistics{}, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
-	}
-	one := normStatistics{mean: s.initializer(n.Inputs[3]), variance: s.initializer(n.Inputs[4]), spatial: 1}
-	for _, d := range spatial[1:] {
-		one.spatial *= d
-	}
-	return one, nil
-}
-
-// ancestors are the nodes that values are computed by, back to the source's input.
-func (s stepSource) ancestors(values ...string) map[*onnx.Node]bool {
-	seen := map[*onnx.Node]bool{}
-	stack := slices.Clone(values)
-	for len(stack) > 0 {
-		value := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if n := s.producer[value]; value != s.input && n != nil && !seen[n] {
-			seen[n] = true
-			stack = append(stack, n.Reads()...)
+// statisticsOf are those of BatchNormalizations whose running statistics follow the batch's. info has the shapes of their
+// inputs.
+func (s stepSource) statisticsOf(norms []*onnx.Node, info map[string]onnx.ValueInfo) (list []normStatistics, err error) {
+	s = s.indexed()
+	for _, n := range norms {
+		spatial, ok := info[n.Inputs[0]].Shape[1:].Sizes()
+		if !ok {
+			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
 		}
+		one := normStatistics{mean: s.initializer(n.Inputs[3]), variance: s.initializer(n.Inputs[4]), spatial: 1}
+		for _, d := range spatial[1:] {
+			one.spatial *= d
+		}
+		list = append(list, one)
 	}
-	return seen
+	return list, nil
 }

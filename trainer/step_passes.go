@@ -2,50 +2,30 @@ package trainer
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"strings"
 
-	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// pass is one rewriting of a graph on its way to the runtime. Run changes the model it is given.
+// pass is one rewriting of a graph on its way to the runtime.
 type pass struct {
-	Name string
-	Run  func(ctx context.Context, m *onnx.Model) error
+	name string
+	run  func(ctx context.Context, m *onnx.Model) error // rewrites the graph it is given
 }
 
-// rewrite runs passes over a model in their order. after, where it is not nil, sees the graph behind each.
-func rewrite(ctx context.Context, m *onnx.Model, passes []pass, after func(pass string, m *onnx.Model)) error {
+// rewrite runs passes over a model in their order. Each is given a copy of the graph before it, so that m stays as it is and
+// after, where it is not nil, may keep what it is shown: the graph behind each pass.
+func rewrite(ctx context.Context, m *onnx.Model, passes []pass, after func(pass string, m *onnx.Model)) (*onnx.Model, error) {
 	for _, p := range passes {
-		if err := p.Run(ctx, m); err != nil {
-			return err
+		m = m.Clone()
+		if err := p.run(ctx, m); err != nil {
+			return nil, err
 		}
 		if after != nil {
-			after(p.Name, m)
+			after(p.name, m)
 		}
 	}
-	return nil
-}
-
-// Print compiles the training step of an ABN and writes its graph behind each pass to w, a node a line. It is for who works on
-// the passes: what one of them did is the difference between two of its sections. portable keeps to standard operators, as
-// ORTOptions.Portable does.
-func Print(ctx context.Context, w io.Writer, abn *onnx.ABN, s recipe.Settings, portable bool) error {
-	t := ORTOptions{Portable: portable}.target()
-	_, err := buildStep(ctx, sourceOf(abn, s.Strategy), s, t, func(pass string, m *onnx.Model) {
-		fmt.Fprintf(w, "# %s: %d nodes, %d constants\n", pass, len(m.Graph.Nodes), len(m.Graph.Initializers))
-		for _, n := range m.Graph.Nodes {
-			op := n.Op
-			if n.Domain != "" {
-				op = n.Domain + "." + op
-			}
-			fmt.Fprintf(w, "%s = %s(%s)\n", strings.Join(n.Outputs, ", "), op, strings.Join(n.Inputs, ", "))
-		}
-	})
-	return err
+	return m, nil
 }
 
 // raise writes a graph in the operator set that gradients are written for.

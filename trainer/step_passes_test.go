@@ -1,16 +1,19 @@
 package trainer
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
-// TestPassesArePrinted follows a step through its passes: what it prints is the place to look where one of them goes wrong.
-func TestPassesArePrinted(t *testing.T) {
+// TestPasses follows a step through its passes. With -v it prints the graph behind each: what one of them did is the difference
+// between two of these.
+func TestPasses(t *testing.T) {
 	t.Parallel()
 	a, err := architecture.Named("tiny")
 	if err != nil {
@@ -20,26 +23,39 @@ func TestPassesArePrinted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
-	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
-	if err := Print(t.Context(), &text, splitModel(t, m), s, true); err != nil {
-		t.Fatal(err)
-	}
 	var passes []string
 	section := map[string]string{}
-	for _, part := range strings.Split("\n"+text.String(), "\n# ")[1:] {
-		name, _, _ := strings.Cut(part, ":")
-		passes = append(passes, name)
-		section[name] = part
+	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
+	_, err = buildWatched(t.Context(), sourceOf(splitModel(t, m), s.Strategy), s, target{}, func(pass string, m *onnx.Model) {
+		passes, section[pass] = append(passes, pass), listing(m)
+		if testing.Verbose() {
+			t.Logf("behind %q:\n%s", pass, section[pass])
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if want := []string{"raise", "simplify", "choose", "batch statistics", "losses", "differentiate", "outputs"}; !slices.Equal(passes, want) {
+	if want := []string{"raise", "simplify", "choose", "losses", "differentiate", "outputs"}; !slices.Equal(passes, want) {
 		t.Fatalf("passes are %v, want %v", passes, want)
 	}
-	for value, from := range map[string]string{"batch/bn_att2": "batch statistics", "loss/total = Add(": "losses", "gradient/": "differentiate"} {
+	for value, from := range map[string]string{"batch/bn_att2": "choose", "loss/total = Add(": "losses", "gradient/": "differentiate"} {
 		for i, pass := range passes {
 			if got, want := strings.Contains(section[pass], value), i >= slices.Index(passes, from); got != want {
 				t.Errorf("%s behind %q: %v", value, pass, got)
 			}
 		}
 	}
+}
+
+// listing writes a graph's nodes, one a line.
+func listing(m *onnx.Model) string {
+	var text strings.Builder
+	for _, n := range m.Graph.Nodes {
+		op := n.Op
+		if n.Domain != "" {
+			op = n.Domain + "." + op
+		}
+		fmt.Fprintf(&text, "%s = %s(%s)\n", strings.Join(n.Outputs, ", "), op, strings.Join(n.Inputs, ", "))
+	}
+	return text.String()
 }

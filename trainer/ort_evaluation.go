@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/abn-studio/studio/internal/ort"
-	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
@@ -25,31 +24,6 @@ func newEvaluation(source stepSource, parameters []engine.Parameter, inputDims [
 	return &evaluation{source: source, parameters: parameters, inputDims: inputDims, target: t}
 }
 
-// passes are the way from the network's graph to its forward pass, in their order.
-func (v *evaluation) passes() []pass {
-	return append([]pass{{"evaluate", v.evaluate}, {"raise", raise}, {"simplify", simplify}}, v.target.blockPasses()...)
-}
-
-// evaluate makes the parameters inputs, the answers and the map outputs, and BatchNormalizations use the running statistics.
-func (v *evaluation) evaluate(_ context.Context, m *onnx.Model) error {
-	g := m.Graph
-	g.ValueInfo = nil
-	symbolicBatch(g, v.source.input)
-	for _, n := range g.Nodes {
-		if n.IsOp("BatchNormalization") {
-			setTraining(n, false)
-		}
-	}
-	feedInitializers(g, v.names())
-	g.Outputs = nil
-	for _, name := range v.outputs() {
-		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
-	}
-	// From IR version 4 on a weight that is an input need not be an initializer too.
-	m.IRVersion = max(m.IRVersion, 4)
-	return nil
-}
-
 // names are the parameters'.
 func (v *evaluation) names() []string {
 	names := make([]string, len(v.parameters))
@@ -59,14 +33,9 @@ func (v *evaluation) names() []string {
 	return names
 }
 
-// outputs are what a pass gives.
-func (v *evaluation) outputs() []string {
-	return []string{v.source.logitsAtt, v.source.logitsPer, v.source.attention}
-}
-
 func (v *evaluation) open(ctx context.Context) error {
-	model := v.source.model.Clone()
-	if err := rewrite(ctx, model, v.passes(), nil); err != nil {
+	model, err := v.source.forward(ctx, v.names(), v.target)
+	if err != nil {
 		return err
 	}
 	data, err := model.Marshal()
@@ -80,7 +49,7 @@ func (v *evaluation) open(ctx context.Context) error {
 		}
 		v.fixed = append(v.fixed, t)
 	}
-	v.session, err = ort.Open(data, append([]string{v.source.input}, v.names()...), v.outputs(),
+	v.session, err = ort.Open(data, append([]string{v.source.input}, v.names()...), v.source.answers(),
 		ort.Options{Name: "forward pass", IntraOpThreads: v.target.threads, NoMemoryPattern: true, BlockedDomain: v.target.domain()}) // as the training step's
 	return err
 }

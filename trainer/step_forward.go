@@ -1,0 +1,42 @@
+package trainer
+
+import (
+	"context"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// answers are what a forward pass gives: ŷ_att and ŷ_per [N, K], and the map.
+func (s stepSource) answers() []string {
+	return []string{s.logitsAtt, s.logitsPer, s.attention}
+}
+
+// forward is the network's forward pass as a graph for a target, with running statistics. It takes the input and the
+// parameters, initializers of the network by name, and gives the answers. The source's model is left as it is.
+func (s stepSource) forward(ctx context.Context, parameters []string, t target) (*onnx.Model, error) {
+	evaluate := func(_ context.Context, m *onnx.Model) error {
+		s.evaluate(m, parameters)
+		return nil
+	}
+	passes := append([]pass{{"evaluate", evaluate}, {"raise", raise}, {"simplify", simplify}}, t.blockPasses()...)
+	return rewrite(ctx, s.model, passes, nil)
+}
+
+// evaluate makes the parameters inputs, the answers outputs, and BatchNormalizations use the running statistics.
+func (s stepSource) evaluate(m *onnx.Model, parameters []string) {
+	g := m.Graph
+	g.ValueInfo = nil
+	symbolicBatch(g, s.input)
+	for _, n := range g.Nodes {
+		if n.IsOp("BatchNormalization") {
+			setTraining(n, false)
+		}
+	}
+	feedInitializers(g, parameters)
+	g.Outputs = nil
+	for _, name := range s.answers() {
+		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
+	}
+	// From IR version 4 on a weight that is an input need not be an initializer too.
+	m.IRVersion = max(m.IRVersion, 4)
+}
