@@ -3,6 +3,7 @@ package onnx
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -13,6 +14,7 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 	batch := image.Shape[0]
 	if !batch.Known() {
 		image.Shape[0] = Batch()
+		nameBatch(m.Graph, batch)
 		return 0, nil
 	}
 	before, err := Infer(ctx, m, nil) // with the file's own size
@@ -48,6 +50,23 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 	return batch.Size, nil
 }
 
+// nameBatch gives the image's own name for its batch the name "N" wherever the file declares a shape, so that declarations
+// help where inference loses the batch.
+func nameBatch(g *Graph, batch Dim) {
+	if batch.Name == "" {
+		return
+	}
+	for _, list := range [][]*ValueInfo{g.ValueInfo, g.Outputs} {
+		for _, v := range list {
+			for i, d := range v.Shape {
+				if d == batch {
+					v.Shape[i] = Batch()
+				}
+			}
+		}
+	}
+}
+
 // reshapeTo gives a Reshape a constant target, in which 0 stands for the input's own size.
 func reshapeTo(g *Graph, n *Node, sizes []int64) {
 	if n.Attr("allowzero") != nil {
@@ -58,22 +77,148 @@ func reshapeTo(g *Graph, n *Node, sizes []int64) {
 	n.Inputs[1] = name
 }
 
-// batchFromFeatures finds the Reshape nodes behind the extractor that learn the batch's size from the image or from inside the
-// extractor, as torch.export writes it, and lets them take it from what they reshape: a branch sees features only. The
-// new targets are kept by the node's value, for Split.
+// batchFromFeatures finds what stands behind the extractor and learns the batch's size from the image or from inside the extractor, as
+// torch.export writes it: a branch sees features only. A Reshape takes it from what it reshapes; torch's as_strided, where it only
+// gives a tensor other axes, becomes such a Reshape; whatever else reads sizes gets them from the features' shape. What is
+// changed is kept for Split.
 func (f *finder) batchFromFeatures(extractor map[*Node]bool, varying map[string]bool) {
-	f.parts.reshapes = map[string][]int64{}
+	p := f.parts
+	p.reshapes = map[string]newReshape{}
 	inside := f.madeInside(extractor, varying)
 	for _, n := range f.graph.Nodes {
-		if extractor[n] || !n.IsOp("Reshape") || !varying[n.Input(0)] || !varying[n.Input(1)] || !inside[n.Input(1)] {
+		if extractor[n] || !varying[n.Input(0)] || !varying[n.Input(1)] || !inside[n.Input(1)] {
 			continue
 		}
-		sizes, value := f.inferred.batchReshape(n), f.index.valueOf(n)
-		if sizes != nil && value != "" {
-			reshapeTo(f.graph, n, sizes)
-			f.parts.reshapes[value] = sizes
+		var r newReshape
+		switch {
+		case n.IsOp("Reshape"):
+			r = newReshape{n.Input(0), f.inferred.batchReshape(n)}
+		case n.IsOp("Gather"):
+			r = f.strided(n)
+		}
+		if value := f.index.valueOf(n); r.sizes != nil && value != "" {
+			r.apply(f.graph, n)
+			p.reshapes[value] = r
 		}
 	}
+	for _, n := range f.branches() {
+		value := f.index.valueOf(n)
+		if extractor[n] || value == "" {
+			continue
+		}
+		for i, in := range n.Inputs {
+			if !varying[in] || !inside[in] {
+				continue
+			}
+			if sizes, dims := f.inferred.sizesOf(in); sizes != nil {
+				p.batchReads = append(p.batchReads, batchRead{value, i, sizes, dims})
+			}
+		}
+	}
+	if len(p.batchReads) > 0 {
+		readBatch(f.graph, p.Names.Features, p.batchReads)
+	}
+	if len(p.batchReads) > 0 || len(p.reshapes) > 0 {
+		f.index = f.graph.Index()
+	}
+}
+
+// branches are the nodes behind features and image that the map and the logits need, in the graph's order.
+func (f *finder) branches() (list []*Node) {
+	names := f.parts.Names
+	needed := (&finder{index: f.graph.Index()}).ancestors([]string{names.Map, names.LogitsAtt, names.LogitsPer}, names.Features)
+	for _, n := range f.graph.Nodes {
+		if needed[n] {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// newReshape is how a node becomes a Reshape of a value to constant sizes, in which 0 stands for the value's own.
+type newReshape struct {
+	from  string
+	sizes []int64
+}
+
+func (r newReshape) apply(g *Graph, n *Node) {
+	if !n.IsOp("Reshape") {
+		n.Op, n.Attributes, n.Inputs = "Reshape", nil, []string{"", ""}
+	}
+	n.Inputs[0] = r.from
+	reshapeTo(g, n, r.sizes)
+}
+
+// batchRead is an input of a node that is computed from the batch's size alone: its elements, theBatch where it stands.
+type batchRead struct {
+	node  string // a value that the node makes
+	input int
+	sizes []int64
+	dims  []int64 // none or one
+}
+
+// theBatch stands for the batch's size in a batchRead.
+const theBatch = math.MinInt64
+
+// sizesOf are the elements of an integer, or a list of them, that is known but for the batch's size; nil where it is not.
+func (inf *Inferred) sizesOf(name string) (sizes, dims []int64) {
+	v := inf.known[name]
+	if v == nil || v.dtype != Int64 || len(v.shape) > 1 || v.ints() == nil {
+		return nil, nil
+	}
+	dims, ok := v.shape.Sizes()
+	if !ok {
+		return nil, nil
+	}
+	sizes = []int64{}
+	for _, e := range v.ints() {
+		switch {
+		case e.fixed():
+			sizes = append(sizes, e.v)
+		case e.dim() == Batch():
+			sizes = append(sizes, theBatch)
+		default:
+			return nil, nil
+		}
+	}
+	return sizes, dims
+}
+
+// readBatch lets nodes read the batch's size from the features.
+func readBatch(g *Graph, features string, reads []batchRead) {
+	index, e := g.Index(), Edit(g, features+"/batch")
+	list := func(v ...int64) string { return e.Constant(NewInt64("", []int64{int64(len(v))}, v)) }
+	shape := e.Node("Shape", []string{features})
+	batch := e.Node("Gather", []string{shape, list(0)})
+	for _, r := range reads {
+		var pieces []string
+		for rest := r.sizes; len(rest) > 0; {
+			n := slices.Index(rest, theBatch)
+			switch {
+			case n == 0:
+				pieces, rest = append(pieces, batch), rest[1:]
+			case n < 0:
+				pieces, rest = append(pieces, list(rest...)), nil
+			default:
+				pieces, rest = append(pieces, list(rest[:n]...)), rest[n:]
+			}
+		}
+		value := ""
+		switch {
+		case len(r.dims) == 0 && r.sizes[0] == theBatch:
+			value = e.Node("Gather", []string{shape, e.Constant(NewInt64("", nil, []int64{0}))})
+		case len(r.dims) == 0:
+			value = e.Constant(NewInt64("", nil, r.sizes))
+		case len(pieces) == 0:
+			value = list()
+		case len(pieces) == 1:
+			value = pieces[0]
+		default:
+			value = e.Node("Concat", pieces, IntAttr("axis", 0))
+		}
+		index.Producer[r.node].Inputs[r.input] = value
+	}
+	g.sort()
 }
 
 // batchReshape is what a Reshape's target can be written as that is computed from the batch's size alone, with 0 where

@@ -42,11 +42,13 @@ func (f *finder) divide() error {
 	if n, value := foreign(perception, attention); n != nil {
 		return fmt.Errorf("%w: %v of the perception branch reads %q of the attention branch, beside the map %q", ErrNoABN, n, value, p.Names.Map)
 	}
+	f.otherwise(perception)
+	p.MapSource, p.MapRange = f.source, f.rangeOf(p.Names.Map, maxRangeDepth)
 	nodes := f.inOrder(extractor, attention, perception)
 	if len(nodes[extractorPart]) == 0 {
 		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)
 	}
-	untie(f.graph, nodes)
+	p.Split = untie(f.graph, nodes)
 	f.index = f.graph.Index()
 	// Without the nodes that handed a shared tensor on.
 	nodes = f.inOrder(f.ancestors([]string{p.Names.Features}), f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt}, p.Names.Features),

@@ -68,3 +68,35 @@ func (e *Editor) Keep(t *Tensor) string {
 	e.graph.Initializers = append(e.graph.Initializers, t)
 	return t.Name
 }
+
+// sort puts nodes behind those that make what they read, and otherwise leaves them in their order.
+func (g *Graph) sort() {
+	index := g.Index()
+	done := map[*Node]bool{}
+	sorted := make([]*Node, 0, len(g.Nodes))
+	type step struct {
+		node *Node
+		next int // of what it reads
+	}
+	for _, n := range g.Nodes {
+		for stack := []step{{n, 0}}; len(stack) > 0; {
+			top := &stack[len(stack)-1]
+			reads := top.node.Reads()
+			switch {
+			case done[top.node]:
+				stack = stack[:len(stack)-1]
+			case top.next < len(reads):
+				made := index.Producer[reads[top.next]]
+				top.next++
+				if made != nil && !done[made] && len(stack) <= len(g.Nodes) { // a circle is left to whoever checks the order
+					stack = append(stack, step{made, 0})
+				}
+			default:
+				done[top.node] = true
+				sorted = append(sorted, top.node)
+				stack = stack[:len(stack)-1]
+			}
+		}
+	}
+	g.Nodes = sorted
+}

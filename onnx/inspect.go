@@ -15,7 +15,8 @@ type Report struct {
 	Nodes      int               `json:"nodes"`
 	Parameters int64             `json:"parameters"` // elements of floating-point initializers, running statistics included
 	Metadata   map[string]string `json:"metadata,omitempty"`
-	ABN        *ABNReport        `json:"abn,omitempty"` // nil where the file is no ABN
+	Notes      []string          `json:"notes,omitempty"` // what its owner should know of the file, in sentences
+	ABN        *ABNReport        `json:"abn,omitempty"`   // nil where the file is no ABN
 }
 
 // ValueReport is a named value with its shape, such as "(N,1,14,14)".
@@ -32,6 +33,8 @@ type ABNReport struct {
 	LogitsAtt     ValueReport `json:"logits_att"`
 	LogitsPer     ValueReport `json:"logits_per"`
 	Gain          Gain        `json:"gain"`
+	MapSource     MapSource   `json:"map_source"`
+	MapRange      MapRange    `json:"map_range"`
 	Classes       int         `json:"classes"`
 	BatchWasFixed int64       `json:"batch_was_fixed,omitempty"` // the size the file was exported for; it runs any all the same
 	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode; they are run in evaluation mode.
@@ -40,6 +43,8 @@ type ABNReport struct {
 	Parts             []PartReport `json:"parts"`
 	// Untold lists nodes whose output shapes could not be told. They run; they may keep a part from being trained.
 	Untold []string `json:"untold_shapes,omitempty"`
+	// Notes are what its owner should know of how the network is read, in sentences.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // PartReport counts what a part is made of.
@@ -56,7 +61,7 @@ type PartReport struct {
 func Describe(ctx context.Context, m *Model) *Report {
 	r := &Report{
 		IRVersion: m.IRVersion, Opset: m.Opset(), Producer: m.ProducerName, Nodes: len(m.Graph.Nodes),
-		Parameters: parameters(m.Graph), Metadata: map[string]string{},
+		Parameters: parameters(m.Graph), Metadata: map[string]string{}, Notes: fileNotes(m),
 	}
 	if m.ProducerVersion != "" {
 		r.Producer += " " + m.ProducerVersion
@@ -89,8 +94,8 @@ func (a *ABN) Describe(ctx context.Context) *ABNReport {
 		Map:       ValueReport{a.Names.Map, BatchOf(1, h, w).String()},
 		LogitsAtt: ValueReport{a.Names.LogitsAtt, logits},
 		LogitsPer: ValueReport{a.Names.LogitsPer, logits},
-		Gain:      a.Gain, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed,
-		TrainingModeNodes: a.TrainingModeNodes,
+		Gain:      a.Gain, MapSource: a.MapSource, MapRange: a.MapRange, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed,
+		TrainingModeNodes: a.TrainingModeNodes, Notes: a.notes(),
 	}
 	untold := 0
 	for _, part := range []struct {
@@ -120,6 +125,21 @@ func (a *ABN) Describe(ctx context.Context) *ABNReport {
 		r.Untold = append(r.Untold, fmt.Sprintf("and %d more", more))
 	}
 	return r
+}
+
+// notes says how the map was found where that was not plain, what its values are, and what the parts no longer share.
+func (p *Parts) notes() (notes []string) {
+	if p.MapSource == MapIsInside {
+		notes = append(notes, fmt.Sprintf("the map is no output of the file: %q is the value inside that is multiplied with the features %q", p.Names.Map, p.Names.Features))
+	}
+	if p.MapRange != RangeUnit {
+		notes = append(notes, fmt.Sprintf("the map's values are not bounded to 0…1 by what makes them (they may be %s): maps are shown and drawn from 0 to 1", p.MapRange))
+	}
+	if n := len(p.Split); n > 0 {
+		notes = append(notes, fmt.Sprintf("both branches read the same %d weights, such as %s: here each branch has its own, and a trained file has %d further initializers, "+
+			"which the module that it was exported from has no place for where it shares a stage", n, p.Split[0], n))
+	}
+	return notes
 }
 
 // parameters counts the elements of floating-point initializers.

@@ -31,22 +31,20 @@ func (f *finder) findMechanism() error {
 		return fmt.Errorf("%w: the map %q never multiplies %s of its own height and width; it is read by %s", ErrNoABN, f.root, what, listNodes(readers))
 	}
 	first := meetings[0]
-	gain, err := f.gain(first)
-	if err != nil {
-		return err
-	}
+	gain := f.gain(first)
 	for _, m := range meetings[1:] {
-		other, err := f.gain(m)
-		if err != nil {
-			return err
+		other := f.gain(m)
+		if m.features != first.features {
+			return fmt.Errorf("%w: the map %q multiplies features at %v and at %v; name those of one: %s", errChoose, f.root, first.node, m.node, naming("features"))
 		}
-		if m.features != first.features || other != gain {
-			return fmt.Errorf("%w: the map %q multiplies features at %v and at %v; name one in the manifest's names.features", ErrNoABN, f.root, first.node, m.node)
+		if other != gain {
+			gain = GainOther
 		}
 	}
 	for _, m := range meetings {
 		f.mechanism[m.node.Output(0)] = true
 	}
+	f.elsewhere = readers
 	for name := first.through; name != ""; name = f.parent[name] {
 		if len(f.inferred.Shape(name)) == 4 && isGrid(f.inferred.Shape(name)) {
 			f.cut = name // the earliest wins: what comes after it belongs to the perception branch
@@ -146,9 +144,10 @@ func (f *finder) isZero(name string) bool {
 }
 
 // gain tells M·g from M·g + g by who reads the product.
-func (f *finder) gain(m meeting) (Gain, error) {
+func (f *finder) gain(m meeting) Gain {
+	f.known = append(f.known, m.node)
 	if m.plusOne {
-		return GainOnePlusM, nil
+		return GainOnePlusM
 	}
 	product := m.node.Output(0)
 	var sums, others []*Node
@@ -159,13 +158,25 @@ func (f *finder) gain(m meeting) (Gain, error) {
 			others = append(others, n)
 		}
 	}
+	f.known = append(f.known, sums...)
 	switch {
 	case len(sums) == 0:
-		return GainM, nil
+		return GainM
 	case len(others) == 0: // that the product is an output as well changes nothing
-		return GainOnePlusM, nil
+		return GainOnePlusM
 	}
-	return "", fmt.Errorf("%w: %v adds the features to the attended ones, but %v reads them before", ErrNoABN, sums[0], others[0])
+	return GainOther
+}
+
+// otherwise makes the gain another where the perception branch reads features or map elsewhere than in the mechanism: what a cell of
+// 0 hides there may come back another way.
+func (f *finder) otherwise(perception map[*Node]bool) {
+	read := func(n *Node) bool {
+		return perception[n] && !slices.Contains(f.known, n) && !n.IsOp("Shape", "Size", "CastLike")
+	}
+	if slices.ContainsFunc(f.index.Consumers[f.parts.Names.Features], read) || slices.ContainsFunc(f.elsewhere, read) {
+		f.parts.Gain = GainOther
+	}
 }
 
 func listNodes(nodes []*Node) string {

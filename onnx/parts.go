@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,10 +20,22 @@ type PartNames = manifest.PartNames
 // Gain is what the attention mechanism multiplies the features with.
 type Gain string
 
-// The mechanisms: g′ = (1+M)·g, which never takes a feature away, and g′ = M·g.
+// The mechanisms: g′ = (1+M)·g, which never takes a feature away, and g′ = M·g. Whatever else a map does to the features is
+// another: the perception branch has it as the file does, and nothing is claimed of it.
 const (
 	GainOnePlusM Gain = "1+M"
 	GainM        Gain = "M"
+	GainOther    Gain = "other"
+)
+
+// MapSource is how the map was found.
+type MapSource string
+
+// A map is an output of the file, is named by hand, or is the one value of the graph that could be it.
+const (
+	MapIsOutput MapSource = "output"
+	MapIsNamed  MapSource = "named"
+	MapIsInside MapSource = "inside"
 )
 
 // Parts is where an ABN's graph comes apart, and the sizes of its values.
@@ -35,11 +48,16 @@ type Parts struct {
 	Channels, Height, Width                int // C, h, w
 	Classes                                int // K
 	Gain                                   Gain
+	MapSource                              MapSource
+	MapRange                               MapRange
 
 	// Initializers by who reads them, in file order. One that the extractor reads belongs to it alone, as it
 	// never changes; one that both branches read belongs to the perception branch, since training
 	// the attention branch alone must leave the perception branch as it is.
 	ExtractorInitializers, AttentionInitializers, PerceptionInitializers []string
+
+	// Split are the weights, of two axes or more, that the file has once for both branches; each has its own here.
+	Split []string
 
 	// BatchWasFixed is the batch size the file was exported for; 0 where it leaves the batch open.
 	BatchWasFixed int64
@@ -48,8 +66,9 @@ type Parts struct {
 	TrainingModeNodes int
 
 	// A node is named by a value that it alone makes.
-	nodes    [3][]string        // by part
-	reshapes map[string][]int64 // new targets of Reshape nodes; see batchFromFeatures
+	nodes      [3][]string           // by part
+	reshapes   map[string]newReshape // what nodes become, by a value they make; see batchFromFeatures
+	batchReads []batchRead
 }
 
 // Sizes are what the network takes and answers, for its manifest to fit.
@@ -67,20 +86,36 @@ const (
 // FindParts finds extractor, attention branch, mechanism and perception branch. The map is the output
 // of shape (N,1,h,w) or (N,h,w) that ends in a Sigmoid; the split is where it multiplies the
 // features; the perception logits are the output (N,K) that depends on the product, the attention logits the
-// one that does not. Names say what cannot be told by itself. Failures wrap ErrNoABN, ErrLogits or, where
-// the graph is broken, ErrShape or ErrGraph.
+// one that does not. Where that does not lead to an ABN, whatever could be the map is looked for (candidates.go). Names say
+// what cannot be told by itself. Failures wrap ErrNoABN, ErrLogits or, where the graph is broken, ErrShape or ErrGraph.
 func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
-	f, err := newFinder(ctx, m, names)
-	if err != nil {
+	if err := checkFormat(m); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{f.findMap, f.findMechanism, f.findLogits, f.divide} {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+	f, err := newFinder(ctx, m, names)
+	if err != nil {
+		if why := (&finder{index: m.Graph.Index()}).underlying(m.Graph.Nodes); why != nil && errors.Is(err, ErrGraph) {
+			return nil, why
 		}
-		if err := step(); err != nil {
-			return nil, err
+		return nil, err
+	}
+	whole := slices.Clone(f.graph.Nodes)
+	err = f.run(ctx, f.findMap, f.findMechanism, f.findLogits, f.divide)
+	if errors.Is(err, errChoose) || err != nil && !errors.Is(err, ErrNoABN) {
+		return nil, err
+	}
+	if err != nil {
+		found, searchErr := searchMap(ctx, m, names, f.root)
+		if searchErr != nil && (found != nil || !errors.Is(searchErr, ErrNoABN)) || errors.Is(searchErr, errChoose) {
+			return nil, searchErr
 		}
+		if found == nil {
+			return nil, cmp.Or(f.underlying(whole), err)
+		}
+		f = found
+	}
+	if why := f.underlying(f.branches()); why != nil {
+		return nil, why
 	}
 	p := f.parts
 	if min(p.ImageChannels, p.ImageHeight, p.ImageWidth, p.Channels, p.Height, p.Width, p.Classes) < 1 {
@@ -88,6 +123,19 @@ func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
 			p.ImageChannels, p.ImageHeight, p.ImageWidth, p.Channels, p.Height, p.Width, p.Classes)
 	}
 	return p, nil
+}
+
+// run takes steps until one fails.
+func (f *finder) run(ctx context.Context, steps ...func() error) error {
+	for _, step := range steps {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // finder holds what FindParts has found so far.
@@ -100,8 +148,12 @@ type finder struct {
 	opset    int64
 
 	root      string            // the map where the Sigmoid leaves it
+	source    MapSource         // how it was found
+	ofMap     map[string]bool   // what is computed from the map alone; see findMeetings
 	cut       string            // the map as (N,1,h,w), from where on it belongs to the perception branch
 	mechanism map[string]bool   // outputs of the nodes that combine map and features
+	known     []*Node           // of those, and of the sums behind them, all whose effect is known
+	elsewhere []*Node           // nodes that read the map and are not on its way there
 	ones      map[string]bool   // constants looked at by isOne
 	parent    map[string]string // how a reshaped map was made, back to root
 }
@@ -144,12 +196,13 @@ func findImage(m *Model, names PartNames) (*ValueInfo, error) {
 	switch {
 	case image == nil && names.Image != "":
 		return nil, fmt.Errorf("%w: no input named %q; inputs are %s", ErrNoABN, names.Image, describe(feeds))
-	case image == nil || len(feeds) != 1:
-		return nil, fmt.Errorf("%w: want one input, the image; inputs are %s", ErrNoABN, describe(feeds))
-	case image.Type != Float:
-		return nil, fmt.Errorf("%w: input %q is %v; export the network in float32", ErrNoABN, image.Name, image.Type)
-	case len(image.Shape) != 4 || !image.Shape[1].Known():
-		return nil, fmt.Errorf("%w: input %q has shape %v, want (N,channels,H,W)", ErrNoABN, image.Name, image.Shape)
+	case len(feeds) == 0:
+		return nil, fmt.Errorf("%w: it has no input: want one, the image", ErrNoABN)
+	case len(feeds) > 1:
+		return nil, fmt.Errorf("%w: a network of several inputs: want one, the image; inputs are %s. Export it with the others fixed", ErrNoABN, describe(feeds))
+	}
+	if err := checkImage(image); err != nil {
+		return nil, err
 	}
 	if !image.Shape[2].Known() || !image.Shape[3].Known() {
 		if names.Size == nil || names.Size[0] < 1 || names.Size[1] < 1 {
@@ -184,7 +237,7 @@ func (f *finder) outputs() string {
 // exists reports a name given by hand that the graph does not know.
 func (f *finder) exists(what, name string) error {
 	if _, ok := f.inferred.Values[name]; !ok {
-		return fmt.Errorf("%w: there is no value %q, which was named as the %s", ErrNoABN, name, what)
+		return fmt.Errorf("%w: there is no value %q, which was named as the %s", errChoose, name, what)
 	}
 	return nil
 }
@@ -236,12 +289,12 @@ func (f *finder) findMap() error {
 		if err := f.exists("map", f.names.Map); err != nil {
 			return err
 		}
-		f.root = f.sigmoidBefore(f.names.Map)
+		f.source, f.root = MapIsNamed, f.sigmoidBefore(f.names.Map)
 		if f.root == "" {
 			f.root = f.names.Map // a map that is no sigmoid: its owner says so
 		}
 		if s := f.inferred.Shape(f.names.Map); !isGrid(s) {
-			return fmt.Errorf("%w: %q, which was named as the map, has shape %v, want (N,1,h,w)", ErrNoABN, f.names.Map, s)
+			return fmt.Errorf("%w: %q, which was named as the map, has shape %v, want (N,1,h,w)", errChoose, f.names.Map, s)
 		}
 		return nil
 	}
@@ -258,12 +311,13 @@ func (f *finder) findMap() error {
 	}
 	switch len(found) {
 	case 0:
-		return fmt.Errorf("%w: no output of shape (N,1,h,w) that ends in a Sigmoid; outputs are %s", ErrNoABN, f.outputs())
+		return fmt.Errorf("%w: no output of shape (N,1,h,w) that ends in a Sigmoid, and no value (N,1,h,w) of the graph is multiplied with features between the two answers; outputs are %s. "+
+			"If there is a map, name it: %s", ErrNoABN, f.outputs(), naming("map"))
 	case 1:
-		f.root = found[0]
+		f.source, f.root = MapIsOutput, found[0]
 		return nil
 	}
-	return fmt.Errorf("%w: %d outputs could be the map (%s); name one in the manifest's names.map", ErrNoABN, len(found), Enumerate(found, ", "))
+	return fmt.Errorf("%w: %d outputs could be the map (%s); name one: %s", errChoose, len(found), Enumerate(found, ", "), naming("map"))
 }
 
 // sigmoidBefore goes back over reshaping to the value a Sigmoid made; "" where there is none.
@@ -309,10 +363,11 @@ func (f *finder) findLogits() error {
 		case len(found) == 1:
 			return found[0], nil
 		case len(found) == 0:
-			return "", fmt.Errorf("%w: no %s: no output of shape (N,K) that %s the attention mechanism; outputs are %s", ErrNoABN, what, rule, f.outputs())
+			return "", fmt.Errorf("%w: no %s: no output of shape (N,K) that %s the attention mechanism; outputs are %s. If they are inside the graph, name them: %s",
+				ErrNoABN, what, rule, f.outputs(), naming(field))
 		}
-		return "", fmt.Errorf("%w: %d outputs could be the %s (%s); name one in the manifest's names.%s",
-			ErrNoABN, len(found), what, Enumerate(found, ", "), field)
+		return "", fmt.Errorf("%w: %d outputs could be the %s (%s); name one: %s",
+			errChoose, len(found), what, Enumerate(found, ", "), naming(field))
 	}
 	var err error
 	if f.parts.Names.LogitsAtt, err = choose("attention logits", f.names.LogitsAtt, "logits_att", attention, "does not depend on"); err != nil {

@@ -85,6 +85,18 @@ func TestFindPartsReadsTheMechanism(t *testing.T) {
 		{"m[:,0] on its way", smallABN{
 			mechanism: []*onnx.Node{node("Gather", "m zero", "m0", onnx.IntAttr("axis", 1)), node("Unsqueeze", "m0 axis", "m4"), node("Mul", "g m4", "attended")},
 			outputs:   outputs("la", "lp", "m0"), constants: []*onnx.Tensor{ints("axis", 1), onnx.NewInt64("zero", nil, []int64{0})}}, onnx.GainM, "m"},
+		{"features and product both read", smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Add", "gm g", "r"), node("Add", "r gm", "attended")}}, onnx.GainOther, "m"},
+		{"no map handed out", smallABN{outputs: outputs("la", "lp")}, onnx.GainOnePlusM, "m"},
+		{"a map made larger", smallABN{ends: []*onnx.Node{node("Resize", "m  twice", "large")}, outputs: outputs("la", "lp", "large"), constants: []*onnx.Tensor{onnx.NewFloat32("twice", []int64{4}, []float32{1, 1, 2, 2})}}, onnx.GainOnePlusM, "m"},
+		{"½+M", smallABN{mechanism: []*onnx.Node{node("Add", "half m", "h"), node("Mul", "g h", "attended")}, constants: []*onnx.Tensor{onnx.NewFloat32("half", nil, []float32{0.5})}}, onnx.GainOther, "m"},
+		{"exp M", smallABN{mechanism: []*onnx.Node{node("Exp", "m", "em"), node("Mul", "g em", "attended")}}, onnx.GainOther, "m"},
+		{"where M", smallABN{mechanism: []*onnx.Node{node("Greater", "m half", "over"), node("Where", "over g half", "attended")}, constants: []*onnx.Tensor{onnx.NewFloat32("half", nil, []float32{0.5})}}, onnx.GainOther, "m"},
+		{"a gate beside", smallABN{mechanism: []*onnx.Node{node("GlobalAveragePool", "g", "gate"), node("Mul", "m gate", "mc"), node("Mul", "g mc", "attended")}}, onnx.GainOther, "m"},
+		{"a gate behind, and features again", smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("GlobalAveragePool", "g", "gate"), node("Mul", "gm gate", "gmc"), node("Add", "gmc g", "attended")}}, onnx.GainOther, "m"},
+		{"tokens", smallABN{
+			mechanism: []*onnx.Node{node("Reshape", "g rows", "gt"), node("Transpose", "gt", "t", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "m column", "mt"), node("Mul", "t mt", "tm"),
+				node("Transpose", "tm", "back", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "back grid", "attended")},
+			constants: []*onnx.Tensor{ints("rows", 0, 4, 12), ints("column", 0, 12, 1), ints("grid", 0, 4, 4, 3)}}, onnx.GainOther, "m"},
 		{"softmax behind both", smallABN{ends: []*onnx.Node{node("Softmax", "la", "pa", onnx.IntAttr("axis", 1)), node("LogSoftmax", "lp", "pp", onnx.IntAttr("axis", 1))}, outputs: outputs("pp", "pa", "m")}, onnx.GainOnePlusM, "m"},
 		{"logits and probabilities", smallABN{ends: []*onnx.Node{node("Softmax", "lp", "pp", onnx.IntAttr("axis", 1))}, outputs: outputs("pp", "m", "la", "lp", "g")}, onnx.GainOnePlusM, "m"},
 		{"one batch, flattened by number", smallABN{batch: onnx.Fixed(1), flatten: []*onnx.Node{node("Reshape", "pooled target", "flat")}, constants: []*onnx.Tensor{ints("target", 1, -1)}}, onnx.GainOnePlusM, "m"},
@@ -187,8 +199,7 @@ func TestFindPartsSaysWhatIsMissing(t *testing.T) {
 		names onnx.PartNames
 		want  []string
 	}{
-		{"no map", smallABN{outputs: outputs("la", "lp")}.model(), onnx.PartNames{}, []string{"no output of shape (N,1,h,w) that ends in a Sigmoid", "la (N,5)"}},
-		{"a map without sigmoid", smallABN{outputs: outputs("la", "lp", "s")}.model(), onnx.PartNames{}, []string{"ends in a Sigmoid", "s (N,1,4,3)"}},
+		{"no map", smallABN{mechanism: []*onnx.Node{node("Relu", "g", "attended")}, outputs: outputs("la", "lp")}.model(), onnx.PartNames{}, []string{"no output of shape (N,1,h,w) that ends in a Sigmoid", "la (N,5)", "--map VALUE"}},
 		{"two maps", smallABN{ends: []*onnx.Node{node("Sigmoid", "m", "m2")}, outputs: outputs("la", "lp", "m", "m2")}.model(), onnx.PartNames{}, []string{"2 outputs could be the map (m, m2)", "names.map"}},
 		{"a map that multiplies nothing", smallABN{mechanism: []*onnx.Node{node("Concat", "g g", "gg", onnx.IntAttr("axis", 1)), node("Conv", "gg q.weight", "attended")}, constants: []*onnx.Tensor{weight("q.weight", 4, 8, 1, 1)}}.model(), onnx.PartNames{}, []string{`map "m" never multiplies`, "read by nothing"}},
 		{"a map that is added", smallABN{mechanism: []*onnx.Node{node("Add", "g m", "attended")}}.model(), onnx.PartNames{}, []string{`map "m" never multiplies`, `Add "Add_`}},
@@ -198,7 +209,6 @@ func TestFindPartsSaysWhatIsMissing(t *testing.T) {
 			[]string{`ReduceMax "ReduceMax_`, `reads "a" of the attention branch`}},
 		{"perception reads the extractor", smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Add", "gm e", "attended")}}.model(), onnx.PartNames{},
 			[]string{`Add "Add_`, `reads "e" inside the extractor`}},
-		{"features and product both read", smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Add", "gm g", "r"), node("Add", "r gm", "attended")}}.model(), onnx.PartNames{}, []string{"adds the features to the attended ones"}},
 		{"a name nobody has", smallABN{}.model(), onnx.PartNames{Map: "nope"}, []string{`no value "nope"`, "named as the map"}},
 		{"a name of the wrong shape", smallABN{}.model(), onnx.PartNames{Map: "g"}, []string{`"g", which was named as the map, has shape (N,4,4,3)`}},
 		{"open height and width", open, onnx.PartNames{}, []string{"(batch_size,3,height,?)", "crop"}},

@@ -95,6 +95,9 @@ func read(ctx context.Context, data []byte, load func(*Tensor, externalData) err
 func decodeModel(ctx context.Context, data []byte) (m *Model, size int64, err error) {
 	r := reader{decoder: decoder{ctx: ctx}}
 	m = &Model{}
+	if kind := isCheckpoint(data); kind != "" {
+		return nil, 0, otherFile(kind)
+	}
 	if err := r.model(m, data); err != nil {
 		return nil, 0, err
 	}

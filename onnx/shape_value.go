@@ -232,7 +232,7 @@ func (s Shape) strides() []int64 {
 }
 
 // declaredAs fills what inference left open from what the file declares. A declared batch of another
-// size is not believed: only axes behind the first are taken over.
+// size is not believed: of the first axis only that it is the image's batch (nameBatch) is taken over.
 func (v *value) declaredAs(d *ValueInfo) *value {
 	if d == nil {
 		return v
@@ -247,8 +247,8 @@ func (v *value) declaredAs(d *ValueInfo) *value {
 	if len(v.shape) != len(d.Shape) {
 		return v
 	}
-	for i := 1; i < len(v.shape); i++ {
-		if v.shape[i] == Unknown() {
+	for i := range v.shape {
+		if v.shape[i] == Unknown() && d.Shape[i] != Unknown() && (i > 0 || d.Shape[i] == Batch()) {
 			v.shape = slices.Clone(v.shape)
 			v.shape[i] = d.Shape[i]
 		}

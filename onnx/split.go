@@ -41,14 +41,23 @@ func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 	}
 	evaluationMode(m.Graph)
 	index := m.Graph.Index()
+	for _, n := range m.Graph.Nodes {
+		if r, ok := parts.reshapes[index.valueOf(n)]; ok {
+			r.apply(m.Graph, n)
+		}
+	}
+	if len(parts.batchReads) > 0 {
+		for _, r := range parts.batchReads {
+			if n := index.Producer[r.node]; n == nil || r.input >= len(n.Inputs) {
+				return nil, fmt.Errorf("%w: parts were found in another graph: nothing makes %q here", ErrGraph, r.node)
+			}
+		}
+		readBatch(m.Graph, parts.Names.Features, parts.batchReads)
+		index = m.Graph.Index()
+	}
 	nodes, err := parts.in(index)
 	if err != nil {
 		return nil, err
-	}
-	for _, n := range m.Graph.Nodes {
-		if sizes, ok := parts.reshapes[index.valueOf(n)]; ok {
-			reshapeTo(m.Graph, n, sizes)
-		}
 	}
 	untie(m.Graph, nodes)
 	interruptible(m)

@@ -1,6 +1,9 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Exporters write equal tensors once. In a network that has not been trained yet most are equal: every fresh BatchNorm's
 // scale and variance are 1, its shift and mean 0, and an attention branch that starts as a copy of the last stage has that
@@ -65,17 +68,22 @@ func (r weightReader) own(g *Graph, index *Index) {
 
 // untie gives every layer tensors of its own where the file has one for several. The extractor keeps the names of the file, then
 // the perception branch. A graph whose tensors are all apart is left as it is, so that untying twice changes nothing.
-func untie(g *Graph, parts [3][]*Node) {
+// It returns the weights of two axes or more of which the attention branch got its own.
+func untie(g *Graph, parts [3][]*Node) (split []string) {
 	index, owners := g.Index(), map[string]string{}
 	for _, part := range []int{extractorPart, perceptionPart, attentionPart} {
 		for _, r := range weightReaders(parts[part], part, index) {
 			if first, owned := owners[r.name]; !owned || first == r.owner {
 				owners[r.name] = r.owner
 			} else {
+				if part == attentionPart && len(index.Initializers[r.name].Dims) > 1 && !slices.Contains(split, r.name) {
+					split = append(split, r.name)
+				}
 				r.own(g, index)
 			}
 		}
 	}
+	return split
 }
 
 // untieAs unties those tensors whose own names are asked for: the same graph again, for a file whose parts are not known.

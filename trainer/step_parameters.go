@@ -133,8 +133,9 @@ func (s stepSource) statisticsReasons(n *onnx.Node, constants map[string]*onnx.T
 func (s stepSource) statisticsOf(norms []*onnx.Node, info map[string]onnx.ValueInfo) (list []normStatistics, err error) {
 	s = s.indexed()
 	for _, n := range norms {
-		spatial, ok := info[n.Inputs[0]].Shape[1:].Sizes()
-		if !ok {
+		shape := info[n.Inputs[0]].Shape
+		spatial, ok := shape[min(1, len(shape)):].Sizes()
+		if !ok || len(spatial) == 0 {
 			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
 		}
 		one := normStatistics{mean: s.initializer(n.Inputs[3]), variance: s.initializer(n.Inputs[4]), spatial: 1}
