@@ -22,7 +22,8 @@ type ModelReport struct {
 	GridHeight    int          `json:"grid_height"`
 	GridWidth     int          `json:"grid_width"`
 	Classes       int          `json:"classes"`                   // K
-	Gain          string       `json:"gain"`                      // "1+M" or "M"
+	Gain          string       `json:"gain"`                      // "1+M", "M" or "other"
+	Notes         []string     `json:"notes,omitempty"`           // what its owner should know, in sentences
 	BatchWasFixed int64        `json:"batch_was_fixed,omitempty"` // the size it was exported for; it runs any all the same
 	UntoldShapes  []string     `json:"untold_shapes,omitempty"`   // nodes whose output shapes could not be told
 

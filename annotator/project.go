@@ -86,7 +86,7 @@ type Version struct {
 	Manifest      json.RawMessage    `json:"manifest"`
 	GridHeight    int                `json:"grid_height"` // h
 	GridWidth     int                `json:"grid_width"`  // w
-	Gain          string             `json:"gain"`        // "1+M" or "M": the attention mechanism
+	Gain          string             `json:"gain"`        // "1+M", "M" or "other": the attention mechanism
 	Parameters    int64              `json:"parameters"`
 	Bytes         int64              `json:"bytes"`
 	LearningRate  float64            `json:"learning_rate,omitempty"` // peak that suits the network; 0: not known

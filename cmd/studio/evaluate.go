@@ -25,6 +25,7 @@ type evaluateCommand struct {
 	Model  string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
 	Images string `help:"Folder of labelled pictures: split/class/image." required:"" type:"existingdir"`
 	layoutFlags
+	partFlags
 	Split   string `help:"Split to measure on; without it test, else validation, else everything."`
 	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
@@ -48,7 +49,7 @@ type brokenImage struct {
 // Run measures.
 func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	start := time.Now()
-	network, manifest, err := openModel(ctx, c.Model, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (r evaluateReport) print(out io.Writer) {
 }
 
 // openModel opens an ABN and its manifest on the runtime.
-func openModel(ctx context.Context, path string, threads int) (*inference.Network, manifest.Manifest, error) {
+func openModel(ctx context.Context, path string, names partFlags, threads int) (*inference.Network, manifest.Manifest, error) {
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
 		return nil, manifest.Manifest{}, err
 	}
@@ -164,6 +165,7 @@ func openModel(ctx context.Context, path string, threads int) (*inference.Networ
 	fail := func(err error) (*inference.Network, manifest.Manifest, error) {
 		return nil, manifest.Manifest{}, fmt.Errorf("%s: %w", path, err)
 	}
+	m = names.over(m)
 	opened, err := network.Open(ctx, model, m)
 	if err != nil {
 		return fail(err)

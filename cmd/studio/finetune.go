@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type finetuneCommand struct {
 	Model  string `help:"The ABN to start from, an ONNX file." required:"" type:"existingfile"`
 	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, and every image that has a map." required:"" type:"existingdir"`
 	layoutFlags
+	partFlags
 	Maps string `help:"Edited maps: a folder of .npy or grey .png named after their images, or an .npz." required:"" type:"path"`
 	Out  string `help:"ONNX file to write." required:"" type:"path"`
 
@@ -95,7 +97,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	network, manifest, err := openModel(ctx, c.Model, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads)
 	if err != nil {
 		return err
 	}
@@ -163,6 +165,15 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	report.UnusedMaps = append(report.UnusedMaps, unused...)
 	if err := writeModel(c.Out, c.Model, outcome.Model); err != nil {
 		return err
+	}
+	if c.named() { // what was named once is known from then on
+		named, err := json.Marshal(manifest)
+		if err != nil {
+			return err
+		}
+		if err := durable.WriteFile(manifestPath(c.Out), named); err != nil {
+			return err
+		}
 	}
 	if outcome.Control != nil {
 		report.ControlOut = controlPath(c.Out)

@@ -16,6 +16,7 @@ import (
 // modelAddCommand checks an ABN and makes it a version of a project.
 type modelAddCommand struct {
 	storageFlags
+	partFlags
 	File     string `arg:"" type:"existingfile" help:"The ABN, an ONNX file, with its manifest beside it."`
 	Project  string `required:"" placeholder:"SLUG" help:"The project."`
 	Activate bool   `help:"Make it the active version at once (the first one always is)."`
@@ -47,7 +48,7 @@ func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	preprocessing, err := json.Marshal(manifest)
+	preprocessing, err := json.Marshal(c.over(manifest))
 	if err != nil {
 		return err
 	}

@@ -21,13 +21,9 @@ import (
 
 // modelInspectCommand says what a model file is: its parts, shapes, manifest, and what can be trained.
 type modelInspectCommand struct {
-	File      string `arg:"" help:"The ONNX file." type:"existingfile"`
-	JSON      bool   `name:"json" help:"Print one JSON document."`
-	Image     string `help:"Name of the input, where it cannot be told." placeholder:"VALUE"`
-	Features  string `help:"Name of the features the map multiplies." placeholder:"VALUE"`
-	Map       string `help:"Name of the attention map." placeholder:"VALUE"`
-	LogitsAtt string `help:"Name of the attention branch's logits." placeholder:"VALUE"`
-	LogitsPer string `help:"Name of the perception branch's logits." placeholder:"VALUE"`
+	File string `arg:"" help:"The ONNX file." type:"existingfile"`
+	JSON bool   `name:"json" help:"Print one JSON document."`
+	partFlags
 }
 
 // inspection is what --json prints.
@@ -55,18 +51,7 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 	} else {
 		found.Warning = manifestErr.Error()
 	}
-	names := m.PartNames()
-	for _, flag := range []struct {
-		given string
-		name  *string
-	}{
-		{c.Image, &names.Image}, {c.Features, &names.Features}, {c.Map, &names.Map},
-		{c.LogitsAtt, &names.LogitsAtt}, {c.LogitsPer, &names.LogitsPer},
-	} {
-		*flag.name = cmp.Or(flag.given, *flag.name)
-	}
-	m.Names = &names
-	problem := found.inspectNetwork(ctx, model, m)
+	problem := found.inspectNetwork(ctx, model, c.over(m))
 	if problem != nil {
 		found.Problem = problem.Error()
 	}
@@ -155,10 +140,21 @@ func (f *inspection) print(w io.Writer) {
 		line("manifest", "resize %s, crop %d×%d, %s %s, mean %v, std %v, %d classes",
 			resize, m.Crop[0], m.Crop[1], m.Interpolation, m.Channels, m.Mean, m.Std, len(m.Classes))
 	}
+	for _, note := range f.notes() {
+		line("note", "%s", note)
+	}
 	if f.Warning != "" {
 		line("warning", "%s", f.Warning)
 	}
 	f.printTraining(line)
+}
+
+// notes are those on the network and on its file.
+func (f *inspection) notes() []string {
+	if f.ABN == nil {
+		return f.Notes
+	}
+	return slices.Concat(f.ABN.Notes, f.Notes)
 }
 
 // printTraining says what each engine can train, and names the nodes that keep it from the rest.

@@ -23,6 +23,7 @@ type predictCommand struct {
 	Images string `help:"Folder of pictures: split/class/image or class/image." required:"" type:"existingdir"`
 	Out    string `help:"Where to write one JSON line per picture." required:"" placeholder:"FILE.jsonl"`
 	layoutFlags
+	partFlags
 	Split   string `help:"Only this split."`
 	Batch   int    `help:"Pictures per run." default:"16"`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
@@ -109,7 +110,7 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) error {
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model), namedFile{"--images", c.Images}); err != nil {
 		return err
 	}
-	network, manifest, err := openModel(ctx, c.Model, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads)
 	if err != nil {
 		return err
 	}

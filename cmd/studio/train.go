@@ -23,6 +23,7 @@ import (
 type trainCommand struct {
 	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, or everything where there are no splits." required:"" type:"existingdir"`
 	layoutFlags
+	partFlags
 	Arch   string `help:"Network to train from scratch: micro, tiny, small, resnet18, resnet34, resnet50, resnet101 or mobilenetv2; sizes are listed above." required:"" xor:"network"`
 	From   string `help:"ABN to start from instead, an ONNX file with its manifest, such as model attach writes." required:"" xor:"network" type:"existingfile" placeholder:"FILE"`
 	Frozen bool   `help:"With --from: leave the extractor as it is and train the branches on features that are computed once."`

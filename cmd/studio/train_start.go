@@ -65,6 +65,7 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, err
 	}
+	manifest = c.over(manifest)
 	opened, err := network.Open(ctx, model, manifest)
 	if err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w; studio model attach makes an ABN of a classifier", c.From, err)

@@ -56,6 +56,18 @@ func (m Map) ValidateOn(height, width int) error {
 	return m.Validate()
 }
 
+// Bounded returns the map with values below 0 as 0 and above 1 as 1: what can be shown and drawn of a network's map whose values are
+// not bounded to [0,1]. NaN stays.
+func (m Map) Bounded() Map {
+	out := m.Clone()
+	for i, v := range out.Values {
+		if v < 0 || v > 1 {
+			out.Values[i] = min(max(v, 0), 1)
+		}
+	}
+	return out
+}
+
 // IsZero reports whether m carries no grid at all: the absence of a map, not a map of zeros.
 func (m Map) IsZero() bool { return m.Height == 0 && m.Width == 0 }
 

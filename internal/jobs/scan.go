@@ -168,7 +168,7 @@ func (s *scanRun) store(ctx context.Context, results []inference.ScanResult) err
 		} else {
 			held.predictions = append(held.predictions, annotator.Prediction{
 				VersionID: held.chunk.VersionID, ImageID: r.Image.ID, Class: r.Class, Confidence: r.Confidence,
-				Probabilities: r.Probabilities, AttClass: r.AttClass, Map: r.Map,
+				Probabilities: r.Probabilities, AttClass: r.AttClass, Map: r.Map.Bounded(),
 			})
 		}
 		if held.missing--; held.missing > 0 {

@@ -1140,6 +1140,7 @@ export interface components {
             manifest_problem?: components["schemas"]["FieldProblem"];
             /** Format: int64 */
             nodes: number;
+            notes?: string[];
             /** Format: int64 */
             opset: number;
             /** Format: int64 */
