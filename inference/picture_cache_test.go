@@ -52,7 +52,7 @@ func TestRenderingsOnDiskAreBounded(t *testing.T) {
 		}
 	}
 	a, size := show("a")
-	p.cache.limit = 3*size + size/2
+	p.cache = boundPictures(dir, 3*size+size/2)
 	b, _ := show("b")
 	c, _ := show("c")
 	used(a, 3*time.Hour)

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/bounded"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/picture"
 )
@@ -30,6 +31,9 @@ const renderWithin = 90 * time.Second
 // jpegQuality of the renderings: artefacts would be mistaken for what the network sees.
 const jpegQuality = 90
 
+// DefaultPictureBytes bounds the renderings kept on disk: some 20,000 views of 1024 pixels with their thumbnails.
+const DefaultPictureBytes = 4 << 30
+
 // Pictures renders images for people, from the original file and never from the network's few
 // pixels, and keeps the renderings in a folder. It implements annotator.Pictures and is safe for
 // concurrent use; several processes may share the folder.
@@ -37,7 +41,7 @@ type Pictures struct {
 	blobs   annotator.Blobs
 	dir     string
 	log     *slog.Logger
-	cache   *pictureCache // bounds dir
+	cache   *bounded.Folder // bounds dir
 	flights singleflight.Group
 
 	mu     sync.Mutex
@@ -49,7 +53,13 @@ var _ annotator.Pictures = (*Pictures)(nil)
 // NewPictures renders images of blobs and keeps what it rendered in dir ("": nowhere), up to DefaultPictureBytes. Whatever
 // is in dir may be deleted at any time, and where nothing can be written there (log says so), pictures are rendered anew.
 func NewPictures(blobs annotator.Blobs, dir string, log *slog.Logger) *Pictures {
-	return &Pictures{blobs: blobs, dir: dir, log: log, cache: &pictureCache{dir: dir, limit: DefaultPictureBytes}}
+	return &Pictures{blobs: blobs, dir: dir, log: log, cache: boundPictures(dir, DefaultPictureBytes)}
+}
+
+// boundPictures bounds a folder of renderings.
+func boundPictures(dir string, limit int64) *bounded.Folder {
+	return bounded.New(dir, bounded.Options{Limit: limit, TouchAfter: time.Hour,
+		Files: func(name string) bool { return filepath.Ext(name) == ".jpg" }})
 }
 
 // View returns the rectangle of the oriented original that the version's network sees.
@@ -89,7 +99,9 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 	}
 	path := p.path(pre, img, kind)
 	if f, err := os.Open(path); err == nil {
-		p.cache.touch(f)
+		if info, err := f.Stat(); err == nil {
+			p.cache.Touch(path, info.ModTime())
+		}
 		return f, "image/jpeg", nil
 	}
 	// Whoever asks first renders for all, so their leaving must not fail the others.
@@ -313,7 +325,7 @@ func (p *Pictures) keep(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("keeping a rendering: %w", err)
 	}
-	if err := p.cache.add(int64(len(data))); err != nil {
+	if err := p.cache.Added(path, int64(len(data))); err != nil {
 		return fmt.Errorf("keeping a rendering: %w", err)
 	}
 	return nil

@@ -8,28 +8,28 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"sync"
 	"time"
 
+	"github.com/abn-studio/studio/internal/bounded"
 	"github.com/abn-studio/studio/internal/disk"
 )
 
 // folder keeps files as DIR/ab/abcd…, so that no folder grows beyond what file systems are quick at.
 type folder struct {
 	dir   string
-	limit int64 // bytes a cache keeps; 0: everything
-
-	mu      sync.Mutex
-	counted bool
-	used    int64 // bytes a cache holds, as far as this process knows
+	cache *bounded.Folder // bounds dir, where that is a cache; nil: everything is kept
 }
 
-func openFolder(dir string) (*folder, error) {
+// openFolder opens a store; with a limit in bytes, a cache of one.
+func openFolder(dir string, limit int64) (*folder, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "incoming"), 0o700); err != nil {
 		return nil, disk.Full(err)
 	}
-	return &folder{dir: dir}, nil
+	f := &folder{dir: dir}
+	if limit > 0 {
+		f.cache = bounded.New(dir, bounded.Options{Limit: limit, Files: valid})
+	}
+	return f, nil
 }
 
 func (f *folder) path(hash string) string { return filepath.Join(f.dir, hash[:2], hash) }
@@ -90,48 +90,17 @@ func (f *folder) keep(in *received) error {
 		dir.Sync() // the name itself; not every file system can
 		dir.Close()
 	}
-	return f.bound(in.size)
+	if f.cache == nil {
+		return nil
+	}
+	return f.cache.Added(path, in.size)
 }
 
 // touch marks a cached file as used.
 func (f *folder) touch(path string) {
-	if f.limit > 0 {
-		now := time.Now()
-		os.Chtimes(path, now, now)
+	if f.cache != nil {
+		f.cache.Touch(path, time.Time{})
 	}
-}
-
-// bound removes a cache's longest unused files once it has grown beyond its limit, down to nine tenths.
-// How much it holds is counted at the first addition, and after that only added to.
-func (f *folder) bound(added int64) error {
-	if f.limit == 0 {
-		return nil
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.used += added
-	if f.counted && f.used <= f.limit {
-		return nil
-	}
-	files, total, err := f.list()
-	if err != nil {
-		return err
-	}
-	f.counted, f.used = true, total
-	if total <= f.limit {
-		return nil
-	}
-	slices.SortFunc(files, func(a, b stored) int { return a.used.Compare(b.used) })
-	for _, file := range files[:len(files)-1] { // the newest is what was asked for
-		if f.used <= f.limit/10*9 {
-			break
-		}
-		if err := os.Remove(file.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		f.used -= file.size
-	}
-	return nil
 }
 
 // stored is a file of the folder.

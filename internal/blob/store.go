@@ -44,18 +44,17 @@ func Open(ctx context.Context, address string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening the blob store %q: %w", address, err)
 	}
 	if isFolder {
-		files, err := openFolder(dir)
+		files, err := openFolder(dir, 0)
 		if err != nil {
 			return nil, fmt.Errorf("opening the blob store %s: %w", dir, err)
 		}
 		return &Store{files: files}, nil
 	}
 	cache := cmp.Or(o.CacheDir, filepath.Join(os.TempDir(), "abn-studio-blobs"))
-	files, err := openFolder(cache)
+	files, err := openFolder(cache, cmp.Or(o.CacheBytes, 10<<30))
 	if err != nil {
 		return nil, fmt.Errorf("opening the blob cache %s: %w", cache, err)
 	}
-	files.limit = cmp.Or(o.CacheBytes, 10<<30)
 	b, err := openBucket(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("opening the blob store %s: %w", withoutSecrets(address), err)

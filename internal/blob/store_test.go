@@ -30,11 +30,10 @@ func stores(t *testing.T) map[string]*Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := openFolder(t.TempDir())
+	cache, err := openFolder(t.TempDir(), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache.limit = 1 << 20
 	behind := &Store{files: cache, bucket: b}
 	t.Cleanup(func() { behind.Close() })
 	return map[string]*Store{"folder": folder, "bucket": behind}
