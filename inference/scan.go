@@ -15,6 +15,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/features"
 )
 
 // ScanImage is one picture to be scanned.
@@ -38,21 +39,12 @@ type ScanResult struct {
 	Map           attention.Map // M(x)
 }
 
-// FeatureSource keeps the features of one extractor and one preprocessing from scan to scan. It is
-// called from several goroutines.
-type FeatureSource interface {
-	// Get reads the features of an image into dst [C, h, w] and reports whether it had them.
-	Get(imageHash string, dst []float32) (bool, error)
-	// Put keeps features [C, h, w], which it must copy.
-	Put(imageHash string, features []float32) error
-}
-
 // ScanOptions configures a scan. Zero fields have defaults.
 type ScanOptions struct {
 	Batch    int              // images per run; default 16
 	Decoders int              // pictures decoded at once; default one per core
 	Total    int              // how many images there are, for progress; 0: not known
-	Features FeatureSource    // nil: features are neither read nor kept
+	Features *features.View   // of this network; nil: features are neither read nor kept
 	Progress func(Progress)   // called at the start, about twice a second, and at the end; never at once
 	Now      func() time.Time // default time.Now
 }
@@ -219,10 +211,10 @@ func (s *scan) decode(ctx context.Context) error {
 // with the picture, err what is wrong beyond it.
 func (s *scan) row(ctx context.Context, b *scanBatch, row int) (fault, err error) {
 	image := b.images[row]
-	if source := s.options.Features; source != nil && image.Hash != "" {
+	if kept := s.options.Features; kept != nil && image.Hash != "" {
 		size := s.network.sizes.Features()
-		if b.cached[row], err = source.Get(image.Hash, b.features[row*size:][:size]); err != nil || b.cached[row] {
-			return nil, err
+		if b.cached[row] = kept.Get(image.Hash, b.features[row*size:][:size]); b.cached[row] {
+			return nil, nil
 		}
 	}
 	file, err := image.Open(ctx)
@@ -314,10 +306,7 @@ func (s *scan) store(ctx context.Context, sink func(context.Context, []ScanResul
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		results, err := s.collect(b)
-		if err != nil {
-			return err
-		}
+		results := s.collect(b)
 		if err := sink(ctx, results); err != nil {
 			return fmt.Errorf("storing results: %w", err)
 		}
@@ -328,7 +317,7 @@ func (s *scan) store(ctx context.Context, sink func(context.Context, []ScanResul
 }
 
 // collect copies a batch's results out of it and keeps the features that were computed.
-func (s *scan) collect(b *scanBatch) ([]ScanResult, error) {
+func (s *scan) collect(b *scanBatch) []ScanResult {
 	sizes := s.network.sizes
 	results := make([]ScanResult, len(b.images))
 	for row, image := range b.images {
@@ -349,13 +338,11 @@ func (s *scan) collect(b *scanBatch) ([]ScanResult, error) {
 		r.AttClass = argmax(b.out.LogitsAtt[i*k:][:k])
 		r.Map = attention.New(sizes.GridHeight, sizes.GridWidth)
 		copy(r.Map.Values, b.out.Maps[i*sizes.Map():])
-		if source := s.options.Features; source != nil && !b.cached[row] && r.Image.Hash != "" {
-			if err := source.Put(r.Image.Hash, b.features[row*sizes.Features():][:sizes.Features()]); err != nil {
-				return nil, fmt.Errorf("keeping features of %s: %w", r.Image.Name, err)
-			}
+		if kept := s.options.Features; kept != nil && !b.cached[row] && r.Image.Hash != "" {
+			kept.Put(r.Image.Hash, b.features[row*sizes.Features():][:sizes.Features()])
 		}
 	}
-	return results, nil
+	return results
 }
 
 // tell reports progress, but not too often unless it must.

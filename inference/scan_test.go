@@ -8,14 +8,17 @@ import (
 	"image"
 	"io"
 	"iter"
+	"log/slog"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/fixture"
 )
 
@@ -119,31 +122,16 @@ func TestScanEqualsOneByOne(t *testing.T) {
 	}
 }
 
-// memorySource keeps features in memory and counts.
-type memorySource struct {
-	mu         sync.Mutex
-	features   map[string][]float32
-	hits, puts int
-	failure    error
-}
-
-func (m *memorySource) Get(hash string, dst []float32) (bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	f, ok := m.features[hash]
-	if ok {
-		m.hits++
-		copy(dst, f)
+// scanFeatures is a store in a folder of its own, as a scan of a network sees it.
+func scanFeatures(t *testing.T, network *Network, maxBytes int64) (store *features.Store, view *features.View, dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "features")
+	store, err := features.Open(dir, features.Options{MaxBytes: maxBytes, Precision: features.Float32, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return ok, m.failure
-}
-
-func (m *memorySource) Put(hash string, features []float32) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.puts++
-	m.features[hash] = slices.Clone(features)
-	return nil
+	sizes := network.Sizes()
+	return store, store.View(features.Origin{Extractor: "e"}, [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth}), dir
 }
 
 func TestScanUsesKeptFeatures(t *testing.T) {
@@ -151,35 +139,59 @@ func TestScanUsesKeptFeatures(t *testing.T) {
 	network := openReference(t, fixture.ReferenceModels(t)[0])
 	images := collection(t, 20)
 	plain, _ := scanAll(t, network, images, ScanOptions{Batch: 6})
-	source := &memorySource{features: map[string][]float32{}}
+	store, view, _ := scanFeatures(t, network, 0)
 	half := slices.Clone(images)
 	for i := range half {
 		if i%2 == 0 {
 			half[i].Hash = "" // cannot be kept
 		}
 	}
-	scanAll(t, network, half, ScanOptions{Batch: 6, Features: source})
-	if source.puts == 0 || source.hits != 0 {
-		t.Fatalf("the first scan kept %d and found %d", source.puts, source.hits)
+	scanAll(t, network, half, ScanOptions{Batch: 6, Features: view})
+	kept := store.Stats().Written
+	if kept == 0 || store.Stats().Hits != 0 {
+		t.Fatalf("the first scan kept %d and found %d", kept, store.Stats().Hits)
 	}
-	kept := source.puts
-	mixed, progress := scanAll(t, network, images, ScanOptions{Batch: 6, Features: source})
-	if source.hits != kept || progress.Broken != 3 {
-		t.Errorf("the second scan found %d of %d; %d broken, want 3", source.hits, kept, progress.Broken)
+	mixed, progress := scanAll(t, network, images, ScanOptions{Batch: 6, Features: view})
+	if hits := store.Stats().Hits; hits != kept || progress.Broken != 3 {
+		t.Errorf("the second scan found %d of %d; %d broken, want 3", hits, kept, progress.Broken)
 	}
-	for i, r := range mixed {
-		if (r.Err != nil) != (plain[i].Err != nil) {
-			t.Errorf("%s: error %v, without a source %v", r.Image.Name, r.Err, plain[i].Err)
+	sameResults(t, mixed, plain)
+}
+
+// A scan that can keep no features goes on without: the disk is full, or the folder is not to be written or read.
+func TestScanGoesOnWhereFeaturesCannotBeKept(t *testing.T) {
+	t.Parallel()
+	network := openReference(t, fixture.ReferenceModels(t)[0])
+	images := collection(t, 20)
+	plain, _ := scanAll(t, network, images, ScanOptions{Batch: 6})
+
+	store, view, _ := scanFeatures(t, network, 1)
+	results, _ := scanAll(t, network, images, ScanOptions{Batch: 6, Features: view})
+	sameResults(t, results, plain)
+	if st := store.Stats(); st.Written != 0 || st.Refused != 17 || st.Failed != 0 {
+		t.Errorf("a store without room: %+v", st)
+	}
+	store, view, dir := scanFeatures(t, network, 0)
+	if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, []byte("in the folder's place"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	results, _ = scanAll(t, network, images, ScanOptions{Batch: 6, Features: view})
+	sameResults(t, results, plain)
+	if st := store.Stats(); st.Written != 0 || st.Refused == 0 || st.Failed == 0 {
+		t.Errorf("a store that is no folder: %+v", st)
+	}
+}
+
+func sameResults(t *testing.T, got, want []ScanResult) {
+	t.Helper()
+	for i, r := range got {
+		if (r.Err != nil) != (want[i].Err != nil) {
+			t.Errorf("%s: error %v, without features %v", r.Image.Name, r.Err, want[i].Err)
 		}
 		if r.Err == nil {
-			near(t, r.Image.Name+"'s probabilities", r.Probabilities, plain[i].Probabilities, 1e-4)
-			near(t, r.Image.Name+"'s map", r.Map.Values, plain[i].Map.Values, 1e-4)
+			near(t, r.Image.Name+"'s probabilities", r.Probabilities, want[i].Probabilities, 1e-4)
+			near(t, r.Image.Name+"'s map", r.Map.Values, want[i].Map.Values, 1e-4)
 		}
-	}
-	source.failure = errors.New("the disk is gone")
-	_, err := Scan(t.Context(), network, each(images), func(context.Context, []ScanResult) error { return nil }, ScanOptions{Features: source})
-	if !errors.Is(err, source.failure) {
-		t.Errorf("with a failing source: %v", err)
 	}
 }
 

@@ -44,6 +44,11 @@ func (r *round) run(ctx context.Context) error {
 	r.plan = RoundPlan(r.spec.Settings, workload(r.spec.Train, r.spec.Heldout, r.spec.Validation), control)
 	r.meter.Plan(r.plan...)
 	r.meter.Begin(progress.Features, 0)
+	defer func() {
+		if r.features != nil {
+			r.features.Close()
+		}
+	}()
 	parent, err := r.parent(ctx)
 	if err != nil {
 		return err

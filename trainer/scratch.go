@@ -149,6 +149,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 		}
 	}
 	inputs := spec.features(net, store)
+	defer inputs.Close()
 	chosen, valid := spec.Train, []sample.Sample(nil)
 	if spec.Settings.Patience > 0 {
 		if chosen, valid, err = chooseValidation(spec.Train, spec.Validation, spec.Heldout, spec.Settings.Seed); err != nil {

@@ -81,12 +81,12 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 		}
 		return nil
 	}
-	scanWith := func(features inference.FeatureSource) error {
+	scanWith := func(kept *features.View) error {
 		images := samples.Files(n, func(i int) samples.File {
 			path := subject.pictures[i]
 			return samples.File{Name: path, Path: path, Hash: hashOf(path)}
 		})
-		_, err := inference.Scan(ctx, network, images, func(context.Context, []inference.ScanResult) error { return nil }, inference.ScanOptions{Batch: c.Batch, Features: features})
+		_, err := inference.Scan(ctx, network, images, func(context.Context, []inference.ScanResult) error { return nil }, inference.ScanOptions{Batch: c.Batch, Features: kept})
 		return err
 	}
 	scan := func() error { return scanWith(nil) }
@@ -96,7 +96,9 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 		return result, err
 	}
 	rescan := func() error {
-		return scanWith(store.View(benchOrigin, [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth}))
+		view := store.View(benchOrigin, [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth})
+		defer view.Close()
+		return scanWith(view)
 	}
 	if err := rescan(); err != nil { // keeps the features
 		return result, err

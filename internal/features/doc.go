@@ -3,7 +3,7 @@
 //
 //	key.go       Key: what features are of
 //	reader.go    Reader: the features of an image, kept or computed; prepare.go computes those of many beforehand
-//	store.go     Store: on disk, for scans and trainings; float16.go  how numbers are kept there; eviction.go  its bound
-//	view.go      View: a Store as one scan or training sees it
+//	store.go     Store: on disk, for scans and trainings, within a bound (package bounded); float16.go  how numbers are kept there
+//	view.go      View: a Store as one scan or training sees it, which nobody evicts from under it
 //	memory.go    Memory: in memory, for live scores; flights.go  computed once however many ask
 package features

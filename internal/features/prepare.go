@@ -19,7 +19,7 @@ type Problem struct {
 
 // Prepare makes sure that the store has the features of all images (and of their mirror images), computing what is missing. It
 // returns the images that cannot be read, in the order of the list. progress is called with the number of inputs done and of those
-// to be computed, first with 0.
+// to be computed, first with 0. What finds no room in the store is left to Read; its image has been looked at all the same.
 func (r *Reader) Prepare(ctx context.Context, images []Image, mirrored bool, progress func(done, total int)) ([]Problem, error) {
 	if r.View == nil {
 		return nil, nil
@@ -42,15 +42,16 @@ func (r *Reader) Prepare(ctx context.Context, images []Image, mirrored bool, pro
 // missing lists what the store lacks, each once however many images are one file. What is there is marked as used.
 func (r *Reader) missing(images []Image, mirrored bool) []input {
 	var out []input
-	seen := make(map[Key]bool, len(images))
+	seen := make(map[string]bool, len(images))
 	for i, image := range images {
+		if seen[image.Hash] {
+			continue
+		}
+		seen[image.Hash] = true
 		for _, flip := range []bool{false, true} {
-			key := r.View.key(image.Hash, flip)
-			if flip && !mirrored || seen[key] || r.View.store.Has(key) {
-				continue
+			if (mirrored || !flip) && !r.View.has(image.Hash, flip) {
+				out = append(out, input{image: i, mirrored: flip})
 			}
-			seen[key] = true
-			out = append(out, input{image: i, mirrored: flip})
 		}
 	}
 	return out
@@ -171,19 +172,20 @@ type stack struct {
 	features []float32 // [Batch, C, h, w]
 }
 
-// extract computes a stack's features, keeps them, and empties the stack.
+// extract computes a stack's features, keeps them, and empties the stack. While nothing can be kept it computes nothing: Read does,
+// when they are wanted.
 func (p *preparation) extract(ctx context.Context, s *stack) error {
 	n := len(s.inputs)
 	if n == 0 {
 		return nil
 	}
 	r, size := p.reader, p.reader.Size()
-	if err := r.Extract(ctx, n, s.pixels, s.features[:n*size]); err != nil {
-		return err
-	}
-	for i, in := range s.inputs {
-		if err := r.View.store.Put(r.View.key(p.images[in.image].Hash, in.mirrored), r.Dims, s.features[i*size:][:size]); err != nil {
+	if !r.View.full() {
+		if err := r.Extract(ctx, n, s.pixels, s.features[:n*size]); err != nil {
 			return err
+		}
+		for i, in := range s.inputs {
+			r.View.put(p.images[in.image].Hash, in.mirrored, s.features[i*size:][:size])
 		}
 	}
 	p.done += n

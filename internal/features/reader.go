@@ -42,12 +42,8 @@ func (r *Reader) inputSize() int { return r.Input[0] * r.Input[1] * r.Input[2] }
 
 // Read writes the features of an image, or of its mirror image, to dst [C, h, w].
 func (r *Reader) Read(ctx context.Context, image Image, mirrored bool, dst []float32) error {
-	var key Key
-	if r.View != nil {
-		key = r.View.key(image.Hash, mirrored)
-		if ok, err := r.View.store.Get(key, r.Dims, dst); ok || err != nil {
-			return err
-		}
+	if r.View != nil && r.View.get(image.Hash, mirrored, dst) {
+		return nil
 	}
 	pixels := make([]float32, r.inputSize())
 	if err := image.Pixels(ctx, pixels); err != nil {
@@ -60,7 +56,15 @@ func (r *Reader) Read(ctx context.Context, image Image, mirrored bool, dst []flo
 		return err
 	}
 	r.View.store.Round(dst) // what reading them back will give
-	return r.View.store.Put(key, r.Dims, dst)
+	r.View.put(image.Hash, mirrored, dst)
+	return nil
+}
+
+// Close lets go of what was read: see View.
+func (r *Reader) Close() {
+	if r.View != nil {
+		r.View.Close()
+	}
 }
 
 // Extract runs the extractor over pixels [n, 3, H, W] and writes what it makes of them to dst [n, C, h, w].

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // copies is an extractor that changes nothing, and counts.
@@ -56,8 +57,8 @@ func TestReaderRecomputesACorruptEntry(t *testing.T) {
 		t.Fatalf("%d entries for 20 images and their mirror images", got)
 	}
 	for _, mirrored := range []bool{false, true} {
-		key := r.View.key(images[4].Hash, mirrored)
-		if err := os.WriteFile(s.path(key, key.digest()), []byte("not features"), 0o644); err != nil {
+		path, _ := r.View.at(images[4].Hash, mirrored)
+		if err := os.WriteFile(path, []byte("not features"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		want := testFeatures(4, dims)
@@ -105,5 +106,69 @@ func TestPrepareComputesWhatIsMissing(t *testing.T) {
 	cancel(why)
 	if _, err := r.Prepare(ctx, images, false, func(int, int) {}); !errors.Is(err, why) {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// Where the store is full, Prepare looks at the rest of the images and leaves their features to Read.
+func TestPrepareComputesNoMoreThanFits(t *testing.T) {
+	t.Parallel()
+	dims := [3]int{1, 10, 10}
+	s, _ := testStore(t, Options{MaxBytes: 20 * (entryHeader + 200)})
+	r, extractor := testReader(s, dims)
+	images := testImages(200, dims, 190)
+	done := 0
+	problems, err := r.Prepare(t.Context(), images, false, func(d, _ int) { done = d })
+	if err != nil || len(problems) != 1 || problems[0].Image != 190 || done != 200 {
+		t.Fatalf("%v, problems %v, %d done", err, problems, done)
+	}
+	if got := extractor.images.Load(); got != 2*Batch {
+		t.Errorf("%d images were computed where 20 fit", got)
+	}
+	for i, image := range images[:190] {
+		want, got := testFeatures(uint64(i), dims), make([]float32, 100)
+		s.Round(want)
+		if err := r.Read(t.Context(), image, false, got); err != nil || !slices.Equal(got, want) {
+			t.Fatalf("image %d: %v, or other features than a kept image has", i, err)
+		}
+	}
+	if st := s.Stats(); st.Hits != 20 || st.Bytes > st.MaxBytes {
+		t.Errorf("%+v", st)
+	}
+	r.Close()
+	other, _ := testReader(s, dims)
+	other.View.origin.Extractor = "another"
+	if other.View.put("1", false, make([]float32, 100)) {
+		t.Error("what was used a moment ago is evicted")
+	}
+}
+
+// What a view has used is held as long as any view holds it.
+func TestViewsHoldWhatTheyUse(t *testing.T) {
+	t.Parallel()
+	dims := [3]int{1, 10, 10}
+	s, clock := testStore(t, Options{MaxBytes: 2 * (entryHeader + 200)})
+	one, two := s.View(Origin{"e", "p"}, dims), s.View(Origin{"e", "p"}, dims)
+	values := make([]float32, 100)
+	one.Put("a", values)
+	two.Get("a", values)
+	two.Get("a", values)
+	later := func() { *clock = clock.Add(24 * time.Hour) }
+	fill := func(image string) bool {
+		v := s.View(Origin{"f", "p"}, dims)
+		defer v.Close()
+		later()
+		return v.put(image, false, values)
+	}
+	if !fill("b") || !fill("c") || !one.Get("a", values) {
+		t.Error("a held entry was evicted, or a free one was not")
+	}
+	one.Close()
+	if !fill("d") || !two.Get("a", values) {
+		t.Error("an entry was evicted that another view holds")
+	}
+	two.Close()
+	two.Close()
+	if !fill("e") || !fill("f") || one.Get("a", values) {
+		t.Error("an entry that nobody holds was not evicted")
 	}
 }

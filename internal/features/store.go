@@ -1,6 +1,7 @@
 package features
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -9,11 +10,14 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/abn-studio/studio/internal/bounded"
 )
 
 // Precision is how a Store keeps numbers.
@@ -28,66 +32,78 @@ const (
 
 // Options configures a Store. Zero fields have defaults.
 type Options struct {
-	MaxBytes  int64         // bound on the folder's size; default 20 GiB
+	MaxBytes  int64         // bound on the folder's size; default DefaultBytes
 	Precision Precision     // default Float16
 	Keep      time.Duration // an entry used more recently is never evicted; default 10 minutes
+	Logger    *slog.Logger  // hears, once a minute, that the folder cannot be read or written; default slog.Default()
 	Now       func() time.Time
 }
+
+// DefaultBytes is the default bound on disk: as float16, ResNet-50's features of 50,000 pictures of 224 pixels.
+const DefaultBytes = 20 << 30
 
 // Store keeps features on disk, one checksummed file an entry, named by the digest of its
 // key. Files appear by rename, so that any number of processes may share the folder and a crash
 // leaves at most a temporary file; they are not synced, since a torn one fails its checksum, is
 // removed and computed again. Safe for concurrent use.
+//
+// It is a help and never a must: what cannot be read or written is computed, and the log is told.
 type Store struct {
-	dir     string
-	options Options
+	dir       string
+	precision Precision
+	folder    *bounded.Folder
+	log       *slog.Logger
+	now       func() time.Time
 
-	mu        sync.Mutex
-	measured  bool // bytes holds the folder's size
-	bytes     int64
-	nextEvict time.Time // no eviction before: the last one found nothing to take
-	stats     StoreStats
+	mu    sync.Mutex
+	stats Stats
+	held  map[string]int // entries that views read from, by path: how many views
+	rest  time.Time      // nothing is written before: the last try failed
+	told  time.Time      // when the log last heard of a failure
 }
 
-// StoreStats counts what a Store did since it was opened.
-type StoreStats struct {
+// Stats counts what a Store did since it was opened.
+type Stats struct {
 	Hits, Misses int64
 	Corrupt      int64 // entries that failed their checksum and were removed
 	Written      int64
-	Refused      int64 // not kept, because everything in the store is in use
+	Refused      int64 // not kept: everything in the store is in use, or it cannot be written
+	Failed       int64 // readings and writings that the file system refused
 	Evicted      int64
 	Bytes        int64 // size of the folder as far as this process knows
+	MaxBytes     int64
 }
 
 // Open opens (and makes) a store in a folder.
 func Open(dir string, o Options) (*Store, error) {
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 20 << 30
-	}
-	if o.Precision == 0 {
-		o.Precision = Float16
-	}
+	o.MaxBytes, o.Precision, o.Keep = cmp.Or(o.MaxBytes, DefaultBytes), cmp.Or(o.Precision, Float16), cmp.Or(o.Keep, 10*time.Minute)
 	if o.Precision != Float16 && o.Precision != Float32 {
 		return nil, fmt.Errorf("feature store %s: precision of %d bits, want 16 or 32", dir, o.Precision)
-	}
-	if o.Keep == 0 {
-		o.Keep = 10 * time.Minute
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("feature store: %w", err)
 	}
-	return &Store{dir: dir, options: o}, nil
+	s := &Store{dir: dir, precision: o.Precision, log: o.Logger, now: o.Now, held: map[string]int{}}
+	s.folder = bounded.New(dir, bounded.Options{
+		Limit: o.MaxBytes, Keep: o.Keep, TouchAfter: o.Keep / 2, Held: s.isHeld, Temporary: tempPrefix, Now: o.Now,
+		Files: func(name string) bool { return filepath.Ext(name) == entrySuffix },
+	})
+	return s, nil
 }
 
 // Stats returns the counters so far.
-func (s *Store) Stats() StoreStats {
+func (s *Store) Stats() Stats {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	out := s.stats
-	out.Bytes = s.bytes
+	s.mu.Unlock()
+	out.Bytes, out.Evicted = s.folder.Stats()
+	out.MaxBytes = s.folder.Limit()
 	return out
 }
 
@@ -95,6 +111,27 @@ func (s *Store) count(n *int64) {
 	s.mu.Lock()
 	*n++
 	s.mu.Unlock()
+}
+
+// rests is how long nothing is written after the file system has refused something: where a disk is full, trying costs as much as
+// writing.
+const rests = time.Minute
+
+// failed counts what the file system refused, and tells the log, once a minute and not once an image.
+func (s *Store) failed(doing string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Failed++
+	if now := s.now(); now.Sub(s.told) > time.Minute {
+		s.told = now
+		s.log.Warn("features are computed anew instead of being kept", "while", doing, "err", err)
+	}
+}
+
+func (s *Store) isHeld(path string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held[path] > 0
 }
 
 // An entry is a header, then the values in row-major order, little-endian:
@@ -110,7 +147,6 @@ const (
 	entryHeader = 60
 	entrySuffix = ".feat"
 	tempPrefix  = "tmp-"
-	staleTemp   = time.Hour // a temporary file this old belongs to a process that died
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -135,46 +171,35 @@ func borrow(n int) *[]byte {
 	return b
 }
 
-// Get reads an entry into dst [C, h, w] and reports whether there was one. An entry that is torn,
+// get reads an entry into dst [C, h, w] and reports whether there was one. An entry that is torn,
 // altered or of other dims is removed and counts as absent.
-func (s *Store) Get(k Key, dims [3]int, dst []float32) (bool, error) {
-	digest := k.digest()
-	path := s.path(k, digest)
+func (s *Store) get(path string, digest [sha256.Size]byte, dims [3]int, dst []float32) bool {
 	err := s.read(path, digest, dims, dst)
 	switch {
 	case err == nil:
 		s.count(&s.stats.Hits)
-		return true, nil
+		return true
 	case errors.Is(err, fs.ErrNotExist):
-		s.count(&s.stats.Misses)
-		return false, nil
 	case errors.Is(err, errCorruptEntry):
 		s.count(&s.stats.Corrupt)
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("remove corrupt feature entry: %w", err)
+			s.failed("removing a damaged entry", err)
 		}
-		return false, nil
+	default:
+		s.failed("reading", err)
 	}
-	return false, fmt.Errorf("read features: %w", err)
+	s.count(&s.stats.Misses)
+	return false
 }
 
-// Has reports whether there is an entry for a key, and marks it as used so that it stays. It does not
-// look inside: Get does.
-func (s *Store) Has(k Key) bool {
-	path := s.path(k, k.digest())
+// has reports whether there is an entry, and marks it as used so that it stays. It does not look inside: get does.
+func (s *Store) has(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {
 		return false
 	}
-	s.touch(path, info.ModTime())
+	s.folder.Touch(path, info.ModTime())
 	return true
-}
-
-// touch sets a file's time, which says when it was last used. Half of Keep is fine enough, and saves most writes.
-func (s *Store) touch(path string, used time.Time) {
-	if now := s.options.Now(); now.Sub(used) > s.options.Keep/2 {
-		_ = os.Chtimes(path, now, now) // it may be gone already, which is no harm
-	}
 }
 
 func (s *Store) read(path string, digest [sha256.Size]byte, dims [3]int, dst []float32) error {
@@ -218,7 +243,7 @@ func (s *Store) read(path string, digest [sha256.Size]byte, dims [3]int, dst []f
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[entryHeader+4*i:]))
 		}
 	}
-	s.touch(path, info.ModTime())
+	s.folder.Touch(path, info.ModTime())
 	return nil
 }
 
@@ -229,7 +254,7 @@ func checksum(entry []byte) uint32 {
 // Round does to values what storing and reading them back does, so that a run sees the same numbers
 // whether or not an entry could be kept.
 func (s *Store) Round(values []float32) {
-	if s.options.Precision != Float16 {
+	if s.precision != Float16 {
 		return
 	}
 	b := borrow(2 * len(values))
@@ -239,16 +264,51 @@ func (s *Store) Round(values []float32) {
 	}
 }
 
-// Put keeps values [C, h, w] under a key. When the store is full it evicts the entries least
-// recently used; when all are in use the values are silently not kept (see Stats).
-func (s *Store) Put(k Key, dims [3]int, values []float32) error {
-	if len(values) != dims[0]*dims[1]*dims[2] {
-		return fmt.Errorf("keep features: %d values for %v", len(values), dims)
-	}
-	precision := s.options.Precision
+// put keeps values [C, h, w] and reports whether it could. When the store is full it evicts the entries least recently used,
+// but those that are in use.
+func (s *Store) put(path string, digest [sha256.Size]byte, dims [3]int, values []float32) bool {
 	b := borrow(entryHeader + 4*len(values))
 	defer buffers.Put(b)
-	data := *b
+	data := s.encode(*b, digest, dims, values)
+	if s.resting() {
+		s.count(&s.stats.Refused)
+		return false
+	}
+	room, err := s.folder.Reserve(int64(len(data)))
+	if err == nil && room {
+		if err = s.write(path, data); err != nil {
+			s.folder.Return(int64(len(data)))
+		}
+	}
+	switch {
+	case err != nil:
+		s.failed("writing", err)
+		s.mu.Lock()
+		s.rest = s.now().Add(rests)
+		s.mu.Unlock()
+		return false
+	case !room:
+		s.count(&s.stats.Refused)
+		return false
+	}
+	s.count(&s.stats.Written)
+	return true
+}
+
+// full reports whether nothing of so many values can be kept for now.
+func (s *Store) full(values int) bool {
+	return s.resting() || s.folder.Full(int64(entryHeader+values*int(s.precision)/8))
+}
+
+func (s *Store) resting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now().Before(s.rest)
+}
+
+// encode makes a file of values, in buffer.
+func (s *Store) encode(buffer []byte, digest [sha256.Size]byte, dims [3]int, values []float32) []byte {
+	data, precision := buffer, s.precision
 	if precision == Float16 && encodeFloat16(data[entryHeader:], values) {
 		data = data[:entryHeader+2*len(values)]
 	} else {
@@ -257,7 +317,6 @@ func (s *Store) Put(k Key, dims [3]int, values []float32) error {
 			binary.LittleEndian.PutUint32(data[entryHeader+4*i:], math.Float32bits(v))
 		}
 	}
-	digest := k.digest()
 	copy(data, entryMagic)
 	binary.LittleEndian.PutUint32(data[8:], uint32(precision))
 	for i, d := range dims {
@@ -265,19 +324,7 @@ func (s *Store) Put(k Key, dims [3]int, values []float32) error {
 	}
 	copy(data[24:], digest[:])
 	binary.LittleEndian.PutUint32(data[56:], checksum(data))
-
-	room, err := s.reserve(int64(len(data)))
-	if err != nil || !room {
-		return err
-	}
-	if err := s.write(s.path(k, digest), data); err != nil {
-		s.mu.Lock()
-		s.bytes -= int64(len(data))
-		s.mu.Unlock()
-		return fmt.Errorf("keep features: %w", err)
-	}
-	s.count(&s.stats.Written)
-	return nil
+	return data
 }
 
 func (s *Store) write(path string, data []byte) error {
@@ -295,7 +342,7 @@ func (s *Store) write(path string, data []byte) error {
 	_, err = f.Write(data)
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		now := s.options.Now()
+		now := s.now()
 		err = errors.Join(os.Chtimes(f.Name(), now, now), os.Rename(f.Name(), path))
 	}
 	if err != nil {

@@ -86,6 +86,16 @@ func imageKey(i int) Key {
 	return Key{Origin: Origin{"e", "p"}, Image: fmt.Sprint(i)}
 }
 
+func get(s *Store, k Key, dims [3]int, dst []float32) bool {
+	return s.get(s.path(k, k.digest()), k.digest(), dims, dst)
+}
+
+func put(s *Store, k Key, dims [3]int, values []float32) bool {
+	return s.put(s.path(k, k.digest()), k.digest(), dims, values)
+}
+
+func has(s *Store, k Key) bool { return s.has(s.path(k, k.digest())) }
+
 func entries(t testing.TB, s *Store) []string {
 	t.Helper()
 	var out []string
@@ -109,14 +119,14 @@ func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 		s, _ := testStore(t, Options{Precision: precision})
 		k := imageKey(1)
 		got := make([]float32, 60)
-		if ok, err := s.Get(k, dims, got); ok || err != nil || s.Has(k) {
-			t.Fatalf("an empty store has it: %v %v", ok, err)
+		if get(s, k, dims, got) || has(s, k) {
+			t.Fatal("an empty store has it")
 		}
-		if err := s.Put(k, dims, values); err != nil {
-			t.Fatal(err)
+		if !put(s, k, dims, values) {
+			t.Fatal("refused")
 		}
-		if ok, err := s.Get(k, dims, got); !ok || err != nil || !s.Has(k) {
-			t.Fatalf("not kept: %v %v", ok, err)
+		if !get(s, k, dims, got) || !has(s, k) {
+			t.Fatal("not kept")
 		}
 		want := slices.Clone(values)
 		s.Round(want)
@@ -132,7 +142,7 @@ func TestStoreKeepsWhatItIsGiven(t *testing.T) {
 		for name, other := range map[string]Key{
 			"extractor": {Origin{"f", "p"}, "1", false}, "preprocessing": {Origin{"e", "q"}, "1", false}, "image": {Origin{"e", "p"}, "2", false}, "mirrored": {Origin{"e", "p"}, "1", true},
 		} {
-			if ok, _ := s.Get(other, dims, got); ok {
+			if get(s, other, dims, got) {
 				t.Errorf("another %s found the same entry", name)
 			}
 		}
@@ -144,12 +154,10 @@ func TestStoreKeepsLargeValuesWhole(t *testing.T) {
 	s, _ := testStore(t, Options{})
 	dims := [3]int{1, 1, 3}
 	values := []float32{1.0001, 70000, -3}
-	if err := s.Put(imageKey(1), dims, values); err != nil {
-		t.Fatal(err)
-	}
+	put(s, imageKey(1), dims, values)
 	got := make([]float32, 3)
-	if ok, err := s.Get(imageKey(1), dims, got); !ok || err != nil || !slices.Equal(got, values) {
-		t.Errorf("got %v %v %v, want %v", got, ok, err, values)
+	if !get(s, imageKey(1), dims, got) || !slices.Equal(got, values) {
+		t.Errorf("got %v, want %v", got, values)
 	}
 	rounded := slices.Clone(values)
 	if s.Round(rounded); !slices.Equal(rounded, values) {
@@ -172,9 +180,7 @@ func TestStoreNoticesCorruption(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, _ := testStore(t, Options{})
-			if err := s.Put(imageKey(1), dims, testFeatures(1, dims)); err != nil {
-				t.Fatal(err)
-			}
+			put(s, imageKey(1), dims, testFeatures(1, dims))
 			path := entries(t, s)[0]
 			data, err := os.ReadFile(path)
 			if err != nil {
@@ -183,8 +189,8 @@ func TestStoreNoticesCorruption(t *testing.T) {
 			if err := os.WriteFile(path, corrupt(data), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if ok, err := s.Get(imageKey(1), dims, make([]float32, 18)); ok || err != nil {
-				t.Fatalf("served: %v %v", ok, err)
+			if get(s, imageKey(1), dims, make([]float32, 18)) {
+				t.Fatal("served")
 			}
 			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("the corrupt entry is still there")
@@ -198,15 +204,13 @@ func TestStoreNoticesCorruption(t *testing.T) {
 		t.Parallel()
 		s, _ := testStore(t, Options{})
 		for i := range 2 {
-			if err := s.Put(imageKey(i), dims, testFeatures(uint64(i), dims)); err != nil {
-				t.Fatal(err)
-			}
+			put(s, imageKey(i), dims, testFeatures(uint64(i), dims))
 		}
 		from, to := s.path(imageKey(0), imageKey(0).digest()), s.path(imageKey(1), imageKey(1).digest())
 		if err := os.Rename(from, to); err != nil {
 			t.Fatal(err)
 		}
-		if ok, _ := s.Get(imageKey(1), dims, make([]float32, 18)); ok {
+		if get(s, imageKey(1), dims, make([]float32, 18)) {
 			t.Error("served another image's features")
 		}
 	})
@@ -219,20 +223,18 @@ func TestStoreEvictsTheLeastRecentlyUsed(t *testing.T) {
 	s, clock := testStore(t, Options{MaxBytes: 10 * size, Keep: time.Minute})
 	buffer := make([]float32, 100)
 	for i := range 10 {
-		if err := s.Put(imageKey(i), dims, testFeatures(uint64(i), dims)); err != nil {
-			t.Fatal(err)
-		}
+		put(s, imageKey(i), dims, testFeatures(uint64(i), dims))
 		*clock = clock.Add(time.Second)
 	}
 	*clock = clock.Add(time.Hour)
-	if ok, err := s.Get(imageKey(0), dims, buffer); !ok || err != nil { // the oldest is used again
-		t.Fatal(ok, err)
+	if !get(s, imageKey(0), dims, buffer) { // the oldest is used again
+		t.Fatal("it is gone")
 	}
-	if err := s.Put(imageKey(10), dims, testFeatures(10, dims)); err != nil {
-		t.Fatal(err)
+	if !put(s, imageKey(10), dims, testFeatures(10, dims)) {
+		t.Fatal("no room is made")
 	}
 	for i, want := range []bool{true, false, false, true, true, true, true, true, true, true, true} {
-		if got := s.Has(imageKey(i)); got != want {
+		if got := has(s, imageKey(i)); got != want {
 			t.Errorf("entry %d there: %v, want %v", i, got, want)
 		}
 	}
@@ -249,12 +251,8 @@ func TestStoreRefusesRatherThanThrash(t *testing.T) {
 	for range 3 { // three epochs over eight images where five fit
 		for i := range 8 {
 			*clock = clock.Add(time.Second)
-			if ok, err := s.Get(imageKey(i), dims, make([]float32, 100)); err != nil {
-				t.Fatal(err)
-			} else if !ok {
-				if err := s.Put(imageKey(i), dims, testFeatures(uint64(i), dims)); err != nil {
-					t.Fatal(err)
-				}
+			if !get(s, imageKey(i), dims, make([]float32, 100)) {
+				put(s, imageKey(i), dims, testFeatures(uint64(i), dims))
 			}
 		}
 	}
@@ -280,17 +278,11 @@ func TestStoreSharedByManyWriters(t *testing.T) {
 				image := (i*7 + worker) % 60
 				want := testFeatures(uint64(image), dims)
 				s.Round(want)
-				ok, err := s.Get(imageKey(image), dims, got)
-				if err != nil {
-					t.Error(err)
-				}
-				if ok && !slices.Equal(got, want) {
+				switch {
+				case !get(s, imageKey(image), dims, got):
+					put(s, imageKey(image), dims, want)
+				case !slices.Equal(got, want):
 					t.Errorf("image %d: wrong features", image)
-				}
-				if !ok {
-					if err := s.Put(imageKey(image), dims, want); err != nil {
-						t.Error(err)
-					}
 				}
 			}
 			if st := s.Stats(); st.Corrupt != 0 {
@@ -323,9 +315,7 @@ func TestStoreSweepsUpAfterACrash(t *testing.T) {
 	if err := os.Chtimes(stale, old, old); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Put(imageKey(1), [3]int{1, 1, 1}, []float32{1}); err != nil {
-		t.Fatal(err)
-	}
+	put(s, imageKey(1), [3]int{1, 1, 1}, []float32{1})
 	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a dead process's temporary file is still there")
 	}

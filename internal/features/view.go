@@ -1,28 +1,93 @@
 package features
 
-// View is a Store as one scan or one training sees it: the features of one network. Make one with Store.View. It is safe for
-// concurrent use.
+import (
+	"crypto/sha256"
+	"sync"
+)
+
+// View is a Store as one scan or one training sees it: the features of one network. What it has read or written is not evicted
+// before Close, however full the store is: going round and round over more images than fit, it keeps some of them and finds those
+// each time, where keeping the latest would find none. Processes that share the folder do not know of each other's views; of their
+// entries those used within Options.Keep stay. It is safe for concurrent use.
 type View struct {
 	store  *Store
 	origin Origin
 	dims   [3]int
+
+	mu   sync.Mutex
+	held map[string]struct{} // paths of entries
 }
 
-// View is the store's features of one network, each of dims C, h, w.
+// View opens the store's features of one network, each of dims C, h, w.
 func (s *Store) View(origin Origin, dims [3]int) *View {
-	return &View{store: s, origin: origin, dims: dims}
+	return &View{store: s, origin: origin, dims: dims, held: map[string]struct{}{}}
 }
 
-func (v *View) key(image string, mirrored bool) Key {
-	return Key{Origin: v.origin, Image: image, Mirrored: mirrored}
+// Close lets go of what the view has used. It may be used again.
+func (v *View) Close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.store.mu.Lock()
+	defer v.store.mu.Unlock()
+	for path := range v.held {
+		if v.store.held[path]--; v.store.held[path] == 0 {
+			delete(v.store.held, path)
+		}
+	}
+	clear(v.held)
 }
 
 // Get reads the features of an image, by its hash, into dst [C, h, w] and reports whether they are there.
-func (v *View) Get(image string, dst []float32) (bool, error) {
-	return v.store.Get(v.key(image, false), v.dims, dst)
+func (v *View) Get(image string, dst []float32) bool { return v.get(image, false, dst) }
+
+// Put keeps the features [C, h, w] of an image, by its hash, if there is room.
+func (v *View) Put(image string, values []float32) { v.put(image, false, values) }
+
+func (v *View) get(image string, mirrored bool, dst []float32) bool {
+	path, digest := v.at(image, mirrored)
+	if !v.store.get(path, digest, v.dims, dst) {
+		return false
+	}
+	v.hold(path)
+	return true
 }
 
-// Put keeps the features [C, h, w] of an image, by its hash.
-func (v *View) Put(image string, values []float32) error {
-	return v.store.Put(v.key(image, false), v.dims, values)
+func (v *View) has(image string, mirrored bool) bool {
+	path, _ := v.at(image, mirrored)
+	if !v.store.has(path) {
+		return false
+	}
+	v.hold(path)
+	return true
+}
+
+func (v *View) put(image string, mirrored bool, values []float32) bool {
+	path, digest := v.at(image, mirrored)
+	if !v.store.put(path, digest, v.dims, values) {
+		return false
+	}
+	v.hold(path)
+	return true
+}
+
+// full reports whether nothing can be kept for now.
+func (v *View) full() bool { return v.store.full(v.dims[0] * v.dims[1] * v.dims[2]) }
+
+// at is where the features of an image stand.
+func (v *View) at(image string, mirrored bool) (path string, digest [sha256.Size]byte) {
+	key := Key{Origin: v.origin, Image: image, Mirrored: mirrored}
+	digest = key.digest()
+	return v.store.path(key, digest), digest
+}
+
+func (v *View) hold(path string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.held[path]; ok {
+		return
+	}
+	v.held[path] = struct{}{}
+	v.store.mu.Lock()
+	v.store.held[path]++
+	v.store.mu.Unlock()
 }

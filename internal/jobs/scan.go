@@ -70,6 +70,7 @@ func (sw *scanWorker) scan(ctx context.Context, args postgres.ScanArgs) error {
 	keeper.Go(func() { run.keep(keeping) })
 	origin := features.Origin{Extractor: version.ExtractorHash, Preprocessing: manifest.PreprocessingHash()}
 	kept := w.features.View(origin, [3]int{sizes.Channels, sizes.GridHeight, sizes.GridWidth})
+	defer kept.Close()
 	for again := true; again && err == nil; again = run.busy {
 		_, err = inference.Scan(ctx, network, run.images(ctx), run.store, inference.ScanOptions{Features: kept})
 	}

@@ -68,7 +68,7 @@ func NewWorker(c Config) (*Worker, error) {
 		}
 	}
 	var err error
-	if w.features, err = features.Open(filepath.Join(w.cacheFolder(), "features"), features.Options{MaxBytes: c.FeatureBytes}); err != nil {
+	if w.features, err = features.Open(filepath.Join(w.cacheFolder(), "features"), features.Options{MaxBytes: c.FeatureBytes, Logger: w.log}); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	w.service = annotator.NewService(annotator.ServiceConfig{Store: c.Store, Blobs: c.Blobs, Logger: w.log})
