@@ -3,16 +3,13 @@ package trainer
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/trainer/engine"
 )
-
-// checkpointTemp begins the names of files on their way.
-const checkpointTemp = "tmp-"
 
 // checkpoints keeps one arm's checkpoints in a folder: the last two, which alternate between two files, so that
 // one whole checkpoint exists at every moment; and the parameters of the best epoch that either speaks of.
@@ -34,7 +31,7 @@ func (c *checkpoints) bestPath(epoch int) string {
 // save writes a checkpoint so that after a crash, of the machine even, it is either whole or absent. The
 // best epoch it speaks of must have been saved.
 func (c *checkpoints) save(state checkpoint) error {
-	if err := writeAtomically(c.path(c.next), state.write); err != nil {
+	if err := durable.Write(c.path(c.next), state.write); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	c.best[c.next] = state.Best.Epoch
@@ -49,7 +46,7 @@ func (c *checkpoints) saveBest(state checkpoint) error {
 		p.Momentum, p.Second = nil, nil
 		best.Parameters = append(best.Parameters, p)
 	}
-	if err := writeAtomically(c.bestPath(best.Epoch), best.write); err != nil {
+	if err := durable.Write(c.bestPath(best.Epoch), best.write); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil
@@ -85,11 +82,7 @@ func (c *checkpoints) prune() error {
 func (c *checkpoints) load(key string) (checkpoint, bool, error) {
 	var latest checkpoint
 	found := false
-	if stale, err := filepath.Glob(filepath.Join(c.dir, checkpointTemp+"*")); err == nil {
-		for _, file := range stale { // of a process that was killed while it wrote
-			_ = os.Remove(file)
-		}
-	}
+	_ = durable.Sweep(c.dir, "*.checkpoint") // the folder is this process's own; what stays does no harm
 	for slot := range 2 {
 		state, err := readCheckpointFile(c.path(slot))
 		if errors.Is(err, ErrCheckpoint) || errors.Is(err, fs.ErrNotExist) || err == nil && state.Key != key {
@@ -138,29 +131,4 @@ func readCheckpointFile(path string) (checkpoint, error) {
 		return checkpoint{}, fmt.Errorf("%w: %s is no file", ErrCheckpoint, path)
 	}
 	return readCheckpoint(f, info.Size())
-}
-
-// writeAtomically replaces a file: temporary file, fsync, rename, fsync of the folder.
-func writeAtomically(path string, write func(io.Writer) error) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, checkpointTemp)
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -312,8 +313,11 @@ func TestCheckpointsRemoveWhatAKilledProcessLeft(t *testing.T) {
 	if err := c.save(sampleCheckpoint(1)); err != nil {
 		t.Fatal(err)
 	}
-	torn := filepath.Join(dir, checkpointTemp+"123")
-	if err := writeAtomically(torn, sampleCheckpoint(2).write); err != nil {
+	torn, err := durable.Create(c.path(1))
+	if err == nil {
+		err = sampleCheckpoint(2).write(torn)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if _, found, err := c.load("run"); !found || err != nil {

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/abn-studio/studio/internal/durable"
 )
 
 // Who was at work in a folder that another took over writes nothing into it, and holds nobody up.
@@ -22,7 +24,7 @@ func TestTakeOver(t *testing.T) {
 	defer release()
 	file := filepath.Join(from, "candidate-0.checkpoint")
 	save := func(path, text string, during func()) error {
-		return writeAtomically(path, func(w io.Writer) error {
+		return durable.Write(path, func(w io.Writer) error {
 			during()
 			_, err := io.WriteString(w, text)
 			return err

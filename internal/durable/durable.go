@@ -3,6 +3,8 @@
 package durable
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -43,13 +45,31 @@ func (f *File) Finish() error {
 
 // WriteFile makes or replaces a file.
 func WriteFile(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Write makes or replaces a file with what write writes.
+func Write(path string, write func(io.Writer) error) error {
 	f, err := Create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Cleanup() }()
-	if _, err := f.Write(data); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	return f.Finish()
+}
+
+// Sweep removes what killed processes left on its way to names that match a pattern (path/filepath.Match) in a folder. Nobody may
+// be writing such a file meanwhile.
+func Sweep(dir, pattern string) error {
+	left, err := filepath.Glob(filepath.Join(dir, "."+pattern+"[0-9]*"))
+	for _, file := range left {
+		err = errors.Join(err, os.Remove(file))
+	}
+	return err
 }

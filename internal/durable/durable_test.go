@@ -43,3 +43,22 @@ func TestFilesAreReplacedWhole(t *testing.T) {
 		t.Errorf("in a folder that is not there: %v", err)
 	}
 }
+
+func TestSweepRemovesWhatAKilledProcessLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"a.x", "b.x", "c.y"} {
+		if err := durable.WriteFile(filepath.Join(dir, name), nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := durable.Create(filepath.Join(dir, name)); err != nil { // and is killed
+			t.Fatal(err)
+		}
+	}
+	if err := durable.Sweep(dir, "*.x"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 4 {
+		t.Errorf("left %v, %v; want the three files and what is on its way to c.y", left, err)
+	}
+}
