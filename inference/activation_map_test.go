@@ -150,7 +150,7 @@ func TestActivationMapsAreBounded(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := s.scorer.activations.order.Len(); n != activationGraphs || len(s.scorer.activations.entries) != n {
+	if n := s.scorer.activations.cache.Stats().Entries; n != activationGraphs {
 		t.Errorf("%d graphs are open, want %d", n, activationGraphs)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -9,28 +8,23 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/abn-studio/studio/internal/lru"
 	"github.com/abn-studio/studio/internal/ort"
 )
 
 // openCache keeps what was opened last, by key, and closes what was not used for longest, once its runs are over. It is
 // safe for concurrent use.
 type openCache[T io.Closer] struct {
-	most    int // entries
 	flights singleflight.Group
 
-	mu      sync.Mutex
-	closed  bool
-	order   *list.List // of *openEntry[T], most recently used in front
-	entries map[string]*list.Element
+	mu     sync.Mutex // guards closed, and that nothing is kept behind it
+	closed bool
+	cache  *lru.Cache[string, T]
 }
 
-type openEntry[T io.Closer] struct {
-	key   string
-	value T
-}
-
-func newOpenCache[T io.Closer](most int) *openCache[T] {
-	return &openCache[T]{most: most, order: list.New(), entries: map[string]*list.Element{}}
+// newOpenCache keeps at most so many.
+func newOpenCache[T io.Closer](most int64) *openCache[T] {
+	return &openCache[T]{cache: lru.New[string, T](most, nil)}
 }
 
 // get returns the entry of a key, opening it if need be, once however many ask at the same time. After close it is
@@ -59,12 +53,8 @@ func (c *openCache[T]) lookup(key string) (value T, found bool, err error) {
 	if c.closed {
 		return value, false, ort.ErrClosed
 	}
-	e, ok := c.entries[key]
-	if !ok {
-		return value, false, nil
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*openEntry[T]).value, true, nil
+	value, found = c.cache.Get(key)
+	return value, found, nil
 }
 
 // keep adds an entry and closes the ones that no longer fit.
@@ -74,36 +64,28 @@ func (c *openCache[T]) keep(key string, value T) error {
 		c.mu.Unlock()
 		return errors.Join(ort.ErrClosed, value.Close())
 	}
-	c.entries[key] = c.order.PushFront(&openEntry[T]{key, value})
-	var evicted []T
-	for c.order.Len() > c.most {
-		old := c.order.Remove(c.order.Back()).(*openEntry[T])
-		delete(c.entries, old.key)
-		evicted = append(evicted, old.value)
-	}
+	evicted := c.cache.Put(key, value)
 	c.mu.Unlock()
-	var errs []error
-	for _, old := range evicted {
-		errs = append(errs, old.Close())
-	}
-	return errors.Join(errs...)
+	return closeEach(evicted)
 }
 
 func (c *openCache[T]) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	var errs []error
-	for e := c.order.Front(); e != nil; e = e.Next() {
-		errs = append(errs, e.Value.(*openEntry[T]).value.Close())
-	}
-	c.order.Init()
-	clear(c.entries)
-	return errors.Join(errs...)
+	return closeEach(c.cache.Clear())
 }
 
 func (c *openCache[T]) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.closed
+}
+
+func closeEach[T io.Closer](all []T) error {
+	var errs []error
+	for _, one := range all {
+		errs = append(errs, one.Close())
+	}
+	return errors.Join(errs...)
 }

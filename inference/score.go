@@ -21,7 +21,7 @@ import (
 // LiveScorerOptions configures a LiveScorer. Zero fields have defaults.
 type LiveScorerOptions struct {
 	FeatureBytes int64       // bound of the feature cache; default 512 MiB
-	Networks     int         // how many models stay open; default 3
+	Networks     int64       // how many models stay open; default 3
 	Session      ort.Options // default: see NewLiveScorer
 }
 
