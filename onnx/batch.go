@@ -8,8 +8,8 @@ import (
 )
 
 // openBatch gives the image input a symbolic batch axis "N". In a file that was exported for one batch size
-// the Reshape nodes that repeat that size copy their input's first axis instead; it returns the size, 0 where the
-// batch was open already. Nodes keep their places.
+// the Reshape and Resize nodes that repeat that size copy their input's first axis instead; it returns the size, 0 where the
+// batch was open already.
 func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, err error) {
 	batch := image.Shape[0]
 	if !batch.Known() {
@@ -23,12 +23,16 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 	}
 	image.Shape[0] = Batch()
 	varying := map[string]bool{image.Name: true}
+	var resizes []*Node
 	for _, n := range m.Graph.Nodes {
 		if !slices.ContainsFunc(n.Inputs, func(in string) bool { return varying[in] }) {
 			continue
 		}
 		for _, out := range n.Outputs {
 			varying[out] = true
+		}
+		if n.IsOp("Resize") && varying[n.Input(0)] {
+			resizes = append(resizes, n)
 		}
 		if !n.IsOp("Reshape") || !varying[n.Input(0)] {
 			continue
@@ -47,7 +51,21 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 		sizes[0] = 0
 		reshapeTo(m.Graph, n, sizes)
 	}
+	for _, n := range resizes {
+		if sizes, ok := before.Ints(n.Input(3)); ok && n.Attr("axes") == nil && len(sizes) > 1 && sizes[0] == batch.Size && len(before.Shape(n.Input(0))) == len(sizes) {
+			resizeTo(m.Graph, n, sizes[1:])
+		}
+	}
 	return batch.Size, nil
+}
+
+// resizeTo lets a Resize leave its input's first axis as it is, and make the others of these sizes.
+func resizeTo(g *Graph, n *Node, sizes []int64) {
+	e := Edit(g, n.Output(0)+"/open_batch")
+	list := func(v ...int64) string { return e.Constant(NewInt64("", []int64{int64(len(v))}, v)) }
+	first := e.Node("Gather", []string{e.Node("Shape", []string{n.Input(0)}), list(0)})
+	n.Inputs[3] = e.Node("Concat", []string{first, list(sizes...)}, IntAttr("axis", 0))
+	g.sort()
 }
 
 // nameBatch gives the image's own name for its batch the name "N" wherever the file declares a shape, so that declarations

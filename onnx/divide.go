@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// skip says what a value beside the features is.
+const skip = "a skip past them, as feature pyramids and class tokens are. The branches are trained on kept features: they may read those and the map, nothing else"
+
 // divide assigns nodes and initializers to the three parts, and refuses a graph in which a branch reads
 // more than features and map. Nodes that only compute constants may stand in several parts.
 func (f *finder) divide() error {
@@ -34,10 +37,10 @@ func (f *finder) divide() error {
 		return nil, ""
 	}
 	if n, value := foreign(attention, extractor); n != nil {
-		return fmt.Errorf("%w: %v of the attention branch reads %q inside the extractor, beside the features %q", ErrNoABN, n, value, p.Names.Features)
+		return fmt.Errorf("%w: %v of the attention branch reads %q inside the extractor, beside the features %q: %s", ErrNoABN, n, value, p.Names.Features, skip)
 	}
 	if n, value := foreign(perception, extractor); n != nil {
-		return fmt.Errorf("%w: %v of the perception branch reads %q inside the extractor, beside the features %q", ErrNoABN, n, value, p.Names.Features)
+		return fmt.Errorf("%w: %v of the perception branch reads %q inside the extractor, beside the features %q: %s", ErrNoABN, n, value, p.Names.Features, skip)
 	}
 	if n, value := foreign(perception, attention); n != nil {
 		return fmt.Errorf("%w: %v of the perception branch reads %q of the attention branch, beside the map %q", ErrNoABN, n, value, p.Names.Map)

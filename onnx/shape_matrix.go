@@ -2,7 +2,9 @@ package onnx
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 func gemm(c *call) error {
@@ -169,5 +171,55 @@ func oneHot(c *call) error {
 		size = depth.ints()[0].dim()
 	}
 	out.shape = slices.Insert(slices.Clone(x.shape), at, size)
+	return nil
+}
+
+// einsum reads the result's axes from the equation; one with an ellipsis tells nothing.
+func einsum(c *call) error {
+	out := c.out[0]
+	out.dtype = c.in[0].dtype
+	equation := strings.ReplaceAll(c.AttrStr("equation", ""), " ", "")
+	left, result, explicit := strings.Cut(equation, "->")
+	terms := strings.Split(left, ",")
+	if len(equation) > maxName || strings.Contains(equation, ".") || len(terms) != len(c.in) {
+		return nil
+	}
+	sizes := map[rune]Dim{}
+	for i, term := range terms {
+		v, err := c.need(i)
+		if err != nil {
+			return err
+		}
+		if v.shape == nil {
+			return nil
+		}
+		if len(v.shape) != len(term) {
+			return fmt.Errorf("%w: %v for %q", ErrShape, v.shape, term)
+		}
+		for k, label := range term {
+			known, ok := sizes[label]
+			switch d := v.shape[k]; {
+			case !ok || known == Unknown() || known == Fixed(1):
+				sizes[label] = d
+			case known.Known() && d.Known() && known != d && d != Fixed(1):
+				return fmt.Errorf("%w: %c is %v and %v in %q", ErrShape, label, known, d, equation)
+			}
+		}
+	}
+	if !explicit {
+		for _, label := range slices.Sorted(maps.Keys(sizes)) {
+			if strings.Count(left, string(label)) == 1 {
+				result += string(label)
+			}
+		}
+	}
+	out.shape = Shape{}
+	for _, label := range result {
+		d, ok := sizes[label]
+		if !ok {
+			return fmt.Errorf("%w: %c of the result stands nowhere else in %q", ErrShape, label, equation)
+		}
+		out.shape = append(out.shape, d)
+	}
 	return nil
 }

@@ -68,6 +68,7 @@ func init() {
 		"ReduceLogSum", "ReduceLogSumExp")
 	add(argument, "ArgMax", "ArgMin")
 	add(resize, "Resize")
+	add(einsum, "Einsum")
 
 	add(constantNode, "Constant")
 	add(constantOfShape, "ConstantOfShape")

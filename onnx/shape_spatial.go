@@ -263,24 +263,36 @@ func resize(c *call) error {
 	if x.shape == nil {
 		return nil
 	}
-	out.shape = slices.Clone(x.shape)
-	for i := range out.shape {
-		out.shape[i] = Unknown()
-	}
-	if c.Attr("axes") != nil {
-		return nil
+	out.shape = slices.Repeat(Shape{Unknown()}, len(x.shape))
+	list := c.AttrInts("axes")
+	if c.Attr("axes") == nil {
+		for i := range x.shape {
+			list = append(list, int64(i))
+		}
+	} else {
+		out.shape = slices.Clone(x.shape)
+		for _, a := range list {
+			i, err := axis(a, len(x.shape))
+			if err != nil {
+				return err
+			}
+			out.shape[i] = Unknown()
+		}
 	}
 	scales, sizes := c.input(2), c.input(3)
 	if c.opset < 11 {
 		scales, sizes = c.input(1), nil
 	}
 	switch {
-	case sizes != nil && len(sizes.ints()) == len(x.shape):
-		for i, e := range sizes.ints() {
+	case c.AttrStr("keep_aspect_ratio_policy", "stretch") != "stretch":
+	case sizes != nil && len(sizes.ints()) == len(list):
+		for k, e := range sizes.ints() {
+			i, _ := axis(list[k], len(x.shape))
 			out.shape[i] = e.dim()
 		}
-	case scales != nil && len(scales.floats()) == len(x.shape):
-		for i, f := range scales.floats() {
+	case scales != nil && len(scales.floats()) == len(list):
+		for k, f := range scales.floats() {
+			i, _ := axis(list[k], len(x.shape))
 			switch {
 			case f == 1:
 				out.shape[i] = x.shape[i]

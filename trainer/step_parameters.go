@@ -23,13 +23,13 @@ type selection struct {
 var weightInputs = map[string][]int{
 	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "BatchNormalization": {1, 2},
 	"Add": {0, 1}, "Mul": {0, 1}, "Sub": {0, 1}, "Div": {0, 1},
-	"PRelu": {1}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2},
+	"PRelu": {1}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2}, "GroupNormalization": {1, 2}, "Einsum": {0, 1},
 }
 
-// isPlaceholder reports the scale of ones or shift of zeros that exporters give an InstanceNormalization whose network has none
-// (a group normalisation's among them): nobody's weight.
+// isPlaceholder reports the scale of ones or shift of zeros that exporters give an InstanceNormalization or GroupNormalization whose
+// network has none: nobody's weight.
 func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
-	if !n.IsOp("InstanceNormalization") {
+	if !n.IsOp("InstanceNormalization", "GroupNormalization") {
 		return false
 	}
 	if len(t.Dims) != 1 || t.Dims[0] > onnx.MaxList {

@@ -26,14 +26,14 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
 
 - **Runs.** Networks run on ONNX Runtime, and every operator it has runs. An extractor may hold any of them: it is never
   differentiated. What stands between the features and the losses has to have a shape that can be told without running it; the table lists the operators for
-  which it can, and whether the runtime opens one, asked of it at operator set 22.
+  which it can, and whether the runtime opens one, asked of it at operator set 26.
 - **Differentiates.** With ` + "`ort`" + `, the engine that is the default, a training step is an ONNX graph with gradient nodes
   (` + "`onnx/gradient`" + `). Every rule is compared with central finite differences by a test that fails where a rule has no example
   (` + "`onnx/gradient/examples_test.go`" + `: odd shapes, strides with leftover rows, dilation, groups, ceil_mode, padded and uneven
   windows; at larger sizes along random directions with a fourth-order difference). ` + "`gorgonia`" + ` is the second engine, with a
   differentiation of its own. On x86-64 ` + "`ort`" + ` computes much of a step in operators of its own over blocks of channels (ADR 10), which tests hold to the
   standard ones; what can be differentiated is the same.
-- **Operator sets.** 7 to 22 are read; gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
+- **Operator sets.** 7 to 26 are read (IR version up to 13; beyond, the runtime opens nothing); gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
   ` + "`Upsample`" + `, ` + "`Scan`, `Loop`" + `, a ` + "`Resize`" + ` before 11 and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
 - **Answers.** Logits of two classes or more, one of which is right, or their softmax. One logit and sigmoids are refused, with what to export: ADR 19.
 - **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused.

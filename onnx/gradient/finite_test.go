@@ -299,7 +299,7 @@ func f32(name string, v ...float32) *onnx.Tensor {
 }
 
 func allExamples() []example {
-	return slices.Concat(pointwise(), arithmetic(), convolutions(), norms(), pools(), reductions(), shapes(), gathers(), matrices(), losses(), activations(), extremes(), odd())
+	return slices.Concat(pointwise(), arithmetic(), convolutions(), norms(), pools(), reductions(), shapes(), gathers(), matrices(), losses(), activations(), extremes(), linear(), odd())
 }
 
 // TestEveryRuleHasAnExample keeps a rule from being added without a comparison.

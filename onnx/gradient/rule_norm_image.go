@@ -22,11 +22,13 @@ func instanceNormalization(b *builder, n *onnx.Node, dY string) error {
 	if b.depends[shift] {
 		b.give(shift, b.perChannel(dY, rank))
 	}
-	normal, inverse := b.normalized(n, axes, product(spatial))
+	normal, inverse := b.normalized(n.Input(0), n, axes, product(spatial))
 	if b.depends[scale] {
 		b.give(scale, b.perChannel(b.mul(dY, normal), rank))
 	}
-	b.giveNormalized(n, b.mul(dY, b.column(scale, rank)), normal, inverse, axes, product(spatial))
+	if b.depends[n.Input(0)] {
+		b.give(n.Input(0), b.throughNormalized(b.mul(dY, b.column(scale, rank)), normal, inverse, axes, product(spatial)))
+	}
 	return nil
 }
 
@@ -53,19 +55,61 @@ func layerNormalization(b *builder, n *onnx.Node, dY string) error {
 	if err := b.giveUnbroadcast(shift, dY, y); err != nil {
 		return err
 	}
-	normal, inverse := b.normalized(n, axes, product(sizes))
+	normal, inverse := b.normalized(n.Input(0), n, axes, product(sizes))
 	if b.depends[scale] {
 		if err := b.giveUnbroadcast(scale, b.mul(dY, normal), y); err != nil {
 			return err
 		}
 	}
-	b.giveNormalized(n, b.mul(dY, scale), normal, inverse, axes, product(sizes))
+	if b.depends[n.Input(0)] {
+		b.give(n.Input(0), b.throughNormalized(b.mul(dY, scale), normal, inverse, axes, product(sizes)))
+	}
 	return nil
 }
 
-// normalized is x̂ = (x−μ)·r and r = 1/√(v+ε), with mean and variance over count elements along axes.
-func (b *builder) normalized(n *onnx.Node, axes []int64, count int64) (normal, inverse string) {
-	x := n.Input(0)
+// groupNormalization: the statistics of every image's every group of channels, X [N,C,…] being [N,G,C/G·…]; scale and shift are [C],
+// before operator set 21 [G].
+func groupNormalization(b *builder, n *onnx.Node, dY string) error {
+	x, scale, shift := n.Input(0), n.Input(1), n.Input(2)
+	spatial, err := b.spatial(x)
+	if err != nil {
+		return err
+	}
+	channels, groups := b.info[x].Shape[1], n.AttrInt("num_groups", 0)
+	of, known := b.info[scale].Shape.Sizes()
+	if !channels.Known() || groups < 1 || channels.Size%groups != 0 || !known || len(of) != 1 || of[0] != channels.Size && of[0] != groups {
+		return fmt.Errorf("its input has shape %s, its scale %s and it has %d groups", b.info[x].Shape, b.info[scale].Shape, groups)
+	}
+	rank, count, axes := len(spatial)+2, channels.Size/groups*product(spatial), []int64{2}
+	grouped := func(v string) string { return b.reshape(v, 0, groups, count) }
+	ofGroups := of[0] == groups && groups != channels.Size
+	normal, inverse := b.normalized(grouped(x), n, axes, count)
+	give := func(parameter, v string) { // v is as X
+		switch {
+		case !b.depends[parameter]:
+		case ofGroups:
+			b.give(parameter, b.perChannel(grouped(v), 3))
+		default:
+			b.give(parameter, b.perChannel(v, rank))
+		}
+	}
+	give(shift, dY)
+	give(scale, b.mul(dY, b.reshapeLike(normal, x)))
+	if !b.depends[x] {
+		return nil
+	}
+	d := ""
+	if ofGroups {
+		d = b.mul(grouped(dY), b.column(scale, 3))
+	} else {
+		d = grouped(b.mul(dY, b.column(scale, rank)))
+	}
+	b.give(x, b.reshapeLike(b.throughNormalized(d, normal, inverse, axes, count), x))
+	return nil
+}
+
+// normalized is x̂ = (x−μ)·r and r = 1/√(v+ε), with mean and variance over count elements of x along axes; n has ε.
+func (b *builder) normalized(x string, n *onnx.Node, axes []int64, count int64) (normal, inverse string) {
 	centred := b.sub(x, b.scaled(b.reduceSum(x, axes), 1/float64(count)))
 	variance := b.scaled(b.reduceSum(b.mul(centred, centred), axes), 1/float64(count))
 	floored := b.add(variance, b.scalar(float64(n.AttrFloat("epsilon", 1e-5))))
@@ -73,11 +117,8 @@ func (b *builder) normalized(n *onnx.Node, axes []int64, count int64) (normal, i
 	return b.mul(centred, inverse), inverse
 }
 
-// giveNormalized gives X its gradient r·(d − mean(d) − x̂·mean(d·x̂)), with d = dY·scale.
-func (b *builder) giveNormalized(n *onnx.Node, d, normal, inverse string, axes []int64, count int64) {
-	if !b.depends[n.Input(0)] {
-		return
-	}
+// throughNormalized is X's gradient r·(d − mean(d) − x̂·mean(d·x̂)), with d = dY·scale.
+func (b *builder) throughNormalized(d, normal, inverse string, axes []int64, count int64) string {
 	mean := func(v string) string { return b.scaled(b.reduceSum(v, axes), 1/float64(count)) }
-	b.give(n.Input(0), b.mul(inverse, b.sub(b.sub(d, mean(d)), b.mul(normal, mean(b.mul(d, normal))))))
+	return b.mul(inverse, b.sub(b.sub(d, mean(d)), b.mul(normal, mean(b.mul(d, normal)))))
 }

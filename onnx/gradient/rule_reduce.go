@@ -41,6 +41,36 @@ func reduce(b *builder, n *onnx.Node, dY string, mean bool) error {
 	return nil
 }
 
+// reduceLogSumExp: y = log Σ e^x; dX = dY·e^(x−y).
+func reduceLogSumExp(b *builder, n *onnx.Node, dY string) error {
+	return reduceLog(b, n, dY, func(x, y, dY string) string { return b.mul(dY, b.node("Exp", []string{b.sub(x, y)})) })
+}
+
+// reduceLogSum: y = log Σ x; dX = dY·e^(−y).
+func reduceLogSum(b *builder, n *onnx.Node, dY string) error {
+	return reduceLog(b, n, dY, func(x, y, dY string) string {
+		return b.node("Expand", []string{b.mul(dY, b.node("Exp", []string{b.neg(y)})), b.shapeOf(x)})
+	})
+}
+
+// reduceLog gives x what give makes of it, y and dY, both with the axes that were reduced.
+func reduceLog(b *builder, n *onnx.Node, dY string, give func(x, y, dY string) string) error {
+	x, y := n.Input(0), n.Outputs[0]
+	shape := b.info[x].Shape
+	if shape == nil {
+		return errors.New("its input's shape cannot be inferred")
+	}
+	axes, err := b.reducedAxes(n, len(shape))
+	if err != nil {
+		return err
+	}
+	if len(axes) > 0 && n.AttrInt("keepdims", 1) == 0 {
+		y, dY = b.node("Unsqueeze", []string{y, b.ints(axes...)}), b.node("Unsqueeze", []string{dY, b.ints(axes...)})
+	}
+	b.give(x, give(x, y, dY))
+	return nil
+}
+
 // reducedAxes are the axes of a reduction, ascending and not negative.
 func (b *builder) reducedAxes(n *onnx.Node, rank int) ([]int64, error) {
 	axes := n.AttrInts("axes")

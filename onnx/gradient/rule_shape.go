@@ -62,10 +62,10 @@ func split(b *builder, n *onnx.Node, _ string) error {
 	return nil
 }
 
-// pad: cutting off what was added is padding by the negative.
+// pad: cutting off what was added is padding by the negative; what repeats values is rule_linear.go's.
 func pad(b *builder, n *onnx.Node, dY string) error {
 	if mode := n.AttrStr("mode", "constant"); mode != "constant" {
-		return fmt.Errorf("its mode is %q: only padding with a constant is differentiated", mode)
+		return mirroredPad(b, n, dY, mode)
 	}
 	if b.depends[n.Input(2)] {
 		return errors.New("the value it pads with is trained")

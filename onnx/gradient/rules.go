@@ -23,13 +23,14 @@ func init() {
 		"Where": where, "Max": extreme, "Min": extreme, "Mean": mean,
 		"Add": add, "Sum": add, "Sub": subtract, "Mul": multiply, "Div": divide, "Pow": power,
 		"Conv": conv, "ConvTranspose": convTranspose, "Gemm": gemm, "MatMul": matMul,
-		"BatchNormalization": batchNormalization, "InstanceNormalization": instanceNormalization, "LayerNormalization": layerNormalization,
+		"BatchNormalization": batchNormalization, "InstanceNormalization": instanceNormalization, "LayerNormalization": layerNormalization, "GroupNormalization": groupNormalization,
 		"MaxPool": maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool,
 		"GlobalMaxPool": globalMaxPool, "ReduceMax": reduceExtreme, "ReduceMin": reduceExtreme,
 		"ReduceL1": reduceNorm, "ReduceL2": reduceNorm, "ReduceSumSquare": reduceNorm,
+		"ReduceLogSum": reduceLogSum, "ReduceLogSumExp": reduceLogSumExp,
 		"ReduceMean": reduceMean, "ReduceSum": reduceSum,
 		"Flatten": likeInput, "Reshape": likeInput, "Squeeze": likeInput, "Unsqueeze": likeInput,
-		"Transpose": transpose, "Concat": concat, "Split": split, "Slice": slice, "Gather": gather, "Pad": pad, "Expand": expand,
+		"Transpose": transpose, "Concat": concat, "Split": split, "Slice": slice, "Gather": gather, "Pad": pad, "Expand": expand, "Tile": tile, "Resize": resize, "Einsum": einsum,
 		"Softmax": softmax, "LogSoftmax": logSoftmax, "SoftmaxCrossEntropyLoss": softmaxCrossEntropy,
 	}
 }
