@@ -27,9 +27,17 @@ type ModelReport struct {
 	BatchWasFixed int64        `json:"batch_was_fixed,omitempty"` // the size it was exported for; it runs any all the same
 	UntoldShapes  []string     `json:"untold_shapes,omitempty"`   // nodes whose output shapes could not be told
 
+	Data []ModelData `json:"data,omitempty"` // the files it came as, where they were more than one
+
 	Training []Trainability `json:"training"`
 	// ManifestProblem says why the manifest that came with the file cannot be used, or that none did; nil: it can.
 	ManifestProblem *FieldProblem `json:"manifest_problem,omitempty"`
+}
+
+// ModelData is one of the files that a model came as, which were made one.
+type ModelData struct {
+	Name  string `json:"name"`
+	Bytes int64  `json:"bytes"` // of it that are the model's
 }
 
 // FieldProblem is what is wrong with one field of a manifest.

@@ -5,14 +5,32 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 )
+
+// SentKind is what one of the files is that a model was sent as.
+type SentKind string
+
+// What a model may be sent as.
+const (
+	SentModel    SentKind = "model"    // the ONNX file: one
+	SentData     SentKind = "data"     // values that it keeps beside itself, as torch.onnx.export writes abn.onnx.data: any number
+	SentManifest SentKind = "manifest" // its manifest, or what PyTorch's libraries say of preprocessing and classes: any number
+)
+
+// SentFile is one of the files that a model was sent as. It is read before the next one is asked for.
+type SentFile struct {
+	Kind SentKind
+	Name string // as it was called there, perhaps with folders
+	io.Reader
+}
 
 // Models reads model files and runs none (internal/jobs).
 type Models interface {
-	// Receive keeps the file that r gives and tells what it is. manifest gives what came beside it, nil for nothing; it is
-	// called once r has been read to its end. A file that is no ABN in ONNX is a *ValidationError of field "model", one
-	// that is too large ErrTooLarge; neither is kept.
-	Receive(ctx context.Context, r io.Reader, manifest func() ([]byte, error)) (ModelFile, error)
+	// Receive keeps a model as one file and tells what it is. next gives the files that it was sent as, in any order, and then io.EOF.
+	// What is no ABN in ONNX, or misses some of its data, is a *ValidationError of field "model"; what is too large ErrTooLarge; neither is kept.
+	Receive(ctx context.Context, next func() (SentFile, error)) (ModelFile, error)
 	// Judge tells what a kept file is with another manifest.
 	Judge(ctx context.Context, hash string, manifest []byte) (ModelFile, error)
 	// Try runs a model file of the server's own once, in this process, and keeps it. One that cannot be run, split or trained
@@ -33,8 +51,8 @@ type UploadStore interface {
 }
 
 // UploadModel takes a model file for a project and tells what it is (admin). It is no version yet: AddUpload makes it
-// one. name is the file's; manifest gives what came beside it (nil: nothing) once the file has been read.
-func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string, file io.Reader, manifest func() ([]byte, error)) (Upload, error) {
+// one. next gives the files it was sent as (Models.Receive).
+func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next func() (SentFile, error)) (Upload, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
 		return Upload{}, err
@@ -42,10 +60,14 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug, name string
 	if s.models == nil {
 		return Upload{}, fmt.Errorf("reading a model: %w: this process reads none", ErrUnavailable)
 	}
-	if name, err = checkText("model", name, 1, 255); err != nil {
-		return Upload{}, err
-	}
-	found, err := s.models.Receive(ctx, file, manifest)
+	var name string
+	found, err := s.models.Receive(ctx, func() (SentFile, error) {
+		file, err := next()
+		if err == nil && file.Kind == SentModel {
+			name, err = checkText("model", path.Base("/"+strings.ReplaceAll(file.Name, `\`, "/")), 1, 255)
+		}
+		return file, err
+	})
 	if err != nil {
 		return Upload{}, err
 	}

@@ -194,10 +194,10 @@ func TestOrientation(t *testing.T) {
 // The expected numbers are what torchvision 0.14 computes.
 func TestViewGeometry(t *testing.T) {
 	t.Parallel()
-	side := func(n int) *int { return &n }
+	side := manifest.Shorter
 	for _, c := range []struct {
 		name          string
-		resize        *int
+		resize        manifest.Size
 		crop          [2]int
 		width, height int
 		want          annotator.ViewRegion
@@ -259,12 +259,11 @@ func TestChannelsAndNormalisation(t *testing.T) {
 
 func TestManifestsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
-	zero := 0
 	for name, change := range map[string]func(*manifest.Manifest){
 		"interpolation": func(m *manifest.Manifest) { m.Interpolation = "lanczos" },
 		"channels":      func(m *manifest.Manifest) { m.Channels = "CMYK" },
 		"crop":          func(m *manifest.Manifest) { m.Crop = [2]int{0, 224} },
-		"resize":        func(m *manifest.Manifest) { m.Resize = &zero },
+		"resize":        func(m *manifest.Manifest) { m.Resize = manifest.Shorter(0) },
 		"std":           func(m *manifest.Manifest) { m.Std = []float32{1, 0, 1} },
 		"mean":          func(m *manifest.Manifest) { m.Mean = []float32{0.5} },
 	} {
@@ -310,8 +309,7 @@ func FuzzPreprocess(f *testing.F) {
 	f.Add([]byte("II*\x00\x08\x00\x00\x00\x00\x00"))
 	f.Add([]byte("BM"))
 	f.Add(readFile(f, filepath.Join(fixture.Reference(f), "preprocess", "tiny.png")))
-	side := 16
-	p, err := NewPreprocessor(manifest.Manifest{Resize: &side, Crop: [2]int{12, 20}, EXIF: true})
+	p, err := NewPreprocessor(manifest.Manifest{Resize: manifest.Shorter(16), Crop: [2]int{12, 20}, EXIF: true})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/bounded"
 	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/picture"
 )
 
@@ -184,6 +185,7 @@ func (p *Pictures) render(ctx context.Context, pre *Preprocessor, img annotator.
 		return bytes + 7*int64(side)*int64(side)
 	}
 	var out bytes.Buffer
+	// Nothing is enlarged: that is left to whoever shows it.
 	err := onPicture(ctx, p.blobs, img, func(file io.ReadSeeker) error {
 		return decode(ctx, file, own, func(r *raster, h picture.Header) error {
 			region := annotator.ViewRegion{Width: float64(h.Width), Height: float64(h.Height)}
@@ -191,10 +193,16 @@ func (p *Pictures) render(ctx context.Context, pre *Preprocessor, img annotator.
 				r = r.orient(h.Orientation)
 				region.Width, region.Height = float64(r.width), float64(r.height)
 			}
+			width, height := region.Width, region.Height
 			if pre != nil && kind != annotator.PictureWhole {
 				region = pre.View(h.Width, h.Height, h.Orientation)
+				width, height = region.Width, region.Height
+				if pre.manifest.FitOf() == manifest.FitBoth { // squeezed, as the network sees it
+					height = width * float64(pre.manifest.Crop[0]) / float64(pre.manifest.Crop[1])
+				}
 			}
-			if err := jpeg.Encode(&out, crop(r, region, side).image(), &jpeg.Options{Quality: jpegQuality}); err != nil {
+			shrink := min(1, float64(side)/max(width, height))
+			if err := jpeg.Encode(&out, crop(r, region, width*shrink, height*shrink).image(), &jpeg.Options{Quality: jpegQuality}); err != nil {
 				return fmt.Errorf("encoding: %w", err)
 			}
 			return nil
@@ -206,12 +214,9 @@ func (p *Pictures) render(ctx context.Context, pre *Preprocessor, img annotator.
 	return out.Bytes(), nil
 }
 
-// crop renders a region, which may reach beyond the picture (black there), so that its longer side has
-// at most side pixels. Nothing is enlarged: that is left to whoever shows it.
-func crop(r *raster, region annotator.ViewRegion, side int) *raster {
-	shrink := min(1, float64(side)/max(region.Width, region.Height))
-	width := max(1, int(math.Round(region.Width*shrink)))
-	height := max(1, int(math.Round(region.Height*shrink)))
+// crop renders a region, which may reach beyond the picture (black there), in w × h pixels.
+func crop(r *raster, region annotator.ViewRegion, w, h float64) *raster {
+	width, height := max(1, int(math.Round(w))), max(1, int(math.Round(h)))
 	// What of the output lies inside the picture.
 	inside := func(size int, offset, span float64, pixels int) (from, to int) {
 		scale := span / float64(size)
@@ -268,11 +273,7 @@ func (p *Pictures) path(pre *Preprocessor, img annotator.Image, kind annotator.P
 		m := pre.manifest
 		geometry = fmt.Sprint(m.EXIF)
 		if kind != annotator.PictureWhole {
-			resize := 0
-			if m.Resize != nil {
-				resize = *m.Resize
-			}
-			geometry = fmt.Sprint(m.EXIF, resize, m.Crop)
+			geometry = m.Geometry()
 		}
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s %s", renderingVersion, img.Hash, kind, geometry))

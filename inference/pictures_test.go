@@ -20,8 +20,7 @@ import (
 
 func manifestJSON(t testing.TB, change func(*manifest.Manifest)) json.RawMessage {
 	t.Helper()
-	resize := 256
-	m := manifest.Manifest{Resize: &resize, Crop: [2]int{224, 224}, Channels: "RGB"}
+	m := manifest.Manifest{Resize: manifest.Shorter(256), Crop: [2]int{224, 224}, Channels: "RGB"}
 	if change != nil {
 		change(&m)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // Preprocessor turns picture files into a network's input as torchvision's Resize, CenterCrop,
-// ToTensor and Normalize do on PIL images. It is safe for concurrent use.
+// ToTensor and Normalize do on PIL images, or Resize(antialias=False) on tensors where the manifest says so. It is safe for concurrent use.
 type Preprocessor struct {
 	manifest manifest.Manifest
 	channels int // of the input: 3, or 1 for "L"
@@ -28,6 +28,9 @@ func NewPreprocessor(m manifest.Manifest) (*Preprocessor, error) {
 		return nil, err
 	}
 	p := &Preprocessor{manifest: m, channels: m.ChannelCount(), kernel: kernels[cmp.Or(m.Interpolation, "bilinear")]}
+	if !m.Antialiased() {
+		p.kernel = p.kernel.sharp()
+	}
 	for c := range p.channels {
 		mean, std := float32(0), float32(1)
 		if len(m.Mean) != 0 {
@@ -112,7 +115,12 @@ func (p *Preprocessor) crop(r *raster) *raster {
 	if part.width == g.cropWidth && part.height == g.cropHeight {
 		return part
 	}
-	out := newRaster(g.cropWidth, g.cropHeight) // black where the crop reaches beyond the picture
+	out := newRaster(g.cropWidth, g.cropHeight) // black where the crop reaches beyond the picture, unless the manifest says otherwise
+	if pad := p.manifest.Pad; len(pad) != 0 {
+		for i := range out.pix {
+			out.pix[i] = uint8(pad[i%3%len(pad)])
+		}
+	}
 	for y := range part.height {
 		copy(out.pix[3*((g.padTop+y)*out.width+g.padLeft):], part.pix[3*y*part.width:][:3*part.width])
 	}
@@ -128,19 +136,12 @@ type geometry struct {
 	cropWidth, cropHeight    int
 }
 
-// geometry follows torchvision: the long side is int(resize·long/short); a picture smaller than the
+// geometry follows torchvision: the side that is not given is rounded down (manifest.Manifest.Resized); a picture smaller than the
 // crop is padded, the odd pixel to the right and bottom; the crop's corner is round((size−crop)/2)
 // with halves to the even number, as Python rounds.
 func (p *Preprocessor) geometry(width, height int) geometry {
-	g := geometry{width: width, height: height, cropHeight: p.manifest.Crop[0], cropWidth: p.manifest.Crop[1]}
-	if p.manifest.Resize != nil {
-		side := *p.manifest.Resize
-		if width <= height {
-			g.width, g.height = side, max(1, int(float64(side)*float64(height)/float64(width)))
-		} else {
-			g.width, g.height = max(1, int(float64(side)*float64(width)/float64(height))), side
-		}
-	}
+	g := geometry{cropHeight: p.manifest.Crop[0], cropWidth: p.manifest.Crop[1]}
+	g.width, g.height = p.manifest.Resized(width, height)
 	g.left, g.right, g.padLeft = cropAxis(g.width, g.cropWidth)
 	g.top, g.bottom, g.padTop = cropAxis(g.height, g.cropHeight)
 	return g

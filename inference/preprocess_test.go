@@ -16,8 +16,7 @@ import (
 // fixtures are made with torchvision's Resize(256) and CenterCrop(224).
 func torchvision(t testing.TB, change func(*manifest.Manifest)) *Preprocessor {
 	t.Helper()
-	resize := 256
-	m := manifest.Manifest{Resize: &resize, Crop: [2]int{224, 224}, Interpolation: "bilinear", Channels: "RGB"}
+	m := manifest.Manifest{Resize: manifest.Shorter(256), Crop: [2]int{224, 224}, Interpolation: "bilinear", Channels: "RGB"}
 	if change != nil {
 		change(&m)
 	}

@@ -8,12 +8,27 @@ import (
 type kernel struct {
 	support float64
 	weight  func(x float64) float64
+	// narrow keeps the filter as wide as it is when shrinking, which aliases, and repeats the picture's edge, as PyTorch's interpolate
+	// does without antialias.
+	narrow bool
 }
 
-var kernels = map[string]*kernel{
-	"bilinear": {1, func(x float64) float64 { return max(0, 1-math.Abs(x)) }},
-	"bicubic": {2, func(x float64) float64 { // Keys with a = −½
-		const a = -0.5
+// sharp is the kernel without antialiasing; nearest has none.
+func (k *kernel) sharp() *kernel {
+	if k == nil {
+		return nil
+	}
+	c := *k
+	c.narrow = true
+	if k == kernels["bicubic"] {
+		c.weight = keys(-0.75) // PyTorch's constant there
+	}
+	return &c
+}
+
+// keys is the cubic filter of Keys (1981) with the constant a.
+func keys(a float64) func(x float64) float64 {
+	return func(x float64) float64 {
 		x = math.Abs(x)
 		switch {
 		case x < 1:
@@ -22,6 +37,25 @@ var kernels = map[string]*kernel{
 			return (((x-5)*x+8)*x - 4) * a
 		}
 		return 0
+	}
+}
+
+// sinc is sin(πx)/(πx).
+func sinc(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	return math.Sin(math.Pi*x) / (math.Pi * x)
+}
+
+var kernels = map[string]*kernel{
+	"bilinear": {support: 1, weight: func(x float64) float64 { return max(0, 1-math.Abs(x)) }},
+	"bicubic":  {support: 2, weight: keys(-0.5)},
+	"lanczos": {support: 3, weight: func(x float64) float64 {
+		if math.Abs(x) >= 3 {
+			return 0
+		}
+		return sinc(x) * sinc(x/3)
 	}},
 	"nearest": nil, // no filter: picks one sample
 }
@@ -51,6 +85,9 @@ func newTaps(k *kernel, in int, offset, span float64, out, from, to int) taps {
 		return t
 	}
 	stretch := max(scale, 1)
+	if k.narrow {
+		stretch = 1
+	}
 	support := k.support * stretch
 	w := make([]float64, 0, int(math.Ceil(support))*2+1)
 	for i := range t.start {
@@ -63,6 +100,16 @@ func newTaps(k *kernel, in int, offset, span float64, out, from, to int) taps {
 			v := k.weight((float64(j) - center + 0.5) / stretch)
 			w = append(w, v)
 			sum += v
+		}
+		if k.narrow {
+			for j := int(math.Floor(center - support + 0.5)); j < first; j++ {
+				v := k.weight(float64(j) - center + 0.5)
+				w[0], sum = w[0]+v, sum+v
+			}
+			for j := last; j < int(math.Floor(center+support+0.5)); j++ {
+				v := k.weight(float64(j) - center + 0.5)
+				w[len(w)-1], sum = w[len(w)-1]+v, sum+v
+			}
 		}
 		fixed := make([]int32, len(w))
 		for j, v := range w {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -132,6 +133,11 @@ func resolveExternal(ctx context.Context, m *Model, load func(*Tensor, externalD
 			return fail(err)
 		}
 		t.external = nil
+		at := slices.IndexFunc(m.sources, func(s DataSource) bool { return s.Location == e.location })
+		if at < 0 {
+			at, m.sources = len(m.sources), append(m.sources, DataSource{Location: e.location})
+		}
+		m.sources[at].Bytes += need
 		return nil
 	})
 }
@@ -176,39 +182,91 @@ func DataFiles(path string) ([]string, error) {
 	return files, err
 }
 
+// DataSource is a file beside a model that some of its values were read from.
+type DataSource struct {
+	Location string `json:"location"` // as the model has it
+	Bytes    int64  `json:"bytes"`    // that were read
+}
+
 // loadFrom reads external data inside a folder, or behind links there: who put the folder on this machine put the links there too,
 // as Hugging Face's cache does. The location itself, which is the model's, leads nowhere else (checkLocation).
 func loadFrom(dir string) func(*Tensor, externalData) error {
-	return func(t *Tensor, e externalData) (err error) {
-		elements, err := t.Elements()
-		if err != nil {
-			return err
-		}
-		need := elements * int64(t.Type.Size())
-		path := filepath.Join(dir, filepath.FromSlash(e.location))
-		regular := func(info os.FileInfo, err error) error {
-			if err == nil && !info.Mode().IsRegular() {
-				err = errors.New("no regular file")
-			}
-			return err
-		}
-		if err := regular(os.Stat(path)); err != nil { // before opening it: a pipe or a device would answer to that
-			return err
-		}
-		file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		info, err := file.Stat()
-		if err := regular(info, err); err != nil {
-			return err
-		}
-		if e.offset > info.Size() || need > info.Size()-e.offset { // before allocating: a header may ask for anything
-			return fmt.Errorf("%w: the file has %d bytes, the tensor needs %d from byte %d", ErrSize, info.Size(), need, e.offset)
-		}
-		t.Raw = make([]byte, need)
-		_, err = io.ReadFull(io.NewSectionReader(file, e.offset, need), t.Raw)
+	return func(t *Tensor, e externalData) error {
+		return loadAt(filepath.Join(dir, filepath.FromSlash(e.location)), t, e.offset)
+	}
+}
+
+// loadAt reads a tensor's data from a file, beginning at offset.
+func loadAt(path string, t *Tensor, offset int64) (err error) {
+	elements, err := t.Elements()
+	if err != nil {
 		return err
 	}
+	need := elements * int64(t.Type.Size())
+	regular := func(info os.FileInfo, err error) error {
+		if err == nil && !info.Mode().IsRegular() {
+			err = errors.New("no regular file")
+		}
+		return err
+	}
+	if err := regular(os.Stat(path)); err != nil { // before opening it: a pipe or a device would answer to that
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err := regular(info, err); err != nil {
+		return err
+	}
+	if offset > info.Size() || need > info.Size()-offset { // before allocating: a header may ask for anything
+		return fmt.Errorf("%w: the file has %d bytes, the tensor needs %d from byte %d", ErrSize, info.Size(), need, offset)
+	}
+	t.Raw = make([]byte, need)
+	_, err = io.ReadFull(io.NewSectionReader(file, offset, need), t.Raw)
+	return err
+}
+
+// SentFile is a file that came together with a model, and where it lies now.
+type SentFile struct {
+	Name string // as it was called where it came from, with folders or without
+	Path string
+}
+
+// ReadSent is Read for a model that came with the files it keeps data in. A location of the model is matched to the file of that
+// name: with the folders if a file has them, else by its last element, where one file alone is called so. Nothing but these files is read.
+func ReadSent(ctx context.Context, data []byte, sent []SentFile) (*Model, error) {
+	return read(ctx, data, func(t *Tensor, e externalData) error {
+		file, err := sentAs(e.location, sent)
+		if err != nil {
+			return err
+		}
+		return loadAt(file.Path, t, e.offset)
+	})
+}
+
+// sentAs finds the file that a location of a model means.
+func sentAs(location string, sent []SentFile) (SentFile, error) {
+	name := func(f SentFile) string { return path.Clean("/" + strings.ReplaceAll(f.Name, `\`, "/")) }
+	for _, same := range []func(f SentFile) bool{
+		func(f SentFile) bool { return strings.HasSuffix(name(f), "/"+path.Clean(location)) },
+		func(f SentFile) bool { return path.Base(name(f)) == path.Base(location) },
+	} {
+		var found []SentFile
+		for _, f := range sent {
+			if same(f) {
+				found = append(found, f)
+			}
+		}
+		switch len(found) {
+		case 0:
+		case 1:
+			return found[0], nil
+		default:
+			return SentFile{}, fmt.Errorf("%d files of that name were sent: send the one that belongs to the model", len(found))
+		}
+	}
+	return SentFile{}, errors.New("it was not sent: send it together with the model")
 }

@@ -244,3 +244,54 @@ func TestGraphsInAttributesSurvive(t *testing.T) {
 		}
 	}
 }
+
+// A model that came with its data is read from what was sent and from nothing else, whatever lies in the folder.
+func TestDataThatWasSentWithAModel(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	right := path("incoming-1", []byte{0, 0, 0, 0, 0, 0, 128, 63, 0, 0, 0, 64})
+	other := path("incoming-2", make([]byte, 12))
+	path("w.bin", []byte{1, 2, 3, 4, 5, 6, 7, 8}) // lies there and was not sent
+	for name, c := range map[string]struct {
+		location string
+		sent     []onnx.SentFile
+		refused  string
+	}{
+		"by its name":                 {"w.bin", []onnx.SentFile{{Name: "w.bin", Path: right}, {Name: "v.bin", Path: other}}, ""},
+		"by its folders":              {"b/w.bin", []onnx.SentFile{{Name: "net/a/w.bin", Path: other}, {Name: "net/b/w.bin", Path: right}}, ""},
+		"of another system":           {"b/w.bin", []onnx.SentFile{{Name: `net\a\w.bin`, Path: other}, {Name: `net\b\w.bin`, Path: right}}, ""},
+		"without its folders":         {"b/w.bin", []onnx.SentFile{{Name: "w.bin", Path: right}}, ""},
+		"not sent":                    {"w.bin", []onnx.SentFile{{Name: "v.bin", Path: right}}, "not sent"},
+		"twice":                       {"w.bin", []onnx.SentFile{{Name: "a/w.bin", Path: right}, {Name: "b/w.bin", Path: right}}, "2 files"},
+		"too short":                   {"w.bin", []onnx.SentFile{{Name: "w.bin", Path: path("short", make([]byte, 5))}}, "the file has 5 bytes"},
+		"of another folder's file":    {"../w.bin", []onnx.SentFile{{Name: "w.bin", Path: right}}, "outside the model's folder"},
+		"of a file of the machine":    {"/etc/passwd", []onnx.SentFile{{Name: "passwd", Path: right}}, "outside the model's folder"},
+		"a name that only ends alike": {"w.bin", []onnx.SentFile{{Name: "xw.bin", Path: right}}, "not sent"},
+	} {
+		file := modelOf(message(5, elsewhere("location", c.location, "offset", "4", "length", "8")))
+		m, err := onnx.ReadSent(t.Context(), file, c.sent)
+		if c.refused != "" {
+			if !errors.Is(err, onnx.ErrExternal) || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%s: %v, want ErrExternal: %s", name, err, c.refused)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := m.Graph.Initializers[0].Raw; !slices.Equal(got, []byte{0, 0, 128, 63, 0, 0, 0, 64}) {
+			t.Errorf("%s: read %v", name, got)
+		}
+		if s := m.Sources(); len(s) != 1 || s[0] != (onnx.DataSource{Location: c.location, Bytes: 8}) {
+			t.Errorf("%s: from %v", name, s)
+		}
+	}
+}

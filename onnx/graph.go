@@ -15,7 +15,13 @@ type Model struct {
 	Training        []*TrainingInfo // what the file says of its own training; kept, and not followed
 	Metadata        []Metadata      // in file order; see MetadataValue and SetMetadata
 	Unknown         []byte          // protobuf fields this package does not know, as they were read
+
+	sources []DataSource // see Sources
 }
+
+// Sources are the files beside the model that values were read from, in the order of their first use; nil where the model's own file
+// held all of them.
+func (m *Model) Sources() []DataSource { return m.sources }
 
 // Opset names one operator set a model is written for. Domain "" is ai.onnx.
 type Opset struct {

@@ -15,6 +15,7 @@ type Report struct {
 	Nodes      int               `json:"nodes"`
 	Parameters int64             `json:"parameters"` // elements of floating-point initializers, running statistics included
 	Metadata   map[string]string `json:"metadata,omitempty"`
+	Data       []DataSource      `json:"data,omitempty"`  // files beside the model that its values were read from
 	Notes      []string          `json:"notes,omitempty"` // what its owner should know of the file, in sentences
 	ABN        *ABNReport        `json:"abn,omitempty"`   // nil where the file is no ABN
 }
@@ -61,7 +62,7 @@ type PartReport struct {
 func Describe(ctx context.Context, m *Model) *Report {
 	r := &Report{
 		IRVersion: m.IRVersion, Opset: m.Opset(), Producer: m.ProducerName, Nodes: len(m.Graph.Nodes),
-		Parameters: parameters(m.Graph), Metadata: map[string]string{}, Notes: fileNotes(m),
+		Parameters: parameters(m.Graph), Metadata: map[string]string{}, Data: m.sources, Notes: fileNotes(m),
 	}
 	if m.ProducerVersion != "" {
 		r.Producer += " " + m.ProducerVersion

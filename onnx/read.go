@@ -15,7 +15,7 @@ import (
 
 // Read decodes an ONNX file. Tensors share data's memory: leave it unchanged for as long as the model is
 // used. Anything that is no ONNX file gives an error that wraps ErrMalformed and says where; a model
-// whose tensors are stored in other files needs ReadFile.
+// whose tensors are stored in other files needs ReadFile or ReadSent.
 func Read(ctx context.Context, data []byte) (*Model, error) {
 	return read(ctx, data, nil)
 }

@@ -89,6 +89,7 @@ type writer struct {
 	b      []byte
 	err    error
 	hollow *hollow // nil: all values are written
+	beside *beside // nil: into this file
 }
 
 func (w *writer) text(number protowire.Number, s string) {
@@ -344,13 +345,16 @@ func (w *writer) tensor(t *Tensor) {
 		w.typed(t)
 	}
 	w.text(fieldTensorName, t.Name)
-	left := w.hollow.holds(t)
-	if t.stored == storedRaw && t.Raw != nil && !left {
+	left, apart := w.hollow.holds(t), w.beside.holds(t)
+	if t.stored == storedRaw && t.Raw != nil && !left && !apart {
 		w.bytes(fieldTensorRawData, t.Raw)
 	}
 	w.text(fieldTensorDocString, t.DocString)
 	if left {
-		w.values(t)
+		w.elsewhere(w.hollow.file, 0, t)
+	}
+	if apart {
+		w.elsewhere(w.beside.location, w.beside.keep(t.Raw), t)
 	}
 	w.raw(t.Unknown)
 }

@@ -1,6 +1,8 @@
 package templates
 
 import (
+	"fmt"
+
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
 )
@@ -19,11 +21,18 @@ type VersionPrediction struct {
 	Prediction *annotator.Prediction
 }
 
-// crop is what pages.js needs to outline the model's view on the whole picture: the shorter side
-// after resizing (0: not resized) and the crop's height and width in those pixels.
-func (v Image) crop() (resize, height, width int) {
-	if m := v.Manifest; m.Resize != nil {
-		resize = *m.Resize
+// crop is what whole.ts needs to outline the model's view on the whole picture: which side is resized ("none" where it is not), to
+// how many pixels (height and width, twice the same where it is one side), and the crop's height and width in those.
+func (v Image) crop() string {
+	m := v.Manifest
+	fit, size := string(m.FitOf()), [2]int{}
+	switch len(m.Resize) {
+	case 0:
+		fit = "none"
+	case 1:
+		size = [2]int{m.Resize[0], m.Resize[0]}
+	default:
+		size = [2]int{m.Resize[0], m.Resize[1]}
 	}
-	return resize, v.Manifest.Crop[0], v.Manifest.Crop[1]
+	return fmt.Sprintf("%s,%d,%d,%d,%d", fit, size[0], size[1], m.Crop[0], m.Crop[1])
 }

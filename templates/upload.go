@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -40,6 +41,8 @@ type Upload struct {
 // ManifestForm is a manifest as people type it.
 type ManifestForm struct {
 	Resize, CropHeight, CropWidth string
+	Fit                           string // manifest.Fit
+	Aliased                       bool   // shrinking does not average
 	Interpolation, Channels       string
 	EXIF                          bool
 	Scaling                       string // a key of scalings, or "own"
@@ -73,11 +76,11 @@ func Scaling(key string, channels int) (mean, std []float32, ok bool) {
 // NewManifestForm is the form's start: what came with the file, else what fits the network and is most common.
 func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm {
 	m, err := u.ReadManifest()
-	given := err == nil
+	given := err == nil && m.Crop != (manifest.Crop{})
 	r := u.Report
 	f := ManifestForm{
 		CropHeight: strconv.Itoa(cmp.Or(m.Crop[0], r.ImageHeight)), CropWidth: strconv.Itoa(cmp.Or(m.Crop[1], r.ImageWidth)),
-		Interpolation: cmp.Or(m.Interpolation, "bilinear"), Channels: m.Channels, EXIF: m.EXIF,
+		Interpolation: cmp.Or(m.Interpolation, "bilinear"), Channels: m.Channels, EXIF: m.EXIF, Fit: string(m.FitOf()), Aliased: !m.Antialiased(),
 		Mean: joinNumbers(m.Mean), Std: joinNumbers(m.Std), Classes: strings.Join(m.Classes, "\n"), Scaling: "imagenet",
 	}
 	if f.Channels == "" {
@@ -85,7 +88,7 @@ func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm
 	}
 	switch {
 	case m.Resize != nil:
-		f.Resize = strconv.Itoa(*m.Resize)
+		f.Resize = m.Resize.String()
 	case !given && r.ImageHeight == 224 && r.ImageWidth == 224:
 		f.Resize = "256"
 	case !given:

@@ -45,9 +45,10 @@ func (a *api) uploads() {
 		Activate bool   `query:"activate" doc:"Make it the active version at once (the first one always is)."`
 	}
 	add := post("addVersion", "/projects/{project}/versions", "Send a model: it is inspected, run once by a worker, and becomes a version")
-	add.Description = "The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the parts model and manifest. " +
+	add.Description = "The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest " +
+		"(its manifest, or preprocessor_config.json, config.json, timm's pretrained_cfg, torchvision's transforms, a list of classes). " +
 		"The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. " +
-		"422 names what is wrong: no ONNX, no Attention Branch Network, weights in another file, a manifest that does not fit, classes other than the project's."
+		"422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's."
 	add.DefaultStatus = http.StatusAccepted
 	add.Middlewares = huma.Middlewares{withExchange}
 	type addVersionAnswer struct {
@@ -73,7 +74,8 @@ func (a *api) uploads() {
 		"application/octet-stream": {Schema: binary},
 		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Required: []string{"model"}, Properties: map[string]*huma.Schema{
 			"model":    {Type: "string", Format: "binary", Description: "The ONNX file."},
-			"manifest": {Type: "string", Format: "binary", Description: "Its manifest, JSON, where the file does not carry it."},
+			"data":     {Type: "array", Items: binary, Description: "Files that it keeps values in, by the names it has for them."},
+			"manifest": {Type: "array", Items: binary, Description: "Its manifest, JSON, where the file does not carry it; or what it can be made of."},
 		}}},
 	}}
 

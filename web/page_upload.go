@@ -125,7 +125,7 @@ func (s *Server) addUpload(v *visit) error {
 func readManifestForm(form url.Values) templates.ManifestForm {
 	return templates.ManifestForm{
 		Resize: form.Get("resize"), CropHeight: form.Get("crop_height"), CropWidth: form.Get("crop_width"),
-		Interpolation: form.Get("interpolation"), Channels: form.Get("channels"), EXIF: form.Get("exif") == "true",
+		Interpolation: form.Get("interpolation"), Channels: form.Get("channels"), EXIF: form.Get("exif") == "true", Fit: form.Get("fit"), Aliased: form.Get("aliased") == "true",
 		Scaling: form.Get("scaling"), Mean: form.Get("mean"), Std: form.Get("std"), Classes: strings.ReplaceAll(form.Get("classes"), "\r\n", "\n"),
 	}
 }
@@ -159,11 +159,18 @@ func typedManifest(f templates.ManifestForm, u annotator.Upload) (json.RawMessag
 	}
 	came, _ := u.ReadManifest() // what cannot be read is what is typed anew
 	m := manifest.Manifest{Names: came.Names}
-	if strings.TrimSpace(f.Resize) != "" {
-		side := whole("resize", f.Resize)
-		m.Resize = &side
+	if text := strings.TrimSpace(f.Resize); text != "" && text != m.Resize.String() { // "none" is how no size is shown
+		for side := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("×xX*, ", r) }) {
+			m.Resize = append(m.Resize, whole("resize", side))
+		}
+		if m.Fit = manifest.Fit(f.Fit); m.Fit == manifest.FitShorter || len(m.Resize) == 2 {
+			m.Fit = "" // which an older studio reads too
+		}
 	}
-	m.Crop = [2]int{whole("crop", f.CropHeight), whole("crop", f.CropWidth)}
+	if m.Pad = came.Pad; f.Aliased {
+		m.Antialias = new(bool)
+	}
+	m.Crop = manifest.Crop{whole("crop", f.CropHeight), whole("crop", f.CropWidth)}
 	m.Interpolation, m.Channels, m.EXIF = f.Interpolation, f.Channels, f.EXIF
 	if mean, std, ok := templates.Scaling(f.Scaling, m.ChannelCount()); ok {
 		m.Mean, m.Std = mean, std

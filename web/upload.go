@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +10,6 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
@@ -18,7 +18,7 @@ import (
 
 // Limits of what comes with a model.
 const (
-	maxModelExtras = manifest.MaxBytes + 1<<20 // a form's manifest, fields and boundaries
+	maxModelExtras = manifest.MaxBytes + 1<<20 // a form's manifests, fields and boundaries
 )
 
 // patience is how long an upload may send nothing before it is given up.
@@ -38,7 +38,7 @@ func (b patientBody) Read(p []byte) (int, error) {
 }
 
 // receiveModel reads a model from a request's body, which is the file itself (application/octet-stream) or a form with
-// the parts "model" and perhaps "manifest", in any order, and hands it to the service as it comes.
+// the part "model" and perhaps parts "data" and "manifest", in any order, and hands them to the service as they come.
 func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor annotator.User, slug string) (annotator.Upload, error) {
 	limit := s.config.MaxModelBytes
 	if r.ContentLength > limit+maxModelExtras {
@@ -53,105 +53,80 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 	if err != nil {
 		media = ""
 	}
-	// An upload may take hours: who sends it must still be who may when all of it is there.
-	still := s.still(r, annotator.RoleAdmin)
-	finish := func(manifest func() ([]byte, error)) func() ([]byte, error) {
-		return func() ([]byte, error) {
-			text, err := manifest()
-			if err != nil {
-				return nil, err
-			}
-			return text, still(r.Context())
-		}
-	}
-	var upload annotator.Upload
+	var next func() (annotator.SentFile, error)
 	switch media {
 	case "application/octet-stream", "application/x-onnx":
-		name := path.Base("/" + r.URL.Query().Get("name"))
-		if name == "/" {
-			name = "model.onnx"
-		}
-		upload, err = s.service.UploadModel(r.Context(), actor, slug, name, body, finish(func() ([]byte, error) { return nil, nil }))
+		next = theBody(cmp.Or(r.URL.Query().Get("name"), "model.onnx"), body)
 	case "multipart/form-data":
-		form := modelForm{parts: multipart.NewReader(body, parameters["boundary"])}
-		var file *multipart.Part
-		if file, err = form.model(); err == nil {
-			upload, err = s.service.UploadModel(r.Context(), actor, slug, path.Base("/"+strings.ReplaceAll(file.FileName(), `\`, "/")), file, finish(form.rest))
-		}
+		next = formFiles(multipart.NewReader(body, parameters["boundary"]))
 	default:
-		err = &annotator.ValidationError{Field: "model", Message: "send the file as application/octet-stream, or a form (multipart/form-data) with the part model"}
+		return annotator.Upload{}, &annotator.ValidationError{Field: "model", Message: "send the file as application/octet-stream, or a form (multipart/form-data) with the part model"}
 	}
+	// An upload may take hours: who sends it must still be who may when all of it is there.
+	still := s.still(r, annotator.RoleAdmin)
+	upload, err := s.service.UploadModel(r.Context(), actor, slug, func() (annotator.SentFile, error) {
+		file, err := next()
+		if errors.Is(err, io.EOF) {
+			if gone := still(r.Context()); gone != nil {
+				err = gone
+			}
+		}
+		return file, err
+	})
 	_ = control.SetWriteDeadline(time.Now().Add(2 * time.Minute))
 	return upload, err
 }
 
-// modelForm reads the parts of a form as they come.
-type modelForm struct {
-	parts    *multipart.Reader
-	manifest []byte
-}
-
-// model reads up to the file's part.
-func (f *modelForm) model() (*multipart.Part, error) {
-	for {
-		part, err := f.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil, &annotator.ValidationError{Field: "model", Message: "the form has no file: choose an ONNX file"}
-		case err != nil:
-			return nil, err
-		case part != nil:
-			return part, nil
+// theBody is a body that is the model's file itself.
+func theBody(name string, body io.Reader) func() (annotator.SentFile, error) {
+	given := false
+	return func() (annotator.SentFile, error) {
+		if given {
+			return annotator.SentFile{}, io.EOF
 		}
+		given = true
+		return annotator.SentFile{Kind: annotator.SentModel, Name: name, Reader: body}, nil
 	}
 }
 
-// rest reads what follows the file and returns the manifest, nil if there was none.
-func (f *modelForm) rest() ([]byte, error) {
-	for {
-		part, err := f.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return f.manifest, nil
-		case err != nil:
-			return nil, err
-		case part != nil:
-			return nil, &annotator.ValidationError{Field: "model", Message: "two files came as one model: a file with external data is not taken. Save it as one: onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")"}
+// formFiles gives the files of a form as they come. A field that was left empty is none.
+func formFiles(parts *multipart.Reader) func() (annotator.SentFile, error) {
+	var next func() (annotator.SentFile, error)
+	next = func() (annotator.SentFile, error) {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return annotator.SentFile{}, io.EOF
 		}
-	}
-}
-
-// next returns the model's part; other parts it reads itself and returns nil. io.EOF ends the form.
-func (f *modelForm) next() (*multipart.Part, error) {
-	part, err := f.parts.NextPart()
-	if errors.Is(err, io.EOF) {
-		return nil, io.EOF
-	}
-	if err != nil {
-		return nil, brokenOff(err)
-	}
-	switch part.FormName() {
-	case "model":
-		if part.FileName() == "" {
-			return nil, &annotator.ValidationError{Field: "model", Message: "no file was chosen"}
-		}
-		return part, nil
-	case "manifest":
-		text, err := io.ReadAll(io.LimitReader(part, manifest.MaxBytes+1))
 		if err != nil {
-			return nil, brokenOff(err)
+			return annotator.SentFile{}, brokenOff(err)
 		}
-		if len(text) > manifest.MaxBytes {
-			return nil, &annotator.ValidationError{Field: "manifest", Message: "has more than 16 MiB"}
+		file := annotator.SentFile{Kind: annotator.SentKind(part.FormName()), Name: sentName(part), Reader: part}
+		switch file.Kind {
+		case annotator.SentModel:
+			if file.Name == "" {
+				return annotator.SentFile{}, &annotator.ValidationError{Field: "model", Message: "no file was chosen"}
+			}
+		case annotator.SentData, annotator.SentManifest:
+			start := bufio.NewReader(part)
+			if _, err := start.Peek(1); errors.Is(err, io.EOF) {
+				return next()
+			}
+			file.Reader = start
+		default:
+			return annotator.SentFile{}, &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("the form's part %q is not known; it has model, data and manifest", part.FormName())}
 		}
-		if len(text) > 0 {
-			f.manifest = text
-		}
-		return nil, nil
-	default:
-		return nil, &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("the form's part %q is not known; it has model and manifest. External data is not taken: "+
-			"save the model as one file with onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", part.FormName())}
+		return file, nil
 	}
+	return next
+}
+
+// sentName is a part's file name with the folders it came with, which multipart.Part.FileName leaves out.
+func sentName(part *multipart.Part) string {
+	_, parameters, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	if err != nil {
+		return part.FileName()
+	}
+	return parameters["filename"]
 }
 
 // brokenOff is a form that ended too soon.

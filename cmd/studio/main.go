@@ -60,10 +60,11 @@ func newCommandLine() (cli commandLine) {
 
 // modelCommand groups what is done with model files.
 type modelCommand struct {
-	Inspect modelInspectCommand `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
-	Add     modelAddCommand     `cmd:"" help:"Make a model a version of a project."`
-	Attach  modelAttachCommand  `cmd:"" help:"Give a plain classifier an attention branch."`
-	Compare modelCompareCommand `cmd:"" help:"Check a model's answers against those saved in PyTorch."`
+	Inspect  modelInspectCommand  `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
+	Add      modelAddCommand      `cmd:"" help:"Make a model a version of a project."`
+	Attach   modelAttachCommand   `cmd:"" help:"Give a plain classifier an attention branch."`
+	Manifest modelManifestCommand `cmd:"" help:"Write a manifest from what Hugging Face, timm or torchvision say of a network."`
+	Compare  modelCompareCommand  `cmd:"" help:"Check a model's answers against those saved in PyTorch."`
 }
 
 // Exit codes.

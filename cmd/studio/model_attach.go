@@ -178,7 +178,7 @@ func (c *modelAttachCommand) knownManifest(model *onnx.Model) (*manifest.Manifes
 // manifest is the ABN's: what is known of the classifier's preprocessing, with the flags over it.
 func (c *modelAttachCommand) manifest(known *manifest.Manifest, parts *onnx.Parts, classes []string) (manifest.Manifest, error) {
 	crop := [2]int{parts.ImageHeight, parts.ImageWidth}
-	base := manifest.Manifest{Resize: &crop[0], Crop: crop, Interpolation: "bilinear", Channels: "RGB"}
+	base := manifest.Manifest{Resize: manifest.Shorter(crop[0]), Crop: crop, Interpolation: "bilinear", Channels: "RGB"}
 	if parts.ImageChannels == 1 {
 		base.Channels = "L"
 	}

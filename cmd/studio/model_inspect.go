@@ -94,6 +94,9 @@ func (f *inspection) print(w io.Writer) {
 	line("file", "%s", f.File)
 	line("format", "opset %d, IR %d, %s", f.Opset, f.IRVersion, cmp.Or(f.Producer, "producer unknown"))
 	line("size", "%d nodes, %d parameters", f.Nodes, f.Parameters)
+	for _, d := range f.Data {
+		line("data", "%d bytes from %s", d.Bytes, d.Location)
+	}
 	for _, v := range f.Inputs {
 		line("input", "%s %s", v.Name, v.Shape)
 	}
@@ -133,12 +136,8 @@ func (f *inspection) print(w io.Writer) {
 	}
 	if f.Manifest != nil {
 		m := f.Manifest
-		resize := "none"
-		if m.Resize != nil {
-			resize = fmt.Sprint(*m.Resize)
-		}
-		line("manifest", "resize %s, crop %d×%d, %s %s, mean %v, std %v, %d classes",
-			resize, m.Crop[0], m.Crop[1], m.Interpolation, m.Channels, m.Mean, m.Std, len(m.Classes))
+		line("manifest", "resize %v, crop %d×%d, %s %s, mean %v, std %v, %d classes",
+			m.Resize, m.Crop[0], m.Crop[1], m.Interpolation, m.Channels, m.Mean, m.Std, len(m.Classes))
 	}
 	for _, note := range f.notes() {
 		line("note", "%s", note)

@@ -47,7 +47,7 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 	return startingPoint{
 		model: model, height: grid, width: grid,
 		manifest: manifest.Manifest{
-			Resize: &arch.ImageSize, Crop: [2]int{arch.ImageSize, arch.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
+			Resize: manifest.Shorter(arch.ImageSize), Crop: [2]int{arch.ImageSize, arch.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
 			Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}, Classes: classes,
 		},
 	}, nil

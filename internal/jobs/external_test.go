@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func TestUploadThatReadsAFileIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = models.Receive(t.Context(), bytes.NewReader(file), func() ([]byte, error) { return nil, nil })
+		_, err = models.Receive(t.Context(), sentAs(annotator.SentFile{Kind: annotator.SentModel, Name: "m.onnx", Reader: bytes.NewReader(file)}))
 		var invalid *annotator.ValidationError
 		if !errors.As(err, &invalid) || !strings.Contains(invalid.Message, "node X (If), then_branch, initializer leak: its data lies in another file") {
 			t.Errorf("%s: %v, want a ValidationError that names the tensor", location, err)
@@ -80,4 +81,94 @@ func TestUploadThatReadsAFileIsRefused(t *testing.T) {
 			t.Errorf("%s, read as a version's model: %v, want ErrExternal", location, err)
 		}
 	}
+}
+
+// sentAs gives files as an upload does.
+func sentAs(files ...annotator.SentFile) func() (annotator.SentFile, error) {
+	return func() (annotator.SentFile, error) {
+		if len(files) == 0 {
+			return annotator.SentFile{}, io.EOF
+		}
+		next := files[0]
+		files = files[1:]
+		return next, nil
+	}
+}
+
+// A model as torch.onnx.export writes it today, with its values in a file beside it, becomes the one file it would be.
+func TestModelThatCameWithItsData(t *testing.T) {
+	t.Parallel()
+	tiny, _ := tinyABN(t)
+	whole, err := tiny.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	apart, data := withDataBeside(t, tiny, "abn.onnx.data")
+	blobs, err := blob.Open(t.Context(), t.TempDir(), blob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	incoming := t.TempDir()
+	models := NewModels(blobs, incoming, 0)
+	file := func(kind annotator.SentKind, name string, content []byte) annotator.SentFile {
+		return annotator.SentFile{Kind: kind, Name: name, Reader: bytes.NewReader(content)}
+	}
+	config := []byte(`{"do_resize": true, "size": {"height": 32, "width": 32}, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "image_processor_type": "ViTImageProcessor"}`)
+	found, err := models.Receive(t.Context(), sentAs(file(annotator.SentData, "net/abn.onnx.data", data), file(annotator.SentManifest, "net/preprocessor_config.json", config), file(annotator.SentModel, "net/abn.onnx", apart)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := blobs.Path(t.Context(), found.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := onnx.ReadWhole(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := kept.Marshal()
+	if err != nil || !bytes.Equal(again, whole) {
+		t.Errorf("what is kept has %d bytes, want the %d of the model in one file; %v", len(again), len(whole), err)
+	}
+	if d := found.Report.Data; len(d) != 2 || d[1].Name != "abn.onnx.data" || d[1].Bytes != int64(len(data)) {
+		t.Errorf("it came as %+v, want the file and %d bytes beside it", d, len(data))
+	}
+	if p := found.Report.ManifestProblem; p == nil || p.Field != "classes" || !strings.Contains(string(found.Manifest), `"resize":[32,32]`) {
+		t.Errorf("manifest %s with problem %+v, want the pixels of preprocessor_config.json and classes that are missing", found.Manifest, p)
+	}
+
+	for name, c := range map[string]struct {
+		sent []annotator.SentFile
+		want string
+	}{
+		"without its data":   {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart)}, "Send the file that holds it together with the model"},
+		"with other data":    {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "other.data", data)}, `"abn.onnx.data"): it was not sent`},
+		"with data cut short": {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "abn.onnx.data", data[:9])}, "the file has 9 bytes"},
+		"as two":             {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", whole), file(annotator.SentModel, "b.onnx", whole)}, "two ONNX files"},
+		"not at all":         {[]annotator.SentFile{file(annotator.SentData, "abn.onnx.data", data)}, "no ONNX file"},
+		"as no model":        {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", []byte("no model")), file(annotator.SentData, "abn.onnx.data", data)}, "this is no ONNX file"},
+	} {
+		_, err := models.Receive(t.Context(), sentAs(c.sent...))
+		var invalid *annotator.ValidationError
+		if !errors.As(err, &invalid) || !strings.Contains(invalid.Message, c.want) {
+			t.Errorf("%s: %v, want a ValidationError: %s", name, err, c.want)
+		}
+	}
+	small := NewModels(blobs, incoming, int64(len(apart)+len(data)-1))
+	if _, err := small.Receive(t.Context(), sentAs(file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "abn.onnx.data", data))); !errors.Is(err, annotator.ErrTooLarge) {
+		t.Errorf("beyond the limit together: %v, want ErrTooLarge", err)
+	}
+	if left, err := os.ReadDir(incoming); err != nil || len(left) != 0 {
+		t.Errorf("%d files are left on their way, %v", len(left), err)
+	}
+}
+
+// withDataBeside writes a model with the values of its initializers in another file, as PyTorch does.
+func withDataBeside(t *testing.T, m *onnx.Model, location string) (file, data []byte) {
+	t.Helper()
+	hollow, beside, err := m.MarshalBeside(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hollow, beside
 }

@@ -36,8 +36,8 @@ func Inspect() {
 
 // inspectUpload looks at the file that the arguments name and writes what it is.
 func inspectUpload(args []string, in io.Reader, out io.Writer) error {
-	if len(args) != 4 {
-		return fmt.Errorf("it is run by the studio itself, as %s BYTES SECONDS FILE TRIAL", inspectCommand)
+	if len(args) != 3 {
+		return fmt.Errorf("it is run by the studio itself, as %s BYTES SECONDS FILE", inspectCommand)
 	}
 	memory, err1 := strconv.ParseInt(args[0], 10, 64)
 	seconds, err2 := strconv.Atoi(args[1])
@@ -53,28 +53,35 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(memory / 4 * 3) // what the runtime takes is not the collector's to know
 	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
 	input := bufio.NewReader(in)
-	manifest, err := readManifest(input)
+	asked, err := readRequest(input)
 	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
+		return fmt.Errorf("reading what is asked: %w", err)
 	}
+	asked.File = args[2]
 	go func() { // the input ends with the studio, however that ends
 		_, _ = io.Copy(io.Discard, input)
 		os.Exit(1)
 	}()
-	if err := ort.Init(""); err != nil {
-		return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
+	if asked.Do != doJoin {
+		if err := ort.Init(""); err != nil {
+			return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
+		}
 	}
 	var found annotator.ModelFile
-	trial := args[3] != "" // of what was inspected before
-	if trial {
-		err = tryFile(context.Background(), args[2], manifest, args[3])
-	} else {
-		found, err = inspectFile(context.Background(), args[2], manifest)
+	switch asked.Do {
+	case doInspect:
+		found, err = inspectFile(context.Background(), asked.File, asked.Manifest)
+	case doTry:
+		err = tryFile(context.Background(), asked.File, asked.Manifest, asked.RunLimit)
+	case doJoin:
+		return joinFiles(context.Background(), asked.File, asked.Sent, out)
+	default:
+		err = fmt.Errorf("%q is asked, which it does not do", asked.Do)
 	}
 	var wrong *annotator.ValidationError
 	switch {
 	case errors.As(err, &wrong):
-		if (trial || strings.HasPrefix(wrong.Message, cannotOpen)) && mentions(wrong.Message, noMemory...) {
+		if (asked.Do == doTry || strings.HasPrefix(wrong.Message, cannotOpen)) && mentions(wrong.Message, noMemory...) {
 			return err // which is told as what it is
 		}
 		return json.NewEncoder(out).Encode(verdict{Refused: wrong.Message})
@@ -85,11 +92,7 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 }
 
 // tryFile runs the model that a file holds, each pass within runLimit.
-func tryFile(ctx context.Context, path string, stored []byte, runLimit string) error {
-	limit, err := time.ParseDuration(runLimit)
-	if err != nil {
-		return err
-	}
+func tryFile(ctx context.Context, path string, stored []byte, runLimit time.Duration) error {
 	m, err := manifest.Stored(stored)
 	if err != nil {
 		return wrongModel("%v", err)
@@ -102,23 +105,59 @@ func tryFile(ctx context.Context, path string, stored []byte, runLimit string) e
 	if err != nil {
 		return wrongModel("%v", err)
 	}
-	if _, err := checkModel(ctx, opened, limit); err != nil {
+	if _, err := checkModel(ctx, opened, runLimit); err != nil {
 		return wrongModel("%v", err)
 	}
 	return nil
 }
 
-// readManifest reads a line with the manifest's length, and the manifest; nil where that has none.
-func readManifest(r *bufio.Reader) ([]byte, error) {
+// joinFiles writes a verdict and, where that is a good one, the model and its data as one file.
+func joinFiles(ctx context.Context, path string, sent []onnx.SentFile, out io.Writer) error {
+	refuse := func(err error) error {
+		if mentions(err.Error(), noMemory...) {
+			return err // which is told as what it is
+		}
+		return json.NewEncoder(out).Encode(verdict{Refused: err.Error()})
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
+	}
+	model, err := onnx.ReadSent(ctx, data, sent)
+	switch {
+	case errors.Is(err, onnx.ErrExternal):
+		return refuse(err)
+	case err != nil:
+		return refuse(fmt.Errorf("this is no ONNX file (%w). Send what torch.onnx.export wrote", err))
+	}
+	whole, err := model.Marshal()
+	if err != nil {
+		return refuse(err)
+	}
+	v := verdict{Data: []annotator.ModelData{{Name: "the model's own file", Bytes: int64(len(data))}}}
+	for _, s := range model.Sources() {
+		v.Data = append(v.Data, annotator.ModelData{Name: s.Location, Bytes: s.Bytes})
+	}
+	if err := json.NewEncoder(out).Encode(v); err != nil {
+		return err
+	}
+	_, err = out.Write(whole)
+	return err
+}
+
+// readRequest reads a line with the request's length, and the request.
+func readRequest(r *bufio.Reader) (asked request, err error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
-		return nil, err
+		return asked, err
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || n == 0 {
-		return nil, err
+	if err != nil {
+		return asked, err
 	}
-	manifest := make([]byte, n)
-	_, err = io.ReadFull(r, manifest)
-	return manifest, err
+	text := make([]byte, n)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return asked, err
+	}
+	return asked, json.Unmarshal(text, &asked)
 }

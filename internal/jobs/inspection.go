@@ -20,24 +20,23 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/onnx"
 )
 
 // A model file that was uploaded is looked at by a process of its own: this program again, with inspectCommand as its first
 // argument. Bytes made to exhaust memory or time, or to bring the runtime down, end that process and nothing else. It gets
-// the file's path and its limits as arguments, the manifest on its standard input, and answers with one JSON document.
+// its limits and the file's path as arguments, what is asked of it on its standard input, and answers with one line of JSON.
 const inspectCommand = "inspect-upload"
 
 // limits are what an inspection may take.
 type limits struct {
 	memory int64 // bytes
 	time   time.Duration
-	trial  *time.Duration // the model is run too, each pass within so long (0: ort's default); nil: it is not
 }
 
 // ofTrial are the limits within which a model is run as well, each pass within run (0: ort's default). What an image of so many
 // pixels makes in a network comes on top, 1 KiB a pixel: the widest value of ResNet-50, 64 channels at half the side, has 64 bytes a pixel.
 func (l limits) ofTrial(run time.Duration, pixels int) limits {
-	l.trial = &run
 	l.memory += int64(min(pixels, 1<<20)) << 10
 	l.time += tried * cmp.Or(run, ort.DefaultRunLimit)
 	return l
@@ -61,11 +60,36 @@ const (
 	rssEvery      = 20 * time.Millisecond
 )
 
-// verdict is what an inspection answers.
+// request is what such a process is asked for.
+type request struct {
+	Do       string          `json:"do"`
+	File     string          `json:"-"`                   // the model's path, an argument: a list of processes shows it
+	Manifest []byte          `json:"manifest,omitempty"`  // that came with it
+	RunLimit time.Duration   `json:"run_limit,omitempty"` // doTry: of each pass; 0: ort's default
+	Sent     []onnx.SentFile `json:"sent,omitempty"`      // doJoin: the files it keeps data in
+}
+
+// What such a process does.
+const (
+	doInspect = "inspect" // tell what a file is
+	doTry     = "run"     // run what was inspected
+	doJoin    = "join"    // make one file of several
+)
+
+// verdict is what it answers, one line of JSON. What was joined follows it.
 type verdict struct {
-	File    *annotator.ModelFile `json:"file,omitempty"`
-	Refused string               `json:"refused,omitempty"` // what is wrong with the file
-	Fault   string               `json:"fault,omitempty"`   // what is wrong with this installation
+	File    *annotator.ModelFile  `json:"file,omitempty"`
+	Data    []annotator.ModelData `json:"data,omitempty"`    // of what was joined
+	Refused string                `json:"refused,omitempty"` // what is wrong with the file
+	Fault   string                `json:"fault,omitempty"`   // what is wrong with this installation
+}
+
+// problem is what is against the file, or against this installation.
+func (v verdict) problem() error {
+	if v.Refused != "" {
+		return wrongModel("%s", v.Refused)
+	}
+	return fmt.Errorf("inspecting a model: %s", cmp.Or(v.Fault, "the process said nothing"))
 }
 
 var (
@@ -74,19 +98,46 @@ var (
 	errReport = errors.New("a report that is too large")
 )
 
-// runInspection has a process look at a file and waits for what it says. When ctx ends, so does the process.
-func runInspection(ctx context.Context, path string, manifest []byte, l limits) (annotator.ModelFile, error) {
-	var none annotator.ModelFile
-	fail := func(err error) (annotator.ModelFile, error) { return none, fmt.Errorf("inspecting a model: %w", err) }
-	path, err := filepath.Abs(path) // the process works elsewhere
-	if err != nil {
+// runInspection has a process look at a file, or run it, and returns what it says.
+func runInspection(ctx context.Context, asked request, l limits) (annotator.ModelFile, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	report := &bounded{most: maxReport, full: func() { cancel(errReport) }}
+	if err := runConfined(ctx, asked, l, report); err != nil {
+		return annotator.ModelFile{}, err
+	}
+	var v verdict
+	if err := json.Unmarshal(report.data.Bytes(), &v); err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("inspecting a model: its report: %w", err)
+	}
+	if v.File == nil {
+		return annotator.ModelFile{}, v.problem()
+	}
+	return *v.File, nil
+}
+
+// runConfined has a process of its own do what is asked and waits for its end. What it says goes to report. When ctx ends, so does
+// the process. What it fails at is the file's fault, a *ValidationError of field "model", wherever that can be told.
+func runConfined(ctx context.Context, asked request, l limits, report io.Writer) error {
+	fail := func(err error) error { return fmt.Errorf("inspecting a model: %w", err) }
+	var err error
+	if asked.File, err = filepath.Abs(asked.File); err != nil { // the process works elsewhere
 		return fail(err)
+	}
+	for i := range asked.Sent {
+		if asked.Sent[i].Path, err = filepath.Abs(asked.Sent[i].Path); err != nil {
+			return fail(err)
+		}
 	}
 	library, err := ort.Library()
 	if err != nil {
 		return fail(err)
 	}
 	program, err := ownProgram()
+	if err != nil {
+		return fail(err)
+	}
+	question, err := json.Marshal(asked)
 	if err != nil {
 		return fail(err)
 	}
@@ -100,21 +151,17 @@ func runInspection(ctx context.Context, path string, manifest []byte, l limits) 
 	timer := time.AfterFunc(l.time, func() { cancel(errTime) })
 	defer timer.Stop()
 
-	report := &bounded{most: maxReport, full: func() { cancel(errReport) }}
 	complaints := &bounded{most: maxComplaints}
-	doing, crashed, trial := "inspect", "the inspection", ""
-	if l.trial != nil {
-		doing, crashed, trial = "run", "running it", l.trial.String()
-	}
-	command := exec.CommandContext(ctx, program, inspectCommand, strconv.FormatInt(l.memory, 10), strconv.Itoa(int(l.time.Seconds())), path, trial)
+	crashed := map[string]string{doInspect: "the inspection", doTry: "running it", doJoin: "making one file of it"}[asked.Do]
+	command := exec.CommandContext(ctx, program, inspectCommand, strconv.FormatInt(l.memory, 10), strconv.Itoa(int(l.time.Seconds())), asked.File)
 	command.Dir = dir
 	command.Env = inspectionEnvironment(library)
 	command.Stdout, command.Stderr = report, complaints
 	command.SysProcAttr = inspectionAttributes()
 	command.Cancel = func() error { return killGroup(command.Process.Pid) }
 	command.WaitDelay = 5 * time.Second
-	// What comes on standard input is the manifest's length, the manifest, and then nothing until this process has ended: an
-	// inspection ends when its input does.
+	// What comes on standard input is the length of what is asked, that itself, and then nothing until this process has ended: the other
+	// ends when its input does.
 	input, err := command.StdinPipe()
 	if err != nil {
 		return fail(err)
@@ -138,7 +185,7 @@ func runInspection(ctx context.Context, path string, manifest []byte, l limits) 
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go watchMemory(watching, command.Process.Pid, l.memory, func() { cancel(errMemory) })
-	_, writeErr := fmt.Fprintf(input, "%d\n%s", len(manifest), manifest) // fails where it ended before, which is told below
+	_, writeErr := fmt.Fprintf(input, "%d\n%s", len(question), question) // fails where it ended before, which is told below
 	err = <-ended
 	stop()
 	_ = killGroup(command.Process.Pid) // whatever it left behind
@@ -146,29 +193,21 @@ func runInspection(ctx context.Context, path string, manifest []byte, l limits) 
 	cause := context.Cause(ctx)
 	switch {
 	case err == nil: // it said what there is to say
+		if writeErr != nil {
+			return fail(writeErr)
+		}
+		return nil
 	case errors.Is(cause, errMemory), mentions(complaints.data.String(), noMemory...):
-		return none, wrongModel("it takes more than %d MiB of memory to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'",
-			l.memory>>20, doing, fileSize(path))
+		return wrongModel("it takes more than %d MiB of memory to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'",
+			l.memory>>20, asked.Do, fileSize(asked.File))
 	case errors.Is(cause, errTime), mentions(complaints.data.String(), "cpu limit exceeded"):
-		return none, wrongModel("it took longer than %v to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'", l.time, doing, fileSize(path))
+		return wrongModel("it took longer than %v to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'", l.time, asked.Do, fileSize(asked.File))
 	case errors.Is(cause, errReport):
-		return none, wrongModel("what is to be said of it has more than %d MiB: it has too many nodes that cannot be told or trained", maxReport>>20)
+		return wrongModel("what is to be said of it has more than %d MiB: it has too many nodes that cannot be told or trained", maxReport>>20)
 	case cause != nil:
-		return none, cause
+		return cause
 	default:
-		return none, wrongModel("%s crashed (%v%s): ONNX Runtime or the studio does not survive it", crashed, err, complaints.first())
-	}
-	var v verdict
-	if err := json.Unmarshal(report.data.Bytes(), &v); err != nil {
-		return fail(errors.Join(fmt.Errorf("its report: %w", err), writeErr))
-	}
-	switch {
-	case v.File != nil:
-		return *v.File, nil
-	case v.Refused != "":
-		return none, wrongModel("%s", v.Refused)
-	default:
-		return fail(errors.New(cmp.Or(v.Fault, "it said nothing")))
+		return wrongModel("%s crashed (%v%s): ONNX Runtime or the studio does not survive it", crashed, err, complaints.first())
 	}
 }
 

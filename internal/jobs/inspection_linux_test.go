@@ -24,7 +24,7 @@ const inspectHere = "STUDIO_TEST_INSPECT"
 
 func inspectForTest() {
 	if path := os.Getenv(inspectHere); path != "" {
-		_, err := runInspection(context.Background(), path, nil, inspectionLimits(0))
+		_, err := runInspection(context.Background(), request{Do: doInspect, File: path}, inspectionLimits(0))
 		fmt.Println(err)
 		os.Exit(0)
 	}
@@ -89,7 +89,7 @@ type inspected struct {
 func inspecting(ctx context.Context, path string, l limits) <-chan inspected {
 	done := make(chan inspected, 1)
 	go func() {
-		file, err := runInspection(ctx, path, nil, l)
+		file, err := runInspection(ctx, request{Do: doInspect, File: path}, l)
 		done <- inspected{file, err}
 	}()
 	return done

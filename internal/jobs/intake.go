@@ -5,15 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sync/semaphore"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
-	"github.com/abn-studio/studio/internal/disk"
 )
 
 // DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
@@ -38,46 +35,6 @@ func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
 	m.budget = inspectionLimits(m.maxBytes).memory
 	m.memory = semaphore.NewWeighted(m.budget)
 	return m
-}
-
-// Receive implements annotator.Models.
-func (m *Models) Receive(ctx context.Context, r io.Reader, manifest func() ([]byte, error)) (annotator.ModelFile, error) {
-	// What a killed upload left behind may be what fills the disk.
-	if _, err := disk.SweepTemporary(m.dir); err != nil {
-		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
-	}
-	file, err := disk.Temporary(m.dir)
-	if err != nil {
-		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
-	}
-	defer os.Remove(file.Name())
-	defer file.Close()
-	size, err := io.Copy(file, io.LimitReader(r, m.maxBytes+1))
-	switch {
-	case err != nil:
-		var pathError *fs.PathError // the disk's fault, not the sender's
-		if errors.As(err, &pathError) {
-			return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", disk.Full(err))
-		}
-		return annotator.ModelFile{}, &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("it broke off after %d bytes (%v): send it again", size, err)}
-	case size > m.maxBytes:
-		return annotator.ModelFile{}, m.tooLarge()
-	case size == 0:
-		return annotator.ModelFile{}, wrongModel("the file is empty")
-	}
-	beside, err := manifest()
-	if err != nil {
-		return annotator.ModelFile{}, err
-	}
-	found, err := m.inspect(ctx, file.Name(), size, beside)
-	if err != nil {
-		return annotator.ModelFile{}, err
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
-	}
-	found.Hash, found.Bytes, err = m.blobs.Put(ctx, file)
-	return found, err
 }
 
 // tooLarge says what to do about a file beyond the limit.
@@ -108,12 +65,21 @@ func (m *Models) Judge(ctx context.Context, hash string, manifest []byte) (annot
 // file may take, but two at most.
 func (m *Models) inspect(ctx context.Context, path string, size int64, manifest []byte) (annotator.ModelFile, error) {
 	limits := inspectionLimits(size)
-	share := min(max(limits.memory, m.budget/2), m.budget)
-	if err := m.memory.Acquire(ctx, share); err != nil {
+	release, err := m.room(ctx, limits)
+	if err != nil {
 		return annotator.ModelFile{}, err
 	}
-	defer m.memory.Release(share)
-	return runInspection(ctx, path, manifest, limits)
+	defer release()
+	return runInspection(ctx, request{Do: doInspect, File: path, Manifest: manifest}, limits)
+}
+
+// room waits until a process has room beside the others; release gives it back.
+func (m *Models) room(ctx context.Context, l limits) (release func(), err error) {
+	share := min(max(l.memory, m.budget/2), m.budget)
+	if err := m.memory.Acquire(ctx, share); err != nil {
+		return nil, err
+	}
+	return func() { m.memory.Release(share) }, nil
 }
 
 // cannotOpen begins what ONNX Runtime says of a model.

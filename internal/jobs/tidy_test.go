@@ -133,7 +133,7 @@ func TestKilledUploadsAreSwept(t *testing.T) {
 	reading, sending := io.Pipe()
 	slow := make(chan error)
 	go func() {
-		_, err := models.Receive(ctx, reading, func() ([]byte, error) { return nil, nil })
+		_, err := models.Receive(ctx, sentAs(annotator.SentFile{Kind: annotator.SentModel, Name: "m.onnx", Reader: reading}))
 		slow <- err
 	}()
 	if _, err := sending.Write([]byte("the first bytes")); err != nil {
@@ -153,7 +153,7 @@ func TestKilledUploadsAreSwept(t *testing.T) {
 	for name, sweep := range map[string]func() error{
 		"the tidying": func() error { return w.Tidy(ctx, forgottenAfter) },
 		"the next upload": func() error {
-			if _, err := models.Receive(ctx, strings.NewReader(""), func() ([]byte, error) { return nil, nil }); err == nil {
+			if _, err := models.Receive(ctx, sentAs(annotator.SentFile{Kind: annotator.SentModel, Name: "m.onnx", Reader: strings.NewReader("")})); err == nil {
 				return errors.New("an empty model was taken")
 			}
 			return nil
@@ -252,11 +252,11 @@ func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
 	}
 
 	// The same file through the door of uploads says the same, and a file cut short is no model.
-	found, err := NewModels(blobs, t.TempDir(), 0).Receive(ctx, bytes.NewReader(file), func() ([]byte, error) { return nil, nil })
+	found, err := NewModels(blobs, t.TempDir(), 0).Receive(ctx, sentAs(annotator.SentFile{Kind: annotator.SentModel, Name: "m.onnx", Reader: bytes.NewReader(file)}))
 	if err != nil || found.Hash != version.ModelHash || found.Report.ManifestProblem == nil || found.Report.GridHeight != version.GridHeight {
 		t.Errorf("received: %+v, %v", found, err)
 	}
-	if _, err := NewModels(blobs, t.TempDir(), int64(len(file)-1)).Receive(ctx, bytes.NewReader(file), nil); !errors.Is(err, annotator.ErrTooLarge) {
+	if _, err := NewModels(blobs, t.TempDir(), int64(len(file)-1)).Receive(ctx, sentAs(annotator.SentFile{Kind: annotator.SentModel, Name: "m.onnx", Reader: bytes.NewReader(file)})); !errors.Is(err, annotator.ErrTooLarge) {
 		t.Errorf("a file beyond the limit: %v, want ErrTooLarge", err)
 	}
 }

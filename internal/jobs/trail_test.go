@@ -208,7 +208,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		return claim
 	}
 	upload := func() annotator.Upload {
-		return ok(s.UploadModel(ctx, w.Admin, slug, "m.onnx", bytes.NewReader(w.file), func() ([]byte, error) { return w.beside, nil }))
+		return ok(s.UploadModel(ctx, w.Admin, slug, w.sent()))
 	}
 	type change = func() error // prepared, so that it may fail once and then be made
 	changes := map[string]func() change{
@@ -286,7 +286,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"StartScan": func() change { return func() error { return only(s.StartScan(ctx, annotator.System, w.Version.ID)) } },
 		"UploadModel": func() change {
 			return func() error {
-				return only(s.UploadModel(ctx, w.Admin, slug, "m.onnx", bytes.NewReader(w.file), func() ([]byte, error) { return w.beside, nil }))
+				return only(s.UploadModel(ctx, w.Admin, slug, w.sent()))
 			}
 		},
 		"AddUpload": func() change {
@@ -421,4 +421,10 @@ func TestAddingIsWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("%s changed something", who.Name)
 		}
 	}
+}
+
+// sent is the network and its manifest as an upload has them.
+func (w *trailWorld) sent() func() (annotator.SentFile, error) {
+	return sentAs(annotator.SentFile{Kind: annotator.SentModel, Name: "m.onnx", Reader: bytes.NewReader(w.file)},
+		annotator.SentFile{Kind: annotator.SentManifest, Name: "m.json", Reader: bytes.NewReader(w.beside)})
 }

@@ -66,7 +66,7 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 		return annotator.NewVersion{}, err
 	}
 	// First in a process of its own: what takes all memory or brings the runtime down must not be the server's end.
-	if _, err := runInspection(ctx, path, u.Manifest, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit, manifest.Crop[0]*manifest.Crop[1])); err != nil {
+	if _, err := runInspection(ctx, request{Do: doTry, File: path, Manifest: u.Manifest, RunLimit: a.worker.config.RunLimit}, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit, manifest.Crop[0]*manifest.Crop[1])); err != nil {
 		return annotator.NewVersion{}, err
 	}
 	opened, err := a.worker.catalog.networks.Open(ctx, u.ModelHash, u.Manifest)

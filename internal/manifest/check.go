@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/internal/text"
 )
@@ -26,6 +28,9 @@ func wrong(field, format string, args ...any) error {
 	return &Error{field, fmt.Sprintf(format, args...)}
 }
 
+// Interpolations are the ways of resizing, the default first.
+var Interpolations = []string{"bilinear", "bicubic", "lanczos", "nearest"}
+
 // Bounds of what a manifest may ask for, so that a forged one cannot ask for gigabytes.
 const (
 	maxSide    = 8192
@@ -39,7 +44,7 @@ func (m Manifest) Validate() error {
 	}
 	switch {
 	case m.Interpolation == "":
-		return wrong("interpolation", "%q, want bilinear, bicubic or nearest", "")
+		return wrong("interpolation", "%q, want one of %s", "", strings.Join(Interpolations, ", "))
 	case m.Channels == "":
 		return wrong("channels", "%q, want RGB, BGR or L", "")
 	}
@@ -64,16 +69,28 @@ func (m Manifest) Validate() error {
 // change nothing (Unscaled). The error is an *Error.
 func (m Manifest) CheckPixels() error {
 	side := func(n int) bool { return n >= 1 && n <= maxSide }
-	if m.Resize != nil && !side(*m.Resize) {
-		return wrong("resize", "%d, want 1 to %d pixels, or null", *m.Resize, maxSide)
+	if len(m.Resize) > 2 || slices.ContainsFunc(m.Resize, func(n int) bool { return !side(n) }) {
+		return wrong("resize", "%v, want 1 to %d pixels, [height, width], or null", []int(m.Resize), maxSide)
+	}
+	switch m.Fit {
+	case "", FitShorter, FitBoth, FitLonger:
+	default:
+		return wrong("fit", "%q, want shorter, both or longer", text.Cut(string(m.Fit), 40))
+	}
+	switch {
+	case m.Fit != "" && len(m.Resize) == 0:
+		return wrong("fit", "%q says what resize is of, and resize gives no size", m.Fit)
+	case m.Fit != "" && m.Fit != FitBoth && len(m.Resize) == 2:
+		return wrong("fit", "%q, but resize gives height and width: that fits both", m.Fit)
+	}
+	if m.Crop == (Crop{}) {
+		return wrong("crop", "is missing: the input's height and width, and with it how pixels become it")
 	}
 	if !side(m.Crop[0]) || !side(m.Crop[1]) {
 		return wrong("crop", "%v, want height and width from 1 to %d", m.Crop, maxSide)
 	}
-	switch m.Interpolation {
-	case "", "bilinear", "bicubic", "nearest":
-	default:
-		return wrong("interpolation", "%q, want bilinear, bicubic or nearest", m.Interpolation)
+	if m.Interpolation != "" && !slices.Contains(Interpolations, m.Interpolation) {
+		return wrong("interpolation", "%q, want one of %s", text.Cut(m.Interpolation, 40), strings.Join(Interpolations, ", "))
 	}
 	switch m.Channels {
 	case "", "RGB", "BGR", "L":
@@ -86,6 +103,14 @@ func (m Manifest) CheckPixels() error {
 	}{{"mean", m.Mean}, {"std", m.Std}} {
 		if n := len(list.values); n != 0 && n != m.ChannelCount() {
 			return wrong(list.field, "%d numbers, want %d", n, m.ChannelCount())
+		}
+	}
+	if n := len(m.Pad); n != 0 && n != m.ChannelCount() {
+		return wrong("pad", "%d numbers, want %d", n, m.ChannelCount())
+	}
+	for _, v := range m.Pad {
+		if v < 0 || v > 255 {
+			return wrong("pad", "%d, want 0 to 255", v)
 		}
 	}
 	if field, reason := scale(m.Mean, m.Std); field != "" {
@@ -123,7 +148,7 @@ type Sizes struct {
 // Fits checks that what a manifest says is true of a network; classes may be left out. The error is an *Error.
 func (m Manifest) Fits(s Sizes) error {
 	switch {
-	case m.Crop != [2]int{s.Height, s.Width}:
+	case m.Crop != (Crop{s.Height, s.Width}):
 		return wrong("crop", "%v, but the network takes %d×%d", m.Crop, s.Height, s.Width)
 	case m.ChannelCount() != s.Channels:
 		return wrong("channels", "%s, but the network takes %d channels", cmp.Or(m.Channels, "RGB"), s.Channels)

@@ -14,7 +14,8 @@ type Overrides struct {
 // With applies overrides and checks the outcome.
 func (m Manifest) With(o Overrides) (Manifest, error) {
 	if o.Resize != nil {
-		if m.Resize = o.Resize; *o.Resize == 0 {
+		m.Fit, m.Resize = "", Shorter(*o.Resize)
+		if *o.Resize == 0 {
 			m.Resize = nil
 		}
 	}

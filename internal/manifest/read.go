@@ -64,7 +64,7 @@ func ReadFile(path string) (Manifest, error) {
 }
 
 // Parse decodes a manifest that comes from outside and checks it by itself (Validate). Interpolation defaults to
-// "bilinear", channels to "RGB"; class names are in NFC. A byte order mark is passed over and UTF-16 is read. A field it does not know is an error, since it is most likely a slip of
+// "bilinear", channels to "RGB"; class names are in NFC, and those that stand twice have their number behind them. A byte order mark is passed over and UTF-16 is read. A field it does not know is an error, since it is most likely a slip of
 // the pen that would change every prediction.
 func Parse(data []byte) (Manifest, error) {
 	if len(data) > MaxBytes {
@@ -86,6 +86,10 @@ func Parse(data []byte) (Manifest, error) {
 		if errors.As(err, &wrong) {
 			return Manifest{}, &Error{cmp.Or(wrong.Field, "(top)"), fmt.Sprintf("a %s at byte %d, want %v", wrong.Value, wrong.Offset, wrong.Type)}
 		}
+		var named *Error
+		if errors.As(err, &named) {
+			return Manifest{}, named
+		}
 		return Manifest{}, fmt.Errorf("%w: %w", ErrManifest, err)
 	}
 	m.Interpolation = cmp.Or(m.Interpolation, "bilinear")
@@ -93,10 +97,26 @@ func Parse(data []byte) (Manifest, error) {
 	for i, class := range m.Classes {
 		m.Classes[i] = text.NFC(class) // as folders and tables are read
 	}
+	m.Classes = apart(m.Classes)
 	if err := m.Validate(); err != nil {
 		return Manifest{}, err
 	}
 	return m, nil
+}
+
+// apart tells classes of the same name by their numbers, from 0: widespread lists of ImageNet's classes have crane, the bird and the
+// machine, and maillot twice.
+func apart(classes []string) []string {
+	times := make(map[string]int, len(classes))
+	for _, name := range classes {
+		times[name]++
+	}
+	for i, name := range classes {
+		if times[name] > 1 && name != "" {
+			classes[i] = fmt.Sprintf("%s (%d)", name, i)
+		}
+	}
+	return classes
 }
 
 // Stored decodes a manifest that the studio keeps. It may have been kept under earlier rules, or while what it says is still

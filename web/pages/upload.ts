@@ -7,29 +7,156 @@ function size(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
-/** What can be said of the chosen file before it is sent; "" if nothing. */
-export function refusal(file: { name: string; size: number } | undefined, most: number): string {
-  if (!file) return "Choose an ONNX file.";
-  if (/\.(data|bin|weight|weights)$/i.test(file.name)) {
-    return `${file.name} is external data, which is not taken. Save the model as one file: onnx.save(onnx.load("model.onnx"), "one.onnx")`;
+/** A file on its way, with the folders it was dropped with. */
+export interface Chosen {
+  readonly file: File;
+  readonly path: string;
+}
+
+/** What is sent: the parts of the form, and what was left out of those dropped. */
+export interface Sorted {
+  readonly model: Chosen[];
+  readonly data: Chosen[];
+  readonly manifest: Chosen[];
+  readonly leftOut: Chosen[];
+}
+
+/**
+ * Sorts dropped files by what they are to a model. A .json of the model's own name is its manifest, and then no other is asked; files
+ * of PyTorch itself are left out.
+ */
+export function sorted(files: readonly Chosen[]): Sorted {
+  const out = { model: [] as Chosen[], data: [] as Chosen[], manifest: [] as Chosen[], leftOut: [] as Chosen[] };
+  for (const chosen of files) {
+    const name = chosen.file.name.toLowerCase();
+    if (name.endsWith(".onnx")) out.model.push(chosen);
+    else if (/\.(onnx[._]data|data|weights?|bin)$/.test(name) && !name.startsWith("pytorch_model")) out.data.push(chosen);
+    else if (name.endsWith(".json") || /^(classes|labels|imagenet_classes)\.txt$/.test(name)) out.manifest.push(chosen);
+    else out.leftOut.push(chosen);
   }
-  if (file.size > most) return `${file.name} has ${size(file.size)}, at most ${size(most)} are taken: add it on the server with studio model add.`;
-  if (file.size === 0) return `${file.name} is empty.`;
+  const own = out.model.length === 1 ? out.manifest.filter((m) => m.path.toLowerCase() === out.model[0]?.path.toLowerCase().replace(/\.onnx$/, ".json")) : [];
+  if (own.length > 0) {
+    out.leftOut.push(...out.manifest.filter((m) => !own.includes(m)));
+    out.manifest = own;
+  }
+  return out;
+}
+
+/** What can be said of the files before they are sent; "" if nothing. */
+export function refusal(files: Sorted, most: number): string {
+  const [model, second] = files.model;
+  if (!model) {
+    const torch = files.leftOut.find((c) => /\.(pt|pth|safetensors)$/i.test(c.file.name));
+    return torch ? `${torch.file.name} holds weights and no network: export it with torch.onnx.export first.` : "Choose an ONNX file.";
+  }
+  if (second) return `${model.path} and ${second.path} are two models: send one at a time.`;
+  if (/\.(data|bin|weight|weights)$/i.test(model.file.name)) return `${model.file.name} is the data beside a model: choose the .onnx file, and this one as its data.`;
+  if (model.file.size === 0) return `${model.file.name} is empty.`;
+  const total = model.file.size + files.data.reduce((sum, d) => sum + d.file.size, 0);
+  if (total > most) return `${model.file.name} has ${size(total)}, at most ${size(most)} are taken: add it on the server with studio model add.`;
   return "";
 }
 
 export function sendModels(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]")) {
+    const parts = partsOf(form);
+    if (!parts) continue; // the form works all the same
+    let dropped: Sorted | undefined;
+    takeDrops(form, (files) => {
+      dropped = sorted(files);
+      parts.input.required = false; // a browser would not send the form
+      showChosen(form, dropped);
+      send(form, parts, dropped);
+    });
+    for (const input of form.querySelectorAll("input[type=file]")) {
+      input.addEventListener("change", () => {
+        dropped = undefined;
+        parts.input.required = true;
+        showChosen(form, undefined);
+      });
+    }
     form.addEventListener("submit", (event) => {
-      const parts = partsOf(form);
-      if (!parts) return; // the form works all the same
       event.preventDefault();
-      send(form, parts);
+      send(form, parts, dropped ?? chosenIn(form));
     });
   }
 }
 
-/** What the form shows an upload with (templates/uploads.templ). */
+/** What a person chose in the form's fields. */
+function chosenIn(form: HTMLFormElement): Sorted {
+  const of = (name: string) =>
+    [...(form.querySelector<HTMLInputElement>(`input[name=${name}]`)?.files ?? [])].map((file) => ({ file, path: file.name }));
+  return { model: of("model"), data: of("data"), manifest: of("manifest"), leftOut: [] };
+}
+
+/** Lists what was dropped, and what of it is not sent. */
+function showChosen(form: HTMLFormElement, files: Sorted | undefined): void {
+  const list = form.querySelector<HTMLElement>("[data-upload-chosen]");
+  if (!list) return;
+  list.hidden = !files;
+  const line = (what: string, { path, file }: Chosen) => {
+    const item = document.createElement("li");
+    item.textContent = `${path}, ${size(file.size)}: ${what}`;
+    return item;
+  };
+  list.replaceChildren(
+    ...(files?.model ?? []).map((f) => line("the model", f)),
+    ...(files?.data ?? []).map((f) => line("its data", f)),
+    ...(files?.manifest ?? []).map((f) => line("how pixels become its input", f)),
+    ...(files?.leftOut ?? []).slice(0, 20).map((f) => line("not sent", f)),
+  );
+}
+
+/** Calls take with the files that are dropped on a form's page, those of folders included. */
+function takeDrops(form: HTMLFormElement, take: (files: Chosen[]) => void): void {
+  const place = form.querySelector<HTMLElement>("[data-upload-drop]");
+  if (!place) return;
+  place.hidden = false;
+  const over = (yes: boolean) => place.classList.toggle("over", yes);
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    over(true);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) over(false);
+  });
+  document.addEventListener("drop", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    over(false);
+    void filesOf(event.dataTransfer).then(take);
+  });
+}
+
+/** The files of a drop. A browser that shows no folders gives the files alone. */
+async function filesOf(transfer: DataTransfer): Promise<Chosen[]> {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  if (entries.length === 0) return [...transfer.files].map((file) => ({ file, path: file.name }));
+  const found: Chosen[] = [];
+  for (const entry of entries) await walk(entry, "", found);
+  return found;
+}
+
+const mostFiles = 4096; // a drop of somebody's home is no model
+
+async function walk(entry: FileSystemEntry, below: string, found: Chosen[]): Promise<void> {
+  if (found.length >= mostFiles) return;
+  const path = below + entry.name;
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => { (entry as FileSystemFileEntry).file(resolve, reject); });
+    found.push({ file, path });
+    return;
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  for (;;) { // it gives a hundred at a time
+    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => { reader.readEntries(resolve, reject); });
+    if (entries.length === 0) return;
+    for (const inner of entries) await walk(inner, `${path}/`, found);
+  }
+}
+
+/** What the form shows an upload with (templates/upload.templ). */
 function partsOf(form: HTMLFormElement) {
   const input = form.querySelector<HTMLInputElement>("input[name=model]");
   const problem = form.querySelector<HTMLElement>("[data-upload-problem]");
@@ -43,7 +170,7 @@ function partsOf(form: HTMLFormElement) {
 
 type Parts = NonNullable<ReturnType<typeof partsOf>>;
 
-function send(form: HTMLFormElement, { input, problem, row, bar, words, submit, cancel }: Parts): void {
+function send(form: HTMLFormElement, { problem, row, bar, words, submit, cancel }: Parts, files: Sorted): void {
   const say = (text: string) => {
     problem.replaceChildren();
     if (!text) return;
@@ -58,8 +185,7 @@ function send(form: HTMLFormElement, { input, problem, row, bar, words, submit, 
     submit.disabled = yes;
   };
 
-  const file = input.files?.[0];
-  const wrong = refusal(file, Number(form.dataset["max"] ?? "Infinity"));
+  const wrong = refusal(files, Number(form.dataset["max"] ?? "Infinity"));
   say(wrong);
   if (wrong) return;
 
@@ -92,5 +218,9 @@ function send(form: HTMLFormElement, { input, problem, row, bar, words, submit, 
   sending(true);
   bar.value = 0;
   words.textContent = "sending…";
-  request.send(new FormData(form));
+  const body = new FormData();
+  for (const part of ["manifest", "model", "data"] as const) {
+    for (const { file, path } of files[part]) body.append(part, file, path);
+  }
+  request.send(body);
 }

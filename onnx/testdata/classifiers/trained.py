@@ -23,6 +23,8 @@ WIDTH, SIZE, EPOCHS, BATCH = 4, 112, 6, 32
 KEPT = {"resnext50_32x4d", "mobilenet_v2", "efficientnet_b0", "regnet_y_400mf", "densenet121"}
 NAMES = ["resnet18", "resnext50_32x4d", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "mnasnet0_5", "regnet_y_400mf",
          "densenet121", "shufflenet_v2_x0_5", "googlenet", "squeezenet1_1", "vgg11_bn", "alexnet"]
+# What is left of SIZE before the classifier: these pool to more than that, which has no form in ONNX.
+POOLED = {"AlexNet": 2, "VGG": 3}
 
 
 def narrower(c):
@@ -52,6 +54,10 @@ def narrow(module, classes):
                 replace(m)
 
     replace(module)
+    if side := POOLED.get(type(module).__name__):
+        flat = next(i for i, m in enumerate(module.classifier) if isinstance(m, nn.Linear))
+        features = [m for m in module.features if isinstance(m, nn.Conv2d)][-1].out_channels * side * side
+        module.avgpool, module.classifier[flat] = nn.Identity(), nn.Linear(features, module.classifier[flat].out_features)
     for m in module.modules():
         if isinstance(m, nn.Conv2d):
             nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")

@@ -131,10 +131,13 @@ export class Viewport {
 }
 
 /**
- * The oriented original's rectangle. An image stores its size before EXIF orientation; where the model's view
- * sticks out of it the picture was turned.
+ * The oriented original's rectangle. An image stores its size before EXIF orientation. The model's view lies in the
+ * middle of the picture, however it is cut or padded: where it lies in the middle of the turned one, that was turned.
  */
 export function oriented({ width, height }: { readonly width: number; readonly height: number }, view: Region): Region {
-  const turned = view.x + view.width > width + 1 || view.y + view.height > height + 1;
+  const x = view.x + view.width / 2;
+  const y = view.y + view.height / 2;
+  const off = (w: number, h: number) => Math.abs(x - w / 2) + Math.abs(y - h / 2);
+  const turned = off(height, width) < off(width, height);
   return { x: 0, y: 0, width: turned ? height : width, height: turned ? width : height };
 }

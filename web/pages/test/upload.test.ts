@@ -1,14 +1,30 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { refusal, sendModels } from "../upload.ts";
+import { type Chosen, refusal, sendModels, sorted } from "../upload.ts";
 
 describe("a model that is not sent", () => {
-  const file = (name: string, size: number) => ({ name, size });
+  const file = (path: string, size = 12): Chosen => {
+    const file = new File([], path.slice(path.lastIndexOf("/") + 1));
+    Object.defineProperty(file, "size", { value: size });
+    return { file, path };
+  };
   it("is told why beforehand", () => {
-    expect(refusal(undefined, 1e9)).toBe("Choose an ONNX file.");
-    expect(refusal(file("a.onnx", 12), 1e9)).toBe("");
-    expect(refusal(file("a.onnx", 0), 1e9)).toBe("a.onnx is empty.");
-    expect(refusal(file("a.onnx", 2.5e9), 1e9)).toBe("a.onnx has 2.50 GB, at most 1.00 GB are taken: add it on the server with studio model add.");
-    expect(refusal(file("model.onnx.data", 12), 1e9)).toMatch(/^model.onnx.data is external data, which is not taken/);
+    const of = (...model: Chosen[]) => ({ model, data: [], manifest: [], leftOut: [] });
+    expect(refusal(of(), 1e9)).toBe("Choose an ONNX file.");
+    expect(refusal(sorted([file("net.pth")]), 1e9)).toBe("net.pth holds weights and no network: export it with torch.onnx.export first.");
+    expect(refusal(of(file("a.onnx")), 1e9)).toBe("");
+    expect(refusal(of(file("a.onnx"), file("b/a.onnx")), 1e9)).toBe("a.onnx and b/a.onnx are two models: send one at a time.");
+    expect(refusal(of(file("a.onnx", 0)), 1e9)).toBe("a.onnx is empty.");
+    expect(refusal({ ...of(file("a.onnx", 1)), data: [file("a.onnx.data", 2.5e9)] }, 1e9)).toBe("a.onnx has 2.50 GB, at most 1.00 GB are taken: add it on the server with studio model add.");
+    expect(refusal(of(file("model.onnx.data")), 1e9)).toMatch(/^model.onnx.data is the data beside a model/);
+  });
+
+  it("is sorted by what its files are", () => {
+    const paths = (files: readonly Chosen[]) => files.map((f) => f.path);
+    const some = sorted([file("n/abn.onnx"), file("n/abn.onnx.data"), file("n/preprocessor_config.json"), file("n/config.json"), file("n/README.md"), file("n/pytorch_model.bin")]);
+    expect([paths(some.model), paths(some.data), paths(some.manifest), paths(some.leftOut)]).toEqual([
+      ["n/abn.onnx"], ["n/abn.onnx.data"], ["n/preprocessor_config.json", "n/config.json"], ["n/README.md", "n/pytorch_model.bin"]]);
+    const own = sorted([file("n/abn.onnx"), file("n/abn.json"), file("n/config.json")]);
+    expect([paths(own.manifest), paths(own.leftOut)]).toEqual([["n/abn.json"], ["n/config.json"]]);
   });
 });
 

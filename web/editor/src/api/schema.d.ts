@@ -247,7 +247,7 @@ export interface paths {
         put?: never;
         /**
          * Send a model: it is inspected, run once by a worker, and becomes a version
-         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the parts model and manifest. The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. 422 names what is wrong: no ONNX, no Attention Branch Network, weights in another file, a manifest that does not fit, classes other than the project's. Needs the role admin, and of a bearer token the scope admin.
+         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest (its manifest, or preprocessor_config.json, config.json, timm's pretrained_cfg, torchvision's transforms, a list of classes). The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. 422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's. Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["addVersion"];
         delete?: never;
@@ -1107,6 +1107,11 @@ export interface components {
             /** @description What a cell of 0 is, in a word or two; empty where that is not known. */
             zero: string;
         };
+        ModelData: {
+            /** Format: int64 */
+            bytes: number;
+            name: string;
+        };
         ModelPart: {
             /** Format: int64 */
             batch_norms: number;
@@ -1124,6 +1129,7 @@ export interface components {
             batch_was_fixed?: number;
             /** Format: int64 */
             classes: number;
+            data?: components["schemas"]["ModelData"][];
             gain: string;
             /** Format: int64 */
             grid_height: number;
@@ -1843,6 +1849,7 @@ export type MapBody = components['schemas']['MapBody'];
 export type MapRequestBody = components['schemas']['MapRequestBody'];
 export type Measure = components['schemas']['Measure'];
 export type Mechanism = components['schemas']['Mechanism'];
+export type ModelData = components['schemas']['ModelData'];
 export type ModelPart = components['schemas']['ModelPart'];
 export type ModelReport = components['schemas']['ModelReport'];
 export type ModelValue = components['schemas']['ModelValue'];
@@ -2398,11 +2405,10 @@ export interface operations {
             content: {
                 "application/octet-stream": string;
                 "multipart/form-data": {
-                    /**
-                     * Format: binary
-                     * @description Its manifest, JSON, where the file does not carry it.
-                     */
-                    manifest?: string;
+                    /** @description Files that it keeps values in, by the names it has for them. */
+                    data?: string[];
+                    /** @description Its manifest, JSON, where the file does not carry it; or what it can be made of. */
+                    manifest?: string[];
                     /**
                      * Format: binary
                      * @description The ONNX file.

@@ -1,0 +1,240 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// Receive implements annotator.Models. Each file is written to disk as it comes; a model that keeps data in others becomes one file,
+// in a process of its own as whatever reads a file from outside.
+func (m *Models) Receive(ctx context.Context, next func() (annotator.SentFile, error)) (annotator.ModelFile, error) {
+	// What a killed upload left behind may be what fills the disk.
+	if _, err := disk.SweepTemporary(m.dir); err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+	}
+	in := &incoming{models: m}
+	defer in.remove()
+	for {
+		file, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = in.take(file)
+		}
+		if err != nil {
+			return annotator.ModelFile{}, err
+		}
+	}
+	if in.model == nil {
+		return annotator.ModelFile{}, wrongModel("no ONNX file was sent: choose one")
+	}
+	if len(in.data) > 0 {
+		if err := in.join(ctx); err != nil {
+			return annotator.ModelFile{}, err
+		}
+	}
+	info, err := in.model.Stat()
+	if err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+	}
+	beside, unusable := in.beside()
+	found, err := m.inspect(ctx, in.model.Name(), info.Size(), beside)
+	if err != nil {
+		return annotator.ModelFile{}, err
+	}
+	if unusable != nil {
+		found.Report.ManifestProblem = fieldProblem(unusable)
+	}
+	found.Report.Data = in.report
+	if _, err := in.model.Seek(0, io.SeekStart); err != nil {
+		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
+	}
+	found.Hash, found.Bytes, err = m.blobs.Put(ctx, in.model)
+	return found, err
+}
+
+// incoming are the files of a model on their way in.
+type incoming struct {
+	models    *Models
+	model     *os.File
+	data      []onnx.SentFile
+	manifests []manifest.Source
+	held      []*os.File // all of them, removed at the end
+	bytes     int64
+	report    []annotator.ModelData
+}
+
+// maxSent bounds the files of one upload. PyTorch writes one beside the model, older versions one for each tensor.
+const maxSent = 4096
+
+func (in *incoming) take(f annotator.SentFile) error {
+	switch f.Kind {
+	case annotator.SentManifest:
+		text, err := io.ReadAll(io.LimitReader(f, manifest.MaxBytes+1))
+		if err != nil {
+			return brokeOff(int64(len(text)), err)
+		}
+		if len(text) > manifest.MaxBytes {
+			return &annotator.ValidationError{Field: "manifest", Message: fmt.Sprintf("has more than %d MiB", manifest.MaxBytes>>20)}
+		}
+		in.manifests = append(in.manifests, manifest.Source{Name: f.Name, Text: text})
+		return nil
+	case annotator.SentModel:
+		if in.model != nil {
+			return wrongModel("two ONNX files came as one model: send one, with its data files as parts named %q", annotator.SentData)
+		}
+		file, size, err := in.keep(f)
+		if err != nil {
+			return err
+		}
+		if size == 0 {
+			return wrongModel("the file is empty")
+		}
+		in.model = file
+		return nil
+	case annotator.SentData:
+		file, _, err := in.keep(f)
+		if err != nil {
+			return err
+		}
+		in.data = append(in.data, onnx.SentFile{Name: f.Name, Path: file.Name()})
+		return nil
+	default:
+		return wrongModel("%q is no kind of file that a model is sent as", f.Kind)
+	}
+}
+
+// keep writes a file to disk, as far as all of them together may be.
+func (in *incoming) keep(f annotator.SentFile) (*os.File, int64, error) {
+	if len(in.held) == maxSent {
+		return nil, 0, wrongModel("more than %d files came as one model: save it as one file with onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", maxSent)
+	}
+	file, err := in.place()
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := io.Copy(file, io.LimitReader(f, in.models.maxBytes-in.bytes+1))
+	if err != nil {
+		return nil, 0, brokeOff(size, err)
+	}
+	if in.bytes += size; in.bytes > in.models.maxBytes {
+		return nil, 0, in.models.tooLarge()
+	}
+	return file, size, nil
+}
+
+// place is an empty file on its way.
+func (in *incoming) place() (*os.File, error) {
+	file, err := disk.Temporary(in.models.dir)
+	if err != nil {
+		return nil, fmt.Errorf("receiving a model: %w", err)
+	}
+	in.held = append(in.held, file)
+	return file, nil
+}
+
+func (in *incoming) remove() {
+	for _, file := range in.held {
+		_ = os.Remove(file.Name())
+		file.Close()
+	}
+}
+
+// brokeOff is what is said of a file that ended too soon.
+func brokeOff(size int64, err error) error {
+	var pathError *fs.PathError // the disk's fault, not the sender's
+	if errors.As(err, &pathError) {
+		return fmt.Errorf("receiving a model: %w", disk.Full(err))
+	}
+	var known *annotator.ValidationError
+	if errors.As(err, &known) || errors.Is(err, annotator.ErrTooLarge) {
+		return err
+	}
+	return &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("it broke off after %d bytes (%v): send it again", size, err)}
+}
+
+// join makes one file of the model and its data.
+func (in *incoming) join(ctx context.Context) error {
+	whole, err := in.place()
+	if err != nil {
+		return err
+	}
+	limits := inspectionLimits(in.bytes)
+	release, err := in.models.room(ctx, limits)
+	if err != nil {
+		return err
+	}
+	defer release()
+	out := &joining{file: whole, most: in.models.maxBytes}
+	err = runConfined(ctx, request{Do: doJoin, File: in.model.Name(), Sent: in.data}, limits, out)
+	var v verdict
+	switch {
+	case out.over:
+		return in.models.tooLarge()
+	case out.err != nil:
+		return fmt.Errorf("receiving a model: %w", disk.Full(out.err))
+	case err != nil:
+		return err
+	}
+	if err := json.Unmarshal(out.head.Bytes(), &v); err != nil {
+		return fmt.Errorf("receiving a model: what joins it said nothing: %w", err)
+	}
+	if v.Refused != "" || v.Fault != "" {
+		return v.problem()
+	}
+	in.model, in.report = whole, v.Data
+	return nil
+}
+
+// beside is the manifest that came, nil for none, as text: it may have faults that the inspection names. An error is of what came and says nothing
+// that can be used.
+func (in *incoming) beside() ([]byte, error) {
+	if len(in.manifests) == 0 {
+		return nil, nil
+	}
+	return manifest.Compose(in.manifests)
+}
+
+// joining takes what a process that joins a model writes: a line with its verdict, and then the file.
+type joining struct {
+	head bytes.Buffer
+	file *os.File
+	most int64
+	said bool // the line is there
+	over bool // the file is larger than it may be
+	err  error
+}
+
+// Write implements io.Writer.
+func (j *joining) Write(p []byte) (int, error) {
+	n := len(p)
+	if !j.said {
+		line, rest, ended := bytes.Cut(p, []byte("\n"))
+		if j.head.Len()+len(line) > maxReport {
+			return 0, io.ErrShortWrite
+		}
+		j.head.Write(line)
+		j.said, p = ended, rest
+	}
+	if j.most -= int64(len(p)); j.most < 0 {
+		j.over = true
+		return 0, io.ErrShortWrite
+	}
+	if _, err := j.file.Write(p); err != nil {
+		j.err = err
+		return 0, err
+	}
+	return n, nil
+}
