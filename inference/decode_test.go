@@ -260,7 +260,7 @@ func TestChannelsAndNormalisation(t *testing.T) {
 func TestManifestsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*manifest.Manifest){
-		"interpolation": func(m *manifest.Manifest) { m.Interpolation = "lanczos" },
+		"interpolation": func(m *manifest.Manifest) { m.Interpolation = "box" },
 		"channels":      func(m *manifest.Manifest) { m.Channels = "CMYK" },
 		"crop":          func(m *manifest.Manifest) { m.Crop = [2]int{0, 224} },
 		"resize":        func(m *manifest.Manifest) { m.Resize = manifest.Shorter(0) },

@@ -184,11 +184,11 @@ func TestUploadRefuses(t *testing.T) {
 		"empty":        {[]string{"model", ""}, http.StatusUnprocessableEntity, "empty"},
 		"cut off":      {[]string{"model", string(file[:len(file)/2])}, http.StatusUnprocessableEntity, "no ONNX file"},
 		"no ABN":       {[]string{"model", marshal(classifier)}, http.StatusUnprocessableEntity, "studio model attach"},
-		"no file":      {[]string{"manifest", string(manifest)}, http.StatusUnprocessableEntity, "choose an ONNX file"},
-		"external":     {[]string{"model", string(file), "data", "weights"}, http.StatusUnprocessableEntity, "External data is not taken"},
-		"two models":   {[]string{"model", string(file), "model", "weights"}, http.StatusUnprocessableEntity, "external data is not taken"},
+		"no file":      {[]string{"manifest", string(manifest)}, http.StatusUnprocessableEntity, "no ONNX file was sent"},
+		"another part": {[]string{"model", string(file), "weights", "weights"}, http.StatusUnprocessableEntity, "it has model, data and manifest"},
+		"two models":   {[]string{"model", string(file), "model", "weights"}, http.StatusUnprocessableEntity, "two ONNX files"},
 		"too large":    {[]string{"model", string(file) + strings.Repeat("\x00", 4<<20)}, http.StatusRequestEntityTooLarge, "more than 4 MiB"},
-		"bad manifest": {[]string{"manifest", `{"crop": "wide"}`, "model", string(file)}, http.StatusUnprocessableEntity, "a string at byte"},
+		"bad manifest": {[]string{"manifest", `{"crop": "wide"}`, "model", string(file)}, http.StatusUnprocessableEntity, "want [height, width]"},
 	} {
 		body, media := modelFormOf(t, c.parts...)
 		r := admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions", body, "Content-Type", media).want(c.want)

@@ -136,8 +136,8 @@ func (f *inspection) print(w io.Writer) {
 	}
 	if f.Manifest != nil {
 		m := f.Manifest
-		line("manifest", "resize %v, crop %d×%d, %s %s, mean %v, std %v, %d classes",
-			m.Resize, m.Crop[0], m.Crop[1], m.Interpolation, m.Channels, m.Mean, m.Std, len(m.Classes))
+		line("manifest", "resize %v (%s), crop %d×%d, %s %s, mean %v, std %v, %d classes",
+			m.Resize, m.FitOf(), m.Crop[0], m.Crop[1], m.Interpolation, m.Channels, m.Mean, m.Std, len(m.Classes))
 	}
 	for _, note := range f.notes() {
 		line("note", "%s", note)

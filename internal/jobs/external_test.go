@@ -141,12 +141,12 @@ func TestModelThatCameWithItsData(t *testing.T) {
 		sent []annotator.SentFile
 		want string
 	}{
-		"without its data":   {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart)}, "Send the file that holds it together with the model"},
-		"with other data":    {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "other.data", data)}, `"abn.onnx.data"): it was not sent`},
+		"without its data":    {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart)}, "Send the file that holds it together with the model"},
+		"with other data":     {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "other.data", data)}, `"abn.onnx.data"): it was not sent`},
 		"with data cut short": {[]annotator.SentFile{file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "abn.onnx.data", data[:9])}, "the file has 9 bytes"},
-		"as two":             {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", whole), file(annotator.SentModel, "b.onnx", whole)}, "two ONNX files"},
-		"not at all":         {[]annotator.SentFile{file(annotator.SentData, "abn.onnx.data", data)}, "no ONNX file"},
-		"as no model":        {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", []byte("no model")), file(annotator.SentData, "abn.onnx.data", data)}, "this is no ONNX file"},
+		"as two":              {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", whole), file(annotator.SentModel, "b.onnx", whole)}, "two ONNX files"},
+		"not at all":          {[]annotator.SentFile{file(annotator.SentData, "abn.onnx.data", data)}, "no ONNX file"},
+		"as no model":         {[]annotator.SentFile{file(annotator.SentModel, "a.onnx", []byte("no model")), file(annotator.SentData, "abn.onnx.data", data)}, "this is no ONNX file"},
 	} {
 		_, err := models.Receive(t.Context(), sentAs(c.sent...))
 		var invalid *annotator.ValidationError

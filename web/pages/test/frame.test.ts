@@ -43,7 +43,7 @@ describe("a term", () => {
 describe("the outline on a whole picture", () => {
   it("is the centre crop of the resized picture, in shares of the picture", () => {
     // 256 for the shorter side, then 224 × 224 in the middle; shown at half its size.
-    document.body.innerHTML = `<div data-crop="256,224,224,800,512"><img><svg hidden><path></path></svg></div><div data-crop="256,0,0,8,8"><img><svg hidden><path></path></svg></div>`;
+    document.body.innerHTML = `<div data-crop="shorter,256,256,224,224,800,512"><img><svg hidden><path></path></svg></div><div data-crop="shorter,256,256,0,0,8,8"><img><svg hidden><path></path></svg></div>`;
     for (const image of document.querySelectorAll("img")) {
       Object.defineProperties(image, { complete: { value: true }, naturalWidth: { value: 400 }, naturalHeight: { value: 256 } });
     }
@@ -51,5 +51,13 @@ describe("the outline on a whole picture", () => {
     const [drawing, none] = document.querySelectorAll("svg");
     expect(document.querySelector("path")!.getAttribute("d")).toBe("M0 0h100v100h-100zM22 6.25v87.5h56v-87.5z");
     expect([drawing!.hasAttribute("hidden"), none!.hasAttribute("hidden")]).toEqual([false, true]);
+    // Both sides to 256, squeezed: the crop's share of each is the same.
+    const stage = document.querySelector<HTMLElement>("[data-crop]")!;
+    stage.dataset["crop"] = "both,256,256,224,224,800,512";
+    outlineCrop();
+    expect(document.querySelector("path")!.getAttribute("d")).toBe("M0 0h100v100h-100zM6.25 6.25v87.5h87.5v-87.5z");
+    stage.dataset["crop"] = "longer,224,224,224,224,800,512"; // padded above and below: all of it is seen
+    outlineCrop();
+    expect(document.querySelector("path")!.getAttribute("d")).toBe("M0 0h100v100h-100zM0 0v100h100v-100z");
   });
 });
