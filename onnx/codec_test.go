@@ -19,7 +19,7 @@ import (
 
 // sameModel compares what a file says, not how it stored it.
 var sameModel = cmp.Options{
-	cmpopts.IgnoreUnexported(onnx.Tensor{}, onnx.ValueInfo{}), cmpopts.EquateEmpty(),
+	cmpopts.IgnoreUnexported(onnx.Model{}, onnx.Tensor{}, onnx.ValueInfo{}), cmpopts.EquateEmpty(),
 	cmp.FilterValues(func(a, b []byte) bool { return len(a)+len(b) > 0 }, cmp.Comparer(bytes.Equal)),
 }
 

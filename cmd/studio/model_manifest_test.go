@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
@@ -37,8 +38,12 @@ func TestManifestFromOtherLibraries(t *testing.T) {
 	if err != nil || strings.Join(m.Classes, " ") != "dog cat" || m.FitOf() != manifest.FitBoth {
 		t.Errorf("%+v, %v", m, err)
 	}
-	write("pictures/owl/a.png", "")
-	write("pictures/auk/a.png", "")
+	picture, err := os.ReadFile(filepath.Join(fixture.Root(), "inference", "testdata", "resize", "picture.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write("pictures/owl/a.png", string(picture))
+	write("pictures/auk/a.png", string(picture))
 	code, said, errs = runStudio(t, "model", "manifest", "--from", config, "--classes", filepath.Join(dir, "pictures"))
 	if m, err := manifest.Parse([]byte(said)); code != exitOK || err != nil || strings.Join(m.Classes, " ") != "auk owl" {
 		t.Errorf("of a folder: exit status %d, %v, %v, %s", code, m.Classes, err, errs)
