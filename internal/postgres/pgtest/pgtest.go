@@ -66,13 +66,25 @@ func Main(m *testing.M) int {
 // DSN returns the address of a fresh, migrated database.
 func DSN(t testing.TB) string {
 	t.Helper()
+	return database(t, (*server).copyTemplate)
+}
+
+// EmptyDSN returns the address of a fresh database without any table.
+func EmptyDSN(t testing.TB) string {
+	t.Helper()
+	return database(t, func(s *server, ctx context.Context, name string) error { return s.run(ctx, "CREATE DATABASE "+name) })
+}
+
+// database makes a database that is dropped when the test ends, and returns its address.
+func database(t testing.TB, create func(s *server, ctx context.Context, name string) error) string {
+	t.Helper()
 	once.Do(func() { shared, failure = start() })
 	if failure != nil {
 		t.Fatalf("pgtest: no PostgreSQL to test on: %v", failure)
 	}
 	ctx := context.WithoutCancel(t.Context())
 	name := "test_" + strings.ToLower(rand.Text())
-	if err := shared.create(ctx, name); err != nil {
+	if err := create(shared, ctx, name); err != nil {
 		t.Fatalf("pgtest: making a database: %v", err)
 	}
 	t.Cleanup(func() {
@@ -145,8 +157,8 @@ func (s *server) prepare(ctx context.Context, dsn string) error {
 	return postgres.Migrate(ctx, address(s.admin, s.template), slog.New(slog.DiscardHandler))
 }
 
-// create copies the template; another test process on the same server may hold its own for a moment.
-func (s *server) create(ctx context.Context, name string) error {
+// copyTemplate makes a migrated database; another test process on the same server may hold its own template for a moment.
+func (s *server) copyTemplate(ctx context.Context, name string) error {
 	s.copying.Lock()
 	defer s.copying.Unlock()
 	return s.run(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template)
