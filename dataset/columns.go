@@ -72,11 +72,12 @@ func (d *Dataset) choose(t *table) (columns, error) {
 	if len(read) > 0 {
 		d.note(t.file, "read as: %s", strings.Join(read, ", "))
 	}
-	if len(absent) > 0 && len(over) > 0 {
+	switch {
+	case len(absent) > 0 && len(over) > 0:
 		d.note(t.file, "has no column for the %s (its columns are %s): say which it is with --columns %s=…", strings.Join(absent, " and the "), t.list(), absent[0])
-	} else if c.class < 0 && !slices.Contains(d.options.folders, ColumnClass) {
+	case c.class < 0 && !slices.Contains(d.options.folders, ColumnClass):
 		d.note(t.file, "has no column for the class: the images are unlabelled")
-	} else if len(over) > 0 {
+	case len(over) > 0:
 		d.note(t.file, "columns passed over: %s", text.Cut(strings.Join(over, ", "), 500))
 	}
 	return c, nil

@@ -147,7 +147,7 @@ func (d *Dataset) list(below string, skip func(path, format string, args ...any)
 // follow looks at what a symbolic link leads to, which must lie inside the root. A folder is followed by one link only and
 // never from inside itself, so that no walk goes round in circles.
 func (d *Dataset) follow(name string) (target fs.FileInfo, reason string) {
-	real, err := filepath.EvalSymlinks(d.file(name))
+	resolved, err := filepath.EvalSymlinks(d.file(name))
 	if err != nil {
 		return nil, "a symbolic link to nothing"
 	}
@@ -155,7 +155,7 @@ func (d *Dataset) follow(name string) (target fs.FileInfo, reason string) {
 	if err != nil {
 		return nil, bare(err)
 	}
-	if below, err := filepath.Rel(root, real); err != nil || !filepath.IsLocal(below) {
+	if below, err := filepath.Rel(root, resolved); err != nil || !filepath.IsLocal(below) {
 		return nil, "a symbolic link that leads out of the data set's folder"
 	}
 	info, err := os.Stat(d.file(name))
@@ -167,16 +167,16 @@ func (d *Dataset) follow(name string) (target fs.FileInfo, reason string) {
 		if err != nil {
 			return nil, bare(err)
 		}
-		if up, err := filepath.Rel(real, here); err == nil && filepath.IsLocal(up) {
+		if up, err := filepath.Rel(resolved, here); err == nil && filepath.IsLocal(up) {
 			return nil, "a symbolic link to a folder that it stands in"
 		}
-		if other, ok := d.links[real]; ok && other != name {
+		if other, ok := d.links[resolved]; ok && other != name {
 			return nil, "a symbolic link to the same folder as " + other
 		}
 		if d.links == nil {
 			d.links = map[string]string{}
 		}
-		d.links[real] = name
+		d.links[resolved] = name
 	}
 	return info, ""
 }

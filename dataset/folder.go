@@ -72,10 +72,7 @@ func (d *Dataset) readFolder() error {
 		}
 	}
 	loose := len(d.Samples) == 0 && !shape.splits || d.rootTable()
-	lists, err := d.splitLists()
-	if err != nil {
-		return err
-	}
+	lists := d.splitLists()
 	for _, entry := range strays {
 		name := entry.Name()
 		switch reason := checkPicture(d.file(name)); {

@@ -284,11 +284,11 @@ func TestNamesInEitherForm(t *testing.T) {
 func TestTextsFromWindows(t *testing.T) {
 	t.Parallel()
 	sixteen := func(s string) string {
-		out := "\xff\xfe"
+		out := []byte("\xff\xfe")
 		for _, r := range s {
-			out += string([]byte{byte(r), byte(r >> 8)})
+			out = append(out, byte(r), byte(r>>8))
 		}
-		return out
+		return string(out)
 	}
 	for name, c := range map[string]struct {
 		content string

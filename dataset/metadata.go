@@ -130,7 +130,7 @@ func (d *Dataset) beside(folder, name string) string {
 var listFolders = []string{"", "lists", "splits", "split", "meta", "ImageSets", "ImageSets/Main"}
 
 // splitLists finds text files named like splits (train.txt, meta/test.txt).
-func (d *Dataset) splitLists() ([]string, error) {
+func (d *Dataset) splitLists() []string {
 	var out []string
 	for _, folder := range listFolders {
 		if folder != "" && !d.isDir(folder) {
@@ -143,7 +143,7 @@ func (d *Dataset) splitLists() ([]string, error) {
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // applyLists takes the splits of lists whose lines name images, with or without their suffix and what stands after a space. A

@@ -26,10 +26,14 @@ type Sizes struct {
 	Classes                                int // K
 }
 
-// Image is the length of one image, Features of its features, Map of its attention map.
-func (s Sizes) Image() int    { return s.ImageChannels * s.ImageHeight * s.ImageWidth }
+// Image is the number of values of one image.
+func (s Sizes) Image() int { return s.ImageChannels * s.ImageHeight * s.ImageWidth }
+
+// Features is the number of values of one image's features.
 func (s Sizes) Features() int { return s.Channels * s.GridHeight * s.GridWidth }
-func (s Sizes) Map() int      { return s.GridHeight * s.GridWidth }
+
+// Map is the number of cells of one attention map.
+func (s Sizes) Map() int { return s.GridHeight * s.GridWidth }
 
 // NetworkOptions tune the sessions of a Network.
 type NetworkOptions struct {

@@ -136,7 +136,7 @@ func TestAttachedBranchIsTheLastStageWithoutStride(t *testing.T) {
 
 func norms(names string) string {
 	var list []string
-	for _, name := range strings.Fields(names) {
+	for name := range strings.FieldsSeq(names) {
 		for _, part := range []string{"weight", "bias", "running_mean", "running_var"} {
 			list = append(list, "attention."+name+"."+part)
 		}

@@ -152,7 +152,7 @@ func checkLocation(location string) error {
 	case strings.ContainsFunc(location, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == ':' || r == '\ufffd' }), !filepath.IsLocal(location):
 		return errors.New("outside the model's folder: put the data beside the model")
 	}
-	for _, element := range strings.Split(location, "/") {
+	for element := range strings.SplitSeq(location, "/") {
 		if element == "" || element == ".." {
 			return errors.New("outside the model's folder: put the data beside the model")
 		}

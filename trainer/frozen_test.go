@@ -54,7 +54,7 @@ func attachedSpec(t *testing.T) ScratchSpec {
 			}
 			for y := 4; y < 28; y++ {
 				for x := range 14 {
-					dst[(s.Label*32+y)*32+s.Label*16+x] += 1
+					dst[(s.Label*32+y)*32+s.Label*16+x]++
 				}
 			}
 			return nil

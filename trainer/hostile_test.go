@@ -26,7 +26,7 @@ type forged struct {
 
 func on(op, inputs, output string, attributes ...*onnx.Attribute) *onnx.Node {
 	var in []string
-	for _, name := range strings.Fields(inputs) {
+	for name := range strings.FieldsSeq(inputs) {
 		in = append(in, strings.Trim(name, "-"))
 	}
 	return onnx.NewNode(op, "the "+op+" of "+output, in, []string{output}, attributes...)

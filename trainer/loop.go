@@ -277,7 +277,7 @@ func (l *loop) feed(ctx context.Context, epoch [][]row, number int, use func(eng
 	// Nothing may read into the buffers, or from the caller's data, once feed has returned.
 	defer func() {
 		stop(nil)
-		for range ready { //nolint:revive // drained so that the reader ends
+		for range ready { // until the reader ends
 		}
 	}()
 	for b := range ready {

@@ -259,7 +259,7 @@ func newToyProblem(t testing.TB, train, edits, heldout int) *toyProblem {
 		for i := range g {
 			g[i] = float32(rng.Float64() * 0.3)
 		}
-		g[label*9] += 1             // the object: top left
+		g[label*9]++                // the object: top left
 		g[distractor*9+8] += 2      // the scene: bottom right
 		g[27], g[27+8] = 2, 0       // the last channel tells where the object is
 		mask := attention.New(3, 3) // on the object

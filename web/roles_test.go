@@ -91,11 +91,12 @@ func TestEveryRouteAsksForItsRole(t *testing.T) {
 		for _, role := range ranks {
 			b := browsers[role]
 			var r *response
-			if strings.HasPrefix(path, apiPrefix) {
+			switch {
+			case strings.HasPrefix(path, apiPrefix):
 				r = b.do(method, path, strings.NewReader("{}"), "Content-Type", "application/json")
-			} else if method == http.MethodGet {
+			case method == http.MethodGet:
 				r = b.get(path)
-			} else {
+			default:
 				r = b.post(path, nil)
 			}
 			refused := r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden ||

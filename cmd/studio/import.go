@@ -113,7 +113,8 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if c.JSON {
 		return json.NewEncoder(streams.Out).Encode(summary)
 	}
-	return c.print(streams, summary)
+	c.print(streams, summary)
+	return nil
 }
 
 // source reads the arguments: a data set, and its format before it.
@@ -177,7 +178,7 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	return service.ImportImages(ctx, annotator.System, c.Project, in, line.show)
 }
 
-func (c *importCommand) print(streams *stdio, s importSummary) error {
+func (c *importCommand) print(streams *stdio, s importSummary) {
 	var splits []string
 	for _, name := range []string{"train", "validation", "test", "pool"} {
 		if n := s.Splits[name]; n > 0 {
@@ -210,5 +211,4 @@ func (c *importCommand) print(streams *stdio, s importSummary) error {
 	if rest := len(s.Notes) - 20; rest > 0 {
 		fmt.Fprintf(streams.Out, "  and %d more\n", rest)
 	}
-	return nil
 }

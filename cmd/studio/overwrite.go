@@ -86,7 +86,7 @@ func resolved(path string) string {
 	if err != nil {
 		return path
 	}
-	for hops := 0; hops < 40; hops++ { // a link that leads nowhere yet is written through
+	for range 40 { // a link that leads nowhere yet is written through
 		target, err := os.Readlink(path)
 		if err != nil {
 			break
@@ -98,8 +98,8 @@ func resolved(path string) string {
 	}
 	rest := ""
 	for at := path; ; at = filepath.Dir(at) {
-		if real, err := filepath.EvalSymlinks(at); err == nil {
-			return filepath.Join(real, rest)
+		if found, err := filepath.EvalSymlinks(at); err == nil {
+			return filepath.Join(found, rest)
 		}
 		if at == filepath.Dir(at) {
 			return path

@@ -169,7 +169,7 @@ func TestModelAddKilledHalfway(t *testing.T) {
 	if err != nil || len(versions) != 1 || versions[0].State != annotator.VersionActive {
 		t.Errorf("versions %+v, %v", versions, err)
 	}
-	want := append(before, "command line: version.add", "command line: version.activate", "command line: version.scan")
+	want := slices.Concat(before, []string{"command line: version.add", "command line: version.activate", "command line: version.scan"})
 	if lines := trail(t, service, "birds"); !slices.Equal(lines, want) {
 		t.Errorf("the trail %q, want %q", lines, want)
 	}

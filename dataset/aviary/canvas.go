@@ -23,7 +23,7 @@ func vary(r *random, c rgb, amount int) rgb {
 	return c
 }
 
-func clamp(v, low, high int) int { return max(low, min(v, high)) }
+func clamp(v, low, high int) int { return max(low, min(v, high)) } //nolint:unparam // low is 0 everywhere, and is read at each call
 
 // canvas is a picture in the making: pix[(y·Side+x)·3+channel].
 type canvas struct{ pix [Side * Side * 3]uint8 }

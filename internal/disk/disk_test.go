@@ -90,7 +90,7 @@ func TestFullDisksAreKnown(t *testing.T) {
 		t.Skip("this system has no /dev/full:", err)
 	}
 	defer f.Close()
-	_, err = f.Write([]byte("x"))
+	_, err = f.WriteString("x")
 	if err = Full(err); !errors.Is(err, annotator.ErrFull) || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("writing to /dev/full: %v", err)
 	}

@@ -70,16 +70,16 @@ func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s d
 	}
 	file, err := os.Open(s.Path)
 	if err != nil {
-		return broken(added, nil, err)
+		return broken(added, nil, err), nil
 	}
 	defer file.Close()
 	header, err := picture.Process().Header(file)
 	if err != nil {
-		return broken(added, file, err)
+		return broken(added, file, err), nil
 	}
 	added.Width, added.Height = header.Width, header.Height
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return broken(added, nil, err)
+		return broken(added, nil, err), nil
 	}
 	if added.Hash, _, err = blobs.Put(ctx, file); err != nil {
 		return added, fmt.Errorf("store %s: %w", s.Name, err)
@@ -105,7 +105,7 @@ func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s d
 }
 
 // broken is an image that is kept as unreadable, under the hash of what can be read of its file (nil: nothing).
-func broken(image annotator.NewImage, file io.ReadSeeker, why error) (annotator.NewImage, error) {
+func broken(image annotator.NewImage, file io.ReadSeeker, why error) annotator.NewImage {
 	image.Broken = why.Error()
 	sum := sha256.New()
 	if file != nil {
@@ -114,5 +114,5 @@ func broken(image annotator.NewImage, file io.ReadSeeker, why error) (annotator.
 		}
 	}
 	image.Hash = hex.EncodeToString(sum.Sum(nil))
-	return image, nil
+	return image
 }

@@ -12,11 +12,11 @@ import (
 func TestManifestAsEditorsWriteIt(t *testing.T) {
 	t.Parallel()
 	plain := "{\"classes\": [\"Ka\u0308fer\", \"red\"], \"resize\": 8, \"crop\": [8, 8],\r\n \"mean\": [0, 0, 0], \"std\": [1, 1, 1]}"
-	sixteen := "\xff\xfe"
+	sixteen := []byte("\xff\xfe")
 	for _, r := range plain {
-		sixteen += string([]byte{byte(r), byte(r >> 8)})
+		sixteen = append(sixteen, byte(r), byte(r>>8))
 	}
-	for name, document := range map[string]string{"plain": plain, "mark": "\ufeff" + plain, "UTF-16": sixteen} {
+	for name, document := range map[string]string{"plain": plain, "mark": "\ufeff" + plain, "UTF-16": string(sixteen)} {
 		m, err := manifest.Parse([]byte(document))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -56,7 +56,7 @@ func ParseProvider(text string) (Provider, error) {
 		return p, nil
 	}
 	p.Options = map[string]string{}
-	for _, option := range strings.Split(rest, ",") {
+	for option := range strings.SplitSeq(rest, ",") {
 		key, value, pair := strings.Cut(strings.TrimSpace(option), "=")
 		if _, err := strconv.Atoi(key); err == nil && !pair {
 			key, value, pair = "device_id", key, true

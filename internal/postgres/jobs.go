@@ -166,7 +166,7 @@ func (s *Store) cancelRiver(ctx context.Context, jobID int64) error {
 	}
 	for _, id := range ids {
 		// River removes jobs that ended long ago.
-		if _, err := s.river.JobCancelTx(ctx, s.tx, id); err != nil && !errors.Is(err, riverNotFound) {
+		if _, err := s.river.JobCancelTx(ctx, s.tx, id); err != nil && !errors.Is(err, errRiverNotFound) {
 			return err
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-var riverNotFound = rivertype.ErrNotFound
+var errRiverNotFound = rivertype.ErrNotFound
 
 // Worker is a process that works on jobs.
 type Worker struct {

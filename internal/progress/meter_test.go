@@ -38,10 +38,10 @@ func TestMeterCorrectsWhatItExpected(t *testing.T) {
 	m.Finish()
 	want := []struct {
 		share     float64
-		remaining time.Duration
+		remaining int // seconds
 	}{{0, 120}, {5. / 30, 25}, {10. / 30, 20}, {10. / 30, 20}, {20. / 50, 30}, {30. / 50, 20}, {30. / 50, 20}, {almost, 0}, {1, 0}}
 	for i, p := range *got {
-		if i >= len(want) || p.Share != want[i].share || p.Remaining != want[i].remaining*time.Second {
+		if i >= len(want) || p.Share != want[i].share || p.Remaining != time.Duration(want[i].remaining)*time.Second {
 			t.Errorf("report %d: %v of the whole, %v remain; want %+v", i, p.Share, p.Remaining, want[min(i, len(want)-1)])
 		}
 	}

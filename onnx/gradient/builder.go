@@ -142,11 +142,11 @@ func (b *builder) full(v float32, dims ...int64) string {
 }
 
 // once is node, except that the same call gives the same value.
-func (b *builder) once(key string, make func() string) string {
+func (b *builder) once(key string, add func() string) string {
 	if value, ok := b.shared[key]; ok {
 		return value
 	}
-	value := make()
+	value := add()
 	b.shared[key] = value
 	return value
 }

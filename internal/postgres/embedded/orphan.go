@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -76,7 +77,7 @@ func alive(pid int) bool {
 		return true
 	}
 	// "pid (name) state …", where a name may hold anything.
-	after := string(status[strings.LastIndexByte(string(status), ')')+1:])
+	after := string(status[bytes.LastIndexByte(status, ')')+1:])
 	return !strings.HasPrefix(after, " Z")
 }
 

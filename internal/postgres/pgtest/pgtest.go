@@ -124,9 +124,7 @@ func start() (*server, error) {
 	dsn := os.Getenv(Variable)
 	if dsn == "" {
 		var err error
-		if s.dir, err = folder(); err != nil {
-			return nil, err
-		}
+		s.dir = folder()
 		s.embedded, err = embedded.Start(ctx, embedded.Config{
 			DataDir: s.dir, BinDir: os.Getenv("STUDIO_PG_BIN"), NoSync: true, Logger: slog.New(slog.DiscardHandler),
 		})
@@ -201,7 +199,7 @@ func address(c *pgx.ConnConfig, database string) string {
 
 // folder names a new data folder after this process, and removes those of test processes that were
 // killed: their servers ended with them.
-func folder() (string, error) {
+func folder() string {
 	base := os.TempDir()
 	if os.Geteuid() == 0 {
 		base = "/tmp" // root's own temporary folder may be closed to the server's user
@@ -213,6 +211,5 @@ func folder() (string, error) {
 			os.RemoveAll(dir) // another user's stays
 		}
 	}
-	dir := filepath.Join(base, fmt.Sprintf("abn-pgtest-%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:6])))
-	return dir, nil
+	return filepath.Join(base, fmt.Sprintf("abn-pgtest-%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:6])))
 }
