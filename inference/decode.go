@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/abn-studio/studio/internal/picture"
+	"github.com/abn-studio/studio/internal/picture/chroma"
 )
 
 // decode turns a file into RGB as PIL's convert("RGB") does: palettes looked up, alpha dropped (not
@@ -69,6 +70,13 @@ func toRaster(img image.Image, studio bool) *raster {
 		}
 	}
 	return out
+}
+
+func fromYCbCr(out *raster, img *image.YCbCr, studio bool) {
+	rows := chroma.NewConverter(img, studio)
+	for y := range out.height {
+		rows.Row(out.pix[3*y*out.width:][:3*out.width], y)
+	}
 }
 
 // fromRGBX copies every step-th byte triple of pixels of size bytes each.

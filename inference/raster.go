@@ -50,3 +50,13 @@ func (r *raster) luma() {
 		p[0], p[1], p[2] = l, l, l
 	}
 }
+
+func clamp8(v int32) uint8 {
+	if uint32(v) > 255 {
+		if v < 0 {
+			return 0
+		}
+		return 255
+	}
+	return uint8(v)
+}
