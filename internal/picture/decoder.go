@@ -163,7 +163,8 @@ func pixels(ctx context.Context, file io.ReadSeeker, h Header) (img image.Image,
 	if _, err := io.ReadFull(file, data); err != nil {
 		return nil, fmt.Errorf("reading the picture: %w", err)
 	}
-	if now, err := readHeader(bytes.NewReader(data)); err != nil || now.Weight > h.Weight {
+	now, err := readHeader(bytes.NewReader(data))
+	if err != nil || now.Weight > h.Weight {
 		return nil, errors.New("the picture's file was changed while it was read")
 	}
 	if h.Format == "jpeg" {
@@ -173,13 +174,8 @@ func pixels(ctx context.Context, file io.ReadSeeker, h Header) (img image.Image,
 	}
 	bounded, cancel := context.WithTimeoutCause(ctx, decodeWithin, fmt.Errorf("decoding the %s took more than %v", h.Format, decodeWithin))
 	defer cancel()
-	r := &interruptible{Reader: bytes.NewReader(data), ctx: bounded}
-	for _, f := range formats {
-		if f.name == h.Format {
-			if img, err = f.decode(r); err != nil {
-				err = fmt.Errorf("decoding the %s: %w", h.Format, truncation(err))
-			}
-		}
+	if img, err = now.decode(bounded, data); err != nil {
+		err = fmt.Errorf("decoding the %s: %w", h.Format, truncation(err))
 	}
 	if bounded.Err() != nil {
 		return nil, context.Cause(bounded)

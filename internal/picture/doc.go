@@ -5,6 +5,9 @@
 //
 //	decoder.go  Limits, Decoder: the budget, and decoding within it
 //	header.go   Header: what a file says of itself, read in a few places of the file
-//	jpeg.go, png.go, webp.go, tiff.go  where each format says it, and what its decoder allocates
+//	jpeg.go, png.go, webp.go, bmp.go, tiff.go  where each format says it, what of it is refused, what decodes it and allocates
 //	exif.go     the orientation
+//	t81/        JPEGs that the standard library's decoder refuses
+//	chroma/     RGB of luma and chroma
+//	testdata/   make.py: a file of every kind, with PIL's pixels
 package picture

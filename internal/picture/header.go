@@ -2,17 +2,12 @@ package picture
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
-
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-	"golang.org/x/image/webp"
 )
 
 // ErrNotPicture is a file that is none of the formats the studio reads.
@@ -27,6 +22,9 @@ type Header struct {
 	Weight        int64  // bytes that decoding takes at most, the file's among them
 	Kind          string // what makes it heavier than its pixels: "progressive", "interlaced", …; "" for nothing
 	Laborious     bool   // another encoding of the same pixels, without Kind, would be lighter
+	Frames        int    // pictures in the file: frames of an animation, pages of a TIFF; the first is the one that is decoded
+
+	decode decodeFunc
 }
 
 // Pixels is how many there are.
@@ -39,14 +37,23 @@ func (h Header) describe() string {
 	return h.Kind + " " + h.Format
 }
 
-// format is one kind of file: how to know it, how to read it, and what that takes.
+// format is one kind of file: how to know it, and how to read it.
 type format struct {
-	name   string
-	magic  func(head []byte) bool
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-	// weigh completes a header whose format and size are known: Weight (the decoder's alone), Kind and Orientation.
-	weigh func(file *io.SectionReader, c image.Config, h *Header)
+	name  string
+	magic func(head []byte) bool
+	// read completes a header of which Format and Bytes are known: sides, Weight (the decoder's alone) and decode, and what of the
+	// rest is not as in most pictures. What will not be decoded is an error here that names it.
+	read func(file *io.SectionReader, h *Header) error
+}
+
+// decodeFunc decodes a file that is held whole.
+type decodeFunc func(ctx context.Context, data []byte) (image.Image, error)
+
+// streamed is a decoder that reads as it goes; its reading ends with the context.
+func streamed(decode func(io.Reader) (image.Image, error)) decodeFunc {
+	return func(ctx context.Context, data []byte) (image.Image, error) {
+		return decode(&interruptible{Reader: bytes.NewReader(data), ctx: ctx})
+	}
 }
 
 func prefix(magics ...string) func([]byte) bool {
@@ -61,11 +68,37 @@ func prefix(magics ...string) func([]byte) bool {
 }
 
 var formats = []format{
-	{"jpeg", prefix("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode, weighJPEG},
-	{"png", prefix("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode, weighPNG},
-	{"webp", func(d []byte) bool { return len(d) >= 12 && string(d[:4]) == "RIFF" && string(d[8:12]) == "WEBP" }, webp.DecodeConfig, webp.Decode, weighWebP},
-	{"bmp", prefix("BM"), bmp.DecodeConfig, bmp.Decode, weighBMP},
-	{"tiff", prefix("II*\x00", "MM\x00*"), tiff.DecodeConfig, tiff.Decode, weighTIFF},
+	{"jpeg", prefix("\xff\xd8\xff"), readJPEG},
+	{"png", prefix("\x89PNG\r\n\x1a\n"), readPNG},
+	{"webp", func(d []byte) bool { return len(d) >= 12 && string(d[:4]) == "RIFF" && string(d[8:12]) == "WEBP" }, readWebP},
+	{"bmp", prefix("BM"), readBMP},
+	{"tiff", prefix("II*\x00", "MM\x00*", "II+\x00", "MM\x00+"), readTIFF},
+}
+
+// others are pictures that are not read, by how their files begin and from where on.
+var others = []struct {
+	name, magic string
+	at          int
+}{
+	{"a GIF", "GIF8", 0},
+	{"an AVIF", "ftypavi", 4},
+	{"a HEIC", "ftyphe", 4}, {"a HEIF", "ftypmif1", 4}, {"a HEIF", "ftypmsf1", 4},
+	{"a JPEG XL", "\xff\x0a", 0}, {"a JPEG XL", "\x00\x00\x00\x0cJXL ", 0},
+	{"a JPEG 2000", "\x00\x00\x00\x0cjP  ", 0}, {"a JPEG 2000", "\xff\x4f\xff\x51", 0},
+	{"a Photoshop file", "8BPS", 0},
+	{"an icon", "\x00\x00\x01\x00", 0},
+	{"an SVG", "<svg", 0},
+	{"a PDF", "%PDF", 0},
+}
+
+// notPicture is ErrNotPicture for a file that begins so, with what it is instead where that is known.
+func notPicture(head []byte) error {
+	for _, o := range others {
+		if o.at < len(head) && bytes.HasPrefix(head[o.at:], []byte(o.magic)) {
+			return fmt.Errorf("%w: it is %s; save it as PNG or JPEG", ErrNotPicture, o.name)
+		}
+	}
+	return ErrNotPicture
 }
 
 // Format names the kind of file that begins with head (16 bytes are enough), "" for none that is read.
@@ -100,23 +133,17 @@ func readHeader(file io.ReadSeeker) (h Header, err error) {
 		if !f.magic(head) {
 			continue
 		}
-		c, err := f.config(section)
-		if err != nil {
+		h = Header{Format: f.name, Orientation: 1, Bytes: size, Frames: 1}
+		if err := f.read(section, &h); err != nil {
 			return h, fmt.Errorf("reading the %s header: %w", f.name, truncation(err))
 		}
-		if f.name == "webp" { // the canvas and the frame within may disagree
-			frame := webpFrame(section)
-			c.Width, c.Height = max(c.Width, frame.width), max(c.Height, frame.height)
+		if h.Width < 1 || h.Height < 1 || h.Width > maxSide || h.Height > maxSide {
+			return h, fmt.Errorf("reading the %s header: the picture is %d×%d pixels", f.name, h.Width, h.Height)
 		}
-		if c.Width < 1 || c.Height < 1 || c.Width > maxSide || c.Height > maxSide {
-			return h, fmt.Errorf("reading the %s header: the picture is %d×%d pixels", f.name, c.Width, c.Height)
-		}
-		h = Header{Format: f.name, Width: c.Width, Height: c.Height, Orientation: 1, Bytes: size}
-		f.weigh(section, c, &h)
 		h.Weight += size + overhead
 		return h, nil
 	}
-	return h, ErrNotPicture
+	return h, notPicture(head)
 }
 
 // readerAt reads a file at offsets.
@@ -165,9 +192,4 @@ func bytesPerPixel(m color.Model) int64 {
 		return 1
 	}
 	return 4
-}
-
-// weighBMP: one image, row by row.
-func weighBMP(_ *io.SectionReader, c image.Config, h *Header) {
-	h.Weight = h.Pixels()*bytesPerPixel(c.ColorModel) + 4*int64(h.Width)
 }

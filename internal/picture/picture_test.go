@@ -71,10 +71,14 @@ func files(t testing.TB) map[string][]byte {
 	out["jpeg by package jpeg"] = j.Bytes()
 	for name, s := range map[string][]byte{
 		"grey": {0x11}, "grey 2×2": {0x22}, "4:4:4": {0x11, 0x11, 0x11}, "4:2:0": {0x22, 0x11, 0x11}, "4:2:2": {0x21, 0x11, 0x11},
-		"4:1:0": {0x42, 0x11, 0x11}, "CMYK": {0x11, 0x11, 0x11, 0x11}, "CMYK halved": {0x22, 0x11, 0x11, 0x22},
+		"4:1:0": {0x42, 0x11, 0x11}, "chroma differs": {0x22, 0x21, 0x12}, "thirds": {0x31, 0x11, 0x11}, "chroma finer": {0x11, 0x22, 0x22}, "CMYK": {0x11, 0x11, 0x11, 0x11}, "CMYK halved": {0x22, 0x11, 0x11, 0x22},
 	} {
 		for _, progressive := range []bool{false, true} {
-			out[fmt.Sprintf("jpeg %s, progressive %v", name, progressive)] = picturetest.JPEG{Width: w, Height: h, Sampling: s, Progressive: progressive}.Encode()
+			encoded := picturetest.JPEG{Width: w, Height: h, Sampling: s, Progressive: progressive}.Encode()
+			out[fmt.Sprintf("jpeg %s, progressive %v", name, progressive)] = encoded
+			if len(s) == 4 { // the marker's name is nobody's
+				out[fmt.Sprintf("jpeg %s unmarked, progressive %v", name, progressive)] = bytes.Replace(encoded, []byte("Adobe"), []byte("adobe"), 1)
+			}
 		}
 	}
 	out["webp lossless"] = picturetest.WebP(w, h)
@@ -386,6 +390,11 @@ func TestNinePicturesAtOnceStayWithinTheBudget(t *testing.T) {
 func FuzzHeader(f *testing.F) {
 	for _, data := range files(f) {
 		if len(data) < 1<<12 {
+			f.Add(data)
+		}
+	}
+	for _, folder := range []string{"pictures", "refused"} {
+		for _, data := range fixtures(f, folder) {
 			f.Add(data)
 		}
 	}

@@ -2,16 +2,27 @@ package picture
 
 import (
 	"encoding/binary"
-	"image"
+	"image/png"
 	"io"
 )
 
 // maxChunks bounds how far a file's chunks are followed in search of what may not be there. A chunk is usually 8 KiB or more.
 const maxChunks = 100_000
 
+// readPNG leaves a file to package png. Of an animation (APNG) that is the picture beside it, which as a rule is its first frame.
+func readPNG(file *io.SectionReader, h *Header) error {
+	c, err := png.DecodeConfig(file)
+	if err != nil {
+		return err
+	}
+	h.Width, h.Height, h.decode = c.Width, c.Height, streamed(png.Decode)
+	weighPNG(file, h)
+	return nil
+}
+
 // weighPNG: one image, or where it is interlaced that and the seven passes it is made of; by bit depth and colour type, with
 // alpha where a colour is declared transparent. Two rows. What other chunks hold (profiles, texts) is not unpacked.
-func weighPNG(file *io.SectionReader, _ image.Config, h *Header) {
+func weighPNG(file *io.SectionReader, h *Header) {
 	header := span(file, 16, 13) // IHDR
 	if len(header) < 13 {
 		return
@@ -28,6 +39,10 @@ func weighPNG(file *io.SectionReader, _ image.Config, h *Header) {
 		switch string(head[4:]) {
 		case "tRNS":
 			transparent = true
+		case "acTL":
+			if frames := span(file, at+8, 4); len(frames) == 4 {
+				h.Frames = max(1, int(binary.BigEndian.Uint32(frames)))
+			}
 		case "eXIf":
 			h.Orientation = tiffOrientation(io.NewSectionReader(file, at+8, length), length)
 		}

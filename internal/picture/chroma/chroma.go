@@ -1,68 +1,89 @@
-package inference
+// Package chroma makes RGB of luma and chroma as libjpeg and libwebp do: chroma stored at half resolution is interpolated, and
+// the conversions are theirs in fixed point. Go's own repeats samples, which shifts colours at edges.
+package chroma
 
 import "image"
 
-// fromYCbCr converts luma and chroma planes to RGB. Chroma stored at half resolution is interpolated
-// with the triangle filter that libjpeg calls "fancy upsampling" (jdsample.c) and libwebp uses too:
-// ¾ of the nearer sample and ¼ of the farther one, along each halved axis. Go's own conversion
-// repeats samples, which shifts colours at edges.
-func fromYCbCr(out *raster, img *image.YCbCr, studio bool) {
-	width, height := out.width, out.height
-	convert := fullRange
+// Converter makes RGB of an image, a row at a time.
+type Converter struct {
+	img     *image.YCbCr
+	convert func(to, luma, cb, cr []uint8)
+	up      *Upsampler // nil where chroma is whole
+	cb, cr  []uint8    // of one row
+}
+
+// NewConverter is for an image at the origin. studio says that luma and chroma are in the studio range 16–235, as in WebP, and
+// not in JPEG's full range.
+func NewConverter(img *image.YCbCr, studio bool) *Converter {
+	c := &Converter{img: img, convert: FullRange}
 	if studio {
-		convert = studioRange
+		c.convert = StudioRange
 	}
+	width, height := img.Rect.Dx(), img.Rect.Dy()
 	halfX := img.SubsampleRatio == image.YCbCrSubsampleRatio420 || img.SubsampleRatio == image.YCbCrSubsampleRatio422
 	halfY := img.SubsampleRatio == image.YCbCrSubsampleRatio420 || img.SubsampleRatio == image.YCbCrSubsampleRatio440
-	if !halfX && !halfY { // 4:4:4, and the rare quarter ratios, which libjpeg repeats too
-		cb, cr := make([]uint8, width), make([]uint8, width)
-		for y := range height {
-			for x := range width {
-				at := img.COffset(img.Rect.Min.X+x, img.Rect.Min.Y+y)
-				cb[x], cr[x] = img.Cb[at], img.Cr[at]
-			}
-			convert(out.pix[3*y*width:][:3*width], img.Y[y*img.YStride:], cb, cr)
-		}
-		return
-	}
-	cw, ch := width, height
+	across, down := width, height
 	if halfX {
-		cw = (width + 1) / 2
+		across = (width + 1) / 2
 	}
 	if halfY {
-		ch = (height + 1) / 2
+		down = (height + 1) / 2
 	}
-	up := upsampler{halfX: halfX, sums: make([]int32, cw)}
-	cb, cr := make([]uint8, 2*cw), make([]uint8, 2*cw)
-	for y := range height {
-		near, far := y, y
-		if halfY {
-			near = y / 2
-			far = min(max(near-1+2*(y&1), 0), ch-1) // the row above for even rows, below for odd
+	if halfX || halfY {
+		c.up = NewUpsampler(halfX, halfY, across, down)
+	}
+	c.cb, c.cr = make([]uint8, 2*across), make([]uint8, 2*across)
+	return c
+}
+
+// Row writes row y, 3 bytes a pixel.
+func (c *Converter) Row(to []uint8, y int) {
+	img := c.img
+	if c.up != nil {
+		c.up.Row(c.cb, img.Cb, img.CStride, y)
+		c.up.Row(c.cr, img.Cr, img.CStride, y)
+	} else { // 4:4:4, and the rare quarter ratios, which libjpeg repeats too
+		for x := range img.Rect.Dx() {
+			at := img.COffset(img.Rect.Min.X+x, img.Rect.Min.Y+y)
+			c.cb[x], c.cr[x] = img.Cb[at], img.Cr[at]
 		}
-		up.row(cb, img.Cb[near*img.CStride:][:cw], img.Cb[far*img.CStride:][:cw], halfY, y&1)
-		up.row(cr, img.Cr[near*img.CStride:][:cw], img.Cr[far*img.CStride:][:cw], halfY, y&1)
-		convert(out.pix[3*y*width:][:3*width], img.Y[y*img.YStride:], cb, cr)
 	}
+	c.convert(to, img.Y[y*img.YStride:], c.cb, c.cr)
 }
 
-// upsampler interpolates one row of chroma at a time, with libjpeg's rounding.
-type upsampler struct {
-	halfX bool
-	sums  []int32
+// Upsampler interpolates a plane stored at half resolution with the triangle filter that libjpeg calls "fancy upsampling"
+// (jdsample.c) and libwebp uses too: ¾ of the nearer sample and ¼ of the farther one, along each halved axis.
+type Upsampler struct {
+	halfX, halfY  bool
+	width, height int
+	sums          []int32
 }
 
-// row writes the chroma of one row of pixels. odd is the parity of that row.
-func (u upsampler) row(to, near, far []uint8, halfY bool, odd int) {
+// NewUpsampler is for planes of width × height samples, halved along one axis or both.
+func NewUpsampler(halfX, halfY bool, width, height int) *Upsampler {
+	return &Upsampler{halfX: halfX, halfY: halfY, width: width, height: height, sums: make([]int32, width)}
+}
+
+// Row writes what row y of the pixels has of a plane; to has 2·width values where the plane is halved across, else width.
+func (u *Upsampler) Row(to, plane []uint8, stride, y int) {
+	near, far, odd := y, y, int32(y&1)
+	if u.halfY {
+		near = y / 2
+		far = min(max(near-1+2*(y&1), 0), u.height-1) // the row above for even rows, below for odd
+	}
+	u.row(to, plane[near*stride:][:u.width], plane[far*stride:][:u.width], odd)
+}
+
+// row has libjpeg's rounding. odd is the parity of the row.
+func (u *Upsampler) row(to, near, far []uint8, odd int32) {
 	sums := u.sums
 	n := len(sums)
 	switch {
-	case halfY && !u.halfX: // h1v2: bias 1 on the upper row, 2 on the lower, so that neither drifts
+	case u.halfY && !u.halfX: // h1v2: bias 1 on the upper row, 2 on the lower, so that neither drifts
 		for x := range n {
-			to[x] = uint8((3*int32(near[x]) + int32(far[x]) + 1 + int32(odd)) >> 2)
+			to[x] = uint8((3*int32(near[x]) + int32(far[x]) + 1 + odd) >> 2)
 		}
-		return
-	case halfY: // h2v2, in sixteenths
+	case u.halfY: // h2v2, in sixteenths
 		for x := range n {
 			sums[x] = 3*int32(near[x]) + int32(far[x])
 		}
@@ -95,7 +116,8 @@ var crToR, cbToB, cbToG, crToG = func() (r, b, gb, gr [256]int32) {
 	return
 }()
 
-func fullRange(to, luma, cb, cr []uint8) {
+// FullRange writes a row of RGB from luma and chroma of the full range 0–255, as JPEG's are.
+func FullRange(to, luma, cb, cr []uint8) {
 	n := len(to) / 3
 	luma, cb, cr = luma[:n], cb[:n], cr[:n]
 	for x, l := range luma {
@@ -107,8 +129,8 @@ func fullRange(to, luma, cb, cr []uint8) {
 	}
 }
 
-// studioRange is libwebp's conversion (src/dsp/yuv.h): ITU-R BT.601 with luma in 16–235.
-func studioRange(to, luma, cb, cr []uint8) {
+// StudioRange is libwebp's conversion (src/dsp/yuv.h): ITU-R BT.601 with luma in 16–235.
+func StudioRange(to, luma, cb, cr []uint8) {
 	n := len(to) / 3
 	luma, cb, cr = luma[:n], cb[:n], cr[:n]
 	for x, l := range luma {
