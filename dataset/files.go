@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,13 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/text"
 )
 
 // suffixes of pictures the studio decodes; others that are pictures get a reason of their own.
 var (
-	pictureSuffix = map[string]bool{".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".webp": true}
-	otherPicture  = map[string]bool{".gif": true, ".bmp": true, ".tif": true, ".tiff": true, ".heic": true, ".heif": true, ".avif": true, ".jp2": true, ".svg": true}
+	pictureSuffix = map[string]bool{".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".webp": true, ".bmp": true, ".dib": true, ".tif": true, ".tiff": true}
+	otherPicture  = map[string]bool{".gif": true, ".heic": true, ".heif": true, ".avif": true, ".jxl": true, ".jp2": true, ".svg": true}
 )
 
 // litter are the names, in lower case, of what systems, file servers and tools leave between pictures and what does not
@@ -35,7 +35,7 @@ var litter = map[string]bool{
 	"lost+found": true, "lost.dir": true, "__pycache__": true, "_gsdata_": true, "picasa.ini": true, "zbthumbnail.info": true,
 }
 
-func pictureSuffixes() string { return ".jpg, .jpeg, .png or .webp" }
+func pictureSuffixes() string { return ".jpg, .jpeg, .png, .webp, .bmp, .tif or .tiff" }
 
 // suffix is a name's, in lower case.
 func suffix(name string) string { return strings.ToLower(path.Ext(name)) }
@@ -80,22 +80,10 @@ func checkPicture(file string) string {
 		return "empty file"
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return "cannot be read: " + bare(err)
-	case !hasPictureSignature(head[:n]):
-		return fmt.Sprintf("not a JPEG, PNG or WebP: it starts with %q", head[:min(n, 8)])
+	case picture.Format(head[:n]) == "":
+		return fmt.Sprintf("not a JPEG, PNG, WebP, BMP or TIFF: it starts with %q", head[:min(n, 8)])
 	}
 	return ""
-}
-
-func hasPictureSignature(head []byte) bool {
-	switch {
-	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
-		return true
-	case bytes.HasPrefix(head, []byte("\x89PNG\r\n\x1a\n")):
-		return true
-	case len(head) >= 12 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP":
-		return true
-	}
-	return false
 }
 
 // bare drops the path from an error that is reported beside its path.

@@ -117,7 +117,7 @@ func (p *placer) find(name, split string) (disk, reason string) {
 	}
 	suffixes := []string{""}
 	if !pictureSuffix[suffix(name)] {
-		suffixes = []string{".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".webp"}
+		suffixes = []string{".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".webp", ".bmp", ".tif", ".tiff"}
 		for _, s := range suffixes {
 			if disk := p.d.locate(name + s); p.there(disk) {
 				p.note("names are completed with " + s)

@@ -248,9 +248,9 @@ func (d *Dataset) addParquetRow(row parquet.Row, c parquetColumns, file, split s
 		return nil
 	}
 	format := picture.Format(content[:min(16, len(content))])
-	end, ok := map[string]string{"jpeg": ".jpg", "png": ".png", "webp": ".webp"}[format]
+	end, ok := map[string]string{"jpeg": ".jpg", "png": ".png", "webp": ".webp", "bmp": ".bmp", "tiff": ".tif"}[format]
 	if !ok {
-		d.skip(place, "not a JPEG, PNG or WebP: it starts with %q", content[:min(len(content), 8)])
+		d.skip(place, "not a JPEG, PNG, WebP, BMP or TIFF: it starts with %q", content[:min(len(content), 8)])
 		return nil
 	}
 	if *left -= int64(len(content)); *left < 0 {
