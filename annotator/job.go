@@ -11,6 +11,8 @@ import (
 type JobStore interface {
 	// Jobs lists a project's background work, newest first.
 	Jobs(ctx context.Context, projectID int64, limit int) ([]Job, error)
+	// Workers lists the workers that were heard of within seconds, by host.
+	Workers(ctx context.Context) ([]Worker, error)
 	// SetJobProgress says how far a running job is, and that somebody is at it.
 	SetJobProgress(ctx context.Context, jobID int64, p progress.Progress) error
 	// FinishJob ends a job that did what it was for; message "" leaves the last warning. A job ends once: a later end changes nothing.

@@ -6,7 +6,8 @@ import "github.com/abn-studio/studio/annotator"
 type Activity struct {
 	Jobs    []annotator.Job
 	Entries []annotator.AuditEntry
-	Older   int64 // id to continue the trail from, 0 at its end
+	Older   int64              // id to continue the trail from, 0 at its end
+	Workers []annotator.Worker // shown to admins
 }
 
 // actionWords are the trail's actions as people say them.

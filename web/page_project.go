@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
 )
 
@@ -57,6 +58,11 @@ func (s *Server) activityPage(v *visit) error {
 	}
 	if n := len(view.Entries); n >= trailPage {
 		view.Older = view.Entries[n-1].ID
+	}
+	if v.actor.Role.May(annotator.RoleAdmin) {
+		if view.Workers, err = s.service.Workers(v.Context(), v.actor); err != nil {
+			return err
+		}
 	}
 	return v.render(templates.ActivityPage(v.frame("Activity", "activity"), view))
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -41,6 +42,24 @@ func TestPagesShowTheProject(t *testing.T) {
 		"/account":                   "form[action='/account/password']",
 	} {
 		admin.get(path).want(http.StatusOK).has(selector, "")
+	}
+}
+
+// Admins see which workers there are, and what their features take of their disks.
+func TestActivityShowsWorkersToAdmins(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	const path = "/projects/birds/activity"
+	admin := s.as(annotator.RoleAdmin)
+	admin.get(path).want(http.StatusOK).has("[aria-label=Workers] p", "None is heard of")
+	must(t, s.store.Heartbeat(t.Context(), annotator.Worker{ID: "w", Host: "atlas", PID: 7, FeatureBytes: 3_400_000_000, FeatureLimit: 20 << 30}))
+	row := strings.Join(strings.Fields(admin.get(path).want(http.StatusOK).page().Find(".workers tbody tr").Text()), " ")
+	if row != "atlas73.40 GB of 21.47 GB" {
+		t.Errorf("the worker's row is %q", row)
+	}
+	s.as(annotator.RoleReviewer).get(path).want(http.StatusOK).hasNot("[aria-label=Workers]")
+	if _, err := s.service.Workers(t.Context(), s.people[annotator.RoleReviewer]); !errors.Is(err, annotator.ErrForbidden) {
+		t.Errorf("a reviewer asks for the workers: %v", err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 // demoCommand serves a project of its own making, to try everything on.
 type demoCommand struct {
 	storageFlags
+	featureFlags
 	Listen  string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to answer on: this machine only, since everybody knows the demo's passwords."`
 	Edits   int    `default:"60" help:"Approved edits, made from the birds' masks, to begin with."`
 	Seed    int64  `default:"1" help:"Seed of the pictures."`
@@ -35,6 +36,10 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if !loopback(c.Listen) {
 		return fmt.Errorf("--listen %s: the demo's passwords are public, so it answers on loopback only; use 'studio serve' for others", c.Listen)
 	}
+	featureBytes, err := c.bytes()
+	if err != nil {
+		return err
+	}
 	if c.DataDir == "" {
 		folder, err := c.dataDir()
 		if err != nil {
@@ -53,7 +58,7 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	running, err := startStudio(ctx, s, studioConfig{log: log, worker: true, threads: c.Threads, web: web.Config{Accounts: demoAccounts}})
+	running, err := startStudio(ctx, s, studioConfig{log: log, worker: true, threads: c.Threads, featureBytes: featureBytes, web: web.Config{Accounts: demoAccounts}})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/durable"
-	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
@@ -31,6 +30,7 @@ type finetuneCommand struct {
 	Out  string `help:"ONNX file to write." required:"" type:"path"`
 
 	settingFlags
+	featureFlags
 
 	Control bool   `help:"Also train a control with γ=0 from the same start and seed, and measure against it."`
 	Split   string `help:"Split to measure on; without it test, else validation. Images that are trained on are left out."`
@@ -139,7 +139,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	store, err := openFeatureCache(c.Cache)
+	store, err := c.open(c.Cache)
 	if err != nil {
 		return err
 	}
@@ -207,18 +207,6 @@ func tellHowToGoOn(out io.Writer, err error, work string) {
 		fmt.Fprintf(out, "studio: no model was written. %s. The same command would diverge again at the same step; with another --lr, --gamma or --clip-norm it begins anew, "+
 			"since a run's settings hold from its first step to its last\n", kept)
 	}
-}
-
-// openFeatureCache opens the store of features in a folder, by default the user's cache folder.
-func openFeatureCache(dir string) (*features.Store, error) {
-	if dir == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return nil, fmt.Errorf("no cache folder: %w: give one with --cache", err)
-		}
-		dir = filepath.Join(user, "abn-studio", "features")
-	}
-	return features.Open(dir, features.Options{})
 }
 
 // controlPath is where the control of a candidate at out is written.

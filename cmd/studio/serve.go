@@ -24,6 +24,7 @@ import (
 // serveCommand answers pages and the API, and does the background work unless another process does.
 type serveCommand struct {
 	storageFlags
+	featureFlags
 	Listen         string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to answer on."`
 	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
 	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
@@ -38,6 +39,10 @@ type serveCommand struct {
 // Run serves until it is interrupted.
 func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	log := newLog(streams.Err)
+	featureBytes, err := c.bytes()
+	if err != nil {
+		return err
+	}
 	listener, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
@@ -49,7 +54,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20,
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, featureBytes: featureBytes,
 		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
@@ -88,6 +93,7 @@ type studioConfig struct {
 	web     web.Config
 
 	maxModelBytes int64 // of an uploaded model; 0: jobs.DefaultMaxModelBytes
+	featureBytes  int64 // that the worker keeps on disk
 }
 
 // studio is a server and, in the same process, perhaps a worker.
@@ -122,7 +128,9 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 		return nil, errors.Join(err, r.scorer.Close())
 	}
 	if c.worker {
-		if r.worker, err = jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, Logger: c.log}); err == nil {
+		if r.worker, err = jobs.NewWorker(jobs.Config{
+			Store: s.Store, Blobs: s.Blobs, Data: s.Data, Networks: networks, Threads: c.threads, FeatureBytes: c.featureBytes, Logger: c.log,
+		}); err == nil {
 			err = r.worker.Start(ctx)
 		}
 		if err != nil {

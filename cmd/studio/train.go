@@ -31,6 +31,7 @@ type trainCommand struct {
 	Size   *int   `help:"With --arch: side of the network's input in pixels (default: the architecture's own)."`
 	Out    string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
 	settingFlags
+	featureFlags
 	Shift int `help:"Move each picture by up to so many pixels at random, each time anew."`
 
 	Split   string `help:"Split to measure on afterwards; without it test, else validation, if there is one."`
@@ -103,7 +104,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	}
 	var store *features.Store
 	if c.Frozen {
-		if store, err = openFeatureCache(c.Cache); err != nil {
+		if store, err = c.open(c.Cache); err != nil {
 			return err
 		}
 	}

@@ -13,19 +13,24 @@ import (
 // workerCommand does background work, beside a server on the same database.
 type workerCommand struct {
 	storageFlags
+	featureFlags
 	Threads      int    `default:"0" help:"Threads of ONNX Runtime; 0: all cores."`
 	HealthListen string `placeholder:"HOST:PORT" help:"Answer /readyz on this address, for health checks."`
 }
 
 // Run works until it is interrupted; then running jobs stop where another worker can go on.
 func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
+	featureBytes, err := c.bytes()
+	if err != nil {
+		return err
+	}
 	log := newLog(streams.Err)
 	s, err := c.openToServe(ctx, log, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	worker, err := jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.Threads, Logger: log})
+	worker, err := jobs.NewWorker(jobs.Config{Store: s.Store, Blobs: s.Blobs, Data: s.Data, Threads: c.Threads, FeatureBytes: featureBytes, Logger: log})
 	if err != nil {
 		return err
 	}

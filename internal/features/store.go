@@ -107,6 +107,9 @@ func (s *Store) Stats() Stats {
 	return out
 }
 
+// Count looks what the folder holds, for Stats. Else the first writing does.
+func (s *Store) Count() error { return s.folder.Count() }
+
 func (s *Store) count(n *int64) {
 	s.mu.Lock()
 	*n++

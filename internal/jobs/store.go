@@ -23,7 +23,7 @@ type Store interface {
 	// Liveness. A worker's name is its River client's ID. It says every postgres.HeartbeatEvery that it is alive, and then makes the
 	// parts available again whose workers were silent for longer than postgres.StaleAfter, if it was in steady contact itself for
 	// as long. A part is what River calls a job: a row of river_job. working are those it works on, or did a moment ago.
-	Heartbeat(ctx context.Context, w postgres.Worker) error
+	Heartbeat(ctx context.Context, w annotator.Worker) error
 	RescueParts(ctx context.Context, worker string, working []int64) (rescued int, err error)
 	// LostParts returns which of those it works on were taken over from it: it lets go of them.
 	LostParts(ctx context.Context, worker string, working []int64) ([]int64, error)

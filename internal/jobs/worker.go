@@ -144,6 +144,11 @@ func (w *Worker) Start(ctx context.Context) error {
 	beats, cancel := context.WithCancel(ctx)
 	w.cancel = cancel
 	w.beating.Go(func() { w.keepBeating(beats) })
+	w.beating.Go(func() {
+		if err := w.features.Count(); err != nil {
+			w.log.Warn("worker: what its features take is not known", "err", err)
+		}
+	})
 	w.log.Info("worker started", "worker", w.id)
 	return nil
 }
@@ -165,7 +170,10 @@ func (w *Worker) Stop(ctx context.Context) error {
 // beat shows a sign of life, takes over what silent workers left, and lets go of what was taken over from it.
 func (w *Worker) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
-	if err := w.config.Store.Heartbeat(ctx, postgres.Worker{ID: w.id, Host: host, PID: os.Getpid()}); err != nil {
+	kept := w.features.Stats()
+	if err := w.config.Store.Heartbeat(ctx, annotator.Worker{
+		ID: w.id, Host: host, PID: os.Getpid(), FeatureBytes: kept.Bytes, FeatureLimit: kept.MaxBytes,
+	}); err != nil {
 		return err
 	}
 	underWay, recent := w.holds.list()

@@ -6,16 +6,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/rivertype"
+
+	"github.com/abn-studio/studio/annotator"
 )
 
 var errRiverNotFound = rivertype.ErrNotFound
-
-// Worker is a process that works on jobs.
-type Worker struct {
-	ID   string // its River client's ID
-	Host string
-	PID  int
-}
 
 // What workers keep to. An outage of the database that goes unnoticed lasts for maxGap at most; others were then silent for
 // maxGap, a heartbeat and an attempt to connect (connectWithin), which is less than StaleAfter.
@@ -25,14 +20,34 @@ const (
 	maxGap         = 7 * time.Second  // between two heartbeats of a worker that is in steady contact
 )
 
-// Heartbeat says that a worker is alive. The time is the database's, so that workers' clocks need not agree.
-func (s *Store) Heartbeat(ctx context.Context, w Worker) error {
+// Heartbeat says that a worker is alive, and what its features take. The time is the database's, so that workers' clocks need not agree.
+func (s *Store) Heartbeat(ctx context.Context, w annotator.Worker) error {
 	_, err := s.exec(ctx, `
-		INSERT INTO workers AS w (id, host, pid) VALUES ($1, $2, $3)
-		ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(),
+		INSERT INTO workers AS w (id, host, pid, feature_bytes, feature_limit) VALUES ($1, $2, $3, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), feature_bytes = $5, feature_limit = $6,
 			steady_since = CASE WHEN w.heartbeat_at < now() - make_interval(secs => $4) THEN now() ELSE w.steady_since END`,
-		w.ID, w.Host, w.PID, maxGap.Seconds())
+		w.ID, w.Host, w.PID, maxGap.Seconds(), w.FeatureBytes, w.FeatureLimit)
 	return wrap(err, "saying that worker %s is alive", w.ID)
+}
+
+// Workers implements annotator.JobStore.
+func (s *Store) Workers(ctx context.Context) ([]annotator.Worker, error) {
+	all, err := list(ctx, s, pgx.RowToStructByName[workerRow], `
+		SELECT id, host, pid, feature_bytes, feature_limit, heartbeat_at FROM workers
+		WHERE heartbeat_at > now() - make_interval(secs => $1) ORDER BY host, started_at`, StaleAfter.Seconds())
+	var out []annotator.Worker
+	for _, r := range all {
+		out = append(out, annotator.Worker{ID: r.ID, Host: r.Host, PID: r.PID, FeatureBytes: r.FeatureBytes, FeatureLimit: r.FeatureLimit, HeardAt: r.HeartbeatAt})
+	}
+	return out, wrap(err, "listing the workers")
+}
+
+// workerRow is a row of workers.
+type workerRow struct {
+	ID, Host                   string
+	PID                        int
+	FeatureBytes, FeatureLimit int64
+	HeartbeatAt                time.Time
 }
 
 // RemoveWorker takes a worker that stopped in order off the list.

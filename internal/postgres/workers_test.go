@@ -35,6 +35,28 @@ func TestTransactionsThatStandStillEnd(t *testing.T) {
 	}
 }
 
+// Workers are listed while they are heard of, with what they last said of themselves.
+func TestWorkersAreListed(t *testing.T) {
+	t.Parallel()
+	s, ctx := pgtest.Store(t), t.Context()
+	for _, w := range []annotator.Worker{
+		{ID: "b", Host: "beta", PID: 2, FeatureBytes: 1, FeatureLimit: 20 << 30},
+		{ID: "a", Host: "alpha", PID: 1}, {ID: "c", Host: "gone", PID: 3},
+		{ID: "b", Host: "beta", PID: 2, FeatureBytes: 3 << 30, FeatureLimit: 20 << 30},
+	} {
+		if err := s.Heartbeat(ctx, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Pool().Exec(ctx, `UPDATE workers SET heartbeat_at = now() - interval '1 minute' WHERE id = 'c'`); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Workers(ctx)
+	if err != nil || len(got) != 2 || got[0].Host != "alpha" || got[1].FeatureBytes != 3<<30 || got[1].FeatureLimit != 20<<30 || time.Since(got[1].HeardAt) > time.Minute {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // A job whose worker fell silent is worked on by another one within moments, and loses no attempt by it. What its former
 // worker says of it later changes nothing.
 func TestRescueParts(t *testing.T) {
@@ -55,7 +77,7 @@ func TestRescueParts(t *testing.T) {
 	}
 	beat := func(worker string) {
 		t.Helper()
-		if err := w.Store.Heartbeat(ctx, postgres.Worker{ID: worker, Host: "here", PID: 1}); err != nil {
+		if err := w.Store.Heartbeat(ctx, annotator.Worker{ID: worker, Host: "here", PID: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
