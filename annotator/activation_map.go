@@ -17,6 +17,17 @@ const (
 	ActivationGradCAM ActivationMethod = "grad-cam" // arXiv 1610.02391
 )
 
+// ActivationMethods are all of them, in the order in which they are offered.
+var ActivationMethods = []ActivationMethod{ActivationCAM, ActivationGradCAM}
+
+// Name is the method's name as people read it.
+func (m ActivationMethod) Name() string {
+	if m == ActivationGradCAM {
+		return "Grad-CAM"
+	}
+	return "CAM"
+}
+
 // Branch is one of an ABN's two branches.
 type Branch string
 
@@ -25,6 +36,9 @@ const (
 	BranchAttention  Branch = "attention"
 	BranchPerception Branch = "perception"
 )
+
+// Branches are both of them, in the order in which they are offered.
+var Branches = []Branch{BranchAttention, BranchPerception}
 
 // ActivationQuery asks for an activation map of an image.
 type ActivationQuery struct {

@@ -75,7 +75,7 @@ async function show(given: Readonly<Record<string, CellMap | null>>): Promise<vo
 /** Reads the maps off at a place, x and y in [0,1]. */
 export function readMethods(x: number, y: number): void {
   if (!probe || shown.size === 0 || x < 0 || y < 0 || x >= 1 || y >= 1) return;
-  const name = method?.value.startsWith("cam") ? "CAM" : "Grad-CAM";
+  const name = method?.selectedOptions[0]?.dataset["name"] ?? "";
   const parts = [...shown].map(([which, m]) => `${number(m.values[Math.floor(y * m.h) * m.w + Math.floor(x * m.w)] ?? 0)} with the ${which === "own" ? "model's map" : "edit"}`);
   probe.textContent = `${name} under the pointer: ${parts.join(", ")}`;
 }

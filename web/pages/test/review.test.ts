@@ -33,7 +33,7 @@ async function open(): Promise<void> {
   document.body.innerHTML = `<div data-review>
     ${["", mapText(side, side, own, true), mapText(side, side, edited, true)].map((map) => `<div class="pane"><div data-stage><div class="stage-inner">${map && `<canvas data-map="${map}"></canvas>`}</div></div></div>`).join("")}
     <p id="probe"></p><button data-review-reset></button><input type="checkbox" data-review-cells></div>
-    <select data-method><option value="">none</option><option value="cam attention">CAM, attention</option><option value="grad-cam perception">Grad-CAM, perception</option></select>
+    <select data-method><option value="">none</option><option value="cam attention" data-name="CAM">CAM, attention</option><option value="grad-cam perception" data-name="Grad-CAM">Grad-CAM, perception</option></select>
     <select data-method-class><option value="3">owl</option></select><p data-method-words></p><p data-method-probe></p>
     <div data-others data-task="8" hidden><figure><canvas data-other="own"></canvas></figure><figure><canvas data-other="edit"></canvas></figure></div>
     <form data-verdict><textarea></textarea><button value="approve">Approve</button><button value="reject">Reject</button></form>`;
