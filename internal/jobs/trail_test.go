@@ -27,7 +27,7 @@ import (
 // reads are the methods of the service that change nothing.
 var reads = []string{
 	"ActivationMap", "Audit", "Facets", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "Rounds", "Score", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions",
+	"RoundEvents", "RoundPlan", "Rounds", "Score", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
 // untold are the methods whose changes are their own record, or none of what the trail is for.
