@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
 
 // TestEnginesAgreeOnFamilies takes two steps on both engines for some of the narrow exports of published ABNs, such that
@@ -23,7 +24,7 @@ func TestEnginesAgreeOnFamilies(t *testing.T) {
 	}
 	form := func(f families.Family) string { return fmt.Sprint(f.Exporter, f.Opset, f.Norm, f.Head) }
 	seenNetworks, seenForms := map[string]bool{}, map[string]bool{}
-	for _, f := range listFamilies(t) {
+	for _, f := range enginetest.Families(t) {
 		if f.Size != "small" || seenNetworks[f.Family] && seenForms[form(f)] {
 			continue
 		}
@@ -40,7 +41,7 @@ func TestEnginesAgreeOnFamilies(t *testing.T) {
 			runtime := openNamed(t, m, s)
 			s.Engine = recipe.EngineGorgonia
 			gorgonia := openNamed(t, m, s)
-			b := familyBatch(splitModel(t, m), 6)
+			b := enginetest.Batch(enginetest.Split(t, m), recipe.StrategyBoth, 6)
 			for k, bound := range []float64{1e-4, 1e-3} {
 				u := engine.Update{LearningRate: 1e-3, Momentum: 0.9, ClipNorm: 1e5}
 				got, err := gorgonia.Step(context.Background(), b, u)
@@ -55,7 +56,7 @@ func TestEnginesAgreeOnFamilies(t *testing.T) {
 					t.Errorf("step %d: the gradients' norm is %g, want %g", k, got.GradNorm, want.GradNorm)
 				}
 				got.GradNorm = want.GradNorm
-				agree(t, k, got, want)
+				enginetest.Agree(t, k, got, want)
 			}
 		})
 	}
@@ -68,7 +69,7 @@ func TestEnginesAgreeOnFamilies(t *testing.T) {
 func TestGorgoniaTrainsFamilies(t *testing.T) {
 	t.Parallel()
 	var seen []string
-	for _, f := range listFamilies(t) {
+	for _, f := range enginetest.Families(t) {
 		if f.Size != "full" || slices.Contains(seen, f.Family) {
 			continue
 		}
@@ -77,7 +78,7 @@ func TestGorgoniaTrainsFamilies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if reasons, err := Lacks(t.Context(), splitModel(t, m), completed(recipe.Settings{Engine: recipe.EngineGorgonia})); err != nil || len(reasons) > 0 {
+		if reasons, err := Lacks(t.Context(), enginetest.Split(t, m), completed(recipe.Settings{Engine: recipe.EngineGorgonia})); err != nil || len(reasons) > 0 {
 			t.Errorf("%s: %v %v", f.Name, reasons, err)
 		}
 	}

@@ -2,14 +2,13 @@ package trainer
 
 import (
 	"context"
-	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
 
 // eachEngine runs a test once per engine.
@@ -26,7 +25,7 @@ func eachEngine(t *testing.T, name string, test func(t *testing.T, engine recipe
 // openNamed opens the engine that the settings name on a network.
 func openNamed(t *testing.T, m *onnx.Model, s recipe.Settings) engine.Engine {
 	t.Helper()
-	e, err := NewEngine(t.Context(), splitModel(t, m), s, 1)
+	e, err := NewEngine(t.Context(), enginetest.Split(t, m), s, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +42,7 @@ type engineCase struct {
 	name     string
 	settings recipe.Settings
 	update   engine.Update
-	steps    int
-	rows     []int // batch sizes, in turn
+	rows     []int // batch sizes, in turn; nil: 4
 }
 
 var engineCases = []engineCase{
@@ -80,7 +78,7 @@ func TestEnginesAgree(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.compare(t, m, syntheticBatches(t, m, c))
+			c.compare(t, m, enginetest.Noise(t, m, c.settings, 4, c.rows...))
 		})
 	}
 }
@@ -106,7 +104,7 @@ func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []engine.Batch)
 		if err != nil {
 			t.Fatal(err)
 		}
-		agree(t, k, got, want)
+		enginetest.Agree(t, k, got, want)
 	}
 	got, want := gorgonia.Parameters(), runtime.Parameters()
 	if len(got) != len(want) {
@@ -116,9 +114,9 @@ func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []engine.Batch)
 		if p.Name != want[i].Name || (p.Momentum == nil) != (want[i].Momentum == nil) || (p.Second == nil) != (want[i].Second == nil) {
 			t.Fatalf("parameter %d is %s, want %s", i, p.Name, want[i].Name)
 		}
-		closeTo(t, p.Name, p.Value, want[i].Value, 2e-4)
-		closeTo(t, "momentum of "+p.Name, p.Momentum, want[i].Momentum, 2e-3)
-		closeTo(t, "second moment of "+p.Name, p.Second, want[i].Second, 1e-4)
+		enginetest.Near(t, p.Name, p.Value, want[i].Value, 2e-4)
+		enginetest.Near(t, "momentum of "+p.Name, p.Momentum, want[i].Momentum, 2e-3)
+		enginetest.Near(t, "second moment of "+p.Name, p.Second, want[i].Second, 1e-4)
 	}
 	last := batches[len(batches)-1]
 	x, err := gorgonia.Forward(context.Background(), last.Size, last.Inputs)
@@ -129,72 +127,7 @@ func (c engineCase) compare(t *testing.T, m *onnx.Model, batches []engine.Batch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeTo(t, "logits_att", x.LogitsAtt, y.LogitsAtt, 1e-3)
-	closeTo(t, "logits_per", x.LogitsPer, y.LogitsPer, 1e-3)
-	closeTo(t, "maps", x.Maps, y.Maps, 1e-3)
-}
-
-// agree compares what a step measured on two engines.
-func agree(t *testing.T, step int, got, want engine.StepResult) {
-	t.Helper()
-	for _, l := range []struct {
-		name      string
-		got, want float64
-	}{
-		{"L_att", got.LossAtt, want.LossAtt}, {"L_per", got.LossPer, want.LossPer}, {"L_map", got.LossMap, want.LossMap},
-		{"map distance", got.MapDistance, want.MapDistance}, {"L_anchor", got.LossAnchor, want.LossAnchor},
-		{"L", got.Total(), want.Total()}, {"gradient norm", got.GradNorm, want.GradNorm},
-	} {
-		if !(math.Abs(l.got-l.want) <= 1e-4*math.Abs(l.want)+1e-7) {
-			t.Errorf("step %d: %s is %g, want %g", step, l.name, l.got, l.want)
-		}
-	}
-	if got.HitsAtt != want.HitsAtt || got.HitsPer != want.HitsPer {
-		t.Errorf("step %d: %d and %d right, want %d and %d", step, got.HitsAtt, got.HitsPer, want.HitsAtt, want.HitsPer)
-	}
-}
-
-// syntheticBatches are batches of noise for a network: every other row edited, of the rest every other anchored, and no
-// edit in the second batch.
-func syntheticBatches(t *testing.T, m *onnx.Model, c engineCase) []engine.Batch {
-	t.Helper()
-	abn := splitModel(t, m)
-	dims := []int{abn.Channels, abn.Height, abn.Width}
-	if c.settings.Strategy == recipe.StrategyScratch {
-		dims = []int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth}
-	}
-	rows := c.rows
-	if rows == nil {
-		rows = []int{4}
-	}
-	rng := rand.New(rand.NewPCG(8, 8))
-	var out []engine.Batch
-	for k := range max(c.steps, 4) {
-		n := rows[k%len(rows)]
-		b := engine.Batch{
-			Size: n, Inputs: make([]float32, n*dims[0]*dims[1]*dims[2]), Labels: make([]int64, n),
-			Edited: make([]float32, n*abn.Height*abn.Width), HasEdit: make([]float32, n), Anchored: make([]float32, n),
-		}
-		for i := range b.Inputs {
-			b.Inputs[i] = float32(rng.NormFloat64())
-		}
-		for i := range b.Edited {
-			b.Edited[i] = rng.Float32()
-		}
-		for i := range n {
-			b.Labels[i] = int64(rng.IntN(abn.Classes))
-			if i%2 == 0 && k != 1 {
-				b.HasEdit[i] = 1
-			} else if i%4 != 3 {
-				b.Anchored[i] = 1
-			}
-		}
-		for i := range n { // what no mark asks for is not looked at
-			if c.settings.Anchor == 0 && b.HasEdit[i] == 0 {
-				b.Edited[i*abn.Height*abn.Width] = float32(math.NaN())
-			}
-		}
-		out = append(out, b)
-	}
-	return out
+	enginetest.Near(t, "logits_att", x.LogitsAtt, y.LogitsAtt, 1e-3)
+	enginetest.Near(t, "logits_per", x.LogitsPer, y.LogitsPer, 1e-3)
+	enginetest.Near(t, "maps", x.Maps, y.Maps, 1e-3)
 }

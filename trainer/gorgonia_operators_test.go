@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
 
 // TestGorgoniaOperators compares every operator's output and its gradient by random weights of the outputs with ONNX
@@ -126,11 +127,11 @@ func (c operatorCase) check(t *testing.T) {
 	outputs, gradients := r.onGorgonia(t, c.training)
 	wantOutputs, wantGradients := r.onRuntime(t, c.training)
 	for i, y := range outputs {
-		closeTo(t, fmt.Sprint("output ", i), y, wantOutputs[i], 2e-5)
+		enginetest.Near(t, fmt.Sprint("output ", i), y, wantOutputs[i], 2e-5)
 	}
 	for i, g := range gradients {
 		if len(wantGradients) > 0 {
-			closeTo(t, fmt.Sprint("gradient by input ", i), g, wantGradients[i], 2e-4)
+			enginetest.Near(t, fmt.Sprint("gradient by input ", i), g, wantGradients[i], 2e-4)
 		}
 	}
 	if slices.Contains([]string{"MaxPool", "GlobalMaxPool", "ReduceMax", "ReduceMin"}, c.op) {

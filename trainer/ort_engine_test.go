@@ -9,25 +9,11 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/fixture"
-	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
-
-// splitModel takes a network apart.
-func splitModel(t *testing.T, m *onnx.Model) *onnx.ABN {
-	t.Helper()
-	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	abn, err := onnx.Split(t.Context(), m, parts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return abn
-}
 
 // openEngine opens an engine on a network.
 func openEngine(t *testing.T, m *onnx.Model, s recipe.Settings) *ortEngine {
@@ -37,7 +23,7 @@ func openEngine(t *testing.T, m *onnx.Model, s recipe.Settings) *ortEngine {
 
 func openEngineWith(t *testing.T, m *onnx.Model, s recipe.Settings, o ORTOptions) *ortEngine {
 	t.Helper()
-	e, err := NewORTEngine(t.Context(), splitModel(t, m), s, o)
+	e, err := NewORTEngine(t.Context(), enginetest.Split(t, m), s, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,41 +35,18 @@ func openEngineWith(t *testing.T, m *onnx.Model, s recipe.Settings, o ORTOptions
 	return e.(*ortEngine)
 }
 
-// runWhole runs a whole network, from its pixels.
-func runWhole(t *testing.T, model []byte, b archiveData) engine.Outputs {
-	t.Helper()
-	session, err := ort.Open(model, []string{"image"}, []string{"logits_att", "logits_per", "attention"}, ort.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer session.Close()
-	side := int64(1)
-	for side*side*3*int64(b.n) < int64(len(b.image)) {
-		side++
-	}
-	input, err := ort.Float32s(b.image, int64(b.n), 3, side, side)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := make([]*ort.Tensor, 3)
-	if err := session.Run(context.Background(), []*ort.Tensor{input}, out); err != nil {
-		t.Fatal(err)
-	}
-	return engine.Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
-}
-
 // fixtureRun is an engine on a small network, with its training images.
-func fixtureRun(t *testing.T, s recipe.Settings) (*ortEngine, archiveData) {
+func fixtureRun(t *testing.T, s recipe.Settings) (*ortEngine, enginetest.Archive) {
 	t.Helper()
 	dir := fixture.Reference(t)
 	name := fixture.ReferenceModels(t)[0]
-	b := archiveBatches(t, openArchive(t, filepath.Join(dir, name+".npz")))
-	return openEngine(t, readModel(t, filepath.Join(dir, name+".onnx")), s), b
+	b := enginetest.ReadArchive(t, enginetest.OpenArchive(t, filepath.Join(dir, name+".npz")))
+	return openEngine(t, enginetest.ReadModel(t, filepath.Join(dir, name+".onnx")), s), b
 }
 
 var both = recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2}
 
-func step(t *testing.T, e *ortEngine, b engine.Batch, rate float64) engine.StepResult {
+func takeStep(t *testing.T, e *ortEngine, b engine.Batch, rate float64) engine.StepResult {
 	t.Helper()
 	r, err := e.Step(context.Background(), b, engine.Update{LearningRate: rate, Momentum: 0.9})
 	if err != nil {
@@ -95,11 +58,11 @@ func step(t *testing.T, e *ortEngine, b engine.Batch, rate float64) engine.StepR
 func TestOverfitsOneBatch(t *testing.T) {
 	t.Parallel()
 	e, data := fixtureRun(t, both)
-	b := data.batch(0)
-	first := step(t, e, b, 0.02)
+	b := data.Batch(0)
+	first := takeStep(t, e, b, 0.02)
 	var last engine.StepResult
 	for range 80 {
-		last = step(t, e, b, 0.02)
+		last = takeStep(t, e, b, 0.02)
 	}
 	if last.HitsPer != b.Size || last.LossPer > 0.1*first.LossPer {
 		t.Errorf("after 80 steps on %d images: %d right, L_per %.3f from %.3f", b.Size, last.HitsPer, last.LossPer, first.LossPer)
@@ -116,10 +79,10 @@ func TestMapsFollowEdits(t *testing.T) {
 		s := both
 		s.Strategy, s.MapLoss, s.Gamma = recipe.StrategyAttention, form, gamma
 		e, data := fixtureRun(t, s)
-		b := data.batch(0)
-		first, last := step(t, e, b, 0.05), engine.StepResult{}
+		b := data.Batch(0)
+		first, last := takeStep(t, e, b, 0.05), engine.StepResult{}
 		for range 40 {
-			last = step(t, e, b, 0.05)
+			last = takeStep(t, e, b, 0.05)
 		}
 		return last.MapDistance / first.MapDistance
 	}
@@ -138,7 +101,7 @@ func TestMapLossForms(t *testing.T) {
 		s := both
 		s.MapLoss, s.Gamma, s.BatchNorm = form, 3, recipe.BatchNormFrozen
 		e, data := fixtureRun(t, s)
-		b := data.batch(0)
+		b := data.Batch(0)
 		b.HasEdit, b.Edited = slices.Clone(b.HasEdit), slices.Clone(b.Edited)
 		clear(b.HasEdit)
 		b.HasEdit[0], b.HasEdit[2] = 1, 1
@@ -157,12 +120,12 @@ func TestMapLossForms(t *testing.T) {
 			}
 			want += map[recipe.MapLoss]float64{recipe.MapLossL2: math.Sqrt(squares), recipe.MapLossMSE: squares / float64(cells), recipe.MapLossL1: absolutes / float64(cells)}[form] / 2
 		}
-		r := step(t, e, b, 0)
+		r := takeStep(t, e, b, 0)
 		if math.Abs(r.MapDistance-want) > 1e-5*want || math.Abs(r.LossMap-3*want) > 3e-5*want {
 			t.Errorf("%s: distance %g, L_map %g; want %g and 3 times it", form, r.MapDistance, r.LossMap, want)
 		}
 		clear(b.HasEdit)
-		if r := step(t, e, b, 0); r.LossMap != 0 || math.IsNaN(r.Total()) {
+		if r := takeStep(t, e, b, 0); r.LossMap != 0 || math.IsNaN(r.Total()) {
 			t.Errorf("%s: without an edit L_map is %g, L %g", form, r.LossMap, r.Total())
 		}
 	}
@@ -171,21 +134,21 @@ func TestMapLossForms(t *testing.T) {
 func TestCancelledStepChangesNothing(t *testing.T) {
 	t.Parallel()
 	e, data := fixtureRun(t, both)
-	before := cloneParameters(e.Parameters())
+	before := enginetest.Clone(e.Parameters())
 	reason := errors.New("the round was cancelled")
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(reason)
-	if _, err := e.Step(ctx, data.batch(0), engine.Update{LearningRate: 0.1}); !errors.Is(err, reason) {
+	if _, err := e.Step(ctx, data.Batch(0), engine.Update{LearningRate: 0.1}); !errors.Is(err, reason) {
 		t.Errorf("got %v, want the context's cause", err)
 	}
 	// And when it ends while the runtime is at work: the step is abandoned, or was whole already.
 	for range 20 {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		go cancel(reason)
-		_, err := e.Step(ctx, data.batch(0), engine.Update{LearningRate: 0.1, Momentum: 0.9})
+		_, err := e.Step(ctx, data.Batch(0), engine.Update{LearningRate: 0.1, Momentum: 0.9})
 		cancel(nil)
 		if err == nil {
-			before = cloneParameters(e.Parameters())
+			before = enginetest.Clone(e.Parameters())
 			continue
 		}
 		if !errors.Is(err, reason) {
@@ -201,15 +164,7 @@ func TestCancelledStepChangesNothing(t *testing.T) {
 	if err := e.Load(before); err != nil {
 		t.Fatal(err)
 	}
-	step(t, e, data.batch(0), 0.01)
-}
-
-func cloneParameters(list []engine.Parameter) []engine.Parameter {
-	out := slices.Clone(list)
-	for i := range out {
-		out[i].Value, out[i].Momentum = slices.Clone(out[i].Value), slices.Clone(out[i].Momentum)
-	}
-	return out
+	takeStep(t, e, data.Batch(0), 0.01)
 }
 
 // TestResumesToTheBit loads a state into a second engine, and takes batches of other sizes.
@@ -217,14 +172,14 @@ func TestResumesToTheBit(t *testing.T) {
 	t.Parallel()
 	first, data := fixtureRun(t, both)
 	second, _ := fixtureRun(t, both)
-	step(t, first, data.batch(0), 0.01)
-	if err := second.Load(cloneParameters(first.Parameters())); err != nil {
+	takeStep(t, first, data.Batch(0), 0.01)
+	if err := second.Load(enginetest.Clone(first.Parameters())); err != nil {
 		t.Fatal(err)
 	}
-	b := data.batch(1)
+	b := data.Batch(1)
 	short := engine.Batch{Size: 3, Inputs: b.Inputs[:3*len(b.Inputs)/b.Size], Labels: b.Labels[:3], Edited: b.Edited[:3*len(b.Edited)/b.Size], HasEdit: b.HasEdit[:3]}
-	for _, b := range []engine.Batch{b, short, data.batch(2)} {
-		if x, y := step(t, first, b, 0.01), step(t, second, b, 0.01); x != y {
+	for _, b := range []engine.Batch{b, short, data.Batch(2)} {
+		if x, y := takeStep(t, first, b, 0.01), takeStep(t, second, b, 0.01); x != y {
 			t.Errorf("batch of %d: %+v and %+v", b.Size, x, y)
 		}
 	}
@@ -244,7 +199,7 @@ func TestEngineRefuses(t *testing.T) {
 		"maps":   func(b *engine.Batch) { b.Edited = nil },
 		"empty":  func(b *engine.Batch) { *b = engine.Batch{} },
 	} {
-		b := data.batch(0)
+		b := data.Batch(0)
 		spoil(&b)
 		if _, err := e.Step(context.Background(), b, engine.Update{}); err == nil {
 			t.Errorf("%s: no error", name)
@@ -253,7 +208,7 @@ func TestEngineRefuses(t *testing.T) {
 	if err := e.Load([]engine.Parameter{{Name: "extractor.0.weight", Value: []float32{1}}}); err == nil {
 		t.Error("loading a parameter that is not trained: no error")
 	}
-	if _, err := e.Forward(context.Background(), 2, data.features[:7]); err == nil {
+	if _, err := e.Forward(context.Background(), 2, data.Features[:7]); err == nil {
 		t.Error("forward pass of too few values: no error")
 	}
 }
@@ -266,39 +221,19 @@ func TestScratchTrainsEverything(t *testing.T) {
 	for _, norm := range []recipe.BatchNorm{recipe.BatchNormFrozen, recipe.BatchNormBatch} {
 		s.BatchNorm = norm
 		e, data := fixtureRun(t, s)
-		parent := readModel(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
+		parent := enginetest.ReadModel(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
 		if norm == recipe.BatchNormBatch && len(e.Parameters()) != len(parent.Graph.Initializers) {
 			t.Errorf("%d of %d initializers are trained", len(e.Parameters()), len(parent.Graph.Initializers))
 		}
-		b := data.batch(0)
-		b.Inputs = data.image[:len(data.image)/data.n*b.Size]
-		first, last := step(t, e, b, 0.01), engine.StepResult{}
+		b := data.Batch(0)
+		b.Inputs = data.Image[:len(data.Image)/data.N*b.Size]
+		first, last := takeStep(t, e, b, 0.01), engine.StepResult{}
 		for range 30 {
-			last = step(t, e, b, 0.01)
+			last = takeStep(t, e, b, 0.01)
 		}
 		if fall := map[recipe.BatchNorm]float64{recipe.BatchNormFrozen: 0.95, recipe.BatchNormBatch: 0.7}[norm]; last.LossPer > fall*first.LossPer {
 			t.Errorf("%s: L_per %.3f from %.3f after 30 steps", norm, last.LossPer, first.LossPer)
 		}
-	}
-}
-
-// TestUntrainable names what stands in the way.
-func TestUntrainable(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx")
-	abn := splitModel(t, readModel(t, path))
-	if reasons, err := Untrainable(t.Context(), abn, recipe.StrategyBoth, recipe.BatchNormBatch); err != nil || len(reasons) > 0 {
-		t.Errorf("the fixture: %v, %v", reasons, err)
-	}
-	relu := ""
-	for _, n := range abn.Branches.Graph.Nodes {
-		if n.Op == "Relu" {
-			n.Op, relu = "Softsign", n.Name
-		}
-	}
-	reasons, err := Untrainable(t.Context(), abn, recipe.StrategyBoth, recipe.BatchNormFrozen)
-	if err != nil || len(reasons) == 0 || reasons[len(reasons)-1].Op != "Softsign" || reasons[len(reasons)-1].Node != relu {
-		t.Errorf("with Softsign: %v, %v; want the last to name %s", reasons, err, relu)
 	}
 }
 
@@ -336,7 +271,7 @@ func BenchmarkStep(b *testing.B) {
 func TestWeightsBehindIdentities(t *testing.T) {
 	t.Parallel()
 	plain, data := fixtureRun(t, both)
-	m := readModel(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
+	m := enginetest.ReadModel(t, filepath.Join(fixture.Reference(t), fixture.ReferenceModels(t)[0]+".onnx"))
 	var nodes []*onnx.Node
 	for _, initializer := range m.Graph.Initializers {
 		name := initializer.Name + "/same"
@@ -352,7 +287,7 @@ func TestWeightsBehindIdentities(t *testing.T) {
 	m.Graph.Nodes = append(nodes, m.Graph.Nodes...)
 	hidden := openEngine(t, m, both)
 	for k := range 3 {
-		x, y := step(t, plain, data.batch(k), 0.01), step(t, hidden, data.batch(k), 0.01)
+		x, y := takeStep(t, plain, data.Batch(k), 0.01), takeStep(t, hidden, data.Batch(k), 0.01)
 		if math.Abs(x.Total()-y.Total()) > 1e-5 {
 			t.Errorf("step %d: %+v, want %+v", k, y, x)
 		}

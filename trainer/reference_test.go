@@ -2,20 +2,18 @@ package trainer
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/sbinet/npyio/npz"
-
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
 
 // bounds is how far a run may be from PyTorch's.
@@ -43,7 +41,7 @@ func TestReferenceRuns(t *testing.T) {
 	t.Parallel()
 	dir := fixture.Reference(t)
 	for _, name := range fixture.ReferenceModels(t) {
-		data := openArchive(t, filepath.Join(dir, name+".npz"))
+		data := enginetest.OpenArchive(t, filepath.Join(dir, name+".npz"))
 		runs := 0
 		for _, key := range data.Keys() {
 			run, ok := strings.CutSuffix(key, "_loss.npy")
@@ -52,14 +50,14 @@ func TestReferenceRuns(t *testing.T) {
 			}
 			runs++
 			eachEngine(t, name+"/"+run, func(t *testing.T, which recipe.Engine) {
-				kept := readModel(t, filepath.Join(dir, name+".onnx"))
+				kept := enginetest.ReadModel(t, filepath.Join(dir, name+".onnx"))
 				if !strings.HasSuffix(run, "_fused") {
 					checkRun(t, which, dir, name, run, kept, strict)
 					return
 				}
 				folded := foldNorms(t, kept)
 				checkRun(t, which, dir, name, run, folded, strict)
-				file, limit := readModel(t, filepath.Join(dir, name+"-fused.onnx")), strict
+				file, limit := enginetest.ReadModel(t, filepath.Join(dir, name+"-fused.onnx")), strict
 				if countNorms(file) < countNorms(folded) {
 					t.Logf("%s-fused.onnx has %d BatchNormalizations where folding each convolution's own leaves %d", name, countNorms(file), countNorms(folded))
 					limit = blurred
@@ -80,14 +78,14 @@ func checkRun(t *testing.T, which recipe.Engine, dir, name, run string, parent *
 	}
 	s := recipe.Settings{Engine: which, Strategy: recipe.Strategy(strategy), BatchNorm: recipe.BatchNorm(norm), Gamma: 0.05, MapLoss: recipe.MapLossL2}
 	e := openNamed(t, parent, s)
-	data := openArchive(t, filepath.Join(dir, name+".npz"))
-	b := archiveBatches(t, data)
-	want := floats(t, data, run+"_loss")
+	data := enginetest.OpenArchive(t, filepath.Join(dir, name+".npz"))
+	b := enginetest.ReadArchive(t, data)
+	want := enginetest.Floats(t, data, run+"_loss")
 	steps := len(want) / 4
-	margin, probe := math.Inf(1), openKinkProbe(t, openEngineWith(t, parent, s, ORTOptions{Threads: 1, Portable: true}), e)
+	margin, probe := math.Inf(1), openKinkProbe(t, parent, s, e)
 	for step := range steps {
-		nearest := probe(b.batch(step))
-		r, err := e.Step(context.Background(), b.batch(step), engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4})
+		nearest := probe(b.Batch(step))
+		r, err := e.Step(context.Background(), b.Batch(step), engine.Update{LearningRate: 0.01, Momentum: 0.9, WeightDecay: 1e-4})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,13 +102,13 @@ func checkRun(t *testing.T, which recipe.Engine, dir, name, run string, parent *
 		}
 		margin = min(margin, nearest)
 	}
-	out, err := e.Forward(context.Background(), b.n, b.features)
+	out, err := e.Forward(context.Background(), b.N, b.Features)
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeTo(t, "logits_att", out.LogitsAtt, floats(t, data, run+"_logits_att"), limit.logits)
-	closeTo(t, "logits_per", out.LogitsPer, floats(t, data, run+"_logits_per"), limit.logits)
-	closeTo(t, "attention", out.Maps, floats(t, data, run+"_attention"), limit.logits)
+	enginetest.Near(t, "logits_att", out.LogitsAtt, enginetest.Floats(t, data, run+"_logits_att"), limit.logits)
+	enginetest.Near(t, "logits_per", out.LogitsPer, enginetest.Floats(t, data, run+"_logits_per"), limit.logits)
+	enginetest.Near(t, "attention", out.Maps, enginetest.Floats(t, data, run+"_attention"), limit.logits)
 	checkExport(t, e, parent, b, out)
 	if run == "both_batch" {
 		checkWeights(t, e, filepath.Join(dir, name+"-weights-both-batch.npz"), limit.logits)
@@ -118,24 +116,26 @@ func checkRun(t *testing.T, which recipe.Engine, dir, name, run string, parent *
 }
 
 // openKinkProbe returns a function that tells the least distance of any Relu's input from 0 in the step that trained is
-// about to take; e is an engine of standard operators on the same network, which is given its parameters.
-func openKinkProbe(t *testing.T, e *ortEngine, trained engine.Engine) func(engine.Batch) float64 {
+// about to take on a network: the step in standard operators with Relus' inputs as its outputs.
+func openKinkProbe(t *testing.T, m *onnx.Model, s recipe.Settings, trained engine.Engine) func(engine.Batch) float64 {
 	t.Helper()
-	model := e.step.model.Clone()
+	graph, err := buildStep(t.Context(), sourceOf(enginetest.Split(t, m), s.Strategy), s, target{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := graph.model.Graph
+	g.Outputs = nil
 	var names, inputs []string
-	for _, n := range model.Graph.Nodes {
+	for _, n := range g.Nodes {
 		if n.Op == "Relu" {
 			names = append(names, n.Inputs[0])
+			g.Outputs = append(g.Outputs, onnx.NewValue(n.Inputs[0], onnx.Float, nil))
 		}
 	}
-	model.Graph.Outputs = nil
-	for _, name := range names {
-		model.Graph.Outputs = append(model.Graph.Outputs, onnx.NewValue(name, onnx.Float, nil))
-	}
-	for _, v := range model.Graph.Inputs {
+	for _, v := range g.Inputs {
 		inputs = append(inputs, v.Name)
 	}
-	data, err := model.Marshal()
+	data, err := graph.model.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,16 +145,28 @@ func openKinkProbe(t *testing.T, e *ortEngine, trained engine.Engine) func(engin
 	}
 	t.Cleanup(func() { session.Close() })
 	return func(b engine.Batch) float64 {
-		if err := e.Load(trained.Parameters()); err != nil {
-			t.Fatal(err)
+		weights := map[string]engine.Parameter{}
+		for _, p := range trained.Parameters() {
+			weights[p.Name] = p
 		}
-		tensors, release, err := e.batchTensors(b)
-		defer release()
-		if err != nil {
-			t.Fatal(err)
+		n := int64(b.Size)
+		var in []*ort.Tensor
+		add := func(tensor *ort.Tensor, err error) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { tensor.Close() })
+			in = append(in, tensor)
+		}
+		add(ort.Float32s(b.Inputs, append([]int64{n}, graph.sizes.Input...)...))
+		add(ort.Int64s(b.Labels, n))
+		add(ort.Float32s(b.Edited, n, graph.sizes.Cells()))
+		add(ort.Float32s(b.HasEdit, n))
+		for _, name := range graph.weights {
+			add(ort.Float32s(weights[name].Value, weights[name].Dims...))
 		}
 		out := make([]*ort.Tensor, len(names))
-		if err := session.Run(context.Background(), append(tensors, e.fixedInputs...), out); err != nil {
+		if err := session.Run(context.Background(), in, out); err != nil {
 			t.Fatal(err)
 		}
 		nearest := math.Inf(1)
@@ -222,7 +234,7 @@ func foldNorms(t *testing.T, m *onnx.Model) *onnx.Model {
 // that those not trained are the file's.
 func checkWeights(t *testing.T, e engine.Engine, path string, bound float64) {
 	t.Helper()
-	data := openArchive(t, path)
+	data := enginetest.OpenArchive(t, path)
 	own := map[string][]float32{}
 	for _, p := range e.Parameters() {
 		own[p.Name] = p.Value
@@ -237,7 +249,7 @@ func checkWeights(t *testing.T, e engine.Engine, path string, bound float64) {
 			continue
 		}
 		delete(own, name)
-		closeTo(t, name, value, floats(t, data, name), bound)
+		enginetest.Near(t, name, value, enginetest.Floats(t, data, name), bound)
 	}
 	for name := range own {
 		t.Errorf("%s is trained, and PyTorch has no such tensor", name)
@@ -245,7 +257,7 @@ func checkWeights(t *testing.T, e engine.Engine, path string, bound float64) {
 }
 
 // checkExport writes the trained file and compares it with its parent and, on ONNX Runtime, with Forward.
-func checkExport(t *testing.T, e engine.Engine, parent *onnx.Model, b archiveData, want engine.Outputs) {
+func checkExport(t *testing.T, e engine.Engine, parent *onnx.Model, b enginetest.Archive, want engine.Outputs) {
 	t.Helper()
 	trained, err := Export(parent, e.Parameters(), []onnx.Metadata{{Key: "abn.round", Value: "7"}})
 	if err != nil {
@@ -269,99 +281,30 @@ func checkExport(t *testing.T, e engine.Engine, parent *onnx.Model, b archiveDat
 		t.Fatal(err)
 	}
 	out := runWhole(t, bytes, b)
-	closeTo(t, "exported logits_att", out.LogitsAtt, want.LogitsAtt, 1e-4)
-	closeTo(t, "exported logits_per", out.LogitsPer, want.LogitsPer, 1e-4)
-	closeTo(t, "exported attention", out.Maps, want.Maps, 1e-4)
+	enginetest.Near(t, "exported logits_att", out.LogitsAtt, want.LogitsAtt, 1e-4)
+	enginetest.Near(t, "exported logits_per", out.LogitsPer, want.LogitsPer, 1e-4)
+	enginetest.Near(t, "exported attention", out.Maps, want.Maps, 1e-4)
 }
 
-func closeTo(t *testing.T, name string, got, want []float32, bound float64) {
+// runWhole runs a whole network, from its pixels.
+func runWhole(t *testing.T, model []byte, b enginetest.Archive) engine.Outputs {
 	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%s has %d values, want %d", name, len(got), len(want))
-		return
-	}
-	worst := 0.0
-	for i := range got {
-		if off := math.Abs(float64(got[i]) - float64(want[i])); !(off <= worst) {
-			worst = off
-		}
-	}
-	if !(worst <= bound) {
-		t.Errorf("%s is off by %g, want at most %g", name, worst, bound)
-	}
-}
-
-// archiveData is what a fixture trains on.
-type archiveData struct {
-	n, size                          int
-	image, features, edited, hasEdit []float32
-	label                            []int64
-}
-
-func archiveBatches(t *testing.T, data *npz.Reader) archiveData {
-	t.Helper()
-	a := archiveData{
-		image: floats(t, data, "image"), features: floats(t, data, "features"),
-		edited: floats(t, data, "edited"), hasEdit: floats(t, data, "has_edit"),
-	}
-	if err := data.Read("label.npy", &a.label); err != nil {
-		t.Fatal(err)
-	}
-	a.n = len(a.label)
-	a.size = a.n / 3
-	return a
-}
-
-// batch is rows (k·b mod n) … +b.
-func (a archiveData) batch(k int) engine.Batch {
-	start := k * a.size % a.n
-	rows := func(all []float32) []float32 {
-		width := len(all) / a.n
-		return all[start*width : (start+a.size)*width]
-	}
-	return engine.Batch{Size: a.size, Inputs: rows(a.features), Labels: a.label[start : start+a.size], Edited: rows(a.edited), HasEdit: rows(a.hasEdit)}
-}
-
-func openArchive(t *testing.T, path string) *npz.Reader {
-	t.Helper()
-	r, err := npz.Open(path)
+	session, err := ort.Open(model, []string{"image"}, []string{"logits_att", "logits_per", "attention"}, ort.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.Close() })
-	return r
-}
-
-// floats reads an array of float32, or of anything that converts to it.
-func floats(t *testing.T, data *npz.Reader, key string) []float32 {
-	t.Helper()
-	key += ".npy"
-	var values []float32
-	if err := data.Read(key, &values); err == nil {
-		return values
+	defer session.Close()
+	side := int64(1)
+	for side*side*3*int64(b.N) < int64(len(b.Image)) {
+		side++
 	}
-	var wide []float64
-	if err := data.Read(key, &wide); err == nil {
-		for _, v := range wide {
-			values = append(values, float32(v))
-		}
-		return values
-	}
-	var whole []int64
-	if err := data.Read(key, &whole); err != nil {
-		t.Fatal(fmt.Errorf("%s: %w", key, err))
-	}
-	for _, v := range whole {
-		values = append(values, float32(v))
-	}
-	return values
-}
-
-func readModel(t *testing.T, path string) *onnx.Model {
-	t.Helper()
-	m, err := onnx.ReadFile(t.Context(), path)
+	input, err := ort.Float32s(b.Image, int64(b.N), 3, side, side)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	out := make([]*ort.Tensor, 3)
+	if err := session.Run(context.Background(), []*ort.Tensor{input}, out); err != nil {
+		t.Fatal(err)
+	}
+	return engine.Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
 }

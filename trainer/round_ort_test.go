@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -31,13 +32,13 @@ func referenceSpec(t *testing.T, name string) RoundSpec {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := archiveBatches(t, openArchive(t, filepath.Join(dir, name+".npz")))
-	model := readModel(t, filepath.Join(dir, name+".onnx"))
+	a := enginetest.ReadArchive(t, enginetest.OpenArchive(t, filepath.Join(dir, name+".npz")))
+	model := enginetest.ReadModel(t, filepath.Join(dir, name+".onnx"))
 	parts, err := onnx.FindParts(t.Context(), model, onnx.PartNames{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	size, cells := len(a.image)/a.n, parts.Height*parts.Width
+	size, cells := len(a.Image)/a.N, parts.Height*parts.Width
 	pictures := map[string][]float32{}
 	spec := RoundSpec{
 		Model: file, WorkDir: filepath.Join(t.TempDir(), "round"),
@@ -49,11 +50,11 @@ func referenceSpec(t *testing.T, name string) RoundSpec {
 		Lineage: Lineage{Round: 3, Project: "birds"},
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	for i := range a.n {
-		s := sample.Sample{ID: int64(i), Name: fmt.Sprint("image ", i), Hash: fmt.Sprintf("%064x", i), Label: int(a.label[i])}
-		picture := slices.Clone(a.image[i*size : (i+1)*size])
+	for i := range a.N {
+		s := sample.Sample{ID: int64(i), Name: fmt.Sprint("image ", i), Hash: fmt.Sprintf("%064x", i), Label: int(a.Label[i])}
+		picture := slices.Clone(a.Image[i*size : (i+1)*size])
 		if i < 3 {
-			s.Edited = attention.Map{Height: parts.Height, Width: parts.Width, Values: a.edited[i*cells : (i+1)*cells]}
+			s.Edited = attention.Map{Height: parts.Height, Width: parts.Width, Values: a.Edited[i*cells : (i+1)*cells]}
 		}
 		pictures[s.Hash] = picture
 		spec.Train = append(spec.Train, s)

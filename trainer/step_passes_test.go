@@ -9,6 +9,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
 
 // TestPasses follows a step through its passes. With -v it prints the graph behind each: what one of them did is the difference
@@ -26,7 +27,7 @@ func TestPasses(t *testing.T) {
 	var passes []string
 	section := map[string]string{}
 	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
-	_, err = buildWatched(t.Context(), sourceOf(splitModel(t, m), s.Strategy), s, target{}, func(pass string, m *onnx.Model) {
+	_, err = buildWatched(t.Context(), sourceOf(enginetest.Split(t, m), s.Strategy), s, target{}, func(pass string, m *onnx.Model) {
 		passes, section[pass] = append(passes, pass), listing(m)
 		if testing.Verbose() {
 			t.Logf("behind %q:\n%s", pass, section[pass])

@@ -3,58 +3,14 @@ package trainer
 import (
 	"math"
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
-
-// The body of an attention branch whose BatchNorms are folded away learns at a tenth, and nothing else does.
-func TestLayerRatesSpareTheBody(t *testing.T) {
-	t.Parallel()
-	list, err := families.List(filepath.Join("..", "onnx", "testdata", "classifiers"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range list {
-		m, err := f.Structure()
-		if err != nil {
-			t.Fatal(err)
-		}
-		attached, err := onnx.Attach(t.Context(), m, onnx.AttachSettings{Classes: 10, Seed: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		abn := splitModel(t, attached.Model)
-		source := sourceOf(abn, recipe.StrategyBoth)
-		rates := source.layerRates()
-		if isFolded := folded(abn.Branches.Graph); isFolded != (f.Norm == "folded") || isFolded != (len(rates) > 0) {
-			t.Errorf("%s: BatchNorms %s, folded: %v, %d tensors with rates of their own", f.Name, f.Norm, isFolded, len(rates))
-		}
-		if len(rates) == 0 {
-			continue
-		}
-		chosen, err := source.choose(recipe.StrategyBoth, recipe.BatchNormBatch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range chosen.weights {
-			body := strings.HasPrefix(name, "attention.") && !strings.HasPrefix(name, "attention.att_conv") && !strings.HasPrefix(name, "attention.bn_att")
-			want := 0.0
-			if body {
-				want = bodyRate
-			}
-			if rates[name] != want {
-				t.Errorf("%s: %s has a rate of %v, want %v", f.Name, name, rates[name], want)
-			}
-		}
-	}
-}
 
 // With both engines a tensor of the body moves a tenth as far in the first step as at one rate, every other as far.
 func TestStepsFollowLayerRates(t *testing.T) {
@@ -63,16 +19,16 @@ func TestStepsFollowLayerRates(t *testing.T) {
 		t.Fatal(err)
 	}
 	var abn *onnx.ABN
-	for _, f := range listFamilies(t) {
+	for _, f := range enginetest.Families(t) {
 		if f.Name == "mobilenet_v2-small-trace13-folded-published" {
 			m, err := f.Model()
 			if err != nil {
 				t.Fatal(err)
 			}
-			abn = splitModel(t, m)
+			abn = enginetest.Split(t, m)
 		}
 	}
-	batch := familyBatch(abn, 4)
+	batch := enginetest.Batch(abn, recipe.StrategyBoth, 4)
 	rates := sourceOf(abn, recipe.StrategyBoth).layerRates()
 	for _, which := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
 		for _, optimizer := range []recipe.Optimizer{recipe.OptimizerSGD, recipe.OptimizerNesterov, recipe.OptimizerAdamW} {

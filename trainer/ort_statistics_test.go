@@ -8,6 +8,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/architecture"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
 
 // What providers other than the CPU run takes the same steps.
@@ -21,7 +22,7 @@ func TestPlainStatistics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	abn := splitModel(t, m)
+	abn := enginetest.Split(t, m)
 	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
 	var engines [2]*ortEngine
 	for i, o := range []ORTOptions{{Threads: 1}, {Threads: 1, plainStatistics: true}} {

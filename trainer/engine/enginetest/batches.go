@@ -1,0 +1,76 @@
+package enginetest
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/engine"
+)
+
+// Batch is n rows of features as an extractor that ends in a ReLU has them, or of pixels where the strategy starts from them; half
+// of the rows carry an edit.
+func Batch(abn *onnx.ABN, strategy recipe.Strategy, n int) engine.Batch {
+	r := rand.New(rand.NewPCG(3, 5))
+	b := engine.Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
+	size, least := abn.Channels*abn.Height*abn.Width, 0.0
+	if strategy == recipe.StrategyScratch {
+		size, least = abn.ImageChannels*abn.ImageHeight*abn.ImageWidth, -3
+	}
+	for range n * size {
+		b.Inputs = append(b.Inputs, float32(math.Max(least, r.NormFloat64())))
+	}
+	for range n * abn.Height * abn.Width {
+		b.Edited = append(b.Edited, float32(r.Float64()))
+	}
+	for i := range n {
+		b.Labels[i], b.HasEdit[i] = int64(r.IntN(abn.Classes)), float32(i%2)
+	}
+	return b
+}
+
+// Noise is that many batches of noise for a network, of so many rows in turn, 4 where none are named: every other row edited, of the rest every other
+// anchored, and no edit in the second batch. Where settings have no anchor, maps that nobody asks for begin with a NaN.
+func Noise(t testing.TB, m *onnx.Model, s recipe.Settings, batches int, rows ...int) []engine.Batch {
+	t.Helper()
+	abn := Split(t, m)
+	dims := []int{abn.Channels, abn.Height, abn.Width}
+	if s.Strategy == recipe.StrategyScratch {
+		dims = []int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth}
+	}
+	if len(rows) == 0 {
+		rows = []int{4}
+	}
+	rng := rand.New(rand.NewPCG(8, 8))
+	var out []engine.Batch
+	for k := range batches {
+		n := rows[k%len(rows)]
+		b := engine.Batch{
+			Size: n, Inputs: make([]float32, n*dims[0]*dims[1]*dims[2]), Labels: make([]int64, n),
+			Edited: make([]float32, n*abn.Height*abn.Width), HasEdit: make([]float32, n), Anchored: make([]float32, n),
+		}
+		for i := range b.Inputs {
+			b.Inputs[i] = float32(rng.NormFloat64())
+		}
+		for i := range b.Edited {
+			b.Edited[i] = rng.Float32()
+		}
+		for i := range n {
+			b.Labels[i] = int64(rng.IntN(abn.Classes))
+			if i%2 == 0 && k != 1 {
+				b.HasEdit[i] = 1
+			} else if i%4 != 3 {
+				b.Anchored[i] = 1
+			}
+		}
+		for i := range n { // what no mark asks for is not looked at
+			if s.Anchor == 0 && b.HasEdit[i] == 0 {
+				b.Edited[i*abn.Height*abn.Width] = float32(math.NaN())
+			}
+		}
+		out = append(out, b)
+	}
+	return out
+}

@@ -1,0 +1,60 @@
+package enginetest
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/architecture"
+)
+
+// Split takes a network apart.
+func Split(t testing.TB, m *onnx.Model) *onnx.ABN {
+	t.Helper()
+	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	abn, err := onnx.Split(t.Context(), m, parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abn
+}
+
+// Micro is an untrained network with a map of 5×5 and four classes.
+func Micro(t testing.TB) *onnx.Model {
+	t.Helper()
+	a, err := architecture.Named("micro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ImageSize = 40
+	m, err := a.Build(4, 11)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// ReadModel reads a network from a file.
+func ReadModel(t testing.TB, path string) *onnx.Model {
+	t.Helper()
+	m, err := onnx.ReadFile(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Families lists the published families as exported.
+func Families(t testing.TB) []families.Family {
+	t.Helper()
+	list, err := families.List(filepath.Join(fixture.Root(), "onnx", "testdata", "families"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
