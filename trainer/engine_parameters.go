@@ -10,17 +10,17 @@ import (
 
 // readParameters copies what is trained, and the running statistics that follow, out of a file's initializers into
 // buffers of an engine's own, in the file's order, with room for what the optimizer keeps.
-func readParameters(source stepSource, weights []string, statistics []normStatistics, s recipe.Settings) (list []engine.Parameter, byName map[string]engine.Parameter, err error) {
+func (s stepSource) readParameters(weights []string, statistics []normStatistics, settings recipe.Settings) (list []engine.Parameter, byName map[string]engine.Parameter, err error) {
 	running := map[string]bool{}
 	for _, n := range statistics {
 		running[n.mean], running[n.variance] = true, true
 	}
 	byName = map[string]engine.Parameter{}
 	var rates map[string]float64
-	if s.Rates == recipe.RatesByLayer {
-		rates = source.layerRates()
+	if settings.Rates == recipe.RatesByLayer {
+		rates = s.layerRates()
 	}
-	for _, t := range source.model.Graph.Initializers {
+	for _, t := range s.model.Graph.Initializers {
 		trained := slices.Contains(weights, t.Name)
 		if !trained && !running[t.Name] {
 			continue
@@ -33,7 +33,7 @@ func readParameters(source stepSource, weights []string, statistics []normStatis
 		if trained {
 			p.Rate = rates[t.Name]
 			p.Momentum = make([]float32, len(value))
-			if s.Optimizer == recipe.OptimizerAdamW {
+			if settings.Optimizer == recipe.OptimizerAdamW {
 				p.Second = make([]float32, len(value))
 			}
 		}

@@ -77,7 +77,7 @@ func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gra
 
 // takeParameters copies what is trained out of the file.
 func (e *gorgoniaEngine) takeParameters(s recipe.Settings) error {
-	list, byName, err := readParameters(e.network.source, e.network.weights, e.network.running, s)
+	list, byName, err := e.network.source.readParameters(e.network.weights, e.network.statistics, s)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (e *gorgoniaEngine) takeParameters(s recipe.Settings) error {
 	for _, name := range e.network.weights {
 		e.weights = append(e.weights, byName[name])
 	}
-	for _, s := range e.network.running {
+	for _, s := range e.network.statistics {
 		e.statistics = append(e.statistics, engine.Statistics{
 			RunningMean: e.buffers[s.mean], RunningVariance: e.buffers[s.variance], Spatial: int(s.spatial),
 		})

@@ -74,7 +74,7 @@ func openORTEngine(ctx context.Context, source stepSource, s recipe.Settings, o 
 
 // takeParameters copies what is trained out of the file into buffers of its own.
 func (e *ortEngine) takeParameters(source stepSource, s recipe.Settings) error {
-	list, byName, err := readParameters(source, e.step.weights, e.step.statistics, s)
+	list, byName, err := source.readParameters(e.step.weights, e.step.statistics, s)
 	if err != nil {
 		return err
 	}

@@ -26,13 +26,6 @@ type stepGraph struct {
 	anchored     bool // the graph has L_anchor
 }
 
-// normStatistics is a BatchNormalization that uses the batch's statistics.
-type normStatistics struct {
-	mean, variance           string // initializers: the running ones
-	spatial                  int64  // H·W: N·spatial elements are averaged
-	batchMean, batchVariance string // values of the step graph
-}
-
 // target is what a graph is written for. The zero value is standard operators, which every provider has.
 type target struct {
 	plainStatistics bool  // BatchNormalizations on batch statistics in operators that all providers have
@@ -101,34 +94,16 @@ func (b *stepBuilder) passes() []pass {
 	return append(list, b.target.blockPasses()...)
 }
 
-// choose decides what the strategy trains, opens the batch's axis and takes down the sizes. BatchNormalizations that are
-// trained use the batch's statistics and give them out, all others use the running ones.
+// choose decides what the strategy trains. BatchNormalizations that are trained use the batch's statistics and give them out,
+// all others use the running ones.
 func (b *stepBuilder) choose(ctx context.Context, m *onnx.Model) error {
 	source := b.source
 	source.model = m
-	chosen, err := source.choose(b.settings.Strategy, b.settings.BatchNorm)
+	chosen, err := source.selects(ctx, b.settings.Strategy, b.settings.BatchNorm)
 	if err != nil {
 		return err
 	}
-	if len(chosen.reasons) > 0 {
-		return &gradient.UnsupportedError{Reasons: chosen.reasons}
-	}
-	b.weights = chosen.weights
-	m.Graph.ValueInfo = nil // what the file says of a batch of one would contradict
-	symbolicBatch(m.Graph, source.input)
-	for _, n := range chosen.frozen {
-		setTraining(n, false)
-	}
-	info, err := onnx.InferShapes(ctx, m, nil)
-	if err != nil {
-		return fmt.Errorf("shapes of the branches: %w", err)
-	}
-	if b.sizes, err = source.sizes(info); err != nil {
-		return err
-	}
-	if b.statistics, err = source.statisticsOf(chosen.norms, info); err != nil {
-		return err
-	}
+	b.weights, b.statistics, b.sizes = chosen.weights, chosen.statistics, chosen.sizes
 	for i, n := range chosen.norms {
 		one := &b.statistics[i]
 		setTraining(n, true)

@@ -1,6 +1,7 @@
 package trainer
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,49 @@ import (
 
 // selection is what a strategy changes in a network.
 type selection struct {
+	weights    []string         // trained initializers, in the file's order
+	norms      []*onnx.Node     // BatchNormalizations that are to use the batch's statistics; select leaves them with the running ones
+	statistics []normStatistics // of norms
+	sizes      Sizes
+}
+
+// normStatistics is a BatchNormalization that uses the batch's statistics.
+type normStatistics struct {
+	mean, variance           string // initializers: the running ones
+	spatial                  int64  // H·W: N·spatial elements are averaged
+	batchMean, batchVariance string // values of the step graph
+}
+
+// selects finds what a strategy trains, and makes the source's model ready for it: the batch is an axis of any length, and
+// BatchNormalizations use the running statistics. A network that cannot be trained so gives a *gradient.UnsupportedError.
+func (s stepSource) selects(ctx context.Context, strategy recipe.Strategy, norm recipe.BatchNorm) (selection, error) {
+	s = s.indexed()
+	chosen, err := s.choose(strategy, norm)
+	if err != nil {
+		return selection{}, err
+	}
+	if len(chosen.reasons) > 0 {
+		return selection{}, &gradient.UnsupportedError{Reasons: chosen.reasons}
+	}
+	for _, n := range slices.Concat(chosen.frozen, chosen.norms) {
+		setTraining(n, false)
+	}
+	s.model.Graph.ValueInfo = nil // what the file says of a batch of one would contradict
+	symbolicBatch(s.model.Graph, s.input)
+	info, err := onnx.InferShapes(ctx, s.model, nil)
+	if err != nil {
+		return selection{}, fmt.Errorf("shapes of the branches: %w", err)
+	}
+	out := selection{weights: chosen.weights, norms: chosen.norms}
+	if out.sizes, err = s.sizes(info); err != nil {
+		return selection{}, err
+	}
+	out.statistics, err = s.statisticsOf(chosen.norms, info)
+	return out, err
+}
+
+// choice is what a strategy trains of a network, whether or not it can be.
+type choice struct {
 	weights []string     // initializers, in the file's order
 	norms   []*onnx.Node // BatchNormalizations that use the batch's statistics
 	frozen  []*onnx.Node // the others
@@ -41,7 +85,7 @@ func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
 
 // choose finds what a strategy trains: the weights of the nodes of its branches, as far as no node of
 // another part uses them too.
-func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (selection, error) {
+func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice, error) {
 	s = s.indexed()
 	trained := map[*onnx.Node]bool{}
 	attention := s.ancestors(s.attention, s.logitsAtt)
@@ -52,7 +96,7 @@ func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (sel
 		maps.Copy(trained, attention)
 		maps.Copy(trained, s.ancestors(s.logitsPer))
 	default:
-		return selection{}, fmt.Errorf("strategy %q: want %q, %q or %q", strategy, recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch)
+		return choice{}, fmt.Errorf("strategy %q: want %q, %q or %q", strategy, recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch)
 	}
 	tied := maps.Clone(s.untouched)
 	if tied == nil {
@@ -65,7 +109,7 @@ func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (sel
 			}
 		}
 	}
-	var out selection
+	var out choice
 	constants := map[string]*onnx.Tensor{}
 	for _, t := range s.model.Graph.Initializers {
 		constants[t.Name] = t
@@ -131,7 +175,6 @@ func (s stepSource) statisticsReasons(n *onnx.Node, constants map[string]*onnx.T
 // statisticsOf are those of BatchNormalizations whose running statistics follow the batch's. info has the shapes of their
 // inputs.
 func (s stepSource) statisticsOf(norms []*onnx.Node, info map[string]onnx.ValueInfo) (list []normStatistics, err error) {
-	s = s.indexed()
 	for _, n := range norms {
 		shape := info[n.Inputs[0]].Shape
 		spatial, ok := shape[min(1, len(shape)):].Sizes()
