@@ -8,6 +8,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/onnxruntime"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // LacksError is an engine that cannot train a network: every node that keeps it from that, and what to do.
@@ -56,7 +58,11 @@ func NewEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, threads in
 	case recipe.EngineGorgonia:
 		return NewGorgoniaEngine(ctx, abn, s)
 	default:
-		return NewORTEngine(ctx, abn, s, ORTOptions{Threads: threads})
+		e, err := onnxruntime.New(ctx, abn, s, onnxruntime.Options{Threads: threads})
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
 	}
 }
 
@@ -66,5 +72,5 @@ func Lacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Re
 	if s.Engine == recipe.EngineGorgonia {
 		return gorgoniaLacks(ctx, abn, s)
 	}
-	return Untrainable(ctx, abn, s.Strategy, s.BatchNorm)
+	return step.Untrainable(ctx, abn, s.Strategy, s.BatchNorm)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/engine/enginetest"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // With both engines a tensor of the body moves a tenth as far in the first step as at one rate, every other as far.
@@ -29,7 +30,7 @@ func TestStepsFollowLayerRates(t *testing.T) {
 		}
 	}
 	batch := enginetest.Batch(abn, recipe.StrategyBoth, 4)
-	rates := sourceOf(abn, recipe.StrategyBoth).layerRates()
+	rates := step.SourceOf(abn, recipe.StrategyBoth).Rates()
 	for _, which := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
 		for _, optimizer := range []recipe.Optimizer{recipe.OptimizerSGD, recipe.OptimizerNesterov, recipe.OptimizerAdamW} {
 			moved := map[recipe.Rates]map[string][]float32{}

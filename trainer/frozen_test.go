@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 	"github.com/abn-studio/studio/trainer/sample"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // attachedSpec trains a plain residual classifier of 32×32 pixels, given an attention branch, to tell pictures that are red
@@ -203,7 +204,7 @@ func TestAttachedClassifiersCanBeTrained(t *testing.T) {
 			}
 			for _, strategy := range []recipe.Strategy{recipe.StrategyBoth, recipe.StrategyScratch} {
 				for _, norm := range []recipe.BatchNorm{recipe.BatchNormBatch, recipe.BatchNormFrozen} {
-					if reasons, err := Untrainable(t.Context(), abn, strategy, norm); err != nil || len(reasons) > 0 {
+					if reasons, err := step.Untrainable(t.Context(), abn, strategy, norm); err != nil || len(reasons) > 0 {
 						t.Errorf("%s, BatchNorm %s: %v, %v", strategy, norm, reasons, err)
 					}
 				}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // gorgoniaBuilder turns the nodes of an ONNX graph, raised to gradient.Level, into nodes of a Gorgonia graph for
@@ -38,18 +39,18 @@ type batchNormNodes struct{ mean, variance *G.Node }
 var errUnknown = errors.New("it depends on a node that the gorgonia engine lacks")
 
 // newGorgoniaBuilder starts a graph in which the source's input holds n rows.
-func newGorgoniaBuilder(ctx context.Context, source stepSource, input []int64, n int, trained map[string][]float32) (*gorgoniaBuilder, error) {
+func newGorgoniaBuilder(ctx context.Context, source step.Source, input []int64, n int, trained map[string][]float32) (*gorgoniaBuilder, error) {
 	shape := onnx.ShapeOf(append([]int64{int64(n)}, input...)...)
-	inferred, err := onnx.Infer(ctx, source.model, map[string]onnx.Shape{source.input: shape})
+	inferred, err := onnx.Infer(ctx, source.Model, map[string]onnx.Shape{source.Input: shape})
 	if err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}
 	b := &gorgoniaBuilder{
 		ctx:   ctx,
-		graph: G.NewGraph(), inferred: inferred, index: source.model.Graph.Index(), trained: trained,
+		graph: G.NewGraph(), inferred: inferred, index: source.Model.Graph.Index(), trained: trained,
 		batch: map[*onnx.Node]bool{}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
 	}
-	b.values[source.input] = b.input("input/"+source.input, b.dims(source.input), nil)
+	b.values[source.Input] = b.input("input/"+source.Input, b.dims(source.Input), nil)
 	return b, nil
 }
 

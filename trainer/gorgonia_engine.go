@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // gorgoniaEngine is Engine on Gorgonia: the network's nodes built from Gorgonia's and a few of ours, gradients by
@@ -43,7 +44,7 @@ type gorgoniaForward struct {
 // StrategyScratch of the whole network on pixels. No runtime library is needed. Parameters start at the file's values.
 // A network with operators that the engine lacks gives a *gradient.UnsupportedError; Lacks finds that out sooner.
 func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (engine.Engine, error) {
-	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
+	network, err := newGorgoniaNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
@@ -60,11 +61,11 @@ func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (e
 
 // gorgoniaLacks lists the nodes that keep the engine from training an ABN, and says why.
 func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
-	network, err := newGorgoniaNetwork(ctx, sourceOf(abn, s.Strategy), s)
+	network, err := newGorgoniaNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
 	if err == nil {
 		var b *gorgoniaBuilder
 		// Two rows, since operators may do without the batch's axis where it is 1.
-		if b, err = newGorgoniaBuilder(ctx, network.source, network.sizes.Input, 2, nil); err == nil {
+		if b, err = newGorgoniaBuilder(ctx, network.source, network.Sizes.Input, 2, nil); err == nil {
 			_, err = buildGorgoniaStep(b, network, 2)
 		}
 	}
@@ -77,7 +78,7 @@ func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gra
 
 // takeParameters copies what is trained out of the file.
 func (e *gorgoniaEngine) takeParameters(s recipe.Settings) error {
-	list, byName, err := e.network.source.readParameters(e.network.weights, e.network.statistics, s)
+	list, byName, err := e.network.source.Parameters(e.network.Weights, e.network.Statistics, s)
 	if err != nil {
 		return err
 	}
@@ -85,12 +86,12 @@ func (e *gorgoniaEngine) takeParameters(s recipe.Settings) error {
 	for _, p := range list {
 		e.buffers[p.Name] = p.Value
 	}
-	for _, name := range e.network.weights {
+	for _, name := range e.network.Weights {
 		e.weights = append(e.weights, byName[name])
 	}
-	for _, s := range e.network.statistics {
+	for _, s := range e.network.Statistics {
 		e.statistics = append(e.statistics, engine.Statistics{
-			RunningMean: e.buffers[s.mean], RunningVariance: e.buffers[s.variance], Spatial: int(s.spatial),
+			RunningMean: e.buffers[s.Mean], RunningVariance: e.buffers[s.Variance], Spatial: int(s.Spatial),
 		})
 	}
 	return nil
@@ -101,7 +102,7 @@ func (e *gorgoniaEngine) step(ctx context.Context, n int) (*gorgoniaStepProgram,
 	if p := e.steps[n]; p != nil {
 		return p, nil
 	}
-	b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.sizes.Input, n, e.buffers)
+	b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.Sizes.Input, n, e.buffers)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (e *gorgoniaEngine) Step(ctx context.Context, b engine.Batch, u engine.Upda
 	if e.closed {
 		return engine.StepResult{}, errors.New("training step: the engine is closed")
 	}
-	if err := b.Check(e.network.sizes.Input, e.network.sizes.Map, e.network.sizes.Classes); err != nil {
+	if err := b.Check(e.network.Sizes.Input, e.network.Sizes.Map, e.network.Sizes.Classes); err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	if ctx.Err() != nil {
@@ -160,11 +161,11 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 		return engine.Outputs{}, errors.New("forward pass: the engine is closed")
 	}
 	if size := e.network.inputSize(); n < 1 || len(inputs) != n*size {
-		return engine.Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, e.network.sizes.Input)
+		return engine.Outputs{}, fmt.Errorf("forward pass: %d input values for %d rows of %v", len(inputs), n, e.network.Sizes.Input)
 	}
 	f := e.forwards[n]
 	if f == nil {
-		b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.sizes.Input, n, e.buffers)
+		b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.Sizes.Input, n, e.buffers)
 		if err != nil {
 			return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}
@@ -172,7 +173,7 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 		if err != nil {
 			return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}
-		f = &gorgoniaForward{b.values[e.network.source.input], newGorgoniaProgram(b.graph, outputs, b.maker)}
+		f = &gorgoniaForward{b.values[e.network.source.Input], newGorgoniaProgram(b.graph, outputs, b.maker)}
 		if len(e.forwards) >= maxPrograms {
 			clear(e.forwards)
 		}

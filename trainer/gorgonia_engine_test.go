@@ -152,11 +152,11 @@ func TestGorgoniaLacksForms(t *testing.T) {
 		{operatorCase{op: "MatMul", shapes: [][]int64{{2, 3, 4}, {1, 4, 5}}}, "not broadcast"},
 	} {
 		r := c.build(t)
-		inferred, err := onnx.Infer(t.Context(), r.source.model, nil)
+		inferred, err := onnx.Infer(t.Context(), r.source.Model, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &gorgoniaBuilder{ctx: t.Context(), graph: gorgonia.NewGraph(), inferred: inferred, index: r.source.model.Graph.Index(), values: map[string]*gorgonia.Node{}, maker: map[int64]*onnx.Node{}}
+		b := &gorgoniaBuilder{ctx: t.Context(), graph: gorgonia.NewGraph(), inferred: inferred, index: r.source.Model.Graph.Index(), values: map[string]*gorgonia.Node{}, maker: map[int64]*onnx.Node{}}
 		if _, err := b.node("y0"); err != nil {
 			t.Errorf("%s: %v", c.op, err)
 		}

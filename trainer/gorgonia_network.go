@@ -7,12 +7,13 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // gorgoniaNetwork is what is trained, whatever the batch size: the raised graph and what a strategy changes in it.
 type gorgoniaNetwork struct {
-	selection
-	source   stepSource
+	step.Selection
+	source   step.Source
 	settings recipe.Settings
 }
 
@@ -21,26 +22,26 @@ type gorgoniaNetwork struct {
 const maxGorgoniaNodes = 1 << 11
 
 // newGorgoniaNetwork leaves the source's model as it is.
-func newGorgoniaNetwork(ctx context.Context, source stepSource, s recipe.Settings) (*gorgoniaNetwork, error) {
-	if n := len(source.model.Graph.Nodes); n > maxGorgoniaNodes {
+func newGorgoniaNetwork(ctx context.Context, source step.Source, s recipe.Settings) (*gorgoniaNetwork, error) {
+	if n := len(source.Model.Graph.Nodes); n > maxGorgoniaNodes {
 		return nil, fmt.Errorf("%w: %d nodes are to be trained, and the gorgonia engine takes at most %d: use the ort engine", onnx.ErrLimit, n, maxGorgoniaNodes)
 	}
-	model := source.model.Clone()
+	model := source.Model.Clone()
 	if err := gradient.Raise(model); err != nil {
 		return nil, err
 	}
 	for _, v := range model.Graph.Outputs {
 		v.Shape = nil // what the file says of a batch of one would contradict
 	}
-	source.model = model
-	chosen, err := source.selects(ctx, s.Strategy, s.BatchNorm)
+	source.Model = model
+	chosen, err := source.Select(ctx, s.Strategy, s.BatchNorm)
 	if err != nil {
 		return nil, err
 	}
-	return &gorgoniaNetwork{selection: chosen, source: source, settings: s}, nil
+	return &gorgoniaNetwork{Selection: chosen, source: source, settings: s}, nil
 }
 
 // inputSize is the number of values of one row.
 func (net *gorgoniaNetwork) inputSize() int {
-	return int(net.sizes.Input[0] * net.sizes.Input[1] * net.sizes.Input[2])
+	return int(net.Sizes.Input[0] * net.Sizes.Input[1] * net.Sizes.Input[2])
 }

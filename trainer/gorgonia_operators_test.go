@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine/enginetest"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // TestGorgoniaOperators compares every operator's output and its gradient by random weights of the outputs with ONNX
@@ -39,7 +40,7 @@ func TestGorgoniaOperators(t *testing.T) {
 
 // operatorRun is a case with its numbers.
 type operatorRun struct {
-	source  stepSource
+	source  step.Source
 	node    *onnx.Node
 	names   []string
 	values  [][]float32
@@ -81,8 +82,8 @@ func (c operatorCase) build(t *testing.T) *operatorRun {
 		r.outputs = append(r.outputs, fmt.Sprint("y", i))
 	}
 	r.node.Outputs = r.outputs
-	r.source = stepSource{model: &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: cmp.Or(c.opset, gradient.Level)}}, Graph: graph}}
-	info, err := onnx.InferShapes(t.Context(), r.source.model, nil)
+	r.source = step.Source{Model: &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: cmp.Or(c.opset, gradient.Level)}}, Graph: graph}}
+	info, err := onnx.InferShapes(t.Context(), r.source.Model, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +181,7 @@ func (c operatorCase) check(t *testing.T) {
 // onGorgonia gives outputs and the gradients by the inputs.
 func (r *operatorRun) onGorgonia(t *testing.T, training bool) (outputs, gradients [][]float32) {
 	t.Helper()
-	inferred, err := onnx.Infer(t.Context(), r.source.model, nil)
+	inferred, err := onnx.Infer(t.Context(), r.source.Model, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +191,7 @@ func (r *operatorRun) onGorgonia(t *testing.T, training bool) (outputs, gradient
 	}
 	b := &gorgoniaBuilder{
 		ctx:   t.Context(),
-		graph: G.NewGraph(), inferred: inferred, index: r.source.model.Graph.Index(), trained: trained,
+		graph: G.NewGraph(), inferred: inferred, index: r.source.Model.Graph.Index(), trained: trained,
 		batch: map[*onnx.Node]bool{r.node: training}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
 	}
 	var nodes, seeds, inputs G.Nodes
@@ -222,7 +223,7 @@ func (r *operatorRun) onGorgonia(t *testing.T, training bool) (outputs, gradient
 // onRuntime is onGorgonia by onnx/gradient on ONNX Runtime.
 func (r *operatorRun) onRuntime(t *testing.T, training bool) (outputs, gradients [][]float32) {
 	t.Helper()
-	m := r.source.model.Clone()
+	m := r.source.Model.Clone()
 	g := m.Graph
 	var statistics []string
 	if training {
@@ -283,7 +284,7 @@ func (r *operatorRun) onRuntime(t *testing.T, training bool) (outputs, gradients
 	}
 	defer session.Close()
 	var inputs []*ort.Tensor
-	for i, t := range r.source.model.Graph.Initializers[:len(r.names)] {
+	for i, t := range r.source.Model.Graph.Initializers[:len(r.names)] {
 		in, problem := ort.Float32s(r.values[i], t.Dims...)
 		err = errors.Join(err, problem)
 		inputs = append(inputs, in)

@@ -13,7 +13,7 @@ type batchRows struct {
 
 // rows turns marks into weights. Whatever stands in the map of a row without a mark, NaN too, is not looked at.
 func (net *gorgoniaNetwork) rows(b engine.Batch) batchRows {
-	cells := int(net.sizes.Cells())
+	cells := int(net.Sizes.Cells())
 	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size)}
 	r.edited = shares(b.HasEdit, b.Size)
 	var marked []float32

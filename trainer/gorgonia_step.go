@@ -10,6 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // gorgoniaLoss is what is bound before a step and read after it, for a batch of N. Losses stay one per row: their
@@ -51,15 +52,15 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 			err = fmt.Errorf("gorgonia: %v", p)
 		}
 	}()
-	for _, norm := range net.norms {
+	for _, norm := range net.Norms {
 		b.batch[norm] = true
 	}
 	outputs, err := b.outputs(net.source)
 	if err != nil {
 		return nil, err
 	}
-	classes, cells := int(net.sizes.Classes), int(net.sizes.Cells())
-	s := &gorgoniaStepProgram{input: b.values[net.source.input], weights: len(net.weights), norms: len(net.norms)}
+	classes, cells := int(net.Sizes.Classes), int(net.Sizes.Cells())
+	s := &gorgoniaStepProgram{input: b.values[net.source.Input], weights: len(net.Weights), norms: len(net.Norms)}
 	s.labels = b.input("loss/labels", []int{n, classes}, nil)
 	s.target = b.input("loss/target", []int{n, cells}, nil)
 	s.share = b.input("loss/share", []int{n}, nil)
@@ -77,7 +78,7 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 		return nil, err
 	}
 	var weights G.Nodes
-	for _, name := range net.weights {
+	for _, name := range net.Weights {
 		w := b.values[name]
 		if w == nil {
 			return nil, fmt.Errorf("the weight %s does not influence the loss", name)
@@ -89,7 +90,7 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 		return nil, fmt.Errorf("gorgonia differentiates the step: %w", err)
 	}
 	targets := slices.Concat(G.Nodes{att, per, distances, outputs[0], outputs[1]}, gradients)
-	for _, norm := range net.norms {
+	for _, norm := range net.Norms {
 		targets = append(targets, b.norms[norm].mean, b.norms[norm].variance)
 	}
 	s.program = newGorgoniaProgram(b.graph, targets, b.maker)
@@ -97,10 +98,10 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 }
 
 // outputs builds logits_att, logits_per and the map.
-func (b *gorgoniaBuilder) outputs(source stepSource) ([]*G.Node, error) {
+func (b *gorgoniaBuilder) outputs(source step.Source) ([]*G.Node, error) {
 	var out []*G.Node
 	var problem error
-	for _, name := range source.answers() {
+	for _, name := range source.Answers() {
 		n, err := b.node(name)
 		if err != nil {
 			problem = err
@@ -175,7 +176,7 @@ func (b *gorgoniaBuilder) distances(maps, target *G.Node, form recipe.MapLoss) (
 	if err != nil {
 		return nil, err
 	}
-	if sum, err = G.Add(sum, G.NewConstant(float32(rootFloor))); err != nil {
+	if sum, err = G.Add(sum, G.NewConstant(float32(step.RootFloor))); err != nil {
 		return nil, err
 	}
 	return G.Sqrt(sum)

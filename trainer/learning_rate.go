@@ -6,6 +6,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // AdamWLearningRate is the peak learning rate of AdamW where nothing is known of the network: PyTorch's default.
@@ -29,9 +30,9 @@ const (
 // the root mean square of the branches' weights, to one digit, and a far smaller one where BatchNorms are folded away.
 func SuggestedLearningRate(abn *onnx.ABN, o recipe.Optimizer, r recipe.Rates) float64 {
 	rate, share, divisor := recipe.Defaults().LearningRate, adamWShare, 1.0
-	if folded(abn.Branches.Graph) {
+	if step.Folded(abn.Branches.Graph) {
 		share, divisor = adamWFoldedShare, 10
-		if r == recipe.RatesByLayer && o != recipe.OptimizerAdamW && len(sourceOf(abn, recipe.StrategyBoth).layerRates()) > 0 {
+		if r == recipe.RatesByLayer && o != recipe.OptimizerAdamW && len(step.SourceOf(abn, recipe.StrategyBoth).Rates()) > 0 {
 			divisor = 4
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/engine/enginetest"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // bounds is how far a run may be from PyTorch's.
@@ -119,11 +120,11 @@ func checkRun(t *testing.T, which recipe.Engine, dir, name, run string, parent *
 // about to take on a network: the step in standard operators with Relus' inputs as its outputs.
 func openKinkProbe(t *testing.T, m *onnx.Model, s recipe.Settings, trained engine.Engine) func(engine.Batch) float64 {
 	t.Helper()
-	graph, err := buildStep(t.Context(), sourceOf(enginetest.Split(t, m), s.Strategy), s, target{})
+	graph, err := step.Build(t.Context(), step.SourceOf(enginetest.Split(t, m), s.Strategy), s, step.Target{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := graph.model.Graph
+	g := graph.Model.Graph
 	g.Outputs = nil
 	var names, inputs []string
 	for _, n := range g.Nodes {
@@ -135,7 +136,7 @@ func openKinkProbe(t *testing.T, m *onnx.Model, s recipe.Settings, trained engin
 	for _, v := range g.Inputs {
 		inputs = append(inputs, v.Name)
 	}
-	data, err := graph.model.Marshal()
+	data, err := graph.Model.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,11 +159,11 @@ func openKinkProbe(t *testing.T, m *onnx.Model, s recipe.Settings, trained engin
 			t.Cleanup(func() { tensor.Close() })
 			in = append(in, tensor)
 		}
-		add(ort.Float32s(b.Inputs, append([]int64{n}, graph.sizes.Input...)...))
+		add(ort.Float32s(b.Inputs, append([]int64{n}, graph.Sizes.Input...)...))
 		add(ort.Int64s(b.Labels, n))
-		add(ort.Float32s(b.Edited, n, graph.sizes.Cells()))
+		add(ort.Float32s(b.Edited, n, graph.Sizes.Cells()))
 		add(ort.Float32s(b.HasEdit, n))
-		for _, name := range graph.weights {
+		for _, name := range graph.Weights {
 			add(ort.Float32s(weights[name].Value, weights[name].Dims...))
 		}
 		out := make([]*ort.Tensor, len(names))

@@ -19,6 +19,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // modelAttachCommand gives a plain classifier an attention branch.
@@ -147,7 +148,7 @@ func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attach
 	}
 	for _, strategy := range []recipe.Strategy{recipe.StrategyBoth, recipe.StrategyScratch} {
 		t := trainer.Trainability{Engine: recipe.EngineORT, Strategy: strategy, BatchNorm: recipe.BatchNormBatch}
-		if t.Reasons, err = trainer.Untrainable(ctx, abn, strategy, t.BatchNorm); err != nil {
+		if t.Reasons, err = step.Untrainable(ctx, abn, strategy, t.BatchNorm); err != nil {
 			t.Reasons = []gradient.Reason{{Why: err.Error()}}
 		}
 		t.OK = len(t.Reasons) == 0

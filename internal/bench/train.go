@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/internal/recipe"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/onnxruntime"
 )
 
 // Train times training steps against a large matrix product on the same runtime, and, where asked, against the same steps in
@@ -103,7 +103,7 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	if err != nil {
 		return result, err
 	}
-	options := trainer.ORTOptions{Threads: c.Threads, ProfilePrefix: c.Trace}
+	options := onnxruntime.Options{Threads: c.Threads, ProfilePrefix: c.Trace}
 	if c.Profile && c.Trace == "" {
 		folder, err := os.MkdirTemp("", "studio-bench-")
 		if err != nil {
@@ -140,13 +140,13 @@ func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	}
 	var standard, gorgonia *engineSteps
 	if c.Standard {
-		if standard, err = c.openEngine(ctx, abn, recipe.EngineORT, trainer.ORTOptions{Threads: c.Threads, Portable: true}, batch); err != nil {
+		if standard, err = c.openEngine(ctx, abn, recipe.EngineORT, onnxruntime.Options{Threads: c.Threads, Portable: true}, batch); err != nil {
 			return result, err
 		}
 		runners = append(runners, standard)
 	}
 	if c.Gorgonia {
-		if gorgonia, err = c.openEngine(ctx, abn, recipe.EngineGorgonia, trainer.ORTOptions{}, batch); err != nil {
+		if gorgonia, err = c.openEngine(ctx, abn, recipe.EngineGorgonia, onnxruntime.Options{}, batch); err != nil {
 			return result, err
 		}
 		runners = append(runners, gorgonia)

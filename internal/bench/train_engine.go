@@ -9,6 +9,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/onnxruntime"
 )
 
 // benchUpdate is the update of every step, whoever takes it.
@@ -28,11 +29,11 @@ func (c Train) settings(name recipe.Engine) recipe.Settings {
 	return s
 }
 
-func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name recipe.Engine, o trainer.ORTOptions, batch engine.Batch) (*engineSteps, error) {
+func (c Train) openEngine(ctx context.Context, abn *onnx.ABN, name recipe.Engine, o onnxruntime.Options, batch engine.Batch) (*engineSteps, error) {
 	var engine engine.Engine
 	var err error
 	if s := c.settings(name); name == recipe.EngineORT {
-		engine, err = trainer.NewORTEngine(ctx, abn, s, o)
+		engine, err = onnxruntime.New(ctx, abn, s, o)
 	} else {
 		engine, err = trainer.NewEngine(ctx, abn, s, c.Threads)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/onnxruntime"
 )
 
 // ResidentResult is the peak memory of training against what training cannot do without. The peak is the process's
@@ -103,7 +103,7 @@ func (c Train) trainResident(ctx context.Context, b *ResidentResult) error {
 	if err != nil {
 		return err
 	}
-	ours, err := c.openEngine(ctx, abn, recipe.EngineORT, trainer.ORTOptions{Threads: c.Threads}, randomBatch(abn, c.Batch))
+	ours, err := c.openEngine(ctx, abn, recipe.EngineORT, onnxruntime.Options{Threads: c.Threads}, randomBatch(abn, c.Batch))
 	if err != nil {
 		return err
 	}

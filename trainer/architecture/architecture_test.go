@@ -11,8 +11,8 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
-	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/architecture"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 func TestArchitecturesComeApart(t *testing.T) {
@@ -224,7 +224,7 @@ func TestMobileNetTrains(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, strategy := range []recipe.Strategy{recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch} {
-		reasons, err := trainer.Untrainable(t.Context(), abn, strategy, recipe.BatchNormBatch)
+		reasons, err := step.Untrainable(t.Context(), abn, strategy, recipe.BatchNormBatch)
 		if err != nil || len(reasons) > 0 {
 			t.Errorf("%s: %v, %v", strategy, reasons, err)
 		}

@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ func TestPasses(t *testing.T) {
 	var passes []string
 	section := map[string]string{}
 	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
-	_, err = buildWatched(t.Context(), sourceOf(enginetest.Split(t, m), s.Strategy), s, target{}, func(pass string, m *onnx.Model) {
+	_, err = build(t.Context(), SourceOf(enginetest.Split(t, m), s.Strategy), s, Target{}, func(pass string, m *onnx.Model) {
 		passes, section[pass] = append(passes, pass), listing(m)
 		if testing.Verbose() {
 			t.Logf("behind %q:\n%s", pass, section[pass])

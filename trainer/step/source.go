@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"fmt"
@@ -8,41 +8,41 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// stepSource is the network that a step trains, or the part of it that is run.
-type stepSource struct {
-	model     *onnx.Model
-	input     string          // [N, C, h, w] features, or [N, 3, H, W] pixels
-	attention string          // the map
-	logitsAtt string          // [N, K]
-	logitsPer string          // [N, K]
-	untouched map[string]bool // initializers that other parts use, which must not change
+// Source is the network that a step trains, or the part of it that is run.
+type Source struct {
+	Model     *onnx.Model
+	Input     string          // [N, C, h, w] features, or [N, 3, H, W] pixels
+	Attention string          // the map
+	LogitsAtt string          // [N, K]
+	LogitsPer string          // [N, K]
+	Untouched map[string]bool // initializers that other parts use, which must not change
 
 	producer map[string]*onnx.Node // filled by indexed
 }
 
-// sourceOf is what a strategy runs: the branches on features, or the whole network on pixels.
-func sourceOf(abn *onnx.ABN, strategy recipe.Strategy) stepSource {
-	source := stepSource{model: abn.Branches, input: onnx.PortFeatures, attention: onnx.PortMap, logitsAtt: onnx.PortLogitsAtt, logitsPer: onnx.PortLogitsPer}
+// SourceOf is what a strategy runs: the branches on features, or the whole network on pixels.
+func SourceOf(abn *onnx.ABN, strategy recipe.Strategy) Source {
+	source := Source{Model: abn.Branches, Input: onnx.PortFeatures, Attention: onnx.PortMap, LogitsAtt: onnx.PortLogitsAtt, LogitsPer: onnx.PortLogitsPer}
 	if strategy == recipe.StrategyScratch {
-		source.model, source.input = abn.Whole, onnx.PortImage
+		source.Model, source.Input = abn.Whole, onnx.PortImage
 		return source
 	}
-	source.untouched = map[string]bool{}
+	source.Untouched = map[string]bool{}
 	for _, name := range abn.ExtractorInitializers {
-		source.untouched[name] = true
+		source.Untouched[name] = true
 	}
 	return source
 }
 
 // indexed is s with what its methods look nodes up in.
-func (s stepSource) indexed() stepSource {
-	s.producer = s.model.Graph.Index().Producer
+func (s Source) indexed() Source {
+	s.producer = s.Model.Graph.Index().Producer
 	return s
 }
 
 // initializer is what a weight is in the file: exporters write some transposed, reshaped, or as an
 // Identity of another that had the same values.
-func (s stepSource) initializer(name string) string {
+func (s Source) initializer(name string) string {
 	for n := s.producer[name]; n != nil && n.IsOp("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"); n = s.producer[name] {
 		name = n.Input(0)
 	}
@@ -50,13 +50,13 @@ func (s stepSource) initializer(name string) string {
 }
 
 // ancestors are the nodes that values are computed by, back to the source's input.
-func (s stepSource) ancestors(values ...string) map[*onnx.Node]bool {
+func (s Source) ancestors(values ...string) map[*onnx.Node]bool {
 	seen := map[*onnx.Node]bool{}
 	stack := slices.Clone(values)
 	for len(stack) > 0 {
 		value := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if n := s.producer[value]; value != s.input && n != nil && !seen[n] {
+		if n := s.producer[value]; value != s.Input && n != nil && !seen[n] {
 			seen[n] = true
 			stack = append(stack, n.Reads()...)
 		}
@@ -74,8 +74,8 @@ type Sizes struct {
 // Cells is h·w.
 func (s Sizes) Cells() int64 { return s.Map[0] * s.Map[1] }
 
-// sizes takes them from the shapes of a graph's values, in which all but the batch must be known.
-func (s stepSource) sizes(info map[string]onnx.ValueInfo) (sizes Sizes, err error) {
+// Sizes takes them from the shapes of a graph's values, in which all but the batch must be known.
+func (s Source) sizes(info map[string]onnx.ValueInfo) (sizes Sizes, err error) {
 	inner := func(name string, rank int) ([]int64, error) {
 		shape := info[name].Shape
 		if len(shape) < 2 {
@@ -87,10 +87,10 @@ func (s stepSource) sizes(info map[string]onnx.ValueInfo) (sizes Sizes, err erro
 		}
 		return dims, nil
 	}
-	if sizes.Input, err = inner(s.input, 3); err != nil {
+	if sizes.Input, err = inner(s.Input, 3); err != nil {
 		return Sizes{}, err
 	}
-	for _, logits := range []string{s.logitsAtt, s.logitsPer} {
+	for _, logits := range []string{s.LogitsAtt, s.LogitsPer} {
 		dims, err := inner(logits, 1)
 		if err != nil {
 			return Sizes{}, err
@@ -100,12 +100,12 @@ func (s stepSource) sizes(info map[string]onnx.ValueInfo) (sizes Sizes, err erro
 		}
 		sizes.Classes = dims[0]
 	}
-	dims, err := inner(s.attention, 0)
+	dims, err := inner(s.Attention, 0)
 	if err != nil {
 		return Sizes{}, err
 	}
 	if len(dims) < 2 || len(dims) == 3 && dims[0] != 1 || len(dims) > 3 {
-		return Sizes{}, fmt.Errorf("the map %s has shape %s, want (N,1,h,w) or (N,h,w)", s.attention, info[s.attention].Shape)
+		return Sizes{}, fmt.Errorf("the map %s has shape %s, want (N,1,h,w) or (N,h,w)", s.Attention, info[s.Attention].Shape)
 	}
 	sizes.Map = dims[len(dims)-2:]
 	return sizes, nil

@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"math"
@@ -24,16 +24,16 @@ func TestPlainStatistics(t *testing.T) {
 	}
 	abn := enginetest.Split(t, m)
 	s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 1}
-	var engines [2]*ortEngine
-	for i, o := range []ORTOptions{{Threads: 1}, {Threads: 1, plainStatistics: true}} {
-		e, err := NewORTEngine(t.Context(), abn, s, o)
+	var engines [2]*Engine
+	for i, o := range []Options{{Threads: 1}, {Threads: 1, plainStatistics: true}} {
+		e, err := New(t.Context(), abn, s, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer e.Close()
-		engines[i] = e.(*ortEngine)
+		engines[i] = e
 	}
-	for _, n := range engines[1].step.model.Graph.Nodes {
+	for _, n := range engines[1].graph.Model.Graph.Nodes {
 		if n.IsOp("BatchNormalization") && n.AttrInt("training_mode", 0) != 0 {
 			t.Errorf("%s is still in training mode", n)
 		}

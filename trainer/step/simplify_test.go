@@ -1,4 +1,4 @@
-package trainer
+package step_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // padded is y = Clip(Relu(Conv(Pad(x)))), as exports of MobileNetV2 have it; each test changes what it is about.
@@ -78,7 +79,7 @@ func TestSimplifyKeepsValues(t *testing.T) {
 			m := padded()
 			c.change(m)
 			want := runPadded(t, m)
-			if err := simplify(t.Context(), m); err != nil {
+			if err := step.Simplify(t.Context(), m); err != nil {
 				t.Fatal(err)
 			}
 			if got := operators(m); fmt.Sprint(got) != fmt.Sprint(c.want) {

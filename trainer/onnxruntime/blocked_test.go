@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func TestBlockedStepIsTheStep(t *testing.T) {
 	if err := ort.Init(""); err != nil {
 		t.Fatal(err)
 	}
-	if blockSize() < 2 {
+	if BlockSize() < 2 {
 		t.Skip("this machine has no operators in blocks")
 	}
 	for _, name := range []string{"resnet18", "resnet50", "mobilenetv2"} {
@@ -44,15 +44,15 @@ func TestBlockedStepIsTheStep(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, %s, %s", name, strategy, norm), func(t *testing.T) {
 					t.Parallel()
 					s := recipe.Settings{Strategy: strategy, BatchNorm: norm, Gamma: 0.5, MapLoss: recipe.MapLossL2}
-					blocked, standard := openEngine(t, m, s), openEngineWith(t, m, s, ORTOptions{Threads: 1, Portable: true})
-					if !slices.ContainsFunc(blocked.step.model.Graph.Nodes, func(n *onnx.Node) bool {
+					blocked, standard := openEngine(t, m, s), openEngineWith(t, m, s, Options{Threads: 1, Portable: true})
+					if !slices.ContainsFunc(blocked.graph.Model.Graph.Nodes, func(n *onnx.Node) bool {
 						return n.Domain == gradient.BlockedDomain && n.Op == gradient.BatchNormalizationGradient
 					}) {
 						t.Fatal("the step has no operators in blocks")
 					}
 					b := enginetest.Batch(enginetest.Split(t, m), strategy, 4)
 					var results [2]engine.StepResult
-					for i, e := range []*ortEngine{blocked, standard} {
+					for i, e := range []*Engine{blocked, standard} {
 						if results[i], err = e.Step(context.Background(), b, engine.Update{}); err != nil {
 							t.Fatal(err)
 						}

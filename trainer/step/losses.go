@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// rootFloor stands under the root of L_map's norm, so that a map that is met exactly has a gradient.
-const rootFloor = 1e-12
+// RootFloor stands under the root of L_map's norm, so that a map that is met exactly has a gradient.
+const RootFloor = 1e-12
 
 // lossNames are the values of a step graph that the losses are computed from and appear as. Losses
 // have shape [1].
@@ -19,7 +19,7 @@ type lossNames struct {
 	labels  string // [N], int64
 	edited  string // [N, h·w]
 	hasEdit string // [N], 0 or 1
-	// anchored marks the rows without an edit whose target in edited is the parent's own map: [N], 0 or 1. An input of
+	// Anchored marks the rows without an edit whose target in edited is the parent's own map: [N], 0 or 1. An input of
 	// graphs with an anchor alone, like the value anchorDistance.
 	anchored string
 
@@ -66,7 +66,7 @@ func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, form recipe.MapLoss, gam
 	}
 	w.node("ReduceSum", "loss/map_sum", power, "loss/last", onnx.IntAttr("keepdims", 0))
 	if form == recipe.MapLossL2 {
-		w.float("loss/floor", rootFloor)
+		w.float("loss/floor", RootFloor)
 		w.node("Add", "loss/map_floored", "loss/map_sum", "loss/floor")
 		w.node("Sqrt", "loss/map_rows", "loss/map_floored")
 	} else {

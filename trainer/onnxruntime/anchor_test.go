@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"context"
@@ -68,7 +68,7 @@ func TestAnchorGradient(t *testing.T) {
 	b.HasEdit, b.Anchored = make([]float32, b.Size), make([]float32, b.Size)
 	b.Anchored[0], b.Anchored[b.Size-1] = 1, 1
 	// The anchor's own gradient: that of the engine with it minus that of the engine without.
-	gradients := func(e *ortEngine) [][]float32 {
+	gradients := func(e *Engine) [][]float32 {
 		takeStep(t, e, b, 0)
 		var out [][]float32
 		for _, g := range e.gradients {
@@ -111,7 +111,7 @@ func TestNoAnchorNoNodes(t *testing.T) {
 		s := both
 		s.Anchor = anchor
 		e, _ := fixtureRun(t, s)
-		for _, n := range e.step.model.Graph.Nodes {
+		for _, n := range e.graph.Model.Graph.Nodes {
 			c := counts[anchor]
 			c[0]++
 			if slices.Contains(n.Inputs, "loss/anchored") {

@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 )
 
 // openEngine opens an engine on a network.
-func openEngine(t *testing.T, m *onnx.Model, s recipe.Settings) *ortEngine {
+func openEngine(t *testing.T, m *onnx.Model, s recipe.Settings) *Engine {
 	t.Helper()
-	return openEngineWith(t, m, s, ORTOptions{Threads: 1})
+	return openEngineWith(t, m, s, Options{Threads: 1})
 }
 
-func openEngineWith(t *testing.T, m *onnx.Model, s recipe.Settings, o ORTOptions) *ortEngine {
+func openEngineWith(t *testing.T, m *onnx.Model, s recipe.Settings, o Options) *Engine {
 	t.Helper()
-	e, err := NewORTEngine(t.Context(), enginetest.Split(t, m), s, o)
+	e, err := New(t.Context(), enginetest.Split(t, m), s, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,11 +32,11 @@ func openEngineWith(t *testing.T, m *onnx.Model, s recipe.Settings, o ORTOptions
 			t.Error(err)
 		}
 	})
-	return e.(*ortEngine)
+	return e
 }
 
 // fixtureRun is an engine on a small network, with its training images.
-func fixtureRun(t *testing.T, s recipe.Settings) (*ortEngine, enginetest.Archive) {
+func fixtureRun(t *testing.T, s recipe.Settings) (*Engine, enginetest.Archive) {
 	t.Helper()
 	dir := fixture.Reference(t)
 	name := fixture.ReferenceModels(t)[0]
@@ -46,7 +46,7 @@ func fixtureRun(t *testing.T, s recipe.Settings) (*ortEngine, enginetest.Archive
 
 var both = recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2}
 
-func takeStep(t *testing.T, e *ortEngine, b engine.Batch, rate float64) engine.StepResult {
+func takeStep(t *testing.T, e *Engine, b engine.Batch, rate float64) engine.StepResult {
 	t.Helper()
 	r, err := e.Step(context.Background(), b, engine.Update{LearningRate: rate, Momentum: 0.9})
 	if err != nil {
@@ -250,7 +250,7 @@ func BenchmarkStep(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e, err := NewORTEngine(b.Context(), abn, both, ORTOptions{})
+	e, err := New(b.Context(), abn, both, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestWeightsBehindIdentities(t *testing.T) {
 			t.Errorf("step %d: %+v, want %+v", k, y, x)
 		}
 	}
-	names := func(e *ortEngine) (list []string) {
+	names := func(e *Engine) (list []string) {
 		for _, p := range e.Parameters() {
 			list = append(list, p.Name)
 		}

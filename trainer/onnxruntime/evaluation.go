@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"context"
@@ -7,20 +7,21 @@ import (
 
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // evaluation is the forward pass of what is being trained, with running statistics. It reads the
 // parameters from the buffers that training writes, and is opened when first used.
 type evaluation struct {
-	source     stepSource
+	source     step.Source
 	parameters []engine.Parameter
 	inputDims  []int64
-	target     target
+	target     step.Target
 	session    *ort.Session
 	fixed      []*ort.Tensor
 }
 
-func newEvaluation(source stepSource, parameters []engine.Parameter, inputDims []int64, t target) *evaluation {
+func newEvaluation(source step.Source, parameters []engine.Parameter, inputDims []int64, t step.Target) *evaluation {
 	return &evaluation{source: source, parameters: parameters, inputDims: inputDims, target: t}
 }
 
@@ -34,7 +35,7 @@ func (v *evaluation) names() []string {
 }
 
 func (v *evaluation) open(ctx context.Context) error {
-	model, err := v.source.forward(ctx, v.names(), v.target)
+	model, err := v.source.Forward(ctx, v.names(), v.target)
 	if err != nil {
 		return err
 	}
@@ -49,8 +50,8 @@ func (v *evaluation) open(ctx context.Context) error {
 		}
 		v.fixed = append(v.fixed, t)
 	}
-	v.session, err = ort.Open(data, append([]string{v.source.input}, v.names()...), v.source.answers(),
-		ort.Options{Name: "forward pass", IntraOpThreads: v.target.threads, NoMemoryPattern: true, BlockedDomain: v.target.domain()}) // as the training step's
+	v.session, err = ort.Open(data, append([]string{v.source.Input}, v.names()...), v.source.Answers(),
+		ort.Options{Name: "forward pass", IntraOpThreads: v.target.Threads, NoMemoryPattern: true, BlockedDomain: v.target.Domain()}) // as the training step's
 	return err
 }
 

@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"context"
@@ -8,11 +8,14 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/ort/blocked"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
-// blockSize is B on this machine, 0 where the runtime has no such convolutions (other processors, other providers, a
-// later version without them) or package blocked no operators to go with them. It is asked once.
-var blockSize = sync.OnceValue(func() int64 {
+// BlockSize is B of step.RuntimeBlocked on this machine, 0 where the runtime has no such convolutions (other processors, other
+// providers, a later version without them) or package blocked no operators to go with them.
+func BlockSize() int64 { return blockSize() }
+
+var blockSize = sync.OnceValue(func() int64 { // asked once
 	if provider, err := ort.Active(); err != nil || !provider.IsCPU() {
 		return 0
 	}
@@ -27,9 +30,9 @@ var blockSize = sync.OnceValue(func() int64 {
 // the B channels of a block.
 func probeBlockSize() (int64, error) {
 	const channels = 256
-	model := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}, {Domain: runtimeBlocked, Version: 1}}, Graph: &onnx.Graph{
+	model := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}, {Domain: step.RuntimeBlocked, Version: 1}}, Graph: &onnx.Graph{
 		Name:    "probe",
-		Nodes:   []*onnx.Node{{Op: "ReorderInput", Domain: runtimeBlocked, Name: "probe", Inputs: []string{"x"}, Outputs: []string{"y"}}},
+		Nodes:   []*onnx.Node{{Op: "ReorderInput", Domain: step.RuntimeBlocked, Name: "probe", Inputs: []string{"x"}, Outputs: []string{"y"}}},
 		Inputs:  []*onnx.ValueInfo{onnx.NewValue("x", onnx.Float, onnx.ShapeOf(1, channels, 1, 2))},
 		Outputs: []*onnx.ValueInfo{onnx.NewValue("y", onnx.Float, onnx.ShapeOf(1, channels, 1, 2))},
 	}}

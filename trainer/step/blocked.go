@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// runtimeBlocked holds the runtime's own convolutions over blocked channels: x [N,C,H,W] is kept as [N,C/B,H,W,B], so
+// RuntimeBlocked is the domain of the runtime's own convolutions over blocked channels: x [N,C,H,W] is kept as [N,C/B,H,W,B], so
 // that a vector register holds the same pixel of B channels. The runtime's optimiser uses them only where weights are
 // constants; a step's are not, and there its Conv is an im2col and a product, at 3×3 about 1.5 times as slow.
-const runtimeBlocked = "com.microsoft.nchwc"
+const RuntimeBlocked = "com.microsoft.nchwc"
 
 // layout rewrites a graph so that its images stay in blocks from the first operator that wants them so to the last. A value
 // in blocks is declared with the shape it has in the standard layout.
@@ -43,7 +43,7 @@ func layOut(ctx context.Context, m *onnx.Model, block int64, threads int) error 
 		}
 	}
 	m.Graph.Nodes = l.nodes
-	m.Opsets = append(m.Opsets, onnx.Opset{Domain: runtimeBlocked, Version: 1}, onnx.Opset{Domain: gradient.BlockedDomain, Version: 1})
+	m.Opsets = append(m.Opsets, onnx.Opset{Domain: RuntimeBlocked, Version: 1}, onnx.Opset{Domain: gradient.BlockedDomain, Version: 1})
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (l *layout) standard(value string) string {
 }
 
 func blockedNode(op, input, output string, attributes ...*onnx.Attribute) *onnx.Node {
-	return &onnx.Node{Op: op, Domain: runtimeBlocked, Name: output + "/" + op, Inputs: []string{input}, Outputs: []string{output}, Attributes: attributes}
+	return &onnx.Node{Op: op, Domain: RuntimeBlocked, Name: output + "/" + op, Inputs: []string{input}, Outputs: []string{output}, Attributes: attributes}
 }
 
 // name names a value in blocks.
@@ -253,7 +253,7 @@ func (l *layout) placeConv(n *onnx.Node, fused map[*onnx.Node]bool) {
 			output = reader.Outputs[0]
 		}
 	}
-	l.nodes = append(l.nodes, &onnx.Node{Op: "Conv", Domain: runtimeBlocked, Name: n.Name,
+	l.nodes = append(l.nodes, &onnx.Node{Op: "Conv", Domain: RuntimeBlocked, Name: n.Name,
 		Inputs: append([]string{x, laid}, n.Inputs[2:]...), Outputs: []string{l.make(output)}, Attributes: attributes})
 	if l.outputs[output] {
 		l.standard(output)

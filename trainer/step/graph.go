@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"context"
@@ -11,66 +11,68 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// stepGraph is a training step as one ONNX graph: it takes an input batch, labels, edited maps and
+// Graph is a training step as one ONNX graph: it takes an input batch, labels, edited maps and
 // the parameters, and gives losses, logits, gradients and the batch's statistics.
-type stepGraph struct {
-	model   *onnx.Model
-	loss    lossNames
-	weights []string // trained initializers, inputs of the graph
-	// statistics are the running statistics that follow the batch.
-	statistics []normStatistics
-	gradients  []string // as weights
-	// gradientDims are the shapes that gradients come in: as many elements as the weight, in its order.
-	gradientDims [][]int64
-	sizes        Sizes
-	anchored     bool // the graph has L_anchor
+//
+// Its inputs are, in this order: the network's input [N, …], labels [N] of int64, edited maps [N, h·w], a mark [N] of the rows
+// that have one (1, else 0), where Anchored a mark of the rows whose map is the anchor's, and Weights.
+type Graph struct {
+	Model        *onnx.Model
+	Weights      []string     // trained initializers of the network, inputs of the graph
+	Statistics   []Statistics // of the BatchNormalizations that use the batch's
+	GradientDims [][]int64    // the shapes that the Weights' gradients come in: as many elements as the weight, in its order
+	Sizes        Sizes
+	Anchored     bool // the graph has L_anchor
+
+	loss      lossNames
+	gradients []string // of Weights
 }
 
-// target is what a graph is written for. The zero value is standard operators, which every provider has.
-type target struct {
-	plainStatistics bool  // BatchNormalizations on batch statistics in operators that all providers have
-	block           int64 // channels in a block of the runtime's own convolutions; 0: they are not used
-	threads         int   // of an operator in blocks; 0: one per core
+// Target is what a graph is written for. The zero value is standard operators, which every provider has.
+type Target struct {
+	PlainStatistics bool  // BatchNormalizations on batch statistics in operators that all providers have
+	Block           int64 // channels in a block of the runtime's own convolutions; 0: they are not used
+	Threads         int   // of an operator in blocks; 0: one per core
 }
 
-// domain is what the session is to know the target's own operators by; "" without any.
-func (t target) domain() string {
-	if t.block == 0 {
+// Domain is what the session is to know the target's own operators by; "" without any.
+func (t Target) Domain() string {
+	if t.Block == 0 {
 		return ""
 	}
 	return gradient.BlockedDomain
 }
 
-// stepBuilder is a step's graph on its way.
-type stepBuilder struct {
-	*stepGraph
-	source      stepSource
+// builder is a step's graph on its way.
+type builder struct {
+	*Graph
+	source      Source
 	settings    recipe.Settings
-	target      target
+	target      Target
 	derivatives map[string]string // of the loss, by weight
 }
 
-// buildStep compiles the step of a network, whose model is left as it is. One that cannot be trained gives a
+// Build compiles the step of a network, whose model is left as it is. One that cannot be trained gives a
 // *gradient.UnsupportedError.
-func buildStep(ctx context.Context, source stepSource, s recipe.Settings, t target) (*stepGraph, error) {
-	return buildWatched(ctx, source, s, t, nil)
+func Build(ctx context.Context, source Source, s recipe.Settings, t Target) (*Graph, error) {
+	return build(ctx, source, s, t, nil)
 }
 
-// buildWatched is buildStep; after, where it is not nil, sees the graph behind each pass.
-func buildWatched(ctx context.Context, source stepSource, s recipe.Settings, t target, after func(pass string, m *onnx.Model)) (*stepGraph, error) {
-	step := &stepGraph{anchored: s.Anchor != 0, loss: newLossNames(source.logitsAtt, source.logitsPer, source.attention)}
-	b := &stepBuilder{stepGraph: step, source: source, settings: s, target: t}
+// build is Build; after, where it is not nil, sees the graph behind each pass.
+func build(ctx context.Context, source Source, s recipe.Settings, t Target, after func(pass string, m *onnx.Model)) (*Graph, error) {
+	g := &Graph{Anchored: s.Anchor != 0, loss: newLossNames(source.LogitsAtt, source.LogitsPer, source.Attention)}
+	b := &builder{Graph: g, source: source, settings: s, target: t}
 	var err error
-	if step.model, err = rewrite(ctx, source.model, b.passes(), after); err != nil {
+	if g.Model, err = rewrite(ctx, source.Model, b.passes(), after); err != nil {
 		return nil, err
 	}
-	return step, nil
+	return g, nil
 }
 
 // Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
 // can be trained. No runtime is needed.
 func Untrainable(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, norm recipe.BatchNorm) ([]gradient.Reason, error) {
-	_, err := buildStep(ctx, sourceOf(abn, strategy), recipe.Settings{Strategy: strategy, BatchNorm: norm, MapLoss: recipe.MapLossL2, Gamma: 1}, target{})
+	_, err := Build(ctx, SourceOf(abn, strategy), recipe.Settings{Strategy: strategy, BatchNorm: norm, MapLoss: recipe.MapLossL2, Gamma: 1}, Target{})
 	var unsupported *gradient.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return unsupported.Reasons, nil
@@ -79,7 +81,7 @@ func Untrainable(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, n
 }
 
 // passes are the way from a network's graph to its training step, in their order.
-func (b *stepBuilder) passes() []pass {
+func (b *builder) passes() []pass {
 	list := []pass{
 		{"raise", raise},
 		{"simplify", simplify},
@@ -88,7 +90,7 @@ func (b *stepBuilder) passes() []pass {
 		{"differentiate", b.differentiate},
 		{"outputs", b.giveOutputs},
 	}
-	if b.target.plainStatistics {
+	if b.target.PlainStatistics {
 		list = append(list, pass{"plain statistics", plainStatistics})
 	}
 	return append(list, b.target.blockPasses()...)
@@ -96,42 +98,42 @@ func (b *stepBuilder) passes() []pass {
 
 // choose decides what the strategy trains. BatchNormalizations that are trained use the batch's statistics and give them out,
 // all others use the running ones.
-func (b *stepBuilder) choose(ctx context.Context, m *onnx.Model) error {
+func (b *builder) choose(ctx context.Context, m *onnx.Model) error {
 	source := b.source
-	source.model = m
-	chosen, err := source.selects(ctx, b.settings.Strategy, b.settings.BatchNorm)
+	source.Model = m
+	chosen, err := source.Select(ctx, b.settings.Strategy, b.settings.BatchNorm)
 	if err != nil {
 		return err
 	}
-	b.weights, b.statistics, b.sizes = chosen.weights, chosen.statistics, chosen.sizes
-	for i, n := range chosen.norms {
-		one := &b.statistics[i]
+	b.Weights, b.Statistics, b.Sizes = chosen.Weights, chosen.Statistics, chosen.Sizes
+	for i, n := range chosen.Norms {
+		one := &b.Statistics[i]
 		setTraining(n, true)
-		one.batchMean, one.batchVariance = "batch/"+one.mean, "batch/"+one.variance
+		one.batchMean, one.batchVariance = "batch/"+one.Mean, "batch/"+one.Variance
 		n.Outputs = append(n.Outputs[:1], one.batchMean, one.batchVariance)
 	}
 	return nil
 }
 
 // losses turns what a run feeds into inputs, and adds the losses.
-func (b *stepBuilder) losses(_ context.Context, m *onnx.Model) error {
-	b.addInputs(m.Graph, b.source.input)
-	return addLosses(m.Graph, b.loss, b.sizes, b.settings.MapLoss, b.settings.Gamma, b.settings.Anchor)
+func (b *builder) losses(_ context.Context, m *onnx.Model) error {
+	b.addInputs(m.Graph, b.source.Input)
+	return addLosses(m.Graph, b.loss, b.Sizes, b.settings.MapLoss, b.settings.Gamma, b.settings.Anchor)
 }
 
 // differentiate adds the gradients, in operators over blocks where the target has them.
-func (b *stepBuilder) differentiate(ctx context.Context, m *onnx.Model) (err error) {
-	b.derivatives, err = gradient.AppendBlocked(ctx, m, b.loss.total, b.weights, b.target.block)
+func (b *builder) differentiate(ctx context.Context, m *onnx.Model) (err error) {
+	b.derivatives, err = gradient.AppendBlocked(ctx, m, b.loss.total, b.Weights, b.target.Block)
 	return err
 }
 
 // giveOutputs makes losses, logits, gradients and statistics the graph's outputs.
-func (b *stepBuilder) giveOutputs(ctx context.Context, m *onnx.Model) error {
+func (b *builder) giveOutputs(ctx context.Context, m *onnx.Model) error {
 	if err := b.takeGradients(ctx, m, b.derivatives); err != nil {
 		return err
 	}
 	m.Graph.Outputs = nil
-	for _, name := range b.outputs() {
+	for _, name := range b.Outputs() {
 		m.Graph.Outputs = append(m.Graph.Outputs, onnx.NewValue(name, onnx.Float, nil))
 	}
 	m.Metadata = nil
@@ -140,7 +142,7 @@ func (b *stepBuilder) giveOutputs(ctx context.Context, m *onnx.Model) error {
 
 // takeGradients notes the weights' derivatives as what the graph gives. One that is a Reshape is taken from before it,
 // since the runtime would copy it into the buffer that it is to be put in.
-func (step *stepGraph) takeGradients(ctx context.Context, m *onnx.Model, derivatives map[string]string) error {
+func (b *builder) takeGradients(ctx context.Context, m *onnx.Model, derivatives map[string]string) error {
 	g := m.Graph
 	dims := map[string][]int64{}
 	for _, v := range g.Inputs {
@@ -153,7 +155,7 @@ func (step *stepGraph) takeGradients(ctx context.Context, m *onnx.Model, derivat
 	index := g.Index()
 	dead := map[*onnx.Node]bool{}
 	taken := map[string]bool{}
-	for _, name := range step.weights {
+	for _, name := range b.Weights {
 		derivative, shape := derivatives[name], dims[name]
 		if last := index.Producer[derivative]; last != nil && last.IsOp("Reshape") && len(index.Consumers[derivative]) == 0 {
 			before := last.Inputs[0]
@@ -163,7 +165,7 @@ func (step *stepGraph) takeGradients(ctx context.Context, m *onnx.Model, derivat
 			}
 		}
 		taken[derivative] = true
-		step.gradients, step.gradientDims = append(step.gradients, derivative), append(step.gradientDims, shape)
+		b.gradients, b.GradientDims = append(b.gradients, derivative), append(b.GradientDims, shape)
 	}
 	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return dead[n] })
 	return nil
@@ -171,17 +173,17 @@ func (step *stepGraph) takeGradients(ctx context.Context, m *onnx.Model, derivat
 
 // addInputs declares what a run feeds: the weights turn from constants into inputs. Files of IR version
 // 3 list all initializers among the inputs, which operator set 17 needs no more.
-func (step *stepGraph) addInputs(g *onnx.Graph, input string) {
-	l := step.loss
+func (b *builder) addInputs(g *onnx.Graph, input string) {
+	l := b.loss
 	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.ValueInfo) bool { return v.Name != input })
 	g.Inputs = append(g.Inputs,
 		onnx.NewValue(l.labels, onnx.Int64, onnx.Shape{onnx.Batch()}),
-		onnx.NewValue(l.edited, onnx.Float, onnx.BatchOf(step.sizes.Cells())),
+		onnx.NewValue(l.edited, onnx.Float, onnx.BatchOf(b.Sizes.Cells())),
 		onnx.NewValue(l.hasEdit, onnx.Float, onnx.Shape{onnx.Batch()}))
-	if step.anchored {
+	if b.Anchored {
 		g.Inputs = append(g.Inputs, onnx.NewValue(l.anchored, onnx.Float, onnx.Shape{onnx.Batch()}))
 	}
-	feedInitializers(g, step.weights)
+	feedInitializers(g, b.Weights)
 }
 
 // feedInitializers makes initializers inputs of the graph, in the order of names.
@@ -204,25 +206,25 @@ func feedInitializers(g *onnx.Graph, names []string) {
 	}
 }
 
-// Places in outputs. Behind them stand the gradients, as weights, a mean and a variance of each of statistics, and last, with
-// an anchor, its distance.
+// Places in Graph.Outputs. Behind them stand the gradients of Weights, a mean and a variance [C] of each of Statistics, and last,
+// where Anchored, L_anchor with a scale of 1.
 const (
-	outputLossAtt     = iota // [1], L_att
-	outputLossPer            // [1], L_per
-	outputMapDistance        // [1], L_map with γ = 1
-	outputLogitsAtt          // [N, K]
-	outputLogitsPer          // [N, K]
-	outputGradients
+	OutputLossAtt     = iota // [1], L_att
+	OutputLossPer            // [1], L_per
+	OutputMapDistance        // [1], L_map with γ = 1
+	OutputLogitsAtt          // [N, K]
+	OutputLogitsPer          // [N, K]
+	OutputGradients          // the first of them
 )
 
-// outputs are the names of what a run gives.
-func (step *stepGraph) outputs() []string {
-	l := step.loss
-	names := append([]string{l.att, l.per, l.mapDistance, l.logitsAtt, l.logitsPer}, step.gradients...)
-	for _, s := range step.statistics {
+// Outputs names what a run gives.
+func (g *Graph) Outputs() []string {
+	l := g.loss
+	names := append([]string{l.att, l.per, l.mapDistance, l.logitsAtt, l.logitsPer}, g.gradients...)
+	for _, s := range g.Statistics {
 		names = append(names, s.batchMean, s.batchVariance)
 	}
-	if step.anchored {
+	if g.Anchored {
 		names = append(names, l.anchorDistance)
 	}
 	return names

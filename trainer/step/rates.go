@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import "github.com/abn-studio/studio/onnx"
 
@@ -6,22 +6,22 @@ import "github.com/abn-studio/studio/onnx"
 // MobileNetV2 (docs/adr/0020).
 const bodyRate = 0.1
 
-// layerRates are what the learning rates of initializers are multiplied by under RatesByLayer, 1 where there is none.
+// Rates are what the learning rates of initializers are multiplied by under RatesByLayer, 1 where there is none.
 //
 // L_map comes into a batch as a mean over its edited rows, of which there are few, and its gradient with respect to a map has the same
 // length however near the map is. In a branch whose BatchNorms are folded away nothing takes the length out of that pull: the layers
 // that the map is computed through, the body, are drawn together until they say the same of every picture. So there the body, all that
 // leads to the map in front of the first BatchNormalization (the head's, which stays where it follows no convolution), learns at
 // bodyRate; the head learns the map. A network whose BatchNorms are kept, or one without any in its attention branch, has one rate.
-func (s stepSource) layerRates() map[string]float64 {
-	if !folded(s.model.Graph) {
+func (s Source) Rates() map[string]float64 {
+	if !Folded(s.Model.Graph) {
 		return nil
 	}
 	s = s.indexed()
-	toMap := s.ancestors(s.attention)
+	toMap := s.ancestors(s.Attention)
 	head := map[*onnx.Node]bool{} // what stands behind a BatchNormalization of the attention branch
 	reached := map[string]bool{}
-	for _, n := range s.model.Graph.Nodes {
+	for _, n := range s.Model.Graph.Nodes {
 		behind := toMap[n] && n.IsOp("BatchNormalization")
 		for _, in := range n.Reads() {
 			behind = behind || reached[in]
@@ -37,7 +37,7 @@ func (s stepSource) layerRates() map[string]float64 {
 		return nil
 	}
 	rates := map[string]float64{}
-	for _, n := range s.model.Graph.Nodes {
+	for _, n := range s.Model.Graph.Nodes {
 		if !toMap[n] || head[n] {
 			continue
 		}
@@ -48,8 +48,8 @@ func (s stepSource) layerRates() map[string]float64 {
 	return rates
 }
 
-// folded reports whether fewer than half of a graph's convolutions have a BatchNormalization behind them.
-func folded(g *onnx.Graph) bool {
+// Folded reports whether fewer than half of a graph's convolutions have a BatchNormalization behind them.
+func Folded(g *onnx.Graph) bool {
 	normalised := map[string]bool{}
 	for _, n := range g.Nodes {
 		if n.IsOp("BatchNormalization") {

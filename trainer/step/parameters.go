@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"fmt"
@@ -8,19 +8,19 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// readParameters copies what is trained, and the running statistics that follow, out of a file's initializers into
+// Parameters copies what is trained, and the running statistics that follow, out of a file's initializers into
 // buffers of an engine's own, in the file's order, with room for what the optimizer keeps.
-func (s stepSource) readParameters(weights []string, statistics []normStatistics, settings recipe.Settings) (list []engine.Parameter, byName map[string]engine.Parameter, err error) {
+func (s Source) Parameters(weights []string, statistics []Statistics, settings recipe.Settings) (list []engine.Parameter, byName map[string]engine.Parameter, err error) {
 	running := map[string]bool{}
 	for _, n := range statistics {
-		running[n.mean], running[n.variance] = true, true
+		running[n.Mean], running[n.Variance] = true, true
 	}
 	byName = map[string]engine.Parameter{}
 	var rates map[string]float64
 	if settings.Rates == recipe.RatesByLayer {
-		rates = s.layerRates()
+		rates = s.Rates()
 	}
-	for _, t := range s.model.Graph.Initializers {
+	for _, t := range s.Model.Graph.Initializers {
 		trained := slices.Contains(weights, t.Name)
 		if !trained && !running[t.Name] {
 			continue

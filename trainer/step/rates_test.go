@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"path/filepath"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/internal/families"
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine/enginetest"
@@ -14,7 +15,7 @@ import (
 // The body of an attention branch whose BatchNorms are folded away learns at a tenth, and nothing else does.
 func TestLayerRatesSpareTheBody(t *testing.T) {
 	t.Parallel()
-	list, err := families.List(filepath.Join("..", "onnx", "testdata", "classifiers"))
+	list, err := families.List(filepath.Join(fixture.Root(), "onnx", "testdata", "classifiers"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,9 +29,9 @@ func TestLayerRatesSpareTheBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		abn := enginetest.Split(t, attached.Model)
-		source := sourceOf(abn, recipe.StrategyBoth)
-		rates := source.layerRates()
-		if isFolded := folded(abn.Branches.Graph); isFolded != (f.Norm == "folded") || isFolded != (len(rates) > 0) {
+		source := SourceOf(abn, recipe.StrategyBoth)
+		rates := source.Rates()
+		if isFolded := Folded(abn.Branches.Graph); isFolded != (f.Norm == "folded") || isFolded != (len(rates) > 0) {
 			t.Errorf("%s: BatchNorms %s, folded: %v, %d tensors with rates of their own", f.Name, f.Norm, isFolded, len(rates))
 		}
 		if len(rates) == 0 {

@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"context"
@@ -32,12 +32,12 @@ func rewrite(ctx context.Context, m *onnx.Model, passes []pass, after func(pass 
 func raise(_ context.Context, m *onnx.Model) error { return gradient.Raise(m) }
 
 // blockPasses write images in blocks of channels, where the target has them: last, since no pass knows of blocks.
-func (t target) blockPasses() []pass {
-	if t.block == 0 {
+func (t Target) blockPasses() []pass {
+	if t.Block == 0 {
 		return nil
 	}
 	return []pass{
-		{"fuse", func(ctx context.Context, m *onnx.Model) error { return fuseBlocked(ctx, m, t.block) }},
-		{"block", func(ctx context.Context, m *onnx.Model) error { return layOut(ctx, m, t.block, t.threads) }},
+		{"fuse", func(ctx context.Context, m *onnx.Model) error { return fuseBlocked(ctx, m, t.Block) }},
+		{"block", func(ctx context.Context, m *onnx.Model) error { return layOut(ctx, m, t.Block, t.Threads) }},
 	}
 }

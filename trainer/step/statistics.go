@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// plainStatistics writes every BatchNormalization in training mode out of operators that all providers have: the
+// PlainStatistics writes every BatchNormalization in training mode out of operators that all providers have: the
 // batch's mean and variance, then the inference form with them in place of the running ones. ONNX Runtime's CPU
 // provider has the training form and runs it in fewer passes over memory; its CUDA provider refuses it.
 //

@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"context"
@@ -11,46 +11,46 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// selection is what a strategy changes in a network.
-type selection struct {
-	weights    []string         // trained initializers, in the file's order
-	norms      []*onnx.Node     // BatchNormalizations that are to use the batch's statistics; select leaves them with the running ones
-	statistics []normStatistics // of norms
-	sizes      Sizes
+// Selection is what a strategy changes in a network.
+type Selection struct {
+	Weights    []string     // trained initializers, in the file's order
+	Norms      []*onnx.Node // BatchNormalizations that are to use the batch's statistics; Select leaves them with the running ones
+	Statistics []Statistics // theirs
+	Sizes      Sizes
 }
 
-// normStatistics is a BatchNormalization that uses the batch's statistics.
-type normStatistics struct {
-	mean, variance           string // initializers: the running ones
-	spatial                  int64  // H·W: N·spatial elements are averaged
-	batchMean, batchVariance string // values of the step graph
+// Statistics are those of a BatchNormalization that uses the batch's: the running ones follow them.
+type Statistics struct {
+	Mean, Variance           string // the running ones, initializers of [C]
+	Spatial                  int64  // H·W: N·Spatial elements are averaged
+	batchMean, batchVariance string // values of the step's graph
 }
 
-// selects finds what a strategy trains, and makes the source's model ready for it: the batch is an axis of any length, and
+// Select finds what a strategy trains, and makes the source's model ready for it: the batch is an axis of any length, and
 // BatchNormalizations use the running statistics. A network that cannot be trained so gives a *gradient.UnsupportedError.
-func (s stepSource) selects(ctx context.Context, strategy recipe.Strategy, norm recipe.BatchNorm) (selection, error) {
+func (s Source) Select(ctx context.Context, strategy recipe.Strategy, norm recipe.BatchNorm) (Selection, error) {
 	s = s.indexed()
 	chosen, err := s.choose(strategy, norm)
 	if err != nil {
-		return selection{}, err
+		return Selection{}, err
 	}
 	if len(chosen.reasons) > 0 {
-		return selection{}, &gradient.UnsupportedError{Reasons: chosen.reasons}
+		return Selection{}, &gradient.UnsupportedError{Reasons: chosen.reasons}
 	}
 	for _, n := range slices.Concat(chosen.frozen, chosen.norms) {
 		setTraining(n, false)
 	}
-	s.model.Graph.ValueInfo = nil // what the file says of a batch of one would contradict
-	symbolicBatch(s.model.Graph, s.input)
-	info, err := onnx.InferShapes(ctx, s.model, nil)
+	s.Model.Graph.ValueInfo = nil // what the file says of a batch of one would contradict
+	symbolicBatch(s.Model.Graph, s.Input)
+	info, err := onnx.InferShapes(ctx, s.Model, nil)
 	if err != nil {
-		return selection{}, fmt.Errorf("shapes of the branches: %w", err)
+		return Selection{}, fmt.Errorf("shapes of the branches: %w", err)
 	}
-	out := selection{weights: chosen.weights, norms: chosen.norms}
-	if out.sizes, err = s.sizes(info); err != nil {
-		return selection{}, err
+	out := Selection{Weights: chosen.weights, Norms: chosen.norms}
+	if out.Sizes, err = s.sizes(info); err != nil {
+		return Selection{}, err
 	}
-	out.statistics, err = s.statisticsOf(chosen.norms, info)
+	out.Statistics, err = s.statisticsOf(chosen.norms, info)
 	return out, err
 }
 
@@ -85,24 +85,24 @@ func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
 
 // choose finds what a strategy trains: the weights of the nodes of its branches, as far as no node of
 // another part uses them too.
-func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice, error) {
+func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice, error) {
 	s = s.indexed()
 	trained := map[*onnx.Node]bool{}
-	attention := s.ancestors(s.attention, s.logitsAtt)
+	attention := s.ancestors(s.Attention, s.LogitsAtt)
 	switch strategy {
 	case recipe.StrategyAttention:
 		trained = attention
 	case recipe.StrategyBoth, recipe.StrategyScratch:
 		maps.Copy(trained, attention)
-		maps.Copy(trained, s.ancestors(s.logitsPer))
+		maps.Copy(trained, s.ancestors(s.LogitsPer))
 	default:
 		return choice{}, fmt.Errorf("strategy %q: want %q, %q or %q", strategy, recipe.StrategyAttention, recipe.StrategyBoth, recipe.StrategyScratch)
 	}
-	tied := maps.Clone(s.untouched)
+	tied := maps.Clone(s.Untouched)
 	if tied == nil {
 		tied = map[string]bool{}
 	}
-	for _, n := range s.model.Graph.Nodes {
+	for _, n := range s.Model.Graph.Nodes {
 		if !trained[n] {
 			for _, name := range n.Inputs {
 				tied[s.initializer(name)] = true
@@ -111,12 +111,12 @@ func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (cho
 	}
 	var out choice
 	constants := map[string]*onnx.Tensor{}
-	for _, t := range s.model.Graph.Initializers {
+	for _, t := range s.Model.Graph.Initializers {
 		constants[t.Name] = t
 	}
 	wanted := map[string]bool{}
 	statistics := map[string]bool{}
-	for _, n := range s.model.Graph.Nodes {
+	for _, n := range s.Model.Graph.Nodes {
 		if n.IsOp("BatchNormalization") {
 			if !trained[n] || norm != recipe.BatchNormBatch {
 				out.frozen = append(out.frozen, n)
@@ -141,7 +141,7 @@ func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (cho
 			wanted[name] = true
 		}
 	}
-	for _, t := range s.model.Graph.Initializers {
+	for _, t := range s.Model.Graph.Initializers {
 		if wanted[t.Name] {
 			out.weights = append(out.weights, t.Name)
 		}
@@ -155,7 +155,7 @@ func (s stepSource) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (cho
 func isArithmetic(n *onnx.Node) bool { return n.IsOp("Add", "Mul", "Sub", "Div") }
 
 // statisticsReasons says why a BatchNormalization's running statistics cannot follow the batch's.
-func (s stepSource) statisticsReasons(n *onnx.Node, constants map[string]*onnx.Tensor, tied, seen map[string]bool) (reasons []gradient.Reason) {
+func (s Source) statisticsReasons(n *onnx.Node, constants map[string]*onnx.Tensor, tied, seen map[string]bool) (reasons []gradient.Reason) {
 	for _, name := range []string{s.initializer(n.Input(3)), s.initializer(n.Input(4))} {
 		why := ""
 		switch t := constants[name]; {
@@ -174,16 +174,16 @@ func (s stepSource) statisticsReasons(n *onnx.Node, constants map[string]*onnx.T
 
 // statisticsOf are those of BatchNormalizations whose running statistics follow the batch's. info has the shapes of their
 // inputs.
-func (s stepSource) statisticsOf(norms []*onnx.Node, info map[string]onnx.ValueInfo) (list []normStatistics, err error) {
+func (s Source) statisticsOf(norms []*onnx.Node, info map[string]onnx.ValueInfo) (list []Statistics, err error) {
 	for _, n := range norms {
 		shape := info[n.Inputs[0]].Shape
 		spatial, ok := shape[min(1, len(shape)):].Sizes()
 		if !ok || len(spatial) == 0 {
 			return nil, fmt.Errorf("%s: its input has shape %s, want known channels, height and width", n, info[n.Inputs[0]].Shape)
 		}
-		one := normStatistics{mean: s.initializer(n.Inputs[3]), variance: s.initializer(n.Inputs[4]), spatial: 1}
+		one := Statistics{Mean: s.initializer(n.Inputs[3]), Variance: s.initializer(n.Inputs[4]), Spatial: 1}
 		for _, d := range spatial[1:] {
-			one.spatial *= d
+			one.Spatial *= d
 		}
 		list = append(list, one)
 	}

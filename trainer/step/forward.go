@@ -1,4 +1,4 @@
-package trainer
+package step
 
 import (
 	"context"
@@ -6,27 +6,27 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// answers are what a forward pass gives: ŷ_att and ŷ_per [N, K], and the map.
-func (s stepSource) answers() []string {
-	return []string{s.logitsAtt, s.logitsPer, s.attention}
+// Answers are what a forward pass gives: ŷ_att and ŷ_per [N, K], and the map.
+func (s Source) Answers() []string {
+	return []string{s.LogitsAtt, s.LogitsPer, s.Attention}
 }
 
-// forward is the network's forward pass as a graph for a target, with running statistics. It takes the input and the
+// Forward is the network's forward pass as a graph for a target, with running statistics. It takes the input and the
 // parameters, initializers of the network by name, and gives the answers. The source's model is left as it is.
-func (s stepSource) forward(ctx context.Context, parameters []string, t target) (*onnx.Model, error) {
+func (s Source) Forward(ctx context.Context, parameters []string, t Target) (*onnx.Model, error) {
 	evaluate := func(_ context.Context, m *onnx.Model) error {
 		s.evaluate(m, parameters)
 		return nil
 	}
 	passes := append([]pass{{"evaluate", evaluate}, {"raise", raise}, {"simplify", simplify}}, t.blockPasses()...)
-	return rewrite(ctx, s.model, passes, nil)
+	return rewrite(ctx, s.Model, passes, nil)
 }
 
 // evaluate makes the parameters inputs, the answers outputs, and BatchNormalizations use the running statistics.
-func (s stepSource) evaluate(m *onnx.Model, parameters []string) {
+func (s Source) evaluate(m *onnx.Model, parameters []string) {
 	g := m.Graph
 	g.ValueInfo = nil
-	symbolicBatch(g, s.input)
+	symbolicBatch(g, s.Input)
 	for _, n := range g.Nodes {
 		if n.IsOp("BatchNormalization") {
 			setTraining(n, false)
@@ -34,7 +34,7 @@ func (s stepSource) evaluate(m *onnx.Model, parameters []string) {
 	}
 	feedInitializers(g, parameters)
 	g.Outputs = nil
-	for _, name := range s.answers() {
+	for _, name := range s.Answers() {
 		g.Outputs = append(g.Outputs, onnx.NewValue(name, onnx.Float, nil))
 	}
 	// From IR version 4 on a weight that is an input need not be an initializer too.

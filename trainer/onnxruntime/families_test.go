@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"context"
@@ -40,19 +40,19 @@ func TestFamiliesLearn(t *testing.T) {
 			s := ways[(i+i/len(ways))%len(ways)] // every form and every network meets several
 			s.Gamma, s.MapLoss = 0.5, recipe.MapLossL2
 			abn := enginetest.Split(t, m)
-			e, err := NewORTEngine(t.Context(), abn, s, ORTOptions{Threads: 1})
+			e, err := New(t.Context(), abn, s, Options{Threads: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer e.Close()
-			checkStep(t, e.(*ortEngine), enginetest.Batch(abn, s.Strategy, 6))
+			checkStep(t, e, enginetest.Batch(abn, s.Strategy, 6))
 		})
 	}
 }
 
 // checkStep compares an engine's gradients with its losses. The first direction moves every tensor uphill by the same share of its
 // length, so that the loss changes by Σ|g|·|p| and no tensor hides behind another; the second flips half of them.
-func checkStep(t *testing.T, e *ortEngine, b engine.Batch) {
+func checkStep(t *testing.T, e *Engine, b engine.Batch) {
 	t.Helper()
 	start := enginetest.Clone(e.Parameters())
 	first, err := e.Step(context.Background(), b, engine.Update{})

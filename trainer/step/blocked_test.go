@@ -1,4 +1,4 @@
-package trainer
+package step_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
+	"github.com/abn-studio/studio/trainer/onnxruntime"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // convolution is one case of TestBlockedConvolutions, over images of height×width.
@@ -104,7 +106,7 @@ func TestBlockedConvolutions(t *testing.T) {
 	if err := ort.Init(""); err != nil {
 		t.Fatal(err)
 	}
-	block := blockSize()
+	block := onnxruntime.BlockSize()
 	if block < 2 {
 		t.Skipf("this runtime has no blocked convolutions on this machine (block %d)", block)
 	}
@@ -128,7 +130,7 @@ func TestBlockedConvolutions(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			t.Parallel()
 			want := c.run(t, c.model())
-			m, err := rewrite(t.Context(), c.model(), target{block: block, threads: 1}.blockPasses(), nil)
+			m, err := step.InBlocks(t.Context(), c.model(), step.Target{Block: block, Threads: 1})
 			if err != nil {
 				t.Fatal(err)
 			}

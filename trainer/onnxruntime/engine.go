@@ -1,4 +1,4 @@
-package trainer
+package onnxruntime
 
 import (
 	"context"
@@ -10,23 +10,24 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
-// ORTOptions tune an engine on ONNX Runtime. The zero value is right for training.
-type ORTOptions struct {
+// Options tune an engine on ONNX Runtime. The zero value is right for training.
+type Options struct {
 	Threads       int    // of one operator; 0: one per core
 	ProfilePrefix string // if not "", Close writes PREFIX_<time>.json with the time of every node
 	// Portable keeps the step to standard operators, as it is on processors and providers without the runtime's blocked
-	// convolutions (see layOut).
+	// convolutions (see BlockSize).
 	Portable bool
 
 	plainStatistics bool // as on providers other than the CPU
 }
 
-// ortEngine is Engine on ONNX Runtime: one graph computes losses and gradients, a loop in Go updates
+// Engine is an engine.Engine on ONNX Runtime: one graph computes losses and gradients, a loop in Go updates
 // the parameters in the very buffers that the graph reads them from.
-type ortEngine struct {
-	step       *stepGraph
+type Engine struct {
+	graph      *step.Graph
 	settings   recipe.Settings
 	session    *ort.Session
 	evaluation *evaluation
@@ -41,22 +42,16 @@ type ortEngine struct {
 	edited      []float32     // [N, h·w], zeros where a row has no edit
 }
 
-// NewORTEngine compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
+// New compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
 // under StrategyScratch of the whole network on pixels. Parameters start at the file's values. A
-// network that cannot be trained gives a *gradient.UnsupportedError; Untrainable finds that out sooner.
-func NewORTEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, o ORTOptions) (engine.Engine, error) {
-	return openORTEngine(ctx, sourceOf(abn, s.Strategy), s, o)
-}
-
-// openORTEngine compiles the step of a network and opens it. parameters that are trained start at the
-// file's values.
-func openORTEngine(ctx context.Context, source stepSource, s recipe.Settings, o ORTOptions) (_ *ortEngine, err error) {
-	t := o.target()
-	step, err := buildStep(ctx, source, s, t)
+// network that cannot be trained gives a *gradient.UnsupportedError; step.Untrainable finds that out sooner.
+func New(ctx context.Context, abn *onnx.ABN, s recipe.Settings, o Options) (_ *Engine, err error) {
+	source, t := step.SourceOf(abn, s.Strategy), o.target()
+	graph, err := step.Build(ctx, source, s, t)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
-	e := &ortEngine{step: step, settings: s}
+	e := &Engine{graph: graph, settings: s}
 	defer func() {
 		if err != nil {
 			_ = e.Close()
@@ -68,56 +63,56 @@ func openORTEngine(ctx context.Context, source stepSource, s recipe.Settings, o 
 	if err = e.openStep(o, t); err != nil {
 		return nil, fmt.Errorf("opening the training step: %w", err)
 	}
-	e.evaluation = newEvaluation(source, e.parameters, step.sizes.Input, t)
+	e.evaluation = newEvaluation(source, e.parameters, graph.Sizes.Input, t)
 	return e, nil
 }
 
 // takeParameters copies what is trained out of the file into buffers of its own.
-func (e *ortEngine) takeParameters(source stepSource, s recipe.Settings) error {
-	list, byName, err := source.readParameters(e.step.weights, e.step.statistics, s)
+func (e *Engine) takeParameters(source step.Source, s recipe.Settings) error {
+	list, byName, err := source.Parameters(e.graph.Weights, e.graph.Statistics, s)
 	if err != nil {
 		return err
 	}
 	e.parameters = list
-	for _, name := range e.step.weights {
+	for _, name := range e.graph.Weights {
 		e.weights = append(e.weights, byName[name])
 	}
-	for _, s := range e.step.statistics {
-		channels := len(byName[s.mean].Value)
+	for _, s := range e.graph.Statistics {
+		channels := len(byName[s.Mean].Value)
 		e.statistics = append(e.statistics, engine.Statistics{
-			RunningMean: byName[s.mean].Value, RunningVariance: byName[s.variance].Value,
-			Mean: make([]float32, channels), Variance: make([]float32, channels), Spatial: int(s.spatial),
+			RunningMean: byName[s.Mean].Value, RunningVariance: byName[s.Variance].Value,
+			Mean: make([]float32, channels), Variance: make([]float32, channels), Spatial: int(s.Spatial),
 		})
 	}
 	return nil
 }
 
 // target is what the step is written for: what the runtime runs, where there is one yet.
-func (o ORTOptions) target() target {
+func (o Options) target() step.Target {
 	provider, err := ort.Active()
-	t := target{threads: o.Threads, plainStatistics: o.plainStatistics || err == nil && !provider.IsCPU()}
+	t := step.Target{Threads: o.Threads, PlainStatistics: o.plainStatistics || err == nil && !provider.IsCPU()}
 	if !o.Portable && !o.plainStatistics {
-		t.block = blockSize()
+		t.Block = BlockSize()
 	}
 	return t
 }
 
 // openStep opens the session and makes the tensors that stay from step to step.
-func (e *ortEngine) openStep(o ORTOptions, t target) error {
-	data, err := e.step.model.Marshal()
+func (e *Engine) openStep(o Options, t step.Target) error {
+	data, err := e.graph.Model.Marshal()
 	if err != nil {
 		return err
 	}
 	var inputs []string
-	for _, v := range e.step.model.Graph.Inputs {
+	for _, v := range e.graph.Model.Graph.Inputs {
 		inputs = append(inputs, v.Name)
 	}
-	e.session, err = ort.Open(data, inputs, e.step.outputs(), ort.Options{
+	e.session, err = ort.Open(data, inputs, e.graph.Outputs(), ort.Options{
 		Name: "training step", IntraOpThreads: o.Threads, ProfilePrefix: o.ProfilePrefix,
 		// A pattern is planned from the first run and then allocated in one piece beside what that run left behind:
 		// nearly twice the memory, and no faster.
 		NoMemoryPattern: true,
-		BlockedDomain:   t.domain(),
+		BlockedDomain:   t.Domain(),
 		// Work is handed to threads in shrinking pieces rather than in equal ones, which all wait for the thread that
 		// was interrupted.
 		Config: map[string]string{"session.dynamic_block_base": "4"},
@@ -132,8 +127,8 @@ func (e *ortEngine) openStep(o ORTOptions, t target) error {
 		}
 		e.fixedInputs = append(e.fixedInputs, t)
 	}
-	e.outputs = make([]*ort.Tensor, outputGradients, len(e.step.outputs()))
-	for _, i := range []int{outputLossAtt, outputLossPer, outputMapDistance} {
+	e.outputs = make([]*ort.Tensor, step.OutputGradients, len(e.graph.Outputs()))
+	for _, i := range []int{step.OutputLossAtt, step.OutputLossPer, step.OutputMapDistance} {
 		if e.outputs[i], err = ort.Float32s(make([]float32, 1), 1); err != nil {
 			return err
 		}
@@ -146,7 +141,7 @@ func (e *ortEngine) openStep(o ORTOptions, t target) error {
 	for i, p := range e.weights {
 		gradient := make([]float32, len(p.Value))
 		e.gradients = append(e.gradients, gradient)
-		if err := keep(gradient, e.step.gradientDims[i]...); err != nil {
+		if err := keep(gradient, e.graph.GradientDims[i]...); err != nil {
 			return err
 		}
 	}
@@ -155,7 +150,7 @@ func (e *ortEngine) openStep(o ORTOptions, t target) error {
 			return err
 		}
 	}
-	if e.step.anchored {
+	if e.graph.Anchored {
 		return keep(make([]float32, 1), 1)
 	}
 	return nil
@@ -170,12 +165,12 @@ func parameterTensor(p engine.Parameter) (*ort.Tensor, error) {
 	return t, nil
 }
 
-// Step implements Engine.
-func (e *ortEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
+// Step implements engine.Engine.
+func (e *Engine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
 	if e.session == nil {
 		return engine.StepResult{}, errors.New("training step: the engine is closed")
 	}
-	if err := b.Check(e.step.sizes.Input, e.step.sizes.Map, e.step.sizes.Classes); err != nil {
+	if err := b.Check(e.graph.Sizes.Input, e.graph.Sizes.Map, e.graph.Sizes.Classes); err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	inputs, release, err := e.batchTensors(b)
@@ -184,7 +179,7 @@ func (e *ortEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	defer func() { // their shape follows the batch
-		for _, i := range []int{outputLogitsAtt, outputLogitsPer} {
+		for _, i := range []int{step.OutputLogitsAtt, step.OutputLogitsPer} {
 			_ = e.outputs[i].Close()
 			e.outputs[i] = nil
 		}
@@ -212,16 +207,16 @@ func (e *ortEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (
 }
 
 // batchTensors makes the batch's tensors, in the order of the graph's inputs. release is never nil.
-func (e *ortEngine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release func(), err error) {
+func (e *Engine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release func(), err error) {
 	release = func() {
 		for _, t := range tensors {
 			_ = t.Close()
 		}
 	}
-	n, cells := int64(b.Size), int(e.step.sizes.Cells())
+	n, cells := int64(b.Size), int(e.graph.Sizes.Cells())
 	e.edited = append(e.edited[:0], b.Edited...)
 	for i, has := range b.HasEdit {
-		if has == 0 && !(e.step.anchored && b.Anchored != nil && b.Anchored[i] != 0) { // whatever stands there, NaN too, is not looked at
+		if has == 0 && !(e.graph.Anchored && b.Anchored != nil && b.Anchored[i] != 0) { // whatever stands there, NaN too, is not looked at
 			clear(e.edited[i*cells : (i+1)*cells])
 		}
 	}
@@ -232,11 +227,11 @@ func (e *ortEngine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release
 		}
 		tensors = append(tensors, t)
 	}
-	add(ort.Float32s(b.Inputs, append([]int64{n}, e.step.sizes.Input...)...))
+	add(ort.Float32s(b.Inputs, append([]int64{n}, e.graph.Sizes.Input...)...))
 	add(ort.Int64s(b.Labels, n))
 	add(ort.Float32s(e.edited, n, int64(cells)))
 	add(ort.Float32s(b.HasEdit, n))
-	if e.step.anchored {
+	if e.graph.Anchored {
 		anchored := b.Anchored
 		if anchored == nil {
 			anchored = make([]float32, n)
@@ -246,38 +241,38 @@ func (e *ortEngine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release
 	return tensors, release, err
 }
 
-func (e *ortEngine) result(b engine.Batch) engine.StepResult {
+func (e *Engine) result(b engine.Batch) engine.StepResult {
 	first := func(i int) float64 { return float64(e.outputs[i].Float32()[0]) }
 	r := engine.StepResult{
-		LossAtt: first(outputLossAtt), LossPer: first(outputLossPer), MapDistance: first(outputMapDistance),
-		HitsAtt: engine.Hits(e.outputs[outputLogitsAtt].Float32(), b.Labels),
-		HitsPer: engine.Hits(e.outputs[outputLogitsPer].Float32(), b.Labels),
+		LossAtt: first(step.OutputLossAtt), LossPer: first(step.OutputLossPer), MapDistance: first(step.OutputMapDistance),
+		HitsAtt: engine.Hits(e.outputs[step.OutputLogitsAtt].Float32(), b.Labels),
+		HitsPer: engine.Hits(e.outputs[step.OutputLogitsPer].Float32(), b.Labels),
 	}
 	r.LossMap = e.settings.Gamma * r.MapDistance
-	if e.step.anchored {
+	if e.graph.Anchored {
 		r.LossAnchor = e.settings.Anchor * first(len(e.outputs)-1)
 	}
 	return r
 }
 
-// Forward implements Engine.
-func (e *ortEngine) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
+// Forward implements engine.Engine.
+func (e *Engine) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
 	if e.session == nil {
 		return engine.Outputs{}, errors.New("forward pass: the engine is closed")
 	}
 	return e.evaluation.run(ctx, n, inputs)
 }
 
-// Parameters implements Engine.
-func (e *ortEngine) Parameters() []engine.Parameter { return slices.Clone(e.parameters) }
+// Parameters implements engine.Engine.
+func (e *Engine) Parameters() []engine.Parameter { return slices.Clone(e.parameters) }
 
-// Load implements Engine.
-func (e *ortEngine) Load(parameters []engine.Parameter) error {
+// Load implements engine.Engine.
+func (e *Engine) Load(parameters []engine.Parameter) error {
 	return engine.Load(e.parameters, parameters)
 }
 
-// Close implements Engine. Closing twice does nothing.
-func (e *ortEngine) Close() error {
+// Close implements engine.Engine. Closing twice does nothing.
+func (e *Engine) Close() error {
 	for _, t := range slices.Concat(e.fixedInputs, e.outputs) {
 		_ = t.Close()
 	}
