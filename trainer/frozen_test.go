@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,11 +30,11 @@ func attachedSpec(t *testing.T) ScratchSpec {
 		t.Fatal(err)
 	}
 	a := architecture.Architecture{Name: "classifier", ImageSize: 32, Width: 4, Blocks: [4]int{1, 1, 1, 1}, StemKernel: 3, Gain: onnx.GainOnePlusM}
-	classifier, err := a.Classifier(5, 1)
+	abn, err := a.Build(5, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	attached, err := onnx.Attach(t.Context(), classifier, onnx.AttachSettings{Classes: 2, Seed: 1})
+	attached, err := onnx.Attach(t.Context(), classifier(abn), onnx.AttachSettings{Classes: 2, Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +71,32 @@ func attachedSpec(t *testing.T) ScratchSpec {
 		}
 	}
 	return spec
+}
+
+// classifier is an Attention Branch Network without its attention branch and mechanism, as classifiers are published.
+func classifier(abn *onnx.Model) *onnx.Model {
+	g := abn.Graph
+	index := g.Index()
+	attended, features := "/residual", index.Producer["/attended"].Inputs[0]
+	for _, n := range g.Nodes {
+		for i, in := range n.Inputs {
+			if in == attended {
+				n.Inputs[i] = features
+			}
+		}
+	}
+	read := map[string]bool{"logits_per": true} // by what leads to the answer
+	for _, n := range slices.Backward(g.Nodes) {
+		if read[n.Outputs[0]] {
+			for _, in := range n.Inputs {
+				read[in] = true
+			}
+		}
+	}
+	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *onnx.Node) bool { return !read[n.Outputs[0]] })
+	g.Initializers = slices.DeleteFunc(g.Initializers, func(t *onnx.Tensor) bool { return !read[t.Name] })
+	g.Outputs = slices.DeleteFunc(g.Outputs, func(v *onnx.ValueInfo) bool { return !read[v.Name] })
+	return abn
 }
 
 // changed says which parts' initializers differ from those of another version.

@@ -123,32 +123,6 @@ func (a Architecture) Build(classes int, seed int64) (*onnx.Model, error) {
 	}, nil
 }
 
-// Classifier makes the network without its attention branch and mechanism, as such networks are published: what
-// onnx.Attach starts from. image [N,3,H,W] → scores [N,K], values as Build's.
-func (a Architecture) Classifier(classes int, seed int64) (*onnx.Model, error) {
-	if err := a.validate(classes); err != nil {
-		return nil, err
-	}
-	b := &builder{seed: seed}
-	x, channels := a.stem(b)
-	for i, stride := range []int{1, 2, 2, 2} {
-		x, channels = a.stage(b, fmt.Sprint("layer", i+1), x, channels, i, stride)
-	}
-	a.head(b, x, channels, "scores", classes)
-	side := int64(a.ImageSize)
-	return &onnx.Model{
-		IRVersion: 8,
-		Opsets:    []onnx.Opset{{Version: 17}},
-		Graph: &onnx.Graph{
-			Name:         a.Name,
-			Nodes:        b.nodes,
-			Initializers: b.initializers,
-			Inputs:       []*onnx.ValueInfo{onnx.NewValue("image", onnx.Float, onnx.BatchOf(3, side, side))},
-			Outputs:      []*onnx.ValueInfo{onnx.NewValue("scores", onnx.Float, onnx.BatchOf(int64(classes)))},
-		},
-	}, nil
-}
-
 // Parameters counts the values of the network for so many classes, running statistics among them, as `studio model inspect` does.
 func (a Architecture) Parameters(classes int) (int64, error) {
 	if err := a.validate(classes); err != nil {
@@ -171,17 +145,17 @@ func (a Architecture) layers(b *builder, classes int) {
 		attended = b.node("Add", "residual", "/residual", attended, features)
 	}
 	x, channels = a.stage(b, "layer4", attended, channels, 3, 2)
-	a.head(b, x, channels, "logits_per", classes)
+	a.head(b, x, channels, classes)
 }
 
-// head turns the last stage's features into logits.
-func (a Architecture) head(b *builder, x string, channels int, logits string, classes int) {
+// head turns the last stage's features into the logits of the perception branch.
+func (a Architecture) head(b *builder, x string, channels, classes int) {
 	if a.Inverted {
 		x, channels = b.widen("layer4.last", x, channels, a.scaled(mobileLast)), a.scaled(mobileLast)
 	}
 	x = b.node("GlobalAveragePool", "avgpool", "/avgpool", x)
 	x = b.node("Flatten", "flatten", "/flatten", x)
-	b.linear("fc", x, logits, channels, classes)
+	b.linear("fc", x, "logits_per", channels, classes)
 }
 
 func (a Architecture) stem(b *builder) (string, int) {
