@@ -8,6 +8,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/gorgonia"
 	"github.com/abn-studio/studio/trainer/onnxruntime"
 	"github.com/abn-studio/studio/trainer/step"
 )
@@ -56,7 +57,11 @@ func requireEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) error 
 func NewEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, threads int) (engine.Engine, error) {
 	switch s.Engine {
 	case recipe.EngineGorgonia:
-		return NewGorgoniaEngine(ctx, abn, s)
+		e, err := gorgonia.New(ctx, abn, s)
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
 	default:
 		e, err := onnxruntime.New(ctx, abn, s, onnxruntime.Options{Threads: threads})
 		if err != nil {
@@ -70,7 +75,7 @@ func NewEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, threads in
 // why; nothing if it can. No runtime is needed.
 func Lacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
 	if s.Engine == recipe.EngineGorgonia {
-		return gorgoniaLacks(ctx, abn, s)
+		return gorgonia.Lacks(ctx, abn, s)
 	}
 	return step.Untrainable(ctx, abn, s.Strategy, s.BatchNorm)
 }

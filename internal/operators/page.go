@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/gradient"
 	"github.com/abn-studio/studio/trainer"
+	"github.com/abn-studio/studio/trainer/gorgonia"
 )
 
 const head = `# Operators
@@ -64,7 +65,7 @@ func operators(out *bytes.Buffer) error {
 		}
 		refused[f.op] = append(refused[f.op], fmt.Sprintf("not %s (%s)", f.name, why))
 	}
-	ort, gorgonia := gradient.Operators(), trainer.GorgoniaOperators()
+	ort, gorgonia := gradient.Operators(), gorgonia.Operators()
 	all := map[string]bool{}
 	for _, list := range [][]string{onnx.InferredOperators(), ort, gorgonia} {
 		for _, op := range list {
@@ -140,7 +141,7 @@ func covered(out *bytes.Buffer, root string) error {
 	slices.SortStableFunc(order, func(a, b string) int { return strings.Compare(a[strings.Index(a, ", "):], b[strings.Index(b, ", "):]) })
 	fmt.Fprintf(out, "\n## The networks that are tested\n\n%d exports by PyTorch 1.13 and 2.11 of Attention Branch Networks over the published families, kept without their weights "+
 		"(`onnx/testdata/families`). Of each the parts are found, it is split, every shape is told, nothing in it is untrainable, and its step compiles by "+
-		"both strategies and as a whole from pixels (`onnx/families_test.go`, `trainer/families_test.go`). The narrow ones (\"small\") are also run by `ort`, every third in each test run and all with `STUDIO_ALL_FAMILIES=1`: "+
+		"both strategies and as a whole from pixels (`onnx/families_test.go`, `trainer/step/families_test.go`). The narrow ones (\"small\") are also run by `ort` (`trainer/onnxruntime/families_test.go`), every third in each test run and all with `STUDIO_ALL_FAMILIES=1`: "+
 		"the losses of two steps, and the whole loss's gradient by finite differences through all parameters. The last column counts for how many of them `gorgonia` has every operator, in its form.\n\n", len(list))
 	out.WriteString("| family, size | exports | features | K | operator sets | exporter | BatchNorm | batch | gain | map | head | outputs | `gorgonia` |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	names := func(set map[string]bool) string { return strings.Join(slices.Sorted(maps.Keys(set)), ", ") }

@@ -1,9 +1,10 @@
 // Package engine is what a training asks of whoever computes its steps, and what all of them share.
 //
-//	engine.go     Engine; the batch it is given, what a step measured, what a forward pass gives
-//	batch.go      what a batch must hold, and what it got right
-//	optimizer.go  the update of parameters, and running statistics that follow the batch's
+//	engine.go      Engine; the batch it is given, what a step measured, what a forward pass gives
+//	batch.go       what a batch must hold, and what it got right
+//	parameters.go  values and momenta copied into an engine's own parameters
+//	optimizer.go   the update of parameters, and running statistics that follow the batch's
 //
-// It knows no runtime and no graph. Package trainer has two engines: the step as one ONNX graph on ONNX Runtime, and
-// Gorgonia's, an independent check of it.
+// It knows no runtime and no graph. There are two engines: trainer/onnxruntime runs the step as one ONNX graph,
+// trainer/gorgonia checks it independently. What their tests share is in enginetest.
 package engine

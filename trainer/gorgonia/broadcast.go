@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // reshape gives a node another shape.
-func (b *gorgoniaBuilder) reshape(x *G.Node, to []int) (*G.Node, error) {
+func (b *builder) reshape(x *G.Node, to []int) (*G.Node, error) {
 	if slices.Equal(x.Shape(), to) {
 		return x, nil
 	}
@@ -16,7 +16,7 @@ func (b *gorgoniaBuilder) reshape(x *G.Node, to []int) (*G.Node, error) {
 }
 
 // aligned gives x as many axes as to has, of size 1 where they are new, and makes sure that it broadcasts to it.
-func (b *gorgoniaBuilder) aligned(x *G.Node, to []int) (*G.Node, error) {
+func (b *builder) aligned(x *G.Node, to []int) (*G.Node, error) {
 	from := append(slices.Repeat([]int{1}, max(len(to)-x.Dims(), 0)), x.Shape()...)
 	for i, size := range from {
 		if len(from) != len(to) || size != 1 && size != to[i] {
@@ -27,7 +27,7 @@ func (b *gorgoniaBuilder) aligned(x *G.Node, to []int) (*G.Node, error) {
 }
 
 // broadcast repeats x to a shape, as numpy does.
-func (b *gorgoniaBuilder) broadcast(x *G.Node, to []int) (*G.Node, error) {
+func (b *builder) broadcast(x *G.Node, to []int) (*G.Node, error) {
 	x, err := b.aligned(x, to)
 	if err != nil || slices.Equal(x.Shape(), to) {
 		return x, err
@@ -36,7 +36,7 @@ func (b *gorgoniaBuilder) broadcast(x *G.Node, to []int) (*G.Node, error) {
 }
 
 // product is x·y, elementwise, both broadcast to a shape.
-func (b *gorgoniaBuilder) product(x, y *G.Node, to []int) (*G.Node, error) {
+func (b *builder) product(x, y *G.Node, to []int) (*G.Node, error) {
 	if !slices.Equal(x.Shape(), to) {
 		x, y = y, x
 	}
@@ -54,14 +54,14 @@ func (b *gorgoniaBuilder) product(x, y *G.Node, to []int) (*G.Node, error) {
 }
 
 // column gives [C] the axes of [N, C, …].
-func (b *gorgoniaBuilder) column(x *G.Node, to []int) (*G.Node, error) {
+func (b *builder) column(x *G.Node, to []int) (*G.Node, error) {
 	column := slices.Repeat([]int{1}, len(to))
 	column[1] = to[1]
 	return b.reshape(x, column)
 }
 
 // perChannel repeats [C] over [N, C, …].
-func (b *gorgoniaBuilder) perChannel(x *G.Node, to []int) (*G.Node, error) {
+func (b *builder) perChannel(x *G.Node, to []int) (*G.Node, error) {
 	x, err := b.column(x, to)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (b *gorgoniaBuilder) perChannel(x *G.Node, to []int) (*G.Node, error) {
 }
 
 // scale is factor·x.
-func (b *gorgoniaBuilder) scale(x *G.Node, factor float32) (*G.Node, error) {
+func (b *builder) scale(x *G.Node, factor float32) (*G.Node, error) {
 	if factor == 1 {
 		return x, nil
 	}

@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"cmp"
@@ -16,9 +16,9 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// gorgoniaBuilder turns the nodes of an ONNX graph, raised to gradient.Level, into nodes of a Gorgonia graph for
+// builder turns the nodes of an ONNX graph, raised to gradient.Level, into nodes of a Gorgonia graph for
 // one batch size. Values keep their ONNX shapes; a scalar is [1].
-type gorgoniaBuilder struct {
+type builder struct {
 	ctx      context.Context // of the call that builds the graph
 	graph    *G.ExprGraph
 	inferred *onnx.Inferred
@@ -38,14 +38,14 @@ type batchNormNodes struct{ mean, variance *G.Node }
 // errUnknown is a value that cannot be built since something before it could not; the reason is listed there.
 var errUnknown = errors.New("it depends on a node that the gorgonia engine lacks")
 
-// newGorgoniaBuilder starts a graph in which the source's input holds n rows.
-func newGorgoniaBuilder(ctx context.Context, source step.Source, input []int64, n int, trained map[string][]float32) (*gorgoniaBuilder, error) {
+// newBuilder starts a graph in which the source's input holds n rows.
+func newBuilder(ctx context.Context, source step.Source, input []int64, n int, trained map[string][]float32) (*builder, error) {
 	shape := onnx.ShapeOf(append([]int64{int64(n)}, input...)...)
 	inferred, err := onnx.Infer(ctx, source.Model, map[string]onnx.Shape{source.Input: shape})
 	if err != nil {
 		return nil, fmt.Errorf("shapes of the branches: %w", err)
 	}
-	b := &gorgoniaBuilder{
+	b := &builder{
 		ctx:   ctx,
 		graph: G.NewGraph(), inferred: inferred, index: source.Model.Graph.Index(), trained: trained,
 		batch: map[*onnx.Node]bool{}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
@@ -55,7 +55,7 @@ func newGorgoniaBuilder(ctx context.Context, source step.Source, input []int64, 
 }
 
 // dims is a value's shape, nil where it is not known.
-func (b *gorgoniaBuilder) dims(name string) []int {
+func (b *builder) dims(name string) []int {
 	sizes, ok := b.inferred.Shape(name).Sizes()
 	if !ok {
 		return nil
@@ -76,7 +76,7 @@ func dimsOf(sizes []int64) []int {
 }
 
 // input is a leaf of the graph; with data nil its value is bound later.
-func (b *gorgoniaBuilder) input(name string, dims []int, data []float32) *G.Node {
+func (b *builder) input(name string, dims []int, data []float32) *G.Node {
 	options := []G.NodeConsOpt{G.WithName(name), G.WithShape(dims...)}
 	if data != nil {
 		options = append(options, G.WithValue(tensor.New(tensor.WithShape(dims...), tensor.WithBacking(data))))
@@ -85,7 +85,7 @@ func (b *gorgoniaBuilder) input(name string, dims []int, data []float32) *G.Node
 }
 
 // node is the Gorgonia node of an ONNX value, built when first asked for.
-func (b *gorgoniaBuilder) node(name string) (*G.Node, error) {
+func (b *builder) node(name string) (*G.Node, error) {
 	if v, ok := b.values[name]; ok {
 		if v == nil {
 			return nil, errUnknown
@@ -131,7 +131,7 @@ func (b *gorgoniaBuilder) node(name string) (*G.Node, error) {
 }
 
 // lack notes a node that could not be built.
-func (b *gorgoniaBuilder) lack(n *onnx.Node, err error) {
+func (b *builder) lack(n *onnx.Node, err error) {
 	if errors.Is(err, errUnknown) {
 		return
 	}
@@ -144,7 +144,7 @@ func (b *gorgoniaBuilder) lack(n *onnx.Node, err error) {
 }
 
 // reasons lists what could not be built, in the graph's order.
-func (b *gorgoniaBuilder) reasons() (list []gradient.Reason) {
+func (b *builder) reasons() (list []gradient.Reason) {
 	nodes := slices.SortedFunc(maps.Keys(b.lacks), func(x, y *onnx.Node) int { return b.index.Position[x] - b.index.Position[y] })
 	for _, n := range nodes {
 		list = append(list, gradient.Reason{Node: cmp.Or(n.Name, n.Output(0)), Op: n.Op, Why: b.lacks[n].Error()})
@@ -153,7 +153,7 @@ func (b *gorgoniaBuilder) reasons() (list []gradient.Reason) {
 }
 
 // convert applies the node's rule. Gorgonia panics where others return errors.
-func (b *gorgoniaBuilder) convert(n *onnx.Node, output int) (v *G.Node, err error) {
+func (b *builder) convert(n *onnx.Node, output int) (v *G.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			v, err = nil, fmt.Errorf("gorgonia: %v", p)
@@ -162,7 +162,7 @@ func (b *gorgoniaBuilder) convert(n *onnx.Node, output int) (v *G.Node, err erro
 	if b.ctx.Err() != nil {
 		return nil, context.Cause(b.ctx)
 	}
-	rule, known := gorgoniaRules[n.Op]
+	rule, known := rules[n.Op]
 	if !known || !n.IsOp(n.Op) {
 		return nil, errors.New("the gorgonia engine has no such operator")
 	}
@@ -196,11 +196,11 @@ type ruleCall struct {
 	dims   []int // of that output
 }
 
-// gorgoniaRule makes the Gorgonia node of a node's output.
-type gorgoniaRule func(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error)
+// rule makes the Gorgonia node of a node's output.
+type rule func(b *builder, c *ruleCall) (*G.Node, error)
 
 // inputs builds the call's inputs i, ….
-func (b *gorgoniaBuilder) inputs(c *ruleCall, which ...int) ([]*G.Node, error) {
+func (b *builder) inputs(c *ruleCall, which ...int) ([]*G.Node, error) {
 	out := make([]*G.Node, len(which))
 	for i, k := range which {
 		name := c.Input(k)
@@ -216,7 +216,7 @@ func (b *gorgoniaBuilder) inputs(c *ruleCall, which ...int) ([]*G.Node, error) {
 }
 
 // ints is an input that is a list of integers known without running the graph; nil where it is left out.
-func (b *gorgoniaBuilder) ints(c *ruleCall, i int) ([]int64, error) {
+func (b *builder) ints(c *ruleCall, i int) ([]int64, error) {
 	if c.Input(i) == "" {
 		return nil, nil
 	}
@@ -228,7 +228,7 @@ func (b *gorgoniaBuilder) ints(c *ruleCall, i int) ([]int64, error) {
 }
 
 // float is an input that is one constant number, or missing where it is left out.
-func (b *gorgoniaBuilder) float(c *ruleCall, i int, missing float32) (float32, error) {
+func (b *builder) float(c *ruleCall, i int, missing float32) (float32, error) {
 	if c.Input(i) == "" {
 		return missing, nil
 	}

@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"cmp"
@@ -16,39 +16,39 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// gorgoniaEngine is Engine on Gorgonia: the network's nodes built from Gorgonia's and a few of ours, gradients by
+// Engine is an engine.Engine on Gorgonia: the network's nodes built from Gorgonia's and a few of ours, gradients by
 // Gorgonia's reverse-mode differentiation, the update shared with the other engine. A Gorgonia graph has one batch
 // size, so there is a program for each that occurs.
-type gorgoniaEngine struct {
-	network    *gorgoniaNetwork
+type Engine struct {
+	network    *network
 	parameters []engine.Parameter // weights and running statistics, in the file's order
 	weights    []engine.Parameter // the trained ones
 	statistics []engine.Statistics
 	buffers    map[string][]float32 // values of parameters, by name
 
-	steps    map[int]*gorgoniaStepProgram
-	forwards map[int]*gorgoniaForward
+	steps    map[int]*stepProgram
+	forwards map[int]*forward
 	closed   bool
 }
 
 // maxPrograms bounds the batch sizes whose graphs are kept: a run has two, its evaluations two more.
 const maxPrograms = 4
 
-// gorgoniaForward evaluates one batch size.
-type gorgoniaForward struct {
+// forward evaluates one batch size.
+type forward struct {
 	input   *G.Node
-	program *gorgoniaProgram
+	program *program
 }
 
-// NewGorgoniaEngine compiles the training step of an ABN on Gorgonia: of its branches on features, or under
+// New compiles the training step of an ABN on Gorgonia: of its branches on features, or under
 // StrategyScratch of the whole network on pixels. No runtime library is needed. Parameters start at the file's values.
 // A network with operators that the engine lacks gives a *gradient.UnsupportedError; Lacks finds that out sooner.
-func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (engine.Engine, error) {
-	network, err := newGorgoniaNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
+func New(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (*Engine, error) {
+	network, err := newNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
 	if err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
-	e := &gorgoniaEngine{network: network, buffers: map[string][]float32{}, steps: map[int]*gorgoniaStepProgram{}, forwards: map[int]*gorgoniaForward{}}
+	e := &Engine{network: network, buffers: map[string][]float32{}, steps: map[int]*stepProgram{}, forwards: map[int]*forward{}}
 	if err := e.takeParameters(s); err != nil {
 		return nil, err
 	}
@@ -59,14 +59,14 @@ func NewGorgoniaEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (e
 	return e, nil
 }
 
-// gorgoniaLacks lists the nodes that keep the engine from training an ABN, and says why.
-func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
-	network, err := newGorgoniaNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
+// Lacks lists the nodes that keep the engine from training an ABN as settings say, and says why; nothing if it can. No step is run.
+func Lacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
+	network, err := newNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
 	if err == nil {
-		var b *gorgoniaBuilder
+		var b *builder
 		// Two rows, since operators may do without the batch's axis where it is 1.
-		if b, err = newGorgoniaBuilder(ctx, network.source, network.Sizes.Input, 2, nil); err == nil {
-			_, err = buildGorgoniaStep(b, network, 2)
+		if b, err = newBuilder(ctx, network.source, network.Sizes.Input, 2, nil); err == nil {
+			_, err = buildStep(b, network, 2)
 		}
 	}
 	var unsupported *gradient.UnsupportedError
@@ -77,7 +77,7 @@ func gorgoniaLacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gra
 }
 
 // takeParameters copies what is trained out of the file.
-func (e *gorgoniaEngine) takeParameters(s recipe.Settings) error {
+func (e *Engine) takeParameters(s recipe.Settings) error {
 	list, byName, err := e.network.source.Parameters(e.network.Weights, e.network.Statistics, s)
 	if err != nil {
 		return err
@@ -98,15 +98,15 @@ func (e *gorgoniaEngine) takeParameters(s recipe.Settings) error {
 }
 
 // step is the program for a batch of n.
-func (e *gorgoniaEngine) step(ctx context.Context, n int) (*gorgoniaStepProgram, error) {
+func (e *Engine) step(ctx context.Context, n int) (*stepProgram, error) {
 	if p := e.steps[n]; p != nil {
 		return p, nil
 	}
-	b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.Sizes.Input, n, e.buffers)
+	b, err := newBuilder(ctx, e.network.source, e.network.Sizes.Input, n, e.buffers)
 	if err != nil {
 		return nil, err
 	}
-	p, err := buildGorgoniaStep(b, e.network, n)
+	p, err := buildStep(b, e.network, n)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +117,8 @@ func (e *gorgoniaEngine) step(ctx context.Context, n int) (*gorgoniaStepProgram,
 	return p, nil
 }
 
-// Step implements Engine.
-func (e *gorgoniaEngine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
+// Step implements engine.Engine.
+func (e *Engine) Step(ctx context.Context, b engine.Batch, u engine.Update) (engine.StepResult, error) {
 	if e.closed {
 		return engine.StepResult{}, errors.New("training step: the engine is closed")
 	}
@@ -141,22 +141,22 @@ func (e *gorgoniaEngine) Step(ctx context.Context, b engine.Batch, u engine.Upda
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	result := e.network.result(b, rows, out)
-	gradients := out[gorgoniaGradients:][:program.weights]
+	gradients := out[placeGradients:][:program.weights]
 	if result.GradNorm, err = engine.Apply(e.weights, gradients, u); err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
 	if !engine.Finite(result.GradNorm) { // no weight has changed: the caller ends the run
 		return result, nil
 	}
-	statistics := out[gorgoniaGradients+program.weights:]
+	statistics := out[placeGradients+program.weights:]
 	for i, s := range e.statistics {
 		engine.Follow(s.RunningMean, s.RunningVariance, statistics[2*i], statistics[2*i+1], b.Size*s.Spatial)
 	}
 	return result, nil
 }
 
-// Forward implements Engine.
-func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
+// Forward implements engine.Engine.
+func (e *Engine) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
 	if e.closed {
 		return engine.Outputs{}, errors.New("forward pass: the engine is closed")
 	}
@@ -165,7 +165,7 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 	}
 	f := e.forwards[n]
 	if f == nil {
-		b, err := newGorgoniaBuilder(ctx, e.network.source, e.network.Sizes.Input, n, e.buffers)
+		b, err := newBuilder(ctx, e.network.source, e.network.Sizes.Input, n, e.buffers)
 		if err != nil {
 			return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}
@@ -173,7 +173,7 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 		if err != nil {
 			return engine.Outputs{}, fmt.Errorf("forward pass: %w", err)
 		}
-		f = &gorgoniaForward{b.values[e.network.source.Input], newGorgoniaProgram(b.graph, outputs, b.maker)}
+		f = &forward{b.values[e.network.source.Input], newProgram(b.graph, outputs, b.maker)}
 		if len(e.forwards) >= maxPrograms {
 			clear(e.forwards)
 		}
@@ -189,16 +189,16 @@ func (e *gorgoniaEngine) Forward(ctx context.Context, n int, inputs []float32) (
 	return engine.Outputs{LogitsAtt: out[0], LogitsPer: out[1], Maps: out[2]}, nil
 }
 
-// Parameters implements Engine.
-func (e *gorgoniaEngine) Parameters() []engine.Parameter { return slices.Clone(e.parameters) }
+// Parameters implements engine.Engine.
+func (e *Engine) Parameters() []engine.Parameter { return slices.Clone(e.parameters) }
 
-// Load implements Engine.
-func (e *gorgoniaEngine) Load(parameters []engine.Parameter) error {
+// Load implements engine.Engine.
+func (e *Engine) Load(parameters []engine.Parameter) error {
 	return engine.Load(e.parameters, parameters)
 }
 
-// Close implements Engine. Closing twice does nothing.
-func (e *gorgoniaEngine) Close() error {
+// Close implements engine.Engine. Closing twice does nothing.
+func (e *Engine) Close() error {
 	e.closed = true
 	e.steps, e.forwards = nil, nil
 	return nil

@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"context"
@@ -17,12 +17,12 @@ import (
 	"github.com/abn-studio/studio/trainer/engine/enginetest"
 )
 
-var gorgoniaBoth = recipe.Settings{Engine: recipe.EngineGorgonia, Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}
+var both = recipe.Settings{Engine: recipe.EngineGorgonia, Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}
 
-// openGorgonia opens an engine on a network.
-func openGorgonia(t *testing.T, m *onnx.Model) engine.Engine {
+// open opens an engine on a network.
+func open(t *testing.T, m *onnx.Model) engine.Engine {
 	t.Helper()
-	e, err := NewGorgoniaEngine(t.Context(), enginetest.Split(t, m), gorgoniaBoth)
+	e, err := New(t.Context(), enginetest.Split(t, m), both)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,13 +30,13 @@ func openGorgonia(t *testing.T, m *onnx.Model) engine.Engine {
 	return e
 }
 
-// TestGorgoniaEndsWithContext ends a step before it begins and while it runs: the cause comes back and no parameter
+// TestEndsWithContext ends a step before it begins and while it runs: the cause comes back and no parameter
 // has changed.
-func TestGorgoniaEndsWithContext(t *testing.T) {
+func TestEndsWithContext(t *testing.T) {
 	t.Parallel()
 	m := enginetest.Micro(t)
-	e := openGorgonia(t, m)
-	b := enginetest.Noise(t, m, gorgoniaBoth, 4)[0]
+	e := open(t, m)
+	b := enginetest.Noise(t, m, both, 4)[0]
 	before := enginetest.Clone(e.Parameters())
 	cause := errors.New("enough")
 	for _, nodes := range []int{0, 1, 100} {
@@ -75,18 +75,18 @@ func (c *countedContext) Err() error {
 	return c.Context.Err()
 }
 
-// TestGorgoniaRefuses gives errors, not panics, for what cannot be.
-func TestGorgoniaRefuses(t *testing.T) {
+// TestRefuses gives errors, not panics, for what cannot be.
+func TestRefuses(t *testing.T) {
 	t.Parallel()
 	m := enginetest.Micro(t)
-	e := openGorgonia(t, m)
+	e := open(t, m)
 	for name, spoil := range map[string]func(*engine.Batch){
 		"label":  func(b *engine.Batch) { b.Labels = slices.Repeat([]int64{99}, b.Size) },
 		"inputs": func(b *engine.Batch) { b.Inputs = b.Inputs[1:] },
 		"maps":   func(b *engine.Batch) { b.Edited = nil },
 		"empty":  func(b *engine.Batch) { *b = engine.Batch{} },
 	} {
-		b := enginetest.Noise(t, m, gorgoniaBoth, 4)[0]
+		b := enginetest.Noise(t, m, both, 4)[0]
 		spoil(&b)
 		if _, err := e.Step(context.Background(), b, engine.Update{}); err == nil {
 			t.Errorf("%s: no error", name)
@@ -101,16 +101,16 @@ func TestGorgoniaRefuses(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := e.Step(context.Background(), enginetest.Noise(t, m, gorgoniaBoth, 4)[0], engine.Update{}); err == nil || !strings.Contains(err.Error(), "closed") {
+	if _, err := e.Step(context.Background(), enginetest.Noise(t, m, both, 4)[0], engine.Update{}); err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Errorf("a step after Close: %v", err)
 	}
 }
 
-// TestGorgoniaLacks names every node that the engine does not have, before a round and when it is opened.
-func TestGorgoniaLacks(t *testing.T) {
+// TestLacks names every node that the engine does not have, before it is opened and when it is.
+func TestLacks(t *testing.T) {
 	t.Parallel()
 	m := enginetest.Micro(t)
-	if reasons, err := gorgoniaLacks(t.Context(), enginetest.Split(t, m), gorgoniaBoth); err != nil || len(reasons) > 0 {
+	if reasons, err := Lacks(t.Context(), enginetest.Split(t, m), both); err != nil || len(reasons) > 0 {
 		t.Errorf("residual network: %v, %v", reasons, err)
 	}
 	var want []string
@@ -120,7 +120,7 @@ func TestGorgoniaLacks(t *testing.T) {
 		}
 	}
 	abn := enginetest.Split(t, m)
-	reasons, err := gorgoniaLacks(t.Context(), abn, gorgoniaBoth)
+	reasons, err := Lacks(t.Context(), abn, both)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,13 +134,13 @@ func TestGorgoniaLacks(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("lacks %v, want %v", got, want)
 	}
-	if _, err := NewGorgoniaEngine(t.Context(), abn, gorgoniaBoth); !errors.Is(err, gradient.ErrUnsupported) {
+	if _, err := New(t.Context(), abn, both); !errors.Is(err, gradient.ErrUnsupported) {
 		t.Errorf("opening it: %v", err)
 	}
 }
 
-// TestGorgoniaLacksForms names forms of operators that it has in others.
-func TestGorgoniaLacksForms(t *testing.T) {
+// TestLacksForms names forms of operators that it has in others.
+func TestLacksForms(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		operatorCase
@@ -156,7 +156,7 @@ func TestGorgoniaLacksForms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &gorgoniaBuilder{ctx: t.Context(), graph: gorgonia.NewGraph(), inferred: inferred, index: r.source.Model.Graph.Index(), values: map[string]*gorgonia.Node{}, maker: map[int64]*onnx.Node{}}
+		b := &builder{ctx: t.Context(), graph: gorgonia.NewGraph(), inferred: inferred, index: r.source.Model.Graph.Index(), values: map[string]*gorgonia.Node{}, maker: map[int64]*onnx.Node{}}
 		if _, err := b.node("y0"); err != nil {
 			t.Errorf("%s: %v", c.op, err)
 		}
@@ -166,12 +166,12 @@ func TestGorgoniaLacksForms(t *testing.T) {
 	}
 }
 
-// TestGorgoniaResumes loads an engine's state into another after two steps: both go on alike, to the bit.
-func TestGorgoniaResumes(t *testing.T) {
+// TestResumes loads an engine's state into another after two steps: both go on alike, to the bit.
+func TestResumes(t *testing.T) {
 	t.Parallel()
 	m := enginetest.Micro(t)
-	first, second := openGorgonia(t, m), openGorgonia(t, m)
-	batches := enginetest.Noise(t, m, gorgoniaBoth, 4, 4, 3)
+	first, second := open(t, m), open(t, m)
+	batches := enginetest.Noise(t, m, both, 4, 4, 3)
 	u := engine.Update{LearningRate: 0.05, Momentum: 0.9}
 	for _, b := range batches[:2] {
 		if _, err := first.Step(context.Background(), b, u); err != nil {
@@ -198,12 +198,12 @@ func TestGorgoniaResumes(t *testing.T) {
 	}
 }
 
-// TestGorgoniaKeepsNoSteps takes steps of many sizes: what stays in memory does not grow with their number. Not
+// TestKeepsNoSteps takes steps of many sizes: what stays in memory does not grow with their number. Not
 // parallel, since it looks at the whole program's memory.
-func TestGorgoniaKeepsNoSteps(t *testing.T) {
+func TestKeepsNoSteps(t *testing.T) {
 	m := enginetest.Micro(t)
-	e := openGorgonia(t, m)
-	batches := enginetest.Noise(t, m, gorgoniaBoth, 8, 2, 3, 4, 5, 6, 7, 8, 9)
+	e := open(t, m)
+	batches := enginetest.Noise(t, m, both, 8, 2, 3, 4, 5, 6, 7, 8, 9)
 	held := func() uint64 {
 		for _, b := range batches {
 			if _, err := e.Step(context.Background(), b, engine.Update{LearningRate: 1e-3}); err != nil {

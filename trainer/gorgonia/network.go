@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"context"
@@ -10,21 +10,21 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// gorgoniaNetwork is what is trained, whatever the batch size: the raised graph and what a strategy changes in it.
-type gorgoniaNetwork struct {
+// network is what is trained, whatever the batch size: the raised graph and what a strategy changes in it.
+type network struct {
 	step.Selection
 	source   step.Source
 	settings recipe.Settings
 }
 
-// maxGorgoniaNodes bounds the nodes that are built on Gorgonia: the time it takes over a graph grows with their square. A
+// maxNodes bounds the nodes that are built on Gorgonia: the time it takes over a graph grows with their square. A
 // ResNet-152 with both branches has some 600.
-const maxGorgoniaNodes = 1 << 11
+const maxNodes = 1 << 11
 
-// newGorgoniaNetwork leaves the source's model as it is.
-func newGorgoniaNetwork(ctx context.Context, source step.Source, s recipe.Settings) (*gorgoniaNetwork, error) {
-	if n := len(source.Model.Graph.Nodes); n > maxGorgoniaNodes {
-		return nil, fmt.Errorf("%w: %d nodes are to be trained, and the gorgonia engine takes at most %d: use the ort engine", onnx.ErrLimit, n, maxGorgoniaNodes)
+// newNetwork leaves the source's model as it is.
+func newNetwork(ctx context.Context, source step.Source, s recipe.Settings) (*network, error) {
+	if n := len(source.Model.Graph.Nodes); n > maxNodes {
+		return nil, fmt.Errorf("%w: %d nodes are to be trained, and the gorgonia engine takes at most %d: use the ort engine", onnx.ErrLimit, n, maxNodes)
 	}
 	model := source.Model.Clone()
 	if err := gradient.Raise(model); err != nil {
@@ -38,10 +38,10 @@ func newGorgoniaNetwork(ctx context.Context, source step.Source, s recipe.Settin
 	if err != nil {
 		return nil, err
 	}
-	return &gorgoniaNetwork{Selection: chosen, source: source, settings: s}, nil
+	return &network{Selection: chosen, source: source, settings: s}, nil
 }
 
 // inputSize is the number of values of one row.
-func (net *gorgoniaNetwork) inputSize() int {
+func (net *network) inputSize() int {
 	return int(net.Sizes.Input[0] * net.Sizes.Input[1] * net.Sizes.Input[2])
 }

@@ -1,16 +1,16 @@
-package trainer
+package gorgonia
 
 import (
 	"maps"
 	"slices"
 )
 
-// gorgoniaRules is what the gorgonia engine can build and, with Gorgonia's differentiation, train through. Some
+// rules is what the gorgonia engine can build and, with Gorgonia's differentiation, train through. Some
 // operators it has in some forms only; a rule's error says which.
-var gorgoniaRules map[string]gorgoniaRule
+var rules map[string]rule
 
 func init() { // the rules call the builder, which looks here
-	gorgoniaRules = map[string]gorgoniaRule{
+	rules = map[string]rule{
 		"Conv": convRule, "Gemm": gemmRule, "MatMul": matMulRule,
 		"BatchNormalization": batchNormRule,
 		"Add":                arithmeticRule, "Sub": arithmeticRule, "Mul": arithmeticRule, "Div": arithmeticRule, "Sum": arithmeticRule, "Mean": arithmeticRule,
@@ -29,7 +29,7 @@ func init() { // the rules call the builder, which looks here
 	}
 }
 
-// GorgoniaOperators lists the ONNX operators that the gorgonia engine has, in alphabetical order.
-func GorgoniaOperators() []string {
-	return slices.Sorted(maps.Keys(gorgoniaRules))
+// Operators lists the ONNX operators that the gorgonia engine has, in alphabetical order.
+func Operators() []string {
+	return slices.Sorted(maps.Keys(rules))
 }

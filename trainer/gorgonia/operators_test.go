@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"cmp"
@@ -19,9 +19,9 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// TestGorgoniaOperators compares every operator's output and its gradient by random weights of the outputs with ONNX
+// TestOperators compares every operator's output and its gradient by random weights of the outputs with ONNX
 // Runtime's and onnx/gradient's, and the gradient with central differences along random directions.
-func TestGorgoniaOperators(t *testing.T) {
+func TestOperators(t *testing.T) {
 	t.Parallel()
 	tested := map[string]bool{"Constant": true} // has no input
 	for _, c := range operatorCases {
@@ -31,7 +31,7 @@ func TestGorgoniaOperators(t *testing.T) {
 			c.check(t)
 		})
 	}
-	for _, op := range GorgoniaOperators() {
+	for _, op := range Operators() {
 		if !tested[op] {
 			t.Errorf("%s has no case", op)
 		}
@@ -189,7 +189,7 @@ func (r *operatorRun) onGorgonia(t *testing.T, training bool) (outputs, gradient
 	for i, name := range r.names {
 		trained[name] = r.values[i]
 	}
-	b := &gorgoniaBuilder{
+	b := &builder{
 		ctx:   t.Context(),
 		graph: G.NewGraph(), inferred: inferred, index: r.source.Model.Graph.Index(), trained: trained,
 		batch: map[*onnx.Node]bool{r.node: training}, values: map[string]*G.Node{}, norms: map[*onnx.Node]batchNormNodes{}, maker: map[int64]*onnx.Node{},
@@ -213,7 +213,7 @@ func (r *operatorRun) onGorgonia(t *testing.T, training bool) (outputs, gradient
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := newGorgoniaProgram(b.graph, slices.Concat(nodes, derivatives), b.maker).run(context.Background(), nil)
+	out, err := newProgram(b.graph, slices.Concat(nodes, derivatives), b.maker).run(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"gonum.org/v1/gonum/blas"

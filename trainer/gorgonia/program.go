@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"context"
@@ -11,24 +11,24 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// gorgoniaProgram runs the part of a Gorgonia graph that some targets need, in the order in which its nodes were
+// program runs the part of a Gorgonia graph that some targets need, in the order in which its nodes were
 // made. Gorgonia's own tape machine keeps every value of a step until the next one, computes gradients that nobody
 // asked for, writes some results into their inputs, parameters and reshaped values included, and cannot be stopped;
 // operators and differentiation are Gorgonia's all the same.
-type gorgoniaProgram struct {
-	steps   []gorgoniaStep
+type program struct {
+	steps   []instruction
 	targets []int // places in steps
 	maker   map[int64]*onnx.Node
 }
 
-type gorgoniaStep struct {
+type instruction struct {
 	node   *G.Node
 	inputs []int // places of what it reads
 	frees  []int // of them, those that nobody reads after it
 }
 
-// newGorgoniaProgram plans how to compute targets.
-func newGorgoniaProgram(graph *G.ExprGraph, targets G.Nodes, maker map[int64]*onnx.Node) *gorgoniaProgram {
+// newProgram plans how to compute targets.
+func newProgram(graph *G.ExprGraph, targets G.Nodes, maker map[int64]*onnx.Node) *program {
 	children := map[*G.Node]G.Nodes{}
 	for stack := slices.Clone(targets); len(stack) > 0; {
 		n := stack[len(stack)-1]
@@ -45,12 +45,12 @@ func newGorgoniaProgram(graph *G.ExprGraph, targets G.Nodes, maker map[int64]*on
 		children[n] = list
 		stack = append(stack, list...)
 	}
-	p := &gorgoniaProgram{maker: maker}
+	p := &program{maker: maker}
 	for n := range children {
-		p.steps = append(p.steps, gorgoniaStep{node: n})
+		p.steps = append(p.steps, instruction{node: n})
 	}
 	// A node is made after what it reads, and identifiers count up.
-	slices.SortFunc(p.steps, func(x, y gorgoniaStep) int { return int(x.node.ID() - y.node.ID()) })
+	slices.SortFunc(p.steps, func(x, y instruction) int { return int(x.node.ID() - y.node.ID()) })
 	place := map[*G.Node]int{}
 	lastRead := map[int]int{}
 	for i := range p.steps {
@@ -75,7 +75,7 @@ func newGorgoniaProgram(graph *G.ExprGraph, targets G.Nodes, maker map[int64]*on
 func bound(n *G.Node) bool { return n.Op() == nil || n.Value() != nil }
 
 // run computes the targets from the inputs that hold no value of their own. It stops between two nodes when ctx ends.
-func (p *gorgoniaProgram) run(ctx context.Context, feeds map[*G.Node][]float32) ([][]float32, error) {
+func (p *program) run(ctx context.Context, feeds map[*G.Node][]float32) ([][]float32, error) {
 	values := make([]G.Value, len(p.steps))
 	for i := range p.steps {
 		if ctx.Err() != nil {
@@ -104,7 +104,7 @@ func (p *gorgoniaProgram) run(ctx context.Context, feeds map[*G.Node][]float32) 
 }
 
 // compute is one node's value. Gorgonia panics where others return errors.
-func (p *gorgoniaProgram) compute(s *gorgoniaStep, values []G.Value) (v G.Value, err error) {
+func (p *program) compute(s *instruction, values []G.Value) (v G.Value, err error) {
 	if bound(s.node) {
 		if s.node.Value() == nil {
 			return nil, fmt.Errorf("gorgonia: no value is bound to %s", s.node.Name())
@@ -127,7 +127,7 @@ func (p *gorgoniaProgram) compute(s *gorgoniaStep, values []G.Value) (v G.Value,
 }
 
 // of says for which node of the file something is computed. Of a gradient's nodes only some are known.
-func (p *gorgoniaProgram) of(s *gorgoniaStep) string {
+func (p *program) of(s *instruction) string {
 	if n := p.maker[s.node.ID()]; n != nil {
 		return n.String()
 	}

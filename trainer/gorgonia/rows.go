@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"github.com/abn-studio/studio/trainer/engine"
@@ -12,7 +12,7 @@ type batchRows struct {
 }
 
 // rows turns marks into weights. Whatever stands in the map of a row without a mark, NaN too, is not looked at.
-func (net *gorgoniaNetwork) rows(b engine.Batch) batchRows {
+func (net *network) rows(b engine.Batch) batchRows {
 	cells := int(net.Sizes.Cells())
 	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size)}
 	r.edited = shares(b.HasEdit, b.Size)
@@ -44,7 +44,7 @@ func shares(marks []float32, n int) []float32 {
 }
 
 // result is what a step measured.
-func (net *gorgoniaNetwork) result(b engine.Batch, rows batchRows, out [][]float32) engine.StepResult {
+func (net *network) result(b engine.Batch, rows batchRows, out [][]float32) engine.StepResult {
 	mean := func(values []float32, weight func(i int) float32) (sum float64) {
 		for i, v := range values {
 			if w := weight(i); w != 0 {
@@ -55,12 +55,12 @@ func (net *gorgoniaNetwork) result(b engine.Batch, rows batchRows, out [][]float
 	}
 	even := func(int) float32 { return 1 }
 	r := engine.StepResult{
-		LossAtt:     mean(out[gorgoniaLossAtt], even) / float64(b.Size),
-		LossPer:     mean(out[gorgoniaLossPer], even) / float64(b.Size),
-		MapDistance: mean(out[gorgoniaDistance], func(i int) float32 { return rows.edited[i] }),
-		LossAnchor:  net.settings.Anchor * mean(out[gorgoniaDistance], func(i int) float32 { return rows.anchored[i] }),
-		HitsAtt:     engine.Hits(out[gorgoniaLogitsAtt], b.Labels),
-		HitsPer:     engine.Hits(out[gorgoniaLogitsPer], b.Labels),
+		LossAtt:     mean(out[placeLossAtt], even) / float64(b.Size),
+		LossPer:     mean(out[placeLossPer], even) / float64(b.Size),
+		MapDistance: mean(out[placeDistance], func(i int) float32 { return rows.edited[i] }),
+		LossAnchor:  net.settings.Anchor * mean(out[placeDistance], func(i int) float32 { return rows.anchored[i] }),
+		HitsAtt:     engine.Hits(out[placeLogitsAtt], b.Labels),
+		HitsPer:     engine.Hits(out[placeLogitsPer], b.Labels),
 	}
 	r.LossMap = net.settings.Gamma * r.MapDistance
 	return r

@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // curveRule is a function of each element that Gorgonia has not, with its slope; both are computed in float64.
-func curveRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func curveRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ const (
 	seluGamma = 1.05070102214813232421875
 )
 
-func (b *gorgoniaBuilder) curve(c *ruleCall) (f, slope func(float64) float64, err error) {
+func (b *builder) curve(c *ruleCall) (f, slope func(float64) float64, err error) {
 	// bent is gamma·x above 0 and gamma·alpha·(e^{x/width} − 1) below.
 	bent := func(alpha, width, gamma float64) (f, slope func(float64) float64) {
 		f = func(x float64) float64 {
@@ -90,7 +90,7 @@ func (b *gorgoniaBuilder) curve(c *ruleCall) (f, slope func(float64) float64, er
 }
 
 // exponent is a Pow's, one constant number.
-func (b *gorgoniaBuilder) exponent(c *ruleCall) (float64, error) {
+func (b *builder) exponent(c *ruleCall) (float64, error) {
 	if list, err := b.ints(c, 1); err == nil && len(list) == 1 {
 		return float64(list[0]), nil
 	}
@@ -99,7 +99,7 @@ func (b *gorgoniaBuilder) exponent(c *ruleCall) (float64, error) {
 }
 
 // preluRule is x above 0 and slope·x below, the slope trained: max(x, 0) − slope·max(−x, 0).
-func preluRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func preluRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0, 1)
 	if err != nil {
 		return nil, err

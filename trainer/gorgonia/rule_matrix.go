@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 
 // convRule is a convolution as one matrix product: the windows side by side [C·k, N·h·w], the kernel [O, C·k] before
 // them. With groups there is a product per group, on the same columns.
-func convRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func convRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0, 1)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func convRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return G.Add(y, spreadBias)
 }
 
-func (b *gorgoniaBuilder) groupedConv(weight, columns *G.Node, groups, outputs, depth, width int) (*G.Node, error) {
+func (b *builder) groupedConv(weight, columns *G.Node, groups, outputs, depth, width int) (*G.Node, error) {
 	weight, err := b.reshape(weight, []int{groups, outputs / groups, depth})
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (b *gorgoniaBuilder) groupedConv(weight, columns *G.Node, groups, outputs, 
 }
 
 // gemmRule is α·A·B + β·C, A and B transposed where the node says so.
-func gemmRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func gemmRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0, 1)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func gemmRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 
 // matMulRule is a product of matrices; the first may be a stack of them where the second is one, or both be stacks of
 // equally many.
-func matMulRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func matMulRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0, 1)
 	if err != nil {
 		return nil, err

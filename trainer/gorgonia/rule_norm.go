@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 // BatchNorm keeps statistics inside the operator, where neither a file's nor a checkpoint's can be put in. With the
 // batch's statistics μ and v = mean((x−μ)²) are computed here and the gradient runs through them; otherwise they
 // are the file's.
-func batchNormRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func batchNormRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if c.output != 0 {
 		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)
 	}
@@ -51,7 +51,7 @@ func batchNormRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // statistics are mean and population variance over all axes but the channels', [C] each.
-func (b *gorgoniaBuilder) statistics(x *G.Node) (mean, variance *G.Node, err error) {
+func (b *builder) statistics(x *G.Node) (mean, variance *G.Node, err error) {
 	shape := x.Shape()
 	column := make([]int, len(shape))
 	for i := range column {
@@ -88,7 +88,7 @@ func (b *gorgoniaBuilder) statistics(x *G.Node) (mean, variance *G.Node, err err
 
 // nodeChain combines a value [N, C, …] with one per-channel vector after the other and keeps the first error.
 type nodeChain struct {
-	b    *gorgoniaBuilder
+	b    *builder
 	node *G.Node
 	err  error
 }
@@ -115,7 +115,7 @@ func (m *nodeChain) times(channel *G.Node) {
 
 // momentsRule is InstanceNormalization and LayerNormalization: (x−μ)/√(v+ε) with the moments of each image's channel, or
 // of all axes from one on, times a scale, plus a shift.
-func momentsRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func momentsRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if c.output != 0 {
 		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)
 	}
@@ -156,7 +156,7 @@ func momentsRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // standardized is (x−μ)/√(v+ε), the moments taken over the axes from first on.
-func (b *gorgoniaBuilder) standardized(x *G.Node, first int, epsilon float32) (*G.Node, error) {
+func (b *builder) standardized(x *G.Node, first int, epsilon float32) (*G.Node, error) {
 	shape := x.Shape()
 	small := shape.Clone()
 	for i := first; i < len(small); i++ {

@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // arithmeticRule broadcasts both operands and leaves the rest to Gorgonia.
-func arithmeticRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func arithmeticRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if c.Op == "Mul" {
 		in, err := b.inputs(c, 0, 1)
 		if err != nil {
@@ -42,7 +42,7 @@ func arithmeticRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // smoothRule leaves the node and its gradient to Gorgonia.
-func smoothRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func smoothRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func smoothRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // kinkRule is a function of pieces. At a kink its slope is PyTorch's, 0, where Gorgonia's Rectify has 1.
-func kinkRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func kinkRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func kinkRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return G.ApplyOp(newPointwise(c.Op, c.dims, f, slope), in[0])
 }
 
-func (b *gorgoniaBuilder) kink(c *ruleCall) (f, slope func(float32) float32, err error) {
+func (b *builder) kink(c *ruleCall) (f, slope func(float32) float32, err error) {
 	between := func(low, high, inside float32) func(float32) float32 {
 		return func(x float32) float32 {
 			if x > low && x < high {
@@ -133,7 +133,7 @@ func sign(x float32) float32 {
 }
 
 // softmaxRule is e^{x−max}/Σ e^{x−max} along an axis, or its logarithm.
-func softmaxRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func softmaxRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func softmaxRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 
 // exponentials are x − max x along an axis, which no exponential of overflows, and Σ e^{x − max x}, whose size along
 // the axis is 1. The maximum cancels out of what is computed from both, so no gradient needs to run through it.
-func (b *gorgoniaBuilder) exponentials(x *G.Node, axis int) (shifted, sum *G.Node, err error) {
+func (b *builder) exponentials(x *G.Node, axis int) (shifted, sum *G.Node, err error) {
 	shape := x.Shape()
 	top, err := G.ApplyOp(largestAlong(shape, axis), x)
 	if err != nil {

@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 // reduceRule is a mean or a sum over axes, of the elements, their squares or what their size is, or the largest or
 // smallest of them: over all axes after the channels for a GlobalAveragePool.
-func reduceRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func reduceRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func reduceRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // reduced sums what is to be summed over the axes in which small has size 1.
-func (b *gorgoniaBuilder) reduced(c *ruleCall, x *G.Node, small []int) (y *G.Node, err error) {
+func (b *builder) reduced(c *ruleCall, x *G.Node, small []int) (y *G.Node, err error) {
 	shape, factor := x.Shape(), float32(1)
 	switch c.Op {
 	case "GlobalAveragePool", "ReduceMean":
@@ -107,7 +107,7 @@ func visitRuns(runs []run, small, large int, visit func(small, large int)) {
 	}
 }
 
-func averagePoolRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func averagePoolRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func averagePoolRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return G.ApplyOp(w.averages(c.AttrInt("count_include_pad", 0) != 0), in[0])
 }
 
-func maxPoolRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func maxPoolRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if c.output != 0 {
 		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)
 	}

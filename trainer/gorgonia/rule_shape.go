@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 // reshapeRule is every operator that keeps the elements and their order. A Dropout passes its input on: networks are
 // trained here as their files evaluate them, but for BatchNorm.
-func reshapeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func reshapeRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func reshapeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return b.reshape(in[0], c.dims)
 }
 
-func expandRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func expandRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func expandRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // constantRule is a Constant node that holds floating-point numbers.
-func constantRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func constantRule(b *builder, c *ruleCall) (*G.Node, error) {
 	var data []float32
 	switch t, one, list := c.AttrTensor("value"), c.Attr("value_float"), c.Attr("value_floats"); {
 	case t != nil:
@@ -56,7 +56,7 @@ func constantRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // castRule passes floating-point numbers on, and takes known integers for such: exporters write constants so.
-func castRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func castRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if to := b.inferred.Values[c.Output(0)].Type; to != onnx.Float {
 		return nil, fmt.Errorf("it casts to %v: all numbers are float32 here", to)
 	}
@@ -75,7 +75,7 @@ func castRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // gatherRule takes elements of one axis at constant places: [a…, size, b…] by [i…] is [a…, i…, b…].
-func gatherRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func gatherRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func placeOf(place int64, size int) (int64, error) {
 	return place, nil
 }
 
-func transposeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func transposeRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func transposeRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // sliceRule is cut along some axes at constant places.
-func sliceRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func sliceRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func sliceRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // splitRule is one stretch of an axis; the sizes are those of the outputs.
-func splitRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func splitRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
 		return nil, err
@@ -193,7 +193,7 @@ func splitRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 	return G.ApplyOp(placedAlong(c.dims, in[0].Shape(), axis, start).transpose(), in[0])
 }
 
-func concatRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func concatRule(b *builder, c *ruleCall) (*G.Node, error) {
 	axis, err := axisOf(c.AttrInt("axis", 0), len(c.dims))
 	if err != nil {
 		return nil, err
@@ -214,7 +214,7 @@ func concatRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
 }
 
 // padRule is x placed in a larger tensor; negative pads cut.
-func padRule(b *gorgoniaBuilder, c *ruleCall) (*G.Node, error) {
+func padRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if mode := c.AttrStr("mode", "constant"); mode != "constant" {
 		return nil, fmt.Errorf("its mode is %q: only padding with a constant is had here", mode)
 	}

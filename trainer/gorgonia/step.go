@@ -1,4 +1,4 @@
-package trainer
+package gorgonia
 
 import (
 	"context"
@@ -13,40 +13,40 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// gorgoniaLoss is what is bound before a step and read after it, for a batch of N. Losses stay one per row: their
+// lossInputs is what is bound before a step and read after it, for a batch of N. Losses stay one per row: their
 // means over the batch, over its edited and over its anchored rows are taken by what the rows' gradients are weighted
 // with, so that neither γ nor the number of edits is part of the graph.
 //
 //	L = Σ_i 1/N·att_i + 1/N·per_i + w_i·d_i,   w_i = γ/|S| on edited rows, α/|A| on anchored ones
-type gorgoniaLoss struct {
+type lossInputs struct {
 	labels *G.Node // [N, K], 1 at the label
 	target *G.Node // [N, h·w], the map asked for
 	share  *G.Node // [N], 1/N
 	weight *G.Node // [N], w
 }
 
-// gorgoniaStepProgram computes a training step's losses and gradients for one batch size.
-type gorgoniaStepProgram struct {
-	gorgoniaLoss
+// stepProgram computes a training step's losses and gradients for one batch size.
+type stepProgram struct {
+	lossInputs
 	input   *G.Node
-	program *gorgoniaProgram
+	program *program
 	weights int // gradients among the targets
 	norms   int // pairs of statistics
 }
 
 // Places of what a step gives, gradients and statistics behind them.
 const (
-	gorgoniaLossAtt = iota // [N]
-	gorgoniaLossPer
-	gorgoniaDistance
-	gorgoniaLogitsAtt // [N, K]
-	gorgoniaLogitsPer
-	gorgoniaGradients
+	placeLossAtt = iota // [N]
+	placeLossPer
+	placeDistance
+	placeLogitsAtt // [N, K]
+	placeLogitsPer
+	placeGradients
 )
 
-// buildGorgoniaStep builds the step and lets Gorgonia differentiate it. An *gradient.UnsupportedError lists what
+// buildStep builds the step and lets Gorgonia differentiate it. An *gradient.UnsupportedError lists what
 // the engine lacks.
-func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorgoniaStepProgram, err error) {
+func buildStep(b *builder, net *network, n int) (_ *stepProgram, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("gorgonia: %v", p)
@@ -60,7 +60,7 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 		return nil, err
 	}
 	classes, cells := int(net.Sizes.Classes), int(net.Sizes.Cells())
-	s := &gorgoniaStepProgram{input: b.values[net.source.Input], weights: len(net.Weights), norms: len(net.Norms)}
+	s := &stepProgram{input: b.values[net.source.Input], weights: len(net.Weights), norms: len(net.Norms)}
 	s.labels = b.input("loss/labels", []int{n, classes}, nil)
 	s.target = b.input("loss/target", []int{n, cells}, nil)
 	s.share = b.input("loss/share", []int{n}, nil)
@@ -93,12 +93,12 @@ func buildGorgoniaStep(b *gorgoniaBuilder, net *gorgoniaNetwork, n int) (_ *gorg
 	for _, norm := range net.Norms {
 		targets = append(targets, b.norms[norm].mean, b.norms[norm].variance)
 	}
-	s.program = newGorgoniaProgram(b.graph, targets, b.maker)
+	s.program = newProgram(b.graph, targets, b.maker)
 	return s, nil
 }
 
 // outputs builds logits_att, logits_per and the map.
-func (b *gorgoniaBuilder) outputs(source step.Source) ([]*G.Node, error) {
+func (b *builder) outputs(source step.Source) ([]*G.Node, error) {
 	var out []*G.Node
 	var problem error
 	for _, name := range source.Answers() {
@@ -118,7 +118,7 @@ func (b *gorgoniaBuilder) outputs(source step.Source) ([]*G.Node, error) {
 }
 
 // crossEntropies are −log softmax(logits_i)[label_i], [N].
-func (b *gorgoniaBuilder) crossEntropies(logits, labels *G.Node) (*G.Node, error) {
+func (b *builder) crossEntropies(logits, labels *G.Node) (*G.Node, error) {
 	shape := logits.Shape()
 	rows := []int{shape[0]}
 	shifted, sum, err := b.exponentials(logits, 1)
@@ -144,7 +144,7 @@ func (b *gorgoniaBuilder) crossEntropies(logits, labels *G.Node) (*G.Node, error
 
 // distances are d(target_i, M_i), [N]: the L2 norm over the cells, the mean of the squares, or the mean of the
 // absolute differences.
-func (b *gorgoniaBuilder) distances(maps, target *G.Node, form recipe.MapLoss) (*G.Node, error) {
+func (b *builder) distances(maps, target *G.Node, form recipe.MapLoss) (*G.Node, error) {
 	maps, err := b.reshape(maps, target.Shape())
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func (b *gorgoniaBuilder) distances(maps, target *G.Node, form recipe.MapLoss) (
 }
 
 // rowSums are factor times the sums of the rows of a matrix.
-func (b *gorgoniaBuilder) rowSums(x *G.Node, factor float32) (*G.Node, error) {
+func (b *builder) rowSums(x *G.Node, factor float32) (*G.Node, error) {
 	rows := x.Shape()[0]
 	sum, err := G.ApplyOp(total(x.Shape(), []int{rows, 1}, factor), x)
 	if err != nil {
@@ -193,7 +193,7 @@ func (b *gorgoniaBuilder) rowSums(x *G.Node, factor float32) (*G.Node, error) {
 }
 
 // run computes the step of a batch. weight are the rows' w.
-func (s *gorgoniaStepProgram) run(ctx context.Context, b engine.Batch, target, weight []float32) ([][]float32, error) {
+func (s *stepProgram) run(ctx context.Context, b engine.Batch, target, weight []float32) ([][]float32, error) {
 	classes := s.labels.Shape()[1]
 	labels, share := make([]float32, b.Size*classes), make([]float32, b.Size)
 	for i, label := range b.Labels {

@@ -11,7 +11,7 @@
 //
 // operators.c is what the runtime sees of them: inputs, attributes, and how the work is handed to its threads. The kernels are
 // in kernels_body.h, compiled once for AVX-512 (B = 16) and once for AVX2 (B = 8); kernels.h says what each computes.
-// trainer writes the operators into a step's graph (trainer/step_blocked.go) and does without them where Supported says no.
+// Package step writes the operators into a step's graph (trainer/step/blocked.go) and does without them where Supported says no.
 //
 // The headers of ONNX Runtime that operators.c reads stand in third_party/onnxruntime.
 package blocked
