@@ -234,7 +234,7 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 			continue
 		}
 		named.add(disk)
-		if reason := checkPicture(d.file(disk)); reason != "" {
+		if reason := d.checkPicture(disk); reason != "" {
 			d.skip(name, "%s", reason)
 			continue
 		}

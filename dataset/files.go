@@ -59,16 +59,16 @@ func passOver(entry fs.DirEntry) string {
 }
 
 // checkPicture says why a regular file is no picture we decode; "" if it looks like one. It reads
-// the first bytes, so that a text file named .jpg is told apart.
-func checkPicture(file string) string {
-	suffix := strings.ToLower(filepath.Ext(file))
+// the first bytes, so that a text file named .jpg is told apart; and it counts files that hold more pictures than one.
+func (d *Dataset) checkPicture(name string) string {
+	suffix := suffix(name)
 	if otherPicture[suffix] {
 		return suffix + " is not read: convert it to PNG or JPEG"
 	}
 	if !pictureSuffix[suffix] {
 		return "not a picture: its name does not end in " + pictureSuffixes()
 	}
-	f, err := os.Open(file)
+	f, err := os.Open(d.file(name))
 	if err != nil {
 		return "cannot be opened: " + bare(err)
 	}
@@ -83,7 +83,15 @@ func checkPicture(file string) string {
 	case picture.Format(head[:n]) == "":
 		return fmt.Sprintf("not a JPEG, PNG, WebP, BMP or TIFF: it starts with %q", head[:min(n, 8)])
 	}
+	d.countSeveral(name, f)
 	return ""
+}
+
+// countSeveral notes a file that holds more pictures than one.
+func (d *Dataset) countSeveral(name string, file io.ReadSeeker) {
+	if picture.Frames(file) > 1 {
+		d.count(name, "it holds several pictures (an animation, pages): the first is used")
+	}
 }
 
 // bare drops the path from an error that is reported beside its path.
@@ -190,7 +198,7 @@ func (d *Dataset) walk(below string, found func(name string)) error {
 		if d.isAbout(entry.Name()) {
 			continue
 		}
-		if reason := checkPicture(d.file(name)); reason != "" {
+		if reason := d.checkPicture(name); reason != "" {
 			d.skip(name, "%s", reason)
 			continue
 		}

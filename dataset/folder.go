@@ -75,7 +75,7 @@ func (d *Dataset) readFolder() error {
 	lists := d.splitLists()
 	for _, entry := range strays {
 		name := entry.Name()
-		switch reason := checkPicture(d.file(name)); {
+		switch reason := d.checkPicture(name); {
 		case slices.Contains(lists, name):
 		case reason != "" && mayTell(name):
 			d.skip(name, "not read in this layout: if it holds labels or splits, name its format, or take it away")
@@ -303,7 +303,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 		if d.isAbout(entry.Name()) {
 			continue
 		}
-		reason := checkPicture(d.file(name))
+		reason := d.checkPicture(name)
 		switch {
 		case reason != "" && mayTell(name):
 			d.skip(name, "not read in this layout: if it holds labels, name its format, or take it away")
@@ -334,7 +334,7 @@ func (d *Dataset) readSplitClass(class string) error {
 				d.tables = append(d.tables, name)
 				continue
 			}
-			reason := checkPicture(d.file(name))
+			reason := d.checkPicture(name)
 			if reason == "" {
 				reason = "in no split, where the other images of its class are in one"
 			}

@@ -115,6 +115,27 @@ func TestFolderLayouts(t *testing.T) {
 	}
 }
 
+// BMP and TIFF are pictures as JPEG is, and a file that holds several of them is one, which is said.
+func TestEveryFormatIsRead(t *testing.T) {
+	t.Parallel()
+	content := map[string]string{}
+	for _, name := range []string{"24-bits.bmp", "animated.webp", "lzw.tif", "pages.tif", "arithmetic.jpg", "animated.png"} {
+		data, err := os.ReadFile(filepath.Join("../internal/picture/testdata/pictures", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content["train/a/"+name] = string(data)
+	}
+	d := open(t, "folder", tree(t, content))
+	if len(d.Samples) != len(content) || len(d.Skipped) > 0 {
+		t.Errorf("%d of %d are read, skipped %v", len(d.Samples), len(content), d.Skipped)
+	}
+	want := []dataset.Problem{{Path: "train/a/animated.png", Reason: "it holds several pictures (an animation, pages): the first is used (3 such, this is the first)"}}
+	if diff := cmp.Diff(want, d.Notes); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestFolderPassesOverWhatIsNoPicture(t *testing.T) {
 	t.Parallel()
 	root := tree(t, map[string]string{

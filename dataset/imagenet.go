@@ -165,7 +165,7 @@ func (d *Dataset) readImageNetSplit(n imagenet, below, split string, labels map[
 			if suffix(name) == ".tar" {
 				tars++
 			} else if name != n.tiny {
-				if reason := checkPicture(d.file(name)); reason != "" {
+				if reason := d.checkPicture(name); reason != "" {
 					d.skip(name, "%s", reason)
 				} else if err := flat(name); err != nil {
 					return err

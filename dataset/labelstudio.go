@@ -210,7 +210,7 @@ func (d *Dataset) pictureOf(given, file string, named nameSet) (disk string, ok 
 			return "", false
 		}
 		named.add(disk)
-		if reason := checkPicture(d.file(disk)); reason != "" {
+		if reason := d.checkPicture(disk); reason != "" {
 			d.skip(clean, "%s", reason)
 			return "", false
 		}

@@ -90,7 +90,7 @@ func (d *Dataset) readRows(file, split string, seen nameSet) error {
 			return nil
 		}
 		seen.add(disk)
-		if reason := checkPicture(d.file(disk)); reason != "" {
+		if reason := d.checkPicture(disk); reason != "" {
 			d.skip(name, "%s", reason)
 			return nil
 		}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -270,6 +271,7 @@ func (d *Dataset) addParquetRow(row parquet.Row, c parquetColumns, file, split s
 	if err := os.WriteFile(d.file(name), content, 0o644); err != nil {
 		return err
 	}
+	d.countSeveral(name, bytes.NewReader(content))
 	d.add(name, split, class)
 	return nil
 }

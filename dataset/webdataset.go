@@ -101,7 +101,7 @@ func (d *Dataset) readWebDataset() error {
 				}
 				continue
 			}
-			if reason := checkPicture(d.file(name)); reason != "" {
+			if reason := d.checkPicture(name); reason != "" {
 				d.skip(name, "%s", reason)
 				continue
 			}

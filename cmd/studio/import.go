@@ -55,10 +55,7 @@ type importSummary struct {
 	// Unmasked counts the masks that cannot be read, whose images are imported without one.
 	Unmasked  int    `json:"masks_broken,omitempty"`
 	FirstMask string `json:"first_mask_broken,omitempty"`
-	// Several counts animations and TIFFs of several pages, of which the first frame or page is the image.
-	Several      int    `json:"several_pictures,omitempty"`
-	FirstSeveral string `json:"first_several_pictures,omitempty"`
-	DryRun       bool   `json:"dry_run"`
+	DryRun    bool   `json:"dry_run"`
 }
 
 // importReport counts what an import did.
@@ -167,7 +164,7 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	line := newProgressLine(streams.Err)
 	defer line.done()
 	var mutex sync.Mutex
-	first, firstSeveral := "", ""
+	first := ""
 	in := jobs.ImageImport(s.Blobs, d.Format+" "+filepath.Base(filepath.Clean(c.dir)), d, jobs.ImportOptions{
 		Split: annotator.Split(c.Split),
 		MaskFault: func(image string, err error) {
@@ -175,13 +172,6 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 			defer mutex.Unlock()
 			if summary.Unmasked++; summary.FirstMask == "" || image < first {
 				first, summary.FirstMask = image, image+": "+err.Error()
-			}
-		},
-		Several: func(image string, frames int) {
-			mutex.Lock()
-			defer mutex.Unlock()
-			if summary.Several++; firstSeveral == "" || image < firstSeveral {
-				firstSeveral, summary.FirstSeveral = image, fmt.Sprintf("%s: %d", image, frames)
 			}
 		},
 	})
@@ -204,9 +194,6 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 	}
 	if s.Unmasked > 0 {
 		fmt.Fprintf(streams.Out, "%d masks cannot be read and are left out, the first: %s\n", s.Unmasked, s.FirstMask)
-	}
-	if s.Several > 0 {
-		fmt.Fprintf(streams.Out, "%d files hold several pictures (animations, pages), of which the first is used; the first: %s\n", s.Several, s.FirstSeveral)
 	}
 	fmt.Fprintf(streams.Out, "%d files skipped, %d named and not there\n", s.Skipped, s.Missing)
 	for _, p := range s.Problems[:min(10, len(s.Problems))] {

@@ -27,9 +27,6 @@ type ImportOptions struct {
 	// MaskFault is told of every mask that cannot be read, by several goroutines at once; its image comes in without a mask.
 	// nil: nobody is told.
 	MaskFault func(image string, err error)
-	// Several is told of every file with more pictures than the first, which is the one that is used: animations, and TIFFs of
-	// several pages; by several goroutines at once. nil: nobody is told.
-	Several func(image string, frames int)
 }
 
 // ImageImport is a data set as annotator.Service.ImportImages takes it: each file goes into the blob store under its hash. A
@@ -81,9 +78,6 @@ func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s d
 		return broken(added, file, err), nil
 	}
 	added.Width, added.Height = header.Width, header.Height
-	if header.Frames > 1 && o.Several != nil {
-		o.Several(s.Name, header.Frames)
-	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return broken(added, nil, err), nil
 	}

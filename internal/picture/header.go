@@ -111,6 +111,30 @@ func Format(head []byte) string {
 	return ""
 }
 
+// Frames is Header's, for whoever needs nothing else: frames of an animation, pages of a TIFF; 1 where it cannot be told. It reads
+// a few places of the file.
+func Frames(file io.ReadSeeker) (n int) {
+	defer func() {
+		if recover() != nil {
+			n = 1
+		}
+	}()
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 1
+	}
+	section := io.NewSectionReader(readerAt(file), 0, size)
+	switch Format(span(section, 0, 16)) {
+	case "png":
+		return pngFrames(section)
+	case "webp":
+		return max(1, webpFrame(section).frames)
+	case "tiff":
+		return tiffPages(section)
+	}
+	return 1
+}
+
 // overhead is what any decoder takes beside its pixels: tables, windows, buffers.
 const overhead = 512 << 10
 

@@ -16,8 +16,25 @@ func readPNG(file *io.SectionReader, h *Header) error {
 		return err
 	}
 	h.Width, h.Height, h.decode = c.Width, c.Height, streamed(png.Decode)
+	h.Frames = pngFrames(file)
 	weighPNG(file, h)
 	return nil
+}
+
+// pngFrames looks for what an animation says before the picture.
+func pngFrames(file *io.SectionReader) int {
+	at := int64(8)
+	for range maxChunks {
+		head := span(file, at, 12)
+		switch {
+		case len(head) < 12 || string(head[4:8]) == "IDAT":
+			return 1
+		case string(head[4:8]) == "acTL":
+			return max(1, int(binary.BigEndian.Uint32(head[8:])))
+		}
+		at += 12 + int64(binary.BigEndian.Uint32(head))
+	}
+	return 1
 }
 
 // weighPNG: one image, or where it is interlaced that and the seven passes it is made of; by bit depth and colour type, with
@@ -39,10 +56,6 @@ func weighPNG(file *io.SectionReader, h *Header) {
 		switch string(head[4:]) {
 		case "tRNS":
 			transparent = true
-		case "acTL":
-			if frames := span(file, at+8, 4); len(frames) == 4 {
-				h.Frames = max(1, int(binary.BigEndian.Uint32(frames)))
-			}
 		case "eXIf":
 			h.Orientation = tiffOrientation(io.NewSectionReader(file, at+8, length), length)
 		}

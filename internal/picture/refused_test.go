@@ -73,6 +73,9 @@ func TestWhatIsReadIsDecoded(t *testing.T) {
 			if filepath.Ext(name) == ".webp" {
 				want = 2
 			}
+			if n := Frames(bytes.NewReader(data)); n != want {
+				t.Errorf("%s: %d pictures, want %d", name, n, want)
+			}
 			if size := img.Bounds().Size(); size.X != h.Width || size.Y != h.Height || h.Frames != want {
 				t.Errorf("%s: %v of %d pictures, the header says %d×%d and %d", name, size, want, h.Width, h.Height, h.Frames)
 			}
