@@ -309,6 +309,15 @@ func FuzzPreprocess(f *testing.F) {
 	f.Add([]byte("II*\x00\x08\x00\x00\x00\x00\x00"))
 	f.Add([]byte("BM"))
 	f.Add(readFile(f, filepath.Join(fixture.Reference(f), "preprocess", "tiny.png")))
+	files, err := filepath.Glob("../internal/picture/testdata/*/*.*")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no pictures: %v", err)
+	}
+	for _, file := range files {
+		if data := readFile(f, file); len(data) < 2000 {
+			f.Add(data)
+		}
+	}
 	p, err := NewPreprocessor(manifest.Manifest{Resize: manifest.Shorter(16), Crop: [2]int{12, 20}, EXIF: true})
 	if err != nil {
 		f.Fatal(err)

@@ -23,9 +23,10 @@ func readJPEG(file *io.SectionReader, h *Header) error {
 	frame, broken := t81.ReadFrame(io.NewSectionReader(file, 0, file.Size()))
 	h.Orientation = tiffOrientation(bytes.NewReader(frame.EXIF), int64(len(frame.EXIF)))
 	c, refused := jpeg.DecodeConfig(file)
-	// What package jpeg refuses only later: four components without Adobe's marker, and more tables than a baseline file has.
+	// What package jpeg refuses only later: four components without Adobe's marker, more tables than a baseline file has, and a table
+	// without codes.
 	unmarked := len(frame.Components) == 4 && frame.Adobe < 0
-	tables := frame.Marker == t81.SOF0 && frame.Tables > 1
+	tables := frame.Marker == t81.SOF0 && frame.Tables > 1 || frame.EmptyTable
 	if refused == nil && !unmarked && !tables {
 		h.Width, h.Height, h.decode = c.Width, c.Height, streamed(jpeg.Decode)
 		weighJPEG(frame, c, h)

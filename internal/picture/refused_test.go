@@ -41,7 +41,7 @@ func TestWhatIsNotReadIsRefusedByName(t *testing.T) {
 	says := map[string]string{
 		"12-bits.jpg": "12 bits a sample", "hierarchical.jpg": "hierarchical",
 		"16-bits.bmp": "16 bits a pixel", "os2.bmp": "OS/2", "runs.bmp": "RLE",
-		"big.tif": "BigTIFF", "cmyk.tif": "CMYK", "float.tif": "no whole numbers", "grey-alpha.tif": "1 other sample beside its grey",
+		"big.tif": "BigTIFF", "cmyk.tif": "CMYK", "float.tif": "no whole numbers", "grey-alpha.tif": "2 samples a pixel",
 		"jpeg.tif": "compressed with JPEG", "ycbcr.tif": "YCbCr", "zstd.tif": "Zstandard",
 		"animated.gif": "a GIF", "photograph.avif": "an AVIF",
 	}

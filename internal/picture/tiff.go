@@ -106,7 +106,7 @@ func unsupportedTIFF(tags map[uint16]int64) string {
 	case tags[tagPlanes] == 2 && samples > 1:
 		return "has a plane for each colour"
 	case photometric != photometricRGB && samples > 1:
-		return fmt.Sprintf("has %d other sample beside its grey or palette", samples-1)
+		return fmt.Sprintf("has %d samples a pixel, where grey and palettes have 1", samples)
 	case photometric == photometricRGB && samples != 3 && (samples != 4 || tags[tagExtraSamples] != alphaMultiplied && tags[tagExtraSamples] != alphaOnItsOwn):
 		return fmt.Sprintf("has %d samples a pixel that are not RGB with or without alpha", samples)
 	case tags[tagFillOrder] == 2 && compression != 3 && compression != 4:

@@ -39,6 +39,7 @@ type Frame struct {
 	Adobe         int    // the transform that Adobe's marker names, -1 where there is none
 	EXIF          []byte // of the first APP1 segment that holds it
 	Tables        int    // the highest number of a Huffman table
+	EmptyTable    bool   // one of them has no codes
 }
 
 // Progressive, Arithmetic and Lossless are how the frame is coded.
@@ -141,11 +142,12 @@ func (f *Frame) segment(marker byte, body []byte) error {
 	case marker == DHT:
 		for len(body) >= 17 {
 			f.Tables = max(f.Tables, int(body[0]&15))
-			codes := 17
+			codes := 0
 			for _, n := range body[1:17] {
 				codes += int(n)
 			}
-			body = body[min(codes, len(body)):]
+			f.EmptyTable = f.EmptyTable || codes == 0
+			body = body[min(17+codes, len(body)):]
 		}
 	case isFrame(marker) && f.Marker == 0:
 		if len(body) < 6 || len(body) < 6+3*int(body[5]) {

@@ -109,6 +109,7 @@ write("hierarchical.jpg", patched(same, at[0xC0] + 1, 0xC5), "refused")
 baseline = cjpeg("-sample", "2x2")
 at = baseline.index(b"\xff\xc4") + 4
 assert baseline[at] == 0
+write("empty-table.jpg", baseline[: at - 4] + b"\xff\xc4\0\x13\x11" + bytes(16) + baseline[at - 4 :])
 scan = segments(baseline)[0xDA]
 write("third-table.jpg", patched(patched(baseline, at, 2), scan + 6, 0x20))
 
