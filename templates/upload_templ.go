@@ -125,7 +125,7 @@ func NewVersionPage(f Frame, v NewVersion) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\">Back</a></p></form><section class=\"panel stack\"><h2>What is taken</h2><p class=\"muted\">What <code>torch.onnx.export</code> writes of a network with an attention and a perception branch: the map ends in a Sigmoid and multiplies the features. Opset 11 to 22.</p><p class=\"muted\">A plain classifier becomes one first:</p><pre><code>studio model attach --model classifier.onnx --at auto --out abn.onnx</code></pre><p class=\"muted\">On the server, without a browser:</p><pre><code>studio model inspect model.onnx<br>studio model add model.onnx --project ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\">Back</a></p></form><section class=\"panel stack\"><h2>What is taken</h2><p class=\"muted\">What <code>torch.onnx.export</code> writes of a network with an attention and a perception branch: a map of one channel that multiplies the features. What is read of it is said before anything is added.</p><p class=\"muted\">A plain classifier becomes one first:</p><pre><code>studio model attach --model classifier.onnx --at auto --out abn.onnx</code></pre><p class=\"muted\">On the server, without a browser:</p><pre><code>studio model inspect model.onnx<br>studio model add model.onnx --project ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
