@@ -875,7 +875,7 @@ func modelFacts(r annotator.ModelReport) templ.Component {
 			}
 		}
 		if len(r.Data) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "<p class=\"muted small\">It came as several files and is kept as one: ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 78, "<p class=\"muted small came\">It came as several files and is kept as one: ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1413,15 +1413,15 @@ func manifestFields(f Frame, v Upload) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = option(string(manifest.FitShorter), m.Fit, "the shorter side, as Resize(256)").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = option(string(manifest.FitShorter), m.Fit, "the shorter side").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = option(string(manifest.FitBoth), m.Fit, "both sides: squeezed, as Resize((224, 224))").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = option(string(manifest.FitBoth), m.Fit, "both sides: squeezed").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = option(string(manifest.FitLonger), m.Fit, "the longer side; the rest is padded").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = option(string(manifest.FitLonger), m.Fit, "the longer side: padded").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -134,7 +134,7 @@ func joinFiles(ctx context.Context, path string, sent []onnx.SentFile, out io.Wr
 	if err != nil {
 		return refuse(err)
 	}
-	v := verdict{Data: []annotator.ModelData{{Name: "the model's own file", Bytes: int64(len(data))}}}
+	v := verdict{}
 	for _, s := range model.Sources() {
 		v.Data = append(v.Data, annotator.ModelData{Name: s.Location, Bytes: s.Bytes})
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/disk"
@@ -69,6 +70,8 @@ func (m *Models) Receive(ctx context.Context, next func() (annotator.SentFile, e
 type incoming struct {
 	models    *Models
 	model     *os.File
+	name      string // the model's, and how many bytes its own file has
+	own       int64
 	data      []onnx.SentFile
 	manifests []manifest.Source
 	held      []*os.File // all of them, removed at the end
@@ -102,7 +105,7 @@ func (in *incoming) take(f annotator.SentFile) error {
 		if size == 0 {
 			return wrongModel("the file is empty")
 		}
-		in.model = file
+		in.model, in.name, in.own = file, f.Name, size
 		return nil
 	case annotator.SentData:
 		file, _, err := in.keep(f)
@@ -194,7 +197,7 @@ func (in *incoming) join(ctx context.Context) error {
 	if v.Refused != "" || v.Fault != "" {
 		return v.problem()
 	}
-	in.model, in.report = whole, v.Data
+	in.model, in.report = whole, append([]annotator.ModelData{{Name: path.Base(in.name), Bytes: in.own}}, v.Data...)
 	return nil
 }
 

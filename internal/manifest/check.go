@@ -120,8 +120,11 @@ func (m Manifest) CheckPixels() error {
 }
 
 func (m Manifest) checkClasses() error {
-	if len(m.Classes) == 0 || len(m.Classes) > maxClasses {
-		return wrong("classes", "%d names, want 1 to %d", len(m.Classes), maxClasses)
+	if len(m.Classes) == 0 {
+		return wrong("classes", "are missing: their names, in the order of the logits")
+	}
+	if len(m.Classes) > maxClasses {
+		return wrong("classes", "%d names, at most %d are read", len(m.Classes), maxClasses)
 	}
 	seen := make(map[string]bool, len(m.Classes))
 	for i, name := range m.Classes {
