@@ -1,4 +1,6 @@
 // Keys that press a button, a link or a field: data-key="n".
+import { letterOf } from "../editor/src/input/letter.ts";
+
 const typing = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)) &&
   !(target instanceof HTMLInputElement && (target.type === "checkbox" || target.type === "range" || target.type === "radio"));
@@ -7,7 +9,7 @@ const typing = (target: EventTarget | null) =>
 export function onKey(handle: (key: string, event: KeyboardEvent) => boolean): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-    if (handle(event.key.length === 1 ? event.key.toLowerCase() : event.key, event)) event.preventDefault();
+    if (handle(letterOf(event), event)) event.preventDefault();
   });
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bindings, keyDown } from "../src/input/keys.ts";
+import { letterOf } from "../src/input/letter.ts";
 import { Settings } from "../src/settings.ts";
 import { cellWords } from "../src/ui/status.ts";
 import { MemoryStorage, TestEditor } from "./editor.ts";
@@ -140,5 +141,14 @@ describe("settings", () => {
     storage.setItem("abn-editor/settings", "not json");
     expect(new Settings(storage).get("size")).toBe(2.5);
     expect(new Settings(null).get("strength")).toBe(1);
+  });
+});
+
+describe("a letter", () => {
+  it("is that of the key where the layout writes no Latin one", () => {
+    const of = (key: string, code: string) => letterOf({ key, code });
+    expect([of("B", "KeyB"), of("я", "KeyZ"), of("У", "KeyE"), of("ψ", "KeyC"), of("ש", "KeyA"), of("Process", "KeyE"), of("ı", "KeyI")]).toEqual(["b", "z", "e", "c", "a", "e", "i"]);
+    expect(of("a", "KeyQ")).toBe("a"); // AZERTY: what it writes
+    expect([of("ö", "Semicolon"), of("é", "Digit2"), of("Enter", "Enter"), of("[", "BracketLeft"), of("Process", "Digit1")]).toEqual(["ö", "é", "Enter", "[", "Process"]);
   });
 });

@@ -3,6 +3,7 @@
 import type { Editor } from "../editor.ts";
 import { colorMapNames } from "../colormap.ts";
 import { views } from "../settings.ts";
+import { letterOf } from "./letter.ts";
 
 export interface KeyInput {
   readonly key: string;
@@ -24,9 +25,9 @@ interface Binding {
 const next = <T>(list: readonly T[], now: T, step = 1): T =>
   list[(list.indexOf(now) + step + list.length) % list.length] ?? now;
 
-const plain = (letter: string) => (k: KeyInput) => !k.ctrl && !k.alt && !k.shift && k.key.toLowerCase() === letter;
+const plain = (letter: string) => (k: KeyInput) => !k.ctrl && !k.alt && !k.shift && letterOf(k) === letter;
 const ctrl = (letter: string, shift = false) => (k: KeyInput) =>
-  k.ctrl && k.shift === shift && k.key.toLowerCase() === letter;
+  k.ctrl && k.shift === shift && letterOf(k) === letter;
 const named = (...names: string[]) => (k: KeyInput) => !k.ctrl && !k.alt && names.includes(k.key);
 // Where [ needs AltGr, browsers report Ctrl and Alt with it.
 const bracket = (open: boolean) => (k: KeyInput) =>
@@ -66,7 +67,7 @@ export const bindings: readonly Binding[] = [
   { keys: "C (hold)", does: "The model's map", group: "View", matches: plain("c"), run: (e) => e.holdModel(true) },
   { keys: "D", does: "Difference to the model's map", group: "View", matches: plain("d"), run: (e) => e.toggleDifference() },
   { keys: "A, ⇧A", does: "Another map to look at: CAM, Grad-CAM, the model's own", group: "View",
-    matches: (k) => !k.ctrl && !k.alt && k.key.toLowerCase() === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
+    matches: (k) => !k.ctrl && !k.alt && letterOf(k) === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
   { keys: "V", does: "Cells, smooth, spotlight", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
   { keys: "M", does: "Next colour map", group: "View", matches: plain("m"), run: (e) => e.settings.set("colorMap", next(colorMapNames, e.settings.get("colorMap"))) },
   { keys: "G", does: "Grid", group: "View", matches: plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
@@ -108,7 +109,7 @@ export function keyDown(editor: Editor, k: KeyInput): boolean {
 /** Ends what lasts while a key is held. */
 export function keyUp(editor: Editor, k: KeyInput): boolean {
   if (k.key === " ") editor.holdPan(false);
-  else if (k.key.toLowerCase() === "c") editor.holdModel(false);
+  else if (letterOf(k) === "c") editor.holdModel(false);
   else return false;
   return true;
 }
