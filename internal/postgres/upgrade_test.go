@@ -97,11 +97,11 @@ func fill(t *testing.T, w *pgtest.World) {
 	try(err)
 	_, err = w.Store.InsertToken(ctx, annotator.Token{
 		UserID: w.Ada.ID, Name: "script", Scopes: []annotator.Scope{annotator.ScopeRead}, CreatedAt: w.Clock.Now(), ExpiresAt: w.Clock.Now().Add(time.Hour),
-	}, []byte(fmt.Sprintf("%032d", upload.ID)))
+	}, fmt.Appendf(nil, "%032d", upload.ID))
 	try(err)
 	_, err = w.Store.EnqueueEvaluate(ctx, w.Version.ID)
 	try(err)
-	try(w.Store.Heartbeat(ctx, postgres.Worker{ID: "worker-1"}))
+	try(w.Store.Heartbeat(ctx, annotator.Worker{ID: "worker-1", Host: "here", PID: 1}))
 }
 
 // TestUpgrade migrates the database of every release to the newest schema. What was there is read through the store, people go
