@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Limits of what comes with a model.
@@ -124,9 +125,9 @@ func formFiles(parts *multipart.Reader) func() (annotator.SentFile, error) {
 func sentName(part *multipart.Part) string {
 	_, parameters, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 	if err != nil {
-		return part.FileName()
+		return text.Clean(part.FileName())
 	}
-	return parameters["filename"]
+	return text.Clean(parameters["filename"])
 }
 
 // brokenOff is a form that ended too soon.

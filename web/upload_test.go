@@ -226,3 +226,32 @@ func TestUploadRefuses(t *testing.T) {
 		t.Errorf("%d versions after refusals", len(versions))
 	}
 }
+
+// What comes beside a model is named and quoted in answers: whatever bytes it has, the answer is one.
+func TestUploadsOfOddNames(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	file, _ := referenceModel(t, "abn-resnet-tiny")
+	admin := s.as(annotator.RoleAdmin)
+	for name, beside := range map[string]string{
+		"a name with a NUL":     `{"image_processor_type": "X", "do_a\u0000b": 3}`,
+		"text that is no UTF-8": "{\"image_processor_type\": \"X\", \"size\": \"\xff\"}",
+		"an empty object":       `{}`,
+		"a list of lists":       `[[]]`,
+		"numbers beyond":        `{"input_size": [3, 1e9, 1e9], "crop_pct": 1e-300}`,
+	} {
+		var body bytes.Buffer
+		w := multipart.NewWriter(&body)
+		for _, p := range [][2]string{{"manifest", beside}, {"model", string(file)}} {
+			part, err := w.CreatePart(map[string][]string{"Content-Disposition": {`form-data; name="` + p[0] + `"; filename*=UTF-8''..%2Fa%00%FFb.onnx`}})
+			must(t, err)
+			_, err = part.Write([]byte(p[1]))
+			must(t, err)
+		}
+		must(t, w.Close())
+		got := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", &body, "Content-Type", w.FormDataContentType()).want(http.StatusOK))
+		if got.Upload.Report.ManifestProblem == nil || strings.ContainsAny(got.Upload.Name, "/\x00") {
+			t.Errorf("%s: %q, problem %+v", name, got.Upload.Name, got.Upload.Report.ManifestProblem)
+		}
+	}
+}

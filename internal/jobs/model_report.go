@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer"
 )
@@ -101,9 +102,9 @@ func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []
 func fieldProblem(err error) *annotator.FieldProblem {
 	var wrong *manifest.Error
 	if errors.As(err, &wrong) {
-		return &annotator.FieldProblem{Field: wrong.Field, Message: wrong.Reason}
+		return &annotator.FieldProblem{Field: text.Clean(wrong.Field), Message: text.Clean(wrong.Reason)}
 	}
-	return &annotator.FieldProblem{Message: err.Error()}
+	return &annotator.FieldProblem{Message: text.Clean(err.Error())} // it may quote what came
 }
 
 func classesOf(m manifest.Manifest) []annotator.Class {
