@@ -137,7 +137,7 @@ func (p *Parts) notes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("the map's values are not bounded to 0…1 by what makes them (they may be %s): maps are shown and drawn from 0 to 1", p.MapRange))
 	}
 	if n := len(p.Split); n > 0 {
-		notes = append(notes, fmt.Sprintf("both branches read the same %d weights, such as %s: here each branch has its own, and a trained file has %d further initializers, "+
+		notes = append(notes, fmt.Sprintf("both branches have weights in common (%d, such as %s): here each branch has its own, and a trained file has %d further initializers, "+
 			"which the module that it was exported from has no place for where it shares a stage", n, p.Split[0], n))
 	}
 	return notes

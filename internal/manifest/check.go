@@ -59,6 +59,13 @@ func (m Manifest) Validate() error {
 	if err := m.checkClasses(); err != nil {
 		return err
 	}
+	switch m.Head {
+	case "", "softmax":
+	case "sigmoid":
+		return wrong("head", "%q: a network of several labels at once is not trained or scored here; of each picture one class is right (%q)", m.Head, "softmax")
+	default:
+		return wrong("head", "%q, want softmax", m.Head)
+	}
 	if m.Names != nil && m.Names.Size != nil && *m.Names.Size != m.Crop {
 		return wrong("names.size", "%v is not the crop %v", *m.Names.Size, m.Crop)
 	}

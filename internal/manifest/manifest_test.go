@@ -25,6 +25,7 @@ func TestManifestErrorsNameTheField(t *testing.T) {
 		"fit":           {`"resize"`, `"fit": "wide", "resize"`},
 		"pad":           {`"resize"`, `"pad": [0, 0, 256], "resize"`},
 		"classes[0]":    {`["a", "b"]`, `["` + strings.Repeat("a", 9000) + `", "b"]`},
+		"head":          {`"resize"`, `"head": "sigmoid", "resize"`},
 		"names.size":    {`"resize"`, `"names": {"size": [32, 32]}, "resize"`},
 	} {
 		_, err := manifest.Parse([]byte(strings.Replace(goodManifest, replace[0], replace[1], 1)))

@@ -1,0 +1,93 @@
+package onnx_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// Each file is refused by its own name and with what to do about it.
+func TestFilesAreRefusedByTheirOwnName(t *testing.T) {
+	t.Parallel()
+	image := func(dtype onnx.DataType, dims ...int64) *onnx.Model {
+		m := smallABN{}.model()
+		m.Graph.Inputs[0].Type, m.Graph.Inputs[0].Shape = dtype, onnx.ShapeOf(dims...)
+		return m
+	}
+	format := func(ir, opset int64) *onnx.Model {
+		m := smallABN{}.model()
+		m.IRVersion, m.Opsets[0].Version = ir, opset
+		return m
+	}
+	two := smallABN{}.model()
+	two.Graph.Inputs = append(two.Graph.Inputs, onnx.NewValue("age", onnx.Float, onnx.BatchOf(1)))
+	quantised := smallABN{}.model()
+	quantised.Graph.Nodes[2].Op = "ConvInteger"
+	fused := smallABN{}.model()
+	fused.Graph.Nodes[2].Op, fused.Graph.Nodes[2].Domain = "FusedConv", "com.microsoft"
+	half := smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Cast", "gm", "h", onnx.IntAttr("to", int64(onnx.Float16))), node("Cast", "h", "attended", onnx.IntAttr("to", 1))}}.model()
+	for name, test := range map[string]struct {
+		model *onnx.Model
+		want  []string
+	}{
+		"half":           {image(onnx.Float16, 1, 3, 8, 6), []string{"float16", "model.float()"}},
+		"bfloat16":       {image(onnx.BFloat16, 1, 3, 8, 6), []string{"bfloat16", "model.float()"}},
+		"bytes":          {image(onnx.Uint8, 1, 3, 8, 6), []string{"uint8", "before they are scaled"}},
+		"channels last":  {image(onnx.Float, 1, 8, 6, 3), []string{"channels last", "permute(0, 2, 3, 1)"}},
+		"a volume":       {image(onnx.Float, 1, 3, 4, 8, 6), []string{"a volume or a video"}},
+		"several inputs": {two, []string{"several inputs", "age"}},
+		"IR 14":          {format(14, 13), []string{"IR version 14", "m.ir_version = 10"}},
+		"opset 27":       {format(10, 27), []string{"operator set 27", "opset_version=20"}},
+		"quantised":      {quantised, []string{"quantised", "ConvInteger", "float32"}},
+		"optimised":      {fused, []string{"com.microsoft", "FusedConv", "before it was optimised"}},
+		"half inside":    {half, []string{"float16 inside", "float32 file"}},
+	} {
+		_, err := onnx.FindParts(t.Context(), test.model, onnx.PartNames{})
+		if !errors.Is(err, onnx.ErrNoABN) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, want := range test.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q does not say %q", name, err, want)
+			}
+		}
+	}
+	for _, test := range []struct{ data, want string }{
+		{"PK\x03\x04........abn/data.pkl....", "PyTorch checkpoint"}, {"\x80\x02}q\x00", "PyTorch checkpoint"}, {"PK\x03\x04model.json", "zip archive"},
+		{"\x10\x00\x00\x00\x00\x00\x00\x00{\"w\": ...........", "safetensors"}, {"\x89HDF\r\n\x1a\n....", "tf2onnx"},
+	} {
+		if _, err := onnx.Read(t.Context(), []byte(test.data)); !errors.Is(err, onnx.ErrMalformed) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %v", test.data, err)
+		}
+	}
+}
+
+// What is taken and odd is told.
+func TestOwnersAreToldHowTheirFileIsRead(t *testing.T) {
+	t.Parallel()
+	inside := smallABN{outputs: outputs("la", "lp")}.model()
+	unbounded := smallABN{outputs: outputs("la", "lp"), mechanism: []*onnx.Node{node("Mul", "g s", "attended")}}.model()
+	shared := smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Conv", "gm a.weight", "six", onnx.IntsAttr("pads", 1, 1, 1, 1)), node("Conv", "six back", "attended")},
+		constants: []*onnx.Tensor{weight("back", 4, 6, 1, 1)}}.model()
+	for name, test := range map[string]struct {
+		model *onnx.Model
+		want  string
+	}{
+		"a map inside": {inside, `the map is no output of the file: "m" is the value inside`}, "a map without bounds": {unbounded, "not bounded to 0…1"},
+		"a shared stage": {shared, "both branches have weights in common (1, such as a.weight)"}, "nothing odd": {smallABN{}.model(), ""},
+	} {
+		notes := strings.Join(takeApart(t, test.model).Describe(t.Context()).Notes, "\n")
+		if !strings.Contains(notes, test.want) || test.want == "" && notes != "" {
+			t.Errorf("%s: %q does not say %q", name, notes, test.want)
+		}
+	}
+	m := smallABN{}.model()
+	m.ProducerName, m.ProducerVersion = "pytorch", "2.9.1"
+	m.Graph.Nodes[0].Unknown = []byte("\x4a\x20 File \"/home/eve/abn.py\", line 3")
+	if notes := strings.Join(onnx.Describe(t.Context(), m).Notes, "\n"); !strings.Contains(notes, "PyTorch 2.9") || !strings.Contains(notes, "/home/eve/abn.py") {
+		t.Errorf("%q", notes)
+	}
+}
