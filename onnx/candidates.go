@@ -88,9 +88,15 @@ func (f *finder) try(ctx context.Context, m *Model, names PartNames, c candidate
 		if err = way(whole); err == nil {
 			err = whole.divide()
 		}
-		if err == nil {
-			return whole, nil
+		if err != nil {
+			continue
 		}
+		if whole.cut != c.root { // made larger first, say: what multiplies may be plain
+			if plain, err := f.try(ctx, m, names, candidate{whole.cut, c.source}); err == nil {
+				return plain, nil
+			}
+		}
+		return whole, nil
 	}
 	return nil, err
 }
@@ -124,6 +130,7 @@ func (f *finder) multipliers() (list []candidate) {
 			if root == "" {
 				continue
 			}
+			root = f.sigmoidBehind(root)
 			grid, s := f.inferred.Shape(root), f.inferred.Shape(otherInput(n, in))
 			if len(s) == 4 && s[1].Known() && s[1].Size > 1 && slices.Equal(s[2:], grid[2:]) && !slices.Contains(list, candidate{root, MapIsInside}) {
 				list = append(list, candidate{root, MapIsInside})
@@ -155,6 +162,35 @@ func (f *finder) gridBefore(name string) (root string) {
 			return root
 		}
 	}
+}
+
+// sigmoidBehind goes back from a value (N,1,h,w) over arithmetic with constants, by cells, to the Sigmoid that it is made of; the value
+// itself where it is made otherwise.
+func (f *finder) sigmoidBehind(root string) string {
+	for name, depth := root, 0; depth < maxRangeDepth; depth++ {
+		n := f.index.Producer[name]
+		if n == nil {
+			break
+		}
+		next := ""
+		switch {
+		case n.IsOp("Sigmoid", "HardSigmoid"):
+			return name
+		case n.IsOp("Exp", "Neg", "Sqrt"):
+			next = n.Input(0)
+		case n.IsOp("Add", "Sub", "Mul", "Div", "Pow"):
+			for _, in := range n.Inputs {
+				if _, ok := f.inferred.Number(in); ok {
+					next = otherInput(n, in)
+				}
+			}
+		}
+		if s := f.inferred.Shape(next); len(s) != 4 || !isGrid(s) {
+			break
+		}
+		name = next
+	}
+	return root
 }
 
 // innerSigmoids are the values (N,1,h,w) that a Sigmoid makes.

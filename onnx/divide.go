@@ -46,6 +46,9 @@ func (f *finder) divide() error {
 		return fmt.Errorf("%w: %v of the perception branch reads %q of the attention branch, beside the map %q", ErrNoABN, n, value, p.Names.Map)
 	}
 	f.otherwise(perception)
+	if p.Gain == GainOther {
+		p.Effect = f.effect(perception)
+	}
 	p.MapSource, p.MapRange = f.source, f.rangeOf(p.Names.Map, maxRangeDepth)
 	nodes := f.inOrder(extractor, attention, perception)
 	if len(nodes[extractorPart]) == 0 {

@@ -22,9 +22,13 @@
 //	subgraph.go     what the graphs of control flow capture
 //	shape*.go       static shape inference with a symbolic batch axis; shape_rules.go lists the operators
 //	parts.go        finding an ABN's map and logits
+//	candidates.go   the same where the map is no output, or does to the features what has no name
 //	mechanism.go    where the map multiplies the features, and the gain
+//	effect.go       what a cell of 0 and one of 1 do under a gain without a name
+//	map_range.go    between what a map's values are
 //	divide.go       which node and initializer belongs to which part
-//	batch.go        opening a fixed batch axis
+//	batch.go        opening a fixed batch axis; the batch's size for those behind the extractor
+//	strided.go      torch's as_strided read as the Reshape that it is
 //	evaluation.go   a file exported in training mode, run in evaluation mode
 //	whole.go        a file as it is run, with all its outputs
 //	untie.go        layers that the file gives one tensor because their values are equal
@@ -32,6 +36,7 @@
 //	attach*.go      an ABN of a plain classifier: where to split, the copied stage, the heads
 //	version.go      the same graph with other initializers; the extractor's hash
 //	inspect.go      what `studio model inspect` says
+//	reasons.go      files that are no networks for the studio, by their own name
 //
 // Nothing here runs a graph: that is internal/ort's.
 package onnx

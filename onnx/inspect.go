@@ -136,6 +136,9 @@ func (p *Parts) notes() (notes []string) {
 	if p.MapRange != RangeUnit {
 		notes = append(notes, fmt.Sprintf("the map's values are not bounded to 0…1 by what makes them (they may be %s): maps are shown and drawn from 0 to 1", p.MapRange))
 	}
+	if p.Effect != nil {
+		notes = append(notes, fmt.Sprintf("the mechanism is the network's own: a cell of 0 multiplies the features by %.3g, one of 1 by %.3g", p.Effect[0], p.Effect[1]))
+	}
 	if n := len(p.Split); n > 0 {
 		notes = append(notes, fmt.Sprintf("both branches have weights in common (%d, such as %s): here each branch has its own, and a trained file has %d further initializers, "+
 			"which the module that it was exported from has no place for where it shares a stage", n, p.Split[0], n))

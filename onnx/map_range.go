@@ -22,7 +22,7 @@ func (f *finder) rangeOf(name string, depth int) MapRange {
 	}
 	of := func(i int) MapRange { return f.rangeOf(n.Input(i), depth-1) }
 	switch {
-	case n.IsOp("Sigmoid", "HardSigmoid", "Softmax", "Hardmax"), f.isSigmoid(n), f.isMinMax(n):
+	case n.IsOp("Sigmoid", "HardSigmoid", "Softmax", "Hardmax"), f.isSigmoid(n), f.isMinMax(n), f.isOverMax(n, depth-1):
 		return RangeUnit
 	case n.IsOp("Tanh", "Softsign", "Sin", "Cos", "Erf"):
 		return RangeSigned
@@ -118,6 +118,16 @@ func (f *finder) isMinMax(n *Node) bool {
 	}
 	x := f.beforeReshaping(above.Input(0))
 	return x != "" && extreme(above.Input(1), "ReduceMin") == x && extreme(below.Input(0), "ReduceMax") == x && extreme(below.Input(1), "ReduceMin") == x
+}
+
+// isOverMax reports whether a node is x / max x of what is not negative.
+func (f *finder) isOverMax(n *Node, depth int) bool {
+	below := f.index.Producer[n.Input(1)]
+	if !n.IsOp("Div") || below == nil || !below.IsOp("ReduceMax") || below.Input(0) != n.Input(0) {
+		return false
+	}
+	r := f.rangeOf(n.Input(0), depth)
+	return r == RangeUnit || r == RangePositive
 }
 
 // beforeReshaping goes back over reshaping.

@@ -48,6 +48,7 @@ type Parts struct {
 	Channels, Height, Width                int // C, h, w
 	Classes                                int // K
 	Gain                                   Gain
+	Effect                                 *[2]float64 // of a GainOther: what a cell of 0 and one of 1 multiply features with; nil: more than that
 	MapSource                              MapSource
 	MapRange                               MapRange
 

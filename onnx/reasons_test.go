@@ -72,10 +72,13 @@ func TestOwnersAreToldHowTheirFileIsRead(t *testing.T) {
 	unbounded := smallABN{outputs: outputs("la", "lp"), mechanism: []*onnx.Node{node("Mul", "g s", "attended")}}.model()
 	shared := smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Conv", "gm a.weight", "six", onnx.IntsAttr("pads", 1, 1, 1, 1)), node("Conv", "six back", "attended")},
 		constants: []*onnx.Tensor{weight("back", 4, 6, 1, 1)}}.model()
+	half := smallABN{mechanism: []*onnx.Node{node("Add", "half m", "h"), node("Exp", "h", "eh"), node("Mul", "g eh", "attended")}, constants: []*onnx.Tensor{onnx.NewFloat32("half", nil, []float32{0.5})}}.model()
 	for name, test := range map[string]struct {
 		model *onnx.Model
 		want  string
 	}{
+		"a gain of its own": {half, "a cell of 0 multiplies the features by 1.65, one of 1 by 4.48"},
+
 		"a map inside": {inside, `the map is no output of the file: "m" is the value inside`}, "a map without bounds": {unbounded, "not bounded to 0…1"},
 		"a shared stage": {shared, "both branches have weights in common (1, such as a.weight)"}, "nothing odd": {smallABN{}.model(), ""},
 	} {

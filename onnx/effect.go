@@ -1,0 +1,73 @@
+package onnx
+
+import "math"
+
+// effect is what a cell of 0 and one of 1 multiply the features with, where the mechanism is one product of them with what plain
+// arithmetic makes of the map's value alone; nil where it is more.
+func (f *finder) effect(perception map[*Node]bool) *[2]float64 {
+	var meeting *Node
+	for _, n := range f.index.Consumers[f.parts.Names.Features] {
+		if !perception[n] || n.IsOp("Shape", "Size", "CastLike") {
+			continue
+		}
+		if meeting != nil || !n.IsOp("Mul") || !f.ofMap[otherInput(n, f.parts.Names.Features)] {
+			return nil
+		}
+		meeting = n
+	}
+	if meeting == nil || len(f.mechanism) != 1 {
+		return nil
+	}
+	var out [2]float64
+	for i := range out {
+		v, ok := f.evaluate(otherInput(meeting, f.parts.Names.Features), float64(i), maxRangeDepth)
+		if !ok || math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		out[i] = v
+	}
+	return &out
+}
+
+// evaluate is a value where the map has one value in all cells; ok is false where arithmetic by cells does not make it.
+func (f *finder) evaluate(name string, of float64, depth int) (v float64, ok bool) {
+	if name == f.cut {
+		return of, true
+	}
+	if v, ok := f.inferred.Number(name); ok {
+		return v, true
+	}
+	n := f.index.Producer[name]
+	if n == nil || depth == 0 {
+		return 0, false
+	}
+	in := func(i int) float64 {
+		v, known := f.evaluate(n.Input(i), of, depth-1)
+		ok = ok && known
+		return v
+	}
+	ok = true
+	switch {
+	case f.reshapes(n), n.IsOp("Expand", "Tile", "Transpose"):
+		v = in(0)
+	case n.IsOp("Add"):
+		v = in(0) + in(1)
+	case n.IsOp("Sub"):
+		v = in(0) - in(1)
+	case n.IsOp("Mul"):
+		v = in(0) * in(1)
+	case n.IsOp("Div"):
+		v = in(0) / in(1)
+	case n.IsOp("Pow"):
+		v = math.Pow(in(0), in(1))
+	case n.IsOp("Exp"):
+		v = math.Exp(in(0))
+	case n.IsOp("Sqrt"):
+		v = math.Sqrt(in(0))
+	case n.IsOp("Neg"):
+		v = -in(0)
+	default:
+		return 0, false
+	}
+	return v, ok
+}
