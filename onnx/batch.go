@@ -24,12 +24,26 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 	image.Shape[0] = Batch()
 	varying := map[string]bool{image.Name: true}
 	var resizes []*Node
+	asExported := &finder{graph: m.Graph, index: m.Graph.Index(), inferred: before}
 	for _, n := range m.Graph.Nodes {
 		if !slices.ContainsFunc(n.Inputs, func(in string) bool { return varying[in] }) {
 			continue
 		}
 		for _, out := range n.Outputs {
 			varying[out] = true
+		}
+		if n.IsOp("Gather") && varying[n.Input(0)] {
+			if r := asExported.strided(n, batch); r.sizes != nil {
+				r.apply(m.Graph, n)
+			}
+		}
+		if n.IsOp("Expand") && varying[n.Input(0)] && batch.Size != 1 {
+			if x, ok := before.Ints(n.Input(1)); ok && len(x) > 1 && x[0] == batch.Size && len(before.Shape(n.Input(0))) == len(x) && before.Shape(n.Input(0))[0] == batch {
+				x[0] = 1 // whatever the batch is
+				name := n.Output(0) + "/open_batch_shape"
+				m.Graph.Initializers = append(m.Graph.Initializers, NewInt64(name, []int64{int64(len(x))}, x))
+				n.Inputs[1] = name
+			}
 		}
 		if n.IsOp("Resize") && varying[n.Input(0)] {
 			resizes = append(resizes, n)
@@ -112,7 +126,7 @@ func (f *finder) batchFromFeatures(extractor map[*Node]bool, varying map[string]
 		case n.IsOp("Reshape"):
 			r = newReshape{n.Input(0), f.inferred.batchReshape(n)}
 		case n.IsOp("Gather"):
-			r = f.strided(n)
+			r = f.strided(n, Batch())
 		}
 		if value := f.index.valueOf(n); r.sizes != nil && value != "" {
 			r.apply(f.graph, n)

@@ -11,8 +11,8 @@ type strides []struct {
 	stride int64
 }
 
-// strided is the Reshape that a Gather by such a table is; no sizes where it is none.
-func (f *finder) strided(n *Node) newReshape {
+// strided is the Reshape that a Gather by such a table is, with the batch first; no sizes where it is none.
+func (f *finder) strided(n *Node, batch Dim) newReshape {
 	flat := f.index.Producer[n.Input(0)]
 	if flat == nil || !flat.IsOp("Reshape") || n.AttrInt("axis", 0) != 0 {
 		return newReshape{}
@@ -21,7 +21,7 @@ func (f *finder) strided(n *Node) newReshape {
 		return newReshape{}
 	}
 	x, table := f.inferred.Shape(flat.Input(0)), f.strides(n.Input(1), 0)
-	if len(x) == 0 || x[0] != Batch() || len(table) == 0 || table[0].size != Batch() {
+	if len(x) == 0 || x[0] != batch || len(table) == 0 || table[0].size != batch {
 		return newReshape{}
 	}
 	rest, ok := x[1:].Sizes()
@@ -38,7 +38,7 @@ func (f *finder) strided(n *Node) newReshape {
 			return newReshape{}
 		}
 	}
-	if all, ok := Product(rest...); !ok || all != step || table[0].stride != step {
+	if all, ok := Product(rest...); !ok || all != step || table[0].stride != step && batch != Fixed(1) {
 		return newReshape{}
 	}
 	return newReshape{flat.Input(0), sizes} // sizes[0] is 0: the batch is x's own

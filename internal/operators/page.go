@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/exports"
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
@@ -38,6 +39,9 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
   ` + "`Upsample`" + `, ` + "`Scan`, `Loop`" + `, a ` + "`Resize`" + ` before 11 and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
 - **Answers.** Logits of two classes or more, one of which is right, or their softmax. One logit and sigmoids are refused, with what to export: ADR 19.
 - **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused.
+- **Maps.** An output of shape (N,1,h,w), or the one value inside that features (N,C,h,w) are multiplied with between the two answers. Where that cannot be told, names settle it: ` + "`--map`, `--features`, `--logits-att`, `--logits-per`" + ` on every
+  command that opens a model, or the manifest's ` + "`names`" + `. Maps whose values are not from 0 to 1 run and train as they are; projects show and draw them from 0 to 1.
+- **Skips.** The branches read features and map. A branch that reads something else of the extractor (a feature pyramid, a class token) is refused with the node's name.
 - **BatchNorm** may be folded, kept, or in training mode; files exported in training mode are run, and split, in evaluation mode.
 - **Equal tensors.** Exporters write equal tensors once, which in an untrained network are most. Each layer gets its own, and a trained file has
   them as further initializers.
@@ -51,6 +55,9 @@ func page(root string) ([]byte, error) {
 		return nil, err
 	}
 	if err := covered(&out, root); err != nil {
+		return nil, err
+	}
+	if err := further(&out, root); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
@@ -159,6 +166,31 @@ func covered(out *bytes.Buffer, root string) error {
 			strings.Join(opsets, ", "), names(r.export), names(r.norm), names(r.batch), names(r.gain), names(r.maps), names(r.head), names(r.answers), second)
 	}
 	out.WriteString("\nHeads: \"published\" has BatchNorms, a 3×3 convolution to the map and one more before the pooling of the logits; \"short\" has BatchNorms and a 1×1 convolution; \"plain\" has no BatchNorm.\n")
+	return nil
+}
+
+// further tells of onnx/testdata/exports.
+func further(out *bytes.Buffer, root string) error {
+	list, err := exports.List(filepath.Join(root, "onnx", "testdata", "exports"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n## What else people's networks do\n\n%d small networks by PyTorch 2.15 with their weights and right answers (`onnx/testdata/exports`; `export.py` there says what each is). "+
+		"Those that are taken were taken apart, their answers compared with ONNX Runtime's of the file as it is (to 1e-5, by parts and as a whole), trained for a step of both branches, written, read again and asked again. "+
+		"A gain that is `other` is the network's own and stays in the perception branch. `STUDIO_CASES=FOLDER go test ./internal/exports` does the same with any folder of such files.\n\n", len(list))
+	out.WriteString("| export | operator set | gain | map: where it was found, and between what its values are | refused |\n|---|---|---|---|---|\n")
+	for _, c := range list {
+		found, err := c.Check(context.Background())
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
+		if found.Refused != "" {
+			fmt.Fprintf(out, "| %s | %d | | | %s |\n", c.Name, found.Opset, strings.ReplaceAll(found.Refused, "|", "\\|"))
+			continue
+		}
+		p := found.Parts
+		fmt.Fprintf(out, "| %s | %d | %s | `%s`, %s, %s | |\n", c.Name, found.Opset, p.Gain, p.Names.Map, p.MapSource, p.MapRange)
+	}
 	return nil
 }
 

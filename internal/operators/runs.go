@@ -21,7 +21,7 @@ func smallestNodes() map[string]smallest {
 		"And": {"b b", nil}, "Or": {"b b", nil}, "Not": {"b", nil}, "Where": {"b x x", nil},
 		"AveragePool": {"x", kernel}, "MaxPool": {"x", kernel}, "LpPool": {"x", kernel},
 		"BatchNormalization": {"x v v v v", nil}, "InstanceNormalization": {"x v v", nil},
-		"Einsum": {"x", []*onnx.Attribute{onnx.StrAttr("equation", "nchw->nc")}},
+		"Einsum":             {"x", []*onnx.Attribute{onnx.StrAttr("equation", "nchw->nc")}},
 		"GroupNormalization": {"x v v", []*onnx.Attribute{onnx.IntAttr("num_groups", 1)}},
 		"LayerNormalization": {"x d", nil}, "LRN": {"x", []*onnx.Attribute{onnx.IntAttr("size", 3)}},
 		"Cast": {"x", []*onnx.Attribute{onnx.IntAttr("to", 1)}}, "CastLike": {"x x", nil},
