@@ -111,7 +111,7 @@ func (a *arithmetic) decide(b *bin) bool {
 	symbol := uint8(*b) & 0x80
 	qe := int64(s.qe)
 	a.interval -= qe
-	likely := true
+	var likely bool
 	if above := a.interval << a.count; a.code >= above {
 		a.code -= above
 		likely = a.interval < qe

@@ -42,10 +42,14 @@ type Frame struct {
 	EmptyTable    bool   // one of them has no codes
 }
 
-// Progressive, Arithmetic and Lossless are how the frame is coded.
+// Progressive says that coefficients come in several scans.
 func (f Frame) Progressive() bool { return f.Marker == SOF0+2 || f.Marker == SOF0+10 }
-func (f Frame) Arithmetic() bool  { return f.Marker >= SOF0+8 }
-func (f Frame) Lossless() bool    { return f.Marker == SOF0+3 }
+
+// Arithmetic says that the codes are arithmetic ones and not Huffman's.
+func (f Frame) Arithmetic() bool { return f.Marker >= SOF0+8 }
+
+// Lossless says that samples are coded and no coefficients.
+func (f Frame) Lossless() bool { return f.Marker == SOF0+3 }
 
 // isFrame tells frames from the tables that have markers among theirs.
 func isFrame(marker byte) bool {

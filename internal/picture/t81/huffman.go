@@ -106,7 +106,8 @@ func (b *bits) symbol(h *huffman) (uint8, error) {
 	} else {
 		next = int32(b.acc<<(16-b.n)) & 0xffff
 	}
-	length, value := 0, uint8(0)
+	var length int
+	var value uint8
 	if q := h.quick[next>>8]; q != 0 {
 		length, value = int(q>>8), uint8(q)
 	} else {
