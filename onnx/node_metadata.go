@@ -1,0 +1,55 @@
+package onnx
+
+import "google.golang.org/protobuf/encoding/protowire"
+
+// fieldNodeMetadata is NodeProto.metadata_props. Nodes keep theirs among their unknown bytes: most have none, and nothing here is run by it.
+const fieldNodeMetadata = 9
+
+// MetadataValue looks up an entry of a node's metadata_props, such as the names that torch.export gives the modules it came through.
+func (n *Node) MetadataValue(key string) (value string, ok bool) {
+	for rest := n.Unknown; len(rest) > 0; {
+		number, kind, size := protowire.ConsumeTag(rest)
+		if size < 0 {
+			return "", false
+		}
+		rest = rest[size:]
+		if number != fieldNodeMetadata || kind != protowire.BytesType {
+			if size = protowire.ConsumeFieldValue(number, kind, rest); size < 0 {
+				return "", false
+			}
+			rest = rest[size:]
+			continue
+		}
+		entry, size := protowire.ConsumeBytes(rest)
+		if size < 0 {
+			return "", false
+		}
+		rest = rest[size:]
+		if k, v := entryOf(entry); k == key {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// entryOf decodes a StringStringEntryProto; what is malformed is empty.
+func entryOf(b []byte) (key, value string) {
+	for len(b) > 0 {
+		number, kind, size := protowire.ConsumeTag(b)
+		if size < 0 || kind != protowire.BytesType {
+			return "", ""
+		}
+		text, length := protowire.ConsumeString(b[size:])
+		if length < 0 {
+			return "", ""
+		}
+		switch number {
+		case fieldEntryKey:
+			key = text
+		case fieldEntryValue:
+			value = text
+		}
+		b = b[size+length:]
+	}
+	return key, value
+}

@@ -1,0 +1,161 @@
+package statedict
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// account checks that nothing is left over which could make the state_dict another network's: constants of the graph
+// that are no tensor of the reference, or floats of the reference that the graph does not read.
+//
+// Of one kind alone there may be some: networks have constants of their own, and modules tensors that an exported network does not
+// use. Of both, one may have been made of the other in a way that is not known here. Then only the parent can show that training
+// changed none of them.
+func (w *writing) account(o Options) error {
+	used := map[string]bool{}
+	for _, h := range w.homes {
+		for _, one := range append([]home{*h}, h.others...) {
+			used[one.weight], used[one.bias] = true, true
+			if one.norm != "" {
+				for _, part := range normParts {
+					used[one.norm+part] = true
+				}
+			}
+		}
+	}
+	for _, t := range w.ref.dict {
+		if !used[t.Name] && t.Type.IsFloat() && elements(t) > 0 {
+			w.report.Kept = append(w.report.Kept, t.Name)
+		}
+	}
+	var left, trained []string
+	for _, l := range w.layers {
+		if h := w.homes[l]; h != nil {
+			if first := l.constants()[0]; o.Parent == nil && !h.exact && slices.Contains(o.Frozen, first.name) {
+				return fmt.Errorf("%w: %v, which no fine-tuning changes, is not what the reference's %s gives: the network was exported from another state_dict, or its extractor was trained too; then give the file before training with --parent",
+					ErrUnknown, l, h.name())
+			}
+			continue
+		}
+		for _, c := range l.constants() {
+			what := fmt.Sprintf("%s of %v", c.name, l)
+			if !slices.Contains(left, what) {
+				left = append(left, what)
+			}
+			if o.Parent != nil && c.changed() || o.Parent == nil && !slices.Contains(o.Frozen, c.name) {
+				trained = append(trained, what)
+			}
+		}
+	}
+	switch {
+	case len(trained) > 0 && o.Parent != nil:
+		return fmt.Errorf("%w: training changed %s, which is no tensor of the reference", ErrUnknown, onnx.Enumerate(trained, ", "))
+	case o.Parent != nil && !slices.ContainsFunc(w.layers, func(l *layer) bool { return w.homes[l] == nil && l.kind != loose }):
+		return nil
+	case o.Parent != nil && len(w.report.Kept) > 0:
+		return fmt.Errorf("%w: %s of the parent is no tensor of the reference, which has %s beside: the parent is not the file that was exported from it, or in a way that is not known here",
+			ErrUnknown, onnx.Enumerate(left, ", "), onnx.Enumerate(w.report.Kept, ", "))
+	case o.Parent != nil:
+		return nil
+	case len(left) > 0 && len(w.report.Kept) > 0:
+		return fmt.Errorf("%w: %s of the network's constants are none of the reference's tensors (%s), and the reference's %s are not found in the network: give the file before fine-tuning with --parent, which shows whether training changed them",
+			ErrUnknown, fmt.Sprint(len(left)), onnx.Enumerate(left, ", "), onnx.Enumerate(w.report.Kept, ", "))
+	case len(trained) > 0:
+		return fmt.Errorf("%w: %s is no tensor of the reference, and training may have changed it: give the file before fine-tuning with --parent", ErrUnknown, onnx.Enumerate(trained, ", "))
+	}
+	return nil
+}
+
+// twins gives a module that stands in the reference under two names what its first name gets: load_state_dict loads both. The
+// network reads one of them, and has no other tensor of the second's values.
+func (w *writing) twins() error {
+	type pair struct{ from, to string }
+	var modules []pair
+	for _, name := range w.report.Kept {
+		values := w.ref.floats(name)
+		if !slices.ContainsFunc(values, func(v float32) bool { return v != values[0] }) {
+			continue
+		}
+		for _, other := range w.ref.sameAs(name) {
+			if _, ok := w.values[other]; !ok {
+				continue
+			}
+			from, to := strings.Split(other, "."), strings.Split(name, ".")
+			for len(from) > 1 && len(to) > 1 && from[len(from)-1] == to[len(to)-1] {
+				from, to = from[:len(from)-1], to[:len(to)-1]
+			}
+			if p := (pair{strings.Join(from, "."), strings.Join(to, ".")}); !slices.Contains(modules, p) {
+				modules = append(modules, p)
+			}
+		}
+	}
+	kept := []string{}
+	for _, name := range w.report.Kept {
+		found := false
+		for _, p := range modules {
+			own, ok := strings.CutPrefix(name, p.to)
+			first := p.from + own
+			if values, used := w.values[first]; ok && used && slices.Contains(w.ref.sameAs(name), first) {
+				if err := w.put(name, values, w.from[first]); err != nil {
+					return err
+				}
+				found = true
+			}
+		}
+		if !found {
+			kept = append(kept, name)
+		}
+	}
+	w.report.Kept = kept
+	return nil
+}
+
+// apart refuses tensors that are equal in the reference, and would not be any more, unless the file shows that the module has
+// them apart. Two names may mean one module: load_state_dict would load the second over the first. Tensors of one value, as those
+// of fresh BatchNorms, are equal by chance.
+func (w *writing) apart(g *onnx.Graph, o Options) error {
+	if o.Copies {
+		return nil
+	}
+	parameters := parametersOf(g)
+	if o.Parent != nil {
+		maps.Copy(parameters, parametersOf(o.Parent.Graph))
+	}
+	shown := map[string]bool{} // layers' tensors, of which the file shows one
+	for _, h := range w.homes {
+		for _, one := range append([]home{*h}, h.others...) {
+			names := []string{one.weight, one.bias}
+			if one.norm != "" {
+				for _, part := range normParts {
+					names = append(names, one.norm+part)
+				}
+			}
+			if slices.ContainsFunc(names, func(name string) bool {
+				own, ok := strings.CutPrefix(name, w.ref.prefix)
+				return ok && name != "" && parameters[underscored(w.ref.strip+own)]
+			}) {
+				for _, name := range names {
+					shown[name] = true
+				}
+			}
+		}
+	}
+	for name, values := range w.values {
+		before := w.ref.floats(name)
+		if !slices.ContainsFunc(before, func(v float32) bool { return v != before[0] }) {
+			continue
+		}
+		for _, other := range w.ref.sameAs(name) {
+			if second, ok := w.values[other]; ok && other != name && !slices.Equal(values, second) && !(shown[name] && shown[other]) {
+				first, second := min(name, other), max(name, other)
+				return fmt.Errorf("%w: %s and %s are equal in the reference, and were trained apart. If they are one module that the network has twice, export it with two (copy.deepcopy), and fine-tune that; if they are two, say so with --copies",
+					ErrUnknown, first, second)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package statedict
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/abn-studio/studio/internal/durable"
+	"github.com/abn-studio/studio/onnx"
+)
+
+// Dict is a state_dict: tensors by name, in the order of their file. Names differ.
+type Dict []*onnx.Tensor
+
+// Get is the tensor of a name; nil without one.
+func (d Dict) Get(name string) *onnx.Tensor {
+	for _, t := range d {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// maxDict is how many bytes of tensors are read.
+const maxDict = 16 << 30
+
+// ErrFormat says that a file is no state_dict that can be read here.
+var ErrFormat = errors.New("no state_dict")
+
+// ReadFile reads a .safetensors or .npz file.
+func ReadFile(path string) (Dict, error) {
+	var d Dict
+	var err error
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".safetensors":
+		d, err = readSafetensors(path)
+	case ".npz":
+		d, err = readNumpy(path)
+	case ".pt", ".pth", ".bin", ".ckpt":
+		return nil, fmt.Errorf("%w: %s is pickled, and can hold programs: save it as safetensors.torch.save_file(model.state_dict(), \"original.safetensors\")", ErrFormat, path)
+	default:
+		return nil, fmt.Errorf("%w: %s ends in %q: want .safetensors or .npz", ErrFormat, path, ext)
+	}
+	if err == nil && len(d) == 0 {
+		err = errors.New("it holds no tensors")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, path, err)
+	}
+	return d, nil
+}
+
+// Writable reports a name of a file that WriteFile does not write.
+func Writable(path string) error {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".safetensors", ".npz":
+		return nil
+	default:
+		return fmt.Errorf("%s ends in %q: give a name that ends in .safetensors or .npz", path, ext)
+	}
+}
+
+// WriteFile writes a .safetensors or .npz file, whole or not at all.
+func (d Dict) WriteFile(path string) (err error) {
+	if err := Writable(path); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := durable.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Cleanup() }() // what was not finished
+	write := d.WriteSafetensors
+	if strings.EqualFold(filepath.Ext(path), ".npz") {
+		write = d.writeNumpy
+	}
+	if err := write(f); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return f.Finish()
+}

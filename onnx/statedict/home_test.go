@@ -1,0 +1,333 @@
+package statedict_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/statedict"
+)
+
+// exported reads a network that torch_home.py made.
+func exported(t *testing.T, name string) *onnx.Model {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", name+".onnx.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unpacked, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(unpacked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnx.Read(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func referenceOf(t *testing.T, name string) statedict.Dict {
+	t.Helper()
+	d, err := statedict.ReadFile(filepath.Join("testdata", name+".safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// trained is a network as fine-tuning writes it: every weight of the branches changed, those with values of their own that the
+// file had once for several layers; the extractor as it was. amount is how much, of a tensor's mean size.
+func trained(t *testing.T, parent *onnx.Model, amount float64) (child *onnx.Model, frozen []string) {
+	t.Helper()
+	opened, err := network.Open(t.Context(), parent, manifest.Manifest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	abn := opened.ABN()
+	rng := rand.New(rand.NewPCG(1, 1))
+	values := map[string][]float32{}
+	for _, i := range abn.Branches.Graph.Initializers {
+		if i.Type != onnx.Float || slices.Contains(abn.ExtractorInitializers, i.Name) || len(i.Raw) < 4 {
+			continue
+		}
+		v, err := i.Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := 1e-3
+		for _, x := range v {
+			size += math.Abs(float64(x)) / float64(len(v))
+		}
+		for k := range v {
+			if v[k] += float32(amount * size * rng.NormFloat64()); strings.Contains(i.Name, "running_var") {
+				v[k] = max(v[k], 0.01)
+			}
+		}
+		values[i.Name] = v
+	}
+	if child, err = onnx.WithInitializers(parent, values, nil); err != nil {
+		t.Fatal(err)
+	}
+	data, err := child.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if child, err = onnx.Read(t.Context(), data); err != nil {
+		t.Fatal(err)
+	}
+	return child, abn.ExtractorInitializers
+}
+
+// answers runs a network on ONNX Runtime on noise.
+func answers(t *testing.T, m *onnx.Model) [][]float32 {
+	t.Helper()
+	data, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ort.Open(data, []string{"img"}, []string{"att", "per", "map"}, ort.Options{IntraOpThreads: 1, NoSpinning: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	rng := rand.New(rand.NewPCG(2, 2))
+	pixels := make([]float32, 3*3*32*32)
+	for i := range pixels {
+		pixels[i] = float32(rng.NormFloat64())
+	}
+	in, err := ort.Float32s(pixels, 3, 3, 32, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out := make([]*ort.Tensor, 3)
+	if err := s.Run(context.Background(), []*ort.Tensor{in}, out); err != nil {
+		t.Fatal(err)
+	}
+	values := make([][]float32, 3)
+	for i, o := range out {
+		values[i] = slices.Clone(o.Float32())
+		o.Close()
+	}
+	return values
+}
+
+// loaded is the module with a state_dict, as PyTorch would run it: its export with every tensor by its own name. All of them must be
+// there, as strict=True asks.
+func loaded(t *testing.T, module string, d statedict.Dict) *onnx.Model {
+	t.Helper()
+	m := exported(t, module+"-kept")
+	values := map[string][]float32{}
+	for _, i := range m.Graph.Initializers {
+		if i.Type != onnx.Float || !strings.Contains(i.Name, ".") {
+			continue
+		}
+		tensor := d.Get(i.Name)
+		if tensor == nil || !slices.Equal(tensor.Dims, i.Dims) {
+			t.Fatalf("%s: %v for %v", i.Name, tensor, i.Dims)
+		}
+		v, err := tensor.Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[i.Name] = v
+	}
+	for _, tensor := range d {
+		if _, ok := values[tensor.Name]; !ok && tensor.Type.IsFloat() {
+			t.Fatalf("%s is none of the module's", tensor.Name)
+		}
+	}
+	loaded, err := onnx.WithInitializers(m, values, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loaded
+}
+
+// apart is the largest difference of two networks' answers, relative to their range.
+func apart(a, b [][]float32) (far float64) {
+	for i := range a {
+		low, high, d := math.Inf(1), math.Inf(-1), 0.0
+		for k, v := range a[i] {
+			low, high, d = math.Min(low, float64(v)), math.Max(high, float64(v)), math.Max(d, math.Abs(float64(v-b[i][k])))
+		}
+		far = math.Max(far, d/(high-low))
+	}
+	return far
+}
+
+// TestWeightsComeHome brings trained networks home by every way there is, and runs the module with them.
+func TestWeightsComeHome(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	// module: the export that is loaded into, whose tensors differ from each other.
+	for name, module := range map[string]string{"plain": "plain", "bias": "bias", "copy": "plain", "epsilon": "epsilon"} {
+		for _, how := range []string{"dynamo", "trace", "kept"} {
+			if how == "kept" && name == "epsilon" {
+				continue
+			}
+			t.Run(name+"-"+how, func(t *testing.T) {
+				t.Parallel()
+				parent := exported(t, name+"-"+how)
+				child, frozen := trained(t, parent, 0.05)
+				want := answers(t, child)
+				if change := apart(answers(t, parent), want); change < 1e-3 {
+					t.Fatalf("training changed nothing: %g", change)
+				}
+				reference := referenceOf(t, name)
+				for what, o := range map[string]statedict.Options{
+					"names":     {Frozen: frozen},
+					"reference": {Reference: reference, Frozen: frozen, Copies: true},
+					"parent":    {Reference: reference, Parent: parent, Copies: true},
+				} {
+					d, report, err := statedict.Export(t.Context(), child, o)
+					if what == "names" && how != "kept" {
+						if !errors.Is(err, statedict.ErrNeedsReference) {
+							t.Errorf("a folded network without its reference: %v", err)
+						}
+						continue
+					}
+					if err != nil {
+						t.Errorf("by %s: %v", what, err)
+						continue
+					}
+					if what != "names" && (report.Folded > 0) != (how != "kept") {
+						t.Errorf("%+v", report)
+					}
+					if far := apart(want, answers(t, loaded(t, module, d))); far > 1e-5 {
+						t.Errorf("by %s: answers differ by %.2g of their range", what, far)
+					}
+					if what != "names" && len(d) != len(reference) {
+						t.Errorf("%d tensors of %d", len(d), len(reference))
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestUntrainedIsTheReference asks for bytes: what training left alone is the reference's own.
+func TestUntrainedIsTheReference(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"plain", "bias", "copy", "epsilon", "shared"} {
+		for _, how := range []string{"dynamo", "trace"} {
+			reference, m := referenceOf(t, name), exported(t, name+"-"+how)
+			d, report, err := statedict.Export(t.Context(), m, statedict.Options{Reference: reference, Parent: m})
+			if err != nil {
+				t.Errorf("%s-%s: %v", name, how, err)
+				continue
+			}
+			for i, tensor := range d {
+				if tensor.Name != reference[i].Name || !bytes.Equal(tensor.Raw, reference[i].Raw) {
+					t.Errorf("%s-%s: %s is not the reference's", name, how, tensor.Name)
+				}
+			}
+			if len(report.Trained) > 0 || len(report.Kept) > 0 {
+				t.Errorf("%+v", report)
+			}
+		}
+	}
+}
+
+// TestAnotherNetworkIsNotHandedOut tries what would load and be another network.
+func TestAnotherNetworkIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"dynamo", "trace"} {
+		parent := exported(t, "plain-"+how)
+		child, frozen := trained(t, parent, 0.05)
+		other, _ := trained(t, parent, 0.05)
+		refuse := func(what string, child *onnx.Model, o statedict.Options, words string) {
+			t.Helper()
+			if _, _, err := statedict.Export(t.Context(), child, o); err == nil || !strings.Contains(err.Error(), words) {
+				t.Errorf("%s, %s: %v", how, what, err)
+			}
+		}
+		refuse("no reference", child, statedict.Options{Frozen: frozen}, "--reference")
+		refuse("the reference of another", child, statedict.Options{Reference: referenceOf(t, "epsilon"), Frozen: frozen}, "--parent")
+		refuse("the reference of another, with the parent", child, statedict.Options{Reference: referenceOf(t, "epsilon"), Parent: parent}, "")
+		refuse("a parent that is none", child, statedict.Options{Reference: referenceOf(t, "plain"), Parent: exported(t, "bias-kept")}, "not the file that was fine-tuned")
+		refuse("a trained parent", child, statedict.Options{Reference: referenceOf(t, "plain"), Parent: other}, "")
+		part := slices.DeleteFunc(referenceOf(t, "plain"), func(t *onnx.Tensor) bool { return strings.HasPrefix(t.Name, "layer4.bn1") })
+		refuse("a reference without a BatchNorm", child, statedict.Options{Reference: part, Frozen: frozen}, "")
+		refuse("a reference without a BatchNorm, with the parent", child, statedict.Options{Reference: part, Parent: parent}, "")
+		part = slices.DeleteFunc(referenceOf(t, "plain"), func(t *onnx.Tensor) bool { return t.Name == "layer4.conv1.weight" })
+		refuse("a reference without a weight", child, statedict.Options{Reference: part, Frozen: frozen}, "")
+		shared := exported(t, "shared-"+how)
+		child, frozen = trained(t, shared, 0.05)
+		refuse("a stage that both branches share", child, statedict.Options{Reference: referenceOf(t, "shared"), Frozen: frozen}, "trained apart")
+		refuse("a stage that both branches share, with the parent", child, statedict.Options{Reference: referenceOf(t, "shared"), Parent: shared}, "trained apart")
+	}
+}
+
+// TestNamesInAnotherModule: a state_dict may have been saved of a module around the one that was exported.
+func TestNamesInAnotherModule(t *testing.T) {
+	t.Parallel()
+	parent := exported(t, "plain-dynamo")
+	child, frozen := trained(t, parent, 0.05)
+	within := referenceOf(t, "plain")
+	for _, tensor := range within {
+		tensor.Name = "module." + tensor.Name
+	}
+	d, _, err := statedict.Export(t.Context(), child, statedict.Options{Reference: within, Frozen: frozen})
+	if err != nil || d.Get("module.layer4.bn1.bias") == nil {
+		t.Fatal(err)
+	}
+	plain, _, err := statedict.Export(t.Context(), child, statedict.Options{Reference: referenceOf(t, "plain"), Frozen: frozen})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range d {
+		if !bytes.Equal(d[i].Raw, plain[i].Raw) {
+			t.Errorf("%s differs", d[i].Name)
+		}
+	}
+}
+
+// TestOneModuleUnderTwoNames: where the stage of both branches was trained as one, both of its names get it.
+func TestOneModuleUnderTwoNames(t *testing.T) {
+	t.Parallel()
+	parent := exported(t, "shared-dynamo")
+	before := parent.Graph.Initializer("att_layer4.conv1.weight")
+	if before == nil {
+		before = parent.Graph.Initializer("layer4.conv1.weight")
+	}
+	values, err := before.Float32s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range values {
+		values[i] *= 1.01
+	}
+	child, err := onnx.WithInitializers(parent, map[string][]float32{before.Name: values}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, report, err := statedict.Export(t.Context(), child, statedict.Options{Reference: referenceOf(t, "shared"), Parent: parent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := d.Get("layer4.conv1.weight"), d.Get("att_layer4.conv1.weight")
+	if !bytes.Equal(one.Raw, two.Raw) || len(report.Trained) != 2 {
+		t.Errorf("%+v", report)
+	}
+}

@@ -1,0 +1,151 @@
+package statedict
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+var (
+	// torchName is what a tensor of a state_dict is called: modules, then the tensor.
+	torchName = regexp.MustCompile(`^[A-Za-z_]\w*(\.\w+)*$`)
+	// madeName is what exporters call what they made themselves.
+	madeName = regexp.MustCompile(`^(val|const|_?tensor_constant|lifted_tensor|c_lifted_tensor|[a-z]+)_?\d+$|_const`)
+	// rewritten is how torch.export names a node that it made of several.
+	rewritten = regexp.MustCompile(`^node_(Conv|ConvTranspose|Gemm)_\d+$`)
+)
+
+// byNames is the state_dict of a network that has all of PyTorch's names: every BatchNorm is kept, and no layer has another's tensor.
+func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error) {
+	w := &writing{matcher: &matcher{homes: map[*layer]*home{}}, values: map[string][]float32{}, from: map[string]*layer{}}
+	tensors := map[string]*onnx.Tensor{}
+	var order []string
+	put := func(l *layer, name string, c *constant, values []float32, dims []int64) error {
+		if !torchName.MatchString(name) || !strings.Contains(name, ".") && madeName.MatchString(name) {
+			return fmt.Errorf("%v reads %q, which is no name of PyTorch's: it %w", l, c.name, ErrNeedsReference)
+		}
+		if err := w.put(name, values, l); err != nil {
+			return err
+		}
+		if tensors[name] == nil {
+			order = append(order, name)
+			tensors[name] = &onnx.Tensor{Name: name, Type: onnx.Float, Dims: dims, Raw: raw(values)}
+		}
+		return nil
+	}
+	for _, l := range layers {
+		if l.kind == product && l.bias != nil && l.bias.own && madeName.MatchString(l.bias.name) {
+			if values, err := l.bias.value.Float32s(); err == nil && zeros(values) { // what torch.export gives a convolution that has none
+				l.bias = nil
+			}
+		}
+		if err := keptAsItWas(l); err != nil {
+			return nil, nil, err
+		}
+		names, err := namesOf(l)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, c := range l.constants() {
+			if c.copied && names[i] != c.names[len(c.names)-1] && !parameters[underscored(names[i])] {
+				return nil, nil, fmt.Errorf("%v was trained apart from another layer that read %q too, and the file does not show that the module has a tensor %q of its own: it %w",
+					l, c.names[len(c.names)-1], names[i], ErrNeedsReference)
+			}
+			values, err := c.value.Float32s()
+			if err != nil {
+				return nil, nil, err
+			}
+			dims := c.value.Dims
+			if l.kind == product && i == 0 {
+				values, dims = l.torchOrder(c.value)
+			}
+			if err := put(l, names[i], c, values, dims); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if len(order) == 0 {
+		return nil, nil, fmt.Errorf("it has no weights by PyTorch's names: it %w", ErrNeedsReference)
+	}
+	report := &Report{Tensors: len(order), Trained: order, Kept: []string{}, Rescale: []string{}}
+	d := make(Dict, len(order))
+	for i, name := range order {
+		d[i] = tensors[name]
+	}
+	return d, report, nil
+}
+
+// keptAsItWas refuses a layer into which a BatchNorm may have been folded. torch.export leaves the convolution's name with what it
+// folded: loaded by name it would be a network with the BatchNorm twice.
+func keptAsItWas(l *layer) error {
+	if l.kind != product || l.bias == nil && !l.folded {
+		return nil
+	}
+	suspect := l.folded
+	if l.after == nil && !l.kept {
+		for _, n := range l.nodes {
+			out := n.Output(0)
+			suspect = suspect || !slices.ContainsFunc(l.bias.names, func(name string) bool { return strings.HasSuffix(name, dotBias) }) ||
+				rewritten.MatchString(n.Name) || strings.HasPrefix(out, "getitem") || strings.Contains(out, "batch_norm") || n.Name == ""
+		}
+	}
+	if suspect {
+		return fmt.Errorf("%v seems to hold a folded BatchNorm, under the convolution's own name: it %w", l, ErrNeedsReference)
+	}
+	return nil
+}
+
+// namesOf are PyTorch's names for a layer's constants, in their order.
+func namesOf(l *layer) ([]string, error) {
+	list := l.constants()
+	names := make([]string, len(list))
+	suffixes := [][]string{product: {dotWeight, dotBias}, batchNorm: normParts, loose: {""}}[l.kind]
+	var modules []string
+	add := func(module string) {
+		if module != "" && !slices.Contains(modules, module) {
+			modules = append(modules, module)
+		}
+	}
+	if len(l.nodes) > 1 && len(l.scopes) == 0 {
+		return nil, fmt.Errorf("%v and %v read the same tensors (%s), and whether they are one module is not told: it %w", l, l.nodes[1], list[0].name, ErrNeedsReference)
+	}
+	if l.kind == loose {
+		c := l.weight
+		switch {
+		case c.own:
+			names[0] = c.names[len(c.names)-1]
+		case len(c.names) > 1 && c.names[0] != c.name: // what an Identity calls it
+			names[0] = c.names[0]
+		case len(l.scopes) == 1 && l.role != "":
+			names[0] = l.scopes[0] + "." + l.role
+		default:
+			return nil, fmt.Errorf("%v reads %q, which other layers had too: it %w", l, c.name, ErrNeedsReference)
+		}
+		return names, nil
+	}
+	for i, c := range list {
+		for _, name := range c.names {
+			if module, ok := strings.CutSuffix(name, suffixes[i]); ok && (c.own || name != c.names[len(c.names)-1]) {
+				add(module)
+			}
+		}
+	}
+	for _, scope := range l.scopes { // of a node from another module, such as a function's, the tensors' own names say more
+		if len(modules) == 0 {
+			add(scope)
+		}
+	}
+	if len(modules) != 1 {
+		return nil, fmt.Errorf("which module %v is cannot be told from the names of its tensors (%s): it %w", l, list[0].name, ErrNeedsReference)
+	}
+	for i, c := range list {
+		names[i] = modules[0] + suffixes[i]
+		if c.own && !slices.Contains(c.names, names[i]) {
+			return nil, fmt.Errorf("%v reads %q, which is not %q: it %w", l, c.name, names[i], ErrNeedsReference)
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,74 @@
+package statedict
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+var quoted = regexp.MustCompile(`'([^']*)'`)
+
+// scopeOf is the module that a node came from, as its exporter writes it down, such as layer4.0.conv1; "" where it says nothing, or
+// the network itself. torch.export lists the modules around an operation in the node's metadata, and of what it folded
+// together those of the BatchNorm; the older exporter makes the node's name of them.
+func scopeOf(n *onnx.Node) string {
+	if scopes, ok := n.MetadataValue("pkg.torch.onnx.name_scopes"); ok {
+		if list := quoted.FindAllStringSubmatch(scopes, -1); len(list) >= 2 { // the last is the operation's own name
+			return list[len(list)-2][1]
+		}
+		return ""
+	}
+	parts := strings.Split(n.Name, "/")
+	if len(parts) < 3 || parts[0] != "" {
+		return ""
+	}
+	path, last := "", ""
+	for _, part := range parts[1 : len(parts)-1] { // /layer4/layer4.0/conv1/Conv
+		if own, below := strings.CutPrefix(part, last+"."); below && last != "" {
+			path, last = path+"."+own, part
+			continue
+		}
+		if last = part; path != "" {
+			path += "."
+		}
+		path += part
+	}
+	return path
+}
+
+// folded says whether an exporter folded a BatchNorm into a node, and whether it tells that it folded none. torch.export lists the rules
+// that made a node. The older exporter gives what it folds new names, so that a weight with a module's is as it was.
+func folded(n *onnx.Node) (yes, no bool) {
+	if rules, ok := n.MetadataValue("pkg.onnxscript.rewriter.rule_name"); ok && strings.Contains(rules, "FuseBatchNorm") {
+		return true, false
+	}
+	if _, ok := n.MetadataValue("pkg.torch.onnx.name_scopes"); ok {
+		return false, true
+	}
+	if n.IsOp("Conv", "ConvTranspose") && strings.HasPrefix(n.Input(1), "onnx::Conv") {
+		return true, false
+	}
+	return false, strings.HasPrefix(n.Name, "/") && strings.HasSuffix(n.Input(1), dotWeight)
+}
+
+var placeholder = regexp.MustCompile(`%[pb]_(\w+)`)
+
+// parametersOf lists the parameters and buffers that a file says its nodes were given, by PyTorch's names with _ for each dot: what
+// torch.export notes of its own graph, and what the older exporter calls a tensor that it has once for several.
+func parametersOf(g *onnx.Graph) map[string]bool {
+	found := map[string]bool{}
+	for _, n := range g.Nodes {
+		if text, ok := n.MetadataValue("pkg.torch.onnx.fx_node"); ok {
+			for _, match := range placeholder.FindAllStringSubmatch(text, -1) {
+				found[match[1]] = true
+			}
+		}
+		if n.IsOp("Identity") {
+			found[underscored(n.Output(0))] = true
+		}
+	}
+	return found
+}
+
+func underscored(name string) string { return strings.ReplaceAll(name, ".", "_") }
