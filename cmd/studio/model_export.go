@@ -20,7 +20,8 @@ type modelExportCommand struct {
 	Parent    string `help:"The ONNX file that was fine-tuned, as it was exported. With it every layer is told by its exact values: give it where it is at hand." type:"existingfile" placeholder:"FILE.onnx"`
 	Copies    bool   `help:"Modules whose weights are equal in the reference are modules of their own, not one under two names, where the file does not tell."`
 	Out       string `help:"Where to write, .safetensors or .npz." required:"" type:"path" placeholder:"FILE"`
-	JSON      bool   `name:"json" help:"Print one JSON document."`
+	partFlags
+	JSON bool `name:"json" help:"Print one JSON document."`
 }
 
 // exported is what --json prints.
@@ -45,7 +46,7 @@ func (c *modelExportCommand) Run(ctx context.Context, streams *stdio) error {
 	if err != nil {
 		return err
 	}
-	options := statedict.Options{Copies: c.Copies, Frozen: frozenIn(ctx, c.File, model)}
+	options := statedict.Options{Copies: c.Copies, Frozen: c.frozen(ctx, model)}
 	if c.Reference != "" {
 		if options.Reference, err = statedict.ReadFile(c.Reference); err != nil {
 			return err
@@ -70,13 +71,13 @@ func (c *modelExportCommand) Run(ctx context.Context, streams *stdio) error {
 	return nil
 }
 
-// frozenIn names what no training changes in an ABN; nothing where its parts are not found, since nothing is known then.
-func frozenIn(ctx context.Context, path string, model *onnx.Model) []string {
-	m, err := manifest.Load(path, model.MetadataValue)
+// frozen names what no fine-tuning changes in an ABN; nothing where its parts are not found, since nothing is known then.
+func (c *modelExportCommand) frozen(ctx context.Context, model *onnx.Model) []string {
+	m, err := manifest.Load(c.File, model.MetadataValue)
 	if err != nil && !errors.Is(err, manifest.ErrManifest) {
 		return nil
 	}
-	opened, err := network.Open(ctx, model, m)
+	opened, err := network.Open(ctx, model, c.over(m))
 	if err != nil {
 		return nil
 	}
