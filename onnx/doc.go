@@ -35,6 +35,7 @@
 //	split.go        one ABN → graphs that run by themselves
 //	attach*.go      an ABN of a plain classifier: where to split, the copied stage, the heads
 //	version.go      the same graph with other initializers; the extractor's hash
+//	node_metadata.go  what exporters note about a node
 //	inspect.go      what `studio model inspect` says
 //	reasons.go      files that are no networks for the studio, by their own name
 //

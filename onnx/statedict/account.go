@@ -18,13 +18,8 @@ import (
 func (w *writing) account(o Options) error {
 	used := map[string]bool{}
 	for _, h := range w.homes {
-		for _, one := range append([]home{*h}, h.others...) {
-			used[one.weight], used[one.bias] = true, true
-			if one.norm != "" {
-				for _, part := range normParts {
-					used[one.norm+part] = true
-				}
-			}
+		for _, name := range h.names() {
+			used[name] = true
 		}
 	}
 	for _, t := range w.ref.dict {
@@ -108,6 +103,12 @@ func (w *writing) twins() error {
 		}
 		if !found {
 			kept = append(kept, name)
+			for _, other := range w.ref.sameAs(name) {
+				l, used := w.from[other]
+				if used && slices.ContainsFunc(l.constants(), func(c *constant) bool { return !c.own }) && !slices.Equal(w.values[other], w.ref.floats(other)) {
+					return fmt.Errorf("%w: %s is equal to %s in the reference, which the file has once for several layers, and was trained: whether one of them is %s cannot be told", ErrUnknown, name, other, name)
+				}
+			}
 		}
 	}
 	w.report.Kept = kept
@@ -128,12 +129,7 @@ func (w *writing) apart(g *onnx.Graph, o Options) error {
 	shown := map[string]bool{} // layers' tensors, of which the file shows one
 	for _, h := range w.homes {
 		for _, one := range append([]home{*h}, h.others...) {
-			names := []string{one.weight, one.bias}
-			if one.norm != "" {
-				for _, part := range normParts {
-					names = append(names, one.norm+part)
-				}
-			}
+			names := one.names()
 			if slices.ContainsFunc(names, func(name string) bool {
 				own, ok := strings.CutPrefix(name, w.ref.prefix)
 				return ok && name != "" && parameters[underscored(w.ref.strip+own)]

@@ -130,13 +130,7 @@ func (w *writing) layer(l *layer, h home) error {
 
 // keep puts the reference's own values, which training left alone.
 func (w *writing) keep(l *layer, h home) error {
-	names := []string{h.weight, h.bias}
-	if h.norm != "" {
-		for _, part := range normParts {
-			names = append(names, h.norm+part)
-		}
-	}
-	for _, name := range names {
+	for _, name := range h.names() {
 		if w.ref.byName[name] == nil {
 			continue
 		}

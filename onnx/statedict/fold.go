@@ -107,11 +107,13 @@ func likenessOf(w, w0 []float32, dims []int64, axis int) likeness {
 
 // difference is the part of the weight that remains, 0 to 1, if each channel was multiplied by s; nil: by the best factors.
 func (l likeness) difference(s []float64) float64 {
-	if l.total == 0 {
-		if sum(l.squares) == 0 || s != nil && !slices.ContainsFunc(s, func(v float64) bool { return v != 0 }) {
-			return 0
+	if l.total == 0 { // which a factor of 0 makes of anything
+		for c := range s {
+			if s[c] != 0 && l.squares[c] != 0 {
+				return 1
+			}
 		}
-		return 1
+		return 0
 	}
 	rest := 0.0
 	for c := range l.rest {

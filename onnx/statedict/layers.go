@@ -14,7 +14,7 @@ type constant struct {
 	value   *onnx.Tensor // in the file at hand
 	start   *onnx.Tensor // before training, where that is known; else value
 	names   []string     // what it was called on its way, and before it was a layer's own: any may be PyTorch's
-	own     bool         // nobody else reads it, and nobody did in the exported file
+	own     bool         // one node reads it, and one did in the exported file
 	copied  bool         // the exported file had it once for several layers, and they have it apart now
 	flipped bool         // a matrix, transposed on its way
 }
@@ -138,7 +138,7 @@ func layersOf(m, parent *onnx.Model, byName bool) ([]*layer, error) {
 	for _, l := range layers {
 		for _, c := range l.constants() {
 			c.copied = s.copied[c.name]
-			c.own = s.readers[c.name] == 1 && !c.copied
+			c.own = s.readers[c.name] == 1 && !c.copied && len(l.nodes) == 1
 		}
 	}
 	return layers, nil

@@ -18,12 +18,18 @@ const (
 func (m *matcher) matchLoose() error {
 	var choices []choice
 	orders := map[*layer]map[string]string{}
+	used := map[string]bool{}
+	for _, h := range m.homes {
+		for _, name := range h.names() {
+			used[name] = true
+		}
+	}
 	for _, l := range m.of(loose) {
 		c := choice{layer: l}
 		orders[l] = map[string]string{}
 		consider := func(name string) bool {
 			t := m.ref.byName[name]
-			if t == nil || !t.Type.IsFloat() || elements(t) != elements(l.weight.value) {
+			if t == nil || used[name] || !t.Type.IsFloat() || elements(t) != elements(l.weight.value) {
 				return false
 			}
 			if !slices.Contains(c.among, name) {

@@ -22,6 +22,20 @@ type home struct {
 	others       []home // equal tensors of the reference that the file has once
 }
 
+// names are the tensors of a home and of those equal to it.
+func (h home) names() []string {
+	names := []string{h.weight, h.bias}
+	if h.norm != "" {
+		for _, part := range normParts {
+			names = append(names, h.norm+part)
+		}
+	}
+	for _, other := range h.others {
+		names = append(names, other.names()...)
+	}
+	return names
+}
+
 // matcher finds out which layer is which module's.
 type matcher struct {
 	ref    *reference

@@ -25,7 +25,7 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 	var order []string
 	put := func(l *layer, name string, c *constant, values []float32, dims []int64) error {
 		if !torchName.MatchString(name) || !strings.Contains(name, ".") && madeName.MatchString(name) {
-			return fmt.Errorf("%v reads %q, which is no name of PyTorch's: it %w", l, c.name, ErrNeedsReference)
+			return fmt.Errorf("%v reads %q, which is no name of PyTorch's: it %w", l, name, ErrNeedsReference)
 		}
 		if err := w.put(name, values, l); err != nil {
 			return err

@@ -58,6 +58,9 @@ var placeholder = regexp.MustCompile(`%[pb]_(\w+)`)
 // torch.export notes of its own graph, and what the older exporter calls a tensor that it has once for several.
 func parametersOf(g *onnx.Graph) map[string]bool {
 	found := map[string]bool{}
+	for _, t := range g.Initializers {
+		found[underscored(t.Name)] = true
+	}
 	for _, n := range g.Nodes {
 		if text, ok := n.MetadataValue("pkg.torch.onnx.fx_node"); ok {
 			for _, match := range placeholder.FindAllStringSubmatch(text, -1) {
