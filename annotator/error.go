@@ -22,8 +22,8 @@ var (
 	ErrDamaged       = errors.New("damaged in the blob store") // its bytes are not those of its hash
 )
 
-// ErrDatabaseAway is the ErrUnavailable of a database that cannot be reached or does not answer. What wraps it may name
-// the server: that is for the log, and not for whoever asked.
+// ErrDatabaseAway is the ErrUnavailable of a database that cannot be reached or does not answer. An error that wraps it may
+// name the server: it is logged, and not shown to users.
 var ErrDatabaseAway = fmt.Errorf("%w: the database does not answer", ErrUnavailable)
 
 // ValidationError names the field of a request that is wrong and what to do about it.

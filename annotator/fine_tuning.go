@@ -107,8 +107,8 @@ func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int6
 	return settings, err
 }
 
-// checkEngine refuses settings whose engine cannot train the version so, naming the nodes in the way. What nobody has
-// asked about is left to the round itself.
+// checkEngine refuses settings with which the engine cannot train the version, naming the nodes in the way. Where the engine has not
+// been asked about such settings, the round finds out.
 func checkEngine(v Version, r recipe.Settings) error {
 	t, known := TrainabilityOf(v.Training, r.Engine, r.Strategy, r.BatchNorm)
 	if !known || t.OK() {

@@ -47,9 +47,9 @@ type ImportOutcome struct {
 // reportEvery is how often an import tells where it stands.
 const reportEvery = time.Second
 
-// ImportImages brings a data set's images into a project (admin): all of them at once, with the trail's line and the scan by
-// the active version, or none. Its files are read before that; whoever looks at the project sees how far that is, and so does
-// observe (may be nil). Repeating an import adds what is new.
+// ImportImages brings a data set's images into a project (admin). All files are read first; observe (may be nil) and the project's
+// page are told how far that is. Then the images, the line of the trail and the scan by the active version are written in one
+// transaction. Repeating an import adds what is new.
 func (s *Service) ImportImages(ctx context.Context, actor User, slug string, in ImageImport, observe func(progress.Progress)) (ImportOutcome, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {

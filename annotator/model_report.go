@@ -6,7 +6,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// ModelReport is what a model file says of itself to whoever reads it without running it.
+// ModelReport is what can be told of a model file without running it.
 type ModelReport struct {
 	Opset      int64       `json:"opset"`
 	IRVersion  int64       `json:"ir_version"`

@@ -62,8 +62,8 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (User, err
 	return user, nil
 }
 
-// present checks the actor's present password, which whoever changes passwords or makes tokens types again, so that an
-// unattended screen gives nothing away. It hashes once, whatever the answer. The command line has none.
+// present checks the actor's present password, which has to be typed again for a new password or token: an unattended screen must
+// not be enough. It hashes once whether the password is right or wrong. The command line has none.
 func (s *Service) present(ctx context.Context, actor User, password string) error {
 	if actor.ID == 0 {
 		return nil

@@ -15,7 +15,7 @@ import (
 // need not judge. A scope grants nothing that its owner's role does not.
 type Scope string
 
-// The scopes. Every token reads: whoever paints, judges or administers has to see what.
+// The scopes. Every token may read, since painting, reviewing and administering need it.
 const (
 	ScopeRead   Scope = "read"   // looks at projects, tasks, maps, rounds and versions, and scores maps
 	ScopePaint  Scope = "paint"  // takes, saves, submits, skips and releases tasks
@@ -100,8 +100,8 @@ type NewToken struct {
 	Password string // the owner's present password; the command line needs none
 }
 
-// UserByToken returns the owner of an API bearer token, and the token. ErrUnauthorized for one nobody made, and a
-// *TokenError for one that expired or was revoked.
+// UserByToken returns the owner of an API bearer token, and the token. ErrUnauthorized for an unknown one, *TokenError
+// for one that expired or was revoked.
 func (s *Service) UserByToken(ctx context.Context, secret string) (User, Token, error) {
 	now := s.now()
 	user, token, err := s.store.UserByTokenHash(ctx, tokenHash(secret), now)
@@ -198,8 +198,8 @@ func (s *Service) Tokens(ctx context.Context, actor User, userID int64) ([]Token
 	return s.store.Tokens(ctx, userID)
 }
 
-// RevokeToken makes a bearer token worthless at once (an admin anybody's, everybody their own). It asks for no password:
-// whoever fears that a token was seen should not be slowed down.
+// RevokeToken ends a bearer token at once. An admin may revoke any token, others their own. It asks for no password, so that a
+// token that leaked is ended quickly.
 func (s *Service) RevokeToken(ctx context.Context, actor User, id int64) error {
 	if err := may(actor, RoleAnnotator); err != nil {
 		return err

@@ -50,6 +50,6 @@ type UserChange struct {
 	KeepTokens bool
 }
 
-// System is the actor behind commands run on the server itself: whoever can run them holds the
-// database anyway. It is no row of the users table.
+// System is the actor of commands that are run on the server itself: who can run them has the database anyway. It is not in the
+// users table.
 var System = User{Name: "command line", Role: RoleAdmin}

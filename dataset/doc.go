@@ -1,6 +1,6 @@
 // Package dataset reads labelled pictures as they lie on disk: image folders, tables, the layouts of public data sets and of
-// labelling programs, archives of them, and folders of edited attention maps. It opens no picture to find it, except where a
-// layout's masks must be told from empty ones. It writes nothing but what it unpacks, which Dataset.Close removes.
+// labelling programs, archives of them, and folders of edited attention maps. Pictures are found by their
+// names and are not opened, except where masks must be told from empty ones. It writes only what it unpacks; Dataset.Close removes that.
 //
 //	dataset.go     Dataset, Sample and Options; Open and Read
 //	layouts.go     the layouts: how each is told (Auto) and read; what is refused by name
@@ -24,9 +24,9 @@
 //	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go what arrays are maps
 //	aviary/        the demo's generator and model
 //
-// A new layout is a row of layouts (layouts.go): fits says what it is told by, in words for people, and read reads it.
+// A new layout is a row of layouts (layouts.go): fits says by what files it is recognised, in words for people, and read reads it.
 //
-// What is passed over is counted with its reason (Skipped); what a list or label file names and the
-// disk lacks is counted too (Missing); what was read otherwise than it stands there is noted (Notes). They are part of the
-// answer, not errors: an error means that the data set as a whole cannot be used, and names the file, the line and the remedy.
+// Files that are passed over are counted with the reason (Skipped), and so are files that a table names and the disk lacks (Missing).
+// How something unclear was read is noted (Notes). All three are part of the answer. An error means that the data set as a whole
+// cannot be used; it names the file, the line and the remedy.
 package dataset

@@ -89,8 +89,8 @@ func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray
 	return use(marks.Draw(header.Width, header.Height))
 }
 
-// describeMasks looks at a few of the masks and notes how they are read, where that is not plain. Masks of which nobody can
-// tell are an error.
+// describeMasks looks at a few of the masks and notes how they are read, where that is not obvious. Masks that cannot
+// be told are an error.
 func (d *Dataset) describeMasks() error {
 	if d.options.Mask != nil {
 		return nil

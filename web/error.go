@@ -115,7 +115,7 @@ func outcome(err error) failure {
 	}
 }
 
-// note logs what whoever asked is not told. The line of the request itself has the rest, under the same id.
+// note logs the part of an error that the answer leaves out. The line of the request itself has the rest, under the same id.
 func (s *Server) note(ctx context.Context, f failure, err error) {
 	switch {
 	case f.passing:

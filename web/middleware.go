@@ -49,8 +49,8 @@ func (r *record) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flus
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
 
-// What is logged of a request is cut to these lengths: whoever sends a request chooses its address and much of its
-// errors, and the log is nobody's to fill.
+// What is logged of a request is cut to these lengths, in characters: its sender chooses the address and much of the errors, and
+// must not be able to fill the log.
 const (
 	maxPathLogged   = 200
 	maxMethodLogged = 16

@@ -10,12 +10,12 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// browserOnly marks what no bearer token may do, whatever its scopes: passwords, tokens, sessions and accounts. Who has a
-// token should not be able to make more of it than it is.
+// browserOnly marks what no bearer token may do, whatever its scopes: passwords, tokens, sessions and accounts. A
+// token must not be able to get more rights than it has.
 const browserOnly annotator.Scope = ""
 
-// scopes are what a bearer token needs for each operation of the API, by its id. One that is missing stops the studio
-// from starting: whoever adds an operation says what it is.
+// scopes are what a bearer token needs for each operation of the API, by its id. The studio does not start
+// with an operation that is missing here.
 var scopes = map[string]annotator.Scope{
 	"session": annotator.ScopeRead,
 
@@ -57,7 +57,7 @@ func tokenOf(ctx context.Context) (annotator.Token, bool) {
 	return token, ok
 }
 
-// permit checks that whoever asks has the role, and their bearer token the scope; what says what they are about to do.
+// permit checks that the user in ctx has the role, and their bearer token, if there is one, the scope. what names the action in the error.
 func permit(ctx context.Context, role annotator.Role, scope annotator.Scope, what string) error {
 	if token, ok := tokenOf(ctx); ok {
 		if scope == browserOnly {

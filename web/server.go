@@ -27,15 +27,15 @@ type Config struct {
 	Metrics *prometheus.Registry        // what MetricsHandler shows; a fresh one where nil
 	Ready   func(context.Context) error // whether requests can be served (/readyz); always where nil
 
-	// Disk is an annotator.ErrFull while the studio's disk takes no more; nil: it is not looked at. A database on a full
-	// disk may stop altogether, and then that is what whoever saves is told.
+	// Disk returns annotator.ErrFull while the studio's disk is full; nil: it is not checked. A database on a full disk may stop
+	// altogether: a save is then answered with 507 and not with 503.
 	Disk func(context.Context) error
 
 	PublicURL      string   // how people reach the studio, "https://studio.example.org"; https makes cookies secure
 	TrustedOrigins []string // other origins whose forms and scripts may act, "https://proxy.example.org"
-	TrustProxy     bool     // believe X-Forwarded-For and X-Forwarded-Proto of whoever connects
+	TrustProxy     bool     // believe X-Forwarded-For and X-Forwarded-Proto of every connection
 
-	MetricsToken string // who sends it as a bearer token gets /metrics on the public address; nobody where empty
+	MetricsToken string // the bearer token for /metrics on the public address; empty: there is no such page
 
 	Accounts []Account // sign-ins the sign-in page offers; only the demo, which binds to loopback, has any
 	Release  string    // shown in the footer and in OpenAPI

@@ -252,8 +252,8 @@ func (s *Server) signOut(r *http.Request) error {
 	return nil
 }
 
-// who is whoever sent a request, by its bearer token, which is returned too, or by the session that ctx holds; the zero User is nobody.
-// ErrUnauthorized is for a token that is worth nothing and a session whose user is gone or disabled.
+// who returns the user who sent a request: the owner of its bearer token, which is returned too, or the user of the session in ctx;
+// the zero User where there is neither. ErrUnauthorized for an invalid token and for a session whose user is gone or disabled.
 func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, *annotator.Token, error) {
 	if secret, ok := bearer(r); ok {
 		user, token, err := s.service.UserByToken(ctx, secret)
@@ -274,7 +274,7 @@ func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, *ann
 }
 
 // authenticate puts the user of a bearer token or session into the request's context; without either
-// the request goes on as nobody's. A wrong bearer token is refused at once.
+// the request goes on without a user. A wrong bearer token is refused at once.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
 		ctx := r.Context()

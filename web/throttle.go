@@ -27,8 +27,8 @@ func (t Throttle) WithDefaults() Throttle {
 	return t
 }
 
-// throttle is the three sets of buckets. A pair that is out of tokens costs the account and the address nothing: who
-// guesses at one account locks nobody else out.
+// throttle is the three sets of buckets. Where a pair of account and address is out of tokens, the
+// buckets of the account and of the address are left alone: guessing at one account locks no other user out.
 type throttle struct {
 	mu                         sync.Mutex
 	pairs, accounts, addresses *buckets

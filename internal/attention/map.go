@@ -19,7 +19,7 @@ var (
 )
 
 // Map is an attention map M on the model's own grid (h×w cells): Values[row*Width+column], each in [0,1].
-// It is a value: whoever keeps one keeps it unchanged, and Clone makes one to paint on.
+// It is a value and is shared: do not change its Values, paint on a Clone.
 type Map struct {
 	Height int       `json:"h"`
 	Width  int       `json:"w"`

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/trainer/onnxruntime"
 )
 
-// benchUpdate is the update of every step, whoever takes it.
+// benchUpdate is the update of every step, on every engine.
 var benchUpdate = engine.Update{LearningRate: 1e-4, Momentum: 0.9, WeightDecay: 1e-4, Step: 1}
 
 // engineSteps takes steps on one of our engines, on the same batch.

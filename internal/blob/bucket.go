@@ -49,7 +49,8 @@ func (b *bucket) open(ctx context.Context, hash string) (io.ReadCloser, error) {
 	}
 }
 
-// young is an object that no sweep takes for forgotten before the row of whoever puts it again is there.
+// young is the age below which an object is not uploaded again. Sweeps leave objects alone until they are a day old, so that the row
+// that refers to a young one is written long before.
 const young = time.Hour
 
 // upload sends a local file, unless a young one is there. Object stores show a file when it is complete, and not before.

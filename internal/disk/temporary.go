@@ -55,7 +55,7 @@ func SweepTemporary(dir string) (removed int, err error) {
 	return removed, nil
 }
 
-// left reports whether nobody holds a file any more.
+// left reports whether no process holds a file any more.
 func left(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {

@@ -66,7 +66,8 @@ func closeInherited() error {
 	return nil
 }
 
-// stepBack lets whoever serves people go first. Linux keeps the priority by thread, and new threads take their maker's.
+// stepBack lowers this process's priority, so that the server answers people first. Linux keeps a priority for each thread, and new
+// threads take that of the thread that made them.
 func stepBack() {
 	threads, _ := os.ReadDir("/proc/self/task")
 	for _, t := range threads {

@@ -67,9 +67,9 @@ func (h *holds) lose(id int64) {
 	}
 }
 
-// attend works on a job under a context that ends when another worker has taken it over. A database that was away is no
-// fault of the job: the worker waits until it answers, and the job is tried again without losing an attempt. Until then the
-// job stays this worker's, which nobody could be told otherwise.
+// attend works on a job under a context that ends when another worker has taken it over. Where the
+// database was away, the worker waits until it answers, and the job is tried again without losing an attempt. Until then the job
+// stays with this worker: nothing else could be written down.
 func (w *Worker) attend(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)

@@ -129,7 +129,7 @@ func (w *Worker) leftFolder(project int64) string {
 	return filepath.Join(w.roundsFolder(), fmt.Sprintf("left-by-project-%d", project))
 }
 
-// Features is the cache of features on disk, for whoever else in the process can use it.
+// Features is the worker's store of features on disk, which the process may use for other work too.
 func (w *Worker) Features() *features.Store { return w.features }
 
 // Start begins to take jobs and returns. The worker runs until Stop, whatever becomes of ctx.

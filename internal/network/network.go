@@ -64,7 +64,7 @@ func (n *Network) Fits() error { return n.manifest.Fits(n.abn.Sizes()) }
 // all of the extractor's values are read for it.
 func (n *Network) ExtractorHash() string { return n.extractorHash() }
 
-// Kept returns what find finds out about a network, which is asked once for each key: whoever asks later gets the same.
+// Kept returns what find finds out about a network. find is called once for each key; later calls get the same answer.
 // Packages above this one keep with the network what they know of it, such as what can be trained; a key's type is the package's own.
 // What fails is not kept.
 func Kept[T any](n *Network, key any, find func() (T, error)) (T, error) {

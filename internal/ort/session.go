@@ -82,7 +82,7 @@ type Session struct {
 	inputs, outputs []string
 	runLimit        time.Duration
 	perRow          atomic.Int64 // nanoseconds, of the slowest run that ended; 0: none has
-	left            atomic.Int32 // runs that nobody waits for any more
+	left            atomic.Int32 // runs whose callers have left
 	mu              sync.RWMutex // held for reading by runs, for writing by Close
 	session         *ortgo.DynamicAdvancedSession
 }
@@ -248,11 +248,11 @@ type running struct {
 	options *ortgo.RunOptions
 	done    chan struct{} // closed when the runtime is done
 	err     error         // the runtime's; read after done
-	settled atomic.Bool   // the runtime is done, or nobody waits for it any more: whoever comes second cleans up
+	settled atomic.Bool   // one of two has happened: the runtime is done, or its caller has left. The second one cleans up
 }
 
-// run has the runtime compute r, and tells it to stop when ctx ends or limit has passed. The runtime looks up between
-// operators only: a run that does not get there is left to end when it may, with all it uses, and nobody waits for it.
+// run has the runtime compute r, and tells it to stop when ctx ends or limit has passed. The runtime notices
+// between two operators only. A run that does not get there is no longer waited for; what it uses is freed when it ends.
 func (s *Session) run(ctx context.Context, limit time.Duration, r *running) (err error) {
 	s.mu.RLock()
 	switch {

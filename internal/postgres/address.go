@@ -63,8 +63,8 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// idleWithin is how long a transaction may stand still before PostgreSQL ends it. A process that is frozen in one keeps what it has
-// locked, such as a round, and whoever takes over waits for it.
+// idleWithin is how long a transaction may stand still before PostgreSQL ends it. A frozen process keeps the locks
+// of its transaction, on a round for example, and the worker that takes over would wait for it.
 const idleWithin = 30 * time.Second
 
 // urlRest is what follows the scheme of a URL.

@@ -5,7 +5,8 @@
 // becomes of it (Round.Claim, ChangeClasses, Task.Expire), and writes that, in one transaction. Constraints and triggers in
 // migrations/ hold to the same rules whatever program writes; they are the last line of defence.
 //
-// What must be one statement to be nobody else's, or is about more rows than one would read, is decided in SQL, and stands here:
+// Some decisions are made in SQL: those that must be one statement so that no two processes come to the same answer, and those about
+// more rows than should be read. They are:
 //
 //	ClaimChunk          which part of a scan a worker gets, and when it may take one from a silent worker
 //	Heartbeat, RescueParts, LostParts
@@ -19,11 +20,11 @@
 //	                    which approved edits a round learns from, as they are when it starts
 //	task_drawn_by       who had a hand in what is to be judged (migration 21): NextReview, TaskCard
 //	giveUpImports, ReferencedBlobs
-//	                    what is too old, or of use to nobody
+//	                    what is too old, and what is not used any more
 //
 //	store.go            Open, InTx: patience with a database that is away, transactions, what rows are read with
 //	refused.go, wrap.go, lost.go, watch.go
-//	                    errors: what a value is refused for, what happened to what, a connection that broke or is silent
+//	                    errors: why a value is refused, what was being done, a connection that broke or is silent
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
 //	round_work.go, scans.go, jobs.go, workers.go, jobargs.go

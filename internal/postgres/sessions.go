@@ -40,17 +40,17 @@ func (s Sessions) DeleteCtx(ctx context.Context, token string) error {
 	return wrap(err, "ending a session")
 }
 
-// Find is FindCtx for whoever has no context.
+// Find is FindCtx without a context (scs.Store).
 func (s Sessions) Find(token string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), token)
 }
 
-// Commit is CommitCtx for whoever has no context.
+// Commit is CommitCtx without a context (scs.Store).
 func (s Sessions) Commit(token string, data []byte, expiry time.Time) error {
 	return s.CommitCtx(context.Background(), token, data, expiry)
 }
 
-// Delete is DeleteCtx for whoever has no context.
+// Delete is DeleteCtx without a context (scs.Store).
 func (s Sessions) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
 
 // All returns every session that has not expired, by the token it is kept under.

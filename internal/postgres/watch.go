@@ -14,12 +14,12 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// errSilent is the cause that ends an operation while the database answers nobody.
+// errSilent is the cause that ends an operation while the database does not answer.
 var errSilent = errors.New("the server does not answer")
 
 // watch tells a database that is slow from one that has gone silent: a server that is frozen, or a network that swallows
-// what is sent, breaks no connection. Whoever has waited for a while has the database asked something small on a
-// connection of its own; if that is not answered either, the operation ends.
+// what is sent, breaks no connection. An operation that has waited for a while
+// sends a small query on a connection of its own; if that is not answered either, the operation ends.
 type watch struct {
 	config *pgx.ConnConfig
 	wait   time.Duration // how long an operation runs before somebody asks, and how long the answer may take
@@ -29,8 +29,8 @@ type watch struct {
 	conn   *pgx.Conn // nil while nobody has asked, and after a failure
 }
 
-// during runs do under a context that ends when the database answers nobody; the error is errSilent then. Who has been waiting
-// already, so that little is left until deadline, has the database asked sooner.
+// during runs do under a context that ends when the database does not answer; the error is errSilent then. Where little is left until
+// the deadline, the database is asked sooner.
 func (w *watch) during(ctx context.Context, deadline time.Time, do func(ctx context.Context) error) error {
 	op, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

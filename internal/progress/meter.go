@@ -18,8 +18,8 @@ type Plan struct {
 	Like Stage
 }
 
-// Meter measures one piece of work as it is done. It is safe for concurrent use; report is called by whoever moves the meter,
-// one call at a time.
+// Meter measures one piece of work as it is done. It is safe for concurrent use; report is called
+// by the goroutine that moves the meter, one call at a time.
 type Meter struct {
 	mu     sync.Mutex
 	report func(Progress)

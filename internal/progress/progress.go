@@ -1,6 +1,6 @@
-// Package progress says how far a piece of work is. Terminals, pages and the API show the same value, made by the same rule:
-// the work is a row of stages that are known before it begins; its share is the time that was spent out of the time that it
-// will have taken; the share never falls and is 1 only when whoever does the work says that it is over.
+// Package progress says how far a piece of work is. Terminals, pages and the API show the same value, made by one rule. The stages
+// are known before the work begins. The share is the time spent, divided by the time that all of it is expected to take. It never
+// falls, and is 1 only once the work says that it is over.
 package progress
 
 import (

@@ -19,7 +19,7 @@ const (
 	Switch             // on or off
 )
 
-// Field is one setting: what it may be, what it is where nobody says otherwise, and what is told of it.
+// Field is one setting: its name, type, bounds, default and description.
 type Field struct {
 	Name string // as JSON, the API and the form spell it
 	Type Type

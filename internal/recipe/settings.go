@@ -40,7 +40,7 @@ type Settings struct {
 	EditRepeat Repeat `json:"edit_repeat,omitzero" hidden:"true"`
 }
 
-// UnmarshalJSON leaves what data lacks as it is, and an EditRepeat that nobody has set to the studio.
+// UnmarshalJSON keeps the value of a setting that data lacks. An EditRepeat that neither s nor data sets is AutoRepeat.
 func (s *Settings) UnmarshalJSON(data []byte) error {
 	type plain Settings
 	p := plain(*s)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Defaults are the settings of a fine-tuning where nobody says otherwise.
+// Defaults are the default settings of a fine-tuning.
 func Defaults() (s Settings) {
 	for _, f := range Fields {
 		s.set(f, f.Default)

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// ErrEncoding is an encoding that nobody knows, or text that is in none that its first bytes name.
+// ErrEncoding is an encoding of an unknown name, or text that is not in the encoding that its first bytes name.
 var ErrEncoding = errors.New("encoding")
 
 // NFC is s with composed characters, as keyboards write them: "ä" in one rune where a Mac's file system has two. Names that
