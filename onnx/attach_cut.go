@@ -38,7 +38,9 @@ func (c *classifier) findCuts() error {
 	last := map[string]int{} // the node that reads a value last
 	for i, n := range c.model.Graph.Nodes {
 		for _, in := range n.Reads() {
-			last[in] = i
+			if !n.IsOp("Shape", "Size") { // the batch's size is the same everywhere
+				last[in] = i
+			}
 		}
 	}
 	for _, n := range c.model.Graph.Nodes {
@@ -59,7 +61,7 @@ func (c *classifier) findCuts() error {
 			}
 		}
 		for _, out := range n.Outputs {
-			if _, read := last[out]; c.varying[out] && read {
+			if _, read := last[out]; c.varying[out] && read && c.inferred.Values[out].Type != Int64 {
 				live[out] = true
 			}
 		}
@@ -72,7 +74,7 @@ func (c *classifier) findCuts() error {
 	}
 	c.findEnd()
 	if len(c.cuts) == 0 {
-		return fmt.Errorf("%w: no value (N,C,h,w) between image and classes that all later ones are computed from", ErrAttach)
+		return fmt.Errorf("%w: no value (N,C,h,w) between image and classes that all later ones are computed from%s", ErrAttach, c.layout())
 	}
 	behind := 0
 	count := map[string]int{}
@@ -86,6 +88,22 @@ func (c *classifier) findCuts() error {
 		c.cuts[i].Convolutions = count[c.cuts[i].Value]
 	}
 	return nil
+}
+
+// layout says how else a network keeps its features, as its normalisations show; "" where that is not known.
+func (c *classifier) layout() string {
+	for _, n := range slices.Backward(c.model.Graph.Nodes) {
+		if !n.IsOp("LayerNormalization") {
+			continue
+		}
+		switch s := c.inferred.Shape(n.Input(0)); len(s) {
+		case 3:
+			return fmt.Sprintf(": it works on tokens %v, as vision transformers do", s)
+		case 4:
+			return fmt.Sprintf(": it keeps its features channels last inside, %v, as Swin transformers do", s)
+		}
+	}
+	return ""
 }
 
 // passes reports whether a node only hands features on.

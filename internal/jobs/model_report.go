@@ -124,7 +124,7 @@ func reportOf(ctx context.Context, n *network.Network) (annotator.ModelReport, e
 		Opset: r.Opset, IRVersion: r.IRVersion, Producer: r.Producer, Nodes: r.Nodes, Parameters: r.Parameters,
 		ImageHeight: abn.ImageHeight, ImageWidth: abn.ImageWidth, ImageChannels: abn.ImageChannels,
 		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: string(parts.Gain),
-		BatchWasFixed: parts.BatchWasFixed, UntoldShapes: parts.Untold, Notes: append(parts.Notes, r.Notes...), Training: training,
+		BatchWasFixed: parts.BatchWasFixed, UntoldShapes: parts.Untold, Notes: legible(append(parts.Notes, r.Notes...)), Training: training,
 	}
 	for _, v := range []struct {
 		role string
@@ -150,4 +150,12 @@ func trainabilityOf(ctx context.Context, n *network.Network) ([]annotator.Traina
 		list = append(list, entry)
 	}
 	return list, err
+}
+
+// legible is what of sentences that quote a file can be kept and shown.
+func legible(list []string) []string {
+	for i, s := range list {
+		list[i] = text.Clean(s)
+	}
+	return list
 }
