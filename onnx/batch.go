@@ -235,7 +235,7 @@ func readBatch(g *Graph, features string, reads []batchRead) {
 				pieces, rest = append(pieces, list(rest[:n]...)), rest[n:]
 			}
 		}
-		value := ""
+		var value string
 		switch {
 		case len(r.dims) == 0 && r.sizes[0] == theBatch:
 			value = e.Node("Gather", []string{shape, e.Constant(NewInt64("", nil, []int64{0}))})

@@ -96,7 +96,7 @@ func decodeModel(ctx context.Context, data []byte) (m *Model, size int64, err er
 	r := reader{decoder: decoder{ctx: ctx}}
 	m = &Model{}
 	if kind := isCheckpoint(data); kind != "" {
-		return nil, 0, otherFile(kind)
+		return nil, 0, otherFileError(kind)
 	}
 	if err := r.model(m, data); err != nil {
 		return nil, 0, err

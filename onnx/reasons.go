@@ -18,11 +18,11 @@ const (
 	oldestOpset = 7
 )
 
-// otherFile says what file this is that is none of ONNX.
-type otherFile string
+// otherFileError says what a file is that is no ONNX file.
+type otherFileError string
 
-func (f otherFile) Error() string { return string(f) }
-func (f otherFile) Unwrap() error { return ErrMalformed }
+func (f otherFileError) Error() string { return string(f) }
+func (f otherFileError) Unwrap() error { return ErrMalformed }
 
 // isCheckpoint says what other file this is, by how it begins; "" where it may be an ONNX file.
 func isCheckpoint(data []byte) string {

@@ -36,27 +36,27 @@ const tolerance = 1e-5
 // way to refuse a file.
 func (c Case) Check(ctx context.Context) (Outcome, error) {
 	var out Outcome
-	refuse := func(err error) (Outcome, error) {
+	refuse := func(err error) Outcome {
 		out.Refused = err.Error()
-		return out, nil
+		return out
 	}
 	model, err := onnx.ReadFile(ctx, c.Path)
 	if err != nil {
-		return refuse(err)
+		return refuse(err), nil
 	}
 	out.Opset = model.Opset()
 	m, err := manifest.ReadFile(manifest.Path(c.Path))
 	if err != nil {
-		return refuse(err)
+		return refuse(err), nil
 	}
 	opened, err := network.Open(ctx, model, m)
 	if err != nil {
-		return refuse(err)
+		return refuse(err), nil
 	}
 	out.Parts = &opened.ABN().Parts
 	ready, err := inference.NewNetwork(opened, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
 	if err != nil {
-		return refuse(err)
+		return refuse(err), nil
 	}
 	defer ready.Close()
 	input, right, err := c.answers()

@@ -459,7 +459,7 @@ func (m *Manifest) transform(name string, o object, size string) error {
 	switch name {
 	case "Resize":
 		if len(m.Resize) != 0 || m.Crop != (Crop{}) && size == "size" {
-			return errors.New("Resize after another Resize or a crop: a manifest resizes once, before it crops")
+			return errors.New("Resize after another Resize or a crop: a manifest resizes once, before it crops") //nolint:staticcheck // the transform's own name
 		}
 		to, _, err := o.sides(size)
 		if err != nil {
@@ -501,7 +501,7 @@ func (m *Manifest) transform(name string, o object, size string) error {
 			return err
 		}
 		if channels != 1 {
-			return errors.New("Grayscale to 3 channels: a manifest has one grey channel or three of colour")
+			return errors.New("Grayscale to 3 channels: a manifest has one grey channel or three of colour") //nolint:staticcheck // the transform's own name
 		}
 		m.Channels, m.Mean, m.Std = "L", []float32{0}, []float32{1}
 	case "ToDtype":

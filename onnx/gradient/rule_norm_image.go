@@ -98,7 +98,7 @@ func groupNormalization(b *builder, n *onnx.Node, dY string) error {
 	if !b.depends[x] {
 		return nil
 	}
-	d := ""
+	var d string
 	if ofGroups {
 		d = b.mul(grouped(dY), b.column(scale, 3))
 	} else {
