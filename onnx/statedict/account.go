@@ -76,7 +76,7 @@ func (w *writing) twins() error {
 			continue
 		}
 		for _, other := range w.ref.sameAs(name) {
-			if _, ok := w.values[other]; !ok {
+			if _, ok := w.values[other]; !ok || !w.ref.couldBeOne(name, other) {
 				continue
 			}
 			from, to := strings.Split(other, "."), strings.Split(name, ".")
@@ -115,6 +115,22 @@ func (w *writing) twins() error {
 	return nil
 }
 
+// couldBeOne reports whether the tensors of two names, which are equal, could be one module's by two names: then they are called the
+// same in modules all of whose tensors are equal. Single tensors may be equal by chance, as many networks begin.
+func (r *reference) couldBeOne(a, b string) bool {
+	first, second := module(a), module(b)
+	if strings.TrimPrefix(a, first) != strings.TrimPrefix(b, second) {
+		return false
+	}
+	for _, t := range r.dict {
+		own, ok := strings.CutPrefix(t.Name, first+".")
+		if other := r.byName[second+"."+own]; ok && module(t.Name) == first && (other == nil || string(other.Raw) != string(t.Raw)) {
+			return false
+		}
+	}
+	return true
+}
+
 // apart refuses tensors that are equal in the reference, and would not be any more, unless the file shows that the module has
 // them apart. Two names may mean one module: load_state_dict would load the second over the first. Tensors of one value, as those
 // of fresh BatchNorms, are equal by chance.
@@ -146,7 +162,7 @@ func (w *writing) apart(g *onnx.Graph, o Options) error {
 			continue
 		}
 		for _, other := range w.ref.sameAs(name) {
-			if second, ok := w.values[other]; ok && other != name && !slices.Equal(values, second) && !(shown[name] && shown[other]) {
+			if second, ok := w.values[other]; ok && other != name && w.ref.couldBeOne(name, other) && !slices.Equal(values, second) && !(shown[name] && shown[other]) {
 				first, second := min(name, other), max(name, other)
 				return fmt.Errorf("%w: %s and %s are equal in the reference, and were trained apart. If they are one module that the network has twice, export it with two (copy.deepcopy), and fine-tune that; if they are two, say so with --copies",
 					ErrUnknown, first, second)

@@ -105,3 +105,19 @@ func TestScopes(t *testing.T) {
 		}
 	}
 }
+
+// TestEqualTensorsAreNotEqualModules: people begin many biases alike. Only modules that are equal as a whole could be one.
+func TestEqualTensorsAreNotEqualModules(t *testing.T) {
+	t.Parallel()
+	r, err := newReference(Dict{
+		onnx.NewFloat32("a.weight", []int64{2}, []float32{1, 2}), onnx.NewFloat32("a.bias", []int64{2}, []float32{3, 4}),
+		onnx.NewFloat32("b.weight", []int64{2}, []float32{1, 5}), onnx.NewFloat32("b.bias", []int64{2}, []float32{3, 4}),
+		onnx.NewFloat32("c.weight", []int64{2}, []float32{1, 2}), onnx.NewFloat32("c.bias", []int64{2}, []float32{3, 4}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.couldBeOne("a.bias", "b.bias") || !r.couldBeOne("a.bias", "c.bias") || r.couldBeOne("a.weight", "c.bias") {
+		t.Error("a and c are equal, b is not")
+	}
+}
