@@ -24,6 +24,7 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 	image.Shape[0] = Batch()
 	varying := map[string]bool{image.Name: true}
 	var resizes []*Node
+	carried, opened := &batchAxes{at: map[string]int{image.Name: 0}, inferred: before}, false
 	asExported := &finder{graph: m.Graph, index: m.Graph.Index(), inferred: before}
 	for _, n := range m.Graph.Nodes {
 		if !slices.ContainsFunc(n.Inputs, func(in string) bool { return varying[in] }) {
@@ -32,6 +33,7 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 		for _, out := range n.Outputs {
 			varying[out] = true
 		}
+		carried.follow(n)
 		if n.IsOp("Gather") && varying[n.Input(0)] {
 			if r := asExported.strided(n, batch); r.sizes != nil {
 				r.apply(m.Graph, n)
@@ -52,11 +54,15 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 			continue
 		}
 		x := before.Shape(n.Input(0))
-		if len(x) == 0 || x[0] != batch {
+		sizes, ok := before.Ints(n.Input(1))
+		if !ok || len(x) == 0 || len(sizes) == 0 {
 			continue
 		}
-		sizes, ok := before.Ints(n.Input(1))
-		if !ok || len(sizes) == 0 || sizes[0] != batch.Size {
+		if x[0] != batch || sizes[0] != batch.Size {
+			if open := carried.open(n, batch.Size, sizes); open != nil {
+				reshapeTo(m.Graph, n, open)
+				opened = true
+			}
 			continue
 		}
 		if n.AttrInt("allowzero", 0) != 0 && slices.Contains(sizes, 0) {
@@ -64,6 +70,9 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 		}
 		sizes[0] = 0
 		reshapeTo(m.Graph, n, sizes)
+	}
+	if opened {
+		carried.declare(m.Graph, batch)
 	}
 	for _, n := range resizes {
 		if sizes, ok := before.Ints(n.Input(3)); ok && n.Attr("axes") == nil && len(sizes) > 1 && sizes[0] == batch.Size && len(before.Shape(n.Input(0))) == len(sizes) {

@@ -28,6 +28,7 @@
 //	map_range.go    between what a map's values are
 //	divide.go       which node and initializer belongs to which part
 //	batch.go        opening a fixed batch axis; the batch's size for those behind the extractor
+//	batch_axis.go   where a file of a fixed batch has it multiplied into an axis
 //	strided.go      torch's as_strided read as the Reshape that it is
 //	evaluation.go   a file exported in training mode, run in evaluation mode
 //	whole.go        a file as it is run, with all its outputs

@@ -84,6 +84,9 @@ func (c Case) Check(ctx context.Context) (Outcome, error) {
 			return out, err
 		}
 	}
+	if err := alone(ctx, ready, count, pixels, whole); err != nil {
+		return out, err
+	}
 	lacks, err := trainer.Lacks(ctx, opened.ABN(), settings())
 	if err != nil || len(lacks) > 0 {
 		return out, errors.Join(err, fmt.Errorf("it cannot be trained: %v", lacks))
@@ -93,6 +96,30 @@ func (c Case) Check(ctx context.Context) (Outcome, error) {
 	}
 	out.Trained = true
 	return out, nil
+}
+
+// alone checks that images are answered as each by itself, whatever batch the file was exported for: together with others behind them, in a
+// batch of another size.
+func alone(ctx context.Context, ready *inference.Network, count int, pixels []float32, want inference.Outputs) error {
+	more := slices.Clone(pixels)
+	for _, v := range pixels {
+		more = append(more, 0.3-0.7*v)
+	}
+	got, err := ready.Forward(ctx, 2*count, more)
+	if err != nil {
+		return fmt.Errorf("a batch of %d: %w", 2*count, err)
+	}
+	if d := max(apart(got.Maps[:len(want.Maps)], want.Maps), apart(got.LogitsAtt[:len(want.LogitsAtt)], want.LogitsAtt), apart(got.LogitsPer[:len(want.LogitsPer)], want.LogitsPer)); d > tolerance {
+		return fmt.Errorf("images answer otherwise beside others, by %g", d)
+	}
+	second, err := ready.Forward(ctx, count, more[len(pixels):])
+	if err != nil {
+		return err
+	}
+	if d := max(apart(got.LogitsAtt[len(want.LogitsAtt):], second.LogitsAtt), apart(got.LogitsPer[len(want.LogitsPer):], second.LogitsPer)); d > tolerance {
+		return fmt.Errorf("images answer otherwise behind others, by %g", d)
+	}
+	return nil
 }
 
 // settings are those of a fine-tuning of both branches.
