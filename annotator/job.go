@@ -36,7 +36,7 @@ const (
 // JobState is where background work stands.
 type JobState string
 
-// queued → running → finished | failed | cancelled; work of which nothing is to be done ends without having run.
+// queued → running → finished | failed | cancelled; a job without anything to do is finished without having run.
 const (
 	JobQueued    JobState = "queued"
 	JobRunning   JobState = "running"

@@ -32,7 +32,7 @@ type TaskStore interface {
 
 // NextTask leases a task of the project to the actor: first one of theirs whose changes were
 // requested, then one they hold already, then the open one with the most confident mistake. ErrNoTask if there is none.
-// Who holds MaxLeases gets one of those again.
+// A person who holds MaxLeases tasks gets one of those again.
 func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDetail, error) {
 	if err := mayPaint(actor); err != nil {
 		return TaskDetail{}, err
@@ -165,7 +165,7 @@ func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason str
 	return s.change(ctx, actor, taskID, "task.skip", reason, func(t Task, now time.Time) (Task, error) { return t.Skip(actor, reason, now) })
 }
 
-// Reopen puts a skipped task back into the queue (reviewer). So does it with one whose changes are due
+// Reopen puts a skipped task back into the queue (reviewer), and a returned one whose changes are due
 // while its author is away: anybody may then take it.
 func (s *Service) Reopen(ctx context.Context, actor User, taskID int64) error {
 	if err := may(actor, RoleReviewer); err != nil {

@@ -6,7 +6,7 @@ import (
 )
 
 // What becomes of a task is decided here, from one state to the next (doc.go draws them); the callers lock it, ask, and
-// write. A task whose lease has run out is to be taken for what Expire makes of it.
+// write. Where a lease may have run out, they call Expire first.
 
 // Expire gives a task back whose lease has run out; every other one stays what it is.
 func (t Task) Expire(now time.Time) Task {

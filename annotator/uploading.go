@@ -26,7 +26,7 @@ type SentFile struct {
 	io.Reader
 }
 
-// Models reads model files and runs none (internal/jobs).
+// Models takes model files in (internal/jobs). What comes from outside it inspects and does not run.
 type Models interface {
 	// Receive keeps a model as one file and tells what it is. next gives the files that it was sent as, in any order, and then io.EOF.
 	// What is no ABN in ONNX, or misses some of its data, is a *ValidationError of field "model"; what is too large ErrTooLarge; neither is kept.

@@ -5,7 +5,7 @@
 //	folder.go  files in a folder, also the cache in front of a bucket
 //	bucket.go  a bucket of an S3 endpoint, for several machines
 //	sweep.go   removing what nothing refers to
-//	owner.go   whose the store is: who may sweep it
+//	owner.go   which studio owns the store, and so may sweep it
 //
 // Addresses: a folder's path or file:///path; s3://BUCKET?region=R&prefix=P/ with the credentials the
 // AWS SDK finds, and endpoint=https://HOST&use_path_style=true for endpoints that are not AWS.

@@ -14,13 +14,13 @@ import (
 	"github.com/abn-studio/studio/internal/disk"
 )
 
-// ownerName is where a store says whose it is; no hash is called that.
+// ownerName is the file in which a store names its owner; no hash has that name.
 const ownerName = "owner"
 
 // ErrOwned is a store that another studio's database refers to.
 var ErrOwned = errors.New("the blob store belongs to another studio")
 
-// Claim writes into a store that has no owner whose it is; ErrOwned where it is somebody else's. Only its owner knows which files
+// Claim makes a studio the owner of a store that has none; ErrOwned where another studio owns it. Only its owner knows which files
 // something refers to, and may sweep it.
 func (s *Store) Claim(ctx context.Context, owner string) error {
 	found, err := s.owner(ctx)

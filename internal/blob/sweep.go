@@ -55,7 +55,7 @@ func wrapSweep(err error) error {
 	return fmt.Errorf("sweeping the blob store: %w", err)
 }
 
-// SweepIncoming removes what a Put left behind whose process was killed. Those of living processes are left alone.
+// SweepIncoming removes what a Put left behind when its process was killed. Files of living processes are left alone.
 func (s *Store) SweepIncoming() (removed int, err error) {
 	removed, err = disk.SweepTemporary(s.files.incoming())
 	return removed, wrapSweep(err)
