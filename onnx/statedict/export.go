@@ -264,14 +264,14 @@ func (w *writing) putNorm(module, part string, values []float32, l *layer) error
 func (w *writing) openChannels(n *norm, s []float64, values []float32, dims []int64, axis int, epsilon float64) bool {
 	largest := make([]float64, len(s))
 	rows(dims, axis, func(c, i int) { largest[c] = math.Max(largest[c], math.Abs(float64(values[i]))) })
-	any := false
+	opened := false
 	for c := range s {
 		if largest[c] > 0 && largest[c]/math.Abs(s[c]) > math.MaxFloat32/1e8 {
 			n.weight[c] = float32(math.Sqrt(float64(n.variance[c]) + epsilon))
-			s[c], any = float64(n.weight[c])/math.Sqrt(float64(n.variance[c])+epsilon), true
+			s[c], opened = float64(n.weight[c])/math.Sqrt(float64(n.variance[c])+epsilon), true
 		}
 	}
-	return any
+	return opened
 }
 
 // dict is the reference with the values that were put in their place.

@@ -126,13 +126,6 @@ func (l likeness) difference(s []float64) float64 {
 	return math.Sqrt(rest / l.total)
 }
 
-func sum(list []float64) (total float64) {
-	for _, v := range list {
-		total += v
-	}
-	return total
-}
-
 // rounding is what float32 may make of a product or sum, relative to the largest term: exporters fold in float32, in several steps.
 const rounding = 2e-6
 

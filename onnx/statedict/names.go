@@ -23,7 +23,7 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 	w := &writing{matcher: &matcher{homes: map[*layer]*home{}}, values: map[string][]float32{}, from: map[string]*layer{}}
 	tensors := map[string]*onnx.Tensor{}
 	var order []string
-	put := func(l *layer, name string, c *constant, values []float32, dims []int64) error {
+	put := func(l *layer, name string, values []float32, dims []int64) error {
 		if !torchName.MatchString(name) || !strings.Contains(name, ".") && madeName.MatchString(name) {
 			return fmt.Errorf("%v reads %q, which is no name of PyTorch's: it %w", l, name, ErrNeedsReference)
 		}
@@ -62,7 +62,7 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 			if l.kind == product && i == 0 {
 				values, dims = l.torchOrder(c.value)
 			}
-			if err := put(l, names[i], c, values, dims); err != nil {
+			if err := put(l, names[i], values, dims); err != nil {
 				return nil, nil, err
 			}
 		}
