@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 type versionList struct {
@@ -57,14 +58,19 @@ func (a *api) versions() {
 			if err != nil {
 				return nil, err
 			}
+			model, err := manifest.Carry(file, v.Manifest) // so that a download can be uploaded again as it is
+			if err != nil {
+				file.Close()
+				return nil, fmt.Errorf("the model of version %d: %w", v.ID, err)
+			}
 			return &huma.StreamResponse{Body: func(hc huma.Context) {
 				defer file.Close()
 				r, w := humachi.Unwrap(hc)
 				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour)) // a model may be large and the line slow
 				w.Header().Set("Content-Type", "application/octet-stream")
 				w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-v%d.onnx"`, project.Slug, v.Number))
-				w.Header().Set("Etag", `"`+v.ModelHash+`"`)
-				http.ServeContent(w, r, "", v.CreatedAt, &watched{ReadSeeker: file, ctx: ctx, still: a.server.still(r, annotator.RoleAnnotator), asked: time.Now()})
+				w.Header().Set("Etag", `"`+v.ModelHash+`-m"`)
+				http.ServeContent(w, r, "", v.CreatedAt, &watched{ReadSeeker: model, ctx: ctx, still: a.server.still(r, annotator.RoleAnnotator), asked: time.Now()})
 			}}, nil
 		})
 }
