@@ -40,6 +40,11 @@ func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extracto
 	if err != nil {
 		return nil, err
 	}
+	return newParent(opened, file, m, extractor, extractorHash, threads)
+}
+
+// newParent is openNetwork for a file that has been opened.
+func newParent(opened *network.Network, file []byte, m manifest.Manifest, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
 	if m.Crop != [2]int{} { // else there is none: the input's size is all that is known
 		if err := opened.Fits(); err != nil {
 			return nil, err

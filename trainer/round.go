@@ -9,6 +9,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -32,6 +33,7 @@ type Lineage struct {
 // RoundSpec is everything a round needs.
 type RoundSpec struct {
 	Model    []byte            // the parent, an ONNX file
+	Opened   *network.Network  // Model taken apart, where somebody has done so with Manifest; nil: the round does
 	Manifest manifest.Manifest // its preprocessing and classes
 	Settings recipe.Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
@@ -120,7 +122,12 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	}
 	net := spec.network
 	if net == nil {
-		if net, err = openNetwork(ctx, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads); err != nil {
+		if spec.Opened != nil {
+			net, err = newParent(spec.Opened, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads)
+		} else {
+			net, err = openNetwork(ctx, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads)
+		}
+		if err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 		defer net.close()

@@ -221,6 +221,10 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	if err != nil {
 		return trainer.RoundSpec{}, err
 	}
+	opened, err := w.catalog.networks.Open(ctx, in.Parent.ModelHash, in.Parent.Manifest)
+	if err != nil {
+		return trainer.RoundSpec{}, fmt.Errorf("version %d: %w", in.Parent.Number, err)
+	}
 	pixels, err := w.catalog.Pixels(manifest)
 	if err != nil {
 		return trainer.RoundSpec{}, err
@@ -238,7 +242,7 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 		return trainer.RoundSpec{}, err
 	}
 	return trainer.RoundSpec{
-		Model: model, Manifest: manifest, Settings: r.round.Settings,
+		Model: model, Opened: opened, Manifest: manifest, Settings: r.round.Settings,
 		Train: train, Heldout: heldout, Validation: validation,
 		Pixels: func(ctx context.Context, s sample.Sample, dst []float32) error { return pixels(ctx, s.Hash, dst) },
 		Store:  w.features, ExtractorHash: in.Parent.ExtractorHash,
