@@ -14,7 +14,7 @@ import (
 // errChoose says that more than one value would do, and asks for a name.
 var errChoose = fmt.Errorf("%w", ErrNoABN)
 
-// maxCandidates bounds how many values of a graph are tried as its map, and how many as its features.
+// maxCandidates bounds how many values of a graph are tried as its map, and how many as its features, and how far back from a product.
 const maxCandidates = 64
 
 // candidate is a value that is tried as the map.
@@ -122,7 +122,7 @@ func (f *finder) gridOutputs() (list []candidate) {
 // multipliers are the values (N,1,h,w) that multiply others (N,C,h,w), where each is made.
 func (f *finder) multipliers() (list []candidate) {
 	for _, n := range f.graph.Nodes {
-		if !n.IsOp("Mul") || len(n.Inputs) != 2 {
+		if !n.IsOp("Mul") || len(n.Inputs) != 2 || len(list) >= maxCandidates {
 			continue
 		}
 		for _, in := range n.Inputs {
@@ -143,7 +143,7 @@ func (f *finder) multipliers() (list []candidate) {
 // gridBefore goes back from a factor over reshaping, repeating and the addition of 1 to the earliest value (N,1,h,w) of more than one cell; "" where there is
 // none.
 func (f *finder) gridBefore(name string) (root string) {
-	for {
+	for range maxCandidates {
 		s := f.inferred.Shape(name)
 		if isGrid(s) && len(s) == 4 && s[2].Size*s[3].Size > 1 {
 			root = name
@@ -162,6 +162,7 @@ func (f *finder) gridBefore(name string) (root string) {
 			return root
 		}
 	}
+	return root
 }
 
 // sigmoidBehind goes back from a value (N,1,h,w) over arithmetic with constants, by cells, to the Sigmoid that it is made of; the value
