@@ -39,10 +39,10 @@ func MechanismOf(gain string) Mechanism {
 		return m
 	}
 	return Mechanism{
-		Values:    "How a value acts on the features is this network's own: 0 is the least attention, 1 the most.",
-		Dark:      "dark is the least attention",
-		Spotlight: "The picture dark where attention is least",
-		Clear:     "Set every cell to 0, the least attention",
+		Values:    "How a value acts on the features is this network's own, and whether 0 is the least attention or the most: the answer beside the map shows it as you paint.",
+		Dark:      "dark is where the map is 0",
+		Spotlight: "The picture dark where the map is 0",
+		Clear:     "Set every cell to 0",
 	}
 }
 

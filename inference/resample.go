@@ -10,14 +10,12 @@ type kernel struct {
 	weight  func(x float64) float64
 	// narrow keeps the filter as wide as it is when shrinking, which aliases, and repeats the picture's edge, as PyTorch's interpolate
 	// does without antialias.
-	narrow bool
+	narrow  bool
+	nearest bool
 }
 
-// sharp is the kernel without antialiasing; nearest has none.
+// sharp is the kernel without antialiasing.
 func (k *kernel) sharp() *kernel {
-	if k == nil {
-		return nil
-	}
 	c := *k
 	c.narrow = true
 	if k == kernels["bicubic"] {
@@ -57,7 +55,7 @@ var kernels = map[string]*kernel{
 		}
 		return sinc(x) * sinc(x/3)
 	}},
-	"nearest": nil, // no filter: picks one sample
+	"nearest": {nearest: true}, // no filter: picks one sample
 }
 
 // precision is the number of fractional bits of a weight: 8 bits of sample and 2 bits of headroom
@@ -77,10 +75,18 @@ type taps struct {
 func newTaps(k *kernel, in int, offset, span float64, out, from, to int) taps {
 	scale := span / float64(out)
 	t := taps{start: make([]int, to-from), weights: make([][]int32, to-from)}
-	if k == nil { // nearest
-		for i := range t.start {
-			t.start[i] = min(int(offset+(float64(from+i)+0.5)*scale), in-1)
-			t.weights[i] = []int32{1 << precision}
+	if k.nearest {
+		// Pillow steps from sample to sample, which decides where two are equally near; PyTorch takes the sample's corner, in float32.
+		at, step := offset+0.5*scale, float32(in)/float32(out)
+		for i := range to {
+			nearest := int(at)
+			if k.narrow {
+				nearest = int(float32(i) * step)
+			}
+			if at += scale; i >= from {
+				t.start[i-from] = min(nearest, in-1)
+				t.weights[i-from] = []int32{1 << precision}
+			}
 		}
 		return t
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/manifest"
@@ -15,22 +16,30 @@ import (
 func TestResizingIsTorchvisions(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join("testdata", "resize")
-	picture, err := os.ReadFile(filepath.Join(dir, "picture.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	aliased := new(bool)
 	for name, m := range map[string]manifest.Manifest{
-		"both-bilinear":           {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}},
-		"both-bicubic":            {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "bicubic"},
-		"both-lanczos":            {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "lanczos"},
-		"both-nearest":            {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "nearest"},
-		"both-bilinear-aliased":   {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Antialias: aliased},
-		"both-bicubic-aliased":    {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Antialias: aliased, Interpolation: "bicubic"},
-		"larger-bilinear-aliased": {Resize: manifest.Size{70, 90}, Crop: manifest.Crop{70, 90}, Antialias: aliased},
-		"larger-bicubic-aliased":  {Resize: manifest.Size{70, 90}, Crop: manifest.Crop{70, 90}, Antialias: aliased, Interpolation: "bicubic"},
-		"longer-bilinear-padded":  {Resize: manifest.Shorter(24), Fit: manifest.FitLonger, Crop: manifest.Crop{24, 24}, Pad: []int{124, 116, 104}},
+		"both-bilinear":            {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}},
+		"both-bicubic":             {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "bicubic"},
+		"both-lanczos":             {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "lanczos"},
+		"both-nearest":             {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "nearest"},
+		"both-bilinear-aliased":    {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Antialias: aliased},
+		"both-bicubic-aliased":     {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Antialias: aliased, Interpolation: "bicubic"},
+		"larger-bilinear-aliased":  {Resize: manifest.Size{70, 90}, Crop: manifest.Crop{70, 90}, Antialias: aliased},
+		"larger-bicubic-aliased":   {Resize: manifest.Size{70, 90}, Crop: manifest.Crop{70, 90}, Antialias: aliased, Interpolation: "bicubic"},
+		"ties-nearest":             {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "nearest"},
+		"ties-nearest-aliased":     {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "nearest", Antialias: aliased},
+		"sevenths-nearest":         {Resize: manifest.Size{28, 49}, Crop: manifest.Crop{28, 49}, Interpolation: "nearest"},
+		"sevenths-nearest-aliased": {Resize: manifest.Size{28, 49}, Crop: manifest.Crop{28, 49}, Interpolation: "nearest", Antialias: aliased},
+		"longer-bilinear-padded":   {Resize: manifest.Shorter(24), Fit: manifest.FitLonger, Crop: manifest.Crop{24, 24}, Pad: []int{124, 116, 104}},
 	} {
+		of := "picture.png"
+		if start, _, _ := strings.Cut(name, "-"); start == "ties" || start == "sevenths" {
+			of = "picture-" + start + ".png"
+		}
+		picture, err := os.ReadFile(filepath.Join(dir, of))
+		if err != nil {
+			t.Fatal(err)
+		}
 		p, err := NewPreprocessor(m)
 		if err != nil {
 			t.Fatal(err)

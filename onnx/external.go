@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -210,6 +211,9 @@ func loadAt(path string, t *Tensor, offset int64) (err error) {
 		return err
 	}
 	if err := regular(os.Stat(path)); err != nil { // before opening it: a pipe or a device would answer to that
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("it is not there; PyTorch writes two files: put both into one folder (%w)", err)
+		}
 		return err
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)

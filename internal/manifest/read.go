@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/text"
@@ -84,7 +85,7 @@ func Parse(data []byte) (Manifest, error) {
 	if err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return Manifest{}, &Error{cmp.Or(wrong.Field, "(top)"), fmt.Sprintf("a %s at byte %d, want %v", wrong.Value, wrong.Offset, wrong.Type)}
+			return Manifest{}, &Error{cmp.Or(wrong.Field, "(top)"), fmt.Sprintf("a JSON %s at byte %d, want %s", wrong.Value, wrong.Offset, jsonWord(wrong.Type))}
 		}
 		var named *Error
 		if errors.As(err, &named) {
@@ -102,6 +103,24 @@ func Parse(data []byte) (Manifest, error) {
 		return Manifest{}, err
 	}
 	return m, nil
+}
+
+// jsonWord says what a field wants, in JSON's words.
+func jsonWord(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice, reflect.Array:
+		return "a list of " + strings.TrimPrefix(strings.TrimPrefix(jsonWord(t.Elem()), "a "), "an ") + "s"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Pointer:
+		return jsonWord(t.Elem())
+	default:
+		return "a number"
+	}
 }
 
 // apart tells classes of the same name by their numbers, from 0: widespread lists of ImageNet's classes have crane, the bird and the

@@ -30,5 +30,10 @@ for way in (Way.BILINEAR, Way.BICUBIC, Way.LANCZOS, Way.NEAREST):
 for way in (Way.BILINEAR, Way.BICUBIC):
     keep(f"both-{way.value}-aliased", v2.Resize((20, 24), way, antialias=False)(tensor))
     keep(f"larger-{way.value}-aliased", v2.Resize((70, 90), way, antialias=False)(tensor))
+for name, large, small in (("ties", (40, 48), (20, 24)), ("sevenths", (32, 56), (28, 49))):  # where two samples are equally near
+    wide = picture.resize(large[::-1])
+    wide.save(here / f"picture-{name}.png")
+    keep(f"{name}-nearest", v2.Resize(small, Way.NEAREST)(wide))
+    keep(f"{name}-nearest-aliased", v2.Resize(small, Way.NEAREST, antialias=False)(torch.from_numpy(np.array(wide)).permute(2, 0, 1)))
 longer = v2.Resize(None, max_size=24)(picture)
 keep("longer-bilinear-padded", v2.functional.pad(longer, [0, (24 - longer.height) // 2, 0, 24 - longer.height - (24 - longer.height) // 2], fill=[124, 116, 104]))
