@@ -28,7 +28,7 @@ func TestVersionsThatCannotAnswerSaySo(t *testing.T) {
 // What the values of a map do is told by the version's own mechanism.
 func TestVersionsTellTheirMechanism(t *testing.T) {
 	t.Parallel()
-	for gain, want := range map[string][2]string{"1+M": {"(1+M)·g", "1 doubles it"}, "M": {"M·g", "0 hides"}, "softmax": {"softmax", "own: 0 is the least"}, "": {"another", "own: 0 is the least"}} {
+	for gain, want := range map[string][2]string{"1+M": {"(1+M)·g", "1 doubles it"}, "M": {"M·g", "0 hides"}, "softmax": {"softmax", "own, and whether 0 is the least"}, "": {"another", "own, and whether 0 is the least"}} {
 		version := annotator.Version{ID: 1, Number: 1, State: annotator.VersionActive, Gain: gain}
 		html, err := rendered(t, VersionsPage(frameOf(annotator.RoleAdmin), Versions{Versions: []annotator.Version{version}})).Html()
 		if err != nil {
