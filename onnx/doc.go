@@ -17,7 +17,7 @@
 //	wire.go         the protobuf wire format, and errors that say where
 //	external.go     tensors kept in other files, inside the model's folder only
 //	write.go        Model → protobuf
-//	write_hollow.go  the same without the values of large tensors, for what is opened and never run; or with them in a second file
+//	write_hollow.go  the same without the values of large tensors, for what is opened and never run
 //	control_flow.go  Loops that can be stopped
 //	subgraph.go     what the graphs of control flow capture
 //	shape*.go       static shape inference with a symbolic batch axis; shape_rules.go lists the operators

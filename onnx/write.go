@@ -89,7 +89,6 @@ type writer struct {
 	b      []byte
 	err    error
 	hollow *hollow // nil: all values are written
-	beside *beside // nil: into this file
 }
 
 func (w *writer) text(number protowire.Number, s string) {
@@ -345,16 +344,13 @@ func (w *writer) tensor(t *Tensor) {
 		w.typed(t)
 	}
 	w.text(fieldTensorName, t.Name)
-	left, apart := w.hollow.holds(t), w.beside.holds(t)
-	if t.stored == storedRaw && t.Raw != nil && !left && !apart {
+	left := w.hollow.holds(t)
+	if t.stored == storedRaw && t.Raw != nil && !left {
 		w.bytes(fieldTensorRawData, t.Raw)
 	}
 	w.text(fieldTensorDocString, t.DocString)
 	if left {
-		w.elsewhere(w.hollow.file, 0, t)
-	}
-	if apart {
-		w.elsewhere(w.beside.location, w.beside.keep(t.Raw), t)
+		w.values(t)
 	}
 	w.raw(t.Unknown)
 }

@@ -24,41 +24,9 @@ func (h *hollow) holds(t *Tensor) bool {
 	return h != nil && t.Type == Float && t.stored == storedRaw && len(t.Raw) >= hollowBytes && int64(len(t.Raw)) <= h.size
 }
 
-// MarshalBeside encodes the model as torch.onnx.export does: in two files, the second of which, called location, has the values of
-// all but the smallest tensors. Both belong into one folder.
-func (m *Model) MarshalBeside(location string) (file, data []byte, err error) {
-	if err := checkLocation(location); err != nil {
-		return nil, nil, err
-	}
-	b := &beside{location: location}
-	file, err = m.marshal(writer{beside: b})
-	return file, b.data, err
-}
-
-// beside is a file that takes values while the model is written.
-type beside struct {
-	location string
-	data     []byte
-}
-
-// besideBytes is from what size on a tensor's values are kept beside the model, and besideAligned where each begins, so that the file
-// can be mapped into memory.
-const besideBytes, besideAligned = 1 << 10, 64
-
-func (b *beside) holds(t *Tensor) bool {
-	return b != nil && t.stored == storedRaw && t.Type.Size() > 0 && len(t.Raw) >= besideBytes
-}
-
-// keep takes values and returns where they begin.
-func (b *beside) keep(raw []byte) (offset int) {
-	offset = (len(b.data) + besideAligned - 1) / besideAligned * besideAligned
-	b.data = append(append(b.data, make([]byte, offset-len(b.data))...), raw...)
-	return offset
-}
-
-// elsewhere names a file in place of a tensor's values.
-func (w *writer) elsewhere(location string, offset int, t *Tensor) {
-	for _, e := range []Metadata{{"location", location}, {"offset", strconv.Itoa(offset)}, {"length", strconv.Itoa(len(t.Raw))}} {
+// values names the file in place of a tensor's values.
+func (w *writer) values(t *Tensor) {
+	for _, e := range []Metadata{{"location", w.hollow.file}, {"offset", "0"}, {"length", strconv.Itoa(len(t.Raw))}} {
 		w.message(fieldTensorExternalData, func() {
 			w.str(fieldEntryKey, e.Key)
 			w.str(fieldEntryValue, e.Value)

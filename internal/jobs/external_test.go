@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -98,12 +100,20 @@ func sentAs(files ...annotator.SentFile) func() (annotator.SentFile, error) {
 // A model as torch.onnx.export writes it today, with its values in a file beside it, becomes the one file it would be.
 func TestModelThatCameWithItsData(t *testing.T) {
 	t.Parallel()
-	tiny, _ := tinyABN(t)
-	whole, err := tiny.Marshal()
+	dir := filepath.Join(fixture.Root(), "web", "e2e", "testdata", "torch") // PyTorch's own default export
+	_, whole, err := onnx.Load(t.Context(), filepath.Join(dir, "abn.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	apart, data := withDataBeside(t, tiny, "abn.onnx.data")
+	read := func(name string) []byte {
+		t.Helper()
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	apart, data := read("abn.onnx"), read("abn.onnx.data")
 	blobs, err := blob.Open(t.Context(), t.TempDir(), blob.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -161,14 +171,4 @@ func TestModelThatCameWithItsData(t *testing.T) {
 	if left, err := os.ReadDir(incoming); err != nil || len(left) != 0 {
 		t.Errorf("%d files are left on their way, %v", len(left), err)
 	}
-}
-
-// withDataBeside writes a model with the values of its initializers in another file, as PyTorch does.
-func withDataBeside(t *testing.T, m *onnx.Model, location string) (file, data []byte) {
-	t.Helper()
-	hollow, beside, err := m.MarshalBeside(location)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hollow, beside
 }

@@ -29,7 +29,7 @@ func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.M
 	case ctx.Err() != nil:
 		return annotator.ModelFile{}, context.Cause(ctx)
 	case errors.Is(err, onnx.ErrExternal):
-		return annotator.ModelFile{}, wrongModel("%v. Send the file that holds it together with the model, or save the model as one: onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", err)
+		return annotator.ModelFile{}, wrongModel("%v. Send the file that holds it together with the model, or "+saveAsOne, err)
 	case err != nil:
 		return annotator.ModelFile{}, wrongModel("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
 	}

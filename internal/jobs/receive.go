@@ -82,6 +82,9 @@ type incoming struct {
 // maxSent bounds the files of one upload. PyTorch writes one beside the model, older versions one for each tensor.
 const maxSent = 4096
 
+// saveAsOne is what PyTorch's user does about a model in several files.
+const saveAsOne = `save the model as one: onnx.save(onnx.load("model.onnx"), "one.onnx")`
+
 func (in *incoming) take(f annotator.SentFile) error {
 	switch f.Kind {
 	case annotator.SentManifest:
@@ -122,7 +125,7 @@ func (in *incoming) take(f annotator.SentFile) error {
 // keep writes a file to disk, as far as all of them together may be.
 func (in *incoming) keep(f annotator.SentFile) (*os.File, int64, error) {
 	if len(in.held) == maxSent {
-		return nil, 0, wrongModel("more than %d files came as one model: save it as one file with onnx.save(onnx.load(\"model.onnx\"), \"one.onnx\")", maxSent)
+		return nil, 0, wrongModel("more than %d files came as one model: "+saveAsOne, maxSent)
 	}
 	file, err := in.place()
 	if err != nil {

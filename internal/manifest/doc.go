@@ -8,7 +8,8 @@
 //	check.go     what makes one wrong, by the field's name: by itself, or for a network (Fits)
 //	preprocessing.go  the hash of what decides how pixels become input
 //	scale.go     whether mean and std are of x/255
-//	compose.go   a manifest made of what people have: Hugging Face, timm, torchvision, lists of classes
+//	compose.go   a manifest made of what people have; from_*.go read each kind, object.go their fields
+//	carry.go     a file with its manifest inside
 //	override.go  what a command line says over a manifest
 //
 // It is a leaf: a manifest is read by the domain, by pages, by training and by the runtime, and none of them has a struct or a check of its own.
