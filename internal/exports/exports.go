@@ -3,8 +3,9 @@
 //
 //	exports.go  List, Case: the files, and their answers
 //	check.go    Check: taken apart, run, trained for a step, written and read again, or refused by a sentence
+//	row.go      Row: what docs/operators.md says of one; Tried, the rows of files that are not here
 //
-// docs/operators.md has the table; STUDIO_CASES names a folder of further files for the tests.
+// STUDIO_CASES names a folder of further files for the tests.
 package exports
 
 import (

@@ -178,20 +178,38 @@ func further(out *bytes.Buffer, root string) error {
 	fmt.Fprintf(out, "\n## What else people's networks do\n\n%d small networks by PyTorch 2.15 with their weights and right answers (`onnx/testdata/exports`; `export.py` there says what each is). "+
 		"Those that are taken were taken apart, their answers compared with ONNX Runtime's of the file as it is (to 1e-5, by parts and as a whole), trained for a step of both branches, written, read again and asked again. "+
 		"A gain that is `other` is the network's own and stays in the perception branch. `STUDIO_CASES=FOLDER go test ./internal/exports` does the same with any folder of such files.\n\n", len(list))
-	out.WriteString("| export | operator set | gain | map: where it was found, and between what its values are | refused |\n|---|---|---|---|---|\n")
+	columns := []string{"export", "operator set", "gain", "map: where it was found, and between what its values are", "refused"}
+	tableHead(out, columns)
 	for _, c := range list {
 		found, err := c.Check(context.Background())
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
-		if found.Refused != "" {
-			fmt.Fprintf(out, "| %s | %d | | | %s |\n", c.Name, found.Opset, strings.ReplaceAll(found.Refused, "|", "\\|"))
-			continue
-		}
-		p := found.Parts
-		fmt.Fprintf(out, "| %s | %d | %s | `%s`, %s, %s | |\n", c.Name, found.Opset, p.Gain, p.Names.Map, p.MapSource, p.MapRange)
+		tableRow(out, c.Row(found).Cells())
+	}
+	tried, err := exports.Tried(root)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%d more exports failed or misled when they were first tried. They are somebody's and not part of the project; each is of a kind with one of those above. "+
+		"This is what became of them when the test above was last given their folder (`internal/exports/testdata/tried.json`, which that test compares):\n\n", len(tried))
+	tableHead(out, slices.Insert(columns, 1, "of a kind with"))
+	for _, r := range tried {
+		tableRow(out, slices.Insert(r.Cells(), 1, r.Kin))
 	}
 	return nil
+}
+
+func tableHead(out *bytes.Buffer, columns []string) {
+	tableRow(out, columns)
+	out.WriteString(strings.Repeat("|---", len(columns)) + "|\n")
+}
+
+func tableRow(out *bytes.Buffer, cells []string) {
+	for _, cell := range cells {
+		out.WriteString(strings.TrimRight("| "+cell, " ") + " ")
+	}
+	out.WriteString("|\n")
 }
 
 // gorgoniaLacks reports whether the second engine cannot train an export by both branches.

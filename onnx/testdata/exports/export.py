@@ -632,6 +632,16 @@ class _(ABN):
     pass
 
 
+@network("external-data", external=True)  # the default of PyTorch 2.9 and later
+class _(ABN):
+    pass
+
+
+@network("mean-of-255", mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375])
+class _(ABN):
+    pass
+
+
 @network("half")
 class _(ABN):
     pass
@@ -655,9 +665,9 @@ def export(name, folder):
         torch.onnx.export(model, (x,), str(path), dynamo=False, opset_version=o["opset"], input_names=["x"], dynamic_axes=axes)
     else:
         shapes = None if batch else ({0: torch.export.Dim("batch")},)
-        torch.onnx.export(model, (x,), str(path), dynamo=True, external_data=False, input_names=["x"], dynamic_shapes=shapes, verbose=False,
+        torch.onnx.export(model, (x,), str(path), dynamo=True, external_data="external" in o, input_names=["x"], dynamic_shapes=shapes, verbose=False,
                           **({"opset_version": o["opset"]} if "opset" in o else {}))
-    m = onnx.load(path)
+    m = onnx.load(path, load_external_data=False)
     for n in m.graph.node:  # notes of where in the source, which name this machine's folders
         del n.metadata_props[:]
     for v in [*m.graph.value_info, *m.graph.input, *m.graph.output]:
@@ -677,7 +687,7 @@ def export(name, folder):
     outs = s.run(None, {"x": given})
     np.savez_compressed(folder / f"{name}.npz", input=x.numpy(), **{"out_" + v.name: a.astype(np.float32) for v, a in zip(s.get_outputs(), outs)})
     classes = ["c0"] if name == "answers-one-logit" else ["c0", "c1", "c2"]
-    manifest = {"resize": None, "crop": [16, 16], "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "classes": classes}
+    manifest = {"resize": None, "crop": [16, 16], "mean": o.get("mean", [0.5, 0.5, 0.5]), "std": o.get("std", [0.5, 0.5, 0.5]), "classes": classes}
     (folder / f"{name}.json").write_text(json.dumps(manifest) + "\n")
 
 
