@@ -34,17 +34,15 @@ type parent struct {
 // cells is h·w.
 func (n *parent) cells() int { return n.features[1] * n.features[2] }
 
-// openNetwork opens the spec's model. extractor and extractorHash may be nil and "".
-func openNetwork(ctx context.Context, file []byte, m manifest.Manifest, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
-	opened, err := network.Read(ctx, file, m)
-	if err != nil {
-		return nil, err
+// openNetwork makes a parent of a file: of opened where somebody has opened it with m, nil where nobody has. extractor and
+// extractorHash may be nil and "": then they are the network's own.
+func openNetwork(ctx context.Context, opened *network.Network, file []byte, m manifest.Manifest, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
+	if opened == nil {
+		var err error
+		if opened, err = network.Read(ctx, file, m); err != nil {
+			return nil, err
+		}
 	}
-	return newParent(opened, file, m, extractor, extractorHash, threads)
-}
-
-// newParent is openNetwork for a file that has been opened.
-func newParent(opened *network.Network, file []byte, m manifest.Manifest, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
 	if m.Crop != [2]int{} { // else there is none: the input's size is all that is known
 		if err := opened.Fits(); err != nil {
 			return nil, err

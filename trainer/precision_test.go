@@ -35,7 +35,7 @@ func TestFloat16FeaturesKeepTheAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := openNetwork(t.Context(), file, manifest.Manifest{}, nil, "", 0)
+	net, err := openNetwork(t.Context(), nil, file, manifest.Manifest{}, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

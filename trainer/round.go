@@ -33,7 +33,7 @@ type Lineage struct {
 // RoundSpec is everything a round needs.
 type RoundSpec struct {
 	Model    []byte            // the parent, an ONNX file
-	Opened   *network.Network  // Model taken apart, where somebody has done so with Manifest; nil: the round does
+	Opened   *network.Network  // Model, if the caller has opened it with Manifest; nil: the round opens it
 	Manifest manifest.Manifest // its preprocessing and classes
 	Settings recipe.Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
@@ -122,12 +122,7 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	}
 	net := spec.network
 	if net == nil {
-		if spec.Opened != nil {
-			net, err = newParent(spec.Opened, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads)
-		} else {
-			net, err = openNetwork(ctx, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads)
-		}
-		if err != nil {
+		if net, err = openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, spec.Extractor, spec.ExtractorHash, spec.Threads); err != nil {
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 		defer net.close()

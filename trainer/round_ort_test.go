@@ -148,12 +148,12 @@ func checkLineage(t *testing.T, spec RoundSpec, out RoundOutcome) {
 // checkExported runs the candidate as a file of its own over the held-out images.
 func checkExported(t *testing.T, spec RoundSpec, out RoundOutcome) {
 	t.Helper()
-	net, err := openNetwork(t.Context(), out.Model, spec.Manifest, nil, "", 0)
+	net, err := openNetwork(t.Context(), nil, out.Model, spec.Manifest, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer net.close()
-	parent, err := openNetwork(t.Context(), spec.Model, spec.Manifest, nil, "", 0)
+	parent, err := openNetwork(t.Context(), nil, spec.Model, spec.Manifest, nil, "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			net, err := openNetwork(t.Context(), file, manifest.Manifest{}, nil, "", 0)
+			net, err := openNetwork(t.Context(), nil, file, manifest.Manifest{}, nil, "", 0)
 			if err != nil {
 				t.Fatal(err)
 			}

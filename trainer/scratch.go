@@ -13,6 +13,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
@@ -22,7 +23,8 @@ import (
 
 // ScratchSpec is a training of a whole network from images and labels, the extractor too unless it is frozen.
 type ScratchSpec struct {
-	Model    []byte // the network at its initial parameters, an ONNX file
+	Model    []byte           // the network at its initial parameters, an ONNX file
+	Opened   *network.Network // Model, if the caller has opened it with Manifest; nil: the training opens it
 	Manifest manifest.Manifest
 	// Settings' Strategy is set to scratch, or to both where the extractor is frozen, and Anchor to 0: there is no parent.
 	Settings recipe.Settings

@@ -151,30 +151,41 @@ func (r evaluateReport) print(out io.Writer) {
 
 // openModel opens an ABN and its manifest on the runtime.
 func openModel(ctx context.Context, path string, names partFlags, threads int) (*inference.Network, manifest.Manifest, error) {
-	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
-		return nil, manifest.Manifest{}, err
-	}
 	model, err := onnx.ReadFile(ctx, path)
 	if err != nil {
 		return nil, manifest.Manifest{}, err
 	}
-	m, err := manifest.Load(path, model.MetadataValue)
+	opened, err := openABN(ctx, path, model, names)
 	if err != nil {
 		return nil, manifest.Manifest{}, err
 	}
-	fail := func(err error) (*inference.Network, manifest.Manifest, error) {
-		return nil, manifest.Manifest{}, fmt.Errorf("%s: %w", path, err)
-	}
-	m = names.over(m)
-	opened, err := network.Open(ctx, model, m)
+	ready, err := runABN(path, opened, threads)
+	return ready, opened.Manifest(), err
+}
+
+// openABN takes apart a model that was read from path, by the manifest that belongs to it and the parts that flags name.
+func openABN(ctx context.Context, path string, model *onnx.Model, names partFlags) (*network.Network, error) {
+	m, err := manifest.Load(path, model.MetadataValue)
 	if err != nil {
-		return fail(err)
+		return nil, err
+	}
+	opened, err := network.Open(ctx, model, names.over(m))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return opened, nil
+}
+
+// runABN makes an opened ABN ready to run. The caller closes it.
+func runABN(path string, opened *network.Network, threads int) (*inference.Network, error) {
+	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
+		return nil, err
 	}
 	ready, err := inference.NewNetwork(opened, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: threads}})
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return ready, m, nil
+	return ready, nil
 }
 
 func printJSON(out io.Writer, v any) error {

@@ -97,7 +97,16 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads)
+	model, file, err := onnx.Load(ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	opened, err := openABN(ctx, c.Model, model, c.partFlags)
+	if err != nil {
+		return err
+	}
+	manifest := opened.Manifest()
+	network, err := runABN(c.Model, opened, c.Threads)
 	if err != nil {
 		return err
 	}
@@ -143,16 +152,12 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	_, model, err := onnx.Load(ctx, c.Model)
-	if err != nil {
-		return err
-	}
 	work := c.Work
 	if work == "" {
 		work = c.Out + ".work"
 	}
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: model, Manifest: manifest, Settings: settings, AutoRate: c.autoRate(), Train: train, Heldout: heldout, Validation: images.Validation(split),
+		Model: file, Opened: opened, Manifest: manifest, Settings: settings, AutoRate: c.autoRate(), Train: train, Heldout: heldout, Validation: images.Validation(split),
 		Pixels: images.Pixels, Store: store, Extractor: network, WorkDir: work,
 		WithoutControl: !c.Control, Threads: c.Threads,
 	}, progress.observer(meter))

@@ -118,7 +118,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 		}
 	}
 	outcome, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
-		Model: start.model, Manifest: start.manifest, Settings: settings, AutoRate: c.From != "" && c.autoRate(), Frozen: c.Frozen, Shift: c.Shift, Store: store,
+		Model: start.model, Opened: start.opened, Manifest: start.manifest, Settings: settings, AutoRate: c.From != "" && c.autoRate(), Frozen: c.Frozen, Shift: c.Shift, Store: store,
 		Train: images.TrainedOn(), Heldout: heldout, Validation: images.Validation(split), Pixels: images.Pixels, WorkDir: work, Threads: c.Threads,
 	}, progress.observer(meter))
 	if err == nil {

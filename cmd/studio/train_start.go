@@ -18,6 +18,7 @@ import (
 // startingPoint is the network that a training starts from.
 type startingPoint struct {
 	model         []byte
+	opened        *network.Network // nil where it was built
 	manifest      manifest.Manifest
 	height, width int // of the map
 }
@@ -61,19 +62,17 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, err
 	}
-	manifest, err := manifest.Load(c.From, model.MetadataValue)
+	opened, err := openABN(ctx, c.From, model, c.partFlags)
+	if errors.Is(err, onnx.ErrNoABN) {
+		err = fmt.Errorf("%w; studio model attach makes an ABN of a classifier", err)
+	}
 	if err != nil {
 		return startingPoint{}, err
-	}
-	manifest = c.over(manifest)
-	opened, err := network.Open(ctx, model, manifest)
-	if err != nil {
-		return startingPoint{}, fmt.Errorf("%s: %w; studio model attach makes an ABN of a classifier", c.From, err)
 	}
 	if err := opened.Fits(); err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w", c.From, err)
 	}
-	return startingPoint{model: data, manifest: manifest, height: opened.ABN().Height, width: opened.ABN().Width}, nil
+	return startingPoint{model: data, opened: opened, manifest: opened.Manifest(), height: opened.ABN().Height, width: opened.ABN().Width}, nil
 }
 
 // settings are the defaults, those of a training from scratch or of one from what a network knows, with what was given in

@@ -124,7 +124,7 @@ func (b *recipeBench) todo(done []RecipePoint) (groups [][]RecipePoint) {
 	}
 	for _, n := range b.networks {
 		gains := b.Gains
-		if n.attached {
+		if n.opened != nil {
 			gains = []string{""}
 		}
 		for _, gain := range gains {

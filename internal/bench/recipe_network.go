@@ -23,9 +23,9 @@ type recipeNetwork struct {
 	path     string
 	identity string // SHA-256 over file and manifest
 	model    *onnx.Model
-	data     []byte // the model's file; nil: it is read from path when it is wanted
+	data     []byte // the model's file
 	manifest manifest.Manifest
-	attached bool // it is an ABN; else a classifier
+	opened   *network.Network // nil: it is a classifier, which gets its attention branch here
 }
 
 // openNetworks reads the networks asked for, each once however often it is named.
@@ -82,33 +82,33 @@ func demoNetwork(ctx context.Context) (n recipeNetwork, err error) {
 	if n.model, err = onnx.Read(ctx, n.data); err != nil {
 		return n, err
 	}
-	return n, n.describe(ctx, n.data)
+	return n, n.describe(ctx)
 }
 
 func openRecipeNetwork(ctx context.Context, path string) (n recipeNetwork, err error) {
 	n.path = path
-	var data []byte
-	if n.model, data, err = onnx.Load(ctx, path); err != nil {
+	if n.model, n.data, err = onnx.Load(ctx, path); err != nil {
 		return n, err
 	}
 	if n.manifest, err = manifest.Load(path, n.model.MetadataValue); err != nil {
 		return n, err
 	}
-	return n, n.describe(ctx, data)
+	return n, n.describe(ctx)
 }
 
-// describe fills in identity and parts. data is the model's file.
-func (n *recipeNetwork) describe(ctx context.Context, data []byte) error {
+// describe fills in identity and opened.
+func (n *recipeNetwork) describe(ctx context.Context) error {
 	manifest, err := json.Marshal(n.manifest)
 	if err != nil {
 		return err
 	}
 	sum := sha256.New()
-	sum.Write(data)
+	sum.Write(n.data)
 	sum.Write(manifest)
 	n.identity = hex.EncodeToString(sum.Sum(nil))
-	_, err = network.Open(ctx, n.model, n.manifest)
-	n.attached = err == nil // else it is a classifier, or what Attach will refuse by name
+	if n.opened, err = network.Open(ctx, n.model, n.manifest); err != nil {
+		n.opened = nil // a classifier, or what Attach refuses by name
+	}
 	return nil
 }
 

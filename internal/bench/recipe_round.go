@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/features"
-	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
@@ -57,22 +57,22 @@ func (b *recipeBench) thin() {
 func (b *recipeBench) try(ctx context.Context, todo []RecipePoint, report func(RecipePoint) error) error {
 	subject := todo[0].subject()
 	i := slices.IndexFunc(b.networks, func(n recipeNetwork) bool { return n.identity == todo[0].Identity })
-	network := b.networks[i]
+	chosen := b.networks[i]
 	work, err := os.MkdirTemp(b.work, "network-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	if !network.attached {
-		if network, err = b.attach(ctx, network, todo[0], work); err != nil {
+	if chosen.opened == nil {
+		if chosen, err = b.attach(ctx, chosen, todo[0], work); err != nil {
 			return fmt.Errorf("%s: %w", subject, err)
 		}
 	}
-	s, err := b.subject(ctx, network)
+	s, err := b.subject(ctx, chosen)
 	if err != nil {
 		return fmt.Errorf("%s: %w", subject, err)
 	}
-	defer s.network.Close()
+	defer s.running.Close()
 	for _, p := range todo {
 		p, err := s.round(ctx, p, work)
 		if err != nil {
@@ -121,7 +121,7 @@ func (b *recipeBench) attach(ctx context.Context, n recipeNetwork, p RecipePoint
 		return abn, fmt.Errorf("training the branches: %w", err)
 	}
 	abn = recipeNetwork{name: n.name, data: trained.Model, manifest: manifest}
-	abn.model, err = onnx.Read(ctx, abn.data)
+	abn.opened, err = network.Read(ctx, abn.data, manifest)
 	return abn, err
 }
 
@@ -133,30 +133,24 @@ func (b *recipeBench) images(ctx context.Context, v samples.View) (*samples.Set,
 // recipeSubject is an ABN that is ready for its rounds.
 type recipeSubject struct {
 	*recipeBench
-	network  *inference.Network
-	manifest manifest.Manifest
-	model    []byte
-	images   *samples.Set
-	wrong    []sample.Sample // of the pool and with a mask, the most confident first, their edits filled in
+	recipeNetwork
+	running *inference.Network
+	images  *samples.Set
+	wrong   []sample.Sample // of the pool and with a mask, the most confident first, their edits filled in
 }
 
 func (b *recipeBench) subject(ctx context.Context, n recipeNetwork) (s *recipeSubject, err error) {
-	s = &recipeSubject{recipeBench: b, manifest: n.manifest, model: n.data}
-	if s.model == nil { // the file's
-		if _, s.model, err = onnx.Load(ctx, n.path); err != nil {
-			return nil, err
-		}
-	}
-	if s.network, err = openNetwork(ctx, n.name, n.model, n.manifest, 1); err != nil {
+	running, err := ready(n.name, n.opened, 1)
+	if err != nil {
 		return nil, err
 	}
-	opened := s
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, opened.network.Close())
+			err = errors.Join(err, running.Close())
 		}
 	}()
-	if s.images, err = b.images(ctx, samples.ViewOf(s.network, s.manifest.Classes, b.Masks)); err != nil {
+	s = &recipeSubject{recipeBench: b, recipeNetwork: n, running: running}
+	if s.images, err = b.images(ctx, samples.ViewOf(running, s.manifest.Classes, b.Masks)); err != nil {
 		return nil, err
 	}
 	return s, s.findWrong(ctx)
@@ -165,7 +159,7 @@ func (b *recipeBench) subject(ctx context.Context, n recipeNetwork) (s *recipeSu
 // findWrong lists what a round may be taught: pool images that the network gets wrong.
 func (s *recipeSubject) findWrong(ctx context.Context) error {
 	masked := slices.DeleteFunc(slices.Clone(s.images.Of(dataset.Pool)), func(p sample.Sample) bool { return p.Mask.IsZero() })
-	wrong, err := misclassified(ctx, s.network, s.images, masked)
+	wrong, err := misclassified(ctx, s.running, s.images, masked)
 	if err != nil {
 		return err
 	}
@@ -190,8 +184,8 @@ func (s *recipeSubject) round(ctx context.Context, p RecipePoint, work string) (
 	settings := s.Settings
 	settings.Seed = p.Seed
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: s.model, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: slices.Concat(s.images.Of(dataset.Train), edited), Heldout: s.images.Of(dataset.Test),
-		Pixels: s.images.Pixels, Store: s.store, Extractor: s.network, WorkDir: filepath.Join(work, "round"), Threads: 1,
+		Model: s.data, Opened: s.opened, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: slices.Concat(s.images.Of(dataset.Train), edited), Heldout: s.images.Of(dataset.Test),
+		Pixels: s.images.Pixels, Store: s.store, Extractor: s.running, WorkDir: filepath.Join(work, "round"), Threads: 1,
 	}, trainer.Observer{Restarted: func(*trainer.DivergedError, float64) { p.Restarts++ }})
 	var diverged *trainer.DivergedError
 	if errors.As(err, &diverged) {

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
@@ -54,6 +55,7 @@ type sweep struct {
 	Sweep
 	started  time.Time // of the first fine-tuning
 	model    []byte
+	opened   *network.Network
 	manifest manifest.Manifest
 	network  *inference.Network
 	images   *samples.Set
@@ -108,7 +110,10 @@ func (c Sweep) open(ctx context.Context) (*sweep, error) {
 	if s.manifest, err = manifest.Load(c.Model, model.MetadataValue); err != nil {
 		return nil, err
 	}
-	if s.network, err = openNetwork(ctx, c.Model, model, s.manifest, 0); err != nil {
+	if s.opened, err = network.Open(ctx, model, s.manifest); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Model, err)
+	}
+	if s.network, err = ready(c.Model, s.opened, 0); err != nil {
 		return nil, err
 	}
 	set, err := dataset.Open("folder", c.Images)
@@ -178,7 +183,7 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 	}
 	defer os.RemoveAll(work)
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: s.model, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: train, Heldout: s.images.Of(dataset.Test),
+		Model: s.model, Opened: s.opened, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: train, Heldout: s.images.Of(dataset.Test),
 		Pixels: s.images.Pixels, Store: s.store, Extractor: s.network, WorkDir: work, WithoutControl: true, Threads: 1,
 	}, trainer.Observer{})
 	if err != nil {
