@@ -18,7 +18,7 @@ const (
 	maxScanPixels = 3_000_000_000 // scans × pixels: 30 scans of 100 megapixels
 )
 
-// readJPEG leaves a file to package jpeg, or where that one refuses it to package t81.
+// readJPEG leaves a file to package jpeg, or where that one refuses it, or would repeat samples, to package t81.
 func readJPEG(file *io.SectionReader, h *Header) error {
 	frame, broken := t81.ReadFrame(io.NewSectionReader(file, 0, file.Size()))
 	h.Orientation = tiffOrientation(bytes.NewReader(frame.EXIF), int64(len(frame.EXIF)))
@@ -27,7 +27,9 @@ func readJPEG(file *io.SectionReader, h *Header) error {
 	// without codes.
 	unmarked := len(frame.Components) == 4 && frame.Adobe < 0
 	tables := frame.Marker == t81.SOF0 && frame.Tables > 1 || frame.EmptyTable
-	if refused == nil && !unmarked && !tables {
+	// And what it reads otherwise than libjpeg: it makes RGB, CMYK and YCCK whole by repeating the samples of coarser planes.
+	repeated := (c.ColorModel == color.RGBAModel || c.ColorModel == color.CMYKModel) && frame.Subsampled()
+	if refused == nil && !unmarked && !tables && !repeated {
 		h.Width, h.Height, h.decode = c.Width, c.Height, streamed(jpeg.Decode)
 		weighJPEG(frame, c, h)
 		return nil

@@ -113,3 +113,21 @@ func TestUnevenPicturesAreBounded(t *testing.T) {
 		t.Errorf("who left while it was decoded has %v after %v", err, time.Since(begun))
 	}
 }
+
+// A WebP that is cut off is refused from its header, also behind the first frame of an animation, as libwebp and PIL do.
+func TestCutOffWebPIsRefused(t *testing.T) {
+	t.Parallel()
+	whole := fixtures(t, "pictures")["animated.webp"]
+	behind := bytes.LastIndex(whole, []byte("ANMF"))
+	if Frames(bytes.NewReader(whole)) < 2 || behind < 0 {
+		t.Fatal("no animation to cut")
+	}
+	for _, n := range []int{behind, len(whole) - 1} {
+		if _, err := NewDecoder(Limits{}).Header(bytes.NewReader(whole[:n])); err == nil || !strings.Contains(err.Error(), "cut off") {
+			t.Errorf("%d of %d bytes: %v", n, len(whole), err)
+		}
+	}
+	if _, err := NewDecoder(Limits{}).Header(bytes.NewReader(append(bytes.Clone(whole), 0, 0))); err != nil {
+		t.Errorf("with bytes behind its end: %v", err)
+	}
+}

@@ -86,6 +86,12 @@ func uint24(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 
 // readWebP leaves a still to package webp, and makes a still of an animation's first frame.
 func readWebP(file *io.SectionReader, h *Header) error {
+	// libwebp, and so PIL, refuses a file that is shorter than it says, though the first of its frames may be whole.
+	if head := span(file, 0, 8); len(head) == 8 {
+		if whole := 8 + int64(binary.LittleEndian.Uint32(head[4:])); file.Size() < whole {
+			return fmt.Errorf("it is cut off: it has %d bytes and says that it has %d", file.Size(), whole)
+		}
+	}
 	w := webpFrame(file)
 	if w.frames == 0 {
 		c, err := webp.DecodeConfig(file)

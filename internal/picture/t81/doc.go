@@ -3,7 +3,8 @@
 // repeat. Its pixels are libjpeg's to the bit: the same inverse transform, interpolation and guess of the colours, so that what
 // a network was trained on through PIL is what it sees here.
 //
-// Package picture uses it for such files alone; the standard library's is faster for all others. Like that one it is strict
+// Package picture uses it for such files, and for RGB, CMYK and YCCK with coarser planes, whose samples the standard library's
+// repeats; that one is faster for all others. Like that one it is strict
 // where libjpeg warns: data that ends early or makes no sense is an error. 12 bits a sample, hierarchical coding and lossless
 // arithmetic coding are refused by name.
 //

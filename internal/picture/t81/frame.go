@@ -51,6 +51,16 @@ func (f Frame) Arithmetic() bool { return f.Marker >= SOF0+8 }
 // Lossless says that samples are coded and no coefficients.
 func (f Frame) Lossless() bool { return f.Marker == SOF0+3 }
 
+// Subsampled says that a component has fewer samples than another, across or down.
+func (f Frame) Subsampled() bool {
+	for _, c := range f.Components {
+		if c.H != f.Components[0].H || c.V != f.Components[0].V {
+			return true
+		}
+	}
+	return false
+}
+
 // isFrame tells frames from the tables that have markers among theirs.
 func isFrame(marker byte) bool {
 	return marker >= SOF0 && marker <= SOF0+15 && marker != DHT && marker != DAC && marker != SOF0+8

@@ -71,6 +71,27 @@ def patched(data, at, *values):
     return data[:at] + bytes(values) + data[at + len(values) :]
 
 
+def apart(planes, factors, adobe):
+    """A JPEG of planes in scans of their own: what a scan of one component holds is a grey JPEG's of its size."""
+    greys = [saved(Image.fromarray(p), "JPEG", quality=60) for p in planes]
+    at = segments(greys[0])
+    tables = b"".join(greys[0][at[m] : at[m] + 2 + int.from_bytes(greys[0][at[m] + 2 : at[m] + 4], "big")] for m in (0xDB,))
+    first, scan = greys[0], at[0xDA]
+    position = 2
+    while position < scan:  # all the tables of codes
+        n = 2 + int.from_bytes(first[position + 2 : position + 4], "big")
+        tables += first[position : position + n] if first[position + 1] == 0xC4 else b""
+        position += n
+    h, w = planes[0].shape
+    count = len(planes)
+    out = b"\xff\xd8\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([adobe]) + tables
+    out += b"\xff\xc0" + struct.pack(">HBHHB", 8 + 3 * count, 8, h, w, count) + b"".join(bytes([i + 1, f, 0]) for i, f in enumerate(factors))
+    for i, grey in enumerate(greys):
+        begin = segments(grey)[0xDA]
+        out += b"\xff\xda\0\x08\x01" + bytes([i + 1, 0, 0, 63, 0]) + grey[begin + 10 : -2]
+    return out + b"\xff\xd9"
+
+
 # JPEG: components in any proportion.
 for name, sample in {
     "chroma-differs": "2x2,1x1,1x2", "chroma-differs-more": "2x2,2x1,1x2", "chroma-finer": "1x1,2x2,2x2", "one-chroma-finer": "2x1,1x2,1x1",
@@ -90,6 +111,14 @@ write("arithmetic-grey.jpg", cjpeg("-arithmetic", "-grayscale"))
 write("lossless.jpg", cjpeg("-lossless", "4"))
 write("lossless-grey-restarts.jpg", cjpeg("-lossless", "7,1", "-restart", "3", "-grayscale"))
 write("12-bits.jpg", cjpeg("-precision", "12"), "refused")
+
+# JPEG: RGB, CMYK and YCCK that Go's decoder reads by repeating samples.
+full, other = picture(), picture(seed=2)
+half = lambda p: np.asarray(Image.fromarray(p).resize(((W + 1) // 2, (H + 1) // 2)))
+planes = [full[..., 0], half(full[..., 1]), half(full[..., 2])]
+write("rgb-halves.jpg", apart(planes, [0x22, 0x11, 0x11], 0))
+for name, adobe in {"cmyk-halves-and-black": 0, "ycck-halves-and-black": 2}.items():
+    write(f"{name}.jpg", apart([*planes, other[..., 2] // 2], [0x22, 0x11, 0x11, 0x22], adobe))
 
 # JPEG: four components, and identifiers that repeat.
 ink = Image.fromarray(np.dstack([picture(), picture(seed=2)[..., 2] // 2]), "CMYK")
