@@ -32,7 +32,9 @@ type ScanImage struct {
 type ScanResult struct {
 	Image         ScanImage
 	Err           error         // why the picture could not be used; the rest is then empty
-	Probabilities []float32     // K of them, from the perception branch
+	LogitsPer     []float32     // K of them, from the perception branch
+	LogitsAtt     []float32     // K of them, from the attention branch
+	Probabilities []float32     // the softmax of LogitsPer
 	Class         int           // their argmax
 	Confidence    float32       // its probability
 	AttClass      int           // argmax of the attention branch
@@ -326,16 +328,16 @@ func (s *scan) collect(b *scanBatch) []ScanResult {
 			s.progress.Broken++
 		}
 	}
-	if len(b.kept) > 0 {
-		s.network.Probabilities(b.out.LogitsPer)
-	}
 	for i, row := range b.kept {
 		r := &results[row]
 		k := sizes.Classes
-		r.Probabilities = slices.Clone(b.out.LogitsPer[i*k:][:k])
+		r.LogitsPer = slices.Clone(b.out.LogitsPer[i*k:][:k])
+		r.LogitsAtt = slices.Clone(b.out.LogitsAtt[i*k:][:k])
+		r.Probabilities = slices.Clone(r.LogitsPer)
+		s.network.Probabilities(r.Probabilities)
 		r.Class = argmax(r.Probabilities)
 		r.Confidence = r.Probabilities[r.Class]
-		r.AttClass = argmax(b.out.LogitsAtt[i*k:][:k])
+		r.AttClass = argmax(r.LogitsAtt)
 		r.Map = attention.New(sizes.GridHeight, sizes.GridWidth)
 		copy(r.Map.Values, b.out.Maps[i*sizes.Map():])
 		if kept := s.options.Features; kept != nil && !b.cached[row] && r.Image.Hash != "" {

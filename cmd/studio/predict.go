@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/inference"
@@ -21,7 +21,8 @@ import (
 type predictCommand struct {
 	Model  string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
 	Images string `help:"Folder of pictures: split/class/image or class/image." required:"" type:"existingdir"`
-	Out    string `help:"Where to write one JSON line per picture." required:"" placeholder:"FILE.jsonl"`
+	Out    string `help:"What to write: FILE.jsonl, one JSON line per picture, or FILE.npz, numpy's arrays." required:"" placeholder:"FILE"`
+	Scores string `help:"What is written of the classes (${enum}): the five most likely, the probabilities of all, or the logits of all from both branches. An .npz has those of all: without logits, probabilities." enum:"top5,probabilities,logits" default:"top5"`
 	layoutFlags
 	partFlags
 	Split   string `help:"Only this split."`
@@ -30,18 +31,31 @@ type predictCommand struct {
 	JSON    bool   `name:"json" help:"Print the summary as one JSON document."`
 }
 
+// Help says what is written.
+func (predictCommand) Help() string {
+	return `FILE.jsonl has a line for each picture: name, split, label, class, probability, correct, top5, attention_class and map; with --scores probabilities or logits
+also the list probabilities, or logits_per and logits_att, in the order of the manifest's classes. A picture that cannot be used has name and error.
+
+FILE.npz has for N pictures and K classes: names (N), probabilities (N,K), or logits_per and logits_att (N,K) with --scores logits, maps (N,1,h,w), classes (K), and of
+pictures that could not be used refused and reasons. numpy.load reads it.`
+}
+
 // prediction is one line of the output.
 type prediction struct {
-	Name        string         `json:"name"`
-	Split       string         `json:"split,omitempty"`
-	Error       string         `json:"error,omitempty"` // why the picture could not be used; nothing but name and label then
-	Label       string         `json:"label,omitempty"` // the folder's class
-	Class       string         `json:"class,omitempty"` // the perception branch's answer
-	Probability float32        `json:"probability,omitempty"`
-	Correct     *bool          `json:"correct,omitempty"` // absent where the label is not known or no class of the model
-	Top5        []classScore   `json:"top5,omitempty"`
-	AttClass    string         `json:"attention_class,omitempty"` // the attention branch's answer
-	Map         *attention.Map `json:"map,omitempty"`
+	Name        string       `json:"name"`
+	Split       string       `json:"split,omitempty"`
+	Error       string       `json:"error,omitempty"` // why the picture could not be used; nothing but name and label then
+	Label       string       `json:"label,omitempty"` // the folder's class
+	Class       string       `json:"class,omitempty"` // the perception branch's answer
+	Probability float32      `json:"probability,omitempty"`
+	Correct     *bool        `json:"correct,omitempty"` // absent where the label is not known or no class of the model
+	Top5        []classScore `json:"top5,omitempty"`
+	AttClass    string       `json:"attention_class,omitempty"` // the attention branch's answer
+	// Of all K classes, in the order of the logits, where they are asked for.
+	Probabilities []float32      `json:"probabilities,omitempty"`
+	LogitsPer     []float32      `json:"logits_per,omitempty"`
+	LogitsAtt     []float32      `json:"logits_att,omitempty"`
+	Map           *attention.Map `json:"map,omitempty"`
 }
 
 type classScore struct {
@@ -106,7 +120,7 @@ func (a *accuracy) String() string {
 }
 
 // Run predicts. The output appears under its name only when it is complete.
-func (c *predictCommand) Run(ctx context.Context, streams *stdio) error {
+func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model), namedFile{"--images", c.Images}); err != nil {
 		return err
 	}
@@ -135,11 +149,16 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) error {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
 	defer func() { _ = out.Cleanup() }() // what was not finished
-	buffer := bufio.NewWriterSize(out, 1<<20)
-	p := predictor{pictures: pictures, names: classNames(manifest.Classes, network.Sizes().Classes), lines: json.NewEncoder(buffer)}
+	p := predictor{pictures: pictures, names: classNames(manifest.Classes, network.Sizes().Classes)}
+	if p.answers, err = newAnswerFile(c.Out, c.Scores, p.names, network.Sizes(), out); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.answers.close()) }()
 	p.summary.Splits, p.summary.Broken = map[string]*accuracy{}, []brokenImage{}
-	for _, s := range set.Skipped {
-		p.summary.Broken = append(p.summary.Broken, brokenImage{s.Path, s.Reason})
+	for _, s := range unusable(set, c.Split) {
+		if err := p.refuse(prediction{Name: s.Path, Error: s.Reason}); err != nil {
+			return fmt.Errorf("writing %s: %w", c.Out, err)
+		}
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
@@ -155,7 +174,7 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) error {
 	if done.Broken == done.Done {
 		return fmt.Errorf("none of the %d images can be used, the first: %s: %s", done.Done, p.summary.Broken[0].Image, p.summary.Broken[0].Error)
 	}
-	if err := buffer.Flush(); err != nil {
+	if err := p.answers.finish(); err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
 	if err := out.Finish(); err != nil {
@@ -175,12 +194,35 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) error {
 	return nil
 }
 
-// predictor turns scan results into lines and counts them.
+// unusable are the files that were no usable pictures when the data set was read. Where one split is asked for, those of folders that
+// are another split are left out.
+func unusable(set *dataset.Dataset, split string) []dataset.Problem {
+	asked, ok := dataset.SplitName(split)
+	if split == "" || !ok {
+		return set.Skipped
+	}
+	var list []dataset.Problem
+	for _, s := range set.Skipped {
+		folder, _, _ := strings.Cut(s.Path, "/")
+		if of, known := dataset.SplitName(folder); !known || of == asked {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// predictor turns scan results into answers and counts them.
 type predictor struct {
 	pictures []dataset.Sample
 	names    []string // of the K classes
-	lines    *json.Encoder
+	answers  answerFile
 	summary  predictSummary
+}
+
+// refuse writes that a picture could not be used, and counts it.
+func (p *predictor) refuse(line prediction) error {
+	p.summary.Broken = append(p.summary.Broken, brokenImage{line.Name, line.Error})
+	return p.answers.refused(line)
 }
 
 func (p *predictor) write(_ context.Context, results []inference.ScanResult) error {
@@ -189,27 +231,29 @@ func (p *predictor) write(_ context.Context, results []inference.ScanResult) err
 		line := prediction{Name: s.Name, Split: s.Split, Label: s.Class}
 		if r.Err != nil {
 			line.Error = r.Err.Error()
-			p.summary.Broken = append(p.summary.Broken, brokenImage{s.Name, line.Error})
-		} else {
-			label := slices.Index(p.names, s.Class)
-			top := largest(r.Probabilities, 5)
-			line.Class, line.Probability, line.AttClass, line.Map = p.names[r.Class], r.Confidence, p.names[r.AttClass], &r.Map
-			for _, k := range top {
-				line.Top5 = append(line.Top5, classScore{p.names[k], r.Probabilities[k]})
+			if err := p.refuse(line); err != nil {
+				return err
 			}
-			if label >= 0 {
-				correct := r.Class == label
-				line.Correct = &correct
-			}
-			p.summary.count(label, r, top)
-			if s.Split != "" {
-				if p.summary.Splits[s.Split] == nil {
-					p.summary.Splits[s.Split] = &accuracy{}
-				}
-				p.summary.Splits[s.Split].count(label, r, top)
-			}
+			continue
 		}
-		if err := p.lines.Encode(line); err != nil {
+		label := slices.Index(p.names, s.Class)
+		top := largest(r.Probabilities, 5)
+		line.Class, line.Probability, line.AttClass, line.Map = p.names[r.Class], r.Confidence, p.names[r.AttClass], &r.Map
+		for _, k := range top {
+			line.Top5 = append(line.Top5, classScore{p.names[k], r.Probabilities[k]})
+		}
+		if label >= 0 {
+			correct := r.Class == label
+			line.Correct = &correct
+		}
+		p.summary.count(label, r, top)
+		if s.Split != "" {
+			if p.summary.Splits[s.Split] == nil {
+				p.summary.Splits[s.Split] = &accuracy{}
+			}
+			p.summary.Splits[s.Split].count(label, r, top)
+		}
+		if err := p.answers.answered(line, r); err != nil {
 			return err
 		}
 	}

@@ -1,15 +1,22 @@
 package main
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/npy"
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
@@ -68,6 +75,11 @@ func TestPredict(t *testing.T) {
 	if err := os.WriteFile(broken, whole[:len(whole)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for _, file := range []string{"test/owl/notes.png", "train/owl/notes.png"} { // refused when the folder is read
+		if err := os.WriteFile(filepath.Join(images, file), []byte("no picture"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	out := filepath.Join(t.TempDir(), "predictions.jsonl")
 	code, stdout, stderr := runStudio(t, "predict", "--model", model, "--images", images, "--split", "test", "--out", out, "--json")
 	if code != exitOK {
@@ -82,8 +94,8 @@ func TestPredict(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &summary); err != nil {
 		t.Fatalf("%v in %s", err, stdout)
 	}
-	if summary.Images != 56 || summary.Top1 == nil || summary.Top5 == nil || *summary.Top5 < *summary.Top1 || len(summary.Broken) != 1 {
-		t.Errorf("summary %s, want 56 images with both accuracies and one broken", stdout)
+	if summary.Images != 56 || summary.Top1 == nil || summary.Top5 == nil || *summary.Top5 < *summary.Top1 || len(summary.Broken) != 2 {
+		t.Errorf("summary %s, want 56 images with both accuracies and two broken", stdout)
 	}
 	f, err := os.Open(out)
 	if err != nil {
@@ -98,7 +110,7 @@ func TestPredict(t *testing.T) {
 		}
 		if p.Error != "" {
 			faults++
-			if !strings.HasSuffix(p.Name, "broken.png") || !strings.Contains(p.Error, "truncated") {
+			if want := map[string]string{"test/owl/broken.png": "truncated", "test/owl/notes.png": "not a JPEG"}[p.Name]; want == "" || !strings.Contains(p.Error, want) {
 				t.Errorf("%s: %s", p.Name, p.Error)
 			}
 			continue
@@ -113,9 +125,123 @@ func TestPredict(t *testing.T) {
 			hits++
 		}
 	}
-	if lines != 57 || faults != 1 || float64(hits)/56 != *summary.Top1 {
+	if lines != 58 || faults != 2 || float64(hits)/56 != *summary.Top1 {
 		t.Errorf("%d lines, %d with errors, %d hits beside top-1 %v", lines, faults, hits, *summary.Top1)
 	}
+}
+
+// All K answers, as lines and as arrays, are one network's: a softmax of the logits is the probabilities, and every row has its name.
+func TestPredictWritesAllClasses(t *testing.T) {
+	t.Parallel()
+	model, images := smallSubject(t)
+	if err := os.WriteFile(filepath.Join(images, "test", "owl", "notes.png"), []byte("no picture"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, flags ...string) string {
+		out := filepath.Join(dir, name)
+		if code, _, stderr := runStudio(t, append([]string{"predict", "--model", model, "--images", images, "--split", "test", "--out", out}, flags...)...); code != exitOK {
+			t.Fatalf("%v: %s", flags, stderr)
+		}
+		return out
+	}
+	lines := func(path string) (list []prediction) {
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for d := json.NewDecoder(f); d.More(); {
+			var p prediction
+			if err := d.Decode(&p); err != nil {
+				t.Fatal(err)
+			}
+			if p.Error == "" {
+				list = append(list, p)
+			}
+		}
+		return list
+	}
+	logits, shares := lines(write("logits.jsonl", "--scores", "logits")), lines(write("shares.jsonl", "--scores", "probabilities"))
+	if len(logits) != 56 || len(shares) != 56 {
+		t.Fatalf("%d and %d lines", len(logits), len(shares))
+	}
+	for i, p := range logits {
+		sum := 0.0
+		for _, v := range p.LogitsPer {
+			sum += math.Exp(float64(v))
+		}
+		for k, v := range p.LogitsPer {
+			if d := math.Exp(float64(v))/sum - float64(shares[i].Probabilities[k]); math.Abs(d) > 1e-6 {
+				t.Fatalf("%s, class %d: off by %g", p.Name, k, d)
+			}
+		}
+		if len(p.LogitsPer) != 14 || len(p.LogitsAtt) != 14 || p.Probabilities != nil || shares[i].LogitsPer != nil || p.Name != shares[i].Name {
+			t.Fatalf("%+v", p)
+		}
+	}
+	archive := func(path string) (map[string]npy.Array, map[string][]string) {
+		r, err := zip.OpenReader(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		arrays, texts := map[string]npy.Array{}, map[string][]string{}
+		for _, entry := range r.File {
+			content, err := entry.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := strings.TrimSuffix(entry.Name, ".npy")
+			if texts[name] = utf32(data); texts[name] == nil {
+				if arrays[name], err = npy.Read(bytes.NewReader(data), 1<<24); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return arrays, texts
+	}
+	arrays, texts := archive(write("logits.npz", "--scores", "logits"))
+	per, att, maps := arrays["logits_per"], arrays["logits_att"], arrays["maps"]
+	if !slices.Equal(per.Shape, []int{56, 14}) || !slices.Equal(att.Shape, []int{56, 14}) || !slices.Equal(maps.Shape, []int{56, 1, 14, 14}) || len(texts["names"]) != 56 || len(texts["classes"]) != 14 {
+		t.Fatalf("shapes %v %v %v, %d names, classes %q", per.Shape, att.Shape, maps.Shape, len(texts["names"]), texts["classes"])
+	}
+	for i, p := range logits {
+		if texts["names"][i] != p.Name || per.Values()[14*i] != float64(p.LogitsPer[0]) || att.Values()[14*i+13] != float64(p.LogitsAtt[13]) || maps.Values()[196*i+7] != float64(p.Map.Values[7]) {
+			t.Fatalf("row %d is not that of %s", i, p.Name)
+		}
+	}
+	if !slices.Equal(texts["refused"], []string{"test/owl/notes.png"}) || len(texts["reasons"]) != 1 || !strings.Contains(texts["reasons"][0], "not a JPEG") {
+		t.Errorf("refused %q: %q", texts["refused"], texts["reasons"])
+	}
+	arrays, _ = archive(write("shares.NPZ"))
+	if p := arrays["probabilities"]; !slices.Equal(p.Shape, []int{56, 14}) || p.Values()[15] != float64(shares[1].Probabilities[1]) {
+		t.Errorf("probabilities %v", p.Shape)
+	}
+}
+
+// utf32 are the strings of an array of numpy's type U; nil for another type.
+func utf32(data []byte) []string {
+	_, rest, found := bytes.Cut(data, []byte("'<U"))
+	width, err := strconv.Atoi(string(bytes.Split(rest, []byte("'"))[0]))
+	if !found || err != nil {
+		return nil
+	}
+	list := []string{}
+	for cell := range slices.Chunk(data[10+int(binary.LittleEndian.Uint16(data[8:])):], 4*width) {
+		var s []rune
+		for c := range slices.Chunk(cell, 4) {
+			if r := rune(binary.LittleEndian.Uint32(c)); r != 0 {
+				s = append(s, r)
+			}
+		}
+		list = append(list, string(s))
+	}
+	return list
 }
 
 func TestPredictFailsWithoutLeavings(t *testing.T) {

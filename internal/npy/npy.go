@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // FormatError says why bytes are no npy array that can be read here.
@@ -244,25 +245,58 @@ func rowMajor(data []byte, shape []int, size int) []byte {
 
 // Write writes an array as numpy does.
 func Write(w io.Writer, a Array) error {
+	if err := WriteHeader(w, a.Kind, a.Size, a.Shape); err != nil {
+		return err
+	}
+	_, err := w.Write(a.Data)
+	return err
+}
+
+// WriteHeader writes what stands before an array's values, which the caller writes after it: in row-major order, little-endian.
+func WriteHeader(w io.Writer, kind byte, size int, dims []int) error {
 	order := byte('<')
-	if a.Size == 1 {
+	if size == 1 {
 		order = '|'
 	}
-	shape := make([]string, len(a.Shape))
-	for i, n := range a.Shape {
+	return writeHeader(w, fmt.Sprintf("%c%c%d", order, kind, size), dims)
+}
+
+// WriteStrings writes an array of strings, one axis, of numpy's type U: as many UTF-32 characters each as the longest has. It is read
+// without pickle; package npy itself reads numbers only.
+func WriteStrings(w io.Writer, list []string) error {
+	longest := 1
+	for _, s := range list {
+		longest = max(longest, utf8.RuneCountInString(s))
+	}
+	if err := writeHeader(w, fmt.Sprintf("<U%d", longest), []int{len(list)}); err != nil {
+		return err
+	}
+	cell := make([]byte, 0, 4*longest)
+	for _, s := range list {
+		cell = cell[:0]
+		for _, r := range s {
+			cell = binary.LittleEndian.AppendUint32(cell, uint32(r))
+		}
+		if _, err := w.Write(append(cell, make([]byte, 4*longest-len(cell))...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeHeader(w io.Writer, descr string, dims []int) error {
+	shape := make([]string, len(dims))
+	for i, n := range dims {
 		shape[i] = strconv.Itoa(n)
 	}
 	axes := strings.Join(shape, ", ")
 	if len(shape) == 1 {
 		axes += ","
 	}
-	header := fmt.Sprintf("{'descr': '%c%c%d', 'fortran_order': False, 'shape': (%s), }", order, a.Kind, a.Size, axes)
+	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", descr, axes)
 	header += strings.Repeat(" ", 63-(10+len(header))%64) + "\n" // values begin at a multiple of 64
 	start := append([]byte(magic), 1, 0)
 	start = binary.LittleEndian.AppendUint16(start, uint16(len(header)))
-	if _, err := w.Write(append(start, header...)); err != nil {
-		return err
-	}
-	_, err := w.Write(a.Data)
+	_, err := w.Write(append(start, header...))
 	return err
 }
