@@ -26,7 +26,7 @@ type SentFile struct {
 	io.Reader
 }
 
-// Models takes model files in (internal/jobs). What comes from outside it inspects and does not run.
+// Models takes model files in and hands them out (internal/jobs). What comes from outside it inspects and does not run.
 type Models interface {
 	// Receive keeps a model as one file and tells what it is. next gives the files that it was sent as, in any order, and then io.EOF.
 	// What is no ABN in ONNX, or misses some of its data, is a *ValidationError of field "model"; what is too large ErrTooLarge; neither is kept.
@@ -36,6 +36,9 @@ type Models interface {
 	// Try runs a model file of the server's own once, in this process, and keeps it. One that cannot be run, split or trained
 	// is refused, naming the node, and is not kept.
 	Try(ctx context.Context, file []byte, manifest json.RawMessage) (NewVersion, error)
+	// HandOut is a kept file with its manifest inside and without paths of the machine that it was made on; where beside names a file, its large
+	// values stand in that, which is data. Both are read from file, whose position they share: one at a time.
+	HandOut(file io.ReadSeeker, manifest json.RawMessage, beside string) (model, data io.ReadSeeker, err error)
 }
 
 // UploadStore keeps uploads and makes versions of them.

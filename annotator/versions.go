@@ -3,7 +3,6 @@ package annotator
 import (
 	"context"
 	"fmt"
-	"io"
 )
 
 // VersionStore keeps model versions.
@@ -76,22 +75,6 @@ func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Ve
 		return Version{}, fmt.Errorf("activating version %d: %w", id, err)
 	}
 	return version, nil
-}
-
-// OpenModel opens a version's ONNX file for download.
-func (s *Service) OpenModel(ctx context.Context, actor User, id int64) (io.ReadSeekCloser, Version, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
-		return nil, Version{}, err
-	}
-	version, err := s.store.Version(ctx, id)
-	if err != nil {
-		return nil, Version{}, err
-	}
-	file, err := s.blobs.Open(ctx, version.ModelHash)
-	if err != nil {
-		return nil, Version{}, fmt.Errorf("opening the model of version %d: %w", id, err)
-	}
-	return file, version, nil
 }
 
 func versionSubject(id int64) string { return fmt.Sprintf("version %d", id) }

@@ -17,6 +17,8 @@
 //	wire.go         the protobuf wire format, and errors that say where
 //	external.go     tensors kept in other files, inside the model's folder only
 //	write.go        Model → protobuf
+//	repack.go       a file as it is handed out: with its manifest, its large values beside it; pieces.go, of which nothing is copied
+//	source_paths.go  what in it tells where on somebody's machine it was made
 //	write_hollow.go  the same without the values of large tensors, for what is opened and never run
 //	control_flow.go  Loops that can be stopped
 //	subgraph.go     what the graphs of control flow capture

@@ -131,12 +131,8 @@ func fileNotes(m *Model) (notes []string) {
 		notes = append(notes, "PyTorch 2.9 exported it, which is known to write wrong weights for some networks (pytorch issues 166797, 169178, 174042): "+
 			"compare its answers with PyTorch's, or export it with 2.10 or newer")
 	}
-	for _, n := range m.Graph.Nodes {
-		if at := bytes.Index(n.Unknown, []byte(`File "/`)); at >= 0 {
-			path, _, _ := bytes.Cut(n.Unknown[at+len(`File "`):], []byte(`"`))
-			notes = append(notes, fmt.Sprintf("its nodes' metadata tell source paths of the machine that it was exported on, such as %s", cut(string(path))))
-			break
-		}
+	if paths := sourcePaths(m); len(paths) > 0 {
+		notes = append(notes, fmt.Sprintf("its texts tell paths of the machine that it was exported on, such as %s: what the studio hands out has none, and studio model export FILE --out CLEAN.onnx writes it without them", cut(paths[0])))
 	}
 	return notes
 }

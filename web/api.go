@@ -53,6 +53,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.reviews()
 	a.rounds()
 	a.versions()
+	a.downloads()
 	a.uploads()
 	return a
 }

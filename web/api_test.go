@@ -2,9 +2,7 @@ package web
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
-	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -201,25 +198,6 @@ func TestRoundThroughTheAPI(t *testing.T) {
 		t.Errorf("resuming after event %s tells again:\n%s", last, rest.body)
 	}
 	admin.get(fmt.Sprintf("/projects/birds/rounds/%d", first.Round.ID)).has(".notice", "Cancelled")
-}
-
-func TestDownloadOfAVersion(t *testing.T) {
-	t.Parallel()
-	s := newStudio(t)
-	b := s.as(annotator.RoleAnnotator)
-	file := b.api(http.MethodGet, fmt.Sprintf("/versions/%d/onnx", s.version.ID), nil).want(http.StatusOK)
-	if int64(len(file.body)) < s.version.Bytes || !bytes.Contains(file.body, s.version.Manifest) || !strings.Contains(file.Header.Get("Content-Disposition"), "birds-v1.onnx") {
-		t.Errorf("%d bytes of %d, %s", len(file.body), s.version.Bytes, file.Header.Get("Content-Disposition"))
-	}
-	again := into[uploadState](s.as(annotator.RoleAdmin).do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true&name=again.onnx", bytes.NewReader(file.body), "Content-Type", "application/octet-stream").want(http.StatusOK))
-	var own *manifest.Error // this project's lacks what pixels are scaled by; that is all there is to say of it
-	if _, err := manifest.Parse(s.version.Manifest); !errors.As(err, &own) || again.Upload.Report.ManifestProblem == nil || again.Upload.Report.ManifestProblem.Field != own.Field {
-		t.Errorf("a download that is sent again comes without its manifest: %+v, want %v", again.Upload.Report.ManifestProblem, own)
-	}
-	part := b.do(http.MethodGet, fmt.Sprintf("%s/versions/%d/onnx", apiPrefix, s.version.ID), nil, "Range", "bytes=0-99").want(http.StatusPartialContent)
-	if len(part.body) != 100 {
-		t.Errorf("a range has %d bytes", len(part.body))
-	}
 }
 
 func TestBearerToken(t *testing.T) {

@@ -789,6 +789,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/versions/{version}/manifest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The version's manifest, as a file that lies beside the ONNX file
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["downloadManifest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/versions/{version}/onnx": {
         parameters: {
             query?: never;
@@ -797,10 +817,30 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The version's ONNX file
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * The version's ONNX file, with its manifest inside
+         * @description Absolute paths of the machine that it was exported on are left out. Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["downloadVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/versions/{version}/onnx-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The values that stand beside the version's ONNX file
+         * @description What GET /versions/{version}/onnx?external_data=true keeps elsewhere, under the name that it has for it. Keep both in one folder. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["downloadVersionData"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3424,7 +3464,7 @@ export interface operations {
             };
         };
     };
-    downloadVersion: {
+    downloadManifest: {
         parameters: {
             query?: never;
             header?: never;
@@ -3435,7 +3475,72 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The model */
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadVersion: {
+        parameters: {
+            query?: {
+                /** @description Values of more than 256 bytes stand in a file beside it, as torch.onnx.export writes them: GET /versions/{version}/onnx-data. */
+                external_data?: boolean;
+            };
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadVersionData: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
             200: {
                 headers: {
                     [name: string]: unknown;
