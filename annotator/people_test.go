@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -115,6 +116,10 @@ func TestRoles(t *testing.T) {
 		"CreateUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
 		"ChangeUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
 		"CreateProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
+		"SetStart": {annotator.RoleAdmin, func(u annotator.User) error {
+			return only(s.SetStart(ctx, u, "birds", attention.Start{}))
+		}},
+		"PreviewStarts": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.PreviewStarts(ctx, u, "birds", nil, 1)) }},
 		"StartRound": {annotator.RoleAdmin, func(u annotator.User) error {
 			return only(s.StartRound(ctx, u, "birds", recipe.Settings{}, ""))
 		}},

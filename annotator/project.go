@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
@@ -27,6 +28,8 @@ type Project struct {
 	Description string    `json:"description"`
 	Classes     []Class   `json:"classes"` // by Index, the order of the model's logits
 	CreatedAt   time.Time `json:"created_at"`
+	// Start is what the map of an untouched task begins with, where the image has it.
+	Start attention.Start `json:"start"`
 }
 
 // Class is one of the K answers of the project's classifier.
@@ -132,6 +135,7 @@ type NewImage struct {
 	Group    string
 	Hash     string
 	MaskHash string
+	Clicks   [][2]float64 // where people clicked on the object, as shares of the width and the height; none where unknown
 	Width    int
 	Height   int
 	Broken   string

@@ -294,7 +294,7 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 			return TaskDetail{}, fmt.Errorf("placing image %d under the grid: %w", d.Image.ID, err)
 		}
 	}
-	return d, nil
+	return d, s.begin(ctx, &d)
 }
 
 // nameCard fills in the names of classes, which the store leaves to the project.

@@ -15,12 +15,14 @@ import (
 //
 // The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), queue.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
-// (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks), versions.go and scan.go.
+// (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks), starting.go (what a painter begins with),
+// versions.go and scan.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
 	activationMaps ActivationMapper
 	pictures       Pictures
+	starts         StartMaker
 	blobs          Blobs
 	models         Models
 	now            func() time.Time
@@ -35,6 +37,7 @@ type ServiceConfig struct {
 	Scorer         Scorer           // inference.LiveScorer
 	ActivationMaps ActivationMapper // inference.LiveScorer
 	Pictures       Pictures         // inference.Pictures
+	Starts         StartMaker       // jobs.Catalog; without it everybody begins with the model's map
 	Blobs          Blobs            // internal/blob.Store
 	Models         Models           // jobs.Models; without it no model is taken (ErrUnavailable)
 	Clock          func() time.Time // what leases expire by; default time.Now
@@ -43,7 +46,7 @@ type ServiceConfig struct {
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, pictures: c.Pictures, blobs: c.Blobs, models: c.Models, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -67,6 +70,7 @@ type Store interface {
 	UploadStore
 	ImportStore
 	SeedStore
+	StartStore
 	JobStore
 	AuditStore
 	ScanStore

@@ -65,6 +65,8 @@ type TaskDetail struct {
 	Reviews   []Review   `json:"reviews"`        // oldest first
 	Lease     *Lease     `json:"lease,omitempty"`
 	View      ViewRegion `json:"view"`
+	// Start is the map that the actor, who holds the untouched task, begins with, where the project says another than the model's.
+	Start *StartingMap `json:"start,omitempty"`
 }
 
 // Lease says who holds a task, and until when.

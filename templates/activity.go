@@ -17,7 +17,7 @@ var actionWords = map[string]string{
 	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
 	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
 	"model.upload": "sent", "model.add": "asked to add", "model.refuse": "could not add", "token.create": "made a token for", "token.revoke": "revoked a token of",
-	"project.create": "made", "image.import": "imported", "user.create": "added", "user.change": "changed",
+	"project.create": "made", "project.start": "changed how maps begin in", "image.import": "imported", "user.create": "added", "user.change": "changed",
 }
 
 // actionWord is an action as people say it.

@@ -2,8 +2,12 @@ package web
 
 import (
 	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 type (
@@ -52,6 +56,7 @@ func (a *api) projects() {
 			jobs, err := a.server.service.Jobs(ctx, actor, in.Project)
 			return &answer[jobList]{jobList{orEmpty(jobs)}}, err
 		})
+	a.starts()
 	type auditRequest struct {
 		ByProject
 		Before int64 `query:"before" doc:"Entries older than this id; 0: the newest."`
@@ -61,4 +66,35 @@ func (a *api) projects() {
 			entries, err := a.server.service.Audit(ctx, actor, in.Project, in.Before)
 			return &answer[auditList]{auditList{orEmpty(entries)}}, err
 		})
+}
+
+// starts registers what painters begin with.
+func (a *api) starts() {
+	type startRequest struct {
+		ByProject
+		Body attention.Start
+	}
+	set := huma.Operation{OperationID: "setStart", Method: http.MethodPut, Path: "/projects/{project}/start", Summary: "Say what the maps of untouched tasks begin with"}
+	set.Description = "422 where no image that tasks come from has what the method reads. An image without it begins with the model's map. Painted tasks stay as they are."
+	handle(a, annotator.RoleAdmin, set, func(ctx context.Context, actor annotator.User, in *startRequest) (*answer[annotator.Project], error) {
+		p, err := a.server.service.SetStart(ctx, actor, in.Project, in.Body)
+		p.Classes = orEmpty(p.Classes)
+		return &answer[annotator.Project]{p}, err
+	})
+	type previewRequest struct {
+		ByProject
+		Radius float64 `query:"radius" minimum:"-1" maximum:"8" default:"-1" doc:"Of max and clicks, in cells; -1: the project's own, or what is usual."`
+		Images int     `query:"images" minimum:"1" maximum:"12" default:"4" doc:"How many of the project's images."`
+	}
+	preview := get("previewStarts", "/projects/{project}/start", "What each way to begin would make of some of the project's images")
+	preview.Description = "Nothing is stored. 409 while no version is active: maps have no grid."
+	handle(a, annotator.RoleAdmin, preview, func(ctx context.Context, actor annotator.User, in *previewRequest) (*answer[annotator.StartPreview], error) {
+		var radius *float64
+		if in.Radius != -1 {
+			radius = &in.Radius
+		}
+		p, err := a.server.service.PreviewStarts(ctx, actor, in.Project, radius, in.Images)
+		p.Examples = orEmpty(p.Examples)
+		return &answer[annotator.StartPreview]{p}, err
+	})
 }

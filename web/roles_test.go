@@ -50,6 +50,7 @@ var pageRoles = map[string]annotator.Role{
 	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin,
 	"GET /projects/{slug}/images/{image}": annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
 	"GET /projects/{slug}/settings": annotator.RoleAnnotator,
+	"GET /projects/{slug}/start":    annotator.RoleAdmin, "POST /projects/{slug}/start": annotator.RoleAdmin,
 }
 
 // TestEveryRouteAsksForItsRole walks every address with nobody and with each role. Below the needed

@@ -76,6 +76,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/images/{image}", s.projectPage(annotators, s.imagePage))
 				r.Get("/activity", s.projectPage(annotators, s.activityPage))
 				r.Get("/settings", s.projectPage(annotators, s.settingsPage))
+				r.Get("/start", s.projectPage(admins, s.startPage))
+				r.Post("/start", s.projectPage(admins, s.setStart))
 			})
 		})
 	})

@@ -23,7 +23,7 @@ var scopes = map[string]annotator.Scope{
 	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly,
 
 	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead,
-	"createProject": annotator.ScopeAdmin,
+	"createProject": annotator.ScopeAdmin, "setStart": annotator.ScopeAdmin, "previewStarts": annotator.ScopeAdmin,
 
 	"image": annotator.ScopeRead, "picture": annotator.ScopeRead,
 

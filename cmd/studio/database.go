@@ -192,7 +192,7 @@ func (s *storage) Close() error {
 // service is the use cases as a command needs them. Whatever changes goes through it; the store is for reading, and for the
 // parts that a running studio is made of.
 func (s *storage) service(log *slog.Logger) *annotator.Service {
-	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Models: jobs.NewModels(s.Blobs, "", 0), Logger: log})
+	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Models: jobs.NewModels(s.Blobs, "", 0), Logger: log})
 }
 
 // projectNamed finds a project, or says how to make it.

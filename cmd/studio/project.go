@@ -12,6 +12,7 @@ import (
 type projectCommand struct {
 	Create projectCreateCommand `cmd:"" help:"Make an empty project."`
 	List   projectListCommand   `cmd:"" help:"List the projects with their counts."`
+	Start  projectStartCommand  `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
 }
 
 type projectCreateCommand struct {

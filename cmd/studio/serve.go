@@ -117,7 +117,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{})}
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Logger: c.log,
-		Pictures: pictures, Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
+		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
 	})
 	disks := s.disks(c.log)
 	c.web.MaxModelBytes = c.maxModelBytes

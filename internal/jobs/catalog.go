@@ -98,7 +98,13 @@ func (c *Catalog) Pixels(m manifest.Manifest) (func(ctx context.Context, hash st
 }
 
 // Mask returns an image's known mask averaged to a version's grid, over the part of the picture the model sees.
-func (c *Catalog) Mask(ctx context.Context, v annotator.Version, of annotator.Image) (m attention.Map, err error) {
+func (c *Catalog) Mask(ctx context.Context, v annotator.Version, of annotator.Image) (attention.Map, error) {
+	return c.StartMap(ctx, v, of, nil, attention.Start{Method: attention.StartArea})
+}
+
+// StartMap implements annotator.StartMaker: the map of an image's mask, or of clicks on it, on a version's grid, over the part of
+// the picture the model sees.
+func (c *Catalog) StartMap(ctx context.Context, v annotator.Version, of annotator.Image, clicks [][2]float64, start attention.Start) (m attention.Map, err error) {
 	manifest, err := v.ReadManifest()
 	if err != nil {
 		return attention.Map{}, err
@@ -106,6 +112,15 @@ func (c *Catalog) Mask(ctx context.Context, v annotator.Version, of annotator.Im
 	preprocessor, err := inference.NewPreprocessor(manifest.Unscaled()) // a mask is cut as the picture is
 	if err != nil {
 		return attention.Map{}, err
+	}
+	// Masks and clicks are kept as pictures lie in their files, so the view is that of the unrotated picture.
+	region := func(wide, high int) [4]float64 {
+		view := preprocessor.View(wide, high, 1)
+		width, height := float64(wide), float64(high)
+		return [4]float64{view.X / width, view.Y / height, view.Width / width, view.Height / height}
+	}
+	if start.Method == attention.StartClicks {
+		return attention.DensityOfClicks(clicks, region(of.Width, of.Height), v.GridHeight, v.GridWidth, start.Radius), nil
 	}
 	file, err := c.blobs.Open(ctx, of.MaskHash)
 	if err != nil {
@@ -117,11 +132,12 @@ func (c *Catalog) Mask(ctx context.Context, v annotator.Version, of annotator.Im
 		if !ok {
 			return fmt.Errorf("a stored mask is grey, this one is %T", decoded)
 		}
-		// Masks are stored as pictures lie in their files, so the view is that of the unrotated picture.
-		width, height := float64(mask.Rect.Dx()), float64(mask.Rect.Dy())
-		view := preprocessor.View(mask.Rect.Dx(), mask.Rect.Dy(), 1)
-		region := [4]float64{view.X / width, view.Y / height, view.Width / width, view.Height / height}
-		m = attention.FromMask(mask, region, v.GridHeight, v.GridWidth)
+		seen := region(mask.Rect.Dx(), mask.Rect.Dy())
+		if start.Method == attention.StartMaximum {
+			m = attention.MaximumOfMask(mask, seen, v.GridHeight, v.GridWidth, start.Radius)
+		} else {
+			m = attention.FromMask(mask, seen, v.GridHeight, v.GridWidth)
+		}
 		return nil
 	})
 	return m, err

@@ -84,6 +84,7 @@ func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s d
 	if added.Hash, _, err = blobs.Put(ctx, file); err != nil {
 		return added, fmt.Errorf("store %s: %w", s.Name, err)
 	}
+	added.Clicks = clicksOf(s.Marks, header)
 	if !d.HasMask(s) {
 		return added, nil
 	}
@@ -102,6 +103,22 @@ func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s d
 		return added, fmt.Errorf("store the mask of %s: %w", s.Name, err)
 	}
 	return added, nil
+}
+
+// clicksOf are the places of clicks, else of parts that were agreed on, as shares of the picture's size.
+func clicksOf(m *dataset.Marks, size picture.Header) [][2]float64 {
+	if m == nil {
+		return nil
+	}
+	points := m.Clicks
+	if len(points) == 0 {
+		points = m.Points
+	}
+	places := make([][2]float64, len(points))
+	for i, p := range points {
+		places[i] = [2]float64{float64(p.X) / float64(size.Width), float64(p.Y) / float64(size.Height)}
+	}
+	return places
 }
 
 // broken is an image that is kept as unreadable, under the hash of what can be read of its file (nil: nothing).

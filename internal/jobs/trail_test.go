@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -26,7 +27,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "Facets", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "Facets", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -215,6 +216,11 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"CreateProject": func() change {
 			slug := unique("project")
 			return func() error { return only(s.CreateProject(ctx, annotator.System, slug, "P", "")) }
+		},
+		"SetStart": func() change {
+			return func() error {
+				return only(s.SetStart(ctx, w.Admin, slug, attention.Start{Method: attention.StartModel}))
+			}
 		},
 		"CreateUser": func() change {
 			u := annotator.NewUser{Email: unique("u") + "@example.org", Name: "U", Password: "a long enough password 7", Role: annotator.RoleAnnotator}

@@ -72,6 +72,9 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 			return err
 		}
 		added = tag.RowsAffected()
+		if err := tx.addClicks(ctx, projectID, images); err != nil {
+			return err
+		}
 		_, err = tx.q.Exec(ctx, `TRUNCATE new_images`) // a further call of the same transaction starts empty
 		return err
 	})

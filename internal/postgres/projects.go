@@ -9,9 +9,17 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-const projectColumns = `id, slug, name, description, created_at`
+// projectColumns are of projects; classes are rows of their own.
+const projectColumns = `id, slug, name, description, created_at, start_method, start_radius`
 
-var scanProject = pgx.RowToStructByNameLax[annotator.Project] // classes are rows of their own
+func projectFields(p *annotator.Project) []any {
+	return []any{&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt, &p.Start.Method, &p.Start.Radius}
+}
+
+func scanProject(row pgx.CollectableRow) (p annotator.Project, err error) {
+	err = row.Scan(projectFields(&p)...)
+	return p, err
+}
 
 // ProjectBySlug implements annotator.ProjectStore.
 func (s *Store) ProjectBySlug(ctx context.Context, slug string) (annotator.Project, error) {
@@ -50,8 +58,8 @@ func (s *Store) InsertProject(ctx context.Context, p annotator.Project) (annotat
 func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.ProjectSummary, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {
 		var active, job *int64
-		err = row.Scan(&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt,
-			&p.Images, &p.OpenTasks, &p.InReview, &p.ApprovedEdits, &active, &p.RunningRound, &job)
+		err = row.Scan(append(projectFields(&p.Project),
+			&p.Images, &p.OpenTasks, &p.InReview, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
 		if active != nil {
 			p.ActiveVersion = &annotator.Version{ID: *active}
 		}
@@ -60,7 +68,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 		}
 		return p, err
 	}, `
-		SELECT p.id, p.slug, p.name, p.description, p.created_at,
+		SELECT `+projectColumns+`,
 			(SELECT count(*) FROM images i WHERE i.project_id = p.id),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),

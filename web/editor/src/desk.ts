@@ -260,10 +260,21 @@ export class Desk extends Emitter<DeskEvents> {
     this.nextTake = 0;
     this.startScores(detail, document);
     if (!readOnly) this.startSaving(detail, document, edit, recovered);
+    const begun = !readOnly && recovered === "none" && this.begin(detail, document);
     this.emit("opened", detail);
     this.become(readOnly ? { kind: "reading", why: readOnly } : { kind: "working" });
     this.emit("save", this.saveState);
     if (recovered === "newer") this.emit("notice", "Strokes that had not been saved are back");
+    if (begun) this.emit("notice", "You begin with what is known of the object; undo leads to the model's map");
+    if (detail.start?.problem) this.emit("notice", `You begin with the model's map: ${detail.start.problem}`);
+  }
+
+  /** An untouched map begins as the project says: a first step on top of the model's map, which undo takes back. Whether it did. */
+  private begin(detail: TaskDetail, document: MapDocument): boolean {
+    const start = detail.start;
+    if (detail.edit || !start?.map) return false;
+    document.replace(start.method === "clicks" ? "From the clicks" : "From the mask", fromWire(start.map));
+    return true;
   }
 
   private restore(document: MapDocument, wire: unknown): void {

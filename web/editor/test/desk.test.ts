@@ -97,6 +97,26 @@ describe("the desk", () => {
     expect(t.history.steps.length).toBe(2);
   });
 
+  it("begins an untouched map as the project says, as a step that undo takes back", async () => {
+    const mask = zeros.map((_, i) => (i === 20 ? 1 : 0));
+    const start = { method: "max" as const, radius: 1, map: { h: 14, w: 14, values: mask } };
+    const t = await new TestEditor().open(14, zeros, { start });
+    expect([...t.values]).toEqual(mask);
+    expect(t.notices.at(-1)).toContain("undo leads to the model's map");
+    await t.wait(300);
+    expect(t.saves.at(-1)!.body["map"]).toEqual({ h: 14, w: 14, values: mask });
+    expect(t.saves.at(-1)!.body["source"]).toBe("painted");
+    t.editor.document.undo();
+    expect([...t.values]).toEqual(zeros);
+    // What somebody painted stays, and where there is no map the reason is told.
+    const painted = await new TestEditor().open(14, zeros, { start, edit: savedEdit(3, { h: 14, w: 14, values: zeros }) });
+    expect([...painted.values]).toEqual(zeros);
+    const unknown = await new TestEditor().open(14, zeros, { start: { method: "max", radius: 1, problem: "no mask is known" } });
+    expect([...unknown.values]).toEqual(zeros);
+    expect(unknown.notices.at(-1)).toContain("no mask is known");
+    expect(unknown.saves.length).toBe(0);
+  });
+
   it("takes an open task, and only shows one that somebody else has", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);

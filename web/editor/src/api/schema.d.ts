@@ -212,6 +212,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each way to begin would make of some of the project's images
+         * @description Nothing is stored. 409 while no version is active: maps have no grid. Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["previewStarts"];
+        /**
+         * Say what the maps of untouched tasks begin with
+         * @description 422 where no image that tasks come from has what the method reads. An image without it begins with the model's map. Painted tasks stay as they are. Needs the role admin, and of a bearer token the scope admin.
+         */
+        put: operations["setStart"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/tasks/next": {
         parameters: {
             query?: never;
@@ -1242,6 +1266,7 @@ export interface components {
             returned: boolean;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
+            start?: components["schemas"]["StartingMap"];
             state: string;
             /** Format: date-time */
             submitted_at?: string;
@@ -1304,6 +1329,7 @@ export interface components {
             id: number;
             name: string;
             slug: string;
+            start: components["schemas"]["Start"];
         };
         ProjectList: {
             projects: components["schemas"]["ProjectSummary"][];
@@ -1329,6 +1355,7 @@ export interface components {
             /** Format: int64 */
             running_round?: number;
             slug: string;
+            start: components["schemas"]["Start"];
         };
         Review: {
             comment: string;
@@ -1620,6 +1647,61 @@ export interface components {
             /** @description Why it is not worth a map. */
             reason?: string;
         };
+        Start: {
+            /**
+             * @description model: the model's own map. area: the share of each cell that the mask covers. max: the mask's largest value in a cell and within radius of it. clicks: the density of what people clicked.
+             * @enum {string}
+             */
+            method: "model" | "area" | "max" | "clicks";
+            /**
+             * Format: double
+             * @description Of max and clicks, in cells of the map's grid: how far a mask reaches beyond its cells, and the standard deviation around a click.
+             */
+            radius: number;
+        };
+        StartExample: {
+            image: components["schemas"]["Image"];
+            /** @description What the maps are made of, for people to see: the mask's largest value, or else the clicks, on a finer grid over the same part of the picture. */
+            known: components["schemas"]["StartingMap"];
+            maps: components["schemas"]["StartingMap"][];
+        };
+        StartPreview: {
+            examples: components["schemas"]["StartExample"][];
+            sources: components["schemas"]["StartSources"];
+            start: components["schemas"]["Start"];
+        };
+        StartSources: {
+            /**
+             * Format: int64
+             * @description Those of them with clicks.
+             */
+            clicks: number;
+            /**
+             * Format: int64
+             * @description Readable images of the splits train and pool, from which tasks come.
+             */
+            images: number;
+            /**
+             * Format: int64
+             * @description Those of them with a mask.
+             */
+            masks: number;
+        };
+        StartingMap: {
+            /** @description On the grid of the version; absent where there is none, and problem says why. */
+            map?: components["schemas"]["Map"];
+            /**
+             * @description model: the model's own map. area: the share of each cell that the mask covers. max: the mask's largest value in a cell and within radius of it. clicks: the density of what people clicked.
+             * @enum {string}
+             */
+            method: "model" | "area" | "max" | "clicks";
+            problem?: string;
+            /**
+             * Format: double
+             * @description Of max and clicks, in cells of the map's grid: how far a mask reaches beyond its cells, and the standard deviation around a click.
+             */
+            radius: number;
+        };
         SubmitRequestBody: {
             /**
              * Format: int64
@@ -1700,6 +1782,7 @@ export interface components {
             returned: boolean;
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
+            start?: components["schemas"]["StartingMap"];
             state: string;
             /** Format: date-time */
             submitted_at?: string;
@@ -1921,6 +2004,11 @@ export type Scores = components['schemas']['Scores'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
+export type Start = components['schemas']['Start'];
+export type StartExample = components['schemas']['StartExample'];
+export type StartPreview = components['schemas']['StartPreview'];
+export type StartSources = components['schemas']['StartSources'];
+export type StartingMap = components['schemas']['StartingMap'];
 export type SubmitRequestBody = components['schemas']['SubmitRequestBody'];
 export type Task = components['schemas']['Task'];
 export type TaskCard = components['schemas']['TaskCard'];
@@ -2340,6 +2428,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RoundDefaults"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewStarts: {
+        parameters: {
+            query?: {
+                /** @description Of max and clicks, in cells; -1: the project's own, or what is usual. */
+                radius?: number;
+                /** @description How many of the project's images. */
+                images?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartPreview"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setStart: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Start"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
                 };
             };
             /** @description Error */

@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// paintable says of an image i that tasks may come from it.
+const paintable = `i.project_id = $1 AND i.split IN ('train', 'pool') AND i.broken = ''`
+
+// SetStart implements annotator.StartStore.
+func (s *Store) SetStart(ctx context.Context, projectID int64, start attention.Start) error {
+	_, err := s.q.Exec(ctx, `UPDATE projects SET start_method = $2, start_radius = $3 WHERE id = $1`, projectID, string(start.Method), start.Radius)
+	return wrap(err, "changing how maps begin in project %d", projectID)
+}
+
+// Clicks implements annotator.StartStore.
+func (s *Store) Clicks(ctx context.Context, imageID int64) ([][2]float64, error) {
+	all, err := list(ctx, s, pgx.RowTo[[]float32], `SELECT places FROM image_clicks WHERE image_id = $1`, imageID)
+	if err != nil || len(all) == 0 {
+		return nil, wrap(err, "the clicks on image %d", imageID)
+	}
+	places := make([][2]float64, len(all[0])/2)
+	for i := range places {
+		places[i] = [2]float64{float64(all[0][2*i]), float64(all[0][2*i+1])}
+	}
+	return places, nil
+}
+
+// StartSources implements annotator.StartStore.
+func (s *Store) StartSources(ctx context.Context, projectID int64) (annotator.StartSources, error) {
+	found, err := one(ctx, s, pgx.RowToStructByPos[annotator.StartSources], `
+		SELECT count(*), count(*) FILTER (WHERE i.mask_hash <> ''), count(c.image_id)
+		FROM images i LEFT JOIN image_clicks c ON c.image_id = i.id WHERE `+paintable, projectID)
+	return found, wrap(err, "what maps can be made of in project %d", projectID)
+}
+
+// StartExamples implements annotator.StartStore. Their hashes put images into an order that has nothing to do with what they show.
+func (s *Store) StartExamples(ctx context.Context, projectID int64, limit int) ([]annotator.Image, error) {
+	all, err := list(ctx, s, scanImage, `
+		SELECT `+imageColumns+` FROM images i LEFT JOIN image_clicks c ON c.image_id = i.id
+		WHERE `+paintable+` AND (i.mask_hash <> '' OR c.image_id IS NOT NULL)
+		ORDER BY i.mask_hash = '' OR c.image_id IS NULL, i.hash, i.id LIMIT $2`, projectID, limit)
+	return all, wrap(err, "images of project %d with masks or clicks", projectID)
+}
+
+// addClicks keeps the clicks on images whose names and files the project has.
+func (s *Store) addClicks(ctx context.Context, projectID int64, images []annotator.NewImage) error {
+	const together = 1000
+	var names, hashes []string
+	var places [][]float32
+	flush := func() error {
+		if len(names) == 0 {
+			return nil
+		}
+		batch := &pgx.Batch{}
+		for i := range names {
+			batch.Queue(`
+				INSERT INTO image_clicks (image_id, places)
+				SELECT id, $4 FROM images WHERE project_id = $1 AND name = $2 AND hash = $3
+				ON CONFLICT (image_id) DO UPDATE SET places = excluded.places`, projectID, names[i], hashes[i], places[i])
+		}
+		names, hashes, places = names[:0], hashes[:0], places[:0]
+		return s.q.SendBatch(ctx, batch).Close()
+	}
+	for _, image := range images {
+		if len(image.Clicks) == 0 || image.Broken != "" {
+			continue
+		}
+		flat := make([]float32, 0, 2*len(image.Clicks))
+		for _, c := range image.Clicks {
+			flat = append(flat, float32(c[0]), float32(c[1]))
+		}
+		names, hashes, places = append(names, image.Name), append(hashes, image.Hash), append(places, flat)
+		if len(names) == together {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}

@@ -1,0 +1,70 @@
+package templates
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// Start is the view model of the page that says what painters begin with.
+type Start struct {
+	Preview   annotator.StartPreview
+	Chosen    attention.Start // in the form
+	NoVersion bool            // no version is active, so that there is nothing to show
+	Problem   string
+	Field     string // what the problem is about
+}
+
+// problemOf is what is wrong with a field, "" if nothing is.
+func (v Start) problemOf(field string) string {
+	if field == v.Field {
+		return v.Problem
+	}
+	return ""
+}
+
+// radius is the form's: that of the maps shown.
+func (v Start) radius() string {
+	if v.Chosen.Radius > 0 {
+		return strconv.FormatFloat(v.Chosen.Radius, 'g', -1, 64)
+	}
+	for _, example := range v.Preview.Examples {
+		for _, m := range example.Maps {
+			if m.Radius > 0 {
+				return strconv.FormatFloat(m.Radius, 'g', -1, 64)
+			}
+		}
+	}
+	return "1"
+}
+
+// available says of how many images a method can make a map.
+func (v Start) available(m attention.StartMethod) string {
+	n, what := v.Preview.Sources.Masks, "a mask"
+	switch {
+	case v.NoVersion || m == attention.StartModel:
+		return ""
+	case m == attention.StartClicks:
+		n, what = v.Preview.Sources.Clicks, "clicks"
+	}
+	return fmt.Sprintf("%s of %s have %s.", Count(n), Plural(v.Preview.Sources.Images, "image"), what)
+}
+
+// StartWords is a choice in words: "the mask, by maximum (radius 1 cell)".
+func StartWords(s attention.Start) string {
+	name := s.Method.Kind().Name
+	words := strings.ToLower(name[:1]) + name[1:]
+	if s.Radius > 0 {
+		return fmt.Sprintf("%s, radius %v", words, s.Radius)
+	}
+	return words
+}
+
+// mapTop says how strong a map is where it is strongest: an area of next to nothing is a map that nobody sees.
+func mapTop(m attention.Map) string {
+	return "up to " + Fraction(slices.Max(m.Values))
+}
