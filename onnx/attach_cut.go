@@ -74,7 +74,8 @@ func (c *classifier) findCuts() error {
 	}
 	c.findEnd()
 	if len(c.cuts) == 0 {
-		return fmt.Errorf("%w: no value (N,C,h,w) between image and classes that all later ones are computed from%s", ErrAttach, c.layout())
+		why := cmp.Or(c.layout(), "no value (N,C,h,w) between image and classes that all later ones are computed from")
+		return fmt.Errorf("%w: %s", ErrAttach, why)
 	}
 	behind := 0
 	count := map[string]int{}
@@ -90,17 +91,19 @@ func (c *classifier) findCuts() error {
 	return nil
 }
 
-// layout says how else a network keeps its features, as its normalisations show; "" where that is not known.
+// layout says how else a network keeps its features, where an attention branch finds no grid of cells, and what to do, as its normalisations
+// show; "" where that is not known.
 func (c *classifier) layout() string {
+	const remedy = "in PyTorch, build the attention branch on them there, and export that"
 	for _, n := range slices.Backward(c.model.Graph.Nodes) {
-		if !n.IsOp("LayerNormalization") {
+		if !n.IsOp("LayerNormalization", "RMSNormalization") {
 			continue
 		}
 		switch s := c.inferred.Shape(n.Input(0)); len(s) {
 		case 3:
-			return fmt.Sprintf(": it works on tokens %v, as vision transformers do", s)
+			return fmt.Sprintf("it works on tokens %v, as vision transformers do, and these have no grid (N,C,h,w) that a map could lie on: put them back on their grid "+remedy, s)
 		case 4:
-			return fmt.Sprintf(": it keeps its features channels last inside, %v, as Swin transformers do", s)
+			return fmt.Sprintf("it keeps its features channels last inside, %v, as Swin transformers do, and a map lies on a grid (N,C,h,w): permute them "+remedy, s)
 		}
 	}
 	return ""
@@ -181,7 +184,10 @@ func (c *classifier) choose(at string) (Cut, error) {
 		return Cut{}, fmt.Errorf("%w: %q is no value that all later ones are computed from; these are: %s", ErrAttach, at, listCuts(c.cuts))
 	}
 	if c.cuts[0].Convolutions == 0 {
-		return Cut{}, fmt.Errorf("%w: no convolution stands behind any value it could be split at, and an attention branch is a copy of the last ones (a vision transformer has none there); name one to split there all the same: %s", ErrAttach, listCuts(c.cuts))
+		if why := c.layout(); why != "" {
+			return Cut{}, fmt.Errorf("%w: %s", ErrAttach, why)
+		}
+		return Cut{}, fmt.Errorf("%w: no convolution stands behind any value it could be split at, and an attention branch is a copy of the last ones; name one to split there all the same: %s", ErrAttach, listCuts(c.cuts))
 	}
 	for i := len(c.cuts) - 1; i > 0; i-- {
 		before, after := c.cuts[i-1], c.cuts[i]

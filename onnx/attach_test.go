@@ -315,7 +315,17 @@ func TestAttachRefuses(t *testing.T) {
 		{"nothing behind", func(m *onnx.Model) {
 			m.Graph.Nodes = append(m.Graph.Nodes[:2:2], node("GlobalAveragePool", "stem", "p"), node("Flatten", "p", "f"), node("Gemm", "f w", "probabilities"))
 			m.Graph.Initializers = []*onnx.Tensor{m.Graph.Initializers[0], weight("w", 4, 5)}
-		}, onnx.AttachSettings{}, "(a vision transformer has none there); name one to split there all the same: s (Conv, 4×8×6)"},
+		}, onnx.AttachSettings{}, "a copy of the last ones; name one to split there all the same: s (Conv, 4×8×6)"},
+		{"tokens", func(m *onnx.Model) { // the patches' grid is the only one
+			m.Graph.Nodes = append(m.Graph.Nodes[:2:2], node("Reshape", "stem sizes", "row"), node("Transpose", "row", "tokens", onnx.IntsAttr("perm", 0, 2, 1)), node("LayerNormalization", "tokens ln.weight", "normal"),
+				node("ReduceMean", "normal", "f", onnx.IntsAttr("axes", 1), onnx.IntAttr("keepdims", 0)), node("Gemm", "f w", "probabilities"))
+			m.Graph.Initializers = []*onnx.Tensor{m.Graph.Initializers[0], onnx.NewInt64("sizes", []int64{3}, []int64{0, 4, -1}), weight("ln.weight", 4), weight("w", 4, 5)}
+		}, onnx.AttachSettings{}, "it works on tokens (N,48,4), as vision transformers do, and these have no grid (N,C,h,w) that a map could lie on: put them back on their grid in PyTorch"},
+		{"channels last inside", func(m *onnx.Model) {
+			m.Graph.Nodes = append(m.Graph.Nodes[:2:2], node("Transpose", "stem", "last", onnx.IntsAttr("perm", 0, 2, 3, 1)), node("LayerNormalization", "last ln.weight", "normal"),
+				node("ReduceMean", "normal", "f", onnx.IntsAttr("axes", 1, 2), onnx.IntAttr("keepdims", 0)), node("Gemm", "f w", "probabilities"))
+			m.Graph.Initializers = []*onnx.Tensor{m.Graph.Initializers[0], weight("ln.weight", 4), weight("w", 4, 5)}
+		}, onnx.AttachSettings{}, "it keeps its features channels last inside, (N,8,6,4), as Swin transformers do"},
 		{"a stage of fixed size", func(m *onnx.Model) {
 			m.Graph.Nodes[15] = node("Mul", "attention plane", "last")
 			m.Graph.Initializers = append(m.Graph.Initializers, weight("plane", 4, 3))

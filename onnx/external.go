@@ -86,9 +86,11 @@ func (e *externalData) parse() error {
 }
 
 // resolveExternal goes through every tensor of a model and has load fetch what is stored outside, at most budget bytes; with load nil
-// a tensor that so much as names a file is refused.
+// a tensor that so much as names a file is refused. Nothing is fetched before all of it is known to be affordable.
 func resolveExternal(ctx context.Context, m *Model, load func(*Tensor, externalData) error, budget int64) error {
-	return m.eachTensor(func(t *Tensor, where *place) error {
+	var fetch []func() error
+	total := maxFileBytes - budget
+	err := m.eachTensor(func(t *Tensor, where *place) error {
 		e := t.external
 		if e == nil {
 			return nil
@@ -124,23 +126,39 @@ func resolveExternal(ctx context.Context, m *Model, load func(*Tensor, externalD
 		if e.length >= 0 && e.length != need {
 			return fail(fmt.Errorf("%w: %d bytes for %d elements of %v", ErrSize, e.length, elements, t.Type))
 		}
-		if budget -= need; budget < 0 {
-			return fail(fmt.Errorf("%w: all tensors together", ErrTooLarge))
-		}
-		if err := load(t, *e); err != nil {
-			return fail(err)
-		}
-		if err := t.check(); err != nil {
-			return fail(err)
-		}
-		t.external = nil
-		at := slices.IndexFunc(m.sources, func(s DataSource) bool { return s.Location == e.location })
-		if at < 0 {
-			at, m.sources = len(m.sources), append(m.sources, DataSource{Location: e.location})
-		}
-		m.sources[at].Bytes += need
+		total += need
+		fetch = append(fetch, func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := load(t, *e); err != nil {
+				return fail(err)
+			}
+			if err := t.check(); err != nil {
+				return fail(err)
+			}
+			t.external = nil
+			at := slices.IndexFunc(m.sources, func(s DataSource) bool { return s.Location == e.location })
+			if at < 0 {
+				at, m.sources = len(m.sources), append(m.sources, DataSource{Location: e.location})
+			}
+			m.sources[at].Bytes += need
+			return nil
+		})
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	if total > maxFileBytes {
+		return tooLarge(total)
+	}
+	for _, f := range fetch {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkLocation reports a location that is not, on every system, a plain path below the model's folder.
@@ -163,9 +181,9 @@ func checkLocation(location string) error {
 
 // DataFiles lists the files beside the model at path that it keeps data in, each once; none for most models.
 func DataFiles(path string) ([]string, error) {
-	data, err := os.ReadFile(path)
+	data, err := readBytes(path)
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
+		return nil, err
 	}
 	m, _, err := decodeModel(context.Background(), data)
 	if err != nil {

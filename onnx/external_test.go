@@ -295,3 +295,64 @@ func TestDataThatWasSentWithAModel(t *testing.T) {
 		}
 	}
 }
+
+// A model of more than 2 GiB is refused by its size before any of its values is fetched, and one that fits as it is but no longer when it
+// is written with what training adds, before it is trained.
+func TestAModelBeyondTwoGiB(t *testing.T) {
+	t.Parallel()
+	var tensors []byte
+	for _, name := range []string{"a", "b", "c"} { // 1 GiB each
+		tensors = append(tensors, message(5, varint(1, 1<<14), varint(1, 1<<14), varint(2, 1), text(8, name), message(13, text(1, "location"), text(2, "w.data")), varint(14, 1))...)
+	}
+	fetched := 0
+	_, err := onnx.ReadWith(t.Context(), modelOf(tensors), func(*onnx.Tensor, string, int64) error { fetched++; return nil })
+	if !errors.Is(err, onnx.ErrTooLarge) || !strings.Contains(err.Error(), "its values take 3.00 GiB") || fetched > 0 {
+		t.Errorf("reading: %v, %d tensors were fetched", err, fetched)
+	}
+
+	deep := func(layers int) error {
+		m := smallABN{}.model()
+		last := "g"
+		for i := range layers {
+			name := string(rune('A' + i))
+			m.Graph.Nodes = slices.Insert(m.Graph.Nodes, 2+i, node("Conv", last+" "+name+".weight", name))
+			m.Graph.Nodes[2+i].Name, last = name, name
+			m.Graph.Initializers = append(m.Graph.Initializers, &onnx.Tensor{Name: name + ".weight", Type: onnx.Float, Dims: []int64{1 << 14, 1 << 14, 1, 1}})
+		}
+		m.Graph.Initializers[len(m.Graph.Initializers)-layers].Dims[1] = 4
+		for _, t := range m.Graph.Initializers {
+			if t.Name == "a.weight" || t.Name == "p.weight" {
+				t.Dims[1] = 1 << 14
+			}
+		}
+		for _, n := range m.Graph.Nodes {
+			for i, in := range n.Inputs {
+				if in == "g" && n.Name != "A" {
+					n.Inputs[i] = last
+				}
+			}
+		}
+		parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = onnx.Split(t.Context(), m, parts)
+		return err
+	}
+	if err := deep(2); err != nil {
+		t.Errorf("1 GiB: %v", err)
+	}
+	if err := deep(3); !errors.Is(err, onnx.ErrTooLarge) || !strings.Contains(err.Error(), "its values take 2.01 GiB. What the studio trains is written as one file") {
+		t.Errorf("2 GiB: %v", err)
+	}
+
+	path := filepath.Join(t.TempDir(), "large")
+	for head, says := range map[string]string{"\x08\x08": "can hold: it has 3.00 GiB", "PK\x03\x04 archive/data.pkl": "a PyTorch checkpoint"} {
+		if err := errors.Join(os.WriteFile(path, []byte(head), 0o600), os.Truncate(path, 3<<30)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := onnx.ReadFile(t.Context(), path); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("a file of 3 GiB: %v, want %s", err, says)
+		}
+	}
+}

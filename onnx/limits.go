@@ -27,6 +27,8 @@ const (
 	maxRank = 16
 	// maxFileBytes is what a file of the format can hold, its tensors decoded.
 	maxFileBytes = math.MaxInt32
+	// trainedRoom is what a trained file takes beside its values: nodes, names, and the manifest and settings in its metadata.
+	trainedRoom = 32 << 20
 	// maxConstant bounds the elements of one constant that inference computes with; shape arithmetic needs a
 	// handful. Initializers are constants whatever their size.
 	maxConstant = 1 << 10

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -28,15 +29,43 @@ func ReadWith(ctx context.Context, data []byte, load func(t *Tensor, location st
 
 // ReadWhole reads an ONNX file that must hold all its data, as Read does: what came from somebody else, wherever it lies now.
 func ReadWhole(ctx context.Context, path string) (*Model, error) {
-	data, err := os.ReadFile(path)
+	data, err := readBytes(path)
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w", err)
+		return nil, err
 	}
 	m, err := Read(ctx, data)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return m, nil
+}
+
+// readBytes reads a file, unless it has more bytes than the format allows.
+func readBytes(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	if info.Size() <= maxFileBytes {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read model: %w", err)
+		}
+		return data, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	defer file.Close()
+	head, err := io.ReadAll(io.LimitReader(file, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	if kind := isCheckpoint(head); kind != "" {
+		return nil, fmt.Errorf("read %s: %w", path, otherFileError(kind))
+	}
+	return nil, fmt.Errorf("read %s: %w: it has %.2f GiB", path, ErrTooLarge, float64(info.Size())/(1<<30))
 }
 
 // ReadFile reads an ONNX file that a person named, and the data it keeps in other files of its own folder or behind links there; see
@@ -62,8 +91,8 @@ func Load(ctx context.Context, path string) (*Model, []byte, error) {
 
 // readFile is ReadFile; data is nil where the model is more than the file.
 func readFile(ctx context.Context, path string) (m *Model, data []byte, err error) {
-	if data, err = os.ReadFile(path); err != nil {
-		return nil, nil, fmt.Errorf("read model: %w", err)
+	if data, err = readBytes(path); err != nil {
+		return nil, nil, err
 	}
 	whole, load := true, loadFrom(filepath.Dir(path))
 	m, err = read(ctx, data, func(t *Tensor, e externalData) error {

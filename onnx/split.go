@@ -60,6 +60,9 @@ func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 		return nil, err
 	}
 	untie(m.Graph, nodes)
+	if bytes := m.Graph.bytes(); bytes > maxFileBytes-trainedRoom {
+		return nil, tooLarge(bytes)
+	}
 	interruptible(m)
 	c, h, w, k := int64(parts.Channels), int64(parts.Height), int64(parts.Width), int64(parts.Classes)
 	pixels := port{parts.Names.Image, PortImage, image.Shape}

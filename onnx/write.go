@@ -14,6 +14,12 @@ import (
 // ErrTooLarge says that a model does not fit into one file of the format, which ends at 2 GiB.
 var ErrTooLarge = errors.New("model is larger than the 2 GiB a protobuf file can hold")
 
+// tooLarge refuses a model by how much its values take, in bytes, wherever they lie now.
+func tooLarge(bytes int64) error {
+	return fmt.Errorf("%w: its values take %.2f GiB. What the studio trains is written as one file, with nodes, manifest and settings: export a network with fewer parameters",
+		ErrTooLarge, float64(bytes)/(1<<30))
+}
+
 // Marshal encodes the model. Fields are written in the order of their numbers, as the usual writers do, and what Read
 // kept without knowing it follows them; a model that was read and not changed has the same content.
 // External data is written into the file itself. A tensor whose bytes do not fill its dims is an error.
@@ -25,8 +31,8 @@ func (m *Model) marshal(w writer) ([]byte, error) {
 		return nil, errors.New("write model: it has no graph")
 	}
 	size := m.Graph.about()
-	if size > math.MaxInt32 {
-		return nil, fmt.Errorf("write model: %w", ErrTooLarge)
+	if w.hollow == nil && size > maxFileBytes {
+		return nil, fmt.Errorf("write model: %w", tooLarge(int64(size)))
 	}
 	if w.hollow != nil {
 		size = 1 << 16
@@ -36,8 +42,8 @@ func (m *Model) marshal(w writer) ([]byte, error) {
 	if w.err != nil {
 		return nil, fmt.Errorf("write model: %w", w.err)
 	}
-	if len(w.b) > math.MaxInt32 {
-		return nil, fmt.Errorf("write model: %w", ErrTooLarge)
+	if len(w.b) > maxFileBytes {
+		return nil, fmt.Errorf("write model: %w", tooLarge(int64(len(w.b))))
 	}
 	return w.b, nil
 }
@@ -65,6 +71,17 @@ func (g *Graph) about() int {
 		}
 	}
 	return size
+}
+
+// bytes is what the values of the initializers take, whether they are at hand or not.
+func (g *Graph) bytes() int64 {
+	total := int64(0)
+	for _, t := range g.Initializers {
+		if elements, err := t.Elements(); err == nil {
+			total += max(elements*int64(t.Type.Size()), int64(len(t.Raw)))
+		}
+	}
+	return total
 }
 
 // about is what the tensor takes when it is written.
