@@ -108,7 +108,7 @@ type inference struct {
 func (inf *inference) start(g *Graph, inputs map[string]Shape) error {
 	for _, t := range g.Initializers {
 		if inf.values[t.Name] != nil {
-			return fmt.Errorf("%w: initializer %q stands twice", ErrGraph, t.Name)
+			return fmt.Errorf("%w: it has two initializers named %q, so that it is not clear which values its nodes read: export the network again, or give one of them a name of its own", ErrGraph, cut(t.Name))
 		}
 		v := inf.valueOf(t)
 		if err := v.shape.bounded(); err != nil {

@@ -254,6 +254,15 @@ func TestInferFollowsShapeArithmetic(t *testing.T) {
 	}
 }
 
+func TestInferNamesAnInitializerThatIsThereTwice(t *testing.T) {
+	t.Parallel()
+	w := weight("w", 6, 3, 3, 3)
+	_, err := onnx.Infer(t.Context(), chain(17, []*onnx.Tensor{w, w}, onnx.NewNode("Conv", "stem", []string{"x", "w"}, []string{"y"})), map[string]onnx.Shape{"x": onnx.BatchOf(3, 8, 8)})
+	if !errors.Is(err, onnx.ErrGraph) || !strings.Contains(err.Error(), `"w"`) || !strings.Contains(err.Error(), "export the network again") {
+		t.Errorf("%v names neither it nor what to do", err)
+	}
+}
+
 func TestInferNamesTheNodeThatDoesNotFit(t *testing.T) {
 	t.Parallel()
 	w := weight("w", 6, 3, 3, 3)

@@ -26,17 +26,18 @@ type Source struct {
 //
 // What such a file asks for and a manifest cannot say is an error that names it. What is left open stays empty in the JSON.
 func Compose(files []Source) ([]byte, error) {
-	if len(files) == 1 {
-		if kind, _ := recognise(files[0]); kind == ours {
-			return files[0].Text, nil
-		}
-	}
 	var m Manifest
 	for _, f := range files {
-		kind, fields := recognise(f)
-		part, err := readers[kind](f, fields)
+		d, err := recognise(f)
+		if len(files) == 1 && d.kind == ours {
+			return d.text, nil
+		}
+		var part Manifest
+		if err == nil {
+			part, err = readers[d.kind](d)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s (%s): %w", ErrManifest, path.Base(f.Name), kind, err)
+			return nil, fmt.Errorf("%w: %s (%s): %w", ErrManifest, path.Base(f.Name), d.kind, err)
 		}
 		m.fill(part)
 	}
@@ -55,22 +56,37 @@ const (
 	classList   kind = "a list of classes"
 )
 
-// readers make a manifest, or a part of one, of a file. fields is the file's JSON object.
-var readers = map[kind]func(f Source, fields object) (Manifest, error){
-	ours:        func(f Source, _ object) (Manifest, error) { return decode(f.Text, true) },
-	huggingFace: func(_ Source, o object) (Manifest, error) { return fromImageProcessor(o) },
-	config:      func(_ Source, o object) (Manifest, error) { return fromConfig(o) },
-	timm:        func(_ Source, o object) (Manifest, error) { return fromTimm(o) },
-	torchvision: func(f Source, _ object) (Manifest, error) { return fromTorchvision(f.Text) },
-	classList:   func(f Source, _ object) (Manifest, error) { return fromClassList(f.Text) },
+// document is a Source that was recognised.
+type document struct {
+	kind   kind
+	text   []byte // UTF-8 without a byte order mark
+	fields object // of its JSON, where that is an object
 }
 
-// recognise tells what a file is by what stands in it.
-func recognise(f Source) (kind, object) {
-	data := f.Text
-	if plain, err := text.UTF8(data); err == nil {
-		data = plain
+// readers make a manifest, or a part of one, of a document.
+var readers = map[kind]func(document) (Manifest, error){
+	ours:        func(d document) (Manifest, error) { return decode(d.text, true) },
+	huggingFace: func(d document) (Manifest, error) { return fromImageProcessor(d.fields) },
+	config:      func(d document) (Manifest, error) { return fromConfig(d.fields) },
+	timm:        func(d document) (Manifest, error) { return fromTimm(d.fields) },
+	torchvision: func(d document) (Manifest, error) { return fromTorchvision(d.text) },
+	classList:   func(d document) (Manifest, error) { return fromClassList(d.text) },
+}
+
+// recognise reads a file's text, in whatever encoding text.UTF8 knows, and tells what it is by what stands in it. Text that is no
+// UTF-8 is an error; the document then has the text as it came, and its kind as far as it can be told.
+func recognise(f Source) (document, error) {
+	d := document{text: f.Text}
+	plain, err := text.UTF8(f.Text)
+	if err == nil {
+		d.text = plain
 	}
+	d.kind, d.fields = kindOf(f.Name, d.text)
+	return d, err
+}
+
+// kindOf tells what a text is; its JSON object where it has one.
+func kindOf(name string, data []byte) (kind, object) {
 	var o object
 	if json.Unmarshal(data, &o) != nil {
 		var list []json.RawMessage
@@ -80,7 +96,7 @@ func recognise(f Source) (kind, object) {
 				return torchvision, nil
 			}
 			return classList, nil
-		case strings.HasSuffix(strings.ToLower(f.Name), ".txt"), strings.HasSuffix(strings.ToLower(f.Name), ".names"):
+		case strings.HasSuffix(strings.ToLower(name), ".txt"), strings.HasSuffix(strings.ToLower(name), ".names"):
 			return classList, nil
 		}
 		return ours, nil // with a fault that Parse names

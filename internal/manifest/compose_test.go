@@ -2,6 +2,7 @@ package manifest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -57,6 +58,12 @@ func TestComposeReadsWhatPeopleHave(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
+		}
+		for i := range sources { // as editors on Windows write it
+			sources[i].Text = append([]byte("\ufeff"), sources[i].Text...)
+		}
+		if marked, err := manifest.Compose(sources); err != nil || string(marked) != string(text) {
+			t.Errorf("%s with byte order marks: %s, %v", name, marked, err)
 		}
 		m, err := manifest.Stored(text)
 		if err != nil {
@@ -121,6 +128,30 @@ func TestComposeRefusesByName(t *testing.T) {
 		if err != nil || string(text) != broken {
 			t.Errorf("%s became %s, %v: Parse is to name its fault", broken, text, err)
 		}
+	}
+}
+
+// A text of another encoding is refused by its file and with a remedy, whatever kind it is: JSON's decoder would put other letters in place of what
+// it cannot read.
+func TestComposeRefusesOtherEncodings(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"config.json":     "{\"model_type\": \"resnet\", \"id2label\": {\"0\": \"Gr\xfcn\"}}",
+		"classes.txt":     "red\nGr\xfcn\n",
+		"classes.json":    "[\"red\", \"Gr\xfcn\"]",
+		"transforms.json": "[{\"type\": \"Gr\xfcn\"}]",
+	} {
+		_, err := manifest.Compose([]manifest.Source{{Name: name, Text: []byte(text)}})
+		if !errors.Is(err, manifest.ErrManifest) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "save the file as UTF-8") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	broken := []manifest.Source{{Name: "abn.json", Text: []byte("{\"crop\": [8, 8], \"classes\": [\"Gr\xfcn\"]}")}, {Name: "classes.txt", Text: []byte("red\n")}}
+	if _, err := manifest.Compose(broken); err == nil || !strings.Contains(err.Error(), "abn.json") {
+		t.Error(err)
+	}
+	if alone, err := manifest.Compose(broken[:1]); err != nil || string(alone) != string(broken[0].Text) {
+		t.Errorf("%s, %v: Parse is to name its fault", alone, err)
 	}
 }
 

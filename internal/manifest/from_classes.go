@@ -11,27 +11,26 @@ import (
 // ClassList reads a file that holds nothing but classes, in the order of the logits: a JSON list, an object of names by number or
 // numbers by name, config.json's id2label, or one name a line.
 func ClassList(f Source) ([]string, error) {
-	if kind, o := recognise(f); kind == config {
-		m, err := fromConfig(o)
-		return m.Classes, err
+	d, err := recognise(f)
+	if err != nil {
+		return nil, err
 	}
-	m, err := fromClassList(f.Text)
+	if d.kind != config {
+		d.kind = classList
+	}
+	m, err := readers[d.kind](d)
 	return m.Classes, err
 }
 
 // fromClassList reads classes: a JSON list, an object of names by number or numbers by name, or one a line.
 func fromClassList(data []byte) (m Manifest, err error) {
-	plain, err := text.UTF8(data)
-	if err != nil {
-		return m, err
-	}
 	var o object
 	switch {
-	case json.Unmarshal(plain, &m.Classes) == nil:
-	case json.Unmarshal(plain, &o) == nil:
+	case json.Unmarshal(data, &m.Classes) == nil:
+	case json.Unmarshal(data, &o) == nil:
 		m.Classes, err = namesOf(o)
 	default:
-		for line := range strings.Lines(string(plain)) {
+		for line := range strings.Lines(string(data)) {
 			if line = strings.TrimSpace(line); line != "" {
 				m.Classes = append(m.Classes, line)
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"slices"
 
 	"golang.org/x/image/tiff"
 )
@@ -34,12 +35,17 @@ const (
 	pagesWorthCounts       = 1000
 )
 
-// What package tiff reads, and names of what it does not.
-var (
-	tiffCompressions = map[int64]bool{0: true, 1: true, 3: true, 4: true, 5: true, 8: true, 32773: true, 32946: true}
-	otherCompression = map[int64]string{2: "CCITT runs", 6: "JPEG", 7: "JPEG", 34712: "JPEG 2000", 34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL"}
-	otherPhotometric = map[int64]string{4: "is a transparency mask", 5: "is CMYK", 6: "is YCbCr", 8: "is CIELab", 9: "is ICCLab", 10: "is ITULab", 32803: "is raw from a sensor"}
-)
+// tiffRefusals are values of tags that package tiff does not read, each as a sentence about the file goes on after "it".
+var tiffRefusals = map[uint16]map[int64]string{
+	tagCompression: {
+		2: "is compressed with CCITT runs", 6: "is compressed with JPEG", 7: "is compressed with JPEG", 34712: "is compressed with JPEG 2000", 34925: "is compressed with LZMA",
+		50000: "is compressed with Zstandard", 50001: "is compressed with WebP", 50002: "is compressed with JPEG XL",
+	},
+	tagPhotometric: {4: "is a transparency mask", 5: "is CMYK", 6: "is YCbCr", 8: "is CIELab", 9: "is ICCLab", 10: "is ITULab", 32803: "is raw from a sensor"},
+}
+
+// tiffCompressions are those that package tiff reads.
+var tiffCompressions = []int64{0, 1, 3, 4, 5, 8, 32773, 32946}
 
 // readTIFF leaves a file to package tiff, which checks some of what it does not read only once it comes to the pixels. The first
 // page is the picture. It is turned as its orientation says, whoever asks: so does PIL, for this format alone.
@@ -89,18 +95,18 @@ func readTIFF(file *io.SectionReader, h *Header) error {
 // unsupportedTIFF says what of a file is not read; "" for nothing.
 func unsupportedTIFF(tags map[uint16]int64) string {
 	compression, photometric, samples := tags[tagCompression], tags[tagPhotometric], max(1, tags[tagSamples])
-	switch bits := tags[tagBits]; {
-	case !tiffCompressions[compression]:
-		if name := otherCompression[compression]; name != "" {
-			return "is compressed with " + name
+	for _, tag := range []uint16{tagCompression, tagPhotometric} {
+		if what := tiffRefusals[tag][tags[tag]]; what != "" {
+			return what
 		}
+	}
+	switch bits := tags[tagBits]; {
+	case !slices.Contains(tiffCompressions, compression):
 		return fmt.Sprintf("has a compression of number %d", compression)
 	case tags[tagSampleFormat] > 1:
 		return "has samples that are no whole numbers from 0 on"
 	case bits > 1 && bits != 8 && bits != 16:
 		return fmt.Sprintf("has %d bits a sample", bits)
-	case otherPhotometric[photometric] != "":
-		return otherPhotometric[photometric]
 	case photometric > 3:
 		return fmt.Sprintf("has colours of kind %d", photometric)
 	case tags[tagPlanes] == 2 && samples > 1:
