@@ -13,7 +13,7 @@ import (
 // trail. A worker does what was asked for here: what it reports goes to the store under the claim it holds, and how its work ended
 // comes here (ADR 18).
 //
-// The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), queue.go
+// The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
 // (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks), starting.go (what a painter begins with),
 // versions.go and scan.go.

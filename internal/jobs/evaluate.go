@@ -24,21 +24,21 @@ type evaluateWorker struct {
 func (*evaluateWorker) Timeout(*river.Job[postgres.EvaluateArgs]) time.Duration { return -1 }
 
 // Work evaluates and stores the figures.
-func (e *evaluateWorker) Work(ctx context.Context, job *river.Job[postgres.EvaluateArgs]) error {
+func (e *evaluateWorker) Work(ctx context.Context, part *river.Job[postgres.EvaluateArgs]) error {
 	store := e.worker.config.Store
-	if err := store.StartJob(ctx, job.Args.JobID, 1); err != nil {
+	if err := store.StartJob(ctx, part.Args.JobID, 1); err != nil {
 		return err
 	}
-	if err := Evaluate(ctx, store, e.worker.catalog, job.Args.VersionID); err != nil {
+	if err := Evaluate(ctx, store, e.worker.catalog, part.Args.VersionID); err != nil {
 		switch {
 		case ctx.Err() != nil: // the worker stops: another evaluates
 			return river.JobSnooze(0)
-		case errors.Is(err, annotator.ErrDatabaseAway), job.Attempt < job.MaxAttempts:
+		case errors.Is(err, annotator.ErrDatabaseAway), part.Attempt < part.MaxAttempts:
 			return err
 		}
-		return store.FailJob(context.WithoutCancel(ctx), job.Args.JobID, err.Error())
+		return store.FailJob(context.WithoutCancel(ctx), part.Args.JobID, err.Error())
 	}
-	return store.FinishJob(ctx, job.Args.JobID, "")
+	return store.FinishJob(ctx, part.Args.JobID, "")
 }
 
 // Evaluate takes a version's figures from its predictions: per split "SPLIT/accuracy", "SPLIT/top5", "SPLIT/attention_branch", and,

@@ -12,10 +12,10 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// holds are the jobs that a worker works on, and those it worked on a moment ago.
+// holds are the parts of jobs that a worker works on, and those it worked on a moment ago.
 type holds struct {
-	mu   sync.Mutex
-	jobs map[int64]*hold
+	mu    sync.Mutex
+	parts map[int64]*hold // by their id in River's table
 }
 
 type hold struct {
@@ -23,34 +23,34 @@ type hold struct {
 	ended time.Time // zero while it is under way
 }
 
-// remembered is how long a job that ended is kept in mind: by then the database knows of its end.
+// remembered is how long a part that ended is kept in mind: by then the database knows of its end.
 const remembered = 2 * time.Minute
 
 func (h *holds) begin(id int64, lose context.CancelCauseFunc) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.jobs == nil {
-		h.jobs = map[int64]*hold{}
+	if h.parts == nil {
+		h.parts = map[int64]*hold{}
 	}
-	h.jobs[id] = &hold{lose: lose}
+	h.parts[id] = &hold{lose: lose}
 }
 
 func (h *holds) end(id int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.jobs[id].ended = time.Now()
+	h.parts[id].ended = time.Now()
 }
 
-// list returns the jobs under way, and all of the last moments.
+// list returns the parts under way, and these with those that ended within remembered.
 func (h *holds) list() (underWay, recent []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for id, job := range h.jobs {
+	for id, part := range h.parts {
 		switch {
-		case job.ended.IsZero():
+		case part.ended.IsZero():
 			underWay = append(underWay, id)
-		case time.Since(job.ended) > remembered:
-			delete(h.jobs, id)
+		case time.Since(part.ended) > remembered:
+			delete(h.parts, id)
 			continue
 		}
 		recent = append(recent, id)
@@ -58,32 +58,32 @@ func (h *holds) list() (underWay, recent []int64) {
 	return underWay, recent
 }
 
-// lose ends the context of a job that another worker has taken over.
+// lose ends the context of a part that another worker has taken over.
 func (h *holds) lose(id int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if job := h.jobs[id]; job != nil && job.ended.IsZero() {
-		job.lose(annotator.ErrSuperseded)
+	if part := h.parts[id]; part != nil && part.ended.IsZero() {
+		part.lose(annotator.ErrSuperseded)
 	}
 }
 
-// attend works on a job under a context that ends when another worker has taken it over. Where the
-// database was away, the worker waits until it answers, and the job is tried again without losing an attempt. Until then the job
-// stays with this worker: nothing else could be written down.
-func (w *Worker) attend(ctx context.Context, job *rivertype.JobRow, work func(context.Context) error) error {
+// attend works on a part under a context that ends when another worker has taken it over. Where the
+// database was away, the worker waits until it answers, and the part is tried again without losing an attempt. Until then it
+// stays with this worker: that it was given back could not be written down.
+func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(context.Context) error) error {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)
-	w.holds.begin(job.ID, lose)
-	defer w.holds.end(job.ID)
+	w.holds.begin(part.ID, lose)
+	defer w.holds.end(part.ID)
 	err := work(ctx)
 	if errors.Is(context.Cause(ctx), annotator.ErrSuperseded) {
-		w.log.Warn("a job was taken over by another worker, and let go", "kind", job.Kind, "job", job.ID)
+		w.log.Warn("part of a job was taken over by another worker, and let go", "kind", part.Kind, "part", part.ID)
 		return nil
 	}
 	if !errors.Is(err, annotator.ErrDatabaseAway) {
 		return err
 	}
-	w.log.Warn("job waits for the database", "kind", job.Kind, "job", job.ID, "err", err)
+	w.log.Warn("part of a job waits for the database", "kind", part.Kind, "part", part.ID, "err", err)
 	for w.config.Store.Ping(ctx) != nil {
 		select {
 		case <-ctx.Done():

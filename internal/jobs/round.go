@@ -35,12 +35,12 @@ type roundWorker struct {
 func (*roundWorker) Timeout(*river.Job[postgres.RoundArgs]) time.Duration { return -1 }
 
 // Work runs the round, or goes on with one that another worker left.
-func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundArgs]) error {
+func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundArgs]) error {
 	w := rw.worker
-	claim, round, err := w.config.Store.ClaimRound(ctx, job.Args.RoundID)
+	claim, round, err := w.config.Store.ClaimRound(ctx, part.Args.RoundID)
 	switch {
 	case errors.Is(err, annotator.ErrRoundOver), errors.Is(err, annotator.ErrRoundCancelled):
-		return w.removeRound(job.Args.RoundID)
+		return w.removeRound(part.Args.RoundID)
 	case err != nil:
 		return err
 	}
@@ -56,7 +56,7 @@ func (rw *roundWorker) Work(ctx context.Context, job *river.Job[postgres.RoundAr
 	case errors.Is(err, trainer.ErrCancelled), errors.Is(err, annotator.ErrRoundCancelled):
 		return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
 	case ctx.Err() != nil:
-		// The worker shuts down (the folder stays, and the next worker goes on from the checkpoint), or River cancelled the job.
+		// The worker shuts down (the folder stays, and the next worker goes on from the checkpoint), or River cancelled the part.
 		if now, err := w.config.Store.Round(ended, round.ID); err == nil && now.Cancelling {
 			return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
 		}

@@ -32,19 +32,19 @@ type scanWorker struct {
 // Timeout is none: a scan takes as long as there are images.
 func (*scanWorker) Timeout(*river.Job[postgres.ScanArgs]) time.Duration { return -1 }
 
-// Work scans. A worker that shuts down gives its chunks back, and the job is taken up by another.
-func (sw *scanWorker) Work(ctx context.Context, job *river.Job[postgres.ScanArgs]) error {
+// Work scans. A worker that shuts down gives its chunks back, and another takes the part up.
+func (sw *scanWorker) Work(ctx context.Context, part *river.Job[postgres.ScanArgs]) error {
 	w := sw.worker
-	err := sw.scan(ctx, job.Args)
+	err := sw.scan(ctx, part.Args)
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return river.JobSnooze(0)
-	case errors.Is(err, annotator.ErrDatabaseAway), job.Attempt < job.MaxAttempts:
+	case errors.Is(err, annotator.ErrDatabaseAway), part.Attempt < part.MaxAttempts:
 		return err
 	default:
-		return errors.Join(err, w.config.Store.FailJob(context.WithoutCancel(ctx), job.Args.JobID, err.Error()))
+		return errors.Join(err, w.config.Store.FailJob(context.WithoutCancel(ctx), part.Args.JobID, err.Error()))
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 // periodicJobs are inserted by whichever worker leads, so that one does the work however many there are.
 func periodicJobs() []*river.PeriodicJob {
 	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(tidyEvery), func() (river.JobArgs, *river.InsertOpts) {
-		return postgres.TidyArgs{}, &river.InsertOpts{Queue: postgres.QueueLight, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}}
+		return postgres.TidyArgs{}, &river.InsertOpts{Queue: postgres.LightWork, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}}
 	}, &river.PeriodicJobOpts{RunOnStart: true})}
 }
 

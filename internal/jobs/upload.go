@@ -21,38 +21,38 @@ type addWorker struct {
 func (*addWorker) Timeout(*river.Job[postgres.AddArgs]) time.Duration { return 15 * time.Minute }
 
 // Work checks the model as Models.Try does; what is wrong with it is written where its page shows it.
-func (a *addWorker) Work(ctx context.Context, job *river.Job[postgres.AddArgs]) error {
+func (a *addWorker) Work(ctx context.Context, part *river.Job[postgres.AddArgs]) error {
 	store := a.worker.config.Store
-	upload, err := store.Upload(ctx, job.Args.UploadID)
+	upload, err := store.Upload(ctx, part.Args.UploadID)
 	if err != nil {
 		return err
 	}
 	if upload.State != annotator.UploadAdding {
-		return store.FinishJob(ctx, job.Args.JobID, "")
+		return store.FinishJob(ctx, part.Args.JobID, "")
 	}
-	if err := store.StartJob(ctx, job.Args.JobID, 1); err != nil {
+	if err := store.StartJob(ctx, part.Args.JobID, 1); err != nil {
 		return err
 	}
 	if upload, err = store.TryUpload(ctx, upload.ID); err != nil {
 		return err
 	}
 	if upload.BringsWorkersDown() {
-		return a.worker.service.RefuseUpload(ctx, upload.ID, job.Args.JobID, "ONNX Runtime did not survive running it: the worker was lost each time")
+		return a.worker.service.RefuseUpload(ctx, upload.ID, part.Args.JobID, "ONNX Runtime did not survive running it: the worker was lost each time")
 	}
 	version, err := a.check(ctx, upload)
 	if err := store.TriedUpload(context.WithoutCancel(ctx), upload.ID); err != nil {
 		return err
 	}
 	if err == nil {
-		_, err = a.worker.service.FinishUpload(ctx, upload.ID, job.Args.JobID, version)
+		_, err = a.worker.service.FinishUpload(ctx, upload.ID, part.Args.JobID, version)
 	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, annotator.ErrUnavailable), ctx.Err() != nil && job.Attempt < job.MaxAttempts:
+	case errors.Is(err, annotator.ErrUnavailable), ctx.Err() != nil && part.Attempt < part.MaxAttempts:
 		return err // the database was away, or this worker stops: another tries again
 	}
-	return a.worker.service.RefuseUpload(context.WithoutCancel(ctx), upload.ID, job.Args.JobID, reasonOf(err))
+	return a.worker.service.RefuseUpload(context.WithoutCancel(ctx), upload.ID, part.Args.JobID, reasonOf(err))
 }
 
 // check opens the model on ONNX Runtime.

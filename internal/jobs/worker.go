@@ -84,8 +84,8 @@ func NewWorker(c Config) (*Worker, error) {
 		ID:     w.id,
 		Logger: slog.New(quiet{w.log.Handler()}),
 		Queues: map[string]river.QueueConfig{
-			postgres.QueueModel: {MaxWorkers: 1}, // a model's run keeps all cores busy
-			postgres.QueueLight: {MaxWorkers: 2},
+			postgres.HeavyWork: {MaxWorkers: 1}, // a model's run keeps all cores busy
+			postgres.LightWork: {MaxWorkers: 2},
 		},
 		Workers:                     workers,
 		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.attend)},
@@ -202,26 +202,26 @@ func (w *Worker) keepBeating(ctx context.Context) {
 	}
 }
 
-// retrySoon tries a failed job again after a few seconds: most failures are a database that was away.
+// retrySoon tries a failed part again after a few seconds: most failures are a database that was away.
 type retrySoon struct{}
 
 // NextRetry is a little later each time.
-func (retrySoon) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(time.Duration(2*len(job.Errors)+1) * time.Second)
+func (retrySoon) NextRetry(part *rivertype.JobRow) time.Time {
+	return time.Now().Add(time.Duration(2*len(part.Errors)+1) * time.Second)
 }
 
-// errorHandler tells the page of a job that it has failed for good.
+// errorHandler logs what River would log of a part that failed. What ends a job for good is written down by whoever works on it.
 type errorHandler struct{ worker *Worker }
 
 // HandleError logs an attempt that failed.
-func (h *errorHandler) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
-	h.worker.log.Error("job failed", "kind", job.Kind, "attempt", job.Attempt, "err", err)
+func (h *errorHandler) HandleError(ctx context.Context, part *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	h.worker.log.Error("job failed", "kind", part.Kind, "attempt", part.Attempt, "err", err)
 	return nil
 }
 
-// HandlePanic logs a panic; River treats the job as failed.
-func (h *errorHandler) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
-	h.worker.log.Error("job panicked", "kind", job.Kind, "panic", value, "trace", trace)
+// HandlePanic logs a panic; River treats the attempt as failed.
+func (h *errorHandler) HandlePanic(ctx context.Context, part *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	h.worker.log.Error("job panicked", "kind", part.Kind, "panic", value, "trace", trace)
 	return nil
 }
 

@@ -27,6 +27,6 @@
 //	                    errors: why a value is refused, what was being done, a connection that broke or is silent
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
-//	round_work.go, scans.go, jobs.go, workers.go, jobargs.go
+//	round_work.go, scans.go, jobs.go, workers.go, parts.go
 //	                    what workers do; listener.go and round_events.go wake who watches a round
 package postgres

@@ -95,7 +95,7 @@ func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator
 		if job, err = tx.insertJob(ctx, v.ProjectID, annotator.JobEvaluate, &versionID, nil); err != nil {
 			return err
 		}
-		return tx.enqueue(ctx, job.ID, EvaluateArgs{JobID: job.ID, VersionID: versionID}, QueueModel)
+		return tx.enqueue(ctx, job.ID, EvaluateArgs{JobID: job.ID, VersionID: versionID}, HeavyWork)
 	})
 	return job, wrap(err, "starting an evaluation of version %d", versionID)
 }

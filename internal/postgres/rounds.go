@@ -122,7 +122,7 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 		if err != nil {
 			return err
 		}
-		if err := tx.enqueue(ctx, job.ID, RoundArgs{JobID: job.ID, RoundID: id}, QueueModel); err != nil {
+		if err := tx.enqueue(ctx, job.ID, RoundArgs{JobID: job.ID, RoundID: id}, HeavyWork); err != nil {
 			return err
 		}
 		if err := tx.tellOfRound(ctx, id); err != nil {

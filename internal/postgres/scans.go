@@ -58,7 +58,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 			return err
 		}
 		for share := range annotator.ScanWorkers(added) {
-			if err := tx.enqueue(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, QueueModel); err != nil {
+			if err := tx.enqueue(ctx, job.ID, ScanArgs{JobID: job.ID, VersionID: versionID, Share: share}, HeavyWork); err != nil {
 				return err
 			}
 		}

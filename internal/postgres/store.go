@@ -261,7 +261,7 @@ func (s *Store) exec(ctx context.Context, sql string, args ...any) (n int64, err
 	return n, err
 }
 
-// enqueue adds a part of a job to River's queue, in the store's transaction.
+// enqueue adds a part of a job to one of River's queues, HeavyWork or LightWork, in the store's transaction.
 func (s *Store) enqueue(ctx context.Context, jobID int64, args river.JobArgs, queue string) error {
 	result, err := s.river.InsertTx(ctx, s.tx, args, &river.InsertOpts{Queue: queue, MaxAttempts: maxAttempts})
 	if err != nil {
@@ -271,5 +271,5 @@ func (s *Store) enqueue(ctx context.Context, jobID int64, args river.JobArgs, qu
 	return err
 }
 
-// maxAttempts is how often a job that fails with an error is tried; being rescued from a killed worker does not count.
+// maxAttempts is how often a part that fails with an error is tried; being rescued from a killed worker does not count.
 const maxAttempts = 3

@@ -72,7 +72,7 @@ func (s *Store) EnqueueAdd(ctx context.Context, u annotator.Upload) (annotator.J
 		if job, err = tx.insertJob(ctx, u.ProjectID, annotator.JobAdd, nil, nil); err != nil {
 			return err
 		}
-		return tx.enqueue(ctx, job.ID, AddArgs{JobID: job.ID, UploadID: u.ID}, QueueLight)
+		return tx.enqueue(ctx, job.ID, AddArgs{JobID: job.ID, UploadID: u.ID}, LightWork)
 	})
 	return job, wrap(err, "upload %d", u.ID)
 }

@@ -148,7 +148,7 @@ func TestRescueParts(t *testing.T) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, worker)
 	client, err := river.NewClient(riverpgxv5.New(pool), &river.Config{
-		Queues: map[string]river.QueueConfig{postgres.QueueModel: {MaxWorkers: 1}}, Workers: workers, FetchPollInterval: 100 * time.Millisecond, TestOnly: true,
+		Queues: map[string]river.QueueConfig{postgres.HeavyWork: {MaxWorkers: 1}}, Workers: workers, FetchPollInterval: 100 * time.Millisecond, TestOnly: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,21 +1,21 @@
 package postgres
 
-// The queues of background work. A process works on QueueModel with as many jobs at once as it has
-// models' worth of cores to spare (one, usually) and on QueueLight with a few.
+// The two classes of background work, by the names that River's queues have for them. A worker does one part of heavy work at a time
+// and a few of light work beside it.
 const (
-	QueueModel = "model" // scan, round, evaluate: they keep the processor busy
-	QueueLight = "light" // add, tidy: they read files
+	HeavyWork = "model" // scan, round, evaluate: they keep all cores busy
+	LightWork = "light" // add, tidy: they read files
 )
 
 // ScanArgs asks a worker to take part in a scan: it claims chunks (Store.ClaimChunk) until there are
-// none. Several jobs of one scan run on several workers.
+// none. A scan has several parts, which workers share.
 type ScanArgs struct {
 	JobID     int64 `json:"job_id"`
 	VersionID int64 `json:"version_id"`
-	Share     int   `json:"share"` // from 0: which of the scan's jobs this is
+	Share     int   `json:"share"` // from 0: which of the scan's parts this is
 }
 
-// Kind names the job in River's table.
+// Kind names the part in River's table.
 func (ScanArgs) Kind() string { return "scan" }
 
 // RoundArgs asks for a round to be trained and measured.
@@ -24,7 +24,7 @@ type RoundArgs struct {
 	RoundID int64 `json:"round_id"`
 }
 
-// Kind names the job in River's table.
+// Kind names the part in River's table.
 func (RoundArgs) Kind() string { return "round" }
 
 // EvaluateArgs asks for a version's figures over the labelled splits.
@@ -33,7 +33,7 @@ type EvaluateArgs struct {
 	VersionID int64 `json:"version_id"`
 }
 
-// Kind names the job in River's table.
+// Kind names the part in River's table.
 func (EvaluateArgs) Kind() string { return "evaluate" }
 
 // AddArgs asks for an uploaded model to be run once and made a version.
@@ -42,11 +42,11 @@ type AddArgs struct {
 	UploadID int64 `json:"upload_id"`
 }
 
-// Kind names the job in River's table.
+// Kind names the part in River's table.
 func (AddArgs) Kind() string { return "add" }
 
 // TidyArgs asks for what nothing refers to any more to be removed. It is inserted periodically and shown on no page.
 type TidyArgs struct{}
 
-// Kind names the job in River's table.
+// Kind names the part in River's table.
 func (TidyArgs) Kind() string { return "tidy" }
