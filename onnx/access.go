@@ -108,8 +108,8 @@ func (g *Graph) Index() *Index {
 	return x
 }
 
-// valueOf is a value that a node alone makes, by which it is found again in another model with the same graph; "" where others
-// make all of its values too.
+// valueOf is a value by which a node can be found again in another model with the same graph: one that no other node makes; "" if
+// there is none.
 func (x *Index) valueOf(n *Node) string {
 	for _, out := range n.Outputs {
 		if out != "" && x.Producer[out] == n {

@@ -7,15 +7,16 @@ import (
 	"slices"
 )
 
-// Answers are logits: softmax makes probabilities of them, and cross entropy compares them with one label. What a file gives
-// out may be something else, told here by how its last nodes make it.
+// The studio needs logits: it takes their softmax, and trains with cross entropy against one label. A file may have other
+// outputs, such as probabilities or sigmoids. This file tells which, from the last nodes of the graph.
 
-// ErrLogits says that a file gives out something else than logits of two classes or more; the message names the value, what it
-// is, and what to export.
+// ErrLogits says that an output is not logits of two classes or more. The message names the output, what it is, and what to
+// export.
 var ErrLogits = errors.New("no usable logits")
 
-// beforeSoftmax goes back from probabilities to the logits they were made of: over a Softmax or LogSoftmax over the classes,
-// or what is one spelled out, and over what reshapes or bounds its values. Where there is none it stays, but for an Identity.
+// beforeSoftmax goes back from probabilities to the logits they were computed from, past a Softmax or LogSoftmax over the classes
+// (or the same written as exp, sum and division) and past nodes that reshape or clip its result. If there is no softmax, it
+// returns name, with any Identity removed.
 func (f *finder) beforeSoftmax(name string) string {
 	logits, found := name, false
 	for at := name; ; {
@@ -42,7 +43,7 @@ func (f *finder) beforeSoftmax(name string) string {
 	}
 }
 
-// keepsOrder reports whether a node hands its first input's values on, in their order and at most bounded.
+// keepsOrder reports whether a node passes on the values of its first input, in the same order and at most clipped.
 func (f *finder) keepsOrder(n *Node) bool {
 	switch {
 	case f.reshapes(n), n.IsOp("Clip"):
@@ -53,7 +54,7 @@ func (f *finder) keepsOrder(n *Node) bool {
 	return false
 }
 
-// endsIn reports whether a value is made by an operator, over what keeps its order.
+// endsIn reports whether a value comes from an operator, with nothing after it but nodes that keepsOrder.
 func (f *finder) endsIn(name, op string) bool {
 	for {
 		n := f.index.Producer[name]
@@ -112,8 +113,8 @@ func (f *finder) isSumOf(name, of string) bool {
 	}
 }
 
-// checkLogits refuses answers that are no logits of two classes or more; what is such as "perception logits", field the
-// manifest's name for them.
+// checkLogits refuses an output that is not logits of two classes or more. what is its name in the message, such as "perception
+// logits"; field is the manifest's field for it.
 func (f *finder) checkLogits(what, field, name string) error {
 	if s := f.inferred.Shape(name); len(s) >= 2 && s[1] == Fixed(1) {
 		return fmt.Errorf("%w: the %s %q are one logit, which a softmax makes 100%% of whatever the picture: export two classes, torch.cat([torch.zeros_like(x), x], 1) of the logit x before its sigmoid, "+
@@ -126,8 +127,8 @@ func (f *finder) checkLogits(what, field, name string) error {
 	return fmt.Errorf("%w: the %s %q are none: %s. Export what goes into it where just one class is right, or name that value in the manifest's names.%s", ErrLogits, what, name, kind, field)
 }
 
-// kindOf says what a value is that is no logits, "" where it may be some. Of logged values those are some that add up to 1
-// before: a softmax gives them back.
+// kindOf says what a value is if it is not logits, and "" if it may be logits. logged: the value goes through a Log.
+// Probabilities that add up to 1 count as logits then, since the softmax of their logarithm gives them back.
 func (f *finder) kindOf(name string, logged bool) string {
 	for {
 		n := f.index.Producer[name]
@@ -171,7 +172,7 @@ func (f *finder) kindOf(name string, logged bool) string {
 	}
 }
 
-// changesNothing is the other input of a Mul by ones or an Add of zeros, else "".
+// changesNothing returns the other input if a node multiplies by ones or adds zeros, else "".
 func (f *finder) changesNothing(n *Node) string {
 	neutral := f.isOne
 	if n.IsOp("Add") {
@@ -185,7 +186,7 @@ func (f *finder) changesNothing(n *Node) string {
 	return ""
 }
 
-// kindOfBranches is kindOf of what the branches of an If give as the output called name.
+// kindOfBranches is kindOf for an output of an If: it looks into both branches.
 func (f *finder) kindOfBranches(n *Node, name string, logged bool) string {
 	at := slices.Index(n.Outputs, name)
 	for _, a := range n.Attributes {

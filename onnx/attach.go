@@ -16,7 +16,7 @@ type AttachSettings struct {
 	At string
 	// Classes is K of the ABN; 0: the classifier's own.
 	Classes int
-	// NewHead replaces the classifier's last layer even where its classes are as many as asked for.
+	// NewHead replaces the classifier's last layer even if it has the number of classes asked for.
 	NewHead bool
 	Gain    Gain  // "" : GainOnePlusM
 	Seed    int64 // of the new layers' values
@@ -38,19 +38,19 @@ type Attached struct {
 	Copied   int   // nodes of the attention branch that are copies of the last stage's
 }
 
-// Attach makes an Attention Branch Network of a classifier (Fukui et al., arXiv 1812.10025). Everything before the
-// cut is the extractor. The last stage behind it stays what it is, the perception branch; a copy of its first half without
-// the strides, with tensors of its own, becomes the attention branch and ends in the published head:
+// Attach makes an Attention Branch Network of a classifier (Fukui et al., arXiv 1812.10025). Everything before the cut is the
+// extractor. The last stage, behind the cut, is the perception branch and is not changed. The attention branch is a copy of the
+// first half of that stage, with strides of 1 and tensors of its own, and ends in the published head:
 //
 //	[N,C,h,w] → BN → Conv 1×1 → K → BN → Relu → Conv 1×1 → GlobalAveragePool → logits_att [N,K]
 //	                                      └→ Conv 3×3 → 1 → BN → Sigmoid → attention [N,1,h,w]
 //
-// BN is a BatchNormalization, also where the classifier has none: without them the K channels behind the Relu die on
-// features of whatever scale. The last layer gets new values for K classes, or stays where the classes are as many: with it, a map of
-// zeros under the gain 1+M gives the classifier's own logits. New values follow He et al. (arXiv 1502.01852) over a
-// layer's inputs and depend on the seed and the tensor's name.
+// BN is a BatchNormalization, even if the classifier has none: features may have any scale, and without BN the K channels behind
+// the Relu can all become 0. The last layer gets new values for K classes, or is kept if it has K classes already. If it is kept,
+// a map of zeros under the gain 1+M gives the classifier's own logits. New values follow He et al. (arXiv 1502.01852), scaled by
+// the number of a layer's inputs; they depend on the seed and the tensor's name only.
 //
-// m is left alone. What cannot be attached to is ErrAttach, or ErrShape and ErrGraph for a broken file.
+// m is not changed. Errors wrap ErrAttach, or ErrShape and ErrGraph for a broken file.
 func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) {
 	if s.Gain == "" {
 		s.Gain = GainOnePlusM
@@ -166,8 +166,8 @@ func (a *attachment) add(op, name, output string, inputs ...string) string {
 	return output
 }
 
-// unshare gives the stage its own copies of tensors that the extractor reads too: exporters write equal
-// ones once, and what the extractor reads never changes.
+// unshare gives the stage its own copies of tensors that the extractor reads too. Exporters write equal tensors once, but the
+// extractor's must not change when the stage is trained.
 func (a *attachment) unshare(ctx context.Context, behind map[*Node]bool) error {
 	before := map[string]bool{}
 	for _, n := range a.model.Graph.Nodes {
@@ -233,7 +233,7 @@ func (a *attachment) finish() *Model {
 	return &m
 }
 
-// check infers the outcome's shapes, so that a stage that depends on its old size is refused by name.
+// check infers the shapes of the new graph, so that a stage that only works at its old size is refused with the node's name.
 func (a *attachment) check(ctx context.Context, out *Attached) error {
 	inferred, err := Infer(ctx, out.Model, nil)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// copyStage appends a copy of the stage from the cut to the copy's end, without its strides, and returns what its
-// last value is called. Every float tensor is copied, so that the branches are trained apart.
+// copyStage appends a copy of the stage, from the cut to the copy's end and without its strides, and returns the name of its last
+// value. Every float tensor is copied, so that training one branch does not change the other.
 func (a *attachment) copyStage(stage []*Node) (string, error) {
 	needed := (&finder{index: a.index}).ancestors([]string{a.end.Value}, a.cut.Value)
 	inStage := map[*Node]bool{}
@@ -53,7 +53,7 @@ func (a *attachment) copyStage(stage []*Node) (string, error) {
 	return names[a.end.Value], nil
 }
 
-// copyName is where a node or value of the copied stage goes.
+// copyName names the copy of a node or value.
 func copyName(name string) string {
 	return "/attention/" + strings.TrimPrefix(name, "/")
 }
@@ -74,7 +74,7 @@ func (a *attachment) shrinks(n *Node, inStage map[*Node]bool) (from, to Shape, o
 	return from, to, from[2] != to[2] || from[3] != to[3]
 }
 
-// padsShrinking reports whether a Pad serves nothing but layers whose copies pad themselves.
+// padsShrinking reports whether a Pad is read only by layers whose copies do their own padding.
 func (a *attachment) padsShrinking(n *Node, inStage map[*Node]bool) bool {
 	from, to := a.inferred.Shape(n.Input(0)), a.inferred.Shape(n.Output(0))
 	if !n.IsOp("Pad") || !isPlane(from) || !isPlane(to) || from[1] != to[1] {
@@ -140,7 +140,7 @@ func (a *attachment) keepSize(c, n *Node, inStage map[*Node]bool) error {
 	return nil
 }
 
-// keepReshape puts the cut's grid into the sizes that a file exported for one size repeats.
+// keepReshape puts the cut's grid into the constant sizes of a Reshape, which a file exported for one image size has.
 func (a *attachment) keepReshape(c, n *Node) {
 	target := a.inferred.Constant(n.Input(1))
 	if target == nil || a.varying[n.Input(1)] {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// classifier is a network from an image to logits, without whatever else its file computes.
+// classifier is the part of a file that computes logits from an image, without its other outputs.
 type classifier struct {
 	model    *Model // a copy, its batch open
 	index    *Index
@@ -51,7 +51,7 @@ func newClassifier(ctx context.Context, m *Model, names PartNames) (*classifier,
 	return c, nil
 }
 
-// makeRoom moves values away that are called as the ABN's outputs will be.
+// makeRoom renames values that have the names the ABN's outputs will get.
 func (c *classifier) makeRoom() {
 	g := c.model.Graph
 	taken := map[string]bool{}
@@ -104,8 +104,8 @@ func renameValue(nodes []*Node, from, to string) {
 	}
 }
 
-// freeReshapes lets Reshape nodes take the batch's size from what they reshape rather than from the image: torch.export writes them so, and
-// no features would be all that later nodes are computed from.
+// freeReshapes lets Reshape nodes take the batch's size from their own input rather than from the image, as torch.export writes
+// them. Otherwise every later node would depend on the image as well, and there would be no place to cut.
 func (c *classifier) freeReshapes() error {
 	for _, n := range c.model.Graph.Nodes {
 		if !n.IsOp("Reshape") || !c.varying[n.Input(1)] {
@@ -208,7 +208,7 @@ func (c *classifier) findLogits(named string) error {
 	return nil
 }
 
-// prune drops what the logits do not need: probabilities, auxiliary heads.
+// prune drops nodes that the logits do not depend on, such as probabilities and auxiliary heads.
 func (c *classifier) prune() error {
 	g := c.model.Graph
 	needed := (&finder{index: c.index}).ancestors([]string{c.logits})
@@ -217,7 +217,8 @@ func (c *classifier) prune() error {
 	return nil
 }
 
-// findHead walks back from the logits, over pooling and what leaves classes where they are, to the layer that makes them.
+// findHead walks back from the logits, past pooling and nodes that keep the order of the classes, to the layer that computes
+// them.
 func (c *classifier) findHead() error {
 	for name := c.logits; ; {
 		n := c.index.Producer[name]

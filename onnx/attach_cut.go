@@ -31,9 +31,9 @@ func isPlane(s Shape) bool {
 	return len(s) == 4 && s[0].Name == BatchName && s[1].Known() && s[2].Known() && s[3].Known() && s[2].Size > 1 && s[3].Size > 1
 }
 
-// findCuts lists the articulation points of the graph between image and logits. Nodes are gone through in their
-// order; where after one of them a single value that depends on the image is still to be read, all that follows is
-// computed from it.
+// findCuts lists the articulation points of the graph between image and logits. It goes through the nodes in order and keeps the
+// values that depend on the image and are still to be read. When only one is left, everything that follows is computed from it:
+// it is a cut.
 func (c *classifier) findCuts() error {
 	last := map[string]int{} // the node that reads a value last
 	for i, n := range c.model.Graph.Nodes {
@@ -66,7 +66,8 @@ func (c *classifier) findCuts() error {
 			}
 		}
 		s := c.inferred.Shape(n.Output(0))
-		// The grid of a convolution or a pool: (N,h,w,C) behind a Transpose is none. A Pad belongs to what follows it.
+		// Only grids that a convolution or pool makes count, which leaves out (N,h,w,C) behind a Transpose. A Pad belongs to the
+		// layer after it.
 		if len(live) != 1 || !live[n.Output(0)] || !isPlane(s) || !slices.Contains(c.grids, [2]int64{s[2].Size, s[3].Size}) || passes(n) {
 			continue
 		}
@@ -112,8 +113,8 @@ func (c *classifier) layout() string {
 // passes reports whether a node only hands features on.
 func passes(n *Node) bool { return n.IsOp("Pad", "Identity", "Dropout") }
 
-// findEnd drops the cuts behind the last features. A head that is a convolution over the grid is no part of what is
-// copied, and neither are pools in front of the head.
+// findEnd drops the cuts behind the last features. A head that is a convolution over the grid is not copied, and neither are
+// pools in front of the head.
 func (c *classifier) findEnd() {
 	head := c.index.Position[c.head]
 	c.cuts = slices.DeleteFunc(c.cuts, func(cut Cut) bool { return c.index.Position[c.index.Producer[cut.Value]] >= head })
@@ -126,9 +127,10 @@ func (c *classifier) findEnd() {
 	}
 }
 
-// copyEnd is where the attention branch's copy of the stage behind a cut ends: at the sum or concatenation with which about half of
-// the stage's convolutions are done, the earlier of two that are as near to it; at the stage's end where there is none. Half of a stage is
-// enough to learn a map, at half the time, and the shorter way holds under the pull of L_map (docs/adr/0020).
+// copyEnd is where the attention branch's copy of the stage behind a cut ends: the sum or concatenation that has nearest to half
+// of the stage's convolutions before it, the earlier of two that are equally near; the end of the stage if there is none. Half a
+// stage is enough to learn a map and takes half the time, and training with L_map is more stable on the shorter branch
+// (docs/adr/0020).
 func (c *classifier) copyEnd(cut Cut) Cut {
 	last := c.cuts[len(c.cuts)-1]
 	end, nearest := last, math.MaxInt

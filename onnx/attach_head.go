@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// attentionHead appends what makes logits and map of the copied stage's last value.
+// attentionHead appends the nodes that compute logits and map from the last value of the copied stage.
 func (a *attachment) attentionHead(x string) {
 	channels := a.end.Channels
 	k := a.settings.Classes
@@ -72,7 +72,7 @@ func (a *attachment) he(name string, inputs, n int) []float32 {
 	return data
 }
 
-// newHead gives the layer that makes the classes new values for K of them.
+// newHead gives the classifier's last layer new values, for K classes.
 func (a *attachment) newHead() error {
 	n, k := a.head, int64(a.settings.Classes)
 	dims, ok := a.inferred.Shape(n.Input(1)).Sizes()

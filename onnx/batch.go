@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// openBatch gives the image input a symbolic batch axis "N". In a file that was exported for one batch size
-// the Reshape and Resize nodes that repeat that size copy their input's first axis instead; it returns the size, 0 where the
-// batch was open already.
+// openBatch gives the image input a symbolic batch axis "N". In a file that was exported for one batch size, Reshape and Resize
+// nodes with that size as a constant are made to copy the first axis of their input. fixed is that size, 0 if the batch was open
+// already.
 func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, err error) {
 	batch := image.Shape[0]
 	if !batch.Known() {
@@ -91,8 +91,8 @@ func resizeTo(g *Graph, n *Node, sizes []int64) {
 	g.sort()
 }
 
-// nameBatch gives the image's own name for its batch the name "N" wherever the file declares a shape, so that declarations
-// help where inference loses the batch.
+// nameBatch renames the batch axis to "N" in all shapes that the file declares, so that these can be used for values whose batch
+// axis inference loses.
 func nameBatch(g *Graph, batch Dim) {
 	if batch.Name == "" {
 		return
@@ -118,10 +118,10 @@ func reshapeTo(g *Graph, n *Node, sizes []int64) {
 	n.Inputs[1] = name
 }
 
-// batchFromFeatures finds what stands behind the extractor and learns the batch's size from the image or from inside the extractor, as
-// torch.export writes it: a branch sees features only. A Reshape takes it from what it reshapes; torch's as_strided, where it only
-// gives a tensor other axes, becomes such a Reshape; whatever else reads sizes gets them from the features' shape. What is
-// changed is kept for Split.
+// batchFromFeatures finds nodes behind the extractor that read the batch's size from the image or from inside the extractor, as
+// torch.export writes them. A branch has the features only, so these nodes are changed: a Reshape takes the size from its own
+// input; torch's as_strided becomes such a Reshape if it only gives a tensor other axes; all others read the size from the shape
+// of the features. The changes are kept for Split.
 func (f *finder) batchFromFeatures(extractor map[*Node]bool, varying map[string]bool) {
 	p := f.parts
 	p.reshapes = map[string]newReshape{}
@@ -262,8 +262,8 @@ func readBatch(g *Graph, features string, reads []batchRead) {
 	g.sort()
 }
 
-// batchReshape is what a Reshape's target can be written as that is computed from the batch's size alone, with 0 where
-// it stands; nil where it cannot.
+// batchReshape is the constant target of a Reshape whose target is computed from the batch's size alone, with 0 in place of the
+// batch; nil if there is none.
 func (inf *Inferred) batchReshape(n *Node) []int64 {
 	x, target := inf.Shape(n.Input(0)), inf.known[n.Input(1)]
 	if target == nil || target.ints() == nil {

@@ -2,17 +2,17 @@ package onnx
 
 import "slices"
 
-// A file that was exported for one batch size may have that size multiplied into an axis: Swin's windows are N·m rows. Such a Reshape can
-// be opened where the batch is known to be the first axis's outer part.
+// In a file that was exported for one batch size, that size may be a factor of an axis: Swin's windows are N·m rows. Such a
+// Reshape can be made to take any batch if the batch is known to be the outer factor of the first axis.
 
-// batchAxes follows the batch through a graph of a fixed batch: at which axis a value has it, as that axis's outer part. Values where it
-// is not known are left out.
+// batchAxes follows the batch through a graph of a fixed batch size. It says for a value which axis has the batch as its outer
+// factor; values of which this is not known are left out.
 type batchAxes struct {
 	at       map[string]int
 	inferred *Inferred // with the file's own batch size
 }
 
-// follow takes down where the outputs of a node have the batch.
+// follow records which axis of a node's outputs has the batch.
 func (b *batchAxes) follow(n *Node) {
 	axis, ok := b.axisBehind(n)
 	if !ok {
@@ -92,7 +92,7 @@ func (b *batchAxes) axisBehind(n *Node) (axis int, ok bool) {
 	return found, found >= 0
 }
 
-// open is the target of a Reshape for any batch, in which the first axis is found; nil where it does not absorb the batch.
+// open is the target of a Reshape for any batch size, with -1 for the first axis; nil if the batch is not in that axis.
 func (b *batchAxes) open(n *Node, batch int64, sizes []int64) []int64 {
 	x, ok := b.inferred.Shape(n.Input(0)).Sizes()
 	at, known := b.at[n.Input(0)]
@@ -107,7 +107,7 @@ func (b *batchAxes) open(n *Node, batch int64, sizes []int64) []int64 {
 	return append([]int64{-1}, sizes[1:]...)
 }
 
-// declare says of the values whose first axis is the batch that it is, where inference is going to lose it behind a Reshape.
+// declare adds shapes to the graph for values whose first axis is the batch, since inference loses it behind a Reshape.
 func (b *batchAxes) declare(g *Graph, batch Dim) {
 	for _, n := range g.Nodes {
 		for _, out := range n.Outputs {

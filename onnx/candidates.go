@@ -7,14 +7,15 @@ import (
 	"slices"
 )
 
-// Many repositories keep the map as an attribute of the module, hand it out enlarged, or make it without a Sigmoid. It is in the
-// graph all the same: the one value (N,1,h,w) that features (N,C,h,w) are multiplied with, once, between logits that depend on the
-// product and logits that do not.
+// In many repositories the map is an attribute of the module and no output, or an output that was enlarged, or made without a
+// Sigmoid. It can be found in the graph all the same: it is the one value (N,1,h,w) that features (N,C,h,w) are multiplied by,
+// once, such that one output of logits depends on the product and the other does not.
 
-// errChoose says that more than one value would do, and asks for a name.
+// errChoose says that more than one value could be the map, and asks for a name.
 var errChoose = fmt.Errorf("%w", ErrNoABN)
 
-// maxCandidates bounds how many values of a graph are tried as its map, and how many as its features, and how far back from a product.
+// maxCandidates bounds how many values of a graph are tried as its map, how many as its features, and how many nodes back from a
+// product they are looked for.
 const maxCandidates = 64
 
 // candidate is a value that is tried as the map.
@@ -23,9 +24,9 @@ type candidate struct {
 	source MapSource
 }
 
-// searchMap tries what could be the map where the plain way led nowhere. root is the map where it is known; else outputs are tried
-// first, then what multiplies features, then Sigmoids. It returns the finder that took the graph apart; nil and no error where none
-// did; errChoose where several did.
+// searchMap looks for the map where FindParts's own rule found none. root is the map if it is known; else outputs are tried
+// first, then values that multiply features, then Sigmoids. It returns the finder that took the graph apart, nil without an error
+// if none did, and errChoose if several did.
 func searchMap(ctx context.Context, m *Model, names PartNames, root string) (*finder, error) {
 	f, err := newFinder(ctx, m, names)
 	if err != nil {
@@ -68,8 +69,8 @@ func searchMap(ctx context.Context, m *Model, names PartNames, root string) (*fi
 	return nil, noLogits
 }
 
-// try takes the graph apart with a value as the map: where it multiplies features as they are, else where it meets them in
-// whatever way.
+// try takes the graph apart with a value as the map: at a plain product with features, else at any product that it reaches
+// (findMeetings).
 func (f *finder) try(ctx context.Context, m *Model, names PartNames, c candidate) (whole *finder, err error) {
 	for _, way := range []func(*finder) error{
 		func(f *finder) error { return f.run(ctx, f.findMechanism, f.findLogits) },
@@ -140,8 +141,8 @@ func (f *finder) multipliers() (list []candidate) {
 	return list
 }
 
-// gridBefore goes back from a factor over reshaping, repeating and the addition of 1 to the earliest value (N,1,h,w) of more than one cell; "" where there is
-// none.
+// gridBefore goes back from a factor, past reshaping, repeating and the addition of 1, to the earliest value (N,1,h,w) of more
+// than one cell; "" if there is none.
 func (f *finder) gridBefore(name string) (root string) {
 	for range maxCandidates {
 		s := f.inferred.Shape(name)
@@ -165,8 +166,8 @@ func (f *finder) gridBefore(name string) (root string) {
 	return root
 }
 
-// sigmoidBehind goes back from a value (N,1,h,w) over arithmetic with constants, by cells, to the Sigmoid that it is made of; the value
-// itself where it is made otherwise.
+// sigmoidBehind goes back from a value (N,1,h,w), past elementwise arithmetic with constants, to the Sigmoid it is computed from;
+// it returns the value itself if there is no such Sigmoid.
 func (f *finder) sigmoidBehind(root string) string {
 	for name, depth := root, 0; depth < maxRangeDepth; depth++ {
 		n := f.index.Producer[name]
@@ -204,14 +205,14 @@ func (f *finder) innerSigmoids() (list []candidate) {
 	return list
 }
 
-// naming says how a value is named by hand.
+// naming says how a person names a value, for messages.
 func naming(field string) string {
 	flags := map[string]string{"map": "--map", "features": "--features", "logits_att": "--logits-att", "logits_per": "--logits-per"}
 	return fmt.Sprintf("%s VALUE, or the manifest's names.%s", flags[field], field)
 }
 
-// findMeetings follows the map through whatever is computed from it alone to where it meets what is not, in a product. What a value
-// of the map then does to the features is this network's own.
+// findMeetings follows the map through everything that is computed from it alone, to the products with values that are not. Such
+// a mechanism has no name here: what a value of the map does to the features is known to the network alone (GainOther).
 func (f *finder) findMeetings() error {
 	varying := f.descendants(map[string]bool{f.names.Image: true})
 	f.ofMap = map[string]bool{f.root: true}
@@ -244,8 +245,8 @@ func (f *finder) findMeetings() error {
 	return nil
 }
 
-// findFeatures finds g(x) behind a mechanism that does not show it: the last value (N,C,h,w) of the map's height and width that the
-// image must pass on its way to the map and to both branches' logits.
+// findFeatures finds g(x) where the mechanism does not show it: the last value (N,C,h,w) of the map's height and width through
+// which everything that the map and both branches' logits take from the image goes.
 func (f *finder) findFeatures() error {
 	p := f.parts
 	before := f.ancestors([]string{f.root}) // what the map is made of
@@ -278,8 +279,8 @@ func (f *finder) findFeatures() error {
 	return fmt.Errorf("%w: the map %q meets no features that both branches start from", ErrNoABN, f.root)
 }
 
-// gridOfMap is the first value (N,1,h,w) of this height and width that is the map or is computed from it alone, on its way to the
-// mechanism; "" where there is none.
+// gridOfMap is the first value (N,1,h,w) of this height and width, between the map and the mechanism, that is the map or is
+// computed from it alone; "" if there is none.
 func (f *finder) gridOfMap(size Shape) string {
 	var meetings []string
 	for name := range f.mechanism {
@@ -301,8 +302,8 @@ func (f *finder) gridOfMap(size Shape) string {
 	return ""
 }
 
-// seesImage reports whether the targets are computed from the image other than through the stops. Shapes do not count: the batch's
-// size is the same everywhere.
+// seesImage reports whether the targets depend on the image on a path that avoids the stops. Paths through shapes do not count:
+// the size of the batch is the same everywhere.
 func (f *finder) seesImage(targets []string, stops ...string) bool {
 	seen := map[string]bool{}
 	for queue := slices.Clone(targets); len(queue) > 0; queue = queue[1:] {

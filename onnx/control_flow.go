@@ -2,9 +2,9 @@ package onnx
 
 import "fmt"
 
-// interruptible has every Loop of a model do something in each round that the runtime cannot fold away. It looks between
-// operators whether it is to stop: a body that only hands its inputs on would keep it from that for as long as the
-// Loop goes on. What a Loop computes, and for how long, stays as it is.
+// interruptible adds an operator to the body of every Loop that the runtime cannot optimise away. The runtime checks between
+// operators whether a run was cancelled, so that a Loop whose body has no operator, only inputs that are passed on, could not be
+// stopped. What a Loop computes, and how many times, does not change.
 func interruptible(m *Model) {
 	guard := loopGuard{}
 	guard.nodes(m.Graph.Nodes)
@@ -32,7 +32,7 @@ func (l *loopGuard) nodes(nodes []*Node) {
 	}
 }
 
-// body adds to whether a Loop goes on whether the round's number equals itself.
+// body adds a comparison of the iteration number with itself to the condition of a Loop.
 func (l *loopGuard) body(g *Graph) {
 	if len(g.Inputs) == 0 || len(g.Outputs) == 0 {
 		return // no Loop's body; the runtime refuses it

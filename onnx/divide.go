@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// skip says what a value beside the features is.
+// skip explains a value that goes past the features, for messages.
 const skip = "a skip past them, as feature pyramids and class tokens are. The branches are trained on kept features: they may read those and the map, nothing else"
 
-// divide assigns nodes and initializers to the three parts, and refuses a graph in which a branch reads
-// more than features and map. Nodes that only compute constants may stand in several parts.
+// divide assigns nodes and initializers to the three parts, and refuses a graph in which a branch reads more than features and
+// map. Nodes that only compute constants may stand in several parts.
 func (f *finder) divide() error {
 	p := f.parts
 	varying := f.descendants(map[string]bool{p.Names.Image: true})
@@ -56,7 +56,7 @@ func (f *finder) divide() error {
 	}
 	p.Split = untie(f.graph, nodes)
 	f.index = f.graph.Index()
-	// Without the nodes that handed a shared tensor on.
+	// Again, now without the nodes that passed on a shared tensor.
 	nodes = f.inOrder(f.ancestors([]string{p.Names.Features}), f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt}, p.Names.Features),
 		f.ancestors([]string{p.Names.LogitsPer}, p.Names.Features, p.Names.Map))
 	for part, list := range nodes {

@@ -2,8 +2,8 @@ package onnx
 
 import "math"
 
-// effect is what a cell of 0 and one of 1 multiply the features with, where the mechanism is one product of them with what plain
-// arithmetic makes of the map's value alone; nil where it is more.
+// effect is what features are multiplied by in a cell of 0 and in a cell of 1. It is known if the mechanism is one product of the
+// features with a value that elementwise arithmetic makes of the map alone; nil otherwise.
 func (f *finder) effect(perception map[*Node]bool) *[2]float64 {
 	var meeting *Node
 	for _, n := range f.index.Consumers[f.parts.Names.Features] {
@@ -29,7 +29,8 @@ func (f *finder) effect(perception map[*Node]bool) *[2]float64 {
 	return &out
 }
 
-// evaluate is a value where the map has one value in all cells; ok is false where arithmetic by cells does not make it.
+// evaluate computes a value for a map that is the same in all cells; ok is false if the value is not made by elementwise
+// arithmetic.
 func (f *finder) evaluate(name string, of float64, depth int) (v float64, ok bool) {
 	if name == f.cut {
 		return of, true

@@ -2,10 +2,10 @@ package onnx
 
 import "slices"
 
-// evaluationMode makes a graph that was exported in training mode answer as the network does once it is trained: a
-// BatchNormalization takes its running statistics and a Dropout passes its input on. It counts the nodes it changed. People
-// export that way to keep the BatchNorms from being folded; run as written, an image's answer would depend on the other
-// images of its batch. Nodes keep their places; outputs that somebody reads stay.
+// evaluationMode puts a graph that was exported in training mode into evaluation mode: a BatchNormalization uses its running
+// statistics and a Dropout passes its input on. It returns the number of nodes it changed. People export that way to keep the
+// BatchNorms from being folded into convolutions; run as it is, an image's answer would depend on the other images of its batch.
+// The order of the nodes is kept, and so are outputs that another node reads.
 func evaluationMode(g *Graph) (changed int) {
 	read := map[string]bool{}
 	for _, v := range g.Outputs {

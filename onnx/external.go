@@ -18,10 +18,10 @@ import (
 )
 
 // A tensor may keep its data in another file, wherever a tensor can stand: among the initializers, in a node's attributes, in the
-// graphs of control flow at any depth, in functions, and in what a file says of its own training. Whoever runs such a file looks for
-// the location in its own working directory, so that a model that came from somebody else could have any file read and
-// its bytes handed back in an answer. Here, and only here, all of them are found once a file is decoded: the data is read into the
-// model, from the model's own folder, or the file is refused. What Marshal writes names no file.
+// graphs of control flow at any depth, in functions, and in what a file says of its own training. A runtime looks for the file
+// relative to its working directory, so that a model from somebody else could make it read any file and return its bytes in an
+// answer. Therefore all such tensors are resolved here, right after a file is decoded: the data is read into the model, from the
+// model's own folder, or the file is refused. What Marshal writes names no other file.
 
 // ErrExternal says that a tensor's data stands in another file that cannot or must not be read. Errors wrap it as an *ExternalError.
 var ErrExternal = errors.New("external data")
@@ -43,7 +43,7 @@ func (e *ExternalError) Error() string {
 
 func (e *ExternalError) Unwrap() error { return e.Err }
 
-// cut shortens what somebody else wrote for a message.
+// cut shortens a text from a file, for a message.
 func cut(s string) string { return text.Cut(s, 100) }
 
 // externalData is where a tensor stored outside the model file is kept.
@@ -55,7 +55,7 @@ type externalData struct {
 	offset, length int64  // length -1: as many bytes as the tensor needs
 }
 
-// parse reads the entries. What is not known is refused: it may say where the data lies as well.
+// parse reads the entries. A key that is not known is refused, since it too may say where the data is.
 func (e *externalData) parse() error {
 	e.length = -1
 	seen := map[string]bool{}
@@ -85,8 +85,8 @@ func (e *externalData) parse() error {
 	return nil
 }
 
-// resolveExternal goes through every tensor of a model and has load fetch what is stored outside, at most budget bytes; with load nil
-// a tensor that so much as names a file is refused. Nothing is fetched before all of it is known to be affordable.
+// resolveExternal goes through every tensor of a model and calls load for those that are stored in other files, budget bytes at
+// most. If load is nil, a tensor that names a file is refused. Nothing is fetched before all of it is known to be affordable.
 func resolveExternal(ctx context.Context, m *Model, load func(*Tensor, externalData) error, budget int64) error {
 	var fetch []func() error
 	total := maxFileBytes - budget
@@ -207,8 +207,9 @@ type DataSource struct {
 	Bytes    int64  `json:"bytes"`    // that were read
 }
 
-// loadFrom reads external data inside a folder, or behind links there: who put the folder on this machine put the links there too,
-// as Hugging Face's cache does. The location itself, which is the model's, leads nowhere else (checkLocation).
+// loadFrom reads external data from files inside a folder. Links in the folder are followed, since whoever made the folder made
+// them too, as Hugging Face's cache does. The location comes from the model and is not trusted: checkLocation keeps it inside the
+// folder.
 func loadFrom(dir string) func(*Tensor, externalData) error {
 	return func(t *Tensor, e externalData) error {
 		return loadAt(filepath.Join(dir, filepath.FromSlash(e.location)), t, e.offset)
@@ -251,14 +252,14 @@ func loadAt(path string, t *Tensor, offset int64) (err error) {
 	return err
 }
 
-// SentFile is a file that came together with a model, and where it lies now.
+// SentFile is a file that was sent together with a model.
 type SentFile struct {
 	Name string // as it was called where it came from, with folders or without
 	Path string
 }
 
-// ReadSent is Read for a model that came with the files it keeps data in. A location of the model is matched to the file of that
-// name: with the folders if a file has them, else by its last element, where one file alone is called so. Nothing but these files is read.
+// ReadSent is Read for a model that came with the files it keeps data in. A location in the model means the file of the same
+// name: the same path if a file has it, else the same last element if only one file has it. No other files are read.
 func ReadSent(ctx context.Context, data []byte, sent []SentFile) (*Model, error) {
 	return read(ctx, data, func(t *Tensor, e externalData) error {
 		file, err := sentAs(e.location, sent)
@@ -269,7 +270,7 @@ func ReadSent(ctx context.Context, data []byte, sent []SentFile) (*Model, error)
 	})
 }
 
-// sentAs finds the file that a location of a model means.
+// sentAs finds the file that a location means.
 func sentAs(location string, sent []SentFile) (SentFile, error) {
 	name := func(f SentFile) string { return path.Clean("/" + strings.ReplaceAll(f.Name, `\`, "/")) }
 	for _, same := range []func(f SentFile) bool{

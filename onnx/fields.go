@@ -1,7 +1,7 @@
 package onnx
 
-// Numbers of the fields of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), by message. read.go and write.go know
-// fields by these names; a field that has none here is kept as it came.
+// Numbers of the fields of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), by message. read.go and write.go
+// use these names; fields that are not listed here are kept as bytes.
 const (
 	// ModelProto
 	fieldModelIRVersion       = 1

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Report is what a file says of itself.
+// Report is what Describe finds in a file.
 type Report struct {
 	IRVersion  int64             `json:"ir_version"`
 	Opset      int64             `json:"opset"`
@@ -26,7 +26,7 @@ type ValueReport struct {
 	Shape string `json:"shape"`
 }
 
-// ABNReport says where a network comes apart, and of what its parts are made.
+// ABNReport says where a network is split and what its parts contain.
 type ABNReport struct {
 	Image         ValueReport `json:"image"`
 	Features      ValueReport `json:"features"`
@@ -37,12 +37,12 @@ type ABNReport struct {
 	MapSource     MapSource   `json:"map_source"`
 	MapRange      MapRange    `json:"map_range"`
 	Classes       int         `json:"classes"`
-	BatchWasFixed int64       `json:"batch_was_fixed,omitempty"` // the size the file was exported for; it runs any all the same
+	BatchWasFixed int64       `json:"batch_was_fixed,omitempty"` // the batch size the file was exported for; the studio runs it with any
 	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode; they are run in evaluation mode.
 	TrainingModeNodes int          `json:"training_mode_nodes,omitempty"`
 	ExtractorHash     string       `json:"extractor_hash"`
 	Parts             []PartReport `json:"parts"`
-	// Untold lists nodes whose output shapes could not be told. They run; they may keep a part from being trained.
+	// Untold lists nodes whose output shapes are not known. They can be run, but a part that has them may not be trainable.
 	Untold []string `json:"untold_shapes,omitempty"`
 	// Notes are what its owner should know of how the network is read, in sentences.
 	Notes []string `json:"notes,omitempty"`
@@ -58,7 +58,7 @@ type PartReport struct {
 	BatchNorms int `json:"batch_norms"`
 }
 
-// Describe tells what a file is made of, an ABN or not; ABN is left nil.
+// Describe lists what a file contains, whether or not it is an ABN. It leaves ABN nil.
 func Describe(ctx context.Context, m *Model) *Report {
 	r := &Report{
 		IRVersion: m.IRVersion, Opset: m.Opset(), Producer: m.ProducerName, Nodes: len(m.Graph.Nodes),
@@ -84,8 +84,8 @@ func Describe(ctx context.Context, m *Model) *Report {
 	return r
 }
 
-// Describe tells where the network comes apart, and of what its parts are made. ExtractorHash, for which all of the extractor's
-// values are read, is left to whoever shows it. What can be trained is package gradient's to say.
+// Describe says where the network is split and what its parts contain. ExtractorHash is left to the caller, since computing it
+// reads all of the extractor's values. Package gradient says what can be trained.
 func (a *ABN) Describe(ctx context.Context) *ABNReport {
 	h, w := int64(a.Height), int64(a.Width)
 	logits := BatchOf(int64(a.Classes)).String()
@@ -128,7 +128,8 @@ func (a *ABN) Describe(ctx context.Context) *ABNReport {
 	return r
 }
 
-// notes says how the map was found where that was not plain, what its values are, and what the parts no longer share.
+// notes are sentences on how the map was found if it was not found by FindParts's own rule, on the range of its values, and on
+// weights that the parts shared.
 func (p *Parts) notes() (notes []string) {
 	if p.MapSource == MapIsInside {
 		notes = append(notes, fmt.Sprintf("the map is no output of the file: %q is the value inside that is multiplied with the features %q", p.Names.Map, p.Names.Features))

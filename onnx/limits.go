@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// What a file may ask for. A model comes from anybody, a few bytes of it can ask for any amount of memory, and whatever these
-// bounds allow must be affordable several times over: an inspection infers shapes some thirty times. Real networks stay
-// far below each of them. All bounds on what is read have their home here.
+// Bounds on what a file may contain. Anybody can send a model, and a few bytes of it can ask for any amount of memory. What the
+// bounds allow must be cheap enough to be done many times: an inspection infers shapes about thirty times. Real networks stay far
+// below each bound. All bounds on what is read stand here.
 const (
 	// maxNodes bounds the nodes of a file, those of control flow and functions included. Large transformers have some thousands.
 	maxNodes = 1 << 16
 	// maxMessages bounds how many nested messages one file may hold. An empty message is two bytes on disk and
 	// hundreds in memory, so a small forged file could otherwise ask for gigabytes. Real graphs hold thousands.
 	maxMessages = 1 << 18
-	// maxFields bounds how many fields all messages of a file may have together, and the numbers in lists: an empty name is two bytes on disk and many
-	// more in a list of names. Weights are one field each, however large.
+	// maxFields bounds the fields of all messages of a file together, numbers in lists included: an empty name is two bytes on
+	// disk and many more in a list of names. A tensor's values are one field, however large.
 	maxFields = 1 << 22
 	// maxDepth bounds how deep graphs may stand in attributes of one another.
 	maxDepth = 16
@@ -25,7 +25,7 @@ const (
 	maxName = 1 << 10
 	// maxRank bounds the axes of a value. ONNX Runtime's kernels stop below it.
 	maxRank = 16
-	// maxFileBytes is what a file of the format can hold, its tensors decoded.
+	// maxFileBytes is the largest file that the format allows, with its tensors decoded.
 	maxFileBytes = math.MaxInt32
 	// trainedRoom is what a trained file takes beside its values: nodes, names, and the manifest and settings in its metadata.
 	trainedRoom = 32 << 20
@@ -43,7 +43,7 @@ const (
 	MaxPositions = 1 << 10
 	// MaxList bounds what a rule reads of a list of numbers, such as the indices of a Gather.
 	MaxList = 1 << 16
-	// maxOutputs bounds the outputs of a graph: from each of them the graph is followed back.
+	// maxOutputs bounds the outputs of a graph, since the graph is followed back from each.
 	maxOutputs = 1 << 8
 	// maxOps bounds the operators that a report counts one by one; ONNX has two hundred.
 	maxOps = 250
@@ -55,11 +55,11 @@ const (
 // stride, dilation, padding, groups): as many float32 as a file of the format can hold. The product of two such numbers fits an int64.
 const MaxElements = 1 << 29
 
-// ErrLimit says that a graph asks for more than is computed here, or than any machine could.
+// ErrLimit says that a graph goes beyond one of the bounds in limits.go.
 var ErrLimit = errors.New("too much")
 
-// Product multiplies sizes; ok is false where one is negative or the product is beyond MaxElements. A size of 0 counts as 1 in
-// that bound, so that what is left of a product when an axis goes is within it too.
+// Product multiplies sizes; ok is false where one is negative or the product is beyond MaxElements. For the bound a size of 0
+// counts as 1, so that the product without that axis is within the bound as well.
 func Product(sizes ...int64) (product int64, ok bool) {
 	product, bound := int64(1), int64(1)
 	for _, n := range sizes {
@@ -71,7 +71,7 @@ func Product(sizes ...int64) (product int64, ok bool) {
 	return product, true
 }
 
-// bounded reports a shape that is none, or that no machine could hold a value of.
+// bounded refuses a shape with a negative size, too many axes or more than MaxElements elements.
 func (s Shape) bounded() error {
 	if len(s) > maxRank {
 		return fmt.Errorf("%w: %d axes, at most %d are read", ErrLimit, len(s), maxRank)
@@ -91,7 +91,7 @@ func (s Shape) bounded() error {
 	return nil
 }
 
-// Enumerate joins a list for a message, which must not grow with what somebody sent.
+// Enumerate joins a list for a message, at most maxListed of it: a message must not grow with the file.
 func Enumerate(list []string, separator string) string {
 	if more := len(list) - maxListed; more > 0 {
 		return strings.Join(list[:maxListed], separator) + fmt.Sprintf(" and %d more", more)

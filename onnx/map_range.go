@@ -1,9 +1,9 @@
 package onnx
 
-// MapRange is between what a map's values are whatever the picture, as the operators that make it say.
+// MapRange is the range of a map's values for any picture, as far as the operators that compute it show.
 type MapRange string
 
-// The ranges that are told apart. Maps are drawn and shown from 0 to 1.
+// The ranges. Maps are painted and shown from 0 to 1.
 const (
 	RangeUnit     MapRange = "0…1"
 	RangeSigned   MapRange = "−1…1"
@@ -14,7 +14,7 @@ const (
 // maxRangeDepth bounds how many nodes back a range is followed.
 const maxRangeDepth = 12
 
-// rangeOf reads a value's range from what makes it. depth bounds how far it looks.
+// rangeOf finds a value's range from the nodes that compute it, looking depth nodes back at most.
 func (f *finder) rangeOf(name string, depth int) MapRange {
 	n := f.index.Producer[name]
 	if n == nil || depth == 0 {
@@ -86,7 +86,7 @@ func (f *finder) bound(n *Node, attribute string, input int) (float64, bool) {
 	return f.inferred.Number(n.Input(input))
 }
 
-// isMinMax reports whether a node is (x − min x) / (max x − min x), with or without a little more below.
+// isMinMax reports whether a node computes (x − min x) / (max x − min x), with or without a small constant added to the divisor.
 func (f *finder) isMinMax(n *Node) bool {
 	if !n.IsOp("Div") {
 		return false
@@ -120,7 +120,7 @@ func (f *finder) isMinMax(n *Node) bool {
 	return x != "" && extreme(above.Input(1), "ReduceMin") == x && extreme(below.Input(0), "ReduceMax") == x && extreme(below.Input(1), "ReduceMin") == x
 }
 
-// isOverMax reports whether a node is x / max x of what is not negative.
+// isOverMax reports whether a node computes x / max x for an x that is not negative.
 func (f *finder) isOverMax(n *Node, depth int) bool {
 	below := f.index.Producer[n.Input(1)]
 	if !n.IsOp("Div") || below == nil || !below.IsOp("ReduceMax") || below.Input(0) != n.Input(0) {
@@ -130,7 +130,7 @@ func (f *finder) isOverMax(n *Node, depth int) bool {
 	return r == RangeUnit || r == RangePositive
 }
 
-// beforeReshaping goes back over reshaping.
+// beforeReshaping goes back past nodes that only reshape.
 func (f *finder) beforeReshaping(name string) string {
 	for n := f.index.Producer[name]; n != nil && f.reshapes(n); n = f.index.Producer[name] {
 		name = n.Input(0)

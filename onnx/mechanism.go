@@ -47,7 +47,7 @@ func (f *finder) findMechanism() error {
 	f.elsewhere = readers
 	for name := first.through; name != ""; name = f.parent[name] {
 		if len(f.inferred.Shape(name)) == 4 && isGrid(f.inferred.Shape(name)) {
-			f.cut = name // the earliest wins: what comes after it belongs to the perception branch
+			f.cut = name // the earliest is taken: what follows it belongs to the perception branch
 		}
 	}
 	if f.cut == "" {
@@ -60,8 +60,8 @@ func (f *finder) findMechanism() error {
 	return nil
 }
 
-// meetings walks forward from the map over reshaping and the addition of 1. readers are the nodes that
-// read the map without being either, for a message.
+// meetings walks forward from the map, past reshaping and the addition of 1, to the products with features. readers are the other
+// nodes that read the map, for a message.
 func (f *finder) meetings() (found []meeting, readers []*Node) {
 	type arrival struct {
 		name, through string
@@ -104,7 +104,7 @@ func otherInput(n *Node, name string) string {
 	return n.Inputs[0]
 }
 
-// isFeatures reports whether a value is (N,C,h,w) on the map's grid, and not itself made of the map.
+// isFeatures reports whether a value is (N,C,h,w) on the map's grid and does not depend on the map.
 func (f *finder) isFeatures(name string) bool {
 	s, grid := f.inferred.Shape(name), f.inferred.Shape(f.root)
 	if len(s) != 4 || s[0].Name != BatchName || !s[1].Known() || name == f.names.Image {
@@ -143,7 +143,7 @@ func (f *finder) isZero(name string) bool {
 	return err == nil && len(floats) > 0 && !slices.ContainsFunc(floats, func(v float32) bool { return v != 0 })
 }
 
-// gain tells M·g from M·g + g by who reads the product.
+// gain tells M·g from M·g + g by the nodes that read the product.
 func (f *finder) gain(m meeting) Gain {
 	f.known = append(f.known, m.node)
 	if m.plusOne {
@@ -168,8 +168,8 @@ func (f *finder) gain(m meeting) Gain {
 	return GainOther
 }
 
-// otherwise makes the gain another where the perception branch reads features or map elsewhere than in the mechanism: what a cell of
-// 0 hides there may come back another way.
+// otherwise sets GainOther if the perception branch reads features or map outside the mechanism: what a cell of 0 hides there may
+// reach the branch on another path.
 func (f *finder) otherwise(perception map[*Node]bool) {
 	read := func(n *Node) bool {
 		return perception[n] && !slices.Contains(f.known, n) && !n.IsOp("Shape", "Size", "CastLike")

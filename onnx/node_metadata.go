@@ -2,10 +2,11 @@ package onnx
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// fieldNodeMetadata is NodeProto.metadata_props. Nodes keep theirs among their unknown bytes: most have none, and nothing here is run by it.
+// fieldNodeMetadata is NodeProto.metadata_props. It stays among a node's unknown bytes: most nodes have none, and it does not
+// change what is computed.
 const fieldNodeMetadata = 9
 
-// MetadataValue looks up an entry of a node's metadata_props, such as the names that torch.export gives the modules it came through.
+// MetadataValue looks up an entry of a node's metadata_props, such as the modules that torch.export says it comes from.
 func (n *Node) MetadataValue(key string) (value string, ok bool) {
 	for rest := n.Unknown; len(rest) > 0; {
 		number, kind, size := protowire.ConsumeTag(rest)

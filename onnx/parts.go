@@ -10,8 +10,8 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
-// ErrNoABN says that a graph is no Attention Branch Network that can be taken apart here; the message names
-// the value or node, and the reason.
+// ErrNoABN says that a graph is no Attention Branch Network, or one that cannot be split here. The message names the value or
+// node, and the reason.
 var ErrNoABN = errors.New("no ABN")
 
 // PartNames names the values of a graph that FindParts cannot tell by itself; a manifest gives them.
@@ -20,8 +20,8 @@ type PartNames = manifest.PartNames
 // Gain is what the attention mechanism multiplies the features with.
 type Gain string
 
-// The mechanisms: g′ = (1+M)·g, which never takes a feature away, and g′ = M·g. Whatever else a map does to the features is
-// another: the perception branch has it as the file does, and nothing is claimed of it.
+// The mechanisms: g′ = (1+M)·g, which never removes a feature, and g′ = M·g. Anything else is GainOther: it is run as the file
+// has it, and the studio says nothing of what a cell of the map does.
 const (
 	GainOnePlusM Gain = "1+M"
 	GainM        Gain = "M"
@@ -38,7 +38,7 @@ const (
 	MapIsInside MapSource = "inside"
 )
 
-// Parts is where an ABN's graph comes apart, and the sizes of its values.
+// Parts says where an ABN's graph is split, and the sizes of its values.
 type Parts struct {
 	// Names are values of the file's graph: the input, g(x), M(x) as (N,1,h,w), and the logits before any
 	// Softmax.
@@ -48,16 +48,16 @@ type Parts struct {
 	Channels, Height, Width                int // C, h, w
 	Classes                                int // K
 	Gain                                   Gain
-	Effect                                 *[2]float64 // of a GainOther: what a cell of 0 and one of 1 multiply features with; nil: more than that
+	Effect                                 *[2]float64 // of GainOther: what features are multiplied by in a cell of 0 and of 1; nil: not that simple
 	MapSource                              MapSource
 	MapRange                               MapRange
 
-	// Initializers by who reads them, in file order. One that the extractor reads belongs to it alone, as it
-	// never changes; one that both branches read belongs to the perception branch, since training
-	// the attention branch alone must leave the perception branch as it is.
+	// Initializers by the part that reads them, in file order. One that the extractor reads counts as the extractor's, which
+	// never changes. One that both branches read counts as the perception branch's, since training the attention branch alone
+	// must not change the perception branch.
 	ExtractorInitializers, AttentionInitializers, PerceptionInitializers []string
 
-	// Split are the weights, of two axes or more, that the file has once for both branches; each has its own here.
+	// Split are the weights of two axes or more that both branches share in the file. Here each branch has its own copy.
 	Split []string
 
 	// BatchWasFixed is the batch size the file was exported for; 0 where it leaves the batch open.
@@ -66,13 +66,13 @@ type Parts struct {
 	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode. The parts have them in evaluation mode.
 	TrainingModeNodes int
 
-	// A node is named by a value that it alone makes.
+	// Nodes are kept by the name of a value that only they make (Index.valueOf).
 	nodes      [3][]string           // by part
 	reshapes   map[string]newReshape // what nodes become, by a value they make; see batchFromFeatures
 	batchReads []batchRead
 }
 
-// Sizes are what the network takes and answers, for its manifest to fit.
+// Sizes are those that a manifest must fit.
 func (p *Parts) Sizes() manifest.Sizes {
 	return manifest.Sizes{Channels: p.ImageChannels, Height: p.ImageHeight, Width: p.ImageWidth, Classes: p.Classes}
 }
@@ -84,11 +84,11 @@ const (
 	perceptionPart
 )
 
-// FindParts finds extractor, attention branch, mechanism and perception branch. The map is the output
-// of shape (N,1,h,w) or (N,h,w) that ends in a Sigmoid; the split is where it multiplies the
-// features; the perception logits are the output (N,K) that depends on the product, the attention logits the
-// one that does not. Where that does not lead to an ABN, whatever could be the map is looked for (candidates.go). Names say
-// what cannot be told by itself. Failures wrap ErrNoABN, ErrLogits or, where the graph is broken, ErrShape or ErrGraph.
+// FindParts finds extractor, attention branch, mechanism and perception branch. The map is the output of shape (N,1,h,w) or
+// (N,h,w) that ends in a Sigmoid; the split is where it multiplies the features; the perception logits are the output (N,K) that
+// depends on the product, the attention logits the one that does not. If that does not give an ABN, other values are tried as the
+// map (candidates.go). names are the values that a person has named. Failures wrap ErrNoABN, ErrLogits or, where the graph is
+// broken, ErrShape or ErrGraph.
 func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
 	if err := checkFormat(m); err != nil {
 		return nil, err
@@ -148,13 +148,13 @@ type finder struct {
 	parts    *Parts
 	opset    int64
 
-	root      string            // the map where the Sigmoid leaves it
+	root      string            // the map as the Sigmoid makes it
 	source    MapSource         // how it was found
 	ofMap     map[string]bool   // what is computed from the map alone; see findMeetings
 	cut       string            // the map as (N,1,h,w), from where on it belongs to the perception branch
 	mechanism map[string]bool   // outputs of the nodes that combine map and features
-	known     []*Node           // of those, and of the sums behind them, all whose effect is known
-	elsewhere []*Node           // nodes that read the map and are not on its way there
+	known     []*Node           // the nodes of the mechanism, and of the sums behind it, whose effect is known
+	elsewhere []*Node           // nodes that read the map outside the mechanism
 	ones      map[string]bool   // constants looked at by isOne
 	parent    map[string]string // how a reshaped map was made, back to root
 }
@@ -235,7 +235,7 @@ func (f *finder) outputs() string {
 	return describe(list)
 }
 
-// exists reports a name given by hand that the graph does not know.
+// exists refuses a name that the graph does not have.
 func (f *finder) exists(what, name string) error {
 	if _, ok := f.inferred.Values[name]; !ok {
 		return fmt.Errorf("%w: there is no value %q, which was named as the %s", errChoose, name, what)
@@ -254,8 +254,8 @@ func isGrid(s Shape) bool {
 	return false
 }
 
-// reshapes reports whether a node hands its first input's values on as they are, in their order: m[:, 0] is
-// written as a Gather from an axis of size 1, by torch.export after a Slice that keeps everything.
+// reshapes reports whether a node passes on all values of its first input, unchanged and in their order. m[:, 0] counts: it is a
+// Gather from an axis of size 1, which torch.export puts behind a Slice of the whole axis.
 func (f *finder) reshapes(n *Node) bool {
 	if n.IsOp("Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Cast", "CastLike", "Dropout") {
 		return true
@@ -292,7 +292,7 @@ func (f *finder) findMap() error {
 		}
 		f.source, f.root = MapIsNamed, f.sigmoidBefore(f.names.Map)
 		if f.root == "" {
-			f.root = f.names.Map // a map that is no sigmoid: its owner says so
+			f.root = f.names.Map // a map that is no sigmoid, named by a person
 		}
 		if s := f.inferred.Shape(f.names.Map); !isGrid(s) {
 			return fmt.Errorf("%w: %q, which was named as the map, has shape %v, want (N,1,h,w)", errChoose, f.names.Map, s)
@@ -321,7 +321,7 @@ func (f *finder) findMap() error {
 	return fmt.Errorf("%w: %d outputs could be the map (%s); name one: %s", errChoose, len(found), Enumerate(found, ", "), naming("map"))
 }
 
-// sigmoidBefore goes back over reshaping to the value a Sigmoid made; "" where there is none.
+// sigmoidBefore goes back past reshaping to the output of a Sigmoid; "" if there is none.
 func (f *finder) sigmoidBefore(name string) string {
 	for {
 		n := f.index.Producer[name]
@@ -352,7 +352,7 @@ func (f *finder) findLogits() error {
 		if after[out.Name] {
 			list = &perception
 		}
-		if name := f.beforeSoftmax(out.Name); !seen[name] { // before a Softmax stands what is on the same side
+		if name := f.beforeSoftmax(out.Name); !seen[name] { // a Softmax and its input count as one
 			seen[name] = true
 			*list = append(*list, name)
 		}

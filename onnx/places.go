@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// place is where something stands in a model, from the inside out.
+// place is where something is in a model, innermost first.
 type place struct {
 	outer *place
 	text  func() string // made when somebody asks
@@ -42,7 +42,7 @@ func (p *place) of(t *Tensor) string {
 	return name
 }
 
-// plain is a name as a sentence has it, quoted where it would be misread.
+// plain is a name for a sentence, quoted if it could be misread.
 func plain(name string) string {
 	odd := func(r rune) bool { return r <= ' ' || r == ',' || r == '"' || r == 0x7f || r == '\ufffd' }
 	if name == "" || strings.ContainsFunc(name, odd) {
@@ -54,7 +54,7 @@ func plain(name string) string {
 // tensorVisit is called with a tensor and where it stands.
 type tensorVisit func(t *Tensor, where *place) error
 
-// eachTensor calls visit for every tensor of the model, wherever one can stand, until it fails.
+// eachTensor calls visit for every tensor of the model, in all places that can have one, until visit fails.
 func (m *Model) eachTensor(visit tensorVisit) error {
 	if err := visit.graph(m.Graph, nil); err != nil {
 		return err

@@ -12,22 +12,22 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// The numbers of fields are in fields.go; what has no name there is kept in Unknown, in file order.
+// Field numbers are in fields.go. Fields without a name there are kept in Unknown, in file order.
 
-// Read decodes an ONNX file. Tensors share data's memory: leave it unchanged for as long as the model is
-// used. Anything that is no ONNX file gives an error that wraps ErrMalformed and says where; a model
-// whose tensors are stored in other files needs ReadFile or ReadSent.
+// Read decodes an ONNX file. Tensors share data's memory, which must not be changed while the model is in use. Anything that is
+// no ONNX file gives an error that wraps ErrMalformed and says where; a model whose tensors are stored in other files needs
+// ReadFile or ReadSent.
 func Read(ctx context.Context, data []byte) (*Model, error) {
 	return read(ctx, data, nil)
 }
 
-// ReadWith is Read for a model whose data is kept elsewhere than in files: load is called for every tensor stored outside,
-// with the location that the model names and the offset there, and sets its Raw.
+// ReadWith is Read for a model whose external data is not in files: load is called for every tensor that is stored outside, with
+// the location and offset that the model gives, and sets its Raw.
 func ReadWith(ctx context.Context, data []byte, load func(t *Tensor, location string, offset int64) error) (*Model, error) {
 	return read(ctx, data, func(t *Tensor, e externalData) error { return load(t, e.location, e.offset) })
 }
 
-// ReadWhole reads an ONNX file that must hold all its data, as Read does: what came from somebody else, wherever it lies now.
+// ReadWhole is Read for a file on disk. It is for files from somebody else, which must hold all their data.
 func ReadWhole(ctx context.Context, path string) (*Model, error) {
 	data, err := readBytes(path)
 	if err != nil {
@@ -68,15 +68,15 @@ func readBytes(path string) ([]byte, error) {
 	return nil, fmt.Errorf("read %s: %w: it has %.2f GiB", path, ErrTooLarge, float64(info.Size())/(1<<30))
 }
 
-// ReadFile reads an ONNX file that a person named, and the data it keeps in other files of its own folder or behind links there; see
-// external.go. A file that came by upload is read by Read or ReadWhole.
+// ReadFile reads an ONNX file that a person named on this machine, with the data it keeps in other files of its folder (links are
+// followed, see external.go). For uploaded files there are Read and ReadWhole.
 func ReadFile(ctx context.Context, path string) (*Model, error) {
 	m, _, err := readFile(ctx, path)
 	return m, err
 }
 
-// Load is ReadFile that gives the model's bytes as well, as one file: the file's own, or the model written anew where the file keeps
-// data elsewhere.
+// Load is ReadFile that returns the model as one file as well: the bytes of the file, or of the model written anew if some of its
+// data is in other files.
 func Load(ctx context.Context, path string) (*Model, []byte, error) {
 	m, data, err := readFile(ctx, path)
 	if err != nil || data != nil {
@@ -89,7 +89,7 @@ func Load(ctx context.Context, path string) (*Model, []byte, error) {
 	return m, data, nil
 }
 
-// readFile is ReadFile; data is nil where the model is more than the file.
+// readFile is ReadFile; data is nil if some of the model is in other files.
 func readFile(ctx context.Context, path string) (m *Model, data []byte, err error) {
 	if data, err = readBytes(path); err != nil {
 		return nil, nil, err
@@ -108,7 +108,7 @@ func readFile(ctx context.Context, path string) (m *Model, data []byte, err erro
 	return m, data, nil
 }
 
-// read decodes a file; load fetches what it keeps elsewhere, nil where nothing may be.
+// read decodes a file. load fetches data from other files; nil: there must be none.
 func read(ctx context.Context, data []byte, load func(*Tensor, externalData) error) (*Model, error) {
 	m, decoded, err := decodeModel(ctx, data)
 	if err != nil {
@@ -120,7 +120,7 @@ func read(ctx context.Context, data []byte, load func(*Tensor, externalData) err
 	return m, nil
 }
 
-// decodeModel decodes a file and leaves what it keeps elsewhere where it is; size is what its tensors take, in bytes.
+// decodeModel decodes a file without fetching external data. size is the bytes of its own tensors.
 func decodeModel(ctx context.Context, data []byte) (m *Model, size int64, err error) {
 	r := reader{decoder: decoder{ctx: ctx}}
 	m = &Model{}
@@ -295,7 +295,7 @@ func (r *reader) pair(key, value *string, f wireField) error {
 	})
 }
 
-// innerGraph reads a graph that stands in an attribute or beside the main one.
+// innerGraph reads a graph of an attribute, a function or the training information.
 func (r *reader) innerGraph(g **Graph, f wireField) error {
 	if *g != nil {
 		return f.twice()
@@ -373,7 +373,7 @@ func (r *reader) node(n *Node, f wireField) error {
 		n.Unknown = append(n.Unknown, f.raw...)
 		return nil
 	})
-	if err == nil && n.Op == "EPContext" { // what a provider of ONNX Runtime compiled, by the name of a file
+	if err == nil && n.Op == "EPContext" { // code that a provider of ONNX Runtime compiled, which may name a file
 		err = &ExternalError{Place: (*place)(nil).node(n).String(), Err: fmt.Errorf("%w: export the network in operators of ONNX", ErrExternal)}
 	}
 	return err

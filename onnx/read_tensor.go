@@ -106,7 +106,7 @@ func (r *reader) sparse(t *SparseTensor, field wireField) error {
 	if len(t.Dims) > maxRank {
 		return &MalformedError{Offset: field.offset, Field: "dims", Reason: fmt.Sprintf("%d axes, at most %d are read", len(t.Dims), maxRank)}
 	}
-	if _, ok := Product(t.Dims...); !ok { // whoever runs it fills in the zeros
+	if _, ok := Product(t.Dims...); !ok { // the runtime fills in the zeros
 		return &MalformedError{Offset: field.offset, Field: "dims", Reason: fmt.Sprintf("%v is negative or has more than %d elements", t.Dims, int64(MaxElements))}
 	}
 	return nil
@@ -136,8 +136,8 @@ func typedName(f wireField) string {
 	}[f.number]
 }
 
-// setTyped turns typed fields into Raw. A number of one byte in the file may be eight here, so that what the dims ask for is
-// held against what a file can hold first.
+// setTyped turns typed fields into Raw. A number of one byte in the file may take eight here, so the size that the dims ask for
+// is checked first.
 func (r *reader) setTyped(t *Tensor, fields []wireField) error {
 	want := typedField(t.Type)
 	if want == 0 {

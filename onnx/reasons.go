@@ -8,23 +8,23 @@ import (
 	"strings"
 )
 
-// What people bring that is no ABN to be run and trained here, by its own name and with what to do about it. What a search for parts
-// would say of such a file instead is true and helps nobody.
+// Files that are no networks for the studio are recognised here, so that the error names what they are and what to do. The error
+// of the search for parts would be true, but would not help.
 
-// The newest formats that the runtime takes: of the file, and of the operators. Beyond them it opens nothing.
+// The newest versions that the runtime opens: of the file format and of the operator set.
 const (
 	newestIR    = 13
 	newestOpset = 26
 	oldestOpset = 7
 )
 
-// otherFileError says what a file is that is no ONNX file.
+// otherFileError says what a file is if it is not ONNX.
 type otherFileError string
 
 func (f otherFileError) Error() string { return string(f) }
 func (f otherFileError) Unwrap() error { return ErrMalformed }
 
-// isCheckpoint says what other file this is, by how it begins; "" where it may be an ONNX file.
+// isCheckpoint names another format by a file's first bytes; "" if it may be an ONNX file.
 func isCheckpoint(data []byte) string {
 	const export = "export it from the module that it belongs to: model.eval(); " +
 		`torch.onnx.export(model, (torch.randn(1, 3, 224, 224),), "abn.onnx", dynamic_shapes=({0: torch.export.Dim("batch")},))`
@@ -41,7 +41,7 @@ func isCheckpoint(data []byte) string {
 	return ""
 }
 
-// checkFormat refuses a file of a format that the runtime does not open.
+// checkFormat refuses a version that the runtime does not open.
 func checkFormat(m *Model) error {
 	switch opset := m.Opset(); {
 	case m.IRVersion > newestIR:
@@ -54,7 +54,7 @@ func checkFormat(m *Model) error {
 	return nil
 }
 
-// checkImage refuses an input that holds no picture as the studio gives it: float32 of [N,channels,H,W].
+// checkImage refuses an input that is not float32 [N,channels,H,W].
 func checkImage(image *ValueInfo) error {
 	s := image.Shape
 	is := func(d Dim, sizes ...int64) bool { return d.Known() && slices.Contains(sizes, d.Size) }
@@ -74,11 +74,12 @@ func checkImage(image *ValueInfo) error {
 	return nil
 }
 
-// quantisedOps are operators that say that a file was made for less than float32: quantised ones.
+// quantisedOps are operators that only quantised networks have.
 var quantisedOps = []string{"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"}
 
-// underlying is what keeps nodes from being run apart and trained, whatever else was said of them; nil where nothing is known. It is
-// asked of the graph as a whole where no parts were found, else of both branches.
+// underlying is a reason for which nodes cannot be split and trained at all, such as quantisation; nil if there is none. It is a
+// better answer than what the search for parts says. It is asked for the whole graph if no parts were found, else for both
+// branches.
 func (f *finder) underlying(nodes []*Node) error {
 	var quantised, half, foreign []*Node
 	for _, n := range nodes {
@@ -125,7 +126,7 @@ func (f *finder) typeOf(name string) DataType {
 	return 0
 }
 
-// fileNotes are what a file's owner should know of it, whether or not it is taken: sentences, none where there is nothing.
+// fileNotes are sentences on what a file's owner should know, whether or not the studio can use the file.
 func fileNotes(m *Model) (notes []string) {
 	if m.ProducerName == "pytorch" && (m.ProducerVersion == "2.9" || strings.HasPrefix(m.ProducerVersion, "2.9.")) {
 		notes = append(notes, "PyTorch 2.9 exported it, which is known to write wrong weights for some networks (pytorch issues 166797, 169178, 174042): "+

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// ErrShape says that a graph's shapes do not fit together, or that a value nobody makes is read.
+// ErrShape says that shapes of a graph do not fit together.
 var ErrShape = errors.New("shapes do not fit")
 
 // ErrGraph says that a graph is not well-formed: a value made twice, or read before it is made.
@@ -14,8 +14,8 @@ var ErrGraph = errors.New("graph is not well-formed")
 
 // Inferred is what static inference found out about a model's values.
 type Inferred struct {
-	// Values gives type and shape of every input, initializer and node output. A shape that could not
-	// be told is nil, an axis that could not Unknown().
+	// Values gives type and shape of every input, initializer and node output. A shape that is not known is nil, an axis that is
+	// not known Unknown().
 	Values map[string]ValueInfo
 
 	known map[string]*value
@@ -30,11 +30,11 @@ func InferShapes(ctx context.Context, m *Model, inputs map[string]Shape) (map[st
 	return inferred.Values, nil
 }
 
-// Infer works out type and shape of every value, from the shapes of the graph's inputs: those given here
-// by name, else those the file declares. Axes may be symbolic: a batch named "N" stays "N" through
-// convolutions, flattening and the shape arithmetic exporters write, whose integers are followed as
-// constants. An operator this package does not know leaves its outputs with what the file declares for
-// them. Shapes that contradict each other give an error that names the node (ErrShape), and so does what asks for more than limits.go allows (ErrLimit).
+// Infer works out type and shape of every value, from the shapes of the graph's inputs: those given here by name, else those the
+// file declares. Axes may be symbolic: a batch named "N" stays "N" through convolutions, flattening and the shape arithmetic
+// exporters write, whose integers are followed as constants. An operator this package does not know leaves its outputs with what
+// the file declares for them. Shapes that contradict each other (ErrShape) and sizes beyond limits.go (ErrLimit) give an error
+// that names the node.
 func Infer(ctx context.Context, m *Model, inputs map[string]Shape) (*Inferred, error) {
 	inf := &inference{opset: m.Opset(), values: make(map[string]*value, 2*len(m.Graph.Nodes)), declared: map[string]*ValueInfo{}}
 	if err := inf.start(m.Graph, inputs); err != nil {
@@ -58,8 +58,8 @@ func Infer(ctx context.Context, m *Model, inputs map[string]Shape) (*Inferred, e
 // Shape is the shape of a value; nil where it is not known or there is no such value.
 func (inf *Inferred) Shape(name string) Shape { return inf.Values[name].Shape }
 
-// Constant is the value's content where it does not depend on the graph's inputs and is known: an initializer,
-// or the outcome of shape arithmetic (at most maxConstant elements). Else nil.
+// Constant is the value's content if it is known and does not depend on the graph's inputs: an initializer, or a result of shape
+// arithmetic of at most maxConstant elements. Else nil.
 func (inf *Inferred) Constant(name string) *Tensor {
 	v := inf.known[name]
 	if v == nil {
@@ -179,7 +179,7 @@ func (inf *inference) node(n *Node) error {
 	return nil
 }
 
-// fold counts elements of constants that were computed; node refuses what goes too far.
+// fold counts elements of constants that were computed; node holds the sum to maxFolded.
 func (inf *inference) fold(elements int) {
 	if inf != nil {
 		inf.folded += elements
@@ -195,7 +195,7 @@ type call struct {
 	out   []*value
 }
 
-// ready makes sure that a rule may look at its first input and output without asking.
+// ready checks that the first input and output are there, so that rules need not.
 func (c *call) ready() error {
 	if len(c.out) == 0 {
 		return fmt.Errorf("%w: it has no output", ErrGraph)
@@ -269,7 +269,7 @@ func axes(list []int64, rank int) (map[int]bool, error) {
 	return set, nil
 }
 
-// wantRank reports a value of another rank; one that is not known passes.
+// wantRank refuses a value of another rank; an unknown rank passes.
 func wantRank(v *value, what string, rank int) error {
 	if v.shape != nil && len(v.shape) != rank {
 		return fmt.Errorf("%w: %s has shape %v, want %d axes", ErrShape, what, v.shape, rank)

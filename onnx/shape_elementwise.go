@@ -11,13 +11,13 @@ func unary(c *call) error {
 	return nil
 }
 
-// identity is unary for operators that hand their input's elements on as well.
+// identity is unary for operators that pass on their input's elements.
 func identity(c *call) error {
 	*c.out[0] = *c.in[0]
 	return nil
 }
 
-// unaryFunc is unary with constants followed.
+// unaryFunc is unary for operators that are computed on constants.
 func unaryFunc(f func(float64) float64) func(c *call) error {
 	return func(c *call) error {
 		if err := unary(c); err != nil {
@@ -42,7 +42,7 @@ func unaryFunc(f func(float64) float64) func(c *call) error {
 	}
 }
 
-// dropout hands its input on; the optional second output is a mask of the same shape.
+// dropout passes its input on; the optional second output is a mask of the same shape.
 func dropout(c *call) error {
 	if err := unary(c); err != nil {
 		return err
@@ -92,8 +92,8 @@ func (c *call) castTo(to DataType) error {
 	return nil
 }
 
-// arithmetic is the rule of operators that broadcast their inputs against each other; integer and float say
-// how constants are followed, nil that they are not.
+// arithmetic is the rule of operators that broadcast their inputs against each other. integer and float compute constants; nil:
+// they are not computed.
 func arithmetic(integers func(a, b integer) integer, floats func(a, b float64) float64) func(c *call) error {
 	return func(c *call) error {
 		b, err := c.need(1)
@@ -219,7 +219,7 @@ func divIntegers(a, b integer) integer {
 	return integer{unknown: true}
 }
 
-// numbers applies f where both elements are known.
+// numbers applies f to two elements if both are known.
 func numbers(f func(a, b int64) int64) func(a, b integer) integer {
 	return func(a, b integer) integer {
 		if a.fixed() && b.fixed() {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// product is a number of elements: coefficient × the sizes of symbolic axes; unknown axes spoil it.
+// product is a number of elements: coefficient × the sizes of symbolic axes. With an unknown axis it is unknown.
 type product struct {
 	coefficient int64
 	names       []string
@@ -58,8 +58,8 @@ func (p product) over(q product) Dim {
 	return Unknown()
 }
 
-// contradicts reports whether p and q are certainly different numbers, whatever the symbolic sizes: a
-// symbol on one side only makes them differ for some batch, which counts.
+// contradicts reports whether p and q cannot be equal for all symbolic sizes. A symbol on one side only is a contradiction, since
+// the two differ for some batch size.
 func (p product) contradicts(q product) bool {
 	if p.unknown || q.unknown {
 		return false
@@ -320,7 +320,7 @@ func split(c *call) error {
 			out.shape[at] = Fixed(sizes[i])
 		case given || !d.Known():
 			out.shape[at] = Unknown()
-		default: // equal parts, the last one smaller where it does not come out even
+		default: // equal parts; the last one is smaller if the size is no multiple
 			part := (d.Size + n - 1) / n
 			out.shape[at] = Fixed(max(0, min(part, d.Size-part*int64(i))))
 		}

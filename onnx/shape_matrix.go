@@ -80,7 +80,7 @@ func matMul(c *call) error {
 	return nil
 }
 
-// reduce folds axes away. They are an attribute up to version 17 (ReduceSum: 12), an input after.
+// reduce removes axes or makes them 1. They are an attribute up to version 17 (ReduceSum: 12), an input after.
 func reduce(c *call) error {
 	x, out := c.in[0], c.out[0]
 	out.dtype = x.dtype
@@ -174,7 +174,7 @@ func oneHot(c *call) error {
 	return nil
 }
 
-// einsum reads the result's axes from the equation; one with an ellipsis tells nothing.
+// einsum reads the result's axes from the equation. With an ellipsis the result is unknown.
 func einsum(c *call) error {
 	out := c.out[0]
 	out.dtype = c.in[0].dtype

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// shapeRules holds the operators of ai.onnx whose outputs Infer can tell; filled by init because the
-// rules are many and read best grouped.
+// shapeRules has a rule for each operator of ai.onnx whose outputs Infer knows. init fills it in groups, which are easier to
+// read.
 var shapeRules = map[string]func(*call) error{}
 
 func init() {
@@ -90,5 +90,5 @@ func init() {
 	add(oneHot, "OneHot")
 }
 
-// InferredOperators lists the operators of ai.onnx whose outputs Infer can tell, in alphabetical order.
+// InferredOperators lists the operators of ai.onnx that have a shape rule, in alphabetical order.
 func InferredOperators() []string { return slices.Sorted(maps.Keys(shapeRules)) }

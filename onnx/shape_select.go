@@ -175,7 +175,7 @@ func SliceRange(start, end, step, size int64) (first, n int64) {
 		return min(max(i, low), high)
 	}
 	first, last := clamp(start), clamp(end)
-	step = min(max(step, -size-1), size+1) // a longer one takes no more, and would run over
+	step = min(max(step, -size-1), size+1) // a longer step takes no more elements, and could overflow
 	if step > 0 {
 		return first, max(0, (last-first+step-1)/step)
 	}

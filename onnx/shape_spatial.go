@@ -84,7 +84,7 @@ func (c *call) window(kernel []int64) (window, error) {
 	return w, nil
 }
 
-// sizes are the spatial axes after the window has walked over in.
+// sizes are the spatial axes of the output.
 func (w window) sizes(in Shape, ceil bool) (Shape, error) {
 	if len(in) != len(w.kernel) {
 		return nil, fmt.Errorf("%w: %d spatial axes for a kernel of %v", ErrShape, len(in), w.kernel)
@@ -218,7 +218,7 @@ func globalPool(c *call) error {
 	return nil
 }
 
-// batchNormalization hands the shape on; further outputs are statistics per channel.
+// batchNormalization keeps the shape; further outputs are statistics per channel.
 func batchNormalization(c *call) error {
 	x := c.in[0]
 	for i := 1; i < 5; i++ {
@@ -237,7 +237,7 @@ func batchNormalization(c *call) error {
 	return unary(c)
 }
 
-// layerNormalization hands the shape on; mean and deviation have the normalised axes at 1.
+// layerNormalization keeps the shape; in mean and deviation the normalised axes are 1.
 func layerNormalization(c *call) error {
 	x := c.in[0]
 	if x.shape != nil && len(c.out) > 1 {
@@ -256,7 +256,7 @@ func layerNormalization(c *call) error {
 	return unary(c)
 }
 
-// resize follows constant sizes or scales; the operator has had its inputs moved between versions 10 and 11.
+// resize computes the output from constant sizes or scales. Inputs were reordered between versions 10 and 11.
 func resize(c *call) error {
 	x, out := c.in[0], c.out[0]
 	out.dtype = x.dtype

@@ -164,7 +164,7 @@ func (v *value) asTensor(name string) *Tensor {
 	return t
 }
 
-// copyElements takes over what is known of another value's elements, for operators that only change the shape.
+// copyElements copies what is known of another value's elements, for operators that only change the shape.
 func (v *value) copyElements(from *value) {
 	if n, ok := v.shape.elements(); ok && n == max(len(from.ints()), len(from.floats())) {
 		v.wholes, v.reals = from.ints(), from.floats()
@@ -231,8 +231,8 @@ func (s Shape) strides() []int64 {
 	return strides
 }
 
-// declaredAs fills what inference left open from what the file declares. A declared batch of another
-// size is not believed: of the first axis only that it is the image's batch (nameBatch) is taken over.
+// declaredAs fills in what inference does not know with the shape that the file declares. Of the first axis it takes only the
+// name of the batch (nameBatch), since a declared size may be that of another batch.
 func (v *value) declaredAs(d *ValueInfo) *value {
 	if d == nil {
 		return v

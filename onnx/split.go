@@ -27,9 +27,9 @@ type ABN struct {
 	Whole      *Model // image → map, logits_att, logits_per
 }
 
-// Split takes a model apart where FindParts says, in evaluation mode, every layer with tensors of its own, every Loop one that
-// can be stopped. m is the model that parts were found in, or one with the
-// same graph and other initializers, such as a later version of it.
+// Split makes graphs of their own of a model's parts, in evaluation mode, with tensors of its own for every layer (untie) and
+// with Loops that can be stopped (interruptible). m is the model that parts were found in, or one with the same graph and other
+// initializers, such as a later version of it.
 func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 	m = m.Clone()
 	image, err := findImage(m, PartNames{Image: parts.Names.Image, Size: &[2]int{parts.ImageHeight, parts.ImageWidth}})
@@ -164,7 +164,7 @@ func extract(m *Model, name string, nodes map[*Node]bool, inputs, outputs []port
 	}, nil
 }
 
-// rename gives values their new names, and moves a value that had one of these already out of the way.
+// rename gives values their new names, and renames another value that has one of these names already.
 func rename(g *Graph, names map[string]string, constants map[string]bool) error {
 	taken := map[string]bool{}
 	for _, n := range g.Nodes {

@@ -2,8 +2,9 @@ package onnx
 
 import "slices"
 
-// torch.export writes as_strided as a Gather from the flattened tensor by indices that it computes from the sizes. A pooling behind a
-// LayerNorm in channels-first order, as ConvNeXts have it, comes out so; all it does is to name the axes anew.
+// torch.export writes as_strided as a Gather from the flattened tensor, with indices computed from the sizes. This is how the
+// pooling behind a channels-first LayerNorm of a ConvNeXt is exported. There it only gives a tensor other axes, which a Reshape
+// can do.
 
 // strides are the axes of a table of indices Σ i_k·stride_k.
 type strides []struct {
@@ -11,7 +12,7 @@ type strides []struct {
 	stride int64
 }
 
-// strided is the Reshape that a Gather by such a table is, with the batch first; no sizes where it is none.
+// strided is the Reshape, with the batch first, that does the same as such a Gather; it has no sizes if there is none.
 func (f *finder) strided(n *Node, batch Dim) newReshape {
 	flat := f.index.Producer[n.Input(0)]
 	if flat == nil || !flat.IsOp("Reshape") || n.AttrInt("axis", 0) != 0 {
@@ -44,7 +45,7 @@ func (f *finder) strided(n *Node, batch Dim) newReshape {
 	return newReshape{flat.Input(0), sizes} // sizes[0] is 0: the batch is x's own
 }
 
-// strides reads a table of indices from how it is computed; nil where it is another.
+// strides reads the table from the nodes that compute it; nil if it is not of this form.
 func (f *finder) strides(name string, depth int) strides {
 	if depth > maxRank+4 {
 		return nil

@@ -15,7 +15,7 @@ func (n *Node) Reads() []string {
 	return reads
 }
 
-// captured lists what the attribute's graphs read without making it.
+// captured lists the values that the attribute's graphs read and do not make.
 func (a *Attribute) captured() []string {
 	var free []string
 	if a.Graph != nil {

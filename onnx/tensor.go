@@ -31,7 +31,7 @@ func (t DataType) Size() int {
 	return 0
 }
 
-// Types that only have to be carried.
+// Types that are only passed through, never decoded.
 const (
 	uint32Type     DataType = 12
 	uint64Type     DataType = 13
@@ -81,7 +81,7 @@ func (t *Tensor) Elements() (int64, error) {
 	return n, nil
 }
 
-// check reports a tensor whose bytes do not fill its dims.
+// check refuses a tensor whose bytes do not fill its dims.
 func (t *Tensor) check() error {
 	n, err := t.Elements()
 	if err != nil {

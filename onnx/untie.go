@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// Exporters write equal tensors once. In a network that has not been trained yet most are equal: every fresh BatchNorm's
-// scale and variance are 1, its shift and mean 0, and an attention branch that starts as a copy of the last stage has that
-// stage's weights. Trained as one tensor they would stay equal, and a mean that is also a shift cannot be trained at all.
+// Exporters write tensors that are equal once. In a new network many are: every BatchNorm's scale and variance are 1 and its
+// shift and mean 0, and an attention branch that starts as a copy of the last stage has the same weights. Trained as one tensor,
+// they would stay equal; and one that is both a mean and a shift could not be trained at all.
 
 // weightReader is an input of a node that takes a trained tensor.
 type weightReader struct {
 	node  *Node
 	input int
 	name  string // of the initializer, before any Identity
-	owner string // readers of the same owner mean one tensor
+	owner string // readers of one owner share one tensor
 }
 
-// weightReaders lists what reads a float32 initializer as a weight. A normalisation's tensors are its own. Two convolutions or
-// matrix products of one part that have one weight are taken for one layer that is applied twice; any other tensor they
-// share is theirs by chance.
+// weightReaders lists the inputs that read a float32 initializer as a weight. Each normalisation gets tensors of its own. Two
+// convolutions or matrix products of one part with the same weight are taken for one layer that is applied twice, and keep
+// sharing it. Any other tensor that is shared is taken to be equal by chance.
 func weightReaders(nodes []*Node, part int, index *Index) []weightReader {
 	resolve := func(name string) string {
 		for n := index.Producer[name]; n != nil && n.IsOp("Identity"); n = index.Producer[name] {
@@ -53,7 +53,7 @@ func weightReaders(nodes []*Node, part int, index *Index) []weightReader {
 	return list
 }
 
-// ownName is what a tensor is called that a reader gets for itself.
+// ownName names the copy of a tensor that a reader gets.
 func (r weightReader) ownName() string {
 	return fmt.Sprintf("%s/%s/%d", r.name, r.node.Output(0), r.input)
 }
@@ -66,9 +66,9 @@ func (r weightReader) own(g *Graph, index *Index) {
 	r.node.Inputs[r.input] = t.Name
 }
 
-// untie gives every layer tensors of its own where the file has one for several. The extractor keeps the names of the file, then
-// the perception branch. A graph whose tensors are all apart is left as it is, so that untying twice changes nothing.
-// It returns the weights of two axes or more of which the attention branch got its own.
+// untie gives every layer tensors of its own if the file has one for several. The extractor keeps the file's names, and where it
+// does not read the tensor, the perception branch does. Untying twice changes nothing. It returns the weights of two axes or more
+// of which the attention branch got its own.
 func untie(g *Graph, parts [3][]*Node) (split []string) {
 	index, owners := g.Index(), map[string]string{}
 	for _, part := range []int{extractorPart, perceptionPart, attentionPart} {
@@ -86,7 +86,7 @@ func untie(g *Graph, parts [3][]*Node) (split []string) {
 	return split
 }
 
-// untieAs unties those tensors whose own names are asked for: the same graph again, for a file whose parts are not known.
+// untieAs unties only the tensors whose own names are wanted. It makes the same graph again for a file whose parts are not known.
 func untieAs(g *Graph, wanted func(name string) bool) {
 	index := g.Index()
 	for _, r := range weightReaders(g.Nodes, 0, index) {

@@ -12,11 +12,10 @@ import (
 	"strings"
 )
 
-// WithInitializers is a later version of a model: the same graph, with other values in some initializers and
-// entries of metadata_props set. Everything else is written as it was read. A name that is no float32
-// initializer, a value of another length, and a value that is not finite are errors: such a file must not
-// leave the studio. A name that Split gave to a layer's own copy of a tensor that the file has once for several layers adds
-// that copy.
+// WithInitializers is a later version of a model: the same graph, with other values in some initializers and entries of
+// metadata_props set. Everything else is written as it was read. A name that is no float32 initializer, a value of another
+// length, and a value that is not finite are errors: such a file must not leave the studio. If the name is one that untie made,
+// for a layer's own copy of a shared tensor, the copy is added to the model.
 func WithInitializers(original *Model, values map[string][]float32, metadata []Metadata) (*Model, error) {
 	m := original.Clone()
 	left := maps.Clone(values)
@@ -86,8 +85,8 @@ func (a *ABN) ExtractorHash() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// canonicalHash takes in a graph with its values numbered in the order they appear. Every item carries its
-// length, so that no two graphs run together into the same bytes.
+// canonicalHash hashes a graph with its values numbered in the order they appear. Every item is preceded by its length, so that
+// two different graphs cannot give the same bytes.
 type canonicalHash struct {
 	hash.Hash
 	number map[string]uint64
@@ -149,6 +148,6 @@ func (h *canonicalHash) attribute(a *Attribute) {
 	if a.Tensor != nil {
 		h.tensor(a.Tensor)
 	}
-	further, _ := a.further() // what cannot be written cannot be run either, and counts as nothing
+	further, _ := a.further() // an attribute that cannot be written cannot be run either, and is left out
 	h.bytes(further)
 }

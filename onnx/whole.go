@@ -5,10 +5,9 @@ import (
 	"fmt"
 )
 
-// Whole is m as the studio runs it, with all of its outputs under their own names: in evaluation mode, its batch axis open, every Loop one
-// that can be stopped. fixed is the batch size that the file was exported for, 0 where it leaves that open. Height and width are
-// those of its input, for a file that leaves them open. It asks for one float32 image of shape (N,C,H,W), and for nothing else: the
-// network need be no ABN.
+// Whole is m as the studio runs it: in evaluation mode, with an open batch axis and Loops that can be stopped, and with all
+// outputs under their own names. m need not be an ABN, but must have one input, a float32 image (N,C,H,W). height and width are
+// used if the file leaves its input's open. fixed is the batch size that the file was exported for, 0 if it left that open.
 func Whole(ctx context.Context, m *Model, height, width int) (whole *Model, image *ValueInfo, fixed int64, err error) {
 	whole = m.Clone()
 	if image, err = findImage(whole, PartNames{Size: &[2]int{height, width}}); err != nil {

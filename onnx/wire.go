@@ -11,7 +11,7 @@ import (
 // ErrMalformed says that bytes are no ONNX file. Errors of Read wrap it, as a *MalformedError.
 var ErrMalformed = errors.New("malformed ONNX")
 
-// MalformedError says where in a file, and in which field, reading stopped.
+// MalformedError says at which byte of a file, and in which field, reading stopped.
 type MalformedError struct {
 	Offset int    // byte of the file
 	Field  string // such as graph.node[3].attribute[0].t
@@ -34,7 +34,7 @@ type decoder struct {
 	messages, count int
 }
 
-// message counts a message, or a name in a list of names, which is as small in a file and as large here.
+// message counts a message, or a name in a list of names: both are small in a file and large in memory.
 func (d *decoder) message(offset int) error {
 	if d.messages++; d.messages > maxMessages {
 		return &MalformedError{Offset: offset, Reason: fmt.Sprintf("more than %d messages", maxMessages)}
@@ -192,7 +192,7 @@ func (f wireField) fixed(dst *[]byte, width int) error {
 	return nil
 }
 
-// twice reports a second value of a field that has one: protobuf would put the two together.
+// twice refuses a second value of a field that has one already. Protobuf would merge the two.
 func (f wireField) twice() error { return &MalformedError{Offset: f.offset, Reason: "stands twice"} }
 
 func (f wireField) wrongType(want string) error {

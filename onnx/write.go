@@ -20,9 +20,9 @@ func tooLarge(bytes int64) error {
 		ErrTooLarge, float64(bytes)/(1<<30))
 }
 
-// Marshal encodes the model. Fields are written in the order of their numbers, as the usual writers do, and what Read
-// kept without knowing it follows them; a model that was read and not changed has the same content.
-// External data is written into the file itself. A tensor whose bytes do not fill its dims is an error.
+// Marshal encodes the model. Fields are written in the order of their numbers, as other writers do, followed by the fields that
+// Read kept as bytes; a model that was read and not changed has the same content. External data is written into the file itself.
+// A tensor whose bytes do not fill its dims is an error.
 func (m *Model) Marshal() ([]byte, error) { return m.marshal(writer{}) }
 
 // marshal is Marshal by a writer that may leave values out.
@@ -48,8 +48,8 @@ func (m *Model) marshal(w writer) ([]byte, error) {
 	return w.b, nil
 }
 
-// about is what the graph takes when it is written, or a little more: weights are most of it, and are not to be moved
-// because the nodes took more room than was left for them.
+// about is the size of the encoded graph in bytes, or a little more. The buffer is allocated by it, so that weights need not be
+// moved when it grows.
 func (g *Graph) about() int {
 	size := 1 << 12
 	for _, t := range g.Initializers {
@@ -84,7 +84,7 @@ func (g *Graph) bytes() int64 {
 	return total
 }
 
-// about is what the tensor takes when it is written.
+// about is the size of the encoded tensor in bytes.
 func (t *Tensor) about() int {
 	return len(t.Raw) + len(t.Name) + len(t.DocString) + len(t.Unknown) + 4*len(t.Dims) + 8
 }
@@ -133,8 +133,8 @@ func (w *writer) integer(number protowire.Number, v int64) {
 // message writes a nested message: body first, its length slipped in before it afterwards.
 func (w *writer) message(number protowire.Number, body func()) { w.messageOf(number, 0, body) }
 
-// messageOf is message for a body of about so many bytes. Room is left for a length of as many digits; where that turns out to
-// be wrong the body is moved, which for one of all weights takes as long as writing it.
+// messageOf is message for a body of about size bytes. It leaves room for a length of that size; if the length takes more or less
+// room, the body is moved, which for a body of all weights takes as long as writing it.
 func (w *writer) messageOf(number protowire.Number, about int, body func()) {
 	w.b = protowire.AppendTag(w.b, number, protowire.BytesType)
 	at, room := len(w.b), protowire.SizeVarint(uint64(about))
@@ -221,7 +221,7 @@ func (w *writer) function(f *Function) {
 	w.raw(f.Unknown)
 }
 
-// innerGraph writes a graph that is there.
+// innerGraph writes a graph unless it is nil.
 func (w *writer) innerGraph(number protowire.Number, g *Graph) {
 	if g != nil {
 		w.message(number, func() { w.graph(g) })
@@ -337,7 +337,7 @@ func (w *writer) attribute(a *Attribute) {
 	}
 }
 
-// further is what an attribute holds besides the numbers, texts and the tensor that this package interprets, as it is written.
+// further is the encoding of what an attribute holds besides the numbers, texts and the tensor that this package interprets.
 func (a *Attribute) further() ([]byte, error) {
 	w := writer{}
 	w.attribute(&Attribute{Graph: a.Graph, Tensors: a.Tensors, Graphs: a.Graphs, Unknown: a.Unknown, Sparse: a.Sparse, Sparses: a.Sparses})

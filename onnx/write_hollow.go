@@ -2,13 +2,13 @@ package onnx
 
 import "strconv"
 
-// hollowBytes is from what size on MarshalHollow leaves a tensor's values out. What decides shapes is smaller.
+// hollowBytes is the size from which MarshalHollow leaves a tensor's values out. Tensors that decide shapes are smaller.
 const hollowBytes = 64 << 10
 
-// MarshalHollow encodes the model for somebody who opens it and never runs it: it names a file beside it, of size bytes, whose
-// first bytes stand for the values of every large tensor. They are others, and nobody looks; what comes out is a thousandth of the
-// model, and the start of a file is aligned, which a tensor within a file is not. The file must have an element of every tensor's: that
-// of the model has.
+// MarshalHollow encodes the model for a session that is opened and never run. The values of every large tensor are left out: in
+// their place it names a file of size bytes, and each tensor takes its values from the start of that file, which is aligned where
+// the tensor's own place in it may not be. They are wrong, but nothing reads them. The encoding is about a thousandth of the
+// model. The file must be as large as the largest tensor, which the model's own file is.
 func (m *Model) MarshalHollow(file string, size int64) ([]byte, error) {
 	return m.marshal(writer{hollow: &hollow{file, size}})
 }
