@@ -113,8 +113,7 @@ func LabelImages(classes []Class, hasModel bool, images []NewImage) (labels []*i
 	}
 	for _, key := range slices.Sorted(maps.Keys(unknown)) {
 		if hasModel {
-			return nil, nil, &ValidationError{Field: "class", Message: fmt.Sprintf("%q is none of the model's %d classes (%s)",
-				key, len(classes), firstKeys(classes))}
+			return nil, nil, unknownClass(classes, key)
 		}
 		added = append(added, Class{Index: len(classes) + len(added), Key: key, Name: key})
 	}
@@ -127,6 +126,26 @@ func LabelImages(classes []Class, hasModel bool, images []NewImage) (labels []*i
 		}
 	}
 	return labels, added, nil
+}
+
+// unknownClass refuses a class that a project's model does not know.
+func unknownClass(classes []Class, key string) error {
+	return &ValidationError{Field: "class", Message: fmt.Sprintf("%q is none of the %d classes that the project's model tells apart (%s): leave its pictures out, give "+
+		"the class the name it has there, or make a project of its own, with a model that knows it", key, len(classes), firstKeys(classes))}
+}
+
+// CheckClasses refuses classes that a project cannot take: once it has a model, those that this does not know.
+func CheckClasses(now, classes []Class, hasModel bool) error {
+	if !hasModel {
+		return nil
+	}
+	find := ClassFinder(now)
+	for _, c := range classes {
+		if _, ok := find(c.Key); !ok {
+			return unknownClass(now, c.Key)
+		}
+	}
+	return nil
 }
 
 // firstKeys names a few classes where all of them would be too many.

@@ -97,7 +97,7 @@ func TestLabelImages(t *testing.T) {
 		t.Errorf("added classes (-want +got):\n%s", diff)
 	}
 	var invalid *annotator.ValidationError
-	if _, _, err := annotator.LabelImages(named("owl"), true, images); !errors.As(err, &invalid) || invalid.Field != "class" || !strings.HasPrefix(invalid.Message, `"carp" is none of the model's 1 classes`) {
+	if _, _, err := annotator.LabelImages(named("owl"), true, images); !errors.As(err, &invalid) || invalid.Field != "class" || !strings.HasPrefix(invalid.Message, `"carp" is none of the 1 classes that the project's model tells apart (owl): leave its pictures out`) {
 		t.Errorf("with a model: %v", err)
 	}
 }

@@ -50,17 +50,18 @@ func (s JobState) Over() bool { return s != JobQueued && s != JobRunning }
 
 // Job is background work as pages show it: what, how far, how long.
 type Job struct {
-	ID               int64     `json:"id"`
-	Kind             JobKind   `json:"kind"`
-	State            JobState  `json:"state"`           // "queued", "running", "finished", "failed", "cancelled"
-	Phase            string    `json:"phase,omitempty"` // the stage at work, such as "reading"
-	Done             int       `json:"done"`            // units of it; of a round percent
-	Total            int       `json:"total"`
-	Fraction         float64   `json:"fraction"` // of the whole job, [0,1]; never falls, and is 1 when the job has finished
-	RemainingSeconds float64   `json:"remaining_seconds"`
-	Unreadable       int       `json:"unreadable,omitempty"` // images that could not be read
-	Message          string    `json:"message,omitempty"`    // last warning or error
-	CreatedAt        time.Time `json:"created_at"`
+	ID               int64         `json:"id"`
+	Kind             JobKind       `json:"kind"`
+	State            JobState      `json:"state"`           // "queued", "running", "finished", "failed", "cancelled"
+	Phase            string        `json:"phase,omitempty"` // the stage at work, such as "reading"
+	Done             int           `json:"done"`            // units of it; of a round percent
+	Total            int           `json:"total"`
+	Fraction         float64       `json:"fraction"` // of the whole job, [0,1]; never falls, and is 1 when the job has finished
+	RemainingSeconds float64       `json:"remaining_seconds"`
+	Unreadable       int           `json:"unreadable,omitempty"` // images that could not be read
+	Message          string        `json:"message,omitempty"`    // last warning or error
+	Report           *ImportReport `json:"report,omitempty"`     // of an import that is in: what it found and did, with the first names of each kind
+	CreatedAt        time.Time     `json:"created_at"`
 }
 
 // MayGoOn reports whether the work may begin, again too, as after its worker died, or end, which it does once.

@@ -55,7 +55,8 @@ type ProjectSummary struct {
 type Image struct {
 	ID        int64  `json:"id"`
 	ProjectID int64  `json:"project_id"`
-	Name      string `json:"name"` // slash-separated path below the import's root
+	Source    string `json:"source"` // the data set it came in with: names are unique within it
+	Name      string `json:"name"`   // slash-separated path below the import's root
 	Split     Split  `json:"split"`
 	Label     *int   `json:"label,omitempty"` // class index; nil where unlabelled
 	Group     string `json:"group,omitempty"` // subgroup for worst-group accuracy, such as the scene
@@ -64,6 +65,9 @@ type Image struct {
 	Width     int    `json:"width"`           // pixels, as stored in the file (before EXIF orientation)
 	Height    int    `json:"height"`
 	Broken    string `json:"broken,omitempty"` // why it cannot be decoded, "" if it can
+	// Retired is "replaced" where an import found other bytes under its name, "gone" where it found none, "" while it is in use. A
+	// retired image stays with its predictions and edits, and is used for nothing else.
+	Retired string `json:"retired,omitempty"`
 }
 
 // VersionState is where a model version stands.
@@ -127,18 +131,20 @@ func (v Version) unfit() error {
 	return nil
 }
 
-// NewImage is an image to be stored by an import; Name is unique within a project.
+// NewImage is an image to be stored by an import; Name is unique within its source.
 type NewImage struct {
-	Name     string
-	Split    Split
-	Class    string // key of a class, "" where unlabelled
-	Group    string
-	Hash     string
-	MaskHash string
-	Clicks   [][2]float64 // where people clicked on the object, as shares of the width and the height; none where unknown
-	Width    int
-	Height   int
-	Broken   string
+	Source     string // "": DefaultSource
+	Name       string
+	Split      Split
+	Class      string // key of a class, "" where unlabelled
+	Group      string
+	Hash       string
+	MaskHash   string
+	Clicks     [][2]float64 // where people clicked on the object, as shares of the width and the height; none where unknown
+	MaskBroken bool         // it has a mask that cannot be read: nothing is known of it
+	Width      int
+	Height     int
+	Broken     string
 }
 
 // NewVersion is a model to be added to a project.

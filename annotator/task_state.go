@@ -87,8 +87,53 @@ func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
 	return t, nil
 }
 
+// Withdrawal is why a task is skipped without anybody having skipped it: there is nothing more to paint on its image.
+type Withdrawal string
+
+// The withdrawals. Each ends when the image is back in use and in a split that is painted.
+const (
+	WithdrawnReplaced Withdrawal = "the picture was replaced by another at its source"
+	WithdrawnGone     Withdrawal = "the picture is gone from its source"
+	WithdrawnSplit    Withdrawal = "the image went to a split that is not painted"
+)
+
+// withdrawn reports whether the task is skipped by a Withdrawal.
+func (t Task) withdrawn() bool {
+	switch Withdrawal(t.SkipReason) {
+	case WithdrawnReplaced, WithdrawnGone, WithdrawnSplit:
+		return t.State == TaskSkipped
+	}
+	return false
+}
+
+// Withdraw puts a task aside whose image is not painted any more. What was approved stays so; what is in review leaves it.
+func (t Task) Withdraw(why Withdrawal, now time.Time) Task {
+	if t.State == TaskApproved || t.State == TaskSkipped && !t.withdrawn() {
+		return t
+	}
+	t.State, t.SkipReason, t.UpdatedAt = TaskSkipped, string(why), now
+	t.LeaseExpiresAt, t.Returned = nil, false
+	return t
+}
+
+// Restore puts a withdrawn task back, once its image is painted again: into review where an edit of it waits for that, else into
+// the queue.
+func (t Task) Restore(inReview bool, now time.Time) Task {
+	if !t.withdrawn() {
+		return t
+	}
+	t.State, t.SkipReason, t.UpdatedAt = TaskSubmitted, "", now
+	if !inReview {
+		t.State, t.AuthorID, t.AuthorName = TaskOpen, nil, ""
+	}
+	return t
+}
+
 // Reopen puts a skipped task back into the queue, or one whose changes are due while its author is away.
 func (t Task) Reopen(now time.Time) (Task, error) {
+	if t.withdrawn() {
+		return t, fmt.Errorf("task %d is not reopened: %s: %w", t.ID, t.SkipReason, ErrConflict)
+	}
 	if t.State != TaskSkipped && t.State != TaskChangesRequested {
 		return t, fmt.Errorf("task %d is %s, only a skipped or returned one is reopened: %w", t.ID, t.State, ErrConflict)
 	}

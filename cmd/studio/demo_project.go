@@ -106,19 +106,19 @@ func (d *demo) pictures(ctx context.Context) error {
 	}
 	folder := filepath.Join(d.Data, "cache", "aviary")
 	defer os.RemoveAll(folder) // the pictures are in the blob store then
-	in := annotator.ImageImport{Source: "Aviary's birds", Images: len(plan), Read: func(ctx context.Context, tell func(int)) ([]annotator.NewImage, error) {
+	in := annotator.ImageImport{From: "Aviary's birds", Images: len(plan), Read: func(ctx context.Context, keep bool, tell func(int), next func([]annotator.NewImage) error) error {
 		err := aviary.Generate(ctx, folder, d.options, func(done, _ int) { d.meter.Advance(progress.Drawing, done) })
 		if err != nil {
-			return nil, err
+			return err
 		}
 		data, err := dataset.Open("folder", folder)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return jobs.ImageImport(d.Blobs, folder, data, jobs.ImportOptions{}).Read(ctx, func(done int) {
+		return jobs.ImageImport(d.Blobs, folder, data, jobs.ImportOptions{}).Read(ctx, keep, func(done int) {
 			tell(done)
 			d.meter.Advance(progress.Reading, done)
-		})
+		}, next)
 	}}
 	_, err = d.service.ImportImages(ctx, annotator.System, demoSlug, in, nil)
 	return err

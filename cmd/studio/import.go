@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,7 +27,11 @@ type importCommand struct {
 	Project string   `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
 	Split   string   `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none."`
 	Pool    float64  `placeholder:"FRACTION" help:"Share of the test split, chosen by name, that becomes the pool: tasks come from there, and the rest still measures."`
-	DryRun  bool     `help:"Read and report only; needs no database."`
+	Name    string   `name:"source" placeholder:"NAME" help:"Name of the source: image names are told apart within it. Import a data set again under its name; give a second one another, even where its files are called the same. Default: main."`
+	Update  bool     `help:"Take over what differs from the project: pictures, classes, splits, groups, masks. Without it that is said, and nothing that is there is changed."`
+	Prune   bool     `help:"Take out images that are gone from the source. They are kept with their edits, and used for nothing."`
+	DryRun  bool     `help:"Read and report only. With --project, say what an import would find there and do; without, no database is needed."`
+	Report  string   `placeholder:"FILE" help:"Write every difference from the project to this CSV file: kind, name, was, is."`
 	JSON    bool     `name:"json" help:"Print one JSON document."`
 	layoutFlags
 
@@ -44,7 +51,10 @@ func (c *importCommand) Help() string {
 
 // importSummary is what --json prints.
 type importSummary struct {
-	importReport
+	annotator.ImportReport
+	Advice   []string          `json:"advice,omitempty"` // what to do about what differs
+	Skipped  int               `json:"skipped"`          // files that are no pictures
+	Missing  int               `json:"missing"`          // named by the data set's lists and not there
 	Format   string            `json:"format"`
 	Why      string            `json:"read_as"` // what told the format
 	Classes  int               `json:"classes"`
@@ -56,16 +66,6 @@ type importSummary struct {
 	Unmasked  int    `json:"masks_broken,omitempty"`
 	FirstMask string `json:"first_mask_broken,omitempty"`
 	DryRun    bool   `json:"dry_run"`
-}
-
-// importReport counts what an import did.
-type importReport struct {
-	Images  int `json:"images"`  // in the data set
-	Added   int `json:"added"`   // new to the project
-	Known   int `json:"known"`   // of the same name as one that is there
-	Broken  int `json:"broken"`  // stored, marked as unreadable, and left out of everything else
-	Skipped int `json:"skipped"` // files that are no pictures
-	Missing int `json:"missing"` // named by the data set's lists and not there
 }
 
 // Run imports.
@@ -99,16 +99,15 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	summary.Problems = append(summary.Problems, d.Skipped[:min(100, len(d.Skipped))]...)
 	summary.Problems = append(summary.Problems, d.Missing[:min(100-len(summary.Problems), len(d.Missing))]...)
-	summary.importReport = importReport{Images: len(d.Samples), Skipped: len(d.Skipped), Missing: len(d.Missing)}
-	if !c.DryRun {
-		if c.Project == "" {
-			return errors.New("name the project with --project, or try --dry-run")
-		}
-		out, err := c.store(ctx, streams, d, &summary)
-		if err != nil {
+	summary.Images, summary.Skipped, summary.Missing = len(d.Samples), len(d.Skipped), len(d.Missing)
+	if c.Project == "" && (!c.DryRun || c.Report != "") {
+		return errors.New("name the project with --project, or try --dry-run alone")
+	}
+	if c.Project != "" {
+		if summary.ImportReport, err = c.store(ctx, streams, d, &summary); err != nil {
 			return err
 		}
-		summary.Added, summary.Known, summary.Broken = out.Added, out.Known, out.Unreadable
+		summary.Advice = c.advice(summary.ImportReport)
 	}
 	if c.JSON {
 		return json.NewEncoder(streams.Out).Encode(summary)
@@ -149,24 +148,24 @@ func takePool(d *dataset.Dataset, share float64) {
 	}
 }
 
-// store brings the images in; the project's pages show the progress too.
-func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset, summary *importSummary) (out annotator.ImportOutcome, err error) {
+// store brings the images in, or says what that would do; the project's pages show the progress too.
+func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset, summary *importSummary) (report annotator.ImportReport, err error) {
 	log := warnings(streams.Err)
 	s, err := c.open(ctx, log, true)
 	if err != nil {
-		return out, err
+		return report, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	service := s.service(log)
 	if _, err := projectNamed(ctx, service, c.Project); err != nil {
-		return out, err
+		return report, err
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
 	var mutex sync.Mutex
 	first := ""
 	in := jobs.ImageImport(s.Blobs, d.Format+" "+filepath.Base(filepath.Clean(c.dir)), d, jobs.ImportOptions{
-		Split: annotator.Split(c.Split),
+		Source: c.Name, Split: annotator.Split(c.Split), Update: c.Update, Prune: c.Prune,
 		MaskFault: func(image string, err error) {
 			mutex.Lock()
 			defer mutex.Unlock()
@@ -175,7 +174,30 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 			}
 		},
 	})
-	return service.ImportImages(ctx, annotator.System, c.Project, in, line.show)
+	if c.Report != "" {
+		if err := refuseOverwriting([]namedFile{{"--report", c.Report}}, nil, namedFile{"the data set", c.dir}); err != nil {
+			return report, err
+		}
+		file, err := os.Create(c.Report)
+		if err != nil {
+			return report, fmt.Errorf("--report: %w", err)
+		}
+		lines := csv.NewWriter(file)
+		write := func(cells ...string) { _ = lines.Write(cells) } // an error stays, and is told by Error
+		write("kind", "name", "was", "is")
+		in.Differs = func(d annotator.ImageDifference) { write(string(d.Kind), d.Name, d.Was, d.Is) }
+		defer func() {
+			lines.Flush()
+			if failed := errors.Join(lines.Error(), file.Close()); failed != nil {
+				err = errors.Join(err, fmt.Errorf("--report: %w", failed))
+			}
+		}()
+	}
+	if c.DryRun {
+		return service.PreviewImport(ctx, annotator.System, c.Project, in, line.show)
+	}
+	out, err := service.ImportImages(ctx, annotator.System, c.Project, in, line.show)
+	return out.ImportReport, err
 }
 
 func (c *importCommand) print(streams *stdio, s importSummary) {
@@ -189,8 +211,8 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 	if s.Why != "" {
 		fmt.Fprintf(streams.Out, "read as %s\n", s.Why)
 	}
-	if !s.DryRun {
-		fmt.Fprintf(streams.Out, "%d added, %d known already, %d cannot be read\n", s.Added, s.Known, s.Broken)
+	if c.Project != "" {
+		c.printSync(streams, s.ImportReport)
 	}
 	if s.Unmasked > 0 {
 		fmt.Fprintf(streams.Out, "%d masks cannot be read and are left out, the first: %s\n", s.Unmasked, s.FirstMask)
@@ -211,4 +233,79 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 	if rest := len(s.Notes) - 20; rest > 0 {
 		fmt.Fprintf(streams.Out, "  and %d more\n", rest)
 	}
+}
+
+// kinds are the differences in the order in which they are listed, as people say them.
+var kinds = []struct {
+	kind annotator.Difference
+	text string
+}{
+	{annotator.DiffersUnreadable, "cannot be read"},
+	{annotator.DiffersNew, "new"},
+	{annotator.DiffersRepaired, "could be read again"},
+	{annotator.DiffersReturned, "back again"},
+	{annotator.DiffersBytes, "another picture"},
+	{annotator.DiffersLabel, "another class"},
+	{annotator.DiffersSplit, "another split"},
+	{annotator.DiffersGroup, "another group"},
+	{annotator.DiffersMask, "another mask"},
+	{annotator.DiffersClicks, "other clicks"},
+	{annotator.DiffersGone, "gone from the source"},
+}
+
+// printSync says what was found in the project and done, and what to do about the rest.
+func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
+	would := ""
+	if c.DryRun {
+		would = "an import would find and do: "
+	}
+	fmt.Fprintf(streams.Out, "source %s: %s%s\n", r.Source, would, r.Text())
+	for _, k := range kinds {
+		n := r.Changes[k.kind]
+		if n == 0 {
+			continue
+		}
+		fmt.Fprintf(streams.Out, "%s: %d\n", k.text, n)
+		listed := 0
+		for _, d := range r.Differences {
+			if d.Kind != k.kind {
+				continue
+			}
+			if listed++; listed > 5 {
+				fmt.Fprintf(streams.Out, "  and %d more\n", n-5)
+				break
+			}
+			fmt.Fprintf(streams.Out, "  %s%s\n", d.Name, wasIs(d))
+		}
+	}
+	for _, advice := range c.advice(r) {
+		fmt.Fprintln(streams.Out, advice)
+	}
+}
+
+// wasIs is what a difference is from and to.
+func wasIs(d annotator.ImageDifference) string {
+	switch {
+	case d.Was == "" && d.Is == "":
+		return ""
+	case d.Kind == annotator.DiffersUnreadable:
+		return ": " + d.Is
+	case d.Kind == annotator.DiffersRepaired:
+		return ": it was " + d.Was
+	}
+	return ": " + cmp.Or(d.Was, "none") + " → " + cmp.Or(d.Is, "none")
+}
+
+// advice says what can be done about what an import leaves as it is.
+func (c *importCommand) advice(r annotator.ImportReport) (lines []string) {
+	if changed := r.Changed - r.Updated; changed > 0 && !c.Update {
+		lines = append(lines, fmt.Sprintf("%d that differ are left as they are: --update takes over what changed at the source. If this is another data set with the same names, give it a name of its own with --source.", changed))
+	}
+	if gone := r.Gone - r.Retired; gone > 0 {
+		lines = append(lines, fmt.Sprintf("%d that are gone from the source are kept: --prune takes them out.", gone))
+	}
+	if r.Waiting > 0 {
+		lines = append(lines, fmt.Sprintf("%d wait for the round that runs: import again when it is over.", r.Waiting))
+	}
+	return lines
 }

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +12,8 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -23,50 +26,104 @@ import (
 
 // ImportOptions are the choices of an import.
 type ImportOptions struct {
-	Split annotator.Split // for images whose data set names no split; "": train
+	Source string          // the name of the source; "": annotator.DefaultSource
+	Split  annotator.Split // for images whose data set names no split; "": train
+	Update bool            // take over what differs from the project
+	Prune  bool            // take out what is gone from the source
 	// MaskFault is told of every mask that cannot be read, by several goroutines at once; its image comes in without a mask.
 	// nil: nobody is told.
 	MaskFault func(image string, err error)
+	Part      int // images that are handed on at once; 0: annotator.ImportChunk
 }
 
 // ImageImport is a data set as annotator.Service.ImportImages takes it: each file goes into the blob store under its hash. A
-// file that is no readable picture is an image that is broken, with the reason.
-func ImageImport(blobs *blob.Store, source string, d *dataset.Dataset, o ImportOptions) annotator.ImageImport {
-	in := annotator.ImageImport{Source: source, Images: len(d.Samples), Classes: make([]annotator.Class, len(d.Classes))}
+// file that is no readable picture is an image that is broken, with the reason. blobs may be nil for a preview.
+func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOptions) annotator.ImageImport {
+	in := annotator.ImageImport{
+		From: from, Source: o.Source, Images: len(d.Samples), Classes: make([]annotator.Class, len(d.Classes)), Update: o.Update, Prune: o.Prune,
+	}
 	for i, key := range d.Classes {
 		in.Classes[i] = annotator.Class{Index: i, Key: key, Name: ClassName(key)}
 	}
-	in.Read = func(ctx context.Context, tell func(done int)) ([]annotator.NewImage, error) {
-		images := make([]annotator.NewImage, len(d.Samples))
-		group, reading := errgroup.WithContext(ctx)
-		group.SetLimit(runtime.GOMAXPROCS(0))
+	in.Read = func(ctx context.Context, keep bool, tell func(done int), next func([]annotator.NewImage) error) error {
+		r := reader{d: d, o: o}
+		if keep {
+			r.blobs = blobs
+		}
 		var done atomic.Int64
-		for i, s := range d.Samples {
-			if reading.Err() != nil {
-				break
+		for samples := range slices.Chunk(d.Samples, cmp.Or(o.Part, annotator.ImportChunk)) {
+			images := make([]annotator.NewImage, len(samples))
+			group, reading := errgroup.WithContext(ctx)
+			group.SetLimit(runtime.GOMAXPROCS(0))
+			for i, s := range samples {
+				if reading.Err() != nil {
+					break
+				}
+				group.Go(func() (err error) {
+					images[i], err = r.read(reading, s)
+					tell(int(done.Add(1)))
+					return err
+				})
 			}
-			group.Go(func() (err error) {
-				images[i], err = importImage(reading, blobs, d, s, o)
-				tell(int(done.Add(1)))
+			if err := group.Wait(); err != nil {
 				return err
-			})
+			}
+			if err := context.Cause(ctx); err != nil {
+				return err
+			}
+			if err := next(images); err != nil {
+				return err
+			}
 		}
-		if err := group.Wait(); err != nil {
-			return nil, err
+		return nil
+	}
+	places := sync.OnceValue(func() map[string]int { // made only where an image is marked as broken
+		places := make(map[string]int, len(d.Samples))
+		for i, s := range d.Samples {
+			places[s.Name] = i
 		}
-		return images, context.Cause(ctx)
+		return places
+	})
+	in.Mended = func(ctx context.Context, name string) bool {
+		i, found := places()[name]
+		return found && decodes(ctx, d.Samples[i].Path)
 	}
 	return in
 }
 
-// importImage stores one file and its mask. Only a fault of ours is an error; the picture's own make it broken.
-func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s dataset.Sample, o ImportOptions) (annotator.NewImage, error) {
+// decodes reports whether a picture can be read to its end.
+func decodes(ctx context.Context, path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return picture.Process().Decode(ctx, file, nil, func(context.Context, image.Image, picture.Header) error { return nil }) == nil
+}
+
+// reader makes of a data set's samples what is to stand of them.
+type reader struct {
+	d     *dataset.Dataset
+	o     ImportOptions
+	blobs *blob.Store // where files are kept; nil: they are only looked at
+}
+
+// put keeps the bytes of a file, or hashes them.
+func (r reader) put(ctx context.Context, content io.Reader) (hash string, err error) {
+	if r.blobs == nil {
+		sum := sha256.New()
+		_, err = io.Copy(sum, content)
+		return hex.EncodeToString(sum.Sum(nil)), err
+	}
+	hash, _, err = r.blobs.Put(ctx, content)
+	return hash, err
+}
+
+// read keeps one file and its mask. Only a fault of ours is an error; the picture's own make it broken.
+func (r reader) read(ctx context.Context, s dataset.Sample) (annotator.NewImage, error) {
 	added := annotator.NewImage{Name: s.Name, Split: annotator.Split(s.Split), Class: s.Class, Group: s.Group}
 	if added.Split == "" {
-		added.Split = annotator.SplitTrain
-		if o.Split != "" {
-			added.Split = o.Split
-		}
+		added.Split = cmp.Or(r.o.Split, annotator.SplitTrain)
 	}
 	file, err := os.Open(s.Path)
 	if err != nil {
@@ -81,25 +138,26 @@ func importImage(ctx context.Context, blobs *blob.Store, d *dataset.Dataset, s d
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return broken(added, nil, err), nil
 	}
-	if added.Hash, _, err = blobs.Put(ctx, file); err != nil {
+	if added.Hash, err = r.put(ctx, file); err != nil {
 		return added, fmt.Errorf("store %s: %w", s.Name, err)
 	}
 	added.Clicks = clicksOf(s.Marks, header)
-	if !d.HasMask(s) {
+	if !r.d.HasMask(s) {
 		return added, nil
 	}
 	var encoded bytes.Buffer
-	err = d.ObjectMask(ctx, s, func(mask *image.Gray) error { return png.Encode(&encoded, mask) })
+	err = r.d.ObjectMask(ctx, s, func(mask *image.Gray) error { return png.Encode(&encoded, mask) })
 	switch {
 	case ctx.Err() != nil:
 		return added, context.Cause(ctx)
 	case err != nil:
-		if o.MaskFault != nil {
-			o.MaskFault(s.Name, err)
+		if r.o.MaskFault != nil {
+			r.o.MaskFault(s.Name, err)
 		}
-		return added, nil // a mask that can't be read is a mask that isn't known
+		added.MaskBroken = true // a mask that can't be read is a mask that isn't known
+		return added, nil
 	}
-	if added.MaskHash, _, err = blobs.Put(ctx, &encoded); err != nil {
+	if added.MaskHash, err = r.put(ctx, &encoded); err != nil {
 		return added, fmt.Errorf("store the mask of %s: %w", s.Name, err)
 	}
 	return added, nil

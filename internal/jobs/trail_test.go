@@ -27,7 +27,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "Facets", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "Download", "Facets", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -368,7 +368,7 @@ func TestAddingIsWholeOrNotAtAll(t *testing.T) {
 	}
 	importing := func() error {
 		out, err := s.ImportImages(ctx, annotator.System, "aviary", ImageImport(w.blobs, "folder birds", w.data, ImportOptions{}), nil)
-		if err == nil && (out.Added != 14 || out.Unreadable != 1) {
+		if err == nil && (out.Added != 14 || out.Broken != 1) {
 			t.Errorf("imported %+v", out)
 		}
 		return err

@@ -41,6 +41,12 @@ func (s *Store) SetClasses(ctx context.Context, projectID int64, classes []annot
 	return wrap(err, "setting the classes of project %d", projectID)
 }
 
+// AddClasses implements annotator.ImportStore.
+func (s *Store) AddClasses(ctx context.Context, projectID int64, classes []annotator.Class) error {
+	err := s.inTx(ctx, func(tx *Store) error { return tx.insertClasses(ctx, projectID, classes) })
+	return wrap(err, "adding %d classes to project %d", len(classes), projectID)
+}
+
 func (s *Store) insertClasses(ctx context.Context, projectID int64, classes []annotator.Class) error {
 	if len(classes) == 0 {
 		return nil

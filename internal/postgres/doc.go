@@ -14,6 +14,8 @@
 //	EnqueueScan         which images a version has not seen
 //	CreateTasks, LockUntouched
 //	                    which images become tasks, and which tasks nobody touched make way for them
+//	UpdateImages, RetireImages
+//	                    which answers are right by a corrected class, which tasks nobody touched go with their image
 //	NextTask            the order among tasks of one state
 //	SetJobProgress      a job's share never falls
 //	usableEdits, StartRound
@@ -27,6 +29,7 @@
 //	                    errors: why a value is refused, what was being done, a connection that broke or is silent
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
+//	sync.go             what an import that goes over a source again reads and changes
 //	round_work.go, scans.go, jobs.go, workers.go, parts.go
 //	                    what workers do; listener.go and round_events.go wake who watches a round
 package postgres

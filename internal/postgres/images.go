@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -10,10 +11,10 @@ import (
 )
 
 // imageColumns are of images under the alias i.
-const imageColumns = `i.id, i.project_id, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken`
+const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why`
 
 func imageFields(i *annotator.Image) []any {
-	return []any{&i.ID, &i.ProjectID, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken}
+	return []any{&i.ID, &i.ProjectID, &i.Source, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken, &i.Retired}
 }
 
 func scanImage(row pgx.CollectableRow) (i annotator.Image, err error) {
@@ -27,16 +28,19 @@ func (s *Store) Image(ctx context.Context, id int64) (annotator.Image, error) {
 	return i, wrap(err, "image %d", id)
 }
 
-// Images lists a project's images of the given splits (none: all), by id.
+// Images lists a project's images in use of the given splits (none: all), by id.
 func (s *Store) Images(ctx context.Context, projectID int64, splits ...annotator.Split) ([]annotator.Image, error) {
 	all, err := list(ctx, s, scanImage, `
 		SELECT `+imageColumns+` FROM images i
-		WHERE project_id = $1 AND (cardinality($2::text[]) = 0 OR split = ANY($2)) ORDER BY id`, projectID, texts(splits))
+		WHERE project_id = $1 AND retired_at IS NULL AND (cardinality($2::text[]) = 0 OR split = ANY($2)) ORDER BY id`, projectID, texts(splits))
 	return all, wrap(err, "listing the images of project %d", projectID)
 }
 
 // AddImages implements annotator.ImportStore: in bulk, labelled by annotator.LabelImages.
 func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotator.NewImage) (int, error) {
+	if len(images) == 0 {
+		return 0, nil
+	}
 	var added int64
 	err := s.inTx(ctx, func(tx *Store) error {
 		classes, hasModel, err := tx.lockClasses(ctx, projectID)
@@ -50,35 +54,42 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 		if err := tx.insertClasses(ctx, projectID, fresh); err != nil {
 			return err
 		}
-		if _, err := tx.q.Exec(ctx, `
-			CREATE TEMP TABLE IF NOT EXISTS new_images (name text, split text, label int, group_name text, hash text, mask_hash text, width int, height int, broken text)
-			ON COMMIT DELETE ROWS`); err != nil {
-			return err
-		}
-		_, err = tx.q.CopyFrom(ctx, pgx.Identifier{"new_images"},
-			[]string{"name", "split", "label", "group_name", "hash", "mask_hash", "width", "height", "broken"},
-			pgx.CopyFromSlice(len(images), func(i int) ([]any, error) {
-				n := images[i]
-				return []any{n.Name, string(n.Split), labels[i], n.Group, n.Hash, n.MaskHash, n.Width, n.Height, text.Clean(n.Broken)}, nil
-			}))
-		if err != nil {
+		if err := tx.copyImages(ctx, images, nil, labels); err != nil {
 			return err
 		}
 		tag, err := tx.q.Exec(ctx, `
-			INSERT INTO images (project_id, name, split, label, group_name, hash, mask_hash, width, height, broken)
-			SELECT $1, name, split, label, group_name, hash, mask_hash, width, height, broken FROM new_images
-			ON CONFLICT (project_id, name) DO NOTHING`, projectID)
+			INSERT INTO images (project_id, source, name, split, label, group_name, hash, mask_hash, width, height, broken)
+			SELECT $1, source, name, split, label, group_name, hash, mask_hash, width, height, broken FROM new_images
+			ON CONFLICT (project_id, source, name) WHERE retired_at IS NULL DO NOTHING`, projectID)
+		added = tag.RowsAffected()
 		if err != nil {
 			return err
 		}
-		added = tag.RowsAffected()
-		if err := tx.addClicks(ctx, projectID, images); err != nil {
-			return err
-		}
-		_, err = tx.q.Exec(ctx, `TRUNCATE new_images`) // a further call of the same transaction starts empty
-		return err
+		return tx.addClicks(ctx, projectID, images)
 	})
 	return int(added), wrap(err, "adding %d images to project %d", len(images), projectID)
+}
+
+// copyImages puts images into the temporary table new_images, with the ids of those that are there already (nil: none is).
+func (s *Store) copyImages(ctx context.Context, images []annotator.NewImage, ids []int64, labels []*int) error {
+	if _, err := s.q.Exec(ctx, `
+		CREATE TEMP TABLE IF NOT EXISTS new_images (id bigint, source text, name text, split text, label int, group_name text, hash text, mask_hash text, width int, height int, broken text)
+		ON COMMIT DELETE ROWS`); err != nil {
+		return err
+	}
+	if _, err := s.q.Exec(ctx, `TRUNCATE new_images`); err != nil { // of an earlier call of the same transaction
+		return err
+	}
+	_, err := s.q.CopyFrom(ctx, pgx.Identifier{"new_images"},
+		[]string{"id", "source", "name", "split", "label", "group_name", "hash", "mask_hash", "width", "height", "broken"},
+		pgx.CopyFromSlice(len(images), func(i int) ([]any, error) {
+			n, id := images[i], int64(0)
+			if ids != nil {
+				id = ids[i]
+			}
+			return []any{id, cmp.Or(n.Source, annotator.DefaultSource), n.Name, string(n.Split), labels[i], n.Group, n.Hash, n.MaskHash, n.Width, n.Height, text.Clean(n.Broken)}, nil
+		}))
+	return err
 }
 
 // texts turns named strings into what a text[] parameter takes; never nil, which would be NULL.

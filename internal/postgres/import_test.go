@@ -121,7 +121,7 @@ func TestImportOfADeadProcessIsGivenUp(t *testing.T) {
 	if importing, err := w.Store.Importing(ctx); err != nil || importing {
 		t.Errorf("no import is under way: %v, %v", importing, err)
 	}
-	if err := w.Store.FinishImport(ctx, dead.ID, 2, "2 of 10"); err != nil { // it was only cut off from the database
+	if err := w.Store.FinishImport(ctx, dead.ID, annotator.ImportReport{Broken: 2}, "2 of 10"); err != nil { // it was only cut off from the database
 		t.Fatal(err)
 	}
 	if dead, err = w.Store.Job(ctx, dead.ID); err != nil || dead.State != "finished" || dead.Done != 10 || dead.Unreadable != 2 || dead.Fraction != 1 {

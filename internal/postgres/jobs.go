@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-const jobColumns = `id, kind, state, phase, done, total, fraction, remaining_seconds, unreadable, message, created_at`
+const jobColumns = `id, kind, state, phase, done, total, fraction, remaining_seconds, unreadable, message, report, created_at`
 
 var scanJob = pgx.RowToStructByName[annotator.Job]
 
@@ -53,20 +54,24 @@ func (s *Store) BeginImport(ctx context.Context, projectID int64, images int) (a
 }
 
 // FinishImport implements annotator.ImportStore. An import that was given up and comes back after all has finished too.
-func (s *Store) FinishImport(ctx context.Context, jobID int64, unreadable int, message string) error {
-	err := s.changeJob(ctx, jobID, annotator.Job.MayFinishImport, annotator.ErrNotFound, func(tx *Store) error {
+func (s *Store) FinishImport(ctx context.Context, jobID int64, report annotator.ImportReport, message string) error {
+	body, err := json.Marshal(report)
+	if err != nil {
+		return wrap(err, "finishing import %d", jobID)
+	}
+	err = s.changeJob(ctx, jobID, annotator.Job.MayFinishImport, annotator.ErrNotFound, func(tx *Store) error {
 		_, err := tx.q.Exec(ctx, `
-			UPDATE jobs SET state = 'finished', finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3
-			WHERE id = $1`, jobID, unreadable, text.Clean(message), progress.Storing)
+			UPDATE jobs SET state = 'finished', finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3, report = $5::jsonb
+			WHERE id = $1`, jobID, report.Broken, text.Clean(message), progress.Storing, text.CleanJSON(body))
 		return err
 	})
 	return wrap(err, "finishing import %d", jobID)
 }
 
-// giveUpImports ends the imports whose process is gone: nothing of them is there, and no other process goes on with them.
+// giveUpImports ends the imports whose process is gone: what they have written stays, and no other process goes on with them.
 func (s *Store) giveUpImports(ctx context.Context) error {
 	_, err := s.q.Exec(ctx, `
-		UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = 'it was cut off, and nothing of it is there: start it again'
+		UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = 'it was cut off. What it had written is there: start it again, and it goes on'
 		WHERE kind = 'import' AND state = 'running' AND reported_at < now() - make_interval(secs => $1)`, silentImport.Seconds())
 	return err
 }

@@ -65,7 +65,7 @@ func (s *Store) Predictions(ctx context.Context, versionID int64, splits ...anno
 		return r.prediction()
 	}, `
 		SELECT `+predictionColumns+`, p.probabilities FROM predictions p JOIN images i ON i.id = p.image_id
-		WHERE p.version_id = $1 AND (cardinality($2::text[]) = 0 OR i.split = ANY($2)) ORDER BY p.image_id`, versionID, texts(splits))
+		WHERE p.version_id = $1 AND i.retired_at IS NULL AND (cardinality($2::text[]) = 0 OR i.split = ANY($2)) ORDER BY p.image_id`, versionID, texts(splits))
 	return all, wrap(err, "listing the predictions of version %d", versionID)
 }
 
@@ -102,7 +102,7 @@ func (s *Store) insertPredictions(ctx context.Context, versionID int64, predicti
 	tag, err := s.q.Exec(ctx, `
 		INSERT INTO predictions (version_id, image_id, class, confidence, correct, att_class, top_classes, top_values, probabilities, map_height, map_width, map)
 		SELECT $1, n.image_id, class, confidence, coalesce(class = i.label, false), att_class, top_classes, top_values, probabilities, map_height, map_width, map
-		FROM new_predictions n JOIN images i ON i.id = n.image_id
+		FROM new_predictions n JOIN images i ON i.id = n.image_id AND i.retired_at IS NULL
 		ON CONFLICT (version_id, image_id) DO NOTHING`, versionID)
 	if err != nil {
 		return 0, err

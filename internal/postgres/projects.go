@@ -69,7 +69,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 		return p, err
 	}, `
 		SELECT `+projectColumns+`,
-			(SELECT count(*) FROM images i WHERE i.project_id = p.id),
+			(SELECT count(*) FROM images i WHERE i.project_id = p.id AND i.retired_at IS NULL),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved'),

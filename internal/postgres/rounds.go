@@ -41,7 +41,7 @@ func (s *Store) RoundByKey(ctx context.Context, projectID int64, key string) (an
 const usableEdits = `
 	SELECT DISTINCT ON (i.id) i.id AS image_id, e.id AS edit_id
 	FROM edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = $2
-	WHERE i.project_id = $1 AND e.state = 'approved' AND i.split IN ('train', 'pool') AND i.label IS NOT NULL AND i.broken = ''
+	WHERE i.project_id = $1 AND e.state = 'approved' AND i.split IN ('train', 'pool') AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL
 		AND e.map_height = v.grid_height AND e.map_width = v.grid_width
 	ORDER BY i.id, e.judged_at DESC, e.id DESC`
 
@@ -74,7 +74,7 @@ func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.Round
 	}, `
 		WITH usable AS (`+usableEdits+`),
 		labelled AS (
-			SELECT split, id IN (SELECT image_id FROM usable) AS edited FROM images WHERE project_id = $1 AND label IS NOT NULL AND broken = ''
+			SELECT split, id IN (SELECT image_id FROM usable) AS edited FROM images WHERE project_id = $1 AND label IS NOT NULL AND broken = '' AND retired_at IS NULL
 		)
 		SELECT count(*) FILTER (WHERE split = 'train' OR edited), count(*) FILTER (WHERE edited),
 			count(*) FILTER (WHERE split = 'validation'), count(*) FILTER (WHERE split = 'test')
@@ -101,7 +101,7 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 			WITH usable AS (`+usableEdits+`),
 			latest AS (SELECT coalesce(max(id), 0) AS id FROM images WHERE project_id = $1),
 			training AS (
-				SELECT count(*) AS n FROM images i, latest WHERE i.project_id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.id <= latest.id
+				SELECT count(*) AS n FROM images i, latest WHERE i.project_id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND i.id <= latest.id
 				AND (i.split = 'train' OR i.id IN (SELECT image_id FROM usable))
 			),
 			round AS (

@@ -37,7 +37,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 		added, err := one(ctx, tx, pgx.RowTo[int], `
 			WITH unseen AS (
 				SELECT i.id, (row_number() OVER (ORDER BY i.id) - 1) / $3 AS chunk FROM images i
-				WHERE i.project_id = $1 AND i.broken = ''
+				WHERE i.project_id = $1 AND i.broken = '' AND i.retired_at IS NULL
 					AND NOT EXISTS (SELECT FROM predictions p WHERE p.version_id = $2 AND p.image_id = i.id)
 					AND i.id NOT IN (SELECT unnest(c.image_ids) FROM scan_chunks c WHERE c.job_id = $4 AND c.done_at IS NULL)
 			), chunks AS (
@@ -107,7 +107,7 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (ann
 			return err
 		}
 		c.Images, err = list(ctx, tx, scanImage, `
-			SELECT `+imageColumns+` FROM images i WHERE i.id = ANY($1) AND i.broken = ''
+			SELECT `+imageColumns+` FROM images i WHERE i.id = ANY($1) AND i.broken = '' AND i.retired_at IS NULL
 				AND NOT EXISTS (SELECT FROM predictions p WHERE p.version_id = $2 AND p.image_id = i.id)
 			ORDER BY i.id`, ids, c.VersionID)
 		return err

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -10,7 +11,7 @@ import (
 )
 
 // paintable says of an image i that tasks may come from it.
-const paintable = `i.project_id = $1 AND i.split IN ('train', 'pool') AND i.broken = ''`
+const paintable = `i.project_id = $1 AND i.split IN ('train', 'pool') AND i.broken = '' AND i.retired_at IS NULL`
 
 // SetStart implements annotator.StartStore.
 func (s *Store) SetStart(ctx context.Context, projectID int64, start attention.Start) error {
@@ -24,11 +25,16 @@ func (s *Store) Clicks(ctx context.Context, imageID int64) ([][2]float64, error)
 	if err != nil || len(all) == 0 {
 		return nil, wrap(err, "the clicks on image %d", imageID)
 	}
-	places := make([][2]float64, len(all[0])/2)
-	for i := range places {
-		places[i] = [2]float64{float64(all[0][2*i]), float64(all[0][2*i+1])}
+	return pairs(all[0]), nil
+}
+
+// pairs are x and y by turns as places; nil for none.
+func pairs(flat []float32) [][2]float64 {
+	var places [][2]float64
+	for i := 0; i+1 < len(flat); i += 2 {
+		places = append(places, [2]float64{float64(flat[i]), float64(flat[i+1])})
 	}
-	return places, nil
+	return places
 }
 
 // StartSources implements annotator.StartStore.
@@ -51,7 +57,7 @@ func (s *Store) StartExamples(ctx context.Context, projectID int64, limit int) (
 // addClicks keeps the clicks on images whose names and files the project has.
 func (s *Store) addClicks(ctx context.Context, projectID int64, images []annotator.NewImage) error {
 	const together = 1000
-	var names, hashes []string
+	var sources, names, hashes []string
 	var places [][]float32
 	flush := func() error {
 		if len(names) == 0 {
@@ -61,10 +67,10 @@ func (s *Store) addClicks(ctx context.Context, projectID int64, images []annotat
 		for i := range names {
 			batch.Queue(`
 				INSERT INTO image_clicks (image_id, places)
-				SELECT id, $4 FROM images WHERE project_id = $1 AND name = $2 AND hash = $3
-				ON CONFLICT (image_id) DO UPDATE SET places = excluded.places`, projectID, names[i], hashes[i], places[i])
+				SELECT id, $4 FROM images WHERE project_id = $1 AND source = $5 AND name = $2 AND hash = $3 AND retired_at IS NULL
+				ON CONFLICT (image_id) DO UPDATE SET places = excluded.places`, projectID, names[i], hashes[i], places[i], sources[i])
 		}
-		names, hashes, places = names[:0], hashes[:0], places[:0]
+		sources, names, hashes, places = sources[:0], names[:0], hashes[:0], places[:0]
 		return s.q.SendBatch(ctx, batch).Close()
 	}
 	for _, image := range images {
@@ -75,6 +81,7 @@ func (s *Store) addClicks(ctx context.Context, projectID int64, images []annotat
 		for _, c := range image.Clicks {
 			flat = append(flat, float32(c[0]), float32(c[1]))
 		}
+		sources = append(sources, cmp.Or(image.Source, annotator.DefaultSource))
 		names, hashes, places = append(names, image.Name), append(hashes, image.Hash), append(places, flat)
 		if len(names) == together {
 			if err := flush(); err != nil {

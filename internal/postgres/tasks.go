@@ -255,7 +255,7 @@ func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
 			INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
 			SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
 			FROM predictions p JOIN images i ON i.id = p.image_id
-			WHERE p.version_id = $1 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool') AND i.broken = ''
+			WHERE p.version_id = $1 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool') AND i.broken = '' AND i.retired_at IS NULL
 				AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
 			ORDER BY i.id
 			ON CONFLICT (version_id, image_id) DO NOTHING`, versionID)

@@ -1060,9 +1060,46 @@ export interface components {
             name: string;
             /** Format: int64 */
             project_id: number;
+            retired?: string;
+            source: string;
             split: string;
             /** Format: int64 */
             width: number;
+        };
+        ImageDifference: {
+            is?: string;
+            kind: string;
+            name: string;
+            was?: string;
+        };
+        ImportReport: {
+            /** Format: int64 */
+            added: number;
+            /** Format: int64 */
+            broken: number;
+            /** Format: int64 */
+            changed: number;
+            changes?: {
+                [key: string]: number;
+            };
+            differences?: components["schemas"]["ImageDifference"][];
+            /** Format: int64 */
+            gone: number;
+            /** Format: int64 */
+            images: number;
+            /** Format: int64 */
+            known: number;
+            /** Format: int64 */
+            repaired: number;
+            /** Format: int64 */
+            retired: number;
+            /** Format: int64 */
+            returned: number;
+            source?: string;
+            /** Format: int64 */
+            updated: number;
+            /** Format: int64 */
+            waiting: number;
         };
         Job: {
             /** Format: date-time */
@@ -1078,6 +1115,7 @@ export interface components {
             phase?: string;
             /** Format: double */
             remaining_seconds: number;
+            report?: components["schemas"]["ImportReport"];
             state: string;
             /** Format: int64 */
             total: number;
@@ -1964,6 +2002,8 @@ export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Facets = components['schemas']['Facets'];
 export type FieldProblem = components['schemas']['FieldProblem'];
 export type Image = components['schemas']['Image'];
+export type ImageDifference = components['schemas']['ImageDifference'];
+export type ImportReport = components['schemas']['ImportReport'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
 export type Lease = components['schemas']['Lease'];

@@ -1,0 +1,292 @@
+package annotator
+
+import (
+	"fmt"
+	"slices"
+)
+
+// What an import does about an image is decided here, from what the project has under its name and what the source has now.
+
+// DefaultSource is the source of images that no import has named one for.
+const DefaultSource = "main"
+
+// Difference is a way in which a source and a project are not the same.
+type Difference string
+
+// What may differ. An image may differ in several ways, and is counted once under each.
+const (
+	DiffersNew        Difference = "new"        // the project has no image of the name
+	DiffersBytes      Difference = "bytes"      // another picture under the name
+	DiffersUnreadable Difference = "unreadable" // the file cannot be read: the project keeps the picture it has, if it has one
+	DiffersLabel      Difference = "label"
+	DiffersSplit      Difference = "split"
+	DiffersGroup      Difference = "group"
+	DiffersMask       Difference = "mask"
+	DiffersClicks     Difference = "clicks"
+	DiffersRepaired   Difference = "repaired" // could not be read before, and can now
+	DiffersReturned   Difference = "returned" // was gone, and is there again
+	DiffersGone       Difference = "gone"     // the project has it, and the source no longer
+)
+
+// ImageDifference is one difference of one image.
+type ImageDifference struct {
+	Kind Difference `json:"kind"`
+	Name string     `json:"name"`
+	Was  string     `json:"was,omitempty"` // in the project: a class, a split, a group, the start of a hash
+	Is   string     `json:"is,omitempty"`  // at the source; of an unreadable one, why
+}
+
+// MaxDifferences bounds how many differences of each kind a report lists by name.
+const MaxDifferences = 1000
+
+// ImportReport counts what an import found and did. Images is Added + Known + Changed + Repaired + Returned.
+type ImportReport struct {
+	Source   string             `json:"source,omitempty"`  // the name of the source
+	Images   int                `json:"images"`            // in the data set
+	Added    int                `json:"added"`             // new to the project
+	Known    int                `json:"known"`             // in the project already, and the same
+	Changed  int                `json:"changed"`           // in the project, and different; each once
+	Updated  int                `json:"updated"`           // of those changed: taken over
+	Repaired int                `json:"repaired"`          // could not be read before, and can now: taken over
+	Returned int                `json:"returned"`          // were gone, and are there again: taken over
+	Gone     int                `json:"gone"`              // in the project, and no longer at the source
+	Retired  int                `json:"retired"`           // of those gone: taken out
+	Waiting  int                `json:"waiting"`           // of those repaired or returned: left for after the round that runs
+	Broken   int                `json:"broken"`            // of the data set's files: cannot be read
+	Changes  map[Difference]int `json:"changes,omitempty"` // how many images differ in what
+	// Differences are the first MaxDifferences of each kind; of an import into a source without images, those that cannot be read.
+	Differences []ImageDifference `json:"differences,omitempty"`
+}
+
+// Left counts what differs and was left as it is.
+func (r ImportReport) Left() int { return r.Changed - r.Updated + r.Gone - r.Retired + r.Waiting }
+
+// Names lists the images of one kind that the report has by name.
+func (r ImportReport) Names(kind Difference) []string {
+	var names []string
+	for _, d := range r.Differences {
+		if d.Kind == kind {
+			names = append(names, d.Name)
+		}
+	}
+	return names
+}
+
+// add counts the report of a further part.
+func (r *ImportReport) add(part ImportReport) {
+	r.Images += part.Images
+	r.Added += part.Added
+	r.Known += part.Known
+	r.Changed += part.Changed
+	r.Updated += part.Updated
+	r.Repaired += part.Repaired
+	r.Returned += part.Returned
+	r.Gone += part.Gone
+	r.Retired += part.Retired
+	r.Waiting += part.Waiting
+	r.Broken += part.Broken
+	listed := map[Difference]int{}
+	for _, d := range r.Differences {
+		listed[d.Kind]++
+	}
+	for _, d := range part.Differences {
+		if listed[d.Kind]++; listed[d.Kind] <= MaxDifferences {
+			r.Differences = append(r.Differences, d)
+		}
+	}
+	if r.Changes == nil {
+		r.Changes = map[Difference]int{}
+	}
+	for kind, n := range part.Changes {
+		r.Changes[kind] += n
+	}
+}
+
+// short is the report with the first few of each kind by name, as a job keeps it.
+func (r ImportReport) short(each int) ImportReport {
+	listed := map[Difference]int{}
+	r.Differences = slices.DeleteFunc(slices.Clone(r.Differences), func(d ImageDifference) bool {
+		listed[d.Kind]++
+		return listed[d.Kind] > each
+	})
+	for i := range r.Differences {
+		r.Differences[i].Is = shortReason(r.Differences[i].Is)
+	}
+	return r
+}
+
+// KnownImage is what a project has under a name: the image in use, or, where there is none, the one retired last.
+type KnownImage struct {
+	Image
+	Clicks [][2]float64 // on an image in use
+}
+
+// ImageUpdate gives an image that is there what the source says of it now; its bytes are the same.
+type ImageUpdate struct {
+	ID int64
+	NewImage
+}
+
+// syncState is what decides about an import's images, besides the images.
+type syncState struct {
+	classes []Class
+	frozen  bool // a round runs: what it was made of must stay
+	update  bool // take over what differs
+	first   bool // the source had no images: all are new, which needs no list
+}
+
+// syncPlan is what becomes of some images.
+type syncPlan struct {
+	add     []NewImage
+	replace []int64       // images whose bytes are others now: what replaces them is in add
+	update  []ImageUpdate // in place
+	seen    []int64       // images of the project that the source has
+	report  ImportReport
+}
+
+// plan decides what becomes of images: known is what the project has, by name.
+func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan {
+	p := syncPlan{report: ImportReport{Images: len(images), Changes: map[Difference]int{}}}
+	find := ClassFinder(s.classes)
+	for _, in := range images {
+		if in.Broken != "" {
+			p.report.Broken++
+		}
+		now, is := known[in.Name]
+		if is {
+			p.seen = append(p.seen, now.ID)
+		}
+		switch {
+		case !is, now.Retired != "" && now.Hash != in.Hash:
+			p.report.Added++
+			p.add = append(p.add, in)
+			if in.Broken != "" {
+				p.differs(DiffersUnreadable, in.Name, "", in.Broken)
+			}
+			if !s.first {
+				p.differs(DiffersNew, in.Name, "", "")
+			}
+		case now.Retired != "":
+			p.takeBack(s.frozen, now, in, DiffersReturned, &p.report.Returned)
+		case now.Broken != "" && in.Broken == "":
+			if now.Hash != in.Hash { // no round has used the one before
+				p.report.Repaired++
+				p.differs(DiffersRepaired, in.Name, now.Broken, "")
+				p.replace, p.add = append(p.replace, now.ID), append(p.add, in)
+				continue
+			}
+			p.takeBack(s.frozen, now, in, DiffersRepaired, &p.report.Repaired)
+		default:
+			p.compare(s, find, now, in)
+		}
+	}
+	return p
+}
+
+// takeBack puts an image of the same bytes back into use, unless a round runs.
+func (p *syncPlan) takeBack(frozen bool, now KnownImage, in NewImage, kind Difference, count *int) {
+	*count++
+	p.differs(kind, in.Name, now.Broken, "")
+	if frozen {
+		p.report.Waiting++
+		return
+	}
+	p.update = append(p.update, ImageUpdate{now.ID, in})
+}
+
+// compare decides about an image that is in use.
+func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now KnownImage, in NewImage) {
+	differs := false
+	tell := func(kind Difference, was, is string) {
+		differs = true
+		p.differs(kind, in.Name, was, is)
+	}
+	switch {
+	case in.Broken != "" && now.Broken == "":
+		p.report.Changed++
+		p.differs(DiffersUnreadable, in.Name, "", in.Broken)
+		return // what can be read stays, whatever is asked
+	case now.Hash != in.Hash && now.Broken == "":
+		tell(DiffersBytes, now.Hash[:12], in.Hash[:12])
+	case in.Broken != "":
+		p.differs(DiffersUnreadable, in.Name, "", in.Broken)
+	}
+	was := ""
+	if now.Label != nil && *now.Label < len(s.classes) {
+		was = s.classes[*now.Label].Key
+	}
+	label, known := find(in.Class)
+	if (in.Class == "") != (now.Label == nil) || in.Class != "" && (!known || label != *now.Label) {
+		tell(DiffersLabel, was, in.Class)
+	}
+	if now.Split != in.Split {
+		tell(DiffersSplit, string(now.Split), string(in.Split))
+	}
+	if now.Group != in.Group {
+		tell(DiffersGroup, now.Group, in.Group)
+	}
+	if now.MaskHash != in.MaskHash && !in.MaskBroken {
+		tell(DiffersMask, firstOf(now.MaskHash), firstOf(in.MaskHash))
+	}
+	if !slices.EqualFunc(now.Clicks, in.Clicks, func(a, b [2]float64) bool { // kept as float32
+		return float32(a[0]) == float32(b[0]) && float32(a[1]) == float32(b[1])
+	}) && in.Broken == "" {
+		tell(DiffersClicks, countOf(len(now.Clicks), "clicks"), countOf(len(in.Clicks), "clicks"))
+	}
+	if in.MaskBroken && now.Hash == in.Hash {
+		in.MaskHash = now.MaskHash
+	}
+	if !differs {
+		p.report.Known++
+		return
+	}
+	p.report.Changed++
+	switch {
+	case !s.update:
+	case now.Hash != in.Hash && now.Broken == "":
+		p.report.Updated++
+		p.replace, p.add = append(p.replace, now.ID), append(p.add, in)
+	default:
+		p.report.Updated++
+		if now.Broken != "" {
+			in.Broken = now.Broken
+		}
+		p.update = append(p.update, ImageUpdate{now.ID, in})
+	}
+}
+
+// differs counts a difference and lists it.
+func (p *syncPlan) differs(kind Difference, name, was, is string) {
+	p.report.Changes[kind]++
+	p.report.Differences = append(p.report.Differences, ImageDifference{Kind: kind, Name: name, Was: was, Is: is})
+}
+
+// firstOf is the start of a hash, "" for none.
+func firstOf(hash string) string { return hash[:min(12, len(hash))] }
+
+func countOf(n int, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
+// Text is a report in one line, for the trail and the job: what was done, then what was found and left.
+func (r ImportReport) Text() string {
+	text := fmt.Sprintf("%d added, %d the same", r.Added, r.Known)
+	for _, part := range []struct {
+		n    int
+		text string
+	}{
+		{r.Repaired, "repaired"}, {r.Returned, "back again"}, {r.Updated, "updated"}, {r.Retired, "taken out"},
+		{r.Changed - r.Updated, "changed and left as they are"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
+	} {
+		if part.n > 0 {
+			text += fmt.Sprintf(", %d %s", part.n, part.text)
+		}
+	}
+	if r.Waiting > 0 {
+		text += fmt.Sprintf(" (%d of them wait for the round that runs)", r.Waiting)
+	}
+	return text
+}

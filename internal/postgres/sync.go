@@ -1,0 +1,208 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// ImportState implements annotator.ImportStore.
+func (s *Store) ImportState(ctx context.Context, projectID int64) (state annotator.ImportState, err error) {
+	if s.tx != nil {
+		err = s.lockProject(ctx, projectID)
+	}
+	if err == nil {
+		_, err = one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, row.Scan(&state.HasModel, &state.Round)
+		}, `
+			SELECT EXISTS (SELECT FROM versions WHERE project_id = $1),
+				coalesce((SELECT max(number) FROM rounds WHERE project_id = $1 AND state IN ('queued', 'training', 'evaluating')), 0)`, projectID)
+	}
+	if err == nil {
+		state.Classes, err = s.classes(ctx, projectID)
+	}
+	return state, wrap(err, "looking at project %d before an import", projectID)
+}
+
+// KnownImages implements annotator.ImportStore.
+func (s *Store) KnownImages(ctx context.Context, projectID int64, source string, names []string) (map[string]annotator.KnownImage, error) {
+	found, err := list(ctx, s, func(row pgx.CollectableRow) (k annotator.KnownImage, err error) {
+		var places []float32
+		err = row.Scan(append(imageFields(&k.Image), &places)...)
+		k.Clicks = pairs(places)
+		return k, err
+	}, `
+		SELECT `+imageColumns+`, (SELECT places FROM image_clicks c WHERE c.image_id = i.id) FROM images i WHERE project_id = $1 AND source = $2 AND name = ANY($3) AND retired_at IS NULL
+		UNION ALL (
+			SELECT DISTINCT ON (i.name) `+imageColumns+`, NULL::real[] FROM images i WHERE project_id = $1 AND source = $2 AND name = ANY($3) AND retired_at IS NOT NULL
+			ORDER BY i.name, i.id DESC
+		)`, projectID, source, names)
+	known := make(map[string]annotator.KnownImage, len(found))
+	for _, image := range found {
+		if _, used := known[image.Name]; !used { // those in use come first
+			known[image.Name] = image
+		}
+	}
+	return known, wrap(err, "looking for images of project %d", projectID)
+}
+
+// LastImage implements annotator.ImportStore.
+func (s *Store) LastImage(ctx context.Context, projectID int64, source string) (int64, error) {
+	id, err := one(ctx, s, pgx.RowTo[int64], `SELECT coalesce(max(id), 0) FROM images WHERE project_id = $1 AND source = $2 AND retired_at IS NULL`, projectID, source)
+	return id, wrap(err, "looking for the newest image of project %d", projectID)
+}
+
+// SourceImages implements annotator.ImportStore.
+func (s *Store) SourceImages(ctx context.Context, projectID int64, source string, after, last int64, limit int) ([]annotator.Image, error) {
+	all, err := list(ctx, s, func(row pgx.CollectableRow) (i annotator.Image, err error) {
+		err = row.Scan(&i.ID, &i.Name)
+		return i, err
+	}, `
+		SELECT id, name FROM images WHERE project_id = $1 AND source = $2 AND retired_at IS NULL AND id > $3 AND id <= $4
+		ORDER BY id LIMIT $5`, projectID, source, after, last, limit)
+	return all, wrap(err, "listing the images of source %s of project %d", source, projectID)
+}
+
+// UpdateImages implements annotator.ImportStore.
+func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []annotator.ImageUpdate, at time.Time) error {
+	if len(updates) == 0 {
+		return nil
+	}
+	images, ids := make([]annotator.NewImage, len(updates)), make([]int64, len(updates))
+	for i, u := range updates {
+		images[i], ids[i] = u.NewImage, u.ID
+	}
+	err := s.inTx(ctx, func(tx *Store) error {
+		classes, hasModel, err := tx.lockClasses(ctx, projectID)
+		if err != nil {
+			return err
+		}
+		labels, _, err := annotator.LabelImages(classes, hasModel, images)
+		if err != nil {
+			return err
+		}
+		if err := tx.copyImages(ctx, images, ids, labels); err != nil {
+			return err
+		}
+		if err := tx.countAnswers(ctx, ids, true); err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `
+			UPDATE images i SET split = n.split, label = n.label, group_name = n.group_name, mask_hash = n.mask_hash,
+				width = n.width, height = n.height, broken = n.broken, retired_at = NULL, retired_why = ''
+			FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.hash = n.hash`, projectID); err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `
+			UPDATE predictions p SET correct = coalesce(p.class = n.label, false) FROM new_images n
+			WHERE p.image_id = n.id AND p.correct <> coalesce(p.class = n.label, false)`); err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `DELETE FROM image_clicks WHERE image_id = ANY($1)`, ids); err != nil {
+			return err
+		}
+		if err := tx.addClicks(ctx, projectID, images); err != nil {
+			return err
+		}
+		if err := tx.dropUntouched(ctx, ids); err != nil { // the next scan makes those that are still due
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `
+			UPDATE tasks t SET label = n.label FROM new_images n WHERE t.image_id = n.id AND n.label IS NOT NULL AND t.label <> n.label`); err != nil {
+			return err
+		}
+		painted, err := list(ctx, tx, pgx.RowTo[int64], `SELECT id FROM new_images WHERE split IN ('train', 'pool') AND label IS NOT NULL`)
+		if err != nil {
+			return err
+		}
+		if err := tx.restoreTasks(ctx, painted, at); err != nil {
+			return err
+		}
+		others, err := list(ctx, tx, pgx.RowTo[int64], `SELECT id FROM new_images WHERE split NOT IN ('train', 'pool') OR label IS NULL`)
+		if err != nil {
+			return err
+		}
+		return tx.withdrawTasks(ctx, others, annotator.WithdrawnSplit, at)
+	})
+	return wrap(err, "updating %d images of project %d", len(updates), projectID)
+}
+
+// RetireImages implements annotator.ImportStore.
+func (s *Store) RetireImages(ctx context.Context, projectID int64, images []int64, why annotator.Retirement, at time.Time) error {
+	if len(images) == 0 {
+		return nil
+	}
+	err := s.inTx(ctx, func(tx *Store) error {
+		if err := tx.lockProject(ctx, projectID); err != nil {
+			return err
+		}
+		if err := tx.countAnswers(ctx, images, false); err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `
+			UPDATE images SET retired_at = $3, retired_why = $4 WHERE project_id = $1 AND id = ANY($2) AND retired_at IS NULL`,
+			projectID, images, at, why); err != nil {
+			return err
+		}
+		if err := tx.dropUntouched(ctx, images); err != nil {
+			return err
+		}
+		return tx.withdrawTasks(ctx, images, why.Withdrawal(), at)
+	})
+	return wrap(err, "retiring %d images of project %d", len(images), projectID)
+}
+
+// countAnswers keeps what versions.scanned counts, the answers to images in use: those of images that come back are added, those of
+// images that go are taken off. It is called while the images are what they were.
+func (s *Store) countAnswers(ctx context.Context, images []int64, back bool) error {
+	_, err := s.q.Exec(ctx, `
+		UPDATE versions v SET scanned = scanned + CASE WHEN $2 THEN n ELSE -n END
+		FROM (
+			SELECT p.version_id, count(*)::int AS n FROM predictions p JOIN images i ON i.id = p.image_id
+			WHERE i.id = ANY($1) AND (i.retired_at IS NOT NULL) = $2 GROUP BY 1
+		) AS answers WHERE v.id = answers.version_id`, images, back)
+	return err
+}
+
+// dropUntouched removes the open tasks of images that nobody has painted.
+func (s *Store) dropUntouched(ctx context.Context, images []int64) error {
+	_, err := s.q.Exec(ctx, `
+		DELETE FROM tasks t WHERE image_id = ANY($1) AND state = 'open' AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, images)
+	return err
+}
+
+func (s *Store) withdrawTasks(ctx context.Context, images []int64, why annotator.Withdrawal, at time.Time) error {
+	return s.changeTasks(ctx, images, func(t annotator.Task) (annotator.Task, error) { return t.Withdraw(why, at), nil })
+}
+
+func (s *Store) restoreTasks(ctx context.Context, images []int64, at time.Time) error {
+	return s.changeTasks(ctx, images, func(t annotator.Task) (annotator.Task, error) {
+		inReview, err := one(ctx, s, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM edits WHERE task_id = $1 AND state = 'submitted')`, t.ID)
+		return t.Restore(inReview, at), err
+	})
+}
+
+// changeTasks locks the tasks of images and writes what a rule makes of them.
+func (s *Store) changeTasks(ctx context.Context, images []int64, rule func(annotator.Task) (annotator.Task, error)) error {
+	tasks, err := list(ctx, s, scanTask, `
+		SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.image_id = ANY($1) AND t.state <> 'approved' ORDER BY t.id FOR UPDATE OF t`, images)
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		changed, err := rule(t)
+		if err != nil {
+			return err
+		}
+		if changed.State == t.State && changed.SkipReason == t.SkipReason {
+			continue
+		}
+		if err := s.UpdateTask(ctx, changed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
