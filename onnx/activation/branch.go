@@ -18,7 +18,7 @@ const (
 	Perception Branch = "perception"
 )
 
-// ErrBranch is a branch that is neither.
+// ErrBranch says that a Branch is neither of the two.
 var ErrBranch = errors.New("no such branch")
 
 // Graph computes an activation map. It takes batches of any size:
@@ -35,7 +35,7 @@ type Graph struct {
 	Height, Width int    // of A and so of the activation map; a branch that strides has fewer cells than the attention map
 }
 
-// branch is a branch of an ABN that is being added to.
+// branch is a branch of an ABN, to which nodes are added.
 type branch struct {
 	name     Branch
 	parts    *onnx.Parts
@@ -64,7 +64,7 @@ func newBranch(ctx context.Context, abn *onnx.ABN, name Branch) (*branch, error)
 	return b, nil
 }
 
-// sizes are the axes of a value (N,C,h,w) but the batch; ok is false for any other shape.
+// sizes are C, h and w of a value (N,C,h,w); ok is false for any other shape.
 func (b *branch) sizes(value string) (c, h, w int, ok bool) {
 	s := b.inferred.Shape(value)
 	if len(s) != 4 || s[0].Name != onnx.BatchName || !s[1].Known() || !s[2].Known() || !s[3].Known() {
@@ -88,19 +88,19 @@ func (b *branch) fileName(value string) string {
 	return value
 }
 
-// shape adds a constant that a Reshape reads; 0 keeps an axis as it is and −1 takes what is left.
+// shape adds a constant for a Reshape to read; 0 keeps an axis and −1 takes what is left.
 func (b *branch) shape(dims ...int64) string {
 	return b.Constant(onnx.NewInt64("", []int64{int64(len(dims))}, dims))
 }
 
-// classInput adds the input that says which class each image is asked about, [N] int64.
+// classInput adds the input that gives the class of interest for each image, [N] int64.
 func (b *branch) classInput() string {
 	name := b.Fresh("class")
 	b.model.Graph.Inputs = append(b.model.Graph.Inputs, onnx.NewValue(name, onnx.Int64, onnx.BatchOf()))
 	return name
 }
 
-// chosen adds the rows that are 1 at the class asked about and 0 elsewhere, [N,K] float32.
+// chosen adds the class input as one-hot rows, [N,K] float32.
 func (b *branch) chosen(class string) string {
 	classes := int64(b.parts.Classes)
 	return b.Node("OneHot", []string{class,
@@ -116,7 +116,7 @@ func (b *branch) weightedSum(weights, value string) string {
 	return b.Node("Reshape", []string{b.Node("MatMul", []string{row, cells}), b.shape(-1, 1, int64(h), int64(w))})
 }
 
-// graph closes the branch: output is all it gives, and what output does not need is left out.
+// graph finishes the branch: its only output is output, and nodes that output does not depend on are removed.
 func (b *branch) graph(class, output, value string) *Graph {
 	c, h, w, _ := b.sizes(value)
 	g := b.model.Graph

@@ -6,8 +6,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// CAM makes the graph of a branch's class activation map, Σ_c w_{k,c}·A_c. A bias of the head is left out, as in
-// the paper. A *HeadError (ErrNoCAM) where the branch does not end in a global average pool and a linear head.
+// CAM makes the graph of a branch's class activation map, Σ_c w_{k,c}·A_c. A bias of the head is left out, as in the paper. The
+// error is a *HeadError (ErrNoCAM) if the branch does not end in a global average pool and a linear head.
 func CAM(ctx context.Context, abn *onnx.ABN, name Branch) (*Graph, error) {
 	b, err := newBranch(ctx, abn, name)
 	if err != nil {

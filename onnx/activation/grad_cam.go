@@ -10,13 +10,13 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// ErrValue is a value that Grad-CAM cannot weight.
+// ErrValue says that a value cannot be weighted by Grad-CAM.
 var ErrValue = errors.New("not a value to weight")
 
-// GradCAM makes the graph of a branch's Grad-CAM, ReLU(Σ_c α_{k,c}·A_c). value is A by its name in the file; ""
-// is the last convolutional value: what a global average pool at the end reads or, without one, the last
-// value (N,C,h,w) before the logits that is not itself pooled. ErrValue for a value that has no cells
-// or no part in the logits, a *gradient.UnsupportedError for operators without a derivative.
+// GradCAM makes the graph of a branch's Grad-CAM, ReLU(Σ_c α_{k,c}·A_c). value is A by its name in the file; "" is the last
+// convolutional value: what a global average pool at the end reads or, without one, the last value (N,C,h,w) before the logits
+// that is not itself pooled. The error is ErrValue if the value has no cells or the logits do not depend on it, and a
+// *gradient.UnsupportedError if an operator has no derivative.
 func GradCAM(ctx context.Context, abn *onnx.ABN, name Branch, value string) (*Graph, error) {
 	b, err := newBranch(ctx, abn, name)
 	if err != nil {
@@ -63,7 +63,7 @@ func (b *branch) onTheWay() map[*onnx.Node]bool {
 	return way
 }
 
-// lastConvolutional is the value that Grad-CAM weights where nobody names one.
+// lastConvolutional is the value that Grad-CAM weights if none is named.
 func (b *branch) lastConvolutional(ctx context.Context) (string, error) {
 	if h, err := b.head(ctx); err == nil {
 		if _, rows, columns, ok := b.sizes(h.pooled); ok && rows*columns > 1 {

@@ -9,13 +9,13 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrNoCAM is a branch that CAM is not defined for; a *HeadError says which node is in the way.
+// ErrNoCAM says that CAM is not defined for a branch; a *HeadError names the node.
 var ErrNoCAM = errors.New("CAM is not possible")
 
 // HeadError names the node between a branch's logits and a global average pool that CAM cannot pass.
 type HeadError struct {
 	Branch   Branch
-	Node, Op string // "" where the logits are no node's
+	Node, Op string // "" if no node makes the logits
 	Why      string
 }
 
@@ -34,7 +34,7 @@ func (e *HeadError) Unwrap() error { return ErrNoCAM }
 // head is the end of a branch: logits = weights·mean(pooled) + bias.
 type head struct {
 	pooled  string    // A [N,C,h,w], what the global average pool reads
-	weights []float32 // [K,C]; nil where the averages are the logits, so that K = C
+	weights []float32 // [K,C]; nil if the averages are the logits, K = C
 }
 
 // head follows the logits back to the global average pool, multiplying the linear operators on the way.
@@ -71,7 +71,7 @@ func (b *branch) head(ctx context.Context) (*head, error) {
 	}
 }
 
-// maxLayers bounds the linear layers of a head, one after the other: whoever writes two could have written one.
+// maxLayers bounds the linear layers of a head, one after the other. More than one could be written as one.
 const maxLayers = 8
 
 // times is the product [rows,inner]·[inner,columns], summed in float64; a nil left side is the identity.
@@ -125,8 +125,8 @@ func (b *branch) poolsGlobally(n *onnx.Node) bool {
 	return false
 }
 
-// linear passes one node of a head that takes rows of numbers to rows of width numbers. next is what it reads;
-// factor [width,columns] is what it multiplies with, nil where it multiplies with nothing.
+// linear goes back past one node of a head, which maps rows of numbers to rows of width numbers. next is its input; factor
+// [width,columns] is what it multiplies by, nil if it multiplies by nothing.
 func (b *branch) linear(n *onnx.Node, width int) (next string, factor []float32, err error) {
 	switch {
 	case n.IsOp("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze"):
@@ -137,7 +137,7 @@ func (b *branch) linear(n *onnx.Node, width int) (next string, factor []float32,
 			return "", nil, fmt.Errorf("it makes rows of %d numbers of %v", width, b.inferred.Shape(n.Input(0)))
 		}
 		return n.Input(0), nil, nil
-	case n.IsOp("Add", "Sub"): // a bias, which says nothing about places
+	case n.IsOp("Add", "Sub"): // a bias, which is the same at all places
 		if b.inferred.Constant(n.Input(1)) != nil {
 			return n.Input(0), nil, nil
 		}

@@ -9,24 +9,23 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrNoPath is a value that was to be differentiated by and does not influence the loss.
+// ErrNoPath says that the loss does not depend on a value of wrt.
 var ErrNoPath = errors.New("does not influence the loss")
 
-// Append adds to m's graph the nodes that compute the derivative of the scalar value loss by every
-// value of wrt (initializers, inputs, or outputs of nodes), and returns the names of these
-// derivatives, each of its value's shape. The graph's outputs are left as they are: add what is to be
-// read. Only the paths from wrt to loss are differentiated, so other branches may hold anything. The
-// model is raised to operator set 17 at least (see Raise), and nodes that are differentiated may get
+// Append adds to m's graph the nodes that compute the derivative of the scalar value loss by every value of wrt (initializers,
+// inputs, or outputs of nodes), and returns the names of these derivatives, each of its value's shape. The graph's outputs are
+// not changed; the caller adds those it wants to read. Only the paths from wrt to loss are differentiated, so that other branches
+// may have any operators. The model is raised to operator set 17 at least (see Raise), and nodes that are differentiated may get
 // further outputs (a MaxPool's indices, a BatchNormalization's statistics).
 //
-// m's shapes must be inferable but for the batch axis. An *UnsupportedError names the nodes for which
-// there is no rule; m is then not to be used.
+// m's shapes must be inferable but for the batch axis. An *UnsupportedError names the nodes that have no rule; m must not be used
+// after an error.
 func Append(ctx context.Context, m *onnx.Model, loss string, wrt []string) (map[string]string, error) {
 	return AppendBlocked(ctx, m, loss, wrt, 0)
 }
 
-// AppendBlocked is Append with operators of BlockedDomain for what is [N,C,H,W] with C whole blocks of so many channels; the rest, and
-// everything where block is 0, is written in standard operators.
+// AppendBlocked is Append with operators of BlockedDomain for values [N,C,H,W] whose C is a multiple of block. All others, and
+// everything if block is 0, are written in standard operators.
 func AppendBlocked(ctx context.Context, m *onnx.Model, loss string, wrt []string, block int64) (map[string]string, error) {
 	b, err := newBuilder(ctx, m, wrt)
 	if err != nil {
@@ -72,9 +71,9 @@ func AppendBlocked(ctx context.Context, m *onnx.Model, loss string, wrt []string
 	return derivatives, nil
 }
 
-// order puts the added nodes that need no gradient, such as masks and turned kernels, before those that do. ONNX Runtime
-// goes from a node's youngest input to its oldest when it decides what to run: written after the gradient they are
-// multiplied with, masks were all made in the forward pass and kept, a quarter of the step's memory.
+// order puts the added nodes that need no gradient, such as masks and turned kernels, before those that do. ONNX Runtime goes
+// from a node's youngest input to its oldest when it decides what to run: if masks come after the gradient they are multiplied
+// with, all of them are made in the forward pass and kept, which took a quarter of the step's memory.
 func (b *builder) order(seed string) {
 	late := map[string]bool{seed: true}
 	var early, rest []*onnx.Node
@@ -91,8 +90,8 @@ func (b *builder) order(seed string) {
 	b.graph.Nodes = slices.Concat(b.forward, early, rest)
 }
 
-// walk visits the forward nodes from the last to the first. A node's outputs have their whole
-// gradient when it is reached, since all who read them stand after it.
+// walk visits the forward nodes from the last to the first. When a node is reached, the gradients of its outputs are complete,
+// since all nodes that read them come after it.
 func (b *builder) walk(ctx context.Context) error {
 	for _, n := range slices.Backward(b.forward) {
 		if ctx.Err() != nil {
@@ -107,7 +106,7 @@ func (b *builder) walk(ctx context.Context) error {
 		}
 		if err != nil {
 			b.reasons = append(b.reasons, Reason{Node: nodeName(n), Op: n.Op, Why: err.Error()})
-			// Go on as if it had worked, so that one call finds everything.
+			// Go on as if it had worked, so that one call finds all nodes without a rule.
 			for _, input := range n.Inputs {
 				if b.depends[input] && len(b.parts[input]) == 0 {
 					b.give(input, input)

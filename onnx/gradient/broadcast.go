@@ -65,7 +65,7 @@ func (b *builder) perChannel(x string, rank int) string {
 	return b.node("ReduceSum", []string{x, b.ints(0)}, onnx.IntAttr("keepdims", 0))
 }
 
-// giveUnbroadcast gives input what of dY falls on it.
+// giveUnbroadcast gives input its share of dY.
 func (b *builder) giveUnbroadcast(input, dY, y string) error {
 	if !b.depends[input] {
 		return nil

@@ -21,13 +21,13 @@ type builder struct {
 	block    int64 // channels in a block of BlockedDomain's operators; 0: none are written
 
 	depends map[string]bool     // values that depend on what is differentiated by
-	parts   map[string][]string // gradient contributions that have arrived at a value
-	shared  map[string]string   // values derived once and wanted by several rules
+	parts   map[string][]string // contributions to a value's gradient
+	shared  map[string]string   // values that several rules use
 	reasons []Reason
 
 	added map[string]bool // outputs of the nodes that were added
 	made  int64           // elements of the constants that were added
-	err   error           // the first bound that was run into: what is added after it is of no use
+	err   error           // the first bound that was reached; what is added after it is not used
 }
 
 // newBuilder raises m, infers its shapes and finds what depends on wrt.
@@ -62,7 +62,7 @@ func newBuilder(ctx context.Context, m *onnx.Model, wrt []string) (*builder, err
 	return b, nil
 }
 
-// give adds a contribution to the gradient of value, if anyone asked for what lies behind it.
+// give adds a contribution to the gradient of value, if value depends on wrt.
 func (b *builder) give(value, gradient string) {
 	if value != "" && b.depends[value] {
 		b.parts[value] = append(b.parts[value], gradient)
@@ -113,8 +113,8 @@ func (b *builder) room(dims ...int64) bool {
 	return ok && b.made+n <= onnx.MaxMade
 }
 
-// filled is a constant of these dims, which fill is given to write into, the same one for the same kind and dims; what there is no
-// room for is a failure of the whole.
+// filled is a constant of these dims that fill writes the elements of. The same kind and dims give the same constant. If there is
+// no room for it, err is set.
 func (b *builder) filled(kind string, fill func(data []float32), dims ...int64) string {
 	return b.once(fmt.Sprint(kind, dims), func() string {
 		if !b.room(dims...) {
@@ -141,7 +141,7 @@ func (b *builder) full(v float32, dims ...int64) string {
 	}, dims...)
 }
 
-// once is node, except that the same call gives the same value.
+// once is node that adds nothing if the same node was added before: it then returns that one's output.
 func (b *builder) once(key string, add func() string) string {
 	if value, ok := b.shared[key]; ok {
 		return value
@@ -169,7 +169,7 @@ func (b *builder) ints(data ...int64) string {
 // digest tells lists apart.
 func digest[T float32 | int64](data []T) [sha256.Size]byte {
 	h := sha256.New()
-	_ = binary.Write(h, binary.LittleEndian, data) // a hash takes everything
+	_ = binary.Write(h, binary.LittleEndian, data) // writing to a hash does not fail
 	return [sha256.Size]byte(h.Sum(nil))
 }
 

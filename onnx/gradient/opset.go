@@ -14,10 +14,9 @@ const Level = 17
 // oldest is the first operator set whose arithmetic broadcasts as numpy does.
 const oldest = 7
 
-// Raise rewrites m's nodes so that the model says the same in operator set Level. Between 7 and 17 a
-// number of operators took their constants from attributes first and from inputs later; those that
-// networks use are translated, and a node that would change its meaning is an error that names it.
-// Nothing changes in a model of Level or later.
+// Raise rewrites m's nodes so that the model computes the same in operator set Level. Between 7 and 17 a number of operators took
+// their constants from attributes first and from inputs later; those that networks use are translated. A node that would compute
+// something else is an error that names it. A model of Level or later is not changed.
 func Raise(m *onnx.Model) error {
 	from := m.Opset()
 	if from >= Level {
@@ -60,7 +59,7 @@ func (r *raiser) raise(n *onnx.Node) error {
 			r.listInput(n, "split", 1)
 		}
 	case "Softmax", "LogSoftmax", "Hardmax":
-		// Before 13 the axes from axis on were taken together; the same where axis is the last one.
+		// Before 13 the axes from axis on were taken as one, which is the same if axis is the last.
 		if r.from < 13 {
 			n.SetAttr(onnx.IntAttr("axis", n.AttrInt("axis", 1)))
 		}

@@ -14,7 +14,7 @@ func softplus(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// bent serves activations that are a line of slope high above 0 and something else below, with slope below(min(y, 0)).
+// bent is for activations with slope high above 0 and slope below(min(y, 0)) below 0.
 func (b *builder) bent(n *onnx.Node, dY string, high float64, below func(low string) string) {
 	above := b.above(n.Input(0), 0)
 	under := b.mul(b.sub(b.scalar(1), above), below(b.node("Min", []string{n.Outputs[0], b.scalar(0)})))
@@ -95,7 +95,7 @@ func cosine(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// where hands dY to whichever input was chosen. The choice itself has no gradient.
+// where passes dY to the input that was chosen. The condition has no gradient.
 func where(b *builder, n *onnx.Node, dY string) error {
 	choice, zero := n.Input(0), b.scalar(0)
 	if b.depends[n.Input(1)] {
@@ -109,7 +109,8 @@ func where(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// extreme serves Max and Min of several values: dY goes to the one that was taken, in equal shares to equals, as PyTorch's.
+// extreme is for Max and Min of several values: dY goes to the one that was taken, and in equal shares to values that are equal,
+// as in PyTorch.
 func extreme(b *builder, n *onnx.Node, dY string) error {
 	if b.info[n.Outputs[0]].Type != onnx.Float {
 		return errors.New("it compares other numbers than float32")

@@ -2,14 +2,14 @@ package gradient
 
 import "github.com/abn-studio/studio/onnx"
 
-// BlockedDomain is the domain of operators that compute a rule's gradients at once, over channels in blocks. AppendBlocked writes
-// them; who runs the graph provides them (package internal/ort/blocked) and lays the values out.
+// BlockedDomain is the domain of operators that each compute all gradients of a rule, over channels in blocks. AppendBlocked
+// writes them. Whoever runs the graph must provide them (package internal/ort/blocked) and put the values into that layout.
 const BlockedDomain = "studio.blocked"
 
 // The operators of BlockedDomain that AppendBlocked writes. Shapes are those of the standard layout.
 const (
-	// ConvWeightGradient (dY, x) → (dW, dB), with Conv's attributes group, kernel_shape, strides and dilations, and begins: how much
-	// padding stands before each spatial axis.
+	// ConvWeightGradient (dY, x) → (dW, dB), with Conv's attributes group, kernel_shape, strides and dilations, and begins: the
+	// padding before each spatial axis.
 	ConvWeightGradient = "ConvWeightGradient"
 	// ConvInputGradient (dY, w) → dX of a Conv with a stride above 1, with ConvWeightGradient's attributes and size: X's spatial axes.
 	ConvInputGradient = "ConvInputGradient"
@@ -22,8 +22,8 @@ const (
 	BatchNormalizationGradient = "BatchNormalizationGradient"
 )
 
-// BlockedConv reports whether a convolution's channels are whole blocks, in every group if there are several, or one a
-// group. weight is [O,C/g,k,l].
+// BlockedConv reports whether a convolution can be one of BlockedDomain: its channels in each group are a multiple of block or,
+// if each group has one channel, the number of groups is. weight is [O,C/g,k,l].
 func BlockedConv(weight []int64, groups, block int64) bool {
 	if block == 0 || len(weight) != 4 {
 		return false
@@ -34,7 +34,7 @@ func BlockedConv(weight []int64, groups, block int64) bool {
 	return weight[0]/groups%block == 0 && weight[1]%block == 0
 }
 
-// BlockedImage reports whether a value is [N,C,H,W] with whole blocks of channels.
+// BlockedImage reports whether a value is [N,C,H,W] with C a multiple of block.
 func BlockedImage(shape onnx.Shape, block int64) bool {
 	if block == 0 || len(shape) != 4 {
 		return false
@@ -43,7 +43,7 @@ func BlockedImage(shape onnx.Shape, block int64) bool {
 	return ok && sizes[0]%block == 0
 }
 
-// blocked adds an operator of BlockedDomain. Its outputs have the shapes given, since nobody else knows them.
+// blocked adds an operator of BlockedDomain. Its outputs get the shapes given, since inference does not know the operator.
 func (b *builder) blocked(op string, inputs []string, shapes []onnx.Shape, attributes ...*onnx.Attribute) []string {
 	outputs := make([]string, len(shapes))
 	for i, shape := range shapes {
@@ -71,14 +71,15 @@ func (b *builder) convWeightBlocked(n *onnx.Node, dY string, dims []int64, g *ge
 	}
 }
 
-// convInputBlocked is dX of a convolution that does not lead back by another one.
+// convInputBlocked is dX of a convolution of stride above 1, for which dX is not a plain convolution of dY.
 func (b *builder) convInputBlocked(x, dY, w string, g *geometry, groups int64) string {
 	return b.blocked(ConvInputGradient, []string{dY, w}, []onnx.Shape{b.info[x].Shape}, onnx.IntAttr("group", groups),
 		onnx.IntsAttr("kernel_shape", g.kernel...), onnx.IntsAttr("strides", g.stride...),
 		onnx.IntsAttr("dilations", g.dilation...), onnx.IntsAttr("begins", g.before...), onnx.IntsAttr("size", g.in...))[0]
 }
 
-// within is dY where low < y < high, 0 elsewhere, in one pass; ±Inf is no bound. It is "" where that has to be written out.
+// within is dY where low < y < high, 0 elsewhere, in one pass; ±Inf is no bound. It returns "" if standard operators have to be
+// used.
 func (b *builder) within(y, dY string, low, high float64) string {
 	if !BlockedImage(b.info[y].Shape, b.block) || b.info[y].Type != onnx.Float {
 		return ""

@@ -2,7 +2,7 @@ package gradient
 
 import "github.com/abn-studio/studio/onnx"
 
-// castLike is cast to the type of another value, which no gradient goes to: torch.export writes constants so.
+// castLike casts to the type of another value, which gets no gradient. torch.export writes constants this way.
 func castLike(b *builder, n *onnx.Node, dY string) error {
 	if b.info[n.Input(0)].Type == b.info[n.Outputs[0]].Type {
 		return passOn(b, n, dY)

@@ -32,7 +32,7 @@ func conv(b *builder, n *onnx.Node, dY string) error {
 	}
 	groups := n.AttrInt("group", 1)
 	blocked := b.depends[w] && BlockedConv(dims, groups, b.block)
-	if blocked { // before dX, so that dX may wait for it and dY be forgotten after both
+	if blocked { // before dX, so that dX can be computed after it and dY be freed after both
 		b.convWeightBlocked(n, dY, dims, g, groups)
 	} else if bias := n.Input(2); b.depends[bias] {
 		b.give(bias, b.perChannel(dY, len(dims)))
@@ -129,10 +129,10 @@ func (b *builder) turnedKernel(w string, dims []int64, groups int64) string {
 // convWeight is dW of a convolution without groups: for each kernel position one product of dY as
 // O×(N·h·w) with the inputs that the position sees.
 //
-// Where there is one position they are C×(N·h·w), which like dY's form moves whole planes in memory. For
-// more positions X is laid out with its channels last, so that what a position sees are whole rows of
-// channels, cheap to cut out, and padding is cheap too. (Swapping two axes of three is the one transposition
-// that the runtime does fast: of [N,C,H,W] at once it is four times as slow.)
+// Where there is one position they are C×(N·h·w), which like dY's form moves whole planes in memory. For more positions X is laid
+// out with its channels last, so that what a position sees are whole rows of channels, cheap to cut out, and padding is cheap
+// too. (Swapping two of three axes is the only transposition that the runtime does fast; transposing [N,C,H,W] in one go is four
+// times as slow.)
 func (b *builder) convWeight(dY, x string, dims []int64, g *geometry) string {
 	outputs, inputs := dims[0], dims[1]
 	left := b.planes(dY, outputs)

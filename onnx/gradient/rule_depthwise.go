@@ -11,8 +11,8 @@ import (
 //
 //	G_i[c, x, x′] = Σ_{n,y} dY[n,c,y,x] · X[n,c, y·stride+i, x′]
 //
-// are one matrix product a channel, and dW[c,i,j] adds up those with x′ = x·stride+j: k slices of whole rows where
-// cutting out every kernel position takes k·l of pieces of rows, which cost more than all sums.
+// are one matrix product a channel, and dW[c,i,j] adds up those with x′ = x·stride+j: These are k slices of whole rows. Cutting
+// out every kernel position would take k·l slices of parts of rows, which cost more than all the sums.
 func (b *builder) convWeightDepthwise(dY, x string, dims []int64, g *geometry) string {
 	channels := dims[0]
 	rows, columns := &geometry{

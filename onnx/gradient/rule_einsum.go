@@ -7,8 +7,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// einsum takes dY back to an operand by another einsum, of dY and the other operands: its axes are those of the operand, and those that
-// nothing else has are spread.
+// einsum computes an operand's gradient by another einsum, of dY and the other operands, whose result has the operand's axes.
+// Axes that only this operand has were summed, so that their gradient is repeated.
 func einsum(b *builder, n *onnx.Node, dY string) error {
 	equation := strings.ReplaceAll(n.AttrStr("equation", ""), " ", "")
 	left, result, explicit := strings.Cut(equation, "->")

@@ -21,7 +21,8 @@ func (b *builder) alongAxes(n *onnx.Node, value string) (kept string, axes []int
 	return value, axes, nil
 }
 
-// reduceExtreme serves ReduceMax and ReduceMin: dY in equal shares to all that are equal to the extreme, as torch.amax has it.
+// reduceExtreme is for ReduceMax and ReduceMin: dY goes in equal shares to all elements that are equal to the extreme, as in
+// torch.amax.
 func reduceExtreme(b *builder, n *onnx.Node, dY string) error {
 	x := n.Input(0)
 	y, axes, err := b.alongAxes(n, n.Outputs[0])
@@ -40,7 +41,7 @@ func reduceExtreme(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// reduceNorm serves the sums of powers: dX = dY·slope, with slope 2x, x/y and sign(x).
+// reduceNorm is for ReduceSumSquare, ReduceL2 and ReduceL1: dX = dY·slope, with slope 2x, x/y and sign(x).
 func reduceNorm(b *builder, n *onnx.Node, dY string) error {
 	x := n.Input(0)
 	kept, axes, err := b.alongAxes(n, dY)
@@ -65,7 +66,7 @@ func reduceNorm(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// globalMaxPool becomes the MaxPool of one window that it is, which can say where the first of the maxima was.
+// globalMaxPool is rewritten as a MaxPool with one window, which can return the place of the first maximum.
 func globalMaxPool(b *builder, n *onnx.Node, dY string) error {
 	spatial, err := b.spatial(n.Input(0))
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// maxGathered bounds the elements of a Gather that are put back one by one.
+// maxGathered bounds the elements of a Gather whose gradient is put back one by one.
 const maxGathered = 64
 
-// gather puts dY back where it was taken from, zeros elsewhere. Indices are constants: one number, as x[:, i] is exported
-// (dY's missing axis comes back first), or a list along the axis: a permutation, as channels are shuffled, is turned around;
-// others are put back element by element and summed, as one may have been taken twice.
+// gather puts dY back where it was taken from, with zeros elsewhere. Indices are constants. One number is how x[:, i] is
+// exported; dY's missing axis is added first. A list that is a permutation, as in a channel shuffle, is inverted. Any other list
+// is put back element by element and summed, since an element may have been taken twice.
 func gather(b *builder, n *onnx.Node, dY string) error {
 	x := n.Input(0)
 	shape := b.info[x].Shape
@@ -64,7 +64,7 @@ func gather(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// inversePermutation is nil where the list is none of all size elements.
+// inversePermutation is nil if the list is no permutation of size elements.
 func inversePermutation(list []int64, size int64) []int64 {
 	if int64(len(list)) != size {
 		return nil

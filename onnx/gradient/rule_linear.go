@@ -9,8 +9,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Operators that move or mix elements along an axis by weights that no run changes: each is a matrix per axis, and its gradient that
-// matrix transposed.
+// Operators that move or mix elements along an axis by constant weights. Each is a product with one matrix per axis, and its
+// gradient is the product with the transposed matrix.
 
 // along is one axis's matrix [out][in], row after row.
 type along struct {
@@ -22,7 +22,7 @@ func newAlong(out, in int64) along { return along{out, in, make([]float32, out*i
 
 func (m along) add(out, in int64, weight float64) { m.weights[out*m.in+in] += float32(weight) }
 
-// backAlong takes dY back along an axis of a value of this rank: dX = Mᵀ·dY there.
+// backAlong computes dX = Mᵀ·dY along one axis of a value of this rank.
 func (b *builder) backAlong(dY string, m along, axis, rank int) string {
 	matrix := b.floats(m.weights, m.out, m.in)
 	if axis == rank-1 {
@@ -39,7 +39,7 @@ func (b *builder) backAlong(dY string, m along, axis, rank int) string {
 	return b.transpose(b.node("MatMul", []string{b.transpose(dY, perm...), matrix}), perm...)
 }
 
-// room for a matrix: both sides are bounded, and so is what they make.
+// fits refuses a matrix for which there is no room.
 func (b *builder) fits(out, in int64) error {
 	if out < 1 || in < 1 || !b.room(out, in) {
 		return fmt.Errorf("a matrix of %d×%d is too large", out, in)
@@ -47,7 +47,7 @@ func (b *builder) fits(out, in int64) error {
 	return nil
 }
 
-// mirroredPad takes dY back through a padding that repeats what is there: reflect, edge or wrap.
+// mirroredPad is the gradient of a padding that repeats elements of the input: reflect, edge or wrap.
 func mirroredPad(b *builder, n *onnx.Node, dY, mode string) error {
 	shape := b.info[n.Input(0)].Shape
 	pads, known := b.knownInts(n.Input(1))
@@ -136,7 +136,7 @@ func tile(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// resize takes dY back through interpolation along each axis that changes: by nearest elements, linear or cubic.
+// resize is the gradient of an interpolation, one axis after the other: nearest, linear or cubic.
 func resize(b *builder, n *onnx.Node, dY string) error {
 	x, y := n.Input(0), n.Outputs[0]
 	from, to := b.info[x].Shape, b.info[y].Shape
@@ -241,8 +241,8 @@ func interpolation(n *onnx.Node, out, in int64, scale float32) (along, error) {
 	return m, nil
 }
 
-// original is where along an axis an output's element lies in the input. It is computed as the runtime does, in float32: nearest
-// elements depend on the last bit.
+// original is the coordinate in the input of an output's element along an axis. It is computed in float32, as the runtime does,
+// since which element is nearest depends on the last bit.
 func original(transformation string, i, out, in, scale float32) (float32, error) {
 	half := func() float32 { return float32(float32(i+0.5)/scale) - 0.5 }
 	switch transformation {

@@ -7,7 +7,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// product2 is alpha·op(x)·op(y) of two matrices, op transposing where asked to.
+// product2 is alpha·x·y of two matrices, each transposed first if asked for.
 func (b *builder) product2(x, y string, transX, transY bool, alpha float64) string {
 	attributes := []*onnx.Attribute{}
 	if transX {

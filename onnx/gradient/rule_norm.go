@@ -108,9 +108,8 @@ func (b *builder) normalizeBatch(n *onnx.Node, dY string, epsilon float64) error
 	return nil
 }
 
-// batchStatistics are the batch's own mean and (population) variance. The node gives out running
-// statistics, momentum·before + (1−momentum)·batch, from which they are taken back; with momentum 0
-// they are the same.
+// batchStatistics are the batch's own mean and (population) variance. The node outputs running statistics, momentum·before +
+// (1−momentum)·batch, from which the batch's are computed; with momentum 0 they are equal.
 func (b *builder) batchStatistics(n *onnx.Node) (mean, variance string) {
 	for len(n.Outputs) < 3 {
 		n.Outputs = append(n.Outputs, "")

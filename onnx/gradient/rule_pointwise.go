@@ -38,10 +38,10 @@ func isReal(t onnx.DataType) bool {
 	return t == onnx.Float || t == onnx.Double || t == onnx.Float16 || t == onnx.BFloat16
 }
 
-// above is the mask of y > bound, and below of y < bound: a HardSigmoid so steep that it is a step, one
-// pass over memory where Greater and Where are five times as slow. Steepness is a power of two, so
-// that steepness·bound is exact and the step stands exactly at the bound; neighbours of a bound b are
-// at least |b|·2⁻²⁴ from it, of 0 at least 2⁻¹²⁶ (smaller ones count in part).
+// above is the mask of y > bound, and below of y < bound: a HardSigmoid that is steep enough to be a step. It is one pass over
+// memory; Greater and Where take five times as long. Steepness is a power of two, so that steepness·bound is exact and the step
+// is exactly at the bound. The nearest other numbers to a bound b are at least |b|·2⁻²⁴ from it, and 2⁻¹²⁶ from 0 (smaller ones
+// give a value between 0 and 1).
 func (b *builder) above(y string, bound float64) string {
 	k := steepness(bound)
 	return b.node("HardSigmoid", []string{y}, onnx.FloatAttr("alpha", float32(k)), onnx.FloatAttr("beta", float32(-bound*k)))
@@ -86,7 +86,7 @@ func clip(b *builder, n *onnx.Node, dY string) error {
 			}
 		}
 	}
-	// After a Relu a bound of 0 or less cuts nothing off that the Relu has not cut.
+	// After a Relu, a lower bound of 0 or less has no effect.
 	if maker := b.maker[n.Input(0)]; maker != nil && maker.IsOp("Relu") && low <= 0 {
 		low = math.Inf(-1)
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// maxPool adds dY to zeros at the places the maxima came from, which the node is made to give out as
-// its second output: the first of equals, as PyTorch's. Windows may overlap.
+// maxPool adds dY to zeros at the places of the maxima, which the node is made to return as its second output: the first of equal
+// ones, as in PyTorch. Windows may overlap.
 func maxPool(b *builder, n *onnx.Node, dY string) error {
 	if n.AttrInt("storage_order", 0) != 0 {
 		return errors.New("it counts column by column (storage_order 1)")
@@ -29,8 +29,8 @@ func maxPool(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// averagePool spreads dY over its window by a ConvTranspose with a kernel of ones, all channels folded
-// into the batch, after dividing by how many inputs each window averaged.
+// averagePool divides dY by the number of inputs of each window and spreads it over the window by a ConvTranspose with a kernel
+// of ones, with all channels folded into the batch.
 func averagePool(b *builder, n *onnx.Node, dY string) error {
 	x := n.Input(0)
 	g, err := b.windows(n, nil)

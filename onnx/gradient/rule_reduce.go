@@ -7,7 +7,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// likeInput serves what only names the axes anew: Flatten, Reshape, Squeeze, Unsqueeze.
+// likeInput is for operators that only change the axes: Flatten, Reshape, Squeeze, Unsqueeze.
 func likeInput(b *builder, n *onnx.Node, dY string) error {
 	b.give(n.Input(0), b.reshapeLike(dY, n.Input(0)))
 	return nil
@@ -53,7 +53,7 @@ func reduceLogSum(b *builder, n *onnx.Node, dY string) error {
 	})
 }
 
-// reduceLog gives x what give makes of it, y and dY, both with the axes that were reduced.
+// reduceLog gives x the gradient that give computes from x, y and dY; y and dY have the reduced axes again, with size 1.
 func reduceLog(b *builder, n *onnx.Node, dY string, give func(x, y, dY string) string) error {
 	x, y := n.Input(0), n.Outputs[0]
 	shape := b.info[x].Shape

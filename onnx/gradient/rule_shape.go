@@ -27,7 +27,7 @@ func transpose(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// concat hands every input its stretch of dY.
+// concat gives every input its slice of dY.
 func concat(b *builder, n *onnx.Node, dY string) error {
 	rank := int64(len(b.info[n.Outputs[0]].Shape))
 	axis := n.AttrInt("axis", 0)
@@ -62,7 +62,7 @@ func split(b *builder, n *onnx.Node, _ string) error {
 	return nil
 }
 
-// pad: cutting off what was added is padding by the negative; what repeats values is rule_linear.go's.
+// pad: what was added is cut off by a Pad with negative amounts. Modes that repeat values are in rule_linear.go.
 func pad(b *builder, n *onnx.Node, dY string) error {
 	if mode := n.AttrStr("mode", "constant"); mode != "constant" {
 		return mirroredPad(b, n, dY, mode)
@@ -89,7 +89,7 @@ func pad(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
-// slice puts dY back between zeros: elements a step apart are spread, backward steps turned around.
+// slice puts dY back between zeros. Elements that are a step apart are spread, and negative steps reversed.
 func slice(b *builder, n *onnx.Node, dY string) error {
 	x := n.Input(0)
 	shape := b.info[x].Shape
@@ -116,7 +116,7 @@ func slice(b *builder, n *onnx.Node, dY string) error {
 			dY = b.spread(dY, n.Outputs[0], axis, s.step)
 			length = (s.count-1)*s.step + s.step
 		}
-		// The last spread element is followed by step−1 zeros that may reach past the end: Pad cuts.
+		// The last spread element is followed by step−1 zeros, which may reach past the end; Pad cuts them off.
 		pads[axis], pads[len(shape)+axis] = s.start, size-s.start-length
 		padded = padded || pads[axis] != 0 || pads[len(shape)+axis] != 0
 	}
@@ -178,13 +178,13 @@ func (b *builder) spread(d, y string, axis int, step int64) string {
 	pads := make([]int64, 2*(rank+1))
 	pads[rank+1+int64(axis)+1] = step - 1
 	d = b.node("Pad", []string{d, b.ints(pads...)}, onnx.StrAttr("mode", "constant"))
-	// Reshape keeps the axes before with 0 and finds the merged one with −1.
+	// In Reshape, 0 keeps the axes before, and −1 is the merged axis.
 	target := slices.Repeat([]int64{0}, axis)
 	target = append(target, -1)
 	if axis+1 == len(shape) {
 		return b.reshape(d, target...)
 	}
-	// Axes after it have moved by one, where 0 would name the wrong one, so they are moved to the front.
+	// The axes after it have moved by one, so that 0 would mean another axis: they are moved to the front.
 	rest := shape[axis+1:]
 	if dims, ok := rest.Sizes(); ok {
 		return b.reshape(d, append(target, dims...)...)

@@ -10,7 +10,7 @@ import (
 // rule adds the nodes that take dY, the derivative by n's first output, to n's inputs.
 type rule func(b *builder, n *onnx.Node, dY string) error
 
-// rules is what can be differentiated.
+// rules has the operators that can be differentiated.
 var rules map[string]rule
 
 func init() {
@@ -35,6 +35,6 @@ func init() {
 	}
 }
 
-// Operators lists what can be differentiated, in alphabetical order. Some only in some forms: Unsupported names a node that is
-// in another one.
+// Operators lists the operators that can be differentiated, in alphabetical order. Of some, only some forms can: Unsupported
+// names a node of any other form.
 func Operators() []string { return slices.Sorted(maps.Keys(rules)) }

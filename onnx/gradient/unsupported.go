@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrUnsupported is a graph that cannot be differentiated; an *UnsupportedError says where.
+// ErrUnsupported says that a graph cannot be differentiated; an *UnsupportedError names the nodes.
 var ErrUnsupported = errors.New("graph cannot be differentiated")
 
 // Reason names a node that stands between a trained value and the loss and cannot be differentiated.
@@ -39,9 +39,8 @@ func (e *UnsupportedError) Error() string {
 // Unwrap makes errors.Is(err, ErrUnsupported) hold.
 func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
 
-// Unsupported lists, in the graph's order, what keeps outputs from being differentiated by wrt;
-// nothing if all is well. The model is left as it is. The error is about the model itself: an
-// operator set or shapes that cannot be read.
+// Unsupported lists, in the graph's order, the nodes that keep outputs from being differentiated by wrt; none if outputs can be.
+// The model is not changed. An error means that the model itself cannot be read: its operator set or its shapes.
 func Unsupported(ctx context.Context, m *onnx.Model, outputs, wrt []string) ([]Reason, error) {
 	b, err := newBuilder(ctx, m.Clone(), wrt)
 	if err != nil {

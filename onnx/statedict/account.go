@@ -9,12 +9,12 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// account checks that nothing is left over which could make the state_dict another network's: constants of the graph
-// that are no tensor of the reference, or floats of the reference that the graph does not read.
+// account checks what is left over: constants of the graph that are no tensor of the reference, and float tensors of the
+// reference that the graph does not read. Either could mean that the state_dict is another network's.
 //
-// Of one kind alone there may be some: networks have constants of their own, and modules tensors that an exported network does not
-// use. Of both, one may have been made of the other in a way that is not known here. Then only the parent can show that training
-// changed none of them.
+// One kind alone is allowed: networks have constants of their own, and modules have tensors that an exported network does not
+// use. If there are both, the exporter may have made one from the other in a way that is not known here. Then only the parent can
+// show that training changed none of them.
 func (w *writing) account(o Options) error {
 	used := map[string]bool{}
 	for _, h := range w.homes {
@@ -65,8 +65,8 @@ func (w *writing) account(o Options) error {
 	return nil
 }
 
-// twins gives a module that stands in the reference under two names what its first name gets: load_state_dict loads both. The
-// network reads one of them, and has no other tensor of the second's values.
+// twins is for a module that has two names in the reference, of which the network reads the first. The second gets the same
+// values, since load_state_dict loads both.
 func (w *writing) twins() error {
 	type pair struct{ from, to string }
 	var modules []pair
@@ -115,8 +115,8 @@ func (w *writing) twins() error {
 	return nil
 }
 
-// couldBeOne reports whether the tensors of two names, which are equal, could be one module's by two names: then they are called the
-// same in modules all of whose tensors are equal. Single tensors may be equal by chance, as many networks begin.
+// couldBeOne reports whether two names whose tensors are equal could be one module's: the last parts of the names are the same,
+// and all tensors of the two modules are equal. Single tensors may be equal by chance, as in many new networks.
 func (r *reference) couldBeOne(a, b string) bool {
 	first, second := module(a), module(b)
 	if strings.TrimPrefix(a, first) != strings.TrimPrefix(b, second) {
@@ -131,9 +131,9 @@ func (r *reference) couldBeOne(a, b string) bool {
 	return true
 }
 
-// apart refuses tensors that are equal in the reference, and would not be any more, unless the file shows that the module has
-// them apart. Two names may mean one module: load_state_dict would load the second over the first. Tensors of one value, as those
-// of fresh BatchNorms, are equal by chance.
+// apart refuses tensors that are equal in the reference but would differ in the state_dict, unless the file shows that they are
+// separate tensors of the module. If the two names are one module, load_state_dict would load the second over the first. Tensors
+// with a single value, such as those of new BatchNorms, are equal by chance.
 func (w *writing) apart(g *onnx.Graph, o Options) error {
 	if o.Copies {
 		return nil
@@ -142,7 +142,7 @@ func (w *writing) apart(g *onnx.Graph, o Options) error {
 	if o.Parent != nil {
 		maps.Copy(parameters, parametersOf(o.Parent.Graph))
 	}
-	shown := map[string]bool{} // layers' tensors, of which the file shows one
+	shown := map[string]bool{} // tensors of every layer of which the file names at least one
 	for _, h := range w.homes {
 		for _, one := range append([]home{*h}, h.others...) {
 			names := one.names()

@@ -11,10 +11,10 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Dict is a state_dict: tensors by name, in the order of their file. Names differ.
+// Dict is a state_dict: tensors in the order of their file, each with its own name.
 type Dict []*onnx.Tensor
 
-// Get is the tensor of a name; nil without one.
+// Get is the tensor of a name; nil if there is none.
 func (d Dict) Get(name string) *onnx.Tensor {
 	for _, t := range d {
 		if t.Name == name {
@@ -53,7 +53,7 @@ func ReadFile(path string) (Dict, error) {
 	return d, nil
 }
 
-// Writable reports a name of a file that WriteFile does not write.
+// Writable refuses a file name that WriteFile has no format for.
 func Writable(path string) error {
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".safetensors", ".npz":
@@ -75,7 +75,7 @@ func (d Dict) WriteFile(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Cleanup() }() // what was not finished
+	defer func() { _ = f.Cleanup() }() // removes a file that was not finished
 	write := d.WriteSafetensors
 	if strings.EqualFold(filepath.Ext(path), ".npz") {
 		write = d.writeNumpy

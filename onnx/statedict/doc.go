@@ -1,10 +1,10 @@
 // Package statedict brings a network's weights back to the names that PyTorch gives them, so that a fine-tuned ONNX file can be
 // loaded into the module it was exported from.
 //
-// What an exporter did is undone: BatchNorms that were folded into convolutions, layers that share a tensor because their values
-// were equal, transposed matrices, names that mean nothing. Where that needs the module's own state_dict, the reference is it.
-// Nothing is guessed: a tensor whose place cannot be told, and one that would not be the network's, are refused by name, since
-// half a state_dict loads with strict=False and is another network without a word.
+// It undoes what an exporter did: BatchNorms folded into convolutions, layers that share a tensor because their values were
+// equal, transposed matrices, names without meaning. Some of this needs the module's own state_dict from before, the reference.
+// Nothing is guessed. A tensor whose place is not certain is refused by name: an incomplete state_dict would load with
+// strict=False, without an error, and be another network.
 //
 //	dict.go         a state_dict and its two files; safetensors.go, numpy.go
 //	layers.go       which constants of a graph are read together, as what

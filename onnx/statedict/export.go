@@ -11,16 +11,16 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Options say what else is known of a network.
+// Options are what a person knows about a network.
 type Options struct {
-	// Reference is the state_dict of the module that the network was exported from, as it was then. Without one
-	// only a network whose BatchNorms are all kept can be brought home.
+	// Reference is the state_dict of the module that the network was exported from, as it was then. Without it, only a network
+	// that kept all its BatchNorms can be exported.
 	Reference Dict
-	// Parent is the network as it was exported, before fine-tuning; nil where it is not at hand. With it every layer is told by its
-	// exact values.
+	// Parent is the network as it was exported, before fine-tuning; nil if it is not available. With it, layers are recognised by
+	// their exact values.
 	Parent *onnx.Model
-	// Copies says that modules with equal weights in the reference are modules of their own, where the file does not tell them from one
-	// module that the network has twice.
+	// Copies says that modules with equal weights in the reference are separate modules. The file may not show whether they are,
+	// or are one module that the network uses twice.
 	Copies bool
 	// Frozen names initializers that no training changes: the extractor's.
 	Frozen []string
@@ -29,19 +29,19 @@ type Options struct {
 // Report is what Export did.
 type Report struct {
 	Tensors int      `json:"tensors"`          // of the state_dict
-	Trained []string `json:"trained"`          // those that differ from the reference's; all without one
+	Trained []string `json:"trained"`          // those that differ from the reference; all if there is none
 	Folded  int      `json:"folded"`           // BatchNorms that were folded, and are undone
-	Epsilon float64  `json:"epsilon"`          // theirs; 0 without any
-	Kept    []string `json:"kept"`             // of the reference, which the network does not read: taken over as they are
-	Rescale []string `json:"rescaled"`         // BatchNorms with channels whose γ was 0 and is not, since training changed what it hid
-	Largest float64  `json:"largest_distance"` // of a weight that is written, folded again, from the network's; relative to its channel's largest
+	Epsilon float64  `json:"epsilon"`          // of the folded BatchNorms; 0 without any
+	Kept    []string `json:"kept"`             // tensors of the reference that the network does not read, copied as they are
+	Rescale []string `json:"rescaled"`         // BatchNorms with channels whose γ was 0 and had to be changed, since training gave the channel weights
+	Largest float64  `json:"largest_distance"` // between a written weight, folded again, and the network's; relative to the largest of its channel
 }
 
-// ErrNeedsReference says that a network's own names are not enough.
+// ErrNeedsReference says that the names in the file are not enough, and a reference is needed.
 var ErrNeedsReference = errors.New("needs the state_dict it was exported from: give it with --reference original.safetensors")
 
-// Export is the state_dict of m: the one that the PyTorch module which m was exported from would have after the same training.
-// A network that it cannot be made for is an error that names the layer or tensor, and wraps ErrUnknown or ErrNeedsReference.
+// Export is the state_dict of m: the one that the PyTorch module it was exported from would have after the same training. If it
+// cannot be made, the error names the layer or tensor and wraps ErrUnknown or ErrNeedsReference.
 func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error) {
 	if o.Reference == nil && o.Parent != nil {
 		return nil, nil, errors.New("a parent is of use with a reference only: give --reference too")
@@ -97,7 +97,7 @@ type writing struct {
 	report *Report
 }
 
-// put gives a tensor its values. Layers that are one in PyTorch must agree on them.
+// put sets a tensor's values. Layers that are one module in PyTorch must have the same.
 func (w *writing) put(name string, values []float32, l *layer) error {
 	if before, ok := w.values[name]; ok && !slices.Equal(before, values) {
 		return fmt.Errorf("%w: %s is one tensor in PyTorch, which %v and %v both read, and they were trained apart: export the network with modules of their own (copy.deepcopy), and fine-tune that",
@@ -107,7 +107,7 @@ func (w *writing) put(name string, values []float32, l *layer) error {
 	return nil
 }
 
-// layer puts what a layer's constants are in the module's terms.
+// layer puts the tensors of the module that a layer's constants belong to.
 func (w *writing) layer(l *layer, h home) error {
 	if h.exact && !l.changed() && !w.absorbs(l) {
 		return w.keep(l, h)
@@ -141,7 +141,7 @@ func (w *writing) keep(l *layer, h home) error {
 	return nil
 }
 
-// ownBias is a bias that an exporter gave a convolution whose module has none; nil without one, or while it is 0.
+// ownBias is a bias that an exporter added to a convolution whose module has none; nil if there is none, or if it is 0.
 func (w *writing) ownBias(l *layer) []float32 {
 	h := w.homes[l]
 	if l == nil || l.kind != product || l.bias == nil || h == nil || h.bias != "" || h.norm != "" {
@@ -154,7 +154,7 @@ func (w *writing) ownBias(l *layer) []float32 {
 	return values
 }
 
-// absorbs reports whether a BatchNorm has to take in the bias of the convolution before it.
+// absorbs reports whether a BatchNorm has to include the bias of the convolution before it.
 func (w *writing) absorbs(l *layer) bool { return l.kind == batchNorm && w.ownBias(l.before) != nil }
 
 func (w *writing) norm(l *layer, h home) error {
@@ -259,8 +259,8 @@ func (w *writing) putNorm(module, part string, values []float32, l *layer) error
 	return nil
 }
 
-// openChannels gives channels that γ = 0 switches off a γ that leaves them as they are, where training gave them weights: no other
-// weights would come back from a factor of 0. It reports whether there were any.
+// openChannels changes γ for channels whose γ is 0, but which training gave weights: with a factor of 0 no weights of the
+// convolution could give them. γ becomes the value with which the factor is 1. It reports whether there were any.
 func (w *writing) openChannels(n *norm, s []float64, values []float32, dims []int64, axis int, epsilon float64) bool {
 	largest := make([]float64, len(s))
 	rows(dims, axis, func(c, i int) { largest[c] = math.Max(largest[c], math.Abs(float64(values[i]))) })

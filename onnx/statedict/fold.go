@@ -51,7 +51,7 @@ func rows(dims []int64, axis int, visit func(channel, i int)) {
 	}
 }
 
-// torchOrder is a product's weight as PyTorch has it: values and shape. Undone by itself.
+// torchOrder is a product's weight in PyTorch's order: values and shape. Applied twice it gives the weight back.
 func (l *layer) torchOrder(t *onnx.Tensor) ([]float32, []int64) {
 	values, err := t.Float32s()
 	if err != nil {
@@ -74,7 +74,7 @@ func transposed(values []float32, dims []int64) ([]float32, []int64) {
 	return out, []int64{dims[1], dims[0]}
 }
 
-// likeness is how near a weight is to another, whatever factor each channel was multiplied by.
+// likeness says how near a weight is to another if each channel may be multiplied by any factor.
 type likeness struct {
 	factor  []float64 // the best one for each channel; 0 where the other has zeros only
 	rest    []float64 // per channel, the squares that remain
@@ -107,7 +107,7 @@ func likenessOf(w, w0 []float32, dims []int64, axis int) likeness {
 
 // difference is the part of the weight that remains, 0 to 1, if each channel was multiplied by s; nil: by the best factors.
 func (l likeness) difference(s []float64) float64 {
-	if l.total == 0 { // which a factor of 0 makes of anything
+	if l.total == 0 { // a factor of 0 gives this for any weight
 		for c := range s {
 			if s[c] != 0 && l.squares[c] != 0 {
 				return 1
@@ -164,7 +164,7 @@ func farthest(w, w0 []float32, s []float64, dims []int64, axis int) float64 {
 	return worst
 }
 
-// epsilons are those that people's BatchNorms have.
+// epsilons are those in common use.
 var epsilons = []float64{1e-5, 1e-3, 1e-4, 1e-6, 1e-2, 1e-7, 1e-8, 1e-12, 0}
 
 // epsilonOf is the ε with which n was folded, from the factors that were found. It says nothing of whether they are n's.
@@ -179,7 +179,7 @@ func (n *norm) epsilonsOf(factor []float64) []float64 {
 	if len(fits) == 0 {
 		return epsilons
 	}
-	// Channels of small variance tell it best; the median of all would be rounding for most networks.
+	// Channels of small variance show it best. In most networks a median over all channels would show rounding errors only.
 	least, at := math.Inf(1), 0
 	k := 0
 	for c, s := range factor {

@@ -8,14 +8,14 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// constant is a float32 constant where a node takes it.
+// constant is a float32 constant that a node reads.
 type constant struct {
 	name    string       // of the initializer, or of the Constant node's output
 	value   *onnx.Tensor // in the file at hand
 	start   *onnx.Tensor // before training, where that is known; else value
-	names   []string     // what it was called on its way, and before it was a layer's own: any may be PyTorch's
-	own     bool         // one node reads it, and one did in the exported file
-	copied  bool         // the exported file had it once for several layers, and they have it apart now
+	names   []string     // names on the way from initializer to node, and before untying; any may be PyTorch's
+	own     bool         // only one node reads it, here and in the exported file
+	copied  bool         // the exported file had one for several layers, which have one each now
 	flipped bool         // a matrix, transposed on its way
 }
 
@@ -24,7 +24,7 @@ func (c *constant) changed() bool {
 	return c.start != c.value && string(c.start.Raw) != string(c.value.Raw)
 }
 
-// kind is what a layer's constants are to PyTorch.
+// kind is what a layer is in PyTorch.
 type kind int
 
 const (
@@ -44,7 +44,7 @@ type layer struct {
 	axis                         int      // of the output channels in a product's weight, in PyTorch's order
 	flipped                      bool     // a matrix that stands as (in, out), where PyTorch has (out, in)
 	folded                       bool     // the exporter says that a BatchNorm was folded in
-	kept                         bool     // the exporter says that none was
+	kept                         bool     // the exporter says that no BatchNorm was folded in
 	scaled                       bool     // a Gemm that multiplies by more than its weights
 	epsilon                      float64
 	before                       *layer // of a BatchNorm: the product whose only reader it is
@@ -80,8 +80,8 @@ type survey struct {
 	copied             map[string]bool
 }
 
-// passed are operators that say nothing of the constants they read: those that resolve follows hand them on, a Shape asks for no
-// value, and the floats of a Resize say where, not what.
+// passed are operators that make no layer of the constants they read. resolve follows some of them, a Shape reads no values, and
+// the floats of a Resize are places, not weights.
 var passed = []string{"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Shape", "Size", "Resize", "Upsample"}
 
 // layersOf finds the layers of m. parent, which may be nil, is the file before training: the same graph with other values. Nodes that
@@ -178,7 +178,7 @@ func constantNodes(g *onnx.Graph) map[string]*onnx.Tensor {
 	return found
 }
 
-// layersAt is what one node reads; for most nothing.
+// layersAt are the layers of one node; most have none.
 func (s *survey) layersAt(i int, n *onnx.Node, taken map[*onnx.Node]bool) []*layer {
 	at := func(input int) *constant { return s.constantAt(i, n, input) }
 	made := func(k kind) *layer {
@@ -322,7 +322,7 @@ func (s *survey) constantAt(i int, n *onnx.Node, input int) *constant {
 	}
 	c.start = c.value
 	suffix := fmt.Sprintf("/%s/%d", n.Output(0), input)
-	if before, ok := strings.CutSuffix(c.name, suffix); ok { // a layer's own copy of what the file had once for several
+	if before, ok := strings.CutSuffix(c.name, suffix); ok { // a layer's own copy of a tensor that was shared
 		c.names = append(c.names, before)
 		s.copied[c.name], s.copied[before] = true, true
 	}
@@ -341,7 +341,7 @@ func (s *survey) constantAt(i int, n *onnx.Node, input int) *constant {
 	return c
 }
 
-// resolve follows a value back through what only hands it on.
+// resolve follows a value back past nodes that only pass it on.
 func (s *survey) resolve(name string, index *onnx.Index, constants map[string]*onnx.Tensor) *constant {
 	c := &constant{}
 	for name != "" {

@@ -13,8 +13,8 @@ const (
 	turned = "transposed"
 )
 
-// matchLoose brings constants home that stand by themselves: of normalisations other than BatchNorms, slopes, scales, positions.
-// What is no tensor of the reference stays without a home: a network has constants of its own.
+// matchLoose finds the home of single constants: parameters of normalisations other than BatchNorm, slopes, scales, positions.
+// Constants that are no tensor of the reference get none, since a network has constants of its own.
 func (m *matcher) matchLoose() error {
 	var choices []choice
 	orders := map[*layer]map[string]string{}

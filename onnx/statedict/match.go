@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrUnknown says that a tensor's place in the state_dict cannot be told.
+// ErrUnknown says that a tensor's place in the state_dict is not certain.
 var ErrUnknown = errors.New("cannot be brought home")
 
 // home is where a layer's constants belong.
@@ -17,9 +17,9 @@ type home struct {
 	weight, bias string // tensors of the reference; bias "" where the module has none
 	norm         string // of a BatchNorm: its module; of a product: the BatchNorm that is folded in, "" without one
 	epsilon      float64
-	exact        bool   // its start is the reference's, bit for bit or as folded
+	exact        bool   // its values before training are the reference's, bit for bit or folded
 	alike        string // of a loose constant: how its values are ordered, see loose.go
-	others       []home // equal tensors of the reference that the file has once
+	others       []home // equal tensors of the reference that the file has as one
 }
 
 // names are the tensors of a home and of those equal to it.
@@ -43,11 +43,11 @@ type matcher struct {
 	homes  map[*layer]*home
 	parent bool // starts are the values before training, which must be the reference's
 	free   map[string]bool
-	// eps are those ε that all folded BatchNorms which training left alone could have; nil: none was seen.
+	// eps are the ε that fit all folded BatchNorms that training did not change; nil: none was seen.
 	eps []float64
 }
 
-// match brings every layer home that it can. Layers without a home are left for account.
+// match finds the home of every layer that it can. account checks the layers left without one.
 func match(ref *reference, layers []*layer, parent bool) (*matcher, error) {
 	m := &matcher{ref: ref, layers: layers, homes: map[*layer]*home{}, parent: parent, free: map[string]bool{}}
 	ref.align(layers)
@@ -67,7 +67,7 @@ func (m *matcher) of(k kind) []*layer {
 	return slices.DeleteFunc(slices.Clone(m.layers), func(l *layer) bool { return l.kind != k })
 }
 
-// named lists the tensors of the reference that a constant is called after, the most certain first.
+// named lists the tensors of the reference that a constant's names point to, the most certain first.
 func (m *matcher) named(c *constant) (names []string) {
 	for _, name := range c.names {
 		if found := m.ref.find(name); m.ref.byName[found] != nil && !slices.Contains(names, found) {
@@ -94,8 +94,9 @@ type choice struct {
 	sure  []string // of these, what the file says it is
 }
 
-// settle picks for every layer one of what it could be: what the file says; else the only one, or the only one that no other layer
-// is; and where layers have the same values still, it does not matter. Layers for which it does are an error.
+// settle picks one choice for every layer: the one that the file says; else the only one, or the only one that no other layer
+// takes. If several layers with equal values have the same choices, any assignment will do. If their values differ, it is an
+// error.
 func settle(choices []choice) (map[*layer][]string, error) {
 	settled, taken := map[*layer][]string{}, map[string]bool{}
 	for _, c := range choices {

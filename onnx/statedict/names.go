@@ -12,9 +12,9 @@ import (
 var (
 	// torchName is what a tensor of a state_dict is called: modules, then the tensor.
 	torchName = regexp.MustCompile(`^[A-Za-z_]\w*(\.\w+)*$`)
-	// madeName is what exporters call what they made themselves.
+	// madeName matches the names of tensors that exporters made themselves.
 	madeName = regexp.MustCompile(`^(val|const|_?tensor_constant|lifted_tensor|c_lifted_tensor|[a-z]+)_?\d+$|_const`)
-	// rewritten is how torch.export names a node that it made of several.
+	// rewritten matches the names that torch.export gives to a node made of several.
 	rewritten = regexp.MustCompile(`^node_(Conv|ConvTranspose|Gemm)_\d+$`)
 )
 
@@ -78,8 +78,8 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 	return d, report, nil
 }
 
-// keptAsItWas refuses a layer into which a BatchNorm may have been folded. torch.export leaves the convolution's name with what it
-// folded: loaded by name it would be a network with the BatchNorm twice.
+// keptAsItWas refuses a layer into which a BatchNorm may have been folded. torch.export keeps the convolution's name for the
+// folded weight: loaded by that name, the BatchNorm would be applied twice.
 func keptAsItWas(l *layer) error {
 	if l.kind != product || l.bias == nil && !l.folded {
 		return nil

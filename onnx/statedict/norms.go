@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// matchNorms brings the BatchNorms that the file has kept home.
+// matchNorms finds the home of BatchNorms that were not folded.
 func (m *matcher) matchNorms() error {
 	var choices []choice
 	for _, l := range m.of(batchNorm) {
@@ -52,7 +52,7 @@ func (m *matcher) matchNorms() error {
 
 var normParts = []string{dotWeight, dotBias, dotMean, dotVariance}
 
-// exactNorms are the BatchNorms whose values a layer starts with.
+// exactNorms are the BatchNorms whose values a layer had before training.
 func (m *matcher) exactNorms(l *layer) (modules []string) {
 	for _, module := range m.ref.norms {
 		n := m.ref.normOf(module, l.channels)
@@ -71,8 +71,8 @@ func (m *matcher) exactNorms(l *layer) (modules []string) {
 	return modules
 }
 
-// namedNorms are the BatchNorms that a layer is by the names of its tensors: each is called after the module's own, or after one
-// that is equal in the reference, which is how a file has it once for several.
+// namedNorms are the BatchNorms that a layer may be by the names of its tensors. Each must have the name of the module's tensor,
+// or of one that is equal in the reference, since a file may have equal tensors once.
 func (m *matcher) namedNorms(l *layer) (modules []string) {
 	for _, module := range m.ref.norms {
 		if m.ref.normOf(module, l.channels) == nil {
@@ -94,7 +94,7 @@ func (m *matcher) namedNorms(l *layer) (modules []string) {
 	return modules
 }
 
-// ownNorms are those of some modules that a tensor which this layer alone reads is called after.
+// ownNorms are those of the modules whose name a tensor has that only this layer reads.
 func (m *matcher) ownNorms(l *layer, among []string) (modules []string) {
 	for i, c := range l.constants() {
 		if !c.own {

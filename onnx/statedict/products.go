@@ -16,8 +16,8 @@ const (
 	clearness = 3
 )
 
-// matchProducts brings convolutions and linear layers home: first which weight each has, then which BatchNorm is folded into it.
-// Layers that training left alone come first. They tell ε, and leave fewer BatchNorms for the others.
+// matchProducts finds the home of convolutions and linear layers: first the weight of each, then the BatchNorm that is folded
+// into it. Layers that training did not change come first: they show ε, and leave fewer BatchNorms for the others.
 func (m *matcher) matchProducts() error {
 	products := m.of(product)
 	choices := make([]choice, 0, len(products))
@@ -56,7 +56,7 @@ func (m *matcher) matchProducts() error {
 		}
 	}
 	for l, names := range settled {
-		for _, name := range names[1:] { // equal to the first in the reference, and the file has them once
+		for _, name := range names[1:] { // equal to the first in the reference; the file has them as one
 			other := *m.homes[l]
 			other.weight, other.others = name, nil
 			if m.homes[l].bias != "" {
@@ -136,7 +136,7 @@ func (m *matcher) weightsOf(l *layer) (choice, error) {
 	if !m.parent {
 		limit = farAway
 	}
-	if best > limit || len(start)/int(l.channels) == 1 && next < 2 { // one value a channel is anything times a factor
+	if best > limit || len(start)/int(l.channels) == 1 && next < 2 { // with one value a channel, any weight fits with some factor
 		c.among = nil
 	} else if next <= max(clearness*best, rounding) {
 		return c, fmt.Errorf("%w: %v could be %s or another tensor of the reference: give the file before fine-tuning with --parent", ErrUnknown, l, onnx.Enumerate(c.among, ", "))
@@ -151,7 +151,8 @@ type candidate struct {
 	difference float64
 }
 
-// foldExactly brings a layer home whose start is the reference's weight, or that with a BatchNorm folded in.
+// foldExactly finds the home of a layer whose values before training are the reference's weight, alone or with a BatchNorm folded
+// in.
 func (m *matcher) foldExactly(l *layer, weight string) (bool, error) {
 	start, dims := l.torchOrder(l.weight.start)
 	w0, bias := m.ref.floats(weight), m.ref.sibling(weight, l.channels)
@@ -194,7 +195,7 @@ func (m *matcher) foldExactly(l *layer, weight string) (bool, error) {
 	}
 	at := slices.IndexFunc(found, func(c candidate) bool { return partners(module(weight), c.norm.module) })
 	if at < 0 {
-		if len(found) > 1 && l.changed() { // where training changed nothing, neither is written
+		if len(found) > 1 && l.changed() { // if training changed nothing, none of them is written
 			return false, fmt.Errorf("%w: %v has the weight %s, and %s or %s folded in: both have the same effect in the reference", ErrUnknown, l, weight, found[0].name(), found[1].name())
 		}
 		at = 0
@@ -221,7 +222,7 @@ func zeros(list []float32) bool {
 	return !slices.ContainsFunc(list, func(v float32) bool { return v != 0 })
 }
 
-// freeNorms are the BatchNorms that could be folded into a layer: where the file says which, that one only.
+// freeNorms are the BatchNorms that could be folded into a layer. If the file says which one is, it is the only one.
 func (m *matcher) freeNorms(l *layer) (norms []*norm) {
 	if l.folded {
 		for _, scope := range m.scopes(l) {
@@ -238,8 +239,8 @@ func (m *matcher) freeNorms(l *layer) (norms []*norm) {
 	return norms
 }
 
-// partners reports whether a BatchNorm is called as people call the one behind a convolution: conv1 and bn1, 0 and 1. It decides where values
-// and names leave several.
+// partners reports whether a convolution and a BatchNorm have names that usually go together: conv1 and bn1, 0 and 1. It decides
+// if values and other names leave several choices.
 func partners(conv, norm string) bool {
 	parent, own := cutLast(conv)
 	beside, other := cutLast(norm)
@@ -265,7 +266,7 @@ func cutLast(path string) (parent, own string) {
 	return "", path
 }
 
-// foldNearly brings a layer home that training may have changed, without the file before.
+// foldNearly finds the home of a layer that training may have changed, without the file from before training.
 func (m *matcher) foldNearly(l *layer, weight string) error {
 	start, dims := l.torchOrder(l.weight.start)
 	w0, bias := m.ref.floats(weight), m.ref.sibling(weight, l.channels)
@@ -285,7 +286,7 @@ func (m *matcher) foldNearly(l *layer, weight string) error {
 		m.homes[l] = plain
 		return nil
 	}
-	absorbed := l.after != nil && bias == "" // a bias of the exporter's own, in front of a BatchNorm that was kept
+	absorbed := l.after != nil && bias == "" // a bias that the exporter added before a BatchNorm that was kept
 	if l.after != nil || l.scaled || len(norms) == 0 || l.kept {
 		if l.bias != nil && bias == "" && !absorbed {
 			return fmt.Errorf("%w: %v has a bias, %s has none beside it, and no BatchNorm of the reference that could be folded into it is left", ErrUnknown, l, weight)
@@ -336,7 +337,7 @@ func (m *matcher) foldNearly(l *layer, weight string) error {
 	return nil
 }
 
-// silentNorms are those of some BatchNorms that would give a layer no bias.
+// silentNorms are those of the BatchNorms that would fold to a bias of 0.
 func (m *matcher) silentNorms(norms []*norm, b0 []float32) []*norm {
 	return slices.DeleteFunc(slices.Clone(norms), func(n *norm) bool {
 		want, size := n.shift(n.factors(epsilons[0]), b0)
@@ -351,7 +352,7 @@ func (c candidate) name() string {
 	return c.norm.module
 }
 
-// distance is how far a bias is from what it would be, relative to its size.
+// distance is between a bias and its expected value, relative to its size.
 func distance(b []float32, want []float64) float64 {
 	var d, size float64
 	for c := range want {

@@ -25,7 +25,7 @@ type reference struct {
 	seed   maphash.Seed
 	norms  []string // modules that are BatchNorms, in the dict's order
 	values map[string][]float32
-	// A module may have been exported from within another, or saved from within one: what stands before names here and in the file.
+	// Prefixes of names in the reference and in the file: a module may have been exported, or saved, as part of another.
 	prefix, strip string
 }
 
@@ -61,7 +61,7 @@ func (r *reference) sameAs(name string) []string {
 	return slices.DeleteFunc(slices.Clone(r.equal[r.key(t.Dims, t.Raw)]), func(other string) bool { return string(r.byName[other].Raw) != string(t.Raw) })
 }
 
-// find is the name that a name or module path of the file has here; "" without one.
+// find is the reference's name for a name or module path of the file; "" if there is none.
 func (r *reference) find(name string) string {
 	if own, ok := strings.CutPrefix(name, r.strip); ok && name != "" {
 		return r.prefix + own
@@ -69,7 +69,7 @@ func (r *reference) find(name string) string {
 	return ""
 }
 
-// align finds out what stands before names here and in the file, from names in the file that look like PyTorch's.
+// align finds the prefixes of names in the reference and in the file, from names in the file that look like PyTorch's.
 func (r *reference) align(layers []*layer) {
 	var names []string
 	for _, l := range layers {
@@ -124,7 +124,7 @@ type norm struct {
 	weight, bias, mean, variance []float32
 }
 
-// normOf is the BatchNorm that a module is, if it has as many channels.
+// normOf is a module as a BatchNorm, if it is one of this many channels.
 func (r *reference) normOf(module string, channels int64) *norm {
 	n := &norm{module: module}
 	c := int(channels)

@@ -9,9 +9,9 @@ import (
 
 var quoted = regexp.MustCompile(`'([^']*)'`)
 
-// scopeOf is the module that a node came from, as its exporter writes it down, such as layer4.0.conv1; "" where it says nothing, or
-// the network itself. torch.export lists the modules around an operation in the node's metadata, and of what it folded
-// together those of the BatchNorm; the older exporter makes the node's name of them.
+// scopeOf is the module that a node came from, as its exporter says, such as layer4.0.conv1; "" if it does not say, or for the
+// network itself. torch.export lists the modules around an operation in the node's metadata; for folded nodes these are the
+// BatchNorm's. The older exporter puts them into the node's name.
 func scopeOf(n *onnx.Node) string {
 	if scopes, ok := n.MetadataValue("pkg.torch.onnx.name_scopes"); ok {
 		if list := quoted.FindAllStringSubmatch(scopes, -1); len(list) >= 2 { // the last is the operation's own name
@@ -37,8 +37,9 @@ func scopeOf(n *onnx.Node) string {
 	return path
 }
 
-// folded says whether an exporter folded a BatchNorm into a node, and whether it tells that it folded none. torch.export lists the rules
-// that made a node. The older exporter gives what it folds new names, so that a weight with a module's is as it was.
+// folded says whether the file shows that a BatchNorm was folded into a node, and whether it shows that none was. torch.export
+// lists the rules that made a node. The older exporter gives folded weights new names, so that a weight with a module's name was
+// not folded.
 func folded(n *onnx.Node) (yes, no bool) {
 	if rules, ok := n.MetadataValue("pkg.onnxscript.rewriter.rule_name"); ok && strings.Contains(rules, "FuseBatchNorm") {
 		return true, false
@@ -54,8 +55,9 @@ func folded(n *onnx.Node) (yes, no bool) {
 
 var placeholder = regexp.MustCompile(`%[pb]_(\w+)`)
 
-// parametersOf lists the parameters and buffers that a file says its nodes were given, by PyTorch's names with _ for each dot: what
-// torch.export notes of its own graph, and what the older exporter calls a tensor that it has once for several.
+// parametersOf lists the parameters and buffers that the file says its nodes read, by PyTorch's names with _ for each dot:
+// torch.export notes them with its own graph, and the older exporter in the names of Identity nodes for tensors that it has once
+// for several.
 func parametersOf(g *onnx.Graph) map[string]bool {
 	found := map[string]bool{}
 	for _, t := range g.Initializers {

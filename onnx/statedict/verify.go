@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// ErrMismatch says that a state_dict which was made does not give the network back. It is never handed out.
+// ErrMismatch says that the state_dict that was made does not give the network back. Such a state_dict is not returned.
 var ErrMismatch = errors.New("the state_dict does not give the network back")
 
 // verify folds what is written again, from the float32 values of the file, and compares every layer with the network's.
@@ -113,7 +113,7 @@ func (w *writing) distance(written *reference, l *layer, h home) (float64, error
 	return worst, nil
 }
 
-// apart is how far two numbers are apart, relative to the size of what they are made of. What is no number is far from all.
+// apart is the distance between two numbers, relative to the size of the terms they are sums of. For NaN it is infinite.
 func apart(a, b, size float64) float64 {
 	d := math.Abs(a - b)
 	if d <= 1e-30 {
