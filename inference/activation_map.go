@@ -14,15 +14,15 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// activationGraphs is how many graphs of activation maps stay open: the four that people compare, of two
-// versions. Each holds the weights of one branch.
+// activationGraphs is how many graphs of activation maps stay open: the four that people compare, for two versions. Each has the
+// weights of one branch.
 const activationGraphs = 8
 
 var _ annotator.ActivationMapper = (*LiveScorer)(nil)
 
-// ActivationMap says where a branch of the version looks for q.Class in an image, by CAM or Grad-CAM. The image's
-// features come from the cache of live scores; the graph of a method, branch and value is made and opened when
-// it is first asked for. A *annotator.ValidationError where the model has no such map.
+// ActivationMap says where a branch of the version looks for q.Class in an image, by CAM or Grad-CAM. The image's features come
+// from the cache of live scores; the graph of a method, branch and value is made and opened when it is first asked for. The error
+// is a *annotator.ValidationError if the model has no such map.
 func (s *LiveScorer) ActivationMap(ctx context.Context, version annotator.Version, image annotator.Image, q annotator.ActivationQuery) (annotator.ActivationMap, error) {
 	m, err := s.activationMap(ctx, version, image, q)
 	if errors.Is(err, ort.ErrClosed) && !s.networks.isClosed() { // evicted between being found and being run
@@ -108,7 +108,8 @@ func (a *activationMapper) run(ctx context.Context, n *Network, features, grid [
 	return values, a.session.Run(ctx, inputs, outputs)
 }
 
-// mapper returns the mapper for a query. A refusal is kept like a session, since finding it out takes the branch through every rule.
+// mapper returns the mapper for a query. A refusal is kept like a session, since finding it out takes as long as differentiating
+// the branch.
 func (s *LiveScorer) mapper(ctx context.Context, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
 	key := fmt.Sprintf("%s %s %q %s", q.Method, q.Branch, q.Value, networkKey(version))
 	found, err := s.activations.get(ctx, key, func(ctx context.Context) (*activationMapper, error) { return s.makeMapper(ctx, version, q) })
@@ -118,8 +119,7 @@ func (s *LiveScorer) mapper(ctx context.Context, version annotator.Version, q an
 	return found, found.refused
 }
 
-// makeMapper makes and opens the graph of a query. What the model cannot give is a mapper that
-// holds the refusal.
+// makeMapper makes and opens the graph of a query. If the model has no such map, the mapper holds the refusal.
 func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, q annotator.ActivationQuery) (*activationMapper, error) {
 	opened, err := s.opened.Open(ctx, version.ModelHash, version.Manifest)
 	if err != nil {

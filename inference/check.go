@@ -13,10 +13,10 @@ import (
 // CheckOpens opens every part of a network on the runtime and runs none. path is the file that the network was opened from; "": it
 // has none.
 //
-// Nothing is run, so that it does not matter what the weights are: they are left out (onnx.Model.MarshalHollow), and a file of
-// 250 MB is looked at in a third of the time. All five parts are opened as they stand, which shows what the runtime does not
-// know. Rewritten as before a run, but for how weights lie in memory, are extractor and branches, in which every node and every
-// constant stands once. What does not open so is opened as a run would open it, and what is said then is the answer.
+// Since nothing is run, weights are left out (onnx.Model.MarshalHollow), and a file of 250 MB takes a third of the time. All five
+// parts are opened without optimisation, which shows operators that the runtime does not know. Extractor and branches, which
+// together have every node and constant once, are also opened with the runtime's optimisations, except for the layout of weights
+// in memory. If a part does not open in this way, it is opened as for a run, and the result of that counts.
 func CheckOpens(opened *network.Network, path string, o NetworkOptions) error {
 	n, stands := newParts(opened.ABN(), o), standIn(path)
 	for _, p := range n.parts() {
@@ -34,13 +34,14 @@ func CheckOpens(opened *network.Network, path string, o NetworkOptions) error {
 	return errors.Join(errs...)
 }
 
-// weights is a file whose first bytes stand for the weights of a graph that is not run; nil: there is none.
+// weights is a file whose first bytes are used as the weights of a graph that is not run; nil: there is none.
 type weights struct {
 	folder, name string
 	size         int64
 }
 
-// standIn takes a model's own file, which has a byte for each of a weight's. The runtime maps it, so that it has to be a regular one.
+// standIn uses the model's own file, which is large enough for any weight. It must be a regular file, since the runtime maps it
+// into memory.
 func standIn(path string) *weights {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -63,7 +64,7 @@ func (p *part) check(stands *weights, level ort.Optimization) error {
 	return errors.Join(err, whole.close())
 }
 
-// opensWithout reports whether the part opens without its weights, rewritten so far.
+// opensWithout reports whether the part opens without its weights, at this level of optimisation.
 func (p *part) opensWithout(stands *weights, level ort.Optimization) bool {
 	data, err := p.model.MarshalHollow(stands.name, stands.size)
 	if err != nil {
@@ -72,7 +73,7 @@ func (p *part) opensWithout(stands *weights, level ort.Optimization) bool {
 	o := p.options
 	o.Name, o.Optimization = "the "+p.name, level
 	o.Config = map[string]string{
-		"session.disable_prepacking":                           "1", // copies of weights for a run
+		"session.disable_prepacking":                           "1", // would copy weights for a run
 		"session.model_external_initializers_file_folder_path": stands.folder,
 	}
 	session, err := ort.Open(data, p.inputs, p.outputs, o)

@@ -11,9 +11,9 @@ import (
 	"github.com/abn-studio/studio/internal/picture/chroma"
 )
 
-// decode turns a file into RGB as PIL's convert("RGB") does: palettes looked up, alpha dropped (not
-// composited), CMYK multiplied out, 16-bit grey rounded to 8. Nothing is rotated. The pixels are use's until it returns;
-// own says how many bytes use makes of them beside.
+// decode turns a file into RGB as PIL's convert("RGB") does: palettes looked up, alpha dropped (not composited), CMYK multiplied
+// out, 16-bit grey rounded to 8. Nothing is rotated. use may read the pixels until it returns; own is the memory in bytes that
+// use itself needs.
 func decode(ctx context.Context, file io.ReadSeeker, own func(picture.Header) int64, use func(*raster, picture.Header) error) error {
 	weigh := func(h picture.Header) int64 { return 3*h.Pixels() + own(h) }
 	return picture.Process().Decode(ctx, file, weigh, func(_ context.Context, img image.Image, h picture.Header) error {
@@ -48,7 +48,7 @@ func toRaster(img image.Image, studio bool) *raster {
 				p[0], p[1], p[2] = v, v, v
 			}
 		}
-	case *image.RGBA: // opaque in the files that decode to it, so nothing is premultiplied
+	case *image.RGBA: // files that decode to it are opaque, so that nothing is premultiplied
 		fromRGBX(out, img.Pix, img.Stride, 4, 1)
 	case *image.NRGBA:
 		fromRGBX(out, img.Pix, img.Stride, 4, 1)

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Outputs is what a network says of N images.
+// Outputs are a network's outputs for N images.
 type Outputs struct {
 	Maps      []float32 // [N, 1, h, w], M(x) in [0,1]
 	LogitsAtt []float32 // [N, K]
@@ -38,9 +38,8 @@ func (s Sizes) Map() int { return s.GridHeight * s.GridWidth }
 // NetworkOptions tune the sessions of a Network.
 type NetworkOptions struct {
 	Session ort.Options // threads of every part; Name and NoSpinning are overwritten
-	// Spin lets the runtime's idle threads wait for the next operator in a loop. That is only worth it
-	// on a machine that does nothing else: where other processes want the cores, and decoding
-	// always does, the loops take them away from the work (measured: 1.6 times slower).
+	// Spin lets the runtime's idle threads wait for the next operator in a loop. It only helps on a machine that does nothing
+	// else. Decoding needs the cores too, and the loops take them away (measured: 1.6 times slower).
 	Spin bool
 }
 
@@ -92,7 +91,7 @@ func NewNetwork(opened *network.Network, o NetworkOptions) (*Network, error) {
 	return n, nil
 }
 
-// newParts is a network of which nothing but the parts is known.
+// newParts is a network without preprocessing and sizes.
 func newParts(abn *onnx.ABN, o NetworkOptions) *Network {
 	o.Session.NoSpinning = !o.Spin
 	open := func(name string, model *onnx.Model, inputs, outputs []string) *part {
@@ -135,7 +134,7 @@ func (n *Network) Extract(ctx context.Context, count int, pixels []float32) ([]f
 	return n.Features(ctx, count, pixels)
 }
 
-// FeaturesInto is Features into memory of the caller's, which saves a large allocation per batch.
+// FeaturesInto is Features that writes into the caller's memory, which saves a large allocation per batch.
 func (n *Network) FeaturesInto(ctx context.Context, count int, pixels, features []float32) error {
 	s := n.sizes
 	return n.extractor.run(ctx,
@@ -196,7 +195,7 @@ func softmax(row []float32) {
 	}
 }
 
-// argmax is the index of the largest value, the first of equals.
+// argmax is the index of the largest value, the first of several equal ones.
 func argmax(row []float32) int {
 	best := 0
 	for i, v := range row {
@@ -207,7 +206,7 @@ func argmax(row []float32) int {
 	return best
 }
 
-// array is a slice and the shape the runtime shall see it in.
+// array is a slice with its shape.
 type array struct {
 	data []float32
 	dims []int64
@@ -282,8 +281,8 @@ func (p *part) close() error {
 	return session.Close()
 }
 
-// run computes the rows of in. The first one is run alone before all others: how long a batch may take is known from what
-// a row takes, and a network that never answers is found out as soon as it can be.
+// run computes the rows of in. The very first row of a session is run alone: its time gives the limit for a batch, and a network
+// that never answers is noticed as soon as possible.
 func (p *part) run(ctx context.Context, in, out []array) error {
 	session, err := p.open()
 	if err != nil {

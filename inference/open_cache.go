@@ -12,12 +12,12 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 )
 
-// openCache keeps what was opened last, by key, and closes what was not used for longest, once its runs are over. It is
-// safe for concurrent use.
+// openCache keeps open entries by key, and closes the least recently used ones, after their runs are over. It is safe for
+// concurrent use.
 type openCache[T io.Closer] struct {
 	flights singleflight.Group
 
-	mu     sync.Mutex // guards closed, and that nothing is kept behind it
+	mu     sync.Mutex // guards closed, and that nothing is kept after it
 	closed bool
 	cache  *lru.Cache[string, T]
 }
@@ -27,13 +27,13 @@ func newOpenCache[T io.Closer](most int64) *openCache[T] {
 	return &openCache[T]{cache: lru.New[string, T](most, nil)}
 }
 
-// get returns the entry of a key, opening it if need be, once however many ask at the same time. After close it is
-// ort.ErrClosed.
+// get returns the entry of a key, opening it if needed: once, even if several callers ask at the same time. After close the error
+// is ort.ErrClosed.
 func (c *openCache[T]) get(ctx context.Context, key string, open func(context.Context) (T, error)) (T, error) {
 	if value, found, err := c.lookup(key); found || err != nil {
 		return value, err
 	}
-	// Whoever asks first opens it for all: their leaving must not fail the others.
+	// The first caller opens it for all, so the end of its context must not fail the others.
 	detached := context.WithoutCancel(ctx)
 	return await[T](ctx, c.flights.DoChan(key, func() (any, error) {
 		if value, found, err := c.lookup(key); found || err != nil {

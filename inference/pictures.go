@@ -26,10 +26,10 @@ import (
 	"github.com/abn-studio/studio/internal/picture"
 )
 
-// renderWithin bounds a rendering with its wait for memory: nobody waits longer for an answer.
+// renderWithin bounds the time of a rendering, waiting for memory included: no browser waits longer for an answer.
 const renderWithin = 90 * time.Second
 
-// jpegQuality of the renderings: artefacts would be mistaken for what the network sees.
+// jpegQuality of the renderings is high, since artefacts would be mistaken for what the network sees.
 const jpegQuality = 90
 
 // DefaultPictureBytes bounds the renderings kept on disk: some 20,000 views of 1024 pixels with their thumbnails.
@@ -46,13 +46,13 @@ type Pictures struct {
 	flights singleflight.Group
 
 	mu     sync.Mutex
-	warned time.Time // when the log last heard that dir cannot be written to
+	warned time.Time // when it was last logged that dir cannot be written to
 }
 
 var _ annotator.Pictures = (*Pictures)(nil)
 
-// NewPictures renders images of blobs and keeps what it rendered in dir ("": nowhere), up to DefaultPictureBytes. Whatever
-// is in dir may be deleted at any time, and where nothing can be written there (log says so), pictures are rendered anew.
+// NewPictures renders images of blobs and keeps the renderings in dir ("": they are not kept), up to DefaultPictureBytes.
+// Anything in dir may be deleted at any time. If dir cannot be written to, that is logged and pictures are rendered each time.
 func NewPictures(blobs annotator.Blobs, dir string, log *slog.Logger) *Pictures {
 	return &Pictures{blobs: blobs, dir: dir, log: log, cache: boundPictures(dir, DefaultPictureBytes)}
 }
@@ -76,7 +76,7 @@ func (p *Pictures) View(version annotator.Version, img annotator.Image) (annotat
 		return annotator.ViewRegion{Width: float64(img.Width), Height: float64(img.Height)}, nil
 	}
 	orientation := 1
-	if pre.manifest.EXIF { // only then is it worth a look into the file
+	if pre.manifest.EXIF { // only then the file has to be read
 		err := onPicture(context.Background(), p.blobs, img, func(file io.ReadSeeker) error {
 			header, err := picture.Process().Header(file)
 			orientation = header.Orientation
@@ -105,7 +105,7 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 		}
 		return f, "image/jpeg", nil
 	}
-	// Whoever asks first renders for all, so their leaving must not fail the others.
+	// The first caller renders for all, so the end of its context must not fail the others.
 	result := p.flights.DoChan(path+"|"+img.Hash, func() (any, error) {
 		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), renderWithin)
 		defer cancel()
@@ -114,7 +114,7 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 			return nil, err
 		}
 		if err := p.keep(path, data); err != nil {
-			p.warn(err) // it is shown all the same
+			p.warn(err) // the rendering is still shown
 		}
 		return data, nil
 	})
@@ -125,7 +125,7 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 	return io.NopCloser(bytes.NewReader(data)), "image/jpeg", nil
 }
 
-// original hands out the file as it is.
+// original returns the file itself.
 func (p *Pictures) original(ctx context.Context, img annotator.Image) (io.ReadCloser, string, error) {
 	f, err := p.blobs.Open(ctx, img.Hash)
 	if err != nil {
@@ -149,7 +149,7 @@ func (p *Pictures) original(ctx context.Context, img annotator.Image) (io.ReadCl
 	return f, media, nil
 }
 
-// onPicture opens an image's file for use. What is wrong with it is a *annotator.PictureError.
+// onPicture calls use with an image's open file. If the file is at fault, the error is a *annotator.PictureError.
 func onPicture(ctx context.Context, blobs annotator.Blobs, img annotator.Image, use func(io.ReadSeeker) error) error {
 	file, err := blobs.Open(ctx, img.Hash)
 	if err == nil {
@@ -159,7 +159,7 @@ func onPicture(ctx context.Context, blobs annotator.Blobs, img annotator.Image, 
 	return pictureError(ctx, img, err)
 }
 
-// pictureError tells what is wrong with a picture from what is wrong beyond it: a context that ended, a store that is away.
+// pictureError tells faults of a picture from other errors, such as the end of a context or a store that cannot be reached.
 func pictureError(ctx context.Context, img annotator.Image, err error) error {
 	if err == nil || ctx.Err() != nil || errors.Is(err, annotator.ErrUnavailable) || errors.Is(err, annotator.ErrFull) {
 		return err
@@ -185,7 +185,7 @@ func (p *Pictures) render(ctx context.Context, pre *Preprocessor, img annotator.
 		return bytes + 7*int64(side)*int64(side)
 	}
 	var out bytes.Buffer
-	// Nothing is enlarged: that is left to whoever shows it.
+	// Nothing is enlarged; the browser can do that.
 	err := onPicture(ctx, p.blobs, img, func(file io.ReadSeeker) error {
 		return decode(ctx, file, own, func(r *raster, h picture.Header) error {
 			region := annotator.ViewRegion{Width: float64(h.Width), Height: float64(h.Height)}
@@ -217,7 +217,7 @@ func (p *Pictures) render(ctx context.Context, pre *Preprocessor, img annotator.
 // crop renders a region, which may reach beyond the picture (black there), in w × h pixels.
 func crop(r *raster, region annotator.ViewRegion, w, h float64) *raster {
 	width, height := max(1, int(math.Round(w))), max(1, int(math.Round(h)))
-	// What of the output lies inside the picture.
+	// The part of the output that is inside the picture.
 	inside := func(size int, offset, span float64, pixels int) (from, to int) {
 		scale := span / float64(size)
 		from = max(0, int(math.Ceil(-offset/scale-0.5)))
@@ -260,13 +260,13 @@ func (p *Pictures) preprocessor(version annotator.Version) (*Preprocessor, error
 	if err != nil {
 		return nil, err
 	}
-	return NewPreprocessor(m.Unscaled()) // a picture shows pixels, not what the network makes of them
+	return NewPreprocessor(m.Unscaled()) // a picture shows pixels, not normalised values
 }
 
-// renderingVersion changes when the same picture would be rendered otherwise.
+// renderingVersion must be changed when the same picture would be rendered differently.
 const renderingVersion = 1
 
-// path is where a rendering is kept, "" for nowhere. Only what decides the geometry is part of it.
+// path is the path of a rendering, "" if it is not kept. It depends only on what decides the geometry.
 func (p *Pictures) path(pre *Preprocessor, img annotator.Image, kind annotator.PictureKind) string {
 	geometry := "no model"
 	if pre != nil {
@@ -284,10 +284,10 @@ func (p *Pictures) path(pre *Preprocessor, img annotator.Image, kind annotator.P
 	return filepath.Join(p.dir, name[:2], name+".jpg")
 }
 
-// incoming is the folder of renderings on their way.
+// incoming is the folder of renderings that are being written.
 func (p *Pictures) incoming() string { return filepath.Join(p.dir, "incoming") }
 
-// Sweep removes what a process left behind that was killed while it kept a rendering.
+// Sweep removes files of processes that were killed while they wrote a rendering.
 func (p *Pictures) Sweep() error {
 	if p.dir == "" {
 		return nil
@@ -296,7 +296,7 @@ func (p *Pictures) Sweep() error {
 	return err
 }
 
-// warn logs that a rendering was not kept, once a minute and not once a picture.
+// warn logs that a rendering was not kept, at most once a minute.
 func (p *Pictures) warn(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -318,7 +318,7 @@ func (p *Pictures) keep(path string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("keeping a rendering: %w", err)
 	}
-	defer os.Remove(f.Name()) // gone already where it was kept
+	defer os.Remove(f.Name()) // fails if the rendering was kept: the file was renamed
 	defer f.Close()
 	if _, err = f.Write(data); err == nil {
 		err = os.Rename(f.Name(), path)

@@ -55,9 +55,9 @@ func (p *Preprocessor) Channels() int { return p.channels }
 // Manifest is what the Preprocessor was made from.
 func (p *Preprocessor) Manifest() manifest.Manifest { return p.manifest }
 
-// Pixels decodes a picture file and writes the network's input [channels, H, W] to dst, which holds
-// Size values. It waits for its share of the memory for pictures no longer than ctx. Errors: picture.ErrNotPicture,
-// *picture.TooLargeError, what is wrong with the file, or the context's.
+// Pixels decodes a picture file and writes the network's input [channels, H, W] to dst, which holds Size values. While memory for
+// pictures is short it waits, at most until ctx ends. Errors: picture.ErrNotPicture, *picture.TooLargeError, what is wrong with
+// the file, or the context's.
 func (p *Preprocessor) Pixels(ctx context.Context, file io.ReadSeeker, dst []float32) error {
 	if len(dst) != p.Size() {
 		return fmt.Errorf("preprocessing: room for %d values, want %d", len(dst), p.Size())
@@ -68,7 +68,7 @@ func (p *Preprocessor) Pixels(ctx context.Context, file io.ReadSeeker, dst []flo
 	})
 }
 
-// normalise writes a view as the network's input.
+// normalise writes a view [H, W, RGB] as the network's input [channels, H, W].
 func (p *Preprocessor) normalise(view *raster, dst []float32) {
 	plane := view.width * view.height
 	for c := range p.channels {
@@ -84,7 +84,7 @@ func (p *Preprocessor) normalise(view *raster, dst []float32) {
 	}
 }
 
-// view decodes a picture and hands use what the network sees of it, before normalisation: H×W pixels.
+// view decodes a picture and calls use with what the network sees of it, before normalisation: H×W pixels.
 func (p *Preprocessor) view(ctx context.Context, file io.ReadSeeker, use func(*raster) error) error {
 	own := func(h picture.Header) int64 {
 		width, height, turned := h.Width, h.Height, int64(0)
@@ -156,9 +156,9 @@ func cropAxis(size, crop int) (from, to, pad int) {
 	return from, from + crop, 0
 }
 
-// View is the rectangle of the oriented original that the network sees, for a picture of width ×
-// height pixels as stored and of an EXIF orientation (1 to 8; ignored unless the manifest asks). It
-// may reach beyond the picture, where the network sees black.
+// View is the rectangle of the oriented original that the network sees, in pixels. width × height is the picture's size as
+// stored, orientation its EXIF orientation (1 to 8; used only if the manifest says so). The rectangle may reach beyond the
+// picture, where the network sees black.
 func (p *Preprocessor) View(width, height, orientation int) annotator.ViewRegion {
 	if p.manifest.EXIF {
 		width, height = orientedSize(width, height, orientation)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Progress counts what a scan has done. How much of the whole that is, and how long the rest takes, is internal/progress's to say.
+// Progress counts what a scan has done. Package internal/progress computes its share and the remaining time.
 type Progress struct {
 	Done      int     // images finished, broken ones included
 	Total     int     // images there are, 0 where that is not known

@@ -1,6 +1,6 @@
 package inference
 
-// raster is a decoded picture: 8-bit RGB, interleaved, rows from the top. Alpha is gone.
+// raster is a decoded picture: 8-bit RGB, interleaved, rows from the top, without alpha.
 type raster struct {
 	width, height int
 	pix           []uint8 // 3·width·height

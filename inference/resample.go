@@ -8,7 +8,7 @@ import (
 type kernel struct {
 	support float64
 	weight  func(x float64) float64
-	// narrow keeps the filter as wide as it is when shrinking, which aliases, and repeats the picture's edge, as PyTorch's interpolate
+	// narrow does not widen the filter when shrinking, which aliases, and repeats the picture's edge, as PyTorch's interpolate
 	// does without antialias.
 	narrow  bool
 	nearest bool
@@ -76,7 +76,8 @@ func newTaps(k *kernel, in int, offset, span float64, out, from, to int) taps {
 	scale := span / float64(out)
 	t := taps{start: make([]int, to-from), weights: make([][]int32, to-from)}
 	if k.nearest {
-		// Pillow steps from sample to sample, which decides where two are equally near; PyTorch takes the sample's corner, in float32.
+		// If two samples are equally near, the arithmetic decides: Pillow adds up steps, PyTorch computes each sample's corner in
+		// float32.
 		at, step := offset+0.5*scale, float32(in)/float32(out)
 		for i := range to {
 			nearest := int(at)
@@ -135,8 +136,8 @@ func (t taps) span() (from, to int) {
 	return from, to
 }
 
-// resample computes the rectangle (x0,y0)–(x1,y1) of r resized to width × height: horizontally to 8
-// bits, then vertically, as Pillow does, and nothing outside the rectangle.
+// resample computes the rectangle (x0,y0)–(x1,y1) of r resized to width × height, and nothing outside it. As in Pillow, it
+// resamples horizontally, rounds to 8 bits, then vertically.
 func resample(r *raster, k *kernel, width, height, x0, y0, x1, y1 int) *raster {
 	horizontal := newTaps(k, r.width, 0, float64(r.width), width, x0, x1)
 	vertical := newTaps(k, r.height, 0, float64(r.height), height, y0, y1)

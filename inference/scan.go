@@ -20,15 +20,15 @@ import (
 
 // ScanImage is one picture to be scanned.
 type ScanImage struct {
-	ID   int64  // the caller's own; not looked at
+	ID   int64  // the caller's own; a scan only passes it on
 	Name string // for errors
 	Hash string // SHA-256 of the file; only needed with ScanOptions.Features
-	// Open opens the file. It is called at most once, from any goroutine. Its errors are the picture's own, except
-	// that annotator.ErrUnavailable and annotator.ErrFull end the scan.
+	// Open opens the file. It is called at most once, from any goroutine. Its errors count as faults of the picture, except
+	// annotator.ErrUnavailable and annotator.ErrFull, which end the scan.
 	Open func(ctx context.Context) (io.ReadSeekCloser, error)
 }
 
-// ScanResult is what the network says of one picture.
+// ScanResult is the network's answer for one picture.
 type ScanResult struct {
 	Image         ScanImage
 	Err           error         // why the picture could not be used; the rest is then empty
@@ -47,18 +47,18 @@ type ScanOptions struct {
 	Decoders int              // pictures decoded at once; default one per core
 	Total    int              // how many images there are, for progress; 0: not known
 	Features *features.View   // of this network; nil: features are neither read nor kept
-	Progress func(Progress)   // called at the start, about twice a second, and at the end; never at once
+	Progress func(Progress)   // called at the start, about twice a second, and at the end; never by two goroutines at once
 	Now      func() time.Time // default time.Now
 }
 
 // progressEvery is the least time between two calls of ScanOptions.Progress.
 const progressEvery = 500 * time.Millisecond
 
-// batchesInFlight are the batches that exist: one being filled and one waiting while one runs and one
-// is being stored. Together they are all the memory a scan takes, however many images there are.
+// batchesInFlight is the number of batches: one is filled, one waits, one runs and one is stored. Their memory is all that a scan
+// takes, however many images there are.
 const batchesInFlight = 4
 
-// scanBatch is the memory of one batch, used again and again.
+// scanBatch is the memory of one batch, which is reused.
 type scanBatch struct {
 	images   []ScanImage
 	errs     []error
@@ -71,10 +71,9 @@ type scanBatch struct {
 	ready    chan struct{} // receives once when every picture is decoded
 }
 
-// Scan runs the network over images and hands the results to sink in batches, in the order of the
-// images, from one goroutine; the slices are sink's to keep. Decoding, running and storing overlap.
-// A picture that cannot be used becomes a result with Err and the scan goes on; an error of images, of
-// sink or of the runtime ends it, and so does ctx, whose cause is then returned.
+// Scan runs the network over images and hands the results to sink in batches, in the order of the images, from one goroutine;
+// sink may keep the slices. Decoding, running and storing overlap. A picture that cannot be used becomes a result with Err and
+// the scan goes on; an error of images, of sink or of the runtime ends it. If ctx ends, its cause is returned.
 func Scan(ctx context.Context, network *Network, images iter.Seq2[ScanImage, error], sink func(context.Context, []ScanResult) error, o ScanOptions) (Progress, error) {
 	if o.Batch < 1 {
 		o.Batch = 16
@@ -144,7 +143,7 @@ func (s *scan) newBatch() *scanBatch {
 	}
 }
 
-// gather groups the images into batches and hands out their pictures.
+// gather groups the images into batches and sends their pictures to the decoders.
 func (s *scan) gather(ctx context.Context, images iter.Seq2[ScanImage, error]) error {
 	defer close(s.filled)
 	defer close(s.jobs)
@@ -209,8 +208,8 @@ func (s *scan) decode(ctx context.Context) error {
 	return nil
 }
 
-// row makes one row of a batch: its features if they are kept, else its pixels. fault is what is wrong
-// with the picture, err what is wrong beyond it.
+// row makes one row of a batch: its features if the cache has them, else its pixels. fault is an error of the picture, err any
+// other.
 func (s *scan) row(ctx context.Context, b *scanBatch, row int) (fault, err error) {
 	image := b.images[row]
 	if kept := s.options.Features; kept != nil && image.Hash != "" {
@@ -289,7 +288,7 @@ func (s *scan) compute(ctx context.Context, b *scanBatch) error {
 		if err := s.network.FeaturesInto(ctx, fresh, b.pixels[:fresh*sizes.Image()], features[:fresh*size]); err != nil {
 			return err
 		}
-		for i, row := range b.kept[:fresh] { // store puts them away
+		for i, row := range b.kept[:fresh] { // for collect, which stores them
 			copy(b.features[row*size:][:size], features[i*size:])
 		}
 	}
@@ -314,7 +313,7 @@ func (s *scan) store(ctx context.Context, sink func(context.Context, []ScanResul
 		}
 		s.progress.Done += len(results)
 		s.tell(false)
-		s.free <- b // never blocks: there are no more batches than room
+		s.free <- b // never blocks: there is room for all batches
 	}
 }
 
@@ -347,7 +346,7 @@ func (s *scan) collect(b *scanBatch) []ScanResult {
 	return results
 }
 
-// tell reports progress, but not too often unless it must.
+// tell reports progress, not more often than progressEvery unless must is set.
 func (s *scan) tell(always bool) {
 	now := s.options.Now()
 	if !always && now.Sub(s.told) < progressEvery {

@@ -25,10 +25,10 @@ type LiveScorerOptions struct {
 	Session      ort.Options // default: see NewLiveScorer
 }
 
-// LiveScorer answers what a network says of an image when a person's map replaces its own, while
-// they paint. Open networks are kept by model hash and features by extractor and image, so that a
-// score costs one run of the perception branch; only the first score of an image runs the extractor.
-// It implements annotator.Scorer and annotator.ActivationMapper and is safe for concurrent use.
+// LiveScorer computes a network's answer for an image with a person's map in place of its own, while they paint. Open networks
+// are kept by model hash and features by extractor and image, so that a score takes one run of the perception branch; only the
+// first score of an image runs the extractor. It implements annotator.Scorer and annotator.ActivationMapper and is safe for
+// concurrent use.
 type LiveScorer struct {
 	opened      *network.Store
 	blobs       annotator.Blobs
@@ -40,9 +40,8 @@ type LiveScorer struct {
 
 var _ annotator.Scorer = (*LiveScorer)(nil)
 
-// NewLiveScorer makes a scorer that reads images from blobs and has networks opened by opened. Unless told
-// otherwise its sessions use at most two threads: scores are short, come from several people at once,
-// and share the machine with the pages.
+// NewLiveScorer makes a scorer that reads images from blobs and gets networks from opened. By default its sessions use at most
+// two threads: scores are short, several people ask at once, and the pages run on the same machine.
 func NewLiveScorer(opened *network.Store, blobs annotator.Blobs, o LiveScorerOptions) *LiveScorer {
 	if o.FeatureBytes == 0 {
 		o.FeatureBytes = 512 << 20
@@ -72,7 +71,7 @@ func (s *LiveScorer) Score(ctx context.Context, version annotator.Version, image
 	return probabilities, nil
 }
 
-// domainError spells a network that does not answer as the domain does.
+// domainError turns the runtime's error for a network that does not answer into the domain's.
 func domainError(err error) error {
 	if errors.Is(err, ort.ErrTooLong) {
 		return fmt.Errorf("%w: %w", annotator.ErrTooLong, err)
@@ -104,7 +103,7 @@ func (s *LiveScorer) score(ctx context.Context, version annotator.Version, image
 	return answer, nil
 }
 
-// Warm computes what the first score of an image would have to wait for.
+// Warm opens the network and computes the features of an image, so that its first score need not wait for them.
 func (s *LiveScorer) Warm(ctx context.Context, version annotator.Version, image annotator.Image) error {
 	network, err := s.network(ctx, version)
 	if err == nil {
@@ -116,10 +115,10 @@ func (s *LiveScorer) Warm(ctx context.Context, version annotator.Version, image 
 	return nil
 }
 
-// Features are those kept in memory, for their figures.
+// Features is the memory of features, for its figures.
 func (s *LiveScorer) Features() *features.Memory { return s.features }
 
-// Session is how the scorer's sessions are set up.
+// Session are the options of the scorer's sessions.
 func (s *LiveScorer) Session() ort.Options { return s.options.Session }
 
 // Close frees all networks. Scores after it fail with ort.ErrClosed.
@@ -127,12 +126,12 @@ func (s *LiveScorer) Close() error {
 	return errors.Join(s.activations.close(), s.networks.close())
 }
 
-// networkKey tells versions apart that need different sessions.
+// networkKey is the key of a version's session: versions with equal keys share one.
 func networkKey(version annotator.Version) string {
 	return version.ModelHash + " " + string(version.Manifest)
 }
 
-// network returns the open network of a version, opening it if need be.
+// network returns the open network of a version, opening it if needed.
 func (s *LiveScorer) network(ctx context.Context, version annotator.Version) (*Network, error) {
 	return s.networks.get(ctx, networkKey(version), func(ctx context.Context) (*Network, error) { return s.openNetwork(ctx, version) })
 }
@@ -145,7 +144,7 @@ func (s *LiveScorer) openNetwork(ctx context.Context, version annotator.Version)
 	return NewNetwork(opened, NetworkOptions{Session: s.options.Session})
 }
 
-// featuresOf returns g(x) of an image, computing it once however many ask at the same time.
+// featuresOf returns g(x) of an image, computed once even if several callers ask at the same time.
 func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version annotator.Version, image annotator.Image) ([]float32, error) {
 	origin := features.Origin{Extractor: version.ExtractorHash, Preprocessing: network.preprocessing}
 	return s.features.Load(ctx, features.Key{Origin: origin, Image: image.Hash}, func(ctx context.Context) ([]float32, error) {
@@ -159,7 +158,7 @@ func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version a
 	})
 }
 
-// await waits for a shared computation, but no longer than ctx.
+// await waits for a shared computation, at most until ctx ends.
 func await[T any](ctx context.Context, result <-chan singleflight.Result) (T, error) {
 	var none T
 	select {

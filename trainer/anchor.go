@@ -10,13 +10,13 @@ import (
 	"github.com/abn-studio/studio/trainer/measure"
 )
 
-// The anchor holds attention where nobody asked for another one:
+// The anchor keeps the maps of images without an edit near the parent's:
 //
 //	L_anchor = α · (1/|A|) Σ_{i∈A} d(M°_i, M_i)    A: the rows of the batch without an edit
 //
-// M°_i is the parent's map of the image, d the form of L_map, α Settings.Anchor. γ does not scale it, so that
-// the control (γ = 0) is anchored as the candidate is and candidate − control stays what the edits were worth. Of an
-// augmented row the target is the parent's map of the image as it is, mirrored and cut like an edited map.
+// M°_i is the parent's map of the image, d the form of L_map, α Settings.Anchor. γ does not scale it, so that the control (γ = 0)
+// is anchored as much as the candidate, and candidate − control is still what the edits were worth. The target of an augmented
+// row is the parent's map of the image without augmentation, mirrored and cut as an edited map is.
 
 // anchorRows is how many maps takeAnchors computes.
 func (r *round) anchorRows() int {
@@ -26,8 +26,8 @@ func (r *round) anchorRows() int {
 	return len(r.train) - len(r.edited)
 }
 
-// takeAnchors computes M° of the training images without an edit, by the parent in evaluation mode: N·h·w numbers
-// that stay in memory for the round.
+// takeAnchors computes M° of the training images without an edit, with the parent in evaluation mode. These N·h·w numbers stay in
+// memory during the round.
 func (r *round) takeAnchors(ctx context.Context, parent engine.Engine) error {
 	if r.anchorRows() == 0 {
 		return nil

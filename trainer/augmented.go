@@ -15,7 +15,7 @@ func (identity) Extract(_ context.Context, _ int, pixels []float32) ([]float32, 
 	return pixels, nil
 }
 
-// augmented feeds a loop with pixels, cut, mirrored and moved.
+// augmented gives a loop pixels that are cropped, mirrored and moved.
 type augmented struct {
 	*sampleFeatures
 	samples []sample.Sample
@@ -58,7 +58,7 @@ func (a *augmented) ReadRows(ctx context.Context, rows []row, epoch int, dst []f
 	return nil
 }
 
-// move moves a sample's pixels as the epoch has it.
+// move moves a sample's pixels by the shift drawn for this epoch.
 func (a *augmented) move(sample, epoch int, dst []float32) {
 	height, width := a.Dims[1], a.Dims[2]
 	rng := newOrderSource(a.seed, epoch)

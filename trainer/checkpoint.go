@@ -17,12 +17,11 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// ErrCheckpoint is a checkpoint file that is torn, altered or not one of ours.
+// ErrCheckpoint says that a checkpoint file is incomplete, altered or no checkpoint.
 var ErrCheckpoint = errors.New("not a usable checkpoint")
 
-// checkpoint is all that a run's next steps depend on, between two steps: what is trained with its optimiser
-// state, where the run stands in the order that its seed deals out, and what early stopping and the watch over
-// divergence remember.
+// checkpoint is everything that the next steps of a run depend on: the trained parameters with their optimiser state, the place
+// in the order of rows, and what early stopping and the checks for divergence remember.
 type checkpoint struct {
 	Key        string // runKey
 	Seed       int64
@@ -48,8 +47,8 @@ type bestEpoch struct {
 //	"ABNCKPT2", length of the header (8 bytes), header (JSON), tensors (float32, in the header's
 //	order, value, then first, then second moment), SHA-256 of all before
 //
-// with little-endian numbers. Files of the first version, which knew neither second moments nor places
-// within an epoch, are passed over: the run starts anew.
+// with little-endian numbers. Files of the first version, which had no second moments and no place within an epoch, are ignored:
+// the run starts from the beginning.
 const checkpointMagic = "ABNCKPT2"
 
 type checkpointHeader struct {
@@ -216,8 +215,8 @@ func readFloats(r io.Reader, dst []float32, buffer []byte) error {
 	return nil
 }
 
-// runKey identifies a run: two runs with one key make the same network. A checkpoint carries the
-// key of its run and is of no use to another. validation is what early stopping looks at, nil without it.
+// runKey identifies a run: two runs with the same key make the same network. A checkpoint has the key of its run, and only that
+// run goes on from it. validation is what early stopping looks at, nil without it.
 func runKey(modelHash string, s recipe.Settings, samples, validation []sample.Sample) string {
 	h := sha256.New()
 	settings, err := json.Marshal(s)

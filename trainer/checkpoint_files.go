@@ -11,13 +11,13 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// checkpoints keeps one arm's checkpoints in a folder: the last two, which alternate between two files, so that
-// one whole checkpoint exists at every moment; and the parameters of the best epoch that either speaks of.
+// checkpoints keeps one arm's checkpoints in a folder: the last two, written to two files in turn, so that there is a whole one
+// at any time; and the parameters of the best epoch that each of the two names.
 type checkpoints struct {
 	dir  string
 	arm  Arm
 	next int    // the slot that is written next
-	best [2]int // the best epoch that each slot speaks of, 0: none
+	best [2]int // the best epoch that each slot's checkpoint names, 0: none
 }
 
 func (c *checkpoints) path(slot int) string {
@@ -28,8 +28,8 @@ func (c *checkpoints) bestPath(epoch int) string {
 	return filepath.Join(c.dir, fmt.Sprintf("%s-best-%d.checkpoint", c.arm, epoch))
 }
 
-// save writes a checkpoint so that after a crash, of the machine even, it is either whole or absent. The
-// best epoch it speaks of must have been saved.
+// save writes a checkpoint so that after a crash, even of the machine, it is either whole or absent. Its best epoch must have
+// been saved before.
 func (c *checkpoints) save(state checkpoint) error {
 	if err := durable.Write(c.path(c.next), state.write); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -62,7 +62,7 @@ func (c *checkpoints) discard() error {
 	return nil
 }
 
-// prune removes best epochs that neither checkpoint speaks of.
+// prune removes best epochs that neither checkpoint names.
 func (c *checkpoints) prune() error {
 	files, err := filepath.Glob(filepath.Join(c.dir, string(c.arm)+"-best-*.checkpoint"))
 	for _, file := range files {
@@ -76,13 +76,12 @@ func (c *checkpoints) prune() error {
 	return nil
 }
 
-// load returns the latest whole checkpoint of the run with this key, and false if there is none. Broken
-// files, those of another run, and those whose best epoch is gone are passed over: the run then starts from an
-// earlier one.
+// load returns the latest whole checkpoint of the run with this key, and false if there is none. Broken files, those of another
+// run, and those whose best epoch is missing are ignored.
 func (c *checkpoints) load(key string) (checkpoint, bool, error) {
 	var latest checkpoint
 	found := false
-	_ = durable.Sweep(c.dir, "*.checkpoint") // the folder is this process's own; what stays does no harm
+	_ = durable.Sweep(c.dir, "*.checkpoint") // no other process uses the folder, and what is left there does no harm
 	for slot := range 2 {
 		state, err := readCheckpointFile(c.path(slot))
 		if errors.Is(err, ErrCheckpoint) || errors.Is(err, fs.ErrNotExist) || err == nil && state.Key != key {

@@ -9,14 +9,14 @@ import (
 )
 
 // A random resized crop keeps a window of the network's view and stretches it to the whole view again, as torchvision's
-// RandomResizedCrop does. The view is what the preprocessing of the manifest leaves (after its own resize and crop), so
-// that an edited map, which lies over the view, can be cut by the same window.
+// RandomResizedCrop does. The view is the result of the manifest's own resize and crop. An edited map covers the view, so it can
+// be cut by the same window.
 
 // window is a part of a view, in pixels.
 type window struct{ left, top, width, height int }
 
-// A window's width over its height is drawn between these, evenly on a logarithmic scale; after so many draws that do not
-// fit into the view the centre is taken.
+// A window's ratio of width to height is drawn between these, uniformly on a logarithmic scale. After windowDraws windows that
+// do not fit into the view, the centre is taken.
 const (
 	leastRatio    = 3.0 / 4
 	largestRatio  = 4.0 / 3
@@ -30,7 +30,7 @@ type cropper struct {
 	height, width int
 }
 
-// newCropper is nil where settings ask for no crops. view is the network's input, [3, H, W].
+// newCropper is nil if settings have no crops. view is the network's input, [3, H, W].
 func newCropper(s recipe.Settings, view [3]int) *cropper {
 	if s.Crop == 0 {
 		return nil
@@ -38,7 +38,7 @@ func newCropper(s recipe.Settings, view [3]int) *cropper {
 	return &cropper{least: s.Crop, height: view[1], width: view[2]}
 }
 
-// window is that of a row: its draw decides all.
+// window is the window of a row. It depends on the row's draw only.
 func (c *cropper) window(draw uint64) window {
 	rng := rand.NewPCG(draw, 0)
 	uniform := func(low, high float64) float64 {
@@ -64,8 +64,8 @@ func (c *cropper) window(draw uint64) window {
 	return window{left: (c.width - w) / 2, top: (c.height - h) / 2, width: w, height: h}
 }
 
-// pixels stretches the window of each plane of a view [channels, H, W] to dst of the same size: bilinear, a pixel's
-// value standing at its centre, as torch's interpolate has it without align_corners.
+// pixels stretches the window of each plane of a view [channels, H, W] to dst of the same size: bilinear with values at the
+// centres of pixels, as torch's interpolate without align_corners.
 func (c *cropper) pixels(dst, view []float32, w window) {
 	columns, rows := samplings(w.left, w.width, c.width), samplings(w.top, w.height, c.height)
 	plane := c.height * c.width
@@ -83,13 +83,13 @@ func (c *cropper) pixels(dst, view []float32, w window) {
 	}
 }
 
-// sampling is where a value is read between two pixels: share of the way from the first to the second.
+// sampling is a place between two pixels: share of the way from the first to the second.
 type sampling struct {
 	first, second int
 	share         float32
 }
 
-// samplings lays n samples over size pixels from start on.
+// samplings places n samples evenly over size pixels from start on.
 func samplings(start, size, n int) []sampling {
 	out := make([]sampling, n)
 	for i := range out {
@@ -100,7 +100,7 @@ func samplings(start, size, n int) []sampling {
 	return out
 }
 
-// target cuts a map by the window, as it cuts the view.
+// target cuts a map by the window and resizes it, as pixels does with the view.
 func (c *cropper) target(m attention.Map, w window) attention.Map {
 	cells := func(pixels, n, side int) float64 { return float64(pixels) * float64(n) / float64(side) }
 	return m.Cut(cells(w.left, m.Width, c.width), cells(w.top, m.Height, c.height), cells(w.width, m.Width, c.width), cells(w.height, m.Height, c.height))

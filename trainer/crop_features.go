@@ -16,16 +16,17 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// rowInputs is where the batches of a run come from.
+// rowInputs gives the inputs of a run's batches.
 type rowInputs interface {
 	// Size is the length of one input: C·h·w, or 3·H·W.
 	Size() int
-	// ReadRows writes the inputs of rows, cut and mirrored as they say, to dst [len(rows), Size]. An error names the image.
+	// ReadRows writes the inputs of rows, each with its own crop and mirroring, to dst [len(rows), Size]. An error names the
+	// image.
 	ReadRows(ctx context.Context, rows []row, epoch int, dst []float32) error
 }
 
-// RowReaders is how many of a batch's rows are read from the store at once: a disk with one request at a time is
-// idle while the processor checks and widens what came before.
+// RowReaders is how many of a batch's rows are read from the store at the same time. With one, the disk would be idle while the
+// processor checks and decodes the row before.
 const RowReaders = 4
 
 // ReadRows implements rowInputs, from the store.
@@ -44,15 +45,15 @@ func (f featureInputs) ReadRows(ctx context.Context, rows []row, epoch int, dst 
 	return group.Wait()
 }
 
-// croppedInputs feeds a loop with g of random resized crops. No two are alike, so nothing is kept: each row's picture is
-// decoded on all cores, cut and mirrored, and the extractor runs over a stack of them, while the engine trains on the batch
-// before.
+// croppedInputs gives a loop the features of random resized crops. No two crops are equal, so features are not kept. While the
+// engine trains on one batch, the pictures of the next are decoded on all cores, cropped and mirrored, and the extractor runs
+// over them together.
 type croppedInputs struct {
 	features *sampleFeatures
 	samples  []sample.Sample
 	crop     *cropper
 
-	views, stack []float32 // [n, 3, H, W]: what the network would see, and what it does see
+	views, stack []float32 // [n, 3, H, W]: the whole views, and the crops
 }
 
 // Size implements rowInputs.
@@ -70,7 +71,7 @@ func (c *croppedInputs) ReadRows(ctx context.Context, rows []row, _ int, dst []f
 	return nil
 }
 
-// expectCrops adds to what a step is expected to take what its batch's features are: the cores do both.
+// expectCrops adds the time for a batch's features to the expected time of a step, since both use the same cores.
 func (r *round) expectCrops() {
 	if r.spec.Settings.Crop == 0 {
 		return

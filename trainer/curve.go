@@ -18,7 +18,7 @@ type Point struct {
 	LossAnchor  float64 `json:"loss_anchor"`  // scaled by the anchor, over the steps with an anchored row
 	Accuracy    float64 `json:"accuracy"`     // perception branch on the training batches
 	Rate        float64 `json:"learning_rate"`
-	// What early stopping saw, at the last point of an epoch; both 0 elsewhere and without early stopping.
+	// Figures on the validation images, at the last point of an epoch; both 0 at other points and without early stopping.
 	ValidationLoss     float64 `json:"validation_loss,omitempty"`
 	ValidationAccuracy float64 `json:"validation_accuracy,omitempty"`
 }

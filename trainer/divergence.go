@@ -9,28 +9,29 @@ import (
 	"github.com/abn-studio/studio/trainer/measure"
 )
 
-// DivergedError is a run whose loss or gradient stopped being a number, or left all bounds. Nothing comes of such
-// a run; the last good checkpoint is still there. The same settings would diverge again at the same step, and
-// other settings make another run, which begins anew: there is nothing to resume.
+// DivergedError says that the loss or gradient of a run is not a number any more, or has gone beyond all bounds. Such a run makes
+// no network; its last good checkpoint is kept. It cannot be resumed: the same settings would diverge again at the same step, and
+// with other settings it is another run, which starts from the beginning.
 type DivergedError struct {
 	Arm  Arm
 	Step int // the step that measured it, from 1
-	// The last good checkpoint, one from which at least a step was taken that measured a sane loss: epochs and steps done, both 0
-	// for the start; and the folder that holds it, "" if none was kept.
+	// The last good checkpoint, which is one after which at least one step had a sane loss: epochs and steps done, both 0 for the
+	// start, and the folder that holds it, "" if there is none.
 	Epoch    int
 	GoodStep int
 	Folder   string
 
 	Loss     float64
-	GradNorm float64 // not a number where the gradient was what gave way
-	// Parameter is what holds a NaN or an infinity, where no loss had told so.
+	GradNorm float64 // NaN if it was the gradient that diverged
+	// Parameter has a NaN or an infinity although no loss showed it.
 	Parameter string
-	// Chance is not 0 where the loss is a number, but what the network knew is gone: the loss was as bad for many steps as that of
-	// guessing all classes alike, Chance, and worse than what the network began with. Branch says whose.
+	// Chance is the loss of equal probabilities for all classes. It is not 0 if the loss is a number but the network has
+	// forgotten what it knew: for many steps the loss was as bad as Chance, and worse than at the start. Branch says which
+	// branch's.
 	Chance float64
 	Branch Branch
-	// Apart is not 0 where a branch gets so much larger a share of the same rows right with the batches' statistics than with the running
-	// ones, which are what the network is used with.
+	// Apart is not 0 if a branch gets a larger share of the same rows right with the batches' statistics than with the running
+	// ones, which are used after training. It is the difference of the shares.
 	Apart float64
 	Rate  float64 // the learning rate of the run
 	// Validation says that Loss is that of the validation images.
@@ -46,7 +47,7 @@ const (
 	BranchPerception Branch = "perception branch"
 )
 
-// Advice says what may help where a training has diverged.
+// Advice says what may help against divergence.
 func (e *DivergedError) Advice() string {
 	rate := "a lower learning rate"
 	if e.Rate > 0 {
@@ -81,14 +82,16 @@ func (e *DivergedError) good() string {
 	return fmt.Sprintf("the last good state is that of step %d (epochs done: %d)", e.GoodStep, e.Epoch)
 }
 
-// A fine-tuning that is worse than not looking has come apart, even if its loss is a number. K equal probabilities have ln K. Means
-// are over collapsedSteps steps, and judged beside what the network had on the same rows before its first step.
+// A fine-tuning that is worse than guessing has diverged, even if its loss is a number. K equal probabilities have a loss of ln
+// K. Means are over collapsedSteps steps, and are compared with the loss of the network before its first step on the same rows.
 //
-// The perception branch has collapsed at a mean of collapsed times ln K, or times what it began with where that was more: a
-// network may begin far off and learn. It happens with learning rates that are too high for a network whose BatchNorms are folded away.
+// The perception branch has collapsed if the mean is above collapsed times ln K or, if the loss was higher at the start, that
+// many times the loss at the start: a network may start badly and learn. It happens with learning rates that are too high for a
+// network whose BatchNorms are folded away.
 //
-// The attention branch dies another way: L_map pulls its features together until they are the same for every picture, and L_att stands
-// at ln K, not above it. It is dead at dead times ln K where it began below alive times that.
+// The attention branch fails in another way: L_map makes its features more and more alike until they are the same for every
+// picture, and L_att stays at ln K, not above. It is dead if L_att is above dead times ln K and was below alive times ln K at the
+// start.
 const (
 	collapsed      = 1.2
 	dead           = 0.95
@@ -96,9 +99,10 @@ const (
 	collapsedSteps = 10
 )
 
-// Statistics have come apart where a branch gets apart more of the last statisticsBatches of an epoch right with the batches'
-// statistics than with the running ones: channels whose variance has gone to 0 look alive in every batch. Fewer rows than enoughRows
-// and fewer steps than enoughSteps, which the running statistics need to follow, say nothing.
+// Statistics have come apart if, on the last statisticsBatches batches of an epoch, the share of rows that a branch gets right is
+// higher by apart with the batches' statistics than with the running ones: with a batch's own statistics, a channel whose
+// variance has gone to 0 still looks useful. It is not judged on fewer than enoughRows rows or before enoughSteps steps, which
+// the running statistics need to follow.
 const (
 	apart             = 0.5
 	statisticsBatches = 8
@@ -106,19 +110,18 @@ const (
 	enoughSteps       = 20
 )
 
-// beside is what a fine-tuning is judged beside. The zero value watches for what is no number alone: from scratch training begins
-// at chance.
+// beside are the losses that a fine-tuning is compared with. With the zero value only losses that are not numbers count as
+// divergence: training from scratch starts at chance.
 type beside struct {
 	chance   float64 // ln K
 	att, per float64 // mean cross entropies of the network it begins with, on rows that it is trained on
 }
 
-// explodedLoss is more cross entropy than any network that still learns can have: an average
-// logit difference of a thousand.
+// explodedLoss is a cross entropy that no network has that still learns: an average logit difference of a thousand.
 const explodedLoss = 1e3
 
-// diverged looks at what a step measured, and remembers it in state. nil if all is well; else what is wrong, without
-// the places.
+// diverged checks the result of a step and records it in state. It returns nil if all is well, else what is wrong, without the
+// step and checkpoint.
 func (l *loop) diverged(r engine.StepResult, state *checkpoint) *DivergedError {
 	sane := r.LossAtt+r.LossPer < explodedLoss && // NaN is not sane
 		engine.Finite(r.LossMap) && engine.Finite(r.MapDistance) && engine.Finite(r.LossAnchor) && engine.Finite(r.GradNorm)
@@ -151,8 +154,8 @@ func remember(recent *[]float64, value float64) {
 	*recent = append(*recent, value)
 }
 
-// statisticsApart compares what a branch got right in an epoch's last batches, with their own statistics, with what it gets right of
-// the same rows with the running ones. hits are rows right: attention branch, perception branch.
+// statisticsApart compares, on the last batches of an epoch, the rows that a branch gets right with the batches' own statistics
+// and with the running ones. hits are the former, of the attention and the perception branch.
 func (l *loop) statisticsApart(ctx context.Context, batches [][]row, hits [2]int, epoch int) (*DivergedError, error) {
 	rows := slices.Concat(batches...)
 	if len(rows) < enoughRows {

@@ -8,7 +8,7 @@
 // (Mitsuhara et al., arXiv 1905.03540). The norm is the unsquared L2 norm over the h·w cells, with
 // 1e-12 under the root. Axes: N batch, C channels, h×w map, K classes.
 //
-// What a training is asked for is internal/recipe's. Packages below, each with a map of its own, have
+// The settings of a training are internal/recipe's. The packages below, each with its own doc.go, have
 //
 //	trainer/sample        what an image means to a training
 //	trainer/step          the step: what is trained, losses, gradients, as a graph

@@ -12,15 +12,15 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// Early stopping. After each epoch an arm measures the perception branch's cross entropy on validation images, which
-// take no part in training and are not those a round is judged on. It keeps the parameters of the epoch with the lowest
-// loss, stops when Settings.Patience epochs have passed without a lower one, and ends in the state it kept. The start
-// is no candidate: an arm always ends in a state it was trained to.
+// Early stopping. After each epoch an arm measures the perception branch's cross entropy on validation images, which take no part
+// in training and are not those a round is judged on. It keeps the parameters of the epoch with the lowest loss, stops after
+// Settings.Patience epochs without a lower one, and ends with the parameters it kept. The state before the first epoch is never
+// kept.
 //
-// Candidate and control follow the same rule on the same images, each by its own loss, and may keep different
-// epochs. So their difference is what the maps are worth to somebody who trains by this rule; see docs/adr/0007.
+// Candidate and control follow the same rule on the same images, each with its own loss, and may keep different epochs. Their
+// difference is then what the maps are worth to somebody who trains by this rule; see docs/adr/0007.
 
-// Validation is what a network makes of the validation images.
+// Validation has a network's figures on the validation images.
 type Validation struct {
 	Loss     float64 `json:"loss"`     // cross entropy of ŷ_per, mean over the images
 	Accuracy float64 `json:"accuracy"` // of ŷ_per
@@ -41,7 +41,7 @@ func (v *validation) measure(ctx context.Context, network measure.Forwarder) (Va
 	return Validation{Loss: loss, Accuracy: accuracy}, err
 }
 
-// crossEntropies evaluates a network: the mean cross entropies of both branches, and what share of the samples the perception
+// crossEntropies evaluates a network: the mean cross entropies of both branches, and the share of samples that the perception
 // branch gets right.
 func crossEntropies(ctx context.Context, network measure.Forwarder, inputs sample.Inputs, samples []sample.Sample) (att, per, accuracy float64, err error) {
 	size := inputs.Size()
@@ -89,7 +89,7 @@ func (l *loop) patienceLost(state checkpoint) bool {
 	return l.validation != nil && state.Epoch-state.Best.Epoch >= l.settings.Patience
 }
 
-// setBest keeps the parameters of the epoch that has just ended. They are on disk before a checkpoint speaks of them.
+// setBest keeps the parameters of the epoch that has just ended. They are on disk before a checkpoint names them.
 func (l *loop) setBest(state *checkpoint, v Validation) error {
 	state.Best = bestEpoch{Epoch: state.Epoch, Validation: v}
 	best := *state
@@ -123,16 +123,15 @@ func (l *loop) keepBest(state checkpoint) error {
 	return l.engine.Load(best)
 }
 
-// heldBack is every how-many-th training image early stopping holds back where no validation images are given.
+// heldBack: without validation images, early stopping holds back one of so many training images.
 const heldBack = 10
 
-// errNoValidation is early stopping without images to look at.
+// errNoValidation says that early stopping has no validation images.
 var errNoValidation = errors.New("early stopping needs validation images, and there are too few training images without an edit to hold a tenth of them back: give it a validation split, or set patience to 0")
 
-// chooseValidation finds what early stopping looks at: the images given, without those whose file is also trained
-// on or judged on; or, if that leaves none, a tenth of the training images without an edit, drawn by the
-// seed within each class, which then take no part in training. It returns the images that are trained on and those that
-// validate.
+// chooseValidation chooses the images for early stopping: those given, without those whose file is also trained or judged on; if
+// that leaves none, a tenth of the training images without an edit, drawn by the seed within each class and then not trained on.
+// It returns the training and the validation images.
 func chooseValidation(train, given, judged []sample.Sample, seed int64) (rest, chosen []sample.Sample, err error) {
 	used := map[string]bool{}
 	for _, list := range [][]sample.Sample{train, judged} {
@@ -165,7 +164,7 @@ func chooseValidation(train, given, judged []sample.Sample, seed int64) (rest, c
 	}
 	plain = shuffled(newOrderSource(seed, -1), plain) // a stream that no epoch uses
 	slices.SortStableFunc(plain, func(a, b int) int { return train[a].Label - train[b].Label })
-	back := map[string]bool{} // by file: a picture that is there twice is held back twice
+	back := map[string]bool{} // by file, so that a picture that is there twice is held back twice
 	for i := heldBack / 2; i < len(plain); i += heldBack {
 		back[train[plain[i]].Hash] = true
 	}

@@ -13,11 +13,11 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// LacksError is an engine that cannot train a network: every node that keeps it from that, and what to do.
+// LacksError says that an engine cannot train a network: the nodes it cannot train through, and what to do.
 type LacksError struct {
 	Engine  recipe.Engine
 	Reasons []gradient.Reason
-	Remedy  string // a sentence without a full stop; "" where we know none
+	Remedy  string // a sentence without a full stop; "" if there is none
 }
 
 func (e *LacksError) Error() string {
@@ -35,8 +35,7 @@ func (e *LacksError) Error() string {
 // Unwrap makes errors.Is(err, gradient.ErrUnsupported) hold.
 func (e *LacksError) Unwrap() error { return gradient.ErrUnsupported }
 
-// requireEngine is a *LacksError where the settings' engine lacks something to train an ABN. It compiles the step and
-// runs nothing.
+// requireEngine returns a *LacksError if the settings' engine cannot train an ABN. It compiles the step and runs nothing.
 func requireEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings) error {
 	reasons, err := Lacks(ctx, abn, s)
 	if err != nil || len(reasons) == 0 {
@@ -71,8 +70,8 @@ func NewEngine(ctx context.Context, abn *onnx.ABN, s recipe.Settings, threads in
 	}
 }
 
-// Lacks lists the nodes that keep the settings' engine from training an ABN with its strategy and BatchNorm, and says
-// why; nothing if it can. No runtime is needed.
+// Lacks lists, with reasons, the nodes that keep the settings' engine from training an ABN with their strategy and BatchNorm;
+// none if it can. No runtime is needed.
 func Lacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
 	if s.Engine == recipe.EngineGorgonia {
 		return gorgonia.Lacks(ctx, abn, s)

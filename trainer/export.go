@@ -7,9 +7,8 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// Export is parent with the values of parameters, in memory. It differs from parent in these initializers (and in the metadata
-// given) only, and shares the bytes of all others with it; see onnx.WithInitializers for tensors that the parent has once for
-// several layers.
+// Export is parent with the values of parameters. It differs from parent only in these initializers and in metadata, and shares
+// the bytes of all others. For tensors that the parent has once for several layers see onnx.WithInitializers.
 func Export(parent *onnx.Model, parameters []engine.Parameter, metadata []onnx.Metadata) (*onnx.Model, error) {
 	values := make(map[string][]float32, len(parameters))
 	for _, p := range parameters {

@@ -7,9 +7,8 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// PixelReader writes the network's input x for an image, [3, H, W] after preprocessing, to dst. It
-// is called from several goroutines at once. An error is taken to be the image's own fault (see Problem), unless ctx
-// has ended.
+// PixelReader writes the network's input x for an image, [3, H, W] after preprocessing, to dst. It is called from several
+// goroutines at once. An error counts as a fault of the image (see Problem), unless ctx has ended.
 type PixelReader func(ctx context.Context, s sample.Sample, dst []float32) error
 
 // Problem is an image that could not be used, and why.
@@ -47,7 +46,7 @@ func (f *sampleFeatures) Prepare(ctx context.Context, samples []sample.Sample, m
 	return problems, err
 }
 
-// featureInputs feeds a loop from sampleFeatures.
+// featureInputs gives a loop features from sampleFeatures.
 type featureInputs struct {
 	features *sampleFeatures
 	samples  []sample.Sample

@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// What a training from images and labels does differently where the extractor is frozen.
+// What a training from images and labels does differently if the extractor is frozen.
 
 func (spec ScratchSpec) strategy() recipe.Strategy {
 	if spec.Frozen {
@@ -25,7 +25,7 @@ func (spec ScratchSpec) open(ctx context.Context) (*parent, error) {
 	return openNetwork(ctx, spec.Opened, spec.Model, spec.Manifest, identity{}, "input", spec.Threads)
 }
 
-// features are the network's inputs, or what its extractor makes of them.
+// features are the network's inputs or, if the extractor is frozen, its features.
 func (spec ScratchSpec) features(net *parent, store *features.Store) *sampleFeatures {
 	r, origin := &features.Reader{Extractor: identity{}, Input: net.input, Dims: net.input}, features.Origin{Extractor: "input"}
 	if spec.Frozen {
@@ -37,13 +37,13 @@ func (spec ScratchSpec) features(net *parent, store *features.Store) *sampleFeat
 	return &sampleFeatures{r, spec.Pixels}
 }
 
-// mirrorsFeatures reports whether the features of mirror images are needed: pixels are mirrored when they are read, and
-// crops before they are extracted.
+// mirrorsFeatures reports whether features of mirror images are needed too. Pixels are mirrored when they are read, and crops
+// before they go through the extractor.
 func (spec ScratchSpec) mirrorsFeatures() bool {
 	return spec.Frozen && spec.Settings.Flip && spec.Settings.Crop == 0
 }
 
-// featurePrior is what preparing one image is expected to take.
+// featurePrior is the time that preparing one image is expected to take.
 func (spec ScratchSpec) featurePrior() time.Duration {
 	if spec.Frozen {
 		return featurePrior
@@ -51,7 +51,7 @@ func (spec ScratchSpec) featurePrior() time.Duration {
 	return 2 * time.Millisecond // to decode a picture
 }
 
-// imagePrior is what a network is expected to take for one image, from its features or from its pixels.
+// imagePrior is the time that a forward pass is expected to take for one image, from its features or its pixels.
 func (spec ScratchSpec) imagePrior() time.Duration {
 	if spec.Frozen {
 		return evaluatePrior

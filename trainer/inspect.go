@@ -17,13 +17,13 @@ type Trainability struct {
 	Strategy  recipe.Strategy   `json:"strategy"`
 	BatchNorm recipe.BatchNorm  `json:"batch_norm"`
 	OK        bool              `json:"ok"`
-	Reasons   []gradient.Reason `json:"reasons,omitempty"` // in the graph's order; without a node where the network as a whole is the reason
+	Reasons   []gradient.Reason `json:"reasons,omitempty"` // in the graph's order; without a node if the reason is the network as a whole
 }
 
 // Obstacle is one reason and what it keeps from being trained.
 type Obstacle struct {
 	gradient.Reason
-	Cases []string `json:"cases"` // as Trainability.Case, or an engine's name where it stands in the way of all that engine does
+	Cases []string `json:"cases"` // as Trainability.Case, or an engine's name if the reason holds for all its cases
 }
 
 // Case names an engine, a strategy and a treatment of BatchNorm in words, such as "ort, both, BatchNorm batch".
@@ -34,12 +34,12 @@ func (t Trainability) Case() string {
 // TrainingReport is what the engines can train of an ABN: one entry per engine, strategy and treatment of BatchNorm.
 type TrainingReport []Trainability
 
-// maxReasons bounds what is listed of one case: a file may hold any number of nodes that nobody can train.
+// maxReasons bounds the reasons that are listed for one case: a file may have any number of such nodes.
 const maxReasons = 100
 
-// InspectTraining asks both engines what they could train of an ABN, without opening either; no runtime is needed. The
-// strategies are those of fine-tuning: attention and both. What `studio model inspect` and the page where a model is
-// added say comes from here. The error is ctx's end: what an engine cannot do is in the report.
+// InspectTraining reports what both engines could train of an ABN, without opening either; no runtime is needed. The strategies
+// are those of fine-tuning: attention and both. `studio model inspect` and the page for adding a model show this report. An error
+// only means that ctx ended.
 func InspectTraining(ctx context.Context, n *network.Network) (TrainingReport, error) {
 	return network.Kept(n, trainingKey{}, func() (TrainingReport, error) { return inspectTraining(ctx, n.ABN()) })
 }
@@ -73,7 +73,7 @@ func inspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error)
 	return report, nil
 }
 
-// Trains counts in how many of its ways an engine can train the ABN.
+// Trains counts the cases in which an engine can train the ABN, and all its cases.
 func (r TrainingReport) Trains(engine recipe.Engine) (can, of int) {
 	for _, t := range r {
 		if t.Engine == engine {
@@ -86,8 +86,8 @@ func (r TrainingReport) Trains(engine recipe.Engine) (can, of int) {
 	return can, of
 }
 
-// Obstacles lists every reason once, in the order in which they were found, with what each stands in the way of; empty if
-// all can be trained.
+// Obstacles lists every reason once, in the order in which they were found, with the cases it holds for; empty if all can be
+// trained.
 func (r TrainingReport) Obstacles() []Obstacle {
 	var list []Obstacle
 	at := map[gradient.Reason]map[recipe.Engine][]string{}

@@ -9,25 +9,25 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// AdamWLearningRate is the peak learning rate of AdamW where nothing is known of the network: PyTorch's default.
+// AdamWLearningRate is the peak learning rate of AdamW if nothing is known of the network: PyTorch's default.
 const AdamWLearningRate = 1e-3
 
-// How far a step of AdamW may move a weight, as a share of the root mean square of all weights, where BatchNorms are kept
-// and where they are folded away; from trials on one network of either kind (docs/training.md).
+// How far a step of AdamW may move a weight, as a share of the root mean square of all weights: with BatchNorms, and with
+// BatchNorms folded away. From trials on one network of each kind (docs/training.md).
 const (
 	adamWShare       = 0.1
 	adamWFoldedShare = 0.0015
 )
 
-// SuggestedLearningRate is the peak learning rate to fine-tune a network with where nobody says otherwise.
+// SuggestedLearningRate is the peak learning rate for fine-tuning a network if none is given.
 //
-// With SGD and Nesterov it is that of recipe.Defaults, or a tenth of it where most of the branches' convolutions have their
-// BatchNorm folded away. Without one behind it a step moves a convolution's output by as much as its weights, and what suits
-// a normalised network makes such a one forget all it knew within an epoch. A quarter does where rates by layer spare the
-// attention branch's body (docs/adr/0020).
+// With SGD and Nesterov it is that of recipe.Defaults, or a tenth of it if most of the branches' convolutions have their
+// BatchNorm folded away. Without a BatchNorm behind it, a convolution's output changes as much as its weights do, and a rate that
+// suits a normalised network makes this one forget everything within an epoch. With rates by layer, which are lower for the body
+// of the attention branch, it is a quarter (docs/adr/0020).
 //
-// AdamW moves every weight by about the rate itself, whatever its gradient, so its rate is measured in weights: a share of
-// the root mean square of the branches' weights, to one digit, and a far smaller one where BatchNorms are folded away.
+// AdamW moves every weight by about the rate itself, whatever its gradient. Its rate is therefore a share of the root mean square
+// of the branches' weights, rounded to one digit; the share is far smaller if BatchNorms are folded away.
 func SuggestedLearningRate(abn *onnx.ABN, o recipe.Optimizer, r recipe.Rates) float64 {
 	rate, share, divisor := recipe.Defaults().LearningRate, adamWShare, 1.0
 	if step.Folded(abn.Branches.Graph) {
@@ -55,7 +55,7 @@ func weightSize(g *onnx.Graph) float64 {
 			continue
 		}
 		values, err := t.Float32s()
-		if err != nil { // external data that is not there: the engine says so
+		if err != nil { // external data that is missing, which the engine reports
 			continue
 		}
 		for _, v := range values {
@@ -69,7 +69,7 @@ func weightSize(g *onnx.Graph) float64 {
 // oneDigit rounds to one significant decimal digit.
 func oneDigit(v float64) float64 {
 	short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', 0, 64), 64)
-	if err != nil { // of what FormatFloat wrote
+	if err != nil { // cannot happen: FormatFloat wrote it
 		return v
 	}
 	return short

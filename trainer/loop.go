@@ -46,23 +46,23 @@ type loop struct {
 	meter       *progress.Meter // of the run this is a stage of
 	stage       progress.Stage
 
-	// Of the run under way.
+	// State of the run under way.
 	order *order
 	total int // steps, if nothing ends it early
 	saved time.Time
-	good  checkpoint         // Epoch and Step of the last checkpoint from which a step has been taken that did not diverge
-	fresh checkpoint         // of one from which none has been taken yet
-	best  []engine.Parameter // of the best epoch, where no checkpoints are kept
+	good  checkpoint         // Epoch and Step of the last checkpoint after which a step did not diverge
+	fresh checkpoint         // of a checkpoint after which no step has been taken yet
+	best  []engine.Parameter // of the best epoch, if no checkpoints are kept
 }
 
-// checkpointEvery is how much training a crash may cost: besides at the end of each epoch, a checkpoint is written
-// after the first step that ends so long after the last one.
+// checkpointEvery bounds the training that a crash may cost. A checkpoint is written at the end of each epoch, and after the
+// first step that ends this long after the last checkpoint.
 const checkpointEvery = 5 * time.Minute
 
 // ArmRun says how an arm's training went.
 type ArmRun struct {
 	Arm    Arm `json:"arm"`
-	Epochs int `json:"epochs"` // trained: fewer than Settings.Epochs where early stopping ended it
+	Epochs int `json:"epochs"` // trained; fewer than Settings.Epochs if early stopping ended it
 	Steps  int `json:"steps"`
 	// Kept is the epoch whose state was kept, from 1: with early stopping the one with the best validation, else the last.
 	Kept       int        `json:"kept"`
@@ -72,10 +72,10 @@ type ArmRun struct {
 // steps is the length of the whole run, if nothing ends it early.
 func (l *loop) steps() int { return l.settings.Epochs * newOrder(l.samples, l.settings).batches }
 
-// run trains from the latest checkpoint of this run, or from the engine's present parameters, to the last epoch or
-// until early stopping ends it, and returns the whole loss curve. The engine is then in the state that was kept. A
-// resumed run takes the steps the uninterrupted one would have taken, to the bit, wherever it was cut off. When ctx ends
-// the run stops within the step and returns ctx's cause.
+// run trains from the latest checkpoint of this run, or from the engine's present parameters, to the last epoch or until early
+// stopping ends it, and returns the whole loss curve. The engine is then in the state that was kept. A resumed run takes the same
+// steps as an uninterrupted one, to the bit, wherever it was cut off. When ctx ends the run stops within the step and returns
+// ctx's cause.
 func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 	l.order = newOrder(l.samples, l.settings)
 	l.total = l.settings.Epochs * l.order.batches
@@ -98,7 +98,7 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 				diverged.Rate = l.settings.LearningRate
 				if l.checkpoints != nil {
 					diverged.Folder = l.checkpoints.dir
-					if l.fresh.Step != 0 { // what diverged is that very state
+					if l.fresh.Step != 0 { // it is this state that diverged
 						err = errors.Join(err, l.checkpoints.discard())
 					}
 				}
@@ -125,7 +125,7 @@ func (l *loop) resume() (checkpoint, error) {
 		return start, nil
 	}
 	saved, found, err := l.checkpoints.load(l.key)
-	if err != nil || !found || saved.Order != l.order.digest(saved.Epoch) { // an order that another release has dealt
+	if err != nil || !found || saved.Order != l.order.digest(saved.Epoch) { // the order is that of another release
 		return start, err
 	}
 	if err := l.engine.Load(saved.Parameters); err != nil {
@@ -149,7 +149,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 	}
 	var rate float64
 	rows := l.order.epoch(epoch)
-	last := max(state.Step-epoch*batches, batches-statisticsBatches) // of the batches that the statistics are judged by, the first
+	last := max(state.Step-epoch*batches, batches-statisticsBatches) // the first of the batches on which statistics are compared
 	var hits [2]int
 	err := l.feed(ctx, rows[state.Step-epoch*batches:], epoch, func(b engine.Batch) error {
 		update := UpdateAt(l.settings, state.Step, l.total)
@@ -172,7 +172,7 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 			l.good, l.fresh = l.fresh, checkpoint{}
 		}
 		state.Pending.add(result, b)
-		if state.Step == (epoch+1)*batches { // told below, with its validation
+		if state.Step == (epoch+1)*batches { // reported below, with the validation
 			return nil
 		}
 		if state.Step%every == 0 {
@@ -227,7 +227,8 @@ func (l *loop) epoch(ctx context.Context, state *checkpoint) error {
 // every is how often checkpoints are written within an epoch.
 func (l *loop) every() time.Duration { return cmp.Or(l.saveEvery, checkpointEvery) }
 
-// save writes a checkpoint. What the engine holds must be good: a state that is not is never the last one.
+// save writes a checkpoint. The caller must know that the engine's state is good, since a bad one must not become the last
+// checkpoint.
 func (l *loop) save(state *checkpoint) error {
 	l.saved = time.Now()
 	if l.checkpoints == nil {
@@ -245,7 +246,7 @@ func (l *loop) save(state *checkpoint) error {
 	return nil
 }
 
-// feed hands each batch to use, in order, while a second goroutine reads the next one.
+// feed calls use with each batch, in order, while a second goroutine reads the next one.
 func (l *loop) feed(ctx context.Context, epoch [][]row, number int, use func(engine.Batch) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	size := l.inputs.Size()

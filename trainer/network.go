@@ -23,10 +23,10 @@ type parent struct {
 	input         [3]int                        // 3, H, W
 	features      [3]int                        // C, h, w
 	classes       int                           // K
-	learningRate  func(recipe.Settings) float64 // SuggestedLearningRate; nil: not known
+	learningRate  func(recipe.Settings) float64 // SuggestedLearningRate; nil: it is not known
 	extractor     features.Extractor
 	newEngine     func(ctx context.Context, s recipe.Settings) (engine.Engine, error) // at the parent's parameters
-	require       func(ctx context.Context, s recipe.Settings) error                  // what the settings' engine lacks; nil: nothing is asked
+	require       func(ctx context.Context, s recipe.Settings) error                  // refuses settings whose engine cannot train it; nil: not checked
 	export        func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error)
 	close         func()
 }
@@ -34,8 +34,8 @@ type parent struct {
 // cells is h·w.
 func (n *parent) cells() int { return n.features[1] * n.features[2] }
 
-// openNetwork makes a parent of a file: of opened where somebody has opened it with m, nil where nobody has. extractor and
-// extractorHash may be nil and "": then they are the network's own.
+// openNetwork makes a parent of a file. opened is the file opened with m; nil: it is opened here. extractor nil and extractorHash
+// "" mean the network's own.
 func openNetwork(ctx context.Context, opened *network.Network, file []byte, m manifest.Manifest, extractor features.Extractor, extractorHash string, threads int) (*parent, error) {
 	if opened == nil {
 		var err error
@@ -43,7 +43,7 @@ func openNetwork(ctx context.Context, opened *network.Network, file []byte, m ma
 			return nil, err
 		}
 	}
-	if m.Crop != [2]int{} { // else there is none: the input's size is all that is known
+	if m.Crop != [2]int{} { // else there is no manifest, and only the input's size is known
 		if err := opened.Fits(); err != nil {
 			return nil, err
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// maxEditRepeat bounds how often an epoch repeats an edited image when EditRepeat is automatic: a handful of
-// edits shown dozens of times an epoch would be memorised rather than learned from.
+// maxEditRepeat bounds how often an epoch repeats an edited image when EditRepeat is automatic. A few edits that are shown dozens
+// of times an epoch would be memorised.
 const maxEditRepeat = 8
 
 // row is one place in an epoch: which sample, and whether its mirror image.
@@ -24,21 +24,20 @@ type row struct {
 	draw     uint64 // what its crop is drawn from; 0 without crops
 }
 
-// order is which rows an epoch shows in which batches. It depends on the settings' seed, batch size,
-// Flip, Crop, EditRepeat and Balanced and on the samples' labels and which of them carry an edit, and on nothing else:
-// not on γ, so that the control sees what the candidate sees.
+// order says which rows an epoch shows in which batches. It depends only on the settings' seed, batch size, Flip, Crop,
+// EditRepeat and Balanced, and on the samples' labels and which of them have an edit. It does not depend on γ, so that the
+// control sees the same rows as the candidate.
 //
-// Who takes part: every training image once, every edited image repeat times. Images without an edit
-// serve L_att and L_per alone; they hold the branches to what these know already. L_map is a mean
-// over the edited rows of a batch and is absent from a batch without one, so edited rows are dealt out evenly over the
-// batches rather than shuffled among all: with 60 edits in 2,800 images and batches of 32 a plain
-// shuffle would leave half of all steps without any word from people.
+// An epoch has every training image once and every edited image repeat times. Images without an edit count in L_att and L_per
+// only; they keep the branches from forgetting. L_map is a mean over the edited rows of a batch, and a batch without one has no
+// L_map. Edited rows are therefore spread evenly over the batches: with 60 edits in 2,800 images and batches of 32, a plain
+// shuffle would leave half of all steps without an edit.
 //
-// Balanced changes which images without an edit those rows show, and neither how many rows an epoch has nor the edited
-// rows and their places: each class gets as many further rows as it takes that all classes, their edited rows counted, have
-// equally many (within one). A class with fewer images than rows shows each of them as often as another (within one), a class with
-// more shows some of them, others in the next epoch. Two kinds of classes show their edited rows and nothing
-// else, and the others share what is left: one whose edited rows alone are its share or more, and one that has no image without an edit.
+// Balanced changes which images without an edit are shown. The number of rows, the edited rows and their places stay the same.
+// Each class gets so many rows without an edit that all classes have the same number of rows (within one), edited rows included.
+// A class with fewer images than rows shows each of them equally often (within one). A class with more shows some of them, and
+// others in the next epoch. A class shows edited rows only if these alone reach its share, or if it has no image without an edit;
+// the other classes share the remaining rows.
 type order struct {
 	seed      int64
 	flip      bool
@@ -108,9 +107,8 @@ func (o *order) rows() int { return len(o.plain) + o.repeat*len(o.edited) }
 // count is how many batches an epoch's rows make.
 func (o *order) count() int { return (o.rows() + o.batchSize - 1) / o.batchSize }
 
-// epoch returns the batches of an epoch (0, 1, …): full ones, then a smaller last one. A last batch
-// of one row would leave batch statistics undefined behind a global pooling, so it takes a second
-// from the batch before it.
+// epoch returns the batches of an epoch (0, 1, …): full ones, then a smaller last one. With a last batch of one row, batch
+// statistics behind a global pooling would be undefined, so it takes a second row from the batch before it.
 func (o *order) epoch(epoch int) [][]row {
 	rng := newOrderSource(o.seed, epoch)
 	plain := shuffled(rng, o.drawn(rng))
@@ -118,7 +116,7 @@ func (o *order) epoch(epoch int) [][]row {
 	for range o.repeat {
 		edited = append(edited, shuffled(rng, o.edited)...)
 	}
-	draws := rand.NewPCG(uint64(o.seed), ^uint64(epoch)) // of its own: with and without crops the order is the same
+	draws := rand.NewPCG(uint64(o.seed), ^uint64(epoch)) // a separate generator, so that the order is the same with and without crops
 	total, out := o.rows(), make([][]row, o.batches)
 	for b := range out {
 		size := min(o.batchSize, total-b*o.batchSize)
@@ -130,7 +128,7 @@ func (o *order) epoch(epoch int) [][]row {
 				size++
 			}
 		}
-		// Edited rows up to here: b/batches of all, so that shares differ by one at most.
+		// Up to here b/batches of all edited rows have been placed, so that batches differ by one at most.
 		share := (b+1)*o.repeat*len(o.edited)/o.batches - b*o.repeat*len(o.edited)/o.batches
 		share = max(min(share, size, len(edited)), size-len(plain))
 		batch := make([]row, 0, size)
@@ -155,7 +153,7 @@ func (o *order) epoch(epoch int) [][]row {
 	return out
 }
 
-// drawn are the samples without an edit that an epoch shows: each once, or as balance wants it.
+// drawn are the samples without an edit that an epoch shows: each once or, if balanced, as often as its class needs.
 func (o *order) drawn(rng *rand.PCG) []int {
 	if o.classes == nil {
 		return o.plain
@@ -176,7 +174,7 @@ func (o *order) drawn(rng *rand.PCG) []int {
 	level := sort.Search(o.rows(), func(level int) bool { return needed(level+1) > len(o.plain) })
 	over := len(o.plain) - needed(level)
 	var out []int
-	for _, i := range shuffled(rng, open) { // those that get one more differ from epoch to epoch
+	for _, i := range shuffled(rng, open) { // which classes get one more differs from epoch to epoch
 		c := o.classes[i]
 		rows := max(0, level-c.edited)
 		if over > 0 && c.edited <= level {
@@ -202,8 +200,8 @@ func (o *order) digest(epoch int) string {
 // newOrderSource is the generator of one epoch: PCG-DXSM, as math/rand/v2 defines it.
 func newOrderSource(seed int64, epoch int) *rand.PCG { return rand.NewPCG(uint64(seed), uint64(epoch)) }
 
-// shuffled returns a permutation of list: Fisher and Yates, written out so that an order stored by its
-// seed does not depend on a library's next version. The modulo's bias is below 2⁻⁴⁰ for any list that fits in memory.
+// shuffled returns a permutation of list: Fisher and Yates, written here so that the order of a seed does not change with a
+// library's version. The modulo's bias is below 2⁻⁴⁰ for any list that fits in memory.
 func shuffled(rng *rand.PCG, list []int) []int {
 	out := append([]int(nil), list...)
 	for i := len(out) - 1; i > 0; i-- {

@@ -8,22 +8,23 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// Observer is told what a run does, from the goroutine that does it; nil fields are not called. A
-// resumed run reports the points after its checkpoint once more, under the same (Arm, Step).
+// Observer has functions that a run calls, from its own goroutine; nil ones are not called. A resumed run reports the points
+// after its checkpoint once more, with the same (Arm, Step).
 type Observer struct {
-	// Meter measures the run; nil: nobody looks. Stages that its owner planned for what comes before the run keep their place.
-	// The run does not finish it: what is made of the outcome is part of the work.
+	// Meter measures the progress of the run; nil: it is not measured. It may have stages already, for work before the run. The
+	// run does not finish it, since the caller still has work to do with the outcome.
 	Meter *progress.Meter
 	Point func(Point)
-	// Resumed is told of a training that goes on from a checkpoint, and of the step it goes on from.
+	// Resumed is called when a training goes on from a checkpoint, with the step.
 	Resumed func(Arm, int)
-	// Restarted is told of a round that diverged and begins again, with the rate of both arms' new training: its points begin anew.
+	// Restarted is called when a round diverged and begins again, with the new learning rate of both arms. Points begin again
+	// from the first step.
 	Restarted func(diverged *DivergedError, learningRate float64)
-	// Skipped is told once, before anything is trained, of the images that cannot be used; not where there are none.
+	// Skipped is called once, before anything is trained, with the images that cannot be used, if there are any.
 	Skipped func([]Problem)
 }
 
-// meter is the observer's, or one that nobody looks at.
+// meter is the observer's, or one that is not read.
 func (o Observer) meter() *progress.Meter {
 	if o.Meter != nil {
 		return o.Meter
@@ -31,7 +32,7 @@ func (o Observer) meter() *progress.Meter {
 	return progress.NewMeter(nil)
 }
 
-// Workload counts what a run works on, as far as it is known before any file was opened.
+// Workload counts the images of a run, as far as they are known before any file is opened.
 type Workload struct {
 	Train, Edited, Heldout, Validation int // images
 }
@@ -46,13 +47,13 @@ func workload(train, heldout, validation []sample.Sample) Workload {
 	return w
 }
 
-// What an image is expected to take before any has been timed: its features, and to judge it by a network.
+// The time that an image is expected to take before any was measured: for its features, and for evaluating it.
 const (
 	featurePrior  = 20 * time.Millisecond
 	evaluatePrior = 5 * time.Millisecond
 )
 
-// stepPrior is what a step is expected to take: forward, backward and update take about three times as long as forward alone.
+// stepPrior is the expected time of a step: forward, backward and update take about three times as long as forward alone.
 func stepPrior(s recipe.Settings, image time.Duration) time.Duration {
 	return 3 * time.Duration(s.BatchSize) * image
 }

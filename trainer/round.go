@@ -15,12 +15,12 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// ErrCancelled is the cause to cancel a round's context with when it is not to be resumed: RunRound
-// then removes its work folder. With any other cause (a worker that shuts down, say) the folder stays and the same
-// call goes on from the last checkpoint.
+// ErrCancelled is the cause for cancelling the context of a round that will not be resumed: RunRound then removes its work
+// folder. With any other cause, such as a worker that shuts down, the folder stays and the same call goes on from the last
+// checkpoint.
 var ErrCancelled = errors.New("cancelled")
 
-// ErrBusy is a work folder that another process is using.
+// ErrBusy says that another process is using the work folder.
 var ErrBusy = errors.New("another process is at work in this folder")
 
 // Lineage says where a fine-tuned model comes from; it goes into its metadata_props. The parent's
@@ -38,26 +38,26 @@ type RoundSpec struct {
 	Settings recipe.Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 
-	// Train takes part in training: the training images, and whatever images carry an edited map.
+	// Train are the images to train on: the training images, and all images with an edited map.
 	Train []sample.Sample
 	// Heldout is what the round is measured on. Images whose file is also in Train are left out.
 	Heldout []sample.Sample
-	// Validation is what early stopping looks at (Settings.Patience > 0), in both arms. Images whose file is also in Train
-	// or Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for it. It is
-	// never the held-out images: a round must not be judged on what chose its epochs.
+	// Validation is what early stopping looks at (Settings.Patience > 0), in both arms. Images whose file is also in Train or
+	// Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for it. The held-out
+	// images are never used: a round must not be judged on the images that chose its epochs.
 	Validation []sample.Sample
 
 	Pixels PixelReader
-	// Store keeps features from round to round; nil: they are kept in WorkDir for this one alone.
+	// Store keeps features from round to round; nil: they are kept in WorkDir, for this round only.
 	Store *features.Store
 	// Extractor computes features; nil: a session on Model's own extractor.
 	Extractor features.Extractor
 	// ExtractorHash keys the store; "": the hash of Model's own extractor.
 	ExtractorHash string
 
-	// WorkDir is the round's own folder (made if absent) for checkpoints. A round that was cut off and
-	// is run again with the same spec goes on from there. It is removed on ErrCancelled; after success it is the caller's
-	// to remove, once the outcome is stored.
+	// WorkDir is the round's own folder (made if absent) for checkpoints. A round that was cut off and is run again with the same
+	// spec goes on from there. RunRound removes it on ErrCancelled; after success the caller removes it, once the outcome is
+	// stored.
 	WorkDir string
 	// WaitForWorkDir waits while another process is at work in WorkDir, in place of ErrBusy.
 	WaitForWorkDir bool
@@ -78,7 +78,7 @@ type RoundOutcome struct {
 	ModelHash string // SHA-256 of Model, lower-case hex
 	Control   []byte // the control, nil without one
 
-	Settings recipe.Settings // what was trained with: nothing in them is automatic any more
+	Settings recipe.Settings // those trained with, with values in place of automatic ones
 	Images   int             // samples trained on, edited ones included
 	Edits    int             // of them with an edited map
 	Steps    int             // of each arm, if early stopping does not end it before
@@ -88,13 +88,13 @@ type RoundOutcome struct {
 	ValidationImages int      // what early stopping looked at; 0 without it
 	HeldBack         bool     // they are training images that were held back, since no other validation images were given
 
-	// Warnings are what should be known before the figures are believed, as sentences for people.
+	// Warnings are sentences on what makes the figures less reliable.
 	Warnings []string
 
 	Headline string
 	Measures []measure.Measure
 	Fixed    []int64 // ids of the held-out images the control gets wrong and the candidate right
-	Broken   []int64 // and the other way round
+	Broken   []int64 // ids of those that the control gets right and the candidate wrong
 	Excluded int     // held-out images left out because their file was trained on
 	Skipped  []Problem
 
@@ -106,9 +106,9 @@ type RoundOutcome struct {
 	FeatureMisses  int // features that had to be computed
 }
 
-// RunRound fine-tunes a candidate and, from the same start, seed, order and budget, a control with
-// γ=0, evaluates parent, control and candidate on images no edit touched, and exports the candidate. A parent, a
-// sample or settings that cannot be trained are refused before anything is computed.
+// RunRound fine-tunes a candidate and, from the same start, seed, order and budget, a control with γ=0, evaluates parent, control
+// and candidate on images no edit touched, and exports the candidate. A parent, sample or settings that cannot be trained are
+// refused before anything is computed.
 func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome RoundOutcome, err error) {
 	kind := recipe.Round
 	if spec.WithoutControl {

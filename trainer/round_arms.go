@@ -74,8 +74,8 @@ func (r *round) run(ctx context.Context) error {
 // maxRestarts is how often a round that diverged begins again.
 const maxRestarts = 2
 
-// trainArms trains candidate and control; base is the control, or the parent without one. Where either diverges both begin again at
-// half the rate: what a network that came apart answers says nothing of maps.
+// trainArms trains candidate and control; base is the control, or the parent if there is no control. If either diverges, both
+// begin again at half the rate: the answers of a diverged network say nothing about maps.
 func (r *round) trainArms(ctx context.Context, parent armResult, control bool) (candidate, base armResult, err error) {
 	for restarts := 0; ; restarts++ {
 		base = parent
@@ -98,7 +98,7 @@ func (r *round) trainArms(ctx context.Context, parent armResult, control bool) (
 	}
 }
 
-// planned corrects what the meter was told before any file was opened.
+// planned corrects the plan that was made before any file was opened.
 func (r *round) planned() {
 	judged := len(r.heldout) + len(r.edited)
 	for stage, total := range map[progress.Stage]int{
@@ -109,8 +109,8 @@ func (r *round) planned() {
 	}
 }
 
-// gauge times a forward pass over zeros, so that the remaining time is known to a factor of two before
-// the first step. It returns what an image of size values takes.
+// gauge times a forward pass over zeros, so that the remaining time is known within a factor of two before the first step. It
+// returns the time for one image of size values.
 func gauge(ctx context.Context, engine engine.Engine, batch, size int) (time.Duration, error) {
 	n := min(batch, measure.BatchSize)
 	zeros := make([]float32, n*size)
@@ -163,7 +163,7 @@ func (r *round) parent(ctx context.Context) (out armResult, err error) {
 	return out, r.evaluate(ctx, progress.EvaluatingParent, r.anchorRows(), engine, &out)
 }
 
-// takeLosses measures the parent on the rows that training begins with: what a run is judged beside.
+// takeLosses measures the parent on the first rows of the training, for comparison with the run (beside).
 func (r *round) takeLosses(ctx context.Context, engine engine.Engine) error {
 	batches := newOrder(r.train, r.spec.Settings).epoch(0)
 	var rows []sample.Sample
@@ -222,7 +222,7 @@ func (r *round) arm(ctx context.Context, arm Arm, settings recipe.Settings) (out
 	return out, r.evaluate(ctx, evaluating, 0, engine, &out)
 }
 
-// evaluate judges a network on the held-out images and on the edited ones, in a stage of which before units are done.
+// evaluate judges a network on the held-out and the edited images. before units of the stage are done already.
 func (r *round) evaluate(ctx context.Context, stage progress.Stage, before int, engine engine.Engine, out *armResult) error {
 	track := func(offset int) func(int) {
 		return func(done int) { r.meter.Advance(stage, before+offset+done) }
@@ -244,7 +244,7 @@ func (r *round) evaluate(ctx context.Context, stage progress.Stage, before int, 
 	return nil
 }
 
-// compare fills in what the round was worth. base is the control, or the parent without one.
+// compare fills in the comparison of the arms. base is the control, or the parent if there is no control.
 func (r *round) compare(parent, base, candidate armResult, control bool) {
 	seed := uint64(r.spec.Settings.Seed)
 	heldout := measure.Arms{Samples: r.heldout, Parent: parent.evaluation.Results, Control: base.evaluation.Results, Candidate: candidate.evaluation.Results}

@@ -48,7 +48,7 @@ func (r *round) prepare(ctx context.Context) error {
 		r.outcome.HeldBack = len(train) < len(r.spec.Train)
 	}
 	r.meter.Begin(progress.Features, 0)
-	// What the three lists lack is known one after the other: until then the plan stands for those to come.
+	// What is missing is known for one list after the other; until then the plan's numbers are used for the lists to come.
 	planned := len(r.heldout) + len(r.valid)
 	track := func(offset, later int) func(done, total int) {
 		return func(done, total int) {
@@ -89,7 +89,7 @@ func (r *round) prepare(ctx context.Context) error {
 		}
 	}
 	o := newOrder(r.train, r.spec.Settings)
-	r.spec.Settings.EditRepeat = recipe.Repeat(o.repeat) // what automatic has come to, for the record
+	r.spec.Settings.EditRepeat = recipe.Repeat(o.repeat) // the value in place of automatic
 	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
 	r.outcome.OrderKey = runKey(r.net.modelHash, recipe.Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
 	r.outcome.FeatureSeconds = time.Since(start).Seconds()
@@ -99,11 +99,11 @@ func (r *round) prepare(ctx context.Context) error {
 	return nil
 }
 
-// fewValidation is how many validation images it takes to tell one epoch from another: the loss of an image differs
-// from the mean by about as much as that mean.
+// fewValidation is the number of validation images below which epochs can hardly be told apart: the loss of one image differs
+// from the mean by about as much as the mean itself.
 const fewValidation = 50
 
-// warnings are what should be known of the images before the figures are believed.
+// warnings are sentences on images that make the figures less reliable.
 func (r *round) warnings() (out []string) {
 	if plain := len(r.train) - len(r.edited); len(r.edited) > 0 && plain < len(r.edited) {
 		out = append(out, fmt.Sprintf("Only %d training images without an edit take part beside %d with one: they are what holds the branches to what "+
@@ -115,7 +115,7 @@ func (r *round) warnings() (out []string) {
 	return out
 }
 
-// everyImage tells a problem of each image whose file has one: Prepare looks at a file once.
+// everyImage lists a problem for each image with a bad file; Prepare reads each file once and reports one image of it.
 func everyImage(samples []sample.Sample, problems []Problem) (out []Problem) {
 	if len(problems) == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// warmUpSteps is the length of the linear warm-up in a run of steps: its share WarmUp, rounded down. The default
-// of a twentieth keeps the first steps, whose momentum is only gathering, small.
+// warmUpSteps is the length of the linear warm-up in a run of steps: its share WarmUp, rounded down. The default of a twentieth
+// keeps the first steps small while momentum builds up.
 func warmUpSteps(s recipe.Settings, steps int) int { return int(s.WarmUp * float64(steps)) }
 
 // LearningRateAt is the learning rate of step (0 … steps−1) of a run of so many steps. With every schedule it
@@ -18,7 +18,7 @@ func warmUpSteps(s recipe.Settings, steps int) int { return int(s.WarmUp * float
 //	step      peak; a tenth of it from step steps/2 on; a hundredth from step 3·steps/4 on
 //	constant  peak
 //
-// A warm-up that reaches into step's second half rises to the tenth, or hundredth, that is due there.
+// A warm-up that goes on in the second half rises to that tenth, or hundredth.
 func LearningRateAt(s recipe.Settings, step, steps int) float64 {
 	rate, w := s.LearningRate, warmUpSteps(s, steps)
 	if s.Schedule == recipe.ScheduleStep {

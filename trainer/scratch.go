@@ -26,11 +26,11 @@ type ScratchSpec struct {
 	Model    []byte           // the network at its initial parameters, an ONNX file
 	Opened   *network.Network // Model, if the caller has opened it with Manifest; nil: the training opens it
 	Manifest manifest.Manifest
-	// Settings' Strategy is set to scratch, or to both where the extractor is frozen, and Anchor to 0: there is no parent.
+	// Strategy in Settings is set to scratch, or to both if the extractor is frozen, and Anchor to 0, since there is no parent.
 	Settings recipe.Settings
 	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
-	// Frozen leaves the extractor as it is: the branches learn from features that are computed once per image and kept in
-	// Store, or from those of crops.
+	// Frozen does not train the extractor: the branches learn from features that are computed once per image and kept in Store,
+	// or from features of crops.
 	Frozen bool
 	// Shift moves each training image by up to so many pixels either way along both axes, its edge
 	// pixels repeated where it leaves a gap. 0: not at all.
@@ -52,13 +52,13 @@ type ScratchSpec struct {
 // ScratchOutcome is a trained network.
 type ScratchOutcome struct {
 	Model      []byte
-	Settings   recipe.Settings     // what was trained with: nothing in them is automatic any more
+	Settings   recipe.Settings     // those trained with, with values in place of automatic ones
 	Evaluation *measure.Evaluation // on Heldout, nil without any
 	Curve      []Point
 	Images     int // trained on
 	Steps      int // if early stopping does not end it before
 	Run        ArmRun
-	// What early stopping looked at, 0 without it; and whether they are training images that were held back.
+	// How many validation images early stopping used, 0 without it; and whether they are training images that were held back.
 	ValidationImages int
 	HeldBack         bool
 	Skipped          []Problem
@@ -178,7 +178,7 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 	if valid = readable(valid, problems); spec.Settings.Patience > 0 && len(valid) == 0 {
 		return out, fmt.Errorf("none of the validation images can be read; the first: %w", problems[0].Err)
 	}
-	spec.Settings.EditRepeat = recipe.Repeat(newOrder(train, spec.Settings).repeat) // what automatic has come to, for the record
+	spec.Settings.EditRepeat = recipe.Repeat(newOrder(train, spec.Settings).repeat) // the value in place of automatic
 	l := &loop{
 		arm: ArmTrain, engine: engine, settings: spec.Settings, samples: train,
 		inputs: spec.rows(inputs, net, train),

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// lockFile is locked by whoever is at work in a work folder.
+// lockFile is locked by the process that uses a work folder.
 const lockFile = "lock"
 
-// TakeOver moves a work folder to another name, with the checkpoints in it. Who was at work in it and is frozen can write
-// nothing into it when it wakes up, since it knows the old name only, and its lock holds nobody up.
+// TakeOver renames a work folder, with the checkpoints in it. A frozen process that was using it cannot write into it when it
+// wakes up, since it knows the old name only, and its lock does not block the new owner.
 func TakeOver(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return fmt.Errorf("take over a work folder: %w", err)
@@ -26,7 +26,7 @@ func TakeOver(from, to string) error {
 	return nil
 }
 
-// awaitWorkDir is claimWorkDir that waits while another process is at work.
+// awaitWorkDir is claimWorkDir that waits while another process uses the folder.
 func awaitWorkDir(ctx context.Context, dir string) (release func(), err error) {
 	for {
 		if release, err = claimWorkDir(dir); !errors.Is(err, ErrBusy) {
@@ -40,11 +40,11 @@ func awaitWorkDir(ctx context.Context, dir string) (release func(), err error) {
 	}
 }
 
-// busyPoll is how often a busy folder is looked at.
+// busyPoll is the time between two attempts to claim a busy folder.
 const busyPoll = 200 * time.Millisecond
 
-// claimWorkDir makes the folder and locks it against other processes of this machine; ErrBusy where
-// one is at work in it. The lock ends with release, or with the process.
+// claimWorkDir makes the folder and locks it against other processes of this machine; ErrBusy if one of them uses it. The lock
+// ends with release, or with the process.
 func claimWorkDir(dir string) (release func(), err error) {
 	if dir == "" {
 		return nil, errors.New("no work folder given")

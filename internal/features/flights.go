@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// flights has what several callers want at the same time computed once, by key. Whoever leaves does not fail the others; when
-// the last one has left, the computation is told to stop. The zero value is ready; it is safe for concurrent use.
+// flights computes a value once if several callers ask for its key at the same time. If a caller's context ends, the others still
+// get the value; when the last one has left, the computation's context ends too. The zero value is ready; it is safe for
+// concurrent use.
 type flights[K comparable, T any] struct {
 	mu    sync.Mutex
 	under map[K]*flight[T] // way
@@ -50,14 +51,14 @@ func (f *flights[K, T]) do(ctx context.Context, key K, compute func(context.Cont
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if one.waiting--; one.waiting == 0 {
-		f.forget(key, one) // who comes now begins anew
+		f.forget(key, one) // later callers start a new computation
 		one.cancel(context.Cause(ctx))
 	}
 	var none T
 	return none, context.Cause(ctx)
 }
 
-// forget takes a flight out of the list, unless another has taken its place.
+// forget removes a flight, unless another has taken its place.
 func (f *flights[K, T]) forget(key K, one *flight[T]) {
 	if f.under[key] == one {
 		delete(f.under, key)

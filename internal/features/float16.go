@@ -55,8 +55,8 @@ var float16Values = sync.OnceValue(func() *[1 << 16]float32 {
 	return table
 })
 
-// encodeFloat16 writes src to dst (2 bytes a value, little-endian). It reports false, and dst is
-// of no use, where a value would become infinite.
+// encodeFloat16 writes src to dst (2 bytes a value, little-endian). It reports false if a value would become infinite; dst is
+// then not to be used.
 func encodeFloat16(dst []byte, src []float32) bool {
 	for i, v := range src {
 		if v >= maxFloat16 || v <= -maxFloat16 {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// Origin says whose features: what decides g, and what decides x.
+// Origin says which network the features are of: what decides g, and what decides x.
 type Origin struct {
 	Extractor     string // SHA-256 of the extractor alone (annotator.Version.ExtractorHash)
 	Preprocessing string // hash of how pixels become the input (manifest.Manifest.PreprocessingHash)

@@ -6,8 +6,8 @@ import (
 	"github.com/abn-studio/studio/internal/lru"
 )
 
-// Memory keeps features [C, h, w] in memory, for live scores; bounded by bytes, the least recently used go first.
-// It is safe for concurrent use. Slices are shared: nobody may change one.
+// Memory keeps features [C, h, w] in memory, for live scores, within a bound in bytes; the least recently used go first. It is
+// safe for concurrent use. The slices are shared and must not be changed.
 type Memory struct {
 	cache   *lru.Cache[Key, []float32]
 	flights flights[Key, []float32]
@@ -18,8 +18,8 @@ func NewMemory(maxBytes int64) *Memory {
 	return &Memory{cache: lru.New[Key](maxBytes, func(features []float32) int64 { return 4 * int64(len(features)) })}
 }
 
-// Load returns the features under key, computing them if they are not here: once, however many ask at the same time. Whoever
-// leaves does not fail the others; when the last one has left, compute is told to stop.
+// Load returns the features under key, computing them if needed: once, even if several callers ask at the same time. If a
+// caller's context ends, the others still get them; when the last one has left, the context of compute ends.
 func (m *Memory) Load(ctx context.Context, key Key, compute func(context.Context) ([]float32, error)) ([]float32, error) {
 	if features, ok := m.cache.Get(key); ok {
 		return features, nil
@@ -33,5 +33,5 @@ func (m *Memory) Load(ctx context.Context, key Key, compute func(context.Context
 	})
 }
 
-// Stats counts what the memory holds, its weight in bytes, and how often it served.
+// Stats counts the entries, their bytes, hits and misses.
 func (m *Memory) Stats() lru.Stats { return m.cache.Stats() }

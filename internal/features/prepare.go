@@ -17,9 +17,10 @@ type Problem struct {
 	Err   error
 }
 
-// Prepare makes sure that the store has the features of all images (and of their mirror images), computing what is missing. It
-// returns the images that cannot be read, in the order of the list. progress is called with the number of inputs done and of those
-// to be computed, first with 0. What finds no room in the store is left to Read; its image has been looked at all the same.
+// Prepare fills the store with the features of all images (and of their mirror images), computing those that are missing. It
+// returns the images that cannot be read, in the order of the list. progress is called with the number of inputs done and the
+// number to be computed, first with 0. If the store is full, the remaining features are left for Read to compute; their images
+// are decoded all the same, to find broken ones.
 func (r *Reader) Prepare(ctx context.Context, images []Image, mirrored bool, progress func(done, total int)) ([]Problem, error) {
 	if r.View == nil {
 		return nil, nil
@@ -39,7 +40,7 @@ func (r *Reader) Prepare(ctx context.Context, images []Image, mirrored bool, pro
 	return p.problems(), nil
 }
 
-// missing lists what the store lacks, each once however many images are one file. What is there is marked as used.
+// missing lists the features that the store lacks, once for each file. Those it has are marked as used.
 func (r *Reader) missing(images []Image, mirrored bool) []input {
 	var out []input
 	seen := make(map[string]bool, len(images))
@@ -69,7 +70,7 @@ type preparation struct {
 	todo    chan input
 	decoded chan input
 
-	// Of gather alone.
+	// Used by gather only.
 	broken map[int]error // by image
 	done   int
 }
@@ -103,7 +104,7 @@ func (p *preparation) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// handOut gives each input a buffer and to the decoders.
+// handOut gives each input a buffer and sends it to the decoders.
 func (p *preparation) handOut(ctx context.Context) error {
 	defer close(p.todo)
 	for _, in := range p.missing {
@@ -142,7 +143,7 @@ func (p *preparation) decode(ctx context.Context) error {
 	return nil
 }
 
-// gather makes stacks of what is decoded, in whatever order that comes, and has each extracted.
+// gather collects decoded inputs into stacks, in the order they come, and extracts each stack.
 func (p *preparation) gather(ctx context.Context) error {
 	stack := &stack{features: make([]float32, Batch*p.reader.Size())}
 	for in := range p.decoded {
@@ -165,15 +166,15 @@ func (p *preparation) gather(ctx context.Context) error {
 	return p.extract(ctx, stack)
 }
 
-// stack is what goes through the extractor at once.
+// stack is a batch of inputs for the extractor.
 type stack struct {
 	inputs   []input
 	pixels   []float32 // [n, 3, H, W]
 	features []float32 // [Batch, C, h, w]
 }
 
-// extract computes a stack's features, keeps them, and empties the stack. While nothing can be kept it computes nothing: Read does,
-// when they are wanted.
+// extract computes a stack's features, stores them, and empties the stack. While the store is full it computes nothing: Read
+// will, when they are needed.
 func (p *preparation) extract(ctx context.Context, s *stack) error {
 	n := len(s.inputs)
 	if n == 0 {

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// Image is a picture as a Reader wants it.
+// Image is a picture for a Reader.
 type Image struct {
 	Hash string // SHA-256 of the file
 	// Pixels writes the network's input x, [3, H, W] after preprocessing, to dst. It is called from several goroutines at once.
-	// An error is taken to be the image's own fault, unless ctx has ended.
+	// An error counts as a fault of the image, unless ctx has ended.
 	Pixels func(ctx context.Context, dst []float32) error
 }
 
@@ -21,11 +21,12 @@ type Extractor interface {
 	Extract(ctx context.Context, n int, pixels []float32) ([]float32, error)
 }
 
-// Batch is how many inputs go through an extractor at once: enough to fill the cores, few enough to show progress at once.
+// Batch is how many inputs go through an extractor at once: enough to keep the cores busy, few enough that progress is shown
+// soon.
 const Batch = 16
 
-// Reader gives g(x) of images: from the store where it is there, else from the extractor, and then it is stored. It is safe for
-// concurrent use.
+// Reader gives g(x) of images, from the store or else from the extractor; what is computed is stored. It is safe for concurrent
+// use.
 type Reader struct {
 	View      *View // nil: everything is computed every time
 	Extractor Extractor
@@ -55,19 +56,19 @@ func (r *Reader) Read(ctx context.Context, image Image, mirrored bool, dst []flo
 	if err := r.Extract(ctx, 1, pixels, dst); err != nil || r.View == nil {
 		return err
 	}
-	r.View.store.Round(dst) // what reading them back will give
+	r.View.store.Round(dst) // the same numbers as when read back
 	r.View.put(image.Hash, mirrored, dst)
 	return nil
 }
 
-// Close lets go of what was read: see View.
+// Close allows eviction of what was read (View.Close).
 func (r *Reader) Close() {
 	if r.View != nil {
 		r.View.Close()
 	}
 }
 
-// Extract runs the extractor over pixels [n, 3, H, W] and writes what it makes of them to dst [n, C, h, w].
+// Extract runs the extractor over pixels [n, 3, H, W] and writes the features to dst [n, C, h, w].
 func (r *Reader) Extract(ctx context.Context, n int, pixels, dst []float32) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -23,8 +23,8 @@ import (
 // Precision is how a Store keeps numbers.
 type Precision uint32
 
-// Float16 halves the disk and the reading; what it costs in accuracy is measured in
-// docs/training.md. An entry with a value that float16 cannot hold (65520 and more) is kept as float32.
+// Float16 halves the space and the reading time; docs/training.md has its effect on accuracy. An entry with a value that float16
+// cannot hold (65520 and more) is kept as float32.
 const (
 	Float32 Precision = 32
 	Float16 Precision = 16
@@ -35,19 +35,18 @@ type Options struct {
 	MaxBytes  int64         // bound on the folder's size; default DefaultBytes
 	Precision Precision     // default Float16
 	Keep      time.Duration // an entry used more recently is never evicted; default 10 minutes
-	Logger    *slog.Logger  // hears, once a minute, that the folder cannot be read or written; default slog.Default()
+	Logger    *slog.Logger  // for warnings that the folder cannot be read or written, one a minute at most; default slog.Default()
 	Now       func() time.Time
 }
 
 // DefaultBytes is the default bound on disk: as float16, ResNet-50's features of 50,000 pictures of 224 pixels.
 const DefaultBytes = 20 << 30
 
-// Store keeps features on disk, one checksummed file an entry, named by the digest of its
-// key. Files appear by rename, so that any number of processes may share the folder and a crash
-// leaves at most a temporary file; they are not synced, since a torn one fails its checksum, is
-// removed and computed again. Safe for concurrent use.
+// Store keeps features on disk, one checksummed file an entry, named by the digest of its key. Files appear by rename, so that
+// any number of processes may share the folder and a crash leaves at most a temporary file; they are not synced, since an
+// incomplete one fails its checksum, is removed and computed again. It is safe for concurrent use.
 //
-// It is a help and never a must: what cannot be read or written is computed, and the log is told.
+// Nothing depends on it: features that cannot be read or written are computed, with a warning in the log.
 type Store struct {
 	dir       string
 	precision Precision
@@ -58,8 +57,8 @@ type Store struct {
 	mu    sync.Mutex
 	stats Stats
 	held  map[string]int // entries that views read from, by path: how many views
-	rest  time.Time      // nothing is written before: the last try failed
-	told  time.Time      // when the log last heard of a failure
+	rest  time.Time      // no writing before then, since the last try failed
+	told  time.Time      // when a failure was last logged
 }
 
 // Stats counts what a Store did since it was opened.
@@ -68,7 +67,7 @@ type Stats struct {
 	Corrupt      int64 // entries that failed their checksum and were removed
 	Written      int64
 	Refused      int64 // not kept: everything in the store is in use, or it cannot be written
-	Failed       int64 // readings and writings that the file system refused
+	Failed       int64 // reads and writes that failed in the file system
 	Evicted      int64
 	Bytes        int64 // size of the folder as far as this process knows
 	MaxBytes     int64
@@ -107,7 +106,7 @@ func (s *Store) Stats() Stats {
 	return out
 }
 
-// Count looks what the folder holds, for Stats. Else the first writing does.
+// Count finds the size of the folder, for Stats. Otherwise the first write does.
 func (s *Store) Count() error { return s.folder.Count() }
 
 func (s *Store) count(n *int64) {
@@ -116,11 +115,10 @@ func (s *Store) count(n *int64) {
 	s.mu.Unlock()
 }
 
-// rests is how long nothing is written after the file system has refused something: where a disk is full, trying costs as much as
-// writing.
+// rests is how long nothing is written after a write failed: on a full disk, trying costs as much as writing.
 const rests = time.Minute
 
-// failed counts what the file system refused, and tells the log, once a minute and not once an image.
+// failed counts a failure of the file system, and logs it at most once a minute.
 func (s *Store) failed(doing string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,13 +154,13 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var errCorruptEntry = errors.New("corrupt feature entry")
 
-// path is where an entry stands: a folder for each origin, fanned out by the digest.
+// path is the path of an entry: a folder for each origin, with subfolders by the first letters of the digest.
 func (s *Store) path(k Key, digest [sha256.Size]byte) string {
 	name := hex.EncodeToString(digest[:])
 	return filepath.Join(s.dir, k.folder(), name[:2], name+entrySuffix)
 }
 
-// buffers holds the byte slices of reads and writes under way.
+// buffers are byte slices for reads and writes, reused.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func borrow(n int) *[]byte {
@@ -174,8 +172,8 @@ func borrow(n int) *[]byte {
 	return b
 }
 
-// get reads an entry into dst [C, h, w] and reports whether there was one. An entry that is torn,
-// altered or of other dims is removed and counts as absent.
+// get reads an entry into dst [C, h, w] and reports whether there was one. An entry that is incomplete, altered or of other dims
+// is removed and counts as absent.
 func (s *Store) get(path string, digest [sha256.Size]byte, dims [3]int, dst []float32) bool {
 	err := s.read(path, digest, dims, dst)
 	switch {
@@ -195,7 +193,7 @@ func (s *Store) get(path string, digest [sha256.Size]byte, dims [3]int, dst []fl
 	return false
 }
 
-// has reports whether there is an entry, and marks it as used so that it stays. It does not look inside: get does.
+// has reports whether there is an entry, and marks it as used so that it stays. It does not check the contents; get does.
 func (s *Store) has(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -254,8 +252,8 @@ func checksum(entry []byte) uint32 {
 	return crc32.Update(crc32.Checksum(entry[:56], castagnoli), castagnoli, entry[entryHeader:])
 }
 
-// Round does to values what storing and reading them back does, so that a run sees the same numbers
-// whether or not an entry could be kept.
+// Round rounds values as storing and reading them back does, so that a run sees the same numbers whether or not an entry could be
+// stored.
 func (s *Store) Round(values []float32) {
 	if s.precision != Float16 {
 		return
@@ -267,8 +265,8 @@ func (s *Store) Round(values []float32) {
 	}
 }
 
-// put keeps values [C, h, w] and reports whether it could. When the store is full it evicts the entries least recently used,
-// but those that are in use.
+// put stores values [C, h, w] and reports whether it could. If the store is full, it evicts the least recently used entries that
+// are not in use.
 func (s *Store) put(path string, digest [sha256.Size]byte, dims [3]int, values []float32) bool {
 	b := borrow(entryHeader + 4*len(values))
 	defer buffers.Put(b)
@@ -298,7 +296,7 @@ func (s *Store) put(path string, digest [sha256.Size]byte, dims [3]int, values [
 	return true
 }
 
-// full reports whether nothing of so many values can be kept for now.
+// full reports whether an entry of this many values cannot be stored now.
 func (s *Store) full(values int) bool {
 	return s.resting() || s.folder.Full(int64(entryHeader+values*int(s.precision)/8))
 }

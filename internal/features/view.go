@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// View is a Store as one scan or one training sees it: the features of one network. What it has read or written is not evicted
-// before Close, however full the store is: going round and round over more images than fit, it keeps some of them and finds those
-// each time, where keeping the latest would find none. Processes that share the folder do not know of each other's views; of their
-// entries those used within Options.Keep stay. It is safe for concurrent use.
+// View is one scan's or one training's use of a Store, for the features of one network. What it has read or written is not
+// evicted before Close, even if the store is full. A training that goes over more images than fit thus finds some of them in
+// every epoch; if the latest were kept instead, it would find none. Processes that share the folder do not know each other's
+// views; of their entries, those used within Options.Keep stay. It is safe for concurrent use.
 type View struct {
 	store  *Store
 	origin Origin
@@ -23,7 +23,7 @@ func (s *Store) View(origin Origin, dims [3]int) *View {
 	return &View{store: s, origin: origin, dims: dims, held: map[string]struct{}{}}
 }
 
-// Close lets go of what the view has used. It may be used again.
+// Close allows eviction of what the view has used. The view may be used again.
 func (v *View) Close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -70,10 +70,10 @@ func (v *View) put(image string, mirrored bool, values []float32) bool {
 	return true
 }
 
-// full reports whether nothing can be kept for now.
+// full reports whether nothing can be stored now.
 func (v *View) full() bool { return v.store.full(v.dims[0] * v.dims[1] * v.dims[2]) }
 
-// at is where the features of an image stand.
+// at is the path of an image's features.
 func (v *View) at(image string, mirrored bool) (path string, digest [sha256.Size]byte) {
 	key := Key{Origin: v.origin, Image: image, Mirrored: mirrored}
 	digest = key.digest()

@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrUnbuildable says that a network of that description cannot be built.
+// ErrUnbuildable says that an Architecture has values with which no network can be built.
 var ErrUnbuildable = errors.New("architecture")
 
 // Architecture is one of the ABNs that can be trained from scratch: a ResNet (He et al., arXiv 1512.03385) or a
@@ -21,7 +21,7 @@ type Architecture struct {
 	// Width is the channels of a ResNet's first stage, which each later one doubles, or of a MobileNetV2's first
 	// convolution, to which all others are in proportion.
 	Width      int
-	Inverted   bool   // a MobileNetV2, whose stages are given: Blocks to StemPool play no part
+	Inverted   bool   // a MobileNetV2, whose stages are fixed: Blocks to StemPool are not used
 	Blocks     [4]int // residual blocks a stage
 	Bottleneck bool   // 1×1, 3×3, 1×1 blocks with four times the channels at their end, else two 3×3
 	StemKernel int    // side of the first convolution, at stride 2
@@ -77,7 +77,7 @@ func (a Architecture) validate(classes int) error {
 	switch {
 	case classes < 2:
 		return fmt.Errorf("%w: %d classes, want at least 2", ErrUnbuildable, classes)
-	case a.Inverted && a.Width < 4: // an eighth of which is half a channel
+	case a.Inverted && a.Width < 4: // an eighth of it would be half a channel
 		return fmt.Errorf("%w: width %d, want at least 4", ErrUnbuildable, a.Width)
 	case !a.Inverted && (a.Width < 1 || slices.Min(a.Blocks[:]) < 1 || a.StemKernel < 1 || a.StemKernel%2 == 0):
 		return fmt.Errorf("%w: width %d, blocks %v, stem %d (odd)", ErrUnbuildable, a.Width, a.Blocks, a.StemKernel)
@@ -94,8 +94,8 @@ func (a Architecture) validate(classes int) error {
 //
 //	image [N,3,H,W] → logits_att [N,K], logits_per [N,K], attention [N,1,h,w]
 //
-// Convolutions are drawn as He et al. (arXiv 1502.01852) say, normal with variance 2/(k²·outputs); a value depends
-// on seed and the parameter's name alone.
+// Convolutions start at values drawn as in He et al. (arXiv 1502.01852), normal with variance 2/(k²·outputs). A value depends on
+// the seed and the parameter's name only.
 func (a Architecture) Build(classes int, seed int64) (*onnx.Model, error) {
 	if err := a.validate(classes); err != nil {
 		return nil, err
@@ -123,7 +123,8 @@ func (a Architecture) Build(classes int, seed int64) (*onnx.Model, error) {
 	}, nil
 }
 
-// Parameters counts the values of the network for so many classes, running statistics among them, as `studio model inspect` does.
+// Parameters counts the values of the network for a number of classes, running statistics included, as `studio model inspect`
+// does.
 func (a Architecture) Parameters(classes int) (int64, error) {
 	if err := a.validate(classes); err != nil {
 		return 0, err
@@ -191,8 +192,8 @@ func (a Architecture) stage(b *builder, name, x string, in, index, stride int) (
 	return x, in
 }
 
-// attentionBranch follows the published ABN: the last stage at stride 1, then K maps, from which the logits are
-// pooled and, by a 3×3 convolution, the one attention map is made.
+// attentionBranch is that of the published ABN: the last stage at stride 1, then K maps, from which pooling makes the logits and
+// a 3×3 convolution the attention map.
 func (a Architecture) attentionBranch(b *builder, features string, channels, classes int) {
 	x, channels := a.stage(b, "att_layer4", features, channels, 3, 1)
 	x = b.batchNorm("bn_att", x, channels)

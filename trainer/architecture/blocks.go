@@ -25,7 +25,7 @@ func (b *builder) node(op, name, output string, inputs ...string) string {
 
 func (b *builder) last() *onnx.Node { return b.nodes[len(b.nodes)-1] }
 
-// parameter adds an initializer whose elements fill draws from a generator of its own.
+// parameter adds an initializer. fill draws its elements from a generator that no other parameter uses.
 func (b *builder) parameter(name string, fill func(*rand.Rand) float32, dims ...int) string {
 	h := fnv.New64a()
 	h.Write([]byte(name))
@@ -65,7 +65,7 @@ func (b *builder) batchNorm(name, x string, channels int) string {
 	y := b.node("BatchNormalization", name, "/"+name, x,
 		b.parameter(name+".weight", always(1), channels), b.parameter(name+".bias", always(0), channels),
 		b.parameter(name+".running_mean", always(0), channels), b.parameter(name+".running_var", always(1), channels))
-	// ONNX's momentum is the share of the old statistic: PyTorch's 0.1 the other way round.
+	// ONNX's momentum is the share of the old statistic, PyTorch's (0.1) that of the new one.
 	b.last().Attributes = []*onnx.Attribute{onnx.FloatAttr("epsilon", 1e-5), onnx.FloatAttr("momentum", 0.9)}
 	return y
 }
@@ -82,7 +82,7 @@ func (b *builder) linear(name, x, y string, in, out int) {
 	b.last().Attributes = []*onnx.Attribute{onnx.FloatAttr("alpha", 1), onnx.FloatAttr("beta", 1), onnx.IntAttr("transB", 1)}
 }
 
-// basicBlock is two 3×3 convolutions around which the input passes; it returns its output's channels.
+// basicBlock is two 3×3 convolutions with a shortcut around them; it returns its output's channels.
 func (b *builder) basicBlock(name, x string, in, planes, stride int) (string, int) {
 	y := b.relu(name+".bn1", b.batchNorm(name+".bn1", b.conv(name+".conv1", x, in, planes, 3, stride), planes))
 	y = b.batchNorm(name+".bn2", b.conv(name+".conv2", y, planes, planes, 3, 1), planes)

@@ -8,7 +8,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// mobileBlocks is a row of MobileNetV2's table: blocks that widen by a factor and end in so many channels, the first of them with a stride.
+// mobileBlocks is a row of MobileNetV2's table: a number of blocks with their widening factor and output channels, and the stride
+// of the first.
 type mobileBlocks struct{ widen, channels, blocks, stride int }
 
 // mobileStages is the table of Sandler et al., for a first convolution of mobileStem channels: the grid is 56, 28, 14 and 7
@@ -25,11 +26,11 @@ const (
 	mobileLast = 1280 // channels of the 1×1 convolution in front of the classifier
 )
 
-// scaled is a number of channels in proportion to the width.
+// scaled is a number of channels of the table, in proportion to the network's width.
 func (a Architecture) scaled(channels int) int { return max(1, channels*a.Width/mobileStem) }
 
-// mobileStage appends the rows of stage number index. stride 1 takes the strides out of the last stage, for the attention
-// branch; the others have those of the table.
+// mobileStage appends the rows of stage number index. With stride 1 the stage has no strides, as the attention branch's copy of
+// the last stage; else it has those of the table.
 func (a Architecture) mobileStage(b *builder, name, x string, in, index, stride int) (string, int) {
 	block := 0
 	for _, row := range mobileStages[index] {

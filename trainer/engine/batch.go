@@ -2,7 +2,7 @@ package engine
 
 import "fmt"
 
-// Check compares a batch with a network whose input is [C, h, w], whose map is [h, w] and which tells classes apart.
+// Check refuses a batch that does not fit a network with this input [C, h, w], map [h, w] and number of classes.
 func (b Batch) Check(inputDims, mapDims []int64, classes int64) error {
 	input, cells := 1, 1
 	for _, d := range inputDims {

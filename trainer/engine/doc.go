@@ -1,4 +1,4 @@
-// Package engine is what a training asks of whoever computes its steps, and what all of them share.
+// Package engine defines what computes the steps of a training, and has what all engines share.
 //
 //	engine.go      Engine; the batch it is given, what a step measured, what a forward pass gives
 //	batch.go       what a batch must hold, and what it got right

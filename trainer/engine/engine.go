@@ -6,14 +6,15 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// Batch is what one training step sees. Slices are row-major and shared, never kept by the engine.
+// Batch is the input of one training step. Slices are row-major; the engine reads them during the step and does not keep them.
 type Batch struct {
 	Size    int       // N, at most the engine's batch size; the last batch of an epoch may be smaller
 	Inputs  []float32 // [N, C, h, w] features, or [N, 3, H, W] pixels under StrategyScratch
 	Labels  []int64   // [N]
 	Edited  []float32 // [N, 1, h, w] edited maps M′; ignored where HasEdit is 0
 	HasEdit []float32 // [N], 1 where the row carries an approved edit, else 0
-	// Anchored is 1 where a row without an edit holds in Edited the parent's own map M° as the target of L_anchor; nil: none does.
+	// Anchored is 1 for a row without an edit whose entry in Edited is the parent's map M°, the target of L_anchor; nil: no row
+	// has one.
 	Anchored []float32 // [N]
 }
 
@@ -69,7 +70,7 @@ type Engine interface {
 	Forward(ctx context.Context, n int, inputs []float32) (Outputs, error)
 	// Parameters lists what the run changes, in the order of the model's initializers.
 	Parameters() []Parameter
-	// Load sets values (and momenta, where given) by name; names the engine does not train are an error.
+	// Load sets values (and momenta, if given) by name; names the engine does not train are an error.
 	Load(parameters []Parameter) error
 	// Close frees the runtime's memory.
 	Close() error

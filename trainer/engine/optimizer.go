@@ -27,13 +27,12 @@ const clipEpsilon = 1e-6
 //	adamw     p ← (1 − rate·decay)·p;  m ← β₁·m + (1−β₁)·g;  v ← β₂·v + (1−β₂)·g²
 //	          p ← p − rate/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε), t = u.Step
 //
-// with buf, m and v 0 before the first step. SpareNorms leaves the decay out for tensors of one axis. A
-// ClipNorm scales every g by min(1, ClipNorm/(norm + 1e-6)) first, where norm is the L2 norm over all gradients,
-// as torch.nn.utils.clip_grad_norm_ does.
+// with buf, m and v 0 before the first step. With SpareNorms there is no decay for tensors of one axis. A ClipNorm scales every g
+// by min(1, ClipNorm/(norm + 1e-6)) first, where norm is the L2 norm over all gradients, as torch.nn.utils.clip_grad_norm_ does.
 //
-// It returns that norm, 0 without a ClipNorm. Where the norm is not a number no parameter changes: the
-// caller has to look. One pass over memory (with a ClipNorm a second one over the gradients), shared by all
-// cores; the result does not depend on their number.
+// It returns that norm, 0 without a ClipNorm. If the norm is not a finite number, no parameter changes; the caller has to check
+// it. The work is one pass over memory (with a ClipNorm a second one over the gradients), shared by all cores; the result does
+// not depend on their number.
 func Apply(parameters []Parameter, gradients [][]float32, u Update) (norm float64, err error) {
 	work := chunksOf(parameters, gradients, u)
 	for _, c := range work {
@@ -69,7 +68,7 @@ type chunk struct {
 	squares                         float64 // Σ gradient², filled by gradientNorm
 }
 
-// chunksOf cuts parameters up. The cuts depend on the parameters' lengths alone.
+// chunksOf cuts parameters up, by their lengths only.
 func chunksOf(parameters []Parameter, gradients [][]float32, u Update) []chunk {
 	var out []chunk
 	for i, p := range parameters {
@@ -107,11 +106,11 @@ func OnAllCores(n int, work func(i int)) {
 	workers.Wait()
 }
 
-// gradientNorm is the L2 norm over all gradients. Each chunk is summed by itself and the chunks in their
-// order, so that it is the same on any number of cores.
+// gradientNorm is the L2 norm over all gradients. Each chunk is summed on its own, then the chunks in order, so that the result
+// is the same on any number of cores.
 func gradientNorm(work []chunk) float64 {
 	OnAllCores(len(work), func(i int) {
-		var lanes [4]float64 // four sums at a time: one would wait for each addition
+		var lanes [4]float64 // four sums, so that additions need not wait for each other
 		g := work[i].gradient
 		for ; len(g) >= 4; g = g[4:] {
 			lanes[0] += float64(g[0]) * float64(g[0])
@@ -131,7 +130,7 @@ func gradientNorm(work []chunk) float64 {
 	return math.Sqrt(sum)
 }
 
-// ruleOf is what an update does to a chunk whose gradient is first multiplied by scale.
+// ruleOf is the update of a chunk, whose gradient is multiplied by scale first.
 func ruleOf(u Update) (func(c *chunk, scale float32), error) {
 	rate := func(c *chunk) float32 { return float32(u.LearningRate * c.rate) }
 	momentum := float32(u.Momentum)

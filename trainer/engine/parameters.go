@@ -2,8 +2,7 @@ package engine
 
 import "fmt"
 
-// Load copies values, and momenta where given, into an engine's own parameters by name. All are looked at
-// before any is changed.
+// Load copies values, and momenta where given, into an engine's own parameters by name. All are checked before any is changed.
 func Load(own, given []Parameter) error {
 	byName := map[string]Parameter{}
 	for _, p := range own {

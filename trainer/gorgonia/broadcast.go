@@ -15,7 +15,7 @@ func (b *builder) reshape(x *G.Node, to []int) (*G.Node, error) {
 	return G.ApplyOp(newReshaped(x.Shape(), to), x)
 }
 
-// aligned gives x as many axes as to has, of size 1 where they are new, and makes sure that it broadcasts to it.
+// aligned gives x as many axes as to has, new ones of size 1, and checks that it broadcasts to to.
 func (b *builder) aligned(x *G.Node, to []int) (*G.Node, error) {
 	from := append(slices.Repeat([]int{1}, max(len(to)-x.Dims(), 0)), x.Shape()...)
 	for i, size := range from {

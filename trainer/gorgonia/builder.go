@@ -23,7 +23,7 @@ type builder struct {
 	graph    *G.ExprGraph
 	inferred *onnx.Inferred
 	index    *onnx.Index
-	trained  map[string][]float32 // buffers of initializers that a run changes; nil where nothing is to be run, and none has a value
+	trained  map[string][]float32 // buffers of initializers that a run changes; nil if nothing will be run, and initializers then have no values
 	batch    map[*onnx.Node]bool  // BatchNormalizations on the batch's statistics
 	values   map[string]*G.Node
 	norms    map[*onnx.Node]batchNormNodes
@@ -35,7 +35,7 @@ type builder struct {
 // batchNormNodes are a batch's own statistics, [C].
 type batchNormNodes struct{ mean, variance *G.Node }
 
-// errUnknown is a value that cannot be built since something before it could not; the reason is listed there.
+// errUnknown says that a value cannot be built because one it needs could not; that one has the reason.
 var errUnknown = errors.New("it depends on a node that the gorgonia engine lacks")
 
 // newBuilder starts a graph in which the source's input holds n rows.
@@ -113,7 +113,7 @@ func (b *builder) node(name string) (*G.Node, error) {
 	v, err := b.convert(n, slices.Index(n.Outputs, name))
 	if err != nil {
 		b.lack(n, err)
-		// What comes before it and behind it is looked at all the same, so that one call finds everything.
+		// Go on with the nodes before and behind it, so that one call finds all that cannot be built.
 		for _, in := range n.Inputs {
 			if in != "" && b.inferred.Constant(in) == nil {
 				_, _ = b.node(in)
@@ -215,7 +215,7 @@ func (b *builder) inputs(c *ruleCall, which ...int) ([]*G.Node, error) {
 	return out, nil
 }
 
-// ints is an input that is a list of integers known without running the graph; nil where it is left out.
+// ints is an input that is a constant list of integers; nil if it is left out.
 func (b *builder) ints(c *ruleCall, i int) ([]int64, error) {
 	if c.Input(i) == "" {
 		return nil, nil
@@ -227,7 +227,7 @@ func (b *builder) ints(c *ruleCall, i int) ([]int64, error) {
 	return list, nil
 }
 
-// float is an input that is one constant number, or missing where it is left out.
+// float is an input that is one constant number, or missing if it is left out.
 func (b *builder) float(c *ruleCall, i int, missing float32) (float32, error) {
 	if c.Input(i) == "" {
 		return missing, nil

@@ -1,7 +1,7 @@
 // Package gorgonia trains on Gorgonia, an independent check of the engine on ONNX Runtime.
 //
-// It stands apart because Gorgonia is dormant upstream: nothing else of the studio imports it, and package trainer this package in
-// one file. docs/adr/0006 says what of the engine is Gorgonia's: the graph, its differentiation and most operators.
+// It is separate because Gorgonia is no longer developed: no other package imports it, and package trainer imports this one in a
+// single file. docs/adr/0006 says what of the engine is Gorgonia's: the graph, its differentiation and most operators.
 //
 //	engine.go     Engine, and what it lacks to train a network
 //	network.go    what is trained, whatever the size of a batch

@@ -40,9 +40,9 @@ type forward struct {
 	program *program
 }
 
-// New compiles the training step of an ABN on Gorgonia: of its branches on features, or under
-// StrategyScratch of the whole network on pixels. No runtime library is needed. Parameters start at the file's values.
-// A network with operators that the engine lacks gives a *gradient.UnsupportedError; Lacks finds that out sooner.
+// New compiles the training step of an ABN on Gorgonia: of its branches on features, or under StrategyScratch of the whole
+// network on pixels. No runtime library is needed. Parameters start at the file's values. If the engine lacks operators of the
+// network, the error is a *gradient.UnsupportedError; Lacks says so without compiling.
 func New(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (*Engine, error) {
 	network, err := newNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
 	if err != nil {
@@ -52,19 +52,20 @@ func New(ctx context.Context, abn *onnx.ABN, s recipe.Settings) (*Engine, error)
 	if err := e.takeParameters(s); err != nil {
 		return nil, err
 	}
-	// Two rows where the settings name no size, since operators may do without the batch's axis where it is 1.
+	// Two rows if the settings have no batch size, since an operator may drop a batch axis of size 1.
 	if _, err := e.step(ctx, cmp.Or(s.BatchSize, 2)); err != nil {
 		return nil, fmt.Errorf("compiling the training step: %w", err)
 	}
 	return e, nil
 }
 
-// Lacks lists the nodes that keep the engine from training an ABN as settings say, and says why; nothing if it can. No step is run.
+// Lacks lists, with reasons, the nodes that keep the engine from training an ABN with these settings; none if it can. No step is
+// run.
 func Lacks(ctx context.Context, abn *onnx.ABN, s recipe.Settings) ([]gradient.Reason, error) {
 	network, err := newNetwork(ctx, step.SourceOf(abn, s.Strategy), s)
 	if err == nil {
 		var b *builder
-		// Two rows, since operators may do without the batch's axis where it is 1.
+		// Two rows, since an operator may drop a batch axis of size 1.
 		if b, err = newBuilder(ctx, network.source, network.Sizes.Input, 2, nil); err == nil {
 			_, err = buildStep(b, network, 2)
 		}
@@ -145,7 +146,7 @@ func (e *Engine) Step(ctx context.Context, b engine.Batch, u engine.Update) (eng
 	if result.GradNorm, err = engine.Apply(e.weights, gradients, u); err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
-	if !engine.Finite(result.GradNorm) { // no weight has changed: the caller ends the run
+	if !engine.Finite(result.GradNorm) { // no weight has changed, and the caller ends the run
 		return result, nil
 	}
 	statistics := out[placeGradients+program.weights:]

@@ -28,7 +28,7 @@ func spread(from, to []int, factor float32) *linearMap {
 // total sums over the axes in which to has size 1, times factor.
 func total(from, to []int, factor float32) *linearMap { return spread(to, from, factor).transpose() }
 
-// run is neighbouring axes that are all kept or all repeated.
+// run is a group of neighbouring axes that are all kept or all repeated.
 type run struct {
 	size     int
 	repeated bool
@@ -94,7 +94,7 @@ func sumRuns(small []float64, large []float32, runs []run) {
 		return
 	}
 	if r.repeated {
-		var sums [4]float64 // one would wait for each addition
+		var sums [4]float64 // so that additions need not wait for each other
 		rest := large[:r.size]
 		for ; len(rest) >= 4; rest = rest[4:] {
 			sums[0] += float64(rest[0])
@@ -151,9 +151,9 @@ func gather(name string, from, to []int, places func() []int32) *linearMap {
 		})
 }
 
-// placesOf asks for every element of to, by its index along each axis, where in from it comes from; ok is
-// false where it comes from nowhere. The slices are used again. The places are worked out when they are first needed: who only asks what
-// can be trained needs none.
+// placesOf calls source for every element of to, with its index along each axis, for its place in from; ok is false for an
+// element that is 0. The slices are reused between calls. The places are computed when they are first needed: checking what can
+// be trained needs none.
 func placesOf(from, to []int, source func(index, at []int) (ok bool)) func() []int32 {
 	return sync.OnceValue(func() []int32 { return placesNow(from, to, source) })
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// network is what is trained, whatever the batch size: the raised graph and what a strategy changes in it.
+// network is what is trained, for any batch size: the raised graph and what a strategy changes in it.
 type network struct {
 	step.Selection
 	source   step.Source
@@ -21,7 +21,7 @@ type network struct {
 // ResNet-152 with both branches has some 600.
 const maxNodes = 1 << 11
 
-// newNetwork leaves the source's model as it is.
+// newNetwork does not change the source's model.
 func newNetwork(ctx context.Context, source step.Source, s recipe.Settings) (*network, error) {
 	if n := len(source.Model.Graph.Nodes); n > maxNodes {
 		return nil, fmt.Errorf("%w: %d nodes are to be trained, and the gorgonia engine takes at most %d: use the ort engine", onnx.ErrLimit, n, maxNodes)

@@ -24,8 +24,8 @@ type ownOp struct {
 
 var ownOps atomic.Uint64
 
-// newOwnOp gives every operator an identity of its own: Gorgonia takes nodes for the same one where hash and
-// shapes are equal, without looking at what they are applied to.
+// newOwnOp gives every operator an identity of its own. Gorgonia merges nodes whose hash and shapes are equal, even if their
+// inputs differ.
 func newOwnOp(name string, to tensor.Shape, from ...tensor.Shape) ownOp {
 	return ownOp{name: name, from: from, to: to, serial: ownOps.Add(1)}
 }
@@ -73,9 +73,9 @@ func (o ownOp) result(data []float32) G.Value {
 	return tensor.New(tensor.WithShape(o.to...), tensor.WithBacking(data))
 }
 
-// linearMap is y = A·x. Its gradient is the transposed map: dX = Aᵀ·dY. Convolution windows, broadcasts and
-// their sums, average pools, transpositions, padding and cutting are all of this kind, so that a map and its
-// transpose are all we have to write, and ⟨A·x, y⟩ = ⟨x, Aᵀ·y⟩ is all there is to check.
+// linearMap is y = A·x. Its gradient is the transposed map: dX = Aᵀ·dY. Convolution windows, broadcasts and their sums, average
+// pools, transpositions, padding and cutting are all linear maps: each needs a map and its transpose, and the test is ⟨A·x, y⟩ =
+// ⟨x, Aᵀ·y⟩.
 type linearMap struct {
 	ownOp
 	apply      func(y, x []float32) // y is 0 before
@@ -132,8 +132,7 @@ func (r *reshaped) SymDiff(_ G.Nodes, _, dY *G.Node) (G.Nodes, error) {
 	return applyAll(newReshaped(r.to, r.from[0]), dY)
 }
 
-// pointwise is y_i = f(x_i) with a slope that is a function of x_i, taken for a constant where the slope
-// itself would be differentiated.
+// pointwise is y_i = f(x_i) with a slope that is a function of x_i. The slope is treated as a constant in second derivatives.
 type pointwise struct {
 	ownOp
 	f, slope func(float32) float32 // slope is nil where there is no gradient

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// rules is what the gorgonia engine can build and, with Gorgonia's differentiation, train through. Some
-// operators it has in some forms only; a rule's error says which.
+// rules has the operators that the gorgonia engine can build and, with Gorgonia's differentiation, train through. Some are built
+// in some forms only; a rule's error says which.
 var rules map[string]rule
 
 func init() { // the rules call the builder, which looks here

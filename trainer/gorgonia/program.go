@@ -11,10 +11,10 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// program runs the part of a Gorgonia graph that some targets need, in the order in which its nodes were
-// made. Gorgonia's own tape machine keeps every value of a step until the next one, computes gradients that nobody
-// asked for, writes some results into their inputs, parameters and reshaped values included, and cannot be stopped;
-// operators and differentiation are Gorgonia's all the same.
+// program runs the part of a Gorgonia graph that some targets need, in the order in which its nodes were made. It replaces
+// Gorgonia's tape machine, which keeps every value of a step until the next one, computes gradients that are not needed, writes
+// some results into their inputs (parameters and reshaped values included) and cannot be stopped. Operators and differentiation
+// are still Gorgonia's.
 type program struct {
 	steps   []instruction
 	targets []int // places in steps
@@ -71,7 +71,7 @@ func newProgram(graph *G.ExprGraph, targets G.Nodes, maker map[int64]*onnx.Node)
 	return p
 }
 
-// bound reports a node that holds its value: an input or a constant.
+// bound reports whether a node has a value of its own: an input or a constant.
 func bound(n *G.Node) bool { return n.Op() == nil || n.Value() != nil }
 
 // run computes the targets from the inputs that hold no value of their own. It stops between two nodes when ctx ends.
@@ -126,7 +126,7 @@ func (p *program) compute(s *instruction, values []G.Value) (v G.Value, err erro
 	return s.node.Op().Do(in...)
 }
 
-// of says for which node of the file something is computed. Of a gradient's nodes only some are known.
+// of names the node of the file for which something is computed. For gradient nodes it is not always known.
 func (p *program) of(s *instruction) string {
 	if n := p.maker[s.node.ID()]; n != nil {
 		return n.String()

@@ -4,14 +4,14 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// batchRows is what a batch's rows ask of their maps.
+// batchRows are the targets and weights of the map losses of a batch's rows.
 type batchRows struct {
-	target           []float32 // [N, h·w]; 0 where a row asks for nothing
+	target           []float32 // [N, h·w]; 0 for rows without a mark
 	weight           []float32 // [N], of the row's distance in the loss
 	edited, anchored []float32 // [N], of the row's distance in the mean over edited and over anchored rows
 }
 
-// rows turns marks into weights. Whatever stands in the map of a row without a mark, NaN too, is not looked at.
+// rows turns marks into weights. The map of a row without a mark is not read, and may hold NaN.
 func (net *network) rows(b engine.Batch) batchRows {
 	cells := int(net.Sizes.Cells())
 	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size)}

@@ -7,7 +7,7 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// curveRule is a function of each element that Gorgonia has not, with its slope; both are computed in float64.
+// curveRule is an elementwise function that Gorgonia lacks, with its slope; both are computed in float64.
 func curveRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {

@@ -6,10 +6,9 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// batchNormRule is y = γ·(x−μ)/√(v+ε) + β per channel, written out, so that the gradient is Gorgonia's: its own
-// BatchNorm keeps statistics inside the operator, where neither a file's nor a checkpoint's can be put in. With the
-// batch's statistics μ and v = mean((x−μ)²) are computed here and the gradient runs through them; otherwise they
-// are the file's.
+// batchNormRule is y = γ·(x−μ)/√(v+ε) + β per channel, written in simple operators that Gorgonia differentiates. Gorgonia's own
+// BatchNorm keeps its statistics inside the operator, so that those of a file or a checkpoint cannot be set. With the batch's
+// statistics μ and v = mean((x−μ)²) are computed here and the gradient runs through them; otherwise they are the file's.
 func batchNormRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if c.output != 0 {
 		return nil, fmt.Errorf("its output %d is read: only the first is had here", c.output)

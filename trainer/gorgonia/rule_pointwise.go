@@ -52,7 +52,7 @@ func smoothRule(b *builder, c *ruleCall) (*G.Node, error) {
 	}[c.Op](in[0])
 }
 
-// kinkRule is a function of pieces. At a kink its slope is PyTorch's, 0, where Gorgonia's Rectify has 1.
+// kinkRule is a piecewise linear function. At a kink its slope is 0, as in PyTorch; Gorgonia's Rectify has 1.
 func kinkRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
@@ -166,8 +166,8 @@ func softmaxRule(b *builder, c *ruleCall) (*G.Node, error) {
 	return G.HadamardDiv(powers, sum)
 }
 
-// exponentials are x − max x along an axis, which no exponential of overflows, and Σ e^{x − max x}, whose size along
-// the axis is 1. The maximum cancels out of what is computed from both, so no gradient needs to run through it.
+// exponentials are x − max x along an axis, whose exponential cannot overflow, and Σ e^{x − max x}, with size 1 along the axis.
+// The maximum cancels in everything that is computed from both, so that no gradient has to go through it.
 func (b *builder) exponentials(x *G.Node, axis int) (shifted, sum *G.Node, err error) {
 	shape := x.Shape()
 	top, err := G.ApplyOp(largestAlong(shape, axis), x)

@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// reduceRule is a mean or a sum over axes, of the elements, their squares or what their size is, or the largest or
-// smallest of them: over all axes after the channels for a GlobalAveragePool.
+// reduceRule is a reduction over axes: a mean, a sum (of elements, squares or absolute values), a maximum or a minimum. A
+// GlobalAveragePool is a mean over all axes after the channels.
 func reduceRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
@@ -45,7 +45,7 @@ func reduceRule(b *builder, c *ruleCall) (*G.Node, error) {
 	return b.reshape(y, c.dims)
 }
 
-// reduced sums what is to be summed over the axes in which small has size 1.
+// reduced sums over the axes in which small has size 1.
 func (b *builder) reduced(c *ruleCall, x *G.Node, small []int) (y *G.Node, err error) {
 	shape, factor := x.Shape(), float32(1)
 	switch c.Op {
@@ -75,8 +75,8 @@ func (b *builder) reduced(c *ruleCall, x *G.Node, small []int) (y *G.Node, err e
 	return y, nil
 }
 
-// extremeShares are what each element contributes to the largest (or smallest) along the axes in which small has size
-// 1: 1, divided among equals, and 0 for all others. The extreme is then a sum, which Gorgonia differentiates.
+// extremeShares are the weights with which the maximum (or minimum) over the axes in which small has size 1 is a weighted sum: 1
+// for the largest element, in equal shares if several are equal, and 0 for all others. Gorgonia can differentiate the sum.
 func extremeShares(large, small []int, largest bool) *detached {
 	runs := runsOf(small, large)
 	return &detached{newOwnOp("extreme", large, large), func(y, x []float32) {

@@ -10,8 +10,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// reshapeRule is every operator that keeps the elements and their order. A Dropout passes its input on: networks are
-// trained here as their files evaluate them, but for BatchNorm.
+// reshapeRule is for operators that keep the elements and their order. A Dropout passes its input on: apart from BatchNorm,
+// networks are trained here in evaluation mode.
 func reshapeRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {
@@ -55,7 +55,7 @@ func constantRule(b *builder, c *ruleCall) (*G.Node, error) {
 	return b.input("constant/"+c.Output(0), c.dims, slices.Clone(data)), nil
 }
 
-// castRule passes floating-point numbers on, and takes known integers for such: exporters write constants so.
+// castRule passes floating-point numbers on, and converts constant integers, which exporters write.
 func castRule(b *builder, c *ruleCall) (*G.Node, error) {
 	if to := b.inferred.Values[c.Output(0)].Type; to != onnx.Float {
 		return nil, fmt.Errorf("it casts to %v: all numbers are float32 here", to)
@@ -172,7 +172,7 @@ func sliceRule(b *builder, c *ruleCall) (*G.Node, error) {
 	return G.ApplyOp(cut(shape, start, step, c.dims), in[0])
 }
 
-// splitRule is one stretch of an axis; the sizes are those of the outputs.
+// splitRule is one slice of an axis; the sizes are those of the outputs.
 func splitRule(b *builder, c *ruleCall) (*G.Node, error) {
 	in, err := b.inputs(c, 0)
 	if err != nil {

@@ -4,9 +4,9 @@ import (
 	G "gorgonia.org/gorgonia"
 )
 
-// spreadProduct is large ⊙ spread(small): a tensor times a smaller one that is repeated along the axes in which it has
-// size 1, such as a map or a channel's scale. To spread first and multiply then would keep the repeated values until the
-// gradient has been computed.
+// spreadProduct is large ⊙ spread(small): a tensor times a smaller one that is repeated along the axes in which it has size 1,
+// such as a map or a channel's scale. Spreading first would keep the repeated values in memory until the gradient has been
+// computed.
 type spreadProduct struct {
 	ownOp
 	runs []run
@@ -40,7 +40,7 @@ func (p *spreadProduct) SymDiff(in G.Nodes, _, dY *G.Node) (G.Nodes, error) {
 	return G.Nodes{dLarge, dSmall}, err
 }
 
-// spreadProductGradient sums the products of two tensors over the axes that another has not.
+// spreadProductGradient sums the products of two tensors over the axes in which the small one has size 1.
 type spreadProductGradient struct {
 	ownOp
 	runs []run
@@ -98,7 +98,7 @@ func sumProductRuns(sums []float64, x, y []float32, runs []run) {
 		}
 		return
 	}
-	var lanes [4]float64 // one would wait for each addition
+	var lanes [4]float64 // so that additions need not wait for each other
 	for ; len(x) >= 4; x, y = x[4:], y[4:] {
 		lanes[0] += float64(x[0]) * float64(y[0])
 		lanes[1] += float64(x[1]) * float64(y[1])

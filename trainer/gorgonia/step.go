@@ -13,14 +13,13 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// lossInputs is what is bound before a step and read after it, for a batch of N. Losses stay one per row: their
-// means over the batch, over its edited and over its anchored rows are taken by what the rows' gradients are weighted
-// with, so that neither γ nor the number of edits is part of the graph.
+// lossInputs are the inputs of the losses, for a batch of N. The graph computes one loss per row; the means over the batch, its
+// edited and its anchored rows come from the weights of the rows, so that neither γ nor the number of edits is part of the graph.
 //
 //	L = Σ_i 1/N·att_i + 1/N·per_i + w_i·d_i,   w_i = γ/|S| on edited rows, α/|A| on anchored ones
 type lossInputs struct {
 	labels *G.Node // [N, K], 1 at the label
-	target *G.Node // [N, h·w], the map asked for
+	target *G.Node // [N, h·w], the target map
 	share  *G.Node // [N], 1/N
 	weight *G.Node // [N], w
 }
@@ -34,7 +33,7 @@ type stepProgram struct {
 	norms   int // pairs of statistics
 }
 
-// Places of what a step gives, gradients and statistics behind them.
+// Indexes of a step's results; gradients and statistics follow.
 const (
 	placeLossAtt = iota // [N]
 	placeLossPer
@@ -157,7 +156,7 @@ func (b *builder) distances(maps, target *G.Node, form recipe.MapLoss) (*G.Node,
 	share := float32(1 / float64(shape[1]))
 	switch form {
 	case recipe.MapLossL1:
-		// Gorgonia's Abs has slope 1 at 0, which a map that is met exactly would feel.
+		// Gorgonia's Abs has slope 1 at 0, which would be wrong for a map that equals its target.
 		if difference, err = G.ApplyOp(newPointwise("Abs", shape, abs, sign), difference); err != nil {
 			return nil, err
 		}

@@ -17,8 +17,8 @@ import (
 type windows struct {
 	n, c                          int
 	in, out                       [2]int
-	kernel, stride, dilation, pad [2]int // pad is what stands before; after it, zeros as far as windows reach
-	after                         [2]int // declared padding behind, of which average pools may count
+	kernel, stride, dilation, pad [2]int // pad is the padding before; behind, zeros are added as far as windows reach
+	after                         [2]int // declared padding behind, which average pools may count
 }
 
 // windowsOf reads a node's attributes; kernel is used where it has no kernel_shape.
@@ -176,7 +176,7 @@ func (w windows) averages(includePad bool) *linearMap {
 		})
 }
 
-// maxima is the largest element of every window; the gradient goes to the first of equals.
+// maxima is the largest element of every window; the gradient goes to the first of several equal ones.
 type maxima struct {
 	ownOp
 	w windows

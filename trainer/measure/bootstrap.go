@@ -24,8 +24,7 @@ type figure func(results []Result, indices []int) float64
 // Tibshirani, An Introduction to the Bootstrap, chapter 13). Images are drawn with replacement
 // within each stratum, whose sizes stay as they are. It is seeded: the same results give the same interval.
 //
-// What it tells: how far the difference could be due to which images happened to be held out. What it
-// does not: how far it is due to the seed of the one training each network had.
+// The interval covers the choice of held-out images. It does not cover the seed of the one training that each network had.
 func pairedBootstrap(candidate, control []Result, strata [][]int, f figure, seed uint64) Interval {
 	var all []int
 	for _, s := range strata {
@@ -62,9 +61,9 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[i] + (position-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// strataOf groups the images that keep accepts by their Group: a test split is balanced over its
-// groups on purpose, so their sizes are no accident to be resampled. Without groups there is one
-// stratum. (Classes make none: strata of a handful of images would make intervals too narrow.)
+// strataOf groups the images that keep accepts by their Group: a test split is often balanced over its groups on purpose, so that
+// their sizes must not be resampled. Without groups there is one stratum. Classes are no strata, since strata of a few images
+// would make intervals too narrow.
 func strataOf(samples []sample.Sample, keep func(i int) bool) [][]int {
 	index := map[string]int{}
 	var out [][]int
@@ -97,8 +96,8 @@ func mean(value func(Result) float64) figure {
 	}
 }
 
-// worstGroup is the statistic of the least accuracy among the groups of samples. Its bootstrap
-// differences lean a little towards zero, as those of any minimum do.
+// worstGroup is the statistic of the least accuracy among the groups of samples. Its bootstrap differences are biased a little
+// towards zero, as those of any minimum are.
 func worstGroup(samples []sample.Sample) figure {
 	group := make([]int, len(samples))
 	names := map[string]int{}

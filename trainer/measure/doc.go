@@ -5,5 +5,5 @@
 //	bootstrap.go  paired intervals of a difference
 //	measure.go    what is compared between parent, control and candidate, and the sentence about it
 //
-// Networks come as a Forwarder, so a training engine and a network that is only run are measured alike.
+// Networks are given as a Forwarder, so that a training engine and a network that is only run are measured in the same way.
 package measure

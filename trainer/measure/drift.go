@@ -7,7 +7,7 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// MapKeeper is a network whose maps are kept as they are computed.
+// MapKeeper is a Forwarder that keeps all maps it computes.
 type MapKeeper struct {
 	Forwarder
 	Maps []float32 // [images so far, h·w]
@@ -33,8 +33,8 @@ func SetDrift(results []Result, maps, parent []float32, height, width int) {
 	}
 }
 
-// Drift is how far attention moved where nobody asked for it: on held-out images that parent, control and
-// candidate all get right. nil where there are none.
+// Drift is how far attention moved without an edit asking for it: on held-out images that parent, control and candidate all get
+// right. nil if there are none.
 func Drift(a Arms, seed uint64) *Measure {
 	return a.compare(MapDrift, "Map moved on images that were right and stay so", "", mean(func(r Result) float64 { return r.Drift }),
 		func(i int) bool { return a.Parent[i].Correct && a.Control[i].Correct && a.Candidate[i].Correct }, seed)

@@ -17,7 +17,7 @@ type Forwarder interface {
 	Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error)
 }
 
-// Result is what a network makes of one image.
+// Result is a network's result for one image.
 type Result struct {
 	Predicted   int     `json:"predicted"` // Argmax of the perception branch
 	Confidence  float64 `json:"confidence"`
@@ -29,7 +29,7 @@ type Result struct {
 	Drift       float64 `json:"-"`           // ‖M − M°‖₂ to the parent's map; set in rounds alone
 }
 
-// Evaluation is what a network makes of a set of images, figures as fractions.
+// Evaluation has a network's figures on a set of images, as fractions.
 type Evaluation struct {
 	Images     int             `json:"images"`
 	Top1       float64         `json:"top1"`
@@ -108,14 +108,13 @@ func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples 
 	return Summarize(samples, results), nil
 }
 
-// Judge compares a network's answer with what is known of an image. scores [K] are the perception
-// branch's probabilities; of logits Confidence makes no sense and is the caller's to set. attClass is
-// the attention branch's answer and m the map M(x).
+// Judge compares a network's answer with what is known of an image. scores [K] are the perception branch's probabilities. They
+// may be logits; the caller then has to set Confidence. attClass is the attention branch's answer and m the map M(x).
 func Judge(s sample.Sample, scores []float32, attClass int, m attention.Map) Result {
 	r := Result{Predicted: Argmax(scores), AttCorrect: attClass == s.Label, Inside: -1, MapDistance: -1}
 	r.Correct = r.Predicted == s.Label
 	r.Confidence = float64(scores[r.Predicted])
-	above := 0 // scores that come before the label's; of equals the lower index first, as argmax has it
+	above := 0 // scores above the label's; of equal ones, those with a lower index count, as in Argmax
 	for i, v := range scores {
 		if v > scores[s.Label] || v == scores[s.Label] && i < s.Label {
 			above++

@@ -7,8 +7,8 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// Measure is one figure of parent, control and candidate, with the paired-bootstrap interval of
-// candidate − control. Where there was no control, the difference is to the parent.
+// Measure is one figure of parent, control and candidate, with the paired-bootstrap interval of candidate − control. Without a
+// control the difference is to the parent.
 type Measure struct {
 	Name       string  `json:"name"`
 	Label      string  `json:"label"` // as people read it
@@ -40,7 +40,7 @@ type Arms struct {
 	Parent, Control, Candidate []Result // of each sample
 }
 
-// compare compares the arms by one statistic over the images that keep accepts; nil where none is.
+// compare compares the arms by one statistic over the images that keep accepts; nil if there are none.
 func (a Arms) compare(name, label, unit string, f figure, keep func(i int) bool, seed uint64) *Measure {
 	strata := strataOf(a.Samples, keep)
 	var all []int
@@ -94,8 +94,8 @@ func Distances(a Arms, seed uint64) *Measure {
 		func(int) bool { return true }, seed)
 }
 
-// Headline says in a sentence what the maps were worth, and says so too when it cannot be told.
-// against is "the control" or "the parent".
+// Headline says in a sentence what the maps were worth, or that the difference is within chance. against is "the control" or "the
+// parent".
 func Headline(m Measure, against string) string {
 	points := func(v float64) string {
 		v = math.Round(1000*v) / 10

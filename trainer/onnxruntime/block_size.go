@@ -11,8 +11,8 @@ import (
 	"github.com/abn-studio/studio/trainer/step"
 )
 
-// BlockSize is B of step.RuntimeBlocked on this machine, 0 where the runtime has no such convolutions (other processors, other
-// providers, a later version without them) or package blocked no operators to go with them.
+// BlockSize is B of step.RuntimeBlocked on this machine. It is 0 if the runtime has no such convolutions (other processors, other
+// providers, a later version without them) or package blocked has no operators for them.
 func BlockSize() int64 { return blockSize() }
 
 var blockSize = sync.OnceValue(func() int64 { // asked once

@@ -4,5 +4,5 @@
 //	evaluation.go  the forward pass on the same parameters
 //	block_size.go  whether this machine has the runtime's convolutions over blocks of channels
 //
-// What the graphs are is trainer/step's, how they are run internal/ort's.
+// Package trainer/step makes the graphs, and internal/ort runs them.
 package onnxruntime

@@ -17,8 +17,8 @@ import (
 type Options struct {
 	Threads       int    // of one operator; 0: one per core
 	ProfilePrefix string // if not "", Close writes PREFIX_<time>.json with the time of every node
-	// Portable keeps the step to standard operators, as it is on processors and providers without the runtime's blocked
-	// convolutions (see BlockSize).
+	// Portable uses standard operators only, as on processors and providers without the runtime's blocked convolutions (see
+	// BlockSize).
 	Portable bool
 
 	plainStatistics bool // as on providers other than the CPU
@@ -42,9 +42,9 @@ type Engine struct {
 	edited      []float32     // [N, h·w], zeros where a row has no edit
 }
 
-// New compiles the training step of an ABN on ONNX Runtime: of its branches on features, or
-// under StrategyScratch of the whole network on pixels. Parameters start at the file's values. A
-// network that cannot be trained gives a *gradient.UnsupportedError; step.Untrainable finds that out sooner.
+// New compiles the training step of an ABN on ONNX Runtime: of its branches on features, or under StrategyScratch of the whole
+// network on pixels. Parameters start at the file's values. If the network cannot be trained, the error is a
+// *gradient.UnsupportedError; step.Untrainable says so without a runtime.
 func New(ctx context.Context, abn *onnx.ABN, s recipe.Settings, o Options) (_ *Engine, err error) {
 	source, t := step.SourceOf(abn, s.Strategy), o.target()
 	graph, err := step.Build(ctx, source, s, t)
@@ -87,7 +87,7 @@ func (e *Engine) takeParameters(source step.Source, s recipe.Settings) error {
 	return nil
 }
 
-// target is what the step is written for: what the runtime runs, where there is one yet.
+// target is what the step is written for: the operators that this machine's runtime has.
 func (o Options) target() step.Target {
 	provider, err := ort.Active()
 	t := step.Target{Threads: o.Threads, PlainStatistics: o.plainStatistics || err == nil && !provider.IsCPU()}
@@ -109,12 +109,11 @@ func (e *Engine) openStep(o Options, t step.Target) error {
 	}
 	e.session, err = ort.Open(data, inputs, e.graph.Outputs(), ort.Options{
 		Name: "training step", IntraOpThreads: o.Threads, ProfilePrefix: o.ProfilePrefix,
-		// A pattern is planned from the first run and then allocated in one piece beside what that run left behind:
-		// nearly twice the memory, and no faster.
+		// The runtime would plan a memory pattern in the first run and then allocate it in one piece, beside the memory of that
+		// run: nearly twice the memory, and no faster.
 		NoMemoryPattern: true,
 		BlockedDomain:   t.Domain(),
-		// Work is handed to threads in shrinking pieces rather than in equal ones, which all wait for the thread that
-		// was interrupted.
+		// Threads get work in pieces of decreasing size. With equal pieces all would wait for a thread that was interrupted.
 		Config: map[string]string{"session.dynamic_block_base": "4"},
 	})
 	if err != nil {
@@ -178,7 +177,7 @@ func (e *Engine) Step(ctx context.Context, b engine.Batch, u engine.Update) (eng
 	if err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
-	defer func() { // their shape follows the batch
+	defer func() { // their shape depends on the batch
 		for _, i := range []int{step.OutputLogitsAtt, step.OutputLogitsPer} {
 			_ = e.outputs[i].Close()
 			e.outputs[i] = nil
@@ -197,7 +196,7 @@ func (e *Engine) Step(ctx context.Context, b engine.Batch, u engine.Update) (eng
 	if result.GradNorm, err = engine.Apply(e.weights, e.gradients, u); err != nil {
 		return engine.StepResult{}, fmt.Errorf("training step: %w", err)
 	}
-	if !engine.Finite(result.GradNorm) { // no weight has changed: the caller ends the run
+	if !engine.Finite(result.GradNorm) { // no weight has changed, and the caller ends the run
 		return result, nil
 	}
 	for _, s := range e.statistics {
@@ -216,7 +215,7 @@ func (e *Engine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release fu
 	n, cells := int64(b.Size), int(e.graph.Sizes.Cells())
 	e.edited = append(e.edited[:0], b.Edited...)
 	for i, has := range b.HasEdit {
-		if has == 0 && !(e.graph.Anchored && b.Anchored != nil && b.Anchored[i] != 0) { // whatever stands there, NaN too, is not looked at
+		if has == 0 && !(e.graph.Anchored && b.Anchored != nil && b.Anchored[i] != 0) { // the map is not read, and may hold NaN
 			clear(e.edited[i*cells : (i+1)*cells])
 		}
 	}

@@ -77,7 +77,7 @@ func (v *evaluation) run(ctx context.Context, n int, inputs []float32) (engine.O
 		}
 		return engine.Outputs{}, err
 	}
-	// The tensors' memory is Go's and outlives them.
+	// The tensors use memory of Go, which outlives them.
 	result := engine.Outputs{LogitsAtt: out[0].Float32(), LogitsPer: out[1].Float32(), Maps: out[2].Float32()}
 	for _, t := range out {
 		_ = t.Close()

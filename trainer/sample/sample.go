@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// Sample is one image of a run: what it shows, and what people said of it.
+// Sample is one image of a run, with its label and its maps.
 type Sample struct {
 	ID     int64         // the caller's; outcomes name images by it
 	Name   string        // for messages
@@ -19,7 +19,7 @@ type Sample struct {
 	Mask   attention.Map // the object's mask averaged to the model's grid; zero if unknown
 }
 
-// Check refuses what cannot be trained on, naming the image and what is wrong.
+// Check refuses samples that cannot be trained on. The error names the image and what is wrong.
 func Check(samples []Sample, classes, height, width int) error {
 	for _, s := range samples {
 		if s.Label < 0 || s.Label >= classes {
@@ -42,7 +42,7 @@ func Check(samples []Sample, classes, height, width int) error {
 	return nil
 }
 
-// Write feeds h all that a training depends on of samples, so that a run can be known again by its hash.
+// Write writes everything of samples that a training depends on to h, so that a run can be identified by the hash.
 func Write(h hash.Hash, samples []Sample) {
 	for _, s := range samples {
 		fmt.Fprintf(h, "%d %s %d %d %d\n", s.ID, s.Hash, s.Label, s.Edited.Height, s.Edited.Width)
@@ -50,11 +50,11 @@ func Write(h hash.Hash, samples []Sample) {
 	}
 }
 
-// Inputs is where the rows of a run come from.
+// Inputs gives the inputs of a run's samples.
 type Inputs interface {
 	// Size is the length of one input: C·h·w, or 3·H·W.
 	Size() int
-	// Read writes the input of a sample, or of its mirror image, to dst. The epoch tells
-	// augmentation apart from one time to the next.
+	// Read writes the input of a sample, or of its mirror image, to dst. Augmentation depends on the epoch, so that it differs
+	// each time.
 	Read(ctx context.Context, sample int, mirrored bool, epoch int, dst []float32) error
 }

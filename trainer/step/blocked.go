@@ -10,23 +10,23 @@ import (
 )
 
 // RuntimeBlocked is the domain of the runtime's own convolutions over blocked channels: x [N,C,H,W] is kept as [N,C/B,H,W,B], so
-// that a vector register holds the same pixel of B channels. The runtime's optimiser uses them only where weights are
-// constants; a step's are not, and there its Conv is an im2col and a product, at 3×3 about 1.5 times as slow.
+// that a vector register holds the same pixel of B channels. The runtime's optimiser uses them only if weights are constants,
+// which a step's are not. Its Conv is then an im2col and a product, which takes about 1.5 times as long at 3×3.
 const RuntimeBlocked = "com.microsoft.nchwc"
 
-// layout rewrites a graph so that its images stay in blocks from the first operator that wants them so to the last. A value
-// in blocks is declared with the shape it has in the standard layout.
+// layout rewrites a graph so that images stay in blocks from the first operator that needs blocks to the last. A value in blocks
+// is declared with the shape of the standard layout.
 type layout struct {
 	*survey
 	block    int64
 	threads  int
-	inBlocks map[string]string // who a value is in blocks
+	inBlocks map[string]string // the name of a value in blocks
 	only     map[string]bool   // values that are only in blocks so far
 	nodes    []*onnx.Node
 }
 
-// layOut puts the operators over blocked channels in the place of the standard ones, in a forward pass or in a step that
-// was differentiated for them (gradient.AppendBlocked), after fuseBlocked. threads are an operator's, 0: one per core.
+// layOut replaces standard operators by those over blocked channels, in a forward pass or in a step that was differentiated for
+// them (gradient.AppendBlocked), after fuseBlocked. threads is for each operator, 0: one per core.
 func layOut(ctx context.Context, m *onnx.Model, block int64, threads int) error {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -47,12 +47,12 @@ func layOut(ctx context.Context, m *onnx.Model, block int64, threads int) error 
 	return nil
 }
 
-// place adds the nodes that do n's work.
+// place adds the nodes that replace n.
 func (l *layout) place(n *onnx.Node, fused map[*onnx.Node]bool) {
 	switch {
 	case n.Domain == gradient.BlockedDomain:
 		switch n.Op {
-		case gradient.TurnedWeight: // laid out by the convolution that reads it
+		case gradient.TurnedWeight: // the convolution that reads it lays it out
 			return
 		case gradient.ClipGradient:
 			l.placeAsIs(n)
@@ -71,7 +71,7 @@ func (l *layout) place(n *onnx.Node, fused map[*onnx.Node]bool) {
 	}
 }
 
-// blocks is a value in blocks.
+// blocks returns a value in blocks, converting it if needed.
 func (l *layout) blocks(value string) string {
 	if l.inBlocks[value] == "" {
 		l.nodes = append(l.nodes, blockedNode("ReorderInput", value, l.name(value)))
@@ -79,7 +79,7 @@ func (l *layout) blocks(value string) string {
 	return l.inBlocks[value]
 }
 
-// standard is a value in the standard layout.
+// standard returns a value in the standard layout, converting it if needed.
 func (l *layout) standard(value string) string {
 	if l.only[value] {
 		l.only[value] = false
@@ -101,19 +101,19 @@ func (l *layout) name(value string) string {
 	return name
 }
 
-// make names a value that is made in blocks.
+// make names a value that a node makes in blocks.
 func (l *layout) make(value string) string {
 	l.only[value] = true
 	return l.name(value)
 }
 
-// elementwise are operators that treat every element alike, so that any layout will do.
+// elementwise are operators that do the same to every element, so that any layout will do.
 var elementwise = map[string]bool{
 	"Add": true, "Sub": true, "Mul": true, "Div": true, "Sum": true, "Neg": true, "Identity": true, "Relu": true, "Clip": true, "Sigmoid": true,
 	"HardSigmoid": true, "HardSwish": true, "LeakyRelu": true, "Tanh": true, "Exp": true, gradient.ClipGradient: true,
 }
 
-// placeAsIs keeps a node, in blocks where its images are and it does not mind.
+// placeAsIs keeps a node. It works on blocks if its images are in blocks and any layout will do.
 func (l *layout) placeAsIs(n *onnx.Node) {
 	blocked := l.mindless(n)
 	n = n.Clone()
@@ -135,7 +135,7 @@ func (l *layout) placeAsIs(n *onnx.Node) {
 	l.nodes = append(l.nodes, n)
 }
 
-// mindless reports whether a node can do its work on blocks, and has an image that is only in blocks.
+// mindless reports whether a node can work on blocks and reads an image that is only in blocks.
 func (l *layout) mindless(n *onnx.Node) bool {
 	concat := n.IsOp("Concat") && n.AttrInt("axis", 0) == 1
 	if !concat && !elementwise[n.Op] || len(n.Outputs) != 1 {
@@ -158,7 +158,8 @@ func (l *layout) mindless(n *onnx.Node) bool {
 	return some
 }
 
-// placeOperator adds one of package blocked's operators: images are read and made in blocks, all else as it is.
+// placeOperator adds one of package blocked's operators. It reads and makes images in blocks, and all other values in the
+// standard layout.
 func (l *layout) placeOperator(before *onnx.Node) {
 	n := before.Clone()
 	n.SetAttr(onnx.IntAttr("block", l.block))
@@ -184,7 +185,7 @@ func (l *layout) placeOperator(before *onnx.Node) {
 	l.nodes = append(l.nodes, n)
 }
 
-// lay adds the node that lays a weight out for the convolution that gives output, or, turned, for the way back through it from dY.
+// lay adds the node that lays a weight out for the convolution that makes output or, turned, for its gradient from dY.
 func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY string) string {
 	after, turned := x, int64(0)
 	if dY != "" {
@@ -197,8 +198,8 @@ func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY s
 	}
 	laid := output + "/weight"
 	l.declare(laid, onnx.ShapeOf(shape...))
-	// The runtime runs what needs no other node first and what no other node needs last: left to itself it would lay out all
-	// weights before anything else, and add up the weights' gradients when all others are there.
+	// The runtime runs nodes without inputs from other nodes first, and nodes that no other reads last. Without this it would lay
+	// out all weights before anything else, and sum the weights' gradients at the very end.
 	n := onnx.NewNode("LayWeight", laid, []string{weight, after}, []string{laid},
 		onnx.IntAttr("block", l.block), onnx.IntAttr("group", groups), onnx.IntAttr("turned", turned))
 	n.Domain = gradient.BlockedDomain
@@ -206,7 +207,7 @@ func (l *layout) lay(weight, x, output string, shape []int64, groups int64, dY s
 	return laid
 }
 
-// fits says whether the runtime has a blocked kernel for a convolution.
+// fits reports whether the runtime has a blocked kernel for a convolution.
 func (l *layout) fits(n *onnx.Node) bool {
 	if !n.IsOp("Conv") || n.AttrStr("auto_pad", "NOTSET") != "NOTSET" {
 		return false

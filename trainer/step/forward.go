@@ -6,13 +6,13 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Answers are what a forward pass gives: ŷ_att and ŷ_per [N, K], and the map.
+// Answers are the outputs of a forward pass: ŷ_att and ŷ_per [N, K], and the map.
 func (s Source) Answers() []string {
 	return []string{s.LogitsAtt, s.LogitsPer, s.Attention}
 }
 
-// Forward is the network's forward pass as a graph for a target, with running statistics. It takes the input and the
-// parameters, initializers of the network by name, and gives the answers. The source's model is left as it is.
+// Forward is the network's forward pass as a graph for a target, with running statistics. Its inputs are the network's input and
+// the parameters, initializers of the network by name; its outputs are the answers. The source's model is not changed.
 func (s Source) Forward(ctx context.Context, parameters []string, t Target) (*onnx.Model, error) {
 	evaluate := func(_ context.Context, m *onnx.Model) error {
 		s.evaluate(m, parameters)

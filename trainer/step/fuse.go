@@ -8,12 +8,12 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// fuser finds nodes whose work one operator of package blocked does in as many passes over memory as one of them took.
+// fuser finds nodes that one operator of package blocked can replace, with as many passes over memory as one of them needs.
 type fuser struct {
 	*survey
 	gone    map[*onnx.Node]bool
 	instead map[*onnx.Node]*onnx.Node
-	clipped map[string]*onnx.Node // BatchNormalizations that clip and add nothing, by what they give
+	clipped map[string]*onnx.Node // BatchNormalizations that clip and add nothing, by their output
 }
 
 // fuseBlocked writes into a graph:
@@ -55,12 +55,12 @@ func fuseBlocked(ctx context.Context, m *onnx.Model, block int64) error {
 	return nil
 }
 
-// normalization replaces a BatchNormalization, and what it takes in, at the place of the last of them.
+// normalization replaces a BatchNormalization and the nodes fused with it, at the place of the last of them.
 func (f *fuser) normalization(n *onnx.Node) {
 	training := n.AttrInt("training_mode", 0)
 	last, inputs, outputs := n, append(append([]string{}, n.Inputs[:5]...), ""), append([]string{}, n.Outputs...)
 	if training != 0 {
-		inputs[3], inputs[4] = "", "" // the running statistics, which do not take part
+		inputs[3], inputs[4] = "", "" // the running statistics are not used
 	}
 	take := func(reader *onnx.Node) {
 		f.gone[last], last, outputs[0] = true, reader, reader.Outputs[0]
@@ -124,7 +124,7 @@ func clipBounds(inferred *onnx.Inferred, n *onnx.Node) (low, high float64, ok bo
 	return low, high, true
 }
 
-// normalizationGradient lets the gradient of a BatchNormalization clip for itself.
+// normalizationGradient fuses the gradient of a clip into the gradient of the BatchNormalization before it.
 func (f *fuser) normalizationGradient(n *onnx.Node) {
 	clip := f.Producer[n.Inputs[0]]
 	if !isBlocked(clip, gradient.ClipGradient) || f.onlyReader(n.Inputs[0]) != n {
@@ -142,7 +142,7 @@ func (f *fuser) normalizationGradient(n *onnx.Node) {
 	f.instead[n] = fused
 }
 
-// clipGradient takes in the sum of two gradients.
+// clipGradient fuses the sum of two gradients into the gradient of the clip that reads it.
 func (f *fuser) clipGradient(n *onnx.Node) {
 	add := f.Producer[n.Inputs[1]]
 	if add == nil || !add.IsOp("Add") || f.gone[add] || f.instead[add] != nil || f.onlyReader(n.Inputs[1]) != n || !f.sameShapes(add) {

@@ -11,16 +11,16 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// Graph is a training step as one ONNX graph: it takes an input batch, labels, edited maps and
-// the parameters, and gives losses, logits, gradients and the batch's statistics.
+// Graph is a training step as one ONNX graph: from an input batch, labels, edited maps and the parameters it computes losses,
+// logits, gradients and the batch's statistics.
 //
 // Its inputs are, in this order: the network's input [N, …], labels [N] of int64, edited maps [N, h·w], a mark [N] of the rows
-// that have one (1, else 0), where Anchored a mark of the rows whose map is the anchor's, and Weights.
+// that have one (1, else 0), if Anchored a mark [N] of the rows whose map is the anchor's, and Weights.
 type Graph struct {
 	Model        *onnx.Model
 	Weights      []string     // trained initializers of the network, inputs of the graph
 	Statistics   []Statistics // of the BatchNormalizations that use the batch's
-	GradientDims [][]int64    // the shapes that the Weights' gradients come in: as many elements as the weight, in its order
+	GradientDims [][]int64    // shapes of the Weights' gradients, which may differ from the weight's; elements are in the weight's order
 	Sizes        Sizes
 	Anchored     bool // the graph has L_anchor
 
@@ -35,7 +35,7 @@ type Target struct {
 	Threads         int   // of an operator in blocks; 0: one per core
 }
 
-// Domain is what the session is to know the target's own operators by; "" without any.
+// Domain is the domain of the target's own operators, for the session; "" if there are none.
 func (t Target) Domain() string {
 	if t.Block == 0 {
 		return ""
@@ -43,7 +43,7 @@ func (t Target) Domain() string {
 	return gradient.BlockedDomain
 }
 
-// builder is a step's graph on its way.
+// builder is a step's graph while it is built.
 type builder struct {
 	*Graph
 	source      Source
@@ -52,13 +52,13 @@ type builder struct {
 	derivatives map[string]string // of the loss, by weight
 }
 
-// Build compiles the step of a network, whose model is left as it is. One that cannot be trained gives a
+// Build makes the step of a network, whose model is not changed. If it cannot be trained, the error is a
 // *gradient.UnsupportedError.
 func Build(ctx context.Context, source Source, s recipe.Settings, t Target) (*Graph, error) {
 	return build(ctx, source, s, t, nil)
 }
 
-// build is Build; after, where it is not nil, sees the graph behind each pass.
+// build is Build; after is called with the graph after each pass, unless it is nil.
 func build(ctx context.Context, source Source, s recipe.Settings, t Target, after func(pass string, m *onnx.Model)) (*Graph, error) {
 	g := &Graph{Anchored: s.Anchor != 0, loss: newLossNames(source.LogitsAtt, source.LogitsPer, source.Attention)}
 	b := &builder{Graph: g, source: source, settings: s, target: t}
@@ -69,8 +69,8 @@ func build(ctx context.Context, source Source, s recipe.Settings, t Target, afte
 	return g, nil
 }
 
-// Untrainable lists the nodes that keep a strategy from training an ABN, and says why; nothing if it
-// can be trained. No runtime is needed.
+// Untrainable lists, with reasons, the nodes that keep a strategy from training an ABN; none if it can be trained. No runtime is
+// needed.
 func Untrainable(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, norm recipe.BatchNorm) ([]gradient.Reason, error) {
 	_, err := Build(ctx, SourceOf(abn, strategy), recipe.Settings{Strategy: strategy, BatchNorm: norm, MapLoss: recipe.MapLossL2, Gamma: 1}, Target{})
 	var unsupported *gradient.UnsupportedError
@@ -80,7 +80,7 @@ func Untrainable(ctx context.Context, abn *onnx.ABN, strategy recipe.Strategy, n
 	return nil, err
 }
 
-// passes are the way from a network's graph to its training step, in their order.
+// passes make a training step of a network's graph, in this order.
 func (b *builder) passes() []pass {
 	list := []pass{
 		{"raise", raise},
@@ -96,8 +96,8 @@ func (b *builder) passes() []pass {
 	return append(list, b.target.blockPasses()...)
 }
 
-// choose decides what the strategy trains. BatchNormalizations that are trained use the batch's statistics and give them out,
-// all others use the running ones.
+// choose decides what the strategy trains. BatchNormalizations that are trained use the batch's statistics and return them, all
+// others use the running ones.
 func (b *builder) choose(ctx context.Context, m *onnx.Model) error {
 	source := b.source
 	source.Model = m
@@ -115,13 +115,13 @@ func (b *builder) choose(ctx context.Context, m *onnx.Model) error {
 	return nil
 }
 
-// losses turns what a run feeds into inputs, and adds the losses.
+// losses adds the inputs of a step and the losses.
 func (b *builder) losses(_ context.Context, m *onnx.Model) error {
 	b.addInputs(m.Graph, b.source.Input)
 	return addLosses(m.Graph, b.loss, b.Sizes, b.settings.MapLoss, b.settings.Gamma, b.settings.Anchor)
 }
 
-// differentiate adds the gradients, in operators over blocks where the target has them.
+// differentiate adds the gradients, in operators over blocks if the target has them.
 func (b *builder) differentiate(ctx context.Context, m *onnx.Model) (err error) {
 	b.derivatives, err = gradient.AppendBlocked(ctx, m, b.loss.total, b.Weights, b.target.Block)
 	return err
@@ -140,8 +140,8 @@ func (b *builder) giveOutputs(ctx context.Context, m *onnx.Model) error {
 	return nil
 }
 
-// takeGradients notes the weights' derivatives as what the graph gives. One that is a Reshape is taken from before it,
-// since the runtime would copy it into the buffer that it is to be put in.
+// takeGradients makes the weights' derivatives outputs. If a derivative is the output of a Reshape, the Reshape's input is taken
+// instead, since the runtime would copy it into the output's buffer.
 func (b *builder) takeGradients(ctx context.Context, m *onnx.Model, derivatives map[string]string) error {
 	g := m.Graph
 	dims := map[string][]int64{}
@@ -171,8 +171,8 @@ func (b *builder) takeGradients(ctx context.Context, m *onnx.Model, derivatives 
 	return nil
 }
 
-// addInputs declares what a run feeds: the weights turn from constants into inputs. Files of IR version
-// 3 list all initializers among the inputs, which operator set 17 needs no more.
+// addInputs declares the inputs of a step: weights become inputs and are no constants any more. Files of IR version 3 list all
+// initializers among the inputs, which operator set 17 does not need.
 func (b *builder) addInputs(g *onnx.Graph, input string) {
 	l := b.loss
 	g.Inputs = slices.DeleteFunc(g.Inputs, func(v *onnx.ValueInfo) bool { return v.Name != input })
@@ -206,8 +206,8 @@ func feedInitializers(g *onnx.Graph, names []string) {
 	}
 }
 
-// Places in Graph.Outputs. Behind them stand the gradients of Weights, a mean and a variance [C] of each of Statistics, and last,
-// where Anchored, L_anchor with a scale of 1.
+// Indexes of Graph.Outputs. They are followed by the gradients of Weights, a mean and a variance [C] for each of Statistics, and
+// last, if Anchored, L_anchor with a scale of 1.
 const (
 	OutputLossAtt     = iota // [1], L_att
 	OutputLossPer            // [1], L_per
@@ -230,7 +230,7 @@ func (g *Graph) Outputs() []string {
 	return names
 }
 
-// symbolicBatch makes the first axis of a graph's input the batch, whatever the file says.
+// symbolicBatch makes the first axis of a graph's input the batch, even if the file gives it a size.
 func symbolicBatch(g *onnx.Graph, input string) {
 	for _, v := range g.Inputs {
 		if v.Name == input && len(v.Shape) > 0 {
@@ -239,7 +239,7 @@ func symbolicBatch(g *onnx.Graph, input string) {
 	}
 }
 
-// setTraining makes a BatchNormalization use the batch's statistics, and hand them out, or the running ones.
+// setTraining makes a BatchNormalization use the batch's statistics and return them, or use the running ones.
 func setTraining(n *onnx.Node, training bool) {
 	if !training {
 		n.Outputs = n.Outputs[:1]
@@ -249,6 +249,6 @@ func setTraining(n *onnx.Node, training bool) {
 		return
 	}
 	n.SetAttr(onnx.IntAttr("training_mode", 1))
-	// The node gives momentum·running + (1−momentum)·batch: with 0 the batch's own.
+	// The node returns momentum·running + (1−momentum)·batch, which is the batch's own with momentum 0.
 	n.SetAttr(onnx.FloatAttr("momentum", 0))
 }

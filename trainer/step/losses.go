@@ -7,11 +7,10 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// RootFloor stands under the root of L_map's norm, so that a map that is met exactly has a gradient.
+// RootFloor is added under the root of L_map's norm, so that there is a gradient where a map equals its target.
 const RootFloor = 1e-12
 
-// lossNames are the values of a step graph that the losses are computed from and appear as. Losses
-// have shape [1].
+// lossNames are the names of the values that the losses are computed from, and of the losses. Losses have shape [1].
 type lossNames struct {
 	logitsAtt, logitsPer string // [N, K]
 	attention            string // the map, [N, 1, h, w] or [N, h, w]
@@ -19,8 +18,8 @@ type lossNames struct {
 	labels  string // [N], int64
 	edited  string // [N, h·w]
 	hasEdit string // [N], 0 or 1
-	// Anchored marks the rows without an edit whose target in edited is the parent's own map: [N], 0 or 1. An input of
-	// graphs with an anchor alone, like the value anchorDistance.
+	// Anchored marks the rows without an edit whose target in edited is the parent's own map: [N], 0 or 1. Only graphs with an
+	// anchor have this input, and the value anchorDistance.
 	anchored string
 
 	att, per       string // L_att, L_per
@@ -42,10 +41,10 @@ func newLossNames(logitsAtt, logitsPer, attention string) lossNames {
 //
 //	L = L_att + L_per + γ·D(S, M′) + α·D(A, M°),   D(R, T) = (1/|R|) Σ_{i∈R} d(T_i, M_i)
 //
-// to g: cross entropies averaged over the batch, D over its edited rows S with the edited maps M′ and, where the
-// anchor α is not 0, over its anchored rows A with the parent's maps M° (0 over no rows). d is the unsquared L2 norm
-// over the cells, the mean of the squares, or the mean of the absolute differences. With α = 0 the graph holds
-// nothing of the last term. Operators are written as operator sets 13 and later have them.
+// to g: cross entropies averaged over the batch, D over its edited rows S with the edited maps M′ and, where the anchor α is not
+// 0, over its anchored rows A with the parent's maps M° (0 over no rows). d is the unsquared L2 norm over the cells, the mean of
+// the squares, or the mean of the absolute differences. With α = 0 the graph does not have the last term. Operators are written
+// as operator sets 13 and later have them.
 func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, form recipe.MapLoss, gamma, anchor float64) error {
 	w := lossWriter{g}
 	w.crossEntropy("att", n.logitsAtt, n.labels, n.att, sizes.Classes)
@@ -116,7 +115,7 @@ func (w lossWriter) float(name string, v float64) {
 	w.graph.Initializers = append(w.graph.Initializers, onnx.NewFloat32(name, nil, []float32{float32(v)}))
 }
 
-// meanOver averages the rows' map distances over those that a mask of zeros and ones marks; 0 over none.
+// meanOver averages the map distances of the rows that a mask of zeros and ones marks; 0 if there are none.
 func (w lossWriter) meanOver(rows, mask, mean string) {
 	at := func(value string) string { return "loss/" + rows + "_" + value }
 	w.node("Mul", at("marked"), "loss/map_rows", mask)

@@ -8,8 +8,8 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// Parameters copies what is trained, and the running statistics that follow, out of a file's initializers into
-// buffers of an engine's own, in the file's order, with room for what the optimizer keeps.
+// Parameters copies trained weights, and running statistics that follow the batch's, from a file's initializers into new buffers,
+// in the file's order, with room for the optimizer's state.
 func (s Source) Parameters(weights []string, statistics []Statistics, settings recipe.Settings) (list []engine.Parameter, byName map[string]engine.Parameter, err error) {
 	running := map[string]bool{}
 	for _, n := range statistics {

@@ -13,8 +13,8 @@ type pass struct {
 	run  func(ctx context.Context, m *onnx.Model) error // rewrites the graph it is given
 }
 
-// rewrite runs passes over a model in their order. Each is given a copy of the graph before it, so that m stays as it is and
-// after, where it is not nil, may keep what it is shown: the graph behind each pass.
+// rewrite runs passes over a model in their order. Each gets a copy of the graph before it, so that m does not change. after is
+// called with the graph after each pass, unless it is nil, and may keep it.
 func rewrite(ctx context.Context, m *onnx.Model, passes []pass, after func(pass string, m *onnx.Model)) (*onnx.Model, error) {
 	for _, p := range passes {
 		m = m.Clone()
@@ -28,10 +28,10 @@ func rewrite(ctx context.Context, m *onnx.Model, passes []pass, after func(pass 
 	return m, nil
 }
 
-// raise writes a graph in the operator set that gradients are written for.
+// raise brings a graph to the operator set that gradients are written for.
 func raise(_ context.Context, m *onnx.Model) error { return gradient.Raise(m) }
 
-// blockPasses write images in blocks of channels, where the target has them: last, since no pass knows of blocks.
+// blockPasses put images into blocks of channels, if the target has them. They come last, since other passes do not know blocks.
 func (t Target) blockPasses() []pass {
 	if t.Block == 0 {
 		return nil

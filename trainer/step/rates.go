@@ -2,24 +2,25 @@ package step
 
 import "github.com/abn-studio/studio/onnx"
 
-// bodyRate is what the learning rate of the attention branch's body is multiplied by under RatesByLayer; from trials on
-// MobileNetV2 (docs/adr/0020).
+// bodyRate is the factor for the learning rate of the attention branch's body under RatesByLayer; from trials on MobileNetV2
+// (docs/adr/0020).
 const bodyRate = 0.1
 
-// Rates are what the learning rates of initializers are multiplied by under RatesByLayer, 1 where there is none.
+// Rates are factors for the learning rates of initializers under RatesByLayer; 1 for those that have none.
 //
-// L_map comes into a batch as a mean over its edited rows, of which there are few, and its gradient with respect to a map has the same
-// length however near the map is. In a branch whose BatchNorms are folded away nothing takes the length out of that pull: the layers
-// that the map is computed through, the body, are drawn together until they say the same of every picture. So there the body, all that
-// leads to the map in front of the first BatchNormalization (the head's, which stays where it follows no convolution), learns at
-// bodyRate; the head learns the map. A network whose BatchNorms are kept, or one without any in its attention branch, has one rate.
+// L_map is a mean over the edited rows of a batch, of which there are few, and its gradient with respect to a map has the same
+// length however near the map is to its target. A BatchNorm would make up for that length. In a branch whose BatchNorms are
+// folded away, the layers that the map is computed through, the body, are pulled together until they answer the same for every
+// picture. There the body learns at bodyRate, and the head learns the map. The body is everything on the way to the map before
+// the first BatchNormalization, which is the head's: it follows no convolution, so that exporters keep it. A network whose
+// BatchNorms are kept, or one without any in its attention branch, has one rate.
 func (s Source) Rates() map[string]float64 {
 	if !Folded(s.Model.Graph) {
 		return nil
 	}
 	s = s.indexed()
 	toMap := s.ancestors(s.Attention)
-	head := map[*onnx.Node]bool{} // what stands behind a BatchNormalization of the attention branch
+	head := map[*onnx.Node]bool{} // nodes behind a BatchNormalization of the attention branch
 	reached := map[string]bool{}
 	for _, n := range s.Model.Graph.Nodes {
 		behind := toMap[n] && n.IsOp("BatchNormalization")

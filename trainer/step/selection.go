@@ -14,7 +14,7 @@ import (
 // Selection is what a strategy changes in a network.
 type Selection struct {
 	Weights    []string     // trained initializers, in the file's order
-	Norms      []*onnx.Node // BatchNormalizations that are to use the batch's statistics; Select leaves them with the running ones
+	Norms      []*onnx.Node // BatchNormalizations that shall use the batch's statistics; Select still leaves them with the running ones
 	Statistics []Statistics // theirs
 	Sizes      Sizes
 }
@@ -26,8 +26,9 @@ type Statistics struct {
 	batchMean, batchVariance string // values of the step's graph
 }
 
-// Select finds what a strategy trains, and makes the source's model ready for it: the batch is an axis of any length, and
-// BatchNormalizations use the running statistics. A network that cannot be trained so gives a *gradient.UnsupportedError.
+// Select finds what a strategy trains, and prepares the source's model: the batch becomes an axis of any length, and
+// BatchNormalizations use the running statistics. If the strategy cannot train the network, the error is a
+// *gradient.UnsupportedError.
 func (s Source) Select(ctx context.Context, strategy recipe.Strategy, norm recipe.BatchNorm) (Selection, error) {
 	s = s.indexed()
 	chosen, err := s.choose(strategy, norm)
@@ -40,7 +41,7 @@ func (s Source) Select(ctx context.Context, strategy recipe.Strategy, norm recip
 	for _, n := range slices.Concat(chosen.frozen, chosen.norms) {
 		setTraining(n, false)
 	}
-	s.Model.Graph.ValueInfo = nil // what the file says of a batch of one would contradict
+	s.Model.Graph.ValueInfo = nil // shapes declared for a batch of one would contradict
 	symbolicBatch(s.Model.Graph, s.Input)
 	info, err := onnx.InferShapes(ctx, s.Model, nil)
 	if err != nil {
@@ -54,7 +55,7 @@ func (s Source) Select(ctx context.Context, strategy recipe.Strategy, norm recip
 	return out, err
 }
 
-// choice is what a strategy trains of a network, whether or not it can be.
+// choice is what a strategy would train of a network, whether or not that is possible.
 type choice struct {
 	weights []string     // initializers, in the file's order
 	norms   []*onnx.Node // BatchNormalizations that use the batch's statistics
@@ -62,16 +63,16 @@ type choice struct {
 	reasons []gradient.Reason
 }
 
-// weightInputs is at which inputs an operator takes trained tensors. Operators of arithmetic may take
-// constants just as well: there only tensors of more than one element count as trained.
+// weightInputs are the inputs at which operators take trained tensors. Inputs of arithmetic operators may be constants as well:
+// of these, only tensors of more than one element count as trained.
 var weightInputs = map[string][]int{
 	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "BatchNormalization": {1, 2},
 	"Add": {0, 1}, "Mul": {0, 1}, "Sub": {0, 1}, "Div": {0, 1},
 	"PRelu": {1}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2}, "GroupNormalization": {1, 2}, "Einsum": {0, 1},
 }
 
-// isPlaceholder reports the scale of ones or shift of zeros that exporters give an InstanceNormalization or GroupNormalization whose
-// network has none: nobody's weight.
+// isPlaceholder reports a scale of ones or shift of zeros that exporters give an InstanceNormalization or GroupNormalization that
+// has no weights in the network.
 func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
 	if !n.IsOp("InstanceNormalization", "GroupNormalization") {
 		return false
@@ -83,8 +84,7 @@ func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
 	return err == nil && !slices.ContainsFunc(values, func(v float32) bool { return v != float32(2-input) })
 }
 
-// choose finds what a strategy trains: the weights of the nodes of its branches, as far as no node of
-// another part uses them too.
+// choose finds what a strategy trains: the weights of its branches' nodes that no node of another part uses.
 func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice, error) {
 	s = s.indexed()
 	trained := map[*onnx.Node]bool{}

@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// simplify writes what exports say in two nodes as the one that does the same in fewer passes over memory:
+// simplify replaces two nodes by one that does the same in fewer passes over memory:
 //
 //	a Pad with zeros before a Conv    the Conv with more padding (windows that PyTorch or TensorFlow pad unevenly)
 //	a Relu before a Clip              the Clip from 0 (ReLU6)

@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Source is the network that a step trains, or the part of it that is run.
+// Source is the network that a step trains, or the part of it that the step runs.
 type Source struct {
 	Model     *onnx.Model
 	Input     string          // [N, C, h, w] features, or [N, 3, H, W] pixels
@@ -20,7 +20,7 @@ type Source struct {
 	producer map[string]*onnx.Node // filled by indexed
 }
 
-// SourceOf is what a strategy runs: the branches on features, or the whole network on pixels.
+// SourceOf is the part that a strategy runs: the branches on features, or the whole network on pixels.
 func SourceOf(abn *onnx.ABN, strategy recipe.Strategy) Source {
 	source := Source{Model: abn.Branches, Input: onnx.PortFeatures, Attention: onnx.PortMap, LogitsAtt: onnx.PortLogitsAtt, LogitsPer: onnx.PortLogitsPer}
 	if strategy == recipe.StrategyScratch {
@@ -34,14 +34,14 @@ func SourceOf(abn *onnx.ABN, strategy recipe.Strategy) Source {
 	return source
 }
 
-// indexed is s with what its methods look nodes up in.
+// indexed is s with an index for its methods.
 func (s Source) indexed() Source {
 	s.producer = s.Model.Graph.Index().Producer
 	return s
 }
 
-// initializer is what a weight is in the file: exporters write some transposed, reshaped, or as an
-// Identity of another that had the same values.
+// initializer is the initializer that a weight comes from. Exporters write some transposed, reshaped, or as an Identity of
+// another with the same values.
 func (s Source) initializer(name string) string {
 	for n := s.producer[name]; n != nil && n.IsOp("Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten"); n = s.producer[name] {
 		name = n.Input(0)
@@ -64,7 +64,7 @@ func (s Source) ancestors(values ...string) map[*onnx.Node]bool {
 	return seen
 }
 
-// Sizes are what losses and buffers need to know of a network, for one image.
+// Sizes are a network's sizes for one image, which losses and buffers need.
 type Sizes struct {
 	Input   []int64 // [C, h, w] of the features, or [3, H, W] of the pixels
 	Map     []int64 // [h, w]

@@ -6,12 +6,12 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// PlainStatistics writes every BatchNormalization in training mode out of operators that all providers have: the
-// batch's mean and variance, then the inference form with them in place of the running ones. ONNX Runtime's CPU
-// provider has the training form and runs it in fewer passes over memory; its CUDA provider refuses it.
+// PlainStatistics replaces every BatchNormalization in training mode by operators that all providers have: the batch's mean and
+// variance, then the inference form with them in place of the running ones. ONNX Runtime's CPU provider has the training form and
+// runs it in fewer passes over memory; its CUDA provider refuses it.
 //
-// The step graph's nodes have momentum 0, so that their second and third output are the batch's own statistics, and
-// these keep their names.
+// The step graph's nodes have momentum 0, so that their second and third output are the batch's own statistics. The new nodes
+// have outputs of the same names.
 func plainStatistics(ctx context.Context, m *onnx.Model) error {
 	info, err := onnx.InferShapes(ctx, m, nil)
 	if err != nil {
@@ -32,7 +32,7 @@ func plainStatistics(ctx context.Context, m *onnx.Model) error {
 		at := func(value string) string { return "plain/" + n.Outputs[0] + "/" + value }
 		channels := onnx.NewInt64(at("channels"), []int64{1}, []int64{-1})
 		g.Initializers = append(g.Initializers, channels)
-		reduce := func(value, from, to string) *onnx.Node { // the attribute was an attribute up to operator set 17
+		reduce := func(value, from, to string) *onnx.Node { // the axes are an attribute up to operator set 17
 			r := onnx.NewNode("ReduceMean", at(value), []string{from}, []string{to}, onnx.IntAttr("keepdims", 1))
 			if m.Opset() < 18 {
 				r.Attributes = append(r.Attributes, onnx.IntsAttr("axes", axes...))

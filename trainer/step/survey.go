@@ -6,12 +6,12 @@ import (
 	"github.com/abn-studio/studio/onnx/gradient"
 )
 
-// survey is what the rewriting of a graph looks up in it. It does not follow later changes.
+// survey is an index of a graph for the passes that rewrite it. It does not follow later changes.
 type survey struct {
 	*onnx.Inferred
 	*onnx.Index
 	graph   *onnx.Graph
-	outputs map[string]bool // what the graph gives out
+	outputs map[string]bool // of the graph
 }
 
 func surveyOf(ctx context.Context, m *onnx.Model) (*survey, error) {
@@ -26,7 +26,7 @@ func surveyOf(ctx context.Context, m *onnx.Model) (*survey, error) {
 	return s, nil
 }
 
-// onlyReader is the node that alone reads a value, nil if there are others or the graph gives the value out.
+// onlyReader is the only node that reads a value; nil if there are several, or if the value is an output of the graph.
 func (s *survey) onlyReader(value string) *onnx.Node {
 	if readers := s.Consumers[value]; len(readers) == 1 && !s.outputs[value] {
 		return readers[0]
@@ -34,7 +34,7 @@ func (s *survey) onlyReader(value string) *onnx.Node {
 	return nil
 }
 
-// declare writes down the shape of a value that the runtime could not tell.
+// declare adds the shape of a value that the runtime cannot infer.
 func (s *survey) declare(value string, shape onnx.Shape) {
 	s.graph.ValueInfo = append(s.graph.ValueInfo, onnx.NewValue(value, onnx.Float, shape))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// Batch is n rows of features as an extractor that ends in a ReLU has them, or of pixels where the strategy starts from them; half
-// of the rows carry an edit.
+// Batch is n rows of features as of an extractor that ends in a ReLU, or of pixels if the strategy trains from pixels; half of
+// the rows have an edit.
 func Batch(abn *onnx.ABN, strategy recipe.Strategy, n int) engine.Batch {
 	r := rand.New(rand.NewPCG(3, 5))
 	b := engine.Batch{Size: n, Labels: make([]int64, n), HasEdit: make([]float32, n)}
@@ -31,8 +31,9 @@ func Batch(abn *onnx.ABN, strategy recipe.Strategy, n int) engine.Batch {
 	return b
 }
 
-// Noise is that many batches of noise for a network, of so many rows in turn, 4 where none are named: every other row edited, of the rest every other
-// anchored, and no edit in the second batch. Where settings have no anchor, maps that nobody asks for begin with a NaN.
+// Noise is a number of batches of noise for a network. rows are their sizes in turn, 4 if there are none. Every other row is
+// edited, every other of the rest anchored, and the second batch has no edit. Without an anchor, the maps of rows without a mark
+// begin with a NaN.
 func Noise(t testing.TB, m *onnx.Model, s recipe.Settings, batches int, rows ...int) []engine.Batch {
 	t.Helper()
 	abn := Split(t, m)
@@ -65,7 +66,7 @@ func Noise(t testing.TB, m *onnx.Model, s recipe.Settings, batches int, rows ...
 				b.Anchored[i] = 1
 			}
 		}
-		for i := range n { // what no mark asks for is not looked at
+		for i := range n { // the map of a row without a mark must not be read
 			if s.Anchor == 0 && b.HasEdit[i] == 0 {
 				b.Edited[i*abn.Height*abn.Width] = float32(math.NaN())
 			}
