@@ -39,6 +39,8 @@ type Models interface {
 	// HandOut is a kept file with its manifest inside and without paths of the machine that it was made on; where beside names a file, its large
 	// values stand in that, which is data. Both are read from file, whose position they share: one at a time.
 	HandOut(file io.ReadSeeker, manifest json.RawMessage, beside string) (model, data io.ReadSeeker, err error)
+	// StateDict makes a state_dict (Service.StateDict), a file that is gone once it is closed.
+	StateDict(ctx context.Context, r StateDictOf) (io.ReadSeekCloser, error)
 }
 
 // UploadStore keeps uploads and makes versions of them.

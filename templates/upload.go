@@ -19,12 +19,12 @@ type NewVersion struct {
 	Problem  string
 }
 
-// limit is the largest file in words.
-func (v NewVersion) limit() string {
-	if v.MaxBytes%(1<<30) == 0 {
-		return fmt.Sprintf("%d GiB", v.MaxBytes>>30)
+// limitWord is the largest size of a file in words.
+func limitWord(bytes int64) string {
+	if bytes%(1<<30) == 0 {
+		return fmt.Sprintf("%d GiB", bytes>>30)
 	}
-	return fmt.Sprintf("%d MiB", v.MaxBytes>>20)
+	return fmt.Sprintf("%d MiB", bytes>>20)
 }
 
 // Upload is the view model of a model file on its way to becoming a version.

@@ -14,6 +14,10 @@ type Versions struct {
 	Versions []annotator.Version // v1 first
 	Rounds   map[int64]int       // round id → its number
 	A, B     *annotator.Version  // picked for comparison
+
+	MaxBytes    int64  // of a reference that is sent
+	StateDictOf int64  // a version that a state_dict was asked of
+	NoStateDict string // why there is none
 }
 
 // mechanismWord is how a network's map acts, as a formula, or the name it came with.

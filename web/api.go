@@ -54,6 +54,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.rounds()
 	a.versions()
 	a.downloads()
+	a.stateDicts()
 	a.uploads()
 	return a
 }

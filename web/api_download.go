@@ -50,17 +50,73 @@ func (a *api) downloads() {
 		})
 }
 
+// stateDicts registers the way of a version's weights back to PyTorch.
+func (a *api) stateDicts() {
+	binary := &huma.Schema{Type: "string", Format: "binary"}
+	file := func(o huma.Operation) huma.Operation {
+		o.Responses = map[string]*huma.Response{"200": {Description: "The state_dict", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: binary}}}}
+		return o
+	}
+	const description = "Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. "
+	type stateDictRequest struct {
+		ByVersion
+		Format string `query:"format" enum:"safetensors,npz" default:"safetensors"`
+	}
+	own := file(get("stateDict", "/versions/{version}/state-dict", "The version's weights as a state_dict for PyTorch, by the names that are in its file"))
+	own.Description = description + "A network whose BatchNorms were folded needs the module's own state_dict: POST it."
+	handle(a, annotator.RoleAnnotator, own,
+		func(ctx context.Context, actor annotator.User, in *stateDictRequest) (*huma.StreamResponse, error) {
+			return a.stateDict(ctx, actor, in.Version, annotator.StateDictRequest{Format: in.Format})
+		})
+	type referenceRequest struct {
+		ByVersion
+		Format string `query:"format" enum:"safetensors,npz" default:"safetensors"`
+		Name   string `query:"name" maxLength:"255" doc:"The reference's name, where the body is the file itself: it ends in .safetensors or .npz."`
+		Copies bool   `query:"copies" doc:"Modules with equal weights in the reference are modules of their own, where the file does not tell."`
+	}
+	given := file(post("stateDictByReference", "/versions/{version}/state-dict", "The version's weights as a state_dict for PyTorch, with the state_dict that the network was exported from"))
+	given.Description = description + "The body is the state_dict of the module as it was exported, .safetensors or .npz (application/octet-stream), or a form with the parts format, copies and, last, reference."
+	given.Middlewares = huma.Middlewares{withExchange}
+	handle(a, annotator.RoleAdmin, given,
+		func(ctx context.Context, actor annotator.User, in *referenceRequest) (*huma.StreamResponse, error) {
+			x := ctx.Value(keyExchange).(exchange)
+			asked, came, err := a.server.readStateDictRequest(x.w, x.r.WithContext(ctx))
+			defer came()
+			if err != nil {
+				return nil, err
+			}
+			return a.stateDict(ctx, actor, in.Version, asked)
+		})
+	// Said after the operation is registered: huma would else read the body into memory to judge it by this.
+	a.huma.OpenAPI().Paths["/versions/{version}/state-dict"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+		"application/octet-stream": {Schema: binary},
+		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{
+			"format":    {Type: "string", Enum: []any{"safetensors", "npz"}},
+			"copies":    {Type: "boolean"},
+			"reference": {Type: "string", Format: "binary", Description: "The last part."},
+		}}},
+	}}
+}
+
+// stateDict answers with a version's state_dict.
+func (a *api) stateDict(ctx context.Context, actor annotator.User, version int64, asked annotator.StateDictRequest) (*huma.StreamResponse, error) {
+	d, err := a.server.service.StateDict(ctx, actor, version, asked)
+	return a.sending(d), err
+}
+
 // download answers with a version in one of its forms.
 func (a *api) download(ctx context.Context, actor annotator.User, version int64, form annotator.Form) (*huma.StreamResponse, error) {
 	d, err := a.server.service.Download(ctx, actor, version, form)
-	if err != nil {
-		return nil, err
-	}
+	return a.sending(d), err
+}
+
+// sending is an answer that is a file.
+func (a *api) sending(d annotator.Download) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer d.Close()
 		r, w := humachi.Unwrap(hc)
 		a.server.send(w, r, d)
-	}}, nil
+	}}
 }
 
 // send answers a request with a file, or the range of it that is asked for, for as long as its reader may read it.

@@ -3,13 +3,17 @@ package web
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
 )
 
-func (s *Server) versionsPage(v *visit) error {
+func (s *Server) versionsPage(v *visit) error { return s.showVersions(v, http.StatusOK, 0, "") }
+
+// showVersions is the page of versions; noStateDict says why there is none of one of them.
+func (s *Server) showVersions(v *visit, status int, of int64, noStateDict string) error {
 	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
 		return err
@@ -18,14 +22,14 @@ func (s *Server) versionsPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := templates.Versions{Versions: versions, Rounds: map[int64]int{}}
+	view := templates.Versions{Versions: versions, Rounds: map[int64]int{}, MaxBytes: s.config.MaxModelBytes, StateDictOf: of, NoStateDict: noStateDict}
 	for _, r := range rounds {
 		view.Rounds[r.ID] = r.Number
 	}
 	if picked := v.URL.Query()["v"]; len(picked) >= 2 {
 		view.A, view.B = versionByID(versions, picked[0]), versionByID(versions, picked[len(picked)-1])
 	}
-	return v.render(templates.VersionsPage(v.frame("Versions", "versions"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.VersionsPage(v.frame("Versions", "versions"), view))
 }
 
 func versionByID(versions []annotator.Version, text string) *annotator.Version {

@@ -31,7 +31,9 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(protection.Handler, s.sessions.loadAndSave, s.authenticate)
 		r.Route(apiPrefix, func(r chi.Router) { newAPI(s, r) })
-		r.Post("/projects/{slug}/uploads", s.projectPage(admins, s.sendModel)) // bounds its body itself
+		// These bound their bodies themselves.
+		r.Post("/projects/{slug}/uploads", s.projectPage(admins, s.sendModel))
+		r.Post("/projects/{slug}/versions/{version}/state-dict", s.projectPage(annotators, s.sendStateDict))
 
 		r.Group(func(r chi.Router) {
 			r.Use(bounded, compressed)

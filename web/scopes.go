@@ -38,7 +38,7 @@ var scopes = map[string]annotator.Scope{
 	"startRound": annotator.ScopeAdmin, "cancelRound": annotator.ScopeAdmin,
 
 	"versions": annotator.ScopeRead, "version": annotator.ScopeRead, "downloadVersion": annotator.ScopeRead,
-	"downloadVersionData": annotator.ScopeRead, "downloadManifest": annotator.ScopeRead,
+	"downloadVersionData": annotator.ScopeRead, "downloadManifest": annotator.ScopeRead, "stateDict": annotator.ScopeRead, "stateDictByReference": annotator.ScopeAdmin,
 	"activateVersion": annotator.ScopeAdmin, "startScan": annotator.ScopeAdmin,
 	"addVersion": annotator.ScopeAdmin, "upload": annotator.ScopeAdmin, "addUpload": annotator.ScopeAdmin,
 }

@@ -46,10 +46,8 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 		return annotator.Upload{}, fmt.Errorf("%w: the model has %d MiB, at most %d are taken: add it on the server with 'studio model add', or start the server with a larger --max-model-mb",
 			annotator.ErrTooLarge, r.ContentLength>>20, limit>>20)
 	}
-	control := http.NewResponseController(w)
-	body := patientBody{http.MaxBytesReader(w, r.Body, limit+maxModelExtras), control}
-	// The answer's own deadline was set when the request began; what comes after the upload is looking into the file.
-	_ = control.SetWriteDeadline(time.Now().Add(24 * time.Hour))
+	body, came := patient(w, r, limit+maxModelExtras)
+	defer came()
 	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		media = ""
@@ -74,8 +72,17 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 		}
 		return file, err
 	})
-	_ = control.SetWriteDeadline(time.Now().Add(2 * time.Minute))
 	return upload, err
+}
+
+// patient is a request's body of at most so many bytes, which may take its time. The answer's own deadline was set when the request began;
+// came sets it anew, once what came has been looked into.
+func patient(w http.ResponseWriter, r *http.Request, most int64) (body io.Reader, came func()) {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(24 * time.Hour))
+	return patientBody{http.MaxBytesReader(w, r.Body, most), control}, func() {
+		_ = control.SetWriteDeadline(time.Now().Add(2 * time.Minute))
+	}
 }
 
 // theBody is a body that is the model's file itself.

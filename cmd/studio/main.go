@@ -65,7 +65,7 @@ type modelCommand struct {
 	Attach   modelAttachCommand   `cmd:"" help:"Give a plain classifier an attention branch."`
 	Manifest modelManifestCommand `cmd:"" help:"Write a manifest from what Hugging Face, timm or torchvision say of a network."`
 	Compare  modelCompareCommand  `cmd:"" help:"Check a model's answers against those saved in PyTorch."`
-	Export   modelExportCommand   `cmd:"" help:"Write a model's weights by the names PyTorch has for them."`
+	Export   modelExportCommand   `cmd:"" help:"Write a model as it is given away, or its weights by the names PyTorch has for them."`
 }
 
 // Exit codes.

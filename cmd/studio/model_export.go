@@ -12,14 +12,15 @@ import (
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
-// modelExportCommand takes a network's weights home to PyTorch.
+// modelExportCommand writes a network as it is given away, or its weights for PyTorch.
 type modelExportCommand struct {
-	File      string `arg:"" help:"The network, an ONNX file, such as finetune or a version's page gives it." type:"existingfile"`
-	StateDict bool   `help:"Write a state_dict, for load_state_dict in PyTorch." required:""`
-	Reference string `help:"The state_dict of the module that the network was exported from, .safetensors or .npz: needed where the exporter folded BatchNorms or changed names." type:"existingfile" placeholder:"FILE"`
-	Parent    string `help:"The ONNX file that was fine-tuned, as it was exported. With it every layer is told by its exact values: give it where it is at hand." type:"existingfile" placeholder:"FILE.onnx"`
-	Copies    bool   `help:"Modules whose weights are equal in the reference are modules of their own, not one under two names, where the file does not tell."`
-	Out       string `help:"Where to write, .safetensors or .npz." required:"" type:"path" placeholder:"FILE"`
+	File         string `arg:"" help:"The network, an ONNX file, such as finetune or a version's page gives it." type:"existingfile"`
+	ExternalData bool   `help:"Write values of more than 256 bytes into a file beside the network, NAME.onnx.data, as torch.onnx.export does." xor:"form"`
+	StateDict    bool   `help:"Write a state_dict, for load_state_dict in PyTorch, in place of an ONNX file." xor:"form"`
+	Reference    string `help:"The state_dict of the module that the network was exported from, .safetensors or .npz: needed where the exporter folded BatchNorms or changed names." type:"existingfile" placeholder:"FILE"`
+	Parent       string `help:"The ONNX file that was fine-tuned, as it was exported. With it every layer is told by its exact values: give it where it is at hand." type:"existingfile" placeholder:"FILE.onnx"`
+	Copies       bool   `help:"Modules whose weights are equal in the reference are modules of their own, not one under two names, where the file does not tell."`
+	Out          string `help:"Where to write: .onnx, one file with its manifest inside and without absolute paths of the machine that it was made on; with --state-dict .safetensors or .npz." required:"" type:"path" placeholder:"FILE"`
 	partFlags
 	JSON bool `name:"json" help:"Print one JSON document."`
 }
@@ -30,8 +31,11 @@ type exported struct {
 	*statedict.Report
 }
 
-// Run writes the state_dict, or says why there is none.
+// Run writes the file, or says why there is none.
 func (c *modelExportCommand) Run(ctx context.Context, streams *stdio) error {
+	if !c.StateDict {
+		return c.writeONNX(ctx, streams)
+	}
 	if err := statedict.Writable(c.Out); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
@@ -58,6 +62,9 @@ func (c *modelExportCommand) Run(ctx context.Context, streams *stdio) error {
 		}
 	}
 	dict, report, err := statedict.Export(ctx, model, options)
+	if errors.Is(err, statedict.ErrNeedsReference) {
+		err = fmt.Errorf("%w: give it with --reference original.safetensors", err)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}

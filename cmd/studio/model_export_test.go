@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
@@ -99,6 +101,67 @@ func TestModelExportByCommand(t *testing.T) {
 			if home := got.Get(tensor.Name); home == nil || !bytes.Equal(home.Raw, tensor.Raw) {
 				t.Errorf("%s is not the reference's", tensor.Name)
 			}
+		}
+	}
+}
+
+func TestModelExportAsONNX(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	network := filepath.Join(dir, "abn.onnx")
+	unpack(t, filepath.Join(torchHome(), "plain-dynamo.onnx.gz"), network)
+	model, err := onnx.ReadFile(t.Context(), network)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model.Graph.DocString = "exported by /home/ada/work/export.py"
+	if err := model.WriteFile(network); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := commandOf(t, "model", "inspect", network); !strings.Contains(text, "/home/ada/work/export.py") {
+		t.Errorf("nothing is said of where it was made:\n%s", text)
+	}
+	away := filepath.Join(dir, "away")
+	one, two := filepath.Join(away, "one.onnx"), filepath.Join(away, "two.onnx")
+	for _, args := range [][]string{{network, "--out", one, "--json"}, {one, "--out", two, "--external-data", "--json"}} {
+		text, ok := commandOf(t, append([]string{"model", "export"}, args...)...)
+		if !ok {
+			t.Fatal(text)
+		}
+		if done := decodeJSON[packed](t, text); !done.Manifest || (done.DataBytes > 0) != slices.Contains(args, "--external-data") || (len(done.LeftOut) > 0) != (args[0] == network) {
+			t.Errorf("%v: %+v", args, done)
+		}
+	}
+	for _, path := range []string{one, two} {
+		got, err := onnx.ReadFile(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Graph.Initializers) != len(model.Graph.Initializers) || got.Graph.DocString != "exported by export.py" {
+			t.Errorf("%s: %d initializers, %q", path, len(got.Graph.Initializers), got.Graph.DocString)
+		}
+		for i, tensor := range got.Graph.Initializers {
+			if !bytes.Equal(tensor.Raw, model.Graph.Initializers[i].Raw) {
+				t.Errorf("%s: %s is another", path, tensor.Name)
+			}
+		}
+		if text, ok := commandOf(t, "model", "inspect", path); !ok || strings.Contains(text, "/home/") || strings.Contains(text, "warning") {
+			t.Errorf("%s is told as\n%s", path, text)
+		}
+	}
+	for what, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"a state_dict that is not asked for": {[]string{network, "--out", filepath.Join(dir, "home.npz")}, "--state-dict"},
+		"suffix":                             {[]string{network, "--out", filepath.Join(dir, "home.pt")}, ".onnx"},
+		"over itself":                        {[]string{network, "--out", network}, "one file"},
+		"over the data it is read from":      {[]string{two, "--out", two, "--external-data"}, "one file"},
+		"both":                               {[]string{network, "--out", one, "--external-data", "--state-dict"}, "--state-dict"},
+		"a reference for nothing":            {[]string{network, "--out", one, "--reference", network}, "--state-dict"},
+	} {
+		if text, ok := commandOf(t, append([]string{"model", "export"}, test.args...)...); ok || !strings.Contains(text, test.want) {
+			t.Errorf("%s: %s", what, text)
 		}
 	}
 }

@@ -7,6 +7,7 @@
 //	intake.go    Models: ONNX files on their way in; model_report.go says what one is, without running it
 //	inspection.go  the process that looks at an uploaded file, seen from the studio; inspect_upload.go is what it does, and
 //	             confine_*.go are its limits
+//	handout.go   Models: versions on their way out; state_dict.go makes their weights for PyTorch, in such a process too
 //	trial.go     running a network once, before it becomes a version; upload.go is the job that does so for an upload
 //	scan.go      chunks of images → predictions and maps
 //	round.go     approved edits → candidate, control, and what the maps were worth

@@ -62,7 +62,7 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 		_, _ = io.Copy(io.Discard, input)
 		os.Exit(1)
 	}()
-	if asked.Do != doJoin {
+	if asked.Do != doJoin && asked.Do != doHome { // which run nothing
 		if err := ort.Init(""); err != nil {
 			return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
 		}
@@ -75,6 +75,8 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 		err = tryFile(context.Background(), asked.File, asked.Manifest, asked.RunLimit)
 	case doJoin:
 		return joinFiles(context.Background(), asked.File, asked.Sent, out)
+	case doHome:
+		return bringHome(context.Background(), asked, out)
 	default:
 		err = fmt.Errorf("%q is asked, which it does not do", asked.Do)
 	}

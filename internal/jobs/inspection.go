@@ -67,14 +67,24 @@ type request struct {
 	Manifest []byte          `json:"manifest,omitempty"`  // that came with it
 	RunLimit time.Duration   `json:"run_limit,omitempty"` // doTry: of each pass; 0: ort's default
 	Sent     []onnx.SentFile `json:"sent,omitempty"`      // doJoin: the files it keeps data in
+	Home     *homeRequest    `json:"home,omitempty"`      // doHome
 }
 
 // What such a process does.
 const (
-	doInspect = "inspect" // tell what a file is
-	doTry     = "run"     // run what was inspected
-	doJoin    = "join"    // make one file of several
+	doInspect = "inspect"    // tell what a file is
+	doTry     = "run"        // run what was inspected
+	doJoin    = "join"       // make one file of several
+	doHome    = "bring home" // make a state_dict of it
 )
+
+// elsewhere is how to do without these limits what is asked.
+func (r request) elsewhere() string {
+	if r.Do == doHome {
+		return "download the ONNX file and make it on the command line with 'studio model export --state-dict'"
+	}
+	return "add it on the server with 'studio model add'"
+}
 
 // verdict is what it answers, one line of JSON. What was joined follows it.
 type verdict struct {
@@ -82,12 +92,14 @@ type verdict struct {
 	Data    []annotator.ModelData `json:"data,omitempty"`    // of what was joined
 	Refused string                `json:"refused,omitempty"` // what is wrong with the file
 	Fault   string                `json:"fault,omitempty"`   // what is wrong with this installation
+	// Field is what of a request was refused; "" is the model.
+	Field string `json:"field,omitempty"`
 }
 
 // problem is what is against the file, or against this installation.
 func (v verdict) problem() error {
 	if v.Refused != "" {
-		return wrongModel("%s", v.Refused)
+		return &annotator.ValidationError{Field: cmp.Or(v.Field, "model"), Message: v.Refused}
 	}
 	return fmt.Errorf("inspecting a model: %s", cmp.Or(v.Fault, "the process said nothing"))
 }
@@ -124,8 +136,15 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	if asked.File, err = filepath.Abs(asked.File); err != nil { // the process works elsewhere
 		return fail(err)
 	}
+	others := []*string{}
 	for i := range asked.Sent {
-		if asked.Sent[i].Path, err = filepath.Abs(asked.Sent[i].Path); err != nil {
+		others = append(others, &asked.Sent[i].Path)
+	}
+	if asked.Home != nil {
+		others = append(others, asked.Home.files()...)
+	}
+	for _, path := range others {
+		if *path, err = filepath.Abs(*path); err != nil {
 			return fail(err)
 		}
 	}
@@ -152,7 +171,7 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	defer timer.Stop()
 
 	complaints := &bounded{most: maxComplaints}
-	crashed := map[string]string{doInspect: "the inspection", doTry: "running it", doJoin: "making one file of it"}[asked.Do]
+	crashed := map[string]string{doInspect: "the inspection", doTry: "running it", doJoin: "making one file of it", doHome: "making a state_dict of it"}[asked.Do]
 	command := exec.CommandContext(ctx, program, inspectCommand, strconv.FormatInt(l.memory, 10), strconv.Itoa(int(l.time.Seconds())), asked.File)
 	command.Dir = dir
 	command.Env = inspectionEnvironment(library)
@@ -198,10 +217,10 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 		}
 		return nil
 	case errors.Is(cause, errMemory), mentions(complaints.data.String(), noMemory...):
-		return wrongModel("it takes more than %d MiB of memory to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'",
-			l.memory>>20, asked.Do, fileSize(asked.File))
+		return wrongModel("it takes more than %d MiB of memory to %s, which is the limit for a file of %s: where you trust it, %s",
+			l.memory>>20, asked.Do, fileSize(asked.File), asked.elsewhere())
 	case errors.Is(cause, errTime), mentions(complaints.data.String(), "cpu limit exceeded"):
-		return wrongModel("it took longer than %v to %s, which is the limit for a file of %s: where you trust it, add it on the server with 'studio model add'", l.time, asked.Do, fileSize(asked.File))
+		return wrongModel("it took longer than %v to %s, which is the limit for a file of %s: where you trust it, %s", l.time, asked.Do, fileSize(asked.File), asked.elsewhere())
 	case errors.Is(cause, errReport):
 		return wrongModel("what is to be said of it has more than %d MiB: it has too many nodes that cannot be told or trained", maxReport>>20)
 	case cause != nil:

@@ -183,22 +183,14 @@ func (in *incoming) join(ctx context.Context) error {
 		return err
 	}
 	defer release()
-	out := &joining{file: whole, most: in.models.maxBytes}
+	out := &making{file: whole, most: in.models.maxBytes}
 	err = runConfined(ctx, request{Do: doJoin, File: in.model.Name(), Sent: in.data}, limits, out)
-	var v verdict
-	switch {
-	case out.over:
+	if out.over {
 		return in.models.tooLarge()
-	case out.err != nil:
-		return fmt.Errorf("receiving a model: %w", disk.Full(out.err))
-	case err != nil:
+	}
+	v, err := out.verdict(err)
+	if err != nil {
 		return err
-	}
-	if err := json.Unmarshal(out.head.Bytes(), &v); err != nil {
-		return fmt.Errorf("receiving a model: what joins it said nothing: %w", err)
-	}
-	if v.Refused != "" || v.Fault != "" {
-		return v.problem()
 	}
 	in.model, in.report = whole, append([]annotator.ModelData{{Name: path.Base(in.name), Bytes: in.own}}, v.Data...)
 	return nil
@@ -213,8 +205,8 @@ func (in *incoming) beside() ([]byte, error) {
 	return manifest.Compose(in.manifests)
 }
 
-// joining takes what a process that joins a model writes: a line with its verdict, and then the file.
-type joining struct {
+// making takes what a process that makes a file writes: a line with its verdict, and then the file.
+type making struct {
 	head bytes.Buffer
 	file *os.File
 	most int64
@@ -223,8 +215,25 @@ type joining struct {
 	err  error
 }
 
+// verdict is what the process said, which ended with err: an error where there is no file.
+func (j *making) verdict(err error) (v verdict, _ error) {
+	switch {
+	case j.err != nil:
+		return v, fmt.Errorf("keeping a file that is made: %w", disk.Full(j.err))
+	case err != nil:
+		return v, err
+	}
+	if err := json.Unmarshal(j.head.Bytes(), &v); err != nil {
+		return v, fmt.Errorf("making a file: the process said nothing: %w", err)
+	}
+	if v.Refused != "" || v.Fault != "" {
+		return v, v.problem()
+	}
+	return v, nil
+}
+
 // Write implements io.Writer.
-func (j *joining) Write(p []byte) (int, error) {
+func (j *making) Write(p []byte) (int, error) {
 	n := len(p)
 	if !j.said {
 		line, rest, ended := bytes.Cut(p, []byte("\n"))

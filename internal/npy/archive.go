@@ -22,14 +22,15 @@ func ReadArchive(path string, limit int64) ([]Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrays, err := readArchive(file, info.Size(), limit)
+	arrays, err := DecodeArchive(file, info.Size(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return arrays, nil
 }
 
-func readArchive(r io.ReaderAt, size, limit int64) ([]Array, error) {
+// DecodeArchive is ReadArchive for an archive of size bytes that is open.
+func DecodeArchive(r io.ReaderAt, size, limit int64) ([]Array, error) {
 	archive, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("not an .npz archive: %w", err)

@@ -23,14 +23,14 @@ func TestArraysComeBackAsWritten(t *testing.T) {
 	if err := WriteArchive(&file, arrays); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readArchive(bytes.NewReader(file.Bytes()), int64(file.Len()), 1<<10)
+	got, err := DecodeArchive(bytes.NewReader(file.Bytes()), int64(file.Len()), 1<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(arrays, got); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := readArchive(bytes.NewReader(file.Bytes()), int64(file.Len()), 30); err == nil || !strings.Contains(err.Error(), "at most 22 bytes") {
+	if _, err := DecodeArchive(bytes.NewReader(file.Bytes()), int64(file.Len()), 30); err == nil || !strings.Contains(err.Error(), "at most 22 bytes") {
 		t.Errorf("the limit is for all together: %v", err)
 	}
 }
@@ -90,7 +90,7 @@ func FuzzArchive(f *testing.F) {
 	w.Close()
 	f.Add(file.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		arrays, err := readArchive(bytes.NewReader(data), int64(len(data)), 1<<20)
+		arrays, err := DecodeArchive(bytes.NewReader(data), int64(len(data)), 1<<20)
 		if err != nil {
 			return
 		}

@@ -164,7 +164,7 @@ func (w *writing) apart(g *onnx.Graph, o Options) error {
 		for _, other := range w.ref.sameAs(name) {
 			if second, ok := w.values[other]; ok && other != name && w.ref.couldBeOne(name, other) && !slices.Equal(values, second) && (!shown[name] || !shown[other]) {
 				first, second := min(name, other), max(name, other)
-				return fmt.Errorf("%w: %s and %s are equal in the reference, and were trained apart. If they are one module that the network has twice, export it with two (copy.deepcopy), and fine-tune that; if they are two, say so with --copies",
+				return fmt.Errorf("%w: %s and %s are equal in the reference, and were trained apart. If they are one module that the network has twice, export it with two (copy.deepcopy), and fine-tune that; if they are two, say that they are copies (--copies)",
 					ErrUnknown, first, second)
 			}
 		}

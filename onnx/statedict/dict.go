@@ -3,6 +3,7 @@ package statedict
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,24 +32,27 @@ const maxDict = 16 << 30
 var ErrFormat = errors.New("no state_dict")
 
 // ReadFile reads a .safetensors or .npz file.
-func ReadFile(path string) (Dict, error) {
+func ReadFile(path string) (Dict, error) { return ReadAs(path, path) }
+
+// ReadAs is ReadFile for a file that came under a name and lies elsewhere.
+func ReadAs(name, path string) (Dict, error) {
 	var d Dict
 	var err error
-	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	switch ext := strings.ToLower(filepath.Ext(name)); ext {
 	case ".safetensors":
 		d, err = readSafetensors(path)
 	case ".npz":
 		d, err = readNumpy(path)
 	case ".pt", ".pth", ".bin", ".ckpt":
-		return nil, fmt.Errorf("%w: %s is pickled, and can hold programs: save it as safetensors.torch.save_file(model.state_dict(), \"original.safetensors\")", ErrFormat, path)
+		return nil, fmt.Errorf("%w: %s is pickled, and can hold programs: save it as safetensors.torch.save_file(model.state_dict(), \"original.safetensors\")", ErrFormat, name)
 	default:
-		return nil, fmt.Errorf("%w: %s ends in %q: want .safetensors or .npz", ErrFormat, path, ext)
+		return nil, fmt.Errorf("%w: %s ends in %q: want .safetensors or .npz", ErrFormat, name, ext)
 	}
 	if err == nil && len(d) == 0 {
 		err = errors.New("it holds no tensors")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, path, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrFormat, name, err)
 	}
 	return d, nil
 }
@@ -60,6 +64,18 @@ func Writable(path string) error {
 		return nil
 	default:
 		return fmt.Errorf("%s ends in %q: give a name that ends in .safetensors or .npz", path, ext)
+	}
+}
+
+// Write writes the tensors in a format, "safetensors" or "npz".
+func (d Dict) Write(w io.Writer, format string) error {
+	switch format {
+	case "safetensors":
+		return d.WriteSafetensors(w)
+	case "npz":
+		return d.writeNumpy(w)
+	default:
+		return fmt.Errorf("a state_dict is not written as %q: want safetensors or npz", format)
 	}
 }
 
@@ -76,11 +92,7 @@ func (d Dict) WriteFile(path string) (err error) {
 		return err
 	}
 	defer func() { _ = f.Cleanup() }() // removes a file that was not finished
-	write := d.WriteSafetensors
-	if strings.EqualFold(filepath.Ext(path), ".npz") {
-		write = d.writeNumpy
-	}
-	if err := write(f); err != nil {
+	if err := d.Write(f, strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return f.Finish()

@@ -38,7 +38,7 @@ type Report struct {
 }
 
 // ErrNeedsReference says that the names in the file are not enough, and a reference is needed.
-var ErrNeedsReference = errors.New("needs the state_dict it was exported from: give it with --reference original.safetensors")
+var ErrNeedsReference = errors.New("needs the state_dict that it was exported from")
 
 // Export is the state_dict of m: the one that the PyTorch module it was exported from would have after the same training. If it
 // cannot be made, the error names the layer or tensor and wraps ErrUnknown or ErrNeedsReference.

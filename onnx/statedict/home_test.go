@@ -262,7 +262,7 @@ func TestAnotherNetworkIsNotHandedOut(t *testing.T) {
 				t.Errorf("%s, %s: %v", how, what, err)
 			}
 		}
-		refuse("no reference", child, statedict.Options{Frozen: frozen}, "--reference")
+		refuse("no reference", child, statedict.Options{Frozen: frozen}, "needs the state_dict")
 		refuse("the reference of another", child, statedict.Options{Reference: referenceOf(t, "epsilon"), Frozen: frozen}, "--parent")
 		refuse("the reference of another, with the parent", child, statedict.Options{Reference: referenceOf(t, "epsilon"), Parent: parent}, "")
 		refuse("a parent that is none", child, statedict.Options{Reference: referenceOf(t, "plain"), Parent: exported(t, "bias-kept")}, "not the file that was fine-tuned")

@@ -3,6 +3,7 @@ package statedict
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/abn-studio/studio/internal/npy"
 	"github.com/abn-studio/studio/onnx"
@@ -15,7 +16,16 @@ var numpyTypes = map[onnx.DataType]string{
 }
 
 func readNumpy(path string) (Dict, error) {
-	arrays, err := npy.ReadArchive(path, maxDict)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	arrays, err := npy.DecodeArchive(file, info.Size(), maxDict)
 	if err != nil {
 		return nil, err
 	}

@@ -893,6 +893,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/versions/{version}/state-dict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The version's weights as a state_dict for PyTorch, by the names that are in its file
+         * @description Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. A network whose BatchNorms were folded needs the module's own state_dict: POST it. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["stateDict"];
+        put?: never;
+        /**
+         * The version's weights as a state_dict for PyTorch, with the state_dict that the network was exported from
+         * @description Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. The body is the state_dict of the module as it was exported, .safetensors or .npz (application/octet-stream), or a form with the parts format, copies and, last, reference. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["stateDictByReference"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -3782,6 +3806,90 @@ export interface operations {
                 };
             };
             /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stateDict: {
+        parameters: {
+            query?: {
+                format?: "safetensors" | "npz";
+            };
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state_dict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stateDictByReference: {
+        parameters: {
+            query?: {
+                format?: "safetensors" | "npz";
+                /** @description The reference's name, where the body is the file itself: it ends in .safetensors or .npz. */
+                name?: string;
+                /** @description Modules with equal weights in the reference are modules of their own, where the file does not tell. */
+                copies?: boolean;
+            };
+            header?: never;
+            path: {
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    copies?: boolean;
+                    /** @enum {string} */
+                    format?: "safetensors" | "npz";
+                    /**
+                     * Format: binary
+                     * @description The last part.
+                     */
+                    reference?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The state_dict */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;

@@ -1,0 +1,112 @@
+package web
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"slices"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// maxWord bounds a field of the form that asks for a state_dict.
+const maxWord = 100
+
+// readStateDictRequest reads what is asked of a state_dict from a form: its format and whether equal modules are copies, and then the
+// reference, which is read by whoever uses it; a body that is no form is the reference itself.
+func (s *Server) readStateDictRequest(w http.ResponseWriter, r *http.Request) (asked annotator.StateDictRequest, came func(), err error) {
+	asked.Format = annotator.StateDictFormats[0]
+	limit := s.config.MaxModelBytes
+	if r.ContentLength > limit+maxModelExtras {
+		return asked, func() {}, fmt.Errorf("%w: the reference has %d MiB, at most %d are taken: make the state_dict on the command line with 'studio model export --state-dict'", annotator.ErrTooLarge, r.ContentLength>>20, limit>>20)
+	}
+	body, came := patient(w, r, limit+maxModelExtras)
+	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		media = ""
+	}
+	switch media {
+	case "application/octet-stream":
+		q := r.URL.Query()
+		asked.Reference = &annotator.SentFile{Name: cmp.Or(q.Get("name"), "original.safetensors"), Reader: body}
+		for _, field := range []string{"format", "copies"} {
+			if err == nil && q.Has(field) {
+				err = setStateDictField(&asked, field, q.Get(field))
+			}
+		}
+		return asked, came, err
+	case "multipart/form-data":
+	default:
+		return asked, came, &annotator.ValidationError{Field: "reference", Message: "send the reference as application/octet-stream, or a form (multipart/form-data) with the part reference"}
+	}
+	parts := multipart.NewReader(body, parameters["boundary"])
+	for {
+		part, err := parts.NextPart()
+		if errors.Is(err, io.EOF) {
+			return asked, came, nil
+		}
+		if err != nil {
+			return asked, came, brokenOff(err)
+		}
+		if part.FormName() == "reference" { // the last field: it is read as it comes
+			start := bufio.NewReader(part)
+			if _, err := start.Peek(1); errors.Is(err, io.EOF) {
+				continue
+			}
+			asked.Reference = &annotator.SentFile{Name: sentName(part), Reader: start}
+			return asked, came, nil
+		}
+		value, err := io.ReadAll(io.LimitReader(part, maxWord))
+		if err != nil {
+			return asked, came, brokenOff(err)
+		}
+		if err := setStateDictField(&asked, part.FormName(), string(value)); err != nil {
+			return asked, came, err
+		}
+	}
+}
+
+func setStateDictField(asked *annotator.StateDictRequest, field, value string) error {
+	switch {
+	case field == "format" && slices.Contains(annotator.StateDictFormats, value):
+		asked.Format = value
+	case field == "format":
+		return &annotator.ValidationError{Field: field, Message: fmt.Sprintf("%q, want one of %v", value, annotator.StateDictFormats)}
+	case field == "copies" && (value == "true" || value == "false"):
+		asked.Copies = value == "true"
+	case field == "copies":
+		return &annotator.ValidationError{Field: field, Message: fmt.Sprintf("%q, want true or false", value)}
+	default:
+		return &annotator.ValidationError{Field: "reference", Message: fmt.Sprintf("the form's part %q is not known; it has format, copies and, last, reference", field)}
+	}
+	return nil
+}
+
+// sendStateDict answers a version's form with the state_dict that it asks for; or with the page again, which says why there is none.
+func (s *Server) sendStateDict(v *visit) error {
+	version, err := s.versionOf(v)
+	if err != nil {
+		return err
+	}
+	asked, came, err := s.readStateDictRequest(v.ResponseWriter, v.Request)
+	defer came()
+	if err == nil {
+		var d annotator.Download
+		if d, err = s.service.StateDict(v.Context(), v.actor, version.ID, asked); err == nil {
+			defer d.Close()
+			s.send(v.ResponseWriter, v.Request, d)
+			return nil
+		}
+	}
+	status := outcome(err).status
+	problem, err := problemText(err)
+	if err != nil {
+		return err
+	}
+	return s.showVersions(v, status, version.ID, sentenceOf(problem))
+}

@@ -1,0 +1,154 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx/statedict"
+)
+
+// torchHome is a file of the networks that PyTorch exported.
+func torchHome(name string) string {
+	return filepath.Join(fixture.Root(), "onnx", "statedict", "testdata", name)
+}
+
+// fromTorch adds a network that PyTorch exported, to a project of its own.
+func (s *studio) fromTorch(name string) annotator.Version {
+	s.t.Helper()
+	packed, err := os.Open(torchHome(name + ".onnx.gz"))
+	must(s.t, err)
+	defer packed.Close()
+	unpacked, err := gzip.NewReader(packed)
+	must(s.t, err)
+	raw, err := io.ReadAll(unpacked)
+	must(s.t, err)
+	admin := s.people[annotator.RoleAdmin]
+	_, err = s.service.CreateProject(s.t.Context(), admin, name, name, "")
+	must(s.t, err)
+	v, err := s.service.AddModel(s.t.Context(), admin, name, annotator.ModelToAdd{Name: "abn.onnx", File: raw, NoScan: true,
+		Manifest: []byte(`{"resize": null, "crop": [32, 32], "interpolation": "bilinear", "channels": "RGB", "exif": false, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25], "classes": ["class0", "class1", "class2"]}`)})
+	must(s.t, err)
+	return v
+}
+
+// sameDict fails unless a downloaded state_dict is the reference's, tensor by tensor.
+func sameDict(t *testing.T, r *response, name, reference string) {
+	t.Helper()
+	if got := r.Header.Get("Content-Disposition"); !strings.Contains(got, fmt.Sprintf("%q", name)) {
+		t.Errorf("%s, want %s", got, name)
+	}
+	path := filepath.Join(t.TempDir(), name)
+	must(t, os.WriteFile(path, r.body, 0o600))
+	got, err := statedict.ReadFile(path)
+	must(t, err)
+	want, err := statedict.ReadFile(torchHome(reference))
+	must(t, err)
+	for _, tensor := range want {
+		if home := got.Get(tensor.Name); tensor.Type.IsFloat() && (home == nil || !bytes.Equal(home.Raw, tensor.Raw)) {
+			t.Errorf("%s is not the reference's", tensor.Name)
+		}
+	}
+}
+
+// stateDictForm is a form that asks for a state_dict.
+func stateDictForm(t *testing.T, file, content string, fields ...string) (io.Reader, string) {
+	t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	for i := 0; i+1 < len(fields); i += 2 {
+		must(t, w.WriteField(fields[i], fields[i+1]))
+	}
+	part, err := w.CreateFormFile("reference", file)
+	must(t, err)
+	_, err = io.WriteString(part, content)
+	must(t, err)
+	must(t, w.Close())
+	return &body, w.FormDataContentType()
+}
+
+func TestStateDictOfAVersion(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	kept, folded := s.fromTorch("plain-kept"), s.fromTorch("plain-dynamo")
+	reference, err := os.ReadFile(torchHome("plain.safetensors"))
+	must(t, err)
+	annotators, admin := s.as(annotator.RoleAnnotator), s.as(annotator.RoleAdmin)
+	of := func(v annotator.Version, more string) string {
+		return fmt.Sprintf("/versions/%d/state-dict%s", v.ID, more)
+	}
+
+	sameDict(t, annotators.api(http.MethodGet, of(kept, ""), nil).want(http.StatusOK), "plain-kept-v1.safetensors", "plain.safetensors")
+	sameDict(t, annotators.api(http.MethodGet, of(kept, "?format=npz"), nil).want(http.StatusOK), "plain-kept-v1.npz", "plain.safetensors")
+	for what, r := range map[string]*response{
+		"reference":     annotators.api(http.MethodGet, of(folded, ""), nil).want(http.StatusUnprocessableEntity),
+		"format":        annotators.api(http.MethodGet, of(kept, "?format=pt"), nil).want(http.StatusUnprocessableEntity),
+		"no state_dict": admin.do(http.MethodPost, apiPrefix+of(folded, ""), strings.NewReader("PK"), "Content-Type", "application/octet-stream").want(http.StatusUnprocessableEntity),
+		"is pickled":    admin.do(http.MethodPost, apiPrefix+of(folded, "?name=best.pth"), bytes.NewReader(reference), "Content-Type", "application/octet-stream").want(http.StatusUnprocessableEntity),
+		"multipart":     admin.api(http.MethodPost, of(folded, ""), map[string]string{}).want(http.StatusUnprocessableEntity),
+		"folded":        admin.do(http.MethodPost, apiPrefix+of(folded, "?name=none.npz"), strings.NewReader("PK"), "Content-Type", "application/octet-stream").want(http.StatusUnprocessableEntity),
+		"has more than": admin.do(http.MethodPost, apiPrefix+of(folded, ""), bytes.NewReader(make([]byte, 6<<20)), "Content-Type", "application/octet-stream").want(http.StatusRequestEntityTooLarge),
+	} {
+		if what != "folded" && !strings.Contains(string(r.body), what) {
+			t.Errorf("%s: %s", what, r.body)
+		}
+		if bytes.Contains(r.body, []byte(os.TempDir())) {
+			t.Errorf("%s: it tells where files lie: %s", what, r.body)
+		}
+	}
+	annotators.do(http.MethodPost, apiPrefix+of(folded, ""), bytes.NewReader(reference), "Content-Type", "application/octet-stream").want(http.StatusForbidden)
+	annotators.api(http.MethodGet, "/versions/999/state-dict", nil).want(http.StatusNotFound)
+
+	sent := admin.do(http.MethodPost, apiPrefix+of(folded, ""), bytes.NewReader(reference), "Content-Type", "application/octet-stream").want(http.StatusOK)
+	sameDict(t, sent, "plain-dynamo-v1.safetensors", "plain.safetensors")
+	body, kind := stateDictForm(t, "mine.safetensors", string(reference), "format", "npz", "copies", "true")
+	sameDict(t, admin.do(http.MethodPost, apiPrefix+of(folded, ""), body, "Content-Type", kind).want(http.StatusOK), "plain-dynamo-v1.npz", "plain.safetensors")
+	other, err := os.ReadFile(torchHome("epsilon.safetensors"))
+	must(t, err)
+	wrong := admin.do(http.MethodPost, apiPrefix+of(folded, ""), bytes.NewReader(other), "Content-Type", "application/octet-stream").want(http.StatusUnprocessableEntity)
+	if p := into[Problem](wrong); len(p.Errors) != 1 || p.Errors[0].Location != "body.reference" {
+		t.Errorf("of another's reference it is said %s", wrong.body)
+	}
+}
+
+// The page answers with the file, or says why there is none, and keeps nothing.
+func TestStateDictOnThePage(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	kept, folded := s.fromTorch("plain-kept"), s.fromTorch("plain-dynamo")
+	reference, err := os.ReadFile(torchHome("plain.safetensors"))
+	must(t, err)
+	post := func(b *browser, v annotator.Version, project, file, content string, fields ...string) *response {
+		t.Helper()
+		body, kind := stateDictForm(t, file, content, fields...)
+		return b.do(http.MethodPost, fmt.Sprintf("/projects/%s/versions/%d/state-dict", project, v.ID), body, "Content-Type", kind)
+	}
+	annotators, admin := s.as(annotator.RoleAnnotator), s.as(annotator.RoleAdmin)
+	sameDict(t, post(annotators, kept, "plain-kept", "", "", "format", "safetensors").want(http.StatusOK), "plain-kept-v1.safetensors", "plain.safetensors")
+	asked := post(admin, folded, "plain-dynamo", "", "").want(http.StatusUnprocessableEntity)
+	asked.has("#v1 details[open] .notice-bad", "folded BatchNorm")
+	asked.has("#v1 details[open] .notice-bad", "needs the state_dict")
+	asked.has("#v1 input[name=reference]", "")
+	refused := post(annotators, folded, "plain-dynamo", "", "").want(http.StatusUnprocessableEntity)
+	refused.hasNot("input[name=reference]")
+	refused.has("#v1 details[open]", "by an admin")
+	sameDict(t, post(admin, folded, "plain-dynamo", "original.safetensors", string(reference), "format", "safetensors").want(http.StatusOK), "plain-dynamo-v1.safetensors", "plain.safetensors")
+	post(admin, folded, "plain-dynamo", "notes.txt", "no tensors").want(http.StatusUnprocessableEntity).has(".notice-bad", "want .safetensors or .npz")
+	post(annotators, folded, "plain-dynamo", "original.safetensors", string(reference)).want(http.StatusForbidden)
+	post(admin, folded, "plain-kept", "original.safetensors", string(reference)).want(http.StatusNotFound) // of another project
+
+	page := admin.get("/projects/plain-kept/versions").want(http.StatusOK)
+	page.hasNot("#v1 details[open]")
+	for _, href := range []string{"/onnx?external_data=true", "/onnx-data", "/manifest"} {
+		page.has(fmt.Sprintf("#v1 a[href='/api/v1/versions/%d%s']", kept.ID, href), "plain-kept-v1.")
+	}
+}
