@@ -140,9 +140,13 @@ func FuzzParquet(f *testing.F) {
 	}
 	f.Add(out.Bytes())
 	f.Add([]byte("PAR1PAR1"))
+	for _, forgery := range parquetForgeries(f) {
+		f.Add(forgery.file)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		d := &Dataset{Dir: dir, root: dir}
+		defer allocatesAtMost(t, 256<<20+400*uint64(len(data)))()
 		if err := d.readParquetFrom(bytes.NewReader(data), int64(len(data)), "x.parquet", Train); err == nil {
 			checkSamples(t, d)
 		}

@@ -54,6 +54,17 @@ type parquetColumns struct {
 	names                     []string // of the classes, where the class is a number
 }
 
+// all lists the columns that are there, each once.
+func (c parquetColumns) all() []int {
+	var out []int
+	for _, at := range []int{c.bytes, c.path, c.class, c.split} {
+		if at >= 0 && !slices.Contains(out, at) {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
 // readParquet reads Hugging Face's data sets of pictures: a column with the bytes and the path of an image, and one for its
 // class, whose names stand in the file's own description. The pictures are written into a temporary folder.
 func (d *Dataset) readParquet() error {
@@ -95,13 +106,17 @@ func (d *Dataset) readParquetFile(file, name, split string) (err error) {
 	return d.readParquetFrom(f, info.Size(), name, split)
 }
 
-// readParquetFrom reads one file. The library is not ours: what it makes of forged bytes becomes an error.
+// readParquetFrom reads one file, the columns that are wanted alone. The library is not ours: it is given what was held against
+// the file before (checkParquet), and what it makes of forged bytes becomes an error.
 func (d *Dataset) readParquetFrom(f io.ReaderAt, size int64, name, split string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: the file is malformed: %v", ErrLayout, p)
 		}
 	}()
+	if err := checkParquetFooter(f, size); err != nil {
+		return err
+	}
 	p, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("%w: not a Parquet file: %w", ErrLayout, err)
@@ -110,39 +125,65 @@ func (d *Dataset) readParquetFrom(f io.ReaderAt, size int64, name, split string)
 	if err != nil {
 		return err
 	}
+	if err := checkParquet(f, size, p, c); err != nil {
+		return err
+	}
 	left := max(minGrowth, 4*size)
 	number := 0
-	rows := make([]parquet.Row, 16)
 	for _, group := range p.RowGroups() {
-		reader := group.Rows()
-		for {
-			n, err := reader.ReadRows(rows)
-			for _, row := range rows[:n] {
-				number++
-				if most := min(maxFiles, max(1000, size)); int64(number) > most { // a picture takes more than a byte
-					reader.Close()
-					return fmt.Errorf("%w: more than %d rows in %d bytes", ErrLayout, most, size)
-				}
-				if err := d.addParquetRow(row, c, name, split, number, &left); err != nil {
-					reader.Close()
-					return fmt.Errorf("row %d: %w", number, err)
-				}
-			}
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				reader.Close()
-				return err
-			}
-			if n == 0 {
-				reader.Close()
-				return io.ErrUnexpectedEOF
-			}
+		if number, err = d.readParquetGroup(group, c, name, split, number, &left); err != nil {
+			return err
 		}
-		reader.Close()
 	}
 	return nil
+}
+
+// readParquetGroup reads the rows of a group, after the number of rows before it.
+func (d *Dataset) readParquetGroup(group parquet.RowGroup, c parquetColumns, name, split string, number int, left *int64) (int, error) {
+	var columns []*parquetValues
+	for _, at := range c.all() {
+		values := &parquetValues{reader: parquet.NewColumnChunkValueReader(group.ColumnChunks()[at]), column: at}
+		defer values.reader.Close()
+		columns = append(columns, values)
+	}
+	for range group.NumRows() {
+		number++
+		row := map[int]parquet.Value{}
+		for _, column := range columns {
+			v, err := column.next()
+			if err != nil {
+				return number, fmt.Errorf("row %d: %w", number, err)
+			}
+			row[column.column] = v
+		}
+		if err := d.addParquetRow(row, c, name, split, number, left); err != nil {
+			return number, fmt.Errorf("row %d: %w", number, err)
+		}
+	}
+	return number, nil
+}
+
+// parquetValues hands out the values of a column of a group, each valid until the next.
+type parquetValues struct {
+	reader parquet.ColumnChunkValueReader
+	column int
+	buffer [16]parquet.Value
+	at, n  int
+}
+
+func (v *parquetValues) next() (parquet.Value, error) {
+	if v.at == v.n {
+		n, err := v.reader.ReadValues(v.buffer[:])
+		if n == 0 {
+			if err == nil || errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return parquet.Value{}, err
+		}
+		v.at, v.n = 0, n
+	}
+	v.at++
+	return v.buffer[v.at-1], nil
 }
 
 // chooseParquet finds the columns and the names of the classes.
@@ -209,14 +250,15 @@ func (d *Dataset) chooseParquet(p *parquet.File, name string) (parquetColumns, e
 }
 
 // addParquetRow writes one picture and adds it.
-func (d *Dataset) addParquetRow(row parquet.Row, c parquetColumns, file, split string, number int, left *int64) error {
+func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, file, split string, number int, left *int64) error {
 	var content []byte
 	var given, class string
-	for _, v := range row {
+	for _, at := range c.all() {
+		v := row[at]
 		if v.IsNull() {
 			continue
 		}
-		switch v.Column() {
+		switch at {
 		case c.bytes:
 			if v.Kind() != parquet.ByteArray {
 				return errors.New("the image is no bytes")
