@@ -49,6 +49,7 @@ type cocoImage struct {
 	name     string
 	category int32 // place in the categories, -1 for none
 	several  bool
+	largest  float64 // area of its largest annotation
 	marks    *Marks
 }
 
@@ -58,10 +59,20 @@ type cocoAnnotation struct {
 	Category     *identity       `json:"category_id"`
 	Box          []float32       `json:"bbox"`
 	Segmentation json.RawMessage `json:"segmentation"`
+	Area         float64         `json:"area"`
+}
+
+// area is how large an annotation is in pixels, as it says or else its box.
+func (a cocoAnnotation) area() float64 {
+	if a.Area > 0 || len(a.Box) != 4 {
+		return a.Area
+	}
+	return float64(a.Box[2]) * float64(a.Box[3])
 }
 
 // readCOCO reads COCO files: an image's one label is the category of its annotations, its mask their polygons and runs, or else
-// their boxes. Images with several labels are an error.
+// their boxes. Images with several labels are an error, or with LabelLargest of the category of the largest annotation, whose
+// annotations alone are the mask.
 func (d *Dataset) readCOCO() error {
 	files := d.cocoFiles()
 	if len(files) == 0 {
@@ -163,54 +174,77 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	several, first := 0, ""
-	err = d.inJSON(file, func(j *jsonFile, key string) error {
-		if key != "annotations" {
-			return j.skip()
-		}
-		return j.array(func(int) error {
-			var a cocoAnnotation
-			if err := j.value(&a); err != nil {
-				return err
+	note := func(what string) { d.count(file, what) }
+	// annotations calls use for each that is of an image and of a category.
+	annotations := func(use func(j *jsonFile, image *cocoImage, category int32, a cocoAnnotation) error) error {
+		return d.inJSON(file, func(j *jsonFile, key string) error {
+			if key != "annotations" {
+				return j.skip()
 			}
-			if a.Image == nil {
-				return j.fault(errors.New("an annotation without image_id"))
-			}
-			at, ok := place[*a.Image]
-			if !ok {
-				d.count(file, "an annotation of an image that is not in the file is passed over")
-				return nil
-			}
-			if a.Category == nil {
-				d.count(file, "an annotation without category_id is passed over")
-				return nil
-			}
-			category, ok := categoryAt[*a.Category]
-			if !ok {
-				return j.fault(fmt.Errorf("no category has the id %s", *a.Category))
-			}
-			image := &images[at]
-			switch {
-			case image.category < 0:
-				image.category = category
-			case image.category != category && !image.several:
-				image.several = true
-				if several++; first == "" {
-					first = fmt.Sprintf("%s has %s and %s", image.name, categories[image.category], categories[category])
+			return j.array(func(int) error {
+				var a cocoAnnotation
+				if err := j.value(&a); err != nil {
+					return err
 				}
-			}
-			if err := image.take(a); err != nil {
-				return j.fault(fmt.Errorf("an annotation of image %s: %w", *a.Image, err))
-			}
-			return nil
+				if a.Image == nil {
+					return j.fault(errors.New("an annotation without image_id"))
+				}
+				at, ok := place[*a.Image]
+				if !ok {
+					note("an annotation of an image that is not in the file is passed over")
+					return nil
+				}
+				if a.Category == nil {
+					note("an annotation without category_id is passed over")
+					return nil
+				}
+				category, ok := categoryAt[*a.Category]
+				if !ok {
+					return j.fault(fmt.Errorf("no category has the id %s", *a.Category))
+				}
+				return use(j, &images[at], category, a)
+			})
 		})
+	}
+	largest := d.options.Label == LabelLargest
+	take := func(j *jsonFile, image *cocoImage, category int32, a cocoAnnotation) error {
+		if largest && image.category != category {
+			return nil
+		}
+		if err := image.take(a); err != nil {
+			return j.fault(fmt.Errorf("an annotation of image %s: %w", *a.Image, err))
+		}
+		return nil
+	}
+	several, first := 0, ""
+	err = annotations(func(j *jsonFile, image *cocoImage, category int32, a cocoAnnotation) error {
+		area := a.area()
+		if image.category >= 0 && image.category != category && !image.several {
+			image.several = true
+			if several++; first == "" {
+				first = fmt.Sprintf("%s has %s and %s", image.name, categories[image.category], categories[category])
+			}
+		}
+		if image.category < 0 || largest && area > image.largest {
+			image.category, image.largest = category, area
+		}
+		if largest {
+			return nil
+		}
+		return take(j, image, category, a)
 	})
 	if err != nil {
 		return "", err
 	}
-	if several > 0 {
-		return "", fmt.Errorf("%w: %s: %d of %d images have several labels (%s), and the studio knows one label an image: keep the annotations of one, or crop the objects into images of their own",
-			ErrLayout, file, several, len(images), first)
+	if several > 0 && !largest {
+		return "", fmt.Errorf("%w: %s: %d of %d images have several labels (%s), and the studio knows one label an image: keep the annotations of one, crop the objects into images of their own, "+
+			"or take the category of the largest annotation with --label largest", ErrLayout, file, several, len(images), first)
+	}
+	if largest {
+		note = func(string) {} // it has been said
+		if err := annotations(take); err != nil {
+			return "", err
+		}
 	}
 	split, word := d.splitOfFile(file)
 	folder := d.folderOf(images, file, word)
@@ -243,6 +277,9 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 			class = categories[image.category]
 		} else {
 			d.count(name, "no annotation in "+file+": unlabelled")
+		}
+		if image.several {
+			d.count(name, "several labels: that of the largest annotation is taken, and its annotations are the mask")
 		}
 		d.add(disk, split, class).Marks = image.marks
 	}

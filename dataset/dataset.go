@@ -26,6 +26,9 @@ const (
 	Pool       = "pool" // labelled, not trained on: edits are made here
 )
 
+// LabelLargest takes the category of an image's largest annotation for its class.
+const LabelLargest = "largest"
+
 // Options say how a data set is read. The zero value lets the files tell.
 type Options struct {
 	Format      string // one of Formats; "" is Auto
@@ -35,7 +38,9 @@ type Options struct {
 	Columns  map[string]string // the names of a table's columns by what they hold (ColumnFile, …), where they are not the usual ones; "": not read
 	Splits   map[string]string // what words for splits mean, for those that SplitName does not know
 	Mask     *MaskRule         // which values of a mask mean the object; nil: each mask tells (see Mask)
-	Parts    []string          // the kinds of masks (Sample.Parts) that together make the object's; none: they stay apart
+	// Label is what the class of an image is whose annotations name several (COCO): "" refuses it, LabelLargest takes one.
+	Label string
+	Parts []string // the kinds of masks (Sample.Parts) that together make the object's; none: they stay apart
 
 	folders []string // what the folders tell already (ColumnClass, ColumnSplit): a table without it is no surprise
 }
@@ -116,6 +121,9 @@ func Read(dir string, o Options) (*Dataset, error) {
 	}
 	if o.Format != Auto && layoutNamed(o.Format) == nil {
 		return nil, fmt.Errorf("%w %q: want one of %s", ErrFormat, o.Format, strings.Join(Formats(), ", "))
+	}
+	if o.Label != "" && o.Label != LabelLargest {
+		return nil, fmt.Errorf("%w: --label %s: want %s", ErrLayout, o.Label, LabelLargest)
 	}
 	for word, split := range o.Splits {
 		if _, ok := SplitName(split); !ok {

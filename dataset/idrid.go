@@ -50,7 +50,10 @@ func (d *Dataset) fitsIDRiD() string {
 	case segmentation == "" && grading == "":
 		return ""
 	case grading == "":
-		return "IDRiD: " + segmentation
+		grading = segmentation
+	}
+	if grading == "." {
+		grading = "1. Original Images"
 	}
 	return "IDRiD: " + grading
 }

@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"errors"
 	"image"
 	"path/filepath"
 	"strings"
@@ -142,5 +143,37 @@ func TestRealMasks(t *testing.T) {
 	}
 	if read == 0 {
 		t.Fatal("no mask read")
+	}
+}
+
+// With a rule, an image with several labels is its largest annotation's, and the mask is that label's alone.
+func TestCOCOLargestLabel(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, map[string]string{"1.png": "", "2.png": "", "x.json": `{"images":[{"id":1,"file_name":"1.png"},{"id":2,"file_name":"2.png"}],` +
+		`"categories":[{"id":1,"name":"cat"},{"id":2,"name":"dog"}],"annotations":[` +
+		`{"image_id":1,"category_id":2,"bbox":[0,0,1,1]},{"image_id":1,"category_id":1,"bbox":[0,0,2,1]},{"image_id":1,"category_id":2,"area":3.5,"bbox":[0,2,2,2]},` +
+		`{"image_id":2,"category_id":1,"bbox":[0,0,1,1]},{"image_id":9,"category_id":1}]}`})
+	d, err := dataset.Read(dir, dataset.Options{Label: dataset.LabelLargest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Samples[0].Class != "dog" || d.Samples[1].Class != "cat" || len(d.Samples) != 2 {
+		t.Errorf("%+v", d.Samples)
+	}
+	if boxes := d.Samples[0].Marks.Boxes; len(boxes) != 2 || boxes[1].Height != 2 {
+		t.Errorf("the mask is %+v", boxes)
+	}
+	var said []string
+	for _, n := range d.Notes {
+		said = append(said, n.Reason)
+	}
+	if all := strings.Join(said, "; "); !strings.Contains(all, "that of the largest annotation is taken") || strings.Contains(all, "such") {
+		t.Errorf("notes: %s", all)
+	}
+	if _, err := dataset.Read(dir, dataset.Options{}); err == nil || !strings.Contains(err.Error(), "--label largest") {
+		t.Errorf("without the rule: %v", err)
+	}
+	if _, err := dataset.Read(dir, dataset.Options{Label: "smallest"}); !errors.Is(err, dataset.ErrLayout) {
+		t.Errorf("another rule: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ type readingFlags struct {
 	Encoding    string            `help:"How tables and lists are written that are neither UTF-8 nor UTF-16, such as windows-1252 or shift_jis." placeholder:"NAME" group:"Data set"`
 	FollowLinks bool              `help:"Follow symbolic links that stay inside the data set's folder." group:"Data set"`
 	MaskObject  string            `help:"What in a mask means the object: values (1,3-5), colours (#800000), or shades of grey; auto tells, and says how." default:"auto" placeholder:"VALUES" group:"Data set"`
+	Label       string            `help:"What the class of an image is whose annotations name several (COCO): the one of its largest annotation. Without it, such images are refused." enum:",largest" default:"" placeholder:"largest" group:"Data set"`
 	Parts       []string          `help:"Kinds of masks that together are the object's, where there are several of an image (IDRiD's lesions)." placeholder:"KIND" group:"Data set"`
 }
 
@@ -36,7 +37,7 @@ func (f readingFlags) options(format string) (dataset.Options, error) {
 		return dataset.Options{}, fmt.Errorf("--mask-object: %w", err)
 	}
 	return dataset.Options{
-		Format: format, FollowLinks: f.FollowLinks, Encoding: f.Encoding, Columns: f.Columns, Splits: f.Splits, Mask: rule, Parts: f.Parts,
+		Format: format, FollowLinks: f.FollowLinks, Encoding: f.Encoding, Columns: f.Columns, Splits: f.Splits, Mask: rule, Parts: f.Parts, Label: f.Label,
 	}, nil
 }
 
