@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/disk"
 )
 
 // Errors that Open wraps.
@@ -83,13 +85,13 @@ type Dataset struct {
 	Notes   []Problem // what was read differently than it stands there, such as a mask that is empty and so taken as unknown
 
 	options  Options
-	given    string            // the folder or file that was given
-	single   string            // the one file to read, "" for what Dir holds
-	root     string            // the folder that links may lead anywhere in
-	unpacked string            // a temporary folder of this data set's own, "" for none
-	tables   []string          // metadata tables met on the way
-	links    map[string]string // folders that links led to, by their real path
-	names    map[string]string // see shared
+	given    string                  // the folder or file that was given
+	single   string                  // the one file to read, "" for what Dir holds
+	root     string                  // the folder that links may lead anywhere in
+	unpacked []*disk.TemporaryFolder // of this data set's own
+	tables   []string                // metadata tables met on the way
+	links    map[string]string       // folders that links led to, by their real path
+	names    map[string]string       // see shared
 	tallies  map[string]*tally
 	spelling struct { // see spelt
 		folder string
@@ -160,10 +162,15 @@ func Read(dir string, o Options) (*Dataset, error) {
 
 // Close removes what was unpacked for this data set. The files of its samples are not there afterwards.
 func (d *Dataset) Close() error {
-	if d == nil || d.unpacked == "" {
+	if d == nil {
 		return nil
 	}
-	return os.RemoveAll(d.unpacked)
+	var all []error
+	for _, folder := range d.unpacked {
+		all = append(all, folder.Close())
+	}
+	d.unpacked = nil
+	return errors.Join(all...)
 }
 
 // arrange puts samples, classes and problems into their documented order.

@@ -76,11 +76,11 @@ func (d *Dataset) readParquet() error {
 		return fmt.Errorf("%w: no .parquet file", ErrLayout)
 	}
 	from := *d
-	dir, err := os.MkdirTemp("", "studio-dataset-")
+	dir, err := d.temporary()
 	if err != nil {
 		return err
 	}
-	d.unpacked, d.Dir, d.root = dir, dir, dir
+	d.Dir, d.root = dir, dir
 	for _, file := range files {
 		split, ok := d.splitWord(stem(strings.ReplaceAll(file, "-of-", "-")))
 		if !ok {

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -49,11 +50,10 @@ type unpacker struct {
 
 // unpack unpacks the archive that was given, or all the shards of a folder, and makes the folder they are in the one to read.
 func (d *Dataset) unpack(archives []string) error {
-	dir, err := os.MkdirTemp("", "studio-dataset-")
+	dir, err := d.temporary()
 	if err != nil {
 		return err
 	}
-	d.unpacked = dir
 	u := &unpacker{d: d, dir: dir}
 	for _, archive := range archives {
 		info, err := os.Stat(archive)
@@ -71,6 +71,19 @@ func (d *Dataset) unpack(archives []string) error {
 	}
 	d.Dir, d.root = dir, dir
 	return nil
+}
+
+// TemporaryPrefix begins the names of the folders in TMPDIR that archives are unpacked into.
+const TemporaryPrefix = "studio-dataset-"
+
+// temporary makes the data set's temporary folder, which Close removes; one that a killed process left is removed now.
+func (d *Dataset) temporary() (string, error) {
+	folder, err := disk.NewTemporaryFolder(TemporaryPrefix)
+	if err != nil {
+		return "", fmt.Errorf("making a temporary folder (TMPDIR says where): %w", err)
+	}
+	d.unpacked = append(d.unpacked, folder)
+	return folder.Path, nil
 }
 
 func withoutArchive(name string) string {

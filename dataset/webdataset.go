@@ -49,7 +49,7 @@ func (d *Dataset) fitsWebDataset() string {
 			if files[k+".cls"] {
 				return "WebDataset: " + path.Join(folder, k+".cls") + " beside its picture"
 			}
-			if files[k+".json"] && d.unpacked != "" {
+			if files[k+".json"] && len(d.unpacked) > 0 {
 				return "WebDataset: " + path.Join(folder, k+".json") + " beside its picture"
 			}
 		}
@@ -78,7 +78,7 @@ func (d *Dataset) readWebDataset() error {
 			return err
 		}
 		split, _ := d.splitWord(folder)
-		if split == "" && folder == "" && d.unpacked != "" {
+		if split == "" && folder == "" && len(d.unpacked) > 0 {
 			split, _ = d.splitWord(withoutArchive(path.Base(d.given)))
 		}
 		has := map[string]bool{}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/postgres"
@@ -45,6 +46,9 @@ func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) 
 // blob store that another studio uses too is left alone (blob.ErrOwned): its rows are not known here.
 func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	if err := SweepIncoming(w.config.Data, w.config.Blobs); err != nil {
+		return err
+	}
+	if _, err := disk.SweepTemporaryFolders(dataset.TemporaryPrefix); err != nil { // of imports that were killed here
 		return err
 	}
 	studio, err := w.config.Store.Installation(ctx)
