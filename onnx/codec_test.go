@@ -164,8 +164,8 @@ func TestReadRefusesWithPlace(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"empty", nil, "field graph"},
-		{"text", []byte("this is no model at all"), "byte "},
+		{"empty", nil, "an empty file"},
+		{"text", []byte("this is no model at all"), "a text, which begins"},
 		{"truncated", whole[:len(whole)/2], "byte "},
 		{"huge length", []byte{0x3a, 0xff, 0xff, 0xff, 0xff, 0x7f}, "byte 0"},
 		{"dims beyond data", modelWithTensor(0x08, 0xff, 0xff, 0xff, 0xff, 0x07, 0x10, 1, 0x4a, 4, 0, 0, 0, 0), "graph.initializer[0]"},

@@ -40,7 +40,8 @@
 //	version.go      the same graph with other initializers; the extractor's hash
 //	node_metadata.go  what exporters note about a node
 //	inspect.go      what `studio model inspect` says
-//	reasons.go      files that are no networks for the studio, by their own name
+//	reasons.go      networks that are none for the studio, by their own name
+//	other_file.go   files that are no ONNX files, by what they are
 //
 // Nothing here runs a graph: that is internal/ort's.
 package onnx

@@ -115,7 +115,8 @@ func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
 		}
 		f = found
 	}
-	if why := f.underlying(f.branches()); why != nil {
+	branches := f.branches()
+	if why := cmp.Or(f.underlying(branches), f.doubles(branches)); why != nil {
 		return nil, why
 	}
 	p := f.parts

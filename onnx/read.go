@@ -3,6 +3,7 @@ package onnx
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -62,7 +63,7 @@ func readBytes(path string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
-	if kind := isCheckpoint(head); kind != "" {
+	if kind := otherFile(head); kind != "" {
 		return nil, fmt.Errorf("read %s: %w", path, otherFileError(kind))
 	}
 	return nil, fmt.Errorf("read %s: %w: it has %.2f GiB", path, ErrTooLarge, float64(info.Size())/(1<<30))
@@ -124,10 +125,13 @@ func read(ctx context.Context, data []byte, load func(*Tensor, externalData) err
 func decodeModel(ctx context.Context, data []byte) (m *Model, size int64, err error) {
 	r := reader{decoder: decoder{ctx: ctx}}
 	m = &Model{}
-	if kind := isCheckpoint(data); kind != "" {
+	if kind := otherFile(data); kind != "" {
 		return nil, 0, otherFileError(kind)
 	}
 	if err := r.model(m, data); err != nil {
+		if kind := brokenFile(data); kind != "" && errors.Is(err, ErrMalformed) {
+			return nil, 0, otherFileError(kind)
+		}
 		return nil, 0, err
 	}
 	if m.Graph == nil {

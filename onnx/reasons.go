@@ -1,8 +1,6 @@
 package onnx
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,29 +15,6 @@ const (
 	newestOpset = 26
 	oldestOpset = 7
 )
-
-// otherFileError says what a file is if it is not ONNX.
-type otherFileError string
-
-func (f otherFileError) Error() string { return string(f) }
-func (f otherFileError) Unwrap() error { return ErrMalformed }
-
-// isCheckpoint names another format by a file's first bytes; "" if it may be an ONNX file.
-func isCheckpoint(data []byte) string {
-	const export = "export it from the module that it belongs to: model.eval(); " +
-		`torch.onnx.export(model, (torch.randn(1, 3, 224, 224),), "abn.onnx", dynamic_shapes=({0: torch.export.Dim("batch")},))`
-	switch {
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")) && bytes.Contains(data[:min(len(data), 1<<12)], []byte("data.pkl")), bytes.HasPrefix(data, []byte{0x80, 2}):
-		return "a PyTorch checkpoint (.pt, .pth), weights without a graph: " + export
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		return "a zip archive, as .pt2, .keras and .npz files are: unpack an ONNX file from it, or " + export
-	case len(data) > 9 && binary.LittleEndian.Uint64(data) < uint64(len(data)) && data[8] == '{':
-		return "a safetensors file, weights without a graph: " + export
-	case bytes.HasPrefix(data, []byte("\x89HDF\r\n\x1a\n")):
-		return "an HDF5 file, as Keras writes: convert the model with tf2onnx, channels first (--inputs-as-nchw)"
-	}
-	return ""
-}
 
 // checkFormat refuses a version that the runtime does not open.
 func checkFormat(m *Model) error {
@@ -57,21 +32,29 @@ func checkFormat(m *Model) error {
 // checkImage refuses an input that is not float32 [N,channels,H,W].
 func checkImage(image *ValueInfo) error {
 	s := image.Shape
-	is := func(d Dim, sizes ...int64) bool { return d.Known() && slices.Contains(sizes, d.Size) }
 	switch {
+	case (image.Type == Uint8 || image.Type == Int8) && channelsLast(s):
+		return fmt.Errorf("%w: input %q is %v of shape %v: pixels before they are scaled, channels last. Export the network for float32 input of (N,channels,H,W), with what makes x/255 and mean and std of the pixels left out: the manifest says those",
+			ErrNoABN, image.Name, image.Type, s)
 	case image.Type == Uint8 || image.Type == Int8:
 		return fmt.Errorf("%w: input %q is %v: pixels before they are scaled. Export the network with what makes x/255 and mean and std of them left out, for float32 input: the manifest says those", ErrNoABN, image.Name, image.Type)
 	case image.Type != Float:
 		return fmt.Errorf("%w: input %q is %v; export the network in float32: model.float()", ErrNoABN, image.Name, image.Type)
 	case len(s) == 5:
 		return fmt.Errorf("%w: input %q has shape %v: a volume or a video. Networks of pictures are taken, (N,channels,H,W)", ErrNoABN, image.Name, s)
-	case len(s) == 4 && is(s[3], 1, 3, 4) && !is(s[1], 1, 3, 4):
+	case channelsLast(s):
 		return fmt.Errorf("%w: input %q has shape %v: channels last. Export it channels first, (N,channels,H,W): tf2onnx has --inputs-as-nchw %s, in PyTorch wrap the network in a module whose forward begins with x.permute(0, 2, 3, 1)",
 			ErrNoABN, image.Name, s, image.Name)
 	case len(s) != 4 || !s[1].Known():
 		return fmt.Errorf("%w: input %q has shape %v, want (N,channels,H,W)", ErrNoABN, image.Name, s)
 	}
 	return nil
+}
+
+// channelsLast tells (N,H,W,channels) by its sizes.
+func channelsLast(s Shape) bool {
+	is := func(d Dim) bool { return d.Known() && slices.Contains([]int64{1, 3, 4}, d.Size) }
+	return len(s) == 4 && is(s[3]) && !is(s[1])
 }
 
 // quantisedOps are operators that only quantised networks have.
@@ -82,6 +65,7 @@ var quantisedOps = []string{"QuantizeLinear", "DequantizeLinear", "DynamicQuanti
 // branches.
 func (f *finder) underlying(nodes []*Node) error {
 	var quantised, half, foreign []*Node
+	var name16 DataType
 	for _, n := range nodes {
 		switch {
 		case slices.Contains(quantisedOps, n.Op), strings.HasPrefix(n.Op, "QLinear"):
@@ -92,27 +76,50 @@ func (f *finder) underlying(nodes []*Node) error {
 		for _, name := range slices.Concat(n.Inputs, n.Outputs) {
 			t := f.typeOf(name)
 			if t == Float16 || t == BFloat16 {
-				half = append(half, n)
+				half, name16 = append(half, n), t
 				break
 			}
 		}
-	}
-	some := func(list []*Node) string {
-		text := list[0].String()
-		if len(list) > 1 {
-			text += fmt.Sprintf(" and %d more nodes", len(list)-1)
-		}
-		return text
 	}
 	switch {
 	case len(quantised) > 0:
 		return fmt.Errorf("%w: the network is quantised to integers (%s): give the float32 file that it was made from", errChoose, some(quantised))
 	case len(half) > 0:
-		return fmt.Errorf("%w: the network computes in float16 inside (%s), whatever its input and outputs are: give the float32 file that it was made from, or export after model.float()", errChoose, some(half))
+		return fmt.Errorf("%w: the network computes in %v inside (%s), whatever its input and outputs are: give the float32 file that it was made from, or export after model.float()", errChoose, name16, some(half))
 	case len(foreign) > 0:
 		return fmt.Errorf("%w: the network holds operators of %s (%s), as ONNX Runtime's optimizer writes them: give the file from before it was optimised, as torch.onnx.export writes it", errChoose, foreign[0].Domain, some(foreign))
 	}
 	return nil
+}
+
+// some names the first of some nodes, and counts the others.
+func some(list []*Node) string {
+	text := list[0].String()
+	if len(list) > 1 {
+		text += fmt.Sprintf(" and %d more nodes", len(list)-1)
+	}
+	return text
+}
+
+// float32Only are operators that ONNX Runtime has in float32 and not in float64.
+var float32Only = []string{"Conv", "ConvTranspose", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "InstanceNormalization", "GroupNormalization"}
+
+// doubles refuses a network that computes in float64 where the runtime cannot, or that has weights in it where it is to be trained.
+// Numbers that pass through float64 on their way run and train.
+func (f *finder) doubles(branches []*Node) error {
+	const remedy = "export after model.float(), with float32 input: ONNX Runtime convolves in float32 only, and weights of another type are not trained"
+	var nodes []*Node
+	for _, n := range f.graph.Nodes {
+		t := f.index.Initializers[n.Input(1)]
+		weights := t != nil && t.Type == Double && len(t.Dims) >= 2 && slices.Contains(branches, n)
+		if weights || n.IsOp(float32Only...) && f.typeOf(n.Input(0)) == Double {
+			nodes = append(nodes, n)
+		}
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: the network computes in float64 inside (%s): %s", errChoose, some(nodes), remedy)
 }
 
 // typeOf is the type of a value, as far as it is known.

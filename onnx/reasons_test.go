@@ -1,7 +1,11 @@
 package onnx_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -27,22 +31,32 @@ func TestFilesAreRefusedByTheirOwnName(t *testing.T) {
 	quantised.Graph.Nodes[2].Op = "ConvInteger"
 	fused := smallABN{}.model()
 	fused.Graph.Nodes[2].Op, fused.Graph.Nodes[2].Domain = "FusedConv", "com.microsoft"
+	wide := image(onnx.Float, 1, 3, 8, 6) // weights and arithmetic of the whole network in float64, between Casts
+	wide.Graph.Inputs[0].Name = "pixels"
+	for _, t := range wide.Graph.Initializers {
+		if values, err := t.Float32s(); err == nil && t.Type == onnx.Float {
+			*t = *doubles(t, values)
+		}
+	}
+	wide.Graph.Nodes = append([]*onnx.Node{node("Cast", "pixels", "x", onnx.IntAttr("to", int64(onnx.Double)))}, wide.Graph.Nodes...)
 	half := smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Cast", "gm", "h", onnx.IntAttr("to", int64(onnx.Float16))), node("Cast", "h", "attended", onnx.IntAttr("to", 1))}}.model()
 	for name, test := range map[string]struct {
 		model *onnx.Model
 		want  []string
 	}{
-		"half":           {image(onnx.Float16, 1, 3, 8, 6), []string{"float16", "model.float()"}},
-		"bfloat16":       {image(onnx.BFloat16, 1, 3, 8, 6), []string{"bfloat16", "model.float()"}},
-		"bytes":          {image(onnx.Uint8, 1, 3, 8, 6), []string{"uint8", "before they are scaled"}},
-		"channels last":  {image(onnx.Float, 1, 8, 6, 3), []string{"channels last", "permute(0, 2, 3, 1)"}},
-		"a volume":       {image(onnx.Float, 1, 3, 4, 8, 6), []string{"a volume or a video"}},
-		"several inputs": {two, []string{"several inputs", "age"}},
-		"IR 14":          {format(14, 13), []string{"IR version 14", "m.ir_version = 10"}},
-		"opset 27":       {format(10, 27), []string{"operator set 27", "opset_version=20"}},
-		"quantised":      {quantised, []string{"quantised", "ConvInteger", "float32"}},
-		"optimised":      {fused, []string{"com.microsoft", "FusedConv", "before it was optimised"}},
-		"half inside":    {half, []string{"float16 inside", "float32 file"}},
+		"half":                 {image(onnx.Float16, 1, 3, 8, 6), []string{"float16", "model.float()"}},
+		"bfloat16":             {image(onnx.BFloat16, 1, 3, 8, 6), []string{"bfloat16", "model.float()"}},
+		"bytes":                {image(onnx.Uint8, 1, 3, 8, 6), []string{"uint8", "before they are scaled"}},
+		"channels last":        {image(onnx.Float, 1, 8, 6, 3), []string{"channels last", "permute(0, 2, 3, 1)"}},
+		"a volume":             {image(onnx.Float, 1, 3, 4, 8, 6), []string{"a volume or a video"}},
+		"several inputs":       {two, []string{"several inputs", "age"}},
+		"IR 14":                {format(14, 13), []string{"IR version 14", "m.ir_version = 10"}},
+		"opset 27":             {format(10, 27), []string{"operator set 27", "opset_version=20"}},
+		"quantised":            {quantised, []string{"quantised", "ConvInteger", "float32"}},
+		"optimised":            {fused, []string{"com.microsoft", "FusedConv", "before it was optimised"}},
+		"bytes, channels last": {image(onnx.Uint8, 1, 8, 6, 3), []string{"uint8", "channels last", "float32 input of (N,channels,H,W)"}},
+		"double inside":        {wide, []string{"float64 inside", "Conv", "model.float()"}},
+		"half inside":          {half, []string{"float16 inside", "float32 file"}},
 	} {
 		_, err := onnx.FindParts(t.Context(), test.model, onnx.PartNames{})
 		if !errors.Is(err, onnx.ErrNoABN) {
@@ -55,14 +69,51 @@ func TestFilesAreRefusedByTheirOwnName(t *testing.T) {
 			}
 		}
 	}
+	data, err := smallABN{}.model().Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := string(data)
 	for _, test := range []struct{ data, want string }{
 		{"PK\x03\x04........abn/data.pkl....", "PyTorch checkpoint"}, {"\x80\x02}q\x00", "PyTorch checkpoint"}, {"PK\x03\x04model.json", "zip archive"},
 		{"\x10\x00\x00\x00\x00\x00\x00\x00{\"w\": ...........", "safetensors"}, {"\x89HDF\r\n\x1a\n....", "tf2onnx"},
+		{"", "an empty file"}, {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"},
+		{"<!DOCTYPE html>\n<html>", "/resolve/"}, {"\n \n<HTML lang=en>", "a web page"}, {"<?xml version=\"1.0\"?><Error/>", "an XML text"}, {`{"error": "Repository not found"}`, "a JSON text"},
+		{"Entry not found", `a text, which begins "Entry not found"`}, {string(make([]byte, 200)), "nothing but zeros"}, {"\x1f\x8b\x08\x00....", "unpack"}, {"\x1c\x00\x00\x00TFL3....", "tf2onnx (--tflite)"},
+		{"\x20\x00\x00\x00ORTM....", "ONNX Runtime's own format"}, {"\x89PNG\r\n\x1a\n", "a picture"},
+		{zipped(t, "abn/abn.onnx", "abn/abn.onnx.data"), "holds abn/abn.onnx"}, {zipped(t, "m/data.pkl", "m/constants.pkl", "m/code/__torch__.py"), "TorchScript"},
+		{zipped(t, "m/data.pkl", "m/version"), "PyTorch checkpoint"}, {zipped(t, "m/archive_format", "m/models/model.json"), "torch.export.load"}, {zipped(t, "a.npy"), "numpy's arrays"},
+		{whole[:len(whole)/2], "cut off"}, {whole[:len(whole)-1], "goes on for 1 more"},
 	} {
 		if _, err := onnx.Read(t.Context(), []byte(test.data)); !errors.Is(err, onnx.ErrMalformed) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v", test.data, err)
 		}
 	}
+}
+
+// zipped is an archive of files by these names.
+func zipped(t *testing.T, names ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, name := range names {
+		if _, err := w.Create(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// doubles is a tensor in float64.
+func doubles(t *onnx.Tensor, values []float32) *onnx.Tensor {
+	raw := make([]byte, 0, 8*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(float64(v)))
+	}
+	return &onnx.Tensor{Name: t.Name, Type: onnx.Double, Dims: t.Dims, Raw: raw}
 }
 
 // What is taken and odd is told.
