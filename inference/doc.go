@@ -8,6 +8,7 @@
 //	resample.go, preprocess.go                RGB → [3,H,W], as torchvision resizes, crops and normalises
 //	network.go                                extractor, attention branch, perception branch
 //	check.go                                  whether the runtime knows a network, without running it
+//	trial.go                                  whether its answers are of use, by running it on test pictures
 //	scan.go, progress.go                      many pictures → predictions and maps, streamed
 //	score.go                                  live scores, from g(x) in memory (annotator.Scorer)
 //	activation_map.go                         CAM and Grad-CAM of either branch (annotator.ActivationMapper)

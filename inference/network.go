@@ -81,14 +81,16 @@ func NewNetwork(opened *network.Network, o NetworkOptions) (*Network, error) {
 	if err := opened.Fits(); err != nil {
 		return nil, fmt.Errorf("opening the network: %w", err)
 	}
-	p := &opened.ABN().Parts
-	sizes := Sizes{
+	n := newParts(opened.ABN(), o)
+	n.Preprocessor, n.preprocessing, n.sizes = pre, opened.Manifest().PreprocessingHash(), sizesOf(&opened.ABN().Parts)
+	return n, nil
+}
+
+func sizesOf(p *onnx.Parts) Sizes {
+	return Sizes{
 		ImageChannels: p.ImageChannels, ImageHeight: p.ImageHeight, ImageWidth: p.ImageWidth,
 		Channels: p.Channels, GridHeight: p.Height, GridWidth: p.Width, Classes: p.Classes,
 	}
-	n := newParts(opened.ABN(), o)
-	n.Preprocessor, n.preprocessing, n.sizes = pre, opened.Manifest().PreprocessingHash(), sizes
-	return n, nil
 }
 
 // newParts is a network without preprocessing and sizes.

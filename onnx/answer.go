@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // The studio needs logits: it takes their softmax, and trains with cross entropy against one label. A file may have other
@@ -13,6 +15,9 @@ import (
 // ErrLogits says that an output is not logits of two classes or more. The message names the output, what it is, and what to
 // export.
 var ErrLogits = errors.New("no usable logits")
+
+// ErrSigmoid is an ErrLogits for answers that sigmoids compute, and for one logit: the head is manifest.HeadSigmoid.
+var ErrSigmoid = fmt.Errorf("%w", ErrLogits)
 
 // beforeSoftmax goes back from probabilities to the logits they were computed from, past a Softmax or LogSoftmax over the classes
 // (or the same written as exp, sum and division) and past nodes that reshape or clip its result. If there is no softmax, it
@@ -117,42 +122,46 @@ func (f *finder) isSumOf(name, of string) bool {
 // logits"; field is the manifest's field for it.
 func (f *finder) checkLogits(what, field, name string) error {
 	if s := f.inferred.Shape(name); len(s) >= 2 && s[1] == Fixed(1) {
-		return fmt.Errorf("%w: the %s %q are one logit, which a softmax makes 100%% of whatever the picture: export two classes, torch.cat([torch.zeros_like(x), x], 1) of the logit x before its sigmoid, "+
-			"which gives the same probabilities", ErrLogits, what, name)
+		return fmt.Errorf("%w: the %s %q are %s", ErrSigmoid, what, name, manifest.OneLogit)
 	}
-	kind := f.kindOf(name, false)
-	if kind == "" {
+	kind, head := f.kindOf(name, false)
+	switch {
+	case kind == "":
 		return nil
+	case head == manifest.HeadSigmoid:
+		return fmt.Errorf("%w: the %s %q are none: %s, so %s. Where just one class is right, export what goes into the sigmoid, or name that value in the manifest's names.%s",
+			ErrSigmoid, what, name, kind, manifest.SeveralLabels, field)
 	}
 	return fmt.Errorf("%w: the %s %q are none: %s. Export what goes into it where just one class is right, or name that value in the manifest's names.%s", ErrLogits, what, name, kind, field)
 }
 
 // kindOf says what a value is if it is not logits, and "" if it may be logits. logged: the value goes through a Log.
-// Probabilities that add up to 1 count as logits then, since the softmax of their logarithm gives them back.
-func (f *finder) kindOf(name string, logged bool) string {
+// Probabilities that add up to 1 count as logits then, since the softmax of their logarithm gives them back. head is
+// manifest.HeadSigmoid if sigmoids compute the value, else "".
+func (f *finder) kindOf(name string, logged bool) (kind, head string) {
 	for {
 		n := f.index.Producer[name]
 		if n == nil {
-			return ""
+			return "", ""
 		}
 		switch {
 		case f.isSigmoid(n):
-			return fmt.Sprintf("%v makes probabilities of each class by itself, several of which may hold of one picture", n)
+			return fmt.Sprintf("%v makes probabilities of each class by itself", n), manifest.HeadSigmoid
 		case n.IsOp("Softmax") && logged && f.overClasses(n):
-			return ""
+			return "", ""
 		case n.IsOp("Softmax"):
-			return fmt.Sprintf("%v makes probabilities, of which another softmax is taken or not over the classes", n)
+			return fmt.Sprintf("%v makes probabilities, of which another softmax is taken or not over the classes", n), ""
 		case n.IsOp("Hardmax", "ArgMax", "OneHot"):
-			return fmt.Sprintf("%v leaves the choice alone", n)
+			return fmt.Sprintf("%v leaves the choice alone", n), ""
 		case n.IsOp("Div") && f.isSumOf(n.Input(1), n.Input(0)) && !logged:
-			return fmt.Sprintf("%v makes shares of them that add up to 1", n)
+			return fmt.Sprintf("%v makes shares of them that add up to 1", n), ""
 		case n.IsOp("Concat"):
 			for _, in := range n.Inputs {
-				if kind := f.kindOf(in, logged); kind != "" {
-					return kind
+				if kind, head := f.kindOf(in, logged); kind != "" {
+					return kind, head
 				}
 			}
-			return ""
+			return "", ""
 		case n.IsOp("Sub") && f.inferred.Constant(n.Input(0)) != nil: // 1−p beside p
 			name = n.Input(1)
 			continue
@@ -166,7 +175,7 @@ func (f *finder) kindOf(name string, logged bool) string {
 		case n.IsOp("If"):
 			return f.kindOfBranches(n, name, logged)
 		default:
-			return ""
+			return "", ""
 		}
 		name = n.Input(0)
 	}
@@ -187,7 +196,7 @@ func (f *finder) changesNothing(n *Node) string {
 }
 
 // kindOfBranches is kindOf for an output of an If: it looks into both branches.
-func (f *finder) kindOfBranches(n *Node, name string, logged bool) string {
+func (f *finder) kindOfBranches(n *Node, name string, logged bool) (kind, head string) {
 	at := slices.Index(n.Outputs, name)
 	for _, a := range n.Attributes {
 		if a.Graph == nil || at < 0 || at >= len(a.Graph.Outputs) {
@@ -198,11 +207,11 @@ func (f *finder) kindOfBranches(n *Node, name string, logged bool) string {
 		producer := maps.Clone(f.index.Producer) // a branch reads what the graph around it makes
 		maps.Copy(producer, inside.index.Producer)
 		inside.index.Producer = producer
-		if kind := inside.kindOf(a.Graph.Outputs[at].Name, logged); kind != "" {
-			return kind
+		if kind, head := inside.kindOf(a.Graph.Outputs[at].Name, logged); kind != "" {
+			return kind, head
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // isSigmoid reports whether a node makes sigmoids, also as 1/(1+exp(−x)).

@@ -95,7 +95,7 @@ func TestWhatIsNoLogitsIsRefused(t *testing.T) {
 	tests := map[string]lastNodes{
 		"Sigmoid":                               {"sigmoids", []*onnx.Node{node("Sigmoid", "lp", "out")}, nil},
 		"by itself":                             {"sigmoids, reshaped", []*onnx.Node{node("Sigmoid", "lp", "sz"), node("Reshape", "sz shape", "r"), node("Identity", "r", "out")}, []*onnx.Tensor{shape}},
-		"several of which":                      {"sigmoids, bounded", []*onnx.Node{node("Sigmoid", "lp", "sz"), node("Clip", "sz", "out")}, nil},
+		"several classes may hold":              {"sigmoids, bounded", []*onnx.Node{node("Sigmoid", "lp", "sz"), node("Clip", "sz", "out")}, nil},
 		"HardSigmoid":                           {"hard sigmoids", []*onnx.Node{node("HardSigmoid", "lp", "out")}, nil},
 		"Reciprocal":                            {"sigmoids spelled out", []*onnx.Node{node("Neg", "lp", "n"), node("Exp", "n", "ez"), node("Add", "ez one", "sz"), node("Reciprocal", "sz", "out")}, []*onnx.Tensor{one}},
 		"Div":                                   {"sigmoids as a quotient", []*onnx.Node{node("Neg", "lp", "n"), node("Exp", "n", "ez"), node("Add", "one ez", "sz"), node("Div", "one sz", "out")}, []*onnx.Tensor{one}},
@@ -105,12 +105,12 @@ func TestWhatIsNoLogitsIsRefused(t *testing.T) {
 		"another softmax":                       {"softmax of softmax", []*onnx.Node{node("Softmax", "lp", "pz"), node("Softmax", "pz", "out")}, nil},
 		"choice":                                {"hardmax", []*onnx.Node{node("Hardmax", "lp", "out")}, nil},
 		"probabilities of each class by itself": {"sigmoids times one", []*onnx.Node{node("Sigmoid", "lp", "s1"), node("Mul", "one s1", "out")}, []*onnx.Tensor{one}},
-		"each class by itself, several": {"sigmoids and zero", []*onnx.Node{node("Sigmoid", "lp", "s2"), node("Add", "s2 none", "s6"), node("Transpose", "s6", "s7", onnx.IntsAttr("perm", 0, 1)), node("Gather", "s7 places", "out", axisOf(1))},
+		"each class by itself, so several": {"sigmoids and zero", []*onnx.Node{node("Sigmoid", "lp", "s2"), node("Add", "s2 none", "s6"), node("Transpose", "s6", "s7", onnx.IntsAttr("perm", 0, 1)), node("Gather", "s7 places", "out", axisOf(1))},
 			[]*onnx.Tensor{onnx.NewFloat32("none", nil, []float32{0}), ints("places", 0, 1, 2, 3, 4)}},
 		"is taken or not": {"a softmax times one", []*onnx.Node{node("Softmax", "lp", "s3"), node("Mul", "s3 one", "out")}, []*onnx.Tensor{one}},
-		"by itself, several of which may": {"sigmoids in a branch", []*onnx.Node{{Op: "If", Name: "choose", Inputs: []string{"yes"}, Outputs: []string{"out"}, Attributes: []*onnx.Attribute{
+		"of each class by itself, so several classes may hold": {"sigmoids in a branch", []*onnx.Node{{Op: "If", Name: "choose", Inputs: []string{"yes"}, Outputs: []string{"out"}, Attributes: []*onnx.Attribute{
 			branch("then_branch", "s4", node("Sigmoid", "lp", "s4")), branch("else_branch", "s5", node("Identity", "lp", "s5"))}}}, []*onnx.Tensor{yes}},
-		"Export what goes into ": {"the complement", []*onnx.Node{node("Sigmoid", "lp", "sz"), node("Sub", "one sz", "out")}, []*onnx.Tensor{one}},
+		"export what goes into the sigmoid": {"the complement", []*onnx.Node{node("Sigmoid", "lp", "sz"), node("Sub", "one sz", "out")}, []*onnx.Tensor{one}},
 	}
 	for says, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -91,6 +91,18 @@ func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) 
 	return out, nil
 }
 
+// AttachAdvice adds to an ErrNoABN of FindParts that Attach makes an ABN of the model, if it does. Of other errors and models, which it
+// would refuse as well, it says nothing.
+func AttachAdvice(ctx context.Context, m *Model, names PartNames, err error) error {
+	if !errors.Is(err, ErrNoABN) {
+		return err
+	}
+	if _, fails := Attach(ctx, m, AttachSettings{Names: PartNames{Image: names.Image, Size: names.Size}}); fails != nil {
+		return err
+	}
+	return fmt.Errorf("%w. It is a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err)
+}
+
 // attachment builds the ABN's graph.
 type attachment struct {
 	*classifier

@@ -347,3 +347,33 @@ func TestAttachRefuses(t *testing.T) {
 		t.Errorf("an ABN: %v", err)
 	}
 }
+
+// Attach is advised where it makes an ABN of the model, and nowhere else.
+func TestAttachIsAdvisedWhereItHelps(t *testing.T) {
+	t.Parallel()
+	newer, loop, half := smallClassifier(), smallClassifier(), smallClassifier()
+	newer.IRVersion = 99
+	loop.Graph.Nodes[0].Inputs[0], loop.Graph.Nodes[0].Outputs[0] = loop.Graph.Nodes[0].Output(0), loop.Graph.Nodes[0].Output(0)
+	half.Graph.Inputs[0].Type = onnx.Float16
+	for name, test := range map[string]struct {
+		model *onnx.Model
+		names onnx.PartNames
+		helps bool
+	}{
+		"a classifier":             {smallClassifier(), onnx.PartNames{}, true},
+		"of a newer format":        {newer, onnx.PartNames{}, false},
+		"a loop":                   {loop, onnx.PartNames{}, false},
+		"in float16":               {half, onnx.PartNames{}, false},
+		"an ABN with a wrong name": {smallABN{}.model(), onnx.PartNames{Map: "nowhere"}, false},
+	} {
+		_, err := onnx.FindParts(t.Context(), test.model, test.names)
+		if err == nil {
+			t.Errorf("%s: it is an ABN", name)
+			continue
+		}
+		advised := onnx.AttachAdvice(t.Context(), test.model, test.names, err)
+		if !strings.Contains(advised.Error(), err.Error()) || strings.Contains(advised.Error(), "studio model attach") != test.helps {
+			t.Errorf("%s: %v", name, advised)
+		}
+	}
+}

@@ -49,7 +49,8 @@ func (f *finder) divide() error {
 	if p.Gain == GainOther {
 		p.Effect = f.effect(perception)
 	}
-	p.MapSource, p.MapRange = f.source, f.rangeOf(p.Names.Map, maxRangeDepth)
+	values := f.rangeOf(p.Names.Map, maxRangeDepth)
+	p.MapSource, p.MapRange, p.MapBounded, p.MapShares = f.source, values.text(), values.bounded(), f.sharesOut(p.Names.Map)
 	nodes := f.inOrder(extractor, attention, perception)
 	if len(nodes[extractorPart]) == 0 {
 		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)

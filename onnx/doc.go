@@ -33,6 +33,7 @@
 //	batch_axis.go   where a file of a fixed batch has it multiplied into an axis
 //	strided.go      torch's as_strided read as the Reshape that it is
 //	evaluation.go   a file exported in training mode, run in evaluation mode
+//	across_batch.go  nodes by which an image's answer depends on the others of its batch
 //	whole.go        a file as it is run, with all its outputs
 //	untie.go        layers that the file gives one tensor because their values are equal
 //	split.go        one ABN → graphs that run by themselves

@@ -37,6 +37,7 @@ type ABNReport struct {
 	MapSource     MapSource   `json:"map_source"`
 	MapRange      MapRange    `json:"map_range"`
 	Classes       int         `json:"classes"`
+	HeadTold      bool        `json:"head_told"`                 // a softmax behind the logits says that the head is one
 	BatchWasFixed int64       `json:"batch_was_fixed,omitempty"` // the batch size the file was exported for; the studio runs it with any
 	// TrainingModeNodes counts BatchNorms and Dropouts that the file has in training mode; they are run in evaluation mode.
 	TrainingModeNodes int          `json:"training_mode_nodes,omitempty"`
@@ -95,7 +96,7 @@ func (a *ABN) Describe(ctx context.Context) *ABNReport {
 		Map:       ValueReport{a.Names.Map, BatchOf(1, h, w).String()},
 		LogitsAtt: ValueReport{a.Names.LogitsAtt, logits},
 		LogitsPer: ValueReport{a.Names.LogitsPer, logits},
-		Gain:      a.Gain, MapSource: a.MapSource, MapRange: a.MapRange, Classes: a.Classes, BatchWasFixed: a.BatchWasFixed,
+		Gain:      a.Gain, MapSource: a.MapSource, MapRange: a.MapRange, Classes: a.Classes, HeadTold: a.HeadTold, BatchWasFixed: a.BatchWasFixed,
 		TrainingModeNodes: a.TrainingModeNodes, Notes: a.notes(),
 	}
 	untold := 0
@@ -134,8 +135,16 @@ func (p *Parts) notes() (notes []string) {
 	if p.MapSource == MapIsInside {
 		notes = append(notes, fmt.Sprintf("the map is no output of the file: %q is the value inside that is multiplied with the features %q", p.Names.Map, p.Names.Features))
 	}
-	if p.MapRange != RangeUnit {
+	switch {
+	case p.MapRange == RangeUnit:
+	case p.MapBounded:
+		notes = append(notes, fmt.Sprintf("the map's values may be %s: maps are shown and drawn from 0 to 1", p.MapRange))
+	default:
 		notes = append(notes, fmt.Sprintf("the map's values are not bounded to 0…1 by what makes them (they may be %s): maps are shown and drawn from 0 to 1", p.MapRange))
+	}
+	if p.MapShares {
+		notes = append(notes, fmt.Sprintf("the map is a softmax over its %d cells: they add up to 1, about %.2g each, and no drawn map does, whose cells are from 0 to 1. "+
+			"The attention branch cannot come to give what is drawn; a sigmoid of each cell could", p.Height*p.Width, 1/float64(p.Height*p.Width)))
 	}
 	if p.Effect != nil {
 		notes = append(notes, fmt.Sprintf("the mechanism is the network's own: a cell of 0 multiplies the features by %.3g, one of 1 by %.3g", p.Effect[0], p.Effect[1]))

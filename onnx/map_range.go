@@ -1,81 +1,208 @@
 package onnx
 
-// MapRange is the range of a map's values for any picture, as far as the operators that compute it show.
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// MapRange is the range of a map's values for any picture, as far as the operators that compute it show. Maps are painted and shown
+// from 0 to 1.
 type MapRange string
 
-// The ranges. Maps are painted and shown from 0 to 1.
+// The ranges that have names here.
 const (
-	RangeUnit     MapRange = "0…1"
-	RangeSigned   MapRange = "−1…1"
-	RangePositive MapRange = "0…∞"
-	RangeAny      MapRange = "−∞…∞"
+	RangeUnit MapRange = "0…1"
+	RangeAny  MapRange = "−∞…∞"
 )
 
 // maxRangeDepth bounds how many nodes back a range is followed.
 const maxRangeDepth = 12
 
-// rangeOf finds a value's range from the nodes that compute it, looking depth nodes back at most.
-func (f *finder) rangeOf(name string, depth int) MapRange {
-	n := f.index.Producer[name]
-	if n == nil || depth == 0 {
-		return RangeAny
-	}
-	of := func(i int) MapRange { return f.rangeOf(n.Input(i), depth-1) }
-	switch {
-	case n.IsOp("Sigmoid", "HardSigmoid", "Softmax", "Hardmax"), f.isSigmoid(n), f.isMinMax(n), f.isOverMax(n, depth-1):
+// interval is a range as numbers; either end may be infinite.
+type interval struct{ low, high float64 }
+
+var (
+	anything    = interval{math.Inf(-1), math.Inf(1)}
+	unit        = interval{0, 1}
+	signed      = interval{-1, 1}
+	notNegative = interval{0, math.Inf(1)}
+)
+
+// text spells a range. What lies within 0 to 1 is RangeUnit.
+func (s interval) text() MapRange {
+	if s.low >= 0 && s.high <= 1 {
 		return RangeUnit
-	case n.IsOp("Tanh", "Softsign", "Sin", "Cos", "Erf"):
-		return RangeSigned
-	case n.IsOp("Clip"):
-		low, lowKnown := f.bound(n, "min", 1)
-		high, highKnown := f.bound(n, "max", 2)
-		switch {
-		case lowKnown && highKnown && low >= 0 && high <= 1:
-			return RangeUnit
-		case lowKnown && low >= 0:
-			return RangePositive
-		}
-		return of(0)
-	case f.reshapes(n), n.IsOp("Expand", "Tile", "Transpose", "MaxPool", "AveragePool", "ReduceMean", "ReduceMax", "ReduceMin", "GlobalAveragePool", "GlobalMaxPool"),
-		n.IsOp("Resize") && n.AttrStr("mode", "nearest") != "cubic":
-		return of(0)
-	case n.IsOp("Relu", "Softplus", "Exp", "Abs", "ReduceSumSquare", "ReduceL2", "ReduceL1"):
-		if n.IsOp("Relu", "Abs") && of(0) == RangeUnit {
-			return RangeUnit
-		}
-		return RangePositive
-	case n.IsOp("Sqrt"):
-		if of(0) == RangeUnit {
-			return RangeUnit
-		}
-		return RangePositive
-	case n.IsOp("Mul"):
-		switch a, b := of(0), of(1); {
-		case a == RangeUnit && b == RangeUnit:
-			return RangeUnit
-		case (a == RangeUnit || a == RangePositive) && (b == RangeUnit || b == RangePositive):
-			return RangePositive
-		}
-	case n.IsOp("ReduceSum") && (of(0) == RangeUnit || of(0) == RangePositive):
-		return RangePositive
-	case n.IsOp("Log") && f.isAboveOne(n.Input(0), depth-1):
-		return RangePositive
 	}
-	return RangeAny
+	end := func(v float64) string {
+		if math.IsInf(v, 0) {
+			return map[bool]string{true: "∞", false: "−∞"}[v > 0]
+		}
+		return strings.Replace(fmt.Sprintf("%.4g", v), "-", "−", 1)
+	}
+	return MapRange(end(s.low) + "…" + end(s.high))
 }
 
-// isAboveOne reports whether a value is 1 plus what is not negative.
-func (f *finder) isAboveOne(name string, depth int) bool {
-	n := f.index.Producer[name]
-	if n == nil || !n.IsOp("Add") {
-		return false
-	}
-	for _, in := range n.Inputs {
-		if r := f.rangeOf(otherInput(n, in), depth); f.isOne(in) && (r == RangeUnit || r == RangePositive) {
-			return true
+// bounded reports whether both ends are finite.
+func (s interval) bounded() bool { return !math.IsInf(s.low, 0) && !math.IsInf(s.high, 0) }
+
+// hull is the range of f(a,b) for a and b of two ranges, where f is monotonous in each.
+func hull(a, b interval, f func(a, b float64) float64) interval {
+	out := interval{math.Inf(1), math.Inf(-1)}
+	for _, x := range []float64{a.low, a.high} {
+		for _, y := range []float64{b.low, b.high} {
+			v := f(x, y)
+			if math.IsNaN(v) {
+				return anything
+			}
+			out.low, out.high = min(out.low, v), max(out.high, v)
 		}
 	}
+	return out
+}
+
+func times(a, b float64) float64 {
+	if a == 0 || b == 0 { // 0·∞: the factors are numbers
+		return 0
+	}
+	return a * b
+}
+
+// rangeOf finds a value's range from the nodes that compute it, looking depth nodes back at most.
+func (f *finder) rangeOf(name string, depth int) interval {
+	if v, ok := f.inferred.Number(name); ok {
+		return interval{v, v}
+	}
+	n := f.index.Producer[name]
+	if n == nil || depth == 0 {
+		return anything
+	}
+	of := func(i int) interval { return f.rangeOf(n.Input(i), depth-1) }
+	rising := func(g func(float64) float64) interval {
+		s := of(0)
+		return interval{g(s.low), g(s.high)}
+	}
+	switch {
+	case n.IsOp("Sigmoid", "HardSigmoid", "Softmax", "Hardmax"), f.isSigmoid(n), f.isMinMax(n), f.isOverMax(n, depth-1):
+		return unit
+	case n.IsOp("Tanh", "Softsign", "Erf"):
+		if of(0).low >= 0 {
+			return unit
+		}
+		return signed
+	case n.IsOp("Sin", "Cos"):
+		return signed
+	case n.IsOp("Clip"):
+		s := of(0)
+		if low, known := f.bound(n, "min", 1); known {
+			s.low, s.high = max(s.low, low), max(s.high, low)
+		}
+		if high, known := f.bound(n, "max", 2); known {
+			s.low, s.high = min(s.low, high), min(s.high, high)
+		}
+		return s
+	case n.IsOp("Min"), n.IsOp("Max"):
+		s := of(0)
+		for i := range n.Inputs[1:] {
+			pick := func(a, b float64) float64 { return max(a, b) }
+			if n.IsOp("Min") {
+				pick = func(a, b float64) float64 { return min(a, b) }
+			}
+			s = hull(s, of(i+1), pick)
+		}
+		return s
+	case f.reshapes(n), n.IsOp("Expand", "Tile", "Transpose", "MaxPool", "ReduceMean", "ReduceMax", "ReduceMin", "GlobalAveragePool", "GlobalMaxPool"),
+		n.IsOp("Resize") && n.AttrStr("mode", "nearest") != "cubic":
+		return of(0)
+	case n.IsOp("AveragePool"): // it may count its padding, of zeros
+		s := of(0)
+		return interval{min(0, s.low), max(0, s.high)}
+	case n.IsOp("Relu"):
+		return rising(func(v float64) float64 { return max(0, v) })
+	case n.IsOp("Exp"):
+		return rising(math.Exp)
+	case n.IsOp("Softplus"):
+		return rising(func(v float64) float64 { return max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))) })
+	case n.IsOp("Sqrt"):
+		return rising(func(v float64) float64 { return math.Sqrt(max(0, v)) })
+	case n.IsOp("Log"):
+		if s := of(0); s.low >= 1 {
+			return rising(math.Log)
+		}
+	case n.IsOp("Abs"):
+		if s := of(0); s.low >= 0 {
+			return s
+		}
+		return notNegative
+	case n.IsOp("ReduceSumSquare", "ReduceL2", "ReduceL1"):
+		return notNegative
+	case n.IsOp("Neg"):
+		s := of(0)
+		return interval{-s.high, -s.low}
+	case n.IsOp("Add"):
+		return hull(of(0), of(1), func(a, b float64) float64 { return a + b })
+	case n.IsOp("Sub"):
+		return hull(of(0), of(1), func(a, b float64) float64 { return a - b })
+	case n.IsOp("Mul"):
+		return hull(of(0), of(1), times)
+	case n.IsOp("Div"):
+		if below := of(1); below.low > 0 {
+			return hull(of(0), interval{1 / below.high, 1 / below.low}, times)
+		}
+	case n.IsOp("ReduceSum"):
+		if s := of(0); s.low >= 0 {
+			return notNegative
+		}
+	}
+	return anything
+}
+
+// sharesOut reports whether a map's cells add up to 1 in every picture, as a softmax over them does. Drawn maps do not.
+func (f *finder) sharesOut(name string) bool {
+	cells := f.inferred.Shape(name)
+	if len(cells) != 4 || !isGrid(cells) || cells[2].Size*cells[3].Size < 2 {
+		return false
+	}
+	for range maxRangeDepth {
+		n := f.index.Producer[name]
+		switch {
+		case n == nil:
+			return false
+		case n.IsOp("Softmax"):
+			return f.overAll(n, cells[2].Size*cells[3].Size)
+		case n.IsOp("Div"):
+			return f.isSumOf(n.Input(1), n.Input(0)) && f.rangeOf(n.Input(0), maxRangeDepth).low >= 0 && f.sumsAll(n.Input(1))
+		case !f.reshapes(n):
+			return false
+		}
+		name = n.Input(0)
+	}
 	return false
+}
+
+// overAll reports whether a Softmax is one over all cells of a picture.
+func (f *finder) overAll(n *Node, cells int64) bool {
+	s := f.inferred.Shape(n.Input(0))
+	at, err := axis(n.AttrInt("axis", softmaxAxis(f.opset)), max(1, len(s)))
+	if err != nil || len(s) < 2 || at < 1 {
+		return false
+	}
+	over := s[at : at+1]
+	if f.opset < 13 { // then over all axes from there on
+		over = s[at:]
+	}
+	count := int64(1)
+	for _, d := range over {
+		count *= d.Size
+	}
+	return count == cells
+}
+
+// sumsAll reports whether a sum has one value for each picture.
+func (f *finder) sumsAll(name string) bool {
+	s := f.inferred.Shape(name)
+	return len(s) > 0 && s[0].Name == BatchName && !slices.ContainsFunc(s[1:], func(d Dim) bool { return d != Fixed(1) })
 }
 
 // bound is a Clip's bound, an attribute before operator set 11 and an input from then on.
@@ -126,8 +253,7 @@ func (f *finder) isOverMax(n *Node, depth int) bool {
 	if !n.IsOp("Div") || below == nil || !below.IsOp("ReduceMax") || below.Input(0) != n.Input(0) {
 		return false
 	}
-	r := f.rangeOf(n.Input(0), depth)
-	return r == RangeUnit || r == RangePositive
+	return f.rangeOf(n.Input(0), depth).low >= 0
 }
 
 // beforeReshaping goes back past nodes that only reshape.

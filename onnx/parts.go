@@ -51,6 +51,8 @@ type Parts struct {
 	Effect                                 *[2]float64 // of GainOther: what features are multiplied by in a cell of 0 and of 1; nil: not that simple
 	MapSource                              MapSource
 	MapRange                               MapRange
+	MapBounded                             bool // both ends of MapRange are finite
+	MapShares                              bool // its cells add up to 1 in every picture, as a softmax over them does
 
 	// Initializers by the part that reads them, in file order. One that the extractor reads counts as the extractor's, which
 	// never changes. One that both branches read counts as the perception branch's, since training the attention branch alone
@@ -59,6 +61,10 @@ type Parts struct {
 
 	// Split are the weights of two axes or more that both branches share in the file. Here each branch has its own copy.
 	Split []string
+
+	// HeadTold says that the file takes a softmax of the perception logits: a head of manifest.HeadSoftmax. Else it gives out logits as
+	// they are, which tell nothing.
+	HeadTold bool
 
 	// BatchWasFixed is the batch size the file was exported for; 0 where it leaves the batch open.
 	BatchWasFixed int64
@@ -395,6 +401,9 @@ func (f *finder) findLogits() error {
 		return err
 	}
 	f.parts.Classes = int(att[1].Size)
+	f.parts.HeadTold = slices.ContainsFunc(f.index.Consumers[f.parts.Names.LogitsPer], func(n *Node) bool {
+		return n.IsOp("Softmax", "LogSoftmax") && f.overClasses(n) || n.IsOp("Exp")
+	})
 	return nil
 }
 

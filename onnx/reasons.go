@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -139,8 +140,28 @@ func fileNotes(m *Model) (notes []string) {
 		notes = append(notes, "PyTorch 2.9 exported it, which is known to write wrong weights for some networks (pytorch issues 166797, 169178, 174042): "+
 			"compare its answers with PyTorch's, or export it with 2.10 or newer")
 	}
+	if n, of, first := zeroWeights(m.Graph); n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of its %d tensors of weights hold nothing but zeros, such as %s: were they loaded before it was exported?", n, of, cut(first)))
+	}
 	if paths := sourcePaths(m); len(paths) > 0 {
 		notes = append(notes, fmt.Sprintf("its texts tell paths of the machine that it was exported on, such as %s: what the studio hands out has none, and studio model export FILE --out CLEAN.onnx writes it without them", cut(paths[0])))
 	}
 	return notes
+}
+
+// zeroWeights counts the tensors of two axes or more, and those of them that hold only zeros, by the name of the first. A bias or a
+// norm's scale may begin at 0.
+func zeroWeights(g *Graph) (zeros, all int, first string) {
+	for _, t := range g.Initializers {
+		if !t.Type.IsFloat() || len(t.Dims) < 2 || len(t.Raw) == 0 {
+			continue
+		}
+		if all++; len(bytes.TrimLeft(t.Raw, "\x00")) > 0 {
+			continue
+		}
+		if zeros++; zeros == 1 {
+			first = t.Name
+		}
+	}
+	return zeros, all, first
 }

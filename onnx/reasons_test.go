@@ -131,6 +131,10 @@ func TestOwnersAreToldHowTheirFileIsRead(t *testing.T) {
 		"a gain of its own": {half, "a cell of 0 multiplies the features by 1.65, one of 1 by 4.48"},
 
 		"a map inside": {inside, `the map is no output of the file: "m" is the value inside`}, "a map without bounds": {unbounded, "not bounded to 0…1"},
+		"a bounded map": {smallABN{outputs: outputs("la", "lp"), mechanism: []*onnx.Node{node("Clip", "s low high", "mm"), node("Mul", "g mm", "attended")},
+			constants: []*onnx.Tensor{onnx.NewFloat32("low", nil, []float32{0}), onnx.NewFloat32("high", nil, []float32{6})}}.model(), "the map's values may be 0…6:"},
+		"a softmax over cells": {smallABN{outputs: outputs("la", "lp"), mechanism: []*onnx.Node{node("Reshape", "s line", "sl"), node("Softmax", "sl", "ml", onnx.IntAttr("axis", 1)), node("Reshape", "ml grid", "mm"), node("Mul", "g mm", "attended")},
+			constants: []*onnx.Tensor{onnx.NewInt64("line", []int64{2}, []int64{0, -1}), onnx.NewInt64("grid", []int64{4}, []int64{-1, 1, 4, 3})}}.model(), "a softmax over its 12 cells"},
 		"a shared stage": {shared, "both branches have weights in common (1, such as a.weight)"}, "nothing odd": {smallABN{}.model(), ""},
 	} {
 		notes := strings.Join(takeApart(t, test.model).Describe(t.Context()).Notes, "\n")
@@ -139,9 +143,10 @@ func TestOwnersAreToldHowTheirFileIsRead(t *testing.T) {
 		}
 	}
 	m := smallABN{}.model()
+	*m.Graph.Initializers[1] = *onnx.NewFloat32("a.weight", []int64{6, 4, 3, 3}, make([]float32, 6*4*9))
 	m.ProducerName, m.ProducerVersion = "pytorch", "2.9.1"
-	m.Graph.Nodes[0].Unknown = []byte("\x4a\x20 File \"/home/eve/abn.py\", line 3")
-	if notes := strings.Join(onnx.Describe(t.Context(), m).Notes, "\n"); !strings.Contains(notes, "PyTorch 2.9") || !strings.Contains(notes, "/home/eve/abn.py") {
+	m.Graph.Nodes[0].Unknown = []byte("\x4a\x3e\x0a\x1apkg.torch.onnx.stack_trace\x12\x20 File \"/home/eve/abn.py\", line 3")
+	if notes := strings.Join(onnx.Describe(t.Context(), m).Notes, "\n"); !strings.Contains(notes, "1 of its 6 tensors of weights hold nothing but zeros, such as a.weight") || !strings.Contains(notes, "PyTorch 2.9") || !strings.Contains(notes, "/home/eve/abn.py") {
 		t.Errorf("%q", notes)
 	}
 }

@@ -160,7 +160,21 @@ func openModel(ctx context.Context, path string, names partFlags, threads int) (
 		return nil, manifest.Manifest{}, err
 	}
 	ready, err := runABN(path, opened, threads)
-	return ready, opened.Manifest(), err
+	if err != nil {
+		return nil, manifest.Manifest{}, err
+	}
+	if _, err := ready.Try(ctx, opened.ABN()); err != nil {
+		return nil, manifest.Manifest{}, errors.Join(fmt.Errorf("%s: %w", path, err), ready.Close())
+	}
+	return ready, opened.Manifest(), nil
+}
+
+// tryABN runs an opened ABN on test pictures, in sessions that are closed again.
+func tryABN(ctx context.Context, opened *network.Network) (inference.Trial, error) {
+	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
+		return inference.Trial{}, err
+	}
+	return inference.TryOpened(ctx, opened, inference.NetworkOptions{})
 }
 
 // openABN takes apart a model that was read from path, by the manifest that belongs to it and the parts that flags name.
@@ -169,9 +183,10 @@ func openABN(ctx context.Context, path string, model *onnx.Model, names partFlag
 	if err != nil {
 		return nil, err
 	}
-	opened, err := network.Open(ctx, model, names.over(m))
+	m = names.over(m)
+	opened, err := network.Open(ctx, model, m)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, onnx.AttachAdvice(ctx, model, m.PartNames(), err))
 	}
 	return opened, nil
 }

@@ -105,6 +105,9 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
+	if _, err := tryABN(ctx, opened); err != nil {
+		return fmt.Errorf("%s: %w", c.Model, err)
+	}
 	manifest := opened.Manifest()
 	network, err := runABN(c.Model, opened, c.Threads)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -31,10 +32,12 @@ type inspection struct {
 	File string `json:"file"`
 	*onnx.Report
 	Problem   string                 `json:"problem,omitempty"` // why the file cannot be used
+	Head      string                 `json:"head,omitempty"`    // what a manifest should say of it, as the graph shows
 	Manifest  *manifest.Manifest     `json:"manifest,omitempty"`
 	Training  trainer.TrainingReport `json:"training,omitempty"`
 	Obstacles []trainer.Obstacle     `json:"obstacles,omitempty"` // what keeps an engine from training, every node once
 	Warning   string                 `json:"warning,omitempty"`   // a manifest that is missing or does not fit
+	Trial     *inference.Trial       `json:"trial,omitempty"`     // what running it on test pictures shows
 }
 
 // Run reads and describes the file. One that is no ABN is described as far as possible, and is a failure.
@@ -52,8 +55,18 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 		found.Warning = manifestErr.Error()
 	}
 	problem := found.inspectNetwork(ctx, model, c.over(m))
+	var wrong *manifest.Error
+	if problem == nil && errors.As(manifestErr, &wrong) && wrong.Field == "head" { // other faults are to be mended, and are warnings
+		problem = manifestErr
+	}
 	if problem != nil {
 		found.Problem = problem.Error()
+	}
+	switch {
+	case errors.Is(problem, onnx.ErrSigmoid):
+		found.Head = manifest.HeadSigmoid
+	case found.ABN != nil:
+		found.Head = m.HeadOf()
 	}
 	if c.JSON {
 		encoder := json.NewEncoder(streams.Out)
@@ -71,7 +84,7 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, m manifest.Manifest) error {
 	opened, err := network.Open(ctx, model, m)
 	if err != nil {
-		return err
+		return onnx.AttachAdvice(ctx, model, m.PartNames(), err)
 	}
 	f.ABN = opened.ABN().Describe(ctx)
 	f.ABN.ExtractorHash = opened.ExtractorHash()
@@ -84,7 +97,11 @@ func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, m ma
 		return err
 	}
 	f.Obstacles = f.Training.Obstacles()
-	return nil
+	trial, err := tryABN(ctx, opened)
+	if err == nil {
+		f.Trial = &trial
+	}
+	return err
 }
 
 func (f *inspection) print(w io.Writer) {
@@ -134,16 +151,32 @@ func (f *inspection) print(w io.Writer) {
 			line("shape unknown", "%s", node)
 		}
 	}
+	switch {
+	case f.Head == manifest.HeadSigmoid:
+		line("head", "%s, as the graph shows", f.Head)
+	case f.Head != "" && f.ABN.HeadTold:
+		line("head", "%s, as the graph shows", f.Head)
+	case f.Head != "":
+		line("head", "%s: one class is right (the graph ends in logits, and does not say)", f.Head)
+	}
 	if f.Manifest != nil {
 		m := f.Manifest
 		line("manifest", "resize %v (%s), crop %d×%d, %s %s, mean %v, std %v, %d classes",
 			m.Resize, m.FitOf(), m.Crop[0], m.Crop[1], m.Interpolation, m.Channels, m.Mean, m.Std, len(m.Classes))
+	}
+	if t := f.Trial; t != nil {
+		line("tried", "on %d test pictures, alone and together: cells of the map %.3g to %.3g, their sum %.3g to %.3g", inference.Tried, t.Map[0], t.Map[1], t.MapSums[0], t.MapSums[1])
 	}
 	for _, note := range f.notes() {
 		line("note", "%s", note)
 	}
 	if f.Warning != "" {
 		line("warning", "%s", f.Warning)
+	}
+	if f.Trial != nil {
+		for _, warning := range f.Trial.Warnings {
+			line("warning", "%s", warning)
+		}
 	}
 	f.printTraining(line)
 }

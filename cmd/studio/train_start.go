@@ -63,13 +63,14 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 		return startingPoint{}, err
 	}
 	opened, err := openABN(ctx, c.From, model, c.partFlags)
-	if errors.Is(err, onnx.ErrNoABN) {
-		err = fmt.Errorf("%w; studio model attach makes an ABN of a classifier", err)
-	}
 	if err != nil {
 		return startingPoint{}, err
 	}
-	if err := opened.Fits(); err != nil {
+	err = opened.Fits()
+	if err == nil {
+		_, err = tryABN(ctx, opened)
+	}
+	if err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w", c.From, err)
 	}
 	return startingPoint{model: data, opened: opened, manifest: opened.Manifest(), height: opened.ABN().Height, width: opened.ABN().Width}, nil

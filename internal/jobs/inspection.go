@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
@@ -34,11 +35,11 @@ type limits struct {
 	time   time.Duration
 }
 
-// ofTrial are the limits within which a model is run as well, each pass within run (0: ort's default). What an image of so many
-// pixels makes in a network comes on top, 1 KiB a pixel: the widest value of ResNet-50, 64 channels at half the side, has 64 bytes a pixel.
+// ofTrial are the limits within which a model is run as well, each pass within run (0: ort's default). What as many images of so many
+// pixels as are run together make in a network comes on top, 1 KiB a pixel: the widest value of ResNet-50, 64 channels at half the side, has 64 bytes a pixel.
 func (l limits) ofTrial(run time.Duration, pixels int) limits {
-	l.memory += int64(min(pixels, 1<<20)) << 10
-	l.time += tried * cmp.Or(run, ort.DefaultRunLimit)
+	l.memory += inference.TriedTogether * int64(min(pixels, 1<<20)) << 10
+	l.time += (inference.Tried + inference.TriedTogether) * cmp.Or(run, ort.DefaultRunLimit)
 	return l
 }
 

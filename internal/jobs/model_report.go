@@ -62,11 +62,8 @@ func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []
 		}
 	}
 	opened, err := network.Open(ctx, model, m)
-	switch {
-	case errors.Is(err, onnx.ErrLogits), errors.Is(err, network.ErrSplit):
-		return found, wrongModel("%v", err)
-	case err != nil:
-		return found, wrongModel("%v. For a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err)
+	if err != nil {
+		return found, wrongModel("%v", onnx.AttachAdvice(ctx, model, m.PartNames(), err))
 	}
 	if problem == nil {
 		if err := opened.Fits(); err != nil {

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +51,7 @@ func checkModel(ctx context.Context, opened *network.Network, runLimit time.Dura
 		return v, err
 	}
 	defer func() { err = errors.Join(err, ready.Close()) }()
-	if err := tryAnswers(ctx, ready); err != nil {
+	if _, err := ready.Try(ctx, opened.ABN()); err != nil {
 		return v, err
 	}
 	if v.Manifest, err = json.Marshal(opened.Manifest()); err != nil {
@@ -71,52 +69,6 @@ func checkModel(ctx context.Context, opened *network.Network, runLimit time.Dura
 	}
 	v.Classes = classesOf(opened.Manifest())
 	return v, nil
-}
-
-// tried is how many inputs a network is tried with: black, and noise.
-const tried = 4
-
-// tryAnswers runs a network and looks at what comes out: numbers, a map of shares, and logits. Rows that add up to the same
-// whatever the input are shares of something, however the graph makes them.
-func tryAnswers(ctx context.Context, network *inference.Network) error {
-	sizes := network.Sizes()
-	pixels := make([]float32, sizes.Image())
-	rng := rand.New(rand.NewPCG(1, 2))
-	sums := map[string][]float64{}
-	for i := range tried {
-		for at := range pixels {
-			pixels[at] = float32(min(i, 1)) * float32(rng.NormFloat64()) // preprocessed pixels lie about there
-		}
-		out, err := network.Forward(ctx, 1, pixels)
-		if err != nil {
-			return fmt.Errorf("it does not run: %w", err)
-		}
-		for _, m := range out.Maps {
-			if !(math.Abs(float64(m)) <= math.MaxFloat32) { // beyond 0 to 1 it is shown from 0 to 1, which its owner was told
-				return fmt.Errorf("its attention map holds %v for a test picture: weights must be numbers", m)
-			}
-		}
-		for name, row := range map[string][]float32{"attention branch's": out.LogitsAtt, "perception branch's": out.LogitsPer} {
-			var sum float64
-			shares := true
-			for _, v := range row {
-				if !(math.Abs(float64(v)) <= math.MaxFloat32) {
-					return fmt.Errorf("the %s answers hold %v for a test picture: weights must be numbers", name, v)
-				}
-				sum += float64(v)
-				shares = shares && v >= 0
-			}
-			if shares && sum > 0 {
-				sums[name] = append(sums[name], sum)
-			}
-		}
-	}
-	for name, list := range sums {
-		if len(list) == tried && slices.Max(list)-slices.Min(list) <= 1e-5*slices.Max(list) && sizes.Classes > 1 {
-			return fmt.Errorf("the %s answers add up to %.4g whatever the picture, so they are shares and no logits: export what goes into the softmax", name, list[0])
-		}
-	}
-	return nil
 }
 
 // trainable returns an error that lists what stands in the way of ONNX Runtime's engine where that can train the network

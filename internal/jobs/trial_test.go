@@ -114,6 +114,8 @@ func TestAddModelRefuses(t *testing.T) {
 	several.Graph.Nodes = append(several.Graph.Nodes, &onnx.Node{Op: "Sigmoid", Name: "each", Inputs: []string{parts.Names.LogitsPer}, Outputs: []string{"several"}})
 	pixels := own
 	pixels.Mean = []float32{123.675, 116.28, 103.53}
+	labels := own
+	labels.Head = manifest.HeadSigmoid
 	fewer := own
 	fewer.Classes = own.Classes[:3]
 
@@ -126,7 +128,8 @@ func TestAddModelRefuses(t *testing.T) {
 		"a reference npz": {readReference(t), own, nil},
 		"no ABN":          {file(classifier), own, []string{"no ABN", "never multiplies"}},
 		"untrainable op":  {file(odd), own, []string{"could not be trained", changed, "Softsign"}},
-		"sigmoids":        {file(several), own, []string{"no usable logits", "each"}},
+		"sigmoids":        {file(several), own, []string{"no usable logits", "each", manifest.SeveralLabels}},
+		"several labels":  {file(good), labels, []string{"head", manifest.SeveralLabels}},
 		"of 0 to 255":     {file(good), pixels, []string{"mean", "divide by 255"}},
 		"other classes":   {file(good), fewer, []string{"classes"}},
 	} {
@@ -167,4 +170,28 @@ func readReference(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// An upload is refused in the words of the command line, or where its manifest alone is at fault, its form says them.
+func TestUploadsOfSeveralLabels(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	good, own := tinyABN(t)
+	own.Head = manifest.HeadSigmoid
+	beside, err := json.Marshal(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := inspectModel(t.Context(), good, "m.onnx", beside)
+	if p := found.Report.ManifestProblem; err != nil || p == nil || p.Field != "head" || p.Message != manifest.SeveralLabels {
+		t.Errorf("by its manifest: %v, %+v", err, p)
+	}
+	for file, says := range map[string]string{"answers-sigmoid": manifest.SeveralLabels, "answers-one-logit": manifest.OneLogit} {
+		path := filepath.Join(fixture.Root(), "onnx", "testdata", "exports", file+".onnx")
+		if _, err := inspectFile(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "model attach") {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
 }

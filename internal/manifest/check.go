@@ -59,12 +59,8 @@ func (m Manifest) Validate() error {
 	if err := m.checkClasses(); err != nil {
 		return err
 	}
-	switch m.Head {
-	case "", "softmax":
-	case "sigmoid":
-		return wrong("head", "%q: a network of several labels at once is not trained or scored here; of each picture one class is right (%q)", m.Head, "softmax")
-	default:
-		return wrong("head", "%q, want softmax", m.Head)
+	if err := m.CheckHead(); err != nil {
+		return err
 	}
 	if m.Names != nil && m.Names.Size != nil && *m.Names.Size != m.Crop {
 		return wrong("names.size", "%v is not the crop %v", *m.Names.Size, m.Crop)
@@ -175,7 +171,7 @@ func (m Manifest) CannotAnswer() string {
 		return fmt.Sprintf("its manifest's %s: %s", field, reason)
 	}
 	if len(m.Classes) == 1 {
-		return "it has one logit, which a softmax makes 100% of whatever the picture: export two classes"
+		return "it has " + OneLogit
 	}
 	return ""
 }

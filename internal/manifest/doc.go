@@ -6,6 +6,7 @@
 //	manifest.go  Manifest and PartNames: the fields, and what follows from them
 //	read.go      where a manifest stands, and reading it: Parse for what comes from outside, Stored for what was kept
 //	check.go     what makes one wrong, by the field's name: by itself, or for a network (Fits)
+//	head.go      how logits become an answer, and which networks are refused for it
 //	preprocessing.go  the hash of what decides how pixels become input
 //	scale.go     whether mean and std are of x/255
 //	compose.go   a manifest made of what people have; from_*.go read each kind, object.go their fields

@@ -23,7 +23,7 @@ type Manifest struct {
 	Mean          []float32 `json:"mean"`                // per channel, of x/255
 	Std           []float32 `json:"std"`
 	Classes       []string  `json:"classes"` // in the order of the logits
-	// Head says how logits become an answer: "softmax", which is also what "" means; one class is right.
+	// Head says how logits become an answer: HeadSoftmax, which is also what "" means, or HeadSigmoid; see CheckHead.
 	Head string `json:"head,omitempty"`
 	// Names gives parts of an unusual graph by hand; see PartNames.
 	Names *PartNames `json:"names,omitempty"`

@@ -25,9 +25,12 @@ type Network struct {
 	kept map[any]any // see Kept
 }
 
-// Open takes a model apart, by the names its manifest gives (none: the zero Manifest). Errors are onnx.FindParts's, ErrSplit or the
-// context's. That the manifest fits is not checked: see Fits. The model must not be changed afterwards.
+// Open takes a model apart, by the names its manifest gives (none: the zero Manifest). Errors are onnx.FindParts's, ErrSplit, the
+// context's, or a *manifest.Error where the manifest names a head that is not served: whatever runs or trains a network opens it here. That the manifest fits is not checked: see Fits. The model must not be changed afterwards.
 func Open(ctx context.Context, model *onnx.Model, m manifest.Manifest) (*Network, error) {
+	if err := m.CheckHead(); err != nil {
+		return nil, err
+	}
 	parts, err := onnx.FindParts(ctx, model, m.PartNames())
 	if err != nil {
 		return nil, err
