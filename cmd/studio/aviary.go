@@ -18,8 +18,8 @@ type aviaryCommand struct {
 
 // aviaryDrawCommand writes the demo's pictures as an image folder, for looking at and for training on.
 type aviaryDrawCommand struct {
-	Out         string `required:"" type:"path" help:"Folder to write to; it is made."`
-	Seed        int64  `default:"1" help:"Every seed gives other pictures, the same on every machine."`
+	Out         string `required:"" type:"path" help:"Folder to write to; it is created."`
+	Seed        int64  `default:"1" help:"Seed of the pictures: each seed gives different ones, which are the same on every machine."`
 	HomePercent int    `default:"95" help:"How many of 100 training pictures show a bird in its home scene."`
 	Train       int    `default:"200" help:"Pictures of each bird for training."`
 	Validation  int    `default:"20" help:"Pictures of each bird for validation, a multiple of 4."`

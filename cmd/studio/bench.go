@@ -34,7 +34,7 @@ type benchScanCommand struct {
 	benchSubject
 	Limit   int  `help:"Pictures to scan at most." default:"96"`
 	Batch   int  `help:"Pictures per run." default:"16"`
-	Rounds  int  `help:"How often scan and bare runs take turns." default:"5"`
+	Rounds  int  `help:"How often scan and bare runs are repeated, in turn." default:"5"`
 	Threads int  `help:"Threads of the runtime; 0: all cores." default:"0"`
 	JSON    bool `name:"json" help:"Print one JSON document."`
 }
@@ -51,7 +51,7 @@ type benchFeaturesCommand struct {
 	Images   int    `help:"Entries to keep and read." default:"512"`
 	Channels int    `help:"Channels of the features." default:"1024"`
 	Side     int    `help:"Height and width of the features." default:"14"`
-	Rounds   int    `help:"How often the two take turns." default:"5"`
+	Rounds   int    `help:"How often both are repeated, in turn." default:"5"`
 	Dir      string `help:"Folder on the disk to measure (default: the system's for temporary files)." type:"existingdir"`
 	JSON     bool   `name:"json" help:"Print one JSON document."`
 }

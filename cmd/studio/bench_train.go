@@ -16,7 +16,7 @@ type benchTrainCommand struct {
 	Arch     string `help:"Architecture whose branches to train, as in \"studio train\"." default:"resnet18"`
 	Classes  int    `help:"Classes of --arch." default:"200"`
 	Batch    int    `help:"Images in a step, ${batch_size}." default:"32"`
-	Steps    int    `help:"Steps to time, after one that is not." default:"5"`
+	Steps    int    `help:"Steps to time, after a first one that is not timed." default:"5"`
 	Threads  int    `help:"Threads of one operator; 0: one per core." default:"0"`
 	Strategy string `help:"Branches to train: ${strategy}." default:"both"`
 	Norm     string `help:"BatchNorm statistics: ${batch_norm}." default:"batch"`

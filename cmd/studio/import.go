@@ -45,7 +45,7 @@ func (c *importCommand) Help() string {
 	for _, l := range dataset.About() {
 		fmt.Fprintf(&out, "  %-12s %s\n", l[0], l[1])
 	}
-	out.WriteString("\nWhat is passed over, what a list names and is not there, and what was read otherwise than it stands there, is counted and listed; --dry-run shows it all and changes nothing.")
+	out.WriteString("\nFiles that are skipped, files that a list names but that are missing, and values that are changed while reading are counted and listed. --dry-run shows all this and changes nothing.")
 	return out.String()
 }
 

@@ -48,7 +48,7 @@ type commandLine struct {
 	Version versionCommand `cmd:"" help:"Say which build this is."`
 
 	OpenAPI openapiCommand `cmd:"" name:"openapi" hidden:"" help:"Print the description of the JSON API."`
-	Health  healthCommand  `cmd:"" hidden:"" help:"Ask a running server whether it is well."`
+	Health  healthCommand  `cmd:"" hidden:"" help:"Ask a running server whether it is healthy."`
 }
 
 // newCommandLine gives the commands that train the flags of their settings.

@@ -30,10 +30,10 @@ type modelAttachCommand struct {
 	Classes string `help:"File with the classes of the ABN, one a line." type:"existingfile" xor:"classes"`
 	Images  string `help:"Folder of labelled pictures whose classes are to be the ABN's." type:"existingdir" xor:"classes"`
 	layoutFlags
-	NewHead bool   `help:"Give the last layer new values even where its classes are as many as asked for."`
+	NewHead bool   `help:"Give the last layer new values even if it has the number of classes asked for."`
 	Gain    string `help:"Attention mechanism." enum:"1+M,M" default:"1+M"`
 	Seed    int64  `help:"Seed of the new layers' values." default:"1"`
-	Logits  string `help:"Name of the classes' scores, where they cannot be told." placeholder:"VALUE"`
+	Logits  string `help:"Name of the class scores, if they are not found." placeholder:"VALUE"`
 	preprocessingFlags
 	JSON bool `name:"json" help:"Print one JSON document."`
 }

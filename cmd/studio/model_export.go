@@ -18,8 +18,8 @@ type modelExportCommand struct {
 	ExternalData bool   `help:"Write values of more than 256 bytes into a file beside the network, NAME.onnx.data, as torch.onnx.export does." xor:"form"`
 	StateDict    bool   `help:"Write a state_dict, for load_state_dict in PyTorch, in place of an ONNX file." xor:"form"`
 	Reference    string `help:"The state_dict of the module that the network was exported from, .safetensors or .npz: needed where the exporter folded BatchNorms or changed names." type:"existingfile" placeholder:"FILE"`
-	Parent       string `help:"The ONNX file that was fine-tuned, as it was exported. With it every layer is told by its exact values: give it where it is at hand." type:"existingfile" placeholder:"FILE.onnx"`
-	Copies       bool   `help:"Modules whose weights are equal in the reference are modules of their own, not one under two names, where the file does not tell."`
+	Parent       string `help:"The ONNX file that was fine-tuned, as it was exported. With it layers are recognised by their exact values: give it if you have it." type:"existingfile" placeholder:"FILE.onnx"`
+	Copies       bool   `help:"Modules with equal weights in the reference are separate modules, and not one module with two names, if the file does not show which."`
 	Out          string `help:"Where to write: .onnx, one file with its manifest inside and without absolute paths of the machine that it was made on; with --state-dict .safetensors or .npz." required:"" type:"path" placeholder:"FILE"`
 	partFlags
 	JSON bool `name:"json" help:"Print one JSON document."`

@@ -14,7 +14,7 @@ import (
 
 // modelManifestCommand writes a manifest from files that other libraries keep.
 type modelManifestCommand struct {
-	From    []string `help:"A file that says how pixels become the network's input: preprocessor_config.json or config.json of Hugging Face, timm's pretrained_cfg, torchvision's transforms.json. Several are put together, the first first." type:"existingfile" placeholder:"FILE" required:""`
+	From    []string `help:"A file that says how pixels become the network's input: preprocessor_config.json or config.json of Hugging Face, timm's pretrained_cfg, torchvision's transforms.json. Several are combined; what an earlier file says counts." type:"existingfile" placeholder:"FILE" required:""`
 	Classes string   `help:"The classes, in the order of the logits: a file with one a line or JSON, or a folder of labelled pictures, whose classes are taken in their order." type:"path" placeholder:"DIR|FILE"`
 	Out     string   `help:"File to write; NAME.json beside NAME.onnx is where every command looks. Without it, it is printed." type:"path" placeholder:"FILE"`
 	layoutFlags

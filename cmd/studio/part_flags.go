@@ -8,7 +8,7 @@ import (
 
 // partFlags name the values of a graph that cannot be told from it, in place of the manifest's names.
 type partFlags struct {
-	Image     string `help:"Name of the input, where it cannot be told." placeholder:"VALUE" group:"Names of values of the graph"`
+	Image     string `help:"Name of the input, if it is not found." placeholder:"VALUE" group:"Names of values of the graph"`
 	Features  string `help:"Name of the features the map multiplies." placeholder:"VALUE" group:"Names of values of the graph"`
 	Map       string `help:"Name of the attention map." placeholder:"VALUE" group:"Names of values of the graph"`
 	LogitsAtt string `help:"Name of the attention branch's logits." placeholder:"VALUE" group:"Names of values of the graph"`

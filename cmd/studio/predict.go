@@ -36,8 +36,8 @@ func (predictCommand) Help() string {
 	return `FILE.jsonl has a line for each picture: name, split, label, class, probability, correct, top5, attention_class and map; with --scores probabilities or logits
 also the list probabilities, or logits_per and logits_att, in the order of the manifest's classes. A picture that cannot be used has name and error.
 
-FILE.npz has for N pictures and K classes: names (N), probabilities (N,K), or logits_per and logits_att (N,K) with --scores logits, maps (N,1,h,w), classes (K), and of
-pictures that could not be used refused and reasons. numpy.load reads it.`
+FILE.npz has for N pictures and K classes: names (N), probabilities (N,K), or logits_per and logits_att (N,K) with --scores logits, maps (N,1,h,w), classes (K), and for
+pictures that could not be used refused (their names) and reasons. numpy.load reads it.`
 }
 
 // prediction is one line of the output.

@@ -19,7 +19,7 @@ type projectCreateCommand struct {
 	storageFlags
 	Slug        string `arg:"" help:"Name in addresses: lower-case letters, digits, hyphens."`
 	Name        string `help:"Name on pages (default: the slug)."`
-	Description string `help:"What it is about."`
+	Description string `help:"What the project is about."`
 	JSON        bool   `name:"json" help:"Print one JSON document."`
 }
 

@@ -34,7 +34,7 @@ func startNames() string {
 // Help says what the methods are, below the flags.
 func (c *projectStartCommand) Help() string {
 	var out strings.Builder
-	out.WriteString("Without --with nothing is changed: what each method makes of some of the project's images is told, by the largest value and the mean of its map.\n\n")
+	out.WriteString("Without --with nothing is changed: for each method the largest value and the mean of its maps are shown, for some of the project's images.\n\n")
 	for _, kind := range attention.Starts {
 		fmt.Fprintf(&out, "  %-7s %s. %s\n", kind.Method, kind.Name, kind.About)
 	}

@@ -32,7 +32,7 @@ type trainCommand struct {
 	Out    string `help:"ONNX file to write; its manifest goes beside it." required:"" type:"path"`
 	settingFlags
 	featureFlags
-	Shift int `help:"Move each picture by up to so many pixels at random, each time anew."`
+	Shift int `help:"Move each picture by a random number of pixels up to this, different each time."`
 
 	Split   string `help:"Split to measure on afterwards; without it test, else validation, if there is one."`
 	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`

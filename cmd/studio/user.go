@@ -91,7 +91,7 @@ func (c *userListCommand) Run(ctx context.Context, streams *stdio) error {
 
 type userPasswdCommand struct {
 	storageFlags
-	Email      string `required:"" placeholder:"ADDRESS" help:"Whose password."`
+	Email      string `required:"" placeholder:"ADDRESS" help:"Address of the person whose password it is."`
 	KeepTokens bool   `help:"Leave their API tokens valid; else they are revoked."`
 }
 
@@ -125,9 +125,9 @@ func (c *userPasswdCommand) Run(ctx context.Context, streams *stdio) error {
 
 type userTokensCommand struct {
 	storageFlags
-	Email  string `required:"" placeholder:"ADDRESS" help:"Whose tokens."`
+	Email  string `required:"" placeholder:"ADDRESS" help:"Address of the person whose tokens they are."`
 	Revoke string `placeholder:"ID|all" xor:"do" help:"Revoke the token of this number, or all of them."`
-	Make   string `placeholder:"NAME" xor:"do" help:"Make a token for what NAME says, and print it: it is shown this once."`
+	Make   string `placeholder:"NAME" xor:"do" help:"Make a token with this name, and print it: it is not shown again."`
 	Scopes string `default:"read" help:"With --make: what it may be used for, some of read, paint, review, admin, with commas between."`
 	Days   *int   `placeholder:"N" help:"With --make: how many days until it expires (default: three months' worth; a year's at most)."`
 	JSON   bool   `name:"json" help:"Print one JSON document."`
