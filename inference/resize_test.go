@@ -30,6 +30,7 @@ func TestResizingIsTorchvisions(t *testing.T) {
 		"ties-nearest-aliased":     {Resize: manifest.Size{20, 24}, Crop: manifest.Crop{20, 24}, Interpolation: "nearest", Antialias: aliased},
 		"sevenths-nearest":         {Resize: manifest.Size{28, 49}, Crop: manifest.Crop{28, 49}, Interpolation: "nearest"},
 		"sevenths-nearest-aliased": {Resize: manifest.Size{28, 49}, Crop: manifest.Crop{28, 49}, Interpolation: "nearest", Antialias: aliased},
+		"border-bilinear":          {Resize: manifest.Shorter(27), Fit: manifest.FitLonger, Crop: manifest.Crop{27, 27}, Pad: []int{124, 116, 104}},
 		"longer-bilinear-padded":   {Resize: manifest.Shorter(24), Fit: manifest.FitLonger, Crop: manifest.Crop{24, 24}, Pad: []int{124, 116, 104}},
 	} {
 		of := "picture.png"

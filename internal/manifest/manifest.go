@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/abn-studio/studio/internal/text"
 )
@@ -114,14 +115,20 @@ func (m Manifest) FitOf() Fit {
 	return m.Fit
 }
 
-// Resized is the size of a picture of width × height pixels before the crop. As in torchvision the side that follows is rounded
-// down: int(size·long/short). It is 1 at least.
+// Resized is the size of a picture of width × height pixels before the crop. The side that follows is rounded down where the
+// shorter one is given, as in torchvision, int(size·long/short), and to the nearest where the longer one is, as timm's border
+// does. It is 1 at least.
 func (m Manifest) Resized(width, height int) (int, int) {
 	if len(m.Resize) == 0 {
 		return width, height
 	}
 	side := m.Resize[0]
-	follow := func(a, b int) int { return max(1, int(float64(side)*float64(a)/float64(b))) }
+	follow := func(a, b int) int {
+		if m.FitOf() == FitLonger {
+			return max(1, int(math.RoundToEven(float64(a)/(float64(b)/float64(side))))) // timm's order of the divisions
+		}
+		return max(1, int(float64(side)*float64(a)/float64(b)))
+	}
 	switch fit := m.FitOf(); {
 	case fit == FitBoth && len(m.Resize) == 2:
 		return m.Resize[1], m.Resize[0]

@@ -134,3 +134,25 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// A manifest's fields count by their very names, and once.
+func TestFieldsAreTakenExactly(t *testing.T) {
+	t.Parallel()
+	const good = `{"resize": 64, "crop": [56, 56], "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "classes": ["a", "b"], "names": {"map": "m"}}`
+	if m, err := manifest.Parse([]byte(good)); err != nil || m.Names.Map != "m" {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	for change, want := range map[string][2]string{
+		`{"Resize": 64,`:                                {"Resize", "resize is"},
+		`{"resize": 32, "resize": 64,`:                  {"resize", "stands twice"},
+		`{"resise": 64,`:                                {"resise", "those are resize, fit, crop"},
+		`{"names": {"Map": "m"}, "exif": 1`:             {"names.Map", "map is"},
+		`{"names": {"map": "m", "map": "n"}, "exif": 1`: {"names.map", "stands twice"},
+	} {
+		_, err := manifest.Parse([]byte(strings.Replace(good, `{"resize": 64,`, strings.TrimSuffix(change, ",")+",", 1)))
+		var wrong *manifest.Error
+		if !errors.As(err, &wrong) || wrong.Field != want[0] || !strings.Contains(wrong.Reason, want[1]) {
+			t.Errorf("%s: %v, want %s: %s", change, err, want[0], want[1])
+		}
+	}
+}

@@ -157,13 +157,60 @@ func Keepable(data []byte) bool {
 // decode is the one place where JSON becomes a Manifest. With an error it holds what could be read.
 func decode(data []byte, known bool) (Manifest, error) {
 	var m Manifest
-	d := json.NewDecoder(bytes.NewReader(data))
 	if known {
-		d.DisallowUnknownFields()
+		if err := exactly(json.NewDecoder(bytes.NewReader(data)), reflect.TypeFor[Manifest](), ""); err != nil {
+			return m, err
+		}
 	}
+	d := json.NewDecoder(bytes.NewReader(data))
 	err := d.Decode(&m)
 	if err == nil && d.More() {
 		err = errors.New("something follows the JSON object")
 	}
 	return m, err
+}
+
+// exactly refuses fields that a struct does not have by that very name, and fields that stand twice: encoding/json takes names in
+// any case, and of two the last. within is what a field's name begins with in errors. What is no JSON is left to whoever decodes it.
+func exactly(d *json.Decoder, t reflect.Type, within string) error {
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+		return nil
+	}
+	fields := map[string]reflect.Type{}
+	var names []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		fields[name], names = t.Field(i).Type, append(names, name)
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return nil
+		}
+		field, known := fields[name]
+		switch {
+		case !known:
+			for _, other := range names {
+				if strings.EqualFold(other, name) {
+					return wrong(within+text.Cut(name, 40), "is no field, %s is: names are taken as they are written", other)
+				}
+			}
+			return wrong(within+text.Cut(name, 40), "is no field of a manifest: those are %s", strings.Join(names, ", "))
+		case seen[name]:
+			return wrong(within+name, "stands twice")
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return nil
+		}
+		if field.Kind() == reflect.Pointer && field.Elem().Kind() == reflect.Struct {
+			if err := exactly(json.NewDecoder(bytes.NewReader(value)), field.Elem(), name+"."); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

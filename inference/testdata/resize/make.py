@@ -37,3 +37,7 @@ for name, large, small in (("ties", (40, 48), (20, 24)), ("sevenths", (32, 56), 
     keep(f"{name}-nearest-aliased", v2.Resize(small, Way.NEAREST, antialias=False)(torch.from_numpy(np.array(wide)).permute(2, 0, 1)))
 longer = v2.Resize(None, max_size=24)(picture)
 keep("longer-bilinear-padded", v2.functional.pad(longer, [0, (24 - longer.height) // 2, 0, 24 - longer.height - (24 - longer.height) // 2], fill=[124, 116, 104]))
+
+from timm.data.transforms import CenterCropOrPad, ResizeKeepRatio  # timm 1.0
+
+keep("border-bilinear", CenterCropOrPad(27, fill=(124, 116, 104))(ResizeKeepRatio(27, longest=1.0, interpolation="bilinear")(picture)))
