@@ -96,6 +96,47 @@ func trail(t *testing.T, service *annotator.Service, slug string) (lines []strin
 	return lines
 }
 
+// holdInserts makes whoever adds a row to a table wait, until the function it returns is called.
+func holdInserts(t *testing.T, s *storage, table string) (release func()) {
+	t.Helper()
+	db, err := s.Store.Pool().Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(sql string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(9); RETURN NEW; END $$`)
+	run(`CREATE TRIGGER hold BEFORE INSERT ON ` + table + ` FOR EACH ROW EXECUTE FUNCTION hold()`)
+	run(`SELECT pg_advisory_lock(9)`)
+	return func() {
+		run(`SELECT pg_advisory_unlock(9)`)
+		db.Release()
+	}
+}
+
+// waitsForInsert returns once a process waits there.
+func waitsForInsert(t *testing.T, s *storage, p *process) {
+	t.Helper()
+	waiting := 0
+	eventually(t, "the command comes to what is held", func() bool {
+		select {
+		case _, open := <-p.lines:
+			if !open {
+				t.Fatalf("it ended:\n%s", p.log())
+			}
+		default:
+		}
+		if err := s.Store.Pool().QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		return waiting > 0
+	})
+}
+
 // A model is added by a command that is killed between the version and its scan: neither is there, and the same command adds
 // both. What the commands did is in the trail.
 func TestModelAddKilledHalfway(t *testing.T) {
@@ -121,42 +162,13 @@ func TestModelAddKilledHalfway(t *testing.T) {
 			t.Fatalf("studio %s: %v", strings.Join(args, " "), err)
 		}
 	}
-	// Whoever adds a scan waits for the test.
-	db, err := s.Store.Pool().Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Release()
-	for _, sql := range []string{
-		`CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(9); RETURN NEW; END $$`,
-		`CREATE TRIGGER hold BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION hold()`,
-		`SELECT pg_advisory_lock(9)`,
-	} {
-		if _, err := db.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
+	release := holdInserts(t, s, "jobs") // whoever adds a scan waits for the test
 	add := append([]string{"model", "add", tinyModel(t, classes), "--project", "birds"}, flags...)
 	doomed := launch(t, add...)
-	waiting := 0
-	eventually(t, "the command comes to the scan", func() bool {
-		select {
-		case _, open := <-doomed.lines:
-			if !open {
-				t.Fatalf("it ended:\n%s", doomed.log())
-			}
-		default:
-		}
-		if err := s.Store.Pool().QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waiting); err != nil {
-			t.Fatal(err)
-		}
-		return waiting > 0
-	})
+	waitsForInsert(t, s, doomed)
 	doomed.kill(t)
 	_ = doomed.ended()
-	if _, err := db.Exec(t.Context(), `SELECT pg_advisory_unlock(9)`); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	before := []string{"command line: project.create", "command line: image.import"}
 	versions, err := service.Versions(t.Context(), annotator.System, "birds")
 	if lines := trail(t, service, "birds"); err != nil || len(versions) != 0 || !slices.Equal(lines, before) {
