@@ -20,9 +20,11 @@ const activationGraphs = 8
 
 var _ annotator.ActivationMapper = (*LiveScorer)(nil)
 
-// ActivationMap says where a branch of the version looks for q.Class in an image, by CAM or Grad-CAM. The image's features come
-// from the cache of live scores; the graph of a method, branch and value is made and opened when it is first asked for. The error
-// is a *annotator.ValidationError if the model has no such map.
+// ActivationMap computes where a branch of the version looks for q.Class in an image, by CAM or Grad-CAM (formulas in package
+// onnx/activation): h×w values on the grid of the value that is weighted, of either sign for CAM and not negative for Grad-CAM.
+// The image's features come from the cache of live scores; the graph of a method, branch and value is made and opened when it is
+// first asked for. Errors: *annotator.ValidationError if the model has no such map, attention.ErrGrid or ErrValue for a bad
+// q.Map, *annotator.PictureError for a bad picture, or the context's cause.
 func (s *LiveScorer) ActivationMap(ctx context.Context, version annotator.Version, image annotator.Image, q annotator.ActivationQuery) (annotator.ActivationMap, error) {
 	m, err := s.activationMap(ctx, version, image, q)
 	if errors.Is(err, ort.ErrClosed) && !s.networks.isClosed() { // evicted between being found and being run

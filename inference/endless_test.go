@@ -56,7 +56,8 @@ func TestScanOfAnEndlessNetworkEnds(t *testing.T) {
 	}
 }
 
-// A live score of a network that never answers is told so, and who leaves leaves nothing running: the scorer closes.
+// A live score of a network that never answers ends with an error, and after a cancelled one nothing runs on: the scorer can be
+// closed.
 func TestScoreOfAnEndlessNetworkEnds(t *testing.T) {
 	t.Parallel()
 	model, manifest := endlessModel(t, false)

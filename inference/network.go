@@ -14,7 +14,7 @@ import (
 
 // Outputs are a network's outputs for N images.
 type Outputs struct {
-	Maps      []float32 // [N, 1, h, w], M(x) in [0,1]
+	Maps      []float32 // [N, 1, h, w], M(x), as the network makes it: in [0,1] if it ends in a Sigmoid
 	LogitsAtt []float32 // [N, K]
 	LogitsPer []float32 // [N, K]
 }
@@ -71,8 +71,8 @@ type part struct {
 	ran   bool       // it has answered
 }
 
-// NewNetwork makes an opened network ready to run, and checks that its manifest fits: the crop and channels are its input's,
-// and the classes as many as its logits.
+// NewNetwork makes an opened network ready to run. Its manifest must fit: crop and channels are those of its input, and there are
+// as many classes as logits. If not, the error is a *manifest.Error.
 func NewNetwork(opened *network.Network, o NetworkOptions) (*Network, error) {
 	pre, err := NewPreprocessor(opened.Manifest())
 	if err != nil {
@@ -125,7 +125,8 @@ func (n *Network) parts() []*part {
 // Sizes are the network's dimensions.
 func (n *Network) Sizes() Sizes { return n.sizes }
 
-// Features computes g(x): pixels [count, channels, H, W] → [count, C, h, w].
+// Features computes g(x): pixels [count, channels, H, W], normalised as the manifest says, → [count, C, h, w]. Errors of this and
+// the methods below are the runtime's, or wrap the context's cause.
 func (n *Network) Features(ctx context.Context, count int, pixels []float32) ([]float32, error) {
 	out := make([]float32, count*n.sizes.Features())
 	return out, n.FeaturesInto(ctx, count, pixels, out)
@@ -136,7 +137,8 @@ func (n *Network) Extract(ctx context.Context, count int, pixels []float32) ([]f
 	return n.Features(ctx, count, pixels)
 }
 
-// FeaturesInto is Features that writes into the caller's memory, which saves a large allocation per batch.
+// FeaturesInto is Features that writes into features, [count, C, h, w] of the caller's memory, which saves a large allocation per
+// batch.
 func (n *Network) FeaturesInto(ctx context.Context, count int, pixels, features []float32) error {
 	s := n.sizes
 	return n.extractor.run(ctx,
@@ -144,7 +146,7 @@ func (n *Network) FeaturesInto(ctx context.Context, count int, pixels, features 
 		[]array{{features, dims(count, s.Channels, s.GridHeight, s.GridWidth)}})
 }
 
-// Attention computes M(x) [count, 1, h, w] and ŷ_att [count, K] from features.
+// Attention computes M(x) [count, 1, h, w] and ŷ_att [count, K], logits, from features [count, C, h, w].
 func (n *Network) Attention(ctx context.Context, count int, features []float32) (maps, logits []float32, err error) {
 	maps, logits = make([]float32, count*n.sizes.Map()), make([]float32, count*n.sizes.Classes)
 	err = n.attention.run(ctx, []array{n.featureArray(count, features)},
@@ -152,7 +154,8 @@ func (n *Network) Attention(ctx context.Context, count int, features []float32) 
 	return maps, logits, err
 }
 
-// Perception computes ŷ_per [count, K] from features and maps, the network's own or people's.
+// Perception computes ŷ_per [count, K], logits, from features [count, C, h, w] and maps [count, 1, h, w], the network's own or
+// people's.
 func (n *Network) Perception(ctx context.Context, count int, features, maps []float32) ([]float32, error) {
 	logits := make([]float32, count*n.sizes.Classes)
 	err := n.perception.run(ctx, []array{n.featureArray(count, features), n.mapArray(count, maps)},
@@ -160,7 +163,7 @@ func (n *Network) Perception(ctx context.Context, count int, features, maps []fl
 	return logits, err
 }
 
-// Branches runs both branches over features in one go.
+// Branches runs both branches over features [count, C, h, w] in one go.
 func (n *Network) Branches(ctx context.Context, count int, features []float32) (Outputs, error) {
 	out := n.newOutputs(count)
 	return out, n.branches.run(ctx, []array{n.featureArray(count, features)}, n.outputArrays(count, out))
@@ -173,7 +176,7 @@ func (n *Network) Forward(ctx context.Context, count int, pixels []float32) (Out
 	return out, n.whole.run(ctx, []array{{pixels, n.imageDims(count)}}, n.outputArrays(count, out))
 }
 
-// Probabilities turns perception logits [N, K] into probabilities in place, a softmax per row. (Where a
+// Probabilities turns perception logits [N, K] into probabilities in place: a softmax per row, in [0,1] with the sum 1. (If a
 // file's graph ends in a Softmax, its logits are the values before it: see onnx.Parts.)
 func (n *Network) Probabilities(logits []float32) {
 	for at := 0; at+n.sizes.Classes <= len(logits); at += n.sizes.Classes {

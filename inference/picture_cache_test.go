@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// The folder of renderings stays below its limit: what was looked at longest ago goes, what was looked at since stays.
+// The folder of renderings stays below its limit: the least recently used rendering is removed, others stay.
 func TestRenderingsOnDiskAreBounded(t *testing.T) {
 	t.Parallel()
 	store := blobs{}

@@ -22,7 +22,7 @@ type Preprocessor struct {
 	normal [3][256]float32
 }
 
-// NewPreprocessor checks a manifest and prepares its tables.
+// NewPreprocessor checks the parts of a manifest that concern pixels and prepares its tables. A wrong field is a *manifest.Error.
 func NewPreprocessor(m manifest.Manifest) (*Preprocessor, error) {
 	if err := m.CheckPixels(); err != nil {
 		return nil, err
@@ -55,9 +55,9 @@ func (p *Preprocessor) Channels() int { return p.channels }
 // Manifest is what the Preprocessor was made from.
 func (p *Preprocessor) Manifest() manifest.Manifest { return p.manifest }
 
-// Pixels decodes a picture file and writes the network's input [channels, H, W] to dst, which holds Size values. While memory for
-// pictures is short it waits, at most until ctx ends. Errors: picture.ErrNotPicture, *picture.TooLargeError, what is wrong with
-// the file, or the context's.
+// Pixels decodes a picture file and writes the network's input [channels, H, W], (v/255 − mean)/std, to dst, which has Size
+// values. While memory for pictures is short it waits, at most until ctx ends. Errors: picture.ErrNotPicture,
+// *picture.TooLargeError, what is wrong with the file, or the context's.
 func (p *Preprocessor) Pixels(ctx context.Context, file io.ReadSeeker, dst []float32) error {
 	if len(dst) != p.Size() {
 		return fmt.Errorf("preprocessing: room for %d values, want %d", len(dst), p.Size())

@@ -13,10 +13,10 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrTrial says that a network runs and that its answers are of no use; the message says which and what to do.
+// ErrTrial says that a network runs but its answers cannot be used; the message says which and what to do.
 var ErrTrial = errors.New("its answers are of no use")
 
-// A network is tried with so many inputs, black and noise, each alone, and with the first of them in one batch.
+// A network is tried with Tried inputs, a black one and noise, each alone, and with the first TriedTogether of them in one batch.
 const (
 	Tried         = 4
 	TriedTogether = 2
@@ -26,11 +26,11 @@ const (
 type Trial struct {
 	Map     [2]float32 `json:"map"`     // the least and the largest value of a map
 	MapSums [2]float64 `json:"map_sum"` // the least and the largest sum of a map's cells
-	// Warnings are what its owner should look at, in sentences: it runs, and may not be what was meant.
+	// Warnings are sentences for the network's owner: it runs, but may not be what was meant.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// TryOpened is Network.Try for a network that is not run otherwise, with or without a manifest; its sessions are closed.
+// TryOpened is Network.Try for a network that is only tried, with or without a manifest. It opens sessions and closes them.
 func TryOpened(ctx context.Context, opened *network.Network, o NetworkOptions) (t Trial, err error) {
 	n := newParts(opened.ABN(), o)
 	n.sizes = sizesOf(&opened.ABN().Parts)
@@ -38,9 +38,9 @@ func TryOpened(ctx context.Context, opened *network.Network, o NetworkOptions) (
 	return n.Try(ctx, opened.ABN())
 }
 
-// Try runs a network and looks at what comes out: numbers, logits, and the same for a picture by itself as among others. Rows that add
-// up to the same whatever the input are shares of something, however the graph makes them. abn is what the network was made of, to
-// name nodes. Errors are of running it, or ErrTrial.
+// Try runs a network on test inputs and checks its answers: they must be finite, logits, and the same for a picture alone and in
+// a batch. Answers whose sum is the same for every input are taken for probabilities, however the graph computes them. abn is the
+// opened network, for names of nodes in messages. Errors are the runtime's, or ErrTrial.
 func (n *Network) Try(ctx context.Context, abn *onnx.ABN) (Trial, error) {
 	var t Trial
 	pixels := make([]float32, Tried*n.sizes.Image())
@@ -92,7 +92,7 @@ func branchAnswers(out Outputs) []struct {
 	}{{"attention branch's", out.LogitsAtt}, {"perception branch's", out.LogitsPer}}
 }
 
-// tryValues refuses values that are no numbers, and scores that are shares.
+// tryValues refuses values that are not finite, and scores that are probabilities.
 func (n *Network) tryValues(out Outputs) error {
 	finite := func(v float32) bool { return math.Abs(float64(v)) <= math.MaxFloat32 }
 	for _, v := range out.Maps {
@@ -123,8 +123,8 @@ func (n *Network) tryValues(out Outputs) error {
 	return nil
 }
 
-// apartAmongOthers is how far an answer may be from what it is for the picture alone, in parts of the largest value: other sizes of a
-// batch are computed in another order, and that is all.
+// apartAmongOthers bounds the difference between an answer in a batch and the picture's answer alone, relative to the largest
+// value: only the order of sums may differ.
 const apartAmongOthers = 1e-3
 
 // sameAmongOthers refuses a network whose answer to a picture depends on the others of the batch.

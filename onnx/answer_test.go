@@ -23,7 +23,7 @@ func (e lastNodes) model() *onnx.Model {
 	return smallABN{ends: e.nodes, outputs: outputs("la", "out", "m"), constants: e.constants}.model()
 }
 
-// What ends in a softmax, however it is written, is read by its logits: softmax gives back what the file gives out.
+// Of an output that ends in a softmax, however it is written, the logits are read; their softmax is the output.
 func TestProbabilitiesAreReadByTheirLogits(t *testing.T) {
 	t.Parallel()
 	all, axes := ints("all", 0, 5), ints("axes", 1)
@@ -121,7 +121,7 @@ func TestWhatIsNoLogitsIsRefused(t *testing.T) {
 			if !errors.Is(err, onnx.ErrLogits) || !strings.Contains(err.Error(), says) {
 				t.Errorf("got %v, want ErrLogits that says %q", err, says)
 			}
-			// Who says by name where the logits are is believed.
+			// Logits that a person names are taken as such.
 			if _, err := onnx.FindParts(t.Context(), test.model(), onnx.PartNames{LogitsPer: "lp"}); err != nil {
 				t.Errorf("with the logits named: %v", err)
 			}

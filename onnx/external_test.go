@@ -85,8 +85,8 @@ func placesOfATensor(tensor []byte) map[string][]byte {
 	}
 }
 
-// What comes by upload names no other file, wherever a tensor can stand, and however: ONNX Runtime would look for it in the process's
-// working directory.
+// An uploaded file must not name another file, in any place that can have a tensor: ONNX Runtime would look for it in the
+// process's working directory.
 func TestUploadsNameNoFile(t *testing.T) {
 	t.Parallel()
 	for _, location := range []string{"secret.bin", "../secret.bin", "/etc/passwd", "*/_ORT_MEM_ADDR_/*", ""} {

@@ -234,7 +234,7 @@ func TestFindPartsSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// A map whose owner says it is one need not end in a Sigmoid, nor be an output.
+// A map that a person names need not end in a Sigmoid, nor be an output.
 func TestNamesSettleWhatCannotBeTold(t *testing.T) {
 	t.Parallel()
 	m := smallABN{ends: []*onnx.Node{node("Sigmoid", "m", "m2"), node("Relu", "lp", "lp2")}, outputs: outputs("la", "lp", "lp2", "m", "m2")}.model()

@@ -13,36 +13,38 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
-// Packing is the form in which an ONNX file is handed out.
+// Packing says in which form an ONNX file is given out.
 type Packing struct {
-	// Manifest is carried inside, under manifest.Key, in place of one that the file has; nil leaves that as it is.
+	// Manifest is put into the file's metadata under manifest.Key, replacing one that is there; nil: nothing is changed.
 	Manifest []byte
-	// Data names the file that large values of the graph are to stand in, as PyTorch writes abn.onnx.data beside abn.onnx; "" keeps them inside.
+	// Data is the name of a second file for the graph's large tensors, as PyTorch writes abn.onnx.data beside abn.onnx; "": they
+	// stay in the model's file.
 	Data string
 }
 
-// Packed is a file in another form. Both readers read the file that it was made of, whose position they share: one at a time.
+// Packed is a file in another form. Both readers read the original file and share its position, so that only one may be read at a
+// time.
 type Packed struct {
 	Model *Pieces // the ONNX file
-	Data  *Pieces // what stands beside it; empty where nothing does
-	// Paths are the absolute paths that were left out (source_paths.go), each once, as far as a few.
+	Data  *Pieces // the second file; empty if there is none
+	// Paths are the absolute paths that were left out (source_paths.go), each once, a few of them.
 	Paths []string
 }
 
-// What is written beside a model: values of more bytes than the first, as PyTorch does, and those of as many as the second begin where
-// a runtime can map them into memory.
+// Tensors of more bytes than the first go into the second file, as in PyTorch. Tensors of at least the second size begin at an
+// offset at which a runtime can map them into memory.
 const (
 	besideBytes  = 256
 	alignedBytes = 1 << 20
 	alignment    = 64 << 10
 )
 
-// maxMetadata bounds a text that is looked at; a manifest is the longest there is.
+// maxMetadata bounds the texts that are read; a manifest is the longest.
 const maxMetadata = manifest.MaxBytes + 1024
 
-// Repack gives an ONNX file, one that holds all its values, another form: with a manifest, without paths of the machine that it was made on, its large values in
-// a file of their own. Only texts are read into memory; weights are passed on from where they lie, whoever reads them. What is not
-// touched stays as it is, byte for byte. A file that is no ONNX model gives an error.
+// Repack gives an ONNX file that has all its values inside another form: with a manifest, without paths of the machine it was
+// made on, with its large tensors in a second file. Only texts are read into memory; weights are read from the original file when
+// Packed is read. Everything else stays the same, byte for byte. A file that is no ONNX model is an error.
 func Repack(file io.ReadSeeker, p Packing) (*Packed, error) {
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -62,16 +64,17 @@ func Repack(file io.ReadSeeker, p Packing) (*Packed, error) {
 	return r.out, nil
 }
 
-// message says which fields of a protobuf message are texts, entries of metadata, or messages of which that is said again.
+// message says which fields of a protobuf message are texts, entries of metadata, or messages with such fields.
 type message struct {
 	doc, metadata protowire.Number // 0: it has none
 	children      map[protowire.Number]*message
 }
 
-// messages are those of a model, as far as texts stand in them. They hold one another.
+// messages are the message types of a model that have texts in them; they are nested in each other.
 type messages struct{ model, graph, tensor *message }
 
-// modelMessages says where texts stand in a model. Numbers that have no name in fields.go are of fields that Read keeps in Unknown.
+// modelMessages says which fields of a model are texts. Numbers without a name in fields.go are fields that Read keeps in
+// Unknown.
 func modelMessages() messages {
 	const graphMetadata, attributeDoc, functionMetadata, tensorMetadata, valueMetadata = 16, 13, 14, 16, 4
 	tensor := &message{doc: fieldTensorDocString, metadata: tensorMetadata}
@@ -148,7 +151,7 @@ func (r *repacker) field(at, end int64) (wireSpan, error) {
 // maxPackedDepth bounds how deep messages stand in one another: of a graph in an attribute there are three a level.
 const maxPackedDepth = 4 * maxDepth
 
-// message is a message's fields as they are handed out; changed says whether they are others than in the file.
+// message returns a message's fields in the new form; changed says whether they differ from the file.
 func (r *repacker) message(m *message, of span, depth int) (out []piece, changed bool, err error) {
 	if depth > maxPackedDepth {
 		return nil, false, fmt.Errorf("%w: messages in one another beyond %d", ErrLimit, maxPackedDepth)
@@ -205,7 +208,7 @@ func (r *repacker) message(m *message, of span, depth int) (out []piece, changed
 	return out, changed, nil
 }
 
-// entry is an entry of metadata as it is handed out.
+// entry returns an entry of metadata in the new form.
 func (r *repacker) entry(entry []byte, ofModel bool) (kept []byte, other, gone bool) {
 	key, value := entryOf(entry)
 	if ofModel && key == manifest.Key {
@@ -230,7 +233,7 @@ func metadataEntry(key, value string) []byte {
 	return protowire.AppendString(protowire.AppendTag(entry, fieldEntryValue, protowire.BytesType), value)
 }
 
-// free is a text without absolute paths, which are noted.
+// free removes absolute paths from a text, and notes them.
 func (r *repacker) free(text string) string {
 	freed, paths := withoutPaths(text)
 	for _, path := range paths {
@@ -241,7 +244,7 @@ func (r *repacker) free(text string) string {
 	return freed
 }
 
-// initializer puts a tensor's values beside the model, if they are many; moved says whether they were.
+// initializer moves a large tensor's values to the second file; moved says whether it did.
 func (r *repacker) initializer(of span) (out []piece, moved bool, err error) {
 	var values *span
 	for at := of.at; at < of.end; {
@@ -285,7 +288,7 @@ func (r *repacker) initializer(of span) (out []piece, moved bool, err error) {
 	return appendPiece(out, piece{text: tail}), true, nil
 }
 
-// ahead reads a file in steps of a size that suits many small reads one after the other.
+// ahead reads a file with a buffer, for many small reads one after the other.
 type ahead struct {
 	file io.ReadSeeker
 	size int64
@@ -295,7 +298,7 @@ type ahead struct {
 
 const aheadBytes = 64 << 10
 
-// read is what stands at a place of the file; it is good until the next call.
+// read returns size bytes at a place of the file; they are valid until the next call.
 func (w *ahead) read(at, size int64) ([]byte, error) {
 	if at < 0 || size < 0 || size > w.size-at {
 		return nil, errCut

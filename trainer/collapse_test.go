@@ -11,8 +11,9 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// A real network that maps pull apart: its attention branch, which told every picture, ends at guessing. That is seen, the round
-// begins again at half the rate and comes to an end that the network survives; at a rate no half of which will do, it ends by name.
+// Maps without meaning make the attention branch of a real network, which got every picture right, guess. This is noticed, and
+// the round begins again at half the rate and ends well. If even the last halved rate is too high, the round ends with an error
+// that names the branch.
 func TestRoundThatCollapsesIsRetriedAndNamed(t *testing.T) {
 	t.Parallel()
 	trained := attachedSpec(t)

@@ -121,7 +121,7 @@ type blankRows struct{}
 func (blankRows) Size() int                                             { return 1 }
 func (blankRows) ReadRows(context.Context, []row, int, []float32) error { return nil }
 
-// A branch that is right in training, by the batches' statistics, and wrong by the running ones is told of.
+// A branch that is right with the batches' statistics and wrong with the running ones is reported.
 func TestStatisticsThatComeApartAreSeen(t *testing.T) {
 	t.Parallel()
 	const classes, n = 4, 80

@@ -142,7 +142,7 @@ func TestRoundKilledBetweenPointsReportsTheSameCurve(t *testing.T) {
 	sameRound(t, "killed between two points", want, got)
 }
 
-// The watch over a network that forgets looks back over steps; a resumed run sees them too.
+// Whether a network forgets is judged over several steps; a resumed run must know those before it was cut off.
 func TestRoundKilledWhileItForgetsDivergesAtTheSameStep(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 300, 10, 60)

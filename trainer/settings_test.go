@@ -13,7 +13,8 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// RunRound judges every value as form, API and command line do; what it takes fails here for want of images.
+// RunRound accepts the same values as form, API and command line. Settings that are accepted fail here because there are no
+// images.
 func TestRoundsJudgeSettingsByTheRecipe(t *testing.T) {
 	t.Parallel()
 	p := newToyProblem(t, 4, 1, 2)

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/durable"
 )
 
-// Who was at work in a folder that another took over writes nothing into it, and holds nobody up.
+// A process whose folder another took over writes nothing into it, and does not block the new owner.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -41,7 +41,8 @@ func (r *Reader) Size() int { return r.Dims[0] * r.Dims[1] * r.Dims[2] }
 
 func (r *Reader) inputSize() int { return r.Input[0] * r.Input[1] * r.Input[2] }
 
-// Read writes the features of an image, or of its mirror image, to dst [C, h, w].
+// Read writes the features of an image, or of its mirror image, to dst [C, h, w]. Errors are those of Image.Pixels and of the
+// extractor; a store that fails is none.
 func (r *Reader) Read(ctx context.Context, image Image, mirrored bool, dst []float32) error {
 	if r.View != nil && r.View.get(image.Hash, mirrored, dst) {
 		return nil
@@ -68,7 +69,8 @@ func (r *Reader) Close() {
 	}
 }
 
-// Extract runs the extractor over pixels [n, 3, H, W] and writes the features to dst [n, C, h, w].
+// Extract runs the extractor over pixels [n, 3, H, W] and writes the features to dst [n, C, h, w]. It waits while another call is
+// at work.
 func (r *Reader) Extract(ctx context.Context, n int, pixels, dst []float32) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -83,7 +85,7 @@ func (r *Reader) Extract(ctx context.Context, n int, pixels, dst []float32) erro
 	return nil
 }
 
-// Mirror flips rows of the given width left to right, in place.
+// Mirror reverses each row of values, which are rows of width values, in place.
 func Mirror(values []float32, width int) {
 	for start := 0; start < len(values); start += width {
 		slices.Reverse(values[start : start+width])

@@ -38,7 +38,8 @@ func (b Batch) Check(inputDims, mapDims []int64, classes int64) error {
 	return nil
 }
 
-// Hits counts the rows of logits [N, K] whose first largest is at the label.
+// Hits counts the rows of logits [N, K] whose largest value, the first of several equal ones, is at the label. labels is [N], not
+// empty.
 func Hits(logits []float32, labels []int64) int {
 	classes, count := len(logits)/len(labels), 0
 	for i, label := range labels {

@@ -191,8 +191,9 @@ func descendAdamW(value, first, second, gradient []float32, scale, step, root, k
 // runningMomentum is PyTorch's: how much of a batch's statistics enters the running ones.
 const runningMomentum = 0.1
 
-// Follow moves running statistics towards a batch's mean and population variance over count elements;
-// the running variance follows the unbiased one.
+// Follow moves running statistics towards a batch's, as PyTorch's BatchNorm does with momentum 0.1: r ← 0.9·r + 0.1·b. All slices
+// are [C]; mean and variance are over count elements. variance is the population variance; the running one follows the unbiased
+// variance, count/(count−1) times that.
 func Follow(runningMean, runningVariance, mean, variance []float32, count int) {
 	unbiased := float32(1)
 	if count > 1 {
@@ -211,5 +212,5 @@ type Statistics struct {
 	Spatial                      int       // H·W: a batch of N averages N·Spatial elements
 }
 
-// Finite reports whether a loss or a norm is a number.
+// Finite reports whether a loss or a norm is neither NaN nor infinite.
 func Finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -2,7 +2,8 @@ package engine
 
 import "fmt"
 
-// Load copies values, and momenta where given, into an engine's own parameters by name. All are checked before any is changed.
+// Load copies values, and momenta if given, into an engine's own parameters by name. A name that is not among own, or another
+// length, is an error; all are checked before any is changed.
 func Load(own, given []Parameter) error {
 	byName := map[string]Parameter{}
 	for _, p := range own {

@@ -10,7 +10,7 @@ import (
 // Resamples is how many bootstrap samples an interval is taken from.
 const Resamples = 2000
 
-// Interval is a paired difference with its 95% percentile interval.
+// Interval is a paired difference with its 95% percentile interval, Low to High, in the unit of the figures.
 type Interval struct {
 	Difference, Low, High float64
 }

@@ -22,7 +22,8 @@ func (k *MapKeeper) Forward(ctx context.Context, n int, inputs []float32) (engin
 	return out, err
 }
 
-// SetDrift fills in how far the maps of height × width cells are from the parent's.
+// SetDrift fills in Result.Drift, the L2 distance of each map from the parent's. maps and parent are [len(results),
+// height·width].
 func SetDrift(results []Result, maps, parent []float32, height, width int) {
 	cells := height * width
 	on := func(values []float32, i int) attention.Map {
@@ -34,7 +35,7 @@ func SetDrift(results []Result, maps, parent []float32, height, width int) {
 }
 
 // Drift is how far attention moved without an edit asking for it: on held-out images that parent, control and candidate all get
-// right. nil if there are none.
+// right. It is the mean of Result.Drift, an L2 distance over the cells; nil if there are no such images.
 func Drift(a Arms, seed uint64) *Measure {
 	return a.compare(MapDrift, "Map moved on images that were right and stay so", "", mean(func(r Result) float64 { return r.Drift }),
 		func(i int) bool { return a.Parent[i].Correct && a.Control[i].Correct && a.Candidate[i].Correct }, seed)

@@ -70,8 +70,9 @@ type MaskedFigure struct {
 // BatchSize is how many inputs a forward pass takes at once.
 const BatchSize = 32
 
-// Evaluate runs a network over samples. in gives their inputs; classes is K and height × width the
-// map's grid. progress (may be nil) is called with the number of images done.
+// Evaluate runs a network over samples, in batches of BatchSize. in gives their inputs; classes is K and height × width the map's
+// grid. progress (may be nil) is called with the number of images done. An input that cannot be read is an error that names its
+// image; if ctx ends, its cause is returned.
 func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples []sample.Sample, classes, height, width int, progress func(done int)) (*Evaluation, error) {
 	size, cells := in.Size(), height*width
 	results := make([]Result, 0, len(samples))
@@ -109,7 +110,8 @@ func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples 
 }
 
 // Judge compares a network's answer with what is known of an image. scores [K] are the perception branch's probabilities. They
-// may be logits; the caller then has to set Confidence. attClass is the attention branch's answer and m the map M(x).
+// may be logits; the caller then has to set Confidence. attClass is the attention branch's answer and m the map M(x), on the grid
+// of the sample's maps.
 func Judge(s sample.Sample, scores []float32, attClass int, m attention.Map) Result {
 	r := Result{Predicted: Argmax(scores), AttCorrect: attClass == s.Label, Inside: -1, MapDistance: -1}
 	r.Correct = r.Predicted == s.Label
@@ -130,7 +132,7 @@ func Judge(s sample.Sample, scores []float32, attClass int, m attention.Map) Res
 	return r
 }
 
-// Argmax is the index of the largest value, the first of equals.
+// Argmax is the index of the largest value, the first of several equal ones; 0 for no values.
 func Argmax(values []float32) int {
 	best := 0
 	for i, v := range values {
@@ -141,7 +143,7 @@ func Argmax(values []float32) int {
 	return best
 }
 
-// Summarize makes the figures of results, one for each sample.
+// Summarize computes the figures of results, one for each sample: fractions in [0,1], 0 without samples.
 func Summarize(samples []sample.Sample, results []Result) *Evaluation {
 	e := &Evaluation{Images: len(results), Results: results, samples: samples, groupIndex: map[string]int{}}
 	if e.Images == 0 {

@@ -58,7 +58,8 @@ func (a Arms) compare(name, label, unit string, f figure, keep func(i int) bool,
 	}
 }
 
-// Heldout compares the arms on images no edit touched.
+// Heldout compares the arms on images that no edit touched, by all measures that the samples allow: Top5 needs more than five of
+// the classes, WorstGroup two groups, Inside masks. The units are fractions. seed is that of the bootstrap.
 func Heldout(a Arms, classes int, seed uint64) []Measure {
 	every := func(int) bool { return true }
 	var out []Measure
@@ -88,7 +89,8 @@ func Heldout(a Arms, classes int, seed uint64) []Measure {
 	return out
 }
 
-// Distances compare how far the arms' maps are from people's, on images that carry an edit; nil where there are none.
+// Distances compares how far the arms' maps are from people's, on images with an edit: the mean L2 distance ‖M′ − M‖₂ over the
+// cells. nil if there are no images.
 func Distances(a Arms, seed uint64) *Measure {
 	return a.compare(MapDistance, "Distance to people's maps (training images)", "", mean(func(r Result) float64 { return r.MapDistance }),
 		func(int) bool { return true }, seed)

@@ -19,7 +19,8 @@ type Sample struct {
 	Mask   attention.Map // the object's mask averaged to the model's grid; zero if unknown
 }
 
-// Check refuses samples that cannot be trained on. The error names the image and what is wrong.
+// Check refuses samples that cannot be trained on: labels outside 0 … classes−1, a missing hash, and maps or masks that are not
+// on the grid of height × width (attention.ErrGrid, ErrValue). The error names the image.
 func Check(samples []Sample, classes, height, width int) error {
 	for _, s := range samples {
 		if s.Label < 0 || s.Label >= classes {
