@@ -2,9 +2,11 @@ package dataset
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -42,7 +44,11 @@ type Options struct {
 	Mask     *MaskRule         // which values of a mask mean the object; nil: each mask tells (see Mask)
 	// Label is what the class of an image is whose annotations name several (COCO): "" refuses it, LabelLargest takes one.
 	Label string
-	Parts []string // the kinds of masks (Sample.Parts) that together make the object's; none: they stay apart
+	// Context ends the fetching of a bucket's files; nil: nothing does. Fetched, where there is one, is told of every file, by
+	// several goroutines at once.
+	Context context.Context
+	Fetched func(done, all int)
+	Parts   []string // the kinds of masks (Sample.Parts) that together make the object's; none: they stay apart
 
 	folders []string // what the folders tell already (ColumnClass, ColumnSplit): a table without it is no surprise
 }
@@ -108,16 +114,12 @@ type tally struct {
 // Open reads the data set in dir, in a format of Formats or Auto; see Read.
 func Open(format, dir string) (*Dataset, error) { return Read(dir, Options{Format: format}) }
 
-// Read reads the data set that lies in a folder, a table, or an archive. Reading is by name and by the first bytes of each
+// Read reads the data set that lies in a folder, a table, or an archive, or below a prefix in a bucket ("s3://bucket/prefix"). Reading is by name and by the first bytes of each
 // file: a picture that is damaged further in is found when it is decoded. An archive is unpacked into a temporary folder, which
 // Close removes.
 //
-// It returns ErrFormat, ErrLayout, ErrSeveral or ErrEmpty, wrapped with what to do about it.
+// It returns ErrFormat, ErrLayout, ErrSeveral, ErrEmpty or ErrBucket, wrapped with what to do about it.
 func Read(dir string, o Options) (*Dataset, error) {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return nil, fmt.Errorf("opening data set: %w", err)
-	}
 	if o.Format == "" {
 		o.Format = Auto
 	}
@@ -137,7 +139,17 @@ func Read(dir string, o Options) (*Dataset, error) {
 			return nil, fmt.Errorf("%w: --columns %s=…: want file, class, split, group or mask", ErrLayout, column)
 		}
 	}
-	d := &Dataset{Format: o.Format, Dir: dir, root: dir, options: o}
+	d := &Dataset{Format: o.Format, options: o}
+	at, err := d.resolve(dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", shown(dir), err), d.Close())
+	}
+	info, err := os.Stat(at)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening data set: %w", err), d.Close())
+	}
+	dir = shown(dir)
+	d.Dir, d.root = at, at
 	if err := d.read(info); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
@@ -158,6 +170,14 @@ func Read(dir string, o Options) (*Dataset, error) {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
 	return d, nil
+}
+
+// shown is what was given, without secrets.
+func shown(given string) string {
+	if u, err := url.Parse(given); err == nil && IsAddress(given) {
+		return u.Redacted()
+	}
+	return given
 }
 
 // Close removes what was unpacked for this data set. The files of its samples are not there afterwards.

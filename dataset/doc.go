@@ -18,6 +18,7 @@
 //	coco.go, fiftyone.go, labelstudio.go  what those programs export
 //	webdataset.go, parquet.go, unpack.go  pictures inside other files: shards, Parquet, zip and tar
 //	parquet_check.go  what a Parquet file may say of itself
+//	bucket.go      fetching what lies below a prefix in S3 or Azure
 //	object.go      what shows the object in a picture, whichever it is
 //	mask.go        object masks: which values mean the object
 //	marks.go       boxes, polygons, runs and points, and drawing them as masks; boxes.go Pascal VOC's XML

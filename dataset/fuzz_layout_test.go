@@ -101,7 +101,7 @@ func FuzzArchive(f *testing.F) {
 			t.Fatal(err)
 		}
 		d := &Dataset{}
-		u := &unpacker{d: d, dir: inner, left: 1 << 20}
+		u := &unpacker{d: d, dir: inner, of: "the archive", left: 1 << 20}
 		if z, err := zip.NewReader(bytes.NewReader(data), int64(len(data))); err == nil {
 			_ = u.zip(z, "")
 		}

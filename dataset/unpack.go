@@ -44,7 +44,8 @@ func isArchive(name string) bool {
 type unpacker struct {
 	d     *Dataset
 	dir   string
-	left  int64 // bytes that may still be written
+	of    string // what the files are of, "the archive"
+	left  int64  // bytes that may still be written
 	files int
 }
 
@@ -54,7 +55,7 @@ func (d *Dataset) unpack(archives []string) error {
 	if err != nil {
 		return err
 	}
-	u := &unpacker{d: d, dir: dir}
+	u := &unpacker{d: d, dir: dir, of: "the archive"}
 	for _, archive := range archives {
 		info, err := os.Stat(archive)
 		if err != nil {
@@ -169,30 +170,40 @@ func (u *unpacker) tar(r *bufio.Reader, below string) error {
 	}
 }
 
-// write puts one file below the folder; what is never part of a data set is passed over.
-func (u *unpacker) write(below, given string, content io.Reader) error {
+// place finds where a file goes below the folder, and makes the folders above it; "" for what is never part of a data set, which
+// is passed over.
+func (u *unpacker) place(below, given string) (file string, err error) {
 	name := path.Clean(strings.ReplaceAll(given, `\`, "/"))
 	local := filepath.FromSlash(name)
 	switch {
 	case !text.Valid(name):
 		u.d.skip(text.Clean(given), "its name is not UTF-8")
-		return nil
+		return "", nil
 	case !filepath.IsLocal(local) || name == ".":
-		u.d.skip(given, "leads out of the archive")
-		return nil
+		u.d.skip(given, "leads out of %s", u.of)
+		return "", nil
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if litter[strings.ToLower(part)] || strings.HasPrefix(part, ".") {
-			u.d.count(given, "left by an operating system, or hidden, in the archive: passed over")
-			return nil
+			u.d.count(given, "left by an operating system, or hidden, in "+u.of+": passed over")
+			return "", nil
 		}
 	}
 	if u.files++; u.files > maxFiles {
-		return fmt.Errorf("%w: it holds more than %d files", ErrArchive, maxFiles)
+		return "", fmt.Errorf("%w: it holds more than %d files", ErrArchive, maxFiles)
 	}
-	file := filepath.Join(u.dir, filepath.FromSlash(below), local)
+	file = filepath.Join(u.dir, filepath.FromSlash(below), local)
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("%w: %s: %s", ErrArchive, given, bare(err))
+		return "", fmt.Errorf("%w: %s: %s", ErrArchive, given, bare(err))
+	}
+	return file, nil
+}
+
+// write puts one file below the folder.
+func (u *unpacker) write(below, given string, content io.Reader) error {
+	file, err := u.place(below, given)
+	if err != nil || file == "" {
+		return err
 	}
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {

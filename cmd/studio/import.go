@@ -10,20 +10,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/progress"
 )
 
 // importCommand brings a data set into a project.
 type importCommand struct {
 	storageFlags
-	Source  []string `arg:"" name:"source" help:"The data set, a folder, a table or an archive (zip, tar); before it, its layout where it is not to be told: ${formats}."`
+	Source  []string `arg:"" name:"source" help:"The data set: a folder, a table, an archive (zip, tar), or a prefix in a bucket (s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX); before it, its layout where it is not to be told: ${formats}."`
 	Project string   `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
 	Split   string   `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none."`
 	Pool    float64  `placeholder:"FRACTION" help:"Share of the test split, chosen by name, that becomes the pool: tasks come from there, and the rest still measures."`
@@ -77,7 +78,15 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	fetching := newProgressLine(streams.Err)
+	meter := fetching.meter(progress.Plan{Stage: progress.Fetching, Total: 1, Each: 20 * time.Millisecond})
+	var once sync.Once
+	options.Context, options.Fetched = ctx, func(done, all int) {
+		once.Do(func() { meter.Expect(progress.Fetching, all, 0); meter.Begin(progress.Fetching, 0) })
+		meter.Advance(progress.Fetching, done)
+	}
 	d, err := dataset.Read(c.dir, options)
+	fetching.done()
 	if err != nil {
 		return err
 	}
@@ -164,7 +173,7 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	defer line.done()
 	var mutex sync.Mutex
 	first := ""
-	in := jobs.ImageImport(s.Blobs, d.Format+" "+filepath.Base(filepath.Clean(c.dir)), d, jobs.ImportOptions{
+	in := jobs.ImageImport(s.Blobs, d.Format+" "+dataset.BaseName(c.dir), d, jobs.ImportOptions{
 		Source: c.Name, Split: annotator.Split(c.Split), Update: c.Update, Prune: c.Prune,
 		MaskFault: func(image string, err error) {
 			mutex.Lock()
@@ -207,7 +216,7 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 			splits = append(splits, fmt.Sprintf("%d %s", n, name))
 		}
 	}
-	fmt.Fprintf(streams.Out, "%s: %d images of %d classes (%s), %d with a mask\n", filepath.Base(filepath.Clean(c.dir)), s.Images, s.Classes, strings.Join(splits, ", "), s.Masks)
+	fmt.Fprintf(streams.Out, "%s: %d images of %d classes (%s), %d with a mask\n", dataset.BaseName(c.dir), s.Images, s.Classes, strings.Join(splits, ", "), s.Masks)
 	if s.Why != "" {
 		fmt.Fprintf(streams.Out, "read as %s\n", s.Why)
 	}

@@ -4,4 +4,5 @@
 //	check.go      Check: whether a folder can be written to, for health checks
 //	temporary.go  files on their way, which are swept once their process is gone
 //	folder.go     folders of a process alone, likewise
+//	free_*.go     Free: how much room there is
 package disk

@@ -16,6 +16,7 @@ type Stage string
 // The stages there are.
 const (
 	Drawing             Stage = "drawing"  // the demo's pictures
+	Fetching            Stage = "fetching" // files come out of a bucket
 	Reading             Stage = "reading"  // files are read
 	Storing             Stage = "storing"  // what was read goes to the database
 	Scanning            Stage = "scanning" // a network answers every image
@@ -33,7 +34,7 @@ const (
 
 // words are what a stage does, as people say it.
 var words = map[Stage]string{
-	Drawing: "drawing birds", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
+	Drawing: "drawing birds", Fetching: "fetching", Reading: "reading", Storing: "storing", Scanning: "scanning", Features: "features",
 	EvaluatingParent: "measuring the parent", Candidate: "training the candidate", EvaluatingCandidate: "measuring the candidate",
 	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping", Verifying: "verifying",
 }
@@ -51,6 +52,8 @@ func (s Stage) Unit() string {
 	switch s {
 	case Train, Candidate, Control:
 		return "steps"
+	case Fetching:
+		return "files"
 	case Sweeping:
 		return "fine-tunings"
 	case Verifying:

@@ -1,0 +1,236 @@
+package dataset
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/azureblob" // registers azblob://
+	_ "gocloud.dev/blob/s3blob"    // registers s3://
+	"gocloud.dev/gcerrors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// ErrBucket is a bucket that cannot be read.
+var ErrBucket = errors.New("the bucket cannot be read")
+
+// cloud is a kind of bucket, by how its addresses begin.
+type cloud struct {
+	scheme  string
+	example string
+	remedy  string // where its credentials come from
+}
+
+var clouds = []cloud{
+	{"s3", "s3://BUCKET/PREFIX?region=R", "credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of AWS_PROFILE or of the machine's role; the region is AWS_REGION or ?region=…; " +
+		"other servers are named with ?endpoint=https://…&use_path_style=true, and a public bucket is read with ?anonymous=true"},
+	{"azblob", "azblob://CONTAINER/PREFIX", "the account is AZURE_STORAGE_ACCOUNT, its credentials AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or those of the machine's identity"},
+}
+
+// IsAddress reports whether what is given as a data set is an address ("s3://bucket/prefix") and no path.
+func IsAddress(given string) bool {
+	scheme, _, ok := strings.Cut(given, "://")
+	return ok && scheme != "" && !strings.ContainsAny(scheme, `/\.`)
+}
+
+// BaseName is what a data set is called by: the last part of its path or address.
+func BaseName(given string) string {
+	if IsAddress(given) {
+		given, _, _ = strings.Cut(given, "?")
+		return path.Base(given)
+	}
+	return filepath.Base(filepath.Clean(given))
+}
+
+// resolve returns the folder or file that was given: an address's files are fetched into a temporary folder first.
+func (d *Dataset) resolve(given string) (string, error) {
+	if !IsAddress(given) {
+		return given, nil
+	}
+	u, err := url.Parse(given)
+	if err != nil {
+		return "", fmt.Errorf("%w: its address is malformed: want %s", ErrBucket, clouds[0].example)
+	}
+	if u.Scheme == "file" {
+		if u.Host != "" && u.Host != "localhost" {
+			return "", fmt.Errorf("%w: %q names another machine: want file:///PATH", ErrBucket, u.Host)
+		}
+		return filepath.FromSlash(u.Path), nil
+	}
+	at := slices.IndexFunc(clouds, func(c cloud) bool { return c.scheme == u.Scheme })
+	switch {
+	case u.Scheme == "gs":
+		return "", fmt.Errorf("%w: Google's buckets are not read by themselves: copy the prefix with 'gcloud storage cp -r %s://%s%s DIR', or mount it with gcsfuse, and give the folder", ErrBucket, u.Scheme, u.Host, u.Path)
+	case at < 0:
+		return "", fmt.Errorf("%w: %s:// is not read: want a path, %s or %s", ErrBucket, text.Cut(u.Scheme, 20), clouds[0].example, clouds[1].example)
+	case u.Host == "":
+		return "", fmt.Errorf("%w: no bucket is named: want %s", ErrBucket, clouds[at].example)
+	}
+	ctx := d.options.Context
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	fetched, err := d.fetch(ctx, u)
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrArchive) || errors.Is(err, ErrEmpty) || errors.Is(err, errNoRoom) {
+		return fetched, err
+	}
+	why := ""
+	switch gcerrors.Code(err) {
+	case gcerrors.NotFound:
+		why = "it is not there, or not in this region: "
+	case gcerrors.PermissionDenied:
+		why = "these credentials may not read it: "
+	}
+	return "", fmt.Errorf("%w: %s, prefix %q: %s%s (%s)", ErrBucket, u.Host, strings.TrimPrefix(u.Path, "/"), why, text.Cut(text.Clean(err.Error()), 300), clouds[at].remedy)
+}
+
+var errNoRoom = errors.New("there is no room for its files")
+
+// together is how many files are fetched at a time.
+const together = 16
+
+// fetch brings the files below a prefix into a temporary folder, and returns it; or the one file whose name the prefix is.
+func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
+	prefix := strings.TrimPrefix(u.Path, "/")
+	address := url.URL{Scheme: u.Scheme, Host: u.Host, RawQuery: u.RawQuery}
+	b, err := blob.OpenBucket(ctx, address.String())
+	if err != nil {
+		return "", err
+	}
+	defer b.Close()
+	one := false
+	if prefix != "" && !strings.HasSuffix(prefix, "/") {
+		if one, err = b.Exists(ctx, prefix); err != nil {
+			return "", err
+		}
+		if !one {
+			prefix += "/"
+		}
+	}
+	each := func(use func(o *blob.ListObject) error) error {
+		if one {
+			about, err := b.Attributes(ctx, prefix)
+			if err != nil {
+				return err
+			}
+			return use(&blob.ListObject{Key: prefix, Size: about.Size})
+		}
+		for list := b.List(&blob.ListOptions{Prefix: prefix}); ; {
+			o, err := list.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if strings.HasSuffix(o.Key, "/") { // what stands for a folder in consoles
+				continue
+			}
+			if err := use(o); err != nil {
+				return err
+			}
+		}
+	}
+	files, bytes := 0, int64(0)
+	err = each(func(o *blob.ListObject) error {
+		if files++; files > maxFiles {
+			return fmt.Errorf("%w: more than %d files", ErrArchive, maxFiles)
+		}
+		bytes += o.Size
+		return nil
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case files == 0:
+		return "", fmt.Errorf("%w: the bucket %s has no file below %q", ErrEmpty, u.Host, prefix)
+	}
+	dir, err := d.temporary()
+	if err != nil {
+		return "", err
+	}
+	if free, known := disk.Free(dir); known && bytes > free-free/20 {
+		return "", fmt.Errorf("%w: %d files with %d MB lie below %q in %s, and %s has %d MB free: set TMPDIR to a folder with more", errNoRoom, files, bytes>>20, prefix, u.Host, filepath.Dir(dir), free>>20)
+	}
+	place := &unpacker{d: d, dir: dir, left: bytes, of: "the bucket"}
+	group, fetching := errgroup.WithContext(ctx)
+	group.SetLimit(together)
+	var done atomic.Int64
+	err = each(func(o *blob.ListObject) error {
+		if fetching.Err() != nil {
+			return fetching.Err()
+		}
+		name := strings.TrimPrefix(o.Key, prefix)
+		if one {
+			name = path.Base(prefix)
+		}
+		file, err := place.place("", name)
+		if err != nil || file == "" {
+			return err
+		}
+		if place.left -= o.Size; place.left < 0 {
+			return fmt.Errorf("%w: files came in below %q while it was read: try again", ErrArchive, prefix)
+		}
+		key, size := o.Key, o.Size
+		group.Go(func() error {
+			if err := fetchFile(fetching, b, key, file, size); err != nil {
+				return fmt.Errorf("%s: %w", text.Clean(key), err)
+			}
+			if d.options.Fetched != nil {
+				d.options.Fetched(int(done.Add(1)), files)
+			}
+			return nil
+		})
+		return nil
+	})
+	if failed := group.Wait(); failed != nil {
+		err = failed
+	}
+	if err != nil {
+		return "", err
+	}
+	if one {
+		return filepath.Join(dir, filepath.FromSlash(path.Base(prefix))), nil
+	}
+	return dir, nil
+}
+
+// fetchFile brings one file in, whole; a connection that breaks is tried again twice.
+func fetchFile(ctx context.Context, b *blob.Bucket, key, file string, size int64) error {
+	var err error
+	for range 3 {
+		if err = copyObject(ctx, b, key, file, size); err == nil || ctx.Err() != nil || gcerrors.Code(err) == gcerrors.NotFound || gcerrors.Code(err) == gcerrors.PermissionDenied {
+			return err
+		}
+	}
+	return err
+}
+
+func copyObject(ctx context.Context, b *blob.Bucket, key, file string, size int64) error {
+	r, err := b.NewReader(ctx, key, nil)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(out, io.LimitReader(r, size+1))
+	if err = errors.Join(err, out.Close()); err == nil && n != size {
+		err = fmt.Errorf("it came as %d bytes, and the list says %d", n, size)
+	}
+	return disk.Full(err)
+}

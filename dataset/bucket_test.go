@@ -1,0 +1,180 @@
+package dataset_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+
+	"github.com/abn-studio/studio/dataset"
+)
+
+const onePNG = "\x89PNG\r\n\x1a\n"
+
+// s3With runs an S3 server with a bucket of these files, and returns what addresses of it end with. wrap stands before the server.
+func s3With(t *testing.T, files map[string]string, wrap func(http.Handler) http.Handler) string {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket("pictures"); err != nil {
+		t.Fatal(err)
+	}
+	for key, content := range files {
+		if _, err := backend.PutObject("pictures", key, map[string]string{}, strings.NewReader(content), int64(len(content)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	handler := gofakes3.New(backend).Server()
+	if wrap != nil {
+		handler = wrap(handler)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ACCESS_KEY_ID", "A")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "B")
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	t.Setenv("TMPDIR", t.TempDir())
+	return "?region=us-east-1&use_path_style=true&endpoint=" + server.URL
+}
+
+// What was fetched is gone.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	if left, err := filepath.Glob(filepath.Join(t.TempDir(), "..", "*", dataset.TemporaryPrefix+"*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+func TestBucket(t *testing.T) { // not in parallel: credentials are in the environment
+	at := s3With(t, map[string]string{
+		"birds/train/cat/1.png": onePNG, "birds/train/cat/2.png": onePNG, "birds/test/dog/3.png": onePNG, "birds/train/": "", "birds/train/.DS_Store": "x",
+		"birds/../out.png": onePNG, "birdsong/train/cat/9.png": onePNG, "other.txt": "x",
+	}, nil)
+	var told atomic.Int64
+	d, err := dataset.Read("s3://pictures/birds"+at, dataset.Options{Fetched: func(_, all int) {
+		told.Add(1)
+		if all != 5 {
+			t.Errorf("of %d files", all)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"train|cat|train/cat/1.png", "train|cat|train/cat/2.png", "test|dog|test/dog/3.png"}, names(d.Samples)); diff != "" {
+		t.Error(diff)
+	}
+	if told.Load() != 3 {
+		t.Errorf("told of %d files", told.Load())
+	}
+	if diff := cmp.Diff([]string{"../out.png"}, keys(reasons(d.Skipped))); diff != "" {
+		t.Error("skipped:", diff)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	nothingLeft(t)
+}
+
+func TestArchiveInABucket(t *testing.T) {
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	w, err := z.Create("train/cat/1.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(onePNG)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := s3With(t, map[string]string{"sets/birds.zip": archive.String()}, nil)
+	d, err := dataset.Open(dataset.Auto, "s3://pictures/sets/birds.zip"+at)
+	if err != nil || len(d.Samples) != 1 || d.Samples[0].Class != "cat" {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	nothingLeft(t)
+}
+
+// A connection that breaks within a file is tried again, and no half of a file is taken for it.
+func TestBucketThatBreaksOff(t *testing.T) {
+	var broken atomic.Int64
+	at := s3With(t, map[string]string{"a/cat/1.png": onePNG + strings.Repeat("x", 1<<20)}, func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, ".png") && broken.Add(1) == 1 {
+				w.Header().Set("Content-Length", "1048584")
+				_, _ = w.Write([]byte(onePNG))
+				panic(http.ErrAbortHandler)
+			}
+			inner.ServeHTTP(w, r)
+		})
+	})
+	d, err := dataset.Open("folder", "s3://pictures/a"+at)
+	if err != nil || len(d.Samples) != 1 || broken.Load() != 2 {
+		t.Fatalf("%v, asked for %d times", err, broken.Load())
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBucketsThatCannotBeRead(t *testing.T) {
+	at := s3With(t, map[string]string{"a/cat/1.png": onePNG}, func(inner http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/secret") {
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = w.Write([]byte(`<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>`))
+				return
+			}
+			inner.ServeHTTP(w, r)
+		})
+	})
+	for address, says := range map[string]string{
+		"s3://nowhere/a/" + at:    `nowhere, prefix "a/": it is not there`,
+		"s3://secret/a/" + at:     "these credentials may not read it",
+		"s3://pictures/none" + at: `no file below "none/"`,
+		"s3:///a":                 "no bucket is named",
+		"gs://pictures/a":         "gcloud storage cp -r gs://pictures/a DIR",
+		"ftp://pictures/a":        "ftp:// is not read",
+		"file://elsewhere/a":      `"elsewhere" names another machine`,
+		"azblob://pictures/a":     "AZURE_STORAGE_ACCOUNT",
+	} {
+		d, err := dataset.Open(dataset.Auto, address)
+		if err == nil {
+			d.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", address, err, says)
+		}
+		if !errors.Is(err, dataset.ErrBucket) && !errors.Is(err, dataset.ErrEmpty) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, address := range []string{"s3://nowhere/a/", "s3://secret/a/"} {
+		if _, err := dataset.Open(dataset.Auto, address+at); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+			t.Errorf("%s: no remedy in %v", address, err)
+		}
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := dataset.Read("s3://pictures/a"+at, dataset.Options{Context: ended}); !errors.Is(err, context.Canceled) {
+		t.Errorf("after Ctrl+C: %v", err)
+	}
+	nothingLeft(t)
+	folder := tree(t, map[string]string{"cat/1.png": ""})
+	if d, err := dataset.Open("folder", "file://"+filepath.ToSlash(folder)); err != nil || len(d.Samples) != 1 {
+		t.Errorf("a folder's address: %v", err)
+	}
+}
