@@ -30,6 +30,10 @@ func (f *finder) findMechanism() error {
 		}
 		return fmt.Errorf("%w: the map %q never multiplies %s of its own height and width; it is read by %s", ErrNoABN, f.root, what, listNodes(readers))
 	}
+	meetings, later := f.firstMeetings(meetings)
+	for _, m := range later { // the perception branch's, where it reads the map once more
+		readers = append(readers, m.node)
+	}
 	first := meetings[0]
 	gain := f.gain(first)
 	for _, m := range meetings[1:] {
@@ -58,6 +62,24 @@ func (f *finder) findMechanism() error {
 	f.parts.Names.Image, f.parts.Names.Features, f.parts.Names.Map = f.names.Image, first.features, f.cut
 	f.parts.Channels, f.parts.Height, f.parts.Width = int(shape[1].Size), int(grid[2].Size), int(grid[3].Size)
 	return nil
+}
+
+// firstMeetings tells those where the map multiplies features from those where it multiplies what another of them made.
+func (f *finder) firstMeetings(all []meeting) (first, later []meeting) {
+	for i, m := range all {
+		products := map[string]bool{}
+		for k, other := range all {
+			if k != i && other.features != m.features {
+				products[other.node.Output(0)] = true
+			}
+		}
+		if f.descendants(products)[m.features] {
+			later = append(later, m)
+		} else {
+			first = append(first, m)
+		}
+	}
+	return first, later
 }
 
 // meetings walks forward from the map, past reshaping and the addition of 1, to the products with features. readers are the other

@@ -117,9 +117,12 @@ func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
 			return nil, searchErr
 		}
 		if found == nil {
-			return nil, cmp.Or(f.underlying(whole), err)
+			return nil, cmp.Or(f.underlying(whole), unrepeatable(whole), f.onTokens(), err)
 		}
 		f = found
+	}
+	if why := f.steady(); why != nil {
+		return nil, why
 	}
 	branches := f.branches()
 	if why := cmp.Or(f.underlying(branches), f.doubles(branches)); why != nil {
@@ -364,6 +367,17 @@ func (f *finder) findLogits() error {
 			*list = append(*list, name)
 		}
 	}
+	alike := func(list, than []string) []string { // other answers, of other lengths, may stand beside the logits
+		if len(list) < 2 || len(than) != 1 {
+			return list
+		}
+		same := slices.DeleteFunc(slices.Clone(list), func(name string) bool { return !f.inferred.Shape(name).Equal(f.inferred.Shape(than[0])) })
+		if len(same) == 0 {
+			return list
+		}
+		return same
+	}
+	attention, perception = alike(attention, perception), alike(perception, attention)
 	choose := func(what, named, field string, found []string, rule string) (string, error) {
 		switch {
 		case named != "":

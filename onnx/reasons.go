@@ -86,7 +86,7 @@ func (f *finder) underlying(nodes []*Node) error {
 	case len(quantised) > 0:
 		return fmt.Errorf("%w: the network is quantised to integers (%s): give the float32 file that it was made from", errChoose, some(quantised))
 	case len(half) > 0:
-		return fmt.Errorf("%w: the network computes in %v inside (%s), whatever its input and outputs are: give the float32 file that it was made from, or export after model.float()", errChoose, name16, some(half))
+		return fmt.Errorf("%w: the network computes in %v inside (%s), whatever its input and outputs are: give the float32 file that it was made from, or export after model.float(), without autocast", errChoose, name16, some(half))
 	case len(foreign) > 0:
 		return fmt.Errorf("%w: the network holds operators of %s (%s), as ONNX Runtime's optimizer writes them: give the file from before it was optimised, as torch.onnx.export writes it", errChoose, foreign[0].Domain, some(foreign))
 	}
@@ -121,6 +121,51 @@ func (f *finder) doubles(branches []*Node) error {
 		return nil
 	}
 	return fmt.Errorf("%w: the network computes in float64 inside (%s): %s", errChoose, some(nodes), remedy)
+}
+
+// randomOps are operators that draw numbers.
+var randomOps = []string{"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+
+// unrepeatable refuses nodes whose outputs differ from run to run; nil where there are none.
+func unrepeatable(nodes []*Node) error {
+	for _, n := range nodes {
+		if n.IsOp(randomOps...) {
+			return fmt.Errorf("%w: the network answers differently each time: %v draws numbers, as a Dropout2d, a drop path or noise does that was left in training mode: export after model.eval()", errChoose, n)
+		}
+	}
+	return nil
+}
+
+// steady refuses a network whose map or answers depend on numbers that are drawn.
+func (f *finder) steady() error {
+	p := f.parts
+	needed := f.ancestors([]string{p.Names.Map, p.Names.LogitsAtt, p.Names.LogitsPer})
+	return unrepeatable(slices.DeleteFunc(slices.Clone(f.graph.Nodes), func(n *Node) bool { return !needed[n] }))
+}
+
+// onTokens says that the map multiplies tokens, which its own grid is made of, where that is so.
+func (f *finder) onTokens() error {
+	grid := f.inferred.Shape(f.root)
+	if f.root == "" || len(grid) < 3 {
+		return nil
+	}
+	cells, ok := Product(max(grid[len(grid)-2].Size, -1), max(grid[len(grid)-1].Size, -1))
+	whole := f.at(candidate{f.root, f.source})
+	if !ok || whole.findMeetings() != nil {
+		return nil
+	}
+	for _, n := range f.graph.Nodes {
+		if !whole.mechanism[n.Output(0)] {
+			continue
+		}
+		for _, in := range n.Inputs {
+			if s := f.inferred.Shape(in); !whole.ofMap[in] && len(s) == 3 && slices.Contains(s[1:], Fixed(cells)) {
+				return fmt.Errorf("%w: the map %q multiplies tokens %v at %v, and the features of an ABN are a grid (N,C,h,w) that both branches start from. Make the grid first, "+
+					"g = tokens.transpose(1, 2).reshape(n, c, h, w), and take the perception branch's tokens from it: g.flatten(2).transpose(1, 2)", errChoose, f.root, s, n)
+			}
+		}
+	}
+	return nil
 }
 
 // typeOf is the type of a value, as far as it is known.

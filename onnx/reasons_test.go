@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,10 +41,26 @@ func TestFilesAreRefusedByTheirOwnName(t *testing.T) {
 	}
 	wide.Graph.Nodes = append([]*onnx.Node{node("Cast", "pixels", "x", onnx.IntAttr("to", int64(onnx.Double)))}, wide.Graph.Nodes...)
 	half := smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Cast", "gm", "h", onnx.IntAttr("to", int64(onnx.Float16))), node("Cast", "h", "attended", onnx.IntAttr("to", 1))}}.model()
+	brain := smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Cast", "gm", "h", onnx.IntAttr("to", int64(onnx.BFloat16))), node("Cast", "h", "attended", onnx.IntAttr("to", 1))}}.model()
+	noisy := smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("RandomUniformLike", "gm", "r"), node("Mul", "gm r", "attended")}}.model()
+	unused := noisy.Clone() // drawn in the extractor, for the map
+	unused.Graph.Nodes[1], unused.Graph.Nodes[9] = node("RandomUniformLike", "e", "g"), node("Identity", "g", "r")
+	ints := func(name string, list ...int64) *onnx.Tensor {
+		return onnx.NewInt64(name, []int64{int64(len(list))}, list)
+	}
+	tokens := smallABN{mechanism: []*onnx.Node{node("Reshape", "m column", "mt"), node("Mul", "t mt", "tm"), node("Transpose", "tm", "back", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "back grid", "attended")},
+		constants: []*onnx.Tensor{ints("rows", 0, 4, 12), ints("column", 0, 12, 1), ints("grid", 0, 4, 4, 3)}}.model()
+	tokens.Graph.Nodes = slices.Insert(tokens.Graph.Nodes, 1, node("Reshape", "e rows", "e1"), node("Transpose", "e1", "e2", onnx.IntsAttr("perm", 0, 2, 1)), node("Relu", "e2", "t"),
+		node("Transpose", "t", "t1", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "t1 grid", "g"))
+	tokens.Graph.Nodes = slices.Delete(tokens.Graph.Nodes, 6, 7)
 	for name, test := range map[string]struct {
 		model *onnx.Model
 		want  []string
 	}{
+		"bfloat16 inside":      {brain, []string{"bfloat16 inside", "autocast"}},
+		"drawn in a branch":    {noisy, []string{"answers differently each time", "RandomUniformLike", "model.eval()"}},
+		"drawn before":         {unused, []string{"answers differently each time"}},
+		"a map on tokens":      {tokens, []string{`the map "m" multiplies tokens (N,12,4) at Mul`, "g.flatten(2).transpose(1, 2)"}},
 		"half":                 {image(onnx.Float16, 1, 3, 8, 6), []string{"float16", "model.float()"}},
 		"bfloat16":             {image(onnx.BFloat16, 1, 3, 8, 6), []string{"bfloat16", "model.float()"}},
 		"bytes":                {image(onnx.Uint8, 1, 3, 8, 6), []string{"uint8", "before they are scaled"}},

@@ -197,10 +197,13 @@ func mulIntegers(a, b integer) integer {
 			return integer{unknown: true}
 		}
 		return integer{v: p}
-	case a.fixed() && a.v == 1:
-		return b
-	case b.fixed() && b.v == 1:
-		return a
+	case b.fixed() && a.name != "":
+		a, b = b, a
+	}
+	if a.fixed() && a.v > 0 && b.name != "" {
+		if name := multiple(a.v, b.name); name != "" {
+			return integer{name: name}
+		}
 	}
 	return integer{unknown: true}
 }
@@ -215,6 +218,10 @@ func divIntegers(a, b integer) integer {
 		return a
 	case a.name != "" && a == b:
 		return integer{v: 1}
+	case a.name != "" && b.fixed() && b.v > 1:
+		if n, name := factors(a.name); n%b.v == 0 {
+			return integer{name: multiple(n/b.v, name)}
+		}
 	}
 	return integer{unknown: true}
 }

@@ -3,6 +3,8 @@ package onnx
 import (
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // product is a number of elements: coefficient × the sizes of symbolic axes. With an unknown axis it is unknown.
@@ -23,7 +25,9 @@ func (s Shape) product() product {
 func (p *product) multiply(d Dim) {
 	switch {
 	case d.Name != "":
-		p.names = append(p.names, d.Name)
+		times, name := factors(d.Name)
+		p.names = append(p.names, name)
+		p.multiply(Fixed(times))
 	case d.Size < 0:
 		p.unknown = true
 	default:
@@ -35,7 +39,30 @@ func (p *product) multiply(d Dim) {
 	}
 }
 
-// over is the axis of size p/q, where it is one number or one symbolic axis.
+// multiple is the name of an axis n times as long as a symbolic one, as heads of attention and windows fold into the batch: 2·N.
+func multiple(n int64, name string) string {
+	before, name := factors(name)
+	all, ok := Product(n, before)
+	switch {
+	case !ok || all < 1:
+		return ""
+	case all == 1:
+		return name
+	}
+	return strconv.FormatInt(all, 10) + "·" + name
+}
+
+// factors takes such a name apart.
+func factors(name string) (n int64, of string) {
+	if number, of, found := strings.Cut(name, "·"); found {
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil && n > 1 && n <= MaxElements {
+			return n, of
+		}
+	}
+	return 1, name
+}
+
+// over is the axis of size p/q, where it is one number, or a multiple of one symbolic axis.
 func (p product) over(q product) Dim {
 	if p.unknown || q.unknown || q.coefficient == 0 || p.coefficient%q.coefficient != 0 {
 		return Unknown()
@@ -52,8 +79,8 @@ func (p product) over(q product) Dim {
 	switch {
 	case len(names) == 0:
 		return Fixed(ratio)
-	case len(names) == 1 && ratio == 1:
-		return Dim{Name: names[0]}
+	case len(names) == 1 && multiple(ratio, names[0]) != "":
+		return Dim{Name: multiple(ratio, names[0])}
 	}
 	return Unknown()
 }

@@ -25,6 +25,7 @@ func init() {
 	add(castLike, "CastLike")
 	add(batchNormalization, "BatchNormalization")
 	add(layerNormalization, "LayerNormalization")
+	add(unary, "RMSNormalization")
 	add(unaryFunc(math.Sqrt), "Sqrt")
 	add(unaryFunc(math.Exp), "Exp")
 	add(unaryFunc(math.Log), "Log")

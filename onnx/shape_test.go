@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,6 +67,13 @@ func checkAgainstRuntime(t *testing.T, m *onnx.Model, input string, rest ...int6
 			want = want[:len(want)-1]
 			got := slices.Clone(inferred[name].Shape)
 			for k, d := range got {
+				if times, found := strings.CutSuffix(d.Name, "·"+onnx.BatchName); found {
+					n, err := strconv.ParseInt(times, 10, 64)
+					if err != nil {
+						t.Errorf("%q has shape %v", name, got)
+					}
+					got[k] = onnx.Fixed(n * batch)
+				}
 				if d.Name == onnx.BatchName {
 					got[k] = onnx.Fixed(batch)
 				} else if d == onnx.Unknown() && k < len(want) { // twelve times the batch has no name
@@ -285,6 +293,31 @@ func TestInferNamesTheNodeThatDoesNotFit(t *testing.T) {
 		_, err := onnx.Infer(t.Context(), chain(17, []*onnx.Tensor{w, ints("r", 0, 7)}, test.node), map[string]onnx.Shape{"x": onnx.BatchOf(4, 8, 8)})
 		if !errors.Is(err, test.want) || !strings.Contains(err.Error(), `"stem"`) {
 			t.Errorf("%s: got %v, want %v that names the node", name, err, test.want)
+		}
+	}
+}
+
+// Heads of attention are folded into the batch and out of it again.
+func TestTheBatchIsFoundAgain(t *testing.T) {
+	t.Parallel()
+	m := &onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 17}}, Graph: &onnx.Graph{
+		Inputs: []*onnx.ValueInfo{onnx.NewValue("x", onnx.Float, onnx.BatchOf(16, 8))},
+		Nodes: []*onnx.Node{
+			node("Transpose", "x", "t", onnx.IntsAttr("perm", 1, 0, 2)), node("Reshape", "t fold", "heads"), node("Transpose", "heads", "h", onnx.IntsAttr("perm", 1, 0, 2)), node("Reshape", "h apart", "four"),
+			node("Transpose", "four", "p", onnx.IntsAttr("perm", 2, 0, 1, 3)), node("Reshape", "p rows", "r"), node("Reshape", "r out", "y"),
+			node("Shape", "x", "s"), node("Gather", "s zero", "n"), node("Mul", "n two", "n2"), node("Concat", "n2 rest", "size", onnx.IntAttr("axis", 0)), node("Reshape", "h size", "sized"),
+			node("Div", "n2 two", "half"), node("Concat", "half rest4", "size4", onnx.IntAttr("axis", 0)), node("Reshape", "h size4", "back"),
+		},
+		Initializers: []*onnx.Tensor{ints("fold", 16, -1, 4), ints("apart", -1, 2, 16, 4), ints("rows", -1, 8), ints("out", 16, -1, 8), ints("zero", 0), ints("two", 2), ints("rest", 16, 4), ints("rest4", 2, 16, 4)},
+		Outputs:      outputs("y"),
+	}}
+	got, err := onnx.InferShapes(t.Context(), m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"heads": "(16,2·N,4)", "four": "(N,2,16,4)", "r": "(16·N,8)", "y": "(16,N,8)", "sized": "(2·N,16,4)", "back": "(N,2,16,4)"} {
+		if shape := got[name].Shape.String(); shape != want {
+			t.Errorf("%s is %s, want %s", name, shape, want)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func weightReaders(nodes []*Node, part int, index *Index) []weightReader {
 		switch {
 		case n.IsOp("BatchNormalization"):
 			inputs, owner = []int{1, 2, 3, 4}, n.Output(0)
-		case n.IsOp("LayerNormalization", "InstanceNormalization", "GroupNormalization", "PRelu"):
+		case n.IsOp("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization", "PRelu"):
 			owner = n.Output(0)
 		case n.IsOp("Conv", "ConvTranspose", "Gemm", "MatMul"):
 			owner = fmt.Sprint(part, " ", resolve(n.Input(1)))

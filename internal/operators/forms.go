@@ -30,7 +30,6 @@ func refusedForms() []form {
 	axes := ints("axes", 1)
 	return []form{
 		{name: "training mode", op: "Dropout", dims: image, inputs: []string{"", "training"}, fixed: []*onnx.Tensor{{Name: "training", Type: onnx.Bool, Raw: []byte{1}}}},
-		{name: "to integers", op: "Cast", dims: image, a: []*onnx.Attribute{onnx.IntAttr("to", int64(onnx.Int64))}},
 		{name: "computed bounds", op: "Clip", dims: image, inputs: []string{"w"}},
 		{name: "a trained exponent", op: "Pow", dims: image, inputs: []string{"w"}},
 		{name: "`auto_pad`, `output_shape`", op: "ConvTranspose", dims: image, inputs: []string{"w"}, w: []int64{4, 3, 2, 2}, a: []*onnx.Attribute{onnx.StrAttr("auto_pad", "SAME_UPPER"), onnx.IntsAttr("strides", 2, 2)}},

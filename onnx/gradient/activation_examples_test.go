@@ -20,6 +20,9 @@ func activations() []example {
 		example{name: "PRelu of one slope", nodes: []*onnx.Node{node("PRelu", in("x", "w"))}, feeds: []feed{x(2, 3, 5).apart(), w(1)}},
 		example{name: "Where", nodes: []*onnx.Node{onnx.NewNode("Greater", "", in("x", "zero"), in("c")), onnx.NewNode("Exp", "", in("x"), in("e")), node("Where", in("c", "e", "w"))},
 			feeds: []feed{x(2, 3, 5).apart(), w(5)}, fixed: []*onnx.Tensor{f32("zero", 0)}},
+		example{name: "a comparison as a factor", nodes: []*onnx.Node{onnx.NewNode("Greater", "", in("x", "zero"), in("c")), onnx.NewNode("Cast", "", in("c"), in("f"), onnx.IntAttr("to", 1)),
+			onnx.NewNode("Mul", "", in("f", "w"), in("fw")), node("Mul", in("fw", "x"))}, feeds: []feed{x(2, 3, 5).apart(), w(5)}, fixed: []*onnx.Tensor{f32("zero", 0)}},
+		example{name: "a sign as a factor", nodes: []*onnx.Node{onnx.NewNode("Sign", "", in("x"), in("s")), node("Mul", in("x", "s"))}, feeds: []feed{x(2, 3, 5).apart()}},
 		example{name: "Max of a constant", nodes: []*onnx.Node{node("Max", in("x", "half"))}, feeds: []feed{x(2, 3, 5).apart()}, fixed: []*onnx.Tensor{f32("half", 0.52)}},
 	)
 	for _, op := range []string{"Elu", "Selu", "Celu"} {
@@ -53,6 +56,8 @@ func extremes() []example {
 		example{name: "InstanceNormalization", nodes: []*onnx.Node{node("InstanceNormalization", in("x", "w", "b"))}, feeds: []feed{x(2, 3, 4, 5), w(3), bias(3)}},
 		example{name: "InstanceNormalization of one axis", nodes: []*onnx.Node{node("InstanceNormalization", in("x", "w", "b"), onnx.FloatAttr("epsilon", 0.1))}, feeds: []feed{x(2, 3, 7), w(3), bias(3)}},
 		example{name: "LayerNormalization", nodes: []*onnx.Node{node("LayerNormalization", in("x", "w", "b"))}, feeds: []feed{x(2, 3, 7), w(7), bias(7)}},
+		example{name: "RMSNormalization", opset: 23, nodes: []*onnx.Node{node("RMSNormalization", in("x", "w"))}, feeds: []feed{x(2, 3, 7), w(7)}},
+		example{name: "RMSNormalization of two axes", opset: 23, nodes: []*onnx.Node{node("RMSNormalization", in("x", "w"), onnx.IntAttr("axis", 1), onnx.FloatAttr("epsilon", 0.1))}, feeds: []feed{x(2, 3, 5), w(3, 5)}},
 		example{name: "LayerNormalization of two axes", nodes: []*onnx.Node{node("LayerNormalization", in("x", "w"), onnx.IntAttr("axis", 1), onnx.FloatAttr("epsilon", 0.1))}, feeds: []feed{x(2, 3, 5), w(3, 5)}},
 	)
 }

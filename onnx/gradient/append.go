@@ -124,6 +124,9 @@ func (b *builder) differentiate(n *onnx.Node) error {
 		return errors.New("there is no gradient for this operator")
 	}
 	dY := make([]string, len(n.Outputs))
+	if t := b.info[n.Output(0)].Type; t != onnx.Float && isReal(t) && !n.IsOp("Cast", "CastLike") {
+		return fmt.Errorf("it computes in %v, and gradients are float32: export after model.float(), without .double() or .half() inside", t)
+	}
 	for i, output := range n.Outputs {
 		if output != "" && b.depends[output] {
 			dY[i] = b.gradient(output)

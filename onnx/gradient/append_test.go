@@ -3,6 +3,7 @@ package gradient_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/onnx"
@@ -37,6 +38,18 @@ func TestUnsupportedNamesEveryNode(t *testing.T) {
 	m.Graph.Nodes = append(m.Graph.Nodes, onnx.NewNode("ReduceSum", "", in("y"), in("loss"), onnx.IntAttr("keepdims", 0)))
 	if _, err := gradient.Append(t.Context(), m, "loss", []string{"x"}); !errors.Is(err, gradient.ErrUnsupported) {
 		t.Errorf("Append: %v", err)
+	}
+}
+
+// What is computed in another precision is named, rather than left for the runtime to stumble over.
+func TestGradientsAreOfFloat32(t *testing.T) {
+	t.Parallel()
+	e := example{feeds: []feed{x(2, 3)}, nodes: []*onnx.Node{
+		onnx.NewNode("Cast", "", in("x"), in("a"), onnx.IntAttr("to", int64(onnx.Double))), onnx.NewNode("Relu", "wide", in("a"), in("b")), node("Cast", in("b"), onnx.IntAttr("to", 1)),
+	}}
+	reasons, err := gradient.Unsupported(t.Context(), e.model(), []string{"y"}, []string{"x"})
+	if err != nil || len(reasons) != 1 || reasons[0].Node != "wide" || !strings.Contains(reasons[0].Why, "it computes in float64") {
+		t.Errorf("%v, %v", reasons, err)
 	}
 }
 

@@ -41,6 +41,9 @@ func reduceExtreme(b *builder, n *onnx.Node, dY string) error {
 	return nil
 }
 
+// least is a norm below which a slope x/y counts as 0, as where all of x is.
+const least = 1e-20
+
 // reduceNorm is for ReduceSumSquare, ReduceL2 and ReduceL1: dX = dY·slope, with slope 2x, x/y and sign(x).
 func reduceNorm(b *builder, n *onnx.Node, dY string) error {
 	x := n.Input(0)
@@ -61,7 +64,7 @@ func reduceNorm(b *builder, n *onnx.Node, dY string) error {
 		if err != nil {
 			return err
 		}
-		b.give(x, b.mul(b.div(kept, y), x))
+		b.give(x, b.mul(b.div(kept, b.node("Max", []string{y, b.scalar(least)})), x))
 	}
 	return nil
 }

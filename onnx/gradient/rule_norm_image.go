@@ -35,36 +35,66 @@ func instanceNormalization(b *builder, n *onnx.Node, dY string) error {
 // layerNormalization: the statistics of every row, over the axes from axis on, with scale and shift of these axes' shape (or one
 // that broadcasts to it).
 func layerNormalization(b *builder, n *onnx.Node, dY string) error {
-	shape := b.info[n.Input(0)].Shape
-	first := n.AttrInt("axis", -1)
-	if first < 0 {
-		first += int64(len(shape))
-	}
-	if shape == nil || first < 0 || first >= int64(len(shape)) {
-		return fmt.Errorf("it normalises from axis %d on, and its input has shape %s", first, shape)
-	}
-	sizes, ok := shape[first:].Sizes()
-	if !ok {
-		return fmt.Errorf("the axes it normalises are not known: its input has shape %s", shape)
-	}
-	var axes []int64
-	for i := first; i < int64(len(shape)); i++ {
-		axes = append(axes, i)
+	axes, count, err := b.lastAxes(n)
+	if err != nil {
+		return err
 	}
 	scale, shift, y := n.Input(1), n.Input(2), n.Outputs[0]
 	if err := b.giveUnbroadcast(shift, dY, y); err != nil {
 		return err
 	}
-	normal, inverse := b.normalized(n.Input(0), n, axes, product(sizes))
+	normal, inverse := b.normalized(n.Input(0), n, axes, count)
 	if b.depends[scale] {
 		if err := b.giveUnbroadcast(scale, b.mul(dY, normal), y); err != nil {
 			return err
 		}
 	}
 	if b.depends[n.Input(0)] {
-		b.give(n.Input(0), b.throughNormalized(b.mul(dY, scale), normal, inverse, axes, product(sizes)))
+		b.give(n.Input(0), b.throughNormalized(b.mul(dY, scale), normal, inverse, axes, count))
 	}
 	return nil
+}
+
+// rmsNormalization: y = scale·x·r with r = 1/√(mean(x²)+ε) over the last axes, so dX = r·(d − x̂·mean(d·x̂)) with d = dY·scale.
+func rmsNormalization(b *builder, n *onnx.Node, dY string) error {
+	axes, count, err := b.lastAxes(n)
+	if err != nil {
+		return err
+	}
+	x, scale := n.Input(0), n.Input(1)
+	mean := func(v string) string { return b.scaled(b.reduceSum(v, axes), 1/float64(count)) }
+	inverse := b.node("Reciprocal", []string{b.node("Sqrt", []string{b.add(mean(b.mul(x, x)), b.scalar(float64(n.AttrFloat("epsilon", 1e-5))))})})
+	normal := b.mul(x, inverse)
+	if b.depends[scale] {
+		if err := b.giveUnbroadcast(scale, b.mul(dY, normal), n.Outputs[0]); err != nil {
+			return err
+		}
+	}
+	if b.depends[x] {
+		d := b.mul(dY, scale)
+		b.give(x, b.mul(inverse, b.sub(d, b.mul(normal, mean(b.mul(d, normal))))))
+	}
+	return nil
+}
+
+// lastAxes are the axes that a LayerNormalization or RMSNormalization normalises over, and how many elements they have together.
+func (b *builder) lastAxes(n *onnx.Node) (axes []int64, count int64, err error) {
+	shape := b.info[n.Input(0)].Shape
+	first := n.AttrInt("axis", -1)
+	if first < 0 {
+		first += int64(len(shape))
+	}
+	if shape == nil || first < 0 || first >= int64(len(shape)) {
+		return nil, 0, fmt.Errorf("it normalises from axis %d on, and its input has shape %s", first, shape)
+	}
+	sizes, ok := shape[first:].Sizes()
+	if !ok {
+		return nil, 0, fmt.Errorf("the axes it normalises are not known: its input has shape %s", shape)
+	}
+	for i := first; i < int64(len(shape)); i++ {
+		axes = append(axes, i)
+	}
+	return axes, product(sizes), nil
 }
 
 // groupNormalization: the statistics of every image's every group of channels, X [N,C,…] being [N,G,C/G·…]; scale and shift are [C],

@@ -23,7 +23,7 @@ func init() {
 		"Where": where, "Max": extreme, "Min": extreme, "Mean": mean,
 		"Add": add, "Sum": add, "Sub": subtract, "Mul": multiply, "Div": divide, "Pow": power,
 		"Conv": conv, "ConvTranspose": convTranspose, "Gemm": gemm, "MatMul": matMul,
-		"BatchNormalization": batchNormalization, "InstanceNormalization": instanceNormalization, "LayerNormalization": layerNormalization, "GroupNormalization": groupNormalization,
+		"BatchNormalization": batchNormalization, "InstanceNormalization": instanceNormalization, "LayerNormalization": layerNormalization, "RMSNormalization": rmsNormalization, "GroupNormalization": groupNormalization,
 		"MaxPool": maxPool, "AveragePool": averagePool, "GlobalAveragePool": globalAveragePool,
 		"GlobalMaxPool": globalMaxPool, "ReduceMax": reduceExtreme, "ReduceMin": reduceExtreme,
 		"ReduceL1": reduceNorm, "ReduceL2": reduceNorm, "ReduceSumSquare": reduceNorm,

@@ -253,7 +253,7 @@ func (s *survey) layersAt(i int, n *onnx.Node, taken map[*onnx.Node]bool) []*lay
 		l := made(loose)
 		l.weight = c
 		switch {
-		case input == 1 && n.IsOp("LayerNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Mul"):
+		case input == 1 && n.IsOp("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Mul"):
 			l.role = "weight"
 		case input == 2 && n.IsOp("LayerNormalization", "InstanceNormalization", "GroupNormalization"), n.IsOp("Add", "Sub", "Gemm"):
 			l.role = "bias"

@@ -68,7 +68,7 @@ type choice struct {
 var weightInputs = map[string][]int{
 	"Conv": {1, 2}, "ConvTranspose": {1, 2}, "Gemm": {0, 1, 2}, "MatMul": {0, 1}, "BatchNormalization": {1, 2},
 	"Add": {0, 1}, "Mul": {0, 1}, "Sub": {0, 1}, "Div": {0, 1},
-	"PRelu": {1}, "LayerNormalization": {1, 2}, "InstanceNormalization": {1, 2}, "GroupNormalization": {1, 2}, "Einsum": {0, 1},
+	"PRelu": {1}, "LayerNormalization": {1, 2}, "RMSNormalization": {1}, "InstanceNormalization": {1, 2}, "GroupNormalization": {1, 2}, "Einsum": {0, 1},
 }
 
 // isPlaceholder reports a scale of ones or shift of zeros that exporters give an InstanceNormalization or GroupNormalization that
@@ -132,6 +132,9 @@ func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice,
 			name := s.initializer(n.Input(i))
 			t := constants[name]
 			if t == nil || tied[name] || !n.IsOp(n.Op) || isArithmetic(n) && len(t.Raw) <= 4 || isPlaceholder(n, i, t) {
+				continue
+			}
+			if t.Type == onnx.Int64 || t.Type == onnx.Int32 { // arithmetic on sizes and indices
 				continue
 			}
 			if t.Type != onnx.Float {
