@@ -38,7 +38,7 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
 - **Operator sets.** 7 to 26 are read (IR version up to 13; beyond, the runtime opens nothing); gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
   ` + "`Upsample`" + `, ` + "`Scan`, `Loop`" + `, a ` + "`Resize`" + ` before 11 and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
 - **Answers.** Logits of two classes or more, one of which is right, or their softmax. One logit and sigmoids are refused, with what to export: ADR 19.
-- **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused.
+- **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused, and so is a branch that computes in float64 on its way.
 - **Maps.** An output of shape (N,1,h,w), or the one value inside that features (N,C,h,w) are multiplied with between the two answers. Where that cannot be told, names settle it: ` + "`--map`, `--features`, `--logits-att`, `--logits-per`" + ` on every
   command that opens a model, or the manifest's ` + "`names`" + `. Maps whose values are not from 0 to 1 run and train as they are; projects show and draw them from 0 to 1.
 - **Skips.** The branches read features and map. A branch that reads something else of the extractor (a feature pyramid, a class token) is refused with the node's name.
@@ -79,7 +79,7 @@ func operators(out *bytes.Buffer) error {
 			all[op] = true
 		}
 	}
-	fmt.Fprintf(out, "\n## The table\n\n%d operators whose shapes are known; `ort` differentiates %d of them, `gorgonia` %d. An empty field: it runs, and ends a gradient.\n\n",
+	fmt.Fprintf(out, "\n## The table\n\n%d operators whose shapes are known; `ort` differentiates %d of them, `gorgonia` %d. An empty field: it runs, and ends a gradient, which is right for comparisons, signs and rounding: their derivative is 0.\n\n",
 		len(all), len(ort), len(gorgonia))
 	out.WriteString("| operator | runs | `ort` differentiates | `gorgonia` differentiates | not in these forms with `ort` |\n|---|---|---|---|---|\n")
 	yes := func(list []string, op string) string {

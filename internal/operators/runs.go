@@ -23,7 +23,7 @@ func smallestNodes() map[string]smallest {
 		"BatchNormalization": {"x v v v v", nil}, "InstanceNormalization": {"x v v", nil},
 		"Einsum":             {"x", []*onnx.Attribute{onnx.StrAttr("equation", "nchw->nc")}},
 		"GroupNormalization": {"x v v", []*onnx.Attribute{onnx.IntAttr("num_groups", 1)}},
-		"LayerNormalization": {"x d", nil}, "LRN": {"x", []*onnx.Attribute{onnx.IntAttr("size", 3)}},
+		"LayerNormalization": {"x d", nil}, "RMSNormalization": {"x d", nil}, "LRN": {"x", []*onnx.Attribute{onnx.IntAttr("size", 3)}},
 		"Cast": {"x", []*onnx.Attribute{onnx.IntAttr("to", 1)}}, "CastLike": {"x x", nil},
 		"Concat":   {"x x", []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
 		"Constant": {"", []*onnx.Attribute{onnx.TensorAttr("value", onnx.NewFloat32("", nil, []float32{1}))}}, "ConstantOfShape": {"s", nil},

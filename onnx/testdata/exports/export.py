@@ -219,6 +219,16 @@ class _(LowMap):
         return per, att
 
 
+@network("map-flat")
+def answer(self, att, per, m):
+    return att, per, m.flatten(1)
+
+
+@network("map-norm")
+def make_map(self, a):  # of zeros, where the Relu in front left none
+    return F.normalize(a.norm(dim=1, keepdim=True).flatten(1), p=float("inf")).view(-1, 1, 4, 4)
+
+
 # What the map does.
 @network("gain-half")
 def gain(self, g, m):
@@ -347,6 +357,33 @@ def gain(self, g, m):
 @network("gain-added")  # refused: nothing is multiplied
 def gain(self, g, m):
     return g + m
+
+
+@network("gain-twice")
+def gain(self, g, m):
+    return (g * m + g) * (1 + m)
+
+
+@network("gain-threshold")
+def gain(self, g, m):
+    return g * (1 + m * (m > 0.4).float())
+
+
+class OnTokens(ABN):
+    def build(self):
+        self.first, self.second = (nn.TransformerEncoderLayer(C, 2, 16, batch_first=True) for _ in range(2))
+        self.out = nn.Linear(C, K)
+
+    def forward(self, x):
+        t = self.first(self.extractor(x).flatten(2).transpose(1, 2))
+        a = self.attend(t.transpose(1, 2).reshape(-1, C, 4, 4))
+        m = self.make_map(a)
+        return self.pool_att(self.att_logits(a)), self.out(self.second(t * (1 + m.flatten(2).transpose(1, 2))).mean(1)), m
+
+
+@network("gain-on-the-extractors-tokens")  # refused: the perception branch does not start from the grid
+class _(OnTokens):
+    pass
 
 
 @network("gain-conv-first")
@@ -509,6 +546,43 @@ class _(NETWORKS["branch-groupnorm"][0]):
     pass
 
 
+@network("branch-encoder")
+class _(ABN):
+    def build(self):
+        self.encoder, self.out = nn.TransformerEncoderLayer(C, 2, 16, batch_first=True, norm_first=True), nn.Linear(C, K)
+        self.position, self.token = nn.Parameter(torch.randn(1, 16, C)), nn.Parameter(torch.randn(1, 1, C))
+
+    def perceive(self, g):
+        t = g.flatten(2).transpose(1, 2) + self.position
+        return self.out(self.encoder(torch.cat([self.token.expand(g.size(0), -1, -1), t], 1))[:, 0])
+
+
+@network("branch-rmsnorm", opset=23)
+class _(ABN):
+    def build(self):
+        self.norm = nn.RMSNorm(12)
+
+    def perceive(self, g):
+        return self.fc(self.norm(self.perception(g).mean((2, 3))))
+
+
+@network("branch-signed-root")
+class _(ABN):
+    def build(self):
+        self.out = nn.Linear(144, K)
+
+    def perceive(self, g):  # bilinear pooling
+        x = self.perception(g).flatten(2)
+        y = torch.bmm(x, x.transpose(1, 2)).flatten(1) / x.size(2)
+        return self.out(F.normalize(torch.sign(y) * torch.sqrt(y.abs() + 1e-5)))
+
+
+@network("branch-double")  # it cannot be trained
+class _(ABN):
+    def pool_att(self, a):
+        return a.double().mean((2, 3)).float()
+
+
 @network("branch-reflect")
 class _(ABN):
     def build(self):
@@ -632,6 +706,15 @@ class _(ABN):
     pass
 
 
+@network("dropout-on", dropout=True)
+class _(ABN):
+    def build(self):
+        self.drop = nn.Dropout2d(0.2)
+
+    def attend(self, g):
+        return super().attend(self.drop(g))
+
+
 @network("external-data", external=True)  # the default of PyTorch 2.9 and later
 class _(ABN):
     pass
@@ -657,6 +740,8 @@ def export(name, folder):
         for _ in range(3):
             model.train()(noise(8))
     model.eval()
+    if o.get("dropout"):
+        model.drop.train()
     batch = o.get("batch")
     x = noise(batch or 2)
     path = folder / f"{name}.onnx"
