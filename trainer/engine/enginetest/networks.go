@@ -6,22 +6,20 @@ import (
 
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
-// Split takes a network apart.
+// Split opens a network and returns its parts.
 func Split(t testing.TB, m *onnx.Model) *onnx.ABN {
 	t.Helper()
-	parts, err := onnx.FindParts(t.Context(), m, onnx.PartNames{})
+	opened, err := network.Open(t.Context(), m, manifest.Manifest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	abn, err := onnx.Split(t.Context(), m, parts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return abn
+	return opened.ABN()
 }
 
 // Micro is an untrained network with a map of 5×5 and four classes.
