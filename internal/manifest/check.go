@@ -145,13 +145,13 @@ func (m Manifest) checkClasses() error {
 	return nil
 }
 
-// Sizes are what a network takes and answers, as far as a manifest speaks of it.
+// Sizes are a network's sizes that a manifest must fit.
 type Sizes struct {
 	Channels, Height, Width int // of the input: 3, H, W
 	Classes                 int // K
 }
 
-// Fits checks that what a manifest says is true of a network; classes may be left out. The error is an *Error.
+// Fits checks that a manifest fits a network of these sizes; it may have no classes. The error is an *Error.
 func (m Manifest) Fits(s Sizes) error {
 	switch {
 	case m.Crop != (Crop{s.Height, s.Width}):
@@ -164,8 +164,8 @@ func (m Manifest) Fits(s Sizes) error {
 	return nil
 }
 
-// CannotAnswer says why a network with this manifest answers nothing that is of use, "" where nothing is known against it.
-// A manifest that was kept before these were looked at may have such a fault.
+// CannotAnswer says why the answers of a network with this manifest cannot be used, "" if no reason is known. Manifests that were
+// stored before these checks may have such a fault.
 func (m Manifest) CannotAnswer() string {
 	if field, reason := scale(m.Mean, m.Std); field != "" {
 		return fmt.Sprintf("its manifest's %s: %s", field, reason)

@@ -9,14 +9,16 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// Source is a file that says how pixels become a network's input, or what its classes are called, in the words of whoever wrote it.
+// Source is a file that says how pixels become a network's input, or what its classes are called, in any of the formats that
+// Compose reads.
 type Source struct {
 	Name string // the file's, for errors
 	Text []byte
 }
 
-// Compose makes a manifest's JSON of what people have beside a model. One file that is a manifest is it, whatever its faults: Parse
-// names them. Else each file is known by what stands in it, and later ones fill in what earlier ones leave open:
+// Compose makes a manifest's JSON of files that people have with a model. A single file that is a manifest is returned, even with
+// faults: Parse names them. Otherwise each file is recognised by its contents, and later files fill in what earlier ones leave
+// open:
 //
 //   - preprocessor_config.json of Hugging Face's image processors
 //   - config.json of Hugging Face: the classes (id2label), and timm's pretrained_cfg
@@ -24,7 +26,8 @@ type Source struct {
 //   - transforms.json: torchvision's presets (weights.transforms()), or a list of its transforms
 //   - a list of classes: JSON, or one a line
 //
-// What such a file asks for and a manifest cannot say is an error that names it. What is left open stays empty in the JSON.
+// If a file asks for something that a manifest cannot express, the error names it. What no file says stays empty in the JSON.
+// Text may be UTF-8 or UTF-16, with or without a byte order mark; anything else is an error.
 func Compose(files []Source) ([]byte, error) {
 	var m Manifest
 	for _, f := range files {
@@ -73,8 +76,8 @@ var readers = map[kind]func(document) (Manifest, error){
 	classList:   func(d document) (Manifest, error) { return fromClassList(d.text) },
 }
 
-// recognise reads a file's text, in whatever encoding text.UTF8 knows, and tells what it is by what stands in it. Text that is no
-// UTF-8 is an error; the document then has the text as it came, and its kind as far as it can be told.
+// recognise converts a file's text to UTF-8 (text.UTF8) and tells its kind by its contents. With an error, which is
+// text.ErrEncoding, the document has the text as it came, and its kind if that can be told.
 func recognise(f Source) (document, error) {
 	d := document{text: f.Text}
 	plain, err := text.UTF8(f.Text)
@@ -85,7 +88,7 @@ func recognise(f Source) (document, error) {
 	return d, err
 }
 
-// kindOf tells what a text is; its JSON object where it has one.
+// kindOf tells the kind of a text; it returns its JSON object if it is one.
 func kindOf(name string, data []byte) (kind, object) {
 	var o object
 	if json.Unmarshal(data, &o) != nil {
@@ -116,7 +119,7 @@ func kindOf(name string, data []byte) (kind, object) {
 	return ours, o
 }
 
-// fill takes from another manifest what this one leaves open. How pixels become the input is taken whole or not at all.
+// fill takes from another manifest what this one leaves open. The fields on pixels are taken all together or not at all.
 func (m *Manifest) fill(from Manifest) {
 	classes, names := m.Classes, m.Names
 	if classes == nil {

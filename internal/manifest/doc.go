@@ -13,5 +13,6 @@
 //	carry.go     a file with its manifest inside
 //	override.go  what a command line says over a manifest
 //
-// It is a leaf: a manifest is read by the domain, by pages, by training and by the runtime, and none of them has a struct or a check of its own.
+// It is a leaf. The domain, pages, training and the runtime read manifests with it, and none of them has a struct or checks of
+// its own.
 package manifest

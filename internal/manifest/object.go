@@ -81,7 +81,7 @@ func (s Size) square() Crop {
 	return Crop{s[0], s[1]}
 }
 
-// only refuses fields that are set to something and are none of those known, which might change the pixels.
+// only refuses fields that are not known and are set to something, since they might change the pixels.
 func (o object) only(known ...string) error {
 	for key, raw := range o {
 		switch v := string(raw); {

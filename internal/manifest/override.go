@@ -1,6 +1,6 @@
 package manifest
 
-// Overrides is what a command line may say over a manifest; nil fields leave it alone.
+// Overrides are fields of a manifest that a command line may replace; nil fields are not replaced.
 type Overrides struct {
 	Resize        *int // 0: no resizing
 	Crop          *[2]int

@@ -1,5 +1,5 @@
-// Package network opens an Attention Branch Network: it takes a file apart once, and everybody who looks at the network, runs
-// it, trains it or writes it anew shares what came out.
+// Package network opens an Attention Branch Network: a file is taken apart once, and the result is shared by everything that
+// inspects the network, runs it, trains it or exports it.
 //
 // # Where things live
 //

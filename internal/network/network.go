@@ -10,11 +10,11 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// ErrSplit says that a network's parts were found and cannot be made into graphs of their own.
+// ErrSplit says that a network's parts were found but cannot be made into graphs of their own.
 var ErrSplit = errors.New("it cannot be taken apart")
 
-// Network is an opened Attention Branch Network. It never changes, what it hands out must not be changed either, and it is safe for
-// concurrent use.
+// Network is an opened Attention Branch Network. It never changes, and what its methods return must not be changed either. It is
+// safe for concurrent use.
 type Network struct {
 	model         *onnx.Model
 	abn           *onnx.ABN
@@ -54,7 +54,7 @@ func Read(ctx context.Context, file []byte, m manifest.Manifest) (*Network, erro
 // Model is the network as its file has it.
 func (n *Network) Model() *onnx.Model { return n.model }
 
-// ABN is the network taken apart: where, and the graphs.
+// ABN is the network taken apart: where it was split, and the graphs of its parts.
 func (n *Network) ABN() *onnx.ABN { return n.abn }
 
 // Manifest is how pixels become the network's input and what its classes are called, as far as that is known.
@@ -67,9 +67,9 @@ func (n *Network) Fits() error { return n.manifest.Fits(n.abn.Sizes()) }
 // all of the extractor's values are read for it.
 func (n *Network) ExtractorHash() string { return n.extractorHash() }
 
-// Kept returns what find finds out about a network. find is called once for each key; later calls get the same answer.
-// Packages above this one keep with the network what they know of it, such as what can be trained; a key's type is the package's own.
-// What fails is not kept.
+// Kept returns the result of find for a network. find is called once for each key, and later calls get the same result; an error
+// is not kept. Other packages use it to keep what they have found out about the network, such as what can be trained. A key's
+// type belongs to the package that uses it.
 func Kept[T any](n *Network, key any, find func() (T, error)) (T, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // DefaultStoreBytes bounds the files of the networks that a Store keeps: ResNet-152 with both branches has 320 MB.
 const DefaultStoreBytes = 512 << 20
 
-// Store opens networks by the hash of their file and keeps those used last. It is safe for concurrent use.
+// Store opens networks by the hash of their file and keeps the most recently used. It is safe for concurrent use.
 type Store struct {
 	path    func(ctx context.Context, hash string) (string, error)
 	cache   *lru.Cache[string, opened]
@@ -29,20 +29,20 @@ type opened struct {
 	bytes   int64
 }
 
-// NewStore finds files by path (blob.Store.Path) and keeps networks of at most so many bytes together (0: DefaultStoreBytes); a
-// larger one is opened anew each time.
+// NewStore finds files by path (blob.Store.Path) and keeps networks whose files have at most so many bytes together (0:
+// DefaultStoreBytes). A network that is larger is opened each time.
 func NewStore(path func(ctx context.Context, hash string) (string, error), most int64) *Store {
 	return &Store{path: path, cache: lru.New[string](cmp.Or(most, DefaultStoreBytes), func(o opened) int64 { return o.bytes })}
 }
 
-// Open returns the network of a file's hash with its stored manifest, opening it if need be, once however many ask at the same
-// time. The manifest must fit the network.
+// Open returns the network of a file's hash with its stored manifest, opening it if needed: once, even if several callers ask at
+// the same time. The manifest must fit the network.
 func (s *Store) Open(ctx context.Context, hash string, stored json.RawMessage) (*Network, error) {
 	key := hash + " " + string(stored)
 	if kept, ok := s.cache.Get(key); ok {
 		return kept.network, nil
 	}
-	// Whoever asks first opens it for all: their leaving must not fail the others.
+	// The first caller opens it for all, so the end of its context must not fail the others.
 	detached := context.WithoutCancel(ctx)
 	opening := s.flights.DoChan(key, func() (any, error) {
 		if kept, ok := s.cache.Get(key); ok {

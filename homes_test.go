@@ -1,0 +1,98 @@
+package studio_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestEachFactHasOneHome holds the code to the table "Where each fact lives" of docs/architecture.md: what marks a fact's home
+// is declared or called in one folder only, tests aside.
+func TestEachFactHasOneHome(t *testing.T) {
+	t.Parallel()
+	homes := map[string]map[string]bool{}
+	at := func(mark, dir string) {
+		if homes[mark] == nil {
+			homes[mark] = map[string]bool{}
+		}
+		homes[mark][dir] = true
+	}
+	eachSource(t, func(dir string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Recv != nil && strings.EqualFold(n.Name.Name, "validate") && strings.HasSuffix(receiver(n), "Settings") {
+					at("Validate of settings", dir)
+				}
+			case *ast.Field:
+				if n.Tag != nil && strings.Contains(n.Tag.Value, `json:"std`) {
+					at("fields of a manifest", dir)
+				}
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && x.Name == "onnx" && (n.Sel.Name == "FindParts" || n.Sel.Name == "Split") {
+					at("taking a network apart", dir)
+				}
+			case *ast.BasicLit:
+				if n.Kind == token.STRING && strings.Contains(n.Value, "ABNFEAT") {
+					at("features on disk", dir)
+				}
+			}
+			return true
+		})
+	})
+	for mark, want := range map[string]string{
+		"Validate of settings":   "internal/recipe",
+		"fields of a manifest":   "internal/manifest",
+		"taking a network apart": "internal/network",
+		"features on disk":       "internal/features",
+	} {
+		if got := slices.Sorted(maps.Keys(homes[mark])); !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: in %s, want %s alone; docs/architecture.md says what else asks it", mark, strings.Join(got, ", "), want)
+		}
+	}
+}
+
+// receiver is the name of a method's type.
+func receiver(f *ast.FuncDecl) string {
+	typ := f.Recv.List[0].Type
+	if pointer, ok := typ.(*ast.StarExpr); ok {
+		typ = pointer.X
+	}
+	name, _ := typ.(*ast.Ident)
+	if name == nil {
+		return ""
+	}
+	return name.Name
+}
+
+// eachSource parses the Go files of the tree that are no tests.
+func eachSource(t *testing.T, visit func(dir string, file *ast.File)) {
+	t.Helper()
+	set := token.NewFileSet()
+	err := fs.WalkDir(os.DirFS("."), ".", func(path string, entry fs.DirEntry, err error) error {
+		name := entry.Name()
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != "." && (name == "node_modules" || name == "testdata" || strings.HasPrefix(name, ".")):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(set, filepath.FromSlash(path), nil, parser.SkipObjectResolution)
+		if err == nil {
+			visit(filepath.ToSlash(filepath.Dir(path)), file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
