@@ -16,6 +16,7 @@ type SentKind string
 const (
 	SentModel    SentKind = "model"    // the ONNX file: one
 	SentData     SentKind = "data"     // values that it keeps beside itself, as torch.onnx.export writes abn.onnx.data: any number
+	SentName     SentKind = "name"     // the name of a value of its graph: the file's name is a key of manifest.NameFields, its content the value's name
 	SentManifest SentKind = "manifest" // its manifest, or what PyTorch's libraries say of preprocessing and classes: any number
 )
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // In many repositories the map is an attribute of the module and no output, or an output that was enlarged, or made without a
@@ -207,8 +209,12 @@ func (f *finder) innerSigmoids() (list []candidate) {
 
 // naming says how a person names a value, for messages.
 func naming(field string) string {
-	flags := map[string]string{"map": "--map", "features": "--features", "logits_att": "--logits-att", "logits_per": "--logits-per"}
-	return fmt.Sprintf("%s VALUE, or the manifest's names.%s", flags[field], field)
+	for _, f := range manifest.NameFields {
+		if f.Key == field {
+			return fmt.Sprintf("%s VALUE, the field %q of browser and API, or the manifest's names.%s", f.Flag(), f.Key, f.Key)
+		}
+	}
+	return "the manifest's names." + field
 }
 
 // findMeetings follows the map through everything that is computed from it alone, to the products with values that are not. Such

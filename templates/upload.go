@@ -17,6 +17,8 @@ import (
 type NewVersion struct {
 	MaxBytes int64
 	Problem  string
+	Names    manifest.PartNames // that were typed
+	AskNames bool               // the parts were not found without more of them
 }
 
 // limitWord is the largest size of a file in words.

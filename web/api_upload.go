@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // ByUpload addresses a model file that somebody sent.
@@ -43,11 +44,18 @@ func (a *api) uploads() {
 		Name     string `query:"name" maxLength:"255" doc:"The file's name, where the body is the file itself."`
 		Inspect  bool   `query:"inspect" doc:"Only tell what the file is; POST /uploads/{upload}/add makes it a version within a day."`
 		Activate bool   `query:"activate" doc:"Make it the active version at once (the first one always is)."`
+		// The names of values, for receiveModel, which reads them where they come (manifest.NameFields).
+		Map       string `query:"map" maxLength:"1024"`
+		Features  string `query:"features" maxLength:"1024"`
+		LogitsAtt string `query:"logits_att" maxLength:"1024"`
+		LogitsPer string `query:"logits_per" maxLength:"1024"`
+		Image     string `query:"image" maxLength:"1024"`
 	}
 	add := post("addVersion", "/projects/{project}/versions", "Send a model: it is inspected, run once by a worker, and becomes a version")
 	add.Description = "The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest " +
 		"(its manifest, or preprocessor_config.json, config.json, timm's pretrained_cfg, torchvision's transforms, a list of classes). " +
 		"The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. " +
+		"Where the graph does not tell which of its values are the network's parts, map, features, logits_att, logits_per and image name them, in the query or as parts of the form. " +
 		"422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's."
 	add.DefaultStatus = http.StatusAccepted
 	add.Middlewares = huma.Middlewares{withExchange}
@@ -58,7 +66,7 @@ func (a *api) uploads() {
 	handle(a, annotator.RoleAdmin, add,
 		func(ctx context.Context, actor annotator.User, in *addVersionRequest) (*addVersionAnswer, error) {
 			x := ctx.Value(keyExchange).(exchange)
-			upload, err := a.server.receiveModel(x.w, x.r.WithContext(ctx), actor, in.Project)
+			upload, _, err := a.server.receiveModel(x.w, x.r.WithContext(ctx), actor, in.Project)
 			if err != nil {
 				return nil, err
 			}
@@ -70,13 +78,23 @@ func (a *api) uploads() {
 		})
 	binary := &huma.Schema{Type: "string", Format: "binary"}
 	// Said after the operation is registered: huma would else read the body into memory to judge it by this.
-	a.huma.OpenAPI().Paths["/projects/{project}/versions"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+	parts := map[string]*huma.Schema{
+		"model":    {Type: "string", Format: "binary", Description: "The ONNX file."},
+		"data":     {Type: "array", Items: binary, Description: "Files that it keeps values in, by the names it has for them."},
+		"manifest": {Type: "array", Items: binary, Description: "Its manifest, JSON, where the file does not carry it; or what it can be made of."},
+	}
+	described := a.huma.OpenAPI().Paths["/projects/{project}/versions"].Post
+	for _, f := range manifest.NameFields {
+		parts[f.Key] = &huma.Schema{Type: "string", Description: f.Help}
+		for _, p := range described.Parameters {
+			if p.Name == f.Key {
+				p.Description = f.Help
+			}
+		}
+	}
+	described.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/octet-stream": {Schema: binary},
-		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Required: []string{"model"}, Properties: map[string]*huma.Schema{
-			"model":    {Type: "string", Format: "binary", Description: "The ONNX file."},
-			"data":     {Type: "array", Items: binary, Description: "Files that it keeps values in, by the names it has for them."},
-			"manifest": {Type: "array", Items: binary, Description: "Its manifest, JSON, where the file does not carry it; or what it can be made of."},
-		}}},
+		"multipart/form-data":      {Schema: &huma.Schema{Type: "object", Required: []string{"model"}, Properties: parts}},
 	}}
 
 	handle(a, annotator.RoleAdmin, get("upload", "/uploads/{upload}", "A model file that was sent, and what became of it"),

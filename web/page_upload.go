@@ -21,17 +21,18 @@ func (s *Server) newVersionPage(v *visit) error {
 
 // sendModel takes a model file and goes on to the page that says what it is.
 func (s *Server) sendModel(v *visit) error {
-	upload, err := s.receiveModel(v.ResponseWriter, v.Request, v.actor, v.project.Slug)
+	upload, names, err := s.receiveModel(v.ResponseWriter, v.Request, v.actor, v.project.Slug)
 	if err == nil {
 		return v.redirect(v.to("uploads/%d", upload.ID))
 	}
 	status := outcome(err).status
+	parts := errors.Is(err, annotator.ErrParts)
 	problem, err := problemText(err)
 	if err != nil {
 		return err
 	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.NewVersionPage(v.frame("Add a version", "versions"),
-		templates.NewVersion{MaxBytes: s.config.MaxModelBytes, Problem: sentenceOf(problem)}))
+		templates.NewVersion{MaxBytes: s.config.MaxModelBytes, Problem: sentenceOf(problem), Names: names, AskNames: parts || names.Any()}))
 }
 
 // sentenceOf starts a problem with a capital.

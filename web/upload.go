@@ -10,6 +10,8 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
@@ -39,11 +41,13 @@ func (b patientBody) Read(p []byte) (int, error) {
 }
 
 // receiveModel reads a model from a request's body, which is the file itself (application/octet-stream) or a form with
-// the part "model" and perhaps parts "data" and "manifest", in any order, and hands them to the service as they come.
-func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor annotator.User, slug string) (annotator.Upload, error) {
+// the part "model" and perhaps parts "data", "manifest" and names of values (manifest.NameFields), in any order, and hands them to
+// the service as they come. The names are returned.
+func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor annotator.User, slug string) (annotator.Upload, manifest.PartNames, error) {
+	var names manifest.PartNames // that came, for who is asked again
 	limit := s.config.MaxModelBytes
 	if r.ContentLength > limit+maxModelExtras {
-		return annotator.Upload{}, fmt.Errorf("%w: the model has %d MiB, at most %d are taken: add it on the server with 'studio model add', or start the server with a larger --max-model-mb",
+		return annotator.Upload{}, names, fmt.Errorf("%w: the model has %d MiB, at most %d are taken: add it on the server with 'studio model add', or start the server with a larger --max-model-mb",
 			annotator.ErrTooLarge, r.ContentLength>>20, limit>>20)
 	}
 	body, came := patient(w, r, limit+maxModelExtras)
@@ -55,16 +59,19 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 	var next func() (annotator.SentFile, error)
 	switch media {
 	case "application/octet-stream", "application/x-onnx":
-		next = theBody(cmp.Or(r.URL.Query().Get("name"), "model.onnx"), body)
+		next = theBody(r.URL.Query(), body)
 	case "multipart/form-data":
 		next = formFiles(multipart.NewReader(body, parameters["boundary"]))
 	default:
-		return annotator.Upload{}, &annotator.ValidationError{Field: "model", Message: "send the file as application/octet-stream, or a form (multipart/form-data) with the part model"}
+		return annotator.Upload{}, names, &annotator.ValidationError{Field: "model", Message: "send the file as application/octet-stream, or a form (multipart/form-data) with the part model"}
 	}
 	// An upload may take hours: who sends it must still be who may when all of it is there.
 	still := s.still(r, annotator.RoleAdmin)
 	upload, err := s.service.UploadModel(r.Context(), actor, slug, func() (annotator.SentFile, error) {
 		file, err := next()
+		if err == nil && file.Kind == annotator.SentName {
+			file, err = keepName(file, &names)
+		}
 		if errors.Is(err, io.EOF) {
 			if gone := still(r.Context()); gone != nil {
 				err = gone
@@ -72,7 +79,18 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 		}
 		return file, err
 	})
-	return upload, err
+	return upload, names, err
+}
+
+// keepName reads the name of a value and notes it.
+func keepName(file annotator.SentFile, names *manifest.PartNames) (annotator.SentFile, error) {
+	name, err := io.ReadAll(io.LimitReader(file.Reader, maxModelExtras))
+	if err != nil {
+		return file, brokenOff(err)
+	}
+	names.Set(file.Name, strings.TrimSpace(string(name)))
+	file.Reader = strings.NewReader(strings.TrimSpace(string(name)))
+	return file, nil
 }
 
 // patient is a request's body of at most so many bytes, which may take its time. The answer's own deadline was set when the request began;
@@ -85,15 +103,22 @@ func patient(w http.ResponseWriter, r *http.Request, most int64) (body io.Reader
 	}
 }
 
-// theBody is a body that is the model's file itself.
-func theBody(name string, body io.Reader) func() (annotator.SentFile, error) {
-	given := false
+// theBody is a body that is the model's file itself; the query has its name, and names of its values.
+func theBody(query url.Values, body io.Reader) func() (annotator.SentFile, error) {
+	var files []annotator.SentFile
+	for _, f := range manifest.NameFields {
+		if name := query.Get(f.Key); name != "" {
+			files = append(files, annotator.SentFile{Kind: annotator.SentName, Name: f.Key, Reader: strings.NewReader(name)})
+		}
+	}
+	files = append(files, annotator.SentFile{Kind: annotator.SentModel, Name: cmp.Or(query.Get("name"), "model.onnx"), Reader: body})
 	return func() (annotator.SentFile, error) {
-		if given {
+		if len(files) == 0 {
 			return annotator.SentFile{}, io.EOF
 		}
-		given = true
-		return annotator.SentFile{Kind: annotator.SentModel, Name: name, Reader: body}, nil
+		file := files[0]
+		files = files[1:]
+		return file, nil
 	}
 }
 
@@ -121,7 +146,14 @@ func formFiles(parts *multipart.Reader) func() (annotator.SentFile, error) {
 			}
 			file.Reader = start
 		default:
-			return annotator.SentFile{}, &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("the form's part %q is not known; it has model, data and manifest", part.FormName())}
+			known := []string{"model", "data", "manifest"}
+			for _, f := range manifest.NameFields {
+				if f.Key == part.FormName() {
+					return annotator.SentFile{Kind: annotator.SentName, Name: f.Key, Reader: part}, nil
+				}
+				known = append(known, f.Key)
+			}
+			return annotator.SentFile{}, &annotator.ValidationError{Field: "model", Message: fmt.Sprintf("the form's part %q is not known; it has %s", part.FormName(), strings.Join(known, ", "))}
 		}
 		return file, nil
 	}

@@ -27,6 +27,12 @@ type benchSubject struct {
 	Arch   string `help:"Architecture to time where there is no --model, as in \"studio train\"." default:"resnet18"`
 	Images string `help:"Folder of pictures; without it Aviary's are drawn." type:"existingdir"`
 	Format string `help:"Layout of the data set." enum:"${formats}" default:"auto"`
+	partFlags
+}
+
+// subject is what they time.
+func (s benchSubject) subject() bench.Subject {
+	return bench.Subject{Model: s.Model, Names: s.names(), Arch: s.Arch, Images: s.Images, Format: s.Format}
 }
 
 // benchScanCommand times a scan.
@@ -71,7 +77,7 @@ func printMeasured(streams *stdio, asJSON bool, result measured, err error) erro
 }
 
 func (c *benchScanCommand) measure(ctx context.Context) (measured, error) {
-	return bench.Scan{Subject: bench.Subject(c.benchSubject), Limit: c.Limit, Batch: c.Batch, Rounds: c.Rounds, Threads: c.Threads}.Measure(ctx)
+	return bench.Scan{Subject: c.subject(), Limit: c.Limit, Batch: c.Batch, Rounds: c.Rounds, Threads: c.Threads}.Measure(ctx)
 }
 
 // Run implements the command.
@@ -81,7 +87,7 @@ func (c *benchScanCommand) Run(ctx context.Context, streams *stdio) error {
 }
 
 func (c *benchScoreCommand) measure(ctx context.Context) (measured, error) {
-	return bench.Score{Subject: bench.Subject(c.benchSubject), Runs: c.Runs}.Measure(ctx)
+	return bench.Score{Subject: c.subject(), Runs: c.Runs}.Measure(ctx)
 }
 
 // Run implements the command.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/abn-studio/studio/internal/bench"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // benchTrainCommand times training steps.
@@ -28,6 +29,7 @@ type benchTrainCommand struct {
 	Profile  bool   `help:"Tell what the operators of a step cost."`
 	Trace    string `placeholder:"PREFIX" help:"Keep the runtime's own profile as PREFIX_<time>.json." type:"path"`
 	JSON     bool   `help:"Print one JSON document." name:"json"`
+	partFlags
 
 	// Resident makes this the process whose memory is measured.
 	Resident bool `hidden:""`
@@ -55,7 +57,7 @@ func (c *benchTrainCommand) measure(ctx context.Context) (measured, error) {
 
 func (c *benchTrainCommand) train() bench.Train {
 	t := bench.Train{
-		Model: c.Model, Arch: c.Arch, Classes: c.Classes, Batch: c.Batch, Steps: c.Steps, Threads: c.Threads, Strategy: c.Strategy, Norm: c.Norm,
+		Model: c.Model, Names: c.names(), Arch: c.Arch, Classes: c.Classes, Batch: c.Batch, Steps: c.Steps, Threads: c.Threads, Strategy: c.Strategy, Norm: c.Norm,
 		PyTorch: c.PyTorch, Layout: c.Layout, Gorgonia: c.Gorgonia, Standard: c.Standard, Profile: c.Profile, Trace: c.Trace,
 	}
 	if c.Memory {
@@ -70,6 +72,12 @@ func (c *benchTrainCommand) resident(ctx context.Context, model string) (*exec.C
 	if err != nil {
 		return nil, err
 	}
-	return exec.CommandContext(ctx, program, "bench", "train", "--resident", "--model", model, "--batch", strconv.Itoa(c.Batch),
-		"--steps", "3", "--threads", strconv.Itoa(c.Threads), "--strategy", c.Strategy, "--norm", c.Norm), nil
+	args := []string{"bench", "train", "--resident", "--model", model, "--batch", strconv.Itoa(c.Batch),
+		"--steps", "3", "--threads", strconv.Itoa(c.Threads), "--strategy", c.Strategy, "--norm", c.Norm}
+	for _, f := range manifest.NameFields {
+		if name := f.Of(c.names()); name != "" {
+			args = append(args, f.Flag(), name)
+		}
+	}
+	return exec.CommandContext(ctx, program, args...), nil
 }

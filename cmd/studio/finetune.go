@@ -174,7 +174,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err := writeModel(c.Out, c.Model, outcome.Model); err != nil {
 		return err
 	}
-	if c.named() { // what was named once is known from then on
+	if c.names().Any() { // what was named once is known from then on
 		named, err := json.Marshal(manifest)
 		if err != nil {
 			return err

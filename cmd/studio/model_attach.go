@@ -33,7 +33,8 @@ type modelAttachCommand struct {
 	NewHead bool   `help:"Give the last layer new values even if it has the number of classes asked for."`
 	Gain    string `help:"Attention mechanism." enum:"1+M,M" default:"1+M"`
 	Seed    int64  `help:"Seed of the new layers' values." default:"1"`
-	Logits  string `help:"Name of the class scores, if they are not found." placeholder:"VALUE"`
+	Logits  string `help:"Name of the class scores, if they are not found." aliases:"logits-per" placeholder:"VALUE"`
+	Image   string `help:"${name_image}" placeholder:"VALUE"`
 	preprocessingFlags
 	JSON bool `name:"json" help:"Print one JSON document."`
 }
@@ -96,7 +97,7 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 		settings.Names = known.PartNames()
 		settings.NewHead = settings.NewHead || classes != nil && !dataset.SameClasses(classes, known.Classes)
 	}
-	settings.Names.LogitsPer = c.Logits
+	settings.Names.LogitsPer, settings.Names.Image = c.Logits, cmp.Or(c.Image, settings.Names.Image)
 	if c.Side != 0 {
 		settings.Names.Size = &[2]int{c.Side, c.Side}
 	}

@@ -1,34 +1,29 @@
 package main
 
-import (
-	"cmp"
+import "github.com/abn-studio/studio/internal/manifest"
 
-	"github.com/abn-studio/studio/internal/manifest"
-)
-
-// partFlags name the values of a graph that cannot be told from it, in place of the manifest's names.
+// partFlags name the values of a graph that cannot be told from it (manifest.NameFields), in place of the manifest's names.
 type partFlags struct {
-	Image     string `help:"Name of the input, if it is not found." placeholder:"VALUE" group:"Names of values of the graph"`
-	Features  string `help:"Name of the features the map multiplies." placeholder:"VALUE" group:"Names of values of the graph"`
-	Map       string `help:"Name of the attention map." placeholder:"VALUE" group:"Names of values of the graph"`
-	LogitsAtt string `help:"Name of the attention branch's logits." placeholder:"VALUE" group:"Names of values of the graph"`
-	LogitsPer string `help:"Name of the perception branch's logits." placeholder:"VALUE" group:"Names of values of the graph"`
+	Image     string `help:"${name_image}" placeholder:"VALUE" group:"Names of values of the graph"`
+	Features  string `help:"${name_features}" placeholder:"VALUE" group:"Names of values of the graph"`
+	Map       string `help:"${name_map}" placeholder:"VALUE" group:"Names of values of the graph"`
+	LogitsAtt string `help:"${name_logits_att}" placeholder:"VALUE" group:"Names of values of the graph"`
+	LogitsPer string `help:"${name_logits_per}" placeholder:"VALUE" group:"Names of values of the graph"`
 }
 
-// named reports whether any value is named.
-func (f partFlags) named() bool { return f != partFlags{} }
+// names are those that were given.
+func (f partFlags) names() manifest.PartNames {
+	return manifest.PartNames{Image: f.Image, Features: f.Features, Map: f.Map, LogitsAtt: f.LogitsAtt, LogitsPer: f.LogitsPer}
+}
 
 // over is a manifest with the names that were given in place of its own.
-func (f partFlags) over(m manifest.Manifest) manifest.Manifest {
-	if !f.named() {
-		return m
+func (f partFlags) over(m manifest.Manifest) manifest.Manifest { return m.Named(f.names()) }
+
+// nameWords are the words of these flags, for helpWords.
+func nameWords() map[string]string {
+	words := map[string]string{}
+	for _, f := range manifest.NameFields {
+		words["name_"+f.Key] = f.Help
 	}
-	var names manifest.PartNames
-	if m.Names != nil {
-		names = *m.Names
-	}
-	names.Image, names.Features, names.Map = cmp.Or(f.Image, names.Image), cmp.Or(f.Features, names.Features), cmp.Or(f.Map, names.Map)
-	names.LogitsAtt, names.LogitsPer = cmp.Or(f.LogitsAtt, names.LogitsAtt), cmp.Or(f.LogitsPer, names.LogitsPer)
-	m.Names = &names
-	return m
+	return words
 }

@@ -14,6 +14,20 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
+// The flags are those of manifest.NameFields, with its words.
+func TestNamesAreFlags(t *testing.T) {
+	t.Parallel()
+	for _, command := range [][]string{{"model", "inspect"}, {"model", "add"}, {"predict"}, {"bench", "score"}, {"bench", "train"}} {
+		code, help, _ := runStudio(t, append(command, "--help")...)
+		help = strings.Join(strings.Fields(help), " ")
+		for _, f := range manifest.NameFields {
+			if code != exitOK || !strings.Contains(help, f.Flag()+"=VALUE "+f.Help) {
+				t.Errorf("%v has no %s, %s", command, f.Flag(), f.Help)
+			}
+		}
+	}
+}
+
 // A network with two maps is refused with the flag to name one by, and taken with it: by every command, and by what they write.
 func TestValuesAreNamedByFlags(t *testing.T) {
 	t.Parallel()
@@ -25,6 +39,9 @@ func TestValuesAreNamedByFlags(t *testing.T) {
 		{"model", "inspect", model},
 		{"predict", "--model", model, "--images", images, "--out", filepath.Join(dir, "out.jsonl")},
 		{"evaluate", "--model", model, "--images", images},
+		{"bench", "score", "--model", model, "--images", images, "--runs", "1"},
+		{"bench", "scan", "--model", model, "--images", images, "--rounds", "1"},
+		{"bench", "train", "--model", model, "--batch", "2", "--steps", "1"},
 		{"train", "--from", model, "--images", images, "--epochs", "1", "--out", out},
 	} {
 		if code, _, err := runStudio(t, command...); code == exitOK || !strings.Contains(err, "--map VALUE") {

@@ -152,6 +152,7 @@ func settingWords() map[string]string {
 // helpWords are what the help of all commands is filled in with.
 func helpWords() map[string]string {
 	words := settingWords()
+	maps.Copy(words, nameWords())
 	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "starts": startNames(), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words
 }

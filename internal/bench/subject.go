@@ -18,10 +18,11 @@ import (
 
 // Subject is the network and the pictures that scans and live scores are timed on.
 type Subject struct {
-	Model  string // an ONNX file; "": Arch at random weights
-	Arch   string // as trainer.ArchitectureNamed knows it
-	Images string // a folder of pictures; "": Aviary's are drawn
-	Format string // the folder's layout
+	Model  string             // an ONNX file; "": Arch at random weights
+	Names  manifest.PartNames // of the model's values, where its graph does not tell them
+	Arch   string             // as trainer.ArchitectureNamed knows it
+	Images string             // a folder of pictures; "": Aviary's are drawn
+	Format string             // the folder's layout
 }
 
 // open returns the model and its manifest, a path that has them, and the pictures, at most limit of
@@ -41,7 +42,7 @@ func (s Subject) open(ctx context.Context, limit int) (b *openedSubject, err err
 		if err := b.build(s.Arch); err != nil {
 			return nil, err
 		}
-	} else if err := b.read(ctx); err != nil {
+	} else if err := b.read(ctx, s.Names); err != nil {
 		return nil, err
 	}
 	images, format := s.Images, s.Format
@@ -87,11 +88,12 @@ func (b *openedSubject) build(name string) error {
 	return b.model.WriteFile(b.path)
 }
 
-func (b *openedSubject) read(ctx context.Context) (err error) {
+func (b *openedSubject) read(ctx context.Context, names manifest.PartNames) (err error) {
 	if b.model, err = onnx.ReadFile(ctx, b.path); err != nil {
 		return err
 	}
 	b.manifest, err = manifest.Load(b.path, b.model.MetadataValue)
+	b.manifest = b.manifest.Named(names)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/onnxruntime"
 )
@@ -17,20 +18,21 @@ import (
 // Train times training steps against a large matrix product on the same runtime, and, where asked, against the same steps in
 // PyTorch and on the Gorgonia engine.
 type Train struct {
-	Model    string // an ABN whose branches to train, an ONNX file; "": Arch at random weights
-	Arch     string // as trainer.ArchitectureNamed knows it
-	Classes  int    // of Arch
-	Batch    int    // images in a step
-	Steps    int    // steps to time, after one that is not
-	Threads  int    // of one operator; 0: one per core
-	Strategy string // branches to train
-	Norm     string // BatchNorm statistics
-	PyTorch  string // the Python to compare with PyTorch in; "auto": the first that has it; "": none
-	Layout   string // PyTorch's memory format, contiguous or channels_last
-	Gorgonia bool   // compare with the Gorgonia engine
-	Standard bool   // compare with a step of standard operators alone
-	Profile  bool   // tell what the operators of a step cost
-	Trace    string // keep the runtime's own profile as Trace_<time>.json
+	Names    manifest.PartNames // of the model's values, where its graph does not tell them
+	Model    string             // an ABN whose branches to train, an ONNX file; "": Arch at random weights
+	Arch     string             // as trainer.ArchitectureNamed knows it
+	Classes  int                // of Arch
+	Batch    int                // images in a step
+	Steps    int                // steps to time, after one that is not
+	Threads  int                // of one operator; 0: one per core
+	Strategy string             // branches to train
+	Norm     string             // BatchNorm statistics
+	PyTorch  string             // the Python to compare with PyTorch in; "auto": the first that has it; "": none
+	Layout   string             // PyTorch's memory format, contiguous or channels_last
+	Gorgonia bool               // compare with the Gorgonia engine
+	Standard bool               // compare with a step of standard operators alone
+	Profile  bool               // tell what the operators of a step cost
+	Trace    string             // keep the runtime's own profile as Trace_<time>.json
 	// Memory starts a process that answers Resident for a model's file, as JSON on its standard output; nil: memory is not measured.
 	Memory func(ctx context.Context, model string) (*exec.Cmd, error)
 }

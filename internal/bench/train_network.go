@@ -19,7 +19,7 @@ func (c Train) network(ctx context.Context) (*onnx.ABN, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := network.Open(ctx, model, manifest.Manifest{})
+	opened, err := network.Open(ctx, model, manifest.Manifest{}.Named(c.Names))
 	if err != nil {
 		return nil, err
 	}

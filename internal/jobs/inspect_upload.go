@@ -70,7 +70,7 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 	var found annotator.ModelFile
 	switch asked.Do {
 	case doInspect:
-		found, err = inspectFile(context.Background(), asked.File, asked.Manifest)
+		found, err = inspectFile(context.Background(), asked.File, asked.Manifest, asked.Names)
 	case doTry:
 		err = tryFile(context.Background(), asked.File, asked.Manifest, asked.RunLimit)
 	case doJoin:
@@ -86,7 +86,7 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 		if (asked.Do == doTry || strings.HasPrefix(wrong.Message, cannotOpen)) && mentions(wrong.Message, noMemory...) {
 			return err // which is told as what it is
 		}
-		return json.NewEncoder(out).Encode(verdict{Refused: wrong.Message})
+		return json.NewEncoder(out).Encode(verdict{Refused: wrong.Message, Parts: errors.Is(err, annotator.ErrParts)})
 	case err != nil:
 		return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
@@ -63,12 +64,13 @@ const (
 
 // request is what such a process is asked for.
 type request struct {
-	Do       string          `json:"do"`
-	File     string          `json:"-"`                   // the model's path, an argument: a list of processes shows it
-	Manifest []byte          `json:"manifest,omitempty"`  // that came with it
-	RunLimit time.Duration   `json:"run_limit,omitempty"` // doTry: of each pass; 0: ort's default
-	Sent     []onnx.SentFile `json:"sent,omitempty"`      // doJoin: the files it keeps data in
-	Home     *homeRequest    `json:"home,omitempty"`      // doHome
+	Do       string             `json:"do"`
+	File     string             `json:"-"`                   // the model's path, an argument: a list of processes shows it
+	Manifest []byte             `json:"manifest,omitempty"`  // that came with it
+	Names    manifest.PartNames `json:"names"`               // doInspect: of values, over the manifest's
+	RunLimit time.Duration      `json:"run_limit,omitempty"` // doTry: of each pass; 0: ort's default
+	Sent     []onnx.SentFile    `json:"sent,omitempty"`      // doJoin: the files it keeps data in
+	Home     *homeRequest       `json:"home,omitempty"`      // doHome
 }
 
 // What such a process does.
@@ -95,12 +97,17 @@ type verdict struct {
 	Fault   string                `json:"fault,omitempty"`   // what is wrong with this installation
 	// Field is what of a request was refused; "" is the model.
 	Field string `json:"field,omitempty"`
+	Parts bool   `json:"parts,omitempty"` // it is refused since its parts are not found (annotator.ErrParts)
 }
 
 // problem is what is against the file, or against this installation.
 func (v verdict) problem() error {
 	if v.Refused != "" {
-		return &annotator.ValidationError{Field: cmp.Or(v.Field, "model"), Message: v.Refused}
+		refused := &annotator.ValidationError{Field: cmp.Or(v.Field, "model"), Message: v.Refused}
+		if v.Parts {
+			return fmt.Errorf("%w: %w", annotator.ErrParts, refused)
+		}
+		return refused
 	}
 	return fmt.Errorf("inspecting a model: %s", cmp.Or(v.Fault, "the process said nothing"))
 }

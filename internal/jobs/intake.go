@@ -11,6 +11,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
@@ -44,7 +45,7 @@ func (m *Models) tooLarge() error {
 }
 
 // Judge implements annotator.Models.
-func (m *Models) Judge(ctx context.Context, hash string, manifest []byte) (annotator.ModelFile, error) {
+func (m *Models) Judge(ctx context.Context, hash string, stored []byte) (annotator.ModelFile, error) {
 	path, err := m.blobs.Path(ctx, hash)
 	if errors.Is(err, annotator.ErrMissing) {
 		return annotator.ModelFile{}, fmt.Errorf("the model's file: %w: it was not added within a day; send it again", annotator.ErrNotFound)
@@ -56,21 +57,21 @@ func (m *Models) Judge(ctx context.Context, hash string, manifest []byte) (annot
 	if err != nil {
 		return annotator.ModelFile{}, fmt.Errorf("reading a model: %w", err)
 	}
-	found, err := m.inspect(ctx, path, info.Size(), manifest)
+	found, err := m.inspect(ctx, path, info.Size(), stored, manifest.PartNames{})
 	found.Hash = hash
 	return found, err
 }
 
 // inspect has a process look at a file. As many do so at once as have room beside each other in the memory that the largest
 // file may take, but two at most.
-func (m *Models) inspect(ctx context.Context, path string, size int64, manifest []byte) (annotator.ModelFile, error) {
+func (m *Models) inspect(ctx context.Context, path string, size int64, stored []byte, names manifest.PartNames) (annotator.ModelFile, error) {
 	limits := inspectionLimits(size)
 	release, err := m.room(ctx, limits)
 	if err != nil {
 		return annotator.ModelFile{}, err
 	}
 	defer release()
-	return runInspection(ctx, request{Do: doInspect, File: path, Manifest: manifest}, limits)
+	return runInspection(ctx, request{Do: doInspect, File: path, Manifest: stored, Names: names}, limits)
 }
 
 // room waits until a process has room beside the others; release gives it back.

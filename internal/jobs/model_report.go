@@ -19,7 +19,7 @@ import (
 )
 
 // inspectFile tells what a model file is, opens it on the runtime and does not run it. Of the folder it lies in nothing else is read.
-func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.ModelFile, error) {
+func inspectFile(ctx context.Context, path string, beside []byte, names manifest.PartNames) (annotator.ModelFile, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return annotator.ModelFile{}, fmt.Errorf("reading a model: %w", err)
@@ -33,15 +33,15 @@ func inspectFile(ctx context.Context, path string, manifest []byte) (annotator.M
 	case err != nil:
 		return annotator.ModelFile{}, wrongModel("this is no ONNX file (%v). Send what torch.onnx.export wrote", err)
 	}
-	found, err := inspectModel(ctx, model, path, manifest)
+	found, err := inspectModel(ctx, model, path, beside, names)
 	if ctx.Err() != nil {
 		return found, context.Cause(ctx)
 	}
 	return found, err
 }
 
-// inspectModel tells what a model is, with a manifest that came beside it or else its own.
-func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []byte) (annotator.ModelFile, error) {
+// inspectModel tells what a model is, with a manifest that came beside it or else its own, and names of values over those.
+func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []byte, names manifest.PartNames) (annotator.ModelFile, error) {
 	var found annotator.ModelFile
 	if beside == nil {
 		if text, ok := model.MetadataValue(manifest.Key); ok {
@@ -61,9 +61,14 @@ func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []
 			}
 		}
 	}
+	m, beside = m.Named(names), manifest.WithNames(beside, names)
 	opened, err := network.Open(ctx, model, m)
 	if err != nil {
-		return found, wrongModel("%v", onnx.AttachAdvice(ctx, model, m.PartNames(), err))
+		refused := wrongModel("%v", onnx.AttachAdvice(ctx, model, m.PartNames(), err))
+		if errors.Is(err, onnx.ErrNoABN) {
+			refused = fmt.Errorf("%w: %w", annotator.ErrParts, refused)
+		}
+		return found, refused
 	}
 	if problem == nil {
 		if err := opened.Fits(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/disk"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 )
 
@@ -51,7 +52,7 @@ func (m *Models) Receive(ctx context.Context, next func() (annotator.SentFile, e
 		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
 	}
 	beside, unusable := in.beside()
-	found, err := m.inspect(ctx, in.model.Name(), info.Size(), beside)
+	found, err := m.inspect(ctx, in.model.Name(), info.Size(), beside, in.names)
 	if err != nil {
 		return annotator.ModelFile{}, err
 	}
@@ -74,10 +75,14 @@ type incoming struct {
 	own       int64
 	data      []onnx.SentFile
 	manifests []manifest.Source
+	names     manifest.PartNames
 	held      []*os.File // all of them, removed at the end
 	bytes     int64
 	report    []annotator.ModelData
 }
+
+// maxName bounds the name of a value, as onnx does.
+const maxName = 1 << 10
 
 // maxSent bounds the files of one upload. PyTorch writes one beside the model, older versions one for each tensor.
 const maxSent = 4096
@@ -87,6 +92,18 @@ const saveAsOne = `save the model as one: onnx.save(onnx.load("model.onnx"), "on
 
 func (in *incoming) take(f annotator.SentFile) error {
 	switch f.Kind {
+	case annotator.SentName:
+		name, err := io.ReadAll(io.LimitReader(f, maxName+1))
+		if err != nil {
+			return brokeOff(int64(len(name)), err)
+		}
+		if len(name) > maxName || text.Clean(string(name)) != string(name) {
+			return &annotator.ValidationError{Field: f.Name, Message: fmt.Sprintf("no name of a value: at most %d bytes of text", maxName)}
+		}
+		if !in.names.Set(f.Name, string(name)) {
+			return wrongModel("%q is no value of a network that can be named", f.Name)
+		}
+		return nil
 	case annotator.SentManifest:
 		text, err := io.ReadAll(io.LimitReader(f, manifest.MaxBytes+1))
 		if err != nil {

@@ -184,13 +184,13 @@ func TestUploadsOfSeveralLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := inspectModel(t.Context(), good, "m.onnx", beside)
+	found, err := inspectModel(t.Context(), good, "m.onnx", beside, manifest.PartNames{})
 	if p := found.Report.ManifestProblem; err != nil || p == nil || p.Field != "head" || p.Message != manifest.SeveralLabels {
 		t.Errorf("by its manifest: %v, %+v", err, p)
 	}
 	for file, says := range map[string]string{"answers-sigmoid": manifest.SeveralLabels, "answers-one-logit": manifest.OneLogit} {
 		path := filepath.Join(fixture.Root(), "onnx", "testdata", "exports", file+".onnx")
-		if _, err := inspectFile(t.Context(), path, nil); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "model attach") {
+		if _, err := inspectFile(t.Context(), path, nil, manifest.PartNames{}); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "model attach") {
 			t.Errorf("%s: %v", file, err)
 		}
 	}

@@ -40,7 +40,7 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
 - **Answers.** Logits of two classes or more, one of which is right, or their softmax. One logit and sigmoids are refused, with what to export: ADR 19.
 - **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused, and so is a branch that computes in float64 on its way.
 - **Maps.** An output of shape (N,1,h,w), or the one value inside that features (N,C,h,w) are multiplied with between the two answers. Where that cannot be told, names settle it: ` + "`--map`, `--features`, `--logits-att`, `--logits-per`" + ` on every
-  command that opens a model, or the manifest's ` + "`names`" + `. Maps whose values are not from 0 to 1 run and train as they are; projects show and draw them from 0 to 1.
+  command that opens a model, the same in the browser's form and the API, or the manifest's ` + "`names`" + `. Maps whose values are not from 0 to 1 run and train as they are; projects show and draw them from 0 to 1.
 - **Skips.** The branches read features and map. A branch that reads something else of the extractor (a feature pyramid, a class token) is refused with the node's name.
 - **BatchNorm** may be folded, kept, or in training mode; files exported in training mode are run, and split, in evaluation mode.
 - **Equal tensors.** Exporters write equal tensors once, which in an untrained network are most. Each layer gets its own, and a trained file has

@@ -206,6 +206,7 @@ function send(form: HTMLFormElement, { problem, row, bar, words, submit, cancel 
     }
     sending(false);
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
+    if (page.querySelector("details[data-upload-names][open]")) form.querySelector("details[data-upload-names]")?.setAttribute("open", "");
     say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? `The studio answered ${request.status}.`);
   });
   request.addEventListener("error", () => {
@@ -219,6 +220,9 @@ function send(form: HTMLFormElement, { problem, row, bar, words, submit, cancel 
   bar.value = 0;
   words.textContent = "sending…";
   const body = new FormData();
+  for (const input of form.querySelectorAll<HTMLInputElement>("[data-upload-names] input")) {
+    if (input.value.trim()) body.append(input.name, input.value.trim());
+  }
   for (const part of ["manifest", "model", "data"] as const) {
     for (const { file, path } of files[part]) body.append(part, file, path);
   }

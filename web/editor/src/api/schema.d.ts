@@ -271,7 +271,7 @@ export interface paths {
         put?: never;
         /**
          * Send a model: it is inspected, run once by a worker, and becomes a version
-         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest (its manifest, or preprocessor_config.json, config.json, timm's pretrained_cfg, torchvision's transforms, a list of classes). The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. 422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's. Needs the role admin, and of a bearer token the scope admin.
+         * @description The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest (its manifest, or preprocessor_config.json, config.json, timm's pretrained_cfg, torchvision's transforms, a list of classes). The answer is 202 with what the file is, as `studio model inspect` tells it, and the job that adds it; 200 with inspect. Where the graph does not tell which of its values are the network's parts, map, features, logits_att, logits_per and image name them, in the query or as parts of the form. 422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's. Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["addVersion"];
         delete?: never;
@@ -2658,6 +2658,16 @@ export interface operations {
                 inspect?: boolean;
                 /** @description Make it the active version at once (the first one always is). */
                 activate?: boolean;
+                /** @description The attention map, (N,1,h,w). */
+                map?: string;
+                /** @description The features that the map multiplies, (N,C,h,w). */
+                features?: string;
+                /** @description The attention branch's logits, (N,K). */
+                logits_att?: string;
+                /** @description The perception branch's logits, (N,K). */
+                logits_per?: string;
+                /** @description The input, where there are several. */
+                image?: string;
             };
             header?: never;
             path: {
@@ -2672,8 +2682,18 @@ export interface operations {
                 "multipart/form-data": {
                     /** @description Files that it keeps values in, by the names it has for them. */
                     data?: string[];
+                    /** @description The features that the map multiplies, (N,C,h,w). */
+                    features?: string;
+                    /** @description The input, where there are several. */
+                    image?: string;
+                    /** @description The attention branch's logits, (N,K). */
+                    logits_att?: string;
+                    /** @description The perception branch's logits, (N,K). */
+                    logits_per?: string;
                     /** @description Its manifest, JSON, where the file does not carry it; or what it can be made of. */
                     manifest?: string[];
+                    /** @description The attention map, (N,1,h,w). */
+                    map?: string;
                     /**
                      * Format: binary
                      * @description The ONNX file.
