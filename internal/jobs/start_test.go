@@ -6,10 +6,17 @@ import (
 	"image"
 	"image/png"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -151,4 +158,87 @@ func TestStartingMaps(t *testing.T) {
 	if _, err := s.PreviewStarts(ctx, w.Admin, "empty", nil, 1); !errors.Is(err, annotator.ErrConflict) {
 		t.Errorf("a project without a model: %v", err)
 	}
+}
+
+// The clicks of CUB-200-2011 come in as shares of the picture, the same in a second import, and change with the source.
+func TestImportedClicks(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.CreateProject(ctx, w.Admin, "cub", "CUB", ""); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, content []byte) {
+		t.Helper()
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, content, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 30, 10))); err != nil {
+		t.Fatal(err)
+	}
+	write("images/001.A/1.png", picture.Bytes())
+	write("images/002.B/2.png", smallPNG(t, 2))
+	for name, content := range map[string]string{
+		"images.txt": "1 001.A/1.png\n2 002.B/2.png\n", "train_test_split.txt": "1 1\n2 1\n", "classes.txt": "1 001.A\n2 002.B\n",
+		"image_class_labels.txt": "1 1\n2 2\n", "parts/parts.txt": "1 back\n2 beak\n",
+		"parts/part_locs.txt":       "1 1 1.0 1.0 1\n2 1 4.0 2.0 1\n",
+		"parts/part_click_locs.txt": "1 1 10.0 5.0 1 0.5\n1 2 20.0 2.0 1 0.5\n1 1 3.0 3.0 0 0.5\n",
+	} {
+		write(name, []byte(content))
+	}
+	bring := func(o ImportOptions) annotator.ImportReport {
+		t.Helper()
+		d, err := dataset.Open(dataset.Auto, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := w.Service.ImportImages(ctx, w.Admin, "cub", ImageImport(blobs, "cub", d, o), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.ImportReport
+	}
+	project, err := w.Store.ProjectBySlug(ctx, "cub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(what string, want ...[][2]float64) {
+		t.Helper()
+		images, err := w.Store.Images(ctx, project.ID)
+		if err != nil || len(images) != len(want) {
+			t.Fatalf("%s: %d images, %v", what, len(images), err)
+		}
+		slices.SortFunc(images, func(a, b annotator.Image) int { return strings.Compare(a.Name, b.Name) })
+		for i, image := range images {
+			got, err := w.Store.Clicks(ctx, image.ID)
+			if diff := cmp.Diff(want[i], got, cmpopts.EquateApprox(0, 1e-6)); err != nil || diff != "" {
+				t.Errorf("%s, %s: %v %s", what, image.Name, err, diff)
+			}
+		}
+	}
+	if report := bring(ImportOptions{}); report.Added != 2 {
+		t.Errorf("%+v", report)
+	}
+	parts := [][2]float64{{0.5, 0.25}} // of 8×8 pixels, for want of clicks
+	check("at first", [][2]float64{{1. / 3, 0.5}, {2. / 3, 0.2}}, parts)
+	if report := bring(ImportOptions{Update: true}); report.Known != 2 || report.Changed != 0 {
+		t.Errorf("the same again: %+v", report)
+	}
+	write("parts/part_click_locs.txt", []byte("1 1 15.0 5.0 1 0.5\n"))
+	if report := bring(ImportOptions{}); report.Changed != 1 || report.Changes[annotator.DiffersClicks] != 1 || report.Updated != 0 {
+		t.Errorf("moved at the source: %+v", report)
+	}
+	check("told", [][2]float64{{1. / 3, 0.5}, {2. / 3, 0.2}}, parts)
+	if report := bring(ImportOptions{Update: true}); report.Updated != 1 {
+		t.Errorf("taken over: %+v", report)
+	}
+	check("taken over", [][2]float64{{0.5, 0.5}}, parts)
 }

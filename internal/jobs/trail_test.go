@@ -28,7 +28,7 @@ import (
 // reads are the methods of the service that change nothing.
 var reads = []string{
 	"ActivationMap", "Audit", "Download", "Facets", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "Rounds", "Score", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
+	"RoundEvents", "RoundPlan", "Rounds", "Score", "StateDict", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
 // untold are the methods whose changes are their own record, or none of what the trail is for.
