@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -59,6 +60,14 @@ func TestBucket(t *testing.T) { // not in parallel: credentials are in the envir
 		"birds/train/cat/1.png": onePNG, "birds/train/cat/2.png": onePNG, "birds/test/dog/3.png": onePNG, "birds/train/": "", "birds/train/.DS_Store": "x",
 		"birds/../out.png": onePNG, "birdsong/train/cat/9.png": onePNG, "other.txt": "x",
 	}, nil)
+	said, err := os.Create(filepath.Join(t.TempDir(), "said"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	terminal := os.Stderr
+	os.Stderr = said // where the client's own log goes
+	defer func() { os.Stderr = terminal }()
 	var told atomic.Int64
 	d, err := dataset.Read("s3://pictures/birds"+at, dataset.Options{Fetched: func(_, all int) {
 		told.Add(1)
@@ -82,6 +91,9 @@ func TestBucket(t *testing.T) { // not in parallel: credentials are in the envir
 		t.Error(err)
 	}
 	nothingLeft(t)
+	if lines, err := os.ReadFile(said.Name()); err != nil || len(lines) > 0 {
+		t.Errorf("on the terminal: %.300s, %v", lines, err)
+	}
 }
 
 func TestArchiveInABucket(t *testing.T) {
