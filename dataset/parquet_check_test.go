@@ -76,6 +76,7 @@ func parquetForgeries(t testing.TB) []forgery {
 		{"a page said to be large", "unpacks from", make(packed(plain), func(h *format.PageHeader) { h.UncompressedPageSize = 1<<31 - 1 }, codec(format.Zstd))},
 		{"a page that is large", "does not unpack to 12 bytes", make(packed(bytes.Repeat([]byte{0}, 1<<29)), func(h *format.PageHeader) { h.UncompressedPageSize = 12 }, codec(format.Zstd))},
 		{"a page said to be packed otherwise", "unpacks to", make(binary.AppendUvarint(nil, 1<<31), func(h *format.PageHeader) { h.UncompressedPageSize = 12 }, codec(format.Snappy))},
+		{"a packing that is not read", "packed by LZ4_RAW, which is not read: write the file with Snappy or Zstandard", make(plain, nil, codec(format.Lz4Raw))},
 		{"a column beyond the file", "a column of", make(plain, nil, func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].MetaData.TotalCompressedSize = 1 << 50 })},
 		{"a run of indices", "runs of 2147483647 values", make(indices, encoding(format.RLEDictionary), nil)},
 		{"a run of levels", "runs of 2147483647 values", make(append(levels(run(1<<31-1, 1)), plain...), nil, func(m *format.FileMetaData) {
