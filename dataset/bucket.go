@@ -89,11 +89,17 @@ func (d *Dataset) resolve(given string) (string, error) {
 	why := ""
 	switch gcerrors.Code(err) {
 	case gcerrors.NotFound:
-		why = "it is not there, or not in this region: "
+		why = "it is not there, or not in this region or account: "
 	case gcerrors.PermissionDenied:
 		why = "these credentials may not read it: "
 	}
-	return "", fmt.Errorf("%w: %s, prefix %q: %s%s (%s)", ErrBucket, u.Host, strings.TrimPrefix(u.Path, "/"), why, text.Cut(text.Clean(err.Error()), 300), clouds[at].remedy)
+	return "", fmt.Errorf("%w: %s, prefix %q: %s%s (%s)", ErrBucket, u.Host, strings.TrimPrefix(u.Path, "/"), why, text.Cut(oneLine(err), 300), clouds[at].remedy)
+}
+
+// oneLine is what a cloud's client says, without the rules that Azure's draws.
+func oneLine(err error) string {
+	words := strings.Fields(text.Clean(err.Error()))
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return len(w) > 3 && strings.Trim(w, "-") == "" }), " ")
 }
 
 var errNoRoom = errors.New("there is no room for its files")
