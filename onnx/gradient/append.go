@@ -119,6 +119,9 @@ func (b *builder) walk(ctx context.Context) error {
 }
 
 func (b *builder) differentiate(n *onnx.Node) error {
+	if n.IsOp("If", "Loop", "Scan") {
+		return errors.New("control flow is not differentiated. PyTorch's older exporter writes an If for squeeze() of an axis whose size it does not know: use flatten(1), or export with dynamo=True")
+	}
 	r, known := rules[n.Op]
 	if !known || (n.Domain != "" && n.Domain != "ai.onnx") {
 		return errors.New("there is no gradient for this operator")

@@ -41,6 +41,22 @@ func TestUnsupportedNamesEveryNode(t *testing.T) {
 	}
 }
 
+// What control flow reads by itself counts: left out, its share of the gradient would be missing without a word.
+func TestControlFlowIsNotPassedOver(t *testing.T) {
+	t.Parallel()
+	branch := func(name, op string) *onnx.Attribute {
+		return &onnx.Attribute{Name: name, Type: onnx.AttributeGraph, Graph: &onnx.Graph{Name: name, Nodes: []*onnx.Node{onnx.NewNode(op, "", in("a"), in(name))},
+			Outputs: []*onnx.ValueInfo{onnx.NewValue(name, onnx.Float, onnx.BatchOf(3))}}}
+	}
+	e := example{feeds: []feed{x(2, 3)}, fixed: []*onnx.Tensor{{Name: "c", Type: onnx.Bool, Raw: []byte{1}}}, nodes: []*onnx.Node{
+		onnx.NewNode("Sigmoid", "", in("x"), in("a")), onnx.NewNode("If", "choice", in("c"), in("b"), branch("then_branch", "Exp"), branch("else_branch", "Neg")), node("Mul", in("a", "b")),
+	}}
+	reasons, err := gradient.Unsupported(t.Context(), e.model(), []string{"y"}, []string{"x"})
+	if err != nil || len(reasons) == 0 || reasons[0].Node != "choice" || !strings.Contains(reasons[0].Why, "control flow is not differentiated") {
+		t.Errorf("%v, %v", reasons, err)
+	}
+}
+
 // What is computed in another precision is named, rather than left for the runtime to stumble over.
 func TestGradientsAreOfFloat32(t *testing.T) {
 	t.Parallel()

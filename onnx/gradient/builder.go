@@ -52,6 +52,9 @@ func newBuilder(ctx context.Context, m *onnx.Model, wrt []string) (*builder, err
 		for i, input := range n.Inputs {
 			touched = touched || b.depends[input] && carriesGradient(n, i)
 		}
+		for _, read := range n.Reads() { // by the graphs of control flow as well
+			touched = touched || b.depends[read] && !slices.Contains(n.Inputs, read)
+		}
 		for _, output := range n.Outputs {
 			b.maker[output] = n
 			if touched && output != "" {

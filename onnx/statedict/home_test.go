@@ -272,6 +272,13 @@ func TestAnotherNetworkIsNotHandedOut(t *testing.T) {
 		refuse("a reference without a BatchNorm, with the parent", child, statedict.Options{Reference: part, Parent: parent}, "")
 		part = slices.DeleteFunc(referenceOf(t, "plain"), func(t *onnx.Tensor) bool { return t.Name == "layer4.conv1.weight" })
 		refuse("a reference without a weight", child, statedict.Options{Reference: part, Frozen: frozen}, "")
+		for _, tensor := range part {
+			if tensor.Name == "fc.weight" { // as weight_norm keeps it
+				tensor.Name, tensor.Dims = "fc.parametrizations.weight.original1", []int64{tensor.Dims[1], tensor.Dims[0]}
+			}
+		}
+		part = append(part, referenceOf(t, "plain").Get("layer4.conv1.weight"))
+		refuse("a weight of several tensors", child, statedict.Options{Reference: part, Parent: parent}, "remove_parametrizations")
 		shared := exported(t, "shared-"+how)
 		child, frozen = trained(t, shared, 0.05)
 		refuse("a stage that both branches share", child, statedict.Options{Reference: referenceOf(t, "shared"), Frozen: frozen}, "trained apart")
