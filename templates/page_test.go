@@ -10,6 +10,7 @@ import (
 	"github.com/a-h/templ"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -37,7 +38,7 @@ func frameOf(role annotator.Role) Frame {
 	return Frame{
 		Title: "Test", Section: "rounds", Asset: func(name string) string { return "/static/" + name }, Now: time.Now(),
 		User:    &annotator.User{ID: 1, Name: "Ada", Role: role},
-		Project: &annotator.ProjectSummary{Project: annotator.Project{ID: 1, Slug: "birds", Name: "Birds"}, ActiveVersion: &version, Images: 10},
+		Project: &annotator.ProjectSummary{Project: annotator.Project{ID: 1, Slug: "birds", Name: "Birds", Start: attention.Start{Method: attention.StartModel}}, ActiveVersion: &version, Images: 10},
 	}
 }
 
