@@ -64,9 +64,9 @@ func ReadFile(path string) (Manifest, error) {
 	return m, nil
 }
 
-// Parse decodes a manifest that comes from outside and checks it by itself (Validate). Interpolation defaults to
-// "bilinear", channels to "RGB"; class names are in NFC, and those that stand twice have their number behind them. A byte order mark is passed over and UTF-16 is read. A field it does not know is an error, since it is most likely a slip of
-// the pen that would change every prediction.
+// Parse decodes a manifest that comes from outside and checks it by itself (Validate). Interpolation defaults to "bilinear",
+// channels to "RGB". Class names are brought to NFC, and equal ones get their number appended. A byte order mark is skipped and
+// UTF-16 is read. An unknown field is an error: it is most likely a misspelled one, and ignoring it would change every prediction.
 func Parse(data []byte) (Manifest, error) {
 	if len(data) > MaxBytes {
 		return Manifest{}, fmt.Errorf("%w: larger than %d bytes", ErrManifest, MaxBytes)
@@ -123,8 +123,8 @@ func jsonWord(t reflect.Type) string {
 	}
 }
 
-// apart tells classes of the same name by their numbers, from 0: widespread lists of ImageNet's classes have crane, the bird and the
-// machine, and maillot twice.
+// apart appends the number, from 0, to classes of the same name: common lists of ImageNet's classes have crane twice, the bird and the
+// machine, and maillot.
 func apart(classes []string) []string {
 	times := make(map[string]int, len(classes))
 	for _, name := range classes {
@@ -138,8 +138,8 @@ func apart(classes []string) []string {
 	return classes
 }
 
-// Stored decodes a manifest that the studio keeps. It may have been kept under earlier rules, or while what it says is still
-// to be mended, so that nothing of it is checked and fields that are not known are passed over. With an error it holds what could be read.
+// Stored decodes a manifest that the studio has stored. It may have been stored under earlier rules, or with faults that are still to
+// be corrected. Therefore nothing is checked, and unknown fields are ignored. With an error it holds what could be read.
 func Stored(data []byte) (Manifest, error) {
 	m, err := decode(data, false)
 	if err != nil {
@@ -148,7 +148,7 @@ func Stored(data []byte) (Manifest, error) {
 	return m, nil
 }
 
-// Keepable reports whether a manifest, whatever it says, can be kept to be mended: JSON, of text that can be stored.
+// Keepable reports whether a manifest can be stored, even with faults: it must be JSON, of text that the database takes.
 func Keepable(data []byte) bool {
 	_, illegible := text.InJSON(data)
 	return !illegible && json.Valid(data)
@@ -170,10 +170,11 @@ func decode(data []byte, known bool) (Manifest, error) {
 	return m, err
 }
 
-// exactly refuses fields that a struct does not have by that very name, and fields that stand twice: encoding/json takes names in
-// any case, and of two the last. within is what a field's name begins with in errors. What is no JSON is left to whoever decodes it.
+// exactly refuses fields whose name is not, letter by letter, one of the struct's, and fields that are given twice: encoding/json
+// accepts names in any case and takes the last of two. within is the prefix of field names in errors. What is not valid JSON is not
+// refused here: decoding it gives the error.
 func exactly(d *json.Decoder, t reflect.Type, within string) error {
-	if start, err := d.Token(); err != nil || start != json.Delim('{') {
+	if start, _ := d.Token(); start != json.Delim('{') { // nil where it is no JSON
 		return nil
 	}
 	fields := map[string]reflect.Type{}
@@ -184,9 +185,9 @@ func exactly(d *json.Decoder, t reflect.Type, within string) error {
 	}
 	seen := map[string]bool{}
 	for d.More() {
-		token, err := d.Token()
+		token, _ := d.Token()
 		name, ok := token.(string)
-		if err != nil || !ok {
+		if !ok {
 			return nil
 		}
 		field, known := fields[name]
@@ -203,7 +204,7 @@ func exactly(d *json.Decoder, t reflect.Type, within string) error {
 		}
 		seen[name] = true
 		var value json.RawMessage
-		if d.Decode(&value) != nil {
+		if _ = d.Decode(&value); value == nil {
 			return nil
 		}
 		if field.Kind() == reflect.Pointer && field.Elem().Kind() == reflect.Struct {
