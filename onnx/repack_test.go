@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -234,4 +235,38 @@ func readAll(t *testing.T, r io.Reader) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// Weights are passed on from the disk: what a large file takes in memory is its texts. It counts what is allocated, and runs alone.
+func TestHandingOutHoldsNoWeights(t *testing.T) {
+	model := smallABN{}.model()
+	const megabytes = 48
+	model.Graph.Initializers = append(model.Graph.Initializers, onnx.NewFloat32("large", []int64{megabytes << 18}, make([]float32, megabytes<<18)))
+	path := filepath.Join(t.TempDir(), "large.onnx")
+	if err := model.WriteFile(path); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, p := range []onnx.Packing{{Manifest: []byte("{}")}, {Manifest: []byte("{}"), Data: "large.onnx.data"}} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		packed, err := onnx.Repack(file, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sizes [2]int64
+		for i, part := range []*onnx.Pieces{packed.Model, packed.Data} {
+			if sizes[i], err = io.Copy(io.Discard, part); err != nil || sizes[i] != part.Size() {
+				t.Fatalf("%d of %d bytes, %v", sizes[i], part.Size(), err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 4<<20 || sizes[0]+sizes[1] < megabytes<<20 {
+			t.Errorf("%d bytes were allocated to hand out %d and %d", took, sizes[0], sizes[1])
+		}
+	}
 }
