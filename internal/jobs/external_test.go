@@ -164,6 +164,21 @@ func TestModelThatCameWithItsData(t *testing.T) {
 			t.Errorf("%s: %v, want a ValidationError: %s", name, err, c.want)
 		}
 	}
+	field := func(number protowire.Number, parts ...[]byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), slices.Concat(parts...))
+	}
+	number := func(field protowire.Number, v uint64) []byte {
+		return protowire.AppendVarint(protowire.AppendTag(nil, field, protowire.VarintType), v)
+	}
+	var tensors []byte
+	for _, name := range []string{"a", "b", "c"} { // 1 GiB each
+		tensors = append(tensors, field(5, number(1, 1<<14), number(1, 1<<14), number(2, 1), field(8, []byte(name)), field(13, field(1, []byte("location")), field(2, []byte("abn.onnx.data"))), number(14, 1))...)
+	}
+	_, err = models.Receive(t.Context(), sentAs(file(annotator.SentModel, "abn.onnx", slices.Concat(number(1, 8), field(7, tensors))), file(annotator.SentData, "abn.onnx.data", data)))
+	var invalid *annotator.ValidationError
+	if !errors.As(err, &invalid) || !strings.HasPrefix(invalid.Message, "model is larger than the 2 GiB a protobuf file can hold: its values take 3.00 GiB") {
+		t.Errorf("beyond what a file holds: %v", err)
+	}
 	small := NewModels(blobs, incoming, int64(len(apart)+len(data)-1))
 	if _, err := small.Receive(t.Context(), sentAs(file(annotator.SentModel, "abn.onnx", apart), file(annotator.SentData, "abn.onnx.data", data))); !errors.Is(err, annotator.ErrTooLarge) {
 		t.Errorf("beyond the limit together: %v, want ErrTooLarge", err)

@@ -127,7 +127,7 @@ func joinFiles(ctx context.Context, path string, sent []onnx.SentFile, out io.Wr
 	}
 	model, err := onnx.ReadSent(ctx, data, sent)
 	switch {
-	case errors.Is(err, onnx.ErrExternal):
+	case errors.Is(err, onnx.ErrExternal), errors.Is(err, onnx.ErrTooLarge):
 		return refuse(err)
 	case err != nil:
 		return refuse(fmt.Errorf("this is no ONNX file (%w). Send what torch.onnx.export wrote", err))
