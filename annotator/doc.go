@@ -23,6 +23,6 @@
 //	class.go                                                which class is which, and when a project's may change
 //	project.go, task.go, round.go, user.go, prediction.go, model_report.go   what there is
 //	error.go, ports.go, service.go                          errors, what stands behind, NewService
-//	people.go, password.go, catalog.go, leasing.go, drafting.go, reviewing.go, fine_tuning.go, uploading.go, versions.go, scan.go
+//	people.go, password.go, catalog.go, leasing.go, drafting.go, reviewing.go, fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, scan.go
 //	                                                        the use cases, each with the store it needs
 package annotator

@@ -16,7 +16,7 @@ var (
 	ErrUnavailable   = errors.New("temporarily unavailable")
 	ErrTooLarge      = errors.New("too large")
 	ErrParts         = errors.New("the network's parts are not found") // naming values of the graph may help
-	ErrTooLong       = errors.New("took too long") // a network that does not answer
+	ErrTooLong       = errors.New("took too long")                     // a network that does not answer
 	ErrBusy          = errors.New("too many are waiting: try again in a moment")
 	ErrFull          = errors.New("the disk takes no more") // of the database, the blob store or a folder of files on their way
 	ErrMissing       = errors.New("missing from the blob store")

@@ -16,7 +16,7 @@ import (
 // The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
 // (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks), starting.go (what a painter begins with),
-// versions.go and scan.go.
+// versions.go, download.go (the forms in which they are taken away), state_dict.go (their weights, for PyTorch) and scan.go.
 type Service struct {
 	store          Store
 	scorer         Scorer

@@ -8,7 +8,7 @@
 //	error.go       the one table from errors to statuses; problem.go (API) and pages show them
 //	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses
 //	api_*.go       /api/v1, described by its OpenAPI document (huma)
-//	upload.go      models on their way in, read as they come
+//	upload.go      models on their way in, read as they come; state_dict.go the reference for a version's weights
 //	page_*.go      the pages, one file per section, rendered by package templates
 //	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`
 //	editor/        the editor (TypeScript), bundled the same way
