@@ -143,7 +143,7 @@ func (f *finder) steady() error {
 	return unrepeatable(slices.DeleteFunc(slices.Clone(f.graph.Nodes), func(n *Node) bool { return !needed[n] }))
 }
 
-// onTokens says that the map multiplies tokens, which its own grid is made of, where that is so.
+// onTokens refuses a map that multiplies tokens, one for each cell of its grid; nil if it does not.
 func (f *finder) onTokens() error {
 	grid := f.inferred.Shape(f.root)
 	if f.root == "" || len(grid) < 3 {
@@ -152,7 +152,7 @@ func (f *finder) onTokens() error {
 	cells, ok := Product(max(grid[len(grid)-2].Size, -1), max(grid[len(grid)-1].Size, -1))
 	whole := f.at(candidate{f.root, f.source})
 	if !ok || whole.findMeetings() != nil {
-		return nil
+		return nil //nolint:nilerr // a map that meets no features is refused for another reason
 	}
 	for _, n := range f.graph.Nodes {
 		if !whole.mechanism[n.Output(0)] {
