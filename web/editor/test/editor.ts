@@ -101,7 +101,7 @@ export const classNames = ["cardinal", "owl", "dove"];
 const then = "2030-01-01T00:00:00Z";
 
 /** An image without a label. */
-export const image = (id: number): Image => ({ id, project_id: 1, name: `train/cardinal/${id}.jpg`, split: "train", hash: "ef", width: 300, height: 200 });
+export const image = (id: number): Image => ({ id, project_id: 1, source: "main", name: `train/cardinal/${id}.jpg`, split: "train", hash: "ef", width: 300, height: 200 });
 
 export function task(id: number, values: readonly number[], side: number, more: Partial<TaskDetail> = {}): TaskDetail {
   const top = [{ class: 1, name: "owl", probability: 0.6 }, { class: 0, name: "cardinal", probability: 0.2 }];
