@@ -199,19 +199,26 @@ func (s *Service) startingMap(ctx context.Context, v Version, image Image, start
 		out.Problem = start.Check().Error()
 		return out, nil
 	}
-	m, err := s.starts.StartMap(ctx, v, image, clicks, start)
-	switch {
-	case ctx.Err() != nil:
+	out.Map, out.Problem = s.makeStart(ctx, v, image, clicks, start)
+	if ctx.Err() != nil {
 		return out, context.Cause(ctx)
-	case err != nil:
-		s.log.WarnContext(ctx, "no map to begin with", "image", image.ID, "method", start.Method, "error", err)
-		out.Problem = "its mask cannot be read; the server's log says why"
-	case slices.Max(m.Values) == 0:
-		out.Problem = "nothing of the object lies in what the model sees of the picture"
-	default:
-		out.Map = &m
 	}
 	return out, nil
+}
+
+// makeStart makes a map, or says why there is none.
+func (s *Service) makeStart(ctx context.Context, v Version, image Image, clicks [][2]float64, start attention.Start) (made *attention.Map, problem string) {
+	m, err := s.starts.StartMap(ctx, v, image, clicks, start)
+	switch {
+	case err != nil:
+		if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "no map to begin with", "image", image.ID, "method", start.Method, "error", err)
+		}
+		return nil, "its mask cannot be read; the server's log says why"
+	case slices.Max(m.Values) == 0:
+		return nil, "nothing of the object lies in what the model sees of the picture"
+	}
+	return &m, ""
 }
 
 // begin fills in the map that the painter of an untouched task begins with, for whoever holds it.

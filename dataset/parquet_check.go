@@ -30,6 +30,9 @@ const (
 	maxPageGrowth    = 8        // a page of more than minUnpacked holds pictures, which hardly shrink
 )
 
+// plainDictionary is what older writers call both a dictionary, which is plain, and its indices.
+const plainDictionary format.Encoding = 2
+
 // errForged says that a Parquet file's own lengths do not fit it.
 var errForged = errors.New("the file is damaged or forged")
 
@@ -43,7 +46,6 @@ type compact struct {
 	skip    func(n int64) error
 	left    int64 // bytes that may still come
 	structs int
-	depth   int
 }
 
 // Types of the compact protocol.
@@ -352,7 +354,7 @@ func (p parquetPage) check(body []byte, meta *format.ColumnMetaData, width uint)
 		levels, body = body[4:4+n], body[4+n:]
 	case format.DataPageV2:
 	case format.DictionaryPage:
-		if p.encoding != format.Plain && p.encoding != format.PlainDictionary {
+		if p.encoding != format.Plain && p.encoding != plainDictionary {
 			return forged("a dictionary in the encoding %s", p.encoding)
 		}
 		if p.values > int64(len(body)) {
@@ -370,7 +372,7 @@ func (p parquetPage) check(body []byte, meta *format.ColumnMetaData, width uint)
 	switch p.encoding {
 	case format.Plain, format.ByteStreamSplit:
 		return nil
-	case format.PlainDictionary, format.RLEDictionary:
+	case plainDictionary, format.RLEDictionary:
 		if len(body) == 0 {
 			return nil
 		}

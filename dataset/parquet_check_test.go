@@ -37,7 +37,7 @@ func parquetForgeries(t testing.TB) []forgery {
 		return append(binary.LittleEndian.AppendUint32(nil, uint32(len(runs))), runs...)
 	}
 	differences := binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(nil, 128), 4), 1<<30)
-	make := func(body []byte, page func(*format.PageHeader), meta func(*format.FileMetaData)) []byte {
+	build := func(body []byte, page func(*format.PageHeader), meta func(*format.FileMetaData)) []byte {
 		return makeParquet(t, body, page, meta)
 	}
 	codec := func(c format.CompressionCodec) func(*format.FileMetaData) {
@@ -51,7 +51,7 @@ func parquetForgeries(t testing.TB) []forgery {
 			m.NumRows, m.RowGroups[0].NumRows, m.RowGroups[0].Columns[0].MetaData.NumValues = n, n, n
 		}
 	}
-	honest := make(plain, nil, nil)
+	honest := build(plain, nil, nil)
 	footer := func(n uint32) []byte {
 		file := bytes.Clone(honest)
 		binary.LittleEndian.PutUint32(file[len(file)-8:], n)
@@ -64,26 +64,26 @@ func parquetForgeries(t testing.TB) []forgery {
 	many = append(binary.LittleEndian.AppendUint32(many, uint32(len(many)-4)), "PAR1"...)
 	return []forgery{
 		{"honest", "", honest},
-		{"honest and packed", "", make(packed(plain), func(h *format.PageHeader) { h.UncompressedPageSize = int32(len(plain)) }, codec(format.Zstd))},
+		{"honest and packed", "", build(packed(plain), func(h *format.PageHeader) { h.UncompressedPageSize = int32(len(plain)) }, codec(format.Zstd))},
 		{"a footer of 4 GiB", "a footer of 4294967295 bytes", footer(1<<32 - 1)},
 		{"a footer beyond the file", "a footer of 1000000 bytes", footer(1000000)},
 		{"a list beyond the footer", "a list of 2147483647", list},
 		{"a footer of nothing", "more than 500000 parts", many},
-		{"rows beyond the file", "more than 1000 rows", make(plain, nil, rows(1<<40))},
-		{"values beyond the rows", "and 1 rows are left", make(plain, func(h *format.PageHeader) { h.DataPageHeader.V.NumValues = 1<<31 - 1 }, nil)},
-		{"fewer values than rows", "1 values in a column of 900 rows", make(plain, nil, rows(900))},
-		{"a page beyond its column", "a page of 2147483647 bytes", make(plain, func(h *format.PageHeader) { h.CompressedPageSize = 1<<31 - 1 }, nil)},
-		{"a page said to be large", "unpacks from", make(packed(plain), func(h *format.PageHeader) { h.UncompressedPageSize = 1<<31 - 1 }, codec(format.Zstd))},
-		{"a page that is large", "does not unpack to 12 bytes", make(packed(bytes.Repeat([]byte{0}, 1<<29)), func(h *format.PageHeader) { h.UncompressedPageSize = 12 }, codec(format.Zstd))},
-		{"a page said to be packed otherwise", "unpacks to", make(binary.AppendUvarint(nil, 1<<31), func(h *format.PageHeader) { h.UncompressedPageSize = 12 }, codec(format.Snappy))},
-		{"a packing that is not read", "packed by LZ4_RAW, which is not read: write the file with Snappy or Zstandard", make(plain, nil, codec(format.Lz4Raw))},
-		{"a column beyond the file", "a column of", make(plain, nil, func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].MetaData.TotalCompressedSize = 1 << 50 })},
-		{"a run of indices", "runs of 2147483647 values", make(indices, encoding(format.RLEDictionary), nil)},
-		{"a run of levels", "runs of 2147483647 values", make(append(levels(run(1<<31-1, 1)), plain...), nil, func(m *format.FileMetaData) {
+		{"rows beyond the file", "more than 1000 rows", build(plain, nil, rows(1<<40))},
+		{"values beyond the rows", "and 1 rows are left", build(plain, func(h *format.PageHeader) { h.DataPageHeader.V.NumValues = 1<<31 - 1 }, nil)},
+		{"fewer values than rows", "1 values in a column of 900 rows", build(plain, nil, rows(900))},
+		{"a page beyond its column", "a page of 2147483647 bytes", build(plain, func(h *format.PageHeader) { h.CompressedPageSize = 1<<31 - 1 }, nil)},
+		{"a page said to be large", "unpacks from", build(packed(plain), func(h *format.PageHeader) { h.UncompressedPageSize = 1<<31 - 1 }, codec(format.Zstd))},
+		{"a page that is large", "does not unpack to 12 bytes", build(packed(bytes.Repeat([]byte{0}, 1<<29)), func(h *format.PageHeader) { h.UncompressedPageSize = 12 }, codec(format.Zstd))},
+		{"a page said to be packed otherwise", "unpacks to", build(binary.AppendUvarint(nil, 1<<31), func(h *format.PageHeader) { h.UncompressedPageSize = 12 }, codec(format.Snappy))},
+		{"a packing that is not read", "packed by LZ4_RAW, which is not read: write the file with Snappy or Zstandard", build(plain, nil, codec(format.Lz4Raw))},
+		{"a column beyond the file", "a column of", build(plain, nil, func(m *format.FileMetaData) { m.RowGroups[0].Columns[0].MetaData.TotalCompressedSize = 1 << 50 })},
+		{"a run of indices", "runs of 2147483647 values", build(indices, encoding(format.RLEDictionary), nil)},
+		{"a run of levels", "runs of 2147483647 values", build(append(levels(run(1<<31-1, 1)), plain...), nil, func(m *format.FileMetaData) {
 			m.Schema[1].RepetitionType = thrift.New(format.Optional)
 		})},
-		{"differences", "1073741824 differences", make(differences, encoding(format.DeltaLengthByteArray), nil)},
-		{"an encoding that grows by itself", "DELTA_BYTE_ARRAY", make(plain, encoding(format.DeltaByteArray), nil)},
+		{"differences", "1073741824 differences", build(differences, encoding(format.DeltaLengthByteArray), nil)},
+		{"an encoding that grows by itself", "DELTA_BYTE_ARRAY", build(plain, encoding(format.DeltaByteArray), nil)},
 	}
 }
 

@@ -10,5 +10,6 @@ func Free(dir string) (int64, bool) {
 	if err := unix.Statfs(dir, &s); err != nil {
 		return 0, false
 	}
+	//nolint:unconvert // Bsize has another type on macOS
 	return int64(s.Bavail) * int64(s.Bsize), true
 }
