@@ -26,7 +26,7 @@ type benchSubject struct {
 	Model  string `help:"ABN to time, an ONNX file; without it one of --arch at random weights." type:"existingfile"`
 	Arch   string `help:"Architecture to time where there is no --model, as in \"studio train\"." default:"resnet18"`
 	Images string `help:"Folder of pictures; without it Aviary's are drawn." type:"existingdir"`
-	Format string `help:"Layout of the data set." enum:"${formats}" default:"auto"`
+	Format string `help:"Layout of the data set: ${formats}." enum:"${formats}" default:"auto"`
 	partFlags
 }
 

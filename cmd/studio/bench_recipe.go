@@ -14,10 +14,10 @@ import (
 type benchRecipeCommand struct {
 	Networks []string `arg:"" optional:"" help:"ONNX files, classifiers or ABNs, each with its manifest, or folders of them; without any the demo's network." type:"existing" placeholder:"FILE"`
 	Images   string   `help:"Folder of labelled pictures with the splits train, pool and test; without it Aviary's are drawn." type:"existingdir"`
-	Format   string   `help:"Layout of the data set." enum:"${formats}" default:"auto"`
+	Format   string   `help:"Layout of the data set: ${formats}." enum:"${formats}" default:"auto"`
 	Masks    string   `help:"Folder of object masks named after the images: edits are made of them, and attention is measured inside them." type:"existingdir"`
 	Edits    []int    `help:"Numbers of edits, the most confidently wrong pool images first; 0: all that are wrong." default:"20,60,0"`
-	Gains    []string `help:"Mechanisms that a classifier is given." enum:"M,1+M" default:"M,1+M"`
+	Gains    []string `help:"Mechanisms that a classifier is given, of ${enum}." enum:"M,1+M" default:"M,1+M"`
 	Seeds    int      `help:"Number of seeds, from 1 on; a seed decides new layers, order and augmentation." default:"1"`
 	Training int      `help:"Epochs in which the branches of an attached classifier are trained, by AdamW on mirrored images." default:"20"`
 	Limit    int      `help:"At most so many images of train and of test, every n-th; 0: all." default:"0"`

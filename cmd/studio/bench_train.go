@@ -22,7 +22,7 @@ type benchTrainCommand struct {
 	Strategy string `help:"Branches to train: ${strategy}." default:"both"`
 	Norm     string `help:"BatchNorm statistics: ${batch_norm}." default:"batch"`
 	PyTorch  string `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, or \"auto\" for the first that has it."`
-	Layout   string `name:"pytorch-layout" help:"PyTorch's memory format." default:"contiguous" enum:"contiguous,channels_last"`
+	Layout   string `name:"pytorch-layout" help:"PyTorch's memory format: contiguous or channels_last." default:"contiguous" enum:"contiguous,channels_last"`
 	Gorgonia bool   `help:"Compare with the Gorgonia engine."`
 	Standard bool   `help:"Compare with a step of standard operators alone, as it is on processors without AVX2 and on devices."`
 	Memory   bool   `help:"Measure the peak memory of training, in a process of its own."`

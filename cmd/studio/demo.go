@@ -17,7 +17,7 @@ import (
 type demoCommand struct {
 	storageFlags
 	featureFlags
-	Listen  string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to answer on: this machine only, since everybody knows the demo's passwords."`
+	Listen  string `default:"127.0.0.1:8080" help:"Address to answer on: this machine only, since everybody knows the demo's passwords."`
 	Edits   int    `default:"60" help:"Approved edits, made from the birds' masks, to begin with."`
 	Seed    int64  `default:"1" help:"Seed of the pictures."`
 	Threads int    `default:"0" help:"Threads of ONNX Runtime; 0: all cores."`

@@ -10,7 +10,7 @@ import (
 
 // featureFlags bound the features that are kept on disk. They belong to every command that keeps any.
 type featureFlags struct {
-	FeatureCacheMB int64 `name:"feature-cache-mb" env:"STUDIO_FEATURE_CACHE_MB" default:"${feature_cache_mb}" placeholder:"MB" help:"Disk for features of frozen extractors, which are kept from scan to round and from run to run, in MiB. Beyond it the longest unused go."`
+	FeatureCacheMB int64 `name:"feature-cache-mb" env:"STUDIO_FEATURE_CACHE_MB" default:"${feature_cache_mb}" help:"Disk for features of frozen extractors, which are kept from scan to round and from run to run, in MiB. Beyond it the longest unused go."`
 }
 
 // defaultFeatureCacheMB is the flag's default.

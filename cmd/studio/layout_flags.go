@@ -27,7 +27,7 @@ type readingFlags struct {
 
 // formatNames lists the formats for help and enum.
 func formatNames() string {
-	return strings.Join(append([]string{dataset.Auto}, dataset.Formats()...), ",")
+	return strings.Join(append([]string{dataset.Auto}, dataset.Formats()...), ", ")
 }
 
 // options are the flags as package dataset takes them.

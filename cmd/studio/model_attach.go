@@ -31,7 +31,7 @@ type modelAttachCommand struct {
 	Images  string `help:"Folder of labelled pictures whose classes are to be the ABN's." type:"existingdir" xor:"classes"`
 	layoutFlags
 	NewHead bool   `help:"Give the last layer new values even if it has the number of classes asked for."`
-	Gain    string `help:"Attention mechanism." enum:"1+M,M" default:"1+M"`
+	Gain    string `help:"Attention mechanism, 1+M or M." enum:"1+M,M" default:"1+M"`
 	Seed    int64  `help:"Seed of the new layers' values." default:"1"`
 	Logits  string `help:"Name of the class scores, if they are not found." aliases:"logits-per" placeholder:"VALUE"`
 	Image   string `help:"${name_image}" placeholder:"VALUE"`
@@ -44,8 +44,8 @@ type preprocessingFlags struct {
 	Manifest      string    `help:"Manifest to take the preprocessing from (default: beside the model, or in its metadata)." type:"existingfile" placeholder:"FILE"`
 	Resize        *int      `help:"Shorter side of a picture before the crop, in pixels; 0: it is left as it is."`
 	Side          int       `help:"Side of the crop in pixels, for a file that leaves its input's size open."`
-	Interpolation string    `help:"How pictures are resized." enum:"bilinear,bicubic,nearest," default:""`
-	Channels      string    `help:"Order of the input's channels." enum:"RGB,BGR,L," default:""`
+	Interpolation string    `help:"How pictures are resized: bilinear, bicubic, lanczos or nearest." enum:"bilinear,bicubic,lanczos,nearest," default:""`
+	Channels      string    `help:"Order of the input's channels: RGB, BGR or L (grey)." enum:"RGB,BGR,L," default:""`
 	Mean          []float32 `help:"Mean of each channel, of values from 0 to 1; 0.485,0.456,0.406 for most networks trained on ImageNet." placeholder:"M,…"`
 	Std           []float32 `help:"Standard deviation of each channel; 0.229,0.224,0.225 for most networks trained on ImageNet." placeholder:"S,…"`
 }

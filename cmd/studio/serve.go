@@ -25,7 +25,7 @@ import (
 type serveCommand struct {
 	storageFlags
 	featureFlags
-	Listen         string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to answer on."`
+	Listen         string   `default:"127.0.0.1:8080" help:"Address to answer on."`
 	PublicURL      string   `env:"STUDIO_PUBLIC_URL" placeholder:"URL" help:"How people reach the studio, such as https://studio.example.org; https makes its cookies secure."`
 	TrustedOrigins []string `env:"STUDIO_TRUSTED_ORIGINS" placeholder:"URL" help:"Further addresses people use, where a proxy stands before the server."`
 	TrustProxy     bool     `env:"STUDIO_TRUST_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them."`
@@ -33,7 +33,7 @@ type serveCommand struct {
 	MetricsToken   string   `env:"STUDIO_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics on the studio's address for requests with this bearer token. Without this and --metrics-listen metrics are not served."`
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
-	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"1024" placeholder:"MB" help:"Largest model file that is taken from a browser or the API, in MiB."`
+	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"1024" help:"Largest model file that is taken from a browser or the API, in MiB."`
 }
 
 // Run serves until it is interrupted.

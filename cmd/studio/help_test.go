@@ -1,0 +1,43 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// The help of every command shows each flag's choices and its default.
+func TestHelpShowsChoicesAndDefaults(t *testing.T) {
+	t.Parallel()
+	cli := newCommandLine()
+	parser, err := kong.New(&cli, kong.Name("studio"), kong.Vars(helpWords()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := 0
+	for _, command := range parser.Model.Leaves(false) {
+		code, help, stderr := runStudio(t, append(strings.Fields(strings.TrimPrefix(command.Path(), "studio ")), "--help")...)
+		if code != exitOK {
+			t.Fatalf("studio %s --help: %s", command.Path(), stderr)
+		}
+		help = strings.Join(strings.Fields(help), " ") // as it is before lines are broken
+		for _, group := range command.AllFlags(true) {
+			for _, flag := range group {
+				flags++
+				for _, choice := range flag.EnumSlice() {
+					if !strings.Contains(flag.Help, choice) {
+						t.Errorf("studio %s: --%s does not list %s", command.Path(), flag.Name, choice)
+					}
+				}
+				if flag.HasDefault && flag.Default != "" && !flag.IsBool() && !strings.Contains(help, "--"+flag.Name+"="+flag.Default) && !strings.Contains(help, "--"+flag.Name+`="`+flag.Default) &&
+					!strings.Contains(flag.Help, flag.Default) {
+					t.Errorf("studio %s: --%s does not show its default %s", command.Path(), flag.Name, flag.Default)
+				}
+			}
+		}
+	}
+	if flags < 100 {
+		t.Errorf("%d flags were looked at", flags)
+	}
+}
