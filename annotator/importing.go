@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -161,7 +162,6 @@ type importer struct {
 	last    int64   // the newest image of the source before the import
 	seen    []int64 // images that the source has, of those up to last
 	report  ImportReport
-	lines   int // of the trail
 }
 
 // importer checks what is asked for, before anything is read.
@@ -254,10 +254,8 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 		}
 		report := i.report
 		report.Differences = slices.Clone(report.Differences)
-		report.Changes = map[Difference]int{}
-		for kind, n := range i.report.Changes {
-			report.Changes[kind] = n
-		}
+		report.Changes = map[Difference]int{} // the report's own has to stay as it is: this may be tried again
+		maps.Copy(report.Changes, i.report.Changes)
 		report.add(part.report)
 		report.add(gone.report)
 		return i.end(ctx, tx, *job, report)

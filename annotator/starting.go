@@ -195,9 +195,10 @@ func (s *Service) startingMap(ctx context.Context, v Version, image Image, start
 	case start.Method == attention.StartClicks && len(clicks) == 0:
 		out.Problem = "no clicks are known"
 		return out, nil
-	case start.Check() != nil:
-		out.Problem = start.Check().Error()
-		return out, nil
+	}
+	if problem := start.Check(); problem != nil {
+		out.Problem = problem.Error()
+		return out, nil //nolint:nilerr // it is what is told of this image
 	}
 	out.Map, out.Problem = s.makeStart(ctx, v, image, clicks, start)
 	if ctx.Err() != nil {

@@ -3,6 +3,7 @@ package annotator
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // What an import does about an image is decided here, from what the project has under its name and what the source has now.
@@ -273,7 +274,7 @@ func countOf(n int, what string) string {
 
 // Text is a report in one line, for the trail and the job: what was done, then what was found and left.
 func (r ImportReport) Text() string {
-	text := fmt.Sprintf("%d added, %d the same", r.Added, r.Known)
+	parts := []string{fmt.Sprintf("%d added, %d the same", r.Added, r.Known)}
 	for _, part := range []struct {
 		n    int
 		text string
@@ -282,9 +283,10 @@ func (r ImportReport) Text() string {
 		{r.Changed - r.Updated, "changed and left as they are"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
 	} {
 		if part.n > 0 {
-			text += fmt.Sprintf(", %d %s", part.n, part.text)
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))
 		}
 	}
+	text := strings.Join(parts, ", ")
 	if r.Waiting > 0 {
 		text += fmt.Sprintf(" (%d of them wait for the round that runs)", r.Waiting)
 	}
