@@ -132,7 +132,7 @@ func sameAmongOthers(ctx context.Context, alone, together Outputs, abn *onnx.ABN
 	for _, value := range []struct {
 		name string
 		a, b []float32
-	}{{"attention map", alone.Maps, together.Maps}, {"attention branch's scores", alone.LogitsAtt, together.LogitsAtt}, {"perception branch's scores", alone.LogitsPer, together.LogitsPer}} {
+	}{{"attention map differs", alone.Maps, together.Maps}, {"attention branch's scores differ", alone.LogitsAtt, together.LogitsAtt}, {"perception branch's scores differ", alone.LogitsPer, together.LogitsPer}} {
 		var apart, largest float64
 		for i := range value.b {
 			apart = max(apart, math.Abs(float64(value.a[i])-float64(value.b[i])))
@@ -141,12 +141,16 @@ func sameAmongOthers(ctx context.Context, alone, together Outputs, abn *onnx.ABN
 		if apart <= apartAmongOthers*largest {
 			continue
 		}
+		scale := ""
+		if largest > 0 {
+			scale = fmt.Sprintf(" (values reach %.2g)", largest)
+		}
 		cause := "some node that works across the batch"
 		if nodes := abn.AcrossBatch(ctx); len(nodes) > 0 {
 			cause = fmt.Sprintf("%s, across the batch", onnx.Enumerate(nodes, ", "))
 		}
-		return fmt.Errorf("%w: they depend on which pictures are run together: the %s is off by %.2g (of %.2g) where a picture is one of %d and not alone. That is %s. Export it after model.eval(), "+
-			"with BatchNorms that keep running statistics, and softmax and means over an image's own axes", ErrTrial, value.name, apart, largest, TriedTogether, cause)
+		return fmt.Errorf("%w: they depend on which pictures are run together: the %s by %.2g%s where a picture is one of %d and not alone. That is %s. Export it after model.eval(), "+
+			"with BatchNorms that keep running statistics, and softmax and means over an image's own axes", ErrTrial, value.name, apart, scale, TriedTogether, cause)
 	}
 	return nil
 }

@@ -96,7 +96,7 @@ func TestTrial(t *testing.T) {
 		"an ensemble's mean":     {changed(t, scores, ensemble()...), []string{"perception branch's answers add up to 1", "the mean of the logits"}, ""},
 		"of attention":           {changed(t, attention, ensemble()...), []string{"attention branch's answers add up to 1"}, ""},
 		"a mean over the batch":  {changed(t, features, node("ReduceMean", "value", "mean", onnx.IntsAttr("axes", 0, 2, 3), onnx.IntAttr("keepdims", 1)), node("Sub", "value mean", "changed")), []string{"which pictures are run together", `ReduceMean "ReduceMean to mean"`, "model.eval()"}, ""},
-		"a softmax over images":  {changed(t, scores, node("LogSoftmax", "value", "p", over(0)), node("Add", "value p", "changed")), []string{"perception branch's scores", `LogSoftmax "LogSoftmax to p"`}, ""},
+		"a softmax over images":  {changed(t, scores, node("LogSoftmax", "value", "p", over(0)), node("Add", "value p", "changed")), []string{"perception branch's scores differ by", "where a picture is one of", `LogSoftmax "LogSoftmax to p"`}, ""},
 		"scores of nothing":      {changed(t, scores, node("Mul", "value none", "changed")), nil, "the perception branch's scores are the same for every test picture"},
 		"scores that are no sum": {changed(t, scores, node("Div", "value none", "changed")), []string{"perception branch's answers hold", "weights must be numbers"}, ""},
 	} {

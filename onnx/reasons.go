@@ -87,10 +87,18 @@ func (f *finder) underlying(nodes []*Node) error {
 		return fmt.Errorf("%w: the network is quantised to integers (%s): give the float32 file that it was made from", errChoose, some(quantised))
 	case len(half) > 0:
 		return fmt.Errorf("%w: the network computes in %v inside (%s), whatever its input and outputs are: give the float32 file that it was made from, or export after model.float(), without autocast", errChoose, name16, some(half))
-	case len(foreign) > 0:
+	case len(foreign) > 0 && !slices.ContainsFunc(foreign, func(n *Node) bool { return !ofRuntime(n.Domain) }):
 		return fmt.Errorf("%w: the network holds operators of %s (%s), as ONNX Runtime's optimizer writes them: give the file from before it was optimised, as torch.onnx.export writes it", errChoose, foreign[0].Domain, some(foreign))
+	case len(foreign) > 0:
+		custom := slices.DeleteFunc(foreign, func(n *Node) bool { return ofRuntime(n.Domain) })
+		return fmt.Errorf("%w: the network holds custom operators of the domain %q (%s), for which there is no implementation here: export it with operators of ONNX itself in their place", errChoose, custom[0].Domain, some(custom))
 	}
 	return nil
+}
+
+// ofRuntime says whether a domain is one that ONNX Runtime's optimizer writes.
+func ofRuntime(domain string) bool {
+	return domain == "com.microsoft" || strings.HasPrefix(domain, "com.microsoft.") || strings.HasPrefix(domain, "com.ms.") || strings.HasPrefix(domain, "ai.onnxruntime")
 }
 
 // some names the first of some nodes, and counts the others.

@@ -32,6 +32,8 @@ func TestFilesAreRefusedByTheirOwnName(t *testing.T) {
 	quantised.Graph.Nodes[2].Op = "ConvInteger"
 	fused := smallABN{}.model()
 	fused.Graph.Nodes[2].Op, fused.Graph.Nodes[2].Domain = "FusedConv", "com.microsoft"
+	custom := fused.Clone() // beside one that the optimizer wrote
+	custom.Graph.Nodes[0].Op, custom.Graph.Nodes[0].Domain = "Zap", "acme.ops"
 	wide := image(onnx.Float, 1, 3, 8, 6) // weights and arithmetic of the whole network in float64, between Casts
 	wide.Graph.Inputs[0].Name = "pixels"
 	for _, t := range wide.Graph.Initializers {
@@ -71,6 +73,7 @@ func TestFilesAreRefusedByTheirOwnName(t *testing.T) {
 		"opset 27":             {format(10, 27), []string{"operator set 27", "opset_version=20"}},
 		"quantised":            {quantised, []string{"quantised", "ConvInteger", "float32"}},
 		"optimised":            {fused, []string{"com.microsoft", "FusedConv", "before it was optimised"}},
+		"custom":               {custom, []string{`custom operators of the domain "acme.ops"`, "Zap", "operators of ONNX itself"}},
 		"bytes, channels last": {image(onnx.Uint8, 1, 8, 6, 3), []string{"uint8", "channels last", "float32 input of (N,channels,H,W)"}},
 		"double inside":        {wide, []string{"float64 inside", "Conv", "model.float()"}},
 		"half inside":          {half, []string{"float16 inside", "float32 file"}},

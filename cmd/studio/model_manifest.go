@@ -37,6 +37,9 @@ func (c *modelManifestCommand) Run(_ context.Context, streams *stdio) error {
 	}
 	m, err := manifest.Stored(composed)
 	if err != nil {
+		if len(c.From) == 1 { // Compose passes a manifest by itself on as it is
+			return fmt.Errorf("%s: %w", c.From[0], err)
+		}
 		return err
 	}
 	if c.Classes != "" {

@@ -29,6 +29,11 @@ func TestManifestFromOtherLibraries(t *testing.T) {
 	if code, _, errs := runStudio(t, "model", "manifest", "--from", config, "--out", out); code != exitFailure || !strings.Contains(errs, "--classes") {
 		t.Errorf("without classes: exit status %d, %s", code, errs)
 	}
+	for name, text := range map[string]string{"broken.json": `{"crop": [8, 8],}`, "empty.json": ""} {
+		if code, _, errs := runStudio(t, "model", "manifest", "--from", write(name, text)); code != exitFailure || !strings.Contains(errs, name) {
+			t.Errorf("%s: exit status %d, %s", name, code, errs)
+		}
+	}
 	classes := write("classes.txt", "dog\ncat\n")
 	code, said, errs := runStudio(t, "model", "manifest", "--from", config, "--classes", classes, "--out", out)
 	if code != exitOK || !strings.Contains(said, "resize 32×48, crop 32×48, bicubic RGB") {

@@ -5,6 +5,7 @@ package durable
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -24,6 +25,9 @@ type File struct {
 // Create begins a file that replaces path, or is new there.
 func Create(path string) (*File, error) {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(mode), renameio.WithTempDir(filepath.Dir(path)))
+	if errors.Is(err, fs.ErrNotExist) { // it names the temporary file
+		return nil, &fs.PathError{Op: "write in the folder", Path: filepath.Dir(path), Err: fs.ErrNotExist}
+	}
 	if err != nil {
 		return nil, err
 	}

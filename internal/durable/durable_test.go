@@ -3,6 +3,7 @@ package durable_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/abn-studio/studio/internal/durable"
@@ -39,7 +40,7 @@ func TestFilesAreReplacedWhole(t *testing.T) {
 	if err != nil || len(left) != 1 {
 		t.Errorf("%v is left, %v", left, err)
 	}
-	if err := durable.WriteFile(filepath.Join(dir, "none", "a"), nil); !os.IsNotExist(err) {
+	if err := durable.WriteFile(filepath.Join(dir, "none", "a"), nil); !os.IsNotExist(err) || !strings.Contains(err.Error(), "folder "+filepath.Join(dir, "none")+":") {
 		t.Errorf("in a folder that is not there: %v", err)
 	}
 }

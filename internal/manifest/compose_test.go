@@ -113,6 +113,7 @@ func TestComposeRefusesByName(t *testing.T) {
 		`{"input_size": [4, 224, 224], "crop_pct": 0.9}`:                                                                                "4 channels",
 		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "hamming"}`:                                                    "hamming",
 		`[{"type": "Resize", "size": 256}, {"type": "FiveCrop", "size": 224}]`:                                                          `step 2: "FiveCrop"`,
+		`[{"Resize": {"size": 256}}]`:                                                                                                   `step 1 has the fields Resize and no "type": name the transform there, as in {"type": "Resize", "size": 256}`,
 		`[{"type": "CenterCrop", "size": 256}, {"type": "Resize", "size": 224}]`:                                                        "before it crops",
 		`[{"type": "Resize", "size": 256}]`:                                                                                             "no crop",
 		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToDtype", "dtype": "float32"}]`:                                               "ToDtype without scale",

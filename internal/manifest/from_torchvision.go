@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/text"
@@ -38,6 +40,10 @@ func fromTorchvision(data []byte) (Manifest, error) {
 			} else if there {
 				break
 			}
+		}
+		if name == "" {
+			return m, fmt.Errorf(`step %d has the fields %s and no "type": name the transform there, as in {"type": "Resize", "size": 256}`,
+				i+1, text.Cut(strings.Join(slices.Sorted(maps.Keys(step)), ", "), 60))
 		}
 		name = name[strings.LastIndex(name, ".")+1:]
 		if err := m.transform(name, step, "size"); err != nil {
