@@ -48,6 +48,9 @@ func ReadAs(name, path string) (Dict, error) {
 	default:
 		return nil, fmt.Errorf("%w: %s ends in %q: want .safetensors or .npz", ErrFormat, name, ext)
 	}
+	if info, statErr := os.Stat(path); statErr == nil && info.Size() == 0 {
+		err = errors.New("it is empty")
+	}
 	if err == nil && len(d) == 0 {
 		err = errors.New("it holds no tensors")
 	}

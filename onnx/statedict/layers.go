@@ -47,9 +47,10 @@ type layer struct {
 	kept                         bool     // the exporter says that no BatchNorm was folded in
 	scaled                       bool     // a Gemm that multiplies by more than its weights
 	epsilon                      float64
-	before                       *layer // of a BatchNorm: the product whose only reader it is
-	after                        *layer // of a product: that BatchNorm
-	role                         string // of a loose constant: weight or bias, where the operator tells
+	told                         float64 // ε of the BatchNorm that was folded in, as the file says it; -1 where it does not
+	before                       *layer  // of a BatchNorm: the product whose only reader it is
+	after                        *layer  // of a product: that BatchNorm
+	role                         string  // of a loose constant: weight or bias, where the operator tells
 }
 
 // String names the layer for messages.
@@ -118,6 +119,9 @@ func layersOf(m, parent *onnx.Model, byName bool) ([]*layer, error) {
 				first.nodes = append(first.nodes, l.nodes...)
 				first.folded, first.kept = first.folded || l.folded, first.kept && l.kept
 				first.addScopes(l.scopes)
+				if first.told != l.told {
+					first.told = -1
+				}
 				l = first
 			} else {
 				known[key] = l
@@ -182,7 +186,7 @@ func constantNodes(g *onnx.Graph) map[string]*onnx.Tensor {
 func (s *survey) layersAt(i int, n *onnx.Node, taken map[*onnx.Node]bool) []*layer {
 	at := func(input int) *constant { return s.constantAt(i, n, input) }
 	made := func(k kind) *layer {
-		l := &layer{kind: k, nodes: []*onnx.Node{n}}
+		l := &layer{kind: k, nodes: []*onnx.Node{n}, told: foldedEpsilon(n)}
 		l.folded, l.kept = folded(n)
 		if scope := scopeOf(n); scope != "" {
 			l.scopes = []string{scope}

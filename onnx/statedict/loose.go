@@ -3,6 +3,7 @@ package statedict
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/onnx"
 )
@@ -48,18 +49,22 @@ func (m *matcher) matchLoose() error {
 				consider(same)
 			}
 		}
-		if len(c.among) == 0 {
-			for _, t := range m.ref.dict {
-				if t.Type.IsFloat() && elements(t) == elements(l.weight.value) && elements(t) > 1 && orderedAs(l.weight.start, t, m.ref.floats(t.Name)) != "" {
-					consider(t.Name)
-				}
-			}
-		}
 		var scoped []string
 		for _, scope := range m.scopes(l) {
 			for _, role := range []string{dotWeight, dotBias} {
 				if "."+l.role == role || l.role == "" {
 					scoped = append(scoped, scope+role)
+				}
+			}
+		}
+		single := elements(l.weight.value) == 1 // a PReLU's slope, whose value may be another's by chance
+		if len(c.among) == 0 && single && !m.parent && len(scoped) == 1 {
+			consider(scoped[0])
+		}
+		if len(c.among) == 0 {
+			for _, t := range m.ref.dict {
+				if t.Type.IsFloat() && elements(t) == elements(l.weight.value) && (!single || strings.HasSuffix(t.Name, dotWeight)) && orderedAs(l.weight.start, t, m.ref.floats(t.Name)) != "" {
+					consider(t.Name)
 				}
 			}
 		}

@@ -294,7 +294,11 @@ func (m *matcher) foldNearly(l *layer, weight string) error {
 		m.homes[l] = plain
 		return nil
 	}
-	if len(m.eps) == 0 {
+	epsilon := l.told
+	if epsilon < 0 && len(m.eps) > 0 {
+		epsilon = m.eps[0] // good enough to recognise a BatchNorm, not to undo it: branches may have another ε than the extractor
+	}
+	if epsilon < 0 {
 		return fmt.Errorf("%w: a BatchNorm seems to be folded into %v, and no layer tells with which ε (those that training left alone do, if they are the reference's): give the file before fine-tuning with --parent",
 			ErrUnknown, l)
 	}
@@ -313,9 +317,9 @@ func (m *matcher) foldNearly(l *layer, weight string) error {
 		all = append(all, candidate{difference: like.difference(ones) + distance(b, want)})
 	}
 	for _, n := range norms {
-		s := n.factors(m.eps[0])
+		s := n.factors(epsilon)
 		want, _ := n.shift(s, b0)
-		all = append(all, candidate{norm: n, epsilon: m.eps[0], difference: like.difference(s) + distance(b, want)})
+		all = append(all, candidate{norm: n, epsilon: epsilon, difference: like.difference(s) + distance(b, want)})
 	}
 	at := 0
 	for i, c := range all {
@@ -330,6 +334,9 @@ func (m *matcher) foldNearly(l *layer, weight string) error {
 		}
 	}
 	if n := all[at].norm; n != nil {
+		if l.told < 0 {
+			return fmt.Errorf("%w: the BatchNorm %s is folded into %v, which was trained, and the file does not say with which ε, as torch.export's do: give the file before fine-tuning with --parent", ErrUnknown, n.module, l)
+		}
 		plain.norm, plain.epsilon = n.module, all[at].epsilon
 		delete(m.free, n.module)
 	}

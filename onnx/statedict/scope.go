@@ -2,6 +2,7 @@ package statedict
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/abn-studio/studio/onnx"
@@ -51,6 +52,26 @@ func folded(n *onnx.Node) (yes, no bool) {
 		return true, false
 	}
 	return false, strings.HasPrefix(n.Name, "/") && strings.HasSuffix(n.Input(1), dotWeight)
+}
+
+// lastArguments are the momentum and ε of a BatchNorm in torch.export's own graph; some variants have a switch behind them.
+var lastArguments = regexp.MustCompile(`batch_norm[\w.]*\]\(args = \([^()]*, [0-9.e+-]+, ([0-9.e+-]+)(?:, (?:True|False))?\), kwargs`)
+
+// foldedEpsilon is the ε of the BatchNorm that was folded into a node, as torch.export notes it; -1 if the file does not say.
+func foldedEpsilon(n *onnx.Node) float64 {
+	if yes, _ := folded(n); !yes {
+		return -1
+	}
+	text, _ := n.MetadataValue("pkg.torch.onnx.fx_node")
+	found := lastArguments.FindAllStringSubmatch(text, -1)
+	if len(found) != 1 {
+		return -1
+	}
+	e, err := strconv.ParseFloat(found[0][1], 64)
+	if err != nil || !(e >= 0) {
+		return -1
+	}
+	return e
 }
 
 var placeholder = regexp.MustCompile(`%[pb]_(\w+)`)
