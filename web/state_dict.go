@@ -55,7 +55,7 @@ func (s *Server) readStateDictRequest(w http.ResponseWriter, r *http.Request) (a
 		}
 		if part.FormName() == "reference" { // the last field: it is read as it comes
 			start := bufio.NewReader(part)
-			if _, err := start.Peek(1); errors.Is(err, io.EOF) {
+			if _, err := start.Peek(1); errors.Is(err, io.EOF) && part.FileName() == "" { // as a browser sends a field in which no file was chosen
 				continue
 			}
 			asked.Reference = &annotator.SentFile{Name: sentName(part), Reader: start}

@@ -112,6 +112,10 @@ func TestStateDictOfAVersion(t *testing.T) {
 	sameDict(t, sent, "plain-dynamo-v1.safetensors", "plain.safetensors")
 	body, kind := stateDictForm(t, "mine.safetensors", string(reference), "format", "npz", "copies", "true")
 	sameDict(t, admin.do(http.MethodPost, apiPrefix+of(folded, ""), body, "Content-Type", kind).want(http.StatusOK), "plain-dynamo-v1.npz", "plain.safetensors")
+	body, kind = stateDictForm(t, "mine.safetensors", "")
+	if r := admin.do(http.MethodPost, apiPrefix+of(folded, ""), body, "Content-Type", kind).want(http.StatusUnprocessableEntity); !strings.Contains(string(r.body), "mine.safetensors: it is empty") {
+		t.Errorf("of an empty reference it is said %s", r.body)
+	}
 	other, err := os.ReadFile(torchHome("epsilon.safetensors"))
 	must(t, err)
 	wrong := admin.do(http.MethodPost, apiPrefix+of(folded, ""), bytes.NewReader(other), "Content-Type", "application/octet-stream").want(http.StatusUnprocessableEntity)

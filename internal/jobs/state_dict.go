@@ -60,8 +60,10 @@ func (m *Models) StateDict(ctx context.Context, r annotator.StateDictOf) (io.Rea
 			return nil, err
 		}
 		asked.Home.Reference = &onnx.SentFile{Name: text.Clean(r.Reference.Name), Path: file.Name()}
-		if asked.Home.Parent, err = m.blobs.Path(ctx, r.Imported); err != nil {
-			return nil, err
+		if r.Imported != r.Version.ModelHash { // else it came as it is, and what it was before training is not known
+			if asked.Home.Parent, err = m.blobs.Path(ctx, r.Imported); err != nil {
+				return nil, err
+			}
 		}
 		size += bytes + r.Version.Bytes
 	}
@@ -134,10 +136,15 @@ func stateDict(ctx context.Context, asked request) (statedict.Dict, error) {
 		if options.Reference, err = statedict.ReadAs(r.Name, r.Path); err != nil {
 			return nil, err
 		}
-		if options.Parent, err = onnx.ReadWhole(ctx, asked.Home.Parent); err != nil {
-			return nil, err
+		if asked.Home.Parent != "" {
+			if options.Parent, err = onnx.ReadWhole(ctx, asked.Home.Parent); err != nil {
+				return nil, err
+			}
 		}
 	}
 	dict, _, err := statedict.Export(ctx, model, options)
+	if errors.Is(err, statedict.ErrUnknown) && options.Reference != nil && options.Parent == nil {
+		err = fmt.Errorf("%w. The project has no file from before this version's training, since it was uploaded as it is: make the state_dict on the command line, with studio model export --state-dict --reference and --parent", err)
+	}
 	return dict, err
 }

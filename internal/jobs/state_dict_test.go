@@ -108,11 +108,29 @@ func TestStateDictLeavesNothing(t *testing.T) {
 		t.Errorf("what was trained is %v at home, want %v; %v", home[:1], values[:1], err)
 	}
 
+	// A version that was uploaded after its training is no parent of itself.
+	uploaded := func(asked annotator.StateDictOf) annotator.StateDictOf {
+		asked.Imported = asked.Version.ModelHash
+		return asked
+	}
+	other, err := os.ReadFile(filepath.Join(home, "epsilon.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file, err = models.StateDict(t.Context(), uploaded(with("original.safetensors", reference))); err != nil {
+		t.Fatal(err)
+	}
+	alone, err := io.ReadAll(file)
+	if err != nil || file.Close() != nil || !bytes.Equal(alone, got) {
+		t.Errorf("a version that was uploaded as it is: not what it is with its parent; %v", err)
+	}
 	for what, c := range map[string]struct {
 		asked annotator.StateDictOf
 		want  string
 	}{
 		"no reference":    {asked, "needs the state_dict"},
+		"an empty file":   {with("a.safetensors", nil), "it is empty"},
+		"no parent":       {uploaded(with("a.safetensors", other)), "--parent"},
 		"a cut reference": {with("a.safetensors", reference[:len(reference)/2]), "a.safetensors"},
 		"another's":       {with("a.npz", []byte("PK")), "not an .npz archive"},
 		"a pickled file":  {with("best.pt", reference), "is pickled"},
