@@ -23,6 +23,9 @@
 //	class.go                                                which class is which, and when a project's may change
 //	project.go, task.go, round.go, user.go, prediction.go, model_report.go   what there is
 //	error.go, ports.go, service.go                          errors, what stands behind, NewService
-//	people.go, password.go, catalog.go, leasing.go, drafting.go, reviewing.go, fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, scan.go
+//	mechanism.go, unreadable.go, worker.go                  what is said of a gain, of pictures that cannot be read, of a worker
+//	sync.go                                                 what a second import does about an image
+//	people.go, password.go, token.go, catalog.go, importing.go, seeding.go, starting.go, leasing.go, drafting.go, reviewing.go,
+//	fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, activation_map.go
 //	                                                        the use cases, each with the store it needs
 package annotator

@@ -4,7 +4,7 @@
 //
 // Axes: N batch, C channels, h×w map, H×W image, K classes. All arrays are row-major float32.
 //
-//	decode.go, chroma.go, raster.go           a file's bytes (by package picture) → 8-bit RGB, as PIL decodes it
+//	decode.go, raster.go                      a file's bytes (by package picture) → 8-bit RGB, as PIL decodes it
 //	resample.go, preprocess.go                RGB → [3,H,W], as torchvision resizes, crops and normalises
 //	network.go                                extractor, attention branch, perception branch
 //	check.go                                  whether the runtime knows a network, without running it

@@ -85,7 +85,7 @@ func (c *trainCommand) settings() (recipe.Settings, error) {
 	s := recipe.ScratchDefaults()
 	switch {
 	case c.From != "":
-		s.Epochs, s.WeightDecay = 12, 1e-4
+		s = recipe.ContinuedDefaults()
 	case c.given()["optimizer"] == string(recipe.OptimizerAdamW):
 		s.LearningRate = trainer.AdamWLearningRate
 	}

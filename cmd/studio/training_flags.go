@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -16,11 +17,11 @@ import (
 // what is given is used or refused, 0 too. They are one of kong's Plugins: a struct that is not known to the compiler.
 type settingFlags struct{ kong.Plugins }
 
-// flagsOf makes the flags of some settings, in the order of the help.
-func flagsOf(fields []recipe.Field) settingFlags {
+// flagsOf makes the flags of some settings, in the order of the help, which tells each one's default.
+func flagsOf(fields []recipe.Field, byDefault func(recipe.Field) string) settingFlags {
 	list := make([]reflect.StructField, len(fields))
 	for i, f := range fields {
-		tag := fmt.Sprintf("name:%q help:%q", f.FlagName(), f.FlagHelp())
+		tag := fmt.Sprintf("name:%q help:%q", f.FlagName(), f.FlagHelp()+byDefault(f))
 		if f.Holder != "" {
 			tag += fmt.Sprintf(" placeholder:%q", f.Holder)
 		}
@@ -38,6 +39,25 @@ func flagsOf(fields []recipe.Field) settingFlags {
 		list[i] = reflect.StructField{Name: fmt.Sprintf("Setting%d", i), Type: value, Tag: reflect.StructTag(tag + fmt.Sprintf(" setting:%q", f.Name))}
 	}
 	return settingFlags{kong.Plugins{reflect.New(reflect.StructOf(list)).Interface()}}
+}
+
+// of tells a setting's default among those of a command. Switches are off, and kong tells what is left to the studio.
+func of(defaults recipe.Settings) func(recipe.Field) string {
+	return func(f recipe.Field) string {
+		if f.Auto || f.Type == recipe.Switch {
+			return ""
+		}
+		return " (default: " + defaults.Text(f.Name) + ")"
+	}
+}
+
+// ofTraining does so for a training from new values and for one from what a network knows.
+func ofTraining(f recipe.Field) string {
+	text := of(recipe.ScratchDefaults())(f)
+	if from := recipe.ContinuedDefaults().Text(f.Name); text != "" && from != recipe.ScratchDefaults().Text(f.Name) {
+		return strings.TrimSuffix(text, ")") + "; with --from: " + from + ")"
+	}
+	return text
 }
 
 // named are settings by their names.
@@ -82,20 +102,20 @@ var regime = []string{"engine", "optimizer", "warm_up", "spare_norms", "clip_nor
 
 func finetuneFlags() settingFlags {
 	return flagsOf(andOthers(func(recipe.Field) bool { return true },
-		slices.Concat([]string{"strategy", "gamma", "map_loss", "rates", "batch_norm", "anchor"}, schedule, regime, []string{"edit_repeat"})...))
+		slices.Concat([]string{"strategy", "gamma", "map_loss", "rates", "batch_norm", "anchor"}, schedule, regime, []string{"edit_repeat"})...), of(recipe.Defaults()))
 }
 
 func trainFlags() settingFlags {
-	return flagsOf(andOthers(func(f recipe.Field) bool { return !f.OfMaps }, slices.Concat(schedule, regime)...))
+	return flagsOf(andOthers(func(f recipe.Field) bool { return !f.OfMaps }, slices.Concat(schedule, regime)...), ofTraining)
 }
 
 func sweepFlags() settingFlags {
-	return flagsOf(named(append(slices.Clone(schedule), "edit_repeat")...))
+	return flagsOf(named(append(slices.Clone(schedule), "edit_repeat")...), of(recipe.Defaults()))
 }
 
 func benchRecipeFlags() settingFlags {
 	return flagsOf(withHelp(named(append(slices.Clone(schedule), "edit_repeat", "rates", "gamma")...),
-		map[string]string{"rates": "Learning rates, ${rates}.", "gamma": "Scale of the map loss, ${gamma}."}))
+		map[string]string{"rates": "Learning rates, ${rates}.", "gamma": "Scale of the map loss, ${gamma}."}), of(recipe.Defaults()))
 }
 
 // given are the values of the flags that were given, by the settings' names; auto for one that is left to the studio.

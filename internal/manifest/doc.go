@@ -10,7 +10,7 @@
 //	preprocessing.go  the hash of what decides how pixels become input
 //	scale.go     whether mean and std are of x/255
 //	compose.go   a manifest made of what people have; from_*.go read each kind, object.go their fields
-//	carry.go     a file with its manifest inside
+//	names.go     the values of the graph that a person may name
 //	override.go  what a command line says over a manifest
 //
 // It is a leaf. The domain, pages, training and the runtime read manifests with it, and none of them has a struct or checks of

@@ -22,7 +22,7 @@ var Fields = []Field{
 		Name: "gamma", Type: Number, High: 1e4, Default: 1.0, Group: Taught, OfMaps: true, Label: "γ",
 		Sentence: "How much L_map, the distance to people's maps, weighs beside the two cross entropies.",
 		API:      "Scale of L_map.",
-		Help:     "Scale of the map loss, ${gamma}; 0 trains without maps. Without it, the default of docs/aviary.md.",
+		Help:     "Scale of the map loss, ${gamma}; 0 trains without maps.",
 		Doc:      "scale of L_map; 0 trains without maps, which is what the control does", Origin: "ours, `docs/aviary.md`",
 	},
 	{
@@ -77,7 +77,7 @@ var Fields = []Field{
 	{
 		Name: "seed", Type: Any, Default: int64(1), Group: Data, Label: "Seed",
 		Sentence: "Same seed, same round.",
-		Help:     "Seed of order and augmentation (default: 1).",
+		Help:     "Seed of order and augmentation.",
 		Doc:      "order, augmentation, what is held back",
 	},
 	{
@@ -126,7 +126,7 @@ var Fields = []Field{
 		Name: "warm_up", Type: Number, High: 0.9, Default: 0.05, Group: Optimiser, Label: "Warm-up",
 		Sentence: "Share of the steps in which the learning rate rises to its peak.",
 		API:      "Share of the steps in which the learning rate rises to its peak.",
-		Help:     "Share of the steps in which the learning rate rises to its peak, ${warm_up} (default: 0.05).",
+		Help:     "Share of the steps in which the learning rate rises to its peak, ${warm_up}.",
 		Doc:      "share of the run's steps in which the rate rises linearly to its peak, with every schedule",
 	},
 	{

@@ -23,6 +23,13 @@ func ScratchDefaults() Settings {
 	return s
 }
 
+// ContinuedDefaults are those of a training from images and labels that starts from what a network knows.
+func ContinuedDefaults() Settings {
+	s := ScratchDefaults()
+	s.Epochs, s.WeightDecay = 12, 1e-4
+	return s
+}
+
 // places are the fields of Settings by their JSON names.
 var places = func() map[string]int {
 	places := map[string]int{}

@@ -5,5 +5,5 @@
 //	encoding.go  what text files are written in: byte order marks, UTF-16, others by name; names in one Unicode form
 //
 // Text is checked where it enters: addresses, forms and JSON in web, names and comments in annotator, tables and
-// folders in dataset, manifests in onnx. The package is a leaf: it imports nothing of the project and everything may import it.
+// folders in dataset, manifests in internal/manifest. The package is a leaf: it imports nothing of the project and everything may import it.
 package text
