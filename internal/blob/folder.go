@@ -61,9 +61,6 @@ func (f *folder) receive(r io.Reader) (*received, error) {
 	if err == nil {
 		err = file.Chmod(0o444)
 	}
-	if err == nil {
-		err = file.Sync() // before the rename: a name never stands for half a file, not even after a power cut
-	}
 	if err != nil {
 		in.close()
 		return nil, disk.Full(err)
@@ -81,6 +78,9 @@ func (f *folder) keep(in *received) error {
 		return os.Chtimes(path, now, now)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return disk.Full(err)
+	}
+	if err := in.file.Sync(); err != nil { // a name never stands for half a file, not even after a power cut
 		return disk.Full(err)
 	}
 	if err := os.Rename(in.file.Name(), path); err != nil {
