@@ -208,7 +208,7 @@ func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now Known
 		p.differs(DiffersUnreadable, in.Name, "", in.Broken)
 		return // what can be read stays, whatever is asked
 	case now.Hash != in.Hash && now.Broken == "":
-		tell(DiffersBytes, now.Hash[:12], in.Hash[:12])
+		tell(DiffersBytes, firstOf(now.Hash), firstOf(in.Hash))
 	case in.Broken != "":
 		p.differs(DiffersUnreadable, in.Name, "", in.Broken)
 	}

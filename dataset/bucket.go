@@ -129,32 +129,9 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 			prefix += "/"
 		}
 	}
-	each := func(use func(o *blob.ListObject) error) error {
-		if one {
-			about, err := b.Attributes(ctx, prefix)
-			if err != nil {
-				return err
-			}
-			return use(&blob.ListObject{Key: prefix, Size: about.Size})
-		}
-		for list := b.List(&blob.ListOptions{Prefix: prefix}); ; {
-			o, err := list.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if strings.HasSuffix(o.Key, "/") { // what stands for a folder in consoles
-				continue
-			}
-			if err := use(o); err != nil {
-				return err
-			}
-		}
-	}
+	below := objects{b, prefix, one}
 	files, bytes := 0, int64(0)
-	err = each(func(o *blob.ListObject) error {
+	err = below.each(ctx, func(o *blob.ListObject) error {
 		if files++; files > maxFiles {
 			return fmt.Errorf("%w: more than %d files", ErrArchive, maxFiles)
 		}
@@ -178,7 +155,7 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 	group, fetching := errgroup.WithContext(ctx)
 	group.SetLimit(together)
 	var done atomic.Int64
-	err = each(func(o *blob.ListObject) error {
+	err = below.each(ctx, func(o *blob.ListObject) error {
 		if fetching.Err() != nil {
 			return fetching.Err()
 		}
@@ -215,6 +192,39 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 		return filepath.Join(dir, filepath.FromSlash(path.Base(prefix))), nil
 	}
 	return dir, nil
+}
+
+// objects are the files of a bucket that a prefix names.
+type objects struct {
+	*blob.Bucket
+	prefix string
+	one    bool // the prefix is a file's whole name
+}
+
+// each calls use with every file, until that fails.
+func (o objects) each(ctx context.Context, use func(*blob.ListObject) error) error {
+	if o.one {
+		about, err := o.Attributes(ctx, o.prefix)
+		if err != nil {
+			return err
+		}
+		return use(&blob.ListObject{Key: o.prefix, Size: about.Size})
+	}
+	for list := o.List(&blob.ListOptions{Prefix: o.prefix}); ; {
+		file, err := list.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(file.Key, "/") { // what stands for a folder in consoles
+			continue
+		}
+		if err := use(file); err != nil {
+			return err
+		}
+	}
 }
 
 // fetchFile brings one file in, whole; a connection that breaks is tried again twice.

@@ -11,11 +11,8 @@ import (
 // from 0 to 1.
 type MapRange string
 
-// The ranges that have names here.
-const (
-	RangeUnit MapRange = "0…1"
-	RangeAny  MapRange = "−∞…∞"
-)
+// RangeUnit is the range that maps are painted in.
+const RangeUnit MapRange = "0…1"
 
 // maxRangeDepth bounds how many nodes back a range is followed.
 const maxRangeDepth = 12

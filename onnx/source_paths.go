@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,7 +85,7 @@ func sourcePaths(m *Model) []string {
 	if err != nil {
 		return nil
 	}
-	packed, err := Repack(strings.NewReader(string(hollow)), Packing{})
+	packed, err := Repack(bytes.NewReader(hollow), Packing{})
 	if err != nil {
 		return nil
 	}

@@ -87,11 +87,15 @@ func (a *api) stateDicts() {
 			}
 			return a.stateDict(ctx, actor, in.Version, asked)
 		})
+	formats := make([]any, len(annotator.StateDictFormats))
+	for i, format := range annotator.StateDictFormats {
+		formats[i] = format
+	}
 	// Said after the operation is registered: huma would else read the body into memory to judge it by this.
 	a.huma.OpenAPI().Paths["/versions/{version}/state-dict"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/octet-stream": {Schema: binary},
 		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{
-			"format":    {Type: "string", Enum: []any{"safetensors", "npz"}},
+			"format":    {Type: "string", Enum: formats},
 			"copies":    {Type: "boolean"},
 			"reference": {Type: "string", Format: "binary", Description: "The last part."},
 		}}},
