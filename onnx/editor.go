@@ -2,8 +2,9 @@ package onnx
 
 import "fmt"
 
-// Editor adds to a graph under names that nothing in it has: values, initializers and nodes share one space of names here.
-// Names that come into the graph in another way while it is edited are unknown to it, unless they are taken.
+// Editor adds nodes and initializers to a graph under names that are still free. It counts a name as used whether a value, an
+// initializer or a node has it. It reads the graph's names once, in Edit: a name that is added later without the Editor must be
+// given to Take, or the Editor may use it again.
 type Editor struct {
 	graph *Graph
 	space string
@@ -11,7 +12,7 @@ type Editor struct {
 	count int
 }
 
-// Edit starts to edit g. space is what its own names begin with, such as "gradient".
+// Edit starts to edit g. The names that Fresh makes begin with space, such as "gradient".
 func Edit(g *Graph, space string) *Editor {
 	e := &Editor{graph: g, space: space, taken: map[string]bool{}}
 	for _, t := range g.Initializers {
@@ -27,14 +28,14 @@ func Edit(g *Graph, space string) *Editor {
 	return e
 }
 
-// Take keeps names from being given.
+// Take marks names as used, so that Name and Fresh do not return them.
 func (e *Editor) Take(names ...string) {
 	for _, name := range names {
 		e.taken[name] = true
 	}
 }
 
-// Name gives the wanted name, with underscores behind it where something has it already.
+// Name returns the wanted name, with underscores appended until it is free, and marks it as used.
 func (e *Editor) Name(wanted string) string {
 	for e.taken[wanted] {
 		wanted += "_"

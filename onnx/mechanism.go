@@ -64,7 +64,8 @@ func (f *finder) findMechanism() error {
 	return nil
 }
 
-// firstMeetings tells those where the map multiplies features from those where it multiplies what another of them made.
+// firstMeetings sorts the products of map and features. A later one multiplies values that were computed from the product of
+// another, as where a network applies its map a second time in a deeper block; a first one multiplies the features themselves.
 func (f *finder) firstMeetings(all []meeting) (first, later []meeting) {
 	for i, m := range all {
 		products := map[string]bool{}

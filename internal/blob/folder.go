@@ -14,13 +14,13 @@ import (
 	"github.com/abn-studio/studio/internal/disk"
 )
 
-// folder keeps files as DIR/ab/abcd…, so that no folder grows beyond what file systems are quick at.
+// folder keeps files as DIR/ab/abcd…, so that no folder holds more files than a file system is fast at.
 type folder struct {
 	dir   string
 	cache *bounded.Folder // bounds dir, where that is a cache; nil: everything is kept
 }
 
-// openFolder opens a store; with a limit in bytes, a cache of one.
+// openFolder opens a folder as a store, or, with a limit in bytes, as a cache.
 func openFolder(dir string, limit int64) (*folder, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "incoming"), 0o700); err != nil {
 		return nil, disk.Full(err)
@@ -34,17 +34,17 @@ func openFolder(dir string, limit int64) (*folder, error) {
 
 func (f *folder) path(hash string) string { return filepath.Join(f.dir, hash[:2], hash) }
 
-// incoming is the folder of files on their way.
+// incoming is the folder of files that are still being received.
 func (f *folder) incoming() string { return filepath.Join(f.dir, "incoming") }
 
-// received is a file on its way, whose bytes are all there. It is held until it is closed, so that no sweep takes it.
+// received is a complete file that has no name in the store yet. It stays locked until close, so that SweepIncoming leaves it alone.
 type received struct {
 	file *os.File
 	hash string
 	size int64
 }
 
-// close removes the file, unless it was kept.
+// close unlocks the file and removes it, unless keep gave it its name.
 func (r *received) close() {
 	r.file.Close()
 	os.Remove(r.file.Name())
@@ -69,7 +69,7 @@ func (f *folder) receive(r io.Reader) (*received, error) {
 	return in, nil
 }
 
-// keep gives a received file its name.
+// keep gives a received file its name in the store.
 func (f *folder) keep(in *received) error {
 	path := f.path(in.hash)
 	if _, err := os.Stat(path); err == nil {

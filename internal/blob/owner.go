@@ -17,11 +17,11 @@ import (
 // ownerName is the file in which a store names its owner; no hash has that name.
 const ownerName = "owner"
 
-// ErrOwned is a store that another studio's database refers to.
+// ErrOwned is returned for a store that belongs to another studio, whose database refers to its files.
 var ErrOwned = errors.New("the blob store belongs to another studio")
 
-// Claim makes a studio the owner of a store that has none; ErrOwned where another studio owns it. Only its owner knows which files
-// something refers to, and may sweep it.
+// Claim makes a studio the owner of a store that has none; ErrOwned if another studio owns it. Only the owner may sweep a store,
+// since only its database tells which files are still referred to.
 func (s *Store) Claim(ctx context.Context, owner string) error {
 	found, err := s.owner(ctx)
 	if err == nil && found == "" {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A store knows whose it is, and a sweep does not take that for a forgotten file.
+// A store remembers its owner, and a sweep does not remove the file that names it.
 func TestClaim(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

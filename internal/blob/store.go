@@ -29,9 +29,9 @@ type Options struct {
 	CacheBytes int64
 }
 
-// Store is a content-addressed store. It is safe for concurrent use, also by several processes. Its errors are, wrapped with
-// what was being done: annotator.ErrMissing, ErrDamaged (the bytes of a file are not those of its name), ErrFull, and
-// ErrUnavailable where a bucket does not answer.
+// Store is a content-addressed store. It is safe for concurrent use, also by several processes. Its errors say what was being done
+// and wrap annotator.ErrMissing, ErrDamaged (a file's bytes do not have the hash that names it), ErrFull, or ErrUnavailable
+// (a bucket does not answer).
 type Store struct {
 	files  *folder // the store itself, or the cache of bucket
 	bucket *bucket // nil for a folder
@@ -101,8 +101,8 @@ func (s *Store) Close() error {
 	return s.bucket.Close()
 }
 
-// Put keeps the bytes of r and returns their SHA-256 (lower-case hex) and how many they are. It is
-// atomic: an interrupted one leaves nothing under a name. Bytes that are there already are not written again.
+// Put keeps the bytes of r and returns their SHA-256 (lower-case hex) and their number. It is atomic: an interrupted Put leaves no
+// file in the store. Bytes that the store has already are not kept twice.
 func (s *Store) Put(ctx context.Context, r io.Reader) (hash string, size int64, err error) {
 	in, err := s.files.receive(readerWithContext{ctx, r})
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *Store) Put(ctx context.Context, r io.Reader) (hash string, size int64, 
 	return in.hash, in.size, nil
 }
 
-// Open opens a file by its hash. Its bytes are those of the hash: all of them are read and hashed before the first is handed
-// out. That takes 3 ms a megabyte (less where the processor has SHA-256 of its own), where decoding a JPEG of that size takes 150.
+// Open opens a file by its hash. The whole file is read and its hash compared before Open returns. That takes 3 ms a megabyte, less
+// on a processor with SHA instructions; decoding a JPEG takes 150 ms a megabyte.
 func (s *Store) Open(ctx context.Context, hash string) (io.ReadSeekCloser, error) {
 	if !valid(hash) {
 		return nil, fmt.Errorf("file %q: %w: that is no SHA-256 in lower-case hex", hash, annotator.ErrMissing)
@@ -197,8 +197,8 @@ func (s *Store) fetch(ctx context.Context, hash string) error {
 	return s.files.keep(in)
 }
 
-// Path returns a local path of a file, which must not be changed, and whose bytes are checked as Open does. From a bucket it
-// is fetched first. A cached file may be removed later, so open it soon.
+// Path returns the local path of a file, whose bytes are checked as in Open. A file of a bucket is fetched first. The caller must
+// not change the file, and should open it soon: a cache may remove it later.
 func (s *Store) Path(ctx context.Context, hash string) (string, error) {
 	file, err := s.Open(ctx, hash)
 	if err != nil {
@@ -240,7 +240,7 @@ func (s *Store) Exists(ctx context.Context, hash string) (bool, error) {
 
 var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// valid keeps whatever is no hash from becoming a path.
+// valid reports whether hash is one: nothing else may become part of a path.
 func valid(hash string) bool { return hashPattern.MatchString(hash) }
 
 // readerWithContext stops reading when its context ends.

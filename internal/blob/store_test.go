@@ -208,7 +208,7 @@ func TestOpenRefusesAddresses(t *testing.T) {
 	}
 }
 
-// Bytes that are not those of the hash are never handed out. Of a bucket, whose copy here went bad, the file is fetched anew.
+// A file whose bytes do not have its hash is never opened. If it is the local copy of a bucket's file, it is fetched again.
 func TestDamagedFilesAreNotOpened(t *testing.T) {
 	t.Parallel()
 	for name, s := range stores(t) {

@@ -12,9 +12,8 @@ import (
 	"github.com/abn-studio/studio/internal/disk"
 )
 
-// Sweep removes files for which keep is false and that are older than age, which must be longer than
-// any transaction takes between a Put and the row that refers to it: an hour, say. It returns how many
-// files and bytes went.
+// Sweep removes the files that are older than age and for which keep is false. It returns how many files and bytes it removed. age
+// must be longer than the time between a Put and the commit of the row that refers to the file: an hour, say.
 func (s *Store) Sweep(ctx context.Context, age time.Duration, keep func(hash string) bool) (removed int, bytes int64, err error) {
 	before := time.Now().Add(-age)
 	if _, err := s.SweepIncoming(); err != nil {

@@ -15,7 +15,7 @@ type Stored struct {
 	Size int64
 }
 
-// List returns every file of the store, of a bucket those in it and not their copies here.
+// List returns every file of the store; of a bucket, its objects and not the local copies.
 func (s *Store) List(ctx context.Context) ([]Stored, error) {
 	var all []Stored
 	if s.bucket == nil {

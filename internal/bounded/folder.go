@@ -21,23 +21,24 @@ type Options struct {
 	Limit int64                  // bytes; more than 0
 	Files func(name string) bool // which files count, by their base name; others are left alone
 
-	// Keep: a file used more recently is never removed, so that what goes round and round over more files than fit
-	// does not remove each just before it comes to it. 0: any may be.
+	// Keep protects a file from removal for this long after its last use. Without it, a reader that goes over more files than
+	// fit again and again would find each one removed just before its turn. 0 protects none.
 	Keep time.Duration
 	// Held reports files that must not be removed; nil: there are none. It must not call the Folder.
 	Held func(path string) bool
-	// TouchAfter is how old the time of use must be before it is set anew, which spares the disk a write at every use.
+	// TouchAfter is how old a file's time of last use must be before Touch updates it. It spares the disk a write at every use.
 	TouchAfter time.Duration
-	// Temporary begins the names of files on their way, which are removed an hour after their process must have died.
-	// "": they are somebody else's.
+	// Temporary is how the names of unfinished files begin. One that was not written to for an hour was left by a process that
+	// died, and is removed. "": unfinished files are none of the Folder's business.
 	Temporary string
 	Now       func() time.Time // default time.Now
 }
 
-// staleAfter is how old a temporary file is that belongs to a process that died.
+// staleAfter is the time since its last write after which a temporary file counts as left behind by a dead process.
 const staleAfter = time.Hour
 
-// lookAgain is how long a full folder with nothing to remove is not looked at again. Looking takes a walk through it.
+// lookAgain is how long Reserve waits before it searches a full folder in which nothing could be removed once more: a search lists
+// the whole folder.
 const lookAgain = time.Minute
 
 // Folder is a folder with a bound. It is safe for concurrent use, and other processes may have one of their own for it.
@@ -49,7 +50,7 @@ type Folder struct {
 	counted  bool  // used holds the folder's size
 	used     int64 // bytes, as far as this process knows
 	removed  int64
-	nextLook time.Time // none before: the last one found nothing to remove
+	nextLook time.Time // when to search for files to remove again; the last search found none
 }
 
 // New bounds a folder, which need not exist yet.
@@ -78,14 +79,14 @@ func (f *Folder) Count() error {
 	return err
 }
 
-// Touch marks a file as used now; before is when it was last, its modification time.
+// Touch marks a file as used now. before is its modification time, which says when it was last used.
 func (f *Folder) Touch(path string, before time.Time) {
 	if now := f.options.Now(); now.Sub(before) > f.options.TouchAfter {
 		_ = os.Chtimes(path, now, now) // it may be gone already, which is no harm
 	}
 }
 
-// Full reports whether Reserve would find no room now, and need not look for it.
+// Full reports whether Reserve would refuse size bytes at once, without a search of the folder.
 func (f *Folder) Full(size int64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,8 +97,8 @@ func (f *Folder) full(size int64) bool {
 	return f.counted && f.used+size > f.options.Limit && f.options.Now().Before(f.nextLook)
 }
 
-// Reserve makes room for a file that is to be written, and counts it. It reports false where there is none to be had. What is
-// then not written goes back with Return.
+// Reserve makes room for a file of size bytes that is to be written, and counts it as held. It reports false where no room can be
+// made. A caller that then does not write the file gives the bytes back with Return.
 func (f *Folder) Reserve(size int64) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -124,7 +125,7 @@ func (f *Folder) Return(size int64) {
 	f.used -= size
 }
 
-// Added counts a file that has been written and, beyond the bound, removes others.
+// Added counts a file that has been written. If the folder is then beyond its bound, other files are removed.
 func (f *Folder) Added(path string, size int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

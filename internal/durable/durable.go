@@ -1,5 +1,5 @@
-// Package durable writes the files that people name: whole or not at all, also after a power cut. Caches need no such care and
-// write as they like.
+// Package durable writes files that must not be lost or cut short: under its name, a file is whole or absent, also after a power
+// cut. Caches do without it, since their files can be made again.
 package durable
 
 import (
@@ -12,17 +12,18 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// mode is what a new file may: its owner writes it, others read it, as far as the umask lets them.
+// mode is the permissions of a written file before the umask is applied: its owner may read and write it, others may read it.
 const mode = 0o644
 
-// File is one on its way to its name. Until Finish, what is written lies beside it; Cleanup removes that where Finish was not
-// called or failed.
+// File is a file that is being written. Its bytes go to a temporary file in the same folder until Finish gives it its name. Cleanup
+// removes the temporary file; it does nothing after a Finish that succeeded.
 type File struct {
 	*renameio.PendingFile
 	path string
 }
 
-// Create begins a file that replaces path, or is new there.
+// Create begins to write the file path, which Finish makes or replaces. The error is a *fs.PathError that names the folder if there
+// is none.
 func Create(path string) (*File, error) {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(mode), renameio.WithTempDir(filepath.Dir(path)))
 	if errors.Is(err, fs.ErrNotExist) { // it names the temporary file
@@ -68,8 +69,8 @@ func Write(path string, write func(io.Writer) error) error {
 	return f.Finish()
 }
 
-// Sweep removes what killed processes left on its way to names that match a pattern (path/filepath.Match) in a folder. Nobody may
-// be writing such a file meanwhile.
+// Sweep removes the temporary files that killed processes left in the folder dir, of files whose names match pattern
+// (path/filepath.Match). No process may be writing a file of such a name meanwhile.
 func Sweep(dir, pattern string) error {
 	left, err := filepath.Glob(filepath.Join(dir, "."+pattern+"[0-9]*"))
 	for _, file := range left {

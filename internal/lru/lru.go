@@ -1,12 +1,12 @@
-// Package lru keeps in memory what was used last, within a bound: features of live scores, opened networks, and what runs on the
-// runtime.
+// Package lru keeps the most recently used values in memory, within a bound: features for live scores, opened networks, and
+// sessions of ONNX Runtime.
 //
-// It is ours, and not a library's, for two reasons. What is bounded by weight and admits by how often something was used
-// (otter's W-TinyLFU, Caffeine's) may turn away what has just come: with features of 12 MB and five people whose next three pictures
-// are computed beforehand, otter 2.4 computed 468 pictures where this computes 135, 20 of them in the middle of a stroke. Here the
-// latest is what will be asked for next, by design. And what is evicted may have to be closed by whoever knows how, at once and with
-// its error; Put hands it out. Having several callers wait for one computation is not this package's: who leaves, and what then
-// becomes of it, differs (features.Memory, network.Store).
+// It is our own and not a library for two reasons. First, libraries that admit a value by how often it was used (W-TinyLFU, in otter
+// and Caffeine) may refuse the one that has just come, and here the latest value is the one that is asked for next. With features of
+// 12 MB and five people whose next three pictures are computed ahead, otter 2.4 computed 468 pictures where this package computes
+// 135; 20 of the 468 were computed in the middle of a stroke. Second, an evicted value may have to be closed at once by its owner,
+// who also wants the error; Put returns what it evicts. Several callers that wait for one computation are not this package's
+// subject: what happens when one of them leaves differs between its users (features.Memory, network.Store).
 package lru
 
 import (
@@ -14,7 +14,8 @@ import (
 	"sync"
 )
 
-// Cache keeps values by key, at most so much of them; the least recently used go first. It is safe for concurrent use.
+// Cache keeps values by key, within a bound on their total weight; it evicts the least recently used first. It is safe for
+// concurrent use.
 type Cache[K comparable, V any] struct {
 	most  int64
 	weigh func(V) int64
@@ -33,7 +34,7 @@ type entry[K comparable, V any] struct {
 	weight int64
 }
 
-// New makes a cache of values that weigh at most so much together; nil: each weighs 1.
+// New makes a cache whose values weigh at most most together. weigh gives a value's weight; nil: each weighs 1.
 func New[K comparable, V any](most int64, weigh func(V) int64) *Cache[K, V] {
 	if weigh == nil {
 		weigh = func(V) int64 { return 1 }
@@ -56,8 +57,8 @@ func (c *Cache[K, V]) Get(key K) (V, bool) {
 	return e.Value.(*entry[K, V]).value, true
 }
 
-// Put keeps a value under key and returns those that made way for it: what stood there before, what no longer fits, or the value
-// itself where it alone weighs too much.
+// Put keeps a value under key and returns the values it evicted: the one that had this key, those that no longer fit, or value
+// itself if it alone weighs more than the bound.
 func (c *Cache[K, V]) Put(key K, value V) (evicted []V) {
 	weight := c.weigh(value)
 	c.mu.Lock()

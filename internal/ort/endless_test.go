@@ -12,8 +12,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// A graph with a Loop without end, as people may bring it, is stopped after the limit and when its context ends; then the
-// session runs on.
+// A run of a graph with an endless Loop, which an uploaded model may hold, is stopped after the limit and when its context ends.
+// The session can be used afterwards.
 func TestEndlessRunIsStopped(t *testing.T) {
 	t.Parallel()
 	r := load(t, "abn-resnet-tiny")

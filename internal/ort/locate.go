@@ -11,7 +11,7 @@ import (
 // LibraryVariable is the environment variable that names the runtime's shared library.
 const LibraryVariable = "STUDIO_ORT_LIB"
 
-// ErrNoLibrary is the absence of the runtime's shared library. What wraps it says how to get it.
+// ErrNoLibrary is returned where the runtime's shared library is not found. The error that wraps it says how to get it.
 var ErrNoLibrary = errors.New("no ONNX Runtime library")
 
 // Locate finds the shared library: LibraryVariable, else the npm package onnxruntime-node in a

@@ -8,8 +8,8 @@ import (
 	ortgo "github.com/yalue/onnxruntime_go"
 )
 
-// Whoever raises the binding's version looks at runtimeOptions again: the struct's only field must still be the runtime's own
-// OrtSessionOptions. Then the version here is raised too.
+// When you raise the binding's version, check runtimeOptions: the only field of the binding's struct must still be the runtime's own
+// OrtSessionOptions. Then raise the version here too.
 func TestRuntimeOptions(t *testing.T) {
 	t.Parallel()
 	const seen = "v1.27.0"

@@ -11,12 +11,12 @@ import (
 	ortgo "github.com/yalue/onnxruntime_go"
 )
 
-// ErrProvider is an execution provider that cannot be used: not one we know, not in the loaded
-// library, or without its device or driver. What wraps it says which, and what to do.
+// ErrProvider is returned for an execution provider that cannot be used: its name is unknown, the loaded library does not have it,
+// or its device or driver is missing. The error that wraps it says which, and what to do.
 var ErrProvider = errors.New("execution provider cannot be used")
 
-// Provider is what computes a session's operators, in the runtime's words an execution provider. Whatever
-// it has no kernel for runs on the CPU. The zero value is the CPU.
+// Provider is an execution provider of the runtime: what computes a session's operators. An operator that it has no kernel for runs
+// on the CPU. The zero value is the CPU.
 type Provider struct {
 	Name    string            // "cpu", "cuda", "tensorrt", "coreml", "directml", "openvino", "webgpu", "xnnpack" or "migraphx"
 	Options map[string]string // the provider's own, such as device_id
@@ -121,7 +121,7 @@ func appendCUDA(o *ortgo.SessionOptions, options map[string]string) error {
 	return o.AppendExecutionProviderCUDA(cuda)
 }
 
-// appendTensorRT puts CUDA behind TensorRT for what that cannot build.
+// appendTensorRT adds TensorRT, and after it CUDA for the operators that TensorRT does not support.
 func appendTensorRT(o *ortgo.SessionOptions, options map[string]string) error {
 	tensorRT, err := ortgo.NewTensorRTProviderOptions()
 	if err != nil {

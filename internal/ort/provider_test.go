@@ -43,7 +43,7 @@ func missing() string {
 	return "coreml"
 }
 
-// What is chosen is the process's: each case has one of its own.
+// A process has one provider, so each case runs in a process of its own.
 func TestProviderMissing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -104,7 +104,7 @@ func TestProviderProcess(t *testing.T) {
 	}
 }
 
-// What try does on a device, it does on the CPU: tensors, a run, and the sum.
+// The trial run works on the CPU too, where every machine can test it: tensors, a run, and the sum.
 func TestTrialRuns(t *testing.T) {
 	t.Parallel()
 	if err := load(""); err != nil {

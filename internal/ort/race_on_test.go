@@ -2,5 +2,5 @@
 
 package ort_test
 
-// raceDetector is on: it keeps shadow memory of its own, so that resident memory says nothing.
+// raceDetector says that the race detector is on. It keeps shadow memory, so that resident memory cannot be compared.
 const raceDetector = true

@@ -19,7 +19,7 @@ var library struct {
 var provider struct {
 	sync.Mutex
 	chosen   Provider        // what Use asked for
-	fallback func(why error) // nil: the CPU will not do
+	fallback func(why error) // called when the CPU is used instead; nil: the CPU must not be
 	tried    bool            // chosen was tried
 	err      error           // why it cannot be used
 	active   Provider
@@ -57,7 +57,7 @@ func load(path string) error {
 	return nil
 }
 
-// active is the second half of Init: what sessions are opened on, tried when first asked for.
+// active is the second half of Init. It returns the provider that sessions are opened on, and tries it at the first call.
 func active() (Provider, error) {
 	provider.Lock()
 	defer provider.Unlock()
@@ -75,7 +75,7 @@ func active() (Provider, error) {
 	return provider.active, provider.err
 }
 
-// Active is what sessions are opened on, which is tried first.
+// Active returns the provider that sessions are opened on. The first call tries it.
 func Active() (Provider, error) {
 	if err := load(""); err != nil {
 		return Provider{}, err
@@ -100,9 +100,8 @@ func remedy(p Provider) string {
 	}
 }
 
-// Use chooses what later sessions run on. It is to be called before the first Init or Open. The provider is
-// tried by Init, which refuses one that cannot be used; if fallback is not nil it is told why instead, once,
-// and the CPU stands in.
+// Use chooses the provider of all sessions. Call it before the first Init or Open. Init tries the provider. If it cannot be used and
+// fallback is nil, Init fails; otherwise fallback is called once with the reason, and sessions run on the CPU.
 func Use(p Provider, fallback func(why error)) {
 	provider.Lock()
 	defer provider.Unlock()

@@ -19,18 +19,18 @@ import (
 	"github.com/abn-studio/studio/internal/ort/blocked"
 )
 
-// ErrClosed is a run on a session that was closed.
+// ErrClosed is the error of a run on a closed session.
 var ErrClosed = errors.New("session is closed")
 
-// ErrTooLong is a run that was stopped because it did not end: people bring graphs, and one may hold a Loop without end.
+// ErrTooLong is the error of a run that was stopped because it took too long: an uploaded graph may hold an endless Loop.
 var ErrTooLong = errors.New("it did not end in time")
 
-// How long a run may take. Nothing is known of a graph before its first run, which is why rows count for much there; what
-// rows took since is a better measure.
+// How long a run may take. Before the first run nothing is known of a graph, so each row of the batch adds much to the limit. Later
+// the limit follows from the time that rows have taken.
 const (
 	DefaultRunLimit = time.Minute
-	limitPerRow     = 6  // before the first run has ended, every further row of a batch gives a sixth of the limit more
-	slowerThan      = 20 // from then on a run may also take this many times what its rows took at their slowest
+	limitPerRow     = 6  // before a run has ended, every row of the batch after the first adds a sixth of the limit
+	slowerThan      = 20 // later a run may take this many times the slowest time per row, if that is more than the limit
 	compilesFor     = 15 // providers that compile a graph when they first see a shape get this many times the limit
 	stopsWithin     = 6  // a run that is told to stop may take a sixth of the limit to do so
 	limitTicks      = 60 // see await
@@ -58,14 +58,14 @@ type Options struct {
 	NoSpinning bool
 	// Optimization limits graph rewriting.
 	Optimization Optimization
-	// NoMemoryPattern allocates each value by itself: needed where shapes change from run to run so
-	// much that planning for each costs more than it saves.
+	// NoMemoryPattern allocates each value by itself instead of planning memory for each set of input shapes. Use it where shapes
+	// change so often that planning costs more than it saves.
 	NoMemoryPattern bool
 	// NoArena frees memory at once instead of keeping it for the next run.
 	NoArena bool
 	// ProfilePrefix, if not "", makes Close write PREFIX_<time>.json with the time of every node.
 	ProfilePrefix string
-	// Warnings lets the runtime write its warnings to standard error; else only errors are.
+	// Warnings lets the runtime write warnings to standard error too, not only errors.
 	Warnings bool
 	// BlockedDomain, if not "", is the domain under which the graph uses the operators of package blocked.
 	BlockedDomain string
@@ -82,7 +82,7 @@ type Session struct {
 	inputs, outputs []string
 	runLimit        time.Duration
 	perRow          atomic.Int64 // nanoseconds, of the slowest run that ended; 0: none has
-	left            atomic.Int32 // runs whose callers have left
+	left            atomic.Int32 // runs that go on though their callers no longer wait
 	mu              sync.RWMutex // held for reading by runs, for writing by Close
 	session         *ortgo.DynamicAdvancedSession
 }
@@ -201,8 +201,8 @@ func (o Options) native() (*ortgo.SessionOptions, error) {
 // Run computes the outputs from the inputs, both in the order of Open's names. Where outputs[i] is nil
 // the runtime's result is copied into a new tensor put in its place (the caller closes it); otherwise
 // it is written into the tensor given, whose shape must be the result's. When ctx ends the run stops
-// after the operators it is in, outputs are undefined, and the error wraps context.Cause(ctx). So does a run that does not
-// end (see Options.RunLimit), with ErrTooLong.
+// after the operators it is in, outputs are undefined, and the error wraps context.Cause(ctx). A run that takes too long (see
+// Options.RunLimit) is stopped in the same way, with ErrTooLong.
 func (s *Session) Run(ctx context.Context, inputs, outputs []*Tensor) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("running %s: %w", s.name, context.Cause(ctx))
@@ -244,11 +244,11 @@ func (s *Session) Run(ctx context.Context, inputs, outputs []*Tensor) error {
 type running struct {
 	in, out []ortgo.Value
 	given   []ortgo.Value // of out, what the caller gave
-	held    []*backing    // the runtime holds plain addresses: these must be good until it is done with them
+	held    []*backing    // memory that the runtime reads by address: it must stay valid until the runtime is done
 	options *ortgo.RunOptions
 	done    chan struct{} // closed when the runtime is done
 	err     error         // the runtime's; read after done
-	settled atomic.Bool   // one of two has happened: the runtime is done, or its caller has left. The second one cleans up
+	settled atomic.Bool   // set by whichever comes first: the runtime is done, or the caller stops waiting. The other one cleans up
 }
 
 // run has the runtime compute r, and tells it to stop when ctx ends or limit has passed. The runtime notices
@@ -273,7 +273,7 @@ func (s *Session) run(ctx context.Context, limit time.Duration, r *running) (err
 	go s.compute(r)
 	stopped := await(ctx, limit, r.done)
 	if stopped != nil {
-		_ = r.options.Terminate() // fails on destroyed options only
+		_ = r.options.Terminate() // fails only on destroyed options
 		if grace := await(context.WithoutCancel(ctx), s.runLimit/stopsWithin, r.done); grace != nil {
 			s.left.Add(1)
 			if !r.settled.Swap(true) {
@@ -312,8 +312,8 @@ func (s *Session) compute(r *running) {
 	close(r.done)
 }
 
-// await waits for done. Its error says that ctx ended before, or that limit passed while the process ran. The time is
-// counted in ticks: however long a process was frozen, by a laptop's lid or a paused container, that is one tick at most.
+// await waits for done. It fails if ctx ends before, or if limit passes. It counts the time in ticks, so that a process that was
+// frozen, as by a closed laptop or a paused container, loses one tick at most.
 func await(ctx context.Context, limit time.Duration, done <-chan struct{}) error {
 	ticker := time.NewTicker(max(1, limit/limitTicks))
 	defer ticker.Stop()
@@ -337,20 +337,21 @@ func (s *Session) limit(rows int64) time.Duration {
 	return s.runLimit + time.Duration(rows-1)*(s.runLimit/limitPerRow)
 }
 
-// took remembers what a run took.
+// took remembers the slowest time per row of the runs so far.
 func (s *Session) took(d time.Duration, rows int64) {
 	perRow := max(1, int64(d)/rows)
 	for seen := s.perRow.Load(); perRow > seen && !s.perRow.CompareAndSwap(seen, perRow); seen = s.perRow.Load() {
 	}
 }
 
-// Close waits for runs under way, but for those that were left behind, and frees the session. Closing nil or twice does nothing.
+// Close frees the session after the runs under way. It waits for them, except where a run goes on that its caller no longer waits
+// for: then it returns at once, and the session is freed when that run ends. Closing nil or twice does nothing.
 func (s *Session) Close() error {
 	if s == nil {
 		return nil
 	}
 	if s.left.Load() > 0 {
-		go func() { _ = s.close() }() // it fails for a session that is closed already, which close looks for
+		go func() { _ = s.close() }()
 		return nil
 	}
 	return s.close()

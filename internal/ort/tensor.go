@@ -18,7 +18,8 @@ type Tensor struct {
 	backing *backing
 }
 
-// backing is what must be given back when a tensor is closed or forgotten, and no run uses it any more.
+// backing is a tensor's native value and pinned memory. They are released once the tensor is closed or collected and no run uses
+// them.
 type backing struct {
 	value  ortgo.Value
 	pinner runtime.Pinner // C keeps the slice's address between calls, so it must not move
@@ -49,7 +50,7 @@ func (b *backing) close() {
 	b.release()
 }
 
-// release gives back what nobody needs any more. The lock is held.
+// release frees the value if the tensor is closed and no run uses it. b.mu is held.
 func (b *backing) release() {
 	if !b.closed || b.runs > 0 || b.released {
 		return
@@ -108,13 +109,12 @@ func wrap(value ortgo.Value) *Tensor {
 			t.backing.pinner.Pin(&t.ints[0])
 		}
 	}
-	// A forgotten tensor costs native memory until the collector finds it, and no longer.
+	// A tensor that was not closed is released when the collector finds it.
 	runtime.AddCleanup(t, (*backing).close, t.backing)
 	return t
 }
 
-// Float32 is the tensor's memory, row-major; nil if its elements are not float32. It must not be
-// used by the runtime's tensors after Close, but stays valid Go memory.
+// Float32 is the tensor's memory, row-major; nil if its elements are not float32. It stays valid after Close, being Go's.
 func (t *Tensor) Float32() []float32 { return t.floats }
 
 // Int64 is the tensor's memory, row-major; nil if its elements are not int64.

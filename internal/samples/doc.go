@@ -1,7 +1,7 @@
-// Package samples makes of a data set's labelled pictures what training and evaluation work on.
+// Package samples turns the labelled pictures of a data set into samples for training and evaluation.
 //
 //	set.go       Open: every picture's hash, its class's number, its object's mask on the model's grid
-//	split.go     which samples are trained on, watched and measured on
+//	split.go     which samples are for training, for validation and for measuring
 //	scan.go      picture files for a scan
 //	mask.go      finding an object's mask, and averaging it over the grid
 //

@@ -35,8 +35,8 @@ func findMask(dir, name string) string {
 	}
 }
 
-// maskOnGrid reads an object's mask and averages it over the cells of what the network sees of the
-// picture. A mask is taken to be oriented as the picture is after its EXIF orientation, where the manifest applies that.
+// maskOnGrid reads an object's mask, takes the part of it that the network sees of the picture, and averages that over the cells of
+// the map's grid. Where the manifest applies the EXIF orientation, the mask must be stored as the picture looks after it.
 func maskOnGrid(ctx context.Context, v View, set *dataset.Dataset, s dataset.Sample) (m attention.Map, err error) {
 	f, err := os.Open(s.Path)
 	if err != nil {

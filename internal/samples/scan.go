@@ -17,7 +17,7 @@ type File struct {
 	Hash string // under which a scan keeps features; "" where it keeps none
 }
 
-// Files are pictures for inference.Scan, n of them; an image's ID is its place.
+// Files yields n pictures for inference.Scan; an image's ID is its index i.
 func Files(n int, at func(i int) File) iter.Seq2[inference.ScanImage, error] {
 	return func(yield func(inference.ScanImage, error) bool) {
 		for i := range n {
@@ -30,7 +30,7 @@ func Files(n int, at func(i int) File) iter.Seq2[inference.ScanImage, error] {
 	}
 }
 
-// Scan are the pictures of some of the set's samples, for inference.Scan; an image's ID is its place in the list.
+// Scan yields the pictures of list, samples of the set, for inference.Scan; an image's ID is its index in list.
 func (t *Set) Scan(list []sample.Sample) iter.Seq2[inference.ScanImage, error] {
 	return Files(len(list), func(i int) File { return File{Name: list[i].Name, Path: t.paths[list[i].ID]} })
 }

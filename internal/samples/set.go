@@ -28,16 +28,16 @@ type Set struct {
 	splits       []string // by ID
 }
 
-// View is how a network sees pictures and what it tells apart.
+// View is how a network sees pictures, and the classes that it knows.
 type View struct {
-	Classes       []string // of the model: a class's place is its label
+	Classes       []string // the model's: a class's index is its label
 	Preprocessor  *inference.Preprocessor
 	Height, Width int // cells of the map
 	// Masks is a folder of object masks named after the images; "": those that the data set names itself.
 	Masks string
 }
 
-// ViewOf is that of an open network.
+// ViewOf is the view of an open network. masks is View.Masks.
 func ViewOf(n *inference.Network, classes []string, masks string) View {
 	sizes := n.Sizes()
 	return View{Classes: classes, Preprocessor: n.Preprocessor, Height: sizes.GridHeight, Width: sizes.GridWidth, Masks: masks}
@@ -96,7 +96,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 		switch {
 		case faults[i] != nil:
 			t.Broken = append(t.Broken, fmt.Sprintf("%s: %v", s.Name, faults[i]))
-		case s.Class == "": // nothing to train towards
+		case s.Class == "": // unlabelled
 		default:
 			samples[i].ID = int64(len(t.paths))
 			t.paths, t.splits, t.Samples = append(t.paths, s.Path), append(t.splits, s.Split), append(t.Samples, samples[i])

@@ -42,7 +42,7 @@ func (t *Set) HeldOut(asked string) (string, []sample.Sample, error) {
 	return "", nil, nil
 }
 
-// Validation are the images of the split validation, unless that is what is measured on.
+// Validation returns the samples of the split validation; none if that is the split measured on.
 func (t *Set) Validation(measured string) []sample.Sample {
 	if measured == dataset.Validation {
 		return nil
@@ -50,8 +50,8 @@ func (t *Set) Validation(measured string) []sample.Sample {
 	return t.Of(dataset.Validation)
 }
 
-// TrainedOn are the images of the split train, or all of a folder without splits, and those with an
-// edited map wherever they are.
+// TrainedOn returns the samples of the split train, or all samples of a folder without splits, and the samples of any split that
+// have an edited map.
 func (t *Set) TrainedOn() []sample.Sample {
 	var out []sample.Sample
 	for i, s := range t.Samples {
@@ -62,8 +62,8 @@ func (t *Set) TrainedOn() []sample.Sample {
 	return out
 }
 
-// Workload counts what a training on a data set works on, as far as its lists tell: what TrainedOn, HeldOut and Validation
-// will give where every file can be read. asked is the split to measure on, edited the number of maps.
+// Workload counts the samples of a training from the data set's lists alone: as many as TrainedOn, HeldOut and Validation return
+// if every file can be read. asked is the split to measure on, edited the number of edited maps.
 func Workload(set *dataset.Dataset, asked string, edited int) trainer.Workload {
 	n := map[string]int{}
 	for _, s := range set.Samples {

@@ -58,7 +58,7 @@ func windowsOf(n *onnx.Node, x, y []int, kernel []int64) (windows, error) {
 func (w windows) points() int { return w.kernel[0] * w.kernel[1] }
 func (w windows) cells() int  { return w.out[0] * w.out[1] }
 
-// span is the outputs [low, high) along an axis whose kernel element k lies inside the input.
+// span returns the outputs [low, high) along an axis for which kernel element k lies inside the input.
 func (w windows) span(axis, k int) (low, high int) {
 	offset := k*w.dilation[axis] - w.pad[axis] // input = output·stride + offset
 	s := w.stride[axis]
@@ -71,8 +71,9 @@ func (w windows) span(axis, k int) (low, high int) {
 	return min(low, high), high
 }
 
-// visit calls run for every stretch of outputs that one kernel element reads along a row: row is the column
-// matrix's row (c·points + k), to its place in it, from the input's, count their number; inputs are stride[1] apart.
+// visit calls run for channel c of every image, kernel element k and row of outputs, with the count outputs of that row for which
+// the element lies inside the input. row is the row c·points + k of the column matrix and to the first output's index in that row.
+// from is the index in x [N,C,H,W] of the value that the first output reads; each further output reads stride[1] values on.
 func (w windows) visit(c int, run func(row, to, from, count int)) {
 	for ky := range w.kernel[0] {
 		top, bottom := w.span(0, ky)
