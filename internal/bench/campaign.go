@@ -15,11 +15,11 @@ import (
 	"github.com/abn-studio/studio/internal/progress"
 )
 
-// campaign runs many experiments side by side. A file keeps the outcomes as they come, so that a campaign that is cut short goes
-// on where it stopped. P is an experiment: its settings, and once it has run what came of it.
+// campaign runs many experiments side by side. A file keeps the outcomes as they come, so that an interrupted campaign continues
+// where it stopped. P is an experiment: its settings and, once it has run, its outcome.
 type campaign[P any] struct {
 	out      string // the file, a JSON document a line; "": nothing is kept
-	parallel int    // groups at a time; 0: one a core
+	parallel int    // groups at a time; 0: one per core
 	// firstAlone lets the first group end before the others begin: it fills the store of features for them.
 	firstAlone bool
 	meter      *progress.Meter
@@ -27,7 +27,7 @@ type campaign[P any] struct {
 	try func(ctx context.Context, group []P, report func(P) error) error
 }
 
-// run returns the outcomes, in the order in which they came.
+// run runs the groups and returns the outcomes, in the order in which they came.
 func (c campaign[P]) run(ctx context.Context, groups [][]P) (done []P, err error) {
 	keep := func(P) error { return nil }
 	if c.out != "" {
@@ -85,7 +85,7 @@ func (c campaign[P]) run(ctx context.Context, groups [][]P) (done []P, err error
 	return done, nil
 }
 
-// readOutcomes reads what a campaign has kept; a file that is not there holds none.
+// readOutcomes reads the outcomes that a campaign has kept in a file; none if there is no such file.
 func readOutcomes[P any](path string) ([]P, error) {
 	if path == "" {
 		return nil, nil

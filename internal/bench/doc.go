@@ -1,7 +1,7 @@
-// Package bench measures: how fast the studio works, as ratios to what the runtime does bare, and what its recipe for rounds is
-// worth. The commands studio bench and studio aviary sweep read flags and print; what they measure stands here.
+// Package bench measures how fast the studio works, as ratios to the bare runtime, and how well the default settings of a round do.
+// The commands studio bench and studio aviary sweep read flags and print; the measurements are here.
 //
-// Two things that are compared take turns within one run, so that a busy or a different machine changes both sides.
+// Two things that are compared take turns within one run, so that a busy or a different machine affects both alike.
 //
 //	subject.go       the network and the pictures that scan.go and score.go time
 //	scan.go          a scan of files against runs of the same pixels from memory
@@ -13,8 +13,8 @@
 //
 // Two campaigns run many trainings, hours of them, side by side:
 //
-//	campaign.go      running what is not done yet, and keeping each outcome as it comes
-//	mistake.go       the images that a network gets wrong, which is what both have to teach
+//	campaign.go      running the experiments whose outcome is not kept yet, and keeping each outcome as it comes
+//	mistake.go       the images that a network gets wrong: both campaigns edit their maps
 //	recipe.go        a round's defaults on many networks (recipe_network.go: which; recipe_round.go: one of them)
 //	sweep.go         what edits are worth on the demo (sweep_point.go: which; sweep_summary.go: over seeds)
 package bench

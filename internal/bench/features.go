@@ -17,7 +17,7 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// Features times an epoch's reading of cached features, in a training's order, against reading the same files and looking away.
+// Features times how an epoch reads cached features, in a training's order, against plainly reading the same files.
 type Features struct {
 	Images   int    // entries to keep and read
 	Channels int    // of the features
@@ -26,8 +26,8 @@ type Features struct {
 	Dir      string // a folder on the disk to measure; "": the system's for temporary files
 }
 
-// FeaturesResult is what Features measured. Cold is from the disk, warm from the system's memory
-// of it. Rates count bytes of files.
+// FeaturesResult is what Features measured. Cold files are read from the disk, warm ones from the system's page cache. Rates count
+// the files' bytes.
 type FeaturesResult struct {
 	Images     int     `json:"feature_images"`
 	Megabytes  float64 `json:"feature_megabytes"`
@@ -37,7 +37,7 @@ type FeaturesResult struct {
 	WarmDisk   float64 `json:"feature_warm_disk_mb_per_second"`
 	Ratio      float64 `json:"features_over_disk_ratio"` // cold
 	WarmRatio  float64 `json:"features_over_disk_warm_ratio"`
-	ColdIsCold bool    `json:"feature_cache_dropped"` // whether the system can be told to forget a file
+	ColdIsCold bool    `json:"feature_cache_dropped"` // whether the system can drop a file from its page cache
 }
 
 // Print writes the result for people.
@@ -51,7 +51,7 @@ func (r FeaturesResult) Print(w io.Writer) error {
 	return err
 }
 
-// Measure times them.
+// Measure times both kinds of reading.
 func (c Features) Measure(ctx context.Context) (result FeaturesResult, err error) {
 	if c.Images < 1 || c.Channels < 1 || c.Side < 1 || c.Rounds < 1 {
 		return result, fmt.Errorf("bench features: %d images of %d×%d×%d, %d rounds", c.Images, c.Channels, c.Side, c.Side, c.Rounds)
@@ -130,13 +130,13 @@ func (c Features) Measure(ctx context.Context) (result FeaturesResult, err error
 	return result, nil
 }
 
-// reader is what one of the goroutines reads into.
+// reader is the memory that one goroutine reads into.
 type reader struct {
 	values []float32
 	buffer []byte
 }
 
-// each reads in an order with as many goroutines as a training's feed has.
+// each calls read for every index in order, with as many goroutines as a training's feed has.
 func (c Features) each(ctx context.Context, order []int, read func(i int, r *reader) error) error {
 	next := make(chan int, len(order))
 	for _, i := range order {
@@ -161,10 +161,10 @@ func (c Features) each(ctx context.Context, order []int, read func(i int, r *rea
 	return group.Wait()
 }
 
-// benchOrigin stands for a network where there is none.
+// benchOrigin is the origin of the features, which no network made.
 var benchOrigin = features.Origin{Extractor: "bench", Preprocessing: "bench"}
 
-// hashOf stands for a picture's hash where there is no picture.
+// hashOf makes a hash for a picture that does not exist.
 func hashOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
 
 // readInto reads a file into a buffer that grows as needed.

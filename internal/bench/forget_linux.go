@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forget makes the system drop what it remembers of files, so that the next reading is from the disk.
+// forget drops files from the system's page cache, so that they are next read from the disk. It reports whether it can.
 func forget(files []string) (bool, error) {
 	for _, path := range files {
 		f, err := os.Open(path)
 		if err != nil {
 			return false, err
 		}
-		_ = f.Sync() // only what is on the disk is dropped
+		_ = f.Sync() // only pages that are on the disk are dropped
 		err = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED)
 		f.Close()
 		if err != nil {

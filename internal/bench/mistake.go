@@ -9,13 +9,13 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// mistake is a sample that a network takes for another class, and the probability it gives that one.
+// mistake is a sample that a network takes for a wrong class, and the probability it gives that class.
 type mistake struct {
 	sample.Sample
 	confidence float32
 }
 
-// misclassified returns the candidates that the network's perception branch gets wrong, in their order.
+// misclassified returns the candidates that the network's perception branch gets wrong, in the order of candidates.
 func misclassified(ctx context.Context, network *inference.Network, images *samples.Set, candidates []sample.Sample) ([]mistake, error) {
 	pixels := make([]float32, network.Sizes().Image())
 	var wrong []mistake

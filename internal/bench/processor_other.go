@@ -2,5 +2,5 @@
 
 package bench
 
-// processorSeconds is not asked for here: ratios of processor time are absent.
+// processorSeconds is 0 where the system's call is not used: ratios of processor time are then left out.
 func processorSeconds() float64 { return 0 }

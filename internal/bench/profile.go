@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// OperatorProfile is what all nodes of one operator cost in a step.
+// OperatorProfile is the time that all nodes of one operator take in a step.
 type OperatorProfile struct {
 	Operator string  `json:"operator"`
 	Calls    float64 `json:"calls"`

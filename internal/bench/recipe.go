@@ -17,36 +17,37 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// Recipe tries a round's settings on many networks: whether a branch dies of the maps, and what they are worth. A classifier is
-// given an attention branch under either mechanism, which is trained first; an ABN is taken as it is.
+// Recipe tries a round's settings on many networks. It measures whether training on edited maps ruins the attention branch, and how
+// much the edits gain. A classifier is first given an attention branch, once with each of the mechanisms Gains, and trained; an
+// ABN is used as it is.
 type Recipe struct {
-	Networks []string        // ONNX files, classifiers or ABNs, each with its manifest, or folders of them; without any the demo's network
+	Networks []string        // ONNX files, classifiers or ABNs, each with its manifest, or folders of them; none: the demo's network
 	Images   string          // labelled pictures with the splits train, pool and test; "": Aviary's are drawn
 	Format   string          // the folder's layout
-	Masks    string          // object masks named after the images: what is edited to, and attention inside the object
+	Masks    string          // object masks named after the images: edited maps are made of them, and Inside is measured with them
 	Edits    []int           // numbers of edits, the most confidently wrong pool images first; 0: all that are wrong
 	Gains    []string        // mechanisms that a classifier is given
-	Seeds    int             // 1 to so many: of new layers, order and augmentation
+	Seeds    int             // the seeds 1 to Seeds are run; a seed sets new layers, order and augmentation
 	Training int             // epochs in which the branches of an attached classifier are trained
-	Limit    int             // at most so many images of train and of test, every n-th; 0: all
+	Limit    int             // at most so many images of each split but the pool, evenly spread; 0: all
 	Out      string          // file that outcomes are appended to; what it holds already is not run again; "": none is kept
-	Parallel int             // networks at a time, one thread each; 0: one a core
-	Settings recipe.Settings // of the rounds; those of one have its seed
+	Parallel int             // networks at a time, one thread each; 0: one per core
+	Settings recipe.Settings // of the rounds, but for the seed
 	AutoRate bool            // the learning rate is left to the trainer
 }
 
 // RecipePoint is a round on one network: what to run and what came of it. Accuracies and shares are in [0,1].
 type RecipePoint struct {
-	Network string `json:"network"` // its file's name, without .onnx; with as much of its path as tells it from another's
-	// Identity is the hash of file and manifest, by which a network is known again wherever it lies and whatever it is called.
-	// Outcomes kept before there was one go by the name.
+	Network string `json:"network"` // its file's name without .onnx; with folders before it where two networks share a name
+	// Identity is the hash of file and manifest: a network that was moved or renamed keeps it. Outcomes from before this field
+	// existed are known by the name.
 	Identity string  `json:"identity,omitempty"`
 	Gain     string  `json:"gain"` // of an attached classifier; "" : the ABN's own
 	Seed     int64   `json:"seed"`
 	Edits    int     `json:"edits"` // asked for, 0: all that are wrong
 	Used     int     `json:"used"`
-	Rate     float64 `json:"learning_rate"` // it was trained with in the end
-	// Restarts are how often it came apart and began again; Error is what ended it.
+	Rate     float64 `json:"learning_rate"` // of the last attempt
+	// Restarts counts how often the training diverged and began again; Error is why the round failed, if it did.
 	Restarts int     `json:"restarts"`
 	Error    string  `json:"error,omitempty"`
 	Seconds  float64 `json:"seconds"`
@@ -71,7 +72,7 @@ type interval struct {
 	High  float64 `json:"high"`
 }
 
-// attentionLoss is how much of its own accuracy the attention branch may lose to the maps, of 1.
+// attentionLoss is how much accuracy, of 1, the attention branch may lose by training on edited maps.
 const attentionLoss = 0.1
 
 // holds reports whether the recipe did no harm to the attention branch.
@@ -91,7 +92,7 @@ func (p RecipePoint) subject() string {
 	return fmt.Sprint(p.Network, " ", p.Gain, ", seed ", p.Seed)
 }
 
-// Run does what is not done yet, and returns all outcomes ordered by network, mechanism and seed.
+// Run runs the rounds that Out has no outcome of, and returns all outcomes, ordered by network, mechanism and seed.
 func (c Recipe) Run(ctx context.Context, meter *progress.Meter) (done []RecipePoint, err error) {
 	if err := c.Settings.Validate(recipe.Round); err != nil {
 		return nil, err
@@ -115,8 +116,8 @@ func (c Recipe) Run(ctx context.Context, meter *progress.Meter) (done []RecipePo
 	return done, nil
 }
 
-// todo are the rounds asked for that are not done yet, in groups of one network, mechanism and seed: what they share is prepared
-// once.
+// todo returns the rounds that are not done yet. Those of one network, mechanism and seed form a group, so that what they share is
+// prepared once.
 func (b *recipeBench) todo(done []RecipePoint) (groups [][]RecipePoint) {
 	known := map[string]bool{}
 	for _, p := range done {
@@ -136,7 +137,7 @@ func (b *recipeBench) todo(done []RecipePoint) (groups [][]RecipePoint) {
 					p.Identity = n.identity
 					if !known[named] && !known[p.key()] {
 						group = append(group, p)
-						known[p.key()] = true // a copy of a network is no other one
+						known[p.key()] = true // a copy of the network is not run again
 					}
 				}
 				if group != nil {
@@ -154,7 +155,7 @@ func (c Recipe) open(ctx context.Context) (b *recipeBench, err error) {
 	if b.work, err = os.MkdirTemp("", "studio-bench-recipe-"); err != nil {
 		return nil, err
 	}
-	opened := b // what goes wrong is returned without it
+	opened := b // errors return a nil b
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.RemoveAll(opened.work))
@@ -178,7 +179,7 @@ func (c Recipe) open(ctx context.Context) (b *recipeBench, err error) {
 	return b, err
 }
 
-// PrintRecipe writes the table of docs/training.md.
+// PrintRecipe writes outcomes as the table of networks in docs/training.md.
 func PrintRecipe(w io.Writer, list []RecipePoint) {
 	fmt.Fprintln(w, "| network | gain | seed | edits | accuracy: parent, control, candidate | difference (95%) | attention inside | attention branch: control, candidate | rate, restarts |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|---|---|---|")

@@ -25,10 +25,10 @@ type recipeNetwork struct {
 	model    *onnx.Model
 	data     []byte // the model's file
 	manifest manifest.Manifest
-	opened   *network.Network // nil: it is a classifier, which gets its attention branch here
+	opened   *network.Network // nil: it is a classifier, which recipeBench.attach gives an attention branch
 }
 
-// openNetworks reads the networks asked for, each once however often it is named.
+// openNetworks reads the networks asked for, each once even if it is named twice.
 func (c Recipe) openNetworks(ctx context.Context) (list []recipeNetwork, err error) {
 	if len(c.Networks) == 0 {
 		n, err := demoNetwork(ctx)
@@ -73,7 +73,7 @@ func (c Recipe) files() (paths []string, err error) {
 	return paths, nil
 }
 
-// demoNetwork is the demo's.
+// demoNetwork opens the demo's network.
 func demoNetwork(ctx context.Context) (n recipeNetwork, err error) {
 	n.name = "demo"
 	if n.data, n.manifest, err = aviary.Model(); err != nil {
@@ -112,8 +112,8 @@ func (n *recipeNetwork) describe(ctx context.Context) error {
 	return nil
 }
 
-// nameApart names networks by their files' names without .onnx, and those that share one by as many of their folders as it takes
-// to tell them apart.
+// nameApart names networks by their files' names without .onnx. Networks that share a file name get as many of their folders before
+// it as it takes to make the names differ.
 func nameApart(list []recipeNetwork) error {
 	steps, deepest := make([][]string, len(list)), 0
 	for i, n := range list {

@@ -23,7 +23,7 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// recipeBench is a Recipe under way.
+// recipeBench is a running Recipe.
 type recipeBench struct {
 	Recipe
 	set      *dataset.Dataset
@@ -32,7 +32,7 @@ type recipeBench struct {
 	work     string
 }
 
-// thin leaves so many pictures of train and test as the command says, evenly spread.
+// thin keeps at most Limit pictures of each split but the pool, evenly spread.
 func (b *recipeBench) thin() {
 	limit := b.Limit
 	if limit == 0 {
@@ -53,7 +53,7 @@ func (b *recipeBench) thin() {
 	})
 }
 
-// try prepares a network and runs its rounds. What ends a round is part of its point.
+// try prepares a network and runs its rounds. The error that ends a round is kept in its point, and the others are run.
 func (b *recipeBench) try(ctx context.Context, todo []RecipePoint, report func(RecipePoint) error) error {
 	subject := todo[0].subject()
 	i := slices.IndexFunc(b.networks, func(n recipeNetwork) bool { return n.identity == todo[0].Identity })
@@ -156,7 +156,7 @@ func (b *recipeBench) subject(ctx context.Context, n recipeNetwork) (s *recipeSu
 	return s, s.findWrong(ctx)
 }
 
-// findWrong lists what a round may be taught: pool images that the network gets wrong.
+// findWrong lists the images whose maps are edited: those of the pool that the network gets wrong and that have a mask.
 func (s *recipeSubject) findWrong(ctx context.Context) error {
 	masked := slices.DeleteFunc(slices.Clone(s.images.Of(dataset.Pool)), func(p sample.Sample) bool { return p.Mask.IsZero() })
 	wrong, err := misclassified(ctx, s.running, s.images, masked)
@@ -210,5 +210,5 @@ func (s *recipeSubject) round(ctx context.Context, p RecipePoint, work string) (
 	return p, os.RemoveAll(filepath.Join(work, "round"))
 }
 
-// at is the i-th of parent, control, candidate.
+// at returns the figure of the parent (0), the control (1) or the candidate (2).
 func (a *arms) at(i int) *float64 { return []*float64{&a.Parent, &a.Control, &a.Candidate}[i] }

@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 )
 
-// Scan times a scan, decoding included, against bare runs of the same batches.
+// Scan times a scan, decoding included, against bare runs of the runtime on the same batches.
 type Scan struct {
 	Subject
 	Limit   int // pictures to scan at most
@@ -33,7 +33,7 @@ type ScanResult struct {
 	Ratio        float64   `json:"scan_over_bare_ratio"`   // median over rounds of scan rate ÷ bare rate
 	RoundsRatios []float64 `json:"scan_over_bare_rounds"`
 	RescanRate   float64   `json:"rescan_images_per_second"` // with the features of an earlier scan, as after a round
-	RescanRatio  float64   `json:"scan_over_rescan_ratio"`   // how many times a rescan's time a whole scan takes
+	RescanRatio  float64   `json:"scan_over_rescan_ratio"`   // time of a scan ÷ time of a rescan
 }
 
 // Print writes the result for people.
@@ -47,7 +47,7 @@ func (r ScanResult) Print(w io.Writer) error {
 	return err
 }
 
-// Measure times them.
+// Measure times scans and bare runs in turn.
 func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 	if c.Batch < 1 || c.Rounds < 1 || c.Limit < 1 {
 		return result, fmt.Errorf("bench scan: batch %d, %d rounds, limit %d", c.Batch, c.Rounds, c.Limit)
@@ -106,7 +106,7 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 	var scans, bares, rescans []float64
 	for round := range c.Rounds + 1 {
 		first, second := scan, bare
-		if round%2 == 1 { // so that neither always follows the other
+		if round%2 == 1 { // so that neither side always runs first
 			first, second = bare, scan
 		}
 		a, err := timed(first)
@@ -121,7 +121,7 @@ func (c Scan) Measure(ctx context.Context) (result ScanResult, err error) {
 		if err != nil {
 			return result, err
 		}
-		if round == 0 { // opens sessions and grows the arenas
+		if round == 0 { // it opens sessions and grows arenas, and is not counted
 			continue
 		}
 		if round%2 == 1 {

@@ -17,7 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 )
 
-// scoredPictures is how many pictures the scores go round: as many as people paint at once.
+// scoredPictures is the number of pictures that scores alternate between, as when that many people paint at once.
 const scoredPictures = 8
 
 // Score times live scores, from map to probabilities, against bare runs of the perception branch on the same features with the
@@ -47,7 +47,7 @@ func (r ScoreResult) Print(w io.Writer) error {
 	return err
 }
 
-// Measure times them.
+// Measure times scores and bare runs in turn.
 func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 	if c.Runs < 1 {
 		return result, fmt.Errorf("bench score: %d runs", c.Runs)
@@ -94,7 +94,7 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 	m := attention.New(sizes.GridHeight, sizes.GridWidth)
 	var scores, bares []time.Duration
 	for i := range c.Runs + scoredPictures {
-		for j := range m.Values { // a person paints
+		for j := range m.Values { // as if a person had painted
 			m.Values[j] = rng.Float32()
 		}
 		at := i % len(features)
@@ -107,7 +107,7 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 		if _, err := scorer.Score(ctx, version, image, m); err != nil {
 			return result, err
 		}
-		if i >= scoredPictures { // the first ones open sessions
+		if i >= scoredPictures { // the first scores open sessions and compute features
 			bares, scores = append(bares, between.Sub(start)), append(scores, time.Since(between))
 		}
 	}
@@ -120,7 +120,7 @@ func (c Score) Measure(ctx context.Context) (result ScoreResult, err error) {
 	return result, nil
 }
 
-// pictureFiles are annotator.Blobs whose hashes are paths.
+// pictureFiles is an annotator.Blobs in which a file's path stands for its hash.
 type pictureFiles struct{}
 
 func (pictureFiles) Open(_ context.Context, path string) (io.ReadSeekCloser, error) {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// quantile is the value that a share q of list is not above.
+// quantile returns the smallest value of list that at least a share q, in (0,1], of its values do not exceed.
 func quantile(list []time.Duration, q float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[min(len(sorted)-1, int(math.Ceil(q*float64(len(sorted))))-1)]

@@ -20,19 +20,19 @@ import (
 type Subject struct {
 	Model  string             // an ONNX file; "": Arch at random weights
 	Names  manifest.PartNames // of the model's values, where its graph does not tell them
-	Arch   string             // as trainer.ArchitectureNamed knows it
+	Arch   string             // a name of architecture.Named
 	Images string             // a folder of pictures; "": Aviary's are drawn
 	Format string             // the folder's layout
 }
 
-// open returns the model and its manifest, a path that has them, and the pictures, at most limit of
-// them. What had to be made is in a folder that close removes.
+// open makes the subject ready, with at most limit pictures. A model or pictures that had to be made are in a folder that close
+// removes.
 func (s Subject) open(ctx context.Context, limit int) (b *openedSubject, err error) {
 	b = &openedSubject{path: s.Model}
 	if b.dir, err = os.MkdirTemp("", "studio-bench-"); err != nil {
 		return nil, err
 	}
-	opened := b // what goes wrong is returned without it
+	opened := b // errors return a nil b
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, opened.close())
@@ -65,7 +65,7 @@ func (s Subject) open(ctx context.Context, limit int) (b *openedSubject, err err
 
 // openedSubject is a subject that is ready to be timed.
 type openedSubject struct {
-	dir      string // of what was made for the occasion
+	dir      string // of the model and pictures that open made
 	path     string
 	model    *onnx.Model
 	manifest manifest.Manifest

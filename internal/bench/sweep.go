@@ -24,12 +24,11 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// Sweep measures what edits are worth on the demo: fine-tunings over the number of edits and over γ, for both strategies and
-// several seeds, and over anchors, optimisers and crops. docs/aviary.md holds what it found.
+// Sweep measures how much edits improve the demo's network. It runs fine-tunings over the number of edits and over γ, for both
+// strategies and several seeds, and over anchors, optimisers and crops. docs/aviary.md holds the results.
 //
-// A fine-tuning with γ=0 is the control of all those that share all else: the same images, labels, order, anchor,
-// augmentation and steps. With Cross γ is varied at the third number of edits only and the number of edits at the middle γ
-// only; else every pair is run.
+// A fine-tuning with γ=0 is the control of those with the same images, labels, order, anchor, augmentation and steps. With Cross,
+// γ varies at the third number of edits only, and the number of edits at the middle γ only; without it every pair is run.
 type Sweep struct {
 	Model      string   // the ABN to start from
 	Images     string   // what studio aviary wrote
@@ -42,15 +41,15 @@ type Sweep struct {
 	Anchors    []float64 // without any, that of Settings
 	Optimizers []string
 	Crops      []float64
-	Seeds      int // 1 to so many
+	Seeds      int // the seeds 1 to Seeds are run
 	MapLoss    string
-	Parallel   int             // fine-tunings at a time; 0: one a core
+	Parallel   int             // fine-tunings at a time; 0: one per core
 	Limit      time.Duration   // start none after so long; 0: no limit
 	Settings   recipe.Settings // what all fine-tunings share
 	AutoRate   bool            // the learning rate is left to the trainer
 }
 
-// sweep is a sweep under way.
+// sweep is a running Sweep.
 type sweep struct {
 	Sweep
 	started  time.Time // of the first fine-tuning
@@ -64,7 +63,7 @@ type sweep struct {
 	work     string
 }
 
-// Run does what is not done yet and summarises all.
+// Run runs the fine-tunings that Out has no outcome of, and summarises all outcomes.
 func (c Sweep) Run(ctx context.Context, meter *progress.Meter) (rows []SweepRow, err error) {
 	done, err := readSweep(c.Out)
 	if err != nil {
@@ -210,7 +209,7 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 	return p, nil
 }
 
-// settings are those of a point.
+// settings returns the settings of a point.
 func (c Sweep) settings(p sweepPoint) (recipe.Settings, error) {
 	s := c.Settings
 	s.Strategy, s.Gamma, s.Seed, s.MapLoss = recipe.Strategy(p.Strategy), p.Gamma, p.Seed, recipe.MapLoss(p.MapLoss)
@@ -218,8 +217,8 @@ func (c Sweep) settings(p sweepPoint) (recipe.Settings, error) {
 	return s, s.Validate(recipe.FineTuning)
 }
 
-// pick chooses the edited images of a point and gives them their maps. A larger number of edits holds
-// the smaller ones of the same seed.
+// pick chooses the edited images of a point and gives them their maps. With the same seed, a larger number of edits includes the
+// images of a smaller one.
 func (s *sweep) pick(candidates []sample.Sample, p sweepPoint) ([]sample.Sample, error) {
 	rng := rand.New(rand.NewPCG(uint64(p.Seed), 0))
 	var wrong, right []sample.Sample

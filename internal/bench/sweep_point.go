@@ -15,19 +15,19 @@ type sweepPoint struct {
 	Gamma    float64 `json:"gamma"`
 	Edits    int     `json:"edits"`
 	Seed     int64   `json:"seed"`
-	// The first sweeps had none of these.
+	// Absent from the outcomes of the first sweeps.
 	Anchor    float64 `json:"anchor,omitempty"`
 	Optimizer string  `json:"optimizer,omitempty"` // "": sgd
 	Crop      float64 `json:"crop,omitempty"`
 	Flip      bool    `json:"flip,omitempty"`
 
-	Used     int      `json:"used"` // edits there were
+	Used     int      `json:"used"` // edits trained on; fewer than Edits if there were not as many
 	Accuracy float64  `json:"accuracy"`
 	Home     float64  `json:"home"`
 	Away     float64  `json:"away"` // the worst group
 	AttTop1  float64  `json:"attention_branch"`
 	Inside   float64  `json:"inside"`
-	Drift    *float64 `json:"drift,omitempty"` // trainer.MeasureMapDrift, over the images that parent and candidate get right; the first sweeps have none
+	Drift    *float64 `json:"drift,omitempty"` // how far maps moved on images that parent and candidate get right (measure.SetDrift); absent from the first sweeps
 	Seconds  float64  `json:"seconds"`
 }
 
@@ -36,7 +36,7 @@ func (p sweepPoint) key() string {
 	return fmt.Sprintf("%s %s %s %g %d %d %g %s %g %v", p.Source, p.Strategy, p.MapLoss, p.Gamma, p.Edits, p.Seed, p.Anchor, p.Optimizer, p.Crop, p.Flip)
 }
 
-// points lists what is to be run, seed after seed, so that a sweep that is cut short is balanced.
+// points lists the fine-tunings to run, seed after seed, so that an interrupted sweep has run all settings equally often.
 func (c Sweep) points() []sweepPoint {
 	var out []sweepPoint
 	edits, gamma := c.Edits[min(2, len(c.Edits)-1)], 0.0
@@ -60,7 +60,7 @@ func (c Sweep) points() []sweepPoint {
 	return out
 }
 
-// variants are a point with every anchor, optimiser and crop.
+// variants returns a point with every anchor, optimiser and crop.
 func (c Sweep) variants(p sweepPoint) []sweepPoint {
 	var out []sweepPoint
 	p.Flip = c.Settings.Flip

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// SweepRow is what several seeds of one setting say: means, and candidate − control with its spread.
+// SweepRow summarises several seeds of one setting: means, and the difference candidate − control with its standard error.
 type SweepRow struct {
 	Source   string  `json:"source"`
 	Strategy string  `json:"strategy"`
@@ -29,7 +29,7 @@ type SweepRow struct {
 	AttTop1  float64 `json:"attention_branch"`
 	Inside   float64 `json:"inside"`
 	Drift    float64 `json:"drift"`  // mean over the seeds that measured it
-	Drifts   int     `json:"drifts"` // how many did
+	Drifts   int     `json:"drifts"` // number of seeds that measured Drift
 
 	// Differences to the γ=0 run of the same seed: mean over seeds and standard error of that mean.
 	Gain          float64 `json:"gain"`
@@ -38,7 +38,7 @@ type SweepRow struct {
 	GainAwayError float64 `json:"gain_away_error"`
 }
 
-// summarizeSweep groups points by their settings. Points whose control is not there count for no row.
+// summarizeSweep groups points by their settings. Points without a control are left out.
 func summarizeSweep(points []sweepPoint) []SweepRow {
 	byKey := map[string]sweepPoint{}
 	for _, p := range points {
@@ -124,7 +124,7 @@ func PrintSweep(out io.Writer, rows []SweepRow) {
 		gain, away := "", ""
 		if r.Gamma != 0 {
 			gain, away = fmt.Sprintf("%+.1f", 100*r.Gain), fmt.Sprintf("%+.1f", 100*r.GainAway)
-			if r.Seeds > 1 { // one says nothing of the spread
+			if r.Seeds > 1 { // a single seed has no standard error
 				gain += fmt.Sprintf(" ± %.1f", 100*r.GainError)
 				away += fmt.Sprintf(" ± %.1f", 100*r.GainAwayError)
 			}

@@ -13,7 +13,7 @@ func TestSweepSummary(t *testing.T) {
 	}
 	rows := summarizeSweep([]sweepPoint{
 		point(1, 1, 0.5, 0.4), point(0, 1, 0.4, 0.3), point(1, 2, 0.7, 0.5), point(0, 2, 0.5, 0.4),
-		point(1, 3, 0.9, 0.9), // its control is not there
+		point(1, 3, 0.9, 0.9), // without a control
 	})
 	if len(rows) != 2 {
 		t.Fatalf("%d rows, want 2", len(rows))

@@ -20,7 +20,7 @@ import (
 type Train struct {
 	Names    manifest.PartNames // of the model's values, where its graph does not tell them
 	Model    string             // an ABN whose branches to train, an ONNX file; "": Arch at random weights
-	Arch     string             // as trainer.ArchitectureNamed knows it
+	Arch     string             // a name of architecture.Named
 	Classes  int                // of Arch
 	Batch    int                // images in a step
 	Steps    int                // steps to time, after one that is not
@@ -31,9 +31,9 @@ type Train struct {
 	Layout   string             // PyTorch's memory format, contiguous or channels_last
 	Gorgonia bool               // compare with the Gorgonia engine
 	Standard bool               // compare with a step of standard operators alone
-	Profile  bool               // tell what the operators of a step cost
+	Profile  bool               // measure the time of each operator of a step
 	Trace    string             // keep the runtime's own profile as Trace_<time>.json
-	// Memory starts a process that answers Resident for a model's file, as JSON on its standard output; nil: memory is not measured.
+	// Memory returns a command that calls Resident for a model's file and prints its result as JSON; nil: memory is not measured.
 	Memory func(ctx context.Context, model string) (*exec.Cmd, error)
 }
 
@@ -93,7 +93,7 @@ func (b TrainResult) Print(w io.Writer) error {
 	return nil
 }
 
-// Measure alternates steps, products and the steps of those compared with, so that all see the same machine.
+// Measure times our steps, matrix products and the steps of the engines compared with, one of each in turn.
 func (c Train) Measure(ctx context.Context) (result TrainResult, err error) {
 	if err := c.settings(recipe.EngineORT).Validate(recipe.FineTuning); err != nil {
 		return result, fmt.Errorf("bench train: %w", err)
@@ -207,7 +207,7 @@ type stepRunner interface {
 	close() error
 }
 
-// settle is how long the next runner waits for the last one's idle threads to stop spinning and sleep.
+// settle is the pause between two runners, in which the idle threads of the first stop spinning.
 const settle = 60 * time.Millisecond
 
 // alternate lets every runner take a step in turn, steps times after one turn that is not timed: the first step allocates.

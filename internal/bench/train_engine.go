@@ -15,7 +15,7 @@ import (
 // benchUpdate is the update of every step, on every engine.
 var benchUpdate = engine.Update{LearningRate: 1e-4, Momentum: 0.9, WeightDecay: 1e-4, Step: 1}
 
-// engineSteps takes steps on one of our engines, on the same batch.
+// engineSteps takes steps on one of our engines, always on the same batch.
 type engineSteps struct {
 	engine engine.Engine
 	batch  engine.Batch

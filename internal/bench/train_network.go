@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
-// network is the model, or the architecture at random weights, taken apart.
+// network returns the parts of the model, or of the architecture at random weights.
 func (c Train) network(ctx context.Context) (*onnx.ABN, error) {
 	model, err := c.open(ctx)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c Train) open(ctx context.Context) (*onnx.Model, error) {
 	return a.Build(c.Classes, 1)
 }
 
-// randomBatch is a batch of features as a Relu leaves them, half of it with edited maps.
+// randomBatch makes a batch of random features ≥ 0, as after a Relu; half of its rows have edited maps.
 func randomBatch(abn *onnx.ABN, size int) engine.Batch {
 	rng := rand.New(rand.NewPCG(2, 0))
 	b := engine.Batch{Size: size}

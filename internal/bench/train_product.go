@@ -58,7 +58,7 @@ func openProduct(threads int) (*largeProduct, error) {
 	return p, nil
 }
 
-// step implements stepRunner: what one product took.
+// step implements stepRunner. It returns the times of one product.
 func (p *largeProduct) step(ctx context.Context) (seconds, processor float64, err error) {
 	start, used := time.Now(), processorSeconds()
 	for range productRuns {

@@ -23,10 +23,10 @@ import (
 //go:embed train_pytorch.py
 var pytorchScript string
 
-// errNoPyTorch is the absence of a Python that has PyTorch.
+// errNoPyTorch is returned where no Python with PyTorch is found.
 var errNoPyTorch = errors.New("no Python with PyTorch")
 
-// pytorchSteps takes the same steps in PyTorch: a child process that sleeps on its standard input between them.
+// pytorchSteps takes the same steps in PyTorch, in a child process that waits on its standard input between them.
 type pytorchSteps struct {
 	command *exec.Cmd
 	ask     io.WriteCloser
@@ -34,7 +34,7 @@ type pytorchSteps struct {
 	said    bytes.Buffer // on standard error
 	dir     string
 	version string
-	ours    *engineSteps // has taken its first step when this takes its own; nil after they were compared
+	ours    *engineSteps // whose first step is compared with PyTorch's, and is taken before it; nil once compared
 }
 
 // pytorchSpec is what the script reads first.
@@ -139,7 +139,7 @@ func (c Train) openPyTorch(ctx context.Context, abn *onnx.ABN, ours *engineSteps
 	return p, nil
 }
 
-// exchange sends one line and reads the one that answers it.
+// exchange sends one line of JSON and reads one as the answer.
 func (p *pytorchSteps) exchange(question, answer any) error {
 	line, err := json.Marshal(question)
 	if err != nil {
@@ -153,10 +153,11 @@ func (p *pytorchSteps) exchange(question, answer any) error {
 	return fmt.Errorf("PyTorch stopped: %s (%w)", lastLine(p.said.Bytes()), errors.Join(err, io.ErrUnexpectedEOF))
 }
 
-// sameLoss is how far apart the two may be, relatively, in the losses of the step that both take first.
+// sameLoss is the largest relative difference allowed between the losses of our first step and PyTorch's.
 const sameLoss = 1e-3
 
-// step implements stepRunner: the seconds the child says, without the pipe. The first step's losses must be ours.
+// step implements stepRunner with the seconds that the child measured, without the pipe. It fails if the losses of the first step
+// differ from ours.
 func (p *pytorchSteps) step(context.Context) (seconds, processor float64, err error) {
 	var took struct{ Seconds, Processor, Att, Per, Distance float64 }
 	if err := p.exchange("step", &took); err != nil {
@@ -240,7 +241,7 @@ func (c Train) pytorchSpec(ctx context.Context, abn *onnx.ABN, ours *engineSteps
 }
 
 func littleEndian(v any) []byte {
-	out, _ := binary.Append(nil, binary.LittleEndian, v) // fails on types without a size only
+	out, _ := binary.Append(nil, binary.LittleEndian, v) // fails only on types without a fixed size
 	return out
 }
 

@@ -20,17 +20,16 @@ import (
 	"github.com/abn-studio/studio/trainer/onnxruntime"
 )
 
-// ResidentResult is the peak memory of training against what training cannot do without. The peak is the process's
-// largest resident set from reading the model file to the last step, above what it held with the runtime loaded and
-// nothing done.
+// ResidentResult compares the peak memory of a training with the least that it needs. The peak is the process's largest resident
+// set from reading the model file to the last step, less the resident set with the runtime loaded and nothing done.
 type ResidentResult struct {
 	PeakBytes     int64 `json:"train_peak_bytes"`
 	BaselineBytes int64 `json:"train_baseline_bytes"`
 	// ParameterBytes are the trained tensors and running statistics, MomentumBytes the optimiser's.
 	ParameterBytes int64 `json:"train_parameter_bytes"`
 	MomentumBytes  int64 `json:"train_momentum_bytes"`
-	// ActivationBytes are the batch's features and the outputs of all forward nodes of the branches for it (views such
-	// as Flatten's aside): what a backward pass written node by node reads.
+	// ActivationBytes are the batch's features and the outputs of all forward nodes of the branches, without views such as
+	// Flatten's: the values that a backward pass reads if it is written node by node.
 	ActivationBytes int64   `json:"train_activation_bytes"`
 	MemoryRatio     float64 `json:"train_memory_ratio"`
 }
@@ -45,7 +44,7 @@ func (b *ResidentResult) print(w io.Writer) {
 // measureResident trains in a child process and reads its memory.
 func (c Train) measureResident(ctx context.Context, abn *onnx.ABN) (*ResidentResult, error) {
 	model := c.Model
-	if model == "" { // a file, as the users' networks are
+	if model == "" { // write it to a file, since users' networks are read from files
 		dir, err := os.MkdirTemp("", "studio-bench-")
 		if err != nil {
 			return nil, err
@@ -81,8 +80,8 @@ func (c Train) measureResident(ctx context.Context, abn *onnx.ABN) (*ResidentRes
 	return b, nil
 }
 
-// Resident is what the process that Memory starts does: it trains as a fine-tuning does, from the file, and says what its memory was.
-// The ratio and the bytes of activations are left to the process that asked.
+// Resident runs in the process that Memory starts. It reads the model's file, trains as a fine-tuning does, and returns the memory
+// that took. The ratio and ActivationBytes are filled in by the process that asked.
 func (c Train) Resident(ctx context.Context) (b ResidentResult, err error) {
 	if err := ort.Init(""); err != nil {
 		return b, err
@@ -120,7 +119,7 @@ func (c Train) trainResident(ctx context.Context, b *ResidentResult) error {
 	return ours.close()
 }
 
-// residentBytes are the process's resident set now and at its largest, as Linux tells them.
+// residentBytes reads the process's resident set from Linux, in bytes: now and at its peak.
 func residentBytes() (now, peak int64, err error) {
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -23,7 +23,7 @@ func TestStepGFLOP(t *testing.T) {
 	const cells, block = 14 * 14, 9*64*128 + 9*128*128 + 64*128
 	attention := float64(cells * (block + 128*10 + 10*10 + 9*10))
 	perception := float64(cells/4*block + 128*10)
-	first := float64(cells * (9*64*128 + 64*128)) // reads the features, whose gradient nobody asks for
+	first := float64(cells * (9*64*128 + 64*128)) // reads the features, whose gradient is not computed
 	for strategy, want := range map[recipe.Strategy]float64{
 		recipe.StrategyBoth:      3*(attention+perception) - first,
 		recipe.StrategyAttention: 3*attention - first + 2*perception,

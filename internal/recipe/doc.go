@@ -12,6 +12,6 @@
 // A new setting is a field of Settings and an entry of Fields. Flag, form, API, schema, record, checks and documentation follow;
 // what it does is the trainer's to write.
 //
-// 0 means 0: it is used where it is in bounds, refused where it is not, and never stands for the default. A setting that is left out,
-// or is the word auto, is chosen by the studio.
+// 0 means 0: it is used if it is in bounds, refused if it is not, and never stands for the default. The studio chooses a setting
+// that is left out or given as the word auto.
 package recipe

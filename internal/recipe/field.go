@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Type is what a setting's value is.
+// Type is the type of a setting's value.
 type Type int
 
 // The types.
@@ -28,41 +28,41 @@ type Field struct {
 
 	// Of a Number or a Whole.
 	Low, High float64
-	Above     bool   // Low itself is no value: more than Low
-	Zero      string // what 0 does, where that is no amount: "never"
-	Auto      bool   // the studio can choose: Auto in its place
+	Above     bool   // the value must be more than Low; else Low itself is allowed
+	Zero      string // what 0 means where it is not just an amount, such as "never"
+	Auto      bool   // the word Auto is allowed: the studio chooses
 
 	Default any
 
-	// Group is the part of a round's form that it stands in; "": rounds of a project leave it to the studio.
+	// Group is the part of a round's form that the setting is in; "": the form does not have it, and the studio chooses.
 	Group Group
-	// OfMaps keeps it from trainings without maps and without a parent: studio train has no such flag.
+	// OfMaps says that the setting needs edited maps and a parent: studio train, which has neither, has no flag for it.
 	OfMaps bool
 
-	// What is told of it, each in its reader's words.
+	// The setting in words, for each place where it is shown.
 	Label    string // its name on pages
-	Sentence string // under it on the form; beside it for a Switch
-	API      string // in the description of the API; "": its name says enough
+	Sentence string // on the form, under it; beside it for a Switch
+	API      string // its description in the API; "": none
 	Flag     string // its flag on the command line; "": Name with dashes
-	Holder   string // what stands for its value in the help; "": its flag's name
-	Help     string // of its flag, ${NAME} standing for what it may be; "": Sentence and that
-	Doc      string // in docs/training.md; "": Sentence
-	Origin   string // there, where the default comes from
-	Usual    string // there, the default where it is not told by Default and Zero
+	Holder   string // the placeholder of its value in the command line's help; "": the flag's name
+	Help     string // the flag's help, in which ${NAME} becomes the allowed values; "": Sentence and ${NAME}
+	Doc      string // its description in docs/training.md; "": Sentence
+	Origin   string // in docs/training.md, where the default comes from
+	Usual    string // in docs/training.md, the default; "": made of Default and Zero
 }
 
 // Choice is a word that a setting may be.
 type Choice struct {
 	Word     string
 	Label    string // on the form
-	Sentence string // under it on the form; where there is one, the words stand open and are not folded into a list
-	First    bool   // on the form before the others
+	Sentence string // under it on the form; choices with a Sentence are shown as radio buttons, the others as a drop-down list
+	First    bool   // shown before the others on the form
 }
 
 // Group is a part of the form of a round.
 type Group string
 
-// The groups, in their order. What is taught is in sight, the others are folded.
+// The groups, in the form's order. The form shows Taught open and the others folded.
 const (
 	Taught    Group = "What is taught"
 	Maps      Group = "Maps"
@@ -71,7 +71,7 @@ const (
 	Computing Group = "Engine"
 )
 
-// In lists the settings of a group.
+// In lists the settings of group g.
 func (g Group) In() (list []Field) {
 	for _, f := range Fields {
 		if f.Group == g {
@@ -81,10 +81,10 @@ func (g Group) In() (list []Field) {
 	return list
 }
 
-// Auto is the word for what the studio is to choose.
+// Auto is the value that leaves a setting to the studio.
 const Auto = "auto"
 
-// FieldNamed returns a setting by its name.
+// FieldNamed returns the setting of a name (Field.Name), and whether there is one.
 func FieldNamed(name string) (Field, bool) {
 	for _, f := range Fields {
 		if f.Name == name {
@@ -94,10 +94,10 @@ func FieldNamed(name string) (Field, bool) {
 	return Field{}, false
 }
 
-// Numeric reports whether it is a number with bounds.
+// Numeric reports whether the setting is a number with bounds.
 func (f Field) Numeric() bool { return f.Type == Number || f.Type == Whole }
 
-// Words are a Word's.
+// Words lists the words that a Word may be.
 func (f Field) Words() []string {
 	words := make([]string, len(f.Choices))
 	for i, c := range f.Choices {
@@ -106,7 +106,7 @@ func (f Field) Words() []string {
 	return words
 }
 
-// LabelOf is a word of a setting as pages call it.
+// LabelOf returns what pages call one of the setting's words.
 func (f Field) LabelOf(word string) string {
 	for _, c := range f.Choices {
 		if c.Word == word {
@@ -116,7 +116,7 @@ func (f Field) LabelOf(word string) string {
 	return word
 }
 
-// OnForm are a Word's choices in the form's order.
+// OnForm lists a Word's choices in the form's order.
 func (f Field) OnForm() []Choice {
 	return slices.SortedStableFunc(slices.Values(f.Choices), func(a, b Choice) int {
 		switch {
@@ -129,7 +129,7 @@ func (f Field) OnForm() []Choice {
 	})
 }
 
-// FlagName is its flag, without dashes before it.
+// FlagName returns the setting's flag, without the dashes before it.
 func (f Field) FlagName() string {
 	if f.Flag != "" {
 		return f.Flag
@@ -137,7 +137,7 @@ func (f Field) FlagName() string {
 	return strings.ReplaceAll(f.Name, "_", "-")
 }
 
-// FlagHelp is the help of its flag. ${NAME} stands for what it may be.
+// FlagHelp returns the help of the setting's flag, in which ${NAME} stands for the allowed values.
 func (f Field) FlagHelp() string {
 	switch {
 	case f.Help != "":
@@ -148,7 +148,7 @@ func (f Field) FlagHelp() string {
 	return strings.TrimSuffix(f.Sentence, ".") + ", ${" + f.Name + "}."
 }
 
-// Want says what the setting may be: "1 to 10000", "one of cosine, step, constant"; "" for what has no bounds.
+// Want says which values are allowed, such as "1 to 10000" or "one of cosine, step, constant"; "" if all are.
 func (f Field) Want() string {
 	var want string
 	switch words := f.Words(); {

@@ -1,12 +1,12 @@
 package recipe
 
-// MaxEpochs bounds epochs, and what is counted in them.
+// MaxEpochs bounds the settings that are counted in epochs.
 const MaxEpochs = 10_000
 
-// Fields are all settings, in the order of the form. Bounds are generous, but small enough that a slip of the keyboard is refused
-// before it has cost hours. The defaults are ours, not the paper's (our sources do not record its γ): strategy and γ from the sweep
-// on the demo's Aviary data (docs/aviary.md), on a network with a map of 14×14 cells. The l2 norm grows with the square root of the
-// number of cells, so a coarser grid wants a larger γ.
+// Fields are all settings, in the order of the form. Bounds are wide, but a typing error such as an extra 0 should be refused before
+// it costs hours. The defaults are ours, since our sources do not record the paper's γ. Strategy and γ come from the sweep on the
+// demo's Aviary data (docs/aviary.md), with a network whose map has 14×14 cells. The l2 norm grows with the square root of the
+// number of cells, so a coarser grid needs a larger γ.
 var Fields = []Field{
 	{
 		Name: "strategy", Default: StrategyBoth, Group: Taught, OfMaps: true, Label: "Strategy",

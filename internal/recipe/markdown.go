@@ -19,7 +19,7 @@ func Markdown() string {
 	return strings.ReplaceAll(b.String(), "|  |", "| |")
 }
 
-// usual is the default: "`cosine`", "0 (never)", "off".
+// usual returns the default as the table shows it: "`cosine`", "0 (never)", "off".
 func (f Field) usual() string {
 	switch {
 	case f.Usual != "":
@@ -36,7 +36,7 @@ func (f Field) usual() string {
 	return fmt.Sprint(f.Default)
 }
 
-// mayBe is Want for readers of prose: "0 to 10,000".
+// mayBe returns the allowed values as the table shows them: "0 to 10,000".
 func (f Field) mayBe() string {
 	switch {
 	case f.Type == Word:

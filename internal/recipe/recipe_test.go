@@ -85,7 +85,7 @@ func TestTheTableIsOfSettings(t *testing.T) {
 	}
 }
 
-// A record says all that a training was asked for but for what is left to the studio, in an order that hashes of runs rest on.
+// A record holds every setting but those left to the studio. Its order must not change: a run's hash is made of it.
 func TestSettingsAsJSON(t *testing.T) {
 	t.Parallel()
 	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +

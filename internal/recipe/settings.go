@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Settings is all a training depends on besides its data. Every value is what it says, a momentum and a seed of 0 too, so start
-// from Defaults. The order of the fields is that of the JSON in a model's metadata and of the hash that a run is known again by.
+// Settings is all that a training depends on besides its data. Zero values are used as they are, so start from Defaults. The order
+// of the fields is the order of the JSON in a model's metadata and in the hash that identifies a run: do not change it.
 type Settings struct {
 	Engine   Engine   `json:"engine"`
 	Strategy Strategy `json:"strategy"`
 	Gamma    float64  `json:"gamma"` // scale of L_map, ≥ 0
 	MapLoss  MapLoss  `json:"map_loss"`
-	// Anchor is the scale of L_anchor: the same distance as L_map, between the maps of the batch's images without an
-	// edit and the maps the parent gave them, so that attention does not drift where nobody asked for it. 0: none.
+	// Anchor is the scale of L_anchor, ≥ 0: the same distance as L_map, between the maps of the batch's unedited images and the
+	// maps that the parent gave them. It keeps attention from drifting on images that no one edited. 0: none.
 	Anchor       float64   `json:"anchor"`
 	BatchNorm    BatchNorm `json:"batch_norm"`
 	Epochs       int       `json:"epochs"`
@@ -29,14 +29,14 @@ type Settings struct {
 	Schedule     Schedule  `json:"schedule"`
 	WarmUp       float64   `json:"warm_up"`  // share of the run's steps in which the rate rises linearly to its peak
 	Balanced     bool      `json:"balanced"` // an epoch shows every class equally often
-	Patience     int       `json:"patience"` // epochs without a better validation before the run stops with its best state; 0: it goes to the end
+	Patience     int       `json:"patience"` // epochs without a better validation after which the run stops, with its best state; 0: it runs to the end
 	Flip         bool      `json:"flip"`     // horizontal flips with probability ½, the map flipped too
 	// Crop is the least share of the view's area that a random resized crop keeps, the map cut and resized with it; 0: no
 	// crops. Features are then computed anew every epoch.
 	Crop float64 `json:"crop"`
 	Seed int64   `json:"seed"`
-	// EditRepeat is how often an epoch shows each edited image. Rounds of a project leave it to the studio: neither their record
-	// nor the API has it.
+	// EditRepeat is how often an epoch shows each edited image. Rounds of a project leave it to the studio, so that neither their
+	// record nor the API has it.
 	EditRepeat Repeat `json:"edit_repeat,omitzero" hidden:"true"`
 }
 
@@ -55,14 +55,14 @@ func (s *Settings) UnmarshalJSON(data []byte) error {
 }
 
 // Strategy says which branches a fine-tuning updates (Mitsuhara et al., section 3.3). The extractor is
-// never among them; StrategyScratch, for training a network of our own making, updates everything.
+// never updated in these; StrategyScratch, for training from images and labels, updates everything.
 type Strategy string
 
 // The strategies.
 const (
 	StrategyAttention Strategy = "attention" // the attention branch; L_per still sends its gradient through M
 	StrategyBoth      Strategy = "both"      // attention and perception branch
-	StrategyScratch   Strategy = "scratch"   // extractor too; of a Training alone
+	StrategyScratch   Strategy = "scratch"   // the extractor too; only for a Training
 )
 
 // MapLoss names the form of L_map.
@@ -128,13 +128,13 @@ const (
 	OptimizerAdamW    Optimizer = "adamw"    // decoupled weight decay; β₁ 0.9, β₂ 0.999, ε 1e-8
 )
 
-// Repeat is how often an epoch shows an edited image: 1 to 1000, or AutoRepeat.
+// Repeat is the number of times an epoch shows an edited image: 1 to 1000, or AutoRepeat.
 type Repeat int
 
-// AutoRepeat is as often as it takes that every batch has an edited image, as far as that goes.
+// AutoRepeat shows edited images as often as it takes for every batch to have one, if that is possible within the bound of Repeat.
 const AutoRepeat Repeat = -1
 
-// IsZero reports whether the number is left to the studio: it is then left out of JSON.
+// IsZero reports whether the number is AutoRepeat: the JSON then leaves it out.
 func (r Repeat) IsZero() bool { return r == AutoRepeat }
 
 // MarshalJSON writes a number, or "auto".

@@ -8,7 +8,8 @@ import (
 	"strconv"
 )
 
-// Error names the setting that is wrong and says what it may be. The message reads on from the name.
+// Error names the setting that is wrong and says which values are allowed. The message continues a sentence that begins with the
+// name.
 type Error struct {
 	Field   string
 	Message string
@@ -16,13 +17,14 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Field + " " + e.Message }
 
-// refuse is the error of a value, as it is written, that is out of its setting's bounds.
+// refuse returns the error of a value that is out of its setting's bounds; value is that as text.
 func refuse(name, value string) *Error {
 	f, _ := FieldNamed(name)
 	return &Error{Field: name, Message: fmt.Sprintf("is %s, want %s", value, f.Want())}
 }
 
-// Refusal is the error of a value of some setting, nil if it is in bounds. Rules between settings are Validate's.
+// Refusal returns an *Error if a value of the setting name is out of bounds, else nil. It does not know the rules between settings,
+// which Validate checks.
 func Refusal(name string, value any) error {
 	f, known := FieldNamed(name)
 	v := reflect.ValueOf(value)
@@ -52,14 +54,14 @@ func Refusal(name string, value any) error {
 	return nil
 }
 
-// Kind is what a training is.
+// Kind is the kind of a training.
 type Kind int
 
 // The kinds.
 const (
-	Round      Kind = iota // a fine-tuning beside its control, which trains with γ = 0
-	FineTuning             // one without a control
-	Training               // from images and labels; all of a network, whose strategy is then scratch, or its branches
+	Round      Kind = iota // a fine-tuning with a control, which trains with γ = 0
+	FineTuning             // a fine-tuning without a control
+	Training               // from images and labels: the whole network (StrategyScratch) or its branches
 )
 
 // Validate returns an *Error for the first setting that is wrong.

@@ -15,7 +15,7 @@ func Defaults() (s Settings) {
 	return s
 }
 
-// ScratchDefaults are those of a training from images and labels; they made the demo's model. There is no L_map to hold out against.
+// ScratchDefaults are the default settings of a training from images and labels, without L_map. The demo's model was made with them.
 func ScratchDefaults() Settings {
 	s := Defaults()
 	s.Strategy, s.Gamma, s.Rates = StrategyScratch, 0, RatesOne
@@ -23,14 +23,14 @@ func ScratchDefaults() Settings {
 	return s
 }
 
-// ContinuedDefaults are those of a training from images and labels that starts from what a network knows.
+// ContinuedDefaults are the default settings of a training from images and labels that starts from a network's weights.
 func ContinuedDefaults() Settings {
 	s := ScratchDefaults()
 	s.Epochs, s.WeightDecay = 12, 1e-4
 	return s
 }
 
-// places are the fields of Settings by their JSON names.
+// places are the indices of Settings' fields by their JSON names.
 var places = func() map[string]int {
 	places := map[string]int{}
 	t := reflect.TypeFor[Settings]()
@@ -51,8 +51,7 @@ func (s *Settings) set(f Field, value any) {
 	place.Set(reflect.ValueOf(value).Convert(place.Type()))
 }
 
-// Set puts a value in a setting's place: a string, a number or a bool, as the setting's Type wants it. Whether it is in bounds is
-// Validate's to say.
+// Set gives a setting a value: a string, a number or a bool, according to the setting's Type. It does not check bounds; Validate does.
 func (s *Settings) Set(name string, value any) error {
 	f, known := FieldNamed(name)
 	if !known {
@@ -67,7 +66,7 @@ func (s *Settings) Set(name string, value any) error {
 	return nil
 }
 
-// Get is a setting's value; nil for what is none.
+// Get returns a setting's value; nil if there is no setting of that name.
 func (s Settings) Get(name string) any {
 	if _, known := FieldNamed(name); !known {
 		return nil
@@ -75,7 +74,7 @@ func (s Settings) Get(name string) any {
 	return s.value(name).Interface()
 }
 
-// Read sets a setting as a form sends it; a switch that is off is sent as "". What is no number is refused by name, and leaves 0.
+// Read sets a setting from a form's text; "" is a switch that is off. A text that is not the number it should be is an *Error.
 func (s *Settings) Read(name, text string) error {
 	f, known := FieldNamed(name)
 	switch {
@@ -101,7 +100,7 @@ func (s *Settings) Read(name, text string) error {
 	return nil
 }
 
-// Choose sets a number that the studio can choose, as a flag gives it: auto leaves it as it is.
+// Choose sets a number with Field.Auto from a flag's text. The word auto leaves the setting as it is.
 func (s *Settings) Choose(name, text string) error {
 	f, known := FieldNamed(name)
 	if !known || !f.Auto {
@@ -125,7 +124,7 @@ func (s *Settings) Choose(name, text string) error {
 	return nil
 }
 
-// Text writes a setting as a form shows it.
+// Text returns a setting as the text that a form shows and Read reads.
 func (s Settings) Text(name string) string {
 	switch v := s.Get(name).(type) {
 	case nil:

@@ -11,7 +11,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// head begins the table, as it stands in the page.
+// head is how the table begins in the page.
 const head = "| setting | default |"
 
 func main() {
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// withTable is the page with the table anew.
+// withTable returns the page with its table replaced by recipe.Markdown.
 func withTable(page []byte) ([]byte, error) {
 	before, rest, found := bytes.Cut(page, []byte(head))
 	_, after, ended := bytes.Cut(rest, []byte("\n\n"))

@@ -1,5 +1,5 @@
-// Package recipetest walks the bounds of every setting, for the tests of all that takes settings: form, API, command line and
-// trainer give each case the same verdict in the same words.
+// Package recipetest makes test cases of the bounds of every setting. Whatever takes settings (form, API, command line, trainer)
+// must accept or refuse each case alike, in the same words.
 package recipetest
 
 import (
@@ -16,11 +16,11 @@ type Case struct {
 	Field   string
 	Text    string // the value as it is typed
 	Value   any    // string, int or float64
-	Refused string // what is said of it, after the name; "" where it is taken
+	Refused string // the error's message, which follows the setting's name; "" if the value is accepted
 }
 
-// Cases are for every setting its bounds, the nearest values beyond them, 0, and what is no number; for the words each of them
-// and another. Of the two rules between settings there is one case each: a round with a control, batch statistics.
+// Cases lists, for every number, its bounds, the nearest values beyond them, 0, and a text that is no number; for every word, each
+// allowed one and one that is not. Each of the two rules between settings has one case: a round with a control, batch statistics.
 func Cases() []Case {
 	var cases []Case
 	for _, f := range recipe.Fields {
@@ -72,7 +72,7 @@ func (c Case) Number() bool {
 	return !isFloat || !math.IsNaN(v) && !math.IsInf(v, 0)
 }
 
-// Form is what a browser sends of a round's form; a switch that is off is not sent.
+// Form is what a browser sends of a round's form with the settings s. A switch that is off is not sent.
 func Form(s recipe.Settings) url.Values {
 	form := url.Values{}
 	for _, f := range recipe.Fields {
