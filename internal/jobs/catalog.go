@@ -17,8 +17,8 @@ import (
 	"github.com/abn-studio/studio/internal/picture"
 )
 
-// Catalog opens what versions and images name by content hash. The network used last stays open: a worker scans
-// with one version at a time. It is safe for concurrent use.
+// Catalog opens the networks and pictures that versions and images name by content hash. The network used last stays open, since a
+// worker scans with one version at a time. It is safe for concurrent use.
 type Catalog struct {
 	blobs    *blob.Store
 	networks *network.Store
@@ -60,7 +60,7 @@ func (c *Catalog) Network(ctx context.Context, v annotator.Version) (*inference.
 	return network, err
 }
 
-// Opened is a version's network, taken apart and not run.
+// Opened returns a version's network, taken apart but without sessions to run it.
 func (c *Catalog) Opened(ctx context.Context, v annotator.Version) (*network.Network, error) {
 	opened, err := c.networks.Open(ctx, v.ModelHash, v.Manifest)
 	if err != nil {
@@ -97,7 +97,7 @@ func (c *Catalog) Pixels(m manifest.Manifest) (func(ctx context.Context, hash st
 	}, nil
 }
 
-// Mask returns an image's known mask averaged to a version's grid, over the part of the picture the model sees.
+// Mask returns an image's mask averaged over the cells of a version's grid, for the part of the picture that the model sees.
 func (c *Catalog) Mask(ctx context.Context, v annotator.Version, of annotator.Image) (attention.Map, error) {
 	return c.StartMap(ctx, v, of, nil, attention.Start{Method: attention.StartArea})
 }
@@ -109,11 +109,11 @@ func (c *Catalog) StartMap(ctx context.Context, v annotator.Version, of annotato
 	if err != nil {
 		return attention.Map{}, err
 	}
-	preprocessor, err := inference.NewPreprocessor(manifest.Unscaled()) // a mask is cut as the picture is
+	preprocessor, err := inference.NewPreprocessor(manifest.Unscaled()) // a mask is cropped as the picture is
 	if err != nil {
 		return attention.Map{}, err
 	}
-	// Masks and clicks are kept as pictures lie in their files, so the view is that of the unrotated picture.
+	// Masks and clicks are stored for the picture as it is in its file, before any EXIF rotation, and so is this region.
 	region := func(wide, high int) [4]float64 {
 		view := preprocessor.View(wide, high, 1)
 		width, height := float64(wide), float64(high)

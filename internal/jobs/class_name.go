@@ -3,7 +3,7 @@ package jobs
 import "strings"
 
 // ClassName makes the name people read of a class's key: "017.Cardinal" → "Cardinal",
-// "Black_footed_Albatross" → "Black footed Albatross". A key it cannot improve stays as it is.
+// "Black_footed_Albatross" → "Black footed Albatross". A key without a number or underscores stays as it is.
 func ClassName(key string) string {
 	name := key
 	if number, rest, found := strings.Cut(key, "."); found && rest != "" && strings.Trim(number, "0123456789") == "" {

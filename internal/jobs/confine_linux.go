@@ -13,20 +13,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inspectionAttributes put an inspection into a group of its own, which is killed as one, and end it with this process.
+// inspectionAttributes put an inspection into a process group of its own, so that its children are killed with it, and make Linux
+// kill it when this process ends.
 func inspectionAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 
-// reserved is what a process has mapped to write to and does not use: the collector's tables, the stacks of threads.
+// reserved is the memory, in bytes, that a process maps as writable without using it: the garbage collector's tables, threads' stacks.
 const reserved = 1 << 30
 
-// confine limits the process it is called by, before that has read anything. Memory is limited twice: by what may be mapped,
-// here, which stops even a single huge request; and by what is in use, which the studio watches (watchMemory).
+// confine limits this process, before it reads its input. Memory is limited twice. The limit set here, on what may be mapped, stops
+// even a single huge allocation; the studio watches how much is in use (watchMemory).
 func confine(l limits) error {
-	// Where the machine runs out of memory all the same, this process is the one to go. Some containers forbid it.
+	// If the machine still runs out of memory, Linux is to kill this process first. Some containers forbid to ask for that.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	var errs []error
 	for _, limit := range []struct {
@@ -48,8 +49,8 @@ func confine(l limits) error {
 	return errors.Join(append(errs, closeInherited())...)
 }
 
-// closeInherited closes the files that came with the process, but for its input and outputs. Its own are those marked to be
-// closed on exec: with that mark they could not have been inherited.
+// closeInherited closes the files that the process inherited, except its standard input and outputs. A file marked close-on-exec
+// cannot have been inherited, so the process opened it itself, and it stays open.
 func closeInherited() error {
 	entries, _ := os.ReadDir("/proc/self/fd") // without /proc none are found: the studio marks what it opens itself
 	for _, e := range entries {
@@ -66,8 +67,8 @@ func closeInherited() error {
 	return nil
 }
 
-// stepBack lowers this process's priority, so that the server answers people first. Linux keeps a priority for each thread, and new
-// threads take that of the thread that made them.
+// stepBack lowers the priority of all threads of this process, so that the server answers people first. On Linux each thread has a
+// priority, which the threads that it starts inherit.
 func stepBack() {
 	threads, _ := os.ReadDir("/proc/self/task")
 	for _, t := range threads {
@@ -77,7 +78,7 @@ func stepBack() {
 	}
 }
 
-// watchMemory calls over once a process uses more than a number of bytes for itself.
+// watchMemory calls over once a process uses more than most bytes of memory of its own.
 func watchMemory(ctx context.Context, pid int, most int64, over func()) {
 	ticker := time.NewTicker(rssEvery)
 	defer ticker.Stop()
@@ -94,7 +95,7 @@ func watchMemory(ctx context.Context, pid int, most int64, over func()) {
 	}
 }
 
-// memoryOf is what a process uses of memory that it shares with no file.
+// memoryOf returns how much memory a process uses, in bytes, without mapped files.
 func memoryOf(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {

@@ -13,14 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inspectionAttributes put an inspection into a group of its own, which is killed as one. It ends with this process since
-// its input does.
+// inspectionAttributes put an inspection into a process group of its own, so that its children are killed with it. It ends with this
+// process because its standard input then ends.
 func inspectionAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }
 
-// confine limits the process it is called by. macOS keeps to no limit of memory: the process looks at what it has taken
-// itself.
+// confine limits this process. macOS does not enforce a limit of memory, so the process checks its own use.
 func confine(l limits) error {
 	go func() {
 		for range time.Tick(rssEvery) {

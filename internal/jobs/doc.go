@@ -1,19 +1,21 @@
-// Package jobs is the studio's background work, on River: imports, scans, rounds and evaluations. A Worker takes jobs
-// from the database; as many may run, on as many machines, as wanted.
+// Package jobs does the studio's background work, on River: scans, rounds, evaluations, and adding uploaded models. A Worker takes
+// jobs from the database. Any number of workers may run, on any number of machines.
 //
 //	worker.go    Worker: start, stop, heartbeat, rescue of what dead workers left
 //	store.go     Store: what workers need of the database
 //	import.go    a folder or data set → images of a project
-//	intake.go    Models: ONNX files on their way in; model_report.go says what one is, without running it
-//	inspection.go  the process that looks at an uploaded file, seen from the studio; inspect_upload.go is what it does, and
-//	             confine_*.go are its limits
-//	handout.go   Models: versions on their way out; state_dict.go makes their weights for PyTorch, in such a process too
+//	intake.go    Models: taking in ONNX files; receive.go writes an upload's files to disk, model_report.go says what a model is,
+//	             without running it
+//	inspection.go  starting a process that inspects an uploaded file; inspect_upload.go is what that process does,
+//	             confine_*.go sets its limits
+//	handout.go   Models: giving out versions; state_dict.go makes their weights for PyTorch, in such a process too
 //	trial.go     running a network once, before it becomes a version; upload.go is the job that does so for an upload
 //	scan.go      chunks of images → predictions and maps
-//	round.go     approved edits → candidate, control, and what the maps were worth
+//	round.go     approved edits → candidate, control, and how they compare with the parent
 //	evaluate.go  a version's figures over the labelled splits
-//	tidy.go      what nothing refers to any more, removed every few hours
+//	tidy.go      every few hours, removing files that no row refers to
 //	catalog.go   opening models and pictures by their content hash
+//	holds.go     the parts of jobs that a worker holds, and letting go of one that another worker took over
 //
-// Import and AddModel also run outside a Worker: the command line calls them in its own process.
+// Imports (ImageImport) and Models.Try run outside a Worker: the command line calls them in its own process.
 package jobs

@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// evaluateWorker takes a version's figures from its predictions.
+// evaluateWorker computes a version's figures from its predictions.
 type evaluateWorker struct {
 	river.WorkerDefaults[postgres.EvaluateArgs]
 	worker *Worker
@@ -31,7 +31,7 @@ func (e *evaluateWorker) Work(ctx context.Context, part *river.Job[postgres.Eval
 	}
 	if err := Evaluate(ctx, store, e.worker.catalog, part.Args.VersionID); err != nil {
 		switch {
-		case ctx.Err() != nil: // the worker stops: another evaluates
+		case ctx.Err() != nil: // the worker stops: another one will evaluate
 			return river.JobSnooze(0)
 		case errors.Is(err, annotator.ErrDatabaseAway), part.Attempt < part.MaxAttempts:
 			return err
@@ -41,8 +41,9 @@ func (e *evaluateWorker) Work(ctx context.Context, part *river.Job[postgres.Eval
 	return store.FinishJob(ctx, part.Args.JobID, "")
 }
 
-// Evaluate takes a version's figures from its predictions: per split "SPLIT/accuracy", "SPLIT/top5", "SPLIT/attention_branch", and,
-// where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are fractions.
+// Evaluate computes a version's figures from its predictions and stores them: for each split "SPLIT/accuracy", "SPLIT/top5",
+// "SPLIT/attention_branch", and, where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are in
+// [0,1].
 func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int64) error {
 	version, err := store.Version(ctx, versionID)
 	if err != nil {
@@ -79,7 +80,7 @@ func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int6
 	return store.SetFigures(ctx, versionID, figures)
 }
 
-// judge compares predictions with what is known of their images; unlabelled ones are left out.
+// judge compares predictions with the labels, groups and masks of their images. Unlabelled images are left out.
 func judge(ctx context.Context, catalog *Catalog, version annotator.Version, images []annotator.Image, predictions []annotator.Prediction) (samples []sample.Sample, results []measure.Result, err error) {
 	byID := make(map[int64]annotator.Image, len(images))
 	for _, image := range images {

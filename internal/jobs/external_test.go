@@ -18,8 +18,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// readsAFile is a model whose picture is added to what a file of the machine holds, which a branch of an If names: four bytes of
-// it are in every answer.
+// readsAFile changes m so that it adds to its picture an external tensor, which a branch of an If keeps in a file of the machine:
+// every answer then shows four bytes of that file.
 func readsAFile(t *testing.T, m *onnx.Model, location string) *onnx.Model {
 	t.Helper()
 	field := func(number protowire.Number, parts ...[]byte) []byte {
@@ -74,7 +74,7 @@ func TestUploadThatReadsAFileIsRefused(t *testing.T) {
 		if !errors.As(err, &invalid) || !strings.Contains(invalid.Message, "node X (If), then_branch, initializer leak: its data lies in another file") {
 			t.Errorf("%s: %v, want a ValidationError that names the tensor", location, err)
 		}
-		// What went around that door, a row of an older release, is not opened either.
+		// A version that was stored without that check, by an older release, is not opened either.
 		path := t.TempDir() + "/model.onnx"
 		if err := os.WriteFile(path, file, 0o600); err != nil {
 			t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// holds are the parts of jobs that a worker works on, and those it worked on a moment ago.
+// holds are the parts of jobs that a worker works on, and those that it ended within remembered.
 type holds struct {
 	mu    sync.Mutex
 	parts map[int64]*hold // by their id in River's table
@@ -23,7 +23,7 @@ type hold struct {
 	ended time.Time // zero while it is under way
 }
 
-// remembered is how long a part that ended is kept in mind: by then the database knows of its end.
+// remembered is how long a part that ended is still listed. By then the database has recorded its end.
 const remembered = 2 * time.Minute
 
 func (h *holds) begin(id int64, lose context.CancelCauseFunc) {
@@ -41,7 +41,7 @@ func (h *holds) end(id int64) {
 	h.parts[id].ended = time.Now()
 }
 
-// list returns the parts under way, and these with those that ended within remembered.
+// list returns the parts under way, and recent: these and the parts that ended within remembered.
 func (h *holds) list() (underWay, recent []int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -67,9 +67,9 @@ func (h *holds) lose(id int64) {
 	}
 }
 
-// attend works on a part under a context that ends when another worker has taken it over. Where the
-// database was away, the worker waits until it answers, and the part is tried again without losing an attempt. Until then it
-// stays with this worker: that it was given back could not be written down.
+// attend works on a part, under a context that ends when another worker takes the part over. If work fails because the database is
+// away, attend waits until the database answers and then has River try the part again, without counting an attempt. It keeps the
+// part until then, since giving it back has to be written to the database.
 func (w *Worker) attend(ctx context.Context, part *rivertype.JobRow, work func(context.Context) error) error {
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(nil)

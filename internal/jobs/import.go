@@ -28,12 +28,12 @@ import (
 type ImportOptions struct {
 	Source string          // the name of the source; "": annotator.DefaultSource
 	Split  annotator.Split // for images whose data set names no split; "": train
-	Update bool            // take over what differs from the project
-	Prune  bool            // take out what is gone from the source
-	// MaskFault is told of every mask that cannot be read, by several goroutines at once; its image comes in without a mask.
-	// nil: nobody is told.
+	Update bool            // change the project's images where they differ from the data set
+	Prune  bool            // remove images that the source no longer has
+	// MaskFault is called for every mask that cannot be read, by several goroutines at once; its image is imported without a mask.
+	// It may be nil.
 	MaskFault func(image string, err error)
-	Part      int // images that are handed on at once; 0: annotator.ImportChunk
+	Part      int // images written in one transaction; 0: annotator.ImportChunk
 }
 
 // ImageImport is a data set as annotator.Service.ImportImages takes it: each file goes into the blob store under its hash. A
@@ -77,7 +77,7 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 		}
 		return nil
 	}
-	places := sync.OnceValue(func() map[string]int { // made only where an image is marked as broken
+	places := sync.OnceValue(func() map[string]int { // needed only if an image is marked as broken
 		places := make(map[string]int, len(d.Samples))
 		for i, s := range d.Samples {
 			places[s.Name] = i
@@ -101,7 +101,7 @@ func decodes(ctx context.Context, path string) bool {
 	return picture.Process().Decode(ctx, file, nil, func(context.Context, image.Image, picture.Header) error { return nil }) == nil
 }
 
-// reader makes of a data set's samples what is to stand of them.
+// reader turns a data set's samples into images to import.
 type reader struct {
 	d     *dataset.Dataset
 	o     ImportOptions
@@ -119,7 +119,7 @@ func (r reader) put(ctx context.Context, content io.Reader) (hash string, err er
 	return hash, err
 }
 
-// read keeps one file and its mask. Only a fault of ours is an error; the picture's own make it broken.
+// read keeps one file and its mask. A picture that cannot be read is no error: it becomes a broken image.
 func (r reader) read(ctx context.Context, s dataset.Sample) (annotator.NewImage, error) {
 	added := annotator.NewImage{Name: s.Name, Split: annotator.Split(s.Split), Class: s.Class, Group: s.Group}
 	if added.Split == "" {
@@ -154,7 +154,7 @@ func (r reader) read(ctx context.Context, s dataset.Sample) (annotator.NewImage,
 		if r.o.MaskFault != nil {
 			r.o.MaskFault(s.Name, err)
 		}
-		added.MaskBroken = true // a mask that can't be read is a mask that isn't known
+		added.MaskBroken = true // the image is imported without a mask
 		return added, nil
 	}
 	if added.MaskHash, err = r.put(ctx, &encoded); err != nil {
@@ -163,7 +163,8 @@ func (r reader) read(ctx context.Context, s dataset.Sample) (annotator.NewImage,
 	return added, nil
 }
 
-// clicksOf are the places of clicks, else of parts that were agreed on, as shares of the picture's size.
+// clicksOf returns the places of clicks, or without clicks those of the parts that annotators agreed on, as shares (x, y) of the
+// picture's width and height.
 func clicksOf(m *dataset.Marks, size picture.Header) [][2]float64 {
 	if m == nil {
 		return nil
@@ -179,7 +180,7 @@ func clicksOf(m *dataset.Marks, size picture.Header) [][2]float64 {
 	return places
 }
 
-// broken is an image that is kept as unreadable, under the hash of what can be read of its file (nil: nothing).
+// broken marks an image as unreadable and says why. Its hash is that of the bytes that can be read of file; nil: of none.
 func broken(image annotator.NewImage, file io.ReadSeeker, why error) annotator.NewImage {
 	image.Broken = why.Error()
 	sum := sha256.New()

@@ -93,7 +93,7 @@ func (w *importWorld) read() *dataset.Dataset {
 	return d
 }
 
-// brings imports, and compares what is told with what is wanted; of the want's names, those of each kind.
+// brings imports, and compares the report with want; of names, those of each kind that want lists.
 func (w *importWorld) brings(what string, o ImportOptions, want annotator.ImportReport) {
 	w.t.Helper()
 	in := ImageImport(w.blobs, "csv birds", w.read(), o)
@@ -177,7 +177,7 @@ func (w *importWorld) has(what string, want ...string) {
 	}
 }
 
-// Everything that can change about an image under its name is told, left as it is, and taken over when that is asked for.
+// Whatever changed about an image of a known name is reported. The image stays as it is, unless an update is asked for.
 func TestSecondImport(t *testing.T) {
 	t.Parallel()
 	w := newImportWorld(t)
@@ -289,7 +289,7 @@ func TestBatchesOfClasses(t *testing.T) {
 	w.has("in the end", "class-0/a.png class-0 train", "class-2/a.png class-2 train", "later/a.png class-1 train")
 }
 
-// What a cut-off import has written stays, and the next one goes on from there.
+// An interrupted import keeps what it has written, and the next one continues from there.
 func TestImportGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newImportWorld(t)
@@ -334,7 +334,7 @@ func TestImportGoesOn(t *testing.T) {
 	}
 }
 
-// A round reads what it was started with: nothing of that is changed while it runs.
+// While a round runs, an import does not change the images that it was started with.
 func TestImportDuringARound(t *testing.T) {
 	t.Parallel()
 	w := newImportWorld(t)

@@ -21,8 +21,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Inspect does the work of an inspection and ends the process, where that was started as one (see inspectCommand). Programs
-// that make a Models call it before anything else.
+// Inspect does an inspection's work and ends the process, if the process was started as an inspection (see inspectCommand); else it
+// returns at once. Programs that make a Models call it first in main.
 func Inspect() {
 	if len(os.Args) < 2 || os.Args[1] != inspectCommand {
 		return
@@ -47,10 +47,10 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 	if err := confine(limits{memory: memory, time: time.Duration(seconds) * time.Second}); err != nil {
 		return fmt.Errorf("limiting itself: %w", err)
 	}
-	if dir, err := os.Getwd(); err == nil { // nothing can be put into a folder that is gone, and nothing is left of it
+	if dir, err := os.Getwd(); err == nil { // no file can be made in a removed folder, so that none is left behind
 		_ = os.Remove(dir)
 	}
-	debug.SetMemoryLimit(memory / 4 * 3) // what the runtime takes is not the collector's to know
+	debug.SetMemoryLimit(memory / 4 * 3) // the rest is for ONNX Runtime, whose memory Go's collector does not see
 	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
 	input := bufio.NewReader(in)
 	asked, err := readRequest(input)
@@ -58,11 +58,11 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("reading what is asked: %w", err)
 	}
 	asked.File = args[2]
-	go func() { // the input ends with the studio, however that ends
+	go func() { // the input ends when the studio ends, also if that was killed; so does this process
 		_, _ = io.Copy(io.Discard, input)
 		os.Exit(1)
 	}()
-	if asked.Do != doJoin && asked.Do != doHome { // which run nothing
+	if asked.Do != doJoin && asked.Do != doHome { // those two do not need the runtime
 		if err := ort.Init(""); err != nil {
 			return json.NewEncoder(out).Encode(verdict{Fault: err.Error()})
 		}
@@ -84,7 +84,7 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 	switch {
 	case errors.As(err, &wrong):
 		if (asked.Do == doTry || strings.HasPrefix(wrong.Message, cannotOpen)) && mentions(wrong.Message, noMemory...) {
-			return err // which is told as what it is
+			return err // runConfined finds the words on standard error and names the limit
 		}
 		return json.NewEncoder(out).Encode(verdict{Refused: wrong.Message, Parts: errors.Is(err, annotator.ErrParts)})
 	case err != nil:
@@ -117,7 +117,7 @@ func tryFile(ctx context.Context, path string, stored []byte, runLimit time.Dura
 func joinFiles(ctx context.Context, path string, sent []onnx.SentFile, out io.Writer) error {
 	refuse := func(err error) error {
 		if mentions(err.Error(), noMemory...) {
-			return err // which is told as what it is
+			return err // runConfined finds the words on standard error and names the limit
 		}
 		return json.NewEncoder(out).Encode(verdict{Refused: err.Error()})
 	}

@@ -25,30 +25,32 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// A model file that was uploaded is looked at by a process of its own: this program again, with inspectCommand as its first
-// argument. Bytes made to exhaust memory or time, or to bring the runtime down, end that process and nothing else. It gets
-// its limits and the file's path as arguments, what is asked of it on its standard input, and answers with one line of JSON.
+// An uploaded model file is inspected in a child process: this program again, with inspectCommand as its first argument. A file made
+// to exhaust memory or time, or to crash the runtime, ends the child and nothing else. The child gets its limits and the file's path
+// as arguments, a request on its standard input, and answers with a verdict, one line of JSON.
 const inspectCommand = "inspect-upload"
 
-// limits are what an inspection may take.
+// limits are the memory and time that an inspection may use.
 type limits struct {
 	memory int64 // bytes
 	time   time.Duration
 }
 
-// ofTrial are the limits within which a model is run as well, each pass within run (0: ort's default). What as many images of so many
-// pixels as are run together make in a network comes on top, 1 KiB a pixel: the widest value of ResNet-50, 64 channels at half the side, has 64 bytes a pixel.
+// ofTrial adds to the limits what it takes to run the model as well: for each pass the time run (0: ort's default), and memory for
+// the values that a network computes of a batch of inference.TriedTogether images, each of pixels pixels (counted up to 2²⁰), at
+// 1 KiB a pixel. For comparison, the largest value of ResNet-50, 64 channels at half the side, takes 64 bytes a pixel.
 func (l limits) ofTrial(run time.Duration, pixels int) limits {
 	l.memory += inference.TriedTogether * int64(min(pixels, 1<<20)) << 10
 	l.time += (inference.Tried + inference.TriedTogether) * cmp.Or(run, ort.DefaultRunLimit)
 	return l
 }
 
-// inspectionLimits is where these limits stand. A file is held several times while it is taken apart and opened: as it
-// came, as the graph's parts, as what the runtime reads, and as what that makes of it. Measured on two cores that others used
-// too: ResNet-152 with both branches (299 MB) 1.97 GB in 8 s, ResNet-50 (166 MB) 1.37 GB in 4.6 s, Wide ResNet-50 (435 MB)
-// 2.97 GB in 13 s, MobileNetV2 (11 MB) 127 MB in 1 s. That was with all weights, as what does not open without them is still looked
-// at; ResNet-101 (251 MB) takes 1.8 GB and 3.9 s of the processor with them, and 0.74 GB and 0.9 s without (inference.CheckOpens).
+// inspectionLimits returns the limits for inspecting a file of fileBytes bytes. While a file is taken apart and opened it is in memory
+// several times: its bytes, the parts of its graph, the bytes that the runtime reads, and what the runtime makes of them. Measured on
+// two busy cores: ResNet-152 with both branches (299 MB) takes 1.97 GB and 8 s, ResNet-50 (166 MB) 1.37 GB and 4.6 s, Wide ResNet-50
+// (435 MB) 2.97 GB and 13 s, MobileNetV2 (11 MB) 127 MB and 1 s. That is with all weights, which some models need to be opened.
+// Most can be opened without them (inference.CheckOpens): ResNet-101 (251 MB) then takes 0.74 GB and 0.9 s of processor time, with
+// them 1.8 GB and 3.9 s.
 func inspectionLimits(fileBytes int64) limits {
 	return limits{
 		memory: 512<<20 + 8*fileBytes,
@@ -57,31 +59,31 @@ func inspectionLimits(fileBytes int64) limits {
 }
 
 const (
-	maxReport     = 32 << 20 // of the answer, a manifest of maxManifestBytes within
-	maxComplaints = 16 << 10 // of what is kept of standard error
+	maxReport     = 32 << 20 // bytes of the verdict, which holds the manifest
+	maxComplaints = 16 << 10 // bytes of standard error that are kept
 	rssEvery      = 20 * time.Millisecond
 )
 
-// request is what such a process is asked for.
+// request is what an inspection is asked to do.
 type request struct {
 	Do       string             `json:"do"`
-	File     string             `json:"-"`                   // the model's path, an argument: a list of processes shows it
-	Manifest []byte             `json:"manifest,omitempty"`  // that came with it
-	Names    manifest.PartNames `json:"names"`               // doInspect: of values, over the manifest's
-	RunLimit time.Duration      `json:"run_limit,omitempty"` // doTry: of each pass; 0: ort's default
-	Sent     []onnx.SentFile    `json:"sent,omitempty"`      // doJoin: the files it keeps data in
+	File     string             `json:"-"`                   // the model's path; it is an argument, so that a list of processes shows it
+	Manifest []byte             `json:"manifest,omitempty"`  // the manifest that came with the model
+	Names    manifest.PartNames `json:"names"`               // doInspect: names of values, which replace the manifest's
+	RunLimit time.Duration      `json:"run_limit,omitempty"` // doTry: the limit of each pass; 0: ort's default
+	Sent     []onnx.SentFile    `json:"sent,omitempty"`      // doJoin: the files that hold the model's data
 	Home     *homeRequest       `json:"home,omitempty"`      // doHome
 }
 
-// What such a process does.
+// What an inspection can do: request.Do.
 const (
-	doInspect = "inspect"    // tell what a file is
-	doTry     = "run"        // run what was inspected
+	doInspect = "inspect"    // report what a file is
+	doTry     = "run"        // run the model
 	doJoin    = "join"       // make one file of several
 	doHome    = "bring home" // make a state_dict of it
 )
 
-// elsewhere is how to do without these limits what is asked.
+// elsewhere says how to get the request done without these limits.
 func (r request) elsewhere() string {
 	if r.Do == doHome {
 		return "download the ONNX file and make it on the command line with 'studio model export --state-dict'"
@@ -89,18 +91,18 @@ func (r request) elsewhere() string {
 	return "add it on the server with 'studio model add'"
 }
 
-// verdict is what it answers, one line of JSON. What was joined follows it.
+// verdict is an inspection's answer, one line of JSON. For doJoin and doHome the file that was made follows it.
 type verdict struct {
 	File    *annotator.ModelFile  `json:"file,omitempty"`
-	Data    []annotator.ModelData `json:"data,omitempty"`    // of what was joined
+	Data    []annotator.ModelData `json:"data,omitempty"`    // doJoin: the files whose data is now in the model's
 	Refused string                `json:"refused,omitempty"` // what is wrong with the file
 	Fault   string                `json:"fault,omitempty"`   // what is wrong with this installation
-	// Field is what of a request was refused; "" is the model.
+	// Field is the part of a person's request that was refused; "": the model.
 	Field string `json:"field,omitempty"`
-	Parts bool   `json:"parts,omitempty"` // it is refused since its parts are not found (annotator.ErrParts)
+	Parts bool   `json:"parts,omitempty"` // refused because its parts are not found (annotator.ErrParts)
 }
 
-// problem is what is against the file, or against this installation.
+// problem returns the verdict's error: what is wrong with the file, or with this installation.
 func (v verdict) problem() error {
 	if v.Refused != "" {
 		refused := &annotator.ValidationError{Field: cmp.Or(v.Field, "model"), Message: v.Refused}
@@ -118,7 +120,7 @@ var (
 	errReport = errors.New("a report that is too large")
 )
 
-// runInspection has a process look at a file, or run it, and returns what it says.
+// runInspection inspects or tries a file in a child process and returns the report.
 func runInspection(ctx context.Context, asked request, l limits) (annotator.ModelFile, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -136,12 +138,13 @@ func runInspection(ctx context.Context, asked request, l limits) (annotator.Mode
 	return *v.File, nil
 }
 
-// runConfined has a process of its own do what is asked and waits for its end. What it says goes to report. When ctx ends, so does
-// the process. What it fails at is the file's fault, a *ValidationError of field "model", wherever that can be told.
+// runConfined runs a request in a child process and waits for its end. The child's standard output goes to report. When ctx ends, the
+// child is killed. A child that crashes or exceeds its limits is taken to be the file's fault: the error is a *ValidationError of
+// field "model".
 func runConfined(ctx context.Context, asked request, l limits, report io.Writer) error {
 	fail := func(err error) error { return fmt.Errorf("inspecting a model: %w", err) }
 	var err error
-	if asked.File, err = filepath.Abs(asked.File); err != nil { // the process works elsewhere
+	if asked.File, err = filepath.Abs(asked.File); err != nil { // the child has another working directory
 		return fail(err)
 	}
 	others := []*string{}
@@ -187,8 +190,8 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	command.SysProcAttr = inspectionAttributes()
 	command.Cancel = func() error { return killGroup(command.Process.Pid) }
 	command.WaitDelay = 5 * time.Second
-	// What comes on standard input is the length of what is asked, that itself, and then nothing until this process has ended: the other
-	// ends when its input does.
+	// The child reads the request's length and the request. Then its standard input stays open, and ends when this process ends: the
+	// child watches for that, and ends too.
 	input, err := command.StdinPipe()
 	if err != nil {
 		return fail(err)
@@ -212,14 +215,14 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go watchMemory(watching, command.Process.Pid, l.memory, func() { cancel(errMemory) })
-	_, writeErr := fmt.Fprintf(input, "%d\n%s", len(question), question) // fails where it ended before, which is told below
+	_, writeErr := fmt.Fprintf(input, "%d\n%s", len(question), question) // fails if the child has ended, for which cause is better known below
 	err = <-ended
 	stop()
-	_ = killGroup(command.Process.Pid) // whatever it left behind
+	_ = killGroup(command.Process.Pid) // processes that the child started
 
 	cause := context.Cause(ctx)
 	switch {
-	case err == nil: // it said what there is to say
+	case err == nil:
 		if writeErr != nil {
 			return fail(writeErr)
 		}
@@ -238,7 +241,7 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	}
 }
 
-// ownProgram is this program: on Linux itself, though its file may have been replaced meanwhile.
+// ownProgram returns the path of this program. On Linux that is the running program, even if its file has been replaced since.
 func ownProgram() (string, error) {
 	const self = "/proc/self/exe"
 	if _, err := os.Stat(self); err == nil {
@@ -247,7 +250,8 @@ func ownProgram() (string, error) {
 	return os.Executable()
 }
 
-// inspectionEnvironment is all that an inspection learns of this process: no address of a database, no key, no token.
+// inspectionEnvironment is the environment of an inspection. It does not pass on the studio's own variables, which hold the
+// database's address, keys and tokens.
 func inspectionEnvironment(library string) []string {
 	env := []string{ort.LibraryVariable + "=" + library, "GOTRACEBACK=none"}
 	for _, name := range []string{"LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} { // where the library finds what it needs
@@ -269,7 +273,7 @@ func fileSize(path string) string {
 	return fmt.Sprintf("%d MiB", info.Size()>>20)
 }
 
-// bounded keeps the first bytes that are written to it. Beyond them it calls full, or where that is nil forgets them.
+// bounded keeps the first most bytes that are written to it. At more it calls full and fails; if full is nil it drops them.
 type bounded struct {
 	data bytes.Buffer
 	most int
@@ -290,16 +294,16 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// noMemory is how Go, C++, ONNX Runtime and the race detector say that they get no memory.
+// noMemory lists words by which Go, C++, ONNX Runtime and the race detector say that memory could not be allocated.
 var noMemory = []string{"out of memory", "cannot allocate memory", "bad_alloc", "failed to allocate", "pthread_create failed"} // the last has no room for a stack
 
-// mentions reports whether a text has one of some others in it, which are in lower case.
+// mentions reports whether said contains one of texts, which are in lower case; said may be in any.
 func mentions(said string, texts ...string) bool {
 	said = strings.ToLower(said)
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(said, text) })
 }
 
-// first is the first line that was written, with what joins it to a sentence.
+// first returns the first line that was written, after "; ", to end a sentence with it; "" if there is none.
 func (b *bounded) first() string {
 	line, _, _ := strings.Cut(strings.TrimSpace(b.data.String()), "\n")
 	if line == "" {

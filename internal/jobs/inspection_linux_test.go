@@ -95,8 +95,8 @@ func inspecting(ctx context.Context, path string, l limits) <-chan inspected {
 	return done
 }
 
-// An inspection has no secret, no file and no folder of the studio's, steps back for it, keeps to its limits, and ends when
-// whoever asked leaves.
+// An inspection has no secret, open file or folder of the studio, has a lower priority, keeps to its limits, and ends when the
+// request that asked for it is cancelled.
 func TestInspectionIsConfined(t *testing.T) {
 	t.Parallel()
 	leaked, err := syscall.Open(filepath.Join(fixture.Root(), "go.mod"), syscall.O_RDONLY, 0) // as a library opens files
@@ -161,7 +161,7 @@ func TestInspectionIsConfined(t *testing.T) {
 	}
 }
 
-// An inspection ends with the studio, also when that is killed.
+// An inspection ends with the studio, also if the studio is killed.
 func TestInspectionEndsWithTheStudio(t *testing.T) {
 	t.Parallel()
 	path, reached := slowFile(t)
@@ -178,7 +178,7 @@ func TestInspectionEndsWithTheStudio(t *testing.T) {
 	wait(t, "the inspection ends", func() bool { return gone(pid) })
 }
 
-// What takes too much, too long, or brings its process down is refused for that, by name.
+// A file whose inspection takes too much memory, takes too long or crashes is refused with that reason.
 func TestInspectionRefusesWhatItCannotBear(t *testing.T) {
 	t.Parallel()
 	refused := func(t *testing.T, r inspected, says string) {

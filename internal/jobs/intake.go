@@ -17,20 +17,20 @@ import (
 // DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
 const DefaultMaxModelBytes = 1 << 30
 
-// Models implements annotator.Models: it takes model files in and has a process of its own look at each (inspection.go),
-// since they come from outside. Those of the server's own are run in this process (Try).
+// Models implements annotator.Models: it takes in model files. Uploaded ones, which are not to be trusted, are inspected in a child
+// process (inspection.go); files of the server's own disk are run in this process (Try).
 type Models struct {
 	blobs    *blob.Store
-	dir      string // of files on their way in
+	dir      string // of files that are still being received
 	maxBytes int64
-	memory   *semaphore.Weighted // what all inspections together may take
+	memory   *semaphore.Weighted // bytes that all inspections together may take
 	budget   int64
 }
 
 var _ annotator.Models = (*Models)(nil)
 
-// NewModels keeps files in blobs, by way of dir, a folder for nothing else. Files over maxBytes (0:
-// DefaultMaxModelBytes) are refused.
+// NewModels makes a Models that keeps files in blobs. They are received in dir, a folder for nothing else. Files over maxBytes bytes
+// (0: DefaultMaxModelBytes) are refused.
 func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
 	m := &Models{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxModelBytes)}
 	m.budget = inspectionLimits(m.maxBytes).memory
@@ -62,8 +62,8 @@ func (m *Models) Judge(ctx context.Context, hash string, stored []byte) (annotat
 	return found, err
 }
 
-// inspect has a process look at a file. As many do so at once as have room beside each other in the memory that the largest
-// file may take, but two at most.
+// inspect inspects a file in a child process. At most two run at once, and together they may take as much memory as the largest
+// file alone.
 func (m *Models) inspect(ctx context.Context, path string, size int64, stored []byte, names manifest.PartNames) (annotator.ModelFile, error) {
 	limits := inspectionLimits(size)
 	release, err := m.room(ctx, limits)
@@ -74,7 +74,7 @@ func (m *Models) inspect(ctx context.Context, path string, size int64, stored []
 	return runInspection(ctx, request{Do: doInspect, File: path, Manifest: stored, Names: names}, limits)
 }
 
-// room waits until a process has room beside the others; release gives it back.
+// room waits until the memory of another child is available; release gives it back.
 func (m *Models) room(ctx context.Context, l limits) (release func(), err error) {
 	share := min(max(l.memory, m.budget/2), m.budget)
 	if err := m.memory.Acquire(ctx, share); err != nil {
@@ -83,7 +83,7 @@ func (m *Models) room(ctx context.Context, l limits) (release func(), err error)
 	return func() { m.memory.Release(share) }, nil
 }
 
-// cannotOpen begins what ONNX Runtime says of a model.
+// cannotOpen begins the message about a model that ONNX Runtime does not open.
 const cannotOpen = "ONNX Runtime cannot open it"
 
 func wrongModel(format string, args ...any) error {

@@ -18,7 +18,8 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// inspectFile tells what a model file is, opens it on the runtime and does not run it. Of the folder it lies in nothing else is read.
+// inspectFile reports what a model file is. It opens the model on the runtime but does not run it, and reads no other file of its
+// folder.
 func inspectFile(ctx context.Context, path string, beside []byte, names manifest.PartNames) (annotator.ModelFile, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -40,7 +41,8 @@ func inspectFile(ctx context.Context, path string, beside []byte, names manifest
 	return found, err
 }
 
-// inspectModel tells what a model is, with a manifest that came beside it or else its own, and names of values over those.
+// inspectModel reports what a model is. beside is the manifest that came with it; nil: the one in its metadata. names replace the
+// names of values in the manifest.
 func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []byte, names manifest.PartNames) (annotator.ModelFile, error) {
 	var found annotator.ModelFile
 	if beside == nil {
@@ -55,7 +57,7 @@ func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []
 		problem = nil
 		if m, err = manifest.Parse(beside); err != nil {
 			problem = fieldProblem(err)
-			if manifest.Keepable(beside) { // what the parts are called helps even so
+			if manifest.Keepable(beside) { // the names of the parts in it are still used
 				partly, _ := manifest.Stored(beside)
 				m.Names = partly.Names
 			}
@@ -76,7 +78,7 @@ func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []
 		}
 	}
 	var opens error
-	var beyond sync.WaitGroup // what the runtime says, while the engines are asked
+	var beyond sync.WaitGroup // the runtime opens the model while the engines are asked
 	beyond.Go(func() {
 		opens = inference.CheckOpens(opened, path, inference.NetworkOptions{Session: ort.Options{IntraOpThreads: 1}})
 	})
@@ -106,7 +108,7 @@ func fieldProblem(err error) *annotator.FieldProblem {
 	if errors.As(err, &wrong) {
 		return &annotator.FieldProblem{Field: text.Clean(wrong.Field), Message: text.Clean(wrong.Reason)}
 	}
-	return &annotator.FieldProblem{Message: text.Clean(err.Error())} // it may quote what came
+	return &annotator.FieldProblem{Message: text.Clean(err.Error())} // it may quote the file
 }
 
 func classesOf(m manifest.Manifest) []annotator.Class {
@@ -117,7 +119,7 @@ func classesOf(m manifest.Manifest) []annotator.Class {
 	return classes
 }
 
-// reportOf spells an inspection as the domain does.
+// reportOf makes the domain's report of an opened network.
 func reportOf(ctx context.Context, n *network.Network) (annotator.ModelReport, error) {
 	training, err := trainabilityOf(ctx, n)
 	r, abn := onnx.Describe(ctx, n.Model()), n.ABN()
@@ -154,7 +156,7 @@ func trainabilityOf(ctx context.Context, n *network.Network) ([]annotator.Traina
 	return list, err
 }
 
-// legible is what of sentences that quote a file can be kept and shown.
+// legible cleans sentences that quote a file, so that they can be stored and shown (text.Clean).
 func legible(list []string) []string {
 	for i, s := range list {
 		list[i] = text.Clean(s)

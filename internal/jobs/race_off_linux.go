@@ -2,5 +2,5 @@
 
 package jobs
 
-// mappedTimes is 1 but where the race detector takes memory of its own.
+// mappedTimes is how many times a program's memory is mapped: once, without the race detector.
 const mappedTimes = 1

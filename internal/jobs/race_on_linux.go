@@ -2,5 +2,5 @@
 
 package jobs
 
-// mappedTimes is how many times what the program takes the race detector takes.
+// mappedTimes is how many times a program's memory is mapped: the race detector maps shadow memory for it.
 const mappedTimes = 12

@@ -18,10 +18,10 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// Receive implements annotator.Models. Each file is written to disk as it comes; a model that keeps data in others becomes one file,
-// in a process of its own as whatever reads a file from outside.
+// Receive implements annotator.Models. Each file is written to disk as it comes. A model that keeps data in other files is made into
+// one file, in a child process, as is all that reads an uploaded file.
 func (m *Models) Receive(ctx context.Context, next func() (annotator.SentFile, error)) (annotator.ModelFile, error) {
-	// What a killed upload left behind may be what fills the disk.
+	// Files left behind by a killed upload may be what fills the disk.
 	if _, err := disk.SweepTemporary(m.dir); err != nil {
 		return annotator.ModelFile{}, fmt.Errorf("receiving a model: %w", err)
 	}
@@ -67,7 +67,7 @@ func (m *Models) Receive(ctx context.Context, next func() (annotator.SentFile, e
 	return found, err
 }
 
-// incoming are the files of a model on their way in.
+// incoming are the files of a model that is being received.
 type incoming struct {
 	models    *Models
 	model     *os.File
@@ -87,7 +87,7 @@ const maxName = 1 << 10
 // maxSent bounds the files of one upload. PyTorch writes one beside the model, older versions one for each tensor.
 const maxSent = 4096
 
-// saveAsOne is what PyTorch's user does about a model in several files.
+// saveAsOne is what to do in Python about a model in several files.
 const saveAsOne = `save the model as one: onnx.save(onnx.load("model.onnx"), "one.onnx")`
 
 func (in *incoming) take(f annotator.SentFile) error {
@@ -139,7 +139,7 @@ func (in *incoming) take(f annotator.SentFile) error {
 	}
 }
 
-// keep writes a file to disk, as far as all of them together may be.
+// keep writes a file to disk, within the bound for all of them together.
 func (in *incoming) keep(f annotator.SentFile) (*os.File, int64, error) {
 	if len(in.held) == maxSent {
 		return nil, 0, wrongModel("more than %d files came as one model: "+saveAsOne, maxSent)
@@ -158,7 +158,7 @@ func (in *incoming) keep(f annotator.SentFile) (*os.File, int64, error) {
 	return file, size, nil
 }
 
-// place is an empty file on its way.
+// place makes an empty temporary file, which remove removes.
 func (in *incoming) place() (*os.File, error) {
 	file, err := disk.Temporary(in.models.dir)
 	if err != nil {
@@ -175,7 +175,7 @@ func (in *incoming) remove() {
 	}
 }
 
-// brokeOff is what is said of a file that ended too soon.
+// brokeOff returns the error of a file whose transfer stopped after size bytes.
 func brokeOff(size int64, err error) error {
 	var pathError *fs.PathError // the disk's fault, not the sender's
 	if errors.As(err, &pathError) {
@@ -213,8 +213,8 @@ func (in *incoming) join(ctx context.Context) error {
 	return nil
 }
 
-// beside is the manifest that came, nil for none, as text: it may have faults that the inspection names. An error is of what came and says nothing
-// that can be used.
+// beside returns the manifest that was sent, as JSON, nil for none. It may have faults, which the inspection names. The error is of
+// files of which no manifest can be made at all.
 func (in *incoming) beside() ([]byte, error) {
 	if len(in.manifests) == 0 {
 		return nil, nil
@@ -222,17 +222,17 @@ func (in *incoming) beside() ([]byte, error) {
 	return manifest.Compose(in.manifests)
 }
 
-// making takes what a process that makes a file writes: a line with its verdict, and then the file.
+// making receives the output of a child that makes a file: a line with its verdict, then the file.
 type making struct {
 	head bytes.Buffer
 	file *os.File
 	most int64
-	said bool // the line is there
+	said bool // the line is complete
 	over bool // the file is larger than it may be
 	err  error
 }
 
-// verdict is what the process said, which ended with err: an error where there is no file.
+// verdict returns the verdict of the child, which ended with err. It is an error if the child made no file.
 func (j *making) verdict(err error) (v verdict, _ error) {
 	switch {
 	case j.err != nil:

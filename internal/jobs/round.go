@@ -31,10 +31,10 @@ type roundWorker struct {
 	worker *Worker
 }
 
-// Timeout is none: a round takes what it takes.
+// Timeout is none: a round may take any time.
 func (*roundWorker) Timeout(*river.Job[postgres.RoundArgs]) time.Duration { return -1 }
 
-// Work runs the round, or goes on with one that another worker left.
+// Work runs the round, or continues one that another worker left.
 func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundArgs]) error {
 	w := rw.worker
 	claim, round, err := w.config.Store.ClaimRound(ctx, part.Args.RoundID)
@@ -56,7 +56,7 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 	case errors.Is(err, trainer.ErrCancelled), errors.Is(err, annotator.ErrRoundCancelled):
 		return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
 	case ctx.Err() != nil:
-		// The worker shuts down (the folder stays, and the next worker goes on from the checkpoint), or River cancelled the part.
+		// Either River cancelled the part, or the worker shuts down: then the folder stays, for the next worker to go on from the checkpoint.
 		if now, err := w.config.Store.Round(ended, round.ID); err == nil && now.Cancelling {
 			return errors.Join(os.RemoveAll(r.folder), w.config.Store.StopRound(ended, claim))
 		}
@@ -65,19 +65,19 @@ func (rw *roundWorker) Work(ctx context.Context, part *river.Job[postgres.RoundA
 		return err // the database was away: try again
 	default:
 		if err := w.config.Store.HoldsRound(ended, claim); errors.Is(err, annotator.ErrSuperseded) {
-			w.log.Warn("round was taken over by another worker", "round", round.ID) // and its folder with it, at which this attempt failed
+			w.log.Warn("round was taken over by another worker", "round", round.ID) // this attempt failed because its folder was moved
 			return nil
 		}
 		message := failure(err)
 		if diverged := new(trainer.DivergedError); !errors.As(err, &diverged) && r.leave() {
-			message = strings.TrimSuffix(message, ".") + ". What it had trained is kept where the worker keeps its data: once the cause is mended, start it again, and it goes on from there, as long as edits and training images are the same."
+			message = strings.TrimSuffix(message, ".") + ". Its checkpoints are kept in the worker's data folder: mend the cause and start the round again with the same settings. It then continues from them, if its edits and training images are still the same."
 		}
 		return errors.Join(w.service.FailRound(ended, claim, message), os.RemoveAll(r.folder))
 	}
 }
 
-// leave keeps the checkpoints of a round that failed, of a full disk say, for the project's next round, and reports whether there
-// are any.
+// leave keeps the checkpoints of a failed round for the project's next round, and reports whether there are any. A round that failed
+// because a disk was full then need not train again from the start.
 func (r *roundRun) leave() bool {
 	checkpoints, err := filepath.Glob(filepath.Join(r.folder, "*.checkpoint"))
 	if err != nil || len(checkpoints) == 0 {
@@ -91,13 +91,14 @@ func (r *roundRun) leave() bool {
 	return true
 }
 
-// adopt takes over what the last attempt at this round left here, or else what the project's last round left, if it failed
-// here. Checkpoints of other settings or data are passed over by the trainer, and go with the folder when this round ends.
+// adopt takes over the checkpoints that the last attempt at this round left on this machine; without any, those that the project's
+// last round left if it failed here. The trainer ignores checkpoints of other settings or data. They are removed with the folder
+// when this round ends.
 func (r *roundRun) adopt() error {
 	taken := false
 	for attempt := r.claim.Attempt - 1; attempt >= 1; attempt-- {
 		folder := r.worker.roundFolder(r.round.ID, attempt)
-		if taken { // one before the attempt that was taken over
+		if taken { // the folder is of an earlier attempt than the one taken over
 			if err := os.RemoveAll(folder); err != nil {
 				return err
 			}
@@ -115,7 +116,7 @@ func (r *roundRun) adopt() error {
 	return err
 }
 
-// takeOver makes a folder this attempt's, and reports whether it was there.
+// takeOver moves a folder to this attempt, and reports whether there was one.
 func (r *roundRun) takeOver(folder string) (bool, error) {
 	err := trainer.TakeOver(folder, r.folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,7 +125,7 @@ func (r *roundRun) takeOver(folder string) (bool, error) {
 	return err == nil, err
 }
 
-// failure is what the round's page says of an error.
+// failure returns the text by which the round's page explains an error.
 func failure(err error) string {
 	var diverged *trainer.DivergedError
 	if !errors.As(err, &diverged) {
@@ -162,7 +163,7 @@ type roundRun struct {
 	mu         sync.Mutex
 	unreadable *annotator.Unreadable // not yet written
 	points     []annotator.RoundPoint
-	restarted  bool // the points that were written are of a training that diverged
+	restarted  bool // the points written so far belong to a training that diverged, and are to be dropped
 	progress   annotator.RoundProgress
 }
 
@@ -192,12 +193,12 @@ func (r *roundRun) run(ctx context.Context) error {
 		return cause
 	}
 	if err != nil {
-		if e := r.flush(ctx); e != nil { // the last points, on which one sees it come apart
+		if e := r.flush(ctx); e != nil { // the last points: they show how it failed
 			r.worker.log.Warn("round: its last points are not written", "round", r.round.ID, "err", e)
 		}
 		return err
 	}
-	for _, p := range outcome.Curve { // a round that went on from another's checkpoint has not seen the points before it
+	for _, p := range outcome.Curve { // a round that continued from a checkpoint of another round has not written the points before it
 		r.onPoint(p)
 	}
 	if err := r.flush(ctx); err != nil {
@@ -251,7 +252,7 @@ func (r *roundRun) spec(ctx context.Context, in postgres.RoundInputs) (trainer.R
 	}, nil
 }
 
-// withoutMaps are images that nobody edited.
+// withoutMaps returns images as training images without an edited map.
 func withoutMaps(images []annotator.Image) []postgres.TrainingImage {
 	out := make([]postgres.TrainingImage, len(images))
 	for i, image := range images {
@@ -287,7 +288,7 @@ func (r *roundRun) onProgress(p progress.Progress) {
 	r.progress = annotator.RoundProgressOf(p)
 }
 
-// imagesOf are a round's images by number.
+// imagesOf returns a round's images by ID.
 func imagesOf(in postgres.RoundInputs) map[int64]annotator.Image {
 	known := map[int64]annotator.Image{}
 	for _, t := range in.Train {
@@ -314,7 +315,7 @@ func (r *roundRun) onResumed(arm trainer.Arm, step int) {
 	r.worker.log.Info("round goes on from a checkpoint", "round", r.round.ID, "arm", arm, "step", step)
 }
 
-// onRestarted forgets the curves of a training that diverged.
+// onRestarted drops the points of a training that diverged and begins again.
 func (r *roundRun) onRestarted(diverged *trainer.DivergedError, rate float64) {
 	r.worker.log.Warn("round begins again", "round", r.round.ID, "learning_rate", rate, "err", diverged)
 	r.mu.Lock()
@@ -359,7 +360,7 @@ func (r *roundRun) report(ctx context.Context, stop <-chan struct{}, cancel cont
 	}
 }
 
-// flush writes what has gathered. What could not be written is kept for the next time.
+// flush writes the points and the progress gathered since the last time. Points that could not be written are kept for the next time.
 func (r *roundRun) flush(ctx context.Context) error {
 	r.mu.Lock()
 	points, reached, unreadable, restarted := r.points, r.progress, r.unreadable, r.restarted
@@ -381,7 +382,7 @@ func (r *roundRun) flush(ctx context.Context) error {
 			return err
 		}
 		r.mu.Lock()
-		r.unreadable = nil // they are told once, before the first step
+		r.unreadable = nil // written once, before the first step
 		r.mu.Unlock()
 	}
 	if len(points) > 0 {
@@ -398,7 +399,7 @@ func (r *roundRun) flush(ctx context.Context) error {
 	return r.store.SetRoundProgress(ctx, r.claim, reached)
 }
 
-// finish stores the candidate and the comparison, in one transaction that makes the version.
+// finish stores the candidate's file, then the comparison and the new version in one transaction.
 func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o trainer.RoundOutcome) error {
 	parent := in.Parent
 	if err := r.store.StartEvaluating(ctx, r.claim); err != nil {

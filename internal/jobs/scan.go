@@ -88,7 +88,7 @@ type scanRun struct {
 	worker *Worker
 	job    int64
 	over   bool // this worker completed the last chunk
-	busy   bool // other workers held what was left when the stream of images ended
+	busy   bool // when the stream of images ended, other workers held the chunks that were left
 
 	mu   sync.Mutex
 	held []*heldChunk // claimed, in the order their images were handed out
@@ -102,8 +102,8 @@ type heldChunk struct {
 	broken      []annotator.BrokenImage
 }
 
-// images claims chunk after chunk and yields their images. While other workers hold what is left it waits, since one of
-// them may die.
+// images claims chunk after chunk and yields their images. While other workers hold the chunks that are left it waits, since one of
+// the workers may die.
 func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, error] {
 	w := s.worker
 	return func(yield func(inference.ScanImage, error) bool) {
@@ -114,8 +114,8 @@ func (s *scanRun) images(ctx context.Context) iter.Seq2[inference.ScanImage, err
 			case errors.Is(err, annotator.ErrScanOver):
 				return
 			case errors.Is(err, annotator.ErrChunksBusy):
-				// What this worker holds itself comes back through store, not by waiting here: end the
-				// stream, so that the pipeline drains, and ask again with empty hands.
+				// This worker still holds chunks whose results have not come to store. They come only when the pipeline drains, so
+				// end the stream here and claim again when none is held.
 				if s.holds() {
 					s.busy = true
 					return
@@ -182,7 +182,7 @@ func (s *scanRun) store(ctx context.Context, results []inference.ScanResult) err
 	return nil
 }
 
-// complete hands a chunk in. One that was lost to another worker is forgotten: that worker predicts it.
+// complete stores a chunk's results. The results of a chunk that another worker took over are dropped: that worker predicts it.
 func (s *scanRun) complete(ctx context.Context, held *heldChunk) error {
 	status, err := s.worker.config.Store.CompleteChunk(ctx, held.chunk, held.predictions, held.broken)
 	if err != nil && !errors.Is(err, annotator.ErrSuperseded) {
@@ -200,7 +200,7 @@ func (s *scanRun) complete(ctx context.Context, held *heldChunk) error {
 	return nil
 }
 
-// keep renews the claims on what is held.
+// keep renews the claims on the chunks held, until ctx ends.
 func (s *scanRun) keep(ctx context.Context) {
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
@@ -214,7 +214,7 @@ func (s *scanRun) keep(ctx context.Context) {
 		held := append([]*heldChunk(nil), s.held...)
 		s.mu.Unlock()
 		for _, h := range held {
-			// A claim that is lost, or a database that is away, shows when the chunk is handed in.
+			// A lost claim, or a database that is away, is noticed when the chunk is completed.
 			if err := s.worker.config.Store.KeepChunk(ctx, h.chunk); err != nil && ctx.Err() == nil && !errors.Is(err, annotator.ErrSuperseded) {
 				s.worker.log.Warn("scan: claim not renewed", "chunk", h.chunk.ID, "err", err)
 			}
@@ -222,7 +222,7 @@ func (s *scanRun) keep(ctx context.Context) {
 	}
 }
 
-// release gives back what was not finished.
+// release gives back the chunks that were not finished.
 func (s *scanRun) release(ctx context.Context) {
 	for _, h := range s.held {
 		if err := s.worker.config.Store.ReleaseChunk(ctx, h.chunk); err != nil {

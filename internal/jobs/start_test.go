@@ -22,7 +22,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// What an import knew of where the object is becomes what a painter begins with.
+// The masks and clicks of an import become the maps that painters begin with.
 func TestStartingMaps(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)

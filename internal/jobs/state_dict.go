@@ -18,7 +18,7 @@ import (
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
-// homeRequest is what a process needs to know that makes a state_dict.
+// homeRequest is the part of a request that says which state_dict to make (doHome).
 type homeRequest struct {
 	Format    string         `json:"format"`
 	Parent    string         `json:"parent,omitempty"` // the file as it was exported
@@ -26,7 +26,7 @@ type homeRequest struct {
 	Copies    bool           `json:"copies,omitempty"`
 }
 
-// files are where the paths stand.
+// files returns pointers to the request's paths, to make them absolute.
 func (h *homeRequest) files() (list []*string) {
 	if h.Parent != "" {
 		list = append(list, &h.Parent)
@@ -37,8 +37,8 @@ func (h *homeRequest) files() (list []*string) {
 	return list
 }
 
-// StateDict implements annotator.Models. The work is done by a process of its own, within the limits of an inspection: the
-// reference comes from outside.
+// StateDict implements annotator.Models. The work is done in a child process, within the limits of an inspection, since the reference
+// is uploaded.
 func (m *Models) StateDict(ctx context.Context, r annotator.StateDictOf) (io.ReadSeekCloser, error) {
 	if _, err := disk.SweepTemporary(m.dir); err != nil {
 		return nil, fmt.Errorf("making a state_dict: %w", err)
@@ -60,7 +60,7 @@ func (m *Models) StateDict(ctx context.Context, r annotator.StateDictOf) (io.Rea
 			return nil, err
 		}
 		asked.Home.Reference = &onnx.SentFile{Name: text.Clean(r.Reference.Name), Path: file.Name()}
-		if r.Imported != r.Version.ModelHash { // else it came as it is, and what it was before training is not known
+		if r.Imported != r.Version.ModelHash { // if they are equal, the file from before its training is not known
 			if asked.Home.Parent, err = m.blobs.Path(ctx, r.Imported); err != nil {
 				return nil, err
 			}
@@ -95,7 +95,7 @@ type madeFile struct{ *os.File }
 // Close implements io.Closer.
 func (f madeFile) Close() error { return errors.Join(os.Remove(f.Name()), f.File.Close()) }
 
-// bringHome writes a verdict and, where that is a good one, the state_dict that is asked for.
+// bringHome writes a verdict and, unless that is a refusal, the state_dict that is asked for.
 func bringHome(ctx context.Context, asked request, out io.Writer) error {
 	dict, err := stateDict(ctx, asked)
 	if err == nil {
@@ -105,7 +105,7 @@ func bringHome(ctx context.Context, asked request, out io.Writer) error {
 		return dict.Write(out, asked.Home.Format)
 	}
 	if mentions(err.Error(), noMemory...) {
-		return err // which is told as what it is
+		return err // runConfined finds the words on standard error and names the limit
 	}
 	v := verdict{Refused: text.Clean(err.Error())}
 	var ofDisk *fs.PathError
@@ -120,7 +120,7 @@ func bringHome(ctx context.Context, asked request, out io.Writer) error {
 	return json.NewEncoder(out).Encode(v)
 }
 
-// stateDict is what asked asks for.
+// stateDict makes the state_dict that is asked for.
 func stateDict(ctx context.Context, asked request) (statedict.Dict, error) {
 	options := statedict.Options{Copies: asked.Home.Copies}
 	model, err := onnx.ReadWhole(ctx, asked.File)
@@ -128,7 +128,7 @@ func stateDict(ctx context.Context, asked request) (statedict.Dict, error) {
 		return nil, err
 	}
 	if m, err := manifest.Stored(asked.Manifest); err == nil {
-		if opened, err := network.Open(ctx, model, m); err == nil { // else nothing is known of what no training changes
+		if opened, err := network.Open(ctx, model, m); err == nil { // without the parts it is not known which tensors no training changes
 			options.Frozen = opened.ABN().ExtractorInitializers
 		}
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
-// A version that was trained comes home by the reference alone, the file that it descends from being known; whatever comes of it,
-// nothing stays behind.
+// A trained version becomes a state_dict by the reference alone, since the studio has the file that it descends from. No temporary
+// file stays behind, also after a failure.
 func TestStateDictLeavesNothing(t *testing.T) {
 	t.Parallel()
 	home := filepath.Join(fixture.Root(), "onnx", "statedict", "testdata")

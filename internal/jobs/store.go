@@ -12,20 +12,21 @@ import (
 
 var _ Store = (*postgres.Store)(nil)
 
-// Store is what workers need of the database, besides what the use cases do. What is written under a claim that was lost is
-// refused with annotator.ErrSuperseded: another attempt holds the work, and this one stops and writes nothing more.
+// Store is what workers need of the database, besides annotator.Service. A write under a lost claim is refused with
+// annotator.ErrSuperseded: another attempt has the work, and this one must stop.
 type Store interface {
 	annotator.Store
 	Pool() *pgxpool.Pool // for River
 	Ping(ctx context.Context) error
 	Installation(ctx context.Context) (string, error) // the studio's own id
 
-	// Liveness. A worker's name is its River client's ID. It says every postgres.HeartbeatEvery that it is alive, and then makes the
-	// parts available again whose workers were silent for longer than postgres.StaleAfter, if it was in steady contact itself for
-	// as long. A part is what River calls a job: a row of river_job. working are those it works on, or did a moment ago.
+	// Liveness. A worker's name is its River client's ID. A part is what River calls a job: a row of river_job. Every
+	// postgres.HeartbeatEvery a worker calls Heartbeat, which says that it is alive. Heartbeat also makes parts available again whose
+	// workers were silent for longer than postgres.StaleAfter, if this worker itself was in steady contact for as long. working are
+	// the parts that the worker works on, or worked on a moment ago.
 	Heartbeat(ctx context.Context, w annotator.Worker) error
 	RescueParts(ctx context.Context, worker string, working []int64) (rescued int, err error)
-	// LostParts returns which of those it works on were taken over from it: it lets go of them.
+	// LostParts returns which of the parts working were taken over from the worker, which then stops working on them.
 	LostParts(ctx context.Context, worker string, working []int64) ([]int64, error)
 	RemoveWorker(ctx context.Context, id string) error // on a clean stop
 
@@ -33,21 +34,22 @@ type Store interface {
 	StartJob(ctx context.Context, jobID int64, total int) error
 	EnqueueEvaluate(ctx context.Context, versionID int64) (annotator.Job, error)
 
-	// Scans. A chunk is claimed for postgres.StaleAfter at a time; CompleteChunk writes its predictions, what of it cannot be
-	// read, and its end, in one transaction.
+	// Scans. A chunk is claimed for postgres.StaleAfter at a time. CompleteChunk writes its predictions, its unreadable images and
+	// its end in one transaction.
 	ClaimChunk(ctx context.Context, jobID int64, worker string) (annotator.Chunk, error) // annotator.ErrScanOver, ErrChunksBusy
 	KeepChunk(ctx context.Context, c annotator.Chunk) error
 	ReleaseChunk(ctx context.Context, c annotator.Chunk) error // on a clean stop
 	CompleteChunk(ctx context.Context, c annotator.Chunk, predictions []annotator.Prediction, broken []annotator.BrokenImage) (annotator.ScanStatus, error)
 
-	// Rounds. Every claim is a new attempt; what it writes says which (annotator.Round has the rules). annotator.ErrRoundOver: there
-	// is nothing to do; annotator.ErrRoundCancelled: stop, and say so by StopRound. Service.FinishRound and FailRound end it.
+	// Rounds. Every claim is a new attempt, and every write names its attempt (annotator.Round has the rules). annotator.ErrRoundOver:
+	// there is nothing to do. annotator.ErrRoundCancelled: stop, and confirm it by StopRound. Service.FinishRound and FailRound end a
+	// round.
 	ClaimRound(ctx context.Context, roundID int64) (annotator.RoundClaim, annotator.Round, error)
 	HoldsRound(ctx context.Context, c annotator.RoundClaim) error
 	RoundInputs(ctx context.Context, roundID int64) (postgres.RoundInputs, error)
 	SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error
 	SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p annotator.RoundProgress) error
-	AddRoundPoints(ctx context.Context, c annotator.RoundClaim, points []annotator.RoundPoint) error // repeats after a resume are left out
+	AddRoundPoints(ctx context.Context, c annotator.RoundClaim, points []annotator.RoundPoint) error // points that are there already are left out
 	DropRoundPoints(ctx context.Context, c annotator.RoundClaim) error                               // of a training that diverged and begins again
 	StartEvaluating(ctx context.Context, c annotator.RoundClaim) error
 	StopRound(ctx context.Context, c annotator.RoundClaim) error
@@ -59,12 +61,12 @@ type Store interface {
 	SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error                   // what engines can fine-tune of it
 	ActiveVersions(ctx context.Context) ([]annotator.Version, error)                                             // of every project
 
-	// Uploads. TryUpload counts that a worker begins to run a model, TriedUpload says that it lived through that.
+	// Uploads. TryUpload counts that a worker begins to run a model; TriedUpload records that the worker survived it.
 	TryUpload(ctx context.Context, id int64) (annotator.Upload, error)
 	TriedUpload(ctx context.Context, id int64) error
 
 	// Tidying.
-	Importing(ctx context.Context) (bool, error) // what an import has stored so far, no row refers to
+	Importing(ctx context.Context) (bool, error) // whether an import is running: no row refers yet to the files that it has stored
 	ForgetUploads(ctx context.Context, age time.Duration) (int, error)
 	ReferencedBlobs(ctx context.Context) (map[string]struct{}, error)
 	RemoveExpiredSessions(ctx context.Context) error

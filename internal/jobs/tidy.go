@@ -14,41 +14,41 @@ import (
 	"github.com/abn-studio/studio/internal/postgres"
 )
 
-// tidyEvery is how often what nothing refers to is removed; forgottenAfter is how old that must be, far longer than any
-// transaction between a file's arrival and the row that refers to it.
+// tidyEvery is how often files that no row refers to are removed. forgottenAfter is the least age of such a file: far more than the
+// time between a file's arrival and the commit of the row that refers to it.
 const (
 	tidyEvery      = 6 * time.Hour
 	forgottenAfter = 24 * time.Hour
 )
 
-// periodicJobs are inserted by whichever worker leads, so that one does the work however many there are.
+// periodicJobs are inserted by River's elected leader among the workers, so that one worker does them however many there are.
 func periodicJobs() []*river.PeriodicJob {
 	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(tidyEvery), func() (river.JobArgs, *river.InsertOpts) {
 		return postgres.TidyArgs{}, &river.InsertOpts{Queue: postgres.LightWork, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}}
 	}, &river.PeriodicJobOpts{RunOnStart: true})}
 }
 
-// tidyWorker removes what nothing refers to, and asks anew what the engines can train.
+// tidyWorker removes files that no row refers to, and updates which versions the engines can train.
 type tidyWorker struct {
 	river.WorkerDefaults[postgres.TidyArgs]
 	worker *Worker
 }
 
-// Timeout bounds a sweep of a large bucket.
+// Timeout is an hour, enough to sweep a large bucket.
 func (*tidyWorker) Timeout(*river.Job[postgres.TidyArgs]) time.Duration { return time.Hour }
 
-// Work tidies. What fails is tried again at the next time.
+// Work tidies. A failure is not retried before the next periodic run.
 func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) error {
 	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter))
 }
 
-// Tidy removes uploaded models that nobody added and then every blob that no row refers to, each where it is older than age. A
-// blob store that another studio uses too is left alone (blob.ErrOwned): its rows are not known here.
+// Tidy removes uploaded models that were not added, and then every blob that no row refers to, if they are older than age. It leaves
+// a blob store alone that belongs to another studio (blob.ErrOwned), whose rows are not known here.
 func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	if err := SweepIncoming(w.config.Data, w.config.Blobs); err != nil {
 		return err
 	}
-	if _, err := disk.SweepTemporaryFolders(dataset.TemporaryPrefix); err != nil { // of imports that were killed here
+	if _, err := disk.SweepTemporaryFolders(dataset.TemporaryPrefix); err != nil { // left by killed imports
 		return err
 	}
 	studio, err := w.config.Store.Installation(ctx)
@@ -66,7 +66,7 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 		return err
 	}
 	if importing, err := w.config.Store.Importing(ctx); err != nil || importing {
-		return err // an import's files are there before the rows that refer to them, however long it takes
+		return err // a running import has stored files whose rows come later
 	}
 	kept, err := w.config.Store.ReferencedBlobs(ctx)
 	if err != nil {
@@ -82,19 +82,19 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	return err
 }
 
-// IncomingFolder is where models are received below a data folder.
+// IncomingFolder is the folder below a data folder in which models are received.
 func IncomingFolder(data string) string { return filepath.Join(data, "cache", "incoming") }
 
-// SweepIncoming removes what processes left behind that were killed while a file was on its way into the studio. Those of
-// living processes are left alone.
+// SweepIncoming removes temporary files that killed processes left behind while they received a file. Files of running processes are
+// left alone.
 func SweepIncoming(data string, blobs *blob.Store) error {
 	_, models := disk.SweepTemporary(IncomingFolder(data))
 	_, files := blobs.SweepIncoming()
 	return errors.Join(models, files)
 }
 
-// askEngines writes down what the engines can train of every active version: a later release may be able to do more than the
-// one that added the model.
+// askEngines stores what the engines can train of every active version: this release may be able to train more than the one that
+// added the model.
 func (w *Worker) askEngines(ctx context.Context) error {
 	versions, err := w.config.Store.ActiveVersions(ctx)
 	if err != nil {

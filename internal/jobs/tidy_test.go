@@ -39,7 +39,7 @@ func birds(t *testing.T) (*postgres.Store, *blob.Store, annotator.Project) {
 	return store, blobs, project
 }
 
-// What no row refers to goes; images, models and uploads that may yet be added stay, and nothing young goes.
+// Blobs that no row refers to are removed; images, models, uploads that may yet be added, and young files stay.
 func TestTidyRemovesWhatNothingRefersTo(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -107,7 +107,8 @@ func TestTidyRemovesWhatNothingRefersTo(t *testing.T) {
 	}
 }
 
-// Uploads whose process was killed are swept, by the tidying and by the next upload; the one that is under way is not, however slow.
+// The files of an upload whose process was killed are swept, by the tidying and by the next upload; those of a running upload are
+// not, however slow it is.
 func TestKilledUploadsAreSwept(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -186,8 +187,8 @@ func age(t *testing.T, db interface {
 	}
 }
 
-// A version knows what each engine can train of it, also one that was added before anybody asked; and a round is not
-// started on an engine that cannot.
+// A version records what each engine can train of it, also one that was added before this was recorded; a round is not started on
+// an engine that cannot train the version.
 func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -251,7 +252,7 @@ func TestVersionsKnowWhatCanBeTrained(t *testing.T) {
 		t.Errorf("on one that can: %v, want nothing said against the engine", err)
 	}
 
-	// The same file through the door of uploads says the same, and a file cut short is no model.
+	// The same file sent as an upload is reported alike, and a truncated file is no model.
 	found, err := NewModels(blobs, t.TempDir(), 0).Receive(ctx, sentAs(annotator.SentFile{Kind: annotator.SentModel, Name: "m.onnx", Reader: bytes.NewReader(file)}))
 	if err != nil || found.Hash != version.ModelHash || found.Report.ManifestProblem == nil || found.Report.GridHeight != version.GridHeight {
 		t.Errorf("received: %+v, %v", found, err)

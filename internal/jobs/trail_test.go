@@ -31,7 +31,7 @@ var reads = []string{
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "StateDict", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
-// untold are the methods whose changes are their own record, or none of what the trail is for.
+// untold are the methods whose changes the trail need not hold, with the reason.
 var untold = map[string]string{
 	"SaveDraft":  "every revision is kept, with its author and time",
 	"RenewLease": "who works on goes on",
@@ -353,8 +353,8 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 	}
 }
 
-// A model is added, made the active version, and scanned with at once, or nothing is there: whichever step fails. So is an
-// import with its classes and its scan.
+// Adding a model makes the version, its activation and its scan, or, whichever step fails, none of them. An import with its classes
+// and its scan does too.
 func TestAddingIsWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	w := newTrailWorld(t)

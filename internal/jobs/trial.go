@@ -19,8 +19,8 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// Try implements annotator.Models: its parts are found, it is run once, and the nodes that keep every way of training it are
-// named. Only then it is stored.
+// Try implements annotator.Models. It finds the model's parts, runs it once, and refuses it with the names of the nodes if no way of
+// training it is possible. Only then is the file stored.
 func (m *Models) Try(ctx context.Context, file []byte, beside json.RawMessage) (annotator.NewVersion, error) {
 	var v annotator.NewVersion
 	preprocessing, err := manifest.Stored(beside)
@@ -71,8 +71,8 @@ func checkModel(ctx context.Context, opened *network.Network, runLimit time.Dura
 	return v, nil
 }
 
-// trainable returns an error that lists what stands in the way of ONNX Runtime's engine where that can train the network
-// in none of its ways. What it cannot do in one of them is told by the round's form.
+// trainable returns an error that lists the obstacles if ONNX Runtime's engine can train the network in none of its ways. If it can
+// in some, the round's form tells which not.
 func trainable(training []annotator.Trainability) error {
 	var reasons []string
 	for _, t := range training {

@@ -46,7 +46,7 @@ func tinyABN(t *testing.T) (*onnx.Model, manifest.Manifest) {
 	return model, manifest
 }
 
-// What cannot be run, split or trained is refused when it is added, by name, and leaves nothing behind.
+// A model that cannot be run, split or trained is refused by name when it is added, and nothing is stored.
 func TestAddModelRefuses(t *testing.T) {
 	t.Parallel()
 	if err := ort.Init(""); err != nil {
@@ -172,7 +172,7 @@ func readReference(t *testing.T) []byte {
 	return data
 }
 
-// An upload is refused in the words of the command line, or where its manifest alone is at fault, its form says them.
+// An upload is refused in the same words as on the command line; if only its manifest is at fault, the form shows them.
 func TestUploadsOfSeveralLabels(t *testing.T) {
 	t.Parallel()
 	if err := ort.Init(""); err != nil {

@@ -17,10 +17,10 @@ type addWorker struct {
 	worker *Worker
 }
 
-// Timeout bounds a model that never answers.
+// Timeout is 15 minutes, so that a model that never answers does not hold a worker.
 func (*addWorker) Timeout(*river.Job[postgres.AddArgs]) time.Duration { return 15 * time.Minute }
 
-// Work checks the model as Models.Try does; what is wrong with it is written where its page shows it.
+// Work checks the model as Models.Try does. What is wrong with the model is stored with the upload, for its page to show.
 func (a *addWorker) Work(ctx context.Context, part *river.Job[postgres.AddArgs]) error {
 	store := a.worker.config.Store
 	upload, err := store.Upload(ctx, part.Args.UploadID)
@@ -65,7 +65,7 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	if err != nil {
 		return annotator.NewVersion{}, err
 	}
-	// First in a process of its own: what takes all memory or brings the runtime down must not be the server's end.
+	// First in a child process: a model that takes all memory or crashes the runtime must not end the worker.
 	if _, err := runInspection(ctx, request{Do: doTry, File: path, Manifest: u.Manifest, RunLimit: a.worker.config.RunLimit}, inspectionLimits(u.Bytes).ofTrial(a.worker.config.RunLimit, manifest.Crop[0]*manifest.Crop[1])); err != nil {
 		return annotator.NewVersion{}, err
 	}
@@ -78,10 +78,10 @@ func (a *addWorker) check(ctx context.Context, u annotator.Upload) (annotator.Ne
 	return version, err
 }
 
-// reasonOf is an error as the page shows it.
+// reasonOf returns an error's text as the page shows it.
 func reasonOf(err error) string {
 	var invalid *annotator.ValidationError
-	if errors.As(err, &invalid) && invalid.Field == "model" { // which is what the page is about
+	if errors.As(err, &invalid) && invalid.Field == "model" { // the page need not name the field: it is about the model
 		return invalid.Message
 	}
 	if invalid != nil {

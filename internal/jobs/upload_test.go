@@ -17,7 +17,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// A model whose workers are never heard of again is refused after a few of them, and does not bring down every worker there is.
+// A model whose workers die is refused after a few of them, before it has ended every worker.
 func TestAModelThatKillsItsWorkersIsRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -90,7 +90,7 @@ func judged(t *testing.T, store *postgres.Store, id int64) annotator.Upload {
 	}
 }
 
-// A model that never answers, takes all memory, or answers what is no number or no logits is refused, and its worker goes on.
+// A model that never answers, takes all memory, or answers NaN or no logits is refused, and its worker works on.
 func TestModelsThatAreTriedInVainAreRefused(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -23,12 +23,12 @@ import (
 	"github.com/abn-studio/studio/internal/postgres"
 )
 
-// Config is what a Worker works with.
+// Config is what NewWorker needs.
 type Config struct {
 	Store Store
 	Blobs *blob.Store
-	// Data is the folder of caches and of rounds under way. A round resumes from its checkpoint where another
-	// worker sees the same folder, and starts again where not.
+	// Data is the folder of caches and of running rounds. A worker that takes a round over resumes from its checkpoint if it sees the
+	// same folder, and else starts the round again.
 	Data string
 	// Networks opens networks; nil: a store of the worker's own.
 	Networks *network.Store
@@ -90,7 +90,7 @@ func NewWorker(c Config) (*Worker, error) {
 		Workers:                     workers,
 		Middleware:                  []rivertype.Middleware{river.WorkerMiddlewareFunc(w.attend)},
 		PeriodicJobs:                periodicJobs(),
-		JobTimeout:                  -1, // a round takes what it takes; a dead worker's jobs are rescued by heartbeat
+		JobTimeout:                  -1, // a round may take any time; a dead worker's jobs are noticed by its heartbeat
 		RescueStuckJobsAfter:        30 * 24 * time.Hour,
 		ErrorHandler:                &errorHandler{worker: w},
 		CompletedJobRetentionPeriod: 7 * 24 * time.Hour,
@@ -105,8 +105,8 @@ func NewWorker(c Config) (*Worker, error) {
 func (w *Worker) roundsFolder() string { return filepath.Join(w.config.Data, "rounds") }
 func (w *Worker) cacheFolder() string  { return filepath.Join(w.config.Data, "cache") }
 
-// roundFolder holds the checkpoints of one attempt at a round while it is under way. Every attempt has a folder of its own,
-// which the next one takes over under another name: a worker that was frozen and wakes up finds none to write into.
+// roundFolder is the folder of the checkpoints of one attempt at a round. The next attempt renames it, so that a worker that was
+// frozen and wakes up finds no folder to write into.
 func (w *Worker) roundFolder(id int64, attempt int) string {
 	name := strconv.FormatInt(id, 10)
 	if attempt > 1 {
@@ -115,7 +115,7 @@ func (w *Worker) roundFolder(id int64, attempt int) string {
 	return filepath.Join(w.roundsFolder(), name)
 }
 
-// removeRound removes what any attempt at a round left.
+// removeRound removes the folders of all attempts at a round.
 func (w *Worker) removeRound(id int64) error {
 	later, err := filepath.Glob(filepath.Join(w.roundsFolder(), strconv.FormatInt(id, 10)+"-*"))
 	for _, folder := range append(later, w.roundFolder(id, 1)) {
@@ -124,7 +124,7 @@ func (w *Worker) removeRound(id int64) error {
 	return err
 }
 
-// leftFolder holds those of a project's last round, where it failed: one a project.
+// leftFolder is the folder of the checkpoints of a project's last round, if that failed. A project has one.
 func (w *Worker) leftFolder(project int64) string {
 	return filepath.Join(w.roundsFolder(), fmt.Sprintf("left-by-project-%d", project))
 }
@@ -132,7 +132,7 @@ func (w *Worker) leftFolder(project int64) string {
 // Features is the worker's store of features on disk, which the process may use for other work too.
 func (w *Worker) Features() *features.Store { return w.features }
 
-// Start begins to take jobs and returns. The worker runs until Stop, whatever becomes of ctx.
+// Start begins to take jobs and returns. The worker runs until Stop, even if ctx ends.
 func (w *Worker) Start(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	if err := w.beat(ctx); err != nil {
@@ -153,8 +153,8 @@ func (w *Worker) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop asks running jobs to stop where they can go on later (a round at its next step, a scan after its
-// chunk), waits for them, and signs off. When ctx ends first it returns ctx's error.
+// Stop asks running jobs to stop where they can be resumed (a round at its next step, a scan after its chunk), waits for them, and
+// removes the worker from the database. If ctx ends first it returns ctx's error.
 func (w *Worker) Stop(ctx context.Context) error {
 	if w.cancel == nil {
 		return nil
@@ -167,7 +167,8 @@ func (w *Worker) Stop(ctx context.Context) error {
 	return err
 }
 
-// beat shows a sign of life, takes over what silent workers left, and lets go of what was taken over from it.
+// beat says that this worker is alive, makes the parts of silent workers available again, and stops work on parts that were taken
+// over from it.
 func (w *Worker) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
 	kept := w.features.Stats()
@@ -202,7 +203,7 @@ func (w *Worker) keepBeating(ctx context.Context) {
 	}
 }
 
-// retrySoon tries a failed part again after a few seconds: most failures are a database that was away.
+// retrySoon tries a failed part again after a few seconds, since most failures are a database that was away for a moment.
 type retrySoon struct{}
 
 // NextRetry is a little later each time.
@@ -210,7 +211,7 @@ func (retrySoon) NextRetry(part *rivertype.JobRow) time.Time {
 	return time.Now().Add(time.Duration(2*len(part.Errors)+1) * time.Second)
 }
 
-// errorHandler logs what River would log of a part that failed. What ends a job for good is written down by whoever works on it.
+// errorHandler logs parts that failed. The failure that ends a job for good is stored by the job's own worker.
 type errorHandler struct{ worker *Worker }
 
 // HandleError logs an attempt that failed.
@@ -225,7 +226,7 @@ func (h *errorHandler) HandlePanic(ctx context.Context, part *rivertype.JobRow, 
 	return nil
 }
 
-// quiet drops River's own lines below a warning: a page of them a minute says nothing.
+// quiet drops River's own log lines below a warning, of which there are many.
 type quiet struct{ slog.Handler }
 
 // Enabled lets warnings and errors through.
