@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -39,9 +40,16 @@ func TestEachFactHasOneHome(t *testing.T) {
 				if x, ok := n.X.(*ast.Ident); ok && x.Name == "onnx" && (n.Sel.Name == "FindParts" || n.Sel.Name == "Split") {
 					at("taking a network apart", dir)
 				}
+			case *ast.CompositeLit:
+				if spelled := literals(n); slices.Contains(spelled, ".jpg") && slices.Contains(spelled, ".png") {
+					at("suffixes of pictures", dir)
+				}
 			case *ast.BasicLit:
 				if n.Kind == token.STRING && strings.Contains(n.Value, "ABNFEAT") {
 					at("features on disk", dir)
+				}
+				if n.Kind == token.STRING && strings.Contains(n.Value, ".jpg") && strings.Contains(n.Value, ".png") {
+					at("suffixes of pictures", dir) // in a message, a page's accept or a flag's help
 				}
 			}
 			return true
@@ -52,11 +60,25 @@ func TestEachFactHasOneHome(t *testing.T) {
 		"fields of a manifest":   "internal/manifest",
 		"taking a network apart": "internal/network",
 		"features on disk":       "internal/features",
+		"suffixes of pictures":   "internal/picture",
 	} {
 		if got := slices.Sorted(maps.Keys(homes[mark])); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: in %s, want %s alone; docs/architecture.md says what else asks it", mark, strings.Join(got, ", "), want)
 		}
 	}
+}
+
+// literals are the strings that are spelled in a list or a table.
+func literals(list *ast.CompositeLit) (all []string) {
+	ast.Inspect(list, func(n ast.Node) bool {
+		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			if s, err := strconv.Unquote(literal.Value); err == nil {
+				all = append(all, s)
+			}
+		}
+		return true
+	})
+	return all
 }
 
 // receiver is the name of a method's type.

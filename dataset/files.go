@@ -14,12 +14,6 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// suffixes of pictures the studio decodes; others that are pictures get a reason of their own.
-var (
-	pictureSuffix = map[string]bool{".jpg": true, ".jpeg": true, ".jpe": true, ".jfif": true, ".png": true, ".webp": true, ".bmp": true, ".dib": true, ".tif": true, ".tiff": true}
-	otherPicture  = map[string]bool{".gif": true, ".heic": true, ".heif": true, ".avif": true, ".jxl": true, ".jp2": true, ".svg": true}
-)
-
 // litter are the names, in lower case, of what systems, file servers and tools leave between pictures and what does not
 // begin with a dot.
 var litter = map[string]bool{
@@ -35,7 +29,11 @@ var litter = map[string]bool{
 	"lost+found": true, "lost.dir": true, "__pycache__": true, "_gsdata_": true, "picasa.ini": true, "zbthumbnail.info": true,
 }
 
-func pictureSuffixes() string { return ".jpg, .jpeg, .png, .webp, .bmp, .tif or .tiff" }
+// pictureSuffixes are those of pictures, for a message.
+func pictureSuffixes() string {
+	all := picture.Suffixes()
+	return strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
+}
 
 // suffix is a name's, in lower case.
 func suffix(name string) string { return strings.ToLower(path.Ext(name)) }
@@ -61,11 +59,10 @@ func passOver(entry fs.DirEntry) string {
 // checkPicture says why a regular file is no picture we decode; "" if it looks like one. It reads
 // the first bytes, so that a text file named .jpg is told apart; and it counts files that hold more pictures than one.
 func (d *Dataset) checkPicture(name string) string {
-	suffix := suffix(name)
-	if otherPicture[suffix] {
+	if suffix := picture.UnreadSuffix(name); suffix != "" {
 		return suffix + " is not read: convert it to PNG or JPEG"
 	}
-	if !pictureSuffix[suffix] {
+	if !picture.HasSuffix(name) {
 		return "not a picture: its name does not end in " + pictureSuffixes()
 	}
 	f, err := os.Open(d.file(name))
@@ -81,10 +78,15 @@ func (d *Dataset) checkPicture(name string) string {
 	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
 		return "cannot be read: " + bare(err)
 	case picture.Format(head[:n]) == "":
-		return fmt.Sprintf("not a JPEG, PNG, WebP, BMP or TIFF: it starts with %q", head[:min(n, 8)])
+		return notAPicture(head[:n])
 	}
 	d.countSeveral(name, f)
 	return ""
+}
+
+// notAPicture says that a file that begins so is of no format that is read.
+func notAPicture(head []byte) string {
+	return fmt.Sprintf("not a %s: it starts with %q", picture.FormatList, head[:min(len(head), 8)])
 }
 
 // countSeveral notes a file that holds more pictures than one.

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/picture"
 )
 
 // The optional tables of an image folder, at its root or in any folder below: names in it are relative to the table.
@@ -148,7 +150,7 @@ func (d *Dataset) onlyInner() (string, bool) {
 			return "", false
 		case entry.IsDir():
 			inner = entry.Name()
-		case pictureSuffix[suffix(entry.Name())] || isMetadata(entry.Name()):
+		case picture.HasSuffix(entry.Name()) || isMetadata(entry.Name()):
 			return "", false
 		}
 	}
@@ -261,7 +263,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 		if entry.IsDir() {
 			folders = append(folders, entry.Name())
 		} else {
-			pictures = pictures || pictureSuffix[suffix(entry.Name())]
+			pictures = pictures || picture.HasSuffix(entry.Name())
 			table = table || isMetadata(entry.Name())
 		}
 	}
@@ -365,7 +367,7 @@ func (d *Dataset) holdsFolder(name string) bool {
 
 // holdsPicture reports whether a folder has what looks like a picture in it, by its name.
 func (d *Dataset) holdsPicture(name string) bool {
-	return slices.ContainsFunc(d.look(name), func(entry fs.DirEntry) bool { return !entry.IsDir() && pictureSuffix[suffix(entry.Name())] })
+	return slices.ContainsFunc(d.look(name), func(entry fs.DirEntry) bool { return !entry.IsDir() && picture.HasSuffix(entry.Name()) })
 }
 
 // isAbout reports whether a file describes the data set rather than being part of it.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -253,7 +254,7 @@ func (d *Dataset) imagenetLabels(n imagenet) (labels map[string]string, where st
 			labels[stem(fields[0])] = d.shared(fields[1])
 			return nil
 		})
-	case val == "" || !slices.ContainsFunc(d.look(val), func(e fs.DirEntry) bool { return !e.IsDir() && pictureSuffix[suffix(e.Name())] }):
+	case val == "" || !slices.ContainsFunc(d.look(val), func(e fs.DirEntry) bool { return !e.IsDir() && picture.HasSuffix(e.Name()) }):
 		return labels, "", nil // in folders of their classes
 	case n.solution != "":
 		t, err := d.openTable(n.solution)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -116,8 +117,8 @@ func (p *placer) find(name, split string) (disk, reason string) {
 		return disk, ""
 	}
 	suffixes := []string{""}
-	if !pictureSuffix[suffix(name)] {
-		suffixes = []string{".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".webp", ".bmp", ".tif", ".tiff"}
+	if !picture.HasSuffix(name) {
+		suffixes = picture.Completions()
 		for _, s := range suffixes {
 			if disk := p.d.locate(name + s); p.there(disk) {
 				p.note("names are completed with " + s)

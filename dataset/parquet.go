@@ -291,16 +291,15 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 		return nil
 	}
 	format := picture.Format(content[:min(16, len(content))])
-	end, ok := map[string]string{"jpeg": ".jpg", "png": ".png", "webp": ".webp", "bmp": ".bmp", "tiff": ".tif"}[format]
-	if !ok {
-		d.skip(place, "not a JPEG, PNG, WebP, BMP or TIFF: it starts with %q", content[:min(len(content), 8)])
+	if format == "" {
+		d.skip(place, "%s", notAPicture(content))
 		return nil
 	}
 	if *left -= int64(len(content)); *left < 0 {
 		return fmt.Errorf("%w: the images are larger than the file may hold", ErrArchive)
 	}
-	name := place + end
-	if base := path.Base(strings.ReplaceAll(given, `\`, "/")); pictureSuffix[suffix(base)] && text.Valid(base) && !strings.HasPrefix(base, ".") && len(base) < 200 {
+	name := place + picture.SuffixOf(format)
+	if base := path.Base(strings.ReplaceAll(given, `\`, "/")); picture.HasSuffix(base) && text.Valid(base) && !strings.HasPrefix(base, ".") && len(base) < 200 {
 		if own, ok := localName(path.Join(path.Dir(place), base)); ok {
 			if _, err := os.Lstat(d.file(own)); errors.Is(err, os.ErrNotExist) {
 				name = own

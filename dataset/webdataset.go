@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -17,7 +18,7 @@ func (d *Dataset) shards() []string {
 	var out []string
 	for _, entry := range d.look("") {
 		switch name := entry.Name(); {
-		case entry.IsDir(), pictureSuffix[suffix(name)]:
+		case entry.IsDir(), picture.HasSuffix(name):
 			return nil
 		case isArchive(name):
 			out = append(out, d.file(name))
@@ -43,7 +44,7 @@ func (d *Dataset) fitsWebDataset() string {
 		}
 		for _, entry := range list[:min(1000, len(list))] {
 			k, _ := key(entry.Name())
-			if !pictureSuffix[suffix(entry.Name())] || entry.IsDir() {
+			if !picture.HasSuffix(entry.Name()) || entry.IsDir() {
 				continue
 			}
 			if files[k+".cls"] {
@@ -95,7 +96,7 @@ func (d *Dataset) readWebDataset() error {
 				}
 				continue
 			}
-			if !pictureSuffix[suffix(name)] {
+			if !picture.HasSuffix(name) {
 				if _, field := key(name); field != "cls" && field != "json" && !d.isAbout(entry.Name()) {
 					d.count(name, "files ."+text.Cut(field, 20)+" are not read")
 				}

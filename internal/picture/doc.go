@@ -5,6 +5,7 @@
 //
 //	decoder.go  Limits, Decoder: the budget, and decoding within it
 //	header.go   Header: what a file says of itself, read in a few places of the file
+//	suffix.go   how files of pictures are named
 //	jpeg.go, png.go, webp.go, bmp.go, tiff.go  where each format says it, what of it is refused, what decodes it and allocates
 //	exif.go     the orientation
 //	t81/        JPEGs that the standard library's decoder refuses

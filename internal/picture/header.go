@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNotPicture is a file that is none of the formats the studio reads.
-var ErrNotPicture = errors.New("not a picture (JPEG, PNG, WebP, BMP or TIFF)")
+var ErrNotPicture = errors.New("not a picture (" + FormatList + ")")
 
 // Header is what a file says of itself.
 type Header struct {
@@ -37,10 +37,11 @@ func (h Header) describe() string {
 	return h.Kind + " " + h.Format
 }
 
-// format is one kind of file: how to know it, and how to read it.
+// format is one kind of file: how it is called, how to know it, and how to read it.
 type format struct {
-	name  string
-	magic func(head []byte) bool
+	name     string
+	suffixes []string // in lower case, the usual one first
+	magic    func(head []byte) bool
 	// read completes a header of which Format and Bytes are known: sides, Weight (the decoder's alone) and decode, and what of the
 	// rest is not as in most pictures. What will not be decoded is an error here that names it.
 	read func(file *io.SectionReader, h *Header) error
@@ -68,11 +69,11 @@ func prefix(magics ...string) func([]byte) bool {
 }
 
 var formats = []format{
-	{"jpeg", prefix("\xff\xd8\xff"), readJPEG},
-	{"png", prefix("\x89PNG\r\n\x1a\n"), readPNG},
-	{"webp", func(d []byte) bool { return len(d) >= 12 && string(d[:4]) == "RIFF" && string(d[8:12]) == "WEBP" }, readWebP},
-	{"bmp", prefix("BM"), readBMP},
-	{"tiff", prefix("II*\x00", "MM\x00*", "II+\x00", "MM\x00+"), readTIFF},
+	{"jpeg", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, prefix("\xff\xd8\xff"), readJPEG},
+	{"png", []string{".png"}, prefix("\x89PNG\r\n\x1a\n"), readPNG},
+	{"webp", []string{".webp"}, func(d []byte) bool { return len(d) >= 12 && string(d[:4]) == "RIFF" && string(d[8:12]) == "WEBP" }, readWebP},
+	{"bmp", []string{".bmp", ".dib"}, prefix("BM"), readBMP},
+	{"tiff", []string{".tif", ".tiff"}, prefix("II*\x00", "MM\x00*", "II+\x00", "MM\x00+"), readTIFF},
 }
 
 // others are pictures that are not read, by how their files begin and from where on.

@@ -14,12 +14,16 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
+// maskSuffixes are those of masks, in the order in which they are tried: of several files of a name, the PNG is the mask, also where
+// masks lie beside pictures.
+var maskSuffixes = append([]string{".png"}, picture.Completions()...)
+
 // findMask looks for an image's mask: a picture of the image's path below the data set's root, of that
 // path without its first folders, or of its file name alone. "" if there is none.
 func findMask(dir, name string) string {
 	stem := strings.TrimSuffix(name, path.Ext(name))
 	for {
-		for _, suffix := range []string{".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"} {
+		for _, suffix := range maskSuffixes {
 			for _, spelt := range []string{stem, text.NFD(stem)} { // a Mac's archives have decomposed names
 				file := filepath.Join(dir, filepath.FromSlash(spelt+suffix))
 				if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
