@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// ActivationMethod is a way of saying where a network looks for a class, other than its attention map.
+// ActivationMethod is a method, other than the attention map, that shows where a network looks for a class.
 type ActivationMethod string
 
 // The methods (package onnx/activation has the formulas).
@@ -45,12 +45,12 @@ type ActivationQuery struct {
 	Method ActivationMethod
 	Branch Branch
 	Class  *int           // nil: the version's own answer
-	Value  string         // Grad-CAM only: the value to weight, by its name in the model's file; "": the last convolutional one
-	Map    *attention.Map // what the perception branch is given; nil: the model's own map
+	Value  string         // Grad-CAM only: the value to weight, by its name in the model's file; "": the last convolution's
+	Map    *attention.Map // the map that the perception branch gets; nil: the model's own
 }
 
-// ActivationMap is where a branch looks for a class. Its cells are those of the branch's last value, which may be
-// fewer than the attention map's.
+// ActivationMap shows where a branch looks for a class. It has the grid of the value that it is made of, which may be coarser than
+// the attention map's.
 type ActivationMap struct {
 	Method       ActivationMethod `json:"method"`
 	Branch       Branch           `json:"branch"`
@@ -65,13 +65,13 @@ type ActivationMap struct {
 	Milliseconds float64          `json:"milliseconds"` // time the model took
 }
 
-// ActivationMapper makes activation maps (inference.LiveScorer). q.Class and q.Map are given. A *ValidationError
-// where the model has no such map, with the reason.
+// ActivationMapper makes activation maps (inference.LiveScorer). q.Class and q.Map must be set. If the model has no such map the error
+// is a *ValidationError with the reason.
 type ActivationMapper interface {
 	ActivationMap(ctx context.Context, version Version, image Image, q ActivationQuery) (ActivationMap, error)
 }
 
-// ActivationMap answers where the task's version looks by another method. Nothing is stored.
+// ActivationMap makes an activation map of a task's image by the task's version. Nothing is stored.
 func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q ActivationQuery) (ActivationMap, error) {
 	if err := may(actor, RoleAnnotator); err != nil {
 		return ActivationMap{}, err

@@ -19,7 +19,7 @@ type ProjectStore interface {
 	InsertProject(ctx context.Context, p Project) (Project, error)
 }
 
-// ImageStore reads images and what versions said of them.
+// ImageStore reads images and their predictions.
 type ImageStore interface {
 	Image(ctx context.Context, id int64) (Image, error)
 	// Prediction returns ErrNotFound where the version has not seen the image. Top carries no names.

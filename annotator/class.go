@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ClassFinder returns a function that finds a class's index by its key, else by its name, else by either with case,
-// spaces, hyphens and underscores set aside, as folders spell them. Of two classes that match, the first is meant.
+// ClassFinder returns a function that finds a class's index by its key, else by its name, else by either while it ignores case,
+// spaces, hyphens and underscores, which folder names spell differently. If two classes match, it takes the first.
 func ClassFinder(classes []Class) func(name string) (index int, found bool) {
 	exact, loose := map[string]int{}, map[string]int{}
 	for _, c := range slices.Backward(classes) {
@@ -31,16 +31,16 @@ func loosely(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(name))
 }
 
-// ClassChange is what becomes of a project's classes where others are given. The zero value changes nothing.
+// ClassChange is a change of a project's classes, and of the labels that depend on them. The zero value changes nothing.
 type ClassChange struct {
-	Classes []Class     // all it has from then on; nil: those it has
+	Classes []Class     // all classes after the change; nil: they stay as they are
 	Labels  map[int]int // the new index of each label that images have so far and that moves
 }
 
-// ChangeClasses says what becomes of a project's classes (now) where a model or a data set brings others, in the order of
-// the model's logits. A project that has a model keeps its own: they may be spelled otherwise, as long as their keys are the
-// same. Before the first model the classes come from folder names: they are found among the new ones, and
-// the images' labels follow. A *ValidationError says what does not fit.
+// ChangeClasses decides how a project's classes (now) change when a model or a data set has classes of its own, in the order of
+// the model's logits. A project that has a model keeps its classes: only their names may differ, and their keys must be the same.
+// Before the first model the classes come from folder names: each is looked up among the new ones, and the images' labels
+// follow. A *ValidationError says what does not fit.
 func ChangeClasses(now, classes []Class, hasModel bool) (ClassChange, error) {
 	classes, err := numbered(classes)
 	if err != nil || slices.Equal(now, classes) {
@@ -77,7 +77,7 @@ func ChangeClasses(now, classes []Class, hasModel bool) (ClassChange, error) {
 	return change, nil
 }
 
-// numbered are classes as a project keeps them: by index, without spaces around their words, each with a key and a name.
+// numbered returns classes as a project stores them: with their indices, a key and a name each, and no spaces around them.
 func numbered(classes []Class) ([]Class, error) {
 	if len(classes) == 0 {
 		return nil, &ValidationError{Field: "classes", Message: "are missing"}
@@ -134,7 +134,7 @@ func unknownClass(classes []Class, key string) error {
 		"the class the name it has there, or make a project of its own, with a model that knows it", key, len(classes), firstKeys(classes))}
 }
 
-// CheckClasses refuses classes that a project cannot take: once it has a model, those that this does not know.
+// CheckClasses refuses classes that a project cannot take: if it has a model, those that the model does not have.
 func CheckClasses(now, classes []Class, hasModel bool) error {
 	if !hasModel {
 		return nil
@@ -148,7 +148,7 @@ func CheckClasses(now, classes []Class, hasModel bool) error {
 	return nil
 }
 
-// firstKeys names a few classes where all of them would be too many.
+// firstKeys lists the keys of the first few classes, for a message.
 func firstKeys(classes []Class) string {
 	var keys []string
 	for _, c := range classes[:min(3, len(classes))] {

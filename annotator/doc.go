@@ -14,17 +14,17 @@
 // aggregates in one transaction, and one test walks all methods of Service and fails on a change that leaves no line in the trail.
 //
 // Behind Service stand Store (the database), Scorer (live scores), ActivationMapper (CAM and Grad-CAM), Pictures (what an image
-// looks like to the model), Blobs (files by their hash) and Models (model files on their way in).
+// looks like to the model), Blobs (files by their hash) and Models (taking in model files).
 //
-// A rule is a method of the aggregate it is about, or a function: it is given what there is, and returns what becomes of it. It
-// asks no database, and its test is a table. Who calls it, a use case or the store, has locked what it is about.
+// A rule is a method of the aggregate that it is about, or a function. It is given the present state and returns the next one. It
+// uses no database, and its test is a table. The caller, a use case or the store, has locked the aggregate's row.
 //
-//	round_state.go, task_state.go, version_state.go, upload.go, job.go, scan.go   which state follows which, and who may bring that about
-//	class.go                                                which class is which, and when a project's may change
-//	project.go, task.go, round.go, user.go, prediction.go, model_report.go   what there is
-//	error.go, ports.go, service.go                          errors, what stands behind, NewService
-//	mechanism.go, unreadable.go, worker.go                  what is said of a gain, of pictures that cannot be read, of a worker
-//	sync.go                                                 what a second import does about an image
+//	round_state.go, task_state.go, version_state.go, upload.go, job.go, scan.go   which state follows which, and who may change it
+//	class.go                                                finding classes by name, and when a project's classes may change
+//	project.go, task.go, round.go, user.go, prediction.go, model_report.go   the types of the domain
+//	error.go, ports.go, service.go                          errors, interfaces of the adapters, NewService
+//	mechanism.go, unreadable.go, worker.go                  an attention mechanism in words, images that cannot be read, workers
+//	sync.go                                                 what an import does about an image that the project has
 //	people.go, password.go, token.go, catalog.go, importing.go, seeding.go, starting.go, leasing.go, drafting.go, reviewing.go,
 //	fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, activation_map.go
 //	                                                        the use cases, each with the store it needs

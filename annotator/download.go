@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// Form is what a version is downloaded as. Whatever is downloaded can be sent again as it is, and tells nothing of the machine
-// that the network was exported on.
+// Form is a form in which a version is downloaded. Its files can be uploaded again as they are, and hold no paths of the machine that
+// the network was exported on.
 type Form string
 
 // The forms of a version's files.
 const (
 	FormONNX     Form = "onnx"     // one file, with its manifest inside
-	FormGraph    Form = "graph"    // the same without its large values, which FormData has
-	FormData     Form = "data"     // they: abn.onnx.data beside abn.onnx, as PyTorch writes them
-	FormManifest Form = "manifest" // abn.json, which lies beside abn.onnx
+	FormGraph    Form = "graph"    // the same without its large tensors, which are in FormData
+	FormData     Form = "data"     // the large tensors: abn.onnx.data beside abn.onnx, as PyTorch writes them
+	FormManifest Form = "manifest" // the manifest: abn.json beside abn.onnx
 )
 
-// Download is a file that somebody takes away. Whoever gets it closes it.
+// Download is a file to be downloaded. The caller closes it.
 type Download struct {
 	Name  string // such as birds-v2.onnx
 	Media string // its type (RFC 6838)
-	Tag   string // the same for the same bytes; "" where they are made anew each time
+	Tag   string // for an ETag: the same for the same bytes; "" if they are made anew for each download
 	From  time.Time
 	io.ReadSeekCloser
 }
@@ -76,7 +76,7 @@ func (s *Service) Download(ctx context.Context, actor User, id int64, form Form)
 // fileName is what a version's files are called, up to their ending.
 func fileName(p Project, v Version) string { return fmt.Sprintf("%s-v%d", p.Slug, v.Number) }
 
-// held is what is read of something that is closed with it.
+// held reads from one value and closes another, on which the first depends.
 type held struct {
 	io.ReadSeeker
 	io.Closer

@@ -20,8 +20,8 @@ type EditStore interface {
 	Revisions(ctx context.Context, taskID int64) ([]Edit, error)
 	// InsertEdit adds a revision; its history replaces the one of the revision before.
 	InsertEdit(ctx context.Context, e Edit) (Edit, error)
-	// SubmitEdit moves a draft to submitted and keeps what the model says with its own map and with this one; nil where it was
-	// not asked.
+	// SubmitEdit moves a draft to submitted, and keeps the model's scores with its own map (before) and with the edit's (after); nil:
+	// they were not computed.
 	SubmitEdit(ctx context.Context, id int64, before, after *Scores, at time.Time) error
 	// JudgeEdit adds a review and moves the submitted edit to approved or rejected.
 	JudgeEdit(ctx context.Context, r Review) (Review, error)
@@ -31,7 +31,7 @@ type EditStore interface {
 	NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error)
 }
 
-// Score answers what the task's version says with m in place of its own map. Nothing is stored.
+// Score returns the scores of the task's version with m, on the version's grid, in place of its own map. Nothing is stored.
 func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attention.Map) (Scores, error) {
 	if err := may(actor, RoleAnnotator); err != nil {
 		return Scores{}, err
@@ -76,7 +76,7 @@ func (s *Service) score(ctx context.Context, v Version, image Image, classes []C
 	return scores, nil
 }
 
-// TopClasses returns the n largest of probabilities, falling; equal ones in class order. They carry no names.
+// TopClasses returns the n largest of probabilities in falling order, equal ones in class order. Their Name is not set.
 func TopClasses(probabilities []float32, n int) []ClassScore {
 	top := make([]ClassScore, 0, n+1)
 	for class, p := range probabilities {
@@ -182,7 +182,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 	if revision < 1 {
 		return TaskDetail{}, &ValidationError{Field: "revision", Message: "paint or confirm the map before submitting it"}
 	}
-	// The model is asked before the transaction: a lock never waits for it.
+	// The scores are computed before the transaction, so that no lock is held meanwhile.
 	card, version, project, err := s.scored(ctx, taskID)
 	if err != nil {
 		return TaskDetail{}, err
@@ -253,7 +253,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 	return s.taskDetail(ctx, actor, taskID)
 }
 
-// resubmitted answers a submission that arrives a second time, as after a lost answer.
+// resubmitted returns the result of a submission that arrives a second time, as when the first answer was lost.
 func (s *Service) resubmitted(ctx context.Context, actor User, taskID int64, revision int) (TaskDetail, error) {
 	d, err := s.taskDetail(ctx, actor, taskID)
 	if err != nil {

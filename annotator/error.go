@@ -16,9 +16,9 @@ var (
 	ErrUnavailable   = errors.New("temporarily unavailable")
 	ErrTooLarge      = errors.New("too large")
 	ErrParts         = errors.New("the network's parts are not found") // naming values of the graph may help
-	ErrTooLong       = errors.New("took too long")                     // a network that does not answer
+	ErrTooLong       = errors.New("took too long")                     // a run of a network was stopped
 	ErrBusy          = errors.New("too many are waiting: try again in a moment")
-	ErrFull          = errors.New("the disk takes no more") // of the database, the blob store or a folder of files on their way
+	ErrFull          = errors.New("the disk takes no more") // the disk of the database, the blob store or temporary files
 	ErrMissing       = errors.New("missing from the blob store")
 	ErrDamaged       = errors.New("damaged in the blob store") // its bytes are not those of its hash
 )
@@ -35,8 +35,8 @@ type ValidationError struct {
 
 func (e *ValidationError) Error() string { return e.Field + ": " + e.Message }
 
-// PictureError is an image whose file cannot be used: it is missing (ErrMissing), damaged (ErrDamaged), or no picture that
-// is read here.
+// PictureError is the error of an image whose file cannot be used: it is missing (ErrMissing), damaged (ErrDamaged), or not a picture
+// that the studio can read.
 type PictureError struct {
 	Image string // its name
 	Err   error

@@ -22,8 +22,8 @@ type RoundStore interface {
 	// StartRound queues a round of the active version with the edits that are approved now, and its job.
 	// ErrConflict while another round of the project runs.
 	StartRound(ctx context.Context, start RoundStart) (Round, error)
-	// ChangeRound locks a round, lets a rule say what becomes of it, and writes that with its job and the news of it. An error of
-	// the rule comes back, and nothing is written.
+	// ChangeRound locks a round, applies a rule to it, and writes the result with its job and an event. If the rule fails, its
+	// error is returned and nothing is written.
 	ChangeRound(ctx context.Context, id int64, rule func(Round) (Round, error)) (Round, error)
 	// CancelRound changes a round by Round.Cancel, and tells its worker.
 	CancelRound(ctx context.Context, id int64) (Round, error)
@@ -54,7 +54,7 @@ func (s *Service) RoundDefaults(ctx context.Context, actor User, slug string) (r
 	return settings, n, err
 }
 
-// RoundPlan tells what a round would learn from now, what it starts with and what its engines can do.
+// RoundPlan tells what a round that is started now would learn from, its default settings, and what its engines can train.
 func (s *Service) RoundPlan(ctx context.Context, actor User, slug string) (RoundPlan, error) {
 	project, err := s.project(ctx, actor, RoleAnnotator, slug)
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *Service) RoundPlan(ctx context.Context, actor User, slug string) (Round
 	return plan, nil
 }
 
-// roundDefaults are recipe.Defaults with the learning rate that suits the project's active version, and a way of
-// training it that its engine can go.
+// roundDefaults returns recipe.Defaults with the learning rate that suits the project's active version, and with a strategy and a
+// treatment of BatchNorm that the engine can train it by.
 func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int64) (recipe.Settings, error) {
 	settings := recipe.Defaults()
 	active, err := store.ActiveVersion(ctx, projectID)
@@ -107,8 +107,8 @@ func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int6
 	return settings, err
 }
 
-// checkEngine refuses settings with which the engine cannot train the version, naming the nodes in the way. Where the engine has not
-// been asked about such settings, the round finds out.
+// checkEngine refuses settings with which the engine cannot train the version, and names the nodes in the way. If it is not known yet
+// whether the engine can, the settings are accepted and the round finds out.
 func checkEngine(v Version, r recipe.Settings) error {
 	t, known := TrainabilityOf(v.Training, r.Engine, r.Strategy, r.BatchNorm)
 	if !known || t.OK() {
@@ -219,7 +219,7 @@ func (s *Service) RoundEvents(ctx context.Context, actor User, id, after int64) 
 	return s.store.WaitRoundEvents(ctx, id, after)
 }
 
-// CancelRound asks a round to stop; it does within one step and leaves nothing behind (admin).
+// CancelRound asks a round to stop (admin). It stops within one training step and leaves nothing behind.
 func (s *Service) CancelRound(ctx context.Context, actor User, id int64) (Round, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Round{}, err
@@ -237,8 +237,8 @@ func (s *Service) CancelRound(ctx context.Context, actor User, id int64) (Round,
 	return round, nil
 }
 
-// FinishRound ends a round with its candidate and what was measured, at once: what a worker does with what StartRound asked
-// for, under its claim and in the name of who asked.
+// FinishRound ends a round in one transaction, with its candidate and its result. The round's worker calls it, under its claim c; in
+// the trail stands the person who started the round.
 func (s *Service) FinishRound(ctx context.Context, c RoundClaim, v NewVersion, result RoundResult) (Version, error) {
 	var version Version
 	err := s.store.InTx(ctx, func(tx Store) error {
@@ -257,7 +257,8 @@ func (s *Service) FinishRound(ctx context.Context, c RoundClaim, v NewVersion, r
 	return version, nil
 }
 
-// FailRound ends a round that could not be done, in the name of who asked for it, or stops it where somebody asked for that.
+// FailRound ends a round that failed, or, if its cancellation was asked for, cancels it. In the trail stands the person who started
+// the round.
 func (s *Service) FailRound(ctx context.Context, c RoundClaim, message string) error {
 	err := s.store.InTx(ctx, func(tx Store) error {
 		round, err := tx.ChangeRound(ctx, c.RoundID, func(r Round) (Round, error) { return r.Fail(c, message) })

@@ -15,39 +15,40 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// ImportStore takes images in.
+// ImportStore keeps what imports bring.
 type ImportStore interface {
-	// BeginImport makes the job of an import that this process does, already running. Imports of the project whose process was
-	// not heard of for a while are given up.
+	// BeginImport makes the job of an import that this process does; the job is running at once. Running imports of the project whose
+	// process has been silent for a while fail.
 	BeginImport(ctx context.Context, projectID int64, images int) (Job, error)
-	// ImportState returns what decides about images that come in. In a transaction it keeps it so until the end.
+	// ImportState returns the state on which decisions about an import's images depend. In a transaction it locks that state until
+	// the end.
 	ImportState(ctx context.Context, projectID int64) (ImportState, error)
-	// KnownImages returns what a project has of a source under the given names.
+	// KnownImages returns the images of a source that the project has under the given names.
 	KnownImages(ctx context.Context, projectID int64, source string, names []string) (map[string]KnownImage, error)
 	// LastImage returns the highest id of a source's images in use, 0 where there is none.
 	LastImage(ctx context.Context, projectID int64, source string) (int64, error)
-	// SourceImages lists a source's images in use with ids after one and up to another, by id, at most limit: ids and names.
+	// SourceImages lists a source's images in use with after < id ≤ last, by id, at most limit; only their ids and names are set.
 	SourceImages(ctx context.Context, projectID int64, source string, after, last int64, limit int) ([]Image, error)
 	// SetClasses gives a project its classes, in the order of its model's logits, as ChangeClasses decides.
 	SetClasses(ctx context.Context, projectID int64, classes []Class) error
 	// AddClasses appends classes to those of a project.
 	AddClasses(ctx context.Context, projectID int64, classes []Class) error
-	// AddImages adds images, labelled as LabelImages decides, and returns how many were new: a name that the source has in use
-	// is left as it is.
+	// AddImages adds images, labelled as LabelImages decides, and returns how many were new: an image whose name the source has in
+	// use is not added.
 	AddImages(ctx context.Context, projectID int64, images []NewImage) (added int, err error)
-	// UpdateImages gives images of unchanged bytes what their source says now, and puts retired ones back into use. Whether answers
-	// are right is told anew, and tasks are withdrawn or restored.
+	// UpdateImages changes images whose bytes are the same to what their source says of them now, and puts retired ones back into use.
+	// Whether predictions are right is computed again, and tasks are withdrawn or restored.
 	UpdateImages(ctx context.Context, projectID int64, images []ImageUpdate, at time.Time) error
-	// RetireImages takes images out of use. Tasks that nobody touched go; the others are withdrawn.
+	// RetireImages takes images out of use. Untouched tasks are deleted, the others withdrawn.
 	RetireImages(ctx context.Context, projectID int64, images []int64, why Retirement, at time.Time) error
-	// FinishImport ends the job of an import that is in.
+	// FinishImport ends the job of an import that succeeded.
 	FinishImport(ctx context.Context, jobID int64, report ImportReport, message string) error
 }
 
-// ImportState is what of a project decides about images that come in.
+// ImportState is the state of a project on which decisions about an import's images depend.
 type ImportState struct {
 	Classes  []Class
-	HasModel bool // which settles the classes
+	HasModel bool // if so, its classes can no longer be added to
 	Round    int  // the number of the round that runs; 0 for none
 }
 
@@ -60,7 +61,7 @@ const (
 	RetiredGone     Retirement = "gone"
 )
 
-// Withdrawal is what becomes the reason of the image's tasks.
+// Withdrawal returns the reason for which the image's tasks are withdrawn.
 func (r Retirement) Withdrawal() Withdrawal {
 	if r == RetiredReplaced {
 		return WithdrawnReplaced
@@ -71,21 +72,22 @@ func (r Retirement) Withdrawal() Withdrawal {
 // ImportChunk is how many images of an import are written in one transaction.
 const ImportChunk = 5000
 
-// ImageImport is a data set on its way into a project (internal/jobs makes one of a folder).
+// ImageImport is a data set to be imported into a project (jobs.ImageImport makes one of a folder).
 type ImageImport struct {
 	From    string  // where it comes from, as the trail says it
-	Source  string  // whose names they are, "" for DefaultSource
-	Classes []Class // those it names, in its order
-	Images  int     // how many it has
-	Update  bool    // take over what differs from the project
-	Prune   bool    // take out what is gone from the source
-	// Read reads the files and hands out what is to stand of each, in parts of about ImportChunk, telling how many it has read. A file
-	// that cannot be read is an image with the reason in Broken, not an error. keep says whether the files themselves are to be kept:
-	// a preview only looks at them.
+	Source  string  // within which its images' names are unique; "": DefaultSource
+	Classes []Class // the data set's, in its order
+	Images  int     // number of images
+	Update  bool    // change the project's images where they differ from the data set
+	Prune   bool    // take images out of use that the source no longer has
+	// Read reads the files and calls next with their images, about ImportChunk at a time, and tell with the number read so far. A file
+	// that cannot be read is an image with the reason in Broken, not an error. keep says whether the files are stored; a preview only
+	// reads them.
 	Read func(ctx context.Context, keep bool, tell func(done int), next func([]NewImage) error) error
-	// Mended says whether a picture decodes as a whole whose image is marked as broken, though its bytes are the same; nil: it does.
+	// Mended reports whether the picture of an image that is marked as broken now decodes to its end, though its bytes are the same;
+	// nil: it does.
 	Mended func(ctx context.Context, name string) bool
-	// Differs is told of every difference, also of those that are too many for the report; nil: nobody is told.
+	// Differs is called with every difference, also with those that the report leaves out because there are too many. It may be nil.
 	Differs func(ImageDifference)
 }
 
@@ -95,13 +97,14 @@ type ImportOutcome struct {
 	ImportReport
 }
 
-// reportEvery is how often an import tells where it stands.
+// reportEvery is how often an import writes its progress.
 const reportEvery = time.Second
 
-// ImportImages brings a project's images into line with a data set (admin): what is new is added and what could not be read is
-// repaired; what differs is taken over, and what is gone taken out, where that is asked for. Images are written in parts, each in one
-// transaction with its line of the trail; the last one also has the scan by the active version. A repeated import, also of one that
-// was cut off, finds what is there and goes on. observe (may be nil) and the project's page are told how far it is.
+// ImportImages brings a project's images into line with a data set (admin). New images are added, and images that could not be read
+// are repaired. Images that differ are changed if in.Update is set, and images that are gone are taken out of use if in.Prune is.
+// Images are written in parts, each in a transaction with its line of the trail; the last one also starts the scan by the active
+// version. Importing again, also after an interrupted import, continues with the images that are missing. observe (may be nil) and
+// the project's page are told the progress.
 func (s *Service) ImportImages(ctx context.Context, actor User, slug string, in ImageImport, observe func(progress.Progress)) (ImportOutcome, error) {
 	i, err := s.importer(ctx, actor, slug, &in)
 	if err != nil {
@@ -121,7 +124,7 @@ func (s *Service) ImportImages(ctx context.Context, actor User, slug string, in 
 	return ImportOutcome{Job: job, ImportReport: i.report}, nil
 }
 
-// PreviewImport tells what ImportImages would find and do, and changes nothing (admin).
+// PreviewImport reports what ImportImages would find and do, and changes nothing (admin).
 func (s *Service) PreviewImport(ctx context.Context, actor User, slug string, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
 	i, err := s.importer(ctx, actor, slug, &in)
 	if err != nil {
@@ -153,7 +156,7 @@ func (s *Service) PreviewImport(ctx context.Context, actor User, slug string, in
 	return i.report, nil
 }
 
-// importer is an import under way.
+// importer is a running import.
 type importer struct {
 	*Service
 	actor   User
@@ -164,7 +167,7 @@ type importer struct {
 	report  ImportReport
 }
 
-// importer checks what is asked for, before anything is read.
+// importer checks the request before any file is read.
 func (s *Service) importer(ctx context.Context, actor User, slug string, in *ImageImport) (*importer, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -193,7 +196,7 @@ func (s *Service) importer(ctx context.Context, actor User, slug string, in *Ima
 	return i, nil
 }
 
-// allows says whether a project may take what is asked for: ErrConflict while a round runs on what would change.
+// allows reports whether the project can be imported into: ErrConflict while a round runs whose images would change.
 func (i *importer) allows(state ImportState) error {
 	if state.Round > 0 && (i.in.Update || i.in.Prune) {
 		return fmt.Errorf("round %d runs on these images, which must stay as they are until it is over: wait or cancel it, or import without updating and pruning: %w", state.Round, ErrConflict)
@@ -201,7 +204,7 @@ func (i *importer) allows(state ImportState) error {
 	return CheckClasses(state.Classes, i.in.Classes, state.HasModel)
 }
 
-// run imports, under the job.
+// run imports, and keeps the job's progress.
 func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progress)) error {
 	var latest atomic.Pointer[progress.Progress]
 	meter := progress.NewMeter(func(p progress.Progress) {
@@ -215,7 +218,7 @@ func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progr
 	meter.Begin(progress.Reading, 0)
 	stop := i.reporting(ctx, job.ID, &latest)
 	defer stop()
-	var waiting []NewImage // the last part is written with the end of the job
+	var waiting []NewImage // the latest part: the last one is written with the end of the job
 	err := i.in.Read(ctx, true, func(done int) { meter.Advance(progress.Reading, done) }, func(images []NewImage) error {
 		part := waiting
 		waiting = images
@@ -236,8 +239,8 @@ func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progr
 	return nil
 }
 
-// write takes over one part of the data set, in one transaction; with the last part, whose job it is given, what is gone is looked
-// for, the scan is asked for, and the job ends.
+// write writes one part of the data set in one transaction. The last part is given the job (else nil): in its transaction images that
+// are gone are looked for, the scan is started, and the job ends.
 func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error {
 	var part, gone syncPlan
 	err := i.store.InTx(ctx, func(tx Store) (err error) {
@@ -254,7 +257,7 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 		}
 		report := i.report
 		report.Differences = slices.Clone(report.Differences)
-		report.Changes = map[Difference]int{} // the report's own has to stay as it is: this may be tried again
+		report.Changes = map[Difference]int{} // a copy, since the transaction may be run again
 		maps.Copy(report.Changes, i.report.Changes)
 		report.add(part.report)
 		report.add(gone.report)
@@ -268,7 +271,7 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 	return nil
 }
 
-// apply decides about images, under the project's lock, and writes that with its line of the trail.
+// apply decides about images, under the project's lock, and writes the changes with a line of the trail.
 func (i *importer) apply(ctx context.Context, tx Store, images []NewImage) (syncPlan, error) {
 	part, err := i.plan(ctx, tx, images)
 	if err != nil {
@@ -287,7 +290,7 @@ func (i *importer) apply(ctx context.Context, tx Store, images []NewImage) (sync
 		return part, err
 	}
 	if r := part.report; i.report.Images+r.Images >= i.in.Images || r.Known == r.Images {
-		return part, nil // the last part is in the line of the end
+		return part, nil // the last part's line is written by end
 	}
 	first := i.report.Images + 1
 	detail := fmt.Sprintf("%s: images %d to %d of %d: %s", i.in.Source, first, first+part.report.Images-1, i.in.Images, part.report.Text())
@@ -312,7 +315,7 @@ func (i *importer) plan(ctx context.Context, store Store, images []NewImage) (sy
 	if err != nil {
 		return syncPlan{}, err
 	}
-	for n := range images { // of the same bytes that could not be decoded before
+	for n := range images { // images that could not be decoded before and have the same bytes may still be broken
 		image := &images[n]
 		if now, ok := known[image.Name]; ok && now.Broken != "" && image.Broken == "" && now.Hash == image.Hash && i.in.Mended != nil && !i.in.Mended(ctx, image.Name) {
 			image.Broken = now.Broken
@@ -321,7 +324,8 @@ func (i *importer) plan(ctx context.Context, store Store, images []NewImage) (sy
 	return syncState{classes: state.Classes, frozen: state.Round > 0, update: i.in.Update, first: i.last == 0}.plan(known, images), context.Cause(ctx)
 }
 
-// addClasses adds those that images come with: to a project that has none, all of the data set, in its order.
+// addClasses adds the classes of images that the project does not have. A project without classes gets all of the data set's, in its
+// order.
 func (i *importer) addClasses(ctx context.Context, tx Store, part syncPlan) error {
 	images := part.add
 	for _, u := range part.update {
@@ -346,7 +350,8 @@ func (i *importer) addClasses(ctx context.Context, tx Store, part syncPlan) erro
 	return tx.AddClasses(ctx, i.project.ID, added)
 }
 
-// gone lists what of the source the data set does not have; also are images of it that are not in i.seen yet.
+// gone lists the project's images of the source that the data set no longer has. also are images that it has and that are not in
+// i.seen yet.
 func (i *importer) gone(ctx context.Context, store Store, also []int64) (syncPlan, error) {
 	p := syncPlan{report: ImportReport{Changes: map[Difference]int{}}}
 	seen := slices.Concat(i.seen, also)
@@ -374,13 +379,13 @@ func (i *importer) gone(ctx context.Context, store Store, also []int64) (syncPla
 	return p, nil
 }
 
-// end writes what comes after the last image.
+// end starts the scan, writes the last line of the trail and ends the job.
 func (i *importer) end(ctx context.Context, tx Store, job Job, report ImportReport) error {
 	if err := i.audit(ctx, tx, i.actor, &i.project.ID, "image.import", i.in.From, i.in.Source+": "+report.Text()); err != nil {
 		return err
 	}
 	active, err := tx.ActiveVersion(ctx, i.project.ID)
-	if err == nil { // a project with a model predicts what it has not seen
+	if err == nil { // the project has a model, which predicts the new images
 		_, err = i.scan(ctx, tx, i.actor, active)
 	}
 	if err != nil && !isNotFound(err) {
@@ -402,7 +407,7 @@ func (i *importer) end(ctx context.Context, tx Store, job Job, report ImportRepo
 // listedInJob is how many differences of each kind the page of a job names.
 const listedInJob = 20
 
-// take counts a part that is written.
+// take adds a written part to the report.
 func (i *importer) take(p syncPlan) {
 	for _, id := range p.seen {
 		if id <= i.last {
@@ -417,7 +422,7 @@ func (i *importer) take(p syncPlan) {
 	}
 }
 
-// reporting writes the latest progress of a job every while, until the function it returns is called, which may be called again.
+// reporting writes the latest progress of a job every reportEvery, until stop is called; stop may be called twice.
 func (s *Service) reporting(ctx context.Context, jobID int64, latest *atomic.Pointer[progress.Progress]) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -426,7 +431,7 @@ func (s *Service) reporting(ctx context.Context, jobID int64, latest *atomic.Poi
 		defer ticker.Stop()
 		for {
 			if p := latest.Load(); p != nil {
-				// A progress that cannot be written is made up for by the next one.
+				// If this progress cannot be written, the next one will do.
 				_ = s.store.SetJobProgress(ctx, jobID, *p)
 			}
 			select {

@@ -13,11 +13,11 @@ type JobStore interface {
 	Jobs(ctx context.Context, projectID int64, limit int) ([]Job, error)
 	// Workers lists the workers that were heard of within seconds, by host.
 	Workers(ctx context.Context) ([]Worker, error)
-	// SetJobProgress says how far a running job is, and that somebody is at it.
+	// SetJobProgress stores how far a running job is, and that its process is alive.
 	SetJobProgress(ctx context.Context, jobID int64, p progress.Progress) error
-	// FinishJob ends a job that did what it was for; message "" leaves the last warning. A job ends once: a later end changes nothing.
+	// FinishJob ends a job that succeeded; message "" leaves its last warning in place. A job ends once: a later end changes nothing.
 	FinishJob(ctx context.Context, jobID int64, message string) error
-	// FailJob ends a job that could not do what it was for.
+	// FailJob ends a job that failed. message says why.
 	FailJob(ctx context.Context, jobID int64, message string) error
 }
 
@@ -60,15 +60,15 @@ type Job struct {
 	RemainingSeconds float64       `json:"remaining_seconds"`
 	Unreadable       int           `json:"unreadable,omitempty"` // images that could not be read
 	Message          string        `json:"message,omitempty"`    // last warning or error
-	Report           *ImportReport `json:"report,omitempty"`     // of an import that is in: what it found and did, with the first names of each kind
+	Report           *ImportReport `json:"report,omitempty"`     // of an import that succeeded, with the first names of each kind
 	CreatedAt        time.Time     `json:"created_at"`
 }
 
-// MayGoOn reports whether the work may begin, again too, as after its worker died, or end, which it does once.
+// MayGoOn reports whether the job may be started or ended: it has not ended yet. It may be started again, as after its worker died.
 func (j Job) MayGoOn() bool { return !j.State.Over() }
 
-// MayFinishImport reports whether an import may say that it is in. One that was given up because its process was silent may
-// come back and finish after all.
+// MayFinishImport reports whether an import may still finish: it is running, or it failed because its process was silent and then
+// came back.
 func (j Job) MayFinishImport() bool {
 	return j.Kind == JobImport && (j.State == JobRunning || j.State == JobFailed)
 }

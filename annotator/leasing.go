@@ -13,18 +13,18 @@ import (
 // TaskStore keeps tasks. Times are the caller's, so that a lease expires by the Service's clock.
 type TaskStore interface {
 	Task(ctx context.Context, id int64) (Task, error)
-	// LockTask is Task, and keeps others from changing it until the transaction ends.
+	// LockTask returns a task and keeps others from changing it until the transaction ends.
 	LockTask(ctx context.Context, id int64) (Task, error)
 	// NextTask locks the first task of a state, skipping those that other transactions hold: of the open ones the most
 	// confident mistake, of the others the user's own, returned longest ago or leased last. ErrNoTask if there is none.
 	NextTask(ctx context.Context, projectID, userID int64, state TaskState) (Task, error)
-	// CountLeases counts the tasks the user holds, and keeps other transactions that would count them waiting until this one ends.
+	// CountLeases counts the tasks the user holds. Until the transaction ends, others that count the same user's leases wait.
 	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
 	// UpdateTask writes a locked task's state, author, lease, skip reason, return and times.
 	UpdateTask(ctx context.Context, t Task) error
 	// ExpireLeases gives back every leased task of the project whose time is over.
 	ExpireLeases(ctx context.Context, projectID int64, now time.Time) error
-	// TaskCard returns one task's card; like TaskCards it names no classes.
+	// TaskCard returns one task's card. The names of its classes are not set, nor in TaskCards.
 	TaskCard(ctx context.Context, id int64) (TaskCard, error)
 	TaskCards(ctx context.Context, projectID int64, f TaskFilter) (TaskPage, error)
 	Facets(ctx context.Context, projectID int64, f TaskFilter) (Facets, error)
@@ -61,7 +61,7 @@ func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDe
 			id = task.ID
 			return s.lease(ctx, tx, actor, task)
 		}
-		if leases >= MaxLeases { // they are all of other projects
+		if leases >= MaxLeases { // all of them are tasks of other projects
 			return &LeaseLimitError{Held: leases}
 		}
 		return ErrNoTask
@@ -108,7 +108,7 @@ func (s *Service) lease(ctx context.Context, tx Store, actor User, task Task) er
 	return s.audit(ctx, tx, actor, &task.ProjectID, "task.lease", taskSubject(task.ID), "")
 }
 
-// change locks a task, lets a rule say what becomes of it, and writes that with a line of the trail.
+// change locks a task, applies a rule to it, and writes the result with a line of the trail.
 func (s *Service) change(ctx context.Context, actor User, taskID int64, action, detail string, rule func(t Task, now time.Time) (Task, error)) error {
 	return s.store.InTx(ctx, func(tx Store) error {
 		task, err := tx.LockTask(ctx, taskID)
@@ -165,8 +165,8 @@ func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason str
 	return s.change(ctx, actor, taskID, "task.skip", reason, func(t Task, now time.Time) (Task, error) { return t.Skip(actor, reason, now) })
 }
 
-// Reopen puts a skipped task back into the queue (reviewer), and a returned one whose changes are due
-// while its author is away: anybody may then take it.
+// Reopen puts a skipped task back into the queue (reviewer), or one that was returned to its author with changes requested, so
+// that anybody may take it while the author is away.
 func (s *Service) Reopen(ctx context.Context, actor User, taskID int64) error {
 	if err := may(actor, RoleReviewer); err != nil {
 		return err
@@ -198,7 +198,7 @@ func (s *Service) Tasks(ctx context.Context, actor User, f TaskFilter) (TaskPage
 	return page, nil
 }
 
-// Facets counts what each filter would leave.
+// Facets counts the tasks that each value of each filter would leave.
 func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets, error) {
 	project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
@@ -207,7 +207,7 @@ func (s *Service) Facets(ctx context.Context, actor User, f TaskFilter) (Facets,
 	return s.store.Facets(ctx, project.ID, f)
 }
 
-// filter checks a filter, fills in its defaults and brings the queue's leases up to date.
+// filter checks a filter, fills in its defaults and ends expired leases of the queue.
 func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project, TaskFilter, error) {
 	project, err := s.project(ctx, actor, RoleAnnotator, f.Project)
 	if err != nil {
@@ -232,8 +232,8 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 	return project, f, s.store.ExpireLeases(ctx, project.ID, s.now())
 }
 
-// check refuses what no task can have, so that it is not a fault further in: classes are numbers of 32 bits, confidences
-// fractions.
+// check refuses values that no task can have and that the database would fail on: class indices have 32 bits, confidences are in
+// [0,1].
 func (f TaskFilter) check() error {
 	for field, class := range map[string]*int{"query.label": f.Label, "query.predicted": f.Predicted} {
 		if class != nil && (*class < 0 || *class > math.MaxInt32) {
@@ -297,7 +297,7 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	return d, s.begin(ctx, &d)
 }
 
-// nameCard fills in the names of classes, which the store leaves to the project.
+// nameCard fills in the names of a card's classes, which the store leaves empty.
 func nameCard(c *TaskCard, classes []Class) {
 	if label := c.Image.Label; label != nil && *label < len(classes) {
 		c.LabelName = classes[*label].Name

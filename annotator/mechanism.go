@@ -1,7 +1,7 @@
 package annotator
 
 // Mechanism says what the values of a map do to the features under a network's attention mechanism, in the words that editor,
-// review, versions and command line show. A network may have another than the two that are known; nothing is then claimed.
+// review, versions and command line show. For a mechanism other than 1+M and M the words claim nothing.
 type Mechanism struct {
 	Formula   string   `json:"formula" doc:"g′ as it is read from the graph; empty where it is another."`
 	AtZero    *float64 `json:"at_zero,omitempty" doc:"The factor of a feature under a cell of 0; between 0 and 1 it grows evenly."`

@@ -22,17 +22,16 @@ const (
 	MaxPassword = 200
 )
 
-// passwordHasher makes and checks argon2id hashes. Each takes 64 MiB, so only a few run at a time: of a flood of sign-ins
-// some wait, and the rest are told to come back (ErrBusy), instead of exhausting the memory or waiting for minutes.
+// passwordHasher makes and checks argon2id hashes. Each takes 64 MiB, so only a few run at a time. Of many sign-ins at once a few
+// more wait, and the others fail with ErrBusy, so that neither memory runs out nor anybody waits for minutes.
 type passwordHasher struct {
 	params *argon2id.Params
-	queue  chan struct{} // who is hashing or waits for it
-	slots  chan struct{} // who is hashing
-	decoy  string        // compared with where there is no such user, so that the answer takes as long
+	queue  chan struct{} // one entry for each caller that hashes or waits
+	slots  chan struct{} // one entry for each caller that hashes
+	decoy  string        // a hash compared with if there is no such user, so that the answer takes as long
 }
 
-// hashingAtOnce is how many passwords are hashed at a time, hashingWaits how many more may wait: those of two seconds or
-// three.
+// hashingAtOnce is how many passwords are hashed at a time, hashingWaits how many more may wait, which is for two or three seconds.
 const (
 	hashingAtOnce = 2
 	hashingWaits  = 32
@@ -45,7 +44,7 @@ func newPasswordHasher() passwordHasher {
 		queue:  make(chan struct{}, hashingAtOnce+hashingWaits),
 		slots:  make(chan struct{}, hashingAtOnce),
 	}
-	// The decoy is a hash of the right parameters that no password has: its key is random.
+	// The decoy has the parameters of other hashes and a random key, so that no password matches it.
 	random := make([]byte, 48)
 	rand.Read(random)
 	b64 := base64.RawStdEncoding
@@ -62,7 +61,7 @@ func (h passwordHasher) hash(ctx context.Context, password string) (string, erro
 	return argon2id.CreateHash(password, h.params)
 }
 
-// matches reports whether password made hash; an empty hash matches nothing and takes as long.
+// matches reports whether hash is that of password. An empty hash matches no password, and takes as long to check.
 func (h passwordHasher) matches(ctx context.Context, password, hash string) (bool, error) {
 	if err := h.take(ctx); err != nil {
 		return false, err
@@ -95,14 +94,15 @@ func (h passwordHasher) leave() {
 	<-h.queue
 }
 
-// A password is guessable where zxcvbn (Wheeler, USENIX Security 2016) thinks that a guesser would come to it within 10⁸
-// tries: the common ones in its lists, with digits and signs about them, names, dates, rows of keys, repetitions.
+// leastScore is the score of zxcvbn (Wheeler, USENIX Security 2016) that a password needs: an estimated 10⁸ guesses or more. Common
+// passwords, also with digits and signs added, names, dates, rows of keys and repetitions take fewer.
 const leastScore = 3
 
-// guessedOf is how much of a password is looked at for that: as much as a long sentence, so that one of MaxPassword costs little.
+// guessedOf is how many characters of a password are scored. That is as long as a long sentence; scoring MaxPassword characters would
+// take too long.
 const guessedOf = 64
 
-// checkPassword says what is wrong with a new password of the person of that address and name.
+// checkPassword says what is wrong with a new password of the person with this email address and name.
 func checkPassword(password, email, name string) error {
 	switch n := utf8.RuneCountInString(password); {
 	case !utf8.ValidString(password):

@@ -15,9 +15,9 @@ import (
 // UserStore keeps people, their password hashes and their tokens.
 type UserStore interface {
 	User(ctx context.Context, id int64) (User, error)
-	// UserByEmail ignores case; the hash is "" for who cannot sign in.
+	// UserByEmail ignores case; the hash is "" for a user who cannot sign in.
 	UserByEmail(ctx context.Context, email string) (u User, passwordHash string, err error)
-	// UserByTokenHash finds a token and its owner by the SHA-256 of its secret, and notes the use of one that is good now.
+	// UserByTokenHash finds a token and its owner by the SHA-256 of its secret. If the token is valid now, its use is recorded.
 	UserByTokenHash(ctx context.Context, hash []byte, now time.Time) (User, Token, error)
 	Users(ctx context.Context) ([]User, error)
 	// InsertUser returns ErrConflict where the address is taken.
@@ -62,8 +62,8 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (User, err
 	return user, nil
 }
 
-// present checks the actor's present password, which has to be typed again for a new password or token: an unattended screen must
-// not be enough. It hashes once whether the password is right or wrong. The command line has none.
+// present checks the actor's present password. It must be typed again for a new password or token, so that access to an unattended
+// browser is not enough. A right and a wrong password take as long. The command line has no password, and passes.
 func (s *Service) present(ctx context.Context, actor User, password string) error {
 	if actor.ID == 0 {
 		return nil
@@ -105,7 +105,7 @@ func signedIn(u User, err error) (User, error) {
 	return u, nil
 }
 
-// mayOf checks that the actor is a person of that id, or an admin.
+// mayOf checks that the actor is the user of that id, or an admin.
 func mayOf(actor User, id int64) error {
 	if actor.ID == id {
 		return may(actor, RoleAnnotator)

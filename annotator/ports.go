@@ -7,8 +7,8 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// Scorer answers what a version says of an image when a person's map replaces its own. Only the
-// perception branch runs; the image's features come from a cache (inference.LiveScorer).
+// Scorer computes a version's scores of an image with a person's map in place of its own. Only the perception branch runs; the
+// image's features come from a cache (inference.LiveScorer).
 type Scorer interface {
 	Score(ctx context.Context, version Version, image Image, m attention.Map) (probabilities []float32, err error)
 }
@@ -26,7 +26,7 @@ const (
 
 // Pictures renders images for people (inference.Pictures).
 type Pictures interface {
-	// Render returns the bytes of a rendering, its media type, and must be closed.
+	// Render returns the bytes of a rendering and its media type. The caller closes the reader.
 	Render(ctx context.Context, version Version, image Image, kind PictureKind) (io.ReadCloser, string, error)
 	// View returns the part of the picture the version's preprocessing keeps.
 	View(version Version, image Image) (ViewRegion, error)

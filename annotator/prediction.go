@@ -9,7 +9,7 @@ type ClassScore struct {
 	Probability float32 `json:"probability"`
 }
 
-// Prediction is what one version says of one image: the perception branch's softmax and the attention map.
+// Prediction is one version's output for one image: the perception branch's softmax and the attention map.
 type Prediction struct {
 	VersionID     int64         `json:"version_id"`
 	ImageID       int64         `json:"image_id"`
@@ -22,7 +22,7 @@ type Prediction struct {
 	Map           attention.Map `json:"map"`
 }
 
-// Scores is a live score: the answer with a person's map in place of the model's.
+// Scores is a live score: the perception branch's softmax with a person's map in place of the model's.
 type Scores struct {
 	Probabilities []float32    `json:"probabilities"` // K of them, in class order
 	Top           []ClassScore `json:"top"`           // the five largest, falling

@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
-// Split says what part of an experiment an image serves (design section 1).
+// Split says what an image is used for in an experiment.
 type Split string
 
 // The splits. Tasks come from train and pool; what a round gained is measured on test.
@@ -28,7 +28,7 @@ type Project struct {
 	Description string    `json:"description"`
 	Classes     []Class   `json:"classes"` // by Index, the order of the model's logits
 	CreatedAt   time.Time `json:"created_at"`
-	// Start is what the map of an untouched task begins with, where the image has it.
+	// Start says what the map of an untouched task begins with, on images that have what it needs: a mask or clicks.
 	Start attention.Start `json:"start"`
 }
 
@@ -36,7 +36,7 @@ type Project struct {
 type Class struct {
 	Index int    `json:"index"`
 	Key   string `json:"key"`  // as folders and manifests spell it: "n01440764"
-	Name  string `json:"name"` // as people read it: "tench"; equal to Key where nothing better is known
+	Name  string `json:"name"` // as people read it: "tench"; equal to Key if no better name is known
 }
 
 // ProjectSummary is a project with the counts its card shows.
@@ -65,8 +65,8 @@ type Image struct {
 	Width     int    `json:"width"`           // pixels, as stored in the file (before EXIF orientation)
 	Height    int    `json:"height"`
 	Broken    string `json:"broken,omitempty"` // why it cannot be decoded, "" if it can
-	// Retired is "replaced" where an import found other bytes under its name, "gone" where it found none, "" while it is in use. A
-	// retired image stays with its predictions and edits, and is used for nothing else.
+	// Retired is "replaced" if an import found other bytes under its name, "gone" if it found no file, "" while the image is in use. A
+	// retired image keeps its predictions and edits, and is not used for anything else.
 	Retired string `json:"retired,omitempty"`
 }
 
@@ -97,15 +97,15 @@ type Version struct {
 	Parameters    int64              `json:"parameters"`
 	Bytes         int64              `json:"bytes"`
 	LearningRate  float64            `json:"learning_rate,omitempty"` // peak that suits the network; 0: not known
-	Training      []Trainability     `json:"training,omitempty"`      // what engines can fine-tune of it; absent where nobody has asked yet
+	Training      []Trainability     `json:"training,omitempty"`      // what engines can fine-tune of it; absent while that is not known
 	Figures       map[string]float64 `json:"figures,omitempty"`       // "test/accuracy", "test/worst_group", "train/accuracy" …, fractions
 	Scanned       int                `json:"scanned"`                 // images predicted so far
 	CreatedAt     time.Time          `json:"created_at"`
 	ActivatedAt   *time.Time         `json:"activated_at,omitempty"`
 }
 
-// Problem says why a version of a project cannot answer, "" where nothing is known against it: it was added before its manifest
-// was judged as it is now.
+// Problem says why a version cannot be used, "" if nothing is known against it. A version may have been added by an older release,
+// which did not check its manifest as this one does.
 func (v Version) Problem() string {
 	m, err := v.ReadManifest()
 	if err != nil {
@@ -114,7 +114,7 @@ func (v Version) Problem() string {
 	return m.CannotAnswer()
 }
 
-// ReadManifest is the version's manifest as a value.
+// ReadManifest parses the version's manifest.
 func (v Version) ReadManifest() (manifest.Manifest, error) {
 	m, err := manifest.Stored(v.Manifest)
 	if err != nil {
@@ -123,7 +123,7 @@ func (v Version) ReadManifest() (manifest.Manifest, error) {
 	return m, nil
 }
 
-// unfit is a version that cannot answer, as an error; nil where nothing is known against it.
+// unfit returns Problem as an error; nil if there is none.
 func (v Version) unfit() error {
 	if why := v.Problem(); why != "" {
 		return &ValidationError{Field: "version", Message: fmt.Sprintf("v%d cannot answer: %s. Add it anew, mended", v.Number, why)}
@@ -141,7 +141,7 @@ type NewImage struct {
 	Hash       string
 	MaskHash   string
 	Clicks     [][2]float64 // where people clicked on the object, as shares of the width and the height; none where unknown
-	MaskBroken bool         // it has a mask that cannot be read: nothing is known of it
+	MaskBroken bool         // it has a mask that cannot be read, so that it is imported without one
 	Width      int
 	Height     int
 	Broken     string

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// MayJudge says whether somebody may judge what was submitted of a task: nil, ErrForbidden or ErrConflict with the reason.
-// A reviewer judges what others drew. Whoever drew any revision since the last verdict had a hand in it, and so had
-// whoever drew the very same map before; they leave it to somebody else. The database holds to the same rule
-// (task_drawn_by in migration 21), and the queue of reviews offers only what passes it.
+// MayJudge reports whether a user may judge the submitted edit of a task: nil, or ErrForbidden or ErrConflict with the reason.
+// Reviewers judge what others drew. Who drew a revision since the last verdict, or drew the very same map before it, took part in
+// the edit and may not judge it. The database enforces the same rule (task_drawn_by in migration 21), and the queue of reviews
+// offers only edits that pass it.
 func (c TaskCard) MayJudge(u User) error {
 	if err := may(u, RoleReviewer); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if err != nil {
 			return err
 		}
-		if edit, err = tx.Edit(ctx, editID); err != nil { // again, now that nobody can change it
+		if edit, err = tx.Edit(ctx, editID); err != nil { // read again, now that the task is locked
 			return err
 		}
 		card, err := tx.TaskCard(ctx, taskID)

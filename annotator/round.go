@@ -20,7 +20,7 @@ const (
 	RoundFailed     RoundState = "failed"
 )
 
-// Over reports whether nothing will happen to the round any more.
+// Over reports whether the round has ended: finished, cancelled or failed.
 func (s RoundState) Over() bool {
 	return s == RoundFinished || s == RoundCancelled || s == RoundFailed
 }
@@ -34,12 +34,12 @@ type RoundData struct {
 	Split      Split `json:"split"`      // theirs: test, or validation in a project without test images
 }
 
-// RoundPlan is what a round would be if it was started now.
+// RoundPlan is what a round that is started now would work on, and with which settings.
 type RoundPlan struct {
-	Settings recipe.Settings // where nobody says otherwise
+	Settings recipe.Settings // the defaults
 	Data     RoundData
-	Training []Trainability // what the engines can train of the active version; nil where nobody has asked yet
-	Last     *Round         // the latest one that finished, which tells how long one takes; nil: none has
+	Training []Trainability // what the engines can train of the active version; nil while that is not known
+	Last     *Round         // the latest finished round, to tell how long one takes; nil: there is none
 }
 
 // Arm names one of the two trainings of a round (design section 11).
@@ -51,7 +51,7 @@ const (
 	ArmControl   Arm = "control"
 )
 
-// Round is one fine-tuning: a candidate, its control, and what the difference between them was.
+// Round is one fine-tuning: a candidate, its control, and the measured difference between them.
 type Round struct {
 	ID            int64           `json:"id"`
 	ProjectID     int64           `json:"project_id"`
@@ -75,18 +75,18 @@ type Round struct {
 	Error         string          `json:"error,omitempty"`
 }
 
-// RoundProgress is what is known of a round under way: internal/progress's value, as it is stored.
+// RoundProgress is how far a running round is: a progress.Progress in the form that is stored.
 type RoundProgress struct {
 	Phase            string   `json:"phase"`            // the stage at work, such as "candidate"; "" while it is queued
 	Phases           []string `json:"phases,omitempty"` // all of them, in order
 	Fraction         float64  `json:"fraction"`         // of the whole round, [0,1]; never falls, and is 1 when the round has finished
 	RemainingSeconds float64  `json:"remaining_seconds"`
 	Step             int      `json:"step"`
-	Steps            int      `json:"steps"`          // of the phase
-	Unit             string   `json:"unit,omitempty"` // what they are: "steps" or "images"
+	Steps            int      `json:"steps"`          // of the phase, in all
+	Unit             string   `json:"unit,omitempty"` // what is counted: "steps" or "images"
 }
 
-// RoundProgressOf spells a progress as rounds store it.
+// RoundProgressOf converts a progress to the form that is stored.
 func RoundProgressOf(p progress.Progress) RoundProgress {
 	r := RoundProgress{
 		Phase: string(p.Stage), Fraction: p.Share, RemainingSeconds: p.Remaining.Seconds(), Step: p.Done, Steps: p.Total, Unit: p.Stage.Unit(),
@@ -108,7 +108,7 @@ type RoundPoint struct {
 	MapDistance float64 `json:"map_distance"` // L_map with γ = 1, in both arms
 	LossAnchor  float64 `json:"loss_anchor"`  // scaled by the anchor; 0 without one
 	Accuracy    float64 `json:"accuracy"`     // perception branch on the training batches
-	// What early stopping saw at the end of an epoch; absent elsewhere and without early stopping.
+	// What early stopping measured at the end of an epoch; absent at other points and without early stopping.
 	ValidationLoss     float64 `json:"validation_loss,omitempty"`
 	ValidationAccuracy float64 `json:"validation_accuracy,omitempty"`
 }
@@ -123,7 +123,7 @@ type RoundEvent struct {
 // RoundResult compares candidate, control and parent on images no edit touched.
 type RoundResult struct {
 	Headline   string    `json:"headline"` // "Maps were worth +3.1 points (95% 0.8 to 5.4) over the control."
-	Split      Split     `json:"split"`    // what it was measured on
+	Split      Split     `json:"split"`    // the split it was measured on
 	Images     int       `json:"images"`
 	Measures   []Measure `json:"measures"`
 	Fixed      []int64   `json:"fixed"`  // image ids the control gets wrong and the candidate right
@@ -132,17 +132,17 @@ type RoundResult struct {
 	Seconds    float64   `json:"seconds"`
 
 	Arms []RoundArm `json:"arms,omitempty"` // candidate, control: how long each trained and what was kept of it
-	// ValidationImages are what early stopping looked at, 0 without it; HeldBack says that they were taken out of the
-	// training images, since the project has no others.
+	// ValidationImages is the number of images that early stopping measured on, 0 without it. HeldBack says that they were taken
+	// from the training images, since the project has no validation images.
 	ValidationImages int      `json:"validation_images,omitempty"`
 	HeldBack         bool     `json:"held_back,omitempty"`
-	Warnings         []string `json:"warnings,omitempty"` // what should be known before the figures are believed
+	Warnings         []string `json:"warnings,omitempty"` // reasons to doubt the figures
 }
 
 // RoundArm says how one of a round's two trainings went.
 type RoundArm struct {
 	Arm    Arm `json:"arm"`
-	Epochs int `json:"epochs"` // trained: fewer than asked for where early stopping ended it
+	Epochs int `json:"epochs"` // trained; fewer than asked for if early stopping ended it
 	Steps  int `json:"steps"`
 	Kept   int `json:"kept"` // the epoch whose state was kept, from 1
 	// Of the epoch that was kept; absent without early stopping.
@@ -161,5 +161,5 @@ type Measure struct {
 	Difference float64 `json:"difference"` // candidate − control
 	Low        float64 `json:"low"`        // 95% interval
 	High       float64 `json:"high"`
-	Images     int     `json:"images"` // how many images it is taken over
+	Images     int     `json:"images"` // number of images it is measured on
 }

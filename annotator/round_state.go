@@ -8,15 +8,15 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// What a worker is told of a round that it asks for or writes to. All mean that there is nothing left for it to do there.
+// The errors that a worker gets when it claims a round or writes to it. All mean that it must leave the round alone.
 var (
 	ErrSuperseded     = errors.New("another attempt holds this work now")
 	ErrRoundCancelled = errors.New("the round was cancelled")
 	ErrRoundOver      = errors.New("the round is over")
 )
 
-// roundOrder says which states may follow which; a round that is over stays what it is. A worker that takes over begins
-// with training whatever the last one did: what that one has trained is on disk. The database keeps to the same order
+// roundOrder says which states may follow which; a round that is over keeps its state. A worker that takes a round over always begins
+// with training, even if the last one was evaluating: it reads that one's checkpoints from disk. The database enforces the same order
 // (rounds_state_order in migration 9).
 var roundOrder = map[RoundState][]RoundState{
 	RoundQueued:     {RoundTraining, RoundCancelled, RoundFailed},
@@ -24,12 +24,12 @@ var roundOrder = map[RoundState][]RoundState{
 	RoundEvaluating: {RoundTraining, RoundFinished, RoundCancelled, RoundFailed},
 }
 
-// MayBecome reports whether next may follow s, or is s itself in a round that is not over.
+// MayBecome reports whether next may follow s. A round that is not over may also stay in s.
 func (s RoundState) MayBecome(next RoundState) bool {
 	return slices.Contains(roundOrder[s], next) || s == next && !s.Over()
 }
 
-// JobState is that of the round's job.
+// JobState returns the state of the job of a round in state s.
 func (s RoundState) JobState() JobState {
 	switch s {
 	case RoundQueued:
@@ -44,8 +44,8 @@ func (s RoundState) JobState() JobState {
 	return JobRunning
 }
 
-// RoundClaim is one worker's hold on a round. The next claim of the same round ends it: what is written under it after
-// that is refused with ErrSuperseded.
+// RoundClaim is one worker's claim on a round. The next claim of the same round ends it: later writes under it are refused with
+// ErrSuperseded.
 type RoundClaim struct {
 	RoundID int64
 	Attempt int
@@ -60,8 +60,8 @@ func (r Round) become(next RoundState) (Round, error) {
 	return r, nil
 }
 
-// Claim is the round in the hands of its next attempt: the first, or one that takes over after a crash. One that
-// somebody cancelled while no worker had it is cancelled then. ErrRoundOver where nothing is left to do.
+// Claim returns the round with its next attempt: the first one, or one that takes over after a crash. A round whose cancellation
+// was asked for while no worker had it becomes cancelled. ErrRoundOver if the round has ended.
 func (r Round) Claim() (Round, error) {
 	switch {
 	case r.State.Over():
@@ -70,12 +70,12 @@ func (r Round) Claim() (Round, error) {
 		return r.become(RoundCancelled)
 	}
 	r.Attempt++
-	r.Unreadable = nil // the new attempt looks itself
+	r.Unreadable = nil // the new attempt reads the images again
 	return r.become(RoundTraining)
 }
 
-// Check says whether a worker may write to the round: ErrSuperseded where its claim is none any more, ErrRoundCancelled
-// where it is to stop.
+// Check reports whether a worker may write to the round: ErrSuperseded if another claim has ended its own, ErrRoundCancelled if the
+// round is to stop.
 func (r Round) Check(c RoundClaim) error {
 	switch {
 	case r.Attempt != c.Attempt || r.State.Over():
@@ -86,23 +86,23 @@ func (r Round) Check(c RoundClaim) error {
 	return nil
 }
 
-// Starter is who asked for the round.
+// Starter is the user who started the round.
 func (r Round) Starter() User { return User{ID: r.StarterID, Name: r.StartedBy} }
 
-// Report is the round with its worker's progress. The fraction does not fall where one worker takes over from another.
+// Report returns the round with its worker's progress. The fraction does not fall when another worker takes over.
 func (r Round) Report(c RoundClaim, p RoundProgress) (Round, error) {
 	p.Fraction = max(p.Fraction, r.Progress.Fraction)
 	r.Progress = p
 	return r, r.Check(c)
 }
 
-// LeaveOut is the round that goes on without some images.
+// LeaveOut returns the round with the images that it does without.
 func (r Round) LeaveOut(c RoundClaim, u Unreadable) (Round, error) {
 	r.Unreadable = &u
 	return r, r.Check(c)
 }
 
-// Evaluate is the round whose training is done.
+// Evaluate returns the round after its training, when it is evaluated.
 func (r Round) Evaluate(c RoundClaim) (Round, error) {
 	if err := r.Check(c); err != nil {
 		return r, err
@@ -110,7 +110,7 @@ func (r Round) Evaluate(c RoundClaim) (Round, error) {
 	return r.become(RoundEvaluating)
 }
 
-// Finish is the round with what was measured.
+// Finish returns the finished round with its result.
 func (r Round) Finish(c RoundClaim, result RoundResult) (Round, error) {
 	if err := r.Check(c); err != nil {
 		return r, err
@@ -120,13 +120,13 @@ func (r Round) Finish(c RoundClaim, result RoundResult) (Round, error) {
 	return r.become(RoundFinished)
 }
 
-// Candidate is the model that the round made, with its lineage. Its classes are the project's.
+// Candidate adds the round's lineage to the model that it made. The model's classes are the project's.
 func (r Round) Candidate(v NewVersion) NewVersion {
 	v.ParentID, v.RoundID, v.Classes = &r.ParentVersion, &r.ID, nil
 	return v
 }
 
-// Fail is the round that could not be done, and why. One that was to stop anyway is cancelled.
+// Fail returns the failed round with the reason. If its cancellation was asked for, it is cancelled instead.
 func (r Round) Fail(c RoundClaim, message string) (Round, error) {
 	switch err := r.Check(c); {
 	case errors.Is(err, ErrRoundCancelled):
@@ -140,8 +140,8 @@ func (r Round) Fail(c RoundClaim, message string) (Round, error) {
 	return r.become(RoundFailed)
 }
 
-// Cancel is the round that somebody asks to stop: a queued one is over, a running one stops at its worker's next step.
-// ErrConflict where it is over.
+// Cancel returns the round after its cancellation was asked for: a queued round ends at once, a running one stops at its worker's
+// next step. ErrConflict if it has ended.
 func (r Round) Cancel() (Round, error) {
 	switch {
 	case r.State.Over():
@@ -153,7 +153,7 @@ func (r Round) Cancel() (Round, error) {
 	return r, nil
 }
 
-// Stop is the round whose worker has stopped, as somebody asked; ErrConflict if nobody did.
+// Stop returns the cancelled round once its worker has stopped; ErrConflict if no cancellation was asked for.
 func (r Round) Stop(c RoundClaim) (Round, error) {
 	switch err := r.Check(c); {
 	case err == nil:
@@ -164,7 +164,7 @@ func (r Round) Stop(c RoundClaim) (Round, error) {
 	return r.become(RoundCancelled)
 }
 
-// MeasuredOn is the split that tells what a round gained: test, or validation in a project without labelled test images.
+// MeasuredOn returns the split that a round is measured on: test, or validation in a project without labelled test images.
 func MeasuredOn(testImages int) Split {
 	if testImages > 0 {
 		return SplitTest
@@ -172,7 +172,7 @@ func MeasuredOn(testImages int) Split {
 	return SplitValidation
 }
 
-// LooksAtValidation reports whether early stopping looks at the project's validation images: not where the round is
+// LooksAtValidation reports whether early stopping measures on the project's validation images. It does not if the round itself is
 // measured on them.
 func (r Round) LooksAtValidation(measuredOn Split) bool {
 	return r.Settings.Patience > 0 && measuredOn != SplitValidation

@@ -8,15 +8,15 @@ import (
 
 // ScanStore keeps scans: the prediction, by one version, of every image it has not seen. Any number of workers share one.
 type ScanStore interface {
-	// EnqueueScan starts a scan of a version in the transaction that asks for it. One of the version that runs already takes
-	// the new images in, and is returned. Where there is nothing to predict, it is over at once.
+	// EnqueueScan starts a scan by a version, in the caller's transaction. If one by that version runs already, the new images are
+	// added to it and it is returned. A scan without images to predict is finished at once.
 	EnqueueScan(ctx context.Context, versionID int64) (Job, error)
 }
 
-// What a worker is told that asks for a part of a scan.
+// The errors that a worker gets when it claims a chunk of a scan.
 var (
 	ErrScanOver   = errors.New("the scan is over")
-	ErrChunksBusy = errors.New("other workers hold what is left of the scan") // ask again in a second: one of them may die
+	ErrChunksBusy = errors.New("other workers hold what is left of the scan") // claim again in a second: one of them may have died
 )
 
 // ChunkImages is how many images of a scan a worker claims at a time, and maxScanWorkers how many workers are asked to share one.
@@ -25,15 +25,15 @@ const (
 	maxScanWorkers = 4
 )
 
-// ScanWorkers is how many workers are asked to share a scan of so many images: none has less than a chunk.
+// ScanWorkers returns how many workers are asked to share a scan of images images: at most one for each chunk.
 func ScanWorkers(images int) int { return min(maxScanWorkers, (images+ChunkImages-1)/ChunkImages) }
 
-// Chunk is a part of a scan that a worker holds. A claim that is lost is refused with ErrSuperseded, so that every image is
-// predicted once.
+// Chunk is a part of a scan that a worker has claimed. Writes under a lost claim are refused with ErrSuperseded, so that every image
+// is predicted once.
 type Chunk struct {
 	ID, JobID, VersionID int64
-	Attempt              int     // states the claim in every later call
-	Images               []Image // what is still to be predicted, by id
+	Attempt              int     // identifies the claim in later calls
+	Images               []Image // the images still to be predicted, by id
 }
 
 // BrokenImage is an image a scan could not decode.
@@ -42,8 +42,8 @@ type BrokenImage struct {
 	Reason  string
 }
 
-// FirstBroken is the id of the first of them, nil where there is none. It goes by number, so that what is told of a scan does
-// not depend on which chunk came last.
+// FirstBroken returns the least id of broken images, nil if there is none. Since it does not depend on the order of the chunks, the
+// message of a scan does not either.
 func FirstBroken(broken []BrokenImage) *int64 {
 	var first *int64
 	for i := range broken {
@@ -54,17 +54,17 @@ func FirstBroken(broken []BrokenImage) *int64 {
 	return first
 }
 
-// ScanStatus is how far a scan is. A chunk counts as a whole, whatever of it was predicted before.
+// ScanStatus is how far a scan is. A chunk counts with all its images, even if some were predicted before.
 type ScanStatus struct {
 	Done, Total int  // images
 	Over        bool // this chunk was the last one
 }
 
-// ScanOver reports whether a scan is complete: every chunk was handed in, or there was none. What the version gets wrong
-// becomes work for people then, if it makes tasks (Version.MakesTasks).
+// ScanOver reports whether a scan is complete: no chunk is left. The images that the version gets wrong then become tasks, if
+// Version.MakesTasks.
 func ScanOver(chunksLeft int) bool { return chunksLeft == 0 }
 
-// StartScan predicts with a version every image it has not predicted (admin).
+// StartScan starts a scan by a version of every image that it has not predicted (admin).
 func (s *Service) StartScan(ctx context.Context, actor User, versionID int64) (Job, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Job{}, err
@@ -84,7 +84,7 @@ func (s *Service) StartScan(ctx context.Context, actor User, versionID int64) (J
 	return job, nil
 }
 
-// scan predicts with a version what it has not seen, as part of a larger change.
+// scan starts a scan by a version, in the transaction of a larger change.
 func (s *Service) scan(ctx context.Context, tx Store, actor User, v Version) (Job, error) {
 	job, err := tx.EnqueueScan(ctx, v.ID)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// SeedStore keeps what programs do under names of their own.
+// SeedStore keeps edits that programs make under names of their own.
 type SeedStore interface {
 	// GeneratorUser finds or makes the user under whose name a program's edits, or its reviews, stand. It cannot sign in.
 	GeneratorUser(ctx context.Context, name string) (User, error)
-	// LockUntouched returns the version's open task for an image, which nobody has painted, and locks it. Where the image has
-	// no task at all, is labelled, and the version has predicted it, one is made. ErrNotFound otherwise.
+	// LockUntouched returns the version's open, unpainted task for an image, and locks it. If the image has no task, is labelled and
+	// was predicted by the version, a task is made. ErrNotFound otherwise.
 	LockUntouched(ctx context.Context, v Version, imageID int64) (Task, error)
 }
 
@@ -24,8 +24,8 @@ type SeedEdit struct {
 	Map     attention.Map
 }
 
-// SeedEdits adds approved edits to a version's project, made from known masks by the program author and checked by the program
-// reviewer (admin). It returns how many: an image that somebody has worked on already is left to them.
+// SeedEdits adds approved edits to a version's project (admin). They are made from known masks by the program named author and
+// approved by the program named reviewer. It returns how many were added: images that a person has worked on are left out.
 func (s *Service) SeedEdits(ctx context.Context, actor User, versionID int64, author, reviewer string, edits []SeedEdit) (int, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return 0, err
@@ -95,7 +95,7 @@ func (s *Service) seed(ctx context.Context, tx Store, v Version, by seeders, e S
 	if err != nil {
 		return false, err
 	}
-	if err := tx.SubmitEdit(ctx, edit.ID, nil, nil, now); err != nil { // nobody asked the model what it says of the map
+	if err := tx.SubmitEdit(ctx, edit.ID, nil, nil, now); err != nil { // without scores
 		return false, err
 	}
 	if _, err := tx.JudgeEdit(ctx, Review{
@@ -106,8 +106,8 @@ func (s *Service) seed(ctx context.Context, tx Store, v Version, by seeders, e S
 	return true, tx.UpdateTask(ctx, task)
 }
 
-// Seed is an open task whose map a program made and another program approved. ErrForbidden where one of the two is a person:
-// what people draw is submitted and judged.
+// Seed returns an open task as approved, with a map that a program made and another program approved. ErrForbidden if one of the two
+// is a person: people's edits are submitted and reviewed.
 func (t Task) Seed(author, reviewer User, now time.Time) (Task, error) {
 	switch {
 	case !author.Generator || !reviewer.Generator:

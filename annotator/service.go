@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Service is the studio's use cases, and the one way to change its state for pages, API, command line and demo. Every
-// method takes the actor first, checks what they may do, and then acts; each change is one transaction that also writes the audit
-// trail. A worker does what was asked for here: what it reports goes to the store under the claim it holds, and how its work ended
-// comes here (ADR 18).
+// Service is the studio's use cases, and the one way to change its state for pages, API, command line and demo. Every method takes
+// the actor first, checks what they may do, and then acts. Each change is one transaction, which also writes the audit trail. Workers do
+// the work that is asked for here: they write their progress to the store under their claims, and end the work through Service
+// (ADR 18).
 //
 // The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
-// (models that people send, or that lie on the server), importing.go, seeding.go (edits from known masks), starting.go (what a painter begins with),
-// versions.go, download.go (the forms in which they are taken away), state_dict.go (their weights, for PyTorch) and scan.go.
+// (uploaded models, and those on the server's disk), importing.go, seeding.go (edits from known masks), starting.go (the maps that
+// painters begin with), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
@@ -30,17 +30,17 @@ type Service struct {
 	password       passwordHasher
 }
 
-// ServiceConfig is what a Service stands on. Store and Blobs are always needed; a command that
-// neither scores nor shows pictures may leave Scorer and Pictures out (their methods then return ErrUnavailable).
+// ServiceConfig is what a Service needs. Store and Blobs are required. A command that neither scores nor shows pictures may leave out
+// Scorer and Pictures; the methods that need them then return ErrUnavailable.
 type ServiceConfig struct {
 	Store          Store            // internal/postgres.Store
 	Scorer         Scorer           // inference.LiveScorer
 	ActivationMaps ActivationMapper // inference.LiveScorer
 	Pictures       Pictures         // inference.Pictures
-	Starts         StartMaker       // jobs.Catalog; without it everybody begins with the model's map
+	Starts         StartMaker       // jobs.Catalog; nil: painters begin with the model's map
 	Blobs          Blobs            // internal/blob.Store
-	Models         Models           // jobs.Models; without it no model is taken (ErrUnavailable)
-	Clock          func() time.Time // what leases expire by; default time.Now
+	Models         Models           // jobs.Models; nil: models cannot be added (ErrUnavailable)
+	Clock          func() time.Time // the clock by which leases expire; default time.Now
 	Logger         *slog.Logger     // default slog.Default
 }
 
@@ -92,7 +92,7 @@ type AuditEntry struct {
 
 // AuditStore keeps the trail of who did what.
 type AuditStore interface {
-	// InsertAudit appends one line; projectID nil for what belongs to no project.
+	// InsertAudit appends one line; projectID is nil for a change outside projects.
 	InsertAudit(ctx context.Context, projectID *int64, actor User, e AuditEntry) error
 	// AuditEntries lists a project's trail, newest first, from the entry before the id (0: the newest).
 	AuditEntries(ctx context.Context, projectID, before int64, limit int) ([]AuditEntry, error)
@@ -109,7 +109,7 @@ func may(actor User, needed Role) error {
 	return nil
 }
 
-// mayPaint is may for what is done in a person's own name, which the command line has not.
+// mayPaint is may for work in a person's own name, which the command line cannot do.
 func mayPaint(actor User) error {
 	if err := may(actor, RoleAnnotator); err != nil {
 		return err
@@ -127,5 +127,4 @@ func (s *Service) audit(ctx context.Context, tx Store, actor User, projectID *in
 	})
 }
 
-// isNotFound is errors.Is(err, ErrNotFound), which the use cases ask often.
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -8,27 +8,28 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// StartStore keeps how maps begin in a project, and finds the images that could begin otherwise than with the model's map. Images
-// are those that tasks come from: of the splits train and pool, and readable.
+// StartStore keeps how maps begin in a project, and finds the images whose maps can begin with something other than the model's map.
+// Only images that tasks come from count: readable ones of the splits train and pool.
 type StartStore interface {
 	// SetStart changes how maps begin.
 	SetStart(ctx context.Context, projectID int64, start attention.Start) error
-	// Clicks returns where people clicked on an image, as shares of its width and height; none where it is not known.
+	// Clicks returns where people clicked on an image, as shares (x, y) of its width and height; none if that is not known.
 	Clicks(ctx context.Context, imageID int64) ([][2]float64, error)
 	// StartSources counts the images that tasks come from, and those of them with a mask and with clicks.
 	StartSources(ctx context.Context, projectID int64) (StartSources, error)
-	// StartExamples returns up to limit of the images with a mask or clicks, the same ones each time, those with both first.
+	// StartExamples returns up to limit images with a mask or clicks, those with both first. It returns the same ones each time.
 	StartExamples(ctx context.Context, projectID int64, limit int) ([]Image, error)
 }
 
-// StartSources counts what maps can be made of in a project.
+// StartSources counts the images of a project with masks and with clicks, of which maps can be made.
 type StartSources struct {
 	Images int `json:"images" doc:"Readable images of the splits train and pool, from which tasks come."`
 	Masks  int `json:"masks" doc:"Those of them with a mask."`
 	Clicks int `json:"clicks" doc:"Those of them with clicks."`
 }
 
-// StartMaker makes maps of masks and clicks (jobs.Catalog). start's method is none but StartModel.
+// StartMaker makes maps of masks and clicks, on the version's grid (jobs.Catalog). start.Method may be any but StartModel, for which
+// no map need be made.
 type StartMaker interface {
 	StartMap(ctx context.Context, version Version, image Image, clicks [][2]float64, start attention.Start) (attention.Map, error)
 }
@@ -37,11 +38,11 @@ type StartMaker interface {
 type StartingMap struct {
 	attention.Start
 	Map *attention.Map `json:"map,omitempty" doc:"On the grid of the version; absent where there is none, and problem says why."`
-	// Problem is why there is no map: the painter begins with the model's.
+	// Problem is why there is no map, so that the painter begins with the model's.
 	Problem string `json:"problem,omitempty"`
 }
 
-// StartPreview shows what the ways to begin would make of some of a project's images.
+// StartPreview shows the maps that each method would make for some of a project's images.
 type StartPreview struct {
 	Start    attention.Start `json:"start"` // the project's
 	Sources  StartSources    `json:"sources"`
@@ -55,10 +56,10 @@ type StartExample struct {
 	Maps  []StartingMap `json:"maps"`
 }
 
-// finer is how many cells of StartExample.Known lie along a cell of a map.
+// finer is how many cells of StartExample.Known lie along each side of a map's cell.
 const finer = 8
 
-// MaxStartExamples bounds the images of a preview, each of which takes decoding a mask twice.
+// MaxStartExamples bounds the images of a preview: for each of them a mask is decoded twice.
 const MaxStartExamples = 12
 
 // SetStart changes how maps begin in a project (admin). Tasks that somebody has painted stay as they are.
@@ -104,8 +105,8 @@ func checkStart(start attention.Start) error {
 }
 
 // PreviewStarts makes the maps of up to limit images (1 to MaxStartExamples) by every method, on the active version's grid
-// (admin). radius is that of the methods that have one; nil: the project's own where it has one, and what is usual. Nothing is
-// stored. ErrConflict while no version is active: there is no grid.
+// (admin). radius is used by the methods that have one; nil: the project's radius for its own method, the default for the others.
+// Nothing is stored. ErrConflict while no version is active, since there is no grid then.
 func (s *Service) PreviewStarts(ctx context.Context, actor User, slug string, radius *float64, limit int) (StartPreview, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -164,7 +165,7 @@ func (s *Service) PreviewStarts(ctx context.Context, actor User, slug string, ra
 	return preview, nil
 }
 
-// known is what maps of an image are made of.
+// known returns the mask of an image, or else its clicks, as a map on a finer grid than the version's.
 func (s *Service) known(ctx context.Context, v Version, image Image) (StartingMap, error) {
 	v.GridHeight, v.GridWidth = min(finer*v.GridHeight, attention.MaxSide), min(finer*v.GridWidth, attention.MaxSide)
 	if image.MaskHash != "" {
@@ -173,8 +174,8 @@ func (s *Service) known(ctx context.Context, v Version, image Image) (StartingMa
 	return s.startingMap(ctx, v, image, attention.Start{Method: attention.StartClicks, Radius: 1})
 }
 
-// startingMap makes one map of what is known of an image. That there is none is no error: what stands in the way is told, and the
-// painter begins with the model's map.
+// startingMap makes the map that an image begins with. If none can be made, that is not an error: Problem says why, and the painter
+// begins with the model's map.
 func (s *Service) startingMap(ctx context.Context, v Version, image Image, start attention.Start) (StartingMap, error) {
 	out := StartingMap{Start: start}
 	if s.starts == nil {
@@ -198,7 +199,7 @@ func (s *Service) startingMap(ctx context.Context, v Version, image Image, start
 	}
 	if problem := start.Check(); problem != nil {
 		out.Problem = problem.Error()
-		return out, nil //nolint:nilerr // it is what is told of this image
+		return out, nil //nolint:nilerr // it is this image's Problem
 	}
 	out.Map, out.Problem = s.makeStart(ctx, v, image, clicks, start)
 	if ctx.Err() != nil {
@@ -207,7 +208,7 @@ func (s *Service) startingMap(ctx context.Context, v Version, image Image, start
 	return out, nil
 }
 
-// makeStart makes a map, or says why there is none.
+// makeStart makes a map, or returns why there is none.
 func (s *Service) makeStart(ctx context.Context, v Version, image Image, clicks [][2]float64, start attention.Start) (made *attention.Map, problem string) {
 	m, err := s.starts.StartMap(ctx, v, image, clicks, start)
 	switch {
@@ -222,7 +223,7 @@ func (s *Service) makeStart(ctx context.Context, v Version, image Image, clicks 
 	return &m, ""
 }
 
-// begin fills in the map that the painter of an untouched task begins with, for whoever holds it.
+// begin fills in the map that an untouched task begins with, if the actor holds the task.
 func (s *Service) begin(ctx context.Context, d *TaskDetail) error {
 	if d.Edit != nil || d.Lease == nil || !d.Lease.Mine || d.Project.Start.Method == attention.StartModel {
 		return nil

@@ -5,29 +5,30 @@ import (
 	"fmt"
 )
 
-// StateDictRequest asks for a version's weights by the names that PyTorch has for them, for load_state_dict of the module that the
-// network was exported from.
+// StateDictRequest asks for a version's weights under PyTorch's names, for load_state_dict of the module that the network was
+// exported from.
 type StateDictRequest struct {
-	Format string // what the file ends in: "safetensors" or "npz"
-	// Reference is the state_dict of that module as it was then, a .safetensors or .npz file by its name; nil for none. Without one only a network that kept
-	// its BatchNorms and its names can be brought home.
+	Format string // one of StateDictFormats, which is also the file's ending
+	// Reference is the state_dict that the module had when it was exported, a file whose name ends in .safetensors or .npz; nil:
+	// none. Without it a state_dict can be made only of a network whose export kept its BatchNorms and its names.
 	Reference *SentFile
-	// Copies says that modules with equal weights in the reference are modules of their own, where the file does not tell.
+	// Copies says that modules with equal weights in the reference are separate modules, if the model's file does not tell.
 	Copies bool
 }
 
 // StateDictFormats are the formats of a state_dict, the usual one first.
 var StateDictFormats = []string{"safetensors", "npz"}
 
-// StateDictOf is a StateDictRequest with the files that it is about, by their hashes.
+// StateDictOf is a StateDictRequest with the model files that it is about, named by their hashes.
 type StateDictOf struct {
 	StateDictRequest
 	Version  Version
 	Imported string // the file that the version descends from, as it was exported
 }
 
-// StateDict makes a version's state_dict: of the file alone (annotator), or with a reference that is sent (admin, as whatever is sent). One that
-// would not be the version's network is never made: the error is a *ValidationError, of field "reference" where one is needed or another one is.
+// StateDict makes a version's state_dict: from its file alone (annotator), or with an uploaded reference (admin, as for any upload).
+// If it cannot be made so that it is exactly the version's network, the error is a *ValidationError; its field is "reference" if a
+// reference is needed, or a different one.
 func (s *Service) StateDict(ctx context.Context, actor User, id int64, r StateDictRequest) (Download, error) {
 	if r.Reference != nil {
 		if err := may(actor, RoleAdmin); err != nil {

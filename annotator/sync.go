@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// What an import does about an image is decided here, from what the project has under its name and what the source has now.
+// This file decides what an import does about an image, from what the project has under its name and what the source has now.
 
-// DefaultSource is the source of images that no import has named one for.
+// DefaultSource is the source of images whose import named none.
 const DefaultSource = "main"
 
 // Difference is a way in which a source and a project are not the same.
 type Difference string
 
-// What may differ. An image may differ in several ways, and is counted once under each.
+// The kinds of differences. An image may differ in several ways, and is counted once under each.
 const (
 	DiffersNew        Difference = "new"        // the project has no image of the name
 	DiffersBytes      Difference = "bytes"      // another picture under the name
@@ -34,7 +34,7 @@ type ImageDifference struct {
 	Kind Difference `json:"kind"`
 	Name string     `json:"name"`
 	Was  string     `json:"was,omitempty"` // in the project: a class, a split, a group, the start of a hash
-	Is   string     `json:"is,omitempty"`  // at the source; of an unreadable one, why
+	Is   string     `json:"is,omitempty"`  // at the source; for an unreadable file, the reason
 }
 
 // MaxDifferences bounds how many differences of each kind a report lists by name.
@@ -47,22 +47,23 @@ type ImportReport struct {
 	Added    int                `json:"added"`             // new to the project
 	Known    int                `json:"known"`             // in the project already, and the same
 	Changed  int                `json:"changed"`           // in the project, and different; each once
-	Updated  int                `json:"updated"`           // of those changed: taken over
-	Repaired int                `json:"repaired"`          // could not be read before, and can now: taken over
-	Returned int                `json:"returned"`          // were gone, and are there again: taken over
+	Updated  int                `json:"updated"`           // of Changed: updated in the project
+	Repaired int                `json:"repaired"`          // could not be read before, and can now: updated in the project
+	Returned int                `json:"returned"`          // were gone, and are back: in use again
 	Gone     int                `json:"gone"`              // in the project, and no longer at the source
-	Retired  int                `json:"retired"`           // of those gone: taken out
-	Waiting  int                `json:"waiting"`           // of those repaired or returned: left for after the round that runs
-	Broken   int                `json:"broken"`            // of the data set's files: cannot be read
-	Changes  map[Difference]int `json:"changes,omitempty"` // how many images differ in what
-	// Differences are the first MaxDifferences of each kind; of an import into a source without images, those that cannot be read.
+	Retired  int                `json:"retired"`           // of Gone: taken out of use
+	Waiting  int                `json:"waiting"`           // of Repaired and Returned: not updated because a round runs
+	Broken   int                `json:"broken"`            // files of the data set that cannot be read
+	Changes  map[Difference]int `json:"changes,omitempty"` // how many images differ in each way
+	// Differences are the first MaxDifferences of each kind. When the source had no images before, only those that cannot be read are
+	// listed.
 	Differences []ImageDifference `json:"differences,omitempty"`
 }
 
-// Left counts what differs and was left as it is.
+// Left counts the differences that were not taken over.
 func (r ImportReport) Left() int { return r.Changed - r.Updated + r.Gone - r.Retired + r.Waiting }
 
-// Names lists the images of one kind that the report has by name.
+// Names lists the names of the images with one kind of difference, as far as the report has them.
 func (r ImportReport) Names(kind Difference) []string {
 	var names []string
 	for _, d := range r.Differences {
@@ -73,7 +74,7 @@ func (r ImportReport) Names(kind Difference) []string {
 	return names
 }
 
-// add counts the report of a further part.
+// add adds the report of a further part.
 func (r *ImportReport) add(part ImportReport) {
 	r.Images += part.Images
 	r.Added += part.Added
@@ -103,7 +104,7 @@ func (r *ImportReport) add(part ImportReport) {
 	}
 }
 
-// short is the report with the first few of each kind by name, as a job keeps it.
+// short returns the report with the first each differences of each kind, as a job stores it.
 func (r ImportReport) short(each int) ImportReport {
 	listed := map[Difference]int{}
 	r.Differences = slices.DeleteFunc(slices.Clone(r.Differences), func(d ImageDifference) bool {
@@ -116,36 +117,36 @@ func (r ImportReport) short(each int) ImportReport {
 	return r
 }
 
-// KnownImage is what a project has under a name: the image in use, or, where there is none, the one retired last.
+// KnownImage is the image that a project has under a name: the one in use, or, if there is none, the one retired last.
 type KnownImage struct {
 	Image
 	Clicks [][2]float64 // on an image in use
 }
 
-// ImageUpdate gives an image that is there what the source says of it now; its bytes are the same.
+// ImageUpdate changes an image of the project to what the source says of it now; its bytes are the same.
 type ImageUpdate struct {
 	ID int64
 	NewImage
 }
 
-// syncState is what decides about an import's images, besides the images.
+// syncState is the state on which decisions about an import's images depend.
 type syncState struct {
 	classes []Class
-	frozen  bool // a round runs: what it was made of must stay
-	update  bool // take over what differs
-	first   bool // the source had no images: all are new, which needs no list
+	frozen  bool // a round runs, whose images must not change
+	update  bool // change images that differ
+	first   bool // the source had no images, so that all are new and are not listed
 }
 
-// syncPlan is what becomes of some images.
+// syncPlan is what an import does about some images.
 type syncPlan struct {
 	add     []NewImage
-	replace []int64       // images whose bytes are others now: what replaces them is in add
+	replace []int64       // images whose bytes have changed; their replacements are in add
 	update  []ImageUpdate // in place
 	seen    []int64       // images of the project that the source has
 	report  ImportReport
 }
 
-// plan decides what becomes of images: known is what the project has, by name.
+// plan decides what to do about images. known is what the project has under their names.
 func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan {
 	p := syncPlan{report: ImportReport{Images: len(images), Changes: map[Difference]int{}}}
 	find := ClassFinder(s.classes)
@@ -170,7 +171,7 @@ func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan
 		case now.Retired != "":
 			p.takeBack(s.frozen, now, in, DiffersReturned, &p.report.Returned)
 		case now.Broken != "" && in.Broken == "":
-			if now.Hash != in.Hash { // no round has used the one before
+			if now.Hash != in.Hash { // the broken image is replaced; no round has used it
 				p.report.Repaired++
 				p.differs(DiffersRepaired, in.Name, now.Broken, "")
 				p.replace, p.add = append(p.replace, now.ID), append(p.add, in)
@@ -206,7 +207,7 @@ func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now Known
 	case in.Broken != "" && now.Broken == "":
 		p.report.Changed++
 		p.differs(DiffersUnreadable, in.Name, "", in.Broken)
-		return // what can be read stays, whatever is asked
+		return // the project keeps its readable picture, also with update
 	case now.Hash != in.Hash && now.Broken == "":
 		tell(DiffersBytes, firstOf(now.Hash), firstOf(in.Hash))
 	case in.Broken != "":
@@ -262,7 +263,7 @@ func (p *syncPlan) differs(kind Difference, name, was, is string) {
 	p.report.Differences = append(p.report.Differences, ImageDifference{Kind: kind, Name: name, Was: was, Is: is})
 }
 
-// firstOf is the start of a hash, "" for none.
+// firstOf returns the start of a hash, "" for none.
 func firstOf(hash string) string { return hash[:min(12, len(hash))] }
 
 func countOf(n int, what string) string {
@@ -272,7 +273,7 @@ func countOf(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// Text is a report in one line, for the trail and the job: what was done, then what was found and left.
+// Text returns the report in one line, for the trail and the job: what was done, then what was left as it was.
 func (r ImportReport) Text() string {
 	parts := []string{fmt.Sprintf("%d added, %d the same", r.Added, r.Known)}
 	for _, part := range []struct {

@@ -23,7 +23,8 @@ const (
 // LeaseDuration is how long a task stays with its painter after their last sign of life.
 const LeaseDuration = 15 * time.Minute
 
-// MaxLeases is how many tasks one person holds at a time, of all projects together, so that nobody empties a queue by opening it.
+// MaxLeases is how many tasks one person may hold at a time, in all projects together, so that one person cannot empty a queue just
+// by opening its tasks.
 const MaxLeases = 10
 
 // Task asks a person to repaint the attention map of one image that the active version gets wrong.
@@ -49,8 +50,8 @@ type TaskCard struct {
 	LabelName  string         `json:"label_name"`
 	Prediction Prediction     `json:"prediction"`
 	EditMap    *attention.Map `json:"edit_map,omitempty"`
-	// DrawnBy says, of a task in review, who had a hand in what is to be judged (user ids): drew any revision since
-	// the last verdict, or drew the same map before it.
+	// DrawnBy lists, for a task in review, the users (ids) who took part in the submitted edit: they drew a revision since the last
+	// verdict, or drew the same map before it.
 	DrawnBy []int64 `json:"drawn_by,omitempty"`
 }
 
@@ -59,13 +60,14 @@ type TaskDetail struct {
 	TaskCard
 	Project Project `json:"project"`
 	Version Version `json:"version"`
-	// Mechanism says what the values of the version's map do.
+	// Mechanism says in words what the values of the version's map do to its features.
 	Mechanism Mechanism  `json:"mechanism"`
 	Edit      *Edit      `json:"edit,omitempty"` // the latest revision; nil: untouched
 	Reviews   []Review   `json:"reviews"`        // oldest first
 	Lease     *Lease     `json:"lease,omitempty"`
 	View      ViewRegion `json:"view"`
-	// Start is the map that the actor, who holds the untouched task, begins with, where the project says another than the model's.
+	// Start is the map that the actor begins with. It is set if the actor holds the untouched task and the project's maps do not begin
+	// with the model's.
 	Start *StartingMap `json:"start,omitempty"`
 }
 
@@ -86,7 +88,7 @@ type ViewRegion struct {
 	Height float64 `json:"height"`
 }
 
-// EditState is where one revision stands.
+// EditState is the state of one revision.
 type EditState string
 
 // A revision is a draft until it is submitted; only the submitted one is judged.
@@ -97,15 +99,15 @@ const (
 	EditRejected  EditState = "rejected"
 )
 
-// EditSource says how a map came to be. "Untouched" is no edit at all, "all zero" is a painted map of
-// zeros, and "use the model's own" is SourceModel: three different statements.
+// EditSource says how a map was made. Three cases differ: an untouched task has no edit at all, a map of zeros is painted, and the
+// model's own map, confirmed, is SourceModel.
 type EditSource string
 
 // The sources of an edit.
 const (
 	SourcePainted   EditSource = "painted"
 	SourceModel     EditSource = "model"     // the model's own map, confirmed as it is
-	SourceGenerator EditSource = "generator" // made from a known mask, by no person
+	SourceGenerator EditSource = "generator" // made from a known mask by a program
 )
 
 // Edit is one immutable revision of a person's map M′ for one task.
@@ -123,7 +125,7 @@ type Edit struct {
 	// History is the editor's undo stack (opaque to the server, at most MaxHistoryBytes); it comes
 	// back with the task so that undo survives a reload.
 	History json.RawMessage `json:"history,omitempty"`
-	// Provenance says what the edit was made under: tool strokes by kind, seconds spent, what feedback was shown.
+	// Provenance says how the edit was made: tool strokes by kind, seconds spent, what feedback was shown.
 	Provenance json.RawMessage `json:"provenance,omitempty"`
 	Before     *Scores         `json:"before,omitempty"` // with the model's map; set at submission
 	After      *Scores         `json:"after,omitempty"`  // with this map; set at submission

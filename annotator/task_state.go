@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// What becomes of a task is decided here, from one state to the next (doc.go draws them); the callers lock it, ask, and
-// write. Where a lease may have run out, they call Expire first.
+// This file has the rules for a task's states (doc.go draws them). Callers lock the task, apply a rule and write the result. Where a
+// lease may have run out, they call Expire first.
 
-// Expire gives a task back whose lease has run out; every other one stays what it is.
+// Expire gives the task back if its lease has run out; else it stays as it is.
 func (t Task) Expire(now time.Time) Task {
 	if t.State != TaskLeased || t.LeaseExpiresAt == nil || now.Before(*t.LeaseExpiresAt) {
 		return t
@@ -16,7 +16,7 @@ func (t Task) Expire(now time.Time) Task {
 	return t.givenBack()
 }
 
-// givenBack is a leased task put back: to its author where changes are due, else to everybody.
+// givenBack returns a leased task as given back: to its author if changes were requested, else to everybody.
 func (t Task) givenBack() Task {
 	t.LeaseExpiresAt = nil
 	if t.Returned {
@@ -27,11 +27,11 @@ func (t Task) givenBack() Task {
 	return t
 }
 
-// by reports whether the task has somebody for its author.
+// by reports whether u is the task's author.
 func (t Task) by(u User) bool { return ptrOr(t.AuthorID) == u.ID && u.ID != 0 }
 
-// MayTake says whether somebody who holds leases tasks may take this one, or has it: an open one, or one of their own.
-// *LeaseError where it is another's, *LeaseLimitError where it would be one too many, else ErrConflict.
+// MayTake reports whether u, who holds leases tasks, may take this one or holds it already. An open task may be taken, and one that was
+// returned to u. *LeaseError if somebody else holds it, *LeaseLimitError if u would hold too many, else ErrConflict.
 func (t Task) MayTake(u User, leases int) error {
 	switch {
 	case t.State != TaskOpen && t.State != TaskLeased && t.State != TaskChangesRequested:
@@ -44,7 +44,7 @@ func (t Task) MayTake(u User, leases int) error {
 	return nil
 }
 
-// HeldBy returns a *LeaseError unless somebody holds the task.
+// HeldBy returns a *LeaseError unless u holds the task.
 func (t Task) HeldBy(u User) error {
 	switch {
 	case t.State != TaskLeased:
@@ -55,14 +55,14 @@ func (t Task) HeldBy(u User) error {
 	return nil
 }
 
-// Lease gives the task to somebody from now on, or renews their hold on it.
+// Lease gives the task to u, or renews their lease, for LeaseDuration from now.
 func (t Task) Lease(u User, now time.Time) Task {
 	until := now.Add(LeaseDuration)
 	t.State, t.AuthorID, t.AuthorName, t.LeaseExpiresAt, t.UpdatedAt = TaskLeased, &u.ID, u.Name, &until, now
 	return t
 }
 
-// GiveBack puts a task that somebody holds back before its time.
+// GiveBack ends u's lease before its time; *LeaseError unless u holds the task.
 func (t Task) GiveBack(u User, now time.Time) (Task, error) {
 	if err := t.HeldBy(u); err != nil {
 		return t, err
@@ -72,7 +72,7 @@ func (t Task) GiveBack(u User, now time.Time) (Task, error) {
 	return t, nil
 }
 
-// Skip puts a task aside that is open, or that somebody holds.
+// Skip puts aside a task that is open, or that u holds.
 func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
 	switch {
 	case t.State == TaskOpen:
@@ -87,10 +87,10 @@ func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
 	return t, nil
 }
 
-// Withdrawal is why a task is skipped without anybody having skipped it: there is nothing more to paint on its image.
+// Withdrawal is why the studio itself has skipped a task: its image is no longer to be painted.
 type Withdrawal string
 
-// The withdrawals. Each ends when the image is back in use and in a split that is painted.
+// The withdrawals. Each ends when the image is in use again and in a split that tasks come from.
 const (
 	WithdrawnReplaced Withdrawal = "the picture was replaced by another at its source"
 	WithdrawnGone     Withdrawal = "the picture is gone from its source"
@@ -106,7 +106,7 @@ func (t Task) withdrawn() bool {
 	return false
 }
 
-// Withdraw puts a task aside whose image is not painted any more. What was approved stays so; what is in review leaves it.
+// Withdraw puts aside a task whose image is no longer to be painted. An approved task stays approved; one in review leaves it.
 func (t Task) Withdraw(why Withdrawal, now time.Time) Task {
 	if t.State == TaskApproved || t.State == TaskSkipped && !t.withdrawn() {
 		return t
@@ -116,8 +116,8 @@ func (t Task) Withdraw(why Withdrawal, now time.Time) Task {
 	return t
 }
 
-// Restore puts a withdrawn task back, once its image is painted again: into review where an edit of it waits for that, else into
-// the queue.
+// Restore puts a withdrawn task back when its image is to be painted again: into review if inReview, because an edit waits for it,
+// else into the queue.
 func (t Task) Restore(inReview bool, now time.Time) Task {
 	if !t.withdrawn() {
 		return t
@@ -129,7 +129,7 @@ func (t Task) Restore(inReview bool, now time.Time) Task {
 	return t
 }
 
-// Reopen puts a skipped task back into the queue, or one whose changes are due while its author is away.
+// Reopen puts back into the queue a skipped task, or one with changes requested whose author is away.
 func (t Task) Reopen(now time.Time) (Task, error) {
 	if t.withdrawn() {
 		return t, fmt.Errorf("task %d is not reopened: %s: %w", t.ID, t.SkipReason, ErrConflict)
@@ -142,7 +142,7 @@ func (t Task) Reopen(now time.Time) (Task, error) {
 	return t, nil
 }
 
-// Submit hands a task that somebody holds to review.
+// Submit hands a task that u holds to review; *LeaseError unless u holds it.
 func (t Task) Submit(u User, now time.Time) (Task, error) {
 	if err := t.HeldBy(u); err != nil {
 		return t, err
@@ -152,8 +152,7 @@ func (t Task) Submit(u User, now time.Time) (Task, error) {
 	return t, nil
 }
 
-// Judge is a submitted task after its review: approved, or back with its author. Whether somebody may judge it says
-// TaskCard.MayJudge.
+// Judge returns a submitted task after its review: approved, or back with its author. TaskCard.MayJudge says who may judge it.
 func (t Task) Judge(v Verdict, now time.Time) Task {
 	t.State, t.UpdatedAt = TaskApproved, now
 	if v == VerdictReject {
@@ -162,7 +161,7 @@ func (t Task) Judge(v Verdict, now time.Time) Task {
 	return t
 }
 
-// EditState is what a judgement makes of a submitted revision.
+// EditState returns the state of a submitted revision after this verdict.
 func (v Verdict) EditState() EditState {
 	if v == VerdictReject {
 		return EditRejected
@@ -170,8 +169,8 @@ func (v Verdict) EditState() EditState {
 	return EditApproved
 }
 
-// nextStates says where NextTask looks, in this order: among the tasks returned to somebody, those they hold, and those
-// open to everybody. Who holds as many as one person may gets one of those again.
+// nextStates lists the states in which NextTask looks for a task, in order: returned to the user, held by the user, open to everybody.
+// A user who holds MaxLeases tasks only gets one of those again.
 func nextStates(leases int) []TaskState {
 	if leases >= MaxLeases {
 		return []TaskState{TaskLeased}
@@ -179,8 +178,8 @@ func nextStates(leases int) []TaskState {
 	return []TaskState{TaskChangesRequested, TaskLeased, TaskOpen}
 }
 
-// follows says whether a save goes on from a task's latest revision (its zero value where there is none): *StaleError
-// where not. The same save again, as after a lost answer, is a repeat: it is there already.
+// follows checks that a save was made from the task's latest revision (zero if there is none), else *StaleError. repeat says that
+// latest is this very save, sent again because its answer was lost.
 func (d Draft) follows(latest Edit, by User) (repeat bool, err error) {
 	switch {
 	case latest.Revision == d.BaseRevision:

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Scope is a kind of work that a bearer token may be used for. Scopes are a set and no ladder: a token that starts rounds
-// need not judge. A scope grants nothing that its owner's role does not.
+// Scope is a kind of work that a bearer token may be used for. No scope includes another: a token that starts rounds need not be able
+// to judge. A scope allows nothing that its owner's role does not.
 type Scope string
 
 // The scopes. Every token may read, since painting, reviewing and administering need it.
@@ -35,7 +35,7 @@ var Scopes = []struct {
 	{ScopeAdmin, RoleAdmin, "makes projects, adds versions, starts rounds"},
 }
 
-// How long a token lasts: DefaultTokenDays where nothing is said, MaxTokenDays at most. None lasts for ever.
+// How long a token lasts, in days. Every token expires.
 const (
 	DefaultTokenDays = 90
 	MaxTokenDays     = 365
@@ -50,7 +50,7 @@ type Token struct {
 	CreatedAt  time.Time  `json:"created_at"`
 	ExpiresAt  time.Time  `json:"expires_at"`
 	LastUsedAt *time.Time `json:"last_used_at,omitempty"` // to within ten minutes
-	RevokedAt  *time.Time `json:"-"`                      // lists hold none that was revoked
+	RevokedAt  *time.Time `json:"-"`                      // lists leave out revoked tokens
 }
 
 // Allows returns a *ScopeError unless the token has the scope.
@@ -61,7 +61,7 @@ func (t Token) Allows(needed Scope) error {
 	return &ScopeError{Needed: needed, Has: t.Scopes}
 }
 
-// ScopeError is a bearer token used for what it was not made for. It matches ErrForbidden.
+// ScopeError is the error of a bearer token that lacks the scope needed. It matches ErrForbidden.
 type ScopeError struct {
 	Needed Scope
 	Has    []Scope
@@ -74,11 +74,11 @@ func (e *ScopeError) Error() string {
 // Is makes errors.Is(err, ErrForbidden) true.
 func (e *ScopeError) Is(target error) bool { return target == ErrForbidden }
 
-// TokenError is a bearer token that was good once and is no longer. It matches ErrUnauthorized.
+// TokenError is the error of a bearer token that has expired or was revoked. It matches ErrUnauthorized.
 type TokenError struct {
 	Name    string
 	Ended   time.Time
-	Revoked bool // else it expired
+	Revoked bool // false: it expired
 }
 
 func (e *TokenError) Error() string {
@@ -92,7 +92,7 @@ func (e *TokenError) Error() string {
 // Is makes errors.Is(err, ErrUnauthorized) true.
 func (e *TokenError) Is(target error) bool { return target == ErrUnauthorized }
 
-// NewToken is what somebody asks for who makes a token.
+// NewToken describes a token to be made.
 type NewToken struct {
 	Name     string // what it is for
 	Scopes   []Scope
@@ -117,8 +117,8 @@ func (s *Service) UserByToken(ctx context.Context, secret string) (User, Token, 
 	return user, token, nil
 }
 
-// CreateToken makes a bearer token, whose secret is told this once: only its hash is kept. People make their own, with
-// their present password (ErrWrongPassword); the command line makes them for anybody.
+// CreateToken makes a bearer token and returns its secret, of which only the hash is kept. People make their own tokens, with their
+// present password (ErrWrongPassword); the command line makes them for anybody.
 func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n NewToken) (secret string, token Token, err error) {
 	if err := may(actor, RoleAnnotator); err != nil {
 		return "", Token{}, err
@@ -209,7 +209,7 @@ func (s *Service) RevokeToken(ctx context.Context, actor User, id int64) error {
 		if err != nil {
 			return err
 		}
-		if mayOf(actor, token.UserID) != nil { // somebody else's token: it is not said that there is one
+		if mayOf(actor, token.UserID) != nil { // somebody else's token: the answer must not tell that it exists
 			return ErrNotFound
 		}
 		return s.audit(ctx, tx, actor, nil, "token.revoke", fmt.Sprintf("user %d", token.UserID), token.Name)

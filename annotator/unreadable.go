@@ -34,7 +34,7 @@ func (u *Unreadable) Add(image Image, reason string) {
 	}
 }
 
-// UnreadableText is how work that went on without some images says so: how many, of how many, and which was the first.
+// UnreadableText is the sentence about images that were left out: how many, of how many, and the first with its reason.
 func UnreadableText(count, total int, first, reason string) string {
 	if count == 0 {
 		return ""
@@ -42,7 +42,7 @@ func UnreadableText(count, total int, first, reason string) string {
 	return fmt.Sprintf("%d of %d images cannot be read, the first %s: %s", count, total, first, shortReason(reason))
 }
 
-// shortReason is a reason of bounded length that a database keeps.
+// shortReason cuts a reason to maxReason characters.
 func shortReason(reason string) string {
 	reason = text.Clean(reason)
 	if r := []rune(reason); len(r) > maxReason {

@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// UploadState is where a model file that somebody sent stands.
+// UploadState is the state of an uploaded model file.
 type UploadState string
 
 // inspected → adding → added | refused. A refused one may be tried again with another manifest.
@@ -17,10 +17,10 @@ const (
 	UploadInspected UploadState = "inspected" // read, not run
 	UploadAdding    UploadState = "adding"    // a worker runs it once
 	UploadAdded     UploadState = "added"     // it is a version
-	UploadRefused   UploadState = "refused"   // it did not run, or its classes were others
+	UploadRefused   UploadState = "refused"   // it did not run, or its classes do not fit the project's
 )
 
-// Upload is a model file that somebody sent, on its way to becoming a version.
+// Upload is an uploaded model file, which may become a version.
 type Upload struct {
 	ID         int64           `json:"id"`
 	ProjectID  int64           `json:"project_id"`
@@ -30,23 +30,24 @@ type Upload struct {
 	Bytes      int64           `json:"bytes"`
 	Report     ModelReport     `json:"report"`
 	Manifest   json.RawMessage `json:"manifest,omitempty"` // absent while it is not known
-	Activate   bool            `json:"activate"`           // to be the active version at once
+	Activate   bool            `json:"activate"`           // make it the active version at once
 	Problem    string          `json:"problem,omitempty"`  // why a worker refused it
 	VersionID  *int64          `json:"version_id,omitempty"`
 	UploadedBy string          `json:"uploaded_by"`
 	SenderID   int64           `json:"-"` // whose name that is; 0: the command line's
-	Tries      int             `json:"-"` // how often in a row a worker began to run it and was not heard of again
+	Tries      int             `json:"-"` // how many workers in a row began to run it and were not heard of again
 	CreatedAt  time.Time       `json:"created_at"`
 }
 
-// MaxUploadTries is how many workers a model may bring down before it is refused. One may have been killed by something else.
+// MaxUploadTries is how many workers may die while they run a model before it is refused. A single one may have died of something
+// else.
 const MaxUploadTries = 2
 
-// Sender is who sent the file.
+// Sender is the user who uploaded the file.
 func (u Upload) Sender() User { return User{ID: u.SenderID, Name: u.UploadedBy} }
 
-// Add is an upload that a worker is to run and make a version of, with a manifest; ErrConflict where that is under way or
-// done. A refused one starts anew.
+// Add returns the upload as one that a worker is to run, with a manifest, and make a version of. A refused upload starts again.
+// ErrConflict if it is being added or has been.
 func (u Upload) Add(manifest json.RawMessage, activate bool) (Upload, error) {
 	switch u.State {
 	case UploadAdding:
@@ -59,16 +60,16 @@ func (u Upload) Add(manifest json.RawMessage, activate bool) (Upload, error) {
 	return u, nil
 }
 
-// BringsWorkersDown reports whether workers were lost over the model more often than may be chance.
+// BringsWorkersDown reports whether more than MaxUploadTries workers died while they ran the model.
 func (u Upload) BringsWorkersDown() bool { return u.Tries > MaxUploadTries }
 
-// Become is an upload that has run and is a version now, also where another worker had refused it meanwhile.
+// Become returns the upload after it became a version, even if another worker has refused it meanwhile.
 func (u Upload) Become(v Version) Upload {
 	u.State, u.Problem, u.VersionID = UploadAdded, "", &v.ID
 	return u
 }
 
-// Refuse is an upload that was to be added and did not run, and why. Any other stays what it is.
+// Refuse returns an upload that was being added as refused, with the reason. In any other state it stays as it is.
 func (u Upload) Refuse(problem string) Upload {
 	if u.State == UploadAdding {
 		u.State, u.Problem = UploadRefused, text.Clean(problem)
@@ -76,11 +77,11 @@ func (u Upload) Refuse(problem string) Upload {
 	return u
 }
 
-// ForgettableUploads are the states of uploads that are removed when nobody comes back to them: no worker has them, and no version
-// was made of them.
+// ForgettableUploads lists the states of uploads that are removed when they are old: no worker has them, and no version was made of
+// them.
 func ForgettableUploads() []UploadState { return []UploadState{UploadInspected, UploadRefused} }
 
-// ReadManifest is the upload's manifest as a value. With an error, also where there is none, it holds what could be read.
+// ReadManifest parses the upload's manifest. With an error, as when there is none, it holds the fields that could be read.
 func (u Upload) ReadManifest() (manifest.Manifest, error) {
 	m, err := manifest.Stored(u.Manifest)
 	if err != nil {

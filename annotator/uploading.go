@@ -9,38 +9,40 @@ import (
 	"strings"
 )
 
-// SentKind is what one of the files is that a model was sent as.
+// SentKind is the kind of a file of an uploaded model.
 type SentKind string
 
-// What a model may be sent as.
+// The kinds, and how many files of each an upload may have.
 const (
 	SentModel    SentKind = "model"    // the ONNX file: one
-	SentData     SentKind = "data"     // values that it keeps beside itself, as torch.onnx.export writes abn.onnx.data: any number
+	SentData     SentKind = "data"     // external data of the ONNX file, as torch.onnx.export writes abn.onnx.data: any number
 	SentName     SentKind = "name"     // the name of a value of its graph: the file's name is a key of manifest.NameFields, its content the value's name
 	SentManifest SentKind = "manifest" // its manifest, or what PyTorch's libraries say of preprocessing and classes: any number
 )
 
-// SentFile is one of the files that a model was sent as. It is read before the next one is asked for.
+// SentFile is one file of an upload. It must be read before the next one is asked for.
 type SentFile struct {
 	Kind SentKind
-	Name string // as it was called there, perhaps with folders
+	Name string // its name at the sender's, perhaps with folders
 	io.Reader
 }
 
-// Models takes model files in and hands them out (internal/jobs). What comes from outside it inspects and does not run.
+// Models takes in model files and gives them out (internal/jobs). It inspects uploaded files without running them.
 type Models interface {
-	// Receive keeps a model as one file and tells what it is. next gives the files that it was sent as, in any order, and then io.EOF.
-	// What is no ABN in ONNX, or misses some of its data, is a *ValidationError of field "model"; what is too large ErrTooLarge; neither is kept.
+	// Receive stores an uploaded model as one file and reports what it is. next returns the upload's files in any order, and then
+	// io.EOF. A model that is no ABN in ONNX, or lacks some of its data, is a *ValidationError of field "model", and one that is too
+	// large ErrTooLarge; neither is stored.
 	Receive(ctx context.Context, next func() (SentFile, error)) (ModelFile, error)
-	// Judge tells what a kept file is with another manifest.
+	// Judge reports what a stored file is with another manifest.
 	Judge(ctx context.Context, hash string, manifest []byte) (ModelFile, error)
-	// Try runs a model file of the server's own once, in this process, and keeps it. One that cannot be run, split or trained
-	// is refused, naming the node, and is not kept.
+	// Try runs a model file of the server's own disk once, in this process, and stores it. One that cannot be run, split or trained is
+	// refused, with the node's name, and not stored.
 	Try(ctx context.Context, file []byte, manifest json.RawMessage) (NewVersion, error)
-	// HandOut is a kept file with its manifest inside and without paths of the machine that it was made on; where beside names a file, its large
-	// values stand in that, which is data. Both are read from file, whose position they share: one at a time.
+	// HandOut rewrites a stored file for download: the manifest is put into its metadata, and paths of the machine that it was exported
+	// on are left out. If beside is not "", its large tensors are moved into a second file of that name, which is data. model and data
+	// read from file and share its position, so only one may be read at a time.
 	HandOut(file io.ReadSeeker, manifest json.RawMessage, beside string) (model, data io.ReadSeeker, err error)
-	// StateDict makes a state_dict (Service.StateDict), a file that is gone once it is closed.
+	// StateDict makes a state_dict (Service.StateDict) in a temporary file, which is removed when it is closed.
 	StateDict(ctx context.Context, r StateDictOf) (io.ReadSeekCloser, error)
 }
 
@@ -48,16 +50,16 @@ type Models interface {
 type UploadStore interface {
 	Upload(ctx context.Context, id int64) (Upload, error)
 	InsertUpload(ctx context.Context, u Upload, by User) (Upload, error)
-	// LockUpload is Upload, and keeps others from changing it until the transaction ends.
+	// LockUpload returns an upload and keeps others from changing it until the transaction ends.
 	LockUpload(ctx context.Context, id int64) (Upload, error)
-	// SaveUpload writes a locked upload's state, manifest, tries, problem and version, and returns it as it is kept.
+	// SaveUpload writes a locked upload's state, manifest, tries, problem and version, and returns it as stored.
 	SaveUpload(ctx context.Context, u Upload) (Upload, error)
 	// EnqueueAdd asks a worker to run an upload's model once and make a version of it.
 	EnqueueAdd(ctx context.Context, u Upload) (Job, error)
 }
 
-// UploadModel takes a model file for a project and tells what it is (admin). It is no version yet: AddUpload makes it
-// one. next gives the files it was sent as (Models.Receive).
+// UploadModel stores a model file for a project and reports what it is (admin). AddUpload then makes a version of it. next returns the
+// upload's files (Models.Receive).
 func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next func() (SentFile, error)) (Upload, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -93,7 +95,7 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next
 	return upload, err
 }
 
-// checkClasses turns classes that do not fit the project's into a problem of the manifest.
+// checkClasses reports classes that do not fit the project's as a problem of the manifest.
 func (s *Service) checkClasses(ctx context.Context, project Project, found *ModelFile) error {
 	if found.Report.ManifestProblem != nil {
 		return nil
@@ -101,12 +103,12 @@ func (s *Service) checkClasses(ctx context.Context, project Project, found *Mode
 	err := s.classesFit(ctx, project, found.Classes)
 	if problem := asValidation(err); problem != nil {
 		found.Report.ManifestProblem = &FieldProblem{Field: "classes", Message: problem.Message}
-		err = nil // it is said there
+		err = nil // the report has it
 	}
 	return err
 }
 
-// classesFit returns what setting a project's classes would: a *ValidationError where these do not fit.
+// classesFit returns the error that setting a project's classes to classes would: a *ValidationError if they do not fit.
 func (s *Service) classesFit(ctx context.Context, project Project, classes []Class) error {
 	_, err := s.store.ActiveVersion(ctx, project.ID)
 	if err != nil && !isNotFound(err) {
@@ -116,7 +118,7 @@ func (s *Service) classesFit(ctx context.Context, project Project, classes []Cla
 	return err
 }
 
-// Upload returns a model file that somebody sent, and its project (admin).
+// Upload returns an uploaded model file, and its project (admin).
 func (s *Service) Upload(ctx context.Context, actor User, id int64) (Upload, Project, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Upload{}, Project{}, err
@@ -129,15 +131,15 @@ func (s *Service) Upload(ctx context.Context, actor User, id int64) (Upload, Pro
 	return upload, project, err
 }
 
-// AddUpload asks a worker to run an uploaded model once and, if that goes well, make a version of it and scan with it
-// (admin). manifest nil uses the one it came with. The first version of a project is active; another one is where activate says so.
+// AddUpload asks a worker to run an uploaded model once and, if that succeeds, make a version of it and scan with it (admin). manifest
+// nil: the one that came with it. The first version of a project becomes active; another one does if activate is set.
 func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest json.RawMessage, activate bool) (Upload, Job, error) {
 	upload, project, err := s.Upload(ctx, actor, id)
 	if err != nil {
 		return Upload{}, Job{}, err
 	}
 	if manifest == nil {
-		if p := upload.Report.ManifestProblem; p != nil && upload.Manifest == nil { // it came with none that could be kept
+		if p := upload.Report.ManifestProblem; p != nil && upload.Manifest == nil { // no manifest that could be kept came with it
 			return Upload{}, Job{}, p.invalid()
 		}
 		manifest = upload.Manifest
@@ -180,7 +182,7 @@ func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest 
 	return upload, job, nil
 }
 
-// invalid is a problem of a manifest as one of the request that would use it.
+// invalid returns a problem of the manifest as a *ValidationError of the request, of field "manifest" or "manifest.FIELD".
 func (p FieldProblem) invalid() error {
 	field := "manifest"
 	if p.Field != "" {
@@ -189,8 +191,9 @@ func (p FieldProblem) invalid() error {
 	return &ValidationError{Field: field, Message: p.Message}
 }
 
-// FinishUpload makes an uploaded model that has run a version, scans with it and ends the job, at once: what a worker does
-// with what AddUpload asked for, in the name of who sent it. A repeat after a crash returns the version there is.
+// FinishUpload makes a version of an uploaded model that has run, starts its scan and ends the job, in one transaction. The worker of
+// the job that AddUpload made calls it; in the trail stands the person who uploaded the model. Called again after a crash, it
+// returns the version that was made.
 func (s *Service) FinishUpload(ctx context.Context, id, jobID int64, v NewVersion) (Version, error) {
 	var version Version
 	err := s.store.InTx(ctx, func(tx Store) error {
@@ -217,7 +220,8 @@ func (s *Service) FinishUpload(ctx context.Context, id, jobID int64, v NewVersio
 	return version, nil
 }
 
-// RefuseUpload says why an uploaded model did not become a version, and ends the job, in the name of who sent it.
+// RefuseUpload stores why an uploaded model did not become a version, and ends the job. In the trail stands the person who uploaded
+// the model.
 func (s *Service) RefuseUpload(ctx context.Context, id, jobID int64, problem string) error {
 	err := s.store.InTx(ctx, func(tx Store) error {
 		upload, err := tx.LockUpload(ctx, id)
@@ -250,8 +254,8 @@ type ModelToAdd struct {
 	NoScan   bool // do not predict the project's images with it yet
 }
 
-// AddModel runs a model once and makes it a version of a project (admin). The version, that it is active, its scan and
-// the trail's lines are there together or not at all.
+// AddModel runs a model once and makes it a version of a project (admin). The version, its activation, its scan and the trail's lines
+// are written in one transaction.
 func (s *Service) AddModel(ctx context.Context, actor User, slug string, m ModelToAdd) (Version, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -279,7 +283,8 @@ func (s *Service) AddModel(ctx context.Context, actor User, slug string, m Model
 	return version, nil
 }
 
-// addVersion adds a model to a project, makes it the active version where it is the first or asked to be, and scans with it.
+// addVersion adds a model to a project, makes it the active version if it is the first or v.Activate is set, and starts a scan if scan
+// is set.
 func (s *Service) addVersion(ctx context.Context, tx Store, actor User, projectID int64, name string, v NewVersion, scan bool) (Version, error) {
 	version, err := tx.AddVersion(ctx, projectID, v)
 	if err != nil {

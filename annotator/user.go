@@ -2,7 +2,7 @@ package annotator
 
 import "time"
 
-// Role is what a person may do. Each role may do all that the ones before it may.
+// Role says what a person may do. Each role may do all that the roles before it may.
 type Role string
 
 // The roles, weakest first.
@@ -20,7 +20,7 @@ func (r Role) May(needed Role) bool { return roleRank[r] >= roleRank[needed] && 
 // Valid reports whether r is one of the three roles.
 func (r Role) Valid() bool { return roleRank[r] > 0 }
 
-// User is a person who can sign in, or (Generator) the author of edits no person painted.
+// User is a person who can sign in, or (Generator) a program in whose name edits are made or approved.
 type User struct {
 	ID         int64      `json:"id"`
 	Email      string     `json:"email"`
@@ -32,7 +32,7 @@ type User struct {
 	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
 }
 
-// NewUser is what an admin says of a person to be added.
+// NewUser describes a person to be added.
 type NewUser struct {
 	Email, Name, Password string
 	Role                  Role
@@ -50,6 +50,6 @@ type UserChange struct {
 	KeepTokens bool
 }
 
-// System is the actor of commands that are run on the server itself: who can run them has the database anyway. It is not in the
-// users table.
+// System is the actor of commands run on the server itself. It is an admin, since whoever can run commands there has the database
+// anyway. It is not in the users table.
 var System = User{Name: "command line", Role: RoleAdmin}

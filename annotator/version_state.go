@@ -1,8 +1,8 @@
 package annotator
 
-// StateIn is the state of a model that joins a project: the first one is active, since a project that has a model has an
-// active one; another is a candidate unless it is to be active at once. The first one says what the project's classes are: a
-// *ValidationError where it does not.
+// StateIn returns the state of a model that is added to a project. The first one is active, since a project that has a model has an
+// active one; another is a candidate unless Activate is set. The first one must name the project's classes, else the error is a
+// *ValidationError.
 func (v NewVersion) StateIn(hasModel bool) (VersionState, error) {
 	switch {
 	case !hasModel && len(v.Classes) == 0:
@@ -13,8 +13,8 @@ func (v NewVersion) StateIn(hasModel bool) (VersionState, error) {
 	return VersionCandidate, nil
 }
 
-// MayActivate says whether making the version its project's active one changes anything: a candidate, or an archived one,
-// to which the project goes back. A *ValidationError where it cannot answer.
+// MayActivate reports whether activating the version changes anything: it is a candidate, or an archived one to which the project
+// goes back. *ValidationError if the version cannot be used (Problem).
 func (v Version) MayActivate() (changes bool, err error) {
 	if err := v.unfit(); err != nil {
 		return false, err
@@ -22,5 +22,5 @@ func (v Version) MayActivate() (changes bool, err error) {
 	return v.State != VersionActive, nil
 }
 
-// MakesTasks reports whether what the version gets wrong is work for people: of the version in use alone.
+// MakesTasks reports whether images that the version gets wrong become tasks: only the active version makes tasks.
 func (v Version) MakesTasks() bool { return v.State == VersionActive }

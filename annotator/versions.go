@@ -14,9 +14,9 @@ type VersionStore interface {
 	Versions(ctx context.Context, projectID int64) ([]Version, error)
 	// AddVersion adds a model, in the state that NewVersion.StateIn gives it.
 	AddVersion(ctx context.Context, projectID int64, v NewVersion) (Version, error)
-	// LockVersion is Version, and keeps others from adding and activating versions of its project until the transaction ends.
+	// LockVersion returns a version and keeps others from adding or activating versions of its project until the transaction ends.
 	LockVersion(ctx context.Context, id int64) (Version, error)
-	// ActivateVersion archives the project's active version and makes another, locked one active, and returns it as it is then.
+	// ActivateVersion archives the project's active version, makes another one, which must be locked, active, and returns it as stored.
 	ActivateVersion(ctx context.Context, id int64) (Version, error)
 }
 
@@ -42,8 +42,8 @@ func (s *Service) Version(ctx context.Context, actor User, id int64) (Version, P
 	return version, project, err
 }
 
-// ActivateVersion makes a version the project's active one, archives the one before and scans with
-// it what it has not seen (admin). Activating an archived version is rollback.
+// ActivateVersion makes a version the project's active one, archives the one before, and starts a scan of the images that it has not
+// predicted (admin). Activating an archived version is a rollback.
 func (s *Service) ActivateVersion(ctx context.Context, actor User, id int64) (Version, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Version{}, err

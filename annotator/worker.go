@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Worker is a process that works on jobs, as it was last heard of.
+// Worker is a process that works on jobs, with what its last heartbeat said.
 type Worker struct {
 	ID   string // its River client's ID
 	Host string
 	PID  int
-	// What features of frozen extractors take on its disk, and may take, in bytes. Workers that share a folder say so of the same one.
+	// Bytes that cached features take on its disk, and may take. Workers that share a folder report the same one.
 	FeatureBytes, FeatureLimit int64
 	HeardAt                    time.Time
 }
