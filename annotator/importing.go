@@ -239,8 +239,8 @@ func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progr
 	return nil
 }
 
-// write writes one part of the data set in one transaction. The last part is given the job (else nil): in its transaction images that
-// are gone are looked for, the scan is started, and the job ends.
+// write writes one part of the data set in one transaction. job is nil except for the last part: its transaction also finds the images
+// that are gone, starts the scan, and ends the job.
 func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error {
 	var part, gone syncPlan
 	err := i.store.InTx(ctx, func(tx Store) (err error) {

@@ -18,8 +18,8 @@ import (
 // connectWithin bounds a connection attempt where the address sets no connect_timeout of its own.
 const connectWithin = 5 * time.Second
 
-// AddressError is a database's address that cannot be read. It shows no part of the address: a password that breaks the
-// address would stand in it.
+// AddressError is the error of a database's address that cannot be read. It shows no part of the address, since that may be a part of
+// the password.
 type AddressError struct{ Reason string }
 
 func (e *AddressError) Error() string {
@@ -28,8 +28,8 @@ func (e *AddressError) Error() string {
 
 const urlForm = "postgres://USER:PASSWORD@HOST:PORT/DATABASE"
 
-// poolConfig reads an address in URL or keyword form. What it leaves out comes from the variables that every PostgreSQL client
-// knows: PGPASSWORD, PGHOST, PGSSLMODE, a password file.
+// poolConfig reads an address in URL or keyword form. What the address leaves out comes from the environment, as in every PostgreSQL
+// client: PGPASSWORD, PGHOST, PGSSLMODE, a password file.
 func poolConfig(dsn string) (*pgxpool.Config, error) {
 	dsn = strings.TrimSpace(dsn)
 	rest, isURL := urlRest(dsn)
@@ -43,7 +43,8 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 		}
 	}
 	if err != nil {
-		// pgx shows the address with what it takes for the password left out; what stands behind that is safe.
+		// pgx's message begins with the address, in which it may have left out the wrong part as the password. The reason after it
+		// is safe to show.
 		_, reason, _ := strings.Cut(err.Error(), "`: ")
 		if !isURL {
 			reason, _, _ = strings.Cut(reason, " (")
@@ -55,7 +56,7 @@ func poolConfig(dsn string) (*pgxpool.Config, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "abn-studio"
 	}
-	// A statement and no parameter of the connection: poolers refuse those they do not know.
+	// Set by a statement, since connection poolers refuse connection parameters that they do not know.
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, fmt.Sprintf("SET idle_in_transaction_session_timeout = %d", idleWithin.Milliseconds()))
 		return err
@@ -77,18 +78,19 @@ func urlRest(dsn string) (rest string, is bool) {
 	return "", false
 }
 
-// queried is the end of an address whose query is one: an @ in it belongs to no password.
+// queried matches the end of an address, from its path on, if that has a query of known parameters: an @ in there is not the one after
+// the password.
 var queried = regexp.MustCompile(`^/?[^/?#@]*\?(sslmode|sslrootcert|sslcert|sslkey|application_name|connect_timeout|target_session_attrs|options|user|password|host|port|dbname|search_path|pool_\w+)=`)
 
-// misread says why a URL was not read as it was meant (config, nil where it was not read at all), "" if it was: most often a
-// character of the password ended it too early. The rest of the password would then be taken for a host or a port, shown, and
-// asked of a name server.
+// misread says why a URL was read in another way than it was meant, "" if it was not. config is how it was read; nil: it could not be.
+// Most often a special character of the password ends it too early. The rest of the password would then be taken for a host or a
+// port, shown in messages, and sent to a name server.
 func misread(rest string, config *pgxpool.Config) string {
 	authority := rest
 	if end := strings.IndexAny(rest, "/?"); end >= 0 {
 		authority = rest[:end]
 	}
-	// The last @ ends user and password, wherever it stands: no host has one.
+	// User and password end at the last @, since no host has one.
 	at := strings.LastIndexByte(rest, '@')
 	if inside := strings.IndexByte(authority, '@'); inside >= 0 && queried.MatchString(rest[len(authority):]) {
 		at = strings.LastIndexByte(authority, '@')
@@ -116,10 +118,10 @@ func misread(rest string, config *pgxpool.Config) string {
 	if found := reserved(user); len(found) > 0 {
 		return "the user has " + strings.Join(found, ", ")
 	}
-	return "" // what is wrong stands elsewhere
+	return "" // neither user nor password is wrong
 }
 
-// reserved says of each character that is percent-encoded in a user or a password what to write in its place.
+// reserved lists the characters of s that must be percent-encoded in a user or a password, each with what to write in its place.
 func reserved(s string) []string {
 	var found []string
 	for _, c := range []struct{ char, name string }{{"/", "a /"}, {"@", "an @"}, {"#", "a #"}, {"?", "a ?"}, {" ", "a space"}, {"[", "a ["}, {"]", "a ]"}} {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A password that ends an address too early is told by what to write in its place: no part of it is shown, none is asked of a
-// name server.
+// If a character of the password ends the address too early, the error says what to write in its place. No part of the password is
+// shown or sent to a name server.
 func TestAddressesWithOddPasswords(t *testing.T) {
 	t.Parallel()
 	for dsn, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestPasswordBesideTheAddress(t *testing.T) {
 	}
 }
 
-// What libpq's rules read as it was meant is taken, what they do not is refused: never is a password cut short.
+// An address that libpq's rules read as it was meant is accepted, any other is refused: a password is never cut short.
 func TestEveryPasswordIsReadOrRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range "/@#?%:&=+ []{}|\\^`\"<>'$!*,;~é" {

@@ -6,9 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ReferencedBlobs returns the hash of every blob a row needs: images, masks, models and
-// models that were uploaded and may yet be added. What is not in it
-// may be swept, once it is old enough to belong to no transaction under way.
+// ReferencedBlobs returns the hashes of all blobs that rows refer to: images, masks, models, and uploaded models that may yet be
+// added. Any other blob may be swept once it is older than any running transaction.
 func (s *Store) ReferencedBlobs(ctx context.Context) (map[string]struct{}, error) {
 	hashes, err := list(ctx, s, pgx.RowTo[string], `
 		SELECT hash FROM images UNION SELECT mask_hash FROM images WHERE mask_hash <> '' UNION SELECT model_hash FROM versions
@@ -20,13 +19,13 @@ func (s *Store) ReferencedBlobs(ctx context.Context) (map[string]struct{}, error
 	return all, wrap(err, "listing the blobs in use")
 }
 
-// BlobUse is a row that needs a blob.
+// BlobUse is a reference to a blob.
 type BlobUse struct {
 	Hash string
 	Use  string // "image birds/train/owl/1.jpg", "mask of image …", "model of version 3 of birds"
 }
 
-// BlobUses returns every row that needs a blob, of images those that can be read: what an import could not read is not kept.
+// BlobUses returns every reference to a blob. Images that an import could not read are left out: their files are not kept.
 func (s *Store) BlobUses(ctx context.Context) ([]BlobUse, error) {
 	uses, err := list(ctx, s, pgx.RowToStructByPos[BlobUse], `
 		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = ''

@@ -58,7 +58,7 @@ func (s *Store) insertClasses(ctx context.Context, projectID int64, classes []an
 	return err
 }
 
-// lockClasses locks a project, and returns its classes and whether it has a model, which settles them.
+// lockClasses locks a project, and returns its classes and whether it has a model.
 func (s *Store) lockClasses(ctx context.Context, projectID int64) (classes []annotator.Class, hasModel bool, err error) {
 	if err = s.lockProject(ctx, projectID); err != nil {
 		return nil, false, err

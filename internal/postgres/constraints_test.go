@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// The database itself refuses what the domain does not know, whatever program writes to it.
+// The database itself refuses states and values that the domain does not allow, whatever program writes them.
 func TestConstraints(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -101,7 +101,7 @@ func TestTablesAreDescribed(t *testing.T) {
 	}
 }
 
-// The order of a round's states is written twice, in annotator and in a trigger, and is the same.
+// The order of a round's states is the same in annotator and in the database's trigger.
 func TestRoundStatesAgree(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.Open(t)

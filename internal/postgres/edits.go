@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// editColumns are of edits under the alias e, joined with users u by author.
+// editColumns are the columns of edits under the alias e, joined with users u by author.
 const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, e.source, e.map_height, e.map_width, e.map AS cells,
 	e.version_id, e.created_at, e.provenance, e.before, e.after`
 
@@ -83,7 +83,7 @@ func (s *Store) InsertEdit(ctx context.Context, e annotator.Edit) (annotator.Edi
 	return added, wrap(err, "adding revision %d to task %d", e.Revision, e.TaskID)
 }
 
-// document is JSON as a parameter: text, or null where there is none.
+// document returns JSON as a statement's parameter: text, or null if there is none.
 func document(raw json.RawMessage) *string {
 	if len(raw) == 0 {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// imageColumns are of images under the alias i.
+// imageColumns are the columns of images under the alias i.
 const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why`
 
 func imageFields(i *annotator.Image) []any {
@@ -77,7 +77,7 @@ func (s *Store) copyImages(ctx context.Context, images []annotator.NewImage, ids
 		ON COMMIT DELETE ROWS`); err != nil {
 		return err
 	}
-	if _, err := s.q.Exec(ctx, `TRUNCATE new_images`); err != nil { // of an earlier call of the same transaction
+	if _, err := s.q.Exec(ctx, `TRUNCATE new_images`); err != nil { // an earlier call in the same transaction may have filled it
 		return err
 	}
 	_, err := s.q.CopyFrom(ctx, pgx.Identifier{"new_images"},

@@ -97,7 +97,7 @@ func TestJobLifecycle(t *testing.T) {
 	}
 }
 
-// The process of an import is killed: its job does not run for ever, and no file is swept while an import that lives brings some.
+// The job of an import whose process was killed ends. While another import runs, no file is swept.
 func TestImportOfADeadProcessIsGivenUp(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)

@@ -35,7 +35,7 @@ func (s *Store) insertJob(ctx context.Context, projectID int64, kind annotator.J
 		projectID, kind, versionID, roundID)
 }
 
-// silentImport is how long the process of an import may be silent before it is given up.
+// silentImport is how long an import's process may be silent before the import fails.
 const silentImport = 2 * time.Minute
 
 // BeginImport implements annotator.ImportStore.
@@ -53,7 +53,7 @@ func (s *Store) BeginImport(ctx context.Context, projectID int64, images int) (a
 	return job, wrap(err, "starting an import into project %d", projectID)
 }
 
-// FinishImport implements annotator.ImportStore. An import that was given up and comes back after all has finished too.
+// FinishImport implements annotator.ImportStore. An import that giveUpImports has ended may still finish.
 func (s *Store) FinishImport(ctx context.Context, jobID int64, report annotator.ImportReport, message string) error {
 	body, err := json.Marshal(report)
 	if err != nil {
@@ -68,7 +68,8 @@ func (s *Store) FinishImport(ctx context.Context, jobID int64, report annotator.
 	return wrap(err, "finishing import %d", jobID)
 }
 
-// giveUpImports ends the imports whose process is gone: what they have written stays, and no other process goes on with them.
+// giveUpImports ends, as failed, imports whose process was silent for silentImport. The images that they have written stay. No other
+// process continues them.
 func (s *Store) giveUpImports(ctx context.Context) error {
 	_, err := s.q.Exec(ctx, `
 		UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = 'it was cut off. What it had written is there: start it again, and it goes on'
@@ -76,7 +77,7 @@ func (s *Store) giveUpImports(ctx context.Context) error {
 	return err
 }
 
-// Importing reports whether an import is under way, and ends those whose process is gone.
+// Importing ends imports whose process is gone, and reports whether another one is running.
 func (s *Store) Importing(ctx context.Context) (bool, error) {
 	var importing bool
 	err := s.inTx(ctx, func(tx *Store) (err error) {
@@ -89,7 +90,7 @@ func (s *Store) Importing(ctx context.Context) (bool, error) {
 	return importing, wrap(err, "looking for imports")
 }
 
-// EnqueueEvaluate starts the measuring of a version's figures in the background.
+// EnqueueEvaluate asks a worker to compute a version's figures.
 func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator.Job, error) {
 	var job annotator.Job
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -105,8 +106,8 @@ func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator
 	return job, wrap(err, "starting an evaluation of version %d", versionID)
 }
 
-// StartJob marks a job as running, again after a rescue too; total 0 leaves the total as it is. annotator.ErrNotFound where
-// it is over.
+// StartJob marks a job as running, which it may be already, after another worker. total 0 leaves the total as it is.
+// annotator.ErrNotFound if the job has ended.
 func (s *Store) StartJob(ctx context.Context, jobID int64, total int) error {
 	err := s.changeJob(ctx, jobID, annotator.Job.MayGoOn, annotator.ErrNotFound, func(tx *Store) error {
 		_, err := tx.q.Exec(ctx, `
@@ -117,7 +118,7 @@ func (s *Store) StartJob(ctx context.Context, jobID int64, total int) error {
 	return wrap(err, "starting job %d", jobID)
 }
 
-// changeJob locks a job and writes what becomes of it where a rule allows that, and returns otherwise where not.
+// changeJob locks a job and calls write if the rule may allows it; if not, it returns the error otherwise.
 func (s *Store) changeJob(ctx context.Context, jobID int64, may func(annotator.Job) bool, otherwise error, write func(tx *Store) error) error {
 	return s.inTx(ctx, func(tx *Store) error {
 		job, err := one(ctx, tx, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID)
@@ -131,7 +132,7 @@ func (s *Store) changeJob(ctx context.Context, jobID int64, may func(annotator.J
 	})
 }
 
-// SetJobProgress says how far a running job is, and that somebody is at it.
+// SetJobProgress stores how far a running job is, and that its process is alive.
 func (s *Store) SetJobProgress(ctx context.Context, jobID int64, p progress.Progress) error {
 	n, err := s.exec(ctx, `
 		UPDATE jobs SET phase = $2, done = $3, total = $4, fraction = greatest(fraction, $5), remaining_seconds = $6, reported_at = now()
@@ -139,12 +140,12 @@ func (s *Store) SetJobProgress(ctx context.Context, jobID int64, p progress.Prog
 	return changed(n, err, "job %d", jobID)
 }
 
-// FinishJob ends a job that did what it was for; message "" leaves the last warning.
+// FinishJob ends a job that succeeded; message "" leaves its last warning in place.
 func (s *Store) FinishJob(ctx context.Context, jobID int64, message string) error {
 	return s.endJob(ctx, jobID, annotator.JobFinished, message)
 }
 
-// FailJob ends a job that could not do what it was for.
+// FailJob ends a job that failed. message says why.
 func (s *Store) FailJob(ctx context.Context, jobID int64, message string) error {
 	return s.endJob(ctx, jobID, annotator.JobFailed, message)
 }
@@ -162,8 +163,7 @@ func (s *Store) endJob(ctx context.Context, jobID int64, state annotator.JobStat
 	return wrap(err, "ending job %d", jobID)
 }
 
-// cancelRiver cancels the River jobs behind a job: waiting ones at once, a running one by a word to its
-// worker, whose context ends.
+// cancelRiver cancels the River jobs of a job: waiting ones at once; the worker of a running one is notified, and its context ends.
 func (s *Store) cancelRiver(ctx context.Context, jobID int64) error {
 	ids, err := list(ctx, s, pgx.RowTo[int64], `SELECT river_job_id FROM job_parts WHERE job_id = $1`, jobID)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// listener wakes who waits for a round's events. One connection listens for the whole process; it is
-// opened when somebody waits for the first time, and again whenever it is lost. Whoever waits reads the
-// table before and after, so that a notification lost with a connection costs time only.
+// listener wakes goroutines that wait for a round's events. One connection listens for the whole process. It is opened at the first
+// wait, and again whenever it is lost. A waiting goroutine reads the table before and after, so that a notification that is lost with
+// a connection only delays it.
 type listener struct {
 	pool *pgxpool.Pool
 	log  *slog.Logger
@@ -29,7 +29,7 @@ func newListener(pool *pgxpool.Pool, log *slog.Logger) *listener {
 	return &listener{pool: pool, log: log, waiting: map[int64][]chan struct{}{}}
 }
 
-// wait returns a channel that is closed when the round has news. Call leave when it is not needed any more.
+// wait returns a channel that is closed when the round has new events. Call leave when the channel is no longer needed.
 func (l *listener) wait(round int64) chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,7 +63,7 @@ func (l *listener) leave(round int64, ch chan struct{}) {
 	}
 }
 
-// news wakes who waits for one round, or everybody (0).
+// news wakes all that wait for a round; 0: for any round.
 func (l *listener) news(round int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,7 +106,7 @@ func (l *listener) listen(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, "LISTEN round_events"); err != nil {
 		return err
 	}
-	l.news(0) // whatever happened before the connection listened
+	l.news(0) // events may have come before the connection listened
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// lost reports whether err is a connection that broke while it was used.
+// lost reports whether err says that a connection broke while it was used.
 func lost(err error) bool {
 	var network net.Error
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||

@@ -17,9 +17,8 @@ import (
 // migrationLock is the advisory lock that lets one process migrate while others wait for it.
 const migrationLock = 0x61626e_73747564 // "abnstud"
 
-// Migrate brings the database to the newest schema: the studio's own tables and River's. It is safe
-// to run from several processes at once, and does nothing where there is nothing to do. A database that a newer studio has
-// migrated is left alone: *SchemaError.
+// Migrate brings the database to the newest schema: the studio's own tables and River's. Several processes may call it at once. A
+// database that a newer studio has migrated is left alone: *SchemaError.
 func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 	config, err := poolConfig(dsn)
 	if err != nil {
@@ -34,7 +33,7 @@ func Migrate(ctx context.Context, dsn string, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("migrating: %w", unavailable(err))
 	}
-	// The lock belongs to the connection, which is closed and not put back: it cannot outlive this.
+	// The lock belongs to the connection. That is closed and not returned to the pool, so that the lock ends with this function.
 	locked := conn.Hijack()
 	defer locked.Close(context.WithoutCancel(ctx))
 	if _, err := locked.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {

@@ -7,8 +7,8 @@ const (
 	LightWork = "light" // add, tidy: they read files
 )
 
-// ScanArgs asks a worker to take part in a scan: it claims chunks (Store.ClaimChunk) until there are
-// none. A scan has several parts, which workers share.
+// ScanArgs asks a worker to take part in a scan: to claim chunks (Store.ClaimChunk) until none is left. A scan has several such parts,
+// for several workers.
 type ScanArgs struct {
 	JobID     int64 `json:"job_id"`
 	VersionID int64 `json:"version_id"`
@@ -45,7 +45,7 @@ type AddArgs struct {
 // Kind names the part in River's table.
 func (AddArgs) Kind() string { return "add" }
 
-// TidyArgs asks for what nothing refers to any more to be removed. It is inserted periodically and shown on no page.
+// TidyArgs asks for files that no row refers to to be removed. It is inserted periodically, and no page shows it.
 type TidyArgs struct{}
 
 // Kind names the part in River's table.

@@ -12,10 +12,10 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// predictionColumns are of predictions under the alias p, without the K probabilities.
+// predictionColumns are the columns of predictions under the alias p, without the K probabilities.
 const predictionColumns = `p.version_id, p.image_id, p.class, p.confidence, p.correct, p.att_class, p.top_classes, p.top_values, p.map_height, p.map_width, p.map`
 
-// predictionRow is a prediction on its way out of a row.
+// predictionRow is a row of predictions.
 type predictionRow struct {
 	p             annotator.Prediction
 	classes       []int32
@@ -52,8 +52,7 @@ func (s *Store) Prediction(ctx context.Context, versionID, imageID int64) (annot
 	return p, wrap(err, "version %d's prediction of image %d", versionID, imageID)
 }
 
-// Predictions lists what a version said of a project's images of the given splits (none: all), by image
-// id, with probabilities.
+// Predictions lists a version's predictions of images of the given splits (none: all), by image id, with probabilities.
 func (s *Store) Predictions(ctx context.Context, versionID int64, splits ...annotator.Split) ([]annotator.Prediction, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (annotator.Prediction, error) {
 		var r predictionRow
@@ -114,7 +113,7 @@ func (s *Store) insertPredictions(ctx context.Context, versionID int64, predicti
 	return int(tag.RowsAffected()), err
 }
 
-// bytesOf and floats are float32 values as little-endian bytes, and back.
+// bytesOf converts float32 values to little-endian bytes; floats converts them back.
 func bytesOf(values []float32) []byte {
 	out := make([]byte, 0, 4*len(values))
 	for _, v := range values {

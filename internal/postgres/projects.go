@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// projectColumns are of projects; classes are rows of their own.
+// projectColumns are the columns of projects. Classes have a table of their own.
 const projectColumns = `id, slug, name, description, created_at, start_method, start_radius`
 
 func projectFields(p *annotator.Project) []any {
@@ -86,7 +86,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 	return all, wrap(err, "summing up projects")
 }
 
-// fillSummary replaces the ids of a summary by what they stand for.
+// fillSummary fills in the values that a summary's ids refer to.
 func (s *Store) fillSummary(ctx context.Context, p *annotator.ProjectSummary) (err error) {
 	if p.Classes, err = s.classes(ctx, p.ID); err != nil {
 		return err

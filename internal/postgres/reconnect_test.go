@@ -49,8 +49,8 @@ func ownServer(t *testing.T) (*embedded.Server, *postgres.Store) {
 	return server, store
 }
 
-// PostgreSQL is killed and restarted while four people write. Everybody gets on without an error but
-// for a commit whose outcome nobody can know, and nothing that was answered is lost.
+// PostgreSQL is killed and restarted while four people write. Only a commit whose outcome is unknown may fail, and no write that was
+// confirmed is lost.
 func TestRestartUnderLoad(t *testing.T) {
 	t.Parallel()
 	server, store := ownServer(t)
@@ -122,7 +122,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	}
 }
 
-// Away for good, the database is reported as unavailable, in the time patience allows.
+// A database that stays away is reported as unavailable, within the Store's Patience.
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	server, _ := ownServer(t)

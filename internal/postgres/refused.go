@@ -16,8 +16,8 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// naming is the second net under the checks at the door: a value that PostgreSQL cannot keep comes back as a
-// *annotator.ValidationError with the name of its column, as well as the error it was.
+// naming names the column of a value that the domain's checks let through and PostgreSQL cannot store. The error is then also a
+// *annotator.ValidationError, with the column as its field.
 type naming struct{ querier }
 
 // Exec implements querier.
@@ -64,7 +64,7 @@ type namingRow struct {
 // Scan implements pgx.Row.
 func (r namingRow) Scan(to ...any) error { return refused(r.Row.Scan(to...), r.sql, r.args) }
 
-// refusedError is a value that the database cannot keep: both what the sender is told and what PostgreSQL said.
+// refusedError is the error of a value that the database cannot store: the *ValidationError for the sender and PostgreSQL's own error.
 type refusedError struct {
 	invalid *annotator.ValidationError
 	err     error
@@ -73,8 +73,8 @@ type refusedError struct {
 func (e *refusedError) Error() string   { return e.invalid.Error() + " (" + e.err.Error() + ")" }
 func (e *refusedError) Unwrap() []error { return []error{e.invalid, e.err} }
 
-// refused names the field of a value that is no text, out of its column's range, or against a rule of its column.
-// Other errors stay what they are.
+// refused turns an error about a value that is not valid text, out of its column's range, or against a constraint of its column into a
+// *refusedError, which names the column. Other errors are returned as they are.
 func refused(err error, sql string, args []any) error {
 	if err == nil {
 		return nil
@@ -84,7 +84,7 @@ func refused(err error, sql string, args []any) error {
 	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
-		// pgx refuses what its column's type cannot hold before it sends anything, and has no type for that error.
+		// pgx itself refuses a value that its column's type cannot hold, with an error that has no type of its own.
 		if m := unencodable.FindStringSubmatch(err.Error()); m != nil {
 			n, _ := strconv.Atoi(m[1])
 			return invalid(fieldOf(sql, n+1), "is out of range")
@@ -103,7 +103,7 @@ func refused(err error, sql string, args []any) error {
 		return invalid(fieldAt(pg, sql), "is out of range")
 	case "22P02": // invalid_text_representation
 		return invalid(fieldAt(pg, sql), "is not of its column's form")
-	case "54000": // program_limit_exceeded: a value that no index takes
+	case "54000": // program_limit_exceeded: the value is too long for an index
 		return invalid(fieldAt(pg, sql), text.TooLong)
 	case "54001": // statement_too_complex
 		return invalid(fieldAt(pg, sql), "is nested too deeply")
@@ -120,7 +120,7 @@ var (
 	copied      = regexp.MustCompile(`^COPY \w+, line \d+, column (\w+)`)
 )
 
-// fieldAt is the column that PostgreSQL says it was reading.
+// fieldAt returns the column that PostgreSQL's error says it was reading.
 func fieldAt(pg *pgconn.PgError, sql string) string {
 	if pg.ColumnName != "" {
 		return pg.ColumnName
@@ -137,7 +137,7 @@ func fieldAt(pg *pgconn.PgError, sql string) string {
 
 var inserted = regexp.MustCompile(`(?is)INSERT\s+INTO\s+\w+\s*\(([^)]*)\)\s*(?:VALUES\s*\(|SELECT\s)(.*)`)
 
-// fieldOf is the column that a statement's n-th parameter is compared with or written to, "value" where it cannot be told.
+// fieldOf returns the column that a statement's n-th parameter is compared with or written to; "value" if that cannot be told.
 func fieldOf(sql string, n int) string {
 	mark := regexp.QuoteMeta("$" + strconv.Itoa(n))
 	compared := regexp.MustCompile(`(?i)(\w+)\)?\s*(?:=|<>|<=|>=|<|>|~|\bI?LIKE\b)\s*(?:\w+\()?` + mark + `\b`)
@@ -155,7 +155,7 @@ func fieldOf(sql string, n int) string {
 	return "value"
 }
 
-// topLevel splits a list of SQL expressions at the commas that stand in no parentheses.
+// topLevel splits a list of SQL expressions at the commas outside parentheses.
 func topLevel(list string) []string {
 	var out []string
 	depth, start := 0, 0
@@ -176,7 +176,7 @@ func topLevel(list string) []string {
 	return append(out, list[start:])
 }
 
-// validText reports whether an argument's strings are text; what is no string is.
+// validText reports whether an argument's strings are valid text; true for an argument without strings.
 func validText(arg any) bool {
 	v := reflect.ValueOf(arg)
 	for v.Kind() == reflect.Pointer && !v.IsNil() {

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// What slips past the door is refused by the name of its column, whatever PostgreSQL calls it.
+// A value that the domain lets through and PostgreSQL refuses is named by its column, whatever PostgreSQL's error says.
 func TestRefusedValuesAreNamed(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -30,7 +30,7 @@ func TestRefusedValuesAreNamed(t *testing.T) {
 			_, err := w.Store.AddImages(ctx, w.Project.ID, []annotator.NewImage{{Name: "x", Split: annotator.SplitTrain, Group: "\x00", Hash: pgtest.Hash(1), Width: 1, Height: 1}})
 			return err
 		}},
-		"a name that no index takes": {"value", func() error { // PostgreSQL says of which index, not of which column
+		"a name that no index takes": {"value", func() error { // PostgreSQL names the index, not the column
 			long := make([]byte, 9000)
 			for i := range long {
 				long[i] = 'a' + byte(rand.IntN(26)) // it compresses what repeats

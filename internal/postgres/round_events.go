@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// tellOfRound says that a locked round changed: its one event of the kind moves to the end.
+// tellOfRound makes an event of a locked round's change. A round has one such event, which moves to the end.
 func (s *Store) tellOfRound(ctx context.Context, id int64) error {
 	if _, err := s.q.Exec(ctx, `DELETE FROM round_events WHERE round_id = $1 AND kind = 'round'`, id); err != nil {
 		return err
@@ -18,10 +18,10 @@ func (s *Store) tellOfRound(ctx context.Context, id int64) error {
 	return err
 }
 
-// eventPage bounds what one call returns; the next call goes on from there.
+// eventPage bounds the events that one call returns; the next call continues after them.
 const eventPage = 1000
 
-// lookAgain is how often who waits looks without being woken, in case the wake-up was lost.
+// lookAgain is how often a waiting call reads the events without a notification, in case that was lost.
 const lookAgain = 5 * time.Second
 
 // WaitRoundEvents implements annotator.RoundStore.
@@ -50,7 +50,7 @@ func (s *Store) WaitRoundEvents(ctx context.Context, id, after int64) ([]annotat
 
 // roundEvents reads the events after an id. over says that none will follow.
 func (s *Store) roundEvents(ctx context.Context, id, after int64) (events []annotator.RoundEvent, over bool, err error) {
-	// The round is read first: if it is over then, its last event is there already.
+	// The round is read first. If it is over then, its last event is already in the table.
 	round, err := s.Round(ctx, id)
 	if err != nil {
 		return nil, false, err

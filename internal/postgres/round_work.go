@@ -11,8 +11,8 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// ClaimRound begins or, after a crash, resumes a round, as annotator.Round.Claim says. ErrRoundCancelled if it was cancelled
-// while no worker had it: it is marked so then.
+// ClaimRound begins a round or, after a crash, resumes it, by annotator.Round.Claim. annotator.ErrRoundCancelled if its cancellation
+// was asked for while no worker had it; the round is cancelled then.
 func (s *Store) ClaimRound(ctx context.Context, roundID int64) (annotator.RoundClaim, annotator.Round, error) {
 	round, err := s.ChangeRound(ctx, roundID, annotator.Round.Claim)
 	if err == nil && round.State.Over() {
@@ -21,7 +21,7 @@ func (s *Store) ClaimRound(ctx context.Context, roundID int64) (annotator.RoundC
 	return annotator.RoundClaim{RoundID: roundID, Attempt: round.Attempt}, round, wrap(err, "claiming round %d", roundID)
 }
 
-// claimed runs fn with the round locked, if the claim still holds and nobody asked it to stop.
+// claimed runs fn with the round locked, if the claim still holds and no cancellation was asked for.
 func (s *Store) claimed(ctx context.Context, c annotator.RoundClaim, fn func(tx *Store) error) error {
 	return s.inTx(ctx, func(tx *Store) error {
 		round, err := tx.lockRound(ctx, c.RoundID)
@@ -35,19 +35,19 @@ func (s *Store) claimed(ctx context.Context, c annotator.RoundClaim, fn func(tx 
 	})
 }
 
-// HoldsRound returns annotator.ErrSuperseded once another attempt holds the round, or it is over.
+// HoldsRound returns annotator.ErrSuperseded if another attempt holds the round or the round is over.
 func (s *Store) HoldsRound(ctx context.Context, c annotator.RoundClaim) error {
 	err := s.claimed(ctx, c, func(*Store) error { return nil })
 	return wrap(err, "asking who holds round %d", c.RoundID)
 }
 
-// SetRoundProgress says how far a round is.
+// SetRoundProgress stores how far a round is.
 func (s *Store) SetRoundProgress(ctx context.Context, c annotator.RoundClaim, p annotator.RoundProgress) error {
 	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Report(c, p) })
 	return wrap(err, "progress of round %d", c.RoundID)
 }
 
-// SetUnreadable says which images the round goes on without.
+// SetUnreadable stores which images the round does without.
 func (s *Store) SetUnreadable(ctx context.Context, c annotator.RoundClaim, u annotator.Unreadable) error {
 	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.LeaveOut(c, u) })
 	return wrap(err, "unreadable images of round %d", c.RoundID)
@@ -64,8 +64,7 @@ func (s *Store) DropRoundPoints(ctx context.Context, c annotator.RoundClaim) err
 	return wrap(err, "points of round %d", c.RoundID)
 }
 
-// AddRoundPoints appends to the loss curves. A point of a step that is there already, as after a
-// resume from a checkpoint, is left out.
+// AddRoundPoints appends to the loss curves. Points of steps that are stored already, as after resuming from a checkpoint, are left out.
 func (s *Store) AddRoundPoints(ctx context.Context, c annotator.RoundClaim, points []annotator.RoundPoint) error {
 	err := s.claimed(ctx, c, func(tx *Store) error {
 		arms, steps, bodies := make([]string, len(points)), make([]int, len(points)), make([]string, len(points))
@@ -85,13 +84,13 @@ func (s *Store) AddRoundPoints(ctx context.Context, c annotator.RoundClaim, poin
 	return wrap(err, "points of round %d", c.RoundID)
 }
 
-// StartEvaluating says that a round's training is done.
+// StartEvaluating moves a round whose training is done to evaluating.
 func (s *Store) StartEvaluating(ctx context.Context, c annotator.RoundClaim) error {
 	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Evaluate(c) })
 	return wrap(err, "evaluating round %d", c.RoundID)
 }
 
-// StopRound marks a round as cancelled once its worker has stopped; ErrConflict if nobody asked for that.
+// StopRound marks a round as cancelled once its worker has stopped; annotator.ErrConflict if no cancellation was asked for.
 func (s *Store) StopRound(ctx context.Context, c annotator.RoundClaim) error {
 	_, err := s.ChangeRound(ctx, c.RoundID, func(r annotator.Round) (annotator.Round, error) { return r.Stop(c) })
 	return wrap(err, "stopping round %d", c.RoundID)
@@ -106,18 +105,18 @@ type RoundInputs struct {
 	Eval    []annotator.Image // labelled images of EvalSplit that carry no edit; by id
 	// EvalSplit is test, or validation in a project without test images.
 	EvalSplit annotator.Split
-	// Validation is what early stopping looks at: where the round stops early and is measured on test, the labelled validation
-	// images that carry no edit; by id.
+	// Validation are the images that early stopping measures on: the labelled validation images that carry no edit, by id. It is empty
+	// if the round does not stop early, or is itself measured on validation images.
 	Validation []annotator.Image
 }
 
-// TrainingImage is an image and, where one was approved, the map people want on it.
+// TrainingImage is an image and, if it has one, the map of its approved edit.
 type TrainingImage struct {
 	Image annotator.Image
 	Map   *attention.Map
 }
 
-// RoundInputs reads what a round works on.
+// RoundInputs reads all that a round learns from and is measured on.
 func (s *Store) RoundInputs(ctx context.Context, roundID int64) (RoundInputs, error) {
 	in, err := s.roundInputs(ctx, roundID)
 	return in, wrap(err, "reading the inputs of round %d", roundID)
@@ -170,7 +169,7 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 	return in, nil
 }
 
-// unedited are a round's labelled images of a split that it learns no edit of.
+// unedited returns the labelled images of a split without those whose edits the round learns from.
 func (s *Store) unedited(ctx context.Context, roundID int64, split annotator.Split) ([]annotator.Image, error) {
 	return list(ctx, s, scanImage, `
 		SELECT `+imageColumns+` FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id

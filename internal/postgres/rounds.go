@@ -11,7 +11,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// roundColumns are of rounds under the alias r. A round that is over stops no more.
+// roundColumns are the columns of rounds under the alias r. A round that is over is never "cancelling".
 const roundColumns = `r.id, r.project_id, r.number, r.state, r.settings, r.parent_version, (SELECT v.id FROM versions v WHERE v.round_id = r.id) AS version,
 	r.edits, r.images, r.started_by_name AS started_by, coalesce(r.started_by, 0) AS starter_id, r.created_at, r.started_at, r.finished_at, r.progress, r.attempt,
 	r.cancel_requested_at IS NOT NULL AND r.finished_at IS NULL AS cancelling, r.unreadable, r.result, r.error`
@@ -36,8 +36,8 @@ func (s *Store) RoundByKey(ctx context.Context, projectID int64, key string) (an
 	return r, wrap(err, "the round of key %q", key)
 }
 
-// usableEdits selects (image_id, edit_id) of what a round of project $1 from version $2 learns from: of
-// each labelled training or pool image the edit approved last, on the version's own grid.
+// usableEdits selects (image_id, edit_id) of the edits that a round of project $1 from version $2 learns from: for each labelled
+// training or pool image, the edit on the version's own grid that was approved last.
 const usableEdits = `
 	SELECT DISTINCT ON (i.id) i.id AS image_id, e.id AS edit_id
 	FROM edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = $2
@@ -171,13 +171,13 @@ func (s *Store) ChangeRound(ctx context.Context, id int64, rule func(annotator.R
 	return round, err
 }
 
-// lockRound is Round, and keeps others from changing it until the transaction ends.
+// lockRound returns a round and keeps others from changing it until the transaction ends.
 func (s *Store) lockRound(ctx context.Context, id int64) (annotator.Round, error) {
 	return one(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1 FOR NO KEY UPDATE`, id)
 }
 
-// saveRound writes what may change of a locked round, and the same of its job, and tells who watches it. Times are the
-// database's; it fills them in.
+// saveRound writes the changeable fields of a locked round and of its job, and notifies the round's watchers. Times are the database's;
+// saveRound sets them in r.
 func (s *Store) saveRound(ctx context.Context, r *annotator.Round) error {
 	progress, err := json.Marshal(r.Progress)
 	if err != nil {
@@ -220,7 +220,7 @@ func (s *Store) saveRound(ctx context.Context, r *annotator.Round) error {
 	return s.tellOfRound(ctx, r.ID)
 }
 
-// documentOf is a value as JSON, nil for none.
+// documentOf returns a value as JSON; nil if v is nil.
 func documentOf[T any](v *T) ([]byte, error) {
 	if v == nil {
 		return nil, nil

@@ -24,7 +24,7 @@ func startRound(t *testing.T, w *pgtest.World) annotator.Round {
 	return r
 }
 
-// A worker is killed in a round and another takes it up; the first comes back and changes nothing.
+// A worker dies in a round and another one takes the round over. When the first comes back, it can change nothing.
 func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -61,7 +61,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	if _, err := w.Service.FinishRound(ctx, dead, pgtest.NewVersion(1), annotator.RoundResult{}); !errors.Is(err, annotator.ErrSuperseded) {
 		t.Errorf("FinishRound of the dead worker: %v, want ErrSuperseded", err)
 	}
-	// It resumes at step 10 and says step 20 again.
+	// It resumes at step 10 and reports step 20 again.
 	if err := w.Store.AddRoundPoints(ctx, claim, append(points[1:], annotator.RoundPoint{Arm: annotator.ArmCandidate, Step: 30})); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestCancelRunningRound(t *testing.T) {
 	}
 }
 
-// Cancelled while its worker is dead, a round ends when the next worker takes it.
+// A round that is cancelled while its worker is dead ends when the next worker claims it.
 func TestCancelOfARoundWithoutAWorker(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -152,7 +152,7 @@ func TestCancelOfARoundWithoutAWorker(t *testing.T) {
 	}
 }
 
-// What a round learns from is settled when it starts.
+// The edits that a round learns from are fixed when it starts.
 func TestRoundInputs(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -205,7 +205,7 @@ func TestRoundInputs(t *testing.T) {
 	}
 }
 
-// Early stopping looks at the validation images, unless they are what the round is measured on.
+// Early stopping measures on the validation images, unless the round itself is measured on them.
 func TestRoundInputsForEarlyStopping(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -235,7 +235,7 @@ func TestRoundInputsForEarlyStopping(t *testing.T) {
 	}
 }
 
-// What a round could not read stays with it until another worker looks anew; its fraction does not fall when one takes over.
+// A round keeps its list of unreadable images until another worker reads them again. Its fraction does not fall when one takes over.
 func TestRoundKeepsWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -279,7 +279,7 @@ func TestRoundKeepsWhatItCouldNotRead(t *testing.T) {
 	}
 }
 
-// A round that begins again forgets the curves it had, and takes points of the same steps anew.
+// A round that begins again loses its curves, and accepts points of the same steps again.
 func TestCurvesOfARestartedRound(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)

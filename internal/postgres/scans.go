@@ -15,7 +15,7 @@ import (
 // chunkLease is how long a worker keeps a chunk without a sign of life.
 const chunkLease = StaleAfter
 
-// EnqueueScan implements annotator.ScanStore. Which images a version has not seen, and their chunks, are one statement.
+// EnqueueScan implements annotator.ScanStore. One statement finds the images that the version has not predicted and makes their chunks.
 func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job, error) {
 	var job annotator.Job
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -67,10 +67,9 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 	return job, wrap(err, "starting a scan with version %d", versionID)
 }
 
-// ClaimChunk gives a worker the next part of a scan for StaleAfter; KeepChunk renews that. One that another worker let
-// expire it gets once it has been in steady contact for as long itself (RescueParts says why). annotator.ErrScanOver
-// means that nothing is left, annotator.ErrChunksBusy that other workers hold the rest: ask again in a
-// second, in case one of them dies.
+// ClaimChunk gives a worker the next chunk of a scan for StaleAfter; KeepChunk renews that. A worker gets a chunk that another one let
+// expire only if it has itself been in steady contact for StaleAfter (RescueParts says why). annotator.ErrScanOver means that
+// no chunk is left, annotator.ErrChunksBusy that other workers hold the rest: ask again in a second, in case one of them dies.
 func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (annotator.Chunk, error) {
 	var c annotator.Chunk
 	var failure error
@@ -129,7 +128,7 @@ func (s *Store) KeepChunk(ctx context.Context, c annotator.Chunk) error {
 	return wrap(err, "keeping chunk %d", c.ID)
 }
 
-// ReleaseChunk gives a claim back, so that another worker need not wait for it to expire.
+// ReleaseChunk gives up a claim, so that another worker need not wait for it to expire.
 func (s *Store) ReleaseChunk(ctx context.Context, c annotator.Chunk) error {
 	_, err := s.exec(ctx, `
 		UPDATE scan_chunks SET claimed_by = NULL, lease_expires_at = NULL WHERE id = $1 AND attempt = $2 AND done_at IS NULL`, c.ID, c.Attempt)
@@ -142,7 +141,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 	var status annotator.ScanStatus
 	err := s.inTx(ctx, func(tx *Store) error {
 		status = annotator.ScanStatus{}
-		// The project first, as everywhere, so that two transactions never wait for each other.
+		// The project is locked first, as everywhere, so that two transactions cannot wait for each other.
 		project, err := one(ctx, tx, pgx.RowTo[int64], `SELECT project_id FROM jobs WHERE id = $1`, c.JobID)
 		if err != nil {
 			return err
@@ -168,7 +167,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 				return err
 			}
 		}
-		// The chunk counts as a whole, whatever of it was predicted before: total was counted so.
+		// The chunk counts with all its images, even if some were predicted before: total counts them too.
 		var elapsed time.Duration
 		_, err = one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
 			return struct{}{}, row.Scan(&status.Done, &status.Total, &elapsed)
@@ -198,7 +197,7 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 	return status, wrap(err, "completing chunk %d of scan %d", c.ID, c.JobID)
 }
 
-// tellUnreadable writes how many of a scan's images could not be read, and the first of them, where its page shows it.
+// tellUnreadable writes into a scan's job how many of its images could not be read, and the first of them.
 func (s *Store) tellUnreadable(ctx context.Context, jobID int64) error {
 	var count, total int
 	var name, reason string
@@ -215,7 +214,7 @@ func (s *Store) tellUnreadable(ctx context.Context, jobID int64) error {
 	return err
 }
 
-// endScan ends a scan's job and makes the tasks, where its version is in use.
+// endScan ends a scan's job and, if its version is the active one, makes the tasks.
 func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error) {
 	if err := s.endJob(ctx, jobID, annotator.JobFinished, ""); err != nil {
 		return annotator.Job{}, err

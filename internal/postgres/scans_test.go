@@ -22,8 +22,8 @@ func more(t *testing.T, w *pgtest.World, n int) {
 	}
 }
 
-// Two workers share a scan; one is killed in the middle of a chunk, and comes back as if it had only been
-// asleep. Every image is predicted exactly once.
+// Two workers share a scan. One stops in the middle of a chunk and comes back after its claim has expired. Every image is predicted
+// exactly once.
 func TestTwoWorkersShareAScan(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -103,7 +103,7 @@ func TestTwoWorkersShareAScan(t *testing.T) {
 	}
 }
 
-// expire ends every lease on a chunk, as time would.
+// expire makes every claim on a chunk expire.
 func expire(t *testing.T, w *pgtest.World) {
 	t.Helper()
 	if _, err := w.Store.Pool().Exec(t.Context(), `UPDATE scan_chunks SET lease_expires_at = now() - interval '1 s' WHERE claimed_by IS NOT NULL`); err != nil {
@@ -143,8 +143,8 @@ func TestScanPutsBrokenImagesAside(t *testing.T) {
 	}
 }
 
-// The outcome of a scan counts what could not be read over all its parts, and names the first image whichever part ends last.
-// Its share does not reach 1 before the end.
+// A scan's outcome counts the unreadable images of all its chunks, and names the first image whichever chunk ends last. Its share is
+// less than 1 before the end.
 func TestScanCountsWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)

@@ -15,8 +15,8 @@ import (
 	"github.com/abn-studio/studio/migrations"
 )
 
-// SchemaError is a database whose schema is newer than this program. Nothing is read from it or written to it: what a newer
-// column means, this program cannot know.
+// SchemaError is the error of a database whose schema is newer than this program. The program neither reads nor writes it, since it
+// cannot know what newer columns mean.
 type SchemaError struct{ Database, Program int64 }
 
 func (e *SchemaError) Error() string {
@@ -37,7 +37,7 @@ var SchemaVersion = sync.OnceValue(func() int64 {
 	return version
 })
 
-// CheckSchema returns a *SchemaError once a newer studio has migrated the database, also while this one runs.
+// CheckSchema returns a *SchemaError if a newer studio has migrated the database, which may happen while this one runs.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	return s.patiently(ctx, func(ctx context.Context) error { return checkSchema(ctx, s.pool) })
 }
@@ -49,7 +49,7 @@ func checkSchema(ctx context.Context, q interface {
 	err := q.QueryRow(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&version)
 	var pg *pgconn.PgError
 	switch {
-	case errors.As(err, &pg) && pg.Code == "42P01": // undefined_table: nobody has migrated it yet
+	case errors.As(err, &pg) && pg.Code == "42P01": // undefined_table: it has not been migrated yet
 		return nil
 	case err != nil:
 		return fmt.Errorf("reading the version of the database's schema: %w", err)

@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// LockUntouched implements annotator.SeedStore. The task it makes has no mistake to it where the version gets the image right.
+// LockUntouched implements annotator.SeedStore. It may make a task for an image that the version gets right.
 func (s *Store) LockUntouched(ctx context.Context, v annotator.Version, imageID int64) (annotator.Task, error) {
 	var task annotator.Task
 	err := s.inTx(ctx, func(tx *Store) error {

@@ -10,11 +10,12 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// Sessions keeps the browsers' sessions (scs.Store, scs.CtxStore, scs.IterableStore), with the Store's patience and no more: during an
-// outage every request begins here. It uses the table of github.com/alexedwards/scs/pgxstore.
+// Sessions keeps the browsers' sessions (scs.Store, scs.CtxStore, scs.IterableStore) in the table of
+// github.com/alexedwards/scs/pgxstore. Every request begins here, so during an outage it waits as long as the Store's Patience and no
+// longer.
 type Sessions struct{ store *Store }
 
-// Sessions are the store's.
+// Sessions returns the sessions in the store's database.
 func (s *Store) Sessions() Sessions { return Sessions{s} }
 
 // FindCtx returns a session's data.
@@ -53,7 +54,7 @@ func (s Sessions) Commit(token string, data []byte, expiry time.Time) error {
 // Delete is DeleteCtx without a context (scs.Store).
 func (s Sessions) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
 
-// All returns every session that has not expired, by the token it is kept under.
+// All returns every session that has not expired, by its token.
 func (s Sessions) All() (map[string][]byte, error) {
 	type session struct {
 		Token string
@@ -67,7 +68,7 @@ func (s Sessions) All() (map[string][]byte, error) {
 	return all, wrap(err, "listing the sessions")
 }
 
-// RemoveExpiredSessions is called now and then by a worker.
+// RemoveExpiredSessions removes expired sessions; a worker calls it when it tidies.
 func (s *Store) RemoveExpiredSessions(ctx context.Context) error {
 	_, err := s.exec(ctx, `DELETE FROM sessions WHERE expiry < current_timestamp`)
 	return wrap(err, "removing expired sessions")

@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/migrations"
 )
 
-// Rounds that were stored while 0 meant the default say what they were trained with.
+// Rounds that were stored when 0 still meant the default now show the values they were trained with.
 func TestStoredRoundsKeepTheirMeaning(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)

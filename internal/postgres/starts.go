@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// paintable says of an image i that tasks may come from it.
+// paintable is the condition on an image i that it may have tasks.
 const paintable = `i.project_id = $1 AND i.split IN ('train', 'pool') AND i.broken = '' AND i.retired_at IS NULL`
 
 // SetStart implements annotator.StartStore.
@@ -28,7 +28,7 @@ func (s *Store) Clicks(ctx context.Context, imageID int64) ([][2]float64, error)
 	return pairs(all[0]), nil
 }
 
-// pairs are x and y by turns as places; nil for none.
+// pairs turns x, y, x, y, … into places (x, y); nil for none.
 func pairs(flat []float32) [][2]float64 {
 	var places [][2]float64
 	for i := 0; i+1 < len(flat); i += 2 {
@@ -45,7 +45,8 @@ func (s *Store) StartSources(ctx context.Context, projectID int64) (annotator.St
 	return found, wrap(err, "what maps can be made of in project %d", projectID)
 }
 
-// StartExamples implements annotator.StartStore. Their hashes put images into an order that has nothing to do with what they show.
+// StartExamples implements annotator.StartStore. It orders images by their hashes: the order is always the same and does not depend
+// on what they show.
 func (s *Store) StartExamples(ctx context.Context, projectID int64, limit int) ([]annotator.Image, error) {
 	all, err := list(ctx, s, scanImage, `
 		SELECT `+imageColumns+` FROM images i LEFT JOIN image_clicks c ON c.image_id = i.id

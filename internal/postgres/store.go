@@ -17,19 +17,18 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// Config says which database a Store stands on.
+// Config says which database a Store uses.
 type Config struct {
 	DSN string // keyword form or URL
 	// MaxConns bounds the connections of this process. Default: 16.
 	MaxConns int32
-	// Patience is how long an operation that can safely be repeated waits for a database that is
-	// away before it returns annotator.ErrDatabaseAway. A database that is there and silent is noticed in the same
-	// time. Default: 10 s.
+	// Patience is how long an operation that can safely be repeated waits for a database that is away or does not answer, before it
+	// returns annotator.ErrDatabaseAway. Default: 10 s.
 	Patience time.Duration
 	Logger   *slog.Logger // default slog.Default
 }
 
-// Store is the database. It is safe for concurrent use; inside InTx a Store of the transaction's own is handed out.
+// Store is the database. It is safe for concurrent use. InTx gives its function a Store of the transaction's own.
 type Store struct {
 	pool     *pgxpool.Pool
 	q        querier // the pool, or a transaction
@@ -59,7 +58,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	config.MaxConns = cmp.Or(c.MaxConns, 16)
-	// A restarted server leaves dead connections in the pool: look soon, and use none unseen.
+	// A restarted server leaves dead connections in the pool: check them often, and before use.
 	config.HealthCheckPeriod = 5 * time.Second
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -83,7 +82,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	return s, nil
 }
 
-// Pool gives the connections to what keeps its own tables: sessions and River.
+// Pool returns the connections, for River, which has tables of its own.
 func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 
 // Ping reports whether the database answers.
@@ -91,16 +90,16 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.patiently(ctx, s.pool.Ping)
 }
 
-// Close ends every connection; what is under way gets an error.
+// Close waits for running operations and closes every connection. Later operations fail.
 func (s *Store) Close() {
 	s.wake.close()
 	s.watch.close()
 	s.pool.Close()
 }
 
-// InTx runs fn on a store whose changes are kept together or not at all. It runs fn again after a lost
-// connection, a deadlock or a failed serialisation, for as long as the Store's patience lasts; only a
-// connection lost during COMMIT, whose outcome nobody knows, comes back as annotator.ErrDatabaseAway at once.
+// InTx runs fn in a transaction. It runs fn again after a lost connection, a deadlock or a failed serialisation, for as long as
+// Config.Patience. If the connection is lost during COMMIT, so that the outcome is unknown, it returns annotator.ErrDatabaseAway at
+// once.
 func (s *Store) InTx(ctx context.Context, fn func(tx annotator.Store) error) error {
 	return s.inTx(ctx, func(tx *Store) error { return fn(tx) })
 }
@@ -131,7 +130,7 @@ func (s *Store) inTx(ctx context.Context, fn func(tx *Store) error) error {
 	})
 }
 
-// uncertainError is a connection lost during COMMIT.
+// uncertainError is the error of a connection that was lost during COMMIT.
 type uncertainError struct{ err error }
 
 func (e *uncertainError) Error() string {
@@ -139,7 +138,7 @@ func (e *uncertainError) Error() string {
 }
 func (e *uncertainError) Unwrap() []error { return []error{annotator.ErrDatabaseAway, e.err} }
 
-// patiently runs what is safe to repeat until it succeeds, fails for good, or patience ends.
+// patiently runs do, which must be safe to repeat, until it succeeds, fails for good, or Config.Patience has passed.
 func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) error) error {
 	deadline := time.Now().Add(s.patience)
 	for wait := 25 * time.Millisecond; ; wait = min(2*wait, time.Second) {
@@ -152,7 +151,7 @@ func (s *Store) patiently(ctx context.Context, do func(ctx context.Context) erro
 			return err
 		case !away(err) && !collided(err):
 			return full(err)
-		case time.Now().Add(wait).After(deadline), errors.Is(err, errSilent): // which has been waited for
+		case time.Now().Add(wait).After(deadline), errors.Is(err, errSilent): // errSilent comes after a wait already
 			if away(err) {
 				return unavailable(err)
 			}
@@ -186,7 +185,7 @@ func away(err error) bool {
 	return err != nil && !errors.Is(err, pgx.ErrNoRows) && (pgconn.SafeToRetry(err) || lost(err))
 }
 
-// full makes what PostgreSQL says of a disk without space an annotator.ErrFull.
+// full wraps PostgreSQL's error of a full disk as annotator.ErrFull.
 func full(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "53100" && !errors.Is(err, annotator.ErrFull) {
@@ -195,13 +194,13 @@ func full(err error) error {
 	return err
 }
 
-// collided reports whether another transaction was in the way and a repeat may succeed.
+// collided reports whether a statement failed because of another transaction, so that a repeat may succeed.
 func collided(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
-// violated returns the name of the constraint err says was broken, "" for other errors.
+// violated returns the name of the constraint that was violated, "" for other errors.
 func violated(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && len(pg.Code) == 5 && pg.Code[:2] == "23" {
@@ -227,7 +226,7 @@ func list[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql strin
 	return all, s.patiently(ctx, read)
 }
 
-// one is list for a query of one row; annotator.ErrNotFound where there is none.
+// one runs a query of one row, as list does; annotator.ErrNotFound if there is none.
 func one[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) (T, error) {
 	var found T
 	read := func(ctx context.Context) error {
@@ -271,5 +270,5 @@ func (s *Store) enqueue(ctx context.Context, jobID int64, args river.JobArgs, qu
 	return err
 }
 
-// maxAttempts is how often a part that fails with an error is tried; being rescued from a killed worker does not count.
+// maxAttempts is how often a part that fails with an error is tried. Being rescued from a dead worker does not count.
 const maxAttempts = 3

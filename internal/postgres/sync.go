@@ -42,7 +42,7 @@ func (s *Store) KnownImages(ctx context.Context, projectID int64, source string,
 		)`, projectID, source, names)
 	known := make(map[string]annotator.KnownImage, len(found))
 	for _, image := range found {
-		if _, used := known[image.Name]; !used { // those in use come first
+		if _, used := known[image.Name]; !used { // the rows in use come first
 			known[image.Name] = image
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []ann
 		if err := tx.addClicks(ctx, projectID, images); err != nil {
 			return err
 		}
-		if err := tx.dropUntouched(ctx, ids); err != nil { // the next scan makes those that are still due
+		if err := tx.dropUntouched(ctx, ids); err != nil { // the next scan makes those again that are still needed
 			return err
 		}
 		if _, err := tx.q.Exec(ctx, `
@@ -155,8 +155,8 @@ func (s *Store) RetireImages(ctx context.Context, projectID int64, images []int6
 	return wrap(err, "retiring %d images of project %d", len(images), projectID)
 }
 
-// countAnswers keeps what versions.scanned counts, the answers to images in use: those of images that come back are added, those of
-// images that go are taken off. It is called while the images are what they were.
+// countAnswers updates versions.scanned, the number of predictions of images in use. It adds those of images that come back, or
+// subtracts those of images that are taken out of use. Call it before the images are changed.
 func (s *Store) countAnswers(ctx context.Context, images []int64, back bool) error {
 	_, err := s.q.Exec(ctx, `
 		UPDATE versions v SET scanned = scanned + CASE WHEN $2 THEN n ELSE -n END
@@ -185,7 +185,7 @@ func (s *Store) restoreTasks(ctx context.Context, images []int64, at time.Time) 
 	})
 }
 
-// changeTasks locks the tasks of images and writes what a rule makes of them.
+// changeTasks locks the tasks of images, applies a rule to each and writes the results.
 func (s *Store) changeTasks(ctx context.Context, images []int64, rule func(annotator.Task) (annotator.Task, error)) error {
 	tasks, err := list(ctx, s, scanTask, `
 		SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.image_id = ANY($1) AND t.state <> 'approved' ORDER BY t.id FOR UPDATE OF t`, images)

@@ -9,8 +9,8 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// An image that is replaced or gone takes its work along: untouched tasks go, those in work and in review are put aside and come
-// back with it, and what was approved is kept and not used.
+// When an image is replaced or gone, its untouched tasks are removed. Tasks in work and in review are put aside, and come back with the
+// image. Approved edits are kept and not used.
 func TestRetiredImagesTakeTheirTasksAlong(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -86,7 +86,8 @@ func TestRetiredImagesTakeTheirTasksAlong(t *testing.T) {
 	}
 }
 
-// A corrected class tells anew which answers are right, and which images are to be painted; an image that goes to test is not.
+// After a class is corrected, it is computed again which predictions are right and which images become tasks. An image that moves to
+// test has no task.
 func TestCorrectedLabels(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)

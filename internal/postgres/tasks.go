@@ -17,7 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// taskColumns are of tasks under the alias t, left joined with users u by author.
+// taskColumns are the columns of tasks under the alias t, left joined with users u by author.
 const taskColumns = `t.id, t.project_id, t.image_id, t.version_id, t.state, t.author_id, coalesce(u.name, ''),
 	t.lease_expires_at, coalesce(t.skip_reason, ''), t.returned, t.submitted_at, t.updated_at`
 
@@ -39,8 +39,8 @@ func (s *Store) Task(ctx context.Context, id int64) (annotator.Task, error) {
 	return t, wrap(err, "task %d", id)
 }
 
-// LockTask implements annotator.TaskStore. It locks first and reads then: a query that waits for a lock
-// sees the new row, but joins it to the others as they were before.
+// LockTask implements annotator.TaskStore. It locks the row in one query and reads it in the next: a query that waits for a lock sees
+// the new row, but joins it to other rows as they were before.
 func (s *Store) LockTask(ctx context.Context, id int64) (annotator.Task, error) {
 	if _, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM tasks WHERE id = $1 FOR UPDATE`, id); err != nil {
 		return annotator.Task{}, wrap(err, "task %d", id)
@@ -48,14 +48,14 @@ func (s *Store) LockTask(ctx context.Context, id int64) (annotator.Task, error) 
 	return s.Task(ctx, id)
 }
 
-// nextTasks are the tasks of a state that NextTask looks at, the first one first; each is one index scan.
+// nextTasks holds, for each state, the query by which NextTask finds its first task; each is one index scan.
 var nextTasks = map[annotator.TaskState]string{
 	annotator.TaskChangesRequested: `t.project_id = $1 AND t.state = 'changes-requested' AND t.author_id = $2 ORDER BY t.updated_at, t.id`,
 	annotator.TaskLeased:           `t.project_id = $1 AND t.state = 'leased' AND t.author_id = $2 ORDER BY t.updated_at DESC, t.id`,
 	annotator.TaskOpen:             `t.project_id = $1 AND t.state = 'open' AND $2::bigint IS NOT NULL ORDER BY t.confidence DESC, t.id`,
 }
 
-// NextTask implements annotator.TaskStore. A task that another transaction is just taking is passed over.
+// NextTask implements annotator.TaskStore. It skips a task that another transaction has locked.
 func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state annotator.TaskState) (annotator.Task, error) {
 	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+nextTasks[state]+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, projectID, userID)
 	if errors.Is(err, annotator.ErrNotFound) {
@@ -64,7 +64,8 @@ func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state ann
 	return t, wrap(err, "the next task of project %d", projectID)
 }
 
-// CountLeases implements annotator.TaskStore. It locks the person's row first: of two requests at once the second counts what the first took.
+// CountLeases implements annotator.TaskStore. It locks the user's row first, so that the second of two requests at once counts the task
+// that the first took.
 func (s *Store) CountLeases(ctx context.Context, userID int64, now time.Time) (int, error) {
 	if _, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE`, userID); err != nil {
 		return 0, wrap(err, "user %d", userID)
@@ -86,7 +87,7 @@ func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
 	return changed(n, err, "task %d", t.ID)
 }
 
-// ExpireLeases implements annotator.TaskStore. A task that another transaction is changing is left to that.
+// ExpireLeases implements annotator.TaskStore. It leaves out tasks that another transaction has locked.
 func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time) error {
 	err := s.inTx(ctx, func(tx *Store) error {
 		tasks, err := list(ctx, tx, scanTask, `
@@ -107,8 +108,8 @@ func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time
 	return wrap(err, "ending the leases of project %d", projectID)
 }
 
-// cardColumns and cardTables make one row of a card: the task, its image, its version's prediction and
-// the latest revision's map, and who drew what is to be judged of it.
+// cardColumns and cardTables select one row for a card: the task, its image, its version's prediction, the latest revision's map, and
+// who took part in the edit to be judged.
 const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map,
 	CASE WHEN t.state = 'submitted' THEN task_drawn_by(t.id) END`
 
@@ -154,7 +155,7 @@ func (s *Store) TaskCards(ctx context.Context, projectID int64, f annotator.Task
 		}
 		where.add(`(t.confidence < $%[1]d OR (t.confidence = $%[1]d AND t.id > $%[2]d))`, confidence, id)
 	}
-	// The page is chosen before anything is joined to it.
+	// The tasks of the page are selected first, then joined.
 	where.args = append(where.args, f.Limit+1)
 	page.Tasks, err = list(ctx, s, scanCard, `
 		WITH page AS (
@@ -175,7 +176,7 @@ type clause struct {
 	args  []any
 }
 
-// add appends a condition whose verbs stand for the numbers of its arguments.
+// add appends a condition, in which each formatting verb stands for the number of an argument ($1, $2, …).
 func (c *clause) add(condition string, args ...any) {
 	numbers := make([]any, len(args))
 	for i := range args {
@@ -187,7 +188,7 @@ func (c *clause) add(condition string, args ...any) {
 
 func (c *clause) sql() string { return strings.Join(c.parts, " AND ") }
 
-// conditions are a filter's, but for the one named: a facet counts with the other filters applied.
+// conditions returns the conditions of a filter, without the one named except: a facet counts with only the other filters applied.
 func conditions(projectID int64, f annotator.TaskFilter, except string) *clause {
 	c := &clause{}
 	c.add(`t.project_id = $%d`, projectID)
@@ -233,9 +234,9 @@ func readCursor(cursor string) (confidence float32, id int64, err error) {
 	return math.Float32frombits(bits), id, nil
 }
 
-// CreateTasks makes a task of every labelled training and pool image that the version gets wrong, and
-// returns how many were made. An image somebody has worked on keeps that task, whichever version it was
-// of; open tasks of other versions that nobody touched are removed, since the version in use sees those images anew.
+// CreateTasks makes a task of every labelled training and pool image that the version gets wrong, and returns how many were made. An
+// image that somebody has worked on keeps its task, whichever version that is of. Untouched open tasks of other versions are removed,
+// since this version predicts their images again.
 func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
 	var created int64
 	err := s.inTx(ctx, func(tx *Store) error {

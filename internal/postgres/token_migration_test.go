@@ -13,8 +13,8 @@ import (
 	"github.com/abn-studio/studio/migrations"
 )
 
-// A token from before tokens had scopes goes on working with all of them, and ends 90 days after the upgrade. Going back
-// brings none to life that was revoked.
+// A token from before tokens had scopes keeps working, with all scopes, and expires 90 days after the upgrade. Migrating down does not
+// make a revoked token valid.
 func TestTokensOfBeforeKeepWorking(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)

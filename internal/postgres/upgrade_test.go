@@ -24,14 +24,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A release keeps a dump of its database, made on the day by
+// Each release keeps a dump of its database, which is made by
 //
 //	go test ./internal/postgres -run TestDump -dump 0.1.0
 //
 // with a pg_dump that is as new as the server; STUDIO_PG_BIN names a folder that has both.
 var dumpAs = flag.String("dump", "", "write testdata/schema-VERSION.sql for this version")
 
-// TestDump writes a database in which something of everything has happened.
+// TestDump writes a database with some of everything that the studio stores.
 func TestDump(t *testing.T) {
 	if *dumpAs == "" {
 		t.Skip("a release makes its dump; see -dump")
@@ -53,8 +53,8 @@ func TestDump(t *testing.T) {
 	}
 }
 
-// fill does what people and workers do to a project: an approved edit and a rejected one, a skipped task and a draft, a round and
-// its candidate, a model that was sent, a token, a broken image, jobs.
+// fill gives a project an approved edit and a rejected one, a skipped task and a draft, a round and its candidate, an uploaded model, a
+// token, a broken image, and jobs.
 func fill(t *testing.T, w *pgtest.World) {
 	t.Helper()
 	ctx := t.Context()
@@ -104,8 +104,8 @@ func fill(t *testing.T, w *pgtest.World) {
 	try(w.Store.Heartbeat(ctx, annotator.Worker{ID: "worker-1", Host: "here", PID: 1}))
 }
 
-// TestUpgrade migrates the database of every release to the newest schema. What was there is read through the store, people go
-// on where they were, and the schema is that of a new database.
+// TestUpgrade migrates the database of every release to the newest schema. The store reads what was in it, work in progress can be
+// continued, and the schema equals that of a new database.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	dumps, err := filepath.Glob("testdata/schema-*.sql")
@@ -137,7 +137,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// readsOn looks for what fill did, and goes on with it.
+// readsOn checks what fill made, and continues the work.
 func readsOn(t *testing.T, store *postgres.Store) {
 	t.Helper()
 	ctx := t.Context()

@@ -39,7 +39,7 @@ func (s *Store) InsertUpload(ctx context.Context, u annotator.Upload, by annotat
 	return added, wrap(err, "keeping the uploaded model %s", u.Name)
 }
 
-// nullJSON is a document as the database takes it, nil for none.
+// nullJSON returns a document as a statement's parameter; nil for none.
 func nullJSON(raw json.RawMessage) []byte {
 	if len(raw) == 0 {
 		return nil
@@ -77,8 +77,8 @@ func (s *Store) EnqueueAdd(ctx context.Context, u annotator.Upload) (annotator.J
 	return job, wrap(err, "upload %d", u.ID)
 }
 
-// TryUpload counts that a worker begins to run an upload's model, and returns it. A worker that lives through it says so with
-// TriedUpload; a count that grows is a model that brings its workers down.
+// TryUpload counts that a worker begins to run an upload's model, and returns the upload. A worker that survives the run calls
+// TriedUpload. If the count grows, the model brings its workers down.
 func (s *Store) TryUpload(ctx context.Context, id int64) (annotator.Upload, error) {
 	var u annotator.Upload
 	err := s.inTx(ctx, func(tx *Store) (err error) {
@@ -88,7 +88,7 @@ func (s *Store) TryUpload(ctx context.Context, id int64) (annotator.Upload, erro
 	return u, wrap(err, "upload %d", id)
 }
 
-// TriedUpload says that the worker has lived through running an upload's model.
+// TriedUpload records that the worker survived running an upload's model.
 func (s *Store) TriedUpload(ctx context.Context, id int64) error {
 	_, err := s.exec(ctx, `UPDATE uploads SET tries = 0 WHERE id = $1`, id)
 	return wrap(err, "upload %d", id)

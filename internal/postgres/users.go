@@ -31,7 +31,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (annotator.User, 
 	return u.User, u.Hash, wrap(err, "user %q", email)
 }
 
-// UserByTokenHash implements annotator.UserStore. It notes a use at most every ten minutes.
+// UserByTokenHash implements annotator.UserStore. It records a use at most every ten minutes.
 func (s *Store) UserByTokenHash(ctx context.Context, hash []byte, now time.Time) (annotator.User, annotator.Token, error) {
 	var t annotator.Token
 	u, err := one(ctx, s, func(row pgx.CollectableRow) (u annotator.User, err error) {
@@ -130,12 +130,12 @@ func (s *Store) InsertToken(ctx context.Context, t annotator.Token, hash []byte)
 	return id, wrap(err, "adding a token of user %d", t.UserID)
 }
 
-// GeneratorUser finds or makes the user under whose name a program's edits, or its reviews, stand. It
-// cannot sign in. Its role is reviewer, so that one generator may review what another made.
+// GeneratorUser finds or makes the user in whose name a program's edits or reviews are stored. That user cannot sign in. Its role is
+// reviewer, so that one program may review what another made.
 func (s *Store) GeneratorUser(ctx context.Context, name string) (annotator.User, error) {
 	var u annotator.User
 	err := s.inTx(ctx, func(tx *Store) (err error) {
-		// The address is in a domain that never exists (RFC 2606), and says what it is.
+		// The address is in a domain that can never exist (RFC 2606).
 		if _, err = tx.q.Exec(ctx, `
 			INSERT INTO users (email, name, role, generator)
 			VALUES (replace(lower($1), ' ', '-') || '@generator.invalid', $1, 'reviewer', true)

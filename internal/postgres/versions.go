@@ -34,7 +34,7 @@ func (s *Store) Versions(ctx context.Context, projectID int64) ([]annotator.Vers
 	return all, wrap(err, "listing the versions of project %d", projectID)
 }
 
-// AddVersion implements annotator.VersionStore. It scans nothing: EnqueueScan does.
+// AddVersion implements annotator.VersionStore. It starts no scan; EnqueueScan does.
 func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.NewVersion) (annotator.Version, error) {
 	var added annotator.Version
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -121,7 +121,7 @@ func (s *Store) SetFigures(ctx context.Context, versionID int64, figures map[str
 	return changed(n, err, "setting the figures of version %d", versionID)
 }
 
-// SetTraining writes down what engines can fine-tune of a version.
+// SetTraining stores what engines can fine-tune of a version.
 func (s *Store) SetTraining(ctx context.Context, versionID int64, training []annotator.Trainability) error {
 	body, err := orNull(training)
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *Store) ActiveVersions(ctx context.Context) ([]annotator.Version, error)
 	return all, wrap(err, "listing the active versions")
 }
 
-// orNull is a list as JSON, nil for an empty one.
+// orNull returns a list as JSON; nil for an empty one.
 func orNull[T any](list []T) ([]byte, error) {
 	if len(list) == 0 {
 		return nil, nil

@@ -17,20 +17,20 @@ import (
 // errSilent is the cause that ends an operation while the database does not answer.
 var errSilent = errors.New("the server does not answer")
 
-// watch tells a database that is slow from one that has gone silent: a server that is frozen, or a network that swallows
-// what is sent, breaks no connection. An operation that has waited for a while
-// sends a small query on a connection of its own; if that is not answered either, the operation ends.
+// watch tells a slow database from one that does not answer at all. A frozen server, or a network that drops packets, does not break
+// connections, so an operation would wait for ever. After a while the watch sends a small query on a connection of its own. If that
+// is not answered either, the operation ends.
 type watch struct {
 	config *pgx.ConnConfig
-	wait   time.Duration // how long an operation runs before somebody asks, and how long the answer may take
+	wait   time.Duration // how long an operation runs before the small query is sent, and how long its answer may take
 
 	asking singleflight.Group
 	mu     sync.Mutex
-	conn   *pgx.Conn // nil while nobody has asked, and after a failure
+	conn   *pgx.Conn // of the small query; nil before the first one and after a failure
 }
 
-// during runs do under a context that ends when the database does not answer; the error is errSilent then. Where little is left until
-// the deadline, the database is asked sooner.
+// during runs do under a context that ends when the database does not answer; the error is then errSilent. If the deadline is near,
+// the database is asked sooner.
 func (w *watch) during(ctx context.Context, deadline time.Time, do func(ctx context.Context) error) error {
 	op, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -43,7 +43,7 @@ func (w *watch) during(ctx context.Context, deadline time.Time, do func(ctx cont
 	return err
 }
 
-// look asks again and again while an operation runs.
+// look asks the database again and again while an operation runs.
 func (w *watch) look(op context.Context, cancel context.CancelCauseFunc) {
 	for op.Err() == nil {
 		if _, err, _ := w.asking.Do("", func() (any, error) { return nil, w.ask() }); err != nil {
@@ -57,7 +57,7 @@ func (w *watch) look(op context.Context, cancel context.CancelCauseFunc) {
 	}
 }
 
-// ask reports whether the database answers within w.wait. A refusal is an answer too.
+// ask returns an error unless the database answers within w.wait. A refused connection is an answer too.
 func (w *watch) ask() error {
 	ctx, cancel := context.WithTimeout(context.Background(), w.wait)
 	defer cancel()
@@ -68,7 +68,7 @@ func (w *watch) ask() error {
 		if err == nil {
 			return nil
 		}
-		go w.conn.Close(ctx) // it may be silent about that, too
+		go w.conn.Close(ctx) // this may wait for the database too
 		w.conn = nil
 	}
 	conn, err := pgx.ConnectConfig(ctx, w.config)
@@ -94,8 +94,8 @@ func (w *watch) close() {
 	}
 }
 
-// interrupt breaks a transaction's connection when its operation ends before it: statements and the rollback use contexts
-// of their own, and would wait for an answer for ever. Call the function it returns when the transaction is over.
+// interrupt breaks a transaction's connection when op ends because the database is silent. Statements and the rollback have contexts of
+// their own, and would otherwise wait for ever. Call stop when the transaction is over.
 func interrupt(op context.Context, tx pgx.Tx) (stop func() bool) {
 	conn := tx.Conn().PgConn().Conn()
 	return context.AfterFunc(op, func() {
@@ -105,5 +105,5 @@ func interrupt(op context.Context, tx pgx.Tx) (stop func() bool) {
 	})
 }
 
-// unavailable is an outage as the domain knows it.
+// unavailable wraps an outage's error as annotator.ErrDatabaseAway.
 func unavailable(err error) error { return fmt.Errorf("%w: %w", annotator.ErrDatabaseAway, err) }

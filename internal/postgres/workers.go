@@ -12,15 +12,17 @@ import (
 
 var errRiverNotFound = rivertype.ErrNotFound
 
-// What workers keep to. An outage of the database that goes unnoticed lasts for maxGap at most; others were then silent for
-// maxGap, a heartbeat and an attempt to connect (connectWithin), which is less than StaleAfter.
+// The times of heartbeats. If a worker's heartbeats are at most maxGap apart, an outage of the database between them was no longer than
+// that. Because of it other workers may have been silent for maxGap, HeartbeatEvery and an attempt to connect (connectWithin)
+// together, which is less than StaleAfter: they are not taken for dead.
 const (
 	HeartbeatEvery = 2 * time.Second
-	StaleAfter     = 15 * time.Second // of silence: others take over
+	StaleAfter     = 15 * time.Second // silence after which other workers take over
 	maxGap         = 7 * time.Second  // between two heartbeats of a worker that is in steady contact
 )
 
-// Heartbeat says that a worker is alive, and what its features take. The time is the database's, so that workers' clocks need not agree.
+// Heartbeat stores that a worker is alive, and the bytes of its cached features. The time is the database's, so that workers' clocks need
+// not agree.
 func (s *Store) Heartbeat(ctx context.Context, w annotator.Worker) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO workers AS w (id, host, pid, feature_bytes, feature_limit) VALUES ($1, $2, $3, $5, $6)
@@ -50,19 +52,19 @@ type workerRow struct {
 	HeartbeatAt                time.Time
 }
 
-// RemoveWorker takes a worker that stopped in order off the list.
+// RemoveWorker removes a worker that has stopped cleanly.
 func (s *Store) RemoveWorker(ctx context.Context, id string) error {
 	_, err := s.exec(ctx, `DELETE FROM workers WHERE id = $1`, id)
 	return wrap(err, "removing worker %s", id)
 }
 
-// RescueParts makes parts of jobs available again whose worker fell silent, and returns how many. Who asks must have been in steady
-// contact for StaleAfter itself, so that after an outage of the database, or its own, everybody else could have reported.
-// It also takes back what was given to it and never reached it, as when the connection broke in between: working are the parts
-// it works on, or did a moment ago.
+// RescueParts makes parts of jobs available again whose worker fell silent, and returns how many. The calling worker must itself have
+// been in steady contact for StaleAfter: after an outage of the database, or of its own connection, all others have then had time to
+// report. RescueParts also takes back parts that the database gave to the calling worker and that never reached it, as when the
+// connection broke; working are the parts that it works on, or did a moment ago.
 //
-// A part is taken over as another row of river_job: whatever its former worker still says of the old one says it of a row
-// that is over. What that worker still writes is refused by the claims of scans and rounds. No attempt is lost by it.
+// A part is taken over as a new row of river_job. What its former worker still reports of it concerns the old row, which has ended;
+// what that worker still writes is refused by the claims of scans and rounds. The part loses no attempt.
 func (s *Store) RescueParts(ctx context.Context, worker string, working []int64) (int, error) {
 	n, err := one(ctx, s, pgx.RowTo[int], `
 		WITH silent AS (
@@ -91,7 +93,7 @@ func (s *Store) RescueParts(ctx context.Context, worker string, working []int64)
 	if n > 0 {
 		s.log.Warn("jobs of workers that fell silent were made available again", "jobs", n)
 	}
-	if _, err = s.Importing(ctx); err == nil { // which gives up those of dead processes
+	if _, err = s.Importing(ctx); err == nil { // it also ends the imports of dead processes
 		_, err = s.exec(ctx, `DELETE FROM workers WHERE heartbeat_at < now() - interval '1 day'`)
 	}
 	return n, wrap(err, "forgetting workers that are gone")
@@ -100,7 +102,7 @@ func (s *Store) RescueParts(ctx context.Context, worker string, working []int64)
 // lostAfter is how long a job may be on its way from the database to its worker, and its end from the worker to the database.
 const lostAfter = time.Minute
 
-// LostParts returns which of the parts a worker works on are not its own any more.
+// LostParts returns which of the parts that a worker works on were taken over by another one.
 func (s *Store) LostParts(ctx context.Context, worker string, working []int64) ([]int64, error) {
 	lost, err := list(ctx, s, pgx.RowTo[int64], `
 		SELECT id FROM unnest($2::bigint[]) AS w(id) WHERE NOT EXISTS (
@@ -109,7 +111,7 @@ func (s *Store) LostParts(ctx context.Context, worker string, working []int64) (
 	return lost, wrap(err, "looking for jobs that worker %s has lost", worker)
 }
 
-// orNone is an array parameter; never nil, which would be NULL.
+// orNone returns ids as an array parameter; never nil, which would be NULL.
 func orNone(ids []int64) []int64 {
 	if ids == nil {
 		return []int64{}

@@ -15,7 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// scanWorker is a River worker that says which jobs it was given.
+// scanWorker is a River worker that reports which jobs it was given.
 type scanWorker struct {
 	river.WorkerDefaults[postgres.ScanArgs]
 	given chan river.Job[postgres.ScanArgs]
@@ -26,7 +26,7 @@ func (w *scanWorker) Work(_ context.Context, job *river.Job[postgres.ScanArgs]) 
 	return nil
 }
 
-// A process that is frozen within a transaction keeps no lock for good: PostgreSQL ends the transaction, on every connection.
+// A process that freezes within a transaction does not keep its locks: PostgreSQL ends the transaction, on every connection.
 func TestTransactionsThatStandStillEnd(t *testing.T) {
 	t.Parallel()
 	var limit string
@@ -35,7 +35,7 @@ func TestTransactionsThatStandStillEnd(t *testing.T) {
 	}
 }
 
-// Workers are listed while they are heard of, with what they last said of themselves.
+// Workers are listed while they send heartbeats, with what the last one said.
 func TestWorkersAreListed(t *testing.T) {
 	t.Parallel()
 	s, ctx := pgtest.Store(t), t.Context()
@@ -57,8 +57,8 @@ func TestWorkersAreListed(t *testing.T) {
 	}
 }
 
-// A job whose worker fell silent is worked on by another one within moments, and loses no attempt by it. What its former
-// worker says of it later changes nothing.
+// A job whose worker fell silent is soon taken over by another one, and loses no attempt. What its former worker reports later changes
+// nothing.
 func TestRescueParts(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
@@ -107,7 +107,7 @@ func TestRescueParts(t *testing.T) {
 	}
 	exec(`UPDATE workers SET heartbeat_at = now() - interval '30 s' WHERE id = 'dead'`)
 
-	// The database was away: whoever reports first does not take over from who has had no time to report.
+	// The database was away. The first worker that reports does not take over from others, which have had no time to report.
 	first := running("dead")
 	exec(`UPDATE workers SET heartbeat_at = now() - interval '30 s', steady_since = now() - interval '1 day' WHERE id = 'alive'`)
 	beat("alive")
@@ -135,11 +135,11 @@ func TestRescueParts(t *testing.T) {
 	if second == first {
 		t.Error("a job is taken over under the number that its former worker knows")
 	}
-	rescue(0, second) // of one that lives
+	rescue(0, second) // its worker is alive
 	lost(false, "alive", second)
 	exec(`UPDATE river_job SET attempted_at = now() - interval '2 minutes' WHERE id = $1`, second)
 	rescue(0, second)
-	rescue(1) // given to this worker, and never reached it
+	rescue(1) // it was given to this worker and never reached it
 	running("never heard of")
 	rescue(1)
 	exec(`UPDATE river_job SET state = 'completed', finalized_at = now() WHERE state = 'running' AND id = $1`, first) // its former worker wakes up

@@ -6,7 +6,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// wrap says what err happened to; nil stays nil.
+// wrap adds to err what was being done; nil stays nil.
 func wrap(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -14,7 +14,7 @@ func wrap(err error, format string, args ...any) error {
 	return fmt.Errorf(format+": %w", append(args, err)...)
 }
 
-// changed is wrap for an update of one row that must exist.
+// changed wraps the error of an update of one row; annotator.ErrNotFound if it changed no row.
 func changed(n int64, err error, format string, args ...any) error {
 	if err == nil && n == 0 {
 		err = annotator.ErrNotFound

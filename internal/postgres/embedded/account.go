@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// account is who the server runs as.
+// account is the system user that the server runs as.
 type account struct {
 	uid, gid int
 	name     string
@@ -47,7 +47,7 @@ func (a account) attributes() *syscall.SysProcAttr {
 	return attributes
 }
 
-// own makes dir, if need be, a folder that only the account enters.
+// own makes dir if it does not exist, as a folder that only the account may enter.
 func (a account) own(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
@@ -75,8 +75,8 @@ func (a account) own(dir string) error {
 	return nil
 }
 
-// reaches reports, by the permission bits, the first folder on the way to path that the account
-// cannot enter. Links on the way are followed.
+// reaches returns an error that names the first folder on the way to path that the account may not enter, by the permission bits. It
+// follows links.
 func (a account) reaches(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {

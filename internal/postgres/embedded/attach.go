@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Attach returns the address of the server that another studio runs on the data folder: for commands
-// beside it, and for workers on the same machine. It waits a few seconds for one that is just starting.
+// Attach returns the address of the server that another studio process runs on the data folder. Commands and workers on the same machine
+// use it. It waits a few seconds for a server that is just starting.
 func Attach(ctx context.Context, c Config) (string, error) {
 	c, err := c.withDefaults()
 	if err != nil {

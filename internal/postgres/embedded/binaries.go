@@ -16,7 +16,7 @@ import (
 // MinMajor is the oldest PostgreSQL the studio runs on.
 const MinMajor = 15
 
-// ErrNoServer is the absence of usable PostgreSQL binaries. What wraps it says how to get them.
+// ErrNoServer is returned where no usable PostgreSQL is found. The error that wraps it says how to get one.
 var ErrNoServer = errors.New("no PostgreSQL server")
 
 // binaries are one installation's programs.

@@ -12,7 +12,7 @@ import (
 	"strconv"
 )
 
-// ErrOtherVersion is a data folder that another major version of PostgreSQL wrote.
+// ErrOtherVersion is returned for a data folder that another major version of PostgreSQL wrote.
 var ErrOtherVersion = errors.New("the data was written by another version of PostgreSQL")
 
 // superuser is the database role the studio connects as.
@@ -34,8 +34,8 @@ func clusterMajor(cluster string) (int, error) {
 	return major, nil
 }
 
-// createCluster runs initdb into a folder beside the cluster's and moves it there when it is
-// complete: an interrupted one is begun again.
+// createCluster runs initdb in a folder beside the cluster's and renames that folder when it is complete, so that an interrupted initdb
+// is run again.
 func createCluster(ctx context.Context, b binaries, who account, cluster string, sync bool) error {
 	fresh := cluster + ".new"
 	if err := os.RemoveAll(fresh); err != nil {
@@ -67,7 +67,7 @@ func createCluster(ctx context.Context, b binaries, who account, cluster string,
 	return failed
 }
 
-// environment is what PostgreSQL's programs get of ours: no PG… variable that would change what they do.
+// environment returns our environment for PostgreSQL's programs, without PG… variables, which would change what they do.
 func environment() []string {
 	env := []string{"LC_MESSAGES=C", "TZ=UTC"}
 	for _, name := range []string{"PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"} {

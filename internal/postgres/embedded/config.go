@@ -23,7 +23,7 @@ type Config struct {
 	NoSync bool
 	// StartTimeout bounds initdb, recovery and start together. Default: two minutes.
 	StartTimeout time.Duration
-	// Logger gets what is worth knowing of starts and stops. Default: slog.Default.
+	// Logger logs starts and stops. Default: slog.Default.
 	Logger *slog.Logger
 }
 

@@ -9,11 +9,10 @@ import (
 	"syscall"
 )
 
-// ErrInUse is a data folder that another studio runs on.
+// ErrInUse is returned for a data folder that another studio uses.
 var ErrInUse = errors.New("the data folder is in use by another studio")
 
-// lockFolder takes the data folder for this process. The kernel gives it back when the process
-// ends, however it ends; closing the file does too.
+// lockFolder locks the data folder for this process. The lock ends when the file is closed or the process ends, even if it is killed.
 func lockFolder(dir string) (*os.File, error) {
 	file, err := os.OpenFile(filepath.Join(dir, "studio.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -42,7 +42,7 @@ func npmCandidates() []binaries {
 	return found
 }
 
-// isNPM reports whether a folder is the npm package's; a copy of its programs is a plain installation.
+// isNPM reports whether a folder is the npm package's own. A copy of its programs counts as a plain installation.
 func isNPM(dir string) bool {
 	for _, name := range []string{"package.json", "native/pg-symlinks.json"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {

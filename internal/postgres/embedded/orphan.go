@@ -33,7 +33,7 @@ func stopOrphan(ctx context.Context, cluster, socketDir string, log *slog.Logger
 		return nil // PostgreSQL itself removes the file of a server that is gone
 	}
 	if !serves(ctx, pid, cluster, socketDir) {
-		// The number went to another process since. PostgreSQL would take that one for itself.
+		// Another process has this number now. PostgreSQL would take it for a running server and not start.
 		log.Info("removing the pid file of a PostgreSQL that was killed", "pid", pid, "folder", cluster)
 		return os.Remove(path)
 	}

@@ -4,5 +4,5 @@ package embedded
 
 import "syscall"
 
-// dieWithParent does nothing where the system offers nothing: the next start stops an orphan.
+// dieWithParent does nothing: this system cannot end a process with its parent. The next start stops an orphan.
 func dieWithParent(*syscall.SysProcAttr) {}

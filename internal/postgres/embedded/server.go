@@ -112,7 +112,7 @@ func (s *Server) start(ctx context.Context) error {
 // DSN is the address of the studio's database, in libpq's keyword form.
 func (s *Server) DSN() string { return dsn(s.config.socketDir(), s.config.Database) }
 
-// AdminDSN is the address of the database that is always there, for making others.
+// AdminDSN is the address of the database postgres, which always exists, to make others from.
 func (s *Server) AdminDSN() string { return dsn(s.config.socketDir(), "postgres") }
 
 // PID is the server's process number, 0 while it is being started again.
@@ -125,8 +125,8 @@ func (s *Server) PID() int {
 	return s.current.command.Process.Pid
 }
 
-// Stop ends the server in order (fast shutdown: connections are cut, nothing is lost) and gives the
-// data folder back. Calling it again does nothing more.
+// Stop shuts the server down cleanly (fast shutdown: connections are cut, no committed data is lost) and unlocks the data folder.
+// Calling it again does nothing.
 func (s *Server) Stop() error {
 	s.once.Do(func() {
 		s.stop()
@@ -144,8 +144,7 @@ func (s *Server) Stop() error {
 	return s.stopErr
 }
 
-// watch starts the server again whenever it ends without Stop. It gives up on nothing: a full disk may
-// have room again later.
+// watch starts the server again whenever it ends without Stop. It tries without end, since the cause, such as a full disk, may pass.
 func (s *Server) watch(ctx context.Context) {
 	defer close(s.watched)
 	wait := 100 * time.Millisecond
@@ -207,7 +206,7 @@ func (s *Server) launch(ctx context.Context) (*process, error) {
 		"logging_collector": "off", "wal_level": "minimal", "max_wal_senders": "0",
 	}
 	if c.NoSync {
-		// Commits still reach the system before they are answered, so that a killed server loses nothing.
+		// A commit is still written to the system before it is confirmed, so that a killed server loses nothing.
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
 		settings["autovacuum"], settings["max_connections"], settings["shared_buffers"] = "off", "200", "64MB"
 	}
@@ -224,7 +223,7 @@ func (s *Server) launch(ctx context.Context) (*process, error) {
 	p := &process{command: command, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
-		// The thread that starts the server lives as long as it: see dieWithParent.
+		// The thread that starts the server must live as long as the server: see dieWithParent.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := command.Start()

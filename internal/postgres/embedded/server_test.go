@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// folder is a new data folder that the server's user can enter, whoever runs the test.
+// folder makes a data folder that the server's user can enter, also if root runs the test.
 func folder(t *testing.T) string {
 	t.Helper()
 	base := os.TempDir()
@@ -157,7 +157,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// The studio itself is killed: nothing is lost, no server is left, and the next studio starts.
+// After the studio itself is killed nothing is lost, no server runs on, and the next studio starts.
 func TestStudioKilled(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -228,7 +228,7 @@ func TestOrphanIsStopped(t *testing.T) {
 	}
 }
 
-// A pid file whose number belongs to another process by now does not keep the server from starting.
+// A pid file with the number of another process does not keep the server from starting.
 func TestStalePidFile(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)

@@ -182,7 +182,7 @@ func (s *server) stop() error {
 	return os.RemoveAll(s.dir)
 }
 
-// address is a database's address in keyword form, with the rest as the server's.
+// address returns the address of a database of the server, in keyword form.
 func address(c *pgx.ConnConfig, database string) string {
 	quote := func(s string) string {
 		return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"

@@ -120,7 +120,7 @@ func NewVersion(n int) annotator.NewVersion {
 // Hash is a name for a blob, another for every n.
 func Hash(n int) string { return fmt.Sprintf("%064x", n) }
 
-// Scan predicts, as one worker would, what a version has not seen.
+// Scan predicts, as one worker would, the images that a version has not predicted.
 func (w *World) Scan(ctx context.Context, versionID int64) error {
 	job, err := w.Store.EnqueueScan(ctx, versionID)
 	if err != nil || job.State == "finished" {
@@ -159,7 +159,7 @@ func Predict(c annotator.Chunk) []annotator.Prediction {
 	return all
 }
 
-// Map is a map of the world's grid, value everywhere.
+// Map returns a map on the world's grid with the same value everywhere.
 func Map(value float32) attention.Map {
 	m := attention.New(2, 3)
 	for i := range m.Values {
@@ -168,8 +168,8 @@ func Map(value float32) attention.Map {
 	return m
 }
 
-// meanScorer stands for a model whose answer is known: the map's mean is the probability of the label,
-// what is left is the next class's.
+// meanScorer is a model whose scores are easy to predict: the map's mean is the probability of the label, the rest that of the next
+// class.
 type meanScorer struct{}
 
 func (meanScorer) Score(_ context.Context, _ annotator.Version, image annotator.Image, m attention.Map) ([]float32, error) {
