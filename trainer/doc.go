@@ -13,6 +13,7 @@
 //	trainer/sample        what an image means to a training
 //	trainer/step          the step: what is trained, losses, gradients, as a graph
 //	trainer/engine        what is asked of whoever computes steps: trainer/onnxruntime and trainer/gorgonia
+//	trainer/refit         the last layer fitted anew
 //	trainer/measure       how good a network is
 //	trainer/architecture  networks to train from scratch
 //
@@ -22,6 +23,7 @@
 //	anchor.go       L_anchor's targets: the parent's maps of the images without an edit
 //	crop.go         random resized crops of pixels and maps; crop_features.go computes their features epoch by epoch
 //	augmented.go    pixels cut, mirrored and moved, for trainings from scratch
+//	last_layer.go   the perception branch's last layer, fitted anew at a round's end (trainer/refit)
 //	export.go       the trained file: its parent with other initializers
 //	features.go     the features of samples; computing and keeping them is internal/features's
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go

@@ -14,6 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/refit"
 )
 
 // parent is the network that a round starts from.
@@ -28,6 +29,7 @@ type parent struct {
 	newEngine     func(ctx context.Context, s recipe.Settings) (engine.Engine, error) // at the parent's parameters
 	require       func(ctx context.Context, s recipe.Settings) error                  // refuses settings whose engine cannot train it; nil: not checked
 	export        func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error)
+	lastLayer     func() (*refit.Layer, error) // of the perception branch; nil: it is not known
 	close         func()
 }
 
@@ -73,7 +75,8 @@ func openNetwork(ctx context.Context, opened *network.Network, file []byte, m ma
 			}
 			return out.Marshal()
 		},
-		close: func() {},
+		lastLayer: func() (*refit.Layer, error) { return refit.Find(abn) },
+		close:     func() {},
 	}
 	if extractor == nil {
 		own := &sessionExtractor{graph: graph, input: n.input, features: n.features, threads: threads}

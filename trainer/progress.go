@@ -75,16 +75,20 @@ func RoundPlan(s recipe.Settings, w Workload, control bool) []progress.Plan {
 		features *= 2
 	}
 	step := stepPrior(s, evaluatePrior)
+	measured := judged
+	if s.Refit && s.Strategy == recipe.StrategyBoth {
+		measured += w.Train
+	}
 	plan := []progress.Plan{
 		{Stage: progress.Features, Total: features + w.Heldout + w.Validation, Each: featurePrior},
 		{Stage: progress.EvaluatingParent, Total: parent, Each: evaluatePrior},
 		{Stage: progress.Candidate, Total: stepsOf(s, w.Train), Each: step},
-		{Stage: progress.EvaluatingCandidate, Total: judged, Each: evaluatePrior, Like: progress.EvaluatingParent},
+		{Stage: progress.EvaluatingCandidate, Total: measured, Each: evaluatePrior, Like: progress.EvaluatingParent},
 	}
 	if control {
 		plan = append(plan,
 			progress.Plan{Stage: progress.Control, Total: stepsOf(s, w.Train), Each: step, Like: progress.Candidate},
-			progress.Plan{Stage: progress.EvaluatingControl, Total: judged, Each: evaluatePrior, Like: progress.EvaluatingParent})
+			progress.Plan{Stage: progress.EvaluatingControl, Total: measured, Each: evaluatePrior, Like: progress.EvaluatingParent})
 	}
 	return plan
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/measure"
+	"github.com/abn-studio/studio/trainer/refit"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -32,6 +33,8 @@ type round struct {
 	valid    []sample.Sample // what early stopping looks at; nil without it
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
 	parents  []float32       // the parent's maps of heldout, [N, h·w]
+	layer    *refit.Layer    // the last layer, if it is refitted
+	refitted []sample.Sample // the rows of train that it is fitted on
 	beside   beside
 	plan     []progress.Plan
 	meter    *progress.Meter
@@ -101,9 +104,10 @@ func (r *round) trainArms(ctx context.Context, parent armResult, control bool) (
 // planned corrects the plan that was made before any file was opened.
 func (r *round) planned() {
 	judged := len(r.heldout) + len(r.edited)
+	measured := judged + len(r.refitted) // of an arm, whose last layer's inputs are computed first
 	for stage, total := range map[progress.Stage]int{
-		progress.EvaluatingParent: judged + r.anchorRows(), progress.Candidate: r.outcome.Steps, progress.EvaluatingCandidate: judged,
-		progress.Control: r.outcome.Steps, progress.EvaluatingControl: judged,
+		progress.EvaluatingParent: judged + r.anchorRows(), progress.Candidate: r.outcome.Steps, progress.EvaluatingCandidate: measured,
+		progress.Control: r.outcome.Steps, progress.EvaluatingControl: measured,
 	} {
 		r.meter.Expect(stage, total, 0)
 	}
@@ -211,6 +215,12 @@ func (r *round) arm(ctx context.Context, arm Arm, settings recipe.Settings) (out
 	if out.curve, out.run, err = l.run(ctx); err != nil {
 		return out, err
 	}
+	r.meter.Begin(evaluating, 0)
+	if settings.Refit {
+		if err := r.refit(ctx, engine, evaluating); err != nil {
+			return out, fmt.Errorf("%s: %w", arm, err)
+		}
+	}
 	lineage, err := r.metadata(arm, settings)
 	if err != nil {
 		return out, err
@@ -218,8 +228,7 @@ func (r *round) arm(ctx context.Context, arm Arm, settings recipe.Settings) (out
 	if out.file, err = r.net.export(engine.Parameters(), lineage); err != nil {
 		return out, fmt.Errorf("export %s: %w", arm, err)
 	}
-	r.meter.Begin(evaluating, 0)
-	return out, r.evaluate(ctx, evaluating, 0, engine, &out)
+	return out, r.evaluate(ctx, evaluating, len(r.refitted), engine, &out)
 }
 
 // evaluate judges a network on the held-out and the edited images. before units of the stage are done already.

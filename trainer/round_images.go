@@ -93,9 +93,13 @@ func (r *round) prepare(ctx context.Context) error {
 	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
 	r.outcome.OrderKey = runKey(r.net.modelHash, recipe.Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
 	r.outcome.FeatureSeconds = time.Since(start).Seconds()
+	withoutRefit := r.planRefit()
 	r.planned()
 	r.expectCrops()
 	r.outcome.Warnings = r.warnings()
+	if withoutRefit != "" {
+		r.outcome.Warnings = append(r.outcome.Warnings, "The last layer was not refitted: "+withoutRefit+".")
+	}
 	return nil
 }
 

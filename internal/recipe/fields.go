@@ -95,6 +95,13 @@ var Fields = []Field{
 		Doc:      "an epoch shows every class equally often: above",
 	},
 	{
+		Name: "refit", Type: Switch, Default: false, Group: Data, OfMaps: true, Label: "Last layer refitted",
+		Sentence: "Fit the last layer anew at the end",
+		API:      "The perception branch's last layer is fitted anew at the end, in both arms.",
+		Help:     "Fit the last layer of the perception branch anew at the end; with the strategy both.",
+		Doc:      "the last layer of the perception branch is fitted anew at the end, on the training images: below",
+	},
+	{
 		Name: "optimizer", Default: OptimizerSGD, Group: Optimiser, Label: "Optimiser",
 		Choices:  []Choice{{Word: "sgd", Label: "SGD with momentum"}, {Word: "nesterov", Label: "SGD with Nesterov's momentum"}, {Word: "adamw", Label: "AdamW"}},
 		Sentence: "AdamW wants another learning rate: about 0.0003 where BatchNorms are folded away, up to 0.008 where they are kept.",

@@ -89,7 +89,7 @@ func TestTheTableIsOfSettings(t *testing.T) {
 func TestSettingsAsJSON(t *testing.T) {
 	t.Parallel()
 	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
-		`"optimizer":"sgd","momentum":0.9,"weight_decay":0.0001,"spare_norms":false,"clip_norm":0,"schedule":"cosine","warm_up":0.05,"balanced":false,"patience":0,"flip":false,"crop":0,"seed":1`
+		`"optimizer":"sgd","momentum":0.9,"weight_decay":0.0001,"spare_norms":false,"clip_norm":0,"schedule":"cosine","warm_up":0.05,"balanced":false,"patience":0,"refit":false,"flip":false,"crop":0,"seed":1`
 	s := recipe.Defaults()
 	for _, c := range []struct {
 		repeat recipe.Repeat

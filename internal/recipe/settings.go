@@ -30,7 +30,9 @@ type Settings struct {
 	WarmUp       float64   `json:"warm_up"`  // share of the run's steps in which the rate rises linearly to its peak
 	Balanced     bool      `json:"balanced"` // an epoch shows every class equally often
 	Patience     int       `json:"patience"` // epochs without a better validation after which the run stops, with its best state; 0: it runs to the end
-	Flip         bool      `json:"flip"`     // horizontal flips with probability ½, the map flipped too
+	// Refit fits the last layer of the perception branch anew at the end, on the training images (package trainer/refit).
+	Refit bool `json:"refit"`
+	Flip  bool `json:"flip"` // horizontal flips with probability ½, the map flipped too
 	// Crop is the least share of the view's area that a random resized crop keeps, the map cut and resized with it; 0: no
 	// crops. Features are then computed anew every epoch.
 	Crop float64 `json:"crop"`

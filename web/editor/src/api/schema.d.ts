@@ -1614,6 +1614,8 @@ export interface components {
              * @enum {string}
              */
             rates?: "one" | "by_layer";
+            /** @description The perception branch's last layer is fitted anew at the end, in both arms. */
+            refit?: boolean;
             /** @enum {string} */
             schedule?: "cosine" | "step" | "constant";
             /** Format: int64 */
@@ -1677,6 +1679,7 @@ export interface components {
             /** Format: int64 */
             patience: number;
             rates: string;
+            refit: boolean;
             schedule: string;
             /** Format: int64 */
             seed: number;

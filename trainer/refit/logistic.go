@@ -1,0 +1,242 @@
+package refit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/optimize"
+)
+
+// L2 is the weight of the squared weights beside the mean cross entropy, from the prototype on real photographs.
+const L2 = 1e-3
+
+// The search ends when no part of the gradient is larger than flat, or after maxIterations.
+const (
+	flat          = 1e-6
+	maxIterations = 200
+)
+
+// spread is added to a feature's standard deviation, as a share of the root mean square over all features: what fires for one
+// image in a thousand would otherwise count as much as everything else.
+const spread = 1e-3
+
+// Data are the inputs of a last layer.
+type Data struct {
+	Features []float32 // [N, D], finite
+	Labels   []int64   // [N], each from 0 to Classes-1
+	Classes  int       // K, each with at least one row
+}
+
+// Linear is a linear layer: logits = Weight·z + Bias.
+type Linear struct {
+	Weight []float32 // [K, D]
+	Bias   []float32 // [K]; nil: none
+}
+
+// Fit returns the layer that minimises
+//
+//	Σ_i w_i · CE(A·ẑ_i + b, y_i) + λ·‖A‖²
+//
+// where ẑ is z standardised over the rows, w_i is the same for all rows of a class, each class has the same sum, and all sum to 1;
+// λ is L2. Without a bias ẑ is scaled but not centred and b is 0. The layer is returned for z itself. The minimum is unique; the
+// same data give the same bits. When ctx ends its cause is returned.
+func Fit(ctx context.Context, d Data, bias bool) (Linear, error) {
+	rows := len(d.Labels)
+	if rows == 0 || d.Classes < 2 || len(d.Features)%rows != 0 {
+		return Linear{}, fmt.Errorf("refitting a layer: %d features of %d rows for %d classes", len(d.Features), rows, d.Classes)
+	}
+	f, err := newFitting(d, bias)
+	if err != nil {
+		return Linear{}, err
+	}
+	problem := optimize.Problem{
+		Func: func(x []float64) float64 { f.at(x); return f.loss },
+		Grad: func(grad, x []float64) { f.at(x); copy(grad, f.gradient) },
+		Status: func() (optimize.Status, error) {
+			if ctx.Err() != nil {
+				return optimize.Failure, context.Cause(ctx)
+			}
+			return optimize.NotTerminated, nil
+		},
+	}
+	found, err := optimize.Minimize(problem, make([]float64, len(f.gradient)), &optimize.Settings{
+		GradientThreshold: flat, MajorIterations: maxIterations, Converger: optimize.NeverTerminate{},
+	}, &optimize.LBFGS{})
+	switch {
+	case ctx.Err() != nil:
+		return Linear{}, context.Cause(ctx)
+	case err != nil && !errors.Is(err, optimize.ErrNoProgress) && !errors.Is(err, optimize.ErrLinesearcherFailure):
+		return Linear{}, fmt.Errorf("refitting a layer: %w", err)
+	case math.IsNaN(found.F) || math.IsInf(found.F, 0):
+		return Linear{}, errors.New("refitting a layer: its loss is not finite")
+	}
+	return f.layer(found.X), nil
+}
+
+// fitting is the objective and where it was last asked for. Parameters are A [K, D], then b [K] if there is a bias.
+type fitting struct {
+	rows, dims, classes int
+	bias                bool
+	z                   []float64 // [N, D], standardised
+	mean, scale         []float64 // [D]
+	labels              []int64
+	weights             []float64 // [N]
+
+	x        []float64 // where loss and gradient are; nil before the first
+	loss     float64
+	gradient []float64
+	scores   []float64 // [N, K]
+}
+
+func newFitting(d Data, bias bool) (*fitting, error) {
+	f := &fitting{rows: len(d.Labels), classes: d.Classes, bias: bias, labels: d.Labels}
+	f.dims = len(d.Features) / f.rows
+	count := make([]int, d.Classes)
+	for i, y := range d.Labels {
+		if y < 0 || y >= int64(d.Classes) {
+			return nil, fmt.Errorf("refitting a layer: row %d has label %d of %d classes", i, y, d.Classes)
+		}
+		count[y]++
+	}
+	f.weights = make([]float64, f.rows)
+	for i, y := range d.Labels {
+		f.weights[i] = 1 / float64(count[y]*d.Classes)
+	}
+	for k, n := range count {
+		if n == 0 {
+			return nil, fmt.Errorf("refitting a layer: class %d has no row", k)
+		}
+	}
+	if err := f.standardise(d.Features); err != nil {
+		return nil, err
+	}
+	size := f.classes * f.dims
+	if bias {
+		size += f.classes
+	}
+	f.gradient, f.scores = make([]float64, size), make([]float64, f.rows*f.classes)
+	return f, nil
+}
+
+// standardise fills in z, mean and scale.
+func (f *fitting) standardise(features []float32) error {
+	f.z, f.mean, f.scale = make([]float64, len(features)), make([]float64, f.dims), make([]float64, f.dims)
+	for i, v := range features {
+		f.z[i] = float64(v)
+		f.mean[i%f.dims] += float64(v) / float64(f.rows)
+	}
+	var square float64
+	for i, v := range f.z {
+		d := v - f.mean[i%f.dims]
+		f.scale[i%f.dims] += d * d / float64(max(1, f.rows-1))
+	}
+	for _, v := range f.scale {
+		square += v / float64(f.dims)
+	}
+	if math.IsNaN(square) || math.IsInf(square, 0) {
+		return errors.New("refitting a layer: a feature is not finite")
+	}
+	if square == 0 {
+		return errors.New("refitting a layer: all images have the same features")
+	}
+	for i, v := range f.scale {
+		f.scale[i] = math.Sqrt(v) + spread*math.Sqrt(square)
+	}
+	if !f.bias {
+		clear(f.mean)
+	}
+	for i := range f.z {
+		f.z[i] = (f.z[i] - f.mean[i%f.dims]) / f.scale[i%f.dims]
+	}
+	return nil
+}
+
+// at computes loss and gradient at x, unless they are known.
+func (f *fitting) at(x []float64) {
+	if f.x != nil && equal(f.x, x) {
+		return
+	}
+	f.x = append(f.x[:0], x...)
+	size := f.classes * f.dims
+	z := blas64.General{Rows: f.rows, Cols: f.dims, Stride: f.dims, Data: f.z}
+	a := blas64.General{Rows: f.classes, Cols: f.dims, Stride: f.dims, Data: f.x[:size]}
+	s := blas64.General{Rows: f.rows, Cols: f.classes, Stride: f.classes, Data: f.scores}
+	blas64.Gemm(blas.NoTrans, blas.Trans, 1, z, a, 0, s)
+	clear(f.gradient)
+	f.loss = 0
+	for i, label := range f.labels { // scores become w·(softmax − one-hot)
+		row := f.scores[i*f.classes : (i+1)*f.classes]
+		if f.bias {
+			for k := range row {
+				row[k] += f.x[size+k]
+			}
+		}
+		f.loss += f.weights[i] * softmax(row, int(label))
+		row[label]--
+		for k := range row {
+			row[k] *= f.weights[i]
+			if f.bias {
+				f.gradient[size+k] += row[k]
+			}
+		}
+	}
+	blas64.Gemm(blas.Trans, blas.NoTrans, 1, s, z, 0, blas64.General{Rows: f.classes, Cols: f.dims, Stride: f.dims, Data: f.gradient[:size]})
+	for i, v := range f.x[:size] {
+		f.loss += L2 * v * v
+		f.gradient[i] += 2 * L2 * v
+	}
+}
+
+// softmax makes scores probabilities and returns −log of the label's.
+func softmax(scores []float64, label int) float64 {
+	top := math.Inf(-1)
+	for _, v := range scores {
+		top = max(top, v)
+	}
+	var sum float64
+	own := scores[label] - top
+	for k, v := range scores {
+		scores[k] = math.Exp(v - top)
+		sum += scores[k]
+	}
+	for k := range scores {
+		scores[k] /= sum
+	}
+	return math.Log(sum) - own
+}
+
+// layer is x as a layer of features that are not standardised.
+func (f *fitting) layer(x []float64) Linear {
+	out := Linear{Weight: make([]float32, f.classes*f.dims)}
+	if f.bias {
+		out.Bias = make([]float32, f.classes)
+	}
+	for k := range f.classes {
+		shift := 0.0
+		for d := range f.dims {
+			w := x[k*f.dims+d] / f.scale[d]
+			out.Weight[k*f.dims+d] = float32(w)
+			shift += w * f.mean[d]
+		}
+		if f.bias {
+			out.Bias[k] = float32(x[f.classes*f.dims+k] - shift)
+		}
+	}
+	return out
+}
+
+func equal(a, b []float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, v := range a {
+		if math.Float64bits(v) != math.Float64bits(b[i]) {
+			return false
+		}
+	}
+	return true
+}
