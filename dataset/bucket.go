@@ -23,10 +23,10 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// ErrBucket is a bucket that cannot be read.
+// ErrBucket is returned for a bucket that cannot be read.
 var ErrBucket = errors.New("the bucket cannot be read")
 
-// cloud is a kind of bucket, by how its addresses begin.
+// cloud is a kind of bucket, told by the scheme of its addresses.
 type cloud struct {
 	scheme  string
 	example string
@@ -39,13 +39,13 @@ var clouds = []cloud{
 	{"azblob", "azblob://CONTAINER/PREFIX", "the account is AZURE_STORAGE_ACCOUNT, its credentials AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or those of the machine's identity"},
 }
 
-// IsAddress reports whether what is given as a data set is an address ("s3://bucket/prefix") and no path.
+// IsAddress reports whether given is the address of a bucket ("s3://bucket/prefix") and not a path.
 func IsAddress(given string) bool {
 	scheme, _, ok := strings.Cut(given, "://")
 	return ok && scheme != "" && !strings.ContainsAny(scheme, `/\.`)
 }
 
-// BaseName is what a data set is called by: the last part of its path or address.
+// BaseName returns the last part of a data set's path or address.
 func BaseName(given string) string {
 	if IsAddress(given) {
 		given, _, _ = strings.Cut(given, "?")
@@ -54,7 +54,7 @@ func BaseName(given string) string {
 	return filepath.Base(filepath.Clean(given))
 }
 
-// resolve returns the folder or file that was given: an address's files are fetched into a temporary folder first.
+// resolve returns the folder or file that was given. The files of an address are first fetched into a temporary folder.
 func (d *Dataset) resolve(given string) (string, error) {
 	if !IsAddress(given) {
 		return given, nil
@@ -96,7 +96,7 @@ func (d *Dataset) resolve(given string) (string, error) {
 	return "", fmt.Errorf("%w: %s, prefix %q: %s%s (%s)", ErrBucket, u.Host, strings.TrimPrefix(u.Path, "/"), why, text.Cut(oneLine(err), 300), clouds[at].remedy)
 }
 
-// oneLine is what a cloud's client says, without the rules that Azure's draws.
+// oneLine returns a cloud client's message in one line, without the ruled lines in Azure's.
 func oneLine(err error) string {
 	words := strings.Fields(text.Clean(err.Error()))
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return len(w) > 3 && strings.Trim(w, "-") == "" }), " ")
@@ -112,7 +112,7 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 	prefix := strings.TrimPrefix(u.Path, "/")
 	query := u.Query()
 	if checksum := "response_checksum_validation"; u.Scheme == "s3" && !query.Has(checksum) {
-		query.Set(checksum, "when_required") // else the client writes a line to the terminal for each file that has none
+		query.Set(checksum, "when_required") // otherwise the client prints a warning for each file without a checksum
 	}
 	address := url.URL{Scheme: u.Scheme, Host: u.Host, RawQuery: query.Encode()}
 	b, err := blob.OpenBucket(ctx, address.String())
@@ -218,7 +218,7 @@ func (o objects) each(ctx context.Context, use func(*blob.ListObject) error) err
 		if err != nil {
 			return err
 		}
-		if strings.HasSuffix(file.Key, "/") { // what stands for a folder in consoles
+		if strings.HasSuffix(file.Key, "/") { // an empty object by which consoles show a folder
 			continue
 		}
 		if err := use(file); err != nil {
@@ -227,7 +227,7 @@ func (o objects) each(ctx context.Context, use func(*blob.ListObject) error) err
 	}
 }
 
-// fetchFile brings one file in, whole; a connection that breaks is tried again twice.
+// fetchFile copies one whole file to disk. After a broken connection it tries twice more.
 func fetchFile(ctx context.Context, b *blob.Bucket, key, file string, size int64) error {
 	var err error
 	for range 3 {

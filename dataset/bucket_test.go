@@ -22,7 +22,7 @@ import (
 
 const onePNG = "\x89PNG\r\n\x1a\n"
 
-// s3With runs an S3 server with a bucket of these files, and returns what addresses of it end with. wrap stands before the server.
+// s3With runs an S3 server with a bucket of these files, behind wrap, and returns the query with which addresses of it end.
 func s3With(t *testing.T, files map[string]string, wrap func(http.Handler) http.Handler) string {
 	t.Helper()
 	backend := s3mem.New()
@@ -47,7 +47,7 @@ func s3With(t *testing.T, files map[string]string, wrap func(http.Handler) http.
 	return "?region=us-east-1&use_path_style=true&endpoint=" + server.URL
 }
 
-// What was fetched is gone.
+// nothingLeft fails if a temporary folder is left.
 func nothingLeft(t *testing.T) {
 	t.Helper()
 	if left, err := filepath.Glob(filepath.Join(t.TempDir(), "..", "*", dataset.TemporaryPrefix+"*")); err != nil || len(left) > 0 {
@@ -120,7 +120,7 @@ func TestArchiveInABucket(t *testing.T) {
 	nothingLeft(t)
 }
 
-// A connection that breaks within a file is tried again, and no half of a file is taken for it.
+// A file whose connection breaks is fetched again, and half a file is never taken for the whole.
 func TestBucketThatBreaksOff(t *testing.T) {
 	var broken atomic.Int64
 	at := s3With(t, map[string]string{"a/cat/1.png": onePNG + strings.Repeat("x", 1<<20)}, func(inner http.Handler) http.Handler {

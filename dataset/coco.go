@@ -11,11 +11,11 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// cocoFolders are where COCO files lie, beside the root: its own place for them.
+// cocoFolders are the folders below the root in which COCO files may lie.
 var cocoFolders = []string{"annotations", "Annotations"}
 
 // cocoFiles finds the COCO files of Dir: at the root, in annotations/, or one in each split's folder, as Roboflow exports them.
-// Of those that are there, files of instances are read and not those of captions or keypoints of the same pictures.
+// If there are files of instances, only they are read, and not the files of captions or keypoints of the same pictures.
 func (d *Dataset) cocoFiles() []string {
 	var out []string
 	for _, folder := range append([]string{""}, cocoFolders...) {
@@ -62,7 +62,7 @@ type cocoAnnotation struct {
 	Area         float64         `json:"area"`
 }
 
-// area is how large an annotation is in pixels, as it says or else its box.
+// area returns an annotation's area in pixels: the one that it gives, or else its box's.
 func (a cocoAnnotation) area() float64 {
 	if a.Area > 0 || len(a.Box) != 4 {
 		return a.Area
@@ -70,9 +70,9 @@ func (a cocoAnnotation) area() float64 {
 	return float64(a.Box[2]) * float64(a.Box[3])
 }
 
-// readCOCO reads COCO files: an image's one label is the category of its annotations, its mask their polygons and runs, or else
-// their boxes. Images with several labels are an error, or with LabelLargest of the category of the largest annotation, whose
-// annotations alone are the mask.
+// readCOCO reads COCO files. An image's label is the category of its annotations; its mask is their polygons and runs, or else their
+// boxes. An image with annotations of several categories is an error. With LabelLargest it gets the category of its largest
+// annotation, and only that category's annotations are its mask.
 func (d *Dataset) readCOCO() error {
 	files := d.cocoFiles()
 	if len(files) == 0 {
@@ -104,7 +104,7 @@ func (d *Dataset) readCOCO() error {
 	return nil
 }
 
-// splitOfFile is the split that an annotation file is of, by its name or its folder's, and the word that stands for it.
+// splitOfFile returns the split of an annotation file, told by its name or its folder's, and the word that names the split there.
 func (d *Dataset) splitOfFile(file string) (split, word string) {
 	word = stem(file)
 	for _, prefix := range []string{"instances_", "captions_", "person_keypoints_", "stuff_", "panoptic_", "_annotations."} {
@@ -175,7 +175,7 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 		return "", err
 	}
 	note := func(what string) { d.count(file, what) }
-	// annotations calls use for each that is of an image and of a category.
+	// annotations calls use for each annotation of a known image and a known category.
 	annotations := func(use func(j *jsonFile, image *cocoImage, category int32, a cocoAnnotation) error) error {
 		return d.inJSON(file, func(j *jsonFile, key string) error {
 			if key != "annotations" {
@@ -241,7 +241,7 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 			"or take the category of the largest annotation with --label largest", ErrLayout, file, several, len(images), first)
 	}
 	if largest {
-		note = func(string) {} // it has been said
+		note = func(string) {} // note it once
 		if err := annotations(take); err != nil {
 			return "", err
 		}
@@ -296,8 +296,8 @@ func (d *Dataset) inJSON(file string, use func(j *jsonFile, key string) error) e
 	return j.object(func(key string) error { return use(j, key) })
 }
 
-// folderOf finds the folder below which the images of a COCO file are named: the first candidate that has the first image that
-// is anywhere.
+// folderOf finds the folder to which the file names in a COCO file are relative. It looks for the
+// first image in every candidate, then for the next one: the first candidate that has the image is the folder.
 func (d *Dataset) folderOf(images []cocoImage, file, word string) string {
 	here := path.Dir(file)
 	candidates := []string{word, path.Join("images", word), path.Join("train", word)}
@@ -370,8 +370,9 @@ func (image *cocoImage) take(a cocoAnnotation) error {
 	return nil
 }
 
-// runLengths reads the lengths of runs, a list or the packed text of COCO's own library: five bits a character, the sixth says
-// that more follow, and from the third length on the difference to the one two before.
+// runLengths reads the lengths of runs, from a list or from the packed text of COCO's own library. In that, a character holds five bits
+// of a number, and its sixth bit says that more follow. From the third length on, the number is the difference to the length two
+// before.
 func runLengths(data json.RawMessage) ([]uint32, error) {
 	if strings.HasPrefix(string(data), "[") {
 		var lengths []uint32

@@ -10,13 +10,13 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// columns are where a table keeps what the studio takes from it; -1 for what it does not have.
+// columns are the indices of the table's columns that the studio reads; -1 for a column that the table does not have.
 type columns struct {
 	file, class, split, group, mask int
 	trains                          bool // the split column says whether an image is trained on
 }
 
-// column is the number of the first of some names, -1 if the table has none of them.
+// column returns the index of the first of names that the table has, -1 if it has none of them.
 func (t *table) column(names ...string) int {
 	for _, name := range names {
 		if i := slices.IndexFunc(t.columns, func(c string) bool { return columnKey(c) == columnKey(name) }); i >= 0 {
@@ -26,8 +26,8 @@ func (t *table) column(names ...string) int {
 	return -1
 }
 
-// choose finds a table's columns, as the caller says (Options.Columns) or by their usual names, and notes what was read under
-// another name, what is not there, and what is passed over.
+// choose finds a table's columns by Options.Columns or by their usual names. It notes columns that were found under another name, that
+// are missing, and that are ignored.
 func (d *Dataset) choose(t *table) (columns, error) {
 	found := map[string]int{}
 	var read, absent []string
@@ -35,7 +35,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 		said, asked := d.options.Columns[usual.column]
 		i := -1
 		if asked {
-			if said != "" { // "" says that none is to be read
+			if said != "" { // "": the column is not to be read
 				if i = t.column(said); i < 0 {
 					return columns{}, fmt.Errorf("%w: %s has no column %q for the %s; its columns are %s", ErrLayout, t.file, said, usual.column, t.list())
 				}
@@ -83,7 +83,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 	return c, nil
 }
 
-// list is a table's columns for a message.
+// list returns a table's columns for a message.
 func (t *table) list() string {
 	var names []string
 	for _, name := range t.columns {
@@ -94,7 +94,7 @@ func (t *table) list() string {
 	return text.Cut(strings.Join(names, ", "), 500)
 }
 
-// labels reads what a row says of its image; the strings are shared with earlier rows where they are the same.
+// labels reads the class, split, group and mask of a row's image. Equal strings of several rows share memory.
 func (d *Dataset) labels(t *table, c columns, r row, s *Sample) error {
 	for _, field := range []struct {
 		column int
@@ -122,7 +122,7 @@ func (d *Dataset) labels(t *table, c columns, r row, s *Sample) error {
 	return nil
 }
 
-// shared is a name in NFC, the same string for the same name: a million images have a thousand classes.
+// shared returns a name in NFC. Equal names share one string, since a million images may have only a thousand classes.
 func (d *Dataset) shared(name string) string {
 	if name == "" {
 		return ""
@@ -134,7 +134,7 @@ func (d *Dataset) shared(name string) string {
 		d.names = map[string]string{}
 	}
 	kept := strings.Clone(text.NFC(name))
-	if len(d.names) < 100_000 { // where every image has a name of its own, there is nothing to share
+	if len(d.names) < 100_000 { // with more names, sharing saves little
 		d.names[strings.Clone(name)] = kept
 	}
 	return kept

@@ -15,10 +15,10 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// cubMasks are the folders in which the layout, or those who added to it, keep masks as pictures.
+// cubMasks are the folders that may hold masks as pictures. Some are the layout's own, others were added by users.
 var cubMasks = []string{"pseudomasks", "masks", "segmentations"}
 
-// readCUB reads Caltech-UCSD Birds 200: the layout of 2011 where images.txt stands there, else that of 2010.
+// readCUB reads Caltech-UCSD Birds 200: the layout of 2011 if there is an images.txt, else that of 2010.
 func (d *Dataset) readCUB() error {
 	if d.isRegular("images.txt") {
 		return d.readCUB2011()
@@ -133,7 +133,7 @@ func (d *Dataset) readList(file, split string, splitOf map[string]string) error 
 // matFolder is where CUB-200-2010 keeps a MATLAB file for each image, with a box and a segmentation.
 const matFolder = "annotations-mat"
 
-// addCUBMasks looks for each image's mask, below images/'s name in a folder of masks or of MATLAB files.
+// addCUBMasks looks for each image's mask under the image's own name in a folder of masks or of MATLAB files.
 func (d *Dataset) addCUBMasks() error {
 	folder := d.maskFolder()
 	mat := d.isDir(matFolder)
@@ -143,7 +143,7 @@ func (d *Dataset) addCUBMasks() error {
 	reasons := make([]string, len(d.Samples))
 	names := make([]string, len(d.Samples))
 	var group errgroup.Group
-	group.SetLimit(4) // decoding is cheap; a few at once hide the disk
+	group.SetLimit(4) // decoding is cheap; several at once hide the wait for the disk
 	for i := range d.Samples {
 		s := &d.Samples[i]
 		stem := strings.TrimPrefix(strings.TrimSuffix(s.Name, path.Ext(s.Name)), "images/")
@@ -189,7 +189,7 @@ func (d *Dataset) addCUBMasks() error {
 	return nil
 }
 
-// maskFolder is the folder of masks that stands beside images/, "" for none.
+// maskFolder returns the folder of masks beside images/, "" for none.
 func (d *Dataset) maskFolder() string {
 	for _, name := range cubMasks {
 		if d.isDir(name) {

@@ -15,19 +15,19 @@ import (
 
 // bird is one line of images.txt and what the other lists say of it.
 type bird struct {
-	name  string // below images/, in NFC; "" for an id that is not given
+	name  string // below images/, in NFC; "" if no image has this id
 	class int    // of classes.txt; 0 where unknown
 	split string
 	marks *Marks
 	found bool
 }
 
-// maxIDs bounds the ids of CUB-200-2011's lists, which stand for places in memory.
+// maxIDs bounds the ids of CUB-200-2011's lists, which are indices of a slice.
 const maxIDs = 20_000_000
 
 // readCUB2011 reads the layout of 2011, whose lists are joined by an image's id: images.txt, train_test_split.txt (1: training),
 // image_class_labels.txt with classes.txt, bounding_boxes.txt, parts/. A mask is the grey picture of the same name below
-// segmentations/, whose shades are the annotators' agreement; without one, the box is the mask.
+// segmentations/, whose shades say how many annotators agreed; without one, the box is the mask.
 func (d *Dataset) readCUB2011() error {
 	if !d.isDir("images") {
 		return fmt.Errorf("%w: images.txt stands there and no folder images/", ErrLayout)
@@ -137,7 +137,7 @@ func (d *Dataset) readCUB2011() error {
 	}
 	folder := d.segmentations()
 	if folder != "" && d.options.Mask == nil && d.isDir("segmentations") {
-		d.options.Mask = &MaskRule{Shades: true} // the share of the annotators who agree
+		d.options.Mask = &MaskRule{Shades: true} // a shade is the share of annotators who agree
 	}
 	masks := 0
 	err = d.walk("images", func(name string) {
@@ -195,8 +195,8 @@ func (d *Dataset) readCUB2011() error {
 	return nil
 }
 
-// segmentations is the path of the folder of segmentations: they come as an archive of their own, so it may also stand beside
-// the data set's folder.
+// segmentations returns the path of the folder of segmentations. They come as an archive of their own, so the folder may also be beside
+// the data set's.
 func (d *Dataset) segmentations() string {
 	if name := d.maskFolder(); name != "" {
 		return d.file(name)
@@ -217,7 +217,7 @@ func isFile(file string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// readBirdParts reads the places of a bird's parts: those that were agreed on, and every annotator's click.
+// readBirdParts reads the places of a bird's parts: those that the annotators agreed on, and every annotator's click.
 func (d *Dataset) readBirdParts(list func(string, int, func(*bird, []string, string) error) (bool, error)) error {
 	kinds, err := d.numbered("parts/parts.txt")
 	if err != nil {

@@ -30,27 +30,28 @@ const (
 	Pool       = "pool" // labelled, not trained on: edits are made here
 )
 
-// LabelLargest takes the category of an image's largest annotation for its class.
+// LabelLargest is the Options.Label by which an image's class is the category of its largest annotation.
 const LabelLargest = "largest"
 
-// Options say how a data set is read. The zero value lets the files tell.
+// Options say how a data set is read. With the zero value everything is told from the files.
 type Options struct {
 	Format      string // one of Formats; "" is Auto
 	FollowLinks bool   // follow symbolic links that stay inside the data set's folder
-	// Encoding of tables and lists that are neither UTF-8 nor marked UTF-16: "windows-1252", "shift_jis", as browsers know them.
+	// Encoding is that of tables and lists that are neither UTF-8 nor marked as UTF-16, by the names of the WHATWG standard:
+	// "windows-1252", "shift_jis".
 	Encoding string
-	Columns  map[string]string // the names of a table's columns by what they hold (ColumnFile, …), where they are not the usual ones; "": not read
-	Splits   map[string]string // what words for splits mean, for those that SplitName does not know
-	Mask     *MaskRule         // which values of a mask mean the object; nil: each mask tells (see Mask)
-	// Label is what the class of an image is whose annotations name several (COCO): "" refuses it, LabelLargest takes one.
+	Columns  map[string]string // names of a table's columns by what they hold (ColumnFile, …), if they are not the usual ones; "": not read
+	Splits   map[string]string // the splits that words mean which SplitName does not know
+	Mask     *MaskRule         // which values of a mask mean the object; nil: told from each mask (see Mask)
+	// Label says what to do about an image whose annotations have several categories (COCO): "" refuses it, LabelLargest takes one.
 	Label string
-	// Context ends the fetching of a bucket's files; nil: nothing does. Fetched, where there is one, is told of every file, by
-	// several goroutines at once.
+	// Context ends the fetching of a bucket's files; nil: nothing does. Fetched, if it is not nil, is called for every file, by several
+	// goroutines at once.
 	Context context.Context
 	Fetched func(done, all int)
 	Parts   []string // the kinds of masks (Sample.Parts) that together make the object's; none: they stay apart
 
-	folders []string // what the folders tell already (ColumnClass, ColumnSplit): a table without it is no surprise
+	folders []string // columns that need not be in a table, because folders tell the same (ColumnClass, ColumnSplit)
 }
 
 // Sample is one picture of a data set.
@@ -60,8 +61,8 @@ type Sample struct {
 	Split string // Train, Validation, Test or Pool; "" where the data set does not say
 	Class string // "" where unlabelled
 	Group string // subgroup for worst-group accuracy, "" for none
-	Mask  string // path of what shows the object: a mask (see Mask), a CUB-200-2010 .mat, a box .xml; "" where unknown
-	// Parts are masks of several kinds, by kind (IDRiD's lesions), in order. A kind that is not there is unknown, not empty.
+	Mask  string // path of the file that shows the object: a mask (see Mask), a CUB-200-2010 .mat, a box .xml; "" where unknown
+	// Parts are masks of several kinds (IDRiD's lesions), ordered by kind. A kind that is absent is unknown, not empty.
 	Parts []Part
 	Marks *Marks // boxes, polygons and points that the data set gives; nil for none
 }
@@ -72,7 +73,7 @@ type Part struct {
 	Path string
 }
 
-// Problem is a file that was passed over, or a name without a file.
+// Problem is a file that was not read, or a name without a file, with the reason.
 type Problem struct {
 	Path   string // slash-separated, below the root
 	Reason string
@@ -82,20 +83,20 @@ type Problem struct {
 // then by name, so that two readings of one folder agree anywhere.
 type Dataset struct {
 	Format  string   // never Auto: what was read
-	Why     string   // what the format was told by, such as "CUB-200-2011: images.txt and train_test_split.txt"
+	Why     string   // how the format was recognised, such as "CUB-200-2011: images.txt and train_test_split.txt"
 	Dir     string   // the folder that has the layout: the one given, one below it, or where an archive was unpacked
-	Classes []string // sorted; the labels of a model's output only through its manifest
+	Classes []string // sorted; which output of a model each one is, only the model's manifest tells
 	Samples []Sample
-	Skipped []Problem // files that are no usable pictures, with the reason
-	Missing []Problem // named by a list, a label file or metadata.csv, and not there
-	Notes   []Problem // what was read differently than it stands there, such as a mask that is empty and so taken as unknown
+	Skipped []Problem // files that are not usable pictures, with the reason
+	Missing []Problem // files that a list, a label file or metadata.csv names and that do not exist
+	Notes   []Problem // how unclear things were read, such as an empty mask that counts as unknown
 
 	options  Options
 	given    string                  // the folder or file that was given
-	single   string                  // the one file to read, "" for what Dir holds
-	root     string                  // the folder that links may lead anywhere in
+	single   string                  // the one file to read; "": all of Dir
+	root     string                  // the folder inside which links must stay
 	unpacked []*disk.TemporaryFolder // of this data set's own
-	tables   []string                // metadata tables met on the way
+	tables   []string                // metadata tables that were found
 	links    map[string]string       // folders that links led to, by their real path
 	names    map[string]string       // see shared
 	tallies  map[string]*tally
@@ -105,7 +106,7 @@ type Dataset struct {
 	}
 }
 
-// tally counts what is noted of many files.
+// tally counts the files that one note is about.
 type tally struct {
 	first string
 	n     int
@@ -114,11 +115,11 @@ type tally struct {
 // Open reads the data set in dir, in a format of Formats or Auto; see Read.
 func Open(format, dir string) (*Dataset, error) { return Read(dir, Options{Format: format}) }
 
-// Read reads the data set that lies in a folder, a table, or an archive, or below a prefix in a bucket ("s3://bucket/prefix"). Reading is by name and by the first bytes of each
-// file: a picture that is damaged further in is found when it is decoded. An archive is unpacked into a temporary folder, which
-// Close removes.
+// Read reads a data set: a folder, a table, an archive, or the files below a prefix in a bucket ("s3://bucket/prefix"). It looks at the
+// name and the first bytes of each file, so that a picture that is damaged further in is found only when it is decoded. Archives and
+// buckets are copied into a temporary folder, which Close removes.
 //
-// It returns ErrFormat, ErrLayout, ErrSeveral, ErrEmpty or ErrBucket, wrapped with what to do about it.
+// Errors wrap ErrFormat, ErrLayout, ErrSeveral, ErrEmpty or ErrBucket, and say what to do.
 func Read(dir string, o Options) (*Dataset, error) {
 	if o.Format == "" {
 		o.Format = Auto
@@ -172,7 +173,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 	return d, nil
 }
 
-// shown is what was given, without secrets.
+// shown returns the data set's path or address without secrets.
 func shown(given string) string {
 	if u, err := url.Parse(given); err == nil && IsAddress(given) {
 		return u.Redacted()
@@ -180,7 +181,7 @@ func shown(given string) string {
 	return given
 }
 
-// Close removes what was unpacked for this data set. The files of its samples are not there afterwards.
+// Close removes the temporary folders of this data set. If it was unpacked or fetched, the files of its samples are gone afterwards.
 func (d *Dataset) Close() error {
 	if d == nil {
 		return nil
@@ -257,7 +258,7 @@ func (d *Dataset) note(path, format string, args ...any) {
 	d.Notes = append(d.Notes, Problem{Path: path, Reason: fmt.Sprintf(format, args...)})
 }
 
-// count notes what may be said of many files: once, with their number and the first of them.
+// count notes a reason that may concern many files. It is listed once, with their number and the first of them.
 func (d *Dataset) count(path, reason string) {
 	if d.tallies == nil {
 		d.tallies = map[string]*tally{}

@@ -1,34 +1,36 @@
 // Package dataset reads labelled pictures as they lie on disk: image folders, tables, the layouts of public data sets and of
-// labelling programs, archives of them, and folders of edited attention maps. Pictures are found by their
-// names and are not opened, except where masks must be told from empty ones. It writes only what it unpacks; Dataset.Close removes that.
+// labelling programs, archives and buckets of them, and folders of edited attention maps. Pictures are recognised by their names and
+// first bytes and are not decoded; only masks are, where it matters whether they are empty. The package writes only what it unpacks or
+// fetches, into temporary folders that Dataset.Close removes.
 //
 //	dataset.go     Dataset, Sample and Options; Open and Read
-//	layouts.go     the layouts: how each is told (Auto) and read; what is refused by name
+//	layouts.go     the layouts: how each is recognised (Auto) and read; well-known ones that are refused by name
 //	words.go       words for splits, folders and columns
-//	files.go       walking: what is a picture, what is passed over and why, links, names in NFC
+//	files.go       walking folders: what is a picture, what is skipped and why, links, names in NFC
 //	folder.go      split/class/image, class/split/image, class/image
 //	metadata.go    metadata tables and lists of splits beside an image folder
 //	table.go       tables row by row, CSV; lines.go JSON Lines
-//	columns.go     where a table keeps what, and what a row says of its image
+//	columns.go     finding a table's columns, and reading an image's labels from a row
 //	manifest.go    tables of files, and finding what they name
 //	cub.go         Caltech-UCSD Birds 200 (2010); cub2011.go (2011)
 //	idrid.go       Indian Diabetic Retinopathy Image Dataset
 //	imagenet.go    ILSVRC and Tiny ImageNet
-//	json.go        large JSON documents piece by piece, and what kind they are
+//	json.go        reading large JSON documents piece by piece, and telling their kinds apart
 //	coco.go, fiftyone.go, labelstudio.go  what those programs export
 //	webdataset.go, parquet.go, unpack.go  pictures inside other files: shards, Parquet, zip and tar
-//	parquet_check.go  what a Parquet file may say of itself
-//	bucket.go      fetching what lies below a prefix in S3 or Azure
-//	object.go      what shows the object in a picture, whichever it is
+//	parquet_check.go  refusing Parquet files whose lengths and counts do not fit them
+//	bucket.go      fetching the files below a prefix in S3 or Azure
+//	object.go      an object's mask, made of whatever shows the object
 //	mask.go        object masks: which values mean the object
 //	marks.go       boxes, polygons, runs and points, and drawing them as masks; boxes.go Pascal VOC's XML
 //	mat.go         MATLAB files of level 5, within bounds
-//	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go what arrays are maps
+//	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go which arrays are maps
 //	aviary/        the demo's generator and model
 //
-// A new layout is a row of layouts (layouts.go): fits says by what files it is recognised, in words for people, and read reads it.
+// A new layout is a row of layouts (layouts.go): its fits recognises it by its files and says so in words for people, and its read
+// reads it.
 //
-// Files that are passed over are counted with the reason (Skipped), and so are files that a table names and the disk lacks (Missing).
-// How something unclear was read is noted (Notes). All three are part of the answer. An error means that the data set as a whole
-// cannot be used; it names the file, the line and the remedy.
+// Files that are not used are listed with the reason (Skipped), files that a table names and that do not exist too (Missing). How
+// something unclear was read is noted (Notes). An error means that the data set as a whole cannot be used; it names the file, the
+// line and the remedy.
 package dataset

@@ -105,7 +105,7 @@ func (d *Dataset) readFiftyOne() error {
 	return nil
 }
 
-// classOf reads a label of FiftyOne's: a number of the classes, a name, or an object with one; nothing is unlabelled.
+// classOf reads a FiftyOne label: the index of a class, a name, or an object with a name. null is "" (unlabelled).
 func classOf(value any, classes []string, listed bool) (string, error) {
 	switch v := value.(type) {
 	case nil:
@@ -131,7 +131,7 @@ func classOf(value any, classes []string, listed bool) (string, error) {
 	return "", errors.New("is neither a name nor a number")
 }
 
-// placeOf is the place of a sample by its name with or without suffix, once byName has been called; -1 if there is none.
+// placeOf returns the index of a sample by its name with or without suffix; -1 if there is none. byName must have been called.
 func (d *Dataset) placeOf(name string) int {
 	compare := func(s Sample, name string) int { return strings.Compare(s.Name, name) }
 	if i, ok := slices.BinarySearchFunc(d.Samples, name, compare); ok {

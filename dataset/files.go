@@ -14,8 +14,8 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// litter are the names, in lower case, of what systems, file servers and tools leave between pictures and what does not
-// begin with a dot.
+// litter are the names, in lower case, of files and folders that systems, file servers and tools leave among pictures. Names that begin
+// with a dot are skipped without it.
 var litter = map[string]bool{
 	// Windows
 	"thumbs.db": true, "thumbs.db:encryptable": true, "ehthumbs.db": true, "ehthumbs_vista.db": true, "desktop.ini": true, "folder.htt": true,
@@ -38,7 +38,7 @@ func pictureSuffixes() string {
 // suffix is a name's, in lower case.
 func suffix(name string) string { return strings.ToLower(path.Ext(name)) }
 
-// passOver says why an entry is no part of a data set, before anything is opened; "" if it may be.
+// passOver says why an entry is not part of a data set, from its name and type alone; "" if it may be.
 func passOver(entry fs.DirEntry) string {
 	name := entry.Name()
 	switch {
@@ -56,8 +56,8 @@ func passOver(entry fs.DirEntry) string {
 	return ""
 }
 
-// checkPicture says why a regular file is no picture we decode; "" if it looks like one. It reads
-// the first bytes, so that a text file named .jpg is told apart; and it counts files that hold more pictures than one.
+// checkPicture says why a regular file is not a picture that can be decoded; "" if it looks like one. It reads the first bytes, so that
+// a text file named .jpg is found, and counts files that hold more than one picture.
 func (d *Dataset) checkPicture(name string) string {
 	if suffix := picture.UnreadSuffix(name); suffix != "" {
 		return suffix + " is not read: convert it to PNG or JPEG"
@@ -84,7 +84,7 @@ func (d *Dataset) checkPicture(name string) string {
 	return ""
 }
 
-// notAPicture says that a file that begins so is of no format that is read.
+// notAPicture says that a file with these first bytes is of no format that is read.
 func notAPicture(head []byte) string {
 	return fmt.Sprintf("not a %s: it starts with %q", picture.FormatList, head[:min(len(head), 8)])
 }
@@ -96,7 +96,7 @@ func (d *Dataset) countSeveral(name string, file io.ReadSeeker) {
 	}
 }
 
-// bare drops the path from an error that is reported beside its path.
+// bare returns an error's text without the path, which is reported beside it.
 func bare(err error) string {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
@@ -105,10 +105,10 @@ func bare(err error) string {
 	return err.Error()
 }
 
-// entries lists a folder below the root in byte order; what is never part of a data set is noted in Skipped.
+// entries lists a folder below the root in byte order. Entries that are never part of a data set are left out and noted in Skipped.
 func (d *Dataset) entries(below string) ([]fs.DirEntry, error) { return d.list(below, d.skip) }
 
-// look is entries without noting what it passes over, for a look ahead. What cannot be listed is empty.
+// look lists a folder as entries does, without notes in Skipped. A folder that cannot be listed is empty.
 func (d *Dataset) look(below string) []fs.DirEntry {
 	list, err := d.list(below, func(string, string, ...any) {})
 	if err != nil {
@@ -142,8 +142,8 @@ func (d *Dataset) list(below string, skip func(path, format string, args ...any)
 	return kept, nil
 }
 
-// follow looks at what a symbolic link leads to, which must lie inside the root. A folder is followed by one link only and
-// never from inside itself, so that no walk goes round in circles.
+// follow returns the target of a symbolic link, which must lie inside the root, or the reason why the link is not followed. Only one
+// link to a folder is followed, and none from inside that folder, so that no walk goes round in circles.
 func (d *Dataset) follow(name string) (target fs.FileInfo, reason string) {
 	resolved, err := filepath.EvalSymlinks(d.file(name))
 	if err != nil {
@@ -222,7 +222,7 @@ func (d *Dataset) add(name, split, class string) *Sample {
 			}
 		}
 	case end >= 0 && s.Path[end:] == name:
-		s.Name = s.Path[end:] // the same bytes
+		s.Name = s.Path[end:] // shares memory with the path
 	}
 	d.Samples = append(d.Samples, s)
 	return &d.Samples[len(d.Samples)-1]
@@ -243,7 +243,7 @@ func (d *Dataset) locate(name string) string {
 	return below
 }
 
-// spelt is one part of a name as the disk spells it.
+// spelt returns one part of a name as the disk spells it.
 func (d *Dataset) spelt(below, part string) string {
 	if ascii(part) {
 		return part
@@ -253,7 +253,7 @@ func (d *Dataset) spelt(below, part string) string {
 			return form
 		}
 	}
-	if d.spelling.folder != below || d.spelling.names == nil { // neither form: a system of its own
+	if d.spelling.folder != below || d.spelling.names == nil { // neither in NFC nor in NFD: look through the folder
 		d.spelling.folder, d.spelling.names = below, map[string]string{}
 		if list, err := os.ReadDir(d.file(below)); err == nil {
 			for _, entry := range list {
@@ -278,8 +278,8 @@ func ascii(s string) bool {
 	return true
 }
 
-// linked returns the first part of a name that is a symbolic link which is not followed, "" if none is. What it leads to is no
-// part of the data set, as for folders that are walked.
+// linked returns the first part of a name that is a symbolic link which is not followed, "" if none is. Files behind such a link are not
+// part of the data set, whether a name or a walk leads there.
 func (d *Dataset) linked(name string) string {
 	below := ""
 	for part := range strings.SplitSeq(name, "/") {
@@ -320,7 +320,7 @@ func (d *Dataset) isDir(name string) bool {
 	return info != nil && info.IsDir()
 }
 
-// linkReason is why a name that leads through a link is not followed.
+// linkReason says why a name that leads through a link is not followed.
 func linkReason(link string) string {
 	return fmt.Sprintf("leads through the symbolic link %s: copy what it points to into the folder, or pass --follow-links", link)
 }

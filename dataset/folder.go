@@ -18,12 +18,12 @@ const (
 
 func isMetadata(name string) bool { return name == MetadataFile || name == metadataLines }
 
-// tree is the shape of an image folder, told from a look at it.
+// tree is the shape of an image folder, recognised from its folders.
 type tree struct {
 	splits bool            // the root's folders are splits
-	flat   bool            // and hold the pictures themselves
-	inside bool            // the folders of the classes are split
-	masks  map[string]bool // folders of the root in which a table places masks
+	flat   bool            // the splits' folders hold the pictures themselves
+	inside bool            // the splits are inside the folders of the classes
+	masks  map[string]bool // folders of the root that hold masks, by a table
 }
 
 // readFolder reads an image folder: split/class/image where a folder of the root is named like a split and holds folders itself,
@@ -52,7 +52,7 @@ func (d *Dataset) readFolder() error {
 			} else if !d.isAbout(name) {
 				strays = append(strays, entry)
 			}
-		case shape.masks[name]: // named by metadata.csv as where masks are
+		case shape.masks[name]: // metadata.csv names masks in it
 		case shape.splits && isSplit:
 			err = d.readSplit(name, split, shape.flat, 0)
 		case shape.splits:
@@ -100,7 +100,7 @@ func (d *Dataset) readFolder() error {
 
 const toReadLabels = "name the format if it is one of those, or make a table of files and classes (images.csv)"
 
-// annotationAmong is a file of a list that may hold labels, "" for none.
+// annotationAmong returns the first file of a list that may hold labels, "" for none.
 func annotationAmong(list []fs.DirEntry) string {
 	for _, entry := range list {
 		if !entry.IsDir() && mayTell(entry.Name()) && !isMetadata(entry.Name()) {
@@ -110,7 +110,7 @@ func annotationAmong(list []fs.DirEntry) string {
 	return ""
 }
 
-// mayTell reports whether a file that is no picture may hold labels, by its suffix.
+// mayTell reports whether a file may hold labels, by its suffix.
 func mayTell(name string) bool {
 	return slices.Contains([]string{
 		".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".mat", ".parquet", ".arrow", ".xlsx", ".xls", ".yaml", ".yml", ".pkl", ".npy", ".npz",
@@ -118,7 +118,8 @@ func mayTell(name string) bool {
 	}, suffix(name)) || strings.Contains(strings.ToLower(name), "split")
 }
 
-// descend goes down while the folder holds nothing but one other: archives unpack into a folder of their own name.
+// descend enters the only folder in Dir, again and again, as long as there is nothing else: archives often unpack into a folder of
+// their own name.
 func (d *Dataset) descend() {
 	for range 4 {
 		inner, ok := d.onlyInner()
@@ -135,13 +136,13 @@ func (d *Dataset) descend() {
 	}
 }
 
-// down makes a folder below the one that is read.
+// down makes a folder below Dir the one that is read.
 func (d *Dataset) down(inner string) {
 	d.note(inner, "the data set is read from this folder")
 	d.Dir = d.file(inner)
 }
 
-// onlyInner is the folder that stands alone in the one that is read, beside files that are no pictures and no tables.
+// onlyInner returns the only folder in Dir, if Dir holds neither pictures nor tables.
 func (d *Dataset) onlyInner() (string, bool) {
 	inner := ""
 	for _, entry := range d.look("") {
@@ -167,8 +168,8 @@ func (d *Dataset) onlyFolder(list []fs.DirEntry, name string) bool {
 	return true
 }
 
-// shape looks at the folders of the root. Folders that are neither named like splits nor can be told from splits are an error
-// where nobody named the format, and a note where somebody did.
+// shape recognises the tree from the folders of the root. If all of them have the same folders in them, they may be splits or classes,
+// whatever their names: that is an error with Auto, and a note if the format was named.
 func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
 	masks, err := d.maskFolders()
 	if err != nil {
@@ -220,7 +221,7 @@ func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
 	return t, nil
 }
 
-// folders lists the names of the folders in one.
+// folders lists the names of the folders in a folder.
 func (d *Dataset) folders(name string) []string {
 	var out []string
 	for _, entry := range d.look(name) {
@@ -231,7 +232,8 @@ func (d *Dataset) folders(name string) []string {
 	return out
 }
 
-// readContainer reads a folder that stands for all the pictures: its folders are splits where all are named like it, else classes.
+// readContainer reads a folder that holds all pictures, such as images/. Its folders are splits if all are named like splits, else
+// classes.
 func (d *Dataset) readContainer(name string) error {
 	below := d.folders(name)
 	splits := len(below) > 0 && !slices.ContainsFunc(below, func(sub string) bool { _, ok := d.splitWord(sub); return !ok })
@@ -250,8 +252,8 @@ func (d *Dataset) readContainer(name string) error {
 	return nil
 }
 
-// readSplit reads a split's classes, or its pictures where it has none. An archive's split may hold one folder of the same name,
-// or one called images, and the classes in that.
+// readSplit reads a split's classes, or its pictures if it has no classes. The split of an archive may hold just one folder of the same
+// name, or called images, with the classes in that.
 func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 	list, err := d.entries(below)
 	if err != nil {
@@ -320,7 +322,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 	return nil
 }
 
-// rootTable reports whether a table at the root may name any picture.
+// rootTable reports whether there is a metadata table at the root, which may name any picture.
 func (d *Dataset) rootTable() bool { return d.isRegular(MetadataFile) || d.isRegular(metadataLines) }
 
 // readSplitClass reads class/split/image.
@@ -360,7 +362,7 @@ func (d *Dataset) readClass(below, split, class string) error {
 	return err
 }
 
-// holdsFolder reports whether a folder has a folder in it that counts.
+// holdsFolder reports whether a folder has another in it that may be part of the data set.
 func (d *Dataset) holdsFolder(name string) bool {
 	return slices.ContainsFunc(d.look(name), func(entry fs.DirEntry) bool { return entry.IsDir() })
 }
@@ -392,7 +394,7 @@ func (d *Dataset) maskFolders() (map[string]bool, error) {
 		d.Notes = d.Notes[:before]
 		if err != nil || c.mask < 0 {
 			t.close()
-			continue // said by applyMetadata
+			continue // applyMetadata reports the fault
 		}
 		err = t.each(func(r row) error {
 			if name, ok := localName(r.at(c.mask)); ok && r.at(c.mask) != "" {

@@ -115,7 +115,7 @@ func TestFolderLayouts(t *testing.T) {
 	}
 }
 
-// BMP and TIFF are pictures as JPEG is, and a file that holds several of them is one, which is said.
+// BMP and TIFF files are read as JPEG files are. A file that holds several pictures is read as one, with a note.
 func TestEveryFormatIsRead(t *testing.T) {
 	t.Parallel()
 	content := map[string]string{}
@@ -274,7 +274,7 @@ func keys(m map[string]string) []string {
 	return out
 }
 
-// A table's row that leads through a linked folder, or out of the data set, is refused with the reason; nothing behind it is read.
+// A table's row that leads through a linked folder, or out of the data set, is refused with the reason, and the file is not read.
 func TestTablesFollowNoLinks(t *testing.T) {
 	t.Parallel()
 	outside := tree(t, map[string]string{"secret/1.png": "", "mask.png": ""})

@@ -32,7 +32,7 @@ func onePicture(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// checkSamples: names are text and lie inside, classes can be kept, marks can be drawn.
+// checkSamples: names are valid text and stay inside the data set, classes can be stored, marks can be drawn.
 func checkSamples(t *testing.T, d *Dataset) {
 	t.Helper()
 	for _, s := range d.Samples {

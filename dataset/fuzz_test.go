@@ -50,7 +50,7 @@ func FuzzNPZ(f *testing.F) {
 	})
 }
 
-// checkMap: a map that is handed out is valid, and an error says what kind it is.
+// checkMap: a map that is returned is valid, and an error wraps one of the documented ones.
 func checkMap(t *testing.T, m attention.Map, err error) {
 	t.Helper()
 	if err == nil {
@@ -91,7 +91,7 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// checkRows: a cell that is handed out is text, and a name that is taken stays inside.
+// checkRows: a cell that is returned is valid text, and an accepted name stays inside the data set.
 func checkRows(t *testing.T, table *table) {
 	t.Helper()
 	last := 0

@@ -18,12 +18,12 @@ import (
 //
 // Ids restart in each part and each set, so IDRiD_01 of A, IDRiD_001 of B and IDRiD_001 of B's
 // testing set are three photographs: names are whole paths, and a mask is looked for only in its own
-// part and set. A lesion without a mask file is unknown. Where seg_to_grade_match.csv stands beside
-// the parts, the masks go to the graded photograph and its copy in part A is passed over.
+// part and set. A lesion without a mask file is unknown. If there is a seg_to_grade_match.csv beside the parts, a photograph that is in
+// both parts is read once: as the graded one of part B, with the masks of part A.
 func (d *Dataset) readIDRiD() error {
 	segmentation, grading := d.idridParts()
 	if grading == "" && segmentation == "" {
-		for _, entry := range d.look("") { // the archive's folder in a folder of its own name
+		for _, entry := range d.look("") { // the archive's folder may be inside a folder of the same name
 			inner := *d
 			inner.Dir = d.file(entry.Name())
 			if s, g := inner.idridParts(); entry.IsDir() && s+g != "" {
@@ -43,7 +43,7 @@ func (d *Dataset) readIDRiD() error {
 	return nil
 }
 
-// fitsIDRiD tells the layout by its parts.
+// fitsIDRiD recognises the layout by its parts.
 func (d *Dataset) fitsIDRiD() string {
 	segmentation, grading := d.idridParts()
 	switch {
@@ -309,7 +309,7 @@ func lesion(folder string) string {
 	return strings.ToLower(folder)
 }
 
-// readMatches reads which photograph of part A is which of part B, where someone has found out.
+// readMatches reads which photograph of part A is which of part B, from seg_to_grade_match.csv; none if there is no such file.
 func (d *Dataset) readMatches() (map[string]string, error) {
 	const file = "seg_to_grade_match.csv"
 	out := map[string]string{}
@@ -330,7 +330,7 @@ func (d *Dataset) readMatches() (map[string]string, error) {
 	return out, err
 }
 
-// joinParts makes the masks of some kinds the object's: where any of them is there, the mask is all of them together.
+// joinParts makes the masks of the kinds Options.Parts the object's. An image that has any of them gets their union as its mask.
 func (d *Dataset) joinParts() error {
 	kinds, images := map[string]bool{}, 0
 	for _, s := range d.Samples {

@@ -14,12 +14,12 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// imagenet is what a look at Dir tells of an ImageNet folder.
+// imagenet names the files and folders of an ImageNet folder, as far as they were found.
 type imagenet struct {
 	data     string // the folder of the splits, "" for Dir
 	solution string // Kaggle's LOC_val_solution.csv
 	truth    string // the devkit's ILSVRC20XX_…validation_ground_truth.txt
-	ids      string // and what maps its ids to WNIDs: meta.mat or map_clsloc.txt
+	ids      string // the file that maps truth's ids to WNIDs: meta.mat or map_clsloc.txt
 	tiny     string // Tiny ImageNet's val/val_annotations.txt
 	splits   map[string]string
 	boxes    []string // folders of XML files
@@ -114,8 +114,8 @@ func (d *Dataset) fitsImageNet() string {
 }
 
 // readImageNet reads ILSVRC as torchvision's users, the devkit and Kaggle lay it out, and Tiny ImageNet: train/WNID/*, and a flat
-// val/ whose labels are Kaggle's solution, the devkit's ground truth by way of meta.mat's WNIDs, or val_annotations.txt. Classes are
-// WNIDs. Boxes are in XML files beside, and are the masks.
+// val/ whose labels are in Kaggle's solution, in the devkit's ground truth with meta.mat's WNIDs, or in val_annotations.txt. Classes are
+// WNIDs. The boxes of XML files are the masks.
 func (d *Dataset) readImageNet() error {
 	n := d.lookForImageNet()
 	if len(n.splits) == 0 {
@@ -204,7 +204,7 @@ func (d *Dataset) readImageNetSplit(n imagenet, below, split string, labels map[
 	return nil
 }
 
-// walkQuietly is walk, past Tiny ImageNet's tables of boxes.
+// walkQuietly walks as walk does, but ignores Tiny ImageNet's tables of boxes without a note.
 func (d *Dataset) walkQuietly(below string, found func(name string)) error {
 	before := len(d.Skipped)
 	err := d.walk(below, found)
@@ -227,7 +227,7 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-// boxFile is the XML file of an image's boxes, "" for none.
+// boxFile returns the XML file of an image's boxes, "" for none.
 func (d *Dataset) boxFile(n imagenet, below, class, name string) string {
 	file := stem(name) + ".xml"
 	for _, folder := range n.boxes {
@@ -255,7 +255,7 @@ func (d *Dataset) imagenetLabels(n imagenet) (labels map[string]string, where st
 			return nil
 		})
 	case val == "" || !slices.ContainsFunc(d.look(val), func(e fs.DirEntry) bool { return !e.IsDir() && picture.HasSuffix(e.Name()) }):
-		return labels, "", nil // in folders of their classes
+		return labels, "", nil // the images are in folders of their classes
 	case n.solution != "":
 		t, err := d.openTable(n.solution)
 		if err != nil {
@@ -281,7 +281,7 @@ func (d *Dataset) imagenetLabels(n imagenet) (labels map[string]string, where st
 	return labels, "", nil
 }
 
-// devkitLabels joins the ground truth, one id a line in the order of the images' numbers, with the WNIDs of the ids.
+// devkitLabels joins the ground truth (one id per line, in the order of the images' numbers) with the WNIDs of the ids.
 func (d *Dataset) devkitLabels(n imagenet) (map[string]string, error) {
 	if n.ids == "" {
 		return nil, fmt.Errorf("%w: %s has ids of classes, and meta.mat, which says what they are, is not beside it: put the whole of the devkit's data/ there", ErrLayout, n.truth)
@@ -315,7 +315,7 @@ func (d *Dataset) devkitLabels(n imagenet) (map[string]string, error) {
 	return labels, nil
 }
 
-// wnids reads which class an id of the devkit's is: meta.mat's synsets, or "WNID id name" a line.
+// wnids reads the WNID of each of the devkit's ids, from meta.mat's synsets or from lines "WNID id name".
 func (d *Dataset) wnids(file string) (map[int]string, error) {
 	out := map[int]string{}
 	if suffix(file) == ".txt" {

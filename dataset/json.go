@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// jsonFile reads a large JSON document piece by piece, each within maxRow.
+// jsonFile reads a large JSON document piece by piece; a piece has at most maxRow bytes.
 type jsonFile struct {
 	*json.Decoder
 	ration *rationed
@@ -36,7 +36,7 @@ func (d *Dataset) openJSON(name string) (*jsonFile, error) {
 	return j, nil
 }
 
-// newJSON refuses bytes that are no UTF-8, which a decoder would mend without a word.
+// newJSON reads a document and refuses bytes that are not UTF-8, which encoding/json would silently replace.
 func newJSON(r io.Reader, name string) (*jsonFile, error) {
 	converted, err := text.Reader(r, name)
 	if err != nil {
@@ -95,7 +95,7 @@ func (j *jsonFile) skip() error {
 	}
 }
 
-// object calls use for every key of the object that comes next; use takes the key's value.
+// object calls use for every key of the next object; use must read the key's value.
 func (j *jsonFile) object(use func(key string) error) error {
 	if err := j.open('{'); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (j *jsonFile) object(use func(key string) error) error {
 	return err
 }
 
-// array calls use for every element of the array that comes next; use takes the element.
+// array calls use for every element of the next array; use must read the element.
 func (j *jsonFile) array(use func(i int) error) error {
 	if err := j.open('['); err != nil {
 		return err
@@ -151,7 +151,7 @@ const (
 
 var errEnough = errors.New("enough is known")
 
-// sniff tells what a JSON file holds by its keys and by the first element of its lists; "" for nothing that is read.
+// sniff tells the kind of a JSON file from its keys and the first elements of its lists; "" for a kind that is not read.
 func (d *Dataset) sniff(name string) string {
 	j, err := d.openJSON(name)
 	if err != nil {
@@ -239,7 +239,7 @@ func (j *jsonFile) kind() (kind string) {
 	return ""
 }
 
-// jsonFiles lists the JSON files of a folder by kind; those of more than a few are not looked at.
+// jsonFiles lists the JSON files of a folder that are of some kinds. It looks at 32 files at most.
 func (d *Dataset) jsonFiles(below string, kinds ...string) []string {
 	var out []string
 	looked := 0
@@ -247,7 +247,7 @@ func (d *Dataset) jsonFiles(below string, kinds ...string) []string {
 		if entry.IsDir() || suffix(entry.Name()) != ".json" {
 			continue
 		}
-		if looked++; looked > 32 { // a file for each image
+		if looked++; looked > 32 { // there may be a file for each image
 			return nil
 		}
 		name := strings.TrimPrefix(below+"/"+entry.Name(), "/")
@@ -261,10 +261,10 @@ func (d *Dataset) jsonFiles(below string, kinds ...string) []string {
 	return out
 }
 
-// identity is an id, which some write as a number and some as a string.
+// identity is an id, which some programs write as a number and others as a string.
 type identity string
 
-// UnmarshalJSON takes either.
+// UnmarshalJSON reads a number or a string.
 func (i *identity) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		var s string
@@ -278,7 +278,7 @@ func (i *identity) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// checkName refuses a name that cannot be kept.
+// checkName refuses a name that cannot be stored.
 func checkName(file, what, name string) error {
 	if !text.Valid(name) || len(name) > text.MaxName {
 		return fmt.Errorf("%w: %s: the %s %q %s", ErrLayout, file, what, text.Cut(text.Clean(name), 40), map[bool]string{true: text.TooLong, false: text.Problem}[text.Valid(name)])

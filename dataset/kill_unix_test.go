@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 )
 
-// What a killed process had unpacked is removed by the next that unpacks anything; what one that runs has unpacked stays.
+// The temporary folder of a killed process is removed by the next process that unpacks anything; that of a running process stays.
 func TestKilledWhileUnpacked(t *testing.T) { // not in parallel: it sets TMPDIR
 	archive := filepath.Join(t.TempDir(), "a.zip")
 	if inside := os.Getenv("STUDIO_TEST_UNPACKS"); inside != "" { // the process that is killed

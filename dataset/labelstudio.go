@@ -20,7 +20,7 @@ func (d *Dataset) fitsLabelStudio() string {
 	return ""
 }
 
-// studioResult is one thing that an annotator of Label Studio said of an image.
+// studioResult is one result of an annotation in Label Studio: a choice, or a shape with its label.
 type studioResult struct {
 	Type  string `json:"type"`
 	Value struct {
@@ -45,8 +45,9 @@ type studioTask struct {
 	} `json:"annotations"`
 }
 
-// readLabelStudio reads an export as JSON or JSON-MIN, with the pictures anywhere below the folder: they are found by the path
-// after the address's own part, or by their file name, with and without the eight digits that an upload puts before it.
+// readLabelStudio reads an export as JSON or JSON-MIN. The pictures may be anywhere below the folder. They are found by the path in
+// their address, or by their file name, with or without the eight hexadecimal digits that Label Studio puts before the name of an
+// uploaded file.
 func (d *Dataset) readLabelStudio() error {
 	files := d.jsonFiles("", kindLabelStudio, kindLabelStudio1)
 	if len(files) != 1 {
@@ -127,7 +128,7 @@ func (d *Dataset) readLabelStudio() error {
 	})
 }
 
-// studioLabel is the one label of a task: its choice, or the label of all its shapes, on which its annotators agree.
+// studioLabel returns the label of a task: its choice, or the label of all its shapes. The task's annotators must agree on it.
 func (d *Dataset) studioLabel(file string, task *studioTask) (class string, boxes []Box, polygons [][]Corner, err error) {
 	var choices, labels []string
 	for _, annotation := range task.Annotations {
@@ -167,11 +168,11 @@ func (d *Dataset) studioLabel(file string, task *studioTask) (class string, boxe
 	return "", nil, nil, fmt.Errorf("the labels %s, and the studio knows one label an image", strings.Join(choices[:min(5, len(choices))], ", "))
 }
 
-// uploaded is what Label Studio puts before the name of an uploaded file.
+// uploaded matches what Label Studio puts before the name of an uploaded file.
 var uploaded = regexp.MustCompile(`^[0-9a-f]{8}-`)
 
-// pictureOf finds a picture by the path or address under which another program knew it, and refuses what was named before. What
-// is not there is Missing.
+// pictureOf finds a picture by the path or address that another program has for it. It refuses one that was named before; one that does
+// not exist is Missing.
 func (d *Dataset) pictureOf(given, file string, named nameSet) (disk string, ok bool) {
 	if !text.Valid(given) {
 		d.skip(text.Clean(given), "its name is not UTF-8")
@@ -220,7 +221,7 @@ func (d *Dataset) pictureOf(given, file string, named nameSet) (disk string, ok 
 	return "", false
 }
 
-// sizeOf is a picture's size in pixels, 0 where it cannot be read.
+// sizeOf returns a picture's size in pixels, 0 if it cannot be read.
 func sizeOf(file string) (width, height float32) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -75,7 +75,7 @@ func TestIDRiDKeepsItsPartsApart(t *testing.T) {
 	}
 }
 
-// TestRealData reads the public data sets as they lie.
+// TestRealData reads the public data sets as they are distributed.
 func TestRealData(t *testing.T) {
 	t.Parallel()
 	dir := fixture.Data(t)
@@ -146,7 +146,7 @@ func TestRealMasks(t *testing.T) {
 	}
 }
 
-// With a rule, an image with several labels is its largest annotation's, and the mask is that label's alone.
+// With LabelLargest, an image with several labels has that of its largest annotation, and only that label's annotations are its mask.
 func TestCOCOLargestLabel(t *testing.T) {
 	t.Parallel()
 	dir := tree(t, map[string]string{"1.png": "", "2.png": "", "x.json": `{"images":[{"id":1,"file_name":"1.png"},{"id":2,"file_name":"2.png"}],` +

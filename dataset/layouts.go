@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// Auto is the format that lets the files tell.
+// Auto is the format by which the layout is recognised from the files.
 const Auto = "auto"
 
-// layout is a format: how it is told and read.
+// layout is a format: how it is recognised and read.
 type layout struct {
 	name  string
 	about string                  // for people
-	fits  func(d *Dataset) string // what it is told by in Dir, "" where it is not this one; nil: only by elimination
+	fits  func(d *Dataset) string // says by what Dir is recognised as this layout, "" if it is not; nil: this layout is the last resort
 	read  func(d *Dataset) error  // reads Dir
 }
 
-// layouts are all formats, in the order in which people are told of them.
+// layouts lists all formats, in the order in which they are shown to people.
 func layouts() []layout {
 	return []layout{
 		{"folder", "split/class/image, class/split/image or class/image, with metadata.csv or metadata.jsonl where there is one", nil, (*Dataset).readFolder},
@@ -47,7 +47,7 @@ func layoutNamed(name string) *layout {
 	return nil
 }
 
-// Formats lists the names that Open takes beside Auto.
+// Formats lists the names of formats that Open accepts besides Auto.
 func Formats() []string {
 	var names []string
 	for _, l := range layouts() {
@@ -93,7 +93,7 @@ func (d *Dataset) read(info fs.FileInfo) error {
 	return l.read(d)
 }
 
-// enterFile makes a file that was given as a data set a folder to read.
+// enterFile prepares to read a file that was given as a data set: a table by itself, or an archive, which it unpacks.
 func (d *Dataset) enterFile() error {
 	name := filepath.Base(d.Dir)
 	switch s := suffix(name); {
@@ -116,7 +116,7 @@ func (d *Dataset) enterFile() error {
 	return nil
 }
 
-// found is a layout that fits somewhere.
+// found is a layout that was recognised, and where.
 type found struct {
 	layout
 	why   string
@@ -130,8 +130,8 @@ func (f found) String() string {
 	return f.name + " in " + f.below + " (" + f.why + ")"
 }
 
-// seek looks for a layout in Dir and in the folders below it, and says by what and where it was found; below is "" for Dir or
-// where it is not found, or in several folders.
+// seek looks for a layout in Dir and in the folders below it. It returns why the layout was recognised, and the folder in which; below
+// is "" for Dir itself, and if the layout was found nowhere or in several folders.
 func (d *Dataset) seek(l layout) (why, below string) {
 	if why := l.fits(d); why != "" {
 		return why, ""
@@ -148,7 +148,7 @@ func (d *Dataset) seek(l layout) (why, below string) {
 	return "", ""
 }
 
-// within asks about folders below Dir, level by level, and returns what the first level that has an answer says.
+// within calls ask for the folders below Dir, level by level, and returns the results of the first level that has any.
 func (d *Dataset) within(ask func(*Dataset) []found) []found {
 	level := []string{""}
 	for range 3 {
@@ -156,7 +156,7 @@ func (d *Dataset) within(ask func(*Dataset) []found) []found {
 		var out []found
 		for _, above := range level {
 			for _, name := range d.folders(above) {
-				if len(next) == 64 { // a folder of many classes, not of parts of an archive
+				if len(next) == 64 { // so many folders are classes, not parts of an archive
 					return nil
 				}
 				name = path.Join(above, name)
@@ -177,7 +177,7 @@ func (d *Dataset) within(ask func(*Dataset) []found) []found {
 	return nil
 }
 
-// annotated lists the layouts with files of labels that fit Dir.
+// annotated lists the layouts with label files that Dir fits.
 func (d *Dataset) annotated() []found {
 	var out []found
 	for _, l := range layouts() {
@@ -191,7 +191,7 @@ func (d *Dataset) annotated() []found {
 	return out
 }
 
-// tell finds the layout of Dir, goes down to the folder that has it, and says what told it.
+// tell recognises the layout of Dir, goes down to the folder that has it, and sets Why.
 func (d *Dataset) tell() (layout, error) {
 	all := d.annotated()
 	if len(all) == 0 {
@@ -222,18 +222,18 @@ func (d *Dataset) tell() (layout, error) {
 	return *layoutNamed("folder"), nil
 }
 
-// refuseAnnotated refuses to take folders for classes where a file of labels stands beside them.
+// refuseAnnotated refuses to take folders for classes if there is a file of labels beside them.
 func (d *Dataset) refuseAnnotated() error {
 	for _, f := range d.annotated() {
 		if f.name == "csv" || f.name == "jsonl" || f.name == "imagefolder" {
-			continue // a table beside the folders is passed over by its name
+			continue // a table beside the folders is skipped by its name
 		}
 		return fmt.Errorf("%w: it is %s, whose labels are not its folders: read it with the format %s", ErrLayout, f.why, f.name)
 	}
 	return nil
 }
 
-// refuseUnread names well-known layouts whose labels are in files that are not read.
+// refuseUnread refuses well-known layouts by name whose label files are not read.
 func (d *Dataset) refuseUnread() error {
 	const remedy = "convert it to COCO, to a table, or to a folder for each class"
 	look := func(below string) (images, labels string) {
@@ -278,7 +278,7 @@ func (d *Dataset) refuseUnread() error {
 	return nil
 }
 
-// fitsCSV tells a table of files: one by its usual name, or any with columns for the file and its class.
+// fitsCSV recognises a table of files: one with a usual name, or any with columns for the file and its class.
 func (d *Dataset) fitsCSV() string { return d.fitsTable(csvSuffixes) }
 
 // fitsLines is fitsCSV for JSON Lines.
@@ -298,7 +298,7 @@ func (d *Dataset) fitsTable(suffixes []string) string {
 		t, err := quiet.openTable(file)
 		if err != nil {
 			if slices.Contains([]string{"images", "labels"}, stem(file)) {
-				return file // whose fault is told when it is read
+				return file // its fault is reported when it is read
 			}
 			return ""
 		}
@@ -314,7 +314,7 @@ func (d *Dataset) fitsTable(suffixes []string) string {
 	return "the table " + strings.Join(files, ", ")
 }
 
-// fitsImageFolder tells Hugging Face's layout by its tables.
+// fitsImageFolder recognises Hugging Face's layout by its tables.
 func (d *Dataset) fitsImageFolder() string {
 	var tables []string
 	for _, name := range []string{MetadataFile, metadataLines} {
@@ -333,7 +333,7 @@ func (d *Dataset) fitsImageFolder() string {
 	return "an image folder with " + strings.Join(tables, " and ")
 }
 
-// About lists the formats with a line for people.
+// About lists the formats, each with a line that explains it.
 func About() [][2]string {
 	var out [][2]string
 	for _, l := range layouts() {

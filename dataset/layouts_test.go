@@ -25,7 +25,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// Each layout in its official shape, small: what Auto takes it for, and what is read.
+// Each layout in its official shape, with few files: which format Auto takes it for, and what is read.
 func TestAutoTellsTheLayout(t *testing.T) {
 	t.Parallel()
 	cub2011 := map[string]string{
@@ -141,7 +141,7 @@ func under(folder string, files map[string]string) map[string]string {
 	return out
 }
 
-// What is half there, broken, or could be two things is refused by its own reason.
+// A data set that is incomplete, broken or ambiguous is refused with that reason.
 func TestAutoRefuses(t *testing.T) {
 	t.Parallel()
 	cub := map[string]string{"images/001.A/1.png": "", "images.txt": "1 001.A/1.png\n", "train_test_split.txt": "1 1\n"}
@@ -191,7 +191,7 @@ func TestAutoRefuses(t *testing.T) {
 	}
 }
 
-// Folders are no classes where a file of labels stands beside them, whoever asks.
+// Folders are not read as classes if there is a file of labels beside them, even if the format folder is named.
 func TestFolderDoesNotReadOtherLayouts(t *testing.T) {
 	t.Parallel()
 	for format, files := range map[string]map[string]string{
@@ -234,7 +234,7 @@ func TestCUB2011Marks(t *testing.T) {
 	}
 }
 
-// Systems and file servers leave folders everywhere; pictures in them are none of the data set.
+// Pictures in folders that systems and file servers make are not part of the data set.
 func TestLitterIsPassedOver(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"@eaDir", "#recycle", "@Recycle", "lost+found", "System Volume Information", "__pycache__", "$RECYCLE.BIN", "__MACOSX", ".ipynb_checkpoints", "@__thumb", "#snapshot"} {
@@ -251,7 +251,7 @@ func TestLitterIsPassedOver(t *testing.T) {
 	}
 }
 
-// A Mac's archives have decomposed names; lists, tables and people have composed ones.
+// Names in a Mac's archives are in NFD; those in lists and tables are in NFC.
 func TestNamesInEitherForm(t *testing.T) {
 	t.Parallel()
 	for _, word := range []string{"Käfer", "がぎぐ", "한글"} {
@@ -516,7 +516,7 @@ func TestParquet(t *testing.T) {
 	}
 }
 
-// Masks as they are met: what the left half, the object, weighs.
+// Masks of the kinds that data sets have: the value of the left half, which is the object.
 func TestMasksOfEveryKind(t *testing.T) {
 	t.Parallel()
 	const side = 8
@@ -609,7 +609,7 @@ func TestMasksOfEveryKind(t *testing.T) {
 	}
 }
 
-// The masks of some kinds are the object's where that is asked for, and it is said that they are not where it is not.
+// With Options.Parts the masks of those kinds are the object's; without it a note says that they are not.
 func TestPartsMakeTheMask(t *testing.T) {
 	t.Parallel()
 	truths := "2. All Segmentation Groundtruths/a. Training Set/"

@@ -14,8 +14,8 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// readLines reads JSON Lines. The columns are the keys of all lines, so the file is read twice; what is no text, number or
-// truth value is an empty cell, and lists of one are what they hold.
+// readLines reads JSON Lines. The columns are the keys of all lines, so the file is read twice. A value that is not a string, number or
+// boolean is an empty cell; a list of one element counts as the element.
 func readLines(f io.ReadSeeker, encoding string) (*table, error) {
 	keys := map[string]bool{}
 	scan := func(use func(line int, document map[string]any) (bool, error)) error {

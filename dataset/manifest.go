@@ -19,8 +19,8 @@ var (
 	linesSuffixes = []string{".jsonl", ".ndjson", ".jsonlines"}
 )
 
-// readManifest reads formats csv and jsonl: tables of files (Dir itself, or what findTables finds in the folder). Paths are
-// relative to the table; see place for those that are not there.
+// readManifest reads the formats csv and jsonl: tables of files, the given one or those that findTables finds in Dir. Paths are
+// relative to the table; placer says where else a file is looked for.
 func (d *Dataset) readManifest(suffixes []string) error {
 	files := []string{filepath.Base(d.Dir)}
 	if info, err := os.Stat(d.Dir); err != nil {
@@ -46,7 +46,7 @@ func (d *Dataset) readManifest(suffixes []string) error {
 	return nil
 }
 
-// readRows reads one table of files. split is that of rows which name none.
+// readRows reads one table of files. split is the split of rows that name none.
 func (d *Dataset) readRows(file, split string, seen nameSet) error {
 	t, err := d.openTable(file)
 	if err != nil {
@@ -102,8 +102,8 @@ func (d *Dataset) readRows(file, split string, seen nameSet) error {
 	})
 }
 
-// placer finds the pictures that a table names: where it says, else with a picture's suffix, else in one of the root's folders
-// of pictures, as competitions give ids and a folder train_images.
+// placer finds the pictures that a table names: under the name itself, else with a picture's suffix added, else in one of the root's
+// folders of pictures. Competitions give a table of ids and a folder such as train_images.
 type placer struct {
 	d       *Dataset
 	folders []string
@@ -111,7 +111,7 @@ type placer struct {
 	noted   map[string]bool
 }
 
-// find returns how the disk spells a file, "" if it is not there, or why it cannot be told.
+// find returns a file as the disk spells it, "" if it does not exist, or the reason why it is ambiguous.
 func (p *placer) find(name, split string) (disk, reason string) {
 	if disk := p.d.locate(name); p.there(disk) {
 		return disk, ""
@@ -181,7 +181,7 @@ func (d *Dataset) findTables(suffixes []string) ([]string, error) {
 		if entry.IsDir() || !slices.Contains(suffixes, suffix(name)) {
 			continue
 		}
-		if strings.HasPrefix(strings.ToLower(name), "sample_submission") { // a competition's answers, which are made up
+		if strings.HasPrefix(strings.ToLower(name), "sample_submission") { // its classes are made up
 			d.note(name, "passed over: it holds no labels")
 			continue
 		}
@@ -211,7 +211,7 @@ func (d *Dataset) findTables(suffixes []string) ([]string, error) {
 	return nil, fmt.Errorf("%w: want images%s, or one %s file, in the folder; it has %d: give the table itself as the data set", ErrLayout, suffixes[0], strings.Join(suffixes, " or "), len(all))
 }
 
-// maskNamed resolves the mask a table gives for an image; a mask that is not there is Missing and unknown.
+// maskNamed resolves the mask that a table gives for an image. A mask that does not exist is Missing, and "" is returned.
 func (d *Dataset) maskNamed(name, image string) string {
 	if name == "" {
 		return ""

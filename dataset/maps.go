@@ -41,9 +41,8 @@ type MapSet struct {
 // or one .npz. Each is called like its image, with or without the image's suffix, by the whole path
 // below the data set's root or by the file's name alone. A PNG's pixels are the cells, 255 is 1.
 //
-// The first map that is none is an error that names its file and, for a value outside [0,1], the
-// cell; it wraps ErrNPY, attention.ErrGrid or attention.ErrValue. Other files are ErrNoMaps if
-// there is no map at all, and are passed over otherwise.
+// The first file that is no valid map is an error, which names the file and, for a value outside [0,1], the cell; it wraps ErrNPY,
+// attention.ErrGrid or attention.ErrValue. Files of other types are ignored; if there is no map at all the error is ErrNoMaps.
 func Maps(path string) (*MapSet, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -73,7 +72,7 @@ func Maps(path string) (*MapSet, error) {
 	return set, nil
 }
 
-// ValidateOn reports the first map that is not on the model's grid, by its source.
+// ValidateOn returns an error that names the first map that is not on the model's grid of height × width cells.
 func (s *MapSet) ValidateOn(height, width int) error {
 	for _, m := range s.Maps {
 		if err := m.Map.ValidateOn(height, width); err != nil {
@@ -83,9 +82,8 @@ func (s *MapSet) ValidateOn(height, width int) error {
 	return nil
 }
 
-// Match finds the image of each map. The result is keyed by Sample.Name; unused lists the sources of
-// maps whose image is not among the samples. A name that fits several images is ErrAmbiguous, and so
-// are two maps for one image.
+// Match finds the image of each map. The result is keyed by Sample.Name; unused lists the sources of maps whose image is not among
+// samples. ErrAmbiguous if a name fits several images, or if two maps are of one image.
 func (s *MapSet) Match(samples []Sample) (maps map[string]attention.Map, unused []string, err error) {
 	// Forms of a name, the most precise first.
 	forms := []func(string) string{

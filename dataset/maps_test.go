@@ -250,7 +250,7 @@ func TestMapsMatch(t *testing.T) {
 	}
 }
 
-// TestForgedHeaderCostsNothing: what a header claims must not be allocated.
+// TestForgedHeaderCostsNothing: a size that a header claims must not be allocated before the data is there.
 func TestForgedHeaderCostsNothing(t *testing.T) {
 	dir := tree(t, map[string]string{"x.npy": npy("<f8", "(2147483647, 2147483647)", false, []float64{0})})
 	var before, after runtime.MemStats

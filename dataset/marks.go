@@ -9,16 +9,16 @@ import (
 // Marks are what a data set draws on a picture, in pixels from its left upper corner as stored.
 type Marks struct {
 	Boxes    []Box
-	Polygons [][]Corner // each closed; what any of them holds is inside
+	Polygons [][]Corner // each closed; the object is their union
 	Runs     []Runs
-	Points   []Point // places of parts that were agreed on
-	Clicks   []Point // every annotator's
+	Points   []Point // places of parts that annotators agreed on
+	Clicks   []Point // places of parts, one from every annotator
 }
 
 // Box is a rectangle.
 type Box struct{ X, Y, Width, Height float32 }
 
-// Corner is one of a polygon.
+// Corner is a corner of a polygon.
 type Corner struct{ X, Y float32 }
 
 // Point is the place of a part.
@@ -27,7 +27,7 @@ type Point struct {
 	X, Y float32
 }
 
-// Runs is a mask as COCO writes crowds: lengths of runs outside and inside by turns, down the columns from the left.
+// Runs is a mask as COCO writes crowds: the lengths of runs outside and inside by turns, down each column, from the left column on.
 type Runs struct {
 	Height, Width int
 	Lengths       []uint32
@@ -38,7 +38,7 @@ func (m *Marks) Shows() bool {
 	return m != nil && (len(m.Boxes) > 0 || len(m.Polygons) > 0 || len(m.Runs) > 0)
 }
 
-// Draw fills what is inside any of the shapes with 255, on a picture's size.
+// Draw makes a mask of width × height pixels, 255 inside any of the shapes and 0 elsewhere.
 func (m *Marks) Draw(width, height int) *image.Gray {
 	out := image.NewGray(image.Rect(0, 0, width, height))
 	for _, polygon := range m.Polygons {
@@ -86,7 +86,7 @@ func fill(out *image.Gray, polygon []Corner) {
 	}
 }
 
-// draw sets the pixels of the runs that are inside; of a picture of another size they say nothing.
+// draw sets the pixels of the runs inside. It sets none if the picture has another size than the runs were made for.
 func (r *Runs) draw(out *image.Gray) {
 	width, height := out.Rect.Dx(), out.Rect.Dy()
 	at, inside := 0, false

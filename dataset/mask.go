@@ -14,12 +14,12 @@ import (
 	"github.com/abn-studio/studio/internal/picture"
 )
 
-// ErrMask is a mask of which it cannot be told what the object is.
+// ErrMask is returned for a mask from which it cannot be told which values mean the object.
 var ErrMask = errors.New("it cannot be told which of its values mean the object")
 
-// MaskRule says which values of a mask mean the object, where they do not tell themselves (see Mask).
+// MaskRule says which values of a mask mean the object, if Mask cannot tell or would tell wrong.
 type MaskRule struct {
-	Shades  bool         // every shade of grey is a share of the object: 255 all, 0 nothing
+	Shades  bool         // a shade of grey is the share of the pixel that is object: 255 all, 0 none
 	Values  []int        // indices of a palette, or values of grey
 	Colours []color.RGBA // opaque
 }
@@ -60,7 +60,7 @@ func ParseMaskRule(typed string) (*MaskRule, error) {
 	return rule, nil
 }
 
-// table says by value whether it means the object: a picture has millions of pixels, and a range thousands of values.
+// table returns, for each value, 255 if it means the object and 0 if not. A lookup is fast for the millions of pixels of a picture.
 func (r *MaskRule) table() *[1 << 16]uint8 {
 	table := new([1 << 16]uint8)
 	for _, v := range r.Values {
@@ -69,14 +69,14 @@ func (r *MaskRule) table() *[1 << 16]uint8 {
 	return table
 }
 
-// Mask reads an object's mask for use, which must not keep it: any picture that package picture reads, as grey, 255 inside and
-// 0 outside. A rule (nil: none) says which values are inside; without one the mask tells:
+// Mask reads an object's mask and calls use with it as a grey picture, 255 inside and 0 outside; use must not keep it. Any picture that
+// package picture reads may be a mask. A rule (nil: none) says which values are inside. Without a rule this is told from the mask:
 //
-//   - black and white, and shades of grey up to white, are what they show;
-//   - 0 and 1, and a few other values without white (class indices, one dark shade), are outside at 0 and inside elsewhere;
-//     beside indices up to 20, 255 is the unknown of Pascal VOC, and outside;
-//   - of colours, in a palette or not, black is outside, VOC's (224,224,192) unknown, and every other inside;
-//   - what is transparent is outside; where all that is not is black, the opacity is the mask.
+//   - black and white, and shades of grey up to white, are used as they are;
+//   - of 0 and 1, or a few other values without white (class indices, one dark shade), 0 is outside and the others inside;
+//     beside indices up to 20, 255 is Pascal VOC's "unknown", which counts as outside;
+//   - of colours, in a palette or not, black is outside, VOC's (224,224,192) unknown, and every other colour inside;
+//   - transparent pixels are outside; if all others are black, the opacity is the mask.
 //
 // Colours without black are ErrMask.
 func Mask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray) error) error {
@@ -84,7 +84,7 @@ func Mask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray
 	return err
 }
 
-// readMask is Mask, and says how the mask was read where that is not plain: "" for black and white.
+// readMask reads a mask as Mask does, and says how it was read; "" for black and white, where that is obvious.
 func readMask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray) error) (how string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -135,7 +135,7 @@ func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (
 			return "", nil
 		}
 		if rule == nil {
-			if p, ok := decoded.(*image.Gray); ok { // by far the most
+			if p, ok := decoded.(*image.Gray); ok { // the most frequent case, made fast
 				count := make([]int, 256)
 				for y := range p.Rect.Dy() {
 					for _, v := range p.Pix[y*p.Stride : y*p.Stride+p.Rect.Dx()] {
@@ -180,7 +180,7 @@ func white(inside bool) uint8 {
 	return 0
 }
 
-// shade is a level as a share of 255.
+// shade scales a level to 0 to 255.
 func shade(level int, of image.Image) uint8 {
 	if _, ok := of.(*image.Gray16); ok {
 		return uint8(level >> 8)
@@ -188,7 +188,7 @@ func shade(level int, of image.Image) uint8 {
 	return uint8(level)
 }
 
-// coloured reports whether a palette has a colour in use that is no opaque grey.
+// coloured reports whether a palette has a colour in use that is not an opaque grey.
 func coloured(p *image.Paletted) bool {
 	for index, n := range usedIndices(p) {
 		if n > 0 && index < len(p.Palette) {
@@ -209,10 +209,10 @@ func usedIndices(p *image.Paletted) (n [256]int) {
 	return n
 }
 
-// vocVoid is the colour of what Pascal VOC leaves unknown.
+// vocVoid is the colour of pixels that Pascal VOC marks as unknown.
 var vocVoid = color.RGBA{224, 224, 192, 255}
 
-// indexed reads a palette of colours: black is outside and so is what is transparent or unknown.
+// indexed reads a picture with a palette of colours: black, transparent and unknown pixels are outside.
 func indexed(mask *image.Gray, p *image.Paletted) (how string, err error) {
 	used := usedIndices(p)
 	var in [256]uint8
@@ -257,8 +257,8 @@ func shorten(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// levelsOf reads a picture's pixels as values of grey, 0 to 255 or, of 16 bits, to 65535; nil where one has a colour or lets
-// something through.
+// levelsOf returns a function that reads a picture's pixels as values of grey, 0 to 255 or, with 16 bits, 0 to 65535; nil if a pixel is
+// coloured or not opaque.
 func levelsOf(decoded image.Image) func(x, y int) int {
 	switch p := decoded.(type) {
 	case *image.Gray:
@@ -280,7 +280,7 @@ func levelsOf(decoded image.Image) func(x, y int) int {
 	}
 }
 
-// readLevels tells from the values of a grey mask, and how many pixels have each, what they mean. deep are values of 16 bits.
+// readLevels tells what the values of a grey mask mean, from how many pixels have each value. deep: the values have 16 bits.
 func readLevels(count []int, deep bool) (how string, read func(int) uint8) {
 	var used []int
 	for v := 1; v < len(count); v++ {
@@ -304,11 +304,11 @@ func readLevels(count []int, deep bool) (how string, read func(int) uint8) {
 		for _, v := range used[:last] {
 			objects += count[v]
 		}
-		if 4*objects >= count[255] { // else a few stray pixels in a mask of black and white
+		if 4*objects >= count[255] { // fewer are stray pixels in a mask of black and white
 			return fmt.Sprintf("the values %s mean the object, 255 is unknown and outside", shorten(numbers(used[:last]))), func(v int) uint8 { return white(v > 0 && v < 255) }
 		}
 	}
-	// Shades reach white or are many; a few values below it are indices.
+	// Shades of grey reach white or are many; a few values below white are indices.
 	last, few := used[len(used)-1], 32
 	if top == 255 && last >= 192 && len(used) >= 4 { // nearly white, as the share of annotators who agree
 		few = 0
@@ -330,7 +330,8 @@ func numbers(values []int) []string {
 	return out
 }
 
-// colours reads a mask of colours: by the rule's, or all but black. Lossy pictures have colours near the ones that were drawn.
+// colours reads a mask of colours: the rule's colours are inside, or without a rule all but black. In a lossy picture colours near those
+// count too.
 func colours(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (how string, err error) {
 	seen := map[color.RGBA]bool{}
 	opaqueBlack, transparent, black, other := true, false, false, false
@@ -392,7 +393,7 @@ func isBlack(mask *image.Gray) bool {
 	return true
 }
 
-// greyOf reports the grey value of a pixel, and whether it is grey at all.
+// greyOf returns the grey value of a pixel, and whether it is grey.
 func greyOf(c color.Color) (v uint16, grey bool) {
 	r, g, b, a := c.RGBA()
 	return uint16(r), r == g && g == b && a == 0xffff

@@ -12,11 +12,10 @@ import (
 	"os"
 )
 
-// ErrMAT is a file that is no MATLAB 5 file, or one of a form that is not read.
+// ErrMAT is returned for a file that is not a MATLAB 5 file, or is in a form that is not read.
 var ErrMAT = errors.New("not a MATLAB file of level 5")
 
-// Bounds of a MATLAB file: its bytes on disk and unpacked, how deep cells and structures stand in each other, and how many
-// values it has.
+// Bounds of a MATLAB file: its bytes on disk and unpacked, how deeply cells and structures are nested, and how many values it has.
 const (
 	maxMAT      = 256 << 20
 	maxMATDepth = 8
@@ -29,7 +28,7 @@ type matrix struct {
 	shape   []int
 	numbers []float64
 	cells   []*matrix
-	fields  map[string][]*matrix // by name, one a structure
+	fields  map[string][]*matrix // by name; each has one value for every structure
 	text    string
 }
 
@@ -64,7 +63,7 @@ func readMAT(r io.Reader) ([]*matrix, error) {
 	return m.all(data[128:], 0)
 }
 
-// The types of data elements that are told apart.
+// The types of data elements that are read.
 const (
 	miINT8       = 1
 	miUINT8      = 2
@@ -82,7 +81,7 @@ const (
 	miUTF16      = 17
 )
 
-// element takes one data element off the front.
+// element reads one data element from the front of data.
 func (m *matReader) element(data []byte) (kind int, body, rest []byte, err error) {
 	if m.parts++; m.parts > maxMATParts {
 		return 0, nil, nil, fmt.Errorf("%w: more than %d parts", ErrMAT, maxMATParts)
@@ -169,7 +168,7 @@ const (
 	mxUINT64 = 15
 )
 
-// matrix reads the body of an array; what is neither numbers, text, cells nor structures is an array without content.
+// matrix reads the body of an array. An array of another class than numbers, text, cells or structures is returned without content.
 func (m *matReader) matrix(body []byte, depth int) (*matrix, error) {
 	if depth > maxMATDepth {
 		return nil, fmt.Errorf("%w: deeper than %d", ErrMAT, maxMATDepth)
@@ -289,7 +288,7 @@ func (m *matReader) structure(out *matrix, data []byte, count, depth int) error 
 	return nil
 }
 
-// numbers reads packed numbers; nil for what is none.
+// numbers reads packed numbers; nil if kind is not a type of numbers.
 func (m *matReader) numbers(kind int, body []byte) []float64 {
 	size := map[int]int{miINT8: 1, miUINT8: 1, miINT16: 2, miUINT16: 2, miINT32: 4, miUINT32: 4, miSINGLE: 4, miDOUBLE: 8, miINT64: 8, miUINT64: 8}[kind]
 	if size == 0 {

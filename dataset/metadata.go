@@ -26,7 +26,7 @@ func (d *Dataset) named(name string) *Sample {
 	return &d.Samples[i]
 }
 
-// applyMetadata adds what the metadata tables say: classes, where a table has them, splits, groups and masks.
+// applyMetadata adds the classes, splits, groups and masks of the metadata tables.
 func (d *Dataset) applyMetadata() error {
 	if len(d.tables) == 0 {
 		return nil
@@ -64,7 +64,7 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 		t.close()
 		return err
 	}
-	told := make([]bool, len(d.Samples)) // places in Samples that the table names
+	told := make([]bool, len(d.Samples)) // which samples the table names
 	if c.class >= 0 {
 		for i := range d.Samples {
 			if s := &d.Samples[i]; here(s) {
@@ -118,7 +118,7 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 	return nil
 }
 
-// beside is a file that a table in a folder names, as seen from the root.
+// beside returns the path below the root of a file that a table in a folder names.
 func (d *Dataset) beside(folder, name string) string {
 	if name == "" || folder == "." {
 		return name
@@ -126,7 +126,7 @@ func (d *Dataset) beside(folder, name string) string {
 	return path.Join(folder, strings.ReplaceAll(name, `\`, "/"))
 }
 
-// listFolders are where layouts keep lists of their splits.
+// listFolders are the folders in which layouts keep lists of their splits.
 var listFolders = []string{"", "lists", "splits", "split", "meta", "ImageSets", "ImageSets/Main"}
 
 // splitLists finds text files named like splits (train.txt, meta/test.txt).
@@ -146,8 +146,8 @@ func (d *Dataset) splitLists() []string {
 	return out
 }
 
-// applyLists takes the splits of lists whose lines name images, with or without their suffix and what stands after a space. A
-// list that was not understood is said to be one.
+// applyLists reads splits from lists whose lines name images, with or without their suffix; text after a space is ignored. A note names
+// a list that could not be understood.
 func (d *Dataset) applyLists(lists []string) error {
 	if len(lists) == 0 {
 		return nil
@@ -207,7 +207,7 @@ func (d *Dataset) applyLists(lists []string) error {
 	return nil
 }
 
-// lines calls use for every line of a text file that holds something.
+// lines calls use for every line of a text file that is not empty.
 func (d *Dataset) lines(file string, use func(number int, line string) error) error {
 	f, err := os.Open(d.file(file))
 	if err != nil {

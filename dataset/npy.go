@@ -11,13 +11,12 @@ import (
 	"github.com/abn-studio/studio/internal/npy"
 )
 
-// ErrNPY says that bytes are no npy array that can be an attention map.
+// ErrNPY is returned for bytes that are no npy array, or one that cannot be an attention map.
 var ErrNPY = errors.New("not an .npy array that can be an attention map")
 
-// readNPY reads one map of shape (h,w), or (1,h,w), (1,1,h,w), (h,w,1). Floats are taken as they
-// are; booleans are 0 and 1; unsigned bytes are shades of 255 unless all are 0 or 1; other integers
-// must be 0 or 1. Values outside [0,1] are attention.ErrValue, a wrong shape is attention.ErrGrid. The
-// shape is checked against the largest grid before memory is asked for.
+// readNPY reads one map of shape (h,w), (1,h,w), (1,1,h,w) or (h,w,1). Floats are used as they are; booleans become 0 and 1; unsigned
+// bytes are divided by 255 unless all are 0 or 1; other integers must be 0 or 1. Values outside [0,1] are attention.ErrValue, a wrong
+// shape is attention.ErrGrid. The shape is checked against the largest grid before memory is allocated.
 func readNPY(r io.Reader) (attention.Map, error) {
 	in := bufio.NewReader(r)
 	header, err := npy.ReadHeader(in)
@@ -63,7 +62,7 @@ func readNPY(r io.Reader) (attention.Map, error) {
 	return m, nil
 }
 
-// gridShape takes the axes of length one off a shape of more than two.
+// gridShape drops axes of length 1 from a shape of more than two axes.
 func gridShape(shape []int) (height, width int, err error) {
 	rest := shape
 	for len(rest) > 2 && rest[0] == 1 {

@@ -20,7 +20,7 @@ func (d *Dataset) HasMask(s Sample) bool {
 // isObject reports whether the masks of a part's kind are the object's.
 func (d *Dataset) isObject(part Part) bool { return slices.Contains(d.options.Parts, part.Kind) }
 
-// joined reads the masks of the object's kinds together: what any of them holds is inside.
+// joined reads the union of the masks whose kinds are the object's.
 func (d *Dataset) joined(ctx context.Context, s Sample, use func(*image.Gray) error) error {
 	var all *image.Gray
 	for _, part := range s.Parts {
@@ -47,8 +47,8 @@ func (d *Dataset) joined(ctx context.Context, s Sample, use func(*image.Gray) er
 	return use(all)
 }
 
-// ObjectMask reads what shows the object in a picture of the data set, as Mask does: its mask, else its box, polygons or runs
-// drawn on the picture's size.
+// ObjectMask calls use with a picture's object mask, as Mask does. It is the picture's mask, or else its box, polygons or runs, drawn at
+// the picture's size.
 func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray) error) error {
 	marks := s.Marks
 	switch suffix(s.Mask) {
@@ -89,8 +89,7 @@ func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray
 	return use(marks.Draw(header.Width, header.Height))
 }
 
-// describeMasks looks at a few of the masks and notes how they are read, where that is not obvious. Masks that cannot
-// be told are an error.
+// describeMasks reads a few of the masks and notes how they were read if that is not obvious. A mask that is ErrMask is an error.
 func (d *Dataset) describeMasks() error {
 	if d.options.Mask != nil {
 		return nil

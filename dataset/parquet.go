@@ -48,13 +48,13 @@ func (d *Dataset) fitsParquet() string {
 	return ""
 }
 
-// parquetColumns are the leaves of a Parquet file that are read; -1 for none.
+// parquetColumns are the indices of the columns (leaves) of a Parquet file that are read; -1 for a column that it does not have.
 type parquetColumns struct {
 	bytes, path, class, split int
-	names                     []string // of the classes, where the class is a number
+	names                     []string // of the classes, if the class is a number
 }
 
-// all lists the columns that are there, each once.
+// all lists the columns that the file has, each once.
 func (c parquetColumns) all() []int {
 	var out []int
 	for _, at := range []int{c.bytes, c.path, c.class, c.split} {
@@ -106,8 +106,8 @@ func (d *Dataset) readParquetFile(file, name, split string) (err error) {
 	return d.readParquetFrom(f, info.Size(), name, split)
 }
 
-// readParquetFrom reads one file, the columns that are wanted alone. The library is not ours: it is given what was held against
-// the file before (checkParquet), and what it makes of forged bytes becomes an error.
+// readParquetFrom reads the needed columns of one file. checkParquet checks the file's lengths before the library reads it, and a panic
+// of the library over forged bytes becomes an error.
 func (d *Dataset) readParquetFrom(f io.ReaderAt, size int64, name, split string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -163,7 +163,7 @@ func (d *Dataset) readParquetGroup(group parquet.RowGroup, c parquetColumns, nam
 	return number, nil
 }
 
-// parquetValues hands out the values of a column of a group, each valid until the next.
+// parquetValues returns the values of a column of a row group one by one, each valid until the next.
 type parquetValues struct {
 	reader parquet.ColumnChunkValueReader
 	column int
@@ -317,7 +317,7 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 	return nil
 }
 
-// className is the class of a value: a name, or a number with a name. Hugging Face writes -1 for none.
+// className returns the class of a value, which is a name or the index of a name. Hugging Face writes -1 for unlabelled.
 func (c parquetColumns) className(v parquet.Value) (string, error) {
 	var n int64
 	switch v.Kind() {

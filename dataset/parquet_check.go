@@ -19,18 +19,18 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// What a Parquet file may say of itself. The library that reads it believes lengths and counts, and makes room for them: a file of a
-// few bytes could ask for gigabytes. So they are held against the file before the library sees them, its footer first, then each page
-// of the columns that are read, down to the lengths inside of it.
+// Bounds of a Parquet file. The library that reads it allocates memory for the lengths and counts in the file without checking them: a
+// file of a few bytes could claim gigabytes. So this package first compares them with the file's size, in the footer and then in each
+// page of the columns that are read, down to the lengths inside a page.
 const (
-	maxFooter        = 16 << 20 // what is kept of 30,000 groups of rows is less
-	maxFooterStructs = 500_000  // each becomes some hundred bytes
-	maxPage          = 1 << 30  // pyarrow's hold a thousand rows
-	minUnpacked      = 64 << 20 // what all pages may unpack to, however small they are packed; else maxGrowth times the file
-	maxPageGrowth    = 8        // a page of more than minUnpacked holds pictures, which hardly shrink
+	maxFooter        = 16 << 20 // bytes; the footer of a file with 30,000 row groups has fewer
+	maxFooterStructs = 500_000  // each takes some hundred bytes in memory
+	maxPage          = 1 << 30  // bytes; pyarrow's pages hold a thousand rows
+	minUnpacked      = 64 << 20 // bytes that all pages together may always unpack to; larger files: maxGrowth times their size
+	maxPageGrowth    = 8        // a page of more than minUnpacked holds pictures, which hardly shrink when packed
 )
 
-// plainDictionary is what older writers call both a dictionary, which is plain, and its indices.
+// plainDictionary is the encoding by which older writers mark both a dictionary, which is really plain, and its indices.
 const plainDictionary format.Encoding = 2
 
 // errForged says that a Parquet file's own lengths do not fit it.
@@ -40,7 +40,7 @@ func forged(format string, args ...any) error {
 	return fmt.Errorf("%w: %w: %s", ErrLayout, errForged, fmt.Sprintf(format, args...))
 }
 
-// compact reads Thrift's compact protocol, in which Parquet describes itself, without making room for anything.
+// compact reads Thrift's compact protocol, in which Parquet's metadata is written, without allocating memory for it.
 type compact struct {
 	r       io.ByteReader
 	skip    func(n int64) error
@@ -94,7 +94,7 @@ func (c *compact) pass(n uint64) error {
 	return c.skip(int64(n))
 }
 
-// structure reads a struct, and tells see every whole number in it by the ids of the fields that lead there.
+// structure reads a struct, and calls see for every integer in it, with the ids of the fields that lead to it.
 func (c *compact) structure(path []int16, see func(path []int16, v int64)) error {
 	if c.structs++; c.structs > maxFooterStructs {
 		return fmt.Errorf("more than %d parts", maxFooterStructs)
@@ -125,7 +125,7 @@ func (c *compact) structure(path []int16, see func(path []int16, v int64)) error
 
 func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
-// value reads one value. In a list a truth is a byte of its own.
+// value reads one value. In a list a boolean has a byte of its own.
 func (c *compact) value(kind byte, path []int16, listed bool, see func(path []int16, v int64)) error {
 	switch kind {
 	case thriftTrue, thriftFalse:
@@ -178,7 +178,7 @@ func (c *compact) value(kind byte, path []int16, listed bool, see func(path []in
 	return fmt.Errorf("a value of the unknown kind %d", kind)
 }
 
-// several reads n values, or pairs of them; each takes a byte at least.
+// several reads n values, or n pairs of values for two kinds; each takes at least a byte.
 func (c *compact) several(n uint64, path []int16, see func(path []int16, v int64), kinds ...byte) error {
 	if n > uint64(max(c.left, 0)) {
 		return fmt.Errorf("a list of %d, and %d bytes are left", n, c.left)
@@ -196,7 +196,7 @@ func (c *compact) several(n uint64, path []int16, see func(path []int16, v int64
 	return nil
 }
 
-// checkParquetFooter holds the lengths and counts of a Parquet file's footer against its size.
+// checkParquetFooter compares the lengths and counts in a Parquet file's footer with its size.
 func checkParquetFooter(f io.ReaderAt, size int64) error {
 	if size < 12 {
 		return fmt.Errorf("%w: not a Parquet file: it has %d bytes", ErrLayout, size)
@@ -224,7 +224,7 @@ func checkParquetFooter(f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// parquetPage is what the header of a page says.
+// parquetPage is the header of a page.
 type parquetPage struct {
 	kind               format.PageType
 	unpacked, packed   int64
@@ -270,8 +270,8 @@ func readParquetPage(c *compact) (parquetPage, error) {
 	return p, err
 }
 
-// checkParquetColumn holds the pages of a column of a group of rows against the file: the column is flat, with rows values, and
-// width bits say in how many ways one may be absent. budget is what pages may still unpack to.
+// checkParquetColumn checks the pages of a column of a row group. The column is flat and has rows values; their definition levels have
+// width bits. budget is how many bytes pages may still unpack to.
 func checkParquetColumn(f io.ReaderAt, size, rows int64, meta *format.ColumnMetaData, width uint, budget *int64) error {
 	start := meta.DataPageOffset
 	if meta.DictionaryPageOffset > 0 {
@@ -321,7 +321,7 @@ func checkParquetColumn(f io.ReaderAt, size, rows int64, meta *format.ColumnMeta
 	return nil
 }
 
-// check looks into a page: what it unpacks to, and the counts inside.
+// check checks the unpacked body of a page: its lengths and counts.
 func (p parquetPage) check(body []byte, meta *format.ColumnMetaData, width uint) error {
 	codec := meta.Codec
 	var levels []byte
@@ -377,7 +377,7 @@ func (p parquetPage) check(body []byte, meta *format.ColumnMetaData, width uint)
 			return nil
 		}
 		return checkRuns(body[1:], uint(body[0]), p.values)
-	case format.RLE: // truths
+	case format.RLE: // booleans
 		if len(body) < 4 {
 			return forged("a page of truths of %d bytes", len(body))
 		}
@@ -398,7 +398,8 @@ func (p parquetPage) check(body []byte, meta *format.ColumnMetaData, width uint)
 	return fmt.Errorf("%w: values in the encoding %s are not read: write the file anew with plain values or a dictionary", ErrLayout, p.encoding)
 }
 
-// checkRuns adds up runs of Parquet's hybrid encoding, which may be as many values as were said, and the rest of a last eight.
+// checkRuns adds up the runs of Parquet's hybrid encoding. They may hold as many values as the page claims; the last group of eight may
+// go beyond.
 func checkRuns(runs []byte, width uint, values int64) error {
 	if width > 32 {
 		return forged("values of %d bits", width)
@@ -460,7 +461,7 @@ func unpackParquet(codec format.CompressionCodec, body []byte, want int64) ([]by
 			defer z.Close()
 			r = z
 		}
-	default: // the library loses what it unpacks of LZ4, and unpacks damaged LZ4 for ever
+	default: // not LZ4: the library loses data of it, and loops for ever on damaged LZ4
 		return nil, fmt.Errorf("%w: packed by %s, which is not read: write the file with Snappy or Zstandard", ErrLayout, codec)
 	}
 	if err != nil {
@@ -473,7 +474,7 @@ func unpackParquet(codec format.CompressionCodec, body []byte, want int64) ([]by
 	return out.Bytes(), nil
 }
 
-// checkParquet holds the columns that are read against the file.
+// checkParquet checks the columns that are read against the file's size.
 func checkParquet(f io.ReaderAt, size int64, p *parquet.File, c parquetColumns) error {
 	rows := int64(0)
 	leaves := p.Schema().Columns()

@@ -13,7 +13,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// forgery is a Parquet file that asks for more than it holds, and what is said of it.
+// forgery is a Parquet file that claims more than it holds, and the error expected.
 type forgery struct {
 	name, says string
 	file       []byte
@@ -59,7 +59,7 @@ func parquetForgeries(t testing.TB) []forgery {
 	}
 	list := append([]byte("PAR1"), 0x19, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07) // a list of 2³¹−1 structs
 	list = append(binary.LittleEndian.AppendUint32(list, 7), "PAR1"...)
-	many := bytes.Repeat([]byte{0}, 10<<20) // structs of nothing
+	many := bytes.Repeat([]byte{0}, 10<<20) // empty structs
 	many = append(append(append([]byte("PAR1"), 0x49, 0xfc), binary.AppendUvarint(nil, uint64(len(many)))...), many...)
 	many = append(binary.LittleEndian.AppendUint32(many, uint32(len(many)-4)), "PAR1"...)
 	return []forgery{
@@ -122,7 +122,7 @@ func makeParquet(t testing.TB, body []byte, page func(*format.PageHeader), meta 
 	return append(binary.LittleEndian.AppendUint32(file, uint32(len(end))), "PAR1"...)
 }
 
-// allocatesAtMost begins to count what is allocated; what it returns ends that.
+// allocatesAtMost begins to count allocated bytes; the function it returns fails if there were more than most.
 func allocatesAtMost(t testing.TB, most uint64) func() {
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -135,7 +135,7 @@ func allocatesAtMost(t testing.TB, most uint64) func() {
 	}
 }
 
-// A forged file is refused by what is wrong with it, before room is made for what it says.
+// A forged file is refused with what is wrong with it, before memory is allocated for what it claims.
 func TestForgedParquet(t *testing.T) { // not in parallel: it counts what is allocated
 	for _, c := range parquetForgeries(t) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {

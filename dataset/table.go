@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// maxRow bounds one row of a table, in bytes: a quote that nobody closed must not read the rest of the file into memory.
+// maxRow bounds one row of a table, in bytes, so that after a quote that is never closed the rest of the file is not read into memory.
 const maxRow = 4 << 20
 
 // maxColumns bounds how many columns a table has.
@@ -27,13 +27,13 @@ type table struct {
 	close   func() error
 }
 
-// row is one of a table: its cells, by column, and where it stands.
+// row is a row of a table: its cells, by column, and its line.
 type row struct {
 	cells []string
 	line  int
 }
 
-// at is the cell of a column by number, "" where the row has none or the column is -1.
+// at returns the cell of a column by index, "" if the row is shorter or the column is -1.
 func (r row) at(column int) string {
 	if column < 0 || column >= len(r.cells) {
 		return ""
@@ -70,7 +70,7 @@ func (d *Dataset) openTable(name string) (*table, error) {
 	return t, nil
 }
 
-// each calls use for every row that holds something.
+// each calls use for every row that is not empty.
 func (t *table) each(use func(row) error) error {
 	defer t.close()
 	for {
@@ -87,7 +87,7 @@ func (t *table) each(use func(row) error) error {
 	}
 }
 
-// rationed is a reader that fails once a row has taken too much.
+// rationed is a reader that fails once a row has more than maxRow bytes.
 type rationed struct {
 	io.Reader
 	left int
@@ -102,8 +102,8 @@ func (r *rationed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readTable reads a CSV. A byte order mark, UTF-16, CRLF, tabs or semicolons between the columns, Excel's line "sep=;", padded
-// headers, trailing empty columns and short rows are all met in the wild and all allowed.
+// readTable reads a CSV. Real files have a byte order mark, UTF-16, CRLF, tabs or semicolons between the columns, Excel's line "sep=;",
+// padded headers, empty columns at the end, or short rows: all of these are accepted.
 func readTable(r io.Reader, encoding string) (*table, error) {
 	converted, err := text.Reader(r, encoding)
 	if err != nil {
@@ -118,7 +118,7 @@ func readTable(r io.Reader, encoding string) (*table, error) {
 	reader := csv.NewReader(buffered)
 	reader.FieldsPerRecord = -1
 	reader.Comma = comma
-	reader.TrimLeadingSpace = comma != '\t' // or empty cells would go with the space
+	reader.TrimLeadingSpace = comma != '\t' // a tab is space too: trimming would remove empty cells
 	reader.ReuseRecord = true
 	header, err := reader.Read()
 	if errors.Is(err, io.EOF) {
@@ -171,8 +171,8 @@ func readTable(r io.Reader, encoding string) (*table, error) {
 	return t, nil
 }
 
-// separator finds what stands between the columns by the header: what it holds most of, outside of quotes. It passes over
-// Excel's line "sep=;" and says how many lines that were.
+// separator finds the character between the columns: the one that the header has most of, outside quotes. It skips Excel's line
+// "sep=;" and returns how many lines it skipped.
 func separator(r *bufio.Reader) (comma rune, lines int, err error) {
 	head, err := r.Peek(64 << 10)
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
@@ -200,7 +200,7 @@ func separator(r *bufio.Reader) (comma rune, lines int, err error) {
 	return comma, 0, nil
 }
 
-// illegible names a cell that nothing can keep; spreadsheets write such files in the encoding of their country.
+// illegible returns the error of a cell that is not valid text. Spreadsheets write such files in the encoding of their country.
 func illegible(line int, column, cell string) error {
 	remedy := "save the table as CSV UTF-8, or name its encoding with --encoding"
 	if name := text.Likely(cell); name != "" {

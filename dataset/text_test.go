@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 )
 
-// A table or list that a database cannot keep is refused by line and column when it is read, so that a dry run finds it too.
+// Text that a database cannot store is refused when a table or list is read, with line and column, so that a dry run finds it too.
 func TestTablesHoldText(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ format, file, content, want string }{

@@ -20,8 +20,8 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// Bounds of an archive: how many files it has, how large one may be, and how much more than the archive itself all of them may
-// take on the disk. Pictures hardly shrink, so that an archive that unpacks to much more holds something else.
+// Bounds of an archive: how many files it may have, how large one may be, and how many times the archive's size all of them may take on
+// disk. Packed pictures are hardly smaller, so an archive that unpacks to much more does not hold pictures.
 const (
 	maxFiles  = 5_000_000
 	maxFile   = 4 << 30
@@ -29,7 +29,7 @@ const (
 	minGrowth = 1 << 30 // whatever the archive's size
 )
 
-// ErrArchive is an archive that cannot be unpacked, or that is larger inside than it may be.
+// ErrArchive is returned for an archive that cannot be unpacked, or whose content exceeds the bounds.
 var ErrArchive = errors.New("the archive cannot be unpacked")
 
 var archiveSuffixes = []string{".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2"}
@@ -39,8 +39,8 @@ func isArchive(name string) bool {
 	return slices.ContainsFunc(archiveSuffixes, func(s string) bool { return strings.HasSuffix(strings.ToLower(name), s) })
 }
 
-// unpacker puts the files of archives into a folder. Nothing of an archive is written outside of it: names that lead out are
-// passed over, and so are links and whatever is no regular file.
+// unpacker writes the files of archives into a folder. It writes nothing outside that folder: names that lead out of it are skipped, and
+// so are links and all that is not a regular file.
 type unpacker struct {
 	d     *Dataset
 	dir   string
@@ -49,7 +49,7 @@ type unpacker struct {
 	files int
 }
 
-// unpack unpacks the archive that was given, or all the shards of a folder, and makes the folder they are in the one to read.
+// unpack unpacks the archive that was given, or all shards of a folder, into a temporary folder, which is then the one to read.
 func (d *Dataset) unpack(archives []string) error {
 	dir, err := d.temporary()
 	if err != nil {
@@ -74,10 +74,10 @@ func (d *Dataset) unpack(archives []string) error {
 	return nil
 }
 
-// TemporaryPrefix begins the names of the folders in TMPDIR that archives are unpacked into.
+// TemporaryPrefix is how the names of temporary folders for unpacked archives begin.
 const TemporaryPrefix = "studio-dataset-"
 
-// temporary makes the data set's temporary folder, which Close removes; one that a killed process left is removed now.
+// temporary makes the data set's temporary folder, which Close removes. It also removes those that killed processes left.
 func (d *Dataset) temporary() (string, error) {
 	folder, err := disk.NewTemporaryFolder(TemporaryPrefix)
 	if err != nil {
@@ -170,8 +170,8 @@ func (u *unpacker) tar(r *bufio.Reader, below string) error {
 	}
 }
 
-// place finds where a file goes below the folder, and makes the folders above it; "" for what is never part of a data set, which
-// is passed over.
+// place returns where a file goes below the folder, and makes the folders above it; "" for a file that is never part of a data set, which
+// is skipped.
 func (u *unpacker) place(below, given string) (file string, err error) {
 	name := path.Clean(strings.ReplaceAll(given, `\`, "/"))
 	local := filepath.FromSlash(name)

@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// shards lists the archives of a folder that holds nothing else but tables and texts.
+// shards lists the archives of a folder that holds nothing besides them but tables and texts.
 func (d *Dataset) shards() []string {
 	var out []string
 	for _, entry := range d.look("") {
@@ -27,14 +27,15 @@ func (d *Dataset) shards() []string {
 	return out
 }
 
-// key is what the files of one WebDataset sample have in common: the name up to the first dot.
+// key splits a name at the first dot. The part before it is the key, which the files of one WebDataset sample share; the rest is the
+// field.
 func key(name string) (key, field string) {
 	folder, base := path.Split(name)
 	stem, field, _ := strings.Cut(base, ".")
 	return folder + stem, strings.ToLower(field)
 }
 
-// fitsWebDataset tells unpacked shards: a picture beside the file of its class.
+// fitsWebDataset recognises unpacked shards: a picture beside the file of its class.
 func (d *Dataset) fitsWebDataset() string {
 	for _, folder := range append([]string{""}, d.folders("")...) {
 		list := d.look(folder)
@@ -58,8 +59,8 @@ func (d *Dataset) fitsWebDataset() string {
 	return ""
 }
 
-// readWebDataset reads samples of files with one key: the picture, and its class in KEY.cls or under a usual name in KEY.json. The
-// split is that of the shard's name. A number is a line of classnames.txt or classes.txt, where one stands there.
+// readWebDataset reads samples, each the files with one key: a picture, and its class in KEY.cls or under a usual name in KEY.json. The
+// shard's name tells the split. If there is a classnames.txt or classes.txt, a class that is a number is the line of that file.
 func (d *Dataset) readWebDataset() error {
 	var classes []string
 	for _, name := range []string{"classnames.txt", "classes.txt"} {
@@ -155,7 +156,8 @@ func (d *Dataset) classFile(name string, classes []string, s *Sample) error {
 	return d.numberedClass(name, strings.TrimSpace(string(data)), classes, s)
 }
 
-// numberedClass takes a class as it stands there, or the line of the list of classes where it is a number and there is a list.
+// numberedClass sets a sample's class as it is given or, if it is a number n and there is a list of classes, to class n of the list,
+// counted from 0.
 func (d *Dataset) numberedClass(name, class string, classes []string, s *Sample) error {
 	if len(classes) > 0 {
 		var n int

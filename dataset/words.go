@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// splitWords are the words for a split, alone in a name or beside fillers.
+// splitWords are the words for splits. In a name they may be alone or beside fillers.
 var splitWords = map[string]string{
 	"train": Train, "training": Train, "trainval": Train, "trainset": Train, "traindata": Train,
 	"val": Validation, "valid": Validation, "validation": Validation, "validate": Validation, "dev": Validation, "development": Validation,
@@ -15,16 +15,16 @@ var splitWords = map[string]string{
 	"pool": Pool, "poolset": Pool,
 }
 
-// fillers are the words that stand beside a split's in the name of a folder or table and say nothing.
+// fillers are words without meaning that may be beside a split's word in the name of a folder or table.
 var fillers = []string{
 	"set", "sets", "image", "images", "imgs", "img", "data", "dataset", "split", "folder", "folders", "pictures", "photos", "files",
 	"seg", "list", "labels", "label", "annotations", "metadata", "classes", "ground", "truth", "groundtruth", "gt", "a", "b", "c",
 	"instances", "annotation", "coco", "ilsvrc",
 }
 
-// SplitName reads a folder's or a table's word for a split, whatever its case and whatever years, numbers and words such as
-// "set" or "images" stand beside it: "val" and "dev" are Validation, "training_set", "Train2012" and "trainval" Train,
-// "test_images" Test. ok is false for any other word.
+// SplitName reads the word for a split in the name of a folder or table. It ignores case, years, numbers and words such as "set" or
+// "images": "val" and "dev" are Validation, "training_set", "Train2012" and "trainval" Train, "test_images" Test. ok is false for any
+// other word.
 func SplitName(word string) (split string, ok bool) {
 	parts := strings.FieldsFunc(strings.ToLower(word), func(r rune) bool { return strings.ContainsRune("_-. 0123456789()", r) })
 	for _, part := range parts {
@@ -41,7 +41,7 @@ func SplitName(word string) (split string, ok bool) {
 	return split, split != ""
 }
 
-// splitWord is SplitName, asked after what the caller says words mean.
+// splitWord reads a word for a split by Options.Splits, or else by SplitName.
 func (d *Dataset) splitWord(word string) (string, bool) {
 	for said, split := range d.options.Splits {
 		if strings.EqualFold(strings.TrimSpace(said), strings.TrimSpace(word)) {
@@ -51,13 +51,13 @@ func (d *Dataset) splitWord(word string) (string, bool) {
 	return SplitName(word)
 }
 
-// containers are names of folders that hold a data set's parts, and so never its classes.
+// containers are names of folders that hold a data set's parts, and are never classes.
 var containers = []string{
 	"images", "image", "imgs", "img", "data", "pictures", "photos", "jpegimages", "jpegs", "files", "input", "inputs", "raw",
 	"dataset", "archive", "download", "original images", "picture",
 }
 
-// companions are names of folders that stand beside the pictures and tell something about them.
+// companions are names of folders beside the pictures that hold information about them.
 var companions = []string{
 	"annotations", "annotation", "labels", "masks", "mask", "segmentations", "segmentation", "segmentationclass", "segmentationobject",
 	"bounding_boxes", "bboxes", "boxes", "groundtruth", "groundtruths", "ground_truth", "imagesets", "annotations-mat", "pseudomasks",
@@ -96,12 +96,12 @@ type usualColumn struct {
 	names  []string
 }
 
-// columnKey is a column's name as it is compared.
+// columnKey returns a column's name in the form in which names are compared.
 func columnKey(name string) string {
 	return strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
 }
 
-// nameSet remembers names by a hash of 64 bits: a million names in a few megabytes.
+// nameSet is a set of names, kept as hashes of 64 bits so that a million take a few megabytes.
 type nameSet map[uint64]struct{}
 
 var nameSeed = maphash.MakeSeed()

@@ -79,8 +79,8 @@ func digest(t *testing.T, dir string) string {
 }
 
 // TestPicturesAreTheSameEverywhere pins every pixel of a small data set: the shipped model and the
-// figures in docs/aviary.md belong to these pictures. Whoever changes how they are drawn on purpose
-// remakes both (make aviary) and then this digest.
+// figures in docs/aviary.md belong to these pictures. If you change how they are drawn, remake both (make aviary) and then this
+// digest.
 func TestPicturesAreTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 	const want = "b3bf45326fa84409d93e22d66580500052cbcc2174944879f2d36f2d9d052446"
@@ -135,7 +135,7 @@ func TestGeneratedFolderReadsBack(t *testing.T) {
 	}
 }
 
-// TestMasksCoverTheBirds: two pictures that differ in the bird alone differ under their masks alone.
+// TestMasksCoverTheBirds: two pictures that differ only in the bird differ only under their masks.
 func TestMasksCoverTheBirds(t *testing.T) {
 	t.Parallel()
 	d, err := dataset.Open("folder", generate(t, small))

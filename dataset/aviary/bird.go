@@ -37,7 +37,7 @@ func Birds() []Bird {
 	}
 }
 
-// props are what stands about in a scene; common ones stand in any.
+// props are the objects that a scene may have; commonProps fit any scene.
 var props = map[Scene][]string{
 	Water:  {"sailboat", "lotus", "canoe", "buoy", "fish"},
 	Shore:  {"shell", "palm", "umbrella", "crab", "coconut"},

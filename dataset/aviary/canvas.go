@@ -66,7 +66,7 @@ func (c *canvas) ellipse(cx8, cy8, rx8, ry8 int, color rgb, opacity, soft int) {
 	if rx8 <= 0 || ry8 <= 0 {
 		return
 	}
-	soft = max(soft, 512*256/max(min(rx8, ry8), 1)/2, 1) // at least about a pixel: no jagged rims
+	soft = max(soft, 512*256/max(min(rx8, ry8), 1)/2, 1) // at least about a pixel, against jagged rims
 	for y := (cy8 - ry8) >> 8; y <= (cy8+ry8)>>8; y++ {
 		dy := (y<<8 + 128 - cy8) * 1024 / ry8
 		for x := (cx8 - rx8) >> 8; x <= (cx8+rx8)>>8; x++ {

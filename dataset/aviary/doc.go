@@ -1,7 +1,7 @@
-// Package aviary makes the demo's data: fourteen birds in four painted scenes, by a seeded generator
-// that knows where each bird is. In the training split the scene gives the bird away 95 times in
-// a hundred, in the others it does not, so that a classifier trained on it is right for the
-// wrong reason: the standard way (Waterbirds, Sagawa et al. 2020) to have something to teach.
+// Package aviary makes the demo's data: pictures of fourteen birds in four painted scenes, by a seeded generator that also writes a
+// mask of each bird. In the training split 95 of 100 pictures show a bird in its home scene; in the other splits the scene tells
+// nothing. A classifier trained on it therefore looks at the scene instead of the bird, as with Waterbirds (Sagawa et al. 2020), and
+// edits of its maps have something to correct.
 //
 //	bird.go      the birds and scenes, and which bird lives where
 //	plan.go      which picture shows what: splits, counts, balance

@@ -7,9 +7,8 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// EditFromMask is the map that a person would leave who paints the bird: the mask averaged to the
-// model's grid of height × width cells, divided by its maximum, so that the cell the bird fills most
-// is 1. An empty mask gives a map of zeros.
+// EditFromMask makes the map that a person who paints the bird would make: the mask averaged over the cells of the model's grid of
+// height × width cells, divided by its maximum, so that the cell that the bird fills most is 1. An empty mask gives a map of zeros.
 func EditFromMask(mask *image.Gray, height, width int) attention.Map {
 	return EditFromGrid(attention.FromMask(mask, attention.Whole, height, width))
 }

@@ -18,8 +18,8 @@ import (
 
 // Generate writes the data set as an image folder that dataset.Open reads as "folder":
 // split/bird/NNNN.png, masks/split/bird/NNNN.png and metadata.csv with group, mask and scene. The
-// folder is made; files of an earlier run with the same names are replaced. progress, which may be
-// nil, is called with how many of how many pictures are written, from one goroutine at a time.
+// folder is made; files of an earlier run with the same names are replaced. progress, which may be nil, is called with the number of
+// pictures written so far and in all, from one goroutine at a time.
 func Generate(ctx context.Context, dir string, o Options, progress func(done, total int)) error {
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("generating aviary: %w", err)
@@ -94,7 +94,7 @@ func writePNG(file string, picture image.Image) (err error) {
 	return buffered.Flush()
 }
 
-// encoderBuffers spares an allocation of half a megabyte a picture.
+// encoderBuffers saves an allocation of half a megabyte per picture.
 var encoderBuffers bufferPool
 
 type bufferPool struct{ pool sync.Pool }

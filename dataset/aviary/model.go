@@ -13,7 +13,7 @@ import (
 //go:embed all:model
 var files embed.FS
 
-// ErrNoModel is a build without the demo's model.
+// ErrNoModel is returned by a build without the demo's model.
 var ErrNoModel = errors.New("this build has no demo model: run make aviary, then build again")
 
 // Model returns the demo's network, an ONNX file, and its manifest.

@@ -8,8 +8,8 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// TestModelFitsThePictures: the shipped network is an ABN of M·g whose input is a picture of the
-// generator and whose answers are its birds.
+// TestModelFitsThePictures: the shipped network is an ABN with the mechanism M·g, whose input has the size of the generator's pictures
+// and whose classes are its birds.
 func TestModelFitsThePictures(t *testing.T) {
 	t.Parallel()
 	file, manifest, err := aviary.Model()

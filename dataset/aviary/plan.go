@@ -9,21 +9,21 @@ import (
 // Options says how many pictures are made.
 type Options struct {
 	Seed int64
-	// Pictures of each bird in each split. All but Train are multiples of 4, to be the same in every
-	// scene; a Pool of 0 or less makes none.
+	// Pictures of each bird in each split. All but Train must be multiples of 4, so that every scene has the same number. A Pool of 0
+	// or less makes none.
 	Train, Validation, Test, Pool int
 	// HomePercent is how many of a hundred training pictures show a bird in its home scene.
 	HomePercent int
-	// Parallel bounds how many pictures are drawn at once; 0 is one a core. The pictures do not depend on it.
+	// Parallel bounds how many pictures are drawn at once; 0: one per core. The pictures do not depend on it.
 	Parallel int
 }
 
-// DefaultOptions are those of the shipped data set.
+// DefaultOptions are the options of the demo's data set.
 func DefaultOptions() Options {
 	return Options{Seed: 1, Train: 200, Validation: 20, Test: 80, Pool: 80, HomePercent: 95}
 }
 
-// Validate reports the first field that makes no data set.
+// Validate returns an error for the first field that is out of bounds.
 func (o Options) Validate() error {
 	for _, field := range []struct {
 		name      string
@@ -44,7 +44,7 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Groups of pictures for worst-group accuracy: where the scene tells the bird, and where it misleads.
+// Groups of pictures for worst-group accuracy: in Home the scene fits the bird, in Away it misleads.
 const (
 	Home = "home"
 	Away = "away"
@@ -58,8 +58,8 @@ type Picture struct {
 	Scene Scene
 }
 
-// Group is Home where the bird is in its home scene, else Away. On test, where scenes are balanced,
-// Away is three pictures in four, and its accuracy is what a classifier has left without the scene.
+// Group is Home if the bird is in its home scene, else Away. In the test split, whose scenes are balanced, three pictures in four are
+// Away. The accuracy on them shows how well a classifier does without the help of the scene.
 func (p Picture) Group() string {
 	if p.Scene == p.Bird.Home {
 		return Home
@@ -70,9 +70,9 @@ func (p Picture) Group() string {
 // Mask is the file of the picture's mask below the root.
 func (p Picture) Mask() string { return "masks/" + p.Name }
 
-// Plan lists the pictures of a data set. In train HomePercent of each bird's pictures are at home, the
-// others evenly elsewhere; validation, test and pool show every bird in every scene equally often, as
-// pictures come in from outside once a classifier is in use.
+// Plan lists the pictures of a data set. In train HomePercent of each bird's pictures are in its home scene, the others evenly in the
+// other scenes. Validation, test and pool show every bird equally often in every scene, like new pictures that a classifier in use
+// is given.
 func Plan(o Options) []Picture {
 	var out []Picture
 	for _, split := range []struct {
@@ -105,8 +105,8 @@ func Plan(o Options) []Picture {
 	return out
 }
 
-// biased lists scenes of which homePercent are the bird's own and the rest the others in turn; index
-// moves where the turn starts, so that no scene is favoured by remainders.
+// biased lists count scenes: homePercent of them are the bird's own, the rest are the others in turn. index moves where the turn starts,
+// so that remainders favour no scene.
 func biased(bird Bird, index, count, homePercent int) []Scene {
 	var others []Scene
 	for _, scene := range Scenes() {

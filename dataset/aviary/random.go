@@ -1,7 +1,7 @@
 package aviary
 
-// random is SplitMix64 (Steele, Lea, Flood 2014): small, and the same for ever, which the standard
-// library's generators promise for their sources only.
+// random is SplitMix64 (Steele, Lea, Flood 2014). Its numbers never change. The standard library promises that only for the sources of
+// its generators, not for the methods on top of them.
 type random struct{ state uint64 }
 
 // newRandom starts a stream that depends on the seed and on each of the words.
@@ -30,7 +30,7 @@ func (r *random) below(n int) int { return int(r.next() % uint64(n)) }
 // between returns a number in [low, high].
 func (r *random) between(low, high int) int { return low + r.below(high-low+1) }
 
-// chance is true in percent of cases.
+// chance is true in percent of 100 cases.
 func (r *random) chance(percent int) bool { return r.below(100) < percent }
 
 // shuffle orders n things at random (Fisher–Yates).

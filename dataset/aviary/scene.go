@@ -51,7 +51,7 @@ func (c *canvas) sky(r *random, m mood, horizon int) {
 	}
 }
 
-// hills lays rows of hills behind the ground, the nearer the darker.
+// hills draws rows of hills behind the ground; nearer rows are darker.
 func (c *canvas) hills(r *random, m mood, horizon int, far, near rgb) {
 	rows := r.between(1, 3)
 	for i := range rows {
@@ -186,7 +186,7 @@ func (c *canvas) paintMeadow(r *random, m mood, horizon int) {
 	c.place(r, Meadow, horizon+10, Side-4, 20, 38)
 }
 
-// place stands the scene's props about, the far ones small, with now and then one that fits anywhere.
+// place draws the scene's props, far ones smaller, and now and then one that fits any scene.
 func (c *canvas) place(r *random, scene Scene, nearest, farthest, small, large int) {
 	count := r.between(1, 3)
 	for i := range count {

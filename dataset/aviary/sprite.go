@@ -29,8 +29,8 @@ var sprites = struct {
 	byName map[string]func() *sprite
 }{byName: map[string]func() *sprite{}}
 
-// spriteNamed returns an embedded sprite such as "birds/owl". They are part of the program, so that
-// one that cannot be decoded is a fault of the build; the package's tests decode each.
+// spriteNamed returns an embedded sprite such as "birds/owl". One that cannot be decoded is returned as a transparent pixel: they are
+// part of the program, and the package's tests decode each.
 func spriteNamed(name string) *sprite {
 	sprites.Lock()
 	load, ok := sprites.byName[name]
@@ -89,7 +89,7 @@ func toLevel(picture image.Image) level {
 	return l
 }
 
-// half averages squares of four pixels; an odd last row or column is averaged with nothing.
+// half averages squares of four pixels; beyond an odd last row or column it averages with transparent ones.
 func (l level) half() level {
 	out := level{width: (l.width + 1) / 2, height: (l.height + 1) / 2}
 	out.pix = make([]uint8, out.width*out.height*4)
@@ -160,12 +160,12 @@ func newTint(degrees, saturation, brightness int) tint {
 	return out
 }
 
-// sine is sin(degrees) in 1/65536. Rounding to that grid hides the last bits, in which processors differ.
+// sine returns sin(degrees) in units of 1/65536. Rounding removes the last bits, in which processors differ.
 func sine(degrees int) int {
 	return int(math.Round(math.Sin(float64(degrees)*math.Pi/180) * 65536))
 }
 
-// pose says how a sprite stands in a picture.
+// pose says where and how a sprite is drawn in a picture.
 type pose struct {
 	x8, y8   int // centre
 	size     int // longer side of what is visible, in pixels, before turning
@@ -174,9 +174,9 @@ type pose struct {
 	tint     tint
 }
 
-// stamp draws a sprite. Where mask is given, it is set to the sprite's opacity (0 to 255).
+// stamp draws a sprite. If mask is not nil, it is set to the sprite's opacity (0 to 255).
 func (c *canvas) stamp(s *sprite, p pose, mask *[Side * Side]uint8) {
-	// The level of which a pixel of the picture covers at most two.
+	// Use the level of which a picture pixel covers at most two pixels along each axis.
 	l := s.levels[0]
 	for _, smaller := range s.levels[1:] {
 		if max(smaller.width, smaller.height) < p.size {
