@@ -8,10 +8,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // TestEachFactHasOneHome holds the code to the table "Where each fact lives" of docs/architecture.md: what marks a fact's home
@@ -44,7 +47,16 @@ func TestEachFactHasOneHome(t *testing.T) {
 				if spelled := literals(n); slices.Contains(spelled, ".jpg") && slices.Contains(spelled, ".png") {
 					at("suffixes of pictures", dir)
 				}
+				if spellsSetting(n) {
+					at("words of a setting", dir)
+				}
 			case *ast.BasicLit:
+				if n.Kind == token.STRING && (strings.Contains(n.Value, "0.0003") || strings.Contains(n.Value, "0.008")) {
+					at("AdamW's learning rates", dir)
+				}
+				if n.Kind == token.STRING && defaultsToAWord(n.Value) {
+					at("words of a setting", dir) // as a flag's default
+				}
 				if n.Kind == token.STRING && strings.Contains(n.Value, "ABNFEAT") {
 					at("features on disk", dir)
 				}
@@ -61,6 +73,8 @@ func TestEachFactHasOneHome(t *testing.T) {
 		"taking a network apart": "internal/network",
 		"features on disk":       "internal/features",
 		"suffixes of pictures":   "internal/picture",
+		"words of a setting":     "internal/recipe",
+		"AdamW's learning rates": "internal/recipe",
 	} {
 		if got := slices.Sorted(maps.Keys(homes[mark])); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: in %s, want %s alone; docs/architecture.md says what else asks it", mark, strings.Join(got, ", "), want)
@@ -79,6 +93,40 @@ func literals(list *ast.CompositeLit) (all []string) {
 		return true
 	})
 	return all
+}
+
+// spellsSetting reports a list or a table of all the words of a setting, spelled out or by their constants.
+func spellsSetting(list *ast.CompositeLit) bool {
+	spelled := literals(list)
+	for _, f := range recipe.Fields {
+		words := f.Words()
+		if len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(spelled, w) }) {
+			return true
+		}
+	}
+	array, _ := list.Type.(*ast.ArrayType)
+	if array == nil {
+		return false
+	}
+	of, _ := array.Elt.(*ast.SelectorExpr)
+	if of == nil {
+		return false
+	}
+	from, _ := of.X.(*ast.Ident)
+	// a list of strategies may be of others than a round has: training from scratch is one
+	return from != nil && from.Name == "recipe" && slices.Contains([]string{"Engine", "BatchNorm", "MapLoss", "Schedule", "Optimizer", "Rates"}, of.Sel.Name)
+}
+
+// defaultsToAWord reports a flag's tag that spells a word of a setting as its default.
+func defaultsToAWord(tag string) bool {
+	tag, err := strconv.Unquote(tag)
+	if err != nil {
+		return false
+	}
+	usual, given := reflect.StructTag(tag).Lookup("default")
+	return given && slices.ContainsFunc(recipe.Fields, func(f recipe.Field) bool {
+		return slices.ContainsFunc(strings.Split(usual, ","), func(word string) bool { return slices.Contains(f.Words(), word) })
+	})
 }
 
 // receiver is the name of a method's type.

@@ -97,44 +97,16 @@ func (v RoundForm) validationText() string {
 
 // says is what a folded group is set to, in a line.
 func (v RoundForm) says(g recipe.Group) string {
-	switch g {
-	case recipe.Maps:
-		return v.mapsText()
-	case recipe.Data:
-		return v.dataText()
-	case recipe.Optimiser:
-		return v.optimiserText()
+	var list []string
+	for _, f := range g.In() {
+		list = append(list, v.Settings.Brief(f.Name))
 	}
-	return engineWord(v.Settings.Engine)
-}
-
-func (v RoundForm) mapsText() string {
-	return words(
-		map[recipe.MapLoss]string{"l2": "L2 norm", "mse": "squared error", "l1": "absolute error"}[v.Settings.MapLoss],
-		either(v.Settings.Anchor > 0, "anchor "+number(v.Settings.Anchor), "no anchor"))
-}
-
-func (v RoundForm) dataText() string {
-	s := v.Settings
-	return words(fmt.Sprintf("batches of %d", s.BatchSize), either(s.Flip, "flips", ""), either(s.Crop > 0, "crops from "+number(s.Crop), ""),
-		either(s.Balanced, "classes balanced", ""), either(s.Patience > 0, fmt.Sprintf("stops early after %d", s.Patience), ""), fmt.Sprintf("seed %d", s.Seed))
-}
-
-func (v RoundForm) optimiserText() string {
-	s := v.Settings
-	return words(optimizerWord(s), either(s.Rates == recipe.RatesOne, "one rate for all layers", ""), string(s.Schedule), either(s.WarmUp > 0, "warm-up "+number(s.WarmUp), ""), "decay "+number(s.WeightDecay),
-		either(s.ClipNorm > 0, "clipped at "+number(s.ClipNorm), ""), map[recipe.BatchNorm]string{"frozen": "BatchNorm frozen", "batch": "BatchNorm by batch"}[s.BatchNorm])
+	return joined(" · ", list...)
 }
 
 // optimizerWord is the update in words: "SGD, momentum 0.9".
 func optimizerWord(s recipe.Settings) string {
-	switch s.Optimizer {
-	case recipe.OptimizerAdamW:
-		return "AdamW"
-	case recipe.OptimizerNesterov:
-		return "Nesterov SGD, momentum " + number(s.Momentum)
-	}
-	return "SGD, momentum " + number(s.Momentum)
+	return joined(", ", s.Brief("optimizer"), s.Brief("momentum"))
 }
 
 func either(yes bool, a, b string) string {
@@ -144,13 +116,13 @@ func either(yes bool, a, b string) string {
 	return b
 }
 
-// words joins what is said, apart by middle dots.
-func words(list ...string) string {
-	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " · ")
+// joined are those words of which there are any.
+func joined(by string, list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), by)
 }
 
 // lastText says how long the latest round took, for who wonders how long this one will.
 func (v RoundForm) lastText() string {
 	r := v.Last
-	return fmt.Sprintf("Round %d took %s: %s over %s, on %s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), engineWord(r.Settings.Engine))
+	return fmt.Sprintf("Round %d took %s: %s over %s, on %s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label())
 }

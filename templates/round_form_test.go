@@ -21,10 +21,10 @@ func planOf() annotator.RoundPlan {
 // training is what engines answer: Gorgonia's own obstacle with batch statistics, ONNX Runtime has none.
 func training(gorgoniaFrozen bool) []annotator.Trainability {
 	var list []annotator.Trainability
-	for _, w := range ways {
-		list = append(list, annotator.Trainability{Engine: "ort", Strategy: w.strategy, BatchNorm: w.batchNorm})
-		t := annotator.Trainability{Engine: "gorgonia", Strategy: w.strategy, BatchNorm: w.batchNorm}
-		if w.batchNorm == "batch" || !gorgoniaFrozen {
+	for _, w := range recipe.Ways() {
+		list = append(list, annotator.Trainability{Engine: "ort", Strategy: w.Strategy, BatchNorm: w.BatchNorm})
+		t := annotator.Trainability{Engine: "gorgonia", Strategy: w.Strategy, BatchNorm: w.BatchNorm}
+		if w.BatchNorm == "batch" || !gorgoniaFrozen {
 			t.Obstacles = []annotator.Obstacle{{Node: "/per/Resize", Op: "Resize", Why: "gorgonia has no such operator"}}
 		}
 		list = append(list, t)

@@ -183,27 +183,6 @@ func opsText(ops map[string]int) string {
 	return strings.Join(texts, ", ")
 }
 
-// engines are what can compute a training, in the order of the pages.
-var engines = []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia}
-
-// engineWord is an engine as people call it.
-func engineWord(engine recipe.Engine) string {
-	f, _ := recipe.FieldNamed("engine")
-	return f.LabelOf(string(engine))
-}
-
-// ways are the columns of what can be trained.
-var ways = []struct {
-	strategy  recipe.Strategy
-	batchNorm recipe.BatchNorm
-	label     string
-}{
-	{"attention", "frozen", "Attention branch, BatchNorm's statistics frozen"},
-	{"attention", "batch", "Attention branch, statistics of each batch"},
-	{"both", "frozen", "Both branches, BatchNorm's statistics frozen"},
-	{"both", "batch", "Both branches, statistics of each batch"},
-}
-
 // obstacleRow is one obstacle and the ways of training it stands in.
 type obstacleRow struct {
 	annotator.Obstacle
@@ -223,15 +202,15 @@ func obstacles(training []annotator.Trainability, engine recipe.Engine) []obstac
 				i = len(rows)
 				rows = append(rows, obstacleRow{Obstacle: o})
 			}
-			rows[i].cases = append(rows[i].cases, fmt.Sprintf("%s: %s, %s", engineWord(t.Engine), t.Strategy, t.BatchNorm))
+			rows[i].cases = append(rows[i].cases, fmt.Sprintf("%s: %s, %s", t.Engine.Label(), t.Strategy, t.BatchNorm))
 		}
 	}
 	for i, r := range rows { // all of an engine's ways are said by its name
-		for _, e := range engines {
-			mine := slices.DeleteFunc(slices.Clone(r.cases), func(c string) bool { return !strings.HasPrefix(c, engineWord(e)+":") })
-			if len(mine) == len(ways) {
+		for _, e := range recipe.Engines() {
+			mine := slices.DeleteFunc(slices.Clone(r.cases), func(c string) bool { return !strings.HasPrefix(c, e.Label()+":") })
+			if len(mine) == len(recipe.Ways()) {
 				r.cases = slices.DeleteFunc(r.cases, func(c string) bool { return slices.Contains(mine, c) })
-				r.cases = append(r.cases, engineWord(e))
+				r.cases = append(r.cases, e.Label())
 			}
 		}
 		rows[i].cases = r.cases
@@ -256,13 +235,13 @@ func canTrain(training []annotator.Trainability, engine recipe.Engine) bool {
 // trainsOn names the engines that can train a network: "ONNX Runtime, Gorgonia in part".
 func trainsOn(training []annotator.Trainability) string {
 	var able []string
-	for _, e := range engines {
+	for _, e := range recipe.Engines() {
 		switch {
 		case !canTrain(training, e):
 		case len(obstacles(training, e)) > 0:
-			able = append(able, engineWord(e)+" in part")
+			able = append(able, e.Label()+" in part")
 		default:
-			able = append(able, engineWord(e))
+			able = append(able, e.Label())
 		}
 	}
 	if len(able) == 0 {

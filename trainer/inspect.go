@@ -49,25 +49,23 @@ type trainingKey struct{}
 
 func inspectTraining(ctx context.Context, abn *onnx.ABN) (TrainingReport, error) {
 	var report TrainingReport
-	for _, engine := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
-		for _, strategy := range []recipe.Strategy{recipe.StrategyAttention, recipe.StrategyBoth} {
-			for _, norm := range []recipe.BatchNorm{recipe.BatchNormFrozen, recipe.BatchNormBatch} {
-				t := Trainability{Engine: engine, Strategy: strategy, BatchNorm: norm}
-				s := recipe.Defaults()
-				s.Engine, s.Strategy, s.BatchNorm = engine, strategy, norm
-				reasons, err := Lacks(ctx, abn, s)
-				if ctx.Err() != nil {
-					return nil, context.Cause(ctx)
-				}
-				if t.Reasons = reasons; err != nil {
-					t.Reasons = append(t.Reasons, gradient.Reason{Why: err.Error()})
-				}
-				t.OK = len(t.Reasons) == 0
-				if more := len(t.Reasons) - maxReasons; more > 0 {
-					t.Reasons = append(slices.Clip(t.Reasons[:maxReasons]), gradient.Reason{Why: fmt.Sprintf("and %d more nodes", more)})
-				}
-				report = append(report, t)
+	for _, engine := range recipe.Engines() {
+		for _, way := range recipe.Ways() {
+			t := Trainability{Engine: engine, Strategy: way.Strategy, BatchNorm: way.BatchNorm}
+			s := recipe.Defaults()
+			s.Engine, s.Strategy, s.BatchNorm = engine, way.Strategy, way.BatchNorm
+			reasons, err := Lacks(ctx, abn, s)
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
 			}
+			if t.Reasons = reasons; err != nil {
+				t.Reasons = append(t.Reasons, gradient.Reason{Why: err.Error()})
+			}
+			t.OK = len(t.Reasons) == 0
+			if more := len(t.Reasons) - maxReasons; more > 0 {
+				t.Reasons = append(slices.Clip(t.Reasons[:maxReasons]), gradient.Reason{Why: fmt.Sprintf("and %d more nodes", more)})
+			}
+			report = append(report, t)
 		}
 	}
 	return report, nil
@@ -103,7 +101,7 @@ func (r TrainingReport) Obstacles() []Obstacle {
 		}
 	}
 	for i, o := range list {
-		for _, engine := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
+		for _, engine := range recipe.Engines() {
 			cases := at[o.Reason][engine]
 			if _, of := r.Trains(engine); len(cases) == of && of > 0 {
 				cases = []string{string(engine)}

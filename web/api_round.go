@@ -118,8 +118,9 @@ func (a *api) rounds() {
 			if err != nil {
 				return nil, err
 			}
-			if asked.Optimizer == recipe.OptimizerAdamW && asked.LearningRate == 0 { // the default is SGD's
-				return nil, &annotator.ValidationError{Field: "learning_rate", Message: "is needed with adamw, whose rates are not SGD's: 0.0003 where BatchNorms are folded away, 0.008 where they are kept"}
+			var refused *recipe.Error
+			if errors.As(asked.CheckRate(), &refused) {
+				return nil, &annotator.ValidationError{Field: refused.Field, Message: refused.Message}
 			}
 			defaults, _, err := a.server.service.RoundDefaults(ctx, actor, in.Project)
 			if err != nil {

@@ -14,15 +14,15 @@ type aviarySweepCommand struct {
 	Images     string        `required:"" type:"existingdir" help:"What studio aviary wrote."`
 	Out        string        `required:"" type:"path" help:"File to append results to, a JSON document a line. What it holds already is not run again."`
 	Sources    []string      `default:"train" enum:"train,pool" help:"Where edited images come from: train (misclassified ones first, then any) or pool (misclassified ones)."`
-	Strategies []string      `default:"both,attention" help:"Branches to update: ${strategy}."`
+	Strategies []string      `default:"${strategy_all}" help:"Branches to update: ${strategy}."`
 	Edits      []int         `default:"20,60,200,600" help:"Numbers of edits."`
 	Gammas     []float64     `default:"0.1,0.3,1,3,10" help:"Scales of the map loss; 0 is always run."`
 	Cross      bool          `help:"Vary the number of edits and γ one at a time, not in all pairs."`
 	Anchors    []float64     `help:"Scales of the anchor; without any, that of a round's defaults."`
-	Optimizers []string      `default:"sgd" help:"Updates: ${optimizer}."`
-	Crops      []float64     `default:"0" help:"Least shares of the view that random crops keep; 0: no crops."`
+	Optimizers []string      `default:"${optimizer_default}" help:"Updates: ${optimizer}."`
+	Crops      []float64     `default:"${crop_default}" help:"Least shares of the view that random crops keep; 0: no crops."`
 	Seeds      int           `default:"3" help:"Number of seeds, from 1 on; a seed decides which images are edited, and the order of training."`
-	MapLoss    string        `default:"l2" help:"Form of the map loss: ${map_loss}."`
+	MapLoss    string        `default:"${map_loss_default}" help:"Form of the map loss: ${map_loss}."`
 	Parallel   int           `help:"Fine-tunings at a time; 0: one a core."`
 	Limit      time.Duration `help:"Start no fine-tuning after this time; 0: no limit."`
 	JSON       bool          `name:"json" help:"Print the summary as JSON."`

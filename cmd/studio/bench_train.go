@@ -16,11 +16,11 @@ type benchTrainCommand struct {
 	Model    string `help:"ABN whose branches to train, an ONNX file; without it one of --arch at random weights." type:"existingfile"`
 	Arch     string `help:"Architecture whose branches to train, as in \"studio train\"." default:"resnet18"`
 	Classes  int    `help:"Classes of --arch." default:"200"`
-	Batch    int    `help:"Images in a step, ${batch_size}." default:"32"`
+	Batch    int    `help:"Images in a step, ${batch_size}." default:"${batch_size_default}"`
 	Steps    int    `help:"Steps to time, after a first one that is not timed." default:"5"`
 	Threads  int    `help:"Threads of one operator; 0: one per core." default:"0"`
-	Strategy string `help:"Branches to train: ${strategy}." default:"both"`
-	Norm     string `help:"BatchNorm statistics: ${batch_norm}." default:"batch"`
+	Strategy string `help:"Branches to train: ${strategy}." default:"${strategy_default}"`
+	Norm     string `help:"BatchNorm statistics: ${batch_norm}." default:"${batch_norm_default}"`
 	PyTorch  string `name:"pytorch" placeholder:"PYTHON" help:"Compare with PyTorch in this Python, or \"auto\" for the first that has it."`
 	Layout   string `name:"pytorch-layout" help:"PyTorch's memory format: contiguous or channels_last." default:"contiguous" enum:"contiguous,channels_last"`
 	Gorgonia bool   `help:"Compare with the Gorgonia engine."`

@@ -191,7 +191,7 @@ func (f *inspection) notes() []string {
 
 // printTraining says what each engine can train, and names the nodes that keep it from the rest.
 func (f *inspection) printTraining(line func(label, format string, args ...any)) {
-	for _, engine := range []recipe.Engine{recipe.EngineORT, recipe.EngineGorgonia} {
+	for _, engine := range recipe.Engines() {
 		can, of := f.Training.Trains(engine)
 		label := fmt.Sprintf("train with %s", engine)
 		switch {

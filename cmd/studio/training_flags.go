@@ -158,13 +158,20 @@ func (c settingFlags) fill(s *recipe.Settings) error {
 	return nil
 }
 
-// settingWords fill in the help: under a setting's name what it may be.
+// settingWords fill in the help and the defaults of flags: NAME is what a setting may be, NAME_default its default, NAME_all all its
+// words, apart by commas.
 func settingWords() map[string]string {
 	words := map[string]string{}
 	for _, f := range recipe.Fields {
 		if want := f.Want(); want != "" {
 			words[f.Name] = want
 		}
+		words[f.Name+"_default"] = recipe.Defaults().Text(f.Name)
+		var all []string
+		for _, c := range f.OnForm() {
+			all = append(all, c.Word)
+		}
+		words[f.Name+"_all"] = strings.Join(all, ",")
 	}
 	return words
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"slices"
+
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 // SweepRow summarises several seeds of one setting: means, and the difference candidate − control with its standard error.
@@ -120,6 +122,7 @@ func meanAndError(values []float64) (mean, standardError float64) {
 func PrintSweep(out io.Writer, rows []SweepRow) {
 	fmt.Fprintln(out, "| edits on | strategy | edits | anchor | γ | seeds | accuracy | home | away | attention branch | inside | drift | gain, all | gain, away |")
 	fmt.Fprintln(out, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	usual := recipe.Defaults()
 	for _, r := range rows {
 		gain, away := "", ""
 		if r.Gamma != 0 {
@@ -130,10 +133,10 @@ func PrintSweep(out io.Writer, rows []SweepRow) {
 			}
 		}
 		strategy := r.Strategy
-		if r.MapLoss != "l2" {
+		if r.MapLoss != string(usual.MapLoss) {
 			strategy += ", " + r.MapLoss
 		}
-		if r.Optimizer != "sgd" {
+		if r.Optimizer != string(usual.Optimizer) {
 			strategy += ", " + r.Optimizer
 		}
 		if r.Flip {

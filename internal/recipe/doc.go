@@ -7,6 +7,7 @@
 //	field.go     what an entry says
 //	validate.go  Validate: bounds, and the rules between two settings
 //	value.go     values by name: defaults, texts of a form, JSON
+//	way.go       in what ways a network can be trained, by which engines
 //	markdown.go  the table of docs/training.md; page/ writes it
 //
 // A new setting is a field of Settings and an entry of Fields. Flag, form, API, schema, record, checks and documentation follow;

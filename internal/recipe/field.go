@@ -39,9 +39,14 @@ type Field struct {
 	// OfMaps says that the setting needs edited maps and a parent: studio train, which has neither, has no flag for it.
 	OfMaps bool
 
+	// Idle reports whether other settings leave it without effect; nil: they never do.
+	Idle func(Settings) bool
+
 	// The setting in words, for each place where it is shown.
 	Label    string // its name on pages
 	Sentence string // on the form, under it; beside it for a Switch
+	Brief    string // on the line of its folded group, ${value} standing for the value; of a Switch: for on. A Word's choices have their own
+	None     string // there, for off or for a 0 that is no amount (Zero); "": nothing is said
 	API      string // its description in the API; "": none
 	Flag     string // its flag on the command line; "": Name with dashes
 	Holder   string // the placeholder of its value in the command line's help; "": the flag's name
@@ -55,6 +60,8 @@ type Field struct {
 type Choice struct {
 	Word     string
 	Label    string // on the form
+	Brief    string // on the line of a folded group; "": Label
+	Silent   bool   // nothing is said there
 	Sentence string // under it on the form; choices with a Sentence are shown as radio buttons, the others as a drop-down list
 	First    bool   // shown before the others on the form
 }

@@ -3,6 +3,10 @@ package recipe
 // MaxEpochs bounds the settings that are counted in epochs.
 const MaxEpochs = 10_000
 
+// adamWRates are the learning rates that AdamW wants, which are not SGD's: what the trainer's rule gives for the networks of
+// docs/training.md.
+const adamWRates = "about 0.0003 where BatchNorms are folded away, up to 0.008 where they are kept"
+
 // Fields are all settings, in the order of the form. Bounds are wide, but a typing error such as an extra 0 should be refused before
 // it costs hours. The defaults are ours, since our sources do not record the paper's γ. Strategy and γ come from the sweep on the
 // demo's Aviary data (docs/aviary.md), with a network whose map has 14×14 cells. The l2 norm grows with the square root of the
@@ -40,7 +44,7 @@ var Fields = []Field{
 	},
 	{
 		Name: "map_loss", Default: MapLossL2, Group: Maps, OfMaps: true, Label: "Map loss",
-		Choices:  []Choice{{Word: "l2", Label: "L2 norm, unsquared (the paper's)"}, {Word: "mse", Label: "mean squared error"}, {Word: "l1", Label: "mean absolute error"}},
+		Choices:  []Choice{{Word: "l2", Label: "L2 norm, unsquared (the paper's)", Brief: "L2 norm"}, {Word: "mse", Label: "mean squared error", Brief: "squared error"}, {Word: "l1", Label: "mean absolute error", Brief: "absolute error"}},
 		Sentence: "How the distance between a person's map and the model's is measured.",
 		API:      "l2 is the paper's.",
 		Help:     "Form of the map loss: ${map_loss}.", Holder: "NAME",
@@ -49,19 +53,21 @@ var Fields = []Field{
 	{
 		Name: "anchor", Type: Number, High: 1e4, Zero: "none", Default: 0.0, Group: Maps, OfMaps: true, Label: "Anchor",
 		Sentence: "Weight that holds the maps of unedited images to what the parent gave them; 0: they may drift.",
-		API:      "Scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none.",
-		Help:     "Scale of the loss that holds the maps of images without an edit to what the model had, ${anchor}.",
-		Doc:      "scale of L_anchor, which holds the maps of images without an edit to those the parent had: ADR 8", Origin: "ours, `docs/aviary.md`",
+		Brief:    "anchor ${value}", None: "no anchor",
+		API:  "Scale of L_anchor, which holds the maps of unedited images to the parent's; 0: none.",
+		Help: "Scale of the loss that holds the maps of images without an edit to what the model had, ${anchor}.",
+		Doc:  "scale of L_anchor, which holds the maps of images without an edit to those the parent had: ADR 8", Origin: "ours, `docs/aviary.md`",
 	},
 	{
 		Name: "batch_size", Type: Whole, Low: 1, High: 4096, Default: 32, Group: Data, Label: "Batch size",
-		Sentence: "Images a step.",
-		Flag:     "batch", Help: "Images in a batch, ${batch_size}.",
+		Sentence: "Images a step.", Brief: "batches of ${value}",
+		Flag: "batch", Help: "Images in a batch, ${batch_size}.",
 		Doc: "images a step", Origin: "a prototype on Aviary",
 	},
 	{
 		Name: "crop", Type: Number, High: 1, Zero: "no crops", Default: 0.0, Group: Data, Label: "Random crops",
 		Sentence: "Least share of the view's area a crop keeps, the map cut with it; 0: none. Every epoch then runs the extractor anew.",
+		Brief:    "crops from ${value}",
 		API:      "Least share of the area that random crops keep; 0: no crops.",
 		Help:     "Least share of the view's area that random crops keep, their maps cut alike, ${crop}.",
 		Doc:      "every image is cut at random to at least so much of the view; the map goes with it: below", Origin: "ours, `docs/aviary.md`",
@@ -69,6 +75,7 @@ var Fields = []Field{
 	{
 		Name: "patience", Type: Whole, High: MaxEpochs, Zero: "to the end", Default: 0, Group: Data, Label: "Stop early after",
 		Sentence: "Epochs without a better validation, the best state kept; 0: it goes to the end.",
+		Brief:    "stops early after ${value}",
 		API:      "Epochs without a better validation before it stops with its best state; 0: never.",
 		Help: "Stop after so many epochs without a lower validation loss, ${patience}, and keep the best epoch. It looks at the split validation where that is not measured on, " +
 			"else at a tenth of the training images, which is held back.",
@@ -76,23 +83,23 @@ var Fields = []Field{
 	},
 	{
 		Name: "seed", Type: Any, Default: int64(1), Group: Data, Label: "Seed",
-		Sentence: "Same seed, same round.",
-		Help:     "Seed of order and augmentation.",
-		Doc:      "order, augmentation, what is held back",
+		Sentence: "Same seed, same round.", Brief: "seed ${value}",
+		Help: "Seed of order and augmentation.",
+		Doc:  "order, augmentation, what is held back",
 	},
 	{
 		Name: "flip", Type: Switch, Default: false, Group: Data, Label: "Flips",
-		Sentence: "Flip images at random, maps with them",
-		API:      "Horizontal flips, the map flipped too.",
-		Help:     "Mirror images at random, their maps too.",
-		Doc:      "mirror images with probability ½; the map goes with the image: below", Origin: "ours, `docs/aviary.md`",
+		Sentence: "Flip images at random, maps with them", Brief: "flips",
+		API:  "Horizontal flips, the map flipped too.",
+		Help: "Mirror images at random, their maps too.",
+		Doc:  "mirror images with probability ½; the map goes with the image: below", Origin: "ours, `docs/aviary.md`",
 	},
 	{
 		Name: "balanced", Type: Switch, Default: false, Group: Data, Label: "Classes balanced",
-		Sentence: "Show every class equally often",
-		API:      "Every class equally often.",
-		Help:     "Show every class equally often.",
-		Doc:      "an epoch shows every class equally often: above",
+		Sentence: "Show every class equally often", Brief: "classes balanced",
+		API:  "Every class equally often.",
+		Help: "Show every class equally often.",
+		Doc:  "an epoch shows every class equally often: above",
 	},
 	{
 		Name: "refit", Type: Switch, Default: false, Group: Data, OfMaps: true, Label: "Last layer refitted",
@@ -103,14 +110,14 @@ var Fields = []Field{
 	},
 	{
 		Name: "optimizer", Default: OptimizerSGD, Group: Optimiser, Label: "Optimiser",
-		Choices:  []Choice{{Word: "sgd", Label: "SGD with momentum"}, {Word: "nesterov", Label: "SGD with Nesterov's momentum"}, {Word: "adamw", Label: "AdamW"}},
-		Sentence: "AdamW wants another learning rate: about 0.0003 where BatchNorms are folded away, up to 0.008 where they are kept.",
+		Choices:  []Choice{{Word: "sgd", Label: "SGD with momentum", Brief: "SGD"}, {Word: "nesterov", Label: "SGD with Nesterov's momentum", Brief: "Nesterov SGD"}, {Word: "adamw", Label: "AdamW"}},
+		Sentence: "AdamW wants another learning rate: " + adamWRates + ".",
 		Help:     "Update: ${optimizer}, in PyTorch's forms; sgd has momentum.", Holder: "NAME",
 		Doc: "`sgd` with momentum, `nesterov`, `adamw`: below",
 	},
 	{
 		Name: "rates", Default: RatesByLayer, Group: Optimiser, OfMaps: true, Label: "Rates",
-		Choices:  []Choice{{Word: "one", Label: "one for all layers"}, {Word: "by_layer", Label: "by layer", First: true}},
+		Choices:  []Choice{{Word: "one", Label: "one for all layers", Brief: "one rate for all layers"}, {Word: "by_layer", Label: "by layer", First: true, Silent: true}},
 		Sentence: "By layer: where BatchNorms are folded away, the layers that make the map's features learn at a tenth, or its pull would ruin them.",
 		API:      "Whether all layers learn at one rate, or an attention branch whose BatchNorms are folded away at less.",
 		Help:     "Learning rates, ${rates}: the same for all layers, or lower for an attention branch whose BatchNormalizations are folded away.", Holder: "NAME",
@@ -118,13 +125,14 @@ var Fields = []Field{
 	},
 	{
 		Name: "momentum", Type: Number, High: 0.9999, Default: 0.9, Group: Optimiser, Label: "Momentum",
-		Sentence: "Of SGD; AdamW has its own.",
-		Help:     "Momentum, ${momentum}.",
-		Doc:      "of `sgd` and `nesterov`", Origin: "common use",
+		Sentence: "Of SGD; AdamW has its own.", Brief: "momentum ${value}",
+		Idle: func(s Settings) bool { return s.Optimizer == OptimizerAdamW },
+		Help: "Momentum, ${momentum}.",
+		Doc:  "of `sgd` and `nesterov`", Origin: "common use",
 	},
 	{
 		Name: "schedule", Default: ScheduleCosine, Group: Optimiser, Label: "Schedule",
-		Choices:  []Choice{{Word: "cosine", Label: "cosine, to zero"}, {Word: "step", Label: "÷10 at half and three quarters"}, {Word: "constant", Label: "constant"}},
+		Choices:  []Choice{{Word: "cosine", Label: "cosine, to zero", Brief: "cosine"}, {Word: "step", Label: "÷10 at half and three quarters", Brief: "step"}, {Word: "constant", Label: "constant"}},
 		Sentence: "How the learning rate falls.",
 		Help:     "How the learning rate moves: ${schedule}.", Holder: "NAME",
 		Doc: "`cosine`: half a cosine down to 0; `step`: a tenth from half of the run on, a hundredth from three quarters on; `constant`",
@@ -132,26 +140,28 @@ var Fields = []Field{
 	{
 		Name: "warm_up", Type: Number, High: 0.9, Default: 0.05, Group: Optimiser, Label: "Warm-up",
 		Sentence: "Share of the steps in which the learning rate rises to its peak.",
+		Brief:    "warm-up ${value}",
 		API:      "Share of the steps in which the learning rate rises to its peak.",
 		Help:     "Share of the steps in which the learning rate rises to its peak, ${warm_up}.",
 		Doc:      "share of the run's steps in which the rate rises linearly to its peak, with every schedule",
 	},
 	{
 		Name: "weight_decay", Type: Number, High: 1, Default: 1e-4, Group: Optimiser, Label: "Weight decay",
-		Sentence: "Pull towards zero.",
-		Help:     "Weight decay, ${weight_decay}.",
-		Doc:      "as PyTorch adds it: to the gradient with SGD, decoupled with AdamW", Origin: "common use", Usual: "1e-4",
+		Sentence: "Pull towards zero.", Brief: "decay ${value}",
+		Help: "Weight decay, ${weight_decay}.",
+		Doc:  "as PyTorch adds it: to the gradient with SGD, decoupled with AdamW", Origin: "common use", Usual: "1e-4",
 	},
 	{
 		Name: "clip_norm", Type: Number, High: 1e6, Zero: "never", Default: 0.0, Group: Optimiser, Label: "Clip norm",
 		Sentence: "Gradients are scaled down to this L2 norm; 0: never.",
+		Brief:    "clipped at ${value}",
 		API:      "Gradients are scaled down to this L2 norm; 0: never.",
 		Help:     "Scale gradients down to this L2 norm over all parameters, ${clip_norm}.",
 		Doc:      "gradients are scaled down to this L2 norm over all trained parameters",
 	},
 	{
 		Name: "batch_norm", Default: BatchNormBatch, Group: Optimiser, OfMaps: true, Label: "Batch normalisation",
-		Choices:  []Choice{{Word: "frozen", Label: "statistics frozen"}, {Word: "batch", Label: "statistics of each batch"}},
+		Choices:  []Choice{{Word: "frozen", Label: "statistics frozen", Brief: "BatchNorm frozen"}, {Word: "batch", Label: "statistics of each batch", Brief: "BatchNorm by batch"}},
 		Sentence: "Where the graph has kept its BatchNorm.",
 		API:      "Whose statistics a kept BatchNorm uses.",
 		Help:     "Statistics of BatchNormalizations: ${batch_norm}.", Holder: "NAME",
@@ -160,10 +170,10 @@ var Fields = []Field{
 	},
 	{
 		Name: "spare_norms", Type: Switch, Default: false, Group: Optimiser, Label: "Norms spared",
-		Sentence: "Weight decay spares biases and BatchNorms",
-		API:      "Weight decay leaves biases and BatchNorms alone.",
-		Help:     "Weight decay leaves biases and BatchNormalizations alone.",
-		Doc:      "tensors of one axis (biases, scales and shifts of BatchNormalizations) get no decay",
+		Sentence: "Weight decay spares biases and BatchNorms", Brief: "norms spared",
+		API:  "Weight decay leaves biases and BatchNorms alone.",
+		Help: "Weight decay leaves biases and BatchNormalizations alone.",
+		Doc:  "tensors of one axis (biases, scales and shifts of BatchNormalizations) get no decay",
 	},
 	{
 		Name: "engine", Default: EngineORT, Group: Computing, Label: "Engine",

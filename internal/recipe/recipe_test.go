@@ -135,3 +135,61 @@ func TestTextsOfAForm(t *testing.T) {
 		t.Error("a word is a number")
 	}
 }
+
+// A folded group's line says every setting that is not as if it were not there, a switch when it is on, and of AdamW no momentum.
+func TestBrief(t *testing.T) {
+	t.Parallel()
+	says := func(s recipe.Settings, groups ...recipe.Group) string {
+		var list []string
+		for _, g := range groups {
+			for _, f := range g.In() {
+				if brief := s.Brief(f.Name); brief != "" {
+					list = append(list, brief)
+				}
+			}
+		}
+		return strings.Join(list, " · ")
+	}
+	s := recipe.Defaults()
+	for g, want := range map[recipe.Group]string{
+		recipe.Maps:      "L2 norm · no anchor",
+		recipe.Data:      "batches of 32 · seed 1",
+		recipe.Optimiser: "SGD · momentum 0.9 · cosine · warm-up 0.05 · decay 0.0001 · BatchNorm by batch",
+		recipe.Computing: "ONNX Runtime",
+	} {
+		if got := says(s, g); got != want {
+			t.Errorf("%s: %q, want %q", g, got, want)
+		}
+	}
+	s.Optimizer, s.Rates, s.Crop, s.Patience, s.Flip, s.SpareNorms, s.ClipNorm, s.Anchor, s.WeightDecay = "adamw", "one", 0.5, 3, true, true, 1, 2, 0
+	want := "anchor 2 · batches of 32 · crops from 0.5 · stops early after 3 · seed 1 · flips · AdamW · one rate for all layers · cosine · warm-up 0.05 · decay 0 · clipped at 1 · BatchNorm by batch · norms spared"
+	if got := says(s, recipe.Maps, recipe.Data, recipe.Optimiser); got != "L2 norm · "+want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, f := range recipe.Fields {
+		if g := f.Group; g != "" && g != recipe.Taught && f.Brief == "" && f.Type != recipe.Word {
+			t.Errorf("%s is in a folded group, whose line says nothing of it", f.Name)
+		}
+	}
+}
+
+func TestWaysAreAllPairs(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, w := range recipe.Ways() {
+		s := recipe.Defaults()
+		s.Strategy, s.BatchNorm = w.Strategy, w.BatchNorm
+		if err := s.Validate(recipe.Round); err != nil {
+			t.Errorf("%v: %v", w, err)
+		}
+		seen[w.Label()] = true
+	}
+	if len(seen) != 4 || !seen["Both branches, BatchNorm's statistics of each batch"] {
+		t.Errorf("the ways are %v", seen)
+	}
+	for _, e := range recipe.Engines() {
+		if e.Label() == string(e) {
+			t.Errorf("the engine %s has no name", e)
+		}
+	}
+}

@@ -54,6 +54,14 @@ func Refusal(name string, value any) error {
 	return nil
 }
 
+// CheckRate checks a learning rate that is left to the studio, to what suits SGD, together with the optimizer that is asked for.
+func (s Settings) CheckRate() error {
+	if s.Optimizer == OptimizerAdamW && s.LearningRate == 0 {
+		return &Error{Field: "learning_rate", Message: "is needed with adamw, whose rates are not SGD's: " + adamWRates}
+	}
+	return nil
+}
+
 // Kind is the kind of a training.
 type Kind int
 

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -122,6 +123,29 @@ func (s *Settings) Choose(name, text string) error {
 	}
 	s.set(f, x)
 	return nil
+}
+
+// Brief says in a few words what a setting is, "SGD" or "batches of 32"; "" where nothing is worth saying.
+func (s Settings) Brief(name string) string {
+	f, known := FieldNamed(name)
+	switch {
+	case !known, f.Idle != nil && f.Idle(s):
+		return ""
+	case f.Type == Word:
+		for _, c := range f.Choices {
+			switch {
+			case c.Word != s.Text(name):
+			case c.Silent:
+				return ""
+			default:
+				return cmp.Or(c.Brief, c.Label)
+			}
+		}
+		return s.Text(name)
+	case (f.Type == Switch || f.Zero != "") && s.value(name).IsZero():
+		return f.None
+	}
+	return strings.ReplaceAll(f.Brief, "${value}", s.Text(name))
 }
 
 // Text returns a setting as the text that a form shows and Read reads.
