@@ -126,39 +126,57 @@ func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, 
 	if err := may(actor, RoleAdmin); err != nil {
 		return User{}, err
 	}
-	email := strings.TrimSpace(u.Email)
-	if !text.Valid(email) {
-		return User{}, &ValidationError{Field: "email", Message: text.Problem}
-	}
-	if address, err := mail.ParseAddress(email); err != nil || address.Address != email || len(email) > 254 {
-		return User{}, &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
-	}
-	name, err := checkText("name", u.Name, 1, 100)
+	person, hash, err := s.newPerson(ctx, u)
 	if err != nil {
 		return User{}, err
-	}
-	if !u.Role.Valid() {
-		return User{}, &ValidationError{Field: "role", Message: "is annotator, reviewer or admin"}
-	}
-	if err := checkPassword(u.Password, email, name); err != nil {
-		return User{}, err
-	}
-	hash, err := s.password.hash(ctx, u.Password)
-	if err != nil {
-		return User{}, fmt.Errorf("hashing a password: %w", err)
 	}
 	var added User
 	err = s.store.InTx(ctx, func(tx Store) error {
-		added, err = tx.InsertUser(ctx, User{Email: email, Name: name, Role: u.Role, CreatedAt: s.now()}, hash)
-		if err != nil {
-			return err
-		}
-		return s.audit(ctx, tx, actor, nil, "user.create", fmt.Sprintf("user %d", added.ID), string(added.Role))
+		added, err = s.insertPerson(ctx, tx, actor, person, hash)
+		return err
 	})
 	if errors.Is(err, ErrConflict) {
 		return User{}, &ValidationError{Field: "email", Message: "somebody has this address already"}
 	}
 	return added, err
+}
+
+// newPerson checks what is said of a person to be added, and hashes their password.
+func (s *Service) newPerson(ctx context.Context, u NewUser) (person User, hash string, err error) {
+	email := strings.TrimSpace(u.Email)
+	if !text.Valid(email) {
+		return User{}, "", &ValidationError{Field: "email", Message: text.Problem}
+	}
+	if address, err := mail.ParseAddress(email); err != nil || address.Address != email || len(email) > 254 {
+		return User{}, "", &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
+	}
+	name, err := checkText("name", u.Name, 1, 100)
+	if err != nil {
+		return User{}, "", err
+	}
+	if !u.Role.Valid() {
+		return User{}, "", &ValidationError{Field: "role", Message: "is annotator, reviewer or admin"}
+	}
+	if err := checkPassword(u.Password, email, name); err != nil {
+		return User{}, "", err
+	}
+	hash, err = s.password.hash(ctx, u.Password)
+	if err != nil {
+		return User{}, "", fmt.Errorf("hashing a password: %w", err)
+	}
+	return User{Email: email, Name: name, Role: u.Role, CreatedAt: s.now()}, hash, nil
+}
+
+// insertPerson adds a person whom newPerson made. The link that makes the first one ends with it.
+func (s *Service) insertPerson(ctx context.Context, tx Store, actor, person User, hash string) (User, error) {
+	if err := tx.DeleteSetupLink(ctx); err != nil {
+		return User{}, err
+	}
+	added, err := tx.InsertUser(ctx, person, hash)
+	if err != nil {
+		return User{}, err
+	}
+	return added, s.audit(ctx, tx, actor, nil, "user.create", fmt.Sprintf("user %d", added.ID), string(added.Role))
 }
 
 // ChangeUser changes a person (admin; anybody may change their own name and password). The last

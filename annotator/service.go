@@ -13,7 +13,7 @@ import (
 // the work that is asked for here: they write their progress to the store under their claims, and end the work through Service
 // (ADR 18).
 //
-// The methods stand in files by subject: people.go, catalog.go (projects, images, pictures), leasing.go
+// The methods stand in files by subject: people.go, first_admin.go (the first of them), catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
 // (uploaded models, and those on the server's disk), importing.go, seeding.go (edits from known masks), starting.go (the maps that
 // painters begin with), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
@@ -61,6 +61,7 @@ func NewService(c ServiceConfig) *Service {
 // user. internal/postgres implements it.
 type Store interface {
 	UserStore
+	SetupStore
 	ProjectStore
 	ImageStore
 	TaskStore

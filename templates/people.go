@@ -53,6 +53,8 @@ var passwordRule = fmt.Sprintf("At least %d characters, and nothing that others 
 
 var minPassword = strconv.Itoa(annotator.MinPassword)
 
+var maxPassword = strconv.Itoa(annotator.MaxPassword)
+
 // daysLeft is how many days there are from now to then, begun ones counted.
 func daysLeft(then, now time.Time) int { return int(math.Ceil(then.Sub(now).Hours() / 24)) }
 

@@ -9,7 +9,7 @@
 //	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses
 //	api_*.go       /api/v1, described by its OpenAPI document (huma)
 //	upload.go      models on their way in, read as they come; state_dict.go the reference for a version's weights
-//	page_*.go      the pages, one file per section, rendered by package templates
+//	page_*.go      the pages, one file per section, rendered by package templates; page_setup.go makes the first admin
 //	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`
 //	editor/        the editor (TypeScript), bundled the same way
 //	styles/        the style sheet and the icon of all pages; static/ gets them, with the fonts of an npm package

@@ -20,6 +20,9 @@ func (s *Server) showSignIn(w http.ResponseWriter, r *http.Request, status int, 
 	for _, a := range s.config.Accounts {
 		v.Accounts = append(v.Accounts, templates.Account(a))
 	}
+	if someone, err := s.service.HasPeople(r.Context()); err == nil { // without a database the page stands all the same
+		v.Nobody = !someone
+	}
 	return s.render(w, r, status, templates.SignInPage(s.frame(r, "Sign in"), v))
 }
 

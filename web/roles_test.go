@@ -20,6 +20,8 @@ var open = map[string]string{
 	"GET /signin":      "the way in",
 	"POST /signin":     "the way in",
 	"POST /signout":    "harmless for whoever is not signed in",
+	"GET /setup":       "for who has the link in the log, while there is nobody",
+	"POST /setup":      "for who has the link in the log, while there is nobody",
 
 	"POST /api/v1/session":         "the way in",
 	"GET /api/v1/openapi.json":     "describes, holds nothing",

@@ -42,6 +42,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Get("/signin", s.plain(s.signInPage))
 			r.Post("/signin", s.plain(s.doSignIn))
 			r.Post("/signout", s.plain(s.doSignOut))
+			r.Get(SetupPath, s.plain(s.setupPage))
+			r.Post(SetupPath, s.plain(s.setUp))
 
 			r.Get("/projects", s.page(annotators, s.projectsPage))
 			r.Post("/projects", s.page(admins, s.createProject))

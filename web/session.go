@@ -129,12 +129,17 @@ func (s *Server) signIn(r *http.Request, email, password string) (annotator.User
 	if err != nil {
 		return annotator.User{}, err
 	}
+	return user, s.startSession(ctx, user)
+}
+
+// startSession signs a person in whose password is known to be right.
+func (s *Server) startSession(ctx context.Context, user annotator.User) error {
 	if err := s.sessions.RenewToken(ctx); err != nil {
-		return annotator.User{}, fmt.Errorf("renewing the session: %w", err)
+		return fmt.Errorf("renewing the session: %w", err)
 	}
 	s.sessions.Put(ctx, sessionUser, user.ID)
 	s.metrics.signIns.WithLabelValues("accepted").Inc()
-	return user, nil
+	return nil
 }
 
 // checkPassword says whose the password is. The throttle is asked before the password is looked at, so that tries that come all

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,10 +71,40 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		fmt.Fprintf(streams.Out, "Metrics: http://%s/metrics\n", address)
 	}
 	fmt.Fprintf(streams.Out, "ABN Studio answers on http://%s\n", listener.Addr())
-	if people, err := running.service.Users(ctx, annotator.System); err == nil && !hasAdmin(people) {
-		fmt.Fprintln(streams.Out, "Nobody can sign in yet. Add an admin: studio user add --email you@example.org --name You --role admin")
+	if err := tellWayIn(ctx, streams.Out, running.service, cmp.Or(c.PublicURL, "http://"+reachable(listener.Addr()))); err != nil {
+		return err
 	}
 	return whileCurrent(ctx, s, func(ctx context.Context) error { return running.server.Serve(ctx, listener) })
+}
+
+// tellWayIn says how the first admin is made, where nobody can administer the studio.
+func tellWayIn(ctx context.Context, out io.Writer, service *annotator.Service, address string) error {
+	key, err := service.NewSetupLink(ctx, annotator.System)
+	if err != nil {
+		return fmt.Errorf("making the link for the first admin: %w", err)
+	}
+	if key != "" {
+		_, err = fmt.Fprintf(out, "Nobody can sign in yet. This link makes the first admin, once, within %d hours: %s%s?key=%s\n",
+			int(annotator.SetupLinkLasts.Hours()), strings.TrimRight(address, "/"), web.SetupPath, key)
+		return err
+	}
+	people, err := service.Users(ctx, annotator.System)
+	if err != nil {
+		return err
+	}
+	if !hasAdmin(people) {
+		_, err = fmt.Fprintln(out, "Nobody can administer this studio. Add an admin: studio user add --email you@example.org --name You --role admin")
+	}
+	return err
+}
+
+// reachable is an address that a browser on this machine can open: one that stands for all of its addresses is none.
+func reachable(address net.Addr) string {
+	host, port, err := net.SplitHostPort(address.String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return address.String()
 }
 
 func hasAdmin(people []annotator.User) bool {

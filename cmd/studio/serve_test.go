@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -60,6 +61,39 @@ func TestMetricsAndHealthHaveAddressesOfTheirOwn(t *testing.T) {
 	} {
 		if status, body := askAs(t, c.host, c.address); status != c.status || !strings.Contains(body, c.contains) {
 			t.Errorf("%s asked as %q: %d %.200s, want %d and %q", c.address, c.host, status, body, c.status, c.contains)
+		}
+	}
+}
+
+// A studio that nobody can sign in to prints the link that makes its first admin; once there is one, it prints none.
+func TestTheLogHasTheLinkOfTheFirstAdmin(t *testing.T) {
+	t.Parallel()
+	database := pgtest.DSN(t)
+	s := launch(t, "serve", "--database", database, "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--no-worker", "--public-url", "http://127.0.0.1:1/")
+	public := addressIn(s.until(t, "answers on"))
+	link := addressIn(s.until(t, "makes the first admin"))
+	path, ok := strings.CutPrefix(link, "http://127.0.0.1:1/setup?key=")
+	if !ok {
+		t.Fatalf("the link is %s", link)
+	}
+	if status, body := askAs(t, "", public+"/setup?key="+path); status != http.StatusOK || !strings.Contains(body, "Make the first admin") {
+		t.Errorf("the link: %d %.200s", status, body)
+	}
+	if status, body := askAs(t, "", public+"/setup?key="+path[1:]); status != http.StatusForbidden || strings.Contains(body, "Make the first admin") {
+		t.Errorf("another link: %d %.200s", status, body)
+	}
+	res, err := http.PostForm(public+"/setup", url.Values{"key": {path}, "name": {"Ada"}, "email": {"ada@example.org"}, "password": {"plum-kettle-91"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	again := launch(t, "serve", "--database", database, "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--no-worker")
+	public = addressIn(again.until(t, "answers on"))
+	askAs(t, "", public+"/healthz") // it answers once it has said all
+	again.kill(t)
+	for line := range again.lines {
+		if strings.Contains(line, "/setup") {
+			t.Errorf("a studio with an admin says %s", line)
 		}
 	}
 }

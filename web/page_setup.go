@@ -1,0 +1,81 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/templates"
+)
+
+// SetupPath is the page that makes the first admin; the log's link has its key as the query "key". Access logs have no queries.
+const SetupPath = "/setup"
+
+// setupPage asks who the first admin is.
+func (s *Server) setupPage(w http.ResponseWriter, r *http.Request) error {
+	key := r.URL.Query().Get("key")
+	err := s.withSetupKey(r, func() error { return s.service.CheckSetupLink(r.Context(), key) })
+	return s.showSetup(w, r, templates.Setup{Key: key}, err)
+}
+
+// setUp makes the first admin and signs them in.
+func (s *Server) setUp(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	view := templates.Setup{Key: form.Get("key"), Name: form.Get("name"), Email: form.Get("email")}
+	var user annotator.User
+	err = s.withSetupKey(r, func() (err error) {
+		user, err = s.service.CreateFirstAdmin(r.Context(), view.Key, annotator.NewUser{Name: view.Name, Email: view.Email, Password: form.Get("password")})
+		return err
+	})
+	if err != nil {
+		return s.showSetup(w, r, view, err)
+	}
+	if err := s.startSession(r.Context(), user); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/projects", http.StatusSeeOther)
+	return nil
+}
+
+// withSetupKey bounds how often keys are tried from an address.
+func (s *Server) withSetupKey(r *http.Request, do func() error) error {
+	address := addressKey(s.sessions.address(r))
+	giveBack, wait := s.sessions.throttle.take(SetupPath+" "+address, address)
+	if wait > 0 {
+		return &throttledError{after: wait}
+	}
+	err := do()
+	var refused *annotator.SetupError
+	if errors.As(err, &refused) && refused.Wrong {
+		s.log.Warn("a wrong link to make the first admin was refused", "address", address, "request", requestID(r.Context()))
+		return err
+	}
+	giveBack()
+	return err
+}
+
+// showSetup renders the page, with what is wrong with the link or the form.
+func (s *Server) showSetup(w http.ResponseWriter, r *http.Request, view templates.Setup, refused error) error {
+	status := http.StatusOK
+	if refused != nil {
+		f := outcome(refused)
+		if f.status >= 500 {
+			return refused
+		}
+		status = f.status
+		if f.retry > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(f.retry))
+		}
+		view.Problem, view.Field = f.detail, f.field
+		if f.field == "" { // the link's
+			view.Closed, view.Problem = true, sentenceOf(f.detail)+"."
+		}
+		var link *annotator.SetupError
+		view.Done = errors.As(refused, &link) && link.Done
+	}
+	return s.render(w, r, status, templates.SetupPage(s.frame(r, "The first admin"), view))
+}
