@@ -10,7 +10,7 @@ type Activity struct {
 	Workers []annotator.Worker // shown to admins
 }
 
-// actionWords are the trail's actions as people say them.
+// actionWords are the trail's actions in words for people.
 var actionWords = map[string]string{
 	"task.lease": "took", "task.skip": "skipped", "task.release": "gave back", "task.reopen": "reopened",
 	"edit.submit": "submitted", "edit.generate": "made edits for", "edit.approve": "approved", "edit.reject": "rejected",
@@ -20,7 +20,7 @@ var actionWords = map[string]string{
 	"project.create": "made", "project.start": "changed how maps begin in", "image.import": "imported", "user.create": "added", "user.change": "changed",
 }
 
-// actionWord is an action as people say it.
+// actionWord returns an action in words for people.
 func actionWord(action string) string {
 	if w, ok := actionWords[action]; ok {
 		return w

@@ -1,8 +1,8 @@
 // Package templates renders the studio's pages: templ components over small view models, one file
-// per page. It decides how things look and read, never what may be done: package web asks the
+// per page. It decides how things look and read, and never what a person may do: package web asks the
 // service, fills a view model, and renders it.
 //
-//	frame.go, layout.templ       what every page stands in
+//	frame.go, layout.templ       the frame of every page: top bar, tabs, notices
 //	components.templ, icons.templ the pieces pages share
 //	format.go                    figures, times and maps as people (and canvases) read them
 //	PAGE.go, PAGE.templ          the view model of a page, and the page

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// Count writes a whole number with its thousands apart: 1,120.
+// Count writes a whole number with commas between thousands: 1,120.
 func Count[N int | int64](n N) string {
 	s := strconv.FormatInt(int64(n), 10)
 	sign := ""
@@ -36,7 +36,7 @@ func Plural[N int | int64](n N, noun string) string {
 	return Count(n) + " " + noun + "s"
 }
 
-// sentence starts a phrase with a capital.
+// sentence returns s with a capital first letter.
 func sentence(s string) string {
 	if s == "" {
 		return s
@@ -145,8 +145,8 @@ func Ago(t, now time.Time) string {
 // Absolute is the time shown on hover.
 func Absolute(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
-// EncodeMap writes a map for the page's canvas: "h,w," and one byte a cell in base64. 256 steps are
-// what a colour map can show; the map itself stays with the server.
+// EncodeMap writes a map for the page's canvas: "h,w," and one byte for each cell, in base64. A colour map shows no more than 256
+// steps. EncodeExact keeps the values.
 func EncodeMap(m attention.Map) string {
 	if m.IsZero() {
 		return ""
@@ -158,12 +158,13 @@ func EncodeMap(m attention.Map) string {
 	return fmt.Sprintf("%d,%d,%s", m.Height, m.Width, base64.StdEncoding.EncodeToString(cells))
 }
 
-// PictureURL is the address of a rendering; version makes it one that browsers may keep.
+// PictureURL returns the address of a rendering. With a version in it the address always means the same picture, so that browsers may
+// cache it.
 func PictureURL(image int64, kind annotator.PictureKind, version int64) string {
 	return fmt.Sprintf("/api/v1/images/%d/picture?kind=%s&v=%d", image, kind, version)
 }
 
-// ViewRatio is height over width of what a version sees, from its manifest; 1 where nothing is known.
+// ViewRatio is the height ÷ width of the part of a picture that a version sees, from its manifest; 1 if that is not known.
 func ViewRatio(v *annotator.Version) float64 {
 	if v == nil {
 		return 1
@@ -177,17 +178,17 @@ func ViewRatio(v *annotator.Version) float64 {
 	return 1
 }
 
-// pixels is the height of a picture of the given width and ratio.
+// pixels returns the height of a picture with the given width and ratio (height ÷ width).
 func pixels(width int, ratio float64) string {
 	return strconv.Itoa(int(math.Round(float64(width) * ratio)))
 }
 
-// hundredths is a fraction as the width of a bar of 100.
+// hundredths returns a fraction as the length of a bar of 100.
 func hundredths[F float32 | float64](f F) string {
 	return strconv.FormatFloat(100*min(max(float64(f), 0), 1), 'f', 1, 64)
 }
 
-// short cuts a hash to what people compare.
+// short returns the first ten characters of a hash, enough for people to compare.
 func short(hash string) string { return hash[:min(len(hash), 10)] }
 
 // baseName is the last part of an image's name.

@@ -7,7 +7,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// Frame is what a page stands in: who looks, at which project, and where the assets are.
+// Frame is what every page needs: the visitor, the project, and the addresses of assets.
 type Frame struct {
 	Title   string
 	User    *annotator.User           // nil: nobody is signed in
@@ -24,7 +24,7 @@ type Frame struct {
 // Notice is one sentence about what just happened.
 type Notice struct {
 	Text string
-	Bad  bool // it did not work
+	Bad  bool // the action failed
 }
 
 // May reports whether the visitor's role includes role.
@@ -41,10 +41,10 @@ func (f Frame) To(format string, args ...any) string {
 // tab is one entry of a project's navigation.
 type tab struct {
 	section, label string
-	count          int // shown where it is not 0
+	count          int // shown unless it is 0
 }
 
-// tabs lists what the visitor finds in the project.
+// tabs lists the tabs of the project that the visitor may open.
 func (f Frame) tabs() []tab {
 	tabs := []tab{{"queue", "Queue", f.Project.OpenTasks}}
 	if f.May(annotator.RoleReviewer) {

@@ -15,14 +15,14 @@ type Image struct {
 	Task        *annotator.TaskDetail
 }
 
-// VersionPrediction is what one version says of the picture; Prediction is nil while it has not been scanned.
+// VersionPrediction is one version's prediction of the picture; Prediction is nil while the version has not scanned it.
 type VersionPrediction struct {
 	Version    annotator.Version
 	Prediction *annotator.Prediction
 }
 
-// crop is what whole.ts needs to outline the model's view on the whole picture: which side is resized ("none" where it is not), to
-// how many pixels (height and width, twice the same where it is one side), and the crop's height and width in those.
+// crop is what whole.ts needs to outline the model's view on the whole picture: how the picture is resized ("none": not at all), to how
+// many pixels (height and width; both are the same number if one side is given), and the crop's height and width after that.
 func (v Image) crop() string {
 	m := v.Manifest
 	fit, size := string(m.FitOf()), [2]int{}

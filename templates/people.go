@@ -14,10 +14,10 @@ import (
 type People struct {
 	Users   []annotator.User
 	Form    PersonForm
-	Problem string // with the form
+	Problem string // what is wrong with the form
 }
 
-// PersonForm is what an admin typed of somebody new.
+// PersonForm is what an admin typed about a new person.
 type PersonForm struct {
 	Email, Name, Role string
 	Open              bool
@@ -25,8 +25,8 @@ type PersonForm struct {
 
 // AccountView is the view model of one's own account.
 type AccountView struct {
-	Token   string             // made just now, shown once
-	Wanted  annotator.NewToken // the token that was refused, as it was asked for
+	Token   string             // the secret of a token made just now, shown once
+	Wanted  annotator.NewToken // the request for a token that was refused
 	Tokens  []annotator.Token
 	Problem string
 	Field   string // which form it belongs to: "name", "password", "token"
@@ -35,7 +35,7 @@ type AccountView struct {
 // tokenDays are how long a token may last, as the form offers it.
 var tokenDays = []int{7, 30, annotator.DefaultTokenDays, 180, annotator.MaxTokenDays}
 
-// days is how long the form's token lasts.
+// days returns how many days a token lasts, as the form is filled in.
 func (v AccountView) days() string {
 	if v.Wanted.Days > 0 {
 		return strconv.Itoa(v.Wanted.Days)
@@ -43,19 +43,19 @@ func (v AccountView) days() string {
 	return strconv.Itoa(annotator.DefaultTokenDays)
 }
 
-// wants reports whether the form's token has a scope: reading, as long as nothing else was chosen.
+// wants reports whether a scope is checked in the form: read, unless others were chosen.
 func (v AccountView) wants(s annotator.Scope) bool {
 	return slices.Contains(v.Wanted.Scopes, s) || len(v.Wanted.Scopes) == 0 && s == annotator.ScopeRead
 }
 
-// passwordRule is what a new password has to be, as forms explain it.
+// passwordRule explains in forms what a new password must be.
 var passwordRule = fmt.Sprintf("At least %d characters, and nothing that others would try first.", annotator.MinPassword)
 
 var minPassword = strconv.Itoa(annotator.MinPassword)
 
 var maxPassword = strconv.Itoa(annotator.MaxPassword)
 
-// daysLeft is how many days there are from now to then, begun ones counted.
+// daysLeft returns the number of days from now to then, rounded up.
 func daysLeft(then, now time.Time) int { return int(math.Ceil(then.Sub(now).Hours() / 24)) }
 
 // roles are the roles with what each may do, weakest first.

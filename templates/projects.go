@@ -8,7 +8,7 @@ type Projects struct {
 	Form     *ProjectForm // an admin's half-filled form, nil when it is folded away
 }
 
-// ProjectForm is what an admin typed of a new project, and what is wrong with it.
+// ProjectForm is what an admin typed about a new project, and what is wrong with it.
 type ProjectForm struct {
 	Slug, Name, Description string
 	Problem                 string

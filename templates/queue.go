@@ -18,7 +18,7 @@ type Queue struct {
 	Facets annotator.Facets
 }
 
-// QueueQuery is what the address of a queue says; the zero value is the work to be done.
+// QueueQuery is the query of a queue's address; the zero value lists the work to be done.
 type QueueQuery struct {
 	State     string // a TaskState, "all", or "" for what is still to be painted
 	Label     *int
@@ -32,7 +32,7 @@ type QueueQuery struct {
 // todo are the states of work to be done.
 var todo = []annotator.TaskState{annotator.TaskOpen, annotator.TaskLeased, annotator.TaskChangesRequested}
 
-// ParseQueueQuery reads an address; what it does not understand it leaves out.
+// ParseQueueQuery reads an address's query. It ignores what it does not understand.
 func ParseQueueQuery(v url.Values) QueueQuery {
 	q := QueueQuery{State: v.Get("state"), Search: v.Get("q"), Cursor: v.Get("cursor")}
 	number := func(key string) *int {
@@ -59,7 +59,7 @@ func ParseQueueQuery(v url.Values) QueueQuery {
 	return q
 }
 
-// Filter is the query as the service takes it.
+// Filter returns the query as a filter for the service.
 func (q QueueQuery) Filter(project string) annotator.TaskFilter {
 	f := annotator.TaskFilter{Project: project, Label: q.Label, Predicted: q.Predicted, Author: q.Author, Search: q.Search, Cursor: q.Cursor}
 	switch q.State {
@@ -80,7 +80,7 @@ func (q QueueQuery) Filter(project string) annotator.TaskFilter {
 	return f
 }
 
-// values is the query as an address says it.
+// values returns the query for an address.
 func (q QueueQuery) values() url.Values {
 	v := url.Values{}
 	set := func(key, value string) {
@@ -122,7 +122,7 @@ func (q QueueQuery) address(changes ...string) string {
 	return "queue?" + v.Encode()
 }
 
-// filtered reports whether the query leaves anything out besides what is done.
+// filtered reports whether the query leaves out any task besides those that are done.
 func (q QueueQuery) filtered() bool {
 	return q.Label != nil || q.Predicted != nil || q.Author != nil || q.To > 0 || q.Search != "" || q.State != ""
 }
@@ -165,17 +165,17 @@ func (v Queue) labels() []labelCount {
 	return list
 }
 
-// matrixSide bounds the confusion matrix: more classes than this cannot be hit with a finger.
+// matrixSide bounds the classes of the confusion matrix: with more, cells would be too small for a finger.
 const matrixSide = 14
 
 // matrixCell is one pair of the confusion matrix, placed and shaded.
 type matrixCell struct {
 	annotator.ConfusionPair
 	row, column int
-	shade       float64 // of the most frequent pair
+	shade       float64 // count ÷ count of the most frequent pair
 }
 
-// matrix places the most confused classes on a small square; classes in their own order.
+// matrix returns the most confused classes, in the project's order, and the cells of their confusion matrix.
 func (v Queue) matrix() (classes []int, cells []matrixCell) {
 	seen := map[int]bool{}
 	most := 0

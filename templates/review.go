@@ -16,7 +16,7 @@ type Review struct {
 	Revisions []annotator.Edit
 	Waiting   int    // submitted tasks, this one included
 	Problem   string // what was wrong with the last verdict
-	Comment   string // as it was typed then
+	Comment   string // the comment that was typed with that verdict
 	Refused   error  // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
 }
 
@@ -40,7 +40,8 @@ type change struct {
 	before, after float32
 }
 
-// changes lines up the answers before and after: the classes of either top five, by the larger probability.
+// changes compares the answers before and after: it lists the classes that are in either top five, by the larger of their two
+// probabilities.
 func (v Review) changes() []change {
 	e := v.Task.Edit
 	if e == nil || e.Before == nil || e.After == nil {
@@ -94,7 +95,7 @@ func (v Review) outcomeWord() (word, class string) {
 	}
 }
 
-// sourceWord is how an edit came to be.
+// sourceWord says how an edit was made.
 func sourceWord(s annotator.EditSource) string {
 	switch s {
 	case annotator.SourceModel:

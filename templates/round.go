@@ -31,14 +31,14 @@ type RoundImage struct {
 	Prediction *annotator.Prediction
 }
 
-// number is a setting as a form shows it.
+// number writes a setting's value as a form shows it.
 func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
-// told are the settings that a round's page says in words of its own, some beside another.
+// told are the settings that a round's page describes in sentences of its own, sometimes several in one.
 var told = strings.Fields(`engine strategy gamma map_loss anchor epochs patience batch_size balanced flip crop optimizer momentum learning_rate schedule rates warm_up
 	weight_decay spare_norms clip_norm batch_norm seed`)
 
-// untold are the other settings of a round.
+// untold returns the settings of a round that are not in told.
 func untold() []recipe.Field {
 	return slices.DeleteFunc(slices.Clone(recipe.Fields), func(f recipe.Field) bool { return f.Group == "" || slices.Contains(told, f.Name) })
 }
@@ -51,7 +51,7 @@ func vName(numbers map[int64]int, version int64) string {
 	return "–"
 }
 
-// againText names the way to a form with a round's settings.
+// againText is the text of the link to a form that is filled in with a round's settings.
 func againText(r annotator.Round) string {
 	if r.State == annotator.RoundFailed {
 		return "Start it again…"
@@ -59,7 +59,7 @@ func againText(r annotator.Round) string {
 	return "New round like this…"
 }
 
-// headlineClass colours the headline by what the interval allows to say.
+// headlineClass returns the class that colours the headline: whether the interval shows a gain, a loss, or neither.
 func headlineClass(r *annotator.RoundResult) string {
 	for _, m := range r.Measures {
 		if m.Name == "accuracy" {
@@ -80,7 +80,7 @@ var phaseWords = map[progress.Stage]string{
 	progress.EvaluatingCandidate: "Measure candidate", progress.Control: "Train control", progress.EvaluatingControl: "Measure control",
 }
 
-// phases are a round's stages in order: those that its worker has told, or those that every round of a project has.
+// phases lists a round's stages in order: those that its worker reported, or, before it did, those that every round has.
 func phases(r annotator.Round) []progress.Stage {
 	if len(r.Progress.Phases) == 0 {
 		return []progress.Stage{progress.Features, progress.EvaluatingParent, progress.Candidate, progress.EvaluatingCandidate, progress.Control, progress.EvaluatingControl}
@@ -99,7 +99,7 @@ func phaseWord(s progress.Stage) string {
 	return s.Words()
 }
 
-// phaseState is "done", "now" or "" of a phase of a round under way.
+// phaseState returns "done", "now" or "" for a stage of a running round.
 func phaseState(r annotator.Round, s progress.Stage) string {
 	all := phases(r)
 	at, i := slices.Index(all, progress.Stage(r.Progress.Phase)), slices.Index(all, s)
@@ -112,8 +112,8 @@ func phaseState(r annotator.Round, s progress.Stage) string {
 	return ""
 }
 
-// judgement is "good" or "bad" of a difference whose interval leaves zero out, else "". A larger
-// map distance is bad; confidence, and that maps moved, are neither by themselves.
+// judgement returns "good" or "bad" for a difference whose interval does not contain zero, else "". A larger map distance is bad.
+// Changes of the confidence and of how far maps moved are neither good nor bad by themselves.
 func judgement(m annotator.Measure) string {
 	gain := m.Difference
 	switch m.Name {

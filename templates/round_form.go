@@ -13,7 +13,7 @@ import (
 
 // RoundForm is the view model of the form that starts a round.
 type RoundForm struct {
-	annotator.RoundPlan        // Settings as they were typed, once they were
+	annotator.RoundPlan        // its Settings are those typed, if the form was sent
 	Key                 string // idempotency key: pressing twice starts one round
 	Problem             string
 	Field               string // which setting the problem is about
@@ -29,7 +29,7 @@ func (v RoundForm) startsFrom(version int) string {
 	return fmt.Sprintf("Starts from v%d.", version)
 }
 
-// problemOf is what is wrong with a setting, "" if nothing is.
+// problemOf returns what is wrong with a setting, "" if nothing is.
 func (v RoundForm) problemOf(field string) string {
 	if field == v.Field {
 		return sentence(v.Problem)
@@ -37,7 +37,7 @@ func (v RoundForm) problemOf(field string) string {
 	return ""
 }
 
-// summary is the problem on top of the form: where it stands, for one that is about a setting.
+// summary is the problem as it is shown at the top of the form; if it is about a setting, it says which.
 func (v RoundForm) summary() string {
 	f, known := recipe.FieldNamed(v.Field)
 	switch {
@@ -49,11 +49,11 @@ func (v RoundForm) summary() string {
 	return f.Label + " " + v.Problem
 }
 
-// openChoice reports whether a setting's words stand open, each with what it means.
+// openChoice reports whether a setting's words are shown as radio buttons, each with an explanation.
 func openChoice(f recipe.Field) bool { return len(f.Choices) > 0 && f.Choices[0].Sentence != "" }
 
-// bounds are what a setting's field takes, for the browser to say before anything is sent. It cannot say that a bound itself is
-// no value; the server does.
+// bounds are the attributes by which the browser checks a setting's bounds before the form is sent. HTML cannot say that a bound itself
+// is not allowed (Field.Above); the server checks that.
 func bounds(f recipe.Field) templ.Attributes {
 	attributes := templ.Attributes{"required": true}
 	if !f.Numeric() {
@@ -66,10 +66,11 @@ func bounds(f recipe.Field) templ.Attributes {
 	return attributes
 }
 
-// fewUnedited is how few training images without an edit, for each with one, are too few to hold the network to what it knows.
+// fewUnedited is the number of unedited training images for each edited one below which the form warns: with so few, the network may
+// forget what it knows.
 const fewUnedited = 1
 
-// warnings say what would make the round's outcome worthless, and what to do about it.
+// warnings lists reasons why the round's result would mean little, each with what to do about it.
 func (v RoundForm) warnings() []string {
 	var list []string
 	d := v.Data
@@ -85,7 +86,7 @@ func (v RoundForm) warnings() []string {
 	return list
 }
 
-// validationText says what early stopping would look at.
+// validationText says on which images early stopping would measure.
 func (v RoundForm) validationText() string {
 	switch d := v.Data; {
 	case d.Split == annotator.SplitTest && d.Validation > 0:
@@ -95,7 +96,7 @@ func (v RoundForm) validationText() string {
 	}
 }
 
-// says is what a folded group is set to, in a line.
+// says returns the values of a folded group's settings in one line.
 func (v RoundForm) says(g recipe.Group) string {
 	var list []string
 	for _, f := range g.In() {
@@ -104,7 +105,7 @@ func (v RoundForm) says(g recipe.Group) string {
 	return joined(" · ", list...)
 }
 
-// optimizerWord is the update in words: "SGD, momentum 0.9".
+// optimizerWord returns the optimizer in words: "SGD, momentum 0.9".
 func optimizerWord(s recipe.Settings) string {
 	return joined(", ", s.Brief("optimizer"), s.Brief("momentum"))
 }
@@ -121,7 +122,7 @@ func joined(by string, list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), by)
 }
 
-// lastText says how long the latest round took, for who wonders how long this one will.
+// lastText says how long the latest round took, as an estimate for this one.
 func (v RoundForm) lastText() string {
 	r := v.Last
 	return fmt.Sprintf("Round %d took %s: %s over %s, on %s.", r.Number, Seconds(r.Result.Seconds), Plural(r.Settings.Epochs, "epoch"), Plural(r.Images, "image"), r.Settings.Engine.Label())

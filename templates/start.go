@@ -14,12 +14,12 @@ import (
 type Start struct {
 	Preview   annotator.StartPreview
 	Chosen    attention.Start // in the form
-	NoVersion bool            // no version is active, so that there is nothing to show
+	NoVersion bool            // no version is active, so that no maps can be shown
 	Problem   string
 	Field     string // what the problem is about
 }
 
-// problemOf is what is wrong with a field, "" if nothing is.
+// problemOf returns what is wrong with a field, "" if nothing is.
 func (v Start) problemOf(field string) string {
 	if field == v.Field {
 		return v.Problem
@@ -27,7 +27,7 @@ func (v Start) problemOf(field string) string {
 	return ""
 }
 
-// radius is the form's: that of the maps shown.
+// radius is the value of the form's radius field: that of the maps shown.
 func (v Start) radius() string {
 	if v.Chosen.Radius > 0 {
 		return strconv.FormatFloat(v.Chosen.Radius, 'g', -1, 64)
@@ -42,7 +42,7 @@ func (v Start) radius() string {
 	return "1"
 }
 
-// available says of how many images a method can make a map.
+// available says for how many images a method can make a map.
 func (v Start) available(m attention.StartMethod) string {
 	n, what := v.Preview.Sources.Masks, "a mask"
 	switch {
@@ -54,7 +54,7 @@ func (v Start) available(m attention.StartMethod) string {
 	return fmt.Sprintf("%s of %s have %s.", Count(n), Plural(v.Preview.Sources.Images, "image"), what)
 }
 
-// StartWords is a choice in words: "the mask, by maximum (radius 1 cell)".
+// StartWords returns a way to begin in words: "the mask, by maximum (radius 1 cell)".
 func StartWords(s attention.Start) string {
 	name := s.Method.Kind().Name
 	words := strings.ToLower(name[:1]) + name[1:]
@@ -64,7 +64,7 @@ func StartWords(s attention.Start) string {
 	return words
 }
 
-// mapTop says how strong a map is where it is strongest: an area of next to nothing is a map that nobody sees.
+// mapTop says how large a map's largest value is. A small object averaged over its cells may give a map too faint to see.
 func mapTop(m attention.Map) string {
 	return "up to " + Fraction(slices.Max(m.Values))
 }

@@ -21,7 +21,7 @@ type NewVersion struct {
 	AskNames bool               // the parts were not found without more of them
 }
 
-// limitWord is the largest size of a file in words.
+// limitWord returns the largest size of a file in words.
 func limitWord(bytes int64) string {
 	if bytes%(1<<30) == 0 {
 		return fmt.Sprintf("%d GiB", bytes>>30)
@@ -29,30 +29,30 @@ func limitWord(bytes int64) string {
 	return fmt.Sprintf("%d MiB", bytes>>20)
 }
 
-// Upload is the view model of a model file on its way to becoming a version.
+// Upload is the view model of an uploaded model file, which may become a version.
 type Upload struct {
 	Upload   annotator.Upload
 	Job      *annotator.Job     // while a worker adds it
-	Version  *annotator.Version // once it is one
+	Version  *annotator.Version // the version that was made of it; nil: none yet
 	Form     ManifestForm
 	Activate bool
 	Problem  string
-	Field    string // of the manifest the problem is about: "mean", "classes[3]"
+	Field    string // the field of the manifest that the problem is about: "mean", "classes[3]"
 }
 
 // ManifestForm is a manifest as people type it.
 type ManifestForm struct {
 	Resize, CropHeight, CropWidth string
 	Fit                           string // manifest.Fit
-	Aliased                       bool   // shrinking does not average
+	Aliased                       bool   // shrinking does not average over pixels (no antialiasing)
 	Interpolation, Channels       string
 	EXIF                          bool
 	Scaling                       string // a key of scalings, or "own"
 	Mean, Std                     string // with "own": numbers apart by commas
-	Classes                       string // a line each
+	Classes                       string // one per line
 }
 
-// scaling is a common way to bring x/255 into a network's range.
+// scaling is a common choice of mean and std, which are applied to x/255.
 type scaling struct {
 	key, label, explanation string
 	mean, std               [3]float32
@@ -75,7 +75,7 @@ func Scaling(key string, channels int) (mean, std []float32, ok bool) {
 	return nil, nil, false
 }
 
-// NewManifestForm is the form's start: what came with the file, else what fits the network and is most common.
+// NewManifestForm fills in the form: with the manifest that came with the file, else with the most common values that fit the network.
 func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm {
 	m, err := u.ReadManifest()
 	given := err == nil && m.Crop != (manifest.Crop{})
@@ -122,17 +122,17 @@ func joinNumbers(list []float32) string {
 	return strings.Join(texts, ", ")
 }
 
-// editable reports whether the manifest is to be typed: none came, or it cannot be used.
+// editable reports whether the form asks for the manifest, because none came with the file or it cannot be used.
 func (v Upload) editable() bool {
 	return v.Upload.Report.ManifestProblem != nil || v.Field != "" || v.Upload.State == annotator.UploadRefused
 }
 
-// open reports whether it can still be added.
+// open reports whether the upload can still be added.
 func (v Upload) open() bool {
 	return v.Upload.State == annotator.UploadInspected || v.Upload.State == annotator.UploadRefused
 }
 
-// problemOf is what is wrong with a field of the manifest, "" if nothing is.
+// problemOf returns what is wrong with a field of the manifest, "" if nothing is.
 func (v Upload) problemOf(field string) string {
 	at, _, _ := strings.Cut(v.Field, "[")
 	if at == field {
@@ -146,7 +146,7 @@ func (v Upload) problemOf(field string) string {
 	return ""
 }
 
-// value is where the graph comes apart: "features (N,256,14,14)".
+// value returns the value of a role at which the graph is split: "features (N,256,14,14)".
 func value(r annotator.ModelReport, role string) annotator.ModelValue {
 	for _, v := range r.Values {
 		if v.Role == role {
@@ -156,7 +156,7 @@ func value(r annotator.ModelReport, role string) annotator.ModelValue {
 	return annotator.ModelValue{}
 }
 
-// gives are the values that a part hands on.
+// gives lists the values that a part outputs.
 func gives(r annotator.ModelReport, part string) []annotator.ModelValue {
 	first, _, _ := strings.Cut(part, " ") // "attention branch"
 	roles := map[string][]string{"extractor": {"features"}, "attention": {"map", "logits_att"}, "perception": {"logits_per"}}[first]
@@ -167,12 +167,12 @@ func gives(r annotator.ModelReport, part string) []annotator.ModelValue {
 	return list
 }
 
-// roleWord is a value as the paper calls it.
+// roleWord returns the paper's word for a value.
 func roleWord(role string) string {
 	return map[string]string{"image": "x", "features": "g(x)", "map": "M(x)", "logits_att": "ŷ_att", "logits_per": "ŷ_per"}[role]
 }
 
-// opsText counts operators, the commonest first.
+// opsText lists operators with their numbers, the most frequent first.
 func opsText(ops map[string]int) string {
 	names := slices.Collect(maps.Keys(ops))
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(ops[b], ops[a]), cmp.Compare(a, b)) })
@@ -183,7 +183,7 @@ func opsText(ops map[string]int) string {
 	return strings.Join(texts, ", ")
 }
 
-// obstacleRow is one obstacle and the ways of training it stands in.
+// obstacleRow is one obstacle and the ways of training that it prevents.
 type obstacleRow struct {
 	annotator.Obstacle
 	cases []string
@@ -205,7 +205,7 @@ func obstacles(training []annotator.Trainability, engine recipe.Engine) []obstac
 			rows[i].cases = append(rows[i].cases, fmt.Sprintf("%s: %s, %s", t.Engine.Label(), t.Strategy, t.BatchNorm))
 		}
 	}
-	for i, r := range rows { // all of an engine's ways are said by its name
+	for i, r := range rows { // if it prevents all of an engine's ways, only the engine is named
 		for _, e := range recipe.Engines() {
 			mine := slices.DeleteFunc(slices.Clone(r.cases), func(c string) bool { return !strings.HasPrefix(c, e.Label()+":") })
 			if len(mine) == len(recipe.Ways()) {
@@ -218,7 +218,7 @@ func obstacles(training []annotator.Trainability, engine recipe.Engine) []obstac
 	return rows
 }
 
-// canTrain reports whether an engine ("": any) can train in some way; also where nobody has asked.
+// canTrain reports whether an engine ("": any) can train in some way; true if that is not known.
 func canTrain(training []annotator.Trainability, engine recipe.Engine) bool {
 	asked := false
 	for _, t := range training {

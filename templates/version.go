@@ -9,18 +9,18 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// Versions is the view model of the line of descent.
+// Versions is the view model of the page of versions.
 type Versions struct {
 	Versions []annotator.Version // v1 first
 	Rounds   map[int64]int       // round id → its number
 	A, B     *annotator.Version  // picked for comparison
 
-	MaxBytes    int64  // of a reference that is sent
-	StateDictOf int64  // a version that a state_dict was asked of
-	NoStateDict string // why there is none
+	MaxBytes    int64  // largest size of an uploaded reference
+	StateDictOf int64  // the version whose state_dict could not be made; 0: none
+	NoStateDict string // why it could not be made
 }
 
-// mechanismWord is how a network's map acts, as a formula, or the name it came with.
+// mechanismWord returns the formula of a network's attention mechanism, or gain itself if there is none.
 func mechanismWord(gain string) string {
 	return cmp.Or(annotator.MechanismOf(gain).Formula, gain, "another")
 }
@@ -32,7 +32,7 @@ type figureRow struct {
 	inA, inB          bool
 }
 
-// comparison lines up the figures of A and B.
+// comparison lists the figures of A and B side by side.
 func (v Versions) comparison() []figureRow {
 	names := map[string]bool{}
 	for n := range v.A.Figures {
@@ -54,7 +54,7 @@ func (v Versions) comparison() []figureRow {
 	return rows
 }
 
-// Figures are read in this order: what a version is judged by first.
+// The order of figures, by split and by measure: those by which a version is judged come first.
 var (
 	figureSplits = []string{"test", "validation", "pool", "train"}
 	figureNames  = []string{"accuracy", "worst_group", "attention_inside", "top5", "attention_branch"}
@@ -76,7 +76,7 @@ func byWeight(a, b string) int {
 		cmp.Compare(a, b))
 }
 
-// mainFigure is the figure a version is known by: accuracy on the first split that has one.
+// mainFigure returns the figure by which versions are compared at a glance: the accuracy on the first split that has one.
 func mainFigure(v annotator.Version) (value float64, label string, ok bool) {
 	for _, split := range figureSplits {
 		if a, ok := v.Figures[split+"/accuracy"]; ok {
@@ -86,7 +86,7 @@ func mainFigure(v annotator.Version) (value float64, label string, ok bool) {
 	return 0, "", false
 }
 
-// figureLabel is a figure's key as people read it: "test/worst_group" → "worst group, test".
+// figureLabel returns a figure's key in words: "test/worst_group" → "worst group, test".
 func figureLabel(key string) string {
 	split, name, ok := strings.Cut(key, "/")
 	if !ok {
@@ -95,14 +95,14 @@ func figureLabel(key string) string {
 	return strings.ReplaceAll(name, "_", " ") + ", " + split
 }
 
-// newestFirst is the lineage the other way round.
+// newestFirst returns the versions, newest first.
 func (v Versions) newestFirst() []annotator.Version {
 	list := slices.Clone(v.Versions)
 	slices.Reverse(list)
 	return list
 }
 
-// parentNumber is the number of a version's parent, 0 if it has none here.
+// parentNumber returns the number of a version's parent, 0 if the parent is not in the list.
 func (v Versions) parentNumber(of annotator.Version) int {
 	for _, p := range v.Versions {
 		if of.ParentID != nil && p.ID == *of.ParentID {

@@ -19,17 +19,17 @@ import (
 // anyone marks an operation that needs no sign-in.
 const anyone annotator.Role = ""
 
-// apiPrefix is where the API stands.
+// apiPrefix is how the API's addresses begin.
 const apiPrefix = "/api/v1"
 
 // api registers the operations of /api/v1 on one router.
 type api struct {
 	server *Server
 	huma   huma.API
-	roles  map[string]annotator.Role // "GET /tasks/{task}" → the role it needs, for the test that walks them
+	roles  map[string]annotator.Role // "GET /tasks/{task}" → the role it needs; for the test that calls all operations
 }
 
-// newAPI describes and registers every operation. A nil server is enough to describe.
+// newAPI describes and registers every operation. For the description alone the server may be nil.
 func newAPI(s *Server, r chi.Router) *api {
 	config := huma.DefaultConfig("ABN Studio", "1")
 	config.Info.Description = "Teach an image classifier where to look: tasks, attention maps, live scores, reviews, rounds, versions. " +
@@ -59,7 +59,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	return a
 }
 
-// schemaName is a type's name in the description: its own, but for settings, which are those of a round here.
+// schemaName returns a type's name in the description. It is the type's own name, except that recipe.Settings is named for rounds.
 func schemaName(t reflect.Type, hint string) string {
 	if t == reflect.TypeFor[recipe.Settings]() {
 		return "RoundSettings"
@@ -81,7 +81,7 @@ func OpenAPI() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// answer is a JSON body with status 200, or the operation's default.
+// answer is a JSON body with status 200 or the operation's default status.
 type answer[T any] struct {
 	Body T
 }
@@ -89,7 +89,7 @@ type answer[T any] struct {
 // nothing is the input of an operation without parameters, and the output of one without a body.
 type nothing struct{}
 
-// The addresses of things. They are exported because huma reads the fields of exported embedded types only.
+// The path parameters by which operations address things. They are exported because huma reads embedded types only if they are.
 type (
 	// ByProject addresses a project.
 	ByProject struct {
@@ -123,7 +123,7 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 			o.Description = joinSentences(o.Description, "Needs the role "+string(role)+", and of a bearer token the scope "+string(scope)+".")
 		}
 	}
-	if o.Responses != nil { // huma adds the problem only where nothing is said of the responses
+	if o.Responses != nil { // huma adds the error response only to operations without responses of their own
 		o.Responses["default"] = &huma.Response{Description: "A problem", Content: map[string]*huma.MediaType{
 			"application/problem+json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[*Problem](), true, "Problem")}}}
 	}
@@ -131,7 +131,7 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 		if role != anyone {
 			if err := permit(ctx.Context(), role, scope, o.Summary); err != nil {
 				r, w := humachi.Unwrap(ctx)
-				a.server.fail(w, r, err) // before the body is read or judged
+				a.server.fail(w, r, err) // before the body is read
 				return
 			}
 		}
@@ -155,7 +155,7 @@ func joinSentences(a, b string) string {
 	return a + " " + b
 }
 
-// problem turns an error into what the API tells of it, and logs what it does not tell.
+// problem turns an error into the API's answer, and logs what the answer leaves out.
 func (a *api) problem(ctx context.Context, err error) *Problem {
 	f := a.server.outcome(ctx, err)
 	a.server.note(ctx, f, err)
@@ -165,7 +165,7 @@ func (a *api) problem(ctx context.Context, err error) *Problem {
 	return newProblem(ctx, f)
 }
 
-// get, post, put, patch and del write an operation; the last word of its id is what it answers with.
+// get, post, put, patch and del make an operation of that method.
 func get(id, path, summary string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// downloads registers the forms in which a version is taken away.
+// downloads registers the downloads of a version's files.
 func (a *api) downloads() {
 	file := func(id, path, summary, media string) huma.Operation {
 		o := get(id, path, summary)
@@ -50,7 +50,7 @@ func (a *api) downloads() {
 		})
 }
 
-// stateDicts registers the way of a version's weights back to PyTorch.
+// stateDicts registers the downloads of a version's weights for PyTorch.
 func (a *api) stateDicts() {
 	binary := &huma.Schema{Type: "string", Format: "binary"}
 	file := func(o huma.Operation) huma.Operation {
@@ -91,7 +91,7 @@ func (a *api) stateDicts() {
 	for i, format := range annotator.StateDictFormats {
 		formats[i] = format
 	}
-	// Said after the operation is registered: huma would else read the body into memory to judge it by this.
+	// Described after the operation is registered, or huma would read the whole body into memory to validate it.
 	a.huma.OpenAPI().Paths["/versions/{version}/state-dict"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/octet-stream": {Schema: binary},
 		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{
@@ -114,7 +114,7 @@ func (a *api) download(ctx context.Context, actor annotator.User, version int64,
 	return a.sending(d), err
 }
 
-// sending is an answer that is a file.
+// sending returns a file as an answer.
 func (a *api) sending(d annotator.Download) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
 		defer d.Close()
@@ -123,7 +123,7 @@ func (a *api) sending(d annotator.Download) *huma.StreamResponse {
 	}}
 }
 
-// send answers a request with a file, or the range of it that is asked for, for as long as its reader may read it.
+// send answers a request with a file, or the range of it that is asked for. It stops once the reader loses the right to read it.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, d annotator.Download) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour)) // a model may be large and the line slow
 	w.Header().Set("Content-Type", d.Media)
@@ -134,7 +134,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, d annotator.Downlo
 	http.ServeContent(w, r, "", d.From, &watched{ReadSeeker: d, ctx: r.Context(), still: s.still(r, annotator.RoleAnnotator), asked: time.Now()})
 }
 
-// watched is a file that is read for as long as its reader may read it.
+// watched is a file whose reading fails once the reader loses the right to read it.
 type watched struct {
 	io.ReadSeeker
 	ctx   context.Context

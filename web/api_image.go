@@ -11,7 +11,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// predictedImage is an image with what one version says of it.
+// predictedImage is an image with one version's prediction of it.
 type predictedImage struct {
 	Image      annotator.Image       `json:"image"`
 	Prediction *annotator.Prediction `json:"prediction,omitempty" doc:"Absent while the version has not scanned it."`
@@ -61,7 +61,7 @@ func (a *api) images() {
 		})
 }
 
-// requestOf is the plain request behind an operation.
+// requestOf returns the *http.Request of an operation.
 func requestOf(ctx huma.Context) *http.Request {
 	r, _ := humachi.Unwrap(ctx)
 	return r

@@ -6,7 +6,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// activationMaps registers what other methods say about where a model looks.
+// activationMaps registers the activation maps, by CAM and Grad-CAM.
 func (a *api) activationMaps() {
 	type mapRequest struct {
 		ByTask

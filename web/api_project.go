@@ -68,7 +68,7 @@ func (a *api) projects() {
 		})
 }
 
-// starts registers what painters begin with.
+// starts registers the choice of the maps that painters begin with.
 func (a *api) starts() {
 	type startRequest struct {
 		ByProject

@@ -31,7 +31,7 @@ type (
 		Data     annotator.RoundData      `json:"data" doc:"What it would work on now."`
 		Training []annotator.Trainability `json:"training,omitempty" doc:"What each engine can train of the active version, and which nodes keep it from the rest; absent where nobody has asked yet."`
 	}
-	// roundRequest is some of recipe.Settings: what is absent is automatic, the project's default.
+	// roundRequest is some of recipe.Settings; a setting that is absent gets the project's default.
 	roundRequest struct{ given json.RawMessage }
 )
 
@@ -42,7 +42,7 @@ func (r *roundRequest) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// over is the settings with what the request says in place of theirs.
+// over returns s with the settings that the request gives in place of its own.
 func (r roundRequest) over(s recipe.Settings) (recipe.Settings, error) {
 	err := json.Unmarshal(r.given, &s)
 	return s, err
@@ -59,7 +59,7 @@ func (roundRequest) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schem
 	return s
 }
 
-// settingSchema is a setting's: its type, bounds or words, and what it does.
+// settingSchema returns a setting's schema: its type, its bounds or words, and its description.
 func settingSchema(r huma.Registry, f recipe.Field) *huma.Schema {
 	s := huma.SchemaFromType(r, reflect.TypeOf(f.Default))
 	s.Description = f.API
@@ -80,7 +80,7 @@ func settingSchema(r huma.Registry, f recipe.Field) *huma.Schema {
 // startRoundID names the operation that starts a round.
 const startRoundID = "startRound"
 
-// inWordsOfRecipe says of settings that huma refused by their schema what internal/recipe says of them, as the form does.
+// inWordsOfRecipe replaces huma's messages about settings that violate their schema by internal/recipe's, which the form shows too.
 func (p *Problem) inWordsOfRecipe() {
 	for _, wrong := range p.Errors {
 		name, inBody := strings.CutPrefix(wrong.Location, "body.")
@@ -165,12 +165,12 @@ func (a *api) rounds() {
 		})
 }
 
-// heartbeat is how often a silent stream says that it is alive, and how soon it ends once its reader may not read it any
-// more.
+// heartbeat is how often a stream without events sends a sign of life. It is also how soon the stream ends once its reader loses the
+// right to read it.
 const heartbeat = 5 * time.Second
 
-// streamRound writes a round's events after an id until the round is over, the client goes, may not read on (still), or
-// the server shuts down.
+// streamRound writes a round's events after an id until the round is over, the client goes or loses the right to read (still), or the
+// server shuts down.
 func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still func(context.Context) error, actor annotator.User, id, after int64) {
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
@@ -210,7 +210,7 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 				return
 			}
 			continue
-		case errors.Is(err, annotator.ErrDatabaseAway): // a browser does not come back to a stream that answers 503
+		case errors.Is(err, annotator.ErrDatabaseAway): // no 503 here: a browser would not reconnect after it
 			s.log.Warn("round events", "error", err, "round", id)
 			if !send(": the database does not answer\n\n") {
 				return
@@ -224,7 +224,7 @@ func (s *Server) streamRound(ctx context.Context, w http.ResponseWriter, still f
 			if !errors.Is(err, context.Canceled) {
 				s.log.Error("round events", "error", err, "round", id)
 			}
-			return // the browser comes back with Last-Event-ID
+			return // the browser reconnects with Last-Event-ID
 		case len(events) == 0:
 			send("event: end\ndata: {}\n\n")
 			return

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// signedIn says who a session or token belongs to.
+// signedIn is the answer that says to whom a session or token belongs.
 type signedIn struct {
 	User annotator.User `json:"user"`
 	Role annotator.Role `json:"role" enum:"annotator,reviewer,admin"`
@@ -21,7 +21,7 @@ type tokenMade struct {
 	Details annotator.Token `json:"details"`
 }
 
-// keyRequest finds the request behind an operation that needs the peer's address, which the throttle counts by.
+// keyRequest is the key of an operation's request, whose address the throttle needs.
 const keyRequest contextKey = 100
 
 func withRequest(ctx huma.Context, next func(huma.Context)) {

@@ -15,7 +15,7 @@ import (
 )
 
 type (
-	// nextTask is a task with its parts under short names, too: the task itself, the label's index, the model's map.
+	// nextTask is a task that also has its most needed parts under short names: the task itself, the label's index, the model's map.
 	nextTask struct {
 		annotator.TaskDetail
 		Task  annotator.Task `json:"task"`
@@ -29,7 +29,7 @@ type (
 	revisionList struct {
 		Revisions []annotator.Edit `json:"revisions"`
 	}
-	// TaskQuery is what a queue can be filtered by.
+	// TaskQuery has the parameters that filter a queue.
 	TaskQuery struct {
 		Project       string   `query:"project" required:"true" maxLength:"100" doc:"The project's slug."`
 		State         []string `query:"state,explode" enum:"open,leased,submitted,approved,changes-requested,skipped" doc:"Any of these; all without it."`
@@ -53,7 +53,7 @@ func (q TaskQuery) filter() annotator.TaskFilter {
 	if q.Predicted >= 0 {
 		f.Predicted = &q.Predicted
 	}
-	if q.MinConfidence != 0 { // NaN too, which the service refuses
+	if q.MinConfidence != 0 { // passes NaN on too, which the service refuses
 		f.MinConfidence = &q.MinConfidence
 	}
 	if q.MaxConfidence != 1 {
@@ -65,13 +65,13 @@ func (q TaskQuery) filter() annotator.TaskFilter {
 	return f
 }
 
-// MapBody is a map as a request carries it: whole, or its values alone for the task's own grid.
+// MapBody is a map in a request: with its grid, or only its values, on the task's own grid.
 type MapBody struct {
 	Map    *attention.Map `json:"map,omitempty" doc:"The map with its grid."`
 	Values []float32      `json:"values,omitempty" doc:"Instead of map: h·w values in [0,1], row by row, on the grid of the task's version."`
 }
 
-// of returns the map of a request; values alone take their grid from the task.
+// of returns the map of a request. If it has only values, the task gives the grid.
 func (b MapBody) of(ctx context.Context, s *annotator.Service, actor annotator.User, task int64) (attention.Map, error) {
 	if b.Map != nil {
 		return *b.Map, nil
@@ -225,7 +225,7 @@ func (a *api) onTask(method func(*annotator.Service, context.Context, annotator.
 	}
 }
 
-// tidy makes the lists of a task ones that JSON writes as [].
+// tidy replaces the nil lists of a task, so that JSON writes [] for them.
 func tidy(t annotator.TaskDetail) annotator.TaskDetail {
 	t.Reviews = orEmpty(t.Reviews)
 	t.Project.Classes = orEmpty(t.Project.Classes)
@@ -233,7 +233,7 @@ func tidy(t annotator.TaskDetail) annotator.TaskDetail {
 	return t
 }
 
-// reviews registers the second pair of eyes.
+// reviews registers reviewing.
 func (a *api) reviews() {
 	type nextRequest struct {
 		ByProject

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
-// ByUpload addresses a model file that somebody sent.
+// ByUpload addresses an uploaded model file.
 type ByUpload struct {
 	Upload int64 `path:"upload"`
 }
@@ -23,7 +23,7 @@ type uploadState struct {
 	Job    *annotator.Job   `json:"job,omitempty"`
 }
 
-// keyExchange finds the request and its answer behind an operation that reads its body itself.
+// keyExchange is the key of the request and the response writer of an operation that reads its body itself.
 const keyExchange contextKey = 101
 
 type exchange struct {
@@ -31,20 +31,20 @@ type exchange struct {
 	w http.ResponseWriter
 }
 
-// withExchange lets an operation read its body as it comes.
+// withExchange gives an operation its request, so that it can read the body as it comes.
 func withExchange(ctx huma.Context, next func(huma.Context)) {
 	r, w := humachi.Unwrap(ctx)
 	next(huma.WithValue(ctx, keyExchange, exchange{r, w}))
 }
 
-// uploads registers the way of a model file into a project.
+// uploads registers sending a model file and making a version of it.
 func (a *api) uploads() {
 	type addVersionRequest struct {
 		ByProject
 		Name     string `query:"name" maxLength:"255" doc:"The file's name, where the body is the file itself."`
 		Inspect  bool   `query:"inspect" doc:"Only tell what the file is; POST /uploads/{upload}/add makes it a version within a day."`
 		Activate bool   `query:"activate" doc:"Make it the active version at once (the first one always is)."`
-		// The names of values, for receiveModel, which reads them where they come (manifest.NameFields).
+		// The names of values, for the description alone: receiveModel reads them from the request (manifest.NameFields).
 		Map       string `query:"map" maxLength:"1024"`
 		Features  string `query:"features" maxLength:"1024"`
 		LogitsAtt string `query:"logits_att" maxLength:"1024"`
@@ -77,7 +77,7 @@ func (a *api) uploads() {
 			return &addVersionAnswer{http.StatusAccepted, uploadState{upload, &job}}, err
 		})
 	binary := &huma.Schema{Type: "string", Format: "binary"}
-	// Said after the operation is registered: huma would else read the body into memory to judge it by this.
+	// Described after the operation is registered, or huma would read the whole body into memory to validate it.
 	parts := map[string]*huma.Schema{
 		"model":    {Type: "string", Format: "binary", Description: "The ONNX file."},
 		"data":     {Type: "array", Items: binary, Description: "Files that it keeps values in, by the names it has for them."},

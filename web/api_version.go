@@ -11,7 +11,7 @@ type versionList struct {
 	Versions []annotator.Version `json:"versions"`
 }
 
-// versions registers the line of descent.
+// versions registers the versions of a project.
 func (a *api) versions() {
 	handle(a, annotator.RoleAnnotator, get("versions", "/projects/{project}/versions", "Versions, v1 first"),
 		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[versionList], error) {

@@ -20,8 +20,8 @@ import (
 //go:embed all:static
 var static embed.FS
 
-// assets are the embedded files under addresses that carry a hash of their bytes: an address never
-// changes its meaning, so browsers may keep it for ever.
+// assets are the embedded files. Their addresses contain a hash of their bytes, so that an address always means the same bytes and
+// browsers may cache it for ever.
 type assets struct {
 	address map[string]string // "studio.css" → "/static/studio.5f3a….css"
 	files   map[string]*asset // by address
@@ -127,7 +127,7 @@ func (a *assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
 
-// favicon is for browsers that ask for it whatever the page says.
+// favicon answers /favicon.ico, which some browsers ask for whatever icon the page names.
 func (s *Server) favicon(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, s.assets.url("icon.svg"), http.StatusFound)
 }

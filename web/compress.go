@@ -8,8 +8,8 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 )
 
-// compressed answers pages with brotli or gzip, whichever the browser takes. Pictures are compressed
-// already and event streams must not wait in a buffer, so neither passes through here.
+// compressed answers pages with brotli or gzip, whichever the browser accepts. It is not used for pictures, which are compressed
+// already, nor for event streams, which must not wait in a buffer.
 func compressed(next http.Handler) http.Handler {
 	c := middleware.NewCompressor(5, "text/html")
 	c.SetEncoder("br", func(w io.Writer, level int) io.Writer { return brotli.NewWriterLevel(w, level) })

@@ -4,16 +4,16 @@
 //	routes.go      every address there is, each with the role it needs
 //	middleware.go  request ids, access log, recovery, security headers
 //	session.go     who is asking: session cookie or bearer token; throttle.go bounds guessing
-//	loopback.go    the names that are answered to where only this machine reaches the studio
+//	loopback.go    which Host names are answered to if only this machine can reach the studio
 //	error.go       the one table from errors to statuses; problem.go (API) and pages show them
 //	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses
 //	api_*.go       /api/v1, described by its OpenAPI document (huma)
-//	upload.go      models on their way in, read as they come; state_dict.go the reference for a version's weights
+//	upload.go      receiving models as they come; state_dict.go receiving the reference for a state_dict
 //	page_*.go      the pages, one file per section, rendered by package templates; page_setup.go makes the first admin
 //	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`
 //	editor/        the editor (TypeScript), bundled the same way
 //	styles/        the style sheet and the icon of all pages; static/ gets them, with the fonts of an npm package
-//	static/        nothing by hand: all of it is built
+//	static/        built files, embedded; none is written by hand
 //
 // A handler returns an error and does nothing else with it; one adapter turns it into a status and a
 // page or a problem (RFC 9457). Pages and API call the same annotator.Service, which checks every

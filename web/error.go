@@ -22,22 +22,21 @@ var (
 // notValid is the title of a request of which a field is wrong.
 const notValid = "Not valid"
 
-// failure is what an error means to whoever asked.
+// failure is an error as it is shown to the client.
 type failure struct {
 	status  int
 	title   string // a few words: what happened
 	detail  string // one sentence: which thing, and what to do
 	field   string // of the request, as the API spells it; "" if no one field is wrong
 	current *annotator.Edit
-	retry   int  // seconds until trying again makes sense; 0: not said
-	passing bool // a refusal under load, not something broken: the log warns of it
+	retry   int  // seconds until the client should try again; 0: not said
+	passing bool // a refusal under load and not a fault: it is logged as a warning
 }
 
-// tryAgain is how many seconds a visitor waits before asking a database again that did not answer.
+// tryAgain is how many seconds a client should wait after the database did not answer.
 const tryAgain = 5
 
-// outcome is the one table from errors to statuses. What it does not know is a 500, whose cause is
-// for the log and not for the page.
+// outcome is the one table from errors to statuses. An error that it does not know is a 500, whose cause is logged and not shown.
 func outcome(err error) failure {
 	var (
 		validation *annotator.ValidationError
@@ -90,7 +89,7 @@ func outcome(err error) failure {
 		return failure{status: http.StatusConflict, title: "Not possible now", detail: say}
 	case errors.Is(err, annotator.ErrBusy):
 		return failure{status: http.StatusServiceUnavailable, title: "Busy", detail: say, retry: 5, passing: true}
-	case errors.Is(err, annotator.ErrDatabaseAway): // where it is and who asked it is for the log
+	case errors.Is(err, annotator.ErrDatabaseAway): // the error may name the server, so it is only logged
 		return failure{status: http.StatusServiceUnavailable, title: "The database does not answer", retry: tryAgain,
 			detail: "the database does not answer: try again in a moment. What was saved before is safe; whether the last change was kept shows then"}
 	case errors.As(err, &picture) && errors.Is(err, annotator.ErrMissing):
@@ -115,7 +114,7 @@ func outcome(err error) failure {
 	}
 }
 
-// note logs the part of an error that the answer leaves out. The line of the request itself has the rest, under the same id.
+// note logs the part of an error that the answer leaves out. The request's line in the access log has the rest, under the same id.
 func (s *Server) note(ctx context.Context, f failure, err error) {
 	switch {
 	case f.passing:
@@ -125,7 +124,7 @@ func (s *Server) note(ctx context.Context, f failure, err error) {
 	}
 }
 
-// outcome is what an error means now: that the database is away, on a full disk, means that the disk is full.
+// outcome returns how an error is shown. If the database is away and the disk is full, the full disk is shown as the cause.
 func (s *Server) outcome(ctx context.Context, err error) failure {
 	f := outcome(err)
 	if errors.Is(err, annotator.ErrUnavailable) && s.config.Disk != nil {
@@ -138,13 +137,12 @@ func (s *Server) outcome(ctx context.Context, err error) failure {
 	return f
 }
 
-// fail answers a request with an error: a problem under /api, a page elsewhere. It logs what the
-// visitor is not told.
+// fail answers a request with an error: a problem under /api, a page elsewhere. It logs what the answer leaves out.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	f := s.outcome(r.Context(), err)
 	s.note(r.Context(), f, err)
 	if rec, ok := r.Context().Value(keyRecord).(*record); ok && rec.wrote {
-		return // too late to say anything: the connection's end says it
+		return // part of the answer was sent already: the broken connection tells the client
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")

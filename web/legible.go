@@ -16,13 +16,13 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// Text is checked where it enters: addresses and headers in legible, forms in readForm, JSON in legibleJSON, the parts of
-// an upload in receiveModel. What text is, package text says.
+// Text from clients is checked where it comes in: addresses and headers in legible, forms in readForm, JSON in legibleJSON, the parts
+// of an upload in receiveModel. Package text says what valid text is.
 
-// storedHeaders are the headers whose values are looked up or kept.
+// storedHeaders are the headers whose values are looked up in the database or stored in it.
 var storedHeaders = []string{"Idempotency-Key", "Last-Event-ID"}
 
-// legible refuses a request whose address or stored headers are no text. Of such a path there is nothing to be found.
+// legible refuses a request whose address or stored headers are not valid text. A path that is not is answered with 404.
 func (s *Server) legible(next http.Handler) http.Handler {
 	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
 		if !text.Valid(r.URL.Path) {
@@ -47,7 +47,7 @@ func (s *Server) legible(next http.Handler) http.Handler {
 	})
 }
 
-// checkValues names the first field of a query or a form that is no text.
+// checkValues returns an error that names the first field of a query or a form that is not valid text.
 func checkValues(place string, values url.Values) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !text.Valid(name) {
@@ -60,10 +60,11 @@ func checkValues(place string, values url.Values) error {
 	return nil
 }
 
-// errIllegible is a JSON body with a string that is no text. Problem.add finds out which.
+// errIllegible is the error of a JSON body with a string that is not valid text. Problem.add finds out which string.
 var errIllegible = errors.New("a string " + text.Problem)
 
-// legibleJSON reads bodies that hold text only: Go's decoder takes an escaped NUL, and mends what is no UTF-8 without a word.
+// legibleJSON reads JSON bodies whose strings are valid text. Go's decoder alone would accept an escaped NUL and silently replace
+// invalid UTF-8.
 var legibleJSON = huma.Format{
 	Marshal: huma.DefaultJSONFormat.Marshal,
 	Unmarshal: func(data []byte, v any) error {
@@ -72,7 +73,7 @@ var legibleJSON = huma.Format{
 		}
 		err := json.Unmarshal(data, v)
 		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) { // in the words of JSON, not of Go
+		if errors.As(err, &wrong) { // name JSON's types in the message, not Go's
 			place := inBody(wrong.Field)
 			if strings.HasPrefix(wrong.Value, "number ") {
 				return fmt.Errorf("%s: the %s is out of range", place, wrong.Value)
@@ -83,7 +84,7 @@ var legibleJSON = huma.Format{
 	},
 }
 
-// inBody is the place of a value in a body.
+// inBody returns the place of a value in a body, for a message.
 func inBody(path string) string {
 	switch {
 	case path == "":

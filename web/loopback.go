@@ -11,10 +11,9 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// OnLoopback is next as it may answer on an address that it listens on. Where only this machine reaches the address, a
-// request must also have asked for this machine: a page of another site can have its own name resolve to 127.0.0.1 (DNS
-// rebinding), and to the visitor's browser what answers is then that site. Besides localhost, 127.0.0.1 and [::1] the
-// hosts of further are answered to: how people reach the studio through a proxy on the same machine.
+// OnLoopback returns next, guarded against DNS rebinding if bound is an address that only this machine can reach. Another site can make
+// its own name resolve to 127.0.0.1; to the visitor's browser the studio would then be that site. So requests are answered only if
+// their Host is localhost, 127.0.0.1, [::1] or one of further: the hosts under which a proxy on the same machine offers the studio.
 func OnLoopback(bound net.Addr, further []string, next http.Handler) http.Handler {
 	address, ok := bound.(*net.TCPAddr)
 	if !ok || !address.IP.IsLoopback() {
@@ -37,7 +36,7 @@ func OnLoopback(bound net.Addr, further []string, next http.Handler) http.Handle
 	})
 }
 
-// hostName is a Host header without its port, in lower case; IPv6 addresses come without brackets.
+// hostName returns the name in a Host header: without port, in lower case, an IPv6 address without brackets.
 func hostName(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// metrics is what /metrics tells of the server. Every label has a bounded number of values, whatever strangers send:
-// methods are those of HTTP or "other", routes are patterns or "none".
+// metrics are the server's figures for /metrics. Every label has a bounded number of values, whatever clients send: methods are those of
+// HTTP or "other", routes are patterns or "none".
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -59,14 +59,14 @@ func (m *metrics) observe(method, route string, status int, took time.Duration) 
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
 
-// MetricsHandler answers /metrics to whoever asks, for an address of its own that strangers do not reach.
+// MetricsHandler answers /metrics without a token. It is meant for an address of its own that is not public.
 func (s *Server) MetricsHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Metrics, promhttp.HandlerOpts{}))
 	return mux
 }
 
-// metricsForToken answers /metrics on the public address to who sends Config.MetricsToken.
+// metricsForToken answers /metrics on the public address to requests with Config.MetricsToken.
 func (s *Server) metricsForToken(w http.ResponseWriter, r *http.Request) error {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	sent, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.config.MetricsToken))

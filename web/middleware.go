@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// record is what the access log and the metrics tell of one request.
+// record is what the access log and the metrics record of a request.
 type record struct {
 	http.ResponseWriter
 	status int
@@ -49,22 +49,22 @@ func (r *record) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flus
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{8,64}$`)
 
-// What is logged of a request is cut to these lengths, in characters: its sender chooses the address and much of the errors, and
-// must not be able to fill the log.
+// The largest lengths, in characters, of what is logged of a request. Its sender chooses the address and parts of the errors, and must
+// not be able to fill the log.
 const (
 	maxPathLogged   = 200
 	maxMethodLogged = 16
 	maxErrorLogged  = 1000
 )
 
-// requestID is the id of the request of ctx, "" outside one.
+// requestID returns the id of the request that ctx belongs to, "" if it belongs to none.
 func requestID(ctx context.Context) string {
 	id, _ := ctx.Value(keyRequestID).(string)
 	return id
 }
 
-// observe gives a request its id (a trusted proxy's, where it has one of sane form), recovers from a panic,
-// and writes one line of access log and one observation when it is over.
+// observe gives a request its id (a trusted proxy's, if that has a valid form), recovers from a panic, and at the end writes a line of
+// the access log and updates the metrics.
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get("X-Request-Id")

@@ -18,7 +18,7 @@ import (
 	"github.com/abn-studio/studio/templates"
 )
 
-// visit is one request for a page by somebody signed in.
+// visit is a request for a page by a person who is signed in.
 type visit struct {
 	http.ResponseWriter
 	*http.Request
@@ -27,7 +27,7 @@ type visit struct {
 	project *annotator.ProjectSummary // of pages below /projects/{slug}
 }
 
-// page adapts a page that needs role.
+// page adapts the handler of a page that needs a role.
 func (s *Server) page(role annotator.Role, h func(*visit) error) http.HandlerFunc {
 	return s.plain(func(w http.ResponseWriter, r *http.Request) error {
 		if err := permit(r.Context(), role, browserOnly, "pages are for browsers, scripts have "+apiPrefix); err != nil {
@@ -41,7 +41,7 @@ func (s *Server) page(role annotator.Role, h func(*visit) error) http.HandlerFun
 	})
 }
 
-// projectPage is page for what stands below /projects/{slug}: the project is looked up first.
+// projectPage adapts the handler of a page below /projects/{slug}. It looks up the project first.
 func (s *Server) projectPage(role annotator.Role, h func(*visit) error) http.HandlerFunc {
 	return s.page(role, func(v *visit) error {
 		p, err := s.service.Project(v.Context(), v.actor, v.param("slug"))
@@ -55,7 +55,7 @@ func (s *Server) projectPage(role annotator.Role, h func(*visit) error) http.Han
 
 func (v *visit) param(name string) string { return chi.URLParam(v.Request, name) }
 
-// id is a number in the address; what is no number is not found.
+// id returns a number in the address; annotator.ErrNotFound if it is not a number.
 func (v *visit) id(name string) (int64, error) {
 	n, err := strconv.ParseInt(v.param(name), 10, 64)
 	if err != nil || n < 1 {
@@ -81,33 +81,33 @@ func readForm(r *http.Request) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-// to is an address within the project.
+// to returns an address within the project.
 func (v *visit) to(format string, args ...any) string {
 	return "/projects/" + v.project.Slug + "/" + fmt.Sprintf(format, args...)
 }
 
-// redirect answers a form that did its work (303), so that reloading does not do it again.
+// redirect answers a form that succeeded with a redirect (303), so that reloading the next page does not send the form again.
 func (v *visit) redirect(address string) error {
 	http.Redirect(v.ResponseWriter, v.Request, address, http.StatusSeeOther)
 	return nil
 }
 
-// say keeps a sentence for the next page that the visitor sees.
+// say shows a sentence on the next page that the visitor sees.
 func (v *visit) say(format string, args ...any) { v.note("", format, args...) }
 
-// warn is say for what did not work.
+// warn shows a sentence, as a failure, on the next page that the visitor sees.
 func (v *visit) warn(format string, args ...any) { v.note("!", format, args...) }
 
 func (v *visit) note(prefix, format string, args ...any) {
 	v.server.sessions.Put(v.Context(), sessionFlash, prefix+fmt.Sprintf(format, args...))
 }
 
-// frame is what the visit's page stands in.
+// frame returns the frame of the visit's page.
 func (v *visit) frame(title, section string, scripts ...string) templates.Frame {
 	f := v.server.frame(v.Request, title)
 	f.Project, f.Section, f.Scripts = v.project, section, scripts
 	if prefetched(v.Request) {
-		return f // nobody reads it yet
+		return f // keep the notice until the page is shown
 	}
 	if text := v.server.sessions.PopString(v.Context(), sessionFlash); text != "" {
 		bad := strings.HasPrefix(text, "!")
@@ -116,14 +116,14 @@ func (v *visit) frame(title, section string, scripts ...string) templates.Frame 
 	return f
 }
 
-// prefetched reports whether a browser fetches a page that nobody has asked to see yet.
+// prefetched reports whether a browser only fetches a page ahead, before the visitor opens it.
 func prefetched(r *http.Request) bool {
 	return r.Header.Get("Sec-Purpose") != "" || r.Header.Get("Purpose") == "prefetch" || r.Header.Get("X-Moz") == "prefetch"
 }
 
-// ownNavigation reports whether somebody opens a page themselves: by a link of the studio's own pages, an address they
-// typed or a bookmark, and not because another site leads their browser here or embeds the address. Browsers say so in
-// Sec-Fetch-Site, over https and on this machine; elsewhere the page they come from has to be the studio's.
+// ownNavigation reports whether the visitor opened the page: by a link on the studio's own pages, a typed address or a bookmark, and not
+// because another site led the browser here or embeds the address. Over https and on this machine browsers say so in Sec-Fetch-Site;
+// otherwise the referring page must be the studio's.
 func (s *Server) ownNavigation(r *http.Request) bool {
 	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
 		return false
@@ -142,7 +142,7 @@ func (s *Server) ownNavigation(r *http.Request) bool {
 	}
 }
 
-// frame is what any page stands in.
+// frame returns the frame of any page.
 func (s *Server) frame(r *http.Request, title string) templates.Frame {
 	f := templates.Frame{Title: title, Asset: s.assets.url, Release: s.config.Release, Now: time.Now()}
 	if actor, ok := r.Context().Value(keyActor).(annotator.User); ok {
@@ -164,7 +164,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, c te
 	w.Header().Set("Cache-Control", "no-store")
 	buffer := templ.GetBuffer()
 	defer templ.ReleaseBuffer(buffer)
-	if err := c.Render(r.Context(), buffer); err != nil { // nothing is sent of a page that breaks half-way
+	if err := c.Render(r.Context(), buffer); err != nil { // a page that fails half-way is not sent
 		return fmt.Errorf("rendering the page: %w", err)
 	}
 	w.WriteHeader(status)
@@ -172,7 +172,8 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, c te
 	return nil
 }
 
-// signInAddress is where a visitor without a session is sent; it brings them back afterwards.
+// signInAddress returns the address of the sign-in page for a visitor without a session. After signing in they return to this request's
+// page.
 func signInAddress(r *http.Request) string {
 	if r.URL.Path == "/" {
 		return "/signin"
@@ -182,7 +183,7 @@ func signInAddress(r *http.Request) string {
 
 func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
 	detail := f.detail
-	if f.field != "" { // no form beside it says which
+	if f.field != "" { // the page has no form that shows which field is wrong
 		field := f.field
 		for _, place := range []string{"body.", "query.", "header."} {
 			field = strings.TrimPrefix(field, place)
@@ -196,14 +197,14 @@ func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, f failure) {
 	page := templates.ErrorPage(s.frame(r, f.title), templates.Failure{
 		Status: f.status, Title: f.title, Detail: detail, Request: requestID(r.Context())})
 	if err := s.render(w, r, f.status, page); err != nil {
-		if r.Context().Err() == nil { // else nobody waits for it any more
+		if r.Context().Err() == nil { // unless the client has gone
 			s.log.Error("error page", "error", err)
 		}
 		http.Error(w, f.title, f.status)
 	}
 }
 
-// problemText is the sentence a form shows for an error that its sender can mend; other errors come back as they are.
+// problemText returns the sentence that a form shows for an error which its sender can correct. Other errors are returned as err.
 func problemText(err error) (string, error) {
 	if errors.Is(err, context.Canceled) {
 		return "", err

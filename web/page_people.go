@@ -88,7 +88,7 @@ func (s *Server) accountPage(v *visit) error {
 	return s.showAccount(v, templates.AccountView{})
 }
 
-// showAccount answers a form of the account page that was refused, or made a token.
+// showAccount shows the account page, also after a form of it was refused or made a token.
 func (s *Server) showAccount(v *visit, view templates.AccountView) error {
 	status := http.StatusOK
 	if view.Problem != "" {
@@ -118,7 +118,7 @@ func (s *Server) changeOwnName(v *visit) error {
 	return v.redirect("/account")
 }
 
-// tokensAfter says what became of somebody's tokens when their password was changed.
+// tokensAfter says what happened to a person's tokens when their password was changed.
 func tokensAfter(c annotator.UserChange) string {
 	if c.KeepTokens {
 		return "API tokens stay valid until they expire or are revoked."
@@ -169,7 +169,7 @@ func (s *Server) makeToken(v *visit) error {
 	return s.showAccount(v, templates.AccountView{Token: secret})
 }
 
-// revokeToken makes a token worthless: one's own, or an admin anybody's.
+// revokeToken revokes a token: one's own, or, by an admin, anybody's.
 func (s *Server) revokeToken(v *visit) error {
 	id, err := v.id("token")
 	if err != nil {

@@ -39,7 +39,7 @@ func (s *Server) createProject(v *visit) error {
 	return v.redirect("/projects/" + p.Slug + "/settings")
 }
 
-// trailPage is how many entries the service hands out at once.
+// trailPage is how many entries the service returns at once.
 const trailPage = 100
 
 func (s *Server) settingsPage(v *visit) error {
@@ -47,7 +47,7 @@ func (s *Server) settingsPage(v *visit) error {
 }
 
 func (s *Server) activityPage(v *visit) error {
-	before, _ := strconv.ParseInt(v.URL.Query().Get("before"), 10, 64) // nonsense starts from the newest
+	before, _ := strconv.ParseInt(v.URL.Query().Get("before"), 10, 64) // anything but a number: from the newest
 	view := templates.Activity{}
 	var err error
 	if view.Jobs, err = s.service.Jobs(v.Context(), v.actor, v.project.Slug); err != nil {

@@ -22,7 +22,7 @@ func (s *Server) queuePage(v *visit) error {
 		return err
 	}
 	view := templates.Queue{Query: q, Page: page}
-	if v.URL.Query().Get("part") == "cards" { // scrolling asks for the next cards alone
+	if v.URL.Query().Get("part") == "cards" { // scrolling asks only for the next cards
 		return v.render(templates.QueueCards(v.frame("Queue", "queue"), view))
 	}
 	if view.Facets, err = s.service.Facets(v.Context(), v.actor, filter); err != nil {
@@ -49,10 +49,10 @@ func (s *Server) nextTask(v *visit) error {
 	return v.redirect(v.to("tasks/%d", t.ID))
 }
 
-// taskVerbs are what can be done with several tasks at once, and how it reads afterwards.
+// taskVerbs are the actions on several tasks at once, and how the notice afterwards begins.
 var taskVerbs = map[string]string{"skip": "Skipped", "release": "Gave back", "reopen": "Reopened"}
 
-// bulkTasks does one thing to every selected task; one that refuses does not stop the others.
+// bulkTasks applies one action to every selected task. If it fails for one, the others are still done.
 func (s *Server) bulkTasks(v *visit) error {
 	form, err := v.form()
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Server) actOn(v *visit, action string, id int64, reason string) error {
 	}
 }
 
-// taskOf returns a task of the visited project; one of another project is not found here.
+// taskOf returns a task of the visited project; annotator.ErrNotFound for a task of another project.
 func (s *Server) taskOf(v *visit) (annotator.TaskDetail, error) {
 	id, err := v.id("task")
 	if err != nil {
@@ -115,9 +115,9 @@ func (s *Server) taskOf(v *visit) (annotator.TaskDetail, error) {
 	return t, err
 }
 
-// editorPage opens a task. Whoever opens it takes it where that is possible; otherwise it is shown as it stands, with the
-// reason. Another site takes nothing by leading somebody here: they are asked first. A browser that only prefetches takes
-// nothing either; the editor does when it is shown.
+// editorPage opens a task. The visitor takes it if they can; otherwise it is shown read-only, with the reason. If another site led the
+// visitor here, they are asked before they take it. A browser that only prefetches the page does not take the task; the editor
+// takes it when it is shown.
 func (s *Server) editorPage(v *visit) error {
 	t, err := s.taskOf(v)
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *Server) editorPage(v *visit) error {
 	return v.render(templates.EditorPage(v.frame(title, "queue", "editor"), view))
 }
 
-// readOnlyReason says in the bar why a task cannot be painted.
+// readOnlyReason returns the text of the bar that says why a task cannot be painted.
 func readOnlyReason(t annotator.TaskDetail, err error) string {
 	var lease *annotator.LeaseError
 	var limit *annotator.LeaseLimitError

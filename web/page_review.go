@@ -11,9 +11,9 @@ import (
 
 // nextReview opens the edit that waits longest, or the one after ?after=, or says that none waits.
 func (s *Server) nextReview(v *visit) error {
-	after, _ := strconv.ParseInt(v.URL.Query().Get("after"), 10, 64) // nonsense starts from the first
+	after, _ := strconv.ParseInt(v.URL.Query().Get("after"), 10, 64) // anything but a number: from the first
 	t, err := s.service.NextReview(v.Context(), v.actor, v.project.Slug, after)
-	if errors.Is(err, annotator.ErrNoTask) && after > 0 { // round to the beginning
+	if errors.Is(err, annotator.ErrNoTask) && after > 0 { // from the beginning again
 		t, err = s.service.NextReview(v.Context(), v.actor, v.project.Slug, 0)
 	}
 	switch {

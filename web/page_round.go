@@ -25,7 +25,7 @@ func (s *Server) roundsPage(v *visit) error {
 	return v.render(templates.RoundsPage(v.frame("Rounds", "rounds"), templates.Rounds{Rounds: rounds, Versions: numbers}))
 }
 
-// versionNumbers are the numbers of the project's versions by id.
+// versionNumbers returns the numbers of the project's versions by id.
 func (s *Server) versionNumbers(v *visit) (map[int64]int, error) {
 	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Server) versionNumbers(v *visit) (map[int64]int, error) {
 	return numbers, nil
 }
 
-// newRoundPage is the form of a round. It starts with what is usual, or with the settings of the round that like names.
+// newRoundPage shows the form of a round, filled in with the defaults, or with the settings of the round that ?like= names.
 func (s *Server) newRoundPage(v *visit) error {
 	plan, err := s.service.RoundPlan(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *Server) startRound(v *visit) error {
 	return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.NewRoundPage(v.frame("New round", "rounds"), view))
 }
 
-// readRoundSettings reads the form; the first field that is no number is named.
+// readRoundSettings reads the form. The error names the first field that is not a number but should be.
 func readRoundSettings(form url.Values) (recipe.Settings, error) {
 	settings := recipe.Defaults()
 	var wrong error
@@ -120,7 +120,7 @@ func (s *Server) projectRound(v *visit, id int64) (annotator.Round, error) {
 	return round, err
 }
 
-// changedShown is how many images of a contact sheet of a round are shown.
+// changedShown is how many changed images a round's page shows at most.
 const changedShown = 24
 
 func (s *Server) roundPage(v *visit) error {

@@ -15,7 +15,7 @@ import (
 // startExamples is how many images the page of starts shows.
 const startExamples = 4
 
-// startPage shows what each way to begin makes of some images, with the radius that was asked for.
+// startPage shows the maps that each method makes for some images, with the radius that was asked for.
 func (s *Server) startPage(v *visit) error {
 	start := v.project.Start
 	query := v.URL.Query()
@@ -42,7 +42,7 @@ func (s *Server) showStart(v *visit, view templates.Start, radius *float64, refu
 	status := http.StatusOK
 	preview, err := s.service.PreviewStarts(v.Context(), v.actor, v.project.Slug, radius, startExamples)
 	var invalid *annotator.ValidationError
-	if errors.As(err, &invalid) && refused == nil { // the radius: show what is usual beside what is wrong
+	if errors.As(err, &invalid) && refused == nil { // the radius is wrong: show maps with the default and the problem
 		refused = err
 		preview, err = s.service.PreviewStarts(v.Context(), v.actor, v.project.Slug, nil, startExamples)
 	}
@@ -65,7 +65,7 @@ func (s *Server) showStart(v *visit, view templates.Start, radius *float64, refu
 	return s.render(v.ResponseWriter, v.Request, status, templates.StartPage(v.frame("What painters begin with", "settings"), view))
 }
 
-// readRadius reads a number of cells as it is typed.
+// readRadius reads a radius, a number of cells, as a person typed it.
 func readRadius(typed string) (float64, error) {
 	r, err := strconv.ParseFloat(strings.TrimSpace(typed), 64)
 	if err != nil {
@@ -74,7 +74,7 @@ func readRadius(typed string) (float64, error) {
 	return r, nil
 }
 
-// setStart keeps the choice.
+// setStart stores the choice.
 func (s *Server) setStart(v *visit) error {
 	form, err := v.form()
 	if err != nil {

@@ -19,7 +19,7 @@ func (s *Server) newVersionPage(v *visit) error {
 	return v.render(templates.NewVersionPage(v.frame("Add a version", "versions"), templates.NewVersion{MaxBytes: s.config.MaxModelBytes}))
 }
 
-// sendModel takes a model file and goes on to the page that says what it is.
+// sendModel receives a model file and redirects to the page that reports what it is.
 func (s *Server) sendModel(v *visit) error {
 	upload, names, err := s.receiveModel(v.ResponseWriter, v.Request, v.actor, v.project.Slug)
 	if err == nil {
@@ -35,7 +35,7 @@ func (s *Server) sendModel(v *visit) error {
 		templates.NewVersion{MaxBytes: s.config.MaxModelBytes, Problem: sentenceOf(problem), Names: names, AskNames: parts || names.Any()}))
 }
 
-// sentenceOf starts a problem with a capital.
+// sentenceOf returns a problem with a capital first letter.
 func sentenceOf(s string) string {
 	if s == "" {
 		return s
@@ -87,7 +87,7 @@ func (s *Server) showUpload(v *visit, status int, view templates.Upload) error {
 	return s.render(v.ResponseWriter, v.Request, status, templates.UploadPage(v.frame(view.Upload.Name, "versions"), view))
 }
 
-// addUpload makes an uploaded model a version, with the manifest it came with or the one that was typed.
+// addUpload asks for an uploaded model to be made a version, with the manifest that came with it or the one that was typed.
 func (s *Server) addUpload(v *visit) error {
 	upload, err := s.uploadOf(v)
 	if err != nil {
@@ -131,8 +131,8 @@ func readManifestForm(form url.Values) templates.ManifestForm {
 	}
 }
 
-// typedManifest spells what was typed as a manifest; a field that is no number is named. The names of the graph's parts,
-// which no form asks for, stay as they came.
+// typedManifest makes a manifest of what was typed; the error names a field that is not a number but should be. The names of the graph's
+// parts, for which this form does not ask, stay as they were sent.
 func typedManifest(f templates.ManifestForm, u annotator.Upload) (json.RawMessage, error) {
 	var wrong error
 	refuse := func(field, format string, args ...any) {
@@ -158,14 +158,14 @@ func typedManifest(f templates.ManifestForm, u annotator.Upload) (json.RawMessag
 		}
 		return list
 	}
-	came, _ := u.ReadManifest() // what cannot be read is what is typed anew
+	came, _ := u.ReadManifest() // fields that cannot be read were typed again
 	m := manifest.Manifest{Names: came.Names}
-	if text := strings.TrimSpace(f.Resize); text != "" && text != m.Resize.String() { // "none" is how no size is shown
+	if text := strings.TrimSpace(f.Resize); text != "" && text != m.Resize.String() { // the form shows no size as "none"
 		for side := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("×xX*, ", r) }) {
 			m.Resize = append(m.Resize, whole("resize", side))
 		}
 		if m.Fit = manifest.Fit(f.Fit); m.Fit == manifest.FitShorter || len(m.Resize) == 2 {
-			m.Fit = "" // which an older studio reads too
+			m.Fit = "" // the default, which older studios can read too
 		}
 	}
 	if m.Pad = came.Pad; f.Aliased {

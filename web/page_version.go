@@ -12,7 +12,7 @@ import (
 
 func (s *Server) versionsPage(v *visit) error { return s.showVersions(v, http.StatusOK, 0, "") }
 
-// showVersions is the page of versions; noStateDict says why there is none of one of them.
+// showVersions shows the page of versions. noStateDict says why the state_dict of version of could not be made, "" if none was asked for.
 func (s *Server) showVersions(v *visit, status int, of int64, noStateDict string) error {
 	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *Server) showVersions(v *visit, status int, of int64, noStateDict string
 }
 
 func versionByID(versions []annotator.Version, text string) *annotator.Version {
-	id, _ := strconv.ParseInt(text, 10, 64) // no number matches no version
+	id, _ := strconv.ParseInt(text, 10, 64) // anything but a number is 0, the id of no version
 	for i := range versions {
 		if versions[i].ID == id {
 			return &versions[i]
@@ -113,7 +113,7 @@ func (s *Server) imagePage(v *visit) error {
 		view.Predictions = append(view.Predictions, templates.VersionPrediction{Version: versions[i], Prediction: prediction})
 	}
 	if v.project.ActiveVersion != nil {
-		view.Manifest, _ = v.project.ActiveVersion.ReadManifest() // one that cannot be read has no crop to outline
+		view.Manifest, _ = v.project.ActiveVersion.ReadManifest() // if it cannot be read, no crop is outlined
 	}
 	return v.render(templates.ImagePage(v.frame(view.Image.Name, "image"), view))
 }

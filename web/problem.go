@@ -16,7 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// Problem is an error as the API tells it (RFC 9457, application/problem+json).
+// Problem is an error in the API's answers (RFC 9457, application/problem+json).
 type Problem struct {
 	Title   string              `json:"title" doc:"What happened, in a few words."`
 	Status  int                 `json:"status" doc:"The HTTP status."`
@@ -25,7 +25,7 @@ type Problem struct {
 	Current *annotator.Edit     `json:"current,omitempty" doc:"Of a stale save (409): the latest revision, to rebase on."`
 	Request string              `json:"request,omitempty" doc:"The request's id, under which the log has more."`
 
-	retry int // seconds until trying again makes sense; 0: not said
+	retry int // seconds until the client should try again; 0: not said
 }
 
 // Error makes a Problem an error.
@@ -57,8 +57,8 @@ func newProblem(ctx context.Context, f failure) *Problem {
 	return p
 }
 
-// add appends one of huma's details. A body that does not parse is not sent back, a number that JSON cannot write (an
-// infinite one in a query) is written as text, and text that a decoder stumbled over is named by its place.
+// add appends one of huma's details. It leaves out a body that could not be parsed, writes as text a number that JSON cannot write (an
+// infinite one in a query), and names the place of a string that is not valid text.
 func (p *Problem) add(d *huma.ErrorDetail) {
 	switch v := d.Value.(type) {
 	case string:
@@ -89,9 +89,9 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 	_ = json.NewEncoder(w).Encode(p) // the client has gone if this fails
 }
 
-// huma's own errors (a body that does not fit its schema) become problems of the same shape.
+// init makes huma's own errors, as of a body that does not fit its schema, problems of the same form.
 func init() {
-	huma.DefaultArrayNullable = false // the API writes [] where it has none
+	huma.DefaultArrayNullable = false // the API writes [] for an empty list
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		p := &Problem{Title: http.StatusText(status), Status: status, Detail: message}
 		for _, err := range errs {

@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// routes lists every address of the studio. Whoever adds one names the role it needs.
+// routes lists every address of the studio, each with the role it needs.
 func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 	const (
 		annotators = annotator.RoleAnnotator
@@ -22,7 +22,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 	// For machines and browsers: no session, no page.
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.plain(s.readyz))
-	if s.config.MetricsToken != "" { // else they stand on an address of their own, if anywhere (MetricsHandler)
+	if s.config.MetricsToken != "" { // without it they are only on an address of their own, if at all (MetricsHandler)
 		r.Get("/metrics", s.plain(s.metricsForToken))
 	}
 	r.Method(http.MethodGet, "/static/*", s.assets)
@@ -31,7 +31,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(protection.Handler, s.sessions.loadAndSave, s.authenticate)
 		r.Route(apiPrefix, func(r chi.Router) { newAPI(s, r) })
-		// These bound their bodies themselves.
+		// These limit their bodies themselves.
 		r.Post("/projects/{slug}/uploads", s.projectPage(admins, s.sendModel))
 		r.Post("/projects/{slug}/versions/{version}/state-dict", s.projectPage(annotators, s.sendStateDict))
 

@@ -10,12 +10,12 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// browserOnly marks what no bearer token may do, whatever its scopes: passwords, tokens, sessions and accounts. A
-// token must not be able to get more rights than it has.
+// browserOnly marks operations that no bearer token may call, whatever its scopes: passwords, tokens, sessions and accounts. A token
+// must not be able to gain more rights than it has.
 const browserOnly annotator.Scope = ""
 
-// scopes are what a bearer token needs for each operation of the API, by its id. The studio does not start
-// with an operation that is missing here.
+// scopes holds the scope that a bearer token needs for each operation of the API, by the operation's id. The studio does not start if
+// one is missing.
 var scopes = map[string]annotator.Scope{
 	"session": annotator.ScopeRead,
 
@@ -43,7 +43,7 @@ var scopes = map[string]annotator.Scope{
 	"addVersion": annotator.ScopeAdmin, "upload": annotator.ScopeAdmin, "addUpload": annotator.ScopeAdmin,
 }
 
-// scopeOf is the scope of an operation.
+// scopeOf returns the scope that an operation needs.
 func scopeOf(operation string) annotator.Scope {
 	scope, known := scopes[operation]
 	if !known {
@@ -78,7 +78,7 @@ func bearer(r *http.Request) (token string, ok bool) {
 	return strings.TrimSpace(token), strings.EqualFold(scheme, "Bearer")
 }
 
-// challenge is what WWW-Authenticate says of a bearer token that was refused (RFC 6750), "" for other errors.
+// challenge returns the WWW-Authenticate header of an answer to a refused bearer token (RFC 6750), "" for other errors.
 func challenge(err error) string {
 	var ended *annotator.TokenError
 	var scope *annotator.ScopeError

@@ -21,14 +21,14 @@ import (
 // Config is what a Server needs. Service and SessionStore are required; every other field has a default.
 type Config struct {
 	Service      *annotator.Service
-	SessionStore scs.Store // where sessions live, such as postgres.Store.Sessions()
+	SessionStore scs.Store // where sessions are stored, such as postgres.Store.Sessions()
 
-	Logger  *slog.Logger                // slog.Default() where nil
-	Metrics *prometheus.Registry        // what MetricsHandler shows; a fresh one where nil
-	Ready   func(context.Context) error // whether requests can be served (/readyz); always where nil
+	Logger  *slog.Logger                // nil: slog.Default()
+	Metrics *prometheus.Registry        // what MetricsHandler shows; nil: a new one
+	Ready   func(context.Context) error // whether requests can be served (/readyz); nil: always
 
-	// Disk returns annotator.ErrFull while the studio's disk is full; nil: it is not checked. A database on a full disk may stop
-	// altogether: a save is then answered with 507 and not with 503.
+	// Disk returns annotator.ErrFull while the studio's disk is full; nil: it is not checked. On a full disk the database may stop
+	// answering. Requests are then answered with 507 (full) instead of 503.
 	Disk func(context.Context) error
 
 	PublicURL      string   // how people reach the studio, "https://studio.example.org"; https makes cookies secure
@@ -40,7 +40,7 @@ type Config struct {
 	Accounts []Account // sign-ins the sign-in page offers; only the demo, which binds to loopback, has any
 	Release  string    // shown in the footer and in OpenAPI
 
-	MaxModelBytes int64 // of an uploaded model, 1 GiB; the Service's Models bounds it too
+	MaxModelBytes int64 // largest size of an uploaded model, 1 GiB; the Service's Models has a bound too
 
 	SignIn      Throttle      // bounds guessing of passwords
 	ShutdownFor time.Duration // how long open requests may take at shutdown, 10 s
@@ -74,9 +74,9 @@ type Server struct {
 	assets   *assets
 	metrics  *metrics
 	handler  http.Handler
-	origins  []string // that are the studio's besides the one asked for: its public address, those trusted
+	origins  []string // the studio's own, besides the one a request is sent to: the public address and the trusted ones
 
-	heartbeat   time.Duration   // how long an event stream is silent at most
+	heartbeat   time.Duration   // the longest time an event stream sends nothing
 	streams     context.Context // ends when the server shuts down, so that event streams do
 	stopStreams context.CancelFunc
 }

@@ -32,8 +32,8 @@ const (
 	sessionFlash = "flash"
 )
 
-// sessions keeps who is signed in. The cookie is marked Secure where the request came over TLS, by
-// itself or by a trusted proxy's word, or where the studio's public address is https.
+// sessions keeps who is signed in. The cookie is marked Secure if the request came over TLS, to the studio or, as a trusted proxy says,
+// to the proxy, or if the studio's public address is https.
 type sessions struct {
 	*scs.SessionManager
 	secure     *scs.SessionManager // the same store and keys, with a Secure cookie
@@ -41,7 +41,7 @@ type sessions struct {
 	trustProxy bool
 	throttle   *throttle
 
-	distrust sync.Once // warns of the first request that seems to come through a proxy which is not trusted
+	distrust sync.Once // for the warning about a proxy that is not trusted
 }
 
 // newSessions keeps sessions as c says; fail answers a request whose session cannot be read or kept.
@@ -49,7 +49,7 @@ func newSessions(c Config, fail func(http.ResponseWriter, *http.Request, error))
 	m := scs.New()
 	m.Store = c.SessionStore
 	m.Lifetime = 7 * 24 * time.Hour // no idle timeout: it would write to the database at every request
-	m.HashTokenInStore = true       // a copy of the table signs nobody in
+	m.HashTokenInStore = true       // nobody can sign in with a copy of the table
 	m.Cookie.Name = "studio"
 	m.Cookie.HttpOnly = true
 	m.Cookie.SameSite = http.SameSiteLaxMode
@@ -82,10 +82,10 @@ func (s *sessions) overTLS(r *http.Request) bool {
 	return s.always || r.TLS != nil || s.trustProxy && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// address is who connects: the peer, or what a trusted proxy says it forwards for.
+// address returns the client's address: the peer's, or the one for which a trusted proxy says it forwards.
 func (s *sessions) address(r *http.Request) string {
 	if s.trustProxy {
-		// The last entry of the last line is the one the proxy added itself; those before it are the client's own words.
+		// The proxy itself added the last entry of the last line. The client may have written those before it.
 		if lines := r.Header.Values("X-Forwarded-For"); len(lines) > 0 {
 			last := lines[len(lines)-1]
 			if a, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
@@ -100,11 +100,11 @@ func (s *sessions) address(r *http.Request) string {
 	return host
 }
 
-// proxyAdvice is what both warnings of an untrusted proxy end with.
+// proxyAdvice is the end of both warnings about an untrusted proxy.
 const proxyAdvice = "if a proxy stands before the studio and sets X-Forwarded-For and X-Forwarded-Proto, set STUDIO_TRUST_PROXY=true; " +
 	"until then everybody behind it counts as one address when sign-ins are throttled"
 
-// watchProxies warns once of a header that a proxy adds, where no proxy is trusted.
+// watchProxies warns once of a request with a proxy's header, if proxies are not trusted.
 func (s *Server) watchProxies(r *http.Request) {
 	if s.sessions.trustProxy || r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == "" {
 		return
@@ -114,15 +114,15 @@ func (s *Server) watchProxies(r *http.Request) {
 	})
 }
 
-// throttledError is a sign-in refused because too many failed before it.
+// throttledError is the error of a sign-in that is refused because too many have failed before it.
 type throttledError struct{ after time.Duration }
 
 func (e *throttledError) Error() string {
 	return fmt.Sprintf("too many failed sign-ins: try again in %d s", int(e.after.Seconds()+1))
 }
 
-// signIn checks a password and starts a session under a new token, so that a token known before
-// (session fixation) is worth nothing after.
+// signIn checks a password and starts a session under a new token, so that a token that somebody planted before (session fixation) is
+// not signed in.
 func (s *Server) signIn(r *http.Request, email, password string) (annotator.User, error) {
 	ctx := r.Context()
 	user, err := s.checkPassword(r, email, password)
@@ -142,8 +142,7 @@ func (s *Server) startSession(ctx context.Context, user annotator.User) error {
 	return nil
 }
 
-// checkPassword says whose the password is. The throttle is asked before the password is looked at, so that tries that come all
-// at once are not all judged.
+// checkPassword returns the user with this email address and password. It is throttled (withPassword).
 func (s *Server) checkPassword(r *http.Request, email, password string) (annotator.User, error) {
 	var user annotator.User
 	err := s.withPassword(r, email, func() (err error) {
@@ -158,8 +157,9 @@ func (s *Server) checkPassword(r *http.Request, email, password string) (annotat
 	return user, err
 }
 
-// withPassword does what a password is needed for: signing in, and setting passwords and making tokens, for which people
-// type their present one. All of it is throttled together, or one would be the way around the other.
+// withPassword calls do, which checks a password: to sign in, or, for new passwords and tokens, the present one. All of these share one
+// throttle, so that none can be used to guess more often. The throttle is asked before the password is checked, so that of many
+// tries at once only a few are checked.
 func (s *Server) withPassword(r *http.Request, email string, do func() error) error {
 	address := addressKey(s.sessions.address(r))
 	giveBack, wait := s.sessions.throttle.take(accountKey(email), address)
@@ -173,14 +173,14 @@ func (s *Server) withPassword(r *http.Request, email string, do func() error) er
 		s.log.Warn("sign-in refused", "address", address, "request", requestID(r.Context()))
 		return err
 	}
-	giveBack() // right, or not judged
+	giveBack() // the password was right, or was not checked
 	if errors.Is(err, annotator.ErrBusy) {
 		s.metrics.signIns.WithLabelValues("busy").Inc()
 	}
 	return err
 }
 
-// makeBearer makes a bearer token of the actor's own.
+// makeBearer makes a bearer token for the actor.
 func (s *Server) makeBearer(r *http.Request, actor annotator.User, n annotator.NewToken) (secret string, token annotator.Token, err error) {
 	err = s.withPassword(r, actor.Email, func() (err error) {
 		secret, token, err = s.service.CreateToken(r.Context(), actor, actor.ID, n)
@@ -189,8 +189,8 @@ func (s *Server) makeBearer(r *http.Request, actor annotator.User, n annotator.N
 	return secret, token, err
 }
 
-// changeUser changes a person and, where the password is changed or the account disabled, ends
-// whatever sessions they have open; the actor's own goes on under a new token.
+// changeUser changes a person. If the password is changed or the account disabled, the person's sessions end; the actor's own session
+// continues under a new token.
 func (s *Server) changeUser(r *http.Request, actor annotator.User, id int64, c annotator.UserChange) (user annotator.User, err error) {
 	ctx := r.Context()
 	change := func() error {
@@ -222,8 +222,8 @@ func (s *sessions) endAll(user int64) error {
 	return err
 }
 
-// EndSessions deletes every session of a user from the store that servers keep theirs in, and returns how many there were.
-// Whoever changes a password without a server calls it, as the command line does.
+// EndSessions deletes every session of a user from the store of sessions, and returns how many there were. The command line calls it
+// when it changes a password, since no server does it then.
 func EndSessions(sessions scs.Store, user int64) (int, error) {
 	store, ok := sessions.(scs.IterableStore)
 	if !ok {
@@ -240,7 +240,7 @@ func EndSessions(sessions scs.Store, user int64) (int, error) {
 			return ended, err
 		}
 		if values[sessionUser] == user {
-			if err := sessions.Delete(token); err != nil { // the store's own key: a hash of the cookie's token
+			if err := sessions.Delete(token); err != nil { // by the store's key, a hash of the cookie's token
 				return ended, err
 			}
 			ended++
@@ -257,8 +257,8 @@ func (s *Server) signOut(r *http.Request) error {
 	return nil
 }
 
-// who returns the user who sent a request: the owner of its bearer token, which is returned too, or the user of the session in ctx;
-// the zero User where there is neither. ErrUnauthorized for an invalid token and for a session whose user is gone or disabled.
+// who returns the user who sent a request: the owner of its bearer token, which is returned too, or the user of the session in ctx; the
+// zero User if it has neither. annotator.ErrUnauthorized for an invalid token and for a session whose user is gone or disabled.
 func (s *Server) who(ctx context.Context, r *http.Request) (annotator.User, *annotator.Token, error) {
 	if secret, ok := bearer(r); ok {
 		user, token, err := s.service.UserByToken(ctx, secret)
@@ -285,7 +285,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 		ctx := r.Context()
 		user, token, err := s.who(ctx, r)
 		if _, sent := bearer(r); err != nil && !sent && errors.Is(err, annotator.ErrUnauthorized) {
-			err = s.sessions.Destroy(ctx) // gone or disabled since they signed in
+			err = s.sessions.Destroy(ctx) // the user is gone or disabled since they signed in
 		}
 		if err != nil {
 			return err
@@ -304,12 +304,12 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// still is asked while a request goes on for long: whether who sent it may still do what needs role. Their session or
-// token may have ended meanwhile, by a new password too, their account been disabled, their role been taken.
+// still returns a function that checks, during a long request, whether its sender may still do what needs role. Meanwhile their session
+// or token may have ended, as by a new password, their account may have been disabled, or their role changed.
 func (s *Server) still(r *http.Request, role annotator.Role) func(context.Context) error {
 	began, _ := r.Context().Value(keyActor).(annotator.User)
 	return func(ctx context.Context) error {
-		// The request's own context holds the session as it was when the request came.
+		// The request's context has the session as it was at the start, so it is read again.
 		fresh, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
@@ -333,7 +333,7 @@ func (s *Server) still(r *http.Request, role annotator.Role) func(context.Contex
 	}
 }
 
-// actorFor returns who is asking if they may do what needs role; ErrUnauthorized or ErrForbidden if not.
+// actorFor returns the user of the request if they have the role; annotator.ErrUnauthorized or ErrForbidden if not.
 func actorFor(ctx context.Context, role annotator.Role) (annotator.User, error) {
 	actor, ok := ctx.Value(keyActor).(annotator.User)
 	if !ok {

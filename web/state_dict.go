@@ -17,8 +17,8 @@ import (
 // maxWord bounds a field of the form that asks for a state_dict.
 const maxWord = 100
 
-// readStateDictRequest reads what is asked of a state_dict from a form: its format and whether equal modules are copies, and then the
-// reference, which is read by whoever uses it; a body that is no form is the reference itself.
+// readStateDictRequest reads the request for a state_dict. A form has its format, whether equal modules are copies, and last the
+// reference, whose bytes the caller reads. A body that is not a form is the reference itself.
 func (s *Server) readStateDictRequest(w http.ResponseWriter, r *http.Request) (asked annotator.StateDictRequest, came func(), err error) {
 	asked.Format = annotator.StateDictFormats[0]
 	limit := s.config.MaxModelBytes
@@ -53,9 +53,9 @@ func (s *Server) readStateDictRequest(w http.ResponseWriter, r *http.Request) (a
 		if err != nil {
 			return asked, came, brokenOff(err)
 		}
-		if part.FormName() == "reference" { // the last field: it is read as it comes
+		if part.FormName() == "reference" { // the last field, which the caller reads
 			start := bufio.NewReader(part)
-			if _, err := start.Peek(1); errors.Is(err, io.EOF) && part.FileName() == "" { // as a browser sends a field in which no file was chosen
+			if _, err := start.Peek(1); errors.Is(err, io.EOF) && part.FileName() == "" { // a browser sends this if no file was chosen
 				continue
 			}
 			asked.Reference = &annotator.SentFile{Name: sentName(part), Reader: start}
@@ -87,7 +87,7 @@ func setStateDictField(asked *annotator.StateDictRequest, field, value string) e
 	return nil
 }
 
-// sendStateDict answers a version's form with the state_dict that it asks for; or with the page again, which says why there is none.
+// sendStateDict answers a version's form with the state_dict, or with the page again, which says why it cannot be made.
 func (s *Server) sendStateDict(v *visit) error {
 	version, err := s.versionOf(v)
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Throttle bounds how often passwords can be guessed. A try takes a token from three buckets before the password is
-// looked at, and gets them back where the password was right.
+// Throttle bounds how often passwords can be guessed. Each try takes a token from three buckets before the password is checked. If the
+// password is right, they are given back.
 type Throttle struct {
 	PerPair    int           // tries of one account from one address at once, 10
-	PerAccount int           // tries of one account at once, wherever they come from, 50
-	PerAddress int           // tries from one address at once, whosever account, 100: many people may stand behind one proxy
-	Refill     time.Duration // how long until a pair or an account has one more, 10 s; an address has ten more by then
+	PerAccount int           // tries of one account at once, from all addresses together, 50
+	PerAddress int           // tries from one address at once, of all accounts together, 100: many people may share a proxy
+	Refill     time.Duration // how long until a pair or an account gets one more, 10 s; an address gets ten more in that time
 }
 
 // WithDefaults returns t with its empty fields filled in.
@@ -27,8 +27,8 @@ func (t Throttle) WithDefaults() Throttle {
 	return t
 }
 
-// throttle is the three sets of buckets. Where a pair of account and address is out of tokens, the
-// buckets of the account and of the address are left alone: guessing at one account locks no other user out.
+// throttle has three sets of buckets. If a pair of account and address has no token left, the buckets of the account and of the address
+// are not touched, so that guessing at one account locks out no other user.
 type throttle struct {
 	mu                         sync.Mutex
 	pairs, accounts, addresses *buckets
@@ -42,8 +42,8 @@ func newThrottle(t Throttle) *throttle {
 	}
 }
 
-// take takes a token for one try, or says how long to wait for the next. giveBack is for a try that was right, or that
-// was not judged at all.
+// take takes the tokens for one try, or returns how long to wait for the next ones. Call giveBack if the password was right or was not
+// checked.
 func (t *throttle) take(account, address string) (giveBack func(), wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,9 +71,9 @@ func (t *throttle) take(account, address string) (giveBack func(), wait time.Dur
 	}, 0
 }
 
-// buckets are token buckets by key. Of each only the time is kept at which it will be full again, and of a full one
-// nothing. Their number is bounded: where it is reached, those go that are the nearest to full, so that made-up keys push
-// out one another and never the bucket of what is under attack.
+// buckets are token buckets by key. For each, only the time is stored at which it will be full again; for a full one nothing is. Their
+// number is bounded. At the bound the fullest are dropped: made-up keys then push out one another, and not the bucket of an account
+// under attack, which is nearly empty.
 type buckets struct {
 	burst  int
 	refill time.Duration
@@ -88,9 +88,9 @@ func newBuckets(burst int, refill time.Duration) *buckets {
 	return &buckets{burst: burst, refill: refill, most: maxBuckets, fullAt: map[string]time.Time{}}
 }
 
-// wait says how long until key has a token; 0: it has one.
+// wait returns how long it takes until key has a token; 0: it has one.
 func (b *buckets) wait(key string, now time.Time) time.Duration {
-	missing := max(0, b.fullAt[key].Sub(now)) // of the tokens, in time
+	missing := max(0, b.fullAt[key].Sub(now)) // the missing tokens, as the time to refill them
 	return max(0, missing+b.refill-time.Duration(b.burst)*b.refill)
 }
 
@@ -111,7 +111,7 @@ func (b *buckets) giveBack(key string) {
 	}
 }
 
-// shed makes room: first the full buckets go, then an eighth of all, the fullest first.
+// shed makes room for an eighth of the bound: it drops the full buckets, then, if that is not enough, the fullest ones.
 func (b *buckets) shed(now time.Time) {
 	type bucket struct {
 		key  string
@@ -134,8 +134,7 @@ func (b *buckets) shed(now time.Time) {
 	}
 }
 
-// addressKey is an address as the throttle counts it: an IPv6 network counts as one, since one
-// machine has 2⁶⁴ addresses in it.
+// addressKey returns the key of an address. A whole IPv6 network (/64) has one key, since one machine has 2⁶⁴ addresses in it.
 func addressKey(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
@@ -150,8 +149,8 @@ func addressKey(address string) string {
 	return a.String()
 }
 
-// accountKey is an account as the throttle counts it, whatever way its address is written.
+// accountKey returns the key of an account, the same for all ways of writing its email address.
 func accountKey(email string) string {
 	key := strings.ToLower(strings.TrimSpace(email))
-	return key[:min(len(key), 254)] // no account has a longer one
+	return key[:min(len(key), 254)] // no account's address is longer
 }

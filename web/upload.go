@@ -19,16 +19,16 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
-// Limits of what comes with a model.
+// Limits of the parts of a form besides the model and its data, in bytes.
 const (
 	maxModelExtras = manifest.MaxBytes + 1<<20 // a form's manifests, fields and boundaries
 )
 
-// patience is how long an upload may send nothing before it is given up.
+// patience is how long an upload may send nothing before it is ended.
 const patience = time.Minute
 
-// patientBody moves the connection's deadline on as bytes come: a large model may take as long as it needs, a line that
-// went dead is noticed.
+// patientBody extends the connection's deadline as bytes come. So a large model may take as long as it needs, and a dead connection is
+// still noticed.
 type patientBody struct {
 	io.Reader
 	control *http.ResponseController
@@ -41,10 +41,10 @@ func (b patientBody) Read(p []byte) (int, error) {
 }
 
 // receiveModel reads a model from a request's body, which is the file itself (application/octet-stream) or a form with
-// the part "model" and perhaps parts "data", "manifest" and names of values (manifest.NameFields), in any order, and hands them to
-// the service as they come. The names are returned.
+// the part "model" and perhaps parts "data", "manifest" and names of values (manifest.NameFields), in any order, and passes them to
+// the service as they come. It returns the names too.
 func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor annotator.User, slug string) (annotator.Upload, manifest.PartNames, error) {
-	var names manifest.PartNames // that came, for who is asked again
+	var names manifest.PartNames // returned to fill in the form again
 	limit := s.config.MaxModelBytes
 	if r.ContentLength > limit+maxModelExtras {
 		return annotator.Upload{}, names, fmt.Errorf("%w: the model has %d MiB, at most %d are taken: add it on the server with 'studio model add', or start the server with a larger --max-model-mb",
@@ -65,7 +65,7 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 	default:
 		return annotator.Upload{}, names, &annotator.ValidationError{Field: "model", Message: "send the file as application/octet-stream, or a form (multipart/form-data) with the part model"}
 	}
-	// An upload may take hours: who sends it must still be who may when all of it is there.
+	// An upload may take hours. At its end the sender must still have the right to send it.
 	still := s.still(r, annotator.RoleAdmin)
 	upload, err := s.service.UploadModel(r.Context(), actor, slug, func() (annotator.SentFile, error) {
 		file, err := next()
@@ -82,7 +82,7 @@ func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor anno
 	return upload, names, err
 }
 
-// keepName reads the name of a value and notes it.
+// keepName reads the name of a value and keeps it in names.
 func keepName(file annotator.SentFile, names *manifest.PartNames) (annotator.SentFile, error) {
 	name, err := io.ReadAll(io.LimitReader(file.Reader, maxModelExtras))
 	if err != nil {
@@ -93,8 +93,8 @@ func keepName(file annotator.SentFile, names *manifest.PartNames) (annotator.Sen
 	return file, nil
 }
 
-// patient is a request's body of at most so many bytes, which may take its time. The answer's own deadline was set when the request began;
-// came sets it anew, once what came has been looked into.
+// patient returns a request's body of at most most bytes, which may take as long as it needs. Call came when the body has been read and
+// inspected: it gives the answer a deadline again, which patient has put off.
 func patient(w http.ResponseWriter, r *http.Request, most int64) (body io.Reader, came func()) {
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Now().Add(24 * time.Hour))
@@ -103,7 +103,7 @@ func patient(w http.ResponseWriter, r *http.Request, most int64) (body io.Reader
 	}
 }
 
-// theBody is a body that is the model's file itself; the query has its name, and names of its values.
+// theBody returns the files of a body that is the model's file itself; the query has its name and the names of values.
 func theBody(query url.Values, body io.Reader) func() (annotator.SentFile, error) {
 	var files []annotator.SentFile
 	for _, f := range manifest.NameFields {
@@ -122,7 +122,7 @@ func theBody(query url.Values, body io.Reader) func() (annotator.SentFile, error
 	}
 }
 
-// formFiles gives the files of a form as they come. A field that was left empty is none.
+// formFiles returns the files of a form as they come, without fields that were left empty.
 func formFiles(parts *multipart.Reader) func() (annotator.SentFile, error) {
 	var next func() (annotator.SentFile, error)
 	next = func() (annotator.SentFile, error) {
@@ -160,7 +160,7 @@ func formFiles(parts *multipart.Reader) func() (annotator.SentFile, error) {
 	return next
 }
 
-// sentName is a part's file name with the folders it came with, which multipart.Part.FileName leaves out.
+// sentName returns a part's file name with its folders, which multipart.Part.FileName leaves out.
 func sentName(part *multipart.Part) string {
 	_, parameters, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
 	if err != nil {
@@ -169,7 +169,7 @@ func sentName(part *multipart.Part) string {
 	return text.Clean(parameters["filename"])
 }
 
-// brokenOff is a form that ended too soon.
+// brokenOff returns the error of a form that ended too soon.
 func brokenOff(err error) error {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) || errors.Is(err, context.Canceled) {
