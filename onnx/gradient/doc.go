@@ -21,6 +21,23 @@
 //	rules.go         the table: one rule per operator
 //	rule_*.go        the rules; rule_blocked.go those of AppendBlocked, for engines with operators of their own
 //
+// # A new rule
+//
+// To let an operator be differentiated:
+//
+//  1. Its output shapes must be inferred: an entry in shape_rules.go of package onnx. If it needs more than one input to be run, add a
+//     node to internal/operators/runs.go.
+//  2. Write its rule, func(b *builder, n *onnx.Node, dY string) error, in the rule_*.go of its kind, and enter it in rules.go. It adds
+//     nodes for each input's derivative and hands them over by b.give. For a form that it does not cover it returns an error that
+//     says which; list such a form in internal/operators/forms.go.
+//  3. Add examples to a *_examples_test.go: odd shapes, and every attribute that changes the result. TestGradients compares them with
+//     central differences; TestEveryRuleHasAnExample fails for a rule without one.
+//  4. If it has weights, name their inputs in trainer/step/selection.go (weightInputs), untie.go of package onnx, and
+//     onnx/statedict/layers.go, which brings them back to PyTorch.
+//  5. For the Gorgonia engine: a rule_*.go and an entry in operators.go of trainer/gorgonia, and a case in its cases_test.go, without
+//     which its TestOperators fails. Until then that engine refuses the network with the node's name.
+//  6. make generate writes docs/operators.md.
+//
 // # What the formulations rest on
 //
 // Each rule is exact, and written for what ONNX Runtime's CPU kernels are good at: see the comments in
