@@ -16,7 +16,7 @@ type aviaryCommand struct {
 	Sweep aviarySweepCommand `cmd:"" hidden:"" help:"Measure what edits are worth over their number and γ."`
 }
 
-// aviaryDrawCommand writes the demo's pictures as an image folder, for looking at and for training on.
+// aviaryDrawCommand writes the demo's pictures as an image folder, to look at or to train on.
 type aviaryDrawCommand struct {
 	Out         string `required:"" type:"path" help:"Folder to write to; it is created."`
 	Seed        int64  `default:"1" help:"Seed of the pictures: each seed gives different ones, which are the same on every machine."`

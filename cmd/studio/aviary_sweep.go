@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// aviarySweepCommand measures what edits are worth on the demo.
+// aviarySweepCommand measures how much edits improve the demo's network.
 type aviarySweepCommand struct {
 	Model      string        `required:"" type:"existingfile" help:"The ABN to start from."`
 	Images     string        `required:"" type:"existingdir" help:"What studio aviary wrote."`
@@ -29,7 +29,7 @@ type aviarySweepCommand struct {
 	settingFlags
 }
 
-// Run does what is not done yet and prints the summary of all.
+// Run runs the fine-tunings that --out has no outcome of, and prints a summary of all.
 func (c *aviarySweepCommand) Run(ctx context.Context, streams *stdio) error {
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model)); err != nil {
 		return err

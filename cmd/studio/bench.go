@@ -11,7 +11,7 @@ import (
 	"github.com/abn-studio/studio/internal/bench"
 )
 
-// benchCommand times the studio's work against what the runtime does bare; internal/bench measures.
+// benchCommand times the studio's work against the bare runtime; internal/bench measures.
 type benchCommand struct {
 	All      benchAllCommand      `cmd:"" default:"withargs" help:"All that time something, one after the other (this is what \"bench\" alone does)."`
 	Scan     benchScanCommand     `cmd:"" help:"A scan of files against runs of the same pictures from memory."`
@@ -62,7 +62,7 @@ type benchFeaturesCommand struct {
 	JSON     bool   `name:"json" help:"Print one JSON document."`
 }
 
-// measured is what a benchmark found; as JSON, an object of its figures.
+// measured is a benchmark's result; as JSON it is an object of figures.
 type measured interface{ Print(w io.Writer) error }
 
 // printMeasured prints what a benchmark found.
@@ -138,7 +138,7 @@ func (c *benchAllCommand) Run(ctx context.Context, streams *stdio) error {
 		case c.JSON:
 			var text []byte
 			if text, err = json.Marshal(result); err == nil {
-				err = json.Unmarshal(text, &all) // adds to the keys that are there
+				err = json.Unmarshal(text, &all) // adds its keys to those of the others
 			}
 		default:
 			err = result.Print(streams.Out)

@@ -27,7 +27,7 @@ type benchRecipeCommand struct {
 	settingFlags
 }
 
-// check refuses numbers that nothing can be run with.
+// check refuses numbers that are out of bounds.
 func (c *benchRecipeCommand) check() error {
 	for _, n := range []struct {
 		flag         string
@@ -40,7 +40,7 @@ func (c *benchRecipeCommand) check() error {
 	return nil
 }
 
-// Run does what is not done yet and prints the table of all.
+// Run runs the rounds that --out has no outcome of, and prints a table of all.
 func (c *benchRecipeCommand) Run(ctx context.Context, streams *stdio) error {
 	if c.Out != "" {
 		if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, nil, namedFile{"--images", c.Images}, namedFile{"--masks", c.Masks}); err != nil {

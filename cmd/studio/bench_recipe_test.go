@@ -74,7 +74,7 @@ func outcomes(t *testing.T, path string) (list []bench.RecipePoint) {
 	return list
 }
 
-// Two files of one name in different folders are two networks, and a copy of a file is no other one, wherever the results came from.
+// Two files with the same name in different folders are two networks. A copy of a file is the same network, and is not run again.
 func TestBenchRecipeTellsNetworksApart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

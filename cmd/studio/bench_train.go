@@ -31,7 +31,7 @@ type benchTrainCommand struct {
 	JSON     bool   `help:"Print one JSON document." name:"json"`
 	partFlags
 
-	// Resident makes this the process whose memory is measured.
+	// Resident makes this process the one whose memory is measured.
 	Resident bool `hidden:""`
 }
 

@@ -34,12 +34,12 @@ type storage struct {
 	Data  string // the data folder
 	DSN   string // the database's address, for processes beside this one
 
-	server *embedded.Server // nil where another one serves
-	leave  func() error     // the empty folder; nil where the process works in that of whoever started it
+	server *embedded.Server // the server of this process; nil: another one is used
+	leave  func() error     // leaves and removes the empty working directory; nil: the process works in the folder it was started in
 }
 
-// openToServe is open for a process that goes on to work for others: it resolves every path, finds ONNX Runtime, and then
-// works in an empty folder until the storage is closed.
+// openToServe opens the storage for a server or a worker. It resolves every path, finds ONNX Runtime, and then makes an empty folder the
+// working directory until the storage is closed.
 func (f storageFlags) openToServe(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
 	if err := resolvePaths(); err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func (f storageFlags) openToServe(ctx context.Context, log *slog.Logger, beside 
 	return s, nil
 }
 
-// open brings the database up, migrates it and opens the blobs. Where another studio runs on the data
-// folder, beside says to use that one's database server; a second server of pages is refused instead.
+// open starts the database, migrates it and opens the blobs. If another studio runs on the data folder, its database server is used if
+// beside is set; otherwise open fails, since a data folder has only one server of pages.
 func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (*storage, error) {
 	s := &storage{DSN: f.DatabaseURL}
 	var err error
@@ -89,8 +89,8 @@ func (f storageFlags) open(ctx context.Context, log *slog.Logger, beside bool) (
 	return s, nil
 }
 
-// pagePatience is how long whoever looks at a page waits for a database that is away before they are told: a restart goes
-// unnoticed, and the answer comes within two seconds.
+// pagePatience is how long a page waits for a database that is away before it shows an error. A restart of the database goes unnoticed,
+// and an answer comes within two seconds.
 const pagePatience = 1300 * time.Millisecond
 
 func (s *storage) connect(ctx context.Context, blobs string, patience time.Duration, log *slog.Logger) (err error) {
@@ -107,11 +107,11 @@ func (s *storage) connect(ctx context.Context, blobs string, patience time.Durat
 	return err
 }
 
-// schemaLook is how often a running process looks whether a newer one has migrated the database under it.
+// schemaLook is how often a running process checks whether a newer one has migrated its database.
 const schemaLook = 5 * time.Second
 
-// whileCurrent runs do until it returns, and ends its context once a newer studio has migrated the database: this one does not
-// know what it would write into it. The error says so then.
+// whileCurrent runs do until it returns. If a newer studio migrates the database meanwhile, do's context ends and the error says so:
+// this program does not know the new schema and must not write to it.
 func whileCurrent(ctx context.Context, s *storage, do func(ctx context.Context) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	var looking sync.WaitGroup
@@ -140,20 +140,20 @@ func whileCurrent(ctx context.Context, s *storage, do func(ctx context.Context) 
 	return err
 }
 
-// diskEvery is how long what a look at the disks found holds.
+// diskEvery is how long the result of a check of the disks is used.
 const diskEvery = 5 * time.Second
 
-// disks tells whether the places the studio writes to take what is written.
+// disks checks whether the folders that the studio writes to have room.
 func (s *storage) disks(log *slog.Logger) *disk.Check {
 	return disk.NewCheck(diskEvery, log,
 		disk.Folder("the data folder", s.Data), disk.Place{Name: "the blob store", Writable: s.Blobs.Writable},
 		disk.Folder("the cache folder", filepath.Join(s.Data, "cache")))
 }
 
-// ready tells whether the studio can work: its disks take what is written, and its database answers.
+// ready returns a function that checks whether the studio can work: its disks have room and its database answers.
 func (s *storage) ready(disks *disk.Check) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if err := disks.Err(ctx); err != nil { // first: it is the news where the studio's own database stumbles over it
+		if err := disks.Err(ctx); err != nil { // first, since a full disk may be why the database does not answer
 			return err
 		}
 		return s.Store.Ping(ctx)
@@ -171,7 +171,7 @@ func (f storageFlags) dataDir() (string, error) {
 	return filepath.Abs(dir)
 }
 
-// Close disconnects, and stops the server where it is this process's own.
+// Close disconnects, and stops the database server if this process started it.
 func (s *storage) Close() error {
 	if s.Store != nil {
 		s.Store.Close()
@@ -189,13 +189,13 @@ func (s *storage) Close() error {
 	return err
 }
 
-// service is the use cases as a command needs them. Whatever changes goes through it; the store is for reading, and for the
-// parts that a running studio is made of.
+// service returns the use cases for a command. All changes go through it; the store is only for reading, and for the parts of a running
+// studio.
 func (s *storage) service(log *slog.Logger) *annotator.Service {
 	return annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.Blobs, Starts: jobs.NewCatalog(s.Blobs, nil, 1), Models: jobs.NewModels(s.Blobs, "", 0), Logger: log})
 }
 
-// projectNamed finds a project, or says how to make it.
+// projectNamed finds a project; the error says how to make it.
 func projectNamed(ctx context.Context, service *annotator.Service, slug string) (annotator.ProjectSummary, error) {
 	project, err := service.Project(ctx, annotator.System, slug)
 	if errors.Is(err, annotator.ErrNotFound) {
@@ -204,7 +204,7 @@ func projectNamed(ctx context.Context, service *annotator.Service, slug string) 
 	return project, err
 }
 
-// withStore runs a short command on the open state, in the name of the command line.
+// withStore opens the state and runs a short command on it, as annotator.System.
 func (f storageFlags) withStore(ctx context.Context, streams *stdio, do func(s *storage, service *annotator.Service) error) (err error) {
 	log := slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := f.open(ctx, log, true)

@@ -13,7 +13,7 @@ import (
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// dataFolder is a new folder that the embedded server's user can enter, whoever runs the test.
+// dataFolder makes a folder that the embedded server's user can enter, also if root runs the test.
 func dataFolder(t *testing.T) string {
 	t.Helper()
 	base := os.TempDir()

@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/web"
 )
 
-// demoCommand serves a project of its own making, to try everything on.
+// demoCommand serves a project that it makes itself, to try everything on.
 type demoCommand struct {
 	storageFlags
 	featureFlags
@@ -24,14 +24,14 @@ type demoCommand struct {
 	JSON    bool   `name:"json" help:"Print address and sign-ins as one JSON document."`
 }
 
-// demoAccounts are the demo's people. They exist nowhere else, and the demo answers on loopback only.
+// demoAccounts are the demo's accounts. Only the demo makes them, and it answers on loopback only.
 var demoAccounts = []web.Account{
 	{Name: "Ana Annotator", Email: "ana@demo.invalid", Password: "paint-the-bird", Role: string(annotator.RoleAnnotator)},
 	{Name: "Rui Reviewer", Email: "rui@demo.invalid", Password: "judge-the-map", Role: string(annotator.RoleReviewer)},
 	{Name: "Ada Admin", Email: "ada@demo.invalid", Password: "run-the-round", Role: string(annotator.RoleAdmin)},
 }
 
-// Run serves the demo until it is interrupted. Its pages are there at once; its project fills while one looks.
+// Run serves the demo until it is interrupted. Its pages answer at once; its project is filled meanwhile.
 func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if !loopback(c.Listen) {
 		return fmt.Errorf("--listen %s: the demo's passwords are public, so it answers on loopback only; use 'studio serve' for others", c.Listen)
@@ -92,7 +92,7 @@ func (c *demoCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	return err
 }
 
-// listen takes the address; where the default one is taken, any free port does.
+// listen listens on the address. If the default one is in use, it takes any free port.
 func (c *demoCommand) listen() (net.Listener, error) {
 	listener, err := listen("--listen", c.Listen)
 	if err != nil && c.Listen == "127.0.0.1:8080" {
@@ -115,7 +115,7 @@ func (c *demoCommand) greet(streams *stdio, address net.Addr) error {
 	return nil
 }
 
-// demoPeople makes the three accounts where they are not there yet.
+// demoPeople makes those of the three accounts that do not exist yet.
 func demoPeople(ctx context.Context, service *annotator.Service) error {
 	there, err := service.Users(ctx, annotator.System)
 	if err != nil {

@@ -18,18 +18,17 @@ import (
 	"github.com/abn-studio/studio/internal/progress"
 )
 
-// The demo's project and the generator's name, as people meet them.
+// The names of the demo's project and of the generator, as people see them.
 const (
 	demoSlug        = "aviary"
 	demoName        = "Aviary"
 	demoDescription = "Fourteen birds in four landscapes. The network learned from pictures in which the landscape gives the bird away; the test pictures do not. Paint it onto the birds."
 )
 
-// jobPoll is the pause between two looks at a job under way.
+// jobPoll is the pause between two checks of a running job.
 const jobPoll = 200 * time.Millisecond
 
-// demo fills the demo's project. Each step does nothing where it was done before, so that an interrupted
-// start goes on with the next.
+// demo fills the demo's project. A step that was done before does nothing, so that after an interrupted start the next one continues.
 type demo struct {
 	*storage
 	service *annotator.Service
@@ -38,7 +37,7 @@ type demo struct {
 	meter   *progress.Meter
 }
 
-// demoPlan lists what the demo does before its project is there. What was done by an earlier start takes no time.
+// demoPlan lists the stages of filling the demo's project. Stages that an earlier start has done take no time.
 func demoPlan(o aviary.Options) []plan {
 	pictures := len(aviary.Plan(o))
 	return []plan{
@@ -93,7 +92,7 @@ func (d *demo) model(ctx context.Context) (annotator.Version, error) {
 	if err != nil {
 		return annotator.Version{}, err
 	}
-	// There is nothing to scan yet: the import does.
+	// There are no images to scan yet; the import starts the scan.
 	return d.service.AddModel(ctx, annotator.System, demoSlug, annotator.ModelToAdd{Name: "aviary.onnx", File: file, Manifest: preprocessing, NoScan: true})
 }
 
@@ -105,7 +104,7 @@ func (d *demo) pictures(ctx context.Context) error {
 		return err
 	}
 	folder := filepath.Join(d.Data, "cache", "aviary")
-	defer os.RemoveAll(folder) // the pictures are in the blob store then
+	defer os.RemoveAll(folder) // the blob store has the pictures
 	in := annotator.ImageImport{From: "Aviary's birds", Images: len(plan), Read: func(ctx context.Context, keep bool, tell func(int), next func([]annotator.NewImage) error) error {
 		err := aviary.Generate(ctx, folder, d.options, func(done, _ int) { d.meter.Advance(progress.Drawing, done) })
 		if err != nil {
@@ -124,7 +123,7 @@ func (d *demo) pictures(ctx context.Context) error {
 	return err
 }
 
-// scan waits until the version has answered every picture. The import has asked for that.
+// scan waits until the version has predicted every picture. The import has started that scan.
 func (d *demo) scan(ctx context.Context, version int64) error {
 	for asked := false; ; {
 		job, found, err := d.scanJob(ctx)
@@ -138,7 +137,7 @@ func (d *demo) scan(ctx context.Context, version int64) error {
 			return nil
 		case found && asked:
 			return fmt.Errorf("the scan %s: %s", job.State, job.Message)
-		default: // an earlier start's has failed
+		default: // the scan of an earlier start has failed
 			if _, err := d.service.StartScan(ctx, annotator.System, version); err != nil {
 				return err
 			}
@@ -153,7 +152,7 @@ func (d *demo) scan(ctx context.Context, version int64) error {
 	}
 }
 
-// scanJob is the project's latest scan.
+// scanJob returns the project's latest scan, and whether there is one.
 func (d *demo) scanJob(ctx context.Context) (annotator.Job, bool, error) {
 	all, err := d.service.Jobs(ctx, annotator.System, demoSlug)
 	i := slices.IndexFunc(all, func(j annotator.Job) bool { return j.Kind == annotator.JobScan })
@@ -163,9 +162,8 @@ func (d *demo) scanJob(ctx context.Context) (annotator.Job, bool, error) {
 	return all[i], true, nil
 }
 
-// seedEdits paints some of the training pictures from the birds' masks, the misclassified ones first and
-// then others (the shipped network is wrong on few of them), so that a round can be run at once. They
-// stand under the generator's name.
+// seedEdits adds edits of some training pictures, made from the birds' masks in the generator's name, so that a round can be run at
+// once. It takes the misclassified pictures first and then others, since the shipped network gets few of them wrong.
 func (d *demo) seedEdits(ctx context.Context, version annotator.Version) error {
 	_, approved, err := d.service.RoundDefaults(ctx, annotator.System, demoSlug)
 	if err != nil || approved > 0 || d.edits == 0 {

@@ -18,8 +18,8 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 )
 
-// fileLimit is set where the program is to have a disk that takes no more: no file may grow beyond so many bytes. That is the
-// kernel's own refusal (EFBIG), and needs no privilege.
+// fileLimit is a variable that simulates a full disk: no file of the program may grow beyond so many bytes. The kernel itself refuses
+// more (EFBIG), and no privilege is needed.
 const fileLimit = "STUDIO_TEST_FILE_LIMIT"
 
 // admin makes an account that c can sign in with.
@@ -31,7 +31,7 @@ func (p *aviaryProject) admin(t *testing.T) {
 	}
 }
 
-// A studio whose disk takes no more says so to who looks after it, takes no file, and goes on showing what is there.
+// A studio whose disk is full reports that to its health checks, refuses files, and still shows its pages.
 func TestServeOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	p := openAviary(t, onSharedDatabase(t), 1)
@@ -55,7 +55,7 @@ func TestServeOnAFullDisk(t *testing.T) {
 	if bytes.Contains(body, []byte(p.Data)) {
 		t.Errorf("/readyz names paths to anybody: %s", body)
 	}
-	for range 2 { // not cached, and shown all the same
+	for range 2 { // not cached, and still shown
 		status, body = c.fetch(t, fmt.Sprintf("%s/images/%d/picture?kind=thumb", c.base, images[0].ID))
 		if _, err := jpeg.Decode(bytes.NewReader(body)); status != http.StatusOK || err != nil {
 			t.Errorf("a picture: %d, %v", status, err)
@@ -98,8 +98,8 @@ func (c *client) fetch(t *testing.T, address string) (int, []byte) {
 	return response.StatusCode, body
 }
 
-// The studio's own database on a file system that is full: a save that finds no space answers 507 and says what to do, and
-// what was saved before is there once there is space. A file system of one's own takes root.
+// The studio's own database is on a full file system. A save that finds no space is answered with 507 and says what to do; earlier saves
+// are there once there is space again. Mounting a file system needs root.
 func TestSaveOnAFullFileSystem(t *testing.T) {
 	t.Parallel()
 	at := storageFlags{DataDir: dataFolder(t)}
@@ -131,7 +131,7 @@ func TestSaveOnAFullFileSystem(t *testing.T) {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	saved, refused := 1, 0
-	for range 2000 { // until the pages that the database has in hand are full
+	for range 2000 { // until the database's free pages are used up
 		values := make([]float32, 14*14)
 		values[0] = float32(saved+1) / 4000
 		status, body := c.send(http.MethodPut, fmt.Sprintf("/tasks/%d/draft", task), map[string]any{"base_revision": saved, "source": "painted", "values": values})
@@ -161,7 +161,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// studio verify finds every file that is missing or damaged, names what needs it, and tells by its exit code.
+// studio verify finds every file that is missing or damaged, names the rows that refer to it, and fails with its own exit code.
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	p := openAviary(t, onSharedDatabase(t), 1)
@@ -219,14 +219,14 @@ func TestVerify(t *testing.T) {
 			t.Errorf("exit %d, %q is not in\n%s%s", code, text, out, errs)
 		}
 	}
-	// A model that is damaged gives no wrong answer: what needs it says which file, and what to do.
+	// A damaged model gives no wrong answer, but an error that says which file it is and what to do.
 	_, err = p.Blobs.Path(ctx, p.version.ModelHash)
 	if err == nil || !strings.Contains(err.Error(), p.version.ModelHash) || !strings.Contains(err.Error(), "put it back from a backup") {
 		t.Errorf("opening it: %v", err)
 	}
 }
 
-// The bounds of memory come from the environment or the command line; a picture beyond them is told of with the way out.
+// The bounds of memory come from the environment or the command line. The error for a picture beyond them says what to do.
 func TestPictureLimitOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	model, _ := smallSubject(t)

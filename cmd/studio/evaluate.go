@@ -95,10 +95,10 @@ func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	return nil
 }
 
-// scanPrior is what an image of a scan is expected to take before any has been timed.
+// scanPrior is the time that an image of a scan is expected to take, before one has been timed.
 const scanPrior = 20 * time.Millisecond
 
-// plan is what is known of a stage of a command's work before it begins.
+// plan is a stage of a command's work, for its progress.
 type plan = progress.Plan
 
 // evaluateNetwork scans images and judges each answer.
@@ -169,7 +169,7 @@ func openModel(ctx context.Context, path string, names partFlags, threads int) (
 	return ready, opened.Manifest(), nil
 }
 
-// tryABN runs an opened ABN on test pictures, in sessions that are closed again.
+// tryABN runs an opened ABN on test pictures, and closes its sessions.
 func tryABN(ctx context.Context, opened *network.Network) (inference.Trial, error) {
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
 		return inference.Trial{}, err
@@ -177,7 +177,7 @@ func tryABN(ctx context.Context, opened *network.Network) (inference.Trial, erro
 	return inference.TryOpened(ctx, opened, inference.NetworkOptions{})
 }
 
-// openABN takes apart a model that was read from path, by the manifest that belongs to it and the parts that flags name.
+// openABN finds the parts of a model that was read from path, with its manifest and the names that flags give.
 func openABN(ctx context.Context, path string, model *onnx.Model, names partFlags) (*network.Network, error) {
 	m, err := manifest.Load(path, model.MetadataValue)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/internal/features"
 )
 
-// featureFlags bound the features that are kept on disk. They belong to every command that keeps any.
+// featureFlags bound the features that are cached on disk, for every command that caches any.
 type featureFlags struct {
 	FeatureCacheMB int64 `name:"feature-cache-mb" env:"STUDIO_FEATURE_CACHE_MB" default:"${feature_cache_mb}" help:"Disk for features of frozen extractors, which are kept from scan to round and from run to run, in MiB. Beyond it the longest unused go."`
 }

@@ -174,7 +174,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err := writeModel(c.Out, c.Model, outcome.Model); err != nil {
 		return err
 	}
-	if c.names().Any() { // what was named once is known from then on
+	if c.names().Any() { // names that were given are stored in the manifest
 		named, err := json.Marshal(manifest)
 		if err != nil {
 			return err
@@ -201,7 +201,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	return nil
 }
 
-// tellHowToGoOn says what becomes of a training that was cut off or came apart.
+// tellHowToGoOn says how to continue a training that was interrupted or diverged.
 func tellHowToGoOn(out io.Writer, err error, work string) {
 	var diverged *trainer.DivergedError
 	switch {
@@ -223,12 +223,12 @@ func controlPath(out string) string {
 	return out[:len(out)-len(ext)] + "-control" + ext
 }
 
-// manifestPath is the manifest beside a model.
+// manifestPath returns the path of the manifest beside a model.
 func manifestPath(model string) string {
 	return model[:len(model)-len(filepath.Ext(model))] + ".json"
 }
 
-// writeModel writes a model, and beside it the manifest that stands beside its parent, if one does.
+// writeModel writes a model, and beside it a copy of the manifest beside its parent, if there is one.
 func writeModel(out, parent string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err

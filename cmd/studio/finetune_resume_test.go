@@ -27,7 +27,7 @@ func writeRound(t *testing.T) (model, images, maps string) {
 	return model, images, maps
 }
 
-// kill -9 in the middle of a fine-tuning costs nothing but time: the same command ends in the same file.
+// After kill -9 in the middle of a fine-tuning the same command continues, and writes the same file as without the kill.
 func TestFinetuneSurvivesKill(t *testing.T) {
 	t.Parallel()
 	model, images, maps := writeRound(t)
@@ -84,7 +84,7 @@ func TestFinetuneThatDivergesWritesNothing(t *testing.T) {
 	if _, err := os.Stat(out + ".work"); err != nil {
 		t.Error(err)
 	}
-	// Another learning rate is another run: it begins anew, in the same folder.
+	// With another learning rate it is another run, which begins from the start in the same folder.
 	if code, text, stderr := runStudio(t, append(command, "0.001")...); code != exitOK || !strings.Contains(text, "engine ort, sgd") {
 		t.Errorf("a learning rate of 0.001: exit code %d, %q, %s", code, text, stderr)
 	}

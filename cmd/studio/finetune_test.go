@@ -162,7 +162,7 @@ func TestTrainEvaluateFinetune(t *testing.T) {
 	if _, err := os.Stat(report.ControlOut); err != nil {
 		t.Error(err)
 	}
-	// Once more: the features are there, and the same seed makes the same file.
+	// Run again: the features are cached, and the same seed makes the same file.
 	first := report.ModelHash
 	if code, out, stderr = runStudio(t, arguments...); code != exitOK {
 		t.Fatal(stderr)

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// pathVariables are the environment's variables that name files or folders, perhaps several, and are read later than the
-// flags: by ONNX Runtime's loader, by the libraries of TLS and S3, and where temporary files are made.
+// pathVariables are environment variables that name one or more files or folders and are read later than the flags: by ONNX Runtime's
+// loader, by the libraries for TLS and S3, and for temporary files.
 var pathVariables = []string{
 	"TMPDIR", "STUDIO_ORT_LIB", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CA_BUNDLE",
 }
 
-// resolvePaths makes the relative paths of the environment absolute, for a process that will work in another folder.
+// resolvePaths makes the relative paths of the environment absolute, for a process that is to change its working directory.
 func resolvePaths() error {
 	for _, name := range pathVariables {
 		value := os.Getenv(name)
@@ -23,7 +23,7 @@ func resolvePaths() error {
 		}
 		parts := strings.Split(value, string(os.PathListSeparator))
 		for i, part := range parts {
-			if part == "" { // loaders take it for the working directory
+			if part == "" { // to loaders this means the working directory
 				part = "."
 			}
 			absolute, err := filepath.Abs(part)
@@ -39,9 +39,8 @@ func resolvePaths() error {
 	return nil
 }
 
-// enterEmptyFolder makes an empty folder the working directory: what a model or a library names by a relative path is then
-// not there. It is to be called once everything that was named by the person who started the process is found. leave goes
-// back out of the folder and removes it.
+// enterEmptyFolder makes an empty folder the working directory, so that a relative path in a model or a library leads to no file. Call it
+// after all paths that the person who started the process gave are resolved. leave changes back and removes the folder.
 func enterEmptyFolder() (leave func() error, err error) {
 	dir, err := os.MkdirTemp("", "abn-studio-empty-")
 	if err != nil {
@@ -56,7 +55,7 @@ func enterEmptyFolder() (leave func() error, err error) {
 	if err := os.Chdir(dir); err != nil {
 		return nil, fmt.Errorf("working in an empty folder: %w", err)
 	}
-	if err := os.Chmod(dir, 0o500); err != nil { // and empty it stays
+	if err := os.Chmod(dir, 0o500); err != nil { // no file can be made in it
 		return nil, fmt.Errorf("working in an empty folder: %w", err)
 	}
 	return leave, nil

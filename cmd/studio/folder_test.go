@@ -13,8 +13,8 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 )
 
-// A server and a worker that were told everything by relative paths find it, and then work in an empty folder each, which
-// goes with them. ONNX Runtime and PostgreSQL are found beside the folder they were started in.
+// A server and a worker that were given relative paths find everything, and then work in an empty folder each, which they remove when
+// they stop. They find ONNX Runtime and PostgreSQL from the folder in which they were started.
 func TestServerWorksInAnEmptyFolder(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

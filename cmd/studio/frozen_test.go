@@ -16,8 +16,8 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/embedded"
 )
 
-// A worker is frozen in a round until another has taken it over and trains, and wakes up beside it: the round finishes once, no
-// fault is shown, and the one that was frozen lets go and takes the next job.
+// A worker is frozen in a round until another one has taken the round over and trains; then it wakes up. The round finishes once, no
+// error is shown, and the frozen worker gives the round up and takes the next job.
 func TestRoundSurvivesAFrozenWorker(t *testing.T) {
 	t.Parallel()
 	p := openAviary(t, onSharedDatabase(t), 4)
@@ -67,8 +67,8 @@ func TestRoundSurvivesAFrozenWorker(t *testing.T) {
 	})
 }
 
-// The database stops in a round and is away until the worker has nothing left to compute: when it is back, the round finishes, as
-// the first attempt at it or as a later one of the same worker, and nothing is shown as a fault.
+// The database stops during a round until the worker has nothing left to compute. When it is back the round finishes, at its first
+// attempt or a later one of the same worker, and no error is shown.
 func TestRoundSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
 	config := embedded.Config{DataDir: dataFolder(t), BinDir: os.Getenv("STUDIO_PG_BIN"), NoSync: true, Logger: slog.New(slog.DiscardHandler)}
@@ -102,7 +102,7 @@ func TestRoundSurvivesAnOutage(t *testing.T) {
 	}
 }
 
-// finishedOnce waits for a round and fails where it has failed, or made more than one version.
+// finishedOnce waits for a round to finish, and fails if it failed or made more than one version.
 func finishedOnce(t *testing.T, p *aviaryProject, id int64) {
 	t.Helper()
 	eventually(t, "the round finishes", func() bool {

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// healthCommand asks a running server whether it is well: what a container's health check runs, where
-// there is no curl.
+// healthCommand asks a running server whether it is healthy. A container's health check runs it, since there is no curl in it.
 type healthCommand struct {
 	URL     string        `arg:"" default:"http://127.0.0.1:8080/readyz" help:"Address to ask."`
 	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`

@@ -29,7 +29,7 @@ func TestHelpShowsChoicesAndDefaults(t *testing.T) {
 		if code != exitOK {
 			t.Fatalf("studio %s --help: %s", command.Path(), stderr)
 		}
-		help = strings.Join(strings.Fields(help), " ") // as it is before lines are broken
+		help = strings.Join(strings.Fields(help), " ") // without line breaks
 		for _, group := range command.AllFlags(true) {
 			for _, flag := range group {
 				flags++

@@ -53,15 +53,15 @@ func (c *importCommand) Help() string {
 // importSummary is what --json prints.
 type importSummary struct {
 	annotator.ImportReport
-	Advice   []string          `json:"advice,omitempty"` // what to do about what differs
+	Advice   []string          `json:"advice,omitempty"` // what to do about differences
 	Skipped  int               `json:"skipped"`          // files that are no pictures
-	Missing  int               `json:"missing"`          // named by the data set's lists and not there
+	Missing  int               `json:"missing"`          // files that the data set's lists name and that do not exist
 	Format   string            `json:"format"`
-	Why      string            `json:"read_as"` // what told the format
+	Why      string            `json:"read_as"` // how the format was recognised
 	Classes  int               `json:"classes"`
 	Splits   map[string]int    `json:"splits"`
 	Problems []dataset.Problem `json:"problems,omitempty"` // skipped and missing, at most 100
-	Notes    []dataset.Problem `json:"notes,omitempty"`    // what was read otherwise than it stands there, at most 100
+	Notes    []dataset.Problem `json:"notes,omitempty"`    // how unclear things were read, at most 100
 	Masks    int               `json:"masks"`              // images whose object is shown
 	// Unmasked counts the masks that cannot be read, whose images are imported without one.
 	Unmasked  int    `json:"masks_broken,omitempty"`
@@ -144,8 +144,8 @@ func (c *importCommand) source() error {
 	return nil
 }
 
-// takePool moves a share of the test split to the pool. Which images those are depends on their names alone, so that a
-// repeated import agrees with the first.
+// takePool moves a share of the test split to the pool. It chooses images by their names alone, so that a repeated import chooses the
+// same ones.
 func takePool(d *dataset.Dataset, share float64) {
 	for i := range d.Samples {
 		if s := &d.Samples[i]; s.Split == dataset.Test {
@@ -157,7 +157,7 @@ func takePool(d *dataset.Dataset, share float64) {
 	}
 }
 
-// store brings the images in, or says what that would do; the project's pages show the progress too.
+// store imports the images, or previews the import. The project's pages show the progress too.
 func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Dataset, summary *importSummary) (report annotator.ImportReport, err error) {
 	log := warnings(streams.Err)
 	s, err := c.open(ctx, log, true)
@@ -192,7 +192,7 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 			return report, fmt.Errorf("--report: %w", err)
 		}
 		lines := csv.NewWriter(file)
-		write := func(cells ...string) { _ = lines.Write(cells) } // an error stays, and is told by Error
+		write := func(cells ...string) { _ = lines.Write(cells) } // lines.Error reports a failure
 		write("kind", "name", "was", "is")
 		in.Differs = func(d annotator.ImageDifference) { write(string(d.Kind), d.Name, d.Was, d.Is) }
 		defer func() {
@@ -244,7 +244,7 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 	}
 }
 
-// kinds are the differences in the order in which they are listed, as people say them.
+// kinds are the kinds of differences in words, in the order in which they are listed.
 var kinds = []struct {
 	kind annotator.Difference
 	text string
@@ -262,7 +262,7 @@ var kinds = []struct {
 	{annotator.DiffersGone, "gone from the source"},
 }
 
-// printSync says what was found in the project and done, and what to do about the rest.
+// printSync prints what the import found and did, and what to do about the differences that are left.
 func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 	would := ""
 	if c.DryRun {
@@ -292,7 +292,7 @@ func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 	}
 }
 
-// wasIs is what a difference is from and to.
+// wasIs returns the old and the new value of a difference.
 func wasIs(d annotator.ImageDifference) string {
 	switch {
 	case d.Was == "" && d.Is == "":
@@ -305,7 +305,7 @@ func wasIs(d annotator.ImageDifference) string {
 	return ": " + cmp.Or(d.Was, "none") + " → " + cmp.Or(d.Is, "none")
 }
 
-// advice says what can be done about what an import leaves as it is.
+// advice says what can be done about the differences that an import left.
 func (c *importCommand) advice(r annotator.ImportReport) (lines []string) {
 	if changed := r.Changed - r.Updated; changed > 0 && !c.Update {
 		lines = append(lines, fmt.Sprintf("%d that differ are left as they are: --update takes over what changed at the source. If this is another data set with the same names, give it a name of its own with --source.", changed))

@@ -30,7 +30,7 @@ func zipFolder(t *testing.T, dir string) string {
 	return path
 }
 
-// An import is killed while it writes. Its job does not run for ever, what it unpacked is removed, and the same command goes on.
+// After an import is killed while it writes, its job ends, its temporary folder is removed, and the same command continues.
 func TestImportKilledHalfway(t *testing.T) {
 	t.Parallel()
 	at := onSharedDatabase(t)
@@ -87,7 +87,7 @@ func TestImportKilledHalfway(t *testing.T) {
 	}
 }
 
-// What the command says of a second import: counts, names and what to do, in JSON, on the terminal and in a file.
+// The report of a second import has counts, names and what to do, in JSON, on the terminal and in a file.
 func TestImportSaysWhatDiffers(t *testing.T) {
 	t.Parallel()
 	at := onSharedDatabase(t)

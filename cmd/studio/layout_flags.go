@@ -14,7 +14,7 @@ type layoutFlags struct {
 	readingFlags
 }
 
-// readingFlags are what can be said of any layout.
+// readingFlags are the options of every layout.
 type readingFlags struct {
 	Columns     map[string]string `help:"Columns of a table that are not called by their usual names: file, class, split, group or mask, and the column's name; without a name, it is not read." placeholder:"class=species;split=fold" group:"Data set"`
 	Splits      map[string]string `help:"Words for splits, of folders or tables, and what they mean." placeholder:"fold1=train;fold2=test" group:"Data set"`
@@ -30,7 +30,7 @@ func formatNames() string {
 	return strings.Join(append([]string{dataset.Auto}, dataset.Formats()...), ", ")
 }
 
-// options are the flags as package dataset takes them.
+// options returns the flags as options for package dataset.
 func (f readingFlags) options(format string) (dataset.Options, error) {
 	rule, err := dataset.ParseMaskRule(f.MaskObject)
 	if err != nil {
@@ -41,7 +41,7 @@ func (f readingFlags) options(format string) (dataset.Options, error) {
 	}, nil
 }
 
-// read reads a data set and says to people how. Whoever reads one closes it.
+// read reads a data set and prints to say how it was read. The caller closes the data set.
 func (f layoutFlags) read(dir string, say io.Writer) (*dataset.Dataset, error) {
 	options, err := f.options(f.Format)
 	if err != nil {
@@ -63,7 +63,7 @@ func (f layoutFlags) read(dir string, say io.Writer) (*dataset.Dataset, error) {
 	return set, nil
 }
 
-// noteLine is a note or a problem for people.
+// noteLine returns a note or a problem as a line for people.
 func noteLine(p dataset.Problem) string {
 	if p.Path == "" {
 		return p.Reason

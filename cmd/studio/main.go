@@ -1,5 +1,5 @@
-// Command studio is ABN Studio: it serves the pages, runs the background work, and brings models in
-// and home. It is the only place that reads flags and the environment.
+// Command studio is ABN Studio: it serves the pages, does the background work, and imports and exports models. It is the only place
+// that reads flags and the environment.
 package main
 
 import (
@@ -23,7 +23,7 @@ type stdio struct {
 	Err io.Writer
 }
 
-// commandLine is the whole surface: one field per command, each in the file of its name.
+// commandLine has a field for every command; each command is in a file of its name.
 type commandLine struct {
 	providerFlags
 	memoryFlags

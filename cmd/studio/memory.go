@@ -7,7 +7,7 @@ import (
 	"github.com/abn-studio/studio/internal/picture"
 )
 
-// memoryFlags bound what decoding pictures takes. They belong to every command.
+// memoryFlags bound the memory for decoding pictures. Every command has them.
 type memoryFlags struct {
 	PictureMemoryMB int64 `name:"picture-memory-mb" env:"STUDIO_PICTURE_MEMORY_MB" placeholder:"MB" help:"Memory for all pictures that are decoded at the same time, in MiB (default: an eighth of the machine's or the container's)."`
 	MaxPictureMB    int64 `name:"max-picture-mb" env:"STUDIO_MAX_PICTURE_MB" placeholder:"MB" help:"Memory that decoding one picture may take, in MiB; larger ones are refused (default: a quarter of the machine's or the container's, at most 2048)."`

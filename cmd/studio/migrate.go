@@ -7,8 +7,8 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// migrateCommand brings the database to the newest schema. Every other command does it too; this one is
-// for whoever wants it done before.
+// migrateCommand brings the database to the newest schema. Every other command does that too; this one does nothing else, for
+// deployments that migrate before they start the studio.
 type migrateCommand struct {
 	storageFlags
 }

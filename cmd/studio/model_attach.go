@@ -39,7 +39,7 @@ type modelAttachCommand struct {
 	JSON bool `name:"json" help:"Print one JSON document."`
 }
 
-// preprocessingFlags say how pixels become the input, over the manifest beside the model or in it.
+// preprocessingFlags say how pixels become the input. They replace what the manifest beside the model or in it says.
 type preprocessingFlags struct {
 	Manifest      string    `help:"Manifest to take the preprocessing from (default: beside the model, or in its metadata)." type:"existingfile" placeholder:"FILE"`
 	Resize        *int      `help:"Shorter side of a picture before the crop, in pixels; 0: it is left as it is."`
@@ -106,7 +106,7 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 		return fmt.Errorf("%s: %w", c.Model, err)
 	}
 	if attached.HeadKept && known != nil {
-		classes = known.Classes // in the order of the layer that is kept
+		classes = known.Classes // in the order of the kept layer's outputs
 	}
 	if len(classes) == 0 {
 		return fmt.Errorf("the names of the %d classes are not known: give them with --classes or --images, or in the manifest", attached.Classes)
@@ -131,13 +131,13 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 	return nil
 }
 
-// describe makes report and manifest, and refuses what could not be trained.
+// describe makes the report and the manifest, and refuses a network that could not be trained.
 func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attached, known *manifest.Manifest, classes []string) (attachReport, manifest.Manifest, error) {
 	r := attachReport{
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
 		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, CopyEnd: attached.CopyEnd, Copied: attached.Copied,
 	}
-	opened, err := network.Open(ctx, attached.Model, manifest.Manifest{}) // its outputs have names that tell what they are
+	opened, err := network.Open(ctx, attached.Model, manifest.Manifest{}) // its outputs have the usual names
 	if err != nil {
 		return r, manifest.Manifest{}, err
 	}
@@ -158,7 +158,7 @@ func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attach
 	return r, manifest, nil
 }
 
-// knownManifest is the one given, beside the model or in it; nil where there is none.
+// knownManifest returns the manifest that was given, or is beside the model or in it; nil if there is none.
 func (c *modelAttachCommand) knownManifest(model *onnx.Model) (*manifest.Manifest, error) {
 	var known manifest.Manifest
 	var err error
@@ -177,7 +177,7 @@ func (c *modelAttachCommand) knownManifest(model *onnx.Model) (*manifest.Manifes
 	return &known, nil
 }
 
-// manifest is the ABN's: what is known of the classifier's preprocessing, with the flags over it.
+// manifest makes the ABN's manifest: the classifier's preprocessing, as far as it is known, replaced by the flags that are given.
 func (c *modelAttachCommand) manifest(known *manifest.Manifest, parts *onnx.Parts, classes []string) (manifest.Manifest, error) {
 	crop := [2]int{parts.ImageHeight, parts.ImageWidth}
 	base := manifest.Manifest{Resize: manifest.Shorter(crop[0]), Crop: crop, Interpolation: "bilinear", Channels: "RGB"}
@@ -187,7 +187,7 @@ func (c *modelAttachCommand) manifest(known *manifest.Manifest, parts *onnx.Part
 	switch {
 	case known != nil:
 		base = *known
-		base.Names = nil // the outputs have names that tell what they are
+		base.Names = nil // the outputs have the usual names
 	case c.Mean == nil || c.Std == nil:
 		return base, fmt.Errorf("how pixels become the input of %s is not known: give --mean and --std (and --resize), or write %s",
 			c.Model, filepath.Base(manifest.Path(c.Model)))
@@ -206,7 +206,7 @@ func (c *modelAttachCommand) manifest(known *manifest.Manifest, parts *onnx.Part
 	return manifest, manifest.Fits(parts.Sizes())
 }
 
-// classes are those asked for; nil stands for the classifier's own.
+// classes returns the classes asked for; nil: the classifier's own.
 func (c *modelAttachCommand) classes(say io.Writer) ([]string, error) {
 	switch {
 	case c.Images != "":
@@ -225,7 +225,8 @@ func (c *modelAttachCommand) classes(say io.Writer) ([]string, error) {
 // maxClassList bounds a list of classes, in bytes.
 const maxClassList = 16 << 20
 
-// readLines reads the lines of a text file that hold something, without the space around them and in NFC, as classes are compared.
+// readLines reads the lines of a text file that are not empty, without the space around them and in NFC, the form in which classes are
+// compared.
 func readLines(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// modelCompareCommand runs a network on what another program gave it, and compares the answers.
+// modelCompareCommand runs a network on a reference's inputs and compares its outputs with those that another program computed.
 type modelCompareCommand struct {
 	Model     string  `help:"The network, an ONNX file." required:"" type:"existingfile"`
 	Reference string  `help:"Answers saved in PyTorch: an .npz with the array input (N,C,H,W), as the network takes it, and out_NAME for each output." required:"" type:"existingfile" placeholder:"SCORES.npz"`
@@ -23,7 +23,7 @@ type modelCompareCommand struct {
 	JSON      bool    `name:"json" help:"Print one JSON document."`
 }
 
-// What a reference may take in memory, and how many images are run at once where the file leaves that open.
+// The memory that a reference may take, and how many images are run at once if the file accepts any number.
 const (
 	maxReference = 4 << 30
 	compareBatch = 16
@@ -35,9 +35,9 @@ type comparison struct {
 	Reference string           `json:"reference"`
 	Images    int              `json:"images"`
 	Tolerance float64          `json:"tolerance"`
-	Agree     bool             `json:"agree"` // all that was compared agrees, and every array has its output
+	Agree     bool             `json:"agree"` // every array has an output that agrees with it
 	Outputs   []comparedOutput `json:"outputs"`
-	// NoOutput are arrays out_NAME for which the network has no output NAME, NoArray outputs that no array was saved for.
+	// NoOutput are arrays out_NAME for which the network has no output NAME, NoArray outputs without an array.
 	NoOutput []string `json:"arrays_without_output"`
 	NoArray  []string `json:"outputs_without_array"`
 }
@@ -46,8 +46,8 @@ type comparison struct {
 type comparedOutput struct {
 	Name  string `json:"name"`
 	Shape []int  `json:"shape"`
-	// Difference is the largest, at the place At, where the array has Want and the network gives Got; Range is from the array's
-	// smallest to its largest value. Where not finite numbers differ, Finite is false, and Difference is 0.
+	// Difference is the largest difference; it is at the place At, where the array has Want and the network gives Got. Range is the
+	// array's largest value less its smallest. If values differ that are not finite, Finite is false and Difference is 0.
 	Difference float64 `json:"largest_difference"`
 	At         []int   `json:"at"`
 	Want       string  `json:"want"`
@@ -134,7 +134,7 @@ type answer struct {
 	shape  []int64
 }
 
-// answers runs the network on the images, by as many at once as the file was exported for.
+// answers runs the network on the images, as many at once as the file was exported for.
 func (c *modelCompareCommand) answers(ctx context.Context, model *onnx.Model, input npy.Array, names []string) ([]answer, error) {
 	n, channels, height, width := input.Shape[0], input.Shape[1], input.Shape[2], input.Shape[3]
 	whole, image, fixed, err := onnx.Whole(ctx, model, height, width)
@@ -199,7 +199,7 @@ func (c *modelCompareCommand) answers(ctx context.Context, model *onnx.Model, in
 	return all, nil
 }
 
-// compareOutput finds the largest difference. A value that is no finite number agrees with its like only.
+// compareOutput finds the largest difference. A value that is not finite agrees only with the same value.
 func compareOutput(name string, got answer, array npy.Array, tolerance float64) (comparedOutput, error) {
 	out := comparedOutput{Name: name, Shape: array.Shape, At: []int{}, Finite: true}
 	want := array.Values()
@@ -236,7 +236,7 @@ func compareOutput(name string, got answer, array npy.Array, tolerance float64) 
 	return out, nil
 }
 
-// place is where the i-th value of an array stands.
+// place returns the indices of the i-th value of an array.
 func place(i int, shape []int) []int {
 	at := make([]int, len(shape))
 	for axis := len(shape) - 1; axis >= 0; axis-- {

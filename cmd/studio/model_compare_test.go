@@ -15,7 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/npy"
 )
 
-// scores makes a reference of what PyTorch computed for a reference network, arrays changed by change.
+// scores makes a reference file from what PyTorch computed for a reference network; change may alter its arrays.
 func scores(t *testing.T, name string, change func([]npy.Array) []npy.Array) string {
 	t.Helper()
 	stored, err := npy.ReadArchive(filepath.Join(fixture.Reference(t), name+".npz"), 1<<28)

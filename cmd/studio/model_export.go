@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
-// modelExportCommand writes a network as it is given away, or its weights for PyTorch.
+// modelExportCommand writes a network for other programs, or its weights for PyTorch.
 type modelExportCommand struct {
 	File         string `arg:"" help:"The network, an ONNX file, such as finetune or a version's page gives it." type:"existingfile"`
 	ExternalData bool   `help:"Write values of more than 256 bytes into a file beside the network, NAME.onnx.data, as torch.onnx.export does." xor:"form"`
@@ -31,7 +31,7 @@ type exported struct {
 	*statedict.Report
 }
 
-// Run writes the file, or says why there is none.
+// Run writes the file.
 func (c *modelExportCommand) Run(ctx context.Context, streams *stdio) error {
 	if !c.StateDict {
 		return c.writeONNX(ctx, streams)
@@ -78,7 +78,7 @@ func (c *modelExportCommand) Run(ctx context.Context, streams *stdio) error {
 	return nil
 }
 
-// frozen names what no fine-tuning changes in an ABN; nothing where its parts are not found, since nothing is known then.
+// frozen names the tensors of an ABN that no fine-tuning changes; none if its parts are not found, since that is not known then.
 func (c *modelExportCommand) frozen(ctx context.Context, model *onnx.Model) []string {
 	m, err := manifest.Load(c.File, model.MetadataValue)
 	if err != nil && !errors.Is(err, manifest.ErrManifest) {

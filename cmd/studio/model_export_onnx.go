@@ -17,17 +17,17 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// packed is what --json prints of an ONNX file that was written.
+// packed is what --json prints about an ONNX file that was written.
 type packed struct {
 	Out       string   `json:"out"`
 	Bytes     int64    `json:"bytes"`
 	Data      string   `json:"data,omitempty"` // the file beside it
 	DataBytes int64    `json:"data_bytes,omitempty"`
 	Manifest  bool     `json:"manifest"`   // is inside
-	LeftOut   []string `json:"paths_left"` // absolute paths that the file told, as far as a few
+	LeftOut   []string `json:"paths_left"` // absolute paths that were left out, the first few
 }
 
-// writeONNX writes the network as a version's page hands it out.
+// writeONNX writes the network in the form in which a version is downloaded.
 func (c *modelExportCommand) writeONNX(ctx context.Context, streams *stdio) error {
 	switch ext := strings.ToLower(filepath.Ext(c.Out)); {
 	case ext == ".safetensors" || ext == ".npz":
@@ -89,7 +89,7 @@ func (c *modelExportCommand) writeONNX(ctx context.Context, streams *stdio) erro
 	return nil
 }
 
-// wholeFile is a model as one file: its own, or where that keeps data elsewhere the model written anew.
+// wholeFile returns a model as one file: the file itself or, if it keeps data in others, a new one.
 func wholeFile(path string, model *onnx.Model) (io.ReadSeekCloser, error) {
 	if len(model.Sources()) == 0 {
 		return os.Open(path)

@@ -20,10 +20,10 @@ import (
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
-// torchHome is the folder of the networks that PyTorch exported, and of the script that made them.
+// torchHome is the folder of networks that PyTorch exported, with the script that made them.
 func torchHome() string { return filepath.Join(fixture.Root(), "onnx", "statedict", "testdata") }
 
-// unpack writes one of these networks, with a manifest beside it.
+// unpack writes one of the networks of torchHome, with a manifest beside it.
 func unpack(t *testing.T, packed, to string) {
 	t.Helper()
 	file, err := os.Open(packed)
@@ -166,7 +166,8 @@ func TestModelExportAsONNX(t *testing.T) {
 	}
 }
 
-// TestWeightsComeHomeToPyTorch fine-tunes networks as PyTorch exports them here and now, and loads what comes home, with strict=True.
+// TestWeightsComeHomeToPyTorch exports networks with the installed PyTorch, fine-tunes them, and loads the exported state_dict into
+// PyTorch with strict=True.
 func TestWeightsComeHomeToPyTorch(t *testing.T) {
 	t.Parallel()
 	python := os.Getenv("STUDIO_PYTHON")

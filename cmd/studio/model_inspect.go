@@ -32,15 +32,15 @@ type inspection struct {
 	File string `json:"file"`
 	*onnx.Report
 	Problem   string                 `json:"problem,omitempty"` // why the file cannot be used
-	Head      string                 `json:"head,omitempty"`    // what a manifest should say of it, as the graph shows
+	Head      string                 `json:"head,omitempty"`    // the head that the graph shows, which a manifest should name
 	Manifest  *manifest.Manifest     `json:"manifest,omitempty"`
 	Training  trainer.TrainingReport `json:"training,omitempty"`
-	Obstacles []trainer.Obstacle     `json:"obstacles,omitempty"` // what keeps an engine from training, every node once
+	Obstacles []trainer.Obstacle     `json:"obstacles,omitempty"` // nodes that keep an engine from training, each once
 	Warning   string                 `json:"warning,omitempty"`   // a manifest that is missing or does not fit
 	Trial     *inference.Trial       `json:"trial,omitempty"`     // what running it on test pictures shows
 }
 
-// Run reads and describes the file. One that is no ABN is described as far as possible, and is a failure.
+// Run reads and describes the file. If it is no ABN, it is described as far as possible and the command fails.
 func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 	model, err := onnx.ReadFile(ctx, c.File)
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 	}
 	problem := found.inspectNetwork(ctx, model, c.over(m))
 	var wrong *manifest.Error
-	if problem == nil && errors.As(manifestErr, &wrong) && wrong.Field == "head" { // other faults are to be mended, and are warnings
+	if problem == nil && errors.As(manifestErr, &wrong) && wrong.Field == "head" { // other faults of a manifest can be corrected: warnings
 		problem = manifestErr
 	}
 	if problem != nil {
@@ -181,7 +181,7 @@ func (f *inspection) print(w io.Writer) {
 	f.printTraining(line)
 }
 
-// notes are those on the network and on its file.
+// notes returns the notes about the network and about its file.
 func (f *inspection) notes() []string {
 	if f.ABN == nil {
 		return f.Notes
@@ -189,7 +189,7 @@ func (f *inspection) notes() []string {
 	return slices.Concat(f.ABN.Notes, f.Notes)
 }
 
-// printTraining says what each engine can train, and names the nodes that keep it from the rest.
+// printTraining prints what each engine can train, and the nodes that keep it from the rest.
 func (f *inspection) printTraining(line func(label, format string, args ...any)) {
 	for _, engine := range recipe.Engines() {
 		can, of := f.Training.Trains(engine)

@@ -37,7 +37,7 @@ func (c *modelManifestCommand) Run(_ context.Context, streams *stdio) error {
 	}
 	m, err := manifest.Stored(composed)
 	if err != nil {
-		if len(c.From) == 1 { // Compose passes a manifest by itself on as it is
+		if len(c.From) == 1 { // Compose returns a single manifest unchanged
 			return fmt.Errorf("%s: %w", c.From[0], err)
 		}
 		return err
@@ -92,7 +92,7 @@ func readSource(path string) (manifest.Source, error) {
 	return manifest.Source{Name: path, Text: text}, err
 }
 
-// classes are those of a file or of a folder of pictures.
+// classes returns the classes of a file or of a folder of pictures.
 func (c *modelManifestCommand) classes(say io.Writer) ([]string, error) {
 	info, err := os.Stat(c.Classes)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
-// A manifest is made of what another library keeps and of a folder's classes, and is what every command reads.
+// A manifest is made from another library's files and a folder's classes, and every command can read it.
 func TestManifestFromOtherLibraries(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

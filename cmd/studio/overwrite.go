@@ -9,27 +9,27 @@ import (
 	"github.com/abn-studio/studio/onnx"
 )
 
-// namedFile is a file by what it is to a command, such as --model.
+// namedFile is a file and its role in a command, such as --model.
 type namedFile struct{ what, path string }
 
-// withManifest is a model's file and the manifest beside it, which its own or another model may have.
+// withManifest returns a model's file and the path of the manifest beside it, which may exist.
 func withManifest(what, path string) []namedFile {
 	return []namedFile{{what, path}, {"the manifest of " + what, manifestPath(path)}}
 }
 
-// wholeModel is a model that is read, its manifest, and the files beside it that its data lies in.
+// wholeModel returns the files of a model that is read: its own, its manifest, and the files with its data.
 func wholeModel(what, path string) []namedFile {
 	files := withManifest(what, path)
-	beside, _ := onnx.DataFiles(path) // who reads the model says what is wrong with it
+	beside, _ := onnx.DataFiles(path) // a fault of the model is reported when it is read
 	for _, file := range beside {
 		files = append(files, namedFile{"the data of " + what, file})
 	}
 	return files
 }
 
-// refuseOverwriting reports a file that would be written over one that is read, by whatever names the two are given, or over
-// another one that is written, or over what lies in a folder that is read, such as a picture or a map; and one that is no regular
-// file. Commands ask before they begin: a network that was trained for a day, or a day's maps, should not be lost to a slip.
+// refuseOverwriting returns an error for an output file that would overwrite an input, also under another name, another output, or a file
+// in a folder that is read, such as a picture or a map; and for one that exists and is not a regular file. Commands check that before
+// they begin, so that a mistyped path does not cost a network that took a day to train.
 func refuseOverwriting(written, read []namedFile, folders ...namedFile) error {
 	for i, w := range written {
 		if info, err := os.Stat(w.path); err == nil && !info.Mode().IsRegular() {
@@ -56,8 +56,8 @@ func refuseOverwriting(written, read []namedFile, folders ...namedFile) error {
 	return nil
 }
 
-// lies reports whether a file is there, in a folder or below it. A network and its manifest are nothing that a folder of pictures
-// or maps is read for: they may be written anew.
+// lies reports whether a file exists in a folder or below it. Networks and their manifests do not count, since a folder of pictures or
+// maps is not read for them: they may be overwritten.
 func lies(path, folder string) bool {
 	if _, err := os.Stat(path); err != nil || folder == "" {
 		return false
@@ -70,7 +70,7 @@ func lies(path, folder string) bool {
 	return err == nil && filepath.IsLocal(below)
 }
 
-// sameFile reports whether two names lead to one file, by links, hard links or other spellings. Files need not be there.
+// sameFile reports whether two paths lead to one file, by links, hard links or another spelling. The files need not exist.
 func sameFile(a, b string) bool {
 	one, err1 := os.Stat(a)
 	two, err2 := os.Stat(b)
@@ -80,13 +80,13 @@ func sameFile(a, b string) bool {
 	return resolved(a) == resolved(b)
 }
 
-// resolved is a path without links, as far as it is there.
+// resolved returns a path without links, as far as it exists.
 func resolved(path string) string {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return path
 	}
-	for range 40 { // a link that leads nowhere yet is written through
+	for range 40 { // follow links whose target does not exist yet: writing would make it
 		target, err := os.Readlink(path)
 		if err != nil {
 			break

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/fixture"
 )
 
-// No command writes over the model it reads, or over the manifest beside it, by whatever name; it says so before it begins.
+// No command overwrites the model that it reads, or the manifest beside it, under whatever name; it refuses before it begins.
 func TestOutIsNotTheModel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

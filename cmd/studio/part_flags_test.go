@@ -28,7 +28,8 @@ func TestNamesAreFlags(t *testing.T) {
 	}
 }
 
-// A network with two maps is refused with the flag to name one by, and taken with it: by every command, and by what they write.
+// Every command refuses a network with two maps and says by which flag to name one; with the flag it accepts it. The networks that
+// commands write from it need no flag.
 func TestValuesAreNamedByFlags(t *testing.T) {
 	t.Parallel()
 	model := filepath.Join(fixture.Root(), "onnx", "testdata", "exports", "two-maps.onnx")
@@ -64,7 +65,7 @@ func TestValuesAreNamedByFlags(t *testing.T) {
 	}
 }
 
-// threeClasses is a folder of a picture for each class of the exports in onnx/testdata.
+// threeClasses makes a folder with a picture for each class of the exports in onnx/testdata.
 func threeClasses(t *testing.T, dir string) (images string) {
 	t.Helper()
 	images = filepath.Join(dir, "images")

@@ -17,7 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 )
 
-// predictCommand says what a model makes of every picture of a folder, and where it looks.
+// predictCommand writes a model's answer for every picture of a folder, and its attention maps.
 type predictCommand struct {
 	Model  string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
 	Images string `help:"Folder of pictures: split/class/image or class/image." required:"" type:"existingdir"`
@@ -44,14 +44,14 @@ pictures that could not be used refused (their names) and reasons. numpy.load re
 type prediction struct {
 	Name        string       `json:"name"`
 	Split       string       `json:"split,omitempty"`
-	Error       string       `json:"error,omitempty"` // why the picture could not be used; nothing but name and label then
+	Error       string       `json:"error,omitempty"` // why the picture could not be used; only name and label are set then
 	Label       string       `json:"label,omitempty"` // the folder's class
 	Class       string       `json:"class,omitempty"` // the perception branch's answer
 	Probability float32      `json:"probability,omitempty"`
-	Correct     *bool        `json:"correct,omitempty"` // absent where the label is not known or no class of the model
+	Correct     *bool        `json:"correct,omitempty"` // absent if the label is unknown or not a class of the model
 	Top5        []classScore `json:"top5,omitempty"`
 	AttClass    string       `json:"attention_class,omitempty"` // the attention branch's answer
-	// Of all K classes, in the order of the logits, where they are asked for.
+	// For all K classes, in the order of the logits; only if they are asked for.
 	Probabilities []float32      `json:"probabilities,omitempty"`
 	LogitsPer     []float32      `json:"logits_per,omitempty"`
 	LogitsAtt     []float32      `json:"logits_att,omitempty"`
@@ -72,7 +72,7 @@ type predictSummary struct {
 	Out       string               `json:"out"`
 }
 
-// accuracy counts answers; the figures are absent where nothing was labelled.
+// accuracy counts answers; the figures are absent if no picture was labelled.
 type accuracy struct {
 	Images   int      `json:"images"` // predicted
 	Labelled int      `json:"labelled"`
@@ -119,7 +119,7 @@ func (a *accuracy) String() string {
 		a.Images, a.Labelled, 100**a.Top1, 100**a.Top5, 100**a.AttTop1)
 }
 
-// Run predicts. The output appears under its name only when it is complete.
+// Run predicts. The output file gets its name only when it is complete.
 func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model), namedFile{"--images", c.Images}); err != nil {
 		return err
@@ -148,7 +148,7 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", c.Out, err)
 	}
-	defer func() { _ = out.Cleanup() }() // what was not finished
+	defer func() { _ = out.Cleanup() }() // removes an unfinished file
 	p := predictor{pictures: pictures, names: classNames(manifest.Classes, network.Sizes().Classes)}
 	if p.answers, err = newAnswerFile(c.Out, c.Scores, p.names, network.Sizes(), out); err != nil {
 		return err
@@ -194,8 +194,8 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	return nil
 }
 
-// unusable are the files that were no usable pictures when the data set was read. Where one split is asked for, those of folders that
-// are another split are left out.
+// unusable returns the files that were found not to be pictures when the data set was read. If one split is asked for, files in folders
+// of other splits are left out.
 func unusable(set *dataset.Dataset, split string) []dataset.Problem {
 	asked, ok := dataset.SplitName(split)
 	if split == "" || !ok {
@@ -219,7 +219,7 @@ type predictor struct {
 	summary  predictSummary
 }
 
-// refuse writes that a picture could not be used, and counts it.
+// refuse writes the line of a picture that could not be used, and counts it.
 func (p *predictor) refuse(line prediction) error {
 	p.summary.Broken = append(p.summary.Broken, brokenImage{line.Name, line.Error})
 	return p.answers.refused(line)
@@ -270,7 +270,7 @@ func largest(values []float32, n int) []int {
 	return order[:min(n, len(order))]
 }
 
-// classNames are the manifest's, or "0", "1", … where it has none.
+// classNames returns the manifest's classes, or "0", "1", … if it has none.
 func classNames(classes []string, n int) []string {
 	if len(classes) == n {
 		return classes

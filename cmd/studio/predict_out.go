@@ -17,24 +17,24 @@ import (
 	"github.com/abn-studio/studio/internal/npy"
 )
 
-// What predict says of a picture's classes.
+// Which scores predict writes for a picture.
 const (
 	scoresTop5          = "top5"
 	scoresProbabilities = "probabilities"
 	scoresLogits        = "logits"
 )
 
-// answerFile takes the answers of predict, a picture at a time, and holds none of them in memory.
+// answerFile writes the answers of predict, one picture at a time, and keeps none in memory.
 type answerFile interface {
-	// refused takes a picture that could not be used, and why; answered the answer for one.
+	// refused writes a picture that could not be used, with the reason; answered writes an answer.
 	refused(line prediction) error
 	answered(line prediction, r inference.ScanResult) error
-	// finish writes what is left, and close gives back what was used, whether or not all was written.
+	// finish completes the file. close removes temporary files, whether or not the file is complete.
 	finish() error
 	close() error
 }
 
-// newAnswerFile writes the kind of file that a name ends in.
+// newAnswerFile makes an answerFile of the kind that path's ending names.
 func newAnswerFile(path, scores string, classes []string, sizes inference.Sizes, out io.Writer) (answerFile, error) {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".jsonl", ".ndjson":
@@ -46,7 +46,7 @@ func newAnswerFile(path, scores string, classes []string, sizes inference.Sizes,
 	return nil, fmt.Errorf("--out %s: a name that ends in .jsonl is written as JSON, a line a picture, one that ends in .npz as numpy's arrays", path)
 }
 
-// answerLines are JSON lines.
+// answerLines writes JSON Lines.
 type answerLines struct {
 	lines  *json.Encoder
 	buffer *bufio.Writer
@@ -68,8 +68,8 @@ func (a *answerLines) answered(line prediction, r inference.ScanResult) error {
 func (a *answerLines) finish() error { return a.buffer.Flush() }
 func (a *answerLines) close() error  { return nil }
 
-// answerArrays are the arrays of an .npz. How many pictures can be used, which stands at each array's beginning, is known at the
-// end only: until then the rows lie in temporary files, and of each picture only its name is held.
+// answerArrays writes the arrays of an .npz. An array begins with its number of rows, which is known only at the end. Until then the
+// rows are in temporary files, and only the pictures' names are in memory.
 type answerArrays struct {
 	out            io.Writer
 	classes        []string
@@ -78,7 +78,7 @@ type answerArrays struct {
 	unused, reason []string
 }
 
-// column is an array of which a picture is a row.
+// column is an array with a row for each picture.
 type column struct {
 	name  string
 	shape []int // of a row

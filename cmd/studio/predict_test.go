@@ -130,7 +130,8 @@ func TestPredict(t *testing.T) {
 	}
 }
 
-// All K answers, as lines and as arrays, are one network's: a softmax of the logits is the probabilities, and every row has its name.
+// The scores of all K classes agree as lines and as arrays: the softmax of the logits gives the probabilities, and every row has its
+// name.
 func TestPredictWritesAllClasses(t *testing.T) {
 	t.Parallel()
 	model, images := smallSubject(t)

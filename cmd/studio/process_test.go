@@ -30,7 +30,7 @@ import (
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
-// asProgram is set where the test binary is to be the studio itself: what is killed below is a real process.
+// asProgram is a variable that makes the test binary the studio itself, so that these tests can kill a real process.
 const asProgram = "STUDIO_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 type process struct {
 	*exec.Cmd
 	lines chan string // what it printed, line by line; closed once it has ended and all of its log is here
-	err   error       // what it ended with; once lines is closed
+	err   error       // how it ended; valid once lines is closed
 	mu    sync.Mutex
 	said  bytes.Buffer // what it logged
 }
@@ -78,13 +78,13 @@ func launch(t *testing.T, args ...string) *process {
 	return launchWith(t, nil, "", args...)
 }
 
-// launchIn is launch in a folder.
+// launchIn launches a studio in a working directory.
 func launchIn(t *testing.T, folder string, args ...string) *process {
 	t.Helper()
 	return launchWith(t, nil, folder, args...)
 }
 
-// launchWith is launchIn with further variables of the environment.
+// launchWith launches a studio in a working directory, with further environment variables.
 func launchWith(t *testing.T, environment []string, folder string, args ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command(os.Args[0], args...), lines: make(chan string, 100)}
@@ -142,8 +142,8 @@ func (p *process) kill(t *testing.T) {
 	}
 }
 
-// patience is how long a test waits for another process: more than ten times what the longest of them, a round of a few
-// epochs after a worker has been missed, takes on an idle machine with two cores.
+// patience is how long a test waits for another process. The longest wait, for a round of a few epochs after its worker was missed, takes
+// less than a tenth of that on an idle machine with two cores.
 const patience = 5 * time.Minute
 
 // eventually waits for something another process does.
@@ -266,7 +266,7 @@ func stop(t *testing.T, p *process) {
 	_ = p.ended()
 }
 
-// onSharedDatabase leads to a database that several processes can use.
+// onSharedDatabase returns the flags of a database that several processes can use.
 func onSharedDatabase(t *testing.T) storageFlags {
 	t.Helper()
 	return storageFlags{DatabaseURL: pgtest.DSN(t), DataDir: t.TempDir()}
@@ -333,7 +333,7 @@ func queueRound(t *testing.T, p *aviaryProject, epochs int, key string) annotato
 	return round
 }
 
-// A worker killed in a round: another goes on from the checkpoint, and there is one new version.
+// After a worker is killed in a round, another one continues from the checkpoint, and one new version is made.
 func TestRoundSurvivesAKilledWorker(t *testing.T) {
 	t.Parallel()
 	p := openAviary(t, onSharedDatabase(t), 4)
@@ -364,7 +364,7 @@ func TestRoundSurvivesAKilledWorker(t *testing.T) {
 	})
 }
 
-// roundFinished waits for the end of a round, which must be a good one.
+// roundFinished waits for the end of a round, and fails unless it finished.
 func (p *aviaryProject) roundFinished(t *testing.T, id int64) {
 	t.Helper()
 	eventually(t, "the round finishes", func() bool {
@@ -379,7 +379,7 @@ func (p *aviaryProject) roundFinished(t *testing.T, id int64) {
 	})
 }
 
-// A round that cannot write its checkpoint fails, and the next one with the same settings goes on from the last that was written.
+// A round that cannot write its checkpoint fails. The next one with the same settings continues from the last checkpoint.
 func TestFailedRoundIsGoneOnWith(t *testing.T) {
 	t.Parallel()
 	const epochs = 4
@@ -440,7 +440,7 @@ func TestFailedRoundIsGoneOnWith(t *testing.T) {
 	})
 }
 
-// A training image whose file was damaged after its scan is left out of a round, and the round says which and why.
+// A round leaves out a training image whose file was damaged after its scan, and reports which and why.
 func TestRoundListsWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	p := openAviary(t, onSharedDatabase(t), 2)
@@ -455,7 +455,7 @@ func TestRoundListsWhatItCouldNotRead(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("its file: %v, %v", found, err)
 	}
-	// What the scan has kept of it would do for the round: another machine has none of that.
+	// With the features that the scan cached the round would not read the file; another machine would not have them.
 	if err := os.RemoveAll(filepath.Join(p.Data, "cache", "features")); err != nil {
 		t.Fatal(err)
 	}
@@ -534,7 +534,7 @@ func blobCount(t *testing.T, data string) int {
 	return n
 }
 
-// A server killed while somebody paints loses no stroke it has acknowledged.
+// A server that is killed while a person paints loses no stroke that it has confirmed.
 func TestKilledServerLosesNoStroke(t *testing.T) {
 	t.Parallel()
 	at := storageFlags{DataDir: dataFolder(t)}
@@ -552,7 +552,7 @@ func TestKilledServerLosesNoStroke(t *testing.T) {
 	acknowledged := 0
 	killed := make(chan struct{})
 	for revision := 0; ; revision++ {
-		if revision == 5 { // from here on the kill may come at any moment
+		if revision == 5 { // the kill may come at any moment from here on
 			go func() { defer close(killed); server.kill(t) }()
 		}
 		if !c.draft(task, revision, float32(revision+1)/1000) {
@@ -574,7 +574,7 @@ func TestKilledServerLosesNoStroke(t *testing.T) {
 	}
 }
 
-// paintableTask predicts nothing but says what a scan would have: one image is wrong. It returns its task.
+// paintableTask stores predictions as a scan would, of which one is wrong, and returns that image's task.
 func paintableTask(t *testing.T, p *aviaryProject) int64 {
 	t.Helper()
 	p.inProcessScan(t)
@@ -661,7 +661,7 @@ func (c *client) task(t *testing.T, id int64) annotator.TaskDetail {
 	return detail
 }
 
-// draft saves a map of one value everywhere and reports whether it was acknowledged.
+// draft saves a map with one value everywhere and reports whether the server confirmed it.
 func (c *client) draft(task int64, base int, value float32) bool {
 	if base == 0 {
 		if status, _ := c.send(http.MethodPost, fmt.Sprintf("/tasks/%d/claim", task), nil); status != http.StatusOK {

@@ -13,17 +13,16 @@ import (
 	"github.com/abn-studio/studio/trainer"
 )
 
-// progressLine shows progress on a terminal as one line that is written over, and elsewhere as a line
-// every few seconds.
+// progressLine shows progress: on a terminal as one line that is overwritten, elsewhere as a new line every few seconds.
 type progressLine struct {
 	out      io.Writer
 	terminal bool
 	last     time.Time
-	said     bool   // there is a line
-	beside   string // what is said beside the progress: losses, images a second
+	said     bool   // a line was written
+	beside   string // shown beside the progress: losses, images per second
 }
 
-// progressLineEvery is how often a log that is no terminal gets a line.
+// progressLineEvery is how often a line is written if the output is not a terminal.
 const progressLineEvery = 5 * time.Second
 
 func newProgressLine(out io.Writer) *progressLine {
@@ -31,14 +30,15 @@ func newProgressLine(out io.Writer) *progressLine {
 	return &progressLine{out: out, terminal: ok && term.IsTerminal(int(f.Fd())), last: time.Now()}
 }
 
-// meter is a meter of work whose progress the line shows. Finish it when the work is over, and then the line with done.
+// meter returns a meter whose progress the line shows. When the work is over, call the meter's Finish and then done.
 func (p *progressLine) meter(plans ...progress.Plan) *progress.Meter {
 	m := progress.NewMeter(p.show)
 	m.Plan(plans...)
 	return m
 }
 
-// show shows where things stand. A log's first line comes after a while, and its last one where there was a first.
+// show shows the progress. If the output is not a terminal, the first line comes after progressLineEvery, and a last one only if there was
+// a first.
 func (p *progressLine) show(pr progress.Progress) {
 	now := time.Now()
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// projectStartCommand says what painters begin with.
+// projectStartCommand chooses the maps that painters begin with.
 type projectStartCommand struct {
 	storageFlags
 	Slug   string   `arg:"" help:"The project, as 'studio project list' names it."`
@@ -41,7 +41,7 @@ func (c *projectStartCommand) Help() string {
 	return out.String()
 }
 
-// Run changes it, or previews.
+// Run changes the choice, or previews it.
 func (c *projectStartCommand) Run(ctx context.Context, streams *stdio) error {
 	return c.withStore(ctx, streams, func(_ *storage, service *annotator.Service) error {
 		if _, err := projectNamed(ctx, service, c.Slug); err != nil {

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// A provider that cannot be used is refused, and named with its remedy. What a process computes on is
-// chosen once, so each case is a process.
+// A provider that cannot be used is refused with its name and the remedy. A process chooses its provider once, so each case is a process.
 func TestProviderIsTried(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

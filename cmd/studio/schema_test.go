@@ -13,7 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// Every command that opens the database refuses one that a newer studio has migrated; a server and a worker that run stop.
+// Every command refuses a database that a newer studio has migrated; a running server and a running worker stop.
 func TestOlderProgramLeavesANewerDatabaseAlone(t *testing.T) {
 	t.Parallel()
 	dsn, data := pgtest.DSN(t), t.TempDir()

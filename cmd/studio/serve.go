@@ -98,7 +98,8 @@ func tellWayIn(ctx context.Context, out io.Writer, service *annotator.Service, a
 	return err
 }
 
-// reachable is an address that a browser on this machine can open: one that stands for all of its addresses is none.
+// reachable returns an address that a browser on this machine can open. An address that stands for all of the machine's, such as 0.0.0.0,
+// becomes localhost.
 func reachable(address net.Addr) string {
 	host, port, err := net.SplitHostPort(address.String())
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
@@ -123,8 +124,8 @@ type studioConfig struct {
 	threads int
 	web     web.Config
 
-	maxModelBytes int64 // of an uploaded model; 0: jobs.DefaultMaxModelBytes
-	featureBytes  int64 // that the worker keeps on disk
+	maxModelBytes int64 // largest size of an uploaded model; 0: jobs.DefaultMaxModelBytes
+	featureBytes  int64 // bound of the worker's cache of features on disk
 }
 
 // studio is a server and, in the same process, perhaps a worker.
@@ -135,7 +136,7 @@ type studio struct {
 	scorer  *inference.LiveScorer
 }
 
-// startStudio puts the parts together: the use cases on the store, pages and API on the use cases, and the worker beside them.
+// startStudio connects the parts: the service with the store, the server with the service, and perhaps a worker.
 func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, error) {
 	if err := ort.Init(""); err != nil {
 		return nil, err
@@ -171,7 +172,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	return r, nil
 }
 
-// stopWithin is how long running jobs may take to reach a point they can go on from.
+// stopWithin is how long running jobs may take to reach a point from which they can be resumed.
 const stopWithin = 30 * time.Second
 
 // stop ends the worker and frees the models.
@@ -185,7 +186,7 @@ func (r *studio) stop() error {
 	return errors.Join(err, r.scorer.Close())
 }
 
-// listen takes the address of a flag, and says what to do when it is taken.
+// listen listens on the address of a flag; the error says what to do if the address is in use.
 func listen(flag, address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -194,7 +195,7 @@ func listen(flag, address string) (net.Listener, error) {
 	return listener, err
 }
 
-// aside answers machines on an address of its own, beside the rest, until stop is called.
+// aside serves a handler on an address of its own, as for metrics, until stop is called.
 func aside(flag, address string, handler http.Handler) (bound net.Addr, stop func(), err error) {
 	listener, err := listen(flag, address)
 	if err != nil {
@@ -206,12 +207,12 @@ func aside(flag, address string, handler http.Handler) (bound net.Addr, stop fun
 	return listener.Addr(), func() { _ = server.Close() }, nil
 }
 
-// newLog writes what happens as lines of text.
+// newLog returns a log that writes lines of text.
 func newLog(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-// warnings is the log of a command that prints its own results: what went wrong, and no more.
+// warnings returns the log of a command that prints its own results: it writes only warnings and errors.
 func warnings(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// askAs asks an address under a Host of one's own; it returns status and body.
+// askAs sends a request with the given Host header; it returns status and body.
 func askAs(t *testing.T, host, address string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -32,11 +32,11 @@ func askAs(t *testing.T, host, address string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
-// addressIn is the address that a printed line ends with.
+// addressIn returns the address at the end of a printed line.
 func addressIn(line string) string { return line[strings.LastIndex(line, "http://"):] }
 
-// The metrics stand on an address of their own and not on the public one; what listens on loopback, the worker's health
-// included, answers to this machine's names only.
+// Metrics are on an address of their own and not on the public one. Servers that listen on loopback, also for the worker's health, answer
+// only to this machine's names.
 func TestMetricsAndHealthHaveAddressesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	database := pgtest.DSN(t)

@@ -19,7 +19,7 @@ import (
 	"github.com/abn-studio/studio/trainer/measure"
 )
 
-// trainCommand trains a network from images and labels: one of our own making, or an ABN such as model attach makes.
+// trainCommand trains a network from images and labels: an architecture that the studio builds, or an ABN such as model attach makes.
 type trainCommand struct {
 	Images string `help:"Folder of labelled pictures: split/class/image. The split train is trained on, or everything where there are no splits." required:"" type:"existingdir"`
 	layoutFlags

@@ -18,12 +18,12 @@ import (
 // startingPoint is the network that a training starts from.
 type startingPoint struct {
 	model         []byte
-	opened        *network.Network // nil where it was built
+	opened        *network.Network // nil: an architecture was built
 	manifest      manifest.Manifest
 	height, width int // of the map
 }
 
-// start builds an architecture for some classes, or reads the ABN given.
+// start builds an architecture for the classes, or reads the ABN that was given.
 func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) (startingPoint, error) {
 	if c.From != "" {
 		return c.startFrom(ctx)
@@ -76,8 +76,8 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	return startingPoint{model: data, opened: opened, manifest: opened.Manifest(), height: opened.ABN().Height, width: opened.ABN().Width}, nil
 }
 
-// settings are the defaults, those of a training from scratch or of one from what a network knows, with what was given in
-// their place.
+// settings returns the settings that were given, and for the others the defaults: those of a training from scratch or of one from a
+// network's weights.
 func (c *trainCommand) settings() (recipe.Settings, error) {
 	if c.Frozen && c.From == "" {
 		return recipe.Settings{}, errors.New("--frozen goes with --from: a network of new values has no extractor worth keeping")

@@ -11,7 +11,7 @@ import (
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
-// docs/training.md and --help say of every architecture what it is.
+// docs/training.md and --help describe every architecture.
 func TestArchitecturesAreListed(t *testing.T) {
 	t.Parallel()
 	docs, err := os.ReadFile(filepath.Join(fixture.Root(), "docs", "training.md"))

@@ -13,8 +13,8 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// settingFlags are flags for settings of a training, made of internal/recipe's table. What is not given is the command's default;
-// what is given is used or refused, 0 too. They are one of kong's Plugins: a struct that is not known to the compiler.
+// settingFlags are the flags for settings of a training, made from internal/recipe's table. A flag that is not given leaves the command's
+// default; a value that is given, also 0, is used or refused. To kong they are Plugins: a struct that is made at run time.
 type settingFlags struct{ kong.Plugins }
 
 // flagsOf makes the flags of some settings, in the order of the help, which tells each one's default.
@@ -41,7 +41,8 @@ func flagsOf(fields []recipe.Field, byDefault func(recipe.Field) string) setting
 	return settingFlags{kong.Plugins{reflect.New(reflect.StructOf(list)).Interface()}}
 }
 
-// of tells a setting's default among those of a command. Switches are off, and kong tells what is left to the studio.
+// of returns a function that writes a setting's default, among those of a command, for the help. It writes nothing for a switch, which
+// is off, and for a setting with auto, whose default kong writes.
 func of(defaults recipe.Settings) func(recipe.Field) string {
 	return func(f recipe.Field) string {
 		if f.Auto || f.Type == recipe.Switch {
@@ -51,7 +52,7 @@ func of(defaults recipe.Settings) func(recipe.Field) string {
 	}
 }
 
-// ofTraining does so for a training from new values and for one from what a network knows.
+// ofTraining writes a setting's default for a training from scratch and, if it differs, for one from a network's weights.
 func ofTraining(f recipe.Field) string {
 	text := of(recipe.ScratchDefaults())(f)
 	if from := recipe.ContinuedDefaults().Text(f.Name); text != "" && from != recipe.ScratchDefaults().Text(f.Name) {
@@ -60,7 +61,7 @@ func ofTraining(f recipe.Field) string {
 	return text
 }
 
-// named are settings by their names.
+// named returns the settings of the given names.
 func named(names ...string) []recipe.Field {
 	list := make([]recipe.Field, len(names))
 	for i, name := range names {
@@ -73,7 +74,7 @@ func named(names ...string) []recipe.Field {
 	return list
 }
 
-// andOthers are settings by their names, and after them the others that suit a command.
+// andOthers returns the settings of the given names, and after them all others that suit a command.
 func andOthers(suits func(recipe.Field) bool, names ...string) []recipe.Field {
 	list := named(names...)
 	for _, f := range recipe.Fields {
@@ -84,7 +85,7 @@ func andOthers(suits func(recipe.Field) bool, names ...string) []recipe.Field {
 	return list
 }
 
-// withHelp are settings with other words in the help.
+// withHelp returns settings with other help texts, by their names.
 func withHelp(fields []recipe.Field, help map[string]string) []recipe.Field {
 	for i, f := range fields {
 		if words, other := help[f.Name]; other {
@@ -97,7 +98,7 @@ func withHelp(fields []recipe.Field, help map[string]string) []recipe.Field {
 // schedule are the settings that all trainings have flags for.
 var schedule = []string{"epochs", "batch_size", "learning_rate", "momentum", "weight_decay", "schedule", "flip"}
 
-// regime are those of how a training goes about its steps.
+// regime are further settings of how the steps are taken.
 var regime = []string{"engine", "optimizer", "warm_up", "spare_norms", "clip_norm", "balanced", "patience", "crop", "seed"}
 
 func finetuneFlags() settingFlags {
@@ -118,7 +119,7 @@ func benchRecipeFlags() settingFlags {
 		map[string]string{"rates": "Learning rates, ${rates}.", "gamma": "Scale of the map loss, ${gamma}."}), of(recipe.Defaults()))
 }
 
-// given are the values of the flags that were given, by the settings' names; auto for one that is left to the studio.
+// given returns the values of the flags that were given, by the settings' names; recipe.Auto for a setting that is left to the studio.
 func (c settingFlags) given() map[string]any {
 	given := map[string]any{}
 	for _, plugin := range c.Plugins {

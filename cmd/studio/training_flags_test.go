@@ -13,8 +13,8 @@ import (
 	"github.com/abn-studio/studio/internal/recipe/recipetest"
 )
 
-// The command line judges every value as form, API and trainer do, before it opens a file; what it takes fails here for want
-// of a model.
+// The command line accepts and refuses values as the form, the API and the trainer do, before it opens a file. A command with accepted
+// values fails here only because there is no model.
 func TestCommandLineJudgesSettingsByTheRecipe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -66,7 +66,7 @@ func TestCommandLineJudgesSettingsByTheRecipe(t *testing.T) {
 	}
 }
 
-// What is given is used, a momentum and a seed of 0 too; what is not is the default.
+// A value that is given is used, also a momentum and a seed of 0; the others are defaults.
 func TestZeroIsGivenAndUsed(t *testing.T) {
 	t.Parallel()
 	c := finetuneCommand{settingFlags: finetuneFlags()}

@@ -33,7 +33,7 @@ type userAddCommand struct {
 	JSON  bool   `name:"json" help:"Print one JSON document."`
 }
 
-// Run adds the person. The password is asked for on a terminal, else it is the first line of the input.
+// Run adds the person. On a terminal it asks for the password, otherwise that is the first line of the input.
 func (c *userAddCommand) Run(ctx context.Context, streams *stdio) error {
 	password, err := readPassword(streams)
 	if err != nil {
@@ -133,7 +133,7 @@ type userTokensCommand struct {
 	JSON   bool   `name:"json" help:"Print one JSON document."`
 }
 
-// make makes a token and prints it alone, so that a script can take it from there.
+// make makes a token and prints nothing but the token, for scripts.
 func (c *userTokensCommand) make(ctx context.Context, streams *stdio, service *annotator.Service, owner annotator.User) error {
 	wanted := annotator.NewToken{Name: c.Make, Days: annotator.DefaultTokenDays}
 	if c.Days != nil {
@@ -207,7 +207,7 @@ func (c *userTokensCommand) Run(ctx context.Context, streams *stdio) error {
 	})
 }
 
-// readPassword asks twice on a terminal, unseen; from anything else it reads one line.
+// readPassword asks twice on a terminal, without showing the input; otherwise it reads one line.
 func readPassword(streams *stdio) (string, error) {
 	file, ok := streams.In.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {

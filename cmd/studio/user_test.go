@@ -14,7 +14,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// shell is what a command talks to.
+// shell returns a command's input and outputs.
 func shell(input string) (*stdio, *bytes.Buffer) {
 	out := &bytes.Buffer{}
 	return &stdio{In: strings.NewReader(input), Out: out, Err: &bytes.Buffer{}}, out
@@ -124,7 +124,7 @@ func TestUserCommands(t *testing.T) {
 	}
 }
 
-// signedIn leaves an open session of somebody in the store, as the server does.
+// signedIn stores an open session of a user, as the server does.
 func signedIn(t *testing.T, s *storage, u annotator.User, token string) {
 	t.Helper()
 	data, err := scs.GobCodec{}.Encode(time.Now().Add(time.Hour), map[string]any{"user": u.ID})

@@ -23,7 +23,7 @@ type verifyCommand struct {
 	JSON bool `name:"json" help:"Print one JSON document."`
 }
 
-// errLost ends the command with exit code 3.
+// errLost is the error that ends the command with exit code 3.
 var errLost = errors.New("files are missing or damaged: put them back from a backup, or import or add them again")
 
 // verifyReport is what --json prints.
@@ -39,10 +39,10 @@ type verifyReport struct {
 	Seconds       float64    `json:"seconds"`
 }
 
-// lostBlob is a file that is not what it should be.
+// lostBlob is a file that is missing, damaged or unreadable.
 type lostBlob struct {
 	Hash   string   `json:"sha256"`
-	Uses   []string `json:"uses"` // the rows that need it; none of an orphan
+	Uses   []string `json:"uses"` // the rows that refer to it; none for an orphan
 	Reason string   `json:"reason,omitempty"`
 }
 
@@ -69,7 +69,7 @@ func (c *verifyCommand) Run(ctx context.Context, streams *stdio) error {
 func verifyBlobs(ctx context.Context, s *storage, line *progressLine) (verifyReport, error) {
 	start := time.Now()
 	report := verifyReport{Missing: []lostBlob{}, Damaged: []lostBlob{}, Unreadable: []lostBlob{}}
-	// Rows first: a file that comes meanwhile is an orphan at worst, and none that is needed is missed.
+	// The rows are read first. A file that is stored meanwhile may then be counted as an orphan, but no file that a row needs is missed.
 	rows, err := s.Store.BlobUses(ctx)
 	if err != nil {
 		return report, err
@@ -104,7 +104,7 @@ func verifyBlobs(ctx context.Context, s *storage, line *progressLine) (verifyRep
 	defer line.done()
 	meter.Begin(progress.Verifying, 0)
 	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0) + 1) // hashing keeps a core busy, and the disk wants something to do meanwhile
+	group.SetLimit(runtime.GOMAXPROCS(0) + 1) // one more than cores, so that the disk is read while all cores hash
 	for i, f := range files {
 		group.Go(func() error {
 			if inner.Err() != nil {
@@ -125,7 +125,7 @@ func verifyBlobs(ctx context.Context, s *storage, line *progressLine) (verifyRep
 		case fault == nil:
 		case errors.Is(fault, annotator.ErrDamaged):
 			report.Damaged = append(report.Damaged, lost)
-		case errors.Is(fault, annotator.ErrMissing): // swept meanwhile, unless something needs it
+		case errors.Is(fault, annotator.ErrMissing): // if no row refers to it, it was swept meanwhile
 			if lost.Uses != nil {
 				report.Missing = append(report.Missing, lost)
 			}

@@ -6,11 +6,11 @@ import (
 	"runtime"
 )
 
-// version is the release, or the commit, that the program was built from. The Makefile, .ci/release and the Dockerfile set it;
-// a build by hand has none.
+// version is the release, or the commit, that the program was built from. The Makefile, .ci/release and the Dockerfile set it; "" in a
+// plain go build.
 var version string
 
-// versionCommand says which build this is: what a report of a fault begins with.
+// versionCommand prints which build this is, for bug reports.
 type versionCommand struct{}
 
 // Run prints one line.

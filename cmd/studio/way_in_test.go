@@ -21,8 +21,8 @@ import (
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
-// What commands may ask of the store themselves: reading, and what a running studio is made of. All that changes something
-// goes through annotator.Service, which checks roles and writes the trail.
+// ofTheStore are the store's methods that commands may call: those that read, and those for the parts of a running studio. All changes go
+// through annotator.Service, which checks roles and writes the trail.
 var ofTheStore = []string{"BlobUses", "CheckSchema", "Close", "Images", "Ping", "Pool", "Predictions", "Sessions", "UserByEmail"}
 
 func TestCommandsChangeNothingPastTheService(t *testing.T) {
@@ -83,7 +83,7 @@ func tinyModel(t *testing.T, classes []string) string {
 	return path
 }
 
-// trail is who did what to a project, oldest first.
+// trail returns a project's trail as lines, oldest first.
 func trail(t *testing.T, service *annotator.Service, slug string) (lines []string) {
 	t.Helper()
 	entries, err := service.Audit(t.Context(), annotator.System, slug, 0)
@@ -96,7 +96,7 @@ func trail(t *testing.T, service *annotator.Service, slug string) (lines []strin
 	return lines
 }
 
-// holdInserts makes whoever adds a row to a table wait, until the function it returns is called.
+// holdInserts makes every insert into a table wait until release is called.
 func holdInserts(t *testing.T, s *storage, table string) (release func()) {
 	t.Helper()
 	db, err := s.Store.Pool().Acquire(t.Context())
@@ -118,7 +118,7 @@ func holdInserts(t *testing.T, s *storage, table string) (release func()) {
 	}
 }
 
-// waitsForInsert returns once a process waits there.
+// waitsForInsert returns once p waits in such an insert.
 func waitsForInsert(t *testing.T, s *storage, p *process) {
 	t.Helper()
 	waiting := 0
@@ -137,8 +137,8 @@ func waitsForInsert(t *testing.T, s *storage, p *process) {
 	})
 }
 
-// A model is added by a command that is killed between the version and its scan: neither is there, and the same command adds
-// both. What the commands did is in the trail.
+// A command that adds a model is killed between the version and its scan. Neither is stored, and the same command then adds both. The
+// trail has what the commands did.
 func TestModelAddKilledHalfway(t *testing.T) {
 	t.Parallel()
 	if err := ort.Init(""); err != nil {
@@ -162,7 +162,7 @@ func TestModelAddKilledHalfway(t *testing.T) {
 			t.Fatalf("studio %s: %v", strings.Join(args, " "), err)
 		}
 	}
-	release := holdInserts(t, s, "jobs") // whoever adds a scan waits for the test
+	release := holdInserts(t, s, "jobs") // adding a scan waits for the test
 	add := append([]string{"model", "add", tinyModel(t, classes), "--project", "birds"}, flags...)
 	doomed := launch(t, add...)
 	waitsForInsert(t, s, doomed)
@@ -187,7 +187,7 @@ func TestModelAddKilledHalfway(t *testing.T) {
 	}
 }
 
-// The demo's project comes to be as anybody's does: in the trail, and with one progress that does not fall.
+// The demo's project is made like any other: its changes are in the trail, and its one progress does not fall.
 func TestDemoIsInTheTrail(t *testing.T) {
 	t.Parallel()
 	if err := ort.Init(""); err != nil {

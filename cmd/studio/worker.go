@@ -18,7 +18,7 @@ type workerCommand struct {
 	HealthListen string `placeholder:"HOST:PORT" help:"Answer /readyz on this address, for health checks."`
 }
 
-// Run works until it is interrupted; then running jobs stop where another worker can go on.
+// Run works until it is interrupted; then running jobs stop where another worker can resume them.
 func (c *workerCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	featureBytes, err := c.bytes()
 	if err != nil {
