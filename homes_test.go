@@ -54,6 +54,9 @@ func TestEachFactHasOneHome(t *testing.T) {
 				if n.Kind == token.STRING && (strings.Contains(n.Value, "0.0003") || strings.Contains(n.Value, "0.008")) {
 					at("AdamW's learning rates", dir)
 				}
+				if slices.Contains([]string{`"bilinear"`, `"bicubic"`, `"lanczos"`, `"BGR"`, `"8192"`}, n.Value) || strings.Contains(n.Value, "0.485") || strings.Contains(n.Value, "bilinear, bicubic") {
+					at("words and ranges of a manifest", dir)
+				}
 				if n.Kind == token.STRING && defaultsToAWord(n.Value) {
 					at("words of a setting", dir) // as a flag's default
 				}
@@ -68,13 +71,14 @@ func TestEachFactHasOneHome(t *testing.T) {
 		})
 	})
 	for mark, want := range map[string]string{
-		"Validate of settings":   "internal/recipe",
-		"fields of a manifest":   "internal/manifest",
-		"taking a network apart": "internal/network",
-		"features on disk":       "internal/features",
-		"suffixes of pictures":   "internal/picture",
-		"words of a setting":     "internal/recipe",
-		"AdamW's learning rates": "internal/recipe",
+		"Validate of settings":           "internal/recipe",
+		"fields of a manifest":           "internal/manifest",
+		"taking a network apart":         "internal/network",
+		"features on disk":               "internal/features",
+		"suffixes of pictures":           "internal/picture",
+		"words of a setting":             "internal/recipe",
+		"words and ranges of a manifest": "internal/manifest",
+		"AdamW's learning rates":         "internal/recipe",
 	} {
 		if got := slices.Sorted(maps.Keys(homes[mark])); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s: in %s, want %s alone; docs/architecture.md says what else asks it", mark, strings.Join(got, ", "), want)

@@ -230,7 +230,7 @@ func crop(r *raster, region annotator.ViewRegion, w, h float64) *raster {
 	if x0 == x1 || y0 == y1 {
 		return out
 	}
-	k := kernels["bilinear"]
+	k := kernels[manifest.Bilinear]
 	horizontal := newTaps(k, r.width, region.X, region.Width, width, x0, x1)
 	vertical := newTaps(k, r.height, region.Y, region.Height, height, y0, y1)
 	top, bottom := vertical.span()

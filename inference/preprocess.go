@@ -1,7 +1,6 @@
 package inference
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,7 +26,7 @@ func NewPreprocessor(m manifest.Manifest) (*Preprocessor, error) {
 	if err := m.CheckPixels(); err != nil {
 		return nil, err
 	}
-	p := &Preprocessor{manifest: m, channels: m.ChannelCount(), kernel: kernels[cmp.Or(m.Interpolation, "bilinear")]}
+	p := &Preprocessor{manifest: m, channels: m.ChannelCount(), kernel: kernels[m.InterpolationOf()]}
 	if !m.Antialiased() {
 		p.kernel = p.kernel.sharp()
 	}
@@ -73,7 +72,7 @@ func (p *Preprocessor) normalise(view *raster, dst []float32) {
 	plane := view.width * view.height
 	for c := range p.channels {
 		from := c
-		if p.manifest.Channels == "BGR" {
+		if p.manifest.Channels == manifest.BGR {
 			from = 2 - c
 		}
 		table := &p.normal[c]

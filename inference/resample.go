@@ -2,6 +2,8 @@ package inference
 
 import (
 	"math"
+
+	"github.com/abn-studio/studio/internal/manifest"
 )
 
 // kernel is a resampling filter of finite support, as in Pillow's Resample.c.
@@ -18,7 +20,7 @@ type kernel struct {
 func (k *kernel) sharp() *kernel {
 	c := *k
 	c.narrow = true
-	if k == kernels["bicubic"] {
+	if k == kernels[manifest.Bicubic] {
 		c.weight = keys(-0.75) // PyTorch's constant there
 	}
 	return &c
@@ -47,15 +49,15 @@ func sinc(x float64) float64 {
 }
 
 var kernels = map[string]*kernel{
-	"bilinear": {support: 1, weight: func(x float64) float64 { return max(0, 1-math.Abs(x)) }},
-	"bicubic":  {support: 2, weight: keys(-0.5)},
-	"lanczos": {support: 3, weight: func(x float64) float64 {
+	manifest.Bilinear: {support: 1, weight: func(x float64) float64 { return max(0, 1-math.Abs(x)) }},
+	manifest.Bicubic:  {support: 2, weight: keys(-0.5)},
+	manifest.Lanczos: {support: 3, weight: func(x float64) float64 {
 		if math.Abs(x) >= 3 {
 			return 0
 		}
 		return sinc(x) * sinc(x/3)
 	}},
-	"nearest": {nearest: true}, // no filter: picks one sample
+	manifest.Nearest: {nearest: true}, // no filter: picks one sample
 }
 
 // precision is the number of fractional bits of a weight: 8 bits of sample and 2 bits of headroom

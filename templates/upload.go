@@ -52,24 +52,31 @@ type ManifestForm struct {
 	Classes                       string // one per line
 }
 
-// scaling is a common choice of mean and std, which are applied to x/255.
+// scaling is a range that the form offers by name.
 type scaling struct {
 	key, label, explanation string
-	mean, std               [3]float32
+	in                      manifest.Range
 }
 
 var scalings = []scaling{
-	{"imagenet", "ImageNet", "mean 0.485, 0.456, 0.406; std 0.229, 0.224, 0.225: what torchvision's models are trained with", [3]float32{0.485, 0.456, 0.406}, [3]float32{0.229, 0.224, 0.225}},
-	{"symmetric", "−1 … 1", "mean 0.5, std 0.5", [3]float32{0.5, 0.5, 0.5}, [3]float32{0.5, 0.5, 0.5}},
-	{"unit", "0 … 1", "mean 0, std 1: x/255 as it is", [3]float32{0, 0, 0}, [3]float32{1, 1, 1}},
+	{"imagenet", "ImageNet", "mean " + meanText(manifest.ImageNet) + "; std " + stdText(manifest.ImageNet) + ": what torchvision's models are trained with", manifest.ImageNet},
+	{"symmetric", "−1 … 1", "mean 0.5, std 0.5", manifest.Symmetric},
+	{"unit", "0 … 1", "mean 0, std 1: x/255 as it is", manifest.Unit},
 }
+
+func meanText(r manifest.Range) string { return manifest.Numbers(r.Mean[:], ", ") }
+
+func stdText(r manifest.Range) string { return manifest.Numbers(r.Std[:], ", ") }
+
+// channelLabels are the orders of channels as the form calls them; one without an entry is called by its word.
+var channelLabels = map[string]string{manifest.BGR: manifest.BGR + " (OpenCV)", manifest.Grey: "one, grey"}
 
 // Scaling returns the mean and std of a preset for a number of channels; false for "own".
 func Scaling(key string, channels int) (mean, std []float32, ok bool) {
 	for _, s := range scalings {
 		if s.key == key {
-			n := min(max(channels, 1), 3)
-			return slices.Clone(s.mean[:n]), slices.Clone(s.std[:n]), true
+			mean, std = s.in.Of(channels)
+			return mean, std, true
 		}
 	}
 	return nil, nil, false
@@ -82,11 +89,11 @@ func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm
 	r := u.Report
 	f := ManifestForm{
 		CropHeight: strconv.Itoa(cmp.Or(m.Crop[0], r.ImageHeight)), CropWidth: strconv.Itoa(cmp.Or(m.Crop[1], r.ImageWidth)),
-		Interpolation: cmp.Or(m.Interpolation, "bilinear"), Channels: m.Channels, EXIF: m.EXIF, Fit: string(m.FitOf()), Aliased: !m.Antialiased(),
-		Mean: joinNumbers(m.Mean), Std: joinNumbers(m.Std), Classes: strings.Join(m.Classes, "\n"), Scaling: "imagenet",
+		Interpolation: m.InterpolationOf(), Channels: m.Channels, EXIF: m.EXIF, Fit: string(m.FitOf()), Aliased: !m.Antialiased(),
+		Mean: manifest.Numbers(m.Mean, ", "), Std: manifest.Numbers(m.Std, ", "), Classes: strings.Join(m.Classes, "\n"), Scaling: "imagenet",
 	}
 	if f.Channels == "" {
-		f.Channels = map[bool]string{true: "L", false: "RGB"}[r.ImageChannels == 1]
+		f.Channels = manifest.ChannelsFor(r.ImageChannels)
 	}
 	switch {
 	case m.Resize != nil:
@@ -99,7 +106,7 @@ func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm
 	if len(m.Mean) > 0 {
 		f.Scaling = "own"
 		for _, s := range scalings {
-			if slices.Equal(m.Mean, s.mean[:min(3, len(m.Mean))]) && slices.Equal(m.Std, s.std[:min(3, len(m.Std))]) {
+			if mean, std := s.in.Of(len(m.Mean)); slices.Equal(m.Mean, mean) && slices.Equal(m.Std, std) {
 				f.Scaling = s.key
 			}
 		}
@@ -112,14 +119,6 @@ func NewManifestForm(u annotator.Upload, project annotator.Project) ManifestForm
 		f.Classes = strings.Join(keys, "\n")
 	}
 	return f
-}
-
-func joinNumbers(list []float32) string {
-	var texts []string
-	for _, v := range list {
-		texts = append(texts, strconv.FormatFloat(float64(v), 'g', -1, 32))
-	}
-	return strings.Join(texts, ", ")
 }
 
 // editable reports whether the form asks for the manifest, because none came with the file or it cannot be used.

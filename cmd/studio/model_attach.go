@@ -44,10 +44,10 @@ type preprocessingFlags struct {
 	Manifest      string    `help:"Manifest to take the preprocessing from (default: beside the model, or in its metadata)." type:"existingfile" placeholder:"FILE"`
 	Resize        *int      `help:"Shorter side of a picture before the crop, in pixels; 0: it is left as it is."`
 	Side          int       `help:"Side of the crop in pixels, for a file that leaves its input's size open."`
-	Interpolation string    `help:"How pictures are resized: bilinear, bicubic, lanczos or nearest." enum:"bilinear,bicubic,lanczos,nearest," default:""`
-	Channels      string    `help:"Order of the input's channels: RGB, BGR or L (grey)." enum:"RGB,BGR,L," default:""`
-	Mean          []float32 `help:"Mean of each channel, of values from 0 to 1; 0.485,0.456,0.406 for most networks trained on ImageNet." placeholder:"M,…"`
-	Std           []float32 `help:"Standard deviation of each channel; 0.229,0.224,0.225 for most networks trained on ImageNet." placeholder:"S,…"`
+	Interpolation string    `help:"How pictures are resized: ${interpolation}." enum:"${interpolation_words}," default:""`
+	Channels      string    `help:"Order of the input's channels: ${channels} (grey)." enum:"${channels_words}," default:""`
+	Mean          []float32 `help:"Mean of each channel, of values from 0 to 1; ${imagenet_mean} for most networks trained on ImageNet." placeholder:"M,…"`
+	Std           []float32 `help:"Standard deviation of each channel; ${imagenet_std} for most networks trained on ImageNet." placeholder:"S,…"`
 }
 
 // attachReport is attach's JSON document.
@@ -180,10 +180,7 @@ func (c *modelAttachCommand) knownManifest(model *onnx.Model) (*manifest.Manifes
 // manifest makes the ABN's manifest: the classifier's preprocessing, as far as it is known, replaced by the flags that are given.
 func (c *modelAttachCommand) manifest(known *manifest.Manifest, parts *onnx.Parts, classes []string) (manifest.Manifest, error) {
 	crop := [2]int{parts.ImageHeight, parts.ImageWidth}
-	base := manifest.Manifest{Resize: manifest.Shorter(crop[0]), Crop: crop, Interpolation: "bilinear", Channels: "RGB"}
-	if parts.ImageChannels == 1 {
-		base.Channels = "L"
-	}
+	base := manifest.Of(parts.ImageChannels, crop[0], crop[1], manifest.Unit) // the flags give the range
 	switch {
 	case known != nil:
 		base = *known

@@ -45,12 +45,11 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 		return startingPoint{}, err
 	}
 	grid := arch.Grid(arch.ImageSize)
+	scratch := manifest.Of(3, arch.ImageSize, arch.ImageSize, manifest.Symmetric)
+	scratch.Classes = classes
 	return startingPoint{
 		model: model, height: grid, width: grid,
-		manifest: manifest.Manifest{
-			Resize: manifest.Shorter(arch.ImageSize), Crop: [2]int{arch.ImageSize, arch.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
-			Mean: []float32{0.5, 0.5, 0.5}, Std: []float32{0.5, 0.5, 0.5}, Classes: classes,
-		},
+		manifest: scratch,
 	}, nil
 }
 

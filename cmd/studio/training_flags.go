@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -177,10 +178,22 @@ func settingWords() map[string]string {
 	return words
 }
 
+// manifestWords are what the fields of a manifest may be.
+func manifestWords() map[string]string {
+	mean, std := manifest.ImageNet.Of(3)
+	words := map[string]string{"imagenet_mean": manifest.Numbers(mean, ","), "imagenet_std": manifest.Numbers(std, ",")}
+	for field, list := range map[string][]string{"interpolation": manifest.Interpolations, "channels": manifest.Channels} {
+		words[field+"_words"] = strings.Join(list, ",")
+		words[field] = strings.Join(list[:len(list)-1], ", ") + " or " + list[len(list)-1]
+	}
+	return words
+}
+
 // helpWords are what the help of all commands is filled in with.
 func helpWords() map[string]string {
 	words := settingWords()
 	maps.Copy(words, nameWords())
+	maps.Copy(words, manifestWords())
 	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "starts": startNames(), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words
 }

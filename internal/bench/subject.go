@@ -80,10 +80,7 @@ func (b *openedSubject) build(name string) error {
 	if b.model, err = a.Build(14, 1); err != nil {
 		return err
 	}
-	b.manifest = manifest.Manifest{
-		Resize: manifest.Shorter(a.ImageSize), Crop: [2]int{a.ImageSize, a.ImageSize}, Interpolation: "bilinear", Channels: "RGB",
-		Mean: []float32{0.485, 0.456, 0.406}, Std: []float32{0.229, 0.224, 0.225},
-	}
+	b.manifest = manifest.Of(3, a.ImageSize, a.ImageSize, manifest.ImageNet)
 	b.path = filepath.Join(b.dir, "network.onnx")
 	return b.model.WriteFile(b.path)
 }

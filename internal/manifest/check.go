@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,14 +27,8 @@ func wrong(field, format string, args ...any) error {
 	return &Error{field, fmt.Sprintf(format, args...)}
 }
 
-// Interpolations are the ways of resizing, the default first.
-var Interpolations = []string{"bilinear", "bicubic", "lanczos", "nearest"}
-
-// Bounds of what a manifest may ask for, so that a forged one cannot ask for gigabytes.
-const (
-	maxSide    = 8192
-	maxClasses = 1 << 17
-)
+// maxClasses and MaxSide bound what a manifest may ask for, so that a forged one cannot ask for gigabytes.
+const maxClasses = 1 << 17
 
 // Validate checks a manifest by itself; the error is an *Error that names the first field at fault.
 func (m Manifest) Validate() error {
@@ -46,7 +39,7 @@ func (m Manifest) Validate() error {
 	case m.Interpolation == "":
 		return wrong("interpolation", "%q, want one of %s", "", strings.Join(Interpolations, ", "))
 	case m.Channels == "":
-		return wrong("channels", "%q, want RGB, BGR or L", "")
+		return wrong("channels", "%q, want %s", "", oneOf(Channels))
 	}
 	for _, list := range []struct {
 		field  string
@@ -71,9 +64,9 @@ func (m Manifest) Validate() error {
 // CheckPixels checks how pixels become the input. What is left out has a meaning here: bilinear, RGB, and mean and std that
 // change nothing (Unscaled). The error is an *Error.
 func (m Manifest) CheckPixels() error {
-	side := func(n int) bool { return n >= 1 && n <= maxSide }
+	side := func(n int) bool { return n >= 1 && n <= MaxSide }
 	if len(m.Resize) > 2 || slices.ContainsFunc(m.Resize, func(n int) bool { return !side(n) }) {
-		return wrong("resize", "%v, want 1 to %d pixels, [height, width], or null", []int(m.Resize), maxSide)
+		return wrong("resize", "%v, want 1 to %d pixels, [height, width], or null", []int(m.Resize), MaxSide)
 	}
 	switch m.Fit {
 	case "", FitShorter, FitBoth, FitLonger:
@@ -90,15 +83,13 @@ func (m Manifest) CheckPixels() error {
 		return wrong("crop", "is missing: the input's height and width, and with it how pixels become it")
 	}
 	if !side(m.Crop[0]) || !side(m.Crop[1]) {
-		return wrong("crop", "%v, want height and width from 1 to %d", m.Crop, maxSide)
+		return wrong("crop", "%v, want height and width from 1 to %d", m.Crop, MaxSide)
 	}
 	if m.Interpolation != "" && !slices.Contains(Interpolations, m.Interpolation) {
 		return wrong("interpolation", "%q, want one of %s", text.Cut(m.Interpolation, 40), strings.Join(Interpolations, ", "))
 	}
-	switch m.Channels {
-	case "", "RGB", "BGR", "L":
-	default:
-		return wrong("channels", "%q, want RGB, BGR or L", m.Channels)
+	if m.Channels != "" && !slices.Contains(Channels, m.Channels) {
+		return wrong("channels", "%q, want %s", m.Channels, oneOf(Channels))
 	}
 	for _, list := range []struct {
 		field  string
@@ -157,7 +148,7 @@ func (m Manifest) Fits(s Sizes) error {
 	case m.Crop != (Crop{s.Height, s.Width}):
 		return wrong("crop", "%v, but the network takes %d×%d", m.Crop, s.Height, s.Width)
 	case m.ChannelCount() != s.Channels:
-		return wrong("channels", "%s, but the network takes %d channels", cmp.Or(m.Channels, "RGB"), s.Channels)
+		return wrong("channels", "%s, but the network takes %d channels", m.ChannelsOf(), s.Channels)
 	case len(m.Classes) != 0 && len(m.Classes) != s.Classes:
 		return wrong("classes", "%d names, but the network has %d classes", len(m.Classes), s.Classes)
 	}

@@ -8,6 +8,7 @@
 //	check.go     what makes one wrong, by the field's name: by itself, or for a network (Fits)
 //	head.go      how logits become an answer, and which networks are refused for it
 //	preprocessing.go  the hash of what decides how pixels become input
+//	words.go     the words and ranges that fields are chosen from, and what stands for a field that is left out
 //	scale.go     whether mean and std are of x/255
 //	compose.go   a manifest made of what people have; from_*.go read each kind, object.go their fields
 //	names.go     the values of the graph that a person may name

@@ -14,7 +14,7 @@ import (
 // fromImageProcessor reads preprocessor_config.json. Numbers for size mean both sides for most processors and the shorter one for
 // those that crop afterwards (CLIP, and ConvNeXt with its crop_pct).
 func fromImageProcessor(o object) (Manifest, error) {
-	m := Manifest{Interpolation: "bilinear", Channels: "RGB", Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1}}
+	m := Manifest{Interpolation: Bilinear, Channels: RGB, Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1}}
 	kind := ""
 	for _, key := range []string{"feature_extractor_type", "image_processor_type"} {
 		if _, err := o.read(key, &kind); err != nil {

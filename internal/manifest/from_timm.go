@@ -10,7 +10,8 @@ import (
 
 // fromTimm reads what timm keeps of a model's data, as timm.data.create_transform evaluates with it.
 func fromTimm(o object) (Manifest, error) {
-	m := Manifest{Interpolation: "bicubic", Channels: "RGB", Mean: []float32{0.485, 0.456, 0.406}, Std: []float32{0.229, 0.224, 0.225}}
+	m := Manifest{Interpolation: Bicubic, Channels: RGB}
+	m.Mean, m.Std = ImageNet.Of(3)
 	var input []int
 	share, mode, word := 0.875, "center", ""
 	for key, to := range map[string]any{"input_size": &input, "crop_pct": &share, "crop_mode": &mode, "interpolation": &word, "mean": &m.Mean, "std": &m.Std, "label_names": &m.Classes} {
@@ -24,7 +25,7 @@ func fromTimm(o object) (Manifest, error) {
 	switch input[0] {
 	case 3:
 	case 1:
-		m.Channels = "L"
+		m.Channels = Grey
 	default:
 		return m, fmt.Errorf("input_size has %d channels, a manifest has 1 or 3", input[0])
 	}

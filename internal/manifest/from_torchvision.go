@@ -13,7 +13,7 @@ import (
 
 // fromTorchvision reads a preset's fields, or a list of transforms in their order.
 func fromTorchvision(data []byte) (Manifest, error) {
-	m := Manifest{Interpolation: "bilinear", Channels: "RGB", Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1}}
+	m := Manifest{Interpolation: Bilinear, Channels: RGB, Mean: []float32{0, 0, 0}, Std: []float32{1, 1, 1}}
 	var o object
 	if json.Unmarshal(data, &o) == nil && o.has("crop_size") {
 		if err := o.only("crop_size", "resize_size", "mean", "std", "interpolation", "antialias"); err != nil {

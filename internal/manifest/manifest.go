@@ -185,7 +185,7 @@ func (m Manifest) PartNames() PartNames {
 
 // ChannelCount is how many channels the network's input has: 3, or 1 for "L".
 func (m Manifest) ChannelCount() int {
-	if m.Channels == "L" {
+	if m.Channels == Grey {
 		return 1
 	}
 	return 3

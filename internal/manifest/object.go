@@ -98,11 +98,11 @@ func interpolationOf(word string) (string, error) {
 	word = strings.ToLower(word[strings.LastIndex(word, ".")+1:])
 	switch word {
 	case "nearest-exact", "nearest_exact":
-		return "nearest", nil
+		return Nearest, nil
 	case "cubic":
-		return "bicubic", nil
+		return Bicubic, nil
 	case "linear":
-		return "bilinear", nil
+		return Bilinear, nil
 	}
 	if slices.Contains(Interpolations, word) {
 		return word, nil
@@ -111,4 +111,4 @@ func interpolationOf(word string) (string, error) {
 }
 
 // pilResampling are PIL's numbers.
-var pilResampling = map[int]string{0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
+var pilResampling = map[int]string{0: Nearest, 1: Lanczos, 2: Bilinear, 3: Bicubic}

@@ -64,8 +64,8 @@ func ReadFile(path string) (Manifest, error) {
 	return m, nil
 }
 
-// Parse decodes a manifest that comes from outside and checks it by itself (Validate). Interpolation defaults to "bilinear",
-// channels to "RGB". Class names are brought to NFC, and equal ones get their number appended. A byte order mark is skipped and
+// Parse decodes a manifest that comes from outside and checks it by itself (Validate). Interpolation and channels have
+// defaults (Interpolations, Channels). Class names are brought to NFC, and equal ones get their number appended. A byte order mark is skipped and
 // UTF-16 is read. An unknown field is an error: it is most likely a misspelled one, and ignoring it would change every prediction.
 func Parse(data []byte) (Manifest, error) {
 	if len(data) > MaxBytes {
@@ -93,8 +93,8 @@ func Parse(data []byte) (Manifest, error) {
 		}
 		return Manifest{}, fmt.Errorf("%w: %w", ErrManifest, err)
 	}
-	m.Interpolation = cmp.Or(m.Interpolation, "bilinear")
-	m.Channels = cmp.Or(m.Channels, "RGB")
+	m.Interpolation = m.InterpolationOf()
+	m.Channels = m.ChannelsOf()
 	for i, class := range m.Classes {
 		m.Classes[i] = text.NFC(class) // as folders and tables are read
 	}

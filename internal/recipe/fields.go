@@ -104,9 +104,9 @@ var Fields = []Field{
 	{
 		Name: "refit", Type: Switch, Default: false, Group: Data, OfMaps: true, Label: "Last layer refitted",
 		Sentence: "Fit the last layer anew at the end", Brief: "last layer refitted",
-		API:      "The perception branch's last layer is fitted anew at the end, in both arms.",
-		Help:     "Fit the last layer of the perception branch anew at the end; with the strategy both.",
-		Doc:      "the last layer of the perception branch is fitted anew at the end, on the training images: below",
+		API:  "The perception branch's last layer is fitted anew at the end, in both arms.",
+		Help: "Fit the last layer of the perception branch anew at the end; with the strategy both.",
+		Doc:  "the last layer of the perception branch is fitted anew at the end, on the training images: below",
 	},
 	{
 		Name: "optimizer", Default: OptimizerSGD, Group: Optimiser, Label: "Optimiser",
