@@ -78,7 +78,7 @@ func TestBucket(t *testing.T) { // not in parallel: credentials are in the envir
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"train|cat|train/cat/1.png", "train|cat|train/cat/2.png", "test|dog|test/dog/3.png"}, names(d.Samples)); diff != "" {
+	if diff := cmp.Diff([]string{"train|cat|train/cat/1.png", "train|cat|train/cat/2.png", "test|dog|test/dog/3.png"}, names(d.Samples())); diff != "" {
 		t.Error(diff)
 	}
 	if told.Load() != 3 {
@@ -111,7 +111,7 @@ func TestArchiveInABucket(t *testing.T) {
 	}
 	at := s3With(t, map[string]string{"sets/birds.zip": archive.String()}, nil)
 	d, err := dataset.Open(dataset.Auto, "s3://pictures/sets/birds.zip"+at)
-	if err != nil || len(d.Samples) != 1 || d.Samples[0].Class != "cat" {
+	if err != nil || d.Len() != 1 || d.Sample(0).Class != "cat" {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	if err := d.Close(); err != nil {
@@ -134,7 +134,7 @@ func TestBucketThatBreaksOff(t *testing.T) {
 		})
 	})
 	d, err := dataset.Open("folder", "s3://pictures/a"+at)
-	if err != nil || len(d.Samples) != 1 || broken.Load() != 2 {
+	if err != nil || d.Len() != 1 || broken.Load() != 2 {
 		t.Fatalf("%v, asked for %d times", err, broken.Load())
 	}
 	if err := d.Close(); err != nil {
@@ -186,7 +186,7 @@ func TestBucketsThatCannotBeRead(t *testing.T) {
 	}
 	nothingLeft(t)
 	folder := tree(t, map[string]string{"cat/1.png": ""})
-	if d, err := dataset.Open("folder", "file://"+filepath.ToSlash(folder)); err != nil || len(d.Samples) != 1 {
+	if d, err := dataset.Open("folder", "file://"+filepath.ToSlash(folder)); err != nil || d.Len() != 1 {
 		t.Errorf("a folder's address: %v", err)
 	}
 }

@@ -281,7 +281,7 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 		if image.several {
 			d.count(name, "several labels: that of the largest annotation is taken, and its annotations are the mask")
 		}
-		d.add(disk, split, class).Marks = image.marks
+		d.add(disk, Sample{Split: split, Class: class, Marks: image.marks})
 	}
 	return folder, nil
 }

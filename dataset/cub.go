@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -89,7 +88,7 @@ func (d *Dataset) readCUB2010() error {
 			if split == "" && len(splitOf) > 0 {
 				d.skip(name, "in none of the lists")
 			} else {
-				d.add(name, split, entry.Name())
+				d.add(name, Sample{Split: split, Class: entry.Name()})
 			}
 			delete(splitOf, listed)
 		})
@@ -97,7 +96,7 @@ func (d *Dataset) readCUB2010() error {
 			return err
 		}
 	}
-	if len(d.Samples) > 0 && !slices.ContainsFunc(d.Samples, func(s Sample) bool { return s.Split != "" }) {
+	if d.Len() > 0 && len(d.Split("")) == d.Len() {
 		d.note("lists", "no lists/train.txt and lists/test.txt: the images have no split")
 	}
 	skipped := map[string]bool{}
@@ -140,12 +139,12 @@ func (d *Dataset) addCUBMasks() error {
 	if folder == "" && !mat {
 		return nil
 	}
-	reasons := make([]string, len(d.Samples))
-	names := make([]string, len(d.Samples))
+	reasons := make([]string, d.Len())
+	names := make([]string, d.Len())
 	var group errgroup.Group
 	group.SetLimit(4) // decoding is cheap; several at once hide the wait for the disk
-	for i := range d.Samples {
-		s := &d.Samples[i]
+	masks := make([]string, d.Len())
+	for i, s := range d.All() {
 		stem := strings.TrimPrefix(strings.TrimSuffix(s.Name, path.Ext(s.Name)), "images/")
 		names[i] = d.locate(path.Join(folder, stem+".png"))
 		if folder == "" || !d.isRegular(names[i]) {
@@ -154,7 +153,7 @@ func (d *Dataset) addCUBMasks() error {
 					if _, err := readBirdFile(d.file(names[i])); err != nil {
 						reasons[i] = "not read, the mask is unknown: " + bare(err)
 					} else {
-						s.Mask = d.file(names[i])
+						masks[i] = d.file(names[i])
 					}
 					return nil
 				})
@@ -173,7 +172,7 @@ func (d *Dataset) addCUBMasks() error {
 			case empty:
 				reasons[i] = "the mask is empty: taken as unknown"
 			default:
-				s.Mask = d.file(names[i])
+				masks[i] = d.file(names[i])
 			}
 			return nil
 		})
@@ -182,6 +181,9 @@ func (d *Dataset) addCUBMasks() error {
 		return err
 	}
 	for i, reason := range reasons {
+		if masks[i] != "" {
+			d.samples.mask(i, masks[i])
+		}
 		if reason != "" {
 			d.note(names[i], "%s", reason)
 		}

@@ -162,14 +162,14 @@ func (d *Dataset) readCUB2011() error {
 		if labels && b.class == 0 {
 			d.count(name, "not in image_class_labels.txt: the class is the folder's name")
 		}
-		s := d.add(name, b.split, class)
-		s.Marks = b.marks
+		s := Sample{Split: b.split, Class: class, Marks: b.marks}
 		if folder != "" {
 			if mask := folder + "/" + strings.TrimSuffix(below, path.Ext(below)) + ".png"; isFile(mask) {
 				s.Mask = mask
 				masks++
 			}
 		}
+		d.add(name, s)
 	})
 	if err != nil {
 		return err
@@ -186,8 +186,8 @@ func (d *Dataset) readCUB2011() error {
 	switch {
 	case folder == "" && boxes:
 		d.note("bounding_boxes.txt", "no folder segmentations/: the box is the mask of each image")
-	case folder != "" && masks < len(d.Samples):
-		d.note(filepath.Base(folder), "%d of %d images have a segmentation; for the others the box is the mask", masks, len(d.Samples))
+	case folder != "" && masks < d.Len():
+		d.note(filepath.Base(folder), "%d of %d images have a segmentation; for the others the box is the mask", masks, d.Len())
 	}
 	if d.isDir("attributes") {
 		d.note("attributes", "passed over: the studio keeps no attributes")

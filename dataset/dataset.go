@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/disk"
@@ -79,18 +80,17 @@ type Problem struct {
 	Reason string
 }
 
-// Dataset is what Open found. Samples are ordered by split (train, validation, test, pool, none),
-// then by name, so that two readings of one folder agree anywhere.
+// Dataset is what Open found: its samples (Len, Sample, All) and what it says of them.
 type Dataset struct {
-	Format  string   // never Auto: what was read
-	Why     string   // how the format was recognised, such as "CUB-200-2011: images.txt and train_test_split.txt"
-	Dir     string   // the folder that has the layout: the one given, one below it, or where an archive was unpacked
-	Classes []string // sorted; which output of a model each one is, only the model's manifest tells
-	Samples []Sample
+	Format  string    // never Auto: what was read
+	Why     string    // how the format was recognised, such as "CUB-200-2011: images.txt and train_test_split.txt"
+	Dir     string    // the folder that has the layout: the one given, one below it, or where an archive was unpacked
+	Classes []string  // sorted; which output of a model each one is, only the model's manifest tells
 	Skipped []Problem // files that are not usable pictures, with the reason
 	Missing []Problem // files that a list, a label file or metadata.csv names and that do not exist
 	Notes   []Problem // how unclear things were read, such as an empty mask that counts as unknown
 
+	samples  packed
 	options  Options
 	given    string                  // the folder or file that was given
 	single   string                  // the one file to read; "": all of Dir
@@ -154,7 +154,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 	if err := d.read(info); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
-	if len(d.Samples) == 0 {
+	if d.Len() == 0 {
 		hint := "it holds no " + pictureSuffixes()
 		if len(d.Skipped) > 0 {
 			hint = fmt.Sprintf("%d skipped, the first: %s: %s", len(d.Skipped), d.Skipped[0].Path, d.Skipped[0].Reason)
@@ -163,7 +163,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s", dir, d.Format, ErrEmpty, hint), d.Close())
 	}
-	if err := d.joinParts(); err != nil {
+	if err := cmp.Or(d.samples.checkRoom(), d.joinParts()); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
 	d.arrange()
@@ -196,13 +196,11 @@ func (d *Dataset) Close() error {
 
 // arrange puts samples, classes and problems into their documented order.
 func (d *Dataset) arrange() {
-	slices.SortStableFunc(d.Samples, func(a, b Sample) int {
-		return cmp.Or(cmp.Compare(splitRank(a.Split), splitRank(b.Split)), cmp.Compare(a.Name, b.Name))
-	})
+	sort.Sort(bySplit{&d.samples})
 	known := map[string]bool{}
-	for _, s := range d.Samples {
-		if s.Class != "" {
-			known[s.Class] = true
+	for _, r := range d.samples.rows {
+		if r.class > 0 {
+			known[d.samples.texts.at(r.class)] = true
 		}
 	}
 	d.Classes = slices.Sorted(maps.Keys(known))
@@ -219,26 +217,6 @@ func (d *Dataset) arrange() {
 	slices.SortFunc(d.Skipped, byPath)
 	slices.SortFunc(d.Missing, byPath)
 	slices.SortFunc(d.Notes, byPath)
-}
-
-// Split returns the samples of one split, in order, sharing memory with d.
-func (d *Dataset) Split(name string) []Sample {
-	first := slices.IndexFunc(d.Samples, func(s Sample) bool { return s.Split == name })
-	if first < 0 {
-		return nil
-	}
-	end := first
-	for end < len(d.Samples) && d.Samples[end].Split == name {
-		end++
-	}
-	return d.Samples[first:end:end]
-}
-
-func splitRank(split string) int {
-	if i := slices.Index([]string{Train, Validation, Test, Pool}, split); i >= 0 {
-		return i
-	}
-	return 4
 }
 
 func (d *Dataset) skip(path, format string, args ...any) {

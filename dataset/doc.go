@@ -4,6 +4,7 @@
 // fetches, into temporary folders that Dataset.Close removes.
 //
 //	dataset.go     Dataset, Sample and Options; Open and Read
+//	samples.go     the samples: rows and text, and what is made of them when one is looked at
 //	layouts.go     the layouts: how each is recognised (Auto) and read; well-known ones that are refused by name
 //	words.go       words for splits, folders and columns
 //	files.go       walking folders: what is a picture, what is skipped and why, links, names in NFC

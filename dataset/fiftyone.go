@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -36,11 +37,11 @@ func (d *Dataset) readFiftyOne() error {
 			below = folder
 		}
 	}
-	if err := d.walk(below, func(name string) { d.add(name, "", "") }); err != nil {
+	if err := d.walk(below, func(name string) { d.add(name, Sample{}) }); err != nil {
 		return err
 	}
 	d.Skipped = slices.DeleteFunc(d.Skipped, func(p Problem) bool { return p.Path == file })
-	d.byName()
+	sort.Sort(byName{&d.samples})
 	var classes []string
 	listed := false
 	err := d.inJSON(file, func(j *jsonFile, key string) error {
@@ -63,7 +64,7 @@ func (d *Dataset) readFiftyOne() error {
 	if err != nil {
 		return err
 	}
-	told := make([]bool, len(d.Samples))
+	told := make([]bool, d.Len())
 	err = d.inJSON(file, func(j *jsonFile, key string) error {
 		if key != "labels" {
 			return j.skip()
@@ -89,7 +90,7 @@ func (d *Dataset) readFiftyOne() error {
 				d.miss(text.Clean(name), "named in %s", file)
 				return nil
 			}
-			d.Samples[at].Class = d.shared(class)
+			d.samples.rows[at].class = d.samples.texts.share(d.shared(class))
 			told[at] = true
 			return nil
 		})
@@ -97,7 +98,7 @@ func (d *Dataset) readFiftyOne() error {
 	if err != nil {
 		return err
 	}
-	for i, s := range d.Samples {
+	for i, s := range d.All() {
 		if !told[i] {
 			d.count(s.Name, "not in "+file+": unlabelled")
 		}
@@ -131,15 +132,15 @@ func classOf(value any, classes []string, listed bool) (string, error) {
 	return "", errors.New("is neither a name nor a number")
 }
 
-// placeOf returns the index of a sample by its name with or without suffix; -1 if there is none. byName must have been called.
+// placeOf returns the index of a sample by its name with or without suffix, once the samples are sorted by name; -1 if there is none.
 func (d *Dataset) placeOf(name string) int {
-	compare := func(s Sample, name string) int { return strings.Compare(s.Name, name) }
-	if i, ok := slices.BinarySearchFunc(d.Samples, name, compare); ok {
+	if i, ok := d.samples.find(name); ok {
 		return i
 	}
-	i, _ := slices.BinarySearchFunc(d.Samples, name+".", compare)
-	if i < len(d.Samples) && strings.TrimSuffix(d.Samples[i].Name, path.Ext(d.Samples[i].Name)) == name {
-		return i
+	if i, _ := d.samples.find(name + "."); i < d.Len() {
+		if other := d.Sample(i).Name; strings.TrimSuffix(other, path.Ext(other)) == name {
+			return i
+		}
 	}
 	return -1
 }
@@ -183,8 +184,7 @@ func (d *Dataset) readFiftyOneSamples(file string) error {
 			if class == "" {
 				d.count(disk, "no label in "+file+": unlabelled")
 			}
-			s := d.add(disk, split, class)
-			s.Marks = d.inPixels(s.Path, boxes)
+			d.add(disk, Sample{Split: split, Class: class, Marks: d.inPixels(d.file(disk), boxes)})
 			return nil
 		})
 	})

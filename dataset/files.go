@@ -209,23 +209,14 @@ func (d *Dataset) walk(below string, found func(name string)) error {
 	return nil
 }
 
-// add adds a picture by its name on the disk.
-func (d *Dataset) add(name, split, class string) *Sample {
-	s := Sample{Path: d.file(name), Split: split, Class: d.shared(class)}
-	s.Name = text.NFC(name)
-	switch end := len(s.Path) - len(name); {
-	case s.Name != name:
-		if twin, err := os.Lstat(d.file(s.Name)); err == nil {
-			if own, err := os.Lstat(s.Path); err == nil && !os.SameFile(own, twin) {
-				d.skip(s.Name, "there are two files of this name, which differ only in how their letters are composed (Unicode NFC and NFD): rename one")
-				return &Sample{}
-			}
-		}
-	case end >= 0 && s.Path[end:] == name:
-		s.Name = s.Path[end:] // shares memory with the path
+// twin reports whether the disk has another file under the composed form of a name.
+func (d *Dataset) twin(name, composed string) bool {
+	other, err := os.Lstat(d.file(composed))
+	if err != nil {
+		return false
 	}
-	d.Samples = append(d.Samples, s)
-	return &d.Samples[len(d.Samples)-1]
+	own, err := os.Lstat(d.file(name))
+	return err == nil && !os.SameFile(own, other)
 }
 
 // locate finds how the disk spells a name that a list or a table gives in NFC.

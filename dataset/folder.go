@@ -73,7 +73,7 @@ func (d *Dataset) readFolder() error {
 			return err
 		}
 	}
-	loose := len(d.Samples) == 0 && !shape.splits || d.rootTable()
+	loose := d.Len() == 0 && !shape.splits || d.rootTable()
 	lists := d.splitLists()
 	for _, entry := range strays {
 		name := entry.Name()
@@ -84,7 +84,7 @@ func (d *Dataset) readFolder() error {
 		case reason != "":
 			d.skip(name, "%s", reason)
 		case loose:
-			d.add(name, "", "")
+			d.add(name, Sample{})
 		default:
 			d.skip(name, "in no class folder")
 		}
@@ -314,7 +314,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 		case reason != "":
 			d.skip(name, "%s", reason)
 		case flat || table || d.rootTable():
-			d.add(name, split, "")
+			d.add(name, Sample{Split: split})
 		default:
 			d.skip(name, "in no class folder")
 		}
@@ -354,9 +354,9 @@ func (d *Dataset) readSplitClass(class string) error {
 }
 
 func (d *Dataset) readClass(below, split, class string) error {
-	before := len(d.Samples)
-	err := d.walk(below, func(name string) { d.add(name, split, class) })
-	if err == nil && len(d.Samples) == before {
+	before := d.Len()
+	err := d.walk(below, func(name string) { d.add(name, Sample{Split: split, Class: class}) })
+	if err == nil && d.Len() == before {
 		d.skip(below, "a class folder without a usable picture")
 	}
 	return err

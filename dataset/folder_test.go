@@ -102,7 +102,7 @@ func TestFolderLayouts(t *testing.T) {
 				files[name] = ""
 			}
 			d := open(t, "folder", tree(t, files))
-			if diff := cmp.Diff(test.want, names(d.Samples)); diff != "" {
+			if diff := cmp.Diff(test.want, names(d.Samples())); diff != "" {
 				t.Error(diff)
 			}
 			if len(d.Skipped)+len(d.Missing) > 0 {
@@ -127,8 +127,8 @@ func TestEveryFormatIsRead(t *testing.T) {
 		content["train/a/"+name] = string(data)
 	}
 	d := open(t, "folder", tree(t, content))
-	if len(d.Samples) != len(content) || len(d.Skipped) > 0 {
-		t.Errorf("%d of %d are read, skipped %v", len(d.Samples), len(content), d.Skipped)
+	if d.Len() != len(content) || len(d.Skipped) > 0 {
+		t.Errorf("%d of %d are read, skipped %v", d.Len(), len(content), d.Skipped)
 	}
 	want := []dataset.Problem{{Path: "train/a/animated.png", Reason: "it holds several pictures (an animation, pages): the first is used (3 such, this is the first)"}}
 	if diff := cmp.Diff(want, d.Notes); diff != "" {
@@ -160,7 +160,7 @@ func TestFolderPassesOverWhatIsNoPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := open(t, "folder", root)
-	if diff := cmp.Diff([]string{"train|a|train/a/1.png"}, names(d.Samples)); diff != "" {
+	if diff := cmp.Diff([]string{"train|a|train/a/1.png"}, names(d.Samples())); diff != "" {
 		t.Error(diff)
 	}
 	got := reasons(d.Skipped)
@@ -200,10 +200,10 @@ func TestFolderMetadata(t *testing.T) {
 		"metadata.csv": "\ufeffFile , Group,mask,note\r\ntrain/a/1.png,home,masks/train/a/1.png,x\r\n" +
 			"train/a/2.png,away,masks/train/a/2.png\r\ntrain/a/3.png,away,\r\ntrain/a/bad.png,home,\r\ntrain\\a\\2.png,away,../../etc/passwd\r\n,,,\r\n",
 	}))
-	if got := d.Samples[0]; got.Group != "home" || !strings.HasSuffix(filepath.ToSlash(got.Mask), "masks/train/a/1.png") {
+	if got := d.Sample(0); got.Group != "home" || !strings.HasSuffix(filepath.ToSlash(got.Mask), "masks/train/a/1.png") {
 		t.Errorf("first sample: %+v", got)
 	}
-	if got := d.Samples[1]; got.Group != "away" || got.Mask != "" {
+	if got := d.Sample(1); got.Group != "away" || got.Mask != "" {
 		t.Errorf("second sample: %+v", got)
 	}
 	if diff := cmp.Diff([]string{"masks/train/a/2.png", "train/a/3.png"}, keys(reasons(d.Missing))); diff != "" {
@@ -251,7 +251,7 @@ func TestCSV(t *testing.T) {
 		"a/x.png": "", "a/y.JPG": "", "z.png": "text", "m.png": "",
 		"images.csv": "Path,Label,Split,Mask,Group\na/x.png,cat,TRAIN,m.png,g1\na/y.JPG,dog,val,,\nz.png,dog,test,,\nnone.png,dog,test,,\na/x.png,dog,test,,\n",
 	}))
-	if diff := cmp.Diff([]string{"train|cat|a/x.png", "validation|dog|a/y.JPG"}, names(d.Samples)); diff != "" {
+	if diff := cmp.Diff([]string{"train|cat|a/x.png", "validation|dog|a/y.JPG"}, names(d.Samples())); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"a/x.png", "z.png"}, keys(reasons(d.Skipped))); diff != "" {
@@ -260,7 +260,7 @@ func TestCSV(t *testing.T) {
 	if diff := cmp.Diff([]string{"none.png"}, keys(reasons(d.Missing))); diff != "" {
 		t.Error("missing:", diff)
 	}
-	if s := d.Samples[0]; s.Group != "g1" || s.Mask == "" {
+	if s := d.Sample(0); s.Group != "g1" || s.Mask == "" {
 		t.Errorf("group and mask: %+v", s)
 	}
 }
@@ -293,8 +293,8 @@ func TestTablesFollowNoLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Samples) != 1 || d.Samples[0].Name != "in/1.png" || d.Samples[0].Mask != "" {
-		t.Errorf("read %+v, want in/1.png alone, without its linked mask", d.Samples)
+	if d.Len() != 1 || d.Sample(0).Name != "in/1.png" || d.Sample(0).Mask != "" {
+		t.Errorf("read %+v, want in/1.png alone, without its linked mask", d.Samples())
 	}
 	reasons := map[string]string{}
 	for _, p := range d.Skipped {

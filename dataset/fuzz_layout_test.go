@@ -35,7 +35,7 @@ func onePicture(t testing.TB, files map[string]string) string {
 // checkSamples: names are valid text and stay inside the data set, classes can be stored, marks can be drawn.
 func checkSamples(t *testing.T, d *Dataset) {
 	t.Helper()
-	for _, s := range d.Samples {
+	for _, s := range d.All() {
 		if !text.Valid(s.Name) || !filepath.IsLocal(filepath.FromSlash(s.Name)) || !text.Valid(s.Class) || len(s.Class) > text.MaxName {
 			t.Errorf("%q of %q", s.Name, s.Class)
 		}

@@ -176,7 +176,7 @@ func (d *Dataset) readGrading(part string) error {
 		}
 		err := d.walk(folder, func(name string) {
 			id := text.NFC(stem(name))
-			d.add(name, split, grades[split][id])
+			d.add(name, Sample{Split: split, Class: grades[split][id]})
 			if grades[split][id] == "" {
 				d.note(name, "not in the label file: unlabelled")
 			}
@@ -233,31 +233,29 @@ func (d *Dataset) readSegmentation(part string) error {
 	if err != nil {
 		return err
 	}
-	byID := map[string]*Sample{}
-	for i := range d.Samples {
-		if s := &d.Samples[i]; s.Split == Train {
-			byID[stem(s.Name)] = s
+	byID := map[string]int{}
+	for i, s := range d.All() {
+		if s.Split == Train {
+			byID[stem(s.Name)] = i
 		}
 	}
-	var found []Sample
 	for _, split := range []string{Train, Test} {
 		if images[split] == "" {
 			continue
 		}
 		err := d.walk(images[split], func(name string) {
 			id := stem(name)
-			if twin := byID[graded[id]]; split == Train && twin != nil {
-				twin.Parts = masks[split][id]
-				d.skip(name, "the same photograph as %s, which has its masks", twin.Name)
+			if twin, found := byID[graded[id]]; found && split == Train {
+				d.samples.extra(twin).parts = masks[split][id]
+				d.skip(name, "the same photograph as %s, which has its masks", d.Sample(twin).Name)
 				return
 			}
-			found = append(found, Sample{Name: text.NFC(name), Path: d.file(name), Split: split, Parts: masks[split][id]})
+			d.add(name, Sample{Split: split, Parts: masks[split][id]})
 		})
 		if err != nil {
 			return err
 		}
 	}
-	d.Samples = append(d.Samples, found...)
 	return nil
 }
 
@@ -333,11 +331,11 @@ func (d *Dataset) readMatches() (map[string]string, error) {
 // joinParts makes the masks of the kinds Options.Parts the object's. An image that has any of them gets their union as its mask.
 func (d *Dataset) joinParts() error {
 	kinds, images := map[string]bool{}, 0
-	for _, s := range d.Samples {
-		if len(s.Parts) > 0 {
+	for _, e := range d.samples.more {
+		if len(e.parts) > 0 {
 			images++
 		}
-		for _, part := range s.Parts {
+		for _, part := range e.parts {
 			kinds[part.Kind] = true
 		}
 	}

@@ -155,8 +155,7 @@ func (d *Dataset) readImageNetSplit(n imagenet, below, split string, labels map[
 			}
 			d.count(name, "not in "+where+": unlabelled")
 		}
-		s := d.add(name, split, class)
-		s.Mask = d.boxFile(n, below, class, name)
+		d.add(name, Sample{Split: split, Class: class, Mask: d.boxFile(n, below, class, name)})
 		return nil
 	}
 	var tars int
@@ -187,14 +186,14 @@ func (d *Dataset) readImageNetSplit(n imagenet, below, split string, labels map[
 			continue
 		}
 		class := entry.Name()
-		before := len(d.Samples)
+		before := d.Len()
 		err := d.walkQuietly(name, func(name string) {
-			d.add(name, split, class).Mask = d.boxFile(n, below, class, name)
+			d.add(name, Sample{Split: split, Class: class, Mask: d.boxFile(n, below, class, name)})
 		})
 		if err != nil {
 			return err
 		}
-		if len(d.Samples) == before {
+		if d.Len() == before {
 			d.skip(name, "a class folder without a usable picture")
 		}
 	}

@@ -64,7 +64,7 @@ func TestKilledWhileUnpacked(t *testing.T) { // not in parallel: it sets TMPDIR
 	open := func() {
 		t.Helper()
 		d, err := dataset.Open("folder", archive)
-		if err != nil || len(d.Samples) != 1 {
+		if err != nil || d.Len() != 1 {
 			t.Fatalf("%v", err)
 		}
 		if err := d.Close(); err != nil {

@@ -109,7 +109,7 @@ func (d *Dataset) readLabelStudio() error {
 		if class == "" {
 			d.count(disk, "no label in "+file+": unlabelled")
 		}
-		s := d.add(disk, "", class)
+		s := Sample{Path: d.file(disk), Class: class}
 		s.Marks = d.inPixels(s.Path, boxes)
 		if len(polygons) > 0 {
 			if width, height := sizeOf(s.Path); width > 0 {
@@ -124,6 +124,7 @@ func (d *Dataset) readLabelStudio() error {
 				}
 			}
 		}
+		d.add(disk, s)
 		return nil
 	})
 }

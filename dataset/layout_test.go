@@ -24,7 +24,7 @@ func TestCUB(t *testing.T) {
 	writeGrey(t, filepath.Join(root, "pseudomasks/001.A/2.png"), 4, 4, func(int, int) uint8 { return 0 })
 	d := open(t, "cub", root)
 	want := []string{"train|001.A|images/001.A/1.png", "train|002.B|images/002.B/3.png", "test|001.A|images/001.A/2.png"}
-	if diff := cmp.Diff(want, names(d.Samples)); diff != "" {
+	if diff := cmp.Diff(want, names(d.Samples())); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"images/002.B/4.png"}, keys(reasons(d.Skipped))); diff != "" {
@@ -33,8 +33,8 @@ func TestCUB(t *testing.T) {
 	if diff := cmp.Diff([]string{"images/002.B/gone.png"}, keys(reasons(d.Missing))); diff != "" {
 		t.Error("missing:", diff)
 	}
-	if d.Samples[0].Mask == "" || d.Samples[1].Mask != "" || d.Samples[2].Mask != "" {
-		t.Errorf("masks: %q %q %q, want one, none (no file) and none (empty)", d.Samples[0].Mask, d.Samples[1].Mask, d.Samples[2].Mask)
+	if d.Sample(0).Mask == "" || d.Sample(1).Mask != "" || d.Sample(2).Mask != "" {
+		t.Errorf("masks: %q %q %q, want one, none (no file) and none (empty)", d.Sample(0).Mask, d.Sample(1).Mask, d.Sample(2).Mask)
 	}
 	if diff := cmp.Diff([]string{"pseudomasks/001.A/2.png"}, keys(reasons(d.Notes))); diff != "" {
 		t.Error("notes:", diff)
@@ -56,10 +56,10 @@ func TestIDRiDKeepsItsPartsApart(t *testing.T) {
 	b := "B. Disease Grading/1. Original Images/"
 	a := "A. Segmentation/1. Original Images/a. Training Set/IDRiD_01.png"
 	want := []string{"train||" + a, "train|3|" + b + "a. Training Set/IDRiD_001.png", "test|0|" + b + "b. Testing Set/IDRiD_001.png", "test||" + b + "b. Testing Set/IDRiD_009.png"}
-	if diff := cmp.Diff(want, names(d.Samples)); diff != "" {
+	if diff := cmp.Diff(want, names(d.Samples())); diff != "" {
 		t.Error(diff)
 	}
-	for _, s := range d.Samples {
+	for _, s := range d.All() {
 		if s.Name != a {
 			if len(s.Parts) > 0 {
 				t.Errorf("%s has masks of another part: %v", s.Name, s.Parts)
@@ -94,7 +94,7 @@ func TestRealData(t *testing.T) {
 			t.Parallel()
 			d := open(t, test.format, filepath.Join(dir, test.folder))
 			masks, unlabelled := 0, 0
-			for _, s := range d.Samples {
+			for _, s := range d.All() {
 				if s.Mask != "" || len(s.Parts) > 0 {
 					masks++
 				}
@@ -116,7 +116,7 @@ func TestRealMasks(t *testing.T) {
 	t.Parallel()
 	d := open(t, "idrid", filepath.Join(fixture.Data(t), "idrid-small"))
 	read := 0
-	for _, s := range d.Samples {
+	for _, s := range d.All() {
 		for _, part := range s.Parts {
 			var m attention.Map
 			err := dataset.Mask(t.Context(), part.Path, nil, func(mask *image.Gray) error {
@@ -157,10 +157,10 @@ func TestCOCOLargestLabel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.Samples[0].Class != "dog" || d.Samples[1].Class != "cat" || len(d.Samples) != 2 {
-		t.Errorf("%+v", d.Samples)
+	if d.Sample(0).Class != "dog" || d.Sample(1).Class != "cat" || d.Len() != 2 {
+		t.Errorf("%+v", d.Samples())
 	}
-	if boxes := d.Samples[0].Marks.Boxes; len(boxes) != 2 || boxes[1].Height != 2 {
+	if boxes := d.Sample(0).Marks.Boxes; len(boxes) != 2 || boxes[1].Height != 2 {
 		t.Errorf("the mask is %+v", boxes)
 	}
 	var said []string

@@ -114,11 +114,11 @@ func TestAutoTellsTheLayout(t *testing.T) {
 			if d.Format != c.format || !strings.Contains(d.Why, c.says) {
 				t.Errorf("read as %s (%s), want %s (%s)", d.Format, d.Why, c.format, c.says)
 			}
-			if diff := cmp.Diff(c.want, names(d.Samples)); diff != "" {
+			if diff := cmp.Diff(c.want, names(d.Samples())); diff != "" {
 				t.Error(diff, d.Skipped, d.Notes)
 			}
 			masks := 0
-			for _, s := range d.Samples {
+			for _, s := range d.All() {
 				if d.HasMask(s) {
 					masks++
 					if err := d.ObjectMask(t.Context(), s, func(*image.Gray) error { return nil }); err != nil {
@@ -182,7 +182,7 @@ func TestAutoRefuses(t *testing.T) {
 			t.Parallel()
 			d, err := dataset.Open(dataset.Auto, tree(t, c.files))
 			if err == nil {
-				t.Fatalf("read as %s: %v, notes %v", d.Why, names(d.Samples), d.Notes)
+				t.Fatalf("read as %s: %v, notes %v", d.Why, names(d.Samples()), d.Notes)
 			}
 			if !strings.Contains(err.Error(), c.says) || !errors.Is(err, dataset.ErrLayout) && !errors.Is(err, dataset.ErrSeveral) && !strings.Contains(err.Error(), "line") {
 				t.Errorf("%v, want %q in it", err, c.says)
@@ -219,11 +219,11 @@ func TestCUB2011Marks(t *testing.T) {
 		Boxes: []dataset.Box{{X: 1, Y: 0, Width: 2, Height: 3}}, Points: []dataset.Point{{Kind: "left eye", X: 2, Y: 3}},
 		Clicks: []dataset.Point{{Kind: "left eye", X: 2, Y: 3}, {Kind: "left eye", X: 1, Y: 3}},
 	}
-	if diff := cmp.Diff(want, d.Samples[0].Marks); diff != "" {
+	if diff := cmp.Diff(want, d.Sample(0).Marks); diff != "" {
 		t.Error(diff)
 	}
 	inside := 0
-	err := d.ObjectMask(t.Context(), d.Samples[0], func(mask *image.Gray) error {
+	err := d.ObjectMask(t.Context(), d.Sample(0), func(mask *image.Gray) error {
 		for _, v := range mask.Pix {
 			inside += int(v) / 255
 		}
@@ -245,8 +245,8 @@ func TestLitterIsPassedOver(t *testing.T) {
 		}
 		files["train/"+name+"/red/1.png"], files[name+"/train/red/1.png"] = "", ""
 		d := open(t, "folder", tree(t, files))
-		if len(d.Samples) != 2 || len(d.Classes) != 2 || len(d.Skipped) != 4 {
-			t.Errorf("%s: %v of %v, skipped %v", name, names(d.Samples), d.Classes, d.Skipped)
+		if d.Len() != 2 || len(d.Classes) != 2 || len(d.Skipped) != 4 {
+			t.Errorf("%s: %v of %v, skipped %v", name, names(d.Samples()), d.Classes, d.Skipped)
 		}
 	}
 }
@@ -267,14 +267,14 @@ func TestNamesInEitherForm(t *testing.T) {
 			{"cub", map[string]string{"images/" + decomposed + "/1.png": "", "images.txt": "1 " + composed + "/1.png\n", "train_test_split.txt": "1 1\n"}, "images/" + composed + "/1.png"},
 		} {
 			d := open(t, c.format, tree(t, c.files))
-			if len(d.Samples) != 1 || d.Samples[0].Name != c.name || d.Classes[0] != composed {
-				t.Errorf("%s, %s: %q of %q, missing %v", c.format, word, names(d.Samples), d.Classes, d.Missing)
+			if d.Len() != 1 || d.Sample(0).Name != c.name || d.Classes[0] != composed {
+				t.Errorf("%s, %s: %q of %q, missing %v", c.format, word, names(d.Samples()), d.Classes, d.Missing)
 				continue
 			}
-			if c.format == "folder" && (d.Samples[0].Group != composed || d.Samples[0].Mask == "") {
-				t.Errorf("%s: %+v", word, d.Samples[0])
+			if c.format == "folder" && (d.Sample(0).Group != composed || d.Sample(0).Mask == "") {
+				t.Errorf("%s: %+v", word, d.Sample(0))
 			}
-			if _, err := os.Stat(d.Samples[0].Path); err != nil {
+			if _, err := os.Stat(d.Sample(0).Path); err != nil {
 				t.Error(err)
 			}
 		}
@@ -313,7 +313,7 @@ func TestColumnsAndSplitsBySay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"train|wren|a.png", "test|robin|b.png"}, names(d.Samples)); diff != "" {
+	if diff := cmp.Diff([]string{"train|wren|a.png", "test|robin|b.png"}, names(d.Samples())); diff != "" {
 		t.Error(diff)
 	}
 	for says, o := range map[string]dataset.Options{
@@ -348,15 +348,15 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	d := open(t, "folder", root)
-	if len(d.Samples) != 2 || !strings.Contains(reasons(d.Skipped)["train/green"], "--follow-links") {
-		t.Errorf("%v, skipped %v", names(d.Samples), d.Skipped)
+	if d.Len() != 2 || !strings.Contains(reasons(d.Skipped)["train/green"], "--follow-links") {
+		t.Errorf("%v, skipped %v", names(d.Samples()), d.Skipped)
 	}
 	d, err := dataset.Read(root, dataset.Options{Format: "folder", FollowLinks: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"train|deep|train/deep/in/1.png", "train|green|train/green/a.png", "train|red|train/red/1.png", "train|red|train/red/2.png"}
-	if diff := cmp.Diff(want, names(d.Samples)); diff != "" {
+	if diff := cmp.Diff(want, names(d.Samples())); diff != "" {
 		t.Error(diff)
 	}
 	got := reasons(d.Skipped)
@@ -409,13 +409,13 @@ func TestArchives(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if diff := cmp.Diff([]string{"train|cat|train/cat/1.png", "validation|dog|val/dog/2.png"}, names(d.Samples)); diff != "" {
+		if diff := cmp.Diff([]string{"train|cat|train/cat/1.png", "validation|dog|val/dog/2.png"}, names(d.Samples())); diff != "" {
 			t.Error(name, diff)
 		}
 		if got := reasons(d.Skipped); !strings.Contains(got["../../out.png"], "leads out") || !strings.Contains(got["set/train/cat/1.png"], "again") {
 			t.Errorf("%s: skipped %v", name, d.Skipped)
 		}
-		unpacked := filepath.Dir(filepath.Dir(filepath.Dir(d.Samples[0].Path)))
+		unpacked := filepath.Dir(filepath.Dir(filepath.Dir(d.Sample(0).Path)))
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
@@ -463,7 +463,7 @@ func TestWebDataset(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if diff := cmp.Diff([]string{"train|1|train-000000/0001.png", "train|0|train-000000/0002.png", "validation|1|val-000000/0001.png"}, names(d.Samples)); diff != "" || d.Format != "webdataset" {
+	if diff := cmp.Diff([]string{"train|1|train-000000/0001.png", "train|0|train-000000/0002.png", "validation|1|val-000000/0001.png"}, names(d.Samples())); diff != "" || d.Format != "webdataset" {
 		t.Error(d.Why, diff)
 	}
 	one, err := dataset.Open(dataset.Auto, filepath.Join(dir, "train-000000.tar"))
@@ -471,7 +471,7 @@ func TestWebDataset(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer one.Close()
-	if diff := cmp.Diff([]string{"train|1|0001.png", "train|0|0002.png"}, names(one.Samples)); diff != "" {
+	if diff := cmp.Diff([]string{"train|1|0001.png", "train|0|0002.png"}, names(one.Samples())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -507,7 +507,7 @@ func TestParquet(t *testing.T) {
 	}
 	defer d.Close()
 	folder := "data/train-00000-of-00001/"
-	if diff := cmp.Diff([]string{"train||" + folder + "00000003.png", "train|dog|" + folder + "a.png", "train|cat|" + folder + "b.png"}, names(d.Samples)); diff != "" || len(d.Skipped) != 1 {
+	if diff := cmp.Diff([]string{"train||" + folder + "00000003.png", "train|dog|" + folder + "a.png", "train|cat|" + folder + "b.png"}, names(d.Samples())); diff != "" || len(d.Skipped) != 1 {
 		t.Error(diff, d.Skipped)
 	}
 	write(t, filepath.Join(dir, "data/train-00000-of-00001.parquet"), "PAR1broken PAR1")
@@ -621,25 +621,25 @@ func TestPartsMakeTheMask(t *testing.T) {
 		"A. Segmentation/A. Segmentation/2. All Segmentation Groundtruths/b. Testing Set/about.txt": "x",
 	})
 	d := open(t, dataset.Auto, root)
-	if d.HasMask(d.Samples[0]) || !strings.Contains(reasons(d.Notes)[""], "--parts") {
-		t.Errorf("%+v, notes %v", d.Samples[0], d.Notes)
+	if d.HasMask(d.Sample(0)) || !strings.Contains(reasons(d.Notes)[""], "--parts") {
+		t.Errorf("%+v, notes %v", d.Sample(0), d.Notes)
 	}
 	d, err := dataset.Read(root, dataset.Options{Parts: []string{"microaneurysms", "haemorrhages"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !d.HasMask(d.Samples[0]) || d.HasMask(d.Samples[1]) {
-		t.Errorf("%+v", d.Samples)
+	if !d.HasMask(d.Sample(0)) || d.HasMask(d.Sample(1)) {
+		t.Errorf("%+v", d.Samples())
 	}
-	if err := d.ObjectMask(t.Context(), d.Samples[0], func(*image.Gray) error { return nil }); err != nil {
+	if err := d.ObjectMask(t.Context(), d.Sample(0), func(*image.Gray) error { return nil }); err != nil {
 		t.Error(err)
 	}
 	if _, err := dataset.Read(root, dataset.Options{Parts: []string{"spots"}}); err == nil || !strings.Contains(err.Error(), "microaneurysms") {
 		t.Error(err)
 	}
 	// The part itself, given as the data set.
-	if d := open(t, dataset.Auto, filepath.Join(root, "A. Segmentation", "A. Segmentation")); d.Format != "idrid" || len(d.Samples) != 2 {
-		t.Errorf("%s: %v", d.Format, names(d.Samples))
+	if d := open(t, dataset.Auto, filepath.Join(root, "A. Segmentation", "A. Segmentation")); d.Format != "idrid" || d.Len() != 2 {
+		t.Errorf("%s: %v", d.Format, names(d.Samples()))
 	}
 }
 

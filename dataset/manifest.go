@@ -95,9 +95,8 @@ func (d *Dataset) readRows(file, split string, seen nameSet) error {
 			d.skip(name, "%s", reason)
 			return nil
 		}
-		added := d.add(disk, s.Split, s.Class)
-		added.Group = s.Group
-		added.Mask = d.maskNamed(r.at(c.mask), name)
+		s.Mask = d.maskNamed(r.at(c.mask), name)
+		d.add(disk, s)
 		return nil
 	})
 }

@@ -7,31 +7,18 @@ import (
 	"os"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/text"
 )
-
-// byName orders samples by name, so that they can be found without an index of a million names.
-func (d *Dataset) byName() {
-	slices.SortStableFunc(d.Samples, func(a, b Sample) int { return strings.Compare(a.Name, b.Name) })
-}
-
-// named finds a sample by name once byName has been called; nil if there is none.
-func (d *Dataset) named(name string) *Sample {
-	i, ok := slices.BinarySearchFunc(d.Samples, name, func(s Sample, name string) int { return strings.Compare(s.Name, name) })
-	if !ok {
-		return nil
-	}
-	return &d.Samples[i]
-}
 
 // applyMetadata adds the classes, splits, groups and masks of the metadata tables.
 func (d *Dataset) applyMetadata() error {
 	if len(d.tables) == 0 {
 		return nil
 	}
-	d.byName()
+	sort.Sort(byName{&d.samples})
 	skipped := make(map[string]bool, len(d.Skipped))
 	for _, p := range d.Skipped {
 		skipped[p.Path] = true
@@ -50,29 +37,30 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 		return err
 	}
 	folder := text.NFC(path.Dir(file))
-	here := func(s *Sample) bool { return folder == "." || strings.HasPrefix(s.Name, folder+"/") }
-	tells := func(column string, value func(Sample) string) {
-		if slices.ContainsFunc(d.Samples, func(s Sample) bool { return here(&s) && value(s) != "" }) {
-			d.options.folders = append(d.options.folders, column)
-		}
+	from, to := 0, d.Len() // the samples below the table's folder
+	if folder != "." {
+		from, _ = d.samples.find(folder + "/")
+		to, _ = d.samples.find(folder + "0") // the character after a slash
 	}
-	tells(ColumnClass, func(s Sample) string { return s.Class })
-	tells(ColumnSplit, func(s Sample) string { return s.Split })
+	if slices.ContainsFunc(d.samples.rows[from:to], func(r sampleRow) bool { return r.class > 0 }) {
+		d.options.folders = append(d.options.folders, ColumnClass)
+	}
+	if slices.ContainsFunc(d.samples.rows[from:to], func(r sampleRow) bool { return splits[r.split] != "" }) {
+		d.options.folders = append(d.options.folders, ColumnSplit)
+	}
 	c, err := d.choose(t)
 	d.options.folders = nil
 	if err != nil {
 		t.close()
 		return err
 	}
-	told := make([]bool, len(d.Samples)) // which samples the table names
+	told := make([]bool, d.Len()) // which samples the table names
 	if c.class >= 0 {
-		for i := range d.Samples {
-			if s := &d.Samples[i]; here(s) {
-				if s.Class != "" {
-					d.count(file, "the classes are those of the table, not the names of folders")
-				}
-				s.Class = ""
+		for i := from; i < to; i++ {
+			if d.samples.rows[i].class > 0 {
+				d.count(file, "the classes are those of the table, not the names of folders")
 			}
+			d.samples.rows[i].class = 0
 		}
 	}
 	err = t.each(func(r row) error {
@@ -80,7 +68,7 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 		name, ok := localName(path.Join(folder, strings.ReplaceAll(given, `\`, "/")))
 		var place int
 		if ok && given != "" {
-			place, ok = slices.BinarySearchFunc(d.Samples, name, func(s Sample, name string) int { return strings.Compare(s.Name, name) })
+			place, ok = d.samples.find(name)
 		}
 		if !ok || given == "" {
 			if !skipped[name] && !skipped[d.locate(name)] {
@@ -88,9 +76,9 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 			}
 			return nil
 		}
-		s := &d.Samples[place]
+		s := d.Sample(place)
 		split, class := s.Split, s.Class
-		if err := d.labels(t, c, r, s); err != nil {
+		if err := d.labels(t, c, r, &s); err != nil {
 			return err
 		}
 		if told[place] && s.Class != class {
@@ -101,17 +89,18 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 			return fmt.Errorf("%w: line %d of %s: %s is in the folder of %s, and its split is %s", ErrLayout, r.line, file, name, split, s.Split)
 		}
 		if c.mask >= 0 {
-			s.Mask = d.maskNamed(d.beside(folder, r.at(c.mask)), name)
+			d.samples.mask(place, d.maskNamed(d.beside(folder, r.at(c.mask)), name))
 		}
+		d.samples.label(place, s)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if c.class >= 0 {
-		for i := range d.Samples {
-			if s := &d.Samples[i]; here(s) && !told[i] {
-				d.count(s.Name, "not in "+file+": unlabelled")
+		for i := from; i < to; i++ {
+			if !told[i] {
+				d.count(d.Sample(i).Name, "not in "+file+": unlabelled")
 			}
 		}
 	}
@@ -152,45 +141,42 @@ func (d *Dataset) applyLists(lists []string) error {
 	if len(lists) == 0 {
 		return nil
 	}
-	d.byName()
+	sort.Sort(byName{&d.samples})
 	prefixes := []string{""}
 	for _, entry := range d.look("") {
 		if entry.IsDir() && isContainer(entry.Name()) {
 			prefixes = append(prefixes, text.NFC(entry.Name())+"/")
 		}
 	}
-	find := func(line string) *Sample {
+	find := func(line string) int {
 		name, ok := localName(line)
 		if !ok {
-			return nil
+			return -1
 		}
 		for _, prefix := range prefixes {
-			if s := d.named(prefix + name); s != nil {
-				return s
-			}
-			i, _ := slices.BinarySearchFunc(d.Samples, prefix+name+".", func(s Sample, name string) int { return strings.Compare(s.Name, name) })
-			if i < len(d.Samples) && strings.TrimSuffix(d.Samples[i].Name, path.Ext(d.Samples[i].Name)) == prefix+name {
-				return &d.Samples[i]
+			if i := d.placeOf(prefix + name); i >= 0 {
+				return i
 			}
 		}
-		return nil
+		return -1
 	}
 	for _, list := range lists {
 		split, _ := d.splitWord(stem(list))
 		found, missed := 0, len(d.Missing)
 		err := d.lines(list, func(number int, line string) error {
-			s := find(line)
-			if cut := strings.LastIndexAny(line, " \t,"); s == nil && cut > 0 {
-				s = find(strings.TrimSpace(line[:cut]))
+			i := find(line)
+			if cut := strings.LastIndexAny(line, " \t,"); i < 0 && cut > 0 {
+				i = find(strings.TrimSpace(line[:cut]))
 			}
-			if s == nil {
+			if i < 0 {
 				d.miss(line, "named in line %d of %s", number, list)
 				return nil
 			}
+			s := d.Sample(i)
 			if s.Split != "" && s.Split != split {
 				return fmt.Errorf("%w: line %d of %s: %s is in the split %s already", ErrLayout, number, list, s.Name, s.Split)
 			}
-			s.Split = split
+			d.samples.rows[i].split = splitRank(split)
 			found++
 			return nil
 		})

@@ -95,7 +95,7 @@ func (d *Dataset) describeMasks() error {
 		return nil
 	}
 	var masks []string
-	for _, s := range d.Samples {
+	for _, s := range d.All() {
 		if s.Mask != "" && suffix(s.Mask) != ".mat" && suffix(s.Mask) != ".xml" {
 			masks = append(masks, s.Mask)
 		}

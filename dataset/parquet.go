@@ -313,7 +313,7 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 		return err
 	}
 	d.countSeveral(name, bytes.NewReader(content))
-	d.add(name, split, class)
+	d.add(name, Sample{Split: split, Class: class})
 	return nil
 }
 

@@ -144,8 +144,8 @@ func TestForgedParquet(t *testing.T) { // not in parallel: it counts what is all
 			defer allocatesAtMost(t, 32<<20)()
 			err := d.readParquetFrom(bytes.NewReader(c.file), int64(len(c.file)), "x.parquet", Train)
 			switch {
-			case c.says == "" && (err != nil || len(d.Samples) != 1):
-				t.Errorf("%d samples, %v", len(d.Samples), err)
+			case c.says == "" && (err != nil || d.Len() != 1):
+				t.Errorf("%d samples, %v", d.Len(), err)
 			case c.says != "" && (!errors.Is(err, ErrLayout) || !strings.Contains(err.Error(), c.says)):
 				t.Errorf("%v, want %q", err, c.says)
 			}

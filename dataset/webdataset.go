@@ -120,7 +120,7 @@ func (d *Dataset) readWebDataset() error {
 			if err != nil {
 				return err
 			}
-			d.add(name, s.Split, s.Class)
+			d.add(name, s)
 		}
 	}
 	return nil

@@ -60,10 +60,10 @@ func (c *aviaryDrawCommand) Run(ctx context.Context, io *stdio) error {
 		return err
 	}
 	report := aviaryReport{
-		Out: c.Out, Seed: c.Seed, Images: len(written.Samples), Splits: map[string]int{},
+		Out: c.Out, Seed: c.Seed, Images: len(written.Samples()), Splits: map[string]int{},
 		Classes: written.Classes, Seconds: time.Since(start).Seconds(),
 	}
-	for _, sample := range written.Samples {
+	for _, sample := range written.Samples() {
 		report.Splits[sample.Split]++
 	}
 	if c.JSON {

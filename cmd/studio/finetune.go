@@ -134,7 +134,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	edited, unused, err := maps.Match(set.Samples)
+	edited, unused, err := maps.Match(set.Samples())
 	if err != nil {
 		return err
 	}

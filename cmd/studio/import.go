@@ -96,7 +96,7 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	takePool(d, c.Pool)
 	summary := importSummary{Format: d.Format, Why: d.Why, Classes: len(d.Classes), Splits: map[string]int{}, DryRun: c.DryRun, Notes: d.Notes[:min(100, len(d.Notes))]}
-	for _, s := range d.Samples {
+	for _, s := range d.All() {
 		if d.HasMask(s) {
 			summary.Masks++
 		}
@@ -108,7 +108,7 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	summary.Problems = append(summary.Problems, d.Skipped[:min(100, len(d.Skipped))]...)
 	summary.Problems = append(summary.Problems, d.Missing[:min(100-len(summary.Problems), len(d.Missing))]...)
-	summary.Images, summary.Skipped, summary.Missing = len(d.Samples), len(d.Skipped), len(d.Missing)
+	summary.Images, summary.Skipped, summary.Missing = d.Len(), len(d.Skipped), len(d.Missing)
 	if c.Project == "" && (!c.DryRun || c.Report != "") {
 		return errors.New("name the project with --project, or try --dry-run alone")
 	}
@@ -147,14 +147,18 @@ func (c *importCommand) source() error {
 // takePool moves a share of the test split to the pool. It chooses images by their names alone, so that a repeated import chooses the
 // same ones.
 func takePool(d *dataset.Dataset, share float64) {
-	for i := range d.Samples {
-		if s := &d.Samples[i]; s.Split == dataset.Test {
+	if share == 0 {
+		return
+	}
+	d.Assign(func(s dataset.Sample) string {
+		if s.Split == dataset.Test {
 			sum := sha256.Sum256([]byte(s.Name))
 			if float64(binary.BigEndian.Uint32(sum[:]))/(1<<32) < share {
-				s.Split = dataset.Pool
+				return dataset.Pool
 			}
 		}
-	}
+		return s.Split
+	})
 }
 
 // store imports the images, or previews the import. The project's pages show the progress too.

@@ -134,7 +134,7 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	defer set.Close()
-	pictures := set.Samples
+	pictures := set.Samples()
 	if c.Split != "" {
 		split, ok := dataset.SplitName(c.Split)
 		if !ok {

@@ -220,7 +220,7 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	if p.version, err = p.service.AddModel(ctx, annotator.System, "aviary", annotator.ModelToAdd{Name: "tiny.onnx", File: file, Manifest: beside, NoScan: true}); err != nil {
 		t.Fatal(err)
 	}
-	p.images = len(data.Samples)
+	p.images = data.Len()
 	return p
 }
 

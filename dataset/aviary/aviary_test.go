@@ -125,7 +125,7 @@ func TestGeneratedFolderReadsBack(t *testing.T) {
 			t.Errorf("class %d is %s, want %s: Birds must be sorted", i, d.Classes[i], bird.Name)
 		}
 	}
-	for _, s := range d.Samples {
+	for _, s := range d.All() {
 		if s.Group != aviary.Home && s.Group != aviary.Away {
 			t.Errorf("%s: group %q", s.Name, s.Group)
 		}
@@ -142,7 +142,7 @@ func TestMasksCoverTheBirds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range d.Samples {
+	for _, s := range d.All() {
 		var mask *image.Gray
 		if err := dataset.Mask(t.Context(), s.Mask, nil, func(m *image.Gray) error { mask = m; return nil }); err != nil {
 			t.Fatal(err)

@@ -39,17 +39,17 @@ func (b *recipeBench) thin() {
 		return
 	}
 	count, seen := map[string]int{}, map[string]int{}
-	for _, s := range b.set.Samples {
+	for _, s := range b.set.All() {
 		count[s.Split]++
 	}
-	b.set.Samples = slices.DeleteFunc(b.set.Samples, func(s dataset.Sample) bool {
+	b.set.Keep(func(s dataset.Sample) bool {
 		n := count[s.Split]
 		if s.Split == dataset.Pool || n <= limit {
-			return false
+			return true
 		}
 		i := seen[s.Split]
 		seen[s.Split]++
-		return i*limit/n == (i+1)*limit/n
+		return i*limit/n != (i+1)*limit/n
 	})
 }
 

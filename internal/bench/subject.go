@@ -57,8 +57,8 @@ func (s Subject) open(ctx context.Context, limit int) (b *openedSubject, err err
 	if err != nil {
 		return nil, err
 	}
-	for _, sample := range set.Samples[:min(limit, len(set.Samples))] {
-		b.pictures = append(b.pictures, sample.Path)
+	for i := range min(limit, set.Len()) {
+		b.pictures = append(b.pictures, set.Sample(i).Path)
 	}
 	return b, nil
 }

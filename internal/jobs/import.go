@@ -12,8 +12,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -40,7 +38,7 @@ type ImportOptions struct {
 // file that is no readable picture is an image that is broken, with the reason. blobs may be nil for a preview.
 func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOptions) annotator.ImageImport {
 	in := annotator.ImageImport{
-		From: from, Source: o.Source, Images: len(d.Samples), Classes: make([]annotator.Class, len(d.Classes)), Update: o.Update, Prune: o.Prune,
+		From: from, Source: o.Source, Images: d.Len(), Classes: make([]annotator.Class, len(d.Classes)), Update: o.Update, Prune: o.Prune,
 	}
 	for i, key := range d.Classes {
 		in.Classes[i] = annotator.Class{Index: i, Key: key, Name: ClassName(key)}
@@ -51,16 +49,17 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 			r.blobs = blobs
 		}
 		var done atomic.Int64
-		for samples := range slices.Chunk(d.Samples, cmp.Or(o.Part, annotator.ImportChunk)) {
-			images := make([]annotator.NewImage, len(samples))
+		part := cmp.Or(o.Part, annotator.ImportChunk)
+		for first := 0; first < d.Len(); first += part {
+			images := make([]annotator.NewImage, min(part, d.Len()-first))
 			group, reading := errgroup.WithContext(ctx)
 			group.SetLimit(runtime.GOMAXPROCS(0))
-			for i, s := range samples {
+			for i := range images {
 				if reading.Err() != nil {
 					break
 				}
 				group.Go(func() (err error) {
-					images[i], err = r.read(reading, s)
+					images[i], err = r.read(reading, d.Sample(first+i))
 					tell(int(done.Add(1)))
 					return err
 				})
@@ -77,16 +76,9 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 		}
 		return nil
 	}
-	places := sync.OnceValue(func() map[string]int { // needed only if an image is marked as broken
-		places := make(map[string]int, len(d.Samples))
-		for i, s := range d.Samples {
-			places[s.Name] = i
-		}
-		return places
-	})
 	in.Mended = func(ctx context.Context, name string) bool {
-		i, found := places()[name]
-		return found && decodes(ctx, d.Samples[i].Path)
+		s, found := d.Named(name)
+		return found && decodes(ctx, s.Path)
 	}
 	return in
 }

@@ -84,8 +84,8 @@ func newTrailWorld(t *testing.T) *trailWorld {
 	if w.data, err = dataset.Open("folder", folder); err != nil {
 		t.Fatal(err)
 	}
-	if len(w.data.Samples) != 14 {
-		t.Fatalf("%d pictures", len(w.data.Samples))
+	if w.data.Len() != 14 {
+		t.Fatalf("%d pictures", w.data.Len())
 	}
 	return w
 }

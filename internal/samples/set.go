@@ -58,12 +58,12 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 				c, set.Dir, len(classes), strings.Join(classes[:min(3, len(classes))], ", "))
 		}
 	}
-	samples, faults := make([]sample.Sample, len(set.Samples)), make([]error, len(set.Samples))
+	samples, faults := make([]sample.Sample, set.Len()), make([]error, set.Len())
 	meter.Begin(progress.Reading, 0)
 	var read, masked atomic.Int64
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(4) // two cores to hash and decode masks, and some to wait for the disk
-	for i, s := range set.Samples {
+	for i, s := range set.All() {
 		group.Go(func() error {
 			if inner.Err() != nil {
 				return context.Cause(inner)
@@ -92,7 +92,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 		return nil, fmt.Errorf("none of the masks in %s is named like an image of %s: a mask has its image's path below the data set's folder, or its file name, and the suffix .png", v.Masks, set.Dir)
 	}
 	t := &Set{preprocessor: v.Preprocessor}
-	for i, s := range set.Samples {
+	for i, s := range set.All() {
 		switch {
 		case faults[i] != nil:
 			t.Broken = append(t.Broken, fmt.Sprintf("%s: %v", s.Name, faults[i]))
@@ -107,7 +107,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 
 // Plan is what Open has to do.
 func Plan(set *dataset.Dataset) progress.Plan {
-	return progress.Plan{Stage: progress.Reading, Total: len(set.Samples), Each: time.Millisecond}
+	return progress.Plan{Stage: progress.Reading, Total: set.Len(), Each: time.Millisecond}
 }
 
 // Pixels writes the network's input for a sample; it is a trainer.PixelReader.

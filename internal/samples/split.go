@@ -66,7 +66,7 @@ func (t *Set) TrainedOn() []sample.Sample {
 // if every file can be read. asked is the split to measure on, edited the number of edited maps.
 func Workload(set *dataset.Dataset, asked string, edited int) trainer.Workload {
 	n := map[string]int{}
-	for _, s := range set.Samples {
+	for _, s := range set.All() {
 		if s.Class != "" {
 			n[s.Split]++
 		}
