@@ -12,7 +12,7 @@
 //
 //	trainer/sample        what an image means to a training
 //	trainer/step          the step: what is trained, losses, gradients, as a graph
-//	trainer/engine        what is asked of whoever computes steps: trainer/onnxruntime and trainer/gorgonia
+//	trainer/engine        the interface of what computes steps: trainer/onnxruntime and trainer/gorgonia
 //	trainer/refit         the last layer fitted anew
 //	trainer/measure       how good a network is
 //	trainer/architecture  networks to train from scratch
@@ -20,6 +20,9 @@
 // and this one has
 //
 //	engines.go      opening the engine that is asked for, or refusing a network before anything is computed
+//	network.go      the parent that a training starts from
+//	workdir.go      the folder of a run's checkpoints: locking it, taking it over
+//	progress.go     Observer: what a run reports while it goes
 //	anchor.go       L_anchor's targets: the parent's maps of the images without an edit
 //	crop.go         random resized crops of pixels and maps; crop_features.go computes their features epoch by epoch
 //	augmented.go    pixels cut, mirrored and moved, for trainings from scratch
@@ -27,9 +30,9 @@
 //	export.go       the trained file: its parent with other initializers
 //	features.go     the features of samples; computing and keeping them is internal/features's
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go
-//	early_stopping.go  the best epoch by validation images; divergence.go  when a run has come apart; curve.go
+//	early_stopping.go  the best epoch by validation images; divergence.go  when a run has diverged; curve.go
 //	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best
-//	round.go        candidate and control (round_arms.go) on which images (round_images.go), and what the maps were worth; scratch.go trains a whole network
-//	inspect.go      what each engine can train of an ABN, and what keeps it from the rest
-//	frozen.go       what a training of a whole network does differently where its extractor is frozen
+//	round.go        candidate and control (round_arms.go) on which images (round_images.go), and the gain from the maps; scratch.go trains a whole network
+//	inspect.go      what each engine can train of an ABN, and which nodes prevent the rest
+//	frozen.go       training from images and labels with a frozen extractor
 package trainer

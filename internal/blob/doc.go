@@ -4,7 +4,8 @@
 //	store.go   Store: Put, Open, Path, Exists
 //	folder.go  files in a folder, also the cache in front of a bucket
 //	bucket.go  a bucket of an S3 endpoint, for several machines
-//	sweep.go   removing what nothing refers to
+//	sweep.go   removing files that no row refers to
+//	verify.go  List, and Verify: whether a file's bytes still have its hash
 //	owner.go   which studio owns the store, and so may sweep it
 //
 // Addresses: a folder's path or file:///path; s3://BUCKET?region=R&prefix=P/ with the credentials the

@@ -1,8 +1,8 @@
-// Package disk is what the studio's folders have in common.
+// Package disk has what the studio's folders on disk share.
 //
-//	full.go       Full: a disk that takes no more, told from other errors
+//	full.go       Full: telling the error of a full disk from others
 //	check.go      Check: whether a folder can be written to, for health checks
-//	temporary.go  files on their way, which are swept once their process is gone
-//	folder.go     folders of a process alone, likewise
+//	temporary.go  temporary files, which are swept once their process is gone; hold_*.go locks them
+//	folder.go     temporary folders, likewise
 //	free_*.go     Free: how much room there is
 package disk

@@ -3,7 +3,7 @@
 //
 //	worker.go    Worker: start, stop, heartbeat, rescue of what dead workers left
 //	store.go     Store: what workers need of the database
-//	import.go    a folder or data set → images of a project
+//	import.go    a folder or data set → images of a project; class_name.go makes names that people read from its classes
 //	intake.go    Models: taking in ONNX files; receive.go writes an upload's files to disk, model_report.go says what a model is,
 //	             without running it
 //	inspection.go  starting a process that inspects an uploaded file; inspect_upload.go is what that process does,
