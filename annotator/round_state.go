@@ -157,7 +157,7 @@ func (r Round) Cancel() (Round, error) {
 func (r Round) Stop(c RoundClaim) (Round, error) {
 	switch err := r.Check(c); {
 	case err == nil:
-		return r, fmt.Errorf("nobody cancelled it: %w", ErrConflict)
+		return r, fmt.Errorf("its cancellation was not asked for: %w", ErrConflict)
 	case !errors.Is(err, ErrRoundCancelled):
 		return r, err
 	}

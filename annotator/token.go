@@ -131,7 +131,7 @@ func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n 
 		return "", Token{}, err
 	}
 	if owner.Disabled || owner.Generator {
-		return "", Token{}, fmt.Errorf("%w: %s cannot sign in, and a token would be worth nothing", ErrForbidden, owner.Name)
+		return "", Token{}, fmt.Errorf("%w: %s cannot sign in, so a token of theirs could not be used", ErrForbidden, owner.Name)
 	}
 	if token, err = s.newToken(owner, n); err != nil {
 		return "", Token{}, err
@@ -174,7 +174,7 @@ func (s *Service) newToken(owner User, n NewToken) (Token, error) {
 	}
 	for _, scope := range n.Scopes {
 		if !slices.Contains(scopes, scope) {
-			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%q is none: choose from %s", scope, allScopes())}
+			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%q is no scope: choose from %s", scope, allScopes())}
 		}
 	}
 	if len(scopes) == 0 {

@@ -6,7 +6,7 @@ package annotator
 func (v NewVersion) StateIn(hasModel bool) (VersionState, error) {
 	switch {
 	case !hasModel && len(v.Classes) == 0:
-		return "", &ValidationError{Field: "classes", Message: "the first model of a project says what its classes are"}
+		return "", &ValidationError{Field: "classes", Message: "the first model of a project must name its classes"}
 	case !hasModel || v.Activate:
 		return VersionActive, nil
 	}

@@ -30,7 +30,7 @@ const maxIDs = 20_000_000
 // segmentations/, whose shades say how many annotators agreed; without one, the box is the mask.
 func (d *Dataset) readCUB2011() error {
 	if !d.isDir("images") {
-		return fmt.Errorf("%w: images.txt stands there and no folder images/", ErrLayout)
+		return fmt.Errorf("%w: it has images.txt but no folder images/: put the folder beside the file", ErrLayout)
 	}
 	var birds []bird // by id
 	at := func(file string, number int, id string) (*bird, error) {
@@ -271,7 +271,7 @@ func (d *Dataset) numbered(file string) (map[int]string, error) {
 		case !ok || err != nil || n < 1 || name == "" || len(name) > text.MaxName:
 			return fmt.Errorf("%w: line %d of %s: %q is not a number and a name", ErrLayout, number, file, text.Cut(line, 60))
 		case out[n] != "":
-			return fmt.Errorf("%w: line %d of %s: the number %d stands there twice", ErrLayout, number, file, n)
+			return fmt.Errorf("%w: line %d of %s: the number %d occurs twice", ErrLayout, number, file, n)
 		}
 		out[n] = strings.Clone(name)
 		return nil

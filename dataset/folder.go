@@ -58,7 +58,7 @@ func (d *Dataset) readFolder() error {
 		case shape.splits:
 			d.skip(name, "not a split: want train, val, validation, test or pool, or say what it is with --splits")
 		case isCompanion(name):
-			d.skip(name, "tells about the pictures and is no class: rename it if it is one")
+			d.skip(name, "describes the pictures and is not read as a class: rename it if it is one")
 		case shape.inside:
 			err = d.readSplitClass(name)
 		case isContainer(name) && d.onlyFolder(list, name):
@@ -294,7 +294,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 		name := path.Join(below, entry.Name())
 		if entry.IsDir() {
 			if isCompanion(entry.Name()) {
-				d.skip(name, "tells about the pictures and is no class: rename it if it is one")
+				d.skip(name, "describes the pictures and is not read as a class: rename it if it is one")
 			} else if err := d.readClass(name, split, entry.Name()); err != nil {
 				return err
 			}

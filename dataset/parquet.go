@@ -261,7 +261,7 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 		switch at {
 		case c.bytes:
 			if v.Kind() != parquet.ByteArray {
-				return errors.New("the image is no bytes")
+				return errors.New("the image column holds no bytes")
 			}
 			content = v.ByteArray()
 		case c.path:

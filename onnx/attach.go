@@ -86,7 +86,7 @@ func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) 
 		return nil, fmt.Errorf("%w: the outcome does not come apart: %w", ErrAttach, err)
 	}
 	if parts.Names.Features != cut.Value || parts.Classes != s.Classes {
-		return nil, fmt.Errorf("%w: the outcome comes apart at %q with %d classes, want %q and %d", ErrAttach, parts.Names.Features, parts.Classes, cut.Value, s.Classes)
+		return nil, fmt.Errorf("%w: the result is split at %q with %d classes, want %q and %d", ErrAttach, parts.Names.Features, parts.Classes, cut.Value, s.Classes)
 	}
 	return out, nil
 }

@@ -108,7 +108,7 @@ func TestManifestOfUploadHoldsText(t *testing.T) {
 		body, media := modelFormOf(t, "model", string(model), "manifest", manifest)
 		r := b.do(http.MethodPost, apiPrefix+"/projects/birds/versions", body, "Content-Type", media).want(http.StatusUnprocessableEntity)
 		p := into[Problem](r)
-		if len(p.Errors) == 0 || p.Errors[0].Location != location || strings.Contains(p.Detail, "brings none") {
+		if len(p.Errors) == 0 || p.Errors[0].Location != location || strings.Contains(p.Detail, "the file has none") {
 			t.Errorf("%q: %s, want the place %s", manifest, r.body, location)
 		}
 	}

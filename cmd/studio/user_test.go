@@ -103,7 +103,7 @@ func TestUserCommands(t *testing.T) {
 	}
 	forever := tokens()
 	forever.Make, forever.Scopes = "typo", "reed"
-	if err := forever.Run(ctx, streams); err == nil || !strings.Contains(err.Error(), `scopes: "reed" is none`) {
+	if err := forever.Run(ctx, streams); err == nil || !strings.Contains(err.Error(), `scopes: "reed" is no scope`) {
 		t.Errorf("a scope that is none: %v", err)
 	}
 	streams, _ = shell("password1234\n")

@@ -111,7 +111,7 @@ func (v verdict) problem() error {
 		}
 		return refused
 	}
-	return fmt.Errorf("inspecting a model: %s", cmp.Or(v.Fault, "the process said nothing"))
+	return fmt.Errorf("inspecting a model: %s", cmp.Or(v.Fault, "the process gave no answer"))
 }
 
 var (
@@ -233,7 +233,7 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	case errors.Is(cause, errTime), mentions(complaints.data.String(), "cpu limit exceeded"):
 		return wrongModel("it took longer than %v to %s, which is the limit for a file of %s: where you trust it, %s", l.time, asked.Do, fileSize(asked.File), asked.elsewhere())
 	case errors.Is(cause, errReport):
-		return wrongModel("what is to be said of it has more than %d MiB: it has too many nodes that cannot be told or trained", maxReport>>20)
+		return wrongModel("the report about it has more than %d MiB: too many of its nodes have unknown shapes or cannot be trained", maxReport>>20)
 	case cause != nil:
 		return cause
 	default:

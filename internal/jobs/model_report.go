@@ -50,7 +50,7 @@ func inspectModel(ctx context.Context, model *onnx.Model, path string, beside []
 			beside = []byte(text)
 		}
 	}
-	problem := &annotator.FieldProblem{Message: "the file brings none: say how pixels become its input and what its classes are called"}
+	problem := &annotator.FieldProblem{Message: "the file has none: say how pixels become its input and what its classes are called"}
 	var m manifest.Manifest
 	if beside != nil {
 		var err error

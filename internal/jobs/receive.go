@@ -241,7 +241,7 @@ func (j *making) verdict(err error) (v verdict, _ error) {
 		return v, err
 	}
 	if err := json.Unmarshal(j.head.Bytes(), &v); err != nil {
-		return v, fmt.Errorf("making a file: the process said nothing: %w", err)
+		return v, fmt.Errorf("making a file: the process gave no answer: %w", err)
 	}
 	if v.Refused != "" || v.Fault != "" {
 		return v, v.problem()

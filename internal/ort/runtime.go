@@ -64,7 +64,7 @@ func active() (Provider, error) {
 	if !provider.tried {
 		provider.tried, provider.active, provider.err = true, provider.chosen, try(provider.chosen)
 		if provider.err != nil {
-			provider.err = fmt.Errorf("%s: %s; --provider cpu does without it, and --provider-fallback goes on with the CPU by itself (%w)",
+			provider.err = fmt.Errorf("%s: %s; use --provider cpu, or --provider-fallback to use the CPU where it fails (%w)",
 				provider.chosen, remedy(provider.chosen), provider.err)
 		}
 		if provider.err != nil && provider.fallback != nil {

@@ -259,7 +259,7 @@ func (s *Session) run(ctx context.Context, limit time.Duration, r *running) (err
 	case s.session == nil:
 		err = ErrClosed
 	case s.left.Load() > 0:
-		err = fmt.Errorf("%w: a run before this one still goes on; to be rid of it, start the studio again", ErrTooLong)
+		err = fmt.Errorf("%w: an earlier run of this network has not ended; restart the studio to end it", ErrTooLong)
 	default:
 		r.options, err = ortgo.NewRunOptions()
 	}
@@ -277,7 +277,7 @@ func (s *Session) run(ctx context.Context, limit time.Duration, r *running) (err
 		if grace := await(context.WithoutCancel(ctx), s.runLimit/stopsWithin, r.done); grace != nil {
 			s.left.Add(1)
 			if !r.settled.Swap(true) {
-				return fmt.Errorf("%w (and it does not stop when told to: it computes on until the operator it is in has ended)", stopped)
+				return fmt.Errorf("%w (it did not stop when told to, and computes until its present operator has ended)", stopped)
 			}
 			s.left.Add(-1) // it ended just now
 			<-r.done

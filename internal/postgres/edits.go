@@ -109,7 +109,7 @@ func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after *annotat
 		UPDATE edits SET state = 'submitted', before = $2::json, after = $3::json, submitted_at = $4 WHERE id = $1 AND state = 'draft'`,
 		id, documents[0], documents[1], at)
 	if err == nil && n == 0 {
-		err = fmt.Errorf("it is no draft any more: %w", annotator.ErrConflict)
+		err = fmt.Errorf("it is no longer a draft: %w", annotator.ErrConflict)
 	}
 	return wrap(err, "submitting edit %d", id)
 }
