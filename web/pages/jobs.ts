@@ -27,7 +27,7 @@ async function watch(slug: string, places: HTMLElement[]): Promise<void> {
     await new Promise((next) => setTimeout(next, 2000));
     if (document.hidden) continue;
     const answer = await fetch(`/api/v1/projects/${slug}/jobs`).catch(() => null);
-    if (!answer?.ok) continue; // the studio restarts: it comes back
+    if (!answer?.ok) continue; // the studio may be restarting: ask again
     const { jobs } = (await answer.json()) as JobList;
     for (const place of places) {
       for (const line of place.querySelectorAll<HTMLElement>("[data-job]")) {
@@ -36,6 +36,6 @@ async function watch(slug: string, places: HTMLElement[]): Promise<void> {
       }
     }
   }
-  // What a page waited for is there now.
+  // The job that the page waited for has ended: show its result.
   if (started && places.some((place) => "reload" in place.dataset || "list" in place.dataset)) location.reload();
 }

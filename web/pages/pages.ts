@@ -1,4 +1,4 @@
-// What every page runs. Pages work without it; it keeps them alive and quick.
+// The script of every page. Pages work without it; it updates them and adds keys.
 import { keepTime } from "./clock.ts";
 import { watchJobs } from "./jobs.ts";
 import { closeMenus, confirmForms, pressKeys } from "./keys.ts";

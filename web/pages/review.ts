@@ -120,7 +120,7 @@ onKey((key) => {
   return false;
 });
 
-// The next one should be there at once: its picture is fetched while this one is looked at.
+// Fetch the next edit's picture while this one is reviewed.
 async function fetchNext(): Promise<void> {
   const [, slug, , id] = location.pathname.slice(1).split("/");
   const answer = await fetch(`/api/v1/projects/${slug ?? ""}/reviews/next?after=${id ?? ""}`).catch(() => null);

@@ -1,5 +1,5 @@
-// Another map in place of the one being painted, to look at: the model's own, or what CAM or Grad-CAM says of either
-// branch. It is drawn and read off, never edited.
+// Another map that is shown in place of the one being painted: the model's own, or one by CAM or Grad-CAM of either
+// branch. Its values can be read, but it is never edited.
 
 import { wireMap, type Client } from "./api/client.ts";
 import { passing } from "./api/problem.ts";
@@ -55,7 +55,7 @@ export type ComparisonState =
   | { readonly kind: "refused"; readonly why: string }
   | { readonly kind: "offline" };
 
-const kept = 12; // answers kept for going back and forth
+const kept = 12; // answers that are cached, to switch between methods
 
 export class Comparison extends Emitter<{ changed: undefined }> {
   map: ShownMap = "edited";
@@ -68,7 +68,7 @@ export class Comparison extends Emitter<{ changed: undefined }> {
 
   constructor(private readonly editor: Editor, private readonly client: Client) {
     super();
-    // The perception branch reads the edited map: what it says has changed with it.
+    // The perception branch reads the edited map, so its activation map has changed too.
     editor.on("settled", () => this.entry.computed?.branch === "perception" && this.fetch());
     editor.on("command", (command) => {
       if (command === "next-map") this.step(1);

@@ -84,7 +84,7 @@ export class Desk extends Emitter<DeskEvents> {
   /** Opens a task, taking it if that is possible. */
   async open(detail: TaskDetail): Promise<void> {
     this.leaveTask();
-    this.detail = null; // nothing is saved or scored while the next one is set up
+    this.detail = null; // so that nothing is saved or scored while the next task is opened
     if (!detail.lease?.mine && ["open", "leased", "changes-requested"].includes(detail.state)) {
       try {
         detail = await this.client.claim(detail.id);
@@ -210,7 +210,7 @@ export class Desk extends Emitter<DeskEvents> {
     if (state.kind !== "conflict" || !this.autosave) return;
     if (side === "mine") return this.autosave.keepMine();
     const { autosave } = this;
-    this.autosave = null; // taking the saved map is no change to save
+    this.autosave = null; // loading the saved map must not count as a change
     this.editor.document.replace("Other version", fromWire(state.current.map), sourceOf(state.current));
     this.autosave = autosave;
     autosave.keptTheirs();
@@ -288,7 +288,7 @@ export class Desk extends Emitter<DeskEvents> {
     if (!entry || (entry.user !== 0 && entry.user !== detail.lease?.user_id)) return "none";
     const sameSource = entry.source === document.source;
     if (sameBits(entry.values, saved) && sameSource) {
-      // A save made while the page went away carries less undo than was journaled.
+      // A save made while the page was closing has fewer undo steps than the journal.
       if (entry.history.steps.length > document.history.steps.length) this.restore(document, entry.history);
       this.journal.remove(detail.id);
       return "none";
@@ -297,7 +297,7 @@ export class Desk extends Emitter<DeskEvents> {
     document.source = entry.source;
     this.restore(document, entry.history);
     const revision = detail.edit?.revision ?? 0;
-    // The server may have the save whose answer never came: then what is here goes on from it.
+    // The server may have stored a save whose answer was lost. The work here then continues from that revision.
     return entry.base === revision || (detail.edit && entry.sent === checksum(saved)) ? "newer" : "conflict";
   }
 
@@ -308,7 +308,7 @@ export class Desk extends Emitter<DeskEvents> {
         base_revision: base,
         source: d.source,
         map: wireMap(d.rows, d.columns, d.values),
-        // A request that outlives the page may carry 64 KiB in all.
+        // A request with keepalive, which outlives the page, may send 64 KiB in all.
         history: encodeHistory(d.history, d.values, last ? 24 << 10 : undefined),
         provenance: this.provenance(detail, d),
       }, last),
@@ -339,7 +339,7 @@ export class Desk extends Emitter<DeskEvents> {
         if (!this.after && document.isModels) this.after = s;
         this.emit("scores", undefined);
       },
-      () => undefined, // the stored prediction stands in
+      () => undefined, // the stored prediction is shown instead
     );
     if (!document.isModels) scores.changed(() => document.values, true);
   }
@@ -380,7 +380,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.editor.document.commit();
     if (!this.autosave?.dirty) return true;
     await this.autosave.flush();
-    return true; // what could not be saved is in the journal, and comes back with the task
+    return true; // changes that could not be saved are in the journal, and are restored with the task
   }
 
   private leaveTask(): void {
@@ -422,7 +422,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private become(phase: Phase): void {
     this.phase = phase;
-    this.editor.readOnly = phase.kind !== "working"; // a stroke made while its task is handed in would be lost
+    this.editor.readOnly = phase.kind !== "working"; // a stroke made while the task is submitted would be lost
     this.emit("phase", phase);
   }
 }

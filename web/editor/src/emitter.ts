@@ -1,4 +1,4 @@
-// A typed event emitter: what the headless parts tell the interface with.
+// A typed event emitter, by which the headless parts notify the interface.
 
 type Listener<T> = (value: T) => void;
 

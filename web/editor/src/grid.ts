@@ -1,4 +1,4 @@
-// Values of an attention map on their way between the wire and the Float32Array that is the truth.
+// Converts the values of an attention map between JSON and the Float32Array that the editor works on.
 //
 // A float32 is written as its shortest decimal, so that a map that was opened and saved is the same
 // to the byte: the server prints float32 the same way, and parsing gives the same bits back.

@@ -1,4 +1,4 @@
-// Keeps a task with the person who works on it: renews the lease while they do, and tells when it is gone.
+// Renews the lease of a task while its person works on it, and reports when the lease is lost.
 
 import { Problem } from "./api/problem.ts";
 
@@ -32,7 +32,7 @@ export class LeaseKeeper {
     try {
       await this.renew();
     } catch (error) {
-      // A server that is away for a moment does not end the lease; saving tells if it has.
+      // A server that does not answer for a moment does not end the lease; if it has ended, the next save fails.
       if (error instanceof Problem && error.status === 409) this.lost(error.message);
     }
   }

@@ -30,7 +30,7 @@ function start(): void {
   root.dataset["ready"] = "true";
   // For measuring and for tests in a browser: how long frames took to draw.
   Object.defineProperty(root, "frameTimes", { get: () => app.stage.loop.times });
-  // A page that is only prepared in the background takes no task until somebody looks at it.
+  // A page that the browser only prerenders takes no task until it is shown.
   const page = document as Document & { prerendering?: boolean };
   if (page.prerendering) document.addEventListener("prerenderingchange", () => void desk.open(detail), { once: true });
   else void desk.open(detail);

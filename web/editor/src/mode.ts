@@ -1,5 +1,5 @@
-// What paint does to a value. Coverage is how much of a cell the stroke covers, strength is what the
-// brush is set to; both lie in [0,1], and so does every result.
+// How painting changes a value. Coverage is how much of a cell the stroke covers, strength the brush's
+// setting; both are in [0,1], and so is every result.
 
 /**
  * How paint joins what is there:

@@ -1,4 +1,4 @@
-// What a person sets and finds again next time: brush, view, colour map. Kept in localStorage.
+// A person's settings of brush, view and colour map, kept in localStorage.
 
 import { Emitter } from "./emitter.ts";
 import { colorMapNames, type ColorMapName } from "./colormap.ts";
@@ -47,7 +47,7 @@ export class Settings extends Emitter<{ changed: keyof SettingsValues }> {
       const stored = JSON.parse(storage?.getItem(key) ?? "{}") as Record<string, unknown>;
       for (const name of Object.keys(defaults) as (keyof SettingsValues)[]) this.accept(name, stored[name]);
     } catch {
-      // unreadable settings are no settings
+      // unreadable settings are ignored
     }
   }
 
@@ -62,7 +62,7 @@ export class Settings extends Emitter<{ changed: keyof SettingsValues }> {
     try {
       this.storage?.setItem(key, JSON.stringify(this.values));
     } catch {
-      // a full or forbidden storage costs the preference, not the work
+      // if the storage is full or forbidden, only the settings are lost
     }
     this.emit("changed", name);
   }

@@ -1,4 +1,4 @@
-// A stroke in progress: what the brush has covered since it went down, and what that makes of the map.
+// A stroke in progress: what the brush has covered since it went down, and the resulting map.
 //
 // Coverage is gathered on a grid finer than the map's: each cell is cut into n×n parts, a part keeps the
 // most that any single dab covered of it, and a cell's coverage is the mean of its parts. So a stroke

@@ -111,7 +111,7 @@ async function problemOf(response: Response): Promise<Problem> {
   try {
     body = (await response.json()) as typeof body;
   } catch {
-    // a proxy's error page says no more than its status
+    // the error page of a proxy: only its status is of use
   }
   return new Problem(response.status, body.title ?? `HTTP ${response.status}`, body.detail ?? "", body.current);
 }

@@ -1,4 +1,4 @@
-// How a request can fail, as the editor tells failures apart.
+// The ways in which a request can fail, as far as the editor treats them differently.
 
 import type { Edit } from "./schema.d.ts";
 

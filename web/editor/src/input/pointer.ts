@@ -1,4 +1,4 @@
-// From what pointers do to what tools may rely on:
+// Turns pointer events into the clean sequences that tools rely on:
 //
 //   coalesced events → Sanitiser (down, move*, up or cancel, of one pointer) → Smoother → tool
 //
@@ -27,7 +27,7 @@ export interface StrokeSink {
   pinch(from: ScreenPoint, to: ScreenPoint, factor: number): void;
 }
 
-const follow = 0.6; // of the way to the newest point at each sample: takes out jitter, lags by under two samples
+const follow = 0.6; // share of the way to the newest point at each sample: removes jitter, lags by under two samples
 
 /**
  * Guarantees the order of a stroke's events. Browsers do not: a pointer can be lost without an up, press twice,

@@ -69,7 +69,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     this.made++;
     this.note();
     if (this.state.kind === "conflict" || this.state.kind === "lost") return; // until somebody decides
-    if (this.state.kind === "offline") return; // the next attempt takes it along
+    if (this.state.kind === "offline") return; // the next attempt saves this change too
     if (!this.inFlight) this.become({ kind: "pending" });
     this.schedule(Math.max(0, Math.min(coalesce, this.waitingSince + longestWait - Date.now())));
   }
@@ -186,7 +186,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
       const current = error.current;
       if (!current) return this.become({ kind: "lost", message });
       if (checksum(Float32Array.from(current.map.values)) === this.sent) {
-        // The other revision is the save whose answer was lost: this person's own.
+        // The other revision is this person's own save, whose answer was lost.
         this.revision = current.revision;
         this.become({ kind: "pending" });
         return this.schedule(0);

@@ -36,7 +36,7 @@ export class Journal {
     task: number, user: number, base: number, sent: string | null,
     values: Float32Array, source: Source, history: History,
   ): boolean {
-    // Browsers keep about 5 MB a site; should this not fit, undo gives way to the map.
+    // Browsers store about 5 MB per site. If the entry does not fit, it is stored without undo.
     for (const budget of [historyBudget, historyBudget / 16, 0]) {
       const stored: Stored = {
         v: 1, user, base, sent, source,

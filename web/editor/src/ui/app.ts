@@ -1,4 +1,4 @@
-// Puts the editor's parts on the page and joins them to the desk.
+// Puts the editor's parts on the page and connects them with the desk.
 
 import type { TaskDetail } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";

@@ -1,4 +1,4 @@
-// Looking at another map: which one and for which class, in the view's panel; what is shown, over the canvas.
+// The controls for another map: in the view's panel, which map and for which class; over the canvas, what is shown.
 
 import { shownMapNames, shownMaps, type ClassChoice, type ShownMap } from "../comparison.ts";
 import type { Desk } from "../desk.ts";

@@ -1,4 +1,4 @@
-// The strip below: what was done here, the task at hand, and the next ones of the queue.
+// The strip below the canvas: the tasks done here, the present one, and the next ones of the queue.
 
 import { pictureURL } from "../api/client.ts";
 import type { TaskCard, TaskDetail } from "../api/schema.d.ts";
@@ -36,7 +36,7 @@ export function filmStrip(desk: Desk): HTMLElement {
       const next = waiting[0];
       if (next) new Image().src = pictureURL(next, "view"); // most likely the next task
     } catch {
-      say(count, ""); // the strip is a convenience: painting goes on without
+      say(count, ""); // painting works without the strip
     }
   };
   desk.on("opened", (detail) => void show(detail));

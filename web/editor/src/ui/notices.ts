@@ -1,4 +1,4 @@
-// What has to be read: a reviewer's comment, why a map can't be changed, and passing sentences.
+// Notices: a reviewer's comment, why a map cannot be changed, and short messages.
 
 import type { Desk } from "../desk.ts";
 import { ago } from "../format.ts";

@@ -1,4 +1,4 @@
-// The tool rail: tools, then what works on the whole map.
+// The tool rail: tools, then actions on the whole map.
 
 import type { Desk } from "../desk.ts";
 import type { ToolName } from "../tools/tool.ts";
