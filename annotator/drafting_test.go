@@ -96,7 +96,7 @@ func TestSaveDraftRefusesWhatIsNoMap(t *testing.T) {
 	}
 }
 
-// Untouched, all zero and the model's own map are three different statements.
+// An untouched task, a map of zeros and the model's own map are three different things.
 func TestThreeKindsOfNothing(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// Whoever drew any revision since the last verdict does not judge, whether or not it is the one that was submitted;
-// whoever drew only before that verdict may, unless it is the same map again.
+// A person who drew a revision since the last verdict may not judge, whether or not it is the submitted one. A person who drew only before
+// that verdict may, unless the submitted map is the same as theirs.
 func TestWhoDrewSinceTheLastVerdictDoesNotJudge(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -41,7 +41,7 @@ func TestWhoDrewSinceTheLastVerdictDoesNotJudge(t *testing.T) {
 	w.judges(d.ID, w.Admin) // it is Rose's first map again
 }
 
-// The domain, the queue, the database and a plain reading of the rule agree, whatever people did to a task.
+// After any sequence of actions on a task, the domain, the queue, the database and a literal reading of the rule agree on who may judge.
 func TestEverybodyAgreesWhoMayJudge(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -95,8 +95,8 @@ func TestEverybodyAgreesWhoMayJudge(t *testing.T) {
 	}
 }
 
-// judges fails unless these people and nobody else may judge what was submitted of the task: by the rule itself, by
-// the queue of reviews, and by the database when it is written to directly.
+// judges fails unless exactly these people may judge the task's submitted edit: by the rule itself, by the queue of reviews, and by the
+// database when it is written to directly.
 func (w *world) judges(task int64, may ...annotator.User) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -173,7 +173,7 @@ func (w *world) latest(task int64) annotator.Edit {
 	return e
 }
 
-// A person holds MaxLeases tasks at most, of all projects together, however many requests they send at once.
+// A person holds at most MaxLeases tasks, in all projects together, even if they send many requests at once.
 func TestAPersonHoldsABoundedNumberOfTasks(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -235,7 +235,7 @@ func TestAPersonHoldsABoundedNumberOfTasks(t *testing.T) {
 	w.claim(w.Ada, tasks[0])
 }
 
-// An open task can be put aside without taking it first, so that a full hand does not keep anybody from tidying the queue.
+// An open task can be skipped without taking it first, so that a person who holds MaxLeases tasks can still tidy the queue.
 func TestSkippingAnOpenTask(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// mechanismsFile is what the editor's tests show the words of.
+// mechanismsFile holds the words of each mechanism for the editor's tests.
 const mechanismsFile = "../web/editor/test/mechanisms.json"
 
 func TestEditorIsTestedWithTheseWords(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"github.com/alexedwards/argon2id"
 )
 
-// The queue before the hashing is bounded: who comes when it is full is told so at once, and costs nothing.
+// The queue for hashing is bounded: a caller that finds it full gets ErrBusy at once, and nothing is hashed for it.
 func TestHashingQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	h := newPasswordHasher()
@@ -41,7 +41,7 @@ func TestHashingQueueIsBounded(t *testing.T) {
 	}
 }
 
-// What others would try first is refused, whoever asks; a few words that have nothing to do with one another are not.
+// Passwords that are easy to guess are refused for everybody; a few unrelated words are accepted.
 func TestCommonPasswordsAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, password := range []string{

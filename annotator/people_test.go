@@ -101,7 +101,7 @@ func TestTheLastAdminStays(t *testing.T) {
 	}
 }
 
-// Every method asks for a role, and says so to whoever lacks it.
+// Every method needs a role, and returns ErrForbidden or ErrUnauthorized to an actor without it.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

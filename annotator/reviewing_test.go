@@ -36,7 +36,7 @@ func TestReviewIsSomebodyElses(t *testing.T) {
 	}
 }
 
-// Who paints a map, gives the task back and lets another submit it unchanged does not review it.
+// A person who paints a map, gives the task back and lets another person submit it unchanged may not review it.
 func TestReviewOfAHandedOnMap(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

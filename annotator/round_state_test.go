@@ -8,7 +8,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// held is a round that somebody's second attempt holds.
+// held is a round that is held by its second attempt.
 func held(state annotator.RoundState) annotator.Round {
 	return annotator.Round{
 		ID: 7, State: state, ParentVersion: 3, Attempt: 2,
@@ -22,7 +22,7 @@ func cancelling(r annotator.Round) annotator.Round {
 	return r
 }
 
-// What each call makes of a round in each state.
+// The result of each call for a round in each state.
 func TestRoundStates(t *testing.T) {
 	t.Parallel()
 	claim := annotator.RoundClaim{RoundID: 7, Attempt: 2}

@@ -68,7 +68,7 @@ func TestStartRound(t *testing.T) {
 	}
 }
 
-// A version that was added with a mean of pixels from 0 to 255 is neither trained nor activated.
+// A version whose manifest has a mean of pixels from 0 to 255, instead of 0 to 1, is neither trained nor activated.
 func TestVersionThatCannotAnswer(t *testing.T) {
 	t.Parallel()
 	w := setup(t)

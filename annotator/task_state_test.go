@@ -19,7 +19,7 @@ var (
 	later = noon.Add(time.Minute)
 )
 
-// adas is a task in a state, Ada's where it is anybody's.
+// adas makes a task in a state; if a task in that state has an author, it is Ada.
 func adas(state TaskState) Task {
 	t := Task{ID: 5, State: state, UpdatedAt: noon}
 	if state != TaskOpen {
@@ -37,7 +37,7 @@ func adas(state TaskState) Task {
 	return t
 }
 
-// Which call is allowed on a task in which state, and what it makes of it: for its author and for another person.
+// Which calls are allowed on a task in which state, and their results, for its author and for another person.
 func TestTaskStates(t *testing.T) {
 	t.Parallel()
 	type rule func(Task, User) (Task, error)
@@ -180,7 +180,7 @@ func TestASaveFollowsTheLatestRevision(t *testing.T) {
 	}
 }
 
-// Only an open task is seeded, and only where one program made the map and another one checked it.
+// Only an open task can be seeded, and only with a map that one program made and another one approved.
 func TestOnlyProgramsSeed(t *testing.T) {
 	t.Parallel()
 	maker := User{ID: 8, Name: "Generator", Role: RoleReviewer, Generator: true}

@@ -22,7 +22,7 @@ func (w *world) person(email string, role annotator.Role) annotator.User {
 	return u
 }
 
-// A token is made with the present password, for scopes that the role covers and for a time; then it says that it is over.
+// A token is made with the present password, for scopes that the role allows, and for a time; after that its use is a *TokenError.
 func TestTokensHaveScopesAndAnEnd(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -31,7 +31,7 @@ func TestTokensHaveScopesAndAnEnd(t *testing.T) {
 	good := annotator.NewToken{Name: "script", Scopes: []annotator.Scope{annotator.ScopeReview, annotator.ScopeRead, annotator.ScopeRead}, Days: 2, Password: presentPassword}
 	for field, change := range map[string]func(*annotator.NewToken){
 		"scopes: choose what":         func(n *annotator.NewToken) { n.Scopes = nil },
-		"scopes: \"all\" is no scope":     func(n *annotator.NewToken) { n.Scopes = []annotator.Scope{"read", "all"} },
+		"scopes: \"all\" is no scope": func(n *annotator.NewToken) { n.Scopes = []annotator.Scope{"read", "all"} },
 		"scopes: admin needs":         func(n *annotator.NewToken) { n.Scopes = []annotator.Scope{annotator.ScopeAdmin} },
 		"days: is from 1 to 365":      func(n *annotator.NewToken) { n.Days = 0 },
 		"days: is from 1 to 365: no ": func(n *annotator.NewToken) { n.Days = 366 },

@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
-// planOf is a plan with data that gives no reason to warn.
+// planOf makes a plan whose data cause no warning.
 func planOf() annotator.RoundPlan {
 	return annotator.RoundPlan{
 		Settings: recipe.Defaults(),
@@ -78,7 +78,7 @@ func TestRoundFormWarns(t *testing.T) {
 	}
 }
 
-// Every setting there is has a field in the form, and a refused one stands where its problem is.
+// Every setting has a field in the form, and a refused one shows its problem.
 func TestRoundFormHasEverySetting(t *testing.T) {
 	t.Parallel()
 	doc := rendered(t, NewRoundPage(frameOf(annotator.RoleAdmin), RoundForm{RoundPlan: planOf(), Field: "clip_norm", Problem: `is "x", which is no number`}))

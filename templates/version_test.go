@@ -9,7 +9,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// A version that was added with a mean of pixels from 0 to 255, or with one logit, says so.
+// The page says if a version's manifest has a mean of pixels from 0 to 255, or its network one logit.
 func TestVersionsThatCannotAnswerSaySo(t *testing.T) {
 	t.Parallel()
 	for manifest, says := range map[string]string{
@@ -25,7 +25,7 @@ func TestVersionsThatCannotAnswerSaySo(t *testing.T) {
 	}
 }
 
-// What the values of a map do is told by the version's own mechanism.
+// The page explains a map's values by the version's own mechanism.
 func TestVersionsTellTheirMechanism(t *testing.T) {
 	t.Parallel()
 	for gain, want := range map[string][2]string{"1+M": {"(1+M)·g", "1 doubles it"}, "M": {"M·g", "0 hides"}, "softmax": {"softmax", "own, and whether 0 is the least"}, "": {"another", "own, and whether 0 is the least"}} {
@@ -40,7 +40,7 @@ func TestVersionsTellTheirMechanism(t *testing.T) {
 	}
 }
 
-// Figures stand in the order people judge by: test first, accuracy first.
+// Figures are ordered by importance: the test split first, accuracy first.
 func TestFiguresInReadingOrder(t *testing.T) {
 	t.Parallel()
 	v := annotator.Version{Figures: map[string]float64{

@@ -12,7 +12,7 @@ import (
 	"github.com/abn-studio/studio/internal/recipe/recipetest"
 )
 
-// Form and API judge every value as command line and trainer do.
+// Form and API accept and refuse the same values as command line and trainer.
 func TestFormAndAPIJudgeSettingsByTheRecipe(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
@@ -48,7 +48,7 @@ func TestFormAndAPIJudgeSettingsByTheRecipe(t *testing.T) {
 	}
 }
 
-// A momentum and a seed of 0 are what the round is stored with; automatic is what is left out.
+// A round is stored with a momentum and a seed of 0 if they are given; settings that are left out get the defaults.
 func TestZeroIsAValueOfTheAPI(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
@@ -61,7 +61,7 @@ func TestZeroIsAValueOfTheAPI(t *testing.T) {
 	s.as(annotator.RoleAdmin).get(fmt.Sprintf("/projects/birds/rounds/%d", round.ID)).has(".facts", "SGD, momentum 0")
 }
 
-// The form starts what it shows: every setting arrives, and one that is refused is shown where it stands, with what else was typed.
+// A round has exactly the settings that the form shows. If one is refused, the form shows the problem beside it and keeps the other values.
 func TestRoundForm(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

@@ -27,7 +27,7 @@ func (s *studio) queuedRound() annotator.Round {
 	return into[roundMade](s.as(annotator.RoleAdmin).api(http.MethodPost, "/projects/birds/rounds", map[string]any{}).want(http.StatusCreated)).Round
 }
 
-// An event stream ends with the right to read it: silent ones within a heartbeat, and no event goes out after it.
+// An event stream ends when its reader loses the right to read it: within a heartbeat, and without another event.
 func TestAnEventStreamEndsWithItsReader(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
@@ -109,7 +109,7 @@ func TestADownloadEndsWithItsReader(t *testing.T) {
 	}
 }
 
-// Somebody whose account is disabled while they send a model has sent nothing.
+// The upload of a person whose account is disabled meanwhile is refused and not stored.
 func TestAnUploadEndsWithItsSender(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
@@ -148,7 +148,7 @@ func (f onFirstRead) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// Another site takes no task by leading somebody to it: a link, a picture, a frame, a page prepared ahead.
+// Another site cannot make a visitor take a task: by a link, a picture, a frame, or a prefetched page.
 func TestACrossSiteVisitTakesNoTask(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t, func(c *Config) { c.PublicURL = "https://studio.example.org" })

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// What is wrong with a body is told in JSON's words.
+// Errors in a body are described with JSON's types.
 func TestBodiesAreRefusedInWordsOfJSON(t *testing.T) {
 	t.Parallel()
 	var settings struct {

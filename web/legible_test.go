@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// What PostgreSQL cannot keep is refused where it enters, by the name of its field: in addresses, headers, forms, JSON, uploads.
+// Text that PostgreSQL cannot store is refused where it comes in, with the name of its field: in addresses, headers, forms, JSON, uploads.
 func TestTextIsCheckedWhereItEnters(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
@@ -93,7 +93,7 @@ func TestTextIsCheckedWhereItEnters(t *testing.T) {
 	}
 }
 
-// A manifest that a decoder would mend without a word is refused by the place of its string.
+// A manifest with a string that Go's decoder would silently replace is refused, and the string's place is named.
 func TestManifestOfUploadHoldsText(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

@@ -25,7 +25,7 @@ func (s *studio) serving() string {
 	return listener.Addr().String()
 }
 
-// A page of another site whose name leads to 127.0.0.1 gets nothing of what answers there, not even its health.
+// A page of another site whose name resolves to 127.0.0.1 gets no answer from the studio there, not even of the health check.
 func TestOnLoopbackOnlyThisMachineIsAnswered(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t, func(c *Config) {

@@ -26,8 +26,8 @@ func (s *studio) spoil(hash string, bytes []byte) {
 	}
 }
 
-// A picture whose file is gone, damaged, cut short or no picture at all is told of with words, by pages, API and live scores
-// alike: nobody's server broke, and nobody is paged.
+// A picture whose file is gone, damaged, truncated or not a picture gives an error that says so, in pages, API and live scores. It is not
+// a server error.
 func TestPicturesThatCannotBeShown(t *testing.T) {
 	t.Parallel()
 	log := &logged{}
@@ -127,7 +127,7 @@ func TestPicturesOfAProjectWithoutAModel(t *testing.T) {
 	b.get(fmt.Sprintf("/projects/new/images/%d", added[0].ID)).want(http.StatusOK)
 }
 
-// A database that is away because its disk is full is told of as that.
+// If the database is away because its disk is full, the error names the full disk.
 func TestDatabaseAwayOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t, func(c *Config) {
@@ -139,7 +139,7 @@ func TestDatabaseAwayOnAFullDisk(t *testing.T) {
 	}
 }
 
-// Where PostgreSQL finds no space, a save says so and what to do; nothing is lost, and it works once there is space.
+// If PostgreSQL finds no space, a save fails with what to do; nothing is lost, and saving works once there is space.
 func TestSaveOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

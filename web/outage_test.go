@@ -23,7 +23,7 @@ import (
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
-// line stands between a studio and its database, and can be cut or go silent.
+// line forwards connections between a studio and its database; it can be cut or made silent.
 type line struct {
 	net.Listener
 	mu     sync.Mutex
@@ -96,7 +96,7 @@ func (l *line) pass(from, to net.Conn) {
 	}
 }
 
-// set changes what becomes of connections; a cut ends those that are open.
+// set changes how connections are treated; a cut ends open ones.
 func (l *line) set(cut, silent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,8 +111,8 @@ func (l *line) set(cut, silent bool) {
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 
-// While the database is away, or there and silent, every address answers that it does not answer, and when to try again;
-// nothing of where it is or who asks it is shown to anybody.
+// While the database is away or silent, every address answers that the database does not answer, and when to try again. The answers do not
+// show the database's address or user.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	dsn := pgtest.DSN(t)

@@ -45,7 +45,7 @@ func TestPagesShowTheProject(t *testing.T) {
 	}
 }
 
-// Admins see which workers there are, and what their features take of their disks.
+// Admins see the workers and how much of their disks cached features take.
 func TestActivityShowsWorkersToAdmins(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
@@ -227,7 +227,7 @@ func TestPeopleAndAccount(t *testing.T) {
 	admin.get("/people").has(".notice-bad", "Not changed")
 }
 
-// A round's page and the API name the images it goes on without: how many, which, and why, with a way to each.
+// A round's page and the API report the images that the round left out: how many, which, and why, with a link to each.
 func TestRoundNamesWhatItCouldNotRead(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

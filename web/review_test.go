@@ -8,8 +8,8 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-// A reviewer who drew an earlier revision of what somebody else submitted is not offered it by the queue of reviews, is
-// shown no form and led to none by a card, and the API refuses their verdict; another reviewer has all of that.
+// A reviewer drew an earlier revision of an edit that another person submitted. The queue of reviews does not offer them the edit, no form
+// is shown, cards do not lead to one, and the API refuses their verdict. Another reviewer can judge it.
 func TestTheQueueOffersOnlyWhatMayBeJudged(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

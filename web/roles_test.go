@@ -30,7 +30,7 @@ var open = map[string]string{
 	"GET /api/v1/openapi-3.0.yaml": "describes, holds nothing",
 }
 
-// pageRoles are the roles that pages need. A new address fails the test until it stands here.
+// pageRoles are the roles that pages need. The test fails for a new address until it is listed here.
 var pageRoles = map[string]annotator.Role{
 	"GET /": annotator.RoleAnnotator, "GET /projects": annotator.RoleAnnotator, "POST /projects": annotator.RoleAdmin,
 	"GET /people": annotator.RoleAdmin, "POST /people": annotator.RoleAdmin, "POST /people/{user}": annotator.RoleAdmin,
@@ -55,9 +55,8 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/start":    annotator.RoleAdmin, "POST /projects/{slug}/start": annotator.RoleAdmin,
 }
 
-// TestEveryRouteAsksForItsRole walks every address with nobody and with each role. Below the needed
-// role the answer is 401 (or the way to the sign-in page) or 403 and nothing else; at or above it,
-// it is neither.
+// TestEveryRouteAsksForItsRole requests every address without a user and with each role. Below the needed role the answer is 401 (or a
+// redirect to the sign-in page) or 403; with the role or above, it is neither.
 func TestEveryRouteAsksForItsRole(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

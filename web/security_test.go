@@ -229,7 +229,7 @@ func TestMetricsAreNotPublic(t *testing.T) {
 	}
 }
 
-// Whatever a stranger sends, the number of series and the length of a line of the log stay what they are.
+// Whatever a client sends, the number of metrics' series and the length of log lines stay bounded.
 func TestStrangersFillNeitherMetricsNorLog(t *testing.T) {
 	t.Parallel()
 	var log logged

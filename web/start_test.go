@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 )
 
-// The page shows what masks and clicks would become before anything is kept, says what is wrong beside its field, and keeps it.
+// The page shows the maps of masks and clicks before anything is stored, shows a problem beside its field, and stores the choice.
 func TestStartPage(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

@@ -124,7 +124,7 @@ func TestStateDictOfAVersion(t *testing.T) {
 	}
 }
 
-// The page answers with the file, or says why there is none, and keeps nothing.
+// The page answers with the file, or says why it cannot be made, and stores nothing.
 func TestStateDictOnThePage(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

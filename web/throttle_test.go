@@ -36,8 +36,8 @@ func behindProxy(c *Config) {
 	c.SignIn.Refill = time.Hour
 }
 
-// Guesses that come all at once are counted before they are judged: hashing takes long enough for all of them to be under
-// way before the first is refused.
+// Guesses that come all at once are counted before their passwords are checked. Hashing takes so long that all would otherwise be accepted
+// before the first one is refused.
 func TestParallelGuessesAreNotAllJudged(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t, behindProxy)
@@ -138,7 +138,7 @@ func TestARightPasswordCostsNothing(t *testing.T) {
 	}
 }
 
-// A stranger's made-up accounts and addresses neither fill the memory nor push out the bucket of what is under attack.
+// Made-up accounts and addresses neither fill the memory nor push out the bucket of an account under attack.
 func TestThrottleBoundsItsMemory(t *testing.T) {
 	t.Parallel()
 	th := newThrottle(Throttle{Refill: time.Hour}.WithDefaults())
@@ -216,7 +216,7 @@ func TestKeysOfTheThrottle(t *testing.T) {
 	}
 }
 
-// Of X-Forwarded-For the last entry of the last line is the proxy's own; what is no address is nobody's.
+// The last entry of the last X-Forwarded-For line is the proxy's own. An entry that is no address is ignored.
 func TestAddressOfARequest(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -292,7 +292,7 @@ func TestAnUntrustedProxyIsWarnedOf(t *testing.T) {
 	}
 }
 
-// A full queue before the hashing is a 503 that says when to come back, and a warning, not an error, in the log.
+// If the queue for hashing is full, the answer is a 503 that says when to try again, and the log has a warning and not an error.
 func TestABusySignInIsToldToComeBack(t *testing.T) {
 	t.Parallel()
 	var log logged

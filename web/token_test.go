@@ -31,8 +31,8 @@ func (s *studio) with(token, method, path, contentType, body string) *response {
 	return s.nobody().do(method, path, strings.NewReader(body), "Authorization", "Bearer "+token, "Content-Type", contentType)
 }
 
-// A stolen token does not take the account over: it neither sets a password nor makes further tokens nor touches people,
-// in the API and on pages, whatever its scopes and its owner's role.
+// A stolen token cannot take over the account: it can neither set a password, make tokens nor change people, in the API and on pages,
+// whatever its scopes and its owner's role.
 func TestATokenDoesNotTakeTheAccountOver(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
@@ -156,7 +156,7 @@ func TestEveryOperationAsksForItsScope(t *testing.T) {
 	}
 }
 
-// An operation that nobody gave a scope stops the studio from starting.
+// The studio does not start if an operation has no scope.
 func TestAnOperationWithoutAScopeIsNoticed(t *testing.T) {
 	t.Parallel()
 	a := newAPI(nil, chi.NewMux())
@@ -169,7 +169,7 @@ func TestAnOperationWithoutAScopeIsNoticed(t *testing.T) {
 		func(_ context.Context, _ annotator.User, _ *nothing) (*nothing, error) { return nil, nil })
 }
 
-// An expired and a revoked token are told apart from one that nobody made.
+// The answer says whether a token has expired, was revoked, or does not exist.
 func TestATokenThatIsOverSaysSo(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

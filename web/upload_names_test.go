@@ -16,7 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
-// twoMaps is a network of which the graph does not tell which map it is about.
+// twoMaps is a network with two values that could be its map.
 func twoMaps(t *testing.T) (file []byte) {
 	t.Helper()
 	file, err := os.ReadFile(filepath.Join(fixture.Root(), "onnx", "testdata", "exports", "two-maps.onnx"))
@@ -35,7 +35,7 @@ func mapOf(t *testing.T, u annotator.Upload) string {
 	return ""
 }
 
-// What cannot be told is asked for by the same names in query, form and page, and is known from then on.
+// A part that cannot be told from the graph is named by the same field in query, form and page; the name is then stored.
 func TestValuesAreNamedWithAnUpload(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)

@@ -227,7 +227,7 @@ func TestUploadRefuses(t *testing.T) {
 	}
 }
 
-// What comes beside a model is named and quoted in answers: whatever bytes it has, the answer is one.
+// Answers quote the names and contents of files sent with a model. Whatever their bytes are, the answer is valid.
 func TestUploadsOfOddNames(t *testing.T) {
 	t.Parallel()
 	s := newStudio(t)
