@@ -43,6 +43,18 @@ func TestEachFactHasOneHome(t *testing.T) {
 				if x, ok := n.X.(*ast.Ident); ok && x.Name == "onnx" && (n.Sel.Name == "FindParts" || n.Sel.Name == "Split") {
 					at("taking a network apart", dir)
 				}
+			case *ast.TypeSpec:
+				alias := n.Assign.IsValid()
+				if !alias && (n.Name.Name == "Branch" || n.Name.Name == "Gain") {
+					at("branches and mechanisms", dir)
+				}
+				if !alias && strings.HasPrefix(n.Name.Name, "flight") {
+					at("computed once for many callers", dir)
+				}
+			case *ast.ImportSpec:
+				if n.Path.Value == `"golang.org/x/sync/singleflight"` {
+					at("computed once for many callers", dir)
+				}
 			case *ast.CompositeLit:
 				if spelled := literals(n); slices.Contains(spelled, ".jpg") && slices.Contains(spelled, ".png") {
 					at("suffixes of pictures", dir)
@@ -75,6 +87,8 @@ func TestEachFactHasOneHome(t *testing.T) {
 		"fields of a manifest":           "internal/manifest",
 		"taking a network apart":         "internal/network",
 		"features on disk":               "internal/features",
+		"branches and mechanisms":        "internal/attention",
+		"computed once for many callers": "internal/flight",
 		"suffixes of pictures":           "internal/picture",
 		"words of a setting":             "internal/recipe",
 		"words and ranges of a manifest": "internal/manifest",

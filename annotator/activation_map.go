@@ -29,12 +29,12 @@ func (m ActivationMethod) Name() string {
 }
 
 // Branch is one of an ABN's two branches.
-type Branch string
+type Branch = attention.Branch
 
 // The branches. Only the perception branch reads a map.
 const (
-	BranchAttention  Branch = "attention"
-	BranchPerception Branch = "perception"
+	BranchAttention  = attention.AttentionBranch
+	BranchPerception = attention.PerceptionBranch
 )
 
 // Branches are both of them, in the order in which they are offered.

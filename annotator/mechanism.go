@@ -1,5 +1,7 @@
 package annotator
 
+import "github.com/abn-studio/studio/internal/attention"
+
 // Mechanism says what the values of a map do to the features under a network's attention mechanism, in the words that editor,
 // review, versions and command line show. For a mechanism other than 1+M and M the words claim nothing.
 type Mechanism struct {
@@ -14,10 +16,10 @@ type Mechanism struct {
 }
 
 // MechanismOf returns the words for a version's Gain.
-func MechanismOf(gain string) Mechanism {
+func MechanismOf(gain attention.Gain) Mechanism {
 	factors := func(zero, one float64) (*float64, *float64) { return &zero, &one }
 	switch gain {
-	case "1+M":
+	case attention.GainOnePlusM:
 		m := Mechanism{
 			Formula: "(1+M)·g", Zero: "not amplified",
 			Values:    "A value of 0 leaves a feature as it is: not amplified, not hidden. A value of 1 doubles it.",
@@ -27,7 +29,7 @@ func MechanismOf(gain string) Mechanism {
 		}
 		m.AtZero, m.AtOne = factors(1, 2)
 		return m
-	case "M":
+	case attention.GainM:
 		m := Mechanism{
 			Formula: "M·g", Zero: "hidden",
 			Values:    "A value of 0 hides a feature from the answer. A value of 1 leaves it as it is.",

@@ -3,6 +3,7 @@ package annotator
 import (
 	"encoding/json"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -15,17 +16,17 @@ type ModelReport struct {
 	Parameters int64       `json:"parameters"`
 	Parts      []ModelPart `json:"parts"` // extractor, attention, perception
 
-	Values        []ModelValue `json:"values"` // image, features, map, logits of both branches: the values at which the graph is split
-	ImageHeight   int          `json:"image_height"`
-	ImageWidth    int          `json:"image_width"`
-	ImageChannels int          `json:"image_channels"`
-	GridHeight    int          `json:"grid_height"`
-	GridWidth     int          `json:"grid_width"`
-	Classes       int          `json:"classes"`                   // K
-	Gain          string       `json:"gain"`                      // "1+M", "M" or "other"
-	Notes         []string     `json:"notes,omitempty"`           // what its owner should know, in sentences
-	BatchWasFixed int64        `json:"batch_was_fixed,omitempty"` // the batch size it was exported for; the studio runs it with any; 0: it was not fixed
-	UntoldShapes  []string     `json:"untold_shapes,omitempty"`   // nodes whose output shapes could not be inferred
+	Values        []ModelValue   `json:"values"` // image, features, map, logits of both branches: the values at which the graph is split
+	ImageHeight   int            `json:"image_height"`
+	ImageWidth    int            `json:"image_width"`
+	ImageChannels int            `json:"image_channels"`
+	GridHeight    int            `json:"grid_height"`
+	GridWidth     int            `json:"grid_width"`
+	Classes       int            `json:"classes"`                   // K
+	Gain          attention.Gain `json:"gain"`                      // "1+M", "M" or "other"
+	Notes         []string       `json:"notes,omitempty"`           // what its owner should know, in sentences
+	BatchWasFixed int64          `json:"batch_was_fixed,omitempty"` // the batch size it was exported for; the studio runs it with any; 0: it was not fixed
+	UntoldShapes  []string       `json:"untold_shapes,omitempty"`   // nodes whose output shapes could not be inferred
 
 	Data []ModelData `json:"data,omitempty"` // the files it came as, where they were more than one
 

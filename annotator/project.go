@@ -93,7 +93,7 @@ type Version struct {
 	Manifest      json.RawMessage    `json:"manifest"`
 	GridHeight    int                `json:"grid_height"` // h
 	GridWidth     int                `json:"grid_width"`  // w
-	Gain          string             `json:"gain"`        // "1+M", "M" or "other": the attention mechanism
+	Gain          attention.Gain     `json:"gain"`        // "1+M", "M" or "other": the attention mechanism
 	Parameters    int64              `json:"parameters"`
 	Bytes         int64              `json:"bytes"`
 	LearningRate  float64            `json:"learning_rate,omitempty"` // peak that suits the network; 0: not known
@@ -157,7 +157,7 @@ type NewVersion struct {
 	Classes       []Class // the first version of a project sets the project's classes where it has none
 	GridHeight    int
 	GridWidth     int
-	Gain          string
+	Gain          attention.Gain
 	Parameters    int64
 	Bytes         int64
 	LearningRate  float64 // peak that suits the network (trainer.SuggestedLearningRate); 0: not known

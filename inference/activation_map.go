@@ -152,7 +152,7 @@ func (s *LiveScorer) makeMapper(ctx context.Context, version annotator.Version, 
 
 func activationGraph(ctx context.Context, abn *onnx.ABN, q annotator.ActivationQuery) (*activation.Graph, error) {
 	if q.Method == annotator.ActivationCAM {
-		return activation.CAM(ctx, abn, activation.Branch(q.Branch))
+		return activation.CAM(ctx, abn, q.Branch)
 	}
-	return activation.GradCAM(ctx, abn, activation.Branch(q.Branch), q.Value)
+	return activation.GradCAM(ctx, abn, q.Branch, q.Value)
 }

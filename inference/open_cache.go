@@ -6,8 +6,7 @@ import (
 	"io"
 	"sync"
 
-	"golang.org/x/sync/singleflight"
-
+	"github.com/abn-studio/studio/internal/flight"
 	"github.com/abn-studio/studio/internal/lru"
 	"github.com/abn-studio/studio/internal/ort"
 )
@@ -15,7 +14,7 @@ import (
 // openCache keeps open entries by key, and closes the least recently used ones, after their runs are over. It is safe for
 // concurrent use.
 type openCache[T io.Closer] struct {
-	flights singleflight.Group
+	flights flight.Group[string, T]
 
 	mu     sync.Mutex // guards closed, and that nothing is kept after it
 	closed bool
@@ -33,18 +32,16 @@ func (c *openCache[T]) get(ctx context.Context, key string, open func(context.Co
 	if value, found, err := c.lookup(key); found || err != nil {
 		return value, err
 	}
-	// The first caller opens it for all, so the end of its context must not fail the others.
-	detached := context.WithoutCancel(ctx)
-	return await[T](ctx, c.flights.DoChan(key, func() (any, error) {
+	return c.flights.Finish(ctx, key, func(ctx context.Context) (T, error) {
 		if value, found, err := c.lookup(key); found || err != nil {
 			return value, err
 		}
-		value, err := open(detached)
+		value, err := open(ctx)
 		if err != nil {
 			return value, err
 		}
 		return value, c.keep(key, value)
-	}))
+	})
 }
 
 func (c *openCache[T]) lookup(key string) (value T, found bool, err error) {

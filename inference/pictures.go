@@ -17,11 +17,10 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/bounded"
 	"github.com/abn-studio/studio/internal/disk"
+	"github.com/abn-studio/studio/internal/flight"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/picture"
 )
@@ -43,7 +42,7 @@ type Pictures struct {
 	dir     string
 	log     *slog.Logger
 	cache   *bounded.Folder // bounds dir
-	flights singleflight.Group
+	flights flight.Group[string, []byte]
 
 	mu     sync.Mutex
 	warned time.Time // when it was last logged that dir cannot be written to
@@ -105,11 +104,10 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 		}
 		return f, "image/jpeg", nil
 	}
-	// The first caller renders for all, so the end of its context must not fail the others.
-	result := p.flights.DoChan(path+"|"+img.Hash, func() (any, error) {
-		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), renderWithin)
+	data, err := p.flights.Finish(ctx, path+"|"+img.Hash, func(ctx context.Context) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, renderWithin)
 		defer cancel()
-		data, err := p.render(detached, pre, img, kind)
+		data, err := p.render(ctx, pre, img, kind)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +116,6 @@ func (p *Pictures) Render(ctx context.Context, version annotator.Version, img an
 		}
 		return data, nil
 	})
-	data, err := await[[]byte](ctx, result)
 	if err != nil {
 		return nil, "", fmt.Errorf("rendering the %s: %w", kind, err)
 	}
@@ -279,7 +276,7 @@ func (p *Pictures) path(pre *Preprocessor, img annotator.Image, kind annotator.P
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %s %s", renderingVersion, img.Hash, kind, geometry))
 	name := hex.EncodeToString(sum[:])
 	if p.dir == "" {
-		return name // a key for singleflight; no file has that name
+		return name // a key for flights; no file has that name
 	}
 	return filepath.Join(p.dir, name[:2], name+".jpg")
 }

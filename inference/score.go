@@ -7,8 +7,6 @@ import (
 	"io"
 	"runtime"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/features"
@@ -156,18 +154,4 @@ func (s *LiveScorer) featuresOf(ctx context.Context, network *Network, version a
 		}
 		return network.Features(ctx, 1, pixels)
 	})
-}
-
-// await waits for a shared computation, at most until ctx ends.
-func await[T any](ctx context.Context, result <-chan singleflight.Result) (T, error) {
-	var none T
-	select {
-	case r := <-result:
-		if r.Err != nil {
-			return none, r.Err
-		}
-		return r.Val.(T), nil
-	case <-ctx.Done():
-		return none, context.Cause(ctx)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
@@ -18,14 +19,13 @@ var ErrNoABN = errors.New("no ABN")
 type PartNames = manifest.PartNames
 
 // Gain is what the attention mechanism multiplies the features with.
-type Gain string
+type Gain = attention.Gain
 
-// The mechanisms: g′ = (1+M)·g, which never removes a feature, and g′ = M·g. Anything else is GainOther: it is run as the file
-// has it, and the studio says nothing of what a cell of the map does.
+// The mechanisms.
 const (
-	GainOnePlusM Gain = "1+M"
-	GainM        Gain = "M"
-	GainOther    Gain = "other"
+	GainOnePlusM = attention.GainOnePlusM
+	GainM        = attention.GainM
+	GainOther    = attention.GainOther
 )
 
 // MapSource is how the map was found.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 // Versions is the view model of the page of versions.
@@ -21,8 +22,8 @@ type Versions struct {
 }
 
 // mechanismWord returns the formula of a network's attention mechanism, or gain itself if there is none.
-func mechanismWord(gain string) string {
-	return cmp.Or(annotator.MechanismOf(gain).Formula, gain, "another")
+func mechanismWord(gain attention.Gain) string {
+	return cmp.Or(annotator.MechanismOf(gain).Formula, string(gain), "another")
 }
 
 // figureRow is one figure of the versions being compared.

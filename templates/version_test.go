@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 // The page says if a version's manifest has a mean of pixels from 0 to 255, or its network one logit.
@@ -28,7 +29,7 @@ func TestVersionsThatCannotAnswerSaySo(t *testing.T) {
 // The page explains a map's values by the version's own mechanism.
 func TestVersionsTellTheirMechanism(t *testing.T) {
 	t.Parallel()
-	for gain, want := range map[string][2]string{"1+M": {"(1+M)·g", "1 doubles it"}, "M": {"M·g", "0 hides"}, "softmax": {"softmax", "own, and whether 0 is the least"}, "": {"another", "own, and whether 0 is the least"}} {
+	for gain, want := range map[attention.Gain][2]string{"1+M": {"(1+M)·g", "1 doubles it"}, "M": {"M·g", "0 hides"}, "softmax": {"softmax", "own, and whether 0 is the least"}, "": {"another", "own, and whether 0 is the least"}} {
 		version := annotator.Version{ID: 1, Number: 1, State: annotator.VersionActive, Gain: gain}
 		html, err := rendered(t, VersionsPage(frameOf(annotator.RoleAdmin), Versions{Versions: []annotator.Version{version}})).Html()
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/measure"
 )
@@ -38,13 +39,13 @@ type DivergedError struct {
 	Validation bool
 }
 
-// Branch names a branch of the network.
-type Branch string
+// Branch is one of the network's two branches.
+type Branch = attention.Branch
 
 // The branches.
 const (
-	BranchAttention  Branch = "attention branch"
-	BranchPerception Branch = "perception branch"
+	BranchAttention  = attention.AttentionBranch
+	BranchPerception = attention.PerceptionBranch
 )
 
 // Advice says what may help against divergence.
@@ -60,10 +61,10 @@ func (e *DivergedError) Error() string {
 	what := fmt.Sprintf("loss %v", e.Loss)
 	switch {
 	case e.Chance != 0:
-		return fmt.Sprintf("%s forgot what the network's %s knew: after %d steps its loss is %.2f, and guessing has %.2f; %s: try %s",
+		return fmt.Sprintf("%s forgot what the network's %s branch knew: after %d steps its loss is %.2f, and guessing has %.2f; %s: try %s",
 			e.Arm, e.Branch, e.Step, e.Loss, e.Chance, e.good(), e.Advice())
 	case e.Apart != 0:
-		return fmt.Sprintf("%s came apart: after %d steps the %s gets %.0f%% fewer of the same images right with the running statistics than with those of its batches; %s: try %s",
+		return fmt.Sprintf("%s came apart: after %d steps the %s branch gets %.0f%% fewer of the same images right with the running statistics than with those of its batches; %s: try %s",
 			e.Arm, e.Step, e.Branch, 100*e.Apart, e.good(), e.Advice())
 	case e.Parameter != "":
 		what = e.Parameter + " holds a value that is no number"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
@@ -91,6 +92,15 @@ func (c *modelExportCommand) frozen(ctx context.Context, model *onnx.Model) []st
 	return opened.ABN().ExtractorInitializers
 }
 
+// epsilonText lists the ε of BatchNorms: "1e-05 and 0.001".
+func epsilonText(list []float64) string {
+	texts := make([]string, len(list))
+	for i, e := range list {
+		texts[i] = fmt.Sprintf("%g", e)
+	}
+	return strings.Join(texts, " and ")
+}
+
 func printExported(w io.Writer, c *modelExportCommand, r *statedict.Report) {
 	if c.Reference == "" {
 		fmt.Fprintf(w, "%s: %d tensors, by the names they have in %s\n", c.Out, r.Tensors, c.File)
@@ -98,7 +108,7 @@ func printExported(w io.Writer, c *modelExportCommand, r *statedict.Report) {
 		fmt.Fprintf(w, "%s: %d tensors, %d of them trained, the others as in %s\n", c.Out, r.Tensors, len(r.Trained), c.Reference)
 	}
 	if r.Folded > 0 {
-		fmt.Fprintf(w, "%d trained BatchNorms were folded into convolutions, and are apart again (ε = %g); folded anew, no weight differs by more than %.2g of its channel's largest\n", r.Folded, r.Epsilon, r.Largest)
+		fmt.Fprintf(w, "%d trained BatchNorms were folded into convolutions, and are apart again (ε = %s); folded anew, no weight differs by more than %.2g of its channel's largest\n", r.Folded, epsilonText(r.Epsilon), r.Largest)
 	}
 	if len(r.Rescale) > 0 {
 		fmt.Fprintf(w, "channels that γ = 0 had switched off have been trained, and have another γ now: %s\n", onnx.Enumerate(r.Rescale, ", "))

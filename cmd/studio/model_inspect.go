@@ -131,7 +131,7 @@ func (f *inspection) print(w io.Writer) {
 		}{{"image x", a.Image}, {"features g(x)", a.Features}, {"map M(x)", a.Map}, {"logits ŷ_att", a.LogitsAtt}, {"logits ŷ_per", a.LogitsPer}} {
 			line(v.label, "%s %s", v.Shape, v.Name)
 		}
-		mechanism := annotator.MechanismOf(string(a.Gain))
+		mechanism := annotator.MechanismOf(a.Gain)
 		line("mechanism", "%s: %s", cmp.Or(mechanism.Formula, string(a.Gain)), mechanism.Values)
 		if a.BatchWasFixed > 0 {
 			line("batch", "exported for %d, opened", a.BatchWasFixed)

@@ -3,6 +3,7 @@
 //
 //	map.go   Map and its checks
 //	area.go  what lies under the cells of a grid, by area: of an object's mask, of part of a map
+//	network.go  what a network does with its map: its branches and its mechanism
 //	start.go Start: the map that a person begins with, of a mask or of clicks
 //
 // The package is a leaf: it imports nothing of the project and everything may import it.

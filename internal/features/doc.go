@@ -5,5 +5,5 @@
 //	reader.go    Reader: the features of an image, kept or computed; prepare.go computes those of many beforehand
 //	store.go     Store: on disk, for scans and trainings, within a bound (package bounded); float16.go  how numbers are kept there
 //	view.go      View: one scan's or training's use of a Store, whose entries are not evicted meanwhile
-//	memory.go    Memory: in memory, for live scores; flights.go  computed once however many ask
+//	memory.go    Memory: in memory, for live scores
 package features

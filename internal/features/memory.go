@@ -3,6 +3,7 @@ package features
 import (
 	"context"
 
+	"github.com/abn-studio/studio/internal/flight"
 	"github.com/abn-studio/studio/internal/lru"
 )
 
@@ -10,7 +11,7 @@ import (
 // safe for concurrent use. The slices are shared and must not be changed.
 type Memory struct {
 	cache   *lru.Cache[Key, []float32]
-	flights flights[Key, []float32]
+	flights flight.Group[Key, []float32]
 }
 
 // NewMemory keeps at most maxBytes of features (4 bytes a value).
@@ -24,7 +25,7 @@ func (m *Memory) Load(ctx context.Context, key Key, compute func(context.Context
 	if features, ok := m.cache.Get(key); ok {
 		return features, nil
 	}
-	return m.flights.do(ctx, key, func(ctx context.Context) ([]float32, error) {
+	return m.flights.Do(ctx, key, func(ctx context.Context) ([]float32, error) {
 		features, err := compute(ctx)
 		if err == nil {
 			m.cache.Put(key, features)

@@ -127,7 +127,7 @@ func reportOf(ctx context.Context, n *network.Network) (annotator.ModelReport, e
 	out := annotator.ModelReport{
 		Opset: r.Opset, IRVersion: r.IRVersion, Producer: r.Producer, Nodes: r.Nodes, Parameters: r.Parameters,
 		ImageHeight: abn.ImageHeight, ImageWidth: abn.ImageWidth, ImageChannels: abn.ImageChannels,
-		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: string(parts.Gain),
+		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: parts.Gain,
 		BatchWasFixed: parts.BatchWasFixed, UntoldShapes: parts.Untold, Notes: legible(append(parts.Notes, r.Notes...)), Training: training,
 	}
 	for _, v := range []struct {

@@ -59,7 +59,7 @@ func checkModel(ctx context.Context, opened *network.Network, runLimit time.Dura
 	}
 	v.ExtractorHash = opened.ExtractorHash()
 	v.LearningRate = trainer.SuggestedLearningRate(opened.ABN(), recipe.OptimizerSGD, recipe.Defaults().Rates)
-	v.GridHeight, v.GridWidth, v.Gain = ready.Sizes().GridHeight, ready.Sizes().GridWidth, string(opened.ABN().Gain)
+	v.GridHeight, v.GridWidth, v.Gain = ready.Sizes().GridHeight, ready.Sizes().GridWidth, opened.ABN().Gain
 	for _, t := range opened.Model().Graph.Initializers {
 		n, err := t.Elements()
 		if err != nil {

@@ -6,7 +6,7 @@
 // 12 MB and five people whose next three pictures are computed ahead, otter 2.4 computed 468 pictures where this package computes
 // 135; 20 of the 468 were computed in the middle of a stroke. Second, an evicted value may have to be closed at once by its owner,
 // who also wants the error; Put returns what it evicts. Several callers that wait for one computation are not this package's
-// subject: what happens when one of them leaves differs between its users (features.Memory, network.Store).
+// subject: what happens when one of them leaves differs between its users (package flight).
 package lru
 
 import (

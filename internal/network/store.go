@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sync/singleflight"
-
+	"github.com/abn-studio/studio/internal/flight"
 	"github.com/abn-studio/studio/internal/lru"
 	"github.com/abn-studio/studio/internal/manifest"
 )
@@ -20,7 +19,7 @@ const DefaultStoreBytes = 512 << 20
 type Store struct {
 	path    func(ctx context.Context, hash string) (string, error)
 	cache   *lru.Cache[string, opened]
-	flights singleflight.Group
+	flights flight.Group[string, *Network]
 }
 
 // opened is a network with the size of its file.
@@ -42,27 +41,17 @@ func (s *Store) Open(ctx context.Context, hash string, stored json.RawMessage) (
 	if kept, ok := s.cache.Get(key); ok {
 		return kept.network, nil
 	}
-	// The first caller opens it for all, so the end of its context must not fail the others.
-	detached := context.WithoutCancel(ctx)
-	opening := s.flights.DoChan(key, func() (any, error) {
+	return s.flights.Finish(ctx, key, func(ctx context.Context) (*Network, error) {
 		if kept, ok := s.cache.Get(key); ok {
 			return kept.network, nil
 		}
-		n, size, err := s.open(detached, hash, stored)
-		if err == nil {
-			s.cache.Put(key, opened{n, size})
+		n, size, err := s.open(ctx, hash, stored)
+		if err != nil {
+			return nil, err
 		}
-		return n, err
+		s.cache.Put(key, opened{n, size})
+		return n, nil
 	})
-	select {
-	case r := <-opening:
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		return r.Val.(*Network), nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 func (s *Store) open(ctx context.Context, hash string, stored json.RawMessage) (*Network, int64, error) {

@@ -9,9 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/flight"
 )
 
 // errSilent is the cause that ends an operation while the database does not answer.
@@ -24,7 +24,7 @@ type watch struct {
 	config *pgx.ConnConfig
 	wait   time.Duration // how long an operation runs before the small query is sent, and how long its answer may take
 
-	asking singleflight.Group
+	asking flight.Group[struct{}, struct{}]
 	mu     sync.Mutex
 	conn   *pgx.Conn // of the small query; nil before the first one and after a failure
 }
@@ -46,7 +46,8 @@ func (w *watch) during(ctx context.Context, deadline time.Time, do func(ctx cont
 // look asks the database again and again while an operation runs.
 func (w *watch) look(op context.Context, cancel context.CancelCauseFunc) {
 	for op.Err() == nil {
-		if _, err, _ := w.asking.Do("", func() (any, error) { return nil, w.ask() }); err != nil {
+		_, err := w.asking.Finish(context.WithoutCancel(op), struct{}{}, func(context.Context) (struct{}, error) { return struct{}{}, w.ask() })
+		if err != nil {
 			cancel(errSilent)
 			return
 		}

@@ -6,16 +6,17 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/onnx"
 )
 
 // Branch is one of an ABN's two branches.
-type Branch string
+type Branch = attention.Branch
 
 // The branches. The perception branch reads a map, the network's own or a person's.
 const (
-	Attention  Branch = "attention"
-	Perception Branch = "perception"
+	Attention  = attention.AttentionBranch
+	Perception = attention.PerceptionBranch
 )
 
 // ErrBranch says that a Branch is neither of the two.

@@ -28,13 +28,13 @@ type Options struct {
 
 // Report is what Export did.
 type Report struct {
-	Tensors int      `json:"tensors"`          // of the state_dict
-	Trained []string `json:"trained"`          // those that differ from the reference; all if there is none
-	Folded  int      `json:"folded"`           // BatchNorms that were folded, and are undone
-	Epsilon float64  `json:"epsilon"`          // of the folded BatchNorms; 0 without any
-	Kept    []string `json:"kept"`             // tensors of the reference that the network does not read, copied as they are
-	Rescale []string `json:"rescaled"`         // BatchNorms with channels whose γ was 0 and had to be changed, since training gave the channel weights
-	Largest float64  `json:"largest_distance"` // between a written weight, folded again, and the network's; relative to the largest of its channel
+	Tensors int       `json:"tensors"`          // of the state_dict
+	Trained []string  `json:"trained"`          // those that differ from the reference; all if there is none
+	Folded  int       `json:"folded"`           // BatchNorms that were folded, and are undone
+	Epsilon []float64 `json:"epsilon"`          // the ε of the folded BatchNorms, each once and in order: parts of a network may differ in it
+	Kept    []string  `json:"kept"`             // tensors of the reference that the network does not read, copied as they are
+	Rescale []string  `json:"rescaled"`         // BatchNorms with channels whose γ was 0 and had to be changed, since training gave the channel weights
+	Largest float64   `json:"largest_distance"` // between a written weight, folded again, and the network's; relative to the largest of its channel
 }
 
 // ErrNeedsReference says that the names in the file are not enough, and a reference is needed.
@@ -64,7 +64,7 @@ func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	w := &writing{matcher: matched, values: map[string][]float32{}, from: map[string]*layer{}, report: &Report{Tensors: len(o.Reference), Trained: []string{}, Kept: []string{}, Rescale: []string{}}}
+	w := &writing{matcher: matched, values: map[string][]float32{}, from: map[string]*layer{}, report: &Report{Tensors: len(o.Reference), Trained: []string{}, Epsilon: []float64{}, Kept: []string{}, Rescale: []string{}}}
 	if err := w.account(o); err != nil {
 		return nil, nil, err
 	}
@@ -204,7 +204,9 @@ func (w *writing) product(l *layer, h home) error {
 		return w.put(h.weight, values, l)
 	}
 	w.report.Folded++
-	w.report.Epsilon = h.epsilon
+	if at, known := slices.BinarySearch(w.report.Epsilon, h.epsilon); !known {
+		w.report.Epsilon = slices.Insert(w.report.Epsilon, at, h.epsilon)
+	}
 	n := *w.ref.normOf(h.norm, l.channels)
 	b0 := w.ref.floats2(h.bias)
 	s := n.factors(h.epsilon)

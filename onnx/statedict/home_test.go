@@ -217,7 +217,7 @@ func TestWeightsComeHome(t *testing.T) {
 						t.Errorf("by %s: %v", what, err)
 						continue
 					}
-					if what != "names" && (report.Folded > 0) != (how != "kept") {
+					if folded := how != "kept"; what != "names" && ((report.Folded > 0) != folded || (len(report.Epsilon) > 0) != folded || !slices.IsSorted(report.Epsilon)) {
 						t.Errorf("%+v", report)
 					}
 					if far := apart(want, answers(t, loaded(t, module, d))); far > 1e-5 {

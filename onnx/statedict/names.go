@@ -70,7 +70,7 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 	if len(order) == 0 {
 		return nil, nil, fmt.Errorf("it has no weights by PyTorch's names: it %w", ErrNeedsReference)
 	}
-	report := &Report{Tensors: len(order), Trained: order, Kept: []string{}, Rescale: []string{}}
+	report := &Report{Tensors: len(order), Trained: order, Epsilon: []float64{}, Kept: []string{}, Rescale: []string{}}
 	d := make(Dict, len(order))
 	for i, name := range order {
 		d[i] = tensors[name]
