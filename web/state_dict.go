@@ -1,13 +1,10 @@
 package web
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"slices"
 
@@ -21,17 +18,11 @@ const maxWord = 100
 // reference, whose bytes the caller reads. A body that is not a form is the reference itself.
 func (s *Server) readStateDictRequest(w http.ResponseWriter, r *http.Request) (asked annotator.StateDictRequest, came func(), err error) {
 	asked.Format = annotator.StateDictFormats[0]
-	limit := s.config.MaxModelBytes
-	if r.ContentLength > limit+maxModelExtras {
-		return asked, func() {}, fmt.Errorf("%w: the reference has %d MiB, at most %d are taken: make the state_dict on the command line with 'studio model export --state-dict'", annotator.ErrTooLarge, r.ContentLength>>20, limit>>20)
-	}
-	body, came := patient(w, r, limit+maxModelExtras)
-	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	body, came, err := s.sent(w, r, "reference", "make the state_dict on the command line with 'studio model export --state-dict'", "application/octet-stream")
 	if err != nil {
-		media = ""
+		return asked, came, err
 	}
-	switch media {
-	case "application/octet-stream":
+	if body.form == nil {
 		q := r.URL.Query()
 		asked.Reference = &annotator.SentFile{Name: cmp.Or(q.Get("name"), "original.safetensors"), Reader: body}
 		for _, field := range []string{"format", "copies"} {
@@ -40,32 +31,25 @@ func (s *Server) readStateDictRequest(w http.ResponseWriter, r *http.Request) (a
 			}
 		}
 		return asked, came, err
-	case "multipart/form-data":
-	default:
-		return asked, came, &annotator.ValidationError{Field: "reference", Message: "send the reference as application/octet-stream, or a form (multipart/form-data) with the part reference"}
 	}
-	parts := multipart.NewReader(body, parameters["boundary"])
 	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
+		part, err := body.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return asked, came, nil
+		case err != nil:
+			return asked, came, err
+		case part.field == "reference" && part.empty && part.file == "": // a browser sends this if no file was chosen
+			continue
+		case part.field == "reference": // the last field, which the caller reads
+			asked.Reference = &annotator.SentFile{Name: part.file, Reader: part}
 			return asked, came, nil
 		}
+		value, err := body.words(part, maxWord)
 		if err != nil {
-			return asked, came, brokenOff(err)
+			return asked, came, err
 		}
-		if part.FormName() == "reference" { // the last field, which the caller reads
-			start := bufio.NewReader(part)
-			if _, err := start.Peek(1); errors.Is(err, io.EOF) && part.FileName() == "" { // a browser sends this if no file was chosen
-				continue
-			}
-			asked.Reference = &annotator.SentFile{Name: sentName(part), Reader: start}
-			return asked, came, nil
-		}
-		value, err := io.ReadAll(io.LimitReader(part, maxWord))
-		if err != nil {
-			return asked, came, brokenOff(err)
-		}
-		if err := setStateDictField(&asked, part.FormName(), string(value)); err != nil {
+		if err := setStateDictField(&asked, part.field, value); err != nil {
 			return asked, came, err
 		}
 	}
