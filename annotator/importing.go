@@ -116,7 +116,7 @@ func (s *Service) ImportImages(ctx context.Context, actor User, slug string, in 
 	}
 	if err := i.run(ctx, job, observe); err != nil {
 		err = fmt.Errorf("importing %s: %w", in.From, err)
-		if i.report.Added+i.report.Updated+i.report.Repaired+i.report.Returned > 0 {
+		if i.report.Added+i.report.Updated+i.report.Repaired+i.report.Returned+i.report.Retired > 0 {
 			err = fmt.Errorf("%w. What was written before that stays (%s): the same import goes on from there", err, i.report.Text())
 		}
 		return ImportOutcome{}, errors.Join(err, s.store.FailJob(context.WithoutCancel(ctx), job.ID, err.Error()))
@@ -231,7 +231,9 @@ func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progr
 		return err
 	}
 	meter.Begin(progress.Storing, 0)
-	stop()
+	if err := i.prune(ctx, waiting); err != nil {
+		return err
+	}
 	if err := i.write(ctx, waiting, &job); err != nil {
 		return err
 	}
@@ -268,6 +270,47 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 	}
 	i.take(part)
 	i.take(gone)
+	return nil
+}
+
+// prune takes out what is gone, ImportChunk images in each transaction with its line of the trail, until what the last transaction may
+// take is left. last are the images of the data set that are not written yet. A project whose import is cut off here has fewer
+// of the gone images, and the same import finds the rest.
+func (i *importer) prune(ctx context.Context, last []NewImage) error {
+	if !i.in.Prune {
+		return nil
+	}
+	part, err := i.plan(ctx, i.store, last)
+	if err != nil {
+		return err
+	}
+	all, err := i.gone(ctx, i.store, part.seen)
+	if err != nil {
+		return err
+	}
+	for len(all.replace) > ImportChunk {
+		some := syncPlan{replace: all.replace[:ImportChunk], report: ImportReport{Gone: ImportChunk, Retired: ImportChunk, Changes: map[Difference]int{DiffersGone: ImportChunk}}}
+		some.report.Differences = all.report.Differences[:ImportChunk]
+		all.replace, all.report.Differences = all.replace[ImportChunk:], all.report.Differences[ImportChunk:]
+		err := i.store.InTx(ctx, func(tx Store) error {
+			state, err := tx.ImportState(ctx, i.project.ID)
+			if err == nil {
+				err = i.allows(state)
+			}
+			if err == nil {
+				err = tx.RetireImages(ctx, i.project.ID, some.replace, RetiredGone, i.now())
+			}
+			if err != nil {
+				return err
+			}
+			detail := fmt.Sprintf("%s: %d images that are gone are taken out, %d more to come", i.in.Source, ImportChunk, len(all.replace))
+			return i.audit(ctx, tx, i.actor, &i.project.ID, "image.import", i.in.From, detail)
+		})
+		if err != nil {
+			return err
+		}
+		i.take(some)
+	}
 	return nil
 }
 

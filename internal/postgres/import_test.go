@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -109,6 +111,20 @@ func TestImportOfADeadProcessIsGivenUp(t *testing.T) {
 	if importing, err := w.Store.Importing(ctx); err != nil || !importing {
 		t.Errorf("an import is under way: %v, %v", importing, err)
 	}
+	// Who looks sees it soon, and nobody has to have ended it.
+	if _, err := w.Store.Pool().Exec(ctx, `UPDATE jobs SET reported_at = now() - interval '20 seconds' WHERE id = $1`, dead.ID); err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := w.Service.Jobs(ctx, w.Ada, "birds")
+	if err != nil || len(jobs) == 0 || jobs[0].State != "failed" || !strings.Contains(jobs[0].Message, "start it again") {
+		t.Errorf("the jobs, 20 seconds after the process was killed: %+v, %v", jobs, err)
+	}
+	if p, err := w.Service.Project(ctx, w.Ada, "birds"); err != nil || p.RunningJob != nil {
+		t.Errorf("the project's running job: %+v, %v", p.RunningJob, err)
+	}
+	if importing, err := w.Store.Importing(ctx); err != nil || !importing {
+		t.Errorf("its files may be swept already: %v, %v", importing, err)
+	}
 	if _, err := w.Store.Pool().Exec(ctx, `UPDATE jobs SET reported_at = now() - interval '1 hour' WHERE id = $1`, dead.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -126,5 +142,44 @@ func TestImportOfADeadProcessIsGivenUp(t *testing.T) {
 	}
 	if dead, err = w.Store.Job(ctx, dead.ID); err != nil || dead.State != "finished" || dead.Done != 10 || dead.Unreadable != 2 || dead.Fraction != 1 {
 		t.Errorf("the job, after all: %+v, %v", dead, err)
+	}
+}
+
+// Many images that are gone are taken out part by part. What a killed import has taken out stays so, and the same import goes on.
+func TestPruneGoesOn(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	gone := make([]annotator.NewImage, 2*annotator.ImportChunk+1)
+	for i := range gone {
+		gone[i] = annotator.NewImage{Source: "many", Name: fmt.Sprintf("%05d.png", i), Split: annotator.SplitTrain, Hash: pgtest.Hash(1), Width: 8, Height: 8}
+	}
+	if n, err := w.Store.AddImages(t.Context(), w.Project.ID, gone); err != nil || n != len(gone) {
+		t.Fatalf("AddImages = %d, %v", n, err)
+	}
+	inUse := func() (n int) {
+		t.Helper()
+		if err := w.Store.Pool().QueryRow(t.Context(), `SELECT count(*) FROM images WHERE source = 'many' AND retired_at IS NULL`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	ctx, kill := context.WithCancel(t.Context())
+	in := annotator.ImageImport{
+		From: "folder", Source: "many", Images: 1, Prune: true,
+		Read: func(_ context.Context, _ bool, _ func(int), next func([]annotator.NewImage) error) error {
+			return next(gone[len(gone)-1:])
+		},
+		Differs: func(annotator.ImageDifference) { kill() },
+	}
+	if _, err := w.Service.ImportImages(ctx, annotator.System, "birds", in, nil); err == nil || !strings.Contains(err.Error(), "goes on from there") {
+		t.Errorf("the import that was cut off: %v", err)
+	}
+	if n := inUse(); n != annotator.ImportChunk+1 {
+		t.Errorf("%d images are in use after one part, want %d", n, annotator.ImportChunk+1)
+	}
+	in.Differs = nil
+	out, err := w.Service.ImportImages(t.Context(), annotator.System, "birds", in, nil)
+	if err != nil || out.Retired != annotator.ImportChunk || out.Gone != out.Retired || inUse() != 1 {
+		t.Errorf("the same again: %+v, %v, %d in use", out.ImportReport, err, inUse())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,17 +16,29 @@ import (
 
 const jobColumns = `id, kind, state, phase, done, total, fraction, remaining_seconds, unreadable, message, report, created_at`
 
+// silent is the condition of a job j that is an import whose process says nothing any more: it does so every second. It is not
+// stored, so that whoever reads a job sees it, also where nobody is there to end the import (giveUpImports).
+var silent = fmt.Sprintf(`(j.kind = 'import' AND j.state = 'running' AND j.reported_at < now() - interval '%d seconds')`, int(StaleAfter.Seconds()))
+
+// shownColumns are jobColumns of a job j as people see it.
+var shownColumns = `id, kind, CASE WHEN ` + silent + ` THEN 'failed' ELSE state END AS state, phase, done, total, fraction,
+	CASE WHEN ` + silent + ` THEN 0 ELSE remaining_seconds END AS remaining_seconds, unreadable,
+	CASE WHEN ` + silent + ` THEN '` + cutOff + `' ELSE message END AS message, report, created_at`
+
+// cutOff is the message of an import whose process is gone.
+const cutOff = "it was stopped or killed. What it had written is there: start it again with the same command, and it goes on"
+
 var scanJob = pgx.RowToStructByName[annotator.Job]
 
 // Job returns one job as pages show it.
 func (s *Store) Job(ctx context.Context, id int64) (annotator.Job, error) {
-	j, err := one(ctx, s, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE id = $1`, id)
+	j, err := one(ctx, s, scanJob, `SELECT `+shownColumns+` FROM jobs j WHERE id = $1`, id)
 	return j, wrap(err, "job %d", id)
 }
 
 // Jobs implements annotator.ProjectStore.
 func (s *Store) Jobs(ctx context.Context, projectID int64, limit int) ([]annotator.Job, error) {
-	all, err := list(ctx, s, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE project_id = $1 ORDER BY id DESC LIMIT $2`, projectID, limit)
+	all, err := list(ctx, s, scanJob, `SELECT `+shownColumns+` FROM jobs j WHERE project_id = $1 ORDER BY id DESC LIMIT $2`, projectID, limit)
 	return all, wrap(err, "listing the jobs of project %d", projectID)
 }
 
@@ -35,7 +48,8 @@ func (s *Store) insertJob(ctx context.Context, projectID int64, kind annotator.J
 		projectID, kind, versionID, roundID)
 }
 
-// silentImport is how long an import's process may be silent before the import fails.
+// silentImport is how long an import's process may be silent before the import is ended. It is longer than what pages say it is gone
+// after: once it has ended, the files that it has just stored may be swept.
 const silentImport = 2 * time.Minute
 
 // BeginImport implements annotator.ImportStore.
@@ -72,8 +86,8 @@ func (s *Store) FinishImport(ctx context.Context, jobID int64, report annotator.
 // process continues them.
 func (s *Store) giveUpImports(ctx context.Context) error {
 	_, err := s.q.Exec(ctx, `
-		UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = 'it was cut off. What it had written is there: start it again, and it goes on'
-		WHERE kind = 'import' AND state = 'running' AND reported_at < now() - make_interval(secs => $1)`, silentImport.Seconds())
+		UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = $2
+		WHERE kind = 'import' AND state = 'running' AND reported_at < now() - make_interval(secs => $1)`, silentImport.Seconds(), cutOff)
 	return err
 }
 

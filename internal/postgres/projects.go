@@ -75,7 +75,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved'),
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
-			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan'))
+			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`)
 		FROM projects p WHERE $1 = '' OR slug = $1 ORDER BY lower(p.name), p.id`, slug)
 	for i := range all {
 		if err != nil {
