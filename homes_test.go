@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"reflect"
 	"slices"
 	"strconv"
@@ -145,6 +146,54 @@ func defaultsToAWord(tag string) bool {
 	return given && slices.ContainsFunc(recipe.Fields, func(f recipe.Field) bool {
 		return slices.ContainsFunc(strings.Split(usual, ","), func(word string) bool { return slices.Contains(f.Words(), word) })
 	})
+}
+
+// TestBoundsOfTextHaveOneHome finds bounds of what people write, and words of the domain, that a page or the API says once more:
+// they stand in annotator/text_bound.go and beside the types, and are taken from there by the tag bound, by templates' bounded, and by
+// the type of a field.
+func TestBoundsOfTextHaveOneHome(t *testing.T) {
+	t.Parallel()
+	own := map[string]bool{ // said of nothing that the domain knows
+		`query:"cursor" maxLength:"500"`: true,
+		`query:"v" maxLength:"80"`:       true,
+	}
+	literal := regexp.MustCompile(`^.*(maxLength|minLength|enum):"[^"$]*"`)
+	eachSource(t, func(dir string, file *ast.File) {
+		if dir != "web" && dir != "annotator" && dir != "internal/attention" {
+			return
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if field, ok := n.(*ast.Field); ok && field.Tag != nil {
+				if said := literal.FindString(strings.Trim(field.Tag.Value, "`")); said != "" && !own[said] {
+					t.Errorf("%s: a field has the tag %s: name it in bounds of web/api_bound.go", dir, said)
+				}
+			}
+			return true
+		})
+	})
+	for _, rule := range []struct {
+		files, literal string
+	}{
+		{"templates/*.templ", `(max|min)length"?(=|: )"\d`},
+		{"web/editor/src/*/*.ts", `maxlength"?: \d`},
+		{"web/pages/*.ts", `maxlength"?: \d`},
+		{"cmd/studio/*.go", `enum:"(annotator,reviewer,admin|train,validation,test,pool)`},
+		{"annotator/*.go", `(Name|Comment|Reason|Description|name|comment|reason|description)\) > \d`},
+	} {
+		files, err := filepath.Glob(rule.files)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", rule.files, len(files), err)
+		}
+		for _, name := range files {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if said := regexp.MustCompile(rule.literal).Find(text); said != nil {
+				t.Errorf("%s: %s says a bound or words that package annotator says", name, said)
+			}
+		}
+	}
 }
 
 // receiver is the name of a method's type.

@@ -110,11 +110,13 @@ func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q
 }
 
 func (q ActivationQuery) check() error {
+	if err := oneOf("method", q.Method, ActivationMethods); err != nil {
+		return err
+	}
+	if err := oneOf("branch", q.Branch, Branches); err != nil {
+		return err
+	}
 	switch {
-	case q.Method != ActivationCAM && q.Method != ActivationGradCAM:
-		return &ValidationError{Field: "method", Message: "is cam or grad-cam"}
-	case q.Branch != BranchAttention && q.Branch != BranchPerception:
-		return &ValidationError{Field: "branch", Message: "is attention or perception"}
 	case q.Class != nil && *q.Class < 0:
 		return &ValidationError{Field: "class", Message: "is a class's index, from 0"}
 	case q.Value != "" && q.Method != ActivationGradCAM:

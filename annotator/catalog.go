@@ -26,7 +26,10 @@ type ImageStore interface {
 	Prediction(ctx context.Context, versionID, imageID int64) (Prediction, error)
 }
 
-var slugPattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+// SlugPattern is what a project's slug is made of; projects_slug_check in migration 2 holds the database to it.
+const SlugPattern = `^[a-z0-9]+(-[a-z0-9]+)*$`
+
+var slugPattern = regexp.MustCompile(SlugPattern)
 
 // Projects lists the projects with their counts.
 func (s *Service) Projects(ctx context.Context, actor User) ([]ProjectSummary, error) {
@@ -59,14 +62,17 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 	if err := may(actor, RoleAdmin); err != nil {
 		return Project{}, err
 	}
-	if len(slug) > 60 || !slugPattern.MatchString(slug) {
-		return Project{}, &ValidationError{Field: "slug", Message: "use up to 60 lower-case letters, digits and single hyphens"}
+	if problem := BoundSlug.Problem(slug); problem != "" {
+		return Project{}, &ValidationError{Field: "slug", Message: problem}
 	}
-	name, err := checkText("name", name, 1, 100)
+	if !slugPattern.MatchString(slug) {
+		return Project{}, &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
+	}
+	name, err := BoundProjectName.check("name", name)
 	if err != nil {
 		return Project{}, err
 	}
-	if description, err = checkText("description", description, 0, 4000); err != nil {
+	if description, err = BoundDescription.check("description", description); err != nil {
 		return Project{}, err
 	}
 	var project Project
@@ -147,10 +153,8 @@ func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind P
 	if err := may(actor, RoleAnnotator); err != nil {
 		return nil, "", err
 	}
-	switch kind {
-	case PictureOriginal, PictureWhole, PictureView, PictureThumb:
-	default:
-		return nil, "", &ValidationError{Field: "kind", Message: "is original, whole, view or thumb"}
+	if err := oneOf("kind", kind, PictureKinds); err != nil {
+		return nil, "", err
 	}
 	image, err := s.store.Image(ctx, imageID)
 	if err != nil {

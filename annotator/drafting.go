@@ -155,9 +155,10 @@ func (d Draft) check() error {
 	if err := d.Map.Validate(); err != nil {
 		return err
 	}
+	if err := oneOf("source", d.Source, DraftSources); err != nil {
+		return err
+	}
 	switch {
-	case d.Source != SourcePainted && d.Source != SourceModel:
-		return &ValidationError{Field: "source", Message: "is painted or model"}
 	case d.BaseRevision < 0:
 		return &ValidationError{Field: "base_revision", Message: "is 0 or a revision"}
 	case len(d.History) > MaxHistoryBytes:

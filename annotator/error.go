@@ -3,6 +3,8 @@ package annotator
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // The errors every adapter can rely on. Methods wrap them with what they were doing; ask with errors.Is.
@@ -34,6 +36,25 @@ type ValidationError struct {
 }
 
 func (e *ValidationError) Error() string { return e.Field + ": " + e.Message }
+
+// oneOf returns a *ValidationError of a field whose value is none of a list: "is annotator, reviewer or admin".
+func oneOf[T ~string](field string, value T, list []T) error {
+	if slices.Contains(list, value) {
+		return nil
+	}
+	var words strings.Builder
+	for i, word := range list {
+		switch {
+		case i == 0:
+		case i == len(list)-1:
+			words.WriteString(" or ")
+		default:
+			words.WriteString(", ")
+		}
+		words.WriteString(string(word))
+	}
+	return &ValidationError{Field: field, Message: "is " + words.String()}
+}
 
 // PictureError is the error of an image whose file cannot be used: it is missing (ErrMissing), damaged (ErrDamaged), or not a picture
 // that the studio can read.

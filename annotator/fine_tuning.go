@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/abn-studio/studio/internal/recipe"
-	"github.com/abn-studio/studio/internal/text"
 )
 
 // RoundStore keeps rounds and their events.
@@ -133,11 +132,8 @@ func (s *Service) StartRound(ctx context.Context, actor User, slug string, r rec
 	if errors.As(r.Validate(recipe.Round), &wrong) {
 		return Round{}, &ValidationError{Field: wrong.Field, Message: wrong.Message}
 	}
-	switch {
-	case len(idempotencyKey) > 200:
-		return Round{}, &ValidationError{Field: "header.Idempotency-Key", Message: "has more than 200 bytes"}
-	case !text.Valid(idempotencyKey):
-		return Round{}, &ValidationError{Field: "header.Idempotency-Key", Message: text.Problem}
+	if problem := BoundIdempotencyKey.Problem(idempotencyKey); problem != "" {
+		return Round{}, &ValidationError{Field: "header.Idempotency-Key", Message: problem}
 	}
 	var round Round
 	err = s.store.InTx(ctx, func(tx Store) error {

@@ -173,13 +173,13 @@ func (s *Service) importer(ctx context.Context, actor User, slug string, in *Ima
 	if err != nil {
 		return nil, err
 	}
-	if in.From, err = checkText("from", in.From, 1, 1000); err != nil {
+	if in.From, err = BoundImportedFrom.check("from", in.From); err != nil {
 		return nil, err
 	}
 	if in.Source == "" {
 		in.Source = DefaultSource
 	}
-	if in.Source, err = checkText("source", text.NFC(in.Source), 1, 100); err != nil {
+	if in.Source, err = BoundSource.check("source", text.NFC(in.Source)); err != nil {
 		return nil, err
 	}
 	i := &importer{Service: s, actor: actor, project: project, in: in, report: ImportReport{Source: in.Source}}

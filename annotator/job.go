@@ -33,6 +33,9 @@ const (
 	JobAdd      JobKind = "add" // an uploaded model is run once and becomes a version
 )
 
+// JobKinds are all of them.
+var JobKinds = []JobKind{JobImport, JobScan, JobRound, JobEvaluate, JobAdd}
+
 // JobState is where background work stands.
 type JobState string
 
@@ -44,6 +47,9 @@ const (
 	JobFailed    JobState = "failed"
 	JobCancelled JobState = "cancelled"
 )
+
+// JobStates are all of them.
+var JobStates = []JobState{JobQueued, JobRunning, JobFinished, JobFailed, JobCancelled}
 
 // Over reports whether the work has ended.
 func (s JobState) Over() bool { return s != JobQueued && s != JobRunning }

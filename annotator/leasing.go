@@ -158,7 +158,7 @@ func (s *Service) Skip(ctx context.Context, actor User, taskID int64, reason str
 	if err := mayPaint(actor); err != nil {
 		return err
 	}
-	reason, err := checkText("reason", reason, 1, 500)
+	reason, err := BoundSkipReason.check("reason", reason)
 	if err != nil {
 		return err
 	}
@@ -214,20 +214,18 @@ func (s *Service) filter(ctx context.Context, actor User, f TaskFilter) (Project
 		return Project{}, f, err
 	}
 	for _, state := range f.States {
-		switch state {
-		case TaskOpen, TaskLeased, TaskSubmitted, TaskApproved, TaskChangesRequested, TaskSkipped:
-		default:
-			return Project{}, f, &ValidationError{Field: "state", Message: fmt.Sprintf("%q is no state of a task", state)}
+		if err := oneOf("state", state, TaskStates); err != nil {
+			return Project{}, f, err
 		}
 	}
 	if err := f.check(); err != nil {
 		return Project{}, f, err
 	}
 	if f.Limit == 0 {
-		f.Limit = 60
+		f.Limit = DefaultPage
 	}
-	if f.Limit < 1 || f.Limit > 200 {
-		return Project{}, f, &ValidationError{Field: "limit", Message: "is between 1 and 200"}
+	if f.Limit < 1 || f.Limit > MaxPage {
+		return Project{}, f, &ValidationError{Field: "limit", Message: fmt.Sprintf("is between 1 and %d", MaxPage)}
 	}
 	return project, f, s.store.ExpireLeases(ctx, project.ID, s.now())
 }
@@ -245,10 +243,11 @@ func (f TaskFilter) check() error {
 			return &ValidationError{Field: field, Message: fmt.Sprintf("%v is not between 0 and 1", *x)}
 		}
 	}
-	for field, s := range map[string]string{"query.q": f.Search, "query.cursor": f.Cursor} {
-		if !text.Valid(s) {
-			return &ValidationError{Field: field, Message: text.Problem}
-		}
+	if problem := BoundSearch.Problem(f.Search); problem != "" {
+		return &ValidationError{Field: "query.q", Message: problem}
+	}
+	if !text.Valid(f.Cursor) {
+		return &ValidationError{Field: "query.cursor", Message: text.Problem}
 	}
 	return nil
 }

@@ -7,19 +7,9 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/trustelem/zxcvbn"
-
-	"github.com/abn-studio/studio/internal/text"
-)
-
-// MinPassword is the least number of characters a password has, MaxPassword the most: hashing reads
-// all of it, so an endless one would cost the server.
-const (
-	MinPassword = 10
-	MaxPassword = 200
 )
 
 // passwordHasher makes and checks argon2id hashes. Each takes 64 MiB, so only a few run at a time. Of many sign-ins at once a few
@@ -98,19 +88,14 @@ func (h passwordHasher) leave() {
 // passwords, also with digits and signs added, names, dates, rows of keys and repetitions take fewer.
 const leastScore = 3
 
-// guessedOf is how many characters of a password are scored. That is as long as a long sentence; scoring MaxPassword characters would
+// guessedOf is how many characters of a password are scored. That is as long as a long sentence; scoring all of a longer one would
 // take too long.
 const guessedOf = 64
 
 // checkPassword says what is wrong with a new password of the person with this email address and name.
 func checkPassword(password, email, name string) error {
-	switch n := utf8.RuneCountInString(password); {
-	case !utf8.ValidString(password):
-		return &ValidationError{Field: "password", Message: text.Problem}
-	case n < MinPassword:
-		return &ValidationError{Field: "password", Message: fmt.Sprintf("use at least %d characters", MinPassword)}
-	case n > MaxPassword:
-		return &ValidationError{Field: "password", Message: fmt.Sprintf("use at most %d characters", MaxPassword)}
+	if problem := BoundPassword.Problem(password); problem != "" {
+		return &ValidationError{Field: "password", Message: problem}
 	}
 	known := []string{email, "abn", "studio", "abn studio", "abnstudio", "attention"}
 	words := strings.FieldsFunc(email+" "+name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })

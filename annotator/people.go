@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/abn-studio/studio/internal/text"
 )
 
 // UserStore keeps people, their password hashes and their tokens.
@@ -40,7 +38,7 @@ type UserStore interface {
 // SignIn checks a password (argon2id) and returns who it belongs to, or ErrUnauthorized. An unknown
 // address takes as long as a wrong password, and gets the same answer.
 func (s *Service) SignIn(ctx context.Context, email, password string) (User, error) {
-	if utf8.RuneCountInString(password) > MaxPassword {
+	if utf8.RuneCountInString(password) > BoundPassword.Most {
 		return User{}, ErrUnauthorized
 	}
 	user, hash, err := s.store.UserByEmail(ctx, strings.TrimSpace(email))
@@ -68,7 +66,7 @@ func (s *Service) present(ctx context.Context, actor User, password string) erro
 	if actor.ID == 0 {
 		return nil
 	}
-	if utf8.RuneCountInString(password) > MaxPassword {
+	if utf8.RuneCountInString(password) > BoundPassword.Most {
 		return ErrWrongPassword
 	}
 	user, hash, err := s.store.UserByEmail(ctx, actor.Email)
@@ -143,19 +141,19 @@ func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, 
 
 // newPerson checks what is said of a person to be added, and hashes their password.
 func (s *Service) newPerson(ctx context.Context, u NewUser) (person User, hash string, err error) {
-	email := strings.TrimSpace(u.Email)
-	if !text.Valid(email) {
-		return User{}, "", &ValidationError{Field: "email", Message: text.Problem}
-	}
-	if address, err := mail.ParseAddress(email); err != nil || address.Address != email || len(email) > 254 {
-		return User{}, "", &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
-	}
-	name, err := checkText("name", u.Name, 1, 100)
+	email, err := BoundEmail.check("email", u.Email)
 	if err != nil {
 		return User{}, "", err
 	}
-	if !u.Role.Valid() {
-		return User{}, "", &ValidationError{Field: "role", Message: "is annotator, reviewer or admin"}
+	if address, err := mail.ParseAddress(email); err != nil || address.Address != email {
+		return User{}, "", &ValidationError{Field: "email", Message: "give a plain address such as ada@example.org"}
+	}
+	name, err := BoundPersonName.check("name", u.Name)
+	if err != nil {
+		return User{}, "", err
+	}
+	if err := oneOf("role", u.Role, Roles); err != nil {
+		return User{}, "", err
 	}
 	if err := checkPassword(u.Password, email, name); err != nil {
 		return User{}, "", err
@@ -196,14 +194,14 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 	var hash *string
 	if c.Name != nil {
 		var err error
-		if name, err = checkText("name", *c.Name, 1, 100); err != nil {
+		if name, err = BoundPersonName.check("name", *c.Name); err != nil {
 			return User{}, err
 		}
 		changed = append(changed, "name")
 	}
 	if c.Role != nil {
-		if !c.Role.Valid() {
-			return User{}, &ValidationError{Field: "role", Message: "is annotator, reviewer or admin"}
+		if err := oneOf("role", *c.Role, Roles); err != nil {
+			return User{}, err
 		}
 		changed = append(changed, "role "+string(*c.Role))
 	}
@@ -268,18 +266,4 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		return User{}, fmt.Errorf("changing user %d: %w", id, err)
 	}
 	return user, nil
-}
-
-// checkText trims a field that people type and bounds its length in characters.
-func checkText(field, s string, least, most int) (string, error) {
-	s = strings.TrimSpace(s)
-	switch n := utf8.RuneCountInString(s); {
-	case !text.Valid(s):
-		return "", &ValidationError{Field: field, Message: text.Problem}
-	case n < least && least == 1:
-		return "", &ValidationError{Field: field, Message: "is empty"}
-	case n < least || n > most:
-		return "", &ValidationError{Field: field, Message: fmt.Sprintf("has %d characters, want %d to %d", n, least, most)}
-	}
-	return s, nil
 }

@@ -24,6 +24,9 @@ const (
 	PictureThumb    PictureKind = "thumb" // the model's view, 320 px on the longer side
 )
 
+// PictureKinds are all of them.
+var PictureKinds = []PictureKind{PictureOriginal, PictureWhole, PictureView, PictureThumb}
+
 // Pictures renders images for people (inference.Pictures).
 type Pictures interface {
 	// Render returns the bytes of a rendering and its media type. The caller closes the reader.

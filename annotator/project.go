@@ -20,6 +20,9 @@ const (
 	SplitPool       Split = "pool" // labelled, not trained on until edited
 )
 
+// Splits are all of them.
+var Splits = []Split{SplitTrain, SplitValidation, SplitTest, SplitPool}
+
 // Project is one classifier, its images and its people's work.
 type Project struct {
 	ID          int64     `json:"id"`
@@ -79,6 +82,9 @@ const (
 	VersionActive    VersionState = "active"
 	VersionArchived  VersionState = "archived"
 )
+
+// VersionStates are all of them.
+var VersionStates = []VersionState{VersionCandidate, VersionActive, VersionArchived}
 
 // Version is one trained model of a project: imported, or made by a round. Its file is a blob under ModelHash.
 type Version struct {

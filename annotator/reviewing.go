@@ -48,20 +48,15 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 	if err := may(actor, RoleReviewer); err != nil {
 		return TaskDetail{}, err
 	}
-	least := 0
-	switch v {
-	case VerdictApprove:
-	case VerdictReject:
-		least = 1
-	default:
-		return TaskDetail{}, &ValidationError{Field: "verdict", Message: "is approve or reject"}
-	}
-	comment, err := checkText("comment", comment, least, 4000)
-	if err != nil {
-		if comment == "" && v == VerdictReject {
-			return TaskDetail{}, &ValidationError{Field: "comment", Message: "say what should change: a rejection goes back to its author"}
-		}
+	if err := oneOf("verdict", v, Verdicts); err != nil {
 		return TaskDetail{}, err
+	}
+	comment, err := BoundComment.check("comment", comment)
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	if comment == "" && v == VerdictReject {
+		return TaskDetail{}, &ValidationError{Field: "comment", Message: "say what should change: a rejection goes back to its author"}
 	}
 	var taskID int64
 	err = s.store.InTx(ctx, func(tx Store) error {

@@ -20,6 +20,9 @@ const (
 	RoundFailed     RoundState = "failed"
 )
 
+// RoundStates are all of them, in the order in which a round comes to them.
+var RoundStates = []RoundState{RoundQueued, RoundTraining, RoundEvaluating, RoundFinished, RoundCancelled, RoundFailed}
+
 // Over reports whether the round has ended: finished, cancelled or failed.
 func (s RoundState) Over() bool {
 	return s == RoundFinished || s == RoundCancelled || s == RoundFailed
@@ -50,6 +53,9 @@ const (
 	ArmCandidate Arm = "candidate"
 	ArmControl   Arm = "control"
 )
+
+// Arms are both of them.
+var Arms = []Arm{ArmCandidate, ArmControl}
 
 // Round is one fine-tuning: a candidate, its control, and the measured difference between them.
 type Round struct {

@@ -31,10 +31,10 @@ func (s *Service) SeedEdits(ctx context.Context, actor User, versionID int64, au
 		return 0, err
 	}
 	var err error
-	if author, err = checkText("author", author, 1, 100); err != nil {
+	if author, err = BoundPersonName.check("author", author); err != nil {
 		return 0, err
 	}
-	if reviewer, err = checkText("reviewer", reviewer, 1, 100); err != nil {
+	if reviewer, err = BoundPersonName.check("reviewer", reviewer); err != nil {
 		return 0, err
 	}
 	added := 0

@@ -20,6 +20,9 @@ const (
 	TaskSkipped          TaskState = "skipped"
 )
 
+// TaskStates are all of them, in the order in which a task comes to them.
+var TaskStates = []TaskState{TaskOpen, TaskLeased, TaskSubmitted, TaskApproved, TaskChangesRequested, TaskSkipped}
+
 // LeaseDuration is how long a task stays with its painter after their last sign of life.
 const LeaseDuration = 15 * time.Minute
 
@@ -99,6 +102,9 @@ const (
 	EditRejected  EditState = "rejected"
 )
 
+// EditStates are all of them.
+var EditStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected}
+
 // EditSource says how a map was made. Three cases differ: an untouched task has no edit at all, a map of zeros is painted, and the
 // model's own map, confirmed, is SourceModel.
 type EditSource string
@@ -108,6 +114,12 @@ const (
 	SourcePainted   EditSource = "painted"
 	SourceModel     EditSource = "model"     // the model's own map, confirmed as it is
 	SourceGenerator EditSource = "generator" // made from a known mask by a program
+)
+
+// EditSources are all of them; DraftSources those of what a person saves.
+var (
+	EditSources  = []EditSource{SourcePainted, SourceModel, SourceGenerator}
+	DraftSources = []EditSource{SourcePainted, SourceModel}
 )
 
 // Edit is one immutable revision of a person's map M′ for one task.
@@ -152,6 +164,9 @@ const (
 	VerdictReject  Verdict = "reject"
 )
 
+// Verdicts are both of them.
+var Verdicts = []Verdict{VerdictApprove, VerdictReject}
+
 // Review is one judgement of one submitted edit.
 type Review struct {
 	ID         int64     `json:"id"`
@@ -175,8 +190,14 @@ type TaskFilter struct {
 	Author        *int64
 	Search        string // part of the image's name
 	Cursor        string // opaque, from TaskPage.Next
-	Limit         int    // 1 to 200, default 60
+	Limit         int    // 1 to MaxPage; 0: DefaultPage
 }
+
+// How many tasks one page of a queue has.
+const (
+	DefaultPage = 60
+	MaxPage     = 200
+)
 
 // TaskPage is one page of a queue, most confident mistakes first.
 type TaskPage struct {

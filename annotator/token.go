@@ -158,7 +158,7 @@ func (s *Service) CreateToken(ctx context.Context, actor User, ownerID int64, n 
 
 // newToken checks what was asked for.
 func (s *Service) newToken(owner User, n NewToken) (Token, error) {
-	name, err := checkText("name", n.Name, 1, 100)
+	name, err := BoundTokenName.check("name", n.Name)
 	if err != nil {
 		return Token{}, err
 	}
@@ -174,11 +174,11 @@ func (s *Service) newToken(owner User, n NewToken) (Token, error) {
 	}
 	for _, scope := range n.Scopes {
 		if !slices.Contains(scopes, scope) {
-			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%q is no scope: choose from %s", scope, allScopes())}
+			return Token{}, &ValidationError{Field: "scopes", Message: fmt.Sprintf("%q is no scope: choose from %s", scope, ScopeWords(AllScopes()))}
 		}
 	}
 	if len(scopes) == 0 {
-		return Token{}, &ValidationError{Field: "scopes", Message: "choose what the token is for, from " + allScopes()}
+		return Token{}, &ValidationError{Field: "scopes", Message: "choose what the token is for, from " + ScopeWords(AllScopes())}
 	}
 	if n.Days < 1 || n.Days > MaxTokenDays {
 		return Token{}, &ValidationError{Field: "days", Message: fmt.Sprintf("is from 1 to %d: no token lasts for ever", MaxTokenDays)}
@@ -220,13 +220,13 @@ func (s *Service) RevokeToken(ctx context.Context, actor User, id int64) error {
 	return nil
 }
 
-// allScopes are the words of every scope.
-func allScopes() string {
+// AllScopes are the scopes alone.
+func AllScopes() []Scope {
 	var list []Scope
 	for _, s := range Scopes {
 		list = append(list, s.Scope)
 	}
-	return ScopeWords(list)
+	return list
 }
 
 // ScopeWords are scopes as people read them: "read, paint".

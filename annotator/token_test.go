@@ -90,7 +90,7 @@ func TestANewPasswordNeedsThePresentOne(t *testing.T) {
 	}
 	first, second := "orbit and gravel 5", "gravel, then orbit 6"
 	for _, actor := range []annotator.User{eve, admin} {
-		for _, present := range []string{"", "plum-kettle-92", strings.Repeat("x", annotator.MaxPassword+1)} {
+		for _, present := range []string{"", "plum-kettle-92", strings.Repeat("x", annotator.BoundPassword.Most+1)} {
 			if _, err := w.Service.ChangeUser(ctx, actor, eve.ID, annotator.UserChange{Password: &first, Present: present}); !errors.Is(err, annotator.ErrWrongPassword) {
 				t.Errorf("%s changes it with %.20q: %v, want ErrWrongPassword", actor.Email, present, err)
 			}

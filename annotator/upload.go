@@ -20,6 +20,9 @@ const (
 	UploadRefused   UploadState = "refused"   // it did not run, or its classes do not fit the project's
 )
 
+// UploadStates are all of them.
+var UploadStates = []UploadState{UploadInspected, UploadAdding, UploadAdded, UploadRefused}
+
 // Upload is an uploaded model file, which may become a version.
 type Upload struct {
 	ID         int64           `json:"id"`
@@ -38,6 +41,9 @@ type Upload struct {
 	Tries      int             `json:"-"` // how many workers in a row began to run it and were not heard of again
 	CreatedAt  time.Time       `json:"created_at"`
 }
+
+// DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
+const DefaultMaxModelBytes = 1 << 30
 
 // MaxUploadTries is how many workers may die while they run a model before it is refused. A single one may have died of something
 // else.

@@ -72,7 +72,7 @@ func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next
 	found, err := s.models.Receive(ctx, func() (SentFile, error) {
 		file, err := next()
 		if err == nil && file.Kind == SentModel {
-			name, err = checkText("model", path.Base("/"+strings.ReplaceAll(file.Name, `\`, "/")), 1, 255)
+			name, err = BoundFileName.check("model", path.Base("/"+strings.ReplaceAll(file.Name, `\`, "/")))
 		}
 		return file, err
 	})
@@ -264,7 +264,7 @@ func (s *Service) AddModel(ctx context.Context, actor User, slug string, m Model
 	if s.models == nil {
 		return Version{}, fmt.Errorf("running a model: %w: this process runs none", ErrUnavailable)
 	}
-	if m.Name, err = checkText("model", m.Name, 1, 255); err != nil {
+	if m.Name, err = BoundFileName.check("model", m.Name); err != nil {
 		return Version{}, err
 	}
 	v, err := s.models.Try(ctx, m.File, m.Manifest)

@@ -1,6 +1,9 @@
 package annotator
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Role says what a person may do. Each role may do all that the roles before it may.
 type Role string
@@ -12,13 +15,14 @@ const (
 	RoleAdmin     Role = "admin"     // also runs rounds, activates versions, imports, manages people
 )
 
-var roleRank = map[Role]int{RoleAnnotator: 1, RoleReviewer: 2, RoleAdmin: 3}
+// Roles are all of them, weakest first.
+var Roles = []Role{RoleAnnotator, RoleReviewer, RoleAdmin}
 
 // May reports whether r includes everything needed may do.
-func (r Role) May(needed Role) bool { return roleRank[r] >= roleRank[needed] && roleRank[needed] > 0 }
-
-// Valid reports whether r is one of the three roles.
-func (r Role) Valid() bool { return roleRank[r] > 0 }
+func (r Role) May(needed Role) bool {
+	rank := slices.Index(Roles, needed)
+	return rank >= 0 && slices.Index(Roles, r) >= rank
+}
 
 // User is a person who can sign in, or (Generator) a program in whose name edits are made or approved.
 type User struct {

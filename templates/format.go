@@ -3,10 +3,13 @@ package templates
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
@@ -195,3 +198,16 @@ func short(hash string) string { return hash[:min(len(hash), 10)] }
 func baseName(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
 func id(n int64) string { return strconv.FormatInt(n, 10) }
+
+// bounded are the attributes of a field for a text that people write, and others, which go before them.
+func bounded(b annotator.TextBound, others templ.Attributes) templ.Attributes {
+	all := templ.Attributes{"maxlength": strconv.Itoa(b.Most)}
+	if b.Least > 0 {
+		all["required"] = true
+	}
+	if b.Least > 1 {
+		all["minlength"] = strconv.Itoa(b.Least)
+	}
+	maps.Copy(all, others)
+	return all
+}

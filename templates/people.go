@@ -49,11 +49,7 @@ func (v AccountView) wants(s annotator.Scope) bool {
 }
 
 // passwordRule explains in forms what a new password must be.
-var passwordRule = fmt.Sprintf("At least %d characters, and nothing that others would try first.", annotator.MinPassword)
-
-var minPassword = strconv.Itoa(annotator.MinPassword)
-
-var maxPassword = strconv.Itoa(annotator.MaxPassword)
+var passwordRule = fmt.Sprintf("At least %d characters, and nothing that others would try first.", annotator.BoundPassword.Least)
 
 // daysLeft returns the number of days from now to then, rounded up.
 func daysLeft(then, now time.Time) int { return int(math.Ceil(then.Sub(now).Hours() / 24)) }

@@ -91,15 +91,15 @@ func PeoplePage(f Frame, v People) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = Field("Name", "name", "text", v.Form.Name, "", templ.Attributes{"required": true, "maxlength": "100"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Field("Name", "name", "text", v.Form.Name, "", bounded(annotator.BoundPersonName, nil)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Field("E-mail", "email", "email", v.Form.Email, "", templ.Attributes{"required": true, "autocomplete": "off"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Field("E-mail", "email", "email", v.Form.Email, "", bounded(annotator.BoundEmail, templ.Attributes{"autocomplete": "off"})).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Field("First password", "password", "password", "", passwordRule+" Tell it to them; they can change it.", templ.Attributes{"required": true, "minlength": minPassword, "autocomplete": "new-password"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Field("First password", "password", "password", "", passwordRule+" Tell it to them; they can change it.", bounded(annotator.BoundPassword, templ.Attributes{"autocomplete": "new-password"})).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -323,7 +323,7 @@ func person(f Frame, u annotator.User) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Field("New password of "+u.Name, "password", "password", "", passwordRule+" It ends their open sessions.", templ.Attributes{"required": true, "minlength": minPassword, "autocomplete": "new-password"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Field("New password of "+u.Name, "password", "password", "", passwordRule+" It ends their open sessions.", bounded(annotator.BoundPassword, templ.Attributes{"autocomplete": "new-password"})).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -479,7 +479,7 @@ func AccountPage(f Frame, v AccountView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Field("Name", "name", "text", f.User.Name, "As others see it beside your maps and reviews.", templ.Attributes{"required": true, "maxlength": "100"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Field("Name", "name", "text", f.User.Name, "As others see it beside your maps and reviews.", bounded(annotator.BoundPersonName, nil)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -512,7 +512,7 @@ func AccountPage(f Frame, v AccountView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Field("New password", "password", "password", "", passwordRule+" You are signed out everywhere else.", templ.Attributes{"required": true, "minlength": minPassword, "autocomplete": "new-password"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Field("New password", "password", "password", "", passwordRule+" You are signed out everywhere else.", bounded(annotator.BoundPassword, templ.Attributes{"autocomplete": "new-password"})).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -551,7 +551,7 @@ func AccountPage(f Frame, v AccountView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Field("What for", "name", "text", v.Wanted.Name, "", templ.Attributes{"required": true, "maxlength": "100", "placeholder": "nightly export"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Field("What for", "name", "text", v.Wanted.Name, "", bounded(annotator.BoundTokenName, templ.Attributes{"placeholder": "nightly export"})).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -425,15 +425,15 @@ func projectForm(v *ProjectForm) templ.Component {
 			}
 		}
 		form := orBlank(v)
-		templ_7745c5c3_Err = Field("Name", "name", "text", form.Name, "", templ.Attributes{"required": true, "maxlength": "200"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Field("Name", "name", "text", form.Name, "", bounded(annotator.BoundProjectName, nil)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Field("Address", "slug", "text", form.Slug, "Lower case letters, digits and hyphens: /projects/birds", templ.Attributes{"required": true, "pattern": "[a-z0-9][a-z0-9\\-]*", "maxlength": "60"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Field("Address", "slug", "text", form.Slug, "Lower case letters, digits and hyphens: /projects/birds", bounded(annotator.BoundSlug, templ.Attributes{"pattern": annotator.SlugPattern})).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Field("Description", "description", "text", form.Description, "", templ.Attributes{"maxlength": "2000"}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Field("Description", "description", "text", form.Description, "", bounded(annotator.BoundDescription, nil)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -8,6 +8,8 @@ package templates
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
+import "github.com/abn-studio/studio/annotator"
+
 // Setup is the view model of the page that makes the first admin.
 type Setup struct {
 	Key, Name, Email string
@@ -113,15 +115,15 @@ func SetupPage(f Frame, v Setup) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Setting("Name", "name", "text", v.Name, "", v.problem("name"), templ.Attributes{"required": true, "autocomplete": "name", "autofocus": v.Problem == ""}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Setting("Name", "name", "text", v.Name, "", v.problem("name"), bounded(annotator.BoundPersonName, templ.Attributes{"autocomplete": "name", "autofocus": v.Problem == ""})).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Setting("E-mail", "email", "email", v.Email, "", v.problem("email"), templ.Attributes{"required": true, "autocomplete": "username"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Setting("E-mail", "email", "email", v.Email, "", v.problem("email"), bounded(annotator.BoundEmail, templ.Attributes{"autocomplete": "username"})).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = Setting("Password", "password", "password", "", passwordRule, v.problem("password"), templ.Attributes{"required": true, "minlength": minPassword, "maxlength": maxPassword, "autocomplete": "new-password"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Setting("Password", "password", "password", "", passwordRule, v.problem("password"), bounded(annotator.BoundPassword, templ.Attributes{"autocomplete": "new-password"})).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -44,6 +44,8 @@ func newAPI(s *Server, r chi.Router) *api {
 		"bearer":  {Type: "http", Scheme: "bearer"},
 	}
 	a := &api{server: s, huma: humachi.New(r, config), roles: map[string]annotator.Role{}}
+	a.enumerate()
+	a.huma.OpenAPI().OnAddOperation = append(a.huma.OpenAPI().OnAddOperation, constrain)
 	a.sessions()
 	a.people()
 	a.projects()
@@ -93,7 +95,7 @@ type nothing struct{}
 type (
 	// ByProject addresses a project.
 	ByProject struct {
-		Project string `path:"project" maxLength:"100" doc:"The project's slug, as in its address."`
+		Project string `path:"project" bound:"slug" doc:"The project's slug, as in its address."`
 	}
 	// ByTask addresses a task.
 	ByTask struct {
@@ -138,6 +140,7 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 		next(ctx)
 	}
 	o.Middlewares = append(o.Middlewares, guard)
+	o.Metadata = map[string]any{boundFields: fieldsWithBounds(reflect.TypeFor[I]())}
 	huma.Register(a.huma, o, func(ctx context.Context, in *I) (*O, error) {
 		actor, _ := ctx.Value(keyActor).(annotator.User)
 		out, err := h(ctx, actor, in)

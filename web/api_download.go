@@ -60,7 +60,7 @@ func (a *api) stateDicts() {
 	const description = "Half a state_dict would load with strict=False and be another network: one that cannot be given whole is a 422 that names the layer and the reason. "
 	type stateDictRequest struct {
 		ByVersion
-		Format string `query:"format" enum:"safetensors,npz" default:"safetensors"`
+		Format string `query:"format" bound:"state_dict format" default:"safetensors"`
 	}
 	own := file(get("stateDict", "/versions/{version}/state-dict", "The version's weights as a state_dict for PyTorch, by the names that are in its file"))
 	own.Description = description + "A network whose BatchNorms were folded needs the module's own state_dict: POST it."
@@ -70,8 +70,8 @@ func (a *api) stateDicts() {
 		})
 	type referenceRequest struct {
 		ByVersion
-		Format string `query:"format" enum:"safetensors,npz" default:"safetensors"`
-		Name   string `query:"name" maxLength:"255" doc:"The reference's name, where the body is the file itself: it ends in .safetensors or .npz."`
+		Format string `query:"format" bound:"state_dict format" default:"safetensors"`
+		Name   string `query:"name" bound:"file name" doc:"The reference's name, where the body is the file itself: it ends in .safetensors or .npz."`
 		Copies bool   `query:"copies" doc:"Modules with equal weights in the reference are modules of their own, where the file does not tell."`
 	}
 	given := file(post("stateDictByReference", "/versions/{version}/state-dict", "The version's weights as a state_dict for PyTorch, with the state_dict that the network was exported from"))
@@ -87,15 +87,11 @@ func (a *api) stateDicts() {
 			}
 			return a.stateDict(ctx, actor, in.Version, asked)
 		})
-	formats := make([]any, len(annotator.StateDictFormats))
-	for i, format := range annotator.StateDictFormats {
-		formats[i] = format
-	}
 	// Described after the operation is registered, or huma would read the whole body into memory to validate it.
 	a.huma.OpenAPI().Paths["/versions/{version}/state-dict"].Post.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/octet-stream": {Schema: binary},
 		"multipart/form-data": {Schema: &huma.Schema{Type: "object", Properties: map[string]*huma.Schema{
-			"format":    {Type: "string", Enum: formats},
+			"format":    {Type: "string", Enum: words(annotator.StateDictFormats)},
 			"copies":    {Type: "boolean"},
 			"reference": {Type: "string", Format: "binary", Description: "The last part."},
 		}}},

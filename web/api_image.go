@@ -34,16 +34,16 @@ func (a *api) images() {
 		})
 
 	type pictureRequest struct {
-		Image int64  `path:"image"`
-		Kind  string `query:"kind" enum:"original,whole,view,thumb" default:"view" doc:"original: the file; whole: all of it, at most 1600 px; view: the model's own crop, at most 1024 px; thumb: the same, 320 px."`
-		Tag   string `query:"v" maxLength:"80" doc:"Anything that changes when the rendering might; with it, the answer may be kept for a week."`
+		Image int64                 `path:"image"`
+		Kind  annotator.PictureKind `query:"kind" default:"view" doc:"original: the file; whole: all of it, at most 1600 px; view: the model's own crop, at most 1024 px; thumb: the same, 320 px."`
+		Tag   string                `query:"v" maxLength:"80" doc:"Anything that changes when the rendering might; with it, the answer may be kept for a week."`
 	}
 	picture := get("picture", "/images/{image}/picture", "A rendering of an image, as the active version sees it")
 	picture.Responses = map[string]*huma.Response{"200": {Description: "The picture", Content: map[string]*huma.MediaType{
 		"image/jpeg": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
 	handle(a, annotator.RoleAnnotator, picture,
 		func(ctx context.Context, actor annotator.User, in *pictureRequest) (*huma.StreamResponse, error) {
-			body, media, err := a.server.service.Picture(ctx, actor, in.Image, annotator.PictureKind(in.Kind))
+			body, media, err := a.server.service.Picture(ctx, actor, in.Image, in.Kind)
 			if err != nil {
 				return nil, err
 			}

@@ -12,10 +12,10 @@ func (a *api) activationMaps() {
 		ByTask
 		Body struct {
 			MapBody
-			Method annotator.ActivationMethod `json:"method" enum:"cam,grad-cam" doc:"cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391)."`
-			Branch annotator.Branch           `json:"branch" enum:"attention,perception"`
+			Method annotator.ActivationMethod `json:"method" doc:"cam: Σ_c w_kc·A_c (arXiv 1512.04150). grad-cam: ReLU(Σ_c α_kc·A_c) (arXiv 1610.02391)."`
+			Branch annotator.Branch           `json:"branch"`
 			Class  *int                       `json:"class,omitempty" minimum:"0" doc:"A class's index; the model's answer without it."`
-			Value  string                     `json:"value,omitempty" maxLength:"500" doc:"Of grad-cam: the value of the network to weight, by its name in the model's file; the branch's last convolutional value without it."`
+			Value  string                     `json:"value,omitempty" bound:"value's name" doc:"Of grad-cam: the value of the network to weight, by its name in the model's file; the branch's last convolutional value without it."`
 		}
 	}
 	o := post("activationMap", "/tasks/{task}/activation-map", "Where a branch looks for a class, by CAM or Grad-CAM; nothing is stored")

@@ -34,9 +34,9 @@ func (a *api) projects() {
 		})
 	type newProjectRequest struct {
 		Body struct {
-			Slug        string `json:"slug" maxLength:"100" doc:"In addresses: lower case letters, digits, hyphens."`
-			Name        string `json:"name" maxLength:"200"`
-			Description string `json:"description,omitempty" maxLength:"2000"`
+			Slug        string `json:"slug" bound:"slug" doc:"In addresses: lower case letters, digits, hyphens."`
+			Name        string `json:"name" bound:"project name"`
+			Description string `json:"description,omitempty" bound:"description"`
 		}
 	}
 	handle(a, annotator.RoleAdmin, created(post("createProject", "/projects", "Make an empty project")),
@@ -83,8 +83,8 @@ func (a *api) starts() {
 	})
 	type previewRequest struct {
 		ByProject
-		Radius float64 `query:"radius" minimum:"-1" maximum:"8" default:"-1" doc:"Of max and clicks, in cells; -1: the project's own, or what is usual."`
-		Images int     `query:"images" minimum:"1" maximum:"12" default:"4" doc:"How many of the project's images."`
+		Radius float64 `query:"radius" bound:"previewed radius" default:"-1" doc:"Of max and clicks, in cells; -1: the project's own, or what is usual."`
+		Images int     `query:"images" bound:"start examples" default:"4" doc:"How many of the project's images."`
 	}
 	preview := get("previewStarts", "/projects/{project}/start", "What each way to begin would make of some of the project's images")
 	preview.Description = "Nothing is stored. 409 while no version is active: maps have no grid."

@@ -109,7 +109,7 @@ func (a *api) rounds() {
 		})
 	type startRequest struct {
 		ByProject
-		Key  string `header:"Idempotency-Key" maxLength:"200" doc:"The same key gives the same round again."`
+		Key  string `header:"Idempotency-Key" bound:"idempotency key" doc:"The same key gives the same round again."`
 		Body roundRequest
 	}
 	handle(a, annotator.RoleAdmin, created(post(startRoundID, "/projects/{project}/rounds", "Start a round from the active version")),

@@ -13,7 +13,7 @@ import (
 // signedIn is the answer that says to whom a session or token belongs.
 type signedIn struct {
 	User annotator.User `json:"user"`
-	Role annotator.Role `json:"role" enum:"annotator,reviewer,admin"`
+	Role annotator.Role `json:"role"`
 }
 
 type tokenMade struct {
@@ -36,8 +36,8 @@ func requestBehind(ctx context.Context) *http.Request {
 func (a *api) sessions() {
 	type signInRequest struct {
 		Body struct {
-			Email    string `json:"email" maxLength:"320"`
-			Password string `json:"password" maxLength:"1000"`
+			Email    string `json:"email" bound:"typed e-mail"`
+			Password string `json:"password" bound:"present password"`
 		}
 	}
 	signIn := post("signIn", "/session", "Sign in: sets the session's cookie")
@@ -59,10 +59,10 @@ func (a *api) sessions() {
 	})
 	type tokenRequest struct {
 		Body struct {
-			Name     string            `json:"name" minLength:"1" maxLength:"100" doc:"What it is for."`
-			Scopes   []annotator.Scope `json:"scopes" minItems:"1" enum:"read,paint,review,admin" doc:"What it may be used for, where your role allows that. Every token reads."`
+			Name     string            `json:"name" bound:"token name" doc:"What it is for."`
+			Scopes   []annotator.Scope `json:"scopes" minItems:"1" doc:"What it may be used for, where your role allows that. Every token reads."`
 			Days     *int              `json:"days,omitempty" doc:"Until it expires."`
-			Password string            `json:"current_password" maxLength:"1000" doc:"Your present password."`
+			Password string            `json:"current_password" bound:"present password" doc:"Your present password."`
 		}
 	}
 	createToken := created(post("createToken", "/tokens", "Make a bearer token for yourself"))
@@ -113,10 +113,10 @@ func (a *api) people() {
 		})
 	type newUserRequest struct {
 		Body struct {
-			Email    string         `json:"email" maxLength:"320"`
-			Name     string         `json:"name" maxLength:"200"`
-			Password string         `json:"password" maxLength:"1000"`
-			Role     annotator.Role `json:"role" enum:"annotator,reviewer,admin"`
+			Email    string         `json:"email" bound:"e-mail"`
+			Name     string         `json:"name" bound:"person's name"`
+			Password string         `json:"password" bound:"password"`
+			Role     annotator.Role `json:"role"`
 		}
 	}
 	handle(a, annotator.RoleAdmin, created(post("createUser", "/users", "Add a person")),
@@ -128,11 +128,11 @@ func (a *api) people() {
 	type changeUserRequest struct {
 		User int64 `path:"user"`
 		Body struct {
-			Name     *string         `json:"name,omitempty" maxLength:"200"`
-			Role     *annotator.Role `json:"role,omitempty" enum:"annotator,reviewer,admin"`
+			Name     *string         `json:"name,omitempty" bound:"person's name"`
+			Role     *annotator.Role `json:"role,omitempty"`
 			Disabled *bool           `json:"disabled,omitempty"`
-			Password *string         `json:"password,omitempty" maxLength:"1000"`
-			Present  string          `json:"current_password,omitempty" maxLength:"1000" doc:"With password: your own present one."`
+			Password *string         `json:"password,omitempty" bound:"password"`
+			Present  string          `json:"current_password,omitempty" bound:"present password" doc:"With password: your own present one."`
 			Keep     bool            `json:"keep_tokens,omitempty" doc:"With password: leave the person's bearer tokens valid; else they are revoked."`
 		}
 	}

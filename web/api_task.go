@@ -31,22 +31,19 @@ type (
 	}
 	// TaskQuery has the parameters that filter a queue.
 	TaskQuery struct {
-		Project       string   `query:"project" required:"true" maxLength:"100" doc:"The project's slug."`
-		State         []string `query:"state,explode" enum:"open,leased,submitted,approved,changes-requested,skipped" doc:"Any of these; all without it."`
-		Label         int      `query:"label" default:"-1" minimum:"-1" maximum:"2147483647" doc:"True class; -1: any."`
-		Predicted     int      `query:"predicted" default:"-1" minimum:"-1" maximum:"2147483647" doc:"Predicted class; -1: any."`
-		MinConfidence float32  `query:"min_confidence" minimum:"0" maximum:"1"`
-		MaxConfidence float32  `query:"max_confidence" minimum:"0" maximum:"1" default:"1"`
-		Author        int64    `query:"author" doc:"Who paints or painted it (user id)."`
-		Search        string   `query:"q" maxLength:"200" doc:"Part of the image's name."`
+		Project       string                `query:"project" required:"true" bound:"slug" doc:"The project's slug."`
+		State         []annotator.TaskState `query:"state,explode" doc:"Any of these; all without it."`
+		Label         int                   `query:"label" default:"-1" minimum:"-1" maximum:"2147483647" doc:"True class; -1: any."`
+		Predicted     int                   `query:"predicted" default:"-1" minimum:"-1" maximum:"2147483647" doc:"Predicted class; -1: any."`
+		MinConfidence float32               `query:"min_confidence" minimum:"0" maximum:"1"`
+		MaxConfidence float32               `query:"max_confidence" minimum:"0" maximum:"1" default:"1"`
+		Author        int64                 `query:"author" doc:"Who paints or painted it (user id)."`
+		Search        string                `query:"q" bound:"search" doc:"Part of the image's name."`
 	}
 )
 
 func (q TaskQuery) filter() annotator.TaskFilter {
-	f := annotator.TaskFilter{Project: q.Project, Search: q.Search}
-	for _, s := range q.State {
-		f.States = append(f.States, annotator.TaskState(s))
-	}
+	f := annotator.TaskFilter{Project: q.Project, Search: q.Search, States: q.State}
 	if q.Label >= 0 {
 		f.Label = &q.Label
 	}
@@ -108,7 +105,7 @@ func (a *api) tasks() {
 	type listRequest struct {
 		TaskQuery
 		Cursor string `query:"cursor" maxLength:"500" doc:"From the page before."`
-		Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"60"`
+		Limit  int    `query:"limit" bound:"page of tasks"`
 	}
 	handle(a, role, get("tasks", "/tasks", "Tasks of a project, the most confident mistakes first"),
 		func(ctx context.Context, actor annotator.User, in *listRequest) (*answer[annotator.TaskPage], error) {
@@ -164,7 +161,7 @@ func (a *api) tasks() {
 		Body struct {
 			MapBody
 			BaseRevision int                  `json:"base_revision" minimum:"0" doc:"The revision it was made from; 0: none yet."`
-			Source       annotator.EditSource `json:"source,omitempty" enum:"painted,model" default:"painted" doc:"model: the model's own map, confirmed as it is."`
+			Source       annotator.EditSource `json:"source,omitempty" bound:"draft's source" default:"painted" doc:"model: the model's own map, confirmed as it is."`
 			History      json.RawMessage      `json:"history,omitempty" doc:"The editor's undo stack, at most 1 MiB; comes back with the task."`
 			Provenance   json.RawMessage      `json:"provenance,omitempty" doc:"What it was made under: strokes by tool, seconds, feedback shown."`
 		}
@@ -200,7 +197,7 @@ func (a *api) tasks() {
 	type skipRequest struct {
 		ByTask
 		Body struct {
-			Reason string `json:"reason,omitempty" maxLength:"500" doc:"Why it is not worth a map."`
+			Reason string `json:"reason,omitempty" bound:"reason" doc:"Why it is not worth a map."`
 		}
 	}
 	handle(a, role, noContent(post("skipTask", "/tasks/{task}/skip", "Put a task aside: one's own, or an open one")),
@@ -257,8 +254,8 @@ func (a *api) reviews() {
 	type reviewRequest struct {
 		Edit int64 `path:"edit"`
 		Body struct {
-			Verdict annotator.Verdict `json:"verdict" enum:"approve,reject"`
-			Comment string            `json:"comment,omitempty" maxLength:"2000" doc:"Goes back to the author; a rejection needs one."`
+			Verdict annotator.Verdict `json:"verdict"`
+			Comment string            `json:"comment,omitempty" bound:"comment" doc:"Goes back to the author; a rejection needs one."`
 		}
 	}
 	handle(a, annotator.RoleReviewer, post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else"),

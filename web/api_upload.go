@@ -41,15 +41,15 @@ func withExchange(ctx huma.Context, next func(huma.Context)) {
 func (a *api) uploads() {
 	type addVersionRequest struct {
 		ByProject
-		Name     string `query:"name" maxLength:"255" doc:"The file's name, where the body is the file itself."`
+		Name     string `query:"name" bound:"file name" doc:"The file's name, where the body is the file itself."`
 		Inspect  bool   `query:"inspect" doc:"Only tell what the file is; POST /uploads/{upload}/add makes it a version within a day."`
 		Activate bool   `query:"activate" doc:"Make it the active version at once (the first one always is)."`
 		// The names of values, for the description alone: receiveModel reads them from the request (manifest.NameFields).
-		Map       string `query:"map" maxLength:"1024"`
-		Features  string `query:"features" maxLength:"1024"`
-		LogitsAtt string `query:"logits_att" maxLength:"1024"`
-		LogitsPer string `query:"logits_per" maxLength:"1024"`
-		Image     string `query:"image" maxLength:"1024"`
+		Map       string `query:"map" bound:"value's name"`
+		Features  string `query:"features" bound:"value's name"`
+		LogitsAtt string `query:"logits_att" bound:"value's name"`
+		LogitsPer string `query:"logits_per" bound:"value's name"`
+		Image     string `query:"image" bound:"value's name"`
 	}
 	add := post("addVersion", "/projects/{project}/versions", "Send a model: it is inspected, run once by a worker, and becomes a version")
 	add.Description = "The body is an ONNX file (application/octet-stream, its manifest in metadata_props under abn.manifest), or a form with the part model and, where there are such files, parts data (values it keeps beside itself, such as abn.onnx.data) and manifest " +

@@ -106,8 +106,11 @@ func init() {
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, message string, errs ...error) huma.StatusError {
 		p := huma.NewError(status, message, errs...).(*Problem)
 		p.Request = requestID(ctx.Context())
-		if o := ctx.Operation(); o != nil && o.OperationID == startRoundID {
-			p.inWordsOfRecipe()
+		if o := ctx.Operation(); o != nil {
+			p.inWordsOfBounds(o)
+			if o.OperationID == startRoundID {
+				p.inWordsOfRecipe()
+			}
 		}
 		return p
 	}

@@ -40,7 +40,7 @@ type Config struct {
 	Accounts []Account // sign-ins the sign-in page offers; only the demo, which binds to loopback, has any
 	Release  string    // shown in the footer and in OpenAPI
 
-	MaxModelBytes int64 // largest size of an uploaded model, 1 GiB; the Service's Models has a bound too
+	MaxModelBytes int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes. The Service's Models has a bound too
 
 	SignIn      Throttle      // bounds guessing of passwords
 	ShutdownFor time.Duration // how long open requests may take at shutdown, 10 s
@@ -59,7 +59,7 @@ func (c Config) WithDefaults() Config {
 		c.Ready = func(context.Context) error { return nil }
 	}
 	c.Release = cmp.Or(c.Release, "development")
-	c.MaxModelBytes = cmp.Or(c.MaxModelBytes, 1<<30)
+	c.MaxModelBytes = cmp.Or(c.MaxModelBytes, annotator.DefaultMaxModelBytes)
 	c.SignIn = c.SignIn.WithDefaults()
 	c.ShutdownFor = cmp.Or(c.ShutdownFor, 10*time.Second)
 	return c

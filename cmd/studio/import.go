@@ -27,7 +27,7 @@ type importCommand struct {
 	storageFlags
 	Source  []string `arg:"" name:"source" help:"The data set: a folder, a table, an archive (zip, tar), or a prefix in a bucket (s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX); before it, its layout where it is not to be told: ${formats}."`
 	Project string   `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
-	Split   string   `enum:"train,validation,test,pool" default:"train" help:"Split of pictures whose data set names none: train, validation, test or pool."`
+	Split   string   `enum:"${splits}" default:"train" help:"Split of pictures whose data set names none: one of ${enum}."`
 	Pool    float64  `placeholder:"FRACTION" help:"Share of the test split, chosen by name, that becomes the pool: tasks come from there, and the rest still measures."`
 	Name    string   `name:"source" placeholder:"NAME" help:"Name of the source: image names are told apart within it. Import a data set again under its name; give a second one another, even where its files are called the same. Default: main."`
 	Update  bool     `help:"Take over what differs from the project: pictures, classes, splits, groups, masks. Without it that is said, and nothing that is there is changed."`

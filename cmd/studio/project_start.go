@@ -22,15 +22,6 @@ type projectStartCommand struct {
 	JSON   bool     `name:"json" help:"Print one JSON document, with the maps themselves."`
 }
 
-// startNames lists the methods for help and enum.
-func startNames() string {
-	var names []string
-	for _, kind := range attention.Starts {
-		names = append(names, string(kind.Method))
-	}
-	return strings.Join(names, ",")
-}
-
 // Help says what the methods are, below the flags.
 func (c *projectStartCommand) Help() string {
 	var out strings.Builder

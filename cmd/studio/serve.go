@@ -34,7 +34,7 @@ type serveCommand struct {
 	MetricsToken   string   `env:"STUDIO_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics on the studio's address for requests with this bearer token. Without this and --metrics-listen metrics are not served."`
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
-	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"1024" help:"Largest model file that is taken from a browser or the API, in MiB."`
+	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"${max_model_mb}" help:"Largest model file that is taken from a browser or the API, in MiB."`
 }
 
 // Run serves until it is interrupted.
@@ -124,7 +124,7 @@ type studioConfig struct {
 	threads int
 	web     web.Config
 
-	maxModelBytes int64 // largest size of an uploaded model; 0: jobs.DefaultMaxModelBytes
+	maxModelBytes int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
 	featureBytes  int64 // bound of the worker's cache of features on disk
 }
 

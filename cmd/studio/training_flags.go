@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 )
@@ -189,11 +191,21 @@ func manifestWords() map[string]string {
 	return words
 }
 
+// commas are the words of a list, as flags take them.
+func commas[T ~string](list []T) string {
+	all := make([]string, len(list))
+	for i, word := range list {
+		all[i] = string(word)
+	}
+	return strings.Join(all, ",")
+}
+
 // helpWords are what the help of all commands is filled in with.
 func helpWords() map[string]string {
 	words := settingWords()
 	maps.Copy(words, nameWords())
 	maps.Copy(words, manifestWords())
-	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "starts": startNames(), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
+	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "starts": commas(attention.StartMethods()), "roles": commas(annotator.Roles), "splits": commas(annotator.Splits),
+		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words
 }

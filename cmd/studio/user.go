@@ -29,7 +29,7 @@ type userAddCommand struct {
 	storageFlags
 	Email string `required:"" placeholder:"ADDRESS" help:"The address they sign in with."`
 	Name  string `help:"How pages call them (default: what stands before the @)."`
-	Role  string `enum:"annotator,reviewer,admin" default:"annotator" help:"annotator, reviewer or admin."`
+	Role  string `enum:"${roles}" default:"annotator" help:"One of ${enum}."`
 	JSON  bool   `name:"json" help:"Print one JSON document."`
 }
 

@@ -27,7 +27,7 @@ func TestUserCommands(t *testing.T) {
 
 	streams, _ := shell("short\n")
 	add := &userAddCommand{storageFlags: at, Email: "grace@example.org", Role: "admin"}
-	if err := add.Run(ctx, streams); err == nil || !strings.Contains(err.Error(), "password: use at least 10") {
+	if err := add.Run(ctx, streams); err == nil || !strings.Contains(err.Error(), "password: has 5 characters, want 10 to 200") {
 		t.Errorf("a short password: %v", err)
 	}
 	streams, out := shell("correct horse\n")

@@ -23,8 +23,8 @@ const MaxStartRadius = 8
 
 // Start is how maps begin in a project.
 type Start struct {
-	Method StartMethod `json:"method" enum:"model,area,max,clicks" doc:"model: the model's own map. area: the share of each cell that the mask covers. max: the mask's largest value in a cell and within radius of it. clicks: the density of what people clicked."`
-	Radius float64     `json:"radius" minimum:"0" maximum:"8" doc:"Of max and clicks, in cells of the map's grid: how far a mask reaches beyond its cells, and the standard deviation around a click."`
+	Method StartMethod `json:"method" doc:"model: the model's own map. area: the share of each cell that the mask covers. max: the mask's largest value in a cell and within radius of it. clicks: the density of what people clicked."`
+	Radius float64     `json:"radius" bound:"start radius" doc:"Of max and clicks, in cells of the map's grid: how far a mask reaches beyond its cells, and the standard deviation around a click."`
 }
 
 // StartKind describes a method.
@@ -41,6 +41,15 @@ var Starts = []StartKind{
 	{StartArea, "The mask, by area", "Each cell is the share of it that the object covers. Right for objects that are larger than a cell.", 0},
 	{StartMaximum, "The mask, by maximum", "A cell is as much as the object's strongest pixel in it, and so are the cells within the radius. Right for thin or small objects, such as lesions, of which the area leaves next to nothing.", 1},
 	{StartClicks, "The clicks", "How densely people clicked, over the densest. The radius is the spread around a click.", 1},
+}
+
+// StartMethods are the methods alone.
+func StartMethods() []StartMethod {
+	var all []StartMethod
+	for _, kind := range Starts {
+		all = append(all, kind.Method)
+	}
+	return all
 }
 
 // Kind returns the description of a method; nil for none of them.

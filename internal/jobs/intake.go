@@ -14,9 +14,6 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 )
 
-// DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
-const DefaultMaxModelBytes = 1 << 30
-
 // Models implements annotator.Models: it takes in model files. Uploaded ones, which are not to be trusted, are inspected in a child
 // process (inspection.go); files of the server's own disk are run in this process (Try).
 type Models struct {
@@ -30,9 +27,9 @@ type Models struct {
 var _ annotator.Models = (*Models)(nil)
 
 // NewModels makes a Models that keeps files in blobs. They are received in dir, a folder for nothing else. Files over maxBytes bytes
-// (0: DefaultMaxModelBytes) are refused.
+// (0: annotator.DefaultMaxModelBytes) are refused.
 func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
-	m := &Models{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxModelBytes)}
+	m := &Models{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, annotator.DefaultMaxModelBytes)}
 	m.budget = inspectionLimits(m.maxBytes).memory
 	m.memory = semaphore.NewWeighted(m.budget)
 	return m

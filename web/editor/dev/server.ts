@@ -24,7 +24,7 @@ const picturesOf = (folder: string) =>
 const images = flags.images ? picturesOf(flags.images) : [];
 const classes = ["cardinal", "owl", "dove", "pelican", "kingfisher", "bluebird", "rock wren", "grey catbird"];
 
-interface Task { id: number; state: string; edits: Edit[]; reviews: Review[] }
+interface Task { id: number; state: TaskDetail["state"]; edits: Edit[]; reviews: Review[] }
 
 const tasks: Task[] = Array.from({ length: 12 }, (_, i) => ({ id: i + 1, state: "open", edits: [], reviews: [] }));
 let failing = "";

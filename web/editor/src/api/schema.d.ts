@@ -922,7 +922,8 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         ActivationMap: {
-            branch: string;
+            /** @enum {string} */
+            branch: "attention" | "perception";
             /** Format: int64 */
             class: number;
             class_name: string;
@@ -933,7 +934,8 @@ export interface components {
              * @description The largest of values; viewers divide by it.
              */
             max: number;
-            method: string;
+            /** @enum {string} */
+            method: "cam" | "grad-cam";
             /** Format: double */
             milliseconds: number;
             /**
@@ -1041,8 +1043,10 @@ export interface components {
             provenance?: unknown;
             /** Format: int64 */
             revision: number;
-            source: string;
-            state: string;
+            /** @enum {string} */
+            source: "painted" | "model" | "generator";
+            /** @enum {string} */
+            state: "draft" | "submitted" | "approved" | "rejected";
             /** Format: int64 */
             task_id: number;
             /** Format: int64 */
@@ -1086,7 +1090,8 @@ export interface components {
             project_id: number;
             retired?: string;
             source: string;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
             width: number;
         };
@@ -1134,13 +1139,15 @@ export interface components {
             fraction: number;
             /** Format: int64 */
             id: number;
-            kind: string;
+            /** @enum {string} */
+            kind: "import" | "scan" | "round" | "evaluate" | "add";
             message?: string;
             phase?: string;
             /** Format: double */
             remaining_seconds: number;
             report?: components["schemas"]["ImportReport"];
-            state: string;
+            /** @enum {string} */
+            state: "queued" | "running" | "finished" | "failed" | "cancelled";
             /** Format: int64 */
             total: number;
             /** Format: int64 */
@@ -1329,7 +1336,8 @@ export interface components {
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             task: components["schemas"]["Task"];
@@ -1432,7 +1440,8 @@ export interface components {
             reviewer_id: number;
             /** Format: int64 */
             revision: number;
-            verdict: string;
+            /** @enum {string} */
+            verdict: "approve" | "reject";
         };
         ReviewRequestBody: {
             /** @description Goes back to the author; a rejection needs one. */
@@ -1468,13 +1477,15 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             started_by: string;
-            state: string;
+            /** @enum {string} */
+            state: "queued" | "training" | "evaluating" | "finished" | "cancelled" | "failed";
             unreadable?: components["schemas"]["Unreadable"];
             /** Format: int64 */
             version?: number;
         };
         RoundArm: {
-            arm: string;
+            /** @enum {string} */
+            arm: "candidate" | "control";
             /** Format: int64 */
             epochs: number;
             /** Format: int64 */
@@ -1493,7 +1504,8 @@ export interface components {
             heldout: number;
             /** Format: int64 */
             images: number;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
             validation: number;
         };
@@ -1518,7 +1530,8 @@ export interface components {
         RoundPoint: {
             /** Format: double */
             accuracy: number;
-            arm: string;
+            /** @enum {string} */
+            arm: "candidate" | "control";
             /** Format: double */
             epoch: number;
             /** Format: double */
@@ -1648,7 +1661,8 @@ export interface components {
             measures: components["schemas"]["Measure"][];
             /** Format: double */
             seconds: number;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
             validation_images?: number;
             warnings?: string[];
@@ -1788,7 +1802,8 @@ export interface components {
             project_id: number;
             returned: boolean;
             skip_reason?: string;
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1815,7 +1830,8 @@ export interface components {
             project_id: number;
             returned: boolean;
             skip_reason?: string;
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1848,7 +1864,8 @@ export interface components {
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1874,7 +1891,7 @@ export interface components {
             /** Format: date-time */
             last_used_at?: string;
             name: string;
-            scopes: string[];
+            scopes: ("read" | "paint" | "review" | "admin")[];
             /** Format: int64 */
             user_id: number;
         };
@@ -1915,7 +1932,8 @@ export interface components {
             id: number;
             name: string;
             reason: string;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
         };
         Upload: {
             activate: boolean;
@@ -1932,7 +1950,8 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             report: components["schemas"]["ModelReport"];
-            state: string;
+            /** @enum {string} */
+            state: "inspected" | "adding" | "added" | "refused";
             uploaded_by: string;
             /** Format: int64 */
             version_id?: number;
@@ -1952,7 +1971,8 @@ export interface components {
             /** Format: date-time */
             last_seen_at?: string;
             name: string;
-            role: string;
+            /** @enum {string} */
+            role: "annotator" | "reviewer" | "admin";
         };
         UserList: {
             users: components["schemas"]["User"][];
@@ -1991,7 +2011,8 @@ export interface components {
             round_id?: number;
             /** Format: int64 */
             scanned: number;
-            state: string;
+            /** @enum {string} */
+            state: "candidate" | "active" | "archived";
             training?: components["schemas"]["Trainability"][];
         };
         VersionList: {

@@ -32,7 +32,7 @@ export class Dialogs {
   private readonly versions = h("div.versions");
 
   constructor(root: HTMLElement, private readonly desk: Desk) {
-    const other = h("input", { type: "text", maxlength: 400, placeholder: "Something else", "aria-label": "Another reason" });
+    const other = h("input", { type: "text", maxlength: root.dataset["longestReason"], placeholder: "Something else", "aria-label": "Another reason" });
     const radios = skipReasons.map((reason, i) => h("input", { type: "radio", name: "reason", value: reason, checked: i === 0 }));
     const form = h(
       "form", { method: "dialog", onsubmit: () => {

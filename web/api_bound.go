@@ -1,0 +1,184 @@
+package web
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+)
+
+// bound is what a field of a request takes: a text of some length, a number of a range, or one of some words. The field's tag
+// `bound` names it. huma's own tags (maxLength, maximum, enum) take literals, which would say a second time what package
+// annotator says.
+type bound struct {
+	text      *annotator.TextBound
+	low, high float64 // of a number; both 0: anything
+	words     []any
+	byDefault any
+}
+
+// written bounds what people write. typed bounds what they type of something that is there already, or leave out.
+func written(b annotator.TextBound) bound { return bound{text: &b} }
+func typed(b annotator.TextBound) bound   { return bound{text: &annotator.TextBound{Most: b.Most}} }
+
+var bounds = map[string]bound{
+	"slug":              written(annotator.BoundSlug),
+	"project name":      written(annotator.BoundProjectName),
+	"description":       written(annotator.BoundDescription),
+	"e-mail":            written(annotator.BoundEmail),
+	"typed e-mail":      typed(annotator.BoundEmail),
+	"person's name":     written(annotator.BoundPersonName),
+	"password":          written(annotator.BoundPassword),
+	"present password":  typed(annotator.BoundPassword),
+	"token name":        written(annotator.BoundTokenName),
+	"search":            written(annotator.BoundSearch),
+	"reason":            written(annotator.BoundSkipReason),
+	"comment":           written(annotator.BoundComment),
+	"idempotency key":   written(annotator.BoundIdempotencyKey),
+	"file name":         typed(annotator.BoundFileName), // "": a name is made up
+	"value's name":      written(annotator.BoundValueName),
+	"page of tasks":     {low: 1, high: annotator.MaxPage, byDefault: annotator.DefaultPage},
+	"start examples":    {low: 1, high: annotator.MaxStartExamples},
+	"start radius":      {high: attention.MaxStartRadius},
+	"previewed radius":  {low: -1, high: attention.MaxStartRadius},
+	"draft's source":    {words: words(annotator.DraftSources)},
+	"state_dict format": {words: words(annotator.StateDictFormats)},
+}
+
+// words is a list as a schema takes it.
+func words[T ~string](list []T) []any {
+	all := make([]any, len(list))
+	for i, word := range list {
+		all[i] = string(word)
+	}
+	return all
+}
+
+// apply writes the bound into a field's schema.
+func (b bound) apply(s *huma.Schema) {
+	switch {
+	case b.text != nil:
+		s.MaxLength = &b.text.Most
+		if b.text.Least > 0 {
+			s.MinLength = &b.text.Least
+		}
+	case b.words != nil:
+		s.Enum = b.words
+	default:
+		s.Minimum, s.Maximum = &b.low, &b.high
+	}
+	if b.byDefault != nil {
+		s.Default = b.byDefault
+	}
+	s.PrecomputeMessages()
+}
+
+// boundFields is where an operation's metadata keep its fieldsWithBounds.
+const boundFields = "bounds"
+
+// fieldsWithBounds are the fields of a request that have a bound, by their place as problems name it: "query.q", "body.name".
+func fieldsWithBounds(request reflect.Type) map[string]bound {
+	found := map[string]bound{}
+	note := func(place string, f reflect.StructField, tag string) {
+		name, tagged := f.Tag.Lookup("bound")
+		key, _, _ := strings.Cut(f.Tag.Get(tag), ",")
+		if !tagged || key == "" {
+			return
+		}
+		b, known := bounds[name]
+		if !known {
+			panic("the tag bound of " + place + "." + key + " names " + name + ", which is none")
+		}
+		found[place+"."+key] = b
+	}
+	for _, f := range reflect.VisibleFields(request) {
+		for _, place := range []string{"path", "query", "header"} {
+			note(place, f, place)
+		}
+		if f.Name == "Body" && f.Type.Kind() == reflect.Struct {
+			for _, inside := range reflect.VisibleFields(f.Type) {
+				note("body", inside, "json")
+			}
+		}
+	}
+	return found
+}
+
+// constrain writes the bounds of an operation's fields into its schemas.
+func constrain(api *huma.OpenAPI, o *huma.Operation) {
+	fields, _ := o.Metadata[boundFields].(map[string]bound)
+	for _, p := range o.Parameters {
+		if b, ok := fields[p.In+"."+p.Name]; ok {
+			b.apply(p.Schema)
+		}
+	}
+	if o.RequestBody == nil || o.RequestBody.Content["application/json"] == nil {
+		return
+	}
+	body := o.RequestBody.Content["application/json"].Schema
+	if body.Ref != "" {
+		body = api.Components.Schemas.SchemaFromRef(body.Ref)
+	}
+	for name, schema := range body.Properties {
+		if b, ok := fields["body."+name]; ok {
+			b.apply(schema)
+		}
+	}
+}
+
+// inWordsOfBounds says of texts that huma refused by their schema what package annotator says of them, as pages do.
+func (p *Problem) inWordsOfBounds(o *huma.Operation) {
+	fields, _ := o.Metadata[boundFields].(map[string]bound)
+	for _, wrong := range p.Errors {
+		b := fields[wrong.Location].text
+		value, is := wrong.Value.(string)
+		if b == nil || !is {
+			continue
+		}
+		if problem := b.Problem(value); problem != "" {
+			wrong.Message = problem
+			p.Title, p.Detail = notValid, p.Errors[0].Message
+		}
+	}
+}
+
+// enumeration is a type of the domain that is a string out of a list.
+type enumeration struct {
+	domain, api reflect.Type
+	words       []any
+}
+
+func enumerated[T ~string](list []T) enumeration {
+	return enumeration{reflect.TypeFor[T](), reflect.TypeFor[oneOf[T]](), words(list)}
+}
+
+var enumerations = []enumeration{
+	enumerated(annotator.Roles), enumerated(annotator.AllScopes()),
+	enumerated(annotator.TaskStates), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts),
+	enumerated(annotator.RoundStates), enumerated(annotator.Arms), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
+	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
+	enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
+}
+
+// enumerate makes the schemas of enumerations say their words, wherever a field has such a type.
+func (a *api) enumerate() {
+	for _, e := range enumerations {
+		a.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(e.domain, e.api)
+	}
+}
+
+// oneOf is what an enumeration is to the API.
+type oneOf[T ~string] string
+
+// TransformSchema implements huma.SchemaTransformer.
+func (oneOf[T]) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	for _, e := range enumerations {
+		if e.domain == reflect.TypeFor[T]() {
+			s.Enum = e.words
+		}
+	}
+	return s
+}
