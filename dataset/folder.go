@@ -193,7 +193,7 @@ func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
 		t.splits, t.flat = true, !nested
 		return t, nil
 	}
-	inside, alike := 0, len(folders) > 1
+	inside, most, alike := 0, 0, len(folders) > 1
 	var first []string
 	for _, name := range folders {
 		below := d.folders(name)
@@ -203,12 +203,13 @@ func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
 		if first == nil {
 			first = below
 		}
-		alike = alike && len(below) > 1 && slices.Equal(below, first) && !d.holdsPicture(name)
+		most = max(most, len(below))
+		alike = alike && len(below) > 0 && (among(below, first) || among(first, below)) && !d.holdsPicture(name)
 	}
 	t.inside = inside > 0 && inside == len(folders) && (len(folders) > 1 || len(first) > 1)
 	switch {
 	case t.inside:
-	case alike:
+	case alike && most > 1:
 		says := fmt.Sprintf("the folders %q and %q have the same folders in them (%s, …): if they are splits, say which with --splits %s=train,%s=test",
 			folders[0], folders[1], first[0], folders[0], folders[1])
 		if d.options.Format == Auto {
@@ -219,6 +220,11 @@ func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
 		d.note("", "%d of %d folders hold folders named like splits, which are read as parts of their class: if they are splits, every class needs them", inside, len(folders))
 	}
 	return t, nil
+}
+
+// among reports whether all of some names are among others.
+func among(names, others []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(others, name) })
 }
 
 // folders lists the names of the folders in a folder.

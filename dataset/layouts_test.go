@@ -457,13 +457,14 @@ func TestWebDataset(t *testing.T) {
 		write(t, filepath.Join(dir, name), out.String())
 	}
 	shard("train-000000.tar", "0001.png", "", "0001.cls", "1\n", "0002.png", "", "0002.cls", "0")
+	shard("test-000000.tar", "a/b/0001.x.png", "", "a/b/0001.cls", "0") // a key with folders, a field with a dot
 	shard("val-000000.tar", "0001.png", "", "0001.json", `{"label": 1}`, "0001.txt", "a caption")
 	d, err := dataset.Open(dataset.Auto, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	if diff := cmp.Diff([]string{"train|1|train-000000/0001.png", "train|0|train-000000/0002.png", "validation|1|val-000000/0001.png"}, names(d.Samples())); diff != "" || d.Format != "webdataset" {
+	if diff := cmp.Diff([]string{"train|1|train-000000/0001.png", "train|0|train-000000/0002.png", "validation|1|val-000000/0001.png", "test|0|test-000000/a/b/0001.x.png"}, names(d.Samples())); diff != "" || d.Format != "webdataset" {
 		t.Error(d.Why, diff)
 	}
 	one, err := dataset.Open(dataset.Auto, filepath.Join(dir, "train-000000.tar"))
@@ -473,6 +474,31 @@ func TestWebDataset(t *testing.T) {
 	defer one.Close()
 	if diff := cmp.Diff([]string{"train|1|0001.png", "train|0|0002.png"}, names(one.Samples())); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Folders that are called neither like splits nor like classes are not guessed at, also where one of them lacks a class; and a table of
+// an old Macintosh is called one.
+func TestUnclearIsRefused(t *testing.T) {
+	t.Parallel()
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 4, 4))); err != nil {
+		t.Fatal(err)
+	}
+	for says, files := range map[string]map[string]string{
+		"--splits": {"treino/cat/1.png": "", "treino/dog/2.png": "", "teste/cat/3.png": ""},
+		"CR alone": {"images.csv": "file,class\r1.png,cat\r", "1.png": ""},
+	} {
+		dir := t.TempDir()
+		for name, content := range files {
+			if content == "" {
+				content = picture.String()
+			}
+			write(t, filepath.Join(dir, name), content)
+		}
+		if _, err := dataset.Open(dataset.Auto, dir); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want it to say %s", err, says)
+		}
 	}
 }
 

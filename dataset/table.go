@@ -178,7 +178,10 @@ func separator(r *bufio.Reader) (comma rune, lines int, err error) {
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
 		return 0, 0, err
 	}
-	line, _, _ := bytes.Cut(head, []byte("\n"))
+	line, _, found := bytes.Cut(head, []byte("\n"))
+	if !found && bytes.ContainsRune(bytes.TrimRight(line, "\r"), '\r') {
+		return 0, 0, errors.New("its lines end in CR alone, as on an old Macintosh: save it with the line ends of Windows or Unix")
+	}
 	if said, ok := bytes.CutPrefix(bytes.ToLower(bytes.TrimRight(line, "\r")), []byte("sep=")); ok && len(said) == 1 && bytes.ContainsAny(said, ",;\t|") {
 		_, _ = r.Discard(min(len(line)+1, len(head)))
 		return rune(said[0]), 1, nil

@@ -35,9 +35,22 @@ func key(name string) (key, field string) {
 	return folder + stem, strings.ToLower(field)
 }
 
+// shardFolders lists Dir, the folders in it and, of what was unpacked, those inside of them, since a key may have folders in it.
+func (d *Dataset) shardFolders(below string) []string {
+	all := []string{below}
+	for _, folder := range d.folders(below) {
+		if folder = path.Join(below, folder); len(d.unpacked) > 0 {
+			all = append(all, d.shardFolders(folder)...)
+		} else {
+			all = append(all, folder)
+		}
+	}
+	return all
+}
+
 // fitsWebDataset recognises unpacked shards: a picture beside the file of its class.
 func (d *Dataset) fitsWebDataset() string {
-	for _, folder := range append([]string{""}, d.folders("")...) {
+	for _, folder := range d.shardFolders("") {
 		list := d.look(folder)
 		files := map[string]bool{}
 		for _, entry := range list[:min(1000, len(list))] {
@@ -74,12 +87,13 @@ func (d *Dataset) readWebDataset() error {
 			}
 		}
 	}
-	for _, folder := range append([]string{""}, d.folders("")...) {
+	for _, folder := range d.shardFolders("") {
 		list, err := d.entries(folder)
 		if err != nil {
 			return err
 		}
-		split, _ := d.splitWord(folder)
+		shard, _, _ := strings.Cut(folder, "/")
+		split, _ := d.splitWord(shard)
 		if split == "" && folder == "" && len(d.unpacked) > 0 {
 			split, _ = d.splitWord(withoutArchive(path.Base(d.given)))
 		}
@@ -92,7 +106,7 @@ func (d *Dataset) readWebDataset() error {
 		for _, entry := range list {
 			name := path.Join(folder, entry.Name())
 			if entry.IsDir() {
-				if folder != "" {
+				if folder != "" && len(d.unpacked) == 0 {
 					d.skip(name, "a folder inside a shard")
 				}
 				continue
