@@ -132,7 +132,7 @@ func (f *finder) checkLogits(what, field, name string) error {
 		return fmt.Errorf("%w: the %s %q are none: %s, so %s. Where just one class is right, export what goes into the sigmoid, or name that value in the manifest's names.%s",
 			ErrSigmoid, what, name, kind, manifest.SeveralLabels, field)
 	}
-	return fmt.Errorf("%w: the %s %q are none: %s. Export what goes into it where just one class is right, or name that value in the manifest's names.%s", ErrLogits, what, name, kind, field)
+	return fmt.Errorf("%w: the %s %q are none: %s. Export what goes into it where just one class is right (of a mean of softmaxes the mean of the logits), or name that value in the manifest's names.%s", ErrLogits, what, name, kind, field)
 }
 
 // kindOf says what a value is if it is not logits, and "" if it may be logits. logged: the value goes through a Log.

@@ -59,6 +59,12 @@ func otherFile(data []byte) string {
 		return "a TensorFlow Lite model: convert it with tf2onnx (--tflite), channels first (--inputs-as-nchw)"
 	case named(4, "ORTM"):
 		return "ONNX Runtime's own format (.ort), which is optimised for one machine: give the .onnx file that it was made from"
+	case begins("GGUF"):
+		return "a GGUF file, weights without a graph: " + exportIt
+	case begins("\x93NUMPY"):
+		return "a numpy array (.npy), without a graph: " + exportIt
+	case begins("%PDF"):
+		return "a PDF: give the network's .onnx file"
 	case begins("\x89PNG", "\xff\xd8\xff", "GIF8", "RIFF"):
 		return "a picture: give the network's .onnx file"
 	}
@@ -106,11 +112,19 @@ func brokenFile(data []byte) string {
 		line, _, _ := strings.Cut(strings.TrimSpace(string(s)), "\n")
 		return fmt.Sprintf("a text, which begins %q: give the .onnx file", cut(line))
 	}
-	// A file that is ONNX as far as it goes: fields of a model, the last of which is longer than what is there.
+	// A file that is ONNX as far as it goes: fields of a model, the last of which is longer than what is there. One that has no graph and
+	// does not begin with its version either is none.
+	unknown := fmt.Sprintf("no ONNX file, nor another that is known (it begins % x): give the .onnx file that torch.onnx.export wrote", data[:min(len(data), 8)])
+	known := false
 	for at, first := 0, true; at < len(data); first = false {
 		number, kind, n := protowire.ConsumeTag(data[at:])
-		if n < 0 || number < 1 || number > 25 || first && (number != fieldModelIRVersion || kind != protowire.VarintType) {
-			return ""
+		begins := first && number == fieldModelIRVersion && kind == protowire.VarintType
+		known = known || begins || number == fieldModelGraph
+		if n < 0 || number < 1 || number > 25 || first && !begins {
+			if known {
+				return ""
+			}
+			return unknown
 		}
 		at += n
 		if kind == protowire.BytesType {
@@ -120,7 +134,7 @@ func brokenFile(data []byte) string {
 			}
 		}
 		if n = protowire.ConsumeFieldValue(number, kind, data[at:]); n < 0 {
-			return ""
+			return "" // a file that begins as one does
 		}
 		at += n
 	}
