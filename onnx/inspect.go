@@ -63,7 +63,7 @@ type PartReport struct {
 func Describe(ctx context.Context, m *Model) *Report {
 	r := &Report{
 		IRVersion: m.IRVersion, Opset: m.Opset(), Producer: m.ProducerName, Nodes: len(m.Graph.Nodes),
-		Parameters: parameters(m.Graph), Metadata: map[string]string{}, Data: m.sources, Notes: fileNotes(m),
+		Parameters: parameters(m.Graph), Metadata: map[string]string{}, Data: m.sources, Notes: m.Notes(),
 	}
 	if m.ProducerVersion != "" {
 		r.Producer += " " + m.ProducerVersion
@@ -97,7 +97,7 @@ func (a *ABN) Describe(ctx context.Context) *ABNReport {
 		LogitsAtt: ValueReport{a.Names.LogitsAtt, logits},
 		LogitsPer: ValueReport{a.Names.LogitsPer, logits},
 		Gain:      a.Gain, MapSource: a.MapSource, MapRange: a.MapRange, Classes: a.Classes, HeadTold: a.HeadTold, BatchWasFixed: a.BatchWasFixed,
-		TrainingModeNodes: a.TrainingModeNodes, Notes: a.notes(),
+		TrainingModeNodes: a.TrainingModeNodes, Notes: a.Notes(),
 	}
 	untold := 0
 	for _, part := range []struct {
@@ -129,9 +129,9 @@ func (a *ABN) Describe(ctx context.Context) *ABNReport {
 	return r
 }
 
-// notes are sentences on how the map was found if it was not found by FindParts's own rule, on the range of its values, and on
+// Notes are sentences on how the map was found if it was not found by FindParts's own rule, on the range of its values, and on
 // weights that the parts shared.
-func (p *Parts) notes() (notes []string) {
+func (p *Parts) Notes() (notes []string) {
 	if p.MapSource == MapIsInside {
 		notes = append(notes, fmt.Sprintf("the map is no output of the file: %q is the value inside that is multiplied with the features %q", p.Names.Map, p.Names.Features))
 	}
@@ -150,7 +150,7 @@ func (p *Parts) notes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("the mechanism is the network's own: a cell of 0 multiplies the features by %.3g, one of 1 by %.3g", p.Effect[0], p.Effect[1]))
 	}
 	if n := len(p.Split); n > 0 {
-		notes = append(notes, fmt.Sprintf("both branches have weights in common (%d, such as %s): here each branch has its own, and a trained file has %d further initializers, "+
+		notes = append(notes, fmt.Sprintf("both branches have weights in common (%d, such as %q): here each branch has its own, and a trained file has %d further initializers, "+
 			"which the module that it was exported from has no place for where it shares a stage", n, p.Split[0], n))
 	}
 	return notes

@@ -187,17 +187,23 @@ func (f *finder) typeOf(name string) DataType {
 	return 0
 }
 
-// fileNotes are sentences on what a file's owner should know, whether or not the studio can use the file.
-func fileNotes(m *Model) (notes []string) {
+// Warnings are sentences on why a file may hold another network than was meant.
+func (m *Model) Warnings() (notes []string) {
 	if m.ProducerName == "pytorch" && (m.ProducerVersion == "2.9" || strings.HasPrefix(m.ProducerVersion, "2.9.")) {
 		notes = append(notes, "PyTorch 2.9 exported it, which is known to write wrong weights for some networks (pytorch issues 166797, 169178, 174042): "+
 			"compare its answers with PyTorch's, or export it with 2.10 or newer")
 	}
 	if n, of, first := zeroWeights(m.Graph); n > 0 {
-		notes = append(notes, fmt.Sprintf("%d of its %d tensors of weights hold nothing but zeros, such as %s: were they loaded before it was exported?", n, of, cut(first)))
+		notes = append(notes, fmt.Sprintf("%d of its %d tensors of weights hold nothing but zeros, such as %q: were they loaded before it was exported?", n, of, cut(first)))
 	}
+	return notes
+}
+
+// Notes are the Warnings and what a file's owner should know before it is given away, whether or not the studio can use the file.
+func (m *Model) Notes() []string {
+	notes := m.Warnings()
 	if paths := sourcePaths(m); len(paths) > 0 {
-		notes = append(notes, fmt.Sprintf("its texts tell paths of the machine that it was exported on, such as %s: what the studio hands out has none, and studio model export FILE --out CLEAN.onnx writes it without them", cut(paths[0])))
+		notes = append(notes, fmt.Sprintf("its texts tell paths of the machine that it was exported on, such as %q: what the studio hands out has none, and studio model export FILE --out CLEAN.onnx writes it without them", cut(paths[0])))
 	}
 	return notes
 }

@@ -101,6 +101,7 @@ func TestFilesAreRefusedByTheirOwnName(t *testing.T) {
 		{"<!DOCTYPE html>\n<html>", "/resolve/"}, {"\n \n<HTML lang=en>", "a web page"}, {"<?xml version=\"1.0\"?><Error/>", "an XML text"}, {`{"error": "Repository not found"}`, "a JSON text"},
 		{"Entry not found", `a text, which begins "Entry not found"`}, {string(make([]byte, 200)), "nothing but zeros"}, {"\x1f\x8b\x08\x00....", "unpack"}, {"\x1c\x00\x00\x00TFL3....", "tf2onnx (--tflite)"},
 		{"\x20\x00\x00\x00ORTM....", "ONNX Runtime's own format"}, {"\x89PNG\r\n\x1a\n", "a picture"},
+		{"\x9f\x3c\x11\x02\xe1\x77\xaa\x0d\x5b", "no ONNX file, nor another that is known (it begins 9f 3c 11 02 e1 77 aa 0d)"}, {"\x13 8 bytes and more", "no ONNX file, nor"}, {"GGUF\x03\x00", "GGUF"},
 		{zipped(t, "abn/abn.onnx", "abn/abn.onnx.data"), "holds abn/abn.onnx"}, {zipped(t, "m/data.pkl", "m/constants.pkl", "m/code/__torch__.py"), "TorchScript"},
 		{zipped(t, "m/data.pkl", "m/version"), "PyTorch checkpoint"}, {zipped(t, "m/archive_format", "m/models/model.json"), "torch.export.load"}, {zipped(t, "a.npy"), "numpy's arrays"},
 		{whole[:len(whole)/2], "cut off"}, {whole[:len(whole)-1], "goes on for 1 more"},
@@ -155,7 +156,7 @@ func TestOwnersAreToldHowTheirFileIsRead(t *testing.T) {
 			constants: []*onnx.Tensor{onnx.NewFloat32("low", nil, []float32{0}), onnx.NewFloat32("high", nil, []float32{6})}}.model(), "the map's values may be 0…6:"},
 		"a softmax over cells": {smallABN{outputs: outputs("la", "lp"), mechanism: []*onnx.Node{node("Reshape", "s line", "sl"), node("Softmax", "sl", "ml", onnx.IntAttr("axis", 1)), node("Reshape", "ml grid", "mm"), node("Mul", "g mm", "attended")},
 			constants: []*onnx.Tensor{onnx.NewInt64("line", []int64{2}, []int64{0, -1}), onnx.NewInt64("grid", []int64{4}, []int64{-1, 1, 4, 3})}}.model(), "a softmax over its 12 cells"},
-		"a shared stage": {shared, "both branches have weights in common (1, such as a.weight)"}, "nothing odd": {smallABN{}.model(), ""},
+		"a shared stage": {shared, "both branches have weights in common (1, such as \"a.weight\")"}, "nothing odd": {smallABN{}.model(), ""},
 	} {
 		notes := strings.Join(takeApart(t, test.model).Describe(t.Context()).Notes, "\n")
 		if !strings.Contains(notes, test.want) || test.want == "" && notes != "" {
@@ -166,7 +167,7 @@ func TestOwnersAreToldHowTheirFileIsRead(t *testing.T) {
 	*m.Graph.Initializers[1] = *onnx.NewFloat32("a.weight", []int64{6, 4, 3, 3}, make([]float32, 6*4*9))
 	m.ProducerName, m.ProducerVersion = "pytorch", "2.9.1"
 	m.Graph.Nodes[0].Unknown = []byte("\x4a\x3e\x0a\x1apkg.torch.onnx.stack_trace\x12\x20 File \"/home/eve/abn.py\", line 3")
-	if notes := strings.Join(onnx.Describe(t.Context(), m).Notes, "\n"); !strings.Contains(notes, "1 of its 6 tensors of weights hold nothing but zeros, such as a.weight") || !strings.Contains(notes, "PyTorch 2.9") || !strings.Contains(notes, "/home/eve/abn.py") {
+	if notes := strings.Join(onnx.Describe(t.Context(), m).Notes, "\n"); !strings.Contains(notes, "1 of its 6 tensors of weights hold nothing but zeros, such as \"a.weight\"") || !strings.Contains(notes, "PyTorch 2.9") || !strings.Contains(notes, "/home/eve/abn.py") {
 		t.Errorf("%q", notes)
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/statedict"
 )
 
 // ErrSplit says that a network's parts were found but cannot be made into graphs of their own.
@@ -66,6 +68,37 @@ func (n *Network) Fits() error { return n.manifest.Fits(n.abn.Sizes()) }
 // ExtractorHash is what the network's features are kept under (onnx.ABN.ExtractorHash). It is found when it is first asked for:
 // all of the extractor's values are read for it.
 func (n *Network) ExtractorHash() string { return n.extractorHash() }
+
+// Warnings are sentences on what its owner should know, as far as the file shows it: how its parts are read, and what may have gone wrong
+// when it was exported, and weights that will not go home. inference.Trial adds what running it shows, and is what every road tells.
+func (n *Network) Warnings() []string {
+	list := append(n.abn.Notes(), n.model.Warnings()...)
+	if lost := n.WayHome().Warning(); lost != "" {
+		list = append(list, lost)
+	}
+	return list
+}
+
+// Notes are the Warnings and what its owner should know before the file is given away.
+func (n *Network) Notes() []string {
+	list := n.Warnings()
+	for _, note := range n.model.Notes() {
+		if !slices.Contains(list, note) {
+			list = append(list, note)
+		}
+	}
+	return list
+}
+
+// WayHome is how the network's weights can go home to PyTorch once its branches are trained.
+func (n *Network) WayHome() statedict.Way {
+	way, _ := Kept(n, wayKey{}, func() (statedict.Way, error) {
+		return statedict.WayHome(n.model, n.abn.ExtractorInitializers), nil
+	})
+	return way
+}
+
+type wayKey struct{}
 
 // Kept returns the result of find for a network. find is called once for each key, and later calls get the same result; an error
 // is not kept. Other packages use it to keep what they have found out about the network, such as what can be trained. A key's

@@ -48,8 +48,8 @@ func (w *writing) account(o Options) error {
 	}
 	switch {
 	case len(trained) > 0 && o.Parent != nil:
-		return fmt.Errorf("%w: training changed %s, which is no tensor of the reference. Exporters compute weights of several tensors if a layer has weight_norm, spectral_norm or other parametrizations, and these cannot be taken apart again: "+
-			"export the network without them (torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm), and fine-tune that", ErrUnknown, onnx.Enumerate(trained, ", "))
+		return fmt.Errorf("%w: training changed %s, which is no tensor of the reference. Exporters compute weights of several tensors if a layer has weight_norm, spectral_norm or other parametrizations, and these cannot be taken apart again. "+
+			withoutParametrizations, ErrUnknown, onnx.Enumerate(trained, ", "))
 	case o.Parent != nil && !slices.ContainsFunc(w.layers, func(l *layer) bool { return w.homes[l] == nil && l.kind != loose }):
 		return nil
 	case o.Parent != nil && len(w.report.Kept) > 0:

@@ -11,6 +11,7 @@
 //	scope.go        which module a node came from, as exporters write it down
 //	reference.go    the state_dict of the module, by name, by value and by BatchNorm
 //	export.go       Export: the way home, and what it says about it
+//	way.go          what the file alone tells of its way home, before anything is trained
 //	names.go        without a reference: by name, or not at all
 //	match.go        with one: which layer is which module's; norms.go, products.go, loose.go
 //	fold.go         what a folded BatchNorm does to weights, and its way back

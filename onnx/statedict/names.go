@@ -24,9 +24,6 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 	tensors := map[string]*onnx.Tensor{}
 	var order []string
 	put := func(l *layer, name string, values []float32, dims []int64) error {
-		if !torchName.MatchString(name) || !strings.Contains(name, ".") && madeName.MatchString(name) {
-			return fmt.Errorf("%v reads %q, which is no name of PyTorch's: it %w", l, name, ErrNeedsReference)
-		}
 		if err := w.put(name, values, l); err != nil {
 			return err
 		}
@@ -37,23 +34,11 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 		return nil
 	}
 	for _, l := range layers {
-		if l.kind == product && l.bias != nil && l.bias.own && madeName.MatchString(l.bias.name) {
-			if values, err := l.bias.value.Float32s(); err == nil && zeros(values) { // what torch.export gives a convolution that has none
-				l.bias = nil
-			}
-		}
-		if err := keptAsItWas(l); err != nil {
-			return nil, nil, err
-		}
-		names, err := namesOf(l)
+		names, err := ownNames(l, parameters)
 		if err != nil {
 			return nil, nil, err
 		}
 		for i, c := range l.constants() {
-			if c.copied && names[i] != c.names[len(c.names)-1] && !parameters[underscored(names[i])] {
-				return nil, nil, fmt.Errorf("%v was trained apart from another layer that read %q too, and the file does not show that the module has a tensor %q of its own: it %w",
-					l, c.names[len(c.names)-1], names[i], ErrNeedsReference)
-			}
 			values, err := c.value.Float32s()
 			if err != nil {
 				return nil, nil, err
@@ -76,6 +61,33 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 		d[i] = tensors[name]
 	}
 	return d, report, nil
+}
+
+// ownNames are the names that a layer's tensors have without a reference, in their order; the error wraps ErrNeedsReference. A bias that
+// the exporter added is taken from the layer.
+func ownNames(l *layer, parameters map[string]bool) ([]string, error) {
+	if l.kind == product && l.bias != nil && l.bias.own && madeName.MatchString(l.bias.name) {
+		if values, err := l.bias.value.Float32s(); err == nil && zeros(values) { // what torch.export gives a convolution that has none
+			l.bias = nil
+		}
+	}
+	if err := keptAsItWas(l); err != nil {
+		return nil, err
+	}
+	names, err := namesOf(l)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range l.constants() {
+		if c.copied && names[i] != c.names[len(c.names)-1] && !parameters[underscored(names[i])] {
+			return nil, fmt.Errorf("%v was trained apart from another layer that read %q too, and the file does not show that the module has a tensor %q of its own: it %w",
+				l, c.names[len(c.names)-1], names[i], ErrNeedsReference)
+		}
+		if name := names[i]; !torchName.MatchString(name) || !strings.Contains(name, ".") && madeName.MatchString(name) {
+			return nil, fmt.Errorf("%v reads %q, which is no name of PyTorch's: it %w", l, name, ErrNeedsReference)
+		}
+	}
+	return names, nil
 }
 
 // keptAsItWas refuses a layer into which a BatchNorm may have been folded. torch.export keeps the convolution's name for the

@@ -50,13 +50,14 @@ class ABN(nn.Module):
         self.bn_att3 = nn.BatchNorm2d(1)
         self.layer4 = Block(8, 8, 1, bias)
         self.fc = nn.Linear(8, classes)
+        self.act = nn.ReLU()
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eps = epsilon
 
     def forward(self, x):
         g = self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x)))))
-        a = F.relu(self.bn_att2(self.att_conv(self.bn_att(self.att_layer4(g)))))
+        a = self.act(self.bn_att2(self.att_conv(self.bn_att(self.att_layer4(g)))))
         m = torch.sigmoid(self.bn_att3(self.att_conv3(a)))
         return self.att_conv2(a).mean((2, 3)), self.fc(self.layer4(g * m + g).mean((2, 3))), m
 
@@ -64,7 +65,8 @@ class ABN(nn.Module):
 def network(name):
     """plain; bias: convolutions with one of their own; copy: the attention branch starts as the last stage, as people make it of a
     trained classifier; epsilon: another ε, and a channel that γ = 0 switches off; shared: both branches are one stage, by two names;
-    fresh: as it is built, with every BatchNorm like the others."""
+    slopes: a PReLU with a slope for each channel; normed: weights that are computed of two tensors each; fresh: as it is built, with every
+    BatchNorm like the others."""
     torch.manual_seed(3)
     model = ABN(bias=name == "bias", epsilon=1e-3 if name == "epsilon" else 1e-5)
     if name != "fresh":
@@ -82,6 +84,12 @@ def network(name):
             model.layer4 = model.att_layer4
         if name == "epsilon":
             model.layer4.bn1.weight[2] = 0
+        if name == "slopes":
+            model.act = nn.PReLU(3)
+            model.act.weight.copy_(torch.tensor([0.1, 0.25, 0.4]))
+        if name == "normed":
+            for layer in model.att_conv3, model.fc:
+                nn.utils.parametrizations.weight_norm(layer)
     return model.eval()
 
 
@@ -103,7 +111,7 @@ def make(folder):
     import onnx
     from safetensors.torch import save_file
 
-    for name in "plain", "bias", "copy", "epsilon", "shared", "fresh":
+    for name in "plain", "bias", "copy", "epsilon", "shared", "slopes", "normed", "fresh":
         save_file({k: v.clone() for k, v in network(name).state_dict().items()}, folder / f"{name}.safetensors")
         for how in "dynamo", "trace", "kept":
             path = folder / f"{name}-{how}.onnx"

@@ -1,0 +1,87 @@
+package statedict
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/abn-studio/studio/onnx"
+)
+
+// Way is how the weights of a network can go home once it is trained, as far as its file shows that before.
+type Way struct {
+	ByName bool   `json:"by_name"`          // by the names in the file, without a reference
+	Reason string `json:"reason,omitempty"` // why not
+	// Lost are weights that cannot go home at all where they are trained, with the layers that read them.
+	Lost []string `json:"lost,omitempty"`
+}
+
+// WayHome tells the way home of a network. frozen names initializers that no training changes.
+func WayHome(m *onnx.Model, frozen []string) Way {
+	layers, err := layersOf(m, nil, true)
+	if err != nil {
+		return Way{Reason: err.Error()}
+	}
+	var way Way
+	parameters := parametersOf(m.Graph)
+	for _, l := range layers {
+		if c := l.weight; computed(l) && !slices.Contains(frozen, c.name) {
+			if what := fmt.Sprintf("%q of %v", c.name, l); !slices.Contains(way.Lost, what) {
+				way.Lost = append(way.Lost, what)
+			}
+		}
+	}
+	named := 0
+	for _, l := range layers {
+		names, err := ownNames(l, parameters)
+		if err != nil {
+			way.Reason = err.Error()
+			return way
+		}
+		named += len(names)
+	}
+	if way.ByName = named > 0; !way.ByName {
+		way.Reason = fmt.Sprintf("it has no weights by PyTorch's names: it %v", ErrNeedsReference)
+	}
+	return way
+}
+
+// Warning says before a training what Export would refuse after it; "" where that is nothing.
+func (w Way) Warning() string {
+	if len(w.Lost) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("once trained its weights do not go home to PyTorch: the exporter computed %s of several tensors, as for weight_norm, spectral_norm and other parametrizations, which cannot be taken apart again. %s",
+		onnx.Enumerate(w.Lost, ", "), withoutParametrizations)
+}
+
+// withoutParametrizations is what to do about weights that are computed of several tensors.
+const withoutParametrizations = "Export the network without them (torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm), and fine-tune that"
+
+// result matches the names that torch.export gives to the results of arithmetic.
+var result = regexp.MustCompile(`^(mul|div)(_\d+)?$`)
+
+// plain matches the name of a value of torch.export's own graph.
+var plain = regexp.MustCompile(`^\w+$`)
+
+// computed reports whether a layer's weight is what an exporter computed of several tensors. torch.export notes what a node reads: a
+// parameter as %p_NAME, a result by its own name.
+func computed(l *layer) bool {
+	if l.kind != product || l.weight == nil {
+		return false
+	}
+	name := l.weight.name
+	if !plain.MatchString(name) { // a tensor of a module has a dot in its name
+		return false
+	}
+	if result.MatchString(name) { // into which a BatchNorm may have been folded as well: the note is of that then
+		return true
+	}
+	for _, n := range l.nodes {
+		text, ok := n.MetadataValue("pkg.torch.onnx.fx_node")
+		if ok && regexp.MustCompile(`[(, ]%`+regexp.QuoteMeta(name)+`[,)]`).MatchString(text) {
+			return true
+		}
+	}
+	return false
+}
