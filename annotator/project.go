@@ -104,6 +104,7 @@ type Version struct {
 	Bytes         int64              `json:"bytes"`
 	LearningRate  float64            `json:"learning_rate,omitempty"` // peak that suits the network; 0: not known
 	Training      []Trainability     `json:"training,omitempty"`      // what engines can fine-tune of it; absent while that is not known
+	Warnings      []string           `json:"warnings,omitempty"`      // what its owner should know of the network, in sentences
 	Figures       map[string]float64 `json:"figures,omitempty"`       // "test/accuracy", "test/worst_group", "train/accuracy" …, fractions
 	Scanned       int                `json:"scanned"`                 // images predicted so far
 	CreatedAt     time.Time          `json:"created_at"`
@@ -168,6 +169,7 @@ type NewVersion struct {
 	Bytes         int64
 	LearningRate  float64 // peak that suits the network (trainer.SuggestedLearningRate); 0: not known
 	Training      []Trainability
+	Warnings      []string
 	Figures       map[string]float64
 	Activate      bool // make it the active one at once (the first version always is)
 }

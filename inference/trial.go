@@ -26,7 +26,8 @@ const (
 type Trial struct {
 	Map     [2]float32 `json:"map"`     // the least and the largest value of a map
 	MapSums [2]float64 `json:"map_sum"` // the least and the largest sum of a map's cells
-	// Warnings are sentences for the network's owner: it runs, but may not be what was meant.
+	// Warnings are sentences for the network's owner, on all that is known against it though it runs: network.Network.Warnings, and
+	// answers that are the same for every picture. Whoever opens a network for somebody tells them.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -35,13 +36,13 @@ func TryOpened(ctx context.Context, opened *network.Network, o NetworkOptions) (
 	n := newParts(opened.ABN(), o)
 	n.sizes = sizesOf(&opened.ABN().Parts)
 	defer func() { err = errors.Join(err, n.Close()) }()
-	return n.Try(ctx, opened.ABN())
+	return n.Try(ctx, opened)
 }
 
 // Try runs a network on test inputs and checks its answers: they must be finite, logits, and the same for a picture alone and in
-// a batch. Answers whose sum is the same for every input are taken for probabilities, however the graph computes them. abn is the
-// opened network, for names of nodes in messages. Errors are the runtime's, or ErrTrial.
-func (n *Network) Try(ctx context.Context, abn *onnx.ABN) (Trial, error) {
+// a batch. Answers whose sum is the same for every input are taken for probabilities, however the graph computes them. opened is the
+// network that n runs. Errors are the runtime's, or ErrTrial.
+func (n *Network) Try(ctx context.Context, opened *network.Network) (Trial, error) {
 	var t Trial
 	pixels := make([]float32, Tried*n.sizes.Image())
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -65,7 +66,7 @@ func (n *Network) Try(ctx context.Context, abn *onnx.ABN) (Trial, error) {
 	if err != nil {
 		return t, fmt.Errorf("it does not run: in a batch of %d: %w", TriedTogether, err)
 	}
-	if err := sameAmongOthers(ctx, alone, together, abn); err != nil {
+	if err := sameAmongOthers(ctx, alone, together, opened.ABN()); err != nil {
 		return t, err
 	}
 	t.Map = [2]float32{slices.Min(alone.Maps), slices.Max(alone.Maps)}
@@ -77,7 +78,7 @@ func (n *Network) Try(ctx context.Context, abn *onnx.ABN) (Trial, error) {
 		}
 		t.MapSums = [2]float64{min(t.MapSums[0], sum), max(t.MapSums[1], sum)}
 	}
-	t.Warnings = n.constants(alone)
+	t.Warnings = append(opened.Warnings(), n.constants(alone)...)
 	return t, nil
 }
 

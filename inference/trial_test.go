@@ -87,6 +87,8 @@ func TestTrial(t *testing.T) {
 	ensemble := func() []*onnx.Node {
 		return []*onnx.Node{node("Neg", "value", "other"), node("Softmax", "value", "p", over(1)), node("Softmax", "other", "q", over(1)), node("Add", "p q", "pq"), node("Mul", "pq half", "changed")}
 	}
+	exported := changed(t, scores, node("Identity", "value", "changed"))
+	exported.ProducerName, exported.ProducerVersion = "pytorch", "2.9.0"
 	for name, test := range map[string]struct {
 		model   *onnx.Model
 		refused []string
@@ -99,6 +101,7 @@ func TestTrial(t *testing.T) {
 		"a softmax over images":  {changed(t, scores, node("LogSoftmax", "value", "p", over(0)), node("Add", "value p", "changed")), []string{"perception branch's scores differ by", "where a picture is one of", `LogSoftmax "LogSoftmax to p"`}, ""},
 		"scores of nothing":      {changed(t, scores, node("Mul", "value none", "changed")), nil, "the perception branch's scores are the same for every test picture"},
 		"scores that are no sum": {changed(t, scores, node("Div", "value none", "changed")), []string{"perception branch's answers hold", "weights must be numbers"}, ""},
+		"weights of PyTorch 2.9": {exported, nil, "PyTorch 2.9 exported it"},
 	} {
 		opened, err := network.Open(t.Context(), test.model, manifest.Manifest{})
 		if err != nil {

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -254,4 +256,33 @@ func TestUploadsOfOddNames(t *testing.T) {
 			t.Errorf("%s: %q, problem %+v", name, got.Upload.Name, got.Upload.Report.ManifestProblem)
 		}
 	}
+}
+
+// What is known against a network is told with the upload, and stays with the version.
+func TestWarningsOnAnUploadStayWithTheVersion(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	added := s.work()
+	file, beside := referenceModel(t, "abn-resnet-tiny")
+	model, err := onnx.Read(t.Context(), file)
+	must(t, err)
+	model.ProducerName, model.ProducerVersion = "pytorch", "2.9.1"
+	file, err = model.Marshal()
+	must(t, err)
+	admin := s.as(annotator.RoleAdmin)
+	body, media := modelFormOf(t, "manifest", string(beside), "model", string(file))
+	address := admin.do(http.MethodPost, "/projects/birds/uploads", body, "Content-Type", media).want(http.StatusSeeOther).Header.Get("Location")
+	admin.get(address).want(http.StatusOK).has("section[aria-label='What it is']", "PyTorch 2.9 exported it")
+	admin.post(address, url.Values{}).want(http.StatusSeeOther)
+	id, err := strconv.ParseInt(path.Base(address), 10, 64)
+	must(t, err)
+	u := added(id)
+	if u.VersionID == nil {
+		t.Fatalf("it was not added: %s", u.Problem)
+	}
+	version := into[annotator.Version](admin.get(fmt.Sprintf("/api/v1/versions/%d", *u.VersionID)).want(http.StatusOK))
+	if len(version.Warnings) != 1 || !strings.Contains(version.Warnings[0], "PyTorch 2.9 exported it") {
+		t.Errorf("the version's warnings: %q", version.Warnings)
+	}
+	admin.get("/projects/birds/versions").want(http.StatusOK).has(fmt.Sprintf("#v%d .notice-warn", version.Number), "PyTorch 2.9 exported it")
 }

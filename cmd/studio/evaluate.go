@@ -15,6 +15,7 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -49,7 +50,7 @@ type brokenImage struct {
 // Run measures.
 func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	start := time.Now()
-	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads, io.Err)
 	if err != nil {
 		return err
 	}
@@ -149,8 +150,8 @@ func (r evaluateReport) print(out io.Writer) {
 	}
 }
 
-// openModel opens an ABN and its manifest on the runtime.
-func openModel(ctx context.Context, path string, names partFlags, threads int) (*inference.Network, manifest.Manifest, error) {
+// openModel opens an ABN and its manifest on the runtime, tries it and writes the warnings on it.
+func openModel(ctx context.Context, path string, names partFlags, threads int, warn io.Writer) (*inference.Network, manifest.Manifest, error) {
 	model, err := onnx.ReadFile(ctx, path)
 	if err != nil {
 		return nil, manifest.Manifest{}, err
@@ -163,13 +164,22 @@ func openModel(ctx context.Context, path string, names partFlags, threads int) (
 	if err != nil {
 		return nil, manifest.Manifest{}, err
 	}
-	if _, err := ready.Try(ctx, opened.ABN()); err != nil {
+	trial, err := ready.Try(ctx, opened)
+	if err != nil {
 		return nil, manifest.Manifest{}, errors.Join(fmt.Errorf("%s: %w", path, err), ready.Close())
 	}
+	tellWarnings(warn, path, trial.Warnings)
 	return ready, opened.Manifest(), nil
 }
 
-// tryABN runs an opened ABN on test pictures, and closes its sessions.
+// tellWarnings writes what is known against a network that is used all the same.
+func tellWarnings(w io.Writer, path string, warnings []string) {
+	for _, warning := range warnings {
+		fmt.Fprintf(w, "studio: %s: %s\n", path, text.Line(warning))
+	}
+}
+
+// tryABN runs an opened ABN on test pictures, in sessions that are closed again.
 func tryABN(ctx context.Context, opened *network.Network) (inference.Trial, error) {
 	if err := ort.Init(os.Getenv("STUDIO_ORT_LIB")); err != nil {
 		return inference.Trial{}, err

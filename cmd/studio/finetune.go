@@ -105,9 +105,11 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tryABN(ctx, opened); err != nil {
+	trial, err := tryABN(ctx, opened)
+	if err != nil {
 		return fmt.Errorf("%s: %w", c.Model, err)
 	}
+	tellWarnings(io.Err, c.Model, trial.Warnings)
 	manifest := opened.Manifest()
 	network, err := runABN(c.Model, opened, c.Threads)
 	if err != nil {

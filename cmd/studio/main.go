@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/abn-studio/studio/internal/jobs"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // stdio is what a command reads from and writes to. Results go to Out, progress and logs to Err.
@@ -117,13 +118,13 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errLost):
-		fmt.Fprintln(streams.Err, "studio:", err)
+		fmt.Fprintln(streams.Err, "studio:", text.Lines(err.Error()))
 		return exitLost
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(streams.Err, "studio: interrupted")
 		return exitFailure
-	default:
-		fmt.Fprintln(streams.Err, "studio:", err)
+	default: // it may quote names of somebody's file
+		fmt.Fprintln(streams.Err, "studio:", text.Lines(err.Error()))
 		return exitFailure
 	}
 }

@@ -58,6 +58,7 @@ func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	tellWarnings(streams.Err, c.File, version.Warnings)
 	if c.JSON {
 		return json.NewEncoder(streams.Out).Encode(version)
 	}

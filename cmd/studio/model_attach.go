@@ -111,7 +111,7 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 	if len(classes) == 0 {
 		return fmt.Errorf("the names of the %d classes are not known: give them with --classes or --images, or in the manifest", attached.Classes)
 	}
-	report, beside, err := c.describe(ctx, attached, known, classes)
+	report, beside, err := c.describe(ctx, attached, known, classes, streams.Err)
 	if err != nil {
 		return err
 	}
@@ -131,8 +131,8 @@ func (c *modelAttachCommand) Run(ctx context.Context, streams *stdio) error {
 	return nil
 }
 
-// describe makes the report and the manifest, and refuses a network that could not be trained.
-func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attached, known *manifest.Manifest, classes []string) (attachReport, manifest.Manifest, error) {
+// describe makes report and manifest, writes the warnings on the network, and refuses what could not be trained.
+func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attached, known *manifest.Manifest, classes []string, warn io.Writer) (attachReport, manifest.Manifest, error) {
 	r := attachReport{
 		Out: c.Out, Cut: attached.Cut, Candidates: attached.Cuts, Gain: onnx.Gain(c.Gain), Classes: attached.Classes, Was: attached.Was,
 		HeadKept: attached.HeadKept, Assumed: attached.HeadKept && known == nil, CopyEnd: attached.CopyEnd, Copied: attached.Copied,
@@ -141,6 +141,7 @@ func (c *modelAttachCommand) describe(ctx context.Context, attached *onnx.Attach
 	if err != nil {
 		return r, manifest.Manifest{}, err
 	}
+	tellWarnings(warn, c.Out, opened.Warnings())
 	abn := opened.ABN()
 	r.Image = [2]int{abn.ImageHeight, abn.ImageWidth}
 	manifest, err := c.manifest(known, &abn.Parts, classes)

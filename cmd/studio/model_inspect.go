@@ -16,7 +16,9 @@ import (
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/onnx/statedict"
 	"github.com/abn-studio/studio/trainer"
 )
 
@@ -37,6 +39,7 @@ type inspection struct {
 	Training  trainer.TrainingReport `json:"training,omitempty"`
 	Obstacles []trainer.Obstacle     `json:"obstacles,omitempty"` // nodes that keep an engine from training, each once
 	Warning   string                 `json:"warning,omitempty"`   // a manifest that is missing or does not fit
+	WayHome   *statedict.Way         `json:"way_home,omitempty"`  // how its weights can go home to PyTorch
 	Trial     *inference.Trial       `json:"trial,omitempty"`     // what running it on test pictures shows
 }
 
@@ -88,6 +91,8 @@ func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, m ma
 	}
 	f.ABN = opened.ABN().Describe(ctx)
 	f.ABN.ExtractorHash = opened.ExtractorHash()
+	way := opened.WayHome()
+	f.WayHome = &way
 	if f.Manifest != nil {
 		if err := opened.Fits(); err != nil {
 			f.Warning = err.Error()
@@ -106,7 +111,7 @@ func (f *inspection) inspectNetwork(ctx context.Context, model *onnx.Model, m ma
 
 func (f *inspection) print(w io.Writer) {
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(w, "%-18s %s\n", label, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "%-18s %s\n", label, text.Line(fmt.Sprintf(format, args...)))
 	}
 	line("file", "%s", f.File)
 	line("format", "opset %d, IR %d, %s", f.Opset, f.IRVersion, cmp.Or(f.Producer, "producer unknown"))
@@ -167,26 +172,40 @@ func (f *inspection) print(w io.Writer) {
 	if t := f.Trial; t != nil {
 		line("tried", "on %d test pictures, alone and together: cells of the map %.3g to %.3g, their sum %.3g to %.3g", inference.Tried, t.Map[0], t.Map[1], t.MapSums[0], t.MapSums[1])
 	}
-	for _, note := range f.notes() {
-		line("note", "%s", note)
+	warnings := f.warnings()
+	for _, note := range f.Notes {
+		if !slices.Contains(warnings, note) {
+			line("note", "%s", note)
+		}
+	}
+	for _, warning := range warnings {
+		line("warning", "%s", warning)
 	}
 	if f.Warning != "" {
 		line("warning", "%s", f.Warning)
 	}
-	if f.Trial != nil {
-		for _, warning := range f.Trial.Warnings {
-			line("warning", "%s", warning)
+	f.printTraining(line)
+	if way := f.WayHome; way != nil {
+		switch {
+		case len(way.Lost) > 0:
+			line("way home", "no: %s", onnx.Enumerate(way.Lost, ", "))
+		case way.ByName:
+			line("way home", "by the names in the file: model export --state-dict")
+		default:
+			line("way home", "with the module's state_dict, model export --state-dict --reference original.safetensors: %s", way.Reason)
 		}
 	}
-	f.printTraining(line)
 }
 
-// notes returns the notes about the network and about its file.
-func (f *inspection) notes() []string {
-	if f.ABN == nil {
-		return f.Notes
+// warnings are those that every road tells; of a network that does not run, what the file shows.
+func (f *inspection) warnings() []string {
+	switch {
+	case f.Trial != nil:
+		return f.Trial.Warnings
+	case f.ABN != nil:
+		return f.ABN.Notes
 	}
-	return slices.Concat(f.ABN.Notes, f.Notes)
+	return nil
 }
 
 // printTraining prints what each engine can train, and the nodes that keep it from the rest.

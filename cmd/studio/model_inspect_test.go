@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/onnx"
@@ -121,5 +123,68 @@ func TestModelInspectNamesWhatCannotBeTrained(t *testing.T) {
 	out.Reset()
 	if err := (&modelInspectCommand{File: path}).Run(t.Context(), &stdio{Out: &out}); err != nil || !strings.Contains(out.String(), name+" (Softsign): ") {
 		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// strange is a small network, untrained, whose file gives reason to warn, with its manifest and some pictures: zeros for weights, an
+// exporter that is known to write wrong ones, and names that a terminal would obey.
+func strange(t *testing.T) (model, images string) {
+	t.Helper()
+	model, images = smallSubject(t)
+	network, err := onnx.ReadFile(t.Context(), model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := onnx.FindParts(t.Context(), network, onnx.PartNames{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const named = "per\x1b[2J\xff"
+	for _, n := range network.Graph.Nodes {
+		for i := range n.Outputs {
+			if n.Outputs[i] == parts.Names.LogitsPer {
+				n.Outputs[i] = named
+			}
+		}
+	}
+	network.Graph.Output(parts.Names.LogitsPer).Name = named
+	network.ProducerName, network.ProducerVersion = "pytorch", "2.9.1"
+	for _, i := range network.Graph.Initializers {
+		if len(i.Dims) == 4 {
+			i.Raw = make([]byte, len(i.Raw))
+		}
+	}
+	if err := network.WriteFile(model); err != nil {
+		t.Fatal(err)
+	}
+	return model, images
+}
+
+// What is known against a network is told by every command that opens one, and no name in its file reaches the terminal as it is.
+func TestWarningsOnANetworkAreToldEverywhere(t *testing.T) {
+	t.Parallel()
+	model, images := strange(t)
+	dir := t.TempDir()
+	maps := filepath.Join(dir, "maps")
+	if err := os.Mkdir(maps, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"inspect":  {"model", "inspect", model},
+		"predict":  {"predict", "--model", model, "--images", images, "--out", filepath.Join(dir, "p.jsonl")},
+		"evaluate": {"evaluate", "--model", model, "--images", images},
+		"train":    {"train", "--from", model, "--images", images, "--out", filepath.Join(dir, "t.onnx"), "--epochs", "1"},
+		"finetune": {"finetune", "--model", model, "--images", images, "--maps", maps, "--out", filepath.Join(dir, "f.onnx")}, // it has no maps, and is told before
+	} {
+		_, out, err := runStudio(t, args...)
+		said := out + err
+		for _, want := range []string{"PyTorch 2.9", "hold nothing but zeros", "are the same for every test picture"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s does not say %q:\n%s", name, want, said)
+			}
+		}
+		if strings.Contains(said, "\x1b") || !utf8.ValidString(said) {
+			t.Errorf("%s writes a name of the file as it is: %q", name, said)
+		}
 	}
 }

@@ -124,7 +124,7 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model), namedFile{"--images", c.Images}); err != nil {
 		return err
 	}
-	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads)
+	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads, streams.Err)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 		return err
 	}
 	defer set.Close()
-	start, err := c.start(ctx, set.Classes, settings.Seed)
+	start, err := c.start(ctx, set.Classes, settings.Seed, io.Err)
 	if err != nil {
 		return err
 	}

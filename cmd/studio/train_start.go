@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
+	"github.com/abn-studio/studio/inference"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -23,10 +25,10 @@ type startingPoint struct {
 	height, width int // of the map
 }
 
-// start builds an architecture for the classes, or reads the ABN that was given.
-func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) (startingPoint, error) {
+// start builds an architecture for some classes, or reads the ABN given and writes the warnings on it.
+func (c *trainCommand) start(ctx context.Context, classes []string, seed int64, warn io.Writer) (startingPoint, error) {
 	if c.From != "" {
-		return c.startFrom(ctx)
+		return c.startFrom(ctx, warn)
 	}
 	arch, err := architecture.Named(c.Arch)
 	if err != nil {
@@ -53,7 +55,7 @@ func (c *trainCommand) start(ctx context.Context, classes []string, seed int64) 
 	}, nil
 }
 
-func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
+func (c *trainCommand) startFrom(ctx context.Context, warn io.Writer) (startingPoint, error) {
 	if c.Size != nil || c.Gain != "" {
 		return startingPoint{}, errors.New("--size and --gain go with --arch: the network given with --from has its own")
 	}
@@ -65,13 +67,15 @@ func (c *trainCommand) startFrom(ctx context.Context) (startingPoint, error) {
 	if err != nil {
 		return startingPoint{}, err
 	}
+	var trial inference.Trial
 	err = opened.Fits()
 	if err == nil {
-		_, err = tryABN(ctx, opened)
+		trial, err = tryABN(ctx, opened)
 	}
 	if err != nil {
 		return startingPoint{}, fmt.Errorf("%s: %w", c.From, err)
 	}
+	tellWarnings(warn, c.From, trial.Warnings)
 	return startingPoint{model: data, opened: opened, manifest: opened.Manifest(), height: opened.ABN().Height, width: opened.ABN().Width}, nil
 }
 

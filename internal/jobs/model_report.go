@@ -128,7 +128,7 @@ func reportOf(ctx context.Context, n *network.Network) (annotator.ModelReport, e
 		Opset: r.Opset, IRVersion: r.IRVersion, Producer: r.Producer, Nodes: r.Nodes, Parameters: r.Parameters,
 		ImageHeight: abn.ImageHeight, ImageWidth: abn.ImageWidth, ImageChannels: abn.ImageChannels,
 		GridHeight: abn.Height, GridWidth: abn.Width, Classes: abn.Classes, Gain: parts.Gain,
-		BatchWasFixed: parts.BatchWasFixed, UntoldShapes: parts.Untold, Notes: legible(append(parts.Notes, r.Notes...)), Training: training,
+		BatchWasFixed: parts.BatchWasFixed, UntoldShapes: parts.Untold, Notes: legible(n.Notes()), Training: training,
 	}
 	for _, v := range []struct {
 		role string

@@ -412,8 +412,8 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 	version := annotator.NewVersion{
 		ModelHash: hash, ExtractorHash: parent.ExtractorHash, Manifest: parent.Manifest,
 		GridHeight: parent.GridHeight, GridWidth: parent.GridWidth, Gain: parent.Gain, Parameters: parent.Parameters, Bytes: size, LearningRate: parent.LearningRate,
-		Training: parent.Training, // the same graph with other weights
-		Figures:  map[string]float64{},
+		Training: parent.Training, Warnings: parent.Warnings, // the same graph with other weights
+		Figures: map[string]float64{},
 	}
 	for _, m := range o.Measures {
 		if m.Unit == "fraction" {

@@ -51,9 +51,11 @@ func checkModel(ctx context.Context, opened *network.Network, runLimit time.Dura
 		return v, err
 	}
 	defer func() { err = errors.Join(err, ready.Close()) }()
-	if _, err := ready.Try(ctx, opened.ABN()); err != nil {
+	trial, err := ready.Try(ctx, opened)
+	if err != nil {
 		return v, err
 	}
+	v.Warnings = legible(trial.Warnings)
 	if v.Manifest, err = json.Marshal(opened.Manifest()); err != nil {
 		return v, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const versionColumns = `id, project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
-	grid_height, grid_width, gain, parameters, bytes, learning_rate, training, figures, scanned, created_at, activated_at`
+	grid_height, grid_width, gain, parameters, bytes, learning_rate, training, warnings, figures, scanned, created_at, activated_at`
 
 var scanVersion = pgx.RowToStructByName[annotator.Version]
 
@@ -63,14 +63,18 @@ func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.New
 		if err != nil {
 			return err
 		}
+		warnings, err := orNull(v.Warnings)
+		if err != nil {
+			return err
+		}
 		added, err = one(ctx, tx, scanVersion, `
 			INSERT INTO versions (project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
-				grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, training, activated_at)
-			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, CASE WHEN $4 = 'active' THEN now() END
+				grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, training, warnings, activated_at)
+			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, $16::jsonb, CASE WHEN $4 = 'active' THEN now() END
 			FROM versions WHERE project_id = $1
 			RETURNING `+versionColumns,
 			projectID, v.ParentID, v.RoundID, state, v.ModelHash, v.ExtractorHash, []byte(v.Manifest),
-			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.LearningRate, v.Figures, training)
+			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.LearningRate, v.Figures, training, warnings)
 		return err
 	})
 	if violated(err) == "versions_one_per_round" {

@@ -2014,6 +2014,7 @@ export interface components {
             /** @enum {string} */
             state: "candidate" | "active" | "archived";
             training?: components["schemas"]["Trainability"][];
+            warnings?: string[];
         };
         VersionList: {
             versions: components["schemas"]["Version"][];
