@@ -130,7 +130,7 @@ func (l bySplit) Len() int      { return len(l.rows) }
 func (l bySplit) Swap(i, j int) { l.rows[i], l.rows[j] = l.rows[j], l.rows[i] }
 func (l bySplit) Less(i, j int) bool {
 	a, b := &l.rows[i], &l.rows[j]
-	return a.split < b.split || a.split == b.split && byName.Less(byName{l.packed}, i, j)
+	return a.split < b.split || a.split == b.split && byName(l).Less(i, j)
 }
 
 // Or by name alone.

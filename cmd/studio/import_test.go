@@ -82,7 +82,7 @@ func TestImportKilledHalfway(t *testing.T) {
 	}
 	jobs, err := service.Jobs(t.Context(), annotator.System, "birds")
 	if err != nil || len(jobs) != 2 || jobs[0].State != annotator.JobFinished || jobs[0].Report.Added != 2 ||
-		jobs[1].State != annotator.JobFailed || !strings.Contains(jobs[1].Message, "it was cut off") {
+		jobs[1].State != annotator.JobFailed || !strings.Contains(jobs[1].Message, "it was stopped or killed") {
 		t.Errorf("the jobs %+v, %v", jobs, err)
 	}
 }

@@ -403,7 +403,7 @@ func TestFailedRoundIsGoneOnWith(t *testing.T) {
 		}
 		return failed.State.Over()
 	})
-	if failed.State != annotator.RoundFailed || !strings.Contains(failed.Error, "checkpoint") || !strings.Contains(failed.Error, "goes on from there") {
+	if failed.State != annotator.RoundFailed || !strings.Contains(failed.Error, "checkpoint") || !strings.Contains(failed.Error, "continues from them") {
 		t.Fatalf("the round %s: %s", failed.State, failed.Error)
 	}
 	if _, err := os.Stat(folder(fmt.Sprint(round.ID))); !os.IsNotExist(err) {

@@ -18,7 +18,7 @@ func TestProviderIsTried(t *testing.T) {
 		says     string
 	}{
 		{"gpu", nil, exitFailure, `"gpu" is none of cpu, coreml, cuda`},
-		{"coreml", nil, exitFailure, "coreml: it is for macOS; --provider cpu does without it"},
+		{"coreml", nil, exitFailure, "coreml: it is for macOS; use --provider cpu"},
 		{"coreml", []string{"--provider-fallback"}, exitOK, "computing on the CPU instead of coreml"},
 	} {
 		t.Run(c.provider+strings.Join(c.more, ""), func(t *testing.T) {
