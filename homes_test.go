@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -99,6 +100,96 @@ func TestEachFactHasOneHome(t *testing.T) {
 			t.Errorf("%s: in %s, want %s alone; docs/architecture.md says what else asks it", mark, strings.Join(got, ", "), want)
 		}
 	}
+}
+
+// TestStatesAreSetByTheDomain finds statements that write a state by its name: annotator's tables of transitions say which state an
+// event leads to and from which, and statements get both as parameters. Migrations, and the table of River's own jobs, are apart.
+func TestStatesAreSetByTheDomain(t *testing.T) {
+	t.Parallel()
+	statements := 0
+	eachSource(t, func(dir string, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			literal, ok := n.(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				return true
+			}
+			sql, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, names := writesState(sql)
+			if set {
+				statements++
+			}
+			if names != "" {
+				t.Errorf("%s: a statement writes a state by its name (%s): take it from a table of annotator/transitions.go", dir, names)
+			}
+			return true
+		})
+	})
+	if statements < 10 {
+		t.Errorf("only %d statements write states: does the test still find them?", statements)
+	}
+}
+
+// A statement that writes a state by its name is found, however it does so, and none that only reads states.
+func TestWritesState(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]struct{ set, names bool }{
+		"UPDATE versions SET archived_at = now(), state = 'archived' WHERE id = $1":                      {true, true},
+		"UPDATE jobs j SET state = CASE state WHEN 'queued' THEN 'running' ELSE state END WHERE id = $1": {true, true},
+		"UPDATE jobs SET state =\n CASE WHEN $2 THEN 'failed' END FROM x":                                {true, true},
+		"WITH a AS (UPDATE tasks t SET\n\tstate = 'open' RETURNING id) SELECT 1":                         {true, true},
+		"INSERT INTO jobs (project_id, state, total) VALUES ($1, 'running', $2) RETURNING id":            {true, true},
+		"INSERT INTO jobs (kind, state) SELECT $1, 'queued' FROM x":                                      {true, true},
+		"INSERT INTO tasks (id, state) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET state = 'open'":    {true, true},
+		"UPDATE jobs SET state = $2, message = 'x' WHERE state = 'running'":                              {true, false},
+		"INSERT INTO jobs (project_id, state) VALUES ($1, $2)":                                           {true, false},
+		"INSERT INTO tasks (id) SELECT id FROM edits WHERE state = 'draft'":                              {false, false},
+		"SELECT CASE WHEN state = 'failed' THEN 1 END FROM jobs WHERE state IN ('queued', 'running')":    {false, false},
+		"UPDATE river_job j SET state = 'discarded' WHERE x":                                             {false, false},
+		"INSERT INTO river_job (state, attempt) SELECT 'available', 1":                                   {false, false},
+		"UPDATE tasks SET label = 1 WHERE state = 'open'":                                                {false, false},
+	} {
+		if set, names := writesState(sql); set != want.set || (names != "") != want.names {
+			t.Errorf("%s: sets a state: %v, by its name: %q", sql, set, names)
+		}
+	}
+}
+
+var (
+	updates = regexp.MustCompile(`(?is)\bUPDATE\s+(?:(\w+)\s+(?:\w+\s+)?)?SET\b(.*?)(?:\bWHERE\b|\bFROM\b|\bRETURNING\b|$)`)
+	setTo   = regexp.MustCompile(`(?is)\bstate\s*=\s*('[^']*'|CASE\b.*?\bEND\b)?`)
+	inserts = regexp.MustCompile(`(?is)\bINSERT\s+INTO\s+(\w+)\s*\(([^)]*\bstate\b[^)]*)\)(.*?)(?:\bFROM\b|\bRETURNING\b|\bON CONFLICT\b|$)`)
+	quoted  = regexp.MustCompile(`'[^']*'`)
+)
+
+// writesState reports whether a statement writes the column state of a table of ours, and, if it names the state, the words that do.
+func writesState(sql string) (set bool, names string) {
+	for _, update := range updates.FindAllStringSubmatch(sql, -1) {
+		if to := setTo.FindStringSubmatch(update[2]); to != nil && update[1] != "river_job" {
+			set, names = true, names+strings.Join(quoted.FindAllString(to[1], -1), "")
+		}
+	}
+	for _, insert := range inserts.FindAllStringSubmatch(sql, -1) {
+		if insert[1] == "river_job" {
+			continue
+		}
+		set = true
+		for _, word := range quoted.FindAllString(insert[3], -1) {
+			if isState(strings.Trim(word, "'")) {
+				names += word
+			}
+		}
+	}
+	return set, names
+}
+
+// isState reports whether a word is a state of some aggregate.
+func isState(word string) bool {
+	return slices.Contains(annotator.TaskStates, annotator.TaskState(word)) || slices.Contains(annotator.EditStates, annotator.EditState(word)) ||
+		slices.Contains(annotator.RoundStates, annotator.RoundState(word)) || slices.Contains(annotator.VersionStates, annotator.VersionState(word)) ||
+		slices.Contains(annotator.UploadStates, annotator.UploadState(word)) || slices.Contains(annotator.JobStates, annotator.JobState(word))
 }
 
 // literals are the strings that are spelled in a list or a table.

@@ -204,7 +204,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 	if edit.Revision != revision {
 		return TaskDetail{}, &StaleError{Base: revision, Current: edit}
 	}
-	if edit.State != EditDraft {
+	if !EditTransitions.May(edit.State, EventSubmit) {
 		return TaskDetail{}, fmt.Errorf("revision %d of task %d was %s: change the map before submitting it again: %w",
 			revision, taskID, edit.State, ErrConflict)
 	}

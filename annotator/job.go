@@ -39,7 +39,7 @@ var JobKinds = []JobKind{JobImport, JobScan, JobRound, JobEvaluate, JobAdd}
 // JobState is where background work stands.
 type JobState string
 
-// queued → running → finished | failed | cancelled; a job without anything to do is finished without having run.
+// The states of background work; JobTransitions say which follows which.
 const (
 	JobQueued    JobState = "queued"
 	JobRunning   JobState = "running"
@@ -70,11 +70,11 @@ type Job struct {
 	CreatedAt        time.Time     `json:"created_at"`
 }
 
-// MayGoOn reports whether the job may be started or ended: it has not ended yet. It may be started again, as after its worker died.
-func (j Job) MayGoOn() bool { return !j.State.Over() }
-
-// MayFinishImport reports whether an import may still finish: it is running, or it failed because its process was silent and then
-// came back.
-func (j Job) MayFinishImport() bool {
-	return j.Kind == JobImport && (j.State == JobRunning || j.State == JobFailed)
+// Next returns the job's state after an event; ok is false if the event does not happen to it. Imports alone begin, are given up, and
+// finish after they were given up.
+func (j Job) Next(event Event) (to JobState, ok bool) {
+	if j.Kind != JobImport && (event == EventBegin || event == EventGiveUp || event == EventFinishImport) {
+		return j.State, false
+	}
+	return JobTransitions.Next(j.State, event)
 }

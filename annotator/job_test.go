@@ -16,11 +16,24 @@ func TestJobStates(t *testing.T) {
 		annotator.JobCancelled: {},
 	} {
 		job := annotator.Job{Kind: annotator.JobImport, State: state}
-		if job.MayGoOn() != want.goOn || job.MayFinishImport() != want.finishImport {
-			t.Errorf("an import that is %s may go on: %v, may finish: %v", state, job.MayGoOn(), job.MayFinishImport())
+		for event, to := range map[annotator.Event]annotator.JobState{
+			annotator.EventStart: annotator.JobRunning, annotator.EventFinish: annotator.JobFinished, annotator.EventFail: annotator.JobFailed,
+		} {
+			if got, ok := job.Next(event); ok != want.goOn || ok && got != to {
+				t.Errorf("an import that is %s: %s: %s, %v", state, event, got, ok)
+			}
 		}
-		if job.Kind = annotator.JobScan; job.MayFinishImport() {
-			t.Errorf("a scan that is %s finishes as an import", state)
+		if got, ok := job.Next(annotator.EventFinishImport); ok != want.finishImport || ok && got != annotator.JobFinished {
+			t.Errorf("an import that is %s finishes: %s, %v", state, got, ok)
+		}
+		if got, ok := job.Next(annotator.EventGiveUp); ok != (state == annotator.JobRunning) || ok && got != annotator.JobFailed {
+			t.Errorf("an import that is %s is given up: %s, %v", state, got, ok)
+		}
+		job.Kind = annotator.JobScan
+		for _, event := range []annotator.Event{annotator.EventFinishImport, annotator.EventGiveUp} {
+			if got, ok := job.Next(event); ok || got != state {
+				t.Errorf("a scan that is %s: %s: %s, %v", state, event, got, ok)
+			}
 		}
 	}
 }

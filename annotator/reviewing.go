@@ -79,7 +79,7 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if err := card.MayJudge(actor); err != nil {
 			return err
 		}
-		if edit.State != EditSubmitted {
+		if !EditTransitions.May(edit.State, v.Event()) {
 			return fmt.Errorf("edit %d is %s, not waiting for review: %w", editID, edit.State, ErrConflict)
 		}
 		now := s.now()
@@ -91,7 +91,10 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if v == VerdictReject {
 			action = "edit.reject"
 		}
-		if err := tx.UpdateTask(ctx, task.Judge(v, now)); err != nil {
+		if task, err = task.Judge(v, now); err != nil {
+			return err
+		}
+		if err := tx.UpdateTask(ctx, task); err != nil {
 			return err
 		}
 		return s.audit(ctx, tx, actor, &task.ProjectID, action, editSubject(editID), comment)

@@ -3,7 +3,6 @@ package annotator
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/abn-studio/studio/internal/text"
 )
@@ -14,20 +13,6 @@ var (
 	ErrRoundCancelled = errors.New("the round was cancelled")
 	ErrRoundOver      = errors.New("the round is over")
 )
-
-// roundOrder says which states may follow which; a round that is over keeps its state. A worker that takes a round over always begins
-// with training, even if the last one was evaluating: it reads that one's checkpoints from disk. The database enforces the same order
-// (rounds_state_order in migration 9).
-var roundOrder = map[RoundState][]RoundState{
-	RoundQueued:     {RoundTraining, RoundCancelled, RoundFailed},
-	RoundTraining:   {RoundEvaluating, RoundFinished, RoundCancelled, RoundFailed},
-	RoundEvaluating: {RoundTraining, RoundFinished, RoundCancelled, RoundFailed},
-}
-
-// MayBecome reports whether next may follow s. A round that is not over may also stay in s.
-func (s RoundState) MayBecome(next RoundState) bool {
-	return slices.Contains(roundOrder[s], next) || s == next && !s.Over()
-}
 
 // JobState returns the state of the job of a round in state s.
 func (s RoundState) JobState() JobState {
@@ -51,12 +36,13 @@ type RoundClaim struct {
 	Attempt int
 }
 
-func (r Round) become(next RoundState) (Round, error) {
-	if !r.State.MayBecome(next) {
-		return r, fmt.Errorf("round %d is %s and cannot become %s: %w", r.ID, r.State, next, ErrConflict)
+func (r Round) after(event Event) (Round, error) {
+	to, may := RoundTransitions.Next(r.State, event)
+	if !may {
+		return r, fmt.Errorf("round %d is %s and cannot become %s: %w", r.ID, r.State, RoundTransitions.To(event), ErrConflict)
 	}
-	r.State = next
-	r.Cancelling = r.Cancelling && !next.Over()
+	r.State = to
+	r.Cancelling = r.Cancelling && !to.Over()
 	return r, nil
 }
 
@@ -67,11 +53,11 @@ func (r Round) Claim() (Round, error) {
 	case r.State.Over():
 		return r, ErrRoundOver
 	case r.Cancelling:
-		return r.become(RoundCancelled)
+		return r.after(EventStop)
 	}
 	r.Attempt++
 	r.Unreadable = nil // the new attempt reads the images again
-	return r.become(RoundTraining)
+	return r.after(EventClaim)
 }
 
 // Check reports whether a worker may write to the round: ErrSuperseded if another claim has ended its own, ErrRoundCancelled if the
@@ -107,7 +93,7 @@ func (r Round) Evaluate(c RoundClaim) (Round, error) {
 	if err := r.Check(c); err != nil {
 		return r, err
 	}
-	return r.become(RoundEvaluating)
+	return r.after(EventEvaluate)
 }
 
 // Finish returns the finished round with its result.
@@ -117,7 +103,7 @@ func (r Round) Finish(c RoundClaim, result RoundResult) (Round, error) {
 	}
 	r.Result = &result
 	r.Progress.Fraction, r.Progress.RemainingSeconds = 1, 0
-	return r.become(RoundFinished)
+	return r.after(EventFinish)
 }
 
 // Candidate adds the round's lineage to the model that it made. The model's classes are the project's.
@@ -130,14 +116,14 @@ func (r Round) Candidate(v NewVersion) NewVersion {
 func (r Round) Fail(c RoundClaim, message string) (Round, error) {
 	switch err := r.Check(c); {
 	case errors.Is(err, ErrRoundCancelled):
-		return r.become(RoundCancelled)
+		return r.after(EventStop)
 	case err != nil:
 		return r, err
 	}
 	if r.Error = text.Clean(message); r.Error == "" {
 		r.Error = "it failed without saying why"
 	}
-	return r.become(RoundFailed)
+	return r.after(EventFail)
 }
 
 // Cancel returns the round after its cancellation was asked for: a queued round ends at once, a running one stops at its worker's
@@ -146,8 +132,8 @@ func (r Round) Cancel() (Round, error) {
 	switch {
 	case r.State.Over():
 		return r, fmt.Errorf("it is %s: %w", r.State, ErrConflict)
-	case r.State == RoundQueued:
-		return r.become(RoundCancelled)
+	case RoundTransitions.May(r.State, EventCancel):
+		return r.after(EventCancel)
 	}
 	r.Cancelling = true
 	return r, nil
@@ -161,7 +147,7 @@ func (r Round) Stop(c RoundClaim) (Round, error) {
 	case !errors.Is(err, ErrRoundCancelled):
 		return r, err
 	}
-	return r.become(RoundCancelled)
+	return r.after(EventStop)
 }
 
 // MeasuredOn returns the split that a round is measured on: test, or validation in a project without labelled test images.

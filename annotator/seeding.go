@@ -109,14 +109,15 @@ func (s *Service) seed(ctx context.Context, tx Store, v Version, by seeders, e S
 // Seed returns an open task as approved, with a map that a program made and another program approved. ErrForbidden if one of the two
 // is a person: people's edits are submitted and reviewed.
 func (t Task) Seed(author, reviewer User, now time.Time) (Task, error) {
+	to, may := TaskTransitions.Next(t.State, EventSeed)
 	switch {
 	case !author.Generator || !reviewer.Generator:
 		return t, fmt.Errorf("only a program's edits are approved without a person: %w", ErrForbidden)
 	case author.ID == reviewer.ID:
 		return t, fmt.Errorf("a program does not approve its own edits: %w", ErrForbidden)
-	case t.State != TaskOpen:
+	case !may:
 		return t, fmt.Errorf("task %d is %s, only an open one is seeded: %w", t.ID, t.State, ErrConflict)
 	}
-	t.AuthorID, t.AuthorName, t.SubmittedAt = &author.ID, author.Name, &now
-	return t.Judge(VerdictApprove, now), nil
+	t.State, t.AuthorID, t.AuthorName, t.SubmittedAt, t.UpdatedAt = to, &author.ID, author.Name, &now, now
+	return t, nil
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// This file has the rules for a task's states (doc.go draws them). Callers lock the task, apply a rule and write the result. Where a
+// This file has the rules for a task's states (TaskTransitions). Callers lock the task, apply a rule and write the result. Where a
 // lease may have run out, they call Expire first.
 
 // Expire gives the task back if its lease has run out; else it stays as it is.
@@ -20,9 +20,9 @@ func (t Task) Expire(now time.Time) Task {
 func (t Task) givenBack() Task {
 	t.LeaseExpiresAt = nil
 	if t.Returned {
-		t.State = TaskChangesRequested
+		t.State = TaskTransitions.To(EventGiveBackDue)
 	} else {
-		t.State, t.AuthorID, t.AuthorName = TaskOpen, nil, ""
+		t.State, t.AuthorID, t.AuthorName = TaskTransitions.To(EventGiveBack), nil, ""
 	}
 	return t
 }
@@ -34,7 +34,7 @@ func (t Task) by(u User) bool { return ptrOr(t.AuthorID) == u.ID && u.ID != 0 }
 // returned to u. *LeaseError if somebody else holds it, *LeaseLimitError if u would hold too many, else ErrConflict.
 func (t Task) MayTake(u User, leases int) error {
 	switch {
-	case t.State != TaskOpen && t.State != TaskLeased && t.State != TaskChangesRequested:
+	case !TaskTransitions.May(t.State, EventTake):
 		return fmt.Errorf("task %d is %s and cannot be painted: %w", t.ID, t.State, ErrConflict)
 	case t.State != TaskOpen && !t.by(u):
 		return &LeaseError{Task: t.ID, Holder: t.AuthorName}
@@ -58,7 +58,7 @@ func (t Task) HeldBy(u User) error {
 // Lease gives the task to u, or renews their lease, for LeaseDuration from now.
 func (t Task) Lease(u User, now time.Time) Task {
 	until := now.Add(LeaseDuration)
-	t.State, t.AuthorID, t.AuthorName, t.LeaseExpiresAt, t.UpdatedAt = TaskLeased, &u.ID, u.Name, &until, now
+	t.State, t.AuthorID, t.AuthorName, t.LeaseExpiresAt, t.UpdatedAt = TaskTransitions.To(EventTake), &u.ID, u.Name, &until, now
 	return t
 }
 
@@ -74,15 +74,16 @@ func (t Task) GiveBack(u User, now time.Time) (Task, error) {
 
 // Skip puts aside a task that is open, or that u holds.
 func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
+	to, may := TaskTransitions.Next(t.State, EventSkip)
 	switch {
+	case !may:
+		return t, fmt.Errorf("task %d is %s and cannot be skipped: %w", t.ID, t.State, ErrConflict)
 	case t.State == TaskOpen:
 		t.AuthorID, t.AuthorName = &u.ID, u.Name
-	case t.State != TaskLeased:
-		return t, fmt.Errorf("task %d is %s and cannot be skipped: %w", t.ID, t.State, ErrConflict)
 	case !t.by(u):
 		return t, &LeaseError{Task: t.ID, Holder: t.AuthorName}
 	}
-	t.State, t.SkipReason, t.UpdatedAt = TaskSkipped, reason, now
+	t.State, t.SkipReason, t.UpdatedAt = to, reason, now
 	t.LeaseExpiresAt, t.Returned = nil, false
 	return t, nil
 }
@@ -108,10 +109,11 @@ func (t Task) withdrawn() bool {
 
 // Withdraw puts aside a task whose image is no longer to be painted. An approved task stays approved; one in review leaves it.
 func (t Task) Withdraw(why Withdrawal, now time.Time) Task {
-	if t.State == TaskApproved || t.State == TaskSkipped && !t.withdrawn() {
+	to, may := TaskTransitions.Next(t.State, EventWithdraw)
+	if !may || t.State == TaskSkipped && !t.withdrawn() {
 		return t
 	}
-	t.State, t.SkipReason, t.UpdatedAt = TaskSkipped, string(why), now
+	t.State, t.SkipReason, t.UpdatedAt = to, string(why), now
 	t.LeaseExpiresAt, t.Returned = nil, false
 	return t
 }
@@ -122,9 +124,9 @@ func (t Task) Restore(inReview bool, now time.Time) Task {
 	if !t.withdrawn() {
 		return t
 	}
-	t.State, t.SkipReason, t.UpdatedAt = TaskSubmitted, "", now
+	t.State, t.SkipReason, t.UpdatedAt = TaskTransitions.To(EventRestoreReview), "", now
 	if !inReview {
-		t.State, t.AuthorID, t.AuthorName = TaskOpen, nil, ""
+		t.State, t.AuthorID, t.AuthorName = TaskTransitions.To(EventRestore), nil, ""
 	}
 	return t
 }
@@ -134,10 +136,11 @@ func (t Task) Reopen(now time.Time) (Task, error) {
 	if t.withdrawn() {
 		return t, fmt.Errorf("task %d is not reopened: %s: %w", t.ID, t.SkipReason, ErrConflict)
 	}
-	if t.State != TaskSkipped && t.State != TaskChangesRequested {
+	to, may := TaskTransitions.Next(t.State, EventReopen)
+	if !may {
 		return t, fmt.Errorf("task %d is %s, only a skipped or returned one is reopened: %w", t.ID, t.State, ErrConflict)
 	}
-	t.State, t.SkipReason, t.Returned, t.UpdatedAt = TaskOpen, "", false, now
+	t.State, t.SkipReason, t.Returned, t.UpdatedAt = to, "", false, now
 	t.AuthorID, t.AuthorName = nil, ""
 	return t, nil
 }
@@ -147,26 +150,28 @@ func (t Task) Submit(u User, now time.Time) (Task, error) {
 	if err := t.HeldBy(u); err != nil {
 		return t, err
 	}
-	t.State, t.LeaseExpiresAt, t.Returned = TaskSubmitted, nil, false
+	t.State, t.LeaseExpiresAt, t.Returned = TaskTransitions.To(EventSubmit), nil, false
 	t.SubmittedAt, t.UpdatedAt = &now, now
 	return t, nil
 }
 
-// Judge returns a submitted task after its review: approved, or back with its author. TaskCard.MayJudge says who may judge it.
-func (t Task) Judge(v Verdict, now time.Time) Task {
-	t.State, t.UpdatedAt = TaskApproved, now
-	if v == VerdictReject {
-		t.State, t.Returned = TaskChangesRequested, true
+// Judge returns a submitted task after its review: approved, or back with its author. ErrConflict if it is not in review.
+// TaskCard.MayJudge says who may judge it.
+func (t Task) Judge(v Verdict, now time.Time) (Task, error) {
+	to, may := TaskTransitions.Next(t.State, v.Event())
+	if !may {
+		return t, fmt.Errorf("task %d is %s, not waiting for review: %w", t.ID, t.State, ErrConflict)
 	}
-	return t
+	t.State, t.Returned, t.UpdatedAt = to, v == VerdictReject, now
+	return t, nil
 }
 
-// EditState returns the state of a submitted revision after this verdict.
-func (v Verdict) EditState() EditState {
+// Event is what a verdict does to the task and to its submitted revision.
+func (v Verdict) Event() Event {
 	if v == VerdictReject {
-		return EditRejected
+		return EventReject
 	}
-	return EditApproved
+	return EventApprove
 }
 
 // nextStates lists the states in which NextTask looks for a task, in order: returned to the user, held by the user, open to everybody.

@@ -140,11 +140,21 @@ func TestALeaseExpires(t *testing.T) {
 func TestAVerdict(t *testing.T) {
 	t.Parallel()
 	submitted := adas(TaskSubmitted)
-	if got := submitted.Judge(VerdictApprove, later); got.State != TaskApproved || got.Returned || VerdictApprove.EditState() != EditApproved {
-		t.Errorf("approved: %+v, its edit %s", got, VerdictApprove.EditState())
+	if got, err := submitted.Judge(VerdictApprove, later); err != nil || got.State != TaskApproved || got.Returned {
+		t.Errorf("approved: %+v, %v", got, err)
 	}
-	if got := submitted.Judge(VerdictReject, later); got.State != TaskChangesRequested || !got.Returned || !got.by(ada) || VerdictReject.EditState() != EditRejected {
-		t.Errorf("rejected: %+v, its edit %s", got, VerdictReject.EditState())
+	if got, err := submitted.Judge(VerdictReject, later); err != nil || got.State != TaskChangesRequested || !got.Returned || !got.by(ada) {
+		t.Errorf("rejected: %+v, %v", got, err)
+	}
+	for verdict, want := range map[Verdict]EditState{VerdictApprove: EditApproved, VerdictReject: EditRejected} {
+		if got, ok := EditTransitions.Next(EditSubmitted, verdict.Event()); !ok || got != want {
+			t.Errorf("an edit that got %s is %s", verdict, got)
+		}
+	}
+	for _, state := range []TaskState{TaskOpen, TaskLeased, TaskApproved, TaskChangesRequested, TaskSkipped} {
+		if got, err := adas(state).Judge(VerdictApprove, later); !errors.Is(err, ErrConflict) || got.State != state {
+			t.Errorf("judging one that is %s: %+v, %v; want ErrConflict", state, got, err)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // UploadState is the state of an uploaded model file.
 type UploadState string
 
-// inspected → adding → added | refused. A refused one may be tried again with another manifest.
+// The states of an upload; UploadTransitions say which follows which.
 const (
 	UploadInspected UploadState = "inspected" // read, not run
 	UploadAdding    UploadState = "adding"    // a worker runs it once
@@ -55,13 +55,14 @@ func (u Upload) Sender() User { return User{ID: u.SenderID, Name: u.UploadedBy} 
 // Add returns the upload as one that a worker is to run, with a manifest, and make a version of. A refused upload starts again.
 // ErrConflict if it is being added or has been.
 func (u Upload) Add(manifest json.RawMessage, activate bool) (Upload, error) {
-	switch u.State {
-	case UploadAdding:
+	to, may := UploadTransitions.Next(u.State, EventAdd)
+	switch {
+	case !may && u.State == UploadAdding:
 		return u, fmt.Errorf("it is being added: %w", ErrConflict)
-	case UploadAdded:
+	case !may:
 		return u, fmt.Errorf("it is a version already: %w", ErrConflict)
 	}
-	u.State, u.Problem, u.Tries = UploadAdding, "", 0
+	u.State, u.Problem, u.Tries = to, "", 0
 	u.Manifest, u.Activate = manifest, activate
 	return u, nil
 }
@@ -69,16 +70,21 @@ func (u Upload) Add(manifest json.RawMessage, activate bool) (Upload, error) {
 // BringsWorkersDown reports whether more than MaxUploadTries workers died while they ran the model.
 func (u Upload) BringsWorkersDown() bool { return u.Tries > MaxUploadTries }
 
-// Become returns the upload after it became a version, even if another worker has refused it meanwhile.
-func (u Upload) Become(v Version) Upload {
-	u.State, u.Problem, u.VersionID = UploadAdded, "", &v.ID
-	return u
+// Become returns the upload after it became a version, even if another worker has refused it meanwhile. ErrConflict if nobody asked for
+// that, or if it is a version already.
+func (u Upload) Become(v Version) (Upload, error) {
+	to, may := UploadTransitions.Next(u.State, EventBecome)
+	if !may {
+		return u, fmt.Errorf("it is %s and cannot become a version: %w", u.State, ErrConflict)
+	}
+	u.State, u.Problem, u.VersionID = to, "", &v.ID
+	return u, nil
 }
 
 // Refuse returns an upload that was being added as refused, with the reason. In any other state it stays as it is.
 func (u Upload) Refuse(problem string) Upload {
-	if u.State == UploadAdding {
-		u.State, u.Problem = UploadRefused, text.Clean(problem)
+	if to, may := UploadTransitions.Next(u.State, EventRefuse); may {
+		u.State, u.Problem = to, text.Clean(problem)
 	}
 	return u
 }

@@ -12,11 +12,12 @@ func TestUploadStates(t *testing.T) {
 	for state, want := range map[annotator.UploadState]struct {
 		mayBeAdded bool
 		refused    annotator.UploadState
+		becomes    bool
 	}{
 		annotator.UploadInspected: {mayBeAdded: true, refused: annotator.UploadInspected},
-		annotator.UploadAdding:    {refused: annotator.UploadRefused},
+		annotator.UploadAdding:    {refused: annotator.UploadRefused, becomes: true},
 		annotator.UploadAdded:     {refused: annotator.UploadAdded},
-		annotator.UploadRefused:   {mayBeAdded: true, refused: annotator.UploadRefused},
+		annotator.UploadRefused:   {mayBeAdded: true, refused: annotator.UploadRefused, becomes: true}, // by a worker that was given up
 	} {
 		u := annotator.Upload{State: state, Tries: 3}
 		if state == annotator.UploadRefused {
@@ -30,8 +31,10 @@ func TestUploadStates(t *testing.T) {
 		if got := u.Refuse("no network"); got.State != want.refused || (got.Problem == "no network") != (state == annotator.UploadAdding) {
 			t.Errorf("refusing one that is %s: %+v", state, got)
 		}
-		if got := u.Become(annotator.Version{ID: 9}); got.State != annotator.UploadAdded || got.Problem != "" || *got.VersionID != 9 {
-			t.Errorf("one that is %s became a version: %+v", state, got)
+		version, err := u.Become(annotator.Version{ID: 9})
+		if want.becomes && (err != nil || version.State != annotator.UploadAdded || version.Problem != "" || *version.VersionID != 9) ||
+			!want.becomes && (!errors.Is(err, annotator.ErrConflict) || version.State != state || version.VersionID != nil) {
+			t.Errorf("one that is %s became a version: %+v, %v", state, version, err)
 		}
 	}
 	for tries, want := range map[int]bool{1: false, annotator.MaxUploadTries: false, annotator.MaxUploadTries + 1: true} {

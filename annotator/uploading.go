@@ -209,7 +209,10 @@ func (s *Service) FinishUpload(ctx context.Context, id, jobID int64, v NewVersio
 		if version, err = s.addVersion(ctx, tx, upload.Sender(), upload.ProjectID, upload.Name, v, true); err != nil {
 			return err
 		}
-		if _, err := tx.SaveUpload(ctx, upload.Become(version)); err != nil {
+		if upload, err = upload.Become(version); err != nil {
+			return err
+		}
+		if _, err := tx.SaveUpload(ctx, upload); err != nil {
 			return err
 		}
 		return tx.FinishJob(ctx, jobID, fmt.Sprintf("%s is v%d", upload.Name, version.Number))

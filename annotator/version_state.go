@@ -8,9 +8,9 @@ func (v NewVersion) StateIn(hasModel bool) (VersionState, error) {
 	case !hasModel && len(v.Classes) == 0:
 		return "", &ValidationError{Field: "classes", Message: "the first model of a project must name its classes"}
 	case !hasModel || v.Activate:
-		return VersionActive, nil
+		return VersionTransitions.To(EventAddActive), nil
 	}
-	return VersionCandidate, nil
+	return VersionTransitions.To(EventAdd), nil
 }
 
 // MayActivate reports whether activating the version changes anything: it is a candidate, or an archived one to which the project
@@ -19,7 +19,7 @@ func (v Version) MayActivate() (changes bool, err error) {
 	if err := v.unfit(); err != nil {
 		return false, err
 	}
-	return v.State != VersionActive, nil
+	return VersionTransitions.May(v.State, EventActivate), nil
 }
 
 // MakesTasks reports whether images that the version gets wrong become tasks: only the active version makes tasks.

@@ -1,8 +1,12 @@
 package postgres_test
 
 import (
+	"regexp"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -101,6 +105,41 @@ func TestTablesAreDescribed(t *testing.T) {
 	}
 }
 
+// The words of states are the same in annotator and in the database's constraints, and so is the state of a new row.
+func TestStatesAgree(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.Open(t)
+	statesAgree(t, pool, "tasks", annotator.TaskStates, annotator.TaskTransitions)
+	statesAgree(t, pool, "edits", annotator.EditStates, annotator.EditTransitions)
+	statesAgree(t, pool, "rounds", annotator.RoundStates, annotator.RoundTransitions)
+	statesAgree(t, pool, "versions", annotator.VersionStates, annotator.VersionTransitions)
+	statesAgree(t, pool, "uploads", annotator.UploadStates, annotator.UploadTransitions)
+	statesAgree(t, pool, "jobs", annotator.JobStates, annotator.JobTransitions)
+}
+
+func statesAgree[S ~string](t *testing.T, pool *pgxpool.Pool, table string, states []S, all annotator.Transitions[S]) {
+	t.Helper()
+	var check, usual string
+	if err := pool.QueryRow(t.Context(), `
+		SELECT pg_get_constraintdef(c.oid), coalesce(d.column_default, '') FROM pg_constraint c
+		JOIN information_schema.columns d ON d.table_schema = 'public' AND d.table_name = $1 AND d.column_name = 'state'
+		WHERE c.conrelid = $1::text::regclass AND c.conname = $1 || '_state_check'`, table).Scan(&check, &usual); err != nil {
+		t.Fatalf("%s: %v", table, err)
+	}
+	quoted := regexp.MustCompile(`'([^']*)'`)
+	var words []S
+	for _, found := range quoted.FindAllStringSubmatch(check, -1) {
+		words = append(words, S(found[1]))
+	}
+	slices.Sort(words)
+	if want := slices.Sorted(slices.Values(states)); !slices.Equal(words, want) {
+		t.Errorf("%s: the database has the states %q, annotator %q", table, words, want)
+	}
+	if found := quoted.FindStringSubmatch(usual); found != nil && !all.Follows("", S(found[1])) {
+		t.Errorf("%s: a new row is %s, which annotator's table has no event for", table, found[1])
+	}
+}
+
 // The order of a round's states is the same in annotator and in the database's trigger.
 func TestRoundStatesAgree(t *testing.T) {
 	t.Parallel()
@@ -111,7 +150,7 @@ func TestRoundStatesAgree(t *testing.T) {
 		CREATE TRIGGER ordered BEFORE UPDATE OF state ON states FOR EACH ROW EXECUTE FUNCTION rounds_state_order()`); err != nil {
 		t.Fatal(err)
 	}
-	states := []annotator.RoundState{annotator.RoundQueued, annotator.RoundTraining, annotator.RoundEvaluating, annotator.RoundFinished, annotator.RoundCancelled, annotator.RoundFailed}
+	states := annotator.RoundStates
 	for i, from := range states {
 		for j, to := range states {
 			id := i*len(states) + j
@@ -119,8 +158,8 @@ func TestRoundStatesAgree(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := pool.Exec(ctx, `UPDATE states SET state = $2 WHERE id = $1`, id, to)
-			if from != to && from.MayBecome(to) != (err == nil) {
-				t.Errorf("a round that is %s may become %s: the domain says %v, the database %v", from, to, from.MayBecome(to), err)
+			if may := annotator.RoundTransitions.Follows(from, to); from != to && may != (err == nil) {
+				t.Errorf("a round that is %s may become %s: the domain says %v, the database %v", from, to, may, err)
 			}
 		}
 	}

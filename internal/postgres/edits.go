@@ -106,8 +106,9 @@ func (s *Store) SubmitEdit(ctx context.Context, id int64, before, after *annotat
 		documents[i] = document(raw)
 	}
 	n, err := s.exec(ctx, `
-		UPDATE edits SET state = 'submitted', before = $2::json, after = $3::json, submitted_at = $4 WHERE id = $1 AND state = 'draft'`,
-		id, documents[0], documents[1], at)
+		UPDATE edits SET state = $5, before = $2::json, after = $3::json, submitted_at = $4 WHERE id = $1 AND state = ANY($6)`,
+		id, documents[0], documents[1], at,
+		annotator.EditTransitions.To(annotator.EventSubmit), texts(annotator.EditTransitions.From(annotator.EventSubmit)))
 	if err == nil && n == 0 {
 		err = fmt.Errorf("it is no longer a draft: %w", annotator.ErrConflict)
 	}
@@ -124,7 +125,7 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 			return err
 		}
 		_, err = tx.q.Exec(ctx, `
-			UPDATE edits SET judged_at = $3, state = $2 WHERE id = $1`, r.EditID, r.Verdict.EditState(), r.CreatedAt)
+			UPDATE edits SET judged_at = $3, state = $2 WHERE id = $1`, r.EditID, annotator.EditTransitions.To(r.Verdict.Event()), r.CreatedAt)
 		return err
 	})
 	switch violated(err) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,10 +19,11 @@ const jobColumns = `id, kind, state, phase, done, total, fraction, remaining_sec
 
 // silent is the condition of a job j that is an import whose process says nothing any more: it does so every second. It is not
 // stored, so that whoever reads a job sees it, also where nobody is there to end the import (giveUpImports).
-var silent = fmt.Sprintf(`(j.kind = 'import' AND j.state = 'running' AND j.reported_at < now() - interval '%d seconds')`, int(StaleAfter.Seconds()))
+var silent = fmt.Sprintf(`(j.kind = 'import' AND j.state = ANY('{%s}') AND j.reported_at < now() - interval '%d seconds')`,
+	strings.Join(texts(annotator.JobTransitions.From(annotator.EventGiveUp)), ","), int(StaleAfter.Seconds()))
 
-// shownColumns are jobColumns of a job j as people see it.
-var shownColumns = `id, kind, CASE WHEN ` + silent + ` THEN 'failed' ELSE state END AS state, phase, done, total, fraction,
+// shownColumns are jobColumns of a job j as people see it: an import that is silent as if it had been given up.
+var shownColumns = `id, kind, CASE WHEN ` + silent + ` THEN '` + string(annotator.JobTransitions.To(annotator.EventGiveUp)) + `' ELSE state END AS state, phase, done, total, fraction,
 	CASE WHEN ` + silent + ` THEN 0 ELSE remaining_seconds END AS remaining_seconds, unreadable,
 	CASE WHEN ` + silent + ` THEN '` + cutOff + `' ELSE message END AS message, report, created_at`
 
@@ -60,8 +62,8 @@ func (s *Store) BeginImport(ctx context.Context, projectID int64, images int) (a
 			return err
 		}
 		job, err = one(ctx, tx, scanJob, `
-			INSERT INTO jobs (project_id, kind, state, started_at, phase, total) VALUES ($1, $2, 'running', now(), $3, $4) RETURNING `+jobColumns,
-			projectID, annotator.JobImport, progress.Reading, images)
+			INSERT INTO jobs (project_id, kind, state, started_at, phase, total) VALUES ($1, $2, $5, now(), $3, $4) RETURNING `+jobColumns,
+			projectID, annotator.JobImport, progress.Reading, images, annotator.JobTransitions.To(annotator.EventBegin))
 		return err
 	})
 	return job, wrap(err, "starting an import into project %d", projectID)
@@ -73,10 +75,10 @@ func (s *Store) FinishImport(ctx context.Context, jobID int64, report annotator.
 	if err != nil {
 		return wrap(err, "finishing import %d", jobID)
 	}
-	err = s.changeJob(ctx, jobID, annotator.Job.MayFinishImport, annotator.ErrNotFound, func(tx *Store) error {
+	err = s.changeJob(ctx, jobID, annotator.EventFinishImport, annotator.ErrNotFound, func(tx *Store, to annotator.JobState) error {
 		_, err := tx.q.Exec(ctx, `
-			UPDATE jobs SET state = 'finished', finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3, report = $5::jsonb
-			WHERE id = $1`, jobID, report.Broken, text.Clean(message), progress.Storing, text.CleanJSON(body))
+			UPDATE jobs SET state = $6, finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3, report = $5::jsonb
+			WHERE id = $1`, jobID, report.Broken, text.Clean(message), progress.Storing, text.CleanJSON(body), to)
 		return err
 	})
 	return wrap(err, "finishing import %d", jobID)
@@ -86,8 +88,9 @@ func (s *Store) FinishImport(ctx context.Context, jobID int64, report annotator.
 // process continues them.
 func (s *Store) giveUpImports(ctx context.Context) error {
 	_, err := s.q.Exec(ctx, `
-		UPDATE jobs SET state = 'failed', finished_at = now(), remaining_seconds = 0, message = $2
-		WHERE kind = 'import' AND state = 'running' AND reported_at < now() - make_interval(secs => $1)`, silentImport.Seconds(), cutOff)
+		UPDATE jobs SET state = $3, finished_at = now(), remaining_seconds = 0, message = $2
+		WHERE kind = 'import' AND state = ANY($4) AND reported_at < now() - make_interval(secs => $1)`, silentImport.Seconds(), cutOff,
+		annotator.JobTransitions.To(annotator.EventGiveUp), texts(annotator.JobTransitions.From(annotator.EventGiveUp)))
 	return err
 }
 
@@ -123,26 +126,32 @@ func (s *Store) EnqueueEvaluate(ctx context.Context, versionID int64) (annotator
 // StartJob marks a job as running, which it may be already, after another worker. total 0 leaves the total as it is.
 // annotator.ErrNotFound if the job has ended.
 func (s *Store) StartJob(ctx context.Context, jobID int64, total int) error {
-	err := s.changeJob(ctx, jobID, annotator.Job.MayGoOn, annotator.ErrNotFound, func(tx *Store) error {
-		_, err := tx.q.Exec(ctx, `
-			UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), total = CASE WHEN $3 > 0 THEN $3 ELSE total END
-			WHERE id = $1`, jobID, annotator.JobRunning, total)
-		return err
-	})
-	return wrap(err, "starting job %d", jobID)
+	return wrap(s.startJob(ctx, jobID, total, annotator.ErrNotFound), "starting job %d", jobID)
 }
 
-// changeJob locks a job and calls write if the rule may allows it; if not, it returns the error otherwise.
-func (s *Store) changeJob(ctx context.Context, jobID int64, may func(annotator.Job) bool, otherwise error, write func(tx *Store) error) error {
+// startJob is StartJob with the error over for a job that has ended.
+func (s *Store) startJob(ctx context.Context, jobID int64, total int, over error) error {
+	return s.changeJob(ctx, jobID, annotator.EventStart, over, func(tx *Store, to annotator.JobState) error {
+		_, err := tx.q.Exec(ctx, `
+			UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), total = CASE WHEN $3 > 0 THEN $3 ELSE total END
+			WHERE id = $1`, jobID, to, total)
+		return err
+	})
+}
+
+// changeJob locks a job and has write store its state after an event. If the event does not happen to it, it returns the error
+// otherwise.
+func (s *Store) changeJob(ctx context.Context, jobID int64, event annotator.Event, otherwise error, write func(tx *Store, to annotator.JobState) error) error {
 	return s.inTx(ctx, func(tx *Store) error {
 		job, err := one(ctx, tx, scanJob, `SELECT `+jobColumns+` FROM jobs WHERE id = $1 FOR NO KEY UPDATE`, jobID)
 		if err != nil {
 			return err
 		}
-		if !may(job) {
+		to, may := job.Next(event)
+		if !may {
 			return otherwise
 		}
-		return write(tx)
+		return write(tx, to)
 	})
 }
 
@@ -156,22 +165,22 @@ func (s *Store) SetJobProgress(ctx context.Context, jobID int64, p progress.Prog
 
 // FinishJob ends a job that succeeded; message "" leaves its last warning in place.
 func (s *Store) FinishJob(ctx context.Context, jobID int64, message string) error {
-	return s.endJob(ctx, jobID, annotator.JobFinished, message)
+	return s.endJob(ctx, jobID, annotator.EventFinish, message)
 }
 
 // FailJob ends a job that failed. message says why.
 func (s *Store) FailJob(ctx context.Context, jobID int64, message string) error {
-	return s.endJob(ctx, jobID, annotator.JobFailed, message)
+	return s.endJob(ctx, jobID, annotator.EventFail, message)
 }
 
 // endJob ends a job once: a later end of the same job, as after a rescue, changes nothing.
-func (s *Store) endJob(ctx context.Context, jobID int64, state annotator.JobState, message string) error {
-	err := s.changeJob(ctx, jobID, annotator.Job.MayGoOn, nil, func(tx *Store) error {
+func (s *Store) endJob(ctx context.Context, jobID int64, event annotator.Event, message string) error {
+	err := s.changeJob(ctx, jobID, event, nil, func(tx *Store, to annotator.JobState) error {
 		_, err := tx.q.Exec(ctx, `
 			UPDATE jobs SET state = $2, started_at = coalesce(started_at, now()), finished_at = now(), remaining_seconds = 0,
-				fraction = CASE WHEN $2 = 'finished' THEN 1 ELSE fraction END,
+				fraction = CASE WHEN $4 THEN 1 ELSE fraction END,
 				message = CASE WHEN $3 = '' THEN message ELSE $3 END
-			WHERE id = $1`, jobID, state, text.Clean(message))
+			WHERE id = $1`, jobID, to, text.Clean(message), to == annotator.JobFinished)
 		return err
 	})
 	return wrap(err, "ending job %d", jobID)

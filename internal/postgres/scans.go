@@ -75,19 +75,11 @@ func (s *Store) ClaimChunk(ctx context.Context, jobID int64, worker string) (ann
 	var failure error
 	err := s.inTx(ctx, func(tx *Store) error {
 		c, failure = annotator.Chunk{JobID: jobID}, nil
-		state, err := one(ctx, tx, pgx.RowTo[annotator.JobState], `
-			UPDATE jobs SET state = CASE state WHEN 'queued' THEN 'running' ELSE state END,
-				started_at = CASE state WHEN 'queued' THEN now() ELSE started_at END
-			WHERE id = $1 RETURNING state`, jobID)
-		if err != nil {
+		if err := tx.startJob(ctx, jobID, 0, annotator.ErrScanOver); err != nil {
 			return err
 		}
-		if state != annotator.JobRunning {
-			failure = annotator.ErrScanOver
-			return nil
-		}
 		var ids []int64
-		_, err = one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
+		_, err := one(ctx, tx, func(row pgx.CollectableRow) (struct{}, error) {
 			return struct{}{}, row.Scan(&c.ID, &c.Attempt, &ids)
 		}, `
 			UPDATE scan_chunks SET attempt = attempt + 1, claimed_by = $2, lease_expires_at = now() + make_interval(secs => $3)
@@ -216,7 +208,7 @@ func (s *Store) tellUnreadable(ctx context.Context, jobID int64) error {
 
 // endScan ends a scan's job and, if its version is the active one, makes the tasks.
 func (s *Store) endScan(ctx context.Context, jobID int64) (annotator.Job, error) {
-	if err := s.endJob(ctx, jobID, annotator.JobFinished, ""); err != nil {
+	if err := s.endJob(ctx, jobID, annotator.EventFinish, ""); err != nil {
 		return annotator.Job{}, err
 	}
 	version, err := one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = (SELECT version_id FROM jobs WHERE id = $1)`, jobID)

@@ -70,11 +70,12 @@ func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.New
 		added, err = one(ctx, tx, scanVersion, `
 			INSERT INTO versions (project_id, number, parent_id, round_id, state, model_hash, extractor_hash, manifest,
 				grid_height, grid_width, gain, parameters, bytes, learning_rate, figures, training, warnings, activated_at)
-			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, $16::jsonb, CASE WHEN $4 = 'active' THEN now() END
+			SELECT $1, 1 + coalesce(max(number), 0), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, $16::jsonb, CASE WHEN $17 THEN now() END
 			FROM versions WHERE project_id = $1
 			RETURNING `+versionColumns,
 			projectID, v.ParentID, v.RoundID, state, v.ModelHash, v.ExtractorHash, []byte(v.Manifest),
-			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.LearningRate, v.Figures, training, warnings)
+			v.GridHeight, v.GridWidth, v.Gain, v.Parameters, v.Bytes, v.LearningRate, v.Figures, training, warnings,
+			state == annotator.VersionActive)
 		return err
 	})
 	if violated(err) == "versions_one_per_round" {
@@ -84,7 +85,8 @@ func (s *Store) AddVersion(ctx context.Context, projectID int64, v annotator.New
 }
 
 func (s *Store) archiveActive(ctx context.Context, projectID int64) error {
-	_, err := s.q.Exec(ctx, `UPDATE versions SET state = 'archived', archived_at = now() WHERE project_id = $1 AND state = 'active'`, projectID)
+	_, err := s.q.Exec(ctx, `UPDATE versions SET state = $2, archived_at = now() WHERE project_id = $1 AND state = ANY($3)`, projectID,
+		annotator.VersionTransitions.To(annotator.EventReplace), texts(annotator.VersionTransitions.From(annotator.EventReplace)))
 	return err
 }
 
@@ -112,8 +114,9 @@ func (s *Store) ActivateVersion(ctx context.Context, id int64) (annotator.Versio
 			return err
 		}
 		active, err = one(ctx, tx, scanVersion, `
-			UPDATE versions SET state = 'active', activated_at = now(), archived_at = NULL WHERE id = $1
-			RETURNING `+versionColumns, id)
+			UPDATE versions SET state = $2, activated_at = now(), archived_at = NULL WHERE id = $1 AND state = ANY($3)
+			RETURNING `+versionColumns, id,
+			annotator.VersionTransitions.To(annotator.EventActivate), texts(annotator.VersionTransitions.From(annotator.EventActivate)))
 		return err
 	})
 	return active, err
