@@ -71,6 +71,8 @@ type Image struct {
 	// Retired is "replaced" if an import found other bytes under its name, "gone" if it found no file, "" while the image is in use. A
 	// retired image keeps its predictions and edits, and is not used for anything else.
 	Retired string `json:"retired,omitempty"`
+	// LeftOut says that nothing is measured on the image while it is in a held-out split (Service.LeaveOut).
+	LeftOut bool `json:"left_out,omitempty"`
 }
 
 // VersionState is where a model version stands.
@@ -105,7 +107,7 @@ type Version struct {
 	LearningRate  float64            `json:"learning_rate,omitempty"` // peak that suits the network; 0: not known
 	Training      []Trainability     `json:"training,omitempty"`      // what engines can fine-tune of it; absent while that is not known
 	Warnings      []string           `json:"warnings,omitempty"`      // what its owner should know of the network, in sentences
-	Figures       map[string]float64 `json:"figures,omitempty"`       // "test/accuracy", "test/worst_group", "train/accuracy" …, fractions
+	Figures       map[string]float64 `json:"figures,omitempty"`       // "test/accuracy", "test/worst_group", "train/accuracy" …, in [0,1]; "test/left_out", a number of images
 	Scanned       int                `json:"scanned"`                 // images predicted so far
 	CreatedAt     time.Time          `json:"created_at"`
 	ActivatedAt   *time.Time         `json:"activated_at,omitempty"`

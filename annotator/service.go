@@ -16,7 +16,7 @@ import (
 // The methods stand in files by subject: people.go, first_admin.go (the first of them), catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
 // (uploaded models, and those on the server's disk), importing.go, seeding.go (edits from known masks), starting.go (the maps that
-// painters begin with), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
+// painters begin with), leakage.go (held-out images that are like training images), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
@@ -72,6 +72,7 @@ type Store interface {
 	ImportStore
 	SeedStore
 	StartStore
+	LeakageStore
 	JobStore
 	AuditStore
 	ScanStore

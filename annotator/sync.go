@@ -1,6 +1,7 @@
 package annotator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,6 +36,37 @@ type ImageDifference struct {
 	Name string     `json:"name"`
 	Was  string     `json:"was,omitempty"` // in the project: a class, a split, a group, the start of a hash
 	Is   string     `json:"is,omitempty"`  // at the source; for an unreadable file, the reason
+}
+
+// Differences are the kinds in the order in which they are listed, in words for people.
+var Differences = []struct {
+	Kind  Difference
+	Words string
+}{
+	{DiffersUnreadable, "cannot be read"},
+	{DiffersNew, "new"},
+	{DiffersRepaired, "could be read again"},
+	{DiffersReturned, "back again"},
+	{DiffersBytes, "another picture"},
+	{DiffersLabel, "another class"},
+	{DiffersSplit, "another split"},
+	{DiffersGroup, "another group"},
+	{DiffersMask, "another mask"},
+	{DiffersClicks, "other clicks"},
+	{DiffersGone, "gone from the source"},
+}
+
+// WasIs returns the old and the new value in words for people, "" where there are none.
+func (d ImageDifference) WasIs() string {
+	switch {
+	case d.Was == "" && d.Is == "":
+		return ""
+	case d.Kind == DiffersUnreadable:
+		return d.Is
+	case d.Kind == DiffersRepaired:
+		return "it was " + d.Was
+	}
+	return cmp.Or(d.Was, "none") + " → " + cmp.Or(d.Is, "none")
 }
 
 // MaxDifferences bounds how many differences of each kind a report lists by name.

@@ -10,6 +10,31 @@ type Activity struct {
 	Workers []annotator.Worker // shown to admins
 }
 
+// reportKind is one way in which images of an import differed.
+type reportKind struct {
+	words  string
+	n      int
+	listed []annotator.ImageDifference
+}
+
+// reportKinds are the ways in which an import's images differed, those that there were.
+func reportKinds(r annotator.ImportReport) (kinds []reportKind) {
+	for _, d := range annotator.Differences {
+		n := r.Changes[d.Kind]
+		if n == 0 {
+			continue
+		}
+		k := reportKind{words: sentence(d.Words), n: n}
+		for _, of := range r.Differences {
+			if of.Kind == d.Kind && len(k.listed) < 5 {
+				k.listed = append(k.listed, of)
+			}
+		}
+		kinds = append(kinds, k)
+	}
+	return kinds
+}
+
 // actionWords are the trail's actions in words for people.
 var actionWords = map[string]string{
 	"task.lease": "took", "task.skip": "skipped", "task.release": "gave back", "task.reopen": "reopened",
@@ -17,7 +42,7 @@ var actionWords = map[string]string{
 	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
 	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
 	"model.upload": "sent", "model.add": "asked to add", "model.refuse": "could not add", "token.create": "made a token for", "token.revoke": "revoked a token of",
-	"project.create": "made", "project.start": "changed how maps begin in", "image.import": "imported", "user.create": "added", "user.change": "changed",
+	"project.create": "made", "project.start": "changed how maps begin in", "image.import": "imported", "image.exclude": "left out of measures in", "image.include": "measures again on images of", "user.create": "added", "user.change": "changed",
 }
 
 // actionWord returns an action in words for people.

@@ -63,10 +63,13 @@ func Percent[F float32 | float64](f F) string {
 	return strconv.FormatFloat(100*float64(f), 'f', 1, 64) + "%"
 }
 
-// Figure writes a measure's value: a fraction in per cent, anything else to three digits.
+// Figure writes a measure's value: a fraction in per cent, a number of images as it is, anything else to three digits.
 func Figure(unit string, v float64) string {
-	if unit == "fraction" {
+	switch unit {
+	case "fraction":
 		return Percent(v)
+	case "images":
+		return Count(int(v))
 	}
 	return strconv.FormatFloat(v, 'f', 3, 64)
 }
@@ -74,8 +77,11 @@ func Figure(unit string, v float64) string {
 // Difference writes a difference with its sign; of fractions, in percentage points: +3.1.
 func Difference(unit string, v float64) string {
 	digits := 3
-	if unit == "fraction" {
+	switch unit {
+	case "fraction":
 		v, digits = 100*v, 1
+	case "images":
+		digits = 0
 	}
 	s := strconv.FormatFloat(math.Abs(v), 'f', digits, 64)
 	switch {

@@ -21,6 +21,15 @@ type VersionPrediction struct {
 	Prediction *annotator.Prediction
 }
 
+// retiredText says why an image is out of use, and what that means.
+func retiredText(why string) string {
+	reason := "An import did not find it at its source any more"
+	if annotator.Retirement(why) == annotator.RetiredReplaced {
+		reason = "An import found another picture under its name"
+	}
+	return reason + ". It is kept with its predictions and edits, and is not scanned, painted, trained on or measured with."
+}
+
 // crop is what whole.ts needs to outline the model's view on the whole picture: how the picture is resized ("none": not at all), to how
 // many pixels (height and width; both are the same number if one side is given), and the crop's height and width after that.
 func (v Image) crop() string {

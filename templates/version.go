@@ -50,6 +50,11 @@ func (v Versions) comparison() []figureRow {
 		}
 		r.a, r.inA = v.A.Figures[n]
 		r.b, r.inB = v.B.Figures[n]
+		if strings.HasSuffix(n, "/left_out") {
+			if r.unit = "images"; r.a == 0 && r.b == 0 {
+				continue
+			}
+		}
 		rows = append(rows, r)
 	}
 	return rows
@@ -58,7 +63,7 @@ func (v Versions) comparison() []figureRow {
 // The order of figures, by split and by measure: those by which a version is judged come first.
 var (
 	figureSplits = []string{"test", "validation", "pool", "train"}
-	figureNames  = []string{"accuracy", "worst_group", "attention_inside", "top5", "attention_branch"}
+	figureNames  = []string{"accuracy", "worst_group", "attention_inside", "top5", "attention_branch", "left_out"}
 )
 
 // byWeight orders the keys of figures by split, then by measure; unknown ones come last, by name.

@@ -50,6 +50,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.people()
 	a.projects()
 	a.images()
+	a.leakage()
 	a.tasks()
 	a.activationMaps()
 	a.reviews()

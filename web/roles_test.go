@@ -52,7 +52,9 @@ var pageRoles = map[string]annotator.Role{
 	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin,
 	"GET /projects/{slug}/images/{image}": annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
 	"GET /projects/{slug}/settings": annotator.RoleAnnotator,
-	"GET /projects/{slug}/start":    annotator.RoleAdmin, "POST /projects/{slug}/start": annotator.RoleAdmin,
+	"GET /projects/{slug}/leakage":  annotator.RoleAnnotator, "POST /projects/{slug}/leakage/leave-out": annotator.RoleAdmin,
+	"POST /projects/{slug}/leakage/restore": annotator.RoleAdmin,
+	"GET /projects/{slug}/start":            annotator.RoleAdmin, "POST /projects/{slug}/start": annotator.RoleAdmin,
 }
 
 // TestEveryRouteAsksForItsRole requests every address without a user and with each role. Below the needed role the answer is 401 (or a

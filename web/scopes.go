@@ -25,6 +25,8 @@ var scopes = map[string]annotator.Scope{
 	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead,
 	"createProject": annotator.ScopeAdmin, "setStart": annotator.ScopeAdmin, "previewStarts": annotator.ScopeAdmin,
 
+	"leakage": annotator.ScopeRead, "leaveOut": annotator.ScopeAdmin, "takeIn": annotator.ScopeAdmin,
+
 	"image": annotator.ScopeRead, "picture": annotator.ScopeRead,
 
 	"tasks": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,

@@ -18,6 +18,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/fingerprint"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/progress"
 )
@@ -71,6 +72,8 @@ type importSummary struct {
 	Unmasked  int    `json:"masks_broken,omitempty"`
 	FirstMask string `json:"first_mask_broken,omitempty"`
 	DryRun    bool   `json:"dry_run"`
+	// Leakage is what of the project's held-out images is in its training splits too, counted when the import is in.
+	Leakage *annotator.Leakage `json:"leakage,omitempty"`
 }
 
 // Run imports.
@@ -243,6 +246,11 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 		return service.PreviewImport(ctx, annotator.System, c.Project, in, line.show)
 	}
 	out, err := service.ImportImages(ctx, annotator.System, c.Project, in, line.show)
+	if err != nil {
+		return out.ImportReport, err
+	}
+	leakage, err := service.Leakage(ctx, annotator.System, c.Project, fingerprint.Bound, 0)
+	summary.Leakage = &leakage
 	return out.ImportReport, err
 }
 
@@ -259,6 +267,7 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 	}
 	if c.Project != "" {
 		c.printSync(streams, s.ImportReport)
+		c.printLeakage(streams, s.Leakage)
 	}
 	if s.Unmasked > 0 {
 		fmt.Fprintf(streams.Out, "%d masks cannot be read and are left out, the first: %s\n", s.Unmasked, s.FirstMask)
@@ -281,24 +290,6 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 	}
 }
 
-// kinds are the kinds of differences in words, in the order in which they are listed.
-var kinds = []struct {
-	kind annotator.Difference
-	text string
-}{
-	{annotator.DiffersUnreadable, "cannot be read"},
-	{annotator.DiffersNew, "new"},
-	{annotator.DiffersRepaired, "could be read again"},
-	{annotator.DiffersReturned, "back again"},
-	{annotator.DiffersBytes, "another picture"},
-	{annotator.DiffersLabel, "another class"},
-	{annotator.DiffersSplit, "another split"},
-	{annotator.DiffersGroup, "another group"},
-	{annotator.DiffersMask, "another mask"},
-	{annotator.DiffersClicks, "other clicks"},
-	{annotator.DiffersGone, "gone from the source"},
-}
-
 // printSync prints what the import found and did, and what to do about the differences that are left.
 func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 	would := ""
@@ -306,22 +297,26 @@ func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 		would = "an import would find and do: "
 	}
 	fmt.Fprintf(streams.Out, "source %s: %s%s\n", r.Source, would, r.Text())
-	for _, k := range kinds {
-		n := r.Changes[k.kind]
+	for _, k := range annotator.Differences {
+		n := r.Changes[k.Kind]
 		if n == 0 {
 			continue
 		}
-		fmt.Fprintf(streams.Out, "%s: %d\n", k.text, n)
+		fmt.Fprintf(streams.Out, "%s: %d\n", k.Words, n)
 		listed := 0
 		for _, d := range r.Differences {
-			if d.Kind != k.kind {
+			if d.Kind != k.Kind {
 				continue
 			}
 			if listed++; listed > 5 {
 				fmt.Fprintf(streams.Out, "  and %d more\n", n-5)
 				break
 			}
-			fmt.Fprintf(streams.Out, "  %s%s\n", d.Name, wasIs(d))
+			text := d.WasIs()
+			if text != "" {
+				text = ": " + text
+			}
+			fmt.Fprintf(streams.Out, "  %s%s\n", d.Name, text)
 		}
 	}
 	for _, advice := range c.advice(r) {
@@ -329,17 +324,17 @@ func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 	}
 }
 
-// wasIs returns the old and the new value of a difference.
-func wasIs(d annotator.ImageDifference) string {
-	switch {
-	case d.Was == "" && d.Is == "":
-		return ""
-	case d.Kind == annotator.DiffersUnreadable:
-		return ": " + d.Is
-	case d.Kind == annotator.DiffersRepaired:
-		return ": it was " + d.Was
+// printLeakage warns of held-out images that are like training images, and says how many pictures are not compared yet.
+func (c *importCommand) printLeakage(streams *stdio, l *annotator.Leakage) {
+	if l == nil || l.HeldOut == 0 || l.Training == 0 {
+		return
 	}
-	return ": " + cmp.Or(d.Was, "none") + " → " + cmp.Or(d.Is, "none")
+	if text := l.Text(); text != "" {
+		fmt.Fprintf(streams.Out, "%s: 'studio project leakage %s' lists them, and leaves them out of measures\n", text, c.Project)
+	}
+	if l.Pending > 0 {
+		fmt.Fprintf(streams.Out, "%d pictures are still to be compared for near duplicates across splits: a worker does so, or 'studio project leakage %s'\n", l.Pending, c.Project)
+	}
 }
 
 // advice says what can be done about the differences that an import left.

@@ -10,9 +10,10 @@ import (
 
 // projectCommand manages projects.
 type projectCommand struct {
-	Create projectCreateCommand `cmd:"" help:"Make an empty project."`
-	List   projectListCommand   `cmd:"" help:"List the projects with their counts."`
-	Start  projectStartCommand  `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
+	Create  projectCreateCommand  `cmd:"" help:"Make an empty project."`
+	List    projectListCommand    `cmd:"" help:"List the projects with their counts."`
+	Leakage projectLeakageCommand `cmd:"" help:"Show held-out images that are training images too, or look like one, and leave them out of measures."`
+	Start   projectStartCommand   `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
 }
 
 type projectCreateCommand struct {

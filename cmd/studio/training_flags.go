@@ -12,6 +12,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/fingerprint"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 )
@@ -205,7 +206,7 @@ func helpWords() map[string]string {
 	words := settingWords()
 	maps.Copy(words, nameWords())
 	maps.Copy(words, manifestWords())
-	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "starts": commas(attention.StartMethods()), "roles": commas(annotator.Roles), "splits": commas(annotator.Splits),
+	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.Roles), "splits": commas(annotator.Splits),
 		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words
 }

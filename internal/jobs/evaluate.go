@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -41,9 +42,12 @@ func (e *evaluateWorker) Work(ctx context.Context, part *river.Job[postgres.Eval
 	return store.FinishJob(ctx, part.Args.JobID, "")
 }
 
+// leftOutFigure counts the labelled images of a split that its other figures are computed without.
+const leftOutFigure = "left_out"
+
 // Evaluate computes a version's figures from its predictions and stores them: for each split "SPLIT/accuracy", "SPLIT/top5",
 // "SPLIT/attention_branch", and, where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are in
-// [0,1].
+// [0,1]. Images that somebody left out of measures do not count in validation and test; "SPLIT/left_out" is the number of them.
 func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int64) error {
 	version, err := store.Version(ctx, versionID)
 	if err != nil {
@@ -59,12 +63,24 @@ func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int6
 		if err != nil {
 			return err
 		}
+		leftOut := 0
+		if split.HeldOut() {
+			images = slices.DeleteFunc(images, func(image annotator.Image) bool {
+				if image.LeftOut && image.Label != nil {
+					leftOut++
+				}
+				return image.LeftOut
+			})
+		}
 		samples, results, err := judge(ctx, catalog, version, images, predictions)
 		if err != nil {
 			return err
 		}
 		if len(samples) == 0 {
 			continue
+		}
+		if split.HeldOut() {
+			figures[string(split)+"/"+leftOutFigure] = float64(leftOut)
 		}
 		e := measure.Summarize(samples, results)
 		prefix := string(split) + "/"

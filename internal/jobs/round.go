@@ -421,7 +421,7 @@ func (r *roundRun) finish(ctx context.Context, in postgres.RoundInputs, o traine
 		}
 	}
 	result := annotator.RoundResult{
-		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results),
+		Headline: o.Headline, Split: in.EvalSplit, Images: len(o.CandidateEvaluation.Results), LeftOut: in.LeftOut,
 		Fixed: o.Fixed, Broken: o.Broken, Seconds: o.Seconds,
 		ValidationImages: o.ValidationImages, HeldBack: o.HeldBack, Warnings: o.Warnings,
 	}

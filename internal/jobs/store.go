@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/fingerprint"
 	"github.com/abn-studio/studio/internal/postgres"
 )
 
@@ -32,7 +33,6 @@ type Store interface {
 
 	// Jobs, as pages show them; a scan has several parts.
 	StartJob(ctx context.Context, jobID int64, total int) error
-	EnqueueEvaluate(ctx context.Context, versionID int64) (annotator.Job, error)
 
 	// Scans. A chunk is claimed for postgres.StaleAfter at a time. CompleteChunk writes its predictions, its unreadable images and
 	// its end in one transaction.
@@ -64,6 +64,10 @@ type Store interface {
 	// Uploads. TryUpload counts that a worker begins to run a model; TriedUpload records that the worker survived it.
 	TryUpload(ctx context.Context, id int64) (annotator.Upload, error)
 	TriedUpload(ctx context.Context, id int64) error
+
+	// Fingerprints, of readable images in use that have none; project 0: of all.
+	ImagesToFingerprint(ctx context.Context, projectID, after int64, limit int) ([]annotator.Image, error)
+	SetFingerprints(ctx context.Context, images []int64, prints []fingerprint.Fingerprint) error
 
 	// Tidying.
 	Importing(ctx context.Context) (bool, error) // whether an import is running: no row refers yet to the files that it has stored

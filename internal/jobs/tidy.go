@@ -23,9 +23,14 @@ const (
 
 // periodicJobs are inserted by River's elected leader among the workers, so that one worker does them however many there are.
 func periodicJobs() []*river.PeriodicJob {
-	return []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(tidyEvery), func() (river.JobArgs, *river.InsertOpts) {
-		return postgres.TidyArgs{}, &river.InsertOpts{Queue: postgres.LightWork, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}}
-	}, &river.PeriodicJobOpts{RunOnStart: true})}
+	return []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(tidyEvery), func() (river.JobArgs, *river.InsertOpts) {
+			return postgres.TidyArgs{}, &river.InsertOpts{Queue: postgres.LightWork, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByPeriod: time.Minute}}
+		}, &river.PeriodicJobOpts{RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(fingerprintEvery), func() (river.JobArgs, *river.InsertOpts) {
+			return postgres.FingerprintArgs{}, postgres.FingerprintOpts()
+		}, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
 }
 
 // tidyWorker removes files that no row refers to, and updates which versions the engines can train.

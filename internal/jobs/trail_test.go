@@ -20,6 +20,7 @@ import (
 	"github.com/abn-studio/studio/dataset/aviary"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/fingerprint"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -27,7 +28,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "Download", "Facets", "HasPeople", "Image", "Jobs", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "CheckSetupLink", "Download", "Facets", "HasPeople", "Image", "Jobs", "Leakage", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "StateDict", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -49,6 +50,17 @@ type trailWorld struct {
 	file    []byte // a small network for the fourteen birds, and its manifest
 	beside  json.RawMessage
 	data    *dataset.Dataset // pictures of the fourteen birds
+}
+
+// leaking makes a project with a held-out image that looks like a training image, and returns the held-out one.
+func (w *trailWorld) leaking(slug string) []int64 {
+	w.t.Helper()
+	_, _, images := w.AnotherProject(w.t, slug)
+	test := images[len(images)-1].ID
+	if err := w.Store.SetFingerprints(w.t.Context(), []int64{images[0].ID, test}, []fingerprint.Fingerprint{5, 5}); err != nil {
+		w.t.Fatal(err)
+	}
+	return []int64{test}
 }
 
 func newTrailWorld(t *testing.T) *trailWorld {
@@ -329,6 +341,17 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			return func() error {
 				return only(s.SeedEdits(ctx, annotator.System, w.Version.ID, "Generator", "Mask check", []annotator.SeedEdit{{ImageID: image.ID, Map: pgtest.Map(0.5)}}))
 			}
+		},
+		"LeaveOut": func() change {
+			slug := unique("leaking")
+			images := w.leaking(slug)
+			return func() error { return only(s.LeaveOut(ctx, w.Admin, slug, 0, images)) }
+		},
+		"TakeIn": func() change {
+			slug := unique("leaking")
+			images := w.leaking(slug)
+			ok(s.LeaveOut(ctx, w.Admin, slug, 0, images))
+			return func() error { return only(s.TakeIn(ctx, w.Admin, slug, images)) }
 		},
 		"CreateToken": nil, "RevokeToken": nil, // the table of annotator's tests has those, with their passwords and scopes
 	}

@@ -79,6 +79,7 @@ func NewWorker(c Config) (*Worker, error) {
 	river.AddWorker(workers, &roundWorker{worker: w})
 	river.AddWorker(workers, &evaluateWorker{worker: w})
 	river.AddWorker(workers, &addWorker{worker: w})
+	river.AddWorker(workers, &fingerprintWorker{worker: w})
 	river.AddWorker(workers, &tidyWorker{worker: w})
 	w.client, err = river.NewClient(riverpgxv5.New(c.Store.Pool()), &river.Config{
 		ID:     w.id,

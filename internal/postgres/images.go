@@ -11,10 +11,10 @@ import (
 )
 
 // imageColumns are the columns of images under the alias i.
-const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why`
+const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why, i.left_out_at IS NOT NULL`
 
 func imageFields(i *annotator.Image) []any {
-	return []any{&i.ID, &i.ProjectID, &i.Source, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken, &i.Retired}
+	return []any{&i.ID, &i.ProjectID, &i.Source, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken, &i.Retired, &i.LeftOut}
 }
 
 func scanImage(row pgx.CollectableRow) (i annotator.Image, err error) {

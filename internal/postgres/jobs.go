@@ -79,7 +79,10 @@ func (s *Store) FinishImport(ctx context.Context, jobID int64, report annotator.
 		_, err := tx.q.Exec(ctx, `
 			UPDATE jobs SET state = $6, finished_at = now(), phase = $4, done = total, fraction = 1, remaining_seconds = 0, unreadable = $2, message = $3, report = $5::jsonb
 			WHERE id = $1`, jobID, report.Broken, text.Clean(message), progress.Storing, text.CleanJSON(body), to)
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.enqueueFingerprints(ctx)
 	})
 	return wrap(err, "finishing import %d", jobID)
 }

@@ -4,7 +4,7 @@ package postgres
 // and a few of light work beside it.
 const (
 	HeavyWork = "model" // scan, round, evaluate: they keep all cores busy
-	LightWork = "light" // add, tidy: they read files
+	LightWork = "light" // add, fingerprint, tidy: they read files
 )
 
 // ScanArgs asks a worker to take part in a scan: to claim chunks (Store.ClaimChunk) until none is left. A scan has several such parts,
@@ -44,6 +44,13 @@ type AddArgs struct {
 
 // Kind names the part in River's table.
 func (AddArgs) Kind() string { return "add" }
+
+// FingerprintArgs asks for the fingerprints of all images that have none. It is inserted at the end of an import and periodically, and
+// no page shows it.
+type FingerprintArgs struct{}
+
+// Kind names the part in River's table.
+func (FingerprintArgs) Kind() string { return "fingerprint" }
 
 // TidyArgs asks for files that no row refers to to be removed. It is inserted periodically, and no page shows it.
 type TidyArgs struct{}

@@ -108,6 +108,8 @@ type RoundInputs struct {
 	// Validation are the images that early stopping measures on: the labelled validation images that carry no edit, by id. It is empty
 	// if the round does not stop early, or is itself measured on validation images.
 	Validation []annotator.Image
+	// LeftOut counts the labelled images of EvalSplit that somebody left out of measures: Eval has them not.
+	LeftOut int
 }
 
 // TrainingImage is an image and, if it has one, the map of its approved edit.
@@ -166,14 +168,17 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 	if in.Round.LooksAtValidation(in.EvalSplit) {
 		in.Validation = validation
 	}
-	return in, nil
+	in.LeftOut, err = one(ctx, s, pgx.RowTo[int], `
+		SELECT count(*) FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
+		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND i.left_out_at IS NOT NULL`, roundID, in.EvalSplit)
+	return in, err
 }
 
 // unedited returns the labelled images of a split without those whose edits the round learns from.
 func (s *Store) unedited(ctx context.Context, roundID int64, split annotator.Split) ([]annotator.Image, error) {
 	return list(ctx, s, scanImage, `
 		SELECT `+imageColumns+` FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
-		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL
+		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND i.left_out_at IS NULL
 			AND NOT EXISTS (SELECT FROM round_edits x WHERE x.round_id = r.id AND x.image_id = i.id)
 		ORDER BY i.id`, roundID, split)
 }

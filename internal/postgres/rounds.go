@@ -68,20 +68,21 @@ func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.Round
 	if err != nil {
 		return d, err
 	}
-	var test int
+	var test, leftOutTest, leftOutValidation int
 	_, err = one(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
-		return struct{}{}, row.Scan(&d.Images, &d.Edits, &d.Validation, &test)
+		return struct{}{}, row.Scan(&d.Images, &d.Edits, &d.Validation, &test, &leftOutTest, &leftOutValidation)
 	}, `
 		WITH usable AS (`+usableEdits+`),
 		labelled AS (
-			SELECT split, id IN (SELECT image_id FROM usable) AS edited FROM images WHERE project_id = $1 AND label IS NOT NULL AND broken = '' AND retired_at IS NULL
+			SELECT split, id IN (SELECT image_id FROM usable) AS edited, left_out_at IS NOT NULL AS left_out FROM images WHERE project_id = $1 AND label IS NOT NULL AND broken = '' AND retired_at IS NULL
 		)
 		SELECT count(*) FILTER (WHERE split = 'train' OR edited), count(*) FILTER (WHERE edited),
-			count(*) FILTER (WHERE split = 'validation'), count(*) FILTER (WHERE split = 'test')
+			count(*) FILTER (WHERE split = 'validation' AND NOT left_out), count(*) FILTER (WHERE split = 'test' AND NOT left_out),
+			count(*) FILTER (WHERE split = 'test' AND left_out), count(*) FILTER (WHERE split = 'validation' AND left_out)
 		FROM labelled`, projectID, v.ID)
-	d.Split, d.Heldout = annotator.MeasuredOn(test), test
+	d.Split, d.Heldout, d.LeftOut = annotator.MeasuredOn(test), test, leftOutTest
 	if d.Split == annotator.SplitValidation {
-		d.Heldout = d.Validation
+		d.Heldout, d.LeftOut = d.Validation, leftOutValidation
 	}
 	return d, wrap(err, "counting what a round of project %d would work on", projectID)
 }

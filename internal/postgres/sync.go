@@ -92,7 +92,8 @@ func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []ann
 		}
 		if _, err := tx.q.Exec(ctx, `
 			UPDATE images i SET split = n.split, label = n.label, group_name = n.group_name, mask_hash = n.mask_hash,
-				width = n.width, height = n.height, broken = n.broken, retired_at = NULL, retired_why = ''
+				width = n.width, height = n.height, broken = n.broken, retired_at = NULL, retired_why = '',
+				fingerprint = CASE WHEN i.broken = '' THEN i.fingerprint END
 			FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.hash = n.hash`, projectID); err != nil {
 			return err
 		}

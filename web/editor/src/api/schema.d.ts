@@ -148,6 +148,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/leakage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Held-out images that are training images too, or look like one
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["leakage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/leakage/leave-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave held-out images that are like training images out of measures
+         * @description From then on, rounds and figures do without them, and say how many they are. 409 while a round runs, and where no image would be left. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["leaveOut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/leakage/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Measure again on images that were left out
+         * @description 409 while a round runs. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["takeIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/reviews/next": {
         parameters: {
             query?: never;
@@ -922,8 +982,7 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         ActivationMap: {
-            /** @enum {string} */
-            branch: "attention" | "perception";
+            branch: string;
             /** Format: int64 */
             class: number;
             class_name: string;
@@ -934,8 +993,7 @@ export interface components {
              * @description The largest of values; viewers divide by it.
              */
             max: number;
-            /** @enum {string} */
-            method: "cam" | "grad-cam";
+            method: string;
             /** Format: double */
             milliseconds: number;
             /**
@@ -985,6 +1043,13 @@ export interface components {
             password?: string;
             /** @enum {string} */
             role?: "annotator" | "reviewer" | "admin";
+        };
+        Changed: {
+            /**
+             * Format: int64
+             * @description How many images that changed.
+             */
+            images: number;
         };
         Class: {
             /** Format: int64 */
@@ -1043,10 +1108,8 @@ export interface components {
             provenance?: unknown;
             /** Format: int64 */
             revision: number;
-            /** @enum {string} */
-            source: "painted" | "model" | "generator";
-            /** @enum {string} */
-            state: "draft" | "submitted" | "approved" | "rejected";
+            source: string;
+            state: string;
             /** Format: int64 */
             task_id: number;
             /** Format: int64 */
@@ -1085,13 +1148,13 @@ export interface components {
             id: number;
             /** Format: int64 */
             label?: number;
+            left_out?: boolean;
             name: string;
             /** Format: int64 */
             project_id: number;
             retired?: string;
             source: string;
-            /** @enum {string} */
-            split: "train" | "validation" | "test" | "pool";
+            split: string;
             /** Format: int64 */
             width: number;
         };
@@ -1139,15 +1202,13 @@ export interface components {
             fraction: number;
             /** Format: int64 */
             id: number;
-            /** @enum {string} */
-            kind: "import" | "scan" | "round" | "evaluate" | "add";
+            kind: string;
             message?: string;
             phase?: string;
             /** Format: double */
             remaining_seconds: number;
             report?: components["schemas"]["ImportReport"];
-            /** @enum {string} */
-            state: "queued" | "running" | "finished" | "failed" | "cancelled";
+            state: string;
             /** Format: int64 */
             total: number;
             /** Format: int64 */
@@ -1156,6 +1217,72 @@ export interface components {
         JobList: {
             jobs: components["schemas"]["Job"][];
         };
+        Leak: {
+            /**
+             * Format: int64
+             * @description Bits of 64 in which their fingerprints differ; 0 where the files are the same.
+             */
+            distance: number;
+            /** @description The files are the same, byte for byte. */
+            exact: boolean;
+            held_out: components["schemas"]["Image"];
+            /** @description They have different classes: one of the two is wrong, or they are not the same after all. */
+            labels_differ: boolean;
+            /**
+             * Format: int64
+             * @description Further training images that are as near as was asked for.
+             */
+            others: number;
+            training: components["schemas"]["Image"];
+        };
+        Leakage: {
+            /**
+             * Format: int64
+             * @description Held-out images whose file is a training image's too.
+             */
+            exact: number;
+            /**
+             * Format: int64
+             * @description Readable images of validation and test.
+             */
+            held_out: number;
+            /**
+             * Format: int64
+             * @description Of both: those whose nearest training image has another class.
+             */
+            labels_differ: number;
+            leaks: components["schemas"]["Leak"][];
+            /**
+             * Format: int64
+             * @description Held-out images that are left out of measures, whatever they look like.
+             */
+            left_out: number;
+            /**
+             * Format: int64
+             * @description Of both: those that are still measured on.
+             */
+            measured: number;
+            /**
+             * Format: int64
+             * @description Further held-out images that look like a training image.
+             */
+            near: number;
+            /**
+             * Format: int64
+             * @description Images whose fingerprint is not known yet: a worker is at it, or will be. Same files are found without.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Readable images of train and pool.
+             */
+            training: number;
+            /**
+             * Format: int64
+             * @description Bits of 64 in which the fingerprints of near duplicates may differ.
+             */
+            within: number;
+        };
         Lease: {
             /** Format: date-time */
             expires_at: string;
@@ -1163,6 +1290,15 @@ export interface components {
             /** Format: int64 */
             user_id: number;
             user_name: string;
+        };
+        LeaveOutRequestBody: {
+            /** @description Ids of held-out images that the leakage lists; without them, all that it finds. */
+            images?: number[];
+            /**
+             * Format: int64
+             * @description As for the leakage; 8 without it.
+             */
+            within?: number;
         };
         Map: {
             /** Format: int64 */
@@ -1336,8 +1472,7 @@ export interface components {
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
-            /** @enum {string} */
-            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            state: string;
             /** Format: date-time */
             submitted_at?: string;
             task: components["schemas"]["Task"];
@@ -1440,8 +1575,7 @@ export interface components {
             reviewer_id: number;
             /** Format: int64 */
             revision: number;
-            /** @enum {string} */
-            verdict: "approve" | "reject";
+            verdict: string;
         };
         ReviewRequestBody: {
             /** @description Goes back to the author; a rejection needs one. */
@@ -1477,15 +1611,13 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             started_by: string;
-            /** @enum {string} */
-            state: "queued" | "training" | "evaluating" | "finished" | "cancelled" | "failed";
+            state: string;
             unreadable?: components["schemas"]["Unreadable"];
             /** Format: int64 */
             version?: number;
         };
         RoundArm: {
-            /** @enum {string} */
-            arm: "candidate" | "control";
+            arm: string;
             /** Format: int64 */
             epochs: number;
             /** Format: int64 */
@@ -1504,8 +1636,9 @@ export interface components {
             heldout: number;
             /** Format: int64 */
             images: number;
-            /** @enum {string} */
-            split: "train" | "validation" | "test" | "pool";
+            /** Format: int64 */
+            left_out: number;
+            split: string;
             /** Format: int64 */
             validation: number;
         };
@@ -1530,8 +1663,7 @@ export interface components {
         RoundPoint: {
             /** Format: double */
             accuracy: number;
-            /** @enum {string} */
-            arm: "candidate" | "control";
+            arm: string;
             /** Format: double */
             epoch: number;
             /** Format: double */
@@ -1658,11 +1790,12 @@ export interface components {
             held_back?: boolean;
             /** Format: int64 */
             images: number;
+            /** Format: int64 */
+            left_out?: number;
             measures: components["schemas"]["Measure"][];
             /** Format: double */
             seconds: number;
-            /** @enum {string} */
-            split: "train" | "validation" | "test" | "pool";
+            split: string;
             /** Format: int64 */
             validation_images?: number;
             warnings?: string[];
@@ -1788,6 +1921,10 @@ export interface components {
              */
             revision: number;
         };
+        TakeInRequestBody: {
+            /** @description Ids of images that are left out; without them, all of those. */
+            images?: number[];
+        };
         Task: {
             /** Format: int64 */
             author_id?: number;
@@ -1802,8 +1939,7 @@ export interface components {
             project_id: number;
             returned: boolean;
             skip_reason?: string;
-            /** @enum {string} */
-            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            state: string;
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1830,8 +1966,7 @@ export interface components {
             project_id: number;
             returned: boolean;
             skip_reason?: string;
-            /** @enum {string} */
-            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            state: string;
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1864,8 +1999,7 @@ export interface components {
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
-            /** @enum {string} */
-            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
+            state: string;
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1891,7 +2025,7 @@ export interface components {
             /** Format: date-time */
             last_used_at?: string;
             name: string;
-            scopes: ("read" | "paint" | "review" | "admin")[];
+            scopes: string[];
             /** Format: int64 */
             user_id: number;
         };
@@ -1932,8 +2066,7 @@ export interface components {
             id: number;
             name: string;
             reason: string;
-            /** @enum {string} */
-            split: "train" | "validation" | "test" | "pool";
+            split: string;
         };
         Upload: {
             activate: boolean;
@@ -1950,8 +2083,7 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             report: components["schemas"]["ModelReport"];
-            /** @enum {string} */
-            state: "inspected" | "adding" | "added" | "refused";
+            state: string;
             uploaded_by: string;
             /** Format: int64 */
             version_id?: number;
@@ -1971,8 +2103,7 @@ export interface components {
             /** Format: date-time */
             last_seen_at?: string;
             name: string;
-            /** @enum {string} */
-            role: "annotator" | "reviewer" | "admin";
+            role: string;
         };
         UserList: {
             users: components["schemas"]["User"][];
@@ -2011,8 +2142,7 @@ export interface components {
             round_id?: number;
             /** Format: int64 */
             scanned: number;
-            /** @enum {string} */
-            state: "candidate" | "active" | "archived";
+            state: string;
             training?: components["schemas"]["Trainability"][];
             warnings?: string[];
         };
@@ -2042,6 +2172,7 @@ export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
+export type Changed = components['schemas']['Changed'];
 export type Class = components['schemas']['Class'];
 export type ClassScore = components['schemas']['ClassScore'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
@@ -2055,7 +2186,10 @@ export type ImageDifference = components['schemas']['ImageDifference'];
 export type ImportReport = components['schemas']['ImportReport'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
+export type Leak = components['schemas']['Leak'];
+export type Leakage = components['schemas']['Leakage'];
 export type Lease = components['schemas']['Lease'];
+export type LeaveOutRequestBody = components['schemas']['LeaveOutRequestBody'];
 export type Map = components['schemas']['Map'];
 export type MapBody = components['schemas']['MapBody'];
 export type MapRequestBody = components['schemas']['MapRequestBody'];
@@ -2099,6 +2233,7 @@ export type StartPreview = components['schemas']['StartPreview'];
 export type StartSources = components['schemas']['StartSources'];
 export type StartingMap = components['schemas']['StartingMap'];
 export type SubmitRequestBody = components['schemas']['SubmitRequestBody'];
+export type TakeInRequestBody = components['schemas']['TakeInRequestBody'];
 export type Task = components['schemas']['Task'];
 export type TaskCard = components['schemas']['TaskCard'];
 export type TaskDetail = components['schemas']['TaskDetail'];
@@ -2372,6 +2507,115 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leakage: {
+        parameters: {
+            query?: {
+                /** @description Bits of 64 in which the fingerprints of near duplicates may differ: 0 to 4 finds copies that were saved again or resized, 8 slightly cropped ones too. */
+                within?: number;
+                /** @description How many are listed, the nearest first. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Leakage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leaveOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeaveOutRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeInRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
                 };
             };
             /** @description Error */
