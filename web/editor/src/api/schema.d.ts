@@ -982,7 +982,8 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         ActivationMap: {
-            branch: string;
+            /** @enum {string} */
+            branch: "attention" | "perception";
             /** Format: int64 */
             class: number;
             class_name: string;
@@ -993,7 +994,8 @@ export interface components {
              * @description The largest of values; viewers divide by it.
              */
             max: number;
-            method: string;
+            /** @enum {string} */
+            method: "cam" | "grad-cam";
             /** Format: double */
             milliseconds: number;
             /**
@@ -1108,8 +1110,10 @@ export interface components {
             provenance?: unknown;
             /** Format: int64 */
             revision: number;
-            source: string;
-            state: string;
+            /** @enum {string} */
+            source: "painted" | "model" | "generator";
+            /** @enum {string} */
+            state: "draft" | "submitted" | "approved" | "rejected";
             /** Format: int64 */
             task_id: number;
             /** Format: int64 */
@@ -1154,7 +1158,8 @@ export interface components {
             project_id: number;
             retired?: string;
             source: string;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
             width: number;
         };
@@ -1202,13 +1207,15 @@ export interface components {
             fraction: number;
             /** Format: int64 */
             id: number;
-            kind: string;
+            /** @enum {string} */
+            kind: "import" | "scan" | "round" | "evaluate" | "add";
             message?: string;
             phase?: string;
             /** Format: double */
             remaining_seconds: number;
             report?: components["schemas"]["ImportReport"];
-            state: string;
+            /** @enum {string} */
+            state: "queued" | "running" | "finished" | "failed" | "cancelled";
             /** Format: int64 */
             total: number;
             /** Format: int64 */
@@ -1472,7 +1479,8 @@ export interface components {
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             task: components["schemas"]["Task"];
@@ -1575,7 +1583,8 @@ export interface components {
             reviewer_id: number;
             /** Format: int64 */
             revision: number;
-            verdict: string;
+            /** @enum {string} */
+            verdict: "approve" | "reject";
         };
         ReviewRequestBody: {
             /** @description Goes back to the author; a rejection needs one. */
@@ -1611,13 +1620,15 @@ export interface components {
             /** Format: date-time */
             started_at?: string;
             started_by: string;
-            state: string;
+            /** @enum {string} */
+            state: "queued" | "training" | "evaluating" | "finished" | "cancelled" | "failed";
             unreadable?: components["schemas"]["Unreadable"];
             /** Format: int64 */
             version?: number;
         };
         RoundArm: {
-            arm: string;
+            /** @enum {string} */
+            arm: "candidate" | "control";
             /** Format: int64 */
             epochs: number;
             /** Format: int64 */
@@ -1638,7 +1649,8 @@ export interface components {
             images: number;
             /** Format: int64 */
             left_out: number;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
             validation: number;
         };
@@ -1663,7 +1675,8 @@ export interface components {
         RoundPoint: {
             /** Format: double */
             accuracy: number;
-            arm: string;
+            /** @enum {string} */
+            arm: "candidate" | "control";
             /** Format: double */
             epoch: number;
             /** Format: double */
@@ -1795,7 +1808,8 @@ export interface components {
             measures: components["schemas"]["Measure"][];
             /** Format: double */
             seconds: number;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
             validation_images?: number;
             warnings?: string[];
@@ -1939,7 +1953,8 @@ export interface components {
             project_id: number;
             returned: boolean;
             skip_reason?: string;
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1966,7 +1981,8 @@ export interface components {
             project_id: number;
             returned: boolean;
             skip_reason?: string;
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -1999,7 +2015,8 @@ export interface components {
             reviews: components["schemas"]["Review"][];
             skip_reason?: string;
             start?: components["schemas"]["StartingMap"];
-            state: string;
+            /** @enum {string} */
+            state: "open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped";
             /** Format: date-time */
             submitted_at?: string;
             /** Format: date-time */
@@ -2025,7 +2042,7 @@ export interface components {
             /** Format: date-time */
             last_used_at?: string;
             name: string;
-            scopes: string[];
+            scopes: ("read" | "paint" | "review" | "admin")[];
             /** Format: int64 */
             user_id: number;
         };
@@ -2066,7 +2083,8 @@ export interface components {
             id: number;
             name: string;
             reason: string;
-            split: string;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
         };
         Upload: {
             activate: boolean;
@@ -2083,7 +2101,8 @@ export interface components {
             /** Format: int64 */
             project_id: number;
             report: components["schemas"]["ModelReport"];
-            state: string;
+            /** @enum {string} */
+            state: "inspected" | "adding" | "added" | "refused";
             uploaded_by: string;
             /** Format: int64 */
             version_id?: number;
@@ -2103,7 +2122,8 @@ export interface components {
             /** Format: date-time */
             last_seen_at?: string;
             name: string;
-            role: string;
+            /** @enum {string} */
+            role: "annotator" | "reviewer" | "admin";
         };
         UserList: {
             users: components["schemas"]["User"][];
@@ -2142,7 +2162,8 @@ export interface components {
             round_id?: number;
             /** Format: int64 */
             scanned: number;
-            state: string;
+            /** @enum {string} */
+            state: "candidate" | "active" | "archived";
             training?: components["schemas"]["Trainability"][];
             warnings?: string[];
         };
