@@ -174,8 +174,9 @@ func findLeaks(looks []Look, within int) (Leakage, []leak) {
 		if l.LeftOut {
 			report.LeftOut++
 		}
-		found, looked := near{}, false
+		var found near
 		if f := l.Fingerprint; f != nil && *f != 0 {
+			var looked bool
 			if found, looked = nearest[*f]; !looked {
 				index.Within(*f, within, func(at, distance int) {
 					same := prints[known[at]]

@@ -110,7 +110,7 @@ func fingerprintOf(ctx context.Context, blobs *blob.Store, of annotator.Image) (
 		return 0, context.Cause(ctx)
 	}
 	if err != nil {
-		return 0, nil //nolint:nilerr // it looks like nothing
+		return 0, nil // it looks like nothing
 	}
 	return f, nil
 }

@@ -17,8 +17,8 @@ func (s *Store) Looks(ctx context.Context, projectID int64) ([]annotator.Look, e
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (l annotator.Look, err error) {
 		var label *int32
 		var hash []byte
-		var print *int64
-		if err = row.Scan(&l.ID, &l.Split, &label, &hash, &print, &l.LeftOut); err != nil {
+		var known *int64
+		if err = row.Scan(&l.ID, &l.Split, &label, &hash, &known, &l.LeftOut); err != nil {
 			return l, err
 		}
 		copy(l.Hash[:], hash)
@@ -26,8 +26,8 @@ func (s *Store) Looks(ctx context.Context, projectID int64) ([]annotator.Look, e
 			n := int(*label)
 			l.Label = &n
 		}
-		if print != nil {
-			f := fingerprint.Fingerprint(*print)
+		if known != nil {
+			f := fingerprint.Fingerprint(*known)
 			l.Fingerprint = &f
 		}
 		return l, nil
