@@ -102,13 +102,17 @@ func TestEachFactHasOneHome(t *testing.T) {
 	}
 }
 
-// TestStatesAreSetByTheDomain finds statements that write a state by its name: annotator's tables of transitions say which state an
-// event leads to and from which, and statements get both as parameters. Migrations, and the table of River's own jobs, are apart.
+// TestStatesAreSetByTheDomain finds statements and Go code that write a state by its name: annotator's tables of transitions say which
+// state an event leads to and from which, and statements get both as parameters. Migrations, and the table of River's own jobs, are
+// apart.
 func TestStatesAreSetByTheDomain(t *testing.T) {
 	t.Parallel()
 	statements := 0
 	eachSource(t, func(dir string, file *ast.File) {
 		ast.Inspect(file, func(n ast.Node) bool {
+			if name := assignedState(n); name != "" {
+				t.Errorf("%s: %s is written to a field State: take it from a table of annotator/transitions.go", dir, name)
+			}
 			literal, ok := n.(*ast.BasicLit)
 			if !ok || literal.Kind != token.STRING {
 				return true
@@ -183,6 +187,42 @@ func writesState(sql string) (set bool, names string) {
 		}
 	}
 	return set, names
+}
+
+// assignedState is the constant that a node writes to a field State, "" if it writes none.
+func assignedState(n ast.Node) string {
+	constant := regexp.MustCompile(`^(Task|Edit|Round|Version|Upload|Job)[A-Z]\w*$`)
+	field := func(e ast.Expr) bool {
+		if selector, ok := e.(*ast.SelectorExpr); ok {
+			e = selector.Sel
+		}
+		name, ok := e.(*ast.Ident)
+		return ok && name.Name == "State"
+	}
+	named := func(e ast.Expr) string {
+		if selector, ok := e.(*ast.SelectorExpr); ok {
+			e = selector.Sel
+		}
+		if name, ok := e.(*ast.Ident); ok && constant.MatchString(name.Name) {
+			return name.Name
+		}
+		return ""
+	}
+	switch n := n.(type) {
+	case *ast.KeyValueExpr:
+		if field(n.Key) {
+			return named(n.Value)
+		}
+	case *ast.AssignStmt:
+		for i, to := range n.Lhs {
+			if field(to) && len(n.Rhs) == len(n.Lhs) {
+				if name := named(n.Rhs[i]); name != "" {
+					return name
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // isState reports whether a word is a state of some aggregate.

@@ -2,12 +2,8 @@
 // and model versions; who may do what, and which state follows which. It knows no SQL, no HTTP and no
 // ONNX: adapters import it, it imports none of them.
 //
-//	task    open → leased → submitted → approved | changes-requested → leased (same author) …  | skipped
-//	edit    append-only revisions; draft → submitted → approved | rejected
-//	round   queued → training → evaluating → finished | cancelled | failed
-//	version candidate → active → archived; exactly one active per project
-//	upload  inspected → adding → added | refused
-//	job     queued → running → finished | failed | cancelled
+// transitions.go has a table of states and events for each aggregate: tasks, edits (revisions of a task's map, which are only added),
+// rounds, versions, uploads, jobs. docs/architecture.md draws them, under State.
 //
 // Service is the one way in: the pages, the JSON API, the command line and the workers call the same methods, each of which
 // checks the actor's role, or the worker's claim, first. It is one type, not one per aggregate: many methods change several
@@ -19,7 +15,8 @@
 // A rule is a method of the aggregate that it is about, or a function. It is given the present state and returns the next one. It
 // uses no database, and its test is a table. The caller, a use case or the store, has locked the aggregate's row.
 //
-//	round_state.go, task_state.go, version_state.go, upload.go, job.go, scan.go   which state follows which, and who may change it
+//	transitions.go                                          which state follows which, at which event
+//	round_state.go, task_state.go, version_state.go, upload.go, job.go, scan.go   who may change it, and what changes with it
 //	class.go                                                finding classes by name, and when a project's classes may change
 //	project.go, task.go, round.go, user.go, prediction.go, model_report.go   the types of the domain
 //	error.go, ports.go, service.go                          errors, interfaces of the adapters, NewService

@@ -136,7 +136,7 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 			}
 		}
 		edit, err = tx.InsertEdit(ctx, Edit{
-			TaskID: taskID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditDraft,
+			TaskID: taskID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditTransitions.To(EventSave),
 			Source: d.Source, Map: d.Map, VersionID: task.VersionID, CreatedAt: s.now(),
 			History: d.History, Provenance: d.Provenance,
 		})

@@ -2,7 +2,8 @@
 // the use cases and jobs.Store for the workers; those interfaces say what each method is for.
 //
 // The rules of the domain are in package annotator. In one transaction a method here locks a row, reads it, calls the rule
-// (Round.Claim, ChangeClasses, Task.Expire), and writes the result. Constraints and triggers in migrations/ enforce the same rules
+// (Round.Claim, ChangeClasses, Task.Expire), and writes the result. A statement that changes the state of rows without reading them
+// gets the states from which and to which as parameters, from annotator's tables (VersionTransitions). Constraints and triggers in migrations/ enforce the same rules
 // once more, whatever program writes.
 //
 // Some decisions are made in SQL: those that must be one statement, so that two processes cannot make the same one, and those about
