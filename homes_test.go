@@ -166,6 +166,7 @@ var (
 	setTo   = regexp.MustCompile(`(?is)\bstate\s*=\s*('[^']*'|CASE\b.*?\bEND\b)?`)
 	inserts = regexp.MustCompile(`(?is)\bINSERT\s+INTO\s+(\w+)\s*\(([^)]*\bstate\b[^)]*)\)(.*?)(?:\bFROM\b|\bRETURNING\b|\bON CONFLICT\b|$)`)
 	quoted  = regexp.MustCompile(`'[^']*'`)
+	aState  = regexp.MustCompile(`^(Task|Edit|Round|Version|Upload|Job)[A-Z]\w*$`)
 )
 
 // writesState reports whether a statement writes the column state of a table of ours, and, if it names the state, the words that do.
@@ -191,7 +192,6 @@ func writesState(sql string) (set bool, names string) {
 
 // assignedState is the constant that a node writes to a field State, "" if it writes none.
 func assignedState(n ast.Node) string {
-	constant := regexp.MustCompile(`^(Task|Edit|Round|Version|Upload|Job)[A-Z]\w*$`)
 	field := func(e ast.Expr) bool {
 		if selector, ok := e.(*ast.SelectorExpr); ok {
 			e = selector.Sel
@@ -203,7 +203,7 @@ func assignedState(n ast.Node) string {
 		if selector, ok := e.(*ast.SelectorExpr); ok {
 			e = selector.Sel
 		}
-		if name, ok := e.(*ast.Ident); ok && constant.MatchString(name.Name) {
+		if name, ok := e.(*ast.Ident); ok && aState.MatchString(name.Name) {
 			return name.Name
 		}
 		return ""
