@@ -117,7 +117,7 @@ func (n *Network) tryValues(out Outputs) error {
 				sums = append(sums, sum)
 			}
 		}
-		if len(sums) == Tried && slices.Max(sums)-slices.Min(sums) <= 1e-5*slices.Max(sums) && n.sizes.Classes > 1 {
+		if len(sums) == Tried && slices.Max(sums)-slices.Min(sums) <= 1e-5*slices.Max(sums) && n.sizes.Classes > 1 && !sameRows(branch.logits, n.sizes.Classes) { // constants warns of those
 			return fmt.Errorf("%w: the %s answers add up to %.4g whatever the picture, so they are shares and no logits: export what goes into the softmax, of an ensemble the mean of the logits", ErrTrial, branch.name, sums[0])
 		}
 	}
@@ -158,25 +158,27 @@ func sameAmongOthers(ctx context.Context, alone, together Outputs, abn *onnx.ABN
 
 // constants warns of answers that are the same for every picture.
 func (n *Network) constants(out Outputs) (warnings []string) {
-	same := func(values []float32, row int) bool {
-		for at := range slices.Chunk(values, row) {
-			if !slices.Equal(at, values[:row]) {
-				return false
-			}
-		}
-		return true
-	}
 	var constant []string
 	for _, branch := range branchAnswers(out) {
-		if same(branch.logits, n.sizes.Classes) {
+		if sameRows(branch.logits, n.sizes.Classes) {
 			constant = append(constant, "the "+branch.name+" scores")
 		}
 	}
-	if same(out.Maps, n.sizes.Map()) {
+	if sameRows(out.Maps, n.sizes.Map()) {
 		constant = append(constant, "the attention map")
 	}
 	if len(constant) > 0 {
 		warnings = append(warnings, strings.Join(constant, " and ")+" are the same for every test picture: weights of zeros, or ones that were never loaded, do that")
 	}
 	return warnings
+}
+
+// sameRows reports whether every row is the first one again.
+func sameRows(values []float32, row int) bool {
+	for at := range slices.Chunk(values, row) {
+		if !slices.Equal(at, values[:row]) {
+			return false
+		}
+	}
+	return true
 }

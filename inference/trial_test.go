@@ -100,6 +100,7 @@ func TestTrial(t *testing.T) {
 		"a mean over the batch":  {changed(t, features, node("ReduceMean", "value", "mean", onnx.IntsAttr("axes", 0, 2, 3), onnx.IntAttr("keepdims", 1)), node("Sub", "value mean", "changed")), []string{"which pictures are run together", `ReduceMean "ReduceMean to mean"`, "model.eval()"}, ""},
 		"a softmax over images":  {changed(t, scores, node("LogSoftmax", "value", "p", over(0)), node("Add", "value p", "changed")), []string{"perception branch's scores differ by", "where a picture is one of", `LogSoftmax "LogSoftmax to p"`}, ""},
 		"scores of nothing":      {changed(t, scores, node("Mul", "value none", "changed")), nil, "the perception branch's scores are the same for every test picture"},
+		"scores of a bias alone": {changed(t, scores, node("Mul", "value none", "nothing"), node("Add", "nothing half", "changed")), nil, "the perception branch's scores are the same for every test picture"},
 		"scores that are no sum": {changed(t, scores, node("Div", "value none", "changed")), []string{"perception branch's answers hold", "weights must be numbers"}, ""},
 		"weights of PyTorch 2.9": {exported, nil, "PyTorch 2.9 exported it"},
 	} {

@@ -208,11 +208,17 @@ func (m *Model) Notes() []string {
 	return notes
 }
 
-// zeroWeights counts the tensors of two axes or more, and those of them that hold only zeros, by the name of the first. A bias or a
+// zeroWeights counts the tensors with two axes longer than 1, and those of them that hold only zeros, by the name of the first. A bias or a
 // norm's scale may begin at 0.
 func zeroWeights(g *Graph) (zeros, all int, first string) {
 	for _, t := range g.Initializers {
-		if !t.Type.IsFloat() || len(t.Dims) < 2 || len(t.Raw) == 0 {
+		long := 0
+		for _, d := range t.Dims {
+			if d > 1 {
+				long++
+			}
+		}
+		if !t.Type.IsFloat() || long < 2 || len(t.Raw) == 0 { // biases begin at 0; torch.export writes a GroupNorm's as (C,1,1)
 			continue
 		}
 		if all++; len(bytes.TrimLeft(t.Raw, "\x00")) > 0 {

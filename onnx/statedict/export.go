@@ -57,6 +57,9 @@ func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := refuseComputed(layers, o); err != nil {
+		return nil, nil, err
+	}
 	matched, err := match(ref, layers, o.Parent != nil)
 	if err != nil {
 		return nil, nil, err

@@ -292,6 +292,21 @@ func TestAnotherNetworkIsNotHandedOut(t *testing.T) {
 	}
 }
 
+// TestParametrizedWeightsAreRefused: a weight that is computed of several tensors is not written into one of them, though that may hold
+// the same values before the training, as original1 of weight_norm does.
+func TestParametrizedWeightsAreRefused(t *testing.T) {
+	t.Parallel()
+	parent := exported(t, "normed-dynamo")
+	child, frozen := trained(t, parent, 0.05)
+	for what, o := range map[string]statedict.Options{
+		"a reference": {Reference: referenceOf(t, "normed"), Frozen: frozen}, "a reference and the parent": {Reference: referenceOf(t, "normed"), Parent: parent},
+	} {
+		if _, _, err := statedict.Export(t.Context(), child, o); !errors.Is(err, statedict.ErrUnknown) || !strings.Contains(err.Error(), "remove_parametrizations") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestNamesInAnotherModule: a state_dict may have been saved of a module around the one that was exported.
 func TestNamesInAnotherModule(t *testing.T) {
 	t.Parallel()

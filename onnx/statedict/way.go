@@ -55,6 +55,30 @@ func (w Way) Warning() string {
 		onnx.Enumerate(w.Lost, ", "), withoutParametrizations)
 }
 
+// refuseComputed refuses weights that an exporter computed of several tensors, and that were trained or may have been. One of the
+// tensors may have held the same values before, as original1 of weight_norm does: it would be taken for the weight, and the module
+// would compute another one of it.
+func refuseComputed(layers []*layer, o Options) error {
+	var lost []string
+	for _, l := range layers {
+		if !computed(l) {
+			continue
+		}
+		if o.Parent != nil && l.weight.changed() || o.Parent == nil && !slices.Contains(o.Frozen, l.weight.name) {
+			lost = append(lost, fmt.Sprintf("%q of %v", l.weight.name, l))
+		}
+	}
+	switch {
+	case len(lost) == 0:
+		return nil
+	case o.Parent == nil:
+		return fmt.Errorf("%w: the exporter computed %s of several tensors, as for weight_norm, spectral_norm and other parametrizations, which cannot be taken apart again. If training left it alone, give the file before fine-tuning with --parent. Else: %s",
+			ErrUnknown, onnx.Enumerate(lost, ", "), withoutParametrizations)
+	}
+	return fmt.Errorf("%w: training changed %s, which the exporter computed of several tensors, as for weight_norm, spectral_norm and other parametrizations, and these cannot be taken apart again. %s",
+		ErrUnknown, onnx.Enumerate(lost, ", "), withoutParametrizations)
+}
+
 // withoutParametrizations is what to do about weights that are computed of several tensors.
 const withoutParametrizations = "Export the network without them (torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm), and fine-tune that"
 
