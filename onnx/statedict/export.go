@@ -57,7 +57,7 @@ func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := refuseComputed(layers, o); err != nil {
+	if err := refuseComputed(m.Graph, layers, o); err != nil {
 		return nil, nil, err
 	}
 	matched, err := match(ref, layers, o.Parent != nil)

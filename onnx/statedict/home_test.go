@@ -307,6 +307,38 @@ func TestParametrizedWeightsAreRefused(t *testing.T) {
 	}
 }
 
+// TestDerivedConstantsAreRefused: a cosine classifier, as the older exporter writes it. The norm of its weight is a constant of the file,
+// and PyTorch's module takes that of the trained weight.
+func TestDerivedConstantsAreRefused(t *testing.T) {
+	t.Parallel()
+	parent := exported(t, "plain-trace")
+	classifier := parent.Graph.Index().Consumers["fc.weight"][0]
+	classes := parent.Graph.Initializer("fc.weight").Dims[0]
+	norm := make([]float32, classes)
+	for i := range norm {
+		norm[i] = 2
+	}
+	parent.Graph.Initializers = append(parent.Graph.Initializers, onnx.NewFloat32("onnx::Clip_116", []int64{classes, 1}, norm))
+	at := slices.Index(parent.Graph.Nodes, classifier)
+	parent.Graph.Nodes = slices.Insert(parent.Graph.Nodes, at, &onnx.Node{Name: "/Div", Op: "Div", Inputs: []string{"fc.weight", "onnx::Clip_116"}, Outputs: []string{"/Div_output_0"}})
+	for i, in := range classifier.Inputs {
+		if in == "fc.weight" {
+			classifier.Inputs[i] = "/Div_output_0"
+		}
+	}
+	if way := statedict.WayHome(parent, nil); len(way.Lost) != 1 || !strings.Contains(way.Warning(), "onnx::Clip_116") {
+		t.Errorf("before the training: %+v", way)
+	}
+	child, frozen := trained(t, parent, 0.05)
+	for what, o := range map[string]statedict.Options{
+		"a reference": {Reference: referenceOf(t, "plain"), Frozen: frozen}, "a reference and the parent": {Reference: referenceOf(t, "plain"), Parent: parent},
+	} {
+		if _, _, err := statedict.Export(t.Context(), child, o); !errors.Is(err, statedict.ErrUnknown) || !strings.Contains(err.Error(), "onnx::Clip_116") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 // TestNamesInAnotherModule: a state_dict may have been saved of a module around the one that was exported.
 func TestNamesInAnotherModule(t *testing.T) {
 	t.Parallel()

@@ -1,9 +1,11 @@
 package statedict
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/onnx"
 )
@@ -29,6 +31,11 @@ func WayHome(m *onnx.Model, frozen []string) Way {
 			if what := fmt.Sprintf("%q of %v", c.name, l); !slices.Contains(way.Lost, what) {
 				way.Lost = append(way.Lost, what)
 			}
+		}
+	}
+	for _, d := range derivedOf(m.Graph) {
+		if !slices.Contains(frozen, d.weight) {
+			way.Lost = append(way.Lost, d.String())
 		}
 	}
 	named := 0
@@ -58,8 +65,13 @@ func (w Way) Warning() string {
 // refuseComputed refuses weights that an exporter computed of several tensors, and that were trained or may have been. One of the
 // tensors may have held the same values before, as original1 of weight_norm does: it would be taken for the weight, and the module
 // would compute another one of it.
-func refuseComputed(layers []*layer, o Options) error {
+func refuseComputed(g *onnx.Graph, layers []*layer, o Options) error {
 	var lost []string
+	for _, d := range derivedOf(g) {
+		if o.Parent == nil && !slices.Contains(o.Frozen, d.weight) || o.Parent != nil && changedSince(o.Parent.Graph, g, d.weight) {
+			lost = append(lost, d.String())
+		}
+	}
 	for _, l := range layers {
 		if !computed(l) {
 			continue
@@ -75,8 +87,49 @@ func refuseComputed(layers []*layer, o Options) error {
 		return fmt.Errorf("%w: the exporter computed %s of several tensors, as for weight_norm, spectral_norm and other parametrizations, which cannot be taken apart again. If training left it alone, give the file before fine-tuning with --parent. Else: %s",
 			ErrUnknown, onnx.Enumerate(lost, ", "), withoutParametrizations)
 	}
-	return fmt.Errorf("%w: training changed %s, which the exporter computed of several tensors, as for weight_norm, spectral_norm and other parametrizations, and these cannot be taken apart again. %s",
+	return fmt.Errorf("%w: the exporter computed %s of several tensors, as for weight_norm, spectral_norm and other parametrizations, and training changed it, or what it was computed of: it cannot be taken apart again. %s",
 		ErrUnknown, onnx.Enumerate(lost, ", "), withoutParametrizations)
+}
+
+// derived is a constant that the older exporter computed beforehand, and that multiplies or divides a weight: the norm of a weight
+// that is normalised in every pass. PyTorch computes it anew of the trained weight, the file keeps it.
+type derived struct {
+	node             *onnx.Node
+	constant, weight string
+}
+
+func (d derived) String() string {
+	return fmt.Sprintf("%q (by which %v scales %q)", d.constant, d.node, d.weight)
+}
+
+// derivedOf finds them by their names: what the older exporter folds is called onnx::OPERATOR_NUMBER, and no tensor of a module is.
+func derivedOf(g *onnx.Graph) (found []derived) {
+	index := g.Index()
+	several := func(name string) bool {
+		t := index.Initializers[name]
+		if t == nil {
+			return false
+		}
+		n, err := t.Elements()
+		return err == nil && n > 1
+	}
+	for _, n := range g.Nodes {
+		if !n.IsOp("Mul", "Div") || !several(n.Input(0)) || !several(n.Input(1)) {
+			continue
+		}
+		for i := range 2 {
+			if strings.HasPrefix(n.Input(i), "onnx::") && !strings.HasPrefix(n.Input(1-i), "onnx::") {
+				found = append(found, derived{n, n.Input(i), n.Input(1 - i)})
+			}
+		}
+	}
+	return found
+}
+
+// changedSince reports whether an initializer has other values than it had before the training.
+func changedSince(before, after *onnx.Graph, name string) bool {
+	a, b := before.Initializer(name), after.Initializer(name)
+	return a == nil || b == nil || !bytes.Equal(a.Raw, b.Raw)
 }
 
 // withoutParametrizations is what to do about weights that are computed of several tensors.
