@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // ProjectStore keeps projects and their classes.
@@ -57,20 +61,41 @@ func (s *Service) Project(ctx context.Context, actor User, slug string) (Project
 	return found[0], nil
 }
 
-// CreateProject makes an empty project (admin).
+// SlugOf makes a slug of a project's name: its Latin letters without their accents, its digits, hyphens for the rest. A name without any
+// has none.
+func SlugOf(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(text.NFD(name)) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case unicode.Is(unicode.Mn, r): // an accent
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	return strings.Trim(b.String()[:min(b.Len(), BoundSlug.Most)], "-")
+}
+
+// CreateProject makes an empty project (admin). Without a slug it gets SlugOf its name.
 func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, description string) (Project, error) {
 	if err := may(actor, RoleAdmin); err != nil {
 		return Project{}, err
+	}
+	name, err := BoundProjectName.check("name", name)
+	if err != nil {
+		return Project{}, err
+	}
+	if slug == "" {
+		if slug = SlugOf(name); slug == "" {
+			return Project{}, &ValidationError{Field: "slug", Message: "the name has no letter from a to z and no digit to make one of: write one"}
+		}
 	}
 	if problem := BoundSlug.Problem(slug); problem != "" {
 		return Project{}, &ValidationError{Field: "slug", Message: problem}
 	}
 	if !slugPattern.MatchString(slug) {
 		return Project{}, &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
-	}
-	name, err := BoundProjectName.check("name", name)
-	if err != nil {
-		return Project{}, err
 	}
 	if description, err = BoundDescription.check("description", description); err != nil {
 		return Project{}, err

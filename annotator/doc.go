@@ -3,14 +3,15 @@
 // ONNX: adapters import it, it imports none of them.
 //
 // transitions.go has a table of states and events for each aggregate: tasks, edits (revisions of a task's map, which are only added),
-// rounds, versions, uploads, jobs. docs/architecture.md draws them, under State.
+// rounds, versions, uploads, staged imports, jobs. docs/architecture.md draws them, under State.
 //
 // Service is the one way in: the pages, the JSON API, the command line and the workers call the same methods, each of which
 // checks the actor's role, or the worker's claim, first. It is one type, not one per aggregate: many methods change several
 // aggregates in one transaction, and one test walks all methods of Service and fails on a change that leaves no line in the trail.
 //
 // Behind Service stand Store (the database), Scorer (live scores), ActivationMapper (CAM and Grad-CAM), Pictures (what an image
-// looks like to the model), Blobs (files by their hash) and Models (taking in model files).
+// looks like to the model), Blobs (files by their hash), Models (taking in model files) and Staging (images that
+// are being sent).
 //
 // A rule is a method of the aggregate that it is about, or a function. It is given the present state and returns the next one. It
 // uses no database, and its test is a table. The caller, a use case or the store, has locked the aggregate's row.
@@ -22,7 +23,7 @@
 //	error.go, ports.go, service.go                          errors, interfaces of the adapters, NewService
 //	mechanism.go, unreadable.go, worker.go                  an attention mechanism in words, images that cannot be read, workers
 //	sync.go                                                 what an import does about an image that the project has
-//	people.go, first_admin.go, password.go, token.go, catalog.go, importing.go, seeding.go, starting.go, leasing.go, drafting.go, reviewing.go,
+//	people.go, first_admin.go, password.go, token.go, catalog.go, importing.go, staging.go, seeding.go, starting.go, leasing.go, drafting.go, reviewing.go,
 //	fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, activation_map.go
 //	                                                        the use cases, each with the store it needs
 package annotator

@@ -68,7 +68,11 @@ func (s *Service) NewSetupLink(ctx context.Context, actor User) (key string, err
 			return err
 		}
 		key = made
-		return tx.SaveSetupLink(ctx, tokenHash(made), s.now().Add(SetupLinkLasts))
+		expires := s.now().Add(SetupLinkLasts)
+		if err := tx.SaveSetupLink(ctx, tokenHash(made), expires); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, nil, "setup.link", "the first admin", "until "+expires.UTC().Format(time.RFC3339))
 	})
 	return key, err
 }

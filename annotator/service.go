@@ -15,7 +15,7 @@ import (
 //
 // The methods stand in files by subject: people.go, first_admin.go (the first of them), catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
-// (uploaded models, and those on the server's disk), importing.go, seeding.go (edits from known masks), starting.go (the maps that
+// (uploaded models, and those on the server's disk), importing.go, staging.go (images that people send), seeding.go (edits from known masks), starting.go (the maps that
 // painters begin with), leakage.go (held-out images that are like training images), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
 type Service struct {
 	store          Store
@@ -25,6 +25,7 @@ type Service struct {
 	starts         StartMaker
 	blobs          Blobs
 	models         Models
+	staging        Staging
 	now            func() time.Time
 	log            *slog.Logger
 	password       passwordHasher
@@ -40,13 +41,14 @@ type ServiceConfig struct {
 	Starts         StartMaker       // jobs.Catalog; nil: painters begin with the model's map
 	Blobs          Blobs            // internal/blob.Store
 	Models         Models           // jobs.Models; nil: models cannot be added (ErrUnavailable)
+	Staging        Staging          // jobs.Staging; without it no images are taken from a browser (ErrUnavailable)
 	Clock          func() time.Time // the clock by which leases expire; default time.Now
 	Logger         *slog.Logger     // default slog.Default
 }
 
 // NewService returns the use cases on top of a store.
 func NewService(c ServiceConfig) *Service {
-	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, now: c.Clock, log: c.Logger}
+	s := &Service{store: c.Store, scorer: c.Scorer, activationMaps: c.ActivationMaps, pictures: c.Pictures, starts: c.Starts, blobs: c.Blobs, models: c.Models, staging: c.Staging, now: c.Clock, log: c.Logger}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -25,7 +25,7 @@ var (
 	BoundComment        = TextBound{0, 4000} // of a review; a rejection has one
 	BoundSource         = TextBound{1, 100}  // of images: the data set they came in with
 	BoundImportedFrom   = TextBound{1, 1000} // the address or folder of a data set
-	BoundFileName       = TextBound{1, 255}  // of a model: file systems have no longer ones
+	BoundFileName       = TextBound{1, 255}  // of a model or a data set: file systems have no longer ones
 	BoundSearch         = TextBound{0, 200}  // part of an image's name
 	BoundIdempotencyKey = TextBound{0, 200}
 	BoundValueName      = TextBound{0, 1024} // of a value in a model's graph

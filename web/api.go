@@ -59,6 +59,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.downloads()
 	a.stateDicts()
 	a.uploads()
+	a.imports()
 	return a
 }
 

@@ -35,8 +35,8 @@ func (s *Server) createProject(v *visit) error {
 			Slug: form.Get("slug"), Name: form.Get("name"), Description: form.Get("description"), Problem: problem}}
 		return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.ProjectsPage(v.frame("Projects", "projects"), view))
 	}
-	v.say("Made the project %s. Add a model and images to it next.", p.Name)
-	return v.redirect("/projects/" + p.Slug + "/settings")
+	v.say("Made the project %s.", p.Name)
+	return v.redirect("/projects/" + p.Slug + "/queue") // whose empty page says what comes next
 }
 
 // trailPage is how many entries the service returns at once.

@@ -55,6 +55,8 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/leakage":  annotator.RoleAnnotator, "POST /projects/{slug}/leakage/leave-out": annotator.RoleAdmin,
 	"POST /projects/{slug}/leakage/restore": annotator.RoleAdmin,
 	"GET /projects/{slug}/start":            annotator.RoleAdmin, "POST /projects/{slug}/start": annotator.RoleAdmin,
+	"GET /projects/{slug}/imports/new": annotator.RoleAdmin, "GET /projects/{slug}/imports/{import}": annotator.RoleAdmin,
+	"POST /projects/{slug}/imports/{import}": annotator.RoleAdmin,
 }
 
 // TestEveryRouteAsksForItsRole requests every address without a user and with each role. Below the needed role the answer is 401 (or a

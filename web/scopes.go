@@ -43,6 +43,9 @@ var scopes = map[string]annotator.Scope{
 	"downloadVersionData": annotator.ScopeRead, "downloadManifest": annotator.ScopeRead, "stateDict": annotator.ScopeRead, "stateDictByReference": annotator.ScopeAdmin,
 	"activateVersion": annotator.ScopeAdmin, "startScan": annotator.ScopeAdmin,
 	"addVersion": annotator.ScopeAdmin, "upload": annotator.ScopeAdmin, "addUpload": annotator.ScopeAdmin,
+
+	"beginImport": annotator.ScopeAdmin, "imports": annotator.ScopeAdmin, "import": annotator.ScopeAdmin, "sendImportBytes": annotator.ScopeAdmin,
+	"lookAtImport": annotator.ScopeAdmin, "startImport": annotator.ScopeAdmin, "discardImport": annotator.ScopeAdmin, "importExample": annotator.ScopeAdmin,
 }
 
 // scopeOf returns the scope that an operation needs.

@@ -36,6 +36,14 @@ func (b patientBody) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
+// patient is a request's body of at most so many bytes, which may take its time. came gives the answer a deadline again, which patient has
+// put off.
+func patient(w http.ResponseWriter, r *http.Request, most int64) (body io.Reader, came func()) {
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Now().Add(24 * time.Hour))
+	return patientBody{http.MaxBytesReader(w, r.Body, most), control}, func() { _ = control.SetWriteDeadline(time.Now().Add(2 * time.Minute)) }
+}
+
 // sentBody is a request's body that brings a file, which may be large: the file itself, or a form whose parts are read as they come.
 type sentBody struct {
 	io.Reader                   // the file itself
@@ -51,10 +59,8 @@ func (s *Server) sent(w http.ResponseWriter, r *http.Request, field, instead str
 	if r.ContentLength > limit+maxModelExtras {
 		return nil, func() {}, fmt.Errorf("%w: the %s has %d MiB, at most %d are taken: %s", annotator.ErrTooLarge, field, r.ContentLength>>20, limit>>20, instead)
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(24 * time.Hour))
-	came = func() { _ = control.SetWriteDeadline(time.Now().Add(2 * time.Minute)) }
-	body = &sentBody{Reader: patientBody{http.MaxBytesReader(w, r.Body, limit+maxModelExtras), control}, field: field}
+	whole, came := patient(w, r, limit+maxModelExtras)
+	body = &sentBody{Reader: whole, field: field}
 	media, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
 	case err == nil && slices.Contains(raw, media):

@@ -164,6 +164,7 @@ var forms = map[string]string{
 	"/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "",
 	"/projects/{slug}/rounds":  recipetest.Form(recipe.Defaults()).Encode() + "&key=k",
 	"/projects/{slug}/uploads": "model=x", "/projects/{slug}/start": "method=max&radius=1", "/projects/{slug}/versions/{version}/activate": "", "/projects/{slug}/versions/{version}/scan": "", "/projects/{slug}/versions/{version}/state-dict": "reference=x",
+	"/projects/{slug}/imports/{import}": "action=look&format=folder&split=train&splits=fold1=train&columns=class=species&source=main&update=true&prune=true",
 	"/projects/{slug}/uploads/{upload}": "manifest=typed&resize=8&crop_height=8&crop_width=8&interpolation=bilinear&channels=RGB&exif=true&scaling=own&mean=0,0,0&std=1,1,1&classes=a%0Ab&activate=false",
 }
 
@@ -278,7 +279,8 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	upload := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", form, "Content-Type", media).want(http.StatusOK))
 	other, err := s.store.InsertUser(t.Context(), annotator.User{Email: "other@example.org", Name: "Other", Role: annotator.RoleAnnotator}, passwordHash())
 	must(t, err)
-	w.things = map[string]string{"slug": "birds", "project": "birds", "token": "1"}
+	staged := s.sentImport(admin)
+	w.things = map[string]string{"slug": "birds", "project": "birds", "token": "1", "import": staged.ID, "example": "0"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": s.version.ID, "round": round.ID,
 		"upload": upload.Upload.ID, "edit": edit.ID, "user": other.ID} {
 		w.things[name] = strconv.FormatInt(id, 10)

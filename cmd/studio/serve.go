@@ -35,6 +35,7 @@ type serveCommand struct {
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
 	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"${max_model_mb}" help:"Largest model file that is taken from a browser or the API, in MiB."`
+	MaxImportGB    int64    `name:"max-import-gb" env:"STUDIO_MAX_IMPORT_GB" default:"100" help:"Most that one import from a browser or the API may have, in GiB. The disk's room bounds it too."`
 }
 
 // Run serves until it is interrupted.
@@ -55,7 +56,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, featureBytes: featureBytes,
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, featureBytes: featureBytes,
 		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
@@ -124,8 +125,9 @@ type studioConfig struct {
 	threads int
 	web     web.Config
 
-	maxModelBytes int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
-	featureBytes  int64 // bound of the worker's cache of features on disk
+	maxModelBytes  int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
+	maxImportBytes int64 // bound of all files of an import that is sent; 0: jobs.DefaultMaxImportBytes
+	featureBytes   int64 // bound of the worker's cache of features on disk
 }
 
 // studio is a server and, in the same process, perhaps a worker.
@@ -134,6 +136,7 @@ type studio struct {
 	server  *web.Server
 	worker  *jobs.Worker
 	scorer  *inference.LiveScorer
+	staging *jobs.Staging
 }
 
 // startStudio connects the parts: the service with the store, the server with the service, and perhaps a worker.
@@ -147,15 +150,20 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	networks := network.NewStore(s.Blobs.Path, 0)
 	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{})}
+	staging, err := jobs.NewStaging(s.Blobs, jobs.StagingFolder(s.Data), c.maxImportBytes, c.log)
+	if err != nil {
+		return nil, errors.Join(err, r.scorer.Close())
+	}
+	r.staging = staging
 	r.service = annotator.NewService(annotator.ServiceConfig{
 		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Logger: c.log,
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
+		Staging: staging,
 	})
 	disks := s.disks(c.log)
 	c.web.MaxModelBytes = c.maxModelBytes
 	c.web.Service, c.web.SessionStore, c.web.Logger, c.web.Ready = r.service, s.Store.Sessions(), c.log, s.ready(disks)
 	c.web.Disk = disks.Err
-	var err error
 	if r.server, err = web.NewServer(c.web); err != nil {
 		return nil, errors.Join(err, r.scorer.Close())
 	}
@@ -178,6 +186,7 @@ const stopWithin = 30 * time.Second
 // stop ends the worker and frees the models.
 func (r *studio) stop() error {
 	var err error
+	r.staging.Close() // what it imports goes on with the same import
 	if r.worker != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 		defer cancel()

@@ -4,6 +4,7 @@
 //	worker.go    Worker: start, stop, heartbeat, rescue of what dead workers left
 //	store.go     Store: what workers need of the database
 //	import.go    a folder or data set → images of a project; class_name.go makes names that people read from its classes
+//	staging.go   Staging: images that a browser or the API sends, kept until they are imported
 //	intake.go    Models: taking in ONNX files; receive.go writes an upload's files to disk, model_report.go says what a model is,
 //	             without running it
 //	inspection.go  starting a process that inspects an uploaded file; inspect_upload.go is what that process does,
@@ -18,5 +19,6 @@
 //	catalog.go   opening models and pictures by their content hash
 //	holds.go     the parts of jobs that a worker holds, and letting go of one that another worker took over
 //
-// Imports (ImageImport) and Models.Try run outside a Worker: the command line calls them in its own process.
+// Imports (ImageImport) and Models.Try run outside a Worker: the command line calls them in its own process, and Staging imports in the
+// server's.
 package jobs

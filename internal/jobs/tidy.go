@@ -90,6 +90,9 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 // IncomingFolder is the folder below a data folder in which models are received.
 func IncomingFolder(data string) string { return filepath.Join(data, "cache", "incoming") }
 
+// StagingFolder is the folder below a data folder in which imports wait that are sent from a browser or the API.
+func StagingFolder(data string) string { return filepath.Join(data, "imports") }
+
 // SweepIncoming removes temporary files that killed processes left behind while they received a file. Files of running processes are
 // left alone.
 func SweepIncoming(data string, blobs *blob.Store) error {

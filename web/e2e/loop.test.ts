@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
 import type { ProjectSummary, Round, TaskDetail } from "../editor/src/api/schema.d.ts";
-import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
+import { chromiumPath, openBrowser, Person, stroke, Studio, until } from "./studio";
 
 
 const browserThere = chromiumPath() !== undefined;
@@ -31,17 +31,6 @@ describe.skipIf(!browserThere)("the loop", () => {
   afterAll(async () => {
     for (const close of closing.reverse()) await close();
   });
-
-  /** Draws a stroke over the middle of the map, from one relative place to another. */
-  async function stroke(page: Page, from: [number, number], to: [number, number]): Promise<void> {
-    const box = (await page.getByTestId("stage").boundingBox())!;
-    const side = Math.min(box.width, box.height) * 0.8; // the picture stands in the middle of the stage
-    const at = ([x, y]: [number, number]): [number, number] => [box.x + box.width / 2 + (x - 0.5) * side, box.y + box.height / 2 + (y - 0.5) * side];
-    await page.mouse.move(...at(from));
-    await page.mouse.down();
-    await page.mouse.move(...at(to), { steps: 12 });
-    await page.mouse.up();
-  }
 
   const saved = (page: Page) => page.locator("#save-state[data-state=saved]").waitFor();
 

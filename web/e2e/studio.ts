@@ -22,7 +22,26 @@ export class Studio {
   private constructor(
     private readonly process: ChildProcess, private readonly folder: string,
     readonly address: string, readonly accounts: Account[], private readonly log: string[],
+    readonly link = "", // that makes the first admin, of an empty studio
   ) {}
+
+  /** A studio on an empty folder, as it is when somebody starts it for the first time. */
+  static async empty(): Promise<Studio> {
+    const folder = await mkdtemp("/tmp/abn-studio-e2e-");
+    await chmod(folder, 0o755);
+    const child = spawn(join(root, "bin/studio"), ["serve", "--data", join(folder, "data"), "--listen", "127.0.0.1:0"],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, DATABASE_URL: "", STUDIO_DATA: "", STUDIO_BLOBS: "", STUDIO_PUBLIC_URL: "" } });
+    const log: string[] = [];
+    createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
+    const link = await new Promise<string>((done, failed) => {
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        const found = /makes the first admin.*(http:\S+)/.exec(line);
+        if (found?.[1]) done(found[1]);
+      });
+      child.once("exit", (code) => failed(new Error(`studio serve ended with ${code}:\n${log.join("\n")}`)));
+    });
+    return new Studio(child, folder, new URL(link).origin, [], log, link);
+  }
 
   static async start(): Promise<Studio> {
     // Not below the home folder: PostgreSQL runs as an unprivileged user where the tests run as root.
@@ -93,6 +112,17 @@ export async function openBrowser(): Promise<Browser> {
     ...(executablePath ? { executablePath } : {}),
     args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
   });
+}
+
+/** Draws a stroke over the middle of the map, from one relative place to another. */
+export async function stroke(page: Page, from: [number, number], to: [number, number]): Promise<void> {
+  const box = (await page.getByTestId("stage").boundingBox())!;
+  const side = Math.min(box.width, box.height) * 0.8; // the picture stands in the middle of the stage
+  const at = ([x, y]: [number, number]): [number, number] => [box.x + box.width / 2 + (x - 0.5) * side, box.y + box.height / 2 + (y - 0.5) * side];
+  await page.mouse.move(...at(from));
+  await page.mouse.down();
+  await page.mouse.move(...at(to), { steps: 12 });
+  await page.mouse.up();
 }
 
 /** Asks until the answer is good; the pages' own waiting is Playwright's. */

@@ -1,16 +1,13 @@
 // Sends a model and shows how far it is. Without this script the form works all the same, silently.
 import { duration } from "./clock.ts";
+import { filesOf, type Chosen } from "./drop.ts";
+
+const mostFiles = 4096; // a drop of somebody's home is no model
 
 /** A size as people read it: 12.4 MB. */
-function size(bytes: number): string {
+export function size(bytes: number): string {
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
-}
-
-/** A file on its way, with the folders it was dropped with. */
-export interface Chosen {
-  readonly file: File;
-  readonly path: string;
 }
 
 /** What is sent: the parts of the form, and what was left out of those dropped. */
@@ -125,35 +122,8 @@ function takeDrops(form: HTMLFormElement, take: (files: Chosen[]) => void): void
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     over(false);
-    void filesOf(event.dataTransfer).then(take);
+    void filesOf(event.dataTransfer, mostFiles).then(take);
   });
-}
-
-/** The files of a drop. A browser that shows no folders gives the files alone. */
-async function filesOf(transfer: DataTransfer): Promise<Chosen[]> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-  if (entries.length === 0) return [...transfer.files].map((file) => ({ file, path: file.name }));
-  const found: Chosen[] = [];
-  for (const entry of entries) await walk(entry, "", found);
-  return found;
-}
-
-const mostFiles = 4096; // a drop of somebody's home is no model
-
-async function walk(entry: FileSystemEntry, below: string, found: Chosen[]): Promise<void> {
-  if (found.length >= mostFiles) return;
-  const path = below + entry.name;
-  if (entry.isFile) {
-    const file = await new Promise<File>((resolve, reject) => { (entry as FileSystemFileEntry).file(resolve, reject); });
-    found.push({ file, path });
-    return;
-  }
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
-  for (;;) { // it gives a hundred at a time
-    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => { reader.readEntries(resolve, reject); });
-    if (entries.length === 0) return;
-    for (const inner of entries) await walk(inner, `${path}/`, found);
-  }
 }
 
 /** What the form shows an upload with (templates/upload.templ). */

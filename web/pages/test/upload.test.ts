@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { type Chosen, refusal, sendModels, sorted } from "../upload.ts";
+import { type Chosen } from "../drop.ts";
+import { refusal, sendModels, sorted } from "../upload.ts";
 
 describe("a model that is not sent", () => {
   const file = (path: string, size = 12): Chosen => {

@@ -64,6 +64,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/imports/{import}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A data set that is being sent: how far it is, and what an import of it would do or did
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["import"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove what was sent; what was imported stays in the project
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        delete: operations["discardImport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/imports/{import}/bytes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Send the next chunk of a data set
+         * @description At most 32 MiB. 409 where the offset is not where the next chunk begins: ask for the import, and go on from its received. What came of a chunk that broke off is kept. Needs the role admin, and of a bearer token the scope admin.
+         */
+        put: operations["sendImportBytes"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/imports/{import}/examples/{example}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A small picture of one of the report's examples
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["importExample"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/imports/{import}/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read what was sent and tell what an import would do; its report says so once the state is looked
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["lookAtImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/imports/{import}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import what was sent
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["startImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects": {
         parameters: {
             query?: never;
@@ -122,6 +226,30 @@ export interface paths {
         get: operations["audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Data sets that are being sent or wait to be imported, newest first
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["imports"];
+        put?: never;
+        /**
+         * Begin to send a data set: a folder's files, or one archive
+         * @description Lists the files with their sizes. Their bytes are one stream, one file after the other in the list's order, which PUT /imports/{import}/bytes takes in chunks from the offset `received`. The same list sent again while bytes are missing answers 200 with the import as it is: a broken-off sending is gone on with. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["beginImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1035,6 +1163,11 @@ export interface components {
             /** Format: int64 */
             user_id: number;
         };
+        BeginRequestBody: {
+            files: components["schemas"]["StagedFile"][];
+            /** @description What people call it: the folder's name, or the archive's. */
+            name: string;
+        };
         ChangeUserRequestBody: {
             /** @description With password: your own present one. */
             current_password?: string;
@@ -1168,6 +1301,32 @@ export interface components {
             kind: string;
             name: string;
             was?: string;
+        };
+        ImportChoices: {
+            /** @description A table's columns, where they are not called file, class, split, group or mask. */
+            columns?: {
+                [key: string]: string;
+            };
+            /** @description Its layout; the files tell where absent. */
+            format?: string;
+            /** @description Take out what is gone from the source. */
+            prune?: boolean;
+            /** @description Whose names the images have; main where absent. */
+            source?: string;
+            /**
+             * @description train, validation, test or pool: for images whose data set names no split; train where absent.
+             * @enum {string}
+             */
+            split?: "train" | "validation" | "test" | "pool";
+            /** @description Words for splits, of folders or tables, and what they mean. */
+            splits?: {
+                [key: string]: string;
+            };
+            /** @description Take over what differs from the project. */
+            update?: boolean;
+        };
+        ImportList: {
+            imports: components["schemas"]["StagedImport"][];
         };
         ImportReport: {
             /** Format: int64 */
@@ -1873,6 +2032,66 @@ export interface components {
             /** @description Why it is not worth a map. */
             reason?: string;
         };
+        StagedCount: {
+            class: string;
+            /** Format: int64 */
+            images: number;
+            /** @enum {string} */
+            split: "train" | "validation" | "test" | "pool";
+        };
+        StagedFile: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description Where it lies in the data set, with slashes. */
+            path: string;
+        };
+        StagedImport: {
+            by: string;
+            /** Format: int64 */
+            bytes: number;
+            choices: components["schemas"]["ImportChoices"];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            files: number;
+            id: string;
+            name: string;
+            problem?: string;
+            /** Format: int64 */
+            project_id: number;
+            /** Format: int64 */
+            received: number;
+            /** Format: double */
+            remaining_seconds: number;
+            report?: components["schemas"]["StagedReport"];
+            /** Format: double */
+            share: number;
+            state: string;
+        };
+        StagedProblem: {
+            path?: string;
+            reason: string;
+        };
+        StagedReport: {
+            counts: components["schemas"]["StagedCount"][];
+            examples?: components["schemas"]["StagedSample"][];
+            format: string;
+            /** Format: int64 */
+            masks: number;
+            missing?: components["schemas"]["StagedProblem"][];
+            /** Format: int64 */
+            missing_files: number;
+            notes?: components["schemas"]["StagedProblem"][];
+            skipped?: components["schemas"]["StagedProblem"][];
+            /** Format: int64 */
+            skipped_files: number;
+            sync: components["schemas"]["ImportReport"];
+            why: string;
+        };
+        StagedSample: {
+            class: string;
+            name: string;
+        };
         Start: {
             /**
              * @description model: the model's own map. area: the share of each cell that the mask covers. max: the mask's largest value in a cell and within radius of it. clicks: the density of what people clicked.
@@ -2192,6 +2411,7 @@ export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody']
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
+export type BeginRequestBody = components['schemas']['BeginRequestBody'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
 export type Changed = components['schemas']['Changed'];
 export type Class = components['schemas']['Class'];
@@ -2204,6 +2424,8 @@ export type Facets = components['schemas']['Facets'];
 export type FieldProblem = components['schemas']['FieldProblem'];
 export type Image = components['schemas']['Image'];
 export type ImageDifference = components['schemas']['ImageDifference'];
+export type ImportChoices = components['schemas']['ImportChoices'];
+export type ImportList = components['schemas']['ImportList'];
 export type ImportReport = components['schemas']['ImportReport'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
@@ -2248,6 +2470,12 @@ export type Scores = components['schemas']['Scores'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
+export type StagedCount = components['schemas']['StagedCount'];
+export type StagedFile = components['schemas']['StagedFile'];
+export type StagedImport = components['schemas']['StagedImport'];
+export type StagedProblem = components['schemas']['StagedProblem'];
+export type StagedReport = components['schemas']['StagedReport'];
+export type StagedSample = components['schemas']['StagedSample'];
 export type Start = components['schemas']['Start'];
 export type StartExample = components['schemas']['StartExample'];
 export type StartPreview = components['schemas']['StartPreview'];
@@ -2380,6 +2608,206 @@ export interface operations {
             };
         };
     };
+    import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    discardImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendImportBytes: {
+        parameters: {
+            query: {
+                /** @description Where the chunk begins: the import's received. */
+                offset: number;
+            };
+            header?: never;
+            path: {
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importExample: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import: string;
+                example: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lookAtImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportChoices"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportChoices"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     projects: {
         parameters: {
             query?: never;
@@ -2496,6 +2924,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    imports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
                 };
             };
             /** @description Error */

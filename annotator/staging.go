@@ -1,0 +1,289 @@
+package annotator
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// StagedState is how far images are that somebody sends.
+type StagedState string
+
+// The states. Looking and importing that fail, or are cut off with the server, go back to received, with the reason in Problem.
+const (
+	StagedReceiving StagedState = "receiving" // its bytes come
+	StagedReceived  StagedState = "received"  // all of them are here
+	StagedLooking   StagedState = "looking"   // it is read as a data set and compared with the project
+	StagedLooked    StagedState = "looked"    // Report says what an import would do
+	StagedImporting StagedState = "importing"
+	StagedImported  StagedState = "imported" // Report says what it did; the files are gone
+)
+
+// May reports whether a staged import may be looked at, or imported, in this state.
+func (s StagedState) May() bool { return s == StagedReceived || s == StagedLooked }
+
+// StagedFile is one of the files that an import is sent as.
+type StagedFile struct {
+	Path  string `json:"path" doc:"Where it lies in the data set, with slashes."`
+	Bytes int64  `json:"bytes" minimum:"0"`
+}
+
+// Bounds of a staged import.
+const (
+	MaxStagedFiles = 500_000 // of one import; more come in an archive
+	MaxStagedPath  = 1024    // bytes of a file's path
+	maxPathPart    = 255     // bytes of a file's name: file systems have no longer ones
+	MaxStagedChunk = 32 << 20
+	// StagedLasts is how long an import is kept that nobody sends to, looks at or imports.
+	StagedLasts = 72 * time.Hour
+)
+
+// ImportChoices are what can be said of a staged data set.
+type ImportChoices struct {
+	Source string            `json:"source,omitempty" doc:"Whose names the images have; main where absent."`
+	Format string            `json:"format,omitempty" doc:"Its layout; the files tell where absent."`
+	Split  Split             `json:"split,omitempty" doc:"train, validation, test or pool: for images whose data set names no split; train where absent."`
+	Splits map[string]string `json:"splits,omitempty" doc:"Words for splits, of folders or tables, and what they mean."`
+	// Columns are names of a table's columns by what they hold.
+	Columns map[string]string `json:"columns,omitempty" doc:"A table's columns, where they are not called file, class, split, group or mask."`
+	Update  bool              `json:"update,omitempty" doc:"Take over what differs from the project."`
+	Prune   bool              `json:"prune,omitempty" doc:"Take out what is gone from the source."`
+}
+
+// StagedImport is a data set that somebody sends to a project, before and while it is imported.
+type StagedImport struct {
+	ID        string        `json:"id"`
+	ProjectID int64         `json:"project_id"`
+	Name      string        `json:"name"` // the folder or archive it came from
+	By        string        `json:"by"`
+	CreatedAt time.Time     `json:"created_at"`
+	Files     int           `json:"files"`
+	Bytes     int64         `json:"bytes"`    // of all files
+	Received  int64         `json:"received"` // where the next chunk begins
+	State     StagedState   `json:"state"`
+	Choices   ImportChoices `json:"choices"`
+	Problem   string        `json:"problem,omitempty"` // why it could not be read or imported
+	Share     float64       `json:"share"`             // of looking or importing, [0,1]
+	Remaining float64       `json:"remaining_seconds"` // 0: not known
+	Report    *StagedReport `json:"report,omitempty"`
+}
+
+// StagedCount counts images of a class in a split.
+type StagedCount struct {
+	Split  Split  `json:"split"`
+	Class  string `json:"class"` // "" where unlabelled
+	Images int    `json:"images"`
+}
+
+// StagedProblem is a file that was passed over, or a note of how something was read.
+type StagedProblem struct {
+	Path   string `json:"path,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// StagedReport is what a staged data set is, and what an import of it would do, or did.
+type StagedReport struct {
+	Format  string          `json:"format"`
+	Why     string          `json:"why"` // what the format was told by
+	Counts  []StagedCount   `json:"counts"`
+	Masks   int             `json:"masks"`
+	Skipped []StagedProblem `json:"skipped,omitempty"` // the first of them
+	Missing []StagedProblem `json:"missing,omitempty"`
+	Notes   []StagedProblem `json:"notes,omitempty"`
+	// How many there are of each.
+	SkippedFiles int            `json:"skipped_files"`
+	MissingFiles int            `json:"missing_files"`
+	Examples     []StagedSample `json:"examples,omitempty"` // some images, of as many classes as can be
+	Sync         ImportReport   `json:"sync"`
+}
+
+// StagedSample is an image of a staged data set that can be looked at.
+type StagedSample struct {
+	Name  string `json:"name"`
+	Class string `json:"class"`
+}
+
+// Staging keeps what is sent until it is imported (internal/jobs).
+type Staging interface {
+	// Begin makes room for files; begun before, by the same files for the same project and not all here yet, it is gone on with.
+	// A *ValidationError of field "files" says what is too much.
+	Begin(ctx context.Context, projectID int64, by, name string, files []StagedFile) (s StagedImport, resumed bool, err error)
+	// List returns what a project has, newest first.
+	List(projectID int64) ([]StagedImport, error)
+	// Staged returns ErrNotFound for one that is not here, or no longer.
+	Staged(id string) (StagedImport, error)
+	// Receive appends bytes of all files in their order, from an offset that has to be Received: ErrConflict where it is not. What came
+	// before an error is kept.
+	Receive(ctx context.Context, id string, offset int64, body io.Reader) (StagedImport, error)
+	// Run reads the data set in the background and hands it to do, which looks at it or imports it. ErrConflict where its state
+	// does not allow that.
+	Run(id string, choices ImportChoices, to StagedState, do func(context.Context, ImageImport, func(progress.Progress)) (ImportReport, error)) (StagedImport, error)
+	// Example returns a small JPEG of the report's nth example.
+	Example(id string, n int) (io.ReadSeekCloser, error)
+	Discard(id string) error
+}
+
+// BeginImport makes room for the files of a data set that are then sent in chunks (admin). Files that were begun with before, and
+// are not all here, are gone on with.
+func (s *Service) BeginImport(ctx context.Context, actor User, slug, name string, files []StagedFile) (StagedImport, bool, error) {
+	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	if err != nil {
+		return StagedImport{}, false, err
+	}
+	if s.staging == nil {
+		return StagedImport{}, false, fmt.Errorf("taking images: %w: this process takes none", ErrUnavailable)
+	}
+	if name, err = BoundFileName.check("name", name); err != nil {
+		return StagedImport{}, false, err
+	}
+	if err := checkStagedFiles(files); err != nil {
+		return StagedImport{}, false, err
+	}
+	return s.staging.Begin(ctx, project.ID, actor.Name, name, files)
+}
+
+// checkStagedFiles says what is wrong with a list of files: they are written below one folder, each by its own path.
+func checkStagedFiles(files []StagedFile) error {
+	refuse := func(format string, args ...any) error {
+		return &ValidationError{Field: "files", Message: fmt.Sprintf(format, args...)}
+	}
+	switch {
+	case len(files) == 0:
+		return refuse("there is none: choose a folder, files or an archive")
+	case len(files) > MaxStagedFiles:
+		return refuse("there are %d, at most %d are taken at once: send them as a zip or tar", len(files), MaxStagedFiles)
+	}
+	paths := make([]string, len(files))
+	for i, f := range files {
+		switch {
+		case !text.Valid(f.Path):
+			return refuse("the path %q: %s", f.Path, text.Problem)
+		case f.Path == "" || len(f.Path) > MaxStagedPath || path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "." || f.Path == ".." || strings.HasPrefix(f.Path, "../"):
+			return refuse("%q is no path below the data set's folder", text.Cut(f.Path, 200))
+		case slices.ContainsFunc(strings.Split(f.Path, "/"), func(part string) bool { return len(part) > maxPathPart }):
+			return refuse("%q has a name of more than %d bytes", text.Cut(f.Path, 200), maxPathPart)
+		case f.Bytes < 0:
+			return refuse("%s has %d bytes", f.Path, f.Bytes)
+		}
+		paths[i] = f.Path
+	}
+	slices.Sort(paths)
+	folders := map[string]bool{}
+	for i, p := range paths {
+		if i > 0 && paths[i-1] == p {
+			return refuse("%s is there twice", p)
+		}
+		for dir := path.Dir(p); dir != "." && !folders[dir]; dir = path.Dir(dir) {
+			folders[dir] = true
+		}
+	}
+	for _, p := range paths {
+		if folders[p] {
+			return refuse("%s is a file and a folder", p)
+		}
+	}
+	return nil
+}
+
+// staged returns a staged import to who may have it.
+func (s *Service) staged(actor User, id string) (StagedImport, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return StagedImport{}, err
+	}
+	if s.staging == nil {
+		return StagedImport{}, fmt.Errorf("import %s: %w", id, ErrNotFound)
+	}
+	return s.staging.Staged(id)
+}
+
+// StagedImport returns one import (admin).
+func (s *Service) StagedImport(_ context.Context, actor User, id string) (StagedImport, error) {
+	return s.staged(actor, id)
+}
+
+// StagedImports lists what is being sent to a project or waits to be imported, newest first (admin).
+func (s *Service) StagedImports(ctx context.Context, actor User, slug string) ([]StagedImport, error) {
+	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	if err != nil || s.staging == nil {
+		return nil, err
+	}
+	return s.staging.List(project.ID)
+}
+
+// ReceiveImport takes the next chunk of an import (admin); see Staging.Receive.
+func (s *Service) ReceiveImport(ctx context.Context, actor User, id string, offset int64, body io.Reader) (StagedImport, error) {
+	if _, err := s.staged(actor, id); err != nil {
+		return StagedImport{}, err
+	}
+	return s.staging.Receive(ctx, id, offset, body)
+}
+
+// LookAtImport begins to read what was sent and to compare it with the project, which is not changed (admin).
+func (s *Service) LookAtImport(ctx context.Context, actor User, id string, choices ImportChoices) (StagedImport, error) {
+	slug, err := s.stagedIn(ctx, actor, id)
+	if err == nil {
+		err = choices.check()
+	}
+	if err != nil {
+		return StagedImport{}, err
+	}
+	return s.staging.Run(id, choices, StagedLooked, func(ctx context.Context, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
+		return s.PreviewImport(ctx, actor, slug, in, observe)
+	})
+}
+
+// StartImport begins to import what was sent (admin), as ImportImages does.
+func (s *Service) StartImport(ctx context.Context, actor User, id string, choices ImportChoices) (StagedImport, error) {
+	slug, err := s.stagedIn(ctx, actor, id)
+	if err == nil {
+		err = choices.check()
+	}
+	if err != nil {
+		return StagedImport{}, err
+	}
+	return s.staging.Run(id, choices, StagedImported, func(ctx context.Context, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
+		out, err := s.ImportImages(ctx, actor, slug, in, observe)
+		return out.ImportReport, err
+	})
+}
+
+// check says what is wrong with choices, apart from the layout, which Staging knows.
+func (c ImportChoices) check() error {
+	if c.Split != "" && !slices.Contains(Splits, c.Split) {
+		return &ValidationError{Field: "split", Message: fmt.Sprintf("%q is none: choose train, validation, test or pool", c.Split)}
+	}
+	return nil
+}
+
+// stagedIn is the address of the project that a staged import is for.
+func (s *Service) stagedIn(ctx context.Context, actor User, id string) (slug string, err error) {
+	staged, err := s.staged(actor, id)
+	if err != nil {
+		return "", err
+	}
+	project, err := s.store.ProjectByID(ctx, staged.ProjectID)
+	return project.Slug, err
+}
+
+// ImportExample returns a small JPEG of the nth example of an import's report (admin).
+func (s *Service) ImportExample(_ context.Context, actor User, id string, n int) (io.ReadSeekCloser, error) {
+	if _, err := s.staged(actor, id); err != nil {
+		return nil, err
+	}
+	return s.staging.Example(id, n)
+}
+
+// DiscardImport removes what was sent and is not imported (admin).
+func (s *Service) DiscardImport(_ context.Context, actor User, id string) error {
+	if _, err := s.staged(actor, id); err != nil {
+		return err
+	}
+	return s.staging.Discard(id)
+}

@@ -1,0 +1,84 @@
+package templates
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/abn-studio/studio/annotator"
+)
+
+// NewImport is the view model of the page that takes images.
+type NewImport struct {
+	Staged []annotator.StagedImport // what was begun before
+}
+
+// Import is the view model of a data set that was sent.
+type Import struct {
+	annotator.StagedImport
+	Formats [][2]string // the layouts, each with a line for people
+	Refused string      // why a form was
+}
+
+// busy reports whether the page is to follow what happens.
+func (v Import) busy() bool {
+	return v.State == annotator.StagedLooking || v.State == annotator.StagedImporting
+}
+
+// classRow is how many images of a class there are in each split, in the order of annotator.Splits.
+type classRow struct {
+	class string
+	in    []int
+	all   int
+}
+
+// classRows are the report's counts as a table, with a last row of all classes.
+func classRows(r *annotator.StagedReport) (rows []classRow, total classRow) {
+	total.in = make([]int, len(annotator.Splits))
+	for _, c := range r.Counts {
+		if len(rows) == 0 || rows[len(rows)-1].class != c.Class {
+			rows = append(rows, classRow{class: c.Class, in: make([]int, len(annotator.Splits))})
+		}
+		row, at := &rows[len(rows)-1], slices.Index(annotator.Splits, c.Split)
+		if at >= 0 {
+			row.in[at] += c.Images
+			total.in[at] += c.Images
+		}
+		row.all += c.Images
+		total.all += c.Images
+	}
+	return rows, total
+}
+
+// unreadable are the files that came in and cannot be read.
+func unreadable(r annotator.ImportReport) (list []annotator.StagedProblem) {
+	for _, d := range r.Differences {
+		if d.Kind == annotator.DiffersUnreadable {
+			list = append(list, annotator.StagedProblem{Path: d.Name, Reason: d.Is})
+		}
+	}
+	return list
+}
+
+// pairs are words and what they mean as the form spells them.
+func pairs(m map[string]string) string {
+	var list []string
+	for _, word := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, word+"="+m[word])
+	}
+	return strings.Join(list, ", ")
+}
+
+// stagedWord is what an import is doing, for people.
+func stagedWord(s annotator.StagedState) string {
+	return map[annotator.StagedState]string{
+		annotator.StagedReceiving: "not all here", annotator.StagedReceived: "not looked at", annotator.StagedLooking: "being looked at",
+		annotator.StagedLooked: "ready to import", annotator.StagedImporting: "being imported", annotator.StagedImported: "imported",
+	}[s]
+}
+
+// exampleURL is where an example of an import is; when it was made is in it, so that another look shows others.
+func exampleURL(id string, n int) string {
+	return fmt.Sprintf("/api/v1/imports/%s/examples/%d", id, n)
+}

@@ -1,0 +1,120 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/internal/jobs"
+)
+
+// stagedIn is the import that an answer holds.
+func stagedIn(t *testing.T, r *response) (s annotator.StagedImport) {
+	t.Helper()
+	must(t, json.Unmarshal(r.body, &s))
+	return s
+}
+
+// A data set is sent by the API in chunks, begun twice, looked at and discarded; its page says how far it is.
+func TestImagesAreSentInChunks(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	admin := s.as(annotator.RoleAdmin)
+	files := []annotator.StagedFile{{Path: "auk/1.png", Bytes: 5}, {Path: "owl/2.png", Bytes: 4}}
+	list := map[string]any{"name": "sea <birds>", "files": files}
+	begun := stagedIn(t, admin.api(http.MethodPost, "/projects/birds/imports", list).want(http.StatusCreated))
+	chunk := func(offset, bytes string, want int) *response {
+		t.Helper()
+		return admin.do(http.MethodPut, apiPrefix+"/imports/"+begun.ID+"/bytes?offset="+offset, strings.NewReader(bytes), "Content-Type", "application/octet-stream").want(want)
+	}
+	if at := stagedIn(t, chunk("0", "abcdefg", http.StatusOK)); at.Received != 7 || at.State != annotator.StagedReceiving {
+		t.Errorf("after a chunk: %+v", at)
+	}
+	if body := string(chunk("3", "x", http.StatusConflict).body); !strings.Contains(body, "begins at byte 7") {
+		t.Errorf("a chunk from elsewhere: %s", body)
+	}
+	if again := stagedIn(t, admin.api(http.MethodPost, "/projects/birds/imports", list).want(http.StatusOK)); again.ID != begun.ID || again.Received != 7 {
+		t.Errorf("begun once more: %+v", again)
+	}
+	if text := admin.get("/projects/birds/imports/new").page().Find(".staged").Text(); !strings.Contains(text, "sea <birds>") || !strings.Contains(text, "not all here") {
+		t.Errorf("the page of sending lists %q", text)
+	}
+	for _, files := range [][]annotator.StagedFile{{{Path: "../x"}}, {{Path: "a"}, {Path: "a"}}, {}} {
+		admin.api(http.MethodPost, "/projects/birds/imports", map[string]any{"name": "n", "files": files}).want(http.StatusUnprocessableEntity)
+	}
+	admin.api(http.MethodPost, "/imports/"+begun.ID+"/look", map[string]any{}).want(http.StatusConflict)
+	if at := stagedIn(t, chunk("7", "hi", http.StatusOK)); at.State != annotator.StagedReceived {
+		t.Errorf("after all chunks: %+v", at)
+	}
+	page := "/projects/birds/imports/" + begun.ID
+	if admin.get(page).want(http.StatusOK).page().Find("button[value=look]").Length() != 1 {
+		t.Error("the page has no button to look at it")
+	}
+	admin.post(page, map[string][]string{"action": {"look"}, "splits": {"fold1"}}).want(http.StatusUnprocessableEntity)
+	admin.api(http.MethodPost, "/imports/"+begun.ID+"/look", map[string]any{"split": "exam"}).want(http.StatusUnprocessableEntity)
+	admin.post(page, map[string][]string{"action": {"discard"}}).want(http.StatusSeeOther)
+	admin.get(page).want(http.StatusNotFound)
+	admin.api(http.MethodGet, "/imports/"+begun.ID, nil).want(http.StatusNotFound)
+	other, err := s.service.CreateProject(t.Context(), s.people[annotator.RoleAdmin], "others", "Others", "")
+	must(t, err)
+	begun = stagedIn(t, admin.api(http.MethodPost, "/projects/"+other.Slug+"/imports", list).want(http.StatusCreated))
+	admin.get("/projects/birds/imports/" + begun.ID).want(http.StatusNotFound) // another project's
+	large := bytes.Repeat([]byte("x"), annotator.MaxStagedChunk+1)
+	if r := admin.do(http.MethodPut, apiPrefix+"/imports/"+begun.ID+"/bytes?offset=0", bytes.NewReader(large), "Content-Type", "application/octet-stream"); r.StatusCode < 400 || r.StatusCode >= 500 {
+		t.Errorf("a chunk beyond the bound: %s", r.Status)
+	}
+}
+
+// newStaging keeps what a test sends in a folder of its own.
+func newStaging(t *testing.T, s *studio) *jobs.Staging {
+	t.Helper()
+	staging, err := jobs.NewStaging(s.blobs, t.TempDir(), 0, slog.New(slog.DiscardHandler))
+	must(t, err)
+	t.Cleanup(staging.Close)
+	return staging
+}
+
+// sentImport is a data set of one picture that is sent and looked at.
+func (s *studio) sentImport(admin *browser) annotator.StagedImport {
+	s.t.Helper()
+	file, err := os.ReadFile(filepath.Join(fixture.Reference(s.t), "preprocess", referencePictures[0]))
+	must(s.t, err)
+	begun := stagedIn(s.t, admin.api(http.MethodPost, "/projects/birds/imports", map[string]any{"name": "more", "files": []annotator.StagedFile{{Path: "train/bird-0/1.jpg", Bytes: int64(len(file))}}}).want(http.StatusCreated))
+	admin.do(http.MethodPut, apiPrefix+"/imports/"+begun.ID+"/bytes?offset=0", bytes.NewReader(file), "Content-Type", "application/octet-stream").want(http.StatusOK)
+	admin.api(http.MethodPost, "/imports/"+begun.ID+"/look", map[string]any{}).want(http.StatusAccepted)
+	for {
+		at := stagedIn(s.t, admin.api(http.MethodGet, "/imports/"+begun.ID, nil).want(http.StatusOK))
+		if at.State != annotator.StagedLooking {
+			return at
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// What an import would do stands on its page, with a picture.
+func TestAnImportIsLookedAtOnItsPage(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	admin := s.as(annotator.RoleAdmin)
+	at := s.sentImport(admin)
+	if at.State != annotator.StagedLooked || at.Report.Sync.Added != 1 {
+		t.Fatalf("looked at: %+v", at)
+	}
+	page := admin.get("/projects/birds/imports/" + at.ID).want(http.StatusOK).page()
+	if text := page.Find("button[value=import]").Text(); text != "Import 1 image" {
+		t.Errorf("the button says %q", text)
+	}
+	src, _ := page.Find(".examples img").Attr("src")
+	if r := admin.get(src).want(http.StatusOK); r.Header.Get("Content-Type") != "image/jpeg" {
+		t.Errorf("the example is %s", r.Header.Get("Content-Type"))
+	}
+	s.as(annotator.RoleReviewer).get(src).want(http.StatusForbidden)
+}
