@@ -206,12 +206,19 @@ func TestWeightsComeHomeToPyTorch(t *testing.T) {
 				reference := filepath.Join(dir, name+".safetensors")
 				for _, options := range [][]string{{"--reference", reference}, {"--reference", reference, "--parent", parent}} {
 					home, scores := filepath.Join(dir, what+".safetensors"), filepath.Join(dir, what+".npz")
-					if text, ok := commandOf(t, append([]string{"model", "export", "--state-dict", better, "--out", home, "--copies"}, options...)...); !ok {
+					text, ok := commandOf(t, append([]string{"model", "export", "--state-dict", better, "--out", home, "--copies"}, options...)...)
+					if needsParent := how == "trace" && len(options) == 2; needsParent { // the older exporter does not say which ε was folded
+						if ok || !strings.Contains(text, "--parent") {
+							t.Errorf("%s without the parent: %s", what, text)
+						}
+						continue
+					}
+					if !ok {
 						t.Errorf("%s: %s", what, text)
 						continue
 					}
 					torch("answers", name, home, scores)
-					text, _ := commandOf(t, "model", "compare", "--model", better, "--reference", scores, "--threads", "1", "--json")
+					text, _ = commandOf(t, "model", "compare", "--model", better, "--reference", scores, "--threads", "1", "--json")
 					for _, o := range decodeJSON[comparison](t, text).Outputs {
 						if !o.Finite || o.Difference > 1e-5*o.Range+1e-7 {
 							t.Errorf("%s %v: %s differs by %g, of a range of %g", what, options, o.Name, o.Difference, o.Range)
