@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/text"
@@ -84,9 +87,10 @@ type ImageImport struct {
 	// that cannot be read is an image with the reason in Broken, not an error. keep says whether the files are stored; a preview only
 	// reads them.
 	Read func(ctx context.Context, keep bool, tell func(done int), next func([]NewImage) error) error
-	// Mended reports whether the picture of an image that is marked as broken now decodes to its end, though its bytes are the same;
-	// nil: it does.
-	Mended func(ctx context.Context, name string) bool
+	// Decode decodes the picture of an image to its end and returns what is wrong with it. Read may look at headers only, so this is
+	// called, by several goroutines at once, for the few pictures that would take the place of another or be taken as mended; nil:
+	// nothing is wrong.
+	Decode func(ctx context.Context, name string) error
 	// Differs is called with every difference, also with those that the report leaves out because there are too many. It may be nil.
 	Differs func(ImageDifference)
 }
@@ -244,6 +248,11 @@ func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progr
 // write writes one part of the data set in one transaction. job is nil except for the last part: its transaction also finds the images
 // that are gone, starts the scan, and ends the job.
 func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error {
+	if i.last > 0 { // decodes what changed before the project is locked
+		if _, err := i.plan(ctx, i.store, images); err != nil {
+			return err
+		}
+	}
 	var part, gone syncPlan
 	err := i.store.InTx(ctx, func(tx Store) (err error) {
 		if part, err = i.apply(ctx, tx, images); err != nil || job == nil {
@@ -358,13 +367,45 @@ func (i *importer) plan(ctx context.Context, store Store, images []NewImage) (sy
 	if err != nil {
 		return syncPlan{}, err
 	}
-	for n := range images { // images that could not be decoded before and have the same bytes may still be broken
-		image := &images[n]
-		if now, ok := known[image.Name]; ok && now.Broken != "" && image.Broken == "" && now.Hash == image.Hash && i.in.Mended != nil && !i.in.Mended(ctx, image.Name) {
-			image.Broken = now.Broken
-		}
+	if err := i.decode(ctx, known, images); err != nil {
+		return syncPlan{}, err
 	}
-	return syncState{classes: state.Classes, frozen: state.Round > 0, update: i.in.Update, first: i.last == 0}.plan(known, images), context.Cause(ctx)
+	return syncState{classes: state.Classes, frozen: state.Round > 0, update: i.in.Update, first: i.last == 0}.plan(known, images), nil
+}
+
+// decode decodes the pictures that would take the place of one in use, and those that were broken with the same bytes. What
+// does not decode to its end is broken. Each is decoded once, however often it is planned.
+func (i *importer) decode(ctx context.Context, known map[string]KnownImage, images []NewImage) error {
+	if i.in.Decode == nil {
+		return nil
+	}
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for n := range images {
+		image := &images[n]
+		now, is := known[image.Name]
+		same := now.Hash == image.Hash
+		if !is || image.Decoded || image.Broken != "" || same && now.Broken == "" || !same && now.Retired != "" {
+			continue
+		}
+		group.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			err := i.in.Decode(ctx, image.Name)
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case err != nil && same:
+				image.Broken = now.Broken
+			case err != nil:
+				image.Broken = err.Error()
+			}
+			image.Decoded = true
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // addClasses adds the classes of images that the project does not have. A project without classes gets all of the data set's, in its

@@ -153,6 +153,7 @@ type NewImage struct {
 	MaskBroken bool         // it has a mask that cannot be read, so that it is imported without one
 	Width      int
 	Height     int
+	Decoded    bool // its pixels have been decoded to their end, or found broken; else its header alone was read
 	Broken     string
 }
 

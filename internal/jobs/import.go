@@ -76,21 +76,24 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 		}
 		return nil
 	}
-	in.Mended = func(ctx context.Context, name string) bool {
+	in.Decode = func(ctx context.Context, name string) error {
 		s, found := d.Named(name)
-		return found && decodes(ctx, s.Path)
+		if !found {
+			return fmt.Errorf("the data set has no image %s", name)
+		}
+		return decode(ctx, s.Path)
 	}
 	return in
 }
 
-// decodes reports whether a picture can be read to its end.
-func decodes(ctx context.Context, path string) bool {
+// decode reads a picture to its end and returns what is wrong with it.
+func decode(ctx context.Context, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return false
+		return err
 	}
 	defer file.Close()
-	return picture.Process().Decode(ctx, file, nil, func(context.Context, image.Image, picture.Header) error { return nil }) == nil
+	return picture.Process().Decode(ctx, file, nil, func(context.Context, image.Image, picture.Header) error { return nil })
 }
 
 // reader turns a data set's samples into images to import.

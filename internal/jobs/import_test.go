@@ -68,7 +68,13 @@ func (w *importWorld) picture(name string, shade uint8) {
 // damage cuts a picture off in its header.
 func (w *importWorld) damage(name string) {
 	w.t.Helper()
-	if err := os.Truncate(filepath.Join(w.dir, name), 20); err != nil {
+	w.cut(name, 20)
+}
+
+// cut leaves the first bytes of a picture.
+func (w *importWorld) cut(name string, bytes int64) {
+	w.t.Helper()
+	if err := os.Truncate(filepath.Join(w.dir, name), bytes); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -246,6 +252,71 @@ func TestSecondImport(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"a.png replaced", "d.png replaced"}, names); diff != "" {
 		t.Errorf("retired:\n%s", diff)
+	}
+}
+
+// A file whose header is whole and whose pixels are not takes no picture's place, and mends none. Only what changed is decoded.
+func TestATruncatedFileReplacesNothing(t *testing.T) {
+	t.Parallel()
+	w := newImportWorld(t)
+	for i, name := range []string{"a.png", "b.png", "c.png", "d.png"} {
+		w.picture(name, uint8(20*i))
+		w.rows = append(w.rows, []string{name, "red", "train", "", ""})
+	}
+	w.damage("b.png")
+	decoded := make(chan string, 100)
+	counted := func() annotator.ImageImport {
+		in := ImageImport(w.blobs, "csv birds", w.read(), ImportOptions{Update: true})
+		decode := in.Decode
+		in.Decode = func(ctx context.Context, name string) error { decoded <- name; return decode(ctx, name) }
+		return in
+	}
+	if _, err := w.Service.ImportImages(t.Context(), w.Admin, "p", counted(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(decoded) > 0 {
+		t.Errorf("a first import decodes %d pictures", len(decoded))
+	}
+	project, err := w.Store.ProjectBySlug(t.Context(), "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := w.Store.Images(t.Context(), project.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w.cut("a.png", 60)
+	w.picture("b.png", 90)
+	w.cut("b.png", 60)
+	for _, update := range []bool{false, true} {
+		w.brings("truncated files", ImportOptions{Update: update}, annotator.ImportReport{
+			Images: 4, Known: 3, Changed: 1, Broken: 2, Changes: map[annotator.Difference]int{"unreadable": 2},
+		})
+	}
+	if j := w.job(); !strings.Contains(j.Message, "truncated") {
+		t.Errorf("the job says %q", j.Message)
+	}
+	after, err := w.Store.Images(t.Context(), project.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Errorf("truncated files changed what the project has:\n%s", diff)
+	}
+
+	w.picture("c.png", 200) // whole, and another
+	if _, err := w.Service.ImportImages(t.Context(), w.Admin, "p", counted(), nil); err != nil {
+		t.Fatal(err)
+	}
+	close(decoded)
+	var names []string
+	for name := range decoded {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if diff := cmp.Diff([]string{"a.png", "b.png", "c.png"}, names); diff != "" {
+		t.Errorf("what changed is decoded once (-want +got):\n%s", diff)
 	}
 }
 

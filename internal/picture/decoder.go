@@ -215,8 +215,8 @@ func recovered(doing string, err *error) {
 // truncation says in words what an early end of file means.
 func truncation(err error) error {
 	// The codecs' own words for an end within the pixels.
-	shortScan, shortRows := jpeg.FormatError("short Huffman data"), png.FormatError("not enough pixel data")
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, shortScan) || errors.Is(err, shortRows) {
+	shortScan, shortRows, shortData := jpeg.FormatError("short Huffman data"), png.FormatError("not enough pixel data"), png.FormatError(io.ErrUnexpectedEOF.Error())
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, shortScan) || errors.Is(err, shortRows) || errors.Is(err, shortData) {
 		return fmt.Errorf("the file ends too early (truncated): %w", err)
 	}
 	return err
