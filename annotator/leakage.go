@@ -220,10 +220,10 @@ func findLeaks(looks []Look, within int) (Leakage, []leak) {
 }
 
 // LeaveOut leaves held-out images that Leakage finds within a distance out of what is measured from now on (admin): by their ids, or
-// all of them where there are none. It returns how many were measured on before. The active version's figures are taken anew;
+// all of them where images is nil; none at all is a ValidationError. It returns how many were measured on before. The active version's figures are taken anew;
 // those of rounds that are over stay. ErrConflict while a round runs, whose images must stay what they are.
 func (s *Service) LeaveOut(ctx context.Context, actor User, slug string, within int, images []int64) (int, error) {
-	if err := checkWithin(within); err != nil {
+	if err := cmp.Or(checkWithin(within), checkChosen(images)); err != nil {
 		return 0, err
 	}
 	return s.changeMeasured(ctx, actor, slug, true, func(looks []Look) ([]int64, string, error) {
@@ -239,11 +239,19 @@ func (s *Service) LeaveOut(ctx context.Context, actor User, slug string, within 
 				return nil, "", &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's held-out images that a training image is like within %d bits", id, within)}
 			}
 		}
-		if len(images) > 0 {
+		if images != nil {
 			all = images
 		}
 		return all, fmt.Sprintf("%%d held-out images that are like a training image within %d bits", within), remaining(looks, all)
 	})
+}
+
+// checkChosen refuses an empty choice, which is neither all images nor any.
+func checkChosen(images []int64) error {
+	if images != nil && len(images) == 0 {
+		return &ValidationError{Field: "images", Message: "an empty list chooses no image: name some, or leave it away for all"}
+	}
+	return nil
 }
 
 // remaining is an error where no labelled image of a held-out split would be left to measure on.
@@ -269,9 +277,12 @@ func remaining(looks []Look, out []int64) error {
 	return nil
 }
 
-// TakeIn takes images that were left out of measures in again (admin): by their ids, or all of them where there are none. It returns
-// how many were left out. ErrConflict while a round runs.
+// TakeIn takes images that were left out of measures in again (admin): by their ids, or all of them where images is nil; none at
+// all is a ValidationError. It returns how many were left out. ErrConflict while a round runs.
 func (s *Service) TakeIn(ctx context.Context, actor User, slug string, images []int64) (int, error) {
+	if err := checkChosen(images); err != nil {
+		return 0, err
+	}
 	return s.changeMeasured(ctx, actor, slug, false, func(looks []Look) ([]int64, string, error) {
 		var all []int64
 		out := map[int64]bool{}
@@ -286,7 +297,7 @@ func (s *Service) TakeIn(ctx context.Context, actor User, slug string, images []
 				return nil, "", &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's images that are left out", id)}
 			}
 		}
-		if len(images) > 0 {
+		if images != nil {
 			all = images
 		}
 		return all, "%d images", nil

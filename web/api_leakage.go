@@ -27,7 +27,7 @@ func (a *api) leakage() {
 		ByProject
 		Body struct {
 			Within *int    `json:"within,omitempty" minimum:"0" maximum:"12" doc:"As for the leakage; 8 without it."`
-			Images []int64 `json:"images,omitempty" maxItems:"100000" doc:"Ids of held-out images that the leakage lists; without them, all that it finds."`
+			Images []int64 `json:"images,omitempty" minItems:"1" maxItems:"100000" doc:"Ids of held-out images that the leakage lists; without them, all that it finds."`
 		}
 	}
 	leave := post("leaveOut", "/projects/{project}/leakage/leave-out", "Leave held-out images that are like training images out of measures")
@@ -43,7 +43,7 @@ func (a *api) leakage() {
 	type takeInRequest struct {
 		ByProject
 		Body struct {
-			Images []int64 `json:"images,omitempty" maxItems:"100000" doc:"Ids of images that are left out; without them, all of those."`
+			Images []int64 `json:"images,omitempty" minItems:"1" maxItems:"100000" doc:"Ids of images that are left out; without them, all of those."`
 		}
 	}
 	restore := post("takeIn", "/projects/{project}/leakage/restore", "Measure again on images that were left out")

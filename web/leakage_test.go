@@ -73,6 +73,12 @@ func TestLeakagePage(t *testing.T) {
 	if page := admin.get("/projects/birds/leakage?within=99").want(http.StatusUnprocessableEntity).page(); !strings.Contains(page.Find("[role=alert]").Text(), "0 to 12") {
 		t.Error("99 bits are not refused")
 	}
+	for _, address := range []string{"/projects/birds/leakage/restore", "/projects/birds/leakage/leave-out"} { // none is not all
+		p := into[Problem](admin.api(http.MethodPost, address, map[string]any{"images": []int64{}}).want(http.StatusUnprocessableEntity))
+		if len(p.Errors) != 1 || !strings.Contains(p.Errors[0].Location, "images") {
+			t.Errorf("%s of no images: %+v", address, p)
+		}
+	}
 	type changed struct {
 		Images int `json:"images"`
 	}

@@ -55,6 +55,12 @@ func TestLeakageIsLeftOutOfMeasures(t *testing.T) {
 	if _, err := w.Service.Leakage(ctx, w.Ada, "birds", 13, 1); !errors.As(err, &invalid) || invalid.Field != "within" {
 		t.Errorf("within 13 bits: %v", err)
 	}
+	if _, err := w.Service.LeaveOut(ctx, w.Admin, "birds", 8, []int64{}); !errors.As(err, &invalid) || invalid.Field != "images" {
+		t.Errorf("leaving out none: %v", err)
+	}
+	if _, err := w.Service.TakeIn(ctx, w.Admin, "birds", []int64{}); !errors.As(err, &invalid) || invalid.Field != "images" {
+		t.Errorf("taking in none: %v", err)
+	}
 	if _, err := w.Service.LeaveOut(ctx, w.Reviewer, "birds", 8, nil); !errors.Is(err, annotator.ErrForbidden) {
 		t.Errorf("a reviewer: %v", err)
 	}
