@@ -9,12 +9,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
@@ -67,7 +71,7 @@ type importSummary struct {
 	Splits   map[string]int    `json:"splits"`
 	Problems []dataset.Problem `json:"problems,omitempty"` // skipped and missing, at most 100
 	Notes    []dataset.Problem `json:"notes,omitempty"`    // how unclear things were read, at most 100
-	Masks    int               `json:"masks"`              // images whose object is shown
+	Masks    int               `json:"masks"`              // images whose object is shown, without Unmasked
 	// Unmasked counts the masks that cannot be read, whose images are imported without one.
 	Unmasked  int    `json:"masks_broken,omitempty"`
 	FirstMask string `json:"first_mask_broken,omitempty"`
@@ -137,12 +141,48 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 			return err
 		}
 		summary.Advice = c.advice(summary.ImportReport)
+	} else if err := summary.readMasks(ctx, d); err != nil {
+		return err
 	}
+	summary.Masks -= summary.Unmasked
 	if c.JSON {
 		return json.NewEncoder(streams.Out).Encode(summary)
 	}
 	c.print(streams, summary)
 	return nil
+}
+
+// maskFaults returns what counts the masks that cannot be read. It may be called by several goroutines at once.
+func (s *importSummary) maskFaults() func(image string, err error) {
+	var mutex sync.Mutex
+	first := ""
+	return func(image string, err error) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		if s.Unmasked++; s.FirstMask == "" || image < first {
+			first, s.FirstMask = image, image+": "+err.Error()
+		}
+	}
+}
+
+// readMasks reads the masks as an import would, and counts those that cannot be read.
+func (s *importSummary) readMasks(ctx context.Context, d *dataset.Dataset) error {
+	fault := s.maskFaults()
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, sample := range d.All() {
+		if !d.HasMask(sample) {
+			continue
+		}
+		group.Go(func() error {
+			err := d.ObjectMask(reading, sample, func(*image.Gray) error { return nil })
+			if err != nil && reading.Err() == nil {
+				fault(sample.Name, err)
+			}
+			return context.Cause(reading)
+		})
+	}
+	return group.Wait()
 }
 
 // source reads the arguments: a data set, and its format before it.
@@ -227,17 +267,9 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	}
 	line := newProgressLine(streams.Err)
 	defer line.done()
-	var mutex sync.Mutex
-	first := ""
 	in := jobs.ImageImport(s.Blobs, d.Format+" "+dataset.BaseName(c.dir), d, jobs.ImportOptions{
 		Source: c.Name, Split: annotator.Split(c.Split), Update: c.Update, Prune: c.Prune,
-		MaskFault: func(image string, err error) {
-			mutex.Lock()
-			defer mutex.Unlock()
-			if summary.Unmasked++; summary.FirstMask == "" || image < first {
-				first, summary.FirstMask = image, image+": "+err.Error()
-			}
-		},
+		MaskFault: summary.maskFaults(),
 	})
 	if differences != nil {
 		in.Differs = func(d annotator.ImageDifference) { differences.write(string(d.Kind), d.Name, d.Was, d.Is) }

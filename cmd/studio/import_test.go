@@ -150,3 +150,36 @@ func TestImportSaysWhatDiffers(t *testing.T) {
 		}
 	}
 }
+
+// A mask that cannot be read is counted once, as one that is left out: by a look ahead without a project as by one with it and by the import.
+func TestImportCountsTheMasksItReads(t *testing.T) {
+	t.Parallel()
+	at := onSharedDatabase(t)
+	s, err := at.open(t.Context(), discard(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.service(discard()).CreateProject(t.Context(), annotator.System, "masked", "Masked", ""); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for i, name := range []string{"a.png", "b.png", "mask-a.png", "mask-b.png"} {
+		drawPicture(t, filepath.Join(dir, name), uint8(40*i))
+	}
+	table := "file,class,split,mask\na.png,jay,train,mask-a.png\nb.png,jay,train,mask-b.png\n"
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "images.csv"), []byte(table), 0o600), os.Truncate(filepath.Join(dir, "mask-b.png"), 50)); err != nil {
+		t.Fatal(err)
+	}
+	inProject := []string{"--project", "masked", "--database", at.DatabaseURL, "--data", at.DataDir}
+	for _, args := range [][]string{{"--dry-run"}, append([]string{"--dry-run"}, inProject...), inProject} {
+		code, out, said := runStudio(t, append([]string{"import", "csv", dir, "--mask-object", "80,255", "--json"}, args...)...)
+		var got importSummary
+		if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil {
+			t.Fatalf("%v: %d, %v, %s", args, code, err, said)
+		}
+		if got.Masks != 1 || got.Unmasked != 1 || !strings.HasPrefix(got.FirstMask, "b.png: ") {
+			t.Errorf("%v: %d masks, %d that cannot be read, the first %q", args, got.Masks, got.Unmasked, got.FirstMask)
+		}
+	}
+}
