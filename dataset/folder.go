@@ -206,7 +206,7 @@ func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
 		most = max(most, len(below))
 		alike = alike && len(below) > 0 && (among(below, first) || among(first, below)) && !d.holdsPicture(name)
 	}
-	t.inside = inside > 0 && inside == len(folders) && (len(folders) > 1 || len(first) > 1)
+	t.inside = inside > 0 && inside == len(folders) && (len(folders) > 1 || len(first) > 1 && !isContainer(folders[0]))
 	switch {
 	case t.inside:
 	case alike && most > 1:

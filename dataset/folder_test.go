@@ -115,6 +115,29 @@ func TestFolderLayouts(t *testing.T) {
 	}
 }
 
+// A folder called images is no class, even if its folders are splits and a folder of masks beside it keeps it from being entered.
+func TestImagesBesideMasksAreNoClass(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	var want []string
+	for _, split := range []string{"train", "test"} {
+		for _, class := range []string{"cat", "dog"} {
+			name := split + "/" + class + "/1.png"
+			files["images/"+name], files["masks/"+name] = "", ""
+			want = append(want, split+"|"+class+"|images/"+name)
+		}
+	}
+	for _, format := range []string{"auto", "folder"} {
+		d := open(t, format, tree(t, files))
+		if diff := cmp.Diff(want, names(d.Samples())); diff != "" {
+			t.Error(format, diff)
+		}
+		if reasons(d.Skipped)["masks"] == "" {
+			t.Errorf("%s: the masks are left out without a word: %v", format, d.Skipped)
+		}
+	}
+}
+
 // BMP and TIFF files are read as JPEG files are. A file that holds several pictures is read as one, with a note.
 func TestEveryFormatIsRead(t *testing.T) {
 	t.Parallel()
