@@ -138,6 +138,32 @@ func TestImagesBesideMasksAreNoClass(t *testing.T) {
 	}
 }
 
+// A table that gives one file two classes or two splits is refused; a row that only repeats another is a note.
+func TestRowsThatContradictAreRefused(t *testing.T) {
+	t.Parallel()
+	for rows, want := range map[string][]string{
+		"1.png,cat,train\n2.png,dog,train\n1.png,dog,train\n": {"line 4", "1.png", "line 2", `"cat"`, `"dog"`},
+		"1.png,cat,train\n2.png,dog,train\n1.png,cat,test\n":  {"line 4", "1.png", "line 2", `"train"`, `"test"`},
+		"1.png,cat,train\n2.png,dog,train\n1.png,cat,train\n": nil,
+	} {
+		d, err := dataset.Open("csv", tree(t, map[string]string{"1.png": "", "2.png": "", "images.csv": "file,class,split\n" + rows}))
+		if want == nil {
+			if err != nil || d.Len() != 2 || reasons(d.Skipped)["1.png"] == "" {
+				t.Errorf("a repeated row: %v", err)
+			}
+			continue
+		}
+		if !errors.Is(err, dataset.ErrLayout) {
+			t.Fatalf("%q: %v", rows, err)
+		}
+		for _, part := range want {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%v does not say %s", err, part)
+			}
+		}
+	}
+}
+
 // BMP and TIFF files are read as JPEG files are. A file that holds several pictures is read as one, with a note.
 func TestEveryFormatIsRead(t *testing.T) {
 	t.Parallel()
@@ -272,7 +298,7 @@ func TestCSV(t *testing.T) {
 	t.Parallel()
 	d := open(t, "csv", tree(t, map[string]string{
 		"a/x.png": "", "a/y.JPG": "", "z.png": "text", "m.png": "",
-		"images.csv": "Path,Label,Split,Mask,Group\na/x.png,cat,TRAIN,m.png,g1\na/y.JPG,dog,val,,\nz.png,dog,test,,\nnone.png,dog,test,,\na/x.png,dog,test,,\n",
+		"images.csv": "Path,Label,Split,Mask,Group\na/x.png,cat,TRAIN,m.png,g1\na/y.JPG,dog,val,,\nz.png,dog,test,,\nnone.png,dog,test,,\na/x.png,cat,train,,\n",
 	}))
 	if diff := cmp.Diff([]string{"train|cat|a/x.png", "validation|dog|a/y.JPG"}, names(d.Samples())); diff != "" {
 		t.Error(diff)

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"hash/maphash"
 	"io/fs"
 	"os"
 	"path"
@@ -33,7 +34,7 @@ func (d *Dataset) readManifest(suffixes []string) error {
 		d.Dir = filepath.Dir(d.Dir)
 		d.root = d.Dir
 	}
-	seen := nameSet{}
+	seen := map[uint64]firstRow{}
 	for _, file := range files {
 		split := ""
 		if len(files) > 1 {
@@ -46,8 +47,32 @@ func (d *Dataset) readManifest(suffixes []string) error {
 	return nil
 }
 
+// firstRow is where a file was named first. It is small, since a table may have millions of rows.
+type firstRow struct {
+	file  string
+	line  uint32
+	place int32 // of the sample; -1: it was skipped
+}
+
+// again refuses a row that says of a sample another class or split than the row that named it first.
+func (d *Dataset) again(first firstRow, file string, line int, s Sample) error {
+	if first.place < 0 {
+		return nil
+	}
+	before := d.Sample(int(first.place))
+	what, one, other := "class", before.Class, text.NFC(s.Class)
+	if one == other {
+		what, one, other = "split", before.Split, s.Split
+	}
+	if one == other {
+		return nil
+	}
+	return fmt.Errorf("%w: line %d of %s: %s has the %s %q, and was named in line %d of %s with the %s %q: keep one of the rows",
+		ErrLayout, line, file, before.Name, what, other, first.line, first.file, what, one)
+}
+
 // readRows reads one table of files. split is the split of rows that name none.
-func (d *Dataset) readRows(file, split string, seen nameSet) error {
+func (d *Dataset) readRows(file, split string, seen map[uint64]firstRow) error {
 	t, err := d.openTable(file)
 	if err != nil {
 		return err
@@ -83,20 +108,28 @@ func (d *Dataset) readRows(file, split string, seen nameSet) error {
 		case disk == "":
 			d.miss(name, "named in line %d of %s", r.line, file)
 			return nil
-		case seen.has(disk):
+		case seen[maphash.String(nameSeed, disk)].line > 0:
+			if err := d.again(seen[maphash.String(nameSeed, disk)], file, int(r.line), s); err != nil {
+				return err
+			}
 			d.skip(name, "named again in line %d", r.line)
 			return nil
 		case d.linked(disk) != "":
 			d.skip(name, "%s", linkReason(d.linked(disk)))
 			return nil
 		}
-		seen.add(disk)
+		first := firstRow{file: file, line: uint32(r.line), place: -1}
+		seen[maphash.String(nameSeed, disk)] = first
 		if reason := d.checkPicture(disk); reason != "" {
 			d.skip(name, "%s", reason)
 			return nil
 		}
 		s.Mask = d.maskNamed(r.at(c.mask), name)
-		d.add(disk, s)
+		place := d.Len()
+		if d.add(disk, s); d.Len() > place {
+			first.place = int32(place)
+			seen[maphash.String(nameSeed, disk)] = first
+		}
 		return nil
 	})
 }
