@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -51,7 +52,7 @@ func TestRoundSurvivesAFrozenWorker(t *testing.T) {
 			query(`SELECT count(*) FROM river_job WHERE kind = 'round' AND state = 'running'`) == 0
 	})
 	for name, w := range map[string]*process{"frozen": frozen, "other": other} {
-		if log := w.log(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "is at work in this folder") {
+		if log := withoutNotification(w.log()); strings.Contains(log, "level=ERROR") || strings.Contains(log, "is at work in this folder") {
 			t.Errorf("the %s worker shows a fault:\n%s", name, log)
 		}
 	}
@@ -65,6 +66,15 @@ func TestRoundSurvivesAFrozenWorker(t *testing.T) {
 		entries, err := os.ReadDir(filepath.Join(p.Data, "rounds"))
 		return err == nil && len(entries) == 0
 	})
+}
+
+// withoutNotification is a log without River's line on a notification that was cut short: who was leader when it was frozen steps down
+// when it wakes, maybe in the middle of adding its hourly work. The work is found without a notification too.
+func withoutNotification(log string) string {
+	lines := strings.Split(log, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool {
+		return strings.Contains(line, "Failed to send job insert notification") && strings.Contains(line, "context canceled")
+	}), "\n")
 }
 
 // The database stops during a round until the worker has nothing left to compute. When it is back the round finishes, at its first
