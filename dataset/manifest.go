@@ -109,7 +109,7 @@ func (d *Dataset) readRows(file, split string, seen map[uint64]firstRow) error {
 			d.miss(name, "named in line %d of %s", r.line, file)
 			return nil
 		case seen[maphash.String(nameSeed, disk)].line > 0:
-			if err := d.again(seen[maphash.String(nameSeed, disk)], file, int(r.line), s); err != nil {
+			if err := d.again(seen[maphash.String(nameSeed, disk)], file, r.line, s); err != nil {
 				return err
 			}
 			d.skip(name, "named again in line %d", r.line)
