@@ -220,8 +220,8 @@ func findLeaks(looks []Look, within int) (Leakage, []leak) {
 }
 
 // LeaveOut leaves held-out images that Leakage finds within a distance out of what is measured from now on (admin): by their ids, or
-// all of them where images is nil; none at all is a ValidationError. It returns how many were measured on before. The active version's figures are taken anew;
-// those of rounds that are over stay. ErrConflict while a round runs, whose images must stay what they are.
+// all of them where images is nil; none at all is a ValidationError. It returns how many were measured on before. The active version's
+// figures are taken anew; those of rounds that are over stay. ErrConflict while a round runs, whose images must stay what they are.
 func (s *Service) LeaveOut(ctx context.Context, actor User, slug string, within int, images []int64) (int, error) {
 	if err := cmp.Or(checkWithin(within), checkChosen(images)); err != nil {
 		return 0, err

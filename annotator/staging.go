@@ -29,6 +29,9 @@ const (
 // May reports whether a staged import may be looked at, or imported, in this state.
 func (s StagedState) May() bool { return s == StagedReceived || s == StagedLooked }
 
+// Busy reports whether a staged import is being read: it is left alone until that is over.
+func (s StagedState) Busy() bool { return s == StagedLooking || s == StagedImporting }
+
 // StagedFile is one of the files that an import is sent as.
 type StagedFile struct {
 	Path  string `json:"path" doc:"Where it lies in the data set, with slashes."`
@@ -227,20 +230,20 @@ func (s *Service) ReceiveImport(ctx context.Context, actor User, id string, offs
 
 // LookAtImport begins to read what was sent and to compare it with the project, which is not changed (admin).
 func (s *Service) LookAtImport(ctx context.Context, actor User, id string, choices ImportChoices) (StagedImport, error) {
-	slug, err := s.stagedIn(ctx, actor, id)
-	if err == nil {
-		err = choices.check()
-	}
-	if err != nil {
-		return StagedImport{}, err
-	}
-	return s.staging.Run(id, choices, StagedLooked, func(ctx context.Context, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
-		return s.PreviewImport(ctx, actor, slug, in, observe)
-	})
+	return s.readStaged(ctx, actor, id, choices, StagedLooked, s.PreviewImport)
 }
 
 // StartImport begins to import what was sent (admin), as ImportImages does.
 func (s *Service) StartImport(ctx context.Context, actor User, id string, choices ImportChoices) (StagedImport, error) {
+	return s.readStaged(ctx, actor, id, choices, StagedImported, func(ctx context.Context, actor User, slug string, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
+		out, err := s.ImportImages(ctx, actor, slug, in, observe)
+		return out.ImportReport, err
+	})
+}
+
+// readStaged has Staging read what was sent, and does with it what it is to become.
+func (s *Service) readStaged(ctx context.Context, actor User, id string, choices ImportChoices, to StagedState,
+	do func(ctx context.Context, actor User, slug string, in ImageImport, observe func(progress.Progress)) (ImportReport, error)) (StagedImport, error) {
 	slug, err := s.stagedIn(ctx, actor, id)
 	if err == nil {
 		err = choices.check()
@@ -248,9 +251,8 @@ func (s *Service) StartImport(ctx context.Context, actor User, id string, choice
 	if err != nil {
 		return StagedImport{}, err
 	}
-	return s.staging.Run(id, choices, StagedImported, func(ctx context.Context, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
-		out, err := s.ImportImages(ctx, actor, slug, in, observe)
-		return out.ImportReport, err
+	return s.staging.Run(id, choices, to, func(ctx context.Context, in ImageImport, observe func(progress.Progress)) (ImportReport, error) {
+		return do(ctx, actor, slug, in, observe)
 	})
 }
 

@@ -23,7 +23,7 @@ type Import struct {
 
 // busy reports whether the page is to follow what happens.
 func (v Import) busy() bool {
-	return v.State == annotator.StagedLooking || v.State == annotator.StagedImporting
+	return v.State.Busy()
 }
 
 // classRow is how many images of a class there are in each split, in the order of annotator.Splits.

@@ -135,7 +135,6 @@ func (r *round) lastLayerInputs(ctx context.Context, e engine.Engine, stage prog
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
 	in := featureInputs{r.features, r.refitted}
-	dims := []int64{0, int64(r.net.features[0]), int64(r.net.features[1]), int64(r.net.features[2])}
 	rows, inputs := make([]float32, measure.BatchSize*in.Size()), r.layer.Inputs
 	all = make([]float32, len(r.refitted)*inputs)
 	for start := 0; start < len(r.refitted); start += measure.BatchSize {
@@ -145,25 +144,10 @@ func (r *round) lastLayerInputs(ctx context.Context, e engine.Engine, stage prog
 				return nil, fmt.Errorf("reading %s: %w", r.refitted[start+i].Name, err)
 			}
 		}
-		dims[0] = int64(n)
-		if err := runOnce(ctx, session, rows[:n*in.Size()], dims, all[start*inputs:(start+n)*inputs], r.layer.OutputDims(n)); err != nil {
+		if err := runOnce(ctx, session, rows[:n*in.Size()], batchDims(n, r.net.features), all[start*inputs:(start+n)*inputs], r.layer.OutputDims(n)); err != nil {
 			return nil, err
 		}
 		r.meter.Advance(stage, start+n)
 	}
 	return all, nil
-}
-
-// runOnce runs a session on one input and one output.
-func runOnce(ctx context.Context, session *ort.Session, input []float32, inputDims []int64, output []float32, outputDims []int64) error {
-	in, err := ort.Float32s(input, inputDims...)
-	if err != nil {
-		return err
-	}
-	out, err := ort.Float32s(output, outputDims...)
-	if err != nil {
-		return errors.Join(err, in.Close())
-	}
-	err = session.Run(ctx, []*ort.Tensor{in}, []*ort.Tensor{out})
-	return errors.Join(err, in.Close(), out.Close())
 }

@@ -106,16 +106,7 @@ func (e *sessionExtractor) Extract(ctx context.Context, n int, pixels []float32)
 	}
 	size := n * e.features[0] * e.features[1] * e.features[2]
 	e.out = slices.Grow(e.out[:0], size)[:size]
-	in, err := ort.Float32s(pixels, int64(n), int64(e.input[0]), int64(e.input[1]), int64(e.input[2]))
-	if err != nil {
-		return nil, err
-	}
-	out, err := ort.Float32s(e.out, int64(n), int64(e.features[0]), int64(e.features[1]), int64(e.features[2]))
-	if err != nil {
-		return nil, errors.Join(err, in.Close())
-	}
-	err = e.session.Run(ctx, []*ort.Tensor{in}, []*ort.Tensor{out})
-	return e.out, errors.Join(err, in.Close(), out.Close())
+	return e.out, runOnce(ctx, e.session, pixels, batchDims(n, e.input), e.out, batchDims(n, e.features))
 }
 
 func (e *sessionExtractor) close() error {
@@ -123,6 +114,25 @@ func (e *sessionExtractor) close() error {
 		return nil
 	}
 	return e.session.Close()
+}
+
+// runOnce runs a session on one input and one output.
+func runOnce(ctx context.Context, session *ort.Session, input []float32, inputDims []int64, output []float32, outputDims []int64) error {
+	in, err := ort.Float32s(input, inputDims...)
+	if err != nil {
+		return err
+	}
+	out, err := ort.Float32s(output, outputDims...)
+	if err != nil {
+		return errors.Join(err, in.Close())
+	}
+	err = session.Run(ctx, []*ort.Tensor{in}, []*ort.Tensor{out})
+	return errors.Join(err, in.Close(), out.Close())
+}
+
+// batchDims are the dims of n rows of [C, h, w].
+func batchDims(n int, row [3]int) []int64 {
+	return []int64{int64(n), int64(row[0]), int64(row[1]), int64(row[2])}
 }
 
 func hexHash(data []byte) string {

@@ -57,10 +57,7 @@ func (a *api) imports() {
 	handle(a, annotator.RoleAdmin, get("imports", "/projects/{project}/imports", "Data sets that are being sent or wait to be imported, newest first"),
 		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[importList], error) {
 			list, err := a.server.service.StagedImports(ctx, actor, in.Project)
-			if list == nil {
-				list = []annotator.StagedImport{}
-			}
-			return &answer[importList]{importList{list}}, err
+			return &answer[importList]{importList{orEmpty(list)}}, err
 		})
 	handle(a, annotator.RoleAdmin, get("import", "/imports/{import}", "A data set that is being sent: how far it is, and what an import of it would do or did"),
 		func(ctx context.Context, actor annotator.User, in *ByImport) (*answer[annotator.StagedImport], error) {

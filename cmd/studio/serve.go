@@ -35,7 +35,7 @@ type serveCommand struct {
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
 	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"${max_model_mb}" help:"Largest model file that is taken from a browser or the API, in MiB."`
-	MaxImportGB    int64    `name:"max-import-gb" env:"STUDIO_MAX_IMPORT_GB" default:"100" help:"Most that one import from a browser or the API may have, in GiB. The disk's room bounds it too."`
+	MaxImportGB    int64    `name:"max-import-gb" env:"STUDIO_MAX_IMPORT_GB" default:"${max_import_gb}" help:"Most that one import from a browser or the API may have, in GiB. The disk's room bounds it too."`
 }
 
 // Run serves until it is interrupted.

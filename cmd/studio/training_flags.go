@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fingerprint"
+	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
 )
@@ -207,6 +208,6 @@ func helpWords() map[string]string {
 	maps.Copy(words, nameWords())
 	maps.Copy(words, manifestWords())
 	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.Roles), "splits": commas(annotator.Splits),
-		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
+		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words
 }

@@ -154,9 +154,9 @@ func computed(l *layer) bool {
 	if result.MatchString(name) { // into which a BatchNorm may have been folded as well: the note is of that then
 		return true
 	}
+	read := regexp.MustCompile(`[(, ]%` + name + `[,)]`) // name has nothing that is special
 	for _, n := range l.nodes {
-		text, ok := n.MetadataValue("pkg.torch.onnx.fx_node")
-		if ok && regexp.MustCompile(`[(, ]%`+regexp.QuoteMeta(name)+`[,)]`).MatchString(text) {
+		if text, ok := n.MetadataValue("pkg.torch.onnx.fx_node"); ok && read.MatchString(text) {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -157,7 +158,7 @@ func (f *fitting) standardise(features []float32) error {
 
 // at computes loss and gradient at x, unless they are known.
 func (f *fitting) at(x []float64) {
-	if f.x != nil && equal(f.x, x) {
+	if slices.Equal(f.x, x) {
 		return
 	}
 	f.x = append(f.x[:0], x...)
@@ -227,16 +228,4 @@ func (f *fitting) layer(x []float64) Linear {
 		}
 	}
 	return out
-}
-
-func equal(a, b []float64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i, v := range a {
-		if math.Float64bits(v) != math.Float64bits(b[i]) {
-			return false
-		}
-	}
-	return true
 }
