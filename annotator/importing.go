@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"runtime"
 	"slices"
@@ -72,8 +73,25 @@ func (r Retirement) Withdrawal() Withdrawal {
 	return WithdrawnGone
 }
 
-// ImportChunk is how many images of an import are written in one transaction.
+// ImportChunk is how many images of an import are written in one transaction, at most.
 const ImportChunk = 5000
+
+// firstImportChunk is how many images the first transaction of an import writes.
+const firstImportChunk = 250
+
+// ImportParts divides an import of total images into the parts that are written in one transaction each, [from, to). The first ones are
+// small, so that the first images can be scanned and painted while the rest is read.
+func ImportParts(total int) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for from, size := 0, firstImportChunk; from < total; size = min(2*size, ImportChunk) {
+			to := min(from+size, total)
+			if !yield(from, to) {
+				return
+			}
+			from = to
+		}
+	}
+}
 
 // ImageImport is a data set to be imported into a project (jobs.ImageImport makes one of a folder).
 type ImageImport struct {
@@ -83,7 +101,7 @@ type ImageImport struct {
 	Images  int     // number of images
 	Update  bool    // change the project's images where they differ from the data set
 	Prune   bool    // take images out of use that the source no longer has
-	// Read reads the files and calls next with their images, about ImportChunk at a time, and tell with the number read so far. A file
+	// Read reads the files and calls next with their images, a part of ImportParts at a time, and tell with the number read so far. A file
 	// that cannot be read is an image with the reason in Broken, not an error. keep says whether the files are stored; a preview only
 	// reads them.
 	Read func(ctx context.Context, keep bool, tell func(done int), next func([]NewImage) error) error
@@ -106,8 +124,8 @@ const reportEvery = time.Second
 
 // ImportImages brings a project's images into line with a data set (admin). New images are added, and images that could not be read
 // are repaired. Images that differ are changed if in.Update is set, and images that are gone are taken out of use if in.Prune is.
-// Images are written in parts, each in a transaction with its line of the trail; the last one also starts the scan by the active
-// version. Importing again, also after an interrupted import, continues with the images that are missing. observe (may be nil) and
+// Images are written in parts, each in a transaction with its line of the trail, and the active version begins to scan those that are
+// new. Importing again, also after an interrupted import, continues with the images that are missing. observe (may be nil) and
 // the project's page are told the progress.
 func (s *Service) ImportImages(ctx context.Context, actor User, slug string, in ImageImport, observe func(progress.Progress)) (ImportOutcome, error) {
 	i, err := s.importer(ctx, actor, slug, &in)
@@ -169,6 +187,7 @@ type importer struct {
 	last    int64   // the newest image of the source before the import
 	seen    []int64 // images that the source has, of those up to last
 	report  ImportReport
+	scanned bool // a part has started a scan
 }
 
 // importer checks the request before any file is read.
@@ -222,14 +241,19 @@ func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progr
 	meter.Begin(progress.Reading, 0)
 	stop := i.reporting(ctx, job.ID, &latest)
 	defer stop()
-	var waiting []NewImage // the latest part: the last one is written with the end of the job
+	var waiting []NewImage // the last part is written with the end of the job
 	err := i.in.Read(ctx, true, func(done int) { meter.Advance(progress.Reading, done) }, func(images []NewImage) error {
-		part := waiting
-		waiting = images
-		if part == nil {
-			return nil
+		if waiting != nil { // there is more than was said
+			if err := i.write(ctx, waiting, nil); err != nil {
+				return err
+			}
+			waiting = nil
 		}
-		return i.write(ctx, part, nil)
+		if i.report.Images+len(images) < i.in.Images {
+			return i.write(ctx, images, nil)
+		}
+		waiting = images
+		return nil
 	})
 	if err != nil {
 		return err
@@ -245,8 +269,8 @@ func (i *importer) run(ctx context.Context, job Job, observe func(progress.Progr
 	return nil
 }
 
-// write writes one part of the data set in one transaction. job is nil except for the last part: its transaction also finds the images
-// that are gone, starts the scan, and ends the job.
+// write writes one part of the data set in one transaction, and starts the scan of what is new. job is nil except for the last part: its
+// transaction also finds the images that are gone, and ends the job.
 func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error {
 	if i.last > 0 { // decodes what changed before the project is locked
 		if _, err := i.plan(ctx, i.store, images); err != nil {
@@ -255,8 +279,14 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 	}
 	var part, gone syncPlan
 	err := i.store.InTx(ctx, func(tx Store) (err error) {
-		if part, err = i.apply(ctx, tx, images); err != nil || job == nil {
+		if part, err = i.apply(ctx, tx, images); err != nil {
 			return err
+		}
+		if job == nil {
+			if len(part.add)+len(part.update) == 0 {
+				return nil
+			}
+			return i.startScan(ctx, tx)
 		}
 		if gone, err = i.gone(ctx, tx, part.seen); err != nil {
 			return err
@@ -272,11 +302,15 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 		maps.Copy(report.Changes, i.report.Changes)
 		report.add(part.report)
 		report.add(gone.report)
-		return i.end(ctx, tx, *job, report)
+		if err := i.end(ctx, tx, *job, report); err != nil {
+			return err
+		}
+		return i.startScan(ctx, tx)
 	})
 	if err != nil {
 		return err
 	}
+	i.scanned = i.scanned || job != nil || len(part.add)+len(part.update) > 0
 	i.take(part)
 	i.take(gone)
 	return nil
@@ -463,16 +497,25 @@ func (i *importer) gone(ctx context.Context, store Store, also []int64) (syncPla
 	return p, nil
 }
 
-// end starts the scan, writes the last line of the trail and ends the job.
-func (i *importer) end(ctx context.Context, tx Store, job Job, report ImportReport) error {
-	if err := i.audit(ctx, tx, i.actor, &i.project.ID, "image.import", i.in.From, i.in.Source+": "+report.Text()); err != nil {
-		return err
-	}
+// startScan has the active version, if there is one, predict what is new. The trail has one line of it for the whole import.
+func (i *importer) startScan(ctx context.Context, tx Store) error {
 	active, err := tx.ActiveVersion(ctx, i.project.ID)
-	if err == nil { // the project has a model, which predicts the new images
+	switch {
+	case isNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	case i.scanned:
+		_, err = tx.EnqueueScan(ctx, active.ID)
+	default:
 		_, err = i.scan(ctx, tx, i.actor, active)
 	}
-	if err != nil && !isNotFound(err) {
+	return err
+}
+
+// end writes the last line of the trail and ends the job.
+func (i *importer) end(ctx context.Context, tx Store, job Job, report ImportReport) error {
+	if err := i.audit(ctx, tx, i.actor, &i.project.ID, "image.import", i.in.From, i.in.Source+": "+report.Text()); err != nil {
 		return err
 	}
 	var message []string

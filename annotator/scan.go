@@ -60,8 +60,8 @@ type ScanStatus struct {
 	Over        bool // this chunk was the last one
 }
 
-// ScanOver reports whether a scan is complete: no chunk is left. The images that the version gets wrong then become tasks, if
-// Version.MakesTasks.
+// ScanOver reports whether a scan is complete: no chunk is left. The images of a chunk that the version gets wrong become tasks with the
+// chunk's end, if Version.MakesTasks.
 func ScanOver(chunksLeft int) bool { return chunksLeft == 0 }
 
 // StartScan starts a scan by a version of every image that it has not predicted (admin).

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
@@ -21,6 +24,7 @@ import (
 // The names of the demo's project and of the generator, as people see them.
 const (
 	demoSlug        = "aviary"
+	demoGenerator   = "Aviary generator"
 	demoName        = "Aviary"
 	demoDescription = "Fourteen birds in four landscapes. The network learned from pictures in which the landscape gives the bird away; the test pictures do not. Paint it onto the birds."
 )
@@ -41,8 +45,7 @@ type demo struct {
 func demoPlan(o aviary.Options) []plan {
 	pictures := len(aviary.Plan(o))
 	return []plan{
-		{Stage: progress.Drawing, Total: pictures, Each: 30 * time.Millisecond},
-		{Stage: progress.Reading, Total: pictures, Each: 3 * time.Millisecond},
+		{Stage: progress.Drawing, Total: pictures, Each: 33 * time.Millisecond},
 		{Stage: progress.Scanning, Total: pictures, Each: 10 * time.Millisecond},
 	}
 }
@@ -98,7 +101,7 @@ func (d *demo) model(ctx context.Context) (annotator.Version, error) {
 
 // pictures draws the birds and imports them, under a job that the project's page shows.
 func (d *demo) pictures(ctx context.Context) error {
-	plan := aviary.Plan(d.options)
+	plan := inTurn(aviary.Plan(d.options))
 	project, err := d.service.Project(ctx, annotator.System, demoSlug)
 	if err != nil || project.Images >= len(plan) {
 		return err
@@ -106,21 +109,56 @@ func (d *demo) pictures(ctx context.Context) error {
 	folder := filepath.Join(d.Data, "cache", "aviary")
 	defer os.RemoveAll(folder) // the blob store has the pictures
 	in := annotator.ImageImport{From: "Aviary's birds", Images: len(plan), Read: func(ctx context.Context, keep bool, tell func(int), next func([]annotator.NewImage) error) error {
-		err := aviary.Generate(ctx, folder, d.options, func(done, _ int) { d.meter.Advance(progress.Drawing, done) })
-		if err != nil {
-			return err
+		for from, to := range annotator.ImportParts(len(plan)) {
+			part := filepath.Join(folder, strconv.Itoa(from))
+			err := aviary.Draw(ctx, part, d.options, plan[from:to], func(done, _ int) { d.meter.Advance(progress.Drawing, from+done) })
+			if err != nil {
+				return err
+			}
+			data, err := dataset.Open("folder", part)
+			if err != nil {
+				return err
+			}
+			once := jobs.ImportOptions{Part: to - from}
+			if err := jobs.ImageImport(d.Blobs, part, data, once).Read(ctx, keep, func(done int) { tell(from + done) }, next); err != nil {
+				return err
+			}
 		}
-		data, err := dataset.Open("folder", folder)
-		if err != nil {
-			return err
-		}
-		return jobs.ImageImport(d.Blobs, folder, data, jobs.ImportOptions{}).Read(ctx, keep, func(done int) {
-			tell(done)
-			d.meter.Advance(progress.Reading, done)
-		}, next)
+		return nil
 	}}
 	_, err = d.service.ImportImages(ctx, annotator.System, demoSlug, in, nil)
 	return err
+}
+
+// inTurn puts a picture of each bird after the other, and first the splits that people paint, so that they can begin with any bird while
+// the rest is drawn.
+func inTurn(plan []aviary.Picture) []aviary.Picture {
+	type place struct {
+		picture aviary.Picture
+		painted bool
+		n       int // among those of its bird and split
+	}
+	seen := map[string]int{}
+	places := make([]place, len(plan))
+	for i, p := range plan {
+		of := path.Dir(p.Name)
+		places[i] = place{p, p.Split == dataset.Train || p.Split == dataset.Pool, seen[of]}
+		seen[of]++
+	}
+	slices.SortStableFunc(places, func(a, b place) int {
+		if a.painted != b.painted {
+			if a.painted {
+				return -1
+			}
+			return 1
+		}
+		return a.n - b.n
+	})
+	ordered := make([]aviary.Picture, len(plan))
+	for i, p := range places {
+		ordered[i] = p.picture
+	}
+	return ordered
 }
 
 // scan waits until the version has predicted every picture. The import has started that scan.
@@ -165,14 +203,15 @@ func (d *demo) scanJob(ctx context.Context) (annotator.Job, bool, error) {
 // seedEdits adds edits of some training pictures, made from the birds' masks in the generator's name, so that a round can be run at
 // once. It takes the misclassified pictures first and then others, since the shipped network gets few of them wrong.
 func (d *demo) seedEdits(ctx context.Context, version annotator.Version) error {
-	_, approved, err := d.service.RoundDefaults(ctx, annotator.System, demoSlug)
-	if err != nil || approved > 0 || d.edits == 0 {
+	people, err := d.service.Users(ctx, annotator.System)
+	if err != nil || d.edits == 0 || slices.ContainsFunc(people, func(u annotator.User) bool { return u.Name == demoGenerator }) {
 		return err
 	}
 	images, err := d.Store.Images(ctx, version.ProjectID, annotator.SplitTrain)
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(images, func(a, b annotator.Image) int { return strings.Compare(a.Name, b.Name) }) // whatever the order they were drawn in
 	predictions, err := d.Store.Predictions(ctx, version.ID, annotator.SplitTrain)
 	if err != nil {
 		return err
@@ -197,6 +236,6 @@ func (d *demo) seedEdits(ctx context.Context, version annotator.Version) error {
 			edits = append(edits, annotator.SeedEdit{ImageID: image.ID, Map: aviary.EditFromGrid(m)})
 		}
 	}
-	_, err = d.service.SeedEdits(ctx, annotator.System, version.ID, "Aviary generator", "Aviary mask check", edits)
+	_, err = d.service.SeedEdits(ctx, annotator.System, version.ID, demoGenerator, "Aviary mask check", edits)
 	return err
 }

@@ -1,6 +1,7 @@
 package aviary_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -262,5 +263,29 @@ func BenchmarkGenerate(b *testing.B) {
 		if err := aviary.Generate(context.Background(), b.TempDir(), small, nil); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Pictures that are drawn in parts are those of the whole.
+func TestPartsAreTheWhole(t *testing.T) {
+	t.Parallel()
+	whole := generate(t, small)
+	plan := aviary.Plan(small)
+	part := t.TempDir()
+	chosen := []aviary.Picture{plan[len(plan)-1], plan[0]}
+	if err := aviary.Draw(t.Context(), part, small, chosen, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range chosen {
+		for _, name := range []string{p.Name, p.Mask()} {
+			a, errA := os.ReadFile(filepath.Join(whole, name))
+			b, errB := os.ReadFile(filepath.Join(part, name))
+			if errA != nil || errB != nil || !bytes.Equal(a, b) {
+				t.Errorf("%s differs, or is not there: %v, %v", name, errA, errB)
+			}
+		}
+	}
+	if set, err := dataset.Open("folder", part); err != nil || set.Len() != 2 {
+		t.Errorf("the part is a data set of two: %v", err)
 	}
 }

@@ -24,7 +24,11 @@ func Generate(ctx context.Context, dir string, o Options, progress func(done, to
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("generating aviary: %w", err)
 	}
-	plan := Plan(o)
+	return Draw(ctx, dir, o, Plan(o), progress)
+}
+
+// Draw is Generate for some of the pictures of Plan(o).
+func Draw(ctx context.Context, dir string, o Options, plan []Picture, progress func(done, total int)) error {
 	for _, p := range plan {
 		for _, name := range []string{p.Name, p.Mask()} {
 			if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, filepath.FromSlash(name))), 0o755); err != nil {

@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"iter"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -31,7 +32,18 @@ type ImportOptions struct {
 	// MaskFault is called for every mask that cannot be read, by several goroutines at once; its image is imported without a mask.
 	// It may be nil.
 	MaskFault func(image string, err error)
-	Part      int // images written in one transaction; 0: annotator.ImportChunk
+	Part      int // images written in one transaction; 0: annotator.ImportParts
+}
+
+// parts divides a data set into what is written in one transaction each.
+func (o ImportOptions) parts(total int) iter.Seq2[int, int] {
+	if o.Part == 0 {
+		return annotator.ImportParts(total)
+	}
+	return func(yield func(int, int) bool) {
+		for from := 0; from < total && yield(from, min(from+o.Part, total)); from += o.Part {
+		}
+	}
 }
 
 // ImageImport is a data set as annotator.Service.ImportImages takes it: each file goes into the blob store under its hash. A
@@ -49,9 +61,8 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 			r.blobs = blobs
 		}
 		var done atomic.Int64
-		part := cmp.Or(o.Part, annotator.ImportChunk)
-		for first := 0; first < d.Len(); first += part {
-			images := make([]annotator.NewImage, min(part, d.Len()-first))
+		for first, end := range o.parts(d.Len()) {
+			images := make([]annotator.NewImage, end-first)
 			group, reading := errgroup.WithContext(ctx)
 			group.SetLimit(runtime.GOMAXPROCS(0))
 			for i := range images {

@@ -15,7 +15,8 @@ import (
 // chunkLease is how long a worker keeps a chunk without a sign of life.
 const chunkLease = StaleAfter
 
-// EnqueueScan implements annotator.ScanStore. One statement finds the images that the version has not predicted and makes their chunks.
+// EnqueueScan implements annotator.ScanStore. One statement finds the images that the version has not predicted and makes their chunks:
+// first of the splits that tasks come from, so that people need not wait for the others.
 func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job, error) {
 	var job annotator.Job
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -36,7 +37,7 @@ func (s *Store) EnqueueScan(ctx context.Context, versionID int64) (annotator.Job
 		}
 		added, err := one(ctx, tx, pgx.RowTo[int], `
 			WITH unseen AS (
-				SELECT i.id, (row_number() OVER (ORDER BY i.id) - 1) / $3 AS chunk FROM images i
+				SELECT i.id, (row_number() OVER (ORDER BY i.split NOT IN ('train', 'pool'), i.id) - 1) / $3 AS chunk FROM images i
 				WHERE i.project_id = $1 AND i.broken = '' AND i.retired_at IS NULL
 					AND NOT EXISTS (SELECT FROM predictions p WHERE p.version_id = $2 AND p.image_id = i.id)
 					AND i.id NOT IN (SELECT unnest(c.image_ids) FROM scan_chunks c WHERE c.job_id = $4 AND c.done_at IS NULL)
@@ -127,8 +128,9 @@ func (s *Store) ReleaseChunk(ctx context.Context, c annotator.Chunk) error {
 	return wrap(err, "releasing chunk %d", c.ID)
 }
 
-// CompleteChunk writes a chunk's predictions and broken images and ends it, in one transaction;
-// annotator.ErrSuperseded, with nothing written, if the claim was lost. The last chunk ends the scan and makes the active version's tasks.
+// CompleteChunk writes a chunk's predictions and broken images, makes the tasks of its images if the version is active, and ends it, in one
+// transaction; annotator.ErrSuperseded, with nothing written, if the claim was lost. The last chunk ends the scan, which makes the
+// tasks that are still missing.
 func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, predictions []annotator.Prediction, broken []annotator.BrokenImage) (annotator.ScanStatus, error) {
 	var status annotator.ScanStatus
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -152,6 +154,19 @@ func (s *Store) CompleteChunk(ctx context.Context, c annotator.Chunk, prediction
 		}
 		if _, err := tx.insertPredictions(ctx, c.VersionID, predictions); err != nil {
 			return err
+		}
+		version, err := tx.Version(ctx, c.VersionID)
+		if err != nil {
+			return err
+		}
+		if version.MakesTasks() {
+			ids := make([]int64, len(predictions))
+			for i, p := range predictions {
+				ids[i] = p.ImageID
+			}
+			if _, err := tx.createTasks(ctx, version, ids); err != nil {
+				return err
+			}
 		}
 		for _, b := range broken {
 			reason := text.Clean(b.Reason)

@@ -227,3 +227,77 @@ func TestPredictionsOnAnotherGridAreRefused(t *testing.T) {
 		t.Errorf("after the refusal %d are counted, %v; want %d", v.Scanned, err, len(w.Images))
 	}
 }
+
+// Tasks appear while a scan runs, with the chunk that their images are in, and images that can become tasks come first. A chunk that is
+// completed again changes nothing, nor does the end of the scan.
+func TestTasksAppearWhileAScanRuns(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	var images []annotator.NewImage
+	for i, split := range []annotator.Split{annotator.SplitTest, annotator.SplitPool, annotator.SplitTrain} {
+		for n := range annotator.ChunkImages {
+			images = append(images, annotator.NewImage{Name: fmt.Sprintf("more/%s/%d.png", split, n), Split: split, Class: "class-1", Hash: pgtest.Hash(3000 + 100*i + n), Width: 8, Height: 8})
+		}
+	}
+	if _, err := w.Store.AddImages(ctx, w.Project.ID, images); err != nil {
+		t.Fatal(err)
+	}
+	job, err := w.Store.EnqueueScan(ctx, w.Version.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := func() int {
+		page, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Total
+	}
+	before := tasks()
+	for i, want := range []int{annotator.ChunkImages, 2 * annotator.ChunkImages, 2 * annotator.ChunkImages} {
+		c, err := w.Store.ClaimChunk(ctx, job.ID, "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := pgtest.Predict(c)
+		for k := range wrong {
+			wrong[k].Class = 2
+		}
+		status, err := w.Store.CompleteChunk(ctx, c, wrong, nil)
+		if err != nil || status.Over != (i == 2) {
+			t.Fatalf("chunk %d: %+v, %v", i, status, err)
+		}
+		if got := tasks() - before; got != want {
+			t.Errorf("after chunk %d (%s …): %d tasks more, want %d", i, c.Images[0].Name, got, want)
+		}
+		if _, err := w.Store.CompleteChunk(ctx, c, wrong, nil); !errors.Is(err, annotator.ErrSuperseded) {
+			t.Errorf("chunk %d again: %v", i, err)
+		}
+	}
+	if n, err := w.Store.CreateTasks(ctx, w.Version.ID); err != nil || n != 0 {
+		t.Errorf("%d tasks were missing, %v", n, err)
+	}
+}
+
+// A version that is not active makes no task while it scans.
+func TestACandidateMakesNoTasks(t *testing.T) {
+	t.Parallel()
+	w := pgtest.NewWorld(t)
+	ctx := t.Context()
+	other, err := w.Store.AddVersion(ctx, w.Project.ID, pgtest.NewVersion(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Scan(ctx, other.ID); err != nil {
+		t.Fatal(err)
+	}
+	after, err := w.Store.TaskCards(ctx, w.Project.ID, annotator.TaskFilter{Limit: 100})
+	if err != nil || after.Total != before.Total || after.Tasks[0].VersionID != w.Version.ID {
+		t.Errorf("%d tasks, then %d, %v", before.Total, after.Total, err)
+	}
+}

@@ -238,7 +238,7 @@ func readCursor(cursor string) (confidence float32, id int64, err error) {
 // image that somebody has worked on keeps its task, whichever version that is of. Untouched open tasks of other versions are removed,
 // since this version predicts their images again.
 func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
-	var created int64
+	var created int
 	err := s.inTx(ctx, func(tx *Store) error {
 		v, err := tx.Version(ctx, versionID)
 		if err != nil {
@@ -247,21 +247,32 @@ func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
 		if err := tx.lockProject(ctx, v.ProjectID); err != nil {
 			return err
 		}
-		if _, err := tx.q.Exec(ctx, `
-			DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND state = 'open'
-			AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, v.ProjectID, versionID); err != nil {
-			return err
-		}
-		tag, err := tx.q.Exec(ctx, `
-			INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
-			SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
-			FROM predictions p JOIN images i ON i.id = p.image_id
-			WHERE p.version_id = $1 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool') AND i.broken = '' AND i.retired_at IS NULL
-				AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
-			ORDER BY i.id
-			ON CONFLICT (version_id, image_id) DO NOTHING`, versionID)
-		created = tag.RowsAffected()
+		created, err = tx.createTasks(ctx, v, nil)
 		return err
 	})
-	return int(created), wrap(err, "making the tasks of version %d", versionID)
+	return created, wrap(err, "making the tasks of version %d", versionID)
+}
+
+// createTasks is CreateTasks for some images (nil: all), in a transaction that has locked the project. What it did before it does not do
+// again.
+func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []int64) (int, error) {
+	of, args := "", []any{v.ProjectID, v.ID}
+	if images != nil {
+		of, args = ` AND image_id = ANY($3)`, append(args, images)
+	}
+	if _, err := s.q.Exec(ctx, `
+		DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND state = 'open'`+of+`
+		AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, args...); err != nil {
+		return 0, err
+	}
+	tag, err := s.q.Exec(ctx, `
+		INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
+		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
+		FROM predictions p JOIN images i ON i.id = p.image_id
+		WHERE i.project_id = $1 AND p.version_id = $2 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool')
+			AND i.broken = '' AND i.retired_at IS NULL`+of+`
+			AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
+		ORDER BY i.id
+		ON CONFLICT (version_id, image_id) DO NOTHING`, args...)
+	return int(tag.RowsAffected()), err
 }
