@@ -99,6 +99,7 @@ type Dataset struct {
 	tables   []string                // metadata tables that were found
 	links    map[string]string       // folders that links led to, by their real path
 	names    map[string]string       // see shared
+	looked   map[string][]entry      // see look
 	tallies  map[string]*tally
 	spelling struct { // see spelt
 		folder string
@@ -140,7 +141,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 			return nil, fmt.Errorf("%w: --columns %s=…: want file, class, split, group or mask", ErrLayout, column)
 		}
 	}
-	d := &Dataset{Format: o.Format, options: o}
+	d := &Dataset{Format: o.Format, options: o, looked: map[string][]entry{}}
 	at, err := d.resolve(dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", shown(dir), err), d.Close())
@@ -210,7 +211,7 @@ func (d *Dataset) arrange() {
 		}
 		d.Notes = append(d.Notes, Problem{Path: t.first, Reason: reason})
 	}
-	d.tallies, d.names = nil, nil
+	d.tallies, d.names, d.looked = nil, nil, nil
 	byPath := func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
 	}

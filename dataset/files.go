@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/picture"
@@ -105,41 +106,111 @@ func bare(err error) string {
 	return err.Error()
 }
 
-// entries lists a folder below the root in byte order. Entries that are never part of a data set are left out and noted in Skipped.
-func (d *Dataset) entries(below string) ([]fs.DirEntry, error) { return d.list(below, d.skip) }
+// entry is a file or folder in a list. It is small, since a folder may have a million.
+type entry struct {
+	name  string
+	isDir bool
+}
 
-// look lists a folder as entries does, without notes in Skipped. A folder that cannot be listed is empty.
-func (d *Dataset) look(below string) []fs.DirEntry {
-	list, err := d.list(below, func(string, string, ...any) {})
+func (e entry) Name() string { return e.name }
+func (e entry) IsDir() bool  { return e.isDir }
+
+// entries lists a folder below the root in byte order. Entries that are never part of a data set are left out and noted in Skipped.
+func (d *Dataset) entries(below string) ([]entry, error) { return d.list(below, d.skip, nil) }
+
+// glanced is how many of a folder's pictures look lists, and how many entries a folder has whose list it keeps.
+const glanced = 1000
+
+// look lists what tells a folder's layout, without notes in Skipped: all that entries lists, and of pictures the first that are found.
+// A folder that cannot be listed is empty. The lists of large folders are kept, as each layout looks at them.
+func (d *Dataset) look(below string) []entry {
+	dir := d.file(below)
+	if list, ok := d.looked[dir]; ok {
+		return list
+	}
+	all, pictures := 0, 0
+	list, err := d.list(below, func(string, string, ...any) {}, func(e entry) bool {
+		all++
+		if e.isDir || !picture.HasSuffix(e.name) {
+			return true
+		}
+		pictures++
+		return pictures <= glanced
+	})
 	if err != nil {
 		return nil
+	}
+	if all > glanced && d.looked != nil {
+		d.looked[dir] = list
 	}
 	return list
 }
 
-func (d *Dataset) list(below string, skip func(path, format string, args ...any)) ([]fs.DirEntry, error) {
-	all, err := os.ReadDir(d.file(below))
+// atOnce is how many entries of a folder are read at a time.
+const atOnce = 1024
+
+// list lists a folder: the entries that keep is true of (nil: all), in byte order. It holds no more than their names.
+func (d *Dataset) list(below string, skip func(path, format string, args ...any), keep func(entry) bool) ([]entry, error) {
+	folder, err := os.Open(d.file(below))
 	if err != nil {
 		return nil, err
 	}
-	kept := all[:0]
-	for _, entry := range all {
-		name := path.Join(below, entry.Name())
-		if entry.Type()&fs.ModeSymlink != 0 && d.options.FollowLinks && !strings.HasPrefix(entry.Name(), ".") && !litter[strings.ToLower(entry.Name())] {
-			target, reason := d.follow(name)
-			if reason != "" {
-				skip(name, "%s", reason)
+	defer folder.Close()
+	var kept []entry
+	var links []fs.DirEntry // only the first of two links to a folder is followed, so they wait until they are in order
+	take := func(part []fs.DirEntry) {
+		first := len(kept)
+		var names strings.Builder // of this part, in one piece of memory
+		for _, read := range part {
+			if read.Type()&fs.ModeSymlink != 0 && links != nil {
+				links = append(links, read)
 				continue
 			}
-			entry = fs.FileInfoToDirEntry(target)
+			e, reason := d.consider(below, read)
+			if reason != "" {
+				skip(path.Join(below, read.Name()), "%s", reason)
+			} else if keep == nil || keep(e) {
+				names.WriteString(e.name)
+				kept = append(kept, e)
+			}
 		}
-		if reason := passOver(entry); reason != "" {
-			skip(name, "%s", reason)
-			continue
+		together := names.String()
+		for i := range kept[first:] {
+			e := &kept[first+i]
+			e.name, together = together[:len(e.name)], together[len(e.name):]
 		}
-		kept = append(kept, entry)
 	}
+	if d.options.FollowLinks {
+		links = []fs.DirEntry{}
+	}
+	for {
+		part, err := folder.ReadDir(atOnce)
+		take(part)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(links, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	inOrder := links
+	links = nil
+	take(inOrder)
+	slices.SortFunc(kept, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	return kept, nil
+}
+
+// consider says why an entry of a folder is not part of the data set, "" if it may be. A link that is followed is what it leads to.
+func (d *Dataset) consider(below string, read fs.DirEntry) (e entry, reason string) {
+	if read.Type()&fs.ModeSymlink != 0 && d.options.FollowLinks && !strings.HasPrefix(read.Name(), ".") && !litter[strings.ToLower(read.Name())] {
+		target, reason := d.follow(path.Join(below, read.Name()))
+		if reason != "" {
+			return entry{}, reason
+		}
+		read = fs.FileInfoToDirEntry(target)
+	}
+	return entry{read.Name(), read.IsDir()}, passOver(read)
 }
 
 // follow returns the target of a symbolic link, which must lie inside the root, or the reason why the link is not followed. Only one

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -41,7 +40,6 @@ func (d *Dataset) readFolder() error {
 	if err != nil {
 		return err
 	}
-	var strays []fs.DirEntry // files beside the folders
 	for _, entry := range list {
 		name := entry.Name()
 		split, isSplit := d.splitWord(name)
@@ -49,8 +47,6 @@ func (d *Dataset) readFolder() error {
 		case !entry.IsDir():
 			if isMetadata(name) {
 				d.tables = append(d.tables, name)
-			} else if !d.isAbout(name) {
-				strays = append(strays, entry)
 			}
 		case shape.masks[name]: // metadata.csv names masks in it
 		case shape.splits && isSplit:
@@ -75,8 +71,11 @@ func (d *Dataset) readFolder() error {
 	}
 	loose := d.Len() == 0 && !shape.splits || d.rootTable()
 	lists := d.splitLists()
-	for _, entry := range strays {
+	for _, entry := range list { // the files beside the folders
 		name := entry.Name()
+		if entry.IsDir() || d.isAbout(name) {
+			continue
+		}
 		switch reason := d.checkPicture(name); {
 		case slices.Contains(lists, name):
 		case reason != "" && mayTell(name):
@@ -101,7 +100,7 @@ func (d *Dataset) readFolder() error {
 const toReadLabels = "name the format if it is one of those, or make a table of files and classes (images.csv)"
 
 // annotationAmong returns the first file of a list that may hold labels, "" for none.
-func annotationAmong(list []fs.DirEntry) string {
+func annotationAmong(list []entry) string {
 	for _, entry := range list {
 		if !entry.IsDir() && mayTell(entry.Name()) && !isMetadata(entry.Name()) {
 			return entry.Name()
@@ -159,7 +158,7 @@ func (d *Dataset) onlyInner() (string, bool) {
 }
 
 // onlyFolder reports whether a folder is the only one of a list that could be a class.
-func (d *Dataset) onlyFolder(list []fs.DirEntry, name string) bool {
+func (d *Dataset) onlyFolder(list []entry, name string) bool {
 	for _, entry := range list {
 		if entry.IsDir() && entry.Name() != name && !isCompanion(entry.Name()) {
 			return false
@@ -170,7 +169,7 @@ func (d *Dataset) onlyFolder(list []fs.DirEntry, name string) bool {
 
 // shape recognises the tree from the folders of the root. If all of them have the same folders in them, they may be splits or classes,
 // whatever their names: that is an error with Auto, and a note if the format was named.
-func (d *Dataset) shape(list []fs.DirEntry) (tree, error) {
+func (d *Dataset) shape(list []entry) (tree, error) {
 	masks, err := d.maskFolders()
 	if err != nil {
 		return tree{}, err
@@ -370,12 +369,12 @@ func (d *Dataset) readClass(below, split, class string) error {
 
 // holdsFolder reports whether a folder has another in it that may be part of the data set.
 func (d *Dataset) holdsFolder(name string) bool {
-	return slices.ContainsFunc(d.look(name), func(entry fs.DirEntry) bool { return entry.IsDir() })
+	return slices.ContainsFunc(d.look(name), func(e entry) bool { return e.IsDir() })
 }
 
 // holdsPicture reports whether a folder has what looks like a picture in it, by its name.
 func (d *Dataset) holdsPicture(name string) bool {
-	return slices.ContainsFunc(d.look(name), func(entry fs.DirEntry) bool { return !entry.IsDir() && picture.HasSuffix(entry.Name()) })
+	return slices.ContainsFunc(d.look(name), func(e entry) bool { return !e.IsDir() && picture.HasSuffix(e.Name()) })
 }
 
 // isAbout reports whether a file describes the data set rather than being part of it.

@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"path"
 	"path/filepath"
@@ -102,9 +101,9 @@ func (d *Dataset) idridImages(part string) bool {
 
 // holdsTable reports whether the ground truth of a part is tables.
 func (d *Dataset) holdsTable(part string) bool {
-	for _, entry := range d.look(part) {
-		if entry.IsDir() && strings.Contains(strings.ToLower(entry.Name()), "groundtruth") {
-			return slices.ContainsFunc(d.look(path.Join(part, entry.Name())), func(e fs.DirEntry) bool { return suffix(e.Name()) == ".csv" })
+	for _, truths := range d.look(part) {
+		if truths.IsDir() && strings.Contains(strings.ToLower(truths.Name()), "groundtruth") {
+			return slices.ContainsFunc(d.look(path.Join(part, truths.Name())), func(e entry) bool { return suffix(e.Name()) == ".csv" })
 		}
 	}
 	return false

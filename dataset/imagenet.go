@@ -2,7 +2,6 @@ package dataset
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 	"regexp"
@@ -253,7 +252,7 @@ func (d *Dataset) imagenetLabels(n imagenet) (labels map[string]string, where st
 			labels[stem(fields[0])] = d.shared(fields[1])
 			return nil
 		})
-	case val == "" || !slices.ContainsFunc(d.look(val), func(e fs.DirEntry) bool { return !e.IsDir() && picture.HasSuffix(e.Name()) }):
+	case val == "" || !slices.ContainsFunc(d.look(val), func(e entry) bool { return !e.IsDir() && picture.HasSuffix(e.Name()) }):
 		return labels, "", nil // the images are in folders of their classes
 	case n.solution != "":
 		t, err := d.openTable(n.solution)
@@ -302,7 +301,11 @@ func (d *Dataset) devkitLabels(n imagenet) (map[string]string, error) {
 		return nil, err
 	}
 	labels := map[string]string{}
-	for _, entry := range d.look(n.splits[Validation]) {
+	pictures, err := d.list(n.splits[Validation], func(string, string, ...any) {}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range pictures {
 		if m := valNumber.FindStringSubmatch(entry.Name()); m != nil {
 			number, err := strconv.Atoi(m[1])
 			if err != nil || number < 1 || number > len(truth) {
