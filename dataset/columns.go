@@ -13,7 +13,9 @@ import (
 // columns are the indices of the table's columns that the studio reads; -1 for a column that the table does not have.
 type columns struct {
 	file, class, split, group, mask int
-	trains                          bool // the split column says whether an image is trained on
+	trains                          bool        // the split column says whether an image is trained on
+	oneHot                          *oneHot     // the class is told by these columns instead; nil: by class, if at all
+	two                             *twoClasses // another column could hold the class; nil: none
 }
 
 // column returns the index of the first of names that the table has, -1 if it has none of them.
@@ -62,10 +64,25 @@ func (d *Dataset) choose(t *table) (columns, error) {
 	if c.file < 0 {
 		return c, fmt.Errorf("%w: %s has no column \"file\"; its columns are %s: say which names the images with --columns file=…", ErrLayout, t.file, t.list())
 	}
+	if _, asked := d.options.Columns[ColumnClass]; !asked && !slices.Contains(d.options.folders, ColumnClass) {
+		var err error
+		if c.class >= 0 {
+			c.two = t.secondClass(c.class)
+		} else if err = t.severalColumns(); err == nil {
+			c.oneHot, err = d.findOneHot(t, []int{c.file, c.split, c.group, c.mask})
+		}
+		if err != nil {
+			return c, err
+		}
+		if c.oneHot != nil {
+			absent = slices.DeleteFunc(absent, func(column string) bool { return column == ColumnClass })
+			read = append(read, fmt.Sprintf("class from the column of %d that is 1 (%s)", len(c.oneHot.classes), text.Cut(strings.Join(c.oneHot.classes, ", "), 200)))
+		}
+	}
 	c.trains = c.split >= 0 && strings.HasPrefix(columnKey(t.columns[c.split]), "is_train")
 	var over []string
 	for i, name := range t.columns {
-		if name != "" && !slices.Contains([]int{c.file, c.class, c.split, c.group, c.mask}, i) {
+		if name != "" && !slices.Contains([]int{c.file, c.class, c.split, c.group, c.mask}, i) && (c.oneHot == nil || !slices.Contains(c.oneHot.columns, i)) {
 			over = append(over, name)
 		}
 	}
@@ -75,7 +92,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 	switch {
 	case len(absent) > 0 && len(over) > 0:
 		d.note(t.file, "has no column for the %s (its columns are %s): say which it is with --columns %s=…", strings.Join(absent, " and the "), t.list(), absent[0])
-	case c.class < 0 && !slices.Contains(d.options.folders, ColumnClass):
+	case !c.labels() && !slices.Contains(d.options.folders, ColumnClass):
 		d.note(t.file, "has no column for the class: the images are unlabelled")
 	case len(over) > 0:
 		d.note(t.file, "columns passed over: %s", text.Cut(strings.Join(over, ", "), 500))
@@ -94,6 +111,9 @@ func (t *table) list() string {
 	return text.Cut(strings.Join(names, ", "), 500)
 }
 
+// labels reports whether the table has the images' classes.
+func (c columns) labels() bool { return c.class >= 0 || c.oneHot != nil }
+
 // labels reads the class, split, group and mask of a row's image. Equal strings of several rows share memory.
 func (d *Dataset) labels(t *table, c columns, r row, s *Sample) error {
 	for _, field := range []struct {
@@ -107,6 +127,20 @@ func (d *Dataset) labels(t *table, c columns, r row, s *Sample) error {
 		if field.column >= 0 {
 			*field.to = d.shared(value)
 		}
+	}
+	if r.short {
+		d.count(fmt.Sprintf("%s:%d", t.file, r.line), "the row has fewer cells than the header: the others count as empty")
+	}
+	if c.oneHot != nil {
+		s.Class = d.shared(c.oneHot.class(r))
+	}
+	if c.two != nil {
+		if err := c.two.check(t, r); err != nil {
+			return err
+		}
+	}
+	if c.class >= 0 && d.labelled == "" {
+		d.labelled = t.file + ", column " + t.columns[c.class]
 	}
 	if word := r.at(c.split); word != "" {
 		split, ok := d.splitWord(word)

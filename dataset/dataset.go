@@ -31,8 +31,11 @@ const (
 	Pool       = "pool" // labelled, not trained on: edits are made here
 )
 
-// LabelLargest is the Options.Label by which an image's class is the category of its largest annotation.
-const LabelLargest = "largest"
+// What Options.Label may be besides "".
+const (
+	LabelLargest = "largest" // an image's class is the category of its largest annotation
+	LabelWhole   = "whole"   // what looks like several labels in one cell of a table ("a;b") is the name of one class
+)
 
 // Options say how a data set is read. With the zero value everything is told from the files.
 type Options struct {
@@ -44,7 +47,8 @@ type Options struct {
 	Columns  map[string]string // names of a table's columns by what they hold (ColumnFile, …), if they are not the usual ones; "": not read
 	Splits   map[string]string // the splits that words mean which SplitName does not know
 	Mask     *MaskRule         // which values of a mask mean the object; nil: told from each mask (see Mask)
-	// Label says what to do about an image whose annotations have several categories (COCO): "" refuses it, LabelLargest takes one.
+	// Label says what to do about an image with several labels: "" refuses it, LabelLargest takes one of COCO's categories, LabelWhole
+	// takes what a cell holds for one label.
 	Label string
 	// Context ends the fetching of a bucket's files; nil: nothing does. Fetched, if it is not nil, is called for every file, by several
 	// goroutines at once.
@@ -97,6 +101,7 @@ type Dataset struct {
 	root     string                  // the folder inside which links must stay
 	unpacked []*disk.TemporaryFolder // of this data set's own
 	tables   []string                // metadata tables that were found
+	labelled string                  // the column or file that the classes were read from as text; "": they are names of folders or listed
 	links    map[string]string       // folders that links led to, by their real path
 	names    map[string]string       // see shared
 	looked   map[string][]entry      // see look
@@ -128,8 +133,8 @@ func Read(dir string, o Options) (*Dataset, error) {
 	if o.Format != Auto && layoutNamed(o.Format) == nil {
 		return nil, fmt.Errorf("%w %q: want one of %s", ErrFormat, o.Format, strings.Join(Formats(), ", "))
 	}
-	if o.Label != "" && o.Label != LabelLargest {
-		return nil, fmt.Errorf("%w: --label %s: want %s", ErrLayout, o.Label, LabelLargest)
+	if o.Label != "" && o.Label != LabelLargest && o.Label != LabelWhole {
+		return nil, fmt.Errorf("%w: --label %s: want %s or %s", ErrLayout, o.Label, LabelLargest, LabelWhole)
 	}
 	for word, split := range o.Splits {
 		if _, ok := SplitName(split); !ok {
@@ -168,7 +173,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
 	d.arrange()
-	if err := d.describeMasks(); err != nil {
+	if err := cmp.Or(d.refuseSeveral(), d.describeMasks()); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
 	return d, nil

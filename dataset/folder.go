@@ -94,7 +94,37 @@ func (d *Dataset) readFolder() error {
 	if err := d.applyMetadata(); err != nil {
 		return err
 	}
+	if err := d.refuseUnlabelled(list); err != nil {
+		return err
+	}
 	return d.applyLists(lists)
+}
+
+// refuseUnlabelled refuses pictures without labels beside a table that names files and may hold their labels, where the layout was not
+// named.
+func (d *Dataset) refuseUnlabelled(list []entry) error {
+	if d.options.Format != Auto || slices.ContainsFunc(d.samples.rows, func(r sampleRow) bool { return r.class > 0 }) {
+		return nil
+	}
+	for _, entry := range list {
+		name := entry.Name()
+		if entry.IsDir() || isMetadata(name) || isSubmission(name) || !slices.Contains(csvSuffixes, suffix(name)) && !slices.Contains(linesSuffixes, suffix(name)) {
+			continue
+		}
+		t, err := d.openTable(name)
+		if err != nil {
+			return err
+		}
+		quiet := *d
+		quiet.options.folders = []string{ColumnClass, ColumnSplit}
+		c, err := quiet.choose(t)
+		t.close()
+		if err == nil && c.file >= 0 && len(t.columns) > 1 {
+			return fmt.Errorf("%w: %s stands beside the pictures and may hold their labels; its columns are %s: say which is the class with --columns class=…, or read the pictures as unlabelled with the format folder",
+				ErrLayout, name, t.list())
+		}
+	}
+	return nil
 }
 
 const toReadLabels = "name the format if it is one of those, or make a table of files and classes (images.csv)"

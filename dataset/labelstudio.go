@@ -179,6 +179,25 @@ func (d *Dataset) pictureOf(given, file string, named nameSet) (disk string, ok 
 		d.skip(text.Clean(given), "its name is not UTF-8")
 		return "", false
 	}
+	disk = d.seekPicture(given)
+	switch {
+	case disk == "":
+		d.miss(given, "named in %s", file)
+		return "", false
+	case named.has(disk):
+		d.skip(text.NFC(disk), "named again in %s", file)
+		return "", false
+	}
+	named.add(disk)
+	if reason := d.checkPicture(disk); reason != "" {
+		d.skip(text.NFC(disk), "%s", reason)
+		return "", false
+	}
+	return disk, true
+}
+
+// seekPicture finds a picture by the path or address that another program has for it; "" if there is none.
+func (d *Dataset) seekPicture(given string) (disk string) {
 	name := given
 	if u, err := url.Parse(given); err == nil && (u.Scheme != "" || u.RawQuery != "") {
 		name = u.Path
@@ -203,23 +222,11 @@ func (d *Dataset) pictureOf(given, file string, named nameSet) (disk string, ok 
 		if !local {
 			continue
 		}
-		disk := d.locate(clean)
-		if !d.isRegular(disk) {
-			continue
+		if disk := d.locate(clean); d.isRegular(disk) {
+			return disk
 		}
-		if named.has(disk) {
-			d.skip(clean, "named again in %s", file)
-			return "", false
-		}
-		named.add(disk)
-		if reason := d.checkPicture(disk); reason != "" {
-			d.skip(clean, "%s", reason)
-			return "", false
-		}
-		return disk, true
 	}
-	d.miss(given, "named in %s", file)
-	return "", false
+	return ""
 }
 
 // sizeOf returns a picture's size in pixels, 0 if it cannot be read.

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -291,6 +292,7 @@ func (d *Dataset) fitsTable(suffixes []string) string {
 	if err != nil {
 		return ""
 	}
+	labelled := false
 	for _, file := range files {
 		if isMetadata(file) || !d.isRegular(file) {
 			return ""
@@ -307,9 +309,16 @@ func (d *Dataset) fitsTable(suffixes []string) string {
 		if err != nil && (slices.Contains([]string{"images", "labels"}, stem(file)) || len(d.options.Columns) > 0) {
 			return file
 		}
-		if err != nil || c.class < 0 && stem(file) != "images" {
+		if errors.Is(err, errLabels) {
+			return file // the same
+		}
+		if err != nil {
 			return ""
 		}
+		labelled = labelled || c.labels() || stem(file) == "images"
+	}
+	if !labelled {
+		return ""
 	}
 	return "the table " + strings.Join(files, ", ")
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // readLines reads JSON Lines. The columns are the keys of all lines, so the file is read twice. A value that is not a string, number or
-// boolean is an empty cell; a list of one element counts as the element.
+// boolean is an empty cell; a list is its elements with semicolons between them.
 func readLines(f io.ReadSeeker, encoding string) (*table, error) {
 	keys := map[string]bool{}
 	scan := func(use func(line int, document map[string]any) (bool, error)) error {
@@ -39,6 +39,7 @@ func readLines(f io.ReadSeeker, encoding string) (*table, error) {
 	names := slices.Sorted(maps.Keys(keys))
 	t := &table{close: func() error { return nil }}
 	for _, name := range names {
+		t.header = append(t.header, strings.TrimSpace(name))
 		t.columns = append(t.columns, text.NFC(strings.ToLower(strings.TrimSpace(name))))
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -72,9 +73,11 @@ func cellOf(value any) string {
 	case bool:
 		return fmt.Sprint(v)
 	case []any:
-		if len(v) == 1 {
-			return cellOf(v[0])
+		cells := make([]string, len(v))
+		for i, element := range v {
+			cells[i] = cellOf(element)
 		}
+		return strings.Join(cells, ";")
 	case map[string]any: // Hugging Face's {"path": …, "bytes": null}, FiftyOne's {"label": …}
 		for _, key := range []string{"path", "label", "name"} {
 			if s, ok := v[key].(string); ok {

@@ -83,6 +83,14 @@ func (d *Dataset) readRows(file, split string, seen map[uint64]firstRow) error {
 		return err
 	}
 	where := placer{d: d}
+	if where.masks, err = d.masksNamed(t, c); err != nil {
+		t.close()
+		return err
+	}
+	studio := t.column("annotation_id") >= 0 && t.column("lead_time") >= 0 // Label Studio's export as CSV
+	if studio {
+		d.note(file, "read as an export of Label Studio")
+	}
 	return t.each(func(r row) error {
 		given := r.at(c.file)
 		name, ok := localName(given)
@@ -96,6 +104,18 @@ func (d *Dataset) readRows(file, split string, seen map[uint64]firstRow) error {
 		s := Sample{Split: split}
 		if err := d.labels(t, c, r, &s); err != nil {
 			return err
+		}
+		if studio {
+			if strings.HasPrefix(s.Class, "{") || strings.HasPrefix(s.Class, "[") {
+				return fmt.Errorf("%w: line %d of %s: the annotation %s is shapes or several choices, which are not read from a table: export the project as JSON",
+					ErrLayout, r.line, file, text.Cut(s.Class, 40))
+			}
+			if disk := d.seekPicture(given); disk != "" {
+				name, ok = disk, true
+			} else {
+				d.miss(given, "named in line %d of %s", r.line, file)
+				return nil
+			}
 		}
 		if !ok {
 			d.skip(given, "leads out of the data set's folder")
@@ -139,6 +159,7 @@ func (d *Dataset) readRows(file, split string, seen map[uint64]firstRow) error {
 type placer struct {
 	d       *Dataset
 	folders []string
+	masks   nameSet // of all rows: none of them is a picture
 	looked  bool
 	noted   map[string]bool
 }
@@ -189,7 +210,28 @@ func (p *placer) find(name, split string) (disk, reason string) {
 	return "", fmt.Sprintf("could be %s or %s: write the path below the folder", found[0], found[1])
 }
 
+// masksNamed returns the masks that a table names, as it names them.
+func (d *Dataset) masksNamed(t *table, c columns) (nameSet, error) {
+	masks := nameSet{}
+	if c.mask < 0 {
+		return masks, nil
+	}
+	again, err := d.openTable(t.file)
+	if err != nil {
+		return nil, err
+	}
+	return masks, again.each(func(r row) error {
+		if name, ok := localName(r.at(c.mask)); ok && r.at(c.mask) != "" {
+			masks.add(name)
+		}
+		return nil
+	})
+}
+
 func (p *placer) there(name string) bool {
+	if p.masks.has(text.NFC(name)) {
+		return false
+	}
 	info, err := os.Lstat(p.d.file(name))
 	return err == nil && (info.Mode().IsRegular() || info.Mode()&fs.ModeSymlink != 0 || p.d.linked(name) != "")
 }
@@ -204,6 +246,11 @@ func (p *placer) note(what string) {
 	}
 }
 
+// isSubmission reports whether a table shows what a competition wants: its classes are made up.
+func isSubmission(name string) bool {
+	return strings.HasPrefix(strings.ToLower(name), "sample_submission")
+}
+
 // findTables finds the tables of a folder: one by its usual name, else tables by the names of splits (train.csv, test.csv), else
 // the only one.
 func (d *Dataset) findTables(suffixes []string) ([]string, error) {
@@ -213,7 +260,7 @@ func (d *Dataset) findTables(suffixes []string) ([]string, error) {
 		if entry.IsDir() || !slices.Contains(suffixes, suffix(name)) {
 			continue
 		}
-		if strings.HasPrefix(strings.ToLower(name), "sample_submission") { // its classes are made up
+		if isSubmission(name) {
 			d.note(name, "passed over: it holds no labels")
 			continue
 		}

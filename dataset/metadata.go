@@ -55,7 +55,7 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 		return err
 	}
 	told := make([]bool, d.Len()) // which samples the table names
-	if c.class >= 0 {
+	if c.labels() {
 		for i := from; i < to; i++ {
 			if d.samples.rows[i].class > 0 {
 				d.count(file, "the classes are those of the table, not the names of folders")
@@ -97,7 +97,7 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 	if err != nil {
 		return err
 	}
-	if c.class >= 0 {
+	if c.labels() {
 		for i := from; i < to; i++ {
 			if !told[i] {
 				d.count(d.Sample(i).Name, "not in "+file+": unlabelled")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,14 +51,14 @@ func (d *Dataset) fitsParquet() string {
 
 // parquetColumns are the indices of the columns (leaves) of a Parquet file that are read; -1 for a column that it does not have.
 type parquetColumns struct {
-	bytes, path, class, split int
-	names                     []string // of the classes, if the class is a number
+	bytes, path, mask, class, split int
+	names                           []string // of the classes, if the class is a number
 }
 
 // all lists the columns that the file has, each once.
 func (c parquetColumns) all() []int {
 	var out []int
-	for _, at := range []int{c.bytes, c.path, c.class, c.split} {
+	for _, at := range []int{c.bytes, c.path, c.mask, c.class, c.split} {
 		if at >= 0 && !slices.Contains(out, at) {
 			out = append(out, at)
 		}
@@ -75,6 +76,10 @@ func (d *Dataset) readParquet() error {
 	if len(files) == 0 {
 		return fmt.Errorf("%w: no .parquet file", ErrLayout)
 	}
+	if err := d.oneConfiguration(files); err != nil {
+		return err
+	}
+	d.missShards(files)
 	from := *d
 	dir, err := d.temporary()
 	if err != nil {
@@ -91,6 +96,56 @@ func (d *Dataset) readParquet() error {
 		}
 	}
 	return nil
+}
+
+// configuration is a file's folder without what names a split or holds all data.
+func (d *Dataset) configuration(file string) string {
+	var parts []string
+	for part := range strings.SplitSeq(path.Dir(file), "/") {
+		if _, isSplit := d.splitWord(part); !isSplit && !isContainer(part) && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	return path.Join(parts...)
+}
+
+// oneConfiguration refuses files of several configurations, which are versions of one data set, or parts with other columns.
+func (d *Dataset) oneConfiguration(files []string) error {
+	for _, file := range files {
+		if first, other := d.configuration(files[0]), d.configuration(file); other != first {
+			return fmt.Errorf("%w: %s and %s are in different folders, as the configurations of one data set are: give one of the folders as the data set", ErrSeveral, files[0], file)
+		}
+	}
+	return nil
+}
+
+// shardName matches the name of a file that is one of several: train-00000-of-00005.parquet.
+var shardName = regexp.MustCompile(`^(.*)-([0-9]{5})-of-([0-9]{5})(-[0-9a-f]+)?(\.[a-z.]+)$`)
+
+// missShards lists shards as missing that others say should be there.
+func (d *Dataset) missShards(files []string) {
+	there := map[string]bool{}
+	type group struct {
+		before, of, end string
+	}
+	var groups []group
+	for _, file := range files {
+		if m := shardName.FindStringSubmatch(file); m != nil {
+			g := group{m[1], m[3], m[5]}
+			there[g.before+m[2]+g.of] = true
+			if !slices.Contains(groups, g) {
+				groups = append(groups, g)
+			}
+		}
+	}
+	for _, g := range groups {
+		all, _ := strconv.Atoi(g.of)
+		for i := range all {
+			if number := fmt.Sprintf("%05d", i); !there[g.before+number+g.of] {
+				d.miss(g.before+"-"+number+"-of-"+g.of+g.end, "one of %d shards, and it is not there", all)
+			}
+		}
+	}
 }
 
 func (d *Dataset) readParquetFile(file, name, split string) (err error) {
@@ -188,7 +243,7 @@ func (v *parquetValues) next() (parquet.Value, error) {
 
 // chooseParquet finds the columns and the names of the classes.
 func (d *Dataset) chooseParquet(p *parquet.File, name string) (parquetColumns, error) {
-	c := parquetColumns{-1, -1, -1, -1, nil}
+	c := parquetColumns{-1, -1, -1, -1, -1, nil}
 	leaves := p.Schema().Columns()
 	find := func(column string) int {
 		names := usualColumns[slices.IndexFunc(usualColumns, func(u usualColumn) bool { return u.column == column })].names
@@ -204,20 +259,20 @@ func (d *Dataset) chooseParquet(p *parquet.File, name string) (parquetColumns, e
 		}
 		return -1
 	}
-	for i, leaf := range leaves {
-		if len(leaf) == 2 && leaf[1] == "bytes" && c.bytes < 0 {
-			c.bytes = i
-			for k, other := range leaves {
-				if len(other) == 2 && other[0] == leaf[0] && other[1] == "path" {
-					c.path = k
-				}
-			}
-		}
+	if err := d.choosePictures(&c, leaves, name); err != nil {
+		return c, err
 	}
 	if c.bytes < 0 {
 		c.bytes = find(ColumnFile)
 	}
 	c.class, c.split = find(ColumnClass), find(ColumnSplit)
+	if _, asked := d.options.Columns[ColumnClass]; c.class < 0 && !asked {
+		for _, leaf := range leaves {
+			if len(leaf) > 1 && slices.Contains(usualColumns[1].names, columnKey(leaf[0])) && leaf[1] != "bytes" && leaf[1] != "path" {
+				return c, fmt.Errorf("%w: its column %s is a list, as of several labels, and %s in a column of its own, or pass over it with --columns class=", errLabels, leaf[0], oneLabel)
+			}
+		}
+	}
 	if c.bytes < 0 || c.bytes == c.class {
 		var all []string
 		for _, leaf := range leaves {
@@ -249,9 +304,77 @@ func (d *Dataset) chooseParquet(p *parquet.File, name string) (parquetColumns, e
 	return c, nil
 }
 
+// maskColumns are names of columns with pictures that are masks, besides those of ColumnMask.
+var maskColumns = []string{"annotation", "annotations", "label", "labels", "semantic_segmentation", "segmentation_mask", "ground_truth", "instance", "trimap"}
+
+// choosePictures finds the column of the images and that of their masks among those that hold the bytes of pictures.
+func (d *Dataset) choosePictures(c *parquetColumns, leaves [][]string, file string) error {
+	var columns []string
+	at := map[string]int{}
+	for i, leaf := range leaves {
+		if len(leaf) == 2 && leaf[1] == "bytes" {
+			columns = append(columns, leaf[0])
+			at[leaf[0]] = i
+		}
+	}
+	take := func(column string, usual []string) (string, error) {
+		said, asked := d.options.Columns[column]
+		if asked && said == "" {
+			return "", nil
+		}
+		if asked {
+			usual = []string{said}
+		}
+		for _, name := range usual {
+			if i := slices.IndexFunc(columns, func(c string) bool { return columnKey(c) == columnKey(name) }); i >= 0 {
+				return columns[i], nil
+			}
+		}
+		if asked && len(columns) > 0 && column == ColumnMask {
+			return "", fmt.Errorf("%w: no column %q holds pictures; those that do are %s", ErrLayout, said, strings.Join(columns, ", "))
+		}
+		return "", nil
+	}
+	mask, err := take(ColumnMask, slices.Concat(usualColumns[4].names, maskColumns))
+	if err != nil {
+		return err
+	}
+	rest := slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return column == mask })
+	picture, err := take(ColumnFile, usualColumns[0].names)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(columns) == 0:
+		return nil
+	case len(columns) == 1:
+		picture, mask = columns[0], ""
+	case picture == "" && len(rest) == 1:
+		picture = rest[0]
+	case picture == "":
+		return fmt.Errorf("%w: several columns hold pictures (%s): say which are the images with --columns file=…", ErrLayout, strings.Join(columns, ", "))
+	}
+	c.bytes = at[picture]
+	for k, other := range leaves {
+		if len(other) == 2 && other[0] == picture && other[1] == "path" {
+			c.path = k
+		}
+	}
+	if mask != "" && mask != picture {
+		c.mask = at[mask]
+		d.note(file, "the masks are those of the column %s", mask)
+	}
+	for _, column := range columns {
+		if column != picture && column != mask {
+			d.note(file, "the pictures of the column %s are passed over", column)
+		}
+	}
+	return nil
+}
+
 // addParquetRow writes one picture and adds it.
 func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, file, split string, number int, left *int64) error {
-	var content []byte
+	var content, mask []byte
 	var given, class string
 	for _, at := range c.all() {
 		v := row[at]
@@ -264,6 +387,11 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 				return errors.New("the image column holds no bytes")
 			}
 			content = v.ByteArray()
+		case c.mask:
+			if v.Kind() != parquet.ByteArray {
+				return errors.New("the mask column holds no bytes")
+			}
+			mask = v.ByteArray()
 		case c.path:
 			if v.Kind() == parquet.ByteArray {
 				given = string(v.ByteArray())
@@ -272,6 +400,9 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 			var err error
 			if class, err = c.className(v); err != nil {
 				return err
+			}
+			if d.labelled == "" && v.Kind() == parquet.ByteArray {
+				d.labelled = file
 			}
 		case c.split:
 			word := v.String()
@@ -295,7 +426,7 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 		d.skip(place, "%s", notAPicture(content))
 		return nil
 	}
-	if *left -= int64(len(content)); *left < 0 {
+	if *left -= int64(len(content)) + int64(len(mask)); *left < 0 {
 		return fmt.Errorf("%w: the images are larger than the file may hold", ErrArchive)
 	}
 	name := place + picture.SuffixOf(format)
@@ -313,7 +444,21 @@ func (d *Dataset) addParquetRow(row map[int]parquet.Value, c parquetColumns, fil
 		return err
 	}
 	d.countSeveral(name, bytes.NewReader(content))
-	d.add(name, Sample{Split: split, Class: class})
+	s := Sample{Split: split, Class: class}
+	if class == "" && c.class >= 0 {
+		d.count(name, "the row has no label: unlabelled")
+	}
+	if len(mask) > 0 {
+		if of := picture.Format(mask[:min(16, len(mask))]); of == "" {
+			d.skip(place, "the mask is %s", notAPicture(mask))
+		} else {
+			s.Mask = d.file(place + ".mask" + picture.SuffixOf(of))
+			if err := os.WriteFile(s.Mask, mask, 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	d.add(name, s)
 	return nil
 }
 

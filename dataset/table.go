@@ -21,8 +21,9 @@ const maxColumns = 10_000
 
 // table is a file of rows, CSV or JSON Lines, that is read row by row.
 type table struct {
-	file    string // its name below the root, for messages
-	columns []string
+	file    string              // its name below the root, for messages
+	columns []string            // in lower case
+	header  []string            // as they are spelt
 	next    func() (row, error) // io.EOF after the last
 	close   func() error
 }
@@ -31,6 +32,7 @@ type table struct {
 type row struct {
 	cells []string
 	line  int
+	short bool // it has fewer cells than the header
 }
 
 // at returns the cell of a column by index, "" if the row is shorter or the column is -1.
@@ -103,7 +105,8 @@ func (r *rationed) Read(p []byte) (int, error) {
 }
 
 // readTable reads a CSV. Real files have a byte order mark, UTF-16, CRLF, tabs or semicolons between the columns, Excel's line "sep=;",
-// padded headers, empty columns at the end, or short rows: all of these are accepted.
+// padded headers, empty columns at the end, or short rows: all of these are accepted. A row with more cells than the header is not, since
+// after a separator that is not quoted every cell is in the wrong column.
 func readTable(r io.Reader, encoding string) (*table, error) {
 	converted, err := text.Reader(r, encoding)
 	if err != nil {
@@ -139,6 +142,7 @@ func readTable(r io.Reader, encoding string) (*table, error) {
 		if !text.Valid(column) {
 			return nil, illegible(place(i), "of the header", column)
 		}
+		t.header = append(t.header, strings.TrimSpace(column))
 		t.columns = append(t.columns, text.NFC(strings.ToLower(strings.TrimSpace(column))))
 	}
 	t.next = func() (row, error) {
@@ -148,8 +152,8 @@ func readTable(r io.Reader, encoding string) (*table, error) {
 			if err != nil {
 				return row{}, err
 			}
-			out := row{cells: record[:min(len(record), len(t.columns))], line: place(0)}
-			filled := false
+			out := row{cells: record[:min(len(record), len(t.columns))], line: place(0), short: len(record) < len(t.columns)}
+			filled, over := false, false
 			for i, cell := range record {
 				if !text.Valid(cell) {
 					name := fmt.Sprint(i + 1)
@@ -161,7 +165,13 @@ func readTable(r io.Reader, encoding string) (*table, error) {
 				if i < len(out.cells) {
 					out.cells[i] = strings.TrimSpace(cell)
 					filled = filled || out.cells[i] != ""
+				} else {
+					over = over || strings.TrimSpace(cell) != ""
 				}
+			}
+			if over {
+				return row{}, fmt.Errorf("line %d has %d cells, and the header has %d: put a cell that has a %q in it between quotes, or name the column in the header",
+					out.line, len(record), len(t.columns), comma)
 			}
 			if filled {
 				return out, nil

@@ -186,6 +186,9 @@ func (d *Dataset) numberedClass(name, class string, classes []string, s *Sample)
 		return err
 	}
 	s.Class = d.shared(class)
+	if d.labelled == "" {
+		d.labelled = name
+	}
 	return nil
 }
 

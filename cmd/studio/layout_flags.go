@@ -21,7 +21,7 @@ type readingFlags struct {
 	Encoding    string            `help:"How tables and lists are written that are neither UTF-8 nor UTF-16, such as windows-1252 or shift_jis." placeholder:"NAME" group:"Data set"`
 	FollowLinks bool              `help:"Follow symbolic links that stay inside the data set's folder." group:"Data set"`
 	MaskObject  string            `help:"What in a mask means the object: values (1,3-5), colours (#800000), or shades of grey; auto tells, and says how." default:"auto" placeholder:"VALUES" group:"Data set"`
-	Label       string            `help:"What the class of an image is whose annotations name several (COCO): the one of its largest annotation. Without it, such images are refused." enum:",largest" default:"" placeholder:"largest" group:"Data set"`
+	Label       string            `help:"What the class of an image with several labels is: largest, the one of its largest annotation (COCO); whole, all that a table's cell holds, such as 'robin;red', as the name of one class. Without it, such images are refused." enum:",largest,whole" default:"" placeholder:"largest|whole" group:"Data set"`
 	Parts       []string          `help:"Kinds of masks that together are the object's, where there are several of an image (IDRiD's lesions)." placeholder:"KIND" group:"Data set"`
 }
 
