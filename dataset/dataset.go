@@ -105,6 +105,7 @@ type Dataset struct {
 	links    map[string]string       // folders that links led to, by their real path
 	names    map[string]string       // see shared
 	looked   map[string][]entry      // see look
+	legends  *legends                // see legendOf
 	tallies  map[string]*tally
 	spelling struct { // see spelt
 		folder string
@@ -146,7 +147,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 			return nil, fmt.Errorf("%w: --columns %s=…: want file, class, split, group or mask", ErrLayout, column)
 		}
 	}
-	d := &Dataset{Format: o.Format, options: o, looked: map[string][]entry{}}
+	d := &Dataset{Format: o.Format, options: o, looked: map[string][]entry{}, legends: &legends{known: map[string]*legend{}}}
 	at, err := d.resolve(dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", shown(dir), err), d.Close())

@@ -108,7 +108,7 @@ func (d *Dataset) refuseUnlabelled(list []entry) error {
 	}
 	for _, entry := range list {
 		name := entry.Name()
-		if entry.IsDir() || isMetadata(name) || isSubmission(name) || !slices.Contains(csvSuffixes, suffix(name)) && !slices.Contains(linesSuffixes, suffix(name)) {
+		if entry.IsDir() || isMetadata(name) || isSubmission(name) || isLegend(name) || !slices.Contains(csvSuffixes, suffix(name)) && !slices.Contains(linesSuffixes, suffix(name)) {
 			continue
 		}
 		t, err := d.openTable(name)
@@ -132,7 +132,7 @@ const toReadLabels = "name the format if it is one of those, or make a table of 
 // annotationAmong returns the first file of a list that may hold labels, "" for none.
 func annotationAmong(list []entry) string {
 	for _, entry := range list {
-		if !entry.IsDir() && mayTell(entry.Name()) && !isMetadata(entry.Name()) {
+		if !entry.IsDir() && mayTell(entry.Name()) && !isMetadata(entry.Name()) && !isLegend(entry.Name()) {
 			return entry.Name()
 		}
 	}
@@ -410,7 +410,7 @@ func (d *Dataset) holdsPicture(name string) bool {
 // isAbout reports whether a file describes the data set rather than being part of it.
 func (d *Dataset) isAbout(name string) bool {
 	stem := strings.ToLower(strings.TrimSuffix(name, path.Ext(name)))
-	return isMetadata(name) || stem == "readme" || stem == "license" || stem == "licence" || strings.HasPrefix(stem, "license")
+	return isMetadata(name) || isLegend(name) || stem == "readme" || stem == "license" || stem == "licence" || strings.HasPrefix(stem, "license")
 }
 
 // maskFolders lists the folders of the root in which the metadata places masks.

@@ -257,7 +257,7 @@ func (d *Dataset) findTables(suffixes []string) ([]string, error) {
 	var all, splits []string
 	for _, entry := range d.look("") {
 		name := entry.Name()
-		if entry.IsDir() || !slices.Contains(suffixes, suffix(name)) {
+		if entry.IsDir() || !slices.Contains(suffixes, suffix(name)) || isLegend(name) {
 			continue
 		}
 		if isSubmission(name) {

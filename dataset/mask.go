@@ -1,11 +1,13 @@
 package dataset
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
 	"image/color"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -22,6 +24,8 @@ type MaskRule struct {
 	Shades  bool         // a shade of grey is the share of the pixel that is object: 255 all, 0 none
 	Values  []int        // indices of a palette, or values of grey
 	Colours []color.RGBA // opaque
+
+	legend []color.RGBA // all that a legend names; a mask with none of them is read as without the rule. nil: the rule is people's
 }
 
 // ParseMaskRule reads a rule as it is typed: "shades", values and ranges ("1,3-5"), or colours ("#800000,#008000"). "" is nil.
@@ -94,8 +98,15 @@ func readMask(ctx context.Context, path string, rule *MaskRule, use func(*image.
 	own := func(h picture.Header) int64 { return h.Pixels() }
 	err = picture.Process().Decode(ctx, f, own, func(_ context.Context, decoded image.Image, h picture.Header) error {
 		mask := image.NewGray(image.Rect(0, 0, decoded.Bounds().Dx(), decoded.Bounds().Dy()))
-		if how, err = inside(mask, decoded, h.Format == "jpeg", rule); err != nil {
+		by := rule
+		if by != nil && by.legend != nil && !by.fitsLegend(decoded, h.Format == "jpeg") {
+			by = nil
+		}
+		if how, err = inside(mask, decoded, h.Format == "jpeg", by); err != nil {
 			return err
+		}
+		if by != nil && by.legend != nil {
+			how = byLegend
 		}
 		return use(mask)
 	})
@@ -173,6 +184,9 @@ func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (
 	return colours(mask, decoded, lossy, rule)
 }
 
+// byLegend is how a mask was read whose rule is a legend's.
+const byLegend = "by its legend"
+
 func white(inside bool) uint8 {
 	if inside {
 		return 255
@@ -236,7 +250,7 @@ func indexed(mask *image.Gray, p *image.Paletted) (how string, err error) {
 		}
 	}
 	if !outside && len(object) > 1 {
-		return "", fmt.Errorf("%w: none of its colours is black (they are %s): say which with --mask-object", ErrMask, shorten(shown))
+		return "", notBlack(shown)
 	}
 	for y := range mask.Rect.Dy() {
 		for x := range mask.Rect.Dx() {
@@ -248,6 +262,12 @@ func indexed(mask *image.Gray, p *image.Paletted) (how string, err error) {
 		how += ", VOC's unknown is outside"
 	}
 	return how, nil
+}
+
+// notBlack is the error of a mask of these colours, the most frequent first.
+func notBlack(colours []string) error {
+	return fmt.Errorf("%w: none of its colours is black (they are %s): name those of the object with --mask-object, such as --mask-object %s, or put a legend beside the masks (label_colors.txt with lines such as \"%s\")",
+		ErrMask, shorten(colours), colours[len(colours)-1], "128 0 0 cat")
 }
 
 func shorten(list []string) string {
@@ -333,14 +353,8 @@ func numbers(values []int) []string {
 // colours reads a mask of colours: the rule's colours are inside, or without a rule all but black. In a lossy picture colours near those
 // count too.
 func colours(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (how string, err error) {
-	seen := map[color.RGBA]bool{}
+	seen := map[color.RGBA]int{}
 	opaqueBlack, transparent, black, other := true, false, false, false
-	near := func(a, b uint8) bool {
-		if lossy {
-			return max(a, b)-min(a, b) < 40
-		}
-		return a == b
-	}
 	bounds := decoded.Bounds()
 	for y := range mask.Rect.Dy() {
 		for x := range mask.Rect.Dx() {
@@ -351,17 +365,17 @@ func colours(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) 
 			case n.A < 128:
 				transparent = true
 			case rule != nil:
-				*at = white(slices.ContainsFunc(rule.Colours, func(r color.RGBA) bool { return near(c.R, r.R) && near(c.G, r.G) && near(c.B, r.B) }))
+				*at = white(slices.ContainsFunc(rule.Colours, func(r color.RGBA) bool { return nearColour(n, r, lossy) }))
 				opaqueBlack = false
-			case near(c.R, 0) && near(c.G, 0) && near(c.B, 0):
+			case nearColour(n, color.RGBA{}, lossy):
 				black = true
 			case !lossy && c == vocVoid:
 				opaqueBlack = false
 			default:
 				*at = 255
 				opaqueBlack, other = false, true
-				if len(seen) < 300 {
-					seen[c] = true
+				if _, ok := seen[c]; ok || len(seen) < 300 {
+					seen[c]++
 				}
 			}
 		}
@@ -379,7 +393,14 @@ func colours(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) 
 		return "what is not transparent means the object", nil
 	}
 	if other && !black && !transparent && len(seen) > 1 {
-		return "", fmt.Errorf("%w: none of its colours is black (%d colours): say which with --mask-object", ErrMask, len(seen))
+		found := slices.SortedFunc(maps.Keys(seen), func(a, b color.RGBA) int {
+			return cmp.Or(seen[b]-seen[a], int(a.R)-int(b.R), int(a.G)-int(b.G), int(a.B)-int(b.B))
+		})
+		var shown []string
+		for _, c := range found {
+			shown = append(shown, fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B))
+		}
+		return "", notBlack(shown)
 	}
 	return "every colour but black means the object", nil
 }

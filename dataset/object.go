@@ -27,7 +27,8 @@ func (d *Dataset) joined(ctx context.Context, s Sample, use func(*image.Gray) er
 		if !d.isObject(part) {
 			continue
 		}
-		err := Mask(ctx, part.Path, d.options.Mask, func(mask *image.Gray) error {
+		rule, _ := d.ruleFor(s, part.Path)
+		err := Mask(ctx, part.Path, rule, func(mask *image.Gray) error {
 			if all == nil {
 				all = &image.Gray{Pix: slices.Clone(mask.Pix), Stride: mask.Stride, Rect: mask.Rect}
 				return nil
@@ -72,7 +73,8 @@ func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray
 		}
 		marks = &Marks{Boxes: boxes}
 	default:
-		return Mask(ctx, s.Mask, d.options.Mask, use)
+		rule, _ := d.ruleFor(s, s.Mask)
+		return Mask(ctx, s.Mask, rule, use)
 	}
 	if !marks.Shows() {
 		return fmt.Errorf("%s has no mask", s.Name)
@@ -94,10 +96,10 @@ func (d *Dataset) describeMasks() error {
 	if d.options.Mask != nil {
 		return nil
 	}
-	var masks []string
+	var masks []Sample
 	for _, s := range d.All() {
 		if s.Mask != "" && suffix(s.Mask) != ".mat" && suffix(s.Mask) != ".xml" {
-			masks = append(masks, s.Mask)
+			masks = append(masks, s)
 		}
 		if len(masks) == 1000 {
 			break
@@ -105,8 +107,13 @@ func (d *Dataset) describeMasks() error {
 	}
 	const looked = 3
 	for i := range min(looked, len(masks)) {
-		file := masks[i*(len(masks)-1)/max(1, looked-1)]
-		how, err := readMask(context.Background(), file, nil, func(*image.Gray) error { return nil })
+		s := masks[i*(len(masks)-1)/max(1, looked-1)]
+		file := s.Mask
+		rule, words := d.ruleFor(s, file)
+		how, err := readMask(context.Background(), file, rule, func(*image.Gray) error { return nil })
+		if how == byLegend {
+			how = words
+		}
 		if errors.Is(err, ErrMask) {
 			return err
 		}
