@@ -89,6 +89,9 @@ type ViewRegion struct {
 	Y      float64 `json:"y"`
 	Width  float64 `json:"width"`
 	Height float64 `json:"height"`
+	// Picture is the size, width and height, of the picture that the rectangle lies on: turned if its EXIF data says so and the model's
+	// preprocessing heeds it.
+	Picture [2]int `json:"-"`
 }
 
 // EditState is the state of one revision.

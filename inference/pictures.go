@@ -72,7 +72,7 @@ func (p *Pictures) View(version annotator.Version, img annotator.Image) (annotat
 		return annotator.ViewRegion{}, &annotator.PictureError{Image: img.Name, Err: fmt.Errorf("it is %d×%d pixels", img.Width, img.Height)}
 	}
 	if pre == nil {
-		return annotator.ViewRegion{Width: float64(img.Width), Height: float64(img.Height)}, nil
+		return annotator.ViewRegion{Width: float64(img.Width), Height: float64(img.Height), Picture: [2]int{img.Width, img.Height}}, nil
 	}
 	orientation := 1
 	if pre.manifest.EXIF { // only then the file has to be read

@@ -166,6 +166,6 @@ func (p *Preprocessor) View(width, height, orientation int) annotator.ViewRegion
 	sx, sy := float64(width)/float64(g.width), float64(height)/float64(g.height)
 	return annotator.ViewRegion{
 		X: float64(g.left-g.padLeft) * sx, Y: float64(g.top-g.padTop) * sy,
-		Width: float64(g.cropWidth) * sx, Height: float64(g.cropHeight) * sy,
+		Width: float64(g.cropWidth) * sx, Height: float64(g.cropHeight) * sy, Picture: [2]int{width, height},
 	}
 }

@@ -36,6 +36,7 @@ type commandLine struct {
 	User    userCommand    `cmd:"" help:"Add and list people, set passwords."`
 	Project projectCommand `cmd:"" help:"Create and list projects."`
 	Import  importCommand  `cmd:"" help:"Bring a folder of pictures into a project."`
+	Export  exportCommand  `cmd:"" help:"Write a project's maps, predictions, reviews, tasks or audit trail for other programs."`
 	Model   modelCommand   `cmd:"" help:"Inspect a model, or add it to a project."`
 	Verify  verifyCommand  `cmd:"" help:"Read every picture and model that is kept, and say what is missing or damaged."`
 

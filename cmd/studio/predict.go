@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -17,10 +18,11 @@ import (
 	"github.com/abn-studio/studio/internal/samples"
 )
 
-// predictCommand writes a model's answer for every picture of a folder, and its attention maps.
+// predictCommand writes a model's answer for every picture of a folder, or of a project, and its attention maps.
 type predictCommand struct {
-	Model  string `help:"The ABN, an ONNX file." required:"" type:"existingfile"`
-	Images string `help:"Folder of pictures: split/class/image or class/image." required:"" type:"existingdir"`
+	Model  string `help:"The ABN, an ONNX file; with --project the number of a version (default: the active one)." placeholder:"FILE|N"`
+	Images string `help:"Folder of pictures: split/class/image or class/image." type:"existingdir" xor:"pictures"`
+	projectPredictions
 	Out    string `help:"What to write: FILE.jsonl, one JSON line per picture, or FILE.npz, numpy's arrays." required:"" placeholder:"FILE"`
 	Scores string `help:"What is written of the classes (${enum}): the five most likely, the probabilities of all, or the logits of all from both branches. An .npz has those of all: without logits, probabilities." enum:"top5,probabilities,logits" default:"top5"`
 	layoutFlags
@@ -37,7 +39,9 @@ func (predictCommand) Help() string {
 also the list probabilities, or logits_per and logits_att, in the order of the manifest's classes. A picture that cannot be used has name and error.
 
 FILE.npz has for N pictures and K classes: names (N), probabilities (N,K), or logits_per and logits_att (N,K) with --scores logits, maps (N,1,h,w), classes (K), and for
-pictures that could not be used refused (their names) and reasons. numpy.load reads it.`
+pictures that could not be used refused (their names) and reasons. numpy.load reads it.
+
+With --project nothing is run: what is written is what the version's scan found.`
 }
 
 // prediction is one line of the output.
@@ -119,8 +123,25 @@ func (a *accuracy) String() string {
 		a.Images, a.Labelled, 100**a.Top1, 100**a.Top5, 100**a.AttTop1)
 }
 
+// Validate is called when the flags have been read.
+func (c *predictCommand) Validate() error {
+	if c.Project != "" {
+		return nil
+	}
+	if c.Model == "" || c.Images == "" {
+		return errors.New("say what predicts what: --model FILE --images DIR, or --project SLUG for what a project's scan found")
+	}
+	if info, err := os.Stat(c.Model); err != nil || info.IsDir() {
+		return fmt.Errorf("--model: there is no file %s", c.Model)
+	}
+	return nil
+}
+
 // Run predicts. The output file gets its name only when it is complete.
 func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
+	if c.Project != "" {
+		return c.writeProject(ctx, streams)
+	}
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, wholeModel("--model", c.Model), namedFile{"--images", c.Images}); err != nil {
 		return err
 	}

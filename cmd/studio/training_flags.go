@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/recipe"
+	"github.com/abn-studio/studio/internal/takeout"
 )
 
 // settingFlags are the flags for settings of a training, made from internal/recipe's table. A flag that is not given leaves the command's
@@ -207,7 +208,7 @@ func helpWords() map[string]string {
 	words := settingWords()
 	maps.Copy(words, nameWords())
 	maps.Copy(words, manifestWords())
-	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.Roles), "splits": commas(annotator.Splits),
+	maps.Copy(words, map[string]string{"providers": providerNames(), "formats": formatNames(), "nearBits": strconv.Itoa(fingerprint.Bound), "maxNearBits": strconv.Itoa(fingerprint.MaxBound), "starts": commas(attention.StartMethods()), "roles": commas(annotator.Roles), "splits": commas(annotator.Splits), "exports": commas(annotator.ExportKinds), "exportformats": strings.Join(takeout.FormatKeys(), ","),
 		"max_model_mb": strconv.Itoa(annotator.DefaultMaxModelBytes >> 20), "max_import_gb": strconv.Itoa(jobs.DefaultMaxImportBytes >> 30), "feature_cache_mb": strconv.Itoa(defaultFeatureCacheMB)})
 	return words
 }

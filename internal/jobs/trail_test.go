@@ -28,7 +28,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "Download", "Facets", "HasPeople", "Image", "ImportExample", "Jobs", "Leakage", "LookAtImport", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImportExample", "Jobs", "Leakage", "LookAtImport", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedImport", "StagedImports", "StateDict", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 

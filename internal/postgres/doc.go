@@ -31,6 +31,7 @@
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
 //	sync.go             what a repeated import reads and changes
+//	exports.go          maps, predictions, reviews, tasks and the trail, a page at a time
 //	round_work.go, scans.go, jobs.go, workers.go, parts.go
 //	                    what workers need; listener.go and round_events.go tell watchers of a round about changes
 package postgres

@@ -14,7 +14,6 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
-	"github.com/abn-studio/studio/internal/text"
 )
 
 // taskColumns are the columns of tasks under the alias t, left joined with users u by author.
@@ -211,8 +210,7 @@ func conditions(projectID int64, f annotator.TaskFilter, except string) *clause 
 		c.add(`t.author_id = $%d`, *f.Author)
 	}
 	if f.Search != "" {
-		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text.NFC(f.Search)) + "%"
-		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE $%d)`, pattern)
+		c.add(`EXISTS (SELECT FROM images i WHERE i.id = t.image_id AND i.name ILIKE $%d)`, likeName(f.Search))
 	}
 	return c
 }

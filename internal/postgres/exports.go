@@ -1,0 +1,225 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
+)
+
+// exportSource is what an export of a kind reads. Its tables have the aliases i (images), v (versions), t (tasks), e (edits),
+// r (reviews), p (predictions), a (audit) and u (users: who drew, holds or did it).
+type exportSource struct {
+	tables               string
+	key                  string // the column by which the records are ordered
+	project, state, made string // columns that the filter compares
+	learned              string // the edit that a round learned from
+}
+
+var exportSources = map[annotator.ExportKind]exportSource{
+	annotator.ExportMaps: {
+		tables: `edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = e.version_id
+			JOIN users u ON u.id = e.author_id`,
+		key: "i.id", project: "t.project_id", state: "e.state", made: "e.created_at", learned: "e.id",
+	},
+	annotator.ExportPredictions: {
+		tables: `predictions p JOIN images i ON i.id = p.image_id JOIN versions v ON v.id = p.version_id`, key: "i.id", project: "v.project_id",
+	},
+	annotator.ExportReviews: {
+		tables: `reviews r JOIN edits e ON e.id = r.edit_id JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id
+			JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id JOIN users j ON j.id = r.reviewer_id`,
+		key: "r.id", project: "t.project_id", state: "e.state", made: "r.created_at", learned: "e.id",
+	},
+	annotator.ExportTasks: {
+		tables: `tasks t JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = t.version_id LEFT JOIN users u ON u.id = t.author_id`,
+		key:    "t.id", project: "t.project_id", state: "t.state", made: "t.created_at",
+	},
+	annotator.ExportAudit: {
+		tables: `audit a LEFT JOIN users u ON u.id = a.actor_id`, key: "a.id", project: "a.project_id", made: "a.at",
+	},
+}
+
+// conditions returns what a filter asks of the records. The service has checked that the kind has the fields that are set.
+func (from exportSource) conditions(projectID int64, f annotator.ExportFilter) *clause {
+	c := &clause{}
+	c.add(from.project+` = $%d`, projectID)
+	if len(f.States) > 0 {
+		c.add(from.state+` = ANY($%d)`, f.States)
+	}
+	if len(f.Splits) > 0 {
+		c.add(`i.split = ANY($%d)`, texts(f.Splits))
+	}
+	if f.Class != "" {
+		c.add(`i.label IN (SELECT c.index FROM classes c WHERE c.project_id = i.project_id AND (c.key = $%[1]d OR c.name = $%[1]d))`, f.Class)
+	}
+	if f.Author != "" && from.key == "a.id" {
+		c.add(`(a.actor = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
+	} else if f.Author != "" {
+		c.add(`(u.name = $%[1]d OR lower(u.email) = lower($%[1]d))`, f.Author)
+	}
+	if f.Search != "" {
+		c.add(`i.name ILIKE $%d`, likeName(f.Search))
+	}
+	if f.Round != 0 {
+		c.add(`EXISTS (SELECT FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = `+from.learned+` AND ro.project_id = t.project_id AND ro.number = $%d)`, f.Round)
+	}
+	if f.Version != 0 {
+		c.add(`v.number = $%d`, f.Version)
+	}
+	if !f.Since.IsZero() {
+		c.add(from.made+` >= $%d`, f.Since)
+	}
+	if !f.Until.IsZero() {
+		c.add(from.made+` < $%d`, f.Until)
+	}
+	return c
+}
+
+// What is selected of images and versions, and of classes by their number.
+const (
+	exportedImage = `i.id, i.name, i.source, i.hash, i.split, coalesce((SELECT key FROM classes c WHERE c.project_id = i.project_id AND c.index = i.label), ''),
+		i.group_name, i.width, i.height, v.number, v.model_hash`
+	exportedAnswer = `coalesce((SELECT key FROM classes c WHERE c.project_id = i.project_id AND c.index = %s), '')`
+)
+
+func exportedFields(i *annotator.ExportedImage, v *annotator.ExportedVersion) []any {
+	return []any{&i.ImageID, &i.Image, &i.Source, &i.SHA256, &i.Split, &i.Class, &i.Group, &i.Width, &i.Height, &v.Version, &v.ModelSHA256}
+}
+
+// exportPage reads a page of an export whose records are in the order of key. columns is what scan reads.
+func exportPage[T any](ctx context.Context, s *Store, projectID int64, kind annotator.ExportKind, f annotator.ExportFilter, after int64, limit int,
+	columns string, scan pgx.RowToFunc[T]) ([]T, error) {
+	from := exportSources[kind]
+	where := from.conditions(projectID, f)
+	where.add(from.key+` > $%d`, after)
+	where.args = append(where.args, limit)
+	all, err := list(ctx, s, scan, fmt.Sprintf(`SELECT %s FROM %s WHERE %s ORDER BY %s LIMIT $%d`, columns, from.tables, where.sql(), from.key, len(where.args)), where.args...)
+	return all, wrap(err, "reading %s of project %d", kind, projectID)
+}
+
+// CountExport implements annotator.ExportStore.
+func (s *Store) CountExport(ctx context.Context, projectID int64, kind annotator.ExportKind, f annotator.ExportFilter) (int, error) {
+	from := exportSources[kind]
+	where := from.conditions(projectID, f)
+	counted := "*"
+	if kind == annotator.ExportMaps && !f.Revisions {
+		counted = "DISTINCT t.image_id"
+	}
+	n, err := one(ctx, s, pgx.RowTo[int], `SELECT count(`+counted+`) FROM `+from.tables+` WHERE `+where.sql(), where.args...)
+	return n, wrap(err, "counting %s of project %d", kind, projectID)
+}
+
+// ExportMaps implements annotator.ExportStore. The maps of a page are selected first, then joined, so that only their cells are read.
+func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedMap, error) {
+	from := exportSources[annotator.ExportMaps]
+	where := from.conditions(projectID, f)
+	first, order := `DISTINCT ON (t.image_id)`, `t.image_id, e.created_at DESC, e.id DESC`
+	if f.Revisions {
+		first, order = ``, `e.id`
+		where.add(`e.id > $%d`, after)
+	} else {
+		where.add(`t.image_id > $%d`, after)
+	}
+	where.args = append(where.args, limit)
+	outer := map[bool]string{true: `e.id`, false: `t.image_id`}[f.Revisions]
+	all, err := list(ctx, s, scanExportedMap, fmt.Sprintf(`
+		WITH page AS (SELECT %s e.id FROM %s WHERE %s ORDER BY %s LIMIT $%d)
+		SELECT %s, e.map_height, e.map_width, e.map, u.name, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
+			coalesce(j.name, ''), coalesce(r.comment, ''), e.created_at, e.submitted_at, r.created_at,
+			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance
+		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id LEFT JOIN users j ON j.id = r.reviewer_id
+		WHERE e.id IN (SELECT id FROM page) ORDER BY %s`,
+		first, from.tables, where.sql(), order, len(where.args), exportedImage, fmt.Sprintf(exportedAnswer, "t.predicted"), from.tables, outer), where.args...)
+	return all, wrap(err, "reading maps of project %d", projectID)
+}
+
+func scanExportedMap(row pgx.CollectableRow) (m annotator.ExportedMap, err error) {
+	var height, width int
+	var cells, provenance []byte
+	if err = row.Scan(append(exportedFields(&m.ExportedImage, &m.ExportedVersion), &height, &width, &cells, &m.Author, &m.Program, &m.Made, &m.State, &m.Revision,
+		&m.TaskID, &m.EditID, &m.TaskState, &m.Predicted, &m.Confidence, &m.Reviewer, &m.Comment, &m.CreatedAt, &m.SubmittedAt, &m.ReviewedAt, &m.Rounds, &provenance)...); err != nil {
+		return m, err
+	}
+	if m.Rounds == nil {
+		m.Rounds = []int32{}
+	}
+	m.Provenance = provenance
+	utc(&m.CreatedAt, m.SubmittedAt, m.ReviewedAt)
+	m.ExportedGrid, err = exportedGrid(height, width, cells)
+	return m, err
+}
+
+func exportedGrid(height, width int, cells []byte) (annotator.ExportedGrid, error) {
+	m, err := attention.FromBytes(height, width, cells)
+	return annotator.ExportedGrid{Rows: height, Columns: width, Values: m.Values}, err
+}
+
+// utc gives times the zone in which they are written; nil stays.
+func utc(times ...*time.Time) {
+	for _, t := range times {
+		if t != nil {
+			*t = t.UTC()
+		}
+	}
+}
+
+// ExportPredictions implements annotator.ExportStore.
+func (s *Store) ExportPredictions(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedPrediction, error) {
+	return exportPage(ctx, s, projectID, annotator.ExportPredictions, f, after, limit,
+		exportedImage+`, p.map_height, p.map_width, p.map, `+fmt.Sprintf(exportedAnswer, "p.class")+`, p.confidence, p.correct, `+fmt.Sprintf(exportedAnswer, "p.att_class")+`, p.probabilities`,
+		func(row pgx.CollectableRow) (p annotator.ExportedPrediction, err error) {
+			var height, width int
+			var cells, probabilities []byte
+			if err = row.Scan(append(exportedFields(&p.ExportedImage, &p.ExportedVersion), &height, &width, &cells, &p.Predicted, &p.Confidence, &p.Correct, &p.AttentionClass, &probabilities)...); err != nil {
+				return p, err
+			}
+			p.Probabilities = floats(probabilities)
+			p.ExportedGrid, err = exportedGrid(height, width, cells)
+			return p, err
+		})
+}
+
+// ExportReviews implements annotator.ExportStore.
+func (s *Store) ExportReviews(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedReview, error) {
+	return exportPage(ctx, s, projectID, annotator.ExportReviews, f, after, limit,
+		exportedImage+`, r.id, t.id, e.id, e.revision, u.name, j.name, r.verdict, r.comment, r.created_at`,
+		func(row pgx.CollectableRow) (r annotator.ExportedReview, err error) {
+			err = row.Scan(append(exportedFields(&r.ExportedImage, &r.ExportedVersion), &r.ReviewID, &r.TaskID, &r.EditID, &r.Revision, &r.Author, &r.Reviewer, &r.Verdict, &r.Comment, &r.At)...)
+			utc(&r.At)
+			return r, err
+		})
+}
+
+// ExportTasks implements annotator.ExportStore.
+func (s *Store) ExportTasks(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedTask, error) {
+	return exportPage(ctx, s, projectID, annotator.ExportTasks, f, after, limit,
+		exportedImage+`, t.id, t.state, coalesce(u.name, ''), `+fmt.Sprintf(exportedAnswer, "t.predicted")+`, t.confidence, coalesce(t.skip_reason, ''), t.returned,
+			(SELECT count(*) FROM edits e WHERE e.task_id = t.id), t.created_at, t.updated_at, t.submitted_at`,
+		func(row pgx.CollectableRow) (t annotator.ExportedTask, err error) {
+			err = row.Scan(append(exportedFields(&t.ExportedImage, &t.ExportedVersion), &t.TaskID, &t.State, &t.Author, &t.Predicted, &t.Confidence, &t.SkipReason, &t.Returned,
+				&t.Revisions, &t.CreatedAt, &t.UpdatedAt, &t.SubmittedAt)...)
+			utc(&t.CreatedAt, &t.UpdatedAt, t.SubmittedAt)
+			return t, err
+		})
+}
+
+// ExportAudit implements annotator.ExportStore.
+func (s *Store) ExportAudit(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedLine, error) {
+	return exportPage(ctx, s, projectID, annotator.ExportAudit, f, after, limit, `a.id, a.at, a.actor, a.action, a.subject, a.detail`,
+		func(row pgx.CollectableRow) (l annotator.ExportedLine, err error) {
+			err = row.Scan(&l.ID, &l.At, &l.Actor, &l.Action, &l.Subject, &l.Detail)
+			utc(&l.At)
+			return l, err
+		})
+}
+
+// likeName is the pattern of names that contain a text.
+func likeName(search string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text.NFC(search)) + "%"
+}
