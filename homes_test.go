@@ -166,7 +166,7 @@ var (
 	setTo   = regexp.MustCompile(`(?is)\bstate\s*=\s*('[^']*'|CASE\b.*?\bEND\b)?`)
 	inserts = regexp.MustCompile(`(?is)\bINSERT\s+INTO\s+(\w+)\s*\(([^)]*\bstate\b[^)]*)\)(.*?)(?:\bFROM\b|\bRETURNING\b|\bON CONFLICT\b|$)`)
 	quoted  = regexp.MustCompile(`'[^']*'`)
-	aState  = regexp.MustCompile(`^(Task|Edit|Round|Version|Upload|Job)[A-Z]\w*$`)
+	aState  = regexp.MustCompile(`^(Task|Edit|Label|Round|Version|Upload|Job)[A-Z]\w*$`)
 )
 
 // writesState reports whether a statement writes the column state of a table of ours, and, if it names the state, the words that do.

@@ -3,7 +3,7 @@
 // ONNX: adapters import it, it imports none of them.
 //
 // transitions.go has a table of states and events for each aggregate: tasks, edits (revisions of a task's map, which are only added),
-// rounds, versions, uploads, staged imports, jobs. docs/architecture.md draws them, under State.
+// verdicts on labels, rounds, versions, uploads, staged imports, jobs. docs/architecture.md draws them, under State.
 //
 // Service is the one way in: the pages, the JSON API, the command line and the workers call the same methods, each of which
 // checks the actor's role, or the worker's claim, first. It is one type, not one per aggregate: many methods change several
@@ -22,8 +22,9 @@
 //	project.go, task.go, round.go, user.go, prediction.go, model_report.go   the types of the domain
 //	error.go, ports.go, service.go                          errors, interfaces of the adapters, NewService
 //	mechanism.go, unreadable.go, worker.go                  an attention mechanism in words, images that cannot be read, workers
+//	label.go                                                what is said of labels, and why an image does not count
 //	sync.go                                                 what an import does about an image that the project has
-//	people.go, first_admin.go, password.go, token.go, catalog.go, importing.go, staging.go, seeding.go, starting.go, leasing.go, drafting.go, reviewing.go,
+//	people.go, first_admin.go, password.go, token.go, catalog.go, importing.go, staging.go, seeding.go, starting.go, leasing.go, drafting.go, reviewing.go, labelling.go,
 //	fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, activation_map.go,
 //	exporting.go
 //	                                                        the use cases, each with the store it needs

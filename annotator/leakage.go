@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/abn-studio/studio/internal/fingerprint"
 )
@@ -19,8 +18,8 @@ type LeakageStore interface {
 	Looks(ctx context.Context, projectID int64) ([]Look, error)
 	// ImagesByID returns images of a project by their ids, those there are.
 	ImagesByID(ctx context.Context, projectID int64, ids []int64) (map[int64]Image, error)
-	// LeaveOut leaves images of a project out of measures, or takes them in again, and returns how many that changed.
-	LeaveOut(ctx context.Context, projectID int64, images []int64, out bool, at time.Time) (int, error)
+	// LeaveOut leaves images of a project out for a reason, or takes them in again, and returns how many that changed.
+	LeaveOut(ctx context.Context, projectID int64, images []int64, why LeftOut, out bool) (int, error)
 	// EnqueueEvaluate starts the measuring of a version's figures in the background.
 	EnqueueEvaluate(ctx context.Context, versionID int64) (Job, error)
 }
@@ -32,8 +31,11 @@ type Look struct {
 	Label       *int
 	Hash        [32]byte                 // SHA-256 of the file
 	Fingerprint *fingerprint.Fingerprint // nil until a worker has looked at the picture
-	LeftOut     bool
+	LeftOut     []LeftOut
 }
+
+// leaked reports whether the image is left out of measures because it is like a training image.
+func (l Look) leaked() bool { return slices.Contains(l.LeftOut, LeftOutLeakage) }
 
 // HeldOut reports whether measures are taken on the images of a split.
 func (s Split) HeldOut() bool { return s == SplitTest || s == SplitValidation }
@@ -58,7 +60,7 @@ type Leakage struct {
 	Near         int `json:"near" doc:"Further held-out images that look like a training image."`
 	LabelsDiffer int `json:"labels_differ" doc:"Of both: those whose nearest training image has another class."`
 	Measured     int `json:"measured" doc:"Of both: those that are still measured on."`
-	LeftOut      int `json:"left_out" doc:"Held-out images that are left out of measures, whatever they look like."`
+	LeftOut      int `json:"left_out" doc:"Held-out images that were left out of measures, being like training images, whatever they look like now."`
 	// Leaks are the nearest first.
 	Leaks []Leak `json:"leaks"`
 }
@@ -171,7 +173,7 @@ func findLeaks(looks []Look, within int) (Leakage, []leak) {
 		if !l.Split.HeldOut() {
 			continue
 		}
-		if l.LeftOut {
+		if l.leaked() {
 			report.LeftOut++
 		}
 		var found near
@@ -200,7 +202,7 @@ func findLeaks(looks []Look, within int) (Leakage, []leak) {
 		default:
 			continue
 		}
-		if !l.LeftOut {
+		if len(l.LeftOut) == 0 {
 			report.Measured++
 		}
 		if leaks[len(leaks)-1].labelsDiffer() {
@@ -262,7 +264,7 @@ func remaining(looks []Look, out []int64) error {
 	}
 	before, after := map[Split]int{}, map[Split]int{}
 	for _, l := range looks {
-		if l.Split.HeldOut() && l.Label != nil && !l.LeftOut {
+		if l.Split.HeldOut() && l.Label != nil && len(l.LeftOut) == 0 {
 			before[l.Split]++
 			if !leaves[l.ID] {
 				after[l.Split]++
@@ -287,14 +289,14 @@ func (s *Service) TakeIn(ctx context.Context, actor User, slug string, images []
 		var all []int64
 		out := map[int64]bool{}
 		for _, l := range looks {
-			if l.LeftOut {
+			if l.leaked() {
 				out[l.ID] = true
 				all = append(all, l.ID)
 			}
 		}
 		for _, id := range images {
 			if !out[id] {
-				return nil, "", &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's images that are left out", id)}
+				return nil, "", &ValidationError{Field: "images", Message: fmt.Sprintf("image %d is none of the project's images that are left out for being like a training image", id)}
 			}
 		}
 		if images != nil {
@@ -327,7 +329,7 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 		if err != nil {
 			return err
 		}
-		if changed, err = tx.LeaveOut(ctx, project.ID, images, out, s.now()); err != nil || changed == 0 {
+		if changed, err = tx.LeaveOut(ctx, project.ID, images, LeftOutLeakage, out); err != nil || changed == 0 {
 			return err
 		}
 		action := "image.include"

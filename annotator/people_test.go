@@ -123,17 +123,23 @@ func TestRoles(t *testing.T) {
 		"StartRound": {annotator.RoleAdmin, func(u annotator.User) error {
 			return only(s.StartRound(ctx, u, "birds", recipe.Settings{}, ""))
 		}},
-		"CancelRound":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CancelRound(ctx, u, 1)) }},
-		"ActivateVersion": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID)) }},
-		"StartScan":       {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
-		"Review":          {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
-		"NextReview":      {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
-		"Reopen":          {annotator.RoleReviewer, func(u annotator.User) error { return s.Reopen(ctx, u, 1) }},
-		"Projects":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Projects(ctx, u)) }},
-		"NextTask":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.NextTask(ctx, u, "birds")) }},
-		"Tasks":           {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Tasks(ctx, u, annotator.TaskFilter{Project: "birds"})) }},
-		"SaveDraft":       {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.SaveDraft(ctx, u, 1, annotator.Draft{})) }},
-		"Versions":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Versions(ctx, u, "birds")) }},
+		"CancelRound":      {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CancelRound(ctx, u, 1)) }},
+		"ActivateVersion":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ActivateVersion(ctx, u, w.Version.ID)) }},
+		"StartScan":        {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartScan(ctx, u, w.Version.ID)) }},
+		"Review":           {annotator.RoleReviewer, func(u annotator.User) error { return only(s.Review(ctx, u, 1, annotator.VerdictApprove, "")) }},
+		"NextReview":       {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextReview(ctx, u, "birds", 0)) }},
+		"Reopen":           {annotator.RoleReviewer, func(u annotator.User) error { return s.Reopen(ctx, u, 1) }},
+		"JudgeLabel":       {annotator.RoleReviewer, func(u annotator.User) error { return only(s.JudgeLabel(ctx, u, 1, annotator.LabelConfirm, "")) }},
+		"NextLabelVerdict": {annotator.RoleReviewer, func(u annotator.User) error { return only(s.NextLabelVerdict(ctx, u, "birds", 0)) }},
+		"ProposeLabel": {annotator.RoleAnnotator, func(u annotator.User) error {
+			return only(s.ProposeLabel(ctx, u, 0, annotator.LabelProposal{}))
+		}},
+		"LabelHistory": {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.LabelHistory(ctx, u, w.Images[0].ID)) }},
+		"Projects":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Projects(ctx, u)) }},
+		"NextTask":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.NextTask(ctx, u, "birds")) }},
+		"Tasks":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Tasks(ctx, u, annotator.TaskFilter{Project: "birds"})) }},
+		"SaveDraft":    {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.SaveDraft(ctx, u, 1, annotator.Draft{})) }},
+		"Versions":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Versions(ctx, u, "birds")) }},
 	} {
 		if err := c.call(annotator.User{}); !errors.Is(err, annotator.ErrUnauthorized) {
 			t.Errorf("%s by nobody: %v, want ErrUnauthorized", name, err)

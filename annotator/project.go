@@ -71,8 +71,10 @@ type Image struct {
 	// Retired is "replaced" if an import found other bytes under its name, "gone" if it found no file, "" while the image is in use. A
 	// retired image keeps its predictions and edits, and is not used for anything else.
 	Retired string `json:"retired,omitempty"`
-	// LeftOut says that nothing is measured on the image while it is in a held-out split (Service.LeaveOut).
-	LeftOut bool `json:"left_out,omitempty"`
+	// SourceLabel is the class that the image's source gave it. It differs from Label where people corrected that.
+	SourceLabel *int `json:"source_label,omitempty"`
+	// LeftOut says why the image does not count in measures, or in training either; empty where it counts.
+	LeftOut []LeftOut `json:"left_out,omitempty"`
 }
 
 // VersionState is where a model version stands.

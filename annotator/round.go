@@ -34,7 +34,7 @@ type RoundData struct {
 	Edits      int   `json:"edits"`      // of them with an approved edit
 	Validation int   `json:"validation"` // labelled validation images, which early stopping looks at
 	Heldout    int   `json:"heldout"`    // labelled images that no edit touched, which it is measured on
-	LeftOut    int   `json:"left_out"`   // further ones that somebody left out of measures, since they are like training images
+	LeftOut    int   `json:"left_out"`   // further ones that are left out
 	Split      Split `json:"split"`      // theirs: test, or validation in a project without test images
 }
 
@@ -132,7 +132,7 @@ type RoundResult struct {
 	Headline   string    `json:"headline"` // "Maps were worth +3.1 points (95% 0.8 to 5.4) over the control."
 	Split      Split     `json:"split"`    // the split it was measured on
 	Images     int       `json:"images"`
-	LeftOut    int       `json:"left_out,omitempty"` // images of the split that were left out, since they are like training images
+	LeftOut    int       `json:"left_out,omitempty"` // images of the split that were left out
 	Measures   []Measure `json:"measures"`
 	Fixed      []int64   `json:"fixed"`  // image ids the control gets wrong and the candidate right
 	Broken     []int64   `json:"broken"` // and the other way round

@@ -20,7 +20,8 @@ const (
 	DiffersNew        Difference = "new"        // the project has no image of the name
 	DiffersBytes      Difference = "bytes"      // another picture under the name
 	DiffersUnreadable Difference = "unreadable" // the file cannot be read: the project keeps the picture it has, if it has one
-	DiffersLabel      Difference = "label"
+	DiffersLabel      Difference = "label"      // its class at the source has changed
+	DiffersCorrected  Difference = "corrected"  // people corrected its class, which it keeps
 	DiffersSplit      Difference = "split"
 	DiffersGroup      Difference = "group"
 	DiffersMask       Difference = "mask"
@@ -49,6 +50,7 @@ var Differences = []struct {
 	{DiffersReturned, "back again"},
 	{DiffersBytes, "another picture"},
 	{DiffersLabel, "another class"},
+	{DiffersCorrected, "keeps the class that people gave it"},
 	{DiffersSplit, "another split"},
 	{DiffersGroup, "another group"},
 	{DiffersMask, "another mask"},
@@ -74,19 +76,23 @@ const MaxDifferences = 1000
 
 // ImportReport counts what an import found and did. Images is Added + Known + Changed + Repaired + Returned.
 type ImportReport struct {
-	Source   string             `json:"source,omitempty"`  // the name of the source
-	Images   int                `json:"images"`            // in the data set
-	Added    int                `json:"added"`             // new to the project
-	Known    int                `json:"known"`             // in the project already, and the same
-	Changed  int                `json:"changed"`           // in the project, and different; each once
-	Updated  int                `json:"updated"`           // of Changed: updated in the project
-	Repaired int                `json:"repaired"`          // could not be read before, and can now: updated in the project
-	Returned int                `json:"returned"`          // were gone, and are back: in use again
-	Gone     int                `json:"gone"`              // in the project, and no longer at the source
-	Retired  int                `json:"retired"`           // of Gone: taken out of use
-	Waiting  int                `json:"waiting"`           // of Repaired and Returned: not updated because a round runs
-	Broken   int                `json:"broken"`            // files of the data set that cannot be read
-	Changes  map[Difference]int `json:"changes,omitempty"` // how many images differ in each way
+	Source   string `json:"source,omitempty"` // the name of the source
+	Images   int    `json:"images"`           // in the data set
+	Added    int    `json:"added"`            // new to the project
+	Known    int    `json:"known"`            // in the project already, and the same
+	Changed  int    `json:"changed"`          // in the project, and different; each once
+	Updated  int    `json:"updated"`          // of Changed: updated in the project
+	Repaired int    `json:"repaired"`         // could not be read before, and can now: updated in the project
+	Returned int    `json:"returned"`         // were gone, and are back: in use again
+	Gone     int    `json:"gone"`             // in the project, and no longer at the source
+	Retired  int    `json:"retired"`          // of Gone: taken out of use
+	Waiting  int    `json:"waiting"`          // of Repaired and Returned: not updated because a round runs
+	// Corrected are images that keep a class that people gave them, though the source has another; Overruled those whose class had
+	// changed at the source, which was taken over in place of the people's.
+	Corrected int                `json:"corrected"`
+	Overruled int                `json:"overruled"`
+	Broken    int                `json:"broken"`            // files of the data set that cannot be read
+	Changes   map[Difference]int `json:"changes,omitempty"` // how many images differ in each way
 	// Differences are the first MaxDifferences of each kind. When the source had no images before, only those that cannot be read are
 	// listed.
 	Differences []ImageDifference `json:"differences,omitempty"`
@@ -118,6 +124,8 @@ func (r *ImportReport) add(part ImportReport) {
 	r.Gone += part.Gone
 	r.Retired += part.Retired
 	r.Waiting += part.Waiting
+	r.Corrected += part.Corrected
+	r.Overruled += part.Overruled
 	r.Broken += part.Broken
 	listed := map[Difference]int{}
 	for _, d := range r.Differences {
@@ -159,6 +167,7 @@ type KnownImage struct {
 type ImageUpdate struct {
 	ID int64
 	NewImage
+	Keep *int // the class that people gave it and that it keeps; nil: it has the source's
 }
 
 // syncState is the state on which decisions about an import's images depend.
@@ -201,7 +210,7 @@ func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan
 				p.differs(DiffersNew, in.Name, "", "")
 			}
 		case now.Retired != "":
-			p.takeBack(s.frozen, now, in, DiffersReturned, &p.report.Returned)
+			p.takeBack(s, find, now, in, DiffersReturned, &p.report.Returned)
 		case now.Broken != "" && in.Broken == "":
 			if now.Hash != in.Hash { // the broken image is replaced; no round has used it
 				p.report.Repaired++
@@ -209,7 +218,7 @@ func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan
 				p.replace, p.add = append(p.replace, now.ID), append(p.add, in)
 				continue
 			}
-			p.takeBack(s.frozen, now, in, DiffersRepaired, &p.report.Repaired)
+			p.takeBack(s, find, now, in, DiffersRepaired, &p.report.Repaired)
 		default:
 			p.compare(s, find, now, in)
 		}
@@ -218,14 +227,47 @@ func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan
 }
 
 // takeBack puts an image of the same bytes back into use, unless a round runs.
-func (p *syncPlan) takeBack(frozen bool, now KnownImage, in NewImage, kind Difference, count *int) {
+func (p *syncPlan) takeBack(s syncState, find func(string) (int, bool), now KnownImage, in NewImage, kind Difference, count *int) {
 	*count++
 	p.differs(kind, in.Name, now.Broken, "")
-	if frozen {
+	if s.frozen {
 		p.report.Waiting++
 		return
 	}
-	p.update = append(p.update, ImageUpdate{now.ID, in})
+	u := ImageUpdate{ID: now.ID, NewImage: in}
+	if now.keepsLabel(find, in.Class) {
+		u.Keep = p.keep(s.classes, now, in)
+	}
+	p.update = append(p.update, u)
+}
+
+// keepsLabel reports whether people corrected the image's class and its source still has the class of before.
+func (k KnownImage) keepsLabel(find func(string) (int, bool), class string) bool {
+	return k.Corrected() && isClass(find, class, k.SourceLabel) && !isClass(find, class, k.Label)
+}
+
+// isClass reports whether a class of a source, by its key, is a label.
+func isClass(find func(string) (int, bool), key string, label *int) bool {
+	if key == "" || label == nil {
+		return key == "" && label == nil
+	}
+	index, known := find(key)
+	return known && index == *label
+}
+
+// keep tells that an image keeps the class that people gave it, and returns that.
+func (p *syncPlan) keep(classes []Class, now KnownImage, in NewImage) *int {
+	p.report.Corrected++
+	p.differs(DiffersCorrected, in.Name, classKey(classes, now.Label), in.Class)
+	return now.Label
+}
+
+// classKey returns the key of a label, "" for none.
+func classKey(classes []Class, label *int) string {
+	if label == nil || *label >= len(classes) {
+		return ""
+	}
+	return classes[*label].Key
 }
 
 // compare decides about an image that is in use.
@@ -245,13 +287,17 @@ func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now Known
 	case in.Broken != "":
 		p.differs(DiffersUnreadable, in.Name, "", in.Broken)
 	}
-	was := ""
-	if now.Label != nil && *now.Label < len(s.classes) {
-		was = s.classes[*now.Label].Key
+	relabelled := !isClass(find, in.Class, now.SourceLabel) && !isClass(find, in.Class, now.Label)
+	if relabelled {
+		tell(DiffersLabel, classKey(s.classes, now.Label), in.Class)
 	}
-	label, known := find(in.Class)
-	if (in.Class == "") != (now.Label == nil) || in.Class != "" && (!known || label != *now.Label) {
-		tell(DiffersLabel, was, in.Class)
+	var keep *int
+	switch {
+	case !now.Corrected(), isClass(find, in.Class, now.Label):
+	case relabelled && s.update:
+		p.report.Overruled++
+	default:
+		keep = p.keep(s.classes, now, in)
 	}
 	if now.Split != in.Split {
 		tell(DiffersSplit, string(now.Split), string(in.Split))
@@ -285,7 +331,7 @@ func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now Known
 		if now.Broken != "" {
 			in.Broken = now.Broken
 		}
-		p.update = append(p.update, ImageUpdate{now.ID, in})
+		p.update = append(p.update, ImageUpdate{now.ID, in, keep})
 	}
 }
 
@@ -314,6 +360,7 @@ func (r ImportReport) Text() string {
 	}{
 		{r.Repaired, "repaired"}, {r.Returned, "back again"}, {r.Updated, "updated"}, {r.Retired, "taken out"},
 		{r.Changed - r.Updated, "changed and left as they are"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
+		{r.Corrected, "keep the class that people gave them"}, {r.Overruled, "corrected by people and overruled by the source's new class"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.text))

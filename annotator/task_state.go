@@ -2,6 +2,7 @@ package annotator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -91,20 +92,58 @@ func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
 // Withdrawal is why the studio itself has skipped a task: its image is no longer to be painted.
 type Withdrawal string
 
-// The withdrawals. Each ends when the image is in use again and in a split that tasks come from.
+// The withdrawals. Each ends when nothing of the kind is true of the image any more.
 const (
-	WithdrawnReplaced Withdrawal = "the picture was replaced by another at its source"
-	WithdrawnGone     Withdrawal = "the picture is gone from its source"
-	WithdrawnSplit    Withdrawal = "the image went to a split that is not painted"
+	WithdrawnReplaced   Withdrawal = "the picture was replaced by another at its source"
+	WithdrawnGone       Withdrawal = "the picture is gone from its source"
+	WithdrawnSplit      Withdrawal = "the image went to a split that is not painted"
+	WithdrawnNone       Withdrawal = "the image shows none of the classes"
+	WithdrawnAmbiguous  Withdrawal = "the class of the image is ambiguous"
+	WithdrawnQuestioned Withdrawal = "its label is said to be wrong, which a reviewer decides"
+	WithdrawnRight      Withdrawal = "its label was corrected, and the model is right about it"
 )
+
+// Withdrawals are all of them.
+var Withdrawals = []Withdrawal{WithdrawnReplaced, WithdrawnGone, WithdrawnSplit, WithdrawnNone, WithdrawnAmbiguous, WithdrawnQuestioned, WithdrawnRight}
+
+// Painting is what decides whether a task's image is to be painted.
+type Painting struct {
+	Image      Image
+	Right      bool // the task's version is right about it
+	Questioned bool // somebody says that its label is wrong, and nobody has decided
+	InReview   bool // a map of it waits for a verdict
+}
+
+// withdrawal returns why the image is not to be painted, "" if it is.
+func (p Painting) withdrawal() Withdrawal {
+	switch {
+	case p.Image.Retired != "":
+		return Retirement(p.Image.Retired).Withdrawal()
+	case p.Image.Split != SplitTrain && p.Image.Split != SplitPool || p.Image.Label == nil:
+		return WithdrawnSplit
+	case p.Image.Is(LeftOutNone):
+		return WithdrawnNone
+	case p.Image.Is(LeftOutAmbiguous):
+		return WithdrawnAmbiguous
+	case p.Questioned:
+		return WithdrawnQuestioned
+	case p.Right:
+		return WithdrawnRight
+	}
+	return ""
+}
+
+// Follow returns the task as its image is now: withdrawn, restored, or as it is.
+func (t Task) Follow(p Painting, now time.Time) Task {
+	if why := p.withdrawal(); why != "" {
+		return t.Withdraw(why, now)
+	}
+	return t.Restore(p.InReview, now)
+}
 
 // withdrawn reports whether the task is skipped by a Withdrawal.
 func (t Task) withdrawn() bool {
-	switch Withdrawal(t.SkipReason) {
-	case WithdrawnReplaced, WithdrawnGone, WithdrawnSplit:
-		return t.State == TaskSkipped
-	}
-	return false
+	return t.State == TaskSkipped && slices.Contains(Withdrawals, Withdrawal(t.SkipReason))
 }
 
 // Withdraw puts aside a task whose image is no longer to be painted. An approved task stays approved; one in review leaves it.

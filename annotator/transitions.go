@@ -25,6 +25,13 @@ const (
 	EventReject        Event = "reject"
 )
 
+// The events of verdicts on labels; EventReject and EventWithdraw happen to them too.
+const (
+	EventPropose Event = "propose"
+	EventVouch   Event = "vouch" // somebody looked, and the label is right
+	EventConfirm Event = "confirm"
+)
+
 // The events of rounds and of jobs.
 const (
 	EventQueue        Event = "queue"
@@ -138,6 +145,15 @@ var EditTransitions = Transitions[EditState]{
 	{EditDraft, EventSubmit, EditSubmitted},
 	{EditSubmitted, EventApprove, EditApproved},
 	{EditSubmitted, EventReject, EditRejected},
+}
+
+// LabelTransitions are those of a LabelVerdict.
+var LabelTransitions = Transitions[LabelState]{
+	{"", EventPropose, LabelProposed},
+	{"", EventVouch, LabelVouched},
+	{LabelProposed, EventConfirm, LabelConfirmed},
+	{LabelProposed, EventReject, LabelRejected},
+	{LabelProposed, EventWithdraw, LabelWithdrawn},
 }
 
 // RoundTransitions are those of a Round. A worker that takes a round over always begins with training, even if the last one was

@@ -11,6 +11,7 @@ func TestTransitions(t *testing.T) {
 	t.Parallel()
 	checkTransitions(t, "task", TaskTransitions, TaskStates)
 	checkTransitions(t, "edit", EditTransitions, EditStates)
+	checkTransitions(t, "label", LabelTransitions, LabelStates)
 	checkTransitions(t, "round", RoundTransitions, RoundStates)
 	checkTransitions(t, "version", VersionTransitions, VersionStates)
 	checkTransitions(t, "upload", UploadTransitions, UploadStates)

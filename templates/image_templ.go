@@ -69,8 +69,8 @@ func ImagePage(f Frame, v Image) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if v.Image.LeftOut {
-				templ_7745c5c3_Err = Chip("left-out", "left out of measures").Render(ctx, templ_7745c5c3_Buffer)
+			for _, why := range v.Image.LeftOut {
+				templ_7745c5c3_Err = Chip("left-out", "left out: "+why.Words()).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

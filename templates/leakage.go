@@ -36,5 +36,5 @@ func leftOutOf(n int) string {
 	if n == 0 {
 		return ""
 	}
-	return " (" + Count(n) + " left out, being like training images)"
+	return " (" + Count(n) + " left out)"
 }

@@ -433,7 +433,7 @@ func LeakagePage(f Frame, v Leakage) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-				} else if l.HeldOut.LeftOut {
+				} else if !l.HeldOut.Measured() {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 36, "<span class=\"muted\">left out</span>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -512,7 +512,7 @@ func leakForm(f Frame, within int, i annotator.Image) templ.Component {
 			templ_7745c5c3_Var26 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if i.LeftOut {
+		if i.Is(annotator.LeftOutLeakage) {
 			templ_7745c5c3_Err = Chip("left-out", "left out").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

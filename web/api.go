@@ -51,6 +51,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.projects()
 	a.images()
 	a.leakage()
+	a.labels()
 	a.tasks()
 	a.activationMaps()
 	a.reviews()

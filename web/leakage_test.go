@@ -61,11 +61,11 @@ func TestLeakagePage(t *testing.T) {
 		t.Errorf("after the press: %q", page.Find("main").Text())
 	}
 	found := into[annotator.Leakage](painter.api(http.MethodGet, "/projects/birds/leakage?limit=1", nil).want(http.StatusOK))
-	if found.LeftOut != 2 || found.Measured != 0 || found.Exact != 2 || len(found.Leaks) != 1 || !found.Leaks[0].HeldOut.LeftOut {
+	if found.LeftOut != 2 || found.Measured != 0 || found.Exact != 2 || len(found.Leaks) != 1 || found.Leaks[0].HeldOut.Measured() {
 		t.Errorf("the API: %+v", found)
 	}
 	first := fmt.Sprint(found.Leaks[0].HeldOut.ID)
-	if page := admin.get("/projects/birds/images/" + first).want(http.StatusOK).page(); !strings.Contains(page.Find(".head").Text(), "left out of measures") {
+	if page := admin.get("/projects/birds/images/" + first).want(http.StatusOK).page(); !strings.Contains(page.Find(".head").Text(), "left out: it is like a training image") {
 		t.Error("the image's page does not say that it is left out")
 	}
 	admin.post("/projects/birds/leakage/restore", url.Values{"within": {"8"}, "image": {first}}).want(http.StatusSeeOther)

@@ -27,6 +27,9 @@ var scopes = map[string]annotator.Scope{
 
 	"leakage": annotator.ScopeRead, "leaveOut": annotator.ScopeAdmin, "takeIn": annotator.ScopeAdmin,
 
+	"labelHistory": annotator.ScopeRead, "labelVerdicts": annotator.ScopeRead, "labelVerdict": annotator.ScopeRead,
+	"proposeLabel": annotator.ScopePaint, "withdrawLabel": annotator.ScopePaint, "nextLabelVerdict": annotator.ScopeReview, "judgeLabel": annotator.ScopeReview,
+
 	"image": annotator.ScopeRead, "picture": annotator.ScopeRead,
 
 	"tasks": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,

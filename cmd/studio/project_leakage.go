@@ -109,7 +109,7 @@ func printLeakage(streams *stdio, p annotator.Project, l annotator.Leakage) erro
 		if leak.Exact {
 			bits = "same file"
 		}
-		if leak.HeldOut.LeftOut {
+		if !leak.HeldOut.Measured() {
 			measured = "left out"
 		}
 		h, t := leak.HeldOut, leak.Training

@@ -47,7 +47,7 @@ const leftOutFigure = "left_out"
 
 // Evaluate computes a version's figures from its predictions and stores them: for each split "SPLIT/accuracy", "SPLIT/top5",
 // "SPLIT/attention_branch", and, where groups and masks are known, "SPLIT/worst_group" and "SPLIT/attention_inside". All are in
-// [0,1]. Images that somebody left out of measures do not count in validation and test; "SPLIT/left_out" is the number of them.
+// [0,1]. Images that are left out do not count: in train and pool those whose label is in doubt. "SPLIT/left_out" is the number of them.
 func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int64) error {
 	version, err := store.Version(ctx, versionID)
 	if err != nil {
@@ -64,14 +64,16 @@ func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int6
 			return err
 		}
 		leftOut := 0
-		if split.HeldOut() {
-			images = slices.DeleteFunc(images, func(image annotator.Image) bool {
-				if image.LeftOut && image.Label != nil {
-					leftOut++
-				}
-				return image.LeftOut
-			})
-		}
+		images = slices.DeleteFunc(images, func(image annotator.Image) bool {
+			counts := image.Teaches()
+			if split.HeldOut() {
+				counts = image.Measured()
+			}
+			if !counts && image.Label != nil {
+				leftOut++
+			}
+			return !counts
+		})
 		samples, results, err := judge(ctx, catalog, version, images, predictions)
 		if err != nil {
 			return err
@@ -79,7 +81,7 @@ func Evaluate(ctx context.Context, store Store, catalog *Catalog, versionID int6
 		if len(samples) == 0 {
 			continue
 		}
-		if split.HeldOut() {
+		if _, told := version.Figures[string(split)+"/"+leftOutFigure]; split.HeldOut() || leftOut > 0 || told {
 			figures[string(split)+"/"+leftOutFigure] = float64(leftOut)
 		}
 		e := measure.Summarize(samples, results)

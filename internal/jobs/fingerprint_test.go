@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"golang.org/x/image/draw"
 
@@ -132,7 +131,7 @@ func TestFiguresDoWithoutWhatIsLeftOut(t *testing.T) {
 	if f := figures(); f["test/accuracy"] != 0.75 || f["test/left_out"] != 0 {
 		t.Errorf("all of them: %v", f)
 	}
-	if n, err := w.Store.LeaveOut(ctx, w.Project.ID, []int64{w.Images[8].ID, w.Images[0].ID}, true, time.Now()); err != nil || n != 2 {
+	if n, err := w.Store.LeaveOut(ctx, w.Project.ID, []int64{w.Images[8].ID, w.Images[0].ID}, annotator.LeftOutLeakage, true); err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
 	f := figures()
@@ -141,5 +140,29 @@ func TestFiguresDoWithoutWhatIsLeftOut(t *testing.T) {
 	}
 	if _, has := f["train/left_out"]; has {
 		t.Error("a training split is measured without something")
+	}
+	// Labels that are in doubt do not count in training splits either, and one that is corrected counts as it is now.
+	says := func(image annotator.Image, p annotator.LabelProposal) {
+		t.Helper()
+		v, err := w.Service.ProposeLabel(ctx, w.Ada, image.ID, p)
+		if err == nil {
+			_, err = w.Service.JudgeLabel(ctx, w.Reviewer, v.ID, annotator.LabelConfirm, "")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	says(w.Images[1], annotator.LabelProposal{Says: annotator.LabelIsNone})
+	_, p, err := w.Service.Image(ctx, w.Ada, w.Images[2].ID, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(w.Images[2], annotator.LabelProposal{Says: annotator.LabelIsClass, Class: &p.Class})
+	if f := figures(); f["train/left_out"] != 1 || f["train/accuracy"] != 0.2 || f["test/left_out"] != 1 {
+		t.Errorf("with labels that were mended: %v", f)
+	}
+	says(w.Images[1], annotator.LabelProposal{Says: annotator.LabelIsClass, Class: w.Images[1].Label})
+	if f := figures(); f["train/left_out"] != 0 {
+		t.Errorf("with its label again: %v", f)
 	}
 }

@@ -28,7 +28,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImportExample", "Jobs", "Leakage", "LookAtImport", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "LookAtImport", "NextLabelVerdict", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedImport", "StagedImports", "StateDict", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -353,6 +353,22 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			images := w.leaking(slug)
 			ok(s.LeaveOut(ctx, w.Admin, slug, 0, images))
 			return func() error { return only(s.TakeIn(ctx, w.Admin, slug, images)) }
+		},
+		"ProposeLabel": func() change {
+			_, _, images := w.AnotherProject(t, unique("labels"))
+			return func() error {
+				return only(s.ProposeLabel(ctx, w.Ada, images[0].ID, annotator.LabelProposal{Says: annotator.LabelIsNone}))
+			}
+		},
+		"JudgeLabel": func() change {
+			_, _, images := w.AnotherProject(t, unique("labels"))
+			v := ok(s.ProposeLabel(ctx, w.Ada, images[0].ID, annotator.LabelProposal{Says: annotator.LabelIsNone}))
+			return func() error { return only(s.JudgeLabel(ctx, w.Reviewer, v.ID, annotator.LabelConfirm, "")) }
+		},
+		"WithdrawLabel": func() change {
+			_, _, images := w.AnotherProject(t, unique("labels"))
+			v := ok(s.ProposeLabel(ctx, w.Ada, images[0].ID, annotator.LabelProposal{Says: annotator.LabelIsNone}))
+			return func() error { return only(s.WithdrawLabel(ctx, w.Ada, v.ID)) }
 		},
 		"NewSetupLink": nil, "CreateFirstAdmin": nil, // they need a studio without people: annotator's tests have one
 		"CreateToken": nil, "RevokeToken": nil, // the table of annotator's tests has those, with their passwords and scopes

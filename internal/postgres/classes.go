@@ -34,8 +34,9 @@ func (s *Store) SetClasses(ctx context.Context, projectID int64, classes []annot
 			from, to = append(from, old), append(to, label)
 		}
 		_, err = tx.q.Exec(ctx, `
-			UPDATE images SET label = m.new FROM unnest($2::int[], $3::int[]) AS m(old, new)
-			WHERE project_id = $1 AND label = m.old`, projectID, from, to)
+			WITH m AS (SELECT old, new FROM unnest($2::int[], $3::int[]) AS m(old, new))
+			UPDATE images SET label = coalesce((SELECT new FROM m WHERE old = label), label), source_label = coalesce((SELECT new FROM m WHERE old = source_label), source_label)
+			WHERE project_id = $1 AND (label IN (SELECT old FROM m) OR source_label IN (SELECT old FROM m))`, projectID, from, to)
 		return err
 	})
 	return wrap(err, "setting the classes of project %d", projectID)

@@ -15,7 +15,7 @@
 //	EnqueueScan         which images a version has not predicted
 //	CreateTasks, LockUntouched
 //	                    which images become tasks, and which untouched tasks are removed for them
-//	UpdateImages, RetireImages
+//	UpdateImages, RetireImages, SetLabel
 //	                    which predictions are right by a corrected class, which untouched tasks are removed with their image
 //	NextTask            the order among tasks of one state
 //	SetJobProgress      a job's share never falls
@@ -30,6 +30,7 @@
 //	                    errors: why a value is refused, what was being done, a connection that broke or is silent
 //	migrate.go, schema.go, address.go
 //	                    the schema's version, and where the database is
+//	labels.go           what is said of labels, their history, and how tasks follow
 //	sync.go             what a repeated import reads and changes
 //	exports.go          maps, predictions, reviews, tasks and the trail, a page at a time
 //	round_work.go, scans.go, jobs.go, workers.go, parts.go

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -11,10 +12,16 @@ import (
 )
 
 // imageColumns are the columns of images under the alias i.
-const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why, i.left_out_at IS NOT NULL`
+const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why, i.source_label, nullif(i.left_out, '{}')`
+
+// teaches is the condition of an image i whose label is not in doubt (annotator.Image.Teaches), measured of one that figures of held-out
+// splits count (annotator.Image.Measured).
+var teaches = `NOT i.left_out && '{` + strings.Join(texts(annotator.LeftOutByLabel), ",") + `}'`
+
+const measured = `i.left_out = '{}'`
 
 func imageFields(i *annotator.Image) []any {
-	return []any{&i.ID, &i.ProjectID, &i.Source, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken, &i.Retired, &i.LeftOut}
+	return []any{&i.ID, &i.ProjectID, &i.Source, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken, &i.Retired, &i.SourceLabel, &i.LeftOut}
 }
 
 func scanImage(row pgx.CollectableRow) (i annotator.Image, err error) {
@@ -54,12 +61,12 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 		if err := tx.insertClasses(ctx, projectID, fresh); err != nil {
 			return err
 		}
-		if err := tx.copyImages(ctx, images, nil, labels); err != nil {
+		if err := tx.copyImages(ctx, images, nil, labels, labels); err != nil {
 			return err
 		}
 		tag, err := tx.q.Exec(ctx, `
-			INSERT INTO images (project_id, source, name, split, label, group_name, hash, mask_hash, width, height, broken)
-			SELECT $1, source, name, split, label, group_name, hash, mask_hash, width, height, broken FROM new_images
+			INSERT INTO images (project_id, source, name, split, label, source_label, group_name, hash, mask_hash, width, height, broken)
+			SELECT $1, source, name, split, label, source_label, group_name, hash, mask_hash, width, height, broken FROM new_images
 			ON CONFLICT (project_id, source, name) WHERE retired_at IS NULL DO NOTHING`, projectID)
 		added = tag.RowsAffected()
 		if err != nil {
@@ -70,10 +77,11 @@ func (s *Store) AddImages(ctx context.Context, projectID int64, images []annotat
 	return int(added), wrap(err, "adding %d images to project %d", len(images), projectID)
 }
 
-// copyImages puts images into the temporary table new_images, with the ids of those that are there already (nil: none is).
-func (s *Store) copyImages(ctx context.Context, images []annotator.NewImage, ids []int64, labels []*int) error {
+// copyImages puts images into the temporary table new_images, with the ids of those that are there already (nil: none is), the classes
+// that they get and those that their source gives them.
+func (s *Store) copyImages(ctx context.Context, images []annotator.NewImage, ids []int64, labels, source []*int) error {
 	if _, err := s.q.Exec(ctx, `
-		CREATE TEMP TABLE IF NOT EXISTS new_images (id bigint, source text, name text, split text, label int, group_name text, hash text, mask_hash text, width int, height int, broken text)
+		CREATE TEMP TABLE IF NOT EXISTS new_images (id bigint, source text, name text, split text, label int, source_label int, group_name text, hash text, mask_hash text, width int, height int, broken text)
 		ON COMMIT DELETE ROWS`); err != nil {
 		return err
 	}
@@ -81,13 +89,13 @@ func (s *Store) copyImages(ctx context.Context, images []annotator.NewImage, ids
 		return err
 	}
 	_, err := s.q.CopyFrom(ctx, pgx.Identifier{"new_images"},
-		[]string{"id", "source", "name", "split", "label", "group_name", "hash", "mask_hash", "width", "height", "broken"},
+		[]string{"id", "source", "name", "split", "label", "source_label", "group_name", "hash", "mask_hash", "width", "height", "broken"},
 		pgx.CopyFromSlice(len(images), func(i int) ([]any, error) {
 			n, id := images[i], int64(0)
 			if ids != nil {
 				id = ids[i]
 			}
-			return []any{id, cmp.Or(n.Source, annotator.DefaultSource), n.Name, string(n.Split), labels[i], n.Group, n.Hash, n.MaskHash, n.Width, n.Height, text.Clean(n.Broken)}, nil
+			return []any{id, cmp.Or(n.Source, annotator.DefaultSource), n.Name, string(n.Split), labels[i], source[i], n.Group, n.Hash, n.MaskHash, n.Width, n.Height, text.Clean(n.Broken)}, nil
 		}))
 	return err
 }

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
@@ -16,12 +15,14 @@ import (
 func (s *Store) Looks(ctx context.Context, projectID int64) ([]annotator.Look, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (l annotator.Look, err error) {
 		var label *int32
+		var leftOut []string
 		var hash []byte
 		var known *int64
-		if err = row.Scan(&l.ID, &l.Split, &label, &hash, &known, &l.LeftOut); err != nil {
+		if err = row.Scan(&l.ID, &l.Split, &label, &hash, &known, &leftOut); err != nil {
 			return l, err
 		}
 		copy(l.Hash[:], hash)
+		l.LeftOut = leftOutOf(leftOut)
 		if label != nil {
 			n := int(*label)
 			l.Label = &n
@@ -32,7 +33,7 @@ func (s *Store) Looks(ctx context.Context, projectID int64) ([]annotator.Look, e
 		}
 		return l, nil
 	}, `
-		SELECT id, split, label, decode(hash, 'hex'), fingerprint, left_out_at IS NOT NULL FROM images
+		SELECT id, split, label, decode(hash, 'hex'), fingerprint, left_out FROM images
 		WHERE project_id = $1 AND broken = '' AND retired_at IS NULL ORDER BY id`, projectID)
 	return all, wrap(err, "reading what the images of project %d look like", projectID)
 }
@@ -48,11 +49,19 @@ func (s *Store) ImagesByID(ctx context.Context, projectID int64, ids []int64) (m
 }
 
 // LeaveOut implements annotator.LeakageStore.
-func (s *Store) LeaveOut(ctx context.Context, projectID int64, images []int64, out bool, at time.Time) (int, error) {
+func (s *Store) LeaveOut(ctx context.Context, projectID int64, images []int64, why annotator.LeftOut, out bool) (int, error) {
 	n, err := s.exec(ctx, `
-		UPDATE images SET left_out_at = CASE WHEN $3 THEN $4::timestamptz END
-		WHERE project_id = $1 AND id = ANY($2) AND (left_out_at IS NULL) = $3`, projectID, images, out, at)
+		UPDATE images SET left_out = CASE WHEN $4 THEN array_append(left_out, $3) ELSE array_remove(left_out, $3) END
+		WHERE project_id = $1 AND id = ANY($2) AND ($3 = ANY (left_out)) <> $4`, projectID, images, string(why), out)
 	return int(n), wrap(err, "leaving images of project %d out of measures", projectID)
+}
+
+// leftOutOf returns the reasons for which an image does not count; nil for none.
+func leftOutOf(column []string) (all []annotator.LeftOut) {
+	for _, why := range column {
+		all = append(all, annotator.LeftOut(why))
+	}
+	return all
 }
 
 // ImagesToFingerprint lists readable images in use whose fingerprint is not known, with ids after one, by id: ids and hashes. project

@@ -76,7 +76,7 @@ func TestLeakageIsLeftOutOfMeasures(t *testing.T) {
 	if n, err := w.Service.LeaveOut(ctx, w.Admin, "birds", 8, nil); err != nil || n != 0 {
 		t.Errorf("once more: %d, %v", n, err)
 	}
-	if l := found(8); l.Measured != 0 || l.LeftOut != 3 || !l.Leaks[0].HeldOut.LeftOut {
+	if l := found(8); l.Measured != 0 || l.LeftOut != 3 || l.Leaks[0].HeldOut.Measured() {
 		t.Errorf("after leaving out: %+v", l)
 	}
 	if d, err := w.Store.RoundData(ctx, w.Project.ID); err != nil || d.Heldout != 1 || d.LeftOut != 3 {
@@ -148,7 +148,7 @@ func TestLeakageLeavesSomethingToMeasureOn(t *testing.T) {
 	if err := w.Store.UpdateImages(ctx, w.Project.ID, []annotator.ImageUpdate{back}, w.Clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if i, err := w.Store.Image(ctx, w.Images[8].ID); err != nil || !i.LeftOut || i.Retired != "" {
+	if i, err := w.Store.Image(ctx, w.Images[8].ID); err != nil || i.Measured() || i.Retired != "" {
 		t.Errorf("back again: %+v, %v", i, err)
 	}
 	if waiting, err := w.Store.ImagesToFingerprint(ctx, w.Project.ID, 0, 100); err != nil || len(waiting) != 7 {

@@ -148,7 +148,7 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 		FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
 			LEFT JOIN round_edits x ON x.round_id = r.id AND x.image_id = i.id
 			LEFT JOIN edits e ON e.id = x.edit_id
-		WHERE r.id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND (i.split = 'train' OR e.id IS NOT NULL)
+		WHERE r.id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+teaches+` AND (i.split = 'train' OR e.id IS NOT NULL)
 		ORDER BY i.id`, roundID)
 	if err != nil {
 		return in, err
@@ -170,7 +170,7 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 	}
 	in.LeftOut, err = one(ctx, s, pgx.RowTo[int], `
 		SELECT count(*) FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
-		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND i.left_out_at IS NOT NULL`, roundID, in.EvalSplit)
+		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND NOT `+measured, roundID, in.EvalSplit)
 	return in, err
 }
 
@@ -178,7 +178,7 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 func (s *Store) unedited(ctx context.Context, roundID int64, split annotator.Split) ([]annotator.Image, error) {
 	return list(ctx, s, scanImage, `
 		SELECT `+imageColumns+` FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
-		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND i.left_out_at IS NULL
+		WHERE r.id = $1 AND i.split = $2 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+measured+`
 			AND NOT EXISTS (SELECT FROM round_edits x WHERE x.round_id = r.id AND x.image_id = i.id)
 		ORDER BY i.id`, roundID, split)
 }

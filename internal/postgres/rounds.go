@@ -38,10 +38,10 @@ func (s *Store) RoundByKey(ctx context.Context, projectID int64, key string) (an
 
 // usableEdits selects (image_id, edit_id) of the edits that a round of project $1 from version $2 learns from: for each labelled
 // training or pool image, the edit on the version's own grid that was approved last.
-const usableEdits = `
+var usableEdits = `
 	SELECT DISTINCT ON (i.id) i.id AS image_id, e.id AS edit_id
 	FROM edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = $2
-	WHERE i.project_id = $1 AND e.state = 'approved' AND i.split IN ('train', 'pool') AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL
+	WHERE i.project_id = $1 AND e.state = 'approved' AND i.split IN ('train', 'pool') AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND ` + teaches + `
 		AND e.map_height = v.grid_height AND e.map_width = v.grid_width
 	ORDER BY i.id, e.judged_at DESC, e.id DESC`
 
@@ -74,9 +74,10 @@ func (s *Store) RoundData(ctx context.Context, projectID int64) (annotator.Round
 	}, `
 		WITH usable AS (`+usableEdits+`),
 		labelled AS (
-			SELECT split, id IN (SELECT image_id FROM usable) AS edited, left_out_at IS NOT NULL AS left_out FROM images WHERE project_id = $1 AND label IS NOT NULL AND broken = '' AND retired_at IS NULL
+			SELECT split, id IN (SELECT image_id FROM usable) AS edited, NOT `+measured+` AS left_out, `+teaches+` AS teaches
+			FROM images i WHERE project_id = $1 AND label IS NOT NULL AND broken = '' AND retired_at IS NULL
 		)
-		SELECT count(*) FILTER (WHERE split = 'train' OR edited), count(*) FILTER (WHERE edited),
+		SELECT count(*) FILTER (WHERE teaches AND split = 'train' OR edited), count(*) FILTER (WHERE edited),
 			count(*) FILTER (WHERE split = 'validation' AND NOT left_out), count(*) FILTER (WHERE split = 'test' AND NOT left_out),
 			count(*) FILTER (WHERE split = 'test' AND left_out), count(*) FILTER (WHERE split = 'validation' AND left_out)
 		FROM labelled`, projectID, v.ID)
@@ -102,7 +103,7 @@ func (s *Store) StartRound(ctx context.Context, start annotator.RoundStart) (ann
 			WITH usable AS (`+usableEdits+`),
 			latest AS (SELECT coalesce(max(id), 0) AS id FROM images WHERE project_id = $1),
 			training AS (
-				SELECT count(*) AS n FROM images i, latest WHERE i.project_id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND i.id <= latest.id
+				SELECT count(*) AS n FROM images i, latest WHERE i.project_id = $1 AND i.label IS NOT NULL AND i.broken = '' AND i.retired_at IS NULL AND `+teaches+` AND i.id <= latest.id
 				AND (i.split = 'train' OR i.id IN (SELECT image_id FROM usable))
 			),
 			round AS (

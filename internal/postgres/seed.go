@@ -16,7 +16,7 @@ func (s *Store) LockUntouched(ctx context.Context, v annotator.Version, imageID 
 			INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
 			SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
 			FROM images i JOIN predictions p ON p.image_id = i.id AND p.version_id = $2
-			WHERE i.id = $1 AND i.project_id = $3 AND i.label IS NOT NULL AND i.retired_at IS NULL AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)`,
+			WHERE i.id = $1 AND i.project_id = $3 AND i.label IS NOT NULL AND i.retired_at IS NULL AND `+teaches+` AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)`,
 			imageID, v.ID, v.ProjectID); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -80,21 +81,30 @@ func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []ann
 		if err != nil {
 			return err
 		}
-		labels, _, err := annotator.LabelImages(classes, hasModel, images)
+		source, _, err := annotator.LabelImages(classes, hasModel, images)
 		if err != nil {
 			return err
 		}
-		if err := tx.copyImages(ctx, images, ids, labels); err != nil {
+		labels := slices.Clone(source)
+		for i, u := range updates {
+			if u.Keep != nil {
+				labels[i] = u.Keep
+			}
+		}
+		if err := tx.copyImages(ctx, images, ids, labels, source); err != nil {
+			return err
+		}
+		if err := tx.keepLabels(ctx, at); err != nil {
 			return err
 		}
 		if err := tx.countAnswers(ctx, ids, true); err != nil {
 			return err
 		}
 		if _, err := tx.q.Exec(ctx, `
-			UPDATE images i SET split = n.split, label = n.label, group_name = n.group_name, mask_hash = n.mask_hash,
+			UPDATE images i SET split = n.split, label = n.label, source_label = n.source_label, left_out = `+leftOutAfter+`, group_name = n.group_name, mask_hash = n.mask_hash,
 				width = n.width, height = n.height, broken = n.broken, retired_at = NULL, retired_why = '',
 				fingerprint = CASE WHEN i.broken = '' THEN i.fingerprint END
-			FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.hash = n.hash`, projectID); err != nil {
+			FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.hash = n.hash`, projectID, texts(annotator.LeftOutByLabel)); err != nil {
 			return err
 		}
 		if _, err := tx.q.Exec(ctx, `
@@ -115,20 +125,23 @@ func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []ann
 			UPDATE tasks t SET label = n.label FROM new_images n WHERE t.image_id = n.id AND n.label IS NOT NULL AND t.label <> n.label`); err != nil {
 			return err
 		}
-		painted, err := list(ctx, tx, pgx.RowTo[int64], `SELECT id FROM new_images WHERE split IN ('train', 'pool') AND label IS NOT NULL`)
-		if err != nil {
-			return err
-		}
-		if err := tx.restoreTasks(ctx, painted, at); err != nil {
-			return err
-		}
-		others, err := list(ctx, tx, pgx.RowTo[int64], `SELECT id FROM new_images WHERE split NOT IN ('train', 'pool') OR label IS NULL`)
-		if err != nil {
-			return err
-		}
-		return tx.withdrawTasks(ctx, others, annotator.WithdrawnSplit, at)
+		return tx.followTasks(ctx, ids, at)
 	})
 	return wrap(err, "updating %d images of project %d", len(updates), projectID)
+}
+
+// leftOutAfter is why an image i does not count after an update n: what was said of its label ends where its source has another class now.
+// $2 are the reasons that are about labels.
+const leftOutAfter = `CASE WHEN n.source_label IS DISTINCT FROM i.source_label THEN ARRAY(SELECT unnest(i.left_out) EXCEPT SELECT unnest($2::text[])) ELSE i.left_out END`
+
+// keepLabels adds to the history of labels what the update in new_images changes. Call it before the images are changed.
+func (s *Store) keepLabels(ctx context.Context, at time.Time) error {
+	_, err := s.q.Exec(ctx, `
+		INSERT INTO label_changes (image_id, at, was, became, cause)
+		SELECT i.id, $1, coalesce(o.key, ''), coalesce(c.key, ''), $2 FROM new_images n JOIN images i ON i.id = n.id
+			LEFT JOIN classes o ON o.project_id = i.project_id AND o.index = i.label LEFT JOIN classes c ON c.project_id = i.project_id AND c.index = n.label
+		WHERE i.label IS DISTINCT FROM n.label ORDER BY i.id`, at, annotator.LabelByImport)
+	return err
 }
 
 // RetireImages implements annotator.ImportStore.
@@ -151,7 +164,7 @@ func (s *Store) RetireImages(ctx context.Context, projectID int64, images []int6
 		if err := tx.dropUntouched(ctx, images); err != nil {
 			return err
 		}
-		return tx.withdrawTasks(ctx, images, why.Withdrawal(), at)
+		return tx.followTasks(ctx, images, at)
 	})
 	return wrap(err, "retiring %d images of project %d", len(images), projectID)
 }
@@ -173,37 +186,4 @@ func (s *Store) dropUntouched(ctx context.Context, images []int64) error {
 	_, err := s.q.Exec(ctx, `
 		DELETE FROM tasks t WHERE image_id = ANY($1) AND state = 'open' AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, images)
 	return err
-}
-
-func (s *Store) withdrawTasks(ctx context.Context, images []int64, why annotator.Withdrawal, at time.Time) error {
-	return s.changeTasks(ctx, images, func(t annotator.Task) (annotator.Task, error) { return t.Withdraw(why, at), nil })
-}
-
-func (s *Store) restoreTasks(ctx context.Context, images []int64, at time.Time) error {
-	return s.changeTasks(ctx, images, func(t annotator.Task) (annotator.Task, error) {
-		inReview, err := one(ctx, s, pgx.RowTo[bool], `SELECT EXISTS (SELECT FROM edits WHERE task_id = $1 AND state = 'submitted')`, t.ID)
-		return t.Restore(inReview, at), err
-	})
-}
-
-// changeTasks locks the tasks of images, applies a rule to each and writes the results.
-func (s *Store) changeTasks(ctx context.Context, images []int64, rule func(annotator.Task) (annotator.Task, error)) error {
-	tasks, err := list(ctx, s, scanTask, `
-		SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.image_id = ANY($1) AND t.state <> 'approved' ORDER BY t.id FOR UPDATE OF t`, images)
-	if err != nil {
-		return err
-	}
-	for _, t := range tasks {
-		changed, err := rule(t)
-		if err != nil {
-			return err
-		}
-		if changed.State == t.State && changed.SkipReason == t.SkipReason {
-			continue
-		}
-		if err := s.UpdateTask(ctx, changed); err != nil {
-			return err
-		}
-	}
-	return nil
 }

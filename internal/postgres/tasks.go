@@ -233,8 +233,8 @@ func readCursor(cursor string) (confidence float32, id int64, err error) {
 }
 
 // CreateTasks makes a task of every labelled training and pool image that the version gets wrong, and returns how many were made. An
-// image that somebody has worked on keeps its task, whichever version that is of. Untouched open tasks of other versions are removed,
-// since this version predicts their images again.
+// image that somebody has worked on keeps its task, whichever version that is of. Untouched tasks of other versions that are open, or were
+// withdrawn because those versions are right, are removed, since this version predicts their images again.
 func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
 	var created int
 	err := s.inTx(ctx, func(tx *Store) error {
@@ -259,7 +259,7 @@ func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []i
 		of, args = ` AND image_id = ANY($3)`, append(args, images)
 	}
 	if _, err := s.q.Exec(ctx, `
-		DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND state = 'open'`+of+`
+		DELETE FROM tasks t WHERE project_id = $1 AND version_id <> $2 AND (state = 'open' OR state = 'skipped' AND skip_reason = '`+string(annotator.WithdrawnRight)+`')`+of+`
 		AND NOT EXISTS (SELECT FROM edits e WHERE e.task_id = t.id)`, args...); err != nil {
 		return 0, err
 	}
@@ -268,7 +268,7 @@ func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []i
 		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
 		FROM predictions p JOIN images i ON i.id = p.image_id
 		WHERE i.project_id = $1 AND p.version_id = $2 AND NOT p.correct AND i.label IS NOT NULL AND i.split IN ('train', 'pool')
-			AND i.broken = '' AND i.retired_at IS NULL`+of+`
+			AND i.broken = '' AND i.retired_at IS NULL AND `+teaches+` AND NOT `+questioned+of+`
 			AND NOT EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id)
 		ORDER BY i.id
 		ON CONFLICT (version_id, image_id) DO NOTHING`, args...)

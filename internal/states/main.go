@@ -49,6 +49,7 @@ func withDrawing(page []byte) ([]byte, error) {
 func drawing() string {
 	return draw("task", annotator.TaskStates, annotator.TaskTransitions) +
 		draw("edit", annotator.EditStates, annotator.EditTransitions) +
+		draw("label", annotator.LabelStates, annotator.LabelTransitions) +
 		draw("round", annotator.RoundStates, annotator.RoundTransitions) +
 		draw("version", annotator.VersionStates, annotator.VersionTransitions) +
 		draw("upload", annotator.UploadStates, annotator.UploadTransitions) +

@@ -44,6 +44,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/images/{image}/label": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said of an image's label, and how it changed
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["labelHistory"];
+        put?: never;
+        /**
+         * Say that an image's label is wrong, or that it is right
+         * @description Another person, a reviewer, decides; until then the image is not painted. That it is right needs no decision. 409 when something is said of it already, when somebody else paints the image, and before the project's first model. Needs the role annotator, and of a bearer token the scope paint.
+         */
+        post: operations["proposeLabel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/images/{image}/picture": {
         parameters: {
             query?: never;
@@ -168,6 +192,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/labels/{verdict}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One thing that was said of a label
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["labelVerdict"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/labels/{verdict}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm or reject what somebody else said of a label
+         * @description Once confirmed, the label changes, or the image is left out; its tasks and the figures of versions follow. 409 while a round runs. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["judgeLabel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/labels/{verdict}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back what one said of a label
+         * @description Needs the role annotator, and of a bearer token the scope paint.
+         */
+        post: operations["withdrawLabel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects": {
         parameters: {
             query?: never;
@@ -268,6 +352,46 @@ export interface paths {
          * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said of a project's labels, the newest first
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["labelVerdicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/labels/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits longest of what was said of labels
+         * @description Never what the caller said. 204 when nothing is waiting. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        get: operations["nextLabelVerdict"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1285,12 +1409,14 @@ export interface components {
             id: number;
             /** Format: int64 */
             label?: number;
-            left_out?: boolean;
+            left_out?: ("leakage" | "none-of-these" | "ambiguous")[];
             name: string;
             /** Format: int64 */
             project_id: number;
             retired?: string;
             source: string;
+            /** Format: int64 */
+            source_label?: number;
             /** @enum {string} */
             split: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
@@ -1338,6 +1464,8 @@ export interface components {
             changes?: {
                 [key: string]: number;
             };
+            /** Format: int64 */
+            corrected: number;
             differences?: components["schemas"]["ImageDifference"][];
             /** Format: int64 */
             gone: number;
@@ -1345,6 +1473,8 @@ export interface components {
             images: number;
             /** Format: int64 */
             known: number;
+            /** Format: int64 */
+            overruled: number;
             /** Format: int64 */
             repaired: number;
             /** Format: int64 */
@@ -1383,6 +1513,71 @@ export interface components {
         JobList: {
             jobs: components["schemas"]["Job"][];
         };
+        JudgeRequestBody: {
+            /** @description Its author reads it; a rejection needs one. */
+            comment?: string;
+            /** @enum {string} */
+            verdict: "confirm" | "reject";
+        };
+        LabelChange: {
+            /** Format: date-time */
+            at: string;
+            became: string;
+            /** @enum {string} */
+            cause: "verdict" | "import";
+            /**
+             * @description Why the image does not count since then, because of its label.
+             * @enum {string}
+             */
+            left_out?: "leakage" | "none-of-these" | "ambiguous";
+            /** Format: int64 */
+            verdict_id?: number;
+            /** @description The class before, by its key; empty where it had none. */
+            was: string;
+        };
+        LabelHistory: {
+            changes: components["schemas"]["LabelChange"][];
+            /** @description The class that the image came in with, or that an import took over last, by its key; empty where it had none. */
+            source: string;
+            verdicts: components["schemas"]["LabelVerdict"][];
+        };
+        LabelVerdict: {
+            author: string;
+            /** Format: int64 */
+            author_id: number;
+            /**
+             * Format: int64
+             * @description The class that it should have; where says is class.
+             */
+            class?: number;
+            class_name?: string;
+            comment?: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: int64 */
+            id: number;
+            /** Format: int64 */
+            image_id: number;
+            image_name: string;
+            /** Format: date-time */
+            judged_at?: string;
+            /** Format: int64 */
+            project_id: number;
+            review_comment?: string;
+            reviewer?: string;
+            /** Format: int64 */
+            reviewer_id?: number;
+            /** @enum {string} */
+            says: "class" | "none-of-these" | "ambiguous" | "right";
+            /** @enum {string} */
+            state: "proposed" | "confirmed" | "rejected" | "withdrawn" | "vouched";
+            /**
+             * Format: int64
+             * @description The class that it had when this was said; absent where it had none.
+             */
+            was?: number;
+            was_name?: string;
+        };
         Leak: {
             /**
              * Format: int64
@@ -1420,7 +1615,7 @@ export interface components {
             leaks: components["schemas"]["Leak"][];
             /**
              * Format: int64
-             * @description Held-out images that are left out of measures, whatever they look like.
+             * @description Held-out images that were left out of measures, being like training images, whatever they look like now.
              */
             left_out: number;
             /**
@@ -1728,6 +1923,20 @@ export interface components {
             running_round?: number;
             slug: string;
             start: components["schemas"]["Start"];
+        };
+        ProposeRequestBody: {
+            /**
+             * Format: int64
+             * @description The class that it should have, by its index; with says class only.
+             */
+            class?: number;
+            /** @description Why; the reviewer reads it. */
+            comment?: string;
+            /**
+             * @description class: it should be another class; none-of-these: the image shows none of the classes; ambiguous: nobody can tell; right: somebody looked, and it is right.
+             * @enum {string}
+             */
+            says: "class" | "none-of-these" | "ambiguous" | "right";
         };
         Review: {
             comment: string;
@@ -2347,6 +2556,9 @@ export interface components {
         UserList: {
             users: components["schemas"]["User"][];
         };
+        VerdictList: {
+            verdicts: components["schemas"]["LabelVerdict"][];
+        };
         Version: {
             /** Format: date-time */
             activated_at?: string;
@@ -2429,6 +2641,10 @@ export type ImportList = components['schemas']['ImportList'];
 export type ImportReport = components['schemas']['ImportReport'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
+export type JudgeRequestBody = components['schemas']['JudgeRequestBody'];
+export type LabelChange = components['schemas']['LabelChange'];
+export type LabelHistory = components['schemas']['LabelHistory'];
+export type LabelVerdict = components['schemas']['LabelVerdict'];
 export type Leak = components['schemas']['Leak'];
 export type Leakage = components['schemas']['Leakage'];
 export type Lease = components['schemas']['Lease'];
@@ -2452,6 +2668,7 @@ export type Problem = components['schemas']['Problem'];
 export type Project = components['schemas']['Project'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
+export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
 export type Review = components['schemas']['Review'];
 export type ReviewRequestBody = components['schemas']['ReviewRequestBody'];
 export type RevisionList = components['schemas']['RevisionList'];
@@ -2498,6 +2715,7 @@ export type Upload = components['schemas']['Upload'];
 export type UploadState = components['schemas']['UploadState'];
 export type User = components['schemas']['User'];
 export type UserList = components['schemas']['UserList'];
+export type VerdictList = components['schemas']['VerdictList'];
 export type Version = components['schemas']['Version'];
 export type VersionList = components['schemas']['VersionList'];
 export type ViewRegion = components['schemas']['ViewRegion'];
@@ -2559,6 +2777,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PredictedImage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    labelHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelHistory"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    proposeLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposeRequestBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelVerdict"];
                 };
             };
             /** @description Error */
@@ -2808,6 +3092,103 @@ export interface operations {
             };
         };
     };
+    labelVerdict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                verdict: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelVerdict"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    judgeLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                verdict: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JudgeRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelVerdict"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                verdict: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelVerdict"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     projects: {
         parameters: {
             query?: never;
@@ -3027,6 +3408,86 @@ export interface operations {
                 };
             };
             /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    labelVerdicts: {
+        parameters: {
+            query?: {
+                /** @description Only those of this state. */
+                state?: "proposed" | "confirmed" | "rejected" | "withdrawn" | "vouched";
+                /** @description Only those with ids below this. */
+                before?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    nextLabelVerdict: {
+        parameters: {
+            query?: {
+                /** @description A verdict's id; the answer is one after it. */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelVerdict"];
+                };
+            };
+            /** @description Nothing is waiting */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;
