@@ -5,7 +5,8 @@ import { MapDocument } from "./document.ts";
 import { Emitter } from "./emitter.ts";
 import { Placement, Viewport, screenPoint, type MapPoint, type Region, type ScreenPoint } from "./geometry.ts";
 import { clampValue } from "./grid.ts";
-import { PointerChain, type PointerSample } from "./input/pointer.ts";
+import { PointerChain } from "./input/pointer.ts";
+import type { PointerSample } from "./input/sample.ts";
 import { oppositeMode } from "./mode.ts";
 import type { OtherMap } from "./other_map.ts";
 import type { Settings } from "./settings.ts";
@@ -54,12 +55,14 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   showModel = false;
   showDifference = false;
   showWhole = false;
-  /** Where a hovering pointer is; null when it is elsewhere, or a finger. */
+  /** Where a pointer is; null when it is elsewhere, or a finger. */
   hover: ScreenPoint | null = null;
   /** The cell the keyboard is on; -1 until arrows are used. */
   cell = -1;
   /** The pen's pressure right now, which the cursor shows; 1 elsewhere. */
   pressure = 1;
+  /** The map with the paint that the pointer's predicted way would add; null: there is none. */
+  ahead: Float32Array | null = null;
   private readonly tools: Record<ToolName, Tool>;
   private chosen: ToolName = "brush";
   private before: ToolName = "brush"; // the tool that the picker goes back to
@@ -87,18 +90,26 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     };
     this.chain = new PointerChain({
       down: (s) => this.strokeDown(s),
-      move: (s) => this.strokeTool?.onMove(this.toolEvent(s)),
+      move: (s) => {
+        this.strokeTool?.onMove(this.toolEvent(s));
+        this.redraw();
+      },
       up: (s) => {
+        this.ahead = null;
         this.strokeTool?.onUp(this.toolEvent(s));
         this.strokeTool = null;
       },
       cancel: () => {
+        this.ahead = null;
         this.strokeTool?.onCancel();
         this.strokeTool = null;
       },
       pinch: (from, to, factor) => {
         this.setViewport(this.viewport.panned(to.x - from.x, to.y - from.y).zoomed(factor, to));
       },
+    }, {
+      get fingersPaint() { return settings.get("fingers") === "paint"; },
+      get stabilising() { return settings.get("stabilising"); },
     });
     settings.on("changed", () => this.redraw());
   }
@@ -208,6 +219,11 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     if (!this.refused()) this.document.travel(position);
   }
 
+  /** Where the brush's ring is: where the paint is while a stroke is under way, else where the pointer is. */
+  get ring(): ScreenPoint | null {
+    return this.hover && (this.chain.at ?? this.hover);
+  }
+
   /** Gives up a stroke under way. */
   cancel(): void {
     this.chain.cancel();
@@ -305,14 +321,19 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   // --- input
 
   pointerDown(s: PointerSample): void {
+    this.saw(s);
     this.cell = -1;
     this.pressure = s.pressure;
     this.chain.down(s);
   }
 
   pointerMove(s: PointerSample): void {
-    this.hover = s.type === "touch" ? null : s.point;
-    this.pressure = s.type === "pen" && this.busy ? s.pressure : 1;
+    this.saw(s);
+    if (s.type !== "touch") {
+      this.hover = s.point;
+      this.pressure = s.type === "pen" && this.busy ? s.pressure : 1;
+    } else if (!this.busy) this.hover = null;
+    this.ahead = null;
     this.chain.move(s);
     this.redraw();
   }
@@ -329,6 +350,20 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   pointerLeft(): void {
     this.hover = null;
     this.redraw();
+  }
+
+  /** Where the pointer will be in a moment, as the browser predicts it: paint is shown there, and not kept. */
+  pointerAhead(samples: readonly PointerSample[]): void {
+    const tool = this.strokeTool;
+    const paints = tool && samples.length > 0 && this.settings.get("stabilising") === 0;
+    this.ahead = paints ? (tool.ahead?.(samples.map((s) => this.toolEvent(s))) ?? null) : null;
+  }
+
+  /** The first pen that is seen makes fingers move the picture from then on; the switch is beside the brush. */
+  private saw(s: PointerSample): void {
+    if (s.type !== "pen" || this.settings.get("pen")) return;
+    this.settings.set("pen", true);
+    this.settings.set("fingers", "pan");
   }
 
   private setViewport(viewport: Viewport): void {

@@ -10,6 +10,9 @@ export type View = (typeof views)[number];
 export const pressures = ["off", "size", "strength"] as const;
 export type Pressure = (typeof pressures)[number];
 
+export const fingerUses = ["paint", "pan"] as const;
+export type Fingers = (typeof fingerUses)[number];
+
 export interface SettingsValues {
   size: number; // of the brush, in cells across: [0.25, 64]
   hardness: number; // [0,1]
@@ -17,6 +20,9 @@ export interface SettingsValues {
   other: number; // [0,1]: the strength that X swaps in
   mode: BrushMode;
   pressure: Pressure; // what a pen's pressure acts on
+  stabilising: number; // how much the paint lags behind to steady the hand: [0,1]
+  pen: boolean; // a pen has been seen in this browser
+  fingers: Fingers; // what a touch does
   tolerance: number; // of the flood fill, in values: [0,1]
   view: View;
   colorMap: ColorMapName;
@@ -25,15 +31,15 @@ export interface SettingsValues {
 }
 
 export const defaults: Readonly<SettingsValues> = {
-  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", pressure: "size", tolerance: 0.1,
+  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", pressure: "size", stabilising: 0, pen: false, fingers: "paint", tolerance: 0.1,
   view: "smooth", colorMap: "viridis", opacity: 0.55, grid: false,
 };
 
 const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {
-  size: [0.25, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], tolerance: [0, 1], opacity: [0, 1],
+  size: [0.25, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], opacity: [0, 1],
 };
 const choices: Partial<Record<keyof SettingsValues, readonly string[]>> = {
-  mode: brushModes, pressure: pressures, view: views, colorMap: colorMapNames,
+  mode: brushModes, pressure: pressures, fingers: fingerUses, view: views, colorMap: colorMapNames,
 };
 
 const key = "abn-editor/settings";

@@ -36,11 +36,12 @@ export class Stroke {
     private readonly columns: number,
     private readonly settings: StrokeSettings,
     private readonly n: number, // parts per cell side
+    from?: Stroke, // goes on from this one, which stays as it is
   ) {
-    this.before = values.slice();
-    this.coverage = new Float32Array(values.length);
-    this.parts = new Float32Array(values.length * n * n);
-    this.smoothed = settings.mode === "smooth" ? blurred(values, rows, columns) : null;
+    this.before = from?.before ?? values.slice();
+    this.coverage = from?.coverage.slice() ?? new Float32Array(values.length);
+    this.parts = from?.parts.slice() ?? new Float32Array(values.length * n * n);
+    this.smoothed = from ? from.smoothed : settings.mode === "smooth" ? blurred(values, rows, columns) : null;
   }
 
   /** One dab at (x, y), radii in cells; `weight` in [0,1] scales its coverage (pen pressure). */
@@ -70,6 +71,13 @@ export class Stroke {
   fill(coverage: Float32Array): void {
     if (this.closed) return;
     for (let i = 0; i < coverage.length; i++) this.set(i, coverage[i] ?? 0);
+  }
+
+  /** The map after dabs that are not kept: `dabs` gets a copy of the stroke. */
+  ahead(dabs: (copy: Stroke) => void): Float32Array {
+    const copy = new Stroke(this.values.slice(), this.rows, this.columns, this.settings, this.n, this);
+    dabs(copy);
+    return copy.values;
   }
 
   /** Ends the stroke: whatever still holds it paints nothing more. */

@@ -9,7 +9,7 @@ import { Editor } from "../src/editor.ts";
 import { mapPoint } from "../src/geometry.ts";
 import type { WireMap } from "../src/grid.ts";
 import { keyDown, keyUp, type KeyInput } from "../src/input/keys.ts";
-import type { PointerSample } from "../src/input/pointer.ts";
+import type { PointerSample } from "../src/input/sample.ts";
 import { Journal } from "../src/save/journal.ts";
 import { Settings } from "../src/settings.ts";
 import mechanisms from "./mechanisms.json";
@@ -184,6 +184,12 @@ export class TestEditor {
     return this;
   }
 
+  /** Where the browser thinks the pointer goes next, in cells. */
+  pointerAhead(...points: readonly (readonly [number, number])[]): this {
+    this.editor.pointerAhead(points.map((p) => this.sample(...p, {})));
+    return this;
+  }
+
   /** A whole stroke through points, in cells. */
   stroke(...points: readonly (readonly [number, number])[]): this {
     const [first, last] = [points[0]!, points[points.length - 1]!];
@@ -224,7 +230,8 @@ export class TestEditor {
 
   private sample(x: number, y: number, more: Partial<PointerSample>): PointerSample {
     const point = this.editor.toScreen(mapPoint(x, y));
-    return { id: this.id, type: "mouse", point, pressure: 1, button: 0, shift: false, alt: false, ...more };
+    const type = more.type ?? "mouse";
+    return { id: this.id, type, point, pressure: 1, button: 0, shift: false, alt: false, time: performance.now(), contact: type === "touch" ? 20 : 0, ...more };
   }
 }
 

@@ -55,8 +55,8 @@ describe("keys", () => {
     expect(t.editor.tool).toBe("pan");
     const x = t.editor.viewport.offsetX;
     const at = t.editor.viewport;
-    t.editor.pointerDown({ id: 1, type: "mouse", point: { x: 100, y: 100 } as never, pressure: 1, button: 0, shift: false, alt: false });
-    t.editor.pointerUp({ id: 1, type: "mouse", point: { x: 140, y: 90 } as never, pressure: 1, button: 0, shift: false, alt: false });
+    t.editor.pointerDown({ id: 1, type: "mouse", point: { x: 100, y: 100 } as never, pressure: 1, button: 0, shift: false, alt: false, time: 0, contact: 0 });
+    t.editor.pointerUp({ id: 1, type: "mouse", point: { x: 140, y: 90 } as never, pressure: 1, button: 0, shift: false, alt: false, time: 0, contact: 0 });
     expect(t.editor.viewport.offsetX - x).toBeCloseTo(40);
     expect(t.history.steps.length).toBe(0);
     t.key(" ");

@@ -48,7 +48,7 @@ export class MapPainter {
     const { document: doc, settings } = editor;
     const other = editor.showModel ? null : editor.other;
     const { rows, columns } = other ?? doc;
-    const values = other?.values ?? (editor.showModel ? doc.model : doc.values);
+    const values = other?.values ?? (editor.showModel ? doc.model : (editor.ahead ?? doc.values));
     if (values.length === 0) return; // another map was asked for, and there is none
     const view = settings.get("view");
     const style: HeatStyle = editor.showDifference && !editor.showModel && !other
@@ -143,7 +143,7 @@ function drawCellCursor(g: CanvasRenderingContext2D, editor: Editor): void {
 
 /** The brush's true footprint: its rim, and where its full weight ends. */
 function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
-  const p = editor.hover;
+  const p = editor.ring;
   if (!p || editor.comparing || !["brush", "eraser", "smooth"].includes(editor.tool)) return;
   const { settings, placement, viewport } = editor;
   const press = settings.get("pressure") === "size" ? 0.25 + 0.75 * editor.pressure : 1;

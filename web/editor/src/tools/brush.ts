@@ -6,9 +6,14 @@ import type { PaintMode } from "../mode.ts";
 import { partsFor, type Stroke } from "../stroke.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tool.ts";
 
-type State =
-  | { readonly kind: "idle" }
-  | { readonly kind: "painting"; readonly stroke: Stroke; last: MapPoint; lastPressure: number; due: number };
+/** How far a stroke has come; `due` is how far it still goes before the next dab, in cells. */
+interface Way {
+  readonly last: MapPoint;
+  readonly lastPressure: number;
+  readonly due: number;
+}
+
+type State = { readonly kind: "idle" } | ({ readonly kind: "painting"; readonly stroke: Stroke } & Way);
 
 const labels = { brush: "Brush", eraser: "Erase", smooth: "Smooth" } as const;
 const lightest = 0.25; // of size or strength, at no pressure
@@ -40,22 +45,30 @@ export class BrushTool implements Tool {
 
   onMove(e: ToolEvent): void {
     if (this.state.kind !== "painting") return;
-    const state = this.state;
-    const dx = e.map.x - state.last.x;
-    const dy = e.map.y - state.last.y;
+    Object.assign(this.state, this.along(this.state, e, this.state.stroke));
+    this.context.document.touched();
+  }
+
+  ahead(events: readonly ToolEvent[]): Float32Array {
+    if (this.state.kind !== "painting") return this.context.document.values;
+    let way: Way = this.state;
+    return this.state.stroke.ahead((copy) => {
+      for (const e of events) way = this.along(way, e, copy);
+    });
+  }
+
+  /** Dabs from where the way has come to as far as `e`; returns how far it has come then. */
+  private along({ last, lastPressure, due }: Way, e: ToolEvent, stroke: Stroke): Way {
+    const dx = e.map.x - last.x;
+    const dy = e.map.y - last.y;
     const length = Math.hypot(dx, dy);
     const spacing = Math.max(0.05, this.context.settings.get("size") * 0.1);
-    // `due` is how far the path still goes before the next dab.
-    let along = state.due === 0 ? spacing : state.due;
-    for (; along <= length; along += spacing) {
-      const t = along / length;
-      const pressure = state.lastPressure + (e.pressure - state.lastPressure) * t;
-      this.dab(state.stroke, state.last.x + dx * t, state.last.y + dy * t, pressure);
+    let at = due === 0 ? spacing : due;
+    for (; at <= length; at += spacing) {
+      const t = at / length;
+      this.dab(stroke, last.x + dx * t, last.y + dy * t, lastPressure + (e.pressure - lastPressure) * t);
     }
-    state.due = along - length;
-    state.last = e.map;
-    state.lastPressure = e.pressure;
-    this.context.document.touched();
+    return { last: e.map, lastPressure: e.pressure, due: at - length };
   }
 
   onUp(e: ToolEvent): void {

@@ -42,5 +42,7 @@ export interface Tool {
   onDown(e: ToolEvent): void;
   onMove(e: ToolEvent): void;
   onUp(e: ToolEvent): void;
+  /** The map as it would be if the pointer went on through these places; nothing of it stays. */
+  ahead?(events: readonly ToolEvent[]): Float32Array;
   onCancel(): void;
 }

@@ -32,14 +32,23 @@ export function brushPanel(desk: Desk): HTMLElement {
   const pressure = choice<"pressure">(settings, "pressure", "Pen pressure", [
     ["size", "size"], ["strength", "strength"], ["off", "off"],
   ] satisfies [Pressure, string][]);
-  pressure.hidden = true; // until a pen has been seen
-  document.addEventListener("pointermove", (e) => {
-    if (e.pointerType === "pen") pressure.hidden = false;
+  const stabilising = slider(settings, { label: "Steady", setting: "stabilising", hint: "The paint follows the hand more slowly, and evens it out", words: percent });
+  const fingers = segments(settings, "fingers", "Fingers", [
+    ["paint", "Paint", "One finger paints, two move the picture"],
+    ["pan", "Move", "Fingers move the picture and never paint; chosen once a pen was seen"],
+  ]);
+  const touch = h("div.picker", { hidden: true, "data-testid": "fingers" }, h("span", {}, "Fingers"), fingers);
+  document.addEventListener("pointerdown", (e) => {
+    if (e.pointerType === "touch") touch.hidden = false;
   });
-  const show = () => (tolerance.hidden = editor.tool !== "flood");
+  const show = () => {
+    tolerance.hidden = editor.tool !== "flood";
+    pressure.hidden = !settings.get("pen");
+    if (settings.get("pen")) touch.hidden = false;
+  };
   editor.on("changed", show);
   show();
-  return folded("Brush", size, hardness, strength, modes, tolerance, pressure);
+  return folded("Brush", size, hardness, strength, modes, stabilising, tolerance, pressure, touch);
 }
 
 export function viewPanel(desk: Desk): HTMLElement {

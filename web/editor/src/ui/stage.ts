@@ -5,11 +5,13 @@ import type { Editor } from "../editor.ts";
 import { screenPoint, type ScreenPoint } from "../geometry.ts";
 import { pictureURL } from "../api/client.ts";
 import type { TaskDetail } from "../api/schema.d.ts";
-import type { PointerSample } from "../input/pointer.ts";
+import type { PointerSample } from "../input/sample.ts";
 import { RenderLoop, type Layer } from "../render/loop.ts";
 import { pencil } from "../render/pencil.ts";
 import { drawOverlay, drawPicture, MapPainter } from "../render/scene.ts";
 import { h } from "./element.ts";
+
+const foreseen = 20; // ms: predictions beyond the next frame are guesses
 
 const layers: readonly Layer[] = ["picture", "map", "overlay"];
 
@@ -125,6 +127,8 @@ export class Stage {
     element.addEventListener("pointermove", (e) => {
       const events = "getCoalescedEvents" in e ? e.getCoalescedEvents() : []; // older Safaris have none
       for (const one of events.length > 0 ? events : [e]) editor.pointerMove(this.sample(one));
+      const coming = "getPredictedEvents" in e ? e.getPredictedEvents() : [];
+      editor.pointerAhead(coming.filter((one) => one.timeStamp - e.timeStamp <= foreseen).map((one) => this.sample(one)));
     });
     element.addEventListener("pointerup", (e) => editor.pointerUp(this.sample(e)));
     element.addEventListener("pointercancel", (e) => editor.pointerLost(e.pointerId));
@@ -145,10 +149,21 @@ export class Stage {
   }
 
   private sample(e: PointerEvent): PointerSample {
-    const type = e.pointerType === "pen" || e.pointerType === "touch" ? e.pointerType : "mouse";
+    const type = this.typeOf(e);
     return {
       id: e.pointerId, type, point: this.point(e), pressure: type === "pen" ? e.pressure : 1,
-      button: Math.max(0, e.button), shift: e.shiftKey, alt: e.altKey,
+      button: Math.max(0, e.button), shift: e.shiftKey, alt: e.altKey, time: e.timeStamp,
+      contact: type === "touch" ? Math.max(e.width, e.height) : 0,
     };
   }
+
+  /** Some tablets call their pen a mouse. A mouse's pressure is 0, or 0.5 with a button down; whatever says more is a pen. */
+  private typeOf(e: PointerEvent): PointerSample["type"] {
+    if (e.pointerType === "pen" || e.pointerType === "touch") return e.pointerType;
+    if (e.type === "pointerdown") this.pressing = false;
+    if (e.pressure > 0 && e.pressure !== 0.5 && e.pressure < 1) this.pressing = true;
+    return this.pressing ? "pen" : "mouse";
+  }
+
+  private pressing = false; // the last stroke is a pen's that calls itself a mouse
 }

@@ -1,0 +1,167 @@
+// The hand at the canvas: mouse, pen and fingers. Pen and touch come through the browser's debugging protocol, since Playwright has no pen.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Browser, CDPSession, Page } from "playwright-core";
+import type { ProjectSummary } from "../editor/src/api/schema.d.ts";
+import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
+
+const browserThere = chromiumPath() !== undefined;
+if (!browserThere && process.env.CI) throw new Error("no Chromium: install the package chromium, or set STUDIO_CHROMIUM");
+
+interface Contact { id: number; x: number; y: number; across?: number }
+
+describe.skipIf(!browserThere)("the hand", () => {
+  let studio: Studio, browser: Browser, ana: Person, page: Page, cdp: CDPSession;
+  const closing: (() => Promise<void>)[] = [];
+  let middle = { x: 0, y: 0 }, before = 0;
+
+  beforeAll(async () => {
+    studio = await Studio.start();
+    closing.push(() => studio.stop());
+    browser = await openBrowser();
+    closing.push(() => browser.close());
+    ana = await Person.signIn(browser, studio, "annotator");
+    page = ana.page;
+    cdp = await ana.context.newCDPSession(page);
+    await until("the demo project is ready", async () => ((await ana.get<ProjectSummary>("/projects/aviary").catch(() => undefined))?.open_tasks ?? 0) > 10, 180_000);
+    await page.goto("/projects/aviary/queue");
+    await page.getByRole("button", { name: /Paint the next one/ }).click();
+  });
+
+  afterAll(async () => {
+    expect(ana.complaints).toEqual([]);
+    for (const close of closing.reverse()) await close();
+  });
+
+  // Each begins on a clear map with a small brush, as somebody who has never used a pen.
+  beforeEach(async () => {
+    await page.evaluate(() => {
+      localStorage.setItem("abn-editor/settings", JSON.stringify({ size: 2, hardness: 1, view: "cells" }));
+    });
+    await page.reload();
+    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    await page.getByTestId("map-clear").click();
+    const box = (await page.getByTestId("stage").boundingBox())!;
+    middle = { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
+    before = await steps();
+  });
+
+  /** How many steps have been made since the map was cleared. */
+  const strokes = async () => (await steps()) - before;
+  const steps = () => page.getByTestId("strokes").getByRole("button").count();
+  /** What the map canvas shows at a place, from 0 (nothing) to 1. */
+  const painted = (x: number, y: number) => page.evaluate(async ([x, y]) => {
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    const canvas = document.querySelector<HTMLCanvasElement>(".stage-map")!;
+    const box = canvas.getBoundingClientRect();
+    const at = canvas.getContext("2d")!.getImageData((x! - box.x) * devicePixelRatio, (y! - box.y) * devicePixelRatio, 1, 1).data;
+    return at[1]! / 255; // viridis: its green grows with the value
+  }, [x, y]);
+  const pen = (type: "mousePressed" | "mouseMoved" | "mouseReleased", x: number, y: number, force = 0.9) =>
+    cdp.send("Input.dispatchMouseEvent", { type, x, y, force, pointerType: "pen", button: type === "mouseMoved" ? "none" : "left", buttons: type === "mouseReleased" ? 0 : 1, clickCount: 1 });
+  const touch = (type: "touchStart" | "touchMove" | "touchEnd", ...contacts: Contact[]) =>
+    cdp.send("Input.dispatchTouchEvent", { type, touchPoints: contacts.map(({ id, x, y, across = 20 }) => ({ id, x, y, radiusX: across / 2, radiusY: across / 2, force: 1 })) });
+
+  /** How much paint there is on the whole map, from 0 to 1. */
+  const ink = () => page.evaluate(async () => {
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    const canvas = document.querySelector<HTMLCanvasElement>(".stage-map")!;
+    const pixels = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data;
+    let sum = 0;
+    for (let i = 1; i < pixels.length; i += 4) sum += pixels[i]!;
+    return sum / 255 / (pixels.length / 4);
+  });
+
+  const bare = 0.2, full = 0.45; // between them is a cell's edge
+
+  it("paints under the pointer at once, and not around the corner", async () => {
+    const { x, y } = middle;
+    await page.mouse.move(x - 150, y - 150);
+    await page.mouse.down();
+    await page.mouse.move(x + 150, y - 150); // one event, as a fast hand makes
+    expect(await painted(x + 150, y - 150)).toBeGreaterThan(full);
+    await page.mouse.move(x + 150, y + 150);
+    expect(await painted(x + 150, y + 150)).toBeGreaterThan(full);
+    expect(await painted(x + 150, y - 140)).toBeGreaterThan(full);
+    expect(await painted(x + 40, y - 40)).toBeLessThan(bare);
+    await page.mouse.up();
+    await until("the stroke is a step", async () => (await strokes()) === 1, 5000);
+  });
+
+  it("steadies the hand where it is asked to, and finishes when it rests", async () => {
+    const { x, y } = middle;
+    await page.getByTestId("set-stabilising").fill("0.8");
+    await page.mouse.move(x - 150, y);
+    await page.mouse.down();
+    await page.mouse.move(x + 150, y);
+    await until("the tail is finished while the button is down", async () => (await painted(x + 150, y)) > full, 5000);
+    await page.mouse.up();
+  });
+
+  it("gives the palm's stroke up to the pen, and the pen's to nothing", async () => {
+    const { x, y } = middle;
+    await touch("touchStart", { id: 1, x: x + 120, y: y + 120 });
+    await touch("touchMove", { id: 1, x: x + 100, y: y + 120 });
+    expect(await painted(x + 110, y + 120)).toBeGreaterThan(full);
+    await pen("mousePressed", x - 120, y);
+    await pen("mouseMoved", x - 60, y);
+    expect(await painted(x + 110, y + 120)).toBeLessThan(bare); // the blot is gone
+    await touch("touchStart", { id: 1, x: x + 100, y: y + 120 }, { id: 2, x: x + 40, y: y + 140 });
+    await touch("touchMove", { id: 1, x: x + 90, y: y + 120 }, { id: 2, x: x + 30, y: y + 150 });
+    await pen("mouseMoved", x + 60, y);
+    await pen("mouseReleased", x + 60, y);
+    await touch("touchEnd");
+    await until("the pen's stroke is a step, and the only one", async () => (await strokes()) === 1, 5000);
+    expect(await painted(x + 20, y)).toBeGreaterThan(full);
+    // Then a palm, then fingers: the picture moves, nothing is painted.
+    await touch("touchStart", { id: 3, x: x - 100, y: y + 120 });
+    await touch("touchMove", { id: 3, x: x - 40, y: y + 120 });
+    await touch("touchEnd");
+    await page.waitForTimeout(600);
+    expect(await painted(x - 100, y + 120)).toBeLessThan(bare);
+    await touch("touchStart", { id: 4, x: x - 100, y: y + 100 });
+    await touch("touchMove", { id: 4, x: x - 100, y: y + 180 });
+    await touch("touchEnd");
+    expect(await painted(x + 20, y + 80)).toBeGreaterThan(full);
+    expect(await strokes()).toBe(1);
+    const words = page.getByTestId("fingers").getByRole("button", { pressed: true });
+    expect(await words.textContent()).toBe("Move");
+    await page.getByTestId("fingers-paint").click();
+    await touch("touchStart", { id: 5, x: x - 100, y: y - 100 });
+    await touch("touchMove", { id: 5, x: x - 40, y: y - 100 });
+    await touch("touchEnd");
+    await until("a finger paints again", async () => (await strokes()) === 2, 5000);
+  });
+
+  it("knows a palm by its size", async () => {
+    const { x, y } = middle;
+    await touch("touchStart", { id: 1, x, y, across: 90 });
+    await touch("touchMove", { id: 1, x: x + 50, y, across: 90 });
+    await touch("touchEnd");
+    expect(await painted(x + 20, y)).toBeLessThan(bare);
+    await touch("touchStart", { id: 2, x, y, across: 30 });
+    await touch("touchMove", { id: 2, x: x + 50, y, across: 30 });
+    await touch("touchEnd");
+    expect(await painted(x + 20, y)).toBeGreaterThan(full);
+    await until("the finger's stroke is the only step", async () => (await strokes()) === 1, 5000);
+  });
+
+  it("believes the pressure of a tablet that calls its pen a mouse", async () => {
+    const { x, y } = middle;
+    await page.getByTestId("set-size").fill("0.7"); // a large brush
+    // The protocol gives a mouse no pressure of its own.
+    const press = (pressure: number) => page.evaluate(([clientX, clientY, pressure]) => {
+      const at = { clientX, clientY, pointerType: "mouse", pointerId: 77, button: 0, bubbles: true, cancelable: true } as PointerEventInit;
+      const stage = document.querySelector("#stage")!;
+      stage.dispatchEvent(new PointerEvent("pointerdown", { ...at, buttons: 1, pressure: pressure! }));
+      stage.dispatchEvent(new PointerEvent("pointerup", { ...at, buttons: 0, pressure: 0 }));
+    }, [x, y, pressure]);
+    const none = await ink();
+    await press(0.05);
+    const light = (await ink()) - none;
+    expect(light).toBeGreaterThan(0);
+    await page.getByTestId("map-clear").click();
+    await press(0.5); // a mouse
+    expect((await ink()) - none).toBeGreaterThan(3 * light);
+    expect(await page.getByTestId("set-pressure").isVisible()).toBe(true);
+  });
+});
