@@ -193,7 +193,7 @@ func TestWeightsComeHomeToPyTorch(t *testing.T) {
 		}
 		writeNPY(t, filepath.Join(maps, fmt.Sprintf("train%d-%d.npy", i%3, i)), m)
 	}
-	for _, name := range []string{"plain", "bias", "copy", "epsilon", "slopes", "fresh"} {
+	for _, name := range []string{"plain", "bias", "copy", "epsilon", "slopes", "bare", "fresh"} {
 		for _, how := range []string{"dynamo", "trace", "kept"} {
 			for _, strategy := range []string{"both", "attention"} {
 				what := name + "-" + how + "-" + strategy

@@ -57,6 +57,8 @@ func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error
 	if err != nil {
 		return nil, nil, err
 	}
+	ref.align(layers)
+	layers = ref.withoutOwn(layers)
 	if err := refuseComputed(m.Graph, layers, o); err != nil {
 		return nil, nil, err
 	}
@@ -232,12 +234,21 @@ func (w *writing) product(l *layer, h home) error {
 			out[i] = float32(float64(values[i]) / s[c])
 		}
 	})
-	for c := range n.bias {
-		shift := -float64(n.mean[c])
-		if b0 != nil {
-			shift += float64(b0[c])
+	if b0 != nil && w.ref.byName[h.norm+dotBias] == nil { // affine=False: only the convolution's bias can hold what training did
+		b0 = slices.Clone(b0)
+		for c := range b0 {
+			if s[c] != 0 {
+				b0[c] = float32((float64(b[c])-float64(n.bias[c]))/s[c] + float64(n.mean[c]))
+			}
 		}
-		n.bias[c] = float32(float64(b[c]) - shift*s[c])
+	} else {
+		for c := range n.bias {
+			shift := -float64(n.mean[c])
+			if b0 != nil {
+				shift += float64(b0[c])
+			}
+			n.bias[c] = float32(float64(b[c]) - shift*s[c])
+		}
 	}
 	for part, values := range map[string][]float32{dotBias: n.bias, dotMean: n.mean, dotVariance: n.variance} {
 		if err := w.putNorm(h.norm, part, values, l); err != nil {
@@ -259,7 +270,7 @@ func (w *writing) putNorm(module, part string, values []float32, l *layer) error
 	}
 	if n := w.ref.normOf(module, l.channels); part == dotBias && slices.ContainsFunc(values, func(v float32) bool { return math.Abs(float64(v)) > rounding }) ||
 		part == dotWeight && !slices.Equal(values, n.weight) {
-		return fmt.Errorf("%w: %v was trained with the BatchNorm %s folded in, which has no %s to keep that in", ErrUnknown, l, module, part[1:])
+		return fmt.Errorf("%w: %v was trained with the BatchNorm %s folded in, which has no %s to keep that in: export the network with affine=True in this BatchNorm, or with a bias in the layer before it, and fine-tune that", ErrUnknown, l, module, part[1:])
 	}
 	return nil
 }

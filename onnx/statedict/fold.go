@@ -12,7 +12,8 @@ import (
 //	s = γ/√(σ²+ε)    W = s·W₀    b = β + (b₀ − μ)·s
 //
 // where b₀ is the convolution's own bias, 0 without one. The way back keeps γ, μ, σ² and b₀, and puts what training
-// did into W₀ = W/s and β = b − (b₀ − μ)·s.
+// did into W₀ = W/s and β = b − (b₀ − μ)·s. A BatchNorm without learned parameters (affine=False) has γ = 1 and no β: there
+// it is b₀ = b/s + μ.
 
 // factors are s for every channel. Sums are exact enough in float64 to be written as float32.
 func (n *norm) factors(epsilon float64) []float64 {

@@ -51,6 +51,7 @@ type layer struct {
 	before                       *layer  // of a BatchNorm: the product whose only reader it is
 	after                        *layer  // of a product: that BatchNorm
 	role                         string  // of a loose constant: weight or bias, where the operator tells
+	number                       bool    // a loose constant that is one number, such as a learned scale, by a name that may be PyTorch's
 }
 
 // String names the layer for messages.
@@ -251,11 +252,15 @@ func (s *survey) layersAt(i int, n *onnx.Node, taken map[*onnx.Node]bool) []*lay
 			continue
 		}
 		c := at(input)
-		if c == nil || elements(c.value) <= 1 && !n.IsOp("PRelu") {
+		if c == nil {
+			continue
+		}
+		number := elements(c.value) <= 1 && !n.IsOp("PRelu")
+		if number && !s.mayBeParameter(n, c) {
 			continue
 		}
 		l := made(loose)
-		l.weight = c
+		l.weight, l.number = c, number
 		switch {
 		case input == 1 && n.IsOp("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Mul"):
 			l.role = "weight"
@@ -270,6 +275,16 @@ func (s *survey) layersAt(i int, n *onnx.Node, taken map[*onnx.Node]bool) []*lay
 		layers = append(layers, l)
 	}
 	return layers
+}
+
+// mayBeParameter reports whether a single number that n reads is a tensor of the module, and not a constant of the exporter's: an
+// initializer by a name of PyTorch's, which torch.export also notes with the node.
+func (s *survey) mayBeParameter(n *onnx.Node, c *constant) bool {
+	if s.constantNodes[c.name] != nil || !torchName.MatchString(c.name) || madeName.MatchString(c.name) {
+		return false
+	}
+	text, noted := n.MetadataValue("pkg.torch.onnx.fx_node")
+	return !noted || slices.ContainsFunc(placeholder.FindAllStringSubmatch(text, -1), func(read []string) bool { return read[1] == underscored(c.name) })
 }
 
 // inside are the constants that the graphs of control flow hold or capture.

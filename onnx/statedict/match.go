@@ -50,7 +50,6 @@ type matcher struct {
 // match finds the home of every layer that it can. account checks the layers left without one.
 func match(ref *reference, layers []*layer, parent bool) (*matcher, error) {
 	m := &matcher{ref: ref, layers: layers, homes: map[*layer]*home{}, parent: parent, free: map[string]bool{}}
-	ref.align(layers)
 	for _, module := range ref.norms {
 		m.free[module] = true
 	}

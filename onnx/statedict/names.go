@@ -93,7 +93,7 @@ func ownNames(l *layer, parameters map[string]bool) ([]string, error) {
 // keptAsItWas refuses a layer into which a BatchNorm may have been folded. torch.export keeps the convolution's name for the
 // folded weight: loaded by that name, the BatchNorm would be applied twice.
 func keptAsItWas(l *layer) error {
-	if l.kind != product || l.bias == nil && !l.folded {
+	if l.kind != product || l.bias == nil && !l.folded || !slices.ContainsFunc(l.nodes, func(n *onnx.Node) bool { return !n.IsOp("MatMul") }) { // exporters fold into no MatMul
 		return nil
 	}
 	suspect := l.folded
@@ -105,7 +105,7 @@ func keptAsItWas(l *layer) error {
 		}
 	}
 	if suspect {
-		return fmt.Errorf("%v seems to hold a folded BatchNorm, under the convolution's own name: it %w", l, ErrNeedsReference)
+		return fmt.Errorf("%v seems to hold a folded BatchNorm, under the layer's own name: it %w", l, ErrNeedsReference)
 	}
 	return nil
 }
@@ -155,9 +155,14 @@ func namesOf(l *layer) ([]string, error) {
 	}
 	for i, c := range list {
 		names[i] = modules[0] + suffixes[i]
-		if c.own && !slices.Contains(c.names, names[i]) {
-			return nil, fmt.Errorf("%v reads %q, which is not %q: it %w", l, c.name, names[i], ErrNeedsReference)
+		if !c.own || slices.Contains(c.names, names[i]) {
+			continue
 		}
+		if !torchName.MatchString(c.name) || madeName.MatchString(c.name) {
+			return nil, fmt.Errorf("%v reads %q, a name that the exporter made, as it does for transposed, merged and constant ones; the file does not tell which tensor of the module %q that is: it %w",
+				l, c.name, modules[0], ErrNeedsReference)
+		}
+		return nil, fmt.Errorf("%v of the module %q reads %q, which is not its %s: it %w", l, modules[0], c.name, suffixes[i][1:], ErrNeedsReference)
 	}
 	return names, nil
 }

@@ -105,6 +105,16 @@ func (r *reference) align(layers []*layer) {
 	}
 }
 
+// withoutOwn leaves out single numbers that are not the reference's by their names: networks have such constants of their own.
+func (r *reference) withoutOwn(layers []*layer) []*layer {
+	return slices.DeleteFunc(layers, func(l *layer) bool {
+		return l.number && !slices.ContainsFunc(l.weight.names, func(name string) bool {
+			t := r.byName[r.find(name)]
+			return t != nil && elements(t) == 1
+		})
+	})
+}
+
 // floats are a tensor's values; nil where they are no floats.
 func (r *reference) floats(name string) []float32 {
 	if v, ok := r.values[name]; ok {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
+	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
@@ -20,7 +21,7 @@ func TestWayHome(t *testing.T) {
 		"plain-kept": {byName: true}, "bias-kept": {byName: true}, "copy-kept": {byName: true},
 		"plain-dynamo": {reason: "folded BatchNorm"}, "plain-trace": {reason: "folded BatchNorm"},
 		"slopes-dynamo": {reason: "folded BatchNorm"}, "shared-dynamo": {reason: "folded BatchNorm"},
-		"normed-dynamo": {lost: 2, reason: "folded BatchNorm"},
+		"normed-dynamo": {lost: 2, reason: "folded BatchNorm"}, "bare-dynamo": {reason: "folded BatchNorm"},
 	} {
 		parent := exported(t, name)
 		opened, err := network.Open(t.Context(), parent, manifest.Manifest{})
@@ -39,6 +40,24 @@ func TestWayHome(t *testing.T) {
 		_, _, err = statedict.Export(t.Context(), child, statedict.Options{Frozen: frozen})
 		if (err == nil) != way.ByName {
 			t.Errorf("%s: by name: %v, and exporting it: %v", name, way.ByName, err)
+		}
+	}
+}
+
+// The linear layers of a transformer are products with transposed weights, by names that the exporter made. That is why the file alone does not
+// show the way home; no BatchNorm is in it.
+func TestWayHomeOfLinearLayers(t *testing.T) {
+	t.Parallel()
+	for weight, node := range map[string]string{"val_7": "node_MatMul_8", "onnx::MatMul_320": "/ext/q/MatMul"} {
+		g := &onnx.Graph{
+			Nodes: []*onnx.Node{
+				onnx.NewNode("MatMul", node, []string{"x", weight}, []string{"product"}), onnx.NewNode("Add", "", []string{"product", "ext.in_proj_bias"}, []string{"y"}),
+			},
+			Initializers: []*onnx.Tensor{onnx.NewFloat32(weight, []int64{2, 2}, []float32{1, 2, 3, 4}), onnx.NewFloat32("ext.in_proj_bias", []int64{2}, []float32{1, 2})},
+		}
+		way := statedict.WayHome(&onnx.Model{Graph: g}, nil)
+		if way.ByName || !strings.Contains(way.Reason, weight) || strings.Contains(way.Reason, "BatchNorm") || !strings.Contains(way.Reason, statedict.ErrNeedsReference.Error()) {
+			t.Errorf("%s: %+v", weight, way)
 		}
 	}
 }

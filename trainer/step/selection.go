@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/abn-studio/studio/internal/recipe"
@@ -71,10 +72,13 @@ var weightInputs = map[string][]int{
 	"PRelu": {1}, "LayerNormalization": {1, 2}, "RMSNormalization": {1}, "InstanceNormalization": {1, 2}, "GroupNormalization": {1, 2}, "Einsum": {0, 1},
 }
 
-// isPlaceholder reports a scale of ones or shift of zeros that exporters give an InstanceNormalization or GroupNormalization that
-// has no weights in the network.
+// torchConstant matches the names that torch.export gives to constants that it made; layers' own copies of one have its name in front.
+var torchConstant = regexp.MustCompile(`^val_\d+(/|$)`)
+
+// isPlaceholder reports a scale of ones or shift of zeros that exporters give a normalisation that has no weights in the network. New
+// BatchNorms have the same values: theirs are told by their names.
 func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
-	if !n.IsOp("InstanceNormalization", "GroupNormalization") {
+	if !n.IsOp("InstanceNormalization", "GroupNormalization") && !(n.IsOp("BatchNormalization") && torchConstant.MatchString(t.Name)) {
 		return false
 	}
 	if len(t.Dims) != 1 || t.Dims[0] > onnx.MaxList {

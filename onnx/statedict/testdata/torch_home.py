@@ -51,6 +51,7 @@ class ABN(nn.Module):
         self.layer4 = Block(8, 8, 1, bias)
         self.fc = nn.Linear(8, classes)
         self.act = nn.ReLU()
+        self.scale = None
         for module in self.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eps = epsilon
@@ -59,16 +60,17 @@ class ABN(nn.Module):
         g = self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x)))))
         a = self.act(self.bn_att2(self.att_conv(self.bn_att(self.att_layer4(g)))))
         m = torch.sigmoid(self.bn_att3(self.att_conv3(a)))
-        return self.att_conv2(a).mean((2, 3)), self.fc(self.layer4(g * m + g).mean((2, 3))), m
+        att = self.att_conv2(a).mean((2, 3))
+        return att if self.scale is None else att * self.scale, self.fc(self.layer4(g * m + g).mean((2, 3))), m
 
 
 def network(name):
     """plain; bias: convolutions with one of their own; copy: the attention branch starts as the last stage, as people make it of a
     trained classifier; epsilon: another ε, and a channel that γ = 0 switches off; shared: both branches are one stage, by two names;
-    slopes: a PReLU with a slope for each channel; normed: weights that are computed of two tensors each; fresh: as it is built, with every
-    BatchNorm like the others."""
+    slopes: a PReLU with a slope for each channel; normed: weights that are computed of two tensors each; bare: BatchNorms without
+    learned parameters behind convolutions with a bias, and a learned scale, one number; fresh: as it is built, with every BatchNorm like the others."""
     torch.manual_seed(3)
-    model = ABN(bias=name == "bias", epsilon=1e-3 if name == "epsilon" else 1e-5)
+    model = ABN(bias=name in ("bias", "bare"), epsilon=1e-3 if name == "epsilon" else 1e-5)
     if name != "fresh":
         model.train()
         for _ in range(3):
@@ -87,6 +89,11 @@ def network(name):
         if name == "slopes":
             model.act = nn.PReLU(3)
             model.act.weight.copy_(torch.tensor([0.1, 0.25, 0.4]))
+        if name == "bare":
+            model.scale = nn.Parameter(torch.tensor(1.3))
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.affine, module.weight, module.bias = False, None, None
         if name == "normed":
             for layer in model.att_conv3, model.fc:
                 nn.utils.parametrizations.weight_norm(layer)
@@ -111,7 +118,7 @@ def make(folder):
     import onnx
     from safetensors.torch import save_file
 
-    for name in "plain", "bias", "copy", "epsilon", "shared", "slopes", "normed", "fresh":
+    for name in "plain", "bias", "copy", "epsilon", "shared", "slopes", "normed", "bare", "fresh":
         save_file({k: v.clone() for k, v in network(name).state_dict().items()}, folder / f"{name}.safetensors")
         for how in "dynamo", "trace", "kept":
             path = folder / f"{name}-{how}.onnx"
