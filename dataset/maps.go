@@ -76,7 +76,7 @@ func Maps(path string) (*MapSet, error) {
 func (s *MapSet) ValidateOn(height, width int) error {
 	for _, m := range s.Maps {
 		if err := m.Map.ValidateOn(height, width); err != nil {
-			return fmt.Errorf("%s: %w", m.Source, err)
+			return fmt.Errorf("%s: %w: draw or scale it to %d rows and %d columns, the grid of the maps that predict writes", m.Source, err, height, width)
 		}
 	}
 	return nil

@@ -139,7 +139,7 @@ func TestMapsAsPNG(t *testing.T) {
 	if got := set.Maps[0].Map; !got.Equal(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if err := set.ValidateOn(14, 14); !errors.Is(err, attention.ErrGrid) || !strings.Contains(err.Error(), "a.png") {
+	if err := set.ValidateOn(14, 14); !errors.Is(err, attention.ErrGrid) || !strings.Contains(err.Error(), "a.png") || !strings.Contains(err.Error(), "to 14 rows and 14 columns") {
 		t.Errorf("wrong grid: %v", err)
 	}
 	for name, picture := range map[string]image.Image{

@@ -72,7 +72,7 @@ func gridShape(shape []int) (height, width int, err error) {
 		rest = rest[:2]
 	}
 	if len(rest) != 2 {
-		return 0, 0, fmt.Errorf("%w: an array of shape %v, want (h, w)", attention.ErrGrid, shape)
+		return 0, 0, fmt.Errorf("%w: an array of shape %v, want (h, w), one map a file", attention.ErrGrid, shape)
 	}
 	if rest[0] < 1 || rest[1] < 1 || rest[0] > attention.MaxSide || rest[1] > attention.MaxSide {
 		return 0, 0, fmt.Errorf("%w: an array of shape %v, want 1 to %d cells on a side", attention.ErrGrid, shape, attention.MaxSide)

@@ -42,11 +42,11 @@ func (c *benchTrainCommand) Run(ctx context.Context, streams *stdio) error {
 		if err != nil {
 			return err
 		}
-		return json.NewEncoder(streams.Out).Encode(result)
+		return json.NewEncoder(verbatim(streams.Out)).Encode(result)
 	}
 	result, err := c.measure(ctx)
 	if err == nil && c.JSON {
-		return json.NewEncoder(streams.Out).Encode(result)
+		return json.NewEncoder(verbatim(streams.Out)).Encode(result)
 	}
 	return printMeasured(streams, false, result, err)
 }

@@ -105,7 +105,7 @@ func (c *demoCommand) listen() (net.Listener, error) {
 func (c *demoCommand) greet(streams *stdio, address net.Addr) error {
 	url := "http://" + address.String()
 	if c.JSON {
-		return json.NewEncoder(streams.Out).Encode(map[string]any{"address": url, "accounts": demoAccounts})
+		return json.NewEncoder(verbatim(streams.Out)).Encode(map[string]any{"address": url, "accounts": demoAccounts})
 	}
 	fmt.Fprintf(streams.Out, "\nABN Studio: %s\n\n", url)
 	for _, a := range demoAccounts {

@@ -15,7 +15,6 @@ import (
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
-	"github.com/abn-studio/studio/internal/text"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/measure"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -175,7 +174,7 @@ func openModel(ctx context.Context, path string, names partFlags, threads int, w
 // tellWarnings writes what is known against a network that is used all the same.
 func tellWarnings(w io.Writer, path string, warnings []string) {
 	for _, warning := range warnings {
-		fmt.Fprintf(w, "studio: %s: %s\n", path, text.Line(warning))
+		fmt.Fprintf(w, "studio: %s: %s\n", path, warning)
 	}
 }
 
@@ -214,7 +213,7 @@ func runABN(path string, opened *network.Network, threads int) (*inference.Netwo
 }
 
 func printJSON(out io.Writer, v any) error {
-	e := json.NewEncoder(out)
+	e := json.NewEncoder(verbatim(out))
 	e.SetIndent("", "  ")
 	return e.Encode(v)
 }

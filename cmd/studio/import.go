@@ -146,7 +146,7 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	summary.Masks -= summary.Unmasked
 	if c.JSON {
-		return json.NewEncoder(streams.Out).Encode(summary)
+		return json.NewEncoder(verbatim(streams.Out)).Encode(summary)
 	}
 	c.print(streams, summary)
 	return nil

@@ -14,7 +14,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/abn-studio/studio/internal/jobs"
-	"github.com/abn-studio/studio/internal/text"
 )
 
 // stdio is what a command reads from and writes to. Results go to Out, progress and logs to Err.
@@ -88,13 +87,14 @@ func main() {
 
 // run parses the arguments and runs one command; it returns the exit code.
 func run(ctx context.Context, args []string, streams *stdio) int {
+	streams = &stdio{In: streams.In, Out: plain{streams.Out}, Err: plain{streams.Err}}
 	cli := newCommandLine()
 	exit := -1
 	parser, err := kong.New(&cli,
 		kong.Name("studio"),
 		kong.Description("Teach image classifiers where to look."),
 		kong.UsageOnError(),
-		kong.Writers(streams.Out, streams.Err),
+		kong.Writers(verbatim(streams.Out), verbatim(streams.Err)),
 		kong.Vars(helpWords()),
 		kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
@@ -119,13 +119,13 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errLost):
-		fmt.Fprintln(streams.Err, "studio:", text.Lines(err.Error()))
+		fmt.Fprintln(streams.Err, "studio:", err)
 		return exitLost
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		fmt.Fprintln(streams.Err, "studio: interrupted")
 		return exitFailure
-	default: // it may quote names of somebody's file
-		fmt.Fprintln(streams.Err, "studio:", text.Lines(err.Error()))
+	default:
+		fmt.Fprintln(streams.Err, "studio:", err)
 		return exitFailure
 	}
 }

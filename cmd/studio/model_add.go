@@ -60,7 +60,7 @@ func (c *modelAddCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	tellWarnings(streams.Err, c.File, version.Warnings)
 	if c.JSON {
-		return json.NewEncoder(streams.Out).Encode(version)
+		return json.NewEncoder(verbatim(streams.Out)).Encode(version)
 	}
 	fmt.Fprintf(streams.Out, "%s is v%d of %s (%s): map %d×%d, %d parameters\n", c.File, version.Number, project.Name, version.State,
 		version.GridHeight, version.GridWidth, version.Parameters)

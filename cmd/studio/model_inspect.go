@@ -72,7 +72,7 @@ func (c *modelInspectCommand) Run(ctx context.Context, streams *stdio) error {
 		found.Head = m.HeadOf()
 	}
 	if c.JSON {
-		encoder := json.NewEncoder(streams.Out)
+		encoder := json.NewEncoder(verbatim(streams.Out))
 		encoder.SetIndent("", "  ")
 		return errors.Join(encoder.Encode(found), problem)
 	}

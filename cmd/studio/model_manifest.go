@@ -64,7 +64,7 @@ func (c *modelManifestCommand) Run(_ context.Context, streams *stdio) error {
 	}
 	text = append(text, '\n')
 	if c.Out == "" {
-		_, err = streams.Out.Write(text)
+		_, err = verbatim(streams.Out).Write(text)
 		return err
 	}
 	if err := refuseOverwriting([]namedFile{{"--out", c.Out}}, read); err != nil {

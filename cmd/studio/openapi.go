@@ -15,6 +15,6 @@ func (*openapiCommand) Run(_ context.Context, streams *stdio) error {
 	if err != nil {
 		return err
 	}
-	_, err = streams.Out.Write(document)
+	_, err = verbatim(streams.Out).Write(document)
 	return err
 }

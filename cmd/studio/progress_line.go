@@ -26,6 +26,7 @@ type progressLine struct {
 const progressLineEvery = 5 * time.Second
 
 func newProgressLine(out io.Writer) *progressLine {
+	out = verbatim(out)
 	f, ok := out.(*os.File)
 	return &progressLine{out: out, terminal: ok && term.IsTerminal(int(f.Fd())), last: time.Now()}
 }
