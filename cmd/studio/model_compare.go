@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/npy"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/onnx"
@@ -40,6 +42,9 @@ type comparison struct {
 	// NoOutput are arrays out_NAME for which the network has no output NAME, NoArray outputs without an array.
 	NoOutput []string `json:"arrays_without_output"`
 	NoArray  []string `json:"outputs_without_array"`
+	// Warnings are what is known against the network, also where it agrees: weights that were wrong when they were exported are
+	// wrong in both.
+	Warnings []string `json:"warnings"`
 }
 
 // comparedOutput is how far one output is from its array.
@@ -102,6 +107,7 @@ func (c *modelCompareCommand) Run(ctx context.Context, streams *stdio) error {
 			describeArrays(arrays), onnx.Enumerate(result.NoArray, ", "))
 	}
 	result.Images = input.Shape[0]
+	result.Warnings = knownAgainst(ctx, c.Model, model)
 	got, err := c.answers(ctx, model, input, names)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Model, err)
@@ -126,6 +132,18 @@ func (c *modelCompareCommand) Run(ctx context.Context, streams *stdio) error {
 		return errDiffers
 	}
 	return nil
+}
+
+// knownAgainst lists the warnings of a network, as far as its file shows them: of an ABN those on its parts too. A manifest that cannot be
+// read is no reason not to compare.
+func knownAgainst(ctx context.Context, path string, model *onnx.Model) []string {
+	list := model.Warnings()
+	if m, err := manifest.Load(path, model.MetadataValue); err == nil || errors.Is(err, manifest.ErrManifest) {
+		if opened, err := network.Open(ctx, model, m); err == nil {
+			list = opened.Warnings()
+		}
+	}
+	return append([]string{}, list...)
 }
 
 // answer is an output's values for all images, and its shape.
@@ -272,6 +290,9 @@ func (r comparison) print(w io.Writer) {
 			fmt.Fprintf(w, ", at %v: want %s, got %s", o.At, o.Want, o.Got)
 		}
 		fmt.Fprintln(w)
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(w, "%-8s %s\n", "warning", warning)
 	}
 	for _, name := range r.NoOutput {
 		fmt.Fprintf(w, "%-8s array %s: the network has no output %s\n", "DIFFERS", name, strings.TrimPrefix(name, "out_"))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/npy"
+	"github.com/abn-studio/studio/onnx"
 )
 
 // scores makes a reference file from what PyTorch computed for a reference network; change may alter its arrays.
@@ -70,6 +71,30 @@ func TestModelCompareAgreesWithPyTorch(t *testing.T) {
 				t.Errorf("%s", words)
 			}
 		}
+	}
+}
+
+// What is known against a network is told also where the answers agree: what was wrong when it was exported may be wrong in both.
+func TestModelCompareWarns(t *testing.T) {
+	t.Parallel()
+	name := fixture.ReferenceModels(t)[0]
+	network, err := onnx.ReadFile(t.Context(), filepath.Join(fixture.Reference(t), name+".onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.ProducerName, network.ProducerVersion = "pytorch", "2.9.1"
+	model := filepath.Join(t.TempDir(), "abn.onnx")
+	if err := network.WriteFile(model); err != nil {
+		t.Fatal(err)
+	}
+	reference := scores(t, name, nil)
+	code, said, _ := runStudio(t, "model", "compare", "--model", model, "--reference", reference)
+	if code != exitOK || !strings.Contains(said, "warning  PyTorch 2.9 exported it") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	_, document, _ := runStudio(t, "model", "compare", "--model", model, "--reference", reference, "--json")
+	if got := decodeJSON[comparison](t, document); !got.Agree || len(got.Warnings) != 1 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -132,6 +132,15 @@ func TestAnswersAreRefusedOnEveryRoad(t *testing.T) {
 			}
 		}
 	}
+	for _, command := range [][]string{{"model", "inspect"}, {"predict", "--images", images, "--out", filepath.Join(dir, "out.jsonl"), "--model"}, {"evaluate", "--images", images, "--model"}} {
+		named := append(append([]string{}, command...), filepath.Join("testdata", "answers-ensemble.onnx"), "--map", "map", "--features", "relu_1", "--logits-att", "att", "--logits-per")
+		if code, _, stderr := runStudio(t, append(named, "per")...); code != exitFailure || !strings.Contains(stderr, "so they are shares and no logits") {
+			t.Errorf("%v with every part named: exit code %d: %s", command, code, stderr)
+		}
+		if code, _, stderr := runStudio(t, append(named, "linear")...); code != exitOK {
+			t.Errorf("%v with one softmax's input in place of the mean: exit code %d: %s", command, code, stderr)
+		}
+	}
 	if code, stdout, _ := runStudio(t, "model", "inspect", "--json", filepath.Join(exports, "answers-sigmoid.onnx")); code != exitFailure || !strings.Contains(stdout, `"head": "sigmoid"`) {
 		t.Errorf("inspect proposes no head: %s", stdout)
 	}
