@@ -3,6 +3,7 @@ package annotator
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // StateDictRequest asks for a version's weights under PyTorch's names, for load_state_dict of the module that the network was
@@ -22,8 +23,37 @@ var StateDictFormats = []string{"safetensors", "npz"}
 // StateDictOf is a StateDictRequest with the model files that it is about, named by their hashes.
 type StateDictOf struct {
 	StateDictRequest
-	Version  Version
-	Imported string // the file that the version descends from, as it was exported
+	Version Version
+	// Parent is the file that the version descends from by rounds, "" where it was uploaded itself.
+	Parent string
+	// Kin are the project's other uploaded files with the same extractor: one may be what the version was, or the file it descends
+	// from, before a training elsewhere.
+	Kin []string
+}
+
+// maxKin bounds how many files are tried as the one from before the training.
+const maxKin = 8
+
+// withParents adds the files of versions, all of its project, that may be the one from before its training.
+func (of StateDictOf) withParents(versions []Version) StateDictOf {
+	byID := make(map[int64]Version, len(versions))
+	for _, v := range versions {
+		byID[v.ID] = v
+	}
+	first := of.Version
+	for first.ParentID != nil {
+		first = byID[*first.ParentID]
+	}
+	if first.ID != of.Version.ID {
+		of.Parent = first.ModelHash
+	}
+	known := []string{"", of.Version.ModelHash, of.Parent}
+	for _, v := range versions {
+		if v.ParentID == nil && v.ExtractorHash == first.ExtractorHash && !slices.Contains(known, v.ModelHash) && len(of.Kin) < maxKin {
+			of.Kin, known = append(of.Kin, v.ModelHash), append(known, v.ModelHash)
+		}
+	}
+	return of
 }
 
 // StateDict makes a version's state_dict: from its file alone (annotator), or with an uploaded reference (admin, as for any upload).
@@ -39,16 +69,14 @@ func (s *Service) StateDict(ctx context.Context, actor User, id int64, r StateDi
 	if err != nil {
 		return Download{}, err
 	}
-	first := version
-	for first.ParentID != nil {
-		if first, err = s.store.Version(ctx, *first.ParentID); err != nil {
-			return Download{}, err
-		}
+	versions, err := s.store.Versions(ctx, project.ID)
+	if err != nil {
+		return Download{}, err
 	}
 	if s.models == nil {
 		return Download{}, fmt.Errorf("the state_dict of version %d: %w: this process reads no models", id, ErrUnavailable)
 	}
-	file, err := s.models.StateDict(ctx, StateDictOf{StateDictRequest: r, Version: version, Imported: first.ModelHash})
+	file, err := s.models.StateDict(ctx, StateDictOf{StateDictRequest: r, Version: version}.withParents(versions))
 	if err != nil {
 		return Download{}, err
 	}

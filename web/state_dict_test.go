@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/fixture"
+	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/onnx/statedict"
 )
 
@@ -121,6 +122,70 @@ func TestStateDictOfAVersion(t *testing.T) {
 	wrong := admin.do(http.MethodPost, apiPrefix+of(folded, ""), bytes.NewReader(other), "Content-Type", "application/octet-stream").want(http.StatusUnprocessableEntity)
 	if p := into[Problem](wrong); len(p.Errors) != 1 || p.Errors[0].Location != "body.reference" {
 		t.Errorf("of another's reference it is said %s", wrong.body)
+	}
+}
+
+// A version that was trained elsewhere and uploaded has no parent by rounds. The file that it was trained from is taken from the project, where it
+// is needed: the older exporter's folded BatchNorms cannot be undone without it. No other network of the project is taken for it.
+func TestStateDictTakesTheParentFromTheProject(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	first := s.fromTorch("bare-trace")
+	reference, err := os.ReadFile(torchHome("bare.safetensors"))
+	must(t, err)
+	stored, err := s.blobs.Path(t.Context(), first.ModelHash)
+	must(t, err)
+	model, err := onnx.ReadWhole(t.Context(), stored)
+	must(t, err)
+	folded := ""
+	for _, n := range model.Graph.Nodes {
+		if n.IsOp("Conv") && strings.HasPrefix(n.Name, "/layer4/conv1/") {
+			folded = n.Input(1)
+		}
+	}
+	weight := model.Graph.Initializer(folded)
+	values, err := weight.Float32s()
+	must(t, err)
+	for i := range values {
+		values[i] *= 1.25
+	}
+	trained, err := onnx.WithInitializers(model, map[string][]float32{folded: values}, nil)
+	must(t, err)
+	file, err := trained.Marshal()
+	must(t, err)
+	admin := s.as(annotator.RoleAdmin)
+	second, err := s.service.AddModel(t.Context(), s.people[annotator.RoleAdmin], "bare-trace", annotator.ModelToAdd{Name: "better.onnx", File: file, NoScan: true, Manifest: first.Manifest})
+	must(t, err)
+	if second.ParentID != nil {
+		t.Fatalf("it has the parent %d", *second.ParentID)
+	}
+	at := fmt.Sprintf("/versions/%d/state-dict", second.ID)
+	sent := admin.do(http.MethodPost, apiPrefix+at, bytes.NewReader(reference), "Content-Type", "application/octet-stream").want(http.StatusOK)
+	path := filepath.Join(t.TempDir(), "home.safetensors")
+	must(t, os.WriteFile(path, sent.body, 0o600))
+	got, err := statedict.ReadFile(path)
+	must(t, err)
+	want, err := statedict.ReadFile(torchHome("bare.safetensors"))
+	must(t, err)
+	before, err := want.Get("layer4.conv1.weight").Float32s()
+	must(t, err)
+	after, err := got.Get("layer4.conv1.weight").Float32s()
+	must(t, err)
+	for i := range before {
+		if d := after[i] - 1.25*before[i]; d > 1e-6 || d < -1e-6 {
+			t.Fatalf("value %d is %g at home, was %g", i, after[i], before[i])
+		}
+	}
+	body, kind := stateDictForm(t, "original.safetensors", string(reference), "format", "safetensors")
+	page := admin.do(http.MethodPost, "/projects/bare-trace/versions/"+fmt.Sprint(second.ID)+"/state-dict", body, "Content-Type", kind).want(http.StatusOK)
+	if !bytes.Equal(page.body, sent.body) {
+		t.Error("the page gives another file than the API")
+	}
+
+	alone := s.fromTorch("plain-trace") // nothing is known of what it was before: its weights are no reference's
+	other := admin.do(http.MethodPost, apiPrefix+fmt.Sprintf("/versions/%d/state-dict", alone.ID), bytes.NewReader(reference), "Content-Type", "application/octet-stream").want(http.StatusUnprocessableEntity)
+	if !strings.Contains(string(other.body), "upload the one that was exported from PyTorch to the project too") {
+		t.Errorf("without any parent it is said %s", other.body)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 type homeRequest struct {
 	Format    string         `json:"format"`
 	Parent    string         `json:"parent,omitempty"` // the file as it was exported
+	Kin       []string       `json:"kin,omitempty"`    // files that may be it
 	Reference *onnx.SentFile `json:"reference,omitempty"`
 	Copies    bool           `json:"copies,omitempty"`
 }
@@ -30,6 +31,9 @@ type homeRequest struct {
 func (h *homeRequest) files() (list []*string) {
 	if h.Parent != "" {
 		list = append(list, &h.Parent)
+	}
+	for i := range h.Kin {
+		list = append(list, &h.Kin[i])
 	}
 	if h.Reference != nil {
 		list = append(list, &h.Reference.Path)
@@ -60,10 +64,17 @@ func (m *Models) StateDict(ctx context.Context, r annotator.StateDictOf) (io.Rea
 			return nil, err
 		}
 		asked.Home.Reference = &onnx.SentFile{Name: text.Clean(r.Reference.Name), Path: file.Name()}
-		if r.Imported != r.Version.ModelHash { // if they are equal, the file from before its training is not known
-			if asked.Home.Parent, err = m.blobs.Path(ctx, r.Imported); err != nil {
+		if r.Parent != "" {
+			if asked.Home.Parent, err = m.blobs.Path(ctx, r.Parent); err != nil {
 				return nil, err
 			}
+		}
+		for _, hash := range r.Kin {
+			path, err := m.blobs.Path(ctx, hash)
+			if err != nil {
+				return nil, err
+			}
+			asked.Home.Kin = append(asked.Home.Kin, path)
 		}
 		size += bytes + r.Version.Bytes
 	}
@@ -143,8 +154,36 @@ func stateDict(ctx context.Context, asked request) (statedict.Dict, error) {
 		}
 	}
 	dict, _, err := statedict.Export(ctx, model, options)
-	if errors.Is(err, statedict.ErrUnknown) && options.Reference != nil && options.Parent == nil {
-		err = fmt.Errorf("%w. The project has no file from before this version's training, since it was uploaded as it is: make the state_dict on the command line, with studio model export --state-dict --reference and --parent", err)
+	if err == nil || options.Reference == nil {
+		return dict, err
+	}
+	if dict := byKin(ctx, model, options, asked.Home.Kin); dict != nil {
+		return dict, nil
+	}
+	if errors.Is(err, statedict.ErrUnknown) && options.Parent == nil {
+		err = fmt.Errorf("%w. The project has no file from before this version's training, since it was uploaded as it is: upload the one that was exported from PyTorch to the project too, or make the state_dict on the command line, with studio model export --state-dict --reference and --parent", err)
 	}
 	return dict, err
+}
+
+// byKin makes a state_dict without the version's own parent, which may have been trained before it was uploaded, or with one of the files that
+// may be from before the training; nil if none will do. A file that is not is refused by its values, which are not the reference's, so that
+// trying is no guess.
+func byKin(ctx context.Context, model *onnx.Model, options statedict.Options, kin []string) statedict.Dict {
+	if options.Parent != nil {
+		options.Parent = nil
+		if dict, _, err := statedict.Export(ctx, model, options); err == nil {
+			return dict
+		}
+	}
+	for _, path := range kin {
+		var err error
+		if options.Parent, err = onnx.ReadWhole(ctx, path); err != nil {
+			continue
+		}
+		if dict, _, err := statedict.Export(ctx, model, options); err == nil {
+			return dict
+		}
+	}
+	return nil
 }

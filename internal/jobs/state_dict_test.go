@@ -70,7 +70,7 @@ func TestStateDictLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := annotator.StateDictOf{Version: annotator.Version{ModelHash: keep(better), Bytes: int64(len(better)), Manifest: []byte("{}")}, Imported: keep(exported)}
+	asked := annotator.StateDictOf{Version: annotator.Version{ModelHash: keep(better), Bytes: int64(len(better)), Manifest: []byte("{}")}, Parent: keep(exported)}
 	asked.Format = "safetensors"
 	with := func(name string, content []byte) annotator.StateDictOf {
 		asked := asked
@@ -110,7 +110,7 @@ func TestStateDictLeavesNothing(t *testing.T) {
 
 	// A version that was uploaded after its training is no parent of itself.
 	uploaded := func(asked annotator.StateDictOf) annotator.StateDictOf {
-		asked.Imported = asked.Version.ModelHash
+		asked.Parent = ""
 		return asked
 	}
 	other, err := os.ReadFile(filepath.Join(home, "epsilon.safetensors"))
