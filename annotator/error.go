@@ -66,6 +66,16 @@ type PictureError struct {
 func (e *PictureError) Error() string { return fmt.Sprintf("the picture %s: %v", e.Image, e.Err) }
 func (e *PictureError) Unwrap() error { return e.Err }
 
+// Conflict returns an error that matches ErrConflict and says only what is formatted: what stands in the way, and what to do.
+func Conflict(format string, args ...any) error { return conflict(fmt.Sprintf(format, args...)) }
+
+type conflict string
+
+func (c conflict) Error() string { return string(c) }
+
+// Is makes errors.Is(err, ErrConflict) true.
+func (c conflict) Is(target error) bool { return target == ErrConflict }
+
 // StaleError is a save made from a revision that is no longer the latest. Current is the revision to
 // rebase on; nothing was overwritten. It matches ErrConflict.
 type StaleError struct {

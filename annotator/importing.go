@@ -222,7 +222,7 @@ func (s *Service) importer(ctx context.Context, actor User, slug string, in *Ima
 // allows reports whether the project can be imported into: ErrConflict while a round runs whose images would change.
 func (i *importer) allows(state ImportState) error {
 	if state.Round > 0 && (i.in.Update || i.in.Prune) {
-		return fmt.Errorf("round %d runs on these images, which must stay as they are until it is over: wait or cancel it, or import without updating and pruning: %w", state.Round, ErrConflict)
+		return Conflict("round %d runs on these images, which must stay as they are until it is over: wait or cancel it, or import without updating and pruning", state.Round)
 	}
 	return CheckClasses(state.Classes, i.in.Classes, state.HasModel)
 }

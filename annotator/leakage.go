@@ -273,7 +273,7 @@ func remaining(looks []Look, out []int64) error {
 	}
 	for _, split := range []Split{SplitTest, SplitValidation} {
 		if before[split] > 0 && after[split] == 0 {
-			return fmt.Errorf("all %d labelled %s images that are measured on are like a training image: none would be left. Import others, or ask for fewer bits: %w", before[split], split, ErrConflict)
+			return Conflict("all %d labelled %s images that are measured on are like a training image: none would be left. Import others, or ask for fewer bits", before[split], split)
 		}
 	}
 	return nil
@@ -319,7 +319,7 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 			return err
 		}
 		if state.Round > 0 {
-			return fmt.Errorf("round %d runs on these images, which must stay as they are until it is over: wait or cancel it: %w", state.Round, ErrConflict)
+			return Conflict("round %d runs on these images, which must stay as they are until it is over: wait or cancel it", state.Round)
 		}
 		looks, err := tx.Looks(ctx, project.ID)
 		if err != nil {

@@ -119,7 +119,7 @@ func (s *Service) PreviewStarts(ctx context.Context, actor User, slug string, ra
 	}
 	version, err := s.store.ActiveVersion(ctx, project.ID)
 	if isNotFound(err) {
-		return StartPreview{}, fmt.Errorf("project %q has no active version, so that maps have no grid: add a model: %w", slug, ErrConflict)
+		return StartPreview{}, Conflict("project %q has no active version, so that maps have no grid: add a model", slug)
 	}
 	if err != nil {
 		return StartPreview{}, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -98,8 +100,12 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 			return fmt.Errorf("--report: %w", err)
 		}
 		defer func() {
-			if failed := differences.close(); failed != nil {
-				err = errors.Join(err, fmt.Errorf("--report: %w", failed))
+			failed := differences.close()
+			if failed != nil && err == nil && !c.DryRun {
+				failed = fmt.Errorf("%w; the import itself is done, as said above", failed)
+			}
+			if failed != nil {
+				err = errors.Join(err, fmt.Errorf("--report %s: %w", c.Report, failed))
 			}
 		}()
 	}
@@ -208,7 +214,11 @@ func (c *importCommand) source() error {
 type differenceFile struct {
 	file  *os.File
 	lines *csv.Writer
+	begun int64 // bytes of the first line
 }
+
+// cutShort is the last line of a report that the disk did not take whole.
+const cutShort = "\ncut short,the disk took no more: the differences after this are not in the report,,\n"
 
 // openReport begins --report before anything is read. Its first line goes to the disk at once, so that a full one is told now.
 func (c *importCommand) openReport() (*differenceFile, error) {
@@ -219,13 +229,14 @@ func (c *importCommand) openReport() (*differenceFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &differenceFile{file, csv.NewWriter(file)}
+	f := &differenceFile{file: file, lines: csv.NewWriter(file)}
 	f.write("kind", "name", "was", "is")
 	f.lines.Flush()
 	if err := cmp.Or(f.lines.Error(), file.Sync()); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return f, nil
+	f.begun, err = file.Seek(0, io.SeekCurrent)
+	return f, err
 }
 
 // write adds a line. An error stays, and close returns it.
@@ -233,7 +244,30 @@ func (f *differenceFile) write(cells ...string) { _ = f.lines.Write(cells) }
 
 func (f *differenceFile) close() error {
 	f.lines.Flush()
-	return errors.Join(f.lines.Error(), f.file.Close())
+	err := f.lines.Error()
+	if err != nil {
+		err = fmt.Errorf("the report is cut short: %w", errors.Join(err, f.mark()))
+	}
+	return errors.Join(err, f.file.Close())
+}
+
+// mark ends a report that is cut short with a line that says so. A full disk takes no more bytes, so the line replaces the last ones.
+func (f *differenceFile) mark() error {
+	size, err := f.file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	const looked = 64 << 10 // more than a line has
+	at := max(f.begun-1, size-int64(len(cutShort))-looked)
+	tail := make([]byte, max(0, size-int64(len(cutShort))-at))
+	if _, err := f.file.ReadAt(tail, at); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	at += int64(max(0, bytes.LastIndexByte(tail, '\n'))) // where a line ends
+	if _, err := f.file.WriteAt([]byte(cutShort), at); err != nil {
+		return err
+	}
+	return f.file.Truncate(at + int64(len(cutShort)))
 }
 
 // takePool moves a share of the test split to the pool. It chooses images by their names alone, so that a repeated import chooses the

@@ -2,12 +2,15 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +183,63 @@ func TestImportCountsTheMasksItReads(t *testing.T) {
 		}
 		if got.Masks != 1 || got.Unmasked != 1 || !strings.HasPrefix(got.FirstMask, "b.png: ") {
 			t.Errorf("%v: %d masks, %d that cannot be read, the first %q", args, got.Masks, got.Unmasked, got.FirstMask)
+		}
+	}
+}
+
+// A report that the disk does not take whole ends in a line that says so; the import goes on, and the command says which of both is done.
+func TestReportOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	at := onSharedDatabase(t)
+	s, err := at.open(t.Context(), discard(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.service(discard()).CreateProject(t.Context(), annotator.System, "long", "Long", ""); err != nil {
+		t.Fatal(err)
+	}
+	const images, limit = 80, 6000
+	pictures := t.TempDir()
+	importing := []string{"import", "folder", pictures, "--project", "long", "--database", at.DatabaseURL, "--data", at.DataDir}
+	for i := range images {
+		if i == 1 { // what comes after a first import differs from the project
+			if code, _, said := runStudio(t, importing...); code != 0 {
+				t.Fatal(said)
+			}
+		}
+		drawPicture(t, filepath.Join(pictures, "train", "jay", fmt.Sprintf("%s%d.png", strings.Repeat("long", 30), i)), uint8(i))
+	}
+	report := filepath.Join(t.TempDir(), "report.csv")
+	p := launchWith(t, []string{fmt.Sprintf("%s=%d", fileLimit, limit)}, "", append(importing, "--report", report)...)
+	p.until(t, "79 added")
+	if err := p.ended(); err == nil || !strings.Contains(p.log(), "the report is cut short") || !strings.Contains(p.log(), "the import itself is done") {
+		t.Errorf("%v: %s", err, p.log())
+	}
+	data, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	if err != nil || len(lines) < 10 || len(lines) >= images || lines[len(lines)-1][0] != "cut short" {
+		t.Fatalf("%d lines, %v, the last %q", len(lines), err, data[max(0, len(data)-200):])
+	}
+	for _, line := range lines[1 : len(lines)-1] {
+		if line[0] != "new" || !strings.HasSuffix(line[1], ".png") {
+			t.Errorf("a line in part: %q", line)
+		}
+	}
+	if code, _, said := runStudio(t, append(importing, "--report", "/dev/full")...); runtime.GOOS == "linux" && (code == 0 || !strings.Contains(said, "--report")) {
+		t.Errorf("into a full disk from the start: %d, %s", code, said)
+	}
+}
+
+// A list of fewer than no images is refused, and not taken for all.
+func TestLeakageRefusesNegativeLimits(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []string{"--limit=-1", "--limit=1001"} {
+		if code, _, said := runStudio(t, "project", "leakage", "birds", limit); code == 0 || !strings.Contains(said, "--limit") {
+			t.Errorf("%s: %d, %s", limit, code, said)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type projectLeakageCommand struct {
 	LeaveOut bool    `xor:"change" help:"Leave what is found out of what rounds and figures measure from now on, or the images of --image."`
 	Restore  bool    `xor:"change" help:"Measure again on all that is left out, or on the images of --image."`
 	Images   []int64 `name:"image" placeholder:"ID" help:"Change these images only; may be repeated."`
-	Limit    int     `default:"50" help:"How many are listed, at most 1000."`
+	Limit    int     `default:"50" help:"How many are listed, 0 to 1000."`
 	JSON     bool    `name:"json" help:"Print one JSON document."`
 }
 
@@ -32,6 +32,9 @@ func (c *projectLeakageCommand) Help() string {
 
 // Run looks at what nobody has looked at, changes what it is asked to, and shows what is found.
 func (c *projectLeakageCommand) Run(ctx context.Context, streams *stdio) error {
+	if c.Limit < 0 || c.Limit > annotator.MaxLeaks {
+		return fmt.Errorf("--limit %d: want 0 to %d", c.Limit, annotator.MaxLeaks)
+	}
 	if len(c.Images) > 0 && !c.LeaveOut && !c.Restore {
 		return errors.New("--image says which images to change: add --leave-out or --restore")
 	}

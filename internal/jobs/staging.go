@@ -291,7 +291,7 @@ func (s *Staging) Receive(ctx context.Context, id string, offset int64, body io.
 		return annotator.StagedImport{}, err
 	}
 	if !one.receiving.TryLock() {
-		return annotator.StagedImport{}, fmt.Errorf("another chunk of this import is on its way: wait for it: %w", annotator.ErrConflict)
+		return annotator.StagedImport{}, annotator.Conflict("another chunk of this import is on its way: wait for it")
 	}
 	defer one.receiving.Unlock()
 	state := one.look()
@@ -299,9 +299,9 @@ func (s *Staging) Receive(ctx context.Context, id string, offset int64, body io.
 	case one.gone:
 		return state, fmt.Errorf("import %q: %w", id, annotator.ErrNotFound)
 	case state.State != annotator.StagedReceiving:
-		return state, fmt.Errorf("all bytes of this import are here: %w", annotator.ErrConflict)
+		return state, annotator.Conflict("all bytes of this import are here")
 	case offset != state.Received:
-		return state, fmt.Errorf("the next chunk begins at byte %d, not at %d: %w", state.Received, offset, annotator.ErrConflict)
+		return state, annotator.Conflict("the next chunk begins at byte %d, not at %d", state.Received, offset)
 	}
 	at, failed := one.write(ctx, offset, body)
 	one.mu.Lock()
@@ -382,7 +382,7 @@ func (s *Staging) Discard(id string) error {
 		return err
 	}
 	if !one.receiving.TryLock() {
-		return fmt.Errorf("a chunk of this import is on its way: stop sending first: %w", annotator.ErrConflict)
+		return annotator.Conflict("a chunk of this import is on its way: stop sending first")
 	}
 	defer one.receiving.Unlock()
 	s.mu.Lock()
@@ -390,7 +390,7 @@ func (s *Staging) Discard(id string) error {
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	if one.state.State.Busy() {
-		return fmt.Errorf("this import is being read: wait until that is over: %w", annotator.ErrConflict)
+		return annotator.Conflict("this import is being read: wait until that is over")
 	}
 	one.gone = true
 	delete(s.open, id)
@@ -423,7 +423,7 @@ func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.S
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	if one.gone || !one.state.State.May() {
-		return one.state, fmt.Errorf("this import is %s: %w", one.state.State, annotator.ErrConflict)
+		return one.state, annotator.Conflict("this import is %s", one.state.State)
 	}
 	one.state.Choices, one.state.Problem, one.state.Share, one.state.Remaining = choices, "", 0, 0
 	if one.state.State = annotator.StagedLooking; to == annotator.StagedImported {
