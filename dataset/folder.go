@@ -236,7 +236,18 @@ func (d *Dataset) shape(list []entry) (tree, error) {
 		alike = alike && len(below) > 0 && (among(below, first) || among(first, below)) && !d.holdsPicture(name)
 	}
 	t.inside = inside > 0 && inside == len(folders) && (len(folders) > 1 || len(first) > 1 && !isContainer(folders[0]))
+	deeper := slices.IndexFunc(folders, func(name string) bool {
+		return t.inside && slices.ContainsFunc(d.folders(name), func(split string) bool {
+			return d.holdsFolder(path.Join(name, split)) && !d.holdsPicture(path.Join(name, split))
+		})
+	})
 	switch {
+	case deeper >= 0 && len(folders) > 1:
+		says := fmt.Sprintf("%q and %q each have splits with folders in them, as data sets side by side do: import each by itself, under a --source of its own", folders[0], folders[1])
+		if d.options.Format == Auto {
+			return t, fmt.Errorf("%w: %s; if they are classes, name the format folder", ErrSeveral, says)
+		}
+		d.note("", "%s", says)
 	case t.inside:
 	case alike && most > 1:
 		says := fmt.Sprintf("the folders %q and %q have the same folders in them (%s, …): if they are splits, say which with --splits %s=train,%s=test",

@@ -165,6 +165,7 @@ func TestAutoRefuses(t *testing.T) {
 		"no number":                   {with("bounding_boxes.txt", "1 2 3 x 5\n"), `"x" is no number`},
 		"a class":                     {with("image_class_labels.txt", "1 x\n"), "image_class_labels.txt"},
 		"splits by what name":         {map[string]string{"one/cat/1.png": "", "one/dog/1.png": "", "two/cat/1.png": "", "two/dog/1.png": ""}, "--splits one=train,two=test"},
+		"data sets side by side":      {map[string]string{"a/train/cat/1.png": "", "b/train/cat/1.png": ""}, "import each by itself"},
 		"YOLO":                        {map[string]string{"images/train/1.png": "", "labels/train/1.txt": "0 0 0 1 1", "data.yaml": "x"}, "YOLO"},
 		"YOLO in its splits":          {map[string]string{"train/images/1.png": "", "train/labels/1.txt": "0 0 0 1 1", "data.yaml": "x"}, "YOLO"},
 		"Pascal VOC":                  {map[string]string{"JPEGImages/1.png": "", "Annotations/1.xml": "<annotation/>"}, "Pascal VOC"},

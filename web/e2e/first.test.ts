@@ -140,4 +140,23 @@ describe.skipIf(!browserThere)("a studio that nobody has used", () => {
     await expect.poll(() => page.getByTestId("strokes").locator("li").count()).toBe(2); // the model's map and the stroke
     expect(complaints).toEqual([]);
   });
+
+  it("shows duplicates across splits, and leaves one out of measures and takes it in again", async () => {
+    await page.goto("/projects/seabirds-of-skane/leakage");
+    const fact = (name: string) => page.locator(".facts div", { hasText: name }).locator("dd").innerText();
+    const same = Number(await fact("Same file")), measured = Number(await fact("Still measured on"));
+    expect(same).toBe(96); // of 100 test images: pictures n and n+256 are the same, 244 to 255 have no other, and one cannot be read
+    expect(await fact("Left out")).toBe("0");
+    const first = page.locator(".leak").first();
+    expect(await first.locator("img").evaluateAll((all) => Promise.all(all.map((img) => (img as HTMLImageElement).decode().then(() => (img as HTMLImageElement).naturalWidth))))).toHaveLength(2);
+    await first.getByText("same file").waitFor();
+    await first.getByRole("button", { name: /^Leave bird-.* out of measures$/ }).click();
+    await page.locator(".leak .chip-left-out").waitFor();
+    expect([Number(await fact("Left out")), Number(await fact("Still measured on"))]).toEqual([1, measured - 1]);
+    await page.getByRole("button", { name: "Measure on all 1 again" }).waitFor();
+    await page.getByRole("button", { name: /^Measure on bird-.* again$/ }).click();
+    await expect.poll(() => page.locator(".leak .chip-left-out").count()).toBe(0);
+    expect([Number(await fact("Left out")), Number(await fact("Still measured on"))]).toEqual([0, measured]);
+    expect(complaints).toEqual([]);
+  });
 });
