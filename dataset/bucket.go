@@ -36,6 +36,7 @@ type cloud struct {
 var clouds = []cloud{
 	{"s3", "s3://BUCKET/PREFIX?region=R", "credentials are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of AWS_PROFILE or of the machine's role; the region is AWS_REGION or ?region=…; " +
 		"other servers are named with ?endpoint=https://…&use_path_style=true, and a public bucket is read with ?anonymous=true"},
+	{"gs", "gs://BUCKET/PREFIX", "credentials are GOOGLE_APPLICATION_CREDENTIALS, those of 'gcloud auth application-default login' or of the machine's role; a public bucket is read with ?anonymous=true"},
 	{"azblob", "azblob://CONTAINER/PREFIX", "the account is AZURE_STORAGE_ACCOUNT, its credentials AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN or those of the machine's identity"},
 }
 
@@ -71,10 +72,8 @@ func (d *Dataset) resolve(given string) (string, error) {
 	}
 	at := slices.IndexFunc(clouds, func(c cloud) bool { return c.scheme == u.Scheme })
 	switch {
-	case u.Scheme == "gs":
-		return "", fmt.Errorf("%w: Google's buckets are not read by themselves: copy the prefix with 'gcloud storage cp -r %s://%s%s DIR', or mount it with gcsfuse, and give the folder", ErrBucket, u.Scheme, u.Host, u.Path)
 	case at < 0:
-		return "", fmt.Errorf("%w: %s:// is not read: want a path, %s or %s", ErrBucket, text.Cut(u.Scheme, 20), clouds[0].example, clouds[1].example)
+		return "", fmt.Errorf("%w: %s:// is not read: want a path, %s, %s or %s", ErrBucket, text.Cut(u.Scheme, 20), clouds[0].example, clouds[1].example, clouds[2].example)
 	case u.Host == "":
 		return "", fmt.Errorf("%w: no bucket is named: want %s", ErrBucket, clouds[at].example)
 	}

@@ -4,11 +4,14 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -158,7 +161,7 @@ func TestBucketsThatCannotBeRead(t *testing.T) {
 		"s3://secret/a/" + at:     "these credentials may not read it",
 		"s3://pictures/none" + at: `no file below "none/"`,
 		"s3:///a":                 "no bucket is named",
-		"gs://pictures/a":         "gcloud storage cp -r gs://pictures/a DIR",
+		"gs://pictures/a?x=1":     "?x= is not known",
 		"ftp://pictures/a":        "ftp:// is not read",
 		"file://elsewhere/a":      `"elsewhere" names another machine`,
 		"azblob://pictures/a":     "AZURE_STORAGE_ACCOUNT",
@@ -188,5 +191,91 @@ func TestBucketsThatCannotBeRead(t *testing.T) {
 	folder := tree(t, map[string]string{"cat/1.png": ""})
 	if d, err := dataset.Open("folder", "file://"+filepath.ToSlash(folder)); err != nil || d.Len() != 1 {
 		t.Errorf("a folder's address: %v", err)
+	}
+}
+
+// gcsWith runs a server of Google's JSON API with a bucket of these files. Lists come in pages of two.
+func gcsWith(t *testing.T, files map[string]string) *httptest.Server {
+	t.Helper()
+	names := keys(files)
+	mux := http.NewServeMux()
+	answer := func(w http.ResponseWriter, status int, value any) {
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(value)
+	}
+	object := func(name string) map[string]any {
+		return map[string]any{"name": name, "size": strconv.Itoa(len(files[name])), "updated": "2026-01-02T03:04:05Z"}
+	}
+	mux.HandleFunc("GET /storage/v1/b/pictures/o", func(w http.ResponseWriter, r *http.Request) {
+		prefix, after := r.FormValue("prefix"), r.FormValue("pageToken")
+		var items []map[string]any
+		for _, name := range names {
+			if !strings.HasPrefix(name, prefix) || name <= after {
+				continue
+			}
+			if len(items) == 2 {
+				answer(w, http.StatusOK, map[string]any{"items": items, "nextPageToken": items[1]["name"]})
+				return
+			}
+			items = append(items, object(name))
+		}
+		answer(w, http.StatusOK, map[string]any{"items": items})
+	})
+	mux.HandleFunc("GET /storage/v1/b/pictures/o/{name}", func(w http.ResponseWriter, r *http.Request) {
+		content, ok := files[r.PathValue("name")]
+		switch {
+		case !ok:
+			answer(w, http.StatusNotFound, map[string]any{"error": map[string]any{"message": "No such object"}})
+		case r.FormValue("alt") == "media":
+			_, _ = io.WriteString(w, content)
+		default:
+			answer(w, http.StatusOK, object(r.PathValue("name")))
+		}
+	})
+	mux.HandleFunc("GET /storage/v1/b/secret/", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusForbidden, map[string]any{"error": map[string]any{"message": "does not have storage.objects.list access"}})
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	t.Setenv("TMPDIR", t.TempDir())
+	return server
+}
+
+func TestGoogleBucket(t *testing.T) { // not in parallel: the server is named in the environment
+	server := gcsWith(t, map[string]string{
+		"birds/train/cat/1.png": onePNG, "birds/train/cat/2 ü?.png": onePNG, "birds/test/dog/3.png": onePNG, "birds/train/": "", "birdsong/train/cat/9.png": onePNG, "table.csv": "file,class\n",
+	})
+	t.Setenv("STORAGE_EMULATOR_HOST", strings.TrimPrefix(server.URL, "http://"))
+	d, err := dataset.Open(dataset.Auto, "gs://pictures/birds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"train|cat|train/cat/1.png", "train|cat|train/cat/2 ü?.png", "test|dog|test/dog/3.png"}, names(d.Samples())); diff != "" {
+		t.Error(diff)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+	nothingLeft(t)
+	for address, says := range map[string]string{
+		"gs://pictures/none": `no file below "none/"`,
+		"gs://nowhere/a/":    "it is not there",
+		"gs://secret/a/":     "these credentials may not read it",
+	} {
+		if _, err := dataset.Open(dataset.Auto, address); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", address, err, says)
+		}
+	}
+	t.Setenv("STORAGE_EMULATOR_HOST", "")
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none.json"))
+	if _, err := dataset.Open(dataset.Auto, "gs://pictures/birds"); !errors.Is(err, dataset.ErrBucket) || !strings.Contains(err.Error(), "GOOGLE_APPLICATION_CREDENTIALS") {
+		t.Errorf("without credentials: %v", err)
+	}
+	d, err = dataset.Open(dataset.Auto, "gs://pictures/birds?anonymous=true&endpoint="+server.URL)
+	if err != nil || d.Len() != 3 {
+		t.Fatalf("a server by its address: %v", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
 	}
 }

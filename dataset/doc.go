@@ -12,6 +12,7 @@
 //	metadata.go    metadata tables and lists of splits beside an image folder
 //	table.go       tables row by row, CSV; lines.go JSON Lines
 //	columns.go     finding a table's columns, and reading an image's labels from a row
+//	several.go     several labels an image: how tables write them, one-hot columns, and how they are refused
 //	manifest.go    tables of files, and finding what they name
 //	cub.go         Caltech-UCSD Birds 200 (2010); cub2011.go (2011)
 //	idrid.go       Indian Diabetic Retinopathy Image Dataset
@@ -20,9 +21,9 @@
 //	coco.go, fiftyone.go, labelstudio.go  what those programs export
 //	webdataset.go, parquet.go, unpack.go  pictures inside other files: shards, Parquet, zip and tar
 //	parquet_check.go  refusing Parquet files whose lengths and counts do not fit them
-//	bucket.go      fetching the files below a prefix in S3 or Azure
+//	bucket.go      fetching the files below a prefix in S3, Google's storage or Azure; gcs.go the driver for Google's
 //	object.go      an object's mask, made of whatever shows the object
-//	mask.go        object masks: which values mean the object
+//	mask.go        object masks: which values mean the object; legend.go legends of their colours
 //	marks.go       boxes, polygons, runs and points, and drawing them as masks; boxes.go Pascal VOC's XML
 //	mat.go         MATLAB files of level 5, within bounds
 //	maps.go        edited attention maps: .npy, grey .png, .npz; npy.go which arrays are maps

@@ -32,7 +32,7 @@ import (
 // importCommand brings a data set into a project.
 type importCommand struct {
 	storageFlags
-	Source  []string `arg:"" name:"source" help:"The data set: a folder, a table, an archive (zip, tar), or a prefix in a bucket (s3://BUCKET/PREFIX, azblob://CONTAINER/PREFIX); before it, its layout where it is not to be told: ${formats}."`
+	Source  []string `arg:"" name:"source" help:"The data set: a folder, a table, an archive (zip, tar), or a prefix in a bucket (s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, azblob://CONTAINER/PREFIX); before it, its layout where it is not to be told: ${formats}."`
 	Project string   `placeholder:"SLUG" help:"The project, as 'studio project list' names it."`
 	Split   string   `enum:"${splits}" default:"train" help:"Split of pictures whose data set names none: one of ${enum}."`
 	Pool    float64  `placeholder:"FRACTION" help:"Share of the test split, chosen by name, that becomes the pool: tasks come from there, and the rest still measures."`
