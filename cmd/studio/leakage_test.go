@@ -3,7 +3,6 @@ package main
 import (
 	"math"
 	"testing"
-	"time"
 
 	"github.com/abn-studio/studio/annotator"
 )
@@ -43,7 +42,7 @@ func TestRoundDoesWithoutWhatIsLeftOut(t *testing.T) {
 	if len(ids) == 0 { // the network knows too little
 		t.Fatalf("%d of %d test images are right", rightOnes, len(heldOut))
 	}
-	if n, err := p.Store.LeaveOut(ctx, p.project.ID, ids, true, time.Now()); err != nil || n != len(ids) {
+	if n, err := p.Store.LeaveOut(ctx, p.project.ID, ids, annotator.LeftOutLeakage, true); err != nil || n != len(ids) {
 		t.Fatalf("left out: %d, %v", n, err)
 	}
 	round := queueRound(t, p, 1, "once")
