@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -89,9 +90,7 @@ func (b *gcsBucket) get(ctx context.Context, path string, query url.Values, head
 	if err != nil {
 		return nil, err
 	}
-	for key, values := range header {
-		request.Header[key] = values
-	}
+	maps.Copy(request.Header, header)
 	response, err := b.client.Do(request)
 	if err != nil {
 		return nil, err
@@ -190,7 +189,7 @@ func (b *gcsBucket) NewRangeReader(ctx context.Context, key string, offset, leng
 	case offset > 0:
 		header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	response, err := b.get(ctx, "/"+url.PathEscape(key), url.Values{"alt": {"media"}}, header)
+	response, err := b.get(ctx, "/"+url.PathEscape(key), url.Values{"alt": {"media"}}, header) //nolint:bodyclose // the reader is the body
 	if err != nil {
 		return nil, err
 	}
