@@ -48,6 +48,7 @@ type ProjectSummary struct {
 	Images        int      `json:"images"`
 	OpenTasks     int      `json:"open_tasks"`
 	InReview      int      `json:"in_review"`
+	LabelsWaiting int      `json:"labels_waiting"` // labels that are said to be wrong, which a reviewer decides
 	ApprovedEdits int      `json:"approved_edits"`
 	ActiveVersion *Version `json:"active_version,omitempty"`
 	RunningRound  *int64   `json:"running_round,omitempty"`

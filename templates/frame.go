@@ -50,6 +50,7 @@ func (f Frame) tabs() []tab {
 	if f.May(annotator.RoleReviewer) {
 		tabs = append(tabs, tab{"review", "Review", f.Project.InReview})
 	}
+	tabs = append(tabs, tab{"labels", "Labels", f.Project.LabelsWaiting})
 	return append(tabs, tab{"rounds", "Rounds", 0}, tab{"versions", "Versions", 0},
 		tab{"activity", "Activity", 0}, tab{"settings", "Data", 0})
 }

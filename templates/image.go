@@ -13,6 +13,8 @@ type Image struct {
 	Predictions []VersionPrediction // newest version first
 	Manifest    manifest.Manifest   // the active version's: where its crop lies
 	Task        *annotator.TaskDetail
+	History     annotator.LabelHistory
+	Form        LabelForm
 }
 
 // VersionPrediction is one version's prediction of the picture; Prediction is nil while the version has not scanned it.

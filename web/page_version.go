@@ -94,11 +94,16 @@ func (s *Server) imagePage(v *visit) error {
 	if err != nil {
 		return err
 	}
+	return s.showImage(v, id, http.StatusOK, templates.LabelForm{})
+}
+
+// showImage renders an image's page, with what was typed of its label.
+func (s *Server) showImage(v *visit, id int64, status int, typed templates.LabelForm) error {
 	versions, err := s.service.Versions(v.Context(), v.actor, v.project.Slug)
 	if err != nil {
 		return err
 	}
-	var view templates.Image
+	view := templates.Image{Form: typed}
 	if view.Image, _, err = s.service.Image(v.Context(), v.actor, id, nil); err != nil {
 		return err
 	}
@@ -115,5 +120,8 @@ func (s *Server) imagePage(v *visit) error {
 	if v.project.ActiveVersion != nil {
 		view.Manifest, _ = v.project.ActiveVersion.ReadManifest() // if it cannot be read, no crop is outlined
 	}
-	return v.render(templates.ImagePage(v.frame(view.Image.Name, "image"), view))
+	if view.History, err = s.service.LabelHistory(v.Context(), v.actor, id); err != nil {
+		return err
+	}
+	return s.render(v.ResponseWriter, v.Request, status, templates.ImagePage(v.frame(view.Image.Name, "image"), view))
 }

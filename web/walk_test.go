@@ -157,6 +157,7 @@ var oddBodies = [][2]string{
 var forms = map[string]string{
 	"/signin": "email=nobody@example.org&password=x&next=/projects", "/signout": "", "/setup": "key=x&name=First&email=first@example.org&password=x",
 	"/projects/{slug}/leakage/leave-out": "within=8&image=1", "/projects/{slug}/leakage/restore": "image=1",
+	"/projects/{slug}/images/{image}/label": "says=class&class=One&comment=why", "/projects/{slug}/labels/{verdict}": "verdict=reject&comment=why",
 	"/projects": "name=Walked&slug=walked&description=x", "/people": "email=walked@example.org&name=Walked&password=&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/account/name": "name=Walker", "/account/password": "current=&password=",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",

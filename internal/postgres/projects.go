@@ -59,7 +59,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {
 		var active, job *int64
 		err = row.Scan(append(projectFields(&p.Project),
-			&p.Images, &p.OpenTasks, &p.InReview, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
+			&p.Images, &p.OpenTasks, &p.InReview, &p.LabelsWaiting, &p.ApprovedEdits, &active, &p.RunningRound, &job)...)
 		if active != nil {
 			p.ActiveVersion = &annotator.Version{ID: *active}
 		}
@@ -72,6 +72,7 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 			(SELECT count(*) FROM images i WHERE i.project_id = p.id AND i.retired_at IS NULL),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state IN ('open', 'leased', 'changes-requested')),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'submitted'),
+			(SELECT count(*) FROM label_verdicts l WHERE l.project_id = p.id AND l.state = 'proposed'),
 			(SELECT count(*) FROM tasks t WHERE t.project_id = p.id AND t.state = 'approved'),
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),

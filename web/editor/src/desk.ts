@@ -1,7 +1,7 @@
 // One person's work at the editor: opens a task, wires map, scores, saves and lease together, and goes on to the next
 // after a submission or a skip. Nothing here touches the page.
 
-import { Client, wireMap } from "./api/client.ts";
+import { Client, type LabelRequest, wireMap } from "./api/client.ts";
 import { passing, Problem } from "./api/problem.ts";
 import type { Edit, Scores, TaskDetail } from "./api/schema.d.ts";
 import { Comparison } from "./comparison.ts";
@@ -136,22 +136,32 @@ export class Desk extends Emitter<DeskEvents> {
     await this.submit();
   }
 
-  async skip(why: string): Promise<void> {
+  skip(why: string): Promise<void> {
+    return this.putAside("Skipping", "skipped", (detail) => this.client.skip(detail.id, why));
+  }
+
+  /** Says that the task's label is wrong, which puts it aside until a reviewer has decided. */
+  questionLabel(request: LabelRequest): Promise<void> {
+    return this.putAside("Asking a reviewer", "sent to a reviewer", (detail) => this.client.questionLabel(detail.image.id, request));
+  }
+
+  /** Saves what is unsaved, ends the task in some other way than by submitting, and goes on to the next. */
+  private async putAside(what: string, done: string, end: (detail: TaskDetail) => Promise<unknown>): Promise<void> {
     const { detail, autosave } = this;
     if (!detail || this.phase.kind !== "working") return;
-    this.become({ kind: "sending", what: "Skipping" });
+    this.become({ kind: "sending", what });
     if (autosave && !(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
       return;
     }
     try {
-      await this.client.skip(detail.id, why);
+      await end(detail);
     } catch (error) {
-      this.backToWork(`Not skipped: ${reason(error)}`);
+      this.backToWork(`Not ${done}: ${reason(error)}`);
       return;
     }
     this.finished++;
-    this.emit("notice", "Skipped");
+    this.emit("notice", done.charAt(0).toUpperCase() + done.slice(1));
     await this.next();
   }
 

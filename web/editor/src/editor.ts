@@ -18,7 +18,7 @@ import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
 import { runWhole, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "submit" | "skip" | "save" | "help" | "next-map" | "previous-map" | "own-map";
+export type Command = "submit" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
 
 export interface EditorEvents {
   opened: undefined;

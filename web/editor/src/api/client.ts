@@ -5,8 +5,11 @@ import createClient from "openapi-fetch";
 import { toWire, type WireMap } from "../grid.ts";
 import { Problem, Unreachable } from "./problem.ts";
 import type {
-  ActivationMap, DraftRequestBody, Edit, Lease, MapRequestBody, Problem as ProblemBody, Scores, TaskCard, TaskDetail, TaskPage, paths,
+  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Scores, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
+
+export type { Class } from "./schema.d.ts";
+export type LabelRequest = ProposeRequestBody;
 
 export type Fetch = (request: Request, init: RequestInit) => Promise<Response>;
 
@@ -73,6 +76,11 @@ export class Client {
 
   async skip(id: number, reason: string): Promise<void> {
     await this.api.POST("/tasks/{task}/skip", { ...of(id), body: { reason } });
+  }
+
+  /** Says that an image's label is wrong. */
+  questionLabel(image: number, body: LabelRequest): Promise<LabelVerdict> {
+    return answer(this.api.POST("/images/{image}/label", { params: { path: { image } }, body }));
   }
 
   /** Leases the next task; null when none is waiting. */

@@ -1915,6 +1915,8 @@ export interface components {
             images: number;
             /** Format: int64 */
             in_review: number;
+            /** Format: int64 */
+            labels_waiting: number;
             name: string;
             /** Format: int64 */
             open_tasks: number;

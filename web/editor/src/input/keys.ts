@@ -84,6 +84,7 @@ export const bindings: readonly Binding[] = [
     run: (e, k) => e.nudge((k.key === "-" || k.key === "_" ? -1 : 1) * (k.alt ? 0.01 : 0.05), k.repeat) },
   { keys: "Ctrl Enter", does: "Submit", group: "Task", matches: (k) => k.ctrl && k.key === "Enter", run: (e) => e.emit("command", "submit") },
   { keys: "Ctrl Space", does: "Skip", group: "Task", matches: (k) => k.ctrl && k.key === " ", run: (e) => e.emit("command", "skip") },
+  { keys: "T", does: "The label is wrong: the true class, none of these, ambiguous", group: "Task", matches: plain("t"), run: (e) => e.emit("command", "label") },
   { keys: "Ctrl S", does: "Save now (every stroke is saved by itself)", group: "Task", matches: ctrl("s"), run: (e) => e.emit("command", "save") },
   { keys: "?", does: "This help", group: "Task", matches: named("?"), run: (e) => e.emit("command", "help") },
 ];

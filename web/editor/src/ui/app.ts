@@ -48,6 +48,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
       queue,
       release: () => void desk.release().then((done) => { if (done) location.assign(queue); }),
       skip: () => dialogs.skip(),
+      label: () => dialogs.label(),
       submit: () => void desk.submit(),
       decide: () => (desk.saveState.kind === "lost" ? void desk.takeAgain() : dialogs.conflict()),
     }),
@@ -69,6 +70,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   editor.on("command", (command) => {
     if (command === "submit") void desk.submit();
     else if (command === "skip") dialogs.skip();
+    else if (command === "label") dialogs.label();
     else if (command === "save") desk.saveNow();
     else if (command === "help") dialogs.help();
   });

@@ -7,10 +7,10 @@ import { fromWire } from "../grid.ts";
 import { paintCells } from "../render/heat.ts";
 import { pencil } from "../render/pencil.ts";
 import { button, fill, h, say } from "./element.ts";
+import { labelForm } from "./label_dialog.ts";
 
 export const skipReasons = [
   "I can't tell what to mark",
-  "The true class is wrong",
   "The object is not in the model's view",
   "The model's map is right as it is",
 ] as const;
@@ -26,6 +26,8 @@ function dialog(root: HTMLElement, name: string, title: string, ...children: Nod
 
 export class Dialogs {
   private readonly skipDialog: HTMLDialogElement;
+  private readonly labelDialog: HTMLDialogElement;
+  private readonly openLabel: () => void;
   private readonly conflictDialog: HTMLDialogElement;
   private readonly untouchedDialog: HTMLDialogElement;
   private readonly helpDialog: HTMLDialogElement;
@@ -45,6 +47,10 @@ export class Dialogs {
       h("div.row.end", {}, button("button", { onclick: () => this.skipDialog.close() }, "Cancel"), h("button.primary", { type: "submit", "data-testid": "confirm-skip" }, "Skip")),
     );
     this.skipDialog = dialog(root, "skip", "Why is it skipped?", form);
+
+    const label = labelForm(desk, () => this.labelDialog.close(), root.dataset["longestComment"]);
+    this.openLabel = label.open;
+    this.labelDialog = dialog(root, "label", "The label is wrong", label.form);
 
     this.conflictDialog = dialog(
       root, "conflict", "This map has two versions",
@@ -85,11 +91,18 @@ export class Dialogs {
   }
 
   get open(): boolean {
-    return [this.skipDialog, this.conflictDialog, this.untouchedDialog, this.helpDialog].some((d) => d.open);
+    return [this.skipDialog, this.labelDialog, this.conflictDialog, this.untouchedDialog, this.helpDialog].some((d) => d.open);
   }
 
   skip(): void {
     if (this.desk.phase.kind === "working") this.skipDialog.showModal();
+  }
+
+  label(): void {
+    if (this.desk.phase.kind !== "working") return;
+    this.openLabel();
+    this.labelDialog.showModal();
+    this.labelDialog.querySelector<HTMLInputElement>("[role=combobox]")?.focus();
   }
 
   help(): void {

@@ -21,7 +21,7 @@ export function saveWords(state: SaveState, now: number): string {
   }
 }
 
-export function topBar(desk: Desk, actions: { release: () => void; skip: () => void; submit: () => void; decide: () => void; queue: string }): HTMLElement {
+export function topBar(desk: Desk, actions: { release: () => void; skip: () => void; label: () => void; submit: () => void; decide: () => void; queue: string }): HTMLElement {
   const { editor } = desk;
   const crumbs = h("nav.crumbs", { "aria-label": "Breadcrumb" });
   const words = h("span.save-words");
@@ -32,6 +32,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   const redo = button("button.quiet.square", { id: "redo", "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", onclick: () => editor.redo() }, icon("redo"));
   const release = button("button", { id: "release", title: "Give the task back to the queue; what you painted stays with it", "aria-label": "Put back", onclick: actions.release }, icon("tray"), h("span.put-back", {}, "Put back"));
   const skip = button("button", { id: "skip", title: "Put this task aside (Ctrl+Space)", onclick: actions.skip }, "Skip");
+  const label = button("button.quiet", { id: "label-wrong", title: "The label is wrong (T)", "aria-label": "The label is wrong", onclick: actions.label }, icon("tag"), h("span.put-back", {}, "Label"));
   const submitLabel = h("span", {}, "Submit");
   const submit = button("button.primary", { id: "submit", title: "Hand the map to review (Ctrl+Enter)", onclick: actions.submit }, submitLabel, h("kbd", {}, "Ctrl ⏎"));
 
@@ -51,7 +52,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   };
   const showPhase = () => {
     const working = desk.phase.kind === "working";
-    release.disabled = skip.disabled = submit.disabled = !working;
+    release.disabled = label.disabled = skip.disabled = submit.disabled = !working;
     say(submitLabel, desk.phase.kind === "sending" && desk.phase.what === "Submitting" ? "Submitting…" : "Submit");
     showSave();
   };
@@ -67,7 +68,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   return h(
     "header.editor-bar", {},
     h("a.brand", { href: "/projects", "aria-label": "Projects" }, icon("mark")),
-    crumbs, h("span.grow"), state, told, act, h("span.grow"), undo, redo, release, skip, submit,
+    crumbs, h("span.grow"), state, told, act, h("span.grow"), undo, redo, label, release, skip, submit,
   );
 }
 
