@@ -125,7 +125,7 @@ func classOf(value any, classes []string, listed bool) (string, error) {
 		if len(v) == 1 {
 			return classOf(v[0], classes, listed)
 		}
-		return "", fmt.Errorf("is %d labels, and the studio knows one label an image", len(v))
+		return "", fmt.Errorf("is %d labels, and "+oneLabel, len(v))
 	case map[string]any:
 		return classOf(v["label"], classes, listed)
 	}
@@ -208,11 +208,11 @@ func fiftyOneLabel(sample map[string]json.RawMessage) (class string, boxes []Box
 		case "Classification":
 			return label.Label, nil, nil
 		case "Classifications":
-			return "", nil, errors.New("several labels, and the studio knows one label an image")
+			return "", nil, errors.New("several labels, and " + oneLabel)
 		case "Detections":
 			for _, one := range label.Detections {
 				if class != "" && one.Label != class {
-					return "", nil, fmt.Errorf("the labels %s and %s, and the studio knows one label an image", class, one.Label)
+					return "", nil, fmt.Errorf("the labels %s and %s, and "+oneLabel, class, one.Label)
 				}
 				class = one.Label
 				if len(one.Box) == 4 {

@@ -59,7 +59,7 @@ func (d *Dataset) readFolder() error {
 			err = d.readSplitClass(name)
 		case isContainer(name) && d.onlyFolder(list, name):
 			if other := annotationAmong(list); other != "" && d.options.Format == Auto && !d.rootTable() {
-				return fmt.Errorf("%w: %s holds the pictures, and %s is no file of labels that is read: %s", ErrLayout, name, other, toReadLabels)
+				return fmt.Errorf("%w: %s holds the pictures, and %s is no file of labels that is read%s: %s", ErrLayout, name, other, d.columnsOf(other), toReadLabels)
 			}
 			err = d.readContainer(name)
 		default:
@@ -125,6 +125,19 @@ func (d *Dataset) refuseUnlabelled(list []entry) error {
 		}
 	}
 	return nil
+}
+
+// columnsOf says which columns a table has and how to choose among them; "" for another file.
+func (d *Dataset) columnsOf(file string) string {
+	if !slices.Contains(csvSuffixes, suffix(file)) && !slices.Contains(linesSuffixes, suffix(file)) {
+		return ""
+	}
+	t, err := d.openTable(file)
+	if err != nil {
+		return ""
+	}
+	defer t.close()
+	return fmt.Sprintf(" (its columns are %s: say which name the images and the classes with --columns file=…;class=…)", t.list())
 }
 
 const toReadLabels = "name the format if it is one of those, or make a table of files and classes (images.csv)"

@@ -74,7 +74,7 @@ func (d *Dataset) readLabelStudio() error {
 			for _, key := range []string{"choice", "label", "class"} {
 				if value, ok := task[key]; ok {
 					if several, ok := value.(map[string]any); ok && several["choices"] != nil {
-						return j.fault(fmt.Errorf("task %d has several labels, and the studio knows one label an image", i+1))
+						return j.fault(fmt.Errorf("task %d has several labels, and "+oneLabel, i+1))
 					}
 					class = cellOf(value)
 					break
@@ -166,7 +166,7 @@ func (d *Dataset) studioLabel(file string, task *studioTask) (class string, boxe
 	case 1:
 		return choices[0], boxes, polygons, nil
 	}
-	return "", nil, nil, fmt.Errorf("the labels %s, and the studio knows one label an image", strings.Join(choices[:min(5, len(choices))], ", "))
+	return "", nil, nil, fmt.Errorf("the labels %s, and "+oneLabel, strings.Join(choices[:min(5, len(choices))], ", "))
 }
 
 // uploaded matches what Label Studio puts before the name of an uploaded file.

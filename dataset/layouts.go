@@ -65,6 +65,7 @@ func (d *Dataset) read(info fs.FileInfo) error {
 			return err
 		}
 	} else if shards := d.shards(); len(shards) > 0 && (d.Format == Auto || d.Format == "webdataset") {
+		d.missNumbers(shards)
 		if err := d.unpack(shards); err != nil {
 			return err
 		}

@@ -476,6 +476,15 @@ func TestWebDataset(t *testing.T) {
 	if diff := cmp.Diff([]string{"train|1|0001.png", "train|0|0002.png"}, names(one.Samples())); diff != "" {
 		t.Error(diff)
 	}
+	shard("train-000003.tar", "0009.png", "", "0009.cls", "1")
+	some, err := dataset.Open(dataset.Auto, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer some.Close()
+	if diff := cmp.Diff([]string{"train-000001.tar", "train-000002.tar"}, keys(reasons(some.Missing))); diff != "" {
+		t.Error("shards that are not there:", diff)
+	}
 }
 
 // Folders that are called neither like splits nor like classes are not guessed at, also where one of them lacks a class; and a table of

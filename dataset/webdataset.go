@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/picture"
@@ -25,6 +28,38 @@ func (d *Dataset) shards() []string {
 		}
 	}
 	return out
+}
+
+// numberedShard matches the name of a shard of a series: train-000012.tar.
+var numberedShard = regexp.MustCompile(`^(.*[-_])([0-9]{3,8})(\.[a-z.]+)$`)
+
+// missNumbers lists the shards as missing whose numbers are below that of another.
+func (d *Dataset) missNumbers(shards []string) {
+	numbers := map[[3]string]nameSet{} // of each series, by what is before and after the number and how long that is
+	last := map[[3]string]int{}
+	for _, shard := range shards {
+		m := numberedShard.FindStringSubmatch(filepath.Base(shard))
+		if m == nil {
+			continue
+		}
+		series := [3]string{m[1], m[3], strconv.Itoa(len(m[2]))}
+		n, _ := strconv.Atoi(m[2])
+		if numbers[series] == nil {
+			numbers[series] = nameSet{}
+		}
+		numbers[series].add(m[2])
+		last[series] = max(last[series], n)
+	}
+	for series, there := range numbers {
+		if len(there) < 2 || last[series] > 10*len(there)+10 { // a date or an id
+			continue
+		}
+		for n := range last[series] {
+			if number := fmt.Sprintf("%0"+series[2]+"d", n); n > 0 && !there.has(number) { // some count from 1
+				d.miss(series[0]+number+series[1], "a shard with a higher number is there, and this one is not")
+			}
+		}
+	}
 }
 
 // key splits a name at the first dot. The part before it is the key, which the files of one WebDataset sample share; the rest is the
@@ -187,7 +222,7 @@ func (d *Dataset) numberedClass(name, class string, classes []string, s *Sample)
 	}
 	s.Class = d.shared(class)
 	if d.labelled == "" {
-		d.labelled = name
+		d.labelled = "the files of labels"
 	}
 	return nil
 }
