@@ -144,7 +144,8 @@ def answers(name, state, out):
     numpy.savez(out, input=x.numpy(), **{f"out_{k}": v.numpy() for k, v in zip(NAMES[1:], found)})
 
 
-if sys.argv[1] == "make":
-    make(Path(sys.argv[2]))
-else:
-    answers(*sys.argv[2:])
+if __name__ == "__main__":
+    if sys.argv[1] == "make":
+        make(Path(sys.argv[2]))
+    else:
+        answers(*sys.argv[2:])
