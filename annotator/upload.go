@@ -45,6 +45,9 @@ type Upload struct {
 // DefaultMaxModelBytes bounds a model file that is taken from a browser or the API: ResNet-152 with both branches has 320 MB.
 const DefaultMaxModelBytes = 1 << 30
 
+// LargerModels says what to do about one beyond the limit.
+const LargerModels = "add it on the server with 'studio model add', or start the server with a larger --max-model-mb; a network of 2 GiB or more is not taken at all"
+
 // MaxUploadTries is how many workers may die while they run a model before it is refused. A single one may have died of something
 // else.
 const MaxUploadTries = 2

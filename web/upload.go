@@ -18,7 +18,7 @@ import (
 // the service as they come. It returns the names too.
 func (s *Server) receiveModel(w http.ResponseWriter, r *http.Request, actor annotator.User, slug string) (annotator.Upload, manifest.PartNames, error) {
 	var names manifest.PartNames // returned to fill in the form again
-	body, came, err := s.sent(w, r, "model", "add it on the server with 'studio model add', or start the server with a larger --max-model-mb", "application/octet-stream", "application/x-onnx")
+	body, came, err := s.sent(w, r, "model", annotator.LargerModels, "application/octet-stream", "application/x-onnx")
 	defer came()
 	if err != nil {
 		return annotator.Upload{}, names, err

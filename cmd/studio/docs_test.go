@@ -75,11 +75,11 @@ var label = regexp.MustCompile(`^\S+( \S+)*`)
 
 func (r *reader) read(b fenced) {
 	r.t.Helper()
-	switch {
-	case b.language == "python":
+	switch b.language {
+	case "python":
 		r.run(r.python, "-c", r.before+strings.Join(b.lines, "\n"))
 		return
-	case b.language == "json": // the manifest that stands beside the network
+	case "json": // the manifest that stands beside the network
 		var m map[string]any
 		if err := json.Unmarshal([]byte(strings.Join(b.lines, "\n")), &m); err != nil {
 			r.t.Fatal(err)
@@ -94,7 +94,6 @@ func (r *reader) read(b fenced) {
 		}
 		return
 	}
-	r.output = strings.TrimPrefix(r.output, "\n")
 	for _, line := range b.lines {
 		command, _, _ := strings.Cut(strings.TrimPrefix(line, "$ "), "  #")
 		command = strings.TrimSpace(command)

@@ -37,8 +37,7 @@ func NewModels(blobs *blob.Store, dir string, maxBytes int64) *Models {
 
 // tooLarge says what to do about a file beyond the limit.
 func (m *Models) tooLarge() error {
-	return fmt.Errorf("%w: the model has more than %d MiB: add it on the server with 'studio model add', or start the server with a larger --max-model-mb",
-		annotator.ErrTooLarge, m.maxBytes>>20)
+	return fmt.Errorf("%w: the model has more than %d MiB: %s", annotator.ErrTooLarge, m.maxBytes>>20, annotator.LargerModels)
 }
 
 // Judge implements annotator.Models.

@@ -78,7 +78,7 @@ var torchConstant = regexp.MustCompile(`^val_\d+(/|$)`)
 // isPlaceholder reports a scale of ones or shift of zeros that exporters give a normalisation that has no weights in the network. New
 // BatchNorms have the same values: theirs are told by their names.
 func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
-	if !n.IsOp("InstanceNormalization", "GroupNormalization") && !(n.IsOp("BatchNormalization") && torchConstant.MatchString(t.Name)) {
+	if told := n.IsOp("BatchNormalization") && torchConstant.MatchString(t.Name); !told && !n.IsOp("InstanceNormalization", "GroupNormalization") {
 		return false
 	}
 	if len(t.Dims) != 1 || t.Dims[0] > onnx.MaxList {
