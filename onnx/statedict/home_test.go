@@ -516,6 +516,22 @@ func TestNumbersComeHome(t *testing.T) {
 	}
 }
 
+// TestGroupNormsComeHomeByName: torch.export writes their parameters as (C,1,1), and a state_dict with that shape is not loaded.
+func TestGroupNormsComeHomeByName(t *testing.T) {
+	t.Parallel()
+	const key, text = "pkg.torch.onnx.fx_node", "%group_norm = call_function[target=torch.ops.aten.group_norm.default]"
+	entry := append([]byte{0x0a, byte(len(key))}, key...)
+	entry = append(append(entry, 0x12, byte(len(text))), text...)
+	for note, dims := range map[string][]int64{string(append([]byte{0x4a, byte(len(entry))}, entry...)): {2}, "": {2, 1, 1}} {
+		mul := onnx.NewNode("Mul", "node_mul", []string{"x", "pn.weight"}, []string{"y"})
+		mul.Unknown = []byte(note)
+		d, _, err := statedict.Export(t.Context(), &onnx.Model{Graph: &onnx.Graph{Nodes: []*onnx.Node{mul}, Initializers: []*onnx.Tensor{onnx.NewFloat32("pn.weight", []int64{2, 1, 1}, []float32{1, 2})}}}, statedict.Options{})
+		if err != nil || !slices.Equal(d[0].Dims, dims) {
+			t.Errorf("%v, want %v; %v", d, dims, err)
+		}
+	}
+}
+
 // TestSlopesComeHome: exporters give a PReLU's slope axes of one, and one constant to several of them.
 func TestSlopesComeHome(t *testing.T) {
 	t.Parallel()

@@ -47,6 +47,9 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 			if l.kind == product && i == 0 {
 				values, dims = l.torchOrder(c.value)
 			}
+			if l.kind == loose && ofGroupNorm(l.nodes[0]) {
+				dims = long(dims)
+			}
 			if err := put(l, names[i], values, dims); err != nil {
 				return nil, nil, err
 			}
@@ -61,6 +64,12 @@ func byNames(layers []*layer, parameters map[string]bool) (Dict, *Report, error)
 		d[i] = tensors[name]
 	}
 	return d, report, nil
+}
+
+// ofGroupNorm reports whether a node is part of a GroupNorm, whose parameters torch.export writes as (C,1,1). PyTorch has (C).
+func ofGroupNorm(n *onnx.Node) bool {
+	text, _ := n.MetadataValue("pkg.torch.onnx.fx_node")
+	return n.IsOp("Mul", "Add") && strings.Contains(text, "group_norm")
 }
 
 // ownNames are the names that a layer's tensors have without a reference, in their order; the error wraps ErrNeedsReference. A bias that
