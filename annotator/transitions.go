@@ -18,7 +18,8 @@ const (
 	EventRestore       Event = "restore"             // the image of a withdrawn task is to be painted again
 	EventRestoreReview Event = "restore (in review)" // and an edit of it waits for a verdict
 	EventReopen        Event = "reopen"
-	EventSeed          Event = "seed" // a program makes the map, and another one approves it
+	EventSeed          Event = "seed"  // a program makes the map, and another one approves it
+	EventBring         Event = "bring" // a map that was made elsewhere
 	EventSave          Event = "save"
 	EventSubmit        Event = "submit"
 	EventApprove       Event = "approve"
@@ -121,6 +122,7 @@ var TaskTransitions = Transitions[TaskState]{
 	{TaskOpen, EventSkip, TaskSkipped},
 	{TaskOpen, EventWithdraw, TaskSkipped},
 	{TaskOpen, EventSeed, TaskApproved},
+	{TaskOpen, EventBring, TaskSubmitted},
 	{TaskLeased, EventTake, TaskLeased},
 	{TaskLeased, EventSubmit, TaskSubmitted},
 	{TaskLeased, EventGiveBack, TaskOpen},

@@ -112,6 +112,7 @@ func TestTasksFollowTheirTable(t *testing.T) {
 					func(t Task) (Task, error) { return t.Judge(VerdictApprove, later) },
 					func(t Task) (Task, error) { return t.Judge(VerdictReject, later) },
 					func(t Task) (Task, error) { return t.Seed(program, checker, later) },
+					func(t Task) (Task, error) { return t.Bring(program, noon, later) },
 				} {
 					task := adas(state)
 					task.Returned = returned

@@ -3,6 +3,7 @@ package dataset
 import (
 	"archive/zip"
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"image/png"
@@ -38,7 +39,7 @@ type MapSet struct {
 }
 
 // Maps reads edited attention maps: a folder of .npy or grey .png files, in folders below it too,
-// or one .npz. Each is called like its image, with or without the image's suffix, by the whole path
+// one .npz, or a .zip of such files. Each is called like its image, with or without the image's suffix, by the whole path
 // below the data set's root or by the file's name alone. A PNG's pixels are the cells, 255 is 1.
 //
 // The first file that is no valid map is an error, which names the file and, for a value outside [0,1], the cell; it wraps ErrNPY,
@@ -49,13 +50,14 @@ func Maps(path string) (*MapSet, error) {
 		return nil, fmt.Errorf("opening maps: %w", err)
 	}
 	set := &MapSet{Path: path}
+	suffix := strings.ToLower(filepath.Ext(path))
 	switch {
 	case info.IsDir():
 		err = set.readDir(path)
-	case strings.EqualFold(filepath.Ext(path), ".npz"):
-		err = set.readNPZ(path)
+	case suffix == ".npz" || suffix == ".zip":
+		err = set.readArchive(path)
 	default:
-		return nil, fmt.Errorf("opening maps: %s is neither a folder nor an .npz file", path)
+		return nil, fmt.Errorf("opening maps: %s is neither a folder nor an .npz or .zip file", path)
 	}
 	if err != nil {
 		return nil, err
@@ -85,6 +87,27 @@ func (s *MapSet) ValidateOn(height, width int) error {
 // Match finds the image of each map. The result is keyed by Sample.Name; unused lists the sources of maps whose image is not among
 // samples. ErrAmbiguous if a name fits several images, or if two maps are of one image.
 func (s *MapSet) Match(samples []Sample) (maps map[string]attention.Map, unused []string, err error) {
+	names := make([]string, len(samples))
+	for i, sample := range samples {
+		names[i] = sample.Name
+	}
+	owners, err := s.Owners(names)
+	if err != nil {
+		return nil, nil, err
+	}
+	maps = make(map[string]attention.Map, len(s.Maps))
+	for i, owner := range owners {
+		if owner < 0 {
+			unused = append(unused, s.Maps[i].Source)
+		} else {
+			maps[names[owner]] = s.Maps[i].Map
+		}
+	}
+	return maps, unused, nil
+}
+
+// Owners returns for each map the place of its image's name in names, -1 if it is not there. ErrAmbiguous as in Match.
+func (s *MapSet) Owners(names []string) ([]int, error) {
 	// Forms of a name, the most precise first.
 	forms := []func(string) string{
 		func(name string) string { return name },
@@ -92,35 +115,35 @@ func (s *MapSet) Match(samples []Sample) (maps map[string]attention.Map, unused 
 		path.Base,
 		func(name string) string { return path.Base(withoutSuffix(name)) },
 	}
-	index := make([]map[string][]string, len(forms))
+	index := make([]map[string][]int, len(forms))
 	for i, form := range forms {
-		index[i] = make(map[string][]string, len(samples))
-		for _, sample := range samples {
-			key := form(sample.Name)
-			index[i][key] = append(index[i][key], sample.Name)
+		index[i] = make(map[string][]int, len(names))
+		for at, name := range names {
+			key := form(name)
+			index[i][key] = append(index[i][key], at)
 		}
 	}
-	maps = make(map[string]attention.Map, len(s.Maps))
-	source := map[string]string{}
-	for _, m := range s.Maps {
-		var names []string
+	owners := make([]int, len(s.Maps))
+	source := map[int]string{}
+	for k, m := range s.Maps {
+		owners[k] = -1
+		var fit []int
 		for i := range index {
-			if names = index[i][m.Key]; len(names) > 0 {
+			if fit = index[i][m.Key]; len(fit) > 0 {
 				break
 			}
 		}
 		switch {
-		case len(names) == 0:
-			unused = append(unused, m.Source)
+		case len(fit) == 0:
 			continue
-		case len(names) > 1:
-			return nil, nil, fmt.Errorf("%w: %s could be %s or %s: name it by the path below the data set's root", ErrAmbiguous, m.Source, names[0], names[1])
-		case source[names[0]] != "":
-			return nil, nil, fmt.Errorf("%w: %s and %s are both maps of %s", ErrAmbiguous, source[names[0]], m.Source, names[0])
+		case len(fit) > 1:
+			return nil, fmt.Errorf("%w: %s could be %s or %s: name it by the path below the data set's root", ErrAmbiguous, m.Source, names[fit[0]], names[fit[1]])
+		case source[fit[0]] != "":
+			return nil, fmt.Errorf("%w: %s and %s are both maps of %s", ErrAmbiguous, source[fit[0]], m.Source, names[fit[0]])
 		}
-		maps[names[0]], source[names[0]] = m.Map, m.Source
+		owners[k], source[fit[0]] = fit[0], m.Source
 	}
-	return maps, unused, nil
+	return owners, nil
 }
 
 func withoutSuffix(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }
@@ -152,6 +175,11 @@ func (s *MapSet) readDir(dir string) error {
 		s.Maps = append(s.Maps, EditedMap{Key: key[:len(key)-len(suffix)], Source: file, Map: m})
 		return nil
 	})
+}
+
+// MapFile reads one map of an .npy or grey .png file.
+func MapFile(file string) (attention.Map, error) {
+	return readMapFile(file, strings.ToLower(filepath.Ext(file)))
 }
 
 func readMapFile(file, suffix string) (attention.Map, error) {
@@ -196,7 +224,7 @@ func readMapPNG(r io.ReadSeeker) (attention.Map, error) {
 	return m, nil
 }
 
-func (s *MapSet) readNPZ(file string) error {
+func (s *MapSet) readArchive(file string) error {
 	archive, err := zip.OpenReader(file)
 	if err != nil {
 		return fmt.Errorf("reading maps %s: %w", file, err)
@@ -205,9 +233,13 @@ func (s *MapSet) readNPZ(file string) error {
 	return s.addArchive(&archive.Reader, file)
 }
 
+// maxMapPNG bounds a picture of a map in an archive: 16 bits of each of MaxSide² cells, not compressed.
+const maxMapPNG = 2*attention.MaxSide*attention.MaxSide + 1<<16
+
 func (s *MapSet) addArchive(archive *zip.Reader, file string) error {
 	for _, entry := range archive.File {
-		if entry.FileInfo().IsDir() || !strings.HasSuffix(entry.Name, ".npy") {
+		suffix := strings.ToLower(path.Ext(entry.Name))
+		if entry.FileInfo().IsDir() || suffix != ".npy" && suffix != ".png" {
 			continue
 		}
 		source := file + ":" + entry.Name
@@ -215,12 +247,20 @@ func (s *MapSet) addArchive(archive *zip.Reader, file string) error {
 		if err != nil {
 			return fmt.Errorf("reading map %s: %w", source, err)
 		}
-		m, err := readNPY(content)
+		var m attention.Map
+		if suffix == ".npy" {
+			m, err = readNPY(content)
+		} else {
+			var raw []byte
+			if raw, err = io.ReadAll(io.LimitReader(content, maxMapPNG)); err == nil {
+				m, err = readMapPNG(bytes.NewReader(raw))
+			}
+		}
 		content.Close()
 		if err != nil {
 			return fmt.Errorf("reading map %s: %w", source, err)
 		}
-		key := text.NFC(strings.TrimSuffix(strings.ReplaceAll(entry.Name, `\`, "/"), ".npy"))
+		key := text.NFC(strings.ReplaceAll(entry.Name[:len(entry.Name)-len(suffix)], `\`, "/"))
 		s.Maps = append(s.Maps, EditedMap{Key: key, Source: source, Map: m})
 	}
 	return nil

@@ -107,3 +107,31 @@ func TestPredictionsOfAProject(t *testing.T) {
 		t.Errorf("of nothing: %d, %s", code, complaint)
 	}
 }
+
+func TestImportMaps(t *testing.T) {
+	t.Parallel()
+	w, where := mapped(t)
+	file := filepath.Join(t.TempDir(), "maps.npz")
+	if code, _, complaint := runStudio(t, append([]string{"export", "--project", "birds", "--format", "npz", "--out", file}, where...)...); code != exitOK {
+		t.Fatal(complaint)
+	}
+	w.AnotherProject(t, "others")
+	bring := func(args ...string) (int, string, string) {
+		t.Helper()
+		return runStudio(t, append(append([]string{"import-maps", file, "--project", "others"}, where...), args...)...)
+	}
+	if code, _, complaint := bring(); code != exitFailure || !strings.Contains(complaint, "--author") {
+		t.Errorf("by nobody: %d, %s", code, complaint)
+	}
+	if code, said, complaint := bring("--author", "Zoë", "--dry-run"); code != exitOK || !strings.Contains(said, "3 would be added") {
+		t.Errorf("looking: %d, %s%s", code, said, complaint)
+	}
+	code, said, complaint := bring("--author", "Zoë", "--state", "approved", "--json")
+	var report annotator.BringReport
+	if err := json.Unmarshal([]byte(said), &report); code != exitOK || err != nil || report.Added != 3 {
+		t.Errorf("%d, %s%s", code, said, complaint)
+	}
+	if code, said, _ := bring("--author", "Zoë", "--state", "approved"); code != exitOK || !strings.Contains(said, "0 added, 3 there already") {
+		t.Errorf("again: %d, %s", code, said)
+	}
+}

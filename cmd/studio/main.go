@@ -28,16 +28,17 @@ type commandLine struct {
 	providerFlags
 	memoryFlags
 
-	Demo    demoCommand    `cmd:"" help:"Serve a demo project of its own making, with its own database."`
-	Serve   serveCommand   `cmd:"" help:"Serve pages and API, and do the background work."`
-	Worker  workerCommand  `cmd:"" help:"Do background work beside a server."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database up to date."`
-	User    userCommand    `cmd:"" help:"Add and list people, set passwords."`
-	Project projectCommand `cmd:"" help:"Create and list projects."`
-	Import  importCommand  `cmd:"" help:"Bring a folder of pictures into a project."`
-	Export  exportCommand  `cmd:"" help:"Write a project's maps, predictions, reviews, tasks or audit trail for other programs."`
-	Model   modelCommand   `cmd:"" help:"Inspect a model, or add it to a project."`
-	Verify  verifyCommand  `cmd:"" help:"Read every picture and model that is kept, and say what is missing or damaged."`
+	Demo       demoCommand       `cmd:"" help:"Serve a demo project of its own making, with its own database."`
+	Serve      serveCommand      `cmd:"" help:"Serve pages and API, and do the background work."`
+	Worker     workerCommand     `cmd:"" help:"Do background work beside a server."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database up to date."`
+	User       userCommand       `cmd:"" help:"Add and list people, set passwords."`
+	Project    projectCommand    `cmd:"" help:"Create and list projects."`
+	Import     importCommand     `cmd:"" help:"Bring a folder of pictures into a project."`
+	ImportMaps importMapsCommand `cmd:"" help:"Bring maps that were made elsewhere into a project."`
+	Export     exportCommand     `cmd:"" help:"Write a project's maps, predictions, reviews, tasks or audit trail for other programs."`
+	Model      modelCommand      `cmd:"" help:"Inspect a model, or add it to a project."`
+	Verify     verifyCommand     `cmd:"" help:"Read every picture and model that is kept, and say what is missing or damaged."`
 
 	Train    trainCommand    `cmd:"" group:"Without a database" help:"Train a network from pictures and labels."`
 	Predict  predictCommand  `cmd:"" group:"Without a database" help:"Predict a folder of pictures."`

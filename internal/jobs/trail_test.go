@@ -28,7 +28,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "LookAtImport", "NextLabelVerdict", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "LookAtImport", "MapTargets", "NextLabelVerdict", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedImport", "StagedImports", "StateDict", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -341,6 +341,14 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			image := w.Images[len(w.Images)-1]
 			return func() error {
 				return only(s.SeedEdits(ctx, annotator.System, w.Version.ID, "Generator", "Mask check", []annotator.SeedEdit{{ImageID: image.ID, Map: pgtest.Map(0.5)}}))
+			}
+		},
+		"BringMaps": func() change {
+			slug := unique("brought")
+			_, _, images := w.AnotherProject(w.t, slug)
+			image := images[0]
+			return func() error {
+				return only(s.BringMaps(ctx, w.Admin, slug, "maps.npz", []annotator.BroughtMap{{From: "maps.npz", ImageID: image.ID, Map: pgtest.Map(0.5), Author: "Zoë"}}, annotator.BringChoices{}))
 			}
 		},
 		"LeaveOut": func() change {

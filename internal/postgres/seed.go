@@ -31,3 +31,23 @@ func (s *Store) LockUntouched(ctx context.Context, v annotator.Version, imageID 
 	})
 	return task, wrap(err, "the task of image %d", imageID)
 }
+
+// MapTargets implements annotator.BringStore.
+func (s *Store) MapTargets(ctx context.Context, v annotator.Version) ([]annotator.MapTarget, error) {
+	all, err := list(ctx, s, pgx.RowToStructByName[annotator.MapTarget], `
+		SELECT i.id AS image_id, i.source, i.name,
+			CASE WHEN i.broken <> '' THEN 'the picture cannot be read'
+				WHEN i.label IS NULL THEN 'the image has no class, and a map says where to look for it: label it first'
+				WHEN p.image_id IS NULL THEN 'the active version has not scanned the image yet: wait for its scan'
+				ELSE '' END AS why,
+			EXISTS (SELECT FROM tasks t WHERE t.image_id = i.id AND (t.version_id <> $2 OR t.state <> $3 OR EXISTS (SELECT FROM edits e WHERE e.task_id = t.id))) AS worked
+		FROM images i LEFT JOIN predictions p ON p.image_id = i.id AND p.version_id = $2
+		WHERE i.project_id = $1 AND i.retired_at IS NULL ORDER BY i.id`, v.ProjectID, v.ID, annotator.TaskTransitions.To(annotator.EventMake))
+	return all, wrap(err, "listing the images of project %d", v.ProjectID)
+}
+
+// LatestMap implements annotator.BringStore.
+func (s *Store) LatestMap(ctx context.Context, imageID int64) (annotator.Edit, error) {
+	e, err := one(ctx, s, scanEdit, `SELECT `+editColumns+` FROM `+editTables+` JOIN tasks t ON t.id = e.task_id WHERE t.image_id = $1 ORDER BY e.created_at DESC, e.id DESC LIMIT 1`, imageID)
+	return e, wrap(err, "the latest map of image %d", imageID)
+}
