@@ -185,6 +185,9 @@ func (s *Service) Picture(ctx context.Context, actor User, imageID int64, kind P
 	if err != nil {
 		return nil, "", err
 	}
+	if image.Purged {
+		return nil, "", fmt.Errorf("the picture of image %d, which was purged: %w", imageID, ErrNotFound)
+	}
 	version, err := s.store.ActiveVersion(ctx, image.ProjectID)
 	if err != nil && !isNotFound(err) { // before the first model the picture is shown whole: the zero Version
 		return nil, "", err

@@ -63,12 +63,16 @@ type Retirement string
 const (
 	RetiredReplaced Retirement = "replaced"
 	RetiredGone     Retirement = "gone"
+	RetiredDeleted  Retirement = "deleted" // by a person (Service.DeleteImages)
 )
 
 // Withdrawal returns the reason for which the image's tasks are withdrawn.
 func (r Retirement) Withdrawal() Withdrawal {
-	if r == RetiredReplaced {
+	switch r {
+	case RetiredReplaced:
 		return WithdrawnReplaced
+	case RetiredDeleted:
+		return WithdrawnDeleted
 	}
 	return WithdrawnGone
 }

@@ -81,3 +81,10 @@ func TestImportPartsGrow(t *testing.T) {
 		t.Error("a part of nothing")
 	}
 }
+
+// readOnce is the Read of an import of some images.
+func readOnce(images ...annotator.NewImage) func(context.Context, bool, func(int), func([]annotator.NewImage) error) error {
+	return func(_ context.Context, _ bool, _ func(int), next func([]annotator.NewImage) error) error {
+		return next(slices.Clone(images))
+	}
+}

@@ -314,12 +314,8 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 	}
 	err = s.store.InTx(ctx, func(tx Store) error {
 		changed = 0
-		state, err := tx.ImportState(ctx, project.ID) // locks the project
-		if err != nil {
+		if _, err := stillImages(ctx, tx, project.ID); err != nil {
 			return err
-		}
-		if state.Round > 0 {
-			return Conflict("round %d runs on these images, which must stay as they are until it is over: wait or cancel it", state.Round)
 		}
 		looks, err := tx.Looks(ctx, project.ID)
 		if err != nil {

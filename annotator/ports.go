@@ -39,3 +39,10 @@ type Pictures interface {
 type Blobs interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, error)
 }
+
+// BlobStore is Blobs from which files can be removed.
+type BlobStore interface {
+	Blobs
+	// Remove removes a file, if there is one.
+	Remove(ctx context.Context, hash string) error
+}

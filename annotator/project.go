@@ -69,9 +69,11 @@ type Image struct {
 	Width     int    `json:"width"`           // pixels, as stored in the file (before EXIF orientation)
 	Height    int    `json:"height"`
 	Broken    string `json:"broken,omitempty"` // why it cannot be decoded, "" if it can
-	// Retired is "replaced" if an import found other bytes under its name, "gone" if it found no file, "" while the image is in use. A
-	// retired image keeps its predictions and edits, and is not used for anything else.
+	// Retired is "replaced" if an import found other bytes under its name, "gone" if it found no file, "deleted" if a person deleted it, ""
+	// while the image is in use. A retired image keeps its predictions and edits, and is not used for anything else.
 	Retired string `json:"retired,omitempty"`
+	// Purged says that the bytes of a retired image are gone.
+	Purged bool `json:"purged,omitempty"`
 	// SourceLabel is the class that the image's source gave it. It differs from Label where people corrected that.
 	SourceLabel *int `json:"source_label,omitempty"`
 	// LeftOut says why the image does not count in measures, or in training either; empty where it counts.

@@ -11,6 +11,9 @@ type ScanStore interface {
 	// EnqueueScan starts a scan by a version, in the caller's transaction. If one by that version runs already, the new images are
 	// added to it and it is returned. A scan without images to predict is finished at once.
 	EnqueueScan(ctx context.Context, versionID int64) (Job, error)
+	// CreateTasks makes the tasks that are missing of images that a version gets wrong, and returns how many: of some images; without any,
+	// of all.
+	CreateTasks(ctx context.Context, versionID int64, images ...int64) (int, error)
 }
 
 // The errors that a worker gets when it claims a chunk of a scan.

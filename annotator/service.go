@@ -16,14 +16,14 @@ import (
 // The methods stand in files by subject: people.go, first_admin.go (the first of them), catalog.go (projects, images, pictures), leasing.go
 // (who gets which task), drafting.go (saves and submissions), activation_map.go, reviewing.go, fine_tuning.go, uploading.go
 // (uploaded models, and those on the server's disk), importing.go, staging.go (images that people send), seeding.go (edits from known masks), starting.go (the maps that
-// painters begin with), leakage.go (held-out images that are like training images), labelling.go (labels that are found wrong), exporting.go (what leaves the studio), bringing.go (maps that come from elsewhere), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
+// painters begin with), leakage.go (held-out images that are like training images), images.go (the list of a project's images; changing, deleting, restoring and purging them), labelling.go (labels that are found wrong), exporting.go (what leaves the studio), bringing.go (maps that come from elsewhere), versions.go, download.go (a version's files), state_dict.go (its weights for PyTorch) and scan.go.
 type Service struct {
 	store          Store
 	scorer         Scorer
 	activationMaps ActivationMapper
 	pictures       Pictures
 	starts         StartMaker
-	blobs          Blobs
+	blobs          BlobStore
 	models         Models
 	staging        Staging
 	now            func() time.Time
@@ -39,7 +39,7 @@ type ServiceConfig struct {
 	ActivationMaps ActivationMapper // inference.LiveScorer
 	Pictures       Pictures         // inference.Pictures
 	Starts         StartMaker       // jobs.Catalog; nil: painters begin with the model's map
-	Blobs          Blobs            // internal/blob.Store
+	Blobs          BlobStore        // internal/blob.Store
 	Models         Models           // jobs.Models; nil: models cannot be added (ErrUnavailable)
 	Staging        Staging          // jobs.Staging; without it no images are taken from a browser (ErrUnavailable)
 	Clock          func() time.Time // the clock by which leases expire; default time.Now
@@ -66,6 +66,7 @@ type Store interface {
 	SetupStore
 	ProjectStore
 	ImageStore
+	ImageListStore
 	TaskStore
 	EditStore
 	RoundStore

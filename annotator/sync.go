@@ -29,6 +29,7 @@ const (
 	DiffersRepaired   Difference = "repaired" // could not be read before, and can now
 	DiffersReturned   Difference = "returned" // was gone, and is there again
 	DiffersGone       Difference = "gone"     // the project has it, and the source no longer
+	DiffersDeleted    Difference = "deleted"  // a person deleted it, and the source has it: it stays deleted
 )
 
 // ImageDifference is one difference of one image.
@@ -56,6 +57,7 @@ var Differences = []struct {
 	{DiffersMask, "another mask"},
 	{DiffersClicks, "other clicks"},
 	{DiffersGone, "gone from the source"},
+	{DiffersDeleted, "deleted here, which they stay"},
 }
 
 // WasIs returns the old and the new value in words for people, "" where there are none.
@@ -209,6 +211,9 @@ func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan
 			if !s.first {
 				p.differs(DiffersNew, in.Name, "", "")
 			}
+		case now.Retired == string(RetiredDeleted):
+			p.report.Known++
+			p.differs(DiffersDeleted, in.Name, "", "")
 		case now.Retired != "":
 			p.takeBack(s, find, now, in, DiffersReturned, &p.report.Returned)
 		case now.Broken != "" && in.Broken == "":

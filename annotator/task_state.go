@@ -101,10 +101,11 @@ const (
 	WithdrawnAmbiguous  Withdrawal = "the class of the image is ambiguous"
 	WithdrawnQuestioned Withdrawal = "its label is said to be wrong, which a reviewer decides"
 	WithdrawnRight      Withdrawal = "its label was corrected, and the model is right about it"
+	WithdrawnDeleted    Withdrawal = "the image was deleted"
 )
 
 // Withdrawals are all of them.
-var Withdrawals = []Withdrawal{WithdrawnReplaced, WithdrawnGone, WithdrawnSplit, WithdrawnNone, WithdrawnAmbiguous, WithdrawnQuestioned, WithdrawnRight}
+var Withdrawals = []Withdrawal{WithdrawnReplaced, WithdrawnGone, WithdrawnSplit, WithdrawnNone, WithdrawnAmbiguous, WithdrawnQuestioned, WithdrawnRight, WithdrawnDeleted}
 
 // Painting is what decides whether a task's image is to be painted.
 type Painting struct {

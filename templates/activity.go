@@ -43,7 +43,8 @@ var actionWords = map[string]string{
 	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
 	"model.upload": "sent", "model.add": "asked to add", "model.refuse": "could not add", "token.create": "made a token for", "token.revoke": "revoked a token of",
 	"project.create": "made", "project.start": "changed how maps begin in", "image.import": "imported", "label.propose": "says that a label is wrong, of", "label.vouch": "says that the label is right, of", "label.confirm": "confirmed what was said of the label of",
-	"label.reject": "rejected what was said of the label of", "label.withdraw": "took back what they said of the label of", "image.exclude": "left out of measures in", "image.include": "measures again on images of", "user.create": "added", "user.change": "changed",
+	"label.reject": "rejected what was said of the label of", "label.withdraw": "took back what they said of the label of", "image.exclude": "left out of measures in", "image.include": "measures again on images of",
+	"image.change": "changed", "image.delete": "deleted", "image.restore": "restored", "image.purge": "purged", "user.create": "added", "user.change": "changed",
 }
 
 // actionWord returns an action in words for people.

@@ -12,7 +12,7 @@ type Frame struct {
 	Title   string
 	User    *annotator.User           // nil: nobody is signed in
 	Project *annotator.ProjectSummary // nil outside a project
-	Section string                    // of the project's tabs: "queue", "review", "rounds", "versions", "activity", "settings"
+	Section string                    // of the project's tabs: "queue", "review", "images", "rounds", "versions", "activity", "settings"
 	Theme   string                    // "light", "dark", or "" for the system's
 	Notice  *Notice                   // what the last action did; shown once
 	Asset   func(name string) string  // address of an embedded asset
@@ -50,7 +50,7 @@ func (f Frame) tabs() []tab {
 	if f.May(annotator.RoleReviewer) {
 		tabs = append(tabs, tab{"review", "Review", f.Project.InReview})
 	}
-	tabs = append(tabs, tab{"labels", "Labels", f.Project.LabelsWaiting})
+	tabs = append(tabs, tab{"images", "Images", 0}, tab{"labels", "Labels", f.Project.LabelsWaiting})
 	return append(tabs, tab{"rounds", "Rounds", 0}, tab{"versions", "Versions", 0},
 		tab{"activity", "Activity", 0}, tab{"settings", "Data", 0})
 }

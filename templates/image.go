@@ -12,9 +12,10 @@ type Image struct {
 	Image       annotator.Image
 	Predictions []VersionPrediction // newest version first
 	Manifest    manifest.Manifest   // the active version's: where its crop lies
-	Task        *annotator.TaskDetail
 	History     annotator.LabelHistory
 	Form        LabelForm
+	Tasks       []annotator.Task
+	Trail       []annotator.AuditEntry // what people did to the image itself
 }
 
 // VersionPrediction is one version's prediction of the picture; Prediction is nil while the version has not scanned it.
@@ -26,8 +27,11 @@ type VersionPrediction struct {
 // retiredText says why an image is out of use, and what that means.
 func retiredText(why string) string {
 	reason := "An import did not find it at its source any more"
-	if annotator.Retirement(why) == annotator.RetiredReplaced {
+	switch annotator.Retirement(why) {
+	case annotator.RetiredReplaced:
 		reason = "An import found another picture under its name"
+	case annotator.RetiredDeleted:
+		reason = "It was deleted"
 	}
 	return reason + ". It is kept with its predictions and edits, and is not scanned, painted, trained on or measured with."
 }

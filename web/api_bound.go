@@ -40,6 +40,7 @@ var bounds = map[string]bound{
 	"idempotency key":   written(annotator.BoundIdempotencyKey),
 	"file name":         typed(annotator.BoundFileName), // "": a name is made up
 	"value's name":      written(annotator.BoundValueName),
+	"group":             written(annotator.BoundGroup),
 	"page of tasks":     {low: 1, high: annotator.MaxPage, byDefault: annotator.DefaultPage},
 	"start examples":    {low: 1, high: annotator.MaxStartExamples},
 	"start radius":      {high: attention.MaxStartRadius},
@@ -160,7 +161,7 @@ var enumerations = []enumeration{
 	enumerated(annotator.TaskStates), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts),
 	enumerated(annotator.RoundStates), enumerated(annotator.Arms), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
-	enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
+	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),
 }
 

@@ -104,9 +104,11 @@ func (s *Server) showImage(v *visit, id int64, status int, typed templates.Label
 		return err
 	}
 	view := templates.Image{Form: typed}
-	if view.Image, _, err = s.service.Image(v.Context(), v.actor, id, nil); err != nil {
+	detail, err := s.service.ImageDetail(v.Context(), v.actor, id)
+	if err != nil {
 		return err
 	}
+	view.Image, view.Tasks, view.Trail = detail.Image, detail.Tasks, detail.History
 	if view.Image.ProjectID != v.project.ID {
 		return fmt.Errorf("image %d: %w", id, annotator.ErrNotFound)
 	}
@@ -123,5 +125,5 @@ func (s *Server) showImage(v *visit, id int64, status int, typed templates.Label
 	if view.History, err = s.service.LabelHistory(v.Context(), v.actor, id); err != nil {
 		return err
 	}
-	return s.render(v.ResponseWriter, v.Request, status, templates.ImagePage(v.frame(view.Image.Name, "image"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.ImagePage(v.frame(view.Image.Name, "images"), view))
 }

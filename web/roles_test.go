@@ -50,6 +50,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/versions/new": annotator.RoleAdmin, "POST /projects/{slug}/uploads": annotator.RoleAdmin,
 	"GET /projects/{slug}/uploads/{upload}": annotator.RoleAdmin, "POST /projects/{slug}/uploads/{upload}": annotator.RoleAdmin,
 	"POST /account/tokens/{token}/revoke": annotator.RoleAnnotator, "GET /people/{user}/tokens": annotator.RoleAdmin,
+	"GET /projects/{slug}/images": annotator.RoleAnnotator, "POST /projects/{slug}/images": annotator.RoleAdmin, "POST /projects/{slug}/images/{image}": annotator.RoleAdmin,
 	"GET /projects/{slug}/images/{image}": annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
 	"POST /projects/{slug}/images/{image}/label": annotator.RoleAnnotator, "GET /projects/{slug}/labels": annotator.RoleAnnotator,
 	"GET /projects/{slug}/labels/next": annotator.RoleReviewer, "GET /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,

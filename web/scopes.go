@@ -30,7 +30,9 @@ var scopes = map[string]annotator.Scope{
 	"labelHistory": annotator.ScopeRead, "labelVerdicts": annotator.ScopeRead, "labelVerdict": annotator.ScopeRead,
 	"proposeLabel": annotator.ScopePaint, "withdrawLabel": annotator.ScopePaint, "nextLabelVerdict": annotator.ScopeReview, "judgeLabel": annotator.ScopeReview,
 
-	"image": annotator.ScopeRead, "picture": annotator.ScopeRead,
+	"images": annotator.ScopeRead, "image": annotator.ScopeRead, "picture": annotator.ScopeRead, "mask": annotator.ScopeRead,
+	"changeImage": annotator.ScopeAdmin, "deleteImage": annotator.ScopeAdmin, "restoreImage": annotator.ScopeAdmin, "purgeImage": annotator.ScopeAdmin,
+	"deleteImages": annotator.ScopeAdmin, "restoreImages": annotator.ScopeAdmin, "purgeImages": annotator.ScopeAdmin,
 
 	"tasks": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,
 	"score": annotator.ScopeRead, "activationMap": annotator.ScopeRead, // they store nothing

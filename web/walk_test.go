@@ -131,7 +131,7 @@ var oddIDs = []string{"0", "-1", "2147483648", "9223372036854775807", "922337203
 var oddValues = []string{"", "%00", "%ff", "%zz", "-1", "2147483648", "-9223372036854775809", "1e400", "NaN", "-Inf", "%f0%9f%90%a6", "a;b", strings.Repeat("x", 5000)}
 
 // pageQueries are the names that pages read from their addresses.
-var pageQueries = []string{"state", "q", "cursor", "label", "predicted", "from", "to", "author", "part", "before", "after", "like", "next", "v", "name"}
+var pageQueries = []string{"state", "q", "cursor", "label", "predicted", "from", "to", "author", "part", "before", "after", "like", "next", "v", "name", "undo", "split", "out"}
 
 // oddHeaders are bundles of headers that are read by what serves files, compresses, negotiates and signs in.
 var oddHeaders = [][]string{
@@ -158,6 +158,7 @@ var forms = map[string]string{
 	"/signin": "email=nobody@example.org&password=x&next=/projects", "/signout": "", "/setup": "key=x&name=First&email=first@example.org&password=x",
 	"/projects/{slug}/leakage/leave-out": "within=8&image=1", "/projects/{slug}/leakage/restore": "image=1",
 	"/projects/{slug}/images/{image}/label": "says=class&class=One&comment=why", "/projects/{slug}/labels/{verdict}": "verdict=reject&comment=why",
+	"/projects/{slug}/images": "action=delete&image=1&back=/projects", "/projects/{slug}/images/{image}": "split=train&group=x",
 	"/projects": "name=Walked&slug=walked&description=x", "/people": "email=walked@example.org&name=Walked&password=&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/account/name": "name=Walker", "/account/password": "current=&password=",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",

@@ -238,6 +238,22 @@ func (s *Store) Exists(ctx context.Context, hash string) (bool, error) {
 	return err == nil, err
 }
 
+// Remove removes a file, if the store has it. On S3 another machine's cache may keep a copy until that is full.
+func (s *Store) Remove(ctx context.Context, hash string) error {
+	if !valid(hash) {
+		return nil
+	}
+	if s.bucket != nil {
+		if err := s.bucket.Delete(ctx, hash); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+			return fmt.Errorf("removing file %s: %w", hash, err)
+		}
+	}
+	if err := os.Remove(s.files.path(hash)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing file %s: %w", hash, err)
+	}
+	return nil
+}
+
 var hashPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // valid reports whether hash is one: nothing else may become part of a path.

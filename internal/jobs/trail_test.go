@@ -28,7 +28,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "LookAtImport", "MapTargets", "NextLabelVerdict", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedImport", "StagedImports", "StateDict", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -377,6 +377,30 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			_, _, images := w.AnotherProject(t, unique("labels"))
 			v := ok(s.ProposeLabel(ctx, w.Ada, images[0].ID, annotator.LabelProposal{Says: annotator.LabelIsNone}))
 			return func() error { return only(s.WithdrawLabel(ctx, w.Ada, v.ID)) }
+		},
+		"ChangeImage": func() change {
+			_, _, images := w.AnotherProject(w.t, unique("images"))
+			pool := annotator.SplitPool
+			return func() error {
+				return only(s.ChangeImage(ctx, w.Admin, images[0].ID, annotator.ImageChange{Split: &pool}))
+			}
+		},
+		"DeleteImages": func() change {
+			slug := unique("images")
+			_, _, images := w.AnotherProject(w.t, slug)
+			return func() error { return only(s.DeleteImages(ctx, w.Admin, slug, []int64{images[0].ID})) }
+		},
+		"RestoreImages": func() change {
+			slug := unique("images")
+			_, _, images := w.AnotherProject(w.t, slug)
+			ok(s.DeleteImages(ctx, w.Admin, slug, []int64{images[0].ID}))
+			return func() error { return only(s.RestoreImages(ctx, w.Admin, slug, []int64{images[0].ID})) }
+		},
+		"PurgeImages": func() change {
+			slug := unique("images")
+			_, _, images := w.AnotherProject(w.t, slug)
+			ok(s.DeleteImages(ctx, w.Admin, slug, []int64{images[0].ID}))
+			return func() error { return only(s.PurgeImages(ctx, w.Admin, slug, []int64{images[0].ID})) }
 		},
 		"NewSetupLink": nil, "CreateFirstAdmin": nil, // they need a studio without people: annotator's tests have one
 		"CreateToken": nil, "RevokeToken": nil, // the table of annotator's tests has those, with their passwords and scopes

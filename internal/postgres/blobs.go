@@ -10,7 +10,7 @@ import (
 // added. Any other blob may be swept once it is older than any running transaction.
 func (s *Store) ReferencedBlobs(ctx context.Context) (map[string]struct{}, error) {
 	hashes, err := list(ctx, s, pgx.RowTo[string], `
-		SELECT hash FROM images UNION SELECT mask_hash FROM images WHERE mask_hash <> '' UNION SELECT model_hash FROM versions
+		SELECT hash FROM images WHERE purged_at IS NULL UNION SELECT mask_hash FROM images WHERE mask_hash <> '' UNION SELECT model_hash FROM versions
 		UNION SELECT model_hash FROM uploads WHERE state <> 'added'`)
 	all := make(map[string]struct{}, len(hashes))
 	for _, h := range hashes {
@@ -28,7 +28,7 @@ type BlobUse struct {
 // BlobUses returns every reference to a blob. Images that an import could not read are left out: their files are not kept.
 func (s *Store) BlobUses(ctx context.Context) ([]BlobUse, error) {
 	uses, err := list(ctx, s, pgx.RowToStructByPos[BlobUse], `
-		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = ''
+		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = '' AND purged_at IS NULL
 		UNION ALL SELECT mask_hash, 'mask of image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE mask_hash <> ''
 		UNION ALL SELECT model_hash, 'model of version ' || v.number || ' of ' || p.slug FROM versions v JOIN projects p ON p.id = v.project_id
 		UNION ALL SELECT model_hash, 'uploaded model ' || u.name || ' for ' || p.slug FROM uploads u JOIN projects p ON p.id = u.project_id WHERE u.state <> 'added'

@@ -12,7 +12,7 @@ import (
 )
 
 // imageColumns are the columns of images under the alias i.
-const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why, i.source_label, nullif(i.left_out, '{}')`
+const imageColumns = `i.id, i.project_id, i.source, i.name, i.split, i.label, i.group_name, i.hash, i.mask_hash, i.width, i.height, i.broken, i.retired_why, i.purged_at IS NOT NULL, i.source_label, nullif(i.left_out, '{}')`
 
 // teaches is the condition of an image i whose label is not in doubt (annotator.Image.Teaches), measured of one that figures of held-out
 // splits count (annotator.Image.Measured).
@@ -21,7 +21,7 @@ var teaches = `NOT i.left_out && '{` + strings.Join(texts(annotator.LeftOutByLab
 const measured = `i.left_out = '{}'`
 
 func imageFields(i *annotator.Image) []any {
-	return []any{&i.ID, &i.ProjectID, &i.Source, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken, &i.Retired, &i.SourceLabel, &i.LeftOut}
+	return []any{&i.ID, &i.ProjectID, &i.Source, &i.Name, &i.Split, &i.Label, &i.Group, &i.Hash, &i.MaskHash, &i.Width, &i.Height, &i.Broken, &i.Retired, &i.Purged, &i.SourceLabel, &i.LeftOut}
 }
 
 func scanImage(row pgx.CollectableRow) (i annotator.Image, err error) {

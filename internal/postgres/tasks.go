@@ -232,10 +232,10 @@ func readCursor(cursor string) (confidence float32, id int64, err error) {
 	return math.Float32frombits(bits), id, nil
 }
 
-// CreateTasks makes a task of every labelled training and pool image that the version gets wrong, and returns how many were made. An
+// CreateTasks implements annotator.ScanStore. It makes a task of every labelled training and pool image that the version gets wrong. An
 // image that somebody has worked on keeps its task, whichever version that is of. Untouched tasks of other versions that are open, or were
 // withdrawn because those versions are right, are removed, since this version predicts their images again.
-func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
+func (s *Store) CreateTasks(ctx context.Context, versionID int64, images ...int64) (int, error) {
 	var created int
 	err := s.inTx(ctx, func(tx *Store) error {
 		v, err := tx.Version(ctx, versionID)
@@ -245,7 +245,7 @@ func (s *Store) CreateTasks(ctx context.Context, versionID int64) (int, error) {
 		if err := tx.lockProject(ctx, v.ProjectID); err != nil {
 			return err
 		}
-		created, err = tx.createTasks(ctx, v, nil)
+		created, err = tx.createTasks(ctx, v, images)
 		return err
 	})
 	return created, wrap(err, "making the tasks of version %d", versionID)

@@ -1,4 +1,4 @@
-// The contact sheet: arrows move over the cards, x selects, scrolling fetches the next ones.
+// The contact sheets of tasks and of images: arrows move over the cards, x selects, scrolling fetches the next ones.
 import { onKey } from "./keys.ts";
 import { drawMaps } from "./maps.ts";
 
@@ -38,7 +38,7 @@ function selection(sheet: HTMLElement): void {
   const bar = document.querySelector<HTMLElement>("[data-selected]");
   const usual = document.querySelector<HTMLElement>("[data-unselected]");
   const count = document.querySelector<HTMLElement>("[data-selected-count]");
-  const boxes = () => [...sheet.querySelectorAll<HTMLInputElement>('input[name="task"]')];
+  const boxes = () => [...sheet.querySelectorAll<HTMLInputElement>("input[type=checkbox]")];
   const refresh = () => {
     const n = boxes().filter((box) => box.checked).length;
     if (bar) bar.hidden = n === 0;

@@ -38,10 +38,18 @@ export interface paths {
         get: operations["image"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Take an image out of use; it can be restored
+         * @description Its tasks are closed. What people made of it and what rounds measured stay. 409 while a round runs. Needs the role admin, and of a bearer token the scope admin.
+         */
+        delete: operations["deleteImage"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change an image's split or group
+         * @description Its tasks follow: those of an image that goes to validation or test are closed, and come back with it. 409 while a round runs, and for an image that is out of use. Needs the role admin, and of a bearer token the scope admin.
+         */
+        patch: operations["changeImage"];
         trace?: never;
     };
     "/images/{image}/label": {
@@ -68,6 +76,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/images/{image}/mask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The mask of an image's object, a grey PNG of the picture's size
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["mask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/images/{image}/picture": {
         parameters: {
             query?: never;
@@ -82,6 +110,46 @@ export interface paths {
         get: operations["picture"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image}/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the file of an image that is out of use
+         * @description For good. Edits, predictions and what rounds measured stay. 409 for an image that is in use: delete it first. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["purgeImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/images/{image}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a deleted image back into use
+         * @description Its tasks come back. 409 while a round runs, where it was purged, and where another image has its name. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["restoreImage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -310,6 +378,86 @@ export interface paths {
         get: operations["audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A project's images, in the order in which they came in
+         * @description A page at a time: next is the cursor of the following one. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["images"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/images/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take images out of use; they can be restored
+         * @description Its tasks are closed. What people made of it and what rounds measured stay. 409 while a round runs. None is changed where one cannot be. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["deleteImages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/images/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the files of images that are out of use
+         * @description For good. Edits, predictions and what rounds measured stay. 409 for an image that is in use: delete it first. None is changed where one cannot be. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["purgeImages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/images/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put deleted images back into use
+         * @description Its tasks come back. 409 while a round runs, where it was purged, and where another image has its name. None is changed where one cannot be. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["restoreImages"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1292,6 +1440,12 @@ export interface components {
             /** @description What people call it: the folder's name, or the archive's. */
             name: string;
         };
+        ChangeRequestBody: {
+            /** @description For the accuracy of the worst group; empty: none. */
+            group?: string;
+            /** @enum {string} */
+            split?: "train" | "validation" | "test" | "pool";
+        };
         ChangeUserRequestBody: {
             /** @description With password: your own present one. */
             current_password?: string;
@@ -1309,6 +1463,17 @@ export interface components {
              * @description How many images that changed.
              */
             images: number;
+        };
+        ChangedImages: {
+            /**
+             * Format: int64
+             * @description How many images that changed.
+             */
+            images: number;
+        };
+        ChosenRequestBody: {
+            /** @description Their ids. */
+            images: number[];
         };
         Class: {
             /** Format: int64 */
@@ -1413,6 +1578,7 @@ export interface components {
             name: string;
             /** Format: int64 */
             project_id: number;
+            purged?: boolean;
             retired?: string;
             source: string;
             /** Format: int64 */
@@ -1427,6 +1593,12 @@ export interface components {
             kind: string;
             name: string;
             was?: string;
+        };
+        ImagePage: {
+            images: components["schemas"]["Image"][];
+            next?: string;
+            /** Format: int64 */
+            total: number;
         };
         ImportChoices: {
             /** @description A table's columns, where they are not called file, class, split, group or mask. */
@@ -1851,9 +2023,18 @@ export interface components {
             why: string;
         };
         PredictedImage: {
+            /** @description There is a mask of its object. */
+            has_mask: boolean;
+            /** @description What people did to the image itself, the newest first, at most 100. */
+            history: components["schemas"]["AuditEntry"][];
             image: components["schemas"]["Image"];
+            label_name?: string;
             /** @description Absent while the version has not scanned it. */
             prediction?: components["schemas"]["Prediction"];
+            /** @description What every version says of it, with its map; the newest version first. */
+            predictions: components["schemas"]["VersionPrediction"][];
+            /** @description The newest first. */
+            tasks: components["schemas"]["Task"][];
         };
         Prediction: {
             /** Format: int64 */
@@ -2603,6 +2784,28 @@ export interface components {
         VersionList: {
             versions: components["schemas"]["Version"][];
         };
+        VersionPrediction: {
+            /** Format: int64 */
+            att_class: number;
+            /** Format: int64 */
+            class: number;
+            /** Format: float */
+            confidence: number;
+            correct: boolean;
+            /** Format: int64 */
+            image_id: number;
+            map: components["schemas"]["Map"];
+            top: components["schemas"]["ClassScore"][];
+            /**
+             * Format: int64
+             * @description The version's number in its project.
+             */
+            version: number;
+            /** Format: int64 */
+            version_id: number;
+            /** @enum {string} */
+            version_state: "candidate" | "active" | "archived";
+        };
         ViewRegion: {
             /** Format: double */
             height: number;
@@ -2626,8 +2829,11 @@ export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
 export type BeginRequestBody = components['schemas']['BeginRequestBody'];
+export type ChangeRequestBody = components['schemas']['ChangeRequestBody'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
 export type Changed = components['schemas']['Changed'];
+export type ChangedImages = components['schemas']['ChangedImages'];
+export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
 export type ClassScore = components['schemas']['ClassScore'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
@@ -2638,6 +2844,7 @@ export type Facets = components['schemas']['Facets'];
 export type FieldProblem = components['schemas']['FieldProblem'];
 export type Image = components['schemas']['Image'];
 export type ImageDifference = components['schemas']['ImageDifference'];
+export type ImagePage = components['schemas']['ImagePage'];
 export type ImportChoices = components['schemas']['ImportChoices'];
 export type ImportList = components['schemas']['ImportList'];
 export type ImportReport = components['schemas']['ImportReport'];
@@ -2720,6 +2927,7 @@ export type UserList = components['schemas']['UserList'];
 export type VerdictList = components['schemas']['VerdictList'];
 export type Version = components['schemas']['Version'];
 export type VersionList = components['schemas']['VersionList'];
+export type VersionPrediction = components['schemas']['VersionPrediction'];
 export type ViewRegion = components['schemas']['ViewRegion'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -2779,6 +2987,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PredictedImage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
                 };
             };
             /** @description Error */
@@ -2858,6 +3130,37 @@ export interface operations {
             };
         };
     };
+    mask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The mask */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     picture: {
         parameters: {
             query?: {
@@ -2884,6 +3187,64 @@ export interface operations {
                 };
             };
             /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    purgeImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3307,6 +3668,160 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    images: {
+        parameters: {
+            query?: {
+                state?: "in-use" | "unreadable" | "deleted" | "replaced" | "gone" | "any";
+                split?: "train" | "validation" | "test" | "pool";
+                /** @description A class's index; -1: any. */
+                label?: number;
+                /** @description Only images without a label. */
+                unlabelled?: boolean;
+                /** @description Only images that are left out of measures. */
+                left_out?: boolean;
+                /** @description What the name begins with. */
+                prefix?: string;
+                /** @description next of the page before. */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagePage"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteImages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedImages"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    purgeImages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedImages"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreImages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedImages"];
                 };
             };
             /** @description Error */
