@@ -26,6 +26,13 @@ type EditStore interface {
 	// JudgeEdit adds a review and moves the submitted edit to approved or rejected.
 	JudgeEdit(ctx context.Context, r Review) (Review, error)
 	Reviews(ctx context.Context, taskID int64) ([]Review, error)
+	// TakeBackEdit moves a submitted edit to taken back.
+	TakeBackEdit(ctx context.Context, id int64) error
+	// LockVerdict returns the task of an edit, locked, and the number of the round that learns from the edit, 0 without one. No round of
+	// the project starts until the transaction ends.
+	LockVerdict(ctx context.Context, editID int64) (Task, int, error)
+	// RetractReview marks the verdict on an edit as taken back, and moves the edit to submitted.
+	RetractReview(ctx context.Context, editID, by int64, at time.Time) error
 	// NextReview returns the submitted task waiting longest, after the given one (0: the first), whose
 	// TaskCard.DrawnBy does not name the reviewer. ErrNoTask if there is none.
 	NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error)
@@ -174,7 +181,7 @@ func (d Draft) check() error {
 }
 
 // Submit hands the latest revision (which must be revision) to review, scored before and after. Where
-// somebody else drew that revision before giving the task back, the submission is a new revision of
+// somebody else drew that revision before giving the task back, or it was taken back from review, the submission is a new revision of
 // the actor's own with the same map.
 func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision int) (TaskDetail, error) {
 	if err := mayPaint(actor); err != nil {
@@ -204,7 +211,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 	if edit.Revision != revision {
 		return TaskDetail{}, &StaleError{Base: revision, Current: edit}
 	}
-	if !EditTransitions.May(edit.State, EventSubmit) {
+	if !EditTransitions.May(edit.State, EventSubmit) && edit.State != EditTakenBack {
 		return TaskDetail{}, fmt.Errorf("revision %d of task %d was %s: change the map before submitting it again: %w",
 			revision, taskID, edit.State, ErrConflict)
 	}
@@ -228,7 +235,7 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 		if latest.ID != edit.ID {
 			return &StaleError{Base: revision, Current: latest}
 		}
-		if latest.AuthorID != actor.ID {
+		if latest.AuthorID != actor.ID || latest.State == EditTakenBack {
 			own := latest
 			own.Revision, own.AuthorID, own.Author, own.CreatedAt = latest.Revision+1, actor.ID, actor.Name, s.now()
 			if latest, err = tx.InsertEdit(ctx, own); err != nil {
@@ -247,6 +254,47 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 		}
 		return s.audit(ctx, tx, actor, &task.ProjectID, "edit.submit", editSubject(latest.ID),
 			fmt.Sprintf("task %d, revision %d", taskID, latest.Revision))
+	})
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	return s.taskDetail(ctx, actor, taskID)
+}
+
+// TakeBack takes what the actor submitted out of review again, while nobody has judged it: they hold the task, and go on from the map that
+// they submitted. ErrConflict once it is judged, *LeaseError if somebody else submitted it, *LeaseLimitError if they hold MaxLeases others.
+func (s *Service) TakeBack(ctx context.Context, actor User, taskID int64) (TaskDetail, error) {
+	if err := mayPaint(actor); err != nil {
+		return TaskDetail{}, err
+	}
+	err := s.store.InTx(ctx, func(tx Store) error {
+		leases, err := tx.CountLeases(ctx, actor.ID, s.now())
+		if err != nil {
+			return err
+		}
+		task, err := tx.LockTask(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		reviews, err := tx.Reviews(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		due := slices.ContainsFunc(reviews, func(r Review) bool { return r.Verdict == VerdictReject && r.TakenBackAt == nil })
+		if task, err = task.TakeBack(actor, due, leases, s.now()); err != nil {
+			return err
+		}
+		edit, err := tx.LatestEdit(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		if err := tx.TakeBackEdit(ctx, edit.ID); err != nil {
+			return err
+		}
+		if err := tx.UpdateTask(ctx, task); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &task.ProjectID, "edit.recall", editSubject(edit.ID), fmt.Sprintf("task %d, revision %d", taskID, edit.Revision))
 	})
 	if err != nil {
 		return TaskDetail{}, err

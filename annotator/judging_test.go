@@ -222,11 +222,11 @@ func TestAPersonHoldsABoundedNumberOfTasks(t *testing.T) {
 	held := w.next(w.Ada)
 	w.claim(w.Ada, held.ID) // taking what one holds is no further lease
 	w.AnotherProject(t, "ships")
-	if _, err := w.Service.NextTask(ctx, w.Ada, "ships"); !errors.As(err, &limit) {
+	if _, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "ships"}); !errors.As(err, &limit) {
 		t.Errorf("the next task of a project where none is held: %v, want a *LeaseLimitError", err)
 	}
 	w.release(w.Ada, held.ID)
-	if _, err := w.Service.NextTask(ctx, w.Ada, "ships"); err != nil {
+	if _, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "ships"}); err != nil {
 		t.Errorf("after one was put back: %v", err)
 	}
 	// Leases that ran out do not count; others are free to take theirs.

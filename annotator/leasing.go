@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/internal/text"
@@ -15,9 +16,9 @@ type TaskStore interface {
 	Task(ctx context.Context, id int64) (Task, error)
 	// LockTask returns a task and keeps others from changing it until the transaction ends.
 	LockTask(ctx context.Context, id int64) (Task, error)
-	// NextTask locks the first task of a state, skipping those that other transactions hold: of the open ones the most
-	// confident mistake, of the others the user's own, returned longest ago or leased last. ErrNoTask if there is none.
-	NextTask(ctx context.Context, projectID, userID int64, state TaskState) (Task, error)
+	// NextTask locks the first task of a state that the filter's other fields leave, skipping those that other transactions hold: of the
+	// open ones the most confident mistake, of the others the user's own, returned longest ago or leased last. ErrNoTask if there is none.
+	NextTask(ctx context.Context, projectID, userID int64, state TaskState, f TaskFilter) (Task, error)
 	// CountLeases counts the tasks the user holds. Until the transaction ends, others that count the same user's leases wait.
 	CountLeases(ctx context.Context, userID int64, now time.Time) (int, error)
 	// UpdateTask writes a locked task's state, author, lease, skip reason, return and times.
@@ -30,14 +31,15 @@ type TaskStore interface {
 	Facets(ctx context.Context, projectID int64, f TaskFilter) (Facets, error)
 }
 
-// NextTask leases a task of the project to the actor: first one of theirs whose changes were
+// NextTask leases a task of the project that the filter leaves to the actor: first one of theirs whose changes were
 // requested, then one they hold already, then the open one with the most confident mistake. ErrNoTask if there is none.
-// A person who holds MaxLeases tasks gets one of those again.
-func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDetail, error) {
+// A person who holds MaxLeases tasks gets one of those again. The filter's cursor and limit mean nothing here.
+func (s *Service) NextTask(ctx context.Context, actor User, f TaskFilter) (TaskDetail, error) {
 	if err := mayPaint(actor); err != nil {
 		return TaskDetail{}, err
 	}
-	project, err := s.store.ProjectBySlug(ctx, slug)
+	f.Cursor, f.Limit = "", 0
+	project, f, err := s.filter(ctx, actor, f)
 	if err != nil {
 		return TaskDetail{}, err
 	}
@@ -47,11 +49,11 @@ func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDe
 		if err != nil {
 			return err
 		}
-		if err := tx.ExpireLeases(ctx, project.ID, s.now()); err != nil {
-			return err
-		}
 		for _, state := range nextStates(leases) {
-			task, err := tx.NextTask(ctx, project.ID, actor.ID, state)
+			if len(f.States) > 0 && !slices.Contains(f.States, state) {
+				continue
+			}
+			task, err := tx.NextTask(ctx, project.ID, actor.ID, state, f)
 			if errors.Is(err, ErrNoTask) {
 				continue
 			}
@@ -61,7 +63,7 @@ func (s *Service) NextTask(ctx context.Context, actor User, slug string) (TaskDe
 			id = task.ID
 			return s.lease(ctx, tx, actor, task)
 		}
-		if leases >= MaxLeases { // all of them are tasks of other projects
+		if leases >= MaxLeases { // all of them are outside of the filter
 			return &LeaseLimitError{Held: leases}
 		}
 		return ErrNoTask

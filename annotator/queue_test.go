@@ -49,7 +49,7 @@ func TestNobodySharesATask(t *testing.T) {
 	var all sync.WaitGroup
 	for _, who := range people {
 		all.Go(func() {
-			d, err := w.Service.NextTask(t.Context(), who, "birds")
+			d, err := w.Service.NextTask(t.Context(), who, annotator.TaskFilter{Project: "birds"})
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

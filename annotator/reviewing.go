@@ -104,3 +104,55 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 	}
 	return s.taskDetail(ctx, actor, taskID)
 }
+
+// Retract takes a verdict back: its edit waits for review again, and the verdict stays in the history. Whoever gave it may, and an admin,
+// until a round has learnt from the edit or its author has gone on with what was asked for: ErrConflict then.
+func (s *Service) Retract(ctx context.Context, actor User, editID int64) (TaskDetail, error) {
+	if err := may(actor, RoleReviewer); err != nil {
+		return TaskDetail{}, err
+	}
+	if actor.ID == 0 {
+		return TaskDetail{}, fmt.Errorf("%w: only a person takes a verdict back", ErrForbidden)
+	}
+	var taskID int64
+	err := s.store.InTx(ctx, func(tx Store) error {
+		task, round, err := tx.LockVerdict(ctx, editID)
+		if err != nil {
+			return err
+		}
+		taskID = task.ID
+		reviews, err := tx.Reviews(ctx, taskID)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(reviews, func(r Review) bool { return r.EditID == editID && r.TakenBackAt == nil })
+		latest, err := tx.LatestEdit(ctx, taskID)
+		switch {
+		case err != nil:
+			return err
+		case at < 0:
+			return fmt.Errorf("edit %d has no verdict: %w", editID, ErrConflict)
+		case reviews[at].ReviewerID != actor.ID && actor.Role != RoleAdmin:
+			return fmt.Errorf("%w: %s gave that verdict, and takes it back", ErrForbidden, reviews[at].Reviewer)
+		case round > 0:
+			return fmt.Errorf("round %d learns from edit %d, so its verdict stays: %w", round, editID, ErrConflict)
+		case latest.ID != editID:
+			return fmt.Errorf("%s has gone on painting since the verdict on edit %d: %w", latest.Author, editID, ErrConflict)
+		}
+		now := s.now()
+		if task, err = task.Retract(now); err != nil {
+			return err
+		}
+		if err := tx.RetractReview(ctx, editID, actor.ID, now); err != nil {
+			return err
+		}
+		if err := tx.UpdateTask(ctx, task); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &task.ProjectID, "edit.retract", editSubject(editID), string(reviews[at].Verdict))
+	})
+	if err != nil {
+		return TaskDetail{}, err
+	}
+	return s.taskDetail(ctx, actor, taskID)
+}

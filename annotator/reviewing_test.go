@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/recipe"
 )
 
 func TestReviewIsSomebodyElses(t *testing.T) {
@@ -144,5 +145,106 @@ func TestAuditTellsOfEveryStep(t *testing.T) {
 	}
 	if older, err := w.Service.Audit(t.Context(), w.Ada, "birds", entries[1].ID); err != nil || len(older) != 2 {
 		t.Errorf("the older half: %d lines, %v", len(older), err)
+	}
+}
+
+// Whoever submitted a map takes it back until somebody has judged it, goes on from it, and submits again.
+func TestASubmissionIsTakenBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.submitted(w.Ada)
+	if _, err := w.Service.TakeBack(ctx, w.Bob, d.ID); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("somebody else taking it back: %v, want ErrConflict", err)
+	}
+	got, err := w.Service.TakeBack(ctx, w.Ada, d.ID)
+	if err != nil || got.State != annotator.TaskLeased || got.Lease == nil || !got.Lease.Mine || got.Edit.State != annotator.EditTakenBack {
+		t.Fatalf("taken back: %s, %+v, %v", got.State, got.Edit, err)
+	}
+	if _, err := w.Service.NextReview(ctx, w.Reviewer, "birds", 0); !errors.Is(err, annotator.ErrNoTask) {
+		t.Errorf("the next review: %v, want none", err)
+	}
+	if _, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("judging what was taken back: %v, want ErrConflict", err)
+	}
+	again, err := w.Service.Submit(ctx, w.Ada, d.ID, got.Edit.Revision) // as it is: a revision of its own
+	if err != nil || again.Edit.Revision != d.Edit.Revision+1 || again.Edit.State != annotator.EditSubmitted || !again.Edit.Map.Equal(d.Edit.Map) {
+		t.Fatalf("submitted again: %+v, %v", again.Edit, err)
+	}
+	if _, err := w.Service.Review(ctx, w.Reviewer, again.Edit.ID, annotator.VerdictReject, "the beak"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.TakeBack(ctx, w.Ada, d.ID); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("taking back what was judged: %v, want ErrConflict", err)
+	}
+	// A map that a reviewer sent back stays with its author, also when its next submission is taken back.
+	if _, err := w.Service.ClaimTask(ctx, w.Ada, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.save(w.Ada, d.ID, again.Edit.Revision, 0.25)
+	if _, err := w.Service.Submit(ctx, w.Ada, d.ID, again.Edit.Revision+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.TakeBack(ctx, w.Ada, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Service.GiveBack(ctx, w.Ada, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := w.Service.Task(ctx, w.Ada, d.ID); err != nil || got.State != annotator.TaskChangesRequested {
+		t.Errorf("given back: %s, %v; want it to stay with its author", got.State, err)
+	}
+}
+
+// A verdict is taken back until a round has learnt from the edit; it stays in the history, and another verdict follows.
+func TestAVerdictIsTakenBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.submitted(w.Ada)
+	judge := func(v annotator.Verdict) {
+		t.Helper()
+		if _, err := w.Service.Review(ctx, w.Reviewer, d.Edit.ID, v, "word"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, v := range []annotator.Verdict{annotator.VerdictApprove, annotator.VerdictReject} {
+		judge(v)
+		got, err := w.Service.Retract(ctx, w.Reviewer, d.Edit.ID)
+		if err != nil || got.State != annotator.TaskSubmitted || got.Edit.State != annotator.EditSubmitted || got.Returned {
+			t.Fatalf("%s taken back: %s, %+v, %v", v, got.State, got.Edit, err)
+		}
+		if r := got.Reviews; len(r) != i+1 || r[i].Verdict != v || r[i].TakenBackAt == nil || r[i].TakenBackBy != "Rose" {
+			t.Errorf("the history after %s: %+v", v, r)
+		}
+		if _, err := w.Service.Retract(ctx, w.Reviewer, d.Edit.ID); !errors.Is(err, annotator.ErrConflict) {
+			t.Errorf("taken back twice: %v, want ErrConflict", err)
+		}
+	}
+	judge(annotator.VerdictReject)
+	if _, err := w.Service.ClaimTask(ctx, w.Ada, d.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.Retract(ctx, w.Reviewer, d.Edit.ID); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("taken back while its author paints: %v, want ErrConflict", err)
+	}
+	w.save(w.Ada, d.ID, d.Edit.Revision, 0.25)
+	var err error
+	if d, err = w.Service.Submit(ctx, w.Ada, d.ID, d.Edit.Revision+1); err != nil {
+		t.Fatal(err)
+	}
+	judge(annotator.VerdictApprove)
+	round, err := w.Service.StartRound(ctx, w.Admin, "birds", recipe.Defaults(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.Retract(ctx, w.Reviewer, d.Edit.ID); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("taken back once a round has it: %v, want ErrConflict", err)
+	}
+	if _, err := w.Service.CancelRound(ctx, w.Admin, round.ID); err != nil { // it has learnt nothing
+		t.Fatal(err)
+	}
+	if got, err := w.Service.Retract(ctx, w.Admin, d.Edit.ID); err != nil || got.State != annotator.TaskSubmitted {
+		t.Errorf("an admin taking it back: %s, %v", got.State, err)
 	}
 }

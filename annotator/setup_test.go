@@ -21,7 +21,7 @@ type world struct {
 // next leases the next task to somebody.
 func (w *world) next(who annotator.User) annotator.TaskDetail {
 	w.t.Helper()
-	d, err := w.Service.NextTask(w.t.Context(), who, "birds")
+	d, err := w.Service.NextTask(w.t.Context(), who, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		w.t.Fatalf("NextTask for %s: %v", who.Name, err)
 	}

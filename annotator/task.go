@@ -103,10 +103,11 @@ const (
 	EditSubmitted EditState = "submitted"
 	EditApproved  EditState = "approved"
 	EditRejected  EditState = "rejected"
+	EditTakenBack EditState = "taken-back" // by its author, who submits another revision
 )
 
 // EditStates are all of them.
-var EditStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected}
+var EditStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected, EditTakenBack}
 
 // EditSource says how a map was made. Three cases differ: an untouched task has no edit at all, a map of zeros is painted, and the
 // model's own map, confirmed, is SourceModel.
@@ -180,6 +181,9 @@ type Review struct {
 	Verdict    Verdict   `json:"verdict"`
 	Comment    string    `json:"comment"`
 	CreatedAt  time.Time `json:"created_at"`
+	// A verdict that was taken back counts for nothing; it stays in the history.
+	TakenBackAt *time.Time `json:"taken_back_at,omitempty"`
+	TakenBackBy string     `json:"taken_back_by,omitempty"`
 }
 
 // TaskFilter selects tasks of one project. Zero fields do not filter.

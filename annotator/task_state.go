@@ -206,6 +206,32 @@ func (t Task) Judge(v Verdict, now time.Time) (Task, error) {
 	return t, nil
 }
 
+// TakeBack gives a submitted task that nobody has judged back to u, who submitted it and holds leases others. due says that a reviewer has
+// asked for changes before, so that it stays with its author. ErrConflict if it is not in review, *LeaseError if somebody else submitted it.
+func (t Task) TakeBack(u User, due bool, leases int, now time.Time) (Task, error) {
+	switch {
+	case !TaskTransitions.May(t.State, EventTakeBack):
+		return t, fmt.Errorf("task %d is %s: only what waits for review is taken back: %w", t.ID, t.State, ErrConflict)
+	case !t.by(u):
+		return t, &LeaseError{Task: t.ID, Holder: t.AuthorName}
+	case leases >= MaxLeases:
+		return t, &LeaseLimitError{Held: leases}
+	}
+	t = t.Lease(u, now)
+	t.State, t.Returned = TaskTransitions.To(EventTakeBack), due
+	return t, nil
+}
+
+// Retract returns a judged task as it was before its verdict: in review. ErrConflict if it is not judged, or its author has gone on.
+func (t Task) Retract(now time.Time) (Task, error) {
+	to, may := TaskTransitions.Next(t.State, EventRetract)
+	if !may {
+		return t, fmt.Errorf("task %d is %s: its verdict cannot be taken back any more: %w", t.ID, t.State, ErrConflict)
+	}
+	t.State, t.Returned, t.UpdatedAt = to, false, now
+	return t, nil
+}
+
 // Event is what a verdict does to the task and to its submitted revision.
 func (v Verdict) Event() Event {
 	if v == VerdictReject {

@@ -52,6 +52,8 @@ func TestTaskStates(t *testing.T) {
 		"skip":      func(t Task, u User) (Task, error) { return t.Skip(u, "dark", later) },
 		"reopen":    func(t Task, _ User) (Task, error) { return t.Reopen(later) },
 		"submit":    func(t Task, u User) (Task, error) { return t.Submit(u, later) },
+		"take back": func(t Task, u User) (Task, error) { return t.TakeBack(u, false, 0, later) },
+		"retract":   func(t Task, _ User) (Task, error) { return t.Retract(later) },
 	}
 	allowed := map[string]map[TaskState]TaskState{ // to its author
 		"take":      {TaskOpen: TaskLeased, TaskLeased: TaskLeased, TaskChangesRequested: TaskLeased},
@@ -59,12 +61,14 @@ func TestTaskStates(t *testing.T) {
 		"skip":      {TaskOpen: TaskSkipped, TaskLeased: TaskSkipped},
 		"reopen":    {TaskSkipped: TaskOpen, TaskChangesRequested: TaskOpen},
 		"submit":    {TaskLeased: TaskSubmitted},
+		"take back": {TaskSubmitted: TaskLeased},
+		"retract":   {TaskApproved: TaskSubmitted, TaskChangesRequested: TaskSubmitted},
 	}
 	for call, do := range calls {
 		for _, from := range []TaskState{TaskOpen, TaskLeased, TaskSubmitted, TaskApproved, TaskChangesRequested, TaskSkipped} {
 			for _, who := range []User{ada, bob} {
 				want, ok := allowed[call][from]
-				if who.ID == bob.ID && from != TaskOpen && call != "reopen" {
+				if who.ID == bob.ID && from != TaskOpen && call != "reopen" && call != "retract" {
 					ok = false
 				}
 				got, err := do(adas(from), who)
@@ -77,7 +81,11 @@ func TestTaskStates(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				if mine := got.State != TaskOpen; mine != got.by(who) || !mine && got.AuthorID != nil {
+				owner := who
+				if call == "retract" { // it stays its painter's
+					owner = ada
+				}
+				if mine := got.State != TaskOpen; mine != got.by(owner) || !mine && got.AuthorID != nil {
 					t.Errorf("%s on a task that is %s: it is %d's", call, from, ptrOr(got.AuthorID))
 				}
 				if (got.State == TaskLeased) != (got.LeaseExpiresAt != nil) || (got.State == TaskSkipped) != (got.SkipReason != "") {

@@ -24,6 +24,8 @@ const (
 	EventSubmit        Event = "submit"
 	EventApprove       Event = "approve"
 	EventReject        Event = "reject"
+	EventTakeBack      Event = "take back" // by whoever submitted it, until somebody has judged it
+	EventRetract       Event = "retract"   // its verdict, by whoever gave it, until a round has used it or its author has gone on
 )
 
 // The events of verdicts on labels; EventReject and EventWithdraw happen to them too.
@@ -131,8 +133,11 @@ var TaskTransitions = Transitions[TaskState]{
 	{TaskLeased, EventWithdraw, TaskSkipped},
 	{TaskSubmitted, EventApprove, TaskApproved},
 	{TaskSubmitted, EventReject, TaskChangesRequested},
+	{TaskSubmitted, EventTakeBack, TaskLeased},
 	{TaskSubmitted, EventWithdraw, TaskSkipped},
+	{TaskApproved, EventRetract, TaskSubmitted},
 	{TaskChangesRequested, EventTake, TaskLeased},
+	{TaskChangesRequested, EventRetract, TaskSubmitted},
 	{TaskChangesRequested, EventReopen, TaskOpen},
 	{TaskChangesRequested, EventWithdraw, TaskSkipped},
 	{TaskSkipped, EventReopen, TaskOpen},
@@ -147,6 +152,9 @@ var EditTransitions = Transitions[EditState]{
 	{EditDraft, EventSubmit, EditSubmitted},
 	{EditSubmitted, EventApprove, EditApproved},
 	{EditSubmitted, EventReject, EditRejected},
+	{EditSubmitted, EventTakeBack, EditTakenBack},
+	{EditApproved, EventRetract, EditSubmitted},
+	{EditRejected, EventRetract, EditSubmitted},
 }
 
 // LabelTransitions are those of a LabelVerdict.

@@ -109,6 +109,8 @@ func TestTasksFollowTheirTable(t *testing.T) {
 					func(t Task) (Task, error) { return must(t.Restore(true, later)) },
 					func(t Task) (Task, error) { return t.Reopen(later) },
 					func(t Task) (Task, error) { return t.Submit(ada, later) },
+					func(t Task) (Task, error) { return t.TakeBack(ada, false, 0, later) },
+					func(t Task) (Task, error) { return t.Retract(later) },
 					func(t Task) (Task, error) { return t.Judge(VerdictApprove, later) },
 					func(t Task) (Task, error) { return t.Judge(VerdictReject, later) },
 					func(t Task) (Task, error) { return t.Seed(program, checker, later) },

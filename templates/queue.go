@@ -122,8 +122,47 @@ func (q QueueQuery) address(changes ...string) string {
 	return "queue?" + v.Encode()
 }
 
-// filtered reports whether the query leaves out any task besides those that are done.
-func (q QueueQuery) filtered() bool {
+// Address is the queue's address with this query.
+func (q QueueQuery) Address() string { return q.address() }
+
+// TaskAddress is the address of a task's editor, which goes on in this selection.
+func (q QueueQuery) TaskAddress(task int64) string {
+	v := q.values()
+	if len(v) == 0 {
+		return "tasks/" + id(task)
+	}
+	return "tasks/" + id(task) + "?" + v.Encode()
+}
+
+// selection is the query as the API's operations take it, for the editor's script.
+func (q QueueQuery) selection() map[string]any {
+	f, v := q.Filter(""), map[string]any{}
+	if q.State != "" && len(f.States) > 0 {
+		v["state"] = f.States
+	}
+	if f.Label != nil {
+		v["label"] = *f.Label
+	}
+	if f.Predicted != nil {
+		v["predicted"] = *f.Predicted
+	}
+	if f.MinConfidence != nil {
+		v["min_confidence"] = *f.MinConfidence
+	}
+	if f.MaxConfidence != nil {
+		v["max_confidence"] = *f.MaxConfidence
+	}
+	if f.Author != nil {
+		v["author"] = *f.Author
+	}
+	if f.Search != "" {
+		v["q"] = f.Search
+	}
+	return v
+}
+
+// Filtered reports whether the query leaves out any task besides those that are done.
+func (q QueueQuery) Filtered() bool {
 	return q.Label != nil || q.Predicted != nil || q.Author != nil || q.To > 0 || q.Search != "" || q.State != ""
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
@@ -14,10 +15,11 @@ import (
 type Review struct {
 	Task      *annotator.TaskDetail
 	Revisions []annotator.Edit
-	Waiting   int    // submitted tasks, this one included
-	Problem   string // what was wrong with the last verdict
-	Comment   string // the comment that was typed with that verdict
-	Refused   error  // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
+	Waiting   int                   // submitted tasks, this one included
+	Problem   string                // what was wrong with the last verdict
+	Comment   string                // the comment that was typed with that verdict
+	Judged    *annotator.TaskDetail // what the visitor has judged before this one, if that can be taken back
+	Refused   error                 // why the visitor may not judge it (TaskCard.MayJudge), nil if they may
 }
 
 // EncodeExact writes a map for the page's canvas with its float32 values: "h,w,f," and base64.
@@ -32,6 +34,16 @@ func EncodeExact(m attention.Map) string {
 // judgeable reports whether the visitor can approve or reject now.
 func (v Review) judgeable() bool {
 	return v.Task != nil && v.Task.Edit != nil && v.Refused == nil
+}
+
+// retractable reports whether the visitor can take back the verdict on a task's map, unless a round has learnt from it.
+func retractable(f Frame, t *annotator.TaskDetail) bool {
+	if t == nil || t.Edit == nil || f.User == nil || !annotator.TaskTransitions.May(t.State, annotator.EventRetract) {
+		return false
+	}
+	return slices.ContainsFunc(t.Reviews, func(r annotator.Review) bool {
+		return r.EditID == t.Edit.ID && r.TakenBackAt == nil && (r.ReviewerID == f.User.ID || f.May(annotator.RoleAdmin))
+	})
 }
 
 // change is one class's probability with the model's map and with the edit.

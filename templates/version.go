@@ -12,9 +12,10 @@ import (
 
 // Versions is the view model of the page of versions.
 type Versions struct {
-	Versions []annotator.Version // v1 first
-	Rounds   map[int64]int       // round id → its number
-	A, B     *annotator.Version  // picked for comparison
+	Comparing bool                // the visitor asked to compare; fewer than two versions may be ticked
+	Versions  []annotator.Version // v1 first
+	Rounds    map[int64]int       // round id → its number
+	A, B      *annotator.Version  // picked for comparison
 
 	MaxBytes    int64  // largest size of an uploaded reference
 	StateDictOf int64  // the version whose state_dict could not be made; 0: none

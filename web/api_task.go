@@ -31,7 +31,11 @@ type (
 	}
 	// TaskQuery has the parameters that filter a queue.
 	TaskQuery struct {
-		Project       string                `query:"project" required:"true" bound:"slug" doc:"The project's slug."`
+		Project string `query:"project" required:"true" bound:"slug" doc:"The project's slug."`
+		TaskSelection
+	}
+	// TaskSelection has those that select tasks of a project.
+	TaskSelection struct {
 		State         []annotator.TaskState `query:"state,explode" doc:"Any of these; all without it."`
 		Label         int                   `query:"label" default:"-1" minimum:"-1" maximum:"2147483647" doc:"True class; -1: any."`
 		Predicted     int                   `query:"predicted" default:"-1" minimum:"-1" maximum:"2147483647" doc:"Predicted class; -1: any."`
@@ -42,8 +46,11 @@ type (
 	}
 )
 
-func (q TaskQuery) filter() annotator.TaskFilter {
-	f := annotator.TaskFilter{Project: q.Project, Search: q.Search, States: q.State}
+func (q TaskQuery) filter() annotator.TaskFilter { return q.of(q.Project) }
+
+// of returns the filter that selects these tasks of a project.
+func (q TaskSelection) of(project string) annotator.TaskFilter {
+	f := annotator.TaskFilter{Project: project, Search: q.Search, States: q.State}
 	if q.Label >= 0 {
 		f.Label = &q.Label
 	}
@@ -87,11 +94,15 @@ func (b MapBody) of(ctx context.Context, s *annotator.Service, actor annotator.U
 func (a *api) tasks() {
 	role := annotator.RoleAnnotator
 	next := post("nextTask", "/projects/{project}/tasks/next", "Take the next task")
-	next.Description = fmt.Sprintf("204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. "+
+	next.Description = fmt.Sprintf("Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. "+
 		"Whoever holds %d tasks, as many as one person may, gets one of those again.", annotator.MaxLeases)
 	next.Responses = map[string]*huma.Response{"204": {Description: "Nothing is waiting"}}
-	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *ByProject) (*maybeTask, error) {
-		t, err := a.server.service.NextTask(ctx, actor, in.Project)
+	type nextRequest struct {
+		ByProject
+		TaskSelection
+	}
+	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeTask, error) {
+		t, err := a.server.service.NextTask(ctx, actor, in.TaskSelection.of(in.Project))
 		if errors.Is(err, annotator.ErrNoTask) {
 			return &maybeTask{Status: http.StatusNoContent}, nil
 		}
@@ -194,6 +205,9 @@ func (a *api) tasks() {
 			t, err := a.server.service.Submit(ctx, actor, in.Task, in.Body.Revision)
 			return &answer[annotator.TaskDetail]{tidy(t)}, err
 		})
+	takeBack := post("takeBackTask", "/tasks/{task}/take-back", "Take back what one submitted, while nobody has judged it")
+	takeBack.Description = "The caller holds the task again. 409 once it is judged. The submitted revision stays in the history as taken back."
+	handle(a, role, takeBack, a.onTask((*annotator.Service).TakeBack))
 	type skipRequest struct {
 		ByTask
 		Body struct {
@@ -261,6 +275,16 @@ func (a *api) reviews() {
 	handle(a, annotator.RoleReviewer, post("review", "/edits/{edit}/review", "Judge a submitted edit of somebody else"),
 		func(ctx context.Context, actor annotator.User, in *reviewRequest) (*answer[annotator.TaskDetail], error) {
 			t, err := a.server.service.Review(ctx, actor, in.Edit, in.Body.Verdict, in.Body.Comment)
+			return &answer[annotator.TaskDetail]{tidy(t)}, err
+		})
+	type byEdit struct {
+		Edit int64 `path:"edit"`
+	}
+	retract := post("retractReview", "/edits/{edit}/review/retract", "Take a verdict back")
+	retract.Description = "The edit waits for review again, and the verdict stays in the history. 409 once a round learns from the edit, or its author has gone on painting."
+	handle(a, annotator.RoleReviewer, retract,
+		func(ctx context.Context, actor annotator.User, in *byEdit) (*answer[annotator.TaskDetail], error) {
+			t, err := a.server.service.Retract(ctx, actor, in.Edit)
 			return &answer[annotator.TaskDetail]{tidy(t)}, err
 		})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -119,27 +118,6 @@ func (v *visit) frame(title, section string, scripts ...string) templates.Frame 
 // prefetched reports whether a browser only fetches a page ahead, before the visitor opens it.
 func prefetched(r *http.Request) bool {
 	return r.Header.Get("Sec-Purpose") != "" || r.Header.Get("Purpose") == "prefetch" || r.Header.Get("X-Moz") == "prefetch"
-}
-
-// ownNavigation reports whether the visitor opened the page: by a link on the studio's own pages, a typed address or a bookmark, and not
-// because another site led the browser here or embeds the address. Over https and on this machine browsers say so in Sec-Fetch-Site;
-// otherwise the referring page must be the studio's.
-func (s *Server) ownNavigation(r *http.Request) bool {
-	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
-		return false
-	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "same-origin", "none":
-		return true
-	case "":
-		from, err := url.Parse(r.Referer())
-		if err != nil || from.Host == "" {
-			return false
-		}
-		return from.Host == r.Host || slices.Contains(s.origins, from.Scheme+"://"+from.Host)
-	default:
-		return false
-	}
 }
 
 // frame returns the frame of any page.

@@ -31,22 +31,32 @@ func (s *Server) queuePage(v *visit) error {
 	return v.render(templates.QueuePage(v.frame(v.project.Name+" queue", "queue"), view))
 }
 
-// nextTask takes the next task and opens it.
+// nextTask takes the next task of the selection that the visitor looks at, and opens it.
 func (s *Server) nextTask(v *visit) error {
-	t, err := s.service.NextTask(v.Context(), v.actor, v.project.Slug)
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	q := templates.ParseQueueQuery(form)
+	queue := v.to("%s", q.Address())
+	t, err := s.service.NextTask(v.Context(), v.actor, q.Filter(v.project.Slug))
 	if errors.Is(err, annotator.ErrNoTask) {
-		v.say("Nothing is left to paint: every task is done, in review or with somebody else.")
-		return v.redirect(v.to("queue"))
+		if q.Filtered() {
+			v.say("Nothing of this selection is left to paint: it is done, in review or with somebody else.")
+		} else {
+			v.say("Nothing is left to paint: every task is done, in review or with somebody else.")
+		}
+		return v.redirect(queue)
 	}
 	var limit *annotator.LeaseLimitError
 	if errors.As(err, &limit) {
 		v.warn("No task was taken: %s.", limit)
-		return v.redirect(v.to("queue"))
+		return v.redirect(queue)
 	}
 	if err != nil {
 		return err
 	}
-	return v.redirect(v.to("tasks/%d", t.ID))
+	return v.redirect(v.to("%s", q.TaskAddress(t.ID)))
 }
 
 // taskVerbs are the actions on several tasks at once, and how the notice afterwards begins.
@@ -115,50 +125,29 @@ func (s *Server) taskOf(v *visit) (annotator.TaskDetail, error) {
 	return t, err
 }
 
-// editorPage opens a task. The visitor takes it if they can; otherwise it is shown read-only, with the reason. If another site led the
-// visitor here, they are asked before they take it. A browser that only prefetches the page does not take the task; the editor
-// takes it when it is shown.
+// editorPage opens a task to look at. Nobody takes a task by opening its page: the first stroke does. The address carries the queue's
+// selection, in which the editor goes on.
 func (s *Server) editorPage(v *visit) error {
 	t, err := s.taskOf(v)
 	if err != nil {
 		return err
 	}
-	view := templates.Editor{Task: t}
+	view := templates.Editor{Task: tidy(t), Query: templates.ParseQueueQuery(v.URL.Query())}
 	mine := t.Lease != nil && t.Lease.Mine
-	own := s.ownNavigation(v.Request)
 	returned := t.State == annotator.TaskChangesRequested && t.AuthorID != nil && *t.AuthorID == v.actor.ID
-	switch {
-	case mine:
-	case !own && (t.State == annotator.TaskOpen || returned):
-		return v.render(templates.TakePage(v.frame(fmt.Sprintf("#%d %s", t.ID, t.LabelName), "queue"), t))
-	case !own:
-		view.Reason = readOnlyReason(t, nil)
-	case !prefetched(v.Request):
-		claimed, err := s.service.ClaimTask(v.Context(), v.actor, t.ID)
-		switch {
-		case err == nil:
-			view.Task = claimed
-		case errors.Is(err, annotator.ErrConflict):
-			view.Reason = readOnlyReason(t, err)
-		default:
-			return err
-		}
+	if !mine && !returned && t.State != annotator.TaskOpen {
+		view.Reason = readOnlyReason(t)
 	}
-	view.Task = tidy(view.Task)
 	title := fmt.Sprintf("#%d %s", t.ID, t.LabelName)
 	v.ResponseWriter.Header().Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 	return v.render(templates.EditorPage(v.frame(title, "queue", "editor"), view))
 }
 
 // readOnlyReason returns the text of the bar that says why a task cannot be painted.
-func readOnlyReason(t annotator.TaskDetail, err error) string {
-	var lease *annotator.LeaseError
-	var limit *annotator.LeaseLimitError
+func readOnlyReason(t annotator.TaskDetail) string {
 	switch {
-	case errors.As(err, &limit):
-		return "Only to look at: " + limit.Error()
-	case errors.As(err, &lease) && lease.Holder != "":
-		return lease.Holder + " is painting this one"
+	case t.Lease != nil:
+		return t.Lease.UserName + " is painting this one"
 	case t.State == annotator.TaskSubmitted:
 		return "In review: nothing can be changed"
 	case t.State == annotator.TaskApproved:

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/abn-studio/studio/annotator"
@@ -18,11 +19,27 @@ func (s *Server) nextReview(v *visit) error {
 	}
 	switch {
 	case errors.Is(err, annotator.ErrNoTask):
-		return v.render(templates.ReviewPage(v.frame("Review", "review"), templates.Review{}))
+		return v.render(templates.ReviewPage(v.frame("Review", "review"), templates.Review{Judged: s.judged(v)}))
 	case err != nil:
 		return err
 	}
+	if judged := v.URL.Query().Get("judged"); judged != "" {
+		return v.redirect(v.to("review/%d?judged=%s", t.ID, url.QueryEscape(judged)))
+	}
 	return v.redirect(v.to("review/%d", t.ID))
+}
+
+// judged returns the task of ?judged=, on which the visitor's last verdict was; nil without one.
+func (s *Server) judged(v *visit) *annotator.TaskDetail {
+	id, err := strconv.ParseInt(v.URL.Query().Get("judged"), 10, 64)
+	if err != nil {
+		return nil
+	}
+	t, err := s.service.Task(v.Context(), v.actor, id)
+	if err != nil || t.ProjectID != v.project.ID {
+		return nil
+	}
+	return &t
 }
 
 func (s *Server) reviewPage(v *visit) error {
@@ -30,7 +47,7 @@ func (s *Server) reviewPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.showReview(v, http.StatusOK, templates.Review{Task: &t})
+	return s.showReview(v, http.StatusOK, templates.Review{Task: &t, Judged: s.judged(v)})
 }
 
 func (s *Server) showReview(v *visit, status int, view templates.Review) error {
@@ -67,10 +84,32 @@ func (s *Server) judge(v *visit) error {
 		}
 		return s.showReview(v, http.StatusUnprocessableEntity, templates.Review{Task: &t, Comment: form.Get("comment"), Problem: problem})
 	}
-	if verdict == annotator.VerdictApprove {
-		v.say("Approved #%d.", t.ID)
-	} else {
-		v.say("Sent #%d back to %s.", t.ID, t.AuthorName)
+	return v.redirect(v.to("review?after=%d&judged=%d", t.ID, t.ID))
+}
+
+// retract takes a verdict back, and shows the edit, which waits for one again.
+func (s *Server) retract(v *visit) error {
+	t, err := s.taskOf(v)
+	if err != nil {
+		return err
 	}
-	return v.redirect(v.to("review?after=%d", t.ID))
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	edit, err := strconv.ParseInt(form.Get("edit"), 10, 64)
+	if err != nil || t.Edit == nil || t.Edit.ID != edit {
+		v.warn("Nothing was taken back: #%d has a newer map.", t.ID)
+		return v.redirect(v.to("review/%d", t.ID))
+	}
+	if _, err := s.service.Retract(v.Context(), v.actor, edit); err != nil {
+		problem, err := problemText(err)
+		if err != nil {
+			return err
+		}
+		v.warn("The verdict stays: %s.", problem)
+		return v.redirect(v.to("review/%d", t.ID))
+	}
+	v.say("The verdict on #%d is taken back; it waits for another one.", t.ID)
+	return v.redirect(v.to("review/%d", t.ID))
 }

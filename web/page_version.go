@@ -26,8 +26,12 @@ func (s *Server) showVersions(v *visit, status int, of int64, noStateDict string
 	for _, r := range rounds {
 		view.Rounds[r.ID] = r.Number
 	}
-	if picked := v.URL.Query()["v"]; len(picked) >= 2 {
-		view.A, view.B = versionByID(versions, picked[0]), versionByID(versions, picked[len(picked)-1])
+	view.Comparing = v.URL.Query().Has("compare")
+	if picked := v.URL.Query()["v"]; len(picked) > 0 {
+		view.A = versionByID(versions, picked[0])
+		if len(picked) > 1 {
+			view.B = versionByID(versions, picked[len(picked)-1])
+		}
 	}
 	return s.render(v.ResponseWriter, v.Request, status, templates.VersionsPage(v.frame("Versions", "versions"), view))
 }

@@ -66,6 +66,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/review", s.projectPage(reviewers, s.nextReview))
 				r.Get("/review/{task}", s.projectPage(reviewers, s.reviewPage))
 				r.Post("/review/{task}", s.projectPage(reviewers, s.judge))
+				r.Post("/review/{task}/retract", s.projectPage(reviewers, s.retract))
 				r.Get("/rounds", s.projectPage(annotators, s.roundsPage))
 				r.Post("/rounds", s.projectPage(admins, s.startRound))
 				r.Get("/rounds/new", s.projectPage(admins, s.newRoundPage))

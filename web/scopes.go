@@ -37,9 +37,9 @@ var scopes = map[string]annotator.Scope{
 	"tasks": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,
 	"score": annotator.ScopeRead, "activationMap": annotator.ScopeRead, // they store nothing
 	"nextTask": annotator.ScopePaint, "claimTask": annotator.ScopePaint, "renewLease": annotator.ScopePaint, "saveDraft": annotator.ScopePaint,
-	"submitTask": annotator.ScopePaint, "skipTask": annotator.ScopePaint, "releaseTask": annotator.ScopePaint,
+	"submitTask": annotator.ScopePaint, "takeBackTask": annotator.ScopePaint, "skipTask": annotator.ScopePaint, "releaseTask": annotator.ScopePaint,
 
-	"nextReview": annotator.ScopeReview, "review": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,
+	"nextReview": annotator.ScopeReview, "review": annotator.ScopeReview, "retractReview": annotator.ScopeReview, "reopenTask": annotator.ScopeReview,
 
 	"rounds": annotator.ScopeRead, "roundDefaults": annotator.ScopeRead, "round": annotator.ScopeRead, "roundEvents": annotator.ScopeRead,
 	"startRound": annotator.ScopeAdmin, "cancelRound": annotator.ScopeAdmin,

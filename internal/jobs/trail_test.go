@@ -210,9 +210,15 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 	only := func(_ any, err error) error { return err }
 	slug := unique("project")
 	ok(s.CreateProject(ctx, w.Admin, slug, "Birds", ""))
+	base := func(d annotator.TaskDetail) int { // of the next revision: a task that was taken back has some
+		if d.Edit == nil {
+			return 0
+		}
+		return d.Edit.Revision
+	}
 	submitted := func(who annotator.User) annotator.TaskDetail {
-		d := ok(s.NextTask(ctx, who, "birds"))
-		e := ok(s.SaveDraft(ctx, who, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.75)}))
+		d := ok(s.NextTask(ctx, who, annotator.TaskFilter{Project: "birds"}))
+		e := ok(s.SaveDraft(ctx, who, d.ID, annotator.Draft{BaseRevision: base(d), Source: annotator.SourcePainted, Map: pgtest.Map(0.75)}))
 		return ok(w.Service.Submit(ctx, who, d.ID, e.Revision))
 	}
 	claimed := func() annotator.RoundClaim { // a round that a worker has
@@ -245,33 +251,50 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			name := unique("Bob")
 			return func() error { return only(s.ChangeUser(ctx, w.Admin, w.Bob.ID, annotator.UserChange{Name: &name})) }
 		},
-		"NextTask": func() change { return func() error { return only(s.NextTask(ctx, w.Ada, "birds")) } },
+		"NextTask": func() change {
+			return func() error { return only(s.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})) }
+		},
 		"ClaimTask": func() change {
-			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			d := ok(s.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"}))
 			ok(0, s.GiveBack(ctx, w.Bob, d.ID))
 			return func() error { return only(s.ClaimTask(ctx, w.Bob, d.ID)) }
 		},
 		"GiveBack": func() change {
-			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			d := ok(s.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"}))
 			return func() error { return s.GiveBack(ctx, w.Bob, d.ID) }
 		},
 		"Skip": func() change {
-			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			d := ok(s.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"}))
 			return func() error { return s.Skip(ctx, w.Bob, d.ID, "blurred") }
 		},
 		"Reopen": func() change {
-			d := ok(s.NextTask(ctx, w.Bob, "birds"))
+			d := ok(s.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"}))
 			ok(0, s.Skip(ctx, w.Bob, d.ID, "blurred"))
 			return func() error { return s.Reopen(ctx, w.Reviewer, d.ID) }
 		},
 		"Submit": func() change {
-			d := ok(s.NextTask(ctx, w.Bob, "birds"))
-			e := ok(s.SaveDraft(ctx, w.Bob, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}))
+			d := ok(s.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"}))
+			e := ok(s.SaveDraft(ctx, w.Bob, d.ID, annotator.Draft{BaseRevision: base(d), Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}))
 			return func() error { return only(w.Service.Submit(ctx, w.Bob, d.ID, e.Revision)) }
 		},
 		"Review": func() change {
 			d := submitted(w.Bob)
 			return func() error { return only(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, "")) }
+		},
+		"TakeBack": func() change {
+			d := submitted(w.Bob)
+			return func() error { return only(s.TakeBack(ctx, w.Bob, d.ID)) }
+		},
+		"Retract": func() change {
+			d := submitted(w.Bob)
+			ok(s.Review(ctx, w.Reviewer, d.Edit.ID, annotator.VerdictApprove, ""))
+			return func() error {
+				err := only(s.Retract(ctx, w.Reviewer, d.Edit.ID))
+				if err == nil {
+					err = only(s.TakeBack(ctx, w.Bob, d.ID)) // there are only so many tasks
+				}
+				return err
+			}
 		},
 		"StartRound": func() change {
 			d := submitted(w.Bob)

@@ -19,7 +19,7 @@ func TestConstraints(t *testing.T) {
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
 	approved := approve(t, w, 0.75)
-	d, err := w.Service.NextTask(ctx, w.Reviewer, "birds")
+	d, err := w.Service.NextTask(ctx, w.Reviewer, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,9 @@ func TestConstraints(t *testing.T) {
 	refused(t, w, "edits_append_only", `UPDATE edits SET after = '{}' WHERE id = $1`, approved.ID)
 	refused(t, w, "edits_append_only", `DELETE FROM edits WHERE id = $1`, draft.ID)
 	refused(t, w, "edits_append_only", `TRUNCATE edits CASCADE`)
-	refused(t, w, "edits_state_order", `UPDATE edits SET state = 'submitted', judged_at = NULL WHERE id = $1`, approved.ID)
+	refused(t, w, "edits_state_order", `UPDATE edits SET state = 'taken-back', judged_at = NULL WHERE id = $1`, approved.ID)
+	refused(t, w, "edits_judged_by_review", `UPDATE edits SET state = 'submitted', judged_at = NULL WHERE id = $1`, approved.ID)
+	refused(t, w, "edits_judged_by_review", `UPDATE reviews SET taken_back_at = now(), taken_back_by = $2 WHERE edit_id = $1`, approved.ID, w.Admin.ID)
 	refused(t, w, "edits_submitted_when", `UPDATE edits SET state = 'submitted' WHERE id = $1`, draft.ID)
 	const insert = `INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map) VALUES ($1, $2, $3, $4, 'painted', $5, $6, $7)`
 	refused(t, w, "edits_revision_key", insert, d.ID, 1, w.Ada.ID, w.Version.ID, 2, 3, pgtest.Map(0).Bytes())
@@ -75,6 +77,7 @@ func TestConstraints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	refused(t, w, "reviews_not_used", `UPDATE reviews SET taken_back_at = now(), taken_back_by = $2 WHERE edit_id = $1`, approved.ID, w.Admin.ID)
 	refused(t, w, "rounds_one_running", `
 		INSERT INTO rounds (project_id, number, settings, parent_version, started_by_name, last_image_id, edits, images)
 		SELECT project_id, 2, settings, parent_version, '', 0, 1, 1 FROM rounds`)

@@ -140,13 +140,65 @@ func (s *Store) JudgeEdit(ctx context.Context, r annotator.Review) (annotator.Re
 // Reviews implements annotator.EditStore.
 func (s *Store) Reviews(ctx context.Context, taskID int64) ([]annotator.Review, error) {
 	all, err := list(ctx, s, pgx.RowToStructByName[annotator.Review], `
-		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.created_at
-		FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN users u ON u.id = r.reviewer_id
+		SELECT r.id, r.edit_id, e.revision, r.reviewer_id, u.name AS reviewer, r.verdict, r.comment, r.created_at,
+			r.taken_back_at, coalesce(b.name, '') AS taken_back_by
+		FROM reviews r JOIN edits e ON e.id = r.edit_id JOIN users u ON u.id = r.reviewer_id LEFT JOIN users b ON b.id = r.taken_back_by
 		WHERE e.task_id = $1 ORDER BY r.id`, taskID)
 	if all == nil {
 		all = []annotator.Review{}
 	}
 	return all, wrap(err, "listing the reviews of task %d", taskID)
+}
+
+// TakeBackEdit implements annotator.EditStore.
+func (s *Store) TakeBackEdit(ctx context.Context, id int64) error {
+	n, err := s.exec(ctx, `UPDATE edits SET state = $2 WHERE id = $1 AND state = ANY($3)`,
+		id, annotator.EditTransitions.To(annotator.EventTakeBack), texts(annotator.EditTransitions.From(annotator.EventTakeBack)))
+	if err == nil && n == 0 {
+		err = fmt.Errorf("it does not wait for review: %w", annotator.ErrConflict)
+	}
+	return wrap(err, "taking edit %d back", id)
+}
+
+// LockVerdict implements annotator.EditStore. It locks the project before the task, as the start of a round does.
+func (s *Store) LockVerdict(ctx context.Context, editID int64) (task annotator.Task, round int, err error) {
+	taskID, err := one(ctx, s, pgx.RowTo[int64], `SELECT task_id FROM edits WHERE id = $1`, editID)
+	if err != nil {
+		return task, 0, wrap(err, "edit %d", editID)
+	}
+	if task, err = s.Task(ctx, taskID); err != nil {
+		return task, 0, err
+	}
+	if err = s.lockProject(ctx, task.ProjectID); err != nil {
+		return task, 0, wrap(err, "the project of edit %d", editID)
+	}
+	if task, err = s.LockTask(ctx, taskID); err != nil {
+		return task, 0, err
+	}
+	round, err = one(ctx, s, pgx.RowTo[int], `
+		SELECT coalesce(min(r.number), 0) FROM rounds r JOIN round_edits x ON x.round_id = r.id WHERE x.edit_id = $1 AND r.state <> ALL ($2)`,
+		editID, texts([]annotator.RoundState{annotator.RoundCancelled, annotator.RoundFailed}))
+	return task, round, wrap(err, "the rounds that use edit %d", editID)
+}
+
+// RetractReview implements annotator.EditStore.
+func (s *Store) RetractReview(ctx context.Context, editID, by int64, at time.Time) error {
+	err := s.inTx(ctx, func(tx *Store) error {
+		n, err := tx.exec(ctx, `UPDATE reviews SET taken_back_at = $2, taken_back_by = $3 WHERE edit_id = $1 AND taken_back_at IS NULL`, editID, at, by)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("it has no verdict: %w", annotator.ErrConflict)
+		}
+		if err != nil {
+			return err
+		}
+		n, err = tx.exec(ctx, `UPDATE edits SET state = $2, judged_at = NULL WHERE id = $1 AND state = ANY($3)`,
+			editID, annotator.EditTransitions.To(annotator.EventRetract), texts(annotator.EditTransitions.From(annotator.EventRetract)))
+		if err == nil && n == 0 {
+			err = fmt.Errorf("it is not judged: %w", annotator.ErrConflict)
+		}
+		return err
+	})
+	return wrap(err, "taking the verdict on edit %d back", editID)
 }
 
 // NextReview implements annotator.EditStore.

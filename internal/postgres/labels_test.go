@@ -34,7 +34,7 @@ func TestALabelIsMendedByTwoPeople(t *testing.T) {
 	if err := w.Store.SetFigures(ctx, w.Version.ID, map[string]float64{"train/accuracy": 0}); err != nil {
 		t.Fatal(err)
 	}
-	task, err := w.Service.NextTask(ctx, w.Ada, "birds")
+	task, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestACorrectedLabelMakesATask(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	task, err := w.Service.NextTask(ctx, w.Ada, "birds")
+	task, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestALabelThatStays(t *testing.T) {
 	t.Parallel()
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
-	task, err := w.Service.NextTask(ctx, w.Ada, "birds")
+	task, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)
 	}

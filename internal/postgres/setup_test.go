@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 func approve(t *testing.T, w *pgtest.World, value float32) annotator.Edit {
 	t.Helper()
 	ctx := t.Context()
-	d, err := w.Service.NextTask(ctx, w.Ada, "birds")
+	d, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func TestRetiredImagesTakeTheirTasksAlong(t *testing.T) {
 	w := pgtest.NewWorld(t)
 	ctx := t.Context()
 	approve(t, w, 0.75)
-	submitted, err := w.Service.NextTask(ctx, w.Ada, "birds")
+	submitted, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestRetiredImagesTakeTheirTasksAlong(t *testing.T) {
 	if _, err := w.Service.Submit(ctx, w.Ada, submitted.ID, edit.Revision); err != nil {
 		t.Fatal(err)
 	}
-	leased, err := w.Service.NextTask(ctx, w.Bob, "birds")
+	leased, err := w.Service.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"})
 	if err != nil {
 		t.Fatal(err)
 	}

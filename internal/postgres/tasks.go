@@ -47,16 +47,22 @@ func (s *Store) LockTask(ctx context.Context, id int64) (annotator.Task, error) 
 	return s.Task(ctx, id)
 }
 
-// nextTasks holds, for each state, the query by which NextTask finds its first task; each is one index scan.
-var nextTasks = map[annotator.TaskState]string{
-	annotator.TaskChangesRequested: `t.project_id = $1 AND t.state = 'changes-requested' AND t.author_id = $2 ORDER BY t.updated_at, t.id`,
-	annotator.TaskLeased:           `t.project_id = $1 AND t.state = 'leased' AND t.author_id = $2 ORDER BY t.updated_at DESC, t.id`,
-	annotator.TaskOpen:             `t.project_id = $1 AND t.state = 'open' AND $2::bigint IS NOT NULL ORDER BY t.confidence DESC, t.id`,
+// nextOrder is, for each state, the order in which NextTask looks at tasks; with the state each is one index scan.
+var nextOrder = map[annotator.TaskState]string{
+	annotator.TaskChangesRequested: `t.updated_at, t.id`,
+	annotator.TaskLeased:           `t.updated_at DESC, t.id`,
+	annotator.TaskOpen:             `t.confidence DESC, t.id`,
 }
 
 // NextTask implements annotator.TaskStore. It skips a task that another transaction has locked.
-func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state annotator.TaskState) (annotator.Task, error) {
-	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+nextTasks[state]+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, projectID, userID)
+func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state annotator.TaskState, f annotator.TaskFilter) (annotator.Task, error) {
+	where := conditions(projectID, f, "state")
+	where.add(`t.state = $%d`, state)
+	if state != annotator.TaskOpen {
+		where.add(`t.author_id = $%d`, userID)
+	}
+	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE `+where.sql()+
+		` ORDER BY `+nextOrder[state]+` LIMIT 1 FOR UPDATE OF t SKIP LOCKED`, where.args...)
 	if errors.Is(err, annotator.ErrNotFound) {
 		return t, annotator.ErrNoTask
 	}

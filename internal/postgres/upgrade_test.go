@@ -65,7 +65,7 @@ func fill(t *testing.T, w *pgtest.World) {
 		}
 	}
 	approve(t, w, 0.75)
-	rejected, err := w.Service.NextTask(ctx, w.Ada, "birds")
+	rejected, err := w.Service.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})
 	try(err)
 	edit, err := w.Service.SaveDraft(ctx, w.Ada, rejected.ID, annotator.Draft{Source: annotator.SourceModel, Map: pgtest.Map(0.5), History: json.RawMessage(`{"strokes":[1]}`)})
 	try(err)
@@ -73,10 +73,10 @@ func fill(t *testing.T, w *pgtest.World) {
 	try(err)
 	_, err = w.Service.Review(ctx, w.Reviewer, edit.ID, annotator.VerdictReject, "the beak is missing")
 	try(err)
-	skipped, err := w.Service.NextTask(ctx, w.Bob, "birds")
+	skipped, err := w.Service.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"})
 	try(err)
 	try(w.Service.Skip(ctx, w.Bob, skipped.ID, "blurred"))
-	draft, err := w.Service.NextTask(ctx, w.Bob, "birds")
+	draft, err := w.Service.NextTask(ctx, w.Bob, annotator.TaskFilter{Project: "birds"})
 	try(err)
 	_, err = w.Service.SaveDraft(ctx, w.Bob, draft.ID, annotator.Draft{Source: annotator.SourcePainted, Map: pgtest.Map(0.25)})
 	try(err)
@@ -203,7 +203,7 @@ func readsOn(t *testing.T, store *postgres.Store) {
 		t.Errorf("jobs: %+v, %v", jobs, err)
 	}
 
-	d, err := service.NextTask(ctx, person["Ada"], "birds")
+	d, err := service.NextTask(ctx, person["Ada"], annotator.TaskFilter{Project: "birds"})
 	if err != nil || d.State != annotator.TaskLeased || d.Edit == nil {
 		t.Fatalf("Ada goes on with %+v, %v", d, err)
 	}

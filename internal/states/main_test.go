@@ -40,7 +40,7 @@ version  (new)              ──▶ candidate          add
 	if diff := cmp.Diff(want, "\n"+draw("version", annotator.VersionStates, annotator.VersionTransitions)); diff != "" {
 		t.Error(diff)
 	}
-	if edits := draw("edit", annotator.EditStates, annotator.EditTransitions); !strings.Contains(edits, "         approved           the end\n") {
+	if edits := draw("edit", annotator.EditStates, annotator.EditTransitions); !strings.Contains(edits, "         taken-back         the end\n") {
 		t.Errorf("an approved edit does not end:\n%s", edits)
 	}
 	if _, err := withDrawing([]byte("# A page\n")); err == nil {

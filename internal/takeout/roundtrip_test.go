@@ -126,7 +126,7 @@ func TestBroughtMapsGoTheirWay(t *testing.T) {
 	_, err = w.Service.Review(t.Context(), w.Reviewer, next.Edit.ID, annotator.VerdictApprove, "")
 	must(t, err)
 	for range 8 {
-		task, err := w.Service.NextTask(t.Context(), w.Ada, "birds")
+		task, err := w.Service.NextTask(t.Context(), w.Ada, annotator.TaskFilter{Project: "birds"})
 		must(t, err)
 		if task.Image.Name == "train/0.png" {
 			if task.Edit == nil || task.Edit.Author != "Zoë" || task.Edit.Map.Values[1] != 0.25 {

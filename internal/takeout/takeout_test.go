@@ -46,7 +46,7 @@ func newPainted(t testing.TB) *painted {
 		if i == 6 {
 			painter = p.Bob
 		}
-		task, err := p.Service.NextTask(t.Context(), painter, p.Project.Slug)
+		task, err := p.Service.NextTask(t.Context(), painter, annotator.TaskFilter{Project: p.Project.Slug})
 		must(t, err)
 		m := attention.New(2, 3)
 		for j := range m.Values {

@@ -14,7 +14,8 @@ export function onKey(handle: (key: string, event: KeyboardEvent) => boolean): v
 }
 
 export function pressKeys(): void {
-  onKey((key) => {
+  onKey((key, event) => {
+    if (event.repeat) return false; // a held key presses once
     const target = document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
     if (!target) return false;
     if (target instanceof HTMLInputElement) target.focus();

@@ -22,6 +22,7 @@ function apply(): void {
   const limitY = stage.clientHeight * (1 - view.scale);
   view.x = Math.min(0, Math.max(limitX, view.x));
   view.y = Math.min(0, Math.max(limitY, view.y));
+  for (const pane of stages) pane.toggleAttribute("data-zoomed", view.scale > 1); // a finger scrolls the page until there is something to move
   for (const inner of inners) if (inner) inner.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
 }
 
@@ -95,16 +96,55 @@ cells?.addEventListener("change", () => document.querySelector("[data-review]")?
 
 const form = document.querySelector<HTMLFormElement>("[data-verdict]");
 const comment = form?.querySelector("textarea");
+
+// A verdict is on what has been seen: none is taken before all pictures are drawn and have stood there for a moment, so that the second of
+// two quick presses, or a key that is held, does not judge the edit that came up meanwhile. One verdict is sent once.
+const moment = 500; // ms
+let seen = false;
+let sent = false;
+const verdicts = [...(form?.querySelectorAll<HTMLButtonElement>("button[value]") ?? [])];
+const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+
+async function waitForPictures(): Promise<void> {
+  for (const button of verdicts) button.setAttribute("aria-disabled", "true");
+  try {
+    await Promise.all([...document.querySelectorAll<HTMLImageElement>("[data-review] .panes:not([hidden]) img")].map((picture) => picture.decode()));
+  } catch {
+    return tell("A picture can't be shown: reload the page before you judge.");
+  }
+  await frame();
+  await frame();
+  await new Promise((passed) => setTimeout(passed, moment));
+  seen = true;
+  for (const button of verdicts) button.removeAttribute("aria-disabled");
+}
+
+function tell(words: string): void {
+  const notice = document.createElement("p");
+  notice.className = "notice notice-bad";
+  notice.role = "alert";
+  notice.textContent = words;
+  form?.prepend(notice);
+}
+if (form) void waitForPictures();
+
 const press = (verdict: string) => form?.querySelector<HTMLButtonElement>(`button[value="${verdict}"]`)?.click();
 
 form?.addEventListener("submit", (event) => {
+  if (!seen || sent) return event.preventDefault();
   const rejecting = (event.submitter as HTMLButtonElement | null)?.value === "reject";
   if (rejecting && comment && comment.value.trim() === "") {
     event.preventDefault();
     comment.setCustomValidity("Say what should change: it goes back to its author.");
     comment.reportValidity();
     comment.focus();
+    return;
   }
+  sent = true;
+  for (const button of verdicts) button.setAttribute("aria-disabled", "true");
+});
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload(); // the browser's copy of the page knows nothing of the verdict
 });
 const forgive = () => comment?.setCustomValidity("");
 comment?.addEventListener("input", forgive);
@@ -113,9 +153,11 @@ comment?.addEventListener("keydown", (event) => {
   if (event.key === "Escape") comment.blur(); // back to the keys
 });
 
-onKey((key) => {
-  if (key === "a" && form) return (press("approve"), true);
-  if (key === "x" && form) return (press("reject"), true);
+onKey((key, event) => {
+  if ((key === "a" || key === "x") && form) {
+    if (seen && !sent && !event.repeat) press(key === "a" ? "approve" : "reject");
+    return true;
+  }
   if (key === "0") return (reset(), true);
   return false;
 });

@@ -1,7 +1,7 @@
 // One person's work at the editor: opens a task, wires map, scores, saves and lease together, and goes on to the next
 // after a submission or a skip. Nothing here touches the page.
 
-import { Client, type LabelRequest, wireMap } from "./api/client.ts";
+import { Client, type LabelRequest, type Selection, wireMap } from "./api/client.ts";
 import { passing, Problem } from "./api/problem.ts";
 import type { Edit, Scores, TaskDetail } from "./api/schema.d.ts";
 import { Comparison } from "./comparison.ts";
@@ -36,6 +36,11 @@ export interface DeskEvents {
   flip: string;
   /** Submit was asked for a map that is the model's to the bit. */
   untouched: undefined;
+  /** The session has ended: a request was answered with 401. */
+  "signed-out": undefined;
+  "signed-in": undefined;
+  /** Submit was asked for a map of zeros. */
+  empty: undefined;
 }
 
 const taskStateWords: Partial<Record<TaskDetail["state"], string>> = {
@@ -50,6 +55,8 @@ export class Desk extends Emitter<DeskEvents> {
   /** The answer with the model's own map, and with the map as it is now; null until known. */
   before: Scores | null = null;
   after: Scores | null = null;
+  /** Whether `after` is of an earlier map: the last score that was asked for did not come. */
+  stale = false;
   autosave: Autosave | null = null;
   readonly comparison: Comparison;
   /** Tasks finished since the page was opened. */
@@ -59,11 +66,16 @@ export class Desk extends Emitter<DeskEvents> {
   private watch = new Stopwatch();
   private nextTake = 0; // when a lost lease may be taken again unasked, ms since the epoch
   private shown = 0; // scores seen of this task
+  private beginning = false; // the map is given its first step, which takes no task
 
   constructor(
     readonly editor: Editor,
     readonly client: Client,
     private readonly journal: Journal,
+    /** Who works here. */
+    private readonly user: number,
+    /** What of the queue is gone on with. */
+    readonly selection: Selection = {},
   ) {
     super();
     this.comparison = new Comparison(editor, client);
@@ -73,38 +85,86 @@ export class Desk extends Emitter<DeskEvents> {
       this.lease?.sign();
       this.rescore(true);
       this.autosave?.changed();
+      if (this.looking && !this.beginning) void this.take();
     });
     editor.on("notice", (words) => this.emit("notice", words));
+    client.signedOut = () => this.emit("signed-out", undefined);
   }
 
   get saveState(): SaveState {
     return this.autosave?.state ?? { kind: "untouched" };
   }
 
-  /** Opens a task, taking it if that is possible. */
+  /** Opens a task: to paint where this person holds it, to look at where somebody else does or it is done, and else to look at until the first stroke takes it. */
   async open(detail: TaskDetail): Promise<void> {
     this.leaveTask();
-    this.detail = null; // so that nothing is saved or scored while the next task is opened
-    if (!detail.lease?.mine && ["open", "leased", "changes-requested"].includes(detail.state)) {
-      try {
-        detail = await this.client.claim(detail.id);
-      } catch (error) {
-        const why = error instanceof Problem ? error.message : "The studio can't be reached: reload to take the task";
-        this.setUp(detail, why);
-        return;
-      }
-    }
-    this.setUp(detail, detail.lease?.mine ? "" : (taskStateWords[detail.state] ?? "Somebody else paints this one"));
+    const free = detail.state === "open" || (detail.state === "changes-requested" && detail.author_id === this.user);
+    const holder = detail.lease?.user_name ?? detail.author_name;
+    this.setUp(detail, detail.lease?.mine || free ? "" : (taskStateWords[detail.state] ?? `${holder || "Somebody else"} is painting this one`));
+    await Promise.resolve();
   }
 
   /** Opens a task by its number. */
   async openTask(id: number): Promise<void> {
     if (!(await this.putDown())) return;
+    this.emit("notice", ""); // what was said of the task before
     await this.during("Opening the task", async () => this.open(await this.client.task(id)));
   }
 
-  /** Hands the map to review and goes on to the next task. A map that is the model's own has to be meant. */
-  async submit(): Promise<void> {
+  /** Whether nobody holds the task: the first stroke takes it. */
+  get looking(): boolean {
+    return this.saveState.kind === "looking";
+  }
+
+  /** Takes the task that is only looked at. Strokes that lose the race are kept in the browser, and offered when the task is free. Whether it is held now. */
+  take(): Promise<boolean> {
+    this.taking ??= this.takeNow().finally(() => (this.taking = null));
+    return this.taking;
+  }
+
+  private taking: Promise<boolean> | null = null;
+
+  private async takeNow(): Promise<boolean> {
+    const { detail, autosave } = this;
+    if (!detail || !autosave || !this.looking) return !this.looking;
+    try {
+      const taken = await this.client.claim(detail.id);
+      if (this.autosave !== autosave) return false; // another task has been opened meanwhile
+      this.detail = { ...detail, state: taken.state, ...(taken.lease && { lease: taken.lease }) };
+      this.keepLease(detail, autosave);
+      autosave.taken(taken.edit);
+      if (!autosave.dirty && this.editor.document.history.position > 0) autosave.changed(); // it began with a step
+      return true;
+    } catch (error) {
+      if (this.autosave !== autosave) return false;
+      if (passing(error)) this.emit("notice", "The studio can't be reached. What you paint is kept here, and the task is taken when the connection is back");
+      else {
+        autosave.lose(reason(error));
+        this.emit("notice", `${sentence(reason(error))}. What you painted is kept in this browser: “Take it again” brings it in once the task is free`);
+      }
+      return false;
+    }
+  }
+
+  /** Whether this person may take the task's map back from review. */
+  get canTakeBack(): boolean {
+    return this.phase.kind === "reading" && this.detail?.state === "submitted" && this.detail.author_id === this.user;
+  }
+
+  /** Takes the submitted map back, and goes on painting. */
+  async takeBack(): Promise<void> {
+    const { detail } = this;
+    if (!detail || !this.canTakeBack) return;
+    try {
+      await this.open(await this.client.takeBack(detail.id));
+      this.emit("notice", "Taken back from review: submit it again when it is ready");
+    } catch (error) {
+      this.emit("notice", `Not taken back: ${reason(error)}`);
+    }
+  }
+
+  /** Hands the map to review and goes on to the next task. A map that is the model's own, or all zero, has to be meant. */
+  async submit(meant = false): Promise<void> {
     const { detail, autosave } = this;
     if (!detail || !autosave || this.phase.kind !== "working") return;
     this.editor.document.commit();
@@ -112,6 +172,11 @@ export class Desk extends Emitter<DeskEvents> {
       this.emit("untouched", undefined);
       return;
     }
+    if (!meant && this.editor.document.values.every((v) => v === 0)) {
+      this.emit("empty", undefined);
+      return;
+    }
+    if (this.looking && !(await this.take())) return;
     this.become({ kind: "sending", what: "Submitting" });
     if (!(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
@@ -133,7 +198,7 @@ export class Desk extends Emitter<DeskEvents> {
   async submitModels(): Promise<void> {
     this.comparison.show("edited");
     this.editor.whole("model");
-    await this.submit();
+    await this.submit(true);
   }
 
   skip(why: string): Promise<void> {
@@ -149,6 +214,7 @@ export class Desk extends Emitter<DeskEvents> {
   private async putAside(what: string, done: string, end: (detail: TaskDetail) => Promise<unknown>): Promise<void> {
     const { detail, autosave } = this;
     if (!detail || this.phase.kind !== "working") return;
+    if (this.looking && !(await this.take())) return;
     this.become({ kind: "sending", what });
     if (autosave && !(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
@@ -170,6 +236,10 @@ export class Desk extends Emitter<DeskEvents> {
     const { detail, autosave } = this;
     if (!detail || this.phase.kind !== "working") return false;
     this.editor.document.commit();
+    if (this.looking) { // there is nothing to give back
+      this.leaveTask();
+      return true;
+    }
     this.become({ kind: "sending", what: "Putting back" });
     if (autosave && !(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
@@ -190,7 +260,7 @@ export class Desk extends Emitter<DeskEvents> {
     const project = this.detail?.project.slug ?? this.project;
     if (!project) return;
     await this.during("Fetching the next task", async () => {
-      const detail = await this.client.next(project);
+      const detail = await this.client.next(project, this.selection);
       if (detail) return this.open(detail);
       this.leaveTask();
       this.become({ kind: "empty" });
@@ -228,8 +298,19 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** The connection is back. */
   online(): void {
+    if (this.looking && this.autosave?.dirty) void this.take();
     this.autosave?.resume();
     this.comparison.retry();
+    if (this.stale) this.rescore(true);
+  }
+
+  /** Signs the person in again, whose session has ended, and goes on where they were. Throws a Problem where that is refused. */
+  async signIn(email: string, password: string): Promise<void> {
+    const user = await this.client.signIn(email, password);
+    if (user !== this.user) throw new Error("That is somebody else's account. What was painted here stays in this browser; reload the page to go on as that person");
+    this.emit("signed-in", undefined);
+    this.online();
+    this.rescore(true);
   }
 
   /** Saves at once: the page was hidden, or somebody asked for it. */
@@ -265,6 +346,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.comparison.open(detail);
     this.editor.open(document, { region: detail.view, whole: oriented(detail.image, detail.view) });
     this.before = this.after = null;
+    this.stale = false;
     this.shown = 0;
     this.watch = new Stopwatch();
     this.nextTake = 0;
@@ -283,7 +365,9 @@ export class Desk extends Emitter<DeskEvents> {
   private begin(detail: TaskDetail, document: MapDocument): boolean {
     const start = detail.start;
     if (detail.edit || !start?.map) return false;
+    this.beginning = true;
     document.replace(start.method === "clicks" ? "From the clicks" : "From the mask", fromWire(start.map));
+    this.beginning = false;
     return true;
   }
 
@@ -295,7 +379,7 @@ export class Desk extends Emitter<DeskEvents> {
   /** Puts unacknowledged strokes of this browser back; says how they stand to what the server has. */
   private recover(document: MapDocument, detail: TaskDetail, saved: Float32Array): "none" | "newer" | "conflict" {
     const entry = this.journal.read(detail.id, saved.length);
-    if (!entry || (entry.user !== 0 && entry.user !== detail.lease?.user_id)) return "none";
+    if (!entry || (entry.user !== 0 && entry.user !== this.user)) return "none";
     const sameSource = entry.source === document.source;
     if (sameBits(entry.values, saved) && sameSource) {
       // A save made while the page was closing has fewer undo steps than the journal.
@@ -313,7 +397,7 @@ export class Desk extends Emitter<DeskEvents> {
 
   private startSaving(detail: TaskDetail, document: MapDocument, edit: Edit | undefined, recovered: string): void {
     const autosave = new Autosave(
-      detail.id, detail.lease?.user_id ?? 0, document, edit?.revision ?? 0, this.journal,
+      detail.id, this.user, document, edit?.revision ?? 0, this.journal,
       (d, base, last) => this.client.save(detail.id, {
         base_revision: base,
         source: d.source,
@@ -325,12 +409,19 @@ export class Desk extends Emitter<DeskEvents> {
     );
     autosave.on("state", (state) => {
       this.emit("save", state);
+      if (state.kind === "saved" && this.stale) this.rescore(true); // the studio answers again
       if (state.kind === "lost") void this.takeAgain(true);
     });
     this.autosave = autosave;
-    this.lease = new LeaseKeeper(() => this.client.renew(detail.id), (message) => autosave.lose(message));
+    if (detail.lease?.mine) this.keepLease(detail, autosave);
+    else autosave.look();
     if (recovered === "newer") autosave.changed();
     if (recovered === "conflict" && edit) autosave.startConflict(edit);
+  }
+
+  private keepLease(detail: TaskDetail, autosave: Autosave): void {
+    this.lease?.close();
+    this.lease = new LeaseKeeper(() => this.client.renew(detail.id), (message) => autosave.lose(message));
   }
 
   /** Scores the model's own map once, which also warms the image's features, and then every change. */
@@ -341,6 +432,8 @@ export class Desk extends Emitter<DeskEvents> {
     scores.on("scores", (s) => this.scored(s));
     scores.on("failed", (error) => {
       if (!passing(error)) this.emit("notice", `No score: ${reason(error)}`);
+      this.stale = true;
+      this.emit("scores", undefined);
     });
     ask(document.model).then(
       (s) => {
@@ -363,12 +456,13 @@ export class Desk extends Emitter<DeskEvents> {
   private scored(scores: Scores): void {
     const was = (this.after ?? this.before)?.top[0]?.class ?? this.detail?.prediction.class;
     this.after = scores;
+    this.stale = false;
     this.shown++;
     this.emit("scores", undefined);
     const now = scores.top[0];
     if (!now || was === undefined || now.class === was) return;
     const label = this.detail?.image.label;
-    const judged = label === undefined ? "now" : now.class === label ? "now right" : "now wrong";
+    const judged = label === undefined ? "now" : now.class === label ? "now right" : was === label ? "now wrong" : "still wrong";
     this.emit("flip", `${judged}: ${now.name}`);
   }
 
@@ -423,6 +517,8 @@ export class Desk extends Emitter<DeskEvents> {
         return "Choose between the two versions first";
       case "lost":
         return `Not saved: ${state.message}`;
+      case "signed-out":
+        return "Your session has ended: sign in again, then submit";
       case "refused":
         return `Not saved: ${state.message}`;
       default:
@@ -438,6 +534,8 @@ export class Desk extends Emitter<DeskEvents> {
 }
 
 const sourceOf = (edit: Edit): "painted" | "model" => (edit.source === "model" ? "model" : "painted");
+
+const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 
 const reason = (error: unknown): string =>
   passing(error) && !(error instanceof Problem)

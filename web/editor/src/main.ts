@@ -1,6 +1,6 @@
 // The editor's entry: reads the task from the page, puts the parts together and opens it.
 
-import { Client } from "./api/client.ts";
+import { Client, type Selection } from "./api/client.ts";
 import type { TaskDetail } from "./api/schema.d.ts";
 import { Desk } from "./desk.ts";
 import { Editor } from "./editor.ts";
@@ -25,15 +25,13 @@ function start(): void {
   const project = root.dataset["project"] ?? detail.project.slug;
   const editor = new Editor(new Settings(storage()));
   const client = new Client((request, init) => fetch(request, init));
-  const desk = new Desk(editor, client, new Journal(storage()));
+  const selection = JSON.parse(document.getElementById("selection")?.textContent ?? "{}") as Selection;
+  const desk = new Desk(editor, client, new Journal(storage()), Number(root.dataset["userId"]), selection);
   const app = mount(root, desk, root.dataset["queue"] ?? `/projects/${project}/queue`);
   root.dataset["ready"] = "true";
   // For measuring and for tests in a browser: how long frames took to draw.
   Object.defineProperty(root, "frameTimes", { get: () => app.stage.loop.times });
-  // A page that the browser only prerenders takes no task until it is shown.
-  const page = document as Document & { prerendering?: boolean };
-  if (page.prerendering) document.addEventListener("prerenderingchange", () => void desk.open(detail), { once: true });
-  else void desk.open(detail);
+  void desk.open(detail);
 }
 
 start();

@@ -33,8 +33,8 @@ describe("the API's client", () => {
     ask(client.save(4, draft));
     ask(client.submit(4, 3));
     ask(client.skip(4, "blurred"));
-    ask(client.next("birds"));
-    ask(client.queue("a b", 20));
+    ask(client.next("birds", { label: 2, q: "a b" }));
+    ask(client.queue("a b", { label: 2 }, 20));
     expect(calls.map(([, line, body]) => [line, body])).toEqual([
       ["GET /tasks/4", {}],
       ["POST /tasks/4/claim", {}],
@@ -45,8 +45,8 @@ describe("the API's client", () => {
       ["PUT /tasks/4/draft", draft],
       ["POST /tasks/4/submit", { revision: 3 }],
       ["POST /tasks/4/skip", { reason: "blurred" }],
-      ["POST /projects/birds/tasks/next", {}],
-      ["GET /tasks?project=a%20b&state=open&limit=20", {}],
+      ["POST /projects/birds/tasks/next?label=2&q=a%20b", {}],
+      ["GET /tasks?label=2&project=a%20b&state=open&limit=20", {}],
     ]);
     await Promise.all(calls.map(([call]) => call));
   });
@@ -56,7 +56,7 @@ describe("the API's client", () => {
     network.on("PUT", /./, () => [200, savedEdit(4, map)]);
     network.on("POST", /./, () => [204]);
     expect(await client.save(4, draft)).toEqual(savedEdit(4, map));
-    expect(await client.next("birds")).toBeNull();
+    expect(await client.next("birds", {})).toBeNull();
     await client.skip(4, "");
   });
 

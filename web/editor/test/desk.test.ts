@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { savedEdit, task, TestEditor } from "./editor.ts";
+import { MemoryStorage, savedEdit, scores, task, TestEditor } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -117,16 +117,137 @@ describe("the desk", () => {
     expect(unknown.saves.length).toBe(0);
   });
 
-  it("takes an open task, and only shows one that somebody else has", async () => {
+  const open = (more = {}) => {
+    const detail = task(1, zeros, 14, { state: "open", ...more });
+    delete detail.lease;
+    return detail;
+  };
+
+  it("looks at an open task without taking it, and takes it at the first stroke", async () => {
     const t = new TestEditor();
     t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
-    const open = task(1, zeros, 14, { state: "open" });
-    delete open.lease;
-    await t.desk.open(open);
-    expect(t.desk.phase.kind).toBe("working");
+    await t.desk.open(open());
+    await t.wait(60_000);
+    expect([t.desk.phase.kind, t.desk.saveState.kind, t.network.of("POST", /claim|lease$/).length]).toEqual(["working", "looking", 0]);
+    t.click(3, 3);
+    t.click(5, 5);
+    await t.wait(600);
+    expect(t.network.of("POST", /claim$/).length).toBe(1);
+    expect(t.desk.saveState.kind).toBe("saved");
+    expect(t.saves.at(-1)!.body["base_revision"]).toBe(0);
+    await t.wait(5 * 60_000);
+    expect(t.network.of("POST", /lease$/).length).toBe(1); // which is kept from then on
+  });
+
+  it("keeps a stroke that lost the race for the task, and brings it in when the task is free", async () => {
+    const storage = new MemoryStorage();
+    const t = new TestEditor(storage);
     t.network.on("POST", /claim$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Ben" }]);
-    await t.desk.open(open);
-    expect(t.desk.phase).toEqual({ kind: "reading", why: "task 1 is being edited by Ben" });
+    await t.desk.open(open());
+    t.click(3, 3);
+    await t.wait(600);
+    expect(t.desk.saveState.kind).toBe("lost");
+    expect(t.notices.at(-1)).toMatch(/Task 1 is being edited by Ben.*kept in this browser/);
+    expect(t.saves.length).toBe(0);
+    const painted = [...t.values];
+    const later = new TestEditor(storage); // another day
+    later.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
+    await later.desk.open(open());
+    expect([...later.values]).toEqual(painted);
+    expect(later.desk.saveState.kind).toBe("looking"); // offered, not forced
+    await later.desk.take();
+    await later.wait(600);
+    expect((later.saves[0]!.body["map"] as { values: number[] }).values.some((v) => v > 0)).toBe(true);
+  });
+
+  it("asks which map goes on where somebody saved one before the first stroke took the task", async () => {
+    const t = new TestEditor();
+    t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14, { edit: savedEdit(2, { h: 14, w: 14, values: zeros }) })]);
+    await t.desk.open(open());
+    t.click(3, 3);
+    await t.wait(600);
+    expect(t.desk.saveState.kind).toBe("conflict");
+  });
+
+  it("takes no task for the first step of the project's own, and takes it to submit", async () => {
+    const t = new TestEditor();
+    t.network.on("POST", /claim$/, () => [200, task(1, zeros, 14)]);
+    t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
+    t.network.on("POST", /next/, () => [204]);
+    await t.desk.open(open({ start: { method: "max", radius: 1, map: { h: 14, w: 14, values: zeros.map((_, i) => (i === 20 ? 1 : 0)) } } }));
+    await t.wait(600);
+    expect(t.network.of("POST", /claim$/).length).toBe(0);
+    await Promise.all([t.desk.submit(), t.wait(600)]);
+    expect(t.network.sent.filter((r) => /claim|draft|submit/.test(r.path)).map((r) => r.path)).toEqual(["/tasks/1/claim", "/tasks/1/draft", "/tasks/1/submit"]);
+  });
+
+  it("only shows a task that somebody else has", async () => {
+    const t = new TestEditor();
+    await t.desk.open(task(1, zeros, 14, { lease: { user_id: 8, user_name: "Ben", expires_at: "", mine: false } }));
+    expect(t.desk.phase).toEqual({ kind: "reading", why: "Ben is painting this one" });
+    await t.desk.open(open({ state: "changes-requested", author_id: 8, author_name: "Ben" }));
+    expect(t.desk.phase.kind).toBe("reading");
+    await t.desk.open(open({ state: "changes-requested", author_id: 7, author_name: "Ana" }));
+    expect(t.desk.phase.kind).toBe("working");
+  });
+
+  it("keeps what is painted when the session ends, and saves it once the person has signed in again", async () => {
+    const t = await new TestEditor().open();
+    let asked = 0;
+    t.desk.on("signed-out", () => asked++);
+    t.network.on("PUT", /draft$/, () => [401, { title: "Not signed in", detail: "sign in, or send a valid bearer token" }]);
+    t.click(3, 3);
+    await t.wait(300);
+    expect([t.desk.saveState.kind, asked]).toEqual(["signed-out", 1]);
+    t.network.on("POST", /^\/session$/, () => [401, { title: "Not signed in", detail: "the password is wrong" }]);
+    await expect(Promise.all([t.desk.signIn("ana@example.org", "x"), t.wait(0)])).rejects.toThrow("the password is wrong");
+    t.network.on("POST", /^\/session$/, () => [200, { user: { id: 8 }, role: "annotator" }]);
+    await expect(Promise.all([t.desk.signIn("ben@example.org", "x"), t.wait(0)])).rejects.toThrow("somebody else");
+    t.network.on("POST", /^\/session$/, () => [200, { user: { id: 7 }, role: "annotator" }]);
+    t.network.on("PUT", /draft$/, (r) => [200, savedEdit(1, r.body["map"] as never)]);
+    await Promise.all([t.desk.signIn("ana@example.org", "right"), t.wait(600)]);
+    expect([t.desk.saveState.kind, asked]).toEqual(["saved", 1]);
+  });
+
+  it("marks scores that are of an earlier map while the studio does not answer", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /score$/, () => "drop");
+    t.click(3, 3);
+    await t.wait(300);
+    expect(t.desk.stale).toBe(true);
+    t.network.on("POST", /score$/, () => [200, scores([0.1, 0.2, 0.7])]);
+    t.desk.online();
+    await t.wait(300);
+    expect(t.desk.stale).toBe(false);
+    expect(t.flips.at(-1)).toBe("still wrong: dove"); // it was wrong before
+  });
+
+  it("asks before it submits a map of zeros", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(0.4));
+    let asked = 0;
+    t.desk.on("empty", () => asked++);
+    t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
+    t.network.on("POST", /next$/, () => [204]);
+    t.editor.whole("clear");
+    await Promise.all([t.desk.submit(), t.wait(600)]);
+    expect([asked, t.network.of("POST", /submit$/).length]).toEqual([1, 0]);
+    await Promise.all([t.desk.submit(true), t.wait(600)]);
+    expect([asked, t.network.of("POST", /submit$/).length]).toEqual([1, 1]);
+  });
+
+  it("takes its own map back from review", async () => {
+    const t = new TestEditor();
+    const submitted = open({ state: "submitted", author_id: 7, edit: savedEdit(3, { h: 14, w: 14, values: zeros }, { state: "submitted" }) });
+    await t.desk.open({ ...submitted, author_id: 8 });
+    expect(t.desk.canTakeBack).toBe(false);
+    await t.desk.open(submitted);
+    expect(t.desk.canTakeBack).toBe(true);
+    t.network.on("POST", /take-back$/, () => [200, task(1, zeros, 14, { edit: savedEdit(3, { h: 14, w: 14, values: zeros }, { state: "taken-back" }) })]);
+    await t.desk.takeBack();
+    expect([t.desk.phase.kind, t.desk.saveState.kind]).toEqual(["working", "saved"]);
+    t.click(3, 3);
+    await t.wait(300);
+    expect(t.saves[0]!.body["base_revision"]).toBe(3);
   });
 
   it("opens the saved map, not the model's, and scores both", async () => {

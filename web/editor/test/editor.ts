@@ -141,10 +141,10 @@ export class TestEditor {
   revision = 0;
   private id = 1;
 
-  constructor(readonly storage = new MemoryStorage()) {
+  constructor(readonly storage = new MemoryStorage(), user = 7) {
     this.editor = new Editor(new Settings(storage));
     this.editor.resize(800, 600);
-    this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage));
+    this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage), user);
     this.desk.on("notice", (words) => this.notices.push(words));
     this.desk.on("flip", (words) => this.flips.push(words));
     this.network.on("POST", /score$/, () => [200, scores([0.2, 0.6, 0.2])]);

@@ -281,8 +281,7 @@ describe("journal", () => {
     const storage = new MemoryStorage();
     const t = await new TestEditor(storage).open();
     t.click(3, 3);
-    const lease = { user_id: 8, user_name: "Ben", expires_at: "", mine: true };
-    const again = await new TestEditor(storage).open(14, undefined, { lease });
+    const again = await new TestEditor(storage, 8).open();
     expect(again.values.every((v) => v === 0)).toBe(true);
   });
 

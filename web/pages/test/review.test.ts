@@ -28,11 +28,11 @@ document.addEventListener = (type: string, listener: EventListener) => {
 };
 
 /** The page of one edit, as the templates write it, with its script. */
-async function open(): Promise<void> {
+async function open(picture = ""): Promise<void> {
   for (const [type, listener] of listening.splice(0)) document.removeEventListener(type, listener);
-  document.body.innerHTML = `<div data-review>
-    ${["", mapText(side, side, own, true), mapText(side, side, edited, true)].map((map) => `<div class="pane"><div data-stage><div class="stage-inner">${map && `<canvas data-map="${map}"></canvas>`}</div></div></div>`).join("")}
-    <p id="probe"></p><button data-review-reset></button><input type="checkbox" data-review-cells></div>
+  document.body.innerHTML = `<div data-review><div class="panes">
+    ${["", mapText(side, side, own, true), mapText(side, side, edited, true)].map((map) => `<div class="pane"><div data-stage><div class="stage-inner">${picture}${map && `<canvas data-map="${map}"></canvas>`}</div></div></div>`).join("")}
+    </div><p id="probe"></p><button data-review-reset></button><input type="checkbox" data-review-cells></div>
     <select data-method><option value="">none</option><option value="cam attention" data-name="CAM">CAM, attention</option><option value="grad-cam perception" data-name="Grad-CAM">Grad-CAM, perception</option></select>
     <select data-method-class><option value="3">owl</option></select><p data-method-words></p><p data-method-probe></p>
     <div data-others data-task="8" hidden><figure><canvas data-other="own"></canvas></figure><figure><canvas data-other="edit"></canvas></figure></div>
@@ -66,19 +66,51 @@ describe("a review", () => {
     vi.unstubAllGlobals();
   });
 
-  it("is not sent back without a word", () => {
+  it("is judged once its pictures are drawn and have been seen for a moment, and once", async () => {
+    const drawing: (() => void)[] = [];
+    const decode = HTMLImageElement.prototype.decode;
+    HTMLImageElement.prototype.decode = () => new Promise<void>((done) => drawing.push(done));
+    await open(`<img>`);
+    HTMLImageElement.prototype.decode = decode;
+    let sent = 0;
+    const form = find<HTMLFormElement>("[data-verdict]");
+    form.addEventListener("submit", (event) => {
+      if (!event.defaultPrevented) sent++;
+      event.preventDefault();
+    });
+    const approve = find<HTMLButtonElement>("button[value=approve]");
+    const pass = (ms: number) => new Promise((passed) => setTimeout(passed, ms));
+    pressKey("a");
+    approve.click();
+    for (const done of drawing) done();
+    await pass(150);
+    pressKey("a"); // as a second press does that was meant for the edit before
+    approve.click();
+    expect(sent).toBe(0);
+    expect(approve.getAttribute("aria-disabled")).toBe("true");
+    await vi.waitFor(() => { expect(approve.getAttribute("aria-disabled")).toBeNull(); }, 3000);
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "a", repeat: true, bubbles: true, cancelable: true }));
+    expect(sent).toBe(0);
+    pressKey("a");
+    pressKey("a");
+    expect(sent).toBe(1);
+  });
+
+  it("is not sent back without a word", async () => {
+    await vi.waitFor(() => { expect(find("button[value=approve]").getAttribute("aria-disabled")).toBeNull(); }, 3000);
     const form = find<HTMLFormElement>("[data-verdict]"), comment = find<HTMLTextAreaElement>("textarea");
     const submit = (verdict: string) => {
       const event = new SubmitEvent("submit", { cancelable: true, submitter: find(`button[value=${verdict}]`) });
       return form.dispatchEvent(event);
     };
-    expect([submit("approve"), submit("reject"), comment.validationMessage]).toEqual([true, false, "Say what should change: it goes back to its author."]);
+    expect([submit("reject"), comment.validationMessage]).toEqual([false, "Say what should change: it goes back to its author."]);
     comment.value = "The tail";
     comment.dispatchEvent(new Event("input"));
     expect([submit("reject"), comment.validationMessage]).toEqual([true, ""]);
   });
 
-  it("is judged by A and X, not while a comment is written", () => {
+  it("is judged by A and X, not while a comment is written", async () => {
+    await vi.waitFor(() => { expect(find("button[value=approve]").getAttribute("aria-disabled")).toBeNull(); }, 3000);
     const pressed: string[] = [];
     for (const button of document.querySelectorAll("button[value]")) button.addEventListener("click", (e) => { e.preventDefault(); pressed.push((e.target as HTMLButtonElement).value); });
     pressKey("a");

@@ -16,6 +16,9 @@ export type Fetch = (request: Request, init: RequestInit) => Promise<Response>;
 const base = "/api/v1";
 const patience = 20_000; // milliseconds until a request counts as unreachable
 
+/** What of the queue is worked on, as the API takes it. */
+export type Selection = NonNullable<paths["/projects/{project}/tasks/next"]["post"]["parameters"]["query"]>;
+
 export type PictureKind = "view" | "whole" | "thumb";
 
 /** A task's picture; naming the version lets the browser keep it. */
@@ -29,12 +32,17 @@ export const wireMap = (rows: number, columns: number, values: Float32Array): Wi
 /** Each call ends in the answer, or throws a Problem, Unreachable, or what its signal was aborted with. */
 export class Client {
   private readonly api;
+  /** Is called when a request is answered that nobody is signed in. */
+  signedOut: () => void = () => undefined;
 
   constructor(fetch: Fetch) {
+    const onSignedOut = () => this.signedOut();
     this.api = createClient<paths>({ baseUrl: base, headers: { Accept: "application/json" }, fetch: patiently(fetch) });
     this.api.use({
-      async onResponse({ response }) {
-        if (!response.ok) throw await problemOf(response);
+      async onResponse({ request, response }) {
+        if (response.ok) return;
+        if (response.status === 401 && !request.url.endsWith(`${base}/session`)) onSignedOut();
+        throw await problemOf(response);
       },
     });
   }
@@ -83,14 +91,24 @@ export class Client {
     return answer(this.api.POST("/images/{image}/label", { params: { path: { image } }, body }));
   }
 
-  /** Leases the next task; null when none is waiting. */
-  async next(project: string): Promise<TaskDetail | null> {
-    return (await this.api.POST("/projects/{project}/tasks/next", { params: { path: { project } } })).data ?? null;
+  /** Starts a new session where the last one has ended. Whose it is. */
+  async signIn(email: string, password: string): Promise<number> {
+    return (await answer(this.api.POST("/session", { body: { email, password } }))).user.id;
+  }
+
+  /** Takes back what was submitted, as long as nobody has judged it. */
+  takeBack(id: number): Promise<TaskDetail> {
+    return answer(this.api.POST("/tasks/{task}/take-back", of(id)));
+  }
+
+  /** Leases the next task of a selection; null when none is waiting. */
+  async next(project: string, selection: Selection): Promise<TaskDetail | null> {
+    return (await this.api.POST("/projects/{project}/tasks/next", { params: { path: { project }, query: selection } })).data ?? null;
   }
 
   /** The queue's first tasks that can be worked on. */
-  queue(project: string, limit: number): Promise<TaskPage> {
-    return answer(this.api.GET("/tasks", { params: { query: { project, state: ["open"], limit } } }));
+  queue(project: string, selection: Selection, limit: number): Promise<TaskPage> {
+    return answer(this.api.GET("/tasks", { params: { query: { ...selection, project, state: ["open"], limit } } }));
   }
 }
 

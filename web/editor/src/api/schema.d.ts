@@ -24,6 +24,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/edits/{edit}/review/retract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a verdict back
+         * @description The edit waits for review again, and the verdict stays in the history. 409 once a round learns from the edit, or its author has gone on painting. Needs the role reviewer, and of a bearer token the scope review.
+         */
+        post: operations["retractReview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/images/{image}": {
         parameters: {
             query?: never;
@@ -707,7 +727,7 @@ export interface paths {
         put?: never;
         /**
          * Take the next task
-         * @description 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
+         * @description Of those that the query selects, as for the list of tasks; 204 when nothing is waiting. First one whose changes were requested, then one held already, then the most confident mistake. Whoever holds 10 tasks, as many as one person may, gets one of those again. Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["nextTask"];
         delete?: never;
@@ -1079,6 +1099,26 @@ export interface paths {
          * @description Needs the role annotator, and of a bearer token the scope paint.
          */
         post: operations["submitTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take back what one submitted, while nobody has judged it
+         * @description The caller holds the task again. 409 once it is judged. The submitted revision stays in the history as taken back. Needs the role annotator, and of a bearer token the scope paint.
+         */
+        post: operations["takeBackTask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1535,7 +1575,7 @@ export interface components {
             /** @enum {string} */
             source: "painted" | "model" | "generator";
             /** @enum {string} */
-            state: "draft" | "submitted" | "approved" | "rejected";
+            state: "draft" | "submitted" | "approved" | "rejected" | "taken-back";
             /** Format: int64 */
             task_id: number;
             /** Format: int64 */
@@ -2134,6 +2174,9 @@ export interface components {
             reviewer_id: number;
             /** Format: int64 */
             revision: number;
+            /** Format: date-time */
+            taken_back_at?: string;
+            taken_back_by?: string;
             /** @enum {string} */
             verdict: "approve" | "reject";
         };
@@ -2945,6 +2988,37 @@ export interface operations {
                 "application/json": components["schemas"]["ReviewRequestBody"];
             };
         };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retractReview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                edit: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {
@@ -4344,7 +4418,20 @@ export interface operations {
     };
     nextTask: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Any of these; all without it. */
+                state?: ("open" | "leased" | "submitted" | "approved" | "changes-requested" | "skipped")[];
+                /** @description True class; -1: any. */
+                label?: number;
+                /** @description Predicted class; -1: any. */
+                predicted?: number;
+                min_confidence?: number;
+                max_confidence?: number;
+                /** @description Who paints or painted it (user id). */
+                author?: number;
+                /** @description Part of the image's name. */
+                q?: string;
+            };
             header?: never;
             path: {
                 /** @description The project's slug, as in its address. */
@@ -5105,6 +5192,37 @@ export interface operations {
                 "application/json": components["schemas"]["SubmitRequestBody"];
             };
         };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskDetail"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeBackTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description OK */
             200: {

@@ -1,10 +1,12 @@
 // Saves the map after every stroke. There is never more than one save under way; strokes made meanwhile go
 // with the next one. A save says which revision it was made from; if that is stale nothing is overwritten.
 //
+//   looking ── the task is taken ──▶ pending
 //   untouched ── stroke ──▶ pending ──▶ saving ──▶ saved
 //                              ▲          ├─ unreachable ──▶ offline ── backoff, or `online` ──▶ saving
 //                              │          ├─ 409, current ──▶ conflict ── mine ──▶ saving, theirs ──▶ saved
 //                              │          ├─ 409 ──▶ lost ── taken again ──▶ saving
+//                              │          ├─ 401 ──▶ signed out ── signed in again ──▶ saving
 //                              └─ stroke ─┴─ 4xx ──▶ refused
 
 import { passing, Problem } from "../api/problem.ts";
@@ -16,12 +18,14 @@ import type { Journal } from "./journal.ts";
 
 export type SaveState =
   | { readonly kind: "untouched" }
+  | { readonly kind: "looking" } // nobody holds the task: what is painted is kept here until it is taken
   | { readonly kind: "pending" }
   | { readonly kind: "saving" }
   | { readonly kind: "saved"; readonly at: number } // ms since the epoch
   | { readonly kind: "offline"; readonly message: string }
   | { readonly kind: "conflict"; readonly current: Edit }
   | { readonly kind: "lost"; readonly message: string } // somebody else holds the task, or nobody
+  | { readonly kind: "signed-out" } // the session has ended: it is saved once the person has signed in again
   | { readonly kind: "refused"; readonly message: string };
 
 export const coalesce = 250; // ms that a save waits for another stroke
@@ -68,7 +72,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     if (!this.dirty) this.waitingSince = Date.now();
     this.made++;
     this.note();
-    if (this.state.kind === "conflict" || this.state.kind === "lost") return; // until somebody decides
+    if (["conflict", "lost", "looking"].includes(this.state.kind)) return; // until somebody decides, or the task is taken
     if (this.state.kind === "offline") return; // the next attempt saves this change too
     if (!this.inFlight) this.become({ kind: "pending" });
     this.schedule(Math.max(0, Math.min(coalesce, this.waitingSince + longestWait - Date.now())));
@@ -84,7 +88,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   async flush(): Promise<boolean> {
     clearTimeout(this.timer);
     for (let before = -1; this.dirty && !this.closed;) {
-      if (this.state.kind === "conflict" || this.state.kind === "lost") return false;
+      if (["conflict", "lost", "looking"].includes(this.state.kind)) return false;
       if (this.kept === before) return false; // that attempt saved nothing
       before = this.kept;
       await (this.inFlight ?? this.attempt());
@@ -92,9 +96,22 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     return !this.closed;
   }
 
+  /** Saves nothing until the task is taken. */
+  look(): void {
+    this.become({ kind: "looking" });
+  }
+
+  /** The task was taken; `current` is its latest revision, which somebody may have made meanwhile. */
+  taken(current: Edit | undefined): void {
+    if (this.state.kind !== "looking") return;
+    if (current && current.revision !== this.revision) return this.become({ kind: "conflict", current });
+    this.become(this.dirty ? { kind: "pending" } : current ? { kind: "saved", at: Date.parse(current.created_at) } : { kind: "untouched" });
+    this.resume();
+  }
+
   /** The connection is back, or the task is held again. */
   resume(): void {
-    if (this.closed || !this.dirty || this.state.kind === "conflict") return;
+    if (this.closed || !this.dirty || this.state.kind === "conflict" || this.state.kind === "looking") return;
     this.retry = firstRetry;
     if (this.state.kind === "lost") this.become({ kind: "pending" });
     this.schedule(0);
@@ -126,7 +143,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   leave(): void {
     if (this.closed || !this.dirty) return;
     this.note();
-    if (!this.inFlight && this.state.kind !== "conflict" && this.state.kind !== "lost") void this.attempt(true);
+    if (!this.inFlight && !["conflict", "lost", "looking"].includes(this.state.kind)) void this.attempt(true);
   }
 
   /** Stops; what the server has not acknowledged stays in the journal. */
@@ -194,8 +211,8 @@ export class Autosave extends Emitter<{ state: SaveState }> {
       return this.become({ kind: "conflict", current });
     }
     const signedOut = error instanceof Problem && error.status === 401;
-    if (signedOut) this.schedule(this.retry = lastRetry);
-    this.become({ kind: "refused", message: signedOut ? "Signed out. Sign in in another tab and it is saved then" : message });
+    if (signedOut) this.schedule(this.retry = lastRetry); // somebody may sign in in another tab
+    this.become(signedOut ? { kind: "signed-out" } : { kind: "refused", message });
   }
 
   private settled(): void {

@@ -40,20 +40,25 @@ export function answerRows(
 
 export function answerPanel(desk: Desk): HTMLElement {
   const body = h("tbody");
+  const after = h("th.num", { scope: "col" }, "after");
   const title = h("th.title", { colspan: 2 }, "The answer");
   const table = h(
     "table.answers", { "data-testid": "answer" },
     h("colgroup", {}, h("col.sign"), h("col"), h("col.num"), h("col.num"), h("col.change")),
-    h("thead", {}, h("tr", {}, title, h("th.num", { scope: "col" }, "before"), h("th.num", { scope: "col" }, "after"), h("th"))),
+    h("thead", {}, h("tr", {}, title, h("th.num", { scope: "col" }, "before"), after, h("th"))),
     body,
   );
   const verdict = h("p.verdict", { "data-testid": "verdict" });
   const flip = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "flip" });
 
   const views = new Map<number, RowView>();
+  const blanks = Array.from({ length: shownRows }, () => h("tr", { "aria-hidden": "true" }, h("td", { colspan: 5 })));
   const show = () => {
     const { detail } = desk;
     if (!detail) return;
+    table.toggleAttribute("data-stale", desk.stale);
+    say(after, desk.stale ? "earlier" : "after");
+    after.title = desk.stale ? "The studio did not answer: these figures are of an earlier map" : "";
     const label = detail.image.label;
     const rows = answerRows(detail.project.classes.map((c) => c.name), label, detail.prediction.top, desk.before, desk.after);
     const digits = digitsFor(Math.max(...rows.map((r) => r.before ?? 0)));
@@ -63,12 +68,16 @@ export function answerPanel(desk: Desk): HTMLElement {
       view.show(row, digits);
       return view.element;
     });
+    // As many rows as there can be, so that nothing below moves while somebody paints.
+    const places = Math.min(shownRows, detail.project.classes.length);
+    while (listed.length < places) listed.push(blanks[places - listed.length - 1] ?? h("tr"));
     if (listed.length !== body.children.length || listed.some((e, i) => body.children[i] !== e)) fill(body, ...listed);
     const now = rows.find((r) => r.answer);
     const judged = label === undefined ? "" : now?.truth ? "right" : "wrong";
     verdict.dataset["verdict"] = judged;
     const flipped = desk.after && rows[0] && now && now.class !== rows[0].class;
-    say(verdict, now ? `${judged === "right" ? "✓ " : judged === "wrong" ? "✗ " : ""}${flipped ? "now " : ""}${judged}${judged ? ": " : ""}${now.name}` : "");
+    const change = !flipped ? "" : judged === "wrong" && rows[0]?.class !== label ? "still " : "now ";
+    say(verdict, now ? `${judged === "right" ? "✓ " : judged === "wrong" ? "✗ " : ""}${change}${judged}${judged ? ": " : ""}${now.name}` : "");
   };
   desk.on("opened", () => {
     say(flip, "");

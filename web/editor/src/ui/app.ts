@@ -10,7 +10,7 @@ import { button, h, say } from "./element.ts";
 import { filmStrip } from "./filmstrip.ts";
 import { icon } from "./icons.ts";
 import { keyInput, ownsKey } from "./keyboard.ts";
-import { curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
+import { aim, curtain, noticeLine, reviewNote, selectionBar } from "./notices.ts";
 import { brushPanel, historyPanel, viewPanel } from "./panels.ts";
 import { rail } from "./rail.ts";
 import { Stage } from "./stage.ts";
@@ -36,7 +36,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   panel.append(handle, answerPanel(desk), brushPanel(desk), viewPanel(desk), historyPanel(desk));
 
   const work = h(
-    "div.work", {}, reviewNote(desk),
+    "div.work", {}, aim(desk), reviewNote(desk),
     h("div.canvas-area", {}, stage.element, selectionBar(desk), comparisonBar(desk), noticeLine(desk), curtain(desk, queue)),
     statusLine(desk), cell, help,
   );
@@ -50,7 +50,13 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
       skip: () => dialogs.skip(),
       label: () => dialogs.label(),
       submit: () => void desk.submit(),
-      decide: () => (desk.saveState.kind === "lost" ? void desk.takeAgain() : dialogs.conflict()),
+      decide: () => {
+        if (desk.canTakeBack) void desk.takeBack();
+        else if (desk.saveState.kind === "signed-out") dialogs.signIn();
+        else if (desk.looking) void desk.take();
+        else if (desk.saveState.kind === "lost") void desk.takeAgain();
+        else dialogs.conflict();
+      },
     }),
     rail(desk), work, panel, filmStrip(desk),
   );
@@ -110,7 +116,7 @@ function followAddress(desk: Desk): void {
   let travelled = false;
   desk.on("opened", (detail) => {
     const path = address(detail);
-    if (path !== location.pathname && !travelled) history.pushState({ task: detail.id }, "", path);
+    if (path !== location.pathname && !travelled) history.pushState({ task: detail.id }, "", path + location.search); // with the queue's selection
     travelled = false;
   });
   window.addEventListener("popstate", () => {

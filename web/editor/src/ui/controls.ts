@@ -13,6 +13,8 @@ interface SliderSpec {
   /** Where on the slider's 0 … 1 a value stands, and back; linear without. */
   readonly to?: (v: number) => number;
   readonly from?: (t: number) => number;
+  /** Is given what to call when `to` gives other places than before. */
+  readonly rescaled?: (show: () => void) => void;
 }
 
 export function slider(settings: Settings, spec: SliderSpec): HTMLElement {
@@ -40,6 +42,7 @@ export function slider(settings: Settings, spec: SliderSpec): HTMLElement {
     input.setAttribute("aria-valuetext", spec.words(v));
   };
   settings.on("changed", (name) => name === spec.setting && show());
+  spec.rescaled?.(show);
   show();
   return h("label.slider", { title: spec.hint }, h("span", {}, spec.label), input, out);
 }

@@ -30,6 +30,8 @@ export class Dialogs {
   private readonly openLabel: () => void;
   private readonly conflictDialog: HTMLDialogElement;
   private readonly untouchedDialog: HTMLDialogElement;
+  private readonly signInDialog: HTMLDialogElement;
+  private readonly emptyDialog: HTMLDialogElement;
   private readonly helpDialog: HTMLDialogElement;
   private readonly versions = h("div.versions");
 
@@ -73,6 +75,39 @@ export class Dialogs {
         } }, "Submit the model's own")),
     );
 
+    const problem = h("p.notice.notice-bad", { role: "alert", hidden: true });
+    const email = h("input", { type: "email", autocomplete: "username", required: true, "aria-label": "E-mail", value: root.dataset["email"] });
+    const password = h("input", { type: "password", autocomplete: "current-password", required: true, placeholder: "Password", "aria-label": "Password", "data-testid": "again-password" });
+    const signing = h(
+      "form", { onsubmit: (e) => {
+        e.preventDefault();
+        desk.signIn(email.value, password.value).then(() => this.signInDialog.close(), (error: unknown) => {
+          say(problem, error instanceof Error ? error.message : String(error));
+          problem.hidden = false;
+        }).finally(() => (password.value = ""));
+      } },
+      h("p", {}, "Your session has ended. What you painted is kept in this browser, and saved when you have signed in."),
+      problem, email, password,
+      h("div.row.end", {}, button("button", { onclick: () => this.signInDialog.close() }, "Later"), h("button.primary", { type: "submit" }, "Sign in")),
+    );
+    this.signInDialog = dialog(root, "signin", "Sign in again", signing);
+    desk.on("signed-out", () => this.signIn());
+
+    const zero = h("p");
+    this.emptyDialog = dialog(
+      root, "empty", "The map is all zero", zero,
+      h("div.row.end", {},
+        button("button", { onclick: () => this.emptyDialog.close() }, "Go on painting"),
+        button("button.primary", { "data-testid": "submit-empty", onclick: () => {
+          this.emptyDialog.close();
+          void desk.submit(true);
+        } }, "Submit it empty")),
+    );
+    desk.on("empty", () => {
+      say(zero, `Nothing is marked: ${desk.detail?.mechanism.zero ?? "no cell counts"} everywhere. Submit it as it is?`);
+      this.emptyDialog.showModal();
+    });
+
     const values = h("p.muted", { "data-testid": "help-values" });
     desk.on("opened", () => say(values, desk.detail?.mechanism.values ?? ""));
     const groups = ["Paint", "Map", "View", "Cell", "Task"] as const;
@@ -91,7 +126,7 @@ export class Dialogs {
   }
 
   get open(): boolean {
-    return [this.skipDialog, this.labelDialog, this.conflictDialog, this.untouchedDialog, this.helpDialog].some((d) => d.open);
+    return [this.skipDialog, this.labelDialog, this.conflictDialog, this.untouchedDialog, this.emptyDialog, this.signInDialog, this.helpDialog].some((d) => d.open);
   }
 
   skip(): void {
@@ -103,6 +138,10 @@ export class Dialogs {
     this.openLabel();
     this.labelDialog.showModal();
     this.labelDialog.querySelector<HTMLInputElement>("[role=combobox]")?.focus();
+  }
+
+  signIn(): void {
+    if (!this.open) this.signInDialog.showModal();
   }
 
   help(): void {

@@ -28,7 +28,7 @@ export function filmStrip(desk: Desk): HTMLElement {
     const past = done.filter((d) => d.id !== detail.id).slice(-behind);
     fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"));
     try {
-      const page = await desk.client.queue(detail.project.slug, ahead);
+      const page = await desk.client.queue(detail.project.slug, desk.selection, ahead);
       if (current !== detail) return;
       const waiting = page.tasks.filter((t) => t.id !== detail.id && !past.some((d) => d.id === t.id));
       fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"), ...waiting.map((c) => frame(c, "waiting")));

@@ -5,11 +5,21 @@ import { ago } from "../format.ts";
 import { fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
 
+/** What is to be marked, in one line where the bar has no room for it. */
+export function aim(desk: Desk): HTMLElement {
+  const line = h("p.aim", { "data-testid": "aim" });
+  desk.on("opened", (detail) => {
+    const answer = detail.project.classes.find((c) => c.index === detail.prediction.class)?.name ?? "";
+    fill(line, h("strong", {}, detail.label_name || "no label"), h("span.muted", {}, ` · the network says ${answer}`));
+  });
+  return line;
+}
+
 /** The reviewer's comment on the last revision that was sent back; it stays in sight while it is mended. */
 export function reviewNote(desk: Desk): HTMLElement {
   const note = h("aside.review-note", { hidden: true, "data-testid": "review-comment", "aria-label": "The reviewer's comment" });
   desk.on("opened", (detail) => {
-    const last = detail.reviews[detail.reviews.length - 1];
+    const last = detail.reviews.filter((review) => !review.taken_back_at).at(-1);
     note.hidden = last?.verdict !== "reject" || detail.state === "approved";
     if (!last || note.hidden) return;
     const when = new Date(last.created_at);
@@ -28,15 +38,17 @@ export function reviewNote(desk: Desk): HTMLElement {
 export function noticeLine(desk: Desk): HTMLElement {
   const line = h("p.notice-line", { role: "status", "aria-live": "polite", "data-testid": "notice" });
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let stays = false; // it is said as long as the task is read only
   const tell = (words: string, lasting = false) => {
     say(line, words);
+    stays = lasting;
     clearTimeout(timer);
     if (!lasting) timer = setTimeout(() => say(line, ""), 6000);
   };
   desk.on("notice", (words) => tell(words));
   desk.on("phase", (phase) => {
     if (phase.kind === "reading") tell(phase.why, true);
-    else if (phase.kind === "working" && line.textContent === "") tell("");
+    else if (stays) tell("");
   });
   return line;
 }
@@ -55,7 +67,7 @@ export function curtain(desk: Desk, queue: string): HTMLElement {
       say(words, `${phase.what}…`);
       fill(actions);
     } else if (phase.kind === "empty") {
-      say(words, "No task is waiting. New ones appear here when a scan finds images that the model gets wrong, or when a reviewer sends one back.");
+      say(words, Object.keys(desk.selection).length > 0 ? "Nothing of this selection of the queue is left to paint." : "No task is waiting. New ones appear here when a scan finds images that the model gets wrong, or when a reviewer sends one back.");
       fill(actions, toQueue(), again());
     } else if (phase.kind === "failed") {
       say(words, phase.message);

@@ -20,6 +20,7 @@ export function brushPanel(desk: Desk): HTMLElement {
   const size = slider(settings, {
     label: "Size", setting: "size", hint: "Across, in cells of the map ( [ and ] )", words: (v) => v.toFixed(v < 10 ? 2 : 1),
     to: (v) => Math.log(v / smallest) / ratio(), from: (t) => smallest * Math.exp(t * ratio()),
+    rescaled: (show) => desk.on("opened", show),
   });
   const hardness = slider(settings, { label: "Hardness", setting: "hardness", hint: "How far from the middle the full strength reaches ( Shift+[ and Shift+] )", words: percent });
   const strength = slider(settings, { label: "Strength", setting: "strength", hint: "What the brush paints; a stroke never goes beyond it (1 … 9, 0)", words: (v) => v.toFixed(2) });
@@ -116,6 +117,7 @@ export function historyPanel(desk: Desk): HTMLElement {
         "aria-current": history.position === position ? "step" : undefined,
         "data-undone": position > history.position || undefined,
         disabled: editor.readOnly,
+        tabindex: history.position === position ? 0 : -1,
         onclick: () => editor.travel(position),
       }, label);
       return h("li", {}, b);
@@ -126,6 +128,16 @@ export function historyPanel(desk: Desk): HTMLElement {
     say(count, history.position === 0 ? "" : String(history.position));
     count.hidden = history.position === 0;
   };
+  // One stop for Tab; arrows go along the list.
+  list.addEventListener("keydown", (e) => {
+    const buttons = [...list.querySelectorAll("button")];
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: buttons.length - 1 }[e.key];
+    if (at < 0 || to === undefined) return;
+    e.preventDefault();
+    e.stopPropagation();
+    buttons[to]?.focus();
+  });
   editor.on("settled", show);
   desk.on("opened", show);
   const section = folded("Strokes", list);

@@ -11,12 +11,14 @@ import { icon } from "./icons.ts";
 export function saveWords(state: SaveState, now: number): string {
   switch (state.kind) {
     case "untouched": return "untouched";
+    case "looking": return "not taken yet";
     case "pending": return "changed";
     case "saving": return "saving…";
     case "saved": return `saved ${ago(now - state.at)}`;
     case "offline": return "offline: kept here";
     case "conflict": return "two versions";
     case "lost": return "lease lost";
+    case "signed-out": return "signed out: kept here";
     case "refused": return "not saved";
   }
 }
@@ -40,11 +42,11 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
     const now = desk.saveState;
     state.dataset["state"] = desk.phase.kind === "reading" ? "readonly" : now.kind;
     say(words, desk.phase.kind === "reading" ? "read only" : saveWords(now, Date.now()));
-    if (["offline", "conflict", "lost", "refused"].includes(now.kind)) say(told, saveWords(now, Date.now()));
+    if (["offline", "conflict", "lost", "refused", "signed-out"].includes(now.kind)) say(told, saveWords(now, Date.now()));
     else if (now.kind === "saved" && told.textContent !== "") say(told, "saved");
-    state.title = "message" in now ? now.message : "";
-    act.hidden = now.kind !== "conflict" && now.kind !== "lost";
-    say(act, now.kind === "conflict" ? "Choose" : "Take it again");
+    state.title = now.kind === "looking" ? "You look at this task. The first stroke takes it, and nobody else can paint it then" : "message" in now ? now.message : "";
+    act.hidden = !desk.canTakeBack && !["conflict", "lost", "looking", "signed-out"].includes(now.kind);
+    say(act, desk.canTakeBack ? "Take it back" : now.kind === "conflict" ? "Choose" : now.kind === "signed-out" ? "Sign in" : now.kind === "looking" ? "Take it" : "Take it again");
   };
   const showHistory = () => {
     undo.disabled = editor.readOnly || !editor.document.history.canUndo;
