@@ -22,6 +22,8 @@ type LabelStore interface {
 	LabelHistory(ctx context.Context, image Image) (LabelHistory, error)
 	// SetLabel writes an image's Label and LeftOut with a step of its label's history; predictions and tasks have the label too.
 	SetLabel(ctx context.Context, image Image, verdictID int64, at time.Time) error
+	// OpenTasks returns the tasks of images that can be taken, by image.
+	OpenTasks(ctx context.Context, images []int64) (map[int64]int64, error)
 	// TasksOf locks an image's tasks.
 	TasksOf(ctx context.Context, imageID int64) ([]Task, error)
 	// FollowTasks applies Task.Follow to the tasks of images, and makes those that are needed now, of the active version.

@@ -48,9 +48,9 @@ type tab struct {
 func (f Frame) tabs() []tab {
 	tabs := []tab{{"queue", "Queue", f.Project.OpenTasks}}
 	if f.May(annotator.RoleReviewer) {
-		tabs = append(tabs, tab{"review", "Review", f.Project.InReview})
+		tabs = append(tabs, tab{"review", "Review", f.Project.InReview + f.Project.LabelsWaiting})
 	}
-	tabs = append(tabs, tab{"images", "Images", 0}, tab{"labels", "Labels", f.Project.LabelsWaiting})
+	tabs = append(tabs, tab{"images", "Images", 0})
 	return append(tabs, tab{"rounds", "Rounds", 0}, tab{"versions", "Versions", 0},
 		tab{"activity", "Activity", 0}, tab{"settings", "Data", 0})
 }

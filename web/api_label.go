@@ -72,6 +72,17 @@ func (a *api) labels() {
 		return &maybeVerdict{Status: http.StatusOK, Body: &v}, err
 	})
 
+	type suspectsRequest struct {
+		ByProject
+		Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many are listed, the most suspect first."`
+	}
+	suspects := get("suspects", "/projects/{project}/suspects", "Images whose labels are probably wrong")
+	suspects.Description = "By confident learning (arXiv 1911.00068) on what up to five versions answer. Images whose label somebody vouched for, or that is being decided, are not listed."
+	handle(a, annotator.RoleAnnotator, suspects, func(ctx context.Context, actor annotator.User, in *suspectsRequest) (*answer[annotator.Suspects], error) {
+		found, err := a.server.service.Suspects(ctx, actor, in.Project, in.Limit)
+		return &answer[annotator.Suspects]{found}, err
+	})
+
 	type byVerdict struct {
 		Verdict int64 `path:"verdict"`
 	}

@@ -11,7 +11,7 @@
 //	legible.go     refusing requests whose address, headers or JSON are not valid text
 //	api.go         /api/v1, described by its OpenAPI document (huma); api_*.go its operations, scopes.go what tokens may call
 //	upload.go      receiving models as they come; state_dict.go receiving the reference for a state_dict
-//	api_label.go   what is said of labels
+//	api_label.go   what is said of labels, and which are suspect; page_label.go the pages
 //	api_import.go  receiving data sets in chunks; page_import.go says what they are and what an import would do
 //	page.go        what all pages share; page_*.go the pages, one file per section, rendered by package templates; page_setup.go makes the first admin
 //	pages/         their scripts (TypeScript), bundled into static/ by `go generate ./web`

@@ -10,6 +10,30 @@ import (
 	"github.com/abn-studio/studio/templates"
 )
 
+// suspectsShown is how many suspects the page lists.
+const suspectsShown = 60
+
+// suspectsPage lists images whose labels are probably wrong.
+func (s *Server) suspectsPage(v *visit) error {
+	found, err := s.service.Suspects(v.Context(), v.actor, v.project.Slug, suspectsShown)
+	if err != nil {
+		return err
+	}
+	return v.render(templates.SuspectsPage(v.frame("Suspect labels", "review"), found))
+}
+
+// nextSuspect goes on to the most suspect label that is left; where none is, to the list.
+func (s *Server) nextSuspect(v *visit) error {
+	found, err := s.service.Suspects(v.Context(), v.actor, v.project.Slug, 1)
+	if err != nil {
+		return err
+	}
+	if len(found.Suspects) == 0 {
+		return v.redirect(v.to("suspects"))
+	}
+	return v.redirect(v.to("images/%d?suspect=%d", found.Suspects[0].Image.ID, found.Suspects[0].Suggested))
+}
+
 // labelsPage lists what was said of labels.
 func (s *Server) labelsPage(v *visit) error {
 	before, _ := strconv.ParseInt(v.URL.Query().Get("before"), 10, 64) // anything but a number: from the newest
@@ -27,7 +51,7 @@ func (s *Server) labelsPage(v *visit) error {
 			return err
 		}
 	}
-	return v.render(templates.LabelsPage(v.frame("Labels", "labels"), view))
+	return v.render(templates.LabelsPage(v.frame("Labels", "review"), view))
 }
 
 // nextLabel opens what waits longest, or the one after ?after=; where none waits, the list.
@@ -75,7 +99,7 @@ func (s *Server) showLabel(v *visit, status int, view templates.Label) (err erro
 		return err
 	}
 	view.Refused = view.Verdict.MayJudge(v.actor)
-	return s.render(v.ResponseWriter, v.Request, status, templates.LabelPage(v.frame(view.Verdict.Text(), "labels"), view))
+	return s.render(v.ResponseWriter, v.Request, status, templates.LabelPage(v.frame(view.Verdict.Text(), "review"), view))
 }
 
 // judgeLabel decides a verdict and goes on to the next that waits; its author may take it back instead.
@@ -144,6 +168,9 @@ func (s *Server) proposeLabel(v *visit) error {
 		v.say("You say that it is right.")
 	} else {
 		v.say("A reviewer decides: %s.", verdict.Text())
+	}
+	if typed.Suggested != "" {
+		return v.redirect(v.to("suspects/next"))
 	}
 	return v.redirect(v.to("images/%d", id))
 }

@@ -98,7 +98,11 @@ func (s *Server) imagePage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.showImage(v, id, http.StatusOK, templates.LabelForm{})
+	var form templates.LabelForm
+	if class, err := strconv.Atoi(v.URL.Query().Get("suspect")); err == nil && class >= 0 && class < len(v.project.Classes) {
+		form.Class, form.Suggested = v.project.Classes[class].Name, strconv.Itoa(class)
+	}
+	return s.showImage(v, id, http.StatusOK, form)
 }
 
 // showImage renders an image's page, with what was typed of its label.

@@ -90,6 +90,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/labels/{verdict}", s.projectPage(annotators, s.labelPage))
 				r.Post("/labels/{verdict}", s.projectPage(annotators, s.judgeLabel))
 				r.Post("/images/{image}", s.projectPage(admins, s.changeImage))
+				r.Get("/suspects", s.projectPage(annotators, s.suspectsPage))
+				r.Get("/suspects/next", s.projectPage(annotators, s.nextSuspect))
 				r.Get("/activity", s.projectPage(annotators, s.activityPage))
 				r.Get("/settings", s.projectPage(annotators, s.settingsPage))
 				r.Get("/leakage", s.projectPage(annotators, s.leakagePage))

@@ -10,10 +10,11 @@ import (
 
 // projectCommand manages projects.
 type projectCommand struct {
-	Create  projectCreateCommand  `cmd:"" help:"Make an empty project."`
-	List    projectListCommand    `cmd:"" help:"List the projects with their counts."`
-	Leakage projectLeakageCommand `cmd:"" help:"Show held-out images that are training images too, or look like one, and leave them out of measures."`
-	Start   projectStartCommand   `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
+	Create   projectCreateCommand   `cmd:"" help:"Make an empty project."`
+	List     projectListCommand     `cmd:"" help:"List the projects with their counts."`
+	Leakage  projectLeakageCommand  `cmd:"" help:"Show held-out images that are training images too, or look like one, and leave them out of measures."`
+	Suspects projectSuspectsCommand `cmd:"" help:"List images whose labels are probably wrong."`
+	Start    projectStartCommand    `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
 }
 
 type projectCreateCommand struct {

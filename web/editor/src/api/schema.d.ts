@@ -716,6 +716,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/suspects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Images whose labels are probably wrong
+         * @description By confident learning (arXiv 1911.00068) on what up to five versions answer. Images whose label somebody vouched for, or that is being decided, are not listed. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["suspects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/tasks/next": {
         parameters: {
             query?: never;
@@ -2589,6 +2609,51 @@ export interface components {
              */
             revision: number;
         };
+        Suspect: {
+            /**
+             * Format: double
+             * @description Probability of the label, the mean over the versions that suspect it.
+             */
+            given: number;
+            /** @description No version that was asked was trained on the image. One that was tends to repeat the label: that it does not is all the more telling. */
+            held_out: boolean;
+            image: components["schemas"]["Image"];
+            /** Format: int64 */
+            label: number;
+            label_name: string;
+            /**
+             * Format: double
+             * @description Probability of the suggested class, the same mean.
+             */
+            probability: number;
+            /**
+             * Format: int64
+             * @description The class that the versions are confident of.
+             */
+            suggested: number;
+            suggested_name: string;
+            /**
+             * Format: int64
+             * @description Its open task, if it has one.
+             */
+            task_id?: number;
+            /**
+             * Format: double
+             * @description What the probability has to reach: the mean probability that a version gives the class on held-out images of the class; the mean over the same versions.
+             */
+            threshold: number;
+            /**
+             * Format: int64
+             * @description How many of the versions suspect the label and suggest this class.
+             */
+            versions: number;
+        };
+        Suspects: {
+            suspects: components["schemas"]["Suspect"][];
+            /** Format: int64 */
+            total: number;
+            versions: number[];
+        };
         TakeInRequestBody: {
             /** @description Ids of images that are left out; without them, all of those. */
             images?: number[];
@@ -2951,6 +3016,8 @@ export type StartPreview = components['schemas']['StartPreview'];
 export type StartSources = components['schemas']['StartSources'];
 export type StartingMap = components['schemas']['StartingMap'];
 export type SubmitRequestBody = components['schemas']['SubmitRequestBody'];
+export type Suspect = components['schemas']['Suspect'];
+export type Suspects = components['schemas']['Suspects'];
 export type TakeInRequestBody = components['schemas']['TakeInRequestBody'];
 export type Task = components['schemas']['Task'];
 export type TaskCard = components['schemas']['TaskCard'];
@@ -4403,6 +4470,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspects: {
+        parameters: {
+            query?: {
+                /** @description How many are listed, the most suspect first. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suspects"];
                 };
             };
             /** @description Error */
