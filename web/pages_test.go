@@ -178,8 +178,16 @@ func TestReviewPage(t *testing.T) {
 	refused.has(".notice-bad", "say what should change")
 
 	edit["comment"] = []string{"include the beak"}
+	next := reviewer.post(address, edit).want(http.StatusSeeOther).Header.Get("Location")
+	judged := reviewer.get(next).want(http.StatusOK)
+	judged.has("form.judged", "changes requested")
+	judged.has("form.judged button[data-key=u]", "Take it back")
+	// The verdict is taken back on that page, stays in the history, and is given again.
+	reviewer.post(address+"/retract", map[string][]string{"edit": edit["edit"]}).want(http.StatusSeeOther)
+	again := reviewer.get(address).want(http.StatusOK)
+	again.has(".history", "Taken back by")
+	again.has("form[data-verdict]", "Approve")
 	reviewer.post(address, edit).want(http.StatusSeeOther)
-	reviewer.get("/projects/birds/queue").has(".notice", "back to The annotator")
 	done := reviewer.get(address).want(http.StatusOK)
 	done.has(".history blockquote", "include the beak")
 	done.hasNot("form[data-verdict]")
