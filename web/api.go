@@ -58,6 +58,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.rounds()
 	a.versions()
 	a.downloads()
+	a.exports()
 	a.stateDicts()
 	a.uploads()
 	a.imports()

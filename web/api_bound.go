@@ -8,6 +8,7 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/takeout"
 )
 
 // bound is what a field of a request takes: a text of some length, a number of a range, or one of some words. The field's tag
@@ -46,6 +47,8 @@ var bounds = map[string]bound{
 	"start radius":      {high: attention.MaxStartRadius},
 	"previewed radius":  {low: -1, high: attention.MaxStartRadius},
 	"draft's source":    {words: words(annotator.DraftSources)},
+	"export":            {words: words(annotator.ExportKinds)},
+	"export format":     {words: words(takeout.FormatKeys())},
 	"state_dict format": {words: words(annotator.StateDictFormats)},
 }
 

@@ -22,7 +22,7 @@ var scopes = map[string]annotator.Scope{
 	"signOut": browserOnly, "createToken": browserOnly, "tokens": browserOnly, "revokeToken": browserOnly,
 	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly,
 
-	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead,
+	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead, "export": annotator.ScopeRead,
 	"createProject": annotator.ScopeAdmin, "setStart": annotator.ScopeAdmin, "previewStarts": annotator.ScopeAdmin,
 
 	"leakage": annotator.ScopeRead, "leaveOut": annotator.ScopeAdmin, "takeIn": annotator.ScopeAdmin,

@@ -404,6 +404,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Maps, predictions, reviews, tasks or the audit trail as a file
+         * @description The file is streamed while it is read. If that fails halfway, the connection is broken off, so that half a file is not taken for a whole one. A filter that the records do not have is refused. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/images": {
         parameters: {
             query?: never;
@@ -3812,6 +3832,69 @@ export interface operations {
                 };
             };
             /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query: {
+                /** @description Which records. */
+                what?: "maps" | "predictions" | "reviews" | "tasks" | "audit";
+                /** @description jsonl, csv and parquet have records of every kind; npz, npy, png8 and png16 maps and predictions; coco and labelstudio maps. */
+                format: "jsonl" | "csv" | "parquet" | "npz" | "npy" | "png8" | "png16" | "coco" | "labelstudio";
+                /** @description Of coco and labelstudio: the least value of a cell that they have; 0.5 without it. */
+                threshold?: number;
+                /** @description Only these states; maps without it: approved. */
+                state?: string[];
+                /** @description Only images of these splits. */
+                split?: ("train" | "validation" | "test" | "pool")[];
+                /** @description Only images of this class, by its key or name. */
+                class?: string;
+                /** @description Only what this person drew, holds or did, by name or e-mail address. */
+                author?: string;
+                /** @description Only images whose name contains this. */
+                search?: string;
+                /** @description Only what the round of this number learned from. */
+                round?: number;
+                /** @description Only of the version of this number; predictions without it: the active one's. */
+                version?: number;
+                /** @description Only what was made then or later: a date, or a moment (RFC 3339). */
+                since?: string;
+                /** @description Only what was made before. */
+                until?: string;
+                /** @description Every revision of a map, not only the latest of an image. */
+                revisions?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                    "application/vnd.apache.parquet": string;
+                    "application/x-ndjson": string;
+                    "application/zip": string;
+                    "text/csv": string;
+                };
+            };
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;
