@@ -89,7 +89,7 @@ func (a *api) imageList() {
 		Unlabelled bool                 `query:"unlabelled" doc:"Only images without a label."`
 		LeftOut    bool                 `query:"left_out" doc:"Only images that are left out of measures."`
 		Prefix     string               `query:"prefix" bound:"search" doc:"What the name begins with."`
-		Cursor     string               `query:"cursor" maxLength:"200" doc:"next of the page before."`
+		Cursor     string               `query:"cursor" maxLength:"500" doc:"next of the page before."`
 		Limit      int                  `query:"limit" bound:"page of tasks"`
 	}
 	images := get("images", "/projects/{project}/images", "A project's images, in the order in which they came in")

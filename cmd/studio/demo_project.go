@@ -102,8 +102,9 @@ func (d *demo) model(ctx context.Context) (annotator.Version, error) {
 // pictures draws the birds and imports them, under a job that the project's page shows.
 func (d *demo) pictures(ctx context.Context) error {
 	plan := inTurn(aviary.Plan(d.options))
-	project, err := d.service.Project(ctx, annotator.System, demoSlug)
-	if err != nil || project.Images >= len(plan) {
+	// Pictures that a person deleted count too: they are not drawn again.
+	drawn, err := d.service.Images(ctx, annotator.System, demoSlug, annotator.ImageFilter{State: annotator.ImageAny, Limit: 1})
+	if err != nil || drawn.Total >= len(plan) {
 		return err
 	}
 	folder := filepath.Join(d.Data, "cache", "aviary")
