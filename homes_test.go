@@ -287,6 +287,8 @@ func TestBoundsOfTextHaveOneHome(t *testing.T) {
 	own := map[string]bool{ // said of nothing that the domain knows
 		`query:"cursor" maxLength:"500"`: true,
 		`query:"v" maxLength:"80"`:       true,
+		`query:"since" maxLength:"40"`:   true,
+		`query:"until" maxLength:"40"`:   true,
 	}
 	literal := regexp.MustCompile(`^.*(maxLength|minLength|enum):"[^"$]*"`)
 	eachSource(t, func(dir string, file *ast.File) {
