@@ -177,7 +177,7 @@ func (s *Service) ChangeImage(ctx context.Context, actor User, id int64, c Image
 		return Image{}, err
 	}
 	err = s.store.InTx(ctx, func(tx Store) error {
-		if _, err := stillImages(ctx, tx, image.ProjectID); err != nil {
+		if err := stillImages(ctx, tx, image.ProjectID); err != nil {
 			return err
 		}
 		if image, err = tx.Image(ctx, id); err != nil {
@@ -225,12 +225,12 @@ func joined(a, b string) string {
 }
 
 // stillImages locks a project, and is ErrConflict while a round runs on its images.
-func stillImages(ctx context.Context, tx Store, projectID int64) (ImportState, error) {
+func stillImages(ctx context.Context, tx Store, projectID int64) error {
 	state, err := tx.ImportState(ctx, projectID)
 	if err == nil && state.Round > 0 {
 		err = Conflict("round %d runs on these images, which must stay as they are until it is over: wait or cancel it", state.Round)
 	}
-	return state, err
+	return err
 }
 
 // follow brings tasks and figures of the active version up to what images have become. Those that it has not predicted are scanned.
@@ -384,7 +384,7 @@ func (s *Service) changeImages(ctx context.Context, actor User, slug string, ids
 	}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	err = s.store.InTx(ctx, func(tx Store) error {
-		if _, err := stillImages(ctx, tx, project.ID); err != nil {
+		if err := stillImages(ctx, tx, project.ID); err != nil {
 			return err
 		}
 		there, err := tx.ImagesByID(ctx, project.ID, ids)

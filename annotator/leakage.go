@@ -314,7 +314,7 @@ func (s *Service) changeMeasured(ctx context.Context, actor User, slug string, o
 	}
 	err = s.store.InTx(ctx, func(tx Store) error {
 		changed = 0
-		if _, err := stillImages(ctx, tx, project.ID); err != nil {
+		if err := stillImages(ctx, tx, project.ID); err != nil {
 			return err
 		}
 		looks, err := tx.Looks(ctx, project.ID)

@@ -102,7 +102,7 @@ func (a *api) tasks() {
 		TaskSelection
 	}
 	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeTask, error) {
-		t, err := a.server.service.NextTask(ctx, actor, in.TaskSelection.of(in.Project))
+		t, err := a.server.service.NextTask(ctx, actor, in.of(in.Project))
 		if errors.Is(err, annotator.ErrNoTask) {
 			return &maybeTask{Status: http.StatusNoContent}, nil
 		}

@@ -98,21 +98,21 @@ func invalid(err error) error {
 
 // readMaps reads maps by the names of their images, and what JSON Lines say of each, by its source.
 func readMaps(path, name string) (*dataset.MapSet, map[string]annotator.BroughtMap, error) {
-	fail := func(err error) (*dataset.MapSet, map[string]annotator.BroughtMap, error) {
+	told := func(err error) error {
 		if named := strings.ReplaceAll(err.Error(), path, name); named != err.Error() { // of a temporary file
-			return nil, nil, &annotator.ValidationError{Field: "maps", Message: named}
+			return &annotator.ValidationError{Field: "maps", Message: named}
 		}
-		return nil, nil, invalid(err)
+		return invalid(err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return fail(err)
+		return nil, nil, told(err)
 	}
 	switch suffix := strings.ToLower(filepath.Ext(name)); {
 	case info.IsDir(), suffix == ".npz", suffix == ".zip":
 		set, err := dataset.Maps(path)
 		if err != nil {
-			return fail(err)
+			return nil, nil, told(err)
 		}
 		for i, m := range set.Maps {
 			set.Maps[i].Source = strings.Replace(m.Source, path, name, 1)
@@ -121,19 +121,19 @@ func readMaps(path, name string) (*dataset.MapSet, map[string]annotator.BroughtM
 	case suffix == ".npy", suffix == ".png":
 		m, err := dataset.MapFile(path)
 		if err != nil {
-			return fail(fmt.Errorf("reading map %s: %w", path, err))
+			return nil, nil, told(fmt.Errorf("reading map %s: %w", path, err))
 		}
 		base := filepath.Base(name)
 		return &dataset.MapSet{Path: name, Maps: []dataset.EditedMap{{Key: text.NFC(base[:len(base)-len(suffix)]), Source: name, Map: m}}}, nil, nil
 	case suffix == ".jsonl", suffix == ".ndjson":
 		f, err := os.Open(path)
 		if err != nil {
-			return fail(err)
+			return nil, nil, told(err)
 		}
 		defer f.Close()
 		set, known, err := readLines(f, name)
 		if err != nil {
-			return fail(err)
+			return nil, nil, told(err)
 		}
 		return set, known, nil
 	}
