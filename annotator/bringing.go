@@ -93,6 +93,9 @@ func (s *Service) MapTargets(ctx context.Context, actor User, slug string) ([]Ma
 	return targets, version, err
 }
 
+// BroughtStates are what maps from elsewhere come as. One that was taken back there comes as a draft.
+var BroughtStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected}
+
 // check fills in what a map does not say, and returns what is wrong with it.
 func (m BroughtMap) check(v Version, c BringChoices, now time.Time) (BroughtMap, error) {
 	fill := func(to *string, with string) {
@@ -127,7 +130,10 @@ func (m BroughtMap) check(v Version, c BringChoices, now time.Time) (BroughtMap,
 	if m.Comment, err = BoundComment.check("comment", m.Comment); err != nil {
 		return m, err
 	}
-	if err := oneOf("state", m.State, EditStates); err != nil {
+	if m.State == EditTakenBack { // its author did not stand by it, so somebody goes on from it
+		m.State = EditDraft
+	}
+	if err := oneOf("state", m.State, BroughtStates); err != nil {
 		return m, err
 	}
 	if err := oneOf("made", m.Made, EditSources); err != nil {

@@ -103,7 +103,7 @@ func TestBroughtMapsGoTheirWay(t *testing.T) {
 	line := func(i int, state string) string {
 		return fmt.Sprintf(`{"image":"train/%d.png","h":2,"w":3,"values":[0,0.25,0.5,0.75,1,%d],"author":"Zoë","state":%q,"reviewer":"Paul"}`+"\n", i, i%2, state)
 	}
-	file := put(t, "maps.jsonl", []byte(line(0, "draft")+line(1, "submitted")+line(2, "approved")+line(3, "rejected")))
+	file := put(t, "maps.jsonl", []byte(line(0, "draft")+line(1, "submitted")+line(2, "approved")+line(3, "rejected")+line(4, "taken-back")))
 	_, err := Read(t.Context(), service, w.Admin, Import{Project: "birds", Path: file})
 	must(t, err)
 	states := map[string]annotator.TaskState{}
@@ -112,7 +112,7 @@ func TestBroughtMapsGoTheirWay(t *testing.T) {
 	for _, task := range page.Tasks {
 		states[task.Image.Name] = task.State
 	}
-	for name, want := range map[string]annotator.TaskState{"train/0.png": "open", "train/1.png": "submitted", "train/2.png": "approved", "train/3.png": "open"} {
+	for name, want := range map[string]annotator.TaskState{"train/0.png": "open", "train/1.png": "submitted", "train/2.png": "approved", "train/3.png": "open", "train/4.png": "open"} {
 		if states[name] != want {
 			t.Errorf("%s is %s, want %s", name, states[name], want)
 		}
@@ -147,7 +147,7 @@ func TestBroughtMapsGoTheirWay(t *testing.T) {
 	must(t, err)
 	found := false
 	for _, e := range entries {
-		found = found || e.Action == "edit.import" && e.Actor == "Grace" && strings.Contains(e.Detail, "4 maps from") && strings.HasSuffix(e.Detail, "maps.jsonl")
+		found = found || e.Action == "edit.import" && e.Actor == "Grace" && strings.Contains(e.Detail, "5 maps from") && strings.HasSuffix(e.Detail, "maps.jsonl")
 	}
 	if !found {
 		t.Errorf("the trail has no line of the import: %+v", entries)
