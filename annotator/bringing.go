@@ -93,8 +93,16 @@ func (s *Service) MapTargets(ctx context.Context, actor User, slug string) ([]Ma
 	return targets, version, err
 }
 
-// BroughtStates are what maps from elsewhere come as. One that was taken back there comes as a draft.
+// BroughtStates are what maps from elsewhere come as.
 var BroughtStates = []EditState{EditDraft, EditSubmitted, EditApproved, EditRejected}
+
+// broughtAs is what a map comes as that was in a state elsewhere. Nobody stands by one that was taken back, so it is a draft to go on from.
+func broughtAs(state EditState) EditState {
+	if state == EditTakenBack {
+		return EditDraft
+	}
+	return state
+}
 
 // check fills in what a map does not say, and returns what is wrong with it.
 func (m BroughtMap) check(v Version, c BringChoices, now time.Time) (BroughtMap, error) {
@@ -130,9 +138,7 @@ func (m BroughtMap) check(v Version, c BringChoices, now time.Time) (BroughtMap,
 	if m.Comment, err = BoundComment.check("comment", m.Comment); err != nil {
 		return m, err
 	}
-	if m.State == EditTakenBack { // its author did not stand by it, so somebody goes on from it
-		m.State = EditDraft
-	}
+	m.State = broughtAs(m.State)
 	if err := oneOf("state", m.State, BroughtStates); err != nil {
 		return m, err
 	}

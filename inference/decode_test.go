@@ -222,7 +222,7 @@ func TestViewGeometry(t *testing.T) {
 		}
 	}
 	p := torchvision(t, func(m *manifest.Manifest) { m.EXIF, m.Resize = true, nil })
-	if got, want := p.View(300, 500, 6), (annotator.ViewRegion{X: 138, Y: 38, Width: 224, Height: 224}); got != want {
+	if got, want := p.View(300, 500, 6), (annotator.ViewRegion{X: 138, Y: 38, Width: 224, Height: 224, Picture: [2]int{500, 300}}); got != want {
 		t.Errorf("a quarter turn: %+v, want %+v", got, want)
 	}
 }

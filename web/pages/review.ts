@@ -110,7 +110,8 @@ async function waitForPictures(): Promise<void> {
   try {
     await Promise.all([...document.querySelectorAll<HTMLImageElement>("[data-review] .panes:not([hidden]) img")].map((picture) => picture.decode()));
   } catch {
-    return tell("A picture can't be shown: reload the page before you judge.");
+    tell("A picture can't be shown: reload the page before you judge.");
+    return;
   }
   await frame();
   await frame();
@@ -131,7 +132,10 @@ if (form) void waitForPictures();
 const press = (verdict: string) => form?.querySelector<HTMLButtonElement>(`button[value="${verdict}"]`)?.click();
 
 form?.addEventListener("submit", (event) => {
-  if (!seen || sent) return event.preventDefault();
+  if (!seen || sent) {
+    event.preventDefault();
+    return;
+  }
   const rejecting = (event.submitter as HTMLButtonElement | null)?.value === "reject";
   if (rejecting && comment && comment.value.trim() === "") {
     event.preventDefault();

@@ -68,10 +68,9 @@ describe("a review", () => {
 
   it("is judged once its pictures are drawn and have been seen for a moment, and once", async () => {
     const drawing: (() => void)[] = [];
-    const decode = HTMLImageElement.prototype.decode;
-    HTMLImageElement.prototype.decode = () => new Promise<void>((done) => drawing.push(done));
+    const decoding = vi.spyOn(HTMLImageElement.prototype, "decode").mockImplementation(() => new Promise<void>((done) => drawing.push(done)));
     await open(`<img>`);
-    HTMLImageElement.prototype.decode = decode;
+    decoding.mockRestore();
     let sent = 0;
     const form = find<HTMLFormElement>("[data-verdict]");
     form.addEventListener("submit", (event) => {
