@@ -54,20 +54,24 @@ var exportFilters = map[ExportKind][]string{
 func FiltersOf(kind ExportKind) []string { return exportFilters[kind] }
 
 // StatesOf lists the states by which a kind is filtered.
-func StatesOf(kind ExportKind) (states []string) {
+func StatesOf(kind ExportKind) []string {
 	switch kind {
 	case ExportMaps:
-		for _, s := range EditStates {
-			states = append(states, string(s))
-		}
+		return statesAsText(EditStates)
 	case ExportReviews:
-		states = []string{string(EditApproved), string(EditRejected)}
+		return statesAsText([]EditState{EditApproved, EditRejected})
 	case ExportTasks:
-		for _, s := range TaskStates {
-			states = append(states, string(s))
-		}
+		return statesAsText(TaskStates)
 	}
-	return states
+	return nil
+}
+
+func statesAsText[T ~string](all []T) []string {
+	out := make([]string, len(all))
+	for i, state := range all {
+		out[i] = string(state)
+	}
+	return out
 }
 
 // Check returns a *ValidationError for a kind that is none, for a field that the kind does not have, and for a value that a field

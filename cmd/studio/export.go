@@ -28,7 +28,7 @@ type exportCommand struct {
 
 // exportFilterFlags say which records are written.
 type exportFilterFlags struct {
-	State        []string `help:"Only these states. Maps and reviews: draft, submitted, approved, rejected, taken-back (maps, by default: approved). Tasks: open, leased, submitted, approved, changes-requested, skipped."`
+	State        []string `help:"Only these states. Maps: ${editstates} (default: approved). Reviews: approved, rejected. Tasks: ${taskstates}."`
 	Split        []string `help:"Only images of these splits: ${splits}."`
 	Class        string   `help:"Only images of this class, by its key or name."`
 	Author       string   `help:"Only what this person drew, holds or did, by name or e-mail address."`

@@ -15,9 +15,9 @@ type importMapsCommand struct {
 	Path        string `arg:"" type:"path" help:"The maps: .npz, .jsonl, .zip, one .npy or .png, or a folder of them, each called like its image."`
 	Project     string `required:"" placeholder:"SLUG" help:"The project."`
 	Author      string `help:"By whom the maps are, where the file does not say it (JSON Lines do). They cannot sign in."`
-	State       string `help:"As what they come, where the file does not say it: ${enum}. Submitted ones wait for a reviewer, approved ones are learned from, drafts are what painters begin with." enum:"draft,submitted,approved,rejected" default:"submitted"`
+	State       string `help:"As what they come, where the file does not say it: ${enum}. Submitted ones wait for a reviewer, approved ones are learned from, drafts are what painters begin with." enum:"${broughtstates}" default:"submitted"`
 	Reviewer    string `help:"Who judged approved or rejected ones, where the file does not say it (default: ${bringer})."`
-	Made        string `help:"How they were made, where the file does not say it: ${enum}." enum:"painted,model,generator" default:"painted"`
+	Made        string `help:"How they were made, where the file does not say it: ${enum}." enum:"${editsources}" default:"painted"`
 	SkipUnknown bool   `help:"Leave out maps of images that the project does not have or that can have none."`
 	DryRun      bool   `help:"Read and count, and change nothing."`
 	JSON        bool   `name:"json" help:"Print the report as one JSON document."`
