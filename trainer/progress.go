@@ -98,7 +98,7 @@ func TrainPlan(s recipe.Settings, w Workload, frozen bool) []progress.Plan {
 	spec := ScratchSpec{Frozen: frozen, Settings: s}
 	features := w.Train + w.Heldout + w.Validation
 	if spec.mirrorsFeatures() {
-		features *= 2
+		features += w.Train
 	}
 	plan := []progress.Plan{
 		{Stage: progress.Features, Total: features, Each: spec.featurePrior()},

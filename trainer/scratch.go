@@ -159,15 +159,25 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 		}
 		out.HeldBack = len(chosen) < len(spec.Train)
 	}
-	everything := slices.Concat(chosen, spec.Heldout, valid)
-	problems, err := inputs.Prepare(ctx, everything, spec.mirrorsFeatures(), func(done, total int) {
-		meter.Expect(progress.Features, total, 0)
-		meter.Advance(progress.Features, done)
-	})
+	// Only what is trained on is mirrored. What is missing of the second list is not known yet while the first is computed.
+	measured, computed := slices.Concat(spec.Heldout, valid), 0
+	track := func(offset, later int) func(done, total int) {
+		return func(done, total int) {
+			computed = offset + total
+			meter.Expect(progress.Features, computed+later, 0)
+			meter.Advance(progress.Features, offset+done)
+		}
+	}
+	problems, err := inputs.Prepare(ctx, chosen, spec.mirrorsFeatures(), track(0, len(measured)))
 	if err != nil {
 		return out, err
 	}
-	skipped := everyImage(everything, problems)
+	more, err := inputs.Prepare(ctx, measured, false, track(computed, 0))
+	if err != nil {
+		return out, err
+	}
+	problems = append(problems, more...)
+	skipped := everyImage(slices.Concat(chosen, measured), problems)
 	if len(skipped) > 0 && observer.Skipped != nil {
 		observer.Skipped(skipped)
 	}
