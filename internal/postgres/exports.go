@@ -22,11 +22,13 @@ type exportSource struct {
 	learned              string // the edit that a round learned from
 }
 
+// exportedEdits are the tables of a map without its image.
+const exportedEdits = `edits e JOIN tasks t ON t.id = e.task_id JOIN versions v ON v.id = e.version_id JOIN users u ON u.id = e.author_id`
+
 var exportSources = map[annotator.ExportKind]exportSource{
 	annotator.ExportMaps: {
-		tables: `edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id JOIN versions v ON v.id = e.version_id
-			JOIN users u ON u.id = e.author_id`,
-		key: "i.id", project: "t.project_id", state: "e.state", made: "e.created_at", learned: "e.id",
+		tables: exportedEdits + ` JOIN images i ON i.id = t.image_id`,
+		key:    "i.id", project: "t.project_id", state: "e.state", made: "e.created_at", learned: "e.id",
 	},
 	annotator.ExportPredictions: {
 		tables: `predictions p JOIN images i ON i.id = p.image_id JOIN versions v ON v.id = p.version_id`, key: "i.id", project: "v.project_id",
@@ -116,26 +118,26 @@ func (s *Store) CountExport(ctx context.Context, projectID int64, kind annotator
 }
 
 // ExportMaps implements annotator.ExportStore. The maps of a page are selected first, then joined, so that only their cells are read.
+// The latest map of an image is looked up image by image: to sort all maps for every page would take as long as there are maps.
 func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.ExportFilter, after int64, limit int) ([]annotator.ExportedMap, error) {
 	from := exportSources[annotator.ExportMaps]
 	where := from.conditions(projectID, f)
-	first, order := `DISTINCT ON (t.image_id)`, `t.image_id, e.created_at DESC, e.id DESC`
-	if f.Revisions {
-		first, order = ``, `e.id`
-		where.add(`e.id > $%d`, after)
-	} else {
-		where.add(`t.image_id > $%d`, after)
+	where.args = append(where.args, after, limit)
+	last := len(where.args)
+	page, order := fmt.Sprintf(`SELECT e.id FROM %s WHERE %s AND e.id > $%d ORDER BY e.id LIMIT $%d`, from.tables, where.sql(), last-1, last), `e.id`
+	if !f.Revisions {
+		page, order = fmt.Sprintf(`SELECT latest.id FROM images i CROSS JOIN LATERAL (
+				SELECT e.id FROM %s WHERE t.image_id = i.id AND %s ORDER BY e.created_at DESC, e.id DESC LIMIT 1) latest
+			WHERE i.project_id = $1 AND i.id > $%d ORDER BY i.id LIMIT $%d`, exportedEdits, where.sql(), last-1, last), `t.image_id`
 	}
-	where.args = append(where.args, limit)
-	outer := map[bool]string{true: `e.id`, false: `t.image_id`}[f.Revisions]
 	all, err := list(ctx, s, scanExportedMap, fmt.Sprintf(`
-		WITH page AS (SELECT %s e.id FROM %s WHERE %s ORDER BY %s LIMIT $%d)
+		WITH page AS (%s)
 		SELECT %s, e.map_height, e.map_width, e.map, u.name, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
 			coalesce(j.name, ''), coalesce(r.comment, ''), e.created_at, e.submitted_at, r.created_at,
 			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance
 		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id LEFT JOIN users j ON j.id = r.reviewer_id
 		WHERE e.id IN (SELECT id FROM page) ORDER BY %s`,
-		first, from.tables, where.sql(), order, len(where.args), exportedImage, fmt.Sprintf(exportedAnswer, "t.predicted"), from.tables, outer), where.args...)
+		page, exportedImage, fmt.Sprintf(exportedAnswer, "t.predicted"), from.tables, order), where.args...)
 	return all, wrap(err, "reading maps of project %d", projectID)
 }
 
