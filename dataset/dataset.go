@@ -170,7 +170,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s", dir, d.Format, ErrEmpty, hint), d.Close())
 	}
-	if err := cmp.Or(d.samples.checkRoom(), d.joinParts()); err != nil {
+	if err := cmp.Or(d.samples.checkRoom(), d.nameClasses(), d.joinParts()); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
 	d.arrange()

@@ -58,7 +58,7 @@ func (d *Dataset) readFolder() error {
 		case shape.inside:
 			err = d.readSplitClass(name)
 		case isContainer(name) && d.onlyFolder(list, name):
-			if other := annotationAmong(list); other != "" && d.options.Format == Auto && !d.rootTable() {
+			if other := d.annotationAmong(list); other != "" && d.options.Format == Auto && !d.rootTable() {
 				return fmt.Errorf("%w: %s holds the pictures, and %s is no file of labels that is read%s: %s", ErrLayout, name, other, d.columnsOf(other), toReadLabels)
 			}
 			err = d.readContainer(name)
@@ -143,9 +143,9 @@ func (d *Dataset) columnsOf(file string) string {
 const toReadLabels = "name the format if it is one of those, or make a table of files and classes (images.csv)"
 
 // annotationAmong returns the first file of a list that may hold labels, "" for none.
-func annotationAmong(list []entry) string {
+func (d *Dataset) annotationAmong(list []entry) string {
 	for _, entry := range list {
-		if !entry.IsDir() && mayTell(entry.Name()) && !isMetadata(entry.Name()) && !isLegend(entry.Name()) {
+		if !entry.IsDir() && mayTell(entry.Name()) && !isMetadata(entry.Name()) && !isLegend(entry.Name()) && !d.listsNames(entry.Name()) {
 			return entry.Name()
 		}
 	}

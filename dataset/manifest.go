@@ -264,6 +264,9 @@ func (d *Dataset) findTables(suffixes []string) ([]string, error) {
 			d.note(name, "passed over: it holds no labels")
 			continue
 		}
+		if d.listsNames(name) {
+			continue
+		}
 		all = append(all, name)
 		if _, ok := d.splitWord(stem(name)); ok {
 			splits = append(splits, name)

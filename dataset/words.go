@@ -83,7 +83,7 @@ var usualColumns = []usualColumn{
 		"imagename", "image_name", "img_name", "image", "img", "picture", "photo", "image_index", "image_id", "imageid", "img_id", "id",
 	}},
 	{ColumnClass, []string{
-		"class", "label", "class_name", "classname", "label_name", "labelname", "category", "category_name", "species", "breed", "diagnosis", "target",
+		"class_name", "classname", "label_name", "labelname", "class", "label", "category", "category_name", "species", "breed", "diagnosis", "target",
 		"labels", "classes", "tag", "ground_truth", "y", "class_label", "class_id", "label_id", "category_id", "target_class", "wnid", "choice", "finding_labels",
 	}},
 	{ColumnSplit, []string{"split", "subset", "set", "partition", "phase", "data_split", "dataset_split", "split_name", "usage", "fold", "is_train", "is_training", "is_training_image"}},
