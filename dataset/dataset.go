@@ -170,9 +170,11 @@ func Read(dir string, o Options) (*Dataset, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s", dir, d.Format, ErrEmpty, hint), d.Close())
 	}
-	if err := cmp.Or(d.samples.checkRoom(), d.nameClasses(), d.joinParts()); err != nil {
+	table := d.labelFile()
+	if err := cmp.Or(d.samples.checkRoom(), d.nameClasses(), d.pairMasks(), d.joinParts()); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())
 	}
+	d.compareFolders(table)
 	d.arrange()
 	if err := cmp.Or(d.refuseSeveral(), d.describeMasks()); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s as %s: %w", dir, d.Format, err), d.Close())

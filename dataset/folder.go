@@ -328,6 +328,14 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 			table = table || isMetadata(entry.Name())
 		}
 	}
+	if slices.ContainsFunc(folders, isContainer) && slices.ContainsFunc(folders, isMaskFolder) && !pictures {
+		folders = slices.DeleteFunc(folders, func(folder string) bool {
+			if isMaskFolder(folder) {
+				d.skip(path.Join(below, folder), "describes the pictures and is not read as a class: rename it if it is one")
+			}
+			return isMaskFolder(folder)
+		})
+	}
 	if len(folders) == 1 && !pictures && depth < 3 {
 		inner := path.Join(below, folders[0])
 		word, isSplit := d.splitWord(folders[0])

@@ -84,10 +84,10 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 		if told[place] && s.Class != class {
 			return fmt.Errorf("%w: line %d of %s: %s has the class %s and the class %s", ErrLayout, r.line, file, name, class, s.Class)
 		}
-		told[place] = true
-		if split != "" && s.Split != split {
-			return fmt.Errorf("%w: line %d of %s: %s is in the folder of %s, and its split is %s", ErrLayout, r.line, file, name, split, s.Split)
+		if told[place] && s.Split != split {
+			return fmt.Errorf("%w: line %d of %s: %s has the split %s and the split %s", ErrLayout, r.line, file, name, split, s.Split)
 		}
+		told[place] = true
 		if c.mask >= 0 {
 			d.samples.mask(place, d.maskNamed(d.beside(folder, r.at(c.mask)), name))
 		}
