@@ -164,4 +164,56 @@ describe.skipIf(!browserThere)("the hand", () => {
     expect((await ink()) - none).toBeGreaterThan(3 * light);
     expect(await page.getByTestId("set-pressure").isVisible()).toBe(true);
   });
+
+  it("keeps the slider's thumb where the brush is, after a load too", async () => {
+    const thumb = page.getByTestId("set-size");
+    await thumb.fill("0.7");
+    const words = await page.locator(".slider", { has: thumb }).locator("output").textContent();
+    await page.reload();
+    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    expect(Number(await thumb.inputValue())).toBeCloseTo(0.7, 1);
+    expect(await page.locator(".slider", { has: thumb }).locator("output").textContent()).toBe(words);
+  });
+
+  it("leaves the panels where they are while the answer changes", async () => {
+    const { x, y } = middle;
+    const places = () => page.locator(".panel-section").evaluateAll((all) => all.map((e) => Math.round(e.getBoundingClientRect().top)));
+    const stood = await places();
+    expect(stood.length).toBeGreaterThan(2);
+    const figures = await page.getByTestId("answer").textContent();
+    await page.mouse.move(x - 150, y);
+    await page.mouse.down();
+    await page.mouse.move(x + 150, y, { steps: 5 });
+    await page.mouse.up();
+    await until("the answer is another", async () => (await page.getByTestId("answer").textContent()) !== figures, 60_000);
+    expect(await places()).toEqual(stood);
+  });
+
+  it("has one tab stop for all strokes", async () => {
+    const { x, y } = middle;
+    for (let i = 0; i < 6; i++) {
+      await page.mouse.move(x - 100, y - 60 + 20 * i);
+      await page.mouse.down();
+      await page.mouse.move(x + 100, y - 60 + 20 * i);
+      await page.mouse.up();
+    }
+    await until("six strokes are listed", async () => (await strokes()) === 6, 5000);
+    const stops = await page.getByTestId("strokes").getByRole("button").evaluateAll((all) => all.filter((e) => (e as HTMLElement).tabIndex >= 0).length);
+    expect(stops).toBe(1);
+  });
+
+  it.each([[640, 360, "a browser at 200%"], [390, 844, "a phone"]])("leaves room for the map and the true class at %i×%i, %s", async (width, height) => {
+    const usual = page.viewportSize()!;
+    await page.setViewportSize({ width, height });
+    await page.reload();
+    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    const stage = (await page.getByTestId("stage").boundingBox())!;
+    expect(Math.min(stage.width, stage.height)).toBeGreaterThan(190);
+    expect(stage.y + 190).toBeLessThan(height);
+    const truth = page.locator(".aim strong").first();
+    expect(await truth.isVisible()).toBe(true);
+    expect(await truth.evaluate((e) => e.scrollWidth <= e.clientWidth + 1)).toBe(true);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    await page.setViewportSize(usual);
+  });
 });
