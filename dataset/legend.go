@@ -1,7 +1,11 @@
 package dataset
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"io"
@@ -21,6 +25,7 @@ import (
 type legend struct {
 	file    string // as messages name it
 	entries []legendEntry
+	odd     string // what of the file was not understood, for people; "": nothing
 }
 
 type legendEntry struct {
@@ -32,6 +37,7 @@ type legendEntry struct {
 type legends struct {
 	mutex sync.Mutex
 	known map[string]*legend
+	odd   []string // what of legends was not understood
 }
 
 // legendNames are the names of legends, in lower case, without their suffix and what is between words.
@@ -58,7 +64,10 @@ func (d *Dataset) legendOf(mask string) *legend {
 	}
 	var found *legend
 	for at := folder; found == nil; at = filepath.Dir(at) {
-		found = readLegend(at)
+		var odd string
+		if found, odd = readLegend(at); odd != "" && !slices.Contains(d.legends.odd, odd) {
+			d.legends.odd = append(d.legends.odd, odd)
+		}
 		below, err := filepath.Rel(d.Dir, at)
 		if err != nil || below == "." || !filepath.IsLocal(below) {
 			break
@@ -68,54 +77,95 @@ func (d *Dataset) legendOf(mask string) *legend {
 	return found
 }
 
-// readLegend reads the legend in a folder, nil if there is none that is understood.
-func readLegend(folder string) *legend {
+// readLegend reads the legend in a folder, nil if there is none that is understood; odd says what was not understood.
+func readLegend(folder string) (found *legend, odd string) {
 	names, err := os.ReadDir(folder)
 	if err != nil {
-		return nil
+		return nil, ""
 	}
 	for _, entry := range names {
 		if !entry.Type().IsRegular() || !isLegend(entry.Name()) {
 			continue
 		}
-		f, err := os.Open(filepath.Join(folder, entry.Name()))
+		data, err := readBounded(filepath.Join(folder, entry.Name()))
 		if err != nil {
+			odd = entry.Name() + ": it cannot be read: " + bare(err)
 			continue
 		}
-		data, err := io.ReadAll(io.LimitReader(f, maxSampleFile))
-		f.Close()
-		if err != nil {
-			continue
-		}
-		if l := parseLegend(entry.Name(), data); l != nil {
-			return l
+		l := parseLegend(entry.Name(), data)
+		if odd = cmp.Or(l.odd, odd); len(l.entries) >= 2 {
+			return l, l.odd
 		}
 	}
-	return nil
+	return nil, odd
 }
 
-// parseLegend reads a legend: JSON by its suffix, else lines. nil: fewer than two colours are named.
+func readBounded(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSampleFile))
+}
+
+// parseLegend reads a legend: JSON by its suffix, else lines. One with fewer than two colours is none.
 func parseLegend(file string, data []byte) *legend {
+	l := &legend{file: path.Base(file)}
+	const without = ": the masks are read without it"
 	data, err := text.UTF8(data)
 	if err != nil {
-		return nil
+		l.odd = l.file + " is no legend of colours: it is not UTF-8" + without
+		return l
 	}
-	l := &legend{file: path.Base(file)}
 	if suffix(file) == ".json" {
 		var document any
-		if json.Unmarshal(data, &document) != nil {
-			return nil
+		if err := json.Unmarshal(data, &document); err != nil {
+			line := 1
+			if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
+				line += bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+			}
+			l.odd = fmt.Sprintf("line %d of %s is not JSON (%v)%s", line, l.file, err, without)
+			return l
 		}
 		l.fromJSON(document, 0)
-	} else {
-		for line := range strings.Lines(string(data)) {
-			l.fromLine(line)
+		if len(l.entries) < 2 {
+			l.odd = l.file + ` names fewer than two colours: want {"cat": [128, 0, 0], …}` + without
+		}
+		return l
+	}
+	number, first, odd, told, sample := 0, 0, 0, 0, ""
+	for line := range strings.Lines(string(data)) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || isRemark(line) {
+			continue
+		}
+		told++
+		if l.fromLine(line) || told == 1 && !strings.ContainsAny(line, "0123456789") && !strings.Contains(line, "=") { // a header
+			continue
+		}
+		if odd++; odd == 1 {
+			first, sample = number, line
 		}
 	}
+	if odd > 0 {
+		l.odd = fmt.Sprintf("line %d of %s names no class with its colour (%q", first, l.file, text.Cut(sample, 40))
+		if odd > 1 {
+			l.odd += fmt.Sprintf(", and %d lines more", odd-1)
+		}
+		l.odd += `): want lines such as "cat 128 0 0"`
+	}
 	if len(l.entries) < 2 {
-		return nil
+		l.odd = cmp.Or(l.odd, l.file+` names fewer than two colours: want lines such as "cat 128 0 0"`) + without
 	}
 	return l
+}
+
+// isRemark reports whether a line is one: it begins with "//", or with a "#" that is no colour's.
+func isRemark(line string) bool {
+	first, _, _ := strings.Cut(line, " ")
+	return strings.HasPrefix(line, "//") || strings.HasPrefix(line, "#") && !hexColour.MatchString(strings.TrimRight(first, ",;:\t"))
 }
 
 func (l *legend) add(name string, c color.RGBA) {
@@ -131,8 +181,8 @@ var (
 )
 
 // fromLine reads a name and a colour in any order: "64 128 64 cat", "cat,64,128,64", "cat:64,128,64::", "cat #408040", and
-// "1 cat 64 128 64 255" with a number first.
-func (l *legend) fromLine(line string) {
+// "1 cat 64 128 64 255" with a number first. It reports whether there was one.
+func (l *legend) fromLine(line string) bool {
 	var name []string
 	var run, colour []uint8
 	take := func() {
@@ -159,9 +209,11 @@ func (l *legend) fromLine(line string) {
 		}
 	}
 	take()
+	before := len(l.entries)
 	if colour != nil {
 		l.add(strings.Join(name, " "), color.RGBA{colour[0], colour[1], colour[2], 255})
 	}
+	return len(l.entries) > before
 }
 
 // jsonColour reads [r, g, b] or "#rrggbb".

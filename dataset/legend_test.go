@@ -94,3 +94,39 @@ func TestMasksOfUnknownColours(t *testing.T) {
 		}
 	}
 }
+
+// A legend that is not understood, or not all of it, is noted with its file and line, and with the refusal of the masks beside it.
+func TestLegendsThatAreNotUnderstood(t *testing.T) {
+	t.Parallel()
+	black, cat := color.NRGBA{0, 0, 0, 255}, color.NRGBA{64, 128, 64, 255}
+	for name, c := range map[string]struct {
+		file, content string
+		says          string // "": nothing
+	}{
+		"words":           {"label_colors.txt", "# colours\n\nKatze => gruen\nHund => rot\n", `line 3 of label_colors.txt names no class with its colour ("Katze => gruen", and 1 lines more): want lines such as "cat 128 0 0": the masks are read without it`},
+		"a line of all":   {"masks/labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:64,128,64::\ndog:red::\n", `line 4 of labelmap.txt names no class with its colour ("dog:red::"): want lines such as "cat 128 0 0"`},
+		"one colour":      {"class_dict.csv", "name,r,g,b\ncat,64,128,64\n", "class_dict.csv names fewer than two colours"},
+		"broken JSON":     {"palette.json", "{\"cat\": [64, 128, 64],\n\"dog\": [0 0 1]}", "line 2 of palette.json is not JSON"},
+		"JSON of another": {"palette.json", `{"cat": "green"}`, "palette.json names fewer than two colours"},
+		"understood":      {"label_colors.txt", "// colours\nname r g b\nground 0 0 0\ncat 64 128 64\n", ""},
+		"colours by hex":  {"label_colors.txt", "#000000 ground\n#408040, cat\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := tree(t, map[string]string{"a.png": "", "masks/x.txt": "x", c.file: c.content, "images.csv": "file,class,mask\na.png,pets,masks/a.png\n"})
+			stripes(t, filepath.Join(dir, "masks/a.png"), black, cat)
+			d := open(t, dataset.Auto, dir)
+			if c.says != "" && !says(d, c.says) {
+				t.Errorf("no note says %q: %v", c.says, d.Notes)
+			}
+			if c.says == "" && (says(d, "names no class") || says(d, "fewer than")) {
+				t.Errorf("a legend that is understood: %v", d.Notes)
+			}
+		})
+	}
+	dir := tree(t, map[string]string{"a.png": "", "masks/x.txt": "x", "label_colors.txt": "cat: green\n", "images.csv": "file,class,mask\na.png,pets,masks/a.png\n"})
+	stripes(t, filepath.Join(dir, "masks/a.png"), color.NRGBA{1, 2, 3, 255}, cat)
+	if _, err := dataset.Open(dataset.Auto, dir); !errors.Is(err, dataset.ErrMask) || !strings.Contains(err.Error(), "line 1 of label_colors.txt") {
+		t.Errorf("masks that only a legend explains: %v", err)
+	}
+}

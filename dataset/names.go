@@ -76,6 +76,9 @@ func (d *Dataset) readClassNames(file string) (*classNames, error) {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
 	out := &classNames{file: strings.ReplaceAll(file, "../", "")}
+	if isLegend(path.Base(file)) && len(parseLegend(file, data).entries) >= 2 {
+		return nil, nil
+	}
 	if suffix(file) == ".json" {
 		return out.fromJSON(data)
 	}

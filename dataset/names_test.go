@@ -46,6 +46,7 @@ func TestNumbersAndTheNamesOfClasses(t *testing.T) {
 		"JSON, a list":             {with(table("0", "1"), "classes.json", `["cat", "dog"]`), "classes.json", two},
 		"a table of names":         {with(table("1", "2"), "classes.csv", "id,name\n1,cat\n2,dog\n"), "classes.csv", two},
 		"names are numbers":        {with(table("0", "1"), "classes.txt", "0\n1\n"), "", []string{"|0|images/a.png", "|1|images/b.png"}},
+		"a legend is no list":      {with(table("0", "1"), "labelmap.txt", "background:0,0,0::\ncat:64,128,64::\n"), "", []string{"|0|images/a.png", "|1|images/b.png"}},
 		"names already":            {with(table("cat", "dog"), "classes.txt", "dog\ncat\n"), "", two},
 		"folders":                  {map[string]string{"1/a.png": "", "2/b.png": "", "cat_to_name.json": `{"1": "rose", "2": "lily"}`}, "cat_to_name.json", []string{"|rose|1/a.png", "|lily|2/b.png"}},
 		"folders in a folder":      {map[string]string{"images/0/a.png": "", "images/1/b.png": "", "classes.json": `["cat", "dog"]`}, "classes.json", []string{"|cat|0/a.png", "|dog|1/b.png"}},

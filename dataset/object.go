@@ -105,6 +105,12 @@ func (d *Dataset) describeMasks() error {
 			break
 		}
 	}
+	for _, s := range masks {
+		d.legendOf(s.Mask)
+	}
+	for _, odd := range d.legends.odd {
+		d.note("", "%s", odd)
+	}
 	const looked = 3
 	for i := range min(looked, len(masks)) {
 		s := masks[i*(len(masks)-1)/max(1, looked-1)]
@@ -113,6 +119,9 @@ func (d *Dataset) describeMasks() error {
 		how, err := readMask(context.Background(), file, rule, func(*image.Gray) error { return nil })
 		if how == byLegend {
 			how = words
+		}
+		if errors.Is(err, ErrMask) && len(d.legends.odd) > 0 {
+			return fmt.Errorf("%w; %s", err, d.legends.odd[0])
 		}
 		if errors.Is(err, ErrMask) {
 			return err
