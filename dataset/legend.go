@@ -142,7 +142,7 @@ func parseLegend(file string, data []byte) *legend {
 			continue
 		}
 		told++
-		if l.fromLine(line) || told == 1 && !strings.ContainsAny(line, "0123456789") && !strings.Contains(line, "=") { // a header
+		if l.fromLine(line) || told == 1 && legendHeader.MatchString(line) {
 			continue
 		}
 		if odd++; odd == 1 {
@@ -176,8 +176,9 @@ func (l *legend) add(name string, c color.RGBA) {
 }
 
 var (
-	hexColour = regexp.MustCompile(`^#?([0-9a-fA-F]{6})$`)
-	between   = regexp.MustCompile("[\\s,;:()\\[\\]\"]+")
+	legendHeader = regexp.MustCompile(`(?i)\b(name|names|label|class|category|colou?r|rgb|r)\b`)
+	hexColour    = regexp.MustCompile(`^#?([0-9a-fA-F]{6})$`)
+	between      = regexp.MustCompile("[\\s,;:()\\[\\]\"]+")
 )
 
 // fromLine reads a name and a colour in any order: "64 128 64 cat", "cat,64,128,64", "cat:64,128,64::", "cat #408040", and
