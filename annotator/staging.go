@@ -56,6 +56,7 @@ type ImportChoices struct {
 	Splits map[string]string `json:"splits,omitempty" doc:"Words for splits, of folders or tables, and what they mean."`
 	// Columns are names of a table's columns by what they hold.
 	Columns map[string]string `json:"columns,omitempty" doc:"A table's columns, where they are not called file, class, split, group or mask."`
+	Label   string            `json:"label,omitempty" doc:"What the class of an image with several labels is: largest, the one of its largest annotation; whole, all that a table's cell holds, as the name of one class. Such images are refused where absent."`
 	Update  bool              `json:"update,omitempty" doc:"Take over what differs from the project."`
 	Prune   bool              `json:"prune,omitempty" doc:"Take out what is gone from the source."`
 }

@@ -90,8 +90,14 @@ func (s *studio) sentImport(admin *browser) annotator.StagedImport {
 	begun := stagedIn(s.t, admin.api(http.MethodPost, "/projects/birds/imports", map[string]any{"name": "more", "files": []annotator.StagedFile{{Path: "train/bird-0/1.jpg", Bytes: int64(len(file))}}}).want(http.StatusCreated))
 	admin.do(http.MethodPut, apiPrefix+"/imports/"+begun.ID+"/bytes?offset=0", bytes.NewReader(file), "Content-Type", "application/octet-stream").want(http.StatusOK)
 	admin.api(http.MethodPost, "/imports/"+begun.ID+"/look", map[string]any{}).want(http.StatusAccepted)
+	return s.lookedAt(admin, begun.ID)
+}
+
+// lookedAt is an import once it has been looked at.
+func (s *studio) lookedAt(admin *browser, id string) annotator.StagedImport {
+	s.t.Helper()
 	for {
-		at := stagedIn(s.t, admin.api(http.MethodGet, "/imports/"+begun.ID, nil).want(http.StatusOK))
+		at := stagedIn(s.t, admin.api(http.MethodGet, "/imports/"+id, nil).want(http.StatusOK))
 		if at.State != annotator.StagedLooking {
 			return at
 		}
@@ -117,4 +123,34 @@ func TestAnImportIsLookedAtOnItsPage(t *testing.T) {
 		t.Errorf("the example is %s", r.Header.Get("Content-Type"))
 	}
 	s.as(annotator.RoleReviewer).get(src).want(http.StatusForbidden)
+}
+
+// A table whose cells may hold several labels is refused, and its page offers what the refusal names: to take a cell for one class.
+func TestACellOfSeveralLabelsIsOneClassAsChosen(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	admin := s.as(annotator.RoleAdmin)
+	picture, err := os.ReadFile(filepath.Join(fixture.Reference(t), "preprocess", referencePictures[0]))
+	must(t, err)
+	table := "file,class\na.jpg,bird-0;bird-1\nb.jpg,bird-0\n"
+	begun := stagedIn(t, admin.api(http.MethodPost, "/projects/birds/imports", map[string]any{"name": "more", "files": []annotator.StagedFile{
+		{Path: "a.jpg", Bytes: int64(len(picture))}, {Path: "b.jpg", Bytes: int64(len(picture))}, {Path: "images.csv", Bytes: int64(len(table))}}}).want(http.StatusCreated))
+	admin.do(http.MethodPut, apiPrefix+"/imports/"+begun.ID+"/bytes?offset=0", strings.NewReader(string(picture)+string(picture)+table), "Content-Type", "application/octet-stream").want(http.StatusOK)
+	page := "/projects/birds/imports/" + begun.ID
+	admin.post(page, map[string][]string{"action": {"look"}}).want(http.StatusSeeOther)
+	if at := s.lookedAt(admin, begun.ID); at.State != annotator.StagedReceived || !strings.Contains(at.Problem, "several labels") {
+		t.Fatalf("without a choice: %s, %q", at.State, at.Problem)
+	}
+	if options := admin.get(page).want(http.StatusOK).page().Find("details[open] select[name=label] option[value=whole]").Length(); options != 1 {
+		t.Fatalf("the page has %d options for it", options)
+	}
+	admin.post(page, map[string][]string{"action": {"look"}, "label": {"half"}}).want(http.StatusUnprocessableEntity)
+	admin.api(http.MethodPost, "/imports/"+begun.ID+"/look", map[string]any{"label": "half"}).want(http.StatusUnprocessableEntity)
+	admin.post(page, map[string][]string{"action": {"look"}, "label": {"whole"}}).want(http.StatusSeeOther)
+	if at := s.lookedAt(admin, begun.ID); strings.Contains(at.Problem, "several labels") || at.Choices.Label != "whole" {
+		t.Errorf("a cell for one class: %s, %q, %+v", at.State, at.Problem, at.Choices)
+	}
+	if selected, _ := admin.get(page).want(http.StatusOK).page().Find("select[name=label] option[selected]").Attr("value"); selected != "whole" {
+		t.Errorf("the page has %q chosen", selected)
+	}
 }

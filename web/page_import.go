@@ -82,7 +82,7 @@ func (s *Server) runImport(v *visit) error {
 // readChoices reads the choices of the form: words and what they mean stand as "fold1=train, fold2=test".
 func readChoices(form url.Values) (annotator.ImportChoices, error) {
 	c := annotator.ImportChoices{
-		Source: form.Get("source"), Format: form.Get("format"), Split: annotator.Split(form.Get("split")),
+		Source: form.Get("source"), Format: form.Get("format"), Split: annotator.Split(form.Get("split")), Label: form.Get("label"),
 		Update: form.Get("update") == "true", Prune: form.Get("prune") == "true",
 	}
 	for field, into := range map[string]*map[string]string{"splits": &c.Splits, "columns": &c.Columns} {

@@ -416,9 +416,12 @@ func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.S
 	if err != nil {
 		return annotator.StagedImport{}, err
 	}
-	options := dataset.Options{Format: choices.Format, Splits: choices.Splits, Columns: choices.Columns}
+	options := dataset.Options{Format: choices.Format, Splits: choices.Splits, Columns: choices.Columns, Label: choices.Label}
 	if f := choices.Format; f != "" && f != dataset.Auto && !slices.Contains(dataset.Formats(), f) {
 		return annotator.StagedImport{}, &annotator.ValidationError{Field: "format", Message: "is one of " + strings.Join(append([]string{dataset.Auto}, dataset.Formats()...), ", ")}
+	}
+	if l := choices.Label; l != "" && l != dataset.LabelLargest && l != dataset.LabelWhole {
+		return annotator.StagedImport{}, &annotator.ValidationError{Field: "label", Message: "is " + dataset.LabelLargest + " or " + dataset.LabelWhole}
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()

@@ -1687,6 +1687,8 @@ export interface components {
             };
             /** @description Its layout; the files tell where absent. */
             format?: string;
+            /** @description What the class of an image with several labels is: largest, the one of its largest annotation; whole, all that a table's cell holds, as the name of one class. Such images are refused where absent. */
+            label?: string;
             /** @description Take out what is gone from the source. */
             prune?: boolean;
             /** @description Whose names the images have; main where absent. */
