@@ -47,8 +47,13 @@ func TestComposeReadsWhatPeopleHave(t *testing.T) {
 			"resize 232 shorter crop [224 224] bilinear RGB", 0.485, ""},
 		"a list of transforms": {[]string{"transforms.json", `[{"type": "Resize", "size": [96, 128], "interpolation": "bicubic", "antialias": false}, {"type": "ToImage"}, {"type": "ToDtype", "dtype": "float32", "scale": true}, {"type": "Normalize", "mean": [0.1, 0.1, 0.1], "std": [0.2, 0.2, 0.2]}]`},
 			"resize 96×128 both crop [96 128] bicubic RGB aliased", 0.1, ""},
-		"a list of classes": {[]string{"classes.txt", "cat\r\ndog\n\n"}, "resize none shorter crop [0 0]  ", 0, "cat dog"},
-		"classes by number": {[]string{"class_to_idx.json", `{"dog": 1, "cat": 0}`}, "resize none shorter crop [0 0]  ", 0, "cat dog"},
+		"two normalisations": {[]string{"transforms.json", `[{"type": "Resize", "size": [32, 32]}, {"type": "PILToTensor"}, {"type": "ConvertImageDtype", "dtype": "torch.float32"}, {"type": "Normalize", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}, {"type": "Normalize", "mean": [1], "std": [2]}]`},
+			"resize 32×32 both crop [32 32] bilinear RGB", 0.75, ""},
+		"MobileViT": {[]string{"p.json", `{"crop_size": {"height": 256, "width": 256}, "do_center_crop": true, "do_flip_channel_order": true, "do_rescale": true, "do_resize": true, "image_processor_type": "MobileViTImageProcessor", "resample": 2, "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 288}}`},
+			"resize 288 shorter crop [256 256] bilinear BGR", 0, ""},
+		"Keras' class index": {[]string{"imagenet_class_index.json", `{"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench"]}`}, "resize none shorter crop [0 0]  ", 0, "tench goldfish"},
+		"a list of classes":  {[]string{"classes.txt", "cat\r\ndog\n\n"}, "resize none shorter crop [0 0]  ", 0, "cat dog"},
+		"classes by number":  {[]string{"class_to_idx.json", `{"dog": 1, "cat": 0}`}, "resize none shorter crop [0 0]  ", 0, "cat dog"},
 	} {
 		var sources []manifest.Source
 		for i := 0; i < len(c.files); i += 2 {
@@ -101,22 +106,27 @@ func TestComposeRefusesByName(t *testing.T) {
 	t.Parallel()
 	const vit = `{"image_processor_type": "ViTImageProcessor", "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "size": {"height": 32, "width": 32}`
 	for text, want := range map[string]string{
-		vit + `, "do_rescale": false}`:           "do_rescale is false",
-		vit + `, "rescale_factor": 0.0078125}`:   "rescale_factor",
-		vit + `, "resample": 5}`:                 "resample is 5",
-		vit + `, "do_flip_channel_order": true}`: "do_flip_channel_order",
-		vit + `, "crop_pct": 0.9}`:               "crop_pct",
-		vit + `, "do_center_crop": true}`:        "needs crop_size",
+		vit + `, "do_rescale": false}`:         "do_rescale is false",
+		vit + `, "rescale_factor": 0.0078125}`: "rescale_factor",
+		vit + `, "resample": 5}`:               "resample is 5",
+		vit + `, "crop_pct": 0.9}`:             "crop_pct",
+		vit + `, "do_center_crop": true}`:      "needs crop_size",
 		`{"image_processor_type": "X", "do_normalize": false, "size": {"longest_edge": 800, "shortest_edge": 600}}`: `"longest_edge"`,
 		`{"image_processor_type": "X", "do_normalize": false, "size": {"shortest_edge": 600}}`:                      "give crop_size",
 		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "crop_mode": "random"}`:                                     "crop_mode",
 		`{"input_size": [4, 224, 224], "crop_pct": 0.9}`:                                                            "4 channels",
 		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "hamming"}`:                                "hamming",
 		`[{"type": "Resize", "size": 256}, {"type": "FiveCrop", "size": 224}]`:                                      `step 2: "FiveCrop"`,
-		`[{"Resize": {"size": 256}}]`:                                                     `step 1 has the fields Resize and no "type": name the transform there, as in {"type": "Resize", "size": 256}`,
-		`[{"type": "CenterCrop", "size": 256}, {"type": "Resize", "size": 224}]`:          "before it crops",
-		`[{"type": "Resize", "size": 256}]`:                                               "no crop",
-		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToDtype", "dtype": "float32"}]`: "ToDtype without scale",
+		`[{"Resize": {"size": 256}}]`:                                                                                                   `step 1 has the fields Resize and no "type": name the transform there, as in {"type": "Resize", "size": 256}`,
+		`[{"type": "CenterCrop", "size": 256}, {"type": "Resize", "size": 224}]`:                                                        "before it crops",
+		`[{"type": "Resize", "size": 256}]`:                                                                                             "no crop",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToDtype", "dtype": "float32"}]`:                                               `step 2: no step divides the pixels by 255: add {"type": "ToTensor"}`,
+		`[{"type": "Resize", "size": [32, 32]}]`:                                                                                        "no step divides the pixels by 255",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "PILToTensor"}]`:                                                               "no step divides the pixels by 255",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToImage"}, {"type": "Normalize", "mean": [0.5]}]`:                             "step 3: no step divides the pixels by 255",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "ConvertImageDtype", "dtype": "torch.uint8"}]`:                                 "no step divides the pixels by 255",
+		`[{"type": "ToTensor"}, {"type": "Normalize", "mean": [0.5]}, {"type": "Grayscale"}]`:                                           "Grayscale behind Normalize",
+		`[{"type": "ToTensor"}, {"type": "Normalize", "mean": [0.5, 0.5], "std": [1, 1]}]`:                                              "do not fit",
 		`{"crop_size": [224], "resize_size": [232], "mean": [0.5,0.5,0.5], "std": [0.5,0.5,0.5], "interpolation": "bilinear", "eq": 1}`: "eq",
 	} {
 		_, err := manifest.Compose([]manifest.Source{{Name: "file.json", Text: []byte(text)}})

@@ -22,7 +22,7 @@ func ClassList(f Source) ([]string, error) {
 	return m.Classes, err
 }
 
-// fromClassList reads classes: a JSON list, an object of names by number or numbers by name, or one a line.
+// fromClassList reads classes: a JSON list, an object of names by number or numbers by name (Keras' class index too), or one a line.
 func fromClassList(data []byte) (m Manifest, err error) {
 	var o object
 	switch {
@@ -45,7 +45,11 @@ func namesOf(o object) ([]string, error) {
 	given := make([]bool, len(o))
 	for key, raw := range o {
 		var name string
+		var keras []string // imagenet_class_index.json: {"0": ["n01440764", "tench"]}
 		number := -1
+		if json.Unmarshal(raw, &keras) == nil && len(keras) == 2 {
+			raw, _ = json.Marshal(keras[1])
+		}
 		switch {
 		case json.Unmarshal(raw, &name) == nil:
 			if _, err := fmt.Sscanf(key, "%d", &number); err != nil {

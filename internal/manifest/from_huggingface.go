@@ -22,7 +22,7 @@ func fromImageProcessor(o object) (Manifest, error) {
 		}
 	}
 	if err := o.only("do_resize", "size", "resample", "do_center_crop", "crop_size", "crop_pct", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std",
-		"image_processor_type", "feature_extractor_type", "processor_class", "auto_map", "do_convert_rgb", "data_format", "input_data_format", "device", "default_to_square",
+		"image_processor_type", "feature_extractor_type", "processor_class", "auto_map", "do_convert_rgb", "do_flip_channel_order", "data_format", "input_data_format", "device", "default_to_square",
 		"return_tensors", "disable_grouping", "image_seq_length", "size_divisor", "pad_size"); err != nil {
 		return m, err
 	}
@@ -33,11 +33,12 @@ func fromImageProcessor(o object) (Manifest, error) {
 	cropped, err1 := o.yes("do_center_crop", o.has("crop_size") && strings.HasPrefix(kind, "CLIP"))
 	resized, err2 := o.yes("do_resize", true)
 	rescaled, err3 := o.yes("do_rescale", true)
-	normalised, err4 := o.yes("do_normalize", true)
+	normalised, err4 := o.yes("do_normalize", !strings.HasPrefix(kind, "MobileViT"))
+	flipped, err7 := o.yes("do_flip_channel_order", false) // MobileViT's
 	var factor, share float64
 	_, err5 := o.read("rescale_factor", &factor)
 	by, err6 := o.read("crop_pct", &share)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return m, err
 	}
 	switch {
@@ -59,6 +60,9 @@ func fromImageProcessor(o object) (Manifest, error) {
 		} else if m.Interpolation = pilResampling[int(word)]; given && m.Interpolation == "" {
 			return m, fmt.Errorf("resample is %v: a manifest has nearest (0), lanczos (1), bilinear (2) and bicubic (3)", word)
 		}
+	}
+	if flipped {
+		m.Channels = BGR
 	}
 	if normalised {
 		for key, to := range map[string]*[]float32{"image_mean": &m.Mean, "image_std": &m.Std} {

@@ -32,6 +32,7 @@ func fromTorchvision(data []byte) (Manifest, error) {
 			return m, errors.Join(err, errors.New("want torchvision's preset, or a list of transforms"))
 		}
 	}
+	var at pixels
 	for i, step := range list {
 		name := ""
 		for _, key := range []string{"type", "name", "class", "transform", "_target_", "__class_fullname__"} {
@@ -46,7 +47,7 @@ func fromTorchvision(data []byte) (Manifest, error) {
 				i+1, text.Cut(strings.Join(slices.Sorted(maps.Keys(step)), ", "), 60))
 		}
 		name = name[strings.LastIndex(name, ".")+1:]
-		if err := m.transform(name, step, "size"); err != nil {
+		if err := errors.Join(at.after(name, step), m.transform(name, step, "size")); err != nil {
 			return m, fmt.Errorf("step %d: %w", i+1, err)
 		}
 	}
@@ -56,7 +57,52 @@ func fromTorchvision(data []byte) (Manifest, error) {
 		}
 		m.Crop = Crop{m.Resize[0], m.Resize[1]}
 	}
+	if !at.scaled {
+		return m, errUnscaled
+	}
 	return m, nil
+}
+
+// pixels is what the transforms before a step have made of a picture's bytes, which are 0 to 255.
+type pixels struct {
+	scaled     bool // divided by 255
+	normalised bool
+}
+
+var errUnscaled = errors.New(`no step divides the pixels by 255: add {"type": "ToTensor"}, or {"type": "ToDtype", "scale": true} behind ToImage or PILToTensor; ` +
+	`if the network takes 0 to 255, write a manifest with mean and std divided by 255 (0 and 0.00392157 where nothing is normalised)`)
+
+// after follows one transform. PILToTensor and ToImage keep the bytes; ToTensor, ConvertImageDtype and a scaling ToDtype divide them by 255.
+func (p *pixels) after(name string, o object) error {
+	switch name {
+	case "ToTensor":
+		p.scaled = true
+	case "ConvertImageDtype":
+		dtype := "float32"
+		if _, err := o.read("dtype", &dtype); err != nil {
+			return err
+		}
+		p.scaled = p.scaled || !strings.Contains(dtype, "int")
+	case "ToDtype":
+		scale, err := o.yes("scale", false)
+		if err != nil {
+			return err
+		}
+		if !scale && !p.scaled {
+			return errUnscaled
+		}
+		p.scaled = true
+	case "Normalize":
+		if !p.scaled {
+			return errUnscaled
+		}
+		p.normalised = true
+	case "Grayscale":
+		if p.normalised {
+			return errors.New("Grayscale behind Normalize: a manifest makes pictures grey before it normalises them") //nolint:staticcheck // the transform's own name
+		}
+	}
+	return nil
 }
 
 // transform takes in one of torchvision's transforms; size is the field that gives a resizing's.
@@ -109,19 +155,34 @@ func (m *Manifest) transform(name string, o object, size string) error {
 			return errors.New("Grayscale to 3 channels: a manifest has one grey channel or three of colour") //nolint:staticcheck // the transform's own name
 		}
 		m.Channels, m.Mean, m.Std = "L", []float32{0}, []float32{1}
-	case "ToDtype":
-		if scale, err := o.yes("scale", false); err != nil || !scale {
-			return errors.Join(err, errors.New("ToDtype without scale: the network takes pixels from 0 to 255; write mean 0 and std 0.00392157"))
-		}
-	case "ToTensor", "ToImage", "PILToTensor", "ConvertImageDtype", "RGB":
+	case "ToTensor", "ToImage", "PILToTensor", "ConvertImageDtype", "ToDtype", "RGB":
 	default:
 		return fmt.Errorf("%q is no transform that a manifest can say: Resize, CenterCrop, Grayscale, ToTensor, Normalize", text.Cut(name, 60))
 	}
 	return nil
 }
 
+// normalise takes in mean and std of a transform, or of a preset. One normalisation behind another is one of both:
+// ((x − μ₁)/σ₁ − μ₂)/σ₂ = (x − (μ₁ + σ₁μ₂)) / (σ₁σ₂).
 func (m *Manifest) normalise(o object) error {
-	_, err1 := o.read("mean", &m.Mean)
-	_, err2 := o.read("std", &m.Std)
-	return errors.Join(err1, err2)
+	mean, std := []float32{0}, []float32{1}
+	_, err1 := o.read("mean", &mean)
+	_, err2 := o.read("std", &std)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	n := max(len(m.Mean), len(mean), len(std))
+	for _, list := range [][]float32{m.Mean, m.Std, mean, std} {
+		if len(list) != 1 && len(list) != n {
+			return fmt.Errorf("mean and std of %d and %d values do not fit each other or the %d channels", len(mean), len(std), len(m.Mean))
+		}
+	}
+	both := Manifest{Mean: make([]float32, n), Std: make([]float32, n)}
+	for c := range n {
+		of := func(list []float32) float64 { return float64(list[min(c, len(list)-1)]) }
+		both.Mean[c] = float32(of(m.Mean) + of(m.Std)*of(mean))
+		both.Std[c] = float32(of(m.Std) * of(std))
+	}
+	m.Mean, m.Std = both.Mean, both.Std
+	return nil
 }
