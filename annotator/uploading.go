@@ -139,7 +139,7 @@ func (s *Service) AddUpload(ctx context.Context, actor User, id int64, manifest 
 		return Upload{}, Job{}, err
 	}
 	if manifest == nil {
-		if p := upload.Report.ManifestProblem; p != nil && upload.Manifest == nil { // no manifest that could be kept came with it
+		if p := upload.Report.ManifestProblem; p != nil { // what is stored may lack it: of a field that stands twice one is kept
 			return Upload{}, Job{}, p.invalid()
 		}
 		manifest = upload.Manifest

@@ -213,6 +213,13 @@ func TestUploadRefuses(t *testing.T) {
 	if p := into[Problem](r); len(p.Errors) == 0 || p.Errors[0].Location != "body.manifest.classes" {
 		t.Errorf("other classes: %s", r.body)
 	}
+	// Of a field that stands twice the database would keep the last.
+	twice := strings.Replace(string(manifest), "{", `{"crop": [8, 8],`, 1)
+	body, media = modelFormOf(t, "manifest", twice, "model", string(file))
+	r = admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions", body, "Content-Type", media).want(http.StatusUnprocessableEntity)
+	if p := into[Problem](r); len(p.Errors) == 0 || p.Errors[0].Location != "body.manifest.crop" || p.Errors[0].Message != "stands twice" {
+		t.Errorf("crop twice: %s", r.body)
+	}
 	// The file itself as the body is inspected alone where that is asked for.
 	found := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true&name=tiny.onnx", bytes.NewReader(file), "Content-Type", "application/octet-stream").want(http.StatusOK))
 	if found.Upload.Name != "tiny.onnx" || found.Upload.State != annotator.UploadInspected || found.Upload.Report.ManifestProblem == nil || len(found.Upload.Report.Training) != 8 {
