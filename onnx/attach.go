@@ -58,8 +58,8 @@ func Attach(ctx context.Context, m *Model, s AttachSettings) (*Attached, error) 
 	if s.Gain != GainM && s.Gain != GainOnePlusM {
 		return nil, fmt.Errorf("%w: gain %q, want %q or %q", ErrAttach, s.Gain, GainOnePlusM, GainM)
 	}
-	if _, err := FindParts(ctx, m, s.Names); err == nil {
-		return nil, fmt.Errorf("%w: the network has one already", ErrAttach)
+	if parts, err := FindParts(ctx, m, s.Names); err == nil {
+		return nil, fmt.Errorf("%w: the network has one already: its map is %q, which multiplies the features %q", ErrAttach, parts.Names.Map, parts.Names.Features)
 	}
 	c, err := newClassifier(ctx, m, s.Names)
 	if err != nil {

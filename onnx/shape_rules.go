@@ -69,6 +69,7 @@ func init() {
 		"ReduceLogSum", "ReduceLogSumExp")
 	add(argument, "ArgMax", "ArgMin")
 	add(resize, "Resize")
+	add(blocks, "DepthToSpace", "SpaceToDepth")
 	add(einsum, "Einsum")
 
 	add(constantNode, "Constant")

@@ -303,3 +303,40 @@ func resize(c *call) error {
 	}
 	return nil
 }
+
+// blocks infers DepthToSpace, [N,C·b·b,H,W] → [N,C,H·b,W·b], and its inverse SpaceToDepth.
+func blocks(c *call) error {
+	x, out := c.in[0], c.out[0]
+	out.dtype = x.dtype
+	if x.shape == nil {
+		return nil
+	}
+	b := c.AttrInt("blocksize", 0)
+	if len(x.shape) != 4 || b < 1 || b > MaxElements {
+		return fmt.Errorf("%w: input %v, blocksize %d", ErrShape, x.shape, b)
+	}
+	toSpace := c.IsOp("DepthToSpace")
+	out.shape = Shape{x.shape[0], Unknown(), Unknown(), Unknown()}
+	for i, d := range x.shape[1:] {
+		if !d.Known() {
+			continue
+		}
+		factors, divides := []int64{b}, i > 0 != toSpace
+		if i == 0 {
+			factors = []int64{b, b}
+		}
+		size := d.Size
+		for _, factor := range factors {
+			switch n, ok := Product(size, factor); {
+			case !divides && ok:
+				size = n
+			case divides && size%factor == 0:
+				size /= factor
+			default:
+				return fmt.Errorf("%w: input %v, blocksize %d", ErrShape, x.shape, b)
+			}
+		}
+		out.shape[i+1] = Fixed(size)
+	}
+	return nil
+}

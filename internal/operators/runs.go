@@ -33,6 +33,9 @@ func smallestNodes() map[string]smallest {
 		"Slice": {"x n n", nil}, "Split": {"x", []*onnx.Attribute{onnx.IntAttr("num_outputs", 1)}},
 		"SoftmaxCrossEntropyLoss": {"r2 n2", nil}, "Mod": {"x x", []*onnx.Attribute{onnx.IntAttr("fmod", 1)}},
 	}
+	for _, op := range []string{"DepthToSpace", "SpaceToDepth"} {
+		list[op] = smallest{"x", []*onnx.Attribute{onnx.IntAttr("blocksize", 1)}}
+	}
 	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Pow", "PRelu", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual"} {
 		list[op] = smallest{"x x", nil}
 	}

@@ -29,6 +29,15 @@ func linear() []example {
 		list = append(list, example{name: fmt.Sprint("Tile ", c.repeats), nodes: []*onnx.Node{node("Tile", in("x", "n"))}, feeds: []feed{x(c.dims...)},
 			fixed: []*onnx.Tensor{i64("n", c.repeats...)}, step: 0.5})
 	}
+	for _, mode := range []string{"DCR", "CRD"} {
+		for i, dims := range [][]int64{{2, 8, 3, 4}, {3, 18, 1, 5}} {
+			list = append(list, example{name: fmt.Sprint("DepthToSpace ", mode, " ", i), nodes: []*onnx.Node{node("DepthToSpace", in("x"), onnx.IntAttr("blocksize", int64(2+i)), onnx.StrAttr("mode", mode))},
+				feeds: []feed{x(dims...)}, step: 0.5})
+		}
+	}
+	list = append(list,
+		example{name: "DepthToSpace of old", opset: 9, nodes: []*onnx.Node{node("DepthToSpace", in("x"), onnx.IntAttr("blocksize", 2))}, feeds: []feed{x(2, 8, 3, 2)}, step: 0.5},
+		example{name: "SpaceToDepth", nodes: []*onnx.Node{node("SpaceToDepth", in("x"), onnx.IntAttr("blocksize", 2))}, feeds: []feed{x(2, 3, 4, 6)}, step: 0.5})
 	type attributes = []*onnx.Attribute
 	text := onnx.StrAttr
 	for i, a := range []attributes{

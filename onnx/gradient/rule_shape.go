@@ -193,3 +193,26 @@ func (b *builder) spread(d, y string, axis int, step int64) string {
 	head := b.node("Concat", []string{b.ints(target...), tail}, onnx.IntAttr("axis", 0))
 	return b.node("Reshape", []string{d, head})
 }
+
+// depthToSpace moves elements only: its derivative moves them back. In the order DCR that is SpaceToDepth; for CRD, PyTorch's
+// pixel_shuffle, ONNX has no inverse.
+func depthToSpace(b *builder, n *onnx.Node, dY string) error {
+	size := n.AttrInt("blocksize", 0)
+	if n.AttrStr("mode", "DCR") == "DCR" {
+		b.give(n.Input(0), b.node("SpaceToDepth", []string{dY}, onnx.IntAttr("blocksize", size)))
+		return nil
+	}
+	x := b.info[n.Input(0)].Shape
+	if len(x) != 4 || !x[2].Known() || !x[3].Known() {
+		return fmt.Errorf("the height and width of its input are not known: its shape is %s", x)
+	}
+	split := b.reshape(dY, 0, 0, x[2].Size, size, x[3].Size, size)
+	b.give(n.Input(0), b.reshapeLike(b.transpose(split, 0, 1, 3, 5, 2, 4), n.Input(0)))
+	return nil
+}
+
+// spaceToDepth is DepthToSpace backwards, in the order DCR.
+func spaceToDepth(b *builder, n *onnx.Node, dY string) error {
+	b.give(n.Input(0), b.node("DepthToSpace", []string{dY}, onnx.IntAttr("blocksize", n.AttrInt("blocksize", 0)), onnx.StrAttr("mode", "DCR")))
+	return nil
+}
