@@ -59,6 +59,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/settings":          annotator.RoleAnnotator,
 	"GET /projects/{slug}/leakage":           annotator.RoleAnnotator, "POST /projects/{slug}/leakage/leave-out": annotator.RoleAdmin,
 	"POST /projects/{slug}/leakage/restore": annotator.RoleAdmin,
+	"GET /projects/{slug}/export":           annotator.RoleAnnotator,
 	"GET /projects/{slug}/start":            annotator.RoleAdmin, "POST /projects/{slug}/start": annotator.RoleAdmin,
 	"GET /projects/{slug}/imports/new": annotator.RoleAdmin, "GET /projects/{slug}/imports/{import}": annotator.RoleAdmin,
 	"POST /projects/{slug}/imports/{import}": annotator.RoleAdmin,

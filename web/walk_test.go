@@ -131,7 +131,7 @@ var oddIDs = []string{"0", "-1", "2147483648", "9223372036854775807", "922337203
 var oddValues = []string{"", "%00", "%ff", "%zz", "-1", "2147483648", "-9223372036854775809", "1e400", "NaN", "-Inf", "%f0%9f%90%a6", "a;b", strings.Repeat("x", 5000)}
 
 // pageQueries are the names that pages read from their addresses.
-var pageQueries = []string{"state", "q", "cursor", "label", "predicted", "from", "to", "author", "part", "before", "after", "like", "next", "v", "name", "undo", "split", "out", "suspect"}
+var pageQueries = []string{"state", "q", "cursor", "label", "predicted", "from", "to", "author", "part", "before", "after", "like", "next", "v", "name", "undo", "split", "out", "suspect", "what", "format", "threshold", "class", "search", "round", "version", "since", "until", "revisions", "do"}
 
 // oddHeaders are bundles of headers that are read by what serves files, compresses, negotiates and signs in.
 var oddHeaders = [][]string{
