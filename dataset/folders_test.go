@@ -1,6 +1,7 @@
 package dataset_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +21,7 @@ func TestTablesAgainstFolders(t *testing.T) {
 	const ofClass, ofSplit = "in the folder of another class", "in the folder of another split"
 	pictures := func(more map[string]string) map[string]string {
 		files := map[string]string{"train/cat/1.png": "", "train/dog/2.png": "", "test/dog/3.png": ""}
-		for name, content := range more {
-			files[name] = content
-		}
+		maps.Copy(files, more)
 		return files
 	}
 	for name, c := range map[string]struct {

@@ -80,7 +80,7 @@ func (d *Dataset) readClassNames(file string) (*classNames, error) {
 		return nil, nil
 	}
 	if suffix(file) == ".json" {
-		return out.fromJSON(data)
+		return out.fromJSON(data), nil
 	}
 	number, empty := 0, 0
 	for line := range strings.Lines(string(data)) {
@@ -137,17 +137,17 @@ func (c *classNames) numbers(line *regexp.Regexp, number, name int) map[int]stri
 }
 
 // fromJSON reads {"0": "cat"}, {"cat": 0}, or, in a file with a list's name, ["cat", "dog"]; nil for other JSON.
-func (c *classNames) fromJSON(data []byte) (*classNames, error) {
+func (c *classNames) fromJSON(data []byte) *classNames {
 	var list []string
 	if json.Unmarshal(data, &list) == nil && len(list) > 0 && isNameList(path.Base(c.file)) {
 		for _, name := range list {
 			c.listed = append(c.listed, text.NFC(strings.TrimSpace(name)))
 		}
-		return c, nil
+		return c
 	}
 	var document map[string]any
 	if json.Unmarshal(data, &document) != nil || len(document) == 0 {
-		return nil, nil
+		return nil
 	}
 	c.numbered = map[int]string{}
 	for key, value := range document {
@@ -163,11 +163,11 @@ func (c *classNames) fromJSON(data []byte) (*classNames, error) {
 			}
 		}
 		if name = text.NFC(strings.TrimSpace(name)); n < 0 || name == "" || !text.Valid(name) || len(name) > text.MaxName || c.numbered[n] != "" {
-			return nil, nil
+			return nil
 		}
 		c.numbered[n] = name
 	}
-	return c, nil
+	return c
 }
 
 func bounds(numbered map[int]string) (least, most int) {

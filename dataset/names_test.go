@@ -15,13 +15,13 @@ func TestNumbersAndTheNamesOfClasses(t *testing.T) {
 	t.Parallel()
 	table := func(labels ...string) map[string]string {
 		files := map[string]string{}
-		csv := "file,class\n"
+		csv := []string{"file,class"}
 		for i, label := range labels {
 			name := string(rune('a'+i)) + ".png"
 			files["images/"+name] = ""
-			csv += "images/" + name + "," + label + "\n"
+			csv = append(csv, "images/"+name+","+label)
 		}
-		files["labels.csv"] = csv
+		files["labels.csv"] = strings.Join(csv, "\n") + "\n"
 		return files
 	}
 	with := func(files map[string]string, name, content string) map[string]string {
