@@ -150,8 +150,8 @@ func (p *Parts) Notes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("the mechanism is the network's own: a cell of 0 multiplies the features by %.3g, one of 1 by %.3g", p.Effect[0], p.Effect[1]))
 	}
 	if n := len(p.Split); n > 0 {
-		notes = append(notes, fmt.Sprintf("both branches have weights in common (%d, such as %q): here each branch has its own, and a trained file has %d further initializers, "+
-			"which the module that it was exported from has no place for where it shares a stage", n, p.Split[0], n))
+		notes = append(notes, fmt.Sprintf("both branches have weights in common (%d, such as %q): here each branch has its own, and a trained file has further initializers, "+
+			"which the module that it was exported from has no place for where it shares a stage", n, p.Split[0]))
 	}
 	return notes
 }

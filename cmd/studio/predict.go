@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/samples"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // predictCommand writes a model's answer for every picture of a folder, or of a project, and its attention maps.
@@ -71,6 +73,7 @@ type classScore struct {
 type predictSummary struct {
 	accuracy
 	Splits    map[string]*accuracy `json:"splits,omitempty"`
+	Unknown   map[string]int       `json:"unknown_classes,omitempty"` // images by their class, where the model has no such class: no accuracy counts them
 	Broken    []brokenImage        `json:"broken"`
 	PerSecond float64              `json:"images_per_second"`
 	Out       string               `json:"out"`
@@ -175,7 +178,7 @@ func (c *predictCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.answers.close()) }()
-	p.summary.Splits, p.summary.Broken = map[string]*accuracy{}, []brokenImage{}
+	p.summary.Splits, p.summary.Unknown, p.summary.Broken = map[string]*accuracy{}, map[string]int{}, []brokenImage{}
 	for _, s := range unusable(set, c.Split) {
 		if err := p.refuse(prediction{Name: s.Path, Error: s.Reason}); err != nil {
 			return fmt.Errorf("writing %s: %w", c.Out, err)
@@ -267,6 +270,9 @@ func (p *predictor) write(_ context.Context, results []inference.ScanResult) err
 			correct := r.Class == label
 			line.Correct = &correct
 		}
+		if label < 0 && s.Class != "" {
+			p.summary.Unknown[s.Class]++
+		}
 		p.summary.count(label, r, top)
 		if s.Split != "" {
 			if p.summary.Splits[s.Split] == nil {
@@ -312,6 +318,14 @@ func (s predictSummary) print(out io.Writer) {
 				fmt.Fprintf(out, "  %s: %s\n", split, a)
 			}
 		}
+	}
+	if n := len(s.Unknown); n > 0 {
+		images := 0
+		for _, of := range s.Unknown {
+			images += of
+		}
+		names := slices.Sorted(maps.Keys(s.Unknown))
+		fmt.Fprintf(out, "%d images are of classes that the model does not have (%d), and no accuracy counts them: %s\n", images, n, text.Cut(strings.Join(names, ", "), 200))
 	}
 	if n := len(s.Broken); n > 0 {
 		fmt.Fprintf(out, "%d images could not be used, the first: %s: %s\n", n, s.Broken[0].Image, s.Broken[0].Error)

@@ -130,6 +130,20 @@ func TestPredict(t *testing.T) {
 	}
 }
 
+// Images of a class that the model does not have are counted by its name: the accuracy is that of the others.
+func TestPredictCountsUnknownClasses(t *testing.T) {
+	t.Parallel()
+	model, images := smallSubject(t)
+	if err := os.Rename(filepath.Join(images, "test", "owl"), filepath.Join(images, "test", "crane")); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := runStudio(t, "predict", "--model", model, "--images", images, "--split", "test", "--out", filepath.Join(t.TempDir(), "predictions.jsonl"))
+	if code != exitOK || !strings.Contains(stdout, "56 images, 52 labelled") ||
+		!strings.Contains(stdout, "4 images are of classes that the model does not have (1), and no accuracy counts them: crane") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+}
+
 // The scores of all K classes agree as lines and as arrays: the softmax of the logits gives the probabilities, and every row has its
 // name.
 func TestPredictWritesAllClasses(t *testing.T) {

@@ -51,6 +51,10 @@ func TestComposeReadsWhatPeopleHave(t *testing.T) {
 			"resize 32×32 both crop [32 32] bilinear RGB", 0.75, ""},
 		"MobileViT": {[]string{"p.json", `{"crop_size": {"height": 256, "width": 256}, "do_center_crop": true, "do_flip_channel_order": true, "do_rescale": true, "do_resize": true, "image_processor_type": "MobileViTImageProcessor", "resample": 2, "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 288}}`},
 			"resize 288 shorter crop [256 256] bilinear BGR", 0, ""},
+		"MobileViT of old": {[]string{"p.json", `{"crop_size": 256, "feature_extractor_type": "MobileViTFeatureExtractor", "do_center_crop": true, "resample": 2, "size": {"shortest_edge": 288}}`},
+			"resize 288 shorter crop [256 256] bilinear BGR", 0, ""},
+		"bytes scaled later": {[]string{"transforms.json", `[{"type": "Resize", "size": [32, 32]}, {"type": "ToImage"}, {"type": "ToDtype", "dtype": "torch.uint8", "scale": true}, {"type": "ToDtype", "dtype": "torch.float32", "scale": true}]`},
+			"resize 32×32 both crop [32 32] bilinear RGB", 0, ""},
 		"Keras' class index": {[]string{"imagenet_class_index.json", `{"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench"]}`}, "resize none shorter crop [0 0]  ", 0, "tench goldfish"},
 		"a list of classes":  {[]string{"classes.txt", "cat\r\ndog\n\n"}, "resize none shorter crop [0 0]  ", 0, "cat dog"},
 		"classes by number":  {[]string{"class_to_idx.json", `{"dog": 1, "cat": 0}`}, "resize none shorter crop [0 0]  ", 0, "cat dog"},
@@ -117,22 +121,27 @@ func TestComposeRefusesByName(t *testing.T) {
 		`{"input_size": [4, 224, 224], "crop_pct": 0.9}`:                                                            "4 channels",
 		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "hamming"}`:                                "hamming",
 		`[{"type": "Resize", "size": 256}, {"type": "FiveCrop", "size": 224}]`:                                      `step 2: "FiveCrop"`,
-		`[{"Resize": {"size": 256}}]`:                                                                                                   `step 1 has the fields Resize and no "type": name the transform there, as in {"type": "Resize", "size": 256}`,
-		`[{"type": "CenterCrop", "size": 256}, {"type": "Resize", "size": 224}]`:                                                        "before it crops",
-		`[{"type": "Resize", "size": 256}]`:                                                                                             "no crop",
-		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToDtype", "dtype": "float32"}]`:                                               `step 2: no step divides the pixels by 255: add {"type": "ToTensor"}`,
-		`[{"type": "Resize", "size": [32, 32]}]`:                                                                                        "no step divides the pixels by 255",
-		`[{"type": "Resize", "size": [32, 32]}, {"type": "PILToTensor"}]`:                                                               "no step divides the pixels by 255",
-		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToImage"}, {"type": "Normalize", "mean": [0.5]}]`:                             "step 3: no step divides the pixels by 255",
-		`[{"type": "Resize", "size": [32, 32]}, {"type": "ConvertImageDtype", "dtype": "torch.uint8"}]`:                                 "no step divides the pixels by 255",
-		`[{"type": "ToTensor"}, {"type": "Normalize", "mean": [0.5]}, {"type": "Grayscale"}]`:                                           "Grayscale behind Normalize",
-		`[{"type": "ToTensor"}, {"type": "Normalize", "mean": [0.5, 0.5], "std": [1, 1]}]`:                                              "do not fit",
-		`{"crop_size": [224], "resize_size": [232], "mean": [0.5,0.5,0.5], "std": [0.5,0.5,0.5], "interpolation": "bilinear", "eq": 1}`: "eq",
+		`[{"Resize": {"size": 256}}]`:                                                                       `step 1 has the fields Resize and no "type": name the transform there, as in {"type": "Resize", "size": 256}`,
+		`[{"type": "CenterCrop", "size": 256}, {"type": "Resize", "size": 224}]`:                            "before it crops",
+		`[{"type": "Resize", "size": 256}]`:                                                                 "no crop",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToDtype", "dtype": "float32"}]`:                   `step 2: no step divides the pixels by 255: add {"type": "ToTensor"}`,
+		`[{"type": "Resize", "size": [32, 32]}]`:                                                            "no step divides the pixels by 255",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "PILToTensor"}]`:                                   "no step divides the pixels by 255",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToImage"}, {"type": "Normalize", "mean": [0.5]}]`: "step 3: no step divides the pixels by 255",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "ConvertImageDtype", "dtype": "torch.uint8"}]`:     "no step divides the pixels by 255",
+		`[{"type": "Resize", "size": [32, 32]}, {"type": "ToImage"}, {"type": "ToDtype", "dtype": "torch.uint8", "scale": true}, {"type": "ToDtype", "dtype": "torch.float32"}]`: "step 4: no step divides",
+		`[{"type": "ToTensor"}, {"type": "ConvertImageDtype", "dtype": "torch.uint8"}]`:                                                                                          "whole numbers again",
+		`[{"type": "ToTensor"}, {"type": "Normalize", "mean": [0.5]}, {"type": "Grayscale"}]`:                                                                                    "Grayscale behind Normalize",
+		`[{"type": "ToTensor"}, {"type": "Normalize", "mean": [0.5, 0.5], "std": [1, 1]}]`:                                                                                       "do not fit",
+		`{"crop_size": [224], "resize_size": [232], "mean": [0.5,0.5,0.5], "std": [0.5,0.5,0.5], "interpolation": "bilinear", "eq": 1}`:                                          "eq",
 	} {
 		_, err := manifest.Compose([]manifest.Source{{Name: "file.json", Text: []byte(text)}})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "file.json") {
 			t.Errorf("%s\n%v, want an error of file.json: %s", text, err, want)
 		}
+	}
+	if classes, err := manifest.ClassList(manifest.Source{Name: "names.json", Text: []byte(`{"0": ["tench", "Tinca tinca"], "1": ["eel", "Anguilla"]}`)}); err == nil {
+		t.Errorf("two names a class became %v", classes)
 	}
 	for _, broken := range []string{`{"crop": [8, 8],}`, `{"resise": 4, "crop": [8, 8]}`, `not json`} {
 		text, err := manifest.Compose([]manifest.Source{{Name: "abn.json", Text: []byte(broken)}})

@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/text"
@@ -39,6 +40,9 @@ func fromClassList(data []byte) (m Manifest, err error) {
 	return m, err
 }
 
+// wnid is a synset of WordNet, by which ImageNet numbers its classes.
+var wnid = regexp.MustCompile(`^n[0-9]{8}$`)
+
 // namesOf puts names by number, or numbers by name, in order. Every number from 0 must be there once.
 func namesOf(o object) ([]string, error) {
 	names := make([]string, len(o))
@@ -47,7 +51,7 @@ func namesOf(o object) ([]string, error) {
 		var name string
 		var keras []string // imagenet_class_index.json: {"0": ["n01440764", "tench"]}
 		number := -1
-		if json.Unmarshal(raw, &keras) == nil && len(keras) == 2 {
+		if json.Unmarshal(raw, &keras) == nil && len(keras) == 2 && wnid.MatchString(keras[0]) {
 			raw, _ = json.Marshal(keras[1])
 		}
 		switch {

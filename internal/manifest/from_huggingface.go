@@ -34,7 +34,7 @@ func fromImageProcessor(o object) (Manifest, error) {
 	resized, err2 := o.yes("do_resize", true)
 	rescaled, err3 := o.yes("do_rescale", true)
 	normalised, err4 := o.yes("do_normalize", !strings.HasPrefix(kind, "MobileViT"))
-	flipped, err7 := o.yes("do_flip_channel_order", false) // MobileViT's
+	flipped, err7 := o.yes("do_flip_channel_order", strings.HasPrefix(kind, "MobileViT")) // its class's default
 	var factor, share float64
 	_, err5 := o.read("rescale_factor", &factor)
 	by, err6 := o.read("crop_pct", &share)

@@ -77,21 +77,23 @@ func (p *pixels) after(name string, o object) error {
 	switch name {
 	case "ToTensor":
 		p.scaled = true
-	case "ConvertImageDtype":
+	case "ConvertImageDtype", "ToDtype":
 		dtype := "float32"
 		if _, err := o.read("dtype", &dtype); err != nil {
 			return err
 		}
-		p.scaled = p.scaled || !strings.Contains(dtype, "int")
-	case "ToDtype":
-		scale, err := o.yes("scale", false)
-		if err != nil {
+		scale, err := o.yes("scale", name == "ConvertImageDtype")
+		switch {
+		case err != nil:
 			return err
-		}
-		if !scale && !p.scaled {
+		case strings.Contains(dtype, "int") && p.scaled:
+			return fmt.Errorf("%s to %s behind a step that divides by 255: pixels would be whole numbers again, which a manifest cannot say", name, text.Cut(dtype, 40))
+		case strings.Contains(dtype, "int"): // bytes stay bytes
+		case !scale && !p.scaled:
 			return errUnscaled
+		default:
+			p.scaled = true
 		}
-		p.scaled = true
 	case "Normalize":
 		if !p.scaled {
 			return errUnscaled
