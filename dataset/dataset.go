@@ -37,6 +37,9 @@ const (
 	LabelWhole   = "whole"   // what looks like several labels in one cell of a table ("a;b") is the name of one class
 )
 
+// Labels are both.
+var Labels = []string{LabelLargest, LabelWhole}
+
 // Options say how a data set is read. With the zero value everything is told from the files.
 type Options struct {
 	Format      string // one of Formats; "" is Auto
@@ -134,8 +137,8 @@ func Read(dir string, o Options) (*Dataset, error) {
 	if o.Format != Auto && layoutNamed(o.Format) == nil {
 		return nil, fmt.Errorf("%w %q: want one of %s", ErrFormat, o.Format, strings.Join(Formats(), ", "))
 	}
-	if o.Label != "" && o.Label != LabelLargest && o.Label != LabelWhole {
-		return nil, fmt.Errorf("%w: --label %s: want %s or %s", ErrLayout, o.Label, LabelLargest, LabelWhole)
+	if o.Label != "" && !slices.Contains(Labels, o.Label) {
+		return nil, fmt.Errorf("%w: --label %s: want %s", ErrLayout, o.Label, strings.Join(Labels, " or "))
 	}
 	for word, split := range o.Splits {
 		if _, ok := SplitName(split); !ok {

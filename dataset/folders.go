@@ -12,11 +12,6 @@ import (
 
 // Folders beside a table, and beside the pictures: where they say something else than the table, and what masks they hold.
 
-// maskFolderNames are names of folders that hold a mask for each picture, under the picture's own path.
-var maskFolderNames = []string{"masks", "mask", "segmentations", "segmentation", "groundtruth", "groundtruths", "ground_truth", "pseudomasks"}
-
-func isMaskFolder(name string) bool { return slices.Contains(maskFolderNames, strings.ToLower(name)) }
-
 // byTable reports whether classes or splits were read from a table of files.
 func (d *Dataset) byTable() bool {
 	return d.Format == "csv" || d.Format == "jsonl" || len(d.tables) > 0

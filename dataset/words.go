@@ -57,15 +57,18 @@ var containers = []string{
 	"dataset", "archive", "download", "original images", "picture",
 }
 
-// companions are names of folders beside the pictures that hold information about them.
-var companions = []string{
-	"annotations", "annotation", "labels", "masks", "mask", "segmentations", "segmentation", "segmentationclass", "segmentationobject",
-	"bounding_boxes", "bboxes", "boxes", "groundtruth", "groundtruths", "ground_truth", "imagesets", "annotations-mat", "pseudomasks",
-	"metadata", "meta", "lists", "splits", "parts", "attributes", "saliency", "depth",
-}
+// maskFolders are names of folders that hold a mask for each picture, under the picture's own path.
+var maskFolders = []string{"masks", "mask", "segmentations", "segmentation", "groundtruth", "groundtruths", "ground_truth", "pseudomasks"}
 
-func isContainer(name string) bool { return slices.Contains(containers, strings.ToLower(name)) }
-func isCompanion(name string) bool { return slices.Contains(companions, strings.ToLower(name)) }
+// companions are names of folders beside the pictures that hold information about them.
+var companions = append([]string{
+	"annotations", "annotation", "labels", "segmentationclass", "segmentationobject", "bounding_boxes", "bboxes", "boxes", "imagesets",
+	"annotations-mat", "metadata", "meta", "lists", "splits", "parts", "attributes", "saliency", "depth",
+}, maskFolders...)
+
+func isContainer(name string) bool  { return slices.Contains(containers, strings.ToLower(name)) }
+func isCompanion(name string) bool  { return slices.Contains(companions, strings.ToLower(name)) }
+func isMaskFolder(name string) bool { return slices.Contains(maskFolders, strings.ToLower(name)) }
 
 // Columns of a table, as Options.Columns names them.
 const (

@@ -420,8 +420,8 @@ func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.S
 	if f := choices.Format; f != "" && f != dataset.Auto && !slices.Contains(dataset.Formats(), f) {
 		return annotator.StagedImport{}, &annotator.ValidationError{Field: "format", Message: "is one of " + strings.Join(append([]string{dataset.Auto}, dataset.Formats()...), ", ")}
 	}
-	if l := choices.Label; l != "" && l != dataset.LabelLargest && l != dataset.LabelWhole {
-		return annotator.StagedImport{}, &annotator.ValidationError{Field: "label", Message: "is " + dataset.LabelLargest + " or " + dataset.LabelWhole}
+	if l := choices.Label; l != "" && !slices.Contains(dataset.Labels, l) {
+		return annotator.StagedImport{}, &annotator.ValidationError{Field: "label", Message: "is " + strings.Join(dataset.Labels, " or ")}
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
