@@ -37,14 +37,19 @@ describe.skipIf(!browserThere)("the hand", () => {
     await page.evaluate(() => {
       localStorage.setItem("abn-editor/settings", JSON.stringify({ size: 2, hardness: 1, view: "cells" }));
     });
-    await page.reload();
-    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    await reload();
     await page.getByTestId("map-clear").click();
     const box = (await page.getByTestId("stage").boundingBox())!;
     middle = { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height / 2) };
     before = await steps();
   });
 
+  /** Loads the page again once its strokes are saved: a save under way meanwhile is answered with 409 to the new page, which the console counts as a fault. */
+  const reload = async () => {
+    await page.locator("[data-testid=save-state]:is([data-state=saved], [data-state=untouched])").waitFor({ state: "attached" });
+    await page.reload();
+    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+  };
   /** How many steps have been made since the map was cleared. */
   const strokes = async () => (await steps()) - before;
   const steps = () => page.getByTestId("strokes").getByRole("button").count();
@@ -169,8 +174,7 @@ describe.skipIf(!browserThere)("the hand", () => {
     const thumb = page.getByTestId("set-size");
     await thumb.fill("0.7");
     const words = await page.locator(".slider", { has: thumb }).locator("output").textContent();
-    await page.reload();
-    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    await reload();
     expect(Number(await thumb.inputValue())).toBeCloseTo(0.7, 1);
     expect(await page.locator(".slider", { has: thumb }).locator("output").textContent()).toBe(words);
   });
@@ -205,8 +209,7 @@ describe.skipIf(!browserThere)("the hand", () => {
   it.each([[640, 360, "a browser at 200%"], [390, 844, "a phone"]])("leaves room for the map and the true class at %i×%i, %s", async (width, height) => {
     const usual = page.viewportSize()!;
     await page.setViewportSize({ width, height });
-    await page.reload();
-    await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+    await reload();
     const stage = (await page.getByTestId("stage").boundingBox())!;
     expect(Math.min(stage.width, stage.height)).toBeGreaterThan(190);
     expect(stage.y + 190).toBeLessThan(height);

@@ -49,6 +49,13 @@ const taskStateWords: Partial<Record<TaskDetail["state"], string>> = {
   skipped: "Skipped",
 };
 
+/** How strokes of this browser that the server had not acknowledged stand to what it has, and what it may store yet. */
+interface Recovery {
+  readonly recovered: "none" | "newer" | "conflict";
+  readonly unanswered: readonly string[];
+}
+const nothing: Recovery = { recovered: "none", unanswered: [] };
+
 export class Desk extends Emitter<DeskEvents> {
   detail: TaskDetail | null = null;
   phase: Phase = { kind: "loading", what: "Opening the task" };
@@ -341,7 +348,7 @@ export class Desk extends Emitter<DeskEvents> {
     const document = new MapDocument(h, w, model, saved);
     if (edit) document.source = sourceOf(edit);
     this.restore(document, edit?.history);
-    const recovered = readOnly ? "none" : this.recover(document, detail, saved);
+    const { recovered, unanswered } = readOnly ? nothing : this.recover(document, detail, saved);
     this.editor.readOnly = readOnly !== "";
     this.comparison.open(detail);
     this.editor.open(document, { region: detail.view, whole: oriented(detail.image, detail.view) });
@@ -351,7 +358,7 @@ export class Desk extends Emitter<DeskEvents> {
     this.watch = new Stopwatch();
     this.nextTake = 0;
     this.startScores(detail, document);
-    if (!readOnly) this.startSaving(detail, document, edit, recovered);
+    if (!readOnly) this.startSaving(detail, document, edit, recovered, unanswered);
     const begun = !readOnly && recovered === "none" && this.begin(detail, document);
     this.emit("opened", detail);
     this.become(readOnly ? { kind: "reading", why: readOnly } : { kind: "working" });
@@ -376,26 +383,28 @@ export class Desk extends Emitter<DeskEvents> {
     if (history) document.history.restore(history.steps, history.position, history.dropped);
   }
 
-  /** Puts unacknowledged strokes of this browser back; says how they stand to what the server has. */
-  private recover(document: MapDocument, detail: TaskDetail, saved: Float32Array): "none" | "newer" | "conflict" {
+  /** Puts unacknowledged strokes of this browser back. */
+  private recover(document: MapDocument, detail: TaskDetail, saved: Float32Array): Recovery {
     const entry = this.journal.read(detail.id, saved.length);
-    if (!entry || (entry.user !== 0 && entry.user !== this.user)) return "none";
+    if (!entry || (entry.user !== 0 && entry.user !== this.user)) return nothing;
+    const revision = detail.edit?.revision ?? 0;
+    // The server stores a save whose page is gone before or after it tells this page what it has.
+    const unanswered = entry.base === revision ? entry.unanswered : [];
     const sameSource = entry.source === document.source;
     if (sameBits(entry.values, saved) && sameSource) {
       // A save made while the page was closing has fewer undo steps than the journal.
       if (entry.history.steps.length > document.history.steps.length) this.restore(document, entry.history);
       this.journal.remove(detail.id);
-      return "none";
+      return { recovered: "none", unanswered };
     }
     document.values.set(entry.values);
     document.source = entry.source;
     this.restore(document, entry.history);
-    const revision = detail.edit?.revision ?? 0;
-    // The server may have stored a save whose answer was lost. The work here then continues from that revision.
-    return entry.base === revision || (detail.edit && entry.sent === checksum(saved)) ? "newer" : "conflict";
+    const continues = entry.base === revision || (detail.edit !== undefined && entry.unanswered.includes(checksum(saved)));
+    return { recovered: continues ? "newer" : "conflict", unanswered };
   }
 
-  private startSaving(detail: TaskDetail, document: MapDocument, edit: Edit | undefined, recovered: string): void {
+  private startSaving(detail: TaskDetail, document: MapDocument, edit: Edit | undefined, recovered: Recovery["recovered"], unanswered: readonly string[]): void {
     const autosave = new Autosave(
       detail.id, this.user, document, edit?.revision ?? 0, this.journal,
       (d, base, last) => this.client.save(detail.id, {
@@ -406,6 +415,7 @@ export class Desk extends Emitter<DeskEvents> {
         history: encodeHistory(d.history, d.values, last ? 24 << 10 : undefined),
         provenance: this.provenance(detail, d),
       }, last),
+      unanswered,
     );
     autosave.on("state", (state) => {
       this.emit("save", state);

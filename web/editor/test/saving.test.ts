@@ -145,6 +145,26 @@ describe("autosave", () => {
     expect(t.desk.autosave!.revision).toBe(2);
   });
 
+  it("knows a save of its own by any that was not answered, not the last alone", async () => {
+    const t = await new TestEditor().open();
+    let kept: WireMap | null = null;
+    t.network.on("PUT", /draft$/, (r) => {
+      if (t.saves.length === 1) {
+        kept = mapOf(r);
+        return "drop"; // stored, but nobody heard
+      }
+      if (t.saves.length === 2) return "drop"; // not stored
+      return r.body["base_revision"] === 1 ? [200, savedEdit(2, mapOf(r))] : [409, { title: "Stale", current: savedEdit(1, kept!) }];
+    });
+    t.click(3, 3);
+    await t.wait(300);
+    t.click(6, 6);
+    await t.wait(10_000);
+    expect(kind(t)).toBe("saved");
+    expect(t.desk.autosave!.revision).toBe(2);
+    expect(sameBits(fromWire(mapOf(t.saves.at(-1)!)), t.values)).toBe(true);
+  });
+
   it("says when the lease is gone, keeps the strokes, and saves them once the task is taken again", async () => {
     const t = await new TestEditor().open();
     t.network.on("PUT", /draft$/, () => [409, { title: "Conflict", detail: "task 1 is being edited by Ben" }]);
@@ -261,6 +281,25 @@ describe("journal", () => {
     expect(sameBits(again.values, t.values)).toBe(true);
     await again.wait(500);
     expect(again.saves[0]!.body["base_revision"]).toBe(1);
+  });
+
+  it("goes on from a save that arrived after the page was loaded again", async () => {
+    for (const undone of [false, true]) {
+      const storage = new MemoryStorage();
+      const t = await new TestEditor(storage).open();
+      t.network.on("PUT", /draft$/, () => "wait");
+      t.click(3, 3);
+      await t.wait(300);
+      const late = savedEdit(1, mapOf(t.saves[0]!));
+      if (undone) t.key("Ctrl+z"); // the journal holds what the server has; the save is under way all the same
+      const again = await new TestEditor(storage).open();
+      again.network.on("PUT", /draft$/, (r) => (r.body["base_revision"] === 1 ? [200, savedEdit(2, mapOf(r))] : [409, { title: "Stale", current: late }]));
+      again.click(9, 9);
+      await again.wait(2000);
+      expect(again.desk.saveState.kind).toBe("saved");
+      expect(again.desk.autosave!.revision).toBe(2);
+      expect(sameBits(fromWire(mapOf(again.saves.at(-1)!)), again.values)).toBe(true);
+    }
   });
 
   it("asks when the server has moved on", async () => {

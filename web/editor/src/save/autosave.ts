@@ -41,7 +41,6 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   private made = 0; // changes made here
   private kept = 0; // changes the server has acknowledged
   private inFlight: Promise<void> | null = null;
-  private sent: string | null = null; // checksum of the map being saved
   private timer: ReturnType<typeof setTimeout> | undefined;
   private retry = firstRetry;
   private waitingSince = 0;
@@ -55,6 +54,8 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     public revision: number,
     private readonly journal: Journal,
     private readonly save: Save,
+    /** Checksums of maps that were sent from this revision and never answered, by an earlier page too: any may be stored yet. */
+    private unanswered: readonly string[] = [],
   ) {
     super();
     if (revision > 0) this.state = { kind: "saved", at: Date.now() };
@@ -174,14 +175,15 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   private async send(last: boolean): Promise<void> {
     const sending = this.made;
     if (this.state.kind !== "offline") this.become({ kind: "saving" });
-    this.sent = checksum(this.document.values);
+    const sent = checksum(this.document.values);
+    if (!this.unanswered.includes(sent)) this.unanswered = [...this.unanswered, sent];
     this.note();
     try {
       const edit = await this.save(this.document, this.revision, last);
       this.revision = edit.revision;
       this.kept = sending;
       this.retry = firstRetry;
-      this.sent = null;
+      this.unanswered = []; // a save from the revision before can't be stored any more
       this.waitingSince = Date.now();
       if (this.dirty) this.note();
       else if (!last) this.journal.remove(this.task); // a last save carries less undo than the journal
@@ -202,9 +204,10 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     if (error instanceof Problem && error.status === 409) {
       const current = error.current;
       if (!current) return this.become({ kind: "lost", message });
-      if (checksum(Float32Array.from(current.map.values)) === this.sent) {
+      if (this.unanswered.includes(checksum(Float32Array.from(current.map.values)))) {
         // The other revision is this person's own save, whose answer was lost.
         this.revision = current.revision;
+        this.unanswered = [];
         this.become({ kind: "pending" });
         return this.schedule(0);
       }
@@ -225,7 +228,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     const { document } = this;
     if (this.closed) return;
     this.journaled = this.journal.write(
-      this.task, this.user, this.revision, this.sent, document.values, document.source, document.history,
+      this.task, this.user, this.revision, this.unanswered, document.values, document.source, document.history,
     );
   }
 

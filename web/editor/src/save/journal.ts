@@ -7,8 +7,8 @@ import type { History, Source } from "../history.ts";
 export interface JournalEntry {
   readonly user: number; // whose work it is; 0 where it was not known
   readonly base: number; // the revision it was made from
-  /** Checksum of the map that was being saved, whose answer may have been lost. */
-  readonly sent: string | null;
+  /** Checksums of the maps that were sent from that revision and not answered. */
+  readonly unanswered: readonly string[];
   readonly values: Float32Array;
   readonly source: Source;
   readonly history: WireHistory;
@@ -18,7 +18,7 @@ interface Stored {
   readonly v: 1;
   readonly user: number;
   readonly base: number;
-  readonly sent: string | null;
+  readonly sent: readonly string[] | string | null; // a list; one or none in journals of older pages
   readonly source: Source;
   readonly map: string; // base64 of little-endian float32
   readonly history: WireHistory;
@@ -33,13 +33,13 @@ export class Journal {
 
   /** Keeps the present state of a task; false where the browser keeps nothing. */
   write(
-    task: number, user: number, base: number, sent: string | null,
+    task: number, user: number, base: number, unanswered: readonly string[],
     values: Float32Array, source: Source, history: History,
   ): boolean {
     // Browsers store about 5 MB per site. If the entry does not fit, it is stored without undo.
     for (const budget of [historyBudget, historyBudget / 16, 0]) {
       const stored: Stored = {
-        v: 1, user, base, sent, source,
+        v: 1, user, base, sent: unanswered, source,
         map: toBase64(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
         history: encodeHistory(history, values, budget),
       };
@@ -62,7 +62,7 @@ export class Journal {
       const bytes = fromBase64(stored.map);
       if (bytes.length !== 4 * cells) return null;
       const { user, base, sent, source, history } = stored;
-      return { user, base, sent, source, history, values: new Float32Array(bytes.buffer) };
+      return { user, base, unanswered: [sent ?? []].flat(), source, history, values: new Float32Array(bytes.buffer) };
     } catch {
       return null;
     }
