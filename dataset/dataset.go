@@ -104,6 +104,7 @@ type Dataset struct {
 	root     string                  // the folder inside which links must stay
 	unpacked []*disk.TemporaryFolder // of this data set's own
 	tables   []string                // metadata tables that were found
+	maskDirs []maskDir               // folders of masks that were passed, to be paired
 	labelled string                  // the column or file that the classes were read from as text; "": they are names of folders or listed
 	links    map[string]string       // folders that links led to, by their real path
 	names    map[string]string       // see shared

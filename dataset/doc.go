@@ -13,7 +13,8 @@
 //	table.go       tables row by row, CSV; lines.go JSON Lines
 //	columns.go     finding a table's columns, and reading an image's labels from a row
 //	several.go     several labels an image: how tables write them, one-hot columns, and how they are refused
-//	folders.go     folders that say something else than the table, and folders of masks beside the pictures
+//	folders.go     folders that say something else than the table
+//	pairs.go       masks that are found by their names
 //	names.go       the names of classes whose labels are numbers, from a file beside them
 //	manifest.go    tables of files, and finding what they name
 //	cub.go         Caltech-UCSD Birds 200 (2010); cub2011.go (2011)

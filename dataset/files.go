@@ -260,9 +260,16 @@ func (d *Dataset) walk(below string, found func(name string)) error {
 	if err != nil {
 		return err
 	}
+	masks := map[string]string{}
+	if folders := names(list); len(folders) > 0 && len(list) > 1 {
+		masks = d.takeMasks(below, folders)
+	}
 	for _, entry := range list {
 		name := path.Join(below, entry.Name())
 		if entry.IsDir() {
+			if inMap(masks, entry.Name()) {
+				continue
+			}
 			if err := d.walk(name, found); err != nil {
 				return err
 			}

@@ -19,10 +19,11 @@ func isMetadata(name string) bool { return name == MetadataFile || name == metad
 
 // tree is the shape of an image folder, recognised from its folders.
 type tree struct {
-	splits bool            // the root's folders are splits
-	flat   bool            // the splits' folders hold the pictures themselves
-	inside bool            // the splits are inside the folders of the classes
-	masks  map[string]bool // folders of the root that hold masks, by a table
+	splits bool              // the root's folders are splits
+	flat   bool              // the splits' folders hold the pictures themselves
+	inside bool              // the splits are inside the folders of the classes
+	masks  map[string]bool   // folders of the root that hold masks, by a table
+	pairs  map[string]string // and by their names, with the folder whose pictures they are of; see masksAmong
 }
 
 // readFolder reads an image folder: split/class/image where a folder of the root is named like a split and holds folders itself,
@@ -36,10 +37,12 @@ func (d *Dataset) readFolder() error {
 	if err != nil {
 		return err
 	}
+	folders := names(list)
 	shape, err := d.shape(list)
 	if err != nil {
 		return err
 	}
+	d.takeMasks("", folders)
 	for _, entry := range list {
 		name := entry.Name()
 		split, isSplit := d.splitWord(name)
@@ -49,11 +52,12 @@ func (d *Dataset) readFolder() error {
 				d.tables = append(d.tables, name)
 			}
 		case shape.masks[name]: // metadata.csv names masks in it
+		case inMap(shape.pairs, name): // paired when all pictures are known
 		case shape.splits && isSplit:
 			err = d.readSplit(name, split, shape.flat, 0)
 		case shape.splits:
 			d.skip(name, "not a split: want train, val, validation, test or pool, or say what it is with --splits")
-		case isCompanion(name):
+		case aside(name, folders):
 			d.skip(name, "describes the pictures and is not read as a class: rename it if it is one")
 		case shape.inside:
 			err = d.readSplitClass(name)
@@ -202,8 +206,10 @@ func (d *Dataset) onlyInner() (string, bool) {
 
 // onlyFolder reports whether a folder is the only one of a list that could be a class.
 func (d *Dataset) onlyFolder(list []entry, name string) bool {
+	folders := names(list)
+	masks := d.masksAmong("", folders)
 	for _, entry := range list {
-		if entry.IsDir() && entry.Name() != name && !isCompanion(entry.Name()) {
+		if entry.IsDir() && entry.Name() != name && !aside(entry.Name(), folders) && !inMap(masks, entry.Name()) {
 			return false
 		}
 	}
@@ -217,12 +223,13 @@ func (d *Dataset) shape(list []entry) (tree, error) {
 	if err != nil {
 		return tree{}, err
 	}
-	t := tree{masks: masks}
+	all := names(list)
+	t := tree{masks: masks, pairs: d.masksAmong("", all)}
 	var folders, words []string
 	nested := false
 	for _, entry := range list {
 		name := entry.Name()
-		if !entry.IsDir() || masks[name] || isCompanion(name) {
+		if !entry.IsDir() || masks[name] || inMap(t.pairs, name) || aside(name, all) {
 			continue
 		}
 		folders = append(folders, name)
@@ -238,7 +245,7 @@ func (d *Dataset) shape(list []entry) (tree, error) {
 	inside, most, alike := 0, 0, len(folders) > 1
 	var first []string
 	for _, name := range folders {
-		below := d.folders(name)
+		below := d.classesIn(name)
 		if len(below) > 0 && !slices.ContainsFunc(below, func(sub string) bool { _, ok := d.splitWord(sub); return !ok }) {
 			inside++
 		}
@@ -273,6 +280,25 @@ func (d *Dataset) shape(list []entry) (tree, error) {
 		d.note("", "%d of %d folders hold folders named like splits, which are read as parts of their class: if they are splits, every class needs them", inside, len(folders))
 	}
 	return t, nil
+}
+
+// names lists the folders of a list.
+func names(list []entry) (folders []string) {
+	for _, e := range list {
+		if e.IsDir() {
+			folders = append(folders, e.Name())
+		}
+	}
+	return folders
+}
+
+func inMap[V any](m map[string]V, key string) bool { _, ok := m[key]; return ok }
+
+// classesIn lists the folders in a folder that may be classes: not those of masks, and not a container beside them.
+func (d *Dataset) classesIn(name string) []string {
+	all := d.folders(name)
+	masks := d.masksAmong(name, all)
+	return slices.DeleteFunc(all, func(folder string) bool { return inMap(masks, folder) || len(masks) > 0 && isContainer(folder) })
 }
 
 // among reports whether all of some names are among others.
@@ -328,14 +354,9 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 			table = table || isMetadata(entry.Name())
 		}
 	}
-	if slices.ContainsFunc(folders, isContainer) && slices.ContainsFunc(folders, isMaskFolder) && !pictures {
-		folders = slices.DeleteFunc(folders, func(folder string) bool {
-			if isMaskFolder(folder) {
-				d.skip(path.Join(below, folder), "describes the pictures and is not read as a class: rename it if it is one")
-			}
-			return isMaskFolder(folder)
-		})
-	}
+	all := slices.Clone(folders)
+	masks := d.takeMasks(below, all)
+	folders = slices.DeleteFunc(folders, func(folder string) bool { return inMap(masks, folder) })
 	if len(folders) == 1 && !pictures && depth < 3 {
 		inner := path.Join(below, folders[0])
 		word, isSplit := d.splitWord(folders[0])
@@ -352,7 +373,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 		}
 	}
 	for _, folder := range folders {
-		if isCompanion(folder) && (slices.ContainsFunc(folders, isContainer) || pictures) {
+		if aside(folder, all) && (slices.ContainsFunc(folders, isContainer) || pictures) {
 			return fmt.Errorf("%w: %s stands beside the pictures of %s, as in layouts whose labels are files (YOLO, Pascal VOC), which are not read: convert them to COCO, or to a folder for each class",
 				ErrLayout, path.Join(below, folder), below)
 		}
@@ -360,7 +381,10 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 	for _, entry := range list {
 		name := path.Join(below, entry.Name())
 		if entry.IsDir() {
-			if isCompanion(entry.Name()) {
+			if inMap(masks, entry.Name()) {
+				continue
+			}
+			if aside(entry.Name(), all) {
 				d.skip(name, "describes the pictures and is not read as a class: rename it if it is one")
 			} else if err := d.readClass(name, split, entry.Name()); err != nil {
 				return err

@@ -331,11 +331,13 @@ func (d *Dataset) readMatches() (map[string]string, error) {
 func (d *Dataset) joinParts() error {
 	kinds, images := map[string]bool{}, 0
 	for _, e := range d.samples.more {
-		if len(e.parts) > 0 {
+		if len(e.parts) > 0 && e.parts[0].Kind != "" {
 			images++
 		}
 		for _, part := range e.parts {
-			kinds[part.Kind] = true
+			if part.Kind != "" {
+				kinds[part.Kind] = true
+			}
 		}
 	}
 	for _, kind := range d.options.Parts {

@@ -245,7 +245,7 @@ func (d *Dataset) refuseUnread() error {
 			switch {
 			case entry.IsDir() && (isContainer(lower) || lower == "jpegimages"):
 				images = name
-			case entry.IsDir() && (lower == "labels" || lower == "annotations" || lower == "annotation"):
+			case entry.IsDir() && (lower == "labels" || lower == "annotations" || lower == "annotation") && !d.fitsMasks(below, entry.Name(), ""):
 				labels = name
 			}
 		}

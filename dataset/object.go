@@ -17,8 +17,10 @@ func (d *Dataset) HasMask(s Sample) bool {
 	return s.Mask != "" || s.Marks.Shows() || slices.ContainsFunc(s.Parts, d.isObject)
 }
 
-// isObject reports whether the masks of a part's kind are the object's.
-func (d *Dataset) isObject(part Part) bool { return slices.Contains(d.options.Parts, part.Kind) }
+// isObject reports whether the masks of a part's kind are the object's. A part without a kind is one of several masks of the object.
+func (d *Dataset) isObject(part Part) bool {
+	return part.Kind == "" || slices.Contains(d.options.Parts, part.Kind)
+}
 
 // joined reads the union of the masks whose kinds are the object's.
 func (d *Dataset) joined(ctx context.Context, s Sample, use func(*image.Gray) error) error {

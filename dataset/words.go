@@ -2,8 +2,10 @@ package dataset
 
 import (
 	"hash/maphash"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // splitWords are the words for splits. In a name they may be alone or beside fillers.
@@ -57,18 +59,61 @@ var containers = []string{
 	"dataset", "archive", "download", "original images", "picture",
 }
 
-// maskFolders are names of folders that hold a mask for each picture, under the picture's own path.
-var maskFolders = []string{"masks", "mask", "segmentations", "segmentation", "groundtruth", "groundtruths", "ground_truth", "pseudomasks"}
+// maskWords are words that say that a folder or a file holds masks; false: a folder of this name may be something else too.
+var maskWords = map[string]bool{
+	"mask": true, "masks": true, "segmentation": true, "segmentations": true, "segmentationclass": true, "groundtruth": true, "groundtruths": true,
+	"pseudomask": true, "pseudomasks": true,
+	"seg": false, "segs": false, "gt": false, "gts": false, "trimap": false, "trimaps": false, "silhouette": false, "silhouettes": false, "matte": false,
+	"mattes": false, "annotation": false, "annotations": false, "label": false, "labels": false,
+}
+
+// maskFillers are words without meaning beside a mask's word in the name of a folder.
+var maskFillers = []string{"images", "image", "imgs", "img", "pngs", "png", "files", "object", "objects", "binary", "semantic", "data"}
+
+var groundTruthWords = regexp.MustCompile(`(?i)ground[ _-]truth`)
+
+// maskName reads the name of a folder as one of masks. whose is the rest of it, "" where it says no more than that; sure is false where
+// the name alone does not tell.
+func maskName(name string) (whose string, sure, ok bool) {
+	var rest []string
+	for _, word := range nameWords(groundTruthWords.ReplaceAllString(name, "groundtruth")) {
+		if certain, is := maskWords[word]; is {
+			ok, sure = true, sure || certain
+		} else {
+			rest = append(rest, word)
+		}
+	}
+	return strings.Join(rest, "_"), sure, ok
+}
+
+// nameWords are the words of a folder's name in lower case, without maskFillers.
+func nameWords(name string) []string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.DeleteFunc(words, func(word string) bool { return slices.Contains(maskFillers, word) })
+}
+
+// maskEnd matches a file's name, without its suffix, that ends as those of masks do: 1_mask, 1-seg, "1 (mask)", 1_mask_2.
+var maskEnd = regexp.MustCompile(`(?i)^(.+?)[ _.(-]+(?:(?:masks?|seg|segmentations?|gt|groundtruth|ground[ _-]truth|annotations?|labels?|labelids|trimaps?|mattes?|silhouettes?)[ _.)-]*)+(?:[ _.(-]?[0-9]{1,3}\)?)?$`)
+
+// numberEnd matches one that ends in a small number: 1_2.
+var numberEnd = regexp.MustCompile(`^(.+?)[ _.(-]+[0-9]{1,2}\)?$`)
 
 // companions are names of folders beside the pictures that hold information about them.
-var companions = append([]string{
-	"annotations", "annotation", "labels", "segmentationclass", "segmentationobject", "bounding_boxes", "bboxes", "boxes", "imagesets",
+var companions = []string{
+	"annotations", "annotation", "labels", "segmentationobject", "bounding_boxes", "bboxes", "boxes", "imagesets",
 	"annotations-mat", "metadata", "meta", "lists", "splits", "parts", "attributes", "saliency", "depth",
-}, maskFolders...)
+}
 
-func isContainer(name string) bool  { return slices.Contains(containers, strings.ToLower(name)) }
-func isCompanion(name string) bool  { return slices.Contains(companions, strings.ToLower(name)) }
-func isMaskFolder(name string) bool { return slices.Contains(maskFolders, strings.ToLower(name)) }
+func isContainer(name string) bool { return slices.Contains(containers, strings.ToLower(name)) }
+func isCompanion(name string) bool {
+	return slices.Contains(companions, strings.ToLower(name)) || isMaskFolder(name)
+}
+
+// isMaskFolder reports whether a name says, and says no more than, that a folder holds masks.
+func isMaskFolder(name string) bool {
+	whose, sure, ok := maskName(name)
+	return ok && sure && whose == ""
+}
 
 // Columns of a table, as Options.Columns names them.
 const (

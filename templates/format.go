@@ -13,31 +13,14 @@ import (
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/text"
 )
 
-// Count writes a whole number with commas between thousands: 1,120.
-func Count[N int | int64](n N) string {
-	s := strconv.FormatInt(int64(n), 10)
-	sign := ""
-	if strings.HasPrefix(s, "-") {
-		sign, s = "−", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
+// Count writes a whole number as text.Count does.
+func Count[N int | int64](n N) string { return text.Count(n) }
 
-// Plural writes a number with its noun: "1 image", "1,120 images".
-func Plural[N int | int64](n N, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if strings.HasSuffix(noun, "s") {
-		noun += "e"
-	}
-	return Count(n) + " " + noun + "s"
-}
+// Plural writes a number with its noun as text.Plural does.
+func Plural[N int | int64](n N, noun string) string { return text.Plural(n, noun) }
 
 // sentence returns s with a capital first letter.
 func sentence(s string) string {

@@ -29,7 +29,7 @@ func rendered(t *testing.T, c templ.Component) *goquery.Document {
 }
 
 // text is what a selector finds, its spaces tidied.
-func text(doc *goquery.Document, selector string) string {
+func textOf(doc *goquery.Document, selector string) string {
 	return strings.Join(strings.Fields(doc.Find(selector).Text()), " ")
 }
 
@@ -60,7 +60,7 @@ func TestRoundPageTellsTheResult(t *testing.T) {
 		".changed h2.good":                             "Fixed 2",
 		".changed h2.bad":                              "Broken 0",
 	} {
-		if got := text(doc, selector); got != want {
+		if got := textOf(doc, selector); got != want {
 			t.Errorf("%s is %q, want %q", selector, got, want)
 		}
 	}
@@ -85,7 +85,7 @@ func TestOnlyAdminsAreOfferedWhatTheyMayDo(t *testing.T) {
 			"New project":  rendered(t, ProjectsPage(f, Projects{})),
 			"Scan with":    rendered(t, SettingsPage(f)),
 		} {
-			if strings.Contains(text(doc, "main button, main .button"), name) != offered {
+			if strings.Contains(textOf(doc, "main button, main .button"), name) != offered {
 				t.Errorf("%s is offered %q: %v", role, name, !offered)
 			}
 		}
@@ -97,13 +97,13 @@ func TestVersionsAreCompared(t *testing.T) {
 	a := annotator.Version{ID: 1, Number: 1, Figures: map[string]float64{"test/accuracy": 0.64, "pool/accuracy": 0.7}}
 	b := annotator.Version{ID: 2, Number: 2, State: annotator.VersionActive, Figures: map[string]float64{"test/accuracy": 0.67}}
 	doc := rendered(t, VersionsPage(frameOf(annotator.RoleAnnotator), Versions{Versions: []annotator.Version{a, b}, A: &a, B: &b}))
-	if got := text(doc, ".compare tbody tr:nth-child(1)"); got != "accuracy, test64.0%67.0%+3.0" {
+	if got := textOf(doc, ".compare tbody tr:nth-child(1)"); got != "accuracy, test64.0%67.0%+3.0" {
 		t.Errorf("the comparison says %q", got)
 	}
-	if got := text(doc, ".compare tbody tr:nth-child(2)"); got != "accuracy, pool70.0%–" {
+	if got := textOf(doc, ".compare tbody tr:nth-child(2)"); got != "accuracy, pool70.0%–" {
 		t.Errorf("a figure that only one has reads %q", got)
 	}
-	if got := text(doc, ".node.active"); got != "v2 67.0% accuracy, test" {
+	if got := textOf(doc, ".node.active"); got != "v2 67.0% accuracy, test" {
 		t.Errorf("the active node says %q", got)
 	}
 }

@@ -43,14 +43,14 @@ func TestRoundFormSaysWhatEnginesLack(t *testing.T) {
 	if unable.Find("input[name=engine][value=gorgonia][disabled]").Length() != 1 || unable.Find("input[name=engine][value=ort][disabled]").Length() != 0 {
 		t.Error("an engine that can train the network in no way can be chosen, or the other one cannot")
 	}
-	if says := text(unable, ".obstacles"); !strings.Contains(says, "/per/Resize Resize gorgonia has no such operator (Gorgonia)") {
+	if says := textOf(unable, ".obstacles"); !strings.Contains(says, "/per/Resize Resize gorgonia has no such operator (Gorgonia)") {
 		t.Errorf("what stands in its way is told as %q", says)
 	}
 	partly := form(training(true))
 	if partly.Find("input[name=engine][disabled]").Length() != 0 {
 		t.Error("an engine that can train the network in some ways cannot be chosen")
 	}
-	if says := text(partly, ".obstacles"); !strings.Contains(says, "(Gorgonia: attention, batch; Gorgonia: both, batch)") {
+	if says := textOf(partly, ".obstacles"); !strings.Contains(says, "(Gorgonia: attention, batch; Gorgonia: both, batch)") {
 		t.Errorf("which ways it lacks is told as %q", says)
 	}
 	if unknown := form(nil); unknown.Find("input[name=engine][disabled], .obstacles").Length() != 0 {
@@ -72,7 +72,7 @@ func TestRoundFormWarns(t *testing.T) {
 		plan := planOf()
 		plan.Data = c.data
 		doc := rendered(t, NewRoundPage(frameOf(annotator.RoleAdmin), RoundForm{RoundPlan: plan}))
-		if says := text(doc, ".notice-warn"); c.says == "" && says != "" || !strings.Contains(says, c.says) {
+		if says := textOf(doc, ".notice-warn"); c.says == "" && says != "" || !strings.Contains(says, c.says) {
 			t.Errorf("%s: the form warns %q, want %q", name, says, c.says)
 		}
 	}
@@ -90,7 +90,7 @@ func TestRoundFormHasEverySetting(t *testing.T) {
 	if doc.Find("details[open] input[name=clip_norm][aria-invalid=true]").Length() != 1 || doc.Find("details[open]").Length() != 1 {
 		t.Error("the group of the refused setting is not the open one, or its field is not marked")
 	}
-	if says := text(doc, "details[open] .problem"); says != `Is "x", which is no number` {
+	if says := textOf(doc, "details[open] .problem"); says != `Is "x", which is no number` {
 		t.Errorf("at the field: %q", says)
 	}
 }
@@ -110,7 +110,7 @@ func TestRoundPageTellsOfEarlyStoppingAndWarnings(t *testing.T) {
 		".head":        "on Gorgonia",
 		".facts":       "Anchor 0.5",
 	} {
-		if says := text(doc, selector); !strings.Contains(strings.ReplaceAll(says, "Anchor0.5", "Anchor 0.5"), want) {
+		if says := textOf(doc, selector); !strings.Contains(strings.ReplaceAll(says, "Anchor0.5", "Anchor 0.5"), want) {
 			t.Errorf("%s says %q, want %q in it", selector, says, want)
 		}
 	}

@@ -20,7 +20,7 @@ func TestVersionsThatCannotAnswerSaySo(t *testing.T) {
 	} {
 		version := annotator.Version{ID: 1, Number: 1, State: annotator.VersionActive, Manifest: []byte(manifest)}
 		doc := rendered(t, VersionsPage(frameOf(annotator.RoleAdmin), Versions{Versions: []annotator.Version{version}}))
-		if told := text(doc, ".notice-bad"); says == "" && told != "" || !strings.Contains(told, says) {
+		if told := textOf(doc, ".notice-bad"); says == "" && told != "" || !strings.Contains(told, says) {
 			t.Errorf("%s: %q, want %q in it", manifest, told, says)
 		}
 	}
