@@ -65,6 +65,7 @@ type BringReport struct {
 	Same  int      `json:"same" doc:"How many were there already: the image's latest map is equal to the bit."`
 	Kept  int      `json:"kept" doc:"How many were left out because somebody has worked on the image."`
 	Names []string `json:"kept_names,omitempty" doc:"The first of those images."`
+	Above string   `json:"above,omitempty" doc:"Folders that all maps lie in and no image's name has: they were passed over."`
 	// Unknown are maps of no image of the project, or of one that can have none; they are an error unless they are to be left out.
 	Unknown      int      `json:"unknown" doc:"How many were left out because their image is not there or can have no map."`
 	UnknownNames []string `json:"unknown_names,omitempty" doc:"The first of them, with the reason."`

@@ -34,8 +34,9 @@ type EditedMap struct {
 
 // MapSet holds edited maps, ordered by key, each valid on a grid of its own.
 type MapSet struct {
-	Path string
-	Maps []EditedMap
+	Path  string
+	Maps  []EditedMap
+	Whole bool // keys are images' whole names, as a file says that names them: nothing is above them
 }
 
 // Maps reads edited attention maps: a folder of .npy or grey .png files, in folders below it too,
@@ -91,7 +92,7 @@ func (s *MapSet) Match(samples []Sample) (maps map[string]attention.Map, unused 
 	for i, sample := range samples {
 		names[i] = sample.Name
 	}
-	owners, err := s.Owners(names)
+	owners, _, err := s.Owners(names)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -106,8 +107,9 @@ func (s *MapSet) Match(samples []Sample) (maps map[string]attention.Map, unused 
 	return maps, unused, nil
 }
 
-// Owners returns for each map the place of its image's name in names, -1 if it is not there. ErrAmbiguous as in Match.
-func (s *MapSet) Owners(names []string) ([]int, error) {
+// Owners returns for each map the place of its image's name in names, -1 if it is not there, and the folders above all maps that no
+// image's name has, "" if there are none. ErrAmbiguous as in Match.
+func (s *MapSet) Owners(names []string) (owners []int, above string, err error) {
 	// Forms of a name, the most precise first.
 	forms := []func(string) string{
 		func(name string) string { return name },
@@ -123,13 +125,16 @@ func (s *MapSet) Owners(names []string) ([]int, error) {
 			index[i][key] = append(index[i][key], at)
 		}
 	}
-	owners := make([]int, len(s.Maps))
+	if !s.Whole {
+		above = s.folderAbove(func(key string) bool { return len(index[0][key])+len(index[1][key]) > 0 })
+	}
+	owners = make([]int, len(s.Maps))
 	source := map[int]string{}
 	for k, m := range s.Maps {
 		owners[k] = -1
 		var fit []int
 		for i := range index {
-			if fit = index[i][m.Key]; len(fit) > 0 {
+			if fit = index[i][strings.TrimPrefix(m.Key, above)]; len(fit) > 0 {
 				break
 			}
 		}
@@ -137,13 +142,36 @@ func (s *MapSet) Owners(names []string) ([]int, error) {
 		case len(fit) == 0:
 			continue
 		case len(fit) > 1:
-			return nil, fmt.Errorf("%w: %s could be %s or %s: name it by the path below the data set's root", ErrAmbiguous, m.Source, names[fit[0]], names[fit[1]])
+			return nil, above, fmt.Errorf("%w: %s could be %s or %s: name it by the path below the data set's root", ErrAmbiguous, m.Source, names[fit[0]], names[fit[1]])
 		case source[fit[0]] != "":
-			return nil, fmt.Errorf("%w: %s and %s are both maps of %s", ErrAmbiguous, source[fit[0]], m.Source, names[fit[0]])
+			return nil, above, fmt.Errorf("%w: %s and %s are both maps of %s", ErrAmbiguous, source[fit[0]], m.Source, names[fit[0]])
 		}
 		owners[k], source[fit[0]] = fit[0], m.Source
 	}
-	return owners, nil
+	return owners, above, nil
+}
+
+// folderAbove returns the folders that all maps lie in and no image's name has, with a slash at the end: that of an archive that was
+// made of a folder, or of a folder that was dropped. "" if there are none, or if without them no name is known either.
+func (s *MapSet) folderAbove(known func(string) bool) string {
+	if len(s.Maps) == 0 || slices.ContainsFunc(s.Maps, func(m EditedMap) bool { return known(m.Key) }) {
+		return ""
+	}
+	for above := ""; ; {
+		first, _, below := strings.Cut(s.Maps[0].Key[len(above):], "/")
+		if !below {
+			return ""
+		}
+		above += first + "/"
+		for _, m := range s.Maps {
+			if !strings.HasPrefix(m.Key, above) {
+				return ""
+			}
+		}
+		if slices.ContainsFunc(s.Maps, func(m EditedMap) bool { return known(m.Key[len(above):]) }) {
+			return above
+		}
+	}
 }
 
 func withoutSuffix(name string) string { return strings.TrimSuffix(name, path.Ext(name)) }

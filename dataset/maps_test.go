@@ -251,6 +251,40 @@ func TestMapsMatch(t *testing.T) {
 }
 
 // TestForgedHeaderCostsNothing: a size that a header claims must not be allocated before the data is there.
+// An archive made of a folder has the folder's name before each map's, and so has a folder that was dropped.
+func TestMapsBelowAFolder(t *testing.T) {
+	t.Parallel()
+	images := []string{"train/wren/1.jpg", "train/owl/1.jpg", "train/owl/2.jpg"}
+	for name, c := range map[string]struct {
+		keys []string
+		want []int
+	}{
+		"as they are":                {[]string{"train/wren/1", "train/owl/1"}, []int{0, 1}},
+		"with endings":               {[]string{"train/wren/1.jpg"}, []int{0}},
+		"below a folder":             {[]string{"maps/train/wren/1", "maps/train/owl/1.jpg"}, []int{0, 1}},
+		"below two":                  {[]string{"work/maps/train/wren/1", "work/maps/train/owl/2"}, []int{0, 2}},
+		"one is unknown":             {[]string{"maps/train/wren/1", "maps/train/wren/7"}, []int{0, -1}},
+		"a last part, below one":     {[]string{"maps/2"}, []int{-1}},
+		"not all below it":           {[]string{"maps/train/wren/1", "train/owl/1"}, []int{-1, 1}},
+		"a folder of images' names":  {[]string{"train/owl/1", "train/owl/2"}, []int{1, 2}},
+		"nothing is known":           {[]string{"maps/a/b", "maps/a/c"}, []int{-1, -1}},
+		"without a folder, and bare": {[]string{"2"}, []int{2}},
+	} {
+		set := dataset.MapSet{}
+		for _, key := range c.keys {
+			set.Maps = append(set.Maps, dataset.EditedMap{Key: key, Source: key})
+		}
+		got, _, err := set.Owners(images)
+		if err != nil || !cmp.Equal(got, c.want) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, c.want)
+		}
+	}
+	said := dataset.MapSet{Whole: true, Maps: []dataset.EditedMap{{Key: "zoo/train/wren/1.jpg"}}}
+	if got, above, err := said.Owners(images); err != nil || got[0] != -1 || above != "" {
+		t.Errorf("a name that is said to be whole: %v below %q, %v", got, above, err)
+	}
+}
+
 func TestForgedHeaderCostsNothing(t *testing.T) {
 	dir := tree(t, map[string]string{"x.npy": npy("<f8", "(2147483647, 2147483647)", false, []float64{0})})
 	var before, after runtime.MemStats

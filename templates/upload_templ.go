@@ -194,7 +194,7 @@ func NewVersionPage(f Frame, v NewVersion) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</div></details><ul class=\"small\" data-upload-chosen hidden></ul><div class=\"row\" data-upload-progress hidden><progress max=\"1\" value=\"0\" aria-label=\"Upload\"></progress> <span class=\"num small\" role=\"status\"></span></div><p class=\"row\"><button class=\"primary\" type=\"submit\">Send and inspect</button> <button class=\"quiet\" type=\"button\" data-upload-cancel hidden>Cancel</button> <a class=\"button quiet\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</div></details><ul class=\"small\" data-upload-chosen hidden></ul><div class=\"row\" data-progress hidden><progress max=\"1\" value=\"0\" aria-label=\"Upload\"></progress> <span class=\"num small\" role=\"status\"></span></div><p class=\"row\"><button class=\"primary\" type=\"submit\">Send and inspect</button> <button class=\"quiet\" type=\"button\" data-cancel hidden>Cancel</button> <a class=\"button quiet\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

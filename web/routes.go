@@ -33,6 +33,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 		r.Route(apiPrefix, func(r chi.Router) { newAPI(s, r) })
 		// These limit their bodies themselves.
 		r.Post("/projects/{slug}/uploads", s.projectPage(admins, s.sendModel))
+		r.Post("/projects/{slug}/maps", s.projectPage(admins, s.bringMaps))
 		r.Post("/projects/{slug}/versions/{version}/state-dict", s.projectPage(annotators, s.sendStateDict))
 
 		r.Group(func(r chi.Router) {
@@ -79,6 +80,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/imports/new", s.projectPage(admins, s.newImportPage))
 				r.Get("/imports/{import}", s.projectPage(admins, s.importPage))
 				r.Post("/imports/{import}", s.projectPage(admins, s.runImport))
+				r.Get("/maps", s.projectPage(admins, s.newMapsPage))
 				r.Post("/versions/{version}/activate", s.projectPage(admins, s.activateVersion))
 				r.Post("/versions/{version}/scan", s.projectPage(admins, s.scanVersion))
 				r.Get("/images", s.projectPage(annotators, s.imagesPage))

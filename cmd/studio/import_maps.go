@@ -25,8 +25,7 @@ type importMapsCommand struct {
 
 // Help says how maps find their images.
 func (importMapsCommand) Help() string {
-	return "A map is called like its image, with or without the image's ending, by its whole name (train/wren/1.jpg) or the last part of it. Its cells are those of the active version's grid, each in [0,1]; pixels of a PNG are divided by 255 or 65535. " +
-		"All maps are checked before the first is added. Images that somebody has worked on keep what they have; the same file again adds nothing."
+	return takeout.Naming
 }
 
 // Run brings them.
@@ -57,6 +56,9 @@ func (c *importMapsCommand) Run(ctx context.Context, streams *stdio) error {
 			verb = "would be added"
 		}
 		fmt.Fprintf(streams.Out, "%d maps: %d %s, %d there already, %d of images that somebody has worked on, %d left out\n", report.Maps, report.Added, verb, report.Same, report.Kept, report.Unknown)
+		if report.Above != "" {
+			fmt.Fprintf(streams.Out, "  all maps lie in %s, which no image's name has: passed over\n", report.Above)
+		}
 		for _, line := range report.UnknownNames {
 			fmt.Fprintf(streams.Out, "  left out: %s\n", line)
 		}

@@ -9,6 +9,7 @@
 //	coco.go         those as polygons
 //	labelstudio.go  those as brush strokes, run by run
 //	read.go         Read: maps of .npz, .npy, .png and JSON Lines, with what JSON Lines says of each
+//	incoming.go     Incoming: such files as they come over the network
 //
 // A writer keeps one record in memory, and of each file in an archive its name. What has to stand behind something that is still
 // being written is in a temporary file meanwhile.

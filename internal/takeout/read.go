@@ -20,7 +20,17 @@ import (
 )
 
 // ReadSuffixes are the endings of files of maps that can be brought back.
-var ReadSuffixes = []string{".npz", ".zip", ".jsonl", ".npy", ".png"}
+var ReadSuffixes = slices.Concat([]string{".npz", ".zip"}, lineSuffixes, oneMap)
+
+var (
+	oneMap       = []string{".npy", ".png"} // a file is one map
+	lineSuffixes = []string{".jsonl", ".ndjson"}
+)
+
+// Naming says how a map finds its image and what happens to it, for people.
+const Naming = "A map is called like its image, with or without the image's ending, by its whole name (train/wren/1.jpg) or the last part of it; folders above all maps are passed over. " +
+	"Its cells are those of the active version's grid, each in [0,1]; pixels of a PNG are divided by 255 or 65535. " +
+	"All maps are checked before the first is added. Images that somebody has worked on keep what they have; the same file again adds nothing."
 
 // Import brings the maps of a file or folder into a project.
 type Import struct {
@@ -48,7 +58,7 @@ func Read(ctx context.Context, service *annotator.Service, actor annotator.User,
 	for i, t := range targets {
 		names[i] = EntryName(annotator.ExportedImage{Source: t.Source, Image: t.Name})
 	}
-	owners, err := set.Owners(names)
+	owners, above, err := set.Owners(names)
 	if err != nil {
 		return annotator.BringReport{}, invalid(err)
 	}
@@ -78,7 +88,7 @@ func Read(ctx context.Context, service *annotator.Service, actor annotator.User,
 	if err != nil {
 		return report, invalid(err)
 	}
-	report.Maps, report.Unknown, report.UnknownNames = len(set.Maps), len(unknown), unknown[:min(20, len(unknown))]
+	report.Maps, report.Above, report.Unknown, report.UnknownNames = len(set.Maps), above, len(unknown), unknown[:min(20, len(unknown))]
 	return report, nil
 }
 
@@ -98,9 +108,13 @@ func invalid(err error) error {
 
 // readMaps reads maps by the names of their images, and what JSON Lines say of each, by its source.
 func readMaps(path, name string) (*dataset.MapSet, map[string]annotator.BroughtMap, error) {
+	named := func(s string) string { return s }
+	if path != name { // a temporary file or folder, which means nothing to people
+		named = strings.NewReplacer(path+string(filepath.Separator), "", path, name).Replace
+	}
 	told := func(err error) error {
-		if named := strings.ReplaceAll(err.Error(), path, name); named != err.Error() { // of a temporary file
-			return &annotator.ValidationError{Field: "maps", Message: named}
+		if s := named(err.Error()); s != err.Error() {
+			return &annotator.ValidationError{Field: "maps", Message: s}
 		}
 		return invalid(err)
 	}
@@ -115,17 +129,17 @@ func readMaps(path, name string) (*dataset.MapSet, map[string]annotator.BroughtM
 			return nil, nil, told(err)
 		}
 		for i, m := range set.Maps {
-			set.Maps[i].Source = strings.Replace(m.Source, path, name, 1)
+			set.Maps[i].Source = named(m.Source)
 		}
 		return set, nil, nil
-	case suffix == ".npy", suffix == ".png":
+	case slices.Contains(oneMap, suffix):
 		m, err := dataset.MapFile(path)
 		if err != nil {
 			return nil, nil, told(fmt.Errorf("reading map %s: %w", path, err))
 		}
 		base := filepath.Base(name)
 		return &dataset.MapSet{Path: name, Maps: []dataset.EditedMap{{Key: text.NFC(base[:len(base)-len(suffix)]), Source: name, Map: m}}}, nil, nil
-	case suffix == ".jsonl", suffix == ".ndjson":
+	case slices.Contains(lineSuffixes, suffix):
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, nil, told(err)
@@ -145,7 +159,7 @@ const maxLine = 24 * attention.MaxSide * attention.MaxSide
 
 // readLines reads maps as JSON Lines.
 func readLines(r io.Reader, name string) (*dataset.MapSet, map[string]annotator.BroughtMap, error) {
-	set, known := &dataset.MapSet{Path: name}, map[string]annotator.BroughtMap{}
+	set, known := &dataset.MapSet{Path: name, Whole: true}, map[string]annotator.BroughtMap{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 1<<16), maxLine)
 	n := 0

@@ -15,6 +15,26 @@ export async function filesOf(transfer: DataTransfer, most: number): Promise<Cho
   return found;
 }
 
+/** Calls take with the files that are dropped anywhere on the page, those of folders included. The place shows that they can be. */
+export function takeDrops(place: HTMLElement, most: number, take: (files: Chosen[]) => void): void {
+  place.hidden = false;
+  const over = (yes: boolean) => place.classList.toggle("over", yes);
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    over(true);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) over(false);
+  });
+  document.addEventListener("drop", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    over(false);
+    void filesOf(event.dataTransfer, most).then(take);
+  });
+}
+
 async function walk(entry: FileSystemEntry, below: string, most: number, found: Chosen[]): Promise<void> {
   if (found.length >= most) return;
   const path = below + entry.name;

@@ -1,4 +1,5 @@
 // The script of every page. Pages work without it; it updates them and adds keys.
+import { bringMaps } from "./bring.ts";
 import { keepTime } from "./clock.ts";
 import { watchJobs } from "./jobs.ts";
 import { closeMenus, confirmForms, pressKeys } from "./keys.ts";
@@ -24,3 +25,4 @@ outlineCrop();
 explainTerms();
 sendModels();
 sendImages();
+bringMaps();

@@ -3,7 +3,7 @@ import type { Problem, StagedImport } from "../editor/src/api/schema.d.ts";
 import { duration } from "./clock.ts";
 import { filesOf, type Chosen } from "./drop.ts";
 import { chunk, dataSet, type DataSet } from "./stream.ts";
-import { size } from "./upload.ts";
+import { size } from "./transfer.ts";
 
 const mostFiles = 500_001; // one more than the API takes, which then says so
 

@@ -1,14 +1,8 @@
 // Sends a model and shows how far it is. Without this script the form works all the same, silently.
-import { duration } from "./clock.ts";
-import { filesOf, type Chosen } from "./drop.ts";
+import { takeDrops, type Chosen } from "./drop.ts";
+import { progressOf, sendBody, size } from "./transfer.ts";
 
 const mostFiles = 4096; // a drop of somebody's home is no model
-
-/** A size as people read it: 12.4 MB. */
-export function size(bytes: number): string {
-  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
-}
 
 /** What is sent: the parts of the form, and what was left out of those dropped. */
 export interface Sorted {
@@ -59,7 +53,8 @@ export function sendModels(): void {
     const parts = partsOf(form);
     if (!parts) continue; // the form works all the same
     let dropped: Sorted | undefined;
-    takeDrops(form, (files) => {
+    const place = form.querySelector<HTMLElement>("[data-upload-drop]");
+    if (place) takeDrops(place, mostFiles, (files) => {
       dropped = sorted(files);
       parts.input.required = false; // a browser would not send the form
       showChosen(form, dropped);
@@ -104,91 +99,31 @@ function showChosen(form: HTMLFormElement, files: Sorted | undefined): void {
   );
 }
 
-/** Calls take with the files that are dropped on a form's page, those of folders included. */
-function takeDrops(form: HTMLFormElement, take: (files: Chosen[]) => void): void {
-  const place = form.querySelector<HTMLElement>("[data-upload-drop]");
-  if (!place) return;
-  place.hidden = false;
-  const over = (yes: boolean) => place.classList.toggle("over", yes);
-  document.addEventListener("dragover", (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    over(true);
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) over(false);
-  });
-  document.addEventListener("drop", (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    over(false);
-    void filesOf(event.dataTransfer, mostFiles).then(take);
-  });
-}
-
 /** What the form shows an upload with (templates/upload.templ). */
 function partsOf(form: HTMLFormElement) {
   const input = form.querySelector<HTMLInputElement>("input[name=model]");
   const problem = form.querySelector<HTMLElement>("[data-upload-problem]");
-  const row = form.querySelector<HTMLElement>("[data-upload-progress]");
-  const bar = form.querySelector<HTMLProgressElement>("[data-upload-progress] progress");
-  const words = form.querySelector<HTMLElement>("[data-upload-progress] [role=status]");
-  const submit = form.querySelector<HTMLButtonElement>("button[type=submit]");
-  const cancel = form.querySelector<HTMLButtonElement>("[data-upload-cancel]");
-  return input && problem && row && bar && words && submit && cancel && { input, problem, row, bar, words, submit, cancel };
+  const progress = progressOf(form);
+  return input && problem && progress && { input, problem, progress };
 }
 
 type Parts = NonNullable<ReturnType<typeof partsOf>>;
 
-function send(form: HTMLFormElement, { problem, row, bar, words, submit, cancel }: Parts, files: Sorted): void {
-  const say = (text: string) => {
+function send(form: HTMLFormElement, { problem, progress }: Parts, files: Sorted): void {
+  const say = (text: string): false => {
     problem.replaceChildren();
-    if (!text) return;
+    if (!text) return false;
     const notice = document.createElement("p");
     notice.className = "notice notice-bad";
     notice.setAttribute("role", "alert");
     notice.textContent = text;
     problem.append(notice);
+    return false;
   };
-  const sending = (yes: boolean) => {
-    row.hidden = cancel.hidden = !yes;
-    submit.disabled = yes;
-  };
-
   const wrong = refusal(files, Number(form.dataset["max"] ?? "Infinity"));
   say(wrong);
   if (wrong) return;
 
-  const request = new XMLHttpRequest(); // fetch tells nothing of how far an upload is
-  const started = performance.now();
-  request.upload.addEventListener("progress", (event) => {
-    const seconds = (performance.now() - started) / 1000;
-    bar.value = event.loaded / event.total;
-    const left = event.loaded > 0 ? (seconds / event.loaded) * (event.total - event.loaded) : 0;
-    words.textContent = event.loaded < event.total
-      ? `${size(event.loaded)} of ${size(event.total)}${seconds > 1 ? `, ${duration(left)} left` : ""}`
-      : "sent; looking into it…";
-  });
-  request.addEventListener("load", () => {
-    if (request.status === 200 && request.responseURL.includes("/uploads/")) {
-      location.assign(request.responseURL);
-      return;
-    }
-    sending(false);
-    const page = new DOMParser().parseFromString(request.responseText, "text/html");
-    if (page.querySelector("details[data-upload-names][open]")) form.querySelector("details[data-upload-names]")?.setAttribute("open", "");
-    say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? `The studio answered ${request.status}.`);
-  });
-  request.addEventListener("error", () => {
-    sending(false);
-    say("The upload broke off: the studio cannot be reached, or refused the file. Send it again.");
-  });
-  request.addEventListener("abort", () => sending(false));
-  cancel.onclick = () => request.abort();
-  request.open("POST", form.action);
-  sending(true);
-  bar.value = 0;
-  words.textContent = "sending…";
   const body = new FormData();
   for (const input of form.querySelectorAll<HTMLInputElement>("[data-upload-names] input")) {
     if (input.value.trim()) body.append(input.name, input.value.trim());
@@ -196,5 +131,14 @@ function send(form: HTMLFormElement, { problem, row, bar, words, submit, cancel 
   for (const part of ["manifest", "model", "data"] as const) {
     for (const { file, path } of files[part]) body.append(part, file, path);
   }
-  request.send(body);
+  sendBody(progress, form.action, body, (request) => {
+    if (!request) return say("The upload broke off: the studio cannot be reached, or refused the file. Send it again.");
+    if (request.status === 200 && request.responseURL.includes("/uploads/")) {
+      location.assign(request.responseURL);
+      return true;
+    }
+    const page = new DOMParser().parseFromString(request.responseText, "text/html");
+    if (page.querySelector("details[data-upload-names][open]")) form.querySelector("details[data-upload-names]")?.setAttribute("open", "");
+    return say(page.querySelector("[data-upload-problem] .notice")?.textContent ?? page.querySelector("main .empty p")?.textContent ?? `The studio answered ${request.status}.`);
+  });
 }

@@ -56,7 +56,7 @@ describe("a model on its way", () => {
   const find = <T extends HTMLElement>(selector: string) => document.querySelector<T>(selector)!;
   const shown = () => ({
     problem: find("[data-upload-problem]").textContent, words: find("[role=status]").textContent,
-    sending: !find("[data-upload-progress]").hidden && find<HTMLButtonElement>("[type=submit]").disabled && !find("[data-upload-cancel]").hidden,
+    sending: !find("[data-progress]").hidden && find<HTMLButtonElement>("[type=submit]").disabled && !find("[data-cancel]").hidden,
   });
 
   function submit(name = "a.onnx", size = 4_000_000): void {
@@ -69,8 +69,8 @@ describe("a model on its way", () => {
   beforeEach(() => {
     vi.stubGlobal("XMLHttpRequest", Sending);
     document.body.innerHTML = `<form data-upload data-max="5000000" action="/projects/birds/versions"><div data-upload-problem></div>
-      <input type="file" name="model"><button type="submit">Send</button><button type="button" data-upload-cancel hidden>Cancel</button>
-      <div data-upload-progress hidden><progress></progress><span role="status"></span></div></form>`;
+      <input type="file" name="model"><button type="submit">Send</button><button type="button" data-cancel hidden>Cancel</button>
+      <div data-progress hidden><progress></progress><span role="status"></span></div></form>`;
     sendModels();
   });
 
@@ -110,7 +110,7 @@ describe("a model on its way", () => {
     Sending.last.dispatchEvent(new Event("error"));
     expect(shown()).toMatchObject({ problem: "The upload broke off: the studio cannot be reached, or refused the file. Send it again.", sending: false });
     submit();
-    find("[data-upload-cancel]").click();
+    find("[data-cancel]").click();
     expect(shown()).toMatchObject({ problem: "", sending: false });
   });
 });

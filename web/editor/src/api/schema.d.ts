@@ -648,6 +648,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/projects/{project}/maps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring maps that were made elsewhere
+         * @description The body is one file (application/octet-stream, with its name), or a form with parts maps, each a file with the folders of its name, and what is otherwise in the query. A file is .npz, .zip, .jsonl, .ndjson, .npy, .png; several are of one map each. A map is called like its image, as in exports. All are checked before the first is added; images that somebody has worked on keep what they have, and the same maps again add nothing. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["bringMaps"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/projects/{project}/reviews/next": {
         parameters: {
             query?: never;
@@ -1519,6 +1539,39 @@ export interface components {
             files: components["schemas"]["StagedFile"][];
             /** @description What people call it: the folder's name, or the archive's. */
             name: string;
+        };
+        BringReport: {
+            /** @description Folders that all maps lie in and no image's name has: they were passed over. */
+            above?: string;
+            /**
+             * Format: int64
+             * @description How many became revisions, or would with look.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description How many were left out because somebody has worked on the image.
+             */
+            kept: number;
+            /** @description The first of those images. */
+            kept_names?: string[];
+            /**
+             * Format: int64
+             * @description How many were read.
+             */
+            maps: number;
+            /**
+             * Format: int64
+             * @description How many were there already: the image's latest map is equal to the bit.
+             */
+            same: number;
+            /**
+             * Format: int64
+             * @description How many were left out because their image is not there or can have no map.
+             */
+            unknown: number;
+            /** @description The first of them, with the reason. */
+            unknown_names?: string[];
         };
         ChangeRequestBody: {
             /** @description For the accuracy of the worst group; empty: none. */
@@ -2959,6 +3012,7 @@ export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
 export type BeginRequestBody = components['schemas']['BeginRequestBody'];
+export type BringReport = components['schemas']['BringReport'];
 export type ChangeRequestBody = components['schemas']['ChangeRequestBody'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
 export type Changed = components['schemas']['Changed'];
@@ -4337,6 +4391,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    bringMaps: {
+        parameters: {
+            query?: {
+                /** @description The file's name, where the body is the file itself: its ending says what it is. */
+                name?: string;
+                /** @description By whom the maps are, where the file does not say it. */
+                author?: string;
+                /** @description As what they come, where the file does not say it: submitted without it. */
+                state?: "draft" | "submitted" | "approved" | "rejected";
+                /** @description Who judged approved or rejected ones, where the file does not say it. */
+                reviewer?: string;
+                /** @description How they were made, where the file does not say it: painted without it. */
+                made?: "painted" | "model" | "generator";
+                /** @description Leave out maps of images that the project does not have or that can have none. */
+                skip_unknown?: boolean;
+                /** @description Read and count, and change nothing. */
+                look?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    /** @description By whom the maps are, where the file does not say it. */
+                    author?: string;
+                    /** @description Read and count, and change nothing. */
+                    look?: boolean;
+                    /**
+                     * @description How they were made, where the file does not say it: painted without it.
+                     * @enum {string}
+                     */
+                    made?: "painted" | "model" | "generator";
+                    /** @description The files. */
+                    maps: string[];
+                    /** @description Who judged approved or rejected ones, where the file does not say it. */
+                    reviewer?: string;
+                    /** @description Leave out maps of images that the project does not have or that can have none. */
+                    skip_unknown?: boolean;
+                    /**
+                     * @description As what they come, where the file does not say it: submitted without it.
+                     * @enum {string}
+                     */
+                    state?: "draft" | "submitted" | "approved" | "rejected";
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BringReport"];
                 };
             };
             /** @description Error */

@@ -1,0 +1,58 @@
+// Sends a form's files and shows how far they are.
+import { duration } from "./clock.ts";
+
+/** A size as people read it: 12.4 MB. */
+export function size(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** What a form shows a transfer with: a row with a bar and words, the buttons that start it, and one that gives it up. */
+export interface Progress {
+  readonly row: HTMLElement;
+  readonly bar: HTMLProgressElement;
+  readonly words: HTMLElement;
+  readonly submit: readonly HTMLButtonElement[];
+  readonly cancel: HTMLButtonElement;
+}
+
+export function progressOf(form: HTMLFormElement): Progress | null {
+  const row = form.querySelector<HTMLElement>("[data-progress]");
+  const bar = form.querySelector<HTMLProgressElement>("[data-progress] progress");
+  const words = form.querySelector<HTMLElement>("[data-progress] [role=status]");
+  const submit = [...form.querySelectorAll<HTMLButtonElement>("button[type=submit]")];
+  const cancel = form.querySelector<HTMLButtonElement>("[data-cancel]");
+  return row && bar && words && cancel && { row, bar, words, submit, cancel };
+}
+
+/** Sends a body. done gets the answered request, or nothing if the studio was not reached; it returns whether another page comes, until when the form stays as it is. */
+export function sendBody({ row, bar, words, submit, cancel }: Progress, address: string, body: FormData, done: (request?: XMLHttpRequest) => boolean): void {
+  const sending = (yes: boolean) => {
+    row.hidden = cancel.hidden = !yes;
+    for (const button of submit) button.disabled = yes;
+  };
+  const request = new XMLHttpRequest(); // fetch tells nothing of how far an upload is
+  const started = performance.now();
+  request.upload.addEventListener("progress", (event) => {
+    const seconds = (performance.now() - started) / 1000;
+    bar.value = event.loaded / event.total;
+    const left = event.loaded > 0 ? (seconds / event.loaded) * (event.total - event.loaded) : 0;
+    words.textContent = event.loaded < event.total
+      ? `${size(event.loaded)} of ${size(event.total)}${seconds > 1 ? `, ${duration(left)} left` : ""}`
+      : "sent; looking into it…";
+  });
+  request.addEventListener("load", () => {
+    if (!done(request)) sending(false);
+  });
+  request.addEventListener("error", () => {
+    sending(false);
+    done();
+  });
+  request.addEventListener("abort", () => { sending(false); });
+  cancel.onclick = () => { request.abort(); };
+  request.open("POST", address);
+  sending(true);
+  bar.value = 0;
+  words.textContent = "sending…";
+  request.send(body);
+}
