@@ -142,6 +142,6 @@ func TestMapsByPage(t *testing.T) {
 		t.Errorf("%d maps", n)
 	}
 	says(send(maps, "author", "Zoë").want(http.StatusOK), "0 maps", "2 there already")
-	says(send(maps, "autor", "Zoë").want(http.StatusUnprocessableEntity), `part &#34;autor&#34; is not known`)
+	says(send(maps, "artist", "Zoë").want(http.StatusUnprocessableEntity), `part &#34;artist&#34; is not known`)
 	s.as(annotator.RoleReviewer).get("/projects/birds/maps").want(http.StatusForbidden)
 }
