@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -21,6 +22,9 @@ type ProjectStore interface {
 	ProjectSummaries(ctx context.Context, slug string) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
+	// ChangeProject writes a project's name and description, RenameClass a class's name.
+	ChangeProject(ctx context.Context, p Project) error
+	RenameClass(ctx context.Context, projectID int64, class Class) error
 }
 
 // ImageStore reads images and their predictions.
@@ -111,6 +115,82 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 	if errors.Is(err, ErrConflict) {
 		return Project{}, &ValidationError{Field: "slug", Message: "another project has it already"}
 	}
+	return project, err
+}
+
+// ProjectChange is what changes of a project; nil: it stays as it is. Its slug stays: addresses and scripts have it.
+type ProjectChange struct {
+	Name        *string
+	Description *string
+}
+
+// ChangeProject gives a project another name or description (admin).
+func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
+	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	if err != nil {
+		return Project{}, err
+	}
+	was := project
+	if c.Name != nil {
+		if project.Name, err = BoundProjectName.check("name", *c.Name); err != nil {
+			return Project{}, err
+		}
+	}
+	if c.Description != nil {
+		if project.Description, err = BoundDescription.check("description", *c.Description); err != nil {
+			return Project{}, err
+		}
+	}
+	var changed []string
+	if was.Name != project.Name {
+		changed = append(changed, fmt.Sprintf("%s is called %s", was.Name, project.Name))
+	}
+	if was.Description != project.Description {
+		changed = append(changed, "another description")
+	}
+	if len(changed) == 0 {
+		return project, nil
+	}
+	err = s.store.InTx(ctx, func(tx Store) error {
+		if err := tx.ChangeProject(ctx, project); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &project.ID, "project.change", "project "+slug, strings.Join(changed, ", "))
+	})
+	return project, err
+}
+
+// RenameClass changes how people read a class (admin). Its key stays, by which folders, tables and manifests name it, and so does its
+// place among the logits. ErrNotFound if the project has no class of that index; a *ValidationError if another has the name.
+func (s *Service) RenameClass(ctx context.Context, actor User, slug string, index int, name string) (Project, error) {
+	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	if err != nil {
+		return Project{}, err
+	}
+	if index < 0 || index >= len(project.Classes) {
+		return Project{}, fmt.Errorf("class %d of project %q: %w", index, slug, ErrNotFound)
+	}
+	if name, err = BoundClassName.check("name", name); err != nil {
+		return Project{}, err
+	}
+	project.Classes = slices.Clone(project.Classes)
+	class := &project.Classes[index]
+	was := class.Name
+	if was == name {
+		return project, nil
+	}
+	for _, other := range project.Classes {
+		if other.Index != index && (other.Name == name || other.Key == name) {
+			return Project{}, &ValidationError{Field: "name", Message: fmt.Sprintf("class %d is called %s already", other.Index, name)}
+		}
+	}
+	class.Name = name
+	err = s.store.InTx(ctx, func(tx Store) error {
+		if err := tx.RenameClass(ctx, project.ID, *class); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &project.ID, "class.rename", fmt.Sprintf("class %d (%s)", index, class.Key), fmt.Sprintf("%s is called %s", was, name))
+	})
 	return project, err
 }
 

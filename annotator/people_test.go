@@ -116,6 +116,10 @@ func TestRoles(t *testing.T) {
 		"CreateUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
 		"ChangeUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
 		"CreateProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
+		"ChangeProject": {annotator.RoleAdmin, func(u annotator.User) error {
+			return only(s.ChangeProject(ctx, u, "birds", annotator.ProjectChange{}))
+		}},
+		"RenameClass": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RenameClass(ctx, u, "birds", 0, "wren")) }},
 		"SetStart": {annotator.RoleAdmin, func(u annotator.User) error {
 			return only(s.SetStart(ctx, u, "birds", attention.Start{}))
 		}},

@@ -17,6 +17,7 @@ var (
 	BoundSlug           = TextBound{1, 60} // of a project, which addresses it
 	BoundProjectName    = TextBound{1, 100}
 	BoundDescription    = TextBound{0, 4000} // of a project
+	BoundClassName      = TextBound{1, 200}
 	BoundPersonName     = TextBound{1, 100}
 	BoundEmail          = TextBound{3, 254}  // RFC 5321 has no place for a longer one
 	BoundPassword       = TextBound{10, 200} // hashing reads all of it: an endless one would cost the server

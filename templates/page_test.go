@@ -83,7 +83,7 @@ func TestOnlyAdminsAreOfferedWhatTheyMayDo(t *testing.T) {
 			"New round":    rendered(t, RoundsPage(f, Rounds{})),
 			"Roll back":    rendered(t, VersionsPage(f, Versions{Versions: []annotator.Version{v2}})),
 			"New project":  rendered(t, ProjectsPage(f, Projects{})),
-			"Scan with":    rendered(t, SettingsPage(f)),
+			"Scan with":    rendered(t, SettingsPage(f, Settings{})),
 		} {
 			if strings.Contains(textOf(doc, "main button, main .button"), name) != offered {
 				t.Errorf("%s is offered %q: %v", role, name, !offered)

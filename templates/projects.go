@@ -14,9 +14,30 @@ type ProjectForm struct {
 	Problem                 string
 }
 
+// Settings is the view model of a project's page: its forms as they are filled in.
+type Settings struct {
+	Name, Description string
+	Class             int // that is renamed; -1: none is chosen
+	ClassName         string
+	Problem           string // what is wrong with a form that was sent
+}
+
+// NewSettings fills in what a project has.
+func NewSettings(p annotator.Project) Settings {
+	return Settings{Name: p.Name, Description: p.Description, Class: -1}
+}
+
 func orBlank(f *ProjectForm) ProjectForm {
 	if f == nil {
 		return ProjectForm{}
 	}
 	return *f
+}
+
+// classChoice names a class where one is chosen, with its key where that says something else.
+func classChoice(c annotator.Class) string {
+	if c.Key == c.Name {
+		return c.Name
+	}
+	return c.Name + " (" + c.Key + ")"
 }

@@ -29,6 +29,7 @@ var bounds = map[string]bound{
 	"slug":              written(annotator.BoundSlug),
 	"project name":      written(annotator.BoundProjectName),
 	"description":       written(annotator.BoundDescription),
+	"class name":        written(annotator.BoundClassName),
 	"e-mail":            written(annotator.BoundEmail),
 	"typed e-mail":      typed(annotator.BoundEmail),
 	"person's name":     written(annotator.BoundPersonName),

@@ -51,6 +51,34 @@ func (a *api) projects() {
 			p.Classes = orEmpty(p.Classes)
 			return &answer[annotator.ProjectSummary]{p}, err
 		})
+	type changeProjectRequest struct {
+		ByProject
+		Body struct {
+			Name        *string `json:"name,omitempty" bound:"project name"`
+			Description *string `json:"description,omitempty" bound:"description"`
+		}
+	}
+	change := huma.Operation{OperationID: "changeProject", Method: http.MethodPatch, Path: "/projects/{project}", Summary: "Give a project another name or description; its slug stays"}
+	handle(a, annotator.RoleAdmin, change,
+		func(ctx context.Context, actor annotator.User, in *changeProjectRequest) (*answer[annotator.Project], error) {
+			p, err := a.server.service.ChangeProject(ctx, actor, in.Project, annotator.ProjectChange{Name: in.Body.Name, Description: in.Body.Description})
+			p.Classes = orEmpty(p.Classes)
+			return &answer[annotator.Project]{p}, err
+		})
+	type renameClassRequest struct {
+		ByProject
+		Class int `path:"class" minimum:"0" maximum:"1000000" doc:"Its index, the place among the model's logits."`
+		Body  struct {
+			Name string `json:"name" bound:"class name"`
+		}
+	}
+	rename := huma.Operation{OperationID: "renameClass", Method: http.MethodPatch, Path: "/projects/{project}/classes/{class}", Summary: "Change how people read a class; its key stays"}
+	handle(a, annotator.RoleAdmin, rename,
+		func(ctx context.Context, actor annotator.User, in *renameClassRequest) (*answer[annotator.Project], error) {
+			p, err := a.server.service.RenameClass(ctx, actor, in.Project, in.Class, in.Body.Name)
+			p.Classes = orEmpty(p.Classes)
+			return &answer[annotator.Project]{p}, err
+		})
 	handle(a, annotator.RoleAnnotator, get("jobs", "/projects/{project}/jobs", "Background work, newest first"),
 		func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[jobList], error) {
 			jobs, err := a.server.service.Jobs(ctx, actor, in.Project)

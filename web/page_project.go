@@ -43,7 +43,52 @@ func (s *Server) createProject(v *visit) error {
 const trailPage = 100
 
 func (s *Server) settingsPage(v *visit) error {
-	return v.render(templates.SettingsPage(v.frame(v.project.Name, "settings")))
+	return v.render(templates.SettingsPage(v.frame(v.project.Name, "settings"), templates.NewSettings(v.project.Project)))
+}
+
+// changeProject gives the project another name or description.
+func (s *Server) changeProject(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	view := templates.NewSettings(v.project.Project)
+	view.Name, view.Description = form.Get("name"), form.Get("description")
+	_, err = s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Name: &view.Name, Description: &view.Description})
+	if err != nil {
+		return s.refuseSettings(v, view, err)
+	}
+	v.say("Saved.")
+	return v.redirect(v.to("settings"))
+}
+
+// renameClass changes how people read a class.
+func (s *Server) renameClass(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	view := templates.NewSettings(v.project.Project)
+	view.ClassName = form.Get("class_name")
+	if view.Class, err = strconv.Atoi(form.Get("class")); err != nil {
+		return s.refuseSettings(v, view, &annotator.ValidationError{Field: "class", Message: "choose a class"})
+	}
+	p, err := s.service.RenameClass(v.Context(), v.actor, v.project.Slug, view.Class, view.ClassName)
+	if err != nil {
+		return s.refuseSettings(v, view, err)
+	}
+	v.say("Class %d is called %s.", view.Class, p.Classes[view.Class].Name)
+	return v.redirect(v.to("settings"))
+}
+
+// refuseSettings shows the page with what is wrong with a form on it.
+func (s *Server) refuseSettings(v *visit, view templates.Settings, refused error) error {
+	problem, err := problemText(refused)
+	if err != nil {
+		return err
+	}
+	view.Problem = sentenceOf(problem)
+	return s.render(v.ResponseWriter, v.Request, outcome(refused).status, templates.SettingsPage(v.frame(v.project.Name, "settings"), view))
 }
 
 func (s *Server) activityPage(v *visit) error {

@@ -96,6 +96,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/suspects/next", s.projectPage(annotators, s.nextSuspect))
 				r.Get("/activity", s.projectPage(annotators, s.activityPage))
 				r.Get("/settings", s.projectPage(annotators, s.settingsPage))
+				r.Post("/settings", s.projectPage(admins, s.changeProject))
+				r.Post("/settings/class", s.projectPage(admins, s.renameClass))
 				r.Get("/export", s.projectPage(annotators, s.exportPage))
 				r.Get("/leakage", s.projectPage(annotators, s.leakagePage))
 				r.Post("/leakage/leave-out", s.projectPage(admins, s.leaveOut))

@@ -165,7 +165,7 @@ var forms = map[string]string{
 	"/projects/{slug}/tasks/next": "", "/projects/{slug}/tasks/bulk": "action=skip&reason=why&task=1&back=/projects",
 	"/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "", "/projects/{slug}/review/{task}/retract": "edit=1",
 	"/projects/{slug}/rounds":  recipetest.Form(recipe.Defaults()).Encode() + "&key=k",
-	"/projects/{slug}/uploads": "model=x", "/projects/{slug}/maps": "maps=x", "/projects/{slug}/start": "method=max&radius=1", "/projects/{slug}/versions/{version}/activate": "", "/projects/{slug}/versions/{version}/scan": "", "/projects/{slug}/versions/{version}/state-dict": "reference=x",
+	"/projects/{slug}/uploads": "model=x", "/projects/{slug}/maps": "maps=x", "/projects/{slug}/settings": "name=Birds&description=", "/projects/{slug}/settings/class": "class=0&class_name=wren", "/projects/{slug}/start": "method=max&radius=1", "/projects/{slug}/versions/{version}/activate": "", "/projects/{slug}/versions/{version}/scan": "", "/projects/{slug}/versions/{version}/state-dict": "reference=x",
 	"/projects/{slug}/imports/{import}": "action=look&format=folder&split=train&splits=fold1=train&columns=class=species&source=main&update=true&prune=true",
 	"/projects/{slug}/uploads/{upload}": "manifest=typed&resize=8&crop_height=8&crop_width=8&interpolation=bilinear&channels=RGB&exif=true&scaling=own&mean=0,0,0&std=1,1,1&classes=a%0Ab&activate=false",
 }
@@ -286,7 +286,7 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	must(t, err)
 	questioned := images[slices.IndexFunc(images, func(i annotator.Image) bool { return i.ID != task.ImageID })]
 	label := into[annotator.LabelVerdict](s.as(annotator.RoleAnnotator).api(http.MethodPost, fmt.Sprintf("/images/%d/label", questioned.ID), map[string]any{"says": "ambiguous"}).want(http.StatusCreated))
-	w.things = map[string]string{"slug": "birds", "project": "birds", "token": "1", "import": staged.ID, "example": "0"}
+	w.things = map[string]string{"slug": "birds", "project": "birds", "token": "1", "import": staged.ID, "example": "0", "class": "0"}
 	for name, id := range map[string]int64{"task": task.ID, "image": task.ImageID, "version": s.version.ID, "round": round.ID,
 		"upload": upload.Upload.ID, "edit": edit.ID, "user": other.ID, "verdict": label.ID} {
 		w.things[name] = strconv.FormatInt(id, 10)

@@ -237,6 +237,16 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			slug := unique("project")
 			return func() error { return only(s.CreateProject(ctx, annotator.System, slug, "P", "")) }
 		},
+		"ChangeProject": func() change {
+			name := unique("name")
+			return func() error {
+				return only(s.ChangeProject(ctx, w.Admin, slug, annotator.ProjectChange{Name: &name}))
+			}
+		},
+		"RenameClass": func() change {
+			name := unique("class")
+			return func() error { return only(s.RenameClass(ctx, w.Admin, slug, 0, name)) }
+		},
 		"SetStart": func() change {
 			return func() error {
 				return only(s.SetStart(ctx, w.Admin, slug, attention.Start{Method: attention.StartModel}))

@@ -54,6 +54,18 @@ func (s *Store) InsertProject(ctx context.Context, p annotator.Project) (annotat
 	return added, wrap(err, "adding project %q", p.Slug)
 }
 
+// ChangeProject implements annotator.ProjectStore.
+func (s *Store) ChangeProject(ctx context.Context, p annotator.Project) error {
+	_, err := s.q.Exec(ctx, `UPDATE projects SET name = $2, description = $3 WHERE id = $1`, p.ID, p.Name, p.Description)
+	return wrap(err, "changing project %d", p.ID)
+}
+
+// RenameClass implements annotator.ProjectStore.
+func (s *Store) RenameClass(ctx context.Context, projectID int64, class annotator.Class) error {
+	_, err := s.q.Exec(ctx, `UPDATE classes SET name = $3 WHERE project_id = $1 AND index = $2`, projectID, class.Index, class.Name)
+	return wrap(err, "renaming class %d of project %d", class.Index, projectID)
+}
+
 // ProjectSummaries implements annotator.ProjectStore.
 func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.ProjectSummary, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {

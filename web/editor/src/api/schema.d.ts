@@ -381,7 +381,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Give a project another name or description; its slug stays
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        patch: operations["changeProject"];
         trace?: never;
     };
     "/projects/{project}/audit": {
@@ -402,6 +406,26 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/classes/{class}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change how people read a class; its key stays
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        patch: operations["renameClass"];
         trace?: never;
     };
     "/projects/{project}/export": {
@@ -1573,6 +1597,10 @@ export interface components {
             /** @description The first of them, with the reason. */
             unknown_names?: string[];
         };
+        ChangeProjectRequestBody: {
+            description?: string;
+            name?: string;
+        };
         ChangeRequestBody: {
             /** @description For the accuracy of the worst group; empty: none. */
             group?: string;
@@ -2255,6 +2283,9 @@ export interface components {
              * @enum {string}
              */
             says: "class" | "none-of-these" | "ambiguous" | "right";
+        };
+        RenameClassRequestBody: {
+            name: string;
         };
         Review: {
             comment: string;
@@ -3013,6 +3044,7 @@ export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
 export type BeginRequestBody = components['schemas']['BeginRequestBody'];
 export type BringReport = components['schemas']['BringReport'];
+export type ChangeProjectRequestBody = components['schemas']['ChangeProjectRequestBody'];
 export type ChangeRequestBody = components['schemas']['ChangeRequestBody'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
 export type Changed = components['schemas']['Changed'];
@@ -3062,6 +3094,7 @@ export type Project = components['schemas']['Project'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
+export type RenameClassRequestBody = components['schemas']['RenameClassRequestBody'];
 export type Review = components['schemas']['Review'];
 export type ReviewRequestBody = components['schemas']['ReviewRequestBody'];
 export type RevisionList = components['schemas']['RevisionList'];
@@ -3863,6 +3896,42 @@ export interface operations {
             };
         };
     };
+    changeProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeProjectRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     audit: {
         parameters: {
             query?: {
@@ -3885,6 +3954,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renameClass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+                /** @description Its index, the place among the model's logits. */
+                class: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameClassRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
                 };
             };
             /** @description Error */
