@@ -161,7 +161,7 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 }
 
 // RenameClass changes how people read a class (admin). Its key stays, by which folders, tables and manifests name it, and so does its
-// place among the logits. ErrNotFound if the project has no class of that index; a *ValidationError if another has the name.
+// place among the logits. ErrNotFound if the project has no class of that index; a *ValidationError if another has the name, as ClassFinder compares them.
 func (s *Service) RenameClass(ctx context.Context, actor User, slug string, index int, name string) (Project, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -180,7 +180,7 @@ func (s *Service) RenameClass(ctx context.Context, actor User, slug string, inde
 		return project, nil
 	}
 	for _, other := range project.Classes {
-		if other.Index != index && (other.Name == name || other.Key == name) {
+		if other.Index != index && (loosely(other.Name) == loosely(name) || loosely(other.Key) == loosely(name)) {
 			return Project{}, &ValidationError{Field: "name", Message: fmt.Sprintf("class %d is called %s already", other.Index, name)}
 		}
 	}

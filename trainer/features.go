@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/abn-studio/studio/internal/features"
+	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
@@ -56,4 +57,22 @@ func (f featureInputs) Size() int { return f.features.Size() }
 
 func (f featureInputs) Read(ctx context.Context, sample int, mirrored bool, _ int, dst []float32) error {
 	return f.features.Read(ctx, f.samples[sample], mirrored, dst)
+}
+
+// preparation computes the features of several lists of samples, one after the other, and tells how far all of it is. How many are
+// missing of a list is known when it is its turn; until then each of its samples counts.
+type preparation struct {
+	meter  *progress.Meter
+	later  int // samples of the lists to come
+	missed int // features that had to be computed so far
+}
+
+func (p *preparation) of(ctx context.Context, from *sampleFeatures, samples []sample.Sample, mirrored bool) ([]Problem, error) {
+	before := p.missed
+	p.later -= len(samples)
+	return from.Prepare(ctx, samples, mirrored, func(done, total int) {
+		p.missed = before + total
+		p.meter.Expect(progress.Features, p.missed+p.later, 0)
+		p.meter.Advance(progress.Features, before+done)
+	})
 }

@@ -48,28 +48,21 @@ func (r *round) prepare(ctx context.Context) error {
 		r.outcome.HeldBack = len(train) < len(r.spec.Train)
 	}
 	r.meter.Begin(progress.Features, 0)
-	// What is missing is known for one list after the other; until then the plan's numbers are used for the lists to come.
-	planned := len(r.heldout) + len(r.valid)
-	track := func(offset, later int) func(done, total int) {
-		return func(done, total int) {
-			r.meter.Expect(progress.Features, offset+total+later, 0)
-			r.meter.Advance(progress.Features, offset+done)
-			r.outcome.FeatureMisses = offset + total
-		}
-	}
+	preparation := preparation{meter: r.meter, later: len(train) + len(r.heldout) + len(r.valid)}
 	mirrored := r.spec.Settings.Flip && r.spec.Settings.Crop == 0 // crops are mirrored before they are extracted
-	problems, err := r.features.Prepare(ctx, train, mirrored, track(0, planned))
+	problems, err := preparation.of(ctx, r.features, train, mirrored)
 	if err != nil {
 		return err
 	}
-	more, err := r.features.Prepare(ctx, r.heldout, false, track(r.outcome.FeatureMisses, len(r.valid)))
+	more, err := preparation.of(ctx, r.features, r.heldout, false)
 	if err != nil {
 		return err
 	}
-	unseen, err := r.features.Prepare(ctx, r.valid, false, track(r.outcome.FeatureMisses, 0))
+	unseen, err := preparation.of(ctx, r.features, r.valid, false)
 	if err != nil {
 		return err
 	}
+	r.outcome.FeatureMisses = preparation.missed
 	r.outcome.Skipped = slices.Concat(everyImage(train, problems), everyImage(r.heldout, more), everyImage(r.valid, unseen))
 	if len(r.outcome.Skipped) > 0 && r.observer.Skipped != nil {
 		r.observer.Skipped(r.outcome.Skipped)

@@ -159,20 +159,13 @@ func (spec ScratchSpec) run(ctx context.Context, net *parent, observer Observer)
 		}
 		out.HeldBack = len(chosen) < len(spec.Train)
 	}
-	// Only what is trained on is mirrored. What is missing of the second list is not known yet while the first is computed.
-	measured, computed := slices.Concat(spec.Heldout, valid), 0
-	track := func(offset, later int) func(done, total int) {
-		return func(done, total int) {
-			computed = offset + total
-			meter.Expect(progress.Features, computed+later, 0)
-			meter.Advance(progress.Features, offset+done)
-		}
-	}
-	problems, err := inputs.Prepare(ctx, chosen, spec.mirrorsFeatures(), track(0, len(measured)))
+	measured := slices.Concat(spec.Heldout, valid) // only what is trained on is mirrored
+	preparation := preparation{meter: meter, later: len(chosen) + len(measured)}
+	problems, err := preparation.of(ctx, inputs, chosen, spec.mirrorsFeatures())
 	if err != nil {
 		return out, err
 	}
-	more, err := inputs.Prepare(ctx, measured, false, track(computed, 0))
+	more, err := preparation.of(ctx, inputs, measured, false)
 	if err != nil {
 		return out, err
 	}

@@ -42,7 +42,7 @@ func TestRename(t *testing.T) {
 		}
 	}
 
-	taken := before.Classes[0].Name
+	taken := strings.ToUpper(before.Classes[0].Name)
 	for name, c := range map[string]struct {
 		path, says string
 		form       url.Values
