@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -51,6 +52,15 @@ type cocoImage struct {
 	several  bool
 	largest  float64 // area of its largest annotation
 	marks    *Marks
+	size     [2]int32 // width and height on which they were made, 0 where the file does not say
+}
+
+// side is a side of a picture as a file says it, 0 where that is no number of pixels.
+func side(said float64) int32 {
+	if said >= 1 && said <= 1<<20 && said == math.Trunc(said) {
+		return int32(said)
+	}
+	return 0
 }
 
 // cocoAnnotation is what is read of an annotation.
@@ -132,6 +142,8 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 				var image struct {
 					ID   *identity `json:"id"`
 					Name string    `json:"file_name"`
+					// of the picture that its annotations were made on
+					Width, Height float64
 				}
 				if err := j.value(&image); err != nil {
 					return err
@@ -143,7 +155,7 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 					return j.fault(fmt.Errorf("two images have the id %s", *image.ID))
 				}
 				place[*image.ID] = int32(len(images))
-				images = append(images, cocoImage{name: image.Name, category: -1})
+				images = append(images, cocoImage{name: image.Name, category: -1, size: [2]int32{side(image.Width), side(image.Height)}})
 				return nil
 			})
 		case "categories":
@@ -211,7 +223,9 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 		if largest && image.category != category {
 			return nil
 		}
-		if err := image.take(a); err != nil {
+		if err := image.take(a); errors.Is(err, errFlatBox) {
+			d.count(file, "an annotation with a box without width or height shows nothing")
+		} else if err != nil {
 			return j.fault(fmt.Errorf("an annotation of image %s: %w", *a.Image, err))
 		}
 		return nil
@@ -281,6 +295,9 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 		if image.several {
 			d.count(name, "several labels: that of the largest annotation is taken, and its annotations are the mask")
 		}
+		if m := image.marks; m != nil && image.size[0] > 0 && image.size[1] > 0 {
+			m.Width, m.Height = int(image.size[0]), int(image.size[1])
+		}
 		d.add(disk, Sample{Split: split, Class: class, Marks: image.marks})
 	}
 	return folder, nil
@@ -317,6 +334,9 @@ func (d *Dataset) folderOf(images []cocoImage, file, word string) string {
 	}
 	return ""
 }
+
+// errFlatBox is a box without an inside.
+var errFlatBox = errors.New("a box without width or height")
 
 // maxCorners bounds the corners of one annotation and the runs of one mask.
 const maxCorners = 1_000_000
@@ -364,6 +384,8 @@ func (image *cocoImage) take(a cocoAnnotation) error {
 		mark().Runs = append(mark().Runs, Runs{Height: runs.Size[0], Width: runs.Size[1], Lengths: lengths})
 	case len(a.Box) == 4 && a.Box[2] > 0 && a.Box[3] > 0:
 		mark().Boxes = append(mark().Boxes, Box{a.Box[0], a.Box[1], a.Box[2], a.Box[3]})
+	case len(a.Box) == 4:
+		return errFlatBox
 	case len(a.Box) != 0 && len(a.Box) != 4:
 		return fmt.Errorf("a box of %d numbers", len(a.Box))
 	}

@@ -111,7 +111,8 @@ type Dataset struct {
 	looked   map[string][]entry      // see look
 	legends  *legends                // see legendOf
 	tallies  map[string]*tally
-	spelling struct { // see spelt
+	seen     *masksSeen // of the masks that ObjectMask has read
+	spelling struct {   // see spelt
 		folder string
 		names  map[string]string
 	}
@@ -151,7 +152,7 @@ func Read(dir string, o Options) (*Dataset, error) {
 			return nil, fmt.Errorf("%w: --columns %s=…: want file, class, split, group or mask", ErrLayout, column)
 		}
 	}
-	d := &Dataset{Format: o.Format, options: o, looked: map[string][]entry{}, legends: &legends{known: map[string]*legend{}}}
+	d := &Dataset{Format: o.Format, options: o, looked: map[string][]entry{}, legends: &legends{known: map[string]*legend{}}, seen: &masksSeen{}}
 	at, err := d.resolve(dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", shown(dir), err), d.Close())
@@ -218,10 +219,7 @@ func (d *Dataset) arrange() {
 	}
 	d.Classes = slices.Sorted(maps.Keys(known))
 	for reason, t := range d.tallies {
-		if t.n > 1 {
-			reason = fmt.Sprintf("%s (%d such, this is the first)", reason, t.n)
-		}
-		d.Notes = append(d.Notes, Problem{Path: t.first, Reason: reason})
+		d.Notes = append(d.Notes, Problem{Path: t.first, Reason: such(reason, t.n)})
 	}
 	d.tallies, d.names, d.looked = nil, nil, nil
 	byPath := func(a, b Problem) int {
@@ -261,4 +259,12 @@ func (d *Dataset) count(path, reason string) {
 	}
 	t.n++
 	t.first = min(t.first, path)
+}
+
+// such says of how many files a reason is that is told of the first.
+func such(reason string, n int) string {
+	if n > 1 {
+		return fmt.Sprintf("%s (%d such, this is the first)", reason, n)
+	}
+	return reason
 }

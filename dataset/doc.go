@@ -25,7 +25,7 @@
 //	webdataset.go, parquet.go, unpack.go  pictures inside other files: shards, Parquet, zip and tar
 //	parquet_check.go  refusing Parquet files whose lengths and counts do not fit them
 //	bucket.go      fetching the files below a prefix in S3, Google's storage or Azure; gcs.go the driver for Google's
-//	object.go      an object's mask, made of whatever shows the object
+//	object.go      an object's mask, made of whatever shows the object; seen.go what is found in masks on the way
 //	mask.go        object masks: which values mean the object; legend.go legends of their colours
 //	marks.go       boxes, polygons, runs and points, and drawing them as masks; boxes.go Pascal VOC's XML
 //	mat.go         MATLAB files of level 5, within bounds

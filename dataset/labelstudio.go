@@ -110,12 +110,12 @@ func (d *Dataset) readLabelStudio() error {
 			d.count(disk, "no label in "+file+": unlabelled")
 		}
 		s := Sample{Path: d.file(disk), Class: class}
-		s.Marks = d.inPixels(s.Path, boxes)
-		if len(polygons) > 0 {
-			if width, height := sizeOf(s.Path); width > 0 {
-				if s.Marks == nil {
-					s.Marks = &Marks{}
-				}
+		if header := headerOf(s.Path); header.Width > 0 && len(boxes)+len(polygons) > 0 { // they are drawn in a browser, on the picture as it is shown
+			s.Marks = &Marks{}
+			s.Marks.Width, s.Marks.Height = header.Shown()
+			width, height := float32(s.Marks.Width), float32(s.Marks.Height)
+			s.Marks.addShares(boxes, width, height)
+			if len(polygons) > 0 {
 				for _, polygon := range polygons {
 					for k := range polygon {
 						polygon[k].X, polygon[k].Y = polygon[k].X*width, polygon[k].Y*height
@@ -229,32 +229,34 @@ func (d *Dataset) seekPicture(given string) (disk string) {
 	return ""
 }
 
-// sizeOf returns a picture's size in pixels, 0 if it cannot be read.
-func sizeOf(file string) (width, height float32) {
+// headerOf returns a picture's header, without a size if it cannot be read.
+func headerOf(file string) picture.Header {
 	f, err := os.Open(file)
 	if err != nil {
-		return 0, 0
+		return picture.Header{}
 	}
 	defer f.Close()
 	header, err := picture.Process().Header(f)
 	if err != nil {
-		return 0, 0
+		return picture.Header{}
 	}
-	return float32(header.Width), float32(header.Height)
+	return header
 }
 
 // inPixels makes marks of boxes that are shares of a picture.
 func (d *Dataset) inPixels(file string, boxes []Box) *Marks {
-	if len(boxes) == 0 {
-		return nil
-	}
-	width, height := sizeOf(file)
-	if width == 0 {
+	header := headerOf(file)
+	if len(boxes) == 0 || header.Width == 0 {
 		return nil
 	}
 	m := &Marks{}
+	m.addShares(boxes, float32(header.Width), float32(header.Height))
+	return m
+}
+
+// addShares adds boxes that are shares of a picture of this size.
+func (m *Marks) addShares(boxes []Box, width, height float32) {
 	for _, b := range boxes {
 		m.Boxes = append(m.Boxes, Box{b.X * width, b.Y * height, b.Width * width, b.Height * height})
 	}
-	return m
 }

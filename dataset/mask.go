@@ -80,9 +80,9 @@ func (r *MaskRule) table() *[1 << 16]uint8 {
 //   - of 0 and 1, or a few other values without white (class indices, one dark shade), 0 is outside and the others inside;
 //     beside indices up to 20, 255 is Pascal VOC's "unknown", which counts as outside;
 //   - of colours, in a palette or not, black is outside, VOC's (224,224,192) unknown, and every other colour inside;
-//   - transparent pixels are outside; if all others are black, the opacity is the mask.
+//   - transparent pixels are outside; if all others are black, or have the colours of a photograph, the opacity is the mask.
 //
-// Colours without black are ErrMask.
+// Colours without black, and several indices without 0, are ErrMask. In a JPEG, values and colours near others are those.
 func Mask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray) error) error {
 	_, err := readMask(ctx, path, rule, use)
 	return err
@@ -153,7 +153,10 @@ func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (
 						count[v]++
 					}
 				}
-				how, read := readLevels(count, false)
+				how, read, err := readLevels(count, false, lossy)
+				if err != nil {
+					return "", err
+				}
 				var table [256]uint8
 				for v := range table {
 					table[v] = read(v)
@@ -169,7 +172,10 @@ func inside(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) (
 			count := make([]int, 1<<16)
 			each(func(x, y int) uint8 { count[levels(x, y)]++; return 0 })
 			_, deep := decoded.(*image.Gray16)
-			how, read := readLevels(count, deep)
+			how, read, err := readLevels(count, deep, lossy)
+			if err != nil {
+				return "", err
+			}
 			each(func(x, y int) uint8 { return read(levels(x, y)) })
 			return how, nil
 		}
@@ -300,8 +306,9 @@ func levelsOf(decoded image.Image) func(x, y int) int {
 	}
 }
 
-// readLevels tells what the values of a grey mask mean, from how many pixels have each value. deep: the values have 16 bits.
-func readLevels(count []int, deep bool) (how string, read func(int) uint8) {
+// readLevels tells what the values of a grey mask mean, from how many pixels have each value. deep: the values have 16 bits. lossy: values
+// near black and white are those.
+func readLevels(count []int, deep, lossy bool) (how string, read func(int) uint8, err error) {
 	var used []int
 	for v := 1; v < len(count); v++ {
 		if count[v] > 0 {
@@ -315,9 +322,11 @@ func readLevels(count []int, deep bool) (how string, read func(int) uint8) {
 	nonzero := func(v int) uint8 { return white(v > 0) }
 	switch {
 	case len(used) == 0 || len(used) == 1 && used[0] == top:
-		return "", nonzero
+		return "", nonzero, nil
 	case len(used) == 1:
-		return fmt.Sprintf("the value %d means the object", used[0]), nonzero
+		return fmt.Sprintf("the value %d means the object", used[0]), nonzero, nil
+	case lossy && blackAndWhite(count):
+		return "", func(v int) uint8 { return white(v >= 128) }, nil
 	}
 	if last := len(used) - 1; used[last] == 255 && used[last-1] <= 20 {
 		objects := 0
@@ -325,7 +334,7 @@ func readLevels(count []int, deep bool) (how string, read func(int) uint8) {
 			objects += count[v]
 		}
 		if 4*objects >= count[255] { // fewer are stray pixels in a mask of black and white
-			return fmt.Sprintf("the values %s mean the object, 255 is unknown and outside", shorten(numbers(used[:last]))), func(v int) uint8 { return white(v > 0 && v < 255) }
+			return fmt.Sprintf("the values %s mean the object, 255 is unknown and outside", shorten(numbers(used[:last]))), func(v int) uint8 { return white(v > 0 && v < 255) }, nil
 		}
 	}
 	// Shades of grey reach white or are many; a few values below white are indices.
@@ -334,12 +343,30 @@ func readLevels(count []int, deep bool) (how string, read func(int) uint8) {
 		few = 0
 	}
 	if last < top && (len(used) <= few || top == 65535 && len(used) <= 1024) {
-		return fmt.Sprintf("the values %s mean the object", shorten(numbers(used))), nonzero
+		if count[0] == 0 {
+			return "", nil, fmt.Errorf("%w: none of its values is 0 (they are %s): name those of the object with --mask-object, such as --mask-object %d", ErrMask, shorten(numbers(used)), used[0])
+		}
+		return fmt.Sprintf("the values %s mean the object", shorten(numbers(used))), nonzero, nil
 	}
 	if top == 65535 {
-		return "", func(v int) uint8 { return uint8(v >> 8) }
+		return "", func(v int) uint8 { return uint8(v >> 8) }, nil
 	}
-	return "", func(v int) uint8 { return uint8(v) }
+	return "", func(v int) uint8 { return uint8(v) }, nil
+}
+
+// blackAndWhite reports whether nearly all pixels are near black or near white, and some are near white.
+func blackAndWhite(count []int) bool {
+	all, ends, bright := 0, 0, 0
+	for v, n := range count[:256] {
+		all += n
+		if v < 40 || v > 215 {
+			ends += n
+		}
+		if v > 215 {
+			bright += n
+		}
+	}
+	return bright > 0 && 20*ends >= 19*all
 }
 
 func numbers(values []int) []string {
@@ -349,6 +376,9 @@ func numbers(values []int) []string {
 	}
 	return out
 }
+
+// mostColours is more than a mask has whose colours stand for something.
+const mostColours = 300
 
 // colours reads a mask of colours: the rule's colours are inside, or without a rule all but black. In a lossy picture colours near those
 // count too.
@@ -374,7 +404,7 @@ func colours(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) 
 			default:
 				*at = 255
 				opaqueBlack, other = false, true
-				if _, ok := seen[c]; ok || len(seen) < 300 {
+				if _, ok := seen[c]; ok || len(seen) < mostColours {
 					seen[c]++
 				}
 			}
@@ -383,7 +413,7 @@ func colours(mask *image.Gray, decoded image.Image, lossy bool, rule *MaskRule) 
 	if rule != nil {
 		return "", nil
 	}
-	if transparent && opaqueBlack {
+	if transparent && (opaqueBlack || len(seen) == mostColours) { // in many colours it is the object itself, cut out
 		for y := range mask.Rect.Dy() {
 			for x := range mask.Rect.Dx() {
 				_, _, _, a := decoded.At(x+bounds.Min.X, y+bounds.Min.Y).RGBA()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"os"
 	"slices"
 	"strings"
 
@@ -50,14 +49,33 @@ func (d *Dataset) joined(ctx context.Context, s Sample, use func(*image.Gray) er
 	return use(all)
 }
 
+// ErrNoObject is returned for a mask that shows no object: nothing is known of where it is.
+var ErrNoObject = errors.New("the mask shows no object")
+
 // ObjectMask calls use with a picture's object mask, as Mask does. It is the picture's mask, or else its box, polygons or runs, drawn at
-// the picture's size.
+// the picture's size. It lies over the picture as that is stored: one that was made on the picture as its EXIF orientation shows it is
+// turned. What is found is counted (MasksSeen); a mask without an object is ErrNoObject.
 func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray) error) error {
+	header := headerOf(s.Path)
+	err := d.findMask(ctx, s, header, func(mask *image.Gray, file string) error {
+		mask = d.seen.fit(mask, s.Name, file, header)
+		if isBlack(mask) {
+			return ErrNoObject
+		}
+		d.seen.judge(mask, s.Name, file)
+		return use(mask)
+	})
+	d.seen.count(s.Name, err)
+	return err
+}
+
+// findMask calls use with a mask as it was made, and its file; "" where it is drawn.
+func (d *Dataset) findMask(ctx context.Context, s Sample, header picture.Header, use func(mask *image.Gray, file string) error) error {
 	marks := s.Marks
 	switch suffix(s.Mask) {
 	case "":
 		if slices.ContainsFunc(s.Parts, d.isObject) {
-			return d.joined(ctx, s, use)
+			return d.joined(ctx, s, func(mask *image.Gray) error { return use(mask, s.Parts[0].Path) })
 		}
 	case ".mat":
 		bird, err := readBirdFile(s.Mask)
@@ -65,7 +83,7 @@ func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray
 			return fmt.Errorf("reading mask %s: %w", s.Mask, err)
 		}
 		if bird.mask != nil {
-			return use(bird.mask)
+			return use(bird.mask, s.Mask)
 		}
 		marks = &Marks{Boxes: []Box{bird.box}}
 	case ".xml":
@@ -76,21 +94,25 @@ func (d *Dataset) ObjectMask(ctx context.Context, s Sample, use func(*image.Gray
 		marks = &Marks{Boxes: boxes}
 	default:
 		rule, _ := d.ruleFor(s, s.Mask)
-		return Mask(ctx, s.Mask, rule, use)
+		return Mask(ctx, s.Mask, rule, func(mask *image.Gray) error { return use(mask, s.Mask) })
 	}
 	if !marks.Shows() {
 		return fmt.Errorf("%s has no mask", s.Name)
 	}
-	f, err := os.Open(s.Path)
-	if err != nil {
-		return fmt.Errorf("drawing the mask: %w", err)
+	if header.Width == 0 {
+		return fmt.Errorf("drawing the mask of %s: the picture cannot be read", s.Name)
 	}
-	defer f.Close()
-	header, err := picture.Process().Header(f)
-	if err != nil {
-		return fmt.Errorf("drawing the mask of %s: %w", s.Name, err)
+	width, height := marks.size()
+	if shown, high := header.Shown(); width == shown && height == high {
+		return use(marks.Draw(shown, high), "")
 	}
-	return use(marks.Draw(header.Width, header.Height))
+	if width == 0 && header.Orientation > 1 {
+		d.seen.bare(s.Name)
+	}
+	if width > 0 && (width != header.Width || height != header.Height) {
+		d.seen.scale(s.Name, width, height, header)
+	}
+	return use(marks.Draw(header.Width, header.Height), "")
 }
 
 // describeMasks reads a few of the masks and notes how they were read if that is not obvious. A mask that is ErrMask is an error.

@@ -499,7 +499,7 @@ func (d *Dataset) pairBeside() error {
 		}
 	}
 	d.samples.rows = kept
-	d.note(first, "the mask of %s, by its name; %s so", owner, have(len(masks), "image"))
+	d.note(first, "%s", such("the mask of "+owner+", by its name", len(paired)))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"math"
 
@@ -168,4 +169,49 @@ func (p *Preprocessor) View(width, height, orientation int) annotator.ViewRegion
 		X: float64(g.left-g.padLeft) * sx, Y: float64(g.top-g.padTop) * sy,
 		Width: float64(g.cropWidth) * sx, Height: float64(g.cropHeight) * sy, Picture: [2]int{width, height},
 	}
+}
+
+// ViewOfMask returns a mask, which lies over a picture as that is stored, as it lies over what the network sees, and the part of it that
+// the network sees, as shares of its width and height (attention.FromMask). The mask may have another size than the picture.
+func (p *Preprocessor) ViewOfMask(mask *image.Gray, h picture.Header) (turned *image.Gray, region [4]float64) {
+	if p.manifest.EXIF {
+		mask = picture.Upright(mask, h.Orientation)
+	}
+	return mask, p.region(h)
+}
+
+// ViewOfClicks does the same for clicks, as shares of the picture's width and height.
+func (p *Preprocessor) ViewOfClicks(clicks [][2]float64, h picture.Header) (turned [][2]float64, region [4]float64) {
+	if p.manifest.EXIF && h.Orientation > 1 {
+		turned = make([][2]float64, len(clicks))
+		for i, c := range clicks {
+			x, y := c[0], c[1]
+			switch h.Orientation { // the place in the picture as it is shown
+			case 2:
+				x = 1 - x
+			case 3:
+				x, y = 1-x, 1-y
+			case 4:
+				y = 1 - y
+			case 5:
+				x, y = y, x
+			case 6:
+				x, y = 1-y, x
+			case 7:
+				x, y = 1-y, 1-x
+			case 8:
+				x, y = y, 1-x
+			}
+			turned[i] = [2]float64{x, y}
+		}
+		clicks = turned
+	}
+	return clicks, p.region(h)
+}
+
+// region is what the network sees of a picture, as shares of its width and height.
+func (p *Preprocessor) region(h picture.Header) [4]float64 {
+	view := p.View(h.Width, h.Height, h.Orientation)
+	width, height := float64(view.Picture[0]), float64(view.Picture[1])
+	return [4]float64{view.X / width, view.Y / height, view.Width / width, view.Height / height}
 }

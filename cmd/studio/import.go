@@ -128,7 +128,7 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 		return fmt.Errorf("--pool %v: want a fraction from 0 to below 1", c.Pool)
 	}
 	takePool(d, c.Pool)
-	summary := importSummary{Format: d.Format, Why: d.Why, Classes: len(d.Classes), Splits: map[string]int{}, DryRun: c.DryRun, Notes: d.Notes[:min(100, len(d.Notes))]}
+	summary := importSummary{Format: d.Format, Why: d.Why, Classes: len(d.Classes), Splits: map[string]int{}, DryRun: c.DryRun}
 	for _, s := range d.All() {
 		if d.HasMask(s) {
 			summary.Masks++
@@ -147,10 +147,14 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 			return err
 		}
 		summary.Advice = c.advice(summary.ImportReport)
-	} else if err := summary.readMasks(ctx, d); err != nil {
+	} else if err := readMasks(ctx, d); err != nil {
 		return err
 	}
-	summary.Masks -= summary.Unmasked
+	seen := d.MasksSeen()
+	summary.Unmasked, summary.FirstMask = seen.Broken, seen.FirstBroken
+	summary.Masks -= seen.Broken + seen.Empty
+	notes := slices.Concat(seen.Notes, d.Notes)
+	summary.Notes = notes[:min(100, len(notes))]
 	if c.JSON {
 		return json.NewEncoder(verbatim(streams.Out)).Encode(summary)
 	}
@@ -158,22 +162,8 @@ func (c *importCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	return nil
 }
 
-// maskFaults returns what counts the masks that cannot be read. It may be called by several goroutines at once.
-func (s *importSummary) maskFaults() func(image string, err error) {
-	var mutex sync.Mutex
-	first := ""
-	return func(image string, err error) {
-		mutex.Lock()
-		defer mutex.Unlock()
-		if s.Unmasked++; s.FirstMask == "" || image < first {
-			first, s.FirstMask = image, image+": "+err.Error()
-		}
-	}
-}
-
-// readMasks reads the masks as an import would, and counts those that cannot be read.
-func (s *importSummary) readMasks(ctx context.Context, d *dataset.Dataset) error {
-	fault := s.maskFaults()
+// readMasks reads the masks as an import would.
+func readMasks(ctx context.Context, d *dataset.Dataset) error {
 	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for _, sample := range d.All() {
@@ -181,10 +171,7 @@ func (s *importSummary) readMasks(ctx context.Context, d *dataset.Dataset) error
 			continue
 		}
 		group.Go(func() error {
-			err := d.ObjectMask(reading, sample, func(*image.Gray) error { return nil })
-			if err != nil && reading.Err() == nil {
-				fault(sample.Name, err)
-			}
+			_ = d.ObjectMask(reading, sample, func(*image.Gray) error { return nil }) // MasksSeen counts what cannot be read
 			return context.Cause(reading)
 		})
 	}
@@ -303,7 +290,6 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 	defer line.done()
 	in := jobs.ImageImport(s.Blobs, d.Format+" "+dataset.BaseName(c.dir), d, jobs.ImportOptions{
 		Source: c.Name, Split: annotator.Split(c.Split), Update: c.Update, Prune: c.Prune,
-		MaskFault: summary.maskFaults(),
 	})
 	if differences != nil {
 		in.Differs = func(d annotator.ImageDifference) { differences.write(string(d.Kind), d.Name, d.Was, d.Is) }

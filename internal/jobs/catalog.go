@@ -113,14 +113,15 @@ func (c *Catalog) StartMap(ctx context.Context, v annotator.Version, of annotato
 	if err != nil {
 		return attention.Map{}, err
 	}
-	// Masks and clicks are stored for the picture as it is in its file, before any EXIF rotation, and so is this region.
-	region := func(wide, high int) [4]float64 {
-		view := preprocessor.View(wide, high, 1)
-		width, height := float64(wide), float64(high)
-		return [4]float64{view.X / width, view.Y / height, view.Width / width, view.Height / height}
+	header := picture.Header{Width: of.Width, Height: of.Height, Orientation: 1}
+	if manifest.EXIF { // only then the picture has to be read
+		if header, err = c.header(ctx, of); err != nil {
+			return attention.Map{}, err
+		}
 	}
 	if start.Method == attention.StartClicks {
-		return attention.DensityOfClicks(clicks, region(of.Width, of.Height), v.GridHeight, v.GridWidth, start.Radius), nil
+		clicks, region := preprocessor.ViewOfClicks(clicks, header)
+		return attention.DensityOfClicks(clicks, region, v.GridHeight, v.GridWidth, start.Radius), nil
 	}
 	file, err := c.blobs.Open(ctx, of.MaskHash)
 	if err != nil {
@@ -128,11 +129,11 @@ func (c *Catalog) StartMap(ctx context.Context, v annotator.Version, of annotato
 	}
 	defer file.Close()
 	err = picture.Process().Decode(ctx, file, nil, func(_ context.Context, decoded image.Image, _ picture.Header) error {
-		mask, ok := decoded.(*image.Gray)
+		grey, ok := decoded.(*image.Gray)
 		if !ok {
 			return fmt.Errorf("a stored mask is grey, this one is %T", decoded)
 		}
-		seen := region(mask.Rect.Dx(), mask.Rect.Dy())
+		mask, seen := preprocessor.ViewOfMask(grey, header)
 		if start.Method == attention.StartMaximum {
 			m = attention.MaximumOfMask(mask, seen, v.GridHeight, v.GridWidth, start.Radius)
 		} else {
@@ -141,4 +142,14 @@ func (c *Catalog) StartMap(ctx context.Context, v annotator.Version, of annotato
 		return nil
 	})
 	return m, err
+}
+
+// header is that of an image's file.
+func (c *Catalog) header(ctx context.Context, of annotator.Image) (picture.Header, error) {
+	file, err := c.blobs.Open(ctx, of.Hash)
+	if err != nil {
+		return picture.Header{}, err
+	}
+	defer file.Close()
+	return picture.Process().Header(file)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -29,10 +30,7 @@ type ImportOptions struct {
 	Split  annotator.Split // for images whose data set names no split; "": train
 	Update bool            // change the project's images where they differ from the data set
 	Prune  bool            // remove images that the source no longer has
-	// MaskFault is called for every mask that cannot be read, by several goroutines at once; its image is imported without a mask.
-	// It may be nil.
-	MaskFault func(image string, err error)
-	Part      int // images written in one transaction; 0: annotator.ImportParts
+	Part   int             // images written in one transaction; 0: annotator.ImportParts
 }
 
 // parts divides a data set into what is written in one transaction each.
@@ -160,11 +158,10 @@ func (r reader) read(ctx context.Context, s dataset.Sample) (annotator.NewImage,
 	switch {
 	case ctx.Err() != nil:
 		return added, context.Cause(ctx)
+	case errors.Is(err, dataset.ErrNoObject):
+		return added, nil
 	case err != nil:
-		if r.o.MaskFault != nil {
-			r.o.MaskFault(s.Name, err)
-		}
-		added.MaskBroken = true // the image is imported without a mask
+		added.MaskBroken = true // the image is imported without a mask; the data set counts it (MasksSeen)
 		return added, nil
 	}
 	if added.MaskHash, err = r.put(ctx, &encoded); err != nil {

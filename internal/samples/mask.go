@@ -2,6 +2,7 @@ package samples
 
 import (
 	"context"
+	"errors"
 	"image"
 	"os"
 	"path"
@@ -40,7 +41,7 @@ func findMask(dir, name string) string {
 }
 
 // maskOnGrid reads an object's mask, takes the part of it that the network sees of the picture, and averages that over the cells of
-// the map's grid. Where the manifest applies the EXIF orientation, the mask must be stored as the picture looks after it.
+// the map's grid. A mask without an object is no map.
 func maskOnGrid(ctx context.Context, v View, set *dataset.Dataset, s dataset.Sample) (m attention.Map, err error) {
 	f, err := os.Open(s.Path)
 	if err != nil {
@@ -51,12 +52,13 @@ func maskOnGrid(ctx context.Context, v View, set *dataset.Dataset, s dataset.Sam
 	if err != nil {
 		return m, nil // a broken picture: reported when it is decoded
 	}
-	view := v.Preprocessor.View(header.Width, header.Height, 1)
-	w, h := float64(header.Width), float64(header.Height)
-	region := [4]float64{view.X / w, view.Y / h, view.Width / w, view.Height / h}
 	err = set.ObjectMask(ctx, s, func(grey *image.Gray) error {
-		m = attention.FromMask(grey, region, v.Height, v.Width)
+		mask, region := v.Preprocessor.ViewOfMask(grey, header)
+		m = attention.FromMask(mask, region, v.Height, v.Width)
 		return nil
 	})
+	if errors.Is(err, dataset.ErrNoObject) {
+		return attention.Map{}, nil
+	}
 	return m, err
 }
