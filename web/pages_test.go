@@ -286,3 +286,16 @@ func TestPagesTellTheMechanism(t *testing.T) {
 		}
 	}
 }
+
+// Comparing fewer than two versions says what to do.
+func TestCompareAsksForTwo(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	painter := s.as(annotator.RoleAnnotator)
+	const ask = "Tick two versions, then compare them."
+	for query, says := range map[string]bool{"": false, "?compare=true": true, fmt.Sprintf("?compare=true&v=%d", s.version.ID): true} {
+		if page := string(painter.get("/projects/birds/versions" + query).want(http.StatusOK).body); strings.Contains(page, ask) != says {
+			t.Errorf("%q: the page says %q: %v", query, ask, !says)
+		}
+	}
+}

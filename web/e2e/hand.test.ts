@@ -1,8 +1,8 @@
 // The hand at the canvas: mouse, pen and fingers. Pen and touch come through the browser's debugging protocol, since Playwright has no pen.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Browser, CDPSession, Page } from "playwright-core";
-import type { ProjectSummary } from "../editor/src/api/schema.d.ts";
-import { chromiumPath, openBrowser, Person, Studio, until } from "./studio";
+import type { ProjectSummary, TaskDetail, TaskPage } from "../editor/src/api/schema.d.ts";
+import { chromiumPath, openBrowser, Person, stroke, Studio, until } from "./studio";
 
 const browserThere = chromiumPath() !== undefined;
 if (!browserThere && process.env.CI) throw new Error("no Chromium: install the package chromium, or set STUDIO_CHROMIUM");
@@ -218,5 +218,34 @@ describe.skipIf(!browserThere)("the hand", () => {
     expect(await truth.evaluate((e) => e.scrollWidth <= e.clientWidth + 1)).toBe(true);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
     await page.setViewportSize(usual);
+  });
+
+  it("only looks at a task it comes to by a link, and takes it with the first stroke", async () => {
+    const { tasks } = await ana.get<TaskPage>("/tasks?project=aviary&state=open&limit=1");
+    const id = tasks[0]!.id;
+    await page.goto(`/projects/aviary/tasks/${id}`);
+    await page.locator("[data-testid=save-state][data-state=looking]").waitFor({ state: "attached" });
+    expect((await ana.get<TaskDetail>(`/tasks/${id}`)).state).toBe("open");
+    await stroke(page, [0.3, 0.3], [0.6, 0.6]);
+    await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+    const taken = await ana.get<TaskDetail>(`/tasks/${id}`);
+    expect([taken.state, taken.lease?.mine, taken.edit?.revision]).toEqual(["leased", true, 1]);
+  });
+
+  it("says of a submitted map what it is now when the hand goes back to it, and nothing of before", async () => {
+    await stroke(page, [0.2, 0.2], [0.7, 0.7]);
+    const submitted = page.url();
+    await page.getByRole("button", { name: /^Submit/ }).click();
+    const notice = page.getByTestId("notice");
+    await notice.filter({ hasText: "Submitted for review" }).waitFor();
+    await until("the next task is open", () => Promise.resolve(page.url() !== submitted), 60_000);
+    await page.goBack();
+    await page.locator("#editor[data-phase=reading]").waitFor();
+    expect(page.url()).toBe(submitted);
+    expect(await notice.textContent()).not.toContain("Submitted for review");
+    expect(await notice.textContent()).toContain("review");
+    await page.goForward();
+    await page.locator("#editor[data-phase=working]").waitFor();
+    expect(await notice.textContent()).toBe("");
   });
 });
