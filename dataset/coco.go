@@ -321,7 +321,7 @@ func (d *Dataset) folderOf(images []cocoImage, file, word string) string {
 	if here != "." {
 		candidates = append(candidates, here)
 	}
-	candidates = append(candidates, "", "images", "data", "JPEGImages", path.Join(here, "images"))
+	candidates = append(candidates, "", "images", "data", "JPEGImages", path.Join(here, "images"), path.Join(here, "data"))
 	for i := range images[:min(100, len(images))] {
 		for _, folder := range candidates {
 			if name, ok := localName(path.Join(folder, images[i].name)); ok && d.isRegular(d.locate(name)) {

@@ -13,7 +13,7 @@ import (
 // columns are the indices of the table's columns that the studio reads; -1 for a column that the table does not have.
 type columns struct {
 	file, class, split, group, mask int
-	trains                          bool        // the split column says whether an image is trained on
+	flags                           []flag      // columns that tell the split instead; none: split does
 	oneHot                          *oneHot     // the class is told by these columns instead; nil: by class, if at all
 	two                             *twoClasses // another column could hold the class; nil: none
 }
@@ -21,7 +21,8 @@ type columns struct {
 // column returns the index of the first of names that the table has, -1 if it has none of them.
 func (t *table) column(names ...string) int {
 	for _, name := range names {
-		if i := slices.IndexFunc(t.columns, func(c string) bool { return columnKey(c) == columnKey(name) }); i >= 0 {
+		key := strings.ReplaceAll(columnKey(name), "_", "") // ClassId, class_id, class id
+		if i := slices.IndexFunc(t.columns, func(c string) bool { return strings.ReplaceAll(columnKey(c), "_", "") == key }); i >= 0 {
 			return i
 		}
 	}
@@ -31,8 +32,12 @@ func (t *table) column(names ...string) int {
 // choose finds a table's columns by Options.Columns or by their usual names. It notes columns that were found under another name, that
 // are missing, and that are ignored.
 func (d *Dataset) choose(t *table) (columns, error) {
+	if err := t.foreign(); err != nil {
+		return columns{}, err
+	}
 	found := map[string]int{}
 	var read, absent []string
+	var flags []flag
 	for _, usual := range usualColumns {
 		said, asked := d.options.Columns[usual.column]
 		i := -1
@@ -44,6 +49,15 @@ func (d *Dataset) choose(t *table) (columns, error) {
 			}
 		} else {
 			i = t.column(usual.names...)
+			if usual.column == ColumnFile {
+				i = d.fileColumn(t, usual.names)
+			}
+		}
+		if usual.column == ColumnSplit && (i < 0 && !asked || i >= 0 && flagOf(t.columns[i]) != nil) {
+			if flags = d.findFlags(t, i); len(flags) > 0 {
+				i = flags[0].column
+				read = append(read, flagsRead(t, flags))
+			}
 		}
 		if usual.column == ColumnGroup && i >= 0 && i == found[ColumnClass] {
 			i = -1
@@ -53,15 +67,18 @@ func (d *Dataset) choose(t *table) (columns, error) {
 			if again := slices.Index(t.columns[i+1:], t.columns[i]); again >= 0 {
 				return columns{}, fmt.Errorf("%w: %s has two columns %q: rename one", ErrLayout, t.file, t.columns[i])
 			}
-			if !asked && columnKey(t.columns[i]) != usual.column {
+			if !asked && columnKey(t.columns[i]) != usual.column && (usual.column != ColumnSplit || len(flags) == 0) {
 				read = append(read, fmt.Sprintf("%s from %q", usual.column, t.columns[i]))
 			}
 		} else if !asked && (usual.column == ColumnClass || usual.column == ColumnSplit) && !slices.Contains(d.options.folders, usual.column) {
 			absent = append(absent, usual.column)
 		}
 	}
-	c := columns{file: found[ColumnFile], class: found[ColumnClass], split: found[ColumnSplit], group: found[ColumnGroup], mask: found[ColumnMask]}
+	c := columns{file: found[ColumnFile], class: found[ColumnClass], split: found[ColumnSplit], group: found[ColumnGroup], mask: found[ColumnMask], flags: flags}
 	if c.file < 0 {
+		if picture := t.pictureInHeader(); picture != "" {
+			return c, fmt.Errorf("%w: the first line of %s names a picture (%s), and no columns: put a header line above it, such as file,class, or take the table away", errLabels, t.file, text.Cut(picture, 60))
+		}
 		return c, fmt.Errorf("%w: %s has no column \"file\"; its columns are %s: say which names the images with --columns file=…", ErrLayout, t.file, t.list())
 	}
 	if _, asked := d.options.Columns[ColumnClass]; !asked && !slices.Contains(d.options.folders, ColumnClass) {
@@ -69,7 +86,7 @@ func (d *Dataset) choose(t *table) (columns, error) {
 		if c.class >= 0 {
 			c.two = t.secondClass(c.class)
 		} else if err = t.severalColumns(); err == nil {
-			c.oneHot, err = d.findOneHot(t, []int{c.file, c.split, c.group, c.mask})
+			c.oneHot, err = d.findOneHot(t, append(c.ofFlags(), c.file, c.split, c.group, c.mask))
 		}
 		if err != nil {
 			return c, err
@@ -79,10 +96,9 @@ func (d *Dataset) choose(t *table) (columns, error) {
 			read = append(read, fmt.Sprintf("class from the column of %d that is 1 (%s)", len(c.oneHot.classes), text.Cut(strings.Join(c.oneHot.classes, ", "), 200)))
 		}
 	}
-	c.trains = c.split >= 0 && strings.HasPrefix(columnKey(t.columns[c.split]), "is_train")
 	var over []string
 	for i, name := range t.columns {
-		if name != "" && !slices.Contains([]int{c.file, c.class, c.split, c.group, c.mask}, i) && (c.oneHot == nil || !slices.Contains(c.oneHot.columns, i)) {
+		if name != "" && !slices.Contains(append(c.ofFlags(), c.file, c.class, c.split, c.group, c.mask), i) && (c.oneHot == nil || !slices.Contains(c.oneHot.columns, i)) {
 			over = append(over, name)
 		}
 	}
@@ -142,11 +158,21 @@ func (d *Dataset) labels(t *table, c columns, r row, s *Sample) error {
 	if c.class >= 0 && d.labelled == "" {
 		d.labelled = t.file + ", column " + t.columns[c.class]
 	}
+	if c.class >= 0 {
+		s.Class = d.shared(listed(s.Class))
+	}
+	if c.labels() && s.Class == "" {
+		d.count(fmt.Sprintf("%s:%d", t.file, r.line), "the row has no label: its image is unlabelled")
+	}
+	if len(c.flags) > 0 {
+		split, err := c.flagged(t, r)
+		if err == nil && split != "" {
+			s.Split = split
+		}
+		return err
+	}
 	if word := r.at(c.split); word != "" {
 		split, ok := d.splitWord(word)
-		if !ok && c.trains {
-			split, ok = map[string]string{"1": Train, "true": Train, "yes": Train, "0": Test, "false": Test, "no": Test}[strings.ToLower(word)]
-		}
 		if !ok {
 			return fmt.Errorf("%w: line %d of %s: split %q is none of train, validation, test, pool: say what it means with --splits %s=train, or pass over the column with --columns split=",
 				ErrLayout, r.line, t.file, text.Cut(word, 40), text.Cut(word, 40))

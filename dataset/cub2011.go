@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,9 @@ type bird struct {
 // maxIDs bounds the ids of CUB-200-2011's lists, which are indices of a slice.
 const maxIDs = 20_000_000
 
+// isUUID matches the ids of NABirds, which has the layout of 2011.
+var isUUID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f-]{1,36}$`)
+
 // readCUB2011 reads the layout of 2011, whose lists are joined by an image's id: images.txt, train_test_split.txt (1: training),
 // image_class_labels.txt with classes.txt, bounding_boxes.txt, parts/. A mask is the grey picture of the same name below
 // segmentations/, whose shades say how many annotators agreed; without one, the box is the mask.
@@ -32,9 +36,21 @@ func (d *Dataset) readCUB2011() error {
 	if !d.isDir("images") {
 		return fmt.Errorf("%w: it has images.txt but no folder images/: put the folder beside the file", ErrLayout)
 	}
-	var birds []bird // by id
+	var birds []bird          // by id
+	words := map[string]int{} // ids of NABirds, which are no numbers
 	at := func(file string, number int, id string) (*bird, error) {
 		n, err := strconv.Atoi(id)
+		if known, ok := words[id]; ok {
+			n, err = known, nil
+		} else if isUUID.MatchString(id) && len(words) < maxIDs-1 && (len(words) > 0 || len(birds) == 0) {
+			if file != "images.txt" {
+				n = len(words) + 1
+			} else {
+				n = max(1, len(birds))
+				words[strings.Clone(id)] = n
+			}
+			err = nil
+		}
 		if err != nil || n < 1 || n >= maxIDs {
 			return nil, fmt.Errorf("%w: line %d of %s: %q is no id of an image", ErrLayout, number, file, text.Cut(id, 40))
 		}
@@ -268,7 +284,7 @@ func (d *Dataset) numbered(file string) (map[int]string, error) {
 		n, err := strconv.Atoi(first)
 		name = strings.TrimSpace(name)
 		switch {
-		case !ok || err != nil || n < 1 || name == "" || len(name) > text.MaxName:
+		case !ok || err != nil || n < 0 || name == "" || len(name) > text.MaxName:
 			return fmt.Errorf("%w: line %d of %s: %q is not a number and a name", ErrLayout, number, file, text.Cut(line, 60))
 		case out[n] != "":
 			return fmt.Errorf("%w: line %d of %s: the number %d occurs twice", ErrLayout, number, file, n)

@@ -169,6 +169,12 @@ func Read(dir string, o Options) (*Dataset, error) {
 	if d.Len() == 0 {
 		hint := "it holds no " + pictureSuffixes()
 		if len(d.Skipped) > 0 {
+			if i := slices.IndexFunc(d.Skipped, func(p Problem) bool { return insideFile(p.Path) != "" }); i >= 0 {
+				return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s is a file of pictures that is not read (%s): write its pictures as files", dir, d.Format, ErrEmpty, d.Skipped[i].Path, insideFile(d.Skipped[i].Path)), d.Close())
+			}
+			if i := slices.IndexFunc(d.Skipped, func(p Problem) bool { return isPacked(p.Path) }); i >= 0 {
+				return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s is an archive inside the data set: unpack it, or give it as the data set", dir, d.Format, ErrEmpty, d.Skipped[i].Path), d.Close())
+			}
 			hint = fmt.Sprintf("%d skipped, the first: %s: %s", len(d.Skipped), d.Skipped[0].Path, d.Skipped[0].Reason)
 		} else if len(d.Missing) > 0 {
 			hint = fmt.Sprintf("%d named and not there, the first: %s: %s", len(d.Missing), d.Missing[0].Path, d.Missing[0].Reason)
@@ -221,6 +227,7 @@ func (d *Dataset) arrange() {
 	for reason, t := range d.tallies {
 		d.Notes = append(d.Notes, Problem{Path: t.first, Reason: such(reason, t.n)})
 	}
+	d.noteOddClasses()
 	d.tallies, d.names, d.looked = nil, nil, nil
 	byPath := func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))

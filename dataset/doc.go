@@ -5,18 +5,20 @@
 //
 //	dataset.go     Dataset, Sample and Options; Open and Read
 //	samples.go     the samples: rows and text, and what is made of them when one is looked at
-//	layouts.go     the layouts: how each is recognised (Auto) and read; well-known ones that are refused by name
+//	layouts.go     the layouts: how each is recognised (Auto) and read
 //	words.go       words for splits, folders and columns
 //	files.go       walking folders: what is a picture, what is skipped and why, links, names in NFC
-//	folder.go      split/class/image, class/split/image, class/image
+//	folder.go      split/class/image, class/split/image, class/image; shape.go which of them it is
 //	metadata.go    metadata tables and lists of splits beside an image folder
 //	table.go       tables row by row, CSV; lines.go JSON Lines
-//	columns.go     finding a table's columns, and reading an image's labels from a row
+//	tables.go      finding the tables of files in a folder
+//	columns.go     finding a table's columns, and reading an image's labels from a row; flags.go columns such as is_valid
 //	several.go     several labels an image: how tables write them, one-hot columns, and how they are refused
 //	folders.go     folders that say something else than the table
 //	pairs.go       masks that are found by their names
-//	names.go       the names of classes whose labels are numbers, from a file beside them
-//	manifest.go    tables of files, and finding what they name
+//	names.go       the names of classes whose labels are numbers, from a file beside them; classes.go classes that may be mistakes
+//	manifest.go    tables of files; placer.go finding what they name
+//	unread.go      layouts and files of labels that are refused by name
 //	cub.go         Caltech-UCSD Birds 200 (2010); cub2011.go (2011)
 //	idrid.go       Indian Diabetic Retinopathy Image Dataset
 //	imagenet.go    ILSVRC and Tiny ImageNet

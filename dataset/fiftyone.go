@@ -13,31 +13,59 @@ import (
 	"github.com/abn-studio/studio/internal/text"
 )
 
+// fiftyOneFiles finds FiftyOne's files of labels: one at the root, or one in each split.
+func (d *Dataset) fiftyOneFiles() []string {
+	found := d.jsonFiles("", kindFiftyOne, kindFiftyOneSet)
+	if len(found) > 0 {
+		return found
+	}
+	for _, folder := range d.folders("") {
+		if _, ok := d.splitWord(folder); ok {
+			if inside := d.jsonFiles(folder, kindFiftyOne); len(inside) == 1 {
+				found = append(found, inside...)
+			}
+		}
+	}
+	return found
+}
+
 func (d *Dataset) fitsFiftyOne() string {
-	if files := d.jsonFiles("", kindFiftyOne, kindFiftyOneSet); len(files) == 1 {
-		return "FiftyOne: " + files[0]
+	if files := d.fiftyOneFiles(); len(files) == 1 || len(files) > 1 && path.Dir(files[0]) != "." {
+		return "FiftyOne: " + strings.Join(files, " and ")
 	}
 	return ""
 }
 
 // readFiftyOne reads FiftyOne's exports: FiftyOneImageClassificationDataset (data/ and labels.json, which names pictures without
-// their suffix) and FiftyOneDataset (data/ and samples.json).
+// their suffix), by itself or in a folder for each split, and FiftyOneDataset (data/ and samples.json).
 func (d *Dataset) readFiftyOne() error {
-	files := d.jsonFiles("", kindFiftyOne, kindFiftyOneSet)
-	if len(files) != 1 {
+	files := d.fiftyOneFiles()
+	if len(files) == 0 || len(files) > 1 && path.Dir(files[0]) == "." {
 		return fmt.Errorf("%w: want one labels.json (with classes and labels) or samples.json; there are %d", ErrLayout, len(files))
 	}
-	file := files[0]
-	if d.sniff(file) == kindFiftyOneSet {
-		return d.readFiftyOneSamples(file)
-	}
-	below := ""
-	for _, folder := range []string{"data", "images"} {
-		if d.isDir(folder) {
-			below = folder
+	for _, file := range files {
+		var err error
+		if d.sniff(file) == kindFiftyOneSet {
+			err = d.readFiftyOneSamples(file)
+		} else {
+			err = d.readFiftyOneLabels(file)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	if err := d.walk(below, func(name string) { d.add(name, Sample{}) }); err != nil {
+	return nil
+}
+
+func (d *Dataset) readFiftyOneLabels(file string) error {
+	below := strings.TrimPrefix(path.Dir(file), ".")
+	split, _ := d.splitWord(below)
+	for _, folder := range []string{"data", "images"} {
+		if inside := path.Join(path.Dir(file), folder); d.isDir(inside) {
+			below = inside
+		}
+	}
+	if err := d.walk(below, func(name string) { d.add(name, Sample{Split: split}) }); err != nil {
 		return err
 	}
 	d.Skipped = slices.DeleteFunc(d.Skipped, func(p Problem) bool { return p.Path == file })
@@ -99,7 +127,7 @@ func (d *Dataset) readFiftyOne() error {
 		return err
 	}
 	for i, s := range d.All() {
-		if !told[i] {
+		if !told[i] && (below == "" || strings.HasPrefix(s.Name, text.NFC(below)+"/")) {
 			d.count(s.Name, "not in "+file+": unlabelled")
 		}
 	}

@@ -17,15 +17,6 @@ const (
 
 func isMetadata(name string) bool { return name == MetadataFile || name == metadataLines }
 
-// tree is the shape of an image folder, recognised from its folders.
-type tree struct {
-	splits bool              // the root's folders are splits
-	flat   bool              // the splits' folders hold the pictures themselves
-	inside bool              // the splits are inside the folders of the classes
-	masks  map[string]bool   // folders of the root that hold masks, by a table
-	pairs  map[string]string // and by their names, with the folder whose pictures they are of; see masksAmong
-}
-
 // readFolder reads an image folder: split/class/image where a folder of the root is named like a split and holds folders itself,
 // class/split/image where the folders of every class are named like splits, else class/image; a root that holds pictures and no
 // folder of them is a set of unlabelled images, and so is one whose folders are all splits without classes. Below a class
@@ -48,7 +39,7 @@ func (d *Dataset) readFolder() error {
 		split, isSplit := d.splitWord(name)
 		switch {
 		case !entry.IsDir():
-			if isMetadata(name) {
+			if d.besidePictures(name) {
 				d.tables = append(d.tables, name)
 			}
 		case shape.masks[name]: // metadata.csv names masks in it
@@ -61,7 +52,7 @@ func (d *Dataset) readFolder() error {
 			d.skip(name, "describes the pictures and is not read as a class: rename it if it is one")
 		case shape.inside:
 			err = d.readSplitClass(name)
-		case isContainer(name) && d.onlyFolder(list, name):
+		case d.onlyFolder(list, name) && (isContainer(name) || d.holdsFolder(name) && !d.holdsPicture(name)):
 			if other := d.annotationAmong(list); other != "" && d.options.Format == Auto && !d.rootTable() {
 				return fmt.Errorf("%w: %s holds the pictures, and %s is no file of labels that is read%s: %s", ErrLayout, name, other, d.columnsOf(other), toReadLabels)
 			}
@@ -77,7 +68,7 @@ func (d *Dataset) readFolder() error {
 	lists := d.splitLists()
 	for _, entry := range list { // the files beside the folders
 		name := entry.Name()
-		if entry.IsDir() || d.isAbout(name) {
+		if entry.IsDir() || d.isAbout(name) || slices.Contains(d.tables, name) {
 			continue
 		}
 		switch reason := d.checkPicture(name); {
@@ -98,34 +89,37 @@ func (d *Dataset) readFolder() error {
 	if err := d.applyMetadata(); err != nil {
 		return err
 	}
-	if err := d.refuseUnlabelled(list); err != nil {
+	if err := d.applyLists(lists); err != nil {
 		return err
 	}
-	return d.applyLists(lists)
+	return d.refuseUnlabelled(lists)
 }
 
-// refuseUnlabelled refuses pictures without labels beside a table that names files and may hold their labels, where the layout was not
-// named.
-func (d *Dataset) refuseUnlabelled(list []entry) error {
-	if d.options.Format != Auto || slices.ContainsFunc(d.samples.rows, func(r sampleRow) bool { return r.class > 0 }) {
+// refuseUnlabelled refuses pictures without labels beside a file that may hold their labels, where the layout was not named.
+func (d *Dataset) refuseUnlabelled(lists []string) error {
+	if d.options.Format != Auto || d.Len() == 0 || slices.ContainsFunc(d.samples.rows, func(r sampleRow) bool { return r.class > 0 }) {
 		return nil
 	}
-	for _, entry := range list {
-		name := entry.Name()
-		if entry.IsDir() || isMetadata(name) || isSubmission(name) || isLegend(name) || !slices.Contains(csvSuffixes, suffix(name)) && !slices.Contains(linesSuffixes, suffix(name)) {
-			continue
+	folders := []string{""}
+	for _, folder := range d.folders("") {
+		empty := !d.holdsPictures(folder, 2)
+		if _, isSplit := d.splitWord(folder); isSplit || isContainer(folder) || holdsLabels(folder) || empty {
+			folders = append(folders, folder)
+			if holdsLabels(folder) || empty {
+				for _, below := range d.folders(folder) {
+					folders = append(folders, path.Join(folder, below))
+				}
+			}
 		}
-		t, err := d.openTable(name)
-		if err != nil {
-			return err
-		}
-		quiet := *d
-		quiet.options.folders = []string{ColumnClass, ColumnSplit}
-		c, err := quiet.choose(t)
-		t.close()
-		if err == nil && c.file >= 0 && len(t.columns) > 1 {
-			return fmt.Errorf("%w: %s stands beside the pictures and may hold their labels; its columns are %s: say which is the class with --columns class=…, or read the pictures as unlabelled with the format folder",
-				ErrLayout, name, t.list())
+	}
+	for _, folder := range folders {
+		for _, entry := range d.look(folder) {
+			name := path.Join(folder, entry.Name())
+			switch {
+			case entry.IsDir() || picture.HasSuffix(name) || d.isAbout(entry.Name()) || isSubmission(entry.Name()) || slices.Contains(d.tables, name) || slices.Contains(lists, name) || d.listsNames(name):
+			case mayTell(name), suffix(name) == ".txt" && (holdsLabels(path.Base(folder)) || d.namesPicturesHere(name) || d.namesStems(folder, name)):
+				return fmt.Errorf("%w: %s stands beside the pictures and may hold their labels%s: %s, or read the pictures as unlabelled with the format folder", ErrLayout, name, d.columnsOf(name), toReadLabels)
+			}
 		}
 	}
 	return nil
@@ -141,10 +135,12 @@ func (d *Dataset) columnsOf(file string) string {
 		return ""
 	}
 	defer t.close()
+	quiet := *d
+	if c, err := quiet.choose(t); err == nil && !c.labels() {
+		return fmt.Sprintf(" (its columns are %s: say which is the class with --columns class=…)", t.list())
+	}
 	return fmt.Sprintf(" (its columns are %s: say which name the images and the classes with --columns file=…;class=…)", t.list())
 }
-
-const toReadLabels = "name the format if it is one of those, or make a table of files and classes (images.csv)"
 
 // annotationAmong returns the first file of a list that may hold labels, "" for none.
 func (d *Dataset) annotationAmong(list []entry) string {
@@ -160,7 +156,7 @@ func (d *Dataset) annotationAmong(list []entry) string {
 func mayTell(name string) bool {
 	return slices.Contains([]string{
 		".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".mat", ".parquet", ".arrow", ".xlsx", ".xls", ".yaml", ".yml", ".pkl", ".npy", ".npz",
-		".h5", ".hdf5", ".tfrecord", ".sqlite", ".db", ".mdb",
+		".h5", ".hdf5", ".tfrecord", ".sqlite", ".db", ".mdb", ".labels", ".manifest",
 	}, suffix(name)) || strings.Contains(strings.ToLower(name), "split")
 }
 
@@ -169,7 +165,7 @@ func mayTell(name string) bool {
 func (d *Dataset) descend() {
 	for range 4 {
 		inner, ok := d.onlyInner()
-		if !ok {
+		if !ok || len(d.splitLists()) > 0 {
 			return
 		}
 		if _, isSplit := d.splitWord(inner); isSplit && d.holdsFolder(inner) {
@@ -204,84 +200,6 @@ func (d *Dataset) onlyInner() (string, bool) {
 	return inner, inner != ""
 }
 
-// onlyFolder reports whether a folder is the only one of a list that could be a class.
-func (d *Dataset) onlyFolder(list []entry, name string) bool {
-	folders := names(list)
-	masks := d.masksAmong("", folders)
-	for _, entry := range list {
-		if entry.IsDir() && entry.Name() != name && !aside(entry.Name(), folders) && !inMap(masks, entry.Name()) {
-			return false
-		}
-	}
-	return true
-}
-
-// shape recognises the tree from the folders of the root. If all of them have the same folders in them, they may be splits or classes,
-// whatever their names: that is an error with Auto, and a note if the format was named.
-func (d *Dataset) shape(list []entry) (tree, error) {
-	masks, err := d.maskFolders()
-	if err != nil {
-		return tree{}, err
-	}
-	all := names(list)
-	t := tree{masks: masks, pairs: d.masksAmong("", all)}
-	var folders, words []string
-	nested := false
-	for _, entry := range list {
-		name := entry.Name()
-		if !entry.IsDir() || masks[name] || inMap(t.pairs, name) || aside(name, all) {
-			continue
-		}
-		folders = append(folders, name)
-		if _, ok := d.splitWord(name); ok {
-			words = append(words, name)
-			nested = nested || d.holdsFolder(name)
-		}
-	}
-	if nested || len(words) > 0 && len(words) == len(folders) {
-		t.splits, t.flat = true, !nested
-		return t, nil
-	}
-	inside, most, alike := 0, 0, len(folders) > 1
-	var first []string
-	for _, name := range folders {
-		below := d.classesIn(name)
-		if len(below) > 0 && !slices.ContainsFunc(below, func(sub string) bool { _, ok := d.splitWord(sub); return !ok }) {
-			inside++
-		}
-		if first == nil {
-			first = below
-		}
-		most = max(most, len(below))
-		alike = alike && len(below) > 0 && (among(below, first) || among(first, below)) && !d.holdsPicture(name)
-	}
-	t.inside = inside > 0 && inside == len(folders) && (len(folders) > 1 || len(first) > 1 && !isContainer(folders[0]))
-	deeper := slices.IndexFunc(folders, func(name string) bool {
-		return t.inside && slices.ContainsFunc(d.folders(name), func(split string) bool {
-			return d.holdsFolder(path.Join(name, split)) && !d.holdsPicture(path.Join(name, split))
-		})
-	})
-	switch {
-	case deeper >= 0 && len(folders) > 1:
-		says := fmt.Sprintf("%q and %q each have splits with folders in them, as data sets side by side do: import each by itself, under a --source of its own", folders[0], folders[1])
-		if d.options.Format == Auto {
-			return t, fmt.Errorf("%w: %s; if they are classes, name the format folder", ErrSeveral, says)
-		}
-		d.note("", "%s", says)
-	case t.inside:
-	case alike && most > 1:
-		says := fmt.Sprintf("the folders %q and %q have the same folders in them (%s, …): if they are splits, say which with --splits %s=train,%s=test",
-			folders[0], folders[1], first[0], folders[0], folders[1])
-		if d.options.Format == Auto {
-			return t, fmt.Errorf("%w: %s; if they are classes, name the format folder", ErrSeveral, says)
-		}
-		d.note("", "%s", says)
-	case inside > 0:
-		d.note("", "%d of %d folders hold folders named like splits, which are read as parts of their class: if they are splits, every class needs them", inside, len(folders))
-	}
-	return t, nil
-}
-
 // names lists the folders of a list.
 func names(list []entry) (folders []string) {
 	for _, e := range list {
@@ -299,11 +217,6 @@ func (d *Dataset) classesIn(name string) []string {
 	all := d.folders(name)
 	masks := d.masksAmong(name, all)
 	return slices.DeleteFunc(all, func(folder string) bool { return inMap(masks, folder) || len(masks) > 0 && isContainer(folder) })
-}
-
-// among reports whether all of some names are among others.
-func among(names, others []string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(others, name) })
 }
 
 // folders lists the names of the folders in a folder.
@@ -351,7 +264,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 			folders = append(folders, entry.Name())
 		} else {
 			pictures = pictures || picture.HasSuffix(entry.Name())
-			table = table || isMetadata(entry.Name())
+			table = table || d.besidePictures(path.Join(below, entry.Name()))
 		}
 	}
 	all := slices.Clone(folders)
@@ -391,7 +304,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 			}
 			continue
 		}
-		if isMetadata(entry.Name()) {
+		if d.besidePictures(name) {
 			d.tables = append(d.tables, name)
 			continue
 		}
@@ -446,6 +359,14 @@ func (d *Dataset) readSplitClass(class string) error {
 
 func (d *Dataset) readClass(below, split, class string) error {
 	before := d.Len()
+	class = strings.TrimSpace(class)
+	if inner := d.folders(below); len(inner) > 0 && !isContainer(inner[0]) {
+		d.count(path.Join(below, inner[0]), "a folder in that of a class is read as a part of it")
+	}
+	if class == unlabelledFolder {
+		d.note(below, "a folder of this name is no class: its images are unlabelled")
+		class = ""
+	}
 	err := d.walk(below, func(name string) { d.add(name, Sample{Split: split, Class: class}) })
 	if err == nil && d.Len() == before {
 		d.skip(below, "a class folder without a usable picture")
@@ -461,6 +382,11 @@ func (d *Dataset) holdsFolder(name string) bool {
 // holdsPicture reports whether a folder has what looks like a picture in it, by its name.
 func (d *Dataset) holdsPicture(name string) bool {
 	return slices.ContainsFunc(d.look(name), func(e entry) bool { return !e.IsDir() && picture.HasSuffix(e.Name()) })
+}
+
+// holdsPictures reports whether a folder has what looks like a picture in it, or in the folders of so many levels below it.
+func (d *Dataset) holdsPictures(name string, levels int) bool {
+	return d.holdsPicture(name) || levels > 0 && slices.ContainsFunc(d.folders(name), func(below string) bool { return d.holdsPictures(path.Join(name, below), levels-1) })
 }
 
 // isAbout reports whether a file describes the data set rather than being part of it.

@@ -182,7 +182,8 @@ func (j *jsonFile) kind() (kind string) {
 		switch {
 		case element["data"] != nil && (element["annotations"] != nil || element["completions"] != nil || element["predictions"] != nil):
 			return kindLabelStudio
-		case element["image"] != nil && (element["annotator"] != nil || element["annotation_id"] != nil || element["lead_time"] != nil || element["choice"] != nil):
+		case element["image"] != nil && (element["annotator"] != nil || element["annotation_id"] != nil || element["lead_time"] != nil || element["choice"] != nil),
+			element["annotation_id"] != nil && element["annotator"] != nil && element["lead_time"] != nil:
 			return kindLabelStudio1
 		}
 		return ""

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -70,26 +71,17 @@ func (d *Dataset) readLabelStudio() error {
 			if err := j.value(&task); err != nil {
 				return err
 			}
-			given = cellOf(task["image"])
-			for _, key := range []string{"choice", "label", "class"} {
-				if value, ok := task[key]; ok {
-					if several, ok := value.(map[string]any); ok && several["choices"] != nil {
-						return j.fault(fmt.Errorf("task %d has several labels, and "+oneLabel, i+1))
-					}
-					class = cellOf(value)
-					break
-				}
+			given = studioPicture(task)
+			var err error
+			if class, err = studioChoice(task, given); err != nil {
+				return j.fault(fmt.Errorf("task %d: %w", i+1, err))
 			}
 		} else {
 			var task studioTask
 			if err := j.value(&task); err != nil {
 				return err
 			}
-			for _, key := range []string{"image", "img", "image_url", "url", "picture"} {
-				if given = cellOf(task.Data[key]); given != "" {
-					break
-				}
-			}
+			given = studioPicture(task.Data)
 			var err error
 			if class, boxes, polygons, err = d.studioLabel(file, &task); err != nil {
 				return j.fault(fmt.Errorf("task %d (%s): %w", i+1, text.Cut(given, 60), err))
@@ -127,6 +119,50 @@ func (d *Dataset) readLabelStudio() error {
 		d.add(disk, s)
 		return nil
 	})
+}
+
+// studioKeys are the keys of a task in JSON-MIN that are neither its picture nor what annotators said.
+var studioKeys = []string{"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "meta", "agreement"}
+
+// studioPicture returns the picture of a task: under a usual key, else the only text that is called like a picture.
+func studioPicture(task map[string]any) string {
+	for _, key := range []string{"image", "img", "image_url", "url", "picture"} {
+		if given := cellOf(task[key]); given != "" {
+			return given
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(task)) {
+		if given, ok := task[key].(string); ok && picture.HasSuffix(urlPath(given)) {
+			return given
+		}
+	}
+	return ""
+}
+
+// studioChoice returns the choice of a task in JSON-MIN: under a usual key, else under the only one that is left.
+func studioChoice(task map[string]any, given string) (string, error) {
+	var left []string
+	for _, key := range slices.Sorted(maps.Keys(task)) {
+		value := task[key]
+		if several, ok := value.(map[string]any); ok && several["choices"] != nil {
+			return "", fmt.Errorf("several labels (%s), and "+oneLabel, key)
+		}
+		if text, ok := value.(string); ok && text != given && !slices.Contains(studioKeys, key) {
+			left = append(left, key)
+		}
+	}
+	for _, key := range []string{"choice", "label", "class"} {
+		if value, ok := task[key]; ok {
+			return cellOf(value), nil
+		}
+	}
+	switch len(left) {
+	case 0:
+		return "", nil
+	case 1:
+		return cellOf(task[left[0]]), nil
+	}
+	return "", fmt.Errorf("the keys %s may each hold the label: name the one that does \"choice\", or export as JSON", strings.Join(left, ", "))
 }
 
 // studioLabel returns the label of a task: its choice, or the label of all its shapes. The task's annotators must agree on it.

@@ -69,6 +69,9 @@ func (d *Dataset) read(info fs.FileInfo) error {
 		if err := d.unpack(shards); err != nil {
 			return err
 		}
+		if err := d.copyBeside(); err != nil {
+			return err
+		}
 	}
 	if d.Format == Auto {
 		l, err := d.tell()
@@ -193,9 +196,43 @@ func (d *Dataset) annotated() []found {
 	return out
 }
 
+// onlyFolders lists the only folder in Dir, the only one in that, and so on, as long as they may be an archive's and are no split.
+func (d *Dataset) onlyFolders() []string {
+	var out []string
+	inner, below := *d, ""
+	for range 4 {
+		name, ok := inner.onlyInner()
+		if _, isSplit := d.splitWord(name); !ok || isSplit {
+			break
+		}
+		below = path.Join(below, name)
+		inner.Dir = d.file(below)
+		out = append(out, below)
+	}
+	return out
+}
+
+// inOnly lists the layouts of the first of onlyFolders that has one.
+func (d *Dataset) inOnly() []found {
+	inner := *d
+	for _, below := range d.onlyFolders() {
+		inner.Dir = d.file(below)
+		if all := inner.annotated(); len(all) > 0 {
+			for i := range all {
+				all[i].below = below
+			}
+			return all
+		}
+	}
+	return nil
+}
+
 // tell recognises the layout of Dir, goes down to the folder that has it, and sets Why.
 func (d *Dataset) tell() (layout, error) {
 	all := d.annotated()
+	if len(all) == 0 {
+		all = d.inOnly()
+	}
 	if len(all) == 0 {
 		all = d.within(func(inner *Dataset) []found {
 			return slices.DeleteFunc(inner.annotated(), func(f found) bool {
@@ -235,51 +272,6 @@ func (d *Dataset) refuseAnnotated() error {
 	return nil
 }
 
-// refuseUnread refuses well-known layouts by name whose label files are not read.
-func (d *Dataset) refuseUnread() error {
-	const remedy = "convert it to COCO, to a table, or to a folder for each class"
-	look := func(below string) (images, labels string) {
-		for _, entry := range d.look(below) {
-			name := path.Join(below, entry.Name())
-			lower := strings.ToLower(entry.Name())
-			switch {
-			case entry.IsDir() && (isContainer(lower) || lower == "jpegimages"):
-				images = name
-			case entry.IsDir() && (lower == "labels" || lower == "annotations" || lower == "annotation") && !d.fitsMasks(below, entry.Name(), ""):
-				labels = name
-			}
-		}
-		return images, labels
-	}
-	for _, below := range append([]string{""}, d.folders("")...) {
-		if images, labels := look(below); images != "" && labels != "" {
-			return fmt.Errorf("%w: %s and %s stand side by side, as in layouts with a file of labels for each image (YOLO, Pascal VOC), which are not read: %s", ErrLayout, images, labels, remedy)
-		}
-	}
-	for _, entry := range d.look("") {
-		lower := strings.ToLower(entry.Name())
-		what := ""
-		switch {
-		case strings.Contains(lower, ".tfrecord"):
-			what = "TFRecord"
-		case lower == "data.mdb":
-			what = "LMDB"
-		case suffix(lower) == ".arrow":
-			what = "Arrow, as Hugging Face's save_to_disk writes it"
-		case suffix(lower) == ".h5" || suffix(lower) == ".hdf5":
-			what = "HDF5"
-		case strings.HasSuffix(lower, "-ubyte") || strings.HasSuffix(lower, "-ubyte.gz"):
-			what = "IDX, as MNIST has it"
-		case strings.HasPrefix(lower, "data_batch"):
-			what = "CIFAR's batches"
-		}
-		if what != "" {
-			return fmt.Errorf("%w: %s is a file of pictures that is not read (%s): write its pictures as files", ErrLayout, entry.Name(), what)
-		}
-	}
-	return nil
-}
-
 // fitsCSV recognises a table of files: one with a usual name, or any with columns for the file and its class.
 func (d *Dataset) fitsCSV() string { return d.fitsTable(csvSuffixes) }
 
@@ -290,6 +282,9 @@ func (d *Dataset) fitsTable(suffixes []string) string {
 	quiet := *d // its notes are not kept
 	quiet.Notes = nil
 	files, err := quiet.findTables(suffixes)
+	if errors.Is(err, errTables) {
+		return "its tables" // the same
+	}
 	if err != nil {
 		return ""
 	}
@@ -301,17 +296,17 @@ func (d *Dataset) fitsTable(suffixes []string) string {
 		t, err := quiet.openTable(file)
 		if err != nil {
 			if slices.Contains([]string{"images", "labels"}, stem(file)) {
-				return file // its fault is reported when it is read
+				return "the table " + file // its fault is reported when it is read
 			}
 			return ""
 		}
 		c, err := quiet.choose(t)
 		t.close()
 		if err != nil && (slices.Contains([]string{"images", "labels"}, stem(file)) || len(d.options.Columns) > 0) {
-			return file
+			return "the table " + file
 		}
 		if errors.Is(err, errLabels) {
-			return file // the same
+			return "the table " + file // the same
 		}
 		if err != nil {
 			return ""

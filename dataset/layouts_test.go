@@ -496,7 +496,7 @@ func TestUnclearIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for says, files := range map[string]map[string]string{
-		"--splits": {"treino/cat/1.png": "", "treino/dog/2.png": "", "teste/cat/3.png": ""},
+		"--splits": {"koulutus/cat/1.png": "", "koulutus/dog/2.png": "", "testi/cat/3.png": ""},
 		"CR alone": {"images.csv": "file,class\r1.png,cat\r", "1.png": ""},
 	} {
 		dir := t.TempDir()

@@ -31,6 +31,19 @@ func (d *Dataset) applyMetadata() error {
 	return nil
 }
 
+// besidePictures reports whether a file is a table of the pictures in its folder: metadata.csv and the like, or any with columns for the
+// file and for the class or the split, unless the format is an image folder without one.
+func (d *Dataset) besidePictures(name string) bool {
+	if isMetadata(path.Base(name)) {
+		return true
+	}
+	if d.options.Format == "folder" || !slices.Contains(csvSuffixes, suffix(name)) && !slices.Contains(linesSuffixes, suffix(name)) || isSubmission(path.Base(name)) || isLegend(path.Base(name)) {
+		return false
+	}
+	file, class, split := d.holds(name)
+	return file && (class || split)
+}
+
 func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 	t, err := d.openTable(file)
 	if err != nil {
@@ -68,7 +81,8 @@ func (d *Dataset) applyTable(file string, skipped map[string]bool) error {
 		name, ok := localName(path.Join(folder, strings.ReplaceAll(given, `\`, "/")))
 		var place int
 		if ok && given != "" {
-			place, ok = d.samples.find(name)
+			place = d.placeOf(name)
+			ok = place >= 0
 		}
 		if !ok || given == "" {
 			if !skipped[name] && !skipped[d.locate(name)] {
@@ -135,8 +149,8 @@ func (d *Dataset) splitLists() []string {
 	return out
 }
 
-// applyLists reads splits from lists whose lines name images, with or without their suffix; text after a space is ignored. A note names
-// a list that could not be understood.
+// applyLists reads splits from lists whose lines name images, with or without their suffix; the word after the last space is the class of
+// an image that has none. A note names a list that could not be understood.
 func (d *Dataset) applyLists(lists []string) error {
 	if len(lists) == 0 {
 		return nil
@@ -160,13 +174,15 @@ func (d *Dataset) applyLists(lists []string) error {
 		}
 		return -1
 	}
+	labels := nameSet{} // images whose class was in a list
 	for _, list := range lists {
 		split, _ := d.splitWord(stem(list))
 		found, missed := 0, len(d.Missing)
 		err := d.lines(list, func(number int, line string) error {
 			i := find(line)
+			label := ""
 			if cut := strings.LastIndexAny(line, " \t,"); i < 0 && cut > 0 {
-				i = find(strings.TrimSpace(line[:cut]))
+				i, label = find(strings.TrimSpace(line[:cut])), line[cut+1:]
 			}
 			if i < 0 {
 				d.miss(line, "named in line %d of %s", number, list)
@@ -176,7 +192,19 @@ func (d *Dataset) applyLists(lists []string) error {
 			if s.Split != "" && s.Split != split {
 				return fmt.Errorf("%w: line %d of %s: %s is in the split %s already", ErrLayout, number, list, s.Name, s.Split)
 			}
-			d.samples.rows[i].split = splitRank(split)
+			if label != "" && s.Class != label && (s.Class == "" || labels.has(s.Name)) {
+				if s.Class != "" {
+					return fmt.Errorf("%w: line %d of %s: %s has the class %s already", ErrLayout, number, list, s.Name, s.Class)
+				}
+				if err := checkName(list, "class", label); err != nil {
+					return err
+				}
+				labels.add(s.Name)
+				d.labelled = list
+				s.Class = d.shared(label)
+			}
+			s.Split = split
+			d.samples.label(i, s)
 			found++
 			return nil
 		})
@@ -188,6 +216,9 @@ func (d *Dataset) applyLists(lists []string) error {
 			d.note(list, "looks like the list of a split, and none of its lines names an image: the split is not read")
 		} else {
 			d.note(list, "%d images are in the split %s", found, split)
+			if d.labelled == list {
+				d.note(list, "the words behind the names are the classes")
+			}
 		}
 	}
 	return nil

@@ -102,8 +102,8 @@ func (d *Dataset) readClassNames(file string) (*classNames, error) {
 	if s := suffix(file); (s == ".csv" || s == ".tsv") && len(out.listed) > 0 && !numberFirst.MatchString(out.listed[0]) && !numberLast.MatchString(out.listed[0]) {
 		out.listed = out.listed[1:] // its header
 	}
-	if len(out.listed) == 0 {
-		return nil, nil
+	if len(out.listed) == 0 || named.MatchString(out.listed[len(out.listed)-1]) {
+		return nil, nil // a list of pictures
 	}
 	if found := out.numbers(numberFirst, 1, 2); found != nil {
 		out.listed, out.numbered = nil, found
@@ -113,7 +113,7 @@ func (d *Dataset) readClassNames(file string) (*classNames, error) {
 			out.listed, out.numbered = nil, found
 		}
 	}
-	if s := suffix(file); (s == ".csv" || s == ".tsv") && out.numbered == nil {
+	if s := suffix(file); (s == ".csv" || s == ".tsv") && (out.numbered == nil || d.namesPictures(out, strings.HasPrefix(strings.ToLower(stem(file)), "label"))) {
 		return nil, nil
 	}
 	return out, nil
@@ -315,10 +315,25 @@ func (d *Dataset) listsNames(file string) bool {
 	if c == nil || err != nil {
 		return false
 	}
-	for _, name := range c.numbered {
-		if picture.HasSuffix(name) {
-			return false
+	return true
+}
+
+// namesPictures reports whether a table of numbers and words is one of pictures: it names them, or the numbers may be their names, and
+// are.
+func (d *Dataset) namesPictures(c *classNames, numbers bool) bool {
+	places := placer{d: d}
+	looked := 0
+	for n, words := range c.numbered {
+		for word := range strings.FieldsFuncSeq(words, func(r rune) bool { return strings.ContainsRune(",;\t|\"", r) }) {
+			if picture.HasSuffix(strings.TrimSpace(word)) {
+				return true
+			}
+		}
+		if looked++; numbers && looked <= 3 {
+			if disk, reason := places.place(strconv.Itoa(n), ""); disk != "" || reason != "" {
+				return true
+			}
 		}
 	}
-	return true
+	return false
 }

@@ -81,6 +81,9 @@ func (d *Dataset) readParquet() error {
 	}
 	d.missShards(files)
 	from := *d
+	if d.single == "" && d.holdsPictures("", 3) {
+		d.note("", "the pictures beside the Parquet files are not read: give their folder as the data set to read them instead")
+	}
 	dir, err := d.temporary()
 	if err != nil {
 		return err

@@ -39,6 +39,19 @@ func severalIn(class string) (parts []string, certain bool) {
 	return parts, certain && class[at] != ','
 }
 
+// listed reads a cell in which a program has written a list, as Python writes ['cat', 'dog']: its elements with semicolons between them.
+func listed(cell string) string {
+	inside, ok := strings.CutPrefix(cell, "[")
+	if inside, ok2 := strings.CutSuffix(inside, "]"); ok && ok2 && !strings.ContainsAny(inside, "[]") {
+		parts := strings.Split(inside, ",")
+		for i := range parts {
+			parts[i] = strings.Trim(parts[i], ` '"`)
+		}
+		return strings.Join(parts, ";")
+	}
+	return cell
+}
+
 // manyWords are columns and keys that hold several labels, by their plural. Their labels may have spaces between them.
 var manyWords = regexp.MustCompile(`(^|[ _-])(labels|classes|tags|categories)$`)
 

@@ -39,6 +39,11 @@ func isArchive(name string) bool {
 	return slices.ContainsFunc(archiveSuffixes, func(s string) bool { return strings.HasSuffix(strings.ToLower(name), s) })
 }
 
+// isPacked reports whether a file's name is that of an archive, also of a kind that is not read.
+func isPacked(name string) bool {
+	return isArchive(name) || slices.Contains([]string{".7z", ".rar", ".xz", ".zst", ".gz", ".lz4"}, suffix(name))
+}
+
 // unpacker writes the files of archives into a folder. It writes nothing outside that folder: names that lead out of it are skipped, and
 // so are links and all that is not a regular file.
 type unpacker struct {
@@ -71,6 +76,28 @@ func (d *Dataset) unpack(archives []string) error {
 		}
 	}
 	d.Dir, d.root = dir, dir
+	return nil
+}
+
+// copyBeside copies the tables and texts that stand beside the archives of the given folder, since they speak of what was unpacked.
+func (d *Dataset) copyBeside() error {
+	outside := *d
+	outside.Dir = d.given
+	u := &unpacker{d: d, dir: d.Dir, of: "the folder", left: maxFile}
+	for _, entry := range outside.look("") {
+		if entry.IsDir() || isArchive(entry.Name()) || !mayTell(entry.Name()) && suffix(entry.Name()) != ".txt" && suffix(entry.Name()) != ".names" {
+			continue
+		}
+		f, err := os.Open(outside.file(entry.Name()))
+		if err != nil {
+			return err
+		}
+		err = u.write("", entry.Name(), f)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -123,17 +150,37 @@ func (u *unpacker) zip(z *zip.Reader, below string) error {
 			u.d.skip(text.Clean(entry.Name), "not a regular file of the archive")
 			continue
 		}
+		if entry.Flags&1 != 0 {
+			return fmt.Errorf("%w: %s is encrypted with a password: unpack it yourself", ErrArchive, text.Clean(entry.Name))
+		}
+		name, err := u.decoded(entry)
+		if err != nil {
+			return err
+		}
 		content, err := entry.Open()
 		if err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrArchive, text.Clean(entry.Name), err)
 		}
-		err = u.write(below, entry.Name, content)
+		err = u.write(below, name, content)
 		content.Close()
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// decoded returns the name of a zip's file. Old programs write names in their system's encoding.
+func (u *unpacker) decoded(entry *zip.File) (string, error) {
+	if text.Valid(entry.Name) || u.d.options.Encoding == "" {
+		return entry.Name, nil
+	}
+	r, err := text.Reader(strings.NewReader(entry.Name), u.d.options.Encoding)
+	if err != nil {
+		return "", err
+	}
+	name, err := io.ReadAll(r)
+	return string(name), err
 }
 
 // tar unpacks a tar, also a packed one.
@@ -177,7 +224,7 @@ func (u *unpacker) place(below, given string) (file string, err error) {
 	local := filepath.FromSlash(name)
 	switch {
 	case !text.Valid(name):
-		u.d.skip(text.Clean(given), "its name is not UTF-8")
+		u.d.skip(text.Clean(given), "its name is not UTF-8: name its encoding with --encoding (shift_jis, gbk, windows-1252), or pack it with names in UTF-8")
 		return "", nil
 	case !filepath.IsLocal(local) || name == ".":
 		u.d.skip(given, "leads out of %s", u.of)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // splitWords are the words for splits. In a name they may be alone or beside fillers.
@@ -15,6 +17,14 @@ var splitWords = map[string]string{
 	"eval": Validation, "evaluation": Validation, "valset": Validation, "validset": Validation, "devset": Validation,
 	"test": Test, "testing": Test, "testset": Test, "testdata": Test,
 	"pool": Pool, "poolset": Pool,
+	// German, French, Spanish, Portuguese, Italian, Chinese, Japanese
+	"trainingsdaten": Train, "validierung": Validation, "validierungsdaten": Validation, "testdaten": Test,
+	"entrainement": Train, "entraînement": Train, "apprentissage": Train,
+	"entrenamiento": Train, "validación": Validation, "validacion": Validation, "prueba": Test, "pruebas": Test,
+	"treino": Train, "treinamento": Train, "validação": Validation, "validacao": Validation, "teste": Test,
+	"addestramento": Train, "convalida": Validation,
+	"训练": Train, "训练集": Train, "验证": Validation, "验证集": Validation, "测试": Test, "测试集": Test,
+	"訓練": Train, "学習": Train, "検証": Validation, "テスト": Test,
 }
 
 // fillers are words without meaning that may be beside a split's word in the name of a folder or table.
@@ -25,11 +35,10 @@ var fillers = []string{
 }
 
 // SplitName reads the word for a split in the name of a folder or table. It ignores case, years, numbers and words such as "set" or
-// "images": "val" and "dev" are Validation, "training_set", "Train2012" and "trainval" Train, "test_images" Test. ok is false for any
+// "images": "val" and "dev" are Validation, "training_set", "Train2012", "trainLabels" and "trainval" Train, "test_images" Test. ok is false for any
 // other word.
 func SplitName(word string) (split string, ok bool) {
-	parts := strings.FieldsFunc(strings.ToLower(word), func(r rune) bool { return strings.ContainsRune("_-. 0123456789()", r) })
-	for _, part := range parts {
+	for _, part := range words(word) {
 		s := splitWords[part]
 		switch {
 		case s == "" && !slices.Contains(fillers, part):
@@ -41,6 +50,14 @@ func SplitName(word string) (split string, ok bool) {
 		}
 	}
 	return split, split != ""
+}
+
+// humps matches where a word begins inside another: trainLabels.
+var humps = regexp.MustCompile(`(\p{Ll})(\p{Lu})`)
+
+// words are the words of a name, in lower case, without years and numbers.
+func words(name string) []string {
+	return strings.FieldsFunc(strings.ToLower(text.NFC(humps.ReplaceAllString(name, "$1 $2"))), func(r rune) bool { return strings.ContainsRune("_-. 0123456789()", r) })
 }
 
 // splitWord reads a word for a split by Options.Splits, or else by SplitName.
@@ -56,7 +73,7 @@ func (d *Dataset) splitWord(word string) (string, bool) {
 // containers are names of folders that hold a data set's parts, and are never classes.
 var containers = []string{
 	"images", "image", "imgs", "img", "data", "pictures", "photos", "jpegimages", "jpegs", "files", "input", "inputs", "raw",
-	"dataset", "archive", "download", "original images", "picture",
+	"dataset", "archive", "download", "original images", "picture", "jpg", "jpeg", "png",
 }
 
 // maskWords are words that say that a folder or a file holds masks; false: a folder of this name may be something else too.
@@ -104,6 +121,14 @@ var companions = []string{
 	"annotations-mat", "metadata", "meta", "lists", "splits", "parts", "attributes", "saliency", "depth",
 }
 
+// holdsLabels reports whether a folder's name says that labels are in it.
+func holdsLabels(name string) bool {
+	return slices.Contains([]string{"labels", "label", "annotations", "annotation", "ann", "anno", "imagesets"}, strings.ToLower(name))
+}
+
+// unlabelledFolder is where FiftyOne puts pictures without a label.
+const unlabelledFolder = "_unlabeled"
+
 func isContainer(name string) bool { return slices.Contains(containers, strings.ToLower(name)) }
 func isCompanion(name string) bool {
 	return slices.Contains(companions, strings.ToLower(name)) || isMaskFolder(name)
@@ -127,14 +152,16 @@ const (
 // usualColumns are the names under which each column is found, the most telling first; with "_" for spaces and hyphens.
 var usualColumns = []usualColumn{
 	{ColumnFile, []string{
-		"file", "file_name", "filename", "image_path", "img_path", "filepath", "file_path", "path", "image_file", "image_filename", "img_filename",
-		"imagename", "image_name", "img_name", "image", "img", "picture", "photo", "image_index", "image_id", "imageid", "img_id", "id",
+		"file", "file_name", "image_path", "img_path", "file_path", "path", "image_file", "image_filename", "img_filename",
+		"fname", "img_file", "image_name", "img_name", "image", "img", "picture", "photo", "filepaths", "image_paths", "filenames", "paths", "images", "files", "image_url", "img_url", "image_uri", "url", "uri",
+		"image_index", "image_id", "img_id", "isic_id", "id_code", "name", "id",
 	}},
 	{ColumnClass, []string{
-		"class_name", "classname", "label_name", "labelname", "class", "label", "category", "category_name", "species", "breed", "diagnosis", "target",
-		"labels", "classes", "tag", "ground_truth", "y", "class_label", "class_id", "label_id", "category_id", "target_class", "wnid", "choice", "finding_labels",
+		"class_name", "label_name", "class", "label", "category", "category_name", "species", "breed", "diagnosis", "target",
+		"labels", "classes", "tag", "ground_truth", "y", "class_label", "class_id", "label_id", "category_id", "target_class", "wnid", "choice", "finding_labels", "dx", "disease", "grade", "level",
+		"scientific_name", "common_name",
 	}},
-	{ColumnSplit, []string{"split", "subset", "set", "partition", "phase", "data_split", "dataset_split", "split_name", "usage", "fold", "is_train", "is_training", "is_training_image"}},
+	{ColumnSplit, []string{"split", "subset", "set", "partition", "phase", "data_split", "dataset_split", "data_set", "dataset", "split_name", "usage", "fold"}},
 	{ColumnGroup, []string{"group", "subgroup", "group_name", "background", "place", "domain"}},
 	{ColumnMask, []string{"mask", "mask_path", "mask_file", "mask_filename", "mask_name", "segmentation", "segmentation_path", "segmentation_file", "seg", "seg_path"}},
 }
