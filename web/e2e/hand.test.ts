@@ -213,7 +213,7 @@ describe.skipIf(!browserThere)("the hand", () => {
     const stage = (await page.getByTestId("stage").boundingBox())!;
     expect(Math.min(stage.width, stage.height)).toBeGreaterThan(190);
     expect(stage.y + 190).toBeLessThan(height);
-    const truth = page.locator(".aim strong").first();
+    const truth = page.locator(".aim:visible strong");
     expect(await truth.isVisible()).toBe(true);
     expect(await truth.evaluate((e) => e.scrollWidth <= e.clientWidth + 1)).toBe(true);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);

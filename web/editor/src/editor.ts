@@ -53,6 +53,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   other: OtherMap | null = null;
   /** C is held: the model's own map is shown. */
   showModel = false;
+  showPhotograph = false;
   showDifference = false;
   showWhole = false;
   /** Where a pointer is; null when it is elsewhere, or a finger. */
@@ -121,7 +122,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.document = document;
     this.scene = scene;
     this.placement = new Placement(scene.region, document.rows, document.columns);
-    this.showModel = this.showDifference = this.showWhole = false;
+    this.showModel = this.showPhotograph = this.showDifference = this.showWhole = false;
     this.cell = -1;
     this.unsubscribe = [
       document.on("values", () => this.emit("values", undefined)),
@@ -311,6 +312,13 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   holdModel(held: boolean): void {
     if (this.showModel === held) return;
     this.showModel = held;
+    this.redraw();
+  }
+
+  /** The photograph alone, without map, grid and outlines, while a key or a button is held. */
+  holdPhotograph(held: boolean): void {
+    if (this.showPhotograph === held) return;
+    this.showPhotograph = held;
     this.redraw();
   }
 

@@ -51,6 +51,10 @@ describe("keys", () => {
     expect(t.editor.showModel).toBe(true);
     t.key("c");
     expect(t.editor.showModel).toBe(false);
+    t.hold("p");
+    expect(t.editor.showPhotograph).toBe(true);
+    t.key("p");
+    expect(t.editor.showPhotograph).toBe(false);
     t.hold(" ");
     expect(t.editor.tool).toBe("pan");
     const x = t.editor.viewport.offsetX;

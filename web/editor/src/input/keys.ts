@@ -65,6 +65,7 @@ export const bindings: readonly Binding[] = [
   { keys: "K", does: "Keep inside the selection", group: "Map", matches: plain("k"), run: (e) => e.whole("keep") },
   { keys: "Esc", does: "Give up the stroke, leave another map, let go of the selection", group: "Map", matches: named("Escape"), run: (e) => escape(e) },
   { keys: "C (hold)", does: "The model's map", group: "View", matches: plain("c"), run: (e) => e.holdModel(true) },
+  { keys: "P (hold)", does: "The photograph alone", group: "View", matches: plain("p"), run: (e) => e.holdPhotograph(true) },
   { keys: "D", does: "Difference to the model's map", group: "View", matches: plain("d"), run: (e) => e.toggleDifference() },
   { keys: "A, ⇧A", does: "Another map to look at: CAM, Grad-CAM, the model's own", group: "View",
     matches: (k) => !k.ctrl && !k.alt && letterOf(k) === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
@@ -111,6 +112,7 @@ export function keyDown(editor: Editor, k: KeyInput): boolean {
 export function keyUp(editor: Editor, k: KeyInput): boolean {
   if (k.key === " ") editor.holdPan(false);
   else if (letterOf(k) === "c") editor.holdModel(false);
+  else if (letterOf(k) === "p") editor.holdPhotograph(false);
   else return false;
   return true;
 }

@@ -49,7 +49,7 @@ export class MapPainter {
     const other = editor.showModel ? null : editor.other;
     const { rows, columns } = other ?? doc;
     const values = other?.values ?? (editor.showModel ? doc.model : (editor.ahead ?? doc.values));
-    if (values.length === 0) return; // another map was asked for, and there is none
+    if (values.length === 0 || editor.showPhotograph) return; // another map was asked for, and there is none
     const view = settings.get("view");
     const style: HeatStyle = editor.showDifference && !editor.showModel && !other
       ? { kind: "difference", from: doc.model }
@@ -87,6 +87,7 @@ function outline(g: CanvasRenderingContext2D, light = "#fff", width = 1.25): voi
 }
 
 export function drawOverlay(g: CanvasRenderingContext2D, editor: Editor): void {
+  if (editor.showPhotograph) return;
   if (editor.settings.get("grid")) drawGrid(g, editor);
   drawShapes(g, editor);
   drawCellCursor(g, editor);

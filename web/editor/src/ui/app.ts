@@ -36,7 +36,7 @@ export function mount(root: HTMLElement, desk: Desk, queue: string): App {
   panel.append(handle, answerPanel(desk), brushPanel(desk), viewPanel(desk), historyPanel(desk));
 
   const work = h(
-    "div.work", {}, aim(desk), reviewNote(desk),
+    "div.work", {}, aim(desk, "line"), reviewNote(desk),
     h("div.canvas-area", {}, stage.element, selectionBar(desk), comparisonBar(desk), noticeLine(desk), curtain(desk, queue)),
     statusLine(desk), cell, help,
   );
@@ -98,6 +98,7 @@ function listen(desk: Desk, dialogs: Dialogs): void {
   window.addEventListener("blur", () => {
     editor.holdPan(false);
     editor.holdModel(false);
+    editor.holdPhotograph(false);
   });
   window.addEventListener("online", () => desk.online());
   document.addEventListener("visibilitychange", () => {

@@ -1,16 +1,21 @@
 // Notices: a reviewer's comment, why a map cannot be changed, and short messages.
 
 import type { Desk } from "../desk.ts";
-import { ago } from "../format.ts";
+import { ago, digitsFor, probability } from "../format.ts";
 import { fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
 
-/** What is to be marked, in one line where the bar has no room for it. */
-export function aim(desk: Desk): HTMLElement {
-  const line = h("p.aim", { "data-testid": "aim" });
-  desk.on("opened", (detail) => {
-    const answer = detail.project.classes.find((c) => c.index === detail.prediction.class)?.name ?? "";
-    fill(line, h("strong", {}, detail.label_name || "no label"), h("span.muted", {}, ` · the network says ${answer}`));
+/** What is to be marked, and what the network takes it for: in the bar, or in a line of its own where that has no room. */
+export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
+  const line = h(`p.aim.aim-${place}`, { "data-testid": `aim-${place}` });
+  desk.on("opened", ({ label_name: truth, project, prediction, mechanism }) => {
+    const answer = project.classes.find((c) => c.index === prediction.class)?.name ?? "";
+    const says = prediction.correct ? "the network says so too" : `the network says ${answer}`;
+    line.title = `${truth ? `True class: ${truth}. ` : ""}${mechanism.values}`;
+    fill(
+      line, ...(truth ? [h("span.muted", {}, "Mark the "), h("strong", { "data-testid": "true-class" }, truth)] : [h("strong", {}, "No label")]),
+      h("span.muted", {}, ` · ${says} (${probability(prediction.confidence)})`),
+    );
   });
   return line;
 }

@@ -76,7 +76,7 @@ export class Stage {
       void this.load(task, "whole");
     }
     const view = `${v.scale} ${v.offsetX} ${v.offsetY} ${v.width} ${v.height} ${editor.showWhole}`;
-    const map = `${editor.showModel} ${editor.other?.id} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
+    const map = `${editor.showModel} ${editor.showPhotograph} ${editor.other?.id} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
     const now = `${view}|${map}`;
     this.loop.mark("overlay");
     this.element.dataset["tool"] = editor.comparing && editor.tool !== "pan" ? "look" : editor.tool;

@@ -55,10 +55,14 @@ export function statusLine(desk: Desk): HTMLElement {
   desk.on("opened", show);
   const whole = button("button.quiet.square", { "aria-label": "Whole picture", title: "Whole picture, with what the model sees outlined (W)", onclick: () => editor.toggleWhole() }, icon("whole"));
   editor.on("changed", () => whole.setAttribute("aria-pressed", String(editor.showWhole)));
+  const photograph = button("button.quiet.square", { "aria-label": "The photograph alone, while it is held", title: "The photograph alone, while it is held (P)", "data-testid": "photograph" }, icon("eye"));
+  photograph.addEventListener("pointerdown", () => editor.holdPhotograph(true));
+  for (const end of ["pointerup", "pointercancel", "pointerleave"]) photograph.addEventListener(end, () => editor.holdPhotograph(false));
+  editor.on("changed", () => photograph.setAttribute("aria-pressed", String(editor.showPhotograph)));
   return h(
     "div.status", { "data-testid": "status" }, place, now, was, gained, hint, h("span.grow"), mapPicker(desk, "status"), zoom,
     button("button.quiet.square", { "aria-label": "Fit", title: "Fit (Ctrl+0)", onclick: () => editor.fit() }, icon("fit")),
-    whole,
+    whole, photograph,
     button("button.quiet.square", { "aria-label": "Help", title: "Keys and what they do (?)", onclick: () => editor.emit("command", "help") }, icon("help")),
   );
 }
@@ -66,6 +70,7 @@ export function statusLine(desk: Desk): HTMLElement {
 function modeHint(desk: Desk): string {
   const { editor } = desk;
   if (editor.comparing) return "";
+  if (editor.showPhotograph) return "the photograph alone";
   if (editor.showModel) return "the model's map";
   if (editor.showDifference) return "difference to the model's map";
   if (editor.settings.get("view") === "spotlight") return desk.detail?.mechanism.dark ?? "";

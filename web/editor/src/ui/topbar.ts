@@ -6,6 +6,7 @@ import { ago, baseName } from "../format.ts";
 import type { SaveState } from "../save/autosave.ts";
 import { button, fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
+import { aim } from "./notices.ts";
 
 /** Words for a state of saving; the first is always there, the second where there is room. */
 export function saveWords(state: SaveState, now: number): string {
@@ -70,7 +71,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   return h(
     "header.editor-bar", {},
     h("a.brand", { href: "/projects", "aria-label": "Projects" }, icon("mark")),
-    crumbs, h("span.grow"), state, told, act, h("span.grow"), undo, redo, label, release, skip, submit,
+    crumbs, aim(desk, "bar"), h("span.grow"), state, told, act, h("span.grow"), undo, redo, label, release, skip, submit,
   );
 }
 
@@ -81,6 +82,5 @@ function breadcrumb(detail: TaskDetail, queue: string): Node[] {
     h("a", { href: queue }, "queue"),
     icon("chevron"),
     h("strong.image-name", { title: detail.image.name, "data-testid": "image-name" }, baseName(detail.image.name)),
-    h("span.class-name", { title: "True class", "data-testid": "true-class" }, detail.label_name || "no label"),
   ];
 }
