@@ -14,7 +14,7 @@ export function aim(desk: Desk, place: "bar" | "line"): HTMLElement {
     line.title = `${truth ? `True class: ${truth}. ` : ""}${mechanism.values}`;
     fill(
       line, ...(truth ? [h("span.muted", {}, "Mark the "), h("strong", { "data-testid": "true-class" }, truth)] : [h("strong", {}, "No label")]),
-      h("span.muted", {}, ` · ${says} (${probability(prediction.confidence)})`),
+      h("span.muted", {}, ` · ${says} (${probability(prediction.confidence, digitsFor(prediction.confidence))})`),
     );
   });
   return line;
