@@ -24,7 +24,8 @@ type placer struct {
 	masks   nameSet // of all rows: none of them is a picture
 	looked  bool
 	noted   map[string]bool
-	folded  struct { // the names of one folder, by their form in lower case
+	listed  map[string]nameSet // the names in folders, so that a name need not be looked for there with every suffix
+	folded  struct {           // the names of one folder, by their form in lower case
 		folder string
 		names  map[string]string
 	}
@@ -96,7 +97,7 @@ func (p *placer) place(name, split string) (disk, reason string) {
 	if !picture.HasSuffix(name) {
 		suffixes = picture.Completions()
 		for _, s := range suffixes {
-			if disk := p.d.locate(name + s); p.there(disk) {
+			if disk := p.d.locate(name + s); p.mayHold(disk) && p.there(disk) {
 				p.note("names are completed with " + s)
 				return disk, ""
 			}
@@ -129,13 +130,43 @@ func (p *placer) inFolders(name, split string, suffixes []string) (found []strin
 			continue
 		}
 		for _, s := range suffixes {
-			if disk := p.d.locate(path.Join(folder, name+s)); p.there(disk) {
+			if disk := p.d.locate(path.Join(folder, name+s)); p.mayHold(disk) && p.there(disk) {
 				found = append(found, disk)
 				break
 			}
 		}
 	}
 	return found
+}
+
+// mostListed bounds how many folders' names are kept.
+const mostListed = 10_000
+
+// mayHold reports whether a file's folder has its name, which is false for most that are tried.
+func (p *placer) mayHold(disk string) bool {
+	folder, base := path.Split(disk)
+	names, ok := p.listed[folder]
+	if !ok {
+		if len(p.listed) == mostListed {
+			return true
+		}
+		names = nameSet{}
+		if f, err := os.Open(p.d.file(path.Clean(folder))); err == nil {
+			for err == nil {
+				var some []string
+				some, err = f.Readdirnames(atOnce)
+				for _, name := range some {
+					names.add(name)
+				}
+			}
+			f.Close()
+		}
+		if p.listed == nil {
+			p.listed = map[string]nameSet{}
+		}
+		p.listed[folder] = names
+	}
+	return names.has(base)
 }
 
 // maxPlaces bounds the folders in which files are looked for.
@@ -166,7 +197,7 @@ func (p *placer) spelt(name string) string {
 	ext := path.Ext(name)
 	if picture.HasSuffix(name) {
 		for _, s := range picture.Completions() {
-			if disk := p.d.locate(strings.TrimSuffix(name, ext) + s); p.there(disk) {
+			if disk := p.d.locate(strings.TrimSuffix(name, ext) + s); p.mayHold(disk) && p.there(disk) {
 				p.note(fmt.Sprintf("files end in %s where the table says %s", s, ext))
 				return disk
 			}
