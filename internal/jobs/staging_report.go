@@ -85,7 +85,7 @@ func exampleSamples(set *dataset.Dataset) (chosen []dataset.Sample) {
 // exampleSide is the longer side of an example, in pixels.
 const exampleSide = 160
 
-// writeExample makes a small JPEG of a picture.
+// writeExample makes a small JPEG of a picture, upright as people know it.
 func writeExample(ctx context.Context, from, to string) error {
 	file, err := os.Open(from)
 	if err != nil {
@@ -95,12 +95,12 @@ func writeExample(ctx context.Context, from, to string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
-	return picture.Process().Decode(ctx, file, nil, func(_ context.Context, pixels image.Image, _ picture.Header) error {
+	return picture.Process().Decode(ctx, file, nil, func(_ context.Context, pixels image.Image, h picture.Header) error {
 		size := pixels.Bounds().Size()
 		scale := min(1, float64(exampleSide)/float64(max(size.X, size.Y)))
 		small := image.NewRGBA(image.Rect(0, 0, max(1, int(float64(size.X)*scale)), max(1, int(float64(size.Y)*scale))))
 		draw.Draw(small, small.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 		draw.ApproxBiLinear.Scale(small, small.Bounds(), pixels, pixels.Bounds(), draw.Over, nil)
-		return durable.Write(to, func(w io.Writer) error { return jpeg.Encode(w, small, &jpeg.Options{Quality: 85}) })
+		return durable.Write(to, func(w io.Writer) error { return jpeg.Encode(w, picture.Upright(small, h.Orientation), &jpeg.Options{Quality: 85}) })
 	})
 }

@@ -13,9 +13,9 @@ func tiffOrientation(file io.ReaderAt, size int64) int {
 	return 1
 }
 
-// Upright is a grey picture of the pixels of another, such as its mask, turned as an EXIF orientation (1 to 8) wants that one shown.
-func Upright(grey *image.Gray, orientation int) *image.Gray {
-	return turned(grey, orientation).(*image.Gray) //nolint:forcetypeassert // turned keeps the type
+// Upright is a picture turned as an EXIF orientation (1 to 8) wants it shown, or what lies over it, such as its mask.
+func Upright[Pixels *image.Gray | *image.RGBA](pixels Pixels, orientation int) Pixels {
+	return turned(any(pixels).(image.Image), orientation).(Pixels) //nolint:forcetypeassert // turned keeps the type
 }
 
 // Stored undoes Upright: it turns what lies over a picture as it is shown, so that it lies over the picture as it is stored.
