@@ -4,7 +4,7 @@ import { Emitter } from "./emitter.ts";
 import { colorMapNames, type ColorMapName } from "./colormap.ts";
 import { brushModes, type BrushMode } from "./mode.ts";
 
-export const views = ["cells", "smooth", "spotlight"] as const;
+export const views = ["cells", "smooth", "contours", "spotlight"] as const;
 export type View = (typeof views)[number];
 
 export const pressures = ["off", "size", "strength"] as const;

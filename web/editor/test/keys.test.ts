@@ -42,6 +42,7 @@ describe("keys", () => {
   it("switch views, and hold the model's map and the hand", async () => {
     const t = await new TestEditor().open();
     const s = t.editor.settings;
+    expect(t.key("v").editor.settings.get("view")).toBe("contours");
     expect(t.key("v").editor.settings.get("view")).toBe("spotlight");
     t.key("m");
     expect(s.get("colorMap")).toBe("inferno");

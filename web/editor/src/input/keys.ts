@@ -69,7 +69,7 @@ export const bindings: readonly Binding[] = [
   { keys: "D", does: "Difference to the model's map", group: "View", matches: plain("d"), run: (e) => e.toggleDifference() },
   { keys: "A, ⇧A", does: "Another map to look at: CAM, Grad-CAM, the model's own", group: "View",
     matches: (k) => !k.ctrl && !k.alt && letterOf(k) === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
-  { keys: "V", does: "Cells, smooth, spotlight", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
+  { keys: "V", does: "Cells, smooth, contours, spotlight", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
   { keys: "M", does: "Next colour map", group: "View", matches: plain("m"), run: (e) => e.settings.set("colorMap", next(colorMapNames, e.settings.get("colorMap"))) },
   { keys: "G", does: "Grid", group: "View", matches: plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
   { keys: "W", does: "Whole picture, the model's view outlined", group: "View", matches: plain("w"), run: (e) => e.toggleWhole() },

@@ -2,7 +2,9 @@
 // a canvas of its own, so that painting redraws the map and not the picture.
 
 import type { Editor } from "../editor.ts";
+import { colorTable, shade, type ColorMapName } from "../colormap.ts";
 import { imagePoint, screenPoint, type Region } from "../geometry.ts";
+import { contour, contourLevels } from "./contours.ts";
 import { paintCells, paintSmooth, smoothFactor, type HeatStyle } from "./heat.ts";
 import { pencil } from "./pencil.ts";
 
@@ -54,6 +56,10 @@ export class MapPainter {
     const style: HeatStyle = editor.showDifference && !editor.showModel && !other
       ? { kind: "difference", from: doc.model }
       : view === "spotlight" ? { kind: "spotlight" } : { kind: "map", colors: settings.get("colorMap") };
+    if (view === "contours" && style.kind === "map") {
+      drawContours(g, onScreen(editor, editor.scene.region), values, rows, columns, style.colors);
+      return;
+    }
     const factor = view === "cells" ? 1 : smoothFactor(rows, columns);
     const pixels = this.sized(columns * factor, rows * factor);
     const out = new Uint32Array(pixels.data.buffer);
@@ -73,6 +79,20 @@ export class MapPainter {
       this.pixels = new ImageData(width, height);
     }
     return this.pixels;
+  }
+}
+
+/** Draws the lines of equal attention over a clear picture, each in its colour. */
+function drawContours(g: CanvasRenderingContext2D, at: Region, values: ArrayLike<number>, rows: number, columns: number, colors: ColorMapName): void {
+  const table = colorTable(colors);
+  for (const level of contourLevels) {
+    g.beginPath();
+    for (const [from, to] of contour(values, rows, columns, level)) {
+      g.moveTo(at.x + (from.x / columns) * at.width, at.y + (from.y / rows) * at.height);
+      g.lineTo(at.x + (to.x / columns) * at.width, at.y + (to.y / rows) * at.height);
+    }
+    const color = 3 * shade(level);
+    outline(g, `rgb(${table.subarray(color, color + 3).join(" ")})`, 2);
   }
 }
 

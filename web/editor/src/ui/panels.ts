@@ -3,6 +3,7 @@
 import { colorMapNames, colorTable } from "../colormap.ts";
 import type { Desk } from "../desk.ts";
 import { gain, number, percent } from "../format.ts";
+import { contourLevels } from "../render/contours.ts";
 import { pencil } from "../render/pencil.ts";
 import type { Pressure, View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
@@ -58,6 +59,7 @@ export function viewPanel(desk: Desk): HTMLElement {
   const views = segments(settings, "view", "View", [
     ["cells", "Cells", "One square a cell"],
     ["smooth", "Smooth", "Between the cells' centres, for the eye only"],
+    ["contours", "Contours", `Lines at ${contourLevels.join(", ")}, over a clear picture`],
     ["spotlight", "Spotlight", ""], // what is dark follows the network
   ] satisfies [View, string, string][]);
   desk.on("opened", () => views.querySelector("[data-testid=view-spotlight]")?.setAttribute("title", desk.detail?.mechanism.spotlight ?? ""));

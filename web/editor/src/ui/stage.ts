@@ -84,8 +84,8 @@ export class Stage {
     if (!this.shown.startsWith(`${view}|`)) this.loop.mark("picture");
     this.shown = now;
     this.loop.mark("map");
-    const spotlight = settings.get("view") === "spotlight" && (!editor.showDifference || editor.other !== null);
-    this.canvases.map.style.opacity = String(spotlight ? 1 : settings.get("opacity"));
+    const opaque = ["spotlight", "contours"].includes(settings.get("view")) && (!editor.showDifference || editor.other !== null);
+    this.canvases.map.style.opacity = String(opaque ? 1 : settings.get("opacity"));
   }
 
   private resize(): void {
