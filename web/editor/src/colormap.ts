@@ -1,8 +1,9 @@
 // Colour maps: tables of 256 colours made from a few anchors. Viridis, inferno and magma are the CC0 maps of
-// van der Walt and Smith, interpolated linearly between every eighth or sixteenth of their colours (within
-// 3/255 of the originals); jet is its usual piecewise linear formula, there to compare with papers.
+// van der Walt and Smith, cividis that of Nuñez, Anderton and Renslow, turbo Mikhailov's, each interpolated linearly
+// between a part of its colours (within 4/255 of the originals); jet is its usual piecewise linear formula, there to
+// compare with papers.
 
-export const colorMapNames = ["viridis", "inferno", "magma", "jet", "grey"] as const;
+export const colorMapNames = ["viridis", "cividis", "inferno", "magma", "turbo", "jet", "grey"] as const;
 export type ColorMapName = (typeof colorMapNames)[number];
 
 /** 256 colours, three bytes each. */
@@ -16,6 +17,13 @@ const anchors = {
   inferno:
     "0000040403120a0722140b341e0c452b0b57380962450a69510e6c5d126e69166e751b6e801f6c8d2369982766a52c60b0315bbc3754" +
     "c63d4dd04545d94d3de25734e9612bef6e21f47918f8870efa9407fca309fcb014fac026f8cd37f4dd4ff2ea69f3f68afcffa4",
+  cividis:
+    "00224e002656002a5f002d68003070083370163770203a6f273e6e2e416d34456c3a486c3f4c6c444f6c49536c4e566c535a6d575d6d" +
+    "5c616e60646f656870696b716d6f727272747676767a7a787e7d788381798885788d8878928c789690779b9476a09875a59c74aaa073" +
+    "afa471b5a86fbaac6dbfb06bc4b468c9b965cfbd62d4c15fdac65bdfca57e5cf52ead34cf0d846f6dd3ffce236fee838",
+  turbo:
+    "30123b392a734040a24456c7466be34680f64294ff37a8fa28bceb1ccdd818ddc21fe9af32f2984ef97d6dfe628bff4ba4fc3cb7f735" +
+    "cbed34dde037ecd13af7c13afdae35fe992cfb8122f56918ec530fe14109d23105c12302ac1701950d017a0403",
   grey: "000000ffffff",
   // Differences: lowered blue, unchanged grey, raised orange.
   difference: "1b4f9c3f7cc48db4dc8a8a8ae8b07ad97f2cad4a06",

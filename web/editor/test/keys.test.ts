@@ -45,7 +45,7 @@ describe("keys", () => {
     expect(t.key("v").editor.settings.get("view")).toBe("contours");
     expect(t.key("v").editor.settings.get("view")).toBe("spotlight");
     t.key("m");
-    expect(s.get("colorMap")).toBe("inferno");
+    expect(s.get("colorMap")).toBe("cividis");
     t.key("g").key("d").key("w");
     expect([s.get("grid"), t.editor.showDifference, t.editor.showWhole]).toEqual([true, true, true]);
     t.hold("c");
