@@ -24,7 +24,8 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 	image.Shape[0] = Batch()
 	varying := map[string]bool{image.Name: true}
 	var resizes []*Node
-	carried, opened := &batchAxes{at: map[string]int{image.Name: 0}, inferred: before}, false
+	var joins []joined
+	carried, opened := &batchAxes{at: map[string]batchAxis{image.Name: {0, 1}}, inferred: before, batch: batch.Size}, false
 	asExported := &finder{graph: m.Graph, index: m.Graph.Index(), inferred: before}
 	for _, n := range m.Graph.Nodes {
 		if !slices.ContainsFunc(n.Inputs, func(in string) bool { return varying[in] }) {
@@ -34,6 +35,7 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 			varying[out] = true
 		}
 		carried.follow(n)
+		joins = append(joins, carried.joins(n, varying)...)
 		if n.IsOp("Gather") && varying[n.Input(0)] {
 			if r := asExported.strided(n, batch); r.sizes != nil {
 				r.apply(m.Graph, n)
@@ -58,8 +60,8 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 		if !ok || len(x) == 0 || len(sizes) == 0 {
 			continue
 		}
-		if x[0] != batch || sizes[0] != batch.Size {
-			if open := carried.open(n, batch.Size, sizes); open != nil {
+		if at, followed := carried.at[n.Input(0)]; x[0] != batch || sizes[0] != batch.Size || followed && at.axis != 0 {
+			if open := carried.open(n, sizes); open != nil {
 				reshapeTo(m.Graph, n, open)
 				opened = true
 			}
@@ -73,6 +75,12 @@ func openBatch(ctx context.Context, m *Model, image *ValueInfo) (fixed int64, er
 	}
 	if opened {
 		carried.declare(m.Graph, batch)
+	}
+	for _, j := range joins {
+		j.open(m.Graph, batch.Size)
+	}
+	if len(joins) > 0 {
+		m.Graph.sort()
 	}
 	for _, n := range resizes {
 		if sizes, ok := before.Ints(n.Input(3)); ok && n.Attr("axes") == nil && len(sizes) > 1 && sizes[0] == batch.Size && len(before.Shape(n.Input(0))) == len(sizes) {

@@ -81,8 +81,13 @@ func (f *finder) rangeOf(name string, depth int) interval {
 		return interval{g(s.low), g(s.high)}
 	}
 	switch {
-	case n.IsOp("Sigmoid", "HardSigmoid", "Softmax", "Hardmax"), f.isSigmoid(n), f.isMinMax(n), f.isOverMax(n, depth-1):
+	case n.IsOp("Sigmoid", "HardSigmoid", "Softmax", "Hardmax"), f.isSigmoid(n), f.isMinMax(n):
 		return unit
+	case f.isOverNorm(n, depth-1):
+		if of(0).low >= 0 {
+			return unit
+		}
+		return signed
 	case n.IsOp("Tanh", "Softsign", "Erf"):
 		if of(0).low >= 0 {
 			return unit
@@ -109,7 +114,7 @@ func (f *finder) rangeOf(name string, depth int) interval {
 			s = hull(s, of(i+1), pick)
 		}
 		return s
-	case f.reshapes(n), n.IsOp("Expand", "Tile", "Transpose", "MaxPool", "ReduceMean", "ReduceMax", "ReduceMin", "GlobalAveragePool", "GlobalMaxPool"),
+	case f.reshapes(n), n.IsOp("Expand", "Tile", "Transpose", "Slice", "Split", "Gather", "GatherND", "MaxPool", "ReduceMean", "ReduceMax", "ReduceMin", "GlobalAveragePool", "GlobalMaxPool"),
 		n.IsOp("Resize") && n.AttrStr("mode", "nearest") != "cubic":
 		return of(0)
 	case n.IsOp("AveragePool"): // it may count its padding, of zeros
@@ -117,6 +122,41 @@ func (f *finder) rangeOf(name string, depth int) interval {
 		return interval{min(0, s.low), max(0, s.high)}
 	case n.IsOp("Relu"):
 		return rising(func(v float64) float64 { return max(0, v) })
+	case n.IsOp("LeakyRelu"):
+		if slope := float64(n.AttrFloat("alpha", 0.01)); slope >= 0 {
+			return rising(func(v float64) float64 { return max(min(v, 0)*slope, v) })
+		}
+	case n.IsOp("Elu", "Celu", "Selu"):
+		scale, alpha, width := 1.0, float64(n.AttrFloat("alpha", 1)), 1.0
+		switch {
+		case n.IsOp("Selu"):
+			scale, alpha = float64(n.AttrFloat("gamma", 1.05070102)), float64(n.AttrFloat("alpha", 1.67326319))
+		case n.IsOp("Celu"):
+			width = alpha
+		}
+		if scale >= 0 && alpha > 0 {
+			return rising(func(v float64) float64 { return scale * (max(0, v) + alpha*math.Expm1(min(0, v)/width)) })
+		}
+	case n.IsOp("HardSwish"):
+		return f.bent(of(0), -0.375)
+	case n.IsOp("Gelu"):
+		return f.bent(of(0), -0.1701)
+	case n.IsOp("Mish"):
+		return f.bent(of(0), -0.3089)
+	case n.IsOp("Swish"), f.isSilu(n):
+		return f.bent(of(0), -0.2785)
+	case n.IsOp("Where"):
+		a, b := f.whereAbove(n, of(1)), of(2)
+		return interval{min(a.low, b.low), max(a.high, b.high)}
+	case n.IsOp("Pow"):
+		p, known := f.inferred.Number(n.Input(1))
+		s := of(0)
+		switch {
+		case known && p > 0 && s.low >= 0:
+			return rising(func(v float64) float64 { return math.Pow(v, p) })
+		case known && p > 0 && math.Mod(p, 2) == 0:
+			return interval{0, math.Pow(max(-s.low, s.high), p)}
+		}
 	case n.IsOp("Exp"):
 		return rising(math.Exp)
 	case n.IsOp("Softplus"):
@@ -124,9 +164,7 @@ func (f *finder) rangeOf(name string, depth int) interval {
 	case n.IsOp("Sqrt"):
 		return rising(func(v float64) float64 { return math.Sqrt(max(0, v)) })
 	case n.IsOp("Log"):
-		if s := of(0); s.low >= 1 {
-			return rising(math.Log)
-		}
+		return rising(func(v float64) float64 { return math.Log(max(0, v)) })
 	case n.IsOp("Abs"):
 		if s := of(0); s.low >= 0 {
 			return s
@@ -141,6 +179,10 @@ func (f *finder) rangeOf(name string, depth int) interval {
 		return hull(of(0), of(1), func(a, b float64) float64 { return a + b })
 	case n.IsOp("Sub"):
 		return hull(of(0), of(1), func(a, b float64) float64 { return a - b })
+	case n.IsOp("Mul") && n.Input(0) == n.Input(1):
+		s := of(0)
+		end := max(s.high*s.high, s.low*s.low)
+		return interval{0, end}
 	case n.IsOp("Mul"):
 		return hull(of(0), of(1), times)
 	case n.IsOp("Div"):
@@ -244,13 +286,90 @@ func (f *finder) isMinMax(n *Node) bool {
 	return x != "" && extreme(above.Input(1), "ReduceMin") == x && extreme(below.Input(0), "ReduceMax") == x && extreme(below.Input(1), "ReduceMin") == x
 }
 
-// isOverMax reports whether a node computes x / max x for an x that is not negative.
-func (f *finder) isOverMax(n *Node, depth int) bool {
-	below := f.index.Producer[n.Input(1)]
-	if !n.IsOp("Div") || below == nil || !below.IsOp("ReduceMax") || below.Input(0) != n.Input(0) {
+// bent is the range of a function that is smooth where a Relu has its kink: it falls to least first, and then rises to its argument at most.
+func (f *finder) bent(of interval, least float64) interval {
+	if of.low >= 0 {
+		return interval{0, of.high}
+	}
+	return interval{least, max(0, of.high)}
+}
+
+// isSilu reports whether a node computes x·sigmoid(x), of its first input.
+func (f *finder) isSilu(n *Node) bool {
+	if !n.IsOp("Mul") || len(n.Inputs) != 2 {
 		return false
 	}
-	return f.rangeOf(n.Input(0), depth).low >= 0
+	s := f.index.Producer[n.Input(1)]
+	return s != nil && s.IsOp("Sigmoid") && s.Input(0) == n.Input(0)
+}
+
+// whereAbove is the range of a Where's first choice, if it is taken only where it is itself above a number, as torch.export writes a
+// softplus: x where β·x > 20.
+func (f *finder) whereAbove(n *Node, of interval) interval {
+	c := f.index.Producer[n.Input(0)]
+	if c == nil || !c.IsOp("Greater", "GreaterOrEqual") {
+		return of
+	}
+	above, known := f.inferred.Number(c.Input(1))
+	x := c.Input(0)
+	if scaled := f.index.Producer[x]; scaled != nil && scaled.IsOp("Mul") && x != n.Input(1) {
+		times, ok := f.inferred.Number(otherInput(scaled, n.Input(1)))
+		if !ok || times <= 0 {
+			return of
+		}
+		above, x = above/times, n.Input(1)
+	}
+	if !known || x != n.Input(1) {
+		return of
+	}
+	return interval{max(of.low, above), max(of.high, above)}
+}
+
+// isOverNorm reports whether a node divides x by a norm of it, which no element of x exceeds: the root of the sum of its squares, the sum of its
+// absolute values, the largest of these, or the sum or the largest of an x that is not negative. The norm may be kept from 0.
+func (f *finder) isOverNorm(n *Node, depth int) bool {
+	if !n.IsOp("Div") {
+		return false
+	}
+	of := func(name string) string { return f.beforeReshaping(name) }
+	x, root := of(n.Input(0)), false
+	for name := n.Input(1); ; {
+		below := f.index.Producer[name]
+		switch {
+		case below == nil:
+			return false
+		case f.reshapes(below), below.IsOp("Expand"):
+			name = below.Input(0)
+		case below.IsOp("Clip") && below.Input(2) == "" && below.Attr("max") == nil:
+			name = below.Input(0)
+		case below.IsOp("Add", "Max") && len(below.Inputs) == 2:
+			if v, ok := f.inferred.Number(below.Input(1)); !ok || v < 0 {
+				return false
+			}
+			name = below.Input(0)
+		case below.IsOp("Sqrt") && !root:
+			name, root = below.Input(0), true
+		case below.IsOp("ReduceSumSquare"):
+			return root && of(below.Input(0)) == x
+		case below.IsOp("ReduceL1", "ReduceL2"):
+			return !root && of(below.Input(0)) == x
+		case below.IsOp("ReduceSum", "ReduceMax"):
+			inner := f.index.Producer[below.Input(0)]
+			squares := inner != nil && (inner.IsOp("Pow") || inner.IsOp("Mul") && inner.Input(0) == inner.Input(1))
+			switch {
+			case root && squares && below.IsOp("ReduceSum"):
+				p, ok := f.inferred.Number(inner.Input(1))
+				return of(inner.Input(0)) == x && (inner.IsOp("Mul") || ok && p == 2)
+			case root:
+				return false
+			case inner != nil && inner.IsOp("Abs") && of(inner.Input(0)) == x:
+				return true
+			}
+			return of(below.Input(0)) == x && f.rangeOf(n.Input(0), depth).low >= 0
+		default:
+			return false
+		}
+	}
 }
 
 // beforeReshaping goes back past nodes that only reshape.

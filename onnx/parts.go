@@ -117,7 +117,7 @@ func FindParts(ctx context.Context, m *Model, names PartNames) (*Parts, error) {
 			return nil, searchErr
 		}
 		if found == nil {
-			return nil, cmp.Or(f.underlying(whole), unrepeatable(whole), f.onTokens(), err)
+			return nil, cmp.Or(f.underlying(whole), unrepeatable(whole), f.keepsBatch(), f.onTokens(), f.severalMaps(), err)
 		}
 		f = found
 	}

@@ -167,10 +167,54 @@ func (f *finder) onTokens() error {
 			continue
 		}
 		for _, in := range n.Inputs {
-			if s := f.inferred.Shape(in); !whole.ofMap[in] && len(s) == 3 && slices.Contains(s[1:], Fixed(cells)) {
+			s := f.inferred.Shape(in)
+			tokens := !whole.ofMap[in] && len(s) == 3 && slices.Contains(s[1:], Fixed(cells))
+			if tokens && len(grid) == 3 && (grid[1] == Fixed(1) || grid[2] == Fixed(1)) {
+				return fmt.Errorf("%w: the map %q has shape %v, one value for each token %v that it multiplies at %v, and no grid: let m.reshape(n, 1, h, w) multiply features (N,C,h,w), and give that out as the map", errChoose, f.root, grid, s, n)
+			}
+			if tokens {
 				return fmt.Errorf("%w: the map %q multiplies tokens %v at %v, and the features of an ABN are a grid (N,C,h,w) that both branches start from. Make the grid first, "+
 					"g = tokens.transpose(1, 2).reshape(n, c, h, w), and take the perception branch's tokens from it: g.flatten(2).transpose(1, 2)", errChoose, f.root, s, n)
 			}
+		}
+	}
+	return nil
+}
+
+// keepsBatch refuses a file of a fixed batch size of which an answer has that size still; nil if there is none.
+func (f *finder) keepsBatch() error {
+	fixed := f.parts.BatchWasFixed
+	if fixed == 0 {
+		return nil
+	}
+	after := f.descendants(map[string]bool{f.names.Image: true})
+	for _, out := range f.graph.Outputs {
+		if s := f.inferred.Shape(out.Name); len(s) == 2 && s[0] == Fixed(fixed) && after[out.Name] {
+			return fmt.Errorf("%w: the file was exported for a batch of %d, and its graph does not allow others, as the output %q %v shows; export it with a dynamic batch axis: dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)", errChoose, fixed, out.Name, s)
+		}
+	}
+	return nil
+}
+
+// severalMaps refuses an output of several maps, on which one answer depends and another does not; nil if there is none.
+func (f *finder) severalMaps() error {
+	if f.root != "" {
+		return nil
+	}
+	for _, out := range f.graph.Outputs {
+		s := f.inferred.Shape(out.Name)
+		if len(s) != 4 || s[0].Name != BatchName || !s[1].Known() || s[1].Size < 2 || !s[2].Known() || !s[3].Known() || s[2].Size*s[3].Size < 2 {
+			continue
+		}
+		after, behind := f.descendants(map[string]bool{out.Name: true}), map[bool]bool{}
+		for _, v := range f.graph.Outputs {
+			if len(f.inferred.Shape(v.Name)) == 2 {
+				behind[after[v.Name]] = true
+			}
+		}
+		if behind[true] && behind[false] {
+			return fmt.Errorf("%w: the output %q has shape %v, %d maps in one, and people paint one map (N,1,h,w), which multiplies the features: export the network with one, "+
+				"as m.mean(1, keepdim=True) makes it where it multiplies, or, if one of the values inside it is that map, name it: %s", errChoose, out.Name, s, s[1].Size, naming("map"))
 		}
 	}
 	return nil

@@ -238,12 +238,21 @@ func numbers(f func(a, b int64) int64) func(a, b integer) integer {
 
 // compare is arithmetic for operators that give booleans.
 func compare(f func(a, b int64) bool) func(c *call) error {
-	rule := arithmetic(numbers(func(a, b int64) int64 {
+	both := numbers(func(a, b int64) int64 {
 		if f(a, b) {
 			return 1
 		}
 		return 0
-	}), nil)
+	})
+	rule := arithmetic(func(a, b integer) integer {
+		if a.name != "" && b.fixed() && b.v < 0 { // no size is negative: any would compare alike
+			a = integer{}
+		}
+		if b.name != "" && a.fixed() && a.v < 0 {
+			b = integer{}
+		}
+		return both(a, b)
+	}, nil)
 	return func(c *call) error {
 		err := rule(c)
 		c.out[0].dtype = Bool

@@ -69,6 +69,7 @@ func init() {
 		"ReduceLogSum", "ReduceLogSumExp")
 	add(argument, "ArgMax", "ArgMin")
 	add(resize, "Resize")
+	add(upsample, "Upsample")
 	add(blocks, "DepthToSpace", "SpaceToDepth")
 	add(einsum, "Einsum")
 
@@ -86,6 +87,9 @@ func init() {
 	add(concat, "Concat")
 	add(split, "Split")
 	add(gather, "Gather")
+	add(gatherND, "GatherND")
+	add(likeIndices, "GatherElements")
+	add(unary, "ScatterND", "ScatterElements", "CumSum", "Trilu")
 	add(expand, "Expand")
 	add(tile, "Tile")
 	add(rangeOf, "Range")

@@ -257,6 +257,36 @@ func gather(c *call) error {
 	return nil
 }
 
+// gatherND infers what takes slices of a value by the last axis of a table of indices, as torch.export writes x[:, :, rows, columns].
+func gatherND(c *call) error {
+	x, out := c.in[0], c.out[0]
+	index, err := c.need(1)
+	if err != nil {
+		return err
+	}
+	out.dtype = x.dtype
+	if len(x.shape) == 0 || len(index.shape) == 0 || !index.shape[len(index.shape)-1].Known() {
+		return nil
+	}
+	table, alike := index.shape[:len(index.shape)-1], c.AttrInt("batch_dims", 0)
+	deep := index.shape[len(table)].Size
+	if alike < 0 || alike > int64(len(table)) || deep < 1 || deep > int64(len(x.shape)) || alike+deep > int64(len(x.shape)) {
+		return fmt.Errorf("%w: indices %v of %v, with %d axes in common", ErrShape, index.shape, x.shape, alike)
+	}
+	out.shape = slices.Concat(Shape{}, table, x.shape[alike+deep:])
+	return nil
+}
+
+// likeIndices infers what takes single elements, one for each of a table of indices.
+func likeIndices(c *call) error {
+	index, err := c.need(1)
+	if err != nil {
+		return err
+	}
+	c.out[0].dtype, c.out[0].shape = c.in[0].dtype, index.shape
+	return nil
+}
+
 func expand(c *call) error {
 	x, out := c.in[0], c.out[0]
 	target, err := c.need(1)

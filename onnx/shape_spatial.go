@@ -293,13 +293,41 @@ func resize(c *call) error {
 	case scales != nil && len(scales.floats()) == len(list):
 		for k, f := range scales.floats() {
 			i, _ := axis(list[k], len(x.shape))
-			switch {
-			case f == 1:
-				out.shape[i] = x.shape[i]
-			case x.shape[i].Known() && f > 0 && f < 1<<16:
-				out.shape[i] = Fixed(int64(float64(x.shape[i].Size) * f))
-			}
+			out.shape[i] = x.shape[i].scaled(f)
 		}
+	}
+	return nil
+}
+
+// scaled is an axis f times as long.
+func (d Dim) scaled(f float64) Dim {
+	switch {
+	case f == 1:
+		return d
+	case d.Known() && f > 0 && f < 1<<16:
+		return Fixed(int64(float64(d.Size) * f))
+	}
+	return Unknown()
+}
+
+// upsample infers what Resize was called before operator set 10. Its scales are an attribute up to 8.
+func upsample(c *call) error {
+	x, out := c.in[0], c.out[0]
+	out.dtype = x.dtype
+	var scales []float64
+	if a := c.Attr("scales"); a != nil {
+		for _, f := range a.Floats {
+			scales = append(scales, float64(f))
+		}
+	} else if given := c.input(1); given != nil {
+		scales = given.floats()
+	}
+	if x.shape == nil || len(scales) != len(x.shape) {
+		return nil
+	}
+	out.shape = make(Shape, len(scales))
+	for i, f := range scales {
+		out.shape[i] = x.shape[i].scaled(f)
 	}
 	return nil
 }

@@ -214,6 +214,13 @@ func TestInferAgreesWithTheRuntimeOnOperators(t *testing.T) {
 			node("ConstantOfShape", "a", "b", onnx.TensorAttr("value", ints("", 7))), node("Cast", "b", "c", i("to", 1)), node("Transpose", "c", "d"),
 			node("Size", "x", "e"),
 		}},
+		{"tables of indices", []int64{4, 5, 7}, []int64{16, 22}, list{onnx.NewInt64("table", []int64{2, 3, 2}, []int64{0, 1, 0, 2, 0, 3, 0, 0, 0, 4, 0, 1}), onnx.NewInt64("few", []int64{1, 2, 1, 1}, []int64{0, 1}),
+			onnx.NewInt64("of each", []int64{1, 1}, []int64{2}), onnx.NewFloat32("v", []int64{1, 2, 1, 1}, []float32{1, 2}), onnx.NewInt64("along", nil, []int64{1})}, []*onnx.Node{
+			node("Transpose", "x", "t", in("perm", 1, 2, 0, 3)), node("GatherND", "t table", "a"), {Op: "GatherND", Inputs: []string{"t", "of each"}, Outputs: []string{"b"}},
+			node("GatherElements", "x few", "c", i("axis", 1)), node("ScatterElements", "x few v", "d", i("axis", 1)), node("CumSum", "x along", "e"), node("Trilu", "x", "f"),
+		}},
+		{"upsample", []int64{4, 5, 7}, []int64{9}, list{onnx.NewFloat32("scales", []int64{4}, []float32{1, 1, 2, 1.5})}, []*onnx.Node{node("Upsample", "x scales", "a", s("mode", "nearest"))}},
+		{"upsample of old", []int64{4, 5, 7}, []int64{8}, nil, []*onnx.Node{node("Upsample", "x", "a", onnx.FloatsAttr("scales", 1, 1, 2, 1.5))}},
 		{"resize", []int64{4, 5, 7}, []int64{13, 22}, list{onnx.NewFloat32("scales", []int64{4}, []float32{1, 1, 2, 1.5})}, []*onnx.Node{
 			node("Resize", "x - scales", "a", s("mode", "nearest")),
 		}},

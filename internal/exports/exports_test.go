@@ -15,7 +15,7 @@ import (
 
 // refusals are the words by which exports are refused that are no networks for the studio; all others are taken.
 var refusals = map[string]string{
-	"answers-one-logit": "one logit", "answers-sigmoid": "several classes may hold", "dropout-on": "answers differently each time", "gain-on-the-extractors-tokens": "multiplies tokens (N,16,8)", "channels-last": "channels last", "half-inside": "float16 inside",
+	"answers-one-logit": "one logit", "answers-sigmoid": "several classes may hold", "dropout-on": "answers differently each time", "gain-on-the-extractors-tokens": "multiplies tokens (N,16,8)", "channels-last": "channels last", "fixed-two-encoder": "exported for a batch of 2", "map-several": "4 maps in one", "map-of-tokens": "no grid", "half-inside": "float16 inside",
 	"mean-of-255": "mean and std act on x/255", "quantised": "quantised to integers", "skip": "a skip past them", "two-maps": "--map VALUE",
 }
 

@@ -45,7 +45,7 @@ func refusedForms() []form {
 		{name: "a diagonal or an ellipsis", op: "Einsum", dims: image, a: []*onnx.Attribute{onnx.StrAttr("equation", "...w->...")}},
 		{name: "bounds that a run decides", op: "Slice", dims: image, inputs: []string{"n", "n", "axes"}, fixed: []*onnx.Tensor{axes}},
 		{name: "indices that a run decides", op: "Gather", dims: image, inputs: []string{"n"}, a: []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
-		{name: "a table of indices", op: "Gather", dims: image, inputs: []string{"table"}, fixed: []*onnx.Tensor{onnx.NewInt64("table", []int64{1, 2}, []int64{0, 1})}, a: []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
+		{name: "`batch_dims`", op: "GatherND", dims: image, inputs: []string{"table"}, fixed: []*onnx.Tensor{onnx.NewInt64("table", []int64{2, 1}, []int64{0, 1})}, a: []*onnx.Attribute{onnx.IntAttr("batch_dims", 1)}},
 		{name: "axes that a run decides", op: "ReduceMean", opset: 18, dims: image, inputs: []string{"n"}},
 		{name: "axes that a run decides", op: "ReduceSum", dims: image, inputs: []string{"n"}},
 	}

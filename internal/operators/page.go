@@ -36,7 +36,7 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
   differentiation of its own. On x86-64 ` + "`ort`" + ` computes much of a step in operators of its own over blocks of channels (ADR 10), which tests hold to the
   standard ones; what can be differentiated is the same.
 - **Operator sets.** 7 to 26 are read (IR version up to 13; beyond, the runtime opens nothing); gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
-  ` + "`Upsample`" + `, ` + "`Scan`, `Loop`" + `, a ` + "`Resize`" + ` before 11 and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
+  ` + "`Scan`, `Loop`" + ` and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
 - **Answers.** Logits of two classes or more, one of which is right, or their softmax. One logit and sigmoids are refused, with what to export: ADR 19.
 - **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused, and so is a branch that computes in float64 on its way.
 - **Maps.** An output of shape (N,1,h,w), or the one value inside that features (N,C,h,w) are multiplied with between the two answers. Where that cannot be told, names settle it: ` + "`--map`, `--features`, `--logits-att`, `--logits-per`" + ` on every

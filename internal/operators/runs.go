@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/abn-studio/studio/internal/ort"
@@ -9,7 +10,7 @@ import (
 
 // smallest is a node of an operator that needs more than one input x of float32 [2,3,4,4]. Its inputs are values of the graph that
 // runs makes: x, v (float32 [3]), b (bool like x), n (int64 [1]: 1), s (int64 [4]: 1), p (int64 [8]: 0), k (float32 [3,3,1,1]), d (a
-// number of float32), i (a number of int64), r (float32 [4]: 1).
+// number of float32), i (a number of int64), r (float32 [4]: 1), and so on.
 type smallest struct {
 	inputs string
 	a      []*onnx.Attribute
@@ -28,10 +29,10 @@ func smallestNodes() map[string]smallest {
 		"Concat":   {"x x", []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
 		"Constant": {"", []*onnx.Attribute{onnx.TensorAttr("value", onnx.NewFloat32("", nil, []float32{1}))}}, "ConstantOfShape": {"s", nil},
 		"Conv": {"x k", nil}, "ConvTranspose": {"x k", nil}, "Gemm": {"r2 r2", nil}, "MatMul": {"x x", nil},
-		"Expand": {"x s", nil}, "Gather": {"x n", nil}, "Tile": {"x s", nil}, "Reshape": {"x sx", nil}, "Unsqueeze": {"x n", nil}, "Squeeze": {"u n", nil},
+		"Expand": {"x s", nil}, "Gather": {"x n", nil}, "GatherND": {"x n", nil}, "GatherElements": {"u u0", nil}, "ScatterND": {"v n1 d1", nil}, "ScatterElements": {"u u0 u", nil}, "CumSum": {"x i", nil}, "Tile": {"x s", nil}, "Reshape": {"x sx", nil}, "Unsqueeze": {"x n", nil}, "Squeeze": {"u n", nil},
 		"OneHot": {"n i v2", nil}, "Pad": {"x p", nil}, "Range": {"i i i", nil}, "Resize": {"x  r", nil},
 		"Slice": {"x n n", nil}, "Split": {"x", []*onnx.Attribute{onnx.IntAttr("num_outputs", 1)}},
-		"SoftmaxCrossEntropyLoss": {"r2 n2", nil}, "Mod": {"x x", []*onnx.Attribute{onnx.IntAttr("fmod", 1)}},
+		"Upsample": {"x r", nil}, "SoftmaxCrossEntropyLoss": {"r2 n2", nil}, "Mod": {"x x", []*onnx.Attribute{onnx.IntAttr("fmod", 1)}},
 	}
 	for _, op := range []string{"DepthToSpace", "SpaceToDepth"} {
 		list[op] = smallest{"x", []*onnx.Attribute{onnx.IntAttr("blocksize", 1)}}
@@ -45,6 +46,9 @@ func smallestNodes() map[string]smallest {
 // newest is the operator set the runtime is asked about: the newest that it knows.
 const newest = 26
 
+// last is the last operator set of operators that are no more.
+var last = map[string]int64{"Upsample": 9}
+
 // runs reports whether ONNX Runtime opens a graph with a node of the operator; a message says why not.
 func runs(op string) (bool, string) {
 	node, ok := smallestNodes()[op]
@@ -55,13 +59,14 @@ func runs(op string) (bool, string) {
 		onnx.NewInt64("n", []int64{1}, []int64{1}), onnx.NewInt64("s", []int64{4}, []int64{1, 1, 1, 1}), onnx.NewInt64("p", []int64{8}, make([]int64, 8)),
 		onnx.NewInt64("i", nil, []int64{1}), onnx.NewInt64("sx", []int64{4}, []int64{2, 3, 4, 4}), onnx.NewInt64("n2", []int64{3}, []int64{0, 1, 2}),
 		onnx.NewFloat32("v", []int64{3}, []float32{1, 1, 1}), onnx.NewFloat32("v2", []int64{2}, []float32{0, 1}), onnx.NewFloat32("d", []int64{4}, []float32{1, 1, 1, 1}),
-		onnx.NewFloat32("k", []int64{3, 3, 1, 1}, make([]float32, 9)), onnx.NewFloat32("r", []int64{4}, []float32{1, 1, 1, 1}),
+		onnx.NewFloat32("k", []int64{3, 3, 1, 1}, make([]float32, 9)), onnx.NewInt64("u0", []int64{2, 1}, make([]int64, 2)), onnx.NewInt64("n1", []int64{1, 1}, make([]int64, 1)),
+		onnx.NewFloat32("d1", []int64{1}, []float32{1}), onnx.NewFloat32("r", []int64{4}, []float32{1, 1, 1, 1}),
 	}
 	var inputs []string
 	if node.inputs != "" {
 		inputs = strings.Split(node.inputs, " ") // two blanks: an input that is left out
 	}
-	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: newest}}, Graph: &onnx.Graph{
+	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: cmp.Or(last[op], newest)}}, Graph: &onnx.Graph{
 		Nodes: []*onnx.Node{
 			onnx.NewNode(op, "node", inputs, []string{"y"}, node.a...),
 			onnx.NewNode("Cast", "", []string{"y"}, []string{"z"}, onnx.IntAttr("to", 1)), // whatever type y has

@@ -64,6 +64,9 @@ func linear() []example {
 	list = append(list,
 		example{name: "Resize of named axes", opset: 19, nodes: []*onnx.Node{node("Resize", in("x", "", "s"), text("mode", "linear"), onnx.IntsAttr("axes", 2, 3))},
 			feeds: []feed{x(2, 3, 4, 5)}, fixed: []*onnx.Tensor{f32("s", 2, 3)}, step: 0.5},
+		example{name: "Upsample", opset: 9, nodes: []*onnx.Node{node("Upsample", in("x", "s"), text("mode", "nearest"))}, feeds: []feed{x(2, 3, 4, 5)}, fixed: []*onnx.Tensor{f32("s", 1, 1, 2, 3)}, step: 0.5},
+		example{name: "Upsample with attributes", opset: 8, nodes: []*onnx.Node{node("Upsample", in("x"), text("mode", "linear"), onnx.FloatsAttr("scales", 1, 1, 2, 1.5))}, feeds: []feed{x(2, 3, 4, 6)}, step: 0.5},
+		example{name: "Resize of old", opset: 10, nodes: []*onnx.Node{node("Resize", in("x", "s"), text("mode", "linear"))}, feeds: []feed{x(2, 3, 4, 5)}, fixed: []*onnx.Tensor{f32("s", 1, 1, 2, 1.6)}, step: 0.5},
 		example{name: "Resize to a size read from the batch", nodes: []*onnx.Node{
 			onnx.NewNode("Shape", "", in("x"), in("all")), onnx.NewNode("Slice", "", in("all", "zero", "two"), in("front")), onnx.NewNode("Concat", "", in("front", "size"), in("s"), onnx.IntAttr("axis", 0)),
 			node("Resize", in("x", "", "", "s"), text("mode", "linear"))}, feeds: []feed{x(2, 3, 4, 5)}, fixed: []*onnx.Tensor{i64("zero", 0), i64("two", 2), i64("size", 8, 10)}, step: 0.5})

@@ -2,6 +2,7 @@ package gradient_test
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/abn-studio/studio/onnx"
 )
@@ -18,11 +19,22 @@ func gathers() []example {
 		{"a list of one", 2, i64("i", 0)},
 		{"some, one twice", 1, i64("i", 3, 0, 3)},
 		{"a permutation", 1, i64("i", 2, 0, 3, 1)},
+		{"a table", 1, onnx.NewInt64("i", []int64{2, 3}, []int64{3, 0, 3, -1, 1, 0})},
+		{"a long list", 2, i64("i", slices.Repeat([]int64{2, 0, 1, 1}, 20)...)},
 	} {
 		list = append(list, example{name: "Gather " + c.name, nodes: []*onnx.Node{node("Gather", in("x", "i"), onnx.IntAttr("axis", c.axis))},
 			feeds: []feed{x(2, 4, 3)}, fixed: []*onnx.Tensor{c.indices}, step: 0.5})
 	}
+	toFront := func(to string, perm ...int64) *onnx.Node {
+		return onnx.NewNode("Transpose", "", in("x"), in(to), onnx.IntsAttr("perm", perm...))
+	}
 	return append(list,
+		example{name: "GatherND of rows and columns", nodes: []*onnx.Node{toFront("t", 2, 3, 0, 1), node("GatherND", in("t", "i"))},
+			feeds: []feed{x(2, 4, 3, 2)}, fixed: []*onnx.Tensor{onnx.NewInt64("i", []int64{2, 3, 2}, []int64{0, 0, 2, 1, -1, 1, 1, 0, 0, -2, 2, 1})}, step: 0.5},
+		example{name: "GatherND of single elements", nodes: []*onnx.Node{toFront("t", 1, 2, 0), node("GatherND", in("t", "i"))},
+			feeds: []feed{x(2, 3, 4)}, fixed: []*onnx.Tensor{onnx.NewInt64("i", []int64{3, 2}, []int64{0, 3, 2, 1, 0, 3})}, step: 0.5},
+		example{name: "Gather from the first axis by a table", nodes: []*onnx.Node{toFront("t", 1, 2, 0), node("Gather", in("t", "i"))},
+			feeds: []feed{x(2, 3, 4)}, fixed: []*onnx.Tensor{onnx.NewInt64("i", []int64{2, 2}, []int64{1, 0, 2, 1})}, step: 0.5},
 		example{name: "Gather from an axis of one", nodes: []*onnx.Node{node("Gather", in("x", "i"), onnx.IntAttr("axis", 1))},
 			feeds: []feed{x(2, 1, 3, 2)}, fixed: []*onnx.Tensor{onnx.NewInt64("i", nil, []int64{0})}, step: 0.5},
 		example{name: "CastLike", nodes: []*onnx.Node{onnx.NewNode("Exp", "", in("x"), in("e")), onnx.NewNode("CastLike", "", in("x", "e"), in("c")), node("Mul", in("c", "x"))},

@@ -96,11 +96,11 @@ func (r *raiser) raise(n *onnx.Node) error {
 		if len(n.Outputs) > 1 && r.from < 14 {
 			return fmt.Errorf("it has %d outputs: export the model in evaluation mode", len(n.Outputs))
 		}
-	case "Upsample", "Scan", "Loop":
+	case "Scan", "Loop":
 		return fmt.Errorf("the operator changed between the two: export the model for operator set %d", Level)
-	case "Resize":
+	case "Upsample", "Resize":
 		if r.from < 11 {
-			return fmt.Errorf("the operator changed in 11: export the model for operator set %d", Level)
+			r.enlarge(n)
 		}
 	case "TopK":
 		if r.from < 10 {
@@ -108,6 +108,19 @@ func (r *raiser) raise(n *onnx.Node) error {
 		}
 	}
 	return nil
+}
+
+// enlarge makes a Resize of set 11 of what computed, before it, the coordinates of a pixel as its place over the scale, without half a pixel.
+func (r *raiser) enlarge(n *onnx.Node) {
+	if a := n.Attr("scales"); a != nil { // an Upsample up to 8
+		r.input(n, 2, onnx.NewFloat32(r.editor.Fresh("scales"), []int64{int64(len(a.Floats))}, a.Floats))
+		drop(n, "scales")
+	} else {
+		n.Inputs = []string{n.Input(0), "", n.Input(1)}
+	}
+	n.Op = "Resize"
+	n.SetAttr(onnx.StrAttr("coordinate_transformation_mode", "asymmetric"))
+	n.SetAttr(onnx.StrAttr("nearest_mode", "floor"))
 }
 
 // listInput turns a list attribute into the input at position i.

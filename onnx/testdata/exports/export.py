@@ -229,6 +229,47 @@ def make_map(self, a):  # of zeros, where the Relu in front left none
     return F.normalize(a.norm(dim=1, keepdim=True).flatten(1), p=float("inf")).view(-1, 1, 4, 4)
 
 
+@network("map-softplus")
+def make_map(self, a):
+    return F.softplus(self.att_map(a), beta=2)
+
+
+@network("map-normalized")
+def make_map(self, a):
+    return F.normalize(self.att_map(a).flatten(1)).view(-1, 1, 4, 4)
+
+
+@network("map-several")  # refused: people paint one
+class _(ABN):
+    def build(self):
+        self.att_map = nn.Conv2d(K, 4, 3, padding=1)
+
+    def gain(self, g, m):
+        return (g.view(-1, 4, C // 4, 4, 4) * m.unsqueeze(2)).flatten(1, 2) + g
+
+
+@network("map-several-one-used")
+class _(ABN):
+    def build(self):
+        self.att_map = nn.Conv2d(K, 4, 3, padding=1)
+
+    def gain(self, g, m):
+        return g * m[:, 1:2] + g
+
+
+@network("map-of-tokens")  # refused: it is no grid
+class _(ABN):
+    def build(self):
+        self.att_map = nn.Linear(K, 1)
+
+    def make_map(self, a):
+        return torch.sigmoid(self.att_map(a.flatten(2).transpose(1, 2)))
+
+    def gain(self, g, m):
+        t = g.flatten(2).transpose(1, 2)
+        return (t * m + t).transpose(1, 2).reshape(g.shape)
+
+
 # What the map does.
 @network("gain-half")
 def gain(self, g, m):
@@ -597,6 +638,24 @@ class _(ABN):
         return F.interpolate(F.avg_pool2d(a, 2), size=(4, 4), mode="bilinear", align_corners=True) + a
 
 
+@network("branch-gathered")  # which torch.export writes as GatherND
+class _(ABN):
+    def attend(self, g):
+        return super().attend(F.interpolate(F.max_pool2d(g, 2), size=(4, 4), mode="nearest-exact"))
+
+    def perceive(self, g):
+        return super().perceive(F.adaptive_avg_pool2d(g, (3, 5)))
+
+
+@network("traced-opset9-upsample", trace=True, opset=9)
+class _(ABN):
+    def attend(self, g):
+        return super().attend(F.interpolate(F.max_pool2d(g, 2), scale_factor=2, mode="nearest"))
+
+    def perceive(self, g):
+        return super().perceive(F.interpolate(F.pixel_unshuffle(g, 2), scale_factor=2, mode="nearest")[:, :C])
+
+
 @network("branch-logsumexp")
 class _(ABN):
     def pool_att(self, a):
@@ -681,9 +740,9 @@ class _(ABN):
 
 
 # Forms of export.
-for name in ("plain", "convnext", "swin", "eca", "layernorm-pool", "upsample", "tokens"):
+for name in ("plain", "convnext", "swin", "eca", "layernorm-pool", "upsample", "tokens", "encoder"):
     source = {"plain": ABN, "convnext": NETWORKS["branches-convnext"][0], "swin": NETWORKS["extractor-swin"][0], "eca": NETWORKS["branches-eca"][0],
-              "layernorm-pool": NETWORKS["perception-layernorm-pool"][0], "upsample": NETWORKS["branch-upsample"][0], "tokens": NETWORKS["gain-tokens"][0]}[name]
+              "layernorm-pool": NETWORKS["perception-layernorm-pool"][0], "upsample": NETWORKS["branch-upsample"][0], "tokens": NETWORKS["gain-tokens"][0], "encoder": NETWORKS["branch-encoder"][0]}[name]
     NETWORKS["fixed-" + name] = (source, {"batch": 1})
     NETWORKS["fixed-two-" + name] = (source, {"batch": 2, "fixed": True})
     NETWORKS["traced-" + name] = (source, {"trace": True, "opset": 17})
