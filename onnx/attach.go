@@ -97,10 +97,12 @@ func AttachAdvice(ctx context.Context, m *Model, names PartNames, err error) err
 	if !errors.Is(err, ErrNoABN) {
 		return err
 	}
-	if _, fails := Attach(ctx, m, AttachSettings{Names: PartNames{Image: names.Image, Size: names.Size}}); fails != nil {
+	made, fails := Attach(ctx, m, AttachSettings{Names: PartNames{Image: names.Image, Size: names.Size}})
+	if fails != nil {
 		return err
 	}
-	return fmt.Errorf("%w. It is a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err)
+	// An embedding or a regression looks the same in a graph.
+	return fmt.Errorf("%w. If its %d answers are the scores of as many classes, it is a plain classifier: studio model attach --model FILE --at auto --out abn.onnx makes it an Attention Branch Network", err, made.Classes)
 }
 
 // attachment builds the ABN's graph.

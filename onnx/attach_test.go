@@ -375,5 +375,8 @@ func TestAttachIsAdvisedWhereItHelps(t *testing.T) {
 		if !strings.Contains(advised.Error(), err.Error()) || strings.Contains(advised.Error(), "studio model attach") != test.helps {
 			t.Errorf("%s: %v", name, advised)
 		}
+		if test.helps && !strings.Contains(advised.Error(), "If its 5 answers are the scores of as many classes") { // the graph of a regression is the same
+			t.Errorf("%s: %v", name, advised)
+		}
 	}
 }
