@@ -85,6 +85,8 @@ func (f *finder) underlying(nodes []*Node) error {
 	switch {
 	case len(quantised) > 0:
 		return fmt.Errorf("%w: the network is quantised to integers (%s): give the float32 file that it was made from", errChoose, some(quantised))
+	case len(half) > 0 && !slices.ContainsFunc(half, func(n *Node) bool { return !n.IsOp("Cast") || f.index.Initializers[n.Input(0)] == nil }):
+		return fmt.Errorf("%w: the network's weights are stored in %v and cast where they are used (%s): weights behind a Cast are not trained. Give the float32 file that it was made from", errChoose, name16, some(half))
 	case len(half) > 0:
 		return fmt.Errorf("%w: the network computes in %v inside (%s), whatever its input and outputs are: give the float32 file that it was made from, or export after model.float(), without autocast", errChoose, name16, some(half))
 	case len(foreign) > 0 && !slices.ContainsFunc(foreign, func(n *Node) bool { return !ofRuntime(n.Domain) }):
