@@ -138,19 +138,23 @@ type geometry struct {
 
 // geometry follows torchvision: the side that is not given is rounded down (manifest.Manifest.Resized); a picture smaller than the
 // crop is padded, the odd pixel to the right and bottom; the crop's corner is round((size−crop)/2)
-// with halves to the even number, as Python rounds.
+// with halves to the even number, as Python rounds. With crop_floor halves are rounded down, as in Hugging Face's center_crop.
 func (p *Preprocessor) geometry(width, height int) geometry {
 	g := geometry{cropHeight: p.manifest.Crop[0], cropWidth: p.manifest.Crop[1]}
 	g.width, g.height = p.manifest.Resized(width, height)
-	g.left, g.right, g.padLeft = cropAxis(g.width, g.cropWidth)
-	g.top, g.bottom, g.padTop = cropAxis(g.height, g.cropHeight)
+	g.left, g.right, g.padLeft = cropAxis(g.width, g.cropWidth, p.manifest.CropFloor)
+	g.top, g.bottom, g.padTop = cropAxis(g.height, g.cropHeight, p.manifest.CropFloor)
 	return g
 }
 
 // cropAxis crops one axis of size pixels to crop: the kept range, and the padding before it.
-func cropAxis(size, crop int) (from, to, pad int) {
-	if crop >= size {
+func cropAxis(size, crop int, floor bool) (from, to, pad int) {
+	switch {
+	case crop >= size:
 		return 0, size, (crop - size) / 2
+	case floor:
+		from = (size - crop) / 2
+		return from, from + crop, 0
 	}
 	from = int(math.RoundToEven(float64(size-crop) / 2))
 	return from, from + crop, 0

@@ -168,7 +168,7 @@ func typedManifest(f templates.ManifestForm, u annotator.Upload) (json.RawMessag
 			m.Fit = "" // the default, which older studios can read too
 		}
 	}
-	if m.Pad = came.Pad; f.Aliased {
+	if m.Pad, m.CropFloor = came.Pad, came.CropFloor; f.Aliased {
 		m.Antialias = new(bool)
 	}
 	m.Crop = manifest.Crop{whole("crop", f.CropHeight), whole("crop", f.CropWidth)}

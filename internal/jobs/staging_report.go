@@ -101,6 +101,8 @@ func writeExample(ctx context.Context, from, to string) error {
 		small := image.NewRGBA(image.Rect(0, 0, max(1, int(float64(size.X)*scale)), max(1, int(float64(size.Y)*scale))))
 		draw.Draw(small, small.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 		draw.ApproxBiLinear.Scale(small, small.Bounds(), pixels, pixels.Bounds(), draw.Over, nil)
-		return durable.Write(to, func(w io.Writer) error { return jpeg.Encode(w, picture.Upright(small, h.Orientation), &jpeg.Options{Quality: 85}) })
+		return durable.Write(to, func(w io.Writer) error {
+			return jpeg.Encode(w, picture.Upright(small, h.Orientation), &jpeg.Options{Quality: 85})
+		})
 	})
 }

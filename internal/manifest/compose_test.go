@@ -25,13 +25,13 @@ func TestComposeReadsWhatPeopleHave(t *testing.T) {
 		"ViT of old": {[]string{"preprocessor_config.json", `{"do_normalize": true, "do_resize": true, "feature_extractor_type": "ViTFeatureExtractor", ` + half + `, "resample": 3, "size": 224}`},
 			"resize 224×224 both crop [224 224] bicubic RGB", 0.5, ""},
 		"CLIP": {[]string{"p.json", `{"crop_size": 224, "do_center_crop": true, "do_normalize": true, "do_resize": true, "feature_extractor_type": "CLIPFeatureExtractor", ` + half + `, "resample": 3, "size": 224}`},
-			"resize 224 shorter crop [224 224] bicubic RGB", 0.5, ""},
+			"resize 224 shorter crop [224 224] bicubic RGB floor", 0.5, ""},
 		"ConvNeXt": {[]string{"p.json", `{"crop_pct": 0.875, "do_normalize": true, "do_rescale": true, "do_resize": true, "image_processor_type": "ConvNextImageProcessor", ` + half + `, "resample": 3, "size": {"shortest_edge": 224}}`},
-			"resize 256 shorter crop [224 224] bicubic RGB", 0.5, ""},
+			"resize 256 shorter crop [224 224] bicubic RGB floor", 0.5, ""},
 		"ConvNeXt at 384": {[]string{"p.json", `{"crop_pct": 0.875, "image_processor_type": "ConvNextImageProcessor", ` + half + `, "resample": 3, "size": {"shortest_edge": 384}}`},
 			"resize 384×384 both crop [384 384] bicubic RGB", 0.5, ""},
 		"MobileNet": {[]string{"p.json", `{"crop_size": {"height": 224, "width": 224}, "do_center_crop": true, "image_processor_type": "MobileNetV2ImageProcessor", ` + half + `, "resample": 2, "size": {"shortest_edge": 256}}`},
-			"resize 256 shorter crop [224 224] bilinear RGB", 0.5, ""},
+			"resize 256 shorter crop [224 224] bilinear RGB floor", 0.5, ""},
 		"not normalised": {[]string{"p.json", `{"do_normalize": false, "image_processor_type": "ViTImageProcessor", "size": {"height": 8, "width": 9}}`},
 			"resize 8×9 both crop [8 9] bilinear RGB", 0, ""},
 		"with config.json": {[]string{"config.json", `{"model_type": "resnet", "id2label": {"1": "cat", "0": "dog", "10": "x", "2": "c", "3": "d", "4": "e", "5": "f", "6": "g", "7": "h", "8": "i", "9": "j"}}`,
@@ -50,9 +50,9 @@ func TestComposeReadsWhatPeopleHave(t *testing.T) {
 		"two normalisations": {[]string{"transforms.json", `[{"type": "Resize", "size": [32, 32]}, {"type": "PILToTensor"}, {"type": "ConvertImageDtype", "dtype": "torch.float32"}, {"type": "Normalize", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}, {"type": "Normalize", "mean": [1], "std": [2]}]`},
 			"resize 32×32 both crop [32 32] bilinear RGB", 0.75, ""},
 		"MobileViT": {[]string{"p.json", `{"crop_size": {"height": 256, "width": 256}, "do_center_crop": true, "do_flip_channel_order": true, "do_rescale": true, "do_resize": true, "image_processor_type": "MobileViTImageProcessor", "resample": 2, "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 288}}`},
-			"resize 288 shorter crop [256 256] bilinear BGR", 0, ""},
+			"resize 288 shorter crop [256 256] bilinear BGR floor", 0, ""},
 		"MobileViT of old": {[]string{"p.json", `{"crop_size": 256, "feature_extractor_type": "MobileViTFeatureExtractor", "do_center_crop": true, "resample": 2, "size": {"shortest_edge": 288}}`},
-			"resize 288 shorter crop [256 256] bilinear BGR", 0, ""},
+			"resize 288 shorter crop [256 256] bilinear BGR floor", 0, ""},
 		"bytes scaled later": {[]string{"transforms.json", `[{"type": "Resize", "size": [32, 32]}, {"type": "ToImage"}, {"type": "ToDtype", "dtype": "torch.uint8", "scale": true}, {"type": "ToDtype", "dtype": "torch.float32", "scale": true}]`},
 			"resize 32×32 both crop [32 32] bilinear RGB", 0, ""},
 		"Keras' class index": {[]string{"imagenet_class_index.json", `{"1": ["n01443537", "goldfish"], "0": ["n01440764", "tench"]}`}, "resize none shorter crop [0 0]  ", 0, "tench goldfish"},
@@ -86,6 +86,9 @@ func TestComposeReadsWhatPeopleHave(t *testing.T) {
 		if !m.Antialiased() {
 			got += " aliased"
 		}
+		if m.CropFloor {
+			got += " floor"
+		}
 		var mean float32
 		if len(m.Mean) > 0 {
 			mean = m.Mean[0]
@@ -105,6 +108,21 @@ func jsonOf(t *testing.T, v any) string {
 	return string(text)
 }
 
+// EfficientNet's processor divides by image_std twice where the network has its top, which it has unless it is said.
+func TestComposeDividesTwice(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[string]float32{``: 0.25, `, "include_top": true`: 0.25, `, "include_top": false`: 0.5} {
+		text, err := manifest.Compose([]manifest.Source{{Name: "preprocessor_config.json", Text: []byte(`{"image_processor_type": "EfficientNetImageProcessor", "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], ` +
+			`"resample": 0, "rescale_offset": false, "size": {"height": 346, "width": 346}` + more + `}`)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := manifest.Stored(text); err != nil || m.Std[0] != want || m.Mean[0] != 0.5 {
+			t.Errorf("%q: mean %v, std %v, %v", more, m.Mean, m.Std, err)
+		}
+	}
+}
+
 // What a manifest cannot say is refused by its name, and what is a manifest with a fault stays what it is.
 func TestComposeRefusesByName(t *testing.T) {
 	t.Parallel()
@@ -115,12 +133,15 @@ func TestComposeRefusesByName(t *testing.T) {
 		vit + `, "resample": 5}`:               "resample is 5",
 		vit + `, "crop_pct": 0.9}`:             "crop_pct",
 		vit + `, "do_center_crop": true}`:      "needs crop_size",
-		`{"image_processor_type": "X", "do_normalize": false, "size": {"longest_edge": 800, "shortest_edge": 600}}`: `"longest_edge"`,
-		`{"image_processor_type": "X", "do_normalize": false, "size": {"shortest_edge": 600}}`:                      "give crop_size",
-		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "crop_mode": "random"}`:                                     "crop_mode",
-		`{"input_size": [4, 224, 224], "crop_pct": 0.9}`:                                                            "4 channels",
-		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "hamming"}`:                                "hamming",
-		`[{"type": "Resize", "size": 256}, {"type": "FiveCrop", "size": 224}]`:                                      `step 2: "FiveCrop"`,
+		vit + `, "rescale_offset": true}`:      "rescale_offset takes 1",
+		`{"image_processor_type": "EfficientNetImageProcessor", "do_normalize": false, "size": {"height": 32, "width": 32}}`:                                          "include_top divides by image_std",
+		`{"image_processor_type": "PerceiverImageProcessor", "do_normalize": false, "do_center_crop": true, "crop_size": 256, "size": {"height": 224, "width": 224}}`: "PerceiverImageProcessor crops",
+		`{"image_processor_type": "X", "do_normalize": false, "size": {"longest_edge": 800, "shortest_edge": 600}}`:                                                   `"longest_edge"`,
+		`{"image_processor_type": "X", "do_normalize": false, "size": {"shortest_edge": 600}}`:                                                                        "give crop_size",
+		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "crop_mode": "random"}`:                                                                                       "crop_mode",
+		`{"input_size": [4, 224, 224], "crop_pct": 0.9}`:                                                                                                              "4 channels",
+		`{"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "hamming"}`:                                                                                  "hamming",
+		`[{"type": "Resize", "size": 256}, {"type": "FiveCrop", "size": 224}]`:                                                                                        `step 2: "FiveCrop"`,
 		`[{"Resize": {"size": 256}}]`:                                                                       `step 1 has the fields Resize and no "type": name the transform there, as in {"type": "Resize", "size": 256}`,
 		`[{"type": "CenterCrop", "size": 256}, {"type": "Resize", "size": 224}]`:                            "before it crops",
 		`[{"type": "Resize", "size": 256}]`:                                                                 "no crop",

@@ -23,8 +23,11 @@ func fromImageProcessor(o object) (Manifest, error) {
 	}
 	if err := o.only("do_resize", "size", "resample", "do_center_crop", "crop_size", "crop_pct", "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std",
 		"image_processor_type", "feature_extractor_type", "processor_class", "auto_map", "do_convert_rgb", "do_flip_channel_order", "data_format", "input_data_format", "device", "default_to_square",
-		"return_tensors", "disable_grouping", "image_seq_length", "size_divisor", "pad_size"); err != nil {
+		"return_tensors", "disable_grouping", "image_seq_length", "size_divisor", "pad_size", "include_top", "rescale_offset"); err != nil {
 		return m, err
+	}
+	if strings.HasPrefix(kind, "Perceiver") {
+		return m, errors.New("PerceiverImageProcessor crops a part of the picture's own size and resizes it then: a manifest resizes and crops then")
 	}
 	size, one, err := o.sides("size")
 	if err != nil {
@@ -35,15 +38,21 @@ func fromImageProcessor(o object) (Manifest, error) {
 	rescaled, err3 := o.yes("do_rescale", true)
 	normalised, err4 := o.yes("do_normalize", !strings.HasPrefix(kind, "MobileViT"))
 	flipped, err7 := o.yes("do_flip_channel_order", strings.HasPrefix(kind, "MobileViT")) // its class's default
+	top, err8 := o.yes("include_top", strings.HasPrefix(kind, "EfficientNet"))
+	offset, err9 := o.yes("rescale_offset", false)
 	var factor, share float64
 	_, err5 := o.read("rescale_factor", &factor)
 	by, err6 := o.read("crop_pct", &share)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8, err9); err != nil {
 		return m, err
 	}
 	switch {
 	case !rescaled:
 		return m, errors.New("do_rescale is false: the network takes pixels from 0 to 255, and a manifest's mean and std act on x/255; write them as mean 0 and std 0.00392157")
+	case offset:
+		return m, errors.New("rescale_offset takes 1 from the scaled pixels: put it into mean and std, (1 + mean)/2 and std/2 where rescale_factor is 1/127.5")
+	case top && !normalised:
+		return m, errors.New("include_top divides by image_std though do_normalize is false: put it into mean and std")
 	case factor != 0 && math.Abs(factor-1./255) > 1e-6:
 		return m, fmt.Errorf("rescale_factor is %v, and a manifest divides by 255: put the rest into mean and std", factor)
 	case resized && len(size) == 0:
@@ -71,6 +80,11 @@ func fromImageProcessor(o object) (Manifest, error) {
 			}
 		}
 	}
+	if top { // it divides by image_std once more
+		for i, std := range m.Std {
+			m.Std[i] = std * std
+		}
+	}
 	shorter := one && o.ofShorter(kind)
 	if by && !(share > 0) {
 		return m, fmt.Errorf("crop_pct is %v", share)
@@ -78,7 +92,7 @@ func fromImageProcessor(o object) (Manifest, error) {
 	switch {
 	case !resized:
 	case strings.HasPrefix(kind, "ConvNext") && one && by && size[0] < 384: // resized to size/crop_pct, then cropped to size
-		m.Resize, m.Crop, cropped = Shorter(int(float64(size[0])/share)), size.square(), false
+		m.Resize, m.Crop, m.CropFloor, cropped = Shorter(int(float64(size[0])/share)), size.square(), true, false
 	case strings.HasPrefix(kind, "ConvNext") && one:
 		m.Resize, m.Crop = Size{size[0], size[0]}, size.square()
 	case strings.HasPrefix(kind, "PoolFormer") && shorter && by:
@@ -101,7 +115,7 @@ func fromImageProcessor(o object) (Manifest, error) {
 		if len(crop) == 0 {
 			return m, errors.New("do_center_crop needs crop_size")
 		}
-		m.Crop = crop.square()
+		m.Crop, m.CropFloor = crop.square(), true
 	}
 	if m.Crop == (Crop{}) {
 		return m, errors.New("it resizes the shorter side and crops nothing, so that pictures come in any size: give crop_size")

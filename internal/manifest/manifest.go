@@ -13,15 +13,16 @@ import (
 //
 // Its JSON is stored, and hashed where features are kept: the order of the fields and their tags are part of both.
 type Manifest struct {
-	Resize        Size      `json:"resize"`              // to this many pixels: one side, which Fit names, or height and width
-	Fit           Fit       `json:"fit,omitempty"`       // which side Resize gives; "": the shorter one, or both where it gives both
-	Crop          Crop      `json:"crop"`                // height, width of the centre crop: the model's H×W
-	Pad           []int     `json:"pad,omitempty"`       // colour, 0 to 255 a channel, where the crop reaches beyond the picture; none: black
-	Interpolation string    `json:"interpolation"`       // "bilinear", "bicubic", "lanczos" or "nearest"
-	Antialias     *bool     `json:"antialias,omitempty"` // whether shrinking averages all it covers, as PIL and torchvision do; nil: it does
-	Channels      string    `json:"channels"`            // "RGB", "BGR" or "L"
-	EXIF          bool      `json:"exif"`                // apply the EXIF orientation first; torchvision does not
-	Mean          []float32 `json:"mean"`                // per channel, of x/255
+	Resize        Size      `json:"resize"`               // to this many pixels: one side, which Fit names, or height and width
+	Fit           Fit       `json:"fit,omitempty"`        // which side Resize gives; "": the shorter one, or both where it gives both
+	Crop          Crop      `json:"crop"`                 // height, width of the centre crop: the model's H×W
+	Pad           []int     `json:"pad,omitempty"`        // colour, 0 to 255 a channel, where the crop reaches beyond the picture; none: black
+	CropFloor     bool      `json:"crop_floor,omitempty"` // where the margin is odd the crop begins at its lower half, as Hugging Face crops; else at the even one, as torchvision does
+	Interpolation string    `json:"interpolation"`        // "bilinear", "bicubic", "lanczos" or "nearest"
+	Antialias     *bool     `json:"antialias,omitempty"`  // whether shrinking averages all it covers, as PIL and torchvision do; nil: it does
+	Channels      string    `json:"channels"`             // "RGB", "BGR" or "L"
+	EXIF          bool      `json:"exif"`                 // apply the EXIF orientation first; torchvision does not
+	Mean          []float32 `json:"mean"`                 // per channel, of x/255
 	Std           []float32 `json:"std"`
 	Classes       []string  `json:"classes"` // in the order of the logits
 	// Head says how logits become an answer: HeadSoftmax, which is also what "" means, or HeadSigmoid; see CheckHead.
