@@ -113,6 +113,8 @@ type ImageImport struct {
 	// called, by several goroutines at once, for the few pictures that would take the place of another or be taken as mended; nil:
 	// nothing is wrong.
 	Decode func(ctx context.Context, name string) error
+	// Passed lists files that are there and are not read, with the reason: an image of such a name is not gone. It may be nil.
+	Passed iter.Seq2[string, string]
 	// Differs is called with every difference, also with those that the report leaves out because there are too many. It may be nil.
 	Differs func(ImageDifference)
 }
@@ -217,10 +219,58 @@ func (s *Service) importer(ctx context.Context, actor User, slug string, in *Ima
 	if err == nil {
 		i.last, err = s.store.LastImage(ctx, project.ID, in.Source)
 	}
+	if err == nil {
+		err = i.pass(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("importing %s: %w", in.From, err)
 	}
 	return i, nil
+}
+
+// pass finds the images whose files are there and are not read any more: the project keeps what it has of them.
+func (i *importer) pass(ctx context.Context) error {
+	if i.last == 0 || i.in.Passed == nil {
+		return nil
+	}
+	part := syncPlan{report: ImportReport{Changes: map[Difference]int{}}}
+	reasons := map[string]string{}
+	look := func() error {
+		known, err := i.store.KnownImages(ctx, i.project.ID, i.in.Source, slices.Sorted(maps.Keys(reasons)))
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(known)) {
+			now := known[name]
+			if now.Retired != "" {
+				continue
+			}
+			part.seen = append(part.seen, now.ID)
+			part.report.Images++
+			part.report.Broken++
+			part.differs(DiffersUnreadable, name, "", reasons[name])
+			if now.Broken == "" {
+				part.report.Changed++
+			} else {
+				part.report.Known++
+			}
+		}
+		clear(reasons)
+		return nil
+	}
+	for name, reason := range i.in.Passed {
+		if reasons[text.NFC(name)] = reason; len(reasons) == ImportChunk {
+			if err := look(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := look(); err != nil {
+		return err
+	}
+	i.in.Images += part.report.Images
+	i.take(part)
+	return nil
 }
 
 // allows reports whether the project can be imported into: ErrConflict while a round runs whose images would change.
@@ -530,7 +580,11 @@ func (i *importer) end(ctx context.Context, tx Store, job Job, report ImportRepo
 		}
 	}
 	if left := report.Left(); left > 0 {
-		message = append(message, fmt.Sprintf("%d images differ from %s and are left as they are: studio import --update takes over what changed, --prune takes out what is gone", left, i.in.From))
+		differ := text.Plural(left, "image") + " differ from %s and are left as they are"
+		if left == 1 {
+			differ = "1 image differs from %s and is left as it is"
+		}
+		message = append(message, fmt.Sprintf(differ+": another import takes over what changed, or takes out what is gone, where it is asked to", i.in.From))
 	}
 	return tx.FinishImport(ctx, job.ID, report.short(listedInJob), strings.Join(message, ". "))
 }

@@ -73,7 +73,11 @@ func (l Leakage) Text() string {
 	if l.Found() == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%d of %d held-out images are training images too (%d the same file, %d look alike)", l.Found(), l.HeldOut, l.Exact, l.Near)
+	verb := "are training images"
+	if l.Found() == 1 {
+		verb = "is a training image"
+	}
+	text := fmt.Sprintf("%d of %d held-out images %s too (%d the same file, %d look alike)", l.Found(), l.HeldOut, verb, l.Exact, l.Near)
 	if l.LabelsDiffer > 0 {
 		text += fmt.Sprintf(", %d of them with another class", l.LabelsDiffer)
 	}

@@ -57,8 +57,12 @@ type ImportChoices struct {
 	// Columns are names of a table's columns by what they hold.
 	Columns map[string]string `json:"columns,omitempty" doc:"A table's columns, where they are not called file, class, split, group or mask."`
 	Label   string            `json:"label,omitempty" doc:"What the class of an image with several labels is: largest, the one of its largest annotation; whole, all that a table's cell holds, as the name of one class. Such images are refused where absent."`
-	Update  bool              `json:"update,omitempty" doc:"Take over what differs from the project."`
-	Prune   bool              `json:"prune,omitempty" doc:"Take out what is gone from the source."`
+	// Mask says which values of masks are the object, as dataset.ParseMaskRule reads it.
+	Mask     string   `json:"mask,omitempty" doc:"What in a mask means the object: values (1,3-5), colours (#800000), or shades; the masks tell where absent."`
+	Parts    []string `json:"parts,omitempty" maxItems:"100" doc:"Kinds of masks that together are the object's, where there are several of an image."`
+	Encoding string   `json:"encoding,omitempty" doc:"How tables and lists are written that are neither UTF-8 nor UTF-16, such as windows-1252."`
+	Update   bool     `json:"update,omitempty" doc:"Take over what differs from the project."`
+	Prune    bool     `json:"prune,omitempty" doc:"Take out what is gone from the source."`
 }
 
 // StagedImport is a data set that somebody sends to a project, before and while it is imported.

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // Where the folders of files say something else than the table that names them.
@@ -103,10 +105,10 @@ func (d *Dataset) compareFolders(file string) {
 		file = d.tables[0]
 	}
 	if ofClass.n > 0 {
-		d.note(file, "%d files lie in the folder of another class than the table says; the table's is taken: %s", ofClass.n, &ofClass)
+		d.note(file, "%s in the folder of another class than the table says; the table's is taken: %s", lie(ofClass.n), &ofClass)
 	}
 	if ofSplit.n > 0 {
-		d.note(file, "%d files lie in the folder of another split than the table says; the table's is taken: %s", ofSplit.n, &ofSplit)
+		d.note(file, "%s in the folder of another split than the table says; the table's is taken: %s", lie(ofSplit.n), &ofSplit)
 	}
 	if take {
 		var counts []string
@@ -117,4 +119,12 @@ func (d *Dataset) compareFolders(file string) {
 		}
 		d.note(file, "tells no split: those of the folders are taken (%s)", strings.Join(counts, ", "))
 	}
+}
+
+// lie is "1 file lies" or "2 files lie".
+func lie(n int) string {
+	if n == 1 {
+		return "1 file lies"
+	}
+	return text.Plural(n, "file") + " lie"
 }

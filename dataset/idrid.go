@@ -346,7 +346,7 @@ func (d *Dataset) joinParts() error {
 		}
 	}
 	if images > 0 && len(d.options.Parts) == 0 {
-		d.note("", "%d images have masks of kinds (%s), and no mask of an object: name those that make it with --parts", images, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+		d.note("", "%s masks of kinds (%s), and no mask of an object: name those that make it with --parts", have(images, "image"), strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	return nil
 }

@@ -152,7 +152,7 @@ func parseLegend(file string, data []byte) *legend {
 	if odd > 0 {
 		l.odd = fmt.Sprintf("line %d of %s names no class with its colour (%q", first, l.file, text.Cut(sample, 40))
 		if odd > 1 {
-			l.odd += fmt.Sprintf(", and %d lines more", odd-1)
+			l.odd += fmt.Sprintf(", and %s more", text.Plural(odd-1, "line"))
 		}
 		l.odd += `): want lines such as "cat 128 0 0"`
 	}

@@ -103,7 +103,7 @@ func TestLegendsThatAreNotUnderstood(t *testing.T) {
 		file, content string
 		says          string // "": nothing
 	}{
-		"words":           {"label_colors.txt", "# colours\n\nKatze => gruen\nHund => rot\n", `line 3 of label_colors.txt names no class with its colour ("Katze => gruen", and 1 lines more): want lines such as "cat 128 0 0": the masks are read without it`},
+		"words":           {"label_colors.txt", "# colours\n\nKatze => gruen\nHund => rot\n", `line 3 of label_colors.txt names no class with its colour ("Katze => gruen", and 1 line more): want lines such as "cat 128 0 0": the masks are read without it`},
 		"a line of all":   {"masks/labelmap.txt", "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncat:64,128,64::\ndog:red::\n", `line 4 of labelmap.txt names no class with its colour ("dog:red::"): want lines such as "cat 128 0 0"`},
 		"one colour":      {"class_dict.csv", "name,r,g,b\ncat,64,128,64\n", "class_dict.csv names fewer than two colours"},
 		"broken JSON":     {"palette.json", "{\"cat\": [64, 128, 64],\n\"dog\": [0 0 1]}", "line 2 of palette.json is not JSON"},

@@ -215,7 +215,7 @@ func (d *Dataset) applyLists(lists []string) error {
 			d.Missing = d.Missing[:missed]
 			d.note(list, "looks like the list of a split, and none of its lines names an image: the split is not read")
 		} else {
-			d.note(list, "%d images are in the split %s", found, split)
+			d.note(list, "%s %s in the split %s", text.Plural(found, "image"), are(found), split)
 			if d.labelled == list {
 				d.note(list, "the words behind the names are the classes")
 			}

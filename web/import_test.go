@@ -3,6 +3,8 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"image"
+	"image/png"
 	"log/slog"
 	"net/http"
 	"os"
@@ -152,5 +154,40 @@ func TestACellOfSeveralLabelsIsOneClassAsChosen(t *testing.T) {
 	}
 	if selected, _ := admin.get(page).want(http.StatusOK).page().Find("select[name=label] option[selected]").Attr("value"); selected != "whole" {
 		t.Errorf("the page has %q chosen", selected)
+	}
+}
+
+// Masks of which it cannot be told what the object is are refused in the page's own words, and read as is said there.
+func TestWhatIsTheObjectInMasksIsSaidOnThePage(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	admin := s.as(annotator.RoleAdmin)
+	trimap := image.NewGray(image.Rect(0, 0, 4, 4))
+	for i := range trimap.Pix {
+		trimap.Pix[i] = uint8(1 + i%2)
+	}
+	var mask bytes.Buffer
+	must(t, png.Encode(&mask, trimap))
+	size := int64(mask.Len())
+	begun := stagedIn(t, admin.api(http.MethodPost, "/projects/birds/imports", map[string]any{"name": "masked", "files": []annotator.StagedFile{
+		{Path: "bird-0/1.png", Bytes: size}, {Path: "bird-0/1_mask.png", Bytes: size}, {Path: "bird-1/2.png", Bytes: size}}}).want(http.StatusCreated))
+	admin.do(http.MethodPut, apiPrefix+"/imports/"+begun.ID+"/bytes?offset=0", strings.NewReader(strings.Repeat(mask.String(), 3)), "Content-Type", "application/octet-stream").want(http.StatusOK)
+	page := "/projects/birds/imports/" + begun.ID
+	admin.post(page, map[string][]string{"action": {"look"}}).want(http.StatusSeeOther)
+	if at := s.lookedAt(admin, begun.ID); !strings.Contains(at.Problem, `"What in a mask is the object": 1`) || strings.Contains(at.Problem, "--") {
+		t.Errorf("without a choice: %s, %q", at.State, at.Problem)
+	}
+	if fields := admin.get(page).want(http.StatusOK).page().Find("details[open] input[name=mask]").Length(); fields != 1 {
+		t.Errorf("the page has %d fields for it", fields)
+	}
+	admin.post(page, map[string][]string{"action": {"look"}, "mask": {"#12"}}).want(http.StatusUnprocessableEntity)
+	admin.post(page, map[string][]string{"action": {"look"}, "mask": {"2"}}).want(http.StatusSeeOther)
+	if at := s.lookedAt(admin, begun.ID); at.State != annotator.StagedLooked || at.Report.Masks != 1 || at.Choices.Mask != "2" {
+		t.Errorf("with one: %s, %q, %+v", at.State, at.Problem, at.Report)
+	}
+	admin.post(page, map[string][]string{"action": {"look"}, "mask": {"9"}}).want(http.StatusSeeOther)
+	at := s.lookedAt(admin, begun.ID)
+	if at.Report == nil || at.Report.Masks != 0 || len(at.Report.Notes) == 0 || !strings.Contains(at.Report.Notes[0].Reason, "shows no object") {
+		t.Errorf("with none of its values: %s, %q, %+v", at.State, at.Problem, at.Report)
 	}
 }

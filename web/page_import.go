@@ -83,7 +83,13 @@ func (s *Server) runImport(v *visit) error {
 func readChoices(form url.Values) (annotator.ImportChoices, error) {
 	c := annotator.ImportChoices{
 		Source: form.Get("source"), Format: form.Get("format"), Split: annotator.Split(form.Get("split")), Label: form.Get("label"),
+		Mask: form.Get("mask"), Encoding: strings.TrimSpace(form.Get("encoding")),
 		Update: form.Get("update") == "true", Prune: form.Get("prune") == "true",
+	}
+	for part := range strings.SplitSeq(form.Get("parts"), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			c.Parts = append(c.Parts, part)
+		}
 	}
 	for field, into := range map[string]*map[string]string{"splits": &c.Splits, "columns": &c.Columns} {
 		for pair := range strings.FieldsFuncSeq(form.Get(field), func(r rune) bool { return r == ',' || r == ';' || r == '\n' }) {

@@ -27,6 +27,7 @@ import (
 	"github.com/abn-studio/studio/internal/fingerprint"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/progress"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // importCommand brings a data set into a project.
@@ -308,12 +309,14 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 
 func (c *importCommand) print(streams *stdio, s importSummary) {
 	var splits []string
+	read := 0 // without those that the project has and whose files are not read
 	for _, name := range []string{"train", "validation", "test", "pool"} {
 		if n := s.Splits[name]; n > 0 {
+			read += n
 			splits = append(splits, fmt.Sprintf("%d %s", n, name))
 		}
 	}
-	fmt.Fprintf(streams.Out, "%s: %d images of %d classes (%s), %d with a mask\n", dataset.BaseName(c.dir), s.Images, s.Classes, strings.Join(splits, ", "), s.Masks)
+	fmt.Fprintf(streams.Out, "%s: %s of %s (%s), %s with a mask\n", dataset.BaseName(c.dir), text.Plural(read, "image"), text.Plural(s.Classes, "class"), strings.Join(splits, ", "), text.Count(s.Masks))
 	if s.Why != "" {
 		fmt.Fprintf(streams.Out, "read as %s\n", s.Why)
 	}
@@ -322,9 +325,9 @@ func (c *importCommand) print(streams *stdio, s importSummary) {
 		c.printLeakage(streams, s.Leakage)
 	}
 	if s.Unmasked > 0 {
-		fmt.Fprintf(streams.Out, "%d masks cannot be read and are left out, the first: %s\n", s.Unmasked, s.FirstMask)
+		fmt.Fprintf(streams.Out, "without %s that cannot be read, the first: %s\n", text.Plural(s.Unmasked, "mask"), s.FirstMask)
 	}
-	fmt.Fprintf(streams.Out, "%d files skipped, %d named and not there\n", s.Skipped, s.Missing)
+	fmt.Fprintf(streams.Out, "%s skipped, %s named and not there\n", text.Plural(s.Skipped, "file"), text.Count(s.Missing))
 	for _, p := range s.Problems[:min(10, len(s.Problems))] {
 		fmt.Fprintf(streams.Out, "  %s: %s\n", p.Path, p.Reason)
 	}
@@ -385,7 +388,7 @@ func (c *importCommand) printLeakage(streams *stdio, l *annotator.Leakage) {
 		fmt.Fprintf(streams.Out, "%s: 'studio project leakage %s' lists them, and leaves them out of measures\n", text, c.Project)
 	}
 	if l.Pending > 0 {
-		fmt.Fprintf(streams.Out, "%d pictures are still to be compared for near duplicates across splits: a worker does so, or 'studio project leakage %s'\n", l.Pending, c.Project)
+		fmt.Fprintf(streams.Out, "%s still to be compared for near duplicates across splits: a worker does so, or 'studio project leakage %s'\n", text.Plural(l.Pending, "picture"), c.Project)
 	}
 }
 

@@ -85,6 +85,13 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 		}
 		return nil
 	}
+	in.Passed = func(yield func(name, reason string) bool) {
+		for _, p := range d.Skipped {
+			if picture.HasSuffix(p.Path) && !yield(p.Path, p.Reason) {
+				return
+			}
+		}
+	}
 	in.Decode = func(ctx context.Context, name string) error {
 		s, found := d.Named(name)
 		if !found {

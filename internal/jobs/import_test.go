@@ -217,7 +217,7 @@ func TestSecondImport(t *testing.T) {
 	if err != nil || len(project.Classes) != 1 {
 		t.Errorf("classes %v, %v; want none that no image has", project.Classes, err)
 	}
-	if j := w.job(); !strings.Contains(j.Message, "--update") || !slices.Equal(j.Report.Names("label"), []string{"b.png"}) {
+	if j := w.job(); !strings.Contains(j.Message, "another import takes over") || !slices.Equal(j.Report.Names("label"), []string{"b.png"}) {
 		t.Errorf("the job says %q of %+v", j.Message, j.Report)
 	}
 
@@ -317,6 +317,34 @@ func TestATruncatedFileReplacesNothing(t *testing.T) {
 	slices.Sort(names)
 	if diff := cmp.Diff([]string{"a.png", "b.png", "c.png"}, names); diff != "" {
 		t.Errorf("what changed is decoded once (-want +got):\n%s", diff)
+	}
+}
+
+// A file that is there and is no picture any more is not gone: the image stays as it is, also with --prune, and the file is named.
+func TestAFileThatIsNoPictureAnyMoreIsNotGone(t *testing.T) {
+	t.Parallel()
+	w := newImportWorld(t)
+	for i, name := range []string{"a.png", "b.png", "c.png", "d.png"} {
+		w.picture(name, uint8(40*i))
+		w.rows = append(w.rows, []string{name, "owl", "train", "", ""})
+	}
+	w.brings("at first", ImportOptions{}, annotator.ImportReport{Images: 4, Added: 4})
+	w.cut("a.png", 0)
+	if err := os.WriteFile(filepath.Join(w.dir, "b.png"), []byte("<html>not found</html>"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(w.dir, "c.png")); err != nil {
+		t.Fatal(err)
+	}
+	w.brings("two are no pictures, one is gone", ImportOptions{Update: true, Prune: true, Part: 1}, annotator.ImportReport{
+		Images: 3, Known: 1, Changed: 2, Broken: 2, Gone: 1, Retired: 1, Changes: map[annotator.Difference]int{"unreadable": 2, "gone": 1},
+	})
+	w.picture("a.png", 0)
+	w.brings("one is whole again", ImportOptions{Prune: true}, annotator.ImportReport{
+		Images: 3, Known: 2, Changed: 1, Broken: 1, Changes: map[annotator.Difference]int{"unreadable": 1},
+	})
+	if j := w.job(); !strings.Contains(j.Message, "b.png") || !strings.Contains(j.Message, "not a JPEG") {
+		t.Errorf("the job says %q", j.Message)
 	}
 }
 

@@ -416,7 +416,11 @@ func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.S
 	if err != nil {
 		return annotator.StagedImport{}, err
 	}
-	options := dataset.Options{Format: choices.Format, Splits: choices.Splits, Columns: choices.Columns, Label: choices.Label}
+	rule, err := dataset.ParseMaskRule(choices.Mask)
+	if err != nil {
+		return annotator.StagedImport{}, &annotator.ValidationError{Field: "mask", Message: err.Error()}
+	}
+	options := dataset.Options{Format: choices.Format, Splits: choices.Splits, Columns: choices.Columns, Label: choices.Label, Mask: rule, Parts: choices.Parts, Encoding: choices.Encoding}
 	if f := choices.Format; f != "" && f != dataset.Auto && !slices.Contains(dataset.Formats(), f) {
 		return annotator.StagedImport{}, &annotator.ValidationError{Field: "format", Message: "is one of " + strings.Join(append([]string{dataset.Auto}, dataset.Formats()...), ", ")}
 	}
@@ -469,7 +473,7 @@ func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dat
 		}
 	}
 	if err != nil {
-		return nil, errors.New(strings.ReplaceAll(err.Error(), at, one.state.Name)) // where it lies on the server is nobody's business
+		return nil, errors.New(inChoices(strings.ReplaceAll(err.Error(), at, one.state.Name))) // where it lies on the server is nobody's business
 	}
 	defer func() { _ = set.Close() }()
 	in := ImageImport(s.blobs, "browser: "+one.state.Name, set, ImportOptions{Source: choices.Source, Split: choices.Split, Update: choices.Update, Prune: choices.Prune})
@@ -497,3 +501,14 @@ func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dat
 	}
 	return report, nil
 }
+
+// flagNames are the choices of a page for what the command line has flags for, as dataset's messages name those.
+var flagNames = strings.NewReplacer(
+	"--splits ", `"Words for splits": `, "--columns ", `"Columns of a table": `, "--label ", `"Images with several labels": `, "--mask-object ", `"What in a mask is the object": `,
+	"--encoding ", `"Encoding of tables": `, "--splits", `"Words for splits"`, "--columns", `"Columns of a table"`, "--label", `"Images with several labels"`,
+	"--mask-object", `"What in a mask is the object"`, "--parts", `"Kinds of masks that are the object"`, "--encoding", `"Encoding of tables"`, "a --source", `a "Source"`, "--source", `"Source"`,
+	", or pass --follow-links", "",
+)
+
+// inChoices is a message about a data set in the words of the page that it is shown on.
+func inChoices(message string) string { return flagNames.Replace(message) }

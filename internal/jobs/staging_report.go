@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -17,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/picture"
+	"github.com/abn-studio/studio/internal/text"
 )
 
 // mostListed is how many files of each kind a report names.
@@ -26,6 +28,12 @@ const mostListed = 100
 func describe(set *dataset.Dataset, choices annotator.ImportChoices) *annotator.StagedReport {
 	r := &annotator.StagedReport{Format: set.Format, Why: set.Why, SkippedFiles: len(set.Skipped), MissingFiles: len(set.Missing),
 		Skipped: firstProblems(set.Skipped), Missing: firstProblems(set.Missing), Notes: firstProblems(set.Notes)}
+	seen := set.MasksSeen()
+	if seen.Broken > 0 {
+		r.Notes = append(r.Notes, annotator.StagedProblem{Reason: fmt.Sprintf("without %s that cannot be read, the first: %s", text.Plural(seen.Broken, "mask"), seen.FirstBroken)})
+	}
+	r.Notes = append(firstProblems(seen.Notes), r.Notes...)
+	r.Masks -= seen.Broken + seen.Empty
 	type place struct {
 		split annotator.Split
 		class string
@@ -48,7 +56,7 @@ func describe(set *dataset.Dataset, choices annotator.ImportChoices) *annotator.
 
 func firstProblems(all []dataset.Problem) (list []annotator.StagedProblem) {
 	for _, p := range all[:min(mostListed, len(all))] {
-		list = append(list, annotator.StagedProblem{Path: p.Path, Reason: p.Reason})
+		list = append(list, annotator.StagedProblem{Path: p.Path, Reason: inChoices(p.Reason)})
 	}
 	return list
 }

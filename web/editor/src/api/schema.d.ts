@@ -1766,10 +1766,16 @@ export interface components {
             columns?: {
                 [key: string]: string;
             };
+            /** @description How tables and lists are written that are neither UTF-8 nor UTF-16, such as windows-1252. */
+            encoding?: string;
             /** @description Its layout; the files tell where absent. */
             format?: string;
             /** @description What the class of an image with several labels is: largest, the one of its largest annotation; whole, all that a table's cell holds, as the name of one class. Such images are refused where absent. */
             label?: string;
+            /** @description What in a mask means the object: values (1,3-5), colours (#800000), or shades; the masks tell where absent. */
+            mask?: string;
+            /** @description Kinds of masks that together are the object's, where there are several of an image. */
+            parts?: string[];
             /** @description Take out what is gone from the source. */
             prune?: boolean;
             /** @description Whose names the images have; main where absent. */
