@@ -265,6 +265,12 @@ func (d *Dataset) readCOCOFile(file string, named nameSet) (string, error) {
 	for i := range images {
 		image := &images[i]
 		name, ok := localName(path.Join(folder, image.name))
+		if path.IsAbs(image.name) || !ok || hasDrive(image.name) { // from another machine
+			if disk := d.seekPicture(image.name); disk != "" {
+				name, ok = text.NFC(disk), true
+				d.count(file, "paths of another place are read without the folders that are not here")
+			}
+		}
 		if !ok || !text.Valid(name) {
 			d.skip(text.Clean(image.name), "leads out of the data set's folder")
 			continue

@@ -234,6 +234,7 @@ func (d *Dataset) pictureOf(given, file string, named nameSet) (disk string, ok 
 
 // seekPicture finds a picture by the path or address that another program has for it; "" if there is none.
 func (d *Dataset) seekPicture(given string) (disk string) {
+	given = strings.ReplaceAll(given, `\`, "/")
 	name := given
 	if u, err := url.Parse(given); err == nil && (u.Scheme != "" || u.RawQuery != "") {
 		name = u.Path
@@ -241,7 +242,7 @@ func (d *Dataset) seekPicture(given string) (disk string) {
 			name = inside
 		}
 	}
-	name = strings.TrimLeft(strings.ReplaceAll(name, `\`, "/"), "/")
+	name = strings.TrimLeft(name, "/")
 	parts := strings.Split(name, "/")
 	if len(parts) > 32 {
 		parts = parts[len(parts)-32:]

@@ -66,7 +66,7 @@ func folderOf(words string, folders []string) string {
 func aboutMasks(folders []string) bool {
 	return slices.ContainsFunc(folders, func(name string) bool {
 		whose, sure, ok := maskName(name)
-		return ok && sure && whose != "" && folderOf(whose, folders) == ""
+		return ok && sure && whose != "" && folderOf(whose, folders) == "" || !ok && strings.Contains(strings.ToLower(name), "mask") // nomask, unmasked
 	})
 }
 

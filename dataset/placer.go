@@ -58,7 +58,7 @@ func (p *placer) find(given, split string) (disk, reason string) {
 
 // hasDrive reports whether a path begins with a letter of Windows' drives.
 func hasDrive(name string) bool {
-	return len(name) > 1 && name[1] == ':' && (len(name) == 2 || name[2] == '/')
+	return len(name) > 1 && name[1] == ':' && (len(name) == 2 || name[2] == '/' || name[2] == '\\')
 }
 
 // urlPath is the path of an address, or the name itself if it is none.

@@ -2,6 +2,7 @@ package dataset_test
 
 import (
 	"archive/zip"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,9 @@ func TestPublicDataSets(t *testing.T) {
 			"", []string{"|BACKGROUND_Google|101_ObjectCategories/BACKGROUND_Google/1.png", "|ant|101_ObjectCategories/ant/1.png"}},
 		"faces with and without masks": {map[string]string{"Train/Mask/1.jpg.png": "", "Train/Non Mask/2.png": "", "Test/Mask/3.png": "", "Test/Non Mask/4.png": ""},
 			"", []string{"train|Mask|Train/Mask/1.jpg.png", "train|Non Mask|Train/Non Mask/2.png", "test|Mask|Test/Mask/3.png", "test|Non Mask|Test/Non Mask/4.png"}},
+		"faces, otherwise": {map[string]string{"mask/1.jpg.png": "", "mask/2.png": "", "nomask/1.jpg.png": ""}, "", []string{"|mask|mask/1.jpg.png", "|mask|mask/2.png", "|nomask|nomask/1.jpg.png"}},
+		"COCO of another machine": {map[string]string{"images/1.png": "", "images/2.png": "", "coco.json": `{"images":[{"id":1,"file_name":"/home/x/images/1.png"},{"id":2,"file_name":"C:\\x\\images\\2.png"}],"categories":[{"id":7,"name":"cat"}],"annotations":[{"image_id":1,"category_id":7,"bbox":[1,1,2,2]},{"image_id":2,"category_id":7,"bbox":[1,1,2,2]}]}`},
+			"paths of another place", []string{"|cat|images/1.png", "|cat|images/2.png"}},
 		"HAM10000": {map[string]string{"HAM10000_images_part_1/ISIC_1.png": "", "HAM10000_images_part_2/ISIC_2.png": "", "HAM10000_metadata.csv": "lesion_id,image_id,dx,dx_type,age\nHAM_1,ISIC_1,bkl,histo,80\nHAM_2,ISIC_2,nv,histo,70\n", "hmnist_8_8_L.csv": "pixel0000,pixel0001,label\n1,2,3\n"},
 			"hmnist_8_8_L.csv: a table that is not read: HAM10000_metadata.csv is", []string{"|bkl|HAM10000_images_part_1/ISIC_1.png", "|nv|HAM10000_images_part_2/ISIC_2.png"}},
 		"ISIC 2019": {map[string]string{"ISIC_2019_Training_Input/ISIC_1.png": "", "ISIC_2019_Training_GroundTruth.csv": "image,MEL,NV\nISIC_1,0.0,1.0\n", "ISIC_2019_Training_Metadata.csv": "image,age_approx,lesion_id,sex\nISIC_1,55,x,female\n"},
@@ -276,6 +280,32 @@ func TestTablesBesideArchives(t *testing.T) {
 	defer d.Close()
 	if diff := cmp.Diff([]string{"|cat|1.png", "|dog|2.png"}, names(d.Samples())); diff != "" {
 		t.Error(diff, d.Notes)
+	}
+	old := t.TempDir() // names as Japanese Windows writes them
+	f, err := os.Create(filepath.Join(old, "x.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	for _, name := range []string{"\x94\x4c/1.png", "dog/2.png"} {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, NonUTF8: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(picture); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	japanese, err := dataset.Read(filepath.Join(old, "x.zip"), dataset.Options{Encoding: "shift_jis"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer japanese.Close()
+	if diff := cmp.Diff([]string{"|dog|dog/2.png", "|猫|猫/1.png"}, names(japanese.Samples())); diff != "" {
+		t.Error(diff, japanese.Skipped)
 	}
 	secret := t.TempDir()
 	pack(t, secret, 1)
