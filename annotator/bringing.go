@@ -71,8 +71,8 @@ type BringReport struct {
 	UnknownNames []string `json:"unknown_names,omitempty" doc:"The first of them, with the reason."`
 }
 
-// maxNamed is how many names a report lists.
-const maxNamed = 20
+// MaxNamed is how many names of a kind a report lists.
+const MaxNamed = 20
 
 // bringChunk is how many maps one transaction adds.
 const bringChunk = 250
@@ -206,7 +206,7 @@ func (s *Service) BringMaps(ctx context.Context, actor User, slug, from string, 
 			return
 		}
 		report.Kept++
-		if len(report.Names) < maxNamed {
+		if len(report.Names) < MaxNamed {
 			report.Names = append(report.Names, targets[at[m.ImageID]].Name)
 		}
 	}

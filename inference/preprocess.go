@@ -89,7 +89,7 @@ func (p *Preprocessor) view(ctx context.Context, file io.ReadSeeker, use func(*r
 	own := func(h picture.Header) int64 {
 		width, height, turned := h.Width, h.Height, int64(0)
 		if p.manifest.EXIF && h.Orientation > 1 {
-			width, height = orientedSize(width, height, h.Orientation)
+			width, height = h.Shown()
 			turned = 3 * h.Pixels()
 		}
 		g := p.geometry(width, height)
@@ -165,7 +165,7 @@ func cropAxis(size, crop int, floor bool) (from, to, pad int) {
 // picture, where the network sees black.
 func (p *Preprocessor) View(width, height, orientation int) annotator.ViewRegion {
 	if p.manifest.EXIF {
-		width, height = orientedSize(width, height, orientation)
+		width, height = picture.Header{Width: width, Height: height, Orientation: orientation}.Shown()
 	}
 	g := p.geometry(width, height)
 	sx, sy := float64(width)/float64(g.width), float64(height)/float64(g.height)

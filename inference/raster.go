@@ -1,5 +1,7 @@
 package inference
 
+import "github.com/abn-studio/studio/internal/picture"
+
 // raster is a decoded picture: 8-bit RGB, interleaved, rows from the top, without alpha.
 type raster struct {
 	width, height int
@@ -15,7 +17,7 @@ func (r *raster) orient(orientation int) *raster {
 	if orientation < 2 || orientation > 8 {
 		return r
 	}
-	out := newRaster(orientedSize(r.width, r.height, orientation))
+	out := newRaster(picture.Header{Width: r.width, Height: r.height, Orientation: orientation}.Shown())
 	for y := range out.height {
 		for x := range out.width {
 			sx, sy := x, y
@@ -32,14 +34,6 @@ func (r *raster) orient(orientation int) *raster {
 		}
 	}
 	return out
-}
-
-// orientedSize is the size of a picture of width × height once an EXIF orientation is applied.
-func orientedSize(width, height, orientation int) (int, int) {
-	if orientation >= 5 && orientation <= 8 {
-		return height, width
-	}
-	return width, height
 }
 
 // luma replaces each pixel by its luminance, as PIL's convert("L") computes it (ITU-R 601-2).

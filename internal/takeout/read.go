@@ -88,7 +88,7 @@ func Read(ctx context.Context, service *annotator.Service, actor annotator.User,
 	if err != nil {
 		return report, invalid(err)
 	}
-	report.Maps, report.Above, report.Unknown, report.UnknownNames = len(set.Maps), above, len(unknown), unknown[:min(20, len(unknown))]
+	report.Maps, report.Above, report.Unknown, report.UnknownNames = len(set.Maps), above, len(unknown), unknown[:min(annotator.MaxNamed, len(unknown))]
 	return report, nil
 }
 

@@ -1,6 +1,6 @@
 // Sends maps, and shows what became of them without losing what was chosen. Without this script the form works all the same.
 import { takeDrops, type Chosen } from "./drop.ts";
-import { progressOf, sendBody, size } from "./transfer.ts";
+import { complain, progressOf, sendBody, size } from "./transfer.ts";
 
 const mostFiles = 100_000; // the studio takes fewer, and says so
 
@@ -18,15 +18,11 @@ export function bringMaps(): void {
   if (!form || !input || !result || !chosen || !progress) return;
   let dropped: Chosen[] | undefined;
   const say = (text: string): false => {
-    const notice = document.createElement("p");
-    notice.className = "notice notice-bad";
-    notice.setAttribute("role", "alert");
-    notice.textContent = text;
-    result.replaceChildren(notice);
+    complain(result, text);
     return false;
   };
   const place = form.querySelector<HTMLElement>("[data-drop]");
-  if (place) takeDrops(place, mostFiles, (files) => {
+  if (place) takeDrops(place, mostFiles, (reading) => void reading.then((files) => {
     dropped = mapFiles(files, (form.dataset["suffixes"] ?? "").split(","));
     input.value = "";
     input.required = false; // a browser would not send the form
@@ -34,7 +30,7 @@ export function bringMaps(): void {
     const left = files.length - dropped.length;
     chosen.hidden = false;
     chosen.textContent = `${dropped.length} ${dropped.length === 1 ? "file" : "files"}, ${size(dropped.reduce((sum, { file }) => sum + file.size, 0))}${left ? `; ${left} that are no maps are not sent` : ""}`;
-  });
+  }));
   input.addEventListener("change", () => {
     dropped = undefined;
     input.required = chosen.hidden = true;

@@ -7,7 +7,7 @@ export interface Chosen {
 }
 
 /** The files of a drop, at most so many. A browser that shows no folders gives the files alone. */
-export async function filesOf(transfer: DataTransfer, most: number): Promise<Chosen[]> {
+async function filesOf(transfer: DataTransfer, most: number): Promise<Chosen[]> {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   if (entries.length === 0) return [...transfer.files].map((file) => ({ file, path: file.name }));
   const found: Chosen[] = [];
@@ -15,8 +15,8 @@ export async function filesOf(transfer: DataTransfer, most: number): Promise<Cho
   return found;
 }
 
-/** Calls take with the files that are dropped anywhere on the page, those of folders included. The place shows that they can be. */
-export function takeDrops(place: HTMLElement, most: number, take: (files: Chosen[]) => void): void {
+/** Calls take with the files that are dropped anywhere on the page, as they are being read, those of folders included. The place shows that they can be. */
+export function takeDrops(place: HTMLElement, most: number, take: (reading: Promise<Chosen[]>) => void): void {
   place.hidden = false;
   const over = (yes: boolean) => place.classList.toggle("over", yes);
   document.addEventListener("dragover", (event) => {
@@ -31,7 +31,7 @@ export function takeDrops(place: HTMLElement, most: number, take: (files: Chosen
     if (!event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     over(false);
-    void filesOf(event.dataTransfer, most).then(take);
+    take(filesOf(event.dataTransfer, most));
   });
 }
 

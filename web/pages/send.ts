@@ -1,9 +1,9 @@
 // Sends a data set in chunks, and goes on after a pause, a lost network or a reload where it stopped. Shows how far an import is.
 import type { Problem, StagedImport } from "../editor/src/api/schema.d.ts";
 import { duration } from "./clock.ts";
-import { filesOf, type Chosen } from "./drop.ts";
+import { takeDrops, type Chosen } from "./drop.ts";
 import { chunk, dataSet, type DataSet } from "./stream.ts";
-import { size } from "./transfer.ts";
+import { complain, size } from "./transfer.ts";
 
 const mostFiles = 500_001; // one more than the API takes, which then says so
 
@@ -55,18 +55,9 @@ class Sender {
         input.value = ""; // the same may be chosen again
       });
     }
-    document.addEventListener("dragover", (event) => {
-      if (!event.dataTransfer?.types.includes("Files")) return;
-      event.preventDefault();
-      drop.classList.add("over");
-    });
-    document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
-    document.addEventListener("drop", (event) => {
-      if (!event.dataTransfer?.types.includes("Files")) return;
-      event.preventDefault();
-      drop.classList.remove("over");
+    takeDrops(drop, mostFiles, (reading) => {
       if (!this.set) this.words.textContent = "looking through the folder…";
-      void filesOf(event.dataTransfer, mostFiles).then((files) => { this.take(files); }, (reason: unknown) => { this.say(`The folder cannot be read: ${String(reason)}`); });
+      void reading.then((files) => { this.take(files); }, (reason: unknown) => { this.say(`The folder cannot be read: ${String(reason)}`); });
     });
     this.pauseButton.addEventListener("click", () => { this.pause(!this.paused); });
     there(place.querySelector("[data-send-stop]")).addEventListener("click", () => { void this.discard(); });
@@ -74,13 +65,7 @@ class Sender {
   }
 
   private say(text: string): void {
-    this.wrong.replaceChildren();
-    if (!text) return;
-    const notice = document.createElement("p");
-    notice.className = "notice notice-bad";
-    notice.setAttribute("role", "alert");
-    notice.textContent = text;
-    this.wrong.append(notice);
+    complain(this.wrong, text);
   }
 
   private take(chosen: readonly Chosen[]): void {

@@ -7,6 +7,17 @@ export function size(bytes: number): string {
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
+/** Says in a place of the page what is wrong; "": nothing is. */
+export function complain(place: HTMLElement, text: string): void {
+  place.replaceChildren();
+  if (!text) return;
+  const notice = document.createElement("p");
+  notice.className = "notice notice-bad";
+  notice.setAttribute("role", "alert");
+  notice.textContent = text;
+  place.append(notice);
+}
+
 /** What a form shows a transfer with: a row with a bar and words, the buttons that start it, and one that gives it up. */
 export interface Progress {
   readonly row: HTMLElement;

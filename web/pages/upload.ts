@@ -1,6 +1,6 @@
 // Sends a model and shows how far it is. Without this script the form works all the same, silently.
 import { takeDrops, type Chosen } from "./drop.ts";
-import { progressOf, sendBody, size } from "./transfer.ts";
+import { complain, progressOf, sendBody, size } from "./transfer.ts";
 
 const mostFiles = 4096; // a drop of somebody's home is no model
 
@@ -54,12 +54,12 @@ export function sendModels(): void {
     if (!parts) continue; // the form works all the same
     let dropped: Sorted | undefined;
     const place = form.querySelector<HTMLElement>("[data-upload-drop]");
-    if (place) takeDrops(place, mostFiles, (files) => {
+    if (place) takeDrops(place, mostFiles, (reading) => void reading.then((files) => {
       dropped = sorted(files);
       parts.input.required = false; // a browser would not send the form
       showChosen(form, dropped);
       send(form, parts, dropped);
-    });
+    }));
     for (const input of form.querySelectorAll("input[type=file]")) {
       input.addEventListener("change", () => {
         dropped = undefined;
@@ -111,13 +111,7 @@ type Parts = NonNullable<ReturnType<typeof partsOf>>;
 
 function send(form: HTMLFormElement, { problem, progress }: Parts, files: Sorted): void {
   const say = (text: string): false => {
-    problem.replaceChildren();
-    if (!text) return false;
-    const notice = document.createElement("p");
-    notice.className = "notice notice-bad";
-    notice.setAttribute("role", "alert");
-    notice.textContent = text;
-    problem.append(notice);
+    complain(problem, text);
     return false;
   };
   const wrong = refusal(files, Number(form.dataset["max"] ?? "Infinity"));
