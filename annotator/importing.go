@@ -29,7 +29,9 @@ type ImportStore interface {
 	ImportState(ctx context.Context, projectID int64) (ImportState, error)
 	// KnownImages returns the images of a source that the project has under the given names.
 	KnownImages(ctx context.Context, projectID int64, source string, names []string) (map[string]KnownImage, error)
-	// LastImage returns the highest id of a source's images in use, 0 where there is none.
+	// ImagesOfBytes returns the readable images of a source with given hashes, a few of each, in use and retired; those in use first.
+	ImagesOfBytes(ctx context.Context, projectID int64, source string, hashes []string) ([]KnownImage, error)
+	// LastImage returns the highest id of a source's images, retired ones too, 0 where there is none.
 	LastImage(ctx context.Context, projectID int64, source string) (int64, error)
 	// SourceImages lists a source's images in use with after < id ≤ last, by id, at most limit; only their ids and names are set.
 	SourceImages(ctx context.Context, projectID int64, source string, after, last int64, limit int) ([]Image, error)
@@ -113,6 +115,9 @@ type ImageImport struct {
 	// called, by several goroutines at once, for the few pictures that would take the place of another or be taken as mended; nil:
 	// nothing is wrong.
 	Decode func(ctx context.Context, name string) error
+	// Holds returns the hash of the file of a name, "" where the data set has none or it cannot be read: an image whose name holds its
+	// bytes no longer may be there under another. nil: such images are not looked for.
+	Holds func(ctx context.Context, name string) (hash string, err error)
 	// Passed lists files that are there and are not read, with the reason: an image of such a name is not gone. It may be nil.
 	Passed iter.Seq2[string, string]
 	// Differs is called with every difference, also with those that the report leaves out because there are too many. It may be nil.
@@ -175,7 +180,7 @@ func (s *Service) PreviewImport(ctx context.Context, actor User, slug string, in
 	if err != nil {
 		return ImportReport{}, fmt.Errorf("looking at %s: %w", in.From, err)
 	}
-	gone, err := i.gone(ctx, s.store, nil)
+	gone, err := i.gone(ctx, s.store, syncPlan{})
 	if err != nil {
 		return ImportReport{}, err
 	}
@@ -192,6 +197,7 @@ type importer struct {
 	in      *ImageImport
 	last    int64   // the newest image of the source before the import
 	seen    []int64 // images that the source has, of those up to last
+	moves   moves
 	report  ImportReport
 	scanned bool // a part has started a scan
 }
@@ -211,7 +217,7 @@ func (s *Service) importer(ctx context.Context, actor User, slug string, in *Ima
 	if in.Source, err = BoundSource.check("source", text.NFC(in.Source)); err != nil {
 		return nil, err
 	}
-	i := &importer{Service: s, actor: actor, project: project, in: in, report: ImportReport{Source: in.Source}}
+	i := &importer{Service: s, actor: actor, project: project, in: in, moves: newMoves(), report: ImportReport{Source: in.Source}}
 	state, err := s.store.ImportState(ctx, project.ID)
 	if err == nil {
 		err = i.allows(state)
@@ -342,7 +348,7 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 			}
 			return i.startScan(ctx, tx)
 		}
-		if gone, err = i.gone(ctx, tx, part.seen); err != nil {
+		if gone, err = i.gone(ctx, tx, part); err != nil {
 			return err
 		}
 		if i.in.Prune {
@@ -381,7 +387,7 @@ func (i *importer) prune(ctx context.Context, last []NewImage) error {
 	if err != nil {
 		return err
 	}
-	all, err := i.gone(ctx, i.store, part.seen)
+	all, err := i.gone(ctx, i.store, part)
 	if err != nil {
 		return err
 	}
@@ -423,10 +429,10 @@ func (i *importer) apply(ctx context.Context, tx Store, images []NewImage) (sync
 	if err := i.addClasses(ctx, tx, part); err != nil {
 		return part, err
 	}
-	if _, err := tx.AddImages(ctx, i.project.ID, part.add); err != nil {
+	if err := tx.UpdateImages(ctx, i.project.ID, part.update, i.now()); err != nil { // first, since it may give names up
 		return part, err
 	}
-	if err := tx.UpdateImages(ctx, i.project.ID, part.update, i.now()); err != nil {
+	if _, err := tx.AddImages(ctx, i.project.ID, part.add); err != nil {
 		return part, err
 	}
 	if r := part.report; i.report.Images+r.Images >= i.in.Images || r.Known == r.Images {
@@ -458,7 +464,11 @@ func (i *importer) plan(ctx context.Context, store Store, images []NewImage) (sy
 	if err := i.decode(ctx, known, images); err != nil {
 		return syncPlan{}, err
 	}
-	return syncState{classes: state.Classes, frozen: state.Round > 0, update: i.in.Update, first: i.last == 0}.plan(known, images), nil
+	moved, err := i.moved(ctx, store, state.Classes, known, images)
+	if err != nil {
+		return syncPlan{}, err
+	}
+	return syncState{classes: state.Classes, frozen: state.Round > 0, update: i.in.Update, first: i.last == 0, moved: moved}.plan(known, images), nil
 }
 
 // decode decodes the pictures that would take the place of one in use, and those that were broken with the same bytes. What
@@ -522,12 +532,13 @@ func (i *importer) addClasses(ctx context.Context, tx Store, part syncPlan) erro
 	return tx.AddClasses(ctx, i.project.ID, added)
 }
 
-// gone lists the project's images of the source that the data set no longer has. also are images that it has and that are not in
-// i.seen yet.
-func (i *importer) gone(ctx context.Context, store Store, also []int64) (syncPlan, error) {
+// gone lists the project's images of the source that the data set no longer has. last is the part that is not taken yet.
+func (i *importer) gone(ctx context.Context, store Store, last syncPlan) (syncPlan, error) {
 	p := syncPlan{report: ImportReport{Changes: map[Difference]int{}}}
-	seen := slices.Concat(i.seen, also)
+	seen := slices.Concat(i.seen, last.seen)
 	slices.Sort(seen)
+	displaced := maps.Clone(i.moves.displaced)
+	maps.Copy(displaced, last.displaced)
 	for after := int64(0); after < i.last; {
 		images, err := store.SourceImages(ctx, i.project.ID, i.in.Source, after, i.last, ImportChunk)
 		if err != nil {
@@ -541,11 +552,20 @@ func (i *importer) gone(ctx context.Context, store Store, also []int64) (syncPla
 			if _, found := slices.BinarySearch(seen, image.ID); found {
 				continue
 			}
+			if _, other := displaced[image.ID]; other {
+				continue // its name is there
+			}
 			p.report.Gone++
 			if p.differs(DiffersGone, image.Name, "", ""); i.in.Prune {
 				p.report.Retired++
 				p.replace = append(p.replace, image.ID)
 			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(displaced)) {
+		if _, found := slices.BinarySearch(seen, id); !found {
+			d := displaced[id]
+			p.differs(d.Kind, d.Name, d.Was, d.Is)
 		}
 	}
 	return p, nil
@@ -599,6 +619,7 @@ func (i *importer) take(p syncPlan) {
 			i.seen = append(i.seen, id)
 		}
 	}
+	i.moves.take(p)
 	i.report.add(p.report)
 	if i.in.Differs != nil {
 		for _, d := range p.report.Differences {

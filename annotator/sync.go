@@ -19,6 +19,7 @@ type Difference string
 const (
 	DiffersNew        Difference = "new"        // the project has no image of the name
 	DiffersBytes      Difference = "bytes"      // another picture under the name
+	DiffersRenamed    Difference = "renamed"    // the project has the picture under another name, which the source has no longer
 	DiffersUnreadable Difference = "unreadable" // the file cannot be read: the project keeps the picture it has, if it has one
 	DiffersLabel      Difference = "label"      // its class at the source has changed
 	DiffersCorrected  Difference = "corrected"  // people corrected its class, which it keeps
@@ -49,6 +50,7 @@ var Differences = []struct {
 	{DiffersNew, "new"},
 	{DiffersRepaired, "could be read again"},
 	{DiffersReturned, "back again"},
+	{DiffersRenamed, "renamed at the source"},
 	{DiffersBytes, "another picture"},
 	{DiffersLabel, "another class"},
 	{DiffersCorrected, "keeps the class that people gave it"},
@@ -67,7 +69,7 @@ func (d ImageDifference) WasIs() string {
 		return ""
 	case d.Kind == DiffersUnreadable:
 		return d.Is
-	case d.Kind == DiffersRepaired:
+	case d.Kind == DiffersRepaired, d.Kind == DiffersRenamed, d.Kind == DiffersReturned, d.Kind == DiffersDeleted:
 		return "it was " + d.Was
 	}
 	return cmp.Or(d.Was, "none") + " → " + cmp.Or(d.Is, "none")
@@ -83,6 +85,7 @@ type ImportReport struct {
 	Added    int    `json:"added"`            // new to the project
 	Known    int    `json:"known"`            // in the project already, and the same
 	Changed  int    `json:"changed"`          // in the project, and different; each once
+	Renamed  int    `json:"renamed"`          // of Changed: in the project under another name, with the same bytes
 	Updated  int    `json:"updated"`          // of Changed: updated in the project
 	Repaired int    `json:"repaired"`         // could not be read before, and can now: updated in the project
 	Returned int    `json:"returned"`         // were gone, and are back: in use again
@@ -120,6 +123,7 @@ func (r *ImportReport) add(part ImportReport) {
 	r.Added += part.Added
 	r.Known += part.Known
 	r.Changed += part.Changed
+	r.Renamed += part.Renamed
 	r.Updated += part.Updated
 	r.Repaired += part.Repaired
 	r.Returned += part.Returned
@@ -178,6 +182,9 @@ type syncState struct {
 	frozen  bool // a round runs, whose images must not change
 	update  bool // change images that differ
 	first   bool // the source had no images, so that all are new and are not listed
+	// moved are the images of the project that have the bytes of some of those that are decided about, by their place in the list
+	// (importer.moved).
+	moved map[int]KnownImage
 }
 
 // syncPlan is what an import does about some images.
@@ -186,18 +193,26 @@ type syncPlan struct {
 	replace []int64       // images whose bytes have changed; their replacements are in add
 	update  []ImageUpdate // in place
 	seen    []int64       // images of the project that the source has
-	report  ImportReport
+	moved   []int64       // of seen: under another name
+	// displaced are images of the project whose names have pictures that the project knows from other names. What each tells is told
+	// at the end, if the source has its picture nowhere.
+	displaced map[int64]ImageDifference
+	report    ImportReport
 }
 
 // plan decides what to do about images. known is what the project has under their names.
 func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan {
-	p := syncPlan{report: ImportReport{Images: len(images), Changes: map[Difference]int{}}}
+	p := syncPlan{report: ImportReport{Images: len(images), Changes: map[Difference]int{}}, displaced: map[int64]ImageDifference{}}
 	find := ClassFinder(s.classes)
-	for _, in := range images {
+	for n, in := range images {
 		if in.Broken != "" {
 			p.report.Broken++
 		}
 		now, is := known[in.Name]
+		if was, moved := s.moved[n]; moved {
+			p.move(s, find, now, was, in)
+			continue
+		}
 		if is {
 			p.seen = append(p.seen, now.ID)
 		}
@@ -211,11 +226,11 @@ func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan
 			if !s.first {
 				p.differs(DiffersNew, in.Name, "", "")
 			}
-		case now.Retired == string(RetiredDeleted):
+		case now.staysOut():
 			p.report.Known++
 			p.differs(DiffersDeleted, in.Name, "", "")
 		case now.Retired != "":
-			p.takeBack(s, find, now, in, DiffersReturned, &p.report.Returned)
+			p.takeBack(s, find, now, in, DiffersReturned, now.Broken, &p.report.Returned)
 		case now.Broken != "" && in.Broken == "":
 			if now.Hash != in.Hash { // the broken image is replaced; no round has used it
 				p.report.Repaired++
@@ -223,18 +238,19 @@ func (s syncState) plan(known map[string]KnownImage, images []NewImage) syncPlan
 				p.replace, p.add = append(p.replace, now.ID), append(p.add, in)
 				continue
 			}
-			p.takeBack(s, find, now, in, DiffersRepaired, &p.report.Repaired)
+			p.takeBack(s, find, now, in, DiffersRepaired, now.Broken, &p.report.Repaired)
 		default:
-			p.compare(s, find, now, in)
+			p.compare(s, find, now, in, false)
 		}
 	}
+	p.stay()
 	return p
 }
 
 // takeBack puts an image of the same bytes back into use, unless a round runs.
-func (p *syncPlan) takeBack(s syncState, find func(string) (int, bool), now KnownImage, in NewImage, kind Difference, count *int) {
+func (p *syncPlan) takeBack(s syncState, find func(string) (int, bool), now KnownImage, in NewImage, kind Difference, was string, count *int) {
 	*count++
-	p.differs(kind, in.Name, now.Broken, "")
+	p.differs(kind, in.Name, was, "")
 	if s.frozen {
 		p.report.Waiting++
 		return
@@ -275,9 +291,8 @@ func classKey(classes []Class, label *int) string {
 	return classes[*label].Key
 }
 
-// compare decides about an image that is in use.
-func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now KnownImage, in NewImage) {
-	differs := false
+// compare decides about an image that is in use, and that may differ already.
+func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now KnownImage, in NewImage, differs bool) {
 	tell := func(kind Difference, was, is string) {
 		differs = true
 		p.differs(kind, in.Name, was, is)
@@ -364,7 +379,7 @@ func (r ImportReport) Text() string {
 		text string
 	}{
 		{r.Repaired, "repaired"}, {r.Returned, "back again"}, {r.Updated, "updated"}, {r.Retired, "taken out"},
-		{r.Changed - r.Updated, "changed and left as they are"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
+		{r.Changed - r.Updated, "changed and left as they are"}, {r.Renamed, "renamed at the source"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
 		{r.Corrected, "keep the class that people gave them"}, {r.Overruled, "corrected by people and overruled by the source's new class"},
 	} {
 		if part.n > 0 {

@@ -85,6 +85,22 @@ func ImageImport(blobs *blob.Store, from string, d *dataset.Dataset, o ImportOpt
 		}
 		return nil
 	}
+	in.Holds = func(ctx context.Context, name string) (string, error) {
+		s, found := d.Named(name)
+		if !found {
+			return "", nil
+		}
+		file, err := os.Open(s.Path)
+		if err != nil {
+			return "", nil // it holds nothing that can be read, which the import says of its name
+		}
+		defer file.Close()
+		sum := sha256.New()
+		if _, err := io.Copy(sum, file); err != nil {
+			return "", nil
+		}
+		return hex.EncodeToString(sum.Sum(nil)), ctx.Err()
+	}
 	in.Passed = func(yield func(name, reason string) bool) {
 		for _, p := range d.Skipped {
 			if picture.HasSuffix(p.Path) && !yield(p.Path, p.Reason) {

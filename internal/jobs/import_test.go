@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -491,4 +492,127 @@ func (w *importWorld) firstImage(projectID int64) int64 {
 		w.t.Fatal(err)
 	}
 	return all[0].ID
+}
+
+// lay makes the source anew: files of shades, "class" after a slash of the folder where there is one.
+func (w *importWorld) lay(files map[string]uint8) {
+	w.t.Helper()
+	if err := os.RemoveAll(w.dir); err != nil {
+		w.t.Fatal(err)
+	}
+	w.rows = nil
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		w.picture(name, files[name])
+		class := "red"
+		if filepath.Dir(name) != "." {
+			class = filepath.Dir(name)
+		}
+		w.rows = append(w.rows, []string{name, class, "train", "", ""})
+	}
+}
+
+// ids are a source's images in use by name.
+func (w *importWorld) ids(source string) map[string]int64 {
+	w.t.Helper()
+	project, err := w.Store.ProjectBySlug(w.t.Context(), "p")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	all, err := w.Store.Images(w.t.Context(), project.ID)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ids := map[string]int64{}
+	for _, i := range all {
+		if i.Source == source {
+			ids[i.Name] = i.ID
+		}
+	}
+	return ids
+}
+
+// A file that has another name or folder at its source is the image that it was, with all that people made of it, in whatever part of
+// the import it comes: renamed, in the folder of another class, numbered anew, or with another picture under its old name.
+func TestRenamedFilesStayTheImagesThatTheyAre(t *testing.T) {
+	t.Parallel()
+	type kinds = map[annotator.Difference]int
+	before := map[string]uint8{"1.png": 10, "2.png": 20, "3.png": 30, "4.png": 40, "5.png": 50}
+	cases := map[string]struct {
+		after map[string]uint8
+		want  annotator.ImportReport
+	}{
+		"renamed":            {map[string]uint8{"1.png": 10, "2.png": 20, "3.png": 30, "4.png": 40, "owl.png": 50}, annotator.ImportReport{Images: 5, Known: 4, Changed: 1, Renamed: 1, Changes: kinds{"renamed": 1}}},
+		"another class":      {map[string]uint8{"1.png": 10, "2.png": 20, "3.png": 30, "4.png": 40, "green/5.png": 50}, annotator.ImportReport{Images: 5, Known: 4, Changed: 1, Renamed: 1, Changes: kinds{"renamed": 1, "label": 1}}},
+		"swapped":            {map[string]uint8{"1.png": 50, "2.png": 20, "3.png": 30, "4.png": 40, "5.png": 10}, annotator.ImportReport{Images: 5, Known: 3, Changed: 2, Renamed: 2, Changes: kinds{"renamed": 2}}},
+		"turned":             {map[string]uint8{"1.png": 20, "2.png": 30, "3.png": 40, "4.png": 50, "5.png": 10}, annotator.ImportReport{Images: 5, Changed: 5, Renamed: 5, Changes: kinds{"renamed": 5}}},
+		"one less, numbered": {map[string]uint8{"1.png": 10, "2.png": 30, "3.png": 40, "4.png": 50}, annotator.ImportReport{Images: 4, Known: 1, Changed: 3, Renamed: 3, Changes: kinds{"renamed": 3, "bytes": 1}}},
+		"one more, numbered": {map[string]uint8{"1.png": 10, "2.png": 15, "3.png": 20, "4.png": 30, "5.png": 40, "6.png": 50}, annotator.ImportReport{Images: 6, Known: 1, Changed: 5, Renamed: 4, Changes: kinds{"renamed": 4, "bytes": 1}}},
+		"another in its place": {map[string]uint8{"1.png": 10, "2.png": 20, "3.png": 30, "4.png": 40, "5.png": 70, "old.png": 50},
+			annotator.ImportReport{Images: 6, Known: 4, Changed: 2, Renamed: 1, Changes: kinds{"renamed": 1, "bytes": 1}}},
+		"copied": {map[string]uint8{"1.png": 10, "2.png": 20, "3.png": 30, "4.png": 40, "5.png": 50, "6.png": 50}, annotator.ImportReport{Images: 6, Known: 5, Added: 1, Changes: kinds{"new": 1}}},
+		"copied over another": {map[string]uint8{"1.png": 50, "2.png": 20, "3.png": 30, "4.png": 40, "5.png": 50},
+			annotator.ImportReport{Images: 5, Known: 4, Changed: 1, Changes: kinds{"bytes": 1}}},
+		"moved onto another": {map[string]uint8{"1.png": 50, "2.png": 20, "3.png": 30, "4.png": 40},
+			annotator.ImportReport{Images: 4, Known: 3, Changed: 1, Renamed: 1, Changes: kinds{"renamed": 1, "bytes": 1}}},
+	}
+	for _, part := range []int{0, 1} { // all at once, and each by itself
+		t.Run(fmt.Sprintf("in parts of %d", part), func(t *testing.T) {
+			t.Parallel()
+			w := newImportWorld(t)
+			for name, c := range cases {
+				update, plain := ImportOptions{Source: name, Update: true, Part: part}, ImportOptions{Source: name, Part: part}
+				w.lay(before)
+				w.brings(name+": the first import", plain, annotator.ImportReport{Images: 5, Added: 5})
+				shades := map[uint8]int64{}
+				for file, id := range w.ids(name) {
+					shades[before[file]] = id
+				}
+				w.lay(c.after)
+				w.brings(name+": a plain import", plain, c.want)
+				if is := w.ids(name); len(is) != len(before)+c.want.Added {
+					t.Errorf("%s: a plain import has %v", name, is)
+				}
+				updated := c.want // what was new is there
+				updated.Known, updated.Added, updated.Updated, updated.Changes = updated.Known+updated.Added, 0, updated.Changed, maps.Clone(updated.Changes)
+				delete(updated.Changes, "new")
+				w.brings(name+": an update", update, updated)
+				is, kept := w.ids(name), map[uint8]bool{}
+				for file, shade := range c.after {
+					kept[shade] = kept[shade] || is[file] == shades[shade]
+				}
+				for shade, id := range shades {
+					if is, there := kept[shade]; there && !is {
+						t.Errorf("%s: the picture %d is image %d no longer", name, shade, id)
+					}
+				}
+				update.Prune = true
+				w.brings(name+": the same again", update, annotator.ImportReport{Images: len(c.after), Known: len(c.after)})
+			}
+		})
+	}
+}
+
+// What was taken out comes back under another name too, with what people made of it. What a person deleted or purged stays out under any.
+func TestImagesComeBackUnderOtherNames(t *testing.T) {
+	t.Parallel()
+	w := newImportWorld(t)
+	w.Service = annotator.NewService(annotator.ServiceConfig{Store: w.Store, Blobs: w.blobs, Clock: w.Clock.Now})
+	w.lay(map[string]uint8{"1.png": 10, "2.png": 20, "3.png": 30, "4.png": 40})
+	w.brings("the first import", ImportOptions{}, annotator.ImportReport{Images: 4, Added: 4})
+	was := w.ids(annotator.DefaultSource)
+	w.lay(map[string]uint8{"3.png": 30, "4.png": 45})
+	w.brings("pruned", ImportOptions{Update: true, Prune: true}, annotator.ImportReport{Images: 2, Known: 1, Changed: 1, Updated: 1, Gone: 2, Retired: 2, Changes: map[annotator.Difference]int{"bytes": 1, "gone": 2}})
+	if _, err := w.Service.DeleteImages(t.Context(), w.Admin, "p", []int64{was["3.png"]}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Service.PurgeImages(t.Context(), w.Admin, "p", []int64{was["2.png"]}); err != nil {
+		t.Fatal(err)
+	}
+	w.lay(map[string]uint8{"green/one.png": 10, "2.png": 20, "three.png": 30, "4.png": 40})
+	w.brings("back", ImportOptions{}, annotator.ImportReport{Images: 4, Known: 2, Changed: 1, Returned: 1, Changes: map[annotator.Difference]int{"bytes": 1, "returned": 2, "deleted": 2}})
+	w.brings("back, with update", ImportOptions{Update: true}, annotator.ImportReport{Images: 4, Known: 3, Changed: 1, Updated: 1, Changes: map[annotator.Difference]int{"bytes": 1, "returned": 1, "deleted": 2}})
+	if is := w.ids(annotator.DefaultSource); len(is) != 2 || is["green/one.png"] != was["1.png"] || is["4.png"] != was["4.png"] {
+		t.Errorf("in use are %v of %v", is, was)
+	}
+	w.has("with the class of their folder", "main/4.png red train", "main/green/one.png green train")
 }

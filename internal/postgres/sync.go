@@ -30,12 +30,7 @@ func (s *Store) ImportState(ctx context.Context, projectID int64) (state annotat
 
 // KnownImages implements annotator.ImportStore.
 func (s *Store) KnownImages(ctx context.Context, projectID int64, source string, names []string) (map[string]annotator.KnownImage, error) {
-	found, err := list(ctx, s, func(row pgx.CollectableRow) (k annotator.KnownImage, err error) {
-		var places []float32
-		err = row.Scan(append(imageFields(&k.Image), &places)...)
-		k.Clicks = pairs(places)
-		return k, err
-	}, `
+	found, err := list(ctx, s, scanKnown, `
 		SELECT `+imageColumns+`, (SELECT places FROM image_clicks c WHERE c.image_id = i.id) FROM images i WHERE project_id = $1 AND source = $2 AND name = ANY($3) AND retired_at IS NULL
 		UNION ALL (
 			SELECT DISTINCT ON (i.name) `+imageColumns+`, NULL::real[] FROM images i WHERE project_id = $1 AND source = $2 AND name = ANY($3) AND retired_at IS NOT NULL
@@ -50,9 +45,30 @@ func (s *Store) KnownImages(ctx context.Context, projectID int64, source string,
 	return known, wrap(err, "looking for images of project %d", projectID)
 }
 
+// scanKnown reads imageColumns and the places of clicks.
+func scanKnown(row pgx.CollectableRow) (k annotator.KnownImage, err error) {
+	var places []float32
+	err = row.Scan(append(imageFields(&k.Image), &places)...)
+	k.Clicks = pairs(places)
+	return k, err
+}
+
+// alike bounds how many images of the same bytes ImagesOfBytes looks at.
+const alike = 32
+
+// ImagesOfBytes implements annotator.ImportStore.
+func (s *Store) ImagesOfBytes(ctx context.Context, projectID int64, source string, hashes []string) ([]annotator.KnownImage, error) {
+	found, err := list(ctx, s, scanKnown, `
+		SELECT `+imageColumns+`, (SELECT places FROM image_clicks c WHERE c.image_id = i.id)
+		FROM unnest($3::text[]) AS h CROSS JOIN LATERAL (
+			SELECT * FROM images WHERE hash = h AND project_id = $1 AND source = $2 AND broken = '' ORDER BY retired_at IS NOT NULL, id LIMIT $4
+		) AS i`, projectID, source, hashes, alike)
+	return found, wrap(err, "looking for images of project %d by their bytes", projectID)
+}
+
 // LastImage implements annotator.ImportStore.
 func (s *Store) LastImage(ctx context.Context, projectID int64, source string) (int64, error) {
-	id, err := one(ctx, s, pgx.RowTo[int64], `SELECT coalesce(max(id), 0) FROM images WHERE project_id = $1 AND source = $2 AND retired_at IS NULL`, projectID, source)
+	id, err := one(ctx, s, pgx.RowTo[int64], `SELECT coalesce(max(id), 0) FROM images WHERE project_id = $1 AND source = $2`, projectID, source)
 	return id, wrap(err, "looking for the newest image of project %d", projectID)
 }
 
@@ -100,8 +116,13 @@ func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []ann
 		if err := tx.countAnswers(ctx, ids, true); err != nil {
 			return err
 		}
+		// Images may take each other's names, which are unique at every row.
 		if _, err := tx.q.Exec(ctx, `
-			UPDATE images i SET split = n.split, label = n.label, source_label = n.source_label, left_out = `+leftOutAfter+`, group_name = n.group_name, mask_hash = n.mask_hash,
+			UPDATE images i SET name = E'\x01' || i.id FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.retired_at IS NULL AND i.name <> n.name`, projectID); err != nil {
+			return err
+		}
+		if _, err := tx.q.Exec(ctx, `
+			UPDATE images i SET name = n.name, split = n.split, label = n.label, source_label = n.source_label, left_out = `+leftOutAfter+`, group_name = n.group_name, mask_hash = n.mask_hash,
 				width = n.width, height = n.height, broken = n.broken, retired_at = NULL, retired_why = '',
 				fingerprint = CASE WHEN i.broken = '' THEN i.fingerprint END
 			FROM new_images n WHERE i.id = n.id AND i.project_id = $1 AND i.hash = n.hash`, projectID, texts(annotator.LeftOutByLabel)); err != nil {

@@ -1817,6 +1817,8 @@ export interface components {
             /** Format: int64 */
             overruled: number;
             /** Format: int64 */
+            renamed: number;
+            /** Format: int64 */
             repaired: number;
             /** Format: int64 */
             retired: number;
