@@ -79,12 +79,12 @@ export class MapDocument extends Emitter<DocumentEvents> {
     this.emit("values", undefined);
   }
 
-  /** One step that puts `next` in place of the whole map. */
-  replace(label: string, next: Float32Array, source: Source = "painted"): void {
+  /** One step that puts `next` in place of the whole map; `again` joins the step before, as a held key does. */
+  replace(label: string, next: Float32Array, source: Source = "painted", again = false): void {
     this.commit();
     const before = this.values.slice();
     this.values.set(next);
-    this.record(label, before, source, false);
+    this.record(label, before, source, again && this.lastLabel === label);
   }
 
   /** Sets one cell; `again` joins the step before, as a held key does. */
@@ -92,7 +92,7 @@ export class MapDocument extends Emitter<DocumentEvents> {
     this.commit();
     const before = this.values.slice();
     this.values[cell] = value;
-    this.record(label, before, "painted", again && this.history.steps[this.history.position - 1]?.label === label);
+    this.record(label, before, "painted", again && this.lastLabel === label);
   }
 
   undo(): boolean {
@@ -118,6 +118,10 @@ export class MapDocument extends Emitter<DocumentEvents> {
   select(selection: Selection | null): void {
     this.selection = selection;
     this.emit("selection", undefined);
+  }
+
+  private get lastLabel(): string | undefined {
+    return this.history.steps[this.history.position - 1]?.label;
   }
 
   private record(label: string, before: Float32Array, source: Source, amend: boolean): void {

@@ -1,6 +1,7 @@
 // The editor without a screen: a document, tools, a view of it, and what the pointer does (input/keys.ts has what keys
 // do). The browser's interface draws it and feeds it; tests drive it directly.
 
+import type { Colours } from "./colours.ts";
 import { MapDocument } from "./document.ts";
 import { Emitter } from "./emitter.ts";
 import { Placement, Viewport, screenPoint, type MapPoint, type Region, type ScreenPoint } from "./geometry.ts";
@@ -9,13 +10,13 @@ import { PointerChain } from "./input/pointer.ts";
 import type { PointerSample } from "./input/sample.ts";
 import { oppositeMode } from "./mode.ts";
 import type { OtherMap } from "./other_map.ts";
-import type { Settings } from "./settings.ts";
+import { smallestSize, type Settings } from "./settings.ts";
 import { BrushTool } from "./tools/brush.ts";
 import { FloodTool, PickTool } from "./tools/click.ts";
 import { PanTool } from "./tools/pan.ts";
-import { BoxTool, LassoTool } from "./tools/shape.ts";
+import { BoxTool, EllipseTool, LassoTool } from "./tools/shape.ts";
 import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
-import { runWhole, type WholeOperation } from "./whole.ts";
+import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
 export type Command = "submit" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
@@ -41,6 +42,11 @@ export interface Scene {
   readonly whole: Region; // the oriented original
 }
 
+/** A tool's key that is lifted within so many ms has chosen the tool for good. */
+export const tapTime = 300;
+const hardnessWay = 200; // CSS pixels of a drag from soft to hard
+const gammaStep = 1.25; // of a press of its key
+
 export class Editor extends Emitter<EditorEvents> implements ToolContext {
   document: MapDocument;
   placement: Placement;
@@ -64,10 +70,18 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   pressure = 1;
   /** The map with the paint that the pointer's predicted way would add; null: there is none. */
   ahead: Float32Array | null = null;
+  colours: Colours | null = null;
+  lastPoint: MapPoint | null = null;
+  /** Shift is held: the brush would paint a straight line. */
+  shift = false;
+  /** Where the brush is being sized: its ring stays there. */
+  sizing: ScreenPoint | null = null;
   private readonly tools: Record<ToolName, Tool>;
   private chosen: ToolName = "brush";
   private before: ToolName = "brush"; // the tool that the picker goes back to
   private panning = false; // Space is held
+  private held: { readonly key: string; readonly back: ToolName; readonly since: number; used: boolean } | null = null; // a tool's key
+  private sizedFrom = { size: 1, hardness: 1 };
   private strokeTool: Tool | null = null;
   private fitted = true;
   private readonly chain: PointerChain;
@@ -85,6 +99,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
       smooth: new BrushTool("smooth", this),
       lasso: new LassoTool(this),
       box: new BoxTool(this),
+      ellipse: new EllipseTool(this),
       flood: new FloodTool(this),
       pick: new PickTool(this),
       pan: new PanTool(this),
@@ -92,16 +107,19 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.chain = new PointerChain({
       down: (s) => this.strokeDown(s),
       move: (s) => {
+        if (this.sizing) return this.resizeBrush(s.point);
         this.strokeTool?.onMove(this.toolEvent(s));
         this.redraw();
       },
       up: (s) => {
         this.ahead = null;
+        this.sizing = null;
         this.strokeTool?.onUp(this.toolEvent(s));
         this.strokeTool = null;
+        if (this.held === null && this.returning) this.comeBack();
       },
       cancel: () => {
-        this.ahead = null;
+        this.ahead = this.sizing = null;
         this.strokeTool?.onCancel();
         this.strokeTool = null;
       },
@@ -124,6 +142,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.placement = new Placement(scene.region, document.rows, document.columns);
     this.showModel = this.showPhotograph = this.showDifference = this.showWhole = false;
     this.cell = -1;
+    this.colours = this.lastPoint = this.ahead = null;
     this.unsubscribe = [
       document.on("values", () => this.emit("values", undefined)),
       document.on("settled", () => this.emit("settled", undefined)),
@@ -152,6 +171,44 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.cancel();
     if (tool === "pick" && this.chosen !== "pick") this.before = this.chosen;
     this.chosen = tool;
+    this.redraw();
+  }
+
+  /** A tool's key went down: the tool is there, for good after a tap, and until the key is lifted where it is held or used meanwhile. */
+  holdTool(tool: ToolName, key: string): void {
+    const back = this.chosen;
+    this.returning = null;
+    this.choose(tool);
+    this.held = { key, back, since: performance.now(), used: false };
+  }
+
+  /** A key was lifted; the tool before comes back if the key was its. */
+  releaseTool(key: string): void {
+    const { held } = this;
+    if (held?.key !== key) return;
+    this.held = null;
+    if (!held.used && performance.now() - held.since < tapTime) return;
+    this.returning = held.back;
+    if (!this.busy) this.comeBack();
+  }
+
+  /** The window lost its focus: no key is held any more. */
+  letGo(): void {
+    this.holdShift(false);
+    if (this.held) this.releaseTool(this.held.key);
+  }
+
+  private returning: ToolName | null = null; // the tool that comes back when the stroke is done
+
+  private comeBack(): void {
+    if (this.returning) this.chosen = this.returning;
+    this.returning = null;
+    this.redraw();
+  }
+
+  holdShift(held: boolean): void {
+    if (this.shift === held) return;
+    this.shift = held;
     this.redraw();
   }
 
@@ -186,22 +243,37 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.redraw();
   }
 
-  whole(operation: WholeOperation): void {
+  /** Runs an operation on the whole map, or on the selection; `again` while its key is held. */
+  whole(operation: WholeOperation, again = false): void {
     if (this.refused()) return;
     this.cancel();
-    if (!runWhole(operation, this.document)) this.emit("notice", "Draw a box or a lasso first, then keep what is inside");
+    if (operation === "fill") return this.fill();
+    const refusal = runWhole(operation, this.document, { gamma: gammaStep, again });
+    if (refusal) this.emit("notice", refusal);
   }
 
-  /** Paints the selection with the brush's mode and strength, or with zeros. */
-  fillSelection(erase = false): void {
-    const selection = this.document.selection;
-    if (!selection || this.refused()) return;
-    const { settings } = this;
+  /** Shows what a gamma would make of the map; 1 shows the map as it is. */
+  previewGamma(gamma: number): void {
+    this.ahead = gamma === 1 || this.readOnly || this.comparing ? null : withGamma(this.document, gamma);
+    this.emit("values", undefined);
+  }
+
+  applyGamma(gamma: number): void {
+    if (this.refused()) return;
+    this.cancel();
+    this.ahead = null;
+    if (gamma !== 1) runWhole("gamma", this.document, { gamma, again: false });
+  }
+
+  /** Paints the selection, or the whole map where there is none, with the brush's mode and strength, or with zeros. */
+  fill(erase = false): void {
+    if (this.refused()) return;
+    const { settings, document } = this;
     const stroke = erase
-      ? this.document.begin("Erase inside", { mode: "set", strength: 0, hardness: 1 }, 1)
-      : this.document.begin("Fill", { mode: settings.get("mode"), strength: settings.get("strength"), hardness: 1 }, 1);
-    stroke.fill(new Float32Array(this.document.values.length).fill(1));
-    this.document.commit();
+      ? document.begin("Erase inside", { mode: "set", strength: 0, hardness: 1 }, 1)
+      : document.begin(document.selection ? "Fill" : "Fill all", { mode: settings.get("mode"), strength: settings.get("strength"), hardness: 1 }, 1);
+    stroke.fill(new Float32Array(document.values.length).fill(1));
+    document.commit();
   }
 
   deselect(): void {
@@ -222,7 +294,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
 
   /** Where the brush's ring is: where the paint is while a stroke is under way, else where the pointer is. */
   get ring(): ScreenPoint | null {
-    return this.hover && (this.chain.at ?? this.hover);
+    return this.sizing ?? (this.hover && (this.chain.at ?? this.hover));
   }
 
   /** Gives up a stroke under way. */
@@ -255,13 +327,13 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.emit("cell", this.cell);
   }
 
-  /** One dab of the brush on the keyboard's cell. */
-  dabCell(): void {
+  /** One dab of the brush on the keyboard's cell, or a straight line to it from where the last stroke ended. */
+  dabCell(straight = false): void {
     if (this.refused() || this.cell < 0) return;
     const tool = this.tools[this.chosen];
     const { columns } = this.document;
     const map = { x: (this.cell % columns) + 0.5, y: Math.floor(this.cell / columns) + 0.5 } as MapPoint;
-    const e: ToolEvent = { screen: this.toScreen(map), map, pressure: 1, shift: false, alt: false };
+    const e: ToolEvent = { screen: this.toScreen(map), map, pressure: 1, shift: straight, alt: false };
     tool.onDown(e);
     tool.onUp(e);
     this.emit("cell", this.cell);
@@ -330,6 +402,8 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
 
   pointerDown(s: PointerSample): void {
     this.saw(s);
+    this.shift = s.shift;
+    if (this.held) this.held.used = true;
     this.cell = -1;
     this.pressure = s.pressure;
     this.chain.down(s);
@@ -339,6 +413,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.saw(s);
     if (s.type !== "touch") {
       this.hover = s.point;
+      this.shift = s.shift;
       this.pressure = s.type === "pen" && this.busy ? s.pressure : 1;
     } else if (!this.busy) this.hover = null;
     this.ahead = null;
@@ -389,11 +464,31 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   private strokeDown(s: PointerSample): void {
     const pan = s.button === 1 || this.tool === "pan";
     const eraserEnd = s.type === "pen" && s.button === 5;
+    if (s.button === 2 && s.alt) return this.beginSizing(s.point);
     if (!pan && !eraserEnd && s.button !== 0) return;
     if (!pan && s.alt) return this.pickAt(s.point);
     if (!pan && this.tool !== "pick" && this.refused()) return;
     this.strokeTool = pan ? this.tools.pan : eraserEnd ? this.tools.eraser : this.tools[this.chosen];
     this.strokeTool.onDown(this.toolEvent(s));
+  }
+
+  /** Alt and the right button: to the side is the brush's size, up and down its hardness. */
+  private beginSizing(at: ScreenPoint): void {
+    this.sizing = at;
+    this.sizedFrom = { size: this.settings.get("size"), hardness: this.settings.get("hardness") };
+    this.redraw();
+  }
+
+  private resizeBrush(to: ScreenPoint): void {
+    if (!this.sizing) return;
+    const { size, hardness } = this.sizedFrom;
+    this.settings.set("size", Math.round(Math.max(smallestSize, size + (2 * (to.x - this.sizing.x)) / this.cellOnScreen) * 100) / 100);
+    this.settings.set("hardness", Math.round((hardness - (to.y - this.sizing.y) / hardnessWay) * 100) / 100);
+  }
+
+  /** CSS pixels across a cell of the mean side. */
+  get cellOnScreen(): number {
+    return Math.sqrt(this.placement.cellWidth * this.placement.cellHeight) * this.viewport.scale;
   }
 
   private pickAt(p: ScreenPoint): void {
@@ -402,6 +497,6 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   }
 
   private toolEvent(s: PointerSample): ToolEvent {
-    return { screen: s.point, map: this.toMap(s.point), pressure: s.pressure, shift: s.shift, alt: s.alt };
+    return { screen: s.point, map: this.toMap(s.point), pressure: s.pressure, shift: s.shift || (this.settings.get("straight") && this.strokeTool instanceof BrushTool), alt: s.alt };
   }
 }

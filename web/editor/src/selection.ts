@@ -1,6 +1,7 @@
 // A selection: how much of each cell lies inside a shape, in [0,1]. Shapes are measured by area, as
 // dabs are, so that a lasso drawn a pixel further selects a little more and not a cell more.
 
+import { cellBox, coverDisc } from "./disc.ts";
 import type { MapPoint } from "./geometry.ts";
 
 export interface Selection {
@@ -61,6 +62,20 @@ export function boxCoverage(a: MapPoint, b: MapPoint, rows: number, columns: num
       out[r * columns + c] = down * overlap(Math.min(a.x, b.x), Math.max(a.x, b.x), c);
     }
   }
+  return out;
+}
+
+/** Exact coverage of every cell by the ellipse that fills the box between two corners. */
+export function ellipseCoverage(a: MapPoint, b: MapPoint, rows: number, columns: number): Float32Array {
+  const out = new Float32Array(rows * columns);
+  const [x, y] = [(a.x + b.x) / 2, (a.y + b.y) / 2];
+  const [rx, ry] = [Math.abs(b.x - a.x) / 2, Math.abs(b.y - a.y) / 2];
+  if (rx === 0 || ry === 0) return out;
+  const box = cellBox(x, y, rx, ry, columns, rows);
+  const width = box.right - box.left;
+  const covered = new Float64Array(Math.max(0, width * (box.bottom - box.top)));
+  coverDisc(x, y, rx, ry, 1, box, covered);
+  covered.forEach((c, i) => (out[(box.top + Math.floor(i / width)) * columns + box.left + (i % width)] = c));
   return out;
 }
 

@@ -13,17 +13,25 @@ export type Pressure = (typeof pressures)[number];
 export const fingerUses = ["paint", "pan"] as const;
 export type Fingers = (typeof fingerUses)[number];
 
+export const floodWays = ["value", "colour"] as const;
+export type FloodBy = (typeof floodWays)[number];
+
+export const smallestSize = 0.25; // of the brush, in cells across
+
 export interface SettingsValues {
-  size: number; // of the brush, in cells across: [0.25, 64]
+  size: number; // of the brush, in cells across: [smallestSize, 64]
   hardness: number; // [0,1]
   strength: number; // [0,1]: what the brush paints, adds or takes away
   other: number; // [0,1]: the strength that X swaps in
   mode: BrushMode;
+  straight: boolean; // strokes are straight lines without Shift too
   pressure: Pressure; // what a pen's pressure acts on
   stabilising: number; // how much the paint lags behind to steady the hand: [0,1]
   pen: boolean; // a pen has been seen in this browser
   fingers: Fingers; // what a touch does
-  tolerance: number; // of the flood fill, in values: [0,1]
+  floodBy: FloodBy; // what the flood fill goes by
+  tolerance: number; // of the flood fill by value: [0,1]
+  colourTolerance: number; // of the flood fill by colour, of each of red, green and blue: [0,1]
   view: View;
   colorMap: ColorMapName;
   opacity: number; // of the map over the picture: [0,1]
@@ -31,15 +39,15 @@ export interface SettingsValues {
 }
 
 export const defaults: Readonly<SettingsValues> = {
-  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", pressure: "size", stabilising: 0, pen: false, fingers: "paint", tolerance: 0.1,
+  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
   view: "smooth", colorMap: "viridis", opacity: 0.55, grid: false,
 };
 
 const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {
-  size: [0.25, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], opacity: [0, 1],
+  size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], colourTolerance: [0, 1], opacity: [0, 1],
 };
 const choices: Partial<Record<keyof SettingsValues, readonly string[]>> = {
-  mode: brushModes, pressure: pressures, fingers: fingerUses, view: views, colorMap: colorMapNames,
+  mode: brushModes, pressure: pressures, fingers: fingerUses, floodBy: floodWays, view: views, colorMap: colorMapNames,
 };
 
 const key = "abn-editor/settings";

@@ -4,46 +4,79 @@ import { blurred } from "./blur.ts";
 import type { MapDocument } from "./document.ts";
 import { clampValue } from "./grid.ts";
 
-export type WholeOperation = "clear" | "invert" | "blur" | "keep" | "reset" | "model";
+export type WholeOperation = "clear" | "fill" | "invert" | "blur" | "sharpen" | "gamma" | "gamma-up" | "normalise" | "keep" | "reset" | "model";
 
-export const wholeOperations: readonly { readonly name: WholeOperation; readonly label: string; readonly hint: string }[] = [
-  { name: "clear", label: "Clear", hint: "Set every cell to 0" },
-  { name: "invert", label: "Invert", hint: "1 − value" },
-  { name: "blur", label: "Blur", hint: "Mix each cell with its neighbours" },
-  { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0" },
-  { name: "reset", label: "Reset", hint: "Go back to the model's map and paint on from there" },
-  { name: "model", label: "Use the model's own", hint: "Confirm the model's map as it is: an answer of its own, not an empty one" },
-];
+/** `often`: it has a button of its own; the others stand in a menu. */
+export const wholeOperations = [
+  { name: "clear", label: "Clear", hint: "Set every cell to 0", often: true },
+  { name: "reset", label: "Reset", hint: "Go back to the model's map and paint on from there", often: true },
+  { name: "model", label: "Use the model's own", hint: "Confirm the model's map as it is: an answer of its own, not an empty one", often: true },
+  { name: "fill", label: "Fill", hint: "Paint every cell with the brush's mode and strength", key: "⇧F" },
+  { name: "invert", label: "Invert", hint: "1 − value", key: "⇧I" },
+  { name: "blur", label: "Blur", hint: "Mix each cell with its neighbours", key: "⇧B" },
+  { name: "sharpen", label: "Sharpen", hint: "Move each cell away from its neighbours' mean", key: "⇧S" },
+  { name: "normalise", label: "Normalise", hint: "Stretch the values: the lowest becomes 0, the highest 1", key: "⇧N" },
+  { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0", key: "K" },
+] as const satisfies readonly { readonly name: WholeOperation; readonly label: string; readonly hint: string; readonly key?: string; readonly often?: true }[];
 
-/** Runs an operation; false where it needs a selection and there is none. */
-export function runWhole(operation: WholeOperation, document: MapDocument): boolean {
+export interface WholeSettings {
+  /** Values are raised to this power: above 1 lowers the middle, below 1 raises it. */
+  readonly gamma: number;
+  /** The operation's key is held: what it does joins the step before. */
+  readonly again: boolean;
+}
+
+/** Runs an operation; the reason in a sentence where it can't. Fill is a stroke, which the editor paints. */
+export function runWhole(operation: Exclude<WholeOperation, "fill">, document: MapDocument, { gamma, again }: WholeSettings): string | null {
   const { values, model } = document;
   switch (operation) {
     case "clear":
       document.replace("Clear", inSelection(document, () => 0));
-      return true;
+      return null;
     case "invert":
       document.replace("Invert", inSelection(document, (v) => 1 - v));
-      return true;
+      return null;
     case "blur": {
       const soft = blurred(values, document.rows, document.columns);
-      document.replace("Blur", inSelection(document, (_, i) => soft[i] ?? 0));
-      return true;
+      document.replace("Blur", inSelection(document, (_, i) => soft[i] ?? 0), "painted", again);
+      return null;
+    }
+    case "sharpen": {
+      const soft = blurred(values, document.rows, document.columns);
+      document.replace("Sharpen", inSelection(document, (v, i) => 2 * v - (soft[i] ?? 0)), "painted", again);
+      return null;
+    }
+    case "gamma":
+      document.replace("Gamma", withGamma(document, gamma), "painted", again);
+      return null;
+    case "gamma-up":
+      document.replace("Gamma", withGamma(document, 1 / gamma), "painted", again);
+      return null;
+    case "normalise": {
+      const selection = document.selection?.coverage;
+      const selected = selection ? values.filter((_, i) => (selection[i] ?? 0) > 0) : values;
+      const [low, high] = [Math.min(...selected), Math.max(...selected)];
+      if (low === high) return "Every cell has the same value: there is nothing to stretch";
+      document.replace("Normalise", inSelection(document, (v) => (v - low) / (high - low)));
+      return null;
     }
     case "keep": {
       const selection = document.selection;
-      if (!selection) return false;
+      if (!selection) return "Draw a box or a lasso first, then keep what is inside";
       document.replace("Keep inside", values.map((v, i) => clampValue(v * (selection.coverage[i] ?? 0))));
-      return true;
+      return null;
     }
     case "reset":
       document.replace("Reset", inSelection(document, (_, i) => model[i] ?? 0));
-      return true;
+      return null;
     case "model":
       document.replace("Use the model's own", model, "model");
-      return true;
+      return null;
   }
 }
+
+/** The map with every value raised to a power. */
+export const withGamma = (document: MapDocument, gamma: number): Float32Array => inSelection(document, (v) => v ** gamma);
 
 /** The map with f of every cell, mixed in by how much of the cell is selected. */
 function inSelection(document: MapDocument, f: (value: number, cell: number) => number): Float32Array {

@@ -215,6 +215,11 @@ export class TestEditor {
     return this;
   }
 
+  release(combination: string): this {
+    keyUp(this.editor, keyOf(combination, false));
+    return this;
+  }
+
   /** Lets time pass, timers and promises included. */
   async wait(milliseconds: number): Promise<void> {
     await vi.advanceTimersByTimeAsync(milliseconds);

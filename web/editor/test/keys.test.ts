@@ -12,7 +12,7 @@ afterEach(() => void vi.useRealTimers());
 describe("keys", () => {
   it("choose tools", async () => {
     const t = await new TestEditor().open();
-    for (const [key, tool] of [["e", "eraser"], ["s", "smooth"], ["l", "lasso"], ["r", "box"], ["f", "flood"], ["B", "brush"]] as const) {
+    for (const [key, tool] of [["e", "eraser"], ["s", "smooth"], ["l", "lasso"], ["r", "box"], ["o", "ellipse"], ["f", "flood"], ["B", "brush"]] as const) {
       expect(t.key(key).editor.tool).toBe(tool);
     }
   });
@@ -33,6 +33,11 @@ describe("keys", () => {
       e.key(key);
       expect(s.get("strength")).toBe(strength);
     }
+    const azerty = (key: string, code: string) => keyDown(e.editor, { key, code, ctrl: false, shift: false, alt: false, repeat: false });
+    azerty("é", "Digit2");
+    expect(s.get("strength")).toBe(0.2);
+    azerty("à", "Digit0");
+    expect(s.get("strength")).toBe(1);
     e.key("x");
     expect(s.get("strength")).toBe(0);
     e.key("x");

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { flood } from "../src/flood.ts";
 import { mapPoint } from "../src/geometry.ts";
-import { boxCoverage, polygonCoverage } from "../src/selection.ts";
+import { floodColours } from "../src/colours.ts";
+import { tapTime } from "../src/editor.ts";
+import { boxCoverage, ellipseCoverage, polygonCoverage } from "../src/selection.ts";
 import { sum, TestEditor } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -21,6 +23,19 @@ describe("selections", () => {
     const triangle = polygonCoverage([mapPoint(0, 0), mapPoint(6, 0), mapPoint(0, 6)], 8, 8);
     expect(sum(triangle)).toBeCloseTo(18, 3);
     expect(triangle[5]).toBeCloseTo(0.5, 2);
+  });
+
+  it("of an ellipse have its area, and with Shift are even on the picture", async () => {
+    const ellipse = ellipseCoverage(mapPoint(1, 2), mapPoint(7, 5), 8, 8);
+    expect(sum(ellipse)).toBeCloseTo(Math.PI * 3 * 1.5, 6);
+    expect(ellipse[3 * 8 + 4]).toBeCloseTo(1, 12);
+    expect(sum(ellipseCoverage(mapPoint(7, 5), mapPoint(1, 2), 8, 8))).toBeCloseTo(sum(ellipse), 12);
+    expect(sum(ellipseCoverage(mapPoint(3, 3), mapPoint(3, 6), 8, 8))).toBe(0);
+    const t = await new TestEditor().open(10, undefined, { view: { x: 0, y: 0, width: 200, height: 100 } }); // cells twice as wide as high
+    t.key("o").pointerDown(1, 1).pointerMove(3, 3, { shift: true }).pointerUp(3, 3, { shift: true });
+    expect(sum(t.editor.document.selection!.coverage)).toBeCloseTo(Math.PI * 1 * 2, 6);
+    t.key("r").pointerDown(5, 5).pointerUp(3, 4, { shift: true });
+    expect(sum(t.editor.document.selection!.coverage)).toBeCloseTo(2 * 4, 6);
   });
 
   it("hold both loops of a lasso that crosses itself, whatever their direction", () => {
@@ -84,7 +99,144 @@ describe("flood fill", () => {
   });
 });
 
+describe("flood by colour", () => {
+  // A picture of 8×8: its left half is red, but for a green pixel; the right half is blue.
+  const colours = { width: 8, height: 8, data: Array.from({ length: 64 }, (_, i) => (i === 9 ? [0, 255, 0, 255] : i % 8 < 4 ? [200 + (i % 3), 0, 0, 255] : [0, 0, 255, 255])).flat() };
+
+  it("covers cells by the area of what is connected and alike", () => {
+    const red = floodColours(colours, 4, 4, 0.01, 0.01, 0.05);
+    expect([...red].map((c) => Math.round(c * 100))).toEqual([75, 100, 0, 0, 100, 100, 0, 0, 100, 100, 0, 0, 100, 100, 0, 0]);
+    expect(sum(floodColours(colours, 3, 3, 0.9, 0.5, 0.05))).toBeCloseTo(4.5, 5);
+    expect(sum(floodColours(colours, 3, 3, 0.9, 0.5, 1))).toBeCloseTo(9, 5);
+    expect(sum(floodColours(colours, 3, 3, 1.2, 0.5, 1))).toBe(0);
+  });
+
+  it("is one step, and by value where no picture is known", async () => {
+    const t = await new TestEditor().open(4);
+    t.editor.settings.set("floodBy", "colour");
+    t.editor.colours = colours;
+    t.key("f").click(0.5, 2.5);
+    expect([t.values[4], t.values[7]]).toEqual([1, 0]);
+    t.editor.colours = null;
+    t.click(3.5, 2.5);
+    expect(t.history.steps.map((s) => s.label)).toEqual(["Flood by colour", "Flood fill"]);
+  });
+});
+
+describe("a straight line", () => {
+  const shift = { shift: true };
+
+  it("goes on from where the last stroke ended, and follows the pointer until it is lifted", async () => {
+    const t = await new TestEditor().open();
+    t.editor.settings.set("size", 1);
+    t.stroke([1.5, 1.5], [1.6, 1.5]);
+    t.pointerDown(1.5, 12.5, shift).pointerMove(12.5, 12.5, shift);
+    expect(t.values[12 * 14 + 1]).toBe(0); // no longer where it was pressed
+    t.pointerMove(12.5, 1.5, shift).pointerUp(12.5, 1.5, shift);
+    expect(t.values[1 * 14 + 7]).toBeGreaterThan(0.5);
+    expect(t.values[7 * 14 + 7]).toBe(0);
+    expect(t.history.steps.map((s) => s.label)).toEqual(["Brush", "Brush"]);
+    t.key("Ctrl+z");
+    expect(t.values[1 * 14 + 7]).toBe(0);
+  });
+
+  it("begins where it is pressed on an untouched map, and can be given up", async () => {
+    const t = await new TestEditor().open();
+    t.pointerDown(2.5, 2.5, shift).pointerMove(10.5, 2.5, shift);
+    expect(t.values[2 * 14 + 6]).toBeGreaterThan(0.5);
+    t.editor.cancel();
+    expect(sum(t.values)).toBe(0);
+    expect(t.editor.lastPoint).toBeNull();
+  });
+
+  it("comes from the keyboard, and from a switch where there is no Shift", async () => {
+    const t = await new TestEditor().open();
+    t.key("ArrowUp").key("Enter").key("Shift+ArrowRight").key("Shift+Enter");
+    expect(t.values[7 * 14 + 9]).toBeGreaterThan(0.5);
+    t.editor.settings.set("straight", true);
+    t.editor.cell = -1;
+    t.pointerDown(2.5, 2.5, { type: "touch" }).pointerMove(2.5, 12.5, { type: "touch" }).pointerUp(11.5, 12.5, { type: "touch" });
+    expect(t.values[12 * 14 + 2]).toBe(0);
+  });
+});
+
+describe("a tool's key", () => {
+  it("chooses the tool by a tap, and lends it while it is held or used", async () => {
+    const t = await new TestEditor().open();
+    t.key("e");
+    expect(t.editor.tool).toBe("eraser");
+    t.hold("o");
+    await t.wait(tapTime + 1);
+    t.hold("o"); // as the keyboard repeats it
+    t.key("o");
+    expect(t.editor.tool).toBe("ellipse"); // pressed anew: a tap
+    t.key("b").hold("e").stroke([2, 2], [4, 2]);
+    t.release("e");
+    expect(t.editor.tool).toBe("brush");
+    expect(t.history.steps).toEqual([]); // nothing was there to erase
+    t.hold("s");
+    await t.wait(tapTime + 1);
+    t.release("s");
+    expect(t.editor.tool).toBe("brush");
+  });
+
+  it("that is lifted in the middle of a stroke lets it end first", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(1));
+    t.hold("e").pointerDown(2.5, 2.5).release("e");
+    t.pointerMove(9.5, 2.5);
+    expect(t.editor.tool).toBe("eraser");
+    t.pointerUp(9.5, 2.5);
+    expect(t.editor.tool).toBe("brush");
+    expect(t.history.steps.map((s) => s.label)).toEqual(["Erase"]);
+  });
+});
+
+describe("Alt and the right button", () => {
+  it("size the brush to the side and its hardness up and down, and paint nothing", async () => {
+    const t = await new TestEditor().open();
+    const { settings } = t.editor;
+    const size = settings.get("size");
+    t.pointerDown(5, 5, { button: 2, alt: true }).pointerMove(7, 5, { button: 2, alt: true });
+    expect(settings.get("size")).toBeCloseTo(size + 4, 1);
+    expect(t.editor.ring).toEqual(t.editor.toScreen(mapPoint(5, 5)));
+    t.pointerMove(-90, 2, { button: 2 });
+    expect(settings.get("size")).toBe(0.25);
+    expect(settings.get("hardness")).toBeGreaterThan(0.5);
+    t.pointerUp(-90, 2, { button: 2 });
+    expect(t.editor.sizing).toBeNull();
+    expect(t.history.steps).toEqual([]);
+  });
+});
+
 describe("the whole map", () => {
+  it("is filled, sharpened, normalised and bent by gamma, each one step of undo", async () => {
+    const model = Array.from({ length: 196 }, (_, i) => Math.fround(0.2 + ((i * 7) % 10) / 20));
+    const t = await new TestEditor().open(14, model);
+    t.key("Shift+N");
+    expect([Math.min(...t.values), Math.max(...t.values)]).toEqual([0, 1]);
+    t.key("Shift+G");
+    expect(t.values[1]).toBeLessThan((model[1]! - 0.2) / 0.45);
+    t.key("Shift+G", true).key("Shift+H").key("Shift+S").key("Shift+B").key("Shift+I");
+    t.editor.settings.set("strength", 0.4);
+    t.key("Shift+F");
+    expect(new Set(t.values)).toEqual(new Set([Math.fround(0.4)]));
+    expect(t.history.steps.map((s) => s.label)).toEqual(["Normalise", "Gamma", "Gamma", "Sharpen", "Blur", "Invert", "Fill all"]);
+    t.key("Shift+N");
+    expect(t.notices.at(-1)).toContain("same value");
+    for (let i = 0; i < 7; i++) t.key("Ctrl+z");
+    expect(t.editor.document.isModels).toBe(true);
+  });
+
+  it("keeps to the selection, and shows a gamma before it is applied", async () => {
+    const t = await new TestEditor().open(14, new Array<number>(196).fill(0.25));
+    t.key("r").stroke([0, 0], [7, 14]);
+    t.editor.previewGamma(0.5);
+    expect([t.editor.ahead![0], t.editor.ahead![13], t.values[0]]).toEqual([0.5, 0.25, 0.25]);
+    t.editor.applyGamma(0.5);
+    expect([t.editor.ahead, t.values[0], t.values[13]]).toEqual([null, 0.5, 0.25]);
+    expect(t.history.steps.length).toBe(1);
+  });
+
   it("is cleared, inverted, blurred, reset and confirmed, and each can be undone", async () => {
     const model = Array.from({ length: 196 }, (_, i) => Math.fround(((i * 7) % 10) / 10));
     const t = await new TestEditor().open(14, model);

@@ -3,6 +3,7 @@
 import type { Editor } from "../editor.ts";
 import { colorMapNames } from "../colormap.ts";
 import { views } from "../settings.ts";
+import type { WholeOperation } from "../whole.ts";
 import { letterOf } from "./letter.ts";
 
 export interface KeyInput {
@@ -26,6 +27,7 @@ const next = <T>(list: readonly T[], now: T, step = 1): T =>
   list[(list.indexOf(now) + step + list.length) % list.length] ?? now;
 
 const plain = (letter: string) => (k: KeyInput) => !k.ctrl && !k.alt && !k.shift && letterOf(k) === letter;
+const shifted = (letter: string) => (k: KeyInput) => !k.ctrl && !k.alt && k.shift && letterOf(k) === letter;
 const ctrl = (letter: string, shift = false) => (k: KeyInput) =>
   k.ctrl && k.shift === shift && letterOf(k) === letter;
 const named = (...names: string[]) => (k: KeyInput) => !k.ctrl && !k.alt && names.includes(k.key);
@@ -40,29 +42,51 @@ function size(e: Editor, larger: boolean, hardness: boolean): void {
 }
 
 function tool(keys: string, letter: string, does: string, name: Parameters<Editor["choose"]>[0]): Binding {
-  return { keys, does, group: "Paint", matches: plain(letter), run: (e) => e.choose(name) };
+  return { keys, does, group: "Paint", matches: plain(letter), run: (e, k) => { if (!k.repeat) e.holdTool(name, letter); } };
+}
+
+function whole(keys: string, letter: string, does: string, name: WholeOperation): Binding {
+  return { keys, does, group: "Map", matches: shifted(letter), run: (e, k) => e.whole(name, k.repeat) };
+}
+
+/** The strength that a digit stands for: what the key writes, or where a layout has its digits with Shift, what stands on its place. */
+function digitOf(k: KeyInput): number | undefined {
+  if (k.ctrl || k.alt) return undefined;
+  const digit = /^[0-9]$/.test(k.key) ? k.key : !k.shift && !/^[-+=_]$/.test(k.key) ? /^Digit([0-9])$/.exec(k.code)?.[1] : undefined;
+  return digit === undefined ? undefined : Number(digit);
 }
 
 export const bindings: readonly Binding[] = [
   tool("B", "b", "Brush", "brush"),
   tool("E", "e", "Eraser", "eraser"),
   tool("S", "s", "Smooth", "smooth"),
-  tool("R", "r", "Select a box", "box"),
+  tool("R", "r", "Select a box (⇧: a square)", "box"),
+  tool("O", "o", "Select an ellipse (⇧: a circle)", "ellipse"),
   tool("L", "l", "Select with a lasso", "lasso"),
-  tool("F", "f", "Flood fill", "flood"),
+  tool("F", "f", "Flood fill, by value or by colour", "flood"),
+  { keys: "B, E, … (hold)", does: "That tool, until the key is lifted", group: "Paint", matches: () => false, run: () => undefined },
+  { keys: "⇧ click, ⇧ drag", does: "A straight line, on from where the last stroke ended", group: "Paint", matches: () => false, run: () => undefined },
+  { keys: "Alt right drag", does: "Sideways the brush's size, up and down its hardness", group: "Paint", matches: () => false, run: () => undefined },
   { keys: "[ ]", does: "Smaller, larger brush", group: "Paint", matches: (k) => bracket(true)(k) || bracket(false)(k),
     run: (e, k) => size(e, bracket(false)(k), k.shift) },
   { keys: "⇧[ ⇧]", does: "Softer, harder brush", group: "Paint", matches: () => false, run: () => undefined },
-  { keys: "1 … 9 0", does: "Strength 0.1 … 0.9, 1.0", group: "Paint", matches: (k) => !k.ctrl && !k.alt && /^[0-9]$/.test(k.key),
-    run: (e, k) => e.settings.set("strength", k.key === "0" ? 1 : Number(k.key) / 10) },
+  { keys: "1 … 9 0", does: "Strength 0.1 … 0.9, 1.0", group: "Paint", matches: (k) => digitOf(k) !== undefined,
+    run: (e, k) => e.settings.set("strength", (digitOf(k) || 10) / 10) },
   { keys: "X", does: "Paint the opposite (strength ⇄ 0, add ⇄ subtract)", group: "Paint", matches: plain("x"), run: (e) => e.swap() },
   { keys: "I", does: "Pick the value under the pointer (or Alt-click)", group: "Paint", matches: plain("i"), run: (e) => e.pick() },
   { keys: "Ctrl Z", does: "Undo", group: "Map", matches: ctrl("z"), run: (e) => e.undo() },
   { keys: "Ctrl ⇧Z, Ctrl Y", does: "Redo", group: "Map", matches: (k) => ctrl("z", true)(k) || ctrl("y")(k), run: (e) => e.redo() },
-  { keys: "Enter", does: "Fill the selection, or dab on the cell", group: "Map", matches: named("Enter"),
-    run: (e) => (e.document.selection ? e.fillSelection() : e.dabCell()) },
-  { keys: "Delete", does: "Erase inside the selection", group: "Map", matches: named("Delete", "Backspace"), run: (e) => e.fillSelection(true) },
+  { keys: "Enter", does: "Fill the selection, or dab on the cell (⇧: a straight line to it)", group: "Map", matches: named("Enter"),
+    run: (e, k) => (e.document.selection ? e.fill() : e.dabCell(k.shift)) },
+  { keys: "Delete", does: "Erase inside the selection", group: "Map", matches: named("Delete", "Backspace"), run: (e) => { if (e.document.selection) e.fill(true); } },
   { keys: "K", does: "Keep inside the selection", group: "Map", matches: plain("k"), run: (e) => e.whole("keep") },
+  whole("⇧F", "f", "Fill the map, or the selection, as the brush paints", "fill"),
+  whole("⇧I", "i", "Invert", "invert"),
+  whole("⇧B", "b", "Blur", "blur"),
+  whole("⇧S", "s", "Sharpen", "sharpen"),
+  whole("⇧N", "n", "Normalise: stretch the values to 0 … 1", "normalise"),
+  whole("⇧G", "g", "Gamma: lower the middle values", "gamma"),
+  whole("⇧H", "h", "Gamma: raise the middle values", "gamma-up"),
   { keys: "Esc", does: "Give up the stroke, leave another map, let go of the selection", group: "Map", matches: named("Escape"), run: (e) => escape(e) },
   { keys: "C (hold)", does: "The model's map", group: "View", matches: plain("c"), run: (e) => e.holdModel(true) },
   { keys: "P (hold)", does: "The photograph alone", group: "View", matches: plain("p"), run: (e) => e.holdPhotograph(true) },
@@ -103,6 +127,7 @@ function escape(e: Editor): void {
 /** Runs what a key is bound to; false if it is bound to nothing. */
 export function keyDown(editor: Editor, k: KeyInput): boolean {
   const binding = bindings.find((b) => b.matches(k));
+  if (k.key === "Shift") editor.holdShift(true);
   if (!binding) return false;
   binding.run(editor, k);
   return true;
@@ -110,6 +135,8 @@ export function keyDown(editor: Editor, k: KeyInput): boolean {
 
 /** Ends what lasts while a key is held. */
 export function keyUp(editor: Editor, k: KeyInput): boolean {
+  if (k.key === "Shift") editor.holdShift(false);
+  editor.releaseTool(letterOf(k));
   if (k.key === " ") editor.holdPan(false);
   else if (letterOf(k) === "c") editor.holdModel(false);
   else if (letterOf(k) === "p") editor.holdPhotograph(false);

@@ -111,6 +111,7 @@ export function drawOverlay(g: CanvasRenderingContext2D, editor: Editor): void {
   if (editor.settings.get("grid")) drawGrid(g, editor);
   drawShapes(g, editor);
   drawCellCursor(g, editor);
+  drawLineAhead(g, editor);
   drawBrushCursor(g, editor);
 }
 
@@ -162,10 +163,25 @@ function drawCellCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   outline(g, "#ffd84d", 2);
 }
 
+const brushes: readonly string[] = ["brush", "eraser", "smooth"];
+
+/** The straight line that a press would paint while Shift is held. */
+function drawLineAhead(g: CanvasRenderingContext2D, editor: Editor): void {
+  const { hover, lastPoint } = editor;
+  if (!editor.shift || !hover || !lastPoint || editor.busy || editor.readOnly || editor.comparing || !brushes.includes(editor.tool)) return;
+  const from = editor.toScreen(lastPoint);
+  g.beginPath();
+  g.moveTo(from.x, from.y);
+  g.lineTo(hover.x, hover.y);
+  g.setLineDash([6, 4]);
+  outline(g);
+  g.setLineDash([]);
+}
+
 /** The brush's true footprint: its rim, and where its full weight ends. */
 function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   const p = editor.ring;
-  if (!p || editor.comparing || !["brush", "eraser", "smooth"].includes(editor.tool)) return;
+  if (!p || editor.comparing || (!brushes.includes(editor.tool) && !editor.sizing)) return;
   const { settings, placement, viewport } = editor;
   const press = settings.get("pressure") === "size" ? 0.25 + 0.75 * editor.pressure : 1;
   const { rx, ry } = placement.radii(settings.get("size") * press);

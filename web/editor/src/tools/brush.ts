@@ -1,5 +1,6 @@
-// Brush, eraser and smoother: Idle → Painting → Idle. Dabs stand along the path at a tenth of the brush's
-// diameter, measured in cells, whatever the pointer's speed or the device's rate.
+// Brush, eraser and smoother: Idle → Painting or Lining → Idle. Dabs stand along the path at a tenth of the brush's
+// diameter, measured in cells, whatever the pointer's speed or the device's rate. With Shift a stroke is a straight line, from where the last one ended
+// or else from where it begins, whose end follows the pointer until it is lifted.
 
 import type { MapPoint } from "../geometry.ts";
 import type { PaintMode } from "../mode.ts";
@@ -13,7 +14,10 @@ interface Way {
   readonly due: number;
 }
 
-type State = { readonly kind: "idle" } | ({ readonly kind: "painting"; readonly stroke: Stroke } & Way);
+type State =
+  | { readonly kind: "idle" }
+  | { readonly kind: "lining"; readonly from: MapPoint }
+  | ({ readonly kind: "painting"; readonly stroke: Stroke } & Way);
 
 const labels = { brush: "Brush", eraser: "Erase", smooth: "Smooth" } as const;
 const lightest = 0.25; // of size or strength, at no pressure
@@ -28,22 +32,40 @@ export class BrushTool implements Tool {
   ) {}
 
   get active(): boolean {
-    return this.state.kind === "painting";
+    return this.state.kind !== "idle";
   }
 
   onDown(e: ToolEvent): void {
+    if (e.shift) {
+      this.state = { kind: "lining", from: this.context.lastPoint ?? e.map };
+      return this.line(this.state.from, e);
+    }
+    const stroke = this.begin();
+    this.state = { kind: "painting", stroke, last: e.map, lastPressure: e.pressure, due: 0 };
+    this.dab(stroke, e.map.x, e.map.y, e.pressure);
+    this.context.document.touched();
+  }
+
+  /** The line from one place to where the pointer is, in place of the one before. */
+  private line(from: MapPoint, e: ToolEvent): void {
+    const stroke = this.begin();
+    this.dab(stroke, from.x, from.y, 1);
+    this.along({ last: from, lastPressure: 1, due: 0 }, { ...e, pressure: 1 }, stroke);
+    this.dab(stroke, e.map.x, e.map.y, 1);
+    this.context.document.touched();
+  }
+
+  private begin(): Stroke {
     const { document, settings, placement } = this.context;
     const { rx, ry } = placement.radii(settings.get("size"));
-    const stroke = document.begin(
+    return document.begin(
       this.label(), { mode: this.mode(), strength: this.strength(), hardness: settings.get("hardness") },
       partsFor(Math.min(rx, ry)),
     );
-    this.state = { kind: "painting", stroke, last: e.map, lastPressure: e.pressure, due: 0 };
-    this.dab(stroke, e.map.x, e.map.y, e.pressure);
-    document.touched();
   }
 
   onMove(e: ToolEvent): void {
+    if (this.state.kind === "lining") return this.line(this.state.from, e);
     if (this.state.kind !== "painting") return;
     Object.assign(this.state, this.along(this.state, e, this.state.stroke));
     this.context.document.touched();
@@ -72,15 +94,16 @@ export class BrushTool implements Tool {
   }
 
   onUp(e: ToolEvent): void {
-    if (this.state.kind !== "painting") return;
+    if (this.state.kind === "idle") return;
     this.onMove(e);
-    this.dab(this.state.stroke, e.map.x, e.map.y, e.pressure); // the stroke ends where the pointer did
+    if (this.state.kind === "painting") this.dab(this.state.stroke, e.map.x, e.map.y, e.pressure); // the stroke ends where the pointer did
     this.state = { kind: "idle" };
+    this.context.lastPoint = e.map;
     this.context.document.commit();
   }
 
   onCancel(): void {
-    if (this.state.kind !== "painting") return;
+    if (this.state.kind === "idle") return;
     this.state = { kind: "idle" };
     this.context.document.cancel();
   }

@@ -1,6 +1,8 @@
 // The tools that act where the pointer goes down: flood fill and the value picker.
 
+import { floodColours } from "../colours.ts";
 import { flood } from "../flood.ts";
+import type { MapPoint } from "../geometry.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tool.ts";
 
 abstract class ClickTool implements Tool {
@@ -10,11 +12,11 @@ abstract class ClickTool implements Tool {
 
   constructor(protected readonly context: ToolContext) {}
 
-  abstract act(cell: number): void;
+  abstract act(cell: number, at: MapPoint): void;
 
   onDown(e: ToolEvent): void {
     const cell = this.context.placement.cellAt(e.map);
-    if (cell >= 0) this.act(cell);
+    if (cell >= 0) this.act(cell, e.map);
   }
 
   onMove(): void {}
@@ -22,15 +24,19 @@ abstract class ClickTool implements Tool {
   onCancel(): void {}
 }
 
-/** Fills the cells connected to the one clicked, of about its value, as the brush would paint them. */
+/** Fills what is connected to the place clicked, of about its value or of about its colour in the picture, as the brush would paint it. */
 export class FloodTool extends ClickTool {
   readonly name = "flood";
 
-  act(cell: number): void {
-    const { document, settings } = this.context;
-    const region = flood(document.values, document.rows, document.columns, cell, settings.get("tolerance"));
+  act(cell: number, { x, y }: MapPoint): void {
+    const { document, settings, colours } = this.context;
+    const { rows, columns } = document;
+    const byColour = settings.get("floodBy") === "colour" && colours !== null;
+    const region = byColour
+      ? floodColours(colours, rows, columns, x / columns, y / rows, settings.get("colourTolerance"))
+      : flood(document.values, rows, columns, cell, settings.get("tolerance"));
     const stroke = document.begin(
-      "Flood fill", { mode: settings.get("mode"), strength: settings.get("strength"), hardness: 1 }, 1,
+      byColour ? "Flood by colour" : "Flood fill", { mode: settings.get("mode"), strength: settings.get("strength"), hardness: 1 }, 1,
     );
     stroke.fill(region);
     document.commit();

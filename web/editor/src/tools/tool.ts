@@ -1,11 +1,12 @@
 // A tool is a small state machine. It gets pointer events in map coordinates, sees the editor through the narrow
 // ToolContext, and can be told at any moment to give up what it was doing (onCancel).
 
+import type { Colours } from "../colours.ts";
 import type { MapDocument } from "../document.ts";
 import type { MapPoint, Placement, ScreenPoint } from "../geometry.ts";
 import type { Settings } from "../settings.ts";
 
-export const toolNames = ["brush", "eraser", "smooth", "box", "lasso", "flood", "pick", "pan"] as const;
+export const toolNames = ["brush", "eraser", "smooth", "box", "ellipse", "lasso", "flood", "pick", "pan"] as const;
 export type ToolName = (typeof toolNames)[number];
 
 export interface ToolEvent {
@@ -21,6 +22,10 @@ export interface ToolContext {
   readonly document: MapDocument;
   readonly settings: Settings;
   readonly placement: Placement;
+  /** The picture's pixels, where they are known. */
+  readonly colours: Colours | null;
+  /** Where the last stroke on this map ended: straight lines go on from there. */
+  lastPoint: MapPoint | null;
   pan(dx: number, dy: number): void;
   /** Takes a value as the brush's strength and goes back to the brush. */
   picked(value: number): void;

@@ -96,6 +96,7 @@ function listen(desk: Desk, dialogs: Dialogs): void {
     if (keyUp(editor, keyInput(e)) && !ownsKey(e)) e.preventDefault();
   });
   window.addEventListener("blur", () => {
+    editor.letGo();
     editor.holdPan(false);
     editor.holdModel(false);
     editor.holdPhotograph(false);

@@ -90,8 +90,8 @@ export function selectionBar(desk: Desk): HTMLElement {
     h("button.small-button", { type: "button", title: key, onmousedown: (e: MouseEvent) => e.preventDefault(), onclick: run }, label);
   fill(
     bar,
-    act("Fill", "Enter", () => editor.fillSelection()),
-    act("Erase", "Delete", () => editor.fillSelection(true)),
+    act("Fill", "Enter", () => editor.fill()),
+    act("Erase", "Delete", () => editor.fill(true)),
     act("Keep inside", "K", () => editor.whole("keep")),
     act("Let go", "Esc", () => editor.deselect()),
   );

@@ -5,7 +5,7 @@ import type { Desk } from "../desk.ts";
 import { gain, number, percent } from "../format.ts";
 import { contourLevels } from "../render/contours.ts";
 import { pencil } from "../render/pencil.ts";
-import type { Pressure, View } from "../settings.ts";
+import { smallestSize, type Pressure, type View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
 import { mapPicker } from "./comparison.ts";
 import { choice, segments, slider } from "./controls.ts";
@@ -16,12 +16,12 @@ const folded = (title: string, ...children: Node[]): HTMLElement =>
 export function brushPanel(desk: Desk): HTMLElement {
   const { editor } = desk;
   const { settings } = editor;
-  const smallest = 0.25;
-  const ratio = () => Math.log((2 * Math.max(4, editor.document.rows, editor.document.columns)) / smallest);
+  const ratio = () => Math.log((2 * Math.max(4, editor.document.rows, editor.document.columns)) / smallestSize);
   const size = slider(settings, {
-    label: "Size", setting: "size", hint: "Across, in cells of the map ( [ and ] )", words: (v) => v.toFixed(v < 10 ? 2 : 1),
-    to: (v) => Math.log(v / smallest) / ratio(), from: (t) => smallest * Math.exp(t * ratio()),
-    rescaled: (show) => desk.on("opened", show),
+    label: "Size", setting: "size", hint: "Across, in cells of the map and in pixels of the screen ( [ and ], or Alt and the right button )",
+    words: (v) => `${v.toFixed(v < 10 ? 2 : 1)} · ${Math.round(v * editor.cellOnScreen)} px`,
+    to: (v) => Math.log(v / smallestSize) / ratio(), from: (t) => smallestSize * Math.exp(t * ratio()),
+    rescaled: (show) => editor.on("changed", show),
   });
   const hardness = slider(settings, { label: "Hardness", setting: "hardness", hint: "How far from the middle the full strength reaches ( Shift+[ and Shift+] )", words: percent });
   const strength = slider(settings, { label: "Strength", setting: "strength", hint: "What the brush paints; a stroke never goes beyond it (1 … 9, 0)", words: (v) => v.toFixed(2) });
@@ -31,6 +31,12 @@ export function brushPanel(desk: Desk): HTMLElement {
     ["subtract", "Subtract", "The strength is taken away"],
   ]);
   const tolerance = slider(settings, { label: "Tolerance", setting: "tolerance", hint: "How far values may differ to be filled together", words: (v) => v.toFixed(2) });
+  const colourTolerance = slider(settings, { label: "Tolerance", setting: "colourTolerance", hint: "How far red, green and blue may each differ to be filled together", words: percent });
+  const floodBy = segments(settings, "floodBy", "Flood by", [
+    ["value", "By value", "Cells of about the value clicked, connected to it"],
+    ["colour", "By colour", "What has about the colour clicked in the picture, connected to it"],
+  ]);
+  const straight = h("label.check", { hidden: true }, h("input", { type: "checkbox", "data-testid": "set-straight", checked: settings.get("straight"), onchange: (e) => settings.set("straight", (e.currentTarget as HTMLInputElement).checked) }), "Straight lines");
   const pressure = choice<"pressure">(settings, "pressure", "Pen pressure", [
     ["size", "size"], ["strength", "strength"], ["off", "off"],
   ] satisfies [Pressure, string][]);
@@ -41,16 +47,22 @@ export function brushPanel(desk: Desk): HTMLElement {
   ]);
   const touch = h("div.picker", { hidden: true, "data-testid": "fingers" }, h("span", {}, "Fingers"), fingers);
   document.addEventListener("pointerdown", (e) => {
-    if (e.pointerType === "touch") touch.hidden = false;
+    if (e.pointerType === "touch") touch.hidden = straight.hidden = false; // who has keys has Shift
   });
   const show = () => {
-    tolerance.hidden = editor.tool !== "flood";
+    const flood = editor.tool === "flood";
+    floodBy.hidden = !flood;
+    tolerance.hidden = !flood || settings.get("floodBy") !== "value";
+    colourTolerance.hidden = !flood || settings.get("floodBy") !== "colour";
+    size.hidden = hardness.hidden = stabilising.hidden = flood;
     pressure.hidden = !settings.get("pen");
-    if (settings.get("pen")) touch.hidden = false;
+    if (settings.get("pen")) touch.hidden = straight.hidden = false;
+    if (settings.get("straight")) straight.hidden = false;
   };
   editor.on("changed", show);
   show();
-  return folded("Brush", size, hardness, strength, modes, stabilising, tolerance, pressure, touch);
+  size.classList.add("wide-value");
+  return folded("Brush", size, hardness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
 }
 
 export function viewPanel(desk: Desk): HTMLElement {

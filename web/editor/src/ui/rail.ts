@@ -1,16 +1,18 @@
-// The tool rail: tools, then actions on the whole map.
+// The tool rail: tools, then actions on the whole map; the rarer ones stand in a menu.
 
 import type { Desk } from "../desk.ts";
 import type { ToolName } from "../tools/tool.ts";
 import { wholeOperations } from "../whole.ts";
 import { button, h } from "./element.ts";
 import { icon } from "./icons.ts";
+import { wholeMenu } from "./whole_menu.ts";
 
 const tools: readonly { name: ToolName; label: string; key: string }[] = [
   { name: "brush", label: "Brush", key: "B" },
   { name: "eraser", label: "Eraser", key: "E" },
   { name: "smooth", label: "Smooth", key: "S" },
   { name: "box", label: "Select a box", key: "R" },
+  { name: "ellipse", label: "Select an ellipse", key: "O" },
   { name: "lasso", label: "Select with a lasso", key: "L" },
   { name: "flood", label: "Flood fill", key: "F" },
   { name: "pick", label: "Pick a value", key: "I" },
@@ -26,15 +28,16 @@ export function rail(desk: Desk): HTMLElement {
       onclick: () => editor.choose(name),
     }, icon(name)),
   ]));
-  const whole = wholeOperations.map((o) => ({
+  const whole = wholeOperations.flatMap((o) => "often" in o ? [{
     name: o.name,
     button: button("button.tool", {
       "data-testid": `map-${o.name}`, "aria-label": o.label, title: `${o.label}: ${o.hint}`, onclick: () => editor.whole(o.name),
     }, icon(o.name)),
-  }));
+  }] : []);
+  const more = wholeMenu(desk);
   const show = () => {
     for (const [name, b] of buttons) b.setAttribute("aria-pressed", String(editor.tool === name));
-    for (const o of whole) o.button.disabled = editor.readOnly || editor.comparing || (o.name === "keep" && !editor.document.selection);
+    for (const b of [...whole.map((o) => o.button), more.opener]) b.disabled = editor.readOnly || editor.comparing;
     whole.find((o) => o.name === "model")?.button.setAttribute("aria-pressed", String(editor.document.source === "model"));
   };
   desk.on("opened", () => { // what an empty map does follows the network
@@ -47,6 +50,6 @@ export function rail(desk: Desk): HTMLElement {
   show();
   return h(
     "div.rail", { role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
-    ...buttons.values(), h("span.rule"), ...whole.map((o) => o.button),
+    ...buttons.values(), h("span.rule"), ...whole.map((o) => o.button), more.opener, more.menu,
   );
 }

@@ -1,6 +1,7 @@
 // The canvas: three stacked layers, their size in device pixels, and the pointer's, wheel's and keyboard's events
 // on their way to the editor.
 
+import { colourSide, type Colours } from "../colours.ts";
 import type { Editor } from "../editor.ts";
 import { screenPoint, type ScreenPoint } from "../geometry.ts";
 import { pictureURL } from "../api/client.ts";
@@ -14,6 +15,19 @@ import { h } from "./element.ts";
 const foreseen = 20; // ms: predictions beyond the next frame are guesses
 
 const layers: readonly Layer[] = ["picture", "map", "overlay"];
+
+/** A picture's pixels, small enough to be looked through at a click; null where the browser gives none. */
+function coloursOf(picture: HTMLImageElement): Colours | null {
+  const shrink = Math.min(1, colourSide / Math.max(picture.naturalWidth, picture.naturalHeight));
+  const width = Math.max(1, Math.round(picture.naturalWidth * shrink));
+  const height = Math.max(1, Math.round(picture.naturalHeight * shrink));
+  const canvas = h("canvas", { width, height });
+  const g = canvas.getContext("2d", { willReadFrequently: true });
+  if (!g) return null;
+  g.imageSmoothingQuality = "high";
+  g.drawImage(picture, 0, 0, width, height);
+  return { width, height, data: g.getImageData(0, 0, width, height).data };
+}
 
 export class Stage {
   readonly element: HTMLElement;
@@ -59,6 +73,7 @@ export class Stage {
     }
     if (this.pictures.task !== task) return;
     this.pictures[kind] = picture;
+    if (kind === "view") this.editor.colours = coloursOf(picture);
     this.element.dataset["picture"] = "shown";
     this.loop.mark("picture");
   }

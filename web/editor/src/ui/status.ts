@@ -2,7 +2,7 @@
 // what the attention mechanism makes of it; and how far we are zoomed in.
 
 import type { Desk } from "../desk.ts";
-import { gain, number, value } from "../format.ts";
+import { gain, number, percent, value } from "../format.ts";
 import type { OtherMap } from "../other_map.ts";
 import { mapPicker } from "./comparison.ts";
 import { button, h, say } from "./element.ts";
@@ -42,7 +42,7 @@ export function statusLine(desk: Desk): HTMLElement {
 
   const show = () => {
     const cell = editor.hover && editor.cell < 0 ? editor.placement.cellAt(editor.toMap(editor.hover)) : editor.cell;
-    const words = cell >= 0 && desk.detail ? cellWords(desk, cell) : null;
+    const words = cell >= 0 && desk.detail && !editor.sizing ? cellWords(desk, cell) : null;
     say(place, words?.place ?? "");
     say(now, words?.value ?? "");
     say(was, words?.other ?? words?.was ?? "");
@@ -69,6 +69,10 @@ export function statusLine(desk: Desk): HTMLElement {
 
 function modeHint(desk: Desk): string {
   const { editor } = desk;
+  if (editor.sizing) {
+    const [size, hardness] = [editor.settings.get("size"), editor.settings.get("hardness")];
+    return `size ${number(size)} cells, ${Math.round(size * editor.cellOnScreen)} px · hardness ${percent(hardness)}`;
+  }
   if (editor.comparing) return "";
   if (editor.showPhotograph) return "the photograph alone";
   if (editor.showModel) return "the model's map";

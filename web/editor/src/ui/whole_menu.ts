@@ -1,0 +1,56 @@
+// The menu of what is rarely done to the whole map, or to the selection.
+
+import type { Desk } from "../desk.ts";
+import { wholeOperations } from "../whole.ts";
+import { button, h, say } from "./element.ts";
+import { icon } from "./icons.ts";
+
+/** The gamma that a place on the slider, −1 … 1, stands for: 1 in the middle, 4 and a quarter at the ends. */
+const gammaAt = (place: number): number => 4 ** place;
+
+export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLElement } {
+  const { editor } = desk;
+  const items = wholeOperations.flatMap((o) => "often" in o ? [] : [{
+    name: o.name,
+    button: button("button.menu-item", { "data-testid": `map-${o.name}`, title: o.hint, onclick: () => {
+      menu.hidePopover();
+      editor.whole(o.name);
+    } }, h("span", {}, o.label), h("kbd", {}, o.key)),
+  }]);
+  const place = h("input", { type: "range", min: -1, max: 1, step: 0.02, value: 0, "aria-label": "Gamma", "data-testid": "gamma", oninput: () => show() });
+  const words = h("output.slider-value");
+  const apply = button("button.small-button", { "data-testid": "apply-gamma", onclick: () => {
+    editor.applyGamma(gammaAt(Number(place.value)));
+    menu.hidePopover();
+  } }, "Apply");
+  const show = () => {
+    const gamma = gammaAt(Number(place.value));
+    say(words, gamma.toFixed(2));
+    apply.disabled = gamma === 1;
+    editor.previewGamma(gamma);
+  };
+  const scope = h("p.muted.menu-scope");
+  const menu = h(
+    "div.menu", { popover: "auto", id: "whole-menu", "aria-label": "The whole map" }, scope, ...items.map((i) => i.button), h("hr"),
+    h("label.slider", { title: "Raises every value to this power: above 1 lowers the middle, below 1 raises it (⇧G, ⇧H)" }, h("span", {}, "Gamma"), place, words), apply,
+  );
+  const opener = button("button.tool", {
+    "data-testid": "map-more", "aria-label": "More for the whole map", "aria-haspopup": "true", title: "More for the whole map, or for the selection: fill, invert, blur, sharpen, normalise, gamma",
+    popovertarget: "whole-menu",
+  }, icon("more"));
+  menu.addEventListener("beforetoggle", (e) => {
+    const opening = e.newState === "open";
+    place.value = "0";
+    show();
+    if (!opening) return document.getElementById("stage")?.focus({ preventScroll: true });
+    const { selection } = editor.document;
+    say(scope, selection ? "The selection" : "The whole map");
+    for (const { name, button } of items) button.disabled = name === "keep" && !selection;
+    const at = opener.getBoundingClientRect();
+    const across = at.top > innerHeight / 2 && at.width < innerWidth / 4 && innerWidth <= 760; // tools in a row: the menu stands above them
+    menu.style.left = across ? "auto" : `${at.right + 6}px`;
+    menu.style.right = across ? "8px" : "auto";
+    menu.style.bottom = across ? `${innerHeight - at.top + 6}px` : `${Math.max(8, innerHeight - at.bottom)}px`;
+  });
+  return { opener, menu };
+}
