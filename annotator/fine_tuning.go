@@ -84,14 +84,14 @@ func (s *Service) RoundPlan(ctx context.Context, actor User, slug string) (Round
 	return plan, nil
 }
 
-// roundDefaults returns recipe.Defaults with the learning rate that suits the project's active version, and with a strategy and a
-// treatment of BatchNorm that the engine can train it by.
+// roundDefaults returns the defaults for the mechanism of the project's active version, with the learning rate that suits it, and with
+// a strategy and a treatment of BatchNorm that the engine can train it by.
 func (s *Service) roundDefaults(ctx context.Context, store Store, projectID int64) (recipe.Settings, error) {
-	settings := recipe.Defaults()
 	active, err := store.ActiveVersion(ctx, projectID)
 	if errors.Is(err, ErrNotFound) {
-		return settings, nil
+		return recipe.Defaults(), nil
 	}
+	settings := recipe.DefaultsOf(active.Gain)
 	if active.LearningRate > 0 {
 		settings.LearningRate = active.LearningRate
 	}

@@ -21,7 +21,7 @@ func MechanismOf(gain attention.Gain) Mechanism {
 	switch gain {
 	case attention.GainOnePlusM:
 		m := Mechanism{
-			Formula: "(1+M)·g", Zero: "not amplified",
+			Formula: gain.Formula(), Zero: "not amplified",
 			Values:    "A value of 0 leaves a feature as it is: not amplified, not hidden. A value of 1 doubles it.",
 			Dark:      "dark is not amplified, not hidden",
 			Spotlight: "The picture dark where nothing is amplified: not amplified, not hidden",
@@ -31,7 +31,7 @@ func MechanismOf(gain attention.Gain) Mechanism {
 		return m
 	case attention.GainM:
 		m := Mechanism{
-			Formula: "M·g", Zero: "hidden",
+			Formula: gain.Formula(), Zero: "hidden",
 			Values:    "A value of 0 hides a feature from the answer. A value of 1 leaves it as it is.",
 			Dark:      "dark is hidden from the answer",
 			Spotlight: "The picture dark where features are hidden from the answer",

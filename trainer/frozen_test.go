@@ -14,6 +14,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/families"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
@@ -190,7 +191,11 @@ func TestFrozenTrainingTakesAugmentedPictures(t *testing.T) {
 func TestAttachedNetworkTrainsWhole(t *testing.T) {
 	t.Parallel()
 	spec := attachedSpec(t)
-	spec.AutoRate = true
+	opened, err := network.Read(t.Context(), spec.Model, spec.Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Settings = Suggest(opened.ABN(), spec.Settings, []string{"learning_rate"})
 	out, err := TrainScratch(t.Context(), spec, Observer{})
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/abn-studio/studio/internal/recipe"
@@ -18,6 +19,15 @@ const (
 	adamWShare       = 0.1
 	adamWFoldedShare = 0.0015
 )
+
+// Suggest returns s with what suits a network in place of the settings of the given names, which were left to the studio.
+func Suggest(abn *onnx.ABN, s recipe.Settings, left []string) recipe.Settings {
+	s.SetDefaults(abn.Gain, left)
+	if slices.Contains(left, "learning_rate") {
+		s.LearningRate = SuggestedLearningRate(abn, s.Optimizer, s.Rates)
+	}
+	return s
+}
 
 // SuggestedLearningRate is the peak learning rate for fine-tuning a network if none is given.
 //

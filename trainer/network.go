@@ -21,10 +21,9 @@ import (
 type parent struct {
 	modelHash     string // SHA-256 of the file
 	extractorHash string
-	input         [3]int                        // 3, H, W
-	features      [3]int                        // C, h, w
-	classes       int                           // K
-	learningRate  func(recipe.Settings) float64 // SuggestedLearningRate; nil: it is not known
+	input         [3]int // 3, H, W
+	features      [3]int // C, h, w
+	classes       int    // K
 	extractor     features.Extractor
 	newEngine     func(ctx context.Context, s recipe.Settings) (engine.Engine, error) // at the parent's parameters
 	require       func(ctx context.Context, s recipe.Settings) error                  // refuses settings whose engine cannot train it; nil: not checked
@@ -63,7 +62,6 @@ func openNetwork(ctx context.Context, opened *network.Network, file []byte, m ma
 		input:    [3]int{abn.ImageChannels, abn.ImageHeight, abn.ImageWidth},
 		features: [3]int{abn.Channels, abn.Height, abn.Width},
 		classes:  abn.Classes, extractor: extractor,
-		learningRate: func(s recipe.Settings) float64 { return SuggestedLearningRate(abn, s.Optimizer, s.Rates) },
 		newEngine: func(ctx context.Context, s recipe.Settings) (engine.Engine, error) {
 			return NewEngine(ctx, abn, s, threads)
 		},

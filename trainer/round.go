@@ -36,7 +36,6 @@ type RoundSpec struct {
 	Opened   *network.Network  // Model, if the caller has opened it with Manifest; nil: the round opens it
 	Manifest manifest.Manifest // its preprocessing and classes
 	Settings recipe.Settings
-	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 
 	// Train are the images to train on: the training images, and all images with an edited map.
 	Train []sample.Sample
@@ -114,9 +113,6 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 	if spec.WithoutControl {
 		kind = recipe.FineTuning
 	}
-	if spec.AutoRate { // until the network is open
-		spec.Settings.LearningRate = recipe.Defaults().LearningRate
-	}
 	if err := spec.Settings.Validate(kind); err != nil {
 		return RoundOutcome{}, fmt.Errorf("round: %w", err)
 	}
@@ -126,9 +122,6 @@ func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome R
 			return RoundOutcome{}, fmt.Errorf("round: %w", err)
 		}
 		defer net.close()
-	}
-	if spec.AutoRate && net.learningRate != nil {
-		spec.Settings.LearningRate = net.learningRate(spec.Settings)
 	}
 	if net.require != nil {
 		if err := net.require(ctx, spec.Settings); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/manifest"
+	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine/enginetest"
@@ -188,22 +189,22 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			net, err := openNetwork(t.Context(), nil, file, manifest.Manifest{}, nil, "", 0)
+			opened, err := network.Read(t.Context(), file, manifest.Manifest{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			net.close()
-			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerSGD, Rates: recipe.RatesOne}); got != want {
+			abn := opened.ABN()
+			if got := SuggestedLearningRate(abn, recipe.OptimizerSGD, recipe.RatesOne); got != want {
 				t.Errorf("%s%s: %v, want %v", name, suffix, got, want)
 			}
-			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerNesterov, Rates: recipe.RatesOne}); got != want {
+			if got := SuggestedLearningRate(abn, recipe.OptimizerNesterov, recipe.RatesOne); got != want {
 				t.Errorf("%s%s, nesterov: %v, want %v", name, suffix, got, want)
 			}
 			byLayer := want
 			if suffix != "" && name != "abn-mobilenet-tiny" { // whose last BatchNorm is folded too: no layer is told from another
 				byLayer = recipe.Defaults().LearningRate / 4
 			}
-			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerSGD, Rates: recipe.RatesByLayer}); got != byLayer {
+			if got := SuggestedLearningRate(abn, recipe.OptimizerSGD, recipe.RatesByLayer); got != byLayer {
 				t.Errorf("%s%s, by layer: %v, want %v", name, suffix, got, byLayer)
 			}
 			// A share of the weights, which are of the order of 0.1 in all of them.
@@ -211,7 +212,7 @@ func TestSuggestedLearningRateKnowsFoldedNetworks(t *testing.T) {
 			if suffix != "" {
 				low, high = 0.00003, 0.0005
 			}
-			if got := net.learningRate(recipe.Settings{Optimizer: recipe.OptimizerAdamW, Rates: recipe.RatesByLayer}); got < low || got > high {
+			if got := SuggestedLearningRate(abn, recipe.OptimizerAdamW, recipe.RatesByLayer); got < low || got > high {
 				t.Errorf("%s%s, adamw: %v, want between %v and %v", name, suffix, got, low, high)
 			}
 		}

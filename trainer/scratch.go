@@ -28,7 +28,6 @@ type ScratchSpec struct {
 	Manifest manifest.Manifest
 	// Strategy in Settings is set to scratch, or to both if the extractor is frozen, and Anchor to 0, since there is no parent.
 	Settings recipe.Settings
-	AutoRate bool // SuggestedLearningRate in place of Settings.LearningRate
 	// Frozen does not train the extractor: the branches learn from features that are computed once per image and kept in Store,
 	// or from features of crops.
 	Frozen bool
@@ -69,9 +68,6 @@ type ScratchOutcome struct {
 func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out ScratchOutcome, err error) {
 	started := time.Now()
 	spec.Settings.Strategy, spec.Settings.Anchor = spec.strategy(), 0
-	if spec.AutoRate { // until the network is open
-		spec.Settings.LearningRate = recipe.Defaults().LearningRate
-	}
 	if err := spec.Settings.Validate(recipe.Training); err != nil {
 		return out, fmt.Errorf("train: %w", err)
 	}
@@ -84,9 +80,6 @@ func TrainScratch(ctx context.Context, spec ScratchSpec, observer Observer) (out
 			return out, fmt.Errorf("train: %w", err)
 		}
 		defer net.close()
-	}
-	if spec.AutoRate && net.learningRate != nil {
-		spec.Settings.LearningRate = net.learningRate(spec.Settings)
 	}
 	if net.require != nil {
 		if err := net.require(ctx, spec.Settings); err != nil {

@@ -43,7 +43,7 @@ func (c *aviarySweepCommand) Run(ctx context.Context, streams *stdio) error {
 	rows, err := bench.Sweep{
 		Model: c.Model, Images: c.Images, Out: c.Out, Sources: c.Sources, Strategies: c.Strategies, Edits: c.Edits, Gammas: c.Gammas, Cross: c.Cross,
 		Anchors: c.Anchors, Optimizers: c.Optimizers, Crops: c.Crops, Seeds: c.Seeds, MapLoss: c.MapLoss, Parallel: c.Parallel, Limit: c.Limit,
-		Settings: settings, AutoRate: c.autoRate(),
+		Settings: settings, Left: c.left(),
 	}.Run(ctx, line.meter())
 	line.done()
 	if err != nil {

@@ -55,7 +55,7 @@ func (c *benchRecipeCommand) Run(ctx context.Context, streams *stdio) error {
 	defer line.done()
 	done, err := bench.Recipe{
 		Networks: c.Networks, Images: c.Images, Format: c.Format, Masks: c.Masks, Edits: c.Edits, Gains: c.Gains, Seeds: c.Seeds, Training: c.Training,
-		Limit: c.Limit, Out: c.Out, Parallel: c.Parallel, Settings: settings, AutoRate: c.autoRate(),
+		Limit: c.Limit, Out: c.Out, Parallel: c.Parallel, Settings: settings, Left: c.left(),
 	}.Run(ctx, line.meter())
 	line.done()
 	if err != nil {

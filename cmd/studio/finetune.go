@@ -110,6 +110,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 		return fmt.Errorf("%s: %w", c.Model, err)
 	}
 	tellWarnings(io.Err, c.Model, trial.Warnings)
+	settings = trainer.Suggest(opened.ABN(), settings, c.left())
 	manifest := opened.Manifest()
 	network, err := runABN(c.Model, opened, c.Threads)
 	if err != nil {
@@ -162,7 +163,7 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 		work = c.Out + ".work"
 	}
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: file, Opened: opened, Manifest: manifest, Settings: settings, AutoRate: c.autoRate(), Train: train, Heldout: heldout, Validation: images.Validation(split),
+		Model: file, Opened: opened, Manifest: manifest, Settings: settings, Train: train, Heldout: heldout, Validation: images.Validation(split),
 		Pixels: images.Pixels, Store: store, Extractor: network, WorkDir: work,
 		WithoutControl: !c.Control, Threads: c.Threads,
 	}, progress.observer(meter))

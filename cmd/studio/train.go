@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/abn-studio/studio/inference"
@@ -88,6 +89,9 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 	if err != nil {
 		return err
 	}
+	if start.opened != nil && slices.Contains(c.left(), "learning_rate") {
+		settings.LearningRate = trainer.SuggestedLearningRate(start.opened.ABN(), settings.Optimizer, settings.Rates)
+	}
 	preprocessor, err := inference.NewPreprocessor(start.manifest)
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func (c *trainCommand) Run(ctx context.Context, io *stdio) error {
 		}
 	}
 	outcome, err := trainer.TrainScratch(ctx, trainer.ScratchSpec{
-		Model: start.model, Opened: start.opened, Manifest: start.manifest, Settings: settings, AutoRate: c.From != "" && c.autoRate(), Frozen: c.Frozen, Shift: c.Shift, Store: store,
+		Model: start.model, Opened: start.opened, Manifest: start.manifest, Settings: settings, Frozen: c.Frozen, Shift: c.Shift, Store: store,
 		Train: images.TrainedOn(), Heldout: heldout, Validation: images.Validation(split), Pixels: images.Pixels, WorkDir: work, Threads: c.Threads,
 	}, progress.observer(meter))
 	if err == nil {

@@ -58,6 +58,15 @@ func of(defaults recipe.Settings) func(recipe.Field) string {
 	}
 }
 
+// ofFineTuning writes a setting's default for a fine-tuning and, where a mechanism wants another one, that too.
+func ofFineTuning(f recipe.Field) string {
+	text := of(recipe.Defaults())(f)
+	if other := f.Otherwise(); text != "" && other != "" {
+		return strings.TrimSuffix(text, ")") + "; " + other + ")"
+	}
+	return text
+}
+
 // ofTraining writes a setting's default for a training from scratch and, if it differs, for one from a network's weights.
 func ofTraining(f recipe.Field) string {
 	text := of(recipe.ScratchDefaults())(f)
@@ -109,7 +118,7 @@ var regime = []string{"engine", "optimizer", "warm_up", "spare_norms", "clip_nor
 
 func finetuneFlags() settingFlags {
 	return flagsOf(andOthers(func(recipe.Field) bool { return true },
-		slices.Concat([]string{"strategy", "gamma", "map_loss", "rates", "batch_norm", "anchor"}, schedule, regime, []string{"edit_repeat"})...), of(recipe.Defaults()))
+		slices.Concat([]string{"strategy", "gamma", "map_loss", "rates", "batch_norm", "anchor"}, schedule, regime, []string{"edit_repeat"})...), ofFineTuning)
 }
 
 func trainFlags() settingFlags {
@@ -117,12 +126,12 @@ func trainFlags() settingFlags {
 }
 
 func sweepFlags() settingFlags {
-	return flagsOf(named(append(slices.Clone(schedule), "edit_repeat")...), of(recipe.Defaults()))
+	return flagsOf(named(append(slices.Clone(schedule), "edit_repeat")...), ofFineTuning)
 }
 
 func benchRecipeFlags() settingFlags {
 	return flagsOf(withHelp(named(append(slices.Clone(schedule), "edit_repeat", "rates", "gamma")...),
-		map[string]string{"rates": "Learning rates, ${rates}.", "gamma": "Scale of the map loss, ${gamma}."}), of(recipe.Defaults()))
+		map[string]string{"rates": "Learning rates, ${rates}.", "gamma": "Scale of the map loss, ${gamma}."}), ofFineTuning)
 }
 
 // given returns the values of the flags that were given, by the settings' names; recipe.Auto for a setting that is left to the studio.
@@ -143,8 +152,16 @@ func (c settingFlags) given() map[string]any {
 	return given
 }
 
-// autoRate reports whether the learning rate is left to the trainer.
-func (c settingFlags) autoRate() bool { return c.given()["learning_rate"] == recipe.Auto }
+// left names the settings that are left to the studio, which looks at the network.
+func (c settingFlags) left() (names []string) {
+	given := c.given()
+	for _, f := range recipe.Fields {
+		if value, ok := given[f.Name]; value == recipe.Auto || !ok && f.OfGain != nil {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
 
 // fill sets the fields of s that were given.
 func (c settingFlags) fill(s *recipe.Settings) error {

@@ -9,8 +9,11 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/recipe/recipetest"
+	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer"
 )
 
 // The command line accepts and refuses values as the form, the API and the trainer do, before it opens a file. A command with accepted
@@ -82,7 +85,38 @@ func TestZeroIsGivenAndUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := c.settings()
-	if err != nil || s.Momentum != 0 || s.Seed != 0 || s.Epochs != 6 || s.BatchSize != 32 || !c.autoRate() || s.EditRepeat != recipe.AutoRepeat {
+	if err != nil || s.Momentum != 0 || s.Seed != 0 || s.Epochs != 6 || s.BatchSize != 32 || s.EditRepeat != recipe.AutoRepeat {
 		t.Errorf("%+v, %v", s, err)
+	}
+	if left := c.left(); !slices.Equal(left, []string{"epochs", "learning_rate", "edit_repeat"}) {
+		t.Errorf("left to the studio: %v", left)
+	}
+}
+
+// Epochs that are not given are those of the network's mechanism; epochs that are given stay.
+func TestEpochsAreTheMechanisms(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for arguments, want := range map[string][2]int{"": {12, 6}, "--epochs=7": {7, 7}} {
+		c := finetuneCommand{settingFlags: finetuneFlags()}
+		parser, err := kong.New(&c, kong.Vars(helpWords()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse(append(strings.Fields(arguments), "--model", file, "--images", t.TempDir(), "--maps", "m", "--out", "o")); err != nil {
+			t.Fatal(err)
+		}
+		s, err := c.settings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, gain := range []attention.Gain{attention.GainM, attention.GainOnePlusM} {
+			if got := trainer.Suggest(&onnx.ABN{Parts: onnx.Parts{Gain: gain}, Branches: &onnx.Model{Graph: &onnx.Graph{}}}, s, c.left()); got.Epochs != want[i] {
+				t.Errorf("%q, %s: %d epochs, want %d", arguments, gain, got.Epochs, want[i])
+			}
+		}
 	}
 }

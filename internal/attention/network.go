@@ -19,3 +19,14 @@ const (
 	GainM        Gain = "M"
 	GainOther    Gain = "other"
 )
+
+// Formula is what the perception branch reads, "M·g"; "" for GainOther.
+func (g Gain) Formula() string {
+	switch g {
+	case GainOnePlusM:
+		return "(1+M)·g"
+	case GainM:
+		return "M·g"
+	}
+	return ""
+}

@@ -33,7 +33,7 @@ type Recipe struct {
 	Out      string          // file that outcomes are appended to; what it holds already is not run again; "": none is kept
 	Parallel int             // networks at a time, one thread each; 0: one per core
 	Settings recipe.Settings // of the rounds, but for the seed
-	AutoRate bool            // the learning rate is left to the trainer
+	Left     []string        // names of settings that are left to the studio, which looks at the network
 }
 
 // RecipePoint is a round on one network: what to run and what came of it. Accuracies and shares are in [0,1].

@@ -181,10 +181,10 @@ func (s *recipeSubject) round(ctx context.Context, p RecipePoint, work string) (
 		edited = edited[:min(p.Edits, len(edited))]
 	}
 	p.Used = len(edited)
-	settings := s.Settings
+	settings := trainer.Suggest(s.opened.ABN(), s.Settings, s.Left)
 	settings.Seed = p.Seed
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: s.data, Opened: s.opened, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: slices.Concat(s.images.Of(dataset.Train), edited), Heldout: s.images.Of(dataset.Test),
+		Model: s.data, Opened: s.opened, Manifest: s.manifest, Settings: settings, Train: slices.Concat(s.images.Of(dataset.Train), edited), Heldout: s.images.Of(dataset.Test),
 		Pixels: s.images.Pixels, Store: s.store, Extractor: s.running, WorkDir: filepath.Join(work, "round"), Threads: 1,
 	}, trainer.Observer{Restarted: func(*trainer.DivergedError, float64) { p.Restarts++ }})
 	var diverged *trainer.DivergedError

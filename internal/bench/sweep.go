@@ -46,7 +46,7 @@ type Sweep struct {
 	Parallel   int             // fine-tunings at a time; 0: one per core
 	Limit      time.Duration   // start none after so long; 0: no limit
 	Settings   recipe.Settings // what all fine-tunings share
-	AutoRate   bool            // the learning rate is left to the trainer
+	Left       []string        // names of settings that are left to the studio, which looks at the network
 }
 
 // sweep is a running Sweep.
@@ -176,13 +176,14 @@ func (s *sweep) point(ctx context.Context, p sweepPoint) (sweepPoint, error) {
 	if err != nil {
 		return p, err
 	}
+	settings = trainer.Suggest(s.opened.ABN(), settings, s.Left)
 	work, err := os.MkdirTemp(s.work, "arm-")
 	if err != nil {
 		return p, err
 	}
 	defer os.RemoveAll(work)
 	outcome, err := trainer.RunRound(ctx, trainer.RoundSpec{
-		Model: s.model, Opened: s.opened, Manifest: s.manifest, Settings: settings, AutoRate: s.AutoRate, Train: train, Heldout: s.images.Of(dataset.Test),
+		Model: s.model, Opened: s.opened, Manifest: s.manifest, Settings: settings, Train: train, Heldout: s.images.Of(dataset.Test),
 		Pixels: s.images.Pixels, Store: s.store, Extractor: s.network, WorkDir: work, WithoutControl: true, Threads: 1,
 	}, trainer.Observer{})
 	if err != nil {

@@ -2,9 +2,12 @@ package recipe
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 // Type is the type of a setting's value.
@@ -33,6 +36,8 @@ type Field struct {
 	Auto      bool   // the word Auto is allowed: the studio chooses
 
 	Default any
+	// OfGain are the defaults for networks of a mechanism that wants another one.
+	OfGain map[attention.Gain]any
 
 	// Group is the part of a round's form that the setting is in; "": the form does not have it, and the studio chooses.
 	Group Group
@@ -77,6 +82,23 @@ const (
 	Optimiser Group = "Optimiser"
 	Computing Group = "Engine"
 )
+
+// DefaultOf is the default for networks of a mechanism.
+func (f Field) DefaultOf(gain attention.Gain) any {
+	if value, other := f.OfGain[gain]; other {
+		return value
+	}
+	return f.Default
+}
+
+// Otherwise says what the default is for networks of a mechanism that wants another one, "with M·g: 12"; "" where none does.
+func (f Field) Otherwise() string {
+	var all []string
+	for _, gain := range slices.Sorted(maps.Keys(f.OfGain)) {
+		all = append(all, fmt.Sprintf("with %s: %v", gain.Formula(), f.OfGain[gain]))
+	}
+	return strings.Join(all, "; ")
+}
 
 // In lists the settings of group g.
 func (g Group) In() (list []Field) {

@@ -1,5 +1,7 @@
 package recipe
 
+import "github.com/abn-studio/studio/internal/attention"
+
 // MaxEpochs bounds the settings that are counted in epochs.
 const MaxEpochs = 10_000
 
@@ -30,10 +32,11 @@ var Fields = []Field{
 		Doc:      "scale of L_map; 0 trains without maps, which is what the control does", Origin: "ours, `docs/aviary.md`",
 	},
 	{
-		Name: "epochs", Type: Whole, Low: 1, High: MaxEpochs, Default: 6, Group: Taught, Label: "Epochs",
-		Sentence: "Passes over the training images.",
+		Name: "epochs", Type: Whole, Low: 1, High: MaxEpochs, Default: 6, OfGain: map[attention.Gain]any{attention.GainM: 12}, Group: Taught, Label: "Epochs",
+		Sentence: "Passes over the training images; how many suit this network is filled in.",
+		API:      "Passes over the training images. Absent: as many as suit the active version's mechanism.",
 		Help:     "Times to go through the images, ${epochs}.",
-		Doc:      "passes over the training images", Origin: "a prototype on Aviary",
+		Doc:      "passes over the training images", Origin: "ADR 28",
 	},
 	{
 		Name: "learning_rate", Type: Number, High: 100, Above: true, Auto: true, Default: 0.02, Group: Taught, Label: "Learning rate",

@@ -33,6 +33,9 @@ func (f Field) usual() string {
 	case f.Zero != "" && fmt.Sprint(f.Default) == "0":
 		return "0 (" + f.Zero + ")"
 	}
+	if other := f.Otherwise(); other != "" {
+		return fmt.Sprint(f.Default, "; ", other)
+	}
 	return fmt.Sprint(f.Default)
 }
 

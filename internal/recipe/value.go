@@ -6,14 +6,28 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/attention"
 )
 
-// Defaults are the default settings of a fine-tuning.
-func Defaults() (s Settings) {
+// Defaults are the default settings of a fine-tuning where nothing is known of the network.
+func Defaults() Settings { return DefaultsOf(attention.GainOther) }
+
+// DefaultsOf are the default settings of a fine-tuning of a network whose mechanism is gain.
+func DefaultsOf(gain attention.Gain) (s Settings) {
 	for _, f := range Fields {
-		s.set(f, f.Default)
+		s.set(f, f.DefaultOf(gain))
 	}
 	return s
+}
+
+// SetDefaults gives the settings of the given names their defaults for networks of a mechanism.
+func (s *Settings) SetDefaults(gain attention.Gain, names []string) {
+	for _, name := range names {
+		if f, known := FieldNamed(name); known {
+			s.set(f, f.DefaultOf(gain))
+		}
+	}
 }
 
 // ScratchDefaults are the default settings of a training from images and labels, without L_map. The demo's model was made with them.

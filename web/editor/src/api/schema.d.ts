@@ -2467,7 +2467,10 @@ export interface components {
              * @enum {string}
              */
             engine?: "ort" | "gorgonia";
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Passes over the training images. Absent: as many as suit the active version's mechanism.
+             */
             epochs?: number;
             /** @description Horizontal flips, the map flipped too. */
             flip?: boolean;
