@@ -152,6 +152,9 @@ func TestWeightIsWhatDecodingTakes(t *testing.T) {
 // Pictures that are small as files and large when they are decoded are refused before anything is allocated, with words.
 // It runs alone, as above.
 func TestBombsAreRefused(t *testing.T) {
+	if raceDetector {
+		t.Skip("one decoder on one goroutine, which the race detector makes ten times as slow")
+	}
 	d := NewDecoder(Limits{One: 1 << 30, All: 1 << 30})
 	small := files(t)["png grey"]
 	var packed bytes.Buffer
@@ -306,6 +309,9 @@ type seekOnly struct{ io.ReadSeeker }
 
 func TestHeaderOfEveryKind(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("one decoder on one goroutine, which the race detector makes ten times as slow")
+	}
 	for name, data := range files(t) {
 		kind, _, _ := strings.Cut(name, " ")
 		h, err := NewDecoder(Limits{}).Header(seekOnly{bytes.NewReader(data)})
