@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/recipe"
 )
@@ -168,6 +169,27 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 	}
 	if _, err := w.Service.RoundEvents(ctx, w.Ada, 4711, 0); !errors.Is(err, annotator.ErrNotFound) {
 		t.Errorf("events of no round: %v", err)
+	}
+}
+
+// The settings a form starts with are those of the active version's mechanism.
+func TestRoundDefaultsSuitTheMechanism(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	for n, gain := range []attention.Gain{attention.GainOnePlusM, attention.GainM, attention.GainOther} {
+		added := pgtest.NewVersion(n + 1)
+		added.Gain = gain
+		v, err := w.Store.AddVersion(t.Context(), w.Project.ID, added)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Service.ActivateVersion(t.Context(), w.Admin, v.ID); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := w.Service.RoundPlan(t.Context(), w.Admin, "birds")
+		if want := recipe.DefaultsOf(gain).Epochs; err != nil || plan.Settings.Epochs != want {
+			t.Errorf("%s: %d epochs, %v; want %d", gain, plan.Settings.Epochs, err, want)
+		}
 	}
 }
 
