@@ -22,12 +22,15 @@
 //	cub.go         Caltech-UCSD Birds 200 (2010); cub2011.go (2011)
 //	idrid.go       Indian Diabetic Retinopathy Image Dataset
 //	imagenet.go    ILSVRC and Tiny ImageNet
+//	lists.go       public data sets with lists or MATLAB files of their own (Pets, DTD, Aircraft, Flowers, Cars)
+//	filemap.go     JSON of files and their classes
 //	json.go        reading large JSON documents piece by piece, and telling their kinds apart
 //	coco.go, fiftyone.go, labelstudio.go  what those programs export
 //	webdataset.go, parquet.go, unpack.go  pictures inside other files: shards, Parquet, zip and tar
 //	parquet_check.go  refusing Parquet files whose lengths and counts do not fit them
 //	bucket.go      fetching the files below a prefix in S3, Google's storage or Azure; gcs.go the driver for Google's
 //	object.go      an object's mask, made of whatever shows the object; seen.go what is found in masks on the way
+//	arrays.go      masks that are numpy's arrays
 //	mask.go        object masks: which values mean the object; legend.go legends of their colours
 //	marks.go       boxes, polygons, runs and points, and drawing them as masks; boxes.go Pascal VOC's XML
 //	mat.go         MATLAB files of level 5, within bounds

@@ -48,7 +48,7 @@ func (d *Dataset) readFolder() error {
 			err = d.readSplit(name, split, shape.flat, 0)
 		case shape.splits:
 			d.skip(name, "not a split: want train, val, validation, test or pool, or say what it is with --splits")
-		case aside(name, folders):
+		case d.aside("", name, folders):
 			d.skip(name, "describes the pictures and is not read as a class: rename it if it is one")
 		case shape.inside:
 			err = d.readSplitClass(name)
@@ -286,7 +286,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 		}
 	}
 	for _, folder := range folders {
-		if aside(folder, all) && (slices.ContainsFunc(folders, isContainer) || pictures) {
+		if d.aside(below, folder, all) && (slices.ContainsFunc(folders, isContainer) || pictures) {
 			return fmt.Errorf("%w: %s stands beside the pictures of %s, as in layouts whose labels are files (YOLO, Pascal VOC), which are not read: convert them to COCO, or to a folder for each class",
 				ErrLayout, path.Join(below, folder), below)
 		}
@@ -297,7 +297,7 @@ func (d *Dataset) readSplit(below, split string, flat bool, depth int) error {
 			if inMap(masks, entry.Name()) {
 				continue
 			}
-			if aside(entry.Name(), all) {
+			if d.aside(below, entry.Name(), all) {
 				d.skip(name, "describes the pictures and is not read as a class: rename it if it is one")
 			} else if err := d.readClass(name, split, entry.Name()); err != nil {
 				return err

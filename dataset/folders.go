@@ -13,7 +13,7 @@ import (
 
 // byTable reports whether classes or splits were read from a table of files.
 func (d *Dataset) byTable() bool {
-	return d.Format == "csv" || d.Format == "jsonl" || len(d.tables) > 0
+	return slices.Contains([]string{"csv", "jsonl", "json"}, d.Format) || len(d.tables) > 0
 }
 
 // contradictions counts the files that lie in a folder which says something else than the table.

@@ -34,6 +34,8 @@ func layouts() []layout {
 		{"imagenet", "ImageNet (ILSVRC): train by WNID, val with the devkit's or Kaggle's labels; Tiny ImageNet", (*Dataset).fitsImageNet, (*Dataset).readImageNet},
 		{"fiftyone", "FiftyOne: data/ with labels.json or samples.json", (*Dataset).fitsFiftyOne, (*Dataset).readFiftyOne},
 		{"labelstudio", "Label Studio: an export as JSON or JSON-MIN, with its pictures", (*Dataset).fitsLabelStudio, (*Dataset).readLabelStudio},
+		{"json", `a JSON file of the kind {"1.jpg": "cat"} or {"cat": ["1.jpg"]}`, (*Dataset).fitsFileMap, (*Dataset).readFileMap},
+		{"lists", "Oxford-IIIT Pets, DTD, FGVC-Aircraft, Flowers-102, Stanford Cars: their own lists", (*Dataset).fitsLists, (*Dataset).readLists},
 		{"webdataset", "WebDataset: tar shards of pictures with .cls or .json", (*Dataset).fitsWebDataset, (*Dataset).readWebDataset},
 		{"parquet", "Hugging Face's Parquet files with the bytes of images", (*Dataset).fitsParquet, (*Dataset).readParquet},
 	}
@@ -64,7 +66,7 @@ func (d *Dataset) read(info fs.FileInfo) error {
 		if err := d.enterFile(); err != nil {
 			return err
 		}
-	} else if shards := d.shards(); len(shards) > 0 && (d.Format == Auto || d.Format == "webdataset") {
+	} else if shards := slices.Concat(d.shards(), d.shardsInSplits()); len(shards) > 0 && (d.Format == Auto || d.Format == "webdataset") {
 		d.missNumbers(shards)
 		if err := d.unpack(shards); err != nil {
 			return err
@@ -126,6 +128,11 @@ type found struct {
 	layout
 	why   string
 	below string // the folder it lies in, "" for Dir
+}
+
+// besideFolders reports whether a layout is a table that may stand beside an image folder and be a part of it.
+func (f found) besideFolders() bool {
+	return slices.Contains([]string{"csv", "jsonl", "json", "imagefolder"}, f.name)
 }
 
 func (f found) String() string {
@@ -236,7 +243,7 @@ func (d *Dataset) tell() (layout, error) {
 	if len(all) == 0 {
 		all = d.within(func(inner *Dataset) []found {
 			return slices.DeleteFunc(inner.annotated(), func(f found) bool {
-				return f.name == "csv" || f.name == "jsonl" || f.name == "imagefolder" // what stands beside a folder's pictures is a part of it
+				return f.besideFolders() // what stands beside a folder's pictures is a part of it
 			})
 		})
 	}
@@ -264,7 +271,7 @@ func (d *Dataset) tell() (layout, error) {
 // refuseAnnotated refuses to take folders for classes if there is a file of labels beside them.
 func (d *Dataset) refuseAnnotated() error {
 	for _, f := range d.annotated() {
-		if f.name == "csv" || f.name == "jsonl" || f.name == "imagefolder" {
+		if f.besideFolders() {
 			continue // a table beside the folders is skipped by its name
 		}
 		return fmt.Errorf("%w: it is %s, whose labels are not its folders: read it with the format %s", ErrLayout, f.why, f.name)

@@ -169,7 +169,7 @@ func TestAutoRefuses(t *testing.T) {
 		"YOLO":                        {map[string]string{"images/train/1.png": "", "labels/train/1.txt": "0 0 0 1 1", "data.yaml": "x"}, "YOLO"},
 		"YOLO in its splits":          {map[string]string{"train/images/1.png": "", "train/labels/1.txt": "0 0 0 1 1", "data.yaml": "x"}, "YOLO"},
 		"Pascal VOC":                  {map[string]string{"JPEGImages/1.png": "", "Annotations/1.xml": "<annotation/>"}, "Pascal VOC"},
-		"labels in a form of its own": {map[string]string{"data/1.png": "", "labels.json": `{"1.png": "cat"}`}, "labels.json"},
+		"labels in a form of its own": {map[string]string{"data/1.png": "", "labels.json": `{"records": [["1.png", "cat"]]}`}, "labels.json"},
 		"several labels":              {map[string]string{"1.png": "", "x.json": `{"images":[{"id":1,"file_name":"1.png"}],"categories":[{"id":1,"name":"a"},{"id":2,"name":"b"}],"annotations":[{"image_id":1,"category_id":1},{"image_id":1,"category_id":2}]}`}, "1.png has a and b"},
 		"no meta.mat":                 {map[string]string{"train/n01/1.png": "", "val/ILSVRC2012_val_00000001.png": "", "devkit/ILSVRC2012_validation_ground_truth.txt": "1\n"}, "meta.mat"},
 		"no ground truth":             {map[string]string{"train/n01/1.png": "", "val/ILSVRC2012_val_00000001.png": ""}, "LOC_val_solution.csv"},
@@ -484,6 +484,18 @@ func TestWebDataset(t *testing.T) {
 	defer some.Close()
 	if diff := cmp.Diff([]string{"train-000001.tar", "train-000002.tar"}, keys(reasons(some.Missing))); diff != "" {
 		t.Error("shards that are not there:", diff)
+	}
+	dir = t.TempDir()
+	shard("train/00000.tar", "1.png", "", "1.cls", "0")
+	shard("train/00002.tar", "1.png", "", "1.cls", "1")
+	shard("val/00000.tar", "1.png", "", "1.cls", "1")
+	write(t, filepath.Join(dir, "classnames.txt"), "cat\ndog\n")
+	inSplits := open(t, dataset.Auto, dir)
+	if diff := cmp.Diff([]string{"train|cat|train/00000/1.png", "train|dog|train/00002/1.png", "validation|dog|val/00000/1.png"}, names(inSplits.Samples())); diff != "" {
+		t.Errorf("shards in folders of splits: %s", diff)
+	}
+	if diff := cmp.Diff([]string{"train/00001.tar"}, keys(reasons(inSplits.Missing))); diff != "" {
+		t.Error(diff)
 	}
 }
 

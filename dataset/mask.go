@@ -90,6 +90,19 @@ func Mask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray
 
 // readMask reads a mask as Mask does, and says how it was read; "" for black and white, where that is obvious.
 func readMask(ctx context.Context, path string, rule *MaskRule, use func(*image.Gray) error) (how string, err error) {
+	if isArray(path) {
+		decoded, err := readArray(path)
+		if err == nil {
+			mask := image.NewGray(decoded.Bounds())
+			if how, err = inside(mask, decoded, false, rule); err == nil {
+				err = use(mask)
+			}
+		}
+		if err != nil {
+			return how, fmt.Errorf("reading mask %s: %w", path, err)
+		}
+		return how, nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("reading mask: %w", err)

@@ -215,7 +215,7 @@ func (d *Dataset) labelFile() string {
 
 // nameClasses gives images whose labels are numbers the names of their classes, if a file beside them has these.
 func (d *Dataset) nameClasses() error {
-	if !slices.Contains([]string{"csv", "jsonl", "folder", "imagefolder", "parquet"}, d.Format) {
+	if !slices.Contains([]string{"csv", "jsonl", "json", "lists", "folder", "imagefolder", "parquet"}, d.Format) {
 		return nil
 	}
 	places := map[uint32]int{}

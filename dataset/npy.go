@@ -62,8 +62,8 @@ func readNPY(r io.Reader) (attention.Map, error) {
 	return m, nil
 }
 
-// gridShape drops axes of length 1 from a shape of more than two axes.
-func gridShape(shape []int) (height, width int, err error) {
+// plane drops axes of length 1 from a shape of more than two axes; ok is false where others than (h,w) are left.
+func plane(shape []int) (height, width int, ok bool) {
 	rest := shape
 	for len(rest) > 2 && rest[0] == 1 {
 		rest = rest[1:]
@@ -72,10 +72,19 @@ func gridShape(shape []int) (height, width int, err error) {
 		rest = rest[:2]
 	}
 	if len(rest) != 2 {
+		return 0, 0, false
+	}
+	return rest[0], rest[1], true
+}
+
+// gridShape is the plane of a shape that may be a map's.
+func gridShape(shape []int) (height, width int, err error) {
+	height, width, ok := plane(shape)
+	if !ok {
 		return 0, 0, fmt.Errorf("%w: an array of shape %v, want (h, w), one map a file", attention.ErrGrid, shape)
 	}
-	if rest[0] < 1 || rest[1] < 1 || rest[0] > attention.MaxSide || rest[1] > attention.MaxSide {
+	if height < 1 || width < 1 || height > attention.MaxSide || width > attention.MaxSide {
 		return 0, 0, fmt.Errorf("%w: an array of shape %v, want 1 to %d cells on a side", attention.ErrGrid, shape, attention.MaxSide)
 	}
-	return rest[0], rest[1], nil
+	return height, width, nil
 }

@@ -17,6 +17,9 @@ import (
 // Masks that no table names: in folders of their own, beside the pictures or in their classes, and beside their pictures in one folder.
 // They are found by names, and never read as pictures.
 
+// isMaskFile reports whether a file in a folder of masks may be one, by its name.
+func isMaskFile(name string) bool { return picture.HasSuffix(name) || isArray(name) }
+
 // maskDir is a folder of masks.
 type maskDir struct {
 	parent string // the folder that it stands in
@@ -70,9 +73,22 @@ func aboutMasks(folders []string) bool {
 	})
 }
 
-// aside reports whether a folder among others describes the pictures.
-func aside(name string, folders []string) bool {
-	return isCompanion(name) && (!isMaskFolder(name) || !aboutMasks(folders))
+// aside reports whether a folder below another, among the folders there, describes the pictures. One of pictures may be a class called
+// parts or labels, among other classes.
+func (d *Dataset) aside(below, name string, folders []string) bool {
+	if !isCompanion(name) || isMaskFolder(name) && aboutMasks(folders) {
+		return false
+	}
+	_, _, masks := maskName(name)
+	mayBeClass := !masks || holdsLabels(name)
+	return !mayBeClass || slices.Contains(pictured, strings.ToLower(name)) || slices.ContainsFunc(folders, isContainer) || !d.onlyPictures(path.Join(below, name)) ||
+		!slices.ContainsFunc(folders, func(other string) bool { return !isCompanion(other) && d.holdsPicture(path.Join(below, other)) })
+}
+
+// onlyPictures reports whether a folder holds pictures and nothing else.
+func (d *Dataset) onlyPictures(name string) bool {
+	list := d.look(name)
+	return len(list) > 0 && !slices.ContainsFunc(list, func(e entry) bool { return e.IsDir() || !picture.HasSuffix(e.Name()) })
 }
 
 // takeMasks keeps the folders of masks among those of a folder, to be paired when all pictures are known, and returns them.
@@ -96,7 +112,7 @@ func (d *Dataset) fitsMasks(below, folder, of string) bool {
 				return
 			case e.IsDir() && depth < 3:
 				find(path.Join(at, e.Name()), depth+1)
-			case picture.HasSuffix(e.Name()):
+			case isMaskFile(e.Name()):
 				some = append(some, path.Join(at, e.Name()))
 			}
 		}
@@ -180,7 +196,7 @@ func (m *maskNames) add(e entry) {
 		m.folders.add(text.NFC(e.name))
 		return
 	}
-	if !picture.HasSuffix(e.name) {
+	if !isMaskFile(e.name) {
 		return
 	}
 	name := text.NFC(e.name)
@@ -298,7 +314,7 @@ func (d *Dataset) pairFrom(dir maskDir) error {
 		masks := there.of(path.Base(rest), func(stem string) bool { return pictures.has(path.Join(path.Dir(rest), stem)) })
 		if own := stem(rest); masks == nil && there.folders.has(own) { // a folder of its own
 			for _, e := range d.look(d.locate(path.Join(folder, own))) {
-				if !e.IsDir() && picture.HasSuffix(e.Name()) {
+				if !e.IsDir() && isMaskFile(e.Name()) {
 					masks = append(masks, path.Join(own, text.NFC(e.Name())))
 				}
 			}
@@ -384,7 +400,7 @@ func (d *Dataset) flatMasks(top *maskNames, below []int, relative func(int) (str
 func (d *Dataset) noPairs(dir maskDir, all int, twice string, below func(yield func(name, rest string) bool)) string {
 	if all == 0 {
 		if file := d.firstFile(dir.path); file != "" {
-			return fmt.Sprintf("a folder of masks, with no picture in it: %s is not read as a mask: save masks as PNG", file)
+			return fmt.Sprintf("a folder of masks, with no picture in it: %s is not read as a mask: save masks as PNG or .npy", file)
 		}
 		return "a folder of masks, with no picture in it"
 	}
@@ -528,10 +544,10 @@ func isPhotograph(file string) (photo bool, err error) {
 	return photo, err
 }
 
-// countFiles counts the pictures in a folder and those below it.
+// countFiles counts the masks in a folder and those below it.
 func (d *Dataset) countFiles(folder string, n *int) error {
 	below, err := d.list(folder, func(string, string, ...any) {}, func(e entry) bool {
-		if !e.isDir && picture.HasSuffix(e.name) {
+		if !e.isDir && isMaskFile(e.name) {
 			*n++
 		}
 		return e.isDir

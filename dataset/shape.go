@@ -23,7 +23,7 @@ func (d *Dataset) onlyFolder(list []entry, name string) bool {
 	folders := names(list)
 	masks := d.masksAmong("", folders)
 	for _, entry := range list {
-		if entry.IsDir() && entry.Name() != name && !aside(entry.Name(), folders) && !inMap(masks, entry.Name()) && d.holdsPictures(entry.Name(), 3) {
+		if entry.IsDir() && entry.Name() != name && !d.aside("", entry.Name(), folders) && !inMap(masks, entry.Name()) && d.holdsPictures(entry.Name(), 3) {
 			return false
 		}
 	}
@@ -43,7 +43,7 @@ func (d *Dataset) shape(list []entry) (tree, error) {
 	nested := false
 	for _, entry := range list {
 		name := entry.Name()
-		if !entry.IsDir() || masks[name] || inMap(t.pairs, name) || aside(name, all) {
+		if !entry.IsDir() || masks[name] || inMap(t.pairs, name) || d.aside("", name, all) {
 			continue
 		}
 		folders = append(folders, name)

@@ -68,15 +68,23 @@ func (d *Dataset) unpack(archives []string) error {
 		}
 		u.left += max(minGrowth, maxGrowth*info.Size())
 		below := ""
-		if len(archives) > 1 { // shards may have the same names inside
-			below = withoutArchive(filepath.Base(archive))
+		if name := d.fromGiven(archive); len(archives) > 1 || path.Dir(name) != "." { // shards may have the same names inside
+			below = withoutArchive(name)
 		}
 		if err := u.archive(archive, below); err != nil {
-			return fmt.Errorf("%s: %w", filepath.Base(archive), err)
+			return fmt.Errorf("%s: %w", d.fromGiven(archive), err)
 		}
 	}
 	d.Dir, d.root = dir, dir
 	return nil
+}
+
+// fromGiven is the path of an archive below the folder that was given, or its name where it was given itself.
+func (d *Dataset) fromGiven(archive string) string {
+	if name, err := filepath.Rel(d.given, archive); err == nil && name != "." {
+		return filepath.ToSlash(name)
+	}
+	return filepath.Base(archive)
 }
 
 // copyBeside copies the tables and texts that stand beside the archives of the given folder, since they speak of what was unpacked.

@@ -6,9 +6,7 @@ import (
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -30,15 +28,44 @@ func (d *Dataset) shards() []string {
 	return out
 }
 
+// shardsInSplits lists the tar files of a folder that holds folders of splits, and those nothing but tar files. ImageNet's train/n01440764.tar,
+// an archive for each class, are none.
+func (d *Dataset) shardsInSplits() []string {
+	var out []string
+	for _, entry := range d.look("") {
+		if !entry.IsDir() {
+			if picture.HasSuffix(entry.Name()) || isArchive(entry.Name()) {
+				return nil
+			}
+			continue
+		}
+		if _, ok := d.splitWord(entry.Name()); !ok {
+			return nil
+		}
+		for _, shard := range d.look(entry.Name()) {
+			if shard.IsDir() || !isArchive(shard.Name()) || suffix(shard.Name()) == ".zip" || classTar.MatchString(shard.Name()) {
+				if mayTell(shard.Name()) || suffix(shard.Name()) == ".txt" {
+					continue
+				}
+				return nil
+			}
+			out = append(out, d.file(path.Join(entry.Name(), shard.Name())))
+		}
+	}
+	return out
+}
+
+var classTar = regexp.MustCompile(`^n[0-9]{8}\.tar$`)
+
 // numberedShard matches the name of a shard of a series: train-000012.tar.
-var numberedShard = regexp.MustCompile(`^(.*[-_])([0-9]{3,8})(\.[a-z.]+)$`)
+var numberedShard = regexp.MustCompile(`^(.*[-_/])([0-9]{3,8})(\.[a-z.]+)$`)
 
 // missNumbers lists the shards as missing whose numbers are below that of another.
 func (d *Dataset) missNumbers(shards []string) {
 	numbers := map[[3]string]nameSet{} // of each series, by what is before and after the number and how long that is
 	last := map[[3]string]int{}
 	for _, shard := range shards {
-		m := numberedShard.FindStringSubmatch(filepath.Base(shard))
+		m := numberedShard.FindStringSubmatch(d.fromGiven(shard))
 		if m == nil {
 			continue
 		}
@@ -241,28 +268,14 @@ func (d *Dataset) sampleFile(name string, classes []string, s *Sample) error {
 	if err := decoder.Decode(&fields); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrLayout, name, err)
 	}
-	at := func(column string) string {
-		names := usualColumns[slices.IndexFunc(usualColumns, func(u usualColumn) bool { return u.column == column })].names
-		if said, ok := d.options.Columns[column]; ok {
-			names = []string{said}
-		}
-		for _, name := range names {
-			for key, value := range fields {
-				if columnKey(key) == columnKey(name) {
-					return cellOf(value)
-				}
-			}
-		}
-		return ""
-	}
-	if word := at(ColumnSplit); word != "" {
+	if word := fieldOf(d, fields, ColumnSplit); word != "" {
 		split, ok := d.splitWord(word)
 		if !ok {
 			return fmt.Errorf("%w: %s: split %q is none of train, validation, test, pool", ErrLayout, name, text.Cut(word, 40))
 		}
 		s.Split = split
 	}
-	class := at(ColumnClass)
+	class := fieldOf(d, fields, ColumnClass)
 	if class == "" {
 		d.count(name, "no label under a usual name: unlabelled")
 		return nil

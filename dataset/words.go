@@ -121,6 +121,9 @@ var companions = []string{
 	"annotations-mat", "metadata", "meta", "lists", "splits", "parts", "attributes", "saliency", "depth",
 }
 
+// pictured are those of companions that hold pictures which say something of others.
+var pictured = []string{"segmentationobject", "saliency", "depth"}
+
 // holdsLabels reports whether a folder's name says that labels are in it.
 func holdsLabels(name string) bool {
 	return slices.Contains([]string{"labels", "label", "annotations", "annotation", "ann", "anno", "imagesets"}, strings.ToLower(name))
