@@ -40,9 +40,12 @@ type Blobs interface {
 	Open(ctx context.Context, hash string) (io.ReadSeekCloser, error)
 }
 
-// BlobStore is Blobs from which files can be removed.
+// BlobStore is Blobs to which files are added, and from which they can be removed.
 type BlobStore interface {
 	Blobs
 	// Remove removes a file, if there is one.
 	Remove(ctx context.Context, hash string) error
+	// Put keeps the bytes of r under their hash.
+	Put(ctx context.Context, r io.Reader) (hash string, size int64, err error)
+	Exists(ctx context.Context, hash string) (bool, error)
 }

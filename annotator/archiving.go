@@ -1,0 +1,254 @@
+package annotator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The tables of a project's archive, in the order in which they are read back: each names only rows of those before it, but for versions
+// and rounds, which name each other.
+const (
+	ArchiveProject = "project"
+	ArchiveImages  = "images"
+)
+
+// ArchiveTables are all of them.
+var ArchiveTables = []string{
+	ArchiveProject, "classes", "people", ArchiveImages, "image_clicks", "versions", "rounds", "round_points", "predictions", "tasks", "edits", "edit_histories",
+	"reviews", "round_edits", "label_verdicts", "label_changes", "audit",
+}
+
+// ArchiveFile is a file that a project needs.
+type ArchiveFile struct {
+	Hash string
+	Use  string // for messages: "the image train/wren/1.jpg"
+	Big  bool   // a picture or its mask, which an archive may leave out
+}
+
+// ArchiveStore reads and writes all rows of a project.
+type ArchiveStore interface {
+	// PackProject hands over the rows of a project as they are at one moment: JSON objects, in which rows name each other by their
+	// numbers in the archive. It also returns the files that they need, each once. Work under way is left out: a lease is over, and a
+	// round that runs is not there.
+	PackProject(ctx context.Context, projectID int64, row func(table string, row []byte) error) ([]ArchiveFile, error)
+	// UnpackProject makes a project of such rows; rows hands over those of a table. A *DamagedError says what does not fit.
+	UnpackProject(ctx context.Context, slug, name string, rows func(table string, row func([]byte) error) error) (Project, error)
+}
+
+// DamagedError says what part of an archive cannot be read, and why.
+type DamagedError struct {
+	Part string
+	Err  error
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("the archive's %s: %v", e.Part, e.Err) }
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// ArchiveSink is an archive that is written (internal/archive).
+type ArchiveSink interface {
+	Row(table string, row []byte) error
+	File(hash string, content io.Reader) error
+	// Missing notes a file that the studio has lost.
+	Missing(f ArchiveFile) error
+}
+
+// ArchiveSource is an archive that is read (internal/archive).
+type ArchiveSource interface {
+	Name() string // what people call it
+	Rows(table string, row func([]byte) error) error
+	// Files hands over all files that the archive holds.
+	Files(ctx context.Context, file func(hash string, content io.Reader) error) error
+	// Find opens the file of an image elsewhere, where the archive holds it by reference; ErrNotFound if it is not known where.
+	Find(image string) (io.ReadCloser, error)
+	// Lost reports whether the file was missing already where the archive was written.
+	Lost(hash string) bool
+}
+
+// PackProject writes a project with all that was made in it into an archive (admin), with the images' files or by reference to them.
+func (s *Service) PackProject(ctx context.Context, actor User, slug string, pictures bool, to ArchiveSink) error {
+	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	if err != nil {
+		return err
+	}
+	if s.blobs == nil {
+		return fmt.Errorf("archiving %s: %w: this process has no blob store", slug, ErrUnavailable)
+	}
+	files, err := s.store.PackProject(ctx, project.ID, to.Row)
+	if err != nil {
+		return fmt.Errorf("archiving %s: %w", slug, err)
+	}
+	for _, f := range files {
+		if f.Big && !pictures {
+			continue
+		}
+		if err := s.packFile(ctx, f, to); err != nil {
+			return fmt.Errorf("archiving %s: %s: %w", slug, f.Use, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) packFile(ctx context.Context, f ArchiveFile, to ArchiveSink) error {
+	content, err := s.blobs.Open(ctx, f.Hash)
+	if errors.Is(err, ErrMissing) || errors.Is(err, ErrDamaged) {
+		return to.Missing(f)
+	}
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	return to.File(f.Hash, content)
+}
+
+// UnpackProject makes a project of an archive (admin), under its own slug and name or others. People are found by their e-mail addresses;
+// who is not here comes in as a name that cannot sign in. Files are kept first, and the rows are then written at once or not at all.
+func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name string, from ArchiveSource) (Project, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return Project{}, err
+	}
+	if s.blobs == nil {
+		return Project{}, fmt.Errorf("reading an archive: %w: this process has no blob store", ErrUnavailable)
+	}
+	slug, name, err := s.unpackedAs(ctx, slug, name, from)
+	if err != nil {
+		return Project{}, err
+	}
+	if err := s.keepFiles(ctx, from); err != nil {
+		return Project{}, err
+	}
+	var project Project
+	err = s.store.InTx(ctx, func(tx Store) error {
+		if project, err = tx.UnpackProject(ctx, slug, name, from.Rows); err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, actor, &project.ID, "project.unpack", "project "+slug, "from the archive "+from.Name())
+	})
+	if errors.Is(err, ErrConflict) {
+		return Project{}, slugTaken
+	}
+	if err != nil {
+		return Project{}, fmt.Errorf("making a project of %s: %w", from.Name(), err)
+	}
+	return s.store.ProjectByID(ctx, project.ID)
+}
+
+// unpackedAs is what the project will be called, which is looked at before its files are kept.
+func (s *Service) unpackedAs(ctx context.Context, slug, name string, from ArchiveSource) (string, string, error) {
+	var own struct{ Slug, Name string }
+	err := from.Rows(ArchiveProject, func(row []byte) error {
+		if own.Slug != "" {
+			return &DamagedError{ArchiveProject, errors.New("there are two")}
+		}
+		if err := json.Unmarshal(row, &own); err != nil {
+			return &DamagedError{ArchiveProject, err}
+		}
+		return nil
+	})
+	if err != nil {
+		return "", "", err
+	}
+	if slug == "" {
+		slug = own.Slug
+	}
+	if strings.TrimSpace(name) == "" {
+		name = own.Name
+	}
+	if name, err = BoundProjectName.check("name", name); err != nil {
+		return "", "", err
+	}
+	if problem := BoundSlug.Problem(slug); problem != "" || !slugPattern.MatchString(slug) {
+		return "", "", &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
+	}
+	if _, err := s.store.ProjectBySlug(ctx, slug); !isNotFound(err) {
+		if err == nil {
+			err = slugTaken
+		}
+		return "", "", err
+	}
+	return slug, name, nil
+}
+
+var slugTaken = &ValidationError{Field: "slug", Message: "another project has it already: give this one another"}
+
+// keepFiles keeps the files of an archive, and those of images that it has by reference only.
+func (s *Service) keepFiles(ctx context.Context, from ArchiveSource) error {
+	kept := map[string]bool{}
+	err := from.Files(ctx, func(hash string, content io.Reader) error {
+		got, _, err := s.blobs.Put(ctx, content)
+		if err == nil && got != hash {
+			err = &DamagedError{"file " + hash, ErrDamaged}
+		}
+		kept[hash] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var missing []string
+	count := 0
+	here := func(hash string) (bool, error) {
+		if hash == "" || kept[hash] || from.Lost(hash) {
+			return true, nil
+		}
+		there, err := s.blobs.Exists(ctx, hash)
+		kept[hash] = there
+		return there, err
+	}
+	miss := func(what string) {
+		if count++; len(missing) < MaxNamed {
+			missing = append(missing, what)
+		}
+	}
+	err = from.Rows(ArchiveImages, func(row []byte) error {
+		var image struct {
+			Name, Hash, Broken string
+			MaskHash           string  `json:"mask_hash"`
+			PurgedAt           *string `json:"purged_at"`
+		}
+		if err := json.Unmarshal(row, &image); err != nil {
+			return &DamagedError{ArchiveImages, err}
+		}
+		if there, err := here(image.MaskHash); err != nil || !there {
+			miss("the mask of " + image.Name)
+			return err
+		}
+		if image.PurgedAt != nil || image.Broken != "" {
+			return nil
+		}
+		there, err := here(image.Hash)
+		if err != nil || there {
+			return err
+		}
+		if there, err = s.keepFound(ctx, image.Name, image.Hash, from); err == nil && !there {
+			miss(image.Name)
+		}
+		kept[image.Hash] = there
+		return err
+	})
+	if err == nil && count > 0 {
+		err = &ValidationError{Field: "images", Message: fmt.Sprintf("the archive has its images by reference, and %d files of them are not here: %s. "+
+			"Give the folder that they are in (studio project unpack --images DIR), or write the archive with them", count, strings.Join(missing, ", "))}
+	}
+	return err
+}
+
+// keepFound keeps the file of an image that lies elsewhere, if it is that file.
+func (s *Service) keepFound(ctx context.Context, name, hash string, from ArchiveSource) (bool, error) {
+	content, err := from.Find(name)
+	if isNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer content.Close()
+	got, _, err := s.blobs.Put(ctx, content)
+	if err == nil && got != hash {
+		err = &ValidationError{Field: "images", Message: fmt.Sprintf("%s is another picture than the archive's: its SHA-256 is %s, not %s", name, got, hash)}
+	}
+	return err == nil, err
+}

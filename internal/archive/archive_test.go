@@ -1,0 +1,347 @@
+package archive
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
+	"github.com/abn-studio/studio/internal/blob"
+	"github.com/abn-studio/studio/internal/postgres/pgtest"
+	"github.com/abn-studio/studio/internal/recipe"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ok is the value of a step that prepares the test.
+func ok[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// studio is a studio with a database and a blob store of its own.
+type studio struct {
+	*pgtest.World
+	service *annotator.Service
+	blobs   *blob.Store
+}
+
+func newStudio(t testing.TB) *studio {
+	t.Helper()
+	s := &studio{World: pgtest.NewWorld(t)}
+	s.blobs = ok(blob.Open(t.Context(), t.TempDir(), blob.Options{}))
+	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.Store, Blobs: s.blobs, Clock: s.Clock.Now})
+	return s
+}
+
+func (s *studio) put(t testing.TB, content string) string {
+	hash, _, err := s.blobs.Put(t.Context(), strings.NewReader(content))
+	must(t, err)
+	return hash
+}
+
+// worked makes a project in which people did everything that leaves something.
+func (s *studio) worked(t testing.TB) {
+	t.Helper()
+	ctx := t.Context()
+	project := ok(s.service.CreateProject(ctx, s.Admin, "flock", "A flock of birds", "what they are\nand \"are not\""))
+	var images []annotator.NewImage
+	for i := range 24 {
+		n := annotator.NewImage{Name: fmt.Sprintf("train/%d — é.png", i), Split: annotator.SplitTrain, Class: fmt.Sprintf("class-%d", i%3), Hash: s.put(t, fmt.Sprint("picture ", i)), Width: 64, Height: 48, Group: "g"}
+		if i%4 == 3 {
+			n.Split = annotator.SplitTest
+		}
+		if i == 5 {
+			n.MaskHash, n.Clicks = s.put(t, "a mask"), [][2]float64{{0.1, 0.7}}
+		}
+		if i == 6 {
+			n.Broken, n.Hash = "no picture", pgtest.Hash(6)
+		}
+		images = append(images, n)
+	}
+	ok(s.Store.AddImages(ctx, project.ID, images))
+	first := pgtest.NewVersion(1)
+	first.ModelHash = s.put(t, "a network")
+	version := ok(s.Store.AddVersion(ctx, project.ID, first))
+	must(t, s.Scan(ctx, version.ID))
+	rows := ok(s.Store.Images(ctx, project.ID))
+	paint := func(who annotator.User, v float32) annotator.TaskDetail {
+		d := ok(s.service.NextTask(ctx, who, annotator.TaskFilter{Project: "flock"}))
+		m := pgtest.Map(v)
+		m.Values[0] = 0.1 + v/3
+		base := 0
+		if d.Edit != nil { // rejected
+			base = d.Edit.Revision
+		}
+		e := ok(s.service.SaveDraft(ctx, who, d.ID, annotator.Draft{BaseRevision: base, Source: annotator.SourcePainted, Map: m, Provenance: []byte("{\"seconds\": 1.50,\n \"strokes\":3}"), History: []byte(`{"v": [1, 2]}`)}))
+		return ok(s.Service.Submit(ctx, who, d.ID, e.Revision))
+	}
+	approved := paint(s.Ada, 0.3)
+	ok(s.service.Review(ctx, s.Reviewer, approved.Edit.ID, annotator.VerdictApprove, ""))
+	retracted := paint(s.Bob, 0.4)
+	ok(s.service.Review(ctx, s.Reviewer, retracted.Edit.ID, annotator.VerdictReject, "too wide"))
+	ok(s.service.Retract(ctx, s.Reviewer, retracted.Edit.ID))
+	rejected := paint(s.Bob, 0.5)
+	ok(s.service.Review(ctx, s.Admin, rejected.Edit.ID, annotator.VerdictReject, "no"))
+	taken := paint(s.Bob, 0.6)
+	ok(s.service.TakeBack(ctx, s.Bob, taken.ID))
+	must(t, s.service.Skip(ctx, s.Bob, taken.ID, "blurred"))
+	label := ok(s.service.ProposeLabel(ctx, s.Ada, rows[12].ID, annotator.LabelProposal{Says: annotator.LabelIsNone, Comment: "a cat"}))
+	ok(s.service.JudgeLabel(ctx, s.Reviewer, label.ID, annotator.LabelConfirm, ""))
+	ok(s.service.ProposeLabel(ctx, s.Bob, rows[13].ID, annotator.LabelProposal{Says: annotator.LabelIsAmbiguous}))
+	ok(s.service.BringMaps(ctx, s.Admin, "flock", "maps.npz", []annotator.BroughtMap{{From: "x", ImageID: rows[20].ID, Map: pgtest.Map(0.25), Author: "Zoë", State: annotator.EditApproved}}, annotator.BringChoices{}))
+	round := ok(s.service.StartRound(ctx, s.Admin, "flock", recipe.Defaults(), "key"))
+	claim, _, err := s.Store.ClaimRound(ctx, round.ID)
+	must(t, err)
+	must(t, s.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 1, LossAtt: 0.1}, {Arm: annotator.ArmControl, Step: 1}}))
+	var lost annotator.Unreadable
+	lost.Add(rows[2], "gone")
+	must(t, s.Store.SetUnreadable(ctx, claim, lost))
+	candidate := pgtest.NewVersion(2)
+	candidate.ModelHash = s.put(t, "a better network")
+	made := ok(s.service.FinishRound(ctx, claim, candidate, annotator.RoundResult{Headline: "+3", Fixed: []int64{rows[3].ID, rows[7].ID}, Seconds: 1.5}))
+	must(t, s.Scan(ctx, made.ID))
+	ok(s.service.ActivateVersion(ctx, s.Admin, made.ID))
+	ok(s.service.DeleteImages(ctx, s.Admin, "flock", []int64{rows[22].ID, rows[21].ID}))
+	ok(s.service.PurgeImages(ctx, s.Admin, "flock", []int64{rows[22].ID}))
+	ok(s.service.NextTask(ctx, s.Bob, annotator.TaskFilter{Project: "flock"})) // he holds it
+}
+
+func (s *studio) pack(t testing.TB, slug string, pictures bool) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	_, err := Write(t.Context(), s.service, s.Admin, Request{Project: slug, Pictures: pictures, Studio: "test", Now: time.Unix(1, 0)}, &out)
+	must(t, err)
+	return out.Bytes()
+}
+
+func (s *studio) unpack(ctx context.Context, raw []byte, slug, images string) (annotator.Project, error) {
+	a, err := Open("flock.zip", bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return annotator.Project{}, err
+	}
+	return s.service.UnpackProject(ctx, s.Admin, slug, "", a.With(images, nil))
+}
+
+func entries(t testing.TB, raw []byte) map[string]string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	must(t, err)
+	all := map[string]string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		must(t, err)
+		content, err := io.ReadAll(r)
+		must(t, err)
+		all[f.Name] = string(content)
+	}
+	return all
+}
+
+// A project that goes to another studio and is archived there again is the same to the bit: pictures, models, maps, histories, verdicts,
+// rounds and the trail, which has one line more.
+func TestAProjectComesBackEqual(t *testing.T) {
+	t.Parallel()
+	here, there := newStudio(t), newStudio(t)
+	here.worked(t)
+	// The other studio knows Ada and Rose, and has another Bob under another address.
+	first := here.pack(t, "flock", true)
+	project, err := there.unpack(t.Context(), first, "", "")
+	must(t, err)
+	if project.Name != "A flock of birds" || project.Slug != "flock" {
+		t.Errorf("it is %+v", project)
+	}
+	was, is := entries(t, first), entries(t, there.pack(t, "flock", true))
+	if want, got := slices.Sorted(maps.Keys(was)), slices.Sorted(maps.Keys(is)); !slices.Equal(got, want) {
+		t.Errorf("entries are %v, want %v", got, want)
+	}
+	for name, content := range was {
+		got := is[name]
+		switch name {
+		case "archive.json":
+			continue
+		case "rows/audit.jsonl":
+			rest, ok := strings.CutPrefix(got, content)
+			if !ok || strings.Count(rest, "\n") != 1 || !strings.Contains(rest, "project.unpack") {
+				t.Errorf("the trail is\n%s\nand was\n%s", got, content)
+			}
+			continue
+		}
+		if content == "" {
+			t.Errorf("%s is empty: the test makes none of it", name)
+		}
+		if got != content {
+			t.Errorf("%s is\n%s\nand was\n%s", name, got, content)
+		}
+	}
+	for _, want := range []string{`"image `, `"edit `, `"task `, `"version `, `"round `} {
+		if !strings.Contains(was["rows/audit.jsonl"], `"subject" : `+want) {
+			t.Errorf("no line of the trail is about %s…\n%s", want, was["rows/audit.jsonl"])
+		}
+	}
+	// Work goes on there.
+	d := ok(there.service.NextTask(t.Context(), there.Ada, annotator.TaskFilter{Project: "flock"}))
+	ok(there.service.SaveDraft(t.Context(), there.Ada, d.ID, annotator.Draft{Source: annotator.SourcePainted, Map: attention.Map{Height: 2, Width: 3, Values: make([]float32, 6)}}))
+	if _, err := there.unpack(t.Context(), first, "", ""); err == nil || !strings.Contains(err.Error(), "another project has it") {
+		t.Errorf("a second one of the same name: %v", err)
+	}
+	if _, err := there.unpack(t.Context(), first, "flock-2", ""); err != nil {
+		t.Errorf("a copy: %v", err)
+	}
+	if !bytes.Equal([]byte(entries(t, there.pack(t, "flock-2", true))["rows/people.jsonl"]), []byte(was["rows/people.jsonl"])) {
+		t.Error("people came twice")
+	}
+}
+
+// Who is known by the address is the person here; who is not is a name that cannot sign in.
+func TestPeopleOfAnArchive(t *testing.T) {
+	t.Parallel()
+	here, there := newStudio(t), newStudio(t)
+	ok(here.service.CreateUser(t.Context(), here.Admin, annotator.NewUser{Email: "Only-Here@example.org", Name: "Only Here", Password: "plum-kettle-91", Role: annotator.RoleAdmin}))
+	users := ok(here.Store.Users(t.Context()))
+	only := users[slices.IndexFunc(users, func(u annotator.User) bool { return u.Name == "Only Here" })]
+	here.worked(t)
+	name := "Flock"
+	ok(here.service.ChangeProject(t.Context(), only, "flock", annotator.ProjectChange{Name: &name}))
+	_, err := there.unpack(t.Context(), here.pack(t, "flock", true), "", "")
+	must(t, err)
+	for _, u := range ok(there.Store.Users(t.Context())) {
+		if u.Name == "Only Here" && (!u.Generator || strings.Contains(u.Email, "example.org")) {
+			t.Errorf("a stranger can sign in: %+v", u)
+		}
+		if u.Name == "Ada" && u.ID != there.Ada.ID {
+			t.Error("there are two Adas")
+		}
+	}
+	if people := entries(t, there.pack(t, "flock", true))["rows/people.jsonl"]; !strings.Contains(people, "Only-Here@example.org") {
+		t.Errorf("the next studio cannot find the person by the address:\n%s", people)
+	}
+}
+
+// An archive without pictures is read where they are, or from a folder, and says what is missing.
+func TestImagesByReference(t *testing.T) {
+	t.Parallel()
+	here, there := newStudio(t), newStudio(t)
+	here.worked(t)
+	raw := here.pack(t, "flock", false)
+	for name := range entries(t, raw) {
+		if strings.HasPrefix(name, "files/") && len(entries(t, raw)[name]) < len("a network") {
+			t.Errorf("%s is a picture", name)
+		}
+	}
+	var invalid *annotator.ValidationError
+	if _, err := there.unpack(t.Context(), raw, "", ""); !errors.As(err, &invalid) || invalid.Field != "images" || !strings.Contains(err.Error(), "train/0 — é.png") {
+		t.Errorf("without pictures: %v", err)
+	}
+	folder := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(folder, "train"), 0o755))
+	for i := range 24 {
+		must(t, os.WriteFile(filepath.Join(folder, "train", fmt.Sprintf("%d — é.png", i)), fmt.Append(nil, "picture ", i), 0o600))
+	}
+	there.put(t, "a mask")
+	must(t, os.WriteFile(filepath.Join(folder, "train", "4 — é.png"), []byte("another"), 0o600))
+	if _, err := there.unpack(t.Context(), raw, "", folder); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "train/4 — é.png is another picture") {
+		t.Errorf("with another picture: %v", err)
+	}
+	must(t, os.WriteFile(filepath.Join(folder, "train", "4 — é.png"), []byte("picture 4"), 0o600))
+	_, err := there.unpack(t.Context(), raw, "", folder)
+	must(t, err)
+	if _, err := here.unpack(t.Context(), raw, "copy", ""); err != nil {
+		t.Errorf("where the pictures are: %v", err)
+	}
+}
+
+// rewritten is an archive with other entries.
+func rewritten(t *testing.T, raw []byte, change func(name, content string) string) []byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	must(t, err)
+	all := entries(t, raw)
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, f := range z.File {
+		content := change(f.Name, all[f.Name])
+		if content == "-" {
+			continue
+		}
+		entry, err := w.Create(f.Name)
+		must(t, err)
+		_, err = entry.Write([]byte(content))
+		must(t, err)
+	}
+	must(t, w.Close())
+	return out.Bytes()
+}
+
+// A damaged archive is refused by the name of the part, and nothing of it stays.
+func TestDamagedArchives(t *testing.T) {
+	t.Parallel()
+	here, there := newStudio(t), newStudio(t)
+	here.worked(t)
+	raw := here.pack(t, "flock", true)
+	in := func(name string, replace ...string) []byte {
+		return rewritten(t, raw, func(n, content string) string {
+			if n == name {
+				return strings.NewReplacer(replace...).Replace(content)
+			}
+			return content
+		})
+	}
+	without := func(name string) []byte {
+		return rewritten(t, raw, func(n, content string) string {
+			if n == name {
+				return "-"
+			}
+			return content
+		})
+	}
+	hash := here.put(t, "picture 0")
+	for name, c := range map[string]struct {
+		raw  []byte
+		want string
+	}{
+		"no zip":          {[]byte("hello"), "no archive of a project"},
+		"cut off":         {raw[:len(raw)/2], "cut off"},
+		"another zip":     {rewritten(t, raw, func(string, string) string { return "-" }), "has no archive.json"},
+		"a newer one":     {in("archive.json", `"version": 1`, `"version": 2`), "in format 2, and this studio reads up to 1"},
+		"another format":  {in("archive.json", Format, "something"), "its format is"},
+		"a table lacks":   {without("rows/edits.jsonl"), "rows/edits.jsonl"},
+		"a file lacks":    {without("files/" + hash), "list of files"},
+		"another picture": {in("files/"+hash, "picture", "pictures"), hash},
+		"another row":     {in("rows/reviews.jsonl", "too wide", "too long"), "rows/reviews.jsonl"},
+		"no row":          {in("rows/tasks.jsonl", "{", "["), "rows/tasks.jsonl"},
+	} {
+		_, err := there.unpack(t.Context(), c.raw, "", "")
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want it to say %q", name, err, c.want)
+		}
+	}
+	flipped := bytes.Clone(raw) // a bit on the disk
+	flipped[bytes.Index(flipped, []byte("picture 0"))] ^= 1
+	if _, err := there.unpack(t.Context(), flipped, "", ""); err == nil || !strings.Contains(err.Error(), "files/"+hash) {
+		t.Errorf("a flipped bit: %v", err)
+	}
+	if projects := ok(there.service.Projects(t.Context(), there.Admin)); len(projects) != 1 {
+		t.Errorf("%d projects are there", len(projects))
+	}
+}
