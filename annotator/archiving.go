@@ -161,7 +161,7 @@ func (s *Service) unpackedAs(ctx context.Context, slug, name string, from Archiv
 		return "", "", err
 	}
 	if problem := BoundSlug.Problem(slug); problem != "" || !slugPattern.MatchString(slug) {
-		return "", "", &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
+		return "", "", slugWrong
 	}
 	if _, err := s.store.ProjectBySlug(ctx, slug); !isNotFound(err) {
 		if err == nil {
@@ -172,7 +172,10 @@ func (s *Service) unpackedAs(ctx context.Context, slug, name string, from Archiv
 	return slug, name, nil
 }
 
-var slugTaken = &ValidationError{Field: "slug", Message: "another project has it already: give this one another"}
+var (
+	slugWrong = &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
+	slugTaken = &ValidationError{Field: "slug", Message: "another project has it already: give this one another"}
+)
 
 // keepFiles keeps the files of an archive, and those of images that it has by reference only.
 func (s *Service) keepFiles(ctx context.Context, from ArchiveSource) error {
@@ -251,4 +254,60 @@ func (s *Service) keepFound(ctx context.Context, name, hash string, from Archive
 		err = &ValidationError{Field: "images", Message: fmt.Sprintf("%s is another picture than the archive's: its SHA-256 is %s, not %s", name, got, hash)}
 	}
 	return err == nil, err
+}
+
+// BeginArchive makes room for an archive of a project, whose bytes are then sent as those of an import are (admin).
+func (s *Service) BeginArchive(ctx context.Context, actor User, name string, bytes int64) (StagedImport, bool, error) {
+	if err := may(actor, RoleAdmin); err != nil {
+		return StagedImport{}, false, err
+	}
+	if s.staging == nil {
+		return StagedImport{}, false, fmt.Errorf("taking an archive: %w: this process takes none", ErrUnavailable)
+	}
+	name, err := BoundFileName.check("name", name)
+	if err != nil {
+		return StagedImport{}, false, err
+	}
+	if bytes < 1 {
+		return StagedImport{}, false, &ValidationError{Field: "bytes", Message: "is the size of the archive"}
+	}
+	return s.staging.Begin(ctx, 0, actor.Name, name, []StagedFile{{Path: "project.zip", Bytes: bytes}})
+}
+
+// StagedArchives lists archives that are being sent or wait to be read, newest first (admin).
+func (s *Service) StagedArchives(_ context.Context, actor User) ([]StagedImport, error) {
+	if err := may(actor, RoleAdmin); err != nil || s.staging == nil {
+		return nil, err
+	}
+	return s.staging.List(0)
+}
+
+// StartArchive makes a project of an archive that was sent (admin), in the background; see UnpackProject.
+func (s *Service) StartArchive(ctx context.Context, actor User, id, slug, name string) (StagedImport, error) {
+	staged, err := s.staged(actor, id)
+	if err != nil {
+		return staged, err
+	}
+	if staged.ProjectID != 0 {
+		return staged, Conflict("%s is no archive of a project: it is images, sent to one", staged.Name)
+	}
+	if slug != "" { // what can be refused at once
+		if problem := BoundSlug.Problem(slug); problem != "" || !slugPattern.MatchString(slug) {
+			return staged, slugWrong
+		}
+		if _, err := s.store.ProjectBySlug(ctx, slug); err == nil {
+			return staged, slugTaken
+		} else if !isNotFound(err) {
+			return staged, err
+		}
+	}
+	if name != "" {
+		if name, err = BoundProjectName.check("name", name); err != nil {
+			return staged, err
+		}
+	}
+	return s.staging.RunArchive(id, func(ctx context.Context, from ArchiveSource) (string, error) {
+		project, err := s.UnpackProject(ctx, actor, slug, name, from)
+		return project.Slug, err
+	})
 }

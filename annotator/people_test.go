@@ -112,10 +112,15 @@ func TestRoles(t *testing.T) {
 		needs annotator.Role
 		call  func(annotator.User) error
 	}{
-		"Users":         {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Users(ctx, u)) }},
-		"CreateUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
-		"ChangeUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
-		"CreateProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
+		"Users":          {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Users(ctx, u)) }},
+		"CreateUser":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
+		"ChangeUser":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
+		"CreateProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
+		"PackProject":    {annotator.RoleAdmin, func(u annotator.User) error { return s.PackProject(ctx, u, "birds", false, nil) }},
+		"UnpackProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.UnpackProject(ctx, u, "", "", nil)) }},
+		"BeginArchive":   {annotator.RoleAdmin, func(u annotator.User) error { _, _, err := s.BeginArchive(ctx, u, "a.zip", 0); return err }},
+		"StagedArchives": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StagedArchives(ctx, u)) }},
+		"StartArchive":   {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartArchive(ctx, u, "none", "", "")) }},
 		"ChangeProject": {annotator.RoleAdmin, func(u annotator.User) error {
 			return only(s.ChangeProject(ctx, u, "birds", annotator.ProjectChange{}))
 		}},

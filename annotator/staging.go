@@ -81,6 +81,8 @@ type StagedImport struct {
 	Share     float64       `json:"share"`             // of looking or importing, [0,1]
 	Remaining float64       `json:"remaining_seconds"` // 0: not known
 	Report    *StagedReport `json:"report,omitempty"`
+	// Of an archive of a project, which is sent in the same way and belongs to no project: the slug of what was made of it.
+	Made string `json:"made,omitempty"`
 }
 
 // StagedCount counts images of a class in a split.
@@ -133,6 +135,8 @@ type Staging interface {
 	// Run reads the data set in the background and hands it to do, which looks at it or imports it. ErrConflict where its state
 	// does not allow that.
 	Run(id string, choices ImportChoices, to StagedState, do func(context.Context, ImageImport, func(progress.Progress)) (ImportReport, error)) (StagedImport, error)
+	// RunArchive hands what was sent, an archive of a project, to do in the background, which makes a project of it and returns its slug.
+	RunArchive(id string, do func(context.Context, ArchiveSource) (slug string, err error)) (StagedImport, error)
 	// Example returns a small JPEG of the report's nth example.
 	Example(id string, n int) (io.ReadSeekCloser, error)
 	Discard(id string) error

@@ -59,6 +59,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.versions()
 	a.downloads()
 	a.exports()
+	a.archives()
 	a.maps()
 	a.stateDicts()
 	a.uploads()

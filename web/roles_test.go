@@ -33,6 +33,7 @@ var open = map[string]string{
 // pageRoles are the roles that pages need. The test fails for a new address until it is listed here.
 var pageRoles = map[string]annotator.Role{
 	"GET /": annotator.RoleAnnotator, "GET /projects": annotator.RoleAnnotator, "POST /projects": annotator.RoleAdmin,
+	"GET /archives": annotator.RoleAdmin, "GET /archives/{import}": annotator.RoleAdmin, "POST /archives/{import}": annotator.RoleAdmin,
 	"GET /people": annotator.RoleAdmin, "POST /people": annotator.RoleAdmin, "POST /people/{user}": annotator.RoleAdmin,
 	"GET /account": annotator.RoleAnnotator, "POST /account/name": annotator.RoleAnnotator,
 	"POST /account/password": annotator.RoleAnnotator, "POST /account/tokens": annotator.RoleAnnotator,

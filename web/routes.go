@@ -48,6 +48,9 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 
 			r.Get("/projects", s.page(annotators, s.projectsPage))
 			r.Post("/projects", s.page(admins, s.createProject))
+			r.Get("/archives", s.page(admins, s.archivesPage))
+			r.Get("/archives/{import}", s.page(admins, s.archivePage))
+			r.Post("/archives/{import}", s.page(admins, s.runArchive))
 			r.Get("/people", s.page(admins, s.peoplePage))
 			r.Post("/people", s.page(admins, s.addPerson))
 			r.Post("/people/{user}", s.page(admins, s.changePerson))

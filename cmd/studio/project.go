@@ -14,6 +14,8 @@ type projectCommand struct {
 	List     projectListCommand     `cmd:"" help:"List the projects with their counts."`
 	Leakage  projectLeakageCommand  `cmd:"" help:"Show held-out images that are training images too, or look like one, and leave them out of measures."`
 	Suspects projectSuspectsCommand `cmd:"" help:"List images whose labels are probably wrong."`
+	Pack     projectPackCommand     `cmd:"" help:"Write a whole project as one archive that another studio reads."`
+	Unpack   projectUnpackCommand   `cmd:"" help:"Make a project of an archive."`
 	Start    projectStartCommand    `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
 }
 

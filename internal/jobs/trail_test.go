@@ -18,6 +18,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/archive"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/fingerprint"
@@ -28,8 +29,8 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedImport", "StagedImports", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
+	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedArchives", "StagedImport", "StagedImports", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
 // untold are the methods whose changes the trail need not hold, with the reason.
@@ -39,7 +40,7 @@ var untold = map[string]string{
 	"SignIn":     "writes when somebody was last seen",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
-	"StartImport": "ImportImages, which it runs, writes it",
+	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
 }
 
 // world is the project of pgtest, on the real ports of a server.
@@ -236,6 +237,13 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"CreateProject": func() change {
 			slug := unique("project")
 			return func() error { return only(s.CreateProject(ctx, annotator.System, slug, "P", "")) }
+		},
+		"UnpackProject": func() change {
+			var packed bytes.Buffer
+			ok(archive.Write(ctx, s, w.Admin, archive.Request{Project: "birds", Pictures: true}, &packed))
+			opened := ok(archive.Open("birds.zip", bytes.NewReader(packed.Bytes()), int64(packed.Len())))
+			slug := unique("unpacked")
+			return func() error { return only(s.UnpackProject(ctx, w.Admin, slug, "", opened)) }
 		},
 		"ChangeProject": func() change {
 			name := unique("name")

@@ -33,6 +33,7 @@ class Sender {
   private readonly pauseButton: HTMLButtonElement;
   private readonly wrong: HTMLElement;
   private readonly progress: HTMLElement;
+  private readonly archive: boolean; // of a project; else the images of one are sent
   private set: DataSet | undefined;
   private staged: StagedImport | undefined;
   private request: XMLHttpRequest | undefined;
@@ -43,6 +44,7 @@ class Sender {
   private spent = 0; // milliseconds that they took
 
   constructor(private readonly place: HTMLElement) {
+    this.archive = "sendArchive" in place.dataset;
     this.bar = there(place.querySelector("progress"));
     this.words = there(place.querySelector("[role=status]"));
     this.pauseButton = there(place.querySelector("[data-send-pause]"));
@@ -76,6 +78,10 @@ class Sender {
     const set = dataSet(chosen);
     if (set.files.length === 0) {
       this.say("There is no file in it.");
+      return;
+    }
+    if (this.archive && set.files.length > 1) {
+      this.say("An archive of a project is one file.");
       return;
     }
     this.set = set;
@@ -116,7 +122,7 @@ class Sender {
   private async run(set: DataSet): Promise<void> {
     const files = set.files.map(({ file, path }) => ({ path, bytes: file.size }));
     const project = this.place.dataset["project"] ?? "";
-    const begun = await this.insist(() => ask("POST", `/projects/${project}/imports`, { name: set.name, files }));
+    const begun = await this.insist(() => this.archive ? ask("POST", "/archives", { name: set.name, bytes: set.bytes }) : ask("POST", `/projects/${project}/imports`, { name: set.name, files }));
     if (!begun?.staged) {
       if (begun) this.fail(begun.problem);
       return;
@@ -145,6 +151,10 @@ class Sender {
       this.staged = answer.staged;
     }
     this.words.textContent = "all of it is here";
+    if (this.archive) {
+      location.assign(`/archives/${this.staged.id}`);
+      return;
+    }
     const looking = await this.insist(() => ask("POST", `/imports/${this.staged?.id ?? ""}/look`, {}));
     if (looking) location.assign(`/projects/${project}/imports/${this.staged.id}`); // which says what is wrong, if something is
   }

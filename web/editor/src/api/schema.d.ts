@@ -4,6 +4,50 @@
  */
 
 export interface paths {
+    "/archives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Archives of projects that are being sent or wait to be read, newest first
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["archives"];
+        put?: never;
+        /**
+         * Begin to send an archive of a project
+         * @description Its bytes then go to PUT /imports/{import}/bytes in chunks, as those of a data set do; GET and DELETE /imports/{import} are for it too. The same name and size again while bytes are missing answers 200: a broken-off sending is gone on with. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["beginArchive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/archives/{import}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a project of an archive that was sent
+         * @description GET /imports/{import} then is imported, with the slug in made, or received with a problem. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["startArchive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/edits/{edit}/review": {
         parameters: {
             query?: never;
@@ -386,6 +430,26 @@ export interface paths {
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
+        trace?: never;
+    };
+    "/projects/{project}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The whole project as one archive, which another studio reads
+         * @description Images, model versions with their files, edits with their maps, reviews, tasks, labels, rounds, people's names and e-mail addresses, the trail. It is streamed while it is read; if that fails halfway, the connection is broken off. Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["packProject"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/projects/{project}/audit": {
@@ -1539,6 +1603,21 @@ export interface components {
             /** @description How pixels become its input and what its classes are called; the one it came with where absent. */
             manifest?: unknown;
         };
+        ArchiveBeginBody: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description What people call it: the file's name. */
+            name: string;
+        };
+        ArchiveList: {
+            archives: components["schemas"]["StagedImport"][];
+        };
+        ArchiveStartBody: {
+            /** @description The project's; the archive's own where absent. */
+            name?: string;
+            /** @description The project's; the archive's own where absent. */
+            slug?: string;
+        };
         AuditEntry: {
             action: string;
             actor: string;
@@ -2627,6 +2706,7 @@ export interface components {
             /** Format: int64 */
             files: number;
             id: string;
+            made?: string;
             name: string;
             problem?: string;
             /** Format: int64 */
@@ -3050,6 +3130,9 @@ export interface components {
 }
 export type ActivationMap = components['schemas']['ActivationMap'];
 export type AddUploadRequestBody = components['schemas']['AddUploadRequestBody'];
+export type ArchiveBeginBody = components['schemas']['ArchiveBeginBody'];
+export type ArchiveList = components['schemas']['ArchiveList'];
+export type ArchiveStartBody = components['schemas']['ArchiveStartBody'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditList = components['schemas']['AuditList'];
 export type AuthorCount = components['schemas']['AuthorCount'];
@@ -3161,6 +3244,103 @@ export type VersionPrediction = components['schemas']['VersionPrediction'];
 export type ViewRegion = components['schemas']['ViewRegion'];
 export type $defs = Record<string, never>;
 export interface operations {
+    archives: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveList"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveBeginBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ArchiveStartBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     review: {
         parameters: {
             query?: never;
@@ -3933,6 +4113,41 @@ export interface operations {
                 };
             };
             /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    packProject: {
+        parameters: {
+            query?: {
+                /** @description With the images' files. Without: by their SHA-256, for a studio that has them. */
+                pictures?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;
