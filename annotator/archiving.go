@@ -128,7 +128,7 @@ func (s *Service) UnpackProject(ctx context.Context, actor User, slug, name stri
 		return s.audit(ctx, tx, actor, &project.ID, "project.unpack", "project "+slug, "from the archive "+from.Name())
 	})
 	if errors.Is(err, ErrConflict) {
-		return Project{}, slugTaken
+		return Project{}, errSlugTaken
 	}
 	if err != nil {
 		return Project{}, fmt.Errorf("making a project of %s: %w", from.Name(), err)
@@ -161,11 +161,11 @@ func (s *Service) unpackedAs(ctx context.Context, slug, name string, from Archiv
 		return "", "", err
 	}
 	if problem := BoundSlug.Problem(slug); problem != "" || !slugPattern.MatchString(slug) {
-		return "", "", slugWrong
+		return "", "", errSlug
 	}
 	if _, err := s.store.ProjectBySlug(ctx, slug); !isNotFound(err) {
 		if err == nil {
-			err = slugTaken
+			err = errSlugTaken
 		}
 		return "", "", err
 	}
@@ -173,8 +173,8 @@ func (s *Service) unpackedAs(ctx context.Context, slug, name string, from Archiv
 }
 
 var (
-	slugWrong = &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
-	slugTaken = &ValidationError{Field: "slug", Message: "another project has it already: give this one another"}
+	errSlug = &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
+	errSlugTaken = &ValidationError{Field: "slug", Message: "another project has it already: give this one another"}
 )
 
 // keepFiles keeps the files of an archive, and those of images that it has by reference only.
@@ -293,10 +293,10 @@ func (s *Service) StartArchive(ctx context.Context, actor User, id, slug, name s
 	}
 	if slug != "" { // what can be refused at once
 		if problem := BoundSlug.Problem(slug); problem != "" || !slugPattern.MatchString(slug) {
-			return staged, slugWrong
+			return staged, errSlug
 		}
 		if _, err := s.store.ProjectBySlug(ctx, slug); err == nil {
-			return staged, slugTaken
+			return staged, errSlugTaken
 		} else if !isNotFound(err) {
 			return staged, err
 		}

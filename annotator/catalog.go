@@ -99,7 +99,7 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 		return Project{}, &ValidationError{Field: "slug", Message: problem}
 	}
 	if !slugPattern.MatchString(slug) {
-		return Project{}, slugWrong
+		return Project{}, errSlug
 	}
 	if description, err = BoundDescription.check("description", description); err != nil {
 		return Project{}, err

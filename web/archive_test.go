@@ -35,7 +35,7 @@ func TestAProjectGoesOutAndIn(t *testing.T) {
 	if name := got.Header.Get("Content-Disposition"); !strings.Contains(name, "birds.studio.zip") {
 		t.Errorf("it is called %s", name)
 	}
-	raw := []byte(got.body)
+	raw := got.body
 	s.as(annotator.RoleReviewer).get(action).want(http.StatusForbidden)
 	if s.as(annotator.RoleReviewer).get("/projects/birds/export").page().Find(".export-whole").Length() > 0 {
 		t.Error("a reviewer is offered what only admins may have")
