@@ -173,7 +173,7 @@ func (s *Service) unpackedAs(ctx context.Context, slug, name string, from Archiv
 }
 
 var (
-	errSlug = &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
+	errSlug      = &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
 	errSlugTaken = &ValidationError{Field: "slug", Message: "another project has it already: give this one another"}
 )
 
