@@ -20,7 +20,7 @@ export function chromiumPath(): string | undefined {
 /** A running demo. */
 export class Studio {
   private constructor(
-    private readonly process: ChildProcess, private readonly folder: string,
+    private process: ChildProcess, private readonly folder: string,
     readonly address: string, readonly accounts: Account[], private readonly log: string[],
     readonly link = "", // that makes the first admin, of an empty studio
   ) {}
@@ -47,16 +47,33 @@ export class Studio {
     // Not below the home folder: PostgreSQL runs as an unprivileged user where the tests run as root.
     const folder = await mkdtemp("/tmp/abn-studio-e2e-");
     await chmod(folder, 0o755);
-    const child = spawn(join(root, "bin/studio"), ["demo", "--data", join(folder, "data"), "--listen", "127.0.0.1:0", "--json"],
-      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, DATABASE_URL: "", STUDIO_DATA: "", STUDIO_BLOBS: "" } });
     const log: string[] = [];
+    const { child, address, accounts } = await Studio.demo(folder, "127.0.0.1:0", log);
+    return new Studio(child, folder, address, accounts, log);
+  }
+
+  /** Starts the demo on a folder, and waits for its greeting. */
+  private static async demo(folder: string, listen: string, log: string[]): Promise<{ child: ChildProcess; address: string; accounts: Account[] }> {
+    const child = spawn(join(root, "bin/studio"), ["demo", "--data", join(folder, "data"), "--listen", listen, "--json"],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, DATABASE_URL: "", STUDIO_DATA: "", STUDIO_BLOBS: "" } });
     createInterface({ input: child.stderr }).on("line", (line) => log.push(line));
     const greeting = await new Promise<string>((done, failed) => {
       createInterface({ input: child.stdout }).once("line", done);
       child.once("exit", (code) => failed(new Error(`studio demo ended with ${code}:\n${log.join("\n")}`)));
     });
-    const { address, accounts } = JSON.parse(greeting) as { address: string; accounts: Account[] };
-    return new Studio(child, folder, address, accounts, log);
+    return { child, ...JSON.parse(greeting) as { address: string; accounts: Account[] } };
+  }
+
+  /** Kills the program where it stands, as a power cut would. */
+  async kill(): Promise<void> {
+    const ended = new Promise((done) => this.process.once("exit", done));
+    this.process.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Starts it again after kill, at the same address. */
+  async restart(): Promise<void> {
+    this.process = (await Studio.demo(this.folder, new URL(this.address).host, this.log)).child;
   }
 
   async stop(): Promise<void> {
