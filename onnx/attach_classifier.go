@@ -42,6 +42,7 @@ func newClassifier(ctx context.Context, m *Model, names PartNames) (*classifier,
 	}
 	evaluationMode(c.model.Graph)
 	c.materialise()
+	widenAll(c.model.Graph)
 	infer := func() error { return c.infer(ctx) }
 	for _, step := range []func() error{infer, c.freeReshapes, func() error { return c.findLogits(names.LogitsPer) }, c.prune, infer, c.findHead, c.findCuts} {
 		if err := step(); err != nil {

@@ -55,6 +55,7 @@ func (f *finder) divide() error {
 	if len(nodes[extractorPart]) == 0 {
 		return fmt.Errorf("%w: the map multiplies the image %q itself: there is no extractor", ErrNoABN, p.Names.Features)
 	}
+	widenFor(f.graph, nodes[attentionPart], nodes[perceptionPart])
 	p.Split = untie(f.graph, nodes)
 	f.index = f.graph.Index()
 	// Again, now without the nodes that passed on a shared tensor.

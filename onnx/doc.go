@@ -36,6 +36,7 @@
 //	evaluation.go   putting a file that was exported in training mode into evaluation mode
 //	across_batch.go  nodes by which an image's answer depends on the others of its batch
 //	whole.go        a whole file ready to run, with all its outputs
+//	widen.go        keeping weights in float32 that are stored in float16 and cast
 //	untie.go        giving layers that share one tensor, because their values are equal, a tensor each
 //	split.go        one ABN → graphs that run by themselves
 //	attach*.go      making an ABN from a plain classifier: where to split, the copied stage, the heads

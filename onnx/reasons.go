@@ -74,6 +74,9 @@ func (f *finder) underlying(nodes []*Node) error {
 		case n.Domain != "" && n.Domain != "ai.onnx":
 			foreign = append(foreign, n)
 		}
+		if widens(n, f.index) != nil {
+			continue
+		}
 		for _, name := range slices.Concat(n.Inputs, n.Outputs) {
 			t := f.typeOf(name)
 			if t == Float16 || t == BFloat16 {
@@ -85,8 +88,6 @@ func (f *finder) underlying(nodes []*Node) error {
 	switch {
 	case len(quantised) > 0:
 		return fmt.Errorf("%w: the network is quantised to integers (%s): give the float32 file that it was made from", errChoose, some(quantised))
-	case len(half) > 0 && !slices.ContainsFunc(half, func(n *Node) bool { return !n.IsOp("Cast") || f.index.Initializers[n.Input(0)] == nil }):
-		return fmt.Errorf("%w: the network's weights are stored in %v and cast where they are used (%s): weights behind a Cast are not trained. Give the float32 file that it was made from", errChoose, name16, some(half))
 	case len(half) > 0:
 		return fmt.Errorf("%w: the network computes in %v inside (%s), whatever its input and outputs are: give the float32 file that it was made from, or export after model.float(), without autocast", errChoose, name16, some(half))
 	case len(foreign) > 0 && !slices.ContainsFunc(foreign, func(n *Node) bool { return !ofRuntime(n.Domain) }):
@@ -224,11 +225,11 @@ func (f *finder) severalMaps() error {
 
 // typeOf is the type of a value, as far as it is known.
 func (f *finder) typeOf(name string) DataType {
-	if f.inferred != nil {
-		return f.inferred.Values[name].Type
-	}
 	if t := f.index.Initializers[name]; t != nil {
 		return t.Type
+	}
+	if f.inferred != nil {
+		return f.inferred.Values[name].Type
 	}
 	return 0
 }

@@ -94,6 +94,16 @@ func init() {
 	add(tile, "Tile")
 	add(rangeOf, "Range")
 	add(oneHot, "OneHot")
+
+	add(unary, "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh", "Shrink", "MeanVarianceNormalization", "ReverseSequence")
+	add(predicate, "IsNaN", "IsInf")
+	add(compare(func(a, b int64) bool { return (a != 0) != (b != 0) }), "Xor")
+	add(gridSample, "GridSample")
+	add(affineGrid, "AffineGrid")
+	add(topK, "TopK")
+	add(attend, "Attention")
+	add(recurrent, "RNN", "GRU", "LSTM")
+	add(col2Im, "Col2Im")
 }
 
 // InferredOperators lists the operators of ai.onnx that have a shape rule, in alphabetical order.

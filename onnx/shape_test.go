@@ -219,6 +219,28 @@ func TestInferAgreesWithTheRuntimeOnOperators(t *testing.T) {
 			node("Transpose", "x", "t", in("perm", 1, 2, 0, 3)), node("GatherND", "t table", "a"), {Op: "GatherND", Inputs: []string{"t", "of each"}, Outputs: []string{"b"}},
 			node("GatherElements", "x few", "c", i("axis", 1)), node("ScatterElements", "x few v", "d", i("axis", 1)), node("CumSum", "x along", "e"), node("Trilu", "x", "f"),
 		}},
+		{"places of a grid", []int64{4, 5, 2}, []int64{16, 20, 22}, nil, []*onnx.Node{node("GridSample", "x x", "a", s("mode", "nearest"))}},
+		{"a grid of an angle", []int64{2, 3}, []int64{20}, list{ints("image of one", 4, 5, 6)}, []*onnx.Node{
+			node("Shape", "x", "n", i("end", 1)), {Op: "Concat", Inputs: []string{"n", "image of one"}, Outputs: []string{"size"}, Attributes: []*onnx.Attribute{i("axis", 0)}},
+			node("AffineGrid", "x size", "a"),
+		}},
+		{"the largest", []int64{4, 5, 7}, []int64{11, 22}, list{ints("k", 3)}, []*onnx.Node{node("TopK", "x k", "a b", i("axis", 2)), node("TopK", "x k", "c d")}},
+		{"the largest, of old", []int64{4, 5, 7}, []int64{7}, nil, []*onnx.Node{node("TopK", "x", "a b", i("axis", 2), i("k", 2))}},
+		{"attention", []int64{2, 5, 6}, []int64{23, 24}, list{ints("rows", 0, 10, 6)}, []*onnx.Node{
+			node("Attention", "x x x", "a"), node("Reshape", "x rows", "q"), node("Attention", "q q q", "b", i("q_num_heads", 3), i("kv_num_heads", 3)),
+			node("Split", "q", "k unused", i("axis", 2), i("num_outputs", 2)), node("Attention", "q k k", "c", i("q_num_heads", 6), i("kv_num_heads", 3)),
+		}},
+		{"sequences", []int64{4, 3}, []int64{14, 22}, list{weight("w", 1, 15, 3), weight("r", 1, 15, 5), weight("w2", 2, 20, 3), weight("r2", 2, 20, 5), weight("w1", 1, 5, 3), weight("r1", 1, 5, 5)}, []*onnx.Node{
+			node("Transpose", "x", "t", in("perm", 1, 0, 2)), node("GRU", "t w r", "a b", i("hidden_size", 5)),
+			node("LSTM", "t w2 r2", "c d e", i("hidden_size", 5), s("direction", "bidirectional")), node("RNN", "t w1 r1", "f", i("hidden_size", 5), s("direction", "reverse")),
+		}},
+		{"blocks added up", []int64{12, 4}, []int64{18, 22}, list{ints("image", 4, 5), ints("block", 3, 2)}, []*onnx.Node{
+			node("Col2Im", "x image block", "a", in("strides", 1, 1), in("dilations", 1, 3)),
+		}},
+		{"angles and questions", []int64{4, 5, 7}, []int64{13, 22}, nil, []*onnx.Node{
+			node("Tan", "x", "a"), node("Atan", "x", "b"), node("Asinh", "x", "c"), node("Cosh", "x", "d"), node("Shrink", "x", "e"), node("IsNaN", "x", "f"), node("IsInf", "x", "g"), node("Xor", "f g", "h"),
+			node("MeanVarianceNormalization", "x", "i"),
+		}},
 		{"upsample", []int64{4, 5, 7}, []int64{9}, list{onnx.NewFloat32("scales", []int64{4}, []float32{1, 1, 2, 1.5})}, []*onnx.Node{node("Upsample", "x scales", "a", s("mode", "nearest"))}},
 		{"upsample of old", []int64{4, 5, 7}, []int64{8}, nil, []*onnx.Node{node("Upsample", "x", "a", onnx.FloatsAttr("scales", 1, 1, 2, 1.5))}},
 		{"resize", []int64{4, 5, 7}, []int64{13, 22}, list{onnx.NewFloat32("scales", []int64{4}, []float32{1, 1, 2, 1.5})}, []*onnx.Node{

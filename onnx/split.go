@@ -59,6 +59,7 @@ func Split(ctx context.Context, m *Model, parts *Parts) (*ABN, error) {
 	if err != nil {
 		return nil, err
 	}
+	widenFor(m.Graph, nodes[attentionPart], nodes[perceptionPart])
 	untie(m.Graph, nodes)
 	if bytes := m.Graph.bytes(); bytes > maxFileBytes-trainedRoom {
 		return nil, tooLarge(bytes)

@@ -15,11 +15,14 @@ import (
 // WithInitializers is a later version of a model: the same graph, with other values in some initializers and entries of
 // metadata_props set. Everything else is written as it was read. A name that is no float32 initializer, a value of another
 // length, and a value that is not finite are errors: such a file must not leave the studio. If the name is one that untie made,
-// for a layer's own copy of a shared tensor, the copy is added to the model.
+// for a layer's own copy of a shared tensor, the copy is added to the model; if it is the result of a Cast of a weight that is stored
+// in float16, the weight is stored in float32 (widen).
 func WithInitializers(original *Model, values map[string][]float32, metadata []Metadata) (*Model, error) {
 	m := original.Clone()
 	left := maps.Clone(values)
-	untieAs(m.Graph, func(name string) bool { _, ok := values[name]; return ok })
+	wanted := func(name string) bool { _, ok := values[name]; return ok }
+	widenAs(m.Graph, wanted)
+	untieAs(m.Graph, wanted)
 	for i, t := range m.Graph.Initializers {
 		data, ok := left[t.Name]
 		if !ok {

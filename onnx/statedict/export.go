@@ -46,6 +46,9 @@ func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error
 	if o.Reference == nil && o.Parent != nil {
 		return nil, nil, errors.New("a parent is of use with a reference only: give --reference too")
 	}
+	if m = m.Widened(); o.Parent != nil {
+		o.Parent = o.Parent.Widened()
+	}
 	layers, err := layersOf(m, o.Parent, o.Reference == nil)
 	if err != nil {
 		return nil, nil, err

@@ -262,7 +262,7 @@ func (s *survey) layersAt(i int, n *onnx.Node, taken map[*onnx.Node]bool) []*lay
 		l := made(loose)
 		l.weight, l.number = c, number
 		switch {
-		case input == 1 && n.IsOp("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization", "PRelu", "Mul"):
+		case input == 1 && n.IsOp("LayerNormalization", "RMSNormalization", "InstanceNormalization", "GroupNormalization", "PRelu"), n.IsOp("Mul"):
 			l.role = "weight"
 		case input == 2 && n.IsOp("LayerNormalization", "InstanceNormalization", "GroupNormalization"), n.IsOp("Add", "Sub", "Gemm"):
 			l.role = "bias"

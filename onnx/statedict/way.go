@@ -20,6 +20,7 @@ type Way struct {
 
 // WayHome tells the way home of a network. frozen names initializers that no training changes.
 func WayHome(m *onnx.Model, frozen []string) Way {
+	m = m.Widened()
 	layers, err := layersOf(m, nil, true)
 	if err != nil {
 		return Way{Reason: err.Error()}
