@@ -122,7 +122,7 @@ func (f *finder) isSumOf(name, of string) bool {
 // logits"; field is the manifest's field for it.
 func (f *finder) checkLogits(what, field, name string) error {
 	if s := f.inferred.Shape(name); len(s) >= 2 && s[1] == Fixed(1) {
-		return fmt.Errorf("%w: the %s %q are %s", ErrSigmoid, what, name, manifest.OneLogit)
+		return oneLogit(what, name)
 	}
 	kind, head := f.kindOf(name, false)
 	switch {
@@ -133,6 +133,11 @@ func (f *finder) checkLogits(what, field, name string) error {
 			ErrSigmoid, what, name, kind, manifest.SeveralLabels, field)
 	}
 	return fmt.Errorf("%w: the %s %q are none: %s. Export what goes into it where just one class is right (of a mean of softmaxes the mean of the logits), or name that value in the manifest's names.%s", ErrLogits, what, name, kind, field)
+}
+
+// oneLogit refuses answers of one number a picture, (N,1) or (N).
+func oneLogit(what, name string) error {
+	return fmt.Errorf("%w: the %s %q are %s", ErrSigmoid, what, name, manifest.OneLogit)
 }
 
 // kindOf says what a value is if it is not logits, and "" if it may be logits. logged: the value goes through a Log.

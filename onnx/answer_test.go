@@ -143,6 +143,12 @@ func TestWhatIsNoLogitsIsRefused(t *testing.T) {
 	if _, err := onnx.FindParts(t.Context(), single, onnx.PartNames{}); !errors.Is(err, onnx.ErrLogits) || !strings.Contains(err.Error(), "one logit") || !strings.Contains(err.Error(), "two classes") {
 		t.Errorf("one logit: %v", err)
 	}
+	// And as a list (N), which is how a binary loss takes it.
+	single.Graph.Nodes = append(single.Graph.Nodes, node("Squeeze", "la last", "att1"), node("Squeeze", "lp last", "per1"))
+	single.Graph.Initializers, single.Graph.Outputs = append(single.Graph.Initializers, onnx.NewInt64("last", []int64{1}, []int64{1})), outputs("att1", "per1", "m")
+	if _, err := onnx.FindParts(t.Context(), single, onnx.PartNames{}); !errors.Is(err, onnx.ErrSigmoid) || !strings.Contains(err.Error(), "one logit") {
+		t.Errorf("one logit (N): %v", err)
+	}
 	// Two classes as a sigmoid and what is left of 1.
 	two := smallABN{ends: []*onnx.Node{node("Sigmoid", "lp", "sz"), node("Sub", "one sz", "r"), node("Concat", "r sz", "out", axisOf(1))}, outputs: outputs("la", "out", "m"), constants: []*onnx.Tensor{one}}.model()
 	for i, t := range two.Graph.Initializers {

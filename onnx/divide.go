@@ -47,7 +47,7 @@ func (f *finder) divide() error {
 	}
 	f.otherwise(perception)
 	if p.Gain == GainOther {
-		p.Effect = f.effect(perception)
+		p.Gain, p.Effect = f.ownGain(perception)
 	}
 	values := f.rangeOf(p.Names.Map, maxRangeDepth)
 	p.MapSource, p.MapRange, p.MapBounded, p.MapShares = f.source, values.text(), values.bounded(), f.sharesOut(p.Names.Map)

@@ -27,6 +27,7 @@
 //	parts.go        finding an ABN's map and logits; answer.go tells logits from probabilities and sigmoids
 //	candidates.go   finding them if the map is not an output, or the mechanism is neither 1+M nor M
 //	mechanism.go    where the map multiplies the features, and the gain
+//	gain.go         telling 1+M and M in other words, element by element
 //	effect.go       what a cell of 0 and one of 1 do under another gain
 //	map_range.go    the least and the largest value that a map can have
 //	divide.go       which node and initializer belongs to which part

@@ -2,6 +2,20 @@ package onnx
 
 import "math"
 
+// ownGain is the gain of a mechanism that is written in its own way, with its effect if that has no name.
+func (f *finder) ownGain(perception map[*Node]bool) (Gain, *[2]float64) {
+	constant, slope, ok := f.told(perception)
+	switch {
+	case ok && constant == 1 && slope == 1:
+		return GainOnePlusM, nil
+	case ok && constant == 0 && slope == 1:
+		return GainM, nil
+	case ok:
+		return GainOther, &[2]float64{constant, constant + slope}
+	}
+	return GainOther, f.effect(perception)
+}
+
 // effect is what features are multiplied by in a cell of 0 and in a cell of 1. It is known if the mechanism is one product of the
 // features with a value that elementwise arithmetic makes of the map alone; nil otherwise.
 func (f *finder) effect(perception map[*Node]bool) *[2]float64 {

@@ -1,6 +1,10 @@
 package onnx
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // fieldNodeMetadata is NodeProto.metadata_props. It stays among a node's unknown bytes: most nodes have none, and it does not
 // change what is computed.
@@ -53,4 +57,28 @@ func entryOf(b []byte) (key, value string) {
 		b = b[size+length:]
 	}
 	return key, value
+}
+
+// ReadsBuffer reports whether torch.export notes that a node reads an initializer as a buffer of the module or another tensor that it
+// keeps, and no parameter: a filter that blurs, positions by sines, a mask. No training in PyTorch changes it.
+func (n *Node) ReadsBuffer(name string) bool {
+	text, ok := n.MetadataValue("pkg.torch.onnx.fx_node")
+	if !ok {
+		return false
+	}
+	name, _, _ = strings.Cut(name, "/") // of a layer's own copy
+	for _, kind := range []string{"%b_", "%c_"} {
+		read := kind + strings.ReplaceAll(name, ".", "_")
+		for rest := text; ; {
+			_, after, found := strings.Cut(rest, read)
+			if !found {
+				break
+			}
+			if after == "" || strings.ContainsAny(after[:1], ",) ]") {
+				return true
+			}
+			rest = after
+		}
+	}
+	return false
 }

@@ -59,7 +59,8 @@ type Parts struct {
 	// must not change the perception branch.
 	ExtractorInitializers, AttentionInitializers, PerceptionInitializers []string
 
-	// Split are the weights of two axes or more that both branches share in the file. Here each branch has its own copy.
+	// Split are the weights that both branches share in the file, and not by chance as the ones and zeros of new layers. Here each
+	// branch has its own copy.
 	Split []string
 
 	// HeadTold says that the file takes a softmax of the perception logits: a head of manifest.HeadSoftmax. Else it gives out logits as
@@ -352,9 +353,14 @@ func (f *finder) sigmoidBefore(name string) string {
 func (f *finder) findLogits() error {
 	after := f.descendants(f.mechanism)
 	var attention, perception []string
+	const dependsOn = "depends on"
+	numbers := map[bool]string{} // outputs of one number a picture, by whether they depend on the mechanism
 	seen := map[string]bool{}
 	for _, out := range f.graph.Outputs {
 		s := f.inferred.Shape(out.Name)
+		if len(s) == 1 && s[0].Name == BatchName && f.typeOf(out.Name) == Float {
+			numbers[after[out.Name]] = out.Name
+		}
 		if len(s) != 2 || s[0].Name != BatchName || !s[1].Known() {
 			continue
 		}
@@ -384,6 +390,8 @@ func (f *finder) findLogits() error {
 			return f.beforeSoftmax(named), f.exists(what, named)
 		case len(found) == 1:
 			return found[0], nil
+		case len(found) == 0 && numbers[rule == dependsOn] != "":
+			return "", oneLogit(what, numbers[rule == dependsOn])
 		case len(found) == 0:
 			return "", fmt.Errorf("%w: no %s: no output of shape (N,K) that %s the attention mechanism; outputs are %s. If they are inside the graph, name them: %s",
 				ErrNoABN, what, rule, f.outputs(), naming(field))
@@ -395,7 +403,7 @@ func (f *finder) findLogits() error {
 	if f.parts.Names.LogitsAtt, err = choose("attention logits", f.names.LogitsAtt, "logits_att", attention, "does not depend on"); err != nil {
 		return err
 	}
-	if f.parts.Names.LogitsPer, err = choose("perception logits", f.names.LogitsPer, "logits_per", perception, "depends on"); err != nil {
+	if f.parts.Names.LogitsPer, err = choose("perception logits", f.names.LogitsPer, "logits_per", perception, dependsOn); err != nil {
 		return err
 	}
 	att, per := f.inferred.Shape(f.parts.Names.LogitsAtt), f.inferred.Shape(f.parts.Names.LogitsPer)

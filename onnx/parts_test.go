@@ -96,7 +96,19 @@ func TestFindPartsReadsTheMechanism(t *testing.T) {
 		{"tokens", smallABN{
 			mechanism: []*onnx.Node{node("Reshape", "g rows", "gt"), node("Transpose", "gt", "t", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "m column", "mt"), node("Mul", "t mt", "tm"),
 				node("Transpose", "tm", "back", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "back grid", "attended")},
+			constants: []*onnx.Tensor{ints("rows", 0, 4, 12), ints("column", 0, 12, 1), ints("grid", 0, 4, 4, 3)}}, onnx.GainM, "m"},
+		{"tokens and what was multiplied of them", smallABN{
+			mechanism: []*onnx.Node{node("Reshape", "g rows", "gt"), node("Transpose", "gt", "t", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "m row", "mr"), node("Transpose", "mr", "mt", onnx.IntsAttr("perm", 0, 2, 1)),
+				node("Mul", "t mt", "tm"), node("Add", "tm t", "ta"), node("Transpose", "ta", "back", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "back grid", "attended")},
+			constants: []*onnx.Tensor{ints("rows", 0, 4, 12), ints("row", 0, 1, 12), ints("grid", 0, 4, 4, 3)}}, onnx.GainOnePlusM, "m"},
+		{"tokens of other cells", smallABN{
+			mechanism: []*onnx.Node{node("Reshape", "g rows", "gt"), node("Transpose", "gt", "t", onnx.IntsAttr("perm", 0, 2, 1)), node("Transpose", "m", "turned", onnx.IntsAttr("perm", 0, 1, 3, 2)),
+				node("Reshape", "turned column", "mt"), node("Mul", "t mt", "tm"), node("Transpose", "tm", "back", onnx.IntsAttr("perm", 0, 2, 1)), node("Reshape", "back grid", "attended")},
 			constants: []*onnx.Tensor{ints("rows", 0, 4, 12), ints("column", 0, 12, 1), ints("grid", 0, 4, 4, 3)}}, onnx.GainOther, "m"},
+		{"channels last", smallABN{mechanism: []*onnx.Node{node("Transpose", "g", "gl", onnx.IntsAttr("perm", 0, 2, 3, 1)), node("Transpose", "m", "ml", onnx.IntsAttr("perm", 0, 2, 3, 1)),
+			node("Add", "one ml", "m1"), node("Mul", "gl m1", "lm"), node("Transpose", "lm", "attended", onnx.IntsAttr("perm", 0, 3, 1, 2))}, constants: []*onnx.Tensor{one}}, onnx.GainOnePlusM, "m"},
+		{"what is left of 1 taken away", smallABN{mechanism: []*onnx.Node{node("Sub", "one m", "r"), node("Mul", "g r", "gr"), node("Sub", "g gr", "attended")}, constants: []*onnx.Tensor{one}}, onnx.GainM, "m"},
+		{"added twice", smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Add", "gm gm", "g2"), node("Add", "g2 g", "attended")}}, onnx.GainOther, "m"},
 		{"once more, what was multiplied", smallABN{mechanism: []*onnx.Node{node("Mul", "g m", "gm"), node("Add", "gm g", "r"), node("Add", "one m", "m1"), node("Mul", "r m1", "attended")},
 			constants: []*onnx.Tensor{one}}, onnx.GainOther, "m"},
 		{"map out as a list of cells", smallABN{ends: []*onnx.Node{node("Flatten", "m", "cells")}, outputs: outputs("la", "lp", "cells")}, onnx.GainOnePlusM, "m"},

@@ -67,8 +67,8 @@ func (r weightReader) own(g *Graph, index *Index) {
 }
 
 // untie gives every layer tensors of its own if the file has one for several. The extractor keeps the file's names, and where it
-// does not read the tensor, the perception branch does. Untying twice changes nothing. It returns the weights of two axes or more
-// of which the attention branch got its own.
+// does not read the tensor, the perception branch does. Untying twice changes nothing. It returns the tensors of which the attention
+// branch got its own, without those that may be equal by chance.
 func untie(g *Graph, parts [3][]*Node) (split []string) {
 	index, owners := g.Index(), map[string]string{}
 	for _, part := range []int{extractorPart, perceptionPart, attentionPart} {
@@ -76,7 +76,7 @@ func untie(g *Graph, parts [3][]*Node) (split []string) {
 			if first, owned := owners[r.name]; !owned || first == r.owner {
 				owners[r.name] = r.owner
 			} else {
-				if part == attentionPart && len(index.Initializers[r.name].Dims) > 1 && !slices.Contains(split, r.name) {
+				if part == attentionPart && !byChance(index.Initializers[r.name]) && !slices.Contains(split, r.name) {
 					split = append(split, r.name)
 				}
 				r.own(g, index)
@@ -84,6 +84,12 @@ func untie(g *Graph, parts [3][]*Node) (split []string) {
 		}
 	}
 	return split
+}
+
+// byChance reports whether a tensor is as every new layer has it: of one axis, and the same number everywhere.
+func byChance(t *Tensor) bool {
+	values, err := t.Float32s()
+	return err == nil && len(t.Dims) < 2 && !slices.ContainsFunc(values, func(v float32) bool { return v != values[0] })
 }
 
 // untieAs unties only the tensors whose own names are wanted. It makes the same graph again for a file whose parts are not known.

@@ -10,7 +10,7 @@ const (
 const SeveralLabels = `several classes may hold of one picture at once ("head": "sigmoid"), and such networks are not scored or trained here: of each picture one class is right ("head": "softmax")`
 
 // OneLogit is why a network of one logit is refused, wherever that is found out, and what to do about it.
-const OneLogit = `one logit ("head": "sigmoid" for two classes), which a softmax makes 100% of whatever the picture: export two classes, torch.cat([torch.zeros_like(x), x], 1) of the logit x before its sigmoid, which gives the same probabilities`
+const OneLogit = `one logit ("head": "sigmoid" for two classes), which a softmax makes 100% of whatever the picture: export two classes, torch.cat([torch.zeros_like(x), x], 1) of the logit x (N,1) before its sigmoid, which gives the same probabilities`
 
 // CheckHead refuses heads that are not served. The error is an *Error.
 func (m Manifest) CheckHead() error {

@@ -38,7 +38,7 @@ What becomes of each ONNX operator of a network that is added to the studio. ` +
 - **Operator sets.** 7 to 26 are read (IR version up to 13; beyond, the runtime opens nothing); gradients are written in 17, to which older files are raised first, or in the file's own. A model of 6 or older, and
   ` + "`Scan`, `Loop`" + ` and a ` + "`TopK`" + ` before 10 in a trained branch, are refused with the node's name.
 - **Answers.** Logits of two classes or more, one of which is right, or their softmax. One logit and sigmoids are refused, with what to export: ADR 19.
-- **Types.** Image, features, map and logits are float32. A weight of another type is not trained: float16 and float64 files are refused, and so is a branch that computes in float64 on its way.
+- **Types.** Image, features, map and logits are float32. Weights that are stored in float16 or bfloat16 and cast to float32 where they are used are taken: a trained file has those of the branches in float32. What computes in float16 is refused, and so are weights in float64, and a branch that convolves in it.
 - **Maps.** An output of shape (N,1,h,w), or the one value inside that features (N,C,h,w) are multiplied with between the two answers. Where that cannot be told, names settle it: ` + "`--map`, `--features`, `--logits-att`, `--logits-per`" + ` on every
   command that opens a model, the same in the browser's form and the API, or the manifest's ` + "`names`" + `. Maps whose values are not from 0 to 1 run and train as they are; projects show and draw them from 0 to 1.
 - **Skips.** The branches read features and map. A branch that reads something else of the extractor (a feature pyramid, a class token) is refused with the node's name.

@@ -16,6 +16,9 @@ type smallest struct {
 	a      []*onnx.Attribute
 }
 
+// outputs are those that a node has to have.
+var outputs = map[string][]string{"TopK": {"y", "where"}}
+
 func smallestNodes() map[string]smallest {
 	kernel := []*onnx.Attribute{onnx.IntsAttr("kernel_shape", 2, 2)}
 	list := map[string]smallest{
@@ -32,7 +35,11 @@ func smallestNodes() map[string]smallest {
 		"Expand": {"x s", nil}, "Gather": {"x n", nil}, "GatherND": {"x n", nil}, "GatherElements": {"u u0", nil}, "ScatterND": {"v n1 d1", nil}, "ScatterElements": {"u u0 u", nil}, "CumSum": {"x i", nil}, "Tile": {"x s", nil}, "Reshape": {"x sx", nil}, "Unsqueeze": {"x n", nil}, "Squeeze": {"u n", nil},
 		"OneHot": {"n i v2", nil}, "Pad": {"x p", nil}, "Range": {"i i i", nil}, "Resize": {"x  r", nil},
 		"Slice": {"x n n", nil}, "Split": {"x", []*onnx.Attribute{onnx.IntAttr("num_outputs", 1)}},
-		"Upsample": {"x r", nil}, "SoftmaxCrossEntropyLoss": {"r2 n2", nil}, "Mod": {"x x", []*onnx.Attribute{onnx.IntAttr("fmod", 1)}},
+		"Upsample": {"x r", nil}, "GridSample": {"x xy", nil}, "AffineGrid": {"turn s", nil}, "TopK": {"x n", nil}, "Attention": {"x x x", nil},
+		"Col2Im": {"t nn nn", nil}, "ReverseSequence": {"x n2", nil}, "Xor": {"b b", nil}, "SoftmaxCrossEntropyLoss": {"r2 n2", nil}, "Mod": {"x x", []*onnx.Attribute{onnx.IntAttr("fmod", 1)}},
+	}
+	for op, gates := range map[string]string{"RNN": "1", "GRU": "3", "LSTM": "4"} {
+		list[op] = smallest{"t g" + gates + " g" + gates, []*onnx.Attribute{onnx.IntAttr("hidden_size", 1)}}
 	}
 	for _, op := range []string{"DepthToSpace", "SpaceToDepth"} {
 		list[op] = smallest{"x", []*onnx.Attribute{onnx.IntAttr("blocksize", 1)}}
@@ -61,14 +68,21 @@ func runs(op string) (bool, string) {
 		onnx.NewFloat32("v", []int64{3}, []float32{1, 1, 1}), onnx.NewFloat32("v2", []int64{2}, []float32{0, 1}), onnx.NewFloat32("d", []int64{4}, []float32{1, 1, 1, 1}),
 		onnx.NewFloat32("k", []int64{3, 3, 1, 1}, make([]float32, 9)), onnx.NewInt64("u0", []int64{2, 1}, make([]int64, 2)), onnx.NewInt64("n1", []int64{1, 1}, make([]int64, 1)),
 		onnx.NewFloat32("d1", []int64{1}, []float32{1}), onnx.NewFloat32("r", []int64{4}, []float32{1, 1, 1, 1}),
+		onnx.NewFloat32("xy", []int64{2, 1, 1, 2}, make([]float32, 4)), onnx.NewFloat32("turn", []int64{1, 2, 3}, make([]float32, 6)), onnx.NewFloat32("t", []int64{1, 1, 1}, []float32{1}),
+		onnx.NewFloat32("g1", []int64{1, 1, 1}, make([]float32, 1)), onnx.NewFloat32("g3", []int64{1, 3, 1}, make([]float32, 3)), onnx.NewFloat32("g4", []int64{1, 4, 1}, make([]float32, 4)),
+		onnx.NewInt64("nn", []int64{2}, []int64{1, 1}),
 	}
 	var inputs []string
 	if node.inputs != "" {
 		inputs = strings.Split(node.inputs, " ") // two blanks: an input that is left out
 	}
+	made := []string{"y"}
+	if list, ok := outputs[op]; ok {
+		made = list
+	}
 	m := &onnx.Model{IRVersion: 10, Opsets: []onnx.Opset{{Version: cmp.Or(last[op], newest)}}, Graph: &onnx.Graph{
 		Nodes: []*onnx.Node{
-			onnx.NewNode(op, "node", inputs, []string{"y"}, node.a...),
+			onnx.NewNode(op, "node", inputs, made, node.a...),
 			onnx.NewNode("Cast", "", []string{"y"}, []string{"z"}, onnx.IntAttr("to", 1)), // whatever type y has
 		},
 		Initializers: fixed,

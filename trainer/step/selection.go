@@ -88,7 +88,8 @@ func isPlaceholder(n *onnx.Node, input int, t *onnx.Tensor) bool {
 	return err == nil && !slices.ContainsFunc(values, func(v float32) bool { return v != float32(2-input) })
 }
 
-// choose finds what a strategy trains: the weights of its branches' nodes that no node of another part uses.
+// choose finds what a strategy trains: the weights of its branches' nodes that no node of another part uses, without a module's
+// buffers where the file tells them.
 func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice, error) {
 	s = s.indexed()
 	trained := map[*onnx.Node]bool{}
@@ -135,7 +136,7 @@ func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice,
 		for _, i := range weightInputs[n.Op] {
 			name := s.initializer(n.Input(i))
 			t := constants[name]
-			if t == nil || tied[name] || !n.IsOp(n.Op) || isArithmetic(n) && len(t.Raw) <= 4 || isPlaceholder(n, i, t) {
+			if t == nil || tied[name] || !n.IsOp(n.Op) || isArithmetic(n) && len(t.Raw) <= 4 || isPlaceholder(n, i, t) || n.ReadsBuffer(name) {
 				continue
 			}
 			if t.Type == onnx.Int64 || t.Type == onnx.Int32 { // arithmetic on sizes and indices

@@ -51,3 +51,27 @@ func TestBatchNormsWithoutParametersStaySo(t *testing.T) {
 		}
 	}
 }
+
+// A filter that a module keeps as a buffer is none of its parameters: PyTorch would not train it either.
+func TestBuffersAreNotTrained(t *testing.T) {
+	t.Parallel()
+	m, err := onnx.ReadFile(t.Context(), filepath.Join(fixture.Root(), "onnx", "testdata", "exports", "branch-blurred.onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	selection, err := SourceOf(enginetest.Split(t, m), recipe.StrategyBoth).Select(t.Context(), recipe.StrategyBoth, recipe.BatchNormFrozen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(selection.Weights, "fc.weight") {
+		t.Errorf("trained are %v", selection.Weights)
+	}
+	for _, name := range []string{"blur", "positions", "scale"} {
+		if m.Graph.Initializer(name) == nil {
+			t.Errorf("the file has no %s", name)
+		}
+		if slices.Contains(selection.Weights, name) {
+			t.Errorf("%s is trained", name)
+		}
+	}
+}

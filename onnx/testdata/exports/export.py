@@ -656,6 +656,22 @@ class _(ABN):
         return super().perceive(F.interpolate(F.pixel_unshuffle(g, 2), scale_factor=2, mode="nearest")[:, :C])
 
 
+@network("branch-blurred", notes=True)  # what is a buffer or a constant is told by the exporter's notes alone
+class _(ABN):
+    def build(self):
+        k = torch.tensor([1.0, 2, 1])
+        self.register_buffer("blur", (k[:, None] * k / 16).repeat(C, 1, 1, 1))
+        self.register_buffer("positions", torch.linspace(-1, 1, 12))
+        self.scale = torch.tensor([0.5, 1, 2] * 4)
+
+    def attend(self, g):
+        return super().attend(F.conv2d(F.pad(g, (1,) * 4, mode="reflect"), self.blur, groups=C))
+
+    def perceive(self, g):
+        y = self.perception(g).mean((2, 3)) + self.positions
+        return self.fc(y * self.scale)
+
+
 @network("branch-logsumexp")
 class _(ABN):
     def pool_att(self, a):
@@ -813,7 +829,9 @@ def export(name, folder):
                           **({"opset_version": o["opset"]} if "opset" in o else {}))
     m = onnx.load(path, load_external_data=False)
     for n in m.graph.node:  # notes of where in the source, which name this machine's folders
+        kept = [p for p in n.metadata_props if o.get("notes") and p.key == "pkg.torch.onnx.fx_node"]
         del n.metadata_props[:]
+        n.metadata_props.extend(kept)
     for v in [*m.graph.value_info, *m.graph.input, *m.graph.output]:
         del v.metadata_props[:]
     if o.get("half"):
