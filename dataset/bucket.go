@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // registers azblob://
 	_ "gocloud.dev/blob/s3blob"    // registers s3://
@@ -85,11 +88,11 @@ func (d *Dataset) resolve(given string) (string, error) {
 	if err == nil || ctx.Err() != nil || errors.Is(err, ErrArchive) || errors.Is(err, ErrEmpty) || errors.Is(err, errNoRoom) {
 		return fetched, err
 	}
-	why := ""
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound:
+	why, refused := "", (*azcore.ResponseError)(nil)
+	switch code := gcerrors.Code(err); {
+	case code == gcerrors.NotFound:
 		why = "it is not there, or not in this region or account: "
-	case gcerrors.PermissionDenied:
+	case code == gcerrors.PermissionDenied, errors.As(err, &refused) && refused.StatusCode == http.StatusForbidden: // which the driver does not tell
 		why = "these credentials may not read it: "
 	}
 	return "", fmt.Errorf("%w: %s, prefix %q: %s%s (%s)", ErrBucket, u.Host, strings.TrimPrefix(u.Path, "/"), why, text.Cut(oneLine(err), 300), clouds[at].remedy)
@@ -237,8 +240,26 @@ func fetchFile(ctx context.Context, b *blob.Bucket, key, file string, size int64
 	return err
 }
 
-func copyObject(ctx context.Context, b *blob.Bucket, key, file string, size int64) error {
+// openObject opens a file of a bucket. gocloud's driver for Azure looks for names with characters such as ? and # as it would have written
+// them ("__0x3f__"); those that another program wrote are asked for as they are.
+func openObject(ctx context.Context, b *blob.Bucket, key string) (io.ReadCloser, error) {
 	r, err := b.NewReader(ctx, key, nil)
+	if err == nil {
+		return r, nil
+	}
+	var azure *container.Client
+	if gcerrors.Code(err) != gcerrors.NotFound || !b.As(&azure) {
+		return nil, err
+	}
+	plain, failed := azure.NewBlobClient(key).DownloadStream(ctx, nil)
+	if failed != nil {
+		return nil, err
+	}
+	return plain.Body, nil
+}
+
+func copyObject(ctx context.Context, b *blob.Bucket, key, file string, size int64) error {
+	r, err := openObject(ctx, b, key)
 	if err != nil {
 		return err
 	}
