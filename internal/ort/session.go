@@ -118,6 +118,7 @@ func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Ses
 		if err := addBlocked(o.BlockedDomain, options); err != nil {
 			return nil, fmt.Errorf("opening %s: adding the operators %s: %w", name, o.BlockedDomain, err)
 		}
+		defer alone(o.BlockedDomain)()
 	}
 	session, err := ortgo.NewDynamicAdvancedSessionWithONNXData(model, inputs, outputs, options)
 	if err != nil {
@@ -128,6 +129,29 @@ func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Ses
 		s.runLimit *= compilesFor
 	}
 	return s, nil
+}
+
+// domains are those that the runtime knows. It looks whether it knows a domain, and then adds it: of two sessions that are opened at
+// the same time as the first with a domain, one would be refused.
+var domains struct {
+	sync.Mutex
+	known map[string]bool
+}
+
+// alone keeps others from opening a session with a domain until the first one with it is open. opened ends that.
+func alone(domain string) (opened func()) {
+	domains.Lock()
+	if domains.known[domain] {
+		domains.Unlock()
+		return func() {}
+	}
+	return func() {
+		if domains.known == nil {
+			domains.known = map[string]bool{}
+		}
+		domains.known[domain] = true
+		domains.Unlock()
+	}
 }
 
 // addBlocked makes a session know the operators of package blocked.
