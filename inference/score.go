@@ -25,7 +25,7 @@ type LiveScorerOptions struct {
 
 // LiveScorer computes a network's answer for an image with a person's map in place of its own, while they paint. Open networks
 // are kept by model hash and features by extractor and image, so that a score takes one run of the perception branch; only the
-// first score of an image runs the extractor. It implements annotator.Scorer and annotator.ActivationMapper and is safe for
+// first score of an image runs the extractor. It implements annotator.Scorer, annotator.ActivationMapper and annotator.Likener and is safe for
 // concurrent use.
 type LiveScorer struct {
 	opened      *network.Store
@@ -34,6 +34,7 @@ type LiveScorer struct {
 	features    *features.Memory
 	networks    *openCache[*Network]
 	activations *openCache[*activationMapper]
+	likenesses  *openCache[*likener]
 }
 
 var _ annotator.Scorer = (*LiveScorer)(nil)
@@ -53,6 +54,7 @@ func NewLiveScorer(opened *network.Store, blobs annotator.Blobs, o LiveScorerOpt
 	return &LiveScorer{
 		opened: opened, blobs: blobs, options: o, features: features.NewMemory(o.FeatureBytes),
 		networks: newOpenCache[*Network](o.Networks), activations: newOpenCache[*activationMapper](activationGraphs),
+		likenesses: newOpenCache[*likener](likenessGraphs),
 	}
 }
 
@@ -121,7 +123,7 @@ func (s *LiveScorer) Session() ort.Options { return s.options.Session }
 
 // Close frees all networks. Scores after it fail with ort.ErrClosed.
 func (s *LiveScorer) Close() error {
-	return errors.Join(s.activations.close(), s.networks.close())
+	return errors.Join(s.likenesses.close(), s.activations.close(), s.networks.close())
 }
 
 // networkKey is the key of a version's session: versions with equal keys share one.

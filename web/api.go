@@ -54,6 +54,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.labels()
 	a.tasks()
 	a.activationMaps()
+	a.likeness()
 	a.reviews()
 	a.rounds()
 	a.versions()

@@ -6,6 +6,17 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
+// likeness registers the comparison of a picture's places.
+func (a *api) likeness() {
+	o := get("likeness", "/tasks/{task}/likeness", "How alike the places of a task's picture are to its network; nothing is stored")
+	o.Description = "For selecting a region by a click: the cells whose cosine with the one clicked is above a threshold. " +
+		"The features compared are g(x), the last finer value before it and the last value behind the attention mechanism."
+	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[annotator.Likeness], error) {
+		l, err := a.server.service.Likeness(ctx, actor, in.Task)
+		return &answer[annotator.Likeness]{l}, err
+	})
+}
+
 // activationMaps registers the activation maps, by CAM and Grad-CAM.
 func (a *api) activationMaps() {
 	type mapRequest struct {

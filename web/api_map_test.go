@@ -48,3 +48,15 @@ func TestActivationMapsThroughTheAPI(t *testing.T) {
 	}
 	b.api(http.MethodPost, "/tasks/999999/activation-map", map[string]any{"method": "cam", "branch": "attention"}).want(http.StatusNotFound)
 }
+
+func TestLikenessThroughTheAPI(t *testing.T) {
+	t.Parallel()
+	s := newStudio(t)
+	b := s.as(annotator.RoleAnnotator)
+	task := b.take()
+	l := into[annotator.Likeness](b.api(http.MethodGet, fmt.Sprintf("/tasks/%d/likeness", task.ID), nil).want(http.StatusOK))
+	if n := l.Height * l.Width; l.Height != task.Version.GridHeight || len(l.Cosines) != n*n || l.Cosines[0] != 127 {
+		t.Errorf("%d×%d cells, %d comparisons", l.Height, l.Width, len(l.Cosines))
+	}
+	b.api(http.MethodGet, "/tasks/999999/likeness", nil).want(http.StatusNotFound)
+}

@@ -72,7 +72,7 @@ func (b *branch) lastConvolutional(ctx context.Context) (string, error) {
 	}
 	way := b.onTheWay()
 	for _, n := range slices.Backward(b.model.Graph.Nodes) {
-		if !way[n] || n.IsOp("MaxPool", "AveragePool", "LpPool", "Identity", "Dropout", "Pad", "Reshape", "Transpose", "Flatten") {
+		if !way[n] || n.IsOp(passing...) {
 			continue
 		}
 		if _, h, w, ok := b.sizes(n.Output(0)); ok && h*w > 1 {

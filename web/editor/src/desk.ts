@@ -11,6 +11,7 @@ import { Emitter } from "./emitter.ts";
 import { oriented } from "./geometry.ts";
 import { checksum, fromWire, sameBits } from "./grid.ts";
 import { decodeHistory, encodeHistory } from "./history_codec.ts";
+import { readLikeness } from "./likeness.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { Autosave, type SaveState } from "./save/autosave.ts";
 import type { Journal } from "./save/journal.ts";
@@ -94,6 +95,7 @@ export class Desk extends Emitter<DeskEvents> {
       this.autosave?.changed();
       if (this.looking && !this.beginning) void this.take();
     });
+    editor.on("command", (command) => command === "likeness" && void this.fetchLikeness());
     editor.on("notice", (words) => this.emit("notice", words));
     client.signedOut = () => this.emit("signed-out", undefined);
   }
@@ -376,6 +378,23 @@ export class Desk extends Emitter<DeskEvents> {
     document.replace(start.method === "clicks" ? "From the clicks" : "From the mask", fromWire(start.map));
     this.beginning = false;
     return true;
+  }
+
+  private asksLikeness = 0; // the task whose picture's places are being compared
+
+  /** Gets what the wand selects by, once a task. */
+  private async fetchLikeness(): Promise<void> {
+    const { detail } = this;
+    if (!detail || this.asksLikeness === detail.id) return;
+    this.asksLikeness = detail.id;
+    try {
+      const likeness = readLikeness(await this.client.likeness(detail.id));
+      if (this.detail === detail || this.detail?.id === detail.id) this.editor.knowLikeness(likeness);
+    } catch (error) {
+      if (this.detail?.id === detail.id) this.emit("notice", `Nothing selected: ${reason(error)}`);
+    } finally {
+      if (this.asksLikeness === detail.id) this.asksLikeness = 0;
+    }
   }
 
   private restore(document: MapDocument, wire: unknown): void {

@@ -9,17 +9,19 @@ import { clampValue } from "./grid.ts";
 import { PointerChain } from "./input/pointer.ts";
 import type { PointerSample } from "./input/sample.ts";
 import { oppositeMode } from "./mode.ts";
+import type { Likeness } from "./likeness.ts";
 import type { OtherMap } from "./other_map.ts";
 import { smallestSize, type Settings } from "./settings.ts";
 import { BrushTool } from "./tools/brush.ts";
 import { FloodTool, PickTool } from "./tools/click.ts";
 import { PanTool } from "./tools/pan.ts";
 import { BoxTool, EllipseTool, LassoTool } from "./tools/shape.ts";
+import { WandTool } from "./tools/wand.ts";
 import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
 import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "submit" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
+export type Command = "likeness" | "submit" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
 
 export interface EditorEvents {
   opened: undefined;
@@ -77,6 +79,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   /** Where the brush is being sized: its ring stays there. */
   sizing: ScreenPoint | null = null;
   private readonly tools: Record<ToolName, Tool>;
+  private readonly wand = new WandTool(this);
   private chosen: ToolName = "brush";
   private before: ToolName = "brush"; // the tool that the picker goes back to
   private panning = false; // Space is held
@@ -100,6 +103,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
       lasso: new LassoTool(this),
       box: new BoxTool(this),
       ellipse: new EllipseTool(this),
+      wand: this.wand,
       flood: new FloodTool(this),
       pick: new PickTool(this),
       pan: new PanTool(this),
@@ -130,7 +134,10 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
       get fingersPaint() { return settings.get("fingers") === "paint"; },
       get stabilising() { return settings.get("stabilising"); },
     });
-    settings.on("changed", () => this.redraw());
+    settings.on("changed", (name) => {
+      if (name === "alikeness") this.wand.select();
+      this.redraw();
+    });
   }
 
   /** Starts on another map. */
@@ -143,10 +150,14 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.showModel = this.showPhotograph = this.showDifference = this.showWhole = false;
     this.cell = -1;
     this.colours = this.lastPoint = this.ahead = null;
+    this.wand.know(null);
     this.unsubscribe = [
       document.on("values", () => this.emit("values", undefined)),
       document.on("settled", () => this.emit("settled", undefined)),
-      document.on("selection", () => this.redraw()),
+      document.on("selection", () => {
+        if (!document.selection?.edges) this.wand.forget();
+        this.redraw();
+      }),
     ];
     this.fit();
     this.emit("opened", undefined);
@@ -217,6 +228,21 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     if (!this.busy) this.panning = held;
     else if (!held) this.panning = false;
     this.redraw();
+  }
+
+  needLikeness(): void {
+    this.emit("command", "likeness");
+  }
+
+  /** What the picture's places have in common has come. */
+  knowLikeness(likeness: Likeness): void {
+    this.wand.know(likeness);
+    this.redraw();
+  }
+
+  /** How many places the wand was clicked at for the present selection. */
+  get wandClicks(): number {
+    return this.wand.clicks.length;
   }
 
   /** X: paints the opposite. Set swaps its strength with the other one; add and subtract swap. */
@@ -466,7 +492,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     const eraserEnd = s.type === "pen" && s.button === 5;
     if (s.button === 2 && s.alt) return this.beginSizing(s.point);
     if (!pan && !eraserEnd && s.button !== 0) return;
-    if (!pan && s.alt) return this.pickAt(s.point);
+    if (!pan && s.alt && this.tool !== "wand") return this.pickAt(s.point);
     if (!pan && this.tool !== "pick" && this.refused()) return;
     this.strokeTool = pan ? this.tools.pan : eraserEnd ? this.tools.eraser : this.tools[this.chosen];
     this.strokeTool.onDown(this.toolEvent(s));

@@ -8,6 +8,8 @@ export interface Selection {
   readonly coverage: Float32Array;
   /** What was drawn, for the outline. */
   readonly outline: readonly MapPoint[];
+  /** Its edge in pieces, where it is no single shape. */
+  readonly edges?: readonly (readonly [MapPoint, MapPoint])[];
 }
 
 const scanlines = 16; // per row of cells; a span's ends are exact, so the error is in y only

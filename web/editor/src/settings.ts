@@ -13,6 +13,9 @@ export type Pressure = (typeof pressures)[number];
 export const fingerUses = ["paint", "pan"] as const;
 export type Fingers = (typeof fingerUses)[number];
 
+export const wandUses = ["add", "take"] as const;
+export type WandUse = (typeof wandUses)[number];
+
 export const floodWays = ["value", "colour"] as const;
 export type FloodBy = (typeof floodWays)[number];
 
@@ -30,6 +33,8 @@ export interface SettingsValues {
   pen: boolean; // a pen has been seen in this browser
   fingers: Fingers; // what a touch does
   floodBy: FloodBy; // what the flood fill goes by
+  wand: WandUse; // what a click with the wand does; Alt does the other
+  alikeness: number; // the cosine from which on the wand selects: [-1,1]
   tolerance: number; // of the flood fill by value: [0,1]
   colourTolerance: number; // of the flood fill by colour, of each of red, green and blue: [0,1]
   view: View;
@@ -39,15 +44,15 @@ export interface SettingsValues {
 }
 
 export const defaults: Readonly<SettingsValues> = {
-  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
+  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", wand: "add", alikeness: 0.25, floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
   view: "smooth", colorMap: "viridis", opacity: 0.55, grid: false,
 };
 
 const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {
-  size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], colourTolerance: [0, 1], opacity: [0, 1],
+  size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], alikeness: [-1, 1], colourTolerance: [0, 1], opacity: [0, 1],
 };
 const choices: Partial<Record<keyof SettingsValues, readonly string[]>> = {
-  mode: brushModes, pressure: pressures, fingers: fingerUses, floodBy: floodWays, view: views, colorMap: colorMapNames,
+  mode: brushModes, pressure: pressures, fingers: fingerUses, floodBy: floodWays, wand: wandUses, view: views, colorMap: colorMapNames,
 };
 
 const key = "abn-editor/settings";

@@ -5,7 +5,7 @@ import createClient from "openapi-fetch";
 import { toWire, type WireMap } from "../grid.ts";
 import { Problem, Unreachable } from "./problem.ts";
 import type {
-  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Scores, TaskCard, TaskDetail, TaskPage, paths,
+  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Scores, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
 
 export type { Class } from "./schema.d.ts";
@@ -66,6 +66,11 @@ export class Client {
 
   score(id: number, map: WireMap, signal?: AbortSignal): Promise<Scores> {
     return answer(this.api.POST("/tasks/{task}/score", { ...of(id), body: { map }, ...(signal && { signal }) }));
+  }
+
+  /** How alike the places of the task's picture are to its network. */
+  likeness(id: number): Promise<Likeness> {
+    return answer(this.api.GET("/tasks/{task}/likeness", of(id)));
   }
 
   /** Where a branch looks for a class by another method. */

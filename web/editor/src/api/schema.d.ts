@@ -1133,6 +1133,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tasks/{task}/likeness": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How alike the places of a task's picture are to its network; nothing is stored
+         * @description For selecting a region by a click: the cells whose cosine with the one clicked is above a threshold. The features compared are g(x), the last finer value before it and the last value behind the attention mechanism. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["likeness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tasks/{task}/release": {
         parameters: {
             query?: never;
@@ -2082,6 +2102,16 @@ export interface components {
              * @description As for the leakage; 8 without it.
              */
             within?: number;
+        };
+        Likeness: {
+            /** @description (h·w)·(h·w) signed bytes, row by row, in base64: 127 times the cosine of the angle between two cells' features, each channel standardised over the picture. */
+            cosines: string;
+            /** Format: int64 */
+            h: number;
+            /** Format: double */
+            milliseconds: number;
+            /** Format: int64 */
+            w: number;
         };
         Map: {
             /** Format: int64 */
@@ -3168,6 +3198,7 @@ export type Leak = components['schemas']['Leak'];
 export type Leakage = components['schemas']['Leakage'];
 export type Lease = components['schemas']['Lease'];
 export type LeaveOutRequestBody = components['schemas']['LeaveOutRequestBody'];
+export type Likeness = components['schemas']['Likeness'];
 export type Map = components['schemas']['Map'];
 export type MapBody = components['schemas']['MapBody'];
 export type MapRequestBody = components['schemas']['MapRequestBody'];
@@ -5655,6 +5686,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lease"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    likeness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Likeness"];
                 };
             };
             /** @description Error */

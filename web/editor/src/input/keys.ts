@@ -63,6 +63,7 @@ export const bindings: readonly Binding[] = [
   tool("R", "r", "Select a box (⇧: a square)", "box"),
   tool("O", "o", "Select an ellipse (⇧: a circle)", "ellipse"),
   tool("L", "l", "Select with a lasso", "lasso"),
+  tool("Q", "q", "Select what looks alike to the network: a click adds, Alt-click takes away", "wand"),
   tool("F", "f", "Flood fill, by value or by colour", "flood"),
   { keys: "B, E, … (hold)", does: "That tool, until the key is lifted", group: "Paint", matches: () => false, run: () => undefined },
   { keys: "⇧ click, ⇧ drag", does: "A straight line, on from where the last stroke ended", group: "Paint", matches: () => false, run: () => undefined },

@@ -137,6 +137,16 @@ function drawGrid(g: CanvasRenderingContext2D, editor: Editor): void {
 function drawShapes(g: CanvasRenderingContext2D, editor: Editor): void {
   const sketch = editor.activeTool.sketch?.points;
   const selection = editor.document.selection?.outline;
+  const edges = editor.document.selection?.edges;
+  if (edges) {
+    g.beginPath();
+    for (const [from, to] of edges) {
+      const [a, b] = [editor.toScreen(from), editor.toScreen(to)];
+      g.moveTo(a.x, a.y);
+      g.lineTo(b.x, b.y);
+    }
+    outline(g);
+  }
   for (const [points, dashed] of [[selection, true], [sketch, false]] as const) {
     if (!points || points.length < 2) continue;
     g.beginPath();

@@ -6,7 +6,7 @@ import type { MapDocument } from "../document.ts";
 import type { MapPoint, Placement, ScreenPoint } from "../geometry.ts";
 import type { Settings } from "../settings.ts";
 
-export const toolNames = ["brush", "eraser", "smooth", "box", "ellipse", "lasso", "flood", "pick", "pan"] as const;
+export const toolNames = ["brush", "eraser", "smooth", "box", "ellipse", "lasso", "wand", "flood", "pick", "pan"] as const;
 export type ToolName = (typeof toolNames)[number];
 
 export interface ToolEvent {
@@ -26,6 +26,8 @@ export interface ToolContext {
   readonly colours: Colours | null;
   /** Where the last stroke on this map ended: straight lines go on from there. */
   lastPoint: MapPoint | null;
+  /** Asks for what the picture's places have in common; the wand is told when it is there. */
+  needLikeness(): void;
   pan(dx: number, dy: number): void;
   /** Takes a value as the brush's strength and goes back to the brush. */
   picked(value: number): void;

@@ -32,6 +32,11 @@ export function brushPanel(desk: Desk): HTMLElement {
   ]);
   const tolerance = slider(settings, { label: "Tolerance", setting: "tolerance", hint: "How far values may differ to be filled together", words: (v) => v.toFixed(2) });
   const colourTolerance = slider(settings, { label: "Tolerance", setting: "colourTolerance", hint: "How far red, green and blue may each differ to be filled together", words: percent });
+  const alikeness = slider(settings, { label: "Reach", setting: "alikeness", hint: "How far the selection goes: the figure is the cosine from which on a place is selected", words: (v) => v.toFixed(2).replace("-", "−"), to: (v) => (1 - v) / 1.5, from: (t) => 1 - 1.5 * t });
+  const wand = segments(settings, "wand", "A click", [
+    ["add", "Add", "A click selects what looks like the place clicked (Alt: takes away)"],
+    ["take", "Take away", "A click takes away what looks like the place clicked (Alt: adds)"],
+  ]);
   const floodBy = segments(settings, "floodBy", "Flood by", [
     ["value", "By value", "Cells of about the value clicked, connected to it"],
     ["colour", "By colour", "What has about the colour clicked in the picture, connected to it"],
@@ -54,7 +59,9 @@ export function brushPanel(desk: Desk): HTMLElement {
     floodBy.hidden = !flood;
     tolerance.hidden = !flood || settings.get("floodBy") !== "value";
     colourTolerance.hidden = !flood || settings.get("floodBy") !== "colour";
-    size.hidden = hardness.hidden = stabilising.hidden = flood;
+    const wands = editor.tool === "wand";
+    wand.hidden = alikeness.hidden = !wands;
+    size.hidden = hardness.hidden = stabilising.hidden = flood || wands;
     pressure.hidden = !settings.get("pen");
     if (settings.get("pen")) touch.hidden = straight.hidden = false;
     if (settings.get("straight")) straight.hidden = false;
@@ -62,7 +69,7 @@ export function brushPanel(desk: Desk): HTMLElement {
   editor.on("changed", show);
   show();
   size.classList.add("wide-value");
-  return folded("Brush", size, hardness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
+  return folded("Brush", size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
 }
 
 export function viewPanel(desk: Desk): HTMLElement {

@@ -14,6 +14,7 @@ const tools: readonly { name: ToolName; label: string; key: string }[] = [
   { name: "box", label: "Select a box", key: "R" },
   { name: "ellipse", label: "Select an ellipse", key: "O" },
   { name: "lasso", label: "Select with a lasso", key: "L" },
+  { name: "wand", label: "Select what looks alike", key: "Q" },
   { name: "flood", label: "Flood fill", key: "F" },
   { name: "pick", label: "Pick a value", key: "I" },
   { name: "pan", label: "Pan", key: "Space" },
