@@ -30,9 +30,14 @@ generate: node_modules/.package-lock.json ## templ pages, API types, bundles, do
 
 # The linter comes as source through Go's module proxy and is compiled once (three minutes on two cores); another one may run beside it.
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.6.2
-lint: node_modules/.package-lock.json ## golangci-lint (go vet, gofmt and the import directions included), ESLint, stylelint
-	@npm run --silent lint
+lint: ## golangci-lint (go vet, gofmt and the import directions included), ESLint, stylelint
+	@$(MAKE) --no-print-directory -j2 lint-go lint-pages
+
+lint-go:
 	@go run $(GOLANGCI_LINT) run --allow-parallel-runners
+
+lint-pages: node_modules/.package-lock.json
+	@npm run --silent lint
 
 aviary: bin/studio ## remake the demo's images and its model from their recipe (docs/aviary.md)
 	@.ci/aviary
@@ -61,4 +66,4 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc
 chromium:
 	@.ci/chromium
 
-.PHONY: help run test test-long build verify generate lint aviary bench release clean chromium
+.PHONY: help run test test-long build verify generate lint lint-go lint-pages aviary bench release clean chromium
