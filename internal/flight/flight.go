@@ -47,10 +47,10 @@ func (g *Group[K, T]) wait(ctx context.Context, key K, compute func(context.Cont
 		g.under[key] = one
 		go func() {
 			one.value, one.err = compute(own)
-			close(one.done)
 			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.forget(key, one)
+			g.forget(key, one) // before anybody has the value: who asks again afterwards gets a new one
+			g.mu.Unlock()
+			close(one.done)
 			cancel(nil)
 		}()
 	}

@@ -106,3 +106,16 @@ func TestTheLastCallerLeaves(t *testing.T) {
 		t.Errorf("the value is %d", v)
 	}
 }
+
+// Who has a value and asks again starts a new computation: the old one is not given out twice.
+func TestAnsweredFlightsAreOver(t *testing.T) {
+	t.Parallel()
+	var g flight.Group[string, int]
+	var made atomic.Int32
+	for i := range 2000 {
+		got, err := g.Do(t.Context(), "key", func(context.Context) (int, error) { return int(made.Add(1)), nil })
+		if err != nil || got != i+1 {
+			t.Fatalf("call %d got the value of computation %d, %v", i+1, got, err)
+		}
+	}
+}
