@@ -31,6 +31,7 @@ func (s *studio) withPaths() annotator.Version {
 
 func TestDownloadOfAVersion(t *testing.T) {
 	t.Parallel()
+	skipUnderRace(t)
 	s := newStudio(t)
 	v := s.withPaths()
 	b := s.as(annotator.RoleAnnotator)
@@ -62,6 +63,7 @@ func TestDownloadOfAVersion(t *testing.T) {
 
 func TestDownloadWithDataBeside(t *testing.T) {
 	t.Parallel()
+	skipUnderRace(t)
 	s := newStudio(t)
 	v := s.withPaths()
 	b := s.as(annotator.RoleAnnotator)
