@@ -16,8 +16,20 @@ type BringStore interface {
 	SeedStore
 	// MapTargets lists a project's images in use, with what keeps a map of the version from being added to each.
 	MapTargets(ctx context.Context, v Version) ([]MapTarget, error)
-	// LatestMap returns the latest revision of the image's task; ErrNotFound if it has none.
-	LatestMap(ctx context.Context, imageID int64) (Edit, error)
+	// LatestMaps returns the latest revision of each image's task, by the image; those that have none are not in it.
+	LatestMaps(ctx context.Context, imageIDs []int64) (map[int64]Edit, error)
+	// LockUntouchedOf is LockUntouched for many images, by the image; those without such a task are not in it.
+	LockUntouchedOf(ctx context.Context, v Version, imageIDs []int64) (map[int64]Task, error)
+	// InsertBrought adds first revisions with their verdicts, and writes their tasks.
+	InsertBrought(ctx context.Context, v Version, all []Brought) error
+}
+
+// Brought is a map that was brought, as it is kept: the first revision of its task, which has become what follows from its state.
+type Brought struct {
+	Task      Task
+	Edit      Edit      // State: what it comes as
+	Submitted time.Time // of one that is no draft
+	Review    *Review   // nil: nobody has judged it
 }
 
 // MapTarget is an image that a map may be brought for.
@@ -75,7 +87,7 @@ type BringReport struct {
 const MaxNamed = 20
 
 // bringChunk is how many maps one transaction adds.
-const bringChunk = 250
+const bringChunk = 500
 
 // MapTargets lists the images that maps may be brought for, and the active version, on whose grid the maps are (admin).
 func (s *Service) MapTargets(ctx context.Context, actor User, slug string) ([]MapTarget, Version, error) {
@@ -211,42 +223,38 @@ func (s *Service) BringMaps(ctx context.Context, actor User, slug, from string, 
 		}
 	}
 	if c.Look {
+		var worked []BroughtMap
 		for _, m := range checked {
-			if !targets[at[m.ImageID]].Worked {
+			if targets[at[m.ImageID]].Worked {
+				worked = append(worked, m)
+			} else {
 				report.Added++
-				continue
 			}
-			same, err := s.brought(ctx, s.store, m)
+		}
+		for chunk := range slices.Chunk(worked, bringChunk) {
+			there, err := s.store.LatestMaps(ctx, imagesOf(chunk))
 			if err != nil {
 				return report, err
 			}
-			keep(m, same)
+			for _, m := range chunk {
+				keep(m, m.isIn(there))
+			}
 		}
 		return report, nil
 	}
 	for chunk := range slices.Chunk(checked, bringChunk) {
 		var added int
 		var left []BroughtMap
-		var same []bool
+		var there map[int64]Edit
 		err := s.store.InTx(ctx, func(tx Store) error {
-			added, left, same = 0, nil, nil
-			people := map[string]User{}
-			for _, m := range chunk {
-				done, err := s.bring(ctx, tx, version, people, m)
-				if err != nil {
-					return fmt.Errorf("%s: %w", m.From, err)
-				}
-				if done {
-					added++
-					continue
-				}
-				equal, err := s.brought(ctx, tx, m)
-				if err != nil {
-					return err
-				}
-				left, same = append(left, m), append(same, equal)
+			var err error
+			if left, err = s.bring(ctx, tx, version, chunk); err != nil {
+				return err
 			}
-			if added == 0 {
+			if there, err = tx.LatestMaps(ctx, imagesOf(left)); err != nil {
+				return err
+			}
+			if added = len(chunk) - len(left); added == 0 {
 				return nil
 			}
 			return s.audit(ctx, tx, actor, &version.ProjectID, "edit.import", versionSubject(version.ID), fmt.Sprintf("%d maps from %s", added, from))
@@ -255,31 +263,34 @@ func (s *Service) BringMaps(ctx context.Context, actor User, slug, from string, 
 			return report, fmt.Errorf("bringing maps to %s: %w", slug, err)
 		}
 		report.Added += added
-		for i, m := range left {
-			keep(m, same[i])
+		for _, m := range left {
+			keep(m, m.isIn(there))
 		}
 	}
 	return report, nil
 }
 
-// brought reports whether the image's latest map is this one, in the same state.
-func (s *Service) brought(ctx context.Context, from Store, m BroughtMap) (bool, error) {
-	latest, err := from.LatestMap(ctx, m.ImageID)
-	if isNotFound(err) {
-		return false, nil
+func imagesOf(all []BroughtMap) []int64 {
+	ids := make([]int64, len(all))
+	for i, m := range all {
+		ids[i] = m.ImageID
 	}
-	return err == nil && latest.State == m.State && latest.Map.Equal(m.Map), err
+	return ids
 }
 
-// bring adds one map, unless somebody has worked on its image.
-func (s *Service) bring(ctx context.Context, tx Store, v Version, people map[string]User, m BroughtMap) (bool, error) {
-	task, err := tx.LockUntouched(ctx, v, m.ImageID)
-	if isNotFound(err) {
-		return false, nil
-	}
+// isIn reports whether the image's latest map is this one, in the same state.
+func (m BroughtMap) isIn(latest map[int64]Edit) bool {
+	e, there := latest[m.ImageID]
+	return there && e.State == m.State && e.Map.Equal(m.Map)
+}
+
+// bring adds maps, but for those of images that somebody has worked on, which it returns. So is a second map of an image.
+func (s *Service) bring(ctx context.Context, tx Store, v Version, all []BroughtMap) (left []BroughtMap, err error) {
+	tasks, err := tx.LockUntouchedOf(ctx, v, imagesOf(all))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	people := map[string]User{}
 	person := func(name string) (User, error) {
 		if u, ok := people[name]; ok {
 			return u, nil
@@ -288,46 +299,53 @@ func (s *Service) bring(ctx context.Context, tx Store, v Version, people map[str
 		people[name] = u
 		return u, err
 	}
-	author, err := person(m.Author)
-	if err != nil {
-		return false, err
-	}
-	edit, err := tx.InsertEdit(ctx, Edit{
-		TaskID: task.ID, Revision: 1, AuthorID: author.ID, Source: m.Made, Map: m.Map, VersionID: v.ID, CreatedAt: m.Created, Provenance: m.Provenance,
-	})
-	if err != nil || m.State == EditDraft {
-		return err == nil, err
-	}
-	now := s.now()
-	if err := tx.SubmitEdit(ctx, edit.ID, nil, nil, m.Submitted); err != nil { // without scores
-		return false, err
-	}
-	if task, err = task.Bring(author, m.Submitted, now); err != nil || m.State == EditSubmitted {
-		if err == nil {
-			err = tx.UpdateTask(ctx, task)
+	var add []Brought
+	for _, m := range all {
+		task, open := tasks[m.ImageID]
+		if !open {
+			left = append(left, m)
+			continue
 		}
-		return err == nil, err
+		delete(tasks, m.ImageID)
+		author, err := person(m.Author)
+		if err != nil {
+			return nil, err
+		}
+		reviewer := User{}
+		if m.State == EditApproved || m.State == EditRejected {
+			if reviewer, err = person(m.Reviewer); err != nil {
+				return nil, err
+			}
+		}
+		b, err := m.become(task, v, author, reviewer, s.now())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", m.From, err)
+		}
+		add = append(add, b)
 	}
-	reviewer, err := person(m.Reviewer)
-	if err != nil {
-		return false, err
+	return left, tx.InsertBrought(ctx, v, add)
+}
+
+// become is what a map and its open task become.
+func (m BroughtMap) become(task Task, v Version, author, reviewer User, now time.Time) (b Brought, err error) {
+	b = Brought{Task: task, Submitted: m.Submitted, Edit: Edit{
+		TaskID: task.ID, Revision: 1, AuthorID: author.ID, State: m.State, Source: m.Made, Map: m.Map, VersionID: v.ID, CreatedAt: m.Created, Provenance: m.Provenance,
+	}}
+	if m.State == EditDraft {
+		return b, nil
+	}
+	if b.Task, err = task.Bring(author, m.Submitted, now); err != nil || m.State == EditSubmitted {
+		return b, err
 	}
 	verdict := VerdictApprove
 	if m.State == EditRejected {
 		verdict = VerdictReject
 	}
-	if _, err := tx.JudgeEdit(ctx, Review{EditID: edit.ID, ReviewerID: reviewer.ID, Verdict: verdict, Comment: m.Comment, CreatedAt: m.Reviewed}); err != nil {
-		return false, err
+	b.Review = &Review{ReviewerID: reviewer.ID, Verdict: verdict, Comment: m.Comment, CreatedAt: m.Reviewed}
+	if b.Task, err = b.Task.Judge(verdict, now); err == nil && verdict == VerdictReject { // its author cannot come back to it
+		b.Task, err = b.Task.Reopen(now)
 	}
-	if task, err = task.Judge(verdict, now); err != nil {
-		return false, err
-	}
-	if verdict == VerdictReject { // its author cannot come back to it
-		if task, err = task.Reopen(now); err != nil {
-			return false, err
-		}
-	}
-	return true, tx.UpdateTask(ctx, task)
+	return b, err
 }
 
 // Bring puts an open task into review with a map that was made elsewhere, by somebody who cannot sign in here; ErrForbidden for an

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 )
 
@@ -64,4 +65,48 @@ func BenchmarkExport(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkBring brings approved maps of 14×14 cells into a project whose tasks are not made yet, and reports how many a second are.
+func BenchmarkBring(b *testing.B) {
+	const maps = 5000
+	w := pgtest.NewWorld(b)
+	ctx := b.Context()
+	service := serviceOf(w)
+	for round := 0; b.Loop(); round++ {
+		b.StopTimer()
+		slug := "many-" + strconv.Itoa(round)
+		project, err := w.Service.CreateProject(ctx, w.Admin, slug, "Many", "")
+		must(b, err)
+		version := pgtest.NewVersion(round + 1)
+		version.GridHeight, version.GridWidth = 14, 14
+		v, err := w.Store.AddVersion(ctx, project.ID, version)
+		must(b, err)
+		for _, sql := range []string{`INSERT INTO images (project_id, source, name, split, label, hash, width, height)
+			SELECT $1, 'main', 'train/' || n || '.jpg', 'train', 0, lpad(to_hex(n + $2), 64, '0'), 640, 480 FROM generate_series(1, 5000) n`,
+			`INSERT INTO predictions (version_id, image_id, class, confidence, correct, att_class, top_classes, top_values, probabilities, map_height, map_width, map)
+			SELECT $2, id, 1, 0.9, false, 0, '{0}', '{0.9}', decode(repeat('00', 12), 'hex'), 14, 14, decode(repeat('0000003f', 196), 'hex') FROM images WHERE project_id = $1`} {
+			_, err := w.Store.Pool().Exec(ctx, sql, project.ID, v.ID)
+			must(b, err)
+		}
+		_, err = w.Store.Pool().Exec(ctx, `ANALYZE`) // as autovacuum does after a scan
+		must(b, err)
+		images, err := w.Store.Images(ctx, project.ID)
+		must(b, err)
+		all := make([]annotator.BroughtMap, 0, maps)
+		for i, image := range images {
+			m := attention.New(14, 14)
+			for j := range m.Values {
+				m.Values[j] = float32((i*196+j)%1000) / 1000
+			}
+			all = append(all, annotator.BroughtMap{From: image.Name, ImageID: image.ID, Map: m, Author: "Zoë", State: annotator.EditApproved})
+		}
+		b.StartTimer()
+		report, err := service.BringMaps(ctx, w.Admin, slug, "bench", all, annotator.BringChoices{})
+		must(b, err)
+		if report.Added != maps {
+			b.Fatalf("%+v", report)
+		}
+	}
+	b.ReportMetric(float64(maps*b.N)/b.Elapsed().Seconds(), "maps/s")
 }
