@@ -160,16 +160,22 @@ func (s *Service) unpackedAs(ctx context.Context, slug, name string, from Archiv
 	if name, err = BoundProjectName.check("name", name); err != nil {
 		return "", "", err
 	}
-	if problem := BoundSlug.Problem(slug); problem != "" || !slugPattern.MatchString(slug) {
-		return "", "", errSlug
+	return slug, name, s.freeSlug(ctx, slug)
+}
+
+// freeSlug refuses what no slug may be, and one that a project has.
+func (s *Service) freeSlug(ctx context.Context, slug string) error {
+	if err := checkSlug(slug); err != nil {
+		return err
 	}
-	if _, err := s.store.ProjectBySlug(ctx, slug); !isNotFound(err) {
-		if err == nil {
-			err = errSlugTaken
-		}
-		return "", "", err
+	_, err := s.store.ProjectBySlug(ctx, slug)
+	switch {
+	case isNotFound(err):
+		return nil
+	case err == nil:
+		return errSlugTaken
 	}
-	return slug, name, nil
+	return err
 }
 
 var (
@@ -292,12 +298,7 @@ func (s *Service) StartArchive(ctx context.Context, actor User, id, slug, name s
 		return staged, Conflict("%s is no archive of a project: it is images, sent to one", staged.Name)
 	}
 	if slug != "" { // what can be refused at once
-		if problem := BoundSlug.Problem(slug); problem != "" || !slugPattern.MatchString(slug) {
-			return staged, errSlug
-		}
-		if _, err := s.store.ProjectBySlug(ctx, slug); err == nil {
-			return staged, errSlugTaken
-		} else if !isNotFound(err) {
+		if err := s.freeSlug(ctx, slug); err != nil {
 			return staged, err
 		}
 	}

@@ -81,6 +81,17 @@ func SlugOf(name string) string {
 	return strings.Trim(b.String()[:min(b.Len(), BoundSlug.Most)], "-")
 }
 
+// checkSlug refuses what no slug may be.
+func checkSlug(slug string) error {
+	if problem := BoundSlug.Problem(slug); problem != "" {
+		return &ValidationError{Field: "slug", Message: problem}
+	}
+	if !slugPattern.MatchString(slug) {
+		return errSlug
+	}
+	return nil
+}
+
 // CreateProject makes an empty project (admin). Without a slug it gets SlugOf its name.
 func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, description string) (Project, error) {
 	if err := may(actor, RoleAdmin); err != nil {
@@ -95,11 +106,8 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 			return Project{}, &ValidationError{Field: "slug", Message: "the name has no letter from a to z and no digit to make one of: write one"}
 		}
 	}
-	if problem := BoundSlug.Problem(slug); problem != "" {
-		return Project{}, &ValidationError{Field: "slug", Message: problem}
-	}
-	if !slugPattern.MatchString(slug) {
-		return Project{}, errSlug
+	if err := checkSlug(slug); err != nil {
+		return Project{}, err
 	}
 	if description, err = BoundDescription.check("description", description); err != nil {
 		return Project{}, err

@@ -1,9 +1,8 @@
 package web
 
 import (
-	"bufio"
 	"context"
-	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -79,18 +78,10 @@ func (a *api) archives() {
 	})
 }
 
-// sendArchive streams an archive. It ends once the reader loses the right to read it.
+// sendArchive streams an archive.
 func (s *Server) sendArchive(w http.ResponseWriter, r *http.Request, actor annotator.User, request archive.Request) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(24 * time.Hour)) // it may be very large and the line slow
-	w.Header().Set("Content-Type", archive.MediaType)
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", request.FileName()))
-	out := bufio.NewWriterSize(&watchedWriter{Writer: w, ctx: r.Context(), still: s.still(r, annotator.RoleAdmin), asked: time.Now()}, 1<<16)
-	_, err := archive.Write(r.Context(), s.service, actor, request, out)
-	if err == nil {
-		err = out.Flush()
-	}
-	if err != nil {
-		s.note(r.Context(), s.outcome(r.Context(), err), err)
-		panic(http.ErrAbortHandler) // as in sendExport
-	}
+	s.sendWhileWritten(w, r, streamed{annotator.RoleAdmin, archive.MediaType, request.FileName(), 24 * time.Hour}, func(out io.Writer) error {
+		_, err := archive.Write(r.Context(), s.service, actor, request, out)
+		return err
+	})
 }

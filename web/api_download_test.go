@@ -31,7 +31,6 @@ func (s *studio) withPaths() annotator.Version {
 
 func TestDownloadOfAVersion(t *testing.T) {
 	t.Parallel()
-	skipUnderRace(t)
 	s := newStudio(t)
 	v := s.withPaths()
 	b := s.as(annotator.RoleAnnotator)
@@ -63,7 +62,6 @@ func TestDownloadOfAVersion(t *testing.T) {
 
 func TestDownloadWithDataBeside(t *testing.T) {
 	t.Parallel()
-	skipUnderRace(t)
 	s := newStudio(t)
 	v := s.withPaths()
 	b := s.as(annotator.RoleAnnotator)

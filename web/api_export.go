@@ -66,13 +66,28 @@ func (a *api) exports() {
 	})
 }
 
-// sendExport streams an export. It ends once the reader loses the right to read it.
+// sendExport streams an export.
 func (s *Server) sendExport(w http.ResponseWriter, r *http.Request, actor annotator.User, export takeout.Request, format takeout.Format) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour)) // it may be large and the line slow
-	w.Header().Set("Content-Type", format.Media)
-	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", export.FileName(format)))
-	out := bufio.NewWriterSize(&watchedWriter{Writer: w, ctx: r.Context(), still: s.still(r, annotator.RoleAnnotator), asked: time.Now()}, 1<<16)
-	_, err := takeout.Write(r.Context(), s.service, actor, export, out)
+	s.sendWhileWritten(w, r, streamed{annotator.RoleAnnotator, format.Media, export.FileName(format), time.Hour}, func(out io.Writer) error {
+		_, err := takeout.Write(r.Context(), s.service, actor, export, out)
+		return err
+	})
+}
+
+// streamed is a file that is sent while it is written.
+type streamed struct {
+	role        annotator.Role // who may read it
+	media, name string
+	within      time.Duration // it may be large and the line slow
+}
+
+// sendWhileWritten streams a file. It ends once the reader loses the right to read it.
+func (s *Server) sendWhileWritten(w http.ResponseWriter, r *http.Request, file streamed, write func(io.Writer) error) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(file.within))
+	w.Header().Set("Content-Type", file.media)
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", file.name))
+	out := bufio.NewWriterSize(&watchedWriter{Writer: w, ctx: r.Context(), still: s.still(r, file.role), asked: time.Now()}, 1<<16)
+	err := write(out)
 	if err == nil {
 		err = out.Flush()
 	}

@@ -79,7 +79,6 @@ func stateDictForm(t *testing.T, file, content string, fields ...string) (io.Rea
 
 func TestStateDictOfAVersion(t *testing.T) {
 	t.Parallel()
-	skipUnderRace(t)
 	s := newStudio(t)
 	kept, folded := s.fromTorch("plain-kept"), s.fromTorch("plain-dynamo")
 	reference, err := os.ReadFile(torchHome("plain.safetensors"))
@@ -193,7 +192,6 @@ func TestStateDictTakesTheParentFromTheProject(t *testing.T) {
 // The page answers with the file, or says why it cannot be made, and stores nothing.
 func TestStateDictOnThePage(t *testing.T) {
 	t.Parallel()
-	skipUnderRace(t)
 	s := newStudio(t)
 	kept, folded := s.fromTorch("plain-kept"), s.fromTorch("plain-dynamo")
 	reference, err := os.ReadFile(torchHome("plain.safetensors"))

@@ -60,20 +60,24 @@ func of(defaults recipe.Settings) func(recipe.Field) string {
 
 // ofFineTuning writes a setting's default for a fine-tuning and, where a mechanism wants another one, that too.
 func ofFineTuning(f recipe.Field) string {
-	text := of(recipe.Defaults())(f)
-	if other := f.Otherwise(); text != "" && other != "" {
-		return strings.TrimSuffix(text, ")") + "; " + other + ")"
+	return besides(of(recipe.Defaults())(f), f.Otherwise())
+}
+
+// besides writes what else a default is into its words; it leaves words alone that say none.
+func besides(text, more string) string {
+	if text == "" || more == "" {
+		return text
 	}
-	return text
+	return strings.TrimSuffix(text, ")") + "; " + more + ")"
 }
 
 // ofTraining writes a setting's default for a training from scratch and, if it differs, for one from a network's weights.
 func ofTraining(f recipe.Field) string {
-	text := of(recipe.ScratchDefaults())(f)
-	if from := recipe.ContinuedDefaults().Text(f.Name); text != "" && from != recipe.ScratchDefaults().Text(f.Name) {
-		return strings.TrimSuffix(text, ")") + "; with --from: " + from + ")"
+	more := ""
+	if from := recipe.ContinuedDefaults().Text(f.Name); from != recipe.ScratchDefaults().Text(f.Name) {
+		more = "with --from: " + from
 	}
-	return text
+	return besides(of(recipe.ScratchDefaults())(f), more)
 }
 
 // named returns the settings of the given names.

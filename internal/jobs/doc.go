@@ -5,6 +5,7 @@
 //	store.go     Store: what workers need of the database
 //	import.go    a folder or data set → images of a project; class_name.go makes names that people read from its classes
 //	staging.go   Staging: images that a browser or the API sends, kept until they are imported
+//	staging_archive.go  making a project of an archive that was sent
 //	staging_report.go  what a staged data set is, and small pictures of some of it
 //	intake.go    Models: taking in ONNX files; receive.go writes an upload's files to disk, model_report.go says what a model is,
 //	             without running it
