@@ -1,11 +1,13 @@
 // The program under test: `studio demo` on a folder of its own, and people in a Chromium.
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { inject } from "vitest";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -17,18 +19,26 @@ export function chromiumPath(): string | undefined {
     .find((path) => path && existsSync(path));
 }
 
-/** A running demo. */
+const run = promisify(execFile);
+
+/** A folder for a studio. Not below the home folder: PostgreSQL runs as an unprivileged user where the tests run as root. */
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp("/tmp/abn-studio-e2e-");
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** A running studio. */
 export class Studio {
   private constructor(
-    private process: ChildProcess, private readonly folder: string,
+    private process: ChildProcess, readonly folder: string,
     readonly address: string, readonly accounts: Account[], private readonly log: string[],
     readonly link = "", // that makes the first admin, of an empty studio
   ) {}
 
   /** A studio on an empty folder, as it is when somebody starts it for the first time. */
   static async empty(): Promise<Studio> {
-    const folder = await mkdtemp("/tmp/abn-studio-e2e-");
-    await chmod(folder, 0o755);
+    const folder = await newFolder();
     const child = spawn(join(root, "bin/studio"), ["serve", "--data", join(folder, "data"), "--listen", "127.0.0.1:0"],
       { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, DATABASE_URL: "", STUDIO_DATA: "", STUDIO_BLOBS: "", STUDIO_PUBLIC_URL: "" } });
     const log: string[] = [];
@@ -43,10 +53,19 @@ export class Studio {
     return new Studio(child, folder, new URL(link).origin, [], log, link);
   }
 
+  /** The demo on an empty folder. */
+  static async make(): Promise<Studio> {
+    return Studio.on(await newFolder());
+  }
+
+  /** The demo on a copy of the folder that prepare.ts made and scanned. */
   static async start(): Promise<Studio> {
-    // Not below the home folder: PostgreSQL runs as an unprivileged user where the tests run as root.
-    const folder = await mkdtemp("/tmp/abn-studio-e2e-");
-    await chmod(folder, 0o755);
+    const folder = await newFolder();
+    await run("cp", ["-a", join(inject("demo"), "data"), folder]); // with the owners: PostgreSQL's part is its user's
+    return Studio.on(folder);
+  }
+
+  private static async on(folder: string): Promise<Studio> {
     const log: string[] = [];
     const { child, address, accounts } = await Studio.demo(folder, "127.0.0.1:0", log);
     return new Studio(child, folder, address, accounts, log);
@@ -76,10 +95,15 @@ export class Studio {
     this.process = (await Studio.demo(this.folder, new URL(this.address).host, this.log)).child;
   }
 
-  async stop(): Promise<void> {
+  /** Ends the program and leaves its folder. */
+  async end(): Promise<void> {
     const ended = new Promise((done) => this.process.once("exit", done));
     this.process.kill("SIGINT");
     await ended;
+  }
+
+  async stop(): Promise<void> {
+    await this.end();
     await rm(this.folder, { recursive: true, force: true });
   }
 
