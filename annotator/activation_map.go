@@ -92,6 +92,8 @@ func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q
 	if err := q.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
 		return ActivationMap{}, err
 	}
+	given := q.Map.InPlace(card.Prediction.Map)
+	q.Map = &given
 	if s.activationMaps == nil {
 		return ActivationMap{}, fmt.Errorf("mapping image %d: %w: this process runs no model", card.Image.ID, ErrUnavailable)
 	}

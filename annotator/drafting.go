@@ -47,7 +47,7 @@ func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attenti
 	if err != nil {
 		return Scores{}, err
 	}
-	return s.score(ctx, version, card.Image, project.Classes, m)
+	return s.score(ctx, version, card, project.Classes, m)
 }
 
 // scored loads what a live score of a task needs.
@@ -62,7 +62,9 @@ func (s *Service) scored(ctx context.Context, taskID int64) (card TaskCard, v Ve
 	return
 }
 
-func (s *Service) score(ctx context.Context, v Version, image Image, classes []Class, m attention.Map) (Scores, error) {
+// score is what a version says of a task's image with m in place of its own map.
+func (s *Service) score(ctx context.Context, v Version, card TaskCard, classes []Class, m attention.Map) (Scores, error) {
+	image := card.Image
 	if err := m.ValidateOn(v.GridHeight, v.GridWidth); err != nil {
 		return Scores{}, err
 	}
@@ -70,7 +72,7 @@ func (s *Service) score(ctx context.Context, v Version, image Image, classes []C
 		return Scores{}, fmt.Errorf("scoring image %d: %w: this process runs no model", image.ID, ErrUnavailable)
 	}
 	start := time.Now()
-	probabilities, err := s.scorer.Score(ctx, v, image, m)
+	probabilities, err := s.scorer.Score(ctx, v, image, m.InPlace(card.Prediction.Map))
 	if err != nil {
 		return Scores{}, fmt.Errorf("scoring image %d with version %d: %w", image.ID, v.ID, err)
 	}
@@ -215,11 +217,11 @@ func (s *Service) Submit(ctx context.Context, actor User, taskID int64, revision
 		return TaskDetail{}, fmt.Errorf("revision %d of task %d was %s: change the map before submitting it again: %w",
 			revision, taskID, edit.State, ErrConflict)
 	}
-	before, err := s.score(ctx, version, card.Image, project.Classes, card.Prediction.Map)
+	before, err := s.score(ctx, version, card, project.Classes, card.Prediction.Map)
 	if err != nil {
 		return TaskDetail{}, err
 	}
-	after, err := s.score(ctx, version, card.Image, project.Classes, edit.Map)
+	after, err := s.score(ctx, version, card, project.Classes, edit.Map)
 	if err != nil {
 		return TaskDetail{}, err
 	}

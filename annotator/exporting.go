@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/text"
 )
 
@@ -137,6 +138,11 @@ type ExportedGrid struct {
 	Values  []float32 `json:"values" parquet:"values,list"`
 }
 
+// Grid is the map.
+func (g ExportedGrid) Grid() attention.Map {
+	return attention.Map{Height: g.Rows, Width: g.Columns, Values: g.Values}
+}
+
 // ExportedVersion says which version a record is about.
 type ExportedVersion struct {
 	Version     int    `json:"version" parquet:"version"` // its number in the project
@@ -147,7 +153,8 @@ type ExportedVersion struct {
 type ExportedMap struct {
 	ExportedImage
 	ExportedGrid
-	ExportedVersion // whose map it started from
+	Marks           attention.Marks `json:"marks,omitempty" parquet:"marks"` // a letter a cell; "" where every cell carries its value
+	ExportedVersion                 // whose map it started from
 
 	Author      string          `json:"author" parquet:"author"`
 	Program     bool            `json:"program" parquet:"program"` // the author is a program, or somebody who is known by name only
@@ -166,6 +173,13 @@ type ExportedMap struct {
 	ReviewedAt  *time.Time      `json:"reviewed_at" parquet:"reviewed_at,optional,timestamp(microsecond)"`
 	Rounds      []int32         `json:"rounds" parquet:"rounds,list"` // numbers of the rounds that learned from it
 	Provenance  json.RawMessage `json:"provenance" parquet:"provenance,optional,json"`
+}
+
+// Edited is the map with its marks.
+func (m ExportedMap) Edited() attention.Map {
+	edited := m.Grid()
+	edited.Marks = m.Marks
+	return edited
 }
 
 // ExportedPrediction is what a version says of an image.

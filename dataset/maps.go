@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -41,7 +42,8 @@ type MapSet struct {
 
 // Maps reads edited attention maps: a folder of .npy or grey .png files, in folders below it too,
 // one .npz, or a .zip of such files. Each is called like its image, with or without the image's suffix, by the whole path
-// below the data set's root or by the file's name alone. A PNG's pixels are the cells, 255 is 1.
+// below the data set's root or by the file's name alone. A PNG's pixels are the cells, 255 is 1. A file NAME.marks beside the map NAME
+// has the marks of its cells (MarksAsMap).
 //
 // The first file that is no valid map is an error, which names the file and, for a value outside [0,1], the cell; it wraps ErrNPY,
 // attention.ErrGrid or attention.ErrValue. Files of other types are ignored; if there is no map at all the error is ErrNoMaps.
@@ -72,7 +74,64 @@ func Maps(path string) (*MapSet, error) {
 			return nil, fmt.Errorf("two maps are called %s: %s and %s", m.Key, set.Maps[i].Source, m.Source)
 		}
 	}
-	return set, nil
+	return set, set.takeMarks()
+}
+
+// MarksEnding is what the name of a map has behind it where the file is not the map but the marks of its cells.
+const MarksEnding = ".marks"
+
+// marksLevels are what a cell of such a file has.
+var marksLevels = map[attention.Mark]float32{attention.Valued: 0, attention.Unknown: 0.5, attention.Avoided: 1}
+
+// MarksAsMap writes the marks of a map as a map of its own: 0 where a cell carries its value, 0.5 where the person does not know, 1 where
+// nothing is to be looked at.
+func MarksAsMap(m attention.Map) attention.Map {
+	out := attention.New(m.Height, m.Width)
+	for i := range out.Values {
+		out.Values[i] = marksLevels[m.Marks.At(i)]
+	}
+	return out
+}
+
+// marksOf reads what MarksAsMap wrote, also from a picture of 8 bits.
+func marksOf(m attention.Map) (attention.Marks, error) {
+	marks := make([]byte, len(m.Values))
+	for i, v := range m.Values {
+		for mark, level := range marksLevels {
+			if math.Abs(float64(v-level)) <= 1.0/255 {
+				marks[i] = byte(mark)
+			}
+		}
+		if marks[i] == 0 {
+			return "", fmt.Errorf("%w: row %d, column %d is %v, want 0 (it carries its value), 0.5 (don't know) or 1 (do not look here)", attention.ErrMarks, i/m.Width, i%m.Width, v)
+		}
+	}
+	return attention.Marks(marks).Plain(), nil
+}
+
+// takeMarks gives maps the marks that stand beside them.
+func (s *MapSet) takeMarks() error {
+	at := make(map[string]int, len(s.Maps))
+	for i, m := range s.Maps {
+		at[m.Key] = i
+	}
+	taken := map[string]bool{}
+	for _, m := range s.Maps {
+		i, beside := at[strings.TrimSuffix(m.Key, MarksEnding)]
+		if !beside || s.Maps[i].Key == m.Key {
+			continue
+		}
+		if m.Map.Height != s.Maps[i].Map.Height || m.Map.Width != s.Maps[i].Map.Width {
+			return fmt.Errorf("%s: %w: %d×%d cells, its map %s has %d×%d", m.Source, attention.ErrGrid, m.Map.Height, m.Map.Width, s.Maps[i].Source, s.Maps[i].Map.Height, s.Maps[i].Map.Width)
+		}
+		marks, err := marksOf(m.Map)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.Source, err)
+		}
+		s.Maps[i].Map.Marks, taken[m.Key] = marks, true
+	}
+	s.Maps = slices.DeleteFunc(s.Maps, func(m EditedMap) bool { return taken[m.Key] })
+	return nil
 }
 
 // ValidateOn returns an error that names the first map that is not on the model's grid of height × width cells.

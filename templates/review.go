@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/internal/attention"
@@ -29,6 +30,28 @@ func EncodeExact(m attention.Map) string {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
 	return fmt.Sprintf("%d,%d,f,%s", m.Height, m.Width, base64.StdEncoding.EncodeToString(raw))
+}
+
+// marksNote says how much of a task's edit is marked; "" where nothing is.
+func marksNote(t annotator.TaskDetail) string {
+	if t.Edit == nil || t.Edit.Map.Marks == "" {
+		return ""
+	}
+	return " Marked: " + marksSummary(t.Edit.Map) + "."
+}
+
+// marksSummary says how many cells of a map have which mark: "don't know: 12 of 196 cells; do not look here: 30 of 196 cells"; "" without marks.
+func marksSummary(m attention.Map) string {
+	var parts []string
+	for _, mark := range []struct {
+		mark  attention.Mark
+		words string
+	}{{attention.Unknown, "don't know"}, {attention.Avoided, "do not look here"}} {
+		if n := m.Marks.Count(mark.mark); n > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %d of %d cells", mark.words, n, len(m.Values)))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // judgeable reports whether the visitor can approve or reject now.

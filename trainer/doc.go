@@ -2,11 +2,13 @@
 //
 //	L_abn = L_att + L_per                       cross entropies of ŷ_att and ŷ_per
 //	L     = L_abn + L_map + L_anchor
-//	L_map = γ · (1/|S|) Σ_{i∈S} ‖M′_i − M_i‖₂    S: the images of the batch that carry an approved edit
+//	L_map = γ · (1/|S|) Σ_{i∈S} ‖k_i ⊙ (M′_i − M_i)‖₂ + γ_n · (1/|S|) Σ_{i∈S} (n_i · M_i) / max(1, Σ n_i)
+//	        S: the images of the batch that carry an approved edit
 //	L_anchor = α · (1/|A|) Σ_{i∈A} ‖M°_i − M_i‖₂    A: those without one; M°: the parent's map (ours, see anchor.go)
 //
-// (Mitsuhara et al., arXiv 1905.03540). The norm is the unsquared L2 norm over the h·w cells, with
-// 1e-12 under the root. Axes: N batch, C channels, h×w map, K classes.
+// (Mitsuhara et al., arXiv 1905.03540; k, n and L_anchor are ours). The norm is the unsquared L2 norm over the h·w cells, with
+// 1e-12 under the root. k_i is 1 on the cells that carry a value and n_i on those marked not to be looked at (attention.Marks); where
+// nothing is marked, L_map is the paper's. Axes: N batch, C channels, h×w map, K classes.
 //
 // The settings of a training are internal/recipe's. The packages below, each with its own doc.go, have
 //

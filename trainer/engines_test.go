@@ -46,13 +46,14 @@ type engineCase struct {
 }
 
 var engineCases = []engineCase{
-	{name: "attention, frozen", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
+	{name: "attention, frozen", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5, GammaAvoid: 3}},
 	{name: "both, batch", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
 	{name: "attention, batch, mse", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossMSE, Gamma: 2}},
-	{name: "both, frozen, l1", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL1, Gamma: 2}},
+	{name: "both, frozen, l1", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL1, Gamma: 2, GammaAvoid: 1}},
 	{name: "no maps", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2}},
-	{name: "anchor", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5, Anchor: 0.3}},
+	{name: "anchor", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5, GammaAvoid: 2, Anchor: 0.3}},
 	{name: "anchor, l1", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL1, Gamma: 0.5, Anchor: 2}},
+	{name: "only what is avoided", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossMSE, GammaAvoid: 5}},
 	{name: "scratch", settings: recipe.Settings{Strategy: recipe.StrategyScratch, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
 	{name: "smaller last batch", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}, rows: []int{4, 4, 3}},
 	{name: "one row", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL2, Gamma: 0.5}, rows: []int{1}},

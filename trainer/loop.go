@@ -36,6 +36,7 @@ type loop struct {
 	inputs      rowInputs
 	crop        *cropper // cuts targets as inputs cuts pixels; nil: no crops
 	cells       int      // h·w of the map
+	marked      bool     // some edited map has marks
 	beside      beside
 	key         string        // runKey
 	checkpoints *checkpoints  // nil: none are kept
@@ -298,6 +299,10 @@ func (l *loop) fill(ctx context.Context, b *engine.Batch, rows []row, epoch, siz
 	b.Labels = slices.Grow(b.Labels[:0], n)[:n]
 	b.Edited = slices.Grow(b.Edited[:0], n*l.cells)[:n*l.cells]
 	b.HasEdit = slices.Grow(b.HasEdit[:0], n)[:n]
+	b.Known, b.Avoided = nil, nil
+	if l.marked {
+		b.Known, b.Avoided = make([]float32, n*l.cells), make([]float32, n*l.cells)
+	}
 	b.Anchored = nil
 	if l.anchors != nil {
 		b.Anchored = make([]float32, n)
@@ -327,6 +332,14 @@ func (l *loop) fill(ctx context.Context, b *engine.Batch, rows []row, epoch, siz
 			m = m.FlipHorizontal()
 		}
 		copy(cells, m.Values)
+		if l.marked {
+			m.Known(b.Known[i*l.cells:(i+1)*l.cells], b.Avoided[i*l.cells:(i+1)*l.cells])
+		}
 	}
 	return nil
+}
+
+// marked reports whether some edited map has marks.
+func marked(samples []sample.Sample) bool {
+	return slices.ContainsFunc(samples, func(s sample.Sample) bool { return s.Edited.Marks != "" })
 }

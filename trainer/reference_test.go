@@ -162,6 +162,9 @@ func openKinkProbe(t *testing.T, m *onnx.Model, s recipe.Settings, trained engin
 		add(ort.Float32s(b.Inputs, append([]int64{n}, graph.Sizes.Input...)...))
 		add(ort.Int64s(b.Labels, n))
 		add(ort.Float32s(b.Edited, n, graph.Sizes.Cells()))
+		known, avoided := b.Marks()
+		add(ort.Float32s(known, n, graph.Sizes.Cells()))
+		add(ort.Float32s(avoided, n, graph.Sizes.Cells()))
 		add(ort.Float32s(b.HasEdit, n))
 		for _, name := range graph.Weights {
 			add(ort.Float32s(weights[name].Value, weights[name].Dims...))

@@ -43,7 +43,7 @@ type round struct {
 }
 
 func (r *round) run(ctx context.Context) error {
-	control := !r.spec.WithoutControl && r.spec.Settings.Gamma > 0
+	control := !r.spec.WithoutControl && (r.spec.Settings.Gamma > 0 || r.spec.Settings.GammaAvoid > 0 && marked(r.spec.Train))
 	r.plan = RoundPlan(r.spec.Settings, workload(r.spec.Train, r.spec.Heldout, r.spec.Validation), control)
 	r.meter.Plan(r.plan...)
 	r.meter.Begin(progress.Features, 0)
@@ -85,7 +85,7 @@ func (r *round) trainArms(ctx context.Context, parent armResult, control bool) (
 		candidate, err = r.arm(ctx, ArmCandidate, r.spec.Settings)
 		if err == nil && control {
 			without := r.spec.Settings
-			without.Gamma = 0
+			without.Gamma, without.GammaAvoid = 0, 0
 			base, err = r.arm(ctx, ArmControl, without)
 		}
 		var diverged *DivergedError
@@ -204,7 +204,7 @@ func (r *round) arm(ctx context.Context, arm Arm, settings recipe.Settings) (out
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	l := &loop{
 		arm: arm, engine: engine, settings: settings, samples: r.train, anchors: r.anchors,
-		inputs: r.inputs(settings), crop: newCropper(settings, r.net.input), cells: r.net.cells(), beside: r.beside,
+		inputs: r.inputs(settings), crop: newCropper(settings, r.net.input), cells: r.net.cells(), marked: marked(r.train), beside: r.beside,
 		key:         runKey(r.net.modelHash, settings, r.train, r.valid),
 		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm}, saveEvery: r.spec.checkpointEvery,
 		point: r.observer.Point, resumed: r.observer.Resumed, meter: r.meter, stage: stage,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -36,7 +37,7 @@ func (r *round) prepare(ctx context.Context) error {
 			r.outcome.Excluded++
 			continue
 		}
-		s.Edited.Height, s.Edited.Width, s.Edited.Values = 0, 0, nil
+		s.Edited = attention.Map{}
 		r.heldout = append(r.heldout, s)
 	}
 	train := r.spec.Train

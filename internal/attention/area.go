@@ -42,7 +42,8 @@ func FromMask(mask *image.Gray, region [4]float64, height, width int) Map {
 }
 
 // Cut lays the grid again over a part of the map, width × height of its cells from (x, y) on: a cell of the result is the mean,
-// by area, of what lies under it, each cell of the map being even. All of the map gives the map itself, bit for bit.
+// by area, of what lies under it, each cell of the map being even, and has the mark of the cell under its middle. All of the map gives the
+// map itself, bit for bit.
 func (m Map) Cut(x, y, width, height float64) Map {
 	columns, rows := cellSpans(x, width, m.Width, m.Width), cellSpans(y, height, m.Height, m.Height)
 	out := New(m.Height, m.Width)
@@ -59,6 +60,9 @@ func (m Map) Cut(x, y, width, height float64) Map {
 			out.Values[i*m.Width+j] = float32(min(max(sum, 0), 1))
 		}
 	}
+	out.Marks = m.Marks.mapped(len(m.Values), func(i int) int {
+		return rows[i/m.Width].middle(m.Height)*m.Width + columns[i%m.Width].middle(m.Width)
+	})
 	return out
 }
 
@@ -72,6 +76,9 @@ type cellSpan struct {
 func (s cellSpan) weight(i int) float64 {
 	return max(0, min(s.to, float64(i+1))-max(s.from, float64(i))) / (s.to - s.from)
 }
+
+// middle is the pixel of n in the middle of the span.
+func (s cellSpan) middle(n int) int { return min(max(int((s.from+s.to)/2), 0), n-1) }
 
 // cellSpans divides size pixels from start on into n cells, on an axis of pixels 0 … limit−1.
 func cellSpans(start, size float64, n, limit int) []cellSpan {

@@ -18,12 +18,13 @@ var (
 	ErrValue = errors.New("attention map holds a value outside [0,1]")
 )
 
-// Map is an attention map M on the model's own grid (h×w cells): Values[row*Width+column], each in [0,1].
-// It is a value and is shared: do not change its Values, paint on a Clone.
+// Map is an attention map M on the model's own grid (h×w cells): Values[row*Width+column], each in [0,1]. A map that a person edited may
+// have Marks. It is a value and is shared: do not change its Values, paint on a Clone.
 type Map struct {
 	Height int       `json:"h"`
 	Width  int       `json:"w"`
 	Values []float32 `json:"values"`
+	Marks  Marks     `json:"marks,omitempty" pattern:"^[.?x]*$" doc:"Of an edited map: a letter a cell, row by row. A full stop: the cell carries its value; ?: the person does not know; x: do not look here. Absent: every cell carries its value."`
 }
 
 // New returns the all-zero map of a grid of height × width cells.
@@ -32,7 +33,7 @@ func New(height, width int) Map {
 }
 
 // Validate reports the first thing that makes m no attention map: a grid that does not match its
-// values (ErrGrid), or a value that is NaN or outside [0,1] (ErrValue).
+// values (ErrGrid), a value that is NaN or outside [0,1] (ErrValue), or marks that do not fit (ErrMarks).
 func (m Map) Validate() error {
 	if m.Height < 1 || m.Width < 1 || m.Height > MaxSide || m.Width > MaxSide {
 		return fmt.Errorf("%w: %d×%d cells, want 1 to %d on a side", ErrGrid, m.Height, m.Width, MaxSide)
@@ -45,7 +46,7 @@ func (m Map) Validate() error {
 			return fmt.Errorf("%w: row %d, column %d is %v", ErrValue, i/m.Width, i%m.Width, v)
 		}
 	}
-	return nil
+	return m.Marks.check(len(m.Values))
 }
 
 // ValidateOn is Validate for a model whose grid is height × width.
@@ -82,18 +83,21 @@ func (m Map) Clone() Map {
 
 // Equal reports whether two maps are the same to the bit (so a NaN equals itself).
 func (m Map) Equal(other Map) bool {
-	return m.Height == other.Height && m.Width == other.Width &&
+	return m.Height == other.Height && m.Width == other.Width && m.Marks == other.Marks &&
 		slices.EqualFunc(m.Values, other.Values, func(a, b float32) bool {
 			return math.Float32bits(a) == math.Float32bits(b)
 		})
 }
 
-// Distance is the unsquared L2 norm ‖m − other‖₂ over the cells, the term of L_map (Mitsuhara et
+// Distance is the unsquared L2 norm ‖m − edited‖₂ over the cells of edited that carry a value, the term of L_map (Mitsuhara et
 // al., arXiv 1905.03540, eq. 4). Both maps are on one grid.
-func (m Map) Distance(other Map) float64 {
+func (m Map) Distance(edited Map) float64 {
 	var sum float64
 	for i, v := range m.Values {
-		d := float64(v) - float64(other.Values[i])
+		if edited.Marks.At(i) != Valued {
+			continue
+		}
+		d := float64(v) - float64(edited.Values[i])
 		sum += d * d
 	}
 	return math.Sqrt(sum)
@@ -119,11 +123,12 @@ func (m Map) FlipHorizontal() Map {
 	for row := range m.Height {
 		slices.Reverse(out.Values[row*m.Width : (row+1)*m.Width])
 	}
+	out.Marks = m.Marks.mapped(len(m.Values), func(i int) int { return i - i%m.Width + m.Width - 1 - i%m.Width })
 	return out
 }
 
-// Bytes encodes the values as little-endian float32, row by row: 4·h·w bytes. The grid is not in
-// them; whoever stores the bytes stores it beside them.
+// Bytes encodes the values as little-endian float32, row by row: 4·h·w bytes. Grid and marks are not in
+// them; whoever stores the bytes stores those beside them.
 func (m Map) Bytes() []byte {
 	out := make([]byte, 0, 4*len(m.Values))
 	for _, v := range m.Values {

@@ -13,15 +13,18 @@ func TestValidate(t *testing.T) {
 		m    Map
 		want error
 	}{
-		"good":            {Map{1, 2, []float32{0, 1}}, nil},
+		"good":            {Map{Height: 1, Width: 2, Values: []float32{0, 1}}, nil},
 		"no grid":         {Map{}, ErrGrid},
-		"values missing":  {Map{2, 2, []float32{0, 1}}, ErrGrid},
-		"NaN":             {Map{1, 2, []float32{0, nan}}, ErrValue},
-		"above one":       {Map{1, 2, []float32{0, 1.5}}, ErrValue},
-		"below zero":      {Map{1, 2, []float32{-0.01, 1}}, ErrValue},
-		"infinite":        {Map{1, 1, []float32{float32(math.Inf(1))}}, ErrValue},
-		"absurdly large":  {Map{MaxSide + 1, 1, make([]float32, MaxSide+1)}, ErrGrid},
-		"negative height": {Map{-1, -1, []float32{0}}, ErrGrid},
+		"values missing":  {Map{Height: 2, Width: 2, Values: []float32{0, 1}}, ErrGrid},
+		"NaN":             {Map{Height: 1, Width: 2, Values: []float32{0, nan}}, ErrValue},
+		"above one":       {Map{Height: 1, Width: 2, Values: []float32{0, 1.5}}, ErrValue},
+		"below zero":      {Map{Height: 1, Width: 2, Values: []float32{-0.01, 1}}, ErrValue},
+		"infinite":        {Map{Height: 1, Width: 1, Values: []float32{float32(math.Inf(1))}}, ErrValue},
+		"absurdly large":  {Map{Height: MaxSide + 1, Width: 1, Values: make([]float32, MaxSide+1)}, ErrGrid},
+		"marks":           {Map{Height: 1, Width: 3, Values: make([]float32, 3), Marks: ".?x"}, nil},
+		"marks missing":   {Map{Height: 1, Width: 3, Values: make([]float32, 3), Marks: ".?"}, ErrMarks},
+		"another mark":    {Map{Height: 1, Width: 3, Values: make([]float32, 3), Marks: ".?y"}, ErrMarks},
+		"negative height": {Map{Height: -1, Width: -1, Values: []float32{0}}, ErrGrid},
 	} {
 		if err := c.m.Validate(); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
@@ -34,7 +37,7 @@ func TestValidate(t *testing.T) {
 
 func TestBytesRoundTrip(t *testing.T) {
 	t.Parallel()
-	m := Map{2, 3, []float32{0, 1, 0.1, math.SmallestNonzeroFloat32, 0.333333343, float32(math.NaN())}}
+	m := Map{Height: 2, Width: 3, Values: []float32{0, 1, 0.1, math.SmallestNonzeroFloat32, 0.333333343, float32(math.NaN())}}
 	back, err := FromBytes(2, 3, m.Bytes())
 	if err != nil || !back.Equal(m) {
 		t.Fatalf("got %v, %v", back, err)
@@ -58,19 +61,19 @@ func TestCloneSharesNothing(t *testing.T) {
 
 func TestDistanceInsideFlip(t *testing.T) {
 	t.Parallel()
-	a := Map{1, 4, []float32{0.5, 0.5, 0, 1}}
-	b := Map{1, 4, []float32{0.5, 0.5, 1, 1}}
+	a := Map{Height: 1, Width: 4, Values: []float32{0.5, 0.5, 0, 1}}
+	b := Map{Height: 1, Width: 4, Values: []float32{0.5, 0.5, 1, 1}}
 	if d := a.Distance(b); d != 1 {
 		t.Errorf("distance %v, want 1", d)
 	}
-	mask := Map{1, 4, []float32{0, 0, 0, 1}}
+	mask := Map{Height: 1, Width: 4, Values: []float32{0, 0, 0, 1}}
 	if f := a.InsideFraction(mask); f != 0.5 {
 		t.Errorf("inside %v, want 0.5", f)
 	}
 	if f := New(1, 4).InsideFraction(mask); f != 0 {
 		t.Errorf("inside of a zero map %v, want 0", f)
 	}
-	if got := b.FlipHorizontal(); !got.Equal(Map{1, 4, []float32{1, 1, 0.5, 0.5}}) {
+	if got := b.FlipHorizontal(); !got.Equal(Map{Height: 1, Width: 4, Values: []float32{1, 1, 0.5, 0.5}}) {
 		t.Errorf("flipped: %v", got)
 	}
 	if !b.FlipHorizontal().FlipHorizontal().Equal(b) {

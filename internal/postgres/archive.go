@@ -102,7 +102,7 @@ var archiveTables = []archiveTable{
 		refers("image_id", "images"), refers("version_id", "versions"), ended("state", literal(annotator.TaskTransitions.To(annotator.EventGiveBackDue)), literal(annotator.TaskTransitions.To(annotator.EventGiveBack))),
 		archiveColumn{"author_id", "CASE WHEN t.lease_expires_at IS NULL OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", refers("author_id", "people").in})},
 	{name: "edits", of: "edits", where: "t.task_id IN (SELECT id FROM archive_tasks)", numbers: true, columns: append(plain("revision state source map_height map_width map created_at "+
-		"submitted_at judged_at"), refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
+		"submitted_at judged_at"), archiveColumn{"marks", "t.marks", "coalesce(r.marks, '')"}, refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
 	{name: "edit_histories", of: "edit_histories", where: "t.task_id IN (SELECT id FROM archive_tasks)", order: "t.task_id", columns: append(plain("revision"), refers("task_id", "tasks"), verbatim("history"))},
 	{name: "reviews", of: "reviews", where: "t.edit_id IN (SELECT id FROM archive_edits)", numbers: true, columns: append(plain("verdict comment created_at taken_back_at"),
 		refers("edit_id", "edits"), refers("reviewer_id", "people"), refers("taken_back_by", "people"))},

@@ -57,6 +57,11 @@ func TestConstraints(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, w, "reviews_not_by_author", review, draft.ID, w.Reviewer.ID, "approve", "")
+	refused(t, w, "edits_append_only", `UPDATE edits SET marks = '..?x.x' WHERE id = $1`, draft.ID)
+	for _, marks := range []string{"..?", "......", "..?y..", " "} { // too few, none, another letter
+		refused(t, w, "edits_marks", `INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, marks)
+			SELECT task_id, 9, author_id, version_id, source, map_height, map_width, map, $2 FROM edits WHERE id = $1`, draft.ID, marks)
+	}
 	refused(t, w, "reviews_by_reviewer", review, draft.ID, w.Ada.ID, "approve", "")
 	refused(t, w, "reviews_rejection_says_why", review, draft.ID, w.Admin.ID, "reject", " ")
 	refused(t, w, "edits_judged_by_review", `UPDATE edits SET state = 'approved', judged_at = now() WHERE id = $1`, draft.ID)

@@ -14,7 +14,7 @@ import (
 )
 
 // editColumns are the columns of edits under the alias e, joined with users u by author.
-const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, e.source, e.map_height, e.map_width, e.map AS cells,
+const editColumns = `e.id, e.task_id, e.revision, e.author_id, u.name AS author, e.state, e.source, e.map_height, e.map_width, e.map AS cells, e.marks,
 	e.version_id, e.created_at, e.provenance, e.before, e.after`
 
 const editTables = `edits e JOIN users u ON u.id = e.author_id`
@@ -25,12 +25,14 @@ func scanEdit(row pgx.CollectableRow) (annotator.Edit, error) {
 		annotator.Edit
 		MapHeight, MapWidth int
 		Cells               []byte
+		Marks               attention.Marks
 	}
 	e, err := pgx.RowToStructByNameLax[withMap](row)
 	if err != nil {
 		return e.Edit, err
 	}
 	e.Map, err = attention.FromBytes(e.MapHeight, e.MapWidth, e.Cells)
+	e.Map.Marks = e.Marks
 	return e.Edit, err
 }
 
@@ -61,9 +63,9 @@ func (s *Store) InsertEdit(ctx context.Context, e annotator.Edit) (annotator.Edi
 	err := s.inTx(ctx, func(tx *Store) error {
 		var err error
 		added.ID, err = one(ctx, tx, pgx.RowTo[int64], `
-			INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, provenance, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::json, $10) RETURNING id`,
-			e.TaskID, e.Revision, e.AuthorID, e.VersionID, e.Source, e.Map.Height, e.Map.Width, e.Map.Bytes(), document(e.Provenance), e.CreatedAt)
+			INSERT INTO edits (task_id, revision, author_id, version_id, source, map_height, map_width, map, marks, provenance, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::json, $11) RETURNING id`,
+			e.TaskID, e.Revision, e.AuthorID, e.VersionID, e.Source, e.Map.Height, e.Map.Width, e.Map.Bytes(), e.Map.Marks.Plain(), document(e.Provenance), e.CreatedAt)
 		if err != nil {
 			return err
 		}

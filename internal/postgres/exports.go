@@ -132,7 +132,7 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 	}
 	all, err := list(ctx, s, scanExportedMap, fmt.Sprintf(`
 		WITH page AS (%s)
-		SELECT %s, e.map_height, e.map_width, e.map, u.name, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
+		SELECT %s, e.map_height, e.map_width, e.map, e.marks, u.name, u.generator, e.source, e.state, e.revision, t.id, e.id, t.state, %s, t.confidence,
 			coalesce(j.name, ''), coalesce(r.comment, ''), e.created_at, e.submitted_at, r.created_at,
 			(SELECT array_agg(ro.number ORDER BY ro.number) FROM round_edits re JOIN rounds ro ON ro.id = re.round_id WHERE re.edit_id = e.id), e.provenance
 		FROM %s LEFT JOIN reviews r ON r.edit_id = e.id LEFT JOIN users j ON j.id = r.reviewer_id
@@ -144,7 +144,7 @@ func (s *Store) ExportMaps(ctx context.Context, projectID int64, f annotator.Exp
 func scanExportedMap(row pgx.CollectableRow) (m annotator.ExportedMap, err error) {
 	var height, width int
 	var cells, provenance []byte
-	if err = row.Scan(append(exportedFields(&m.ExportedImage, &m.ExportedVersion), &height, &width, &cells, &m.Author, &m.Program, &m.Made, &m.State, &m.Revision,
+	if err = row.Scan(append(exportedFields(&m.ExportedImage, &m.ExportedVersion), &height, &width, &cells, &m.Marks, &m.Author, &m.Program, &m.Made, &m.State, &m.Revision,
 		&m.TaskID, &m.EditID, &m.TaskState, &m.Predicted, &m.Confidence, &m.Reviewer, &m.Comment, &m.CreatedAt, &m.SubmittedAt, &m.ReviewedAt, &m.Rounds, &provenance)...); err != nil {
 		return m, err
 	}

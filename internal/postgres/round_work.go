@@ -137,14 +137,16 @@ func (s *Store) roundInputs(ctx context.Context, roundID int64) (in RoundInputs,
 	in.Train, err = list(ctx, s, func(row pgx.CollectableRow) (t TrainingImage, err error) {
 		var height, width *int
 		var cells []byte
-		if err = row.Scan(append(imageFields(&t.Image), &height, &width, &cells)...); err != nil || height == nil {
+		var marks *attention.Marks
+		if err = row.Scan(append(imageFields(&t.Image), &height, &width, &cells, &marks)...); err != nil || height == nil {
 			return t, err
 		}
 		m, err := attention.FromBytes(*height, *width, cells)
+		m.Marks = *marks
 		t.Map = &m
 		return t, err
 	}, `
-		SELECT `+imageColumns+`, e.map_height, e.map_width, e.map
+		SELECT `+imageColumns+`, e.map_height, e.map_width, e.map, e.marks
 		FROM rounds r JOIN images i ON i.project_id = r.project_id AND i.id <= r.last_image_id
 			LEFT JOIN round_edits x ON x.round_id = r.id AND x.image_id = i.id
 			LEFT JOIN edits e ON e.id = x.edit_id

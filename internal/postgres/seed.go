@@ -64,21 +64,22 @@ func (s *Store) InsertBrought(ctx context.Context, v annotator.Version, all []an
 	err := s.inTx(ctx, func(tx *Store) error {
 		n := len(all)
 		tasks, authors, made := make([]int64, n), make([]int64, n), make([]string, n)
-		states, cells, provenance := make([]string, n), make([][]byte, n), make([]*string, n)
+		states, cells, marks, provenance := make([]string, n), make([][]byte, n), make([]string, n), make([]*string, n)
 		created, submitted := make([]time.Time, n), make([]*time.Time, n)
 		for i, b := range all {
 			tasks[i], authors[i], made[i], cells[i], provenance[i], created[i] = b.Edit.TaskID, b.Edit.AuthorID, string(b.Edit.Source), b.Edit.Map.Bytes(), document(b.Edit.Provenance), b.Edit.CreatedAt
+			marks[i] = string(b.Edit.Map.Marks.Plain())
 			states[i] = string(annotator.EditTransitions.To(annotator.EventSave))
 			if b.Edit.State != annotator.EditDraft { // a verdict follows below
 				states[i], submitted[i] = string(annotator.EditTransitions.To(annotator.EventSubmit)), &b.Submitted
 			}
 		}
 		if _, err := tx.q.Exec(ctx, `
-			INSERT INTO edits (task_id, revision, author_id, version_id, state, source, map_height, map_width, map, provenance, created_at, submitted_at)
-			SELECT task, 1, author, $1, state, made, $2, $3, cells, provenance::json, created, submitted
-			FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[], $9::text[], $10::timestamptz[], $11::timestamptz[])
-				x(task, author, state, made, cells, provenance, created, submitted)`,
-			v.ID, v.GridHeight, v.GridWidth, tasks, authors, states, made, cells, provenance, created, submitted); err != nil {
+			INSERT INTO edits (task_id, revision, author_id, version_id, state, source, map_height, map_width, map, marks, provenance, created_at, submitted_at)
+			SELECT task, 1, author, $1, state, made, $2, $3, cells, marks, provenance::json, created, submitted
+			FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::bytea[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
+				x(task, author, state, made, cells, marks, provenance, created, submitted)`,
+			v.ID, v.GridHeight, v.GridWidth, tasks, authors, states, made, cells, marks, provenance, created, submitted); err != nil {
 			return err
 		}
 		if err := tx.judgeBrought(ctx, all); err != nil {

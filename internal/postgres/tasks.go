@@ -115,26 +115,28 @@ func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time
 
 // cardColumns and cardTables select one row for a card: the task, its image, its version's prediction, the latest revision's map, and
 // who took part in the edit to be judged.
-const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map,
+const cardColumns = taskColumns + `, ` + imageColumns + `, ` + predictionColumns + `, e.map_height, e.map_width, e.map, e.marks,
 	CASE WHEN t.state = 'submitted' THEN task_drawn_by(t.id) END`
 
 const cardTables = taskTables + `
 	JOIN images i ON i.id = t.image_id
 	JOIN predictions p ON p.version_id = t.version_id AND p.image_id = t.image_id
-	LEFT JOIN LATERAL (SELECT map_height, map_width, map FROM edits WHERE task_id = t.id ORDER BY revision DESC LIMIT 1) e ON true`
+	LEFT JOIN LATERAL (SELECT map_height, map_width, map, marks FROM edits WHERE task_id = t.id ORDER BY revision DESC LIMIT 1) e ON true`
 
 func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
 	var r predictionRow
 	var height, width *int
 	var cells []byte
+	var marks *attention.Marks
 	fields := append(taskFields(&c.Task), imageFields(&c.Image)...)
-	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &c.DrawnBy)...); err != nil {
+	if err = row.Scan(append(append(fields, r.fields()...), &height, &width, &cells, &marks, &c.DrawnBy)...); err != nil {
 		return c, err
 	}
 	if c.Prediction, err = r.prediction(); err != nil || height == nil {
 		return c, err
 	}
 	m, err := attention.FromBytes(*height, *width, cells)
+	m.Marks = *marks
 	c.EditMap = &m
 	return c, err
 }

@@ -54,6 +54,14 @@ var Fields = []Field{
 		Doc: "`l2` is the paper's unsquared norm over the cells, `mse` and `l1` means over the cells", Origin: "the paper",
 	},
 	{
+		Name: "gamma_avoid", Type: Number, High: 1e4, Default: 1.0, Group: Maps, OfMaps: true, Label: "γ of marks",
+		Brief:    "γ of marks ${value}",
+		Sentence: "How much the mean attention on cells marked “do not look here” weighs; nothing where no map has such marks.",
+		API:      "Scale of the mean attention on cells marked as not to be looked at.",
+		Help:     "Scale of the mean attention on cells that maps mark as not to be looked at, ${gamma_avoid}.",
+		Doc:      "scale of the mean attention on cells marked *do not look here*: above; the control has 0", Origin: "ours",
+	},
+	{
 		Name: "anchor", Type: Number, High: 1e4, Zero: "none", Default: 0.0, Group: Maps, OfMaps: true, Label: "Anchor",
 		Sentence: "Weight that holds the maps of unedited images to what the parent gave them; 0: they may drift.",
 		Brief:    "anchor ${value}", None: "no anchor",

@@ -88,7 +88,7 @@ func TestTheTableIsOfSettings(t *testing.T) {
 // A record holds every setting but those left to the studio. Its order must not change: a run's hash is made of it.
 func TestSettingsAsJSON(t *testing.T) {
 	t.Parallel()
-	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
+	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","gamma_avoid":1,"anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
 		`"optimizer":"sgd","momentum":0.9,"weight_decay":0.0001,"spare_norms":false,"clip_norm":0,"schedule":"cosine","warm_up":0.05,"balanced":false,"patience":0,"refit":false,"flip":false,"crop":0,"seed":1`
 	s := recipe.Defaults()
 	for _, c := range []struct {
@@ -152,7 +152,7 @@ func TestBrief(t *testing.T) {
 	}
 	s := recipe.Defaults()
 	for g, want := range map[recipe.Group]string{
-		recipe.Maps:      "L2 norm · no anchor",
+		recipe.Maps:      "L2 norm · γ of marks 1 · no anchor",
 		recipe.Data:      "batches of 32 · seed 1",
 		recipe.Optimiser: "SGD · momentum 0.9 · cosine · warm-up 0.05 · decay 0.0001 · BatchNorm by batch",
 		recipe.Computing: "ONNX Runtime",
@@ -162,7 +162,7 @@ func TestBrief(t *testing.T) {
 		}
 	}
 	s.Optimizer, s.Rates, s.Crop, s.Patience, s.Flip, s.SpareNorms, s.ClipNorm, s.Anchor, s.WeightDecay = "adamw", "one", 0.5, 3, true, true, 1, 2, 0
-	want := "anchor 2 · batches of 32 · crops from 0.5 · stops early after 3 · seed 1 · flips · AdamW · one rate for all layers · cosine · warm-up 0.05 · decay 0 · clipped at 1 · BatchNorm by batch · norms spared"
+	want := "γ of marks 1 · anchor 2 · batches of 32 · crops from 0.5 · stops early after 3 · seed 1 · flips · AdamW · one rate for all layers · cosine · warm-up 0.05 · decay 0 · clipped at 1 · BatchNorm by batch · norms spared"
 	if got := says(s, recipe.Maps, recipe.Data, recipe.Optimiser); got != "L2 norm · "+want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -13,6 +13,9 @@ type Settings struct {
 	Strategy Strategy `json:"strategy"`
 	Gamma    float64  `json:"gamma"` // scale of L_map, ≥ 0
 	MapLoss  MapLoss  `json:"map_loss"`
+	// GammaAvoid is γ_n, the scale of the part of L_map that keeps attention away from cells that people marked as not to be looked
+	// at, ≥ 0.
+	GammaAvoid float64 `json:"gamma_avoid"`
 	// Anchor is the scale of L_anchor, ≥ 0: the same distance as L_map, between the maps of the batch's unedited images and the
 	// maps that the parent gave them. It keeps attention from drifting on images that no one edited. 0: none.
 	Anchor       float64   `json:"anchor"`

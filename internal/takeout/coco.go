@@ -107,7 +107,7 @@ func (c *coco) write(m annotator.ExportedMap) error {
 	}
 	shape := cocoShape{Image: m.ImageID, Category: c.class[m.Class], Attributes: cocoMade{m.Author, m.Reviewer, m.State, m.Made, m.Revision, m.Version, m.CreatedAt}}
 	var around box
-	for _, run := range above(m.ExportedGrid, c.threshold) {
+	for _, run := range above(m.Edited(), c.threshold) {
 		b, ok := run.on(view, m.Rows, m.Columns)
 		if !ok {
 			continue

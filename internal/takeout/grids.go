@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/npy"
 )
@@ -31,7 +32,7 @@ func EntryName(i annotator.ExportedImage) string {
 // grids writes a file a map.
 type grids[T any] struct {
 	format Format
-	of     func(T) (annotator.ExportedImage, annotator.ExportedGrid)
+	of     func(T) (annotator.ExportedImage, attention.Map)
 	zip    *zip.Writer
 	buffer *bufio.Writer
 	dir    string // where there is no zip
@@ -39,7 +40,7 @@ type grids[T any] struct {
 	told   bool // the file that says how pixels become values is written
 }
 
-func newGrids[T any](format Format, w io.Writer, dir string, of func(T) (annotator.ExportedImage, annotator.ExportedGrid)) *grids[T] {
+func newGrids[T any](format Format, w io.Writer, dir string, of func(T) (annotator.ExportedImage, attention.Map)) *grids[T] {
 	g := &grids[T]{format: format, of: of, dir: dir, names: map[string]bool{}}
 	if dir == "" {
 		g.buffer = bufio.NewWriterSize(w, 1<<16)
@@ -77,18 +78,25 @@ func (g *grids[T]) entry(name string, write func(io.Writer) error) error {
 }
 
 func (g *grids[T]) write(record T) error {
-	image, grid := g.of(record)
+	image, m := g.of(record)
 	name := EntryName(image)
+	if err := g.grid(name, m); err != nil || m.Marks == "" {
+		return err
+	}
+	return g.grid(name+dataset.MarksEnding, dataset.MarksAsMap(m))
+}
+
+// grid writes a map as a file.
+func (g *grids[T]) grid(name string, m attention.Map) error {
 	switch g.format.Key {
 	case "png8", "png16":
 		levels := map[string]int{"png8": math.MaxUint8, "png16": math.MaxUint16}[g.format.Key]
 		if err := g.tell(levels); err != nil {
 			return err
 		}
-		return g.entry(name+".png", func(w io.Writer) error { return png.Encode(w, grey(grid, levels)) })
+		return g.entry(name+".png", func(w io.Writer) error { return png.Encode(w, grey(m, levels)) })
 	}
 	return g.entry(name+".npy", func(w io.Writer) error {
-		m := attention.Map{Height: grid.Rows, Width: grid.Columns, Values: grid.Values}
 		return npy.Write(w, npy.Array{Kind: 'f', Size: 4, Shape: []int{m.Height, m.Width}, Data: m.Bytes()})
 	})
 }
@@ -108,18 +116,18 @@ func (g *grids[T]) tell(levels int) error {
 }
 
 // grey makes a picture of a map, a pixel a cell. Values outside [0,1], which a network may have, become 0 or the largest level.
-func grey(grid annotator.ExportedGrid, levels int) image.Image {
-	bounds := image.Rect(0, 0, grid.Columns, grid.Rows)
+func grey(m attention.Map, levels int) image.Image {
+	bounds := image.Rect(0, 0, m.Width, m.Height)
 	level := func(v float32) int { return int(math.Round(min(max(float64(v), 0), 1) * float64(levels))) }
 	if levels == math.MaxUint8 {
 		picture := image.NewGray(bounds)
-		for i, v := range grid.Values {
+		for i, v := range m.Values {
 			picture.Pix[i] = uint8(level(v))
 		}
 		return picture
 	}
 	picture := image.NewGray16(bounds)
-	for i, v := range grid.Values {
+	for i, v := range m.Values {
 		n := level(v)
 		picture.Pix[2*i], picture.Pix[2*i+1] = uint8(n>>8), uint8(n)
 	}

@@ -92,7 +92,7 @@ func (l *labelStudio) write(m annotator.ExportedMap) error {
 	}
 	task := studioTask{ID: m.ImageID, Predictions: []struct{}{}, Data: studioData{m.Image, m.Source, m.SHA256, m.Split, l.threshold, m.Author, m.Reviewer, m.State, m.Version}}
 	annotation := studioAnnotation{ID: m.EditID, Created: m.CreatedAt, Result: []studioResult{}}
-	if shapes := above(m.ExportedGrid, l.threshold); len(shapes) > 0 {
+	if shapes := above(m.Edited(), l.threshold); len(shapes) > 0 {
 		annotation.Result = append(annotation.Result, studioResult{
 			ID: fmt.Sprintf("map-%d", m.EditID), Type: "brushlabels", From: "tag", To: "image", Width: view.Picture[0], Height: view.Picture[1],
 			Value: studioRuns{"rle", brush(shapes, view, m.Rows, m.Columns), []string{m.Class}},

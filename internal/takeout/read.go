@@ -95,7 +95,7 @@ func Read(ctx context.Context, service *annotator.Service, actor annotator.User,
 // invalid makes a *annotator.ValidationError of an error that says what is wrong with a map.
 func invalid(err error) error {
 	var already *annotator.ValidationError
-	for _, fault := range []error{attention.ErrGrid, attention.ErrValue, dataset.ErrNPY, dataset.ErrAmbiguous, dataset.ErrNoMaps} {
+	for _, fault := range []error{attention.ErrGrid, attention.ErrValue, attention.ErrMarks, dataset.ErrNPY, dataset.ErrAmbiguous, dataset.ErrNoMaps} {
 		if errors.Is(err, fault) {
 			return &annotator.ValidationError{Field: "maps", Message: err.Error()}
 		}
@@ -185,7 +185,7 @@ func readLines(r io.Reader, name string) (*dataset.MapSet, map[string]annotator.
 		if m.Source == "" {
 			m.Source = annotator.DefaultSource
 		}
-		grid := attention.Map{Height: m.Rows, Width: m.Columns, Values: m.Values}
+		grid := m.Edited()
 		if err := grid.Validate(); err != nil {
 			return nil, nil, fault(fmt.Errorf("%s: %w", m.Image, err))
 		}

@@ -212,8 +212,8 @@ func TestMapsRefused(t *testing.T) {
 func npyOf(t *testing.T, m attention.Map) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	z := newGrids(Format{Key: "npz"}, &out, "", func(m attention.Map) (annotator.ExportedImage, annotator.ExportedGrid) {
-		return annotator.ExportedImage{Image: "a", Source: "main"}, annotator.ExportedGrid{Rows: m.Height, Columns: m.Width, Values: m.Values}
+	z := newGrids(Format{Key: "npz"}, &out, "", func(m attention.Map) (annotator.ExportedImage, attention.Map) {
+		return annotator.ExportedImage{Image: "a", Source: "main"}, m
 	})
 	must(t, errors.Join(z.write(m), z.finish()))
 	return unzip(t, out.Bytes())["a.npy"]

@@ -53,6 +53,9 @@ func newPainted(t testing.TB) *painted {
 			m.Values[j] = random.Float32()
 		}
 		m.Values[0], m.Values[1] = 0, 1
+		if i%2 == 0 {
+			m.Marks = "..?x.x"
+		}
 		edit, err := p.Service.SaveDraft(t.Context(), painter, task.ID, annotator.Draft{Source: annotator.SourcePainted, Map: m, Provenance: json.RawMessage(fmt.Sprintf(`{"strokes":%d,"note":"<é>"}`, i))})
 		must(t, err)
 		if i == 6 {
@@ -111,7 +114,7 @@ func TestMapsByFormat(t *testing.T) {
 		t.Fatalf("%d approved maps, want 4", len(want))
 	}
 	for _, m := range want {
-		if got := (attention.Map{Height: m.Rows, Width: m.Columns, Values: m.Values}); !got.Equal(p.maps[m.Image]) {
+		if got := m.Edited(); !got.Equal(p.maps[m.Image]) {
 			t.Errorf("%s: %v, want %v", m.Image, got, p.maps[m.Image])
 		}
 		if m.Author != "Ada" || m.Reviewer != "Rose" || m.State != "approved" || m.Version != 1 || m.ModelSHA256 != p.Version.ModelHash || m.Made != "painted" || m.Source != "main" ||
@@ -159,10 +162,13 @@ func TestMapsByFormat(t *testing.T) {
 		for format, levels := range map[string]float64{"png8": 255, "png16": 65535} {
 			raw, _ := p.write(t, Request{What: annotator.ExportMaps, Format: format})
 			files := unzip(t, raw)
-			if len(files) != 5 || !strings.Contains(string(files["about.json"]), fmt.Sprintf("pixel / %d", int(levels))) {
+			if len(files) != 7 || !strings.Contains(string(files["about.json"]), fmt.Sprintf("pixel / %d", int(levels))) {
 				t.Errorf("%s: %d files, about %s", format, len(files), files["about.json"])
 			}
 			for name, m := range p.maps {
+				if marks, err := png.DecodeConfig(bytes.NewReader(files[name+".marks.png"])); (m.Marks != "") != (err == nil) || m.Marks != "" && marks.Width != 3 {
+					t.Errorf("%s of %s: marks %q, and a picture %v (%v)", format, name, m.Marks, marks, err)
+				}
 				picture, err := png.Decode(bytes.NewReader(files[name+".png"]))
 				must(t, err)
 				for i, v := range m.Values {
@@ -225,7 +231,7 @@ func TestFoldersHoldWhatArchivesHold(t *testing.T) {
 	n, err := WriteFolder(t.Context(), p.service, p.Ada, Request{Project: p.Project.Slug, What: annotator.ExportMaps, Format: "npy"}, dir)
 	must(t, err)
 	files := unzip(t, raw)
-	if n != 4 || len(files) != 4 {
+	if n != 4 || len(files) != 6 { // two of them have marks
 		t.Fatalf("%d maps, %d files", n, len(files))
 	}
 	for name, want := range files {

@@ -4,24 +4,28 @@ import (
 	"math"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 // cells is a rectangle of a map's cells: rows [top, bottom) and columns [left, right).
 type cells struct{ top, left, bottom, right int }
 
-// above covers the cells that are at least a threshold with rectangles that do not overlap: runs along the rows, joined with equal
+// above covers the cells that carry a value of at least a threshold with rectangles that do not overlap: runs along the rows, joined with equal
 // runs below.
-func above(m annotator.ExportedGrid, threshold float64) (all []cells) {
+func above(m attention.Map, threshold float64) (all []cells) {
+	in := func(cell int) bool {
+		return float64(m.Values[cell]) >= threshold && m.Marks.At(cell) == attention.Valued
+	}
 	open := map[[2]int]int{} // a run that ends in the row before → its place in all
-	for row := range m.Rows {
+	for row := range m.Height {
 		here := map[[2]int]int{}
-		for left := 0; left < m.Columns; {
-			if !(float64(m.Values[row*m.Columns+left]) >= threshold) {
+		for left := 0; left < m.Width; {
+			if !in(row*m.Width + left) {
 				left++
 				continue
 			}
 			right := left
-			for right < m.Columns && float64(m.Values[row*m.Columns+right]) >= threshold {
+			for right < m.Width && in(row*m.Width+right) {
 				right++
 			}
 			run := [2]int{left, right}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 )
 
 // DefaultThreshold is the least value of a cell that COCO and Label Studio have, where none is asked for.
@@ -83,8 +84,8 @@ func write(ctx context.Context, service *annotator.Service, actor annotator.User
 	case annotator.ExportPredictions:
 		records := service.ExportPredictions(ctx, actor, r.Project, r.Filter)
 		if format.newest {
-			return drain(records, newGrids(format, w, dir, func(p annotator.ExportedPrediction) (annotator.ExportedImage, annotator.ExportedGrid) {
-				return p.ExportedImage, p.ExportedGrid
+			return drain(records, newGrids(format, w, dir, func(p annotator.ExportedPrediction) (annotator.ExportedImage, attention.Map) {
+				return p.ExportedImage, p.Grid()
 			}))
 		}
 		return drainTable(records, format, w)
@@ -112,8 +113,8 @@ func mapWriter(ctx context.Context, service *annotator.Service, actor annotator.
 		}
 		return newLabelStudio(w, project.Project, region, r.Threshold), nil
 	case format.newest:
-		return newGrids(format, w, dir, func(m annotator.ExportedMap) (annotator.ExportedImage, annotator.ExportedGrid) {
-			return m.ExportedImage, m.ExportedGrid
+		return newGrids(format, w, dir, func(m annotator.ExportedMap) (annotator.ExportedImage, attention.Map) {
+			return m.ExportedImage, m.Edited()
 		}), nil
 	}
 	return newTable[annotator.ExportedMap](format, w)

@@ -22,6 +22,8 @@ func (b Batch) Check(inputDims, mapDims []int64, classes int64) error {
 		return fmt.Errorf("%d edit marks for %d rows", len(b.HasEdit), b.Size)
 	case len(b.Edited) != b.Size*cells:
 		return fmt.Errorf("%d values of edited maps for %d rows of %v", len(b.Edited), b.Size, mapDims)
+	case (b.Known != nil || b.Avoided != nil) && (len(b.Known) != b.Size*cells || len(b.Avoided) != b.Size*cells):
+		return fmt.Errorf("%d and %d marks of cells for %d rows of %v", len(b.Known), len(b.Avoided), b.Size, mapDims)
 	case b.Anchored != nil && len(b.Anchored) != b.Size:
 		return fmt.Errorf("%d anchor marks for %d rows", len(b.Anchored), b.Size)
 	}
@@ -36,6 +38,18 @@ func (b Batch) Check(inputDims, mapDims []int64, classes int64) error {
 		}
 	}
 	return nil
+}
+
+// Marks returns Known and Avoided, each row's cells being known where the batch has no marks.
+func (b Batch) Marks() (known, avoided []float32) {
+	if b.Known != nil {
+		return b.Known, b.Avoided
+	}
+	known, avoided = make([]float32, len(b.Edited)), make([]float32, len(b.Edited))
+	for i := range known {
+		known[i] = 1
+	}
+	return known, avoided
 }
 
 // Hits counts the rows of logits [N, K] whose largest value, the first of several equal ones, is at the label. labels is [N], not

@@ -8,11 +8,14 @@ import (
 
 // Batch is the input of one training step. Slices are row-major; the engine reads them during the step and does not keep them.
 type Batch struct {
-	Size    int       // N, at most the engine's batch size; the last batch of an epoch may be smaller
-	Inputs  []float32 // [N, C, h, w] features, or [N, 3, H, W] pixels under StrategyScratch
-	Labels  []int64   // [N]
-	Edited  []float32 // [N, 1, h, w] edited maps M′; ignored where HasEdit is 0
-	HasEdit []float32 // [N], 1 where the row carries an approved edit, else 0
+	Size   int       // N, at most the engine's batch size; the last batch of an epoch may be smaller
+	Inputs []float32 // [N, C, h, w] features, or [N, 3, H, W] pixels under StrategyScratch
+	Labels []int64   // [N]
+	Edited []float32 // [N, 1, h, w] edited maps M′; ignored where HasEdit is 0
+	// Known and Avoided are k and the shares of n of the edited maps, as attention.Map.Known gives them: [N, 1, h, w]; both nil: no row
+	// has marks.
+	Known, Avoided []float32
+	HasEdit        []float32 // [N], 1 where the row carries an approved edit, else 0
 	// Anchored is 1 for a row without an edit whose entry in Edited is the parent's map M°, the target of L_anchor; nil: no row
 	// has one.
 	Anchored []float32 // [N]
@@ -32,8 +35,9 @@ type Update struct {
 type StepResult struct {
 	LossAtt     float64 // L_att, mean over the batch
 	LossPer     float64 // L_per
-	LossMap     float64 // L_map, γ-scaled; 0 in a batch without an edit
-	MapDistance float64 // L_map with γ = 1
+	LossMap     float64 // L_map, its parts scaled by γ and γ_n; 0 in a batch without an edit
+	MapDistance float64 // the distance to the edited maps: the first part with γ = 1
+	Avoidance   float64 // the attention on cells that should have none: the second part with γ_n = 1
 	LossAnchor  float64 // L_anchor, scaled by Settings.Anchor; 0 in a batch without anchored rows
 	GradNorm    float64 // L2 norm over all gradients, before clipping; 0 where Update.ClipNorm is 0
 	HitsAtt     int     // rows the attention branch gets right

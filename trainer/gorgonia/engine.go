@@ -134,7 +134,7 @@ func (e *Engine) Step(ctx context.Context, b engine.Batch, u engine.Update) (eng
 		return engine.StepResult{}, fmt.Errorf("compiling the training step for a batch of %d: %w", b.Size, err)
 	}
 	rows := e.network.rows(b)
-	out, err := program.run(ctx, b, rows.target, rows.weight)
+	out, err := program.run(ctx, b, rows)
 	if err != nil {
 		if ctx.Err() != nil {
 			return engine.StepResult{}, context.Cause(ctx)

@@ -8,13 +8,14 @@ import (
 type batchRows struct {
 	target           []float32 // [N, h·w]; 0 for rows without a mark
 	weight           []float32 // [N], of the row's distance in the loss
+	avoid            []float32 // [N], of the row's attention where there should be none
 	edited, anchored []float32 // [N], of the row's distance in the mean over edited and over anchored rows
 }
 
 // rows turns marks into weights. The map of a row without a mark is not read, and may hold NaN.
 func (net *network) rows(b engine.Batch) batchRows {
 	cells := int(net.Sizes.Cells())
-	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size)}
+	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size), avoid: make([]float32, b.Size)}
 	r.edited = shares(b.HasEdit, b.Size)
 	var marked []float32
 	if net.settings.Anchor != 0 {
@@ -23,6 +24,7 @@ func (net *network) rows(b engine.Batch) batchRows {
 	r.anchored = shares(marked, b.Size)
 	for i := range b.Size {
 		r.weight[i] = float32(net.settings.Gamma)*r.edited[i] + float32(net.settings.Anchor)*r.anchored[i]
+		r.avoid[i] = float32(net.settings.GammaAvoid) * r.edited[i]
 		if r.edited[i] != 0 || r.anchored[i] != 0 {
 			copy(r.target[i*cells:(i+1)*cells], b.Edited[i*cells:])
 		}
@@ -58,10 +60,11 @@ func (net *network) result(b engine.Batch, rows batchRows, out [][]float32) engi
 		LossAtt:     mean(out[placeLossAtt], even) / float64(b.Size),
 		LossPer:     mean(out[placeLossPer], even) / float64(b.Size),
 		MapDistance: mean(out[placeDistance], func(i int) float32 { return rows.edited[i] }),
+		Avoidance:   mean(out[placeAvoidance], func(i int) float32 { return rows.edited[i] }),
 		LossAnchor:  net.settings.Anchor * mean(out[placeDistance], func(i int) float32 { return rows.anchored[i] }),
 		HitsAtt:     engine.Hits(out[placeLogitsAtt], b.Labels),
 		HitsPer:     engine.Hits(out[placeLogitsPer], b.Labels),
 	}
-	r.LossMap = net.settings.Gamma * r.MapDistance
+	r.LossMap = net.settings.Gamma*r.MapDistance + net.settings.GammaAvoid*r.Avoidance
 	return r
 }

@@ -16,12 +16,14 @@ import (
 // lossInputs are the inputs of the losses, for a batch of N. The graph computes one loss per row; the means over the batch, its
 // edited and its anchored rows come from the weights of the rows, so that neither γ nor the number of edits is part of the graph.
 //
-//	L = Σ_i 1/N·att_i + 1/N·per_i + w_i·d_i,   w_i = γ/|S| on edited rows, α/|A| on anchored ones
+//	L = Σ_i 1/N·att_i + 1/N·per_i + w_i·d_i + v_i·a_i,   w_i = γ/|S| on edited rows, α/|A| on anchored ones; v_i = γ_n/|S| on edited rows
 type lossInputs struct {
-	labels *G.Node // [N, K], 1 at the label
-	target *G.Node // [N, h·w], the target map
-	share  *G.Node // [N], 1/N
-	weight *G.Node // [N], w
+	labels         *G.Node // [N, K], 1 at the label
+	target         *G.Node // [N, h·w], the target map
+	share          *G.Node // [N], 1/N
+	weight         *G.Node // [N], w
+	known, avoided *G.Node // [N, h·w], k and the shares of n
+	avoid          *G.Node // [N], v
 }
 
 // stepProgram computes a training step's losses and gradients for one batch size.
@@ -38,6 +40,7 @@ const (
 	placeLossAtt = iota // [N]
 	placeLossPer
 	placeDistance
+	placeAvoidance
 	placeLogitsAtt // [N, K]
 	placeLogitsPer
 	placeGradients
@@ -64,6 +67,9 @@ func buildStep(b *builder, net *network, n int) (_ *stepProgram, err error) {
 	s.target = b.input("loss/target", []int{n, cells}, nil)
 	s.share = b.input("loss/share", []int{n}, nil)
 	s.weight = b.input("loss/weight", []int{n}, nil)
+	s.known = b.input("loss/known", []int{n, cells}, nil)
+	s.avoided = b.input("loss/avoided", []int{n, cells}, nil)
+	s.avoid = b.input("loss/avoid", []int{n}, nil)
 	att, err := b.crossEntropies(outputs[0], s.labels)
 	if err != nil {
 		return nil, err
@@ -72,7 +78,11 @@ func buildStep(b *builder, net *network, n int) (_ *stepProgram, err error) {
 	if err != nil {
 		return nil, err
 	}
-	distances, err := b.distances(outputs[2], s.target, net.settings.MapLoss)
+	distances, err := b.distances(outputs[2], s.target, s.known, net.settings.MapLoss)
+	if err != nil {
+		return nil, err
+	}
+	avoidances, err := b.avoidances(outputs[2], s.avoided)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +94,11 @@ func buildStep(b *builder, net *network, n int) (_ *stepProgram, err error) {
 		}
 		weights = append(weights, w)
 	}
-	gradients, err := G.Backpropagate(G.Nodes{att, per, distances}, G.Nodes{s.share, s.share, s.weight}, weights)
+	gradients, err := G.Backpropagate(G.Nodes{att, per, distances, avoidances}, G.Nodes{s.share, s.share, s.weight, s.avoid}, weights)
 	if err != nil {
 		return nil, fmt.Errorf("gorgonia differentiates the step: %w", err)
 	}
-	targets := slices.Concat(G.Nodes{att, per, distances, outputs[0], outputs[1]}, gradients)
+	targets := slices.Concat(G.Nodes{att, per, distances, avoidances, outputs[0], outputs[1]}, gradients)
 	for _, norm := range net.Norms {
 		targets = append(targets, b.norms[norm].mean, b.norms[norm].variance)
 	}
@@ -141,15 +151,30 @@ func (b *builder) crossEntropies(logits, labels *G.Node) (*G.Node, error) {
 	return G.Sub(logarithm, atLabel)
 }
 
-// distances are d(target_i, M_i), [N]: the L2 norm over the cells, the mean of the squares, or the mean of the
+// avoidances are the means of M_i over the cells that are not to be looked at, [N].
+func (b *builder) avoidances(maps, avoided *G.Node) (*G.Node, error) {
+	maps, err := b.reshape(maps, avoided.Shape())
+	if err != nil {
+		return nil, err
+	}
+	if maps, err = G.HadamardProd(maps, avoided); err != nil {
+		return nil, err
+	}
+	return b.rowSums(maps, 1)
+}
+
+// distances are d(target_i, M_i) over the known cells, [N]: the L2 norm over the cells, the mean of the squares, or the mean of the
 // absolute differences.
-func (b *builder) distances(maps, target *G.Node, form recipe.MapLoss) (*G.Node, error) {
+func (b *builder) distances(maps, target, known *G.Node, form recipe.MapLoss) (*G.Node, error) {
 	maps, err := b.reshape(maps, target.Shape())
 	if err != nil {
 		return nil, err
 	}
 	difference, err := G.Sub(maps, target)
 	if err != nil {
+		return nil, err
+	}
+	if difference, err = G.HadamardProd(difference, known); err != nil {
 		return nil, err
 	}
 	shape := target.Shape()
@@ -191,13 +216,17 @@ func (b *builder) rowSums(x *G.Node, factor float32) (*G.Node, error) {
 	return b.reshape(sum, []int{rows})
 }
 
-// run computes the step of a batch. weight are the rows' w.
-func (s *stepProgram) run(ctx context.Context, b engine.Batch, target, weight []float32) ([][]float32, error) {
+// run computes the step of a batch.
+func (s *stepProgram) run(ctx context.Context, b engine.Batch, rows batchRows) ([][]float32, error) {
 	classes := s.labels.Shape()[1]
 	labels, share := make([]float32, b.Size*classes), make([]float32, b.Size)
 	for i, label := range b.Labels {
 		labels[i*classes+int(label)] = 1
 		share[i] = 1 / float32(b.Size)
 	}
-	return s.program.run(ctx, map[*G.Node][]float32{s.input: b.Inputs, s.labels: labels, s.target: target, s.share: share, s.weight: weight})
+	known, avoided := b.Marks()
+	return s.program.run(ctx, map[*G.Node][]float32{
+		s.input: b.Inputs, s.labels: labels, s.target: rows.target, s.share: share, s.weight: rows.weight,
+		s.known: known, s.avoided: avoided, s.avoid: rows.avoid,
+	})
 }

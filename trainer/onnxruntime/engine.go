@@ -127,7 +127,7 @@ func (e *Engine) openStep(o Options, t step.Target) error {
 		e.fixedInputs = append(e.fixedInputs, t)
 	}
 	e.outputs = make([]*ort.Tensor, step.OutputGradients, len(e.graph.Outputs()))
-	for _, i := range []int{step.OutputLossAtt, step.OutputLossPer, step.OutputMapDistance} {
+	for _, i := range []int{step.OutputLossAtt, step.OutputLossPer, step.OutputMapDistance, step.OutputAvoidance} {
 		if e.outputs[i], err = ort.Float32s(make([]float32, 1), 1); err != nil {
 			return err
 		}
@@ -229,6 +229,9 @@ func (e *Engine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release fu
 	add(ort.Float32s(b.Inputs, append([]int64{n}, e.graph.Sizes.Input...)...))
 	add(ort.Int64s(b.Labels, n))
 	add(ort.Float32s(e.edited, n, int64(cells)))
+	known, avoided := b.Marks()
+	add(ort.Float32s(known, n, int64(cells)))
+	add(ort.Float32s(avoided, n, int64(cells)))
 	add(ort.Float32s(b.HasEdit, n))
 	if e.graph.Anchored {
 		anchored := b.Anchored
@@ -244,10 +247,11 @@ func (e *Engine) result(b engine.Batch) engine.StepResult {
 	first := func(i int) float64 { return float64(e.outputs[i].Float32()[0]) }
 	r := engine.StepResult{
 		LossAtt: first(step.OutputLossAtt), LossPer: first(step.OutputLossPer), MapDistance: first(step.OutputMapDistance),
-		HitsAtt: engine.Hits(e.outputs[step.OutputLogitsAtt].Float32(), b.Labels),
-		HitsPer: engine.Hits(e.outputs[step.OutputLogitsPer].Float32(), b.Labels),
+		Avoidance: first(step.OutputAvoidance),
+		HitsAtt:   engine.Hits(e.outputs[step.OutputLogitsAtt].Float32(), b.Labels),
+		HitsPer:   engine.Hits(e.outputs[step.OutputLogitsPer].Float32(), b.Labels),
 	}
-	r.LossMap = e.settings.Gamma * r.MapDistance
+	r.LossMap = e.settings.Gamma*r.MapDistance + e.settings.GammaAvoid*r.Avoidance
 	if e.graph.Anchored {
 		r.LossAnchor = e.settings.Anchor * first(len(e.outputs)-1)
 	}

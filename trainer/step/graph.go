@@ -14,8 +14,8 @@ import (
 // Graph is a training step as one ONNX graph: from an input batch, labels, edited maps and the parameters it computes losses,
 // logits, gradients and the batch's statistics.
 //
-// Its inputs are, in this order: the network's input [N, …], labels [N] of int64, edited maps [N, h·w], a mark [N] of the rows
-// that have one (1, else 0), if Anchored a mark [N] of the rows whose map is the anchor's, and Weights.
+// Its inputs are, in this order: the network's input [N, …], labels [N] of int64, edited maps [N, h·w], their k and their shares of n
+// (both [N, h·w]; attention.Map.Known), a mark [N] of the rows that have one (1, else 0), if Anchored a mark [N] of the rows whose map is the anchor's, and Weights.
 type Graph struct {
 	Model        *onnx.Model
 	Weights      []string     // trained initializers of the network, inputs of the graph
@@ -118,7 +118,7 @@ func (b *builder) choose(ctx context.Context, m *onnx.Model) error {
 // losses adds the inputs of a step and the losses.
 func (b *builder) losses(_ context.Context, m *onnx.Model) error {
 	b.addInputs(m.Graph, b.source.Input)
-	return addLosses(m.Graph, b.loss, b.Sizes, b.settings.MapLoss, b.settings.Gamma, b.settings.Anchor)
+	return addLosses(m.Graph, b.loss, b.Sizes, b.settings)
 }
 
 // differentiate adds the gradients, in operators over blocks if the target has them.
@@ -179,6 +179,8 @@ func (b *builder) addInputs(g *onnx.Graph, input string) {
 	g.Inputs = append(g.Inputs,
 		onnx.NewValue(l.labels, onnx.Int64, onnx.Shape{onnx.Batch()}),
 		onnx.NewValue(l.edited, onnx.Float, onnx.BatchOf(b.Sizes.Cells())),
+		onnx.NewValue(l.known, onnx.Float, onnx.BatchOf(b.Sizes.Cells())),
+		onnx.NewValue(l.avoided, onnx.Float, onnx.BatchOf(b.Sizes.Cells())),
 		onnx.NewValue(l.hasEdit, onnx.Float, onnx.Shape{onnx.Batch()}))
 	if b.Anchored {
 		g.Inputs = append(g.Inputs, onnx.NewValue(l.anchored, onnx.Float, onnx.Shape{onnx.Batch()}))
@@ -211,7 +213,8 @@ func feedInitializers(g *onnx.Graph, names []string) {
 const (
 	OutputLossAtt     = iota // [1], L_att
 	OutputLossPer            // [1], L_per
-	OutputMapDistance        // [1], L_map with γ = 1
+	OutputMapDistance        // [1], the first part of L_map with γ = 1
+	OutputAvoidance          // [1], its second part with γ_n = 1
 	OutputLogitsAtt          // [N, K]
 	OutputLogitsPer          // [N, K]
 	OutputGradients          // the first of them
@@ -220,7 +223,7 @@ const (
 // Outputs names what a run gives.
 func (g *Graph) Outputs() []string {
 	l := g.loss
-	names := append([]string{l.att, l.per, l.mapDistance, l.logitsAtt, l.logitsPer}, g.gradients...)
+	names := append([]string{l.att, l.per, l.mapDistance, l.avoidance, l.logitsAtt, l.logitsPer}, g.gradients...)
 	for _, s := range g.Statistics {
 		names = append(names, s.batchMean, s.batchVariance)
 	}

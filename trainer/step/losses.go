@@ -17,13 +17,16 @@ type lossNames struct {
 
 	labels  string // [N], int64
 	edited  string // [N, h·w]
+	known   string // [N, h·w], k: 1 where the target is one, else 0
+	avoided string // [N, h·w], n/max(1, Σn): the cells not to be looked at, as shares of a mean
 	hasEdit string // [N], 0 or 1
 	// Anchored marks the rows without an edit whose target in edited is the parent's own map: [N], 0 or 1. Only graphs with an
 	// anchor have this input, and the value anchorDistance.
 	anchored string
 
 	att, per       string // L_att, L_per
-	mapDistance    string // L_map with γ = 1
+	mapDistance    string // the first part of L_map with γ = 1
+	avoidance      string // the second part with γ_n = 1
 	anchorDistance string // L_anchor with a scale of 1
 	total          string // L
 }
@@ -32,39 +35,40 @@ type lossNames struct {
 func newLossNames(logitsAtt, logitsPer, attention string) lossNames {
 	return lossNames{
 		logitsAtt: logitsAtt, logitsPer: logitsPer, attention: attention,
-		labels: "loss/labels", edited: "loss/edited", hasEdit: "loss/has_edit", anchored: "loss/anchored",
-		att: "loss/att", per: "loss/per", mapDistance: "loss/map_distance", anchorDistance: "loss/anchor_distance", total: "loss/total",
+		labels: "loss/labels", edited: "loss/edited", known: "loss/known", avoided: "loss/avoided", hasEdit: "loss/has_edit", anchored: "loss/anchored",
+		att: "loss/att", per: "loss/per", mapDistance: "loss/map_distance", avoidance: "loss/avoidance", anchorDistance: "loss/anchor_distance", total: "loss/total",
 	}
 }
 
 // addLosses adds the nodes of
 //
-//	L = L_att + L_per + γ·D(S, M′) + α·D(A, M°),   D(R, T) = (1/|R|) Σ_{i∈R} d(T_i, M_i)
+//	L = L_att + L_per + γ·D(S, M′) + γ_n·(1/|S|) Σ_{i∈S} (n_i · M_i)/max(1, Σn_i) + α·D(A, M°),   D(R, T) = (1/|R|) Σ_{i∈R} d(k_i⊙T_i, k_i⊙M_i)
 //
 // to g: cross entropies averaged over the batch, D over its edited rows S with the edited maps M′ and, where the anchor α is not
 // 0, over its anchored rows A with the parent's maps M° (0 over no rows). d is the unsquared L2 norm over the cells, the mean of
 // the squares, or the mean of the absolute differences. With α = 0 the graph does not have the last term. Operators are written
 // as operator sets 13 and later have them.
-func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, form recipe.MapLoss, gamma, anchor float64) error {
+func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, s recipe.Settings) error {
 	w := lossWriter{g}
 	w.crossEntropy("att", n.logitsAtt, n.labels, n.att, sizes.Classes)
 	w.crossEntropy("per", n.logitsPer, n.labels, n.per, sizes.Classes)
 
 	w.ints("loss/flat", -1, sizes.Cells())
 	w.node("Reshape", "loss/map", n.attention, "loss/flat")
-	w.node("Sub", "loss/map_difference", "loss/map", n.edited)
+	w.node("Sub", "loss/map_difference_everywhere", "loss/map", n.edited)
+	w.node("Mul", "loss/map_difference", "loss/map_difference_everywhere", n.known)
 	w.ints("loss/last", 1)
 	power := "loss/map_power"
-	switch form {
+	switch s.MapLoss {
 	case recipe.MapLossL1:
 		w.node("Abs", power, "loss/map_difference")
 	case recipe.MapLossL2, recipe.MapLossMSE:
 		w.node("Mul", power, "loss/map_difference", "loss/map_difference")
 	default:
-		return fmt.Errorf("map loss %q: want %q, %q or %q", form, recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1)
+		return fmt.Errorf("map loss %q: want %q, %q or %q", s.MapLoss, recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1)
 	}
 	w.node("ReduceSum", "loss/map_sum", power, "loss/last", onnx.IntAttr("keepdims", 0))
-	if form == recipe.MapLossL2 {
+	if s.MapLoss == recipe.MapLossL2 {
 		w.float("loss/floor", RootFloor)
 		w.node("Add", "loss/map_floored", "loss/map_sum", "loss/floor")
 		w.node("Sqrt", "loss/map_rows", "loss/map_floored")
@@ -73,17 +77,23 @@ func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, form recipe.MapLoss, gam
 		w.node("Mul", "loss/map_rows", "loss/map_sum", "loss/per_cell")
 	}
 	w.float("loss/one", 1)
-	w.meanOver("map", n.hasEdit, n.mapDistance)
+	w.meanOver("map", "loss/map_rows", n.hasEdit, n.mapDistance)
+	w.node("Mul", "loss/avoided_map", "loss/map", n.avoided)
+	w.node("ReduceSum", "loss/avoided_rows", "loss/avoided_map", "loss/last", onnx.IntAttr("keepdims", 0))
+	w.meanOver("avoided", "loss/avoided_rows", n.hasEdit, n.avoidance)
 
-	w.float("loss/gamma", gamma)
-	w.node("Mul", "loss/map_scaled", n.mapDistance, "loss/gamma")
+	w.float("loss/gamma", s.Gamma)
+	w.node("Mul", "loss/distance_scaled", n.mapDistance, "loss/gamma")
+	w.float("loss/gamma_avoid", s.GammaAvoid)
+	w.node("Mul", "loss/avoidance_scaled", n.avoidance, "loss/gamma_avoid")
+	w.node("Add", "loss/map_scaled", "loss/distance_scaled", "loss/avoidance_scaled")
 	w.node("Add", "loss/abn", n.att, n.per)
-	if anchor == 0 {
+	if s.Anchor == 0 {
 		w.node("Add", n.total, "loss/abn", "loss/map_scaled")
 		return nil
 	}
-	w.meanOver("anchor", n.anchored, n.anchorDistance)
-	w.float("loss/alpha", anchor)
+	w.meanOver("anchor", "loss/map_rows", n.anchored, n.anchorDistance)
+	w.float("loss/alpha", s.Anchor)
 	w.node("Mul", "loss/anchor_scaled", n.anchorDistance, "loss/alpha")
 	w.node("Add", "loss/maps", "loss/map_scaled", "loss/anchor_scaled")
 	w.node("Add", n.total, "loss/abn", "loss/maps")
@@ -115,10 +125,10 @@ func (w lossWriter) float(name string, v float64) {
 	w.graph.Initializers = append(w.graph.Initializers, onnx.NewFloat32(name, nil, []float32{float32(v)}))
 }
 
-// meanOver averages the map distances of the rows that a mask of zeros and ones marks; 0 if there are none.
-func (w lossWriter) meanOver(rows, mask, mean string) {
+// meanOver averages a value of the rows that a mask of zeros and ones marks; 0 if there are none. name is for the nodes.
+func (w lossWriter) meanOver(rows, values, mask, mean string) {
 	at := func(value string) string { return "loss/" + rows + "_" + value }
-	w.node("Mul", at("marked"), "loss/map_rows", mask)
+	w.node("Mul", at("marked"), values, mask)
 	w.node("ReduceSum", at("all"), at("marked"), onnx.IntAttr("keepdims", 1))
 	w.node("ReduceSum", at("count"), mask, onnx.IntAttr("keepdims", 1))
 	w.node("Max", at("count_or_one"), at("count"), "loss/one")

@@ -6,6 +6,7 @@ export interface CellMap {
   rows: number;
   columns: number;
   values: Float32Array; // row by row, in [0,1]
+  marks?: string; // of an edit, a letter a cell
 }
 
 export function decodeMap(text: string): CellMap | null {

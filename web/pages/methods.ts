@@ -51,7 +51,7 @@ async function show(given: Readonly<Record<string, CellMap | null>>): Promise<vo
     const answers = await Promise.all(wanted.map(async (canvas) => {
       const which = canvas.dataset["other"] ?? "";
       const map = given[which];
-      const values = branch === "perception" && map ? { map: { h: map.rows, w: map.columns, values: Array.from(map.values) } } : {};
+      const values = branch === "perception" && map ? { map: { h: map.rows, w: map.columns, values: Array.from(map.values), ...(map.marks && { marks: map.marks }) } } : {};
       return { canvas, which, map: await ask(row.dataset["task"] ?? "", { method: name, branch, class: Number(ofClass.value), ...values }, signal) };
     }));
     const [first] = answers;

@@ -36,7 +36,9 @@ function zoom(factor: number, x: number, y: number): void {
 
 const maps = (name: string): CellMap | null => {
   const canvas = document.querySelector<HTMLCanvasElement>(`.pane:nth-child(${name}) canvas`);
-  return canvas ? decodeMap(canvas.dataset["map"] ?? "") : null;
+  const map = canvas ? decodeMap(canvas.dataset["map"] ?? "") : null;
+  const marks = canvas?.dataset["marks"];
+  return map && marks ? { ...map, marks } : map;
 };
 const own = maps("2");
 const edit = maps("3");
@@ -53,7 +55,7 @@ function read(stage: HTMLElement, event: PointerEvent): void {
   const at = row * map.columns + column;
   const parts = [`row ${row + 1}, column ${column + 1}`];
   if (own) parts.push(`model ${(own.values[at] ?? 0).toFixed(2)}`);
-  if (edit) parts.push(`edit ${(edit.values[at] ?? 0).toFixed(2)}`);
+  if (edit) parts.push(`edit ${{ "?": "don't know", x: "do not look here" }[edit.marks?.[at] ?? ""] ?? (edit.values[at] ?? 0).toFixed(2)}`);
   readMethods(x, y);
   probe.textContent = parts.join(" · ");
 }

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -31,8 +32,25 @@ func Batch(abn *onnx.ABN, strategy recipe.Strategy, n int) engine.Batch {
 	return b
 }
 
+// mark marks a third of the cells of edited maps as unknown, and a third as not to be looked at.
+func mark(rng *rand.Rand, b *engine.Batch) {
+	cells := len(b.Edited) / b.Size
+	b.Known, b.Avoided = b.Marks()
+	for i := range b.Size {
+		if b.HasEdit[i] == 0 {
+			continue
+		}
+		marks := make([]byte, cells)
+		for c := range marks {
+			marks[c] = byte([]attention.Mark{attention.Valued, attention.Unknown, attention.Avoided}[rng.IntN(3)])
+		}
+		m := attention.Map{Marks: attention.Marks(marks)}
+		m.Known(b.Known[i*cells:(i+1)*cells], b.Avoided[i*cells:(i+1)*cells])
+	}
+}
+
 // Noise is a number of batches of noise for a network. rows are their sizes in turn, 4 if there are none. Every other row is
-// edited, every other of the rest anchored, and the second batch has no edit. Without an anchor, the maps of rows without a mark
+// edited, every other of the rest anchored, and the second batch has no edit; from the third on edited maps have marks. Without an anchor, the maps of rows without a mark
 // begin with a NaN.
 func Noise(t testing.TB, m *onnx.Model, s recipe.Settings, batches int, rows ...int) []engine.Batch {
 	t.Helper()
@@ -65,6 +83,9 @@ func Noise(t testing.TB, m *onnx.Model, s recipe.Settings, batches int, rows ...
 			} else if i%4 != 3 {
 				b.Anchored[i] = 1
 			}
+		}
+		if k >= 2 {
+			mark(rng, &b)
 		}
 		for i := range n { // the map of a row without a mark must not be read
 			if s.Anchor == 0 && b.HasEdit[i] == 0 {

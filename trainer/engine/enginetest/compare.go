@@ -16,6 +16,7 @@ func Agree(t testing.TB, step int, got, want engine.StepResult) {
 		got, want float64
 	}{
 		{"L_att", got.LossAtt, want.LossAtt}, {"L_per", got.LossPer, want.LossPer}, {"L_map", got.LossMap, want.LossMap},
+		{"avoidance", got.Avoidance, want.Avoidance},
 		{"map distance", got.MapDistance, want.MapDistance}, {"L_anchor", got.LossAnchor, want.LossAnchor},
 		{"L", got.Total(), want.Total()}, {"gradient norm", got.GradNorm, want.GradNorm},
 	} {

@@ -1,12 +1,12 @@
 // Another map that is shown in place of the one being painted: the model's own, or one by CAM or Grad-CAM of either
 // branch. Its values can be read, but it is never edited.
 
-import { wireMap, type Client } from "./api/client.ts";
+import type { Client } from "./api/client.ts";
 import { passing } from "./api/problem.ts";
 import type { ActivationMap, MapRequestBody, TaskDetail } from "./api/schema.d.ts";
 import type { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
-import { checksum } from "./grid.ts";
+import { checksum, wireMap } from "./grid.ts";
 import { normalised, resampled, type OtherMap } from "./other_map.ts";
 
 type Method = MapRequestBody["method"];
@@ -163,7 +163,7 @@ export class Comparison extends Emitter<{ changed: undefined }> {
     this.asking?.abort();
     const { document } = this.editor;
     const { method, branch } = computed;
-    const given = branch === "perception" ? document.values.slice() : null;
+    const given = branch === "perception" ? document.state.slice() : null;
     const key = `${this.map} ${this.class} ${given ? checksum(given) : ""}`;
     const known = this.answers.get(key);
     if (known) return this.arrived(known);

@@ -1,7 +1,7 @@
 // One person's work at the editor: opens a task, wires map, scores, saves and lease together, and goes on to the next
 // after a submission or a skip. Nothing here touches the page.
 
-import { Client, type LabelRequest, type Selection, wireMap } from "./api/client.ts";
+import { Client, type LabelRequest, type Selection } from "./api/client.ts";
 import { passing, Problem } from "./api/problem.ts";
 import type { Edit, Scores, TaskDetail } from "./api/schema.d.ts";
 import { Comparison } from "./comparison.ts";
@@ -9,11 +9,12 @@ import { MapDocument } from "./document.ts";
 import { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
 import { oriented } from "./geometry.ts";
-import { checksum, fromWire, sameBits } from "./grid.ts";
+import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import { decodeHistory, encodeHistory } from "./history_codec.ts";
 import { readLikeness } from "./likeness.ts";
 import { LeaseKeeper } from "./lease.ts";
-import { Autosave, type SaveState } from "./save/autosave.ts";
+import { marksFromWire } from "./marks.ts";
+import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
 import type { Journal } from "./save/journal.ts";
 import { LiveScores } from "./scores.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -95,7 +96,10 @@ export class Desk extends Emitter<DeskEvents> {
       this.autosave?.changed();
       if (this.looking && !this.beginning) void this.take();
     });
-    editor.on("command", (command) => command === "likeness" && void this.fetchLikeness());
+    editor.on("command", (command) => {
+      if (command === "likeness") void this.fetchLikeness();
+      if (command === "confirm") void this.confirm();
+    });
     editor.on("notice", (words) => this.emit("notice", words));
     client.signedOut = () => this.emit("signed-out", undefined);
   }
@@ -181,7 +185,7 @@ export class Desk extends Emitter<DeskEvents> {
       this.emit("untouched", undefined);
       return;
     }
-    if (!meant && this.editor.document.values.every((v) => v === 0)) {
+    if (!meant && this.editor.document.state.every((v) => v === 0)) {
       this.emit("empty", undefined);
       return;
     }
@@ -208,6 +212,16 @@ export class Desk extends Emitter<DeskEvents> {
     this.comparison.show("edited");
     this.editor.whole("model");
     await this.submit(true);
+  }
+
+  /** The map as the model has it is fine: submits it. A map that somebody has changed is not meant. */
+  async confirm(): Promise<void> {
+    if (this.phase.kind !== "working") return;
+    if (!this.editor.document.isModels) {
+      this.emit("notice", "You have changed this map: Ctrl+Enter submits it, undo leads back to the model's");
+      return;
+    }
+    await this.submitModels();
   }
 
   skip(why: string): Promise<void> {
@@ -300,7 +314,8 @@ export class Desk extends Emitter<DeskEvents> {
     if (side === "mine") return this.autosave.keepMine();
     const { autosave } = this;
     this.autosave = null; // loading the saved map must not count as a change
-    this.editor.document.replace("Other version", fromWire(state.current.map), sourceOf(state.current));
+    const { map } = state.current;
+    this.editor.document.replace("Other version", fromWire(map), sourceOf(state.current), false, marksFromWire(map.marks, map.values.length));
     this.autosave = autosave;
     autosave.keptTheirs();
   }
@@ -346,11 +361,11 @@ export class Desk extends Emitter<DeskEvents> {
     const model = fromWire(detail.prediction.map);
     const { h, w } = detail.prediction.map;
     const edit = detail.edit;
-    const saved = edit ? fromWire(edit.map) : model;
+    const saved = edit ? stateFromWire(edit.map) : model;
     const document = new MapDocument(h, w, model, saved);
     if (edit) document.source = sourceOf(edit);
     this.restore(document, edit?.history);
-    const { recovered, unanswered } = readOnly ? nothing : this.recover(document, detail, saved);
+    const { recovered, unanswered } = readOnly ? nothing : this.recover(document, detail);
     this.editor.readOnly = readOnly !== "";
     this.comparison.open(detail);
     this.editor.open(document, { region: detail.view, whole: oriented(detail.image, detail.view) });
@@ -398,28 +413,29 @@ export class Desk extends Emitter<DeskEvents> {
   }
 
   private restore(document: MapDocument, wire: unknown): void {
-    const history = decodeHistory(wire, document.values);
+    const history = decodeHistory(wire, document.state) ?? decodeHistory(wire, document.values);
     if (history) document.history.restore(history.steps, history.position, history.dropped);
   }
 
   /** Puts unacknowledged strokes of this browser back. */
-  private recover(document: MapDocument, detail: TaskDetail, saved: Float32Array): Recovery {
-    const entry = this.journal.read(detail.id, saved.length);
+  private recover(document: MapDocument, detail: TaskDetail): Recovery {
+    const entry = this.journal.read(detail.id, document.values.length);
     if (!entry || (entry.user !== 0 && entry.user !== this.user)) return nothing;
     const revision = detail.edit?.revision ?? 0;
     // The server stores a save whose page is gone before or after it tells this page what it has.
     const unanswered = entry.base === revision ? entry.unanswered : [];
     const sameSource = entry.source === document.source;
-    if (sameBits(entry.values, saved) && sameSource) {
+    const saved = document.state.slice();
+    if (sameBits(entry.state, saved) && sameSource) {
       // A save made while the page was closing has fewer undo steps than the journal.
       if (entry.history.steps.length > document.history.steps.length) this.restore(document, entry.history);
       this.journal.remove(detail.id);
       return { recovered: "none", unanswered };
     }
-    document.values.set(entry.values);
+    document.state.set(entry.state);
     document.source = entry.source;
     this.restore(document, entry.history);
-    const continues = entry.base === revision || (detail.edit !== undefined && entry.unanswered.includes(checksum(saved)));
+    const continues = entry.base === revision || (detail.edit !== undefined && answersTo(entry.unanswered, detail.edit));
     return { recovered: continues ? "newer" : "conflict", unanswered };
   }
 
@@ -429,9 +445,9 @@ export class Desk extends Emitter<DeskEvents> {
       (d, base, last) => this.client.save(detail.id, {
         base_revision: base,
         source: d.source,
-        map: wireMap(d.rows, d.columns, d.values),
+        map: wireMap(d.rows, d.columns, d.state),
         // A request with keepalive, which outlives the page, may send 64 KiB in all.
-        history: encodeHistory(d.history, d.values, last ? 24 << 10 : undefined),
+        history: encodeHistory(d.history, d.kept, last ? 24 << 10 : undefined),
         provenance: this.provenance(detail, d),
       }, last),
       unanswered,
@@ -455,8 +471,8 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** Scores the model's own map once, which also warms the image's features, and then every change. */
   private startScores(detail: TaskDetail, document: MapDocument): void {
-    const ask = (values: Float32Array, signal?: AbortSignal) =>
-      this.client.score(detail.id, wireMap(document.rows, document.columns, values), signal);
+    const ask = (state: Float32Array, signal?: AbortSignal) =>
+      this.client.score(detail.id, wireMap(document.rows, document.columns, state), signal);
     const scores = (this.scores = new LiveScores(ask));
     scores.on("scores", (s) => this.scored(s));
     scores.on("failed", (error) => {
@@ -473,13 +489,13 @@ export class Desk extends Emitter<DeskEvents> {
       },
       () => undefined, // the stored prediction is shown instead
     );
-    if (!document.isModels) scores.changed(() => document.values, true);
+    if (!document.isModels) scores.changed(() => document.state, true);
   }
 
   private rescore(final: boolean): void {
     if (!this.detail) return;
     const { document } = this.editor;
-    this.scores?.changed(() => document.values, final);
+    this.scores?.changed(() => document.state, final);
   }
 
   private scored(scores: Scores): void {

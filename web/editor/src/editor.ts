@@ -8,9 +8,11 @@ import { Placement, Viewport, screenPoint, type MapPoint, type Region, type Scre
 import { clampValue } from "./grid.ts";
 import { PointerChain } from "./input/pointer.ts";
 import type { PointerSample } from "./input/sample.ts";
+import { layers, markWords } from "./marks.ts";
 import { oppositeMode } from "./mode.ts";
 import type { Likeness } from "./likeness.ts";
 import type { OtherMap } from "./other_map.ts";
+import { painting } from "./painting.ts";
 import { smallestSize, type Settings } from "./settings.ts";
 import { BrushTool } from "./tools/brush.ts";
 import { FloodTool, PickTool } from "./tools/click.ts";
@@ -21,7 +23,7 @@ import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
 import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "likeness" | "submit" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
+export type Command = "likeness" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
 
 export interface EditorEvents {
   opened: undefined;
@@ -151,6 +153,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.cell = -1;
     this.colours = this.lastPoint = this.ahead = null;
     this.wand.know(null);
+    this.settings.set("layer", "values"); // marks are rare, and a brush that still marks would surprise
     this.unsubscribe = [
       document.on("values", () => this.emit("values", undefined)),
       document.on("settled", () => this.emit("settled", undefined)),
@@ -255,6 +258,14 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     settings.set("other", strength);
   }
 
+  /** N: paints values, then each of the marks in turn. */
+  nextLayer(): void {
+    const now = layers.indexOf(this.settings.get("layer"));
+    const layer = layers[(now + 1) % layers.length] ?? "values";
+    this.settings.set("layer", layer);
+    this.emit("notice", layer === "values" ? "painting values" : `marking: ${markWords[layer]}`);
+  }
+
   /** I: takes the value under the pointer or the cell cursor, or else waits for a click. */
   pick(): void {
     const cell = this.hover ? this.placement.cellAt(this.toMap(this.hover)) : this.cell;
@@ -291,13 +302,14 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     if (gamma !== 1) runWhole("gamma", this.document, { gamma, again: false });
   }
 
-  /** Paints the selection, or the whole map where there is none, with the brush's mode and strength, or with zeros. */
+  /** Paints the selection, or the whole map where there is none, as the brush does, or erases it. */
   fill(erase = false): void {
     if (this.refused()) return;
     const { settings, document } = this;
-    const stroke = erase
+    const { mode, strength, label } = painting(settings, erase);
+    const stroke = erase && !label
       ? document.begin("Erase inside", { mode: "set", strength: 0, hardness: 1 }, 1)
-      : document.begin(document.selection ? "Fill" : "Fill all", { mode: settings.get("mode"), strength: settings.get("strength"), hardness: 1 }, 1);
+      : document.begin(label ?? (document.selection ? "Fill" : "Fill all"), { mode, strength, hardness: 1 }, 1);
     stroke.fill(new Float32Array(document.values.length).fill(1));
     document.commit();
   }

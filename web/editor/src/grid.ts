@@ -3,6 +3,7 @@
 // A float32 is written as its shortest decimal, so that a map that was opened and saved is the same
 // to the byte: the server prints float32 the same way, and parsing gives the same bits back.
 
+import { marksFromWire, marksToWire } from "./marks.ts";
 import type { Map as WireMap } from "./api/schema.d.ts";
 
 export type { WireMap };
@@ -36,6 +37,22 @@ export function fromWire(map: WireMap): Float32Array {
     throw new RangeError(`map of ${map.h}×${map.w} cells has ${map.values.length} values`);
   }
   return Float32Array.from(map.values);
+}
+
+/** Values and marks read from JSON, as MapDocument begins with them. */
+export function stateFromWire(map: WireMap): Float32Array {
+  const values = fromWire(map);
+  const state = new Float32Array(2 * values.length);
+  state.set(values);
+  state.set(marksFromWire(map.marks, values.length), values.length);
+  return state;
+}
+
+/** A map in JSON, of values or of values and marks. */
+export function wireMap(rows: number, columns: number, state: Float32Array): WireMap {
+  const cells = rows * columns;
+  const marks = marksToWire(state.subarray(cells));
+  return { h: rows, w: columns, values: toWire(state.subarray(0, cells)), ...(marks !== undefined && { marks }) };
 }
 
 /** Whether two maps are the same to the bit. */

@@ -8,10 +8,15 @@
  *   subtract  v − coverage · strength
  *   erase     v → 0, as far as the cell is covered times strength
  *   smooth    v → the mean of its neighbourhood, as far as the cell is covered times strength
+ *   mark      v → strength, all of it, where at least half of the cell is covered
  */
-export type PaintMode = "set" | "add" | "subtract" | "erase" | "smooth";
+export type PaintMode = "set" | "add" | "subtract" | "erase" | "smooth" | "mark";
 
-/** The modes a brush can be switched to; the other two belong to the eraser and the smoother. */
+/** From how much of a cell on a stroke of marks marks it, and one of values takes its mark away: what is seen to be painted carries a value. */
+export const markedFrom = 0.5;
+export const valuedFrom = 0.25;
+
+/** The modes a brush can be switched to; the others belong to the eraser, the smoother and the marks. */
 export const brushModes = ["set", "add", "subtract"] as const;
 export type BrushMode = (typeof brushModes)[number];
 
@@ -28,6 +33,8 @@ export function paint(mode: PaintMode, before: number, coverage: number, strengt
       return before - coverage * strength * before;
     case "smooth":
       return before + coverage * strength * (smoothed - before);
+    case "mark":
+      return coverage >= markedFrom ? strength : before;
   }
 }
 

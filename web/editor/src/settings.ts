@@ -2,9 +2,10 @@
 
 import { Emitter } from "./emitter.ts";
 import { colorMapNames, type ColorMapName } from "./colormap.ts";
+import { layers, type Layer } from "./marks.ts";
 import { brushModes, type BrushMode } from "./mode.ts";
 
-export const views = ["cells", "smooth", "contours", "spotlight"] as const;
+export const views = ["cells", "smooth", "contours", "spotlight", "marks"] as const;
 export type View = (typeof views)[number];
 
 export const pressures = ["off", "size", "strength"] as const;
@@ -27,6 +28,7 @@ export interface SettingsValues {
   strength: number; // [0,1]: what the brush paints, adds or takes away
   other: number; // [0,1]: the strength that X swaps in
   mode: BrushMode;
+  layer: Layer; // what is painted: values, or marks; values again with every picture
   straight: boolean; // strokes are straight lines without Shift too
   pressure: Pressure; // what a pen's pressure acts on
   stabilising: number; // how much the paint lags behind to steady the hand: [0,1]
@@ -44,7 +46,7 @@ export interface SettingsValues {
 }
 
 export const defaults: Readonly<SettingsValues> = {
-  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", wand: "add", alikeness: 0.25, floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
+  size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", layer: "values", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", wand: "add", alikeness: 0.25, floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
   view: "smooth", colorMap: "viridis", opacity: 0.55, grid: false,
 };
 
@@ -52,7 +54,7 @@ const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> =
   size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], alikeness: [-1, 1], colourTolerance: [0, 1], opacity: [0, 1],
 };
 const choices: Partial<Record<keyof SettingsValues, readonly string[]>> = {
-  mode: brushModes, pressure: pressures, fingers: fingerUses, floodBy: floodWays, wand: wandUses, view: views, colorMap: colorMapNames,
+  mode: brushModes, layer: layers, pressure: pressures, fingers: fingerUses, floodBy: floodWays, wand: wandUses, view: views, colorMap: colorMapNames,
 };
 
 const key = "abn-editor/settings";

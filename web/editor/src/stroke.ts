@@ -85,12 +85,6 @@ export class Stroke {
     this.closed = true;
   }
 
-  /** Puts the map back as it was before the stroke, and ends it. */
-  cancel(): void {
-    this.values.set(this.before);
-    this.closed = true;
-  }
-
   private settle(box: CellBox): void {
     const { n, columns } = this;
     for (let row = box.top; row < box.bottom; row++) {

@@ -3,12 +3,13 @@
 import { blurred } from "./blur.ts";
 import type { MapDocument } from "./document.ts";
 import { clampValue } from "./grid.ts";
+import { markedFrom } from "./mode.ts";
 
-export type WholeOperation = "clear" | "fill" | "invert" | "blur" | "sharpen" | "gamma" | "gamma-up" | "normalise" | "keep" | "reset" | "model";
+export type WholeOperation = "clear" | "fill" | "invert" | "blur" | "sharpen" | "gamma" | "gamma-up" | "normalise" | "keep" | "unmark" | "reset" | "model";
 
 /** `often`: it has a button of its own; the others stand in a menu. */
 export const wholeOperations = [
-  { name: "clear", label: "Clear", hint: "Set every cell to 0", often: true },
+  { name: "clear", label: "Clear", hint: "Set every cell to 0, without marks", often: true },
   { name: "reset", label: "Reset", hint: "Go back to the model's map and paint on from there", often: true },
   { name: "model", label: "Use the model's own", hint: "Confirm the model's map as it is: an answer of its own, not an empty one", often: true },
   { name: "fill", label: "Fill", hint: "Paint every cell with the brush's mode and strength", key: "⇧F" },
@@ -17,6 +18,7 @@ export const wholeOperations = [
   { name: "sharpen", label: "Sharpen", hint: "Move each cell away from its neighbours' mean", key: "⇧S" },
   { name: "normalise", label: "Normalise", hint: "Stretch the values: the lowest becomes 0, the highest 1", key: "⇧N" },
   { name: "keep", label: "Keep inside", hint: "Set everything outside the selection to 0", key: "K" },
+  { name: "unmark", label: "Remove marks", hint: "Every cell carries its value again", key: "⇧M" },
 ] as const satisfies readonly { readonly name: WholeOperation; readonly label: string; readonly hint: string; readonly key?: string; readonly often?: true }[];
 
 export interface WholeSettings {
@@ -31,7 +33,7 @@ export function runWhole(operation: Exclude<WholeOperation, "fill">, document: M
   const { values, model } = document;
   switch (operation) {
     case "clear":
-      document.replace("Clear", inSelection(document, () => 0));
+      document.replace("Clear", inSelection(document, () => 0), "painted", false, unmarked(document));
       return null;
     case "invert":
       document.replace("Invert", inSelection(document, (v) => 1 - v));
@@ -67,16 +69,26 @@ export function runWhole(operation: Exclude<WholeOperation, "fill">, document: M
       return null;
     }
     case "reset":
-      document.replace("Reset", inSelection(document, (_, i) => model[i] ?? 0));
+      document.replace("Reset", inSelection(document, (_, i) => model[i] ?? 0), "painted", false, unmarked(document));
       return null;
     case "model":
-      document.replace("Use the model's own", model, "model");
+      document.replace("Use the model's own", model, "model", false, new Float32Array(model.length));
+      return null;
+    case "unmark":
+      if (!document.marked) return "No cell has a mark";
+      document.replace("Remove marks", values.slice(), "painted", false, unmarked(document));
       return null;
   }
 }
 
 /** The map with every value raised to a power. */
 export const withGamma = (document: MapDocument, gamma: number): Float32Array => inSelection(document, (v) => v ** gamma);
+
+/** The marks without those of selected cells. */
+function unmarked(document: MapDocument): Float32Array {
+  const selection = document.selection?.coverage;
+  return document.marks.map((level, i) => (!selection || (selection[i] ?? 0) >= markedFrom ? 0 : level));
+}
 
 /** The map with f of every cell, mixed in by how much of the cell is selected. */
 function inSelection(document: MapDocument, f: (value: number, cell: number) => number): Float32Array {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Client, wireMap } from "../src/api/client.ts";
+import { Client } from "../src/api/client.ts";
+import { wireMap } from "../src/grid.ts";
 import { passing, Problem, Unreachable } from "../src/api/problem.ts";
 import { FakeNetwork, savedEdit, type SentRequest } from "./editor.ts";
 

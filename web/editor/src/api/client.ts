@@ -2,7 +2,7 @@
 // `fetch` is handed in: it is the network's edge.
 
 import createClient from "openapi-fetch";
-import { toWire, type WireMap } from "../grid.ts";
+import type { WireMap } from "../grid.ts";
 import { Problem, Unreachable } from "./problem.ts";
 import type {
   ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Scores, TaskCard, TaskDetail, TaskPage, paths,
@@ -24,10 +24,6 @@ export type PictureKind = "view" | "whole" | "thumb";
 /** A task's picture; naming the version lets the browser keep it. */
 export const pictureURL = (task: TaskCard, kind: PictureKind): string =>
   `${base}/images/${task.image.id}/picture?kind=${kind}&v=${task.version_id}`;
-
-export const wireMap = (rows: number, columns: number, values: Float32Array): WireMap => ({
-  h: rows, w: columns, values: toWire(values),
-});
 
 /** Each call ends in the answer, or throws a Problem, Unreachable, or what its signal was aborted with. */
 export class Client {

@@ -1774,7 +1774,7 @@ export interface components {
              * @enum {string}
              */
             source: "painted" | "model";
-            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version. */
+            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark. */
             values?: number[];
         };
         Edit: {
@@ -2116,6 +2116,8 @@ export interface components {
         Map: {
             /** Format: int64 */
             h: number;
+            /** @description Of an edited map: a letter a cell, row by row. A full stop: the cell carries its value; ?: the person does not know; x: do not look here. Absent: every cell carries its value. */
+            marks?: string;
             values: number[];
             /** Format: int64 */
             w: number;
@@ -2123,7 +2125,7 @@ export interface components {
         MapBody: {
             /** @description The map with its grid. */
             map?: components["schemas"]["Map"];
-            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version. */
+            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark. */
             values?: number[];
         };
         MapRequestBody: {
@@ -2143,7 +2145,7 @@ export interface components {
             method: "cam" | "grad-cam";
             /** @description Of grad-cam: the value of the network to weight, by its name in the model's file; the branch's last convolutional value without it. */
             value?: string;
-            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version. */
+            /** @description Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark. */
             values?: number[];
         };
         Measure: {
@@ -2590,6 +2592,11 @@ export interface components {
             gamma?: number;
             /**
              * Format: double
+             * @description Scale of the mean attention on cells marked as not to be looked at.
+             */
+            gamma_avoid?: number;
+            /**
+             * Format: double
              * @description Its peak. Absent: what suits the active version, of SGD; adamw needs one.
              */
             learning_rate?: number;
@@ -2671,6 +2678,8 @@ export interface components {
             flip: boolean;
             /** Format: double */
             gamma: number;
+            /** Format: double */
+            gamma_avoid: number;
             /** Format: double */
             learning_rate: number;
             map_loss: string;

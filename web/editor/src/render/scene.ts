@@ -5,6 +5,7 @@ import type { Editor } from "../editor.ts";
 import { colorTable, shade, type ColorMapName } from "../colormap.ts";
 import { imagePoint, screenPoint, type Region } from "../geometry.ts";
 import { contour, contourLevels } from "./contours.ts";
+import { markAt } from "../marks.ts";
 import { paintCells, paintSmooth, smoothFactor, type HeatStyle } from "./heat.ts";
 import { pencil } from "./pencil.ts";
 
@@ -53,6 +54,7 @@ export class MapPainter {
     const values = other?.values ?? (editor.showModel ? doc.model : (editor.ahead ?? doc.values));
     if (values.length === 0 || editor.showPhotograph) return; // another map was asked for, and there is none
     const view = settings.get("view");
+    if (view === "marks" && !other && !editor.showModel) return; // the overlay has them
     const style: HeatStyle = editor.showDifference && !editor.showModel && !other
       ? { kind: "difference", from: doc.model }
       : view === "spotlight" ? { kind: "spotlight" } : { kind: "map", colors: settings.get("colorMap") };
@@ -108,11 +110,45 @@ function outline(g: CanvasRenderingContext2D, light = "#fff", width = 1.25): voi
 
 export function drawOverlay(g: CanvasRenderingContext2D, editor: Editor): void {
   if (editor.showPhotograph) return;
+  if (!editor.other && !editor.showModel) drawMarks(g, editor);
   if (editor.settings.get("grid")) drawGrid(g, editor);
   drawShapes(g, editor);
   drawCellCursor(g, editor);
   drawLineAhead(g, editor);
   drawBrushCursor(g, editor);
+}
+
+/** Marked cells: a grey veil with a question mark where the person does not know, a dark one with a cross where nothing is to be looked at. */
+function drawMarks(g: CanvasRenderingContext2D, editor: Editor): void {
+  const { marks, columns, rows } = editor.document;
+  const at = onScreen(editor, editor.scene.region);
+  const [width, height] = [at.width / columns, at.height / rows];
+  const size = Math.min(width, height);
+  g.textAlign = "center";
+  g.textBaseline = "middle";
+  g.font = `600 ${Math.round(size * 0.6)}px system-ui, sans-serif`;
+  for (let i = 0; i < marks.length; i++) {
+    const mark = markAt(marks[i]);
+    if (!mark) continue;
+    const [x, y] = [at.x + (i % columns) * width, at.y + Math.floor(i / columns) * height];
+    g.fillStyle = mark === "unknown" ? "rgba(150, 150, 150, 0.72)" : "rgba(20, 8, 8, 0.72)";
+    g.fillRect(x, y, width, height);
+    if (size < smallestSign) continue;
+    if (mark === "unknown") {
+      g.fillStyle = "#111";
+      g.fillText("?", x + width / 2, y + height / 2 + size * 0.04);
+      continue;
+    }
+    const [dx, dy] = [width * 0.28, height * 0.28];
+    g.beginPath();
+    g.moveTo(x + dx, y + dy);
+    g.lineTo(x + width - dx, y + height - dy);
+    g.moveTo(x + width - dx, y + dy);
+    g.lineTo(x + dx, y + height - dy);
+    g.lineWidth = Math.max(1, size * 0.09);
+    g.strokeStyle = "#ff8a73";
+    g.stroke();
+  }
 }
 
 function drawGrid(g: CanvasRenderingContext2D, editor: Editor): void {
@@ -173,6 +209,7 @@ function drawCellCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   outline(g, "#ffd84d", 2);
 }
 
+const smallestSign = 9; // CSS pixels of a cell from which on its mark has a sign
 const brushes: readonly string[] = ["brush", "eraser", "smooth"];
 
 /** The straight line that a press would paint while Shift is held. */

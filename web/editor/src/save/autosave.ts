@@ -12,7 +12,7 @@
 import { passing, Problem } from "../api/problem.ts";
 import type { Edit } from "../api/schema.d.ts";
 import { Emitter } from "../emitter.ts";
-import { checksum } from "../grid.ts";
+import { checksum, fromWire, stateFromWire } from "../grid.ts";
 import type { MapDocument } from "../document.ts";
 import type { Journal } from "./journal.ts";
 
@@ -35,6 +35,10 @@ const lastRetry = 30_000;
 
 /** Sends one save; `last` while the page goes away. */
 export type Save = (document: MapDocument, base: number, last: boolean) => Promise<Edit>;
+
+/** Whether a revision is one of the maps that were sent and never answered, by their checksums. */
+export const answersTo = (unanswered: readonly string[], revision: Edit): boolean =>
+  [fromWire(revision.map), stateFromWire(revision.map)].some((map) => unanswered.includes(checksum(map)));
 
 export class Autosave extends Emitter<{ state: SaveState }> {
   state: SaveState = { kind: "untouched" };
@@ -175,7 +179,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
   private async send(last: boolean): Promise<void> {
     const sending = this.made;
     if (this.state.kind !== "offline") this.become({ kind: "saving" });
-    const sent = checksum(this.document.values);
+    const sent = checksum(this.document.kept);
     if (!this.unanswered.includes(sent)) this.unanswered = [...this.unanswered, sent];
     this.note();
     try {
@@ -204,7 +208,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     if (error instanceof Problem && error.status === 409) {
       const current = error.current;
       if (!current) return this.become({ kind: "lost", message });
-      if (this.unanswered.includes(checksum(Float32Array.from(current.map.values)))) {
+      if (answersTo(this.unanswered, current)) {
         // The other revision is this person's own save, whose answer was lost.
         this.revision = current.revision;
         this.unanswered = [];
@@ -228,7 +232,7 @@ export class Autosave extends Emitter<{ state: SaveState }> {
     const { document } = this;
     if (this.closed) return;
     this.journaled = this.journal.write(
-      this.task, this.user, this.revision, this.unanswered, document.values, document.source, document.history,
+      this.task, this.user, this.revision, this.unanswered, document.kept, document.source, document.history,
     );
   }
 

@@ -9,7 +9,7 @@ export interface JournalEntry {
   readonly base: number; // the revision it was made from
   /** Checksums of the maps that were sent from that revision and not answered. */
   readonly unanswered: readonly string[];
-  readonly values: Float32Array;
+  readonly state: Float32Array; // values and marks
   readonly source: Source;
   readonly history: WireHistory;
 }
@@ -20,7 +20,7 @@ interface Stored {
   readonly base: number;
   readonly sent: readonly string[] | string | null; // a list; one or none in journals of older pages
   readonly source: Source;
-  readonly map: string; // base64 of little-endian float32
+  readonly map: string; // base64 of little-endian float32: values, or values and marks
   readonly history: WireHistory;
 }
 
@@ -34,14 +34,14 @@ export class Journal {
   /** Keeps the present state of a task; false where the browser keeps nothing. */
   write(
     task: number, user: number, base: number, unanswered: readonly string[],
-    values: Float32Array, source: Source, history: History,
+    kept: Float32Array, source: Source, history: History,
   ): boolean {
     // Browsers store about 5 MB per site. If the entry does not fit, it is stored without undo.
     for (const budget of [historyBudget, historyBudget / 16, 0]) {
       const stored: Stored = {
         v: 1, user, base, sent: unanswered, source,
-        map: toBase64(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
-        history: encodeHistory(history, values, budget),
+        map: toBase64(new Uint8Array(kept.buffer, kept.byteOffset, kept.byteLength)),
+        history: encodeHistory(history, kept, budget),
       };
       try {
         if (!this.storage) return false;
@@ -60,9 +60,11 @@ export class Journal {
       const stored = JSON.parse(this.storage?.getItem(key(task)) ?? "null") as Stored | null;
       if (stored?.v !== 1) return null;
       const bytes = fromBase64(stored.map);
-      if (bytes.length !== 4 * cells) return null;
+      if (bytes.length !== 4 * cells && bytes.length !== 8 * cells) return null;
+      const state = new Float32Array(2 * cells);
+      state.set(new Float32Array(bytes.buffer));
       const { user, base, sent, source, history } = stored;
-      return { user, base, unanswered: [sent ?? []].flat(), source, history, values: new Float32Array(bytes.buffer) };
+      return { user, base, unanswered: [sent ?? []].flat(), source, history, state };
     } catch {
       return null;
     }

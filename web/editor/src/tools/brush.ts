@@ -3,6 +3,7 @@
 // or else from where it begins, whose end follows the pointer until it is lifted.
 
 import type { MapPoint } from "../geometry.ts";
+import { painting } from "../painting.ts";
 import type { PaintMode } from "../mode.ts";
 import { partsFor, type Stroke } from "../stroke.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tool.ts";
@@ -57,11 +58,23 @@ export class BrushTool implements Tool {
 
   private begin(): Stroke {
     const { document, settings, placement } = this.context;
-    const { rx, ry } = placement.radii(settings.get("size"));
+    const { rx, ry } = placement.radii(this.size());
+    const { label } = painting(settings, this.name === "eraser");
     return document.begin(
-      this.label(), { mode: this.mode(), strength: this.strength(), hardness: settings.get("hardness") },
+      this.marks ? (label ?? "") : this.label(), { mode: this.mode(), strength: this.strength(), hardness: this.marks ? 1 : settings.get("hardness") },
       partsFor(Math.min(rx, ry)),
     );
+  }
+
+  /** Whether it puts marks down, or takes them away; the smoother works on values always. */
+  private get marks(): boolean {
+    return this.name !== "smooth" && this.context.settings.get("layer") !== "values";
+  }
+
+  /** A mark is of a whole cell: a brush smaller than that would leave none. */
+  private size(): number {
+    const size = this.context.settings.get("size");
+    return this.marks ? Math.max(1, size) : size;
   }
 
   onMove(e: ToolEvent): void {
@@ -72,7 +85,7 @@ export class BrushTool implements Tool {
   }
 
   ahead(events: readonly ToolEvent[]): Float32Array {
-    if (this.state.kind !== "painting") return this.context.document.values;
+    if (this.state.kind !== "painting" || this.marks) return this.context.document.values;
     let way: Way = this.state;
     return this.state.stroke.ahead((copy) => {
       for (const e of events) way = this.along(way, e, copy);
@@ -111,17 +124,19 @@ export class BrushTool implements Tool {
   private dab(stroke: Stroke, x: number, y: number, pressure: number): void {
     const { settings, placement } = this.context;
     const press = lightest + (1 - lightest) * pressure;
-    const on = settings.get("pressure");
-    const { rx, ry } = placement.radii(settings.get("size") * (on === "size" ? press : 1));
+    const on = this.marks ? "off" : settings.get("pressure");
+    const { rx, ry } = placement.radii(this.size() * (on === "size" ? press : 1));
     stroke.dab(x, y, rx, ry, on === "strength" ? press : 1);
   }
 
   private mode(): PaintMode {
+    if (this.marks) return "mark";
     if (this.name === "eraser") return "erase";
     return this.name === "smooth" ? "smooth" : this.context.settings.get("mode");
   }
 
   private strength(): number {
+    if (this.marks) return painting(this.context.settings, this.name === "eraser").strength;
     const strength = this.context.settings.get("strength");
     // An eraser or smoother of strength 0 would do nothing; 0 is what X swaps in to paint zeros with.
     return this.name !== "brush" && strength === 0 ? 1 : strength;

@@ -3,6 +3,7 @@
 import { floodColours } from "../colours.ts";
 import { flood } from "../flood.ts";
 import type { MapPoint } from "../geometry.ts";
+import { painting } from "../painting.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tool.ts";
 
 abstract class ClickTool implements Tool {
@@ -35,9 +36,8 @@ export class FloodTool extends ClickTool {
     const region = byColour
       ? floodColours(colours, rows, columns, x / columns, y / rows, settings.get("colourTolerance"))
       : flood(document.values, rows, columns, cell, settings.get("tolerance"));
-    const stroke = document.begin(
-      byColour ? "Flood by colour" : "Flood fill", { mode: settings.get("mode"), strength: settings.get("strength"), hardness: 1 }, 1,
-    );
+    const { mode, strength, label } = painting(settings);
+    const stroke = document.begin(label ?? (byColour ? "Flood by colour" : "Flood fill"), { mode, strength, hardness: 1 }, 1);
     stroke.fill(region);
     document.commit();
   }

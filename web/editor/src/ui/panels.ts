@@ -25,6 +25,11 @@ export function brushPanel(desk: Desk): HTMLElement {
   });
   const hardness = slider(settings, { label: "Hardness", setting: "hardness", hint: "How far from the middle the full strength reaches ( Shift+[ and Shift+] )", words: percent });
   const strength = slider(settings, { label: "Strength", setting: "strength", hint: "What the brush paints; a stroke never goes beyond it (1 … 9, 0)", words: (v) => v.toFixed(2) });
+  const layers = segments(settings, "layer", "What is painted", [
+    ["values", "Values", "How much to look (N goes on)"],
+    ["unknown", "Don't know", "Marks cells of which you can't say: the model's own value stands there, and training leaves them alone (N)"],
+    ["avoided", "Don't look", "Marks cells where nothing is to be looked at: 0 there, and training keeps the attention away (N)"],
+  ]);
   const modes = segments(settings, "mode", "Mode", [
     ["set", "Set", "The map becomes the strength"],
     ["add", "Add", "The strength is added"],
@@ -61,15 +66,18 @@ export function brushPanel(desk: Desk): HTMLElement {
     colourTolerance.hidden = !flood || settings.get("floodBy") !== "colour";
     const wands = editor.tool === "wand";
     wand.hidden = alikeness.hidden = !wands;
-    size.hidden = hardness.hidden = stabilising.hidden = flood || wands;
-    pressure.hidden = !settings.get("pen");
+    const marks = settings.get("layer") !== "values";
+    size.hidden = stabilising.hidden = flood || wands;
+    hardness.hidden = size.hidden || marks;
+    strength.hidden = modes.hidden = marks;
+    pressure.hidden = !settings.get("pen") || marks;
     if (settings.get("pen")) touch.hidden = straight.hidden = false;
     if (settings.get("straight")) straight.hidden = false;
   };
   editor.on("changed", show);
   show();
   size.classList.add("wide-value");
-  return folded("Brush", size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
+  return folded("Brush", layers, size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
 }
 
 export function viewPanel(desk: Desk): HTMLElement {
@@ -78,8 +86,9 @@ export function viewPanel(desk: Desk): HTMLElement {
   const views = segments(settings, "view", "View", [
     ["cells", "Cells", "One square a cell"],
     ["smooth", "Smooth", "Between the cells' centres, for the eye only"],
-    ["contours", "Contours", `Lines at ${contourLevels.join(", ")}, over a clear picture`],
+    ["contours", "Lines", `Contours at ${contourLevels.join(", ")}, over a clear picture`],
     ["spotlight", "Spotlight", ""], // what is dark follows the network
+    ["marks", "Marks", "The photograph with the marks alone: don't know, do not look here"],
   ] satisfies [View, string, string][]);
   desk.on("opened", () => views.querySelector("[data-testid=view-spotlight]")?.setAttribute("title", desk.detail?.mechanism.spotlight ?? ""));
   const maps = choice(settings, "colorMap", "Colours", colorMapNames.map((name) => [name, name] as const));

@@ -5,22 +5,27 @@ import type { Desk } from "../desk.ts";
 import { gain, number, percent, value } from "../format.ts";
 import type { OtherMap } from "../other_map.ts";
 import { mapPicker } from "./comparison.ts";
+import { markAt, markWords } from "../marks.ts";
 import { button, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
+
+/** What a marked cell is for the answer. */
+const marksDo = { unknown: "the model's own value", avoided: "0 for the answer" } as const;
 
 /** What the status line and a screen reader say of a cell. */
 export function cellWords(desk: Desk, cell: number): { place: string; value: string; was: string; gain: string; other?: string } {
   const { document, other } = desk.editor;
   const mechanism = desk.detail?.mechanism;
   const now = document.values[cell] ?? 0;
+  const mark = markAt(document.marks[cell]);
   const { computed } = desk.comparison.entry;
   const factor = mechanism ? gain(now, mechanism) : "";
   return {
     place: `r ${Math.floor(cell / document.columns) + 1} c ${(cell % document.columns) + 1}`,
-    value: value(now),
+    value: mark ? "mark" : value(now),
     was: `was ${value(document.model[cell] ?? 0)}`,
     ...(other?.raw && computed ? { other: `${computed.methodName} ${number(valueAt(cell, document, other))}` } : {}),
-    gain: [factor && `gain ${factor}`, now < 0.005 && mechanism?.zero].filter(Boolean).join(" "),
+    gain: mark ? `${markWords[mark]}: ${marksDo[mark]}` : [factor && `gain ${factor}`, now < 0.005 && mechanism?.zero].filter(Boolean).join(" "),
   };
 }
 
@@ -74,6 +79,8 @@ function modeHint(desk: Desk): string {
     return `size ${number(size)} cells, ${Math.round(size * editor.cellOnScreen)} px · hardness ${percent(hardness)}`;
   }
   if (editor.comparing) return "";
+  const layer = editor.settings.get("layer");
+  if (layer !== "values") return `marking: ${markWords[layer]} (N)`;
   if (editor.showPhotograph) return "the photograph alone";
   if (editor.showModel) return "the model's map";
   if (editor.showDifference) return "difference to the model's map";

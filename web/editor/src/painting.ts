@@ -1,0 +1,13 @@
+// What brush, fill and flood put down now: values by the mode and strength that are set, or a mark.
+
+import { levels } from "./marks.ts";
+import type { PaintMode } from "./mode.ts";
+import type { Settings } from "./settings.ts";
+
+/** How the brush, a fill or a flood paints now, and what the step is called where it marks; `erase` takes marks away. */
+export function painting(settings: Settings, erase = false): { readonly mode: PaintMode; readonly strength: number; readonly label: string | null } {
+  const layer = settings.get("layer");
+  if (layer === "values") return { mode: settings.get("mode"), strength: settings.get("strength"), label: null };
+  if (erase) return { mode: "mark", strength: 0, label: "Remove marks" };
+  return { mode: "mark", strength: levels[layer], label: layer === "unknown" ? "Don't know" : "Do not look" };
+}
