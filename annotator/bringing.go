@@ -138,6 +138,7 @@ func (m BroughtMap) check(v Version, c BringChoices, now time.Time) (BroughtMap,
 	if err := m.Map.Validate(); err != nil {
 		return m, err
 	}
+	m.Map.Marks = m.Map.Marks.Plain()
 	if m.Author == "" {
 		return m, &ValidationError{Field: "author", Message: "the maps do not say by whom they are: say it"}
 	}

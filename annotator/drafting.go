@@ -114,6 +114,7 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 	if err := d.check(); err != nil {
 		return Edit{}, err
 	}
+	d.Map.Marks = d.Map.Marks.Plain()
 	var edit Edit
 	err := s.store.InTx(ctx, func(tx Store) error {
 		task, err := s.held(ctx, tx, actor, taskID)

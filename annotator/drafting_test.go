@@ -3,6 +3,7 @@ package annotator_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,5 +175,53 @@ func TestTopClasses(t *testing.T) {
 	}
 	if top := annotator.TopClasses([]float32{0.4, 0.6}, 5); len(top) != 2 || top[0].Class != 1 {
 		t.Errorf("of two classes: %v", top)
+	}
+}
+
+// Marks are kept with the map, and the answer is that with the model's value where somebody does not know and 0 where nothing is to be
+// looked at. Marks that mark nothing are none.
+func TestMarksAreKeptAndScored(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.next(w.Ada)
+	dr := draft(0, 0.5)
+	dr.Map.Marks = "..?x.x"
+	marked, err := w.Service.SaveDraft(ctx, w.Ada, d.ID, dr)
+	if err != nil || !marked.Map.Equal(dr.Map) {
+		t.Fatalf("%v, %v", marked.Map, err)
+	}
+	got, err := w.Service.Task(ctx, w.Ada, d.ID)
+	if err != nil || !got.Edit.Map.Equal(dr.Map) {
+		t.Errorf("read again: %v, %v", got.Edit, err)
+	}
+	stands := pgtest.Map(0.5)
+	stands.Values[2], stands.Values[3], stands.Values[5] = d.Prediction.Map.Values[2], 0, 0
+	want, err := w.Service.Score(ctx, w.Ada, d.ID, stands)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores, err := w.Service.Score(ctx, w.Ada, d.ID, dr.Map)
+	if err != nil || !slices.Equal(scores.Probabilities, want.Probabilities) {
+		t.Errorf("scores %v, %v, want %v", scores.Probabilities, err, want.Probabilities)
+	}
+	submitted, err := w.Service.Submit(ctx, w.Ada, d.ID, 1)
+	if err != nil || !slices.Equal(submitted.Edit.After.Probabilities, want.Probabilities) {
+		t.Errorf("submitted: %+v, %v", submitted.Edit, err)
+	}
+
+	next := w.next(w.Ada)
+	dr = draft(0, 0.5)
+	dr.Map.Marks = "......"
+	plain, err := w.Service.SaveDraft(ctx, w.Ada, next.ID, dr)
+	if err != nil || plain.Map.Marks != "" {
+		t.Errorf("marks that mark nothing: %q, %v", plain.Map.Marks, err)
+	}
+	if again, err := w.Service.SaveDraft(ctx, w.Ada, next.ID, dr); err != nil || again.Revision != 1 {
+		t.Errorf("the same save again: %+v, %v", again, err)
+	}
+	dr.BaseRevision, dr.Map.Marks = 1, "..?"
+	if _, err := w.Service.SaveDraft(ctx, w.Ada, next.ID, dr); !errors.Is(err, attention.ErrMarks) {
+		t.Errorf("too few marks: %v", err)
 	}
 }

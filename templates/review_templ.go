@@ -1299,7 +1299,7 @@ func reviewScores(f Frame, v Review, t annotator.TaskDetail) templ.Component {
 		}
 		if t.Edit != nil && len(t.Edit.Map.Values) == len(t.Prediction.Map.Values) {
 			var templ_7745c5c3_Var67 string
-			templ_7745c5c3_Var67, templ_7745c5c3_Err = templ.JoinStringErrs(Fraction(t.Edit.Map.Distance(t.Prediction.Map)))
+			templ_7745c5c3_Var67, templ_7745c5c3_Err = templ.JoinStringErrs(Fraction(t.Prediction.Map.Distance(t.Edit.Map)))
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `review.templ`, Line: 220, Col: 53}
 			}

@@ -52,7 +52,7 @@ func outcome(err error) failure {
 	switch {
 	case errors.As(err, &validation):
 		return failure{status: http.StatusUnprocessableEntity, title: notValid, detail: validation.Message, field: validation.Field}
-	case errors.Is(err, attention.ErrGrid), errors.Is(err, attention.ErrValue):
+	case errors.Is(err, attention.ErrGrid), errors.Is(err, attention.ErrValue), errors.Is(err, attention.ErrMarks):
 		return failure{status: http.StatusUnprocessableEntity, title: "Not an attention map of this model", detail: say, field: "map"}
 	case errors.As(err, &stale):
 		return failure{status: http.StatusConflict, title: "Saved elsewhere meanwhile",

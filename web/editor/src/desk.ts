@@ -10,6 +10,7 @@ import { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
 import { oriented } from "./geometry.ts";
 import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
+import type { Step } from "./history.ts";
 import { decodeHistory, encodeHistory } from "./history_codec.ts";
 import { readLikeness } from "./likeness.ts";
 import { LeaseKeeper } from "./lease.ts";
@@ -66,6 +67,8 @@ export class Desk extends Emitter<DeskEvents> {
   after: Scores | null = null;
   /** Whether `after` is of an earlier map: the last score that was asked for did not come. */
   stale = false;
+  /** What the network said after each step, as far as it was asked; null: with its own map. */
+  trail = new Map<Step | null, Scores>();
   autosave: Autosave | null = null;
   readonly comparison: Comparison;
   /** Tasks finished since the page was opened. */
@@ -345,6 +348,7 @@ export class Desk extends Emitter<DeskEvents> {
   /** The page is being left. */
   leave(): void {
     this.editor.document.commit();
+    this.editor.keepView();
     this.autosave?.leave();
   }
 
@@ -471,8 +475,13 @@ export class Desk extends Emitter<DeskEvents> {
 
   /** Scores the model's own map once, which also warms the image's features, and then every change. */
   private startScores(detail: TaskDetail, document: MapDocument): void {
-    const ask = (state: Float32Array, signal?: AbortSignal) =>
-      this.client.score(detail.id, wireMap(document.rows, document.columns, state), signal);
+    this.trail = new Map();
+    const ask = async (state: Float32Array, signal?: AbortSignal) => {
+      const step = state === document.model ? (detail.edit ? undefined : null) : document.stroking ? undefined : document.history.last;
+      const scores = await this.client.score(detail.id, wireMap(document.rows, document.columns, state), signal);
+      if (step !== undefined) this.trail.set(step, scores);
+      return scores;
+    };
     const scores = (this.scores = new LiveScores(ask));
     scores.on("scores", (s) => this.scored(s));
     scores.on("failed", (error) => {

@@ -156,7 +156,7 @@ export class MapDocument extends Emitter<DocumentEvents> {
   }
 
   private get lastLabel(): string | undefined {
-    return this.history.steps[this.history.position - 1]?.label;
+    return this.history.last?.label;
   }
 
   private record(label: string, before: Float32Array, source: Source, amend: boolean): void {

@@ -4,7 +4,7 @@
 import type { Colours } from "./colours.ts";
 import { MapDocument } from "./document.ts";
 import { Emitter } from "./emitter.ts";
-import { Placement, Viewport, screenPoint, type MapPoint, type Region, type ScreenPoint } from "./geometry.ts";
+import { imagePoint, Placement, Viewport, screenPoint, type MapPoint, type Region, type ScreenPoint } from "./geometry.ts";
 import { clampValue } from "./grid.ts";
 import { PointerChain } from "./input/pointer.ts";
 import type { PointerSample } from "./input/sample.ts";
@@ -19,7 +19,8 @@ import { FloodTool, PickTool } from "./tools/click.ts";
 import { PanTool } from "./tools/pan.ts";
 import { BoxTool, EllipseTool, LassoTool } from "./tools/shape.ts";
 import { WandTool } from "./tools/wand.ts";
-import type { Tool, ToolContext, ToolEvent, ToolName } from "./tools/tool.ts";
+import type { ToolName } from "./tools/names.ts";
+import type { Tool, ToolContext, ToolEvent } from "./tools/tool.ts";
 import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
@@ -82,18 +83,20 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   sizing: ScreenPoint | null = null;
   private readonly tools: Record<ToolName, Tool>;
   private readonly wand = new WandTool(this);
-  private chosen: ToolName = "brush";
+  private chosen: ToolName;
   private before: ToolName = "brush"; // the tool that the picker goes back to
   private panning = false; // Space is held
   private held: { readonly key: string; readonly back: ToolName; readonly since: number; used: boolean } | null = null; // a tool's key
   private sizedFrom = { size: 1, hardness: 1 };
   private strokeTool: Tool | null = null;
   private fitted = true;
+  private opened = false;
   private readonly chain: PointerChain;
   private unsubscribe: (() => void)[] = [];
 
   constructor(readonly settings: Settings) {
     super();
+    this.chosen = settings.get("tool");
     this.document = new MapDocument(1, 1, new Float32Array(1));
     this.placement = new Placement({ x: 0, y: 0, width: 1, height: 1 }, 1, 1);
     this.scene = { region: this.placement.region, whole: this.placement.region };
@@ -145,6 +148,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   /** Starts on another map. */
   open(document: MapDocument, scene: Scene): void {
     this.cancel();
+    this.keepView();
     for (const stop of this.unsubscribe) stop();
     this.document = document;
     this.scene = scene;
@@ -163,6 +167,8 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
       }),
     ];
     this.fit();
+    this.viewAgain();
+    this.opened = true;
     this.emit("opened", undefined);
     this.emit("values", undefined);
   }
@@ -185,6 +191,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.cancel();
     if (tool === "pick" && this.chosen !== "pick") this.before = this.chosen;
     this.chosen = tool;
+    if (tool !== "pick") this.settings.set("tool", tool);
     this.redraw();
   }
 
@@ -215,7 +222,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   private returning: ToolName | null = null; // the tool that comes back when the stroke is done
 
   private comeBack(): void {
-    if (this.returning) this.chosen = this.returning;
+    if (this.returning) this.settings.set("tool", this.chosen = this.returning);
     this.returning = null;
     this.redraw();
   }
@@ -400,6 +407,27 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.viewport = Viewport.fit(this.viewport.width, this.viewport.height, region);
     this.fitted = true;
     this.redraw();
+  }
+
+  /** Keeps how the picture is zoomed, for the next one and for the next visit. */
+  keepView(): void {
+    if (!this.opened) return;
+    const { viewport, settings, scene: { region }, showWhole } = this;
+    if (showWhole) return;
+    const middle = viewport.toImage(screenPoint(viewport.width / 2, viewport.height / 2));
+    const hundredth = (v: number) => Math.round(v * 100) / 100;
+    settings.set("zoom", this.fitted ? 1 : viewport.scale / Viewport.fit(viewport.width, viewport.height, region).scale);
+    settings.set("zoomX", this.fitted ? 0.5 : hundredth((middle.x - region.x) / region.width));
+    settings.set("zoomY", this.fitted ? 0.5 : hundredth((middle.y - region.y) / region.height));
+  }
+
+  /** Zooms as keepView found it. */
+  private viewAgain(): void {
+    const { settings, scene: { region } } = this;
+    if (settings.get("zoom") === 1) return;
+    const zoomed = this.viewport.zoomed(settings.get("zoom"), screenPoint(0, 0));
+    const at = zoomed.toScreen(imagePoint(region.x + settings.get("zoomX") * region.width, region.y + settings.get("zoomY") * region.height));
+    this.setViewport(zoomed.panned(zoomed.width / 2 - at.x, zoomed.height / 2 - at.y));
   }
 
   resize(width: number, height: number): void {

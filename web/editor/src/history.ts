@@ -53,6 +53,11 @@ export class History {
     return this.at;
   }
 
+  /** The step that was done last; null at the beginning. */
+  get last(): Step | null {
+    return this.list[this.at - 1] ?? null;
+  }
+
   get canUndo(): boolean {
     return this.at > 0;
   }

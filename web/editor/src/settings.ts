@@ -4,6 +4,7 @@ import { Emitter } from "./emitter.ts";
 import { colorMapNames, type ColorMapName } from "./colormap.ts";
 import { layers, type Layer } from "./marks.ts";
 import { brushModes, type BrushMode } from "./mode.ts";
+import { toolNames, type ToolName } from "./tools/names.ts";
 
 export const views = ["cells", "smooth", "contours", "spotlight", "marks"] as const;
 export type View = (typeof views)[number];
@@ -43,18 +44,25 @@ export interface SettingsValues {
   colorMap: ColorMapName;
   opacity: number; // of the map over the picture: [0,1]
   grid: boolean;
+  tool: ToolName; // the one that was chosen last
+  zoom: number; // of the view over the one that fits: [0.1, 64]; 1: it fits
+  zoomX: number; // what of the model's view is in the middle, as a share of its width: [-1, 2]
+  zoomY: number;
+  brushPanel: boolean; // whether it is open
+  viewPanel: boolean;
+  strokesPanel: boolean;
 }
 
 export const defaults: Readonly<SettingsValues> = {
   size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", layer: "values", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", wand: "add", alikeness: 0.25, floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
-  view: "smooth", colorMap: "viridis", opacity: 0.55, grid: false,
+  view: "smooth", colorMap: "viridis", opacity: 0.45, grid: false, tool: "brush", zoom: 1, zoomX: 0.5, zoomY: 0.5, brushPanel: true, viewPanel: true, strokesPanel: true,
 };
 
 const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {
-  size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], alikeness: [-1, 1], colourTolerance: [0, 1], opacity: [0, 1],
+  size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], alikeness: [-1, 1], colourTolerance: [0, 1], opacity: [0, 1], zoom: [0.1, 64], zoomX: [-1, 2], zoomY: [-1, 2],
 };
 const choices: Partial<Record<keyof SettingsValues, readonly string[]>> = {
-  mode: brushModes, layer: layers, pressure: pressures, fingers: fingerUses, floodBy: floodWays, wand: wandUses, view: views, colorMap: colorMapNames,
+  mode: brushModes, layer: layers, pressure: pressures, fingers: fingerUses, floodBy: floodWays, wand: wandUses, view: views, colorMap: colorMapNames, tool: toolNames,
 };
 
 const key = "abn-editor/settings";

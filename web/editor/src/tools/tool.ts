@@ -5,9 +5,7 @@ import type { Colours } from "../colours.ts";
 import type { MapDocument } from "../document.ts";
 import type { MapPoint, Placement, ScreenPoint } from "../geometry.ts";
 import type { Settings } from "../settings.ts";
-
-export const toolNames = ["brush", "eraser", "smooth", "box", "ellipse", "lasso", "wand", "flood", "pick", "pan"] as const;
-export type ToolName = (typeof toolNames)[number];
+import type { ToolName } from "./names.ts";
 
 export interface ToolEvent {
   readonly screen: ScreenPoint;

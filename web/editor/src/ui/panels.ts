@@ -2,16 +2,20 @@
 
 import { colorMapNames, colorTable } from "../colormap.ts";
 import type { Desk } from "../desk.ts";
-import { gain, number, percent } from "../format.ts";
+import { digitsFor, gain, number, percent, probability } from "../format.ts";
 import { contourLevels } from "../render/contours.ts";
 import { pencil } from "../render/pencil.ts";
-import { smallestSize, type Pressure, type View } from "../settings.ts";
+import { smallestSize, type Pressure, type Settings, type View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
 import { mapPicker } from "./comparison.ts";
 import { choice, segments, slider } from "./controls.ts";
 
-const folded = (title: string, ...children: Node[]): HTMLElement =>
-  h("details.panel-section", { open: true }, h("summary", {}, h("h2", {}, title)), h("div.panel-body", {}, ...children));
+/** A section that is open or folded as it was last time. */
+const folded = (settings: Settings, setting: "brushPanel" | "viewPanel" | "strokesPanel", title: string, ...children: Node[]): HTMLElement => {
+  const section = h("details.panel-section", { open: settings.get(setting) }, h("summary", {}, h("h2", {}, title)), h("div.panel-body", {}, ...children));
+  section.addEventListener("toggle", () => settings.set(setting, section.open));
+  return section;
+};
 
 export function brushPanel(desk: Desk): HTMLElement {
   const { editor } = desk;
@@ -39,7 +43,7 @@ export function brushPanel(desk: Desk): HTMLElement {
   const colourTolerance = slider(settings, { label: "Tolerance", setting: "colourTolerance", hint: "How far red, green and blue may each differ to be filled together", words: percent });
   const alikeness = slider(settings, { label: "Reach", setting: "alikeness", hint: "How far the selection goes: the figure is the cosine from which on a place is selected", words: (v) => v.toFixed(2).replace("-", "−"), to: (v) => (1 - v) / 1.5, from: (t) => 1 - 1.5 * t });
   const wand = segments(settings, "wand", "A click", [
-    ["add", "Add", "A click selects what looks like the place clicked (Alt: takes away)"],
+    ["add", "Select", "A click selects what looks like the place clicked (Alt: takes it away)"],
     ["take", "Take away", "A click takes away what looks like the place clicked (Alt: adds)"],
   ]);
   const floodBy = segments(settings, "floodBy", "Flood by", [
@@ -77,7 +81,7 @@ export function brushPanel(desk: Desk): HTMLElement {
   editor.on("changed", show);
   show();
   size.classList.add("wide-value");
-  return folded("Brush", layers, size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
+  return folded(settings, "brushPanel", "Brush", layers, size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
 }
 
 export function viewPanel(desk: Desk): HTMLElement {
@@ -103,7 +107,7 @@ export function viewPanel(desk: Desk): HTMLElement {
     toggle("Difference", "Signed difference to the model's map (D); hold C for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
     toggle("Grid", "The map's cells (G)", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
   );
-  return folded("View", mapPicker(desk, "panel"), views, maps, opacity, toggles, legend(desk));
+  return folded(settings, "viewPanel", "View", mapPicker(desk, "panel"), views, maps, opacity, toggles, legend(desk));
 }
 
 /** The colour bar, and what its two ends do to a feature. */
@@ -142,14 +146,18 @@ export function historyPanel(desk: Desk): HTMLElement {
   const show = () => {
     const { history } = editor.document;
     const start = history.dropped > 0 ? "Earlier strokes" : desk.detail?.edit ? "As it was opened" : "The model's map";
+    const truth = desk.detail?.image.label;
     const item = (label: string, position: number) => {
+      const scores = desk.trail.get(position === 0 ? null : (history.steps[position - 1] ?? null));
+      const share = truth === undefined ? undefined : scores?.probabilities[truth];
+      const written = share === undefined ? "" : probability(share, digitsFor(scores?.top[0]?.probability ?? 0));
       const b = button("button.stroke", {
         "aria-current": history.position === position ? "step" : undefined,
         "data-undone": position > history.position || undefined,
         disabled: editor.readOnly,
         tabindex: history.position === position ? 0 : -1,
         onclick: () => editor.travel(position),
-      }, label);
+      }, label, written && h("span.stroke-score", { title: `The true class after it: ${written}`, "aria-label": `true class ${written}` }, written));
       return h("li", {}, b);
     };
     const shown = history.steps.slice(-120);
@@ -170,7 +178,8 @@ export function historyPanel(desk: Desk): HTMLElement {
   });
   editor.on("settled", show);
   desk.on("opened", show);
-  const section = folded("Strokes", list);
+  desk.on("scores", show);
+  const section = folded(editor.settings, "strokesPanel", "Strokes", list);
   section.querySelector("h2")?.append(count);
   section.classList.add("grows");
   return section;

@@ -1,7 +1,7 @@
 // The tool rail: tools, then actions on the whole map; the rarer ones stand in a menu.
 
 import type { Desk } from "../desk.ts";
-import type { ToolName } from "../tools/tool.ts";
+import type { ToolName } from "../tools/names.ts";
 import { wholeOperations } from "../whole.ts";
 import { button, h } from "./element.ts";
 import { icon } from "./icons.ts";
