@@ -5,9 +5,10 @@ import "slices"
 // evaluationMode puts a graph that was exported in training mode into evaluation mode: a BatchNormalization uses its running
 // statistics and a Dropout passes its input on. It returns the number of nodes it changed. People export that way to keep the
 // BatchNorms from being folded into convolutions; run as it is, an image's answer would depend on the other images of its batch.
-// The order of the nodes is kept, and so are outputs that another node reads.
+// The order of the nodes is kept, and so are outputs that another node reads. A BatchNormalization whose statistics the graph computes, as of a
+// weight that is standardised, has them in either mode, and is not counted.
 func evaluationMode(g *Graph) (changed int) {
-	read := map[string]bool{}
+	read, made := map[string]bool{}, computedIn(g)
 	for _, v := range g.Outputs {
 		read[v.Name] = true
 	}
@@ -27,7 +28,9 @@ func evaluationMode(g *Graph) (changed int) {
 			if training {
 				n.SetAttr(IntAttr("training_mode", 0))
 			}
-			changed++
+			if !made[n.Input(3)] {
+				changed++
+			}
 		case n.IsOp("Dropout") && n.Input(2) != "":
 			n.Inputs = n.Inputs[:2] // without the third it is in evaluation mode
 			changed++
@@ -40,4 +43,24 @@ func evaluationMode(g *Graph) (changed int) {
 		}
 	}
 	return changed
+}
+
+// InTrainingMode reports whether a file has a BatchNormalization that takes the batch's statistics in place of running ones. The exporter that
+// wrote it ran the module in that mode, which moved the running statistics.
+func (m *Model) InTrainingMode() bool {
+	made := computedIn(m.Graph)
+	return slices.ContainsFunc(m.Graph.Nodes, func(n *Node) bool {
+		return n.IsOp("BatchNormalization") && n.AttrInt("training_mode", 0) != 0 && !made[n.Input(3)]
+	})
+}
+
+// computedIn are the values that a graph computes.
+func computedIn(g *Graph) map[string]bool {
+	made := map[string]bool{}
+	for _, n := range g.Nodes {
+		for _, out := range n.Outputs {
+			made[out] = !n.IsOp("Constant", "Identity")
+		}
+	}
+	return made
 }

@@ -129,6 +129,9 @@ func (c *modelCompareCommand) Run(ctx context.Context, streams *stdio) error {
 		result.print(streams.Out)
 	}
 	if !result.Agree {
+		if model.InTrainingMode() {
+			return fmt.Errorf("%w. The file was exported in training mode, in which the exporter's own run of the module moves its running statistics: compare with scores that were saved after torch.onnx.export, by model.eval()", errDiffers)
+		}
 		return errDiffers
 	}
 	return nil

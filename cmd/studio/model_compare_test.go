@@ -74,6 +74,33 @@ func TestModelCompareAgreesWithPyTorch(t *testing.T) {
 	}
 }
 
+// The export of a file in training mode moved the running statistics: scores that were saved before it differ.
+func TestModelCompareNamesTrainingMode(t *testing.T) {
+	t.Parallel()
+	name := fixture.ReferenceModels(t)[0]
+	network, err := onnx.ReadFile(t.Context(), filepath.Join(fixture.Reference(t), name+".onnx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	network.Opsets[0].Version = 17 // in which a BatchNormalization has the mode
+	for _, n := range network.Graph.Nodes {
+		if n.IsOp("BatchNormalization") {
+			n.SetAttr(onnx.IntAttr("training_mode", 1))
+		}
+	}
+	model := filepath.Join(t.TempDir(), "abn.onnx")
+	if err := network.WriteFile(model); err != nil {
+		t.Fatal(err)
+	}
+	if code, said, _ := runStudio(t, "model", "compare", "--model", model, "--reference", scores(t, name, nil)); code != exitOK {
+		t.Errorf("it is run in evaluation mode: exit code %d: %s", code, said)
+	}
+	_, _, said := runStudio(t, "model", "compare", "--model", model, "--reference", scores(t, name, nil), "--tolerance", "0")
+	if !strings.Contains(said, "exported in training mode") {
+		t.Errorf("it said %s", said)
+	}
+}
+
 // What is known against a network is told also where the answers agree: what was wrong when it was exported may be wrong in both.
 func TestModelCompareWarns(t *testing.T) {
 	t.Parallel()

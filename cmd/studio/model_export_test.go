@@ -193,8 +193,12 @@ func TestWeightsComeHomeToPyTorch(t *testing.T) {
 		}
 		writeNPY(t, filepath.Join(maps, fmt.Sprintf("train%d-%d.npy", i%3, i)), m)
 	}
-	for _, name := range []string{"plain", "bias", "copy", "epsilon", "slopes", "bare", "fresh"} {
-		for _, how := range []string{"dynamo", "trace", "kept"} {
+	for _, name := range []string{"plain", "bias", "copy", "epsilon", "slopes", "bare", "response", "standardised", "fresh"} {
+		exports := []string{"dynamo", "trace", "kept"}
+		if name == "standardised" { // others keep nothing of what the weight is computed of
+			exports = []string{"plain"}
+		}
+		for _, how := range exports {
 			for _, strategy := range []string{"both", "attention"} {
 				what := name + "-" + how + "-" + strategy
 				parent, better := filepath.Join(dir, name+"-"+how+".onnx"), filepath.Join(dir, what+".onnx")

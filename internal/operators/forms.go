@@ -46,6 +46,7 @@ func refusedForms() []form {
 		{name: "bounds that a run decides", op: "Slice", dims: image, inputs: []string{"n", "n", "axes"}, fixed: []*onnx.Tensor{axes}},
 		{name: "indices that a run decides", op: "Gather", dims: image, inputs: []string{"n"}, a: []*onnx.Attribute{onnx.IntAttr("axis", 1)}},
 		{name: "`batch_dims`", op: "GatherND", dims: image, inputs: []string{"table"}, fixed: []*onnx.Tensor{onnx.NewInt64("table", []int64{2, 1}, []int64{0, 1})}, a: []*onnx.Attribute{onnx.IntAttr("batch_dims", 1)}},
+		{name: "causal, capped, with earlier or shared keys", op: "Attention", opset: 23, dims: image, inputs: []string{"x", "x"}, a: []*onnx.Attribute{onnx.IntAttr("is_causal", 1)}},
 		{name: "axes that a run decides", op: "ReduceMean", opset: 18, dims: image, inputs: []string{"n"}},
 		{name: "axes that a run decides", op: "ReduceSum", dims: image, inputs: []string{"n"}},
 	}

@@ -58,6 +58,10 @@ func extremes() []example {
 		example{name: "LayerNormalization", nodes: []*onnx.Node{node("LayerNormalization", in("x", "w", "b"))}, feeds: []feed{x(2, 3, 7), w(7), bias(7)}},
 		example{name: "RMSNormalization", opset: 23, nodes: []*onnx.Node{node("RMSNormalization", in("x", "w"))}, feeds: []feed{x(2, 3, 7), w(7)}},
 		example{name: "RMSNormalization of two axes", opset: 23, nodes: []*onnx.Node{node("RMSNormalization", in("x", "w"), onnx.IntAttr("axis", 1), onnx.FloatAttr("epsilon", 0.1))}, feeds: []feed{x(2, 3, 5), w(3, 5)}},
+		example{name: "BatchNormalization with computed statistics", nodes: []*onnx.Node{node("BatchNormalization", in("x", "w", "b", "m", "v"))},
+			feeds: []feed{x(2, 3, 4), w(3), bias(3), bias(3).named("m"), bias(3).named("v").positive()}},
+		example{name: "Attention", opset: 23, nodes: []*onnx.Node{node("Attention", in("x", "k", "v"))}, feeds: []feed{x(2, 3, 4, 5), x(2, 3, 6, 5).named("k"), x(2, 3, 6, 2).named("v")}},
+		example{name: "Attention with a mask", opset: 23, nodes: []*onnx.Node{node("Attention", in("x", "x", "x", "w"), onnx.FloatAttr("scale", 0.3))}, feeds: []feed{x(2, 3, 4, 5), w(3, 4, 4)}},
 		example{name: "LayerNormalization of two axes", nodes: []*onnx.Node{node("LayerNormalization", in("x", "w"), onnx.IntAttr("axis", 1), onnx.FloatAttr("epsilon", 0.1))}, feeds: []feed{x(2, 3, 5), w(3, 5)}},
 	)
 }

@@ -23,10 +23,10 @@ func batchNormalization(b *builder, n *onnx.Node, dY string) error {
 	if len(shape) < 2 {
 		return fmt.Errorf("its input has shape %s", shape)
 	}
-	if b.depends[n.Input(3)] || b.depends[n.Input(4)] {
-		return errors.New("its running statistics are computed from what is trained")
-	}
 	epsilon := float64(n.AttrFloat("epsilon", 1e-5))
+	if b.depends[n.Input(3)] || b.depends[n.Input(4)] {
+		return b.normalizeComputed(n, dY, epsilon)
+	}
 	if n.AttrInt("training_mode", 0) != 0 {
 		return b.normalizeBatch(n, dY, epsilon)
 	}
@@ -45,6 +45,27 @@ func batchNormalization(b *builder, n *onnx.Node, dY string) error {
 	if b.depends[x] {
 		b.give(x, b.mul(dY, b.column(b.mul(scale, r), len(shape))))
 	}
+	return nil
+}
+
+// normalizeComputed is for statistics that the graph computes of what is trained, as layers that standardise their weight do:
+//
+//	dμ = −γ·r·Σ dY,  dv = −½·γ·r²·dγ
+func (b *builder) normalizeComputed(n *onnx.Node, dY string, epsilon float64) error {
+	if n.AttrInt("training_mode", 0) != 0 {
+		return errors.New("its running statistics are computed from what is trained, and it takes the batch's")
+	}
+	x, scale, mean, variance := n.Input(0), n.Input(1), n.Input(3), n.Input(4)
+	rank := len(b.info[x].Shape)
+	r := b.inverseDeviation(variance, epsilon)
+	dShift := b.perChannel(dY, rank)
+	dScale := b.scaleGradient(dY, x, dShift, mean, r, rank)
+	slope := b.mul(scale, r)
+	b.give(n.Input(2), dShift)
+	b.give(scale, dScale)
+	b.give(mean, b.neg(b.mul(slope, dShift)))
+	b.give(variance, b.scaled(b.mul(b.mul(slope, r), dScale), -0.5))
+	b.give(x, b.mul(dY, b.column(slope, rank)))
 	return nil
 }
 

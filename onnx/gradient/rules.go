@@ -31,7 +31,7 @@ func init() {
 		"ReduceMean": reduceMean, "ReduceSum": reduceSum,
 		"Flatten": likeInput, "Reshape": likeInput, "Squeeze": likeInput, "Unsqueeze": likeInput,
 		"Transpose": transpose, "Concat": concat, "Split": split, "Slice": slice, "Gather": gather, "GatherND": gatherND, "Pad": pad, "Expand": expand, "Tile": tile, "Resize": resize, "Upsample": resize, "DepthToSpace": depthToSpace, "SpaceToDepth": spaceToDepth, "Einsum": einsum,
-		"Softmax": softmax, "LogSoftmax": logSoftmax, "SoftmaxCrossEntropyLoss": softmaxCrossEntropy,
+		"Softmax": softmax, "Attention": attention, "LogSoftmax": logSoftmax, "SoftmaxCrossEntropyLoss": softmaxCrossEntropy,
 	}
 }
 

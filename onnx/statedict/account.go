@@ -31,10 +31,13 @@ func (w *writing) account(o Options) error {
 	for _, l := range w.layers {
 		if h := w.homes[l]; h != nil {
 			if first := l.constants()[0]; o.Parent == nil && !h.exact && slices.Contains(o.Frozen, first.name) {
-				return fmt.Errorf("%w: %v, which no fine-tuning changes, is not what the reference's %s gives: the network was exported from another state_dict, or its extractor was trained too; then give the file before training with --parent",
-					ErrUnknown, l, h.name())
+				return fmt.Errorf("%w: %v, which no fine-tuning changes, is not what the reference's %s gives: the network was exported from another state_dict, or its extractor was trained too; then give the file before training with --parent%s",
+					ErrUnknown, l, h.name(), w.ref.doubt)
 			}
 			continue
+		}
+		if name := w.byName(l); o.Parent != nil && name != "" && l.changed() {
+			return fmt.Errorf("%w: %v is the reference's %s by its name, and the parent's values are not what the reference gives, alone or with a BatchNorm folded in: it was exported from another state_dict%s", ErrUnknown, l, name, w.ref.doubt)
 		}
 		for _, c := range l.constants() {
 			what := fmt.Sprintf("%s of %v", c.name, l)
@@ -48,8 +51,8 @@ func (w *writing) account(o Options) error {
 	}
 	switch {
 	case len(trained) > 0 && o.Parent != nil:
-		return fmt.Errorf("%w: training changed %s, which is no tensor of the reference. Exporters compute weights of several tensors if a layer has weight_norm, spectral_norm or other parametrizations, and these cannot be taken apart again. "+
-			withoutParametrizations, ErrUnknown, onnx.Enumerate(trained, ", "))
+		return fmt.Errorf("%w: training changed %s, which is no tensor of the reference. Exporters compute weights of several tensors, %s. %s",
+			ErrUnknown, onnx.Enumerate(trained, ", "), asParametrizations, keptApart)
 	case o.Parent != nil && !slices.ContainsFunc(w.layers, func(l *layer) bool { return w.homes[l] == nil && l.kind != loose }):
 		return nil
 	case o.Parent != nil && len(w.report.Kept) > 0:
@@ -64,6 +67,32 @@ func (w *writing) account(o Options) error {
 		return fmt.Errorf("%w: %s is no tensor of the reference, and training may have changed it: give the file before fine-tuning with --parent", ErrUnknown, onnx.Enumerate(trained, ", "))
 	}
 	return nil
+}
+
+// byName is the tensor of the reference that a layer's first constant has the name and shape of; "" if there is none.
+func (w *writing) byName(l *layer) string {
+	first := l.constants()[0]
+	dims := first.value.Dims
+	if l.kind == product {
+		_, dims = l.torchOrder(first.value)
+	}
+	for _, name := range w.named(first) {
+		if slices.Equal(w.ref.byName[name].Dims, dims) {
+			return name
+		}
+	}
+	return ""
+}
+
+// doubtOf is why a network's values may not be those of the state_dict that a person believes it was exported from; "" if nothing is known.
+func doubtOf(m *onnx.Model) string {
+	if m.InTrainingMode() {
+		return ". The file was exported in training mode, in which the exporter's own run of the module moves its running statistics: give the state_dict as it was after torch.onnx.export, or none"
+	}
+	if m.Widened() != m {
+		return ". The file stores weights in float16 or bfloat16, and the reference's are not rounded so: fine-tune the float32 file that it was made from"
+	}
+	return ""
 }
 
 // twins is for a module that has two names in the reference, of which the network reads the first. The second gets the same

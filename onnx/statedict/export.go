@@ -46,6 +46,7 @@ func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error
 	if o.Reference == nil && o.Parent != nil {
 		return nil, nil, errors.New("a parent is of use with a reference only: give --reference too")
 	}
+	doubt := doubtOf(m)
 	if m = m.Widened(); o.Parent != nil {
 		o.Parent = o.Parent.Widened()
 	}
@@ -60,9 +61,10 @@ func Export(ctx context.Context, m *onnx.Model, o Options) (Dict, *Report, error
 	if err != nil {
 		return nil, nil, err
 	}
+	ref.doubt = doubt
 	ref.align(layers)
 	layers = ref.withoutOwn(layers)
-	if err := refuseComputed(m.Graph, layers, o); err != nil {
+	if err := ref.refuseComputed(m.Graph, layers, o); err != nil {
 		return nil, nil, err
 	}
 	matched, err := match(ref, layers, o.Parent != nil)

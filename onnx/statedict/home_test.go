@@ -135,9 +135,9 @@ func answers(t *testing.T, m *onnx.Model) [][]float32 {
 
 // loaded is the module with a state_dict, as PyTorch would run it: its export with every tensor by its own name. All of them must be
 // there, as strict=True asks.
-func loaded(t *testing.T, module string, d statedict.Dict) *onnx.Model {
+func loaded(t *testing.T, file string, d statedict.Dict) *onnx.Model {
 	t.Helper()
-	m := exported(t, module+"-kept")
+	m := exported(t, file)
 	values := map[string][]float32{}
 	for _, i := range m.Graph.Initializers {
 		tensor := d.Get(i.Name)
@@ -185,9 +185,9 @@ func TestWeightsComeHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	// module: the export that is loaded into, whose tensors differ from each other.
-	for name, module := range map[string]string{"plain": "plain", "bias": "bias", "copy": "plain", "epsilon": "epsilon", "slopes": "slopes", "bare": "bare"} {
+	for name, module := range map[string]string{"plain": "plain", "bias": "bias", "copy": "plain", "epsilon": "epsilon", "slopes": "slopes", "bare": "bare", "response": "response"} {
 		for _, how := range []string{"dynamo", "trace", "kept"} {
-			if how == "kept" && (name == "epsilon" || name == "slopes" || name == "bare") {
+			if how == "kept" && (name == "epsilon" || name == "slopes" || name == "bare" || name == "response") {
 				continue
 			}
 			t.Run(name+"-"+how, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestWeightsComeHome(t *testing.T) {
 					if folded := how != "kept"; what != "names" && ((report.Folded > 0) != folded || (len(report.Epsilon) > 0) != folded || !slices.IsSorted(report.Epsilon)) {
 						t.Errorf("%+v", report)
 					}
-					if far := apart(want, answers(t, loaded(t, module, d))); far > 1e-5 {
+					if far := apart(want, answers(t, loaded(t, module+"-kept", d))); far > 1e-5 {
 						t.Errorf("by %s: answers differ by %.2g of their range", what, far)
 					}
 					if what != "names" && len(d) != len(reference) {
@@ -300,13 +300,88 @@ func TestAnotherNetworkIsNotHandedOut(t *testing.T) {
 // the same values before the training, as original1 of weight_norm does.
 func TestParametrizedWeightsAreRefused(t *testing.T) {
 	t.Parallel()
-	parent := exported(t, "normed-dynamo")
+	for _, name := range []string{"normed", "standardised"} {
+		parent := exported(t, name+"-dynamo")
+		child, frozen := trained(t, parent, 0.05)
+		for what, o := range map[string]statedict.Options{
+			"a reference": {Reference: referenceOf(t, name), Frozen: frozen}, "a reference and the parent": {Reference: referenceOf(t, name), Parent: parent},
+		} {
+			if _, _, err := statedict.Export(t.Context(), child, o); !errors.Is(err, statedict.ErrUnknown) || !strings.Contains(err.Error(), "remove_parametrizations") {
+				t.Errorf("%s, %s: %v", name, what, err)
+			}
+		}
+	}
+}
+
+// TestStandardisedWeightsComeHome: with optimize=False, as the refusal says, the arithmetic is in the file, and its weight comes home.
+func TestStandardisedWeightsComeHome(t *testing.T) {
+	t.Parallel()
+	if err := ort.Init(""); err != nil {
+		t.Fatal(err)
+	}
+	parent := exported(t, "standardised-plain")
 	child, frozen := trained(t, parent, 0.05)
+	want := answers(t, child)
+	if change := apart(answers(t, parent), want); change < 1e-3 {
+		t.Fatalf("training changed nothing: %g", change)
+	}
 	for what, o := range map[string]statedict.Options{
-		"a reference": {Reference: referenceOf(t, "normed"), Frozen: frozen}, "a reference and the parent": {Reference: referenceOf(t, "normed"), Parent: parent},
+		"reference": {Reference: referenceOf(t, "standardised"), Frozen: frozen}, "parent": {Reference: referenceOf(t, "standardised"), Parent: parent},
 	} {
-		if _, _, err := statedict.Export(t.Context(), child, o); !errors.Is(err, statedict.ErrUnknown) || !strings.Contains(err.Error(), "remove_parametrizations") {
-			t.Errorf("%s: %v", what, err)
+		d, _, err := statedict.Export(t.Context(), child, o)
+		if err != nil {
+			t.Errorf("by %s: %v", what, err)
+			continue
+		}
+		if far := apart(want, answers(t, loaded(t, "standardised-plain", d))); far > 1e-5 {
+			t.Errorf("by %s: answers differ by %.2g of their range", what, far)
+		}
+	}
+}
+
+// TestOtherValuesAreTold: a reference by the same names and of other values is refused as that, with what the file shows of the cause.
+func TestOtherValuesAreTold(t *testing.T) {
+	t.Parallel()
+	training := exported(t, "plain-kept")
+	for _, n := range training.Graph.Nodes {
+		if n.IsOp("BatchNormalization") {
+			n.SetAttr(onnx.IntAttr("training_mode", 1))
+		}
+	}
+	stored := exported(t, "plain-dynamo")
+	for _, tensor := range slices.Clone(stored.Graph.Initializers) {
+		if values, err := tensor.Float32s(); err == nil && len(values) > 1 && strings.Contains(tensor.Name, ".") {
+			for _, n := range stored.Graph.Nodes {
+				for i, in := range n.Inputs {
+					if in == tensor.Name {
+						n.Inputs[i] = tensor.Name + "/float32"
+					}
+				}
+			}
+			tensor.Type, tensor.Raw = onnx.BFloat16, nil
+			for _, v := range values {
+				bits := math.Float32bits(v)
+				tensor.Raw = append(tensor.Raw, byte(bits>>16), byte(bits>>24))
+			}
+			stored.Graph.Nodes = slices.Insert(stored.Graph.Nodes, 0, onnx.NewNode("Cast", "", []string{tensor.Name}, []string{tensor.Name + "/float32"}, onnx.IntAttr("to", int64(onnx.Float))))
+		}
+	}
+	for words, parent := range map[string]*onnx.Model{"training mode": training, "float16": stored} {
+		child, frozen := trained(t, parent, 0.05)
+		other := referenceOf(t, "plain")
+		for _, tensor := range other {
+			if values, err := tensor.Float32s(); err == nil && tensor.Type == onnx.Float {
+				for i := range values {
+					values[i] *= 1 + float32(i%3)/256
+				}
+				tensor.SetFloat32s(values)
+			}
+		}
+		for what, o := range map[string]statedict.Options{"the reference": {Reference: other, Frozen: frozen}, "the parent": {Reference: other, Parent: parent}} {
+			_, _, err := statedict.Export(t.Context(), child, o)
+			if !errors.Is(err, statedict.ErrUnknown) || !strings.Contains(err.Error(), "from another state_dict") || !strings.Contains(err.Error(), words) {
+				t.Errorf("%s, by %s: %v", words, what, err)
+			}
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (m *matcher) matchLoose() error {
 				return fmt.Errorf("%w: %v has the shape %v, %s the shape %v", ErrUnknown, l, l.weight.value.Dims, name, t.Dims)
 			}
 			if m.parent && !list[i].exact && l.changed() {
-				return fmt.Errorf("%w: %v is %s by its name, and the parent's values are not the reference's: it was exported from another state_dict", ErrUnknown, l, name)
+				return fmt.Errorf("%w: %v is %s by its name, and the parent's values are not the reference's: it was exported from another state_dict%s", ErrUnknown, l, name, m.ref.doubt)
 			}
 		}
 		list[0].others = list[1:]

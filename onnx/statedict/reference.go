@@ -27,6 +27,7 @@ type reference struct {
 	values map[string][]float32
 	// Prefixes of names in the reference and in the file: a module may have been exported, or saved, as part of another.
 	prefix, strip string
+	doubt         string // why the network may not be of it, in a sentence
 }
 
 func newReference(d Dict) (*reference, error) {

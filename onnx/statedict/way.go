@@ -28,7 +28,7 @@ func WayHome(m *onnx.Model, frozen []string) Way {
 	var way Way
 	parameters := parametersOf(m.Graph)
 	for _, l := range layers {
-		if c := l.weight; computed(l) && !slices.Contains(frozen, c.name) {
+		if c := l.weight; computed(l, func(string) bool { return false }) && !slices.Contains(frozen, c.name) {
 			if what := fmt.Sprintf("%q of %v", c.name, l); !slices.Contains(way.Lost, what) {
 				way.Lost = append(way.Lost, what)
 			}
@@ -59,22 +59,23 @@ func (w Way) Warning() string {
 	if len(w.Lost) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("once trained its weights do not go home to PyTorch: the exporter computed %s of several tensors, as for weight_norm, spectral_norm and other parametrizations, which cannot be taken apart again. %s",
-		onnx.Enumerate(w.Lost, ", "), withoutParametrizations)
+	return fmt.Sprintf("once trained its weights do not go home to PyTorch: the exporter computed %s of several tensors, %s. %s",
+		onnx.Enumerate(w.Lost, ", "), asParametrizations, keptApart)
 }
 
 // refuseComputed refuses weights that an exporter computed of several tensors, and that were trained or may have been. One of the
 // tensors may have held the same values before, as original1 of weight_norm does: it would be taken for the weight, and the module
 // would compute another one of it.
-func refuseComputed(g *onnx.Graph, layers []*layer, o Options) error {
+func (r *reference) refuseComputed(g *onnx.Graph, layers []*layer, o Options) error {
 	var lost []string
+	known := func(name string) bool { return r.byName[r.find(name)] != nil }
 	for _, d := range derivedOf(g) {
 		if o.Parent == nil && !slices.Contains(o.Frozen, d.weight) || o.Parent != nil && changedSince(o.Parent.Graph, g, d.weight) {
 			lost = append(lost, d.String())
 		}
 	}
 	for _, l := range layers {
-		if !computed(l) {
+		if !computed(l, known) {
 			continue
 		}
 		if o.Parent != nil && l.weight.changed() || o.Parent == nil && !slices.Contains(o.Frozen, l.weight.name) {
@@ -85,11 +86,11 @@ func refuseComputed(g *onnx.Graph, layers []*layer, o Options) error {
 	case len(lost) == 0:
 		return nil
 	case o.Parent == nil:
-		return fmt.Errorf("%w: the exporter computed %s of several tensors, as for weight_norm, spectral_norm and other parametrizations, which cannot be taken apart again. If training left it alone, give the file before fine-tuning with --parent. Else: %s",
-			ErrUnknown, onnx.Enumerate(lost, ", "), withoutParametrizations)
+		return fmt.Errorf("%w: the exporter computed %s of several tensors, %s. If training left it alone, give the file before fine-tuning with --parent. Else: %s",
+			ErrUnknown, onnx.Enumerate(lost, ", "), asParametrizations, keptApart)
 	}
-	return fmt.Errorf("%w: the exporter computed %s of several tensors, as for weight_norm, spectral_norm and other parametrizations, and training changed it, or what it was computed of: it cannot be taken apart again. %s",
-		ErrUnknown, onnx.Enumerate(lost, ", "), withoutParametrizations)
+	return fmt.Errorf("%w: the exporter computed %s of several tensors, %s, and training changed it, or what it was computed of. %s",
+		ErrUnknown, onnx.Enumerate(lost, ", "), asParametrizations, keptApart)
 }
 
 // derived is a constant that the older exporter computed beforehand, and that multiplies or divides a weight: the norm of a weight
@@ -133,8 +134,11 @@ func changedSince(before, after *onnx.Graph, name string) bool {
 	return a == nil || b == nil || !bytes.Equal(a.Raw, b.Raw)
 }
 
-// withoutParametrizations is what to do about weights that are computed of several tensors.
-const withoutParametrizations = "Export the network without them (torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm), and fine-tune that"
+// What is said of weights that are computed of several tensors, or of one that is standardised or normalised, and what to do about them.
+const (
+	asParametrizations = "as for weight_norm, spectral_norm and other parametrizations, and for layers that standardise or normalise their weight in forward, which cannot be taken apart again"
+	keptApart          = "Export with torch.onnx.export(…, optimize=False), which leaves that arithmetic in the file, so that the tensors themselves are trained; or without it (torch.nn.utils.parametrize.remove_parametrizations, remove_weight_norm). Fine-tune that"
+)
 
 // result matches the names that torch.export gives to the results of arithmetic.
 var result = regexp.MustCompile(`^(mul|div)(_\d+)?$`)
@@ -143,16 +147,17 @@ var result = regexp.MustCompile(`^(mul|div)(_\d+)?$`)
 var plain = regexp.MustCompile(`^\w+$`)
 
 // computed reports whether a layer's weight is what an exporter computed of several tensors. torch.export notes what a node reads: a
-// parameter as %p_NAME, a result by its own name.
-func computed(l *layer) bool {
+// parameter as %p_NAME, a result by its own name. Where a BatchNorm was folded in as well, the note is of that: then a name without a dot is a
+// result's, unless the module is known to have a parameter of it.
+func computed(l *layer, known func(name string) bool) bool {
 	if l.kind != product || l.weight == nil {
 		return false
 	}
-	name := l.weight.name
-	if !plain.MatchString(name) { // a tensor of a module has a dot in its name
+	name := l.weight.names[len(l.weight.names)-1] // before untying: a copy is of the same tensors
+	if !plain.MatchString(name) {                 // a tensor of a module has a dot in its name
 		return false
 	}
-	if result.MatchString(name) { // into which a BatchNorm may have been folded as well: the note is of that then
+	if result.MatchString(name) || l.folded && !known(name) {
 		return true
 	}
 	read := regexp.MustCompile(`[(, ]%` + name + `[,)]`) // name has nothing that is special

@@ -123,7 +123,7 @@ func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice,
 	statistics := map[string]bool{}
 	for _, n := range s.Model.Graph.Nodes {
 		if n.IsOp("BatchNormalization") {
-			if !trained[n] || norm != recipe.BatchNormBatch {
+			if !trained[n] || norm != recipe.BatchNormBatch || s.computesStatistics(n) {
 				out.frozen = append(out.frozen, n)
 			} else {
 				out.norms = append(out.norms, n)
@@ -161,6 +161,13 @@ func (s Source) choose(strategy recipe.Strategy, norm recipe.BatchNorm) (choice,
 }
 
 func isArithmetic(n *onnx.Node) bool { return n.IsOp("Add", "Mul", "Sub", "Div") }
+
+// computesStatistics reports whether the graph computes the statistics of a BatchNormalization, which then has no running ones: layers that
+// standardise their weight are exported so.
+func (s Source) computesStatistics(n *onnx.Node) bool {
+	made := s.producer[s.initializer(n.Input(3))]
+	return made != nil && !made.IsOp("Constant")
+}
 
 // statisticsReasons says why a BatchNormalization's running statistics cannot follow the batch's.
 func (s Source) statisticsReasons(n *onnx.Node, constants map[string]*onnx.Tensor, tied, seen map[string]bool) (reasons []gradient.Reason) {

@@ -5,7 +5,8 @@
                                                   loads STATE into network NAME (strict=True) and saves input and out_* of it
 
 Made with torch 2.15. For each network NAME: NAME.safetensors, its state_dict; NAME-dynamo.onnx and NAME-trace.onnx, with BatchNorms
-folded, as torch.onnx.export and its older exporter write it; NAME-kept.onnx, with BatchNorms kept and every tensor by its own name.
+folded, as torch.onnx.export and its older exporter write it; NAME-kept.onnx, with BatchNorms kept and every tensor by its own name; NAME-plain.onnx,
+as torch.onnx.export writes it with optimize=False.
 """
 import copy
 import gzip
@@ -32,6 +33,26 @@ class Block(nn.Module):
 
     def forward(self, x):
         return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + self.downsample(x))
+
+
+class Standardised(nn.Conv2d):
+    """Standardises its weight in forward, as timm's StdConv2d does."""
+
+    def forward(self, x):
+        w = F.batch_norm(self.weight.reshape(1, self.out_channels, -1), None, None, training=True, momentum=0.0, eps=1e-6).reshape_as(self.weight)
+        return F.conv2d(x, w, self.bias, self.stride, self.padding)
+
+
+class Response(nn.Module):
+    """ConvNeXt V2's global response normalisation."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(channels) / 4), nn.Parameter(torch.randn(channels) / 4)
+
+    def forward(self, x):
+        g = x.norm(p=2, dim=(2, 3), keepdim=True)
+        return x + self.bias.view(1, -1, 1, 1) + self.weight.view(1, -1, 1, 1) * (x * (g / (g.mean(dim=1, keepdim=True) + 1e-6)))
 
 
 class ABN(nn.Module):
@@ -68,9 +89,15 @@ def network(name):
     """plain; bias: convolutions with one of their own; copy: the attention branch starts as the last stage, as people make it of a
     trained classifier; epsilon: another ε, and a channel that γ = 0 switches off; shared: both branches are one stage, by two names;
     slopes: a PReLU with a slope for each channel; normed: weights that are computed of two tensors each; bare: BatchNorms without
-    learned parameters behind convolutions with a bias, and a learned scale, one number; fresh: as it is built, with every BatchNorm like the others."""
+    learned parameters behind convolutions with a bias, and a learned scale, one number; response: a
+    GRN in either branch; standardised: convolutions of the branches that standardise their weight; fresh: as it is built, with every BatchNorm like the others."""
     torch.manual_seed(3)
     model = ABN(bias=name in ("bias", "bare"), epsilon=1e-3 if name == "epsilon" else 1e-5)
+    for branch in model.att_layer4, model.layer4:
+        if name == "response":
+            branch.downsample.append(Response(8))
+        if name == "standardised":
+            branch.conv2 = Standardised(8, 8, 3, 1, 1, bias=False)
     if name != "fresh":
         model.train()
         for _ in range(3):
@@ -106,8 +133,8 @@ NAMES = "img", "att", "per", "map"
 def export(model, path, how):
     x = torch.zeros(2, 3, 32, 32)
     names = {"input_names": NAMES[:1], "output_names": NAMES[1:]}
-    if how == "dynamo":
-        torch.onnx.export(model, (x,), path, dynamic_shapes={"x": {0: torch.export.Dim.DYNAMIC}}, external_data=False, **names)
+    if how in ("dynamo", "plain"):
+        torch.onnx.export(model, (x,), path, dynamic_shapes={"x": {0: torch.export.Dim.DYNAMIC}}, external_data=False, optimize=how == "dynamo", **names)
     else:
         mode = torch.onnx.TrainingMode
         torch.onnx.export(model, (x,), path, dynamo=False, dynamic_axes={"img": {0: "batch"}}, do_constant_folding=how == "trace",
@@ -118,9 +145,9 @@ def make(folder):
     import onnx
     from safetensors.torch import save_file
 
-    for name in "plain", "bias", "copy", "epsilon", "shared", "slopes", "normed", "bare", "fresh":
+    for name in "plain", "bias", "copy", "epsilon", "shared", "slopes", "normed", "bare", "response", "standardised", "fresh":
         save_file({k: v.clone() for k, v in network(name).state_dict().items()}, folder / f"{name}.safetensors")
-        for how in "dynamo", "trace", "kept":
+        for how in "dynamo", "plain", "trace", "kept":
             path = folder / f"{name}-{how}.onnx"
             export(network(name), path, how)
             proto = onnx.load(path)
