@@ -28,7 +28,7 @@ func attention(b *builder, n *onnx.Node, dY string) error {
 	}
 	scale := float64(n.AttrFloat("scale", float32(1/math.Sqrt(float64(qs[3].Size)))))
 	scores := b.scaled(b.node("MatMul", []string{q, b.swapLast(k, 4)}), scale)
-	shape := append(qs[:3:3], ks[2])
+	shape := onnx.Shape{qs[0], qs[1], qs[2], ks[2]}
 	if mask != "" {
 		scores = b.add(scores, mask)
 	}
