@@ -180,7 +180,7 @@ func (s *Service) freeSlug(ctx context.Context, slug string) error {
 
 var (
 	errSlug      = &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
-	errSlugTaken = &ValidationError{Field: "slug", Message: "another project has it already: give this one another"}
+	errSlugTaken = &ValidationError{Field: "slug", Message: "another project has it already, or a deleted one that can be restored: give this one another"}
 )
 
 // keepFiles keeps the files of an archive, and those of images that it has by reference only.

@@ -15,11 +15,11 @@ import (
 
 // ProjectStore keeps projects and their classes.
 type ProjectStore interface {
-	// ProjectBySlug and ProjectByID return the project with its classes.
+	// ProjectBySlug and ProjectByID return the project with its classes; ErrNotFound for a deleted one.
 	ProjectBySlug(ctx context.Context, slug string) (Project, error)
 	ProjectByID(ctx context.Context, id int64) (Project, error)
-	// ProjectSummaries returns every project with its counts, by name; slug "" means all.
-	ProjectSummaries(ctx context.Context, slug string) ([]ProjectSummary, error)
+	// ProjectSummaries returns the projects in given states with their counts, by name; slug "" means all.
+	ProjectSummaries(ctx context.Context, slug string, states ...ProjectState) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
 	// ChangeProject writes a project's name and description, RenameClass a class's name.
@@ -39,12 +39,19 @@ const SlugPattern = `^[a-z0-9]+(-[a-z0-9]+)*$`
 
 var slugPattern = regexp.MustCompile(SlugPattern)
 
-// Projects lists the projects with their counts.
-func (s *Service) Projects(ctx context.Context, actor User) ([]ProjectSummary, error) {
-	if err := may(actor, RoleAnnotator); err != nil {
+// Projects lists the projects in a state with their counts; deleted ones only to admins.
+func (s *Service) Projects(ctx context.Context, actor User, state ProjectState) ([]ProjectSummary, error) {
+	if err := oneOf("state", state, ProjectStates); err != nil {
 		return nil, err
 	}
-	return s.store.ProjectSummaries(ctx, "")
+	needed := RoleAnnotator
+	if state == ProjectDeleted {
+		needed = RoleAdmin
+	}
+	if err := may(actor, needed); err != nil {
+		return nil, err
+	}
+	return s.store.ProjectSummaries(ctx, "", state)
 }
 
 // Project returns one project with its counts.
@@ -55,7 +62,7 @@ func (s *Service) Project(ctx context.Context, actor User, slug string) (Project
 	if slug == "" {
 		return ProjectSummary{}, fmt.Errorf("project %q: %w", slug, ErrNotFound)
 	}
-	found, err := s.store.ProjectSummaries(ctx, slug)
+	found, err := s.store.ProjectSummaries(ctx, slug, ProjectOpen, ProjectClosed)
 	if err != nil {
 		return ProjectSummary{}, err
 	}
@@ -121,7 +128,7 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 		return s.audit(ctx, tx, actor, &project.ID, "project.create", "project "+slug, name)
 	})
 	if errors.Is(err, ErrConflict) {
-		return Project{}, &ValidationError{Field: "slug", Message: "another project has it already"}
+		return Project{}, errSlugTaken
 	}
 	return project, err
 }

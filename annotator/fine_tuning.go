@@ -124,7 +124,7 @@ func checkEngine(v Version, r recipe.Settings) error {
 // StartRound queues a round from the active version (admin). The same idempotency key gives the same
 // round again. ErrConflict while another round of the project runs, *ValidationError without an approved edit.
 func (s *Service) StartRound(ctx context.Context, actor User, slug string, r recipe.Settings, idempotencyKey string) (Round, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return Round{}, err
 	}

@@ -124,7 +124,11 @@ func TestRoles(t *testing.T) {
 		"ChangeProject": {annotator.RoleAdmin, func(u annotator.User) error {
 			return only(s.ChangeProject(ctx, u, "birds", annotator.ProjectChange{}))
 		}},
-		"RenameClass": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RenameClass(ctx, u, "birds", 0, "wren")) }},
+		"CloseProject":   {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CloseProject(ctx, u, "birds")) }},
+		"ReopenProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ReopenProject(ctx, u, "birds")) }},
+		"DeleteProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.DeleteProject(ctx, u, "birds", "Birds")) }},
+		"RestoreProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RestoreProject(ctx, u, "birds")) }},
+		"RenameClass":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RenameClass(ctx, u, "birds", 0, "wren")) }},
 		"SetStart": {annotator.RoleAdmin, func(u annotator.User) error {
 			return only(s.SetStart(ctx, u, "birds", attention.Start{}))
 		}},
@@ -146,7 +150,7 @@ func TestRoles(t *testing.T) {
 			return only(s.ProposeLabel(ctx, u, 0, annotator.LabelProposal{}))
 		}},
 		"LabelHistory": {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.LabelHistory(ctx, u, w.Images[0].ID)) }},
-		"Projects":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Projects(ctx, u)) }},
+		"Projects":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Projects(ctx, u, annotator.ProjectOpen)) }},
 		"NextTask":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.NextTask(ctx, u, annotator.TaskFilter{Project: "birds"})) }},
 		"Tasks":        {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Tasks(ctx, u, annotator.TaskFilter{Project: "birds"})) }},
 		"SaveDraft":    {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.SaveDraft(ctx, u, 1, annotator.Draft{})) }},

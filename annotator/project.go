@@ -33,6 +33,10 @@ type Project struct {
 	CreatedAt   time.Time `json:"created_at"`
 	// Start says what the map of an untouched task begins with, on images that have what it needs: a mask or clicks.
 	Start attention.Start `json:"start"`
+	// Where the project is put away (State): since when.
+	ClosedAt  *time.Time `json:"closed_at,omitempty"`
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
+	PurgedAt  *time.Time `json:"purged_at,omitempty"` // of a deleted project: when its files were given up
 }
 
 // Class is one of the K answers of the project's classifier.

@@ -66,3 +66,11 @@ func (w *world) approved() {
 		w.t.Fatalf("Review: %v", err)
 	}
 }
+
+// must ends the test where preparing it fails.
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}

@@ -145,7 +145,7 @@ type Staging interface {
 // BeginImport makes room for the files of a data set that are then sent in chunks (admin). Files that were begun with before, and
 // are not all here, are gone on with.
 func (s *Service) BeginImport(ctx context.Context, actor User, slug, name string, files []StagedFile) (StagedImport, bool, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return StagedImport{}, false, err
 	}

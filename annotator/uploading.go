@@ -61,7 +61,7 @@ type UploadStore interface {
 // UploadModel stores a model file for a project and reports what it is (admin). AddUpload then makes a version of it. next returns the
 // upload's files (Models.Receive).
 func (s *Service) UploadModel(ctx context.Context, actor User, slug string, next func() (SentFile, error)) (Upload, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return Upload{}, err
 	}
@@ -260,7 +260,7 @@ type ModelToAdd struct {
 // AddModel runs a model once and makes it a version of a project (admin). The version, its activation, its scan and the trail's lines
 // are written in one transaction.
 func (s *Service) AddModel(ctx context.Context, actor User, slug string, m ModelToAdd) (Version, error) {
-	project, err := s.project(ctx, actor, RoleAdmin, slug)
+	project, err := s.openProject(ctx, actor, slug)
 	if err != nil {
 		return Version{}, err
 	}

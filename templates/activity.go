@@ -42,7 +42,7 @@ var actionWords = map[string]string{
 	"round.start": "started", "round.cancel": "cancelled", "round.finish": "finished", "round.fail": "failed at",
 	"version.add": "added", "version.activate": "activated", "version.scan": "scans with",
 	"model.upload": "sent", "model.add": "asked to add", "model.refuse": "could not add", "token.create": "made a token for", "token.revoke": "revoked a token of",
-	"project.create": "made", "project.start": "changed how maps begin in", "image.import": "imported", "label.propose": "says that a label is wrong, of", "label.vouch": "says that the label is right, of", "label.confirm": "confirmed what was said of the label of",
+	"project.create": "made", "project.change": "changed", "class.rename": "renamed", "project.unpack": "unpacked", "project.close": "closed", "project.reopen": "opened again", "project.delete": "deleted", "project.restore": "restored", "project.purge": "removed the files of", "project.start": "changed how maps begin in", "image.import": "imported", "label.propose": "says that a label is wrong, of", "label.vouch": "says that the label is right, of", "label.confirm": "confirmed what was said of the label of",
 	"label.reject": "rejected what was said of the label of", "label.withdraw": "took back what they said of the label of", "image.exclude": "left out of measures in", "image.include": "measures again on images of",
 	"image.change": "changed", "image.delete": "deleted", "image.restore": "restored", "image.purge": "purged", "user.create": "added", "user.change": "changed",
 }

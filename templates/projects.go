@@ -4,8 +4,10 @@ import "github.com/abn-studio/studio/annotator"
 
 // Projects is the view model of the front page.
 type Projects struct {
-	Projects []annotator.ProjectSummary
-	Form     *ProjectForm // an admin's half-filled form, nil when it is folded away
+	Projects []annotator.ProjectSummary // that are open
+	Closed   []annotator.ProjectSummary
+	Deleted  []annotator.ProjectSummary // for admins
+	Form     *ProjectForm               // an admin's half-filled form, nil when it is folded away
 }
 
 // ProjectForm is what an admin typed about a new project, and what is wrong with it.
@@ -19,12 +21,33 @@ type Settings struct {
 	Name, Description string
 	Class             int // that is renamed; -1: none is chosen
 	ClassName         string
+	Deleting          bool   // a project was to be deleted
 	Problem           string // what is wrong with a form that was sent
 }
 
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
 	return Settings{Name: p.Name, Description: p.Description, Class: -1}
+}
+
+// there are the deleted projects that can be restored.
+func (v Projects) there() (all []annotator.ProjectSummary) {
+	for _, p := range v.Deleted {
+		if p.PurgedAt == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// gone are the deleted projects of which the record is left.
+func (v Projects) gone() (all []annotator.ProjectSummary) {
+	for _, p := range v.Deleted {
+		if p.PurgedAt != nil {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func orBlank(f *ProjectForm) ProjectForm {

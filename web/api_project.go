@@ -24,9 +24,12 @@ type (
 
 // projects registers projects, their jobs and their trail.
 func (a *api) projects() {
-	handle(a, annotator.RoleAnnotator, get("projects", "/projects", "All projects"),
-		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[projectList], error) {
-			list, err := a.server.service.Projects(ctx, actor)
+	type projectsRequest struct {
+		State annotator.ProjectState `query:"state" default:"open" doc:"open, closed, or deleted (admin)."`
+	}
+	handle(a, annotator.RoleAnnotator, get("projects", "/projects", "The projects that are open, or closed or deleted"),
+		func(ctx context.Context, actor annotator.User, in *projectsRequest) (*answer[projectList], error) {
+			list, err := a.server.service.Projects(ctx, actor, in.State)
 			for i := range list {
 				list[i].Classes = orEmpty(list[i].Classes)
 			}
@@ -84,6 +87,7 @@ func (a *api) projects() {
 			jobs, err := a.server.service.Jobs(ctx, actor, in.Project)
 			return &answer[jobList]{jobList{orEmpty(jobs)}}, err
 		})
+	a.ends()
 	a.starts()
 	type auditRequest struct {
 		ByProject
@@ -94,6 +98,55 @@ func (a *api) projects() {
 			entries, err := a.server.service.Audit(ctx, actor, in.Project, in.Before)
 			return &answer[auditList]{auditList{orEmpty(entries)}}, err
 		})
+}
+
+// ends registers what puts projects away and brings them back.
+func (a *api) ends() {
+	service := func() *annotator.Service { return a.server.service }
+	type typedRequest struct {
+		ByProject
+		Body struct {
+			Name string `json:"name" doc:"The project's name, typed once more."`
+		}
+	}
+	of := func(p annotator.Project, err error) (*answer[annotator.Project], error) {
+		p.Classes = orEmpty(p.Classes)
+		return &answer[annotator.Project]{p}, err
+	}
+	for _, c := range []struct {
+		about string
+		o     huma.Operation
+		do    func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error)
+	}{
+		{"All of it can be read, and every change is a 409. Leased tasks are given back, scans end. 409 while a round or an import runs.",
+			post("closeProject", "/projects/{project}/close", "Put a project away"),
+			func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error) {
+				return service().CloseProject(ctx, actor, slug)
+			}},
+		{"Images that its active version has not seen are scanned.", post("reopenProject", "/projects/{project}/reopen", "Open a closed project again"),
+			func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error) {
+				return service().ReopenProject(ctx, actor, slug)
+			}},
+		{"It is as it was, open or closed. 404 once it is purged.", post("restoreProject", "/projects/{project}/restore", "Bring back a deleted project"),
+			func(ctx context.Context, actor annotator.User, slug string) (annotator.Project, error) {
+				return service().RestoreProject(ctx, actor, slug)
+			}},
+	} {
+		c.o.Description = c.about
+		handle(a, annotator.RoleAdmin, c.o, func(ctx context.Context, actor annotator.User, in *ByProject) (*answer[annotator.Project], error) {
+			return of(c.do(ctx, actor, in.Project))
+		})
+	}
+	remove := post("deleteProject", "/projects/{project}/delete", "Delete a project; it can be restored for 30 days")
+	remove.Description = "All of it is a 404 then. Its slug stays taken until it is purged. 409 while a round or an import runs."
+	handle(a, annotator.RoleAdmin, remove, func(ctx context.Context, actor annotator.User, in *typedRequest) (*answer[annotator.Project], error) {
+		return of(service().DeleteProject(ctx, actor, in.Project, in.Body.Name))
+	})
+	purge := noContent(post("purgeProject", "/projects/{project}/purge", "Remove the files of a deleted project for good"))
+	purge.Description = "Pictures, masks and models go. The record of what people did stays. 409 for a project that is not deleted."
+	handle(a, annotator.RoleAdmin, purge, func(ctx context.Context, actor annotator.User, in *typedRequest) (*nothing, error) {
+		return &nothing{}, service().PurgeProject(ctx, actor, in.Project, in.Body.Name)
+	})
 }
 
 // starts registers the choice of the maps that painters begin with.

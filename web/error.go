@@ -44,6 +44,7 @@ func outcome(err error) failure {
 		scope      *annotator.ScopeError
 		stale      *annotator.StaleError
 		lease      *annotator.LeaseError
+		closed     *annotator.ClosedError
 		throttled  *throttledError
 		tooLarge   *http.MaxBytesError
 		picture    *annotator.PictureError
@@ -59,6 +60,8 @@ func outcome(err error) failure {
 			detail: stale.Error() + ": rebase on it, nothing was overwritten", field: "base_revision", current: &stale.Current}
 	case errors.As(err, &lease):
 		return failure{status: http.StatusConflict, title: "Held by somebody else", detail: lease.Error()}
+	case errors.As(err, &closed):
+		return failure{status: http.StatusConflict, title: "The project is closed", detail: closed.Error()}
 	case errors.As(err, &throttled):
 		return failure{status: http.StatusTooManyRequests, title: "Too many attempts", detail: say, retry: int(throttled.after.Seconds() + 1)}
 	case errors.Is(err, annotator.ErrTooLarge):

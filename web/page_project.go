@@ -3,17 +3,31 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
 )
 
 func (s *Server) projectsPage(v *visit) error {
-	projects, err := s.service.Projects(v.Context(), v.actor)
-	if err != nil {
-		return err
+	return s.showProjects(v, http.StatusOK, nil)
+}
+
+// showProjects shows the front page, with a form that was refused where there is one.
+func (s *Server) showProjects(v *visit, status int, form *templates.ProjectForm) error {
+	view := templates.Projects{Form: form}
+	for state, list := range map[annotator.ProjectState]*[]annotator.ProjectSummary{
+		annotator.ProjectOpen: &view.Projects, annotator.ProjectClosed: &view.Closed, annotator.ProjectDeleted: &view.Deleted,
+	} {
+		if state == annotator.ProjectDeleted && !v.actor.Role.May(annotator.RoleAdmin) {
+			continue
+		}
+		var err error
+		if *list, err = s.service.Projects(v.Context(), v.actor, state); err != nil {
+			return err
+		}
 	}
-	return v.render(templates.ProjectsPage(v.frame("Projects", "projects"), templates.Projects{Projects: projects}))
+	return s.render(v.ResponseWriter, v.Request, status, templates.ProjectsPage(v.frame("Projects", "projects"), view))
 }
 
 func (s *Server) createProject(v *visit) error {
@@ -27,13 +41,8 @@ func (s *Server) createProject(v *visit) error {
 		if err != nil {
 			return err
 		}
-		projects, err := s.service.Projects(v.Context(), v.actor)
-		if err != nil {
-			return err
-		}
-		view := templates.Projects{Projects: projects, Form: &templates.ProjectForm{
-			Slug: form.Get("slug"), Name: form.Get("name"), Description: form.Get("description"), Problem: problem}}
-		return s.render(v.ResponseWriter, v.Request, http.StatusUnprocessableEntity, templates.ProjectsPage(v.frame("Projects", "projects"), view))
+		return s.showProjects(v, http.StatusUnprocessableEntity, &templates.ProjectForm{
+			Slug: form.Get("slug"), Name: form.Get("name"), Description: form.Get("description"), Problem: problem})
 	}
 	v.say("Made the project %s.", p.Name)
 	return v.redirect("/projects/" + p.Slug + "/queue") // whose empty page says what comes next
@@ -79,6 +88,68 @@ func (s *Server) renameClass(v *visit) error {
 	}
 	v.say("Class %d is called %s.", view.Class, p.Classes[view.Class].Name)
 	return v.redirect(v.to("settings"))
+}
+
+// putAway closes the project, opens it again, or deletes it.
+func (s *Server) putAway(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	slug, name := v.project.Slug, v.project.Name
+	switch form.Get("action") {
+	case "close":
+		if _, err = s.service.CloseProject(v.Context(), v.actor, slug); err == nil {
+			v.say("%s is closed. All of it can be read.", name)
+			return v.redirect(v.to("settings"))
+		}
+	case "reopen":
+		if _, err = s.service.ReopenProject(v.Context(), v.actor, slug); err == nil {
+			v.say("%s is open again.", name)
+			return v.redirect(v.to("settings"))
+		}
+	case "delete":
+		p, failed := s.service.DeleteProject(v.Context(), v.actor, slug, form.Get("name"))
+		if err = failed; err == nil {
+			v.say("%s is deleted. Until %s it can be restored, below.", name, p.PurgesAt().Format(time.DateOnly))
+			return v.redirect("/projects")
+		}
+	default:
+		return errBadForm
+	}
+	view := templates.NewSettings(v.project.Project)
+	view.Deleting = form.Get("action") == "delete"
+	return s.refuseSettings(v, view, err)
+}
+
+// changeDeleted restores a deleted project, or removes its files for good.
+func (s *Server) changeDeleted(v *visit) error {
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	slug := v.param("slug")
+	switch form.Get("action") {
+	case "restore":
+		p, failed := s.service.RestoreProject(v.Context(), v.actor, slug)
+		if err = failed; err == nil {
+			v.say("%s is back.", p.Name)
+			return v.redirect("/projects/" + slug + "/settings")
+		}
+	case "purge":
+		if err = s.service.PurgeProject(v.Context(), v.actor, slug, form.Get("name")); err == nil {
+			v.say("The files of %s are removed.", form.Get("name"))
+			return v.redirect("/projects")
+		}
+	default:
+		return errBadForm
+	}
+	problem, err := problemText(err)
+	if err != nil {
+		return err
+	}
+	v.warn("%s", sentenceOf(problem))
+	return v.redirect("/projects")
 }
 
 // refuseSettings shows the page with what is wrong with a form on it.

@@ -33,7 +33,8 @@ var open = map[string]string{
 // pageRoles are the roles that pages need. The test fails for a new address until it is listed here.
 var pageRoles = map[string]annotator.Role{
 	"GET /": annotator.RoleAnnotator, "GET /projects": annotator.RoleAnnotator, "POST /projects": annotator.RoleAdmin,
-	"GET /archives": annotator.RoleAdmin, "GET /archives/{import}": annotator.RoleAdmin, "POST /archives/{import}": annotator.RoleAdmin,
+	"POST /deleted/{slug}": annotator.RoleAdmin,
+	"GET /archives":        annotator.RoleAdmin, "GET /archives/{import}": annotator.RoleAdmin, "POST /archives/{import}": annotator.RoleAdmin,
 	"GET /people": annotator.RoleAdmin, "POST /people": annotator.RoleAdmin, "POST /people/{user}": annotator.RoleAdmin,
 	"GET /account": annotator.RoleAnnotator, "POST /account/name": annotator.RoleAnnotator,
 	"POST /account/password": annotator.RoleAnnotator, "POST /account/tokens": annotator.RoleAnnotator,
@@ -58,7 +59,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /projects/{slug}/labels/next": annotator.RoleReviewer, "GET /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,
 	"POST /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,
 	"GET /projects/{slug}/settings":          annotator.RoleAnnotator,
-	"POST /projects/{slug}/settings":         annotator.RoleAdmin, "POST /projects/{slug}/settings/class": annotator.RoleAdmin,
+	"POST /projects/{slug}/settings":         annotator.RoleAdmin, "POST /projects/{slug}/settings/class": annotator.RoleAdmin, "POST /projects/{slug}/settings/state": annotator.RoleAdmin,
 	"GET /projects/{slug}/maps": annotator.RoleAdmin, "POST /projects/{slug}/maps": annotator.RoleAdmin,
 	"GET /projects/{slug}/leakage": annotator.RoleAnnotator, "POST /projects/{slug}/leakage/leave-out": annotator.RoleAdmin,
 	"POST /projects/{slug}/leakage/restore": annotator.RoleAdmin,

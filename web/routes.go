@@ -48,6 +48,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 
 			r.Get("/projects", s.page(annotators, s.projectsPage))
 			r.Post("/projects", s.page(admins, s.createProject))
+			r.Post("/deleted/{slug}", s.page(admins, s.changeDeleted))
 			r.Get("/archives", s.page(admins, s.archivesPage))
 			r.Get("/archives/{import}", s.page(admins, s.archivePage))
 			r.Post("/archives/{import}", s.page(admins, s.runArchive))
@@ -100,6 +101,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/activity", s.projectPage(annotators, s.activityPage))
 				r.Get("/settings", s.projectPage(annotators, s.settingsPage))
 				r.Post("/settings", s.projectPage(admins, s.changeProject))
+				r.Post("/settings/state", s.projectPage(admins, s.putAway))
 				r.Post("/settings/class", s.projectPage(admins, s.renameClass))
 				r.Get("/export", s.projectPage(annotators, s.exportPage))
 				r.Get("/leakage", s.projectPage(annotators, s.leakagePage))

@@ -59,7 +59,7 @@ func (s *studio) calls() []call {
 	var all, last []call
 	must(s.t, chi.Walk(s.server.handler.(chi.Routes), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
 		c := call{method, route}
-		if method == http.MethodDelete || strings.HasSuffix(route, "/signout") {
+		if method == http.MethodDelete || strings.HasSuffix(route, "/signout") || strings.HasSuffix(route, "/close") || strings.HasSuffix(route, "/settings/state") {
 			last = append(last, c)
 		} else {
 			all = append(all, c)
@@ -159,6 +159,7 @@ var forms = map[string]string{
 	"/projects/{slug}/leakage/leave-out": "within=8&image=1", "/projects/{slug}/leakage/restore": "image=1",
 	"/projects/{slug}/images/{image}/label": "says=class&class=One&comment=why", "/projects/{slug}/labels/{verdict}": "verdict=reject&comment=why",
 	"/projects/{slug}/images": "action=delete&image=1&back=/projects", "/projects/{slug}/images/{image}": "split=train&group=x",
+	"/deleted/{slug}": "action=restore&name=x", "/projects/{slug}/settings/state": "action=reopen&name=x",
 	"/archives/{import}": "action=start&slug=from-archive&name=x",
 	"/projects":          "name=Walked&slug=walked&description=x", "/people": "email=walked@example.org&name=Walked&password=&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/account/name": "name=Walker", "/account/password": "current=&password=",

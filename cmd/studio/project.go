@@ -54,7 +54,7 @@ type projectListCommand struct {
 // Run lists the projects.
 func (c *projectListCommand) Run(ctx context.Context, streams *stdio) error {
 	return c.withStore(ctx, streams, func(_ *storage, service *annotator.Service) error {
-		projects, err := service.Projects(ctx, annotator.System)
+		projects, err := service.Projects(ctx, annotator.System, annotator.ProjectOpen)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/disk"
@@ -47,7 +48,7 @@ func (t *tidyWorker) Work(ctx context.Context, _ *river.Job[postgres.TidyArgs]) 
 	return errors.Join(t.worker.askEngines(ctx), t.worker.Tidy(ctx, forgottenAfter))
 }
 
-// Tidy removes uploaded models that were not added, and then every blob that no row refers to, if they are older than age. It leaves
+// Tidy purges projects that were deleted long ago, removes uploaded models that were not added, and then every blob that no row refers to, if they are older than age. It leaves
 // a blob store alone that belongs to another studio (blob.ErrOwned), whose rows are not known here.
 func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	if err := SweepIncoming(w.config.Data, w.config.Blobs); err != nil {
@@ -62,6 +63,13 @@ func (w *Worker) Tidy(ctx context.Context, age time.Duration) error {
 	}
 	if err := w.config.Blobs.Claim(ctx, studio); err != nil {
 		return err
+	}
+	purged, err := w.service.PurgeDeletedProjects(ctx, annotator.System)
+	if err != nil {
+		return err
+	}
+	if purged > 0 {
+		w.log.Info("purged deleted projects", "projects", purged)
 	}
 	forgotten, err := w.config.Store.ForgetUploads(ctx, age)
 	if err != nil {

@@ -232,6 +232,10 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 	upload := func() annotator.Upload {
 		return ok(s.UploadModel(ctx, w.Admin, slug, w.sent()))
 	}
+	deleted := func(slug string) annotator.Project {
+		p, _, _ := w.AnotherProject(t, slug)
+		return ok(s.DeleteProject(ctx, w.Admin, p.Slug, p.Name))
+	}
 	type change = func() error // prepared, so that it may fail once and then be made
 	changes := map[string]func() change{
 		"CreateProject": func() change {
@@ -250,6 +254,36 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			return func() error {
 				return only(s.ChangeProject(ctx, w.Admin, slug, annotator.ProjectChange{Name: &name}))
 			}
+		},
+		"CloseProject": func() change {
+			slug := unique("closing")
+			w.AnotherProject(t, slug)
+			return func() error { return only(s.CloseProject(ctx, w.Admin, slug)) }
+		},
+		"ReopenProject": func() change {
+			slug := unique("reopening")
+			w.AnotherProject(t, slug)
+			ok(s.CloseProject(ctx, w.Admin, slug))
+			return func() error { return only(s.ReopenProject(ctx, w.Admin, slug)) }
+		},
+		"DeleteProject": func() change {
+			p, _, _ := w.AnotherProject(t, unique("deleting"))
+			return func() error { return only(s.DeleteProject(ctx, w.Admin, p.Slug, p.Name)) }
+		},
+		"RestoreProject": func() change {
+			p := deleted(unique("restoring"))
+			return func() error { return only(s.RestoreProject(ctx, w.Admin, p.Slug)) }
+		},
+		"PurgeProject": func() change {
+			p := deleted(unique("purging"))
+			return func() error { return s.PurgeProject(ctx, w.Admin, p.Slug, p.Name) }
+		},
+		"PurgeDeletedProjects": func() change {
+			p := deleted(unique("purging"))
+			if _, err := w.Store.Pool().Exec(ctx, `UPDATE projects SET deleted_at = deleted_at - interval '31 days' WHERE id = $1`, p.ID); err != nil {
+				t.Fatal(err)
+			}
+			return func() error { return only(s.PurgeDeletedProjects(ctx, annotator.System)) }
 		},
 		"RenameClass": func() change {
 			name := unique("class")

@@ -6,11 +6,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// notPurged is the condition of a row whose project was not purged.
+const notPurged = `project_id IN (SELECT id FROM projects WHERE purged_at IS NULL)`
+
 // ReferencedBlobs returns the hashes of all blobs that rows refer to: images, masks, models, and uploaded models that may yet be
 // added. Any other blob may be swept once it is older than any running transaction.
 func (s *Store) ReferencedBlobs(ctx context.Context) (map[string]struct{}, error) {
 	hashes, err := list(ctx, s, pgx.RowTo[string], `
-		SELECT hash FROM images WHERE purged_at IS NULL UNION SELECT mask_hash FROM images WHERE mask_hash <> '' UNION SELECT model_hash FROM versions
+		SELECT hash FROM images WHERE purged_at IS NULL UNION SELECT mask_hash FROM images WHERE mask_hash <> '' UNION SELECT model_hash FROM versions WHERE `+notPurged+`
 		UNION SELECT model_hash FROM uploads WHERE state <> 'added'`)
 	all := make(map[string]struct{}, len(hashes))
 	for _, h := range hashes {
@@ -28,9 +31,9 @@ type BlobUse struct {
 // BlobUses returns every reference to a blob. Images that an import could not read are left out: their files are not kept.
 func (s *Store) BlobUses(ctx context.Context) ([]BlobUse, error) {
 	uses, err := list(ctx, s, pgx.RowToStructByPos[BlobUse], `
-		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = '' AND purged_at IS NULL
+		SELECT hash, 'image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE broken = '' AND i.purged_at IS NULL
 		UNION ALL SELECT mask_hash, 'mask of image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE mask_hash <> ''
-		UNION ALL SELECT model_hash, 'model of version ' || v.number || ' of ' || p.slug FROM versions v JOIN projects p ON p.id = v.project_id
+		UNION ALL SELECT model_hash, 'model of version ' || v.number || ' of ' || p.slug FROM versions v JOIN projects p ON p.id = v.project_id WHERE p.purged_at IS NULL
 		UNION ALL SELECT model_hash, 'uploaded model ' || u.name || ' for ' || p.slug FROM uploads u JOIN projects p ON p.id = u.project_id WHERE u.state <> 'added'
 		ORDER BY 1, 2`)
 	return uses, wrap(err, "listing the blobs in use")

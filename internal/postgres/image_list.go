@@ -154,6 +154,6 @@ func (s *Store) UnusedBlobs(ctx context.Context, hashes []string) ([]string, err
 	unused, err := list(ctx, s, pgx.RowTo[string], `
 		SELECT DISTINCT h FROM unnest($1::text[]) AS h
 		WHERE NOT EXISTS (SELECT FROM images WHERE hash = h AND purged_at IS NULL) AND NOT EXISTS (SELECT FROM images WHERE mask_hash = h)
-			AND NOT EXISTS (SELECT FROM versions WHERE model_hash = h) AND NOT EXISTS (SELECT FROM uploads WHERE model_hash = h AND state <> 'added')`, hashes)
+			AND NOT EXISTS (SELECT FROM versions WHERE model_hash = h AND `+notPurged+`) AND NOT EXISTS (SELECT FROM uploads WHERE model_hash = h AND state <> 'added')`, hashes)
 	return unused, wrap(err, "looking for blobs that nothing refers to")
 }

@@ -31,7 +31,7 @@ func scanImage(row pgx.CollectableRow) (i annotator.Image, err error) {
 
 // Image implements annotator.ImageStore.
 func (s *Store) Image(ctx context.Context, id int64) (annotator.Image, error) {
-	i, err := one(ctx, s, scanImage, `SELECT `+imageColumns+` FROM images i WHERE id = $1`, id)
+	i, err := one(ctx, s, scanImage, `SELECT `+imageColumns+` FROM images i WHERE id = $1 AND `+inProject, id)
 	return i, wrap(err, "image %d", id)
 }
 

@@ -24,7 +24,7 @@ func scanLabel(row pgx.CollectableRow) (v annotator.LabelVerdict, err error) {
 
 // LabelVerdict implements annotator.LabelStore.
 func (s *Store) LabelVerdict(ctx context.Context, id int64) (annotator.LabelVerdict, error) {
-	v, err := one(ctx, s, scanLabel, `SELECT `+labelColumns+` FROM `+labelTables+` WHERE l.id = $1`, id)
+	v, err := one(ctx, s, scanLabel, `SELECT `+labelColumns+` FROM `+labelTables+` WHERE l.id = $1 AND l.`+inProject, id)
 	return v, wrap(err, "verdict %d on a label", id)
 }
 

@@ -71,7 +71,7 @@ func (s *Store) ImagesToFingerprint(ctx context.Context, projectID, after int64,
 		err = row.Scan(&i.ID, &i.Hash)
 		return i, err
 	}, `
-		SELECT id, hash FROM images WHERE fingerprint IS NULL AND broken = '' AND retired_at IS NULL AND id > $2 AND ($1 = 0 OR project_id = $1)
+		SELECT id, hash FROM images WHERE fingerprint IS NULL AND broken = '' AND retired_at IS NULL AND id > $2 AND ($1 = 0 OR project_id = $1) AND `+inOpenProject+`
 		ORDER BY id LIMIT $3`, projectID, after, limit)
 	return all, wrap(err, "looking for images without a fingerprint")
 }

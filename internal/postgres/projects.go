@@ -10,10 +10,10 @@ import (
 )
 
 // projectColumns are the columns of projects. Classes have a table of their own.
-const projectColumns = `id, slug, name, description, created_at, start_method, start_radius`
+const projectColumns = `id, slug, name, description, created_at, start_method, start_radius, closed_at, deleted_at, purged_at`
 
 func projectFields(p *annotator.Project) []any {
-	return []any{&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt, &p.Start.Method, &p.Start.Radius}
+	return []any{&p.ID, &p.Slug, &p.Name, &p.Description, &p.CreatedAt, &p.Start.Method, &p.Start.Radius, &p.ClosedAt, &p.DeletedAt, &p.PurgedAt}
 }
 
 func scanProject(row pgx.CollectableRow) (p annotator.Project, err error) {
@@ -23,7 +23,7 @@ func scanProject(row pgx.CollectableRow) (p annotator.Project, err error) {
 
 // ProjectBySlug implements annotator.ProjectStore.
 func (s *Store) ProjectBySlug(ctx context.Context, slug string) (annotator.Project, error) {
-	p, err := one(ctx, s, scanProject, `SELECT `+projectColumns+` FROM projects WHERE slug = $1`, slug)
+	p, err := one(ctx, s, scanProject, `SELECT `+projectColumns+` FROM projects WHERE slug = $1 AND deleted_at IS NULL`, slug)
 	if err == nil {
 		p.Classes, err = s.classes(ctx, p.ID)
 	}
@@ -32,7 +32,7 @@ func (s *Store) ProjectBySlug(ctx context.Context, slug string) (annotator.Proje
 
 // ProjectByID implements annotator.ProjectStore.
 func (s *Store) ProjectByID(ctx context.Context, id int64) (annotator.Project, error) {
-	p, err := one(ctx, s, scanProject, `SELECT `+projectColumns+` FROM projects WHERE id = $1`, id)
+	p, err := one(ctx, s, scanProject, `SELECT `+projectColumns+` FROM projects WHERE id = $1 AND deleted_at IS NULL`, id)
 	if err == nil {
 		p.Classes, err = s.classes(ctx, p.ID)
 	}
@@ -67,7 +67,7 @@ func (s *Store) RenameClass(ctx context.Context, projectID int64, class annotato
 }
 
 // ProjectSummaries implements annotator.ProjectStore.
-func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.ProjectSummary, error) {
+func (s *Store) ProjectSummaries(ctx context.Context, slug string, states ...annotator.ProjectState) ([]annotator.ProjectSummary, error) {
 	all, err := list(ctx, s, func(row pgx.CollectableRow) (p annotator.ProjectSummary, err error) {
 		var active, job *int64
 		err = row.Scan(append(projectFields(&p.Project),
@@ -89,7 +89,8 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 			(SELECT id FROM versions v WHERE v.project_id = p.id AND v.state = 'active'),
 			(SELECT id FROM rounds r WHERE r.project_id = p.id AND r.state IN ('queued', 'training', 'evaluating')),
 			(SELECT max(id) FROM jobs j WHERE j.project_id = p.id AND j.state IN ('queued', 'running') AND j.kind IN ('import', 'scan') AND NOT `+silent+`)
-		FROM projects p WHERE $1 = '' OR slug = $1 ORDER BY lower(p.name), p.id`, slug)
+		FROM projects p WHERE ($1 = '' OR slug = $1) AND CASE WHEN deleted_at IS NOT NULL THEN $2 WHEN closed_at IS NOT NULL THEN $3 ELSE $4 END = ANY ($5)
+		ORDER BY lower(p.name), p.id`, slug, annotator.ProjectDeleted, annotator.ProjectClosed, annotator.ProjectOpen, texts(states))
 	for i := range all {
 		if err != nil {
 			break
@@ -99,10 +100,13 @@ func (s *Store) ProjectSummaries(ctx context.Context, slug string) ([]annotator.
 	return all, wrap(err, "summing up projects")
 }
 
-// fillSummary fills in the values that a summary's ids refer to.
+// fillSummary fills in the values that a summary's ids refer to. A deleted project has no version that could be read.
 func (s *Store) fillSummary(ctx context.Context, p *annotator.ProjectSummary) (err error) {
 	if p.Classes, err = s.classes(ctx, p.ID); err != nil {
 		return err
+	}
+	if p.DeletedAt != nil {
+		p.ActiveVersion = nil
 	}
 	if p.ActiveVersion != nil {
 		v, err := s.Version(ctx, p.ActiveVersion.ID)

@@ -108,6 +108,9 @@ func refused(err error, sql string, args []any) error {
 	case "54001": // statement_too_complex
 		return invalid(fieldAt(pg, sql), "is nested too deeply")
 	case "23514": // check_violation
+		if pg.ConstraintName == "projects_open" {
+			return &annotator.ClosedError{Slug: pg.Detail}
+		}
 		field := strings.TrimSuffix(strings.TrimPrefix(pg.ConstraintName, pg.TableName+"_"), "_check")
 		return invalid(field, "is against a rule of the studio's data ("+pg.ConstraintName+")")
 	}

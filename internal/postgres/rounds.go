@@ -20,7 +20,7 @@ var scanRound = pgx.RowToStructByName[annotator.Round]
 
 // Round implements annotator.RoundStore.
 func (s *Store) Round(ctx context.Context, id int64) (annotator.Round, error) {
-	r, err := one(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1`, id)
+	r, err := one(ctx, s, scanRound, `SELECT `+roundColumns+` FROM rounds r WHERE r.id = $1 AND r.`+inProject, id)
 	return r, wrap(err, "round %d", id)
 }
 

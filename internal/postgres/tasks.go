@@ -34,7 +34,7 @@ func scanTask(row pgx.CollectableRow) (t annotator.Task, err error) {
 
 // Task implements annotator.TaskStore.
 func (s *Store) Task(ctx context.Context, id int64) (annotator.Task, error) {
-	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.id = $1`, id)
+	t, err := one(ctx, s, scanTask, `SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.id = $1 AND t.`+inProject, id)
 	return t, wrap(err, "task %d", id)
 }
 
@@ -96,7 +96,7 @@ func (s *Store) UpdateTask(ctx context.Context, t annotator.Task) error {
 func (s *Store) ExpireLeases(ctx context.Context, projectID int64, now time.Time) error {
 	err := s.inTx(ctx, func(tx *Store) error {
 		tasks, err := list(ctx, tx, scanTask, `
-			SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.project_id = $1 AND t.state = 'leased' AND t.lease_expires_at <= $2
+			SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.project_id = $1 AND t.state = 'leased' AND t.lease_expires_at <= $2 AND t.`+inOpenProject+`
 			FOR UPDATE OF t SKIP LOCKED`, projectID, now)
 		if err != nil {
 			return err
@@ -143,7 +143,7 @@ func scanCard(row pgx.CollectableRow) (c annotator.TaskCard, err error) {
 
 // TaskCard implements annotator.TaskStore.
 func (s *Store) TaskCard(ctx context.Context, id int64) (annotator.TaskCard, error) {
-	c, err := one(ctx, s, scanCard, `SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id = $1`, id)
+	c, err := one(ctx, s, scanCard, `SELECT `+cardColumns+` FROM `+cardTables+` WHERE t.id = $1 AND t.`+inProject, id)
 	return c, wrap(err, "task %d", id)
 }
 

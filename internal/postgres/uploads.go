@@ -18,7 +18,7 @@ var scanUpload = pgx.RowToStructByName[annotator.Upload]
 
 // Upload implements annotator.UploadStore.
 func (s *Store) Upload(ctx context.Context, id int64) (annotator.Upload, error) {
-	u, err := one(ctx, s, scanUpload, `SELECT `+uploadColumns+` FROM uploads WHERE id = $1`, id)
+	u, err := one(ctx, s, scanUpload, `SELECT `+uploadColumns+` FROM uploads WHERE id = $1 AND `+inProject, id)
 	return u, wrap(err, "upload %d", id)
 }
 

@@ -18,7 +18,7 @@ var scanVersion = pgx.RowToStructByName[annotator.Version]
 
 // Version implements annotator.VersionStore.
 func (s *Store) Version(ctx context.Context, id int64) (annotator.Version, error) {
-	v, err := one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = $1`, id)
+	v, err := one(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE id = $1 AND `+inProject, id)
 	return v, wrap(err, "version %d", id)
 }
 
@@ -140,7 +140,7 @@ func (s *Store) SetTraining(ctx context.Context, versionID int64, training []ann
 
 // ActiveVersions lists the active version of every project.
 func (s *Store) ActiveVersions(ctx context.Context) ([]annotator.Version, error) {
-	all, err := list(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE state = 'active' ORDER BY id`)
+	all, err := list(ctx, s, scanVersion, `SELECT `+versionColumns+` FROM versions WHERE state = 'active' AND `+inOpenProject+` ORDER BY id`)
 	return all, wrap(err, "listing the active versions")
 }
 

@@ -392,7 +392,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All projects
+         * The projects that are open, or closed or deleted
          * @description Needs the role annotator, and of a bearer token the scope read.
          */
         get: operations["projects"];
@@ -490,6 +490,46 @@ export interface paths {
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["renameClass"];
+        trace?: never;
+    };
+    "/projects/{project}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a project away
+         * @description All of it can be read, and every change is a 409. Leased tasks are given back, scans end. 409 while a round or an import runs. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["closeProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete a project; it can be restored for 30 days
+         * @description All of it is a 404 then. Its slug stays taken until it is purged. 409 while a round or an import runs. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["deleteProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/projects/{project}/export": {
@@ -750,6 +790,66 @@ export interface paths {
          * @description The body is one file (application/octet-stream, with its name), or a form with parts maps, each a file with the folders of its name, and what is otherwise in the query. A file is .npz, .zip, .jsonl, .ndjson, .npy, .png; several are of one map each. A map is called like its image, as in exports. All are checked before the first is added; images that somebody has worked on keep what they have, and the same maps again add nothing. Needs the role admin, and of a bearer token the scope admin.
          */
         post: operations["bringMaps"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the files of a deleted project for good
+         * @description Pictures, masks and models go. The record of what people did stays. 409 for a project that is not deleted. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["purgeProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open a closed project again
+         * @description Images that its active version has not seen are scanned. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["reopenProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/projects/{project}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring back a deleted project
+         * @description It is as it was, open or closed. 404 once it is purged. Needs the role admin, and of a bearer token the scope admin.
+         */
+        post: operations["restoreProject"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2353,11 +2453,17 @@ export interface components {
         Project: {
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
+            closed_at?: string;
+            /** Format: date-time */
             created_at: string;
+            /** Format: date-time */
+            deleted_at?: string;
             description: string;
             /** Format: int64 */
             id: number;
             name: string;
+            /** Format: date-time */
+            purged_at?: string;
             slug: string;
             start: components["schemas"]["Start"];
         };
@@ -2370,7 +2476,11 @@ export interface components {
             approved_edits: number;
             classes: components["schemas"]["Class"][];
             /** Format: date-time */
+            closed_at?: string;
+            /** Format: date-time */
             created_at: string;
+            /** Format: date-time */
+            deleted_at?: string;
             description: string;
             /** Format: int64 */
             id: number;
@@ -2383,6 +2493,8 @@ export interface components {
             name: string;
             /** Format: int64 */
             open_tasks: number;
+            /** Format: date-time */
+            purged_at?: string;
             running_job?: components["schemas"]["Job"];
             /** Format: int64 */
             running_round?: number;
@@ -3028,6 +3140,10 @@ export interface components {
             obstacles?: components["schemas"]["Obstacle"][];
             strategy: string;
         };
+        TypedRequestBody: {
+            /** @description The project's name, typed once more. */
+            name: string;
+        };
         Unreadable: {
             /** Format: int64 */
             count: number;
@@ -3271,6 +3387,7 @@ export type TokenList = components['schemas']['TokenList'];
 export type TokenMade = components['schemas']['TokenMade'];
 export type TokenRequestBody = components['schemas']['TokenRequestBody'];
 export type Trainability = components['schemas']['Trainability'];
+export type TypedRequestBody = components['schemas']['TypedRequestBody'];
 export type Unreadable = components['schemas']['Unreadable'];
 export type UnreadableImage = components['schemas']['UnreadableImage'];
 export type Upload = components['schemas']['Upload'];
@@ -4035,7 +4152,10 @@ export interface operations {
     };
     projects: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description open, closed, or deleted (admin). */
+                state?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4248,6 +4368,74 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["RenameClassRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closeProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TypedRequestBody"];
             };
         };
         responses: {
@@ -4837,6 +5025,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BringReport"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    purgeProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TypedRequestBody"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reopenProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's slug, as in its address. */
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
                 };
             };
             /** @description Error */
