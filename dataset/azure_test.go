@@ -101,7 +101,7 @@ func TestAzureBucket(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := azureWith(t, map[string]string{
-				"birds/train/cat/1.png": onePNG, "birds/train/cat/2 ü?.png": onePNG, "birds/test/dog/3.png": onePNG, "birds/train/": "", "birdsong/train/cat/9.png": onePNG,
+				"birds/train/cat/1.png": onePNG, "birds/train/cat/2 ü?.png": onePNG, "birds/test/dog/3.png": onePNG, "birds/train/": "", "what?/#1/train/cat/4.png": onePNG, "what?/one#.csv": "file,class\n", "birdsong/train/cat/9.png": onePNG,
 			}, c.may)
 			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestAzureBucketOfTheEnvironment$", "-test.v")
 			child.Env = append(os.Environ(), azureDomain+"="+strings.TrimPrefix(server.URL, "http://"), "AZURE_STORAGE_PROTOCOL=http", "AZURE_STORAGE_ACCOUNT=birds", c.credential, "TMPDIR="+t.TempDir())
@@ -131,10 +131,25 @@ func TestAzureBucketOfTheEnvironment(t *testing.T) { // not in parallel: it is a
 		t.Error(err)
 	}
 	nothingLeft(t)
+	what, err := dataset.Open(dataset.Auto, "azblob://pictures/what%3F/%231")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"train|cat|train/cat/4.png"}, names(what.Samples())); diff != "" {
+		t.Error(diff)
+	}
+	if err := what.Close(); err != nil {
+		t.Error(err)
+	}
 	for address, says := range map[string]string{
-		"azblob://pictures/none": `no file below "none/"`,
-		"azblob://nowhere/a/":    "it is not there",
-		"azblob://secret/a/":     "these credentials may not read it",
+		"azblob://pictures/none":               `no file below "none/"`,
+		"azblob://nowhere/a/":                  "it is not there",
+		"azblob://pictures/what%3F/one%23.csv": "no image found",
+		"azblob://pictures/what%3F/two%23.csv": "no file below",
+		"azblob://pictures/what?/%231":         "%3F",
+		"azblob://pictures/what%3F/#1":         "%23",
+		"s3://pictures/100%/a":                 "%25",
+		"azblob://secret/a/":                   "these credentials may not read it",
 	} {
 		if _, err := dataset.Open(dataset.Auto, address); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %q", address, err, says)

@@ -65,7 +65,7 @@ func (d *Dataset) resolve(given string) (string, error) {
 	}
 	u, err := url.Parse(given)
 	if err != nil {
-		return "", fmt.Errorf("%w: its address is malformed: want %s", ErrBucket, clouds[0].example)
+		return "", fmt.Errorf("%w: its address is malformed: want %s, with %s", ErrBucket, clouds[0].example, escapes)
 	}
 	if u.Scheme == "file" {
 		if u.Host != "" && u.Host != "localhost" {
@@ -79,6 +79,13 @@ func (d *Dataset) resolve(given string) (string, error) {
 		return "", fmt.Errorf("%w: %s:// is not read: want a path, %s, %s or %s", ErrBucket, text.Cut(u.Scheme, 20), clouds[0].example, clouds[1].example, clouds[2].example)
 	case u.Host == "":
 		return "", fmt.Errorf("%w: no bucket is named: want %s", ErrBucket, clouds[at].example)
+	case strings.Contains(given, "#"):
+		return "", fmt.Errorf("%w: what follows # in its address says nothing of files: write the prefix with %s", ErrBucket, escapes)
+	}
+	for setting, values := range u.Query() {
+		if strings.Contains(setting, "/") || values[0] == "" {
+			return "", fmt.Errorf("%w: what follows ? in its address are settings, such as region=R, and %q is none: write the prefix with %s", ErrBucket, text.Cut(setting, 100), escapes)
+		}
 	}
 	ctx := d.options.Context
 	if ctx == nil {
@@ -97,6 +104,9 @@ func (d *Dataset) resolve(given string) (string, error) {
 	}
 	return "", fmt.Errorf("%w: %s, prefix %q: %s%s (%s)", ErrBucket, u.Host, strings.TrimPrefix(u.Path, "/"), why, text.Cut(oneLine(err), 300), clouds[at].remedy)
 }
+
+// escapes is how a prefix has the characters that mean something else in an address.
+const escapes = "%, ? and # in it as %25, %3F and %23"
 
 // oneLine returns a cloud client's message in one line, without the ruled lines in Azure's.
 func oneLine(err error) string {
@@ -122,29 +132,26 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 		return "", err
 	}
 	defer b.Close()
-	one := false
-	if prefix != "" && !strings.HasSuffix(prefix, "/") {
-		if one, err = b.Exists(ctx, prefix); err != nil {
+	files, bytes := 0, int64(0)
+	below, err := namedBy(ctx, b, prefix)
+	if err != nil {
+		return "", err
+	}
+	for n := 0; n < len(below) && files == 0; n++ {
+		below[0] = below[n]
+		err = below[0].each(ctx, func(o *blob.ListObject) error {
+			if files++; files > maxFiles {
+				return fmt.Errorf("%w: more than %d files", ErrArchive, maxFiles)
+			}
+			bytes += o.Size
+			return nil
+		})
+		if err != nil {
 			return "", err
 		}
-		if !one {
-			prefix += "/"
-		}
 	}
-	below := objects{b, prefix, one}
-	files, bytes := 0, int64(0)
-	err = below.each(ctx, func(o *blob.ListObject) error {
-		if files++; files > maxFiles {
-			return fmt.Errorf("%w: more than %d files", ErrArchive, maxFiles)
-		}
-		bytes += o.Size
-		return nil
-	})
-	switch {
-	case err != nil:
-		return "", err
-	case files == 0:
-		return "", fmt.Errorf("%w: the bucket %s has no file below %q", ErrEmpty, u.Host, prefix)
+	if files == 0 {
+		return "", fmt.Errorf("%w: the bucket %s has no file below %q", ErrEmpty, u.Host, strings.TrimSuffix(prefix, "/")+"/")
 	}
 	dir, err := d.temporary()
 	if err != nil {
@@ -157,12 +164,12 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 	group, fetching := errgroup.WithContext(ctx)
 	group.SetLimit(together)
 	var done atomic.Int64
-	err = below.each(ctx, func(o *blob.ListObject) error {
+	err = below[0].each(ctx, func(o *blob.ListObject) error {
 		if fetching.Err() != nil {
 			return fetching.Err()
 		}
-		name := strings.TrimPrefix(o.Key, prefix)
-		if one {
+		name := strings.TrimPrefix(o.Key, below[0].prefix)
+		if below[0].one {
 			name = path.Base(prefix)
 		}
 		file, err := place.place("", name)
@@ -190,7 +197,7 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if one {
+	if below[0].one {
 		return filepath.Join(dir, filepath.FromSlash(path.Base(prefix))), nil
 	}
 	return dir, nil
@@ -199,22 +206,62 @@ func (d *Dataset) fetch(ctx context.Context, u *url.URL) (string, error) {
 // objects are the files of a bucket that a prefix names.
 type objects struct {
 	*blob.Bucket
-	prefix string
-	one    bool // the prefix is a file's whole name
+	prefix  string
+	one     bool // the prefix is a file's whole name
+	foreign bool // Azure's files with names as another program than gocloud wrote them: see openObject
+}
+
+// namedBy lists what a prefix may name, one of which has files.
+func namedBy(ctx context.Context, b *blob.Bucket, prefix string) ([]objects, error) {
+	folder := strings.TrimSuffix(prefix, "/") + "/"
+	if prefix == "" {
+		folder = ""
+	}
+	if prefix != "" && prefix != folder {
+		if one, err := b.Exists(ctx, prefix); err != nil {
+			return nil, err
+		} else if one {
+			return []objects{{Bucket: b, prefix: prefix, one: true}}, nil
+		}
+	}
+	all := []objects{{Bucket: b, prefix: folder}}
+	var azure *container.Client
+	if b.As(&azure) && prefix != "" {
+		all = append(all, objects{Bucket: b, prefix: folder, foreign: true})
+		if prefix != folder {
+			all = append(all, objects{Bucket: b, prefix: prefix, one: true, foreign: true})
+		}
+	}
+	return all, nil
+}
+
+// list says what to list.
+func (o objects) list() *blob.ListOptions {
+	options := &blob.ListOptions{Prefix: o.prefix}
+	if o.foreign {
+		options.BeforeList = func(as func(any) bool) error {
+			var azure *container.ListBlobsHierarchyOptions
+			if as(&azure) {
+				azure.Prefix = &o.prefix
+			}
+			return nil
+		}
+	}
+	return options
 }
 
 // each calls use with every file, until that fails.
 func (o objects) each(ctx context.Context, use func(*blob.ListObject) error) error {
-	if o.one {
+	if o.one && !o.foreign {
 		about, err := o.Attributes(ctx, o.prefix)
 		if err != nil {
 			return err
 		}
 		return use(&blob.ListObject{Key: o.prefix, Size: about.Size})
 	}
-	for list := o.List(&blob.ListOptions{Prefix: o.prefix}); ; {
+	for list := o.List(o.list()); ; {
 		file, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || err == nil && o.one && file.Key != o.prefix { // a file of the name itself comes first
 			return nil
 		}
 		if err != nil {

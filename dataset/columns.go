@@ -86,7 +86,10 @@ func (d *Dataset) choose(t *table) (columns, error) {
 		if c.class >= 0 {
 			c.two = t.secondClass(c.class)
 		} else if err = t.severalColumns(); err == nil {
-			c.oneHot, err = d.findOneHot(t, append(c.ofFlags(), c.file, c.split, c.group, c.mask))
+			others := append(c.ofFlags(), c.file, c.split, c.group, c.mask)
+			if c.oneHot, err = d.findOneHot(t, others); err == nil && c.oneHot == nil {
+				err = d.refuseMarks(t, others)
+			}
 		}
 		if err != nil {
 			return c, err

@@ -169,8 +169,8 @@ func Read(dir string, o Options) (*Dataset, error) {
 	if d.Len() == 0 {
 		hint := "it holds no " + pictureSuffixes()
 		if len(d.Skipped) > 0 {
-			if i := slices.IndexFunc(d.Skipped, func(p Problem) bool { return insideFile(p.Path) != "" }); i >= 0 {
-				return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s is a file of pictures that is not read (%s): write its pictures as files", dir, d.Format, ErrEmpty, d.Skipped[i].Path, insideFile(d.Skipped[i].Path)), d.Close())
+			if i := slices.IndexFunc(d.Skipped, func(p Problem) bool { return mayHoldAll(p.Path) != "" }); i >= 0 {
+				return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s is a file of pictures that is not read (%s): write its pictures as files", dir, d.Format, ErrEmpty, d.Skipped[i].Path, mayHoldAll(d.Skipped[i].Path)), d.Close())
 			}
 			if i := slices.IndexFunc(d.Skipped, func(p Problem) bool { return isPacked(p.Path) }); i >= 0 {
 				return nil, errors.Join(fmt.Errorf("opening %s as %s: %w: %s is an archive inside the data set: unpack it, or give it as the data set", dir, d.Format, ErrEmpty, d.Skipped[i].Path), d.Close())

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"fmt"
 	"hash/maphash"
 	"os"
@@ -36,6 +37,7 @@ func (d *Dataset) readManifest(suffixes []string) error {
 		split := ""
 		if len(files) > 1 {
 			split, _ = d.splitWord(stem(file))
+			split = cmp.Or(split, splitsOfSeries(files)[file])
 		}
 		if err := d.readRows(file, split, seen, masks); err != nil {
 			return err
@@ -79,7 +81,11 @@ func (d *Dataset) readRows(file, split string, seen map[uint64]firstRow, masks n
 	if err != nil {
 		return err
 	}
+	if split != "" {
+		d.options.folders = []string{ColumnSplit} // the table's name tells it
+	}
 	c, err := d.choose(t)
+	d.options.folders = nil
 	if err != nil {
 		t.close()
 		return err

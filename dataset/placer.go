@@ -107,7 +107,11 @@ func (p *placer) place(name, split string) (disk, reason string) {
 		return disk, ""
 	}
 	p.look()
-	switch found := p.inFolders(name, cmp.Or(split, p.split), suffixes); len(found) {
+	found := p.inFolders(name, cmp.Or(split, p.split), suffixes)
+	if len(found) == 0 && suffixes[0] != "" { // it may have none, which is then said of it
+		found = p.inFolders(name, cmp.Or(split, p.split), []string{""})
+	}
+	switch len(found) {
 	case 0:
 		return "", ""
 	case 1:

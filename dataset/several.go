@@ -126,6 +126,54 @@ func bit(cell string) (one, ok bool) {
 	return false, false
 }
 
+// mark reads a cell of a column that says yes, no, perhaps or nothing, as CheXpert's do: 1, 0, -1 or empty.
+func mark(cell string) (yes, ok bool) {
+	if cell == "" || cell == "-1" || cell == "-1.0" {
+		return false, true
+	}
+	return bit(cell)
+}
+
+// refuseMarks refuses a table without a column for the class that has several of marks, at least one of them empty or perhaps.
+func (d *Dataset) refuseMarks(t *table, read []int) error {
+	var found []int
+	for i, name := range t.columns {
+		if name != "" && !slices.Contains(read, i) {
+			found = append(found, i)
+		}
+	}
+	again, err := d.openTable(t.file)
+	if err != nil {
+		return err
+	}
+	yes, rows := map[int]bool{}, 0
+	err = again.each(func(r row) error {
+		rows++
+		found = slices.DeleteFunc(found, func(i int) bool {
+			one, ok := mark(r.at(i))
+			yes[i] = yes[i] || one
+			return !ok
+		})
+		if len(found) < 2 {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	found = slices.DeleteFunc(found, func(i int) bool { return !yes[i] })
+	if err != nil || rows == 0 || len(found) < 2 {
+		return err
+	}
+	var names []string
+	for _, i := range found {
+		names = append(names, t.header[i])
+	}
+	return fmt.Errorf("%w: %s has columns that say 1, 0, -1 or nothing for %s, as data sets of several labels an image do, and %s in a column of its own, and name that with --columns class=…, or pass over these columns with --columns class=",
+		errLabels, t.file, text.Cut(strings.Join(names, ", "), 200), oneLabel)
+}
+
 // findOneHot finds columns of 0 and 1 among those that are not read as something else, nil if there are fewer than two. It reads the
 // table twice. A table is refused if its rows have no 1 or several in these columns.
 func (d *Dataset) findOneHot(t *table, read []int) (*oneHot, error) {

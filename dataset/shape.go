@@ -95,7 +95,7 @@ func (d *Dataset) shape(list []entry) (tree, error) {
 			return t, fmt.Errorf("%w: %s; if they are classes, name the format folder", ErrSeveral, says)
 		}
 		d.note("", "%s", says)
-	case inside > 0:
+	case inside > 0 && (len(folders) > 1 || !isContainer(folders[0])): // a container of splits is entered
 		d.note("", "%d of %d folders hold folders named like splits, which are read as parts of their class: if they are splits, every class needs them", inside, len(folders))
 	}
 	return t, nil

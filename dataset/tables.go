@@ -18,6 +18,12 @@ func isSubmission(name string) bool {
 // tableFolders are folders in which tables lie apart from the pictures.
 var tableFolders = []string{"labels", "annotations", "metadata", "meta", "csv", "tables"}
 
+// isTableFolder reports whether a folder's name says that tables lie in it: one of tableFolders, or ISIC2018_Task3_Training_GroundTruth.
+func isTableFolder(name string) bool {
+	lower := strings.ToLower(name)
+	return slices.Contains(tableFolders, lower) || strings.HasSuffix(strings.ReplaceAll(lower, "_", ""), "groundtruth")
+}
+
 // findTables finds the tables of a data set: in its folder, or else those with labels in a folder for tables.
 func (d *Dataset) findTables(suffixes []string) ([]string, error) {
 	found, err := d.tablesIn("", suffixes)
@@ -25,7 +31,7 @@ func (d *Dataset) findTables(suffixes []string) ([]string, error) {
 		return found, err
 	}
 	for _, folder := range d.folders("") {
-		if !slices.Contains(tableFolders, strings.ToLower(folder)) {
+		if !isTableFolder(folder) {
 			continue
 		}
 		inside, err := d.tablesIn(folder, suffixes)
@@ -109,6 +115,9 @@ func (d *Dataset) allSplits(tables []string) bool {
 
 // severalSplits returns the tables that are called like splits, if those are several; else nil.
 func (d *Dataset) severalSplits(tables []string) []string {
+	if splits := splitsOfSeries(tables); splits != nil {
+		return tables
+	}
 	var named []string
 	words := map[string]bool{}
 	for _, table := range tables {
@@ -121,6 +130,27 @@ func (d *Dataset) severalSplits(tables []string) []string {
 		return nil
 	}
 	return named
+}
+
+// splitsOfSeries returns the split of each of several tables whose names differ in nothing but its word, such as
+// ISIC2018_Task3_Training_GroundTruth.csv; nil for others.
+func splitsOfSeries(tables []string) map[string]string {
+	splits, rests, different := map[string]string{}, map[string]bool{}, map[string]bool{}
+	for _, table := range tables {
+		var rest []string
+		for _, word := range words(stem(table)) {
+			if split := splitWords[word]; split != "" {
+				splits[table], different[split] = split, true
+			} else {
+				rest = append(rest, word)
+			}
+		}
+		rests[strings.Join(rest, "_")] = true
+	}
+	if len(different) < 2 || len(splits) < len(tables) || len(rests) > 1 {
+		return nil
+	}
+	return splits
 }
 
 // holds reports whether a table has columns for the file, and for the class or the split. Labels that cannot be read are labels.

@@ -52,6 +52,7 @@ type unpacker struct {
 	of    string // what the files are of, "the archive"
 	left  int64  // bytes that may still be written
 	files int
+	room  []byte // what is being copied
 }
 
 // unpack unpacks the archive that was given, or all shards of a folder, into a temporary folder, which is then the one to read.
@@ -269,7 +270,11 @@ func (u *unpacker) write(below, given string, content io.Reader) error {
 		return fmt.Errorf("%w: %s: %w", ErrArchive, given, err)
 	}
 	most := min(u.left, maxFile)
-	n, err := io.Copy(out, io.LimitReader(content, most+1))
+	if u.room == nil {
+		u.room = make([]byte, 64<<10)
+	}
+	// Only a Writer, since what a file reads from has room of its own made for it.
+	n, err := io.CopyBuffer(struct{ io.Writer }{out}, io.LimitReader(content, most+1), u.room)
 	err = errors.Join(err, out.Close())
 	u.left -= n
 	if n > most {

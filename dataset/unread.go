@@ -48,6 +48,17 @@ func insideFile(name string) string {
 	return ""
 }
 
+// mayHoldAll is insideFile, and says what a file is in which the pictures may be where there are none beside it.
+func mayHoldAll(name string) string {
+	switch suffix(name) {
+	case ".npz", ".npy":
+		return "numpy's arrays, as MedMNIST has them"
+	case ".pkl", ".pickle":
+		return "Python's pickle"
+	}
+	return insideFile(name)
+}
+
 var numberedPart = regexp.MustCompile(`-[0-9]{5}-of-[0-9]{5}$`)
 
 // glimpse is how much of a file is looked at to tell what it is.
@@ -221,6 +232,11 @@ func (d *Dataset) refuseUnreadIn(folder string, top bool) error {
 		case holdsLabels(lower) && !d.fitsMasks(folder, entry.Name(), ""):
 			labels = append(labels, name)
 		}
+	}
+	if fine := slices.IndexFunc(list, func(e entry) bool {
+		return strings.EqualFold(e.Name(), "gtFine") || strings.EqualFold(e.Name(), "gtCoarse")
+	}); fine >= 0 && d.isDir(path.Join(folder, "leftImg8bit")) {
+		return fmt.Errorf("%w: %s and leftImg8bit are Cityscapes', whose labels are of pixels and none of an image: make a table of files, classes and masks (images.csv)", ErrLayout, path.Join(folder, list[fine].Name()))
 	}
 	for _, beside := range labels {
 		if images == "" {
