@@ -42,6 +42,8 @@ type ImportStore interface {
 	// AddImages adds images, labelled as LabelImages decides, and returns how many were new: an image whose name the source has in
 	// use is not added.
 	AddImages(ctx context.Context, projectID int64, images []NewImage) (added int, err error)
+	// PaintedImages returns those of images of which people have painted maps, and whether one of the image's is approved.
+	PaintedImages(ctx context.Context, images []int64) (approved map[int64]bool, err error)
 	// UpdateImages changes images whose bytes are the same to what their source says of them now, and puts retired ones back into use.
 	// Whether predictions are right is computed again, and tasks are withdrawn or restored.
 	UpdateImages(ctx context.Context, projectID int64, images []ImageUpdate, at time.Time) error
@@ -257,6 +259,7 @@ func (i *importer) pass(ctx context.Context) error {
 			part.differs(DiffersUnreadable, name, "", reasons[name])
 			if now.Broken == "" {
 				part.report.Changed++
+				part.report.Unreadable++
 			} else {
 				part.report.Known++
 			}
@@ -356,10 +359,7 @@ func (i *importer) write(ctx context.Context, images []NewImage, job *Job) error
 				return err
 			}
 		}
-		report := i.report
-		report.Differences = slices.Clone(report.Differences)
-		report.Changes = map[Difference]int{} // a copy, since the transaction may be run again
-		maps.Copy(report.Changes, i.report.Changes)
+		report := i.report.clone() // since the transaction may be run again
 		report.add(part.report)
 		report.add(gone.report)
 		if err := i.end(ctx, tx, *job, report); err != nil {
@@ -394,6 +394,7 @@ func (i *importer) prune(ctx context.Context, last []NewImage) error {
 	for len(all.replace) > ImportChunk {
 		some := syncPlan{replace: all.replace[:ImportChunk], report: ImportReport{Gone: ImportChunk, Retired: ImportChunk, Changes: map[Difference]int{DiffersGone: ImportChunk}}}
 		some.report.Differences = all.report.Differences[:ImportChunk]
+		some.report.countPainted()
 		all.replace, all.report.Differences = all.replace[ImportChunk:], all.report.Differences[ImportChunk:]
 		err := i.store.InTx(ctx, func(tx Store) error {
 			state, err := tx.ImportState(ctx, i.project.ID)
@@ -468,7 +469,31 @@ func (i *importer) plan(ctx context.Context, store Store, images []NewImage) (sy
 	if err != nil {
 		return syncPlan{}, err
 	}
-	return syncState{classes: state.Classes, frozen: state.Round > 0, update: i.in.Update, first: i.last == 0, moved: moved}.plan(known, images), nil
+	part := syncState{classes: state.Classes, frozen: state.Round > 0, update: i.in.Update, first: i.last == 0, moved: moved}.plan(known, images)
+	return part, painted(ctx, store, &part)
+}
+
+// painted says which of a plan's differences concern people's maps.
+func painted(ctx context.Context, store Store, p *syncPlan) error {
+	for some := range slices.Chunk(slices.Sorted(maps.Keys(p.concerned)), ImportChunk) {
+		ids := make([]int64, len(some))
+		for n, at := range some {
+			ids[n] = p.concerned[at]
+		}
+		approved, err := store.PaintedImages(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for n, at := range some {
+			if yes, is := approved[ids[n]]; yes {
+				p.report.Differences[at].Maps = MapsApproved
+			} else if is {
+				p.report.Differences[at].Maps = MapsPainted
+			}
+		}
+	}
+	p.report.countPainted()
+	return nil
 }
 
 // decode decodes the pictures that would take the place of one in use, and those that were broken with the same bytes. What
@@ -556,7 +581,9 @@ func (i *importer) gone(ctx context.Context, store Store, last syncPlan) (syncPl
 				continue // its name is there
 			}
 			p.report.Gone++
-			if p.differs(DiffersGone, image.Name, "", ""); i.in.Prune {
+			p.differs(DiffersGone, image.Name, "", "")
+			p.concerns(image.ID)
+			if i.in.Prune {
 				p.report.Retired++
 				p.replace = append(p.replace, image.ID)
 			}
@@ -566,9 +593,10 @@ func (i *importer) gone(ctx context.Context, store Store, last syncPlan) (syncPl
 		if _, found := slices.BinarySearch(seen, id); !found {
 			d := displaced[id]
 			p.differs(d.Kind, d.Name, d.Was, d.Is)
+			p.concerns(id)
 		}
 	}
-	return p, nil
+	return p, painted(ctx, store, &p)
 }
 
 // startScan has the active version, if there is one, predict what is new. The trail has one line of it for the whole import.

@@ -3,6 +3,7 @@ package annotator
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -39,6 +40,36 @@ type ImageDifference struct {
 	Name string     `json:"name"`
 	Was  string     `json:"was,omitempty"` // in the project: a class, a split, a group, the start of a hash
 	Is   string     `json:"is,omitempty"`  // at the source; for an unreadable file, the reason
+	Maps MapsOf     `json:"maps,omitempty" doc:"Whether people have painted maps of the image, and one is approved; for kinds that concern them: bytes, label, split, gone."`
+}
+
+// MapsOf says what maps people have painted of an image.
+type MapsOf string
+
+// There are maps, and one of them is approved.
+const (
+	MapsPainted  MapsOf = "painted"
+	MapsApproved MapsOf = "approved"
+)
+
+// MapsOfs are both.
+var MapsOfs = []MapsOf{MapsPainted, MapsApproved}
+
+// Painted counts images of which people have painted maps.
+type Painted struct {
+	Images   int `json:"images"`
+	Approved int `json:"approved" doc:"Those with an approved map."`
+}
+
+// Text returns the count in words for people, "" for none.
+func (p Painted) Text() string {
+	switch {
+	case p.Images == 0:
+		return ""
+	case p.Approved == 0:
+		return fmt.Sprintf("%d with people's maps", p.Images)
+	}
+	return fmt.Sprintf("%d with people's maps, %d approved", p.Images, p.Approved)
 }
 
 // Differences are the kinds in the order in which they are listed, in words for people.
@@ -62,8 +93,18 @@ var Differences = []struct {
 	{DiffersDeleted, "deleted here, which they stay"},
 }
 
-// WasIs returns the old and the new value in words for people, "" where there are none.
-func (d ImageDifference) WasIs() string {
+// Text returns the old and the new value, and whether there are people's maps, in words for people; "" for nothing.
+func (d ImageDifference) Text() string {
+	maps := map[MapsOf]string{MapsPainted: "has people's maps", MapsApproved: "has an approved map"}[d.Maps]
+	if was := d.wasIs(); was != "" && maps != "" {
+		return was + "; " + maps
+	} else if was != "" {
+		return was
+	}
+	return maps
+}
+
+func (d ImageDifference) wasIs() string {
 	switch {
 	case d.Was == "" && d.Is == "":
 		return ""
@@ -80,31 +121,39 @@ const MaxDifferences = 1000
 
 // ImportReport counts what an import found and did. Images is Added + Known + Changed + Repaired + Returned.
 type ImportReport struct {
-	Source   string `json:"source,omitempty"` // the name of the source
-	Images   int    `json:"images"`           // in the data set
-	Added    int    `json:"added"`            // new to the project
-	Known    int    `json:"known"`            // in the project already, and the same
-	Changed  int    `json:"changed"`          // in the project, and different; each once
-	Renamed  int    `json:"renamed"`          // of Changed: in the project under another name, with the same bytes
-	Updated  int    `json:"updated"`          // of Changed: updated in the project
-	Repaired int    `json:"repaired"`         // could not be read before, and can now: updated in the project
-	Returned int    `json:"returned"`         // were gone, and are back: in use again
-	Gone     int    `json:"gone"`             // in the project, and no longer at the source
-	Retired  int    `json:"retired"`          // of Gone: taken out of use
-	Waiting  int    `json:"waiting"`          // of Repaired and Returned: not updated because a round runs
+	Source  string `json:"source,omitempty"` // the name of the source
+	Images  int    `json:"images"`           // in the data set
+	Added   int    `json:"added"`            // new to the project
+	Known   int    `json:"known"`            // in the project already, and the same
+	Changed int    `json:"changed"`          // in the project, and different; each once
+	// Unreadable are those of Changed whose files cannot be read any more: the project keeps the pictures it has, also with an update.
+	Unreadable int `json:"unreadable"`
+	Renamed    int `json:"renamed"`  // of Changed: in the project under another name, with the same bytes
+	Updated    int `json:"updated"`  // of Changed: updated in the project
+	Repaired   int `json:"repaired"` // could not be read before, and can now: updated in the project
+	Returned   int `json:"returned"` // were gone, and are back: in use again
+	Gone       int `json:"gone"`     // in the project, and no longer at the source
+	Retired    int `json:"retired"`  // of Gone: taken out of use
+	Waiting    int `json:"waiting"`  // of Repaired and Returned: not updated because a round runs
 	// Corrected are images that keep a class that people gave them, though the source has another; Overruled those whose class had
 	// changed at the source, which was taken over in place of the people's.
 	Corrected int                `json:"corrected"`
 	Overruled int                `json:"overruled"`
 	Broken    int                `json:"broken"`            // files of the data set that cannot be read
 	Changes   map[Difference]int `json:"changes,omitempty"` // how many images differ in each way
+	// Painted counts those of Changes whose maps an update or a prune concerns: it takes the image out of use, or gives it another
+	// picture, class or split.
+	Painted map[Difference]Painted `json:"painted,omitempty" doc:"Of bytes, label, split and gone: how many have people's maps."`
 	// Differences are the first MaxDifferences of each kind. When the source had no images before, only those that cannot be read are
 	// listed.
 	Differences []ImageDifference `json:"differences,omitempty"`
 }
 
-// Left counts the differences that were not taken over.
-func (r ImportReport) Left() int { return r.Changed - r.Updated + r.Gone - r.Retired + r.Waiting }
+// Left counts the differences that were not taken over, and can be.
+func (r ImportReport) Left() int { return r.NotUpdated() + r.Gone - r.Retired + r.Waiting }
+
+// NotUpdated counts the images that an update would change, and that were not.
+func (r ImportReport) NotUpdated() int { return r.Changed - r.Unreadable - r.Updated }
 
 // Names lists the names of the images with one kind of difference, as far as the report has them.
 func (r ImportReport) Names(kind Difference) []string {
@@ -123,6 +172,7 @@ func (r *ImportReport) add(part ImportReport) {
 	r.Added += part.Added
 	r.Known += part.Known
 	r.Changed += part.Changed
+	r.Unreadable += part.Unreadable
 	r.Renamed += part.Renamed
 	r.Updated += part.Updated
 	r.Repaired += part.Repaired
@@ -148,6 +198,36 @@ func (r *ImportReport) add(part ImportReport) {
 	for kind, n := range part.Changes {
 		r.Changes[kind] += n
 	}
+	for kind, n := range part.Painted {
+		r.paint(kind, n)
+	}
+}
+
+func (r *ImportReport) paint(kind Difference, n Painted) {
+	if r.Painted == nil {
+		r.Painted = map[Difference]Painted{}
+	}
+	all := r.Painted[kind]
+	r.Painted[kind] = Painted{all.Images + n.Images, all.Approved + n.Approved}
+}
+
+// countPainted counts the listed differences of images with people's maps.
+func (r *ImportReport) countPainted() {
+	r.Painted = nil
+	for _, d := range r.Differences {
+		switch d.Maps {
+		case MapsPainted:
+			r.paint(d.Kind, Painted{Images: 1})
+		case MapsApproved:
+			r.paint(d.Kind, Painted{Images: 1, Approved: 1})
+		}
+	}
+}
+
+// clone returns a copy that can be added to.
+func (r ImportReport) clone() ImportReport {
+	r.Differences, r.Changes, r.Painted = slices.Clone(r.Differences), maps.Clone(r.Changes), maps.Clone(r.Painted)
+	return r
 }
 
 // short returns the report with the first each differences of each kind, as a job stores it.
@@ -198,6 +278,7 @@ type syncPlan struct {
 	// at the end, if the source has its picture nowhere.
 	displaced map[int64]ImageDifference
 	report    ImportReport
+	concerned map[int]int64 // the images of differences, by their place in the report, that concern people's maps; see painted
 }
 
 // plan decides what to do about images. known is what the project has under their names.
@@ -296,10 +377,14 @@ func (p *syncPlan) compare(s syncState, find func(string) (int, bool), now Known
 	tell := func(kind Difference, was, is string) {
 		differs = true
 		p.differs(kind, in.Name, was, is)
+		if kind == DiffersBytes || kind == DiffersLabel || kind == DiffersSplit {
+			p.concerns(now.ID)
+		}
 	}
 	switch {
 	case in.Broken != "" && now.Broken == "":
 		p.report.Changed++
+		p.report.Unreadable++
 		p.differs(DiffersUnreadable, in.Name, "", in.Broken)
 		return // the project keeps its readable picture, also with update
 	case now.Hash != in.Hash && now.Broken == "":
@@ -361,6 +446,14 @@ func (p *syncPlan) differs(kind Difference, name, was, is string) {
 	p.report.Differences = append(p.report.Differences, ImageDifference{Kind: kind, Name: name, Was: was, Is: is})
 }
 
+// concerns marks the last difference as one that concerns people's maps of an image.
+func (p *syncPlan) concerns(id int64) {
+	if p.concerned == nil {
+		p.concerned = map[int]int64{}
+	}
+	p.concerned[len(p.report.Differences)-1] = id
+}
+
 // firstOf returns the start of a hash, "" for none.
 func firstOf(hash string) string { return hash[:min(12, len(hash))] }
 
@@ -379,7 +472,7 @@ func (r ImportReport) Text() string {
 		text string
 	}{
 		{r.Repaired, "repaired"}, {r.Returned, "back again"}, {r.Updated, "updated"}, {r.Retired, "taken out"},
-		{r.Changed - r.Updated, "changed and left as they are"}, {r.Renamed, "renamed at the source"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
+		{r.NotUpdated(), "changed and left as they are"}, {r.Renamed, "renamed at the source"}, {r.Gone - r.Retired, "gone from the source and kept"}, {r.Broken, "cannot be read"},
 		{r.Corrected, "keep the class that people gave them"}, {r.Overruled, "corrected by people and overruled by the source's new class"},
 	} {
 		if part.n > 0 {

@@ -1,6 +1,10 @@
 package templates
 
-import "github.com/abn-studio/studio/annotator"
+import (
+	"slices"
+
+	"github.com/abn-studio/studio/annotator"
+)
 
 // Activity is the view model of a project's jobs and trail.
 type Activity struct {
@@ -12,19 +16,20 @@ type Activity struct {
 
 // reportKind is one way in which images of an import differed.
 type reportKind struct {
-	words  string
-	n      int
-	listed []annotator.ImageDifference
+	words   string
+	n       int
+	painted annotator.Painted
+	listed  []annotator.ImageDifference
 }
 
-// reportKinds are the ways in which an import's images differed, those that there were.
-func reportKinds(r annotator.ImportReport) (kinds []reportKind) {
+// reportKinds are the ways in which an import's images differed, those that there were, without some that are told elsewhere.
+func reportKinds(r annotator.ImportReport, without ...annotator.Difference) (kinds []reportKind) {
 	for _, d := range annotator.Differences {
 		n := r.Changes[d.Kind]
-		if n == 0 {
+		if n == 0 || slices.Contains(without, d.Kind) {
 			continue
 		}
-		k := reportKind{words: sentence(d.Words), n: n}
+		k := reportKind{words: sentence(d.Words), n: n, painted: r.Painted[d.Kind]}
 		for _, of := range r.Differences {
 			if of.Kind == d.Kind && len(k.listed) < 5 {
 				k.listed = append(k.listed, of)

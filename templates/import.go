@@ -21,6 +21,42 @@ type Import struct {
 	Refused string      // why a form was
 }
 
+// mayUpdate reports whether there may be something to take over: a look says there is, or none was taken.
+func (v Import) mayUpdate() bool {
+	return v.Choices.Update || v.Report == nil || v.Report.Sync.Changed > v.Report.Sync.Unreadable
+}
+
+// mayPrune is mayUpdate for images that are gone.
+func (v Import) mayPrune() bool {
+	return v.Choices.Prune || v.Report == nil || v.Report.Sync.Gone > 0
+}
+
+// updates says how many images an update changes, and of how many of them there are people's maps.
+func (v Import) updates() string {
+	if v.Report == nil {
+		return ""
+	}
+	words := []string{Plural(v.Report.Sync.Changed-v.Report.Sync.Unreadable, "image")}
+	for _, d := range annotator.Differences {
+		if maps := v.Report.Sync.Painted[d.Kind].Text(); maps != "" && d.Kind != annotator.DiffersGone {
+			words = append(words, d.Words+": "+maps)
+		}
+	}
+	return strings.Join(words, " · ")
+}
+
+// prunes is updates for images that are gone.
+func (v Import) prunes() string {
+	if v.Report == nil {
+		return ""
+	}
+	words := Plural(v.Report.Sync.Gone, "image")
+	if maps := v.Report.Sync.Painted[annotator.DiffersGone].Text(); maps != "" {
+		words += " · " + maps
+	}
+	return words
+}
+
 // busy reports whether the page is to follow what happens.
 func (v Import) busy() bool {
 	return v.State.Busy()
@@ -59,6 +95,16 @@ func unreadable(r annotator.ImportReport) (list []annotator.StagedProblem) {
 		}
 	}
 	return list
+}
+
+// passedOver are the files that were passed over, without those that are told as unreadable, and how many there are.
+func passedOver(r annotator.StagedReport) (list []annotator.StagedProblem, all int) {
+	told := map[string]bool{}
+	for _, p := range unreadable(r.Sync) {
+		told[p.Path] = true
+	}
+	list = slices.DeleteFunc(slices.Clone(r.Skipped), func(p annotator.StagedProblem) bool { return told[p.Path] })
+	return list, r.SkippedFiles - (len(r.Skipped) - len(list))
 }
 
 // pairs are words and what they mean as the form spells them.

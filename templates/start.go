@@ -42,6 +42,17 @@ func (v Start) radius() string {
 	return "1"
 }
 
+// lacks reports whether a method can make a map of no image, as it is known once there is a version.
+func (v Start) lacks(m attention.StartMethod) bool {
+	switch {
+	case v.NoVersion || m == attention.StartModel:
+		return false
+	case m == attention.StartClicks:
+		return v.Preview.Sources.Clicks == 0
+	}
+	return v.Preview.Sources.Masks == 0
+}
+
 // available says for how many images a method can make a map.
 func (v Start) available(m attention.StartMethod) string {
 	n, what := v.Preview.Sources.Masks, "a mask"

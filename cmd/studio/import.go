@@ -41,7 +41,7 @@ type importCommand struct {
 	Update  bool     `help:"Take over what differs from the project: pictures, classes, splits, groups, masks. Without it that is said, and nothing that is there is changed."`
 	Prune   bool     `help:"Take out images that are gone from the source. They are kept with their edits, and used for nothing."`
 	DryRun  bool     `help:"Read and report only. With --project, say what an import would find there and do; without, no database is needed."`
-	Report  string   `placeholder:"FILE" help:"Write every difference from the project to this CSV file: kind, name, was, is."`
+	Report  string   `placeholder:"FILE" help:"Write every difference from the project to this CSV file: kind, name, was, is, and maps: painted or approved where an update or a prune concerns people's maps."`
 	JSON    bool     `name:"json" help:"Print one JSON document."`
 	layoutFlags
 
@@ -206,7 +206,7 @@ type differenceFile struct {
 }
 
 // cutShort is the last line of a report that the disk did not take whole.
-const cutShort = "\ncut short,the disk took no more: the differences after this are not in the report,,\n"
+const cutShort = "\ncut short,the disk took no more: the differences after this are not in the report,,,\n"
 
 // openReport begins --report before anything is read. Its first line goes to the disk at once, so that a full one is told now.
 func (c *importCommand) openReport() (*differenceFile, error) {
@@ -218,7 +218,7 @@ func (c *importCommand) openReport() (*differenceFile, error) {
 		return nil, err
 	}
 	f := &differenceFile{file: file, lines: csv.NewWriter(file)}
-	f.write("kind", "name", "was", "is")
+	f.write("kind", "name", "was", "is", "maps")
 	f.lines.Flush()
 	if err := cmp.Or(f.lines.Error(), file.Sync()); err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -293,7 +293,9 @@ func (c *importCommand) store(ctx context.Context, streams *stdio, d *dataset.Da
 		Source: c.Name, Split: annotator.Split(c.Split), Update: c.Update, Prune: c.Prune,
 	})
 	if differences != nil {
-		in.Differs = func(d annotator.ImageDifference) { differences.write(string(d.Kind), d.Name, d.Was, d.Is) }
+		in.Differs = func(d annotator.ImageDifference) {
+			differences.write(string(d.Kind), d.Name, d.Was, d.Is, string(d.Maps))
+		}
 	}
 	if c.DryRun {
 		return service.PreviewImport(ctx, annotator.System, c.Project, in, line.show)
@@ -357,7 +359,11 @@ func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 		if n == 0 {
 			continue
 		}
-		fmt.Fprintf(streams.Out, "%s: %d\n", k.Words, n)
+		heading := fmt.Sprintf("%s: %d", k.Words, n)
+		if maps := r.Painted[k.Kind].Text(); maps != "" {
+			heading += " (" + maps + ")"
+		}
+		fmt.Fprintln(streams.Out, heading)
 		listed := 0
 		for _, d := range r.Differences {
 			if d.Kind != k.Kind {
@@ -367,11 +373,11 @@ func (c *importCommand) printSync(streams *stdio, r annotator.ImportReport) {
 				fmt.Fprintf(streams.Out, "  and %d more\n", n-5)
 				break
 			}
-			text := d.WasIs()
-			if text != "" {
-				text = ": " + text
+			line := "  " + d.Name
+			if says := d.Text(); says != "" {
+				line += ": " + says
 			}
-			fmt.Fprintf(streams.Out, "  %s%s\n", d.Name, text)
+			fmt.Fprintln(streams.Out, line)
 		}
 	}
 	for _, advice := range c.advice(r) {
@@ -394,7 +400,7 @@ func (c *importCommand) printLeakage(streams *stdio, l *annotator.Leakage) {
 
 // advice says what can be done about the differences that an import left.
 func (c *importCommand) advice(r annotator.ImportReport) (lines []string) {
-	if changed := r.Changed - r.Updated; changed > 0 && !c.Update {
+	if changed := r.NotUpdated(); changed > 0 && !c.Update {
 		lines = append(lines, fmt.Sprintf("%d that differ are left as they are: --update takes over what changed at the source. If this is another data set with the same names, give it a name of its own with --source.", changed))
 	}
 	if gone := r.Gone - r.Retired; gone > 0 {

@@ -209,7 +209,7 @@ func TestSecondImport(t *testing.T) {
 		"main/e.png red train", "main/f.png red train", "main/g.png red train", "main/h.png none pool",
 	}
 	want := annotator.ImportReport{
-		Images: 7, Added: 1, Known: 1, Changed: 4, Repaired: 1, Gone: 1, Broken: 1,
+		Images: 7, Added: 1, Known: 1, Changed: 4, Unreadable: 1, Repaired: 1, Gone: 1, Broken: 1,
 		Changes: map[annotator.Difference]int{"new": 1, "bytes": 1, "label": 1, "split": 1, "group": 1, "mask": 1, "repaired": 1, "unreadable": 1, "gone": 1},
 	}
 	w.brings("a plain import", ImportOptions{}, want)
@@ -223,7 +223,7 @@ func TestSecondImport(t *testing.T) {
 	}
 
 	want = annotator.ImportReport{
-		Images: 7, Known: 3, Changed: 4, Updated: 3, Gone: 1, Broken: 1,
+		Images: 7, Known: 3, Changed: 4, Unreadable: 1, Updated: 3, Gone: 1, Broken: 1,
 		Changes: map[annotator.Difference]int{"bytes": 1, "label": 1, "split": 1, "group": 1, "mask": 1, "unreadable": 1, "gone": 1},
 	}
 	w.brings("an update", ImportOptions{Update: true}, want)
@@ -232,12 +232,12 @@ func TestSecondImport(t *testing.T) {
 		"main/e.png red train", "main/f.png red train", "main/g.png red train", "main/h.png none pool",
 	}
 	w.has("after an update", updated...)
-	kept := annotator.ImportReport{Images: 7, Known: 6, Changed: 1, Gone: 1, Retired: 1, Broken: 1, Changes: map[annotator.Difference]int{"unreadable": 1, "gone": 1}}
+	kept := annotator.ImportReport{Images: 7, Known: 6, Changed: 1, Unreadable: 1, Gone: 1, Retired: 1, Broken: 1, Changes: map[annotator.Difference]int{"unreadable": 1, "gone": 1}}
 	w.brings("pruning", ImportOptions{Prune: true}, kept)
 	w.has("after pruning", slices.Delete(slices.Clone(updated), 6, 7)...)
 
 	w.rows = append(w.rows, []string{"g.png", "red", "train", "", ""})
-	w.brings("it is back", ImportOptions{}, annotator.ImportReport{Images: 8, Known: 6, Changed: 1, Returned: 1, Broken: 1, Changes: map[annotator.Difference]int{"unreadable": 1, "returned": 1}})
+	w.brings("it is back", ImportOptions{}, annotator.ImportReport{Images: 8, Known: 6, Changed: 1, Unreadable: 1, Returned: 1, Broken: 1, Changes: map[annotator.Difference]int{"unreadable": 1, "returned": 1}})
 	w.has("after it is back", updated...)
 	retired, err := w.Store.Pool().Query(t.Context(), `SELECT name, retired_why FROM images WHERE retired_at IS NOT NULL AND project_id = $1 ORDER BY name`, project.ID)
 	if err != nil {
@@ -292,7 +292,7 @@ func TestATruncatedFileReplacesNothing(t *testing.T) {
 	w.cut("b.png", 60)
 	for _, update := range []bool{false, true} {
 		w.brings("truncated files", ImportOptions{Update: update}, annotator.ImportReport{
-			Images: 4, Known: 3, Changed: 1, Broken: 2, Changes: map[annotator.Difference]int{"unreadable": 2},
+			Images: 4, Known: 3, Changed: 1, Unreadable: 1, Broken: 2, Changes: map[annotator.Difference]int{"unreadable": 2},
 		})
 	}
 	if j := w.job(); !strings.Contains(j.Message, "truncated") {
@@ -338,11 +338,11 @@ func TestAFileThatIsNoPictureAnyMoreIsNotGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.brings("two are no pictures, one is gone", ImportOptions{Update: true, Prune: true, Part: 1}, annotator.ImportReport{
-		Images: 3, Known: 1, Changed: 2, Broken: 2, Gone: 1, Retired: 1, Changes: map[annotator.Difference]int{"unreadable": 2, "gone": 1},
+		Images: 3, Known: 1, Changed: 2, Unreadable: 2, Broken: 2, Gone: 1, Retired: 1, Changes: map[annotator.Difference]int{"unreadable": 2, "gone": 1},
 	})
 	w.picture("a.png", 0)
 	w.brings("one is whole again", ImportOptions{Prune: true}, annotator.ImportReport{
-		Images: 3, Known: 2, Changed: 1, Broken: 1, Changes: map[annotator.Difference]int{"unreadable": 1},
+		Images: 3, Known: 2, Changed: 1, Unreadable: 1, Broken: 1, Changes: map[annotator.Difference]int{"unreadable": 1},
 	})
 	if j := w.job(); !strings.Contains(j.Message, "b.png") || !strings.Contains(j.Message, "not a JPEG") {
 		t.Errorf("the job says %q", j.Message)
@@ -472,14 +472,14 @@ func TestImportDuringARound(t *testing.T) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	w.brings("a plain import", ImportOptions{}, annotator.ImportReport{Images: 3, Added: 1, Changed: 1, Returned: 1, Waiting: 1, Changes: map[annotator.Difference]int{"new": 1, "bytes": 1, "returned": 1}})
+	w.brings("a plain import", ImportOptions{}, annotator.ImportReport{Images: 3, Added: 1, Changed: 1, Returned: 1, Waiting: 1, Painted: map[annotator.Difference]annotator.Painted{"bytes": {Images: 1, Approved: 1}}, Changes: map[annotator.Difference]int{"new": 1, "bytes": 1, "returned": 1}})
 	if in, err := w.Store.RoundInputs(ctx, round.ID); err != nil || len(in.Train) != 1 || in.Train[0].Image.Name != "a.png" {
 		t.Errorf("the round works on %+v, %v", in.Train, err)
 	}
 	if _, err := w.Service.CancelRound(ctx, w.Admin, round.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.brings("after it", ImportOptions{Update: true}, annotator.ImportReport{Images: 3, Known: 1, Changed: 1, Updated: 1, Returned: 1, Changes: map[annotator.Difference]int{"bytes": 1, "returned": 1}})
+	w.brings("after it", ImportOptions{Update: true}, annotator.ImportReport{Images: 3, Known: 1, Changed: 1, Updated: 1, Returned: 1, Painted: map[annotator.Difference]annotator.Painted{"bytes": {Images: 1, Approved: 1}}, Changes: map[annotator.Difference]int{"bytes": 1, "returned": 1}})
 	if n, err := w.Store.CountApproved(ctx, project.ID); err != nil || n != 0 {
 		t.Errorf("%d edits are of pictures that are not there any more, %v", n, err)
 	}

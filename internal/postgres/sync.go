@@ -83,6 +83,21 @@ func (s *Store) SourceImages(ctx context.Context, projectID int64, source string
 	return all, wrap(err, "listing the images of source %s of project %d", source, projectID)
 }
 
+// PaintedImages implements annotator.ImportStore.
+func (s *Store) PaintedImages(ctx context.Context, images []int64) (map[int64]bool, error) {
+	approved := map[int64]bool{}
+	_, err := list(ctx, s, func(row pgx.CollectableRow) (struct{}, error) {
+		var id int64
+		var yes bool
+		err := row.Scan(&id, &yes)
+		approved[id] = yes
+		return struct{}{}, err
+	}, `
+		SELECT t.image_id, bool_or(e.state = 'approved') FROM tasks t JOIN edits e ON e.task_id = t.id
+		WHERE t.image_id = ANY($1) GROUP BY t.image_id`, images)
+	return approved, wrap(err, "looking for the maps of %d images", len(images))
+}
+
 // UpdateImages implements annotator.ImportStore.
 func (s *Store) UpdateImages(ctx context.Context, projectID int64, updates []annotator.ImageUpdate, at time.Time) error {
 	if len(updates) == 0 {

@@ -1951,6 +1951,11 @@ export interface components {
         ImageDifference: {
             is?: string;
             kind: string;
+            /**
+             * @description Whether people have painted maps of the image, and one is approved; for kinds that concern them: bytes, label, split, gone.
+             * @enum {string}
+             */
+            maps?: "painted" | "approved";
             name: string;
             was?: string;
         };
@@ -2015,6 +2020,10 @@ export interface components {
             known: number;
             /** Format: int64 */
             overruled: number;
+            /** @description Of bytes, label, split and gone: how many have people's maps. */
+            painted?: {
+                [key: string]: components["schemas"]["Painted"];
+            };
             /** Format: int64 */
             renamed: number;
             /** Format: int64 */
@@ -2024,6 +2033,8 @@ export interface components {
             /** Format: int64 */
             returned: number;
             source?: string;
+            /** Format: int64 */
+            unreadable: number;
             /** Format: int64 */
             updated: number;
             /** Format: int64 */
@@ -2403,6 +2414,15 @@ export interface components {
             node?: string;
             op?: string;
             why: string;
+        };
+        Painted: {
+            /**
+             * Format: int64
+             * @description Those with an approved map.
+             */
+            approved: number;
+            /** Format: int64 */
+            images: number;
         };
         PredictedImage: {
             /** @description There is a mask of its object. */
@@ -3337,6 +3357,7 @@ export type NewProjectRequestBody = components['schemas']['NewProjectRequestBody
 export type NewUserRequestBody = components['schemas']['NewUserRequestBody'];
 export type NextTask = components['schemas']['NextTask'];
 export type Obstacle = components['schemas']['Obstacle'];
+export type Painted = components['schemas']['Painted'];
 export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
 export type Problem = components['schemas']['Problem'];
