@@ -63,13 +63,16 @@ func checkValues(place string, values url.Values) error {
 // errIllegible is the error of a JSON body with a string that is not valid text. Problem.add finds out which string.
 var errIllegible = errors.New("a string " + text.Problem)
 
-// legibleJSON reads JSON bodies whose strings are valid text. Go's decoder alone would accept an escaped NUL and silently replace
-// invalid UTF-8.
+// legibleJSON reads JSON bodies whose strings are valid text, and whose keys stand once. Go's decoder alone would accept an escaped NUL,
+// silently replace invalid UTF-8, and take the last of several values.
 var legibleJSON = huma.Format{
 	Marshal: huma.DefaultJSONFormat.Marshal,
 	Unmarshal: func(data []byte, v any) error {
 		if _, found := text.InJSON(data); found {
 			return errIllegible
+		}
+		if path, found := text.RepeatedKey(data); found {
+			return fmt.Errorf("%s stands twice", inBody(path))
 		}
 		err := json.Unmarshal(data, v)
 		var wrong *json.UnmarshalTypeError

@@ -18,6 +18,8 @@ func TestBodiesAreRefusedInWordsOfJSON(t *testing.T) {
 		`{"settings": {"gamma": 1e400}}`:               "body.settings.gamma: the number 1e400 is out of range",
 		`{"settings": {"seed": 99999999999999999999}}`: "body.settings.seed: the number 99999999999999999999 is out of range",
 		`{"settings": "none"}`:                         "body.settings is of another type: a string",
+		`{"settings": {"gamma": 1, "gamma": 2}}`:       "body.settings.gamma stands twice",
+		`{"settings": {}, "settings": {}}`:             "body.settings stands twice",
 	} {
 		if err := legibleJSON.Unmarshal([]byte(body), &settings); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %q", body, err, want)

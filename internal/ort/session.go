@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -122,13 +123,23 @@ func openOn(p Provider, model []byte, inputs, outputs []string, o Options) (*Ses
 	}
 	session, err := ortgo.NewDynamicAdvancedSessionWithONNXData(model, inputs, outputs, options)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", name, err)
+		return nil, fmt.Errorf("opening %s: %w", name, explained(err))
 	}
 	s := &Session{name: name, inputs: inputs, outputs: outputs, runLimit: cmp.Or(o.RunLimit, DefaultRunLimit), session: session}
 	if p.compiles() {
 		s.runLimit *= compilesFor
 	}
 	return s, nil
+}
+
+var unknownAttribute = regexp.MustCompile(`Unrecognized attribute: (\w+) for operator (\w+)`)
+
+// explained puts a file's fault that exporters make into words before the runtime's own.
+func explained(err error) error {
+	if found := unknownAttribute.FindStringSubmatch(err.Error()); found != nil {
+		return fmt.Errorf("%s has no attribute %s in the operator set that the file declares, so that the file is no valid ONNX: export it again with a newer opset_version, in which the operator has it: %w", found[2], found[1], err)
+	}
+	return err
 }
 
 // domains are those that the runtime knows. It looks whether it knows a domain, and then adds it: of two sessions that are opened at

@@ -18,6 +18,7 @@ import (
 
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/ort"
+	"github.com/abn-studio/studio/onnx"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -172,6 +173,19 @@ func TestErrorsSayWhatWasDone(t *testing.T) {
 	r := load(t, fixture.ReferenceModels(t)[0])
 	if _, err := ort.Open([]byte("no model at all"), []string{"x"}, []string{"y"}, ort.Options{Name: "the extractor"}); err == nil || !strings.Contains(err.Error(), "opening the extractor") {
 		t.Errorf("opening rubbish: %v", err)
+	}
+	newer, err := onnx.Read(t.Context(), r.model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer.Graph.Nodes[0].SetAttr(onnx.IntAttr("stash_type", 1)) // as of an operator that is newer than the file's opset
+	data, err := newer.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ort.Open(data, []string{"image"}, outputs, ort.Options{Name: "the network"}); err == nil || !strings.Contains(err.Error(), newer.Graph.Nodes[0].Op+" has no attribute stash_type") ||
+		!strings.Contains(err.Error(), "newer opset_version") {
+		t.Errorf("an attribute that the operator has not yet: %v", err)
 	}
 	if _, err := ort.Float32s(make([]float32, 3), 2, 2); err == nil {
 		t.Error("a 2×2 tensor over three values was accepted")

@@ -38,10 +38,20 @@ type grids[T any] struct {
 	dir    string // where there is no zip
 	names  map[string]bool
 	told   bool // the file that says how pixels become values is written
+	png    png.Encoder
 }
 
+// oneBuffer lends one buffer again and again: to make one takes longer than to encode a map.
+type oneBuffer struct{ buffer *png.EncoderBuffer }
+
+// Get implements png.EncoderBufferPool.
+func (o *oneBuffer) Get() *png.EncoderBuffer { return o.buffer }
+
+// Put implements png.EncoderBufferPool.
+func (o *oneBuffer) Put(b *png.EncoderBuffer) { o.buffer = b }
+
 func newGrids[T any](format Format, w io.Writer, dir string, of func(T) (annotator.ExportedImage, attention.Map)) *grids[T] {
-	g := &grids[T]{format: format, of: of, dir: dir, names: map[string]bool{}}
+	g := &grids[T]{format: format, of: of, dir: dir, names: map[string]bool{}, png: png.Encoder{BufferPool: &oneBuffer{}}}
 	if dir == "" {
 		g.buffer = bufio.NewWriterSize(w, 1<<16)
 		g.zip = zip.NewWriter(g.buffer)
@@ -94,7 +104,7 @@ func (g *grids[T]) grid(name string, m attention.Map) error {
 		if err := g.tell(levels); err != nil {
 			return err
 		}
-		return g.entry(name+".png", func(w io.Writer) error { return png.Encode(w, grey(m, levels)) })
+		return g.entry(name+".png", func(w io.Writer) error { return g.png.Encode(w, grey(m, levels)) })
 	}
 	return g.entry(name+".npy", func(w io.Writer) error {
 		return npy.Write(w, npy.Array{Kind: 'f', Size: 4, Shape: []int{m.Height, m.Width}, Data: m.Bytes()})

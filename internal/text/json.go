@@ -118,6 +118,54 @@ func pathAt(data []byte, at int64) (string, bool) {
 	}
 }
 
+// RepeatedKey finds the first key that stands twice in one object of a JSON document, of which Go's decoder silently takes the last. It
+// returns where that is ("settings.gamma") and whether there is one. A document that is no JSON may have one: its decoder tells more.
+func RepeatedKey(data []byte) (path string, found bool) {
+	type level struct {
+		keys    map[string]bool // nil in a list
+		wantKey bool
+	}
+	var stack []level
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; c {
+		case '{':
+			stack = append(stack, level{map[string]bool{}, true})
+		case '[':
+			stack = append(stack, level{})
+		case '}', ']':
+			if len(stack) == 0 {
+				return "", false // no JSON
+			}
+			stack = stack[:len(stack)-1]
+		case ',':
+			if len(stack) > 0 {
+				stack[len(stack)-1].wantKey = stack[len(stack)-1].keys != nil
+			}
+		case '"':
+			start := i
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+			if len(stack) == 0 || !stack[len(stack)-1].wantKey || i >= len(data) {
+				continue
+			}
+			key := string(data[start+1 : i])
+			if strings.Contains(key, `\`) && json.Unmarshal(data[start:i+1], &key) != nil {
+				return "", false // no JSON
+			}
+			top := &stack[len(stack)-1]
+			if top.keys[key] {
+				within, _ := pathAt(data, int64(start))
+				return strings.TrimPrefix(within+"."+key, "."), true
+			}
+			top.keys[key], top.wantKey = true, false
+		}
+	}
+	return "", false
+}
+
 // CleanJSON is a document, as encoding/json wrote it, with U+FFFD in place of what is not valid in its strings. It is for
 // what is only shown, such as the names in somebody's model.
 func CleanJSON(data []byte) []byte {

@@ -84,3 +84,25 @@ func checkStrings(t *testing.T, value any) {
 		}
 	}
 }
+
+func TestRepeatedKey(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]string{
+		`{"a": 1, "b": {"a": 2}, "c": [{"a": 1}, {"a": 2}]}`: "",
+		`{"a": 1, "a": 2}`:                     "a",
+		`{"m": {"k": [1, 2], "l": 0, "k": 3}}`: "m.k",
+		`[{"a": 1}, {"b": 1, "b": 1}]`:         "[1].b",
+		`{"a": 1, "\u0061": 2}`:                "a",
+		`{"a": "a, \"a\": 1", "b": "{\"b\""}`:  "",
+		`{"a": "x", "b": ["a", "a"]}`:          "",
+		`{"A": 1, "a": 2}`:                     "",
+		``:                                     "",
+		`]`:                                    "",
+		`{"a": 1, "a`:                          "",
+		`"a"`:                                  "",
+	} {
+		if path, found := text.RepeatedKey([]byte(document)); path != want || found != (want != "") {
+			t.Errorf("%s: %q, %v, want %q", document, path, found, want)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"hash"
-	"io"
 
 	"github.com/abn-studio/studio/internal/attention"
 )
@@ -49,7 +48,7 @@ func Write(h hash.Hash, samples []Sample) {
 	for _, s := range samples {
 		fmt.Fprintf(h, "%d %s %d %d %d\n", s.ID, s.Hash, s.Label, s.Edited.Height, s.Edited.Width)
 		h.Write(s.Edited.Bytes())
-		io.WriteString(h, string(s.Edited.Marks))
+		h.Write([]byte(s.Edited.Marks))
 	}
 }
 
