@@ -59,8 +59,8 @@ type EndingStore interface {
 	WorkUnderWay(ctx context.Context, projectID int64) ([]Job, error)
 	// CancelJob ends a job that has not ended, and has its workers stop.
 	CancelJob(ctx context.Context, jobID int64) error
-	// EndLeases gives back every leased task of a project, of a person, or of a person in a project; 0: any.
-	EndLeases(ctx context.Context, projectID, userID int64, at time.Time) error
+	// EndLeases gives back every leased task of a project.
+	EndLeases(ctx context.Context, projectID int64, at time.Time) error
 	// DeletedBefore lists the slugs of projects that were deleted before a time and are not purged.
 	DeletedBefore(ctx context.Context, before time.Time) ([]string, error)
 	// PurgeProject says that the files of a deleted project are given up, and returns their hashes. What only served its pictures
@@ -266,5 +266,5 @@ func (s *Service) endWork(ctx context.Context, tx Store, p Project, now time.Tim
 			return err
 		}
 	}
-	return tx.EndLeases(ctx, p.ID, 0, now)
+	return tx.EndLeases(ctx, p.ID, now)
 }

@@ -49,11 +49,11 @@ func (s *Store) CancelJob(ctx context.Context, jobID int64) error {
 }
 
 // EndLeases implements annotator.EndingStore.
-func (s *Store) EndLeases(ctx context.Context, projectID, userID int64, at time.Time) error {
+func (s *Store) EndLeases(ctx context.Context, projectID int64, at time.Time) error {
 	err := s.inTx(ctx, func(tx *Store) error {
 		tasks, err := list(ctx, tx, scanTask, `
-			SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.state = 'leased' AND ($1::bigint = 0 OR t.project_id = $1) AND ($2::bigint = 0 OR t.author_id = $2)
-			ORDER BY t.id FOR UPDATE OF t`, projectID, userID)
+			SELECT `+taskColumns+` FROM `+taskTables+` WHERE t.state = 'leased' AND t.project_id = $1
+			ORDER BY t.id FOR UPDATE OF t`, projectID)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (s *Store) EndLeases(ctx context.Context, projectID, userID int64, at time.
 		}
 		return nil
 	})
-	return wrap(err, "giving back leased tasks")
+	return wrap(err, "giving back the leased tasks of project %d", projectID)
 }
 
 // DeletedBefore implements annotator.EndingStore.

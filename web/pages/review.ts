@@ -1,5 +1,6 @@
 // The review page: four panes that zoom and pan as one, cells read off under the pointer, A and X.
 import type { TaskDetail } from "../editor/src/api/schema.d.ts";
+import { markOf, markWords } from "../editor/src/marks.ts";
 import { onKey } from "./keys.ts";
 import { type CellMap, decodeMap } from "./maps.ts";
 import { otherMethods, readMethods } from "./methods.ts";
@@ -55,7 +56,8 @@ function read(stage: HTMLElement, event: PointerEvent): void {
   const at = row * map.columns + column;
   const parts = [`row ${row + 1}, column ${column + 1}`];
   if (own) parts.push(`model ${(own.values[at] ?? 0).toFixed(2)}`);
-  if (edit) parts.push(`edit ${{ "?": "don't know", x: "do not look here" }[edit.marks?.[at] ?? ""] ?? (edit.values[at] ?? 0).toFixed(2)}`);
+  const mark = markOf(edit?.marks?.[at]);
+  if (edit) parts.push(`edit ${mark ? markWords[mark] : (edit.values[at] ?? 0).toFixed(2)}`);
   readMethods(x, y);
   probe.textContent = parts.join(" · ");
 }

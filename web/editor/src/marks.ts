@@ -24,11 +24,17 @@ export function marksToWire(marks: Float32Array): string | undefined {
   return Array.from(marks, (level) => letters[markAt(level) ?? "values"]).join("");
 }
 
+/** The mark that a letter stands for; null: the cell carries its value. */
+export const markOf = (letter: string | undefined): Mark | null => (letter === letters.unknown ? "unknown" : letter === letters.avoided ? "avoided" : null);
+
 /** Levels of `cells` cells. Throws where the letters do not fit. */
 export function marksFromWire(wire: string | undefined, cells: number): Float32Array {
   const out = new Float32Array(cells);
   if (!wire) return out;
   if (wire.length !== cells) throw new RangeError(`${wire.length} marks for ${cells} cells`);
-  for (let i = 0; i < cells; i++) out[i] = wire[i] === letters.unknown ? levels.unknown : wire[i] === letters.avoided ? levels.avoided : 0;
+  for (let i = 0; i < cells; i++) {
+    const mark = markOf(wire[i]);
+    if (mark) out[i] = levels[mark];
+  }
   return out;
 }
