@@ -114,7 +114,6 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 	if err := d.check(); err != nil {
 		return Edit{}, err
 	}
-	d.Map.Marks = d.Map.Marks.Plain()
 	var edit Edit
 	err := s.store.InTx(ctx, func(tx Store) error {
 		task, err := s.held(ctx, tx, actor, taskID)
@@ -125,25 +124,45 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 		if err != nil {
 			return err
 		}
-		if err := d.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
-			return err
-		}
 		latest, err := tx.LatestEdit(ctx, taskID)
 		if err != nil && !isNotFound(err) {
+			return err
+		}
+		var model attention.Map
+		if d.Source == SourceModel || (d.Changes != nil && d.BaseRevision == 0) {
+			prediction, err := tx.Prediction(ctx, task.VersionID, task.ImageID)
+			if err != nil {
+				return err
+			}
+			model = prediction.Map
+		}
+		if d.Changes != nil {
+			base, err := d.base(ctx, tx, latest, model)
+			if err != nil {
+				return err
+			}
+			if d.Map, err = d.Changes.of(base); err != nil {
+				return err
+			}
+		}
+		d.Map.Marks = d.Map.Marks.Plain()
+		if err := d.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
 			return err
 		}
 		if repeat, err := d.follows(latest, actor); repeat || err != nil {
 			edit = latest
 			return err
 		}
-		if d.Source == SourceModel {
-			prediction, err := tx.Prediction(ctx, task.VersionID, task.ImageID)
-			if err != nil {
+		if d.KeptSteps != nil {
+			if d.History, err = d.KeptSteps.before(d.History, latest.History); err != nil {
 				return err
 			}
-			if !prediction.Map.Equal(d.Map) {
-				return &ValidationError{Field: "source", Message: `is "model" only with the model's own map, unchanged`}
-			}
+		}
+		if d.Source == SourceModel && !model.Equal(d.Map) {
+			return &ValidationError{Field: "source", Message: `is "model" only with the model's own map, unchanged`}
+		}
+		if d.Provenance, err = madeWith(d.Provenance, version); err != nil {
+			return err
 		}
 		edit, err = tx.InsertEdit(ctx, Edit{
 			TaskID: taskID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditTransitions.To(EventSave),
@@ -161,9 +180,31 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 	return edit, nil
 }
 
+// base is the map that a draft was made from; it need not be the latest any more.
+func (d Draft) base(ctx context.Context, tx Store, latest Edit, model attention.Map) (attention.Map, error) {
+	switch d.BaseRevision {
+	case 0:
+		return model, nil
+	case latest.Revision:
+		return latest.Map, nil
+	}
+	all, err := tx.Revisions(ctx, latest.TaskID)
+	if err != nil {
+		return attention.Map{}, err
+	}
+	for _, e := range all {
+		if e.Revision == d.BaseRevision {
+			return e.Map, nil
+		}
+	}
+	return attention.Map{}, &ValidationError{Field: "base_revision", Message: "is no revision of this task"}
+}
+
 func (d Draft) check() error {
-	if err := d.Map.Validate(); err != nil {
-		return err
+	if d.Changes == nil {
+		if err := d.Map.Validate(); err != nil {
+			return err
+		}
 	}
 	if err := oneOf("source", d.Source, DraftSources); err != nil {
 		return err

@@ -26,7 +26,7 @@ func TestSaveDraftKeepsEveryRevision(t *testing.T) {
 		t.Errorf("revisions %v, %v", all, err)
 	}
 	got, err := w.Service.Task(t.Context(), w.Ada, d.ID)
-	if err != nil || got.Edit == nil || string(got.Edit.History) != `{"strokes":[1]}` || string(got.Edit.Provenance) != `{"brush":1}` {
+	if err != nil || got.Edit == nil || string(got.Edit.History) != `{"strokes":[1]}` || !strings.Contains(string(got.Edit.Provenance), `"brush":1`) {
 		t.Errorf("after a reload: %+v, %v", got.Edit, err)
 	}
 }

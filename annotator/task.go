@@ -155,7 +155,9 @@ type Draft struct {
 	BaseRevision int // the revision it was made from, 0 for none
 	Source       EditSource
 	Map          attention.Map
+	Changes      *Changes // instead of Map
 	History      json.RawMessage
+	KeptSteps    *KeptSteps // of the base's undo stack, before those of History; nil: History is the whole stack
 	Provenance   json.RawMessage
 }
 

@@ -173,7 +173,9 @@ func (a *api) tasks() {
 			MapBody
 			BaseRevision int                  `json:"base_revision" minimum:"0" doc:"The revision it was made from; 0: none yet."`
 			Source       annotator.EditSource `json:"source,omitempty" bound:"draft's source" default:"painted" doc:"model: the model's own map, confirmed as it is."`
-			History      json.RawMessage      `json:"history,omitempty" doc:"The editor's undo stack, at most 1 MiB; comes back with the task."`
+			Changes      *annotator.Changes   `json:"changes,omitempty" doc:"Instead of map: what changed since base_revision, or of the model's own map where that is 0."`
+			History      json.RawMessage      `json:"history,omitempty" doc:"The editor's undo stack, an object with a list of steps, at most 1 MiB; comes back with the task."`
+			KeptSteps    *annotator.KeptSteps `json:"kept_steps,omitempty" doc:"Steps of base_revision's stack that stand before those of history; left out: history is the whole stack."`
 			Provenance   json.RawMessage      `json:"provenance,omitempty" doc:"What it was made under: strokes by tool, seconds, feedback shown."`
 		}
 	}
@@ -181,16 +183,20 @@ func (a *api) tasks() {
 		Description:  "409 with the current revision in the problem's `current` when the base is not the latest; nothing is overwritten.",
 		MaxBodyBytes: 8 << 20, BodyReadTimeout: 30 * time.Second}
 	handle(a, role, draft, func(ctx context.Context, actor annotator.User, in *draftRequest) (*answer[annotator.Edit], error) {
-		m, err := in.Body.of(ctx, a.server.service, actor, in.Task)
-		if err != nil {
-			return nil, err
+		var m attention.Map
+		if in.Body.Changes == nil {
+			var err error
+			if m, err = in.Body.of(ctx, a.server.service, actor, in.Task); err != nil {
+				return nil, err
+			}
 		}
 		source := in.Body.Source
 		if source == "" {
 			source = annotator.SourcePainted
 		}
 		edit, err := a.server.service.SaveDraft(ctx, actor, in.Task, annotator.Draft{
-			BaseRevision: in.Body.BaseRevision, Source: source, Map: m, History: in.Body.History, Provenance: in.Body.Provenance})
+			BaseRevision: in.Body.BaseRevision, Source: source, Map: m, Changes: in.Body.Changes,
+			History: in.Body.History, KeptSteps: in.Body.KeptSteps, Provenance: in.Body.Provenance})
 		return &answer[annotator.Edit]{edit}, err
 	})
 

@@ -11,11 +11,12 @@ import { Emitter } from "./emitter.ts";
 import { oriented } from "./geometry.ts";
 import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
-import { decodeHistory, encodeHistory } from "./history_codec.ts";
+import { decodeHistory } from "./history_codec.ts";
 import { readLikeness } from "./likeness.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { marksFromWire } from "./marks.ts";
 import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
+import { Baseline } from "./save/baseline.ts";
 import type { Journal } from "./save/journal.ts";
 import { LiveScores } from "./scores.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -444,18 +445,19 @@ export class Desk extends Emitter<DeskEvents> {
   }
 
   private startSaving(detail: TaskDetail, document: MapDocument, edit: Edit | undefined, recovered: Recovery["recovered"], unanswered: readonly string[]): void {
-    const autosave = new Autosave(
-      detail.id, this.user, document, edit?.revision ?? 0, this.journal,
-      (d, base, last) => this.client.save(detail.id, {
-        base_revision: base,
-        source: d.source,
-        map: wireMap(d.rows, d.columns, d.state),
-        // A request with keepalive, which outlives the page, may send 64 KiB in all.
-        history: encodeHistory(d.history, d.kept, last ? 24 << 10 : undefined),
-        provenance: this.provenance(detail, d),
-      }, last),
-      unanswered,
-    );
+    const baseline = new Baseline(document, edit);
+    const send = async (d: MapDocument, base: number, last: boolean): Promise<Edit> => {
+      const { body, saved } = baseline.draft(d, base, last);
+      try {
+        const made = await this.client.save(detail.id, { base_revision: base, source: d.source, ...body, provenance: this.provenance(detail, d) }, last);
+        return saved(made) || !body.changes ? made : await send(d, made.revision, last); // the whole, where the changes made another map
+      } catch (error) {
+        if (!body.changes || !(error instanceof Problem) || error.status !== 422) throw error;
+        baseline.forget(); // the changes fit nothing that the server has
+        return send(d, base, last);
+      }
+    };
+    const autosave = new Autosave(detail.id, this.user, document, edit?.revision ?? 0, this.journal, send, unanswered);
     autosave.on("state", (state) => {
       this.emit("save", state);
       if (state.kind === "saved" && this.stale) this.rescore(true); // the studio answers again
@@ -523,9 +525,6 @@ export class Desk extends Emitter<DeskEvents> {
   private provenance(detail: TaskDetail, document: MapDocument): unknown {
     return {
       editor: 1,
-      version_id: detail.version.id,
-      model_hash: detail.version.model_hash,
-      preprocessing: detail.version.manifest ?? null,
       source_map: detail.edit ? `revision ${detail.edit.revision}` : "model",
       strokes: Object.fromEntries(document.tally),
       seconds: this.watch.seconds,

@@ -32,17 +32,18 @@ export interface WireHistory {
   readonly steps: readonly WireStep[];
 }
 
-/** A done step never changes on the wire, and there are hundreds at every stroke's end. */
-const encoded = new WeakMap<Step, WireStep>();
+/** A step never changes on the wire while it stays done, or undone. There are hundreds at every stroke's end, and a save knows by their being the same object what the server has. */
+const encoded = { done: new WeakMap<Step, WireStep>(), undone: new WeakMap<Step, WireStep>() };
 
 const sources: Record<string, Source> = { p: "painted", m: "model" };
 
 /** The stack for a map of `values`, at most `budget` characters of JSON (about). */
 export function encodeHistory(history: History, values: Float32Array, budget = historyBudget): WireHistory {
   const steps = history.steps.map((step, i) => {
-    if (i >= history.position) return encodeStep(step, false, values.length);
-    let wire = encoded.get(step);
-    if (!wire) encoded.set(step, (wire = encodeStep(step, true, values.length)));
+    const done = i < history.position;
+    const known = done ? encoded.done : encoded.undone;
+    let wire = known.get(step);
+    if (!wire) known.set(step, (wire = encodeStep(step, done, values.length)));
     return wire;
   });
   const sizes = steps.map(sizeOf);
@@ -73,15 +74,18 @@ export function decodeHistory(
   const wired = saved.steps as readonly WireStep[];
   const steps = new Array<Step>(wired.length);
   const decode = (i: number, from: Float32Array): Step => {
-    const step = wired[i];
-    if (!step) throw new RangeError(`step ${i} is missing`);
-    return decodeStep(step, from);
+    const wire = wired[i];
+    if (!wire) throw new RangeError(`step ${i} is missing`);
+    const done = i < position;
+    const step = done ? decodeStep(wire, from) : swap(decodeStep(wire, from));
+    (done ? encoded.done : encoded.undone).set(step, wire);
+    return step;
   };
   try {
     const back = values.slice();
     for (let i = position - 1; i >= 0; i--) steps[i] = decode(i, back);
     const forth = values.slice();
-    for (let i = position; i < steps.length; i++) steps[i] = swap(decode(i, forth));
+    for (let i = position; i < steps.length; i++) steps[i] = decode(i, forth);
   } catch {
     return null; // another version's, or damaged: the map is whole, only undo is lost
   }

@@ -3,11 +3,12 @@
 
 import { vi } from "vitest";
 import { Client } from "../src/api/client.ts";
-import type { Edit, Image, Scores, TaskDetail } from "../src/api/schema.d.ts";
+import type { Changes, Edit, Image, KeptSteps, Scores, TaskDetail } from "../src/api/schema.d.ts";
 import { Desk } from "../src/desk.ts";
 import { Editor } from "../src/editor.ts";
 import { mapPoint } from "../src/geometry.ts";
 import type { WireMap } from "../src/grid.ts";
+import type { WireHistory } from "../src/history_codec.ts";
 import { keyDown, keyUp, type KeyInput } from "../src/input/keys.ts";
 import type { PointerSample } from "../src/input/sample.ts";
 import { Journal } from "../src/save/journal.ts";
@@ -34,6 +35,8 @@ export interface SentRequest {
   readonly method: string;
   readonly path: string;
   readonly body: Record<string, unknown>;
+  /** Its length as it was sent. A save of changes has its whole map and undo stack in `body`, as the server would. */
+  readonly bytes: number;
   readonly signal: AbortSignal | undefined;
   /** Answers it; without a body 204. */
   reply(status: number, body?: unknown): Promise<void>;
@@ -56,6 +59,7 @@ vi.stubGlobal("Request", RememberingRequest);
 /** The network's edge: every request waits in `open` until a test answers it, or a rule does. */
 export class FakeNetwork {
   readonly sent: SentRequest[] = [];
+  private readonly stored = new Map<string, { map: WireMap; history?: WireHistory }>(); // revisions, by task and number
   private rules: ((r: SentRequest) => boolean)[] = [];
 
   readonly fetch = (asked: Request, { signal }: RequestInit): Promise<Response> =>
@@ -66,8 +70,10 @@ export class FakeNetwork {
         method: asked.method,
         path: asked.url.replace(`${origin}/api/v1`, ""),
         body: JSON.parse((asked instanceof RememberingRequest && asked.sent) || "{}") as Record<string, unknown>,
+        bytes: ((asked instanceof RememberingRequest && asked.sent) || "").length,
         signal: signal ?? undefined,
         reply: (status, body) => {
+          this.know(request, body as Partial<TaskDetail & Edit> | undefined);
           resolve(new Response(body === undefined ? null : JSON.stringify(body), { status }));
           return settle();
         },
@@ -76,6 +82,7 @@ export class FakeNetwork {
           return settle();
         },
       };
+      this.complete(request);
       this.sent.push(request);
       this.rules.some((rule) => rule(request));
     });
@@ -89,6 +96,35 @@ export class FakeNetwork {
       else if (a !== "wait") void r.reply(...a);
       return true;
     });
+  }
+
+  /** A task's map as the server has it: what a page was given, or what a save made. */
+  keep(task: number, revision: number, map: WireMap, history?: unknown): void {
+    this.stored.set(`${task}/${revision}`, { map, ...(history !== undefined && { history: history as WireHistory }) });
+  }
+
+  /** Remembers what an answer tells of maps. */
+  private know(request: SentRequest, body: Partial<TaskDetail & Edit> | undefined): void {
+    const task = Number(/^\/tasks\/(\d+)\/draft$/.exec(request.path)?.[1]);
+    if (task && body?.revision && body.map) this.keep(task, body.revision, body.map, request.body["history"]);
+    if (body?.prediction && body.id) this.keep(body.id, 0, body.prediction.map);
+    if (body?.edit && body.id) this.keep(body.id, body.edit.revision, body.edit.map, body.edit.history);
+  }
+
+  /** Gives a save that sends what changed the whole map and undo stack, as the server would. */
+  private complete({ path, body }: SentRequest): void {
+    const changes = body["changes"] as Changes | undefined;
+    if (!changes) return;
+    const base = this.stored.get(`${/\d+/.exec(path)?.[0]}/${String(body["base_revision"])}`);
+    if (!base) throw new Error(`${path}: nobody has revision ${String(body["base_revision"])}`);
+    const values = [...base.map.values];
+    changes.cells.forEach((cell, i) => (values[cell] = changes.values[i]!));
+    const marks = changes.marks ?? base.map.marks;
+    body["map"] = { h: base.map.h, w: base.map.w, values, ...(marks && { marks }) };
+    const kept = body["kept_steps"] as KeptSteps | undefined;
+    if (!kept) return;
+    const history = body["history"] as WireHistory;
+    body["history"] = { ...history, steps: [...base.history!.steps.slice(kept.from, kept.from + kept.count), ...history.steps] };
   }
 
   of(method: string, path: RegExp): SentRequest[] {
@@ -156,7 +192,10 @@ export class TestEditor {
   async open(side = 14, values?: readonly number[], more: Partial<TaskDetail> = {}): Promise<this> {
     const map = values ?? new Array<number>(side * side).fill(0);
     this.revision = more.edit?.revision ?? 0;
-    await this.desk.open(task(1, map, side, more));
+    const detail = task(1, map, side, more);
+    this.network.keep(detail.id, 0, detail.prediction.map);
+    if (detail.edit) this.network.keep(detail.id, detail.edit.revision, detail.edit.map, detail.edit.history);
+    await this.desk.open(detail);
     await this.settle();
     return this;
   }

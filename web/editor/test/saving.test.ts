@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fromWire, sameBits, type WireMap } from "../src/grid.ts";
+import type { WireHistory } from "../src/history_codec.ts";
 import { MemoryStorage, savedEdit, TestEditor, type SentRequest } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -53,12 +54,65 @@ describe("autosave", () => {
     expect(t.desk.autosave!.dirty).toBe(false);
   });
 
+  it("sends what changed, however many strokes there are", async () => {
+    for (const side of [14, 56]) {
+      const t = await new TestEditor().open(side);
+      const sizes: number[] = [];
+      for (let i = 0; i < 130; i++) {
+        const x = 2 + ((i * 5) % (side - 4));
+        t.stroke([x, 3], [x + 1, 10]);
+        await t.wait(300);
+        sizes.push(t.saves.at(-1)!.bytes);
+      }
+      expect(t.saves.length).toBe(130);
+      expect(Math.max(...sizes.map((bytes, i) => (i === 0 ? 0 : bytes)))).toBeLessThan(2048);
+      t.key("Ctrl+z").key("Ctrl+z");
+      await t.wait(300);
+      expect(t.saves.at(-1)!.bytes).toBeLessThan(3072); // two steps
+      const { map, history } = t.saves.at(-1)!.body as { map: WireMap; history: WireHistory };
+      expect(sameBits(fromWire(map), t.values)).toBe(true);
+      expect(history.steps.length).toBe(130);
+
+      // Who opens the task again has it all, and goes on sending what changes.
+      const again = await new TestEditor().open(side, undefined, { edit: savedEdit(t.revision, map, { history }) });
+      expect(again.history.position).toBe(128);
+      again.click(5, 5);
+      await again.wait(300);
+      expect(again.saves[0]!.bytes).toBeLessThan(2048);
+      expect((again.saves[0]!.body["history"] as WireHistory).steps.length).toBe(129);
+      again.key("Ctrl+z").key("Ctrl+z").key("Ctrl+z");
+      await again.wait(300);
+      expect(sameBits(fromWire(mapOf(again.saves.at(-1)!)), again.values)).toBe(true);
+    }
+  });
+
+  it("sends the whole where the changes fit nothing, or make another map", async () => {
+    const t = await new TestEditor().open();
+    let asked = 0;
+    t.network.on("PUT", /draft$/, (r) => {
+      asked++;
+      if (asked === 1) return [422, { title: "Invalid", detail: "no such step" }];
+      if (asked === 3) return [200, savedEdit(2, { ...mapOf(r), values: mapOf(r).values.map(() => 0.5) })];
+      return [200, savedEdit(asked === 2 ? 1 : 3, mapOf(r))];
+    });
+    t.click(3, 3);
+    await t.wait(300);
+    expect([kind(t), asked]).toEqual(["saved", 2]);
+    expect("changes" in t.saves[0]!.body).toBe(true);
+    expect("changes" in t.saves[1]!.body).toBe(false);
+    t.click(6, 6);
+    await t.wait(300);
+    expect([kind(t), asked, t.saves[3]!.body["base_revision"]]).toEqual(["saved", 4, 2]);
+    expect("changes" in t.saves[3]!.body).toBe(false);
+    expect(sameBits(fromWire(mapOf(t.saves[3]!)), t.values)).toBe(true);
+  });
+
   it("says where an edit came from", async () => {
     const t = await new TestEditor().open();
     t.click(3, 3).click(5, 5).key("e").click(3, 3);
     await t.wait(400);
     expect(t.saves[0]!.body["provenance"]).toMatchObject({
-      version_id: 5, model_hash: "ab", source_map: "model", strokes: { Brush: 2, Erase: 1 },
+      source_map: "model", strokes: { Brush: 2, Erase: 1 },
     });
   });
 
@@ -201,7 +255,7 @@ describe("autosave", () => {
     t.network.on("PUT", /draft$/, () => [422, { title: "Invalid", detail: "values: row 0 is 2" }]);
     t.click(3, 3);
     await t.wait(60_000);
-    expect(t.saves.length).toBe(1);
+    expect(t.saves.length).toBe(2); // what changed, and once the whole
     expect(t.desk.saveState).toMatchObject({ kind: "refused", message: "values: row 0 is 2" });
   });
 

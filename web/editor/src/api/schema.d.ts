@@ -1831,6 +1831,14 @@ export interface components {
              */
             images: number;
         };
+        Changes: {
+            /** @description Places among the values, each once. */
+            cells: number[];
+            /** @description Marks of all cells, a letter each; an empty text where none is marked; left out where they are as they were. */
+            marks?: string;
+            /** @description Their new values, in [0,1]. */
+            values: number[];
+        };
         ChosenRequestBody: {
             /** @description Their ids. */
             images: number[];
@@ -1862,8 +1870,12 @@ export interface components {
              * @description The revision it was made from; 0: none yet.
              */
             base_revision: number;
-            /** @description The editor's undo stack, at most 1 MiB; comes back with the task. */
+            /** @description Instead of map: what changed since base_revision, or of the model's own map where that is 0. */
+            changes?: components["schemas"]["Changes"];
+            /** @description The editor's undo stack, an object with a list of steps, at most 1 MiB; comes back with the task. */
             history?: unknown;
+            /** @description Steps of base_revision's stack that stand before those of history; left out: history is the whole stack. */
+            kept_steps?: components["schemas"]["KeptSteps"];
             /** @description The map with its grid. */
             map?: components["schemas"]["Map"];
             /** @description What it was made under: strokes by tool, seconds, feedback shown. */
@@ -2071,6 +2083,18 @@ export interface components {
             comment?: string;
             /** @enum {string} */
             verdict: "confirm" | "reject";
+        };
+        KeptSteps: {
+            /**
+             * Format: int64
+             * @description Steps after those that are kept.
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Steps of the last save's stack that are left out in front.
+             */
+            from: number;
         };
         LabelChange: {
             /** Format: date-time */
@@ -3318,6 +3342,7 @@ export type ChangeRequestBody = components['schemas']['ChangeRequestBody'];
 export type ChangeUserRequestBody = components['schemas']['ChangeUserRequestBody'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedImages = components['schemas']['ChangedImages'];
+export type Changes = components['schemas']['Changes'];
 export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
 export type ClassScore = components['schemas']['ClassScore'];
@@ -3336,6 +3361,7 @@ export type ImportReport = components['schemas']['ImportReport'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
 export type JudgeRequestBody = components['schemas']['JudgeRequestBody'];
+export type KeptSteps = components['schemas']['KeptSteps'];
 export type LabelChange = components['schemas']['LabelChange'];
 export type LabelHistory = components['schemas']['LabelHistory'];
 export type LabelVerdict = components['schemas']['LabelVerdict'];
