@@ -119,6 +119,14 @@ func (s *Service) Users(ctx context.Context, actor User) ([]User, error) {
 	return s.store.Users(ctx)
 }
 
+// Person returns one of them (an admin anybody, everybody themself).
+func (s *Service) Person(ctx context.Context, actor User, id int64) (User, error) {
+	if err := mayOf(actor, id); err != nil {
+		return User{}, err
+	}
+	return s.store.User(ctx, id)
+}
+
 // CreateUser adds a person (admin).
 func (s *Service) CreateUser(ctx context.Context, actor User, u NewUser) (User, error) {
 	if err := may(actor, RoleAdmin); err != nil {
@@ -237,6 +245,9 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		if user.Generator {
 			return fmt.Errorf("%w: %s is no person", ErrForbidden, user.Name)
 		}
+		if user.RemovedAt != nil {
+			return Conflict("%s was removed, for good", user.Name)
+		}
 		if c.Name != nil {
 			user.Name = name
 		}
@@ -246,8 +257,10 @@ func (s *Service) ChangeUser(ctx context.Context, actor User, id int64, c UserCh
 		if c.Disabled != nil {
 			user.Disabled = *c.Disabled
 		}
-		if len(admins) == 1 && admins[0] == id && (user.Disabled || user.Role != RoleAdmin) {
-			return fmt.Errorf("%w: %s is the last admin; make somebody else one first", ErrConflict, user.Name)
+		if user.Disabled || user.Role != RoleAdmin {
+			if err := keepsAnAdmin(admins, user); err != nil {
+				return err
+			}
 		}
 		if err := tx.UpdateUser(ctx, user, hash); err != nil {
 			return err

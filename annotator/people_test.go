@@ -2,6 +2,8 @@ package annotator_test
 
 import (
 	"errors"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,6 +103,57 @@ func TestTheLastAdminStays(t *testing.T) {
 	}
 }
 
+// A person is removed after their address was typed, somebody without an account after their name; once, for good, and not the last admin.
+func TestRemovingPeople(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx, s := t.Context(), w.Service
+	var invalid *annotator.ValidationError
+	for _, typed := range []string{"", "Bob", w.Ada.Email} {
+		if _, err := s.RemovePerson(ctx, w.Admin, w.Bob.ID, typed); !errors.As(err, &invalid) || !strings.Contains(err.Error(), w.Bob.Email) {
+			t.Errorf("removed after %q was typed: %v", typed, err)
+		}
+	}
+	if _, err := s.RemovePerson(ctx, w.Admin, w.Admin.ID, w.Admin.Email); !errors.Is(err, annotator.ErrConflict) || !strings.Contains(err.Error(), "last admin") {
+		t.Errorf("the last admin: %v", err)
+	}
+	if _, err := s.RemovePerson(ctx, w.Admin, 9999, "x"); !errors.Is(err, annotator.ErrNotFound) {
+		t.Errorf("somebody who is not there: %v", err)
+	}
+	yes, no, name := true, false, "Bob again"
+	_, err := s.ChangeUser(ctx, w.Admin, w.Bob.ID, annotator.UserChange{Disabled: &yes})
+	w.must(err)
+	_, err = s.RemovePerson(ctx, annotator.System, w.Bob.ID, w.Bob.Email) // who is disabled, too
+	w.must(err)
+	for what, change := range map[string]annotator.UserChange{"enabled": {Disabled: &no}, "renamed": {Name: &name}} {
+		if _, err := s.ChangeUser(ctx, w.Admin, w.Bob.ID, change); !errors.Is(err, annotator.ErrConflict) {
+			t.Errorf("%s after it was removed: %v", what, err)
+		}
+	}
+	if _, err := s.RemovePerson(ctx, w.Admin, w.Bob.ID, w.Bob.Email); !errors.Is(err, annotator.ErrConflict) {
+		t.Errorf("removed twice: %v", err)
+	}
+	again, err := s.CreateUser(ctx, w.Admin, annotator.NewUser{Email: w.Bob.Email, Name: "Bob", Password: "plum-kettle-91", Role: annotator.RoleAdmin})
+	if err != nil || again.ID == w.Bob.ID {
+		t.Errorf("another account with the address: %+v, %v", again, err)
+	}
+	if _, err := s.RemovePerson(ctx, w.Admin, w.Admin.ID, w.Admin.Email); err != nil {
+		t.Errorf("one of two admins removes themself: %v", err)
+	}
+
+	_, err = s.BringMaps(ctx, again, "birds", "maps.npz", []annotator.BroughtMap{{From: "x", ImageID: w.Images[0].ID, Map: draft(0, 0.25).Map, Author: "Zoë"}}, annotator.BringChoices{})
+	w.must(err)
+	users, err := s.Users(ctx, again)
+	w.must(err)
+	zoe := users[slices.IndexFunc(users, func(u annotator.User) bool { return u.Name == "Zoë" })]
+	if _, err := s.RemovePerson(ctx, again, zoe.ID, zoe.Email); !errors.As(err, &invalid) {
+		t.Errorf("the invented address of somebody without an account: %v", err)
+	}
+	if u, err := s.RemovePerson(ctx, again, zoe.ID, "Zoë"); err != nil || u.Email == zoe.Email || !u.Generator {
+		t.Errorf("somebody without an account: %+v, %v", u, err)
+	}
+}
+
 // Every method needs a role, and returns ErrForbidden or ErrUnauthorized to an actor without it.
 func TestRoles(t *testing.T) {
 	t.Parallel()
@@ -115,6 +168,8 @@ func TestRoles(t *testing.T) {
 		"Users":          {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Users(ctx, u)) }},
 		"CreateUser":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
 		"ChangeUser":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
+		"RemovePerson":   {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RemovePerson(ctx, u, w.Bob.ID, w.Bob.Email)) }},
+		"PersonalData":   {annotator.RoleAdmin, func(u annotator.User) error { return s.PersonalData(ctx, u, w.Bob.ID, io.Discard) }},
 		"CreateProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
 		"PackProject":    {annotator.RoleAdmin, func(u annotator.User) error { return s.PackProject(ctx, u, "birds", false, nil) }},
 		"UnpackProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.UnpackProject(ctx, u, "", "", nil)) }},

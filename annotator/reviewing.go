@@ -94,6 +94,13 @@ func (s *Service) Review(ctx context.Context, actor User, editID int64, v Verdic
 		if task, err = task.Judge(v, now); err != nil {
 			return err
 		}
+		author, err := tx.User(ctx, edit.AuthorID)
+		if err != nil {
+			return err
+		}
+		if author.RemovedAt != nil {
+			task = task.Free(now)
+		}
 		if err := tx.UpdateTask(ctx, task); err != nil {
 			return err
 		}

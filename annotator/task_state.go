@@ -73,6 +73,18 @@ func (t Task) GiveBack(u User, now time.Time) (Task, error) {
 	return t, nil
 }
 
+// Free returns a task whose author is gone: what they held, or should have changed, is everybody's.
+func (t Task) Free(now time.Time) Task {
+	if t.State == TaskLeased {
+		t = t.givenBack()
+		t.UpdatedAt = now
+	}
+	if to, may := TaskTransitions.Next(t.State, EventReopen); may && t.State != TaskSkipped {
+		t.State, t.Returned, t.AuthorID, t.AuthorName, t.UpdatedAt = to, false, nil, "", now
+	}
+	return t
+}
+
 // Skip puts aside a task that is open, or that u holds.
 func (t Task) Skip(u User, reason string, now time.Time) (Task, error) {
 	to, may := TaskTransitions.Next(t.State, EventSkip)

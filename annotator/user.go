@@ -34,6 +34,7 @@ type User struct {
 	Generator  bool       `json:"generator"` // made maps from known masks; cannot sign in
 	CreatedAt  time.Time  `json:"created_at"`
 	LastSeenAt *time.Time `json:"last_seen_at,omitempty"`
+	RemovedAt  *time.Time `json:"removed_at,omitempty"` // since when Name and Email stand for somebody who is gone; Disabled, too
 }
 
 // NewUser describes a person to be added.

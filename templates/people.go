@@ -63,3 +63,11 @@ var roles = []struct {
 	{annotator.RoleReviewer, "also approves and rejects other people's"},
 	{annotator.RoleAdmin, "also runs rounds, activates versions and adds people"},
 }
+
+// removalSays is what removing somebody does.
+func removalSays(u annotator.User) string {
+	if u.Generator {
+		return "For good: a pseudonym takes the place of the name everywhere. What was made in it stays."
+	}
+	return "For good: nobody signs in with the account again, and a pseudonym takes the place of name and address everywhere. What they made and judged stays. Disabling can be undone."
+}

@@ -48,6 +48,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.huma.OpenAPI().OnAddOperation = append(a.huma.OpenAPI().OnAddOperation, constrain)
 	a.sessions()
 	a.people()
+	a.personal()
 	a.projects()
 	a.images()
 	a.leakage()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 
 	"github.com/abn-studio/studio/annotator"
 )
@@ -146,6 +147,37 @@ func (a *api) people() {
 				Password: in.Body.Password, Present: in.Body.Present, KeepTokens: in.Body.Keep})
 			return &answer[annotator.User]{u}, err
 		})
+}
+
+// personal registers what is held of a person, and removing them.
+func (a *api) personal() {
+	type byUser struct {
+		User int64 `path:"user"`
+	}
+	data := get("personalData", "/users/{user}/data", "All that the studio holds of a person")
+	data.Description = "Everybody may read their own, an admin anybody's: the account, tokens without their secrets, and the rows that name the person (tasks, edits, reviews, labels, rounds, uploads, lines of the trail), each with id and times. It is streamed while it is read."
+	data.Responses = map[string]*huma.Response{"200": {Description: "The document", Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: "object"}}}}}
+	handle(a, annotator.RoleAnnotator, data, func(ctx context.Context, actor annotator.User, in *byUser) (*huma.StreamResponse, error) {
+		if _, err := a.server.service.Person(ctx, actor, in.User); err != nil { // what can be refused is refused before the answer begins
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			request, w := humachi.Unwrap(hc)
+			a.server.sendPersonalData(w, request, actor, in.User)
+		}}, nil
+	})
+	type removeRequest struct {
+		User int64 `path:"user"`
+		Body struct {
+			Email string `json:"email" bound:"typed e-mail" doc:"The person's e-mail address, typed once more; the name of somebody who has no account."`
+		}
+	}
+	remove := post("removeUser", "/users/{user}/remove", "Remove a person for good")
+	remove.Description = "Nobody signs in with the account again; sessions and tokens end, tasks they hold are everybody's. A pseudonym takes the place of name and address everywhere; what they made and judged stays, under the same id. 409 for the last admin. To be able to undo it, disable the account (changeUser)."
+	handle(a, annotator.RoleAdmin, remove, func(ctx context.Context, actor annotator.User, in *removeRequest) (*answer[annotator.User], error) {
+		u, err := a.server.removeUser(ctx, actor, in.User, in.Body.Email)
+		return &answer[annotator.User]{u}, err
+	})
 }
 
 type userList struct {

@@ -2,10 +2,10 @@ package web
 
 import (
 	"errors"
-	"fmt"
+	"io"
 	"net/http"
-	"slices"
 	"strconv"
+	"time"
 
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/templates"
@@ -199,17 +199,63 @@ func (s *Server) tokensPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	users, err := s.service.Users(v.Context(), v.actor)
+	person, err := s.service.Person(v.Context(), v.actor, id)
 	if err != nil {
 		return err
-	}
-	at := slices.IndexFunc(users, func(u annotator.User) bool { return u.ID == id })
-	if at < 0 {
-		return fmt.Errorf("user %d: %w", id, annotator.ErrNotFound)
 	}
 	tokens, err := s.service.Tokens(v.Context(), v.actor, id)
 	if err != nil {
 		return err
 	}
-	return v.render(templates.TokensPage(v.frame("API tokens", "people"), users[at], tokens))
+	return v.render(templates.TokensPage(v.frame("API tokens", "people"), person, tokens))
+}
+
+// personalData sends all that the studio holds of a person.
+func (s *Server) personalData(v *visit) error {
+	id, err := v.id("user")
+	if err != nil {
+		return err
+	}
+	if _, err := s.service.Person(v.Context(), v.actor, id); err != nil {
+		return err
+	}
+	s.sendPersonalData(v.ResponseWriter, v.Request, v.actor, id)
+	return nil
+}
+
+// ownData sends all that the studio holds of whoever asks.
+func (s *Server) ownData(v *visit) error {
+	s.sendPersonalData(v.ResponseWriter, v.Request, v.actor, v.actor.ID)
+	return nil
+}
+
+func (s *Server) sendPersonalData(w http.ResponseWriter, r *http.Request, actor annotator.User, id int64) {
+	s.sendWhileWritten(w, r, streamed{annotator.RoleAnnotator, "application/json", annotator.PersonalDataName(id), time.Hour}, func(out io.Writer) error {
+		return s.service.PersonalData(r.Context(), actor, id, out)
+	})
+}
+
+// removePerson removes a person whose e-mail address was typed.
+func (s *Server) removePerson(v *visit) error {
+	id, err := v.id("user")
+	if err != nil {
+		return err
+	}
+	form, err := v.form()
+	if err != nil {
+		return err
+	}
+	user, err := s.removeUser(v.Context(), v.actor, id, form.Get("email"))
+	if err != nil {
+		problem, err := problemText(err)
+		if err != nil {
+			return err
+		}
+		v.warn("Not removed: %s", problem)
+		return v.redirect("/people")
+	}
+	if id != v.actor.ID { // who removed themself has no session for it any more
+		v.say("Removed. What they made and judged stands under %s.", user.Name)
+	}
+	return v.redirect("/people")
 }

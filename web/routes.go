@@ -61,6 +61,9 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Post("/account/tokens", s.page(annotators, s.makeToken))
 			r.Post("/account/tokens/{token}/revoke", s.page(annotators, s.revokeToken))
 			r.Get("/people/{user}/tokens", s.page(admins, s.tokensPage))
+			r.Get("/people/{user}/data", s.page(admins, s.personalData))
+			r.Post("/people/{user}/remove", s.page(admins, s.removePerson))
+			r.Get("/account/data", s.page(annotators, s.ownData))
 
 			r.Route("/projects/{slug}", func(r chi.Router) {
 				r.Get("/", s.projectPage(annotators, func(v *visit) error { return v.redirect(v.to("queue")) }))

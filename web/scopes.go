@@ -20,7 +20,7 @@ var scopes = map[string]annotator.Scope{
 	"session": annotator.ScopeRead,
 
 	"signOut": browserOnly, "createToken": browserOnly, "tokens": browserOnly, "revokeToken": browserOnly,
-	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly,
+	"userTokens": browserOnly, "users": browserOnly, "createUser": browserOnly, "changeUser": browserOnly, "personalData": browserOnly, "removeUser": browserOnly,
 
 	"projects": annotator.ScopeRead, "project": annotator.ScopeRead, "jobs": annotator.ScopeRead, "audit": annotator.ScopeRead, "export": annotator.ScopeRead,
 	"createProject": annotator.ScopeAdmin, "setStart": annotator.ScopeAdmin, "previewStarts": annotator.ScopeAdmin,

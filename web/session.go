@@ -216,6 +216,18 @@ func (s *Server) changeUser(r *http.Request, actor annotator.User, id int64, c a
 	return user, nil
 }
 
+// removeUser removes a person and ends their sessions.
+func (s *Server) removeUser(ctx context.Context, actor annotator.User, id int64, typed string) (annotator.User, error) {
+	user, err := s.service.RemovePerson(ctx, actor, id, typed)
+	if err != nil {
+		return user, err
+	}
+	if err := s.sessions.endAll(id); err != nil {
+		return user, fmt.Errorf("ending the sessions of user %d: %w", id, err)
+	}
+	return user, nil
+}
+
 // endAll deletes every session of a user from the store.
 func (s *sessions) endAll(user int64) error {
 	_, err := EndSessions(s.Store, user)

@@ -162,7 +162,7 @@ var forms = map[string]string{
 	"/deleted/{slug}": "action=restore&name=x", "/projects/{slug}/settings/state": "action=reopen&name=x",
 	"/archives/{import}": "action=start&slug=from-archive&name=x",
 	"/projects":          "name=Walked&slug=walked&description=x", "/people": "email=walked@example.org&name=Walked&password=&role=annotator",
-	"/people/{user}": "action=role&role=annotator", "/account/name": "name=Walker", "/account/password": "current=&password=",
+	"/people/{user}": "action=role&role=annotator", "/people/{user}/remove": "email=x", "/account/name": "name=Walker", "/account/password": "current=&password=",
 	"/account/tokens": "name=walker&scope=read&days=30&current=correct+horse+battery", "/account/tokens/{token}/revoke": "user=1",
 	"/projects/{slug}/tasks/next": "", "/projects/{slug}/tasks/bulk": "action=skip&reason=why&task=1&back=/projects",
 	"/projects/{slug}/review/{task}": "edit=1&verdict=reject&comment=why", "/projects/{slug}/rounds/{round}/cancel": "", "/projects/{slug}/review/{task}/retract": "edit=1",

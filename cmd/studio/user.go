@@ -23,6 +23,8 @@ type userCommand struct {
 	List   userListCommand   `cmd:"" help:"List everybody."`
 	Passwd userPasswdCommand `cmd:"" help:"Give a person a new password and end their open sessions."`
 	Tokens userTokensCommand `cmd:"" help:"List a person's API tokens, make one, or revoke them."`
+	Data   userDataCommand   `cmd:"" help:"Print all that the studio holds of a person, as JSON."`
+	Remove userRemoveCommand `cmd:"" help:"Remove a person for good: a pseudonym stands for them, and what they made stays."`
 }
 
 type userAddCommand struct {
@@ -78,6 +80,8 @@ func (c *userListCommand) Run(ctx context.Context, streams *stdio) error {
 		for _, u := range users {
 			state := "active"
 			switch {
+			case u.RemovedAt != nil:
+				state = "removed"
 			case u.Generator:
 				state = "generator"
 			case u.Disabled:
@@ -204,6 +208,54 @@ func (c *userTokensCommand) Run(ctx context.Context, streams *stdio) error {
 			fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.Name, strings.Join(scopes, ","), t.CreatedAt.Format(time.DateTime), used, t.ExpiresAt.Format(time.DateTime))
 		}
 		return table.Flush()
+	})
+}
+
+type userDataCommand struct {
+	storageFlags
+	Email string `required:"" placeholder:"ADDRESS" help:"Address of the person."`
+}
+
+// Run prints the document.
+func (c *userDataCommand) Run(ctx context.Context, streams *stdio) error {
+	return c.withStore(ctx, streams, func(s *storage, service *annotator.Service) error {
+		u, _, err := s.Store.UserByEmail(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		return service.PersonalData(ctx, annotator.System, u.ID, streams.Out)
+	})
+}
+
+type userRemoveCommand struct {
+	storageFlags
+	Email string `required:"" placeholder:"ADDRESS" help:"Address of the person."`
+	JSON  bool   `name:"json" help:"Print one JSON document."`
+}
+
+// Run removes the person.
+func (c *userRemoveCommand) Run(ctx context.Context, streams *stdio) error {
+	return c.withStore(ctx, streams, func(s *storage, service *annotator.Service) error {
+		u, _, err := s.Store.UserByEmail(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		typed := c.Email
+		if u.Generator {
+			typed = u.Name
+		}
+		removed, err := service.RemovePerson(ctx, annotator.System, u.ID, typed)
+		if err != nil {
+			return err
+		}
+		if _, err := web.EndSessions(s.Store.Sessions(), u.ID); err != nil {
+			return fmt.Errorf("%s is removed, but is still signed in: %w", u.Name, err)
+		}
+		if c.JSON {
+			return printJSON(streams.Out, removed)
+		}
+		_, err = fmt.Fprintf(streams.Out, "%s is removed. What they made and judged stands under %s.\n", u.Name, removed.Name)
+		return err
 	})
 }
 

@@ -122,6 +122,30 @@ func TestUserCommands(t *testing.T) {
 	if _, err := service.SignIn(ctx, "grace@example.org", "battery staple 2"); err != nil {
 		t.Errorf("signing in with the new password: %v", err)
 	}
+	streams, out = shell("")
+	if err := (&userDataCommand{storageFlags: at, Email: "grace@example.org"}).Run(ctx, streams); err != nil || !json.Valid(out.Bytes()) || !strings.Contains(out.String(), "grace@example.org") {
+		t.Errorf("user data: %s, %v", out, err)
+	}
+	remove := &userRemoveCommand{storageFlags: at, Email: "grace@example.org"}
+	if err := remove.Run(ctx, streams); err == nil || !strings.Contains(err.Error(), "last admin") {
+		t.Errorf("the last admin was removed: %v", err)
+	}
+	streams, _ = shell("correct horse\n")
+	if err := (&userAddCommand{storageFlags: at, Email: "eve@example.org", Role: "admin"}).Run(ctx, streams); err != nil {
+		t.Fatal(err)
+	}
+	signedIn(t, s, grace, "their browser")
+	streams, out = shell("")
+	if err := remove.Run(ctx, streams); err != nil || !strings.Contains(out.String(), "stands under Former member") {
+		t.Errorf("user remove: %q, %v", out, err)
+	}
+	if left, err := s.Store.Sessions().All(); err != nil || len(left) != 1 {
+		t.Errorf("%d sessions are left, %v; want somebody else's", len(left), err)
+	}
+	streams, out = shell("")
+	if err := (&userListCommand{storageFlags: at}).Run(ctx, streams); err != nil || !strings.Contains(out.String(), "removed") || strings.Contains(out.String(), "grace") {
+		t.Errorf("user list: %s, %v", out, err)
+	}
 }
 
 // signedIn stores an open session of a user, as the server does.

@@ -219,7 +219,7 @@ func TestAProjectComesBackEqual(t *testing.T) {
 // leftOut are columns of the database that an archive does not have, with the reason.
 var leftOut = map[string]string{
 	"projects.id": "it gets another", "projects.closed_at": "what comes in is open", "projects.deleted_at": "as there", "projects.purged_at": "as there", "round_events.id": "the rows' order says it", "label_changes.id": "as there", "audit.id": "as there",
-	"users.role": "each studio's own", "users.disabled": "each studio's own", "users.created_at": "each studio's own", "users.last_seen_at": "each studio's own",
+	"users.role": "each studio's own", "users.disabled": "each studio's own", "users.created_at": "each studio's own", "users.last_seen_at": "each studio's own", "users.removed_at": "each studio's own",
 	"users.password_hash": "secret", "users.generator": "program says it", "users.came_as": "email has it",
 	"tasks.lease_expires_at": "no lease is archived", "rounds.idempotency_key": "of a request that is long over",
 }

@@ -29,7 +29,7 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
 	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedArchives", "StagedImport", "StagedImports", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
@@ -301,6 +301,11 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		"ChangeUser": func() change {
 			name := unique("Bob")
 			return func() error { return only(s.ChangeUser(ctx, w.Admin, w.Bob.ID, annotator.UserChange{Name: &name})) }
+		},
+		"RemovePerson": func() change {
+			email := unique("leaving") + "@example.org"
+			u := ok(s.CreateUser(ctx, annotator.System, annotator.NewUser{Email: email, Name: "U", Password: "a long enough password 7", Role: annotator.RoleAnnotator}))
+			return func() error { return only(s.RemovePerson(ctx, w.Admin, u.ID, email)) }
 		},
 		"NextTask": func() change {
 			return func() error { return only(s.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})) }

@@ -72,7 +72,7 @@ func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state ann
 // CountLeases implements annotator.TaskStore. It locks the user's row first, so that the second of two requests at once counts the task
 // that the first took.
 func (s *Store) CountLeases(ctx context.Context, userID int64, now time.Time) (int, error) {
-	if _, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE`, userID); err != nil {
+	if _, err := one(ctx, s, pgx.RowTo[int64], `SELECT id FROM users WHERE id = $1 AND removed_at IS NULL FOR NO KEY UPDATE`, userID); err != nil {
 		return 0, wrap(err, "user %d", userID)
 	}
 	n, err := one(ctx, s, pgx.RowTo[int], `

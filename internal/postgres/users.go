@@ -10,7 +10,7 @@ import (
 	"github.com/abn-studio/studio/annotator"
 )
 
-const userColumns = `id, email, name, role, disabled, generator, created_at, last_seen_at`
+const userColumns = `id, email, name, role, disabled, generator, created_at, last_seen_at, removed_at`
 
 var scanUser = pgx.RowToStructByName[annotator.User]
 
@@ -35,7 +35,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (annotator.User, 
 func (s *Store) UserByTokenHash(ctx context.Context, hash []byte, now time.Time) (annotator.User, annotator.Token, error) {
 	var t annotator.Token
 	u, err := one(ctx, s, func(row pgx.CollectableRow) (u annotator.User, err error) {
-		err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt,
+		err = row.Scan(&u.ID, &u.Email, &u.Name, &u.Role, &u.Disabled, &u.Generator, &u.CreatedAt, &u.LastSeenAt, &u.RemovedAt,
 			&t.ID, &t.UserID, &t.Name, &t.Scopes, &t.CreatedAt, &t.ExpiresAt, &t.LastUsedAt, &t.RevokedAt)
 		return u, err
 	}, `
@@ -43,7 +43,7 @@ func (s *Store) UserByTokenHash(ctx context.Context, hash []byte, now time.Time)
 			UPDATE tokens SET last_used_at = now() WHERE hash = $1 AND revoked_at IS NULL AND expires_at > $2
 				AND (last_used_at IS NULL OR last_used_at < now() - interval '10 minutes')
 		)
-		SELECT u.id, u.email, u.name, u.role, u.disabled, u.generator, u.created_at, u.last_seen_at,
+		SELECT u.id, u.email, u.name, u.role, u.disabled, u.generator, u.created_at, u.last_seen_at, u.removed_at,
 			t.id, t.user_id, t.name, t.scopes, t.created_at, t.expires_at, t.last_used_at, t.revoked_at
 		FROM tokens t JOIN users u ON u.id = t.user_id WHERE t.hash = $1`, hash, now)
 	return u, t, wrap(err, "the token's owner")
@@ -75,9 +75,9 @@ func (s *Store) RevokeTokens(ctx context.Context, userID int64, at time.Time) (i
 	return int(n), wrap(err, "revoking the tokens of user %d", userID)
 }
 
-// Users implements annotator.UserStore: people first, then generators, each by name.
+// Users implements annotator.UserStore: people first, then generators, then who was removed, each by name.
 func (s *Store) Users(ctx context.Context) ([]annotator.User, error) {
-	all, err := list(ctx, s, scanUser, `SELECT `+userColumns+` FROM users ORDER BY generator, lower(name), id`)
+	all, err := list(ctx, s, scanUser, `SELECT `+userColumns+` FROM users ORDER BY removed_at IS NOT NULL, generator, lower(name), id`)
 	return all, wrap(err, "listing users")
 }
 
@@ -123,7 +123,8 @@ func (s *Store) InsertToken(ctx context.Context, t annotator.Token, hash []byte)
 	var id int64
 	err := s.inTx(ctx, func(tx *Store) (err error) {
 		id, err = one(ctx, tx, pgx.RowTo[int64], `
-			INSERT INTO tokens (user_id, name, scopes, created_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6) RETURNING id`,
+			INSERT INTO tokens (user_id, name, scopes, created_at, expires_at, hash)
+			SELECT id, $2, $3, $4, $5, $6 FROM (SELECT id FROM users WHERE id = $1 AND removed_at IS NULL FOR KEY SHARE) u RETURNING id`,
 			t.UserID, t.Name, texts(t.Scopes), t.CreatedAt, t.ExpiresAt, hash)
 		return err
 	})

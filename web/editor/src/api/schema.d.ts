@@ -1521,6 +1521,46 @@ export interface paths {
         patch: operations["changeUser"];
         trace?: never;
     };
+    "/users/{user}/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All that the studio holds of a person
+         * @description Everybody may read their own, an admin anybody's: the account, tokens without their secrets, and the rows that name the person (tasks, edits, reviews, labels, rounds, uploads, lines of the trail), each with id and times. It is streamed while it is read. Needs the role annotator; not for bearer tokens.
+         */
+        get: operations["personalData"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{user}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a person for good
+         * @description Nobody signs in with the account again; sessions and tokens end, tasks they hold are everybody's. A pseudonym takes the place of name and address everywhere; what they made and judged stays, under the same id. 409 for the last admin. To be able to undo it, disable the account (changeUser). Needs the role admin; not for bearer tokens.
+         */
+        post: operations["removeUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user}/tokens": {
         parameters: {
             query?: never;
@@ -2559,6 +2599,10 @@ export interface components {
              */
             says: "class" | "none-of-these" | "ambiguous" | "right";
         };
+        RemoveRequestBody: {
+            /** @description The person's e-mail address, typed once more; the name of somebody who has no account. */
+            email: string;
+        };
         RenameClassRequestBody: {
             name: string;
         };
@@ -3237,6 +3281,8 @@ export interface components {
             /** Format: date-time */
             last_seen_at?: string;
             name: string;
+            /** Format: date-time */
+            removed_at?: string;
             /** @enum {string} */
             role: "annotator" | "reviewer" | "admin";
         };
@@ -3391,6 +3437,7 @@ export type Project = components['schemas']['Project'];
 export type ProjectList = components['schemas']['ProjectList'];
 export type ProjectSummary = components['schemas']['ProjectSummary'];
 export type ProposeRequestBody = components['schemas']['ProposeRequestBody'];
+export type RemoveRequestBody = components['schemas']['RemoveRequestBody'];
 export type RenameClassRequestBody = components['schemas']['RenameClassRequestBody'];
 export type Review = components['schemas']['Review'];
 export type ReviewRequestBody = components['schemas']['ReviewRequestBody'];
@@ -6526,6 +6573,72 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ChangeUserRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    personalData: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The document */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description A problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveRequestBody"];
             };
         };
         responses: {
