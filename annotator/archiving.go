@@ -179,7 +179,6 @@ func (s *Service) freeSlug(ctx context.Context, slug string) error {
 }
 
 var (
-	errSlug      = &ValidationError{Field: "slug", Message: "use lower-case letters, digits and single hyphens"}
 	errSlugTaken = &ValidationError{Field: "slug", Message: "another project has it already, or a deleted one that can be restored: give this one another"}
 )
 
@@ -277,7 +276,12 @@ func (s *Service) BeginArchive(ctx context.Context, actor User, name string, byt
 	if bytes < 1 {
 		return StagedImport{}, false, &ValidationError{Field: "bytes", Message: "is the size of the archive"}
 	}
-	return s.staging.Begin(ctx, 0, actor.Name, name, []StagedFile{{Path: "project.zip", Bytes: bytes}})
+	staged, resumed, err := s.staging.Begin(ctx, 0, actor.Name, name, []StagedFile{{Path: "project.zip", Bytes: bytes}})
+	var wrong *ValidationError
+	if errors.As(err, &wrong) && wrong.Field == "files" { // it is one file, and all that is said of it is its size
+		err = &ValidationError{Field: "bytes", Message: wrong.Message}
+	}
+	return staged, resumed, err
 }
 
 // StagedArchives lists archives that are being sent or wait to be read, newest first (admin).

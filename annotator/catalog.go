@@ -88,13 +88,21 @@ func SlugOf(name string) string {
 	return strings.Trim(b.String()[:min(b.Len(), BoundSlug.Most)], "-")
 }
 
-// checkSlug refuses what no slug may be.
-func checkSlug(slug string) error {
+// SlugProblem says why a text can be no slug, after the name of its field; "" where it can.
+func SlugProblem(slug string) string {
 	if problem := BoundSlug.Problem(slug); problem != "" {
-		return &ValidationError{Field: "slug", Message: problem}
+		return problem
 	}
 	if !slugPattern.MatchString(slug) {
-		return errSlug
+		return "use lower-case letters, digits and single hyphens"
+	}
+	return ""
+}
+
+// checkSlug refuses what no slug may be.
+func checkSlug(slug string) error {
+	if problem := SlugProblem(slug); problem != "" {
+		return &ValidationError{Field: "slug", Message: problem}
 	}
 	return nil
 }

@@ -30,12 +30,12 @@ func (s RoundState) Over() bool {
 
 // RoundData counts what a round would work on.
 type RoundData struct {
-	Images     int   `json:"images"`     // labelled images it trains on, edited ones included
-	Edits      int   `json:"edits"`      // of them with an approved edit
-	Validation int   `json:"validation"` // labelled validation images, which early stopping looks at
-	Heldout    int   `json:"heldout"`    // labelled images that no edit touched, which it is measured on
-	LeftOut    int   `json:"left_out"`   // further ones that are left out
-	Split      Split `json:"split"`      // theirs: test, or validation in a project without test images
+	Images     int   `json:"images"`          // labelled images it trains on, edited ones included
+	Edits      int   `json:"edits"`           // of them with an approved edit
+	Validation int   `json:"validation"`      // labelled validation images, which early stopping looks at
+	Heldout    int   `json:"heldout"`         // labelled images that no edit touched, which it is measured on
+	LeftOut    int   `json:"left_out"`        // further ones that are left out
+	Split      Split `json:"split,omitempty"` // theirs: test, or validation in a project without test images; absent before the first version
 }
 
 // RoundPlan is what a round that is started now would work on, and with which settings.

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -37,6 +39,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	config.Servers = []*huma.Server{{URL: apiPrefix}}
 	config.DocsPath, config.SchemasPath = "", ""
 	config.CreateHooks = nil // no $schema fields
+	config.RejectUnknownQueryParameters = true
 	config.Formats = map[string]huma.Format{"application/json": legibleJSON, "json": legibleJSON}
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -66,6 +69,7 @@ func newAPI(s *Server, r chi.Router) *api {
 	a.stateDicts()
 	a.uploads()
 	a.imports()
+	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[attention.Map]())
 	return a
 }
 
@@ -137,6 +141,8 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 		o.Responses["default"] = &huma.Response{Description: "A problem", Content: map[string]*huma.MediaType{
 			"application/problem+json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[*Problem](), true, "Problem")}}}
 	}
+	places := placesOf(reflect.TypeFor[I]())
+	var registered *huma.Operation
 	guard := func(ctx huma.Context, next func(huma.Context)) {
 		if role != anyone {
 			if err := permit(ctx.Context(), role, scope, o.Summary); err != nil {
@@ -144,6 +150,11 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 				a.server.fail(w, r, err) // before the body is read
 				return
 			}
+		}
+		if p := checkQuery(ctx, registered); p != nil {
+			_, w := humachi.Unwrap(ctx)
+			writeProblem(w, p)
+			return
 		}
 		next(ctx)
 	}
@@ -153,10 +164,17 @@ func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx 
 		actor, _ := ctx.Value(keyActor).(annotator.User)
 		out, err := h(ctx, actor, in)
 		if err != nil {
-			return nil, a.problem(ctx, err)
+			return nil, a.problem(ctx, err, places)
 		}
 		return out, nil
 	})
+	registered = operationAt(a.huma.OpenAPI(), o)
+}
+
+// answers is one more JSON answer that an operation has beside that of its default status.
+func answers[T any](a *api, status int, about string) map[string]*huma.Response {
+	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+	return map[string]*huma.Response{strconv.Itoa(status): {Description: about, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}}
 }
 
 func joinSentences(a, b string) string {
@@ -166,9 +184,15 @@ func joinSentences(a, b string) string {
 	return a + " " + b
 }
 
-// problem turns an error into the API's answer, and logs what the answer leaves out.
-func (a *api) problem(ctx context.Context, err error) *Problem {
+// problem turns an error into the API's answer, and logs what the answer leaves out. places are those of the operation's parameters.
+func (a *api) problem(ctx context.Context, err error, places map[string]string) *Problem {
 	f := a.server.outcome(ctx, err)
+	if place, ok := places[f.field]; ok {
+		x, itself := ctx.Value(keyExchange).(exchange) // what reads its body itself takes some fields in either place
+		if !itself || place != "query" || x.r.URL.Query().Has(f.field) {
+			f.field = place + "." + f.field
+		}
+	}
 	a.server.note(ctx, f, err)
 	if f.current != nil {
 		a.server.metrics.conflict.Inc()

@@ -35,7 +35,7 @@ func (a *api) archives() {
 
 	type archiveBegin struct {
 		Body struct {
-			Name  string `json:"name" bound:"file name" doc:"What people call it: the file's name."`
+			Name  string `json:"name" bound:"sent name" doc:"What people call it: the file's name."`
 			Bytes int64  `json:"bytes" minimum:"1"`
 		}
 	}
@@ -45,6 +45,7 @@ func (a *api) archives() {
 	}
 	begin := created(post("beginArchive", "/archives", "Begin to send an archive of a project"))
 	begin.Description = "Its bytes then go to PUT /imports/{import}/bytes in chunks, as those of a data set do; GET and DELETE /imports/{import} are for it too. The same name and size again while bytes are missing answers 200: a broken-off sending is gone on with."
+	begin.Responses = a.goneOnWith()
 	handle(a, annotator.RoleAdmin, begin, func(ctx context.Context, actor annotator.User, in *archiveBegin) (*archiveBegun, error) {
 		staged, resumed, err := a.server.service.BeginArchive(ctx, actor, in.Body.Name, in.Body.Bytes)
 		if resumed {

@@ -16,17 +16,30 @@ import (
 // annotator says.
 type bound struct {
 	text      *annotator.TextBound
-	low, high float64 // of a number; both 0: anything
+	pattern   string                   // of a text, for clients; problem says it to people
+	problem   func(text string) string // nil: text's
+	low, high float64                  // of a number, or of each in a list; both 0: anything
+	most      int                      // of a list: how many it has, at least one
 	words     []any
 	byDefault any
 }
 
+// notBlank is the pattern of a text that must be there: spaces around it do not count.
+const notBlank = `\S`
+
 // written bounds what people write. typed bounds what they type of something that is there already, or leave out.
-func written(b annotator.TextBound) bound { return bound{text: &b} }
-func typed(b annotator.TextBound) bound   { return bound{text: &annotator.TextBound{Most: b.Most}} }
+func written(b annotator.TextBound) bound {
+	if b.Least > 0 {
+		return bound{text: &b, pattern: notBlank, problem: func(s string) string { return b.Problem(strings.TrimSpace(s)) }}
+	}
+	return bound{text: &b}
+}
+
+func typed(b annotator.TextBound) bound { return bound{text: &annotator.TextBound{Most: b.Most}} }
 
 var bounds = map[string]bound{
 	"slug":              written(annotator.BoundSlug),
+	"new slug":          {text: &annotator.BoundSlug, pattern: annotator.SlugPattern, problem: annotator.SlugProblem},
 	"project name":      written(annotator.BoundProjectName),
 	"description":       written(annotator.BoundDescription),
 	"class name":        written(annotator.BoundClassName),
@@ -34,19 +47,23 @@ var bounds = map[string]bound{
 	"typed e-mail":      typed(annotator.BoundEmail),
 	"person's name":     written(annotator.BoundPersonName),
 	"typed name":        typed(annotator.BoundPersonName),
-	"password":          written(annotator.BoundPassword),
+	"password":          {text: &annotator.BoundPassword},
 	"present password":  typed(annotator.BoundPassword),
+	"token's days":      {low: 1, high: annotator.MaxTokenDays, byDefault: annotator.DefaultTokenDays},
 	"token name":        written(annotator.BoundTokenName),
 	"search":            written(annotator.BoundSearch),
 	"reason":            written(annotator.BoundSkipReason),
 	"comment":           written(annotator.BoundComment),
 	"idempotency key":   written(annotator.BoundIdempotencyKey),
 	"file name":         typed(annotator.BoundFileName), // "": a name is made up
+	"sent name":         written(annotator.BoundFileName),
 	"value's name":      written(annotator.BoundValueName),
 	"group":             written(annotator.BoundGroup),
 	"page of tasks":     {low: 1, high: annotator.MaxPage, byDefault: annotator.DefaultPage},
 	"start examples":    {low: 1, high: annotator.MaxStartExamples},
 	"start radius":      {high: attention.MaxStartRadius},
+	"cells on a side":   {low: 1, high: attention.MaxSide},
+	"cells' values":     {high: 1, most: attention.MaxSide * attention.MaxSide},
 	"previewed radius":  {low: -1, high: attention.MaxStartRadius},
 	"draft's source":    {words: words(annotator.DraftSources)},
 	"brought state":     {words: words(annotator.BroughtStates)},
@@ -73,8 +90,14 @@ func (b bound) apply(s *huma.Schema) {
 		if b.text.Least > 0 {
 			s.MinLength = &b.text.Least
 		}
+		s.Pattern = b.pattern
 	case b.words != nil:
 		s.Enum = b.words
+	case b.most > 0:
+		least := 1
+		s.MinItems, s.MaxItems = &least, &b.most
+		s.Items.Minimum, s.Items.Maximum = &b.low, &b.high
+		s.Items.PrecomputeMessages()
 	default:
 		s.Minimum, s.Maximum = &b.low, &b.high
 	}
@@ -103,7 +126,7 @@ func fieldsWithBounds(request reflect.Type) map[string]bound {
 		found[place+"."+key] = b
 	}
 	for _, f := range reflect.VisibleFields(request) {
-		for _, place := range []string{"path", "query", "header"} {
+		for _, place := range parameterPlaces {
 			note(place, f, place)
 		}
 		if f.Name == "Body" && f.Type.Kind() == reflect.Struct {
@@ -137,16 +160,32 @@ func constrain(api *huma.OpenAPI, o *huma.Operation) {
 	}
 }
 
+// constrainSchema writes the bounds of a type's fields into its schema, wherever a request has it.
+func constrainSchema(api *huma.OpenAPI, t reflect.Type) {
+	schema := api.Components.Schemas.SchemaFromRef(api.Components.Schemas.Schema(t, true, "").Ref)
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if name, ok := f.Tag.Lookup("bound"); ok {
+			key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			bounds[name].apply(schema.Properties[key])
+		}
+	}
+}
+
 // inWordsOfBounds says of texts that huma refused by their schema what package annotator says of them, as pages do.
 func (p *Problem) inWordsOfBounds(o *huma.Operation) {
 	fields, _ := o.Metadata[boundFields].(map[string]bound)
 	for _, wrong := range p.Errors {
-		b := fields[wrong.Location].text
+		b := fields[wrong.Location]
 		value, is := wrong.Value.(string)
-		if b == nil || !is {
+		if b.text == nil || !is {
 			continue
 		}
-		if problem := b.Problem(value); problem != "" {
+		say := b.text.Problem
+		if b.problem != nil {
+			say = b.problem
+		}
+		if problem := say(value); problem != "" {
 			wrong.Message = problem
 			p.Title, p.Detail = notValid, p.Errors[0].Message
 		}
@@ -164,7 +203,7 @@ func enumerated[T ~string](list []T) enumeration {
 }
 
 var enumerations = []enumeration{
-	enumerated(annotator.Roles), enumerated(annotator.AllScopes()),
+	enumerated(annotator.Roles), enumerated(annotator.AllScopes()), enumerated(annotator.ProjectStates),
 	enumerated(annotator.TaskStates), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts),
 	enumerated(annotator.RoundStates), enumerated(annotator.Arms), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),

@@ -115,5 +115,5 @@ func (s *studio) inspected(status int, parts ...string) annotator.Upload {
 	}
 	must(s.t, w.Close())
 	r := s.as(annotator.RoleAdmin).do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", &body, "Content-Type", w.FormDataContentType()).want(status)
-	return into[uploadState](r).Upload
+	return into[sentModel](r).Upload
 }

@@ -37,7 +37,11 @@ func (a *api) exports() {
 	o.Description = "The file is streamed while it is read. If that fails halfway, the connection is broken off, so that half a file is not taken for a whole one. A filter that the records do not have is refused."
 	content := map[string]*huma.MediaType{}
 	for _, f := range takeout.Formats {
-		content[f.Media] = &huma.MediaType{Schema: &huma.Schema{Type: "string", Format: "binary"}}
+		schema := &huma.Schema{Type: "string", Format: "binary"}
+		if f.Media == "application/json" {
+			schema = &huma.Schema{}
+		}
+		content[f.Media] = &huma.MediaType{Schema: schema}
 	}
 	o.Responses = map[string]*huma.Response{"200": {Description: "The file", Content: content}}
 	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *exportRequest) (*huma.StreamResponse, error) {

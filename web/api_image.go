@@ -57,8 +57,8 @@ func (a *api) images() {
 		Tag   string                `query:"v" maxLength:"80" doc:"Anything that changes when the rendering might; with it, the answer may be kept for a week."`
 	}
 	picture := get("picture", "/images/{image}/picture", "A rendering of an image, as the active version sees it")
-	picture.Responses = map[string]*huma.Response{"200": {Description: "The picture", Content: map[string]*huma.MediaType{
-		"image/jpeg": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+	picture.Responses = map[string]*huma.Response{"200": {Description: "The picture: a JPEG, but for the original, which is what it is", Content: map[string]*huma.MediaType{
+		"image/*": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
 	handle(a, annotator.RoleAnnotator, picture,
 		func(ctx context.Context, actor annotator.User, in *pictureRequest) (*huma.StreamResponse, error) {
 			body, media, err := a.server.service.Picture(ctx, actor, in.Image, in.Kind)

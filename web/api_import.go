@@ -23,12 +23,17 @@ type ByImport struct {
 	Import string `path:"import"`
 }
 
+// goneOnWith is the answer that beginning to send has beside 201.
+func (a *api) goneOnWith() map[string]*huma.Response {
+	return answers[annotator.StagedImport](a, http.StatusOK, "One that broke off, to be gone on with")
+}
+
 // imports registers the way of images into a project.
 func (a *api) imports() {
 	type beginRequest struct {
 		ByProject
 		Body struct {
-			Name  string                 `json:"name" bound:"file name" doc:"What people call it: the folder's name, or the archive's."`
+			Name  string                 `json:"name" bound:"sent name" doc:"What people call it: the folder's name, or the archive's."`
 			Files []annotator.StagedFile `json:"files" minItems:"1" maxItems:"500000"`
 		}
 	}
@@ -42,6 +47,7 @@ func (a *api) imports() {
 	begin.BodyReadTimeout = 5 * time.Minute
 	begin.Description = "Lists the files with their sizes. Their bytes are one stream, one file after the other in the list's order, which PUT /imports/{import}/bytes takes in chunks from the offset `received`. " +
 		"The same list sent again while bytes are missing answers 200 with the import as it is: a broken-off sending is gone on with."
+	begin.Responses = a.goneOnWith()
 	handle(a, annotator.RoleAdmin, begin,
 		func(ctx context.Context, actor annotator.User, in *beginRequest) (*beginAnswer, error) {
 			staged, resumed, err := a.server.service.BeginImport(ctx, actor, in.Project, in.Body.Name, in.Body.Files)

@@ -37,7 +37,7 @@ func (a *api) projects() {
 		})
 	type newProjectRequest struct {
 		Body struct {
-			Slug        string `json:"slug" bound:"slug" doc:"In addresses: lower case letters, digits, hyphens."`
+			Slug        string `json:"slug" bound:"new slug" doc:"In addresses: lower case letters, digits, hyphens."`
 			Name        string `json:"name" bound:"project name"`
 			Description string `json:"description,omitempty" bound:"description"`
 		}
@@ -164,14 +164,14 @@ func (a *api) starts() {
 	})
 	type previewRequest struct {
 		ByProject
-		Radius float64 `query:"radius" bound:"previewed radius" default:"-1" doc:"Of max and clicks, in cells; -1: the project's own, or what is usual."`
+		Radius float64 `query:"radius" bound:"previewed radius" default:"-1" doc:"Of max and clicks, in cells; below 0: the project's own, or what is usual."`
 		Images int     `query:"images" bound:"start examples" default:"4" doc:"How many of the project's images."`
 	}
 	preview := get("previewStarts", "/projects/{project}/start", "What each way to begin would make of some of the project's images")
 	preview.Description = "Nothing is stored. 409 while no version is active: maps have no grid."
 	handle(a, annotator.RoleAdmin, preview, func(ctx context.Context, actor annotator.User, in *previewRequest) (*answer[annotator.StartPreview], error) {
 		var radius *float64
-		if in.Radius != -1 {
+		if in.Radius >= 0 {
 			radius = &in.Radius
 		}
 		p, err := a.server.service.PreviewStarts(ctx, actor, in.Project, radius, in.Images)

@@ -62,7 +62,7 @@ func (a *api) sessions() {
 		Body struct {
 			Name     string            `json:"name" bound:"token name" doc:"What it is for."`
 			Scopes   []annotator.Scope `json:"scopes" minItems:"1" doc:"What it may be used for, where your role allows that. Every token reads."`
-			Days     *int              `json:"days,omitempty" doc:"Until it expires."`
+			Days     *int              `json:"days,omitempty" bound:"token's days" doc:"Until it expires."`
 			Password string            `json:"current_password" bound:"present password" doc:"Your present password."`
 		}
 	}

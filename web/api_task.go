@@ -72,7 +72,7 @@ func (q TaskSelection) of(project string) annotator.TaskFilter {
 // MapBody is a map in a request: with its grid, or only its values, on the task's own grid.
 type MapBody struct {
 	Map    *attention.Map `json:"map,omitempty" doc:"The map with its grid."`
-	Values []float32      `json:"values,omitempty" doc:"Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark."`
+	Values []float32      `json:"values,omitempty" bound:"cells' values" doc:"Instead of map: h·w values in [0,1], row by row, on the grid of the task's version; no cell has a mark."`
 }
 
 // of returns the map of a request. If it has only values, the task gives the grid.
@@ -217,7 +217,7 @@ func (a *api) tasks() {
 	type skipRequest struct {
 		ByTask
 		Body struct {
-			Reason string `json:"reason,omitempty" bound:"reason" doc:"Why it is not worth a map."`
+			Reason string `json:"reason" bound:"reason" doc:"Why it is not worth a map."`
 		}
 	}
 	handle(a, role, noContent(post("skipTask", "/tasks/{task}/skip", "Put a task aside: one's own, or an open one")),

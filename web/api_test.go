@@ -114,7 +114,7 @@ func TestProblems(t *testing.T) {
 		t.Errorf("a stale save is told of %+v", stale.Current)
 	}
 	m.Values[3] = 1.5
-	problem(b.api(http.MethodPut, path+"/draft", map[string]any{"base_revision": 1, "map": m}), http.StatusUnprocessableEntity, "body.map")
+	problem(b.api(http.MethodPut, path+"/draft", map[string]any{"base_revision": 1, "map": m}), http.StatusUnprocessableEntity, "body.map.values[3]")
 	problem(b.api(http.MethodPost, path+"/score", map[string]any{"map": attention.New(2, 3)}), http.StatusUnprocessableEntity, "body.map")
 	problem(b.api(http.MethodPost, path+"/score", map[string]any{}), http.StatusUnprocessableEntity, "body.map")
 	problem(b.do(http.MethodPost, apiPrefix+path+"/score", strings.NewReader(`{"values":[NaN]}`), "Content-Type", "application/json"), http.StatusBadRequest, "")

@@ -17,8 +17,8 @@ type ByUpload struct {
 	Upload int64 `path:"upload"`
 }
 
-// uploadState is an upload and, while a worker makes a version of it, its job.
-type uploadState struct {
+// sentModel is an upload and, while a worker makes a version of it, its job.
+type sentModel struct {
 	Upload annotator.Upload `json:"upload"`
 	Job    *annotator.Job   `json:"job,omitempty"`
 }
@@ -59,9 +59,10 @@ func (a *api) uploads() {
 		"422 names what is wrong: no ONNX, no Attention Branch Network, data that was not sent, a manifest that does not fit, classes other than the project's."
 	add.DefaultStatus = http.StatusAccepted
 	add.Middlewares = huma.Middlewares{withExchange}
+	add.Responses = answers[sentModel](a, http.StatusOK, "With inspect: what the file is")
 	type addVersionAnswer struct {
 		Status int
-		Body   uploadState
+		Body   sentModel
 	}
 	handle(a, annotator.RoleAdmin, add,
 		func(ctx context.Context, actor annotator.User, in *addVersionRequest) (*addVersionAnswer, error) {
@@ -71,10 +72,10 @@ func (a *api) uploads() {
 				return nil, err
 			}
 			if in.Inspect {
-				return &addVersionAnswer{http.StatusOK, uploadState{Upload: upload}}, nil
+				return &addVersionAnswer{http.StatusOK, sentModel{Upload: upload}}, nil
 			}
 			upload, job, err := a.server.service.AddUpload(ctx, actor, upload.ID, nil, in.Activate)
-			return &addVersionAnswer{http.StatusAccepted, uploadState{upload, &job}}, err
+			return &addVersionAnswer{http.StatusAccepted, sentModel{upload, &job}}, err
 		})
 	binary := &huma.Schema{Type: "string", Format: "binary"}
 	// Described after the operation is registered, or huma would read the whole body into memory to validate it.
@@ -98,9 +99,9 @@ func (a *api) uploads() {
 	}}
 
 	handle(a, annotator.RoleAdmin, get("upload", "/uploads/{upload}", "A model file that was sent, and what became of it"),
-		func(ctx context.Context, actor annotator.User, in *ByUpload) (*answer[uploadState], error) {
+		func(ctx context.Context, actor annotator.User, in *ByUpload) (*answer[sentModel], error) {
 			upload, _, err := a.server.service.Upload(ctx, actor, in.Upload)
-			return &answer[uploadState]{uploadState{Upload: upload}}, err
+			return &answer[sentModel]{sentModel{Upload: upload}}, err
 		})
 	type addUploadRequest struct {
 		ByUpload
@@ -112,8 +113,8 @@ func (a *api) uploads() {
 	addUpload := post("addUpload", "/uploads/{upload}/add", "Make a model that was sent a version")
 	addUpload.DefaultStatus = http.StatusAccepted
 	handle(a, annotator.RoleAdmin, addUpload,
-		func(ctx context.Context, actor annotator.User, in *addUploadRequest) (*answer[uploadState], error) {
+		func(ctx context.Context, actor annotator.User, in *addUploadRequest) (*answer[sentModel], error) {
 			upload, job, err := a.server.service.AddUpload(ctx, actor, in.Upload, in.Body.Manifest, in.Body.Activate)
-			return &answer[uploadState]{uploadState{upload, &job}}, err
+			return &answer[sentModel]{sentModel{upload, &job}}, err
 		})
 }

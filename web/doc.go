@@ -9,7 +9,7 @@
 //	asset.go       embedded CSS, scripts, icons and fonts under content-hashed addresses; compress.go compresses pages
 //	health.go, metrics.go  /healthz, /readyz, /metrics
 //	legible.go     refusing requests whose address, headers or JSON are not valid text
-//	api.go         /api/v1, described by its OpenAPI document (huma); api_*.go its operations, scopes.go what tokens may call
+//	api.go         /api/v1, described by its OpenAPI document (huma); api_*.go its operations, api_bound.go and api_query.go what they take, scopes.go what tokens may call
 //	upload.go      receiving models as they come; state_dict.go receiving the reference for a state_dict
 //	api_label.go   what is said of labels, and which are suspect; page_label.go the pages
 //	api_import.go  receiving data sets in chunks; page_import.go says what they are and what an import would do

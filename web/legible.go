@@ -1,13 +1,17 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -75,6 +79,16 @@ var legibleJSON = huma.Format{
 			return fmt.Errorf("%s stands twice", inBody(path))
 		}
 		err := json.Unmarshal(data, v)
+		if err != nil {
+			if plain, changed := wholeNumbers(data); changed {
+				err = json.Unmarshal(plain, v)
+			}
+		}
+		if err == nil {
+			if path, found := nullAt(data, reflect.TypeOf(v)); found {
+				return fmt.Errorf("%s is null: give a value, or leave it out", inBody(path))
+			}
+		}
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) { // name JSON's types in the message, not Go's
 			place := inBody(wrong.Field)
@@ -85,6 +99,96 @@ var legibleJSON = huma.Format{
 		}
 		return err
 	},
+}
+
+// wholeNumbers writes whole numbers as Go reads them into integers: 38.0 and 3.8e1 as 38, which are the same number to JSON.
+func wholeNumbers(data []byte) (plain []byte, changed bool) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	last := int64(0)
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return append(plain, data[last:]...), changed
+		}
+		number, is := token.(json.Number)
+		if !is || !strings.ContainsAny(string(number), ".eE") {
+			continue
+		}
+		if f, err := number.Float64(); err == nil && f == math.Trunc(f) && math.Abs(f) <= 1<<53 {
+			end := decoder.InputOffset()
+			plain = append(plain, data[last:end-int64(len(number))]...)
+			plain = strconv.AppendInt(plain, int64(f), 10)
+			last, changed = end, true
+		}
+	}
+}
+
+// nullAt finds a null where a value of the type has none: the decoder would take it for a field that was left out. What decodes itself,
+// and what takes anything, is asked nothing.
+func nullAt(data []byte, t reflect.Type) (path string, found bool) {
+	if !bytes.Contains(data, []byte("null")) {
+		return "", false
+	}
+	var value any
+	if json.Unmarshal(data, &value) != nil {
+		return "", false
+	}
+	return nullIn(value, t)
+}
+
+func nullIn(value any, t reflect.Type) (path string, found bool) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() == reflect.Interface || t == reflect.TypeFor[json.RawMessage]() {
+		return "", false
+	}
+	if value == nil {
+		return "", true
+	}
+	below := func(name string, value any, t reflect.Type) bool {
+		inside, found := nullIn(value, t)
+		path = name
+		if inside != "" && inside[0] != '[' {
+			path += "."
+		}
+		path += inside
+		return found
+	}
+	switch value := value.(type) {
+	case []any:
+		if t.Kind() != reflect.Slice {
+			return "", false
+		}
+		for i, v := range value {
+			if below(fmt.Sprintf("[%d]", i), v, t.Elem()) {
+				return path, true
+			}
+		}
+	case map[string]any:
+		fields := map[string]reflect.Type{}
+		if t.Kind() == reflect.Struct {
+			for _, f := range reflect.VisibleFields(t) {
+				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				fields[name] = f.Type
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			inside, known := fields[name]
+			switch {
+			case known:
+			case t.Kind() == reflect.Map:
+				inside = t.Elem()
+			default:
+				inside = reflect.TypeFor[string]()
+			}
+			if below(name, value[name], inside) {
+				return path, true
+			}
+		}
+	}
+	return "", false
 }
 
 // inBody returns the place of a value in a body, for a message.

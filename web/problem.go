@@ -49,7 +49,7 @@ func newProblem(ctx context.Context, f failure) *Problem {
 	p := &Problem{Title: f.title, Status: f.status, Detail: f.detail, Current: f.current, Request: requestID(ctx), retry: f.retry}
 	if f.field != "" {
 		location := f.field
-		if place, _, _ := strings.Cut(location, "."); !slices.Contains([]string{"body", "query", "path", "header"}, place) {
+		if place, _, _ := strings.Cut(location, "."); !slices.Contains(append(parameterPlaces, "body"), place) {
 			location = "body." + location
 		}
 		p.Errors = []*huma.ErrorDetail{{Message: f.detail, Location: location}}
@@ -66,6 +66,7 @@ func (p *Problem) add(d *huma.ErrorDetail) {
 			d.Value = nil
 			if path, found := text.InJSON([]byte(v)); found {
 				d.Location, d.Message, p.Status = inBody(path), text.Problem, http.StatusUnprocessableEntity
+				p.Title = notValid
 			}
 		}
 	case float32:
@@ -92,6 +93,7 @@ func writeProblem(w http.ResponseWriter, p *Problem) {
 // init makes huma's own errors, as of a body that does not fit its schema, problems of the same form.
 func init() {
 	huma.DefaultArrayNullable = false // the API writes [] for an empty list
+	huma.ValidateStrictCasing = true
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		p := &Problem{Title: http.StatusText(status), Status: status, Detail: message}
 		for _, err := range errs {

@@ -305,7 +305,7 @@ func TestABusySignInIsToldToComeBack(t *testing.T) {
 			t.Errorf("%s: %d, Retry-After %q", path, w.Code, w.Header().Get("Retry-After"))
 		}
 	}
-	problem := (&api{server: s.server}).problem(t.Context(), busy)
+	problem := (&api{server: s.server}).problem(t.Context(), busy, nil)
 	if problem.Status != http.StatusServiceUnavailable || problem.GetHeaders().Get("Retry-After") == "" {
 		t.Errorf("an operation answers %+v", problem)
 	}

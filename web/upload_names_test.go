@@ -62,12 +62,12 @@ func TestValuesAreNamedWithAnUpload(t *testing.T) {
 	if p := into[Problem](unnamed); !strings.Contains(p.Detail, "--map VALUE") || !strings.Contains(p.Detail, `the field "map"`) || p.Errors[0].Location != "body.model" {
 		t.Errorf("%s", unnamed.body)
 	}
-	named := into[uploadState](admin.do(http.MethodPost, path+"&map=sigmoid", bytes.NewReader(model), "Content-Type", "application/octet-stream").want(http.StatusOK)).Upload
+	named := into[sentModel](admin.do(http.MethodPost, path+"&map=sigmoid", bytes.NewReader(model), "Content-Type", "application/octet-stream").want(http.StatusOK)).Upload
 	if got := mapOf(t, named); got != "sigmoid" {
 		t.Errorf("the map is %q", got)
 	}
 	body, kind := form("map", " sigmoid ", "logits_att", "")
-	named = into[uploadState](admin.do(http.MethodPost, path, body, "Content-Type", kind).want(http.StatusOK)).Upload
+	named = into[sentModel](admin.do(http.MethodPost, path, body, "Content-Type", kind).want(http.StatusOK)).Upload
 	if m, err := named.ReadManifest(); err != nil || m.Names == nil || m.Names.Map != "sigmoid" {
 		t.Errorf("of the name is kept %s, %v", named.Manifest, err)
 	}
@@ -112,7 +112,7 @@ func TestValuesAreNamedWithAnUpload(t *testing.T) {
 		t.Fatalf("%s: %s", done.State, done.Problem)
 	}
 	file := admin.api(http.MethodGet, fmt.Sprintf("/versions/%d/onnx", *done.VersionID), nil).want(http.StatusOK)
-	resent := into[uploadState](admin.do(http.MethodPost, path, bytes.NewReader(file.body), "Content-Type", "application/octet-stream").want(http.StatusOK)).Upload
+	resent := into[sentModel](admin.do(http.MethodPost, path, bytes.NewReader(file.body), "Content-Type", "application/octet-stream").want(http.StatusOK)).Upload
 	if mapOf(t, resent) != "sigmoid" || resent.Report.ManifestProblem != nil {
 		t.Errorf("sent again: %+v", resent.Report)
 	}

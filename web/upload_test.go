@@ -137,7 +137,7 @@ func TestUploadedModelBecomesAVersion(t *testing.T) {
 
 	// With a manifest, in either order, one request to the API does it all.
 	body, media = modelFormOf(t, "model", string(file), "manifest", string(manifest))
-	sent := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?activate=true", body, "Content-Type", media).want(http.StatusAccepted))
+	sent := into[sentModel](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?activate=true", body, "Content-Type", media).want(http.StatusAccepted))
 	if sent.Job == nil || sent.Upload.Report.Classes == 0 || sent.Upload.Report.Gain != "1+M" {
 		t.Errorf("the API tells %+v", sent)
 	}
@@ -221,11 +221,11 @@ func TestUploadRefuses(t *testing.T) {
 		t.Errorf("crop twice: %s", r.body)
 	}
 	// The file itself as the body is inspected alone where that is asked for.
-	found := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true&name=tiny.onnx", bytes.NewReader(file), "Content-Type", "application/octet-stream").want(http.StatusOK))
+	found := into[sentModel](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true&name=tiny.onnx", bytes.NewReader(file), "Content-Type", "application/octet-stream").want(http.StatusOK))
 	if found.Upload.Name != "tiny.onnx" || found.Upload.State != annotator.UploadInspected || found.Upload.Report.ManifestProblem == nil || len(found.Upload.Report.Training) != 8 {
 		t.Errorf("inspecting the file alone: %+v", found.Upload)
 	}
-	again := into[uploadState](admin.api(http.MethodGet, fmt.Sprintf("/uploads/%d", found.Upload.ID), nil).want(http.StatusOK))
+	again := into[sentModel](admin.api(http.MethodGet, fmt.Sprintf("/uploads/%d", found.Upload.ID), nil).want(http.StatusOK))
 	if again.Upload.ModelHash != found.Upload.ModelHash {
 		t.Errorf("the upload is another one: %+v", again)
 	}
@@ -258,7 +258,7 @@ func TestUploadsOfOddNames(t *testing.T) {
 			must(t, err)
 		}
 		must(t, w.Close())
-		got := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", &body, "Content-Type", w.FormDataContentType()).want(http.StatusOK))
+		got := into[sentModel](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", &body, "Content-Type", w.FormDataContentType()).want(http.StatusOK))
 		if got.Upload.Report.ManifestProblem == nil || strings.ContainsAny(got.Upload.Name, "/\x00") {
 			t.Errorf("%s: %q, problem %+v", name, got.Upload.Name, got.Upload.Report.ManifestProblem)
 		}

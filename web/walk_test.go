@@ -280,7 +280,7 @@ func TestNothingOddIsAnsweredWith5xx(t *testing.T) {
 	edit := into[annotator.Edit](admin.api(http.MethodPut, fmt.Sprintf("/tasks/%d/draft", task.ID), map[string]any{"base_revision": 0, "map": painted(task)}).want(http.StatusOK))
 	model, manifest := referenceModel(t, "abn-resnet-tiny")
 	form, media := modelFormOf(t, "model", string(model), "manifest", string(manifest))
-	upload := into[uploadState](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", form, "Content-Type", media).want(http.StatusOK))
+	upload := into[sentModel](admin.do(http.MethodPost, apiPrefix+"/projects/birds/versions?inspect=true", form, "Content-Type", media).want(http.StatusOK))
 	other, err := s.store.InsertUser(t.Context(), annotator.User{Email: "other@example.org", Name: "Other", Role: annotator.RoleAnnotator}, passwordHash())
 	must(t, err)
 	staged := s.sentImport(admin)

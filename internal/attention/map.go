@@ -21,9 +21,9 @@ var (
 // Map is an attention map M on the model's own grid (h×w cells): Values[row*Width+column], each in [0,1]. A map that a person edited may
 // have Marks. It is a value and is shared: do not change its Values, paint on a Clone.
 type Map struct {
-	Height int       `json:"h"`
-	Width  int       `json:"w"`
-	Values []float32 `json:"values"`
+	Height int       `json:"h" bound:"cells on a side"`
+	Width  int       `json:"w" bound:"cells on a side"`
+	Values []float32 `json:"values" bound:"cells' values"`
 	Marks  Marks     `json:"marks,omitempty" pattern:"^[.?x]*$" doc:"Of an edited map: a letter a cell, row by row. A full stop: the cell carries its value; ?: the person does not know; x: do not look here. Absent: every cell carries its value."`
 }
 

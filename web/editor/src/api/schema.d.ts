@@ -2689,7 +2689,7 @@ export interface components {
             /** Format: int64 */
             left_out: number;
             /** @enum {string} */
-            split: "train" | "validation" | "test" | "pool";
+            split?: "train" | "validation" | "test" | "pool";
             /** Format: int64 */
             validation: number;
         };
@@ -2909,6 +2909,10 @@ export interface components {
             probabilities: number[];
             top: components["schemas"]["ClassScore"][];
         };
+        SentModel: {
+            job?: components["schemas"]["Job"];
+            upload: components["schemas"]["Upload"];
+        };
         SignInRequestBody: {
             email: string;
             password: string;
@@ -2920,7 +2924,7 @@ export interface components {
         };
         SkipRequestBody: {
             /** @description Why it is not worth a map. */
-            reason?: string;
+            reason: string;
         };
         StagedCount: {
             class: string;
@@ -3215,8 +3219,9 @@ export interface components {
             /**
              * Format: int64
              * @description Until it expires.
+             * @default 90
              */
-            days?: number;
+            days: number;
             /** @description What it is for. */
             name: string;
             /** @description What it may be used for, where your role allows that. Every token reads. */
@@ -3265,10 +3270,6 @@ export interface components {
             uploaded_by: string;
             /** Format: int64 */
             version_id?: number;
-        };
-        UploadState: {
-            job?: components["schemas"]["Job"];
-            upload: components["schemas"]["Upload"];
         };
         User: {
             /** Format: date-time */
@@ -3454,6 +3455,7 @@ export type RoundRequest = components['schemas']['RoundRequest'];
 export type RoundResult = components['schemas']['RoundResult'];
 export type RoundSettings = components['schemas']['RoundSettings'];
 export type Scores = components['schemas']['Scores'];
+export type SentModel = components['schemas']['SentModel'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
@@ -3485,7 +3487,6 @@ export type TypedRequestBody = components['schemas']['TypedRequestBody'];
 export type Unreadable = components['schemas']['Unreadable'];
 export type UnreadableImage = components['schemas']['UnreadableImage'];
 export type Upload = components['schemas']['Upload'];
-export type UploadState = components['schemas']['UploadState'];
 export type User = components['schemas']['User'];
 export type UserList = components['schemas']['UserList'];
 export type VerdictList = components['schemas']['VerdictList'];
@@ -3537,6 +3538,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description One that broke off, to be gone on with */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
             /** @description Created */
             201: {
                 headers: {
@@ -3546,7 +3556,7 @@ export interface operations {
                     "application/json": components["schemas"]["StagedImport"];
                 };
             };
-            /** @description Error */
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -3869,13 +3879,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The picture */
+            /** @description The picture: a JPEG, but for the original, which is what it is */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": string;
+                    "image/*": string;
                 };
             };
             /** @description A problem */
@@ -4248,7 +4258,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description open, closed, or deleted (admin). */
-                state?: string;
+                state?: "open" | "closed" | "deleted";
             };
             header?: never;
             path?: never;
@@ -4598,7 +4608,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": string;
+                    "application/json": unknown;
                     "application/vnd.apache.parquet": string;
                     "application/x-ndjson": string;
                     "application/zip": string;
@@ -4818,6 +4828,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description One that broke off, to be gone on with */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StagedImport"];
+                };
+            };
             /** @description Created */
             201: {
                 headers: {
@@ -4827,7 +4846,7 @@ export interface operations {
                     "application/json": components["schemas"]["StagedImport"];
                 };
             };
-            /** @description Error */
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -5378,7 +5397,7 @@ export interface operations {
     previewStarts: {
         parameters: {
             query?: {
-                /** @description Of max and clicks, in cells; -1: the project's own, or what is usual. */
+                /** @description Of max and clicks, in cells; below 0: the project's own, or what is usual. */
                 radius?: number;
                 /** @description How many of the project's images. */
                 images?: number;
@@ -5621,16 +5640,25 @@ export interface operations {
             };
         };
         responses: {
+            /** @description With inspect: what the file is */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentModel"];
+                };
+            };
             /** @description Accepted */
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UploadState"];
+                    "application/json": components["schemas"]["SentModel"];
                 };
             };
-            /** @description Error */
+            /** @description A problem */
             default: {
                 headers: {
                     [name: string]: unknown;
@@ -6450,7 +6478,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UploadState"];
+                    "application/json": components["schemas"]["SentModel"];
                 };
             };
             /** @description Error */
@@ -6485,7 +6513,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UploadState"];
+                    "application/json": components["schemas"]["SentModel"];
                 };
             };
             /** @description Error */
