@@ -35,7 +35,7 @@ describe.skipIf(!browserThere)("the hand", () => {
   // Each begins on a clear map with a small brush, as somebody who has never used a pen.
   beforeEach(async () => {
     await page.evaluate(() => {
-      localStorage.setItem("abn-editor/settings", JSON.stringify({ size: 2, hardness: 1, view: "cells" }));
+      localStorage.setItem("abn-editor/settings", JSON.stringify({ size: 2, hardness: 1, view: "cells", opacity: 1 }));
     });
     await reload();
     await page.getByTestId("map-clear").click();
@@ -53,12 +53,12 @@ describe.skipIf(!browserThere)("the hand", () => {
   /** How many steps have been made since the map was cleared. */
   const strokes = async () => (await steps()) - before;
   const steps = () => page.getByTestId("strokes").getByRole("button").count();
-  /** What the map canvas shows at a place, from 0 (nothing) to 1. */
+  /** What the canvas shows of the map beside a place, where the cursor's point does not hide it, from 0 (nothing) to 1. The map is opaque here. */
   const painted = (x: number, y: number) => page.evaluate(async ([x, y]) => {
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-    const canvas = document.querySelector<HTMLCanvasElement>(".stage-map")!;
+    const canvas = document.querySelector<HTMLCanvasElement>("#stage canvas")!;
     const box = canvas.getBoundingClientRect();
-    const at = canvas.getContext("2d")!.getImageData((x! - box.x) * devicePixelRatio, (y! - box.y) * devicePixelRatio, 1, 1).data;
+    const at = canvas.getContext("2d")!.getImageData((x! + 8 - box.x) * devicePixelRatio, (y! + 5 - box.y) * devicePixelRatio, 1, 1).data;
     return at[1]! / 255; // viridis: its green grows with the value
   }, [x, y]);
   const pen = (type: "mousePressed" | "mouseMoved" | "mouseReleased", x: number, y: number, force = 0.9) =>
@@ -69,7 +69,7 @@ describe.skipIf(!browserThere)("the hand", () => {
   /** How much paint there is on the whole map, from 0 to 1. */
   const ink = () => page.evaluate(async () => {
     await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
-    const canvas = document.querySelector<HTMLCanvasElement>(".stage-map")!;
+    const canvas = document.querySelector<HTMLCanvasElement>("#stage canvas")!;
     const pixels = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data;
     let sum = 0;
     for (let i = 1; i < pixels.length; i += 4) sum += pixels[i]!;

@@ -31,6 +31,22 @@ export interface Region {
   readonly height: number;
 }
 
+/** The least rectangle around both; either may be nothing. */
+export function around(a: Region | null, b: Region | null): Region | null {
+  if (!a || !b) return a ?? b;
+  const [x, y] = [Math.min(a.x, b.x), Math.min(a.y, b.y)];
+  return { x, y, width: Math.max(a.x + a.width, b.x + b.width) - x, height: Math.max(a.y + a.height, b.y + b.height) - y };
+}
+
+/** The least rectangle around points; null without any. */
+export function bounds(points: Iterable<{ readonly x: number; readonly y: number }>): Region | null {
+  let all: Region | null = null;
+  for (const { x, y } of points) all = around(all, { x, y, width: 0, height: 0 });
+  return all;
+}
+
+export const grown = ({ x, y, width, height }: Region, by: number): Region => ({ x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by });
+
 /** Where the attention grid lies over the picture: it covers exactly the model's view. */
 export class Placement {
   constructor(

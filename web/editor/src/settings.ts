@@ -9,6 +9,10 @@ import { toolNames, type ToolName } from "./tools/names.ts";
 export const views = ["cells", "smooth", "contours", "spotlight", "marks"] as const;
 export type View = (typeof views)[number];
 
+/** Where the map is: over all of the picture, over what lies right of a line that is moved, or over a second picture beside a bare one. */
+export const layouts = ["over", "swipe", "beside"] as const;
+export type Layout = (typeof layouts)[number];
+
 export const pressures = ["off", "size", "strength"] as const;
 export type Pressure = (typeof pressures)[number];
 
@@ -43,6 +47,9 @@ export interface SettingsValues {
   view: View;
   colorMap: ColorMapName;
   opacity: number; // of the map over the picture: [0,1]
+  stretch: boolean; // colours go from the least to the largest value of the map, not from 0 to 1
+  layout: Layout;
+  swipe: number; // up to which part of the model's view, across, the photograph is bare: [0,1]
   grid: boolean;
   tool: ToolName; // the one that was chosen last
   zoom: number; // of the view over the one that fits: [0.1, 64]; 1: it fits
@@ -55,14 +62,14 @@ export interface SettingsValues {
 
 export const defaults: Readonly<SettingsValues> = {
   size: 2.5, hardness: 0.5, strength: 1, other: 0, mode: "set", layer: "values", straight: false, pressure: "size", stabilising: 0, pen: false, fingers: "paint", wand: "add", alikeness: 0.25, floodBy: "value", tolerance: 0.1, colourTolerance: 0.12,
-  view: "smooth", colorMap: "viridis", opacity: 0.45, grid: false, tool: "brush", zoom: 1, zoomX: 0.5, zoomY: 0.5, brushPanel: true, viewPanel: true, strokesPanel: true,
+  view: "smooth", colorMap: "viridis", opacity: 0.45, stretch: false, layout: "over", swipe: 0.5, grid: false, tool: "brush", zoom: 1, zoomX: 0.5, zoomY: 0.5, brushPanel: true, viewPanel: true, strokesPanel: true,
 };
 
 const limits: Partial<Record<keyof SettingsValues, readonly [number, number]>> = {
-  size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], alikeness: [-1, 1], colourTolerance: [0, 1], opacity: [0, 1], zoom: [0.1, 64], zoomX: [-1, 2], zoomY: [-1, 2],
+  size: [smallestSize, 64], hardness: [0, 1], strength: [0, 1], other: [0, 1], stabilising: [0, 1], tolerance: [0, 1], alikeness: [-1, 1], colourTolerance: [0, 1], opacity: [0, 1], swipe: [0, 1], zoom: [0.1, 64], zoomX: [-1, 2], zoomY: [-1, 2],
 };
 const choices: Partial<Record<keyof SettingsValues, readonly string[]>> = {
-  mode: brushModes, layer: layers, pressure: pressures, fingers: fingerUses, floodBy: floodWays, wand: wandUses, view: views, colorMap: colorMapNames, tool: toolNames,
+  mode: brushModes, layer: layers, pressure: pressures, fingers: fingerUses, floodBy: floodWays, wand: wandUses, view: views, layout: layouts, colorMap: colorMapNames, tool: toolNames,
 };
 
 const key = "abn-editor/settings";

@@ -2,7 +2,7 @@
 
 import type { Editor } from "../editor.ts";
 import { colorMapNames } from "../colormap.ts";
-import { views } from "../settings.ts";
+import { layouts, views } from "../settings.ts";
 import type { WholeOperation } from "../whole.ts";
 import { letterOf } from "./letter.ts";
 
@@ -97,6 +97,8 @@ export const bindings: readonly Binding[] = [
   { keys: "A, ⇧A", does: "Another map to look at: CAM, Grad-CAM, the model's own", group: "View",
     matches: (k) => !k.ctrl && !k.alt && letterOf(k) === "a", run: (e, k) => e.emit("command", k.shift ? "previous-map" : "next-map") },
   { keys: "V", does: "Cells, smooth, contours, spotlight, marks alone", group: "View", matches: plain("v"), run: (e) => e.settings.set("view", next(views, e.settings.get("view"))) },
+  { keys: "H", does: "The map over the picture, right of a line that you move, beside the photograph", group: "View", matches: plain("h"), run: (e) => e.settings.set("layout", next(layouts, e.settings.get("layout"))) },
+  { keys: "U", does: "Stretch the colours over the map's own values", group: "View", matches: plain("u"), run: (e) => e.settings.set("stretch", !e.settings.get("stretch")) },
   { keys: "M", does: "Next colour map", group: "View", matches: plain("m"), run: (e) => e.settings.set("colorMap", next(colorMapNames, e.settings.get("colorMap"))) },
   { keys: "G", does: "Grid", group: "View", matches: plain("g"), run: (e) => e.settings.set("grid", !e.settings.get("grid")) },
   { keys: "W", does: "Whole picture, the model's view outlined", group: "View", matches: plain("w"), run: (e) => e.toggleWhole() },

@@ -4,7 +4,7 @@
 import { colorTable, differenceShade, shade, type ColorMapName } from "../colormap.ts";
 
 export type HeatStyle =
-  | { readonly kind: "map"; readonly colors: ColorMapName }
+  | { readonly kind: "map"; readonly colors: ColorMapName; readonly range?: readonly [number, number] } // the values that have the ends of the colours; else 0 and 1
   | { readonly kind: "spotlight" } // black, opaque where the value is 0
   | { readonly kind: "difference"; readonly from: Float32Array };
 
@@ -32,7 +32,8 @@ export function palette(style: HeatStyle): Uint32Array {
 /** Shades, as floats in [0,255], of every cell. */
 export function shades(values: Float32Array, style: HeatStyle): Float32Array {
   if (style.kind === "difference") return values.map((v, i) => differenceShade(v - (style.from[i] ?? 0)));
-  return values.map((v) => Math.min(1, Math.max(0, v)) * 255);
+  const [low, high] = (style.kind === "map" && style.range) || [0, 1];
+  return values.map((v) => Math.min(1, Math.max(0, (v - low) / (high - low))) * 255);
 }
 
 /** One pixel a cell into `out`. */
@@ -42,30 +43,40 @@ export function paintCells(values: Float32Array, style: HeatStyle, out: Uint32Ar
   for (let i = 0; i < cells.length; i++) out[i] = colors[shade((cells[i] ?? 0) / 255)] ?? 0;
 }
 
-/** factor × factor pixels a cell into `out`, bilinear between cell centres, edges repeated. */
+/** Cells from one row and column up to, and without, another. */
+export interface CellBox {
+  readonly top: number;
+  readonly left: number;
+  readonly bottom: number;
+  readonly right: number;
+}
+
+/** factor × factor pixels a cell of `box` into `out`, which has all of the map; bilinear between cell centres, edges repeated. */
 export function paintSmooth(
   values: Float32Array, rows: number, columns: number, factor: number, style: HeatStyle, out: Uint32Array,
+  box: CellBox = { top: 0, left: 0, bottom: rows, right: columns },
 ): void {
   const colors = palette(style);
   const cells = shades(values, style);
   const width = columns * factor;
+  const [from, to] = [box.left * factor, box.right * factor];
   const left = new Uint32Array(width);
   const right = new Uint32Array(width);
   const share = new Float32Array(width);
-  for (let x = 0; x < width; x++) {
+  for (let x = from; x < to; x++) {
     const at = (x + 0.5) / factor - 0.5;
     left[x] = Math.max(0, Math.floor(at));
     right[x] = Math.min(columns - 1, Math.floor(at) + 1);
     share[x] = at - Math.floor(at);
   }
   const row = new Float32Array(columns);
-  for (let y = 0; y < rows * factor; y++) {
+  for (let y = box.top * factor; y < box.bottom * factor; y++) {
     const at = (y + 0.5) / factor - 0.5;
     const above = Math.max(0, Math.floor(at)) * columns;
     const below = Math.min(rows - 1, Math.floor(at) + 1) * columns;
     const t = at - Math.floor(at);
     for (let c = 0; c < columns; c++) row[c] = (cells[above + c] ?? 0) * (1 - t) + (cells[below + c] ?? 0) * t;
-    for (let x = 0; x < width; x++) {
+    for (let x = from; x < to; x++) {
       const a = row[left[x] ?? 0] ?? 0;
       const b = row[right[x] ?? 0] ?? 0;
       out[y * width + x] = colors[(a + (b - a) * (share[x] ?? 0) + 0.5) | 0] ?? 0;

@@ -1,12 +1,12 @@
-// Draws the three layers: the picture, the map over it, and the overlay of cursor, grid and selection. Each is
-// a canvas of its own, so that painting redraws the map and not the picture.
+// Draws the picture, the map over it, and above both cursor, grid and selection; and says where on the screen they changed, so that a
+// stroke draws anew what it changed and not the whole canvas.
 
 import type { Editor } from "../editor.ts";
 import { colorTable, shade, type ColorMapName } from "../colormap.ts";
-import { imagePoint, screenPoint, type Region } from "../geometry.ts";
+import { around, bounds, grown, imagePoint, screenPoint, type Region, type ScreenPoint } from "../geometry.ts";
 import { contour, contourLevels } from "./contours.ts";
 import { markAt } from "../marks.ts";
-import { paintCells, paintSmooth, smoothFactor, type HeatStyle } from "./heat.ts";
+import { paintCells, paintSmooth, smoothFactor, type CellBox, type HeatStyle } from "./heat.ts";
 import { pencil } from "./pencil.ts";
 
 export interface Pictures {
@@ -46,32 +46,47 @@ export function drawPicture(g: CanvasRenderingContext2D, editor: Editor, picture
 export class MapPainter {
   private readonly canvas = document.createElement("canvas");
   private pixels: ImageData | null = null;
+  private painted: { values: Float32Array; marks: Float32Array; rows: number; columns: number; key: string } | null = null;
 
-  draw(g: CanvasRenderingContext2D, editor: Editor): void {
-    const { document: doc, settings } = editor;
-    const other = editor.showModel ? null : editor.other;
-    const { rows, columns } = other ?? doc;
-    const values = other?.values ?? (editor.showModel ? doc.model : (editor.ahead ?? doc.values));
-    if (values.length === 0 || editor.showPhotograph) return; // another map was asked for, and there is none
-    const view = settings.get("view");
-    if (view === "marks" && !other && !editor.showModel) return; // the overlay has them
-    const style: HeatStyle = editor.showDifference && !editor.showModel && !other
-      ? { kind: "difference", from: doc.model }
-      : view === "spotlight" ? { kind: "spotlight" } : { kind: "map", colors: settings.get("colorMap") };
-    if (view === "contours" && style.kind === "map") {
-      drawContours(g, onScreen(editor, editor.scene.region), values, rows, columns, style.colors);
-      return;
-    }
-    const factor = view === "cells" ? 1 : smoothFactor(rows, columns);
+  /** Brings the small canvas up to date. Where on the screen something changed; null: nowhere. */
+  update(editor: Editor): Region | null {
+    const { document: doc } = editor;
+    const { values, rows, columns } = shownMap(editor);
+    const style = styleOf(editor);
+    const smooth = editor.settings.get("view") !== "cells";
+    const key = [rows, columns, smooth, style.kind, style.kind === "map" && style.colors, style.kind === "map" && style.range?.join()].join();
+    const was = this.painted?.key === key && this.painted.values.length === values.length ? this.painted : null;
+    const cells = was ? changedCells(was, values, doc.marks, rows, columns) : { top: 0, left: 0, bottom: rows, right: columns };
+    if (!cells) return null;
+    this.painted = { values: values.slice(), marks: doc.marks.slice(), rows, columns, key };
+    const factor = smooth ? smoothFactor(rows, columns) : 1;
     const pixels = this.sized(columns * factor, rows * factor);
     const out = new Uint32Array(pixels.data.buffer);
     if (factor === 1) paintCells(values, style, out);
-    else paintSmooth(values, rows, columns, factor, style, out);
-    pencil(this.canvas).putImageData(pixels, 0, 0);
+    else paintSmooth(values, rows, columns, factor, style, out, cells);
+    pencil(this.canvas).putImageData(pixels, 0, 0, cells.left * factor, cells.top * factor, (cells.right - cells.left) * factor, (cells.bottom - cells.top) * factor);
     const at = onScreen(editor, editor.scene.region);
-    g.imageSmoothingEnabled = factor > 1;
+    const [width, height] = [at.width / columns, at.height / rows];
+    return grown({ x: at.x + cells.left * width, y: at.y + cells.top * height, width: (cells.right - cells.left) * width, height: (cells.bottom - cells.top) * height }, 4);
+  }
+
+  /** Draws the map as update left it. */
+  draw(g: CanvasRenderingContext2D, editor: Editor): void {
+    if (!this.painted || this.painted.values.length === 0) return; // another map was asked for, and there is none
+    const { values, rows, columns } = this.painted;
+    const view = editor.settings.get("view");
+    if (view === "marks" && !editor.other && !editor.showModel) return; // the overlay has them
+    const style = styleOf(editor);
+    const at = onScreen(editor, editor.scene.region);
+    if (view === "contours" && style.kind === "map") {
+      drawContours(g, at, values, rows, columns, style.colors);
+      return;
+    }
+    g.globalAlpha = style.kind === "spotlight" ? 1 : editor.settings.get("opacity");
+    g.imageSmoothingEnabled = view !== "cells";
     g.imageSmoothingQuality = "low"; // bilinear
     g.drawImage(this.canvas, at.x, at.y, at.width, at.height);
+    g.globalAlpha = 1;
   }
 
   private sized(width: number, height: number): ImageData {
@@ -82,6 +97,48 @@ export class MapPainter {
     }
     return this.pixels;
   }
+}
+
+/** The map that is on the screen: another one, the model's, the document's, or that with the paint that is foreseen. */
+function shownMap(editor: Editor): { values: Float32Array; rows: number; columns: number } {
+  const { document: doc } = editor;
+  const other = editor.showModel ? null : editor.other;
+  const { rows, columns } = other ?? doc;
+  return { values: other?.values ?? (editor.showModel ? doc.model : (editor.ahead ?? doc.values)), rows, columns };
+}
+
+function styleOf(editor: Editor): HeatStyle {
+  const { settings, document: doc } = editor;
+  if (editor.showDifference && !editor.showModel && !editor.other) return { kind: "difference", from: doc.model };
+  if (settings.get("view") === "spotlight") return { kind: "spotlight" };
+  const range = stretchedRange(editor);
+  return { kind: "map", colors: settings.get("colorMap"), ...(range && { range }) };
+}
+
+/** The least and the largest value of the map that is shown, where the colours are stretched over them; null: they go from 0 to 1. */
+export function stretchedRange(editor: Editor): readonly [number, number] | null {
+  if (!editor.settings.get("stretch")) return null;
+  let [low, high] = [Infinity, -Infinity];
+  for (const v of shownMap(editor).values) {
+    low = Math.min(low, v);
+    high = Math.max(high, v);
+  }
+  return high > low ? [low, high] : null;
+}
+
+/** The cells in which two maps differ, and those around them, whose pixels lie between both; null where none differs. */
+function changedCells(was: { values: Float32Array; marks: Float32Array }, values: Float32Array, marks: Float32Array, rows: number, columns: number): CellBox | null {
+  let [top, left, bottom, right] = [rows, columns, -1, -1];
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] === was.values[i] && marks[i] === was.marks[i]) continue;
+    const [r, c] = [Math.floor(i / columns), i % columns];
+    top = Math.min(top, r);
+    bottom = Math.max(bottom, r);
+    left = Math.min(left, c);
+    right = Math.max(right, c);
+  }
+  if (bottom < 0) return null;
+  return { top: Math.max(0, top - 1), left: Math.max(0, left - 1), bottom: Math.min(rows, bottom + 2), right: Math.min(columns, right + 2) };
 }
 
 /** Draws the lines of equal attention over a clear picture, each in its colour. */
@@ -108,14 +165,34 @@ function outline(g: CanvasRenderingContext2D, light = "#fff", width = 1.25): voi
   g.stroke();
 }
 
+/** What is said of cells beside their values. */
+export function drawSaid(g: CanvasRenderingContext2D, editor: Editor): void {
+  if (!editor.other && !editor.showModel) drawMarks(g, editor);
+}
+
 export function drawOverlay(g: CanvasRenderingContext2D, editor: Editor): void {
   if (editor.showPhotograph) return;
-  if (!editor.other && !editor.showModel) drawMarks(g, editor);
   if (editor.settings.get("grid")) drawGrid(g, editor);
   drawShapes(g, editor);
   drawCellCursor(g, editor);
   drawLineAhead(g, editor);
   drawBrushCursor(g, editor);
+}
+
+/** Where the parts of the overlay are that move with the pointer or the keyboard's cell; null: there are none. */
+export function movingOverlay(editor: Editor): Region | null {
+  let box: Region | null = null;
+  const { ring } = editor;
+  if (ring) {
+    const radius = brushRadius(editor);
+    box = { x: ring.x - radius.x, y: ring.y - radius.y, width: 2 * radius.x, height: 2 * radius.y };
+  }
+  const sketch = editor.activeTool.sketch?.points;
+  if (sketch) box = around(box, bounds(sketch.map((p) => editor.toScreen(p))));
+  const line = lineAhead(editor);
+  if (line) box = around(box, bounds(line));
+  if (editor.cell >= 0) box = around(box, cellOnScreen(editor, editor.cell));
+  return box && grown(box, 6);
 }
 
 /** Marked cells: a grey veil with a question mark where the person does not know, a dark one with a cross where nothing is to be looked at. */
@@ -200,44 +277,56 @@ function drawShapes(g: CanvasRenderingContext2D, editor: Editor): void {
 
 function drawCellCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   if (editor.cell < 0) return;
+  const { x, y, width, height } = cellOnScreen(editor, editor.cell);
+  g.beginPath();
+  g.rect(x, y, width, height);
+  outline(g, "#ffd84d", 2);
+}
+
+function cellOnScreen(editor: Editor, cell: number): Region {
   const at = onScreen(editor, editor.scene.region);
   const { rows, columns } = editor.document;
-  const width = at.width / columns;
-  const height = at.height / rows;
-  g.beginPath();
-  g.rect(at.x + (editor.cell % columns) * width, at.y + Math.floor(editor.cell / columns) * height, width, height);
-  outline(g, "#ffd84d", 2);
+  const [width, height] = [at.width / columns, at.height / rows];
+  return { x: at.x + (cell % columns) * width, y: at.y + Math.floor(cell / columns) * height, width, height };
 }
 
 const smallestSign = 9; // CSS pixels of a cell from which on its mark has a sign
 const brushes: readonly string[] = ["brush", "eraser", "smooth"];
 
-/** The straight line that a press would paint while Shift is held. */
-function drawLineAhead(g: CanvasRenderingContext2D, editor: Editor): void {
+/** The straight line that a press would paint while Shift is held; null: none. */
+function lineAhead(editor: Editor): readonly [ScreenPoint, ScreenPoint] | null {
   const { hover, lastPoint } = editor;
-  if (!editor.shift || !hover || !lastPoint || editor.busy || editor.readOnly || editor.comparing || !brushes.includes(editor.tool)) return;
-  const from = editor.toScreen(lastPoint);
+  if (!editor.shift || !hover || !lastPoint || editor.busy || editor.readOnly || editor.comparing || !brushes.includes(editor.tool)) return null;
+  return [editor.toScreen(lastPoint), hover];
+}
+
+function drawLineAhead(g: CanvasRenderingContext2D, editor: Editor): void {
+  const line = lineAhead(editor);
+  if (!line) return;
   g.beginPath();
-  g.moveTo(from.x, from.y);
-  g.lineTo(hover.x, hover.y);
+  g.moveTo(line[0].x, line[0].y);
+  g.lineTo(line[1].x, line[1].y);
   g.setLineDash([6, 4]);
   outline(g);
   g.setLineDash([]);
+}
+
+/** Radii of the brush on the screen, in CSS pixels. */
+function brushRadius({ settings, placement, viewport, pressure }: Editor): { x: number; y: number } {
+  const press = settings.get("pressure") === "size" ? 0.25 + 0.75 * pressure : 1;
+  const { rx, ry } = placement.radii(settings.get("size") * press);
+  return { x: rx * placement.cellWidth * viewport.scale, y: ry * placement.cellHeight * viewport.scale };
 }
 
 /** The brush's true footprint: its rim, and where its full weight ends. */
 function drawBrushCursor(g: CanvasRenderingContext2D, editor: Editor): void {
   const p = editor.ring;
   if (!p || editor.comparing || (!brushes.includes(editor.tool) && !editor.sizing)) return;
-  const { settings, placement, viewport } = editor;
-  const press = settings.get("pressure") === "size" ? 0.25 + 0.75 * editor.pressure : 1;
-  const { rx, ry } = placement.radii(settings.get("size") * press);
-  const x = rx * placement.cellWidth * viewport.scale;
-  const y = ry * placement.cellHeight * viewport.scale;
+  const { x, y } = brushRadius(editor);
   g.beginPath();
   g.ellipse(p.x, p.y, x, y, 0, 0, 2 * Math.PI);
   outline(g);
-  const hardness = settings.get("hardness");
+  const hardness = editor.settings.get("hardness");
   if (hardness > 0.05 && hardness < 0.95 && x * hardness > 3) {
     g.beginPath();
     g.ellipse(p.x, p.y, x * hardness, y * hardness, 0, 0, 2 * Math.PI);

@@ -4,6 +4,7 @@
 import type { ClassScore, Scores } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { digitsFor, probability } from "../format.ts";
+import { calm } from "./calm.ts";
 import { fill, h, say } from "./element.ts";
 
 export interface AnswerRow {
@@ -85,7 +86,7 @@ export function answerPanel(desk: Desk): HTMLElement {
     say(title, `The answer of v${desk.detail?.version.number}`);
     show();
   });
-  desk.on("scores", show);
+  desk.on("scores", calm(desk.editor, show));
   desk.on("flip", (words) => say(flip, words));
   return h("section.panel-section", { "aria-label": "The answer" }, table, verdict, flip);
 }

@@ -2,6 +2,7 @@
 
 import type { Desk } from "../desk.ts";
 import { ago, digitsFor, probability } from "../format.ts";
+import { calm } from "./calm.ts";
 import { fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
 
@@ -95,6 +96,6 @@ export function selectionBar(desk: Desk): HTMLElement {
     act("Keep inside", "K", () => editor.whole("keep")),
     act("Let go", "Esc", () => editor.deselect()),
   );
-  editor.on("changed", () => (bar.hidden = !editor.document.selection || editor.readOnly || editor.comparing));
+  calm(editor, () => (bar.hidden = !editor.document.selection || editor.readOnly || editor.comparing));
   return bar;
 }

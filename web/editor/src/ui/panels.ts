@@ -5,8 +5,10 @@ import type { Desk } from "../desk.ts";
 import { digitsFor, gain, number, percent, probability } from "../format.ts";
 import { contourLevels } from "../render/contours.ts";
 import { pencil } from "../render/pencil.ts";
+import { stretchedRange } from "../render/scene.ts";
 import { smallestSize, type Pressure, type Settings, type View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
+import { calm } from "./calm.ts";
 import { mapPicker } from "./comparison.ts";
 import { choice, segments, slider } from "./controls.ts";
 
@@ -25,7 +27,7 @@ export function brushPanel(desk: Desk): HTMLElement {
     label: "Size", setting: "size", hint: "Across, in cells of the map and in pixels of the screen ( [ and ], or Alt and the right button )",
     words: (v) => `${v.toFixed(v < 10 ? 2 : 1)} · ${Math.round(v * editor.cellOnScreen)} px`,
     to: (v) => Math.log(v / smallestSize) / ratio(), from: (t) => smallestSize * Math.exp(t * ratio()),
-    rescaled: (show) => editor.on("changed", show),
+    rescaled: (show) => calm(editor, show),
   });
   const hardness = slider(settings, { label: "Hardness", setting: "hardness", hint: "How far from the middle the full strength reaches ( Shift+[ and Shift+] )", words: percent });
   const strength = slider(settings, { label: "Strength", setting: "strength", hint: "What the brush paints; a stroke never goes beyond it (1 … 9, 0)", words: (v) => v.toFixed(2) });
@@ -78,7 +80,7 @@ export function brushPanel(desk: Desk): HTMLElement {
     if (settings.get("pen")) touch.hidden = straight.hidden = false;
     if (settings.get("straight")) straight.hidden = false;
   };
-  editor.on("changed", show);
+  calm(editor, show);
   show();
   size.classList.add("wide-value");
   return folded(settings, "brushPanel", "Brush", layers, size, hardness, wand, alikeness, strength, modes, floodBy, tolerance, colourTolerance, stabilising, straight, pressure, touch);
@@ -95,19 +97,25 @@ export function viewPanel(desk: Desk): HTMLElement {
     ["marks", "Marks", "The photograph with the marks alone: don't know, do not look here"],
   ] satisfies [View, string, string][]);
   desk.on("opened", () => views.querySelector("[data-testid=view-spotlight]")?.setAttribute("title", desk.detail?.mechanism.spotlight ?? ""));
+  const arrangement = segments(settings, "layout", "Arrangement", [
+    ["over", "Over", "The map over the picture (H goes on)"],
+    ["swipe", "Swipe", "The map right of a line that you move, the photograph left of it (H goes on)"],
+    ["beside", "Beside", "The photograph and the map beside each other, zoomed alike; both can be painted on (H goes on)"],
+  ]);
   const maps = choice(settings, "colorMap", "Colours", colorMapNames.map((name) => [name, name] as const));
   const opacity = slider(settings, { label: "Opacity", setting: "opacity", hint: "Of the map over the picture", words: percent });
   const toggle = (label: string, title: string, id: string, get: () => boolean, set: () => void) => {
     const b = button("button", { title, "data-testid": id, onclick: set }, label);
-    editor.on("changed", () => b.setAttribute("aria-pressed", String(get())));
+    calm(editor, () => b.setAttribute("aria-pressed", String(get())));
     b.setAttribute("aria-pressed", String(get()));
     return b;
   };
   const toggles = h("div.segments", { role: "group", "aria-label": "Overlays" },
     toggle("Difference", "Signed difference to the model's map (D); hold C for the model's map itself", "toggle-difference", () => editor.showDifference, () => editor.toggleDifference()),
+    toggle("Stretch", "Colours from the least to the largest value of this map, and not from 0 to 1 (U); for the eye only", "toggle-stretch", () => settings.get("stretch"), () => settings.set("stretch", !settings.get("stretch"))),
     toggle("Grid", "The map's cells (G)", "toggle-grid", () => settings.get("grid"), () => settings.set("grid", !settings.get("grid"))),
   );
-  return folded(settings, "viewPanel", "View", mapPicker(desk, "panel"), views, maps, opacity, toggles, legend(desk));
+  return folded(settings, "viewPanel", "View", mapPicker(desk, "panel"), views, arrangement, maps, opacity, toggles, legend(desk));
 }
 
 /** The colour bar, and what its two ends do to a feature. */
@@ -116,24 +124,29 @@ function legend(desk: Desk): HTMLElement {
   const bar = h("canvas.scale-bar", { width: 256, height: 1, "aria-hidden": "true" });
   const low = h("span");
   const high = h("span");
+  let shown = "";
   const show = () => {
     const difference = editor.showDifference && !editor.other;
-    const table = colorTable(difference ? "difference" : editor.settings.get("colorMap"));
-    const pixels = new ImageData(256, 1);
-    for (let i = 0; i < 256; i++) pixels.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
-    pencil(bar).putImageData(pixels, 0, 0);
+    const colors = difference ? "difference" : editor.settings.get("colorMap");
+    if (colors !== shown) {
+      const table = colorTable((shown = colors));
+      const pixels = new ImageData(256, 1);
+      for (let i = 0; i < 256; i++) pixels.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
+      pencil(bar).putImageData(pixels, 0, 0);
+    }
     const mechanism = desk.detail?.mechanism;
-    const end = (v: number, word = "") => [String(v), "·", mechanism ? gain(v, mechanism) : "", word].filter(Boolean).join(" ").replace(/ ·$/, "");
+    const end = (v: number, word = "") => [number(v), "·", mechanism ? gain(v, mechanism) : "", word].filter(Boolean).join(" ").replace(/ ·$/, "");
     const raw = editor.other?.raw;
     if (raw) {
       say(low, "0 and below");
       say(high, raw.max > 0 ? `largest, ${number(raw.max)}` : "none above 0");
     } else {
-      say(low, difference ? "lowered" : end(0, mechanism?.zero));
-      say(high, difference ? "raised" : end(1));
+      const range = difference ? null : stretchedRange(editor);
+      say(low, difference ? "lowered" : range ? `least, ${end(range[0])}` : end(0, mechanism?.zero));
+      say(high, difference ? "raised" : range ? `largest, ${end(range[1])}` : end(1));
     }
   };
-  editor.on("changed", show);
+  calm(editor, show);
   desk.on("opened", show);
   show();
   return h("div.scale", {}, bar, h("div.scale-ends", {}, low, high));
@@ -143,26 +156,28 @@ export function historyPanel(desk: Desk): HTMLElement {
   const { editor } = desk;
   const list = h("ol.strokes", { "data-testid": "strokes" });
   const count = h("span.count");
+  let listed = ""; // what the list shows
   const show = () => {
     const { history } = editor.document;
     const start = history.dropped > 0 ? "Earlier strokes" : desk.detail?.edit ? "As it was opened" : "The model's map";
     const truth = desk.detail?.image.label;
-    const item = (label: string, position: number) => {
-      const scores = desk.trail.get(position === 0 ? null : (history.steps[position - 1] ?? null));
-      const share = truth === undefined ? undefined : scores?.probabilities[truth];
-      const written = share === undefined ? "" : probability(share, digitsFor(scores?.top[0]?.probability ?? 0));
-      const b = button("button.stroke", {
-        "aria-current": history.position === position ? "step" : undefined,
-        "data-undone": position > history.position || undefined,
-        disabled: editor.readOnly,
-        tabindex: history.position === position ? 0 : -1,
-        onclick: () => editor.travel(position),
-      }, label, written && h("span.stroke-score", { title: `The true class after it: ${written}`, "aria-label": `true class ${written}` }, written));
-      return h("li", {}, b);
-    };
     const shown = history.steps.slice(-120);
     const first = history.steps.length - shown.length;
-    fill(list, ...shown.map((step, i) => item(step.label, first + i + 1)).reverse(), item(start, 0));
+    const rows = [{ label: start, position: 0, scores: desk.trail.get(null) }, ...shown.map((step, i) => ({ label: step.label, position: first + i + 1, scores: desk.trail.get(step) }))].reverse()
+      .map(({ label, position, scores }) => {
+        const share = truth === undefined ? undefined : scores?.probabilities[truth];
+        return { label, position, written: share === undefined ? "" : probability(share, digitsFor(scores?.top[0]?.probability ?? 0)) };
+      });
+    const now = JSON.stringify([history.position, editor.readOnly, rows]);
+    if (now === listed) return;
+    listed = now;
+    fill(list, ...rows.map(({ label, position, written }) => h("li", {}, button("button.stroke", {
+      "aria-current": history.position === position ? "step" : undefined,
+      "data-undone": position > history.position || undefined,
+      disabled: editor.readOnly,
+      tabindex: history.position === position ? 0 : -1,
+      onclick: () => editor.travel(position),
+    }, label, written && h("span.stroke-score", { title: `The true class after it: ${written}`, "aria-label": `true class ${written}` }, written)))));
     say(count, history.position === 0 ? "" : String(history.position));
     count.hidden = history.position === 0;
   };
@@ -176,9 +191,9 @@ export function historyPanel(desk: Desk): HTMLElement {
     e.stopPropagation();
     buttons[to]?.focus();
   });
-  editor.on("settled", show);
+  const follow = calm(editor, show);
   desk.on("opened", show);
-  desk.on("scores", show);
+  desk.on("scores", follow);
   const section = folded(editor.settings, "strokesPanel", "Strokes", list);
   section.querySelector("h2")?.append(count);
   section.classList.add("grows");

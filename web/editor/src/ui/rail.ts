@@ -3,6 +3,7 @@
 import type { Desk } from "../desk.ts";
 import type { ToolName } from "../tools/names.ts";
 import { wholeOperations } from "../whole.ts";
+import { calm } from "./calm.ts";
 import { button, h } from "./element.ts";
 import { icon } from "./icons.ts";
 import { wholeMenu } from "./whole_menu.ts";
@@ -45,9 +46,7 @@ export function rail(desk: Desk): HTMLElement {
     const clear = whole.find((o) => o.name === "clear");
     if (clear && desk.detail) clear.button.title = `Clear: ${desk.detail.mechanism.clear}`;
   });
-  editor.on("changed", show);
-  editor.on("settled", show);
-  editor.on("opened", show);
+  calm(editor, show);
   show();
   return h(
     "div.rail", { role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },

@@ -1,20 +1,22 @@
-// The canvas: three stacked layers, their size in device pixels, and the pointer's, wheel's and keyboard's events
-// on their way to the editor.
+// The canvas: its size in device pixels, its panes, what of it is drawn anew in a frame, and the pointer's and wheel's events on their
+// way to the editor.
 
 import { colourSide, type Colours } from "../colours.ts";
 import type { Editor } from "../editor.ts";
-import { screenPoint, type ScreenPoint } from "../geometry.ts";
+import { around, screenPoint, type Region, type ScreenPoint } from "../geometry.ts";
 import { pictureURL } from "../api/client.ts";
 import type { TaskDetail } from "../api/schema.d.ts";
 import type { PointerSample } from "../input/sample.ts";
-import { RenderLoop, type Layer } from "../render/loop.ts";
+import { RenderLoop, type Change } from "../render/loop.ts";
 import { pencil } from "../render/pencil.ts";
-import { drawOverlay, drawPicture, MapPainter } from "../render/scene.ts";
+import { drawOverlay, drawPicture, drawSaid, MapPainter, movingOverlay } from "../render/scene.ts";
+import type { Selection } from "../selection.ts";
+import type { Layout } from "../settings.ts";
 import { h } from "./element.ts";
+import { Minimap } from "./minimap.ts";
+import { clipRightOf, Swipe } from "./swipe.ts";
 
 const foreseen = 20; // ms: predictions beyond the next frame are guesses
-
-const layers: readonly Layer[] = ["picture", "map", "overlay"];
 
 /** A picture's pixels, small enough to be looked through at a click; null where the browser gives none. */
 function coloursOf(picture: HTMLImageElement): Colours | null {
@@ -29,24 +31,36 @@ function coloursOf(picture: HTMLImageElement): Colours | null {
   return { width, height, data: g.getImageData(0, 0, width, height).data };
 }
 
+/** A part of the stage that shows the picture; all have the same size and the same view of it. */
+interface Pane {
+  readonly x: number; // CSS pixels from the stage's corner
+  readonly y: number;
+  readonly map: boolean; // whether the map is over the picture
+}
+
 export class Stage {
   readonly element: HTMLElement;
-  readonly loop = new RenderLoop((layer) => this.draw(layer));
-  private readonly canvases: Record<Layer, HTMLCanvasElement>;
+  readonly loop = new RenderLoop((changes) => this.draw(changes));
+  private readonly canvas = h("canvas", { "aria-hidden": "true" });
+  private readonly photograph = document.createElement("canvas"); // a pane's, drawn anew when picture or view change
+  private readonly swipe = new Swipe();
+  private readonly minimap: Minimap;
   private readonly painter = new MapPainter();
+  private overlay: Region | null = null; // where the moving parts were drawn last
   private pictures: { task: TaskDetail | null; view: HTMLImageElement | null; whole: HTMLImageElement | null } = { task: null, view: null, whole: null };
   private ratio = 1;
+  private panes: readonly Pane[] = [{ x: 0, y: 0, map: true }];
 
   constructor(private readonly editor: Editor, private readonly broken: (what: string) => void) {
-    const canvas = (layer: Layer) => h(`canvas.stage-${layer}`, { "aria-hidden": "true" });
-    this.canvases = { picture: canvas("picture"), map: canvas("map"), overlay: canvas("overlay") };
+    this.minimap = new Minimap(editor);
     this.element = h(
       "div.easel",
       { id: "stage", tabindex: "0", role: "application", "aria-label": "Attention map", "aria-describedby": "stage-help", "data-testid": "stage" },
-      ...layers.map((layer) => this.canvases[layer]),
+      this.canvas, this.swipe.element, this.minimap.element,
     );
+    this.swipe.follow(editor);
     this.listen();
-    editor.on("values", () => this.loop.mark("map"));
+    editor.on("values", () => this.loop.mark("values"));
     editor.on("changed", () => this.refresh());
     new ResizeObserver(() => this.resize()).observe(this.element);
   }
@@ -59,7 +73,7 @@ export class Stage {
     this.pictures = { task, view: null, whole: null };
     delete this.element.dataset["picture"];
     void this.load(task, "view");
-    this.loop.mark(...layers);
+    this.loop.mark("picture");
   }
 
   private async load(task: TaskDetail, kind: "view" | "whole"): Promise<void> {
@@ -78,53 +92,104 @@ export class Stage {
     this.loop.mark("picture");
   }
 
-  private shown = "";
+  private shown = { view: "", map: "", selection: null as Selection | null };
   private wholeOf: TaskDetail | null = null; // whose whole picture has been asked for
 
-  /** The editor changed in some way: works out which layers that concerns. */
+  /** The editor changed in some way: works out what that concerns. */
   private refresh(): void {
     const { editor } = this;
-    const { viewport: v, settings } = editor;
+    const { viewport: v, settings, document: { selection } } = editor;
     const { task, whole } = this.pictures;
     if (editor.showWhole && !whole && task && this.wholeOf !== task) {
       this.wholeOf = task;
       void this.load(task, "whole");
     }
-    const view = `${v.scale} ${v.offsetX} ${v.offsetY} ${v.width} ${v.height} ${editor.showWhole}`;
-    const map = `${editor.showModel} ${editor.showPhotograph} ${editor.other?.id} ${editor.showDifference} ${settings.get("view")} ${settings.get("colorMap")} ${settings.get("opacity")}`;
-    const now = `${view}|${map}`;
     this.loop.mark("overlay");
     this.element.dataset["tool"] = editor.comparing && editor.tool !== "pan" ? "look" : editor.tool;
-    if (now === this.shown) return;
-    if (!this.shown.startsWith(`${view}|`)) this.loop.mark("picture");
-    this.shown = now;
-    this.loop.mark("map");
-    const opaque = ["spotlight", "contours"].includes(settings.get("view")) && (!editor.showDifference || editor.other !== null);
-    this.canvases.map.style.opacity = String(opaque ? 1 : settings.get("opacity"));
+    if (this.layout !== settings.get("layout")) this.resize();
+    const view = [v.scale, v.offsetX, v.offsetY, v.width, v.height, editor.showWhole].join();
+    const map = [
+      editor.showModel, editor.showPhotograph, editor.other?.id, editor.showDifference,
+      ...(["view", "colorMap", "opacity", "stretch", "swipe", "grid"] as const).map((name) => settings.get(name)),
+    ].join();
+    if (view !== this.shown.view) this.loop.mark("picture");
+    if (map !== this.shown.map || selection !== this.shown.selection) this.loop.mark("map");
+    this.shown = { view, map, selection };
   }
+
+  private layout: Layout = "over";
 
   private resize(): void {
     const { clientWidth: width, clientHeight: height } = this.element;
     if (width === 0 || height === 0) return;
     this.ratio = window.devicePixelRatio || 1;
-    for (const layer of layers) {
-      this.canvases[layer].width = Math.round(width * this.ratio);
-      this.canvases[layer].height = Math.round(height * this.ratio);
-    }
-    this.editor.resize(width, height);
-    this.loop.mark(...layers);
+    this.canvas.width = Math.round(width * this.ratio);
+    this.canvas.height = Math.round(height * this.ratio);
+    this.layout = this.editor.settings.get("layout");
+    const beside = this.layout === "beside";
+    const pane = beside ? (width >= height ? { width: width / 2, height } : { width, height: height / 2 }) : { width, height };
+    this.panes = beside
+      ? [{ x: 0, y: 0, map: false }, { x: width - pane.width, y: height - pane.height, map: true }]
+      : [{ x: 0, y: 0, map: true }];
+    this.photograph.width = Math.ceil(pane.width * this.ratio);
+    this.photograph.height = Math.ceil(pane.height * this.ratio);
+    this.editor.resize(pane.width, pane.height);
+    this.loop.mark("picture");
   }
 
-  private draw(layer: Layer): void {
+  private draw(changes: ReadonlySet<Change>): void {
     if ((window.devicePixelRatio || 1) !== this.ratio) this.resize(); // moved to another screen
-    const canvas = this.canvases[layer];
+    const { editor } = this;
+    const moving = movingOverlay(editor);
+    const painted = this.painter.update(editor);
+    const stretched = painted !== null && editor.settings.get("stretch"); // then a cell's change can be one of all
+    let dirty = around(around(this.overlay, moving), painted);
+    this.overlay = moving;
+    if (changes.has("picture")) {
+      const g = this.fresh(this.photograph);
+      g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+      drawPicture(g, editor, this.pictures);
+      this.minimap.draw(this.pictures.view);
+    }
+    if (changes.has("picture") || changes.has("map") || stretched) dirty = { x: 0, y: 0, width: editor.viewport.width, height: editor.viewport.height };
+    if (editor.settings.get("layout") === "swipe") this.swipe.place(editor);
+    if (dirty) for (const pane of this.panes) this.drawPane(pane, dirty);
+  }
+
+  private fresh(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
     const g = pencil(canvas);
     g.setTransform(1, 0, 0, 1, 0, 0);
     g.clearRect(0, 0, canvas.width, canvas.height);
-    g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    if (layer === "picture") drawPicture(g, this.editor, this.pictures);
-    else if (layer === "map") this.painter.draw(g, this.editor);
-    else drawOverlay(g, this.editor);
+    return g;
+  }
+
+  /** Draws a part of a pane anew, in whole pixels of the screen. */
+  private drawPane(pane: Pane, dirty: Region): void {
+    const { editor, ratio, photograph } = this;
+    const [left, top] = [Math.round(pane.x * ratio), Math.round(pane.y * ratio)];
+    const x = Math.max(0, Math.floor(dirty.x * ratio)), y = Math.max(0, Math.floor(dirty.y * ratio));
+    const width = Math.min(photograph.width, Math.ceil((dirty.x + dirty.width) * ratio)) - x;
+    const height = Math.min(photograph.height, Math.ceil((dirty.y + dirty.height) * ratio)) - y;
+    if (width <= 0 || height <= 0) return;
+    const g = pencil(this.canvas);
+    g.save();
+    g.setTransform(1, 0, 0, 1, left, top);
+    g.beginPath();
+    g.rect(x, y, width, height);
+    g.clip();
+    g.clearRect(x, y, width, height);
+    g.imageSmoothingEnabled = false;
+    g.drawImage(photograph, x, y, width, height, x, y, width, height);
+    g.setTransform(ratio, 0, 0, ratio, left, top);
+    if (pane.map && !editor.showPhotograph) {
+      g.save();
+      if (this.layout === "swipe") clipRightOf(g, this.swipe.at(editor), editor);
+      this.painter.draw(g, editor);
+      drawSaid(g, editor);
+      g.restore();
+    }
+    drawOverlay(g, editor);
+    g.restore();
   }
 
   private listen(): void {
@@ -158,10 +223,15 @@ export class Stage {
     }, { passive: false });
   }
 
+  /** A point of the pane under the pointer; while a stroke is under way, of the pane in which it began. */
   private point(e: MouseEvent): ScreenPoint {
     const box = this.element.getBoundingClientRect();
-    return screenPoint(e.clientX - box.left, e.clientY - box.top);
+    const [x, y] = [e.clientX - box.left, e.clientY - box.top];
+    if (!this.editor.busy) this.under = this.panes.findLast((pane) => x >= pane.x && y >= pane.y) ?? this.panes[0];
+    return screenPoint(x - (this.under?.x ?? 0), y - (this.under?.y ?? 0));
   }
+
+  private under: Pane | undefined;
 
   private sample(e: PointerEvent): PointerSample {
     const type = this.typeOf(e);

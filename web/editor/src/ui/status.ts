@@ -4,6 +4,7 @@
 import type { Desk } from "../desk.ts";
 import { gain, number, percent, value } from "../format.ts";
 import type { OtherMap } from "../other_map.ts";
+import { calm } from "./calm.ts";
 import { mapPicker } from "./comparison.ts";
 import { markAt, markWords } from "../marks.ts";
 import { button, h, say } from "./element.ts";
@@ -55,15 +56,14 @@ export function statusLine(desk: Desk): HTMLElement {
     say(hint, words ? "" : modeHint(desk));
     say(zoom, `zoom ${Math.round(editor.viewport.scale * 100)} %`);
   };
-  editor.on("changed", show);
-  editor.on("values", show);
+  calm(editor, show);
   desk.on("opened", show);
   const whole = button("button.quiet.square", { "aria-label": "Whole picture", title: "Whole picture, with what the model sees outlined (W)", onclick: () => editor.toggleWhole() }, icon("whole"));
-  editor.on("changed", () => whole.setAttribute("aria-pressed", String(editor.showWhole)));
+  calm(editor, () => whole.setAttribute("aria-pressed", String(editor.showWhole)));
   const photograph = button("button.quiet.square", { "aria-label": "The photograph alone, while it is held", title: "The photograph alone, while it is held (P)", "data-testid": "photograph" }, icon("eye"));
   photograph.addEventListener("pointerdown", () => editor.holdPhotograph(true));
   for (const end of ["pointerup", "pointercancel", "pointerleave"]) photograph.addEventListener(end, () => editor.holdPhotograph(false));
-  editor.on("changed", () => photograph.setAttribute("aria-pressed", String(editor.showPhotograph)));
+  calm(editor, () => photograph.setAttribute("aria-pressed", String(editor.showPhotograph)));
   return h(
     "div.status", { "data-testid": "status" }, place, now, was, gained, hint, h("span.grow"), mapPicker(desk, "status"), zoom,
     button("button.quiet.square", { "aria-label": "Fit", title: "Fit (Ctrl+0)", onclick: () => editor.fit() }, icon("fit")),
@@ -84,6 +84,7 @@ function modeHint(desk: Desk): string {
   if (editor.showPhotograph) return "the photograph alone";
   if (editor.showModel) return "the model's map";
   if (editor.showDifference) return "difference to the model's map";
+  if (editor.settings.get("stretch") && editor.settings.get("view") !== "spotlight") return "colours stretched over this map's values (U)";
   if (editor.settings.get("view") === "spotlight") return desk.detail?.mechanism.dark ?? "";
   return "";
 }
