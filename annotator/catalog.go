@@ -22,7 +22,7 @@ type ProjectStore interface {
 	ProjectSummaries(ctx context.Context, slug string, states ...ProjectState) ([]ProjectSummary, error)
 	// InsertProject returns ErrConflict where the slug is taken.
 	InsertProject(ctx context.Context, p Project) (Project, error)
-	// ChangeProject writes a project's name and description, RenameClass a class's name.
+	// ChangeProject writes a project's name, description and feedback, RenameClass a class's name.
 	ChangeProject(ctx context.Context, p Project) error
 	RenameClass(ctx context.Context, projectID int64, class Class) error
 }
@@ -145,9 +145,10 @@ func (s *Service) CreateProject(ctx context.Context, actor User, slug, name, des
 type ProjectChange struct {
 	Name        *string
 	Description *string
+	Feedback    *Feedback
 }
 
-// ChangeProject gives a project another name or description (admin).
+// ChangeProject gives a project another name, description or time of feedback (admin).
 func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c ProjectChange) (Project, error) {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
@@ -164,7 +165,16 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 			return Project{}, err
 		}
 	}
+	if c.Feedback != nil {
+		if err := oneOf("feedback", *c.Feedback, Feedbacks); err != nil {
+			return Project{}, err
+		}
+		project.Feedback = *c.Feedback
+	}
 	var changed []string
+	if was.Feedback != project.Feedback {
+		changed = append(changed, fmt.Sprintf("feedback %s, was %s", project.Feedback, was.Feedback))
+	}
 	if was.Name != project.Name {
 		changed = append(changed, fmt.Sprintf("%s is called %s", was.Name, project.Name))
 	}

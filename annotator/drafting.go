@@ -38,7 +38,8 @@ type EditStore interface {
 	NextReview(ctx context.Context, projectID, reviewerID, after int64) (int64, error)
 }
 
-// Score returns the scores of the task's version with m, on the version's grid, in place of its own map. Nothing is stored.
+// Score returns the scores of the task's version with m, on the version's grid, in place of its own map. Nothing is stored. ErrForbidden
+// where the project's feedback is not live.
 func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attention.Map) (Scores, error) {
 	if err := may(actor, RoleAnnotator); err != nil {
 		return Scores{}, err
@@ -46,6 +47,9 @@ func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attenti
 	card, version, project, err := s.scored(ctx, taskID)
 	if err != nil {
 		return Scores{}, err
+	}
+	if project.Feedback != FeedbackLive {
+		return Scores{}, fmt.Errorf("scoring image %d: %w: project %s shows no answers while a map is painted (feedback %s)", card.Image.ID, ErrForbidden, project.Slug, project.Feedback)
 	}
 	return s.score(ctx, version, card, project.Classes, m)
 }

@@ -33,11 +33,26 @@ type Project struct {
 	CreatedAt   time.Time `json:"created_at"`
 	// Start says what the map of an untouched task begins with, on images that have what it needs: a mask or clicks.
 	Start attention.Start `json:"start"`
+	// Feedback says when painters see what the network says to their map.
+	Feedback Feedback `json:"feedback"`
 	// Where the project is put away (State): since when.
 	ClosedAt  *time.Time `json:"closed_at,omitempty"`
 	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 	PurgedAt  *time.Time `json:"purged_at,omitempty"` // of a deleted project: when its files were given up
 }
+
+// Feedback is when painters see what the network says to their map. Reviewers see it with the submitted map in any case.
+type Feedback string
+
+// The times. Who sees the score under the brush paints for the score too, which a study may not want.
+const (
+	FeedbackLive      Feedback = "live"      // while they paint
+	FeedbackSubmitted Feedback = "submitted" // once the map is submitted
+	FeedbackOff       Feedback = "off"       // never in the editor
+)
+
+// Feedbacks are all of them.
+var Feedbacks = []Feedback{FeedbackLive, FeedbackSubmitted, FeedbackOff}
 
 // Class is one of the K answers of the project's classifier.
 type Class struct {

@@ -19,6 +19,7 @@ type ProjectForm struct {
 // Settings is the view model of a project's page: its forms as they are filled in.
 type Settings struct {
 	Name, Description string
+	Feedback          annotator.Feedback
 	Class             int // that is renamed; -1: none is chosen
 	ClassName         string
 	Deleting          bool   // a project was to be deleted
@@ -27,7 +28,14 @@ type Settings struct {
 
 // NewSettings fills in what a project has.
 func NewSettings(p annotator.Project) Settings {
-	return Settings{Name: p.Name, Description: p.Description, Class: -1}
+	return Settings{Name: p.Name, Description: p.Description, Feedback: p.Feedback, Class: -1}
+}
+
+// feedbackWords says when painters see what the network says to their map.
+var feedbackWords = map[annotator.Feedback]string{
+	annotator.FeedbackLive:      "While they paint",
+	annotator.FeedbackSubmitted: "Once the map is submitted",
+	annotator.FeedbackOff:       "Not in the editor",
 }
 
 // there are the deleted projects that can be restored.

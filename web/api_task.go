@@ -152,6 +152,7 @@ func (a *api) tasks() {
 		Body MapBody
 	}
 	score := post("score", "/tasks/{task}/score", "What the model says with this map in place of its own; nothing is stored")
+	score.Description = "403 where the project shows no answers while a map is painted (its `feedback`)."
 	score.MaxBodyBytes = 8 << 20
 	handle(a, role, score, func(ctx context.Context, actor annotator.User, in *scoreRequest) (*answer[annotator.Scores], error) {
 		start := time.Now()

@@ -55,15 +55,15 @@ func (s *Server) settingsPage(v *visit) error {
 	return v.render(templates.SettingsPage(v.frame(v.project.Name, "settings"), templates.NewSettings(v.project.Project)))
 }
 
-// changeProject gives the project another name or description.
+// changeProject gives the project another name, description or time of feedback.
 func (s *Server) changeProject(v *visit) error {
 	form, err := v.form()
 	if err != nil {
 		return err
 	}
 	view := templates.NewSettings(v.project.Project)
-	view.Name, view.Description = form.Get("name"), form.Get("description")
-	_, err = s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Name: &view.Name, Description: &view.Description})
+	view.Name, view.Description, view.Feedback = form.Get("name"), form.Get("description"), annotator.Feedback(form.Get("feedback"))
+	_, err = s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Name: &view.Name, Description: &view.Description, Feedback: &view.Feedback})
 	if err != nil {
 		return s.refuseSettings(v, view, err)
 	}

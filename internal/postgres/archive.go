@@ -80,7 +80,7 @@ func ended(column, returned, open string) archiveColumn {
 }
 
 var archiveTables = []archiveTable{
-	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius")},
+	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius feedback")},
 	{name: "classes", of: "classes", where: ofProject, order: "t.index", project: true, columns: plain("index key name")},
 	{name: "people", of: "users", numbers: true, columns: []archiveColumn{
 		{name: "email", out: "coalesce(nullif(t.came_as, ''), t.email)"}, {name: "name", out: "t.name"}, {name: "program", out: "t.generator AND t.came_as = ''"},
@@ -354,8 +354,8 @@ func damaged(part string, err error) error {
 
 func (s *Store) unpackProject(ctx context.Context, slug, name, batch string) (annotator.Project, error) {
 	id, err := one(ctx, s, pgx.RowTo[int64], `
-		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius)
-		SELECT $1, $2, description, created_at, start_method, start_radius FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
+		INSERT INTO projects (slug, name, description, created_at, start_method, start_radius, feedback)
+		SELECT $1, $2, description, created_at, start_method, start_radius, coalesce(feedback, 'live') FROM json_populate_recordset(NULL::projects, $3::text::json) RETURNING id`, slug, name, batch)
 	if violated(err) == "projects_slug_key" {
 		return annotator.Project{}, annotator.ErrConflict
 	}

@@ -31,7 +31,7 @@ var holdsOf = map[string]string{
 		"predictions.top_classes predictions.top_values predictions.probabilities predictions.map",
 	"what a round or a job did": "rounds.settings rounds.progress rounds.result rounds.error rounds.unreadable round_events.body jobs.message jobs.phase jobs.report scan_chunks.image_ids scan_chunks.claimed_by workers.id workers.host",
 	"words of the program": "users.role audit.action tasks.state edits.state edits.source reviews.verdict images.split versions.state rounds.state uploads.state jobs.kind jobs.state round_events.kind round_events.arm " +
-		"label_verdicts.state label_verdicts.says label_changes.cause projects.start_method",
+		"label_verdicts.state label_verdicts.says label_changes.cause projects.start_method projects.feedback",
 	"a person's number, under a key that only the browser has; sessions end with the account": "sessions.token sessions.data",
 	"nobody's: it makes the first person":                                                     "setup_link.hash",
 }

@@ -8,6 +8,7 @@ import { Comparison } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
+import { probability } from "./format.ts";
 import { oriented } from "./geometry.ts";
 import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
@@ -199,15 +200,16 @@ export class Desk extends Emitter<DeskEvents> {
       this.backToWork(this.whyUnsaved());
       return;
     }
+    let submitted: TaskDetail;
     try {
-      await this.client.submit(detail.id, autosave.revision);
+      submitted = await this.client.submit(detail.id, autosave.revision);
     } catch (error) {
       this.backToWork(`Not submitted: ${reason(error)}`);
       if (error instanceof Problem && error.current) autosave.startConflict(error.current);
       return;
     }
     this.finished++;
-    this.emit("notice", "Submitted for review");
+    this.emit("notice", detail.project.feedback === "submitted" ? answered(submitted) : "Submitted for review");
     await this.next();
   }
 
@@ -478,6 +480,7 @@ export class Desk extends Emitter<DeskEvents> {
   /** Scores the model's own map once, which also warms the image's features, and then every change. */
   private startScores(detail: TaskDetail, document: MapDocument): void {
     this.trail = new Map();
+    if (detail.project.feedback !== "live") return; // the studio would refuse
     const ask = async (state: Float32Array, signal?: AbortSignal) => {
       const step = state === document.model ? (detail.edit ? undefined : null) : document.stroking ? undefined : document.history.last;
       const scores = await this.client.score(detail.id, wireMap(document.rows, document.columns, state), signal);
@@ -528,7 +531,7 @@ export class Desk extends Emitter<DeskEvents> {
       source_map: detail.edit ? `revision ${detail.edit.revision}` : "model",
       strokes: Object.fromEntries(document.tally),
       seconds: this.watch.seconds,
-      feedback: { kind: "live scores, top 5 before and after", shown: this.shown },
+      feedback: { kind: detail.project.feedback, shown: this.shown }, // answers to a map that was being painted
     };
   }
 
@@ -587,6 +590,15 @@ export class Desk extends Emitter<DeskEvents> {
 }
 
 const sourceOf = (edit: Edit): "painted" | "model" => (edit.source === "model" ? "model" : "painted");
+
+/** What the network says to a submitted map, in words. */
+function answered({ edit, image, project }: TaskDetail): string {
+  const now = edit?.after?.top[0];
+  if (!now) return "Submitted for review";
+  const truth = image.label;
+  const share = truth === undefined || now.class === truth ? "" : `, ${project.classes[truth]?.name ?? `class ${truth}`} ${probability(edit.after?.probabilities[truth] ?? 0)}`;
+  return `Submitted. With this map the network says ${now.name} (${probability(now.probability)})${share}`;
+}
 
 const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
 

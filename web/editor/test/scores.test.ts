@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerRows } from "../src/ui/answer.ts";
 import { digitsFor, probability } from "../src/format.ts";
 import { debounce } from "../src/scores.ts";
-import { classNames, scores, TestEditor } from "./editor.ts";
+import { classNames, savedEdit, scores, task, TestEditor } from "./editor.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -126,5 +126,32 @@ describe("the answer's rows", () => {
     expect(rows[0]!.class).toBe(0);
     expect(rows[1]!.class).toBe(9);
     expect(rows.find((r) => r.answer)?.class).toBe(11);
+  });
+});
+
+describe("a project that shows no answers while somebody paints", () => {
+  const open = (feedback: "submitted" | "off") => {
+    const project = { ...task(1, [], 14).project, feedback };
+    return new TestEditor().open(14, undefined, { project });
+  };
+
+  it("asks for none, and says in the edit's provenance what was shown", async () => {
+    const t = await open("off");
+    t.click(3, 3);
+    await t.wait(2000);
+    expect(t.network.of("POST", /score$/).length).toBe(0);
+    expect(t.saves[0]!.body["provenance"]).toMatchObject({ feedback: { kind: "off", shown: 0 } });
+  });
+
+  it("tells the answer once the map is submitted", async () => {
+    const t = await open("submitted");
+    t.click(3, 3);
+    await t.wait(400);
+    const done = { ...task(1, [], 14), state: "submitted", project: t.desk.detail!.project, edit: savedEdit(1, { h: 14, w: 14, values: [] }, { after: scores([0.7, 0.2, 0.1]) }) };
+    t.network.on("POST", /submit$/, () => [200, done]);
+    t.network.on("POST", /next$/, () => [204]);
+    await t.desk.submit();
+    expect(t.notices.at(-1)).toBe("Submitted. With this map the network says cardinal (.70)");
+    expect(t.network.of("POST", /score$/).length).toBe(0);
   });
 });

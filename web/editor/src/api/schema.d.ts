@@ -426,7 +426,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Give a project another name or description; its slug stays
+         * Give a project another name, description or time of feedback; its slug stays
          * @description Needs the role admin, and of a bearer token the scope admin.
          */
         patch: operations["changeProject"];
@@ -1324,7 +1324,7 @@ export interface paths {
         put?: never;
         /**
          * What the model says with this map in place of its own; nothing is stored
-         * @description Needs the role annotator, and of a bearer token the scope read.
+         * @description 403 where the project shows no answers while a map is painted (its `feedback`). Needs the role annotator, and of a bearer token the scope read.
          */
         post: operations["score"];
         delete?: never;
@@ -1838,6 +1838,11 @@ export interface components {
         };
         ChangeProjectRequestBody: {
             description?: string;
+            /**
+             * @description When painters see what the network says to their map: live, once it is submitted, or never in the editor (off).
+             * @enum {string}
+             */
+            feedback?: "live" | "submitted" | "off";
             name?: string;
         };
         ChangeRequestBody: {
@@ -2543,6 +2548,8 @@ export interface components {
             /** Format: date-time */
             deleted_at?: string;
             description: string;
+            /** @enum {string} */
+            feedback: "live" | "submitted" | "off";
             /** Format: int64 */
             id: number;
             name: string;
@@ -2566,6 +2573,8 @@ export interface components {
             /** Format: date-time */
             deleted_at?: string;
             description: string;
+            /** @enum {string} */
+            feedback: "live" | "submitted" | "off";
             /** Format: int64 */
             id: number;
             /** Format: int64 */

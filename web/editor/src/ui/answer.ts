@@ -1,7 +1,7 @@
 // The answer, before and after: the model's own answer first, the true class second, then whatever else is
 // or was likely. The rows keep their places while somebody paints; only numbers and bars move.
 
-import type { ClassScore, Scores } from "../api/schema.d.ts";
+import type { ClassScore, Project, Scores } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
 import { digitsFor, probability } from "../format.ts";
 import { calm } from "./calm.ts";
@@ -17,6 +17,11 @@ export interface AnswerRow {
 }
 
 const shownRows = 6;
+
+/** Why there is no answer to the map that is being painted. */
+const beforeOnly = {
+  live: "", submitted: "What the network says to your map is told once it is submitted.", off: "This project does not show what the network says to your map.",
+} as const satisfies Record<Project["feedback"], string>;
 
 /** The rows of the panel: the answer before, the truth, then the likeliest of either. */
 export function answerRows(
@@ -50,6 +55,7 @@ export function answerPanel(desk: Desk): HTMLElement {
     body,
   );
   const verdict = h("p.verdict", { "data-testid": "verdict" });
+  const why = h("p.muted", { "data-testid": "feedback" });
   const flip = h("p.visually-hidden", { role: "status", "aria-live": "polite", "data-testid": "flip" });
 
   const views = new Map<number, RowView>();
@@ -58,6 +64,7 @@ export function answerPanel(desk: Desk): HTMLElement {
     const { detail } = desk;
     if (!detail) return;
     table.toggleAttribute("data-stale", desk.stale);
+    table.toggleAttribute("data-before-only", detail.project.feedback !== "live");
     say(after, desk.stale ? "earlier" : "after");
     after.title = desk.stale ? "The studio did not answer: these figures are of an earlier map" : "";
     const label = detail.image.label;
@@ -74,6 +81,7 @@ export function answerPanel(desk: Desk): HTMLElement {
     while (listed.length < places) listed.push(blanks[places - listed.length - 1] ?? h("tr"));
     if (listed.length !== body.children.length || listed.some((e, i) => body.children[i] !== e)) fill(body, ...listed);
     const now = rows.find((r) => r.answer);
+    say(why, beforeOnly[detail.project.feedback]);
     const judged = label === undefined ? "" : now?.truth ? "right" : "wrong";
     verdict.dataset["verdict"] = judged;
     const flipped = desk.after && rows[0] && now && now.class !== rows[0].class;
@@ -88,7 +96,7 @@ export function answerPanel(desk: Desk): HTMLElement {
   });
   desk.on("scores", calm(desk.editor, show));
   desk.on("flip", (words) => say(flip, words));
-  return h("section.panel-section", { "aria-label": "The answer" }, table, verdict, flip);
+  return h("section.panel-section", { "aria-label": "The answer" }, table, verdict, why, flip);
 }
 
 /** A row that stays on the page while its numbers change, so that its bar moves instead of being made anew. */
