@@ -204,6 +204,7 @@ func TestRoles(t *testing.T) {
 		"ProposeLabel": {annotator.RoleAnnotator, func(u annotator.User) error {
 			return only(s.ProposeLabel(ctx, u, 0, annotator.LabelProposal{}))
 		}},
+		"AskForMap":    {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.AskForMap(ctx, u, w.Images[0].ID)) }},
 		"LabelHistory": {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.LabelHistory(ctx, u, w.Images[0].ID)) }},
 		"Projects":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.Projects(ctx, u, annotator.ProjectOpen)) }},
 		"NextTask":     {annotator.RoleAnnotator, func(u annotator.User) error { return only(s.NextTask(ctx, u, annotator.TaskFilter{Project: "birds"})) }},

@@ -14,6 +14,9 @@ type ScanStore interface {
 	// CreateTasks makes the tasks that are missing of images that a version gets wrong, and returns how many: of some images; without any,
 	// of all.
 	CreateTasks(ctx context.Context, versionID int64, images ...int64) (int, error)
+	// CreateTask makes a task of an image whether the version is right or wrong; ErrNotFound where it has not looked at it, or its label
+	// is questioned.
+	CreateTask(ctx context.Context, versionID, imageID int64) (int64, error)
 }
 
 // The errors that a worker gets when it claims a chunk of a scan.

@@ -1483,7 +1483,7 @@ func SettingsPage(f Frame, v Settings) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 146, "</select> <span class=\"muted\">Who sees the answer under the brush paints for the answer too, which a study may not want. Reviewers see it with a submitted map.</span></label><p><button type=\"submit\">Save</button></p></form></section><section class=\"panel stack\" id=\"away\"><h2>Put away</h2>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 146, "</select> <small>Who sees the answer under the brush paints for the answer too, which a study may not want. Reviewers see it with a submitted map.</small></label><p><button type=\"submit\">Save</button></p></form></section><section class=\"panel stack\" id=\"away\"><h2>Put away</h2>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -51,3 +51,17 @@ func (v Image) crop() string {
 	}
 	return fmt.Sprintf("%s,%d,%d,%d,%d", fit, size[0], size[1], m.Crop[0], m.Crop[1])
 }
+
+// askable reports whether somebody can ask for a task of the image: it has none, since the newest version that looked at it is right.
+func (v Image) askable() bool {
+	i := v.Image
+	if len(v.Tasks) > 0 || i.Retired != "" || i.Broken != "" || i.Label == nil || i.Split.HeldOut() || !i.Teaches() || questioned(v.History) != nil {
+		return false
+	}
+	for _, p := range v.Predictions {
+		if p.Version.State == annotator.VersionActive {
+			return p.Prediction != nil
+		}
+	}
+	return false
+}

@@ -30,6 +30,12 @@ func (a *api) labels() {
 			Comment string                `json:"comment,omitempty" bound:"comment" doc:"Why; the reviewer reads it."`
 		}
 	}
+	ask := created(post("askForMap", "/images/{image}/task", "Make a task of an image that the network gets right"))
+	ask.Description = "Or get the task that it has. A network that is right may look at the wrong place, and a map that is fine can be confirmed. 409, with the reason, for an image whose map would teach nothing."
+	handle(a, annotator.RoleAnnotator, ask, func(ctx context.Context, actor annotator.User, in *imageRequest) (*answer[annotator.Task], error) {
+		t, err := a.server.service.AskForMap(ctx, actor, in.Image)
+		return &answer[annotator.Task]{t}, err
+	})
 	propose := created(post("proposeLabel", "/images/{image}/label", "Say that an image's label is wrong, or that it is right"))
 	propose.Description = "Another person, a reviewer, decides; until then the image is not painted. That it is right needs no decision. " +
 		"409 when something is said of it already, when somebody else paints the image, and before the project's first model."

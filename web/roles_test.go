@@ -55,7 +55,7 @@ var pageRoles = map[string]annotator.Role{
 	"GET /people/{user}/data": annotator.RoleAdmin, "POST /people/{user}/remove": annotator.RoleAdmin, "GET /account/data": annotator.RoleAnnotator,
 	"GET /projects/{slug}/images": annotator.RoleAnnotator, "POST /projects/{slug}/images": annotator.RoleAdmin, "POST /projects/{slug}/images/{image}": annotator.RoleAdmin,
 	"GET /projects/{slug}/images/{image}": annotator.RoleAnnotator, "GET /projects/{slug}/activity": annotator.RoleAnnotator,
-	"POST /projects/{slug}/images/{image}/label": annotator.RoleAnnotator, "GET /projects/{slug}/labels": annotator.RoleAnnotator,
+	"POST /projects/{slug}/images/{image}/task": annotator.RoleAnnotator, "POST /projects/{slug}/images/{image}/label": annotator.RoleAnnotator, "GET /projects/{slug}/labels": annotator.RoleAnnotator,
 	"GET /projects/{slug}/suspects": annotator.RoleAnnotator, "GET /projects/{slug}/suspects/next": annotator.RoleAnnotator,
 	"GET /projects/{slug}/labels/next": annotator.RoleReviewer, "GET /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,
 	"POST /projects/{slug}/labels/{verdict}": annotator.RoleAnnotator,

@@ -93,6 +93,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/images", s.projectPage(annotators, s.imagesPage))
 				r.Post("/images", s.projectPage(admins, s.changeImages))
 				r.Get("/images/{image}", s.projectPage(annotators, s.imagePage))
+				r.Post("/images/{image}/task", s.projectPage(annotators, s.askForMap))
 				r.Post("/images/{image}/label", s.projectPage(annotators, s.proposeLabel))
 				r.Get("/labels", s.projectPage(annotators, s.labelsPage))
 				r.Get("/labels/next", s.projectPage(reviewers, s.nextLabel))

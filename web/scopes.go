@@ -28,7 +28,7 @@ var scopes = map[string]annotator.Scope{
 	"leakage": annotator.ScopeRead, "leaveOut": annotator.ScopeAdmin, "takeIn": annotator.ScopeAdmin,
 
 	"suspects": annotator.ScopeRead, "labelHistory": annotator.ScopeRead, "labelVerdicts": annotator.ScopeRead, "labelVerdict": annotator.ScopeRead,
-	"proposeLabel": annotator.ScopePaint, "withdrawLabel": annotator.ScopePaint, "nextLabelVerdict": annotator.ScopeReview, "judgeLabel": annotator.ScopeReview,
+	"askForMap": annotator.ScopePaint, "proposeLabel": annotator.ScopePaint, "withdrawLabel": annotator.ScopePaint, "nextLabelVerdict": annotator.ScopeReview, "judgeLabel": annotator.ScopeReview,
 
 	"images": annotator.ScopeRead, "image": annotator.ScopeRead, "picture": annotator.ScopeRead, "mask": annotator.ScopeRead,
 	"changeImage": annotator.ScopeAdmin, "deleteImage": annotator.ScopeAdmin, "restoreImage": annotator.ScopeAdmin, "purgeImage": annotator.ScopeAdmin,

@@ -435,6 +435,11 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 			ok(s.LeaveOut(ctx, w.Admin, slug, 0, images))
 			return func() error { return only(s.TakeIn(ctx, w.Admin, slug, images)) }
 		},
+		"AskForMap": func() change {
+			_, _, images := w.AnotherProject(t, unique("asked"))
+			ok(w.Store.Pool().Exec(ctx, `DELETE FROM tasks WHERE image_id = $1`, images[0].ID)) // as if the version were right
+			return func() error { return only(s.AskForMap(ctx, w.Ada, images[0].ID)) }
+		},
 		"ProposeLabel": func() change {
 			_, _, images := w.AnotherProject(t, unique("labels"))
 			return func() error {

@@ -259,6 +259,18 @@ func (s *Store) CreateTasks(ctx context.Context, versionID int64, images ...int6
 	return created, wrap(err, "making the tasks of version %d", versionID)
 }
 
+// CreateTask implements annotator.ScanStore.
+func (s *Store) CreateTask(ctx context.Context, versionID, imageID int64) (int64, error) {
+	id, err := one(ctx, s, pgx.RowTo[int64], `
+		INSERT INTO tasks (project_id, image_id, version_id, label, predicted, confidence)
+		SELECT i.project_id, i.id, p.version_id, i.label, p.class, p.confidence
+		FROM predictions p JOIN images i ON i.id = p.image_id
+		WHERE p.version_id = $1 AND i.id = $2 AND i.label IS NOT NULL AND NOT `+questioned+`
+		ON CONFLICT (version_id, image_id) DO UPDATE SET confidence = tasks.confidence -- two people asked at once
+		RETURNING id`, versionID, imageID)
+	return id, wrap(err, "making a task of image %d", imageID)
+}
+
 // createTasks is CreateTasks for some images (nil: all), in a transaction that has locked the project. What it did before it does not do
 // again.
 func (s *Store) createTasks(ctx context.Context, v annotator.Version, images []int64) (int, error) {

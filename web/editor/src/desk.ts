@@ -8,7 +8,7 @@ import { Comparison } from "./comparison.ts";
 import { MapDocument } from "./document.ts";
 import { Editor } from "./editor.ts";
 import { Emitter } from "./emitter.ts";
-import { probability } from "./format.ts";
+import { digitsFor, probability } from "./format.ts";
 import { oriented } from "./geometry.ts";
 import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
@@ -595,9 +595,9 @@ const sourceOf = (edit: Edit): "painted" | "model" => (edit.source === "model" ?
 function answered({ edit, image, project }: TaskDetail): string {
   const now = edit?.after?.top[0];
   if (!now) return "Submitted for review";
-  const truth = image.label;
-  const share = truth === undefined || now.class === truth ? "" : `, ${project.classes[truth]?.name ?? `class ${truth}`} ${probability(edit.after?.probabilities[truth] ?? 0)}`;
-  return `Submitted. With this map the network says ${now.name} (${probability(now.probability)})${share}`;
+  const [truth, digits] = [image.label, digitsFor(now.probability)];
+  const share = truth === undefined || now.class === truth ? "" : `, ${project.classes[truth]?.name ?? `class ${truth}`} ${probability(edit.after?.probabilities[truth] ?? 0, digits)}`;
+  return `Submitted. With this map the network says ${now.name} (${probability(now.probability, digits)})${share}`;
 }
 
 const sentence = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
