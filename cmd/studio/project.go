@@ -16,6 +16,10 @@ type projectCommand struct {
 	Suspects projectSuspectsCommand `cmd:"" help:"List images whose labels are probably wrong."`
 	Pack     projectPackCommand     `cmd:"" help:"Write a whole project as one archive that another studio reads."`
 	Unpack   projectUnpackCommand   `cmd:"" help:"Make a project of an archive."`
+	Close    projectCloseCommand    `cmd:"" help:"Put a project away: all of it can be read, and nothing in it changes."`
+	Open     projectOpenCommand     `cmd:"" help:"Open a closed project again."`
+	Delete   projectDeleteCommand   `cmd:"" help:"Delete a project; it can be restored for 30 days."`
+	Restore  projectRestoreCommand  `cmd:"" help:"Bring back a deleted project."`
 	Start    projectStartCommand    `cmd:"" help:"Say what painters begin with: the model's own maps, or maps made of masks or clicks."`
 }
 
