@@ -29,12 +29,18 @@ type ArchiveFile struct {
 	Big  bool   // a picture or its mask, which an archive may leave out
 }
 
+// PackChoices say what of a project an archive has.
+type PackChoices struct {
+	Pictures  bool // the images' files; else by reference to them
+	Anonymous bool // people are "Annotator 1" and so on, without addresses, and folders that images came from are left out: to publish it
+}
+
 // ArchiveStore reads and writes all rows of a project.
 type ArchiveStore interface {
 	// PackProject hands over the rows of a project as they are at one moment: JSON objects, in which rows name each other by their
 	// numbers in the archive. It also returns the files that they need, each once. Work under way is left out: a lease is over, and a
-	// round that runs is not there.
-	PackProject(ctx context.Context, projectID int64, row func(table string, row []byte) error) ([]ArchiveFile, error)
+	// round that runs is not there. In an anonymous one people have invented names and addresses, others in every archive.
+	PackProject(ctx context.Context, projectID int64, anonymous bool, row func(table string, row []byte) error) ([]ArchiveFile, error)
 	// UnpackProject makes a project of such rows; rows hands over those of a table. A *DamagedError says what does not fit.
 	UnpackProject(ctx context.Context, slug, name string, rows func(table string, row func([]byte) error) error) (Project, error)
 }
@@ -68,8 +74,8 @@ type ArchiveSource interface {
 	Lost(hash string) bool
 }
 
-// PackProject writes a project with all that was made in it into an archive (admin), with the images' files or by reference to them.
-func (s *Service) PackProject(ctx context.Context, actor User, slug string, pictures bool, to ArchiveSink) error {
+// PackProject writes a project with all that was made in it into an archive (admin).
+func (s *Service) PackProject(ctx context.Context, actor User, slug string, c PackChoices, to ArchiveSink) error {
 	project, err := s.project(ctx, actor, RoleAdmin, slug)
 	if err != nil {
 		return err
@@ -77,12 +83,12 @@ func (s *Service) PackProject(ctx context.Context, actor User, slug string, pict
 	if s.blobs == nil {
 		return fmt.Errorf("archiving %s: %w: this process has no blob store", slug, ErrUnavailable)
 	}
-	files, err := s.store.PackProject(ctx, project.ID, to.Row)
+	files, err := s.store.PackProject(ctx, project.ID, c.Anonymous, to.Row)
 	if err != nil {
 		return fmt.Errorf("archiving %s: %w", slug, err)
 	}
 	for _, f := range files {
-		if f.Big && !pictures {
+		if f.Big && !c.Pictures {
 			continue
 		}
 		if err := s.packFile(ctx, f, to); err != nil {

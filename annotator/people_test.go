@@ -171,7 +171,7 @@ func TestRoles(t *testing.T) {
 		"RemovePerson":   {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RemovePerson(ctx, u, w.Bob.ID, w.Bob.Email)) }},
 		"PersonalData":   {annotator.RoleAdmin, func(u annotator.User) error { return s.PersonalData(ctx, u, w.Bob.ID, io.Discard) }},
 		"CreateProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
-		"PackProject":    {annotator.RoleAdmin, func(u annotator.User) error { return s.PackProject(ctx, u, "birds", false, nil) }},
+		"PackProject":    {annotator.RoleAdmin, func(u annotator.User) error { return s.PackProject(ctx, u, "birds", annotator.PackChoices{}, nil) }},
 		"UnpackProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.UnpackProject(ctx, u, "", "", nil)) }},
 		"BeginArchive":   {annotator.RoleAdmin, func(u annotator.User) error { _, _, err := s.BeginArchive(ctx, u, "a.zip", 0); return err }},
 		"StagedArchives": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StagedArchives(ctx, u)) }},

@@ -17,7 +17,8 @@ import (
 func (a *api) archives() {
 	type packRequest struct {
 		ByProject
-		Pictures bool `query:"pictures" doc:"With the images' files. Without: by their SHA-256, for a studio that has them."`
+		Pictures  bool `query:"pictures" doc:"With the images' files. Without: by their SHA-256, for a studio that has them."`
+		Anonymous bool `query:"anonymous" doc:"People are called Annotator 1 and so on, and their addresses are invented: to publish it. What they wrote stays as it is."`
 	}
 	o := get("packProject", "/projects/{project}/archive", "The whole project as one archive, which another studio reads")
 	o.Description = "Images, model versions with their files, edits with their maps, reviews, tasks, labels, rounds, people's names and e-mail addresses, the trail. It is streamed while it is read; if that fails halfway, the connection is broken off."
@@ -29,7 +30,7 @@ func (a *api) archives() {
 		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			request, w := humachi.Unwrap(hc)
-			a.server.sendArchive(w, request, actor, archive.Request{Project: in.Project, Pictures: in.Pictures, Studio: a.server.config.Release, Now: time.Now()})
+			a.server.sendArchive(w, request, actor, archive.Request{Project: in.Project, PackChoices: annotator.PackChoices{Pictures: in.Pictures, Anonymous: in.Anonymous}, Studio: a.server.config.Release, Now: time.Now()})
 		}}, nil
 	})
 

@@ -21,6 +21,7 @@ type projectPackCommand struct {
 	Slug        string `arg:"" help:"The project."`
 	Out         string `required:"" type:"path" placeholder:"FILE" help:"Where to; - is the standard output."`
 	ByReference bool   `help:"Leave out the images' files, and name them by their SHA-256: for a studio that has them, or beside the folder that they came from."`
+	Anonymous   bool   `help:"Call people Annotator 1 and so on, without their addresses: to publish it. What they wrote stays as it is."`
 	JSON        bool   `name:"json" help:"Print the archive's description as one JSON document."`
 }
 
@@ -30,7 +31,7 @@ func (c *projectPackCommand) Run(ctx context.Context, streams *stdio) error {
 		if _, err := projectNamed(ctx, service, c.Slug); err != nil {
 			return err
 		}
-		request := archive.Request{Project: c.Slug, Pictures: !c.ByReference, Studio: cmp.Or(version, "development"), Now: time.Now()}
+		request := archive.Request{Project: c.Slug, PackChoices: annotator.PackChoices{Pictures: !c.ByReference, Anonymous: c.Anonymous}, Studio: cmp.Or(version, "development"), Now: time.Now()}
 		if c.Out == "-" {
 			_, err := archive.Write(ctx, service, annotator.System, request, streams.Out)
 			return err

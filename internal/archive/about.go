@@ -23,16 +23,17 @@ const MediaType = "application/zip"
 
 // About is an archive's description.
 type About struct {
-	Format   string           `json:"format"`
-	Version  int              `json:"version"`
-	Studio   string           `json:"studio"` // the release that wrote it
-	At       time.Time        `json:"at"`
-	Project  string           `json:"project"`  // slug
-	Pictures bool             `json:"pictures"` // whether the images' files are in it; else they are named by their SHA-256
-	Tables   map[string]Table `json:"tables"`
-	Files    int              `json:"files"`
-	Bytes    int64            `json:"bytes"`             // of the files
-	Missing  []Missing        `json:"missing,omitempty"` // files that the studio that wrote it had lost
+	Format    string           `json:"format"`
+	Version   int              `json:"version"`
+	Studio    string           `json:"studio"` // the release that wrote it
+	At        time.Time        `json:"at"`
+	Project   string           `json:"project"`             // slug
+	Pictures  bool             `json:"pictures"`            // whether the images' files are in it; else they are named by their SHA-256
+	Anonymous bool             `json:"anonymous,omitempty"` // whether people have invented names
+	Tables    map[string]Table `json:"tables"`
+	Files     int              `json:"files"`
+	Bytes     int64            `json:"bytes"`             // of the files
+	Missing   []Missing        `json:"missing,omitempty"` // files that the studio that wrote it had lost
 }
 
 // Table describes the rows of a table.

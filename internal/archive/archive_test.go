@@ -133,7 +133,7 @@ func (s *studio) worked(t testing.TB) {
 func (s *studio) pack(t testing.TB, slug string, pictures bool) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	_, err := Write(t.Context(), s.service, s.Admin, Request{Project: slug, Pictures: pictures, Studio: "test", Now: time.Unix(1, 0)}, &out)
+	_, err := Write(t.Context(), s.service, s.Admin, Request{Project: slug, PackChoices: annotator.PackChoices{Pictures: pictures}, Studio: "test", Now: time.Unix(1, 0)}, &out)
 	must(t, err)
 	return out.Bytes()
 }
@@ -272,6 +272,55 @@ func TestPeopleOfAnArchive(t *testing.T) {
 	}
 	if people := entries(t, there.pack(t, "flock", true))["rows/people.jsonl"]; !strings.Contains(people, "Only-Here@example.org") {
 		t.Errorf("the next studio cannot find the person by the address:\n%s", people)
+	}
+}
+
+// An archive to publish names nobody, also where the trail and rounds have names of their own; who made what is told apart as before. It is
+// read like another one, and people of two such archives are not taken for each other.
+func TestAnonymousArchives(t *testing.T) {
+	t.Parallel()
+	here, there := newStudio(t), newStudio(t)
+	here.worked(t)
+	var out bytes.Buffer
+	about := ok(Write(t.Context(), here.service, here.Admin, Request{Project: "flock", PackChoices: annotator.PackChoices{Pictures: true, Anonymous: true}, Now: time.Unix(1, 0)}, &out))
+	if !about.Anonymous {
+		t.Error("it does not say that it is anonymous")
+	}
+	all := entries(t, out.Bytes())
+	for name, content := range all {
+		if !strings.HasPrefix(name, "rows/") {
+			continue
+		}
+		for _, word := range []string{"Ada", "Bob", "Rose", "Grace", "Zo", "example.org"} {
+			if strings.Contains(content, word) {
+				t.Errorf("%s has %s:\n%s", name, word, content)
+			}
+		}
+	}
+	if n := strings.Count(all["rows/people.jsonl"], `"Annotator `); n != len(strings.Split(strings.TrimSpace(entries(t, here.pack(t, "flock", false))["rows/people.jsonl"]), "\n")) {
+		t.Errorf("%d people: %s", n, all["rows/people.jsonl"])
+	}
+	for _, row := range strings.Split(strings.TrimSpace(all["rows/audit.jsonl"]), "\n") {
+		var line struct {
+			Actor string
+			ID    *int64 `json:"actor_id"`
+		}
+		must(t, json.Unmarshal([]byte(row), &line))
+		if line.ID != nil && line.Actor != fmt.Sprintf("Annotator %d", *line.ID) {
+			t.Errorf("a line of the trail: %s", row)
+		}
+	}
+	people := func() int { return len(ok(there.Store.Users(t.Context()))) }
+	before := people()
+	_, err := there.unpack(t.Context(), out.Bytes(), "first", "")
+	must(t, err)
+	came := people() - before
+	out.Reset()
+	ok(Write(t.Context(), here.service, here.Admin, Request{Project: "flock", PackChoices: annotator.PackChoices{Pictures: true, Anonymous: true}, Now: time.Unix(1, 0)}, &out))
+	_, err = there.unpack(t.Context(), out.Bytes(), "second", "")
+	must(t, err)
+	if again := people() - before - came; came < 4 || again != came {
+		t.Errorf("%d people came with the first archive, %d with the second", came, again)
 	}
 }
 

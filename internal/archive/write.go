@@ -16,10 +16,10 @@ import (
 
 // Request says what is written.
 type Request struct {
-	Project  string // slug
-	Pictures bool   // with the images' files
-	Studio   string // the release that writes it
-	Now      time.Time
+	Project string // slug
+	annotator.PackChoices
+	Studio string // the release that writes it
+	Now    time.Time
 }
 
 // FileName is what the file is called.
@@ -28,9 +28,9 @@ func (r Request) FileName() string { return r.Project + ".studio.zip" }
 // Write writes a project's archive to w.
 func Write(ctx context.Context, service *annotator.Service, actor annotator.User, r Request, w io.Writer) (About, error) {
 	out := &writer{zip: zip.NewWriter(w), sum: sha256.New(), about: About{
-		Format: Format, Version: FormatVersion, Studio: r.Studio, At: r.Now.UTC(), Project: r.Project, Pictures: r.Pictures, Tables: map[string]Table{},
+		Format: Format, Version: FormatVersion, Studio: r.Studio, At: r.Now.UTC(), Project: r.Project, Pictures: r.Pictures, Anonymous: r.Anonymous, Tables: map[string]Table{},
 	}}
-	if err := service.PackProject(ctx, actor, r.Project, r.Pictures, out); err != nil {
+	if err := service.PackProject(ctx, actor, r.Project, r.PackChoices, out); err != nil {
 		return About{}, err
 	}
 	for _, table := range annotator.ArchiveTables[out.next:] { // without rows

@@ -244,7 +244,7 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 		},
 		"UnpackProject": func() change {
 			var packed bytes.Buffer
-			ok(archive.Write(ctx, s, w.Admin, archive.Request{Project: "birds", Pictures: true}, &packed))
+			ok(archive.Write(ctx, s, w.Admin, archive.Request{Project: "birds", PackChoices: annotator.PackChoices{Pictures: true}}, &packed))
 			opened := ok(archive.Open("birds.zip", bytes.NewReader(packed.Bytes()), int64(packed.Len())))
 			slug := unique("unpacked")
 			return func() error { return only(s.UnpackProject(ctx, w.Admin, slug, "", opened)) }

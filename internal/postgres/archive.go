@@ -27,26 +27,27 @@ type archiveTable struct {
 }
 
 // archiveColumn is a column: out is its value in the archive, of a row t; in is its value in the table, of a row r of the archive.
-type archiveColumn struct{ name, out, in string }
+// anonymous is its value in an archive that names nobody, where that is another.
+type archiveColumn struct{ name, out, in, anonymous string }
 
 // plain are columns that are the same on both sides.
 func plain(names string) (all []archiveColumn) {
 	for name := range strings.FieldsSeq(names) {
-		all = append(all, archiveColumn{name, "t." + name, "r." + name})
+		all = append(all, archiveColumn{name: name, out: "t." + name, in: "r." + name})
 	}
 	return all
 }
 
 // refers is a column that names a row of another table. A number that is not there becomes -1, which foreign keys refuse.
 func refers(column, table string) archiveColumn {
-	return archiveColumn{column,
-		fmt.Sprintf("(SELECT n FROM archive_%s m WHERE m.id = t.%s)", table, column),
-		fmt.Sprintf("CASE WHEN r.%[2]s IS NOT NULL THEN coalesce((SELECT id FROM archive_%[1]s m WHERE m.n = r.%[2]s), -1) END", table, column)}
+	return archiveColumn{name: column,
+		out: fmt.Sprintf("(SELECT n FROM archive_%s m WHERE m.id = t.%s)", table, column),
+		in:  fmt.Sprintf("CASE WHEN r.%[2]s IS NOT NULL THEN coalesce((SELECT id FROM archive_%[1]s m WHERE m.n = r.%[2]s), -1) END", table, column)}
 }
 
 // verbatim is a column of type json, whose text stays as it is: in the archive it is a string.
 func verbatim(column string) archiveColumn {
-	return archiveColumn{column, "t." + column + "::text", "(r." + column + " #>> '{}')::json"}
+	return archiveColumn{name: column, out: "t." + column + "::text", in: "(r." + column + " #>> '{}')::json"}
 }
 
 // named are the ids of images within a column of type jsonb.
@@ -58,7 +59,13 @@ func named(column, path string) archiveColumn {
 		}
 		return value
 	}
-	return archiveColumn{column, replace("t", "out"), replace("r", "in")}
+	return archiveColumn{name: column, out: replace("t", "out"), in: replace("r", "in")}
+}
+
+// called is the name of a person in a column of its own, beside their number.
+func called(column, person string) archiveColumn {
+	return archiveColumn{name: column, out: "t." + column, in: "r." + column,
+		anonymous: fmt.Sprintf("coalesce((SELECT 'Annotator ' || n FROM archive_people m WHERE m.id = t.%s), t.%s)", person, column)}
 }
 
 // subject is what a line of the trail is about: "image 41".
@@ -69,40 +76,42 @@ func subject() archiveColumn {
 		out += fmt.Sprintf(" WHEN %[1]s IS NOT NULL THEN coalesce((SELECT '%[2]s ' || n FROM archive_%[3]s WHERE id = %[1]s::bigint), t.subject || ' (not archived)')", number("t"), kind, table)
 		in += fmt.Sprintf(" WHEN %[1]s IS NOT NULL THEN coalesce((SELECT '%[2]s ' || id FROM archive_%[3]s WHERE n = %[1]s::bigint), r.subject)", number("r"), kind, table)
 	}
-	return archiveColumn{"subject", out + " ELSE t.subject END", in + " ELSE r.subject END"}
+	return archiveColumn{name: "subject", out: out + " ELSE t.subject END", in: in + " ELSE r.subject END",
+		anonymous: out + " WHEN t.action = 'image.import' THEN 'a data set' ELSE t.subject END"} // a folder of somebody's
 }
 
 const ofProject = "t.project_id = $1"
 
 // ended is a task's column as it is once its lease is over (annotator.Task.Expire).
 func ended(column, returned, open string) archiveColumn {
-	return archiveColumn{column, "CASE WHEN t.lease_expires_at IS NULL THEN t." + column + " WHEN t.returned THEN " + returned + " ELSE " + open + " END", "r." + column}
+	return archiveColumn{name: column, out: "CASE WHEN t.lease_expires_at IS NULL THEN t." + column + " WHEN t.returned THEN " + returned + " ELSE " + open + " END", in: "r." + column}
 }
 
 var archiveTables = []archiveTable{
 	{name: annotator.ArchiveProject, of: "projects", where: "t.id = $1", order: "t.id", columns: plain("slug name description created_at start_method start_radius feedback")},
 	{name: "classes", of: "classes", where: ofProject, order: "t.index", project: true, columns: plain("index key name")},
 	{name: "people", of: "users", numbers: true, columns: []archiveColumn{
-		{name: "email", out: "coalesce(nullif(t.came_as, ''), t.email)"}, {name: "name", out: "t.name"}, {name: "program", out: "t.generator AND t.came_as = ''"},
+		{name: "email", out: "coalesce(nullif(t.came_as, ''), t.email)", anonymous: "'annotator-' || o.n || '@' || current_setting('studio.archive') || '.invalid'"},
+		{name: "name", out: "t.name", anonymous: "'Annotator ' || o.n"}, {name: "program", out: "t.generator AND t.came_as = ''"},
 	}},
 	{name: annotator.ArchiveImages, of: "images", where: ofProject, numbers: true, project: true, columns: plain("source name split label source_label group_name hash mask_hash width height " +
 		"broken retired_at retired_why purged_at left_out fingerprint created_at")},
 	{name: "image_clicks", of: "image_clicks", where: "t.image_id IN (SELECT id FROM archive_images)", order: "t.image_id", columns: append(plain("places"), refers("image_id", "images"))},
 	{name: "versions", of: "versions", where: ofProject, numbers: true, project: true, columns: append(plain("number state model_hash extractor_hash manifest grid_height grid_width gain "+
 		"parameters bytes learning_rate figures scanned created_at activated_at archived_at training warnings"), refers("parent_id", "versions"), refers("round_id", "rounds"))},
-	{name: "rounds", of: "rounds", where: ofProject + " AND t.state = ANY ($2)", numbers: true, ahead: true, project: true, columns: append(plain("number state settings started_by_name "+
+	{name: "rounds", of: "rounds", where: ofProject + " AND t.state = ANY ($2)", numbers: true, ahead: true, project: true, columns: append(plain("number state settings "+
 		"edits images attempt progress error created_at started_at cancel_requested_at finished_at"), refers("parent_version", "versions"), refers("started_by", "people"),
-		named("result", "fixed broken"), named("unreadable", "images"), archiveColumn{"last_image_id",
-			"(SELECT coalesce(max(n), 0) FROM archive_images m WHERE m.id <= t.last_image_id)", "(SELECT coalesce(max(id), 0) FROM archive_images m WHERE m.n <= r.last_image_id)"})},
+		named("result", "fixed broken"), named("unreadable", "images"), called("started_by_name", "started_by"), archiveColumn{name: "last_image_id",
+			out: "(SELECT coalesce(max(n), 0) FROM archive_images m WHERE m.id <= t.last_image_id)", in: "(SELECT coalesce(max(id), 0) FROM archive_images m WHERE m.n <= r.last_image_id)"})},
 	{name: "round_points", of: "round_events", where: "t.kind = 'point' AND t.round_id IN (SELECT id FROM archive_rounds)", order: "t.id",
 		columns: append(plain("kind arm step"), refers("round_id", "rounds"), verbatim("body"))},
 	{name: "predictions", of: "predictions", where: "t.version_id IN (SELECT id FROM archive_versions)", order: "t.version_id, t.image_id", columns: append(plain("class confidence correct "+
 		"att_class top_classes top_values probabilities map_height map_width map"), refers("version_id", "versions"), refers("image_id", "images"))},
 	{name: "tasks", of: "tasks", where: ofProject, numbers: true, project: true, columns: append(plain("returned skip_reason label predicted confidence submitted_at created_at updated_at"),
 		refers("image_id", "images"), refers("version_id", "versions"), ended("state", literal(annotator.TaskTransitions.To(annotator.EventGiveBackDue)), literal(annotator.TaskTransitions.To(annotator.EventGiveBack))),
-		archiveColumn{"author_id", "CASE WHEN t.lease_expires_at IS NULL OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", refers("author_id", "people").in})},
+		archiveColumn{name: "author_id", out: "CASE WHEN t.lease_expires_at IS NULL OR t.returned THEN (SELECT n FROM archive_people m WHERE m.id = t.author_id) END", in: refers("author_id", "people").in})},
 	{name: "edits", of: "edits", where: "t.task_id IN (SELECT id FROM archive_tasks)", numbers: true, columns: append(plain("revision state source map_height map_width map created_at "+
-		"submitted_at judged_at"), archiveColumn{"marks", "t.marks", "coalesce(r.marks, '')"}, refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
+		"submitted_at judged_at"), archiveColumn{name: "marks", out: "t.marks", in: "coalesce(r.marks, '')"}, refers("task_id", "tasks"), refers("author_id", "people"), refers("version_id", "versions"), verbatim("provenance"), verbatim("before"), verbatim("after"))},
 	{name: "edit_histories", of: "edit_histories", where: "t.task_id IN (SELECT id FROM archive_tasks)", order: "t.task_id", columns: append(plain("revision"), refers("task_id", "tasks"), verbatim("history"))},
 	{name: "reviews", of: "reviews", where: "t.edit_id IN (SELECT id FROM archive_edits)", numbers: true, columns: append(plain("verdict comment created_at taken_back_at"),
 		refers("edit_id", "edits"), refers("reviewer_id", "people"), refers("taken_back_by", "people"))},
@@ -112,7 +121,7 @@ var archiveTables = []archiveTable{
 		refers("image_id", "images"), refers("author_id", "people"), refers("reviewer_id", "people"))},
 	{name: "label_changes", of: "label_changes", where: "t.image_id IN (SELECT id FROM archive_images)", order: "t.id", columns: append(plain("at was became left_out cause"),
 		refers("image_id", "images"), refers("verdict_id", "label_verdicts"))},
-	{name: "audit", of: "audit", where: ofProject, order: "t.id", project: true, columns: append(plain("at actor action detail"), refers("actor_id", "people"), subject())},
+	{name: "audit", of: "audit", where: ofProject, order: "t.id", project: true, columns: append(plain("at action detail"), called("actor", "actor_id"), refers("actor_id", "people"), subject())},
 }
 
 func literal[T ~string](word T) string { return "'" + string(word) + "'" }
@@ -146,14 +155,17 @@ const archivePeople = `
 	UNION SELECT actor_id FROM audit WHERE project_id = $1`
 
 // PackProject implements annotator.ArchiveStore. The rows are of one snapshot, which is held until the last has been handed over.
-func (s *Store) PackProject(ctx context.Context, projectID int64, row func(table string, row []byte) error) (files []annotator.ArchiveFile, err error) {
+func (s *Store) PackProject(ctx context.Context, projectID int64, anonymous bool, row func(table string, row []byte) error) (files []annotator.ArchiveFile, err error) {
 	tx, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	if err != nil {
 		return nil, wrap(unlessAway(err), "reading project %d", projectID)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
+	if _, err := tx.Exec(ctx, `SELECT set_config('studio.archive', gen_random_uuid()::text, true)`); err != nil {
+		return nil, wrap(unlessAway(err), "reading project %d", projectID)
+	}
 	for _, t := range archiveTables {
-		if err := packNumbers(ctx, tx, t, projectID); err != nil {
+		if err := packNumbers(ctx, tx, t, projectID, anonymous); err != nil {
 			return nil, wrap(unlessAway(err), "numbering the %s of project %d", t.name, projectID)
 		}
 	}
@@ -163,7 +175,7 @@ func (s *Store) PackProject(ctx context.Context, projectID int64, row func(table
 		}
 	}
 	for _, t := range archiveTables {
-		if err := packTable(ctx, tx, t, projectID, row); err != nil {
+		if err := packTable(ctx, tx, t, projectID, anonymous, row); err != nil {
 			return nil, wrap(unlessAway(err), "reading the %s of project %d", t.name, projectID)
 		}
 	}
@@ -188,13 +200,16 @@ func unlessAway(err error) error {
 }
 
 // packNumbers gives the rows of a table their numbers in the archive, in a table of the transaction.
-func packNumbers(ctx context.Context, tx pgx.Tx, t archiveTable, projectID int64) error {
+func packNumbers(ctx context.Context, tx pgx.Tx, t archiveTable, projectID int64, anonymous bool) error {
 	if !t.numbers {
 		return nil
 	}
 	order, where := "t.id", "t.id IN (SELECT t.id FROM "+t.of+" t WHERE "+t.where+")"
 	if t.name == "people" { // in an order that another studio has too
 		order, where = `lower(coalesce(nullif(t.came_as, ''), t.email)) COLLATE "C"`, "t.id IN ("+archivePeople+")"
+		if anonymous { // or the numbers were in the order of addresses
+			order = "random()"
+		}
 	}
 	var args []any
 	if strings.Contains(where, "$1") {
@@ -214,7 +229,7 @@ func packNumbers(ctx context.Context, tx pgx.Tx, t archiveTable, projectID int64
 }
 
 // packTable hands over a table's rows, one at a time as they come from the server.
-func packTable(ctx context.Context, tx pgx.Tx, t archiveTable, projectID int64, row func(table string, row []byte) error) error {
+func packTable(ctx context.Context, tx pgx.Tx, t archiveTable, projectID int64, anonymous bool, row func(table string, row []byte) error) error {
 	var fields []string
 	from, where, order := t.of+" t", t.where, t.order
 	if t.numbers {
@@ -222,7 +237,11 @@ func packTable(ctx context.Context, tx pgx.Tx, t archiveTable, projectID int64, 
 		from, where, order = from+" JOIN archive_"+t.name+" o ON o.id = t.id", "true", "o.n"
 	}
 	for _, c := range t.columns {
-		fields = append(fields, "'"+c.name+"', "+c.out)
+		out := c.out
+		if anonymous && c.anonymous != "" {
+			out = c.anonymous
+		}
+		fields = append(fields, "'"+c.name+"', "+out)
 	}
 	var args []any
 	if strings.Contains(where, "$1") {

@@ -4452,6 +4452,8 @@ export interface operations {
             query?: {
                 /** @description With the images' files. Without: by their SHA-256, for a studio that has them. */
                 pictures?: boolean;
+                /** @description People are called Annotator 1 and so on, and their addresses are invented: to publish it. What they wrote stays as it is. */
+                anonymous?: boolean;
             };
             header?: never;
             path: {
