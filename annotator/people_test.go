@@ -165,15 +165,19 @@ func TestRoles(t *testing.T) {
 		needs annotator.Role
 		call  func(annotator.User) error
 	}{
-		"Users":          {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Users(ctx, u)) }},
-		"CreateUser":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
-		"ChangeUser":     {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
-		"RemovePerson":   {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RemovePerson(ctx, u, w.Bob.ID, w.Bob.Email)) }},
-		"PersonalData":   {annotator.RoleAdmin, func(u annotator.User) error { return s.PersonalData(ctx, u, w.Bob.ID, io.Discard) }},
-		"CreateProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
-		"PackProject":    {annotator.RoleAdmin, func(u annotator.User) error { return s.PackProject(ctx, u, "birds", annotator.PackChoices{}, nil) }},
-		"UnpackProject":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.UnpackProject(ctx, u, "", "", nil)) }},
-		"BeginArchive":   {annotator.RoleAdmin, func(u annotator.User) error { _, _, err := s.BeginArchive(ctx, u, "a.zip", 0); return err }},
+		"Users":         {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Users(ctx, u)) }},
+		"CreateUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateUser(ctx, u, annotator.NewUser{})) }},
+		"ChangeUser":    {annotator.RoleAdmin, func(u annotator.User) error { return only(s.ChangeUser(ctx, u, w.Bob.ID, annotator.UserChange{})) }},
+		"RemovePerson":  {annotator.RoleAdmin, func(u annotator.User) error { return only(s.RemovePerson(ctx, u, w.Bob.ID, w.Bob.Email)) }},
+		"PersonalData":  {annotator.RoleAdmin, func(u annotator.User) error { return s.PersonalData(ctx, u, w.Bob.ID, io.Discard) }},
+		"CreateProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.CreateProject(ctx, u, "", "", "")) }},
+		"PackProject":   {annotator.RoleAdmin, func(u annotator.User) error { return s.PackProject(ctx, u, "birds", annotator.PackChoices{}, nil) }},
+		"UnpackProject": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.UnpackProject(ctx, u, "", "", nil)) }},
+		"BeginArchive":  {annotator.RoleAdmin, func(u annotator.User) error { _, _, err := s.BeginArchive(ctx, u, "a.zip", 0); return err }},
+		"Sources":       {annotator.RoleAdmin, func(u annotator.User) error { return only(s.Sources(ctx, u)) }},
+		"BeginSourceImport": {annotator.RoleAdmin, func(u annotator.User) error {
+			return only(s.BeginSourceImport(ctx, u, "birds", annotator.ServerFolder{}))
+		}},
 		"StagedArchives": {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StagedArchives(ctx, u)) }},
 		"StartArchive":   {annotator.RoleAdmin, func(u annotator.User) error { return only(s.StartArchive(ctx, u, "none", "", "")) }},
 		"ChangeProject": {annotator.RoleAdmin, func(u annotator.User) error {

@@ -65,6 +65,15 @@ type ImportChoices struct {
 	Prune    bool     `json:"prune,omitempty" doc:"Take out what is gone from the source."`
 }
 
+// ServerFolder is a data set that lies on the server: in a folder or a bucket that whoever runs the studio offers by a name.
+type ServerFolder struct {
+	Source string `json:"source"`
+	Path   string `json:"path,omitempty"` // below it, with slashes: a folder, a table or an archive
+}
+
+// String is what people call it.
+func (f ServerFolder) String() string { return path.Join(f.Source, f.Path) }
+
 // StagedImport is a data set that somebody sends to a project, before and while it is imported.
 type StagedImport struct {
 	ID        string        `json:"id"`
@@ -72,6 +81,7 @@ type StagedImport struct {
 	Name      string        `json:"name"` // the folder or archive it came from
 	By        string        `json:"by"`
 	CreatedAt time.Time     `json:"created_at"`
+	From      *ServerFolder `json:"from,omitempty"` // where it lies on the server; nothing is sent then
 	Files     int           `json:"files"`
 	Bytes     int64         `json:"bytes"`    // of all files
 	Received  int64         `json:"received"` // where the next chunk begins
@@ -125,6 +135,11 @@ type Staging interface {
 	// Begin makes room for files; begun before, by the same files for the same project and not all here yet, it is gone on with.
 	// A *ValidationError of field "files" says what is too much.
 	Begin(ctx context.Context, projectID int64, by, name string, files []StagedFile) (s StagedImport, resumed bool, err error)
+	// Sources are the names of the folders and buckets that are offered.
+	Sources() []string
+	// BeginSource begins an import of what lies there, which is received already. A *ValidationError says what is wrong with the source
+	// or the path; nothing outside of the source is reached.
+	BeginSource(ctx context.Context, projectID int64, by string, from ServerFolder) (StagedImport, error)
 	// List returns what a project has, newest first.
 	List(projectID int64) ([]StagedImport, error)
 	// Staged returns ErrNotFound for one that is not here, or no longer.
@@ -159,6 +174,30 @@ func (s *Service) BeginImport(ctx context.Context, actor User, slug, name string
 		return StagedImport{}, false, err
 	}
 	return s.staging.Begin(ctx, project.ID, actor.Name, name, files)
+}
+
+// Sources are the names of the folders and buckets on the server that can be imported from (admin).
+func (s *Service) Sources(_ context.Context, actor User) ([]string, error) {
+	if err := may(actor, RoleAdmin); err != nil || s.staging == nil {
+		return nil, err
+	}
+	return s.staging.Sources(), nil
+}
+
+// BeginSourceImport begins an import of what lies on the server, which is then looked at and imported like what is sent (admin).
+func (s *Service) BeginSourceImport(ctx context.Context, actor User, slug string, from ServerFolder) (StagedImport, error) {
+	project, err := s.openProject(ctx, actor, slug)
+	if err != nil {
+		return StagedImport{}, err
+	}
+	if s.staging == nil {
+		return StagedImport{}, fmt.Errorf("taking images: %w: this process takes none", ErrUnavailable)
+	}
+	from.Path = strings.TrimSpace(from.Path)
+	if problem := (TextBound{Most: MaxStagedPath}).Problem(from.Path); problem != "" {
+		return StagedImport{}, &ValidationError{Field: "path", Message: problem}
+	}
+	return s.staging.BeginSource(ctx, project.ID, actor.Name, from)
 }
 
 // checkStagedFiles says what is wrong with a list of files: they are written below one folder, each by its own path.

@@ -11,7 +11,10 @@ import (
 
 // NewImport is the view model of the page that takes images.
 type NewImport struct {
-	Staged []annotator.StagedImport // what was begun before
+	Staged  []annotator.StagedImport // what was begun before
+	Sources []string                 // folders and buckets of the server
+	From    annotator.ServerFolder   // what was chosen of them, and refused
+	Refused string
 }
 
 // Import is the view model of a data set that was sent.

@@ -33,8 +33,10 @@ func (a *api) imports() {
 	type beginRequest struct {
 		ByProject
 		Body struct {
-			Name  string                 `json:"name" bound:"sent name" doc:"What people call it: the folder's name, or the archive's."`
-			Files []annotator.StagedFile `json:"files" minItems:"1" maxItems:"500000"`
+			Name   string                 `json:"name,omitempty" bound:"sent name" doc:"What people call it: the folder's name, or the archive's. With files."`
+			Files  []annotator.StagedFile `json:"files,omitempty" minItems:"1" maxItems:"500000"`
+			Source string                 `json:"source,omitempty" doc:"In place of name and files: a folder or bucket of the server, one of GET /sources. Nothing is sent then, and the import is received at once."`
+			Path   string                 `json:"path,omitempty" doc:"Of what lies below source, with slashes: a folder, a table or an archive; all of it where absent."`
 		}
 	}
 	type beginAnswer struct {
@@ -50,11 +52,27 @@ func (a *api) imports() {
 	begin.Responses = a.goneOnWith()
 	handle(a, annotator.RoleAdmin, begin,
 		func(ctx context.Context, actor annotator.User, in *beginRequest) (*beginAnswer, error) {
+			if b := in.Body; b.Source != "" || b.Path != "" {
+				if b.Name != "" || len(b.Files) > 0 {
+					return nil, &annotator.ValidationError{Field: "source", Message: "takes the place of name and files: leave those out, or this"}
+				}
+				staged, err := a.server.service.BeginSourceImport(ctx, actor, in.Project, annotator.ServerFolder{Source: b.Source, Path: b.Path})
+				return &beginAnswer{http.StatusCreated, staged}, err
+			}
 			staged, resumed, err := a.server.service.BeginImport(ctx, actor, in.Project, in.Body.Name, in.Body.Files)
 			if resumed {
 				return &beginAnswer{http.StatusOK, staged}, err
 			}
 			return &beginAnswer{http.StatusCreated, staged}, err
+		})
+
+	type sourceList struct {
+		Sources []string `json:"sources"`
+	}
+	handle(a, annotator.RoleAdmin, get("sources", "/sources", "Folders and buckets of the server that can be imported from, by name"),
+		func(ctx context.Context, actor annotator.User, _ *nothing) (*answer[sourceList], error) {
+			names, err := a.server.service.Sources(ctx, actor)
+			return &answer[sourceList]{sourceList{orEmpty(names)}}, err
 		})
 
 	type importList struct {

@@ -78,7 +78,7 @@ func TestImagesAreSentInChunks(t *testing.T) {
 // newStaging keeps what a test sends in a folder of its own.
 func newStaging(t *testing.T, s *studio) *jobs.Staging {
 	t.Helper()
-	staging, err := jobs.NewStaging(s.blobs, t.TempDir(), 0, slog.New(slog.DiscardHandler))
+	staging, err := jobs.NewStaging(s.blobs, t.TempDir(), 0, s.sources, slog.New(slog.DiscardHandler))
 	must(t, err)
 	t.Cleanup(staging.Close)
 	return staging

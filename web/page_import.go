@@ -12,11 +12,38 @@ import (
 )
 
 func (s *Server) newImportPage(v *visit) error {
-	list, err := s.service.StagedImports(v.Context(), v.actor, v.project.Slug)
+	return s.showNewImport(v, http.StatusOK, templates.NewImport{})
+}
+
+func (s *Server) showNewImport(v *visit, status int, view templates.NewImport) (err error) {
+	if view.Staged, err = s.service.StagedImports(v.Context(), v.actor, v.project.Slug); err != nil {
+		return err
+	}
+	if view.Sources, err = s.service.Sources(v.Context(), v.actor); err != nil {
+		return err
+	}
+	return s.render(v.ResponseWriter, v.Request, status, templates.NewImportPage(v.frame("Add images", "settings"), view))
+}
+
+// beginFromSource begins an import of what lies on the server, and looks at it.
+func (s *Server) beginFromSource(v *visit) error {
+	form, err := v.form()
 	if err != nil {
 		return err
 	}
-	return v.render(templates.NewImportPage(v.frame("Add images", "settings"), templates.NewImport{Staged: list}))
+	from := annotator.ServerFolder{Source: form.Get("source"), Path: form.Get("path")}
+	staged, err := s.service.BeginSourceImport(v.Context(), v.actor, v.project.Slug, from)
+	if err == nil {
+		staged, err = s.service.LookAtImport(v.Context(), v.actor, staged.ID, annotator.ImportChoices{})
+	}
+	if err != nil {
+		problem, err := problemText(err)
+		if err != nil {
+			return err
+		}
+		return s.showNewImport(v, http.StatusUnprocessableEntity, templates.NewImport{From: from, Refused: sentenceOf(problem)})
+	}
+	return v.redirect(v.to("imports/%s", staged.ID))
 }
 
 // stagedOf returns an import of the visited project.
@@ -56,7 +83,11 @@ func (s *Server) runImport(v *visit) error {
 		if err := s.service.DiscardImport(v.Context(), v.actor, staged.ID); err != nil {
 			return err
 		}
-		v.say("What was sent of %s is removed.", staged.Name)
+		if staged.From != nil {
+			v.say("%s is left where it is.", staged.Name)
+		} else {
+			v.say("What was sent of %s is removed.", staged.Name)
+		}
 		return v.redirect(v.to("imports/new"))
 	}
 	choices, err := readChoices(form)

@@ -66,7 +66,7 @@ var pageRoles = map[string]annotator.Role{
 	"POST /projects/{slug}/leakage/restore": annotator.RoleAdmin,
 	"GET /projects/{slug}/export":           annotator.RoleAnnotator,
 	"GET /projects/{slug}/start":            annotator.RoleAdmin, "POST /projects/{slug}/start": annotator.RoleAdmin,
-	"GET /projects/{slug}/imports/new": annotator.RoleAdmin, "GET /projects/{slug}/imports/{import}": annotator.RoleAdmin,
+	"GET /projects/{slug}/imports/new": annotator.RoleAdmin, "POST /projects/{slug}/imports": annotator.RoleAdmin, "GET /projects/{slug}/imports/{import}": annotator.RoleAdmin,
 	"POST /projects/{slug}/imports/{import}": annotator.RoleAdmin,
 }
 

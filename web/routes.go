@@ -85,6 +85,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 				r.Get("/uploads/{upload}", s.projectPage(admins, s.uploadPage))
 				r.Post("/uploads/{upload}", s.projectPage(admins, s.addUpload))
 				r.Get("/imports/new", s.projectPage(admins, s.newImportPage))
+				r.Post("/imports", s.projectPage(admins, s.beginFromSource))
 				r.Get("/imports/{import}", s.projectPage(admins, s.importPage))
 				r.Post("/imports/{import}", s.projectPage(admins, s.runImport))
 				r.Get("/maps", s.projectPage(admins, s.newMapsPage))

@@ -51,7 +51,7 @@ var scopes = map[string]annotator.Scope{
 
 	"packProject": annotator.ScopeAdmin, "beginArchive": annotator.ScopeAdmin, "archives": annotator.ScopeAdmin, "startArchive": annotator.ScopeAdmin,
 	"bringMaps": annotator.ScopeAdmin, "changeProject": annotator.ScopeAdmin, "closeProject": annotator.ScopeAdmin, "reopenProject": annotator.ScopeAdmin, "deleteProject": annotator.ScopeAdmin,
-	"restoreProject": annotator.ScopeAdmin, "purgeProject": annotator.ScopeAdmin, "renameClass": annotator.ScopeAdmin, "beginImport": annotator.ScopeAdmin, "imports": annotator.ScopeAdmin, "import": annotator.ScopeAdmin, "sendImportBytes": annotator.ScopeAdmin,
+	"restoreProject": annotator.ScopeAdmin, "purgeProject": annotator.ScopeAdmin, "renameClass": annotator.ScopeAdmin, "beginImport": annotator.ScopeAdmin, "sources": annotator.ScopeAdmin, "imports": annotator.ScopeAdmin, "import": annotator.ScopeAdmin, "sendImportBytes": annotator.ScopeAdmin,
 	"lookAtImport": annotator.ScopeAdmin, "startImport": annotator.ScopeAdmin, "discardImport": annotator.ScopeAdmin, "importExample": annotator.ScopeAdmin,
 }
 

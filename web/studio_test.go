@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 // studio is a whole studio on a database of its own: a server, three people, and, with pictures, a
 // project "birds" whose small network has looked at the reference pictures.
 type studio struct {
+	sources jobs.Sources // "shared", a folder of the test's own
 	t       *testing.T
 	store   *postgres.Store
 	service *annotator.Service
@@ -71,7 +72,7 @@ var passwordHash = sync.OnceValue(func() string {
 func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	t.Helper()
 	ctx := t.Context()
-	s := &studio{t: t, store: pgtest.Store(t), people: map[annotator.Role]annotator.User{}}
+	s := &studio{t: t, store: pgtest.Store(t), people: map[annotator.Role]annotator.User{}, sources: jobs.Sources{"shared": t.TempDir()}}
 	blobs, err := blob.Open(ctx, t.TempDir(), blob.Options{})
 	must(t, err)
 	s.blobs = blobs

@@ -32,6 +32,7 @@ type serveCommand struct {
 	TrustProxy     bool     `env:"STUDIO_TRUST_PROXY" help:"Believe X-Forwarded-For and X-Forwarded-Proto: only behind a proxy that sets them."`
 	MetricsListen  string   `env:"STUDIO_METRICS_LISTEN" placeholder:"HOST:PORT" help:"Serve /metrics on this separate address, which outsiders must not reach."`
 	MetricsToken   string   `env:"STUDIO_METRICS_TOKEN" placeholder:"TOKEN" help:"Serve /metrics on the studio's address for requests with this bearer token. Without this and --metrics-listen metrics are not served."`
+	Source         []string `env:"STUDIO_SOURCES" placeholder:"NAME=PATH" help:"Offer a folder of this machine, or a bucket's prefix (NAME=s3://BUCKET/PREFIX), to be imported from by its name; may be given several times. All of it can be read by every admin."`
 	NoWorker       bool     `help:"Leave imports, scans and rounds to 'studio worker'."`
 	Threads        int      `default:"0" help:"Threads of ONNX Runtime in background work; 0: all cores."`
 	MaxModelMB     int64    `name:"max-model-mb" env:"STUDIO_MAX_MODEL_MB" default:"${max_model_mb}" help:"Largest model file that is taken from a browser or the API, in MiB."`
@@ -45,6 +46,10 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	if err != nil {
 		return err
 	}
+	sources, err := jobs.ParseSources(c.Source)
+	if err != nil {
+		return fmt.Errorf("--source %w", err)
+	}
 	listener, err := listen("--listen", c.Listen)
 	if err != nil {
 		return err
@@ -56,7 +61,7 @@ func (c *serveCommand) Run(ctx context.Context, streams *stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	running, err := startStudio(ctx, s, studioConfig{
-		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, featureBytes: featureBytes,
+		log: log, worker: !c.NoWorker, threads: c.Threads, maxModelBytes: c.MaxModelMB << 20, maxImportBytes: c.MaxImportGB << 30, sources: sources, featureBytes: featureBytes,
 		web: web.Config{PublicURL: c.PublicURL, TrustedOrigins: c.TrustedOrigins, TrustProxy: c.TrustProxy, MetricsToken: c.MetricsToken},
 	})
 	if err != nil {
@@ -127,6 +132,7 @@ type studioConfig struct {
 
 	maxModelBytes  int64 // largest size of an uploaded model; 0: annotator.DefaultMaxModelBytes
 	maxImportBytes int64 // bound of all files of an import that is sent; 0: jobs.DefaultMaxImportBytes
+	sources        jobs.Sources
 	featureBytes   int64 // bound of the worker's cache of features on disk
 }
 
@@ -150,7 +156,7 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 	}
 	networks := network.NewStore(s.Blobs.Path, 0)
 	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{})}
-	staging, err := jobs.NewStaging(s.Blobs, jobs.StagingFolder(s.Data), c.maxImportBytes, c.log)
+	staging, err := jobs.NewStaging(s.Blobs, jobs.StagingFolder(s.Data), c.maxImportBytes, c.sources, c.log)
 	if err != nil {
 		return nil, errors.Join(err, r.scorer.Close())
 	}

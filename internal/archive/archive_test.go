@@ -300,7 +300,7 @@ func TestAnonymousArchives(t *testing.T) {
 	if n := strings.Count(all["rows/people.jsonl"], `"Annotator `); n != len(strings.Split(strings.TrimSpace(entries(t, here.pack(t, "flock", false))["rows/people.jsonl"]), "\n")) {
 		t.Errorf("%d people: %s", n, all["rows/people.jsonl"])
 	}
-	for _, row := range strings.Split(strings.TrimSpace(all["rows/audit.jsonl"]), "\n") {
+	for row := range strings.SplitSeq(strings.TrimSpace(all["rows/audit.jsonl"]), "\n") {
 		var line struct {
 			Actor string
 			ID    *int64 `json:"actor_id"`

@@ -48,6 +48,7 @@ type Staging struct {
 	blobs    *blob.Store
 	dir      string
 	maxBytes int64
+	sources  Sources
 	log      *slog.Logger
 
 	base    context.Context // ends with Close
@@ -81,9 +82,9 @@ type stagedState struct {
 }
 
 // NewStaging opens the folder of staged imports, which is for nothing else, and removes what was abandoned. An import of more than
-// maxBytes bytes (0: DefaultMaxImportBytes) is refused.
-func NewStaging(blobs *blob.Store, dir string, maxBytes int64, log *slog.Logger) (*Staging, error) {
-	s := &Staging{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxImportBytes), log: log, open: map[string]*staged{}}
+// maxBytes bytes (0: DefaultMaxImportBytes) is refused. What lies in sources need not be sent.
+func NewStaging(blobs *blob.Store, dir string, maxBytes int64, sources Sources, log *slog.Logger) (*Staging, error) {
+	s := &Staging{blobs: blobs, dir: dir, maxBytes: cmp.Or(maxBytes, DefaultMaxImportBytes), sources: sources, log: log, open: map[string]*staged{}}
 	s.base, s.stop = context.WithCancelCause(context.Background())
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the folder of imports: %w", err)
@@ -226,12 +227,17 @@ func (s *Staging) Begin(_ context.Context, projectID int64, by, name string, fil
 		return annotator.StagedImport{}, false, &annotator.ValidationError{Field: "files",
 			Message: fmt.Sprintf("they have %d MiB and the studio's disk has room for %d: whoever runs it has to make room", one.state.Bytes>>20, max(0, free-promised-stagingReserve)>>20)}
 	}
+	return one.state, false, s.add(one, list)
+}
+
+// add gives a new import its folder; s.mu is held.
+func (s *Staging) add(one *staged, list []byte) error {
 	id := rand.Text()
 	one.state.ID, one.dir = id, filepath.Join(s.dir, id)
 	if one.state.Bytes == 0 {
 		one.state.State = annotator.StagedReceived
 	}
-	err = os.MkdirAll(filepath.Join(one.dir, "files"), 0o700)
+	err := os.MkdirAll(filepath.Join(one.dir, "files"), 0o700)
 	if err == nil {
 		err = durable.WriteFile(filepath.Join(one.dir, "files.json"), list)
 	}
@@ -239,10 +245,25 @@ func (s *Staging) Begin(_ context.Context, projectID int64, by, name string, fil
 		err = one.save()
 	}
 	if err != nil {
-		return annotator.StagedImport{}, false, errors.Join(disk.Full(fmt.Errorf("beginning an import: %w", err)), os.RemoveAll(one.dir))
+		return errors.Join(disk.Full(fmt.Errorf("beginning an import: %w", err)), os.RemoveAll(one.dir))
 	}
 	s.open[id] = one
-	return one.state, false, nil
+	return nil
+}
+
+// Sources implements annotator.Staging.
+func (s *Staging) Sources() []string { return s.sources.Names() }
+
+// BeginSource implements annotator.Staging.
+func (s *Staging) BeginSource(_ context.Context, projectID int64, by string, from annotator.ServerFolder) (annotator.StagedImport, error) {
+	if _, err := s.sources.at(from.Source, from.Path); err != nil {
+		return annotator.StagedImport{}, err
+	}
+	one := &staged{state: annotator.StagedImport{ProjectID: projectID, Name: from.String(), By: by, CreatedAt: time.Now().UTC(), From: &from}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.add(one, []byte("[]"))
+	return one.state, err
 }
 
 // look is the state of an import.
@@ -461,7 +482,14 @@ func (s *Staging) Run(id string, choices annotator.ImportChoices, to annotator.S
 // read opens what was sent and hands it to do. Its context ends when the studio stops.
 func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dataset.Options, do func(context.Context, annotator.ImageImport, func(progress.Progress)) (annotator.ImportReport, error)) (*annotator.StagedReport, error) {
 	options.Context = s.base
-	root := filepath.Join(one.dir, "files")
+	root, from := filepath.Join(one.dir, "files"), "browser: "
+	if one.state.From != nil { // asked again: a link in it may be another now
+		var err error
+		if root, err = s.sources.at(one.state.From.Source, one.state.From.Path); err != nil {
+			return nil, err
+		}
+		from = "source "
+	}
 	at := root
 	if len(one.files) == 1 { // an archive or a table
 		at = filepath.Join(root, filepath.FromSlash(one.files[0].Path))
@@ -473,10 +501,10 @@ func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dat
 		}
 	}
 	if err != nil {
-		return nil, errors.New(inChoices(strings.ReplaceAll(err.Error(), at, one.state.Name))) // where it lies on the server is nobody's business
+		return nil, errors.New(inChoices(redacted(err.Error(), at, one.state.Name))) // where it lies on the server is nobody's business
 	}
 	defer func() { _ = set.Close() }()
-	in := ImageImport(s.blobs, "browser: "+one.state.Name, set, ImportOptions{Source: choices.Source, Split: choices.Split, Update: choices.Update, Prune: choices.Prune})
+	in := ImageImport(s.blobs, from+one.state.Name, set, ImportOptions{Source: choices.Source, Split: choices.Split, Update: choices.Update, Prune: choices.Prune})
 	found, err := do(s.base, in, func(p progress.Progress) {
 		one.mu.Lock()
 		defer one.mu.Unlock()
@@ -486,7 +514,7 @@ func (s *Staging) read(one *staged, choices annotator.ImportChoices, options dat
 		if cause := context.Cause(s.base); cause != nil {
 			err = cause
 		}
-		return nil, errors.New(strings.ReplaceAll(err.Error(), root, one.state.Name))
+		return nil, errors.New(redacted(err.Error(), root, one.state.Name))
 	}
 	report := describe(set, choices)
 	report.Sync = found

@@ -28,7 +28,7 @@ func newTestStaging(t *testing.T, dir string, most int64) *Staging {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewStaging(blobs, dir, most, slog.New(slog.DiscardHandler))
+	s, err := NewStaging(blobs, dir, most, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ import (
 // reads are the methods of the service that change nothing.
 var reads = []string{
 	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "Rounds", "Score", "StagedArchives", "StagedImport", "StagedImports", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
+	"RoundEvents", "RoundPlan", "Rounds", "Score", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
 // untold are the methods whose changes the trail need not hold, with the reason.
@@ -40,7 +40,7 @@ var untold = map[string]string{
 	"SignIn":     "writes when somebody was last seen",
 
 	"BeginImport": "what is sent is no part of a project until it is imported", "ReceiveImport": "as BeginImport", "DiscardImport": "as BeginImport",
-	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
+	"StartImport": "ImportImages, which it runs, writes it", "BeginArchive": "as BeginImport", "BeginSourceImport": "as BeginImport", "StartArchive": "UnpackProject, which it runs, writes it",
 }
 
 // world is the project of pgtest, on the real ports of a server.

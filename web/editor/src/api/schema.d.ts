@@ -1113,6 +1113,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Folders and buckets of the server that can be imported from, by name
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        get: operations["sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tasks": {
         parameters: {
             query?: never;
@@ -1819,9 +1839,13 @@ export interface components {
             user_id: number;
         };
         BeginRequestBody: {
-            files: components["schemas"]["StagedFile"][];
-            /** @description What people call it: the folder's name, or the archive's. */
-            name: string;
+            files?: components["schemas"]["StagedFile"][];
+            /** @description What people call it: the folder's name, or the archive's. With files. */
+            name?: string;
+            /** @description Of what lies below source, with slashes: a folder, a table or an archive; all of it where absent. */
+            path?: string;
+            /** @description In place of name and files: a folder or bucket of the server, one of GET /sources. Nothing is sent then, and the import is received at once. */
+            source?: string;
         };
         BringReport: {
             /** @description Folders that all maps lie in and no image's name has: they were passed over. */
@@ -2942,6 +2966,10 @@ export interface components {
             job?: components["schemas"]["Job"];
             upload: components["schemas"]["Upload"];
         };
+        ServerFolder: {
+            path?: string;
+            source: string;
+        };
         SignInRequestBody: {
             email: string;
             password: string;
@@ -2954,6 +2982,9 @@ export interface components {
         SkipRequestBody: {
             /** @description Why it is not worth a map. */
             reason: string;
+        };
+        SourceList: {
+            sources: string[];
         };
         StagedCount: {
             class: string;
@@ -2977,6 +3008,7 @@ export interface components {
             created_at: string;
             /** Format: int64 */
             files: number;
+            from?: components["schemas"]["ServerFolder"];
             id: string;
             made?: string;
             name: string;
@@ -3485,9 +3517,11 @@ export type RoundResult = components['schemas']['RoundResult'];
 export type RoundSettings = components['schemas']['RoundSettings'];
 export type Scores = components['schemas']['Scores'];
 export type SentModel = components['schemas']['SentModel'];
+export type ServerFolder = components['schemas']['ServerFolder'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkipRequestBody = components['schemas']['SkipRequestBody'];
+export type SourceList = components['schemas']['SourceList'];
 export type StagedCount = components['schemas']['StagedCount'];
 export type StagedFile = components['schemas']['StagedFile'];
 export type StagedImport = components['schemas']['StagedImport'];
@@ -5912,6 +5946,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceList"];
+                };
             };
             /** @description Error */
             default: {
