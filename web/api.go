@@ -28,6 +28,7 @@ const apiPrefix = "/api/v1"
 type api struct {
 	server *Server
 	huma   huma.API
+	tag    string                    // of the operations that are being registered
 	roles  map[string]annotator.Role // "GET /tasks/{task}" → the role it needs; for the test that calls all operations
 }
 
@@ -49,26 +50,20 @@ func newAPI(s *Server, r chi.Router) *api {
 	a := &api{server: s, huma: humachi.New(r, config), roles: map[string]annotator.Role{}}
 	a.enumerate()
 	a.huma.OpenAPI().OnAddOperation = append(a.huma.OpenAPI().OnAddOperation, constrain)
-	a.sessions()
-	a.people()
-	a.personal()
-	a.projects()
-	a.images()
-	a.leakage()
-	a.labels()
-	a.tasks()
-	a.activationMaps()
-	a.likeness()
-	a.reviews()
-	a.rounds()
-	a.versions()
-	a.downloads()
-	a.exports()
-	a.archives()
-	a.maps()
-	a.stateDicts()
-	a.uploads()
-	a.imports()
+	for _, section := range []struct { // generated clients have a module of each
+		tag      string
+		register []func()
+	}{
+		{"sessions", []func(){a.sessions}}, {"people", []func(){a.people, a.personal}}, {"projects", []func(){a.projects}},
+		{"images", []func(){a.images, a.leakage}}, {"labels", []func(){a.labels}}, {"tasks", []func(){a.tasks, a.activationMaps, a.likeness}},
+		{"reviews", []func(){a.reviews}}, {"rounds", []func(){a.rounds}}, {"versions", []func(){a.versions, a.downloads, a.stateDicts, a.uploads}},
+		{"exports", []func(){a.exports, a.maps}}, {"archives", []func(){a.archives}}, {"imports", []func(){a.imports}},
+	} {
+		a.tag = section.tag
+		for _, register := range section.register {
+			register()
+		}
+	}
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[attention.Map]())
 	return a
 }
@@ -126,6 +121,7 @@ type (
 // handle registers one operation: it checks the role, calls h, and turns its error into a problem.
 func handle[I, O any](a *api, role annotator.Role, o huma.Operation, h func(ctx context.Context, actor annotator.User, in *I) (*O, error)) {
 	a.roles[o.Method+" "+o.Path] = role
+	o.Tags = []string{a.tag}
 	var scope annotator.Scope
 	if role != anyone {
 		scope = scopeOf(o.OperationID)

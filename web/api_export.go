@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -35,15 +37,15 @@ func (a *api) exports() {
 	}
 	o := get("export", "/projects/{project}/export", "Maps, predictions, reviews, tasks or the audit trail as a file")
 	o.Description = "The file is streamed while it is read. If that fails halfway, the connection is broken off, so that half a file is not taken for a whole one. A filter that the records do not have is refused."
-	content := map[string]*huma.MediaType{}
+	var media []string
 	for _, f := range takeout.Formats {
-		schema := &huma.Schema{Type: "string", Format: "binary"}
-		if f.Media == "application/json" {
-			schema = &huma.Schema{}
+		if !slices.Contains(media, f.Media) {
+			media = append(media, f.Media)
 		}
-		content[f.Media] = &huma.MediaType{Schema: schema}
 	}
-	o.Responses = map[string]*huma.Response{"200": {Description: "The file", Content: content}}
+	// As one of any type: generated clients would read a file of every format as they read the first of a list, JSON.
+	o.Responses = map[string]*huma.Response{"200": {Description: "The file, of its format's type: " + strings.Join(media, ", "), Content: map[string]*huma.MediaType{
+		"*/*": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
 	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *exportRequest) (*huma.StreamResponse, error) {
 		r := takeout.Request{Project: in.Project, What: in.What, Format: in.Format, Threshold: in.Threshold, Filter: annotator.ExportFilter{
 			States: in.State, Splits: in.Split, Class: in.Class, Author: in.Author, Search: in.Search, Round: in.Round, Version: in.Version, Revisions: in.Revisions}}

@@ -16,17 +16,10 @@ import (
 // that it doesn't, and looks whether the answers are among those described. The studio is thrown away afterwards.
 func TestTheStudioDoesWhatItsDescriptionSays(t *testing.T) {
 	t.Parallel()
-	python := os.Getenv("STUDIO_PYTHON")
-	if python == "" {
-		t.Skip("set STUDIO_PYTHON to a Python that has schemathesis to run this test")
-	}
-	if out, err := exec.Command(python, "-c", "import schemathesis").CombinedOutput(); err != nil {
-		t.Skipf("STUDIO_PYTHON %s has no schemathesis: %s", python, out)
-	}
+	python := pythonWith(t, "schemathesis")
 	s := newStudio(t)
 	admin := s.as(annotator.RoleAdmin)
-	token := into[tokenMade](admin.api(http.MethodPost, "/tokens", map[string]any{
-		"name": "schemathesis", "scopes": annotator.AllScopes(), "current_password": password}).want(http.StatusCreated)).Token
+	token := admin.token()
 	imported := s.workedOn(admin)
 	var browserOnlys, browserOnlyNot []string
 	for operation, scope := range scopes {
@@ -40,6 +33,26 @@ func TestTheStudioDoesWhatItsDescriptionSays(t *testing.T) {
 	cookie := admin.client.Jar.Cookies(admin.do(http.MethodGet, "/projects", nil).Request.URL)[0]
 	s.schemathesis(python, browserOnlyNot, "STUDIO_TOKEN="+token, "STUDIO_IMPORT="+imported)
 	s.schemathesis(python, append(browserOnlys, "--generation-with-security-parameters", "false", "--header", "Cookie: "+cookie.String()), "STUDIO_TOKEN=none", "STUDIO_IMPORT=none")
+}
+
+// pythonWith is the Python of STUDIO_PYTHON, and skips the test where it has no such module.
+func pythonWith(t *testing.T, module string) string {
+	t.Helper()
+	python := os.Getenv("STUDIO_PYTHON")
+	if python == "" {
+		t.Skipf("set STUDIO_PYTHON to a Python that has %s to run this test", module)
+	}
+	if out, err := exec.CommandContext(t.Context(), python, "-c", "import "+module).CombinedOutput(); err != nil {
+		t.Skipf("STUDIO_PYTHON %s has no %s: %s", python, module, out)
+	}
+	return python
+}
+
+// token makes a bearer token that may all that its owner may.
+func (b *browser) token() string {
+	b.s.t.Helper()
+	return into[tokenMade](b.api(http.MethodPost, "/tokens", map[string]any{
+		"name": "script", "scopes": annotator.AllScopes(), "current_password": password}).want(http.StatusCreated)).Token
 }
 
 // workedOn makes something of every kind that the API addresses, and returns the id of an import.

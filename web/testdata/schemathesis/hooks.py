@@ -25,6 +25,7 @@ UNSAID = {
     "lookAtImport": {"body.format": "is a layout that is known"},
     "proposeLabel": {"body.class": "goes with says class, and only with it"},
     "purgeProject": {"body.name": "is the project's"},
+    "removeUser": {"body.email": "is the person's"},
     "renameClass": {"body.name": "is no other class's"},
     "review": {"body.comment": "goes with a rejection"},
     "saveDraft": {"body.map": "its values are h·w"},

@@ -4698,17 +4698,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file */
+            /** @description The file, of its format's type: application/x-ndjson, text/csv, application/vnd.apache.parquet, application/zip, application/json */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
-                    "application/vnd.apache.parquet": string;
-                    "application/x-ndjson": string;
-                    "application/zip": string;
-                    "text/csv": string;
+                    "*/*": string;
                 };
             };
             /** @description A problem */
