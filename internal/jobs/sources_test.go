@@ -28,14 +28,14 @@ func TestSourcesEndWhereTheyEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real, err := filepath.EvalSymlinks(base)
+	resolved, err := filepath.EvalSymlinks(base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ source, path, want string }{
-		{"nas", "", real},
-		{"nas", "birds/2024/", filepath.Join(real, "birds", "2024")},
-		{"nas", "in/2024", filepath.Join(real, "birds", "2024")},
+		{"nas", "", resolved},
+		{"nas", "birds/2024/", filepath.Join(resolved, "birds", "2024")},
+		{"nas", "in/2024", filepath.Join(resolved, "birds", "2024")},
 		{"bucket", "", "s3://birds/all?region=eu-west-1"},
 		{"bucket", "2024/a b?#c", "s3://birds/all/2024/a%20b%3F%23c?region=eu-west-1"},
 		{"top", "2024", "s3://birds/2024"},
