@@ -88,6 +88,8 @@ func (s *Service) ActivationMap(ctx context.Context, actor User, taskID int64, q
 	}
 	if q.Map == nil {
 		q.Map = &card.Prediction.Map
+	} else if err := project.tells(); err != nil { // a CAM of the edited map tells the answer to it
+		return ActivationMap{}, fmt.Errorf("mapping image %d: %w", card.Image.ID, err)
 	}
 	if err := q.Map.ValidateOn(version.GridHeight, version.GridWidth); err != nil {
 		return ActivationMap{}, err

@@ -154,6 +154,9 @@ func (s *Service) ChangeProject(ctx context.Context, actor User, slug string, c 
 	if err != nil {
 		return Project{}, err
 	}
+	if project.ClosedAt != nil {
+		return Project{}, &ClosedError{slug}
+	}
 	was := project
 	if c.Name != nil {
 		if project.Name, err = BoundProjectName.check("name", *c.Name); err != nil {

@@ -21,11 +21,15 @@ func (c Changes) of(base attention.Map) (attention.Map, error) {
 		return attention.Map{}, &ValidationError{Field: "changes", Message: fmt.Sprintf("has %d cells and %d values", len(c.Cells), len(c.Values))}
 	}
 	m := base.Clone()
+	changed := make([]bool, len(m.Values))
 	for i, cell := range c.Cells {
 		if cell < 0 || cell >= len(m.Values) {
 			return attention.Map{}, &ValidationError{Field: "changes", Message: fmt.Sprintf("has cell %d, where the map has %d", cell, len(m.Values))}
 		}
-		m.Values[cell] = c.Values[i]
+		if changed[cell] {
+			return attention.Map{}, &ValidationError{Field: "changes", Message: fmt.Sprintf("has cell %d twice", cell)}
+		}
+		m.Values[cell], changed[cell] = c.Values[i], true
 	}
 	if c.Marks != nil {
 		m.Marks = *c.Marks
@@ -49,7 +53,7 @@ func (k KeptSteps) before(stack, base json.RawMessage) (json.RawMessage, error) 
 	var steps []json.RawMessage
 	if len(base) > 0 {
 		if err := json.Unmarshal(base, &was); err != nil {
-			return nil, fmt.Errorf("the stored undo stack: %w", err)
+			return nil, &ValidationError{Field: "kept_steps", Message: "names steps of the last save, whose history has no list of steps: send the whole stack"}
 		}
 	}
 	if k.From < 0 || k.Count < 0 || k.From > len(was.Steps) || k.Count > len(was.Steps)-k.From {

@@ -82,6 +82,7 @@ func TestChangesThatDoNotFit(t *testing.T) {
 	}{
 		"more cells than values": {1, annotator.Changes{Cells: []int{1, 2}, Values: []float32{0}}, "", nil, "changes", nil},
 		"a cell beyond the map":  {1, annotator.Changes{Cells: []int{6}, Values: []float32{0}}, "", nil, "changes", nil},
+		"a cell twice":           {1, annotator.Changes{Cells: []int{1, 1}, Values: []float32{0, 1}}, "", nil, "changes", nil},
 		"a cell before it":       {1, annotator.Changes{Cells: []int{-1}, Values: []float32{0}}, "", nil, "changes", nil},
 		"a value above 1":        {1, annotator.Changes{Cells: []int{1}, Values: []float32{2}}, "", nil, "", attention.ErrValue},
 		"too few marks":          {1, annotator.Changes{Marks: &few}, "", nil, "", attention.ErrMarks},
@@ -95,6 +96,15 @@ func TestChangesThatDoNotFit(t *testing.T) {
 		if c.cause != nil && !errors.Is(err, c.cause) || c.cause == nil && (!errors.As(err, &invalid) || invalid.Field != c.field) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	odd := w.next(w.Bob) // its last save's stack is no stack
+	w.save(w.Bob, odd.ID, 0, 0.25)
+	_, err := w.Service.SaveDraft(t.Context(), w.Bob, odd.ID, annotator.Draft{BaseRevision: 1, Source: annotator.SourcePainted, Changes: &annotator.Changes{}, History: json.RawMessage(`[1]`)})
+	if err == nil {
+		_, err = w.Service.SaveDraft(t.Context(), w.Bob, odd.ID, annotator.Draft{BaseRevision: 2, Source: annotator.SourcePainted, Changes: &annotator.Changes{}, History: json.RawMessage(`{"steps":[]}`), KeptSteps: &annotator.KeptSteps{}})
+	}
+	if !errors.As(err, &invalid) || invalid.Field != "kept_steps" {
+		t.Errorf("steps of a stack that is none: %v", err)
 	}
 	got, err := w.Service.Task(t.Context(), w.Ada, d.ID)
 	if err != nil || got.Edit.Revision != 1 || !got.Edit.Map.Equal(pgtest.Map(0.25)) {

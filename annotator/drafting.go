@@ -48,8 +48,8 @@ func (s *Service) Score(ctx context.Context, actor User, taskID int64, m attenti
 	if err != nil {
 		return Scores{}, err
 	}
-	if project.Feedback != FeedbackLive {
-		return Scores{}, fmt.Errorf("scoring image %d: %w: project %s shows no answers while a map is painted (feedback %s)", card.Image.ID, ErrForbidden, project.Slug, project.Feedback)
+	if err := project.tells(); err != nil {
+		return Scores{}, fmt.Errorf("scoring image %d: %w", card.Image.ID, err)
 	}
 	return s.score(ctx, version, card, project.Classes, m)
 }
@@ -367,10 +367,19 @@ func (s *Service) Revisions(ctx context.Context, actor User, taskID int64) ([]Ed
 	if err := may(actor, RoleAnnotator); err != nil {
 		return nil, err
 	}
-	if _, err := s.store.Task(ctx, taskID); err != nil {
+	task, err := s.store.Task(ctx, taskID)
+	if err != nil {
 		return nil, err
 	}
-	return s.store.Revisions(ctx, taskID)
+	project, err := s.store.ProjectByID(ctx, task.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.store.Revisions(ctx, taskID)
+	for i := range all {
+		project.withhold(actor, &all[i])
+	}
+	return all, err
 }
 
 func editSubject(id int64) string { return fmt.Sprintf("edit %d", id) }

@@ -55,9 +55,22 @@ func TestAClosedProjectDoesNotChange(t *testing.T) {
 	for name, change := range map[string]func() error{
 		"NextTask":  func() error { return only(s.NextTask(ctx, w.Ada, annotator.TaskFilter{Project: "birds"})) },
 		"ClaimTask": func() error { return only(s.ClaimTask(ctx, w.Ada, held.ID)) },
-		"Skip":      func() error { return s.Skip(ctx, w.Ada, held.ID, "blurred") },
-		"TakeBack":  func() error { return only(s.TakeBack(ctx, w.Bob, inReview.ID)) },
-		"Review":    func() error { return only(s.Review(ctx, w.Reviewer, submitted.Edit.ID, annotator.VerdictApprove, "")) },
+		"SaveDraft": func() error {
+			return only(s.SaveDraft(ctx, w.Ada, held.ID, annotator.Draft{BaseRevision: 1, Source: annotator.SourcePainted, Map: pgtest.Map(0.5)}))
+		},
+		"ChangeProject": func() error {
+			name := "Other birds"
+			return only(s.ChangeProject(ctx, w.Admin, "birds", annotator.ProjectChange{Name: &name}))
+		},
+		"SetStart": func() error {
+			return only(s.SetStart(ctx, w.Admin, "birds", attention.Start{Method: attention.StartModel}))
+		},
+		"another program's": func() error {
+			return w.Store.SetStart(ctx, w.Project.ID, attention.Start{Method: attention.StartMaximum, Radius: 1})
+		},
+		"Skip":     func() error { return s.Skip(ctx, w.Ada, held.ID, "blurred") },
+		"TakeBack": func() error { return only(s.TakeBack(ctx, w.Bob, inReview.ID)) },
+		"Review":   func() error { return only(s.Review(ctx, w.Reviewer, submitted.Edit.ID, annotator.VerdictApprove, "")) },
 		"ProposeLabel": func() error {
 			return only(s.ProposeLabel(ctx, w.Ada, image, annotator.LabelProposal{Says: annotator.LabelIsNone}))
 		},

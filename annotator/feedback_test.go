@@ -30,8 +30,37 @@ func TestFeedback(t *testing.T) {
 	}
 	w.save(w.Ada, d.ID, 0, 0.75)
 	done, err := w.Service.Submit(ctx, w.Ada, d.ID, 1)
-	if err != nil || done.Edit.After == nil || done.Project.Feedback != annotator.FeedbackOff {
-		t.Errorf("submitted: %+v, %v", done, err)
+	if err != nil || done.Edit.After != nil || done.Project.Feedback != annotator.FeedbackOff {
+		t.Errorf("submitted: %+v, %v", done.Edit, err)
+	}
+	told := func(who annotator.User) bool {
+		t.Helper()
+		task, err := w.Service.Task(ctx, who, d.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := w.Service.Revisions(ctx, who, d.ID)
+		if err != nil || len(all) != 1 || (all[0].After != nil) != (task.Edit.After != nil) || (all[0].Before != nil) != (task.Edit.After != nil) {
+			t.Fatalf("revisions %+v, %v", all, err)
+		}
+		return task.Edit.After != nil
+	}
+	if told(w.Ada) || !told(w.Reviewer) {
+		t.Error("off: the painter is told the answer, or the reviewer is not")
+	}
+	m := pgtest.Map(0.5)
+	if _, err := w.Service.ActivationMap(ctx, w.Ada, d.ID, annotator.ActivationQuery{Method: annotator.ActivationCAM, Branch: annotator.BranchPerception, Map: &m}); !errors.Is(err, annotator.ErrForbidden) {
+		t.Errorf("off: a CAM of the edited map: %v", err)
+	}
+	submitted := annotator.FeedbackSubmitted
+	if _, err := w.Service.ChangeProject(ctx, w.Admin, "birds", annotator.ProjectChange{Feedback: &submitted}); err != nil {
+		t.Fatal(err)
+	}
+	if !told(w.Ada) {
+		t.Error("submitted: the painter is not told")
+	}
+	if _, err := w.Service.TakeBack(ctx, w.Ada, d.ID); err != nil || told(w.Ada) {
+		t.Errorf("taken back: the painter is told what was said of the map in hand (%v)", err)
 	}
 	never := annotator.Feedback("sometimes")
 	var invalid *annotator.ValidationError

@@ -135,7 +135,14 @@ func (s *Service) held(ctx context.Context, tx Store, actor User, taskID int64) 
 		return Task{}, err
 	}
 	task = task.Expire(s.now())
-	return task, task.HeldBy(actor)
+	if err := task.HeldBy(actor); err != nil {
+		// Closing a project gives its tasks back: that is why, then.
+		if project, read := tx.ProjectByID(ctx, task.ProjectID); read == nil && project.ClosedAt != nil {
+			return task, &ClosedError{project.Slug}
+		}
+		return task, err
+	}
+	return task, nil
 }
 
 // RenewLease keeps a task with the actor for another LeaseDuration.
@@ -280,6 +287,7 @@ func (s *Service) taskDetail(ctx context.Context, actor User, id int64) (TaskDet
 	edit, err := s.store.LatestEdit(ctx, id)
 	switch {
 	case err == nil:
+		d.Project.withhold(actor, &edit)
 		d.Edit, d.EditMap = &edit, &edit.Map
 	case !errors.Is(err, ErrNotFound):
 		return TaskDetail{}, err

@@ -54,6 +54,22 @@ const (
 // Feedbacks are all of them.
 var Feedbacks = []Feedback{FeedbackLive, FeedbackSubmitted, FeedbackOff}
 
+// tells returns ErrForbidden where painters are not told what the network says to a map that they paint.
+func (p Project) tells() error {
+	if p.Feedback == FeedbackLive {
+		return nil
+	}
+	return fmt.Errorf("%w: project %s shows no answers while a map is painted (feedback %s)", ErrForbidden, p.Slug, p.Feedback)
+}
+
+// withhold takes out of an edit what its painter is not shown of the network's answers. Reviewers see them.
+func (p Project) withhold(actor User, e *Edit) {
+	inHand := e.State == EditDraft || e.State == EditTakenBack
+	if !actor.Role.May(RoleReviewer) && (p.Feedback == FeedbackOff || p.Feedback == FeedbackSubmitted && inHand) {
+		e.Before, e.After = nil, nil
+	}
+}
+
 // Class is one of the K answers of the project's classifier.
 type Class struct {
 	Index int    `json:"index"`

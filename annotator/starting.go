@@ -71,6 +71,9 @@ func (s *Service) SetStart(ctx context.Context, actor User, slug string, start a
 	if err := checkStart(start); err != nil {
 		return Project{}, err
 	}
+	if project.ClosedAt != nil {
+		return Project{}, &ClosedError{slug}
+	}
 	if start.Method != attention.StartModel {
 		sources, err := s.store.StartSources(ctx, project.ID)
 		if err != nil {

@@ -185,6 +185,9 @@ func (a *api) tasks() {
 		MaxBodyBytes: 8 << 20, BodyReadTimeout: 30 * time.Second}
 	handle(a, role, draft, func(ctx context.Context, actor annotator.User, in *draftRequest) (*answer[annotator.Edit], error) {
 		var m attention.Map
+		if in.Body.Changes != nil && (in.Body.Map != nil || in.Body.Values != nil) {
+			return nil, &annotator.ValidationError{Field: "changes", Message: "stands instead of a map: send one of the two"}
+		}
 		if in.Body.Changes == nil {
 			var err error
 			if m, err = in.Body.of(ctx, a.server.service, actor, in.Task); err != nil {

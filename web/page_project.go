@@ -62,7 +62,10 @@ func (s *Server) changeProject(v *visit) error {
 		return err
 	}
 	view := templates.NewSettings(v.project.Project)
-	view.Name, view.Description, view.Feedback = form.Get("name"), form.Get("description"), annotator.Feedback(form.Get("feedback"))
+	view.Name, view.Description = form.Get("name"), form.Get("description")
+	if form.Has("feedback") { // a page from before it was a choice has none
+		view.Feedback = annotator.Feedback(form.Get("feedback"))
+	}
 	_, err = s.service.ChangeProject(v.Context(), v.actor, v.project.Slug, annotator.ProjectChange{Name: &view.Name, Description: &view.Description, Feedback: &view.Feedback})
 	if err != nil {
 		return s.refuseSettings(v, view, err)

@@ -163,7 +163,8 @@ export class Comparison extends Emitter<{ changed: undefined }> {
     this.asking?.abort();
     const { document } = this.editor;
     const { method, branch } = computed;
-    const given = branch === "perception" ? document.state.slice() : null;
+    const tells = detail.project.feedback === "live"; // a CAM of the edited map tells the answer to it; elsewhere the model's own stands in its place
+    const given = tells && branch === "perception" ? document.state.slice() : null;
     const key = `${this.map} ${this.class} ${given ? checksum(given) : ""}`;
     const known = this.answers.get(key);
     if (known) return this.arrived(known);
