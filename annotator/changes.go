@@ -11,7 +11,7 @@ import (
 // is a hundredth of the map.
 type Changes struct {
 	Cells  []int            `json:"cells" nullable:"false" doc:"Places among the values, each once."`
-	Values []float32        `json:"values" nullable:"false" doc:"Their new values, in [0,1]."`
+	Values []float32        `json:"values" nullable:"false" bound:"changed values" doc:"Their new values, in [0,1]."`
 	Marks  *attention.Marks `json:"marks,omitempty" doc:"Marks of all cells, a letter each; an empty text where none is marked; left out where they are as they were."`
 }
 

@@ -65,6 +65,7 @@ func newAPI(s *Server, r chi.Router) *api {
 		}
 	}
 	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[attention.Map]())
+	constrainSchema(a.huma.OpenAPI(), reflect.TypeFor[annotator.Changes]())
 	return a
 }
 

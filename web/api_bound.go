@@ -20,6 +20,7 @@ type bound struct {
 	problem   func(text string) string // nil: text's
 	low, high float64                  // of a number, or of each in a list; both 0: anything
 	most      int                      // of a list: how many it has, at least one
+	none      bool                     // a list may be empty
 	words     []any
 	byDefault any
 }
@@ -63,6 +64,7 @@ var bounds = map[string]bound{
 	"start examples":    {low: 1, high: annotator.MaxStartExamples},
 	"start radius":      {high: attention.MaxStartRadius},
 	"cells on a side":   {low: 1, high: attention.MaxSide},
+	"changed values":    {high: 1, none: true, most: attention.MaxSide * attention.MaxSide},
 	"cells' values":     {high: 1, most: attention.MaxSide * attention.MaxSide},
 	"previewed radius":  {low: -1, high: attention.MaxStartRadius},
 	"draft's source":    {words: words(annotator.DraftSources)},
@@ -95,6 +97,9 @@ func (b bound) apply(s *huma.Schema) {
 		s.Enum = b.words
 	case b.most > 0:
 		least := 1
+		if b.none {
+			least = 0
+		}
 		s.MinItems, s.MaxItems = &least, &b.most
 		s.Items.Minimum, s.Items.Maximum = &b.low, &b.high
 		s.Items.PrecomputeMessages()

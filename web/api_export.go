@@ -45,7 +45,7 @@ func (a *api) exports() {
 	}
 	// As one of any type: generated clients would read a file of every format as they read the first of a list, JSON.
 	o.Responses = map[string]*huma.Response{"200": {Description: "The file, of its format's type: " + strings.Join(media, ", "), Content: map[string]*huma.MediaType{
-		"*/*": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}}
+		"*/*": {Schema: &huma.Schema{Format: "binary"}}}}} // no type: a file of JSON is no text to who reads it as JSON
 	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *exportRequest) (*huma.StreamResponse, error) {
 		r := takeout.Request{Project: in.Project, What: in.What, Format: in.Format, Threshold: in.Threshold, Filter: annotator.ExportFilter{
 			States: in.State, Splits: in.Split, Class: in.Class, Author: in.Author, Search: in.Search, Round: in.Round, Version: in.Version, Revisions: in.Revisions}}

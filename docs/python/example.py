@@ -35,7 +35,7 @@ print("picture of", listed[0].name, len(original), "bytes")
 one = fine(task.sync(fine(tasks.sync(client=studio, project=project)).tasks[0].id, client=studio))
 print("task", one.id, one.state, f"on a map of {one.prediction.map_.h}x{one.prediction.map_.w}, answer", one.prediction.top[0].name)
 
-maps = fine(export.sync(project, client=studio, format_=ExportFormat.NPZ, state=["submitted", "approved"])).payload.read()
+maps = fine(export.sync(project, client=studio, format_=ExportFormat.NPZ, state=["submitted", "approved"]))
 print("maps", len(maps), "bytes")
 
 sent = photo.read_bytes()
