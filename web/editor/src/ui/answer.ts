@@ -64,7 +64,6 @@ export function answerPanel(desk: Desk): HTMLElement {
     const { detail } = desk;
     if (!detail) return;
     table.toggleAttribute("data-stale", desk.stale);
-    table.toggleAttribute("data-before-only", detail.project.feedback !== "live");
     say(after, desk.stale ? "earlier" : "after");
     after.title = desk.stale ? "The studio did not answer: these figures are of an earlier map" : "";
     const label = detail.image.label;
