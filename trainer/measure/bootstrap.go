@@ -13,41 +13,78 @@ const Resamples = 2000
 // Interval is a paired difference with its 95% percentile interval, Low to High, in the unit of the figures.
 type Interval struct {
 	Difference, Low, High float64
+	// P is that of no difference: twice the share of resamples on the rarer side of 0, itself included, with one resample added to
+	// both counts (Davison and Hinkley, Bootstrap Methods and their Application, 1997, chapter 4).
+	P float64
 }
 
 // figure is a number of one network over the images of indices, which may repeat.
 type figure func(results []Result, indices []int) float64
 
-// pairedBootstrap estimates statistic(candidate) − statistic(control) and its 95% interval: both
+// of is the figure of some results.
+func (f figure) of(results []Result) Statistic {
+	return func(indices []int) float64 { return f(results, indices) }
+}
+
+// pairedBootstrap estimates candidate − control and its 95% interval: both
 // networks are judged on the same resampled images, so that what makes an image hard for both cancels
 // out; the interval runs from the 2.5th to the 97.5th percentile of Resamples differences (Efron and
 // Tibshirani, An Introduction to the Bootstrap, chapter 13). Images are drawn with replacement
 // within each stratum, whose sizes stay as they are. It is seeded: the same results give the same interval.
 //
 // The interval covers the choice of held-out images. It does not cover the seed of the one training that each network had.
-func pairedBootstrap(candidate, control []Result, strata [][]int, f figure, seed uint64) Interval {
-	var all []int
+func pairedBootstrap(candidate, control Statistic, strata [][]int, seed uint64) Interval {
+	return SeedBootstrap([]Statistic{candidate}, []Statistic{control}, strata, seed)
+}
+
+// SeedBootstrap is the paired bootstrap of trainings that were repeated with several seeds: candidates and controls are a measure of each
+// seed's network, control i having the seed of candidate i. A resample draws as many seeds as there are, with replacement, and images,
+// which all drawn seeds share; its difference is the mean over the drawn seeds. So the interval covers the choice of images and of
+// seeds. Of few seeds it is too narrow still: n seeds vary by (n−1)/n of what seeds do. Of one seed it covers the images alone.
+func SeedBootstrap(candidates, controls []Statistic, strata [][]int, seed uint64) Interval {
+	var indices []int
 	for _, s := range strata {
-		all = append(all, s...)
+		indices = append(indices, s...)
 	}
-	out := Interval{Difference: f(candidate, all) - f(control, all)}
-	if len(all) == 0 {
-		return out
+	seeds := all(len(candidates))
+	difference := func(seeds, images []int) (sum float64) {
+		for _, s := range seeds {
+			sum += candidates[s](images) - controls[s](images)
+		}
+		return sum / float64(len(seeds))
 	}
+	if len(indices) == 0 || len(seeds) == 0 {
+		return Interval{P: 1}
+	}
+	out := Interval{Difference: difference(seeds, indices)}
 	rng := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
 	differences := make([]float64, Resamples)
-	drawn := make([]int, 0, len(all))
+	drawn := make([]int, 0, len(indices))
+	below, above := 1, 1
 	for i := range differences {
+		if len(candidates) > 1 {
+			for k := range seeds {
+				seeds[k] = rng.IntN(len(candidates))
+			}
+		}
 		drawn = drawn[:0]
 		for _, s := range strata {
 			for range s {
 				drawn = append(drawn, s[rng.IntN(len(s))])
 			}
 		}
-		differences[i] = f(candidate, drawn) - f(control, drawn)
+		d := difference(seeds, drawn)
+		differences[i] = d
+		if d <= 0 {
+			below++
+		}
+		if d >= 0 {
+			above++
+		}
 	}
 	slices.Sort(differences)
 	out.Low, out.High = percentile(differences, 0.025), percentile(differences, 0.975)
+	out.P = min(1, 2*float64(min(below, above))/(Resamples+1))
 	return out
 }
 
@@ -61,20 +98,17 @@ func percentile(sorted []float64, p float64) float64 {
 	return sorted[i] + (position-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// strataOf groups the images that keep accepts by their Group: a test split is often balanced over its groups on purpose, so that
+// strataOf groups images by their group: a test split is often balanced over its groups on purpose, so that
 // their sizes must not be resampled. Without groups there is one stratum. Classes are no strata, since strata of a few images
 // would make intervals too narrow.
-func strataOf(samples []sample.Sample, keep func(i int) bool) [][]int {
+func strataOf(images []int, group func(image int) string) [][]int {
 	index := map[string]int{}
 	var out [][]int
-	for i, s := range samples {
-		if !keep(i) {
-			continue
-		}
-		g, ok := index[s.Group]
+	for _, i := range images {
+		g, ok := index[group(i)]
 		if !ok {
 			g = len(out)
-			index[s.Group] = g
+			index[group(i)] = g
 			out = append(out, nil)
 		}
 		out[g] = append(out[g], i)
@@ -99,30 +133,8 @@ func mean(value func(Result) float64) figure {
 // worstGroup is the statistic of the least accuracy among the groups of samples. Its bootstrap differences are biased a little
 // towards zero, as those of any minimum are.
 func worstGroup(samples []sample.Sample) figure {
-	group := make([]int, len(samples))
-	names := map[string]int{}
-	for i, s := range samples {
-		if _, ok := names[s.Group]; !ok {
-			names[s.Group] = len(names)
-		}
-		group[i] = names[s.Group]
-	}
-	hits, count := make([]int, len(names)), make([]int, len(names))
+	accuracy := worst(len(samples), func(i int) string { return samples[i].Group }, least)
 	return func(results []Result, indices []int) float64 {
-		clear(hits)
-		clear(count)
-		for _, i := range indices {
-			count[group[i]]++
-			if results[i].Correct {
-				hits[group[i]]++
-			}
-		}
-		worst := 1.0
-		for g, n := range count {
-			if n > 0 {
-				worst = min(worst, float64(hits[g])/float64(n))
-			}
-		}
-		return worst
+		return accuracy(func(i int) bool { return results[i].Correct }, indices)
 	}
 }

@@ -1,9 +1,19 @@
 // Package measure says how good networks are, and how sure one can be that one is better than another.
 //
-//	evaluate.go   a network's answers on samples, and their figures: accuracy, worst group, attention inside the mask
-//	drift.go      how far maps moved on images that were right and stay so
-//	bootstrap.go  paired intervals of a difference
-//	measure.go    what is compared between parent, control and candidate, and the sentence about it
+//	kinds.go         every measure's name, words, range, definition and source
+//	rows.go          Row, what is known of one image, and the table of figures that rows give: accuracies, worst classes and groups
+//	calibration.go   the reliability diagram and the expected calibration error
+//	localise.go      a map against an object's mask and against another map
+//	wrong_reason.go  how active a map is where it must not be
+//	perturb.go       deletion and insertion
+//	compare.go       two networks on the same images
+//	bootstrap.go     paired intervals of a difference, over images and over seeds and images
+//	significance.go  McNemar's test, and Holm's adjustment where many are made
+//	evaluate.go      a network's answers on samples
+//	drift.go         how far maps moved on images that were right and stay so
+//	measure.go       what is compared between parent, control and candidate, and the sentence about it
+//
+// docs/measures.md says when to look at which. What needs no network is a function of probabilities, maps and masks alone.
 //
 // Networks are given as a Forwarder, so that a training engine and a network that is only run are measured in the same way.
 package measure

@@ -37,6 +37,6 @@ func SetDrift(results []Result, maps, parent []float32, height, width int) {
 // Drift is how far attention moved without an edit asking for it: on held-out images that parent, control and candidate all get
 // right. It is the mean of Result.Drift, an L2 distance over the cells; nil if there are no such images.
 func Drift(a Arms, seed uint64) *Measure {
-	return a.compare(MapDrift, "Map moved on images that were right and stay so", "", mean(func(r Result) float64 { return r.Drift }),
+	return a.compare(MapDrift, mean(func(r Result) float64 { return r.Drift }),
 		func(i int) bool { return a.Parent[i].Correct && a.Control[i].Correct && a.Candidate[i].Correct }, seed)
 }

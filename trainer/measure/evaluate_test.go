@@ -96,7 +96,7 @@ func TestBootstrapCoversTheTruth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	covered, width := 0, 0.0
 	samples := make([]sample.Sample, n)
-	strata := strataOf(samples, func(int) bool { return true })
+	strata := strataOf(all(n), func(i int) string { return samples[i].Group })
 	for set := range sets {
 		control, candidate := make([]Result, n), make([]Result, n)
 		for i := range n {
@@ -104,7 +104,7 @@ func TestBootstrapCoversTheTruth(t *testing.T) {
 			control[i].Correct = u >= fix && u < 0.7
 			candidate[i].Correct = u < 0.7-spoil
 		}
-		got := pairedBootstrap(candidate, control, strata, correct, uint64(set))
+		got := pairedBootstrap(correct.of(candidate), correct.of(control), strata, uint64(set))
 		if got.Low <= fix-spoil && fix-spoil <= got.High {
 			covered++
 		}
@@ -123,7 +123,7 @@ func TestBootstrapCoversTheTruth(t *testing.T) {
 func TestBootstrapIsSeededAndStratified(t *testing.T) {
 	t.Parallel()
 	samples := []sample.Sample{{Group: "a"}, {Group: "b"}, {Group: "a"}, {Group: "b"}, {Group: "b"}}
-	strata := strataOf(samples, func(i int) bool { return i != 4 })
+	strata := strataOf(all(4), func(i int) string { return samples[i].Group })
 	if len(strata) != 2 || len(strata[0]) != 2 || len(strata[1]) != 2 {
 		t.Fatalf("strata %v", strata)
 	}
@@ -131,11 +131,11 @@ func TestBootstrapIsSeededAndStratified(t *testing.T) {
 	control := make([]Result, 5)
 	candidate := []Result{{Correct: true}, {}, {Correct: true}, {}, {}}
 	correct := mean(func(r Result) float64 { return one(r.Correct) })
-	if got := pairedBootstrap(candidate, control, strata, correct, 1); got != (Interval{0.5, 0.5, 0.5}) {
+	if got := pairedBootstrap(correct.of(candidate), correct.of(control), strata, 1); got.Difference != 0.5 || got.Low != 0.5 || got.High != 0.5 {
 		t.Errorf("stratified: %+v", got)
 	}
 	whole := [][]int{{0, 1, 2, 3}}
-	a, b := pairedBootstrap(candidate, control, whole, correct, 1), pairedBootstrap(candidate, control, whole, correct, 1)
+	a, b := pairedBootstrap(correct.of(candidate), correct.of(control), whole, 1), pairedBootstrap(correct.of(candidate), correct.of(control), whole, 1)
 	if a != b || a.Low >= 0.5 || a.High <= 0.5 {
 		t.Errorf("unstratified: %+v and %+v", a, b)
 	}

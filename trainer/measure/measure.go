@@ -12,7 +12,7 @@ import (
 type Measure struct {
 	Name       string  `json:"name"`
 	Label      string  `json:"label"` // as people read it
-	Unit       string  `json:"unit"`  // "fraction", or "" for a distance
+	Unit       string  `json:"unit"`  // as in Kind
 	Parent     float64 `json:"parent"`
 	Control    float64 `json:"control"`
 	Candidate  float64 `json:"candidate"`
@@ -22,18 +22,6 @@ type Measure struct {
 	Images     int     `json:"images"` // how many it is taken over
 }
 
-// The measures, in the order they are reported.
-const (
-	Accuracy        = "accuracy"
-	Top5            = "top5"
-	AttentionBranch = "attention_branch"
-	WorstGroup      = "worst_group"
-	Inside          = "attention_inside"
-	Confidence      = "mean_confidence"
-	MapDistance     = "map_distance"
-	MapDrift        = "map_drift"
-)
-
 // Arms are the three networks' results on one set of samples.
 type Arms struct {
 	Samples                    []sample.Sample
@@ -41,19 +29,21 @@ type Arms struct {
 }
 
 // compare compares the arms by one statistic over the images that keep accepts; nil if there are none.
-func (a Arms) compare(name, label, unit string, f figure, keep func(i int) bool, seed uint64) *Measure {
-	strata := strataOf(a.Samples, keep)
-	var all []int
-	for _, s := range strata {
-		all = append(all, s...)
+func (a Arms) compare(name string, f figure, keep func(i int) bool, seed uint64) *Measure {
+	var images []int
+	for i := range a.Samples {
+		if keep(i) {
+			images = append(images, i)
+		}
 	}
-	if len(all) == 0 {
+	if len(images) == 0 {
 		return nil
 	}
-	interval := pairedBootstrap(a.Candidate, a.Control, strata, f, seed)
+	interval := pairedBootstrap(f.of(a.Candidate), f.of(a.Control), strataOf(images, func(i int) string { return a.Samples[i].Group }), seed)
+	kind := KindOf(name)
 	return &Measure{
-		Name: name, Label: label, Unit: unit, Images: len(all),
-		Parent: f(a.Parent, all), Control: f(a.Control, all), Candidate: f(a.Candidate, all),
+		Name: name, Label: kind.Label, Unit: kind.Unit, Images: len(images),
+		Parent: f(a.Parent, images), Control: f(a.Control, images), Candidate: f(a.Candidate, images),
 		Difference: interval.Difference, Low: interval.Low, High: interval.High,
 	}
 }
@@ -74,26 +64,29 @@ func Heldout(a Arms, classes int, seed uint64) []Measure {
 			groups[s.Group] = true
 		}
 	}
-	add(a.compare(Accuracy, "Accuracy", "fraction", mean(func(r Result) float64 { return one(r.Correct) }), every, seed))
+	add(a.compare(Accuracy, mean(func(r Result) float64 { return one(r.Correct) }), every, seed))
 	if classes > 5 {
-		add(a.compare(Top5, "Label among the first five", "fraction", mean(func(r Result) float64 { return one(r.Top5) }), every, seed))
+		add(a.compare(Top5, mean(func(r Result) float64 { return one(r.Top5) }), every, seed))
 	}
 	if len(groups) > 1 {
-		add(a.compare(WorstGroup, "Accuracy on the worst group", "fraction", worstGroup(a.Samples),
+		add(a.compare(WorstGroup, worstGroup(a.Samples),
 			func(i int) bool { return a.Samples[i].Group != "" }, seed))
 	}
-	add(a.compare(Inside, "Attention inside the object", "fraction", mean(func(r Result) float64 { return r.Inside }),
+	add(a.compare(Inside, mean(func(r Result) float64 { return r.Inside }),
 		func(i int) bool { return !a.Samples[i].Mask.IsZero() }, seed))
-	add(a.compare(AttentionBranch, "Accuracy of the attention branch", "fraction", mean(func(r Result) float64 { return one(r.AttCorrect) }), every, seed))
-	add(a.compare(Confidence, "Mean confidence", "fraction", mean(func(r Result) float64 { return r.Confidence }), every, seed))
+	add(a.compare(AttentionBranch, mean(func(r Result) float64 { return one(r.AttCorrect) }), every, seed))
+	add(a.compare(Confidence, mean(func(r Result) float64 { return r.Confidence }), every, seed))
 	return out
 }
 
 // Distances compares how far the arms' maps are from people's, on images with an edit: the mean L2 distance ‖M′ − M‖₂ over the
 // cells. nil if there are no images.
 func Distances(a Arms, seed uint64) *Measure {
-	return a.compare(MapDistance, "Distance to people's maps (training images)", "", mean(func(r Result) float64 { return r.MapDistance }),
-		func(int) bool { return true }, seed)
+	m := a.compare(MapDistance, mean(func(r Result) float64 { return r.MapDistance }), func(int) bool { return true }, seed)
+	if m != nil {
+		m.Label += " (training images)"
+	}
+	return m
 }
 
 // Headline says in a sentence what the maps were worth, or that the difference is within chance. against is "the control" or "the
