@@ -11,16 +11,16 @@ const strokes = Number(process.env.STUDIO_STROKES ?? 1000);
 const rounds = 5;
 const frames = 200; // of a stroke that is measured
 
-/** A page with one canvas, which draws a soft disc where the pointer is. */
-const bare = `<!doctype html><style>*{margin:0}html,body{height:100%;overflow:hidden;background:#222}canvas{position:absolute;inset:0;width:100%;height:100%}</style>
+/** A page with one canvas, which draws a soft disc of the brush's size where the pointer is. */
+const bare = (radius: number) => `<!doctype html><style>*{margin:0}html,body{height:100%;overflow:hidden;background:#222}canvas{position:absolute;inset:0;width:100%;height:100%}</style>
 <canvas id=stage></canvas><script>
-const c = document.getElementById("stage"), g = c.getContext("2d");
+const c = document.getElementById("stage"), g = c.getContext("2d", { alpha: false });
 c.width = innerWidth * devicePixelRatio; c.height = innerHeight * devicePixelRatio;
 let at = null, waiting = false;
 c.addEventListener("pointermove", (e) => { at = e; if (!waiting) { waiting = true; requestAnimationFrame(draw); } });
 function draw() {
   waiting = false;
-  const r = 60, s = g.createRadialGradient(at.clientX, at.clientY, 0, at.clientX, at.clientY, r);
+  const r = ${radius}, s = g.createRadialGradient(at.clientX, at.clientY, 0, at.clientX, at.clientY, r);
   s.addColorStop(0, "rgba(255, 200, 0, 0.5)"); s.addColorStop(1, "rgba(255, 200, 0, 0)");
   g.fillStyle = s; g.fillRect(at.clientX - r, at.clientY - r, 2 * r, 2 * r);
 }
@@ -84,9 +84,10 @@ describe.skipIf(chromiumPath() === undefined || !process.env.STUDIO_SPEED)("the 
         }
       }
     }, strokes);
+    const brush = Number(/([0-9]+) px/.exec(await ana.page.getByTestId("set-size").getAttribute("aria-valuetext") ?? "")?.[1]); // pixels across
     const other = await ana.context.newPage();
     await other.setViewportSize(screen);
-    await other.setContent(bare);
+    await other.setContent(bare(brush / 2));
     const times = { editor: [] as number[], bare: [] as number[] };
     for (let round = 0; round < rounds; round++) {
       await ana.page.bringToFront();

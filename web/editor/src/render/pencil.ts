@@ -1,6 +1,6 @@
-/** What draws on a canvas. Every browser that runs this page has one. */
-export function pencil(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-  const context = canvas.getContext("2d");
+/** What draws on a canvas. Every browser that runs this page has one. The settings are those of the canvas's first pencil. */
+export function pencil(canvas: HTMLCanvasElement, settings?: CanvasRenderingContext2DSettings): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d", settings);
   if (!context) throw new Error("this browser draws on no canvas");
   return context;
 }

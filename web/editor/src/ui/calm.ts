@@ -4,7 +4,7 @@
 
 import type { Editor } from "../editor.ts";
 
-const beat = 300; // ms between two times while a stroke is under way
+const beat = 400; // ms between two times while a stroke is under way
 
 interface Followers {
   readonly shows: (() => void)[];

@@ -49,6 +49,7 @@ export class Stage {
   private overlay: Region | null = null; // where the moving parts were drawn last
   private pictures: { task: TaskDetail | null; view: HTMLImageElement | null; whole: HTMLImageElement | null } = { task: null, view: null, whole: null };
   private ratio = 1;
+  private ground = ""; // the colour around the picture
   private panes: readonly Pane[] = [{ x: 0, y: 0, map: true }];
 
   constructor(private readonly editor: Editor, private readonly broken: (what: string) => void) {
@@ -58,8 +59,10 @@ export class Stage {
       { id: "stage", tabindex: "0", role: "application", "aria-label": "Attention map", "aria-describedby": "stage-help", "data-testid": "stage" },
       this.canvas, this.swipe.element, this.minimap.element,
     );
+    pencil(this.canvas, { alpha: false }); // what lies under it need not be drawn, and it need not be blended with that
     this.swipe.follow(editor);
     this.listen();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.loop.mark("picture"));
     editor.on("values", () => this.loop.mark("values"));
     editor.on("changed", () => this.refresh());
     new ResizeObserver(() => this.resize()).observe(this.element);
@@ -149,6 +152,7 @@ export class Stage {
       const g = this.fresh(this.photograph);
       g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
       drawPicture(g, editor, this.pictures);
+      this.ground = getComputedStyle(this.element).backgroundColor;
       this.minimap.draw(this.pictures.view);
     }
     if (changes.has("picture") || changes.has("map") || stretched) dirty = { x: 0, y: 0, width: editor.viewport.width, height: editor.viewport.height };
@@ -177,7 +181,8 @@ export class Stage {
     g.beginPath();
     g.rect(x, y, width, height);
     g.clip();
-    g.clearRect(x, y, width, height);
+    g.fillStyle = this.ground;
+    g.fillRect(x, y, width, height);
     g.imageSmoothingEnabled = false;
     g.drawImage(photograph, x, y, width, height, x, y, width, height);
     g.setTransform(ratio, 0, 0, ratio, left, top);

@@ -66,7 +66,7 @@ export function topBar(desk: Desk, actions: { release: () => void; skip: () => v
   desk.on("phase", showPhase);
   desk.on("save", showSave);
   editor.on("settled", showHistory);
-  setInterval(showSave, 1000);
+  setInterval(() => editor.busy || showSave(), 1000); // during a stroke it would be drawn anew far from the brush
 
   return h(
     "header.editor-bar", {},
