@@ -29,6 +29,7 @@ type SentFile struct {
 
 // Models takes in model files and gives them out (internal/jobs). It inspects uploaded files without running them.
 type Models interface {
+	Segmenters
 	// Receive stores an uploaded model as one file and reports what it is. next returns the upload's files in any order, and then
 	// io.EOF. A model that is no ABN in ONNX, or lacks some of its data, is a *ValidationError of field "model", and one that is too
 	// large ErrTooLarge; neither is stored.

@@ -73,6 +73,8 @@ func inspectUpload(args []string, in io.Reader, out io.Writer) error {
 		found, err = inspectFile(context.Background(), asked.File, asked.Manifest, asked.Names)
 	case doTry:
 		err = tryFile(context.Background(), asked.File, asked.Manifest, asked.RunLimit)
+	case doSegment:
+		return trySegmenter(context.Background(), asked, out)
 	case doJoin:
 		return joinFiles(context.Background(), asked.File, asked.Sent, out)
 	case doHome:

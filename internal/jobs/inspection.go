@@ -73,6 +73,9 @@ type request struct {
 	RunLimit time.Duration      `json:"run_limit,omitempty"` // doTry: the limit of each pass; 0: ort's default
 	Sent     []onnx.SentFile    `json:"sent,omitempty"`      // doJoin: the files that hold the model's data
 	Home     *homeRequest       `json:"home,omitempty"`      // doHome
+
+	Decoder string                    `json:"decoder,omitempty"` // doSegment: the decoder's path; File is the encoder's
+	Pixels  annotator.SegmenterPixels `json:"pixels,omitempty"`  // doSegment
 }
 
 // What an inspection can do: request.Do.
@@ -81,12 +84,16 @@ const (
 	doTry     = "run"        // run the model
 	doJoin    = "join"       // make one file of several
 	doHome    = "bring home" // make a state_dict of it
+	doSegment = "segment"    // answer a click
 )
 
 // elsewhere says how to get the request done without these limits.
 func (r request) elsewhere() string {
-	if r.Do == doHome {
+	switch r.Do {
+	case doHome:
 		return "download the ONNX file and make it on the command line with 'studio model export --state-dict'"
+	case doSegment:
+		return "add it on the server with 'studio model segmenter'"
 	}
 	return "add it on the server with 'studio model add'"
 }
@@ -100,6 +107,8 @@ type verdict struct {
 	// Field is the part of a person's request that was refused; "": the model.
 	Field string `json:"field,omitempty"`
 	Parts bool   `json:"parts,omitempty"` // refused because its parts are not found (annotator.ErrParts)
+
+	Segmenter *annotator.Segmenter `json:"segmenter,omitempty"` // doSegment
 }
 
 // problem returns the verdict's error: what is wrong with the file, or with this installation.
@@ -122,20 +131,28 @@ var (
 
 // runInspection inspects or tries a file in a child process and returns the report.
 func runInspection(ctx context.Context, asked request, l limits) (annotator.ModelFile, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	report := &bounded{most: maxReport, full: func() { cancel(errReport) }}
-	if err := runConfined(ctx, asked, l, report); err != nil {
+	v, err := runForVerdict(ctx, asked, l)
+	if err != nil {
 		return annotator.ModelFile{}, err
-	}
-	var v verdict
-	if err := json.Unmarshal(report.data.Bytes(), &v); err != nil {
-		return annotator.ModelFile{}, fmt.Errorf("inspecting a model: its report: %w", err)
 	}
 	if v.File == nil {
 		return annotator.ModelFile{}, v.problem()
 	}
 	return *v.File, nil
+}
+
+// runForVerdict runs a request in a child process that answers with a verdict alone.
+func runForVerdict(ctx context.Context, asked request, l limits) (v verdict, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	report := &bounded{most: maxReport, full: func() { cancel(errReport) }}
+	if err := runConfined(ctx, asked, l, report); err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(report.data.Bytes(), &v); err != nil {
+		return v, fmt.Errorf("inspecting a model: its report: %w", err)
+	}
+	return v, nil
 }
 
 // runConfined runs a request in a child process and waits for its end. The child's standard output goes to report. When ctx ends, the
@@ -150,6 +167,9 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	others := []*string{}
 	for i := range asked.Sent {
 		others = append(others, &asked.Sent[i].Path)
+	}
+	if asked.Decoder != "" {
+		others = append(others, &asked.Decoder)
 	}
 	if asked.Home != nil {
 		others = append(others, asked.Home.files()...)
@@ -182,7 +202,7 @@ func runConfined(ctx context.Context, asked request, l limits, report io.Writer)
 	defer timer.Stop()
 
 	complaints := &bounded{most: maxComplaints}
-	crashed := map[string]string{doInspect: "the inspection", doTry: "running it", doJoin: "making one file of it", doHome: "making a state_dict of it"}[asked.Do]
+	crashed := map[string]string{doInspect: "the inspection", doTry: "running it", doJoin: "making one file of it", doHome: "making a state_dict of it", doSegment: "running it"}[asked.Do]
 	command := exec.CommandContext(ctx, program, inspectCommand, strconv.FormatInt(l.memory, 10), strconv.Itoa(int(l.time.Seconds())), asked.File)
 	command.Dir = dir
 	command.Env = inspectionEnvironment(library)

@@ -29,8 +29,8 @@ import (
 
 // reads are the methods of the service that change nothing.
 var reads = []string{
-	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
-	"RoundEvents", "RoundPlan", "Rounds", "Score", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
+	"ActivationMap", "Audit", "CheckSetupLink", "CountExport", "Download", "ExportAudit", "ExportMaps", "ExportPredictions", "ExportRegions", "ExportReviews", "ExportTasks", "Facets", "HasPeople", "HasSegmenter", "Image", "ImageDetail", "Images", "ImportExample", "Jobs", "LabelHistory", "LabelVerdict", "LabelVerdicts", "Leakage", "Likeness", "LookAtImport", "MapTargets", "Mask", "NextLabelVerdict", "NextReview", "OpenModel", "PackProject", "Person", "PersonalData", "Picture", "PreviewImport", "PreviewStarts", "Project", "Projects", "Revisions", "Round", "RoundDefaults",
+	"RoundEvents", "RoundPlan", "Rounds", "Score", "Segment", "Segmenter", "Sources", "StagedArchives", "StagedImport", "StagedImports", "StateDict", "Suspects", "Task", "Tasks", "Tokens", "Upload", "UserByID", "UserByToken", "Users", "Version", "Versions", "Workers",
 }
 
 // untold are the methods whose changes the trail need not hold, with the reason.
@@ -284,6 +284,19 @@ func TestEveryChangeIsInTheTrail(t *testing.T) {
 				t.Fatal(err)
 			}
 			return func() error { return only(s.PurgeDeletedProjects(ctx, annotator.System)) }
+		},
+		"SendSegmenter": func() change {
+			return func() error {
+				return only(s.SendSegmenter(ctx, w.Admin, sentSegmenter(t, "sam_encoder", "sam_decoder")))
+			}
+		},
+		"AddSegmenter": func() change {
+			add := annotator.SegmenterToAdd{Name: unique("encoder"), Encoder: segmenterFile(t, "sam_encoder"), Decoder: segmenterFile(t, "sam_decoder")}
+			return func() error { return only(s.AddSegmenter(ctx, w.Admin, add)) }
+		},
+		"RemoveSegmenter": func() change {
+			ok(s.AddSegmenter(ctx, w.Admin, annotator.SegmenterToAdd{Name: "encoder", Encoder: segmenterFile(t, "sam_encoder"), Decoder: segmenterFile(t, "sam_decoder")}))
+			return func() error { return s.RemoveSegmenter(ctx, w.Admin) }
 		},
 		"RenameClass": func() change {
 			name := unique("class")

@@ -9,12 +9,13 @@ import (
 // notPurged is the condition of a row whose project was not purged.
 const notPurged = `project_id IN (SELECT id FROM projects WHERE purged_at IS NULL)`
 
-// ReferencedBlobs returns the hashes of all blobs that rows refer to: images, masks, models, and uploaded models that may yet be
-// added. Any other blob may be swept once it is older than any running transaction.
+// ReferencedBlobs returns the hashes of all blobs that rows refer to: images, masks, models, uploaded models that may yet be
+// added, and the segmenter. Any other blob may be swept once it is older than any running transaction.
 func (s *Store) ReferencedBlobs(ctx context.Context) (map[string]struct{}, error) {
 	hashes, err := list(ctx, s, pgx.RowTo[string], `
 		SELECT hash FROM images WHERE purged_at IS NULL UNION SELECT mask_hash FROM images WHERE mask_hash <> '' UNION SELECT model_hash FROM versions WHERE `+notPurged+`
-		UNION SELECT model_hash FROM uploads WHERE state <> 'added'`)
+		UNION SELECT model_hash FROM uploads WHERE state <> 'added'
+		UNION SELECT encoder_hash FROM segmenter UNION SELECT decoder_hash FROM segmenter`)
 	all := make(map[string]struct{}, len(hashes))
 	for _, h := range hashes {
 		all[h] = struct{}{}
@@ -35,6 +36,7 @@ func (s *Store) BlobUses(ctx context.Context) ([]BlobUse, error) {
 		UNION ALL SELECT mask_hash, 'mask of image ' || p.slug || '/' || i.name FROM images i JOIN projects p ON p.id = i.project_id WHERE mask_hash <> ''
 		UNION ALL SELECT model_hash, 'model of version ' || v.number || ' of ' || p.slug FROM versions v JOIN projects p ON p.id = v.project_id WHERE p.purged_at IS NULL
 		UNION ALL SELECT model_hash, 'uploaded model ' || u.name || ' for ' || p.slug FROM uploads u JOIN projects p ON p.id = u.project_id WHERE u.state <> 'added'
+		UNION ALL SELECT encoder_hash, 'encoder of the segmenter ' || name FROM segmenter UNION ALL SELECT decoder_hash, 'decoder of the segmenter ' || name FROM segmenter
 		ORDER BY 1, 2`)
 	return uses, wrap(err, "listing the blobs in use")
 }
