@@ -62,11 +62,14 @@ type Click struct {
 	Add bool    `json:"add" doc:"The region holds this place; else it does not."`
 }
 
+// LargerSegmenters says what to do about one whose files are beyond DefaultMaxModelBytes.
+const LargerSegmenters = "add it on the server with 'studio model segmenter', or start the server with a larger --max-model-mb"
+
 // MaxClicks bounds the clicks of one region.
 const MaxClicks = 64
 
-// Region is what a segmenter answers to clicks: how much of each cell of the version's grid lies in the mask, by area.
-type Region struct {
+// Segment is what a segmenter answers to clicks: how much of each cell of the version's grid lies in the mask, by area.
+type Segment struct {
 	Height       int       `json:"h"`
 	Width        int       `json:"w"`
 	Coverage     []float32 `json:"coverage" doc:"h·w shares, row by row."`
@@ -186,27 +189,27 @@ func (s *Service) RemoveSegmenter(ctx context.Context, actor User) error {
 }
 
 // Segment answers clicks on a task's image with the region that the studio's segmenter sees there. Nothing is stored.
-func (s *Service) Segment(ctx context.Context, actor User, taskID int64, clicks []Click) (Region, error) {
+func (s *Service) Segment(ctx context.Context, actor User, taskID int64, clicks []Click) (Segment, error) {
 	if err := checkClicks(clicks); err != nil {
-		return Region{}, err
+		return Segment{}, err
 	}
 	segmenter, err := s.Segmenter(ctx, actor)
 	if err != nil {
-		return Region{}, err
+		return Segment{}, err
 	}
 	card, version, _, err := s.scored(ctx, taskID)
 	if err != nil {
-		return Region{}, err
+		return Segment{}, err
 	}
 	if s.segmenting == nil {
-		return Region{}, fmt.Errorf("segmenting image %d: %w: this process runs no segmenter", card.Image.ID, ErrUnavailable)
+		return Segment{}, fmt.Errorf("segmenting image %d: %w: this process runs no segmenter", card.Image.ID, ErrUnavailable)
 	}
 	start := time.Now()
 	m, err := s.segmenting.Segment(ctx, segmenter, version, card.Image, clicks)
 	if err != nil {
-		return Region{}, fmt.Errorf("segmenting image %d: %w", card.Image.ID, err)
+		return Segment{}, fmt.Errorf("segmenting image %d: %w", card.Image.ID, err)
 	}
-	return Region{Height: m.Height, Width: m.Width, Coverage: m.Values, Encoder: segmenter.EncoderHash,
+	return Segment{Height: m.Height, Width: m.Width, Coverage: m.Values, Encoder: segmenter.EncoderHash,
 		Milliseconds: float64(time.Since(start)) / float64(time.Millisecond)}, nil
 }
 

@@ -671,7 +671,7 @@ func topBar(f Frame) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if f.User.Role == "admin" {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 64, "<a href=\"/people\">People</a>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 64, "<a href=\"/people\">People</a> <a href=\"/segmenter\">Segmenter</a>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -65,6 +65,8 @@ var bounds = map[string]bound{
 	"start radius":      {high: attention.MaxStartRadius},
 	"cells on a side":   {low: 1, high: attention.MaxSide},
 	"changed values":    {high: 1, none: true, most: attention.MaxSide * attention.MaxSide},
+	"share":             {high: 1},
+	"clicks":            {most: annotator.MaxClicks},
 	"cells' values":     {high: 1, most: attention.MaxSide * attention.MaxSide},
 	"previewed radius":  {low: -1, high: attention.MaxStartRadius},
 	"draft's source":    {words: words(annotator.DraftSources)},
@@ -101,8 +103,10 @@ func (b bound) apply(s *huma.Schema) {
 			least = 0
 		}
 		s.MinItems, s.MaxItems = &least, &b.most
-		s.Items.Minimum, s.Items.Maximum = &b.low, &b.high
-		s.Items.PrecomputeMessages()
+		if b.high > b.low { // of numbers
+			s.Items.Minimum, s.Items.Maximum = &b.low, &b.high
+			s.Items.PrecomputeMessages()
+		}
 	default:
 		s.Minimum, s.Maximum = &b.low, &b.high
 	}
@@ -214,7 +218,7 @@ var enumerations = []enumeration{
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),
-	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks),
+	enumerated(annotator.MapsOfs), enumerated(annotator.Feedbacks), enumerated(annotator.SegmenterKinds), enumerated(annotator.SegmenterPixelWays),
 }
 
 // enumerate makes the schemas of enumerations say their words, wherever a field has such a type.

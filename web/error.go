@@ -48,6 +48,7 @@ func outcome(err error) failure {
 		throttled  *throttledError
 		tooLarge   *http.MaxBytesError
 		picture    *annotator.PictureError
+		segmenter  *annotator.SegmenterError
 	)
 	say := err.Error()
 	switch {
@@ -99,6 +100,8 @@ func outcome(err error) failure {
 		return failure{status: http.StatusNotFound, title: "The picture is missing", detail: picture.Error()}
 	case errors.As(err, &picture):
 		return failure{status: http.StatusUnprocessableEntity, title: "The picture cannot be used", detail: picture.Error()}
+	case errors.As(err, &segmenter):
+		return failure{status: http.StatusServiceUnavailable, title: "The segmenter does not work", detail: segmenter.Error()}
 	case errors.Is(err, annotator.ErrFull):
 		return failure{status: http.StatusInsufficientStorage, title: "The disk is full", detail: "the studio's disk takes no more, so nothing was saved: whoever runs the studio has to free some space, and then try again (/readyz says where)"}
 	case errors.Is(err, annotator.ErrMissing), errors.Is(err, annotator.ErrDamaged):

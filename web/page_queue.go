@@ -133,6 +133,9 @@ func (s *Server) editorPage(v *visit) error {
 		return err
 	}
 	view := templates.Editor{Task: tidy(t), Query: templates.ParseQueueQuery(v.URL.Query())}
+	if view.Clicks, err = s.service.HasSegmenter(v.Context(), v.actor); err != nil {
+		return err
+	}
 	mine := t.Lease != nil && t.Lease.Mine
 	returned := t.State == annotator.TaskChangesRequested && t.AuthorID != nil && *t.AuthorID == v.actor.ID
 	if !mine && !returned && t.State != annotator.TaskOpen {

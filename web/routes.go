@@ -34,6 +34,7 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 		// These limit their bodies themselves.
 		r.Post("/projects/{slug}/uploads", s.projectPage(admins, s.sendModel))
 		r.Post("/projects/{slug}/maps", s.projectPage(admins, s.bringMaps))
+		r.Post("/segmenter", s.page(admins, s.sendSegmenter))
 		r.Post("/projects/{slug}/versions/{version}/state-dict", s.projectPage(annotators, s.sendStateDict))
 
 		r.Group(func(r chi.Router) {
@@ -55,6 +56,8 @@ func (s *Server) routes(protection *http.CrossOriginProtection) http.Handler {
 			r.Get("/people", s.page(admins, s.peoplePage))
 			r.Post("/people", s.page(admins, s.addPerson))
 			r.Post("/people/{user}", s.page(admins, s.changePerson))
+			r.Get("/segmenter", s.page(admins, s.segmenterPage))
+			r.Post("/segmenter/remove", s.page(admins, s.removeSegmenter))
 			r.Get("/account", s.page(annotators, s.accountPage))
 			r.Post("/account/name", s.page(annotators, s.changeOwnName))
 			r.Post("/account/password", s.page(annotators, s.changeOwnPassword))

@@ -35,7 +35,7 @@ var scopes = map[string]annotator.Scope{
 	"deleteImages": annotator.ScopeAdmin, "restoreImages": annotator.ScopeAdmin, "purgeImages": annotator.ScopeAdmin,
 
 	"tasks": annotator.ScopeRead, "facets": annotator.ScopeRead, "task": annotator.ScopeRead, "revisions": annotator.ScopeRead,
-	"score": annotator.ScopeRead, "activationMap": annotator.ScopeRead, "likeness": annotator.ScopeRead, // they store nothing
+	"score": annotator.ScopeRead, "activationMap": annotator.ScopeRead, "likeness": annotator.ScopeRead, "segment": annotator.ScopeRead, "segmenter": annotator.ScopeRead, // they store nothing
 	"nextTask": annotator.ScopePaint, "claimTask": annotator.ScopePaint, "renewLease": annotator.ScopePaint, "saveDraft": annotator.ScopePaint,
 	"submitTask": annotator.ScopePaint, "takeBackTask": annotator.ScopePaint, "skipTask": annotator.ScopePaint, "releaseTask": annotator.ScopePaint,
 
@@ -47,6 +47,7 @@ var scopes = map[string]annotator.Scope{
 	"versions": annotator.ScopeRead, "version": annotator.ScopeRead, "downloadVersion": annotator.ScopeRead,
 	"downloadVersionData": annotator.ScopeRead, "downloadManifest": annotator.ScopeRead, "stateDict": annotator.ScopeRead, "stateDictByReference": annotator.ScopeAdmin,
 	"activateVersion": annotator.ScopeAdmin, "startScan": annotator.ScopeAdmin,
+	"setSegmenter": annotator.ScopeAdmin, "removeSegmenter": annotator.ScopeAdmin,
 	"addVersion": annotator.ScopeAdmin, "upload": annotator.ScopeAdmin, "addUpload": annotator.ScopeAdmin,
 
 	"packProject": annotator.ScopeAdmin, "beginArchive": annotator.ScopeAdmin, "archives": annotator.ScopeAdmin, "startArchive": annotator.ScopeAdmin,

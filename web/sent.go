@@ -67,7 +67,11 @@ func (s *Server) sent(w http.ResponseWriter, r *http.Request, field, instead str
 	case err == nil && media == "multipart/form-data":
 		body.form = multipart.NewReader(body.Reader, parameters["boundary"])
 	default:
-		return nil, came, &annotator.ValidationError{Field: field, Message: "send the file as application/octet-stream, or a form (multipart/form-data) with the part " + field}
+		how := "send a form (multipart/form-data) with the part " + field
+		if len(raw) > 0 {
+			how = "send the file as application/octet-stream, or a form (multipart/form-data) with the part " + field
+		}
+		return nil, came, &annotator.ValidationError{Field: field, Message: how}
 	}
 	return body, came, nil
 }

@@ -78,7 +78,9 @@ func newStudio(t *testing.T, change ...func(*Config)) *studio {
 	s.blobs = blobs
 	scorer := inference.NewLiveScorer(network.NewStore(blobs.Path, 0), blobs, inference.LiveScorerOptions{FeatureBytes: 16 << 20})
 	t.Cleanup(func() { must(t, scorer.Close()) })
-	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Blobs: blobs,
+	segmenters := inference.NewSegmenters(blobs, blobs.Path)
+	t.Cleanup(func() { must(t, segmenters.Close()) })
+	s.service = annotator.NewService(annotator.ServiceConfig{Store: s.store, Scorer: scorer, ActivationMaps: scorer, Likener: scorer, Segmenting: segmenters, Blobs: blobs,
 		Pictures: inference.NewPictures(blobs, t.TempDir(), slog.New(slog.DiscardHandler)), Starts: jobs.NewCatalog(blobs, nil, 1), Logger: slog.New(slog.DiscardHandler),
 		Models: jobs.NewModels(blobs, t.TempDir(), 4<<20), Staging: newStaging(t, s)})
 	c := Config{Service: s.service, SessionStore: s.store.Sessions(), Ready: s.store.Ping, Logger: slog.New(slog.DiscardHandler)}

@@ -160,6 +160,7 @@ var forms = map[string]string{
 	"/projects/{slug}/images/{image}/task": "", "/projects/{slug}/images/{image}/label": "says=class&class=One&comment=why", "/projects/{slug}/labels/{verdict}": "verdict=reject&comment=why",
 	"/projects/{slug}/images": "action=delete&image=1&back=/projects", "/projects/{slug}/images/{image}": "split=train&group=x",
 	"/deleted/{slug}": "action=restore&name=x", "/projects/{slug}/settings/state": "action=reopen&name=x",
+	"/segmenter": "encoder=x&decoder=x&pixels=0-1", "/segmenter/remove": "",
 	"/archives/{import}": "action=start&slug=from-archive&name=x",
 	"/projects":          "name=Walked&slug=walked&description=x", "/people": "email=walked@example.org&name=Walked&password=&role=annotator",
 	"/people/{user}": "action=role&role=annotator", "/people/{user}/remove": "email=x", "/account/name": "name=Walker", "/account/password": "current=&password=",

@@ -62,12 +62,13 @@ func newCommandLine() (cli commandLine) {
 
 // modelCommand groups what is done with model files.
 type modelCommand struct {
-	Inspect  modelInspectCommand  `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
-	Add      modelAddCommand      `cmd:"" help:"Make a model a version of a project."`
-	Attach   modelAttachCommand   `cmd:"" help:"Give a plain classifier an attention branch."`
-	Manifest modelManifestCommand `cmd:"" help:"Write a manifest from what Hugging Face, timm or torchvision say of a network."`
-	Compare  modelCompareCommand  `cmd:"" help:"Check a model's answers against those saved in PyTorch."`
-	Export   modelExportCommand   `cmd:"" help:"Write a model as it is given away, or its weights by the names PyTorch has for them."`
+	Inspect   modelInspectCommand   `cmd:"" help:"Say what is in an ONNX file: parts, shapes, what can be trained."`
+	Add       modelAddCommand       `cmd:"" help:"Make a model a version of a project."`
+	Segmenter modelSegmenterCommand `cmd:"" help:"Give the editor an interactive segmenter, such as MobileSAM; show or remove it."`
+	Attach    modelAttachCommand    `cmd:"" help:"Give a plain classifier an attention branch."`
+	Manifest  modelManifestCommand  `cmd:"" help:"Write a manifest from what Hugging Face, timm or torchvision say of a network."`
+	Compare   modelCompareCommand   `cmd:"" help:"Check a model's answers against those saved in PyTorch."`
+	Export    modelExportCommand    `cmd:"" help:"Write a model as it is given away, or its weights by the names PyTorch has for them."`
 }
 
 // Exit codes.

@@ -142,6 +142,7 @@ type studio struct {
 	server  *web.Server
 	worker  *jobs.Worker
 	scorer  *inference.LiveScorer
+	clicks  *inference.Segmenters
 	staging *jobs.Staging
 }
 
@@ -155,14 +156,14 @@ func startStudio(ctx context.Context, s *storage, c studioConfig) (*studio, erro
 		c.log.Warn("what killed uploads left behind is not swept", "err", err)
 	}
 	networks := network.NewStore(s.Blobs.Path, 0)
-	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{})}
+	r := &studio{scorer: inference.NewLiveScorer(networks, s.Blobs, inference.LiveScorerOptions{}), clicks: inference.NewSegmenters(s.Blobs, s.Blobs.Path)}
 	staging, err := jobs.NewStaging(s.Blobs, jobs.StagingFolder(s.Data), c.maxImportBytes, c.sources, c.log)
 	if err != nil {
 		return nil, errors.Join(err, r.scorer.Close())
 	}
 	r.staging = staging
 	r.service = annotator.NewService(annotator.ServiceConfig{
-		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Logger: c.log,
+		Store: s.Store, Blobs: s.Blobs, Scorer: r.scorer, ActivationMaps: r.scorer, Likener: r.scorer, Segmenting: r.clicks, Logger: c.log,
 		Pictures: pictures, Starts: jobs.NewCatalog(s.Blobs, networks, 1), Models: jobs.NewModels(s.Blobs, jobs.IncomingFolder(s.Data), c.maxModelBytes),
 		Staging: staging,
 	})
@@ -198,7 +199,7 @@ func (r *studio) stop() error {
 		defer cancel()
 		err = r.worker.Stop(ctx)
 	}
-	return errors.Join(err, r.scorer.Close())
+	return errors.Join(err, r.scorer.Close(), r.clicks.Close())
 }
 
 // listen listens on the address of a flag; the error says what to do if the address is in use.

@@ -93,8 +93,11 @@ func (m *Models) ReceiveSegmenter(ctx context.Context, next func() (annotator.Se
 // of says of which file of a segmenter an error is that was said of a model.
 func of(field string, err error) error {
 	var wrong *annotator.ValidationError
-	if errors.As(err, &wrong) && wrong.Field == "model" {
+	switch {
+	case errors.As(err, &wrong) && wrong.Field == "model":
 		return &annotator.ValidationError{Field: field, Message: wrong.Message}
+	case errors.Is(err, annotator.ErrTooLarge):
+		return fmt.Errorf("%w: the %s is beyond what is taken: %s", annotator.ErrTooLarge, field, annotator.LargerSegmenters)
 	}
 	return err
 }

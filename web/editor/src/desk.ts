@@ -13,7 +13,7 @@ import { oriented } from "./geometry.ts";
 import { fromWire, sameBits, stateFromWire, wireMap } from "./grid.ts";
 import type { Step } from "./history.ts";
 import { decodeHistory } from "./history_codec.ts";
-import { readLikeness } from "./likeness.ts";
+import { readLikeness, type Click } from "./likeness.ts";
 import { LeaseKeeper } from "./lease.ts";
 import { marksFromWire } from "./marks.ts";
 import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
@@ -103,6 +103,7 @@ export class Desk extends Emitter<DeskEvents> {
     });
     editor.on("command", (command) => {
       if (command === "likeness") void this.fetchLikeness();
+      if (command === "region") void this.fetchRegion();
       if (command === "confirm") void this.confirm();
     });
     editor.on("notice", (words) => this.emit("notice", words));
@@ -419,6 +420,32 @@ export class Desk extends Emitter<DeskEvents> {
     }
   }
 
+  private asksRegion = false;
+
+  /** Asks what the clicks made mean, one request at a time: the next has all clicks made meanwhile. */
+  private async fetchRegion(): Promise<void> {
+    if (this.asksRegion) return;
+    this.asksRegion = true;
+    const { editor } = this;
+    for (let answered: readonly Click[] = []; this.detail && editor.segmentClicks.length > 0 && editor.segmentClicks !== answered;) {
+      const { id } = this.detail;
+      const clicks = (answered = editor.segmentClicks);
+      const looking = setTimeout(() => this.emit("notice", "The segmenter looks at the picture: a moment, once for each"), 600);
+      try {
+        const region = await this.client.segment(id, clicks);
+        if (this.detail.id === id) editor.knowRegion(clicks, region);
+      } catch (error) {
+        if (this.detail.id !== id) continue;
+        editor.knowRegion(clicks, null);
+        this.emit("notice", `Nothing selected: ${reason(error)}`);
+        break;
+      } finally {
+        clearTimeout(looking);
+      }
+    }
+    this.asksRegion = false;
+  }
+
   private restore(document: MapDocument, wire: unknown): void {
     const history = decodeHistory(wire, document.state) ?? decodeHistory(wire, document.values);
     if (history) document.history.restore(history.steps, history.position, history.dropped);
@@ -530,6 +557,7 @@ export class Desk extends Emitter<DeskEvents> {
       editor: 1,
       source_map: detail.edit ? `revision ${detail.edit.revision}` : "model",
       strokes: Object.fromEntries(document.tally),
+      ...(document.segmenters.size > 0 && { segmenters: [...document.segmenters] }),
       seconds: this.watch.seconds,
       feedback: { kind: detail.project.feedback, shown: this.shown }, // answers to a map that was being painted
     };

@@ -28,6 +28,8 @@ export class MapDocument extends Emitter<DocumentEvents> {
   selection: Selection | null = null;
   /** How many strokes of each label were made here, for the edit's provenance. */
   readonly tally = new Map<string, number>();
+  /** The segmenters whose regions were painted in, by their encoders' hashes, for the same. */
+  readonly segmenters = new Set<string>();
   private open: { stroke: Stroke; label: string; before: Float32Array; marks: boolean } | null = null;
 
   constructor(
@@ -166,7 +168,10 @@ export class MapDocument extends Emitter<DocumentEvents> {
     this.source = source;
     if (amend) this.history.amend(step);
     else this.history.push(step);
-    this.tally.set(label, (this.tally.get(label) ?? 0) + (amend ? 0 : 1));
+    const segmenter = this.selection?.segmenter;
+    if (segmenter) this.segmenters.add(segmenter);
+    const kind = segmenter ? `${label} (segment)` : label;
+    this.tally.set(kind, (this.tally.get(kind) ?? 0) + (amend ? 0 : 1));
     this.emit("settled", undefined);
   }
 

@@ -10,7 +10,8 @@ import { PointerChain } from "./input/pointer.ts";
 import type { PointerSample } from "./input/sample.ts";
 import { layers, markWords } from "./marks.ts";
 import { oppositeMode } from "./mode.ts";
-import type { Likeness } from "./likeness.ts";
+import type { Segment } from "./api/schema.d.ts";
+import type { Click, Likeness } from "./likeness.ts";
 import type { OtherMap } from "./other_map.ts";
 import { painting } from "./painting.ts";
 import { smallestSize, type Settings } from "./settings.ts";
@@ -18,13 +19,14 @@ import { BrushTool } from "./tools/brush.ts";
 import { FloodTool, PickTool } from "./tools/click.ts";
 import { PanTool } from "./tools/pan.ts";
 import { BoxTool, EllipseTool, LassoTool } from "./tools/shape.ts";
+import { SegmentTool } from "./tools/segment.ts";
 import { WandTool } from "./tools/wand.ts";
 import type { ToolName } from "./tools/names.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tools/tool.ts";
 import { runWhole, withGamma, type WholeOperation } from "./whole.ts";
 
 /** What the editor asks of whoever runs it. */
-export type Command = "likeness" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
+export type Command = "likeness" | "region" | "submit" | "confirm" | "skip" | "label" | "save" | "help" | "next-map" | "previous-map" | "own-map";
 
 export interface EditorEvents {
   opened: undefined;
@@ -83,6 +85,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   sizing: ScreenPoint | null = null;
   private readonly tools: Record<ToolName, Tool>;
   private readonly wand = new WandTool(this);
+  private readonly segment = new SegmentTool(this);
   private chosen: ToolName;
   private before: ToolName = "brush"; // the tool that the picker goes back to
   private panning = false; // Space is held
@@ -94,9 +97,14 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   private readonly chain: PointerChain;
   private unsubscribe: (() => void)[] = [];
 
-  constructor(readonly settings: Settings) {
+  constructor(
+    readonly settings: Settings,
+    /** Whether the studio has a segmenter: without one its tool is not there. */
+    readonly segmenter = false,
+  ) {
     super();
     this.chosen = settings.get("tool");
+    if (!this.has(this.chosen)) this.chosen = "brush";
     this.document = new MapDocument(1, 1, new Float32Array(1));
     this.placement = new Placement({ x: 0, y: 0, width: 1, height: 1 }, 1, 1);
     this.scene = { region: this.placement.region, whole: this.placement.region };
@@ -109,6 +117,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
       box: new BoxTool(this),
       ellipse: new EllipseTool(this),
       wand: this.wand,
+      segment: this.segment,
       flood: new FloodTool(this),
       pick: new PickTool(this),
       pan: new PanTool(this),
@@ -157,12 +166,15 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.cell = -1;
     this.colours = this.lastPoint = this.ahead = null;
     this.wand.know(null);
+    this.segment.forget();
     this.settings.set("layer", "values"); // marks are rare, and a brush that still marks would surprise
     this.unsubscribe = [
       document.on("values", () => this.emit("values", undefined)),
       document.on("settled", () => this.emit("settled", undefined)),
       document.on("selection", () => {
-        if (!document.selection?.edges) this.wand.forget();
+        const { edges, segmenter } = document.selection ?? {};
+        if (!edges || segmenter) this.wand.forget();
+        if (!segmenter) this.segment.forget();
         this.redraw();
       }),
     ];
@@ -187,7 +199,12 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     return this.chain.stroking;
   }
 
+  has(tool: ToolName): boolean {
+    return tool !== "segment" || this.segmenter;
+  }
+
   choose(tool: ToolName): void {
+    if (!this.has(tool)) return;
     this.cancel();
     if (tool === "pick" && this.chosen !== "pick") this.before = this.chosen;
     this.chosen = tool;
@@ -197,6 +214,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
 
   /** A tool's key went down: the tool is there, for good after a tap, and until the key is lifted where it is held or used meanwhile. */
   holdTool(tool: ToolName, key: string): void {
+    if (!this.has(tool)) return;
     const back = this.chosen;
     this.returning = null;
     this.choose(tool);
@@ -247,6 +265,22 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
   /** What the picture's places have in common has come. */
   knowLikeness(likeness: Likeness): void {
     this.wand.know(likeness);
+    this.redraw();
+  }
+
+  needRegion(): void {
+    this.emit("command", "region");
+  }
+
+  /** The places that the segmenter is to answer. */
+  get segmentClicks(): readonly Click[] {
+    return this.segment.clicks;
+  }
+
+  /** What clicks mean to the segmenter has come; null: no answer will. */
+  knowRegion(clicks: readonly Click[], region: Segment | null): void {
+    if (region) this.segment.show(clicks, region);
+    else this.segment.giveUp();
     this.redraw();
   }
 
@@ -532,7 +566,7 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     const eraserEnd = s.type === "pen" && s.button === 5;
     if (s.button === 2 && s.alt) return this.beginSizing(s.point);
     if (!pan && !eraserEnd && s.button !== 0) return;
-    if (!pan && s.alt && this.tool !== "wand") return this.pickAt(s.point);
+    if (!pan && s.alt && this.tool !== "wand" && this.tool !== "segment") return this.pickAt(s.point);
     if (!pan && this.tool !== "pick" && this.refused()) return;
     this.strokeTool = pan ? this.tools.pan : eraserEnd ? this.tools.eraser : this.tools[this.chosen];
     this.strokeTool.onDown(this.toolEvent(s));

@@ -23,7 +23,7 @@ function start(): void {
   if (!root || !data) return;
   const detail = JSON.parse(data.textContent) as TaskDetail;
   const project = root.dataset["project"] ?? detail.project.slug;
-  const editor = new Editor(new Settings(storage()));
+  const editor = new Editor(new Settings(storage()), root.dataset["segmenter"] !== undefined);
   const client = new Client((request, init) => fetch(request, init));
   const selection = JSON.parse(document.getElementById("selection")?.textContent ?? "{}") as Selection;
   const desk = new Desk(editor, client, new Journal(storage()), Number(root.dataset["userId"]), selection);

@@ -2,7 +2,8 @@
 // dabs are, so that a lasso drawn a pixel further selects a little more and not a cell more.
 
 import { cellBox, coverDisc } from "./disc.ts";
-import type { MapPoint } from "./geometry.ts";
+import { mapPoint, type MapPoint } from "./geometry.ts";
+import { contour } from "./render/contours.ts";
 
 export interface Selection {
   readonly coverage: Float32Array;
@@ -10,6 +11,8 @@ export interface Selection {
   readonly outline: readonly MapPoint[];
   /** Its edge in pieces, where it is no single shape. */
   readonly edges?: readonly (readonly [MapPoint, MapPoint])[];
+  /** The segmenter that made it, by its encoder's hash. */
+  readonly segmenter?: string;
 }
 
 const scanlines = 16; // per row of cells; a span's ends are exact, so the error is in y only
@@ -79,6 +82,13 @@ export function ellipseCoverage(a: MapPoint, b: MapPoint, rows: number, columns:
   coverDisc(x, y, rx, ry, 1, box, covered);
   covered.forEach((c, i) => (out[(box.top + Math.floor(i / width)) * columns + box.left + (i % width)] = c));
   return out;
+}
+
+/** A selection of any shape, with its edge; null where it holds nothing. */
+export function outlined(coverage: Float32Array, rows: number, columns: number, segmenter?: string): Selection | null {
+  if (isEmpty(coverage)) return null;
+  const edges = contour(coverage, rows, columns, 0.5).map(([a, b]): [MapPoint, MapPoint] => [mapPoint(a.x, a.y), mapPoint(b.x, b.y)]);
+  return { coverage, outline: [], edges, ...(segmenter !== undefined && { segmenter }) };
 }
 
 /** Whether a selection holds anything worth keeping. */

@@ -177,8 +177,8 @@ export class TestEditor {
   revision = 0;
   private id = 1;
 
-  constructor(readonly storage = new MemoryStorage(), user = 7) {
-    this.editor = new Editor(new Settings(storage));
+  constructor(readonly storage = new MemoryStorage(), user = 7, segmenter = false) {
+    this.editor = new Editor(new Settings(storage), segmenter);
     this.editor.resize(800, 600);
     this.desk = new Desk(this.editor, new Client(this.network.fetch), new Journal(storage), user);
     this.desk.on("notice", (words) => this.notices.push(words));

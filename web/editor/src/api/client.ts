@@ -3,9 +3,10 @@
 
 import createClient from "openapi-fetch";
 import type { WireMap } from "../grid.ts";
+import type { Click } from "../likeness.ts";
 import { Problem, Unreachable } from "./problem.ts";
 import type {
-  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Scores, TaskCard, TaskDetail, TaskPage, paths,
+  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Segment, Scores, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
 
 export type { Class } from "./schema.d.ts";
@@ -15,6 +16,7 @@ export type Fetch = (request: Request, init: RequestInit) => Promise<Response>;
 
 const base = "/api/v1";
 const patience = 20_000; // milliseconds until a request counts as unreachable
+const segmentPatience = 90_000; // a segmenter's encoder may take that long, once for a picture
 
 /** What of the queue is worked on, as the API takes it. */
 export type Selection = NonNullable<paths["/projects/{project}/tasks/next"]["post"]["parameters"]["query"]>;
@@ -67,6 +69,11 @@ export class Client {
   /** How alike the places of the task's picture are to its network. */
   likeness(id: number): Promise<Likeness> {
     return answer(this.api.GET("/tasks/{task}/likeness", of(id)));
+  }
+
+  /** The region that clicks mean to the studio's segmenter. */
+  segment(id: number, clicks: readonly Click[]): Promise<Segment> {
+    return answer(this.api.POST("/tasks/{task}/segment", { ...of(id), body: { clicks: [...clicks] } }));
   }
 
   /** Where a branch looks for a class by another method. */
@@ -123,8 +130,9 @@ async function answer<T>(call: Promise<{ readonly data?: T }>): Promise<T> {
 /** `fetch`, which gives up after a while, and tells a network that fails from somebody who no longer wants to know. */
 function patiently(fetch: Fetch): (request: Request) => Promise<Response> {
   return async (request) => {
+    const limit = request.url.endsWith("/segment") ? segmentPatience : patience;
     try {
-      return await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(patience)]) });
+      return await fetch(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(limit)]) });
     } catch (error) {
       if (request.signal.aborted) throw error;
       const { pathname, search } = new URL(request.url);

@@ -1088,6 +1088,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/segmenter": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The studio's interactive segmenter; 404 where it has none
+         * @description Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["segmenter"];
+        /**
+         * Send a segmenter: it answers a click, and takes the place of the one there was
+         * @description A form with two ONNX files in the usual export of SAM, MobileSAM or EfficientSAM: the parts encoder and decoder. A process of its own tries them first. 422 names which of them is wrong, and why: no such graph, other inputs, two exports, values that are no numbers, memory or time beyond the limits. Needs the role admin, and of a bearer token the scope admin.
+         */
+        put: operations["setSegmenter"];
+        post?: never;
+        /**
+         * Leave the studio without a segmenter
+         * @description Needs the role admin, and of a bearer token the scope admin.
+         */
+        delete: operations["removeSegmenter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/session": {
         parameters: {
             query?: never;
@@ -1367,6 +1395,26 @@ export interface paths {
          * @description 403 where the project shows no answers while a map is painted (its `feedback`). Needs the role annotator, and of a bearer token the scope read.
          */
         post: operations["score"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/segment": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The region of a task's picture that clicks mean to the segmenter; nothing is stored
+         * @description Clicks are places of the model's view. The picture goes through the encoder at its first click, which may take seconds, and later clicks run the decoder alone. 404 where the studio has no segmenter; 503 with the reason where it has one that does not work. Needs the role annotator, and of a bearer token the scope read.
+         */
+        post: operations["segment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1944,6 +1992,14 @@ export interface components {
             name: string;
             /** Format: float */
             probability: number;
+        };
+        Click: {
+            /** @description The region holds this place; else it does not. */
+            add: boolean;
+            /** Format: double */
+            x: number;
+            /** Format: double */
+            y: number;
         };
         ConfusionPair: {
             /** Format: int64 */
@@ -2962,6 +3018,40 @@ export interface components {
             probabilities: number[];
             top: components["schemas"]["ClassScore"][];
         };
+        Segment: {
+            /** @description h·w shares, row by row. */
+            coverage: number[];
+            /** @description The segmenter's encoder, by its hash. */
+            encoder: string;
+            /** Format: int64 */
+            h: number;
+            /** Format: double */
+            milliseconds: number;
+            /** Format: int64 */
+            w: number;
+        };
+        SegmentRequestBody: {
+            clicks: components["schemas"]["Click"][];
+        };
+        Segmenter: {
+            /** Format: date-time */
+            added_at: string;
+            /** Format: int64 */
+            decoder_bytes: number;
+            decoder_hash: string;
+            /** Format: int64 */
+            encoder_bytes: number;
+            encoder_hash: string;
+            /** @enum {string} */
+            kind: "sam" | "efficientsam";
+            /** @description The encoder's file. */
+            name: string;
+            /**
+             * @description How the encoder takes a picture's values.
+             * @enum {string}
+             */
+            pixels: "normalised" | "0-255" | "0-1";
+        };
         SentModel: {
             job?: components["schemas"]["Job"];
             upload: components["schemas"]["Upload"];
@@ -3454,6 +3544,7 @@ export type Changes = components['schemas']['Changes'];
 export type ChosenRequestBody = components['schemas']['ChosenRequestBody'];
 export type Class = components['schemas']['Class'];
 export type ClassScore = components['schemas']['ClassScore'];
+export type Click = components['schemas']['Click'];
 export type ConfusionPair = components['schemas']['ConfusionPair'];
 export type DraftRequestBody = components['schemas']['DraftRequestBody'];
 export type Edit = components['schemas']['Edit'];
@@ -3516,6 +3607,9 @@ export type RoundRequest = components['schemas']['RoundRequest'];
 export type RoundResult = components['schemas']['RoundResult'];
 export type RoundSettings = components['schemas']['RoundSettings'];
 export type Scores = components['schemas']['Scores'];
+export type Segment = components['schemas']['Segment'];
+export type SegmentRequestBody = components['schemas']['SegmentRequestBody'];
+export type Segmenter = components['schemas']['Segmenter'];
 export type SentModel = components['schemas']['SentModel'];
 export type ServerFolder = components['schemas']['ServerFolder'];
 export type SignInRequestBody = components['schemas']['SignInRequestBody'];
@@ -5865,6 +5959,113 @@ export interface operations {
             };
         };
     };
+    segmenter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Segmenter"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setSegmenter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": {
+                    /** @description Files that either keeps values in, by the names it has for them. */
+                    data?: string[];
+                    /**
+                     * Format: binary
+                     * @description The ONNX file of the prompt encoder and mask decoder.
+                     */
+                    decoder: string;
+                    /**
+                     * Format: binary
+                     * @description The image encoder's ONNX file.
+                     */
+                    encoder: string;
+                    /**
+                     * @description How the encoder takes a picture's values, where its graph does not tell. normalised: (v−mean)/std with SAM's figures, what an encoder in (1,3,H,W) without a preprocessing of its own is taken to want.
+                     * @enum {string}
+                     */
+                    pixels?: "normalised" | "0-255" | "0-1";
+                };
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Segmenter"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSegmenter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     session: {
         parameters: {
             query?: never;
@@ -6379,6 +6580,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Scores"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    segment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SegmentRequestBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Segment"];
                 };
             };
             /** @description Error */

@@ -21,6 +21,8 @@ interface Binding {
   readonly group: "Paint" | "Map" | "View" | "Cell" | "Task";
   matches(k: KeyInput): boolean;
   run(e: Editor, k: KeyInput): void;
+  /** Whether it does anything in this editor. */
+  there?(e: Editor): boolean;
 }
 
 const next = <T>(list: readonly T[], now: T, step = 1): T =>
@@ -64,6 +66,7 @@ export const bindings: readonly Binding[] = [
   tool("O", "o", "Select an ellipse (⇧: a circle)", "ellipse"),
   tool("L", "l", "Select with a lasso", "lasso"),
   tool("Q", "q", "Select what looks alike to the network: a click adds, Alt-click takes away", "wand"),
+  { ...tool("J", "j", "Select the thing clicked, as the segmenter sees it: more clicks add, Alt-clicks take away", "segment"), there: (e) => e.segmenter },
   tool("F", "f", "Flood fill, by value or by colour", "flood"),
   { keys: "B, E, … (hold)", does: "That tool, until the key is lifted", group: "Paint", matches: () => false, run: () => undefined },
   { keys: "⇧ click, ⇧ drag", does: "A straight line, on from where the last stroke ended", group: "Paint", matches: () => false, run: () => undefined },
@@ -132,7 +135,7 @@ function escape(e: Editor): void {
 
 /** Runs what a key is bound to; false if it is bound to nothing. */
 export function keyDown(editor: Editor, k: KeyInput): boolean {
-  const binding = bindings.find((b) => b.matches(k));
+  const binding = bindings.find((b) => b.matches(k) && (b.there?.(editor) ?? true));
   if (k.key === "Shift") editor.holdShift(true);
   if (!binding) return false;
   binding.run(editor, k);

@@ -26,6 +26,8 @@ export interface ToolContext {
   lastPoint: MapPoint | null;
   /** Asks for what the picture's places have in common; the wand is told when it is there. */
   needLikeness(): void;
+  /** Asks the segmenter what the clicks made mean; its tool is told when that is there. */
+  needRegion(): void;
   pan(dx: number, dy: number): void;
   /** Takes a value as the brush's strength and goes back to the brush. */
   picked(value: number): void;

@@ -1,10 +1,8 @@
 // Selects what looks to the network like the places clicked: Idle, each click a step. More clicks add, with Alt they take away; the
 // threshold can be moved as long as the selection is there.
 
-import { contour } from "../render/contours.ts";
-import { mapPoint, type MapPoint } from "../geometry.ts";
 import { alike, type Click, type Likeness } from "../likeness.ts";
-import { isEmpty } from "../selection.ts";
+import { outlined } from "../selection.ts";
 import type { Tool, ToolContext, ToolEvent } from "./tool.ts";
 
 export class WandTool implements Tool {
@@ -43,10 +41,8 @@ export class WandTool implements Tool {
     if (!this.likeness || this.clicks.length === 0) return;
     const { rows, columns } = document;
     const coverage = alike(this.likeness, this.clicks, settings.get("alikeness"), rows, columns);
-    const edges = contour(coverage, rows, columns, 0.5).map(([a, b]): [MapPoint, MapPoint] => [mapPoint(a.x, a.y), mapPoint(b.x, b.y)]);
-    if (!isEmpty(coverage)) return document.select({ coverage, outline: [], edges });
     const clicks = this.clicks; // they go on while the threshold is moved
-    document.select(null);
+    document.select(outlined(coverage, rows, columns));
     this.clicks = clicks;
   }
 

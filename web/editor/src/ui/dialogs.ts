@@ -115,7 +115,7 @@ export class Dialogs {
       root, "help", "Keys",
       values,
       h("div.help", {}, ...groups.map((group) => h("section", {}, h("h3", {}, group), h("dl", {},
-        ...bindings.filter((b) => b.group === group).flatMap((b) => [h("dt", {}, h("kbd", {}, b.keys)), h("dd", {}, b.does)]))))),
+        ...bindings.filter((b) => b.group === group && (b.there?.(desk.editor) ?? true)).flatMap((b) => [h("dt", {}, h("kbd", {}, b.keys)), h("dd", {}, b.does)]))))),
       h("div.row.end", {}, button("button", { onclick: () => this.helpDialog.close() }, "Close")),
     );
     desk.on("untouched", () => this.untouchedDialog.showModal());

@@ -45,8 +45,8 @@ export function brushPanel(desk: Desk): HTMLElement {
   const colourTolerance = slider(settings, { label: "Tolerance", setting: "colourTolerance", hint: "How far red, green and blue may each differ to be filled together", words: percent });
   const alikeness = slider(settings, { label: "Reach", setting: "alikeness", hint: "How far the selection goes: the figure is the cosine from which on a place is selected", words: (v) => v.toFixed(2).replace("-", "−"), to: (v) => (1 - v) / 1.5, from: (t) => 1 - 1.5 * t });
   const wand = segments(settings, "wand", "A click", [
-    ["add", "Select", "A click selects what looks like the place clicked (Alt: takes it away)"],
-    ["take", "Take away", "A click takes away what looks like the place clicked (Alt: adds)"],
+    ["add", "Select", "A click adds to the selection (Alt: takes away)"],
+    ["take", "Take away", "A click takes away from the selection (Alt: adds)"],
   ]);
   const floodBy = segments(settings, "floodBy", "Flood by", [
     ["value", "By value", "Cells of about the value clicked, connected to it"],
@@ -70,10 +70,11 @@ export function brushPanel(desk: Desk): HTMLElement {
     floodBy.hidden = !flood;
     tolerance.hidden = !flood || settings.get("floodBy") !== "value";
     colourTolerance.hidden = !flood || settings.get("floodBy") !== "colour";
-    const wands = editor.tool === "wand";
-    wand.hidden = alikeness.hidden = !wands;
+    const clicks = editor.tool === "wand" || editor.tool === "segment";
+    wand.hidden = !clicks;
+    alikeness.hidden = editor.tool !== "wand";
     const marks = settings.get("layer") !== "values";
-    size.hidden = stabilising.hidden = flood || wands;
+    size.hidden = stabilising.hidden = flood || clicks;
     hardness.hidden = size.hidden || marks;
     strength.hidden = modes.hidden = marks;
     pressure.hidden = !settings.get("pen") || marks;

@@ -16,6 +16,7 @@ const tools: readonly { name: ToolName; label: string; key: string }[] = [
   { name: "ellipse", label: "Select an ellipse", key: "O" },
   { name: "lasso", label: "Select with a lasso", key: "L" },
   { name: "wand", label: "Select what looks alike", key: "Q" },
+  { name: "segment", label: "Select the thing clicked", key: "J" },
   { name: "flood", label: "Flood fill", key: "F" },
   { name: "pick", label: "Pick a value", key: "I" },
   { name: "pan", label: "Pan", key: "Space" },
@@ -23,7 +24,7 @@ const tools: readonly { name: ToolName; label: string; key: string }[] = [
 
 export function rail(desk: Desk): HTMLElement {
   const { editor } = desk;
-  const buttons = new Map(tools.map(({ name, label, key }) => [
+  const buttons = new Map(tools.filter(({ name }) => editor.has(name)).map(({ name, label, key }) => [
     name,
     button("button.tool", {
       "data-testid": `tool-${name}`, "aria-pressed": "false", "aria-label": label, title: `${label} (${key})`,
