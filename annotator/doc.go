@@ -9,7 +9,7 @@
 // checks the actor's role, or the worker's claim, first. It is one type, not one per aggregate: many methods change several
 // aggregates in one transaction, and one test walks all methods of Service and fails on a change that leaves no line in the trail.
 //
-// Behind Service stand Store (the database), Scorer (live scores), ActivationMapper (CAM and Grad-CAM), Likener (which places are alike), Pictures (what an image
+// Behind Service stand Store (the database), Scorer (live scores), ActivationMapper (CAM and Grad-CAM), Likener (which places are alike), Segmenting (the region that clicks mean), Pictures (what an image
 // looks like to the model), Blobs (files by their hash), Models (taking in model files) and Staging (images that
 // are being sent).
 //
@@ -25,7 +25,7 @@
 //	label.go                                                what is said of labels, and why an image does not count
 //	sync.go                                                 what an import does about an image that the project has
 //	people.go, first_admin.go, password.go, token.go, catalog.go, importing.go, staging.go, seeding.go, starting.go, leasing.go, drafting.go, reviewing.go, labelling.go, suspects.go,
-//	fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, activation_map.go, likeness.go,
+//	fine_tuning.go, uploading.go, versions.go, download.go, state_dict.go, activation_map.go, likeness.go, segmenter.go,
 //	exporting.go, bringing.go, archiving.go
 //	                                                        the use cases, each with the store it needs
 package annotator

@@ -13,6 +13,7 @@
 //	score.go                                  live scores, from g(x) in memory (annotator.Scorer)
 //	activation_map.go                         CAM and Grad-CAM of either branch (annotator.ActivationMapper)
 //	likeness.go                               how alike the places of a picture are to the network (annotator.Likener)
+//	segmenter_graphs.go, segmenter.go         an interactive segmenter: how its graphs are fed, and its answers to clicks (annotator.Segmenting)
 //	open_cache.go                             networks and such graphs kept open, the least recently used closed
 //	pictures.go                               what people are shown (annotator.Pictures)
 package inference
