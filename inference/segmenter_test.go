@@ -147,6 +147,30 @@ func TestAClickSelectsTheThing(t *testing.T) {
 	}
 }
 
+// A picture that is stored on its side is clicked as it is shown, where the model sees it so, and as it is stored, where not.
+func TestAClickOnATurnedPicture(t *testing.T) {
+	t.Parallel()
+	for _, upright := range []bool{true, false} {
+		m := manifest.Manifest{Resize: manifest.Size{112, 112}, Crop: manifest.Crop{112, 112}, Interpolation: "bilinear", Channels: "RGB", EXIF: upright}
+		s := newSegmenting(t, 320, 160, image.Rect(80, 40, 160, 100), m)
+		stored, err := png.Decode(bytes.NewReader(s.blobs.Blobs.(blobs)["picture"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.blobs.Blobs = blobs{"picture": withOrientation(asJPEG(t, stored), 6)}
+		pre, err := NewPreprocessor(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mask, region := pre.ViewOfMask(s.mask, picture.Header{Width: 320, Height: 160, Orientation: 6})
+		click := annotator.Click{X: 0.35, Y: 0.4, Add: true}
+		if upright { // a quarter turn to the right
+			click.X, click.Y = 1-click.Y, click.X
+		}
+		near(t, "a turned picture", s.click(t, testSegmenters[0], click), attention.FromMask(mask, region, 7, 7).Values, 0.05)
+	}
+}
+
 func TestAPictureIsEncodedOnce(t *testing.T) {
 	t.Parallel()
 	s := newSegmenting(t, 320, 160, image.Rect(80, 40, 160, 100), manifest.Manifest{Crop: manifest.Crop{160, 320}, Channels: "RGB"})
