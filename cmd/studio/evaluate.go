@@ -7,17 +7,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/abn-studio/studio/inference"
+	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/network"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/internal/samples"
 	"github.com/abn-studio/studio/onnx"
 	"github.com/abn-studio/studio/trainer/measure"
-	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // evaluateCommand measures a model on labelled pictures.
@@ -27,7 +27,13 @@ type evaluateCommand struct {
 	layoutFlags
 	partFlags
 	Split   string `help:"Split to measure on; without it test, else validation, else everything."`
-	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
+	Masks   string `help:"Folder of object masks named after the images, for what the map has to do with the object." type:"existingdir"`
+	Maps    string `help:"People's maps of the images: a folder of .npy or grey .png named after them, or an .npz; for how near the network's are." type:"path"`
+	Compare string `help:"Another ABN, to compare the model with on the same images: intervals, McNemar's test, Holm's adjustment." type:"existingfile" placeholder:"FILE"`
+	Rows    string `help:"Write what is known of each image as JSON, a line an image (with --compare, of each network): every figure follows from these rows." type:"path" placeholder:"FILE"`
+	Curves  int    `help:"Compute deletion and insertion on so many of the images, evenly spread; each image takes hundreds of passes. 0: on none." default:"0" placeholder:"N"`
+	Step    int    `help:"Pixels that deletion and insertion replace at a time; 0: as many as a row has." default:"0" placeholder:"PIXELS"`
+	HoldMap bool   `help:"In deletion and insertion, keep the map of the whole picture; without it the attention branch looks anew at each changed picture."`
 	Threads int    `help:"Threads of the runtime; 0: all cores." default:"0"`
 	JSON    bool   `name:"json" help:"Print one JSON document."`
 }
@@ -37,8 +43,21 @@ type evaluateReport struct {
 	Model string `json:"model"`
 	Split string `json:"split"` // "" where the folder has none
 	measure.Evaluation
-	Broken  []brokenImage `json:"broken"` // pictures that could not be used
-	Seconds float64       `json:"seconds"`
+	Classes     []string            `json:"classes"`
+	Measures    []measure.Figure    `json:"measures"` // all of them, by name
+	Calibration []measure.Bin       `json:"calibration"`
+	Confusion   []measure.Confusion `json:"confusion"`                        // classes by their place in Classes; pairs that do not occur are left out
+	Activation  *float64            `json:"wrong_reason_threshold,omitempty"` // above which a scaled map is active
+	Compared    *comparedReport     `json:"compared,omitempty"`
+	Unused      []string            `json:"unused_maps,omitempty"`
+	Broken      []brokenImage       `json:"broken"` // pictures that could not be used
+	Seconds     float64             `json:"seconds"`
+}
+
+// comparedReport is the model beside another one.
+type comparedReport struct {
+	Model    string               `json:"model"` // the other one
+	Measures []measure.Comparison `json:"measures"`
 }
 
 type brokenImage struct {
@@ -49,43 +68,36 @@ type brokenImage struct {
 // Run measures.
 func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	start := time.Now()
-	network, manifest, err := openModel(ctx, c.Model, c.partFlags, c.Threads, io.Err)
-	if err != nil {
+	if err := c.check(); err != nil {
 		return err
 	}
-	defer network.Close()
 	set, err := c.read(c.Images, io.Err)
 	if err != nil {
 		return err
 	}
 	defer set.Close()
-	line := newProgressLine(io.Err)
-	defer line.done()
-	meter := line.meter(samples.Plan(set), plan{Stage: progress.Scanning, Total: samples.Workload(set, c.Split, 0).Heldout, Each: scanPrior})
-	images, err := samples.Open(ctx, set, samples.ViewOf(network, manifest.Classes, c.Masks), meter)
+	m, err := c.measure(ctx, c.Model, set, io.Err)
 	if err != nil {
 		return err
 	}
-	split, heldout, err := images.HeldOut(c.Split)
-	if err != nil {
-		return err
+	rows := m.rows
+	report := m.report
+	report.Model, report.Classes = c.Model, m.classes
+	report.Measures, report.Calibration, report.Confusion = measure.Table(rows, len(m.classes)), measure.Reliability(rows), measure.ConfusionMatrix(rows)
+	if c.Compare != "" {
+		other, err := c.measure(ctx, c.Compare, set, io.Err)
+		if err != nil {
+			return err
+		}
+		if report.Compared, err = c.compare(m, other); err != nil {
+			return err
+		}
+		rows = append(rows, other.rows...)
 	}
-	if split == "" {
-		heldout = images.Samples
-	}
-	if len(heldout) == 0 {
-		return fmt.Errorf("there are no labelled images in %s", c.Images)
-	}
-	report := evaluateReport{Model: c.Model, Split: split, Broken: []brokenImage{}}
-	meter.Expect(progress.Scanning, len(heldout), 0)
-	report.Evaluation, report.Broken, err = evaluateNetwork(ctx, network, images, heldout, line.scanned(meter))
-	if err != nil {
-		return err
-	}
-	meter.Finish()
-	line.done()
-	for i := range report.PerClass {
-		report.PerClass[i].Name = manifest.Classes[report.PerClass[i].Class]
+	if c.Rows != "" {
+		if err := writeRows(c.Rows, rows); err != nil {
+			return fmt.Errorf("writing %s: %w", c.Rows, err)
+		}
 	}
 	report.Seconds = time.Since(start).Seconds()
 	if c.JSON {
@@ -95,59 +107,57 @@ func (c *evaluateCommand) Run(ctx context.Context, io *stdio) error {
 	return nil
 }
 
+// check refuses flags that ask for nothing, or for too much.
+func (c *evaluateCommand) check() error {
+	switch {
+	case c.Curves < 0 || c.Step < 0:
+		return errors.New("--curves and --step are numbers of images and of pixels: 0 or more")
+	case c.Curves == 0 && (c.HoldMap || c.Step > 0):
+		return errors.New("--hold-map and --step are of deletion and insertion: say with --curves N on how many images they are computed")
+	case c.Rows == "":
+		return nil
+	}
+	read := wholeModel("--model", c.Model)
+	if c.Compare != "" {
+		read = append(read, wholeModel("--compare", c.Compare)...)
+	}
+	if c.Maps != "" {
+		read = append(read, namedFile{"--maps", c.Maps})
+	}
+	return refuseOverwriting([]namedFile{{"--rows", c.Rows}}, read, namedFile{"--images", c.Images}, namedFile{"--masks", c.Masks}, namedFile{"--maps", c.Maps})
+}
+
+// compare compares the model with another one on the images that both could read.
+func (c *evaluateCommand) compare(m, other answers) (*comparedReport, error) {
+	if !slices.Equal(m.classes, other.classes) {
+		return nil, fmt.Errorf("--compare %s has other classes than --model %s, or has them in another order: compare networks of the same classes", c.Compare, c.Model)
+	}
+	a, b := measure.Shared(m.rows, other.rows)
+	compared, err := measure.Compare(a, b, len(m.classes), bootstrapSeed)
+	return &comparedReport{c.Compare, compared}, err
+}
+
+// bootstrapSeed makes intervals the same each time.
+const bootstrapSeed = 1
+
+// writeRows writes rows as JSON Lines.
+func writeRows(path string, rows []measure.Row) error {
+	return durable.Write(path, func(w io.Writer) error {
+		lines := json.NewEncoder(w)
+		for _, r := range rows {
+			if err := lines.Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // scanPrior is the time that an image of a scan is expected to take, before one has been timed.
 const scanPrior = 20 * time.Millisecond
 
 // plan is a stage of a command's work, for its progress.
 type plan = progress.Plan
-
-// evaluateNetwork scans images and judges each answer.
-func evaluateNetwork(ctx context.Context, network *inference.Network, images *samples.Set, heldout []sample.Sample, tell func(inference.Progress)) (measure.Evaluation, []brokenImage, error) {
-	broken := []brokenImage{}
-	for _, b := range images.Broken {
-		broken = append(broken, brokenImage{Error: b})
-	}
-	var judged []sample.Sample
-	var results []measure.Result
-	_, err := inference.Scan(ctx, network, images.Scan(heldout), func(_ context.Context, batch []inference.ScanResult) error {
-		for _, r := range batch {
-			s := heldout[r.Image.ID]
-			if r.Err != nil {
-				broken = append(broken, brokenImage{s.Name, r.Err.Error()})
-				continue
-			}
-			judged = append(judged, s)
-			results = append(results, measure.Judge(s, r.Probabilities, r.AttClass, r.Map))
-		}
-		return nil
-	}, inference.ScanOptions{Total: len(heldout), Progress: tell})
-	if err != nil {
-		return measure.Evaluation{}, nil, err
-	}
-	if len(results) == 0 {
-		return measure.Evaluation{}, nil, errors.New("none of the images can be read: " + broken[0].Image + ": " + broken[0].Error)
-	}
-	return *measure.Summarize(judged, results), broken, nil
-}
-
-// print writes the report for people.
-func (r evaluateReport) print(out io.Writer) {
-	on := r.Split
-	if on == "" {
-		on = "all images"
-	}
-	fmt.Fprintf(out, "%d images (%s)\n", r.Images, on)
-	fmt.Fprintf(out, "  top-1 %.2f%%, top-5 %.2f%%, attention branch %.2f%%, mean confidence %.2f%%\n", 100*r.Top1, 100*r.Top5, 100*r.AttTop1, 100*r.Confidence)
-	if r.WorstGroup != nil {
-		fmt.Fprintf(out, "  worst group %s: %.2f%% of %d\n", r.WorstGroup.Group, 100*r.WorstGroup.Top1, r.WorstGroup.Images)
-	}
-	if r.Inside != nil {
-		fmt.Fprintf(out, "  attention inside the object %.1f%% (it covers %.1f%%), %d images with a mask\n", 100*r.Inside.Mean, 100*r.Inside.Area, r.Inside.Images)
-	}
-	if n := len(r.Broken); n > 0 {
-		fmt.Fprintf(out, "  %d images could not be used, the first: %s: %s\n", n, r.Broken[0].Image, r.Broken[0].Error)
-	}
-}
 
 // openModel opens an ABN and its manifest on the runtime, tries it and writes the warnings on it.
 func openModel(ctx context.Context, path string, names partFlags, threads int, warn io.Writer) (*inference.Network, manifest.Manifest, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/picture"
 	"github.com/abn-studio/studio/internal/text"
+	"github.com/abn-studio/studio/trainer/sample"
 )
 
 // maskSuffixes are those of masks, in the order in which they are tried: of several files of a name, the PNG is the mask, also where
@@ -38,6 +39,25 @@ func findMask(dir, name string) string {
 		}
 		stem = rest
 	}
+}
+
+// masked is a picture with the mask that the view names, if the view names masks.
+func (v View) masked(s dataset.Sample) dataset.Sample {
+	if v.Masks != "" {
+		s.Mask, s.Parts, s.Marks = findMask(v.Masks, s.Name), nil, nil
+	}
+	return s
+}
+
+// PixelMask is the mask of a sample's object on height × width pixels of the network's input, each in [0,1]; a zero map where there is
+// none. The file is read anew, since the masks of all images on pixels would not fit into memory. The data set must still be open.
+func (t *Set) PixelMask(ctx context.Context, s sample.Sample, height, width int) (attention.Map, error) {
+	picture, v := t.pictures[s.ID], t.view
+	if !t.data.HasMask(picture) {
+		return attention.Map{}, nil
+	}
+	v.Height, v.Width = height, width
+	return maskOnGrid(ctx, v, t.data, picture)
 }
 
 // maskOnGrid reads an object's mask, takes the part of it that the network sees of the picture, and averages that over the cells of

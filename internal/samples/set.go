@@ -24,8 +24,11 @@ type Set struct {
 	Samples      []sample.Sample // a sample's ID is its place here
 	Broken       []string        // pictures that cannot be opened, and why
 	preprocessor *inference.Preprocessor
-	paths        []string // by ID
-	splits       []string // by ID
+	view         View
+	data         *dataset.Dataset
+	pictures     []dataset.Sample // by ID, with the mask that the view names
+	paths        []string         // by ID
+	splits       []string         // by ID
 }
 
 // View is how a network sees pictures, and the classes that it knows.
@@ -75,9 +78,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 				return nil
 			}
 			samples[i] = sample.Sample{Name: s.Name, Hash: hash, Group: s.Group, Label: label[s.Class]}
-			if v.Masks != "" {
-				s.Mask, s.Parts, s.Marks = findMask(v.Masks, s.Name), nil, nil
-			}
+			s = v.masked(s)
 			if set.HasMask(s) {
 				masked.Add(1)
 				samples[i].Mask, err = maskOnGrid(inner, v, set, s)
@@ -91,7 +92,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 	if v.Masks != "" && masked.Load() == 0 {
 		return nil, fmt.Errorf("none of the masks in %s is named like an image of %s: a mask has its image's path below the data set's folder, or its file name, and the suffix .png", v.Masks, set.Dir)
 	}
-	t := &Set{preprocessor: v.Preprocessor}
+	t := &Set{preprocessor: v.Preprocessor, view: v, data: set}
 	for i, s := range set.All() {
 		switch {
 		case faults[i] != nil:
@@ -99,6 +100,7 @@ func Open(ctx context.Context, set *dataset.Dataset, v View, meter *progress.Met
 		case s.Class == "": // unlabelled
 		default:
 			samples[i].ID = int64(len(t.paths))
+			t.pictures = append(t.pictures, v.masked(s))
 			t.paths, t.splits, t.Samples = append(t.paths, s.Path), append(t.splits, s.Split), append(t.Samples, samples[i])
 		}
 	}

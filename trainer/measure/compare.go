@@ -68,3 +68,17 @@ func Compare(rows, other []Row, classes int, seed uint64) ([]Comparison, error) 
 	}
 	return out, nil
 }
+
+// Shared are the rows of the images that both networks have rows of, in the order of rows.
+func Shared(rows, other []Row) (a, b []Row) {
+	at := make(map[string]int, len(other))
+	for i, r := range other {
+		at[r.Image] = i
+	}
+	for _, r := range rows {
+		if i, ok := at[r.Image]; ok {
+			a, b = append(a, r), append(b, other[i])
+		}
+	}
+	return a, b
+}

@@ -75,7 +75,7 @@ var kinds = []Kind{
 		"With the object's number of pixels n: the share of the n pixels of largest map value that lie on the object. Not defined for an even map.",
 		"Arras, Osman, Samek, CLEVR-XAI, 2022"},
 	{MaskIoU, "IoU of map and object", Fraction, Higher, "0 to 1",
-		"Pixels in both ÷ pixels in either, of the object and of where the map is at least the threshold times its largest value (0.5 unless another is given).", "Jaccard, 1912; Zhou et al., Learning Deep Features for Discriminative Localization, 2016, for thresholds relative to the largest value"},
+		"Pixels in both ÷ pixels in either, of the object and of where the map is at least half of its largest value.", "Jaccard, 1912; Zhou et al., Learning Deep Features for Discriminative Localization, 2016, for thresholds relative to the largest value"},
 	{WrongReason, "Wrong-reason score", Fraction, Lower, "0 to 1",
 		"Share of the area that must not matter on which the map is active: the map is scaled to 0 … 1 by its least and largest value and is active where it is above the mean of all images' scaled maps. That area is where a person marked «do not look here», else all outside the object. Not defined for an even map.",
 		"Friedrich et al., A typology for exploring the mitigation of shortcut behaviour, 2023, and its code's quantify_wrong_reason with mode mean; the area outside the object is our choice"},

@@ -53,9 +53,9 @@ func even(m attention.Map) bool {
 }
 
 // Pointing plays the pointing game: whether the map's largest value (the first of equal ones) lies on the object or at most tolerance
-// pixels from it. The mask has the map's size and has an object. An even map has no largest value: ok is false.
+// pixels from it. The mask has the map's size. ok is false for an even map, which has no largest value, and for a mask without an object.
 func Pointing(m, mask attention.Map, tolerance float64) (hit, ok bool) {
-	if even(m) {
+	if even(m) || slices.Max(mask.Values) < MaskCut {
 		return false, false
 	}
 	best := 0

@@ -115,6 +115,7 @@ func TestWhatHasNoValue(t *testing.T) {
 	flat, zero, m := attention.Map{Height: 1, Width: 3, Values: []float32{.5, .5, .5}}, attention.New(1, 3), attention.Map{Height: 1, Width: 3, Values: []float32{0, 1, .5}}
 	for name, f := range map[string]func() bool{
 		"pointing of an even map":             func() bool { _, ok := Pointing(flat, m, 1); return ok },
+		"pointing without an object":          func() bool { _, ok := Pointing(m, zero, 1); return ok },
 		"ranks of an even map":                func() bool { _, ok := RankAccuracy(flat, m); return ok },
 		"ranks without an object":             func() bool { _, ok := RankAccuracy(m, zero); return ok },
 		"IoU without attention":               func() bool { _, ok := IoU(zero, m, 0.5); return ok },
