@@ -99,6 +99,9 @@ func (r *round) refit(ctx context.Context, e engine.Engine, stage progress.Stage
 		labels[i] = int64(s.Label)
 	}
 	fitted, err := refit.Fit(ctx, refit.Data{Features: inputs, Labels: labels, Classes: r.net.classes}, r.layer.Bias != "")
+	if at, ok := errors.AsType[*refit.NotFiniteError](err); ok {
+		return fmt.Errorf("%s: %w", r.refitted[at.Row].Name, err)
+	}
 	if err != nil {
 		return err
 	}

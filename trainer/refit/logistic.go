@@ -15,9 +15,11 @@ import (
 // L2 is the weight of the squared weights beside the mean cross entropy, from the prototype on real photographs.
 const L2 = 1e-3
 
-// The search ends when no part of the gradient is larger than flat, or after maxIterations.
+// The search ends when no part of the gradient is larger than flat. One that ends before, by maxIterations or because float64 has no
+// smaller loss along its line, has found the minimum where no part is larger than near; else there is no layer.
 const (
 	flat          = 1e-6
+	near          = 1e-4
 	maxIterations = 200
 )
 
@@ -38,13 +40,22 @@ type Linear struct {
 	Bias   []float32 // [K]; nil: none
 }
 
+// NotFiniteError is the first feature that is no finite number.
+type NotFiniteError struct{ Row, Feature int }
+
+func (e *NotFiniteError) Error() string {
+	return fmt.Sprintf("refitting a layer: feature %d of row %d is not finite", e.Feature, e.Row)
+}
+
 // Fit returns the layer that minimises
 //
 //	Σ_i w_i · CE(A·ẑ_i + b, y_i) + λ·‖A‖²
 //
-// where ẑ is z standardised over the rows, w_i is the same for all rows of a class, each class has the same sum, and all sum to 1;
-// λ is L2. Without a bias ẑ is scaled but not centred and b is 0. The layer is returned for z itself. The minimum is unique; the
-// same data give the same bits. When ctx ends its cause is returned.
+// where ẑ is z standardised over the rows, w_i = 1/(K·n) for the n rows of its class, so that each class has the same sum and all sum
+// to 1; λ is L2, and b is not held back. Without a bias ẑ is scaled but not centred and b is 0. It is what scikit-learn's
+// LogisticRegression(class_weight="balanced", C=1/(2·λ·N)) minimises on ẑ. The layer is returned for z itself. A feature that is the
+// same in all rows gets weights of 0. The probabilities at the minimum are unique; the same data give the same bits. When ctx ends its
+// cause is returned.
 func Fit(ctx context.Context, d Data, bias bool) (Linear, error) {
 	rows := len(d.Labels)
 	if rows == 0 || d.Classes < 2 || len(d.Features)%rows != 0 {
@@ -54,6 +65,15 @@ func Fit(ctx context.Context, d Data, bias bool) (Linear, error) {
 	if err != nil {
 		return Linear{}, err
 	}
+	x, err := f.search(ctx, maxIterations)
+	if err != nil {
+		return Linear{}, err
+	}
+	return f.layer(x)
+}
+
+// search is where the objective is smallest.
+func (f *fitting) search(ctx context.Context, iterations int) ([]float64, error) {
 	problem := optimize.Problem{
 		Func: func(x []float64) float64 { f.at(x); return f.loss },
 		Grad: func(grad, x []float64) { f.at(x); copy(grad, f.gradient) },
@@ -65,17 +85,23 @@ func Fit(ctx context.Context, d Data, bias bool) (Linear, error) {
 		},
 	}
 	found, err := optimize.Minimize(problem, make([]float64, len(f.gradient)), &optimize.Settings{
-		GradientThreshold: flat, MajorIterations: maxIterations, Converger: optimize.NeverTerminate{},
+		GradientThreshold: flat, MajorIterations: iterations, Converger: optimize.NeverTerminate{},
 	}, &optimize.LBFGS{})
 	switch {
 	case ctx.Err() != nil:
-		return Linear{}, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case err != nil && !errors.Is(err, optimize.ErrNoProgress) && !errors.Is(err, optimize.ErrLinesearcherFailure):
-		return Linear{}, fmt.Errorf("refitting a layer: %w", err)
-	case math.IsNaN(found.F) || math.IsInf(found.F, 0):
-		return Linear{}, errors.New("refitting a layer: its loss is not finite")
+		return nil, fmt.Errorf("refitting a layer: %w", err)
 	}
-	return f.layer(found.X), nil
+	f.at(found.X)
+	steepest := 0.0
+	for _, v := range f.gradient {
+		steepest = max(steepest, math.Abs(v)) // NaN stays
+	}
+	if !(steepest <= near) {
+		return nil, fmt.Errorf("refitting a layer: no minimum found in %d iterations: the gradient is still %.2g, not %g; train without refit", found.MajorIterations, steepest, near)
+	}
+	return found.X, nil
 }
 
 // fitting is the objective and where it was last asked for. Parameters are A [K, D], then b [K] if there is a bias.
@@ -128,7 +154,13 @@ func (f *fitting) standardise(features []float32) error {
 	f.z, f.mean, f.scale = make([]float64, len(features)), make([]float64, f.dims), make([]float64, f.dims)
 	for i, v := range features {
 		f.z[i] = float64(v)
-		f.mean[i%f.dims] += float64(v) / float64(f.rows)
+		if math.IsNaN(f.z[i]) || math.IsInf(f.z[i], 0) {
+			return &NotFiniteError{Row: i / f.dims, Feature: i % f.dims}
+		}
+		f.mean[i%f.dims] += f.z[i]
+	}
+	for i := range f.mean { // of the sum, which is exact for a feature that never changes: its z is 0
+		f.mean[i] /= float64(f.rows)
 	}
 	var square float64
 	for i, v := range f.z {
@@ -137,9 +169,6 @@ func (f *fitting) standardise(features []float32) error {
 	}
 	for _, v := range f.scale {
 		square += v / float64(f.dims)
-	}
-	if math.IsNaN(square) || math.IsInf(square, 0) {
-		return errors.New("refitting a layer: a feature is not finite")
 	}
 	if square == 0 {
 		return errors.New("refitting a layer: all images have the same features")
@@ -210,8 +239,9 @@ func softmax(scores []float64, label int) float64 {
 	return math.Log(sum) - own
 }
 
-// layer is x as a layer of features that are not standardised.
-func (f *fitting) layer(x []float64) Linear {
+// layer is x as a layer of features that are not standardised. Features near float32's smallest
+// numbers need weights that it does not have.
+func (f *fitting) layer(x []float64) (Linear, error) {
 	out := Linear{Weight: make([]float32, f.classes*f.dims)}
 	if f.bias {
 		out.Bias = make([]float32, f.classes)
@@ -227,5 +257,10 @@ func (f *fitting) layer(x []float64) Linear {
 			out.Bias[k] = float32(x[f.classes*f.dims+k] - shift)
 		}
 	}
-	return out
+	for _, v := range slices.Concat(out.Weight, out.Bias) {
+		if math.IsInf(float64(v), 0) {
+			return Linear{}, errors.New("refitting a layer: its features are so small that float32 cannot hold its weights")
+		}
+	}
+	return out, nil
 }

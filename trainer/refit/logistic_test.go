@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -71,6 +72,76 @@ func probabilities(l Linear, z []float32, classes int) []float64 {
 	}
 	softmax(scores, 0)
 	return scores
+}
+
+// TestFitByHand: rows at −1 and 1, three of one class and one of the other. Classes weigh the same, so both are equally sure: σ(2ah)
+// with h half the distance of the standardised rows, where h·σ(−2ah) = 2λa.
+func TestFitByHand(t *testing.T) {
+	t.Parallel()
+	got, err := Fit(t.Context(), Data{Features: []float32{-1, -1, -1, 1}, Labels: []int64{0, 0, 0, 1}, Classes: 2}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const h = 1 / (1 + spread) // the rows' standard deviation is 1
+	low, high := 0.0, 100.0
+	for range 100 {
+		if a := (low + high) / 2; h/(1+math.Exp(2*a*h)) > 2*L2*a {
+			low = a
+		} else {
+			high = a
+		}
+	}
+	for i, want := range []float64{-low * h, low * h} {
+		if math.Abs(float64(got.Weight[i])-want) > 1e-3 || math.Abs(float64(got.Bias[i])) > 1e-3 {
+			t.Errorf("class %d: weight %g and bias %g, want %g and 0", i, got.Weight[i], got.Bias[i], want)
+		}
+	}
+}
+
+// TestFitIgnoresWhatNeverChanges: the weights of a feature that is the same in all rows are 0.
+func TestFitIgnoresWhatNeverChanges(t *testing.T) {
+	t.Parallel()
+	d := random(30, 4, 3)
+	for i := range d.Labels {
+		d.Features[i*4+2] = 7
+	}
+	got, err := Fit(t.Context(), d, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range d.Classes {
+		if w := got.Weight[k*4+2]; w != 0 {
+			t.Errorf("class %d: %g", k, w)
+		}
+	}
+}
+
+// TestFitSaysThatItFoundNoMinimum: a search that is cut off is no layer.
+func TestFitSaysThatItFoundNoMinimum(t *testing.T) {
+	t.Parallel()
+	f, err := newFitting(random(60, 8, 3), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.search(t.Context(), 2); err == nil || !strings.Contains(err.Error(), "2 iterations") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := f.search(t.Context(), maxIterations); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFitNamesTheFeatureThatIsNotFinite(t *testing.T) {
+	t.Parallel()
+	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		d := random(9, 4, 3)
+		d.Features[5*4+2] = float32(v)
+		_, err := Fit(t.Context(), d, true)
+		var at *NotFiniteError
+		if !errors.As(err, &at) || *at != (NotFiniteError{Row: 5, Feature: 2}) {
+			t.Errorf("%g: got %v", v, err)
+		}
+	}
 }
 
 // random is N rows of D features around their class's centre.
@@ -140,6 +211,7 @@ func TestFitRefusals(t *testing.T) {
 		"a label too large":           {Features: []float32{1, 2}, Labels: []int64{0, 2}, Classes: 2},
 		"a feature that is no number": {Features: []float32{1, float32(math.NaN())}, Labels: []int64{0, 1}, Classes: 2},
 		"features all the same":       {Features: []float32{1, 1}, Labels: []int64{0, 1}, Classes: 2},
+		"weights beyond float32":      {Features: []float32{1e-45, 3e-45, 1e-44, 2e-44}, Labels: []int64{0, 0, 1, 1}, Classes: 2},
 		"a ragged row":                {Features: []float32{1, 1, 2}, Labels: []int64{0, 1}, Classes: 2},
 	} {
 		if _, err := Fit(t.Context(), d, true); err == nil {
