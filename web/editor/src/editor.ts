@@ -406,13 +406,13 @@ export class Editor extends Emitter<EditorEvents> implements ToolContext {
     this.emit("cell", this.cell);
   }
 
-  /** One dab of the brush on the keyboard's cell, or a straight line to it from where the last stroke ended. */
-  dabCell(straight = false): void {
+  /** The tool used on the keyboard's cell: a dab, a straight line to it from where the last stroke ended, or a click, with Alt as `other`. */
+  dabCell(straight = false, other = false): void {
     if (this.refused() || this.cell < 0) return;
     const tool = this.tools[this.chosen];
     const { columns } = this.document;
     const map = { x: (this.cell % columns) + 0.5, y: Math.floor(this.cell / columns) + 0.5 } as MapPoint;
-    const e: ToolEvent = { screen: this.toScreen(map), map, pressure: 1, shift: straight, alt: false };
+    const e: ToolEvent = { screen: this.toScreen(map), map, pressure: 1, shift: straight, alt: other };
     tool.onDown(e);
     tool.onUp(e);
     this.emit("cell", this.cell);

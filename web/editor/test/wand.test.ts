@@ -33,6 +33,22 @@ describe("places that are alike", () => {
 });
 
 describe("the wand", () => {
+  it("is used with the keyboard alone: Shift and Enter add the cell, Alt and Enter take it away", async () => {
+    const t = await new TestEditor().open(4);
+    t.network.on("GET", /likeness$/, () => [200, wire(halves(4, 2))]);
+    t.editor.cell = 0;
+    t.key("q").key("Enter");
+    await t.settle();
+    expect(sum(t.editor.document.selection!.coverage)).toBe(8);
+    t.editor.cell = 3;
+    t.key("Shift+Enter");
+    expect([sum(t.editor.document.selection!.coverage), t.editor.wandClicks]).toEqual([16, 2]);
+    t.key("Alt+Enter");
+    expect([sum(t.editor.document.selection!.coverage), t.editor.wandClicks, t.history.steps.length]).toEqual([8, 3, 0]);
+    t.key("Enter");
+    expect(t.history.steps.map((s) => s.label)).toEqual(["Fill"]);
+  });
+
   it("asks once a task, selects by clicks, and paints at the brush's strength as one step", async () => {
     const t = await new TestEditor().open(4);
     let answer = (): void => undefined;

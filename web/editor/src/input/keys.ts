@@ -51,6 +51,9 @@ function whole(keys: string, letter: string, does: string, name: WholeOperation)
   return { keys, does, group: "Map", matches: shifted(letter), run: (e, k) => e.whole(name, k.repeat) };
 }
 
+/** Whether the tool selects by clicks, so that a press adds to the selection that is there. */
+const clicking = (e: Editor): boolean => e.tool === "wand" || e.tool === "segment";
+
 /** The strength that a digit stands for: what the key writes, or where a layout has its digits with Shift, what stands on its place. */
 function digitOf(k: KeyInput): number | undefined {
   if (k.ctrl || k.alt) return undefined;
@@ -81,8 +84,13 @@ export const bindings: readonly Binding[] = [
   { keys: "I", does: "Pick the value under the pointer (or Alt-click)", group: "Paint", matches: plain("i"), run: (e) => e.pick() },
   { keys: "Ctrl Z", does: "Undo", group: "Map", matches: ctrl("z"), run: (e) => e.undo() },
   { keys: "Ctrl ⇧Z, Ctrl Y", does: "Redo", group: "Map", matches: (k) => ctrl("z", true)(k) || ctrl("y")(k), run: (e) => e.redo() },
-  { keys: "Enter", does: "Fill the selection, or dab on the cell (⇧: a straight line to it)", group: "Map", matches: named("Enter"),
-    run: (e, k) => (e.document.selection ? e.fill() : e.dabCell(k.shift)) },
+  { keys: "Enter", does: "Fill the selection, or use the tool on the cell (⇧: a straight line to it)", group: "Map", matches: named("Enter"),
+    run: (e, k) => {
+      if (e.document.selection && !(k.shift && clicking(e))) e.fill();
+      else e.dabCell(k.shift);
+    } },
+  { keys: "⇧Enter, Alt Enter", does: "While selecting by clicks: add what looks like the cell, take it away", group: "Map",
+    matches: (k) => !k.ctrl && k.alt && k.key === "Enter", run: (e) => { if (clicking(e)) e.dabCell(false, true); } },
   { keys: "Delete", does: "Erase inside the selection", group: "Map", matches: named("Delete", "Backspace"), run: (e) => { if (e.document.selection) e.fill(true); } },
   { keys: "K", does: "Keep inside the selection", group: "Map", matches: plain("k"), run: (e) => e.whole("keep") },
   whole("⇧F", "f", "Fill the map, or the selection, as the brush paints", "fill"),

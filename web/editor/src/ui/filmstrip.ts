@@ -13,6 +13,7 @@ export function filmStrip(desk: Desk): HTMLElement {
   const count = h("p.film-count");
   const done: TaskCard[] = [];
   let current: TaskDetail | null = null;
+  let queued: readonly TaskCard[] = []; // as they were last known, so that the strip does not empty itself between two pictures
 
   const frame = (card: TaskCard, state: "done" | "current" | "waiting") =>
     h("li", {}, button("button.frame", {
@@ -26,14 +27,16 @@ export function filmStrip(desk: Desk): HTMLElement {
     if (before && before.id !== detail.id && !done.some((d) => d.id === before.id) && desk.finished > done.length) done.push(before);
     current = detail;
     const past = done.filter((d) => d.id !== detail.id).slice(-behind);
-    fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"));
+    const waiting = () => queued.filter((t) => t.id !== detail.id && !past.some((d) => d.id === t.id));
+    const draw = () => fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"), ...waiting().map((c) => frame(c, "waiting")));
+    draw();
     try {
       const page = await desk.client.queue(detail.project.slug, desk.selection, ahead);
       if (current !== detail) return;
-      const waiting = page.tasks.filter((t) => t.id !== detail.id && !past.some((d) => d.id === t.id));
-      fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"), ...waiting.map((c) => frame(c, "waiting")));
+      queued = page.tasks;
+      draw();
       say(count, `${desk.finished > 0 ? `${desk.finished} done here · ` : ""}${page.total} waiting`);
-      const next = waiting[0];
+      const next = waiting()[0];
       if (next) new Image().src = pictureURL(next, "view"); // most likely the next task
     } catch {
       say(count, ""); // painting works without the strip

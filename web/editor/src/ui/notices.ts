@@ -83,18 +83,20 @@ export function curtain(desk: Desk, queue: string): HTMLElement {
   return element;
 }
 
+const signs: Record<string, string> = { Enter: "⏎", Delete: "Del", Escape: "Esc" };
+
 /** What can be done with a selection, where the selection is. */
 export function selectionBar(desk: Desk): HTMLElement {
   const { editor } = desk;
   const bar = h("div.selection-bar", { hidden: true, role: "toolbar", "aria-label": "Selection", "data-testid": "selection" });
   const act = (label: string, key: string, run: () => void) =>
-    h("button.small-button", { type: "button", title: key, onmousedown: (e: MouseEvent) => e.preventDefault(), onclick: run }, label);
+    h("button.small-button", { type: "button", "aria-keyshortcuts": key, onmousedown: (e: MouseEvent) => e.preventDefault(), onclick: run }, label, h("kbd", { "aria-hidden": "true" }, signs[key] ?? key));
   fill(
     bar,
     act("Fill", "Enter", () => editor.fill()),
     act("Erase", "Delete", () => editor.fill(true)),
     act("Keep inside", "K", () => editor.whole("keep")),
-    act("Let go", "Esc", () => editor.deselect()),
+    act("Let go", "Escape", () => editor.deselect()),
   );
   calm(editor, () => (bar.hidden = !editor.document.selection || editor.readOnly || editor.comparing));
   return bar;
