@@ -53,7 +53,7 @@ export function brushPanel(desk: Desk): HTMLElement {
     ["colour", "By colour", "What has about the colour clicked in the picture, connected to it"],
   ]);
   const straight = h("label.check", { hidden: true }, h("input", { type: "checkbox", "data-testid": "set-straight", checked: settings.get("straight"), onchange: (e) => settings.set("straight", (e.currentTarget as HTMLInputElement).checked) }), "Straight lines");
-  const pressure = choice<"pressure">(settings, "pressure", "Pen pressure", [
+  const pressure = choice<"pressure">(settings, "pressure", "Pressure", [
     ["size", "size"], ["strength", "strength"], ["off", "off"],
   ] satisfies [Pressure, string][]);
   const stabilising = slider(settings, { label: "Steady", setting: "stabilising", hint: "The paint follows the hand more slowly, and evens it out", words: percent });
