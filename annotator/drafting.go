@@ -165,13 +165,17 @@ func (s *Service) SaveDraft(ctx context.Context, actor User, taskID int64, d Dra
 		if d.Source == SourceModel && !model.Equal(d.Map) {
 			return &ValidationError{Field: "source", Message: `is "model" only with the model's own map, unchanged`}
 		}
-		if d.Provenance, err = madeWith(d.Provenance, version); err != nil {
+		origin, err := d.begun(ctx, tx, actor, task, version, latest)
+		if err != nil {
+			return err
+		}
+		if d.Provenance, err = madeWith(d.Provenance, version, origin); err != nil {
 			return err
 		}
 		edit, err = tx.InsertEdit(ctx, Edit{
 			TaskID: taskID, Revision: d.BaseRevision + 1, AuthorID: actor.ID, Author: actor.Name, State: EditTransitions.To(EventSave),
 			Source: d.Source, Map: d.Map, VersionID: task.VersionID, CreatedAt: s.now(),
-			History: d.History, Provenance: d.Provenance,
+			History: d.History, Provenance: d.Provenance, Origin: &origin,
 		})
 		if err != nil {
 			return err

@@ -172,6 +172,7 @@ type ExportedMap struct {
 	SubmittedAt *time.Time      `json:"submitted_at" parquet:"submitted_at,optional,timestamp(microsecond)"`
 	ReviewedAt  *time.Time      `json:"reviewed_at" parquet:"reviewed_at,optional,timestamp(microsecond)"`
 	Rounds      []int32         `json:"rounds" parquet:"rounds,list"` // numbers of the rounds that learned from it
+	Origin      string          `json:"origin" parquet:"origin"`      // what it began with, in words; "" where that is not recorded
 	Provenance  json.RawMessage `json:"provenance" parquet:"provenance,optional,json"`
 }
 

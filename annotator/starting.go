@@ -19,6 +19,12 @@ type StartStore interface {
 	StartSources(ctx context.Context, projectID int64) (StartSources, error)
 	// StartExamples returns up to limit images with a mask or clicks, those with both first. It returns the same ones each time.
 	StartExamples(ctx context.Context, projectID int64, limit int) ([]Image, error)
+	// JudgedEdits lists the edits of an image, of any version's task, that were submitted and not taken back, the newest first.
+	JudgedEdits(ctx context.Context, imageID int64) ([]Edit, error)
+	// CountApprovedMaps counts the images but one of a class that have an approved map of height × width cells, and ApprovedMaps hands
+	// out the newest of each.
+	CountApprovedMaps(ctx context.Context, projectID int64, label int, except int64, height, width int) (int, error)
+	ApprovedMaps(ctx context.Context, projectID int64, label int, except int64, height, width int, each func(attention.Map)) error
 }
 
 // StartSources counts the images of a project with masks and with clicks, of which maps can be made.

@@ -143,8 +143,10 @@ type Edit struct {
 	History json.RawMessage `json:"history,omitempty"`
 	// Provenance says how the edit was made: tool strokes by kind, seconds spent, what feedback was shown.
 	Provenance json.RawMessage `json:"provenance,omitempty"`
-	Before     *Scores         `json:"before,omitempty"` // with the model's map; set at submission
-	After      *Scores         `json:"after,omitempty"`  // with this map; set at submission
+	// Origin is what the map began with, as the provenance has it; nil where that is not recorded.
+	Origin *Origin `json:"origin,omitempty"`
+	Before *Scores `json:"before,omitempty"` // with the model's map; set at submission
+	After  *Scores `json:"after,omitempty"`  // with this map; set at submission
 }
 
 // MaxHistoryBytes bounds Edit.History.
@@ -159,6 +161,7 @@ type Draft struct {
 	History      json.RawMessage
 	KeptSteps    *KeptSteps // of the base's undo stack, before those of History; nil: History is the whole stack
 	Provenance   json.RawMessage
+	Origin       *Origin // what it began with; nil: what the base began with
 }
 
 // Verdict is a reviewer's judgement.

@@ -17,6 +17,30 @@ func (a *api) likeness() {
 	})
 }
 
+// startingPoints registers what a task's map can begin with.
+func (a *api) startingPoints() {
+	type points struct {
+		Points []annotator.StartingPoint `json:"starting_points"`
+	}
+	o := get("startingPoints", "/tasks/{task}/starting-points", "What the map of a task can begin with, without the maps")
+	o.Description = "The model's own map, a map that was returned, the mask and the clicks that came with the data, other versions' maps, the mean of the approved maps of the class, and for reviewers what other people made of the image. " +
+		"`problem` says why a point has no map: another grid, or a version that has not looked at the image. CAM and Grad-CAM are activationMap's. A draft says in `origin` which it began with. 409 in a closed project."
+	handle(a, annotator.RoleAnnotator, o, func(ctx context.Context, actor annotator.User, in *ByTask) (*answer[points], error) {
+		all, err := a.server.service.StartingPoints(ctx, actor, in.Task)
+		return &answer[points]{points{orEmpty(all)}}, err
+	})
+	type byPoint struct {
+		ByTask
+		Point string `path:"point" maxLength:"100" doc:"The key of one of the task's starting points."`
+	}
+	one := get("startingPoint", "/tasks/{task}/starting-points/{point}", "A map that a task can begin with; nothing is stored")
+	one.Description = "404 for a key that startingPoints does not list for the caller, 409 for a point that has no map."
+	handle(a, annotator.RoleAnnotator, one, func(ctx context.Context, actor annotator.User, in *byPoint) (*answer[annotator.StartingPoint], error) {
+		p, err := a.server.service.StartingPoint(ctx, actor, in.Task, in.Point)
+		return &answer[annotator.StartingPoint]{p}, err
+	})
+}
+
 // activationMaps registers the activation maps, by CAM and Grad-CAM.
 func (a *api) activationMaps() {
 	type mapRequest struct {

@@ -178,6 +178,7 @@ func (a *api) tasks() {
 			History      json.RawMessage      `json:"history,omitempty" doc:"The editor's undo stack, an object with a list of steps, at most 1 MiB; comes back with the task."`
 			KeptSteps    *annotator.KeptSteps `json:"kept_steps,omitempty" doc:"Steps of base_revision's stack that stand before those of history; left out: history is the whole stack."`
 			Provenance   json.RawMessage      `json:"provenance,omitempty" doc:"What it was made under: strokes by tool, seconds, feedback shown."`
+			Origin       *annotator.Origin    `json:"origin,omitempty" doc:"What it began with; left out: what base_revision began with, and at first the model's map. It stands in the provenance."`
 		}
 	}
 	draft := huma.Operation{OperationID: "saveDraft", Method: http.MethodPut, Path: "/tasks/{task}/draft", Summary: "Save a new revision",
@@ -200,7 +201,7 @@ func (a *api) tasks() {
 		}
 		edit, err := a.server.service.SaveDraft(ctx, actor, in.Task, annotator.Draft{
 			BaseRevision: in.Body.BaseRevision, Source: source, Map: m, Changes: in.Body.Changes,
-			History: in.Body.History, KeptSteps: in.Body.KeptSteps, Provenance: in.Body.Provenance})
+			History: in.Body.History, KeptSteps: in.Body.KeptSteps, Provenance: in.Body.Provenance, Origin: in.Body.Origin})
 		return &answer[annotator.Edit]{edit}, err
 	})
 

@@ -55,6 +55,55 @@ func (s *Store) StartExamples(ctx context.Context, projectID int64, limit int) (
 	return all, wrap(err, "images of project %d with masks or clicks", projectID)
 }
 
+// JudgedEdits implements annotator.StartStore.
+func (s *Store) JudgedEdits(ctx context.Context, imageID int64) ([]annotator.Edit, error) {
+	all, err := list(ctx, s, scanEdit, `
+		SELECT `+editColumns+` FROM `+editTables+` JOIN tasks t ON t.id = e.task_id
+		WHERE t.image_id = $1 AND e.state IN ('submitted', 'approved', 'rejected') ORDER BY e.id DESC`, imageID)
+	return all, wrap(err, "the judged maps of image %d", imageID)
+}
+
+// approvedOf is the condition on edits e of tasks t of images i that CountApprovedMaps and ApprovedMaps share.
+const approvedOf = `edits e JOIN tasks t ON t.id = e.task_id JOIN images i ON i.id = t.image_id
+	WHERE i.project_id = $1 AND i.label = $2 AND i.id <> $3 AND i.retired_at IS NULL AND e.state = 'approved' AND e.map_height = $4 AND e.map_width = $5`
+
+// CountApprovedMaps implements annotator.StartStore.
+func (s *Store) CountApprovedMaps(ctx context.Context, projectID int64, label int, except int64, height, width int) (int, error) {
+	n, err := one(ctx, s, pgx.RowTo[int], `SELECT count(DISTINCT i.id) FROM `+approvedOf, projectID, label, except, height, width)
+	return n, wrap(err, "counting the approved maps of class %d", label)
+}
+
+// ApprovedMaps implements annotator.StartStore. It reads pages of bounded size, each of which may be read again when the connection fails.
+func (s *Store) ApprovedMaps(ctx context.Context, projectID int64, label int, except int64, height, width int, each func(attention.Map)) error {
+	type approved struct {
+		ImageID int64
+		Cells   []byte
+		Marks   attention.Marks
+	}
+	const pageBytes = 4 << 20
+	page := max(1, pageBytes/(4*height*width))
+	for after := int64(0); ; {
+		all, err := list(ctx, s, pgx.RowToStructByPos[approved], `
+			SELECT DISTINCT ON (i.id) i.id, e.map, e.marks FROM `+approvedOf+` AND i.id > $6 ORDER BY i.id, e.id DESC LIMIT $7`,
+			projectID, label, except, height, width, after, page)
+		if err != nil {
+			return wrap(err, "the approved maps of class %d", label)
+		}
+		for _, a := range all {
+			m, err := attention.FromBytes(height, width, a.Cells)
+			if err != nil {
+				return wrap(err, "the approved map of image %d", a.ImageID)
+			}
+			m.Marks = a.Marks
+			each(m)
+			after = a.ImageID
+		}
+		if len(all) < page {
+			return nil
+		}
+	}
+}
+
 // addClicks keeps the clicks on images whose names and files the project has.
 func (s *Store) addClicks(ctx context.Context, projectID int64, images []annotator.NewImage) error {
 	const together = 1000

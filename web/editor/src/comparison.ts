@@ -151,8 +151,9 @@ export class Comparison extends Emitter<{ changed: undefined }> {
     const { rows, columns } = editor.document;
     const next = resampled(other, rows, columns);
     const label = `Start from ${computed.methodName}`;
+    const asked = this.detail?.project.classes.find((c) => c.index === this.class)?.key;
     this.show("edited");
-    editor.document.replace(label, next);
+    editor.document.startFrom(label, next, { kind: computed.method, branch: computed.branch, ...(asked !== undefined && { class: asked }) });
     editor.emit("notice", `${label}: undo takes it back`);
   }
 

@@ -20,6 +20,7 @@ import { answersTo, Autosave, type SaveState } from "./save/autosave.ts";
 import { Baseline } from "./save/baseline.ts";
 import type { Journal } from "./save/journal.ts";
 import { LiveScores } from "./scores.ts";
+import { Starts } from "./starts.ts";
 import { Stopwatch } from "./stopwatch.ts";
 
 export type Phase =
@@ -73,6 +74,7 @@ export class Desk extends Emitter<DeskEvents> {
   trail = new Map<Step | null, Scores>();
   autosave: Autosave | null = null;
   readonly comparison: Comparison;
+  readonly starts: Starts;
   /** Tasks finished since the page was opened. */
   finished = 0;
   private scores: LiveScores | null = null;
@@ -93,6 +95,7 @@ export class Desk extends Emitter<DeskEvents> {
   ) {
     super();
     this.comparison = new Comparison(editor, client);
+    this.starts = new Starts(editor, client);
     editor.on("values", () => this.rescore(false));
     editor.on("settled", () => {
       this.watch.sign();
@@ -322,7 +325,7 @@ export class Desk extends Emitter<DeskEvents> {
     const { autosave } = this;
     this.autosave = null; // loading the saved map must not count as a change
     const { map } = state.current;
-    this.editor.document.replace("Other version", fromWire(map), sourceOf(state.current), false, marksFromWire(map.marks, map.values.length));
+    this.editor.document.replace("Other version", fromWire(map), sourceOf(state.current), false, marksFromWire(map.marks, map.values.length), state.current.origin ?? this.editor.document.origin);
     this.autosave = autosave;
     autosave.keptTheirs();
   }
@@ -370,12 +373,13 @@ export class Desk extends Emitter<DeskEvents> {
     const { h, w } = detail.prediction.map;
     const edit = detail.edit;
     const saved = edit ? stateFromWire(edit.map) : model;
-    const document = new MapDocument(h, w, model, saved);
-    if (edit) document.source = sourceOf(edit);
+    const document = new MapDocument(h, w, model, saved, { kind: "model", version_id: detail.version.id, version: detail.version.number });
+    if (edit) [document.source, document.origin] = [sourceOf(edit), edit.origin ?? document.origin];
     this.restore(document, edit?.history);
     const { recovered, unanswered } = readOnly ? nothing : this.recover(document, detail);
     this.editor.readOnly = readOnly !== "";
     this.comparison.open(detail);
+    this.starts.open(detail);
     this.editor.open(document, { region: detail.view, whole: oriented(detail.image, detail.view) });
     this.before = this.after = null;
     this.stale = false;
@@ -398,7 +402,8 @@ export class Desk extends Emitter<DeskEvents> {
     const start = detail.start;
     if (detail.edit || !start?.map) return false;
     this.beginning = true;
-    document.replace(start.method === "clicks" ? "From the clicks" : "From the mask", fromWire(start.map));
+    const clicks = start.method === "clicks";
+    document.startFrom(clicks ? "From the clicks" : "From the mask", fromWire(start.map), { kind: clicks ? "clicks" : "mask", method: start.method, radius: start.radius });
     this.beginning = false;
     return true;
   }
@@ -448,7 +453,9 @@ export class Desk extends Emitter<DeskEvents> {
 
   private restore(document: MapDocument, wire: unknown): void {
     const history = decodeHistory(wire, document.state) ?? decodeHistory(wire, document.values);
-    if (history) document.history.restore(history.steps, history.position, history.dropped);
+    if (!history) return;
+    document.history.restore(history.steps, history.position, history.dropped);
+    document.origin = document.history.origin ?? document.origin;
   }
 
   /** Puts unacknowledged strokes of this browser back. */
@@ -478,7 +485,7 @@ export class Desk extends Emitter<DeskEvents> {
     const send = async (d: MapDocument, base: number, last: boolean): Promise<Edit> => {
       const { body, saved } = baseline.draft(d, base, last);
       try {
-        const made = await this.client.save(detail.id, { base_revision: base, source: d.source, ...body, provenance: this.provenance(detail, d) }, last);
+        const made = await this.client.save(detail.id, { base_revision: base, source: d.source, ...body, origin: d.origin, provenance: this.provenance(detail, d) }, last);
         return saved(made) || !body.changes ? made : await send(d, made.revision, last); // the whole, where the changes made another map
       } catch (error) {
         if (!body.changes || !(error instanceof Problem) || error.status !== 422) throw error;
@@ -574,6 +581,7 @@ export class Desk extends Emitter<DeskEvents> {
   private leaveTask(): void {
     this.editor.cancel();
     this.comparison.close();
+    this.starts.close();
     this.scores?.close();
     this.autosave?.close();
     this.lease?.close();

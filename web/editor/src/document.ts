@@ -1,6 +1,7 @@
 // The map being edited: its values and marks (the truth), the model's own map, the selection and the undo stack.
 // Every change goes through begin … commit, so that one stroke is one step.
 
+import type { Origin } from "./api/schema.d.ts";
 import { Emitter } from "./emitter.ts";
 import { History, stepBetween, type Source } from "./history.ts";
 import { sameBits } from "./grid.ts";
@@ -26,6 +27,8 @@ export class MapDocument extends Emitter<DocumentEvents> {
   /** Whether the map is confirmed as the model's own, rather than painted. */
   source: Source = "painted";
   selection: Selection | null = null;
+  /** What the map began with. */
+  origin: Origin;
   /** How many strokes of each label were made here, for the edit's provenance. */
   readonly tally = new Map<string, number>();
   /** The segmenters whose regions were painted in, by their encoders' hashes, for the same. */
@@ -39,8 +42,11 @@ export class MapDocument extends Emitter<DocumentEvents> {
     readonly model: Float32Array,
     /** What it begins with: values, or values and marks. */
     state: Float32Array = model,
+    /** What it began with where it began with the model's map. */
+    readonly modelOrigin: Origin = { kind: "model" },
   ) {
     super();
+    this.origin = modelOrigin;
     const cells = rows * columns;
     if ((state.length !== cells && state.length !== 2 * cells) || model.length !== cells) {
       throw new RangeError(`${state.length} and ${model.length} values for ${rows}×${columns} cells`);
@@ -114,13 +120,18 @@ export class MapDocument extends Emitter<DocumentEvents> {
     this.emit("values", undefined);
   }
 
-  /** One step that puts `next` in place of the whole map, and `marks` of its marks where they are given; `again` joins the step before, as a held key does. */
-  replace(label: string, next: Float32Array, source: Source = "painted", again = false, marks: Float32Array | null = null): void {
+  /** One step that puts `next` in place of the whole map, and `marks` of its marks where they are given; `again` joins the step before, as a held key does; `origin` is what the map begins with anew. Whether anything changed. */
+  replace(label: string, next: Float32Array, source: Source = "painted", again = false, marks: Float32Array | null = null, origin = this.origin): boolean {
     this.commit();
     const before = this.state.slice();
     this.values.set(next);
     if (marks) this.marks.set(marks);
-    this.record(label, before, source, again && this.lastLabel === label);
+    return this.record(label, before, source, again && this.lastLabel === label, origin);
+  }
+
+  /** Puts a whole map in place, of which the person goes on: one step. Whether it differs from what was there. */
+  startFrom(label: string, next: Float32Array, origin: Origin, marks: Float32Array = new Float32Array(next.length)): boolean {
+    return this.replace(label, next, "painted", false, marks, origin);
   }
 
   /** Sets one cell; `again` joins the step before, as a held key does. */
@@ -135,14 +146,14 @@ export class MapDocument extends Emitter<DocumentEvents> {
   undo(): boolean {
     this.commit();
     const step = this.history.undo(this.state);
-    if (step) this.source = step.sourceBefore;
+    if (step) [this.source, this.origin] = [step.sourceBefore, step.began?.before ?? this.origin];
     return this.moved(step !== null);
   }
 
   redo(): boolean {
     this.commit();
     const step = this.history.redo(this.state);
-    if (step) this.source = step.sourceAfter;
+    if (step) [this.source, this.origin] = [step.sourceAfter, step.began?.after ?? this.origin];
     return this.moved(step !== null);
   }
 
@@ -161,11 +172,13 @@ export class MapDocument extends Emitter<DocumentEvents> {
     return this.history.last?.label;
   }
 
-  private record(label: string, before: Float32Array, source: Source, amend: boolean): void {
-    const step = stepBetween(label, before, this.state, this.source, source);
+  private record(label: string, before: Float32Array, source: Source, amend: boolean, origin = this.origin): boolean {
+    const began = origin === this.origin ? undefined : { before: this.origin, after: origin };
+    const step = stepBetween(label, before, this.state, this.source, source, began);
     this.emit("values", undefined);
-    if (!step) return;
+    if (!step) return false;
     this.source = source;
+    this.origin = origin;
     if (amend) this.history.amend(step);
     else this.history.push(step);
     const segmenter = this.selection?.segmenter;
@@ -173,6 +186,7 @@ export class MapDocument extends Emitter<DocumentEvents> {
     const kind = segmenter ? `${label} (segment)` : label;
     this.tally.set(kind, (this.tally.get(kind) ?? 0) + (amend ? 0 : 1));
     this.emit("settled", undefined);
+    return true;
   }
 
   private moved(did: boolean): boolean {

@@ -4,11 +4,19 @@
 // worst step (every cell) is 2.4 kB, on 56×56 37.6 kB. The limits below therefore keep 500 steps of any
 // size up to a grid of about 100×100, and on 512×512 (3.1 MB for a step on all cells) at least twenty of those.
 
+import type { Origin } from "./api/schema.d.ts";
+
 export const maxSteps = 500;
 export const maxBytes = 64 << 20;
 
 /** How a map came to be, as the API spells it. */
 export type Source = "painted" | "model";
+
+/** What a step changed of what the map began with. */
+export interface Began {
+  readonly before: Origin;
+  readonly after: Origin;
+}
 
 export interface Step {
   readonly label: string; // as the list of strokes shows it: "Brush", "Clear"
@@ -17,11 +25,12 @@ export interface Step {
   readonly after: Float32Array;
   readonly sourceBefore: Source;
   readonly sourceAfter: Source;
+  readonly began?: Began;
 }
 
 /** The step from one map to another; null where nothing changed. */
 export function stepBetween(
-  label: string, before: Float32Array, after: Float32Array, sourceBefore: Source, sourceAfter: Source,
+  label: string, before: Float32Array, after: Float32Array, sourceBefore: Source, sourceAfter: Source, began?: Began,
 ): Step | null {
   const changed: number[] = [];
   for (let i = 0; i < after.length; i++) if (!Object.is(before[i], after[i])) changed.push(i);
@@ -33,6 +42,7 @@ export function stepBetween(
     after: Float32Array.from(changed, (i) => after[i] ?? 0),
     sourceBefore,
     sourceAfter,
+    ...(began && { began }),
   };
 }
 
@@ -56,6 +66,11 @@ export class History {
   /** The step that was done last; null at the beginning. */
   get last(): Step | null {
     return this.list[this.at - 1] ?? null;
+  }
+
+  /** What the map began with, as far as the steps say. */
+  get origin(): Origin | undefined {
+    return this.list.slice(0, this.at).findLast((step) => step.began)?.began?.after ?? this.list.slice(this.at).find((step) => step.began)?.began?.before;
   }
 
   get canUndo(): boolean {
@@ -90,6 +105,7 @@ export class History {
     step.cells.forEach((cell, i) => after.set(cell, step.after[i] ?? 0));
     const cells = [...before.keys()].sort((a, b) => a - b);
     this.at--;
+    const began = last.began && step.began ? { before: last.began.before, after: step.began.after } : (step.began ?? last.began);
     this.push({
       label: last.label,
       cells: Uint32Array.from(cells),
@@ -97,6 +113,7 @@ export class History {
       after: Float32Array.from(cells, (c) => after.get(c) ?? 0),
       sourceBefore: last.sourceBefore,
       sourceAfter: step.sourceAfter,
+      ...(began && { began }),
     });
   }
 

@@ -10,7 +10,7 @@
 //
 // The server keeps at most 1 MiB; the budget below leaves the oldest steps out first.
 
-import type { Source, Step, History } from "./history.ts";
+import type { Began, Source, Step, History } from "./history.ts";
 import { checksum } from "./grid.ts";
 
 export const historyBudget = 960 << 10;
@@ -22,6 +22,7 @@ interface WireStep {
   readonly k: "b" | "s" | "l"; // cells as a bitmap, as uint16, as uint32
   readonly d: string;
   readonly s?: string; // source before and after, where either is the model's: "pm"
+  readonly o?: Began; // what it changed of what the map began with
 }
 
 export interface WireHistory {
@@ -92,7 +93,7 @@ export function decodeHistory(
   return { steps, position, dropped: saved.dropped ?? 0 };
 }
 
-const sizeOf = (step: WireStep): number => step.d.length + step.l.length + 48;
+const sizeOf = (step: WireStep): number => step.d.length + step.l.length + 48 + (step.o ? 200 : 0);
 
 function encodeStep(step: Step, done: boolean, size: number): WireStep {
   const n = step.cells.length;
@@ -110,7 +111,7 @@ function encodeStep(step: Step, done: boolean, size: number): WireStep {
     view.setFloat32(head + 4 * i, values[i] ?? 0, true);
   });
   const source = step.sourceBefore.charAt(0) + step.sourceAfter.charAt(0);
-  return { l: step.label, n, k: kind, d: toBase64(bytes), ...(source === "pp" ? {} : { s: source }) };
+  return { l: step.label, n, k: kind, d: toBase64(bytes), ...(source === "pp" ? {} : { s: source }), ...(step.began && { o: step.began }) };
 }
 
 /** Reads a step whose other values are in `values`, and leaves there what was read. */
@@ -138,6 +139,7 @@ function decodeStep(wire: WireStep, values: Float32Array): Step {
     label: wire.l, cells, before, after,
     sourceBefore: sources[wire.s?.[0] ?? "p"] ?? "painted",
     sourceAfter: sources[wire.s?.[1] ?? "p"] ?? "painted",
+    ...(wire.o && { began: wire.o }),
   };
 }
 

@@ -69,10 +69,10 @@ export function runWhole(operation: Exclude<WholeOperation, "fill">, document: M
       return null;
     }
     case "reset":
-      document.replace("Reset", inSelection(document, (_, i) => model[i] ?? 0), "painted", false, unmarked(document));
+      document.replace("Reset", inSelection(document, (_, i) => model[i] ?? 0), "painted", false, unmarked(document), document.selection ? document.origin : document.modelOrigin);
       return null;
     case "model":
-      document.replace("Use the model's own", model, "model", false, new Float32Array(model.length));
+      document.replace("Use the model's own", model, "model", false, new Float32Array(model.length), document.modelOrigin);
       return null;
     case "unmark":
       if (!document.marked) return "No cell has a mark";

@@ -6,7 +6,7 @@ import type { WireMap } from "../grid.ts";
 import type { Click } from "../likeness.ts";
 import { Problem, Unreachable } from "./problem.ts";
 import type {
-  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Segment, Scores, TaskCard, TaskDetail, TaskPage, paths,
+  ActivationMap, DraftRequestBody, Edit, LabelVerdict, Lease, Likeness, ProposeRequestBody, MapRequestBody, Problem as ProblemBody, Segment, Scores, StartingPoint, TaskCard, TaskDetail, TaskPage, paths,
 } from "./schema.d.ts";
 
 export type { Class } from "./schema.d.ts";
@@ -74,6 +74,16 @@ export class Client {
   /** The region that clicks mean to the studio's segmenter. */
   segment(id: number, clicks: readonly Click[]): Promise<Segment> {
     return answer(this.api.POST("/tasks/{task}/segment", { ...of(id), body: { clicks: [...clicks] } }));
+  }
+
+  /** What the task's map can begin with, without the maps. */
+  async startingPoints(id: number): Promise<StartingPoint[]> {
+    return (await answer(this.api.GET("/tasks/{task}/starting-points", of(id)))).starting_points;
+  }
+
+  /** One of them, with its map. */
+  startingPoint(id: number, point: string): Promise<StartingPoint> {
+    return answer(this.api.GET("/tasks/{task}/starting-points/{point}", { params: { path: { task: id, point } } }));
   }
 
   /** Where a branch looks for a class by another method. */

@@ -1441,6 +1441,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tasks/{task}/starting-points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the map of a task can begin with, without the maps
+         * @description The model's own map, a map that was returned, the mask and the clicks that came with the data, other versions' maps, the mean of the approved maps of the class, and for reviewers what other people made of the image. `problem` says why a point has no map: another grid, or a version that has not looked at the image. CAM and Grad-CAM are activationMap's. A draft says in `origin` which it began with. 409 in a closed project. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["startingPoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{task}/starting-points/{point}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A map that a task can begin with; nothing is stored
+         * @description 404 for a key that startingPoints does not list for the caller, 409 for a point that has no map. Needs the role annotator, and of a bearer token the scope read.
+         */
+        get: operations["startingPoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tasks/{task}/submit": {
         parameters: {
             query?: never;
@@ -2023,6 +2063,8 @@ export interface components {
             kept_steps?: components["schemas"]["KeptSteps"];
             /** @description The map with its grid. */
             map?: components["schemas"]["Map"];
+            /** @description What it began with; left out: what base_revision began with, and at first the model's map. It stands in the provenance. */
+            origin?: components["schemas"]["Origin"];
             /** @description What it was made under: strokes by tool, seconds, feedback shown. */
             provenance?: unknown;
             /**
@@ -2046,6 +2088,7 @@ export interface components {
             /** Format: int64 */
             id: number;
             map: components["schemas"]["Map"];
+            origin?: components["schemas"]["Origin"];
             provenance?: unknown;
             /** Format: int64 */
             revision: number;
@@ -2584,6 +2627,47 @@ export interface components {
             op?: string;
             why: string;
         };
+        Origin: {
+            /**
+             * @description Of cam and grad-cam.
+             * @enum {string}
+             */
+            branch?: "attention" | "perception";
+            /** @description Of class-mean, cam and grad-cam: the key of the class. */
+            class?: string;
+            /**
+             * Format: int64
+             * @description Of returned and colleague.
+             */
+            edit_id?: number;
+            /** @enum {string} */
+            kind: "model" | "returned" | "mask" | "clicks" | "version" | "class-mean" | "colleague" | "cam" | "grad-cam";
+            /**
+             * Format: int64
+             * @description Of class-mean: of how many maps it is the mean.
+             */
+            maps?: number;
+            /**
+             * @description Of mask and clicks.
+             * @enum {string}
+             */
+            method?: "model" | "area" | "max" | "clicks";
+            /**
+             * Format: double
+             * @description Of mask and clicks, in cells.
+             */
+            radius?: number;
+            /**
+             * Format: int64
+             * @description Its number in the project.
+             */
+            version?: number;
+            /**
+             * Format: int64
+             * @description Of model, version, cam and grad-cam: whose map, or which network.
+             */
+            version_id?: number;
+        };
         Painted: {
             /**
              * Format: int64
@@ -2592,6 +2676,9 @@ export interface components {
             approved: number;
             /** Format: int64 */
             images: number;
+        };
+        Points: {
+            starting_points: components["schemas"]["StartingPoint"][];
         };
         PredictedImage: {
             /** @description There is a mask of its object. */
@@ -3193,6 +3280,17 @@ export interface components {
              */
             radius: number;
         };
+        StartingPoint: {
+            /** @description By which its map is asked for. */
+            key: string;
+            /** @description On the grid of the task's version; only of a point that was asked for. */
+            map?: components["schemas"]["Map"];
+            name: string;
+            /** @description What a draft that began with it says in origin. */
+            origin: components["schemas"]["Origin"];
+            /** @description Why it has no map; absent where it has one. */
+            problem?: string;
+        };
         SubmitRequestBody: {
             /**
              * Format: int64
@@ -3582,7 +3680,9 @@ export type NewProjectRequestBody = components['schemas']['NewProjectRequestBody
 export type NewUserRequestBody = components['schemas']['NewUserRequestBody'];
 export type NextTask = components['schemas']['NextTask'];
 export type Obstacle = components['schemas']['Obstacle'];
+export type Origin = components['schemas']['Origin'];
 export type Painted = components['schemas']['Painted'];
+export type Points = components['schemas']['Points'];
 export type PredictedImage = components['schemas']['PredictedImage'];
 export type Prediction = components['schemas']['Prediction'];
 export type Problem = components['schemas']['Problem'];
@@ -3627,6 +3727,7 @@ export type StartExample = components['schemas']['StartExample'];
 export type StartPreview = components['schemas']['StartPreview'];
 export type StartSources = components['schemas']['StartSources'];
 export type StartingMap = components['schemas']['StartingMap'];
+export type StartingPoint = components['schemas']['StartingPoint'];
 export type SubmitRequestBody = components['schemas']['SubmitRequestBody'];
 export type Suspect = components['schemas']['Suspect'];
 export type Suspects = components['schemas']['Suspects'];
@@ -6649,6 +6750,70 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startingPoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Points"];
+                };
+            };
+            /** @description Error */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startingPoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task: number;
+                /** @description The key of one of the task's starting points. */
+                point: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartingPoint"];
+                };
             };
             /** @description Error */
             default: {

@@ -1,8 +1,8 @@
-// The menu of what is rarely done to the whole map, or to the selection.
+// The menu of what is rarely done to the whole map, or to the selection, and of other maps to begin with.
 
 import type { Desk } from "../desk.ts";
 import { wholeOperations } from "../whole.ts";
-import { button, h, say } from "./element.ts";
+import { button, fill, h, say } from "./element.ts";
 import { icon } from "./icons.ts";
 
 /** The gamma that a place on the slider, −1 … 1, stands for: 1 in the middle, 4 and a quarter at the ends. */
@@ -29,13 +29,14 @@ export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLEl
     apply.disabled = gamma === 1;
     editor.previewGamma(gamma);
   };
+  const starts = startList(desk, () => menu.hidePopover());
   const scope = h("p.muted.menu-scope");
   const menu = h(
     "div.menu", { popover: "auto", id: "whole-menu", "aria-label": "The whole map" }, scope, ...items.map((i) => i.button), h("hr"),
-    h("label.slider", { title: "Raises every value to this power: above 1 lowers the middle, below 1 raises it (⇧G, ⇧H)" }, h("span", {}, "Gamma"), place, words), apply,
+    h("label.slider", { title: "Raises every value to this power: above 1 lowers the middle, below 1 raises it (⇧G, ⇧H)" }, h("span", {}, "Gamma"), place, words), apply, h("hr"), starts.element,
   );
   const opener = button("button.tool", {
-    "data-testid": "map-more", "aria-label": "More for the whole map", "aria-haspopup": "true", title: "More for the whole map, or for the selection: fill, invert, blur, sharpen, normalise, gamma",
+    "data-testid": "map-more", "aria-label": "More for the whole map", "aria-haspopup": "true", title: "More for the whole map, or for the selection: fill, invert, blur, sharpen, normalise, gamma; other maps to begin with",
     popovertarget: "whole-menu",
   }, icon("more"));
   menu.addEventListener("beforetoggle", (e) => {
@@ -45,12 +46,42 @@ export function wholeMenu(desk: Desk): { opener: HTMLButtonElement; menu: HTMLEl
     if (!opening) return document.getElementById("stage")?.focus({ preventScroll: true });
     const { selection } = editor.document;
     say(scope, selection ? "The selection" : "The whole map");
+    starts.ask();
     for (const { name, button } of items) button.disabled = name === "keep" && !selection;
     const at = opener.getBoundingClientRect();
     const across = at.top > innerHeight / 2 && at.width < innerWidth / 4 && innerWidth <= 760; // tools in a row: the menu stands above them
     menu.style.left = across ? "auto" : `${at.right + 6}px`;
     menu.style.right = across ? "8px" : "auto";
-    menu.style.bottom = across ? `${innerHeight - at.top + 6}px` : `${Math.max(8, innerHeight - at.bottom)}px`;
+    const bottom = across ? innerHeight - at.top + 6 : Math.max(8, innerHeight - at.bottom);
+    menu.style.bottom = `${bottom}px`;
+    menu.style.maxHeight = `${innerHeight - bottom - 8}px`;
   });
   return { opener, menu };
+}
+
+/** What the map can begin with. The studio is asked when the menu opens. */
+function startList(desk: Desk, done: () => void): { element: HTMLElement; ask: () => void } {
+  const { starts, comparison } = desk;
+  const list = h("div.menu-starts");
+  const element = h("div.menu-section", { role: "group", "aria-label": "Begin with", "data-testid": "starting-points" }, h("p.muted.menu-scope", { "aria-hidden": "true" }, "Begin with, in place of the whole map"), list);
+  const show = () => {
+    const { state } = starts;
+    element.setAttribute("aria-busy", String(state.kind === "loading"));
+    if (state.kind === "loading") return fill(list, h("p.muted.menu-scope", {}, "Looking what there is…"));
+    if (state.kind === "failed") return fill(list, h("p.muted.menu-scope", {}, state.why));
+    fill(list, ...state.points.map((point) => button("button.menu-item", {
+      "data-testid": `start-${point.key}`, disabled: point.problem !== undefined, onclick: () => {
+        done();
+        void starts.take(point);
+      },
+    }, h("span", {}, point.name, point.problem !== undefined && h("span.menu-why", {}, point.problem)))), button("button.menu-item", {
+      "data-testid": "start-grad-cam", title: "Shows it first; “Use as a start” takes it", onclick: () => {
+        done();
+        comparison.show("grad-cam-perception");
+      },
+    }, h("span", {}, "Grad-CAM or CAM: look at it first")));
+  };
+  starts.on("changed", show);
+  show();
+  return { element, ask: () => void starts.list() };
 }
