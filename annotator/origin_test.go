@@ -195,6 +195,47 @@ func TestOriginOfEdits(t *testing.T) {
 	}
 }
 
+// Somebody who goes on from a reviewer's revision may come back, by undo, to what only the reviewer could begin with, and to nothing else of its kind.
+func TestUndoLeadsBackToAnOrigin(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	ctx := t.Context()
+	d := w.next(w.Ada)
+	returned := w.save(w.Ada, d.ID, 0, 0.75)
+	w.submit(w.Ada, d.ID, returned.Revision)
+	_, err := w.Service.Review(ctx, w.Reviewer, returned.ID, annotator.VerdictReject, "Not the sky")
+	w.must(err)
+	save := func(who annotator.User, base int, o *annotator.Origin) (annotator.Edit, error) {
+		dr := draft(base, 0.1*float32(base+1))
+		dr.Origin = o
+		return w.Service.SaveDraft(ctx, who, d.ID, dr)
+	}
+	taken := annotator.Origin{Kind: annotator.OriginReturned, EditID: returned.ID}
+	w.must(w.Service.Reopen(ctx, w.Reviewer, d.ID))
+	w.claim(w.Bob, d.ID)
+	var invalid *annotator.ValidationError
+	if _, err := save(w.Bob, returned.Revision, &taken); !errors.As(err, &invalid) || invalid.Field != "origin.edit_id" {
+		t.Fatalf("Bob begins with Ada's returned map: %v", err)
+	}
+	w.release(w.Bob, d.ID)
+	w.claim(w.Reviewer, d.ID)
+	e, err := save(w.Reviewer, returned.Revision, &taken)
+	w.must(err)
+	w.release(w.Reviewer, d.ID)
+
+	w.claim(w.Bob, d.ID)
+	model := annotator.Origin{Kind: annotator.OriginModel}
+	if e, err = save(w.Bob, e.Revision, &model); err != nil || e.Origin.Kind != annotator.OriginModel {
+		t.Fatalf("Bob begins again with the model's: %+v, %v", e.Origin, err)
+	}
+	if e, err = save(w.Bob, e.Revision, &taken); err != nil || *e.Origin != taken {
+		t.Errorf("back by undo: %+v, %v", e.Origin, err)
+	}
+	if _, err := save(w.Bob, e.Revision, &annotator.Origin{Kind: annotator.OriginReturned, EditID: e.ID}); !errors.As(err, &invalid) {
+		t.Errorf("to another map: %v", err)
+	}
+}
+
 // The words for every kind differ, and one that is not known is read as none.
 func TestOriginWords(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ func (a *api) startingPoints() {
 	})
 	type byPoint struct {
 		ByTask
-		Point string `path:"point" maxLength:"100" doc:"The key of one of the task's starting points."`
+		Point string `path:"point" doc:"The key of one of the task's starting points."`
 	}
 	one := get("startingPoint", "/tasks/{task}/starting-points/{point}", "A map that a task can begin with; nothing is stored")
 	one.Description = "404 for a key that startingPoints does not list for the caller, 409 for a point that has no map."

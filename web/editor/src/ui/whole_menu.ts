@@ -67,8 +67,10 @@ function startList(desk: Desk, done: () => void): { element: HTMLElement; ask: (
   const show = () => {
     const { state } = starts;
     element.setAttribute("aria-busy", String(state.kind === "loading"));
-    if (state.kind === "loading") return fill(list, h("p.muted.menu-scope", {}, "Looking what there is…"));
-    if (state.kind === "failed") return fill(list, h("p.muted.menu-scope", {}, state.why));
+    if (state.kind !== "listed") {
+      fill(list, h("p.muted.menu-scope", {}, state.kind === "loading" ? "Looking what there is…" : state.why));
+      return;
+    }
     fill(list, ...state.points.map((point) => button("button.menu-item", {
       "data-testid": `start-${point.key}`, disabled: point.problem !== undefined, onclick: () => {
         done();
