@@ -3,6 +3,7 @@
 import { pictureURL } from "../api/client.ts";
 import type { TaskCard, TaskDetail } from "../api/schema.d.ts";
 import type { Desk } from "../desk.ts";
+import { fetchAhead } from "../render/ahead.ts";
 import { button, fill, h, say } from "./element.ts";
 
 const ahead = 24; // thumbnails of the queue
@@ -15,12 +16,20 @@ export function filmStrip(desk: Desk): HTMLElement {
   let current: TaskDetail | null = null;
   let queued: readonly TaskCard[] = []; // as they were last known, so that the strip does not empty itself between two pictures
 
-  const frame = (card: TaskCard, state: "done" | "current" | "waiting") =>
-    h("li", {}, button("button.frame", {
-      "data-task-id": card.id, "data-state": state, "aria-current": state === "current" || undefined,
-      title: `${card.label_name}: ${card.image.name}`, "aria-label": `${card.label_name}, ${state}`,
-      onclick: () => state !== "current" && void desk.openTask(card.id),
-    }, h("img", { src: pictureURL(card, "thumb"), alt: "", loading: "lazy", decoding: "async", draggable: "false" })));
+  const made = new Map<number, { item: HTMLElement; frame: HTMLElement }>(); // a frame stays while its task is in the strip
+  const frame = (card: TaskCard, state: "done" | "current" | "waiting") => {
+    let one = made.get(card.id);
+    if (!one) {
+      const image = h("img", { src: pictureURL(card, "thumb"), alt: "", loading: "lazy", decoding: "async", draggable: "false" });
+      const frame = button("button.frame", { "data-task-id": card.id, title: `${card.label_name}: ${card.image.name}`, onclick: () => card.id !== current?.id && void desk.openTask(card.id) }, image);
+      made.set(card.id, (one = { item: h("li", {}, frame), frame }));
+    }
+    one.frame.dataset["state"] = state;
+    one.frame.setAttribute("aria-label", `${card.label_name}, ${state}`);
+    if (state === "current") one.frame.setAttribute("aria-current", "true");
+    else one.frame.removeAttribute("aria-current");
+    return one.item;
+  };
 
   const show = async (detail: TaskDetail) => {
     const before = current;
@@ -28,7 +37,11 @@ export function filmStrip(desk: Desk): HTMLElement {
     current = detail;
     const past = done.filter((d) => d.id !== detail.id).slice(-behind);
     const waiting = () => queued.filter((t) => t.id !== detail.id && !past.some((d) => d.id === t.id));
-    const draw = () => fill(list, ...past.map((c) => frame(c, "done")), frame(detail, "current"), ...waiting().map((c) => frame(c, "waiting")));
+    const draw = () => {
+      const items = [...past.map((c) => frame(c, "done")), frame(detail, "current"), ...waiting().map((c) => frame(c, "waiting"))];
+      if (items.length !== list.children.length || items.some((item, i) => list.children[i] !== item)) fill(list, ...items);
+      for (const [id, { item }] of made) if (!item.isConnected) made.delete(id);
+    };
     draw();
     try {
       const page = await desk.client.queue(detail.project.slug, desk.selection, ahead);
@@ -37,7 +50,7 @@ export function filmStrip(desk: Desk): HTMLElement {
       draw();
       say(count, `${desk.finished > 0 ? `${desk.finished} done here · ` : ""}${page.total} waiting`);
       const next = waiting()[0];
-      if (next) new Image().src = pictureURL(next, "view"); // most likely the next task
+      if (next) fetchAhead(pictureURL(next, "view")); // most likely the next task
     } catch {
       say(count, ""); // painting works without the strip
     }

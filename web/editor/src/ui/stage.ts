@@ -7,6 +7,7 @@ import { around, screenPoint, type Region, type ScreenPoint } from "../geometry.
 import { pictureURL } from "../api/client.ts";
 import type { TaskDetail } from "../api/schema.d.ts";
 import type { PointerSample } from "../input/sample.ts";
+import { pictureAt } from "../render/ahead.ts";
 import { RenderLoop, type Change } from "../render/loop.ts";
 import { pencil } from "../render/pencil.ts";
 import { drawOverlay, drawPicture, drawSaid, MapPainter, movingOverlay } from "../render/scene.ts";
@@ -80,10 +81,9 @@ export class Stage {
   }
 
   private async load(task: TaskDetail, kind: "view" | "whole"): Promise<void> {
-    const picture = new Image();
-    picture.src = pictureURL(task, kind);
+    let picture: HTMLImageElement;
     try {
-      await picture.decode();
+      picture = await pictureAt(pictureURL(task, kind));
     } catch {
       if (this.pictures.task === task) this.broken("The picture can't be shown: reload, or skip this task");
       return;
