@@ -1,7 +1,6 @@
 package trainer
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -70,36 +69,5 @@ func TestMarksInTheLoss(t *testing.T) {
 	near("the avoidance", got.Avoidance, avoidance)
 	near("L_map", got.LossMap, 0.7*distance+4*avoidance)
 
-	// One step of plain gradient descent at rate 1 moves a weight by its gradient.
-	before := enginetest.Clone(e.Parameters())
-	total := func() float64 {
-		r, err := e.Step(context.Background(), b, still)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.Total()
-	}
-	if _, err := e.Step(t.Context(), b, engine.Update{Step: 1, LearningRate: 1}); err != nil {
-		t.Fatal(err)
-	}
-	after := enginetest.Clone(e.Parameters())
-	const apart = 1e-3
-	for i, p := range before {
-		if p.Momentum == nil {
-			continue // a statistic
-		}
-		at := rng.IntN(len(p.Value))
-		moved := func(by float32) float64 {
-			list := enginetest.Clone(before)
-			list[i].Value[at] += by
-			if err := e.Load(list); err != nil {
-				t.Fatal(err)
-			}
-			return total()
-		}
-		want := (moved(apart) - moved(-apart)) / (2 * apart)
-		if gradient := float64(before[i].Value[at] - after[i].Value[at]); math.Abs(gradient-want) > 3e-3+0.02*math.Abs(want) {
-			t.Errorf("the gradient of %s[%d] is %g, finite differences say %g", p.Name, at, gradient, want)
-		}
-	}
+	checkGradients(t, e, b, 3e-3, func(_, length int) []int { return []int{rng.IntN(length)} })
 }

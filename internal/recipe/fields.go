@@ -47,11 +47,12 @@ var Fields = []Field{
 	},
 	{
 		Name: "map_loss", Default: MapLossL2, Group: Maps, OfMaps: true, Label: "Map loss",
-		Choices:  []Choice{{Word: "l2", Label: "L2 norm, unsquared (the paper's)", Brief: "L2 norm"}, {Word: "mse", Label: "mean squared error", Brief: "squared error"}, {Word: "l1", Label: "mean absolute error", Brief: "absolute error"}},
-		Sentence: "How the distance between a person's map and the model's is measured.",
-		API:      "l2 is the paper's.",
+		Choices: []Choice{{Word: "l2", Label: "L2 norm, unsquared (the paper's)", Brief: "L2 norm"}, {Word: "mse", Label: "mean squared error", Brief: "squared error"}, {Word: "l1", Label: "mean absolute error", Brief: "absolute error"},
+			{Word: "energy", Label: "attention outside the edited region (energy)", Brief: "energy"}},
+		Sentence: "How the distance between a person's map and the model's is measured. Energy asks where attention is, not how much of it.",
+		API:      "l2 is the paper's; energy is minus the logarithm of the share of attention inside the edited region.",
 		Help:     "Form of the map loss: ${map_loss}.", Holder: "NAME",
-		Doc: "`l2` is the paper's unsquared norm over the cells, `mse` and `l1` means over the cells", Origin: "the paper",
+		Doc: "`l2` is the paper's unsquared norm over the cells, `mse` and `l1` means over the cells, `energy` −log of the share of attention inside the edited region: below", Origin: "the paper",
 	},
 	{
 		Name: "gamma_avoid", Type: Number, High: 1e4, Default: 1.0, Group: Maps, OfMaps: true, Label: "γ of marks",

@@ -16,8 +16,8 @@ type Settings struct {
 	// GammaAvoid is γ_n, the scale of the part of L_map that keeps attention away from cells that people marked as not to be looked
 	// at, ≥ 0.
 	GammaAvoid float64 `json:"gamma_avoid"`
-	// Anchor is the scale of L_anchor, ≥ 0: the same distance as L_map, between the maps of the batch's unedited images and the
-	// maps that the parent gave them. It keeps attention from drifting on images that no one edited. 0: none.
+	// Anchor is the scale of L_anchor, ≥ 0: the same distance as L_map (with energy, that of l2), between the maps of the batch's
+	// unedited images and the maps that the parent gave them. It keeps attention from drifting on images that no one edited. 0: none.
 	Anchor       float64   `json:"anchor"`
 	BatchNorm    BatchNorm `json:"batch_norm"`
 	Epochs       int       `json:"epochs"`
@@ -74,11 +74,13 @@ const (
 type MapLoss string
 
 // The forms: the paper's unsquared L2 norm over the cells, the mean over the cells of squared
-// differences, and the mean of absolute ones; each averaged over the batch's edited rows.
+// differences, the mean of absolute ones, and −log of the share of attention inside the edited region (energy, after Rao et al.,
+// arXiv 2303.11932); each averaged over the batch's edited rows.
 const (
-	MapLossL2  MapLoss = "l2"
-	MapLossMSE MapLoss = "mse"
-	MapLossL1  MapLoss = "l1"
+	MapLossL2     MapLoss = "l2"
+	MapLossMSE    MapLoss = "mse"
+	MapLossL1     MapLoss = "l1"
+	MapLossEnergy MapLoss = "energy"
 )
 
 // BatchNorm says how a kept BatchNormalization of a trained branch is treated.

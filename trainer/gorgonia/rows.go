@@ -2,12 +2,14 @@ package gorgonia
 
 import (
 	"github.com/abn-studio/studio/trainer/engine"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // batchRows are the targets and weights of the map losses of a batch's rows.
 type batchRows struct {
 	target           []float32 // [N, h·w]; 0 for rows without a mark
 	weight           []float32 // [N], of the row's distance in the loss
+	anchor           []float32 // [N], of an anchored row's distance, if it is not one of those that weight is for (anchoredApart)
 	avoid            []float32 // [N], of the row's attention where there should be none
 	edited, anchored []float32 // [N], of the row's distance in the mean over edited and over anchored rows
 }
@@ -22,14 +24,25 @@ func (net *network) rows(b engine.Batch) batchRows {
 		marked = b.Anchored
 	}
 	r.anchored = shares(marked, b.Size)
+	r.anchor = make([]float32, b.Size)
+	anchor := r.weight
+	if net.anchoredApart() {
+		anchor = r.anchor
+	}
 	for i := range b.Size {
-		r.weight[i] = float32(net.settings.Gamma)*r.edited[i] + float32(net.settings.Anchor)*r.anchored[i]
+		r.weight[i] = float32(net.settings.Gamma) * r.edited[i]
+		anchor[i] += float32(net.settings.Anchor) * r.anchored[i]
 		r.avoid[i] = float32(net.settings.GammaAvoid) * r.edited[i]
 		if r.edited[i] != 0 || r.anchored[i] != 0 {
 			copy(r.target[i*cells:(i+1)*cells], b.Edited[i*cells:])
 		}
 	}
 	return r
+}
+
+// anchoredApart reports whether L_anchor has another form than L_map.
+func (net *network) anchoredApart() bool {
+	return net.settings.Anchor != 0 && step.AnchorForm(net.settings.MapLoss) != net.settings.MapLoss
 }
 
 // shares are marks over their sum, or zeros where there is none.
@@ -61,7 +74,7 @@ func (net *network) result(b engine.Batch, rows batchRows, out [][]float32) engi
 		LossPer:     mean(out[placeLossPer], even) / float64(b.Size),
 		MapDistance: mean(out[placeDistance], func(i int) float32 { return rows.edited[i] }),
 		Avoidance:   mean(out[placeAvoidance], func(i int) float32 { return rows.edited[i] }),
-		LossAnchor:  net.settings.Anchor * mean(out[placeDistance], func(i int) float32 { return rows.anchored[i] }),
+		LossAnchor:  net.settings.Anchor * mean(out[placeAnchored], func(i int) float32 { return rows.anchored[i] }),
 		HitsAtt:     engine.Hits(out[placeLogitsAtt], b.Labels),
 		HitsPer:     engine.Hits(out[placeLogitsPer], b.Labels),
 	}

@@ -22,6 +22,7 @@ type lossInputs struct {
 	target         *G.Node // [N, h·w], the target map
 	share          *G.Node // [N], 1/N
 	weight         *G.Node // [N], w
+	anchor         *G.Node // [N], α/|A| on anchored rows; nil where w has it, since L_anchor has the form of L_map
 	known, avoided *G.Node // [N, h·w], k and the shares of n
 	avoid          *G.Node // [N], v
 }
@@ -43,6 +44,7 @@ const (
 	placeAvoidance
 	placeLogitsAtt // [N, K]
 	placeLogitsPer
+	placeAnchored // distances to anchored rows' targets; those of placeDistance where L_anchor has the form of L_map
 	placeGradients
 )
 
@@ -82,6 +84,13 @@ func buildStep(b *builder, net *network, n int) (_ *stepProgram, err error) {
 	if err != nil {
 		return nil, err
 	}
+	anchored := distances
+	if net.anchoredApart() {
+		s.anchor = b.input("loss/anchor", []int{n}, nil)
+		if anchored, err = b.distances(outputs[2], s.target, s.known, step.AnchorForm(net.settings.MapLoss)); err != nil {
+			return nil, err
+		}
+	}
 	avoidances, err := b.avoidances(outputs[2], s.avoided)
 	if err != nil {
 		return nil, err
@@ -94,11 +103,15 @@ func buildStep(b *builder, net *network, n int) (_ *stepProgram, err error) {
 		}
 		weights = append(weights, w)
 	}
-	gradients, err := G.Backpropagate(G.Nodes{att, per, distances, avoidances}, G.Nodes{s.share, s.share, s.weight, s.avoid}, weights)
+	losses, shares := G.Nodes{att, per, distances, avoidances}, G.Nodes{s.share, s.share, s.weight, s.avoid}
+	if s.anchor != nil {
+		losses, shares = append(losses, anchored), append(shares, s.anchor)
+	}
+	gradients, err := G.Backpropagate(losses, shares, weights)
 	if err != nil {
 		return nil, fmt.Errorf("gorgonia differentiates the step: %w", err)
 	}
-	targets := slices.Concat(G.Nodes{att, per, distances, avoidances, outputs[0], outputs[1]}, gradients)
+	targets := slices.Concat(G.Nodes{att, per, distances, avoidances, outputs[0], outputs[1], anchored}, gradients)
 	for _, norm := range net.Norms {
 		targets = append(targets, b.norms[norm].mean, b.norms[norm].variance)
 	}
@@ -163,12 +176,15 @@ func (b *builder) avoidances(maps, avoided *G.Node) (*G.Node, error) {
 	return b.rowSums(maps, 1)
 }
 
-// distances are d(target_i, M_i) over the known cells, [N]: the L2 norm over the cells, the mean of the squares, or the mean of the
-// absolute differences.
+// distances are d(target_i, M_i) over the known cells, [N]: the L2 norm over the cells, the mean of the squares, the mean of the
+// absolute differences, or the energy.
 func (b *builder) distances(maps, target, known *G.Node, form recipe.MapLoss) (*G.Node, error) {
 	maps, err := b.reshape(maps, target.Shape())
 	if err != nil {
 		return nil, err
+	}
+	if form == recipe.MapLossEnergy {
+		return b.energies(maps, target, known)
 	}
 	difference, err := G.Sub(maps, target)
 	if err != nil {
@@ -188,7 +204,7 @@ func (b *builder) distances(maps, target, known *G.Node, form recipe.MapLoss) (*
 		return b.rowSums(difference, share)
 	case recipe.MapLossL2, recipe.MapLossMSE:
 	default:
-		return nil, fmt.Errorf("map loss %q: want %q, %q or %q", form, recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1)
+		return nil, step.UnknownForm(form)
 	}
 	if difference, err = G.Square(difference); err != nil {
 		return nil, err
@@ -204,6 +220,36 @@ func (b *builder) distances(maps, target, known *G.Node, form recipe.MapLoss) (*
 		return nil, err
 	}
 	return G.Sqrt(sum)
+}
+
+// energies are minus the logarithms of the shares of attention inside the targets, over the known cells, [N].
+func (b *builder) energies(maps, target, known *G.Node) (*G.Node, error) {
+	logarithm := func(cells *G.Node) (*G.Node, error) {
+		sum, err := b.rowSums(cells, 1)
+		if err != nil {
+			return nil, err
+		}
+		if sum, err = G.Add(sum, G.NewConstant(float32(step.ShareFloor))); err != nil {
+			return nil, err
+		}
+		return G.Log(sum)
+	}
+	maps, err := G.HadamardProd(maps, known)
+	if err != nil {
+		return nil, err
+	}
+	everywhere, err := logarithm(maps)
+	if err != nil {
+		return nil, err
+	}
+	if maps, err = G.HadamardProd(maps, target); err != nil {
+		return nil, err
+	}
+	inside, err := logarithm(maps)
+	if err != nil {
+		return nil, err
+	}
+	return G.Sub(everywhere, inside)
 }
 
 // rowSums are factor times the sums of the rows of a matrix.
@@ -225,8 +271,12 @@ func (s *stepProgram) run(ctx context.Context, b engine.Batch, rows batchRows) (
 		share[i] = 1 / float32(b.Size)
 	}
 	known, avoided := b.Marks()
-	return s.program.run(ctx, map[*G.Node][]float32{
+	inputs := map[*G.Node][]float32{
 		s.input: b.Inputs, s.labels: labels, s.target: rows.target, s.share: share, s.weight: rows.weight,
 		s.known: known, s.avoided: avoided, s.avoid: rows.avoid,
-	})
+	}
+	if s.anchor != nil {
+		inputs[s.anchor] = rows.anchor
+	}
+	return s.program.run(ctx, inputs)
 }

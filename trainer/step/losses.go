@@ -10,6 +10,10 @@ import (
 // RootFloor is added under the root of L_map's norm, so that there is a gradient where a map equals its target.
 const RootFloor = 1e-12
 
+// ShareFloor is added to both sums of the energy loss, so that a share is a number where no attention is left, and so that an
+// edited map of zeros, which has no inside, pulls all attention to 0.
+const ShareFloor = 1e-6
+
 // lossNames are the names of the values that the losses are computed from, and of the losses. Losses have shape [1].
 type lossNames struct {
 	logitsAtt, logitsPer string // [N, K]
@@ -46,8 +50,12 @@ func newLossNames(logitsAtt, logitsPer, attention string) lossNames {
 //
 // to g: cross entropies averaged over the batch, D over its edited rows S with the edited maps M′ and, where the anchor α is not
 // 0, over its anchored rows A with the parent's maps M° (0 over no rows). d is the unsquared L2 norm over the cells, the mean of
-// the squares, or the mean of the absolute differences. With α = 0 the graph does not have the last term. Operators are written
-// as operator sets 13 and later have them.
+// the squares, the mean of the absolute differences, or the energy
+//
+//	log(ε + Σ k_i⊙M_i) − log(ε + Σ k_i⊙T_i⊙M_i)    ε: ShareFloor
+//
+// (of the anchor: AnchorForm). With α = 0 the graph does not have the last term. Operators are written as operator sets 13 and
+// later have them.
 func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, s recipe.Settings) error {
 	w := lossWriter{g}
 	w.crossEntropy("att", n.logitsAtt, n.labels, n.att, sizes.Classes)
@@ -55,26 +63,9 @@ func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, s recipe.Settings) error
 
 	w.ints("loss/flat", -1, sizes.Cells())
 	w.node("Reshape", "loss/map", n.attention, "loss/flat")
-	w.node("Sub", "loss/map_difference_everywhere", "loss/map", n.edited)
-	w.node("Mul", "loss/map_difference", "loss/map_difference_everywhere", n.known)
 	w.ints("loss/last", 1)
-	power := "loss/map_power"
-	switch s.MapLoss {
-	case recipe.MapLossL1:
-		w.node("Abs", power, "loss/map_difference")
-	case recipe.MapLossL2, recipe.MapLossMSE:
-		w.node("Mul", power, "loss/map_difference", "loss/map_difference")
-	default:
-		return fmt.Errorf("map loss %q: want %q, %q or %q", s.MapLoss, recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1)
-	}
-	w.node("ReduceSum", "loss/map_sum", power, "loss/last", onnx.IntAttr("keepdims", 0))
-	if s.MapLoss == recipe.MapLossL2 {
-		w.float("loss/floor", RootFloor)
-		w.node("Add", "loss/map_floored", "loss/map_sum", "loss/floor")
-		w.node("Sqrt", "loss/map_rows", "loss/map_floored")
-	} else {
-		w.float("loss/per_cell", 1/float64(sizes.Cells()))
-		w.node("Mul", "loss/map_rows", "loss/map_sum", "loss/per_cell")
+	if err := w.distances("map", s.MapLoss, n, sizes); err != nil {
+		return err
 	}
 	w.float("loss/one", 1)
 	w.meanOver("map", "loss/map_rows", n.hasEdit, n.mapDistance)
@@ -92,12 +83,33 @@ func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, s recipe.Settings) error
 		w.node("Add", n.total, "loss/abn", "loss/map_scaled")
 		return nil
 	}
-	w.meanOver("anchor", "loss/map_rows", n.anchored, n.anchorDistance)
+	anchored := "loss/map_rows"
+	if form := AnchorForm(s.MapLoss); form != s.MapLoss {
+		anchored = "loss/anchor_rows"
+		if err := w.distances("anchor", form, n, sizes); err != nil {
+			return err
+		}
+	}
+	w.meanOver("anchor", anchored, n.anchored, n.anchorDistance)
 	w.float("loss/alpha", s.Anchor)
 	w.node("Mul", "loss/anchor_scaled", n.anchorDistance, "loss/alpha")
 	w.node("Add", "loss/maps", "loss/map_scaled", "loss/anchor_scaled")
 	w.node("Add", n.total, "loss/abn", "loss/maps")
 	return nil
+}
+
+// AnchorForm is the form of d that L_anchor has beside a form of L_map. The energy of a map beside itself is not 0 and can be
+// lowered, so it would not hold a map where it is: the anchor then has the paper's norm.
+func AnchorForm(form recipe.MapLoss) recipe.MapLoss {
+	if form == recipe.MapLossEnergy {
+		return recipe.MapLossL2
+	}
+	return form
+}
+
+// UnknownForm is the error of a form that there is not.
+func UnknownForm(form recipe.MapLoss) error {
+	return fmt.Errorf("map loss %q: want %q, %q, %q or %q", form, recipe.MapLossL2, recipe.MapLossMSE, recipe.MapLossL1, recipe.MapLossEnergy)
 }
 
 // lossWriter adds nodes and constants to a graph.
@@ -123,6 +135,48 @@ func (w lossWriter) ints(name string, v ...int64) {
 
 func (w lossWriter) float(name string, v float64) {
 	w.graph.Initializers = append(w.graph.Initializers, onnx.NewFloat32(name, nil, []float32{float32(v)}))
+}
+
+// distances are d of each row, "loss/NAME_rows" [N].
+func (w lossWriter) distances(name string, form recipe.MapLoss, n lossNames, sizes Sizes) error {
+	at := func(value string) string { return "loss/" + name + "_" + value }
+	sum := func(output, values string) {
+		w.node("ReduceSum", output, values, "loss/last", onnx.IntAttr("keepdims", 0))
+	}
+	if form == recipe.MapLossEnergy {
+		w.float(at("share_floor"), ShareFloor)
+		logarithm := func(part, values string) {
+			sum(at(part+"_sum"), values)
+			w.node("Add", at(part+"_floored"), at(part+"_sum"), at("share_floor"))
+			w.node("Log", at(part+"_log"), at(part+"_floored"))
+		}
+		w.node("Mul", at("known"), "loss/map", n.known)
+		w.node("Mul", at("inside"), at("known"), n.edited)
+		logarithm("everywhere", at("known"))
+		logarithm("inside", at("inside"))
+		w.node("Sub", at("rows"), at("everywhere_log"), at("inside_log"))
+		return nil
+	}
+	w.node("Sub", at("difference_everywhere"), "loss/map", n.edited)
+	w.node("Mul", at("difference"), at("difference_everywhere"), n.known)
+	switch form {
+	case recipe.MapLossL1:
+		w.node("Abs", at("power"), at("difference"))
+	case recipe.MapLossL2, recipe.MapLossMSE:
+		w.node("Mul", at("power"), at("difference"), at("difference"))
+	default:
+		return UnknownForm(form)
+	}
+	sum(at("sum"), at("power"))
+	if form == recipe.MapLossL2 {
+		w.float("loss/floor", RootFloor)
+		w.node("Add", at("floored"), at("sum"), "loss/floor")
+		w.node("Sqrt", at("rows"), at("floored"))
+	} else {
+		w.float("loss/per_cell", 1/float64(sizes.Cells()))
+		w.node("Mul", at("rows"), at("sum"), "loss/per_cell")
+	}
+	return nil
 }
 
 // meanOver averages a value of the rows that a mask of zeros and ones marks; 0 if there are none. name is for the nodes.

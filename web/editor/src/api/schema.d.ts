@@ -2997,10 +2997,10 @@ export interface components {
              */
             learning_rate?: number;
             /**
-             * @description l2 is the paper's.
+             * @description l2 is the paper's; energy is minus the logarithm of the share of attention inside the edited region.
              * @enum {string}
              */
-            map_loss?: "l2" | "mse" | "l1";
+            map_loss?: "l2" | "mse" | "l1" | "energy";
             /** Format: double */
             momentum?: number;
             /** @enum {string} */
