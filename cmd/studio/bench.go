@@ -119,7 +119,7 @@ func (c *benchAllCommand) Run(ctx context.Context, streams *stdio) error {
 	var features benchFeaturesCommand
 	var train benchTrainCommand
 	for _, command := range []any{&scan, &score, &features, &train} {
-		if err := kong.ApplyDefaults(command, kong.Vars(helpWords())); err != nil {
+		if err := kong.ApplyDefaults(command, withHelpWords()); err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func TestHelpShowsChoicesAndDefaults(t *testing.T) {
 	t.Parallel()
 	cli := newCommandLine()
-	parser, err := kong.New(&cli, kong.Name("studio"), kong.Vars(helpWords()))
+	parser, err := kong.New(&cli, kong.Name("studio"), withHelpWords())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, streams *stdio) int {
 		kong.Description("Teach image classifiers where to look."),
 		kong.UsageOnError(),
 		kong.Writers(verbatim(streams.Out), verbatim(streams.Err)),
-		kong.Vars(helpWords()),
+		withHelpWords(),
 		kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(streams),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -222,6 +223,40 @@ func commas[T ~string](list []T) string {
 		all[i] = string(word)
 	}
 	return strings.Join(all, ",")
+}
+
+// wordUsed finds the names of words in a tag: ${name}.
+var wordUsed = regexp.MustCompile(`\$\{(\w+)`)
+
+// withHelpWords fills help, defaults and choices of all flags in. Kong fills every variable in anew for every flag that could use it:
+// given all words at once it would take longer than most commands do, so each flag and command gets those that it names.
+func withHelpWords() kong.Option {
+	words := helpWords()
+	used := func(tag *kong.Tag, texts ...string) {
+		for _, m := range wordUsed.FindAllStringSubmatch(strings.Join(texts, "\x00"), -1) {
+			word, ok := words[m[1]]
+			if !ok {
+				continue // kong has it, or says that it is missing
+			}
+			if tag.Vars == nil {
+				tag.Vars = kong.Vars{}
+			}
+			tag.Vars[m[1]] = word
+		}
+	}
+	return kong.PostBuild(func(k *kong.Kong) error {
+		return kong.Visit(k.Model, func(node kong.Visitable, next kong.Next) error {
+			switch n := node.(type) {
+			case *kong.Node:
+				used(n.Tag, n.Help)
+			case *kong.Flag:
+				used(n.Tag, n.PlaceHolder)
+			case *kong.Value:
+				used(n.Tag, append([]string{n.Default, n.Enum, n.Help}, n.Tag.Envs...)...)
+			}
+			return next(nil)
+		})
+	})
 }
 
 // helpWords are what the help of all commands is filled in with.

@@ -73,7 +73,7 @@ func TestCommandLineJudgesSettingsByTheRecipe(t *testing.T) {
 func TestZeroIsGivenAndUsed(t *testing.T) {
 	t.Parallel()
 	c := finetuneCommand{settingFlags: finetuneFlags()}
-	parser, err := kong.New(&c, kong.Vars(helpWords()))
+	parser, err := kong.New(&c, withHelpWords())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestEpochsAreTheMechanisms(t *testing.T) {
 	}
 	for arguments, want := range map[string][2]int{"": {12, 6}, "--epochs=7": {7, 7}} {
 		c := finetuneCommand{settingFlags: finetuneFlags()}
-		parser, err := kong.New(&c, kong.Vars(helpWords()))
+		parser, err := kong.New(&c, withHelpWords())
 		if err != nil {
 			t.Fatal(err)
 		}

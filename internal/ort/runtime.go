@@ -4,10 +4,15 @@ import (
 	"context"
 	_ "embed" // trial.onnx
 	"fmt"
+	"os"
 	"sync"
 
 	ortgo "github.com/yalue/onnxruntime_go"
 )
+
+// telemetryVariable, set to 1, keeps the runtime from sending anything and from keeping an identifier of the machine
+// (github.com/microsoft/onnxruntime, docs/Privacy.md).
+const telemetryVariable = "ORT_DISABLE_TELEMETRY"
 
 // library is the runtime's shared library, loaded once per process.
 var library struct {
@@ -49,9 +54,17 @@ func load(path string) error {
 			return err
 		}
 	}
+	// The official builds since 1.29 tell their makers names and hashes of the models they open, with an identifier of the machine. What
+	// runs in a studio stays there. The variable counts when the library is loaded; the call is for Windows, which has no variable.
+	if err := os.Setenv(telemetryVariable, "1"); err != nil {
+		return fmt.Errorf("setting %s: %w", telemetryVariable, err)
+	}
 	ortgo.SetSharedLibraryPath(path)
 	if err := ortgo.InitializeEnvironment(ortgo.WithLogLevelError()); err != nil {
 		return fmt.Errorf("loading ONNX Runtime from %s: %w (version 1.30 or newer is needed; set %s to another)", path, err, LibraryVariable)
+	}
+	if err := ortgo.DisableTelemetry(); err != nil {
+		return fmt.Errorf("ONNX Runtime from %s: %w", path, err)
 	}
 	library.path = path
 	return nil
