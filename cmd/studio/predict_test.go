@@ -25,7 +25,11 @@ func smallSubject(t *testing.T) (model, images string) {
 	t.Helper()
 	dir := t.TempDir()
 	images = filepath.Join(dir, "images")
-	if err := aviary.Generate(t.Context(), images, aviary.Options{Seed: 1, Train: 1, Validation: 4, Test: 4, HomePercent: 95}, nil); err != nil {
+	pictures, err := birds(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(images, os.DirFS(pictures)); err != nil {
 		t.Fatal(err)
 	}
 	architecture, err := architecture.Named("tiny")

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -40,7 +41,11 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(pgtest.Main(m))
+	code := pgtest.Main(m)
+	for _, folder := range drawn.folders {
+		_ = os.RemoveAll(folder)
+	}
+	os.Exit(code)
 }
 
 // process is a studio that runs beside the test.
@@ -170,6 +175,35 @@ type aviaryProject struct {
 	images  int
 }
 
+// drawn are the folders of pictures that several tests import, by how many training pictures of each bird are in them. They are drawn
+// once, since drawing takes most of the time of a test that imports them; TestMain removes them.
+var drawn struct {
+	sync.Mutex
+	folders map[int]string
+}
+
+// birds draws a folder of pictures, or gives the one that was drawn. Nothing may be changed in it.
+func birds(perBird int) (string, error) {
+	drawn.Lock()
+	defer drawn.Unlock()
+	if folder, ok := drawn.folders[perBird]; ok {
+		return folder, nil
+	}
+	folder, err := os.MkdirTemp("", "abn-studio-birds-")
+	if err != nil {
+		return "", err
+	}
+	options := aviary.Options{Seed: 1, Train: perBird, Validation: 4, Test: 4, HomePercent: 95}
+	if err := aviary.Generate(context.Background(), folder, options, nil); err != nil {
+		return "", errors.Join(err, os.RemoveAll(folder))
+	}
+	if drawn.folders == nil {
+		drawn.folders = map[int]string{}
+	}
+	drawn.folders[perBird] = folder
+	return folder, nil
+}
+
 // openAviary makes the project on the storage of flags. perBird is how many training pictures there are of each of 14 birds.
 func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	t.Helper()
@@ -201,8 +235,8 @@ func openAviary(t *testing.T, at storageFlags, perBird int) *aviaryProject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := t.TempDir()
-	if err := aviary.Generate(ctx, folder, aviary.Options{Seed: 1, Train: perBird, Validation: 4, Test: 4, HomePercent: 95}, nil); err != nil {
+	folder, err := birds(perBird)
+	if err != nil {
 		t.Fatal(err)
 	}
 	data, err := dataset.Open("folder", folder)
