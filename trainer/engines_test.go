@@ -55,6 +55,7 @@ var engineCases = []engineCase{
 	{name: "anchor, l1", settings: recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossL1, Gamma: 0.5, Anchor: 2}},
 	{name: "energy", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossEnergy, Gamma: 0.5, GammaAvoid: 2}},
 	{name: "energy, anchor", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, MapLoss: recipe.MapLossEnergy, Gamma: 0.5, Anchor: 2}},
+	{name: "by class and grid", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, MapWeight: recipe.MapWeightClassAndGrid, Gamma: 0.5, GammaAvoid: 2}},
 	{name: "only what is avoided", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossMSE, GammaAvoid: 5}},
 	{name: "scratch", settings: recipe.Settings{Strategy: recipe.StrategyScratch, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}},
 	{name: "smaller last batch", settings: recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormBatch, MapLoss: recipe.MapLossL2, Gamma: 0.5}, rows: []int{4, 4, 3}},

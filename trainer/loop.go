@@ -34,9 +34,10 @@ type loop struct {
 	samples     []sample.Sample
 	anchors     []attention.Map // M°, the parent's map of each sample, zero where it has an edit; nil: no L_anchor
 	inputs      rowInputs
-	crop        *cropper // cuts targets as inputs cuts pixels; nil: no crops
-	cells       int      // h·w of the map
-	marked      bool     // some edited map has marks
+	crop        *cropper  // cuts targets as inputs cuts pixels; nil: no crops
+	cells       int       // h·w of the map
+	marked      bool      // some edited map has marks
+	weights     []float32 // of the samples with an edit, in L_map; nil: all are 1
 	beside      beside
 	key         string        // runKey
 	checkpoints *checkpoints  // nil: none are kept
@@ -78,8 +79,7 @@ func (l *loop) steps() int { return l.settings.Epochs * newOrder(l.samples, l.se
 // steps as an uninterrupted one, to the bit, wherever it was cut off. When ctx ends the run stops within the step and returns
 // ctx's cause.
 func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
-	l.order = newOrder(l.samples, l.settings)
-	l.total = l.settings.Epochs * l.order.batches
+	l.begin()
 	state, err := l.resume()
 	if err != nil {
 		return nil, ArmRun{}, err
@@ -117,6 +117,15 @@ func (l *loop) run(ctx context.Context) ([]Point, ArmRun, error) {
 	l.meter.Expect(l.stage, state.Step, 0)
 	l.meter.Advance(l.stage, state.Step)
 	return state.Curve, kept, nil
+}
+
+// begin plans the run.
+func (l *loop) begin() {
+	l.order = newOrder(l.samples, l.settings)
+	l.total = l.settings.Epochs * l.order.batches
+	if l.settings.MapWeight.ByClass() {
+		l.weights = classWeights(l.samples)
+	}
 }
 
 // resume loads the latest checkpoint of this run into the engine. Without one it is the start.
@@ -303,6 +312,10 @@ func (l *loop) fill(ctx context.Context, b *engine.Batch, rows []row, epoch, siz
 	if l.marked {
 		b.Known, b.Avoided = make([]float32, n*l.cells), make([]float32, n*l.cells)
 	}
+	b.Weights = nil
+	if l.weights != nil {
+		b.Weights = make([]float32, n)
+	}
 	b.Anchored = nil
 	if l.anchors != nil {
 		b.Anchored = make([]float32, n)
@@ -319,6 +332,9 @@ func (l *loop) fill(ctx context.Context, b *engine.Batch, rows []row, epoch, siz
 		switch {
 		case !m.IsZero():
 			b.HasEdit[i] = 1
+			if l.weights != nil {
+				b.Weights[i] = l.weights[r.sample]
+			}
 		case l.anchors != nil:
 			m, b.Anchored[i] = l.anchors[r.sample], 1
 		default:
@@ -337,6 +353,25 @@ func (l *loop) fill(ctx context.Context, b *engine.Batch, rows []row, epoch, siz
 		}
 	}
 	return nil
+}
+
+// classWeights are the weights of L_map by class: an image's is inverse to the number of images with an edit of its class, so that all
+// classes that have any weigh alike; their mean over the images with an edit is 1. Without an edit it is 0.
+func classWeights(samples []sample.Sample) []float32 {
+	edits, count := map[int]int{}, 0
+	for _, s := range samples {
+		if !s.Edited.IsZero() {
+			edits[s.Label]++
+			count++
+		}
+	}
+	weights := make([]float32, len(samples))
+	for i, s := range samples {
+		if !s.Edited.IsZero() {
+			weights[i] = float32(float64(count) / float64(len(edits)*edits[s.Label]))
+		}
+	}
+	return weights
 }
 
 // marked reports whether some edited map has marks.

@@ -7,17 +7,20 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
 	"github.com/abn-studio/studio/trainer/engine/enginetest"
+	"github.com/abn-studio/studio/trainer/sample"
+	"github.com/abn-studio/studio/trainer/step"
 )
 
 // mapLosses is testdata/maploss/cases.json: what PyTorch says of a batch. make.py there writes it.
 type mapLosses struct {
 	Batch struct {
-		Features, Edited, Known, Avoided, Anchored []float32
-		HasEdit                                    []float32 `json:"has_edit"`
-		Labels                                     []int64
+		Features, Edited, Known, Avoided, Anchored, Weights []float32
+		HasEdit                                             []float32 `json:"has_edit"`
+		Labels                                              []int64
 	}
 	Cases []struct {
 		Settings  json.RawMessage
@@ -37,22 +40,22 @@ func readMapLosses(t *testing.T) (list mapLosses, b engine.Batch) {
 	}
 	return list, engine.Batch{
 		Size: len(list.Batch.Labels), Inputs: list.Batch.Features, Labels: list.Batch.Labels, Edited: list.Batch.Edited,
-		Known: list.Batch.Known, Avoided: list.Batch.Avoided, HasEdit: list.Batch.HasEdit, Anchored: list.Batch.Anchored,
+		Known: list.Batch.Known, Avoided: list.Batch.Avoided, HasEdit: list.Batch.HasEdit, Anchored: list.Batch.Anchored, Weights: list.Batch.Weights,
 	}
 }
 
-// Every form of L_map has PyTorch's losses and gradients, on each engine.
+// Every form and weight of L_map has PyTorch's losses and gradients, on each engine.
 func TestMapLossesArePyTorchs(t *testing.T) {
 	t.Parallel()
 	list, b := readMapLosses(t)
 	model := enginetest.ReadModel(t, filepath.Join("testdata", "maploss", "tiny.onnx"))
-	forms := map[recipe.MapLoss]bool{}
+	seen := map[string]bool{}
 	for _, c := range list.Cases {
 		s := recipe.Settings{Strategy: recipe.StrategyBoth, BatchNorm: recipe.BatchNormFrozen, BatchSize: b.Size}
 		if err := json.Unmarshal(c.Settings, &s); err != nil {
 			t.Fatal(err)
 		}
-		forms[s.MapLoss] = true
+		seen[string(s.MapLoss)], seen[string(s.MapWeight)] = true, true
 		eachEngine(t, string(c.Settings), func(t *testing.T, which recipe.Engine) {
 			s := s
 			s.Engine = which
@@ -79,27 +82,94 @@ func TestMapLossesArePyTorchs(t *testing.T) {
 			}
 		})
 	}
-	f, _ := recipe.FieldNamed("map_loss")
-	for _, word := range f.Words() {
-		if !forms[recipe.MapLoss(word)] {
-			t.Errorf("no case has the form %s", word)
+	for _, name := range []string{"map_loss", "map_weight"} {
+		f, _ := recipe.FieldNamed(name)
+		for _, word := range f.Words() {
+			if !seen[word] {
+				t.Errorf("no case has the %s %s", name, word)
+			}
 		}
 	}
 }
 
-// The gradient of every form of L_map is that of finite differences, on each engine.
+// The gradient of every form and weight of L_map is that of finite differences, on each engine.
 func TestMapLossGradients(t *testing.T) {
 	t.Parallel()
 	_, b := readMapLosses(t)
 	model := enginetest.ReadModel(t, filepath.Join("testdata", "maploss", "tiny.onnx"))
-	f, _ := recipe.FieldNamed("map_loss")
-	for _, word := range f.Words() {
-		s := recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, BatchSize: b.Size, MapLoss: recipe.MapLoss(word), Gamma: 3, GammaAvoid: 1, Anchor: 0.5}
-		eachEngine(t, word, func(t *testing.T, which recipe.Engine) {
-			s := s
-			s.Engine = which
-			checkGradients(t, openNamed(t, model, s), b, 2e-3, func(i, length int) []int { return []int{i % length, length / 2} })
+	forms, _ := recipe.FieldNamed("map_loss")
+	weights, _ := recipe.FieldNamed("map_weight")
+	for _, form := range forms.Words() {
+		for _, weight := range weights.Words() {
+			s := recipe.Settings{Strategy: recipe.StrategyAttention, BatchNorm: recipe.BatchNormFrozen, BatchSize: b.Size, MapLoss: recipe.MapLoss(form), MapWeight: recipe.MapWeight(weight), Gamma: 3, GammaAvoid: 1, Anchor: 0.5}
+			eachEngine(t, form+" "+weight, func(t *testing.T, which recipe.Engine) {
+				s := s
+				s.Engine = which
+				checkGradients(t, openNamed(t, model, s), b, 2e-3, func(i, length int) []int { return []int{i % length, length / 2} })
+			})
+		}
+	}
+}
+
+// An image's weight by class is what PyTorch's fixture makes of the labels, and what a run hands its engine, every time the image is
+// shown; without weights by class there are none.
+func TestWeightsByClass(t *testing.T) {
+	t.Parallel()
+	_, b := readMapLosses(t)
+	samples := make([]sample.Sample, b.Size)
+	for i := range samples {
+		samples[i] = sample.Sample{Label: int(b.Labels[i])}
+		if b.HasEdit[i] != 0 {
+			samples[i].Edited = attention.Map{Height: 1, Width: 1, Values: []float32{float32(i)}}
+		}
+	}
+	enginetest.Near(t, "the weights", classWeights(samples), b.Weights, 1e-6)
+	mean, edits := 0.0, 0.0
+	for i, w := range classWeights(samples) {
+		mean, edits = mean+float64(w), edits+float64(b.HasEdit[i])
+	}
+	if math.Abs(mean/edits-1) > 1e-6 {
+		t.Errorf("they have the mean %g", mean/edits)
+	}
+	for _, weight := range []recipe.MapWeight{recipe.MapWeightNone, recipe.MapWeightGrid, recipe.MapWeightClass, recipe.MapWeightClassAndGrid} {
+		s := recipe.Settings{MapWeight: weight, BatchSize: 4, EditRepeat: 3, Epochs: 1}
+		l := &loop{settings: s, samples: samples, inputs: blankRows{}, cells: 1}
+		l.begin()
+		err := l.feed(t.Context(), l.order.epoch(0), 0, func(got engine.Batch) error {
+			if (got.Weights != nil) != weight.ByClass() {
+				t.Errorf("%s: the weights are %v", weight, got.Weights)
+			}
+			for i, w := range got.Weights {
+				want := float32(0)
+				if got.HasEdit[i] != 0 {
+					want = b.Weights[int(got.Edited[i])]
+				}
+				if math.Abs(float64(w-want)) > 1e-6 {
+					t.Errorf("%s: a row's weight is %g, want %g", weight, w, want)
+				}
+			}
+			return nil
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Maps that are off by the same in every cell have one L_map from 7×7 to 56×56 with weights by grid, and that of the paper's norm
+// at 14×14.
+func TestNormIsThatOf14x14(t *testing.T) {
+	t.Parallel()
+	const off = 0.3
+	for _, side := range []int64{7, 14, 28, 56} {
+		cells := side * side
+		norm := off * math.Sqrt(float64(cells))
+		if got := norm * step.NormScale(cells); math.Abs(got-14*off) > 1e-12 {
+			t.Errorf("%d×%d: %g, want %g", side, side, got, 14*off)
+		}
+	}
+	if step.NormScale(196) != 1 {
+		t.Error("a map of 14×14 is scaled")
 	}
 }
 

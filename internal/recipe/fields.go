@@ -12,7 +12,7 @@ const adamWRates = "about 0.0003 where BatchNorms are folded away, up to 0.008 w
 // Fields are all settings, in the order of the form. Bounds are wide, but a typing error such as an extra 0 should be refused before
 // it costs hours. The defaults are ours, since our sources do not record the paper's γ. Strategy and γ come from the sweep on the
 // demo's Aviary data (docs/aviary.md), with a network whose map has 14×14 cells. The l2 norm grows with the square root of the
-// number of cells, so a coarser grid needs a larger γ.
+// number of cells, so a coarser grid needs a larger γ, or map_weight by_grid.
 var Fields = []Field{
 	{
 		Name: "strategy", Default: StrategyBoth, Group: Taught, OfMaps: true, Label: "Strategy",
@@ -53,6 +53,17 @@ var Fields = []Field{
 		API:      "l2 is the paper's; energy is minus the logarithm of the share of attention inside the edited region.",
 		Help:     "Form of the map loss: ${map_loss}.", Holder: "NAME",
 		Doc: "`l2` is the paper's unsquared norm over the cells, `mse` and `l1` means over the cells, `energy` −log of the share of attention inside the edited region: below", Origin: "the paper",
+	},
+	{
+		Name: "map_weight", Default: MapWeightNone, Group: Maps, OfMaps: true, Label: "Map weights",
+		Choices: []Choice{
+			{Word: "none", Label: "none", Silent: true}, {Word: "by_class", Label: "by class"}, {Word: "by_grid", Label: "by the map's grid"},
+			{Word: "by_class_and_grid", Label: "by class and grid"},
+		},
+		Sentence: "By class: every class's edits weigh as much in all, however many it has. By grid: one γ for coarse and fine maps alike, with the L2 norm.",
+		API:      "by_class: every class's edits weigh as much in all. by_grid: the norm of l2 is scaled to that of a map of 14×14 cells.",
+		Help:     "Weights of the map loss, ${map_weight}: by_class lets every class's edits weigh as much in all, by_grid scales the norm of l2 to that of a map of 14×14 cells.", Holder: "NAME",
+		Doc: "`by_class`: every class's edits weigh as much in all; `by_grid`: the norm of `l2` is scaled to that of a map of 14×14 cells: below", Origin: "the paper has none",
 	},
 	{
 		Name: "gamma_avoid", Type: Number, High: 1e4, Default: 1.0, Group: Maps, OfMaps: true, Label: "γ of marks",

@@ -28,6 +28,9 @@ func TestRulesBetweenSettings(t *testing.T) {
 		"a round trains no extractor":           {recipe.Round, func(s *recipe.Settings) { s.Strategy = recipe.StrategyScratch }, "strategy"},
 		"a training does":                       {recipe.Training, func(s *recipe.Settings) { s.Strategy, s.Gamma = recipe.StrategyScratch, 0 }, ""},
 		"nothing of one's own":                  {recipe.Training, func(s *recipe.Settings) { s.Strategy = "all" }, "strategy"},
+		"the norm by the grid":                  {recipe.Round, func(s *recipe.Settings) { s.MapWeight = "by_class_and_grid" }, ""},
+		"what does not grow with the grid":      {recipe.Round, func(s *recipe.Settings) { s.MapWeight, s.MapLoss = "by_grid", "energy" }, "map_weight"},
+		"its edits by class":                    {recipe.Round, func(s *recipe.Settings) { s.MapWeight, s.MapLoss = "by_class", "energy" }, ""},
 		"repeats are automatic by a word alone": {recipe.FineTuning, func(s *recipe.Settings) { s.EditRepeat = 0 }, "edit_repeat"},
 	} {
 		s := recipe.Defaults()
@@ -88,7 +91,7 @@ func TestTheTableIsOfSettings(t *testing.T) {
 // A record holds every setting but those left to the studio. Its order must not change: a run's hash is made of it.
 func TestSettingsAsJSON(t *testing.T) {
 	t.Parallel()
-	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","gamma_avoid":1,"anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
+	const rounds = `{"engine":"ort","strategy":"both","gamma":1,"map_loss":"l2","map_weight":"none","gamma_avoid":1,"anchor":0,"batch_norm":"batch","epochs":6,"batch_size":32,"learning_rate":0.02,"rates":"by_layer",` +
 		`"optimizer":"sgd","momentum":0.9,"weight_decay":0.0001,"spare_norms":false,"clip_norm":0,"schedule":"cosine","warm_up":0.05,"balanced":false,"patience":0,"refit":false,"flip":false,"crop":0,"seed":1`
 	s := recipe.Defaults()
 	for _, c := range []struct {
@@ -107,6 +110,10 @@ func TestSettingsAsJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`{"momentum": 0}`), &s); err != nil || s.Momentum != 0 || s.Gamma != 1 {
 		t.Errorf("what JSON lacks stays: %+v, %v", s, err)
+	}
+	var old recipe.Settings
+	if err := json.Unmarshal([]byte(`{"gamma": 2}`), &old); err != nil || old.MapWeight != recipe.MapWeightNone {
+		t.Errorf("a record from before the weights: %+v, %v", old, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -13,6 +14,8 @@ type Settings struct {
 	Strategy Strategy `json:"strategy"`
 	Gamma    float64  `json:"gamma"` // scale of L_map, ≥ 0
 	MapLoss  MapLoss  `json:"map_loss"`
+	// MapWeight says what L_map is weighted by. Records from before it have none.
+	MapWeight MapWeight `json:"map_weight"`
 	// GammaAvoid is γ_n, the scale of the part of L_map that keeps attention away from cells that people marked as not to be looked
 	// at, ≥ 0.
 	GammaAvoid float64 `json:"gamma_avoid"`
@@ -45,13 +48,15 @@ type Settings struct {
 	EditRepeat Repeat `json:"edit_repeat,omitzero" hidden:"true"`
 }
 
-// UnmarshalJSON keeps the value of a setting that data lacks. An EditRepeat that neither s nor data sets is AutoRepeat.
+// UnmarshalJSON keeps the value of a setting that data lacks. An EditRepeat that neither s nor data sets is AutoRepeat, a MapWeight
+// MapWeightNone.
 func (s *Settings) UnmarshalJSON(data []byte) error {
 	type plain Settings
 	p := plain(*s)
 	if p.EditRepeat == 0 {
 		p.EditRepeat = AutoRepeat
 	}
+	p.MapWeight = cmp.Or(p.MapWeight, MapWeightNone)
 	if err := json.Unmarshal(data, &p); err != nil {
 		return err
 	}
@@ -82,6 +87,24 @@ const (
 	MapLossL1     MapLoss = "l1"
 	MapLossEnergy MapLoss = "energy"
 )
+
+// MapWeight names a weighted form of L_map.
+type MapWeight string
+
+// The weights: none, which is the paper's form; of an edited row, by the number of edits of its class; of the l2 norm, by the number of
+// the map's cells; both.
+const (
+	MapWeightNone         MapWeight = "none"
+	MapWeightClass        MapWeight = "by_class"
+	MapWeightGrid         MapWeight = "by_grid"
+	MapWeightClassAndGrid MapWeight = "by_class_and_grid"
+)
+
+// ByClass reports whether an edited row's share in L_map goes by the number of edits of its class.
+func (w MapWeight) ByClass() bool { return w == MapWeightClass || w == MapWeightClassAndGrid }
+
+// ByGrid reports whether the l2 norm is scaled by the number of cells.
+func (w MapWeight) ByGrid() bool { return w == MapWeightGrid || w == MapWeightClassAndGrid }
 
 // BatchNorm says how a kept BatchNormalization of a trained branch is treated.
 type BatchNorm string

@@ -87,6 +87,9 @@ func (s Settings) Validate(kind Kind) error {
 		f, _ := FieldNamed("gamma")
 		return &Error{Field: "gamma", Message: fmt.Sprintf("is 0, which is what the control trains with: want more than 0 and at most %s", plain(f.High))}
 	}
+	if s.MapWeight.ByGrid() && s.MapLoss != MapLossL2 {
+		return &Error{Field: "map_weight", Message: fmt.Sprintf("is %s, and with the map loss %s nothing grows with the grid: want none or by_class, or map_loss l2", s.MapWeight, s.MapLoss)}
+	}
 	if s.BatchNorm == BatchNormBatch && s.BatchSize < 2 {
 		return &Error{Field: "batch_size", Message: "is 1, and batch statistics need at least 2 images in a batch: want 2 or more, or batch_norm frozen"}
 	}

@@ -1,6 +1,9 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Check refuses a batch that does not fit a network with this input [C, h, w], map [h, w] and number of classes.
 func (b Batch) Check(inputDims, mapDims []int64, classes int64) error {
@@ -24,6 +27,8 @@ func (b Batch) Check(inputDims, mapDims []int64, classes int64) error {
 		return fmt.Errorf("%d values of edited maps for %d rows of %v", len(b.Edited), b.Size, mapDims)
 	case (b.Known != nil || b.Avoided != nil) && (len(b.Known) != b.Size*cells || len(b.Avoided) != b.Size*cells):
 		return fmt.Errorf("%d and %d marks of cells for %d rows of %v", len(b.Known), len(b.Avoided), b.Size, mapDims)
+	case b.Weights != nil && len(b.Weights) != b.Size:
+		return fmt.Errorf("%d weights for %d rows", len(b.Weights), b.Size)
 	case b.Anchored != nil && len(b.Anchored) != b.Size:
 		return fmt.Errorf("%d anchor marks for %d rows", len(b.Anchored), b.Size)
 	}
@@ -50,6 +55,14 @@ func (b Batch) Marks() (known, avoided []float32) {
 		known[i] = 1
 	}
 	return known, avoided
+}
+
+// RowWeights returns Weights, each 1 where the batch has none.
+func (b Batch) RowWeights() []float32 {
+	if b.Weights != nil {
+		return b.Weights
+	}
+	return slices.Repeat([]float32{1}, b.Size)
 }
 
 // Hits counts the rows of logits [N, K] whose largest value, the first of several equal ones, is at the label. labels is [N], not

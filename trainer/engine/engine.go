@@ -16,6 +16,8 @@ type Batch struct {
 	// has marks.
 	Known, Avoided []float32
 	HasEdit        []float32 // [N], 1 where the row carries an approved edit, else 0
+	// Weights are the edited rows' weights in L_map, read where Settings.MapWeight is by class; nil: all are 1.
+	Weights []float32 // [N]
 	// Anchored is 1 for a row without an edit whose entry in Edited is the parent's map M°, the target of L_anchor; nil: no row
 	// has one.
 	Anchored []float32 // [N]

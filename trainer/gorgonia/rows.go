@@ -11,7 +11,7 @@ type batchRows struct {
 	weight           []float32 // [N], of the row's distance in the loss
 	anchor           []float32 // [N], of an anchored row's distance, if it is not one of those that weight is for (anchoredApart)
 	avoid            []float32 // [N], of the row's attention where there should be none
-	edited, anchored []float32 // [N], of the row's distance in the mean over edited and over anchored rows
+	edited, anchored []float32 // [N], of the row's distance in the mean over edited and over anchored rows, weights by class included
 }
 
 // rows turns marks into weights. The map of a row without a mark is not read, and may hold NaN.
@@ -19,6 +19,11 @@ func (net *network) rows(b engine.Batch) batchRows {
 	cells := int(net.Sizes.Cells())
 	r := batchRows{target: make([]float32, b.Size*cells), weight: make([]float32, b.Size), avoid: make([]float32, b.Size)}
 	r.edited = shares(b.HasEdit, b.Size)
+	if net.settings.MapWeight.ByClass() {
+		for i, w := range b.RowWeights() {
+			r.edited[i] *= w
+		}
+	}
 	var marked []float32
 	if net.settings.Anchor != 0 {
 		marked = b.Anchored
@@ -33,7 +38,7 @@ func (net *network) rows(b engine.Batch) batchRows {
 		r.weight[i] = float32(net.settings.Gamma) * r.edited[i]
 		anchor[i] += float32(net.settings.Anchor) * r.anchored[i]
 		r.avoid[i] = float32(net.settings.GammaAvoid) * r.edited[i]
-		if r.edited[i] != 0 || r.anchored[i] != 0 {
+		if b.HasEdit[i] != 0 || r.anchored[i] != 0 {
 			copy(r.target[i*cells:(i+1)*cells], b.Edited[i*cells:])
 		}
 	}

@@ -17,6 +17,8 @@ import (
 // edited and its anchored rows come from the weights of the rows, so that neither γ nor the number of edits is part of the graph.
 //
 //	L = Σ_i 1/N·att_i + 1/N·per_i + w_i·d_i + v_i·a_i,   w_i = γ/|S| on edited rows, α/|A| on anchored ones; v_i = γ_n/|S| on edited rows
+//
+// (with weights by class, w_i and v_i of an edited row are times its own).
 type lossInputs struct {
 	labels         *G.Node // [N, K], 1 at the label
 	target         *G.Node // [N, h·w], the target map
@@ -80,14 +82,14 @@ func buildStep(b *builder, net *network, n int) (_ *stepProgram, err error) {
 	if err != nil {
 		return nil, err
 	}
-	distances, err := b.distances(outputs[2], s.target, s.known, net.settings.MapLoss)
+	distances, err := b.distances(outputs[2], s.target, s.known, net.settings.MapLoss, net.settings.MapWeight)
 	if err != nil {
 		return nil, err
 	}
 	anchored := distances
 	if net.anchoredApart() {
 		s.anchor = b.input("loss/anchor", []int{n}, nil)
-		if anchored, err = b.distances(outputs[2], s.target, s.known, step.AnchorForm(net.settings.MapLoss)); err != nil {
+		if anchored, err = b.distances(outputs[2], s.target, s.known, step.AnchorForm(net.settings.MapLoss), net.settings.MapWeight); err != nil {
 			return nil, err
 		}
 	}
@@ -178,7 +180,7 @@ func (b *builder) avoidances(maps, avoided *G.Node) (*G.Node, error) {
 
 // distances are d(target_i, M_i) over the known cells, [N]: the L2 norm over the cells, the mean of the squares, the mean of the
 // absolute differences, or the energy.
-func (b *builder) distances(maps, target, known *G.Node, form recipe.MapLoss) (*G.Node, error) {
+func (b *builder) distances(maps, target, known *G.Node, form recipe.MapLoss, weight recipe.MapWeight) (*G.Node, error) {
 	maps, err := b.reshape(maps, target.Shape())
 	if err != nil {
 		return nil, err
@@ -219,7 +221,11 @@ func (b *builder) distances(maps, target, known *G.Node, form recipe.MapLoss) (*
 	if sum, err = G.Add(sum, G.NewConstant(float32(step.RootFloor))); err != nil {
 		return nil, err
 	}
-	return G.Sqrt(sum)
+	norms, err := G.Sqrt(sum)
+	if err != nil || !weight.ByGrid() {
+		return norms, err
+	}
+	return G.Mul(norms, G.NewConstant(float32(step.NormScale(int64(shape[1])))))
 }
 
 // energies are minus the logarithms of the shares of attention inside the targets, over the known cells, [N].

@@ -233,6 +233,9 @@ func (e *Engine) batchTensors(b engine.Batch) (tensors []*ort.Tensor, release fu
 	add(ort.Float32s(known, n, int64(cells)))
 	add(ort.Float32s(avoided, n, int64(cells)))
 	add(ort.Float32s(b.HasEdit, n))
+	if e.graph.Weighted {
+		add(ort.Float32s(b.RowWeights(), n))
+	}
 	if e.graph.Anchored {
 		anchored := b.Anchored
 		if anchored == nil {

@@ -15,7 +15,7 @@ import (
 // logits, gradients and the batch's statistics.
 //
 // Its inputs are, in this order: the network's input [N, …], labels [N] of int64, edited maps [N, h·w], their k and their shares of n
-// (both [N, h·w]; attention.Map.Known), a mark [N] of the rows that have one (1, else 0), if Anchored a mark [N] of the rows whose map is the anchor's, and Weights.
+// (both [N, h·w]; attention.Map.Known), a mark [N] of the rows that have one (1, else 0), if Weighted the weights [N] of these, if Anchored a mark [N] of the rows whose map is the anchor's, and Weights.
 type Graph struct {
 	Model        *onnx.Model
 	Weights      []string     // trained initializers of the network, inputs of the graph
@@ -23,6 +23,7 @@ type Graph struct {
 	GradientDims [][]int64    // shapes of the Weights' gradients, which may differ from the weight's; elements are in the weight's order
 	Sizes        Sizes
 	Anchored     bool // the graph has L_anchor
+	Weighted     bool // the edited rows have weights
 
 	loss      lossNames
 	gradients []string // of Weights
@@ -60,7 +61,7 @@ func Build(ctx context.Context, source Source, s recipe.Settings, t Target) (*Gr
 
 // build is Build; after is called with the graph after each pass, unless it is nil.
 func build(ctx context.Context, source Source, s recipe.Settings, t Target, after func(pass string, m *onnx.Model)) (*Graph, error) {
-	g := &Graph{Anchored: s.Anchor != 0, loss: newLossNames(source.LogitsAtt, source.LogitsPer, source.Attention)}
+	g := &Graph{Anchored: s.Anchor != 0, Weighted: s.MapWeight.ByClass(), loss: newLossNames(source.LogitsAtt, source.LogitsPer, source.Attention)}
 	b := &builder{Graph: g, source: source, settings: s, target: t}
 	var err error
 	if g.Model, err = rewrite(ctx, source.Model, b.passes(), after); err != nil {
@@ -182,6 +183,9 @@ func (b *builder) addInputs(g *onnx.Graph, input string) {
 		onnx.NewValue(l.known, onnx.Float, onnx.BatchOf(b.Sizes.Cells())),
 		onnx.NewValue(l.avoided, onnx.Float, onnx.BatchOf(b.Sizes.Cells())),
 		onnx.NewValue(l.hasEdit, onnx.Float, onnx.Shape{onnx.Batch()}))
+	if b.Weighted {
+		g.Inputs = append(g.Inputs, onnx.NewValue(l.weight, onnx.Float, onnx.Shape{onnx.Batch()}))
+	}
 	if b.Anchored {
 		g.Inputs = append(g.Inputs, onnx.NewValue(l.anchored, onnx.Float, onnx.Shape{onnx.Batch()}))
 	}

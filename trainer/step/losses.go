@@ -2,6 +2,7 @@ package step
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
@@ -24,6 +25,7 @@ type lossNames struct {
 	known   string // [N, h·w], k: 1 where the target is one, else 0
 	avoided string // [N, h·w], n/max(1, Σn): the cells not to be looked at, as shares of a mean
 	hasEdit string // [N], 0 or 1
+	weight  string // [N], of the edited rows; only graphs with weights by class have this input
 	// Anchored marks the rows without an edit whose target in edited is the parent's own map: [N], 0 or 1. Only graphs with an
 	// anchor have this input, and the value anchorDistance.
 	anchored string
@@ -39,7 +41,7 @@ type lossNames struct {
 func newLossNames(logitsAtt, logitsPer, attention string) lossNames {
 	return lossNames{
 		logitsAtt: logitsAtt, logitsPer: logitsPer, attention: attention,
-		labels: "loss/labels", edited: "loss/edited", known: "loss/known", avoided: "loss/avoided", hasEdit: "loss/has_edit", anchored: "loss/anchored",
+		labels: "loss/labels", edited: "loss/edited", known: "loss/known", avoided: "loss/avoided", hasEdit: "loss/has_edit", weight: "loss/row_weight", anchored: "loss/anchored",
 		att: "loss/att", per: "loss/per", mapDistance: "loss/map_distance", avoidance: "loss/avoidance", anchorDistance: "loss/anchor_distance", total: "loss/total",
 	}
 }
@@ -54,7 +56,8 @@ func newLossNames(logitsAtt, logitsPer, attention string) lossNames {
 //
 //	log(ε + Σ k_i⊙M_i) − log(ε + Σ k_i⊙T_i⊙M_i)    ε: ShareFloor
 //
-// (of the anchor: AnchorForm). With α = 0 the graph does not have the last term. Operators are written as operator sets 13 and
+// (of the anchor: AnchorForm). With weights by class the mean over S is (1/|S|) Σ w_i …, with weights by grid the norm is times
+// NormScale. With α = 0 the graph does not have the last term. Operators are written as operator sets 13 and
 // later have them.
 func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, s recipe.Settings) error {
 	w := lossWriter{g}
@@ -64,14 +67,19 @@ func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, s recipe.Settings) error
 	w.ints("loss/flat", -1, sizes.Cells())
 	w.node("Reshape", "loss/map", n.attention, "loss/flat")
 	w.ints("loss/last", 1)
-	if err := w.distances("map", s.MapLoss, n, sizes); err != nil {
+	if err := w.distances("map", s.MapLoss, n, sizes, s.MapWeight); err != nil {
 		return err
 	}
 	w.float("loss/one", 1)
-	w.meanOver("map", "loss/map_rows", n.hasEdit, n.mapDistance)
+	weight := n.hasEdit
+	if s.MapWeight.ByClass() {
+		weight = "loss/edit_weight"
+		w.node("Mul", weight, n.hasEdit, n.weight)
+	}
+	w.meanOver("map", "loss/map_rows", weight, n.hasEdit, n.mapDistance)
 	w.node("Mul", "loss/avoided_map", "loss/map", n.avoided)
 	w.node("ReduceSum", "loss/avoided_rows", "loss/avoided_map", "loss/last", onnx.IntAttr("keepdims", 0))
-	w.meanOver("avoided", "loss/avoided_rows", n.hasEdit, n.avoidance)
+	w.meanOver("avoided", "loss/avoided_rows", weight, n.hasEdit, n.avoidance)
 
 	w.float("loss/gamma", s.Gamma)
 	w.node("Mul", "loss/distance_scaled", n.mapDistance, "loss/gamma")
@@ -86,17 +94,24 @@ func addLosses(g *onnx.Graph, n lossNames, sizes Sizes, s recipe.Settings) error
 	anchored := "loss/map_rows"
 	if form := AnchorForm(s.MapLoss); form != s.MapLoss {
 		anchored = "loss/anchor_rows"
-		if err := w.distances("anchor", form, n, sizes); err != nil {
+		if err := w.distances("anchor", form, n, sizes, s.MapWeight); err != nil {
 			return err
 		}
 	}
-	w.meanOver("anchor", anchored, n.anchored, n.anchorDistance)
+	w.meanOver("anchor", anchored, n.anchored, n.anchored, n.anchorDistance)
 	w.float("loss/alpha", s.Anchor)
 	w.node("Mul", "loss/anchor_scaled", n.anchorDistance, "loss/alpha")
 	w.node("Add", "loss/maps", "loss/map_scaled", "loss/anchor_scaled")
 	w.node("Add", n.total, "loss/abn", "loss/maps")
 	return nil
 }
+
+// referenceCells is the grid on which γ's default was found, 14×14.
+const referenceCells = 14 * 14
+
+// NormScale is what recipe.MapWeightGrid multiplies the l2 norm by: the norm of differences of one size grows with the root of the
+// number of cells, and is scaled to that of a map of 14×14.
+func NormScale(cells int64) float64 { return math.Sqrt(referenceCells / float64(cells)) }
 
 // AnchorForm is the form of d that L_anchor has beside a form of L_map. The energy of a map beside itself is not 0 and can be
 // lowered, so it would not hold a map where it is: the anchor then has the paper's norm.
@@ -138,7 +153,7 @@ func (w lossWriter) float(name string, v float64) {
 }
 
 // distances are d of each row, "loss/NAME_rows" [N].
-func (w lossWriter) distances(name string, form recipe.MapLoss, n lossNames, sizes Sizes) error {
+func (w lossWriter) distances(name string, form recipe.MapLoss, n lossNames, sizes Sizes, weight recipe.MapWeight) error {
 	at := func(value string) string { return "loss/" + name + "_" + value }
 	sum := func(output, values string) {
 		w.node("ReduceSum", output, values, "loss/last", onnx.IntAttr("keepdims", 0))
@@ -171,7 +186,13 @@ func (w lossWriter) distances(name string, form recipe.MapLoss, n lossNames, siz
 	if form == recipe.MapLossL2 {
 		w.float("loss/floor", RootFloor)
 		w.node("Add", at("floored"), at("sum"), "loss/floor")
-		w.node("Sqrt", at("rows"), at("floored"))
+		if !weight.ByGrid() {
+			w.node("Sqrt", at("rows"), at("floored"))
+			return nil
+		}
+		w.float("loss/norm_scale", NormScale(sizes.Cells()))
+		w.node("Sqrt", at("norms"), at("floored"))
+		w.node("Mul", at("rows"), at("norms"), "loss/norm_scale")
 	} else {
 		w.float("loss/per_cell", 1/float64(sizes.Cells()))
 		w.node("Mul", at("rows"), at("sum"), "loss/per_cell")
@@ -179,10 +200,11 @@ func (w lossWriter) distances(name string, form recipe.MapLoss, n lossNames, siz
 	return nil
 }
 
-// meanOver averages a value of the rows that a mask of zeros and ones marks; 0 if there are none. name is for the nodes.
-func (w lossWriter) meanOver(rows, values, mask, mean string) {
+// meanOver averages a value of the rows that a mask of zeros and ones marks, by weights that are 0 for the others; 0 if there are none.
+// It is divided by the number of rows, not by the sum of their weights. rows is for the nodes' names.
+func (w lossWriter) meanOver(rows, values, weights, mask, mean string) {
 	at := func(value string) string { return "loss/" + rows + "_" + value }
-	w.node("Mul", at("marked"), values, mask)
+	w.node("Mul", at("marked"), values, weights)
 	w.node("ReduceSum", at("all"), at("marked"), onnx.IntAttr("keepdims", 1))
 	w.node("ReduceSum", at("count"), mask, onnx.IntAttr("keepdims", 1))
 	w.node("Max", at("count_or_one"), at("count"), "loss/one")

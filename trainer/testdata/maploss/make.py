@@ -1,5 +1,5 @@
-"""Writes tiny.onnx, a small Attention Branch Network, and cases.json: what PyTorch's autograd says of L_map in each of its forms,
-beside the two cross entropies: the losses of a batch and their gradient by every weight of the branches.
+"""Writes tiny.onnx, a small Attention Branch Network, and cases.json: what PyTorch's autograd says of L_map in each of its forms
+and weights, beside the two cross entropies: the losses of a batch and their gradient by every weight of the branches.
 
     pip install torch onnx onnxscript && python3 make.py        made with PyTorch 2.15
 """
@@ -38,7 +38,9 @@ class ABN(nn.Module):
         return self.branches(torch.tanh(self.extractor(x)))
 
 
-def distances(form, m, t, k):
+def distances(form, m, t, k, weight="none"):
+    if "grid" in weight:  # to the norm of a map of 14×14 cells
+        return distances(form, m, t, k) * 14 / m.shape[1] ** 0.5
     if form == "energy":
         return torch.log(1e-6 + (k * m).sum(1)) - torch.log(1e-6 + (k * t * m).sum(1))
     d = k * (t - m)
@@ -47,8 +49,8 @@ def distances(form, m, t, k):
     return (d.square() if form == "mse" else d.abs()).mean(1)
 
 
-def mean_over(rows, marks):
-    return (rows * marks).sum() / marks.sum().clamp(min=1)
+def mean_over(rows, marks, weights=1):
+    return (rows * marks * weights).sum() / marks.sum().clamp(min=1)
 
 
 torch.manual_seed(3)
@@ -72,17 +74,22 @@ known, avoided = (marks == 0).float(), (marks == 2).float()
 avoided = avoided / avoided.sum(1, keepdim=True).clamp(min=1)
 has_edit = torch.tensor([1.0, 1, 1, 1, 0, 0])
 anchored = 1 - has_edit
+classes = [l for l, has in zip(labels.tolist(), has_edit.tolist()) if has]
+weights = torch.tensor([len(classes) / (len(set(classes)) * classes.count(l)) if has else 0.0 for l, has in zip(labels.tolist(), has_edit.tolist())])
 known[4:], avoided[4:] = 1, 0
 
 cases = []
 for settings in [dict(map_loss=form, gamma=0.7) for form in ("l2", "mse", "l1", "energy")] + [
-    dict(map_loss="energy", gamma=2, gamma_avoid=3), dict(map_loss="energy", gamma=0.4, anchor=1.5), dict(map_loss="l1", gamma=0.4, gamma_avoid=1, anchor=1.5)]:
+    dict(map_loss="energy", gamma=2, gamma_avoid=3), dict(map_loss="energy", gamma=0.4, anchor=1.5), dict(map_loss="l1", gamma=0.4, gamma_avoid=1, anchor=1.5),
+    dict(map_loss="l2", gamma=0.7, gamma_avoid=1, map_weight="by_class"), dict(map_loss="energy", gamma=2, anchor=1, map_weight="by_class"),
+    dict(map_loss="l2", gamma=0.7, anchor=1, map_weight="by_grid"), dict(map_loss="l2", gamma=0.7, gamma_avoid=3, map_weight="by_class_and_grid")]:
     net.zero_grad()
     att, per, m = net.branches(features)
     m = m.flatten(1)
-    form = settings["map_loss"]
-    l_map = settings["gamma"] * mean_over(distances(form, m, edited, known), has_edit) + settings.get("gamma_avoid", 0) * mean_over((m * avoided).sum(1), has_edit)
-    l_anchor = settings.get("anchor", 0) * mean_over(distances("l2" if form == "energy" else form, m, edited, known), anchored)
+    form, weight = settings["map_loss"], settings.get("map_weight", "none")
+    rows = weights if "class" in weight else 1
+    l_map = settings["gamma"] * mean_over(distances(form, m, edited, known, weight), has_edit, rows) + settings.get("gamma_avoid", 0) * mean_over((m * avoided).sum(1), has_edit, rows)
+    l_anchor = settings.get("anchor", 0) * mean_over(distances("l2" if form == "energy" else form, m, edited, known, weight), anchored)
     losses = F.cross_entropy(att, labels), F.cross_entropy(per, labels), l_map, l_anchor
     sum(losses).backward()
     cases.append(dict(settings=settings, losses=[l.item() for l in losses],
@@ -97,5 +104,5 @@ def short(x):
     return float(f"{x:.7g}") if isinstance(x, float) else x
 
 
-batch = dict(features=features, labels=labels, edited=edited, known=known, avoided=avoided, has_edit=has_edit, anchored=anchored)
+batch = dict(features=features, labels=labels, edited=edited, known=known, avoided=avoided, has_edit=has_edit, anchored=anchored, weights=weights)
 json.dump(short(dict(torch=torch.__version__, batch={k: v.flatten().tolist() for k, v in batch.items()}, cases=cases)), open(here / "cases.json", "w"))

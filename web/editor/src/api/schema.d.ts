@@ -3001,6 +3001,11 @@ export interface components {
              * @enum {string}
              */
             map_loss?: "l2" | "mse" | "l1" | "energy";
+            /**
+             * @description by_class: every class's edits weigh as much in all. by_grid: the norm of l2 is scaled to that of a map of 14×14 cells.
+             * @enum {string}
+             */
+            map_weight?: "none" | "by_class" | "by_grid" | "by_class_and_grid";
             /** Format: double */
             momentum?: number;
             /** @enum {string} */
@@ -3079,6 +3084,7 @@ export interface components {
             /** Format: double */
             learning_rate: number;
             map_loss: string;
+            map_weight: string;
             /** Format: double */
             momentum: number;
             optimizer: string;
