@@ -3,6 +3,7 @@ package annotator
 import (
 	"time"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 )
@@ -46,17 +47,8 @@ type RoundPlan struct {
 	Last     *Round         // the latest finished round, to tell how long one takes; nil: there is none
 }
 
-// Arm names one of the two trainings of a round (design section 11).
-type Arm string
-
-// The control trains from the same start, seed and budget with γ = 0.
-const (
-	ArmCandidate Arm = "candidate"
-	ArmControl   Arm = "control"
-)
-
-// Arms are both of them.
-var Arms = []Arm{ArmCandidate, ArmControl}
+// Arm names one of a round's networks.
+type Arm = arms.Arm
 
 // Round is one fine-tuning: a candidate, its control, and the measured difference between them.
 type Round struct {

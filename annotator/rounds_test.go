@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -150,7 +151,7 @@ func TestRoundEventsWaitForNews(t *testing.T) {
 		t.Fatalf("after the claim: %+v, %v", got.events, got.err)
 	}
 	last = got.events[0].ID
-	if err := w.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 10, LossMap: 0.5}, {Arm: annotator.ArmControl, Step: 10}}); err != nil {
+	if err := w.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: arms.Candidate, Step: 10, LossMap: 0.5}, {Arm: arms.Control, Step: 10}}); err != nil {
 		t.Fatal(err)
 	}
 	events, err = w.Service.RoundEvents(ctx, w.Ada, r.ID, last)

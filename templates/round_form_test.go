@@ -7,6 +7,7 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -101,7 +102,7 @@ func TestRoundPageTellsOfEarlyStoppingAndWarnings(t *testing.T) {
 	settings.Engine, settings.Patience, settings.Anchor = "gorgonia", 2, 0.5
 	round := annotator.Round{ID: 3, Number: 1, State: annotator.RoundFinished, Settings: settings, Result: &annotator.RoundResult{
 		Headline: "Maps were worth nothing.", ValidationImages: 280, Warnings: []string{"Early stopping looks at 9 images only."},
-		Arms: []annotator.RoundArm{{Arm: annotator.ArmCandidate, Epochs: 5, Kept: 3, ValidationLoss: 0.5, ValidationAccuracy: 0.9}},
+		Arms: []annotator.RoundArm{{Arm: arms.Candidate, Epochs: 5, Kept: 3, ValidationLoss: 0.5, ValidationAccuracy: 0.9}},
 	}}
 	doc := rendered(t, RoundPage(frameOf(annotator.RoleAdmin), Round{Round: round}))
 	for selector, want := range map[string]string{

@@ -3,6 +3,7 @@ package trainer
 import (
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/trainer/measure"
 )
 
@@ -35,7 +36,7 @@ func TestAnchorHoldsMaps(t *testing.T) {
 	for _, point := range curve {
 		seen[point.Arm] = seen[point.Arm] || point.LossAnchor > 0
 	}
-	if !seen[ArmCandidate] || !seen[ArmControl] {
+	if !seen[arms.Candidate] || !seen[arms.Control] {
 		t.Errorf("arms with an anchor loss: %v", seen)
 	}
 	loose, tight := free[measure.MapDrift], held[measure.MapDrift]

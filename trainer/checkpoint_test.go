@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/trainer/engine"
 )
 
@@ -14,7 +15,7 @@ func sampleCheckpoint(epoch int) checkpoint {
 	return checkpoint{
 		Key: "run", Order: "0011", Epoch: epoch, Step: 7 * epoch, Seed: 3,
 		Pending: pointSum{Rows: 16, Hits: 3, Att: 0.1, Per: 1. / 3, Steps: 1, Maps: 2}, Recent: []float64{0.1, 1e-17},
-		Curve: []Point{{Arm: ArmCandidate, Step: 7, LossPer: 0.5}},
+		Curve: []Point{{Arm: arms.Candidate, Step: 7, LossPer: 0.5}},
 		Parameters: []engine.Parameter{
 			{Name: "a.weight", Dims: []int64{2, 2}, Value: []float32{1, 2, 3, float32(epoch)}, Momentum: []float32{0, -1, 1e-30, 4}},
 			{Name: "b.weight", Dims: []int64{1}, Value: []float32{7}, Momentum: []float32{8}, Second: []float32{9}},
@@ -51,7 +52,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 
 func TestCheckpointsKeepTheLastTwo(t *testing.T) {
 	t.Parallel()
-	c := checkpoints{dir: t.TempDir(), arm: ArmCandidate}
+	c := checkpoints{dir: t.TempDir(), arm: arms.Candidate}
 	if _, found, err := c.load("run"); found || err != nil {
 		t.Fatalf("an empty folder: %v %v", found, err)
 	}

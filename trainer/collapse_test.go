@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -43,7 +44,7 @@ func TestRoundThatCollapsesIsRetriedAndNamed(t *testing.T) {
 		t.Fatalf("%d restarts, %v", len(restarts), err)
 	}
 	for _, d := range restarts {
-		if d.Branch != BranchAttention || d.Chance == 0 || d.Arm != ArmCandidate {
+		if d.Branch != BranchAttention || d.Chance == 0 || d.Arm != arms.Candidate {
 			t.Errorf("it came apart by %+v", d)
 		}
 	}

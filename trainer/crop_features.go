@@ -77,17 +77,19 @@ func (r *round) expectCrops() {
 		return
 	}
 	batch := time.Duration(r.spec.Settings.BatchSize) * cmp.Or(r.meter.Each(progress.Features), featurePrior)
-	for _, s := range []progress.Stage{progress.Candidate, progress.Control} {
-		r.meter.Expect(s, r.outcome.Steps, r.meter.Each(s)+batch)
+	for _, p := range r.plan {
+		if _, _, trained := p.Stage.Arm(); trained {
+			r.meter.Expect(p.Stage, r.outcome.Steps, r.meter.Each(p.Stage)+batch)
+		}
 	}
 }
 
-// inputs are the training images of a round: cached features, or features of crops.
-func (r *round) inputs(s recipe.Settings) rowInputs {
+// inputs are the inputs of training images: cached features, or features of crops.
+func (r *round) inputs(s recipe.Settings, train []sample.Sample) rowInputs {
 	if s.Crop == 0 {
-		return featureInputs{r.features, r.train}
+		return featureInputs{r.features, train}
 	}
-	return &croppedInputs{features: r.features, samples: r.train, crop: newCropper(s, r.net.input)}
+	return &croppedInputs{features: r.features, samples: train, crop: newCropper(s, r.net.input)}
 }
 
 func (c *croppedInputs) extract(ctx context.Context, rows []row, dst []float32) error {

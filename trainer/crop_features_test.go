@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/fixture"
@@ -175,7 +176,7 @@ func TestCroppedRoundOnTheRuntime(t *testing.T) {
 			anchored[point.Arm]++
 		}
 	}
-	if anchored[ArmCandidate] < 5 || anchored[ArmCandidate] != anchored[ArmControl] {
+	if anchored[arms.Candidate] < 5 || anchored[arms.Candidate] != anchored[arms.Control] {
 		t.Errorf("steps with an anchor loss: %v", anchored)
 	}
 	again, err := RunRound(t.Context(), build(), Observer{})

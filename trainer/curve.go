@@ -9,8 +9,9 @@ import (
 // Point is one point of a loss curve: means over the steps since the last point.
 type Point struct {
 	Arm         Arm     `json:"arm"`
-	Step        int     `json:"step"`  // steps done
-	Epoch       float64 `json:"epoch"` // epochs done
+	Seed        int64   `json:"seed,omitempty"` // of a round with several
+	Step        int     `json:"step"`           // steps done
+	Epoch       float64 `json:"epoch"`          // epochs done
 	LossAtt     float64 `json:"loss_att"`
 	LossPer     float64 `json:"loss_per"`
 	LossMap     float64 `json:"loss_map"`     // γ-scaled, over the steps with an edited row

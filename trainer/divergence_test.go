@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/engine"
@@ -31,11 +32,11 @@ func TestRoundOnTheRuntimeDiverges(t *testing.T) {
 			if !errors.As(err, &diverged) || out.Model != nil || out.Control != nil {
 				t.Fatalf("a learning rate of 100: %v, a model of %d bytes", err, len(out.Model))
 			}
-			if diverged.Arm != ArmCandidate || diverged.Folder != spec.WorkDir || diverged.GoodStep != diverged.Step-2 {
+			if diverged.Arm != arms.Candidate || diverged.Folder != spec.WorkDir || diverged.GoodStep != diverged.Step-2 {
 				t.Errorf("%+v", diverged)
 			}
 			t.Log(err)
-			last := latestCheckpoint(t, spec.WorkDir, ArmCandidate)
+			last := latestCheckpoint(t, spec.WorkDir, arms.Candidate)
 			if diverged.GoodStep != last.Step || diverged.Epoch != last.Epoch || firstNotFinite(last.Parameters) != "" {
 				t.Errorf("the last good checkpoint is said to be of step %d, it is of step %d, with a NaN in %q", diverged.GoodStep, last.Step, firstNotFinite(last.Parameters))
 			}
@@ -90,12 +91,12 @@ func TestDivergenceIsSeenWhereverItShows(t *testing.T) {
 		e    DivergedError
 		says []string
 	}{
-		{DivergedError{Arm: ArmControl, Step: 17, Epoch: 2, GoodStep: 12, Loss: math.NaN()}, []string{"control", "step 17", "loss NaN", "step 12 (epochs done: 2)", "lower learning rate"}},
+		{DivergedError{Arm: arms.Control, Step: 17, Epoch: 2, GoodStep: 12, Loss: math.NaN()}, []string{"control", "step 17", "loss NaN", "step 12 (epochs done: 2)", "lower learning rate"}},
 		{DivergedError{Arm: ArmTrain, Step: 3, Loss: 2, GradNorm: math.Inf(1)}, []string{"gradient norm +Inf", "no good state after the start"}},
 		{DivergedError{Arm: ArmTrain, Step: 3, Parameter: "conv.weight"}, []string{"conv.weight"}},
 		{DivergedError{Arm: ArmTrain, Step: 3, Loss: math.NaN(), Validation: true}, []string{"validation loss NaN"}},
-		{DivergedError{Arm: ArmCandidate, Step: 30, Loss: 9, Chance: 4, Branch: BranchAttention, Rate: 0.02, GoodStep: 20, Epoch: 1}, []string{"forgot", "attention branch", "a lower learning rate than 0.02", "clip_norm", "frozen", "step 20 (epochs done: 1)"}},
-		{DivergedError{Arm: ArmCandidate, Step: 30, Apart: 0.9, Branch: BranchAttention}, []string{"90% fewer", "running statistics", "attention branch"}},
+		{DivergedError{Arm: arms.Candidate, Step: 30, Loss: 9, Chance: 4, Branch: BranchAttention, Rate: 0.02, GoodStep: 20, Epoch: 1}, []string{"forgot", "attention branch", "a lower learning rate than 0.02", "clip_norm", "frozen", "step 20 (epochs done: 1)"}},
+		{DivergedError{Arm: arms.Candidate, Step: 30, Apart: 0.9, Branch: BranchAttention}, []string{"90% fewer", "running statistics", "attention branch"}},
 	} {
 		for _, want := range c.says {
 			if got := c.e.Error(); !strings.Contains(got, want) {

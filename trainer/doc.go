@@ -34,7 +34,9 @@
 //	loop.go         epochs, checkpoints, cancellation; order.go, schedule.go, learning_rate.go
 //	early_stopping.go  the best epoch by validation images; divergence.go  when a run has diverged; curve.go
 //	checkpoint.go   a run's state by parameter name; checkpoint_files.go  written atomically, the last two and the best
-//	round.go        candidate and control (round_arms.go) on which images (round_images.go), and the gain from the maps; scratch.go trains a whole network
+//	round.go        candidate, control and other arms (round_arms.go) on which images (round_images.go), and the gain from the maps
+//	                (round_verdict.go); scratch.go trains a whole network
+//	shuffled.go     edited maps on other images; edited_in_place.go  and in place of the parent's own, without any training
 //	inspect.go      what each engine can train of an ABN, and which nodes prevent the rest
 //	frozen.go       training from images and labels with a frozen extractor
 package trainer

@@ -129,22 +129,27 @@ const heldBack = 10
 // errNoValidation says that early stopping has no validation images.
 var errNoValidation = errors.New("early stopping needs validation images, and there are too few training images without an edit to hold a tenth of them back: give it a validation split, or set patience to 0")
 
-// chooseValidation chooses the images for early stopping: those given, without those whose file is also trained or judged on; if
-// that leaves none, a tenth of the training images without an edit, drawn by the seed within each class and then not trained on.
-// It returns the training and the validation images.
-func chooseValidation(train, given, judged []sample.Sample, seed int64) (rest, chosen []sample.Sample, err error) {
+// unused are the samples whose file is none of those of the lists.
+func unused(given []sample.Sample, lists ...[]sample.Sample) (free []sample.Sample) {
 	used := map[string]bool{}
-	for _, list := range [][]sample.Sample{train, judged} {
+	for _, list := range lists {
 		for _, s := range list {
 			used[s.Hash] = true
 		}
 	}
 	for _, s := range given {
 		if !used[s.Hash] {
-			chosen = append(chosen, s)
+			free = append(free, s)
 		}
 	}
-	if len(chosen) > 0 {
+	return free
+}
+
+// chooseValidation chooses the images for early stopping: those given, without those whose file is also trained or judged on; if
+// that leaves none, a tenth of the training images without an edit, drawn by the seed within each class and then not trained on.
+// It returns the training and the validation images.
+func chooseValidation(train, given, judged []sample.Sample, seed int64) (rest, chosen []sample.Sample, err error) {
+	if chosen = unused(given, train, judged); len(chosen) > 0 {
 		return train, chosen, nil
 	}
 	editedFile := map[string]bool{}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/onnx"
@@ -52,7 +53,7 @@ func TestRoundOnBothEngines(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	again := spec(recipe.EngineGorgonia)
 	_, err = RunRound(ctx, again, Observer{Point: func(p Point) {
-		if p.Arm == ArmControl && p.Step == 2 {
+		if p.Arm == arms.Control && p.Step == 2 {
 			cancel(shutdown)
 		}
 	}})

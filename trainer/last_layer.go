@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -20,15 +21,33 @@ import (
 // refitValues bounds the features that a refit holds, rows × features: 200 MB, and a bounded time. Of more images some are taken.
 const refitValues = 16 << 20
 
-// planRefit decides whether the round refits the last layer, and on which images. Settings.Refit becomes what is done. why says
-// why it is not done though it was asked for; "" where it is, or where the strategy leaves the perception branch as it is.
+// planRefit finds the last layer and the images that it is fitted on, if the round needs them. Settings.Refit becomes what is done. why
+// says why that is not done though it was asked for; "" where it is, or where the strategy leaves the perception branch as it is.
+// Arms that are refits are left out for the same reason.
 func (r *round) planRefit() (why string) {
 	s := &r.spec.Settings
-	if !s.Refit || s.Strategy != recipe.StrategyBoth {
-		s.Refit = false
+	asked := s.Refit && s.Strategy == recipe.StrategyBoth
+	s.Refit = false
+	if !asked && !s.Arms.Refits() {
 		return ""
 	}
-	s.Refit = false
+	if why = r.findLayer(); why != "" {
+		for _, arm := range s.Arms.List() {
+			if arms.Of(arm).Refits != "" {
+				r.leaveOut(arm, why)
+			}
+		}
+		if !asked {
+			why = ""
+		}
+		return why
+	}
+	s.Refit = asked
+	return ""
+}
+
+// findLayer finds the last layer and chooses the images to fit it on, or says why it is not fitted.
+func (r *round) findLayer() (why string) {
 	if r.net.lastLayer == nil {
 		return "this network's layers are not known"
 	}
@@ -49,7 +68,6 @@ func (r *round) planRefit() (why string) {
 	if without > 0 {
 		return fmt.Sprintf("%d of %d classes have no training image, and would be forgotten", without, r.net.classes)
 	}
-	s.Refit = true
 	r.layer, r.refitted = layer, refitRows(r.train, r.net.classes, max(r.net.classes, refitValues/layer.Inputs))
 	return ""
 }
@@ -87,12 +105,29 @@ func refitRows(train []sample.Sample, classes, most int) []sample.Sample {
 	return out
 }
 
-// refit fits the last layer of the engine's perception branch anew (package refit), as it is after the training. The images are
-// seen as they are judged: not mirrored, not cut, with running statistics.
-func (r *round) refit(ctx context.Context, e engine.Engine, stage progress.Stage) error {
-	inputs, err := r.lastLayerInputs(ctx, e, stage)
+// refit fits the last layer of the engine's perception branch anew (package refit), as it is after the training.
+func (r *round) refit(ctx context.Context, e engine.Engine, stage progress.Stage) (err error) {
+	h, err := r.openHead(e.Parameters())
 	if err != nil {
 		return err
+	}
+	defer func() { err = errors.Join(err, h.close()) }()
+	fitted, err := r.fit(ctx, h, stage, 0)
+	if err != nil {
+		return err
+	}
+	parameters, err := r.withLayer(e.Parameters(), fitted, false)
+	if err != nil {
+		return err
+	}
+	return e.Load(parameters)
+}
+
+// fit fits the last layer behind a head, when before units of the stage are done. The images are seen as they are judged: not mirrored, not cut, with running statistics.
+func (r *round) fit(ctx context.Context, h *head, stage progress.Stage, before int) (refit.Linear, error) {
+	inputs, err := r.lastLayerInputs(ctx, h, func(done int) { r.meter.Advance(stage, before+done) })
+	if err != nil {
+		return refit.Linear{}, err
 	}
 	labels := make([]int64, len(r.refitted))
 	for i, s := range r.refitted {
@@ -100,26 +135,73 @@ func (r *round) refit(ctx context.Context, e engine.Engine, stage progress.Stage
 	}
 	fitted, err := refit.Fit(ctx, refit.Data{Features: inputs, Labels: labels, Classes: r.net.classes}, r.layer.Bias != "")
 	if at, ok := errors.AsType[*refit.NotFiniteError](err); ok {
-		return fmt.Errorf("%s: %w", r.refitted[at.Row].Name, err)
+		return fitted, fmt.Errorf("%s: %w", r.refitted[at.Row].Name, err)
 	}
-	if err != nil {
-		return err
-	}
-	parameters, values := slices.Clone(e.Parameters()), map[string][]float32{}
+	return fitted, err
+}
+
+// withLayer are copies of parameters with the last layer's values in their place. Where the layer was not trained it is added if more
+// is true, else an error.
+func (r *round) withLayer(parameters []engine.Parameter, fitted refit.Linear, more bool) ([]engine.Parameter, error) {
+	parameters, values := slices.Clone(parameters), map[string][]float32{}
 	for i := range parameters {
 		parameters[i].Value = slices.Clone(parameters[i].Value)
 		values[parameters[i].Name] = parameters[i].Value
 	}
-	if !r.layer.Set(values, fitted) {
-		return fmt.Errorf("refitting: %s or %s is not among what is trained", r.layer.Weight, r.layer.Bias)
+	for _, name := range []string{r.layer.Weight, r.layer.Bias} {
+		if name == "" || values[name] != nil || !more {
+			continue
+		}
+		t := r.layer.Graph.Graph.Initializer(name)
+		if t == nil {
+			continue
+		}
+		v, err := t.Float32s()
+		if err != nil {
+			return nil, fmt.Errorf("refitting: %s: %w", name, err)
+		}
+		values[name] = slices.Clone(v)
+		parameters = append(parameters, engine.Parameter{Name: name, Dims: t.Dims, Value: values[name]})
 	}
-	return e.Load(parameters)
+	if !r.layer.Set(values, fitted) {
+		return nil, fmt.Errorf("refitting: %s or %s is not among what is trained", r.layer.Weight, r.layer.Bias)
+	}
+	return parameters, nil
 }
 
 // lastLayerInputs are the inputs of the last layer for the images that it is fitted on, [N, D].
-func (r *round) lastLayerInputs(ctx context.Context, e engine.Engine, stage progress.Stage) (all []float32, err error) {
+func (r *round) lastLayerInputs(ctx context.Context, h *head, track func(done int)) ([]float32, error) {
+	in := featureInputs{r.features, r.refitted}
+	rows := make([]float32, measure.BatchSize*in.Size())
+	all := make([]float32, 0, len(r.refitted)*r.layer.Inputs)
+	for start := 0; start < len(r.refitted); start += measure.BatchSize {
+		n := min(measure.BatchSize, len(r.refitted)-start)
+		for i := range n {
+			if err := in.Read(ctx, start+i, false, 0, rows[i*in.Size():(i+1)*in.Size()]); err != nil {
+				return nil, fmt.Errorf("reading %s: %w", r.refitted[start+i].Name, err)
+			}
+		}
+		if _, err := h.Forward(ctx, n, rows[:n*in.Size()]); err != nil {
+			return nil, err
+		}
+		all = append(all, h.inputs...)
+		track(start + n)
+	}
+	return all, nil
+}
+
+// head runs both branches of a network and hands out the input of its last layer too.
+type head struct {
+	session *ort.Session
+	net     *parent
+	layer   *refit.Layer
+	inputs  []float32 // of the last layer, for the images that were run last, [n, D]
+}
+
+// openHead opens the parent's branches with other values of parameters.
+func (r *round) openHead(parameters []engine.Parameter) (*head, error) {
 	values := map[string][]float32{}
-	for _, p := range e.Parameters() {
+	for _, p := range parameters {
 		if r.layer.Graph.Graph.Initializer(p.Name) != nil {
 			values[p.Name] = p.Value
 		}
@@ -132,25 +214,43 @@ func (r *round) lastLayerInputs(ctx context.Context, e engine.Engine, stage prog
 	if err != nil {
 		return nil, err
 	}
-	session, err := ort.Open(file, []string{onnx.PortFeatures}, []string{r.layer.Output}, ort.Options{Name: "last layer's inputs", IntraOpThreads: r.spec.Threads})
+	session, err := ort.Open(file, []string{onnx.PortFeatures}, []string{r.layer.Output, onnx.PortLogitsAtt, onnx.PortLogitsPer, onnx.PortMap},
+		ort.Options{Name: "last layer's inputs", IntraOpThreads: r.spec.Threads})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, session.Close()) }()
-	in := featureInputs{r.features, r.refitted}
-	rows, inputs := make([]float32, measure.BatchSize*in.Size()), r.layer.Inputs
-	all = make([]float32, len(r.refitted)*inputs)
-	for start := 0; start < len(r.refitted); start += measure.BatchSize {
-		n := min(measure.BatchSize, len(r.refitted)-start)
-		for i := range n {
-			if err := in.Read(ctx, start+i, false, 0, rows[i*in.Size():(i+1)*in.Size()]); err != nil {
-				return nil, fmt.Errorf("reading %s: %w", r.refitted[start+i].Name, err)
-			}
-		}
-		if err := runOnce(ctx, session, rows[:n*in.Size()], batchDims(n, r.net.features), all[start*inputs:(start+n)*inputs], r.layer.OutputDims(n)); err != nil {
-			return nil, err
-		}
-		r.meter.Advance(stage, start+n)
+	return &head{session: session, net: r.net, layer: r.layer}, nil
+}
+
+// Forward implements measure.Forwarder.
+func (h *head) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
+	k := n * h.net.classes
+	out := engine.Outputs{LogitsAtt: make([]float32, k), LogitsPer: make([]float32, k), Maps: make([]float32, n*h.net.cells())}
+	h.inputs = slices.Grow(h.inputs[:0], n*h.layer.Inputs)[:n*h.layer.Inputs]
+	scores := []int64{int64(n), int64(h.net.classes)}
+	return out, run(ctx, h.session, []array{{inputs, batchDims(n, h.net.features)}}, []array{
+		{h.inputs, h.layer.OutputDims(n)}, {out.LogitsAtt, scores}, {out.LogitsPer, scores},
+		{out.Maps, []int64{int64(n), 1, int64(h.net.features[1]), int64(h.net.features[2])}},
+	})
+}
+
+func (h *head) close() error { return h.session.Close() }
+
+// twoHeads is a network that keeps what it would answer with its last layer fitted anew, so that one pass over images judges both.
+type twoHeads struct {
+	*head
+	fitted refit.Linear
+	logits []float32 // [images so far, K]
+}
+
+// Forward implements measure.Forwarder.
+func (h *twoHeads) Forward(ctx context.Context, n int, inputs []float32) (engine.Outputs, error) {
+	out, err := h.head.Forward(ctx, n, inputs)
+	if err != nil {
+		return out, err
 	}
-	return all, nil
+	for i := range n {
+		h.logits = append(h.logits, h.fitted.Of(h.inputs[i*h.layer.Inputs:(i+1)*h.layer.Inputs])...)
+	}
+	return out, nil
 }

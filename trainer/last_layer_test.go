@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -92,7 +93,7 @@ func TestRefitChangesTheLastLayerAlone(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for arm, files := range map[Arm][2][]byte{ArmCandidate: {with.Model, without.Model}, ArmControl: {with.Control, without.Control}} {
+				for arm, files := range map[Arm][2][]byte{arms.Candidate: {with.Model, without.Model}, arms.Control: {with.Control, without.Control}} {
 					a, b := initializers(t, files[0]), initializers(t, files[1])
 					for name := range a {
 						last := name == layer.Weight || name == layer.Bias
@@ -106,7 +107,7 @@ func TestRefitChangesTheLastLayerAlone(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				again := refitSpec(t, name, engine)
 				if _, err = RunRound(ctx, again, Observer{Point: func(p Point) {
-					if p.Arm == ArmControl && p.Step == with.Steps {
+					if p.Arm == arms.Control && p.Step == with.Steps {
 						cancel(shutdown)
 					}
 				}}); !errors.Is(err, shutdown) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -16,15 +17,11 @@ import (
 	"github.com/abn-studio/studio/trainer/sample"
 )
 
-// Arm names one training of a round, or "train" outside of one.
-type Arm string
+// Arm names one training of a round (internal/arms), or ArmTrain outside of one.
+type Arm = arms.Arm
 
-// The control trains from the same start, seed, order and budget with γ = 0.
-const (
-	ArmCandidate Arm = "candidate"
-	ArmControl   Arm = "control"
-	ArmTrain     Arm = "train"
-)
+// ArmTrain is a training that is no arm of a round.
+const ArmTrain Arm = "train"
 
 // loop trains one engine.
 type loop struct {
@@ -63,9 +60,10 @@ const checkpointEvery = 5 * time.Minute
 
 // ArmRun says how an arm's training went.
 type ArmRun struct {
-	Arm    Arm `json:"arm"`
-	Epochs int `json:"epochs"` // trained; fewer than Settings.Epochs if early stopping ended it
-	Steps  int `json:"steps"`
+	Arm    Arm   `json:"arm"`
+	Seed   int64 `json:"seed,omitempty"` // of a round with several
+	Epochs int   `json:"epochs"`         // trained; fewer than Settings.Epochs if early stopping ended it
+	Steps  int   `json:"steps"`
 	// Kept is the epoch whose state was kept, from 1: with early stopping the one with the best validation, else the last.
 	Kept       int        `json:"kept"`
 	Validation Validation `json:"validation"` // of the epoch that was kept; zero without early stopping

@@ -29,6 +29,7 @@ type parent struct {
 	require       func(ctx context.Context, s recipe.Settings) error                  // refuses settings whose engine cannot train it; nil: not checked
 	export        func(parameters []engine.Parameter, metadata []onnx.Metadata) ([]byte, error)
 	lastLayer     func() (*refit.Layer, error) // of the perception branch; nil: it is not known
+	perception    *onnx.Model                  // features, map → ŷ_per; nil: it is not known by itself
 	close         func()
 }
 
@@ -73,8 +74,9 @@ func openNetwork(ctx context.Context, opened *network.Network, file []byte, m ma
 			}
 			return out.Marshal()
 		},
-		lastLayer: func() (*refit.Layer, error) { return refit.Find(abn) },
-		close:     func() {},
+		lastLayer:  func() (*refit.Layer, error) { return refit.Find(abn) },
+		perception: abn.Perception,
+		close:      func() {},
 	}
 	if extractor == nil {
 		own := &sessionExtractor{graph: graph, input: n.input, features: n.features, threads: threads}
@@ -114,18 +116,38 @@ func (e *sessionExtractor) close() error {
 	return e.session.Close()
 }
 
+// array is a tensor's values and dims.
+type array struct {
+	values []float32
+	dims   []int64
+}
+
 // runOnce runs a session on one input and one output.
 func runOnce(ctx context.Context, session *ort.Session, input []float32, inputDims []int64, output []float32, outputDims []int64) error {
-	in, err := ort.Float32s(input, inputDims...)
-	if err != nil {
-		return err
+	return run(ctx, session, []array{{input, inputDims}}, []array{{output, outputDims}})
+}
+
+// run runs a session; outputs are written in place.
+func run(ctx context.Context, session *ort.Session, inputs, outputs []array) (err error) {
+	tensors := func(list []array) (out []*ort.Tensor) {
+		for _, a := range list {
+			t, e := ort.Float32s(a.values, a.dims...)
+			if e != nil {
+				err = errors.Join(err, e)
+				continue
+			}
+			out = append(out, t)
+		}
+		return out
 	}
-	out, err := ort.Float32s(output, outputDims...)
-	if err != nil {
-		return errors.Join(err, in.Close())
+	in, out := tensors(inputs), tensors(outputs)
+	if err == nil {
+		err = session.Run(ctx, in, out)
 	}
-	err = session.Run(ctx, []*ort.Tensor{in}, []*ort.Tensor{out})
-	return errors.Join(err, in.Close(), out.Close())
+	for _, t := range append(in, out...) {
+		err = errors.Join(err, t.Close())
+	}
+	return err
 }
 
 // batchDims are the dims of n rows of [C, h, w].

@@ -3,6 +3,7 @@ package trainer
 import (
 	"time"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/sample"
@@ -63,32 +64,65 @@ func stepsOf(s recipe.Settings, images int) int {
 	return s.Epochs * ((images + batch - 1) / batch)
 }
 
+// trainedArms are the arms that a round trains, in order.
+func trainedArms(s recipe.Settings, control bool) (list []Arm) {
+	list = append(list, arms.Candidate)
+	if control {
+		list = append(list, arms.Control)
+	}
+	for _, arm := range s.Arms.List() {
+		if arms.Of(arm).Trains {
+			list = append(list, arm)
+		}
+	}
+	return list
+}
+
+// refitOf is the arm that is asked for as a refit of another one; "" if none is.
+func refitOf(s recipe.Settings, arm Arm) Arm {
+	for _, asked := range s.Arms.List() {
+		if arms.Of(asked).Refits == arm {
+			return asked
+		}
+	}
+	return ""
+}
+
 // RoundPlan lists the stages of a round, in the order in which RunRound goes through them.
 func RoundPlan(s recipe.Settings, w Workload, control bool) []progress.Plan {
 	judged := w.Heldout + w.Edited
+	if s.Arms != 0 {
+		judged += w.Validation
+	}
 	parent := judged
 	if s.Anchor > 0 {
 		parent += w.Train - w.Edited
+	}
+	if refitOf(s, arms.Parent) != "" {
+		parent += w.Train
+	}
+	if s.Arms.Has(arms.MapAtTest) {
+		parent += w.Edited
 	}
 	features := w.Train
 	if s.Flip && s.Crop == 0 {
 		features *= 2
 	}
 	step := stepPrior(s, evaluatePrior)
-	measured := judged
-	if s.Refit && s.Strategy == recipe.StrategyBoth {
-		measured += w.Train
-	}
 	plan := []progress.Plan{
 		{Stage: progress.Features, Total: features + w.Heldout + w.Validation, Each: featurePrior},
 		{Stage: progress.EvaluatingParent, Total: parent, Each: evaluatePrior},
-		{Stage: progress.Candidate, Total: stepsOf(s, w.Train), Each: step},
-		{Stage: progress.EvaluatingCandidate, Total: measured, Each: evaluatePrior, Like: progress.EvaluatingParent},
 	}
-	if control {
-		plan = append(plan,
-			progress.Plan{Stage: progress.Control, Total: stepsOf(s, w.Train), Each: step, Like: progress.Candidate},
-			progress.Plan{Stage: progress.EvaluatingControl, Total: measured, Each: evaluatePrior, Like: progress.EvaluatingParent})
+	for _, arm := range trainedArms(s, control) {
+		measured := judged
+		if s.Refit && s.Strategy == recipe.StrategyBoth || refitOf(s, arm) != "" {
+			measured += w.Train
+		}
+		for n := range int(s.Seeds) {
+			plan = append(plan,
+				progress.Plan{Stage: progress.Training(string(arm), n), Total: stepsOf(s, w.Train), Each: step, Like: progress.Candidate},
+				progress.Plan{Stage: progress.Measuring(string(arm), n), Total: measured, Each: evaluatePrior, Like: progress.EvaluatingParent})
+		}
 	}
 	return plan
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/fixture"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -130,7 +131,7 @@ func TestRoundKilledBetweenPointsReportsTheSameCurve(t *testing.T) {
 	if _, err := RunRound(ctx, cut, Observer{}); !errors.Is(err, killed) {
 		t.Fatal(err)
 	}
-	if c := latestCheckpoint(t, cut.WorkDir, ArmCandidate); c.Pending.Rows == 0 || c.Step != 255 {
+	if c := latestCheckpoint(t, cut.WorkDir, arms.Candidate); c.Pending.Rows == 0 || c.Step != 255 {
 		t.Fatalf("killed at step %d, with %+v since the last point", c.Step, c.Pending)
 	}
 	again := build(nil)
@@ -197,7 +198,7 @@ func sameRound(t *testing.T, when string, want, got RoundOutcome) {
 // sameCheckpoints compares what the latest checkpoints of two rounds hold: parameters and moments.
 func sameCheckpoints(t *testing.T, want, got string) {
 	t.Helper()
-	for _, arm := range []Arm{ArmCandidate, ArmControl} {
+	for _, arm := range []Arm{arms.Candidate, arms.Control} {
 		a, b := latestCheckpoint(t, want, arm), latestCheckpoint(t, got, arm)
 		if a.Step != b.Step || a.Best != b.Best || len(a.Parameters) == 0 {
 			t.Errorf("%s ends at step %d with %+v, want step %d with %+v", arm, b.Step, b.Best, a.Step, a.Best)

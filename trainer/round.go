@@ -41,9 +41,11 @@ type RoundSpec struct {
 	Train []sample.Sample
 	// Heldout is what the round is measured on. Images whose file is also in Train are left out.
 	Heldout []sample.Sample
-	// Validation is what early stopping looks at (Settings.Patience > 0), in both arms. Images whose file is also in Train or
-	// Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for it. The held-out
-	// images are never used: a round must not be judged on the images that chose its epochs.
+	// Validation is what early stopping looks at (Settings.Patience > 0), in all arms, and what the baseline is chosen on
+	// (Settings.Arms). Images whose file is also in Train or
+	// Heldout are left out. If that leaves none, a tenth of the training images without an edit is held back for early stopping; without
+	// that there is nothing to choose a baseline on. The held-out images are never used: a round must not be judged on the images that
+	// chose its epochs or its baseline.
 	Validation []sample.Sample
 
 	Pixels PixelReader
@@ -62,6 +64,8 @@ type RoundSpec struct {
 	WaitForWorkDir bool
 
 	Lineage Lineage
+	// Painting has the seconds that people took to paint the edited maps, by the samples' ids; those that are not known are absent.
+	Painting map[int64]float64
 	// WithoutControl trains the candidate alone; it is then compared with its parent, which flatters it.
 	WithoutControl bool
 	Threads        int // for the runtime; 0: all cores
@@ -73,9 +77,9 @@ type RoundSpec struct {
 
 // RoundOutcome is what a round made and what it was worth.
 type RoundOutcome struct {
-	Model     []byte // the candidate, an ONNX file
+	Model     []byte // the candidate, an ONNX file: of the first seed, refitted where Arms.Maps says so
 	ModelHash string // SHA-256 of Model, lower-case hex
-	Control   []byte // the control, nil without one
+	Control   []byte // the control, refitted likewise; nil without one
 
 	Settings recipe.Settings // those trained with, with values in place of automatic ones
 	Images   int             // samples trained on, edited ones included
@@ -83,7 +87,7 @@ type RoundOutcome struct {
 	Steps    int             // of each arm, if early stopping does not end it before
 	OrderKey string
 
-	Runs             []ArmRun // candidate, then the control if there is one: how long each trained and which epoch was kept
+	Runs             []ArmRun // candidate, then the control if there is one, then other arms: how long each trained and which epoch was kept
 	ValidationImages int      // what early stopping looked at; 0 without it
 	HeldBack         bool     // they are training images that were held back, since no other validation images were given
 
@@ -91,13 +95,16 @@ type RoundOutcome struct {
 	Warnings []string
 
 	Headline string
-	Measures []measure.Measure
+	Measures []measure.Measure // of parent, control and candidate, means over seeds
+	// Arms compares all arms, nil where there is no control or no held-out image. It follows from Rows.
+	Arms     *measure.ArmTable
+	Rows     []measure.ArmRow
 	Fixed    []int64 // ids of the held-out images the control gets wrong and the candidate right
 	Broken   []int64 // ids of those that the control gets right and the candidate wrong
 	Excluded int     // held-out images left out because their file was trained on
 	Skipped  []Problem
 
-	ParentEvaluation, ControlEvaluation, CandidateEvaluation *measure.Evaluation // on Heldout; control nil without one
+	ParentEvaluation, ControlEvaluation, CandidateEvaluation *measure.Evaluation // on Heldout, of the first seed; control nil without one
 	Curve                                                    []Point
 
 	Seconds        float64
@@ -105,8 +112,8 @@ type RoundOutcome struct {
 	FeatureMisses  int // features that had to be computed
 }
 
-// RunRound fine-tunes a candidate and, from the same start, seed, order and budget, a control with γ=0, evaluates parent, control
-// and candidate on images no edit touched, and exports the candidate. A parent, sample or settings that cannot be trained are
+// RunRound fine-tunes a candidate and, from the same start, seed, order and budget, a control with γ=0, evaluates parent, control,
+// candidate and what other arms are asked for on images no edit touched, and exports the candidate. A parent, sample or settings that cannot be trained are
 // refused before anything is computed.
 func RunRound(ctx context.Context, spec RoundSpec, observer Observer) (outcome RoundOutcome, err error) {
 	kind := recipe.Round

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/progress"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -31,6 +33,7 @@ type round struct {
 	edited   []sample.Sample // of them with an edit
 	heldout  []sample.Sample
 	valid    []sample.Sample // what early stopping looks at; nil without it
+	choosing []sample.Sample // what the baseline is chosen on; nil where no arm is asked for
 	anchors  []attention.Map // M° of train, see anchor.go; nil without an anchor
 	parents  []float32       // the parent's maps of heldout, [N, h·w]
 	layer    *refit.Layer    // the last layer, if it is refitted
@@ -38,9 +41,12 @@ type round struct {
 	beside   beside
 	plan     []progress.Plan
 	meter    *progress.Meter
-	edits    [3][]measure.Result // on edited: parent, control, candidate
+	leftOut  []measure.LeftOut
 	outcome  RoundOutcome
 }
+
+// networks are what a round has made, each arm's by its seeds.
+type networks map[Arm][]armResult
 
 func (r *round) run(ctx context.Context) error {
 	control := !r.spec.WithoutControl && (r.spec.Settings.Gamma > 0 || r.spec.Settings.GammaAvoid > 0 && marked(r.spec.Train))
@@ -52,64 +58,122 @@ func (r *round) run(ctx context.Context) error {
 			r.features.Close()
 		}
 	}()
-	parent, err := r.parent(ctx)
-	if err != nil {
+	made := networks{}
+	if err := r.parent(ctx, made); err != nil {
 		return err
 	}
-	candidate, base, err := r.trainArms(ctx, parent, control)
-	if err != nil {
+	if err := r.trainArms(ctx, control, made); err != nil {
 		return err
 	}
-	r.edits[0], r.edits[2] = parent.edits, candidate.edits
-	r.outcome.ParentEvaluation, r.outcome.CandidateEvaluation = parent.evaluation, candidate.evaluation
-	r.outcome.Model, r.outcome.ModelHash = candidate.file, hexHash(candidate.file)
-	r.outcome.Curve, r.outcome.Runs = candidate.curve, []ArmRun{candidate.run}
-	if control {
-		r.outcome.Control, r.outcome.ControlEvaluation = base.file, base.evaluation
-		r.outcome.Curve, r.outcome.Runs = append(r.outcome.Curve, base.curve...), append(r.outcome.Runs, base.run)
+	for _, arm := range trainedArms(r.spec.Settings, control) {
+		for _, n := range made[arm] {
+			r.outcome.Curve, r.outcome.Runs = append(r.outcome.Curve, n.curve...), append(r.outcome.Runs, n.run)
+		}
 	}
-	r.compare(parent, base, candidate, control)
+	if err := r.conclude(made, control); err != nil {
+		return err
+	}
 	r.outcome.Settings = r.spec.Settings
 	r.outcome.Seconds = time.Since(r.started).Seconds()
 	return nil
 }
 
+// leaveOut notes why an arm that was asked for is not judged. Of a pair neither is.
+func (r *round) leaveOut(arm Arm, why string) {
+	for _, a := range []Arm{arm, arm.Pair()} {
+		if a != "" && r.without(a) == "" {
+			r.leftOut = append(r.leftOut, measure.LeftOut{Arm: a, Why: why})
+		}
+	}
+}
+
+// without is why an arm is left out; "" if it is not.
+func (r *round) without(arm Arm) string {
+	for _, l := range r.leftOut {
+		if l.Arm == arm {
+			return l.Why
+		}
+	}
+	return ""
+}
+
 // maxRestarts is how often a round that diverged begins again.
 const maxRestarts = 2
 
-// trainArms trains candidate and control; base is the control, or the parent if there is no control. If either diverges, both
-// begin again at half the rate: the answers of a diverged network say nothing about maps.
-func (r *round) trainArms(ctx context.Context, parent armResult, control bool) (candidate, base armResult, err error) {
+// trainArms trains all arms with all seeds. If candidate or control diverges, all begin again at half the rate: the answers of a
+// diverged network say nothing about maps. Another arm that diverges is left out.
+func (r *round) trainArms(ctx context.Context, control bool, made networks) error {
+	planned := slices.Clone(r.leftOut)
 	for restarts := 0; ; restarts++ {
-		base = parent
-		candidate, err = r.arm(ctx, ArmCandidate, r.spec.Settings)
-		if err == nil && control {
-			without := r.spec.Settings
-			without.Gamma, without.GammaAvoid = 0, 0
-			base, err = r.arm(ctx, ArmControl, without)
-		}
+		err := r.trainAll(ctx, control, made)
 		var diverged *DivergedError
 		if !errors.As(err, &diverged) || restarts == maxRestarts || r.spec.withoutRestarts {
-			return candidate, base, err
+			return err
 		}
+		r.leftOut = slices.Clone(planned)
 		r.spec.Settings.LearningRate /= 2
-		r.outcome.Warnings = append(r.outcome.Warnings, fmt.Sprintf("Training came apart at step %d of the %s with a learning rate of %.2g, and began again, both arms, at %.2g.",
-			diverged.Step, diverged.Arm, diverged.Rate, r.spec.Settings.LearningRate))
+		every := "both arms"
+		if len(trainedArms(r.spec.Settings, control)) > 2 || r.spec.Settings.Seeds > 1 {
+			every = "all arms"
+		}
+		r.outcome.Warnings = append(r.outcome.Warnings, fmt.Sprintf("Training came apart at step %d of the %s with a learning rate of %.2g, and began again, %s, at %.2g.",
+			diverged.Step, diverged.Arm, diverged.Rate, every, r.spec.Settings.LearningRate))
 		if r.observer.Restarted != nil {
 			r.observer.Restarted(diverged, r.spec.Settings.LearningRate)
 		}
 	}
 }
 
+func (r *round) trainAll(ctx context.Context, control bool, made networks) error {
+	for _, arm := range trainedArms(r.spec.Settings, control) {
+		made[arm] = nil
+		if refit := refitOf(r.spec.Settings, arm); refit != "" {
+			made[refit] = nil
+		}
+		for n := range int(r.spec.Settings.Seeds) {
+			if r.without(arm) != "" {
+				break
+			}
+			err := r.arm(ctx, arm, n, made)
+			var diverged *DivergedError
+			if arms.Of(arm).Asked && errors.As(err, &diverged) {
+				r.leaveOut(arm, fmt.Sprintf("its training came apart at step %d", diverged.Step))
+				made[arm] = nil
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // planned corrects the plan that was made before any file was opened.
 func (r *round) planned() {
-	judged := len(r.heldout) + len(r.edited)
-	measured := judged + len(r.refitted) // of an arm, whose last layer's inputs are computed first
-	for stage, total := range map[progress.Stage]int{
-		progress.EvaluatingParent: judged + r.anchorRows(), progress.Candidate: r.outcome.Steps, progress.EvaluatingCandidate: measured,
-		progress.Control: r.outcome.Steps, progress.EvaluatingControl: measured,
-	} {
-		r.meter.Expect(stage, total, 0)
+	s, judged := r.spec.Settings, len(r.heldout)+len(r.edited)+len(r.choosing)
+	for _, p := range r.plan {
+		arm, _, trained := p.Stage.Arm()
+		total := judged
+		switch {
+		case arm == "":
+			continue
+		case r.without(Arm(arm)) != "":
+			total = 0
+		case trained:
+			total = r.outcome.Steps
+		default:
+			if s.Refit && Arm(arm) != arms.Parent || refitOf(s, Arm(arm)) != "" {
+				total += len(r.refitted) // its last layer's inputs are computed first
+			}
+			if Arm(arm) == arms.Parent {
+				total += r.anchorRows()
+				if s.Arms.Has(arms.MapAtTest) {
+					total += len(r.edited)
+				}
+			}
+		}
+		r.meter.Expect(p.Stage, total, 0)
 	}
 }
 
@@ -132,39 +196,57 @@ func gauge(ctx context.Context, engine engine.Engine, batch, size int) (time.Dur
 	return max(took/time.Duration(n), time.Microsecond), nil
 }
 
-// parent opens the parent, computes the features and evaluates it.
-func (r *round) parent(ctx context.Context) (out armResult, err error) {
+// parent opens the parent, computes the features and judges it.
+func (r *round) parent(ctx context.Context, made networks) (err error) {
 	engine, err := r.net.newEngine(ctx, r.spec.Settings)
 	if err != nil {
-		return out, fmt.Errorf("start %s: %w", r.spec.Settings.Strategy, err)
+		return fmt.Errorf("start %s: %w", r.spec.Settings.Strategy, err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	image, err := gauge(ctx, engine, r.spec.Settings.BatchSize, r.net.features[0]*r.net.cells())
 	if err != nil {
-		return out, err
+		return err
 	}
 	for _, p := range r.plan {
-		switch p.Stage {
-		case progress.Features:
+		if p.Stage == progress.Features {
 			continue
-		case progress.Candidate, progress.Control:
+		}
+		p.Each = image
+		if _, _, trained := p.Stage.Arm(); trained {
 			p.Each = stepPrior(r.spec.Settings, image)
-		default:
-			p.Each = image
 		}
 		r.meter.Plan(p)
 	}
 	if err := r.prepare(ctx); err != nil {
-		return out, err
+		return err
 	}
 	r.meter.Begin(progress.EvaluatingParent, 0)
 	if err := r.takeLosses(ctx, engine); err != nil {
-		return out, err
+		return err
 	}
 	if err := r.takeAnchors(ctx, engine); err != nil {
-		return out, err
+		return err
 	}
-	return out, r.evaluate(ctx, progress.EvaluatingParent, r.anchorRows(), engine, &out)
+	before := r.anchorRows()
+	own := armResult{seed: r.spec.Settings.Seed}
+	refitted, err := r.judge(ctx, arms.Parent, progress.EvaluatingParent, before, engine, &own)
+	if err != nil {
+		return err
+	}
+	made[arms.Parent] = []armResult{own}
+	before += len(r.edited) + len(r.heldout) + len(r.choosing)
+	if refitted != nil {
+		made[arms.ParentRefit] = []armResult{refitted.armResult}
+	}
+	if refitOf(r.spec.Settings, arms.Parent) != "" {
+		before += len(r.refitted)
+	}
+	placed, err := r.mapAtTest(ctx, engine, before)
+	if placed != nil {
+		placed.seed = own.seed
+		made[arms.MapAtTest] = []armResult{*placed}
+	}
+	return err
 }
 
 // takeLosses measures the parent on the first rows of the training, for comparison with the run (beside).
@@ -181,111 +263,194 @@ func (r *round) takeLosses(ctx context.Context, engine engine.Engine) error {
 	return err
 }
 
-// armResult is one network of the three.
+// armResult is one network of a round.
 type armResult struct {
-	evaluation *measure.Evaluation
-	edits      []measure.Result // on the edited training images
+	seed       int64
+	evaluation *measure.Evaluation // on the held-out images
+	validation *measure.Evaluation // on those that the baseline is chosen on; nil without
+	edits      []measure.Result    // on the edited training images
 	curve      []Point
 	run        ArmRun
-	file       []byte
+	file       []byte // of the first seed; nil of others, and where nobody asks for it
 }
 
-// arm trains one network, exports and evaluates it.
-func (r *round) arm(ctx context.Context, arm Arm, settings recipe.Settings) (out armResult, err error) {
-	stage, evaluating := progress.Candidate, progress.EvaluatingCandidate
-	if arm == ArmControl {
-		stage, evaluating = progress.Control, progress.EvaluatingControl
+// arm trains an arm with the nth of the seeds, exports and judges it, and with it its refit if that is asked for.
+func (r *round) arm(ctx context.Context, arm Arm, n int, made networks) (err error) {
+	settings, train := r.spec.Settings.OfSeed(n), r.train
+	switch arm {
+	case arms.Control:
+		settings.Gamma, settings.GammaAvoid = 0, 0
+	case arms.ShuffledWithin, arms.ShuffledAcross:
+		train, _, _ = shuffledMaps(r.train, arm, settings.Seed)
 	}
+	stage, evaluating := progress.Training(string(arm), n), progress.Measuring(string(arm), n)
 	r.meter.Begin(stage, 0)
 	engine, err := r.net.newEngine(ctx, settings)
 	if err != nil {
-		return out, fmt.Errorf("start %s: %w", settings.Strategy, err)
+		return fmt.Errorf("start %s: %w", settings.Strategy, err)
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
+	ofSeed := int64(0) // points tell seeds apart where there are several
+	name := arm
+	if r.spec.Settings.Seeds > 1 {
+		ofSeed = settings.Seed
+	}
+	if n > 0 {
+		name = Arm(fmt.Sprintf("%s-seed-%d", arm, n+1))
+	}
 	l := &loop{
-		arm: arm, engine: engine, settings: settings, samples: r.train, anchors: r.anchors,
-		inputs: r.inputs(settings), crop: newCropper(settings, r.net.input), cells: r.net.cells(), marked: marked(r.train), beside: r.beside,
-		key:         runKey(r.net.modelHash, settings, r.train, r.valid),
-		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: arm}, saveEvery: r.spec.checkpointEvery,
+		arm: arm, engine: engine, settings: settings, samples: train, anchors: r.anchors,
+		inputs: r.inputs(settings, train), crop: newCropper(settings, r.net.input), cells: r.net.cells(), marked: marked(train), beside: r.beside,
+		key:         runKey(r.net.modelHash, settings, train, r.valid),
+		checkpoints: &checkpoints{dir: r.spec.WorkDir, arm: name}, saveEvery: r.spec.checkpointEvery,
 		point: r.observer.Point, resumed: r.observer.Resumed, meter: r.meter, stage: stage,
+	}
+	if r.observer.Point != nil {
+		l.point = func(p Point) {
+			p.Seed = ofSeed
+			r.observer.Point(p)
+		}
 	}
 	if r.valid != nil {
 		l.validation = &validation{inputs: featureInputs{r.features, r.valid}, samples: r.valid}
 	}
+	out := armResult{seed: settings.Seed}
 	if out.curve, out.run, err = l.run(ctx); err != nil {
-		return out, err
+		return err
+	}
+	out.run.Seed = ofSeed
+	for i := range out.curve {
+		out.curve[i].Seed = ofSeed
 	}
 	r.meter.Begin(evaluating, 0)
 	if settings.Refit {
 		if err := r.refit(ctx, engine, evaluating); err != nil {
-			return out, fmt.Errorf("%s: %w", arm, err)
+			return fmt.Errorf("%s: %w", arm, err)
 		}
 	}
-	lineage, err := r.metadata(arm, settings)
+	refitted, err := r.judge(ctx, arm, evaluating, r.fitsBefore(arm), engine, &out)
 	if err != nil {
-		return out, err
+		return err
 	}
-	if out.file, err = r.net.export(engine.Parameters(), lineage); err != nil {
-		return out, fmt.Errorf("export %s: %w", arm, err)
+	if n == 0 && !arms.Of(arm).Asked {
+		if out.file, err = r.export(arm, settings, train, engine.Parameters()); err != nil {
+			return err
+		}
+		if refitted != nil {
+			parameters, err := r.withLayer(engine.Parameters(), refitted.layer, true)
+			if err != nil {
+				return err
+			}
+			if refitted.file, err = r.export(refitOf(r.spec.Settings, arm), settings, train, parameters); err != nil {
+				return err
+			}
+		}
 	}
-	return out, r.evaluate(ctx, evaluating, len(r.refitted), engine, &out)
+	made[arm] = append(made[arm], out)
+	if refitted != nil {
+		refit := refitOf(r.spec.Settings, arm)
+		made[refit] = append(made[refit], refitted.armResult)
+	}
+	return nil
 }
 
-// evaluate judges a network on the held-out and the edited images. before units of the stage are done already.
-func (r *round) evaluate(ctx context.Context, stage progress.Stage, before int, engine engine.Engine, out *armResult) error {
-	track := func(offset int) func(int) {
-		return func(done int) { r.meter.Advance(stage, before+offset+done) }
+// fitsBefore is how many images a measuring stage has gone through when an arm that Settings.Refit refits is judged.
+func (r *round) fitsBefore(arm Arm) int {
+	if r.spec.Settings.Refit && arm != arms.Parent {
+		return len(r.refitted)
+	}
+	return 0
+}
+
+// refitResult is a network with its last layer fitted anew.
+type refitResult struct {
+	armResult
+	layer refit.Linear
+}
+
+// judge measures a network on the edited, the held-out and, where the baseline is chosen, the validation images; and with it its refit,
+// if that is asked for, else nil. before units of the stage are done already.
+func (r *round) judge(ctx context.Context, arm Arm, stage progress.Stage, before int, e engine.Engine, out *armResult) (refitted *refitResult, err error) {
+	var network measure.Forwarder = e
+	var two *twoHeads
+	if refit := refitOf(r.spec.Settings, arm); refit != "" && r.without(refit) == "" {
+		h, err := r.openHead(e.Parameters())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", refit, err)
+		}
+		defer func() { err = errors.Join(err, h.close()) }()
+		fitted, err := r.fit(ctx, h, stage, before)
+		switch {
+		case context.Cause(ctx) != nil:
+			return nil, context.Cause(ctx)
+		case err != nil:
+			r.leaveOut(refit, err.Error())
+		default:
+			two = &twoHeads{head: h, fitted: fitted}
+			network = two
+		}
+		before += len(r.refitted)
 	}
 	classes, h, w := r.net.classes, r.net.features[1], r.net.features[2]
-	edits, err := measure.Evaluate(ctx, engine, featureInputs{r.features, r.edited}, r.edited, classes, h, w, track(0))
+	measured := func(network measure.Forwarder, samples []sample.Sample) (*measure.Evaluation, error) {
+		e, err := measure.Evaluate(ctx, network, featureInputs{r.features, samples}, samples, classes, h, w, func(done int) { r.meter.Advance(stage, before+done) })
+		before += len(samples)
+		return e, err
+	}
+	edits, err := measured(network, r.edited)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out.edits = edits.Results
-	keeper := &measure.MapKeeper{Forwarder: engine}
-	if out.evaluation, err = measure.Evaluate(ctx, keeper, featureInputs{r.features, r.heldout}, r.heldout, classes, h, w, track(len(r.edited))); err != nil {
-		return err
+	keeper := &measure.MapKeeper{Forwarder: network}
+	if out.evaluation, err = measured(keeper, r.heldout); err != nil {
+		return nil, err
 	}
 	if r.parents == nil {
 		r.parents = keeper.Maps // the parent comes first
 	}
 	measure.SetDrift(out.evaluation.Results, keeper.Maps, r.parents, h, w)
-	return nil
-}
-
-// compare fills in the comparison of the arms. base is the control, or the parent if there is no control.
-func (r *round) compare(parent, base, candidate armResult, control bool) {
-	seed := uint64(r.spec.Settings.Seed)
-	heldout := measure.Arms{Samples: r.heldout, Parent: parent.evaluation.Results, Control: base.evaluation.Results, Candidate: candidate.evaluation.Results}
-	r.outcome.Measures = measure.Heldout(heldout, r.net.classes, seed)
-	against := "the control"
-	if !control {
-		against = "the parent"
-	}
-	r.outcome.Headline = "Not measured: there are no held-out images."
-	if len(r.outcome.Measures) > 0 {
-		r.outcome.Headline = measure.Headline(r.outcome.Measures[0], against)
-	}
-	if m := measure.Distances(measure.Arms{Samples: r.edited, Parent: parent.edits, Control: base.edits, Candidate: candidate.edits}, seed); m != nil {
-		r.outcome.Measures = append(r.outcome.Measures, *m)
-	}
-	if m := measure.Drift(heldout, seed); m != nil {
-		r.outcome.Measures = append(r.outcome.Measures, *m)
-	}
-	r.outcome.Fixed, r.outcome.Broken = []int64{}, []int64{}
-	for i, s := range r.heldout {
-		was, is := base.evaluation.Results[i].Correct, candidate.evaluation.Results[i].Correct
-		switch {
-		case is && !was:
-			r.outcome.Fixed = append(r.outcome.Fixed, s.ID)
-		case was && !is:
-			r.outcome.Broken = append(r.outcome.Broken, s.ID)
+	if r.choosing != nil {
+		if out.validation, err = measured(network, r.choosing); err != nil {
+			return nil, err
 		}
 	}
+	if two == nil {
+		return nil, nil
+	}
+	refitted = &refitResult{armResult: armResult{seed: out.seed, run: out.run}, layer: two.fitted}
+	answers := func(samples []sample.Sample, results []measure.Result) []measure.Result {
+		other := make([]measure.Result, len(results))
+		for i, s := range samples {
+			other[i] = results[i].WithScores(s, two.logits[i*classes:(i+1)*classes])
+		}
+		two.logits = two.logits[len(samples)*classes:]
+		return other
+	}
+	refitted.edits = answers(r.edited, out.edits)
+	refitted.evaluation = measure.Summarize(r.heldout, answers(r.heldout, out.evaluation.Results))
+	if out.validation != nil {
+		refitted.validation = measure.Summarize(r.choosing, answers(r.choosing, out.validation.Results))
+	}
+	return refitted, nil
+}
+
+// export writes a network of the round as a file.
+func (r *round) export(arm Arm, settings recipe.Settings, train []sample.Sample, parameters []engine.Parameter) ([]byte, error) {
+	settings.Refit = settings.Refit || arms.Of(arm).Refits != "" // such a round makes the same network
+	lineage, err := r.metadata(arm, settings, train)
+	if err != nil {
+		return nil, err
+	}
+	file, err := r.net.export(parameters, lineage)
+	if err != nil {
+		return nil, fmt.Errorf("export %s: %w", arm, err)
+	}
+	return file, nil
 }
 
 // metadata is the lineage of an exported model.
-func (r *round) metadata(arm Arm, s recipe.Settings) ([]onnx.Metadata, error) {
+func (r *round) metadata(arm Arm, s recipe.Settings, train []sample.Sample) ([]onnx.Metadata, error) {
 	settings, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
@@ -299,9 +464,9 @@ func (r *round) metadata(arm Arm, s recipe.Settings) ([]onnx.Metadata, error) {
 		{Key: "abn.map_loss", Value: string(s.MapLoss)},
 		{Key: "abn.anchor", Value: strconv.FormatFloat(s.Anchor, 'g', -1, 64)},
 		{Key: "abn.edits", Value: strconv.Itoa(len(r.edited))},
-		{Key: "abn.images", Value: strconv.Itoa(len(r.train))},
+		{Key: "abn.images", Value: strconv.Itoa(len(train))},
 		{Key: "abn.seed", Value: strconv.FormatInt(s.Seed, 10)},
-		{Key: "abn.run", Value: runKey(r.net.modelHash, s, r.train, r.valid)},
+		{Key: "abn.run", Value: runKey(r.net.modelHash, s, train, r.valid)},
 	}
 	if r.spec.Lineage.Round != 0 {
 		out = append(out, onnx.Metadata{Key: "abn.round", Value: strconv.FormatInt(r.spec.Lineage.Round, 10)})

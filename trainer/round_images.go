@@ -48,8 +48,12 @@ func (r *round) prepare(ctx context.Context) error {
 		}
 		r.outcome.HeldBack = len(train) < len(r.spec.Train)
 	}
+	unseen := r.valid
+	if r.spec.Settings.Arms != 0 && r.spec.Settings.Patience == 0 {
+		unseen = unused(r.spec.Validation, train, r.spec.Heldout)
+	}
 	r.meter.Begin(progress.Features, 0)
-	preparation := preparation{meter: r.meter, later: len(train) + len(r.heldout) + len(r.valid)}
+	preparation := preparation{meter: r.meter, later: len(train) + len(r.heldout) + len(unseen)}
 	mirrored := r.spec.Settings.Flip && r.spec.Settings.Crop == 0 // crops are mirrored before they are extracted
 	problems, err := preparation.of(ctx, r.features, train, mirrored)
 	if err != nil {
@@ -59,12 +63,12 @@ func (r *round) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	unseen, err := preparation.of(ctx, r.features, r.valid, false)
+	unread, err := preparation.of(ctx, r.features, unseen, false)
 	if err != nil {
 		return err
 	}
 	r.outcome.FeatureMisses = preparation.missed
-	r.outcome.Skipped = slices.Concat(everyImage(train, problems), everyImage(r.heldout, more), everyImage(r.valid, unseen))
+	r.outcome.Skipped = slices.Concat(everyImage(train, problems), everyImage(r.heldout, more), everyImage(unseen, unread))
 	if len(r.outcome.Skipped) > 0 && r.observer.Skipped != nil {
 		r.observer.Skipped(r.outcome.Skipped)
 	}
@@ -73,8 +77,14 @@ func (r *round) prepare(ctx context.Context) error {
 	if len(r.train) == 0 {
 		return fmt.Errorf("none of %d training images can be read; the first: %w", len(train), problems[0].Err)
 	}
-	if r.valid = readable(r.valid, unseen); r.spec.Settings.Patience > 0 && len(r.valid) == 0 {
-		return fmt.Errorf("none of the validation images can be read; the first: %w", unseen[0].Err)
+	unseen = readable(unseen, unread)
+	if r.spec.Settings.Patience > 0 {
+		if r.valid = unseen; len(r.valid) == 0 {
+			return fmt.Errorf("none of the validation images can be read; the first: %w", unread[0].Err)
+		}
+	}
+	if r.spec.Settings.Arms != 0 && len(unseen) > 0 {
+		r.choosing = unseen
 	}
 	r.outcome.ValidationImages = len(r.valid)
 	for _, s := range r.train {
@@ -85,12 +95,16 @@ func (r *round) prepare(ctx context.Context) error {
 	o := newOrder(r.train, r.spec.Settings)
 	r.spec.Settings.EditRepeat = recipe.Repeat(o.repeat) // the value in place of automatic
 	r.outcome.Images, r.outcome.Edits, r.outcome.Steps = len(r.train), len(r.edited), r.spec.Settings.Epochs*o.batches
-	r.outcome.OrderKey = runKey(r.net.modelHash, recipe.Settings{Seed: r.spec.Settings.Seed}, r.train, nil)
+	r.outcome.OrderKey = runKey(r.net.modelHash, recipe.Settings{Seed: r.spec.Settings.Seed, Seeds: 1}, r.train, nil)
 	r.outcome.FeatureSeconds = time.Since(start).Seconds()
 	withoutRefit := r.planRefit()
+	shuffledWithin := r.planShuffles()
 	r.planned()
 	r.expectCrops()
 	r.outcome.Warnings = r.warnings()
+	if shuffledWithin != "" {
+		r.outcome.Warnings = append(r.outcome.Warnings, shuffledWithin)
+	}
 	if withoutRefit != "" {
 		r.outcome.Warnings = append(r.outcome.Warnings, "The last layer was not refitted: "+withoutRefit+".")
 	}
@@ -109,6 +123,14 @@ func (r *round) warnings() (out []string) {
 	}
 	if n := len(r.valid); n > 0 && n < fewValidation {
 		out = append(out, fmt.Sprintf("Early stopping looks at %d validation images only: which epoch it keeps is partly chance.", n))
+	}
+	if r.spec.Settings.Arms != 0 {
+		switch n := len(r.choosing); {
+		case n == 0:
+			out = append(out, "There are no validation images to choose the strongest arm without maps on: the control stands for all of them.")
+		case n < fewValidation:
+			out = append(out, fmt.Sprintf("The strongest arm without maps is chosen on %d validation images only: which one it is is partly chance.", n))
+		}
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/features"
 	"github.com/abn-studio/studio/internal/fixture"
@@ -89,7 +90,7 @@ func TestRoundOnTheRuntime(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			again := referenceSpec(t, name)
 			_, err = RunRound(ctx, again, Observer{Point: func(p Point) {
-				if p.Arm == ArmControl && p.Step == 2 {
+				if p.Arm == arms.Control && p.Step == 2 {
 					cancel(shutdown)
 				}
 			}})

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/trainer/measure"
@@ -75,7 +76,7 @@ func TestRoundComparesCandidateWithControl(t *testing.T) {
 		t.Error("the observer saw another curve than the outcome holds")
 	}
 	for _, pt := range points {
-		if pt.Arm == ArmControl && pt.LossMap != 0 {
+		if pt.Arm == arms.Control && pt.LossMap != 0 {
 			t.Fatalf("the control has a map loss: %+v", pt)
 		}
 		if pt.MapDistance <= 0 {
@@ -168,13 +169,13 @@ func TestDivergedRoundKeepsItsLastGoodCheckpoint(t *testing.T) {
 	if !errors.As(err, &diverged) {
 		t.Fatalf("got %v, want a DivergedError", err)
 	}
-	if diverged.Step != 17 || diverged.Epoch != 2 || diverged.Arm != ArmCandidate {
+	if diverged.Step != 17 || diverged.Epoch != 2 || diverged.Arm != arms.Candidate {
 		t.Errorf("diverged: %+v", diverged)
 	}
 	r := spec
 	r.Settings.LearningRate /= 4 // it began again twice
 	r.Settings.EditRepeat = recipe.Repeat(newOrder(p.train, r.Settings).repeat)
-	kept := checkpoints{dir: spec.WorkDir, arm: ArmCandidate}
+	kept := checkpoints{dir: spec.WorkDir, arm: arms.Candidate}
 	state, found, err := kept.load(runKey("parent", r.Settings, p.train, nil))
 	if err != nil || !found || state.Epoch != 2 || state.Step != 12 {
 		t.Errorf("checkpoint: found %v, epoch %d, step %d, %v", found, state.Epoch, state.Step, err)

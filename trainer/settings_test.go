@@ -21,10 +21,10 @@ func TestRoundsJudgeSettingsByTheRecipe(t *testing.T) {
 	for _, c := range recipetest.Cases() {
 		spec := p.spec(t, nil)
 		spec.Settings, spec.Train = recipe.Defaults(), nil
-		if err := spec.Settings.Set(c.Field, c.Value); err != nil {
-			t.Fatal(err)
+		err := spec.Settings.Set(c.Field, c.Value)
+		if err == nil {
+			_, err = RunRound(t.Context(), spec, Observer{})
 		}
-		_, err := RunRound(t.Context(), spec, Observer{})
 		var bad *recipe.Error
 		switch {
 		case c.Refused == "":

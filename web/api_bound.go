@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/takeout"
 )
@@ -214,7 +215,7 @@ func enumerated[T ~string](list []T) enumeration {
 var enumerations = []enumeration{
 	enumerated(annotator.Roles), enumerated(annotator.AllScopes()), enumerated(annotator.ProjectStates),
 	enumerated(annotator.TaskStates), enumerated(annotator.EditStates), enumerated(annotator.EditSources), enumerated(annotator.Verdicts),
-	enumerated(annotator.RoundStates), enumerated(annotator.Arms), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
+	enumerated(annotator.RoundStates), enumerated(arms.All()), enumerated(annotator.VersionStates), enumerated(annotator.UploadStates),
 	enumerated(annotator.JobKinds), enumerated(annotator.JobStates), enumerated(annotator.Splits), enumerated(annotator.PictureKinds),
 	enumerated(annotator.ImageStates), enumerated(annotator.ActivationMethods), enumerated(annotator.Branches), enumerated(attention.StartMethods()),
 	enumerated(annotator.LabelAnswers), enumerated(annotator.LabelStates), enumerated(annotator.LabelJudgements), enumerated(annotator.LabelCauses), enumerated(annotator.LeftOutReasons),
@@ -226,6 +227,7 @@ func (a *api) enumerate() {
 	for _, e := range enumerations {
 		a.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(e.domain, e.api)
 	}
+	a.huma.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[arms.Set](), reflect.TypeFor[[]arms.Arm]())
 }
 
 // oneOf is what an enumeration is to the API.

@@ -141,7 +141,7 @@ func (c *evaluateCommand) compare(m, other answers) (*comparedReport, error) {
 const bootstrapSeed = 1
 
 // writeRows writes rows as JSON Lines.
-func writeRows(path string, rows []measure.Row) error {
+func writeRows[R any](path string, rows []R) error {
 	return durable.Write(path, func(w io.Writer) error {
 		lines := json.NewEncoder(w)
 		for _, r := range rows {

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/abn-studio/studio/dataset"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/durable"
 	"github.com/abn-studio/studio/internal/recipe"
 	"github.com/abn-studio/studio/internal/samples"
@@ -32,7 +33,8 @@ type finetuneCommand struct {
 	settingFlags
 	featureFlags
 
-	Control bool   `help:"Also train a control with γ=0 from the same start and seed, and measure against it."`
+	Control bool   `help:"Also train a control with γ=0 from the same start and seed, and measure against it; --arms does so too."`
+	Rows    string `help:"Write what every arm answered to each image as JSON, a line an image: with a control, the comparison of the arms follows from these rows." type:"path" placeholder:"FILE"`
 	Split   string `help:"Split to measure on; without it test, else validation. Images that are trained on are left out."`
 	Masks   string `help:"Folder of object masks named after the images, for attention inside the object." type:"existingdir"`
 	Cache   string `help:"Folder in which features are kept from run to run (default: in the user's cache folder)." type:"path"`
@@ -47,6 +49,7 @@ func (c *finetuneCommand) settings() (recipe.Settings, error) {
 	if err := c.fill(&s); err != nil {
 		return s, err
 	}
+	c.Control = c.Control || s.Arms != 0
 	kind := recipe.FineTuning
 	if c.Control {
 		kind = recipe.Round
@@ -70,6 +73,7 @@ type finetuneReport struct {
 	Split         string              `json:"split"` // measured on
 	Headline      string              `json:"headline"`
 	Measures      []measure.Measure   `json:"measures"`
+	Arms          *measure.ArmTable   `json:"arms,omitempty"` // all networks compared; absent without a control
 	Parent        *measure.Evaluation `json:"parent"`
 	Control       *measure.Evaluation `json:"control,omitempty"`
 	Candidate     *measure.Evaluation `json:"candidate"`
@@ -86,15 +90,18 @@ type finetuneReport struct {
 
 // Run fine-tunes.
 func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
+	settings, err := c.settings()
+	if err != nil {
+		return err
+	}
 	written := withManifest("--out", c.Out)
 	if c.Control {
 		written = append(written, withManifest("the control beside --out", controlPath(c.Out))...)
 	}
-	if err := refuseOverwriting(written, append(wholeModel("--model", c.Model), namedFile{"--maps", c.Maps}), namedFile{"--maps", c.Maps}, namedFile{"--images", c.Images}, namedFile{"--masks", c.Masks}); err != nil {
-		return err
+	if c.Rows != "" {
+		written = append(written, namedFile{"--rows", c.Rows})
 	}
-	settings, err := c.settings()
-	if err != nil {
+	if err := refuseOverwriting(written, append(wholeModel("--model", c.Model), namedFile{"--maps", c.Maps}), namedFile{"--maps", c.Maps}, namedFile{"--images", c.Images}, namedFile{"--masks", c.Masks}); err != nil {
 		return err
 	}
 	model, file, err := onnx.Load(ctx, c.Model)
@@ -192,6 +199,11 @@ func (c *finetuneCommand) Run(ctx context.Context, io *stdio) error {
 			return err
 		}
 	}
+	if c.Rows != "" {
+		if err := writeRows(c.Rows, outcome.Rows); err != nil {
+			return err
+		}
+	}
 	if err := os.RemoveAll(work); err != nil {
 		return err
 	}
@@ -250,7 +262,7 @@ func newFinetuneReport(out, split string, o trainer.RoundOutcome, images *sample
 	r := finetuneReport{
 		Out: out, ModelHash: o.ModelHash, Settings: o.Settings, Images: o.Images, Edits: o.Edits, Steps: o.Steps,
 		Runs: o.Runs, Validation: o.ValidationImages, HeldBack: o.HeldBack, Warnings: append([]string{}, o.Warnings...),
-		Split: split, Headline: o.Headline, Measures: o.Measures,
+		Split: split, Headline: o.Headline, Measures: o.Measures, Arms: o.Arms,
 		Parent: o.ParentEvaluation, Control: o.ControlEvaluation, Candidate: o.CandidateEvaluation,
 		Fixed: []string{}, Broken: []string{}, Skipped: []brokenImage{}, UnusedMaps: []string{}, Excluded: o.Excluded, Curve: o.Curve,
 		Seconds: o.Seconds, FeatureSecs: o.FeatureSeconds, FeatureMisses: o.FeatureMisses,
@@ -318,5 +330,34 @@ func (r finetuneReport) print(out io.Writer) {
 		}
 		fmt.Fprintf(out, "%-46s %9.2f %s %9.2f  %+.2f (%.2f to %.2f), %d images\n", m.Label, scale*m.Parent, control, scale*m.Candidate,
 			scale*m.Difference, scale*m.Low, scale*m.High, m.Images)
+	}
+	if r.Arms != nil && r.Settings.Arms != 0 {
+		printArms(out, *r.Arms)
+	}
+}
+
+// printArms prints the comparison of the arms.
+func printArms(out io.Writer, t measure.ArmTable) {
+	fmt.Fprintf(out, "%-46s %9s %9s  %s\n", "arm", "accuracy", "inside", "what the maps are worth against it (95%)")
+	for _, f := range t.Arms {
+		inside, worth := "        –", ""
+		if f.Inside != nil {
+			inside = fmt.Sprintf("%9.2f", 100**f.Inside)
+		}
+		switch {
+		case f.Difference == nil:
+			worth = "–"
+		case f.Set == measure.OfEdited:
+			worth = fmt.Sprintf("%+.2f (%.2f to %.2f) over %s, on the %d edited images", 100**f.Difference, 100**f.Low, 100**f.High, arms.Of(f.Against).Words, f.Images)
+		default:
+			worth = fmt.Sprintf("%+.2f (%.2f to %.2f)", 100**f.Difference, 100**f.Low, 100**f.High)
+		}
+		if f.Arm == t.Baseline {
+			worth += ", the baseline"
+		}
+		fmt.Fprintf(out, "%-46s %9.2f %s  %s\n", arms.Of(f.Arm).Label, 100*f.Accuracy, inside, worth)
+	}
+	for _, l := range t.LeftOut {
+		fmt.Fprintf(out, "%s is left out: %s\n", arms.Of(l.Arm).Label, l.Why)
 	}
 }

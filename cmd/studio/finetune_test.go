@@ -13,8 +13,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/onnx"
+	"github.com/abn-studio/studio/trainer/measure"
 )
 
 // writePatches draws pictures of 32×32 pixels in which a patch's colour tells the class, with masks
@@ -171,6 +174,51 @@ func TestTrainEvaluateFinetune(t *testing.T) {
 		t.Errorf("again: %s with %d features computed, want %s with none", again.ModelHash, again.FeatureMisses, first)
 	}
 	checkBadMaps(t, model, images)
+	checkArms(t, model, images, masks, maps)
+}
+
+// checkArms runs finetune with every arm and two seeds: what it reports of the arms follows from the rows that it writes.
+func checkArms(t *testing.T, model, images, masks, maps string) {
+	t.Helper()
+	dir := t.TempDir()
+	rows := filepath.Join(dir, "rows.jsonl")
+	arguments := []string{"finetune", "--model", model, "--images", images, "--maps", maps, "--masks", masks, "--epochs", "2", "--batch", "8", "--seed", "2",
+		"--cache", filepath.Join(dir, "cache"), "--out", filepath.Join(dir, "tuned.onnx"), "--arms", "all", "--seeds", "2", "--rows", rows}
+	code, out, stderr := runStudio(t, append(arguments, "--json")...)
+	if code != exitOK {
+		t.Fatalf("finetune with arms: %s", stderr)
+	}
+	report := decodeJSON[finetuneReport](t, out)
+	if report.Arms == nil || report.ControlOut == "" || report.Headline != report.Arms.Headline {
+		t.Fatalf("arms %+v, %q", report.Arms, report.Headline)
+	}
+	data, err := os.ReadFile(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []measure.ArmRow
+	for line := range strings.Lines(string(data)) {
+		all = append(all, decodeJSON[measure.ArmRow](t, line))
+	}
+	again, err := measure.JudgeArms(all, measure.Judging{Choose: true, Edits: report.Edits, LeftOut: report.Arms.LeftOut, Seed: report.Settings.Seed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(report.Arms, again); diff != "" {
+		t.Errorf("the comparison does not follow from the rows:\n%s", diff)
+	}
+	if code, out, stderr = runStudio(t, arguments...); code != exitOK {
+		t.Fatalf("finetune with arms: %s", stderr)
+	}
+	for _, want := range []string{report.Headline, "Maps shuffled across classes", "Maps shuffled within the class is left out: no class has two edited images", "Edited map at test time", "on the 3 edited images", ", the baseline"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the report does not say %q:\n%s", want, out)
+		}
+	}
+	code, _, stderr = runStudio(t, append(arguments, "--arms", "control_refit")...)
+	if code != exitFailure || !strings.Contains(stderr, "control_refit without candidate_refit") {
+		t.Errorf("half a pair: exit %d, %s", code, stderr)
+	}
 }
 
 // checkBadMaps runs finetune with maps it must refuse by name.

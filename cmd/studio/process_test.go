@@ -22,12 +22,12 @@ import (
 	"github.com/abn-studio/studio/annotator"
 	"github.com/abn-studio/studio/dataset"
 	"github.com/abn-studio/studio/dataset/aviary"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/jobs"
 	"github.com/abn-studio/studio/internal/manifest"
 	"github.com/abn-studio/studio/internal/ort"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/progress"
-	"github.com/abn-studio/studio/trainer"
 	"github.com/abn-studio/studio/trainer/architecture"
 )
 
@@ -376,7 +376,7 @@ func TestRoundSurvivesAKilledWorker(t *testing.T) {
 	doomed := p.worker(t)
 	folder := filepath.Join(p.Data, "rounds", fmt.Sprint(round.ID))
 	eventually(t, "a checkpoint is written", func() bool {
-		found, err := filepath.Glob(filepath.Join(folder, string(trainer.ArmCandidate)+"-*.checkpoint"))
+		found, err := filepath.Glob(filepath.Join(folder, string(arms.Candidate)+"-*.checkpoint"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -457,7 +457,7 @@ func TestFailedRoundIsGoneOnWith(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, e := range events {
-			if e.Point != nil && e.Point.Arm == annotator.ArmCandidate {
+			if e.Point != nil && e.Point.Arm == arms.Candidate {
 				steps = append(steps, e.Point.Step)
 			}
 		}

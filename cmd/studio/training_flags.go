@@ -36,7 +36,7 @@ func flagsOf(fields []recipe.Field, byDefault func(recipe.Field) string) setting
 		switch {
 		case f.Auto:
 			value, tag = reflect.TypeFor[string](), tag+fmt.Sprintf(" default:%q", recipe.Auto)
-		case f.Type == recipe.Word:
+		case f.Type == recipe.Word || f.Type == recipe.Several:
 			value = reflect.TypeFor[*string]()
 		case f.Type == recipe.Switch:
 			value = reflect.TypeFor[bool]()
@@ -123,7 +123,7 @@ var regime = []string{"engine", "optimizer", "warm_up", "spare_norms", "clip_nor
 
 func finetuneFlags() settingFlags {
 	return flagsOf(andOthers(func(recipe.Field) bool { return true },
-		slices.Concat([]string{"strategy", "gamma", "map_loss", "rates", "batch_norm", "anchor"}, schedule, regime, []string{"edit_repeat"})...), ofFineTuning)
+		slices.Concat([]string{"strategy", "gamma", "map_loss", "rates", "batch_norm", "anchor"}, schedule, regime, []string{"edit_repeat", "refit", "arms", "seeds"})...), ofFineTuning)
 }
 
 func trainFlags() settingFlags {

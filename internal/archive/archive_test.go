@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 	"github.com/abn-studio/studio/internal/blob"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
@@ -116,7 +117,7 @@ func (s *studio) worked(t testing.TB) {
 	round := ok(s.service.StartRound(ctx, s.Admin, "flock", recipe.Defaults(), "key"))
 	claim, _, err := s.Store.ClaimRound(ctx, round.ID)
 	must(t, err)
-	must(t, s.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 1, LossAtt: 0.1}, {Arm: annotator.ArmControl, Step: 1}}))
+	must(t, s.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: arms.Candidate, Step: 1, LossAtt: 0.1}, {Arm: arms.Control, Step: 1}}))
 	var lost annotator.Unreadable
 	lost.Add(rows[2], "gone")
 	must(t, s.Store.SetUnreadable(ctx, claim, lost))

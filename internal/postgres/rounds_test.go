@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/recipe"
 
@@ -35,7 +36,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 	if err != nil || r.State != annotator.RoundTraining || r.StartedAt == nil {
 		t.Fatalf("ClaimRound = %+v, %v", r, err)
 	}
-	points := []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 10, LossMap: 1}, {Arm: annotator.ArmCandidate, Step: 20, LossMap: 0.5}}
+	points := []annotator.RoundPoint{{Arm: arms.Candidate, Step: 10, LossMap: 1}, {Arm: arms.Candidate, Step: 20, LossMap: 0.5}}
 	if err := w.Store.AddRoundPoints(ctx, dead, points); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestRoundIsFencedByItsAttempt(t *testing.T) {
 		t.Errorf("FinishRound of the dead worker: %v, want ErrSuperseded", err)
 	}
 	// It resumes at step 10 and reports step 20 again.
-	if err := w.Store.AddRoundPoints(ctx, claim, append(points[1:], annotator.RoundPoint{Arm: annotator.ArmCandidate, Step: 30})); err != nil {
+	if err := w.Store.AddRoundPoints(ctx, claim, append(points[1:], annotator.RoundPoint{Arm: arms.Candidate, Step: 30})); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Store.SetRoundProgress(ctx, claim, annotator.RoundProgress{Phase: "candidate", Fraction: 0.5, Step: 30, Steps: 60}); err != nil {
@@ -291,7 +292,7 @@ func TestCurvesOfARestartedRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	point := func(loss float64) []annotator.RoundPoint {
-		return []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 10, LossMap: loss}}
+		return []annotator.RoundPoint{{Arm: arms.Candidate, Step: 10, LossMap: loss}}
 	}
 	if err := errors.Join(w.Store.AddRoundPoints(ctx, claim, point(9)), w.Store.DropRoundPoints(ctx, claim), w.Store.AddRoundPoints(ctx, claim, point(1))); err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/abn-studio/studio/annotator"
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/postgres"
 	"github.com/abn-studio/studio/internal/postgres/pgtest"
 	"github.com/abn-studio/studio/internal/recipe"
@@ -88,7 +89,7 @@ func fill(t *testing.T, w *pgtest.World) {
 	var unreadable annotator.Unreadable
 	unreadable.Add(w.Images[5], "cut off")
 	try(w.Store.SetUnreadable(ctx, claim, unreadable))
-	try(w.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: annotator.ArmCandidate, Step: 10, LossMap: 0.5}}))
+	try(w.Store.AddRoundPoints(ctx, claim, []annotator.RoundPoint{{Arm: arms.Candidate, Step: 10, LossMap: 0.5}}))
 	_, err = w.Service.FinishRound(ctx, claim, pgtest.NewVersion(1), annotator.RoundResult{Headline: "Maps helped.", Split: annotator.SplitTest, Images: 4})
 	try(err)
 	startRound(t, w) // waits for a worker

@@ -123,3 +123,28 @@ func TestProgressInWords(t *testing.T) {
 		}
 	}
 }
+
+func TestStagesOfArms(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[Stage]struct {
+		arm         string
+		n           int
+		trained     bool
+		words, unit string
+	}{
+		Training("control", 0):          {"control", 0, true, "training the control", "steps"},
+		Training("control", 2):          {"control", 2, true, "training control, seed 3", "steps"},
+		Training("shuffled_within", 0):  {"shuffled_within", 0, true, "training shuffled within", "steps"},
+		Measuring("control", 0):         {"control", 0, false, "measuring the control", "images"},
+		Measuring("shuffled_within", 1): {"shuffled_within", 1, false, "measuring shuffled within, seed 2", "images"},
+		EvaluatingParent:                {"parent", 0, false, "measuring the parent", "images"},
+		Features:                        {"", 0, false, "features", "images"},
+	} {
+		if arm, n, trained := s.Arm(); arm != want.arm || n != want.n || trained != want.trained || s.Words() != want.words || s.Unit() != want.unit {
+			t.Errorf("%s is of %q, seed %d, trained %v: %q, in %s", s, arm, n, trained, s.Words(), s.Unit())
+		}
+	}
+	if Training("candidate", 0) != Candidate || Measuring("control", 0) != EvaluatingControl || Measuring("parent", 0) != EvaluatingParent {
+		t.Error("the first seeds of candidate and control have other stages than before")
+	}
+}

@@ -6,6 +6,7 @@ package progress
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,18 +40,72 @@ var words = map[Stage]string{
 	Control: "training the control", EvaluatingControl: "measuring the control", Train: "training", Evaluating: "measuring", Sweeping: "sweeping", Verifying: "verifying",
 }
 
+// The stages of a round's further arms and seeds are called after them.
+const (
+	training  = "training-"
+	measuring = "evaluating-"
+)
+
+// Training is the stage in which an arm of a round is trained, with the nth of its seeds, from 0.
+func Training(arm string, n int) Stage {
+	if s := Stage(arm); n == 0 && (s == Candidate || s == Control) {
+		return s
+	}
+	return Stage(training + numbered(arm, n))
+}
+
+// Measuring is the stage in which it is measured.
+func Measuring(arm string, n int) Stage { return Stage(measuring + numbered(arm, n)) }
+
+func numbered(arm string, n int) string {
+	if n == 0 {
+		return arm
+	}
+	return fmt.Sprintf("%s-%d", arm, n+1)
+}
+
+// Arm returns which arm of a round is at work, with which of its seeds, from 0, and whether it is trained or measured; "" for a stage
+// that is of no arm.
+func (s Stage) Arm() (arm string, n int, trained bool) {
+	name, trained := strings.CutPrefix(string(s), training)
+	if !trained {
+		trained = s == Candidate || s == Control
+		if name, _ = strings.CutPrefix(name, measuring); name == string(s) && !trained {
+			return "", 0, false
+		}
+	}
+	if at := strings.LastIndexByte(name, '-'); at >= 0 {
+		if i, err := strconv.Atoi(name[at+1:]); err == nil {
+			name, n = name[:at], i-1
+		}
+	}
+	return name, n, trained
+}
+
 // Words are what the stage does, as people say it.
 func (s Stage) Words() string {
 	if w, ok := words[s]; ok {
 		return w
 	}
-	return string(s)
+	arm, n, trained := s.Arm()
+	if arm == "" {
+		return string(s)
+	}
+	w := "measuring "
+	if trained {
+		w = "training "
+	}
+	w += strings.ReplaceAll(arm, "_", " ")
+	if n > 0 {
+		w += fmt.Sprintf(", seed %d", n+1)
+	}
+	return w
 }
 
 // Unit is what a stage counts.
 func (s Stage) Unit() string {
 	switch s {
-	case Train, Candidate, Control:
+	case Train:
 		return "steps"
 	case Fetching:
 		return "files"
@@ -58,6 +113,9 @@ func (s Stage) Unit() string {
 		return "fine-tunings"
 	case Verifying:
 		return "MiB"
+	}
+	if _, _, trained := s.Arm(); trained {
+		return "steps"
 	}
 	return "images"
 }

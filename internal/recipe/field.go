@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 )
 
@@ -15,11 +16,12 @@ type Type int
 
 // The types.
 const (
-	Word   Type = iota // one of Choices
-	Number             // within bounds
-	Whole              // a whole number within bounds
-	Any                // any whole number
-	Switch             // on or off
+	Word    Type = iota // one of Choices
+	Number              // within bounds
+	Whole               // a whole number within bounds
+	Any                 // any whole number
+	Switch              // on or off
+	Several             // some of Choices, or none
 )
 
 // Field is one setting: its name, type, bounds, default and description.
@@ -27,7 +29,7 @@ type Field struct {
 	Name string // as JSON, the API and the form spell it
 	Type Type
 
-	Choices []Choice // of a Word
+	Choices []Choice // of a Word or a Several
 
 	// Of a Number or a Whole.
 	Low, High float64
@@ -181,8 +183,10 @@ func (f Field) FlagHelp() string {
 func (f Field) Want() string {
 	var want string
 	switch words := f.Words(); {
-	case !f.Numeric() && f.Type != Word:
+	case !f.Numeric() && len(words) == 0:
 		return ""
+	case f.Type == Several:
+		return fmt.Sprintf("%s, %s, or some of %s", arms.None, arms.Every, strings.Join(words, ","))
 	case len(words) == 2:
 		return words[0] + " or " + words[1]
 	case len(words) > 0:

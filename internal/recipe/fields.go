@@ -1,6 +1,9 @@
 package recipe
 
-import "github.com/abn-studio/studio/internal/attention"
+import (
+	"github.com/abn-studio/studio/internal/arms"
+	"github.com/abn-studio/studio/internal/attention"
+)
 
 // MaxEpochs bounds the settings that are counted in epochs.
 const MaxEpochs = 10_000
@@ -213,4 +216,28 @@ var Fields = []Field{
 		Help: "How often an epoch shows an edited image, ${edit_repeat}; auto: as often as it takes that every batch has one.", Holder: "TIMES",
 		Doc: "how often an epoch shows an edited image: above", Usual: "automatic",
 	},
+	{
+		Name: "arms", Type: Several, Default: arms.Set(0), OfMaps: true, Label: "Beside the control",
+		Choices:  armChoices(),
+		Sentence: "Other networks that the maps are compared with.", Brief: "also ${value}",
+		API:  "Networks that are judged beside candidate and control. control_refit and candidate_refit go together.",
+		Help: "Networks to judge beside candidate and control, apart by commas: ${arms}.", Holder: "ARMS",
+		Doc: "networks that are judged beside candidate and control: below",
+	},
+	{
+		Name: "seeds", Type: Whole, Low: 1, High: 5, Default: Seeds(1), OfMaps: true, Label: "Seeds",
+		Sentence: "How often each training is done, each time with the next seed.", Brief: "seeds ${value}",
+		API:  "How often each training is done, each time with the next seed; intervals then cover seeds too.",
+		Help: "How often each training is done, each time with the next seed, ${seeds}; intervals then cover seeds too.", Holder: "N",
+		Doc: "how often each training is done, each time with the next seed: below",
+	},
+}
+
+// armChoices are the arms that a round may be asked for.
+func armChoices() (list []Choice) {
+	for _, arm := range arms.Asked() {
+		k := arms.Of(arm)
+		list = append(list, Choice{Word: string(arm), Label: k.Label, Brief: k.Words})
+	}
+	return list
 }

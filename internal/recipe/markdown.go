@@ -24,7 +24,7 @@ func (f Field) usual() string {
 	switch {
 	case f.Usual != "":
 		return f.Usual
-	case f.Type == Word:
+	case f.Type == Word || f.Type == Several:
 		return fmt.Sprintf("`%v`", f.Default)
 	case f.Type == Switch && f.Default == false:
 		return "off"
@@ -44,6 +44,8 @@ func (f Field) mayBe() string {
 	switch {
 	case f.Type == Word:
 		return "`" + strings.Join(f.Words(), "`, `") + "`"
+	case f.Type == Several:
+		return "some of `" + strings.Join(f.Words(), "`, `") + "`"
 	case f.Type == Any:
 		return "any whole number"
 	case f.Above:

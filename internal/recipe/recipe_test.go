@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/recipe"
 )
 
@@ -31,6 +32,14 @@ func TestRulesBetweenSettings(t *testing.T) {
 		"the norm by the grid":                  {recipe.Round, func(s *recipe.Settings) { s.MapWeight = "by_class_and_grid" }, ""},
 		"what does not grow with the grid":      {recipe.Round, func(s *recipe.Settings) { s.MapWeight, s.MapLoss = "by_grid", "energy" }, "map_weight"},
 		"its edits by class":                    {recipe.Round, func(s *recipe.Settings) { s.MapWeight, s.MapLoss = "by_class", "energy" }, ""},
+		"arms beside a control":                 {recipe.Round, func(s *recipe.Settings) { s.Arms, _ = arms.Parse(arms.Every) }, ""},
+		"arms without a control":                {recipe.FineTuning, func(s *recipe.Settings) { s.Arms, _ = arms.Parse("parent_refit") }, "arms"},
+		"a refit on one side alone":             {recipe.Round, func(s *recipe.Settings) { s.Arms, _ = arms.Parse("candidate_refit") }, "arms"},
+		"a refit of what is refitted":           {recipe.Round, func(s *recipe.Settings) { s.Refit = true; s.Arms, _ = arms.Parse(arms.Every) }, "arms"},
+		"the parent is refitted":                {recipe.Round, func(s *recipe.Settings) { s.Refit = true; s.Arms, _ = arms.Parse("parent_refit") }, ""},
+		"five seeds":                            {recipe.FineTuning, func(s *recipe.Settings) { s.Seeds = 5 }, ""},
+		"no seed":                               {recipe.FineTuning, func(s *recipe.Settings) { s.Seeds = 0 }, "seeds"},
+		"a training is one":                     {recipe.Training, func(s *recipe.Settings) { s.Seeds = 2 }, "seeds"},
 		"repeats are automatic by a word alone": {recipe.FineTuning, func(s *recipe.Settings) { s.EditRepeat = 0 }, "edit_repeat"},
 	} {
 		s := recipe.Defaults()
@@ -65,7 +74,7 @@ func TestRepeatIsANumberOrAWord(t *testing.T) {
 func TestTheTableIsOfSettings(t *testing.T) {
 	t.Parallel()
 	kinds := map[recipe.Type][]reflect.Kind{
-		recipe.Word: {reflect.String}, recipe.Number: {reflect.Float64}, recipe.Whole: {reflect.Int}, recipe.Any: {reflect.Int64}, recipe.Switch: {reflect.Bool},
+		recipe.Word: {reflect.String}, recipe.Number: {reflect.Float64}, recipe.Whole: {reflect.Int}, recipe.Any: {reflect.Int64}, recipe.Switch: {reflect.Bool}, recipe.Several: {reflect.Uint16},
 	}
 	fields := reflect.TypeFor[recipe.Settings]()
 	for i := range fields.NumField() {
@@ -108,6 +117,16 @@ func TestSettingsAsJSON(t *testing.T) {
 			t.Errorf("%s is read as %+v, %v", data, back, err)
 		}
 	}
+	s = recipe.Defaults()
+	s.Seeds, s.Arms = 3, 1
+	data, err := json.Marshal(s)
+	if want := rounds + `,"arms":["parent_refit"],"seeds":3}`; err != nil || string(data) != want {
+		t.Errorf("%s, %v, want %s", data, err, want)
+	}
+	if one := s.OfSeed(2); one.Seed != 3 || one.Seeds != 1 || one.Arms != 0 {
+		t.Errorf("the third training has %+v", one)
+	}
+	s = recipe.Defaults()
 	if err := json.Unmarshal([]byte(`{"momentum": 0}`), &s); err != nil || s.Momentum != 0 || s.Gamma != 1 {
 		t.Errorf("what JSON lacks stays: %+v, %v", s, err)
 	}
@@ -133,7 +152,10 @@ func TestTextsOfAForm(t *testing.T) {
 	if s != recipe.Defaults() {
 		t.Errorf("%+v", s)
 	}
-	for name, says := range map[string]string{"gamma": `gamma is "x", which is no number`, "epochs": `epochs is "x", which is no whole number`, "other": "other is no setting"} {
+	if err := s.Read("arms", "map_at_test, parent_refit"); err != nil || s.Text("arms") != "parent_refit,map_at_test" {
+		t.Errorf("arms are %s, %v", s.Text("arms"), err)
+	}
+	for name, says := range map[string]string{"arms": `arms is "x", want none, all, or some of parent_refit,control_refit,shuffled_within,shuffled_across,candidate_refit,map_at_test`, "gamma": `gamma is "x", which is no number`, "epochs": `epochs is "x", which is no whole number`, "other": "other is no setting"} {
 		if err := s.Read(name, "x"); err == nil || err.Error() != says {
 			t.Errorf("%s: %v", name, err)
 		}

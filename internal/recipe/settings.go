@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/abn-studio/studio/internal/arms"
 )
 
 // Settings is all that a training depends on besides its data. Zero values are used as they are, so start from Defaults. The order
@@ -46,10 +48,26 @@ type Settings struct {
 	// EditRepeat is how often an epoch shows each edited image. Rounds of a project leave it to the studio, so that neither their
 	// record nor the API has it.
 	EditRepeat Repeat `json:"edit_repeat,omitzero" hidden:"true"`
+	// Arms are trained and judged beside candidate and control, and Seeds is how often each training is done, with the seeds Seed,
+	// Seed+1, …. Neither changes what any single training does.
+	Arms  arms.Set `json:"arms,omitzero"`
+	Seeds Seeds    `json:"seeds,omitzero"`
 }
 
+// OfSeed are the settings of one of the round's trainings, the nth of the same arm from 0: those of a round with that training alone.
+func (s Settings) OfSeed(n int) Settings {
+	s.Seed, s.Seeds, s.Arms = s.Seed+int64(n), 1, 0
+	return s
+}
+
+// Seeds is how often each training of a round is done.
+type Seeds int
+
+// IsZero reports whether it is done once: the JSON then leaves it out.
+func (n Seeds) IsZero() bool { return n == 1 }
+
 // UnmarshalJSON keeps the value of a setting that data lacks. An EditRepeat that neither s nor data sets is AutoRepeat, a MapWeight
-// MapWeightNone.
+// MapWeightNone, Seeds are 1.
 func (s *Settings) UnmarshalJSON(data []byte) error {
 	type plain Settings
 	p := plain(*s)
@@ -57,6 +75,9 @@ func (s *Settings) UnmarshalJSON(data []byte) error {
 		p.EditRepeat = AutoRepeat
 	}
 	p.MapWeight = cmp.Or(p.MapWeight, MapWeightNone)
+	if p.Seeds == 0 {
+		p.Seeds = 1
+	}
 	if err := json.Unmarshal(data, &p); err != nil {
 		return err
 	}

@@ -1,11 +1,14 @@
 package recipe
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"slices"
 	"strconv"
+
+	"github.com/abn-studio/studio/internal/arms"
 )
 
 // Error names the setting that is wrong and says which values are allowed. The message continues a sentence that begins with the
@@ -34,6 +37,14 @@ func Refusal(name string, value any) error {
 	case f.Type == Word:
 		if v.Kind() != reflect.String || !slices.Contains(f.Words(), v.String()) {
 			return refuse(name, strconv.Quote(fmt.Sprint(value)))
+		}
+	case f.Type == Several:
+		if _, err := several(value); err != nil {
+			var unknown *arms.Unknown
+			if errors.As(err, &unknown) {
+				return refuse(name, strconv.Quote(unknown.Word))
+			}
+			return refuse(name, fmt.Sprint(value))
 		}
 	case f.Numeric():
 		n := math.NaN()
@@ -90,8 +101,34 @@ func (s Settings) Validate(kind Kind) error {
 	if s.MapWeight.ByGrid() && s.MapLoss != MapLossL2 {
 		return &Error{Field: "map_weight", Message: fmt.Sprintf("is %s, and with the map loss %s nothing grows with the grid: want none or by_class, or map_loss l2", s.MapWeight, s.MapLoss)}
 	}
+	if err := s.checkArms(kind); err != nil {
+		return err
+	}
 	if s.BatchNorm == BatchNormBatch && s.BatchSize < 2 {
 		return &Error{Field: "batch_size", Message: "is 1, and batch statistics need at least 2 images in a batch: want 2 or more, or batch_norm frozen"}
+	}
+	return nil
+}
+
+// checkArms returns an *Error for arms that a training cannot have.
+func (s Settings) checkArms(kind Kind) error {
+	if s.Arms != 0 && kind != Round {
+		return &Error{Field: "arms", Message: fmt.Sprintf("is %s, and arms are judged beside a control, which is not trained here: want %s", s.Arms, arms.None)}
+	}
+	for _, arm := range s.Arms.List() {
+		pair := arm.Pair()
+		if pair == "" {
+			continue
+		}
+		if !s.Arms.Has(pair) {
+			return &Error{Field: "arms", Message: fmt.Sprintf("has %s without %s, and refitting one side alone flatters it: want both or neither", arm, pair)}
+		}
+		if s.Refit {
+			return &Error{Field: "arms", Message: fmt.Sprintf("has %s, and refit fits the last layer of candidate and control anew already: want it without refit", arm)}
+		}
+	}
+	if kind == Training && s.Seeds != 1 {
+		return &Error{Field: "seeds", Message: fmt.Sprintf("is %d, and there is one training: want 1", s.Seeds)}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/abn-studio/studio/internal/arms"
 	"github.com/abn-studio/studio/internal/attention"
 )
 
@@ -73,6 +74,14 @@ func (s *Settings) Set(name string, value any) error {
 		return &Error{Field: name, Message: "is no setting"}
 	}
 	v := reflect.ValueOf(value)
+	if f.Type == Several {
+		set, err := several(value)
+		if err != nil {
+			return Refusal(name, value)
+		}
+		s.set(f, set)
+		return nil
+	}
 	fits := map[Type]bool{Word: v.Kind() == reflect.String, Number: v.CanFloat() || v.CanInt(), Whole: v.CanInt(), Any: v.CanInt(), Switch: v.Kind() == reflect.Bool}[f.Type]
 	if !fits {
 		return &Error{Field: name, Message: fmt.Sprintf("cannot be %v", value)}
@@ -109,6 +118,8 @@ func (s *Settings) Read(name, text string) error {
 		}
 	case f.Type == Switch:
 		s.set(f, text == "true")
+	case f.Type == Several:
+		return s.Set(name, text)
 	default:
 		s.set(f, text)
 	}
@@ -156,8 +167,14 @@ func (s Settings) Brief(name string) string {
 			}
 		}
 		return s.Text(name)
-	case (f.Type == Switch || f.Zero != "") && s.value(name).IsZero():
+	case (f.Type == Switch || f.Type == Several || f.Zero != "") && s.value(name).IsZero():
 		return f.None
+	case f.Type == Several:
+		var words []string
+		for _, arm := range s.Arms.List() {
+			words = append(words, arms.Of(arm).Words)
+		}
+		return strings.ReplaceAll(f.Brief, "${value}", strings.Join(words, ", "))
 	}
 	return strings.ReplaceAll(f.Brief, "${value}", s.Text(name))
 }
@@ -177,4 +194,23 @@ func (s Settings) Text(name string) string {
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// several reads a value of a setting that is some of its words: a set, its text, or a list as JSON has it.
+func several(value any) (arms.Set, error) {
+	switch v := value.(type) {
+	case arms.Set:
+		return v, nil
+	case string:
+		return arms.Parse(v)
+	case []string:
+		return arms.SetOf(v...)
+	case []any:
+		words := make([]string, len(v))
+		for i := range v {
+			words[i] = fmt.Sprint(v[i])
+		}
+		return arms.SetOf(words...)
+	}
+	return 0, fmt.Errorf("%v is no list of arms", value)
 }

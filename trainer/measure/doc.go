@@ -9,6 +9,7 @@
 //	compare.go       two networks on the same images
 //	bootstrap.go     paired intervals of a difference, over images and over seeds and images
 //	significance.go  McNemar's test, and Holm's adjustment where many are made
+//	arms.go          the arms of a round: which one without maps counts, and what the maps are worth against it
 //	evaluate.go      a network's answers on samples
 //	drift.go         how far maps moved on images that were right and stay so
 //	measure.go       what is compared between parent, control and candidate, and the sentence about it

@@ -38,5 +38,11 @@ func SetDrift(results []Result, maps, parent []float32, height, width int) {
 // right. It is the mean of Result.Drift, an L2 distance over the cells; nil if there are no such images.
 func Drift(a Arms, seed uint64) *Measure {
 	return a.compare(MapDrift, mean(func(r Result) float64 { return r.Drift }),
-		func(i int) bool { return a.Parent[i].Correct && a.Control[i].Correct && a.Candidate[i].Correct }, seed)
+		func(i int) bool {
+			right := a.Parent[i].Correct
+			for seed := range a.Candidate {
+				right = right && a.Control[seed][i].Correct && a.Candidate[seed][i].Correct
+			}
+			return right
+		}, seed)
 }

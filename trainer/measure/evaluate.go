@@ -95,11 +95,7 @@ func Evaluate(ctx context.Context, network Forwarder, in sample.Inputs, samples 
 			m := attention.Map{Height: height, Width: width, Values: out.Maps[i*cells : (i+1)*cells]}
 			per := out.LogitsPer[i*classes : (i+1)*classes]
 			r := Judge(s, per, Argmax(out.LogitsAtt[i*classes:(i+1)*classes]), m)
-			var sum float64
-			for _, v := range per {
-				sum += math.Exp(float64(v) - float64(per[r.Predicted]))
-			}
-			r.Confidence = 1 / sum
+			r.Confidence = Confident(per)
 			results = append(results, r)
 		}
 		if progress != nil {
@@ -130,6 +126,25 @@ func Judge(s sample.Sample, scores []float32, attClass int, m attention.Map) Res
 		r.MapDistance = m.Distance(s.Edited)
 	}
 	return r
+}
+
+// WithScores is r with another answer of the perception branch to s, whose scores [K] are logits; the map is the same.
+func (r Result) WithScores(s sample.Sample, scores []float32) Result {
+	s.Mask, s.Edited = attention.Map{}, attention.Map{}
+	other := Judge(s, scores, 0, attention.Map{})
+	r.Predicted, r.Correct, r.Top5 = other.Predicted, other.Correct, other.Top5
+	r.Confidence = Confident(scores)
+	return r
+}
+
+// Confident is the probability of the largest of some logits.
+func Confident(logits []float32) float64 {
+	top := float64(logits[Argmax(logits)])
+	var sum float64
+	for _, v := range logits {
+		sum += math.Exp(float64(v) - top)
+	}
+	return 1 / sum
 }
 
 // Argmax is the index of the largest value, the first of several equal ones; 0 for no values.

@@ -2,7 +2,6 @@ package measure
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/abn-studio/studio/trainer/sample"
 )
@@ -20,12 +19,14 @@ type Measure struct {
 	Low        float64 `json:"low"` // 95% interval of Difference
 	High       float64 `json:"high"`
 	Images     int     `json:"images"` // how many it is taken over
+	First      float64 `json:"-"`      // of the candidate's first seed, which is the network that a round makes; Candidate is the mean over the seeds
 }
 
 // Arms are the three networks' results on one set of samples.
 type Arms struct {
-	Samples                    []sample.Sample
-	Parent, Control, Candidate []Result // of each sample
+	Samples            []sample.Sample
+	Parent             []Result   // of each sample
+	Control, Candidate [][]Result // of each seed and sample; a parent that stands for the control is there once for each seed
 }
 
 // compare compares the arms by one statistic over the images that keep accepts; nil if there are none.
@@ -39,11 +40,20 @@ func (a Arms) compare(name string, f figure, keep func(i int) bool, seed uint64)
 	if len(images) == 0 {
 		return nil
 	}
-	interval := pairedBootstrap(f.of(a.Candidate), f.of(a.Control), strataOf(images, func(i int) string { return a.Samples[i].Group }), seed)
+	of := func(seeds [][]Result) (statistics []Statistic, mean float64) {
+		for _, results := range seeds {
+			statistics = append(statistics, f.of(results))
+			mean += f(results, images) / float64(len(seeds))
+		}
+		return statistics, mean
+	}
+	candidates, candidate := of(a.Candidate)
+	controls, control := of(a.Control)
+	interval := SeedBootstrap(candidates, controls, strataOf(images, func(i int) string { return a.Samples[i].Group }), seed)
 	kind := KindOf(name)
 	return &Measure{
 		Name: name, Label: kind.Label, Unit: kind.Unit, Images: len(images),
-		Parent: f(a.Parent, images), Control: f(a.Control, images), Candidate: f(a.Candidate, images),
+		Parent: f(a.Parent, images), Control: control, Candidate: candidate, First: f(a.Candidate[0], images),
 		Difference: interval.Difference, Low: interval.Low, High: interval.High,
 	}
 }
@@ -92,13 +102,6 @@ func Distances(a Arms, seed uint64) *Measure {
 // Headline says in a sentence what the maps were worth, or that the difference is within chance. against is "the control" or "the
 // parent".
 func Headline(m Measure, against string) string {
-	points := func(v float64) string {
-		v = math.Round(1000*v) / 10
-		if v < 0 {
-			return fmt.Sprintf("−%.1f", -v)
-		}
-		return fmt.Sprintf("%.1f", math.Abs(v))
-	}
 	interval := fmt.Sprintf("95%% %s to %s, %d images", points(m.Low), points(m.High), m.Images)
 	what := "Maps were worth"
 	if against != "the control" {

@@ -19,8 +19,8 @@ type Layer struct {
 	Inputs     int // D
 	Classes    int // K
 
-	// Graph makes the layer's input, [N, D] or [N, D, 1, 1], of features [N, C, h, w]. Its input is onnx.PortFeatures, its output
-	// Output.
+	// Graph makes the layer's input, [N, D] or [N, D, 1, 1], of features [N, C, h, w]. Its input is onnx.PortFeatures, its first output
+	// Output; the others are those of the branches.
 	Graph  *onnx.Model
 	Output string
 	conv   bool
@@ -89,7 +89,7 @@ func Find(abn *onnx.ABN) (*Layer, error) {
 		shape = onnx.BatchOf(int64(l.Inputs), 1, 1)
 	}
 	l.Graph = abn.Branches.Clone()
-	l.Graph.Graph.Outputs = []*onnx.ValueInfo{onnx.NewValue(l.Output, onnx.Float, shape)}
+	l.Graph.Graph.Outputs = append([]*onnx.ValueInfo{onnx.NewValue(l.Output, onnx.Float, shape)}, l.Graph.Graph.Outputs...)
 	return l, nil
 }
 

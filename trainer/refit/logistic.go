@@ -40,6 +40,22 @@ type Linear struct {
 	Bias   []float32 // [K]; nil: none
 }
 
+// Of returns the logits of one input.
+func (l Linear) Of(z []float32) []float32 {
+	logits := make([]float32, len(l.Weight)/len(z))
+	for k := range logits {
+		var sum float64
+		if l.Bias != nil {
+			sum = float64(l.Bias[k])
+		}
+		for d, w := range l.Weight[k*len(z) : (k+1)*len(z)] {
+			sum += float64(w) * float64(z[d])
+		}
+		logits[k] = float32(sum)
+	}
+	return logits
+}
+
 // NotFiniteError is the first feature that is no finite number.
 type NotFiniteError struct{ Row, Feature int }
 

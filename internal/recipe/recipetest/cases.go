@@ -15,7 +15,7 @@ import (
 type Case struct {
 	Field   string
 	Text    string // the value as it is typed
-	Value   any    // string, int or float64
+	Value   any    // string, int, float64 or []string
 	Refused string // the error's message, which follows the setting's name; "" if the value is accepted
 }
 
@@ -33,6 +33,8 @@ func Cases() []Case {
 			for _, word := range []string{"other", "auto", "0"} {
 				cases = append(cases, Case{f.Name, word, word, said(strconv.Quote(word))})
 			}
+		case recipe.Several:
+			cases = append(cases, Case{f.Name, f.Choices[0].Word, []string{f.Choices[0].Word}, ""}, Case{f.Name, "other", []string{"other"}, said(`"other"`)})
 		case recipe.Whole:
 			for _, n := range []int{math.MinInt32, int(f.Low) - 3, int(f.Low), int(f.High), int(f.High) + 1, math.MaxInt32} {
 				c := Case{Field: f.Name, Text: strconv.Itoa(n), Value: n}

@@ -2863,7 +2863,7 @@ export interface components {
         };
         RoundArm: {
             /** @enum {string} */
-            arm: "candidate" | "control";
+            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
             /** Format: int64 */
             epochs: number;
             /** Format: int64 */
@@ -2911,7 +2911,7 @@ export interface components {
             /** Format: double */
             accuracy: number;
             /** @enum {string} */
-            arm: "candidate" | "control";
+            arm: "parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test";
             /** Format: double */
             epoch: number;
             /** Format: double */
@@ -3065,6 +3065,7 @@ export interface components {
         RoundSettings: {
             /** Format: double */
             anchor: number;
+            arms?: ("parent" | "parent_refit" | "control" | "control_refit" | "shuffled_within" | "shuffled_across" | "candidate" | "candidate_refit" | "map_at_test")[];
             balanced: boolean;
             batch_norm: string;
             /** Format: int64 */
@@ -3095,6 +3096,8 @@ export interface components {
             schedule: string;
             /** Format: int64 */
             seed: number;
+            /** Format: int64 */
+            seeds?: number;
             spare_norms: boolean;
             strategy: string;
             /** Format: double */
