@@ -337,7 +337,7 @@ func TestShuffledMaps(t *testing.T) {
 			if kept != 0 || why != "" {
 				t.Errorf("%s: %d kept, %s", arm, kept, why)
 			}
-			order := ""
+			var order []int
 			for i, s := range got {
 				if i >= 7 {
 					if !s.Edited.IsZero() {
@@ -346,12 +346,12 @@ func TestShuffledMaps(t *testing.T) {
 					continue
 				}
 				from := int(math.Round(float64(s.Edited.Values[0]) * 10))
-				order += fmt.Sprint(from)
+				order = append(order, from)
 				if from == i || s.Edited.Marks != "?" || arm == arms.ShuffledWithin && from%3 != i%3 {
 					t.Errorf("%s: image %d has the map of %d, marks %q", arm, i, from, s.Edited.Marks)
 				}
 			}
-			seen[order] = true
+			seen[fmt.Sprint(order)] = true
 			if again, _, _ := shuffledMaps(train, arm, seed); !slices.EqualFunc(got, again, func(a, b sample.Sample) bool { return a.Edited.Equal(b.Edited) }) {
 				t.Error("the same seed deals out other maps")
 			}

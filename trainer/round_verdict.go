@@ -35,7 +35,7 @@ func (r *round) conclude(made networks, control bool) error {
 			against = append(against, against[0])
 		}
 	}
-	r.compare(made[arms.Parent][0], against, candidate, control)
+	r.compare(made[arms.Parent][0], against, candidate)
 	return nil
 }
 
@@ -76,7 +76,7 @@ func (r *round) rows(made networks) (rows []measure.ArmRow) {
 }
 
 // compare fills in the comparison of candidate and base, which is the control or, if there is none, the parent, over all seeds.
-func (r *round) compare(parent armResult, base, candidate []armResult, control bool) {
+func (r *round) compare(parent armResult, base, candidate []armResult) {
 	seed := uint64(r.spec.Settings.Seed)
 	heldout := measure.Arms{Samples: r.heldout, Parent: parent.evaluation.Results}
 	edited := measure.Arms{Samples: r.edited, Parent: parent.edits}

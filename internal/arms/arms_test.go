@@ -49,7 +49,7 @@ func TestSetsAsText(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"candidate", "parent", "other", "parent_refit,"} {
-		var unknown *arms.Unknown
+		var unknown *arms.UnknownError
 		if s, err := arms.Parse(text); !errors.As(err, &unknown) || s != 0 {
 			t.Errorf("%q is taken for %s, %v", text, s, err)
 		}

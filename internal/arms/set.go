@@ -16,19 +16,19 @@ const (
 	Every = "all"
 )
 
-// Unknown is a word that names no arm that can be asked for.
-type Unknown struct{ Word string }
+// UnknownError is a word that names no arm that can be asked for.
+type UnknownError struct{ Word string }
 
-func (e *Unknown) Error() string {
+func (e *UnknownError) Error() string {
 	return fmt.Sprintf("%q is no arm that a round can be asked for", e.Word)
 }
 
-// SetOf returns the set of some arms; *Unknown for one that cannot be asked for.
+// SetOf returns the set of some arms; *UnknownError for one that cannot be asked for.
 func SetOf[T ~string](list ...T) (s Set, err error) {
 	for _, word := range list {
 		i := slices.Index(Asked(), Arm(word))
 		if i < 0 {
-			return 0, &Unknown{string(word)}
+			return 0, &UnknownError{string(word)}
 		}
 		s |= 1 << i
 	}

@@ -40,7 +40,7 @@ func Refusal(name string, value any) error {
 		}
 	case f.Type == Several:
 		if _, err := several(value); err != nil {
-			var unknown *arms.Unknown
+			var unknown *arms.UnknownError
 			if errors.As(err, &unknown) {
 				return refuse(name, strconv.Quote(unknown.Word))
 			}
