@@ -22,6 +22,10 @@ func TestNextTaskGivesTheMostConfidentMistake(t *testing.T) {
 	if again := w.next(w.Ada); again.ID != first.ID {
 		t.Errorf("asked again, Ada gets task %d, want the one she holds, %d", again.ID, first.ID)
 	}
+	// While she submits it she gets another.
+	if next, err := w.Service.NextTask(t.Context(), w.Ada, annotator.TaskFilter{Project: "birds", Except: first.ID}); err != nil || next.ID == first.ID || next.Lease == nil || !next.Lease.Mine {
+		t.Errorf("beside task %d Ada gets %d, %+v, %v", first.ID, next.ID, next.Lease, err)
+	}
 	if other := w.next(w.Bob); other.ID == first.ID {
 		t.Error("Bob got the task Ada holds")
 	}

@@ -201,6 +201,7 @@ type TaskFilter struct {
 	MaxConfidence *float32
 	Author        *int64
 	Search        string // part of the image's name
+	Except        int64  // a task that is not given out, such as one that is being submitted meanwhile; 0: none
 	Cursor        string // opaque, from TaskPage.Next
 	Limit         int    // 1 to MaxPage; 0: DefaultPage
 }

@@ -100,9 +100,12 @@ func (a *api) tasks() {
 	type nextRequest struct {
 		ByProject
 		TaskSelection
+		Except int64 `query:"except" minimum:"1" doc:"A task that is not given out: the one that the caller is submitting meanwhile."`
 	}
 	handle(a, role, next, func(ctx context.Context, actor annotator.User, in *nextRequest) (*maybeTask, error) {
-		t, err := a.server.service.NextTask(ctx, actor, in.of(in.Project))
+		f := in.of(in.Project)
+		f.Except = in.Except
+		t, err := a.server.service.NextTask(ctx, actor, f)
 		if errors.Is(err, annotator.ErrNoTask) {
 			return &maybeTask{Status: http.StatusNoContent}, nil
 		}

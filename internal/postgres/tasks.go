@@ -58,6 +58,7 @@ var nextOrder = map[annotator.TaskState]string{
 func (s *Store) NextTask(ctx context.Context, projectID, userID int64, state annotator.TaskState, f annotator.TaskFilter) (annotator.Task, error) {
 	where := conditions(projectID, f, "state")
 	where.add(`t.state = $%d`, state)
+	where.add(`t.id <> $%d`, f.Except)
 	if state != annotator.TaskOpen {
 		where.add(`t.author_id = $%d`, userID)
 	}

@@ -200,6 +200,9 @@ export class Desk extends Emitter<DeskEvents> {
     }
     if (this.looking && !(await this.take())) return;
     this.become({ kind: "sending", what: "Submitting" });
+    // The next task is asked for meanwhile, which saves the hand a wait. If this one is not submitted after all, the next one stays
+    // taken for as long as a lease lasts, and comes first when it is asked for again. Why there is none is told then, too.
+    const following = this.client.next(detail.project.slug, this.selection, detail.id).catch(() => null);
     if (!(await autosave.flush())) {
       this.backToWork(this.whyUnsaved());
       return;
@@ -214,7 +217,7 @@ export class Desk extends Emitter<DeskEvents> {
     }
     this.finished++;
     this.emit("notice", detail.project.feedback === "submitted" ? answered(submitted) : "Submitted for review");
-    await this.next();
+    await this.next(following);
   }
 
   /** Submits the model's own map, confirmed as it is. */
@@ -288,12 +291,12 @@ export class Desk extends Emitter<DeskEvents> {
     return true;
   }
 
-  /** Leases and opens the next task of the project. */
-  async next(): Promise<void> {
+  /** Leases and opens the next task of the project: `following`, if it was asked for before and there is one. */
+  async next(following?: Promise<TaskDetail | null>): Promise<void> {
     const project = this.detail?.project.slug ?? this.project;
     if (!project) return;
     await this.during("Fetching the next task", async () => {
-      const detail = await this.client.next(project, this.selection);
+      const detail = (await following) ?? (await this.client.next(project, this.selection));
       if (detail) return this.open(detail);
       this.leaveTask();
       this.become({ kind: "empty" });

@@ -10,12 +10,13 @@ describe("the desk", () => {
   it("submits the last revision once everything is saved, and opens the next task", async () => {
     const t = await new TestEditor().open();
     t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
-    t.network.on("POST", /next$/, () => [200, task(2, zeros, 14)]);
+    t.network.on("POST", /next/, () => [200, task(2, zeros, 14)]);
     t.click(3, 3);
     void t.desk.submit(); // before the autosave had its turn
     await t.wait(100);
-    const order = t.network.sent.filter((r) => /draft|submit|next/.test(r.path)).map((r) => r.path);
-    expect(order).toEqual(["/tasks/1/draft", "/tasks/1/submit", "/projects/birds/tasks/next"]);
+    const order = t.network.sent.filter((r) => /draft|submit/.test(r.path)).map((r) => r.path);
+    expect(order).toEqual(["/tasks/1/draft", "/tasks/1/submit"]);
+    expect(t.network.of("POST", /next/).length).toBe(1);
     expect(t.network.of("POST", /submit$/)[0]!.body).toEqual({ revision: 1 });
     expect(t.desk.detail!.id).toBe(2);
     expect(t.desk.phase.kind).toBe("working");
@@ -24,6 +25,22 @@ describe("the desk", () => {
     await t.wait(300);
     expect(t.saves.at(-1)!.path).toBe("/tasks/2/draft");
     expect(t.saves.at(-1)!.body["base_revision"]).toBe(0);
+  });
+
+  it("asks for the next task while it submits, and again if it got none", async () => {
+    const t = await new TestEditor().open();
+    t.network.on("POST", /submit$/, () => "wait");
+    let asked = 0;
+    t.network.on("POST", /next/, () => (++asked === 1 ? [500, { title: "Away", detail: "the database is away" }] : [200, task(2, zeros, 14)]));
+    t.click(3, 3);
+    void t.desk.submit();
+    await t.wait(50);
+    expect(t.network.of("POST", /next/).map((r) => r.path)).toEqual(["/projects/birds/tasks/next?except=1"]);
+    expect([t.desk.phase.kind, t.desk.detail!.id]).toEqual(["sending", 1]);
+    await t.network.of("POST", /submit$/)[0]!.reply(200, t.desk.detail);
+    await t.wait(50);
+    expect(t.network.of("POST", /next/).map((r) => r.path).at(-1)).toBe("/projects/birds/tasks/next");
+    expect([t.desk.phase.kind, t.desk.detail!.id]).toEqual(["working", 2]);
   });
 
   it("does not submit what could not be saved", async () => {
@@ -41,7 +58,7 @@ describe("the desk", () => {
     let asked = 0;
     t.desk.on("untouched", () => asked++);
     t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
-    t.network.on("POST", /next$/, () => [204]);
+    t.network.on("POST", /next/, () => [204]);
     await t.desk.submit();
     expect(asked).toBe(1);
     expect(t.network.of("POST", /submit$/).length).toBe(0);
@@ -53,7 +70,7 @@ describe("the desk", () => {
   it("says when no task is waiting", async () => {
     const t = await new TestEditor().open();
     t.network.on("POST", /skip$/, () => [204]);
-    t.network.on("POST", /next$/, () => [204]);
+    t.network.on("POST", /next/, () => [204]);
     await Promise.all([t.desk.skip("The true class is wrong"), t.wait(100)]);
     expect(t.network.of("POST", /skip$/)[0]!.body).toEqual({ reason: "The true class is wrong" });
     expect(t.desk.phase.kind).toBe("empty");
@@ -227,7 +244,7 @@ describe("the desk", () => {
     let asked = 0;
     t.desk.on("empty", () => asked++);
     t.network.on("POST", /submit$/, () => [200, t.desk.detail]);
-    t.network.on("POST", /next$/, () => [204]);
+    t.network.on("POST", /next/, () => [204]);
     t.editor.whole("clear");
     await Promise.all([t.desk.submit(), t.wait(600)]);
     expect([asked, t.network.of("POST", /submit$/).length]).toEqual([1, 0]);

@@ -149,7 +149,7 @@ describe("a project that shows no answers while somebody paints", () => {
     await t.wait(400);
     const done = { ...task(1, [], 14), state: "submitted", project: t.desk.detail!.project, edit: savedEdit(1, { h: 14, w: 14, values: [] }, { after: scores([0.7, 0.2, 0.1]) }) };
     t.network.on("POST", /submit$/, () => [200, done]);
-    t.network.on("POST", /next$/, () => [204]);
+    t.network.on("POST", /next/, () => [204]);
     await t.desk.submit();
     expect(t.notices.at(-1)).toBe("Submitted. With this map the network says cardinal (.70)");
     expect(t.network.of("POST", /score$/).length).toBe(0);

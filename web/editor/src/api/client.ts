@@ -119,9 +119,9 @@ export class Client {
     return answer(this.api.POST("/tasks/{task}/take-back", of(id)));
   }
 
-  /** Leases the next task of a selection; null when none is waiting. */
-  async next(project: string, selection: Selection): Promise<TaskDetail | null> {
-    return (await this.api.POST("/projects/{project}/tasks/next", { params: { path: { project }, query: selection } })).data ?? null;
+  /** Leases the next task of a selection, and not `except`; null when none is waiting. */
+  async next(project: string, selection: Selection, except?: number): Promise<TaskDetail | null> {
+    return (await this.api.POST("/projects/{project}/tasks/next", { params: { path: { project }, query: { ...selection, ...(except !== undefined && { except }) } } })).data ?? null;
   }
 
   /** The queue's first tasks that can be worked on. */

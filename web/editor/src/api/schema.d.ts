@@ -5813,6 +5813,8 @@ export interface operations {
                 author?: number;
                 /** @description Part of the image's name. */
                 q?: string;
+                /** @description A task that is not given out: the one that the caller is submitting meanwhile. */
+                except?: number;
             };
             header?: never;
             path: {
