@@ -1,5 +1,6 @@
 // How fast paint follows the hand at 1440p after a thousand strokes, beside a page that has nothing but one canvas of that size. Both are
 // measured in turn in one browser, which draws frames as fast as it can, so that a frame's time is its cost and not the screen's beat.
+// And how long the hand waits from the key that submits a map to a frame in which the next one can be painted.
 // STUDIO_SPEED=1 runs it; the figures are printed, and judge nothing.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Browser, Page } from "playwright-core";
@@ -10,6 +11,7 @@ const screen = { width: 2560, height: 1440 };
 const strokes = Number(process.env.STUDIO_STROKES ?? 1000);
 const rounds = 5;
 const frames = 200; // of a stroke that is measured
+const maps = 26; // that are submitted one after the other
 
 /** A page with one canvas, which draws a soft disc of the brush's size where the pointer is. */
 const bare = (radius: number) => `<!doctype html><style>*{margin:0}html,body{height:100%;overflow:hidden;background:#222}canvas{position:absolute;inset:0;width:100%;height:100%}</style>
@@ -100,5 +102,40 @@ describe.skipIf(chromiumPath() === undefined || !process.env.STUDIO_SPEED)("the 
       console.log(`p${100 * q}: ${ours.toFixed(1)} ms a frame, a bare canvas ${theirs.toFixed(1)} ms, ratio ${(ours / theirs).toFixed(2)}`);
     }
     expect(times.editor.length).toBeGreaterThan(0);
+  });
+
+  it("is not kept waiting between two maps", async () => {
+    const page = ana.page;
+    await page.setViewportSize({ width: 1280, height: 720 });
+    const waits: number[] = [];
+    for (let i = 0; i < maps; i++) {
+      await page.locator("#editor[data-phase=working] [data-picture=shown]").waitFor();
+      const box = (await page.locator("#stage").boundingBox())!;
+      await page.mouse.move(box.x + box.width * 0.4, box.y + box.height / 2);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 8 });
+      await page.mouse.up();
+      await page.locator("[data-testid=save-state][data-state=saved]").waitFor({ state: "attached" });
+      const wait = page.evaluate(() => new Promise<number>((done) => {
+        let pressed = 0;
+        const press = (e: KeyboardEvent) => { if (e.key === "Enter") pressed = performance.now(); };
+        addEventListener("keydown", press, { capture: true });
+        const editor = document.getElementById("editor")!;
+        let left = false;
+        const look = () => {
+          const ready = editor.dataset["phase"] === "working" && editor.querySelector("[data-picture=shown]") !== null;
+          left ||= !ready;
+          if (!left || !ready) return requestAnimationFrame(look);
+          removeEventListener("keydown", press, { capture: true });
+          return requestAnimationFrame(() => done(performance.now() - pressed)); // it is drawn
+        };
+        look();
+      }));
+      await page.keyboard.press("Control+Enter");
+      waits.push(await wait);
+    }
+    const [first, ...others] = waits;
+    console.log(`from Submit to the next map: p50 ${share(others, 0.5).toFixed(0)} ms, p95 ${share(others, 0.95).toFixed(0)} ms of ${others.length}; the first ${first!.toFixed(0)} ms`);
+    expect(waits.length).toBe(maps);
   });
 });

@@ -44,7 +44,8 @@ export function drawPicture(g: CanvasRenderingContext2D, editor: Editor, picture
 
 /** Keeps the small canvas that map pixels are made in. */
 export class MapPainter {
-  private readonly canvas = document.createElement("canvas");
+  // Not an element where the browser has another kind: of an element every change is also made ready to be shown, in every frame.
+  private readonly canvas = typeof OffscreenCanvas === "undefined" ? document.createElement("canvas") : new OffscreenCanvas(1, 1);
   private pixels: ImageData | null = null;
   private painted: { values: Float32Array; marks: Float32Array; rows: number; columns: number; key: string } | null = null;
 

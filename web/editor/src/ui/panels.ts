@@ -4,7 +4,6 @@ import { colorMapNames, colorTable } from "../colormap.ts";
 import type { Desk } from "../desk.ts";
 import { digitsFor, gain, number, percent, probability } from "../format.ts";
 import { contourLevels } from "../render/contours.ts";
-import { pencil } from "../render/pencil.ts";
 import { stretchedRange } from "../render/scene.ts";
 import { smallestSize, type Pressure, type Settings, type View } from "../settings.ts";
 import { button, fill, h, say } from "./element.ts";
@@ -122,7 +121,7 @@ export function viewPanel(desk: Desk): HTMLElement {
 /** The colour bar, and what its two ends do to a feature. */
 function legend(desk: Desk): HTMLElement {
   const { editor } = desk;
-  const bar = h("canvas.scale-bar", { width: 256, height: 1, "aria-hidden": "true" });
+  const bar = h("div.scale-bar", { "aria-hidden": "true" }); // not a canvas, which would be a layer of its own in every frame of a stroke
   const low = h("span");
   const high = h("span");
   let shown = "";
@@ -131,9 +130,8 @@ function legend(desk: Desk): HTMLElement {
     const colors = difference ? "difference" : editor.settings.get("colorMap");
     if (colors !== shown) {
       const table = colorTable((shown = colors));
-      const pixels = new ImageData(256, 1);
-      for (let i = 0; i < 256; i++) pixels.data.set([table[3 * i] ?? 0, table[3 * i + 1] ?? 0, table[3 * i + 2] ?? 0, 255], 4 * i);
-      pencil(bar).putImageData(pixels, 0, 0);
+      const stops = Array.from({ length: 52 }, (_, i) => `rgb(${table.subarray(15 * i, 15 * i + 3).join(" ")})`); // every fifth of 256 shades
+      bar.style.background = `linear-gradient(90deg, ${stops.join(", ")})`;
     }
     const mechanism = desk.detail?.mechanism;
     const end = (v: number, word = "") => [number(v), "·", mechanism ? gain(v, mechanism) : "", word].filter(Boolean).join(" ").replace(/ ·$/, "");
