@@ -40,6 +40,9 @@ func TestFamilies(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if help, err := activation.Help(t.Context(), abn); err != nil || help.Height != abn.Height || help.Width != abn.Width {
+				t.Errorf("what would help: %+v, %v", help, err)
+			}
 			for _, s := range sides(abn) {
 				cam, err := activation.CAM(t.Context(), abn, s.branch)
 				if err != nil {

@@ -90,19 +90,24 @@ func (b *branch) named(value string) (string, error) {
 			inner = port
 		}
 	}
-	refuse := func(why string) (string, error) {
+	if why := b.unfit(inner); why != "" {
 		return "", fmt.Errorf("Grad-CAM of the %s branch: %q is %w: %s", b.name, value, ErrValue, why)
 	}
-	if _, known := b.inferred.Values[inner]; !known {
-		return refuse("the branch has no such value")
+	return inner, nil
+}
+
+// unfit says why there is no map of the branch's derivatives by a value; "" if there is one.
+func (b *branch) unfit(value string) string {
+	if _, known := b.inferred.Values[value]; !known {
+		return "the branch has no such value"
 	}
-	if _, h, w, ok := b.sizes(inner); !ok || h*w < 2 {
-		return refuse(fmt.Sprintf("its shape is %v, want (N,C,h,w) with more than one cell", b.inferred.Shape(inner)))
+	if _, h, w, ok := b.sizes(value); !ok || h*w < 2 {
+		return fmt.Sprintf("its shape is %v, want (N,C,h,w) with more than one cell", b.inferred.Shape(value))
 	}
 	for n := range b.onTheWay() {
-		if slices.Contains(n.Reads(), inner) {
-			return inner, nil
+		if slices.Contains(n.Reads(), value) {
+			return ""
 		}
 	}
-	return refuse("the branch's logits do not depend on it")
+	return "the branch's logits do not depend on it"
 }
